@@ -1,0 +1,51 @@
+# `make run` and `make test` do all the set-up they need: only python3 (3.11 or newer) and make are asked for.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint deploy/constraints.txt
+WORKERS ?= 2
+
+.DEFAULT_GOAL := install
+.PHONY: install dev run test lint format torture env clean help
+
+install: $(VENV)/.installed ## set up .venv with s3d in it
+	@echo 's3d is installed. Next:  eval "$$(make env)"  and then  s3d run'
+
+$(VENV)/.installed: pyproject.toml deploy/constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "s3d needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version). Try: make PYTHON=python3.12"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(PIP) --editable '.[test]'
+	@touch $@
+
+dev: $(VENV)/.installed-dev ## the same with the tools for tests
+
+run: $(VENV)/.installed ## serve S3 on localhost
+	@$(BIN)/s3d run
+
+test: lint ## lint, then the test suite
+	$(BIN)/python -m pytest -n $(WORKERS) -m "not torture"
+
+lint: $(VENV)/.installed-dev ## ruff and mypy --strict
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(VENV)/.installed-dev ## let ruff format and mend what it can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+torture: $(VENV)/.installed-dev ## the long campaigns
+	$(BIN)/python -m pytest -n $(WORKERS) -m torture
+
+env: ## print the line that puts this checkout's s3d on the PATH
+	@echo 'export PATH="$(CURDIR)/$(BIN):$$PATH"'
+
+clean: ## remove what make made
+	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12

@@ -1,0 +1,5 @@
+"""python -m s3d."""
+
+from s3d.cli.main import main
+
+main()

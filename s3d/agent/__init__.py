@@ -1,0 +1,1 @@
+"""The agent: the long-lived process that serves S3."""

@@ -1,0 +1,1 @@
+"""The S3 language. Pure: no socket, file, clock or await."""

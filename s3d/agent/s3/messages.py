@@ -1,0 +1,165 @@
+"""What passes between the front doors and the stores: S3Request down, S3Response up.
+
+Pure data. A body may hold a file descriptor as an int but never reads it here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Generic, Protocol, Self, TypeVar
+
+from s3d.agent.s3.model import Operation
+
+Members = dict[str, Any]
+"""AWS member name -> Python value, spelt exactly as boto3 spells it."""
+
+In = TypeVar("In", bound=Mapping[str, Any])
+Out = TypeVar("Out", bound=Mapping[str, Any])
+
+NO_TRAILERS: Mapping[str, str] = {}
+
+
+class Body(Protocol):
+    """A payload. Read it once, in order, then aclose() it; aclose() may be called at any time.
+
+    Iteration raises S3Error when the bytes turn out not to be what the sender promised (hash,
+    length, chunk signature): nothing may be published before the iteration has ended by itself.
+    """
+
+    @property
+    def size(self) -> int | None:
+        """Bytes, or None when unknown until the end."""
+
+    @property
+    def trailers(self) -> Mapping[str, str]:
+        """HTTP trailers by lower-case name; complete once the iteration has ended."""
+
+    def __aiter__(self) -> AsyncIterator[bytes]: ...
+
+    async def aclose(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A run of bytes of an open file. The descriptor stays open until the next piece is asked for."""
+
+    fd: int
+    offset: int
+    size: int
+
+
+class FileBody(Body, Protocol):
+    """A payload that lies in files, in order: it can be sent without passing through Python."""
+
+    def now(self) -> bytes | None:
+        """The whole payload if it can be had at once without blocking, else None."""
+
+    def pieces(self) -> Iterator[Piece]:
+        """The files' pieces in order; each is valid until the next is asked for or aclose()."""
+
+
+class BytesBody:
+    """A small payload in memory."""
+
+    __slots__ = ("data",)
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+
+    @property
+    def size(self) -> int:
+        return len(self.data)
+
+    @property
+    def trailers(self) -> Mapping[str, str]:
+        return NO_TRAILERS
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        if self.data:
+            yield self.data
+
+    async def aclose(self) -> None:
+        return None
+
+
+class StreamBody:
+    """A payload from any asynchronous iterator of bytes."""
+
+    __slots__ = ("_chunks", "size", "trailers")
+
+    def __init__(self, chunks: AsyncIterator[bytes], size: int | None = None) -> None:
+        self._chunks = chunks
+        self.size = size
+        self.trailers = NO_TRAILERS
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._chunks
+
+    async def aclose(self) -> None:
+        close = getattr(self._chunks, "aclose", None)
+        if close is not None:
+            await close()
+
+
+@dataclass(frozen=True, slots=True)
+class WireRequest:
+    """The HTTP request as it came, kept so that an untouched operation can be forwarded verbatim.
+
+    Header names are lower-case, in the order they came; repeated headers stay repeated.
+    """
+
+    method: str
+    raw_path: str
+    """Percent-encoded path as sent, without the query."""
+    raw_query: str
+    """As sent, without the question mark."""
+    headers: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WireResponse:
+    """The remote's HTTP response as it came; the output of the S3Response is empty then."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+
+
+@dataclass(slots=True)
+class S3Request(Generic[In]):
+    """One S3 operation asked of a store."""
+
+    op: Operation
+    input: In
+    """AWS member name -> value; never the streaming Body."""
+    body: Body | None = None
+    wire: WireRequest | None = None
+    """None for calls born inside the agent, or edited by a layer."""
+    request_id: str = ""
+    principal: str | None = None
+    """Access key id of the caller; None for the agent itself."""
+
+    @property
+    def bucket(self) -> str:
+        return str(self.input.get("Bucket", ""))
+
+    @property
+    def key(self) -> str:
+        return str(self.input.get("Key", ""))
+
+    def replace(self, **changes: Any) -> Self:
+        """A copy with changes; what was edited is no longer verbatim, so wire is dropped."""
+        return replace(self, wire=None, **changes)
+
+
+@dataclass(slots=True)
+class S3Response(Generic[Out]):
+    """What a store answers."""
+
+    output: Out
+    body: Body | None = None
+    status: int | None = None
+    """None: the operation's own (206 and 304 are set here)."""
+    wire: WireResponse | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    """Further headers that no member of the output names."""

@@ -1,0 +1,1 @@
+"""The stores: whoever can answer S3 operations."""

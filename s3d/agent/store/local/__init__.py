@@ -1,0 +1,1 @@
+"""The embedded store: an ordered index over immutable blobs."""

@@ -1,0 +1,101 @@
+"""The one interface of the agent, and the two kinds of store: an end of the way, or a layer on it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Generator
+from typing import Any, Generic, Protocol, TypeVar
+
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.messages import Out, S3Request, S3Response
+from s3d.agent.s3.model import operations
+
+Answer = Awaitable[S3Response[Any]]
+Handler = Callable[[Any, S3Request[Any]], Answer]
+H = TypeVar("H", bound=Callable[..., Any])
+
+_MARK = "_s3_operations"
+
+
+class ObjectStore(Protocol):
+    """Whoever can answer S3 operations. Raises S3Error, from the call or from the awaiting."""
+
+    def call(self, request: S3Request[Any]) -> Answer: ...
+
+
+class Ready(Generic[Out]):
+    """An answer already known: awaitable, and readable as .response without awaiting."""
+
+    __slots__ = ("response",)
+
+    def __init__(self, response: S3Response[Out]) -> None:
+        self.response = response
+
+    def __await__(self) -> Generator[Any, None, S3Response[Out]]:
+        return self.response
+        yield  # pragma: no cover - makes this a generator
+
+
+def operation(*names: str) -> Callable[[H], H]:
+    """Mark a method as the handler of the named S3 operations."""
+
+    def mark(handler: H) -> H:
+        setattr(handler, _MARK, names)
+        return handler
+
+    return mark
+
+
+def handlers_of(owner: type) -> dict[str, str]:
+    """Operation name -> attribute name of the handler, checked against the model.
+
+    Raises TypeError for a name that the model does not know and for two handlers of one name.
+    """
+    found: dict[str, str] = {}
+    for attribute in dir(owner):
+        for name in getattr(getattr(owner, attribute), _MARK, ()):
+            if name not in operations():
+                raise TypeError(f"{owner.__name__}.{attribute}: S3 has no operation {name}")
+            if name in found:
+                raise TypeError(f"{owner.__name__}: two handlers for {name}")
+            found[name] = attribute
+    return found
+
+
+class Parts:
+    """A table of handlers put together from the marked methods of several objects."""
+
+    def __init__(self, *parts: object) -> None:
+        self.table: dict[str, Callable[[S3Request[Any]], Answer]] = {}
+        for part in parts:
+            for name, attribute in handlers_of(type(part)).items():
+                if name in self.table:
+                    raise TypeError(f"two parts handle {name}")
+                self.table[name] = getattr(part, attribute)
+
+
+class Endpoint:
+    """Base of stores that end the way down: no handler means NotImplemented (501)."""
+
+    def __init__(self, *parts: object) -> None:
+        self._handlers = Parts(self, *parts).table
+
+    def call(self, request: S3Request[Any]) -> Answer:
+        handler = self._handlers.get(request.op.name)
+        if handler is None:
+            raise S3Error("NotImplemented")
+        return handler(request)
+
+
+class Layer:
+    """Base of stores that wrap another: no handler means otherwise(), by default inner.call."""
+
+    def __init__(self, inner: ObjectStore) -> None:
+        self.inner = inner
+        self._handlers = Parts(self).table
+
+    def call(self, request: S3Request[Any]) -> Answer:
+        handler = self._handlers.get(request.op.name)
+        return handler(request) if handler is not None else self.otherwise(request)
+
+    def otherwise(self, request: S3Request[Any]) -> Answer:
+        return self.inner.call(request)

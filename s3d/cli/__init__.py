@@ -1,0 +1,1 @@
+"""The command line: the door to the agent and to the terminal app."""

@@ -1,0 +1,178 @@
+"""The control API: the types that cross the Unix socket, their paths and their version.
+
+Both clients and the agent's server import from here; docs/control-api.md tells it to people.
+A new field with a default is a minor change; anything else is a major one.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+API_MAJOR = 1
+API_MINOR = 0
+
+Scalar = str | int | float | bool | None
+
+
+class Struct(msgspec.Struct, frozen=True, omit_defaults=False):
+    """Base of all types of the control API: immutable, unknown fields are ignored on decoding."""
+
+
+class ApiVersion(Struct):
+    """Differs in major: the client must refuse to write. Differs in minor: ignore what is new."""
+
+    major: int = API_MAJOR
+    minor: int = API_MINOR
+
+
+class Hello(Struct):
+    """GET /v1/hello."""
+
+    agent: str
+    """Version of the agent's program."""
+    api: ApiVersion
+    boot: str
+    """Random for each start of the agent."""
+    pid: int
+    endpoint: str
+    """URL of the S3 endpoint, with the real port."""
+    features: list[str] = []
+    limits: dict[str, int] = {}
+
+
+class Problem(Struct):
+    """Body of every error answer, content type application/problem+json."""
+
+    code: str
+    """Stable word: an S3 error code, or one of the control API's own."""
+    title: str
+    detail: str = ""
+    hint: str = ""
+    retryable: bool = False
+    request_id: str = ""
+
+
+class StoreStatus(Struct):
+    """The embedded store."""
+
+    buckets: int
+    objects: int
+    size: int
+    """Bytes of all objects, older versions and parts of unfinished uploads included."""
+    path: str
+    free: int
+    """Bytes free on its file system."""
+
+
+class AgentStatus(Struct):
+    """GET /v1/status."""
+
+    version: str
+    pid: int
+    started: float
+    endpoint: str
+    socket: str
+    auth: str
+    """sigv4 or none."""
+    ephemeral: bool
+    remote: str | None = None
+    store: StoreStatus | None = None
+    warnings: list[str] = []
+    metrics: dict[str, float] = {}
+
+
+class BucketInfo(Struct):
+    """One bucket of GET /v1/buckets, and GET /v1/status?bucket=."""
+
+    name: str
+    created: float
+    objects: int | None = None
+    size: int | None = None
+    tags: dict[str, str] = {}
+    versioning: str = ""
+    """"", Enabled or Suspended."""
+
+
+class ObjectInfo(Struct):
+    """One object: a row of a listing, or, with metadata and tags, GET /v1/status?bucket=&key=."""
+
+    bucket: str
+    key: str
+    size: int
+    etag: str
+    """Quoted, as in S3."""
+    last_modified: float
+    content_type: str = ""
+    storage_class: str = "STANDARD"
+    version_id: str | None = None
+    metadata: dict[str, str] = {}
+    tags: dict[str, str] = {}
+    headers: dict[str, str] = {}
+    """Further object headers by HTTP name (cache-control, content-encoding, ...)."""
+    checksums: dict[str, str] = {}
+    """Algorithm -> base64."""
+
+
+class Listing(Struct):
+    """GET /v1/buckets/{bucket}/objects: one page; cursor is empty on the last."""
+
+    objects: list[ObjectInfo]
+    prefixes: list[str]
+    cursor: str = ""
+
+
+class BucketList(Struct):
+    """GET /v1/buckets."""
+
+    buckets: list[BucketInfo]
+
+
+class Tags(Struct):
+    """GET and the answer of PATCH /v1/buckets/{bucket}/tags[?key=]."""
+
+    tags: dict[str, str]
+
+
+class TagChanges(Struct, forbid_unknown_fields=True):
+    """PATCH /v1/buckets/{bucket}/tags[?key=]: adds to and removes from the existing set."""
+
+    set: dict[str, str] = {}
+    unset: list[str] = []
+
+
+class PresignRequest(Struct, forbid_unknown_fields=True):
+    """POST /v1/buckets/{bucket}/object:presign?key=."""
+
+    method: str = "GET"
+    expires: int = 3600
+    """Seconds, 1 to 604800."""
+
+
+class Presigned(Struct):
+    """The answer: a URL that works without credentials until then."""
+
+    url: str
+    expires_at: float
+
+
+class Event(Struct):
+    """One line of GET /v1/events."""
+
+    seq: int
+    boot: str
+    at: float
+    kind: str
+    """Stable: hello, resync, heartbeat, store.changed, log.warning, ..."""
+    subject: str = ""
+    data: dict[str, Scalar] = {}
+
+
+OBJECT_HEADER = "S3d-Object"
+"""Answer header of GET and PUT object: the ObjectInfo as ASCII JSON."""
+
+
+def encode(value: Any) -> bytes:
+    """JSON of any type of this module."""
+    return msgspec.json.encode(value)
