@@ -1,0 +1,178 @@
+"""Range and If-* of a request judged against an object: decisions only, nothing is read or changed.
+
+Conditions are members as boto3 spells them (IfMatch, IfModifiedSince, ...), dates are aware
+datetimes. An ETag may come with or without quotes. HTTP dates have whole seconds, so the fraction
+of a modification time never counts.
+
+Precedence: https://www.rfc-editor.org/rfc/rfc9110#section-13.2.2, which is also what AWS states at
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from s3d.agent.s3.errors import S3Error
+
+Current = tuple[str, float, int]
+"""ETag, modification time (Unix seconds) and size (bytes) of an object."""
+
+
+def check_read(input: Mapping[str, Any], etag: str, last_modified: float) -> bool:
+    """Whether a GetObject or HeadObject is answered by 304. Raises PreconditionFailed."""
+    failed = _failed(input, "", etag, last_modified)
+    if failed in ("If-Match", "If-Unmodified-Since"):
+        raise S3Error("PreconditionFailed", Condition=failed)
+    return failed is not None
+
+
+def check_copy_source(input: Mapping[str, Any], etag: str, last_modified: float) -> None:
+    """The CopySourceIf* of CopyObject and UploadPartCopy: a copy knows no 304, all raise
+    PreconditionFailed.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
+    """
+    failed = _failed(input, "CopySource", etag, last_modified)
+    if failed is not None:
+        raise S3Error("PreconditionFailed", Condition=f"x-amz-copy-source-{failed}")
+
+
+def check_write(input: Mapping[str, Any], current: Current | None) -> None:
+    """IfMatch and IfNoneMatch of PutObject, CopyObject and CompleteMultipartUpload.
+
+    current: the current object, None when there is none or a delete marker is in its place.
+    Raises PreconditionFailed; NoSuchKey for IfMatch without an object; NotImplemented for what
+    AWS does not take on a write: an ETag in IfNoneMatch, `*` in IfMatch, both at once.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
+    """
+    match, none_match = input.get("IfMatch"), input.get("IfNoneMatch")
+    if match is not None and none_match is not None:
+        raise S3Error("NotImplemented", Header="If-Match,If-None-Match")
+    if none_match is not None:
+        if none_match.strip() != "*":
+            raise S3Error("NotImplemented", Header="If-None-Match")
+        if current is not None:
+            raise S3Error("PreconditionFailed", Condition="If-None-Match")
+    if match is not None:
+        if match.strip() == "*":
+            raise S3Error("NotImplemented", Header="If-Match")
+        _check_match(match, current, input)
+
+
+def check_delete(input: Mapping[str, Any], current: Current | None) -> None:
+    """IfMatch, IfMatchLastModifiedTime and IfMatchSize of DeleteObject.
+
+    For an entry of DeleteObjects say its ETag, LastModifiedTime and Size by those names. current:
+    as for check_write. Raises PreconditionFailed, also for IfMatch `*` without an object;
+    NoSuchKey for an ETag without an object. Time and size hold when there is no object.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-deletes.html
+    """
+    match = input.get("IfMatch")
+    if match is not None and match.strip() == "*":
+        if current is None:
+            raise S3Error("PreconditionFailed", Condition="If-Match")
+    elif match is not None:
+        _check_match(match, current, input)
+    if current is None:
+        return
+    _, last_modified, size = current
+    time = input.get("IfMatchLastModifiedTime")
+    if time is not None and _seconds(time) != int(last_modified):
+        raise S3Error("PreconditionFailed", Condition="x-amz-if-match-last-modified-time")
+    if input.get("IfMatchSize", size) != size:
+        raise S3Error("PreconditionFailed", Condition="x-amz-if-match-size")
+
+
+def byte_range(header: str | None, size: int) -> tuple[int, int] | None:
+    """The (start, length) that a Range header asks of an object of size bytes; None: all of it.
+
+    A malformed header is ignored; of several ranges S3 gives none but the whole object. Raises
+    InvalidRange when no byte of the object is asked for, as always for an empty object.
+
+    https://www.rfc-editor.org/rfc/rfc9110#section-14.1.2
+    """
+    found = _RANGE.fullmatch(header or "")
+    if found is None:
+        return None
+    first, last = found.groups()
+    if first:
+        start, stop = int(first), min(int(last), size - 1) + 1 if last else size
+        if last and int(last) < start:
+            return None
+    else:
+        start, stop = max(0, size - int(last)), size
+    if start >= stop:
+        raise S3Error("InvalidRange", RangeRequested=header or "", ActualObjectSize=size)
+    return start, stop - start
+
+
+def copy_range(header: str | None, size: int) -> tuple[int, int]:
+    """The (start, length) that the CopySourceRange of UploadPartCopy asks of size bytes.
+
+    Stricter than byte_range: both ends are needed and must lie in the object, else InvalidArgument.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_UploadPartCopy.html
+    """
+    if header is None:
+        return 0, size
+    argument = {"ArgumentName": "x-amz-copy-source-range", "ArgumentValue": header}
+    found = _RANGE.fullmatch(header)
+    first, last = (int(end) if end else -1 for end in found.groups()) if found else (-1, -1)
+    if first < 0 or last < first:
+        raise S3Error(
+            "InvalidArgument",
+            "The x-amz-copy-source-range value must be of the form bytes=first-last where first "
+            "and last are the zero-based offsets of the first and last bytes to copy",
+            **argument,
+        )
+    if last >= size:
+        message = f"Range specified is not valid for source object of size: {size}"
+        raise S3Error("InvalidArgument", message, **argument)
+    return first, last - first + 1
+
+
+# The digits are bounded because int() is, by the interpreter, at 4300.
+_RANGE = re.compile(r"(?i:bytes)=[ \t]*(?=[0-9]|-[0-9])([0-9]{0,1000})-([0-9]{0,1000})[ \t]*")
+
+
+def _failed(input: Mapping[str, Any], where: str, etag: str, last_modified: float) -> str | None:
+    """The header whose condition decides against going on, in the order of RFC 9110 13.2.2."""
+    match = input.get(f"{where}IfMatch")
+    if match is not None:
+        if not _matches(match, etag):
+            return "If-Match"
+    else:
+        unmodified = input.get(f"{where}IfUnmodifiedSince")
+        if unmodified is not None and int(last_modified) > _seconds(unmodified):
+            return "If-Unmodified-Since"
+    none_match = input.get(f"{where}IfNoneMatch")
+    if none_match is not None:
+        return "If-None-Match" if _matches(none_match, etag, weak=True) else None
+    modified = input.get(f"{where}IfModifiedSince")
+    if modified is not None and int(last_modified) <= _seconds(modified):
+        return "If-Modified-Since"
+    return None
+
+
+def _check_match(match: str, current: Current | None, input: Mapping[str, Any]) -> None:
+    if current is None:
+        raise S3Error("NoSuchKey", Key=input.get("Key", ""))
+    if not _matches(match, current[0]):
+        raise S3Error("PreconditionFailed", Condition="If-Match")
+
+
+def _matches(header: str, etag: str, *, weak: bool = False) -> bool:
+    """Whether a list of entity tags names etag; weak: W/"x" equals "x" (RFC 9110 8.8.3.2)."""
+    tags = [tag.strip() for tag in header.split(",")]
+    if weak:
+        tags = [tag.removeprefix("W/") for tag in tags]
+    return "*" in tags or etag.strip('"') in [tag.strip('"') for tag in tags]
+
+
+def _seconds(date: datetime) -> int:
+    return int(date.timestamp())
