@@ -6,7 +6,8 @@ A new field with a default is a minor change; anything else is a major one.
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -77,6 +78,8 @@ class AgentStatus(Struct):
     auth: str
     """sigv4 or none."""
     ephemeral: bool
+    local_dir: str = ""
+    """What S3D_LOCAL_DIR must be to find this agent; empty: the user's own folders."""
     remote: str | None = None
     store: StoreStatus | None = None
     warnings: list[str] = []
@@ -96,7 +99,10 @@ class BucketInfo(Struct):
 
 
 class ObjectInfo(Struct):
-    """One object: a row of a listing, or, with metadata and tags, GET /v1/status?bucket=&key=."""
+    """One object: a row of a listing, or all of it, GET /v1/status?bucket=&key=.
+
+    A listing has no metadata, headers and checksums; only the status has tags.
+    """
 
     bucket: str
     key: str
@@ -169,10 +175,50 @@ class Event(Struct):
     data: dict[str, Scalar] = {}
 
 
+class State(Struct):
+    """GET /v1/state: what the events after seq keep up to date."""
+
+    seq: int
+    boot: str
+    status: AgentStatus
+    buckets: list[BucketInfo]
+
+
 OBJECT_HEADER = "S3d-Object"
-"""Answer header of GET and PUT object: the ObjectInfo as ASCII JSON."""
+"""Answer header of GET, HEAD and PUT object: the ObjectInfo as ASCII JSON, without the tags."""
+CLIENT_HEADER = "S3d-Client"
+"""Request header: who calls, as NAME/VERSION."""
+REQUEST_ID_HEADER = "S3d-Request-Id"
+"""Answer header, and in the agent's log."""
+
+JSON = "application/json"
+PROBLEM_JSON = "application/problem+json"
+NDJSON = "application/x-ndjson"
+
+HEARTBEAT = 5.0
+"""Seconds between two heartbeats of the event stream; a client waits 12 s before it gives up."""
+MAX_PAGE = 1_000
+"""Rows of one page of a listing, at most."""
+MAX_JSON = 256 << 10
+"""Bytes of a JSON body, at most."""
+
+NO_SUCH_ROUTE = "NoSuchRoute"
+TOO_MANY_SUBSCRIBERS = "TooManySubscribers"
+"""The control API's own error codes; all others are S3's."""
+
+T = TypeVar("T")
 
 
 def encode(value: Any) -> bytes:
     """JSON of any type of this module."""
     return msgspec.json.encode(value)
+
+
+def encode_ascii(value: Any) -> str:
+    """The same for a header."""
+    return json.dumps(msgspec.to_builtins(value), separators=(",", ":"))
+
+
+def decode(data: bytes | str, kind: type[T]) -> T:
+    """The value of that type. Raises msgspec.DecodeError, also for a field of the wrong type."""
+    return msgspec.json.decode(data, type=kind)

@@ -1,0 +1,155 @@
+"""The agent's events: whoever has news emits it, whoever wants it subscribes. Nobody waits.
+
+Events are for showing, not for acting on: a slow reader gets the newest event of each kind and
+subject, or one "resync", and then asks for the state again. All of this belongs to the loop's
+thread; other threads come in through LogEvents or loop.call_soon_threadsafe.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import secrets
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+
+from s3d.shared.control import Event, Scalar
+
+RING = 10_000
+"""Past events that a subscriber can ask for again."""
+UNREAD = 1_000
+"""Unread events that a subscriber may have before it gets a resync in their place."""
+SUBSCRIBERS = 16
+
+
+class TooManySubscribers(Exception):
+    """There are SUBSCRIBERS already."""
+
+
+class Events:
+    """The bus. boot names this run of the agent, seq counts its events."""
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self.boot = secrets.token_hex(8)
+        self.seq = 0
+        self._clock = clock
+        self._ring: deque[Event] = deque(maxlen=RING)
+        self._subscriptions: set[Subscription] = set()
+        self._closed = False
+
+    def emit(self, kind: str, subject: str = "", **data: Scalar) -> None:
+        """Tell everybody. Never waits and never fails."""
+        self.seq += 1
+        event = self.here(kind, subject, **data)
+        self._ring.append(event)
+        for subscription in self._subscriptions:
+            subscription.put(event)
+
+    def here(self, kind: str, subject: str = "", **data: Scalar) -> Event:
+        """An event for one reader only (hello, heartbeat, resync): it has no number of its own."""
+        return Event(self.seq, self.boot, self._clock(), kind, subject, data)
+
+    @contextmanager
+    def subscribe(
+        self, topics: Collection[str] = (), *, since: int | None = None, boot: str = ""
+    ) -> Iterator[Subscription]:
+        """A reader of what is emitted from now on, and, if asked for, of all after since.
+
+        topics: kinds or their first words ("queue", "log.warning"); none: everything. since and
+        boot are those of the last event read; what is not kept any more comes as one resync.
+        Raises TooManySubscribers.
+        """
+        if len(self._subscriptions) >= SUBSCRIBERS:
+            raise TooManySubscribers
+        subscription = Subscription(self, frozenset(topics))
+        if since is not None:
+            subscription.recall(self._after(since, boot))
+        if self._closed:
+            subscription.close()
+        self._subscriptions.add(subscription)
+        try:
+            yield subscription
+        finally:
+            self._subscriptions.discard(subscription)
+
+    def close(self) -> None:
+        """End all subscriptions, also those to come: the agent stops."""
+        self._closed = True
+        for subscription in self._subscriptions:
+            subscription.close()
+
+    def _after(self, since: int, boot: str) -> list[Event]:
+        missed = self.seq - since
+        if boot != self.boot or missed < 0 or missed > len(self._ring):
+            return [self.here("resync")]
+        return list(itertools.islice(self._ring, len(self._ring) - missed, None))
+
+
+class Subscription:
+    """One reader's unread events: at most one of each kind and subject, at most UNREAD."""
+
+    def __init__(self, events: Events, topics: frozenset[str]) -> None:
+        self.closed = False
+        self._events = events
+        self._topics = topics
+        self._recalled: list[Event] = []
+        self._unread: dict[tuple[str, str], Event] = {}
+        self._news = asyncio.Event()
+
+    def put(self, event: Event) -> None:
+        """Keep an event until it is taken; a newer one takes the place of its like."""
+        if not self._wants(event.kind):
+            return
+        self._unread.pop((event.kind, event.subject), None)
+        self._unread[event.kind, event.subject] = event
+        if len(self._unread) > UNREAD:
+            self._recalled.clear()
+            self._unread = {("resync", ""): self._events.here("resync")}
+        self._news.set()
+
+    def recall(self, events: list[Event]) -> None:
+        """Let these be read first."""
+        self._recalled = [event for event in events if self._wants(event.kind)]
+        if self._recalled:
+            self._news.set()
+
+    async def take(self) -> list[Event]:
+        """Wait for news and take all of it, oldest first. Empty only when the bus is closed."""
+        await self._news.wait()
+        taken = self._recalled + list(self._unread.values())
+        self._recalled = []
+        self._unread.clear()
+        if not self.closed:
+            self._news.clear()
+        return taken
+
+    def close(self) -> None:
+        """Wake the reader for the last time."""
+        self.closed = True
+        self._news.set()
+
+    def _wants(self, kind: str) -> bool:
+        if not self._topics or kind == "resync":
+            return True
+        return any(kind == topic or kind.startswith(f"{topic}.") for topic in self._topics)
+
+
+class LogEvents(logging.Handler):
+    """Makes an event log.warning or log.error of each such line of the log, from any thread."""
+
+    def __init__(self, events: Events, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(logging.WARNING)
+        self._events = events
+        self._loop = loop
+
+    def emit(self, record: logging.LogRecord) -> None:
+        kind = f"log.{record.levelname.lower()}"
+        message = record.getMessage()
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._tell, kind, record.name, message)
+
+    def _tell(self, kind: str, subject: str, message: str) -> None:
+        self._events.emit(kind, subject, message=message)

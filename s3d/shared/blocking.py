@@ -1,0 +1,313 @@
+"""The control API's synchronous client: http.client over the Unix socket, for the command line.
+
+It must import quickly: no asyncio, aiohttp, botocore or textual. One connection a call.
+"""
+
+from __future__ import annotations
+
+import http.client
+import io
+import socket
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any, TypeVar
+from urllib.parse import quote, urlencode
+
+import msgspec
+
+from s3d import __version__
+from s3d.shared import control
+from s3d.shared.control import (
+    AgentStatus,
+    BucketInfo,
+    BucketList,
+    Hello,
+    Listing,
+    ObjectInfo,
+    Presigned,
+    PresignRequest,
+    Problem,
+    TagChanges,
+    Tags,
+)
+from s3d.shared.errors import DeniedError, FullError, NotFoundError, NotRunningError, S3dError
+
+TIMEOUT = 60.0
+"""Seconds that a single read or write may take."""
+BLOCK = 256 << 10
+
+ERRORS: dict[str, type[S3dError]] = {
+    "AccessDenied": DeniedError,
+    "AllAccessDisabled": DeniedError,
+    "NoSuchBucket": NotFoundError,
+    "NoSuchKey": NotFoundError,
+    "NoSuchVersion": NotFoundError,
+    "NoSuchUpload": NotFoundError,
+    "NotFound": NotFoundError,
+    "SlowDown": FullError,
+}
+"""Problem code -> the error that a person gets; S3dError for all others."""
+
+T = TypeVar("T")
+
+
+class ControlClient:
+    """The agent on its socket. Every call raises NotRunningError when there is none.
+
+    version is an S3 version id; headers are those of S3's PutObject (Content-Type, x-amz-meta-*,
+    x-amz-tagging, If-None-Match, ...).
+    """
+
+    def __init__(self, socket: Path, *, timeout: float = TIMEOUT) -> None:
+        self._socket = socket
+        self._timeout = timeout
+
+    def hello(self) -> Hello:
+        return self._json("GET", "/v1/hello", Hello)
+
+    def status(self) -> AgentStatus:
+        return self._json("GET", "/v1/status", AgentStatus)
+
+    def bucket_status(self, bucket: str) -> BucketInfo:
+        """With the number and size of its objects and its tags."""
+        return self._json("GET", _path("/v1/status", bucket=bucket), BucketInfo)
+
+    def object_status(self, bucket: str, key: str) -> ObjectInfo:
+        """With its metadata and tags."""
+        return self._json("GET", _path("/v1/status", bucket=bucket, key=key), ObjectInfo)
+
+    def buckets(self) -> list[BucketInfo]:
+        return self._json("GET", "/v1/buckets", BucketList).buckets
+
+    def create_bucket(self, bucket: str) -> None:
+        self._call("PUT", _bucket(bucket)).close()
+
+    def delete_bucket(self, bucket: str) -> None:
+        self._call("DELETE", _bucket(bucket)).close()
+
+    def list(
+        self,
+        bucket: str,
+        prefix: str = "",
+        *,
+        delimiter: str = "",
+        cursor: str = "",
+        limit: int = control.MAX_PAGE,
+    ) -> Listing:
+        """One page; the next one begins at its cursor, which is empty on the last."""
+        query = {"prefix": prefix, "delimiter": delimiter, "cursor": cursor, "limit": str(limit)}
+        return self._json("GET", _path(f"{_bucket(bucket)}/objects", **query), Listing)
+
+    def pages(self, bucket: str, prefix: str = "", *, delimiter: str = "") -> Iterator[Listing]:
+        """All pages, one request each."""
+        cursor = ""
+        while True:
+            page = self.list(bucket, prefix, delimiter=delimiter, cursor=cursor)
+            yield page
+            cursor = page.cursor
+            if not cursor:
+                return
+
+    def get(
+        self,
+        bucket: str,
+        key: str,
+        *,
+        start: int | None = None,
+        size: int | None = None,
+        version: str = "",
+    ) -> tuple[ObjectInfo, Download]:
+        """The object, or size bytes of it from start on; close the download."""
+        headers = {} if start is None and size is None else {"Range": _range(start or 0, size)}
+        answer = self._call("GET", _object(bucket, key, version), headers=headers)
+        return _object_info(answer), Download(answer)
+
+    def put(
+        self,
+        bucket: str,
+        key: str,
+        source: IO[bytes],
+        size: int | None = None,
+        headers: Mapping[str, str] = {},
+    ) -> ObjectInfo:
+        """Store what source holds from where it stands; size in bytes, None when it is unknown."""
+        length = {"Transfer-Encoding": "chunked"} if size is None else {"Content-Length": str(size)}
+        body = _blocks(source, size)
+        with self._call("PUT", _object(bucket, key), body, {**headers, **length}) as answer:
+            return _object_info(answer)
+
+    def delete(self, bucket: str, key: str, version: str = "") -> None:
+        """As in S3, it is no error when there is no such object."""
+        self._call("DELETE", _object(bucket, key, version)).close()
+
+    def tags(self, bucket: str, key: str = "") -> dict[str, str]:
+        """Of the object, or of the bucket."""
+        return self._json("GET", _tags(bucket, key), Tags).tags
+
+    def change_tags(
+        self, bucket: str, key: str, set: Mapping[str, str], unset: Sequence[str] = ()
+    ) -> dict[str, str]:
+        """Add to and remove from the tags; the whole set afterwards. key "": of the bucket."""
+        changes = TagChanges(dict(set), [*unset])
+        return self._json("PATCH", _tags(bucket, key), Tags, changes).tags
+
+    def presign(
+        self, bucket: str, key: str, *, method: str = "GET", expires: int = 3600
+    ) -> Presigned:
+        """A URL that needs no credentials for so many seconds."""
+        path = _path(f"{_bucket(bucket)}/object:presign", key=key)
+        return self._json("POST", path, Presigned, PresignRequest(method, expires))
+
+    def _json(self, method: str, path: str, kind: type[T], body: Any = None) -> T:
+        data = None if body is None else control.encode(body)
+        headers = {} if data is None else {"Content-Type": control.JSON}
+        with self._call(method, path, data, headers) as answer:
+            return _decode(answer.read(), kind)
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        body: bytes | Iterable[bytes] | None = None,
+        headers: Mapping[str, str] = {},
+    ) -> http.client.HTTPResponse:
+        connection = _Connection(self._socket, self._timeout)
+        own = {"Connection": "close", control.CLIENT_HEADER: f"cli/{__version__}"}
+        try:
+            answer = _exchange(connection, method, path, body, {**own, **headers})
+        except (OSError, http.client.HTTPException) as error:
+            connection.close()
+            raise _broken(self._socket, error) from error
+        if answer.status >= 400:
+            with answer:
+                raise _error(answer)
+        return answer
+
+
+class Download(io.RawIOBase):
+    """The bytes of an object as they come. Raises S3dError when they end too early."""
+
+    def __init__(self, answer: http.client.HTTPResponse) -> None:
+        self._answer = answer
+        self._left = int(answer.headers["Content-Length"])
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        try:
+            count = self._answer.readinto(buffer)
+        except OSError as error:
+            raise _cut_off(self._left) from error
+        if not count and len(buffer) and self._left:
+            raise _cut_off(self._left)
+        self._left -= count
+        return count
+
+    def close(self) -> None:
+        self._answer.close()
+        super().close()
+
+
+class _Connection(http.client.HTTPConnection):
+    """HTTP over a Unix socket."""
+
+    def __init__(self, path: Path, timeout: float) -> None:
+        super().__init__("localhost", timeout=timeout, blocksize=BLOCK)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))
+
+
+def _exchange(
+    connection: _Connection,
+    method: str,
+    path: str,
+    body: bytes | Iterable[bytes] | None,
+    headers: Mapping[str, str],
+) -> http.client.HTTPResponse:
+    try:
+        connection.request(
+            method,
+            path,
+            body,
+            dict(headers),
+            encode_chunked="Transfer-Encoding" in headers,
+        )
+    except (BrokenPipeError, ConnectionResetError):
+        # An agent that refuses a body answers before it has read all of it.
+        if connection.sock is None:
+            raise
+    return connection.getresponse()
+
+
+def _error(answer: http.client.HTTPResponse) -> S3dError:
+    data = answer.read()
+    try:
+        problem = control.decode(data, Problem)
+    except msgspec.DecodeError:
+        return S3dError(f"the agent answered {answer.status} {answer.reason}")
+    kind = ERRORS.get(problem.code, DeniedError if answer.status == 403 else S3dError)
+    return kind(problem.title, problem.detail, problem.hint)
+
+
+def _broken(path: Path, error: Exception) -> S3dError:
+    if isinstance(error, FileNotFoundError | ConnectionRefusedError | NotADirectoryError):
+        return NotRunningError("the agent is not running", str(path), "start it with: s3d run")
+    if isinstance(error, PermissionError):
+        return DeniedError("the agent's socket belongs to somebody else", str(path))
+    if isinstance(error, TimeoutError):
+        return S3dError("the agent does not answer", str(path), "see its log, or start it again")
+    return S3dError("the agent hung up", str(error) or type(error).__name__, "see its log")
+
+
+def _cut_off(left: int) -> S3dError:
+    return S3dError("the agent hung up", f"{left} bytes are missing", "try again")
+
+
+def _decode(data: bytes, kind: type[T]) -> T:
+    try:
+        return control.decode(data, kind)
+    except msgspec.DecodeError as error:
+        raise S3dError(
+            "cannot read the agent's answer", str(error), "restart the agent: it may be older"
+        ) from error
+
+
+def _object_info(answer: http.client.HTTPResponse) -> ObjectInfo:
+    return _decode(answer.headers.get(control.OBJECT_HEADER, "").encode(), ObjectInfo)
+
+
+def _blocks(source: IO[bytes], size: int | None) -> Iterator[bytes]:
+    """Exactly size bytes, or all of them when that is None."""
+    left = sys.maxsize if size is None else size
+    while left and (block := source.read(min(BLOCK, left))):
+        yield block
+        left -= len(block)
+    if left and size is not None:
+        raise S3dError("the data ended too early", f"{left} of {size} bytes are missing")
+
+
+def _range(start: int, size: int | None) -> str:
+    return f"bytes={start}-" if size is None else f"bytes={start}-{start + size - 1}"
+
+
+def _path(path: str, **query: str) -> str:
+    words = urlencode({name: value for name, value in query.items() if value}, quote_via=quote)
+    return f"{path}?{words}" if words else path
+
+
+def _bucket(bucket: str) -> str:
+    return f"/v1/buckets/{quote(bucket, safe='')}"
+
+
+def _object(bucket: str, key: str, version: str = "") -> str:
+    return _path(f"{_bucket(bucket)}/object", key=key, version=version)
+
+
+def _tags(bucket: str, key: str) -> str:
+    return _path(f"{_bucket(bucket)}/tags", key=key)
