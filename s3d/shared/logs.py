@@ -1,0 +1,95 @@
+"""The log of the agent: lines of text or JSON, levels by logger, and no secret in any of them."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import TextIO
+
+import msgspec
+
+from s3d.shared.secret import MASK, Secret
+from s3d.shared.text import safe
+
+CAPPED = ("botocore", "aiobotocore", "boto3", "urllib3", "aiohttp")
+"""Loggers of libraries that print canonical requests and headers below info."""
+ACCESS_LOGGER = "s3d.access"
+"""One line a request; off unless its level is set."""
+
+_SENSITIVE = re.compile(
+    r"""
+      (?P<header> (?:authorization|x-amz-security-token|cookie
+                    |x-amz-(?:copy-source-)?server-side-encryption-customer-key)
+                  ["']? \s* [:=,] \s* ["']?  [^"'\r\n]+ )
+    | (?P<pair> (?:x-amz-signature|x-amz-security-token|signature|awsaccesskeyid) = [^&\s"',]+ )
+    | (?P<scope> (?:x-amz-)?credential = [^&\s"',]+ )
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+_SEPARATOR = re.compile(r"""["']?\s*[:=,]\s*["']?""")
+
+
+def set_up(
+    level: str, stream: TextIO, *, form: str = "text", secrets: Iterable[Secret] = ()
+) -> None:
+    """Send every log line of the process to stream.
+
+    level: "info", or "info,LOGGER=LEVEL,...". form: text or json. secrets: never printed, in any
+    form; headers and query words that carry signatures are masked by their names.
+    """
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(_Lines(secrets, as_json=form == "json"))
+    root, *others = level.split(",")
+    logging.basicConfig(level=root.strip().upper(), handlers=[handler], force=True)
+    logging.getLogger(ACCESS_LOGGER).setLevel(logging.CRITICAL)
+    for part in others:
+        name, _, own = part.partition("=")
+        logging.getLogger(name.strip()).setLevel(own.strip().upper())
+    for name in CAPPED:
+        logger = logging.getLogger(name)
+        logger.setLevel(max(logging.INFO, logger.getEffectiveLevel()))
+
+
+def mask(text: str, secrets: Iterable[str] = ()) -> str:
+    """The text without secrets, signatures, credential scopes and Authorization headers."""
+    for secret in secrets:
+        text = text.replace(secret, MASK)
+    return _SENSITIVE.sub(_masked, text)
+
+
+def _masked(match: re.Match[str]) -> str:
+    separator = _SEPARATOR.search(match[0])
+    return match[0][: separator.end()] + MASK if separator else MASK
+
+
+class _Lines(logging.Formatter):
+    """One line a record: time (UTC), level, logger, message; a traceback follows, escaped too."""
+
+    def __init__(self, secrets: Iterable[Secret], *, as_json: bool) -> None:
+        super().__init__()
+        self._secrets = tuple(secret.reveal() for secret in secrets if secret.reveal())
+        self._as_json = as_json
+
+    def format(self, record: logging.LogRecord) -> str:
+        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        at = at.replace("+00:00", "Z")
+        level = record.levelname.lower()
+        message = mask(record.getMessage(), self._secrets)
+        trace = self._trace(record)
+        if self._as_json:
+            line = {"at": at, "level": level, "logger": record.name, "message": message}
+            if trace:
+                line["trace"] = trace
+            return msgspec.json.encode(line).decode()
+        head = f"{at} {level:7} {record.name} {safe(message)}"
+        return "\n".join([head, *("    " + safe(row) for row in trace.splitlines())])
+
+    def _trace(self, record: logging.LogRecord) -> str:
+        parts = []
+        if record.exc_info and record.exc_info[0] is not None:
+            parts.append(self.formatException(record.exc_info))
+        if record.stack_info:
+            parts.append(self.formatStack(record.stack_info))
+        return mask("\n".join(parts), self._secrets)

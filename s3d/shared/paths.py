@@ -1,0 +1,96 @@
+"""Where everything lies: the folders, the socket, and the files of s3d in them.
+
+Unset local_dir: the folders of platformdirs, which reads HOME and XDG_* of this process.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from s3d.shared.config import Config, load_config
+from s3d.shared.errors import UsageError
+
+APP = "s3d"
+SOCKET_PATH_LIMIT = 103 if sys.platform == "darwin" else 107
+"""Bytes that sun_path of a Unix socket's address holds, without its closing NUL."""
+
+
+class Places(msgspec.Struct, frozen=True):
+    """The folders and the socket of one agent. None of them needs to exist."""
+
+    config_dir: Path
+    data_dir: Path
+    cache_dir: Path
+    state_dir: Path
+    socket: Path
+
+    @property
+    def config_file(self) -> Path:
+        return self.config_dir / "config.toml"
+
+    @property
+    def store_dir(self) -> Path:
+        """The embedded store."""
+        return self.data_dir / "store"
+
+    @property
+    def credentials_file(self) -> Path:
+        return self.state_dir / "credentials"
+
+    @property
+    def lock_file(self) -> Path:
+        return self.state_dir / "agent.lock"
+
+    @property
+    def log_file(self) -> Path:
+        return self.state_dir / "agent.log"
+
+
+def load(env: Mapping[str, str], flags: Mapping[str, str]) -> tuple[Config, Places]:
+    """The configuration, from the file where it lies too. Raises ConfigError, UsageError."""
+    config = load_config(config_file(env, flags), env, flags)
+    return config, find_places(config, env)
+
+
+def config_file(env: Mapping[str, str], flags: Mapping[str, str]) -> Path:
+    """The TOML file: below local_dir, which only the environment and a flag can set."""
+    local = flags.get("local_dir") or env.get("S3D_LOCAL_DIR")
+    if local:
+        return Path(local).expanduser().absolute() / "config" / "config.toml"
+    return _usual("config") / "config.toml"
+
+
+def find_places(config: Config, env: Mapping[str, str]) -> Places:
+    """Where things lie. Raises UsageError when the socket's path is too long for the system."""
+    local = config.local_dir
+    config_dir, data_dir, cache_dir, state_dir = (
+        local / name if local else _usual(name) for name in ("config", "data", "cache", "state")
+    )
+    socket = config.socket or _socket(local, state_dir, env)
+    length = len(os.fsencode(socket))
+    if length > SOCKET_PATH_LIMIT:
+        raise UsageError(
+            "the socket's path is too long",
+            f"{socket} has {length} bytes, the system takes {SOCKET_PATH_LIMIT}",
+            "set S3D_SOCKET to a shorter path in a folder of your own",
+        )
+    return Places(config_dir, data_dir, cache_dir, state_dir, socket)
+
+
+def _usual(name: str) -> Path:
+    from platformdirs import PlatformDirs  # costs 20 ms, and local_dir does without
+
+    folder: Path = getattr(PlatformDirs(APP, appauthor=False), f"user_{name}_path")
+    return folder
+
+
+def _socket(local: Path | None, state_dir: Path, env: Mapping[str, str]) -> Path:
+    runtime = env.get("XDG_RUNTIME_DIR", "")
+    if local is None and os.path.isabs(runtime) and os.path.isdir(runtime):
+        return Path(runtime) / APP / "agent.sock"
+    return (local or state_dir) / "run" / "agent.sock"
