@@ -6,10 +6,13 @@ Whoever uses these sees boto3's members no more. Raises S3Error as the store doe
 from __future__ import annotations
 
 import asyncio
+import time
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from datetime import datetime
+from email.utils import format_datetime, parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -46,7 +49,10 @@ class Attributes:
     storage_class: str | None = None
 
     def members(self) -> Members:
-        found = {HEADERS[name]: value for name, value in self.headers.items()}
+        """Of PutObject. Raises InvalidArgument for an Expires that is no HTTP date."""
+        found: Members = {HEADERS[name]: value for name, value in self.headers.items()}
+        if "Expires" in found:
+            found["Expires"] = _date(found["Expires"])
         own: Members = {
             "ContentType": self.content_type,
             "Metadata": dict(self.metadata),
@@ -133,11 +139,11 @@ class Objects:
             if body.size is not None:
                 members["ContentLength"] = body.size
             response = await self._call("PutObject", body, Bucket=bucket, Key=key, **members)
-        version = str(response.output.get("VersionId", ""))
-        stored = await self.head(bucket, key, version=version)
-        if stored is None or stored.etag != response.output["ETag"]:
-            raise S3Error("OperationAborted", "The object was replaced as soon as it was stored.")
-        return stored
+        etag = response.output["ETag"]
+        stored = await self.head(bucket, key, version=response.output.get("VersionId", ""))
+        if stored is not None and stored.etag == etag:
+            return stored
+        return ObjectInfo(bucket, key, body.size or 0, etag, time.time())  # replaced by now
 
     async def delete(self, bucket: str, key: str, *, if_match: str = "", version: str = "") -> None:
         """No error when there is no such object, as in S3."""
@@ -172,7 +178,8 @@ class Objects:
         cursor = ""
         while True:
             page = await self.page(bucket, prefix, delimiter=delimiter, cursor=cursor, limit=1_000)
-            for row in sorted([*page.objects, *page.prefixes], key=_name):
+            rows: list[ObjectInfo | str] = [*page.objects, *page.prefixes]
+            for row in sorted(rows, key=_name):
                 yield row
             cursor = page.cursor
             if not cursor:
@@ -209,13 +216,15 @@ class Objects:
             return wanted
 
     async def _replace_tags(self, bucket: str, key: str, tags: Mapping[str, str]) -> None:
-        place = {"Bucket": bucket, "Key": key} if key else {"Bucket": bucket}
-        kind = "Object" if key else "Bucket"
-        if not tags:
-            await self._call(f"Delete{kind}Tagging", **place)
-            return
-        tag_set = [{"Key": name, "Value": value} for name, value in tags.items()]
-        await self._call(f"Put{kind}Tagging", **place, Tagging={"TagSet": tag_set})
+        """An empty tag set is none: S3 has a call of its own for that."""
+        place: Members = {"Bucket": bucket, "Key": key} if key else {"Bucket": bucket}
+        operation = "PutObjectTagging" if key else "PutBucketTagging"
+        if tags:
+            tag_set = [{"Key": name, "Value": value} for name, value in tags.items()]
+            place["Tagging"] = {"TagSet": tag_set}
+        else:
+            operation = operation.replace("Put", "Delete")
+        await self._call(operation, **place)
 
     async def _call(
         self, operation: str, body: Body | None = None, **members: Any
@@ -242,7 +251,9 @@ def _info(bucket: str, key: str, output: Mapping[str, Any]) -> ObjectInfo:
         storage_class=output.get("StorageClass", "STANDARD"),
         version_id=output.get("VersionId"),
         metadata=output.get("Metadata", {}),
-        headers={name: str(output[member]) for name, member in HEADERS.items() if member in output},
+        headers={
+            name: _header(output[member]) for name, member in HEADERS.items() if member in output
+        },
         checksums={
             member.removeprefix("Checksum"): value
             for member, value in output.items()
@@ -266,6 +277,17 @@ def _row(bucket: str, row: Mapping[str, Any]) -> ObjectInfo:
         last_modified=row["LastModified"].timestamp(),
         storage_class=row.get("StorageClass", "STANDARD"),
     )
+
+
+def _date(header: str) -> datetime:
+    try:
+        return parsedate_to_datetime(header)
+    except ValueError as error:
+        raise S3Error("InvalidArgument", f"Expires is not an HTTP date: {header}") from error
+
+
+def _header(value: str | datetime) -> str:
+    return value if isinstance(value, str) else format_datetime(value, usegmt=True)
 
 
 def _name(row: ObjectInfo | str) -> bytes:
