@@ -1,0 +1,393 @@
+"""A faulty network and a faulty server: an HTTP/1.1 proxy before a peer that does what it is told.
+
+Bytes pass untouched unless a fault says otherwise, so signatures made for the proxy's address hold.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import re
+import socket
+import struct
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Self
+from urllib.parse import urlsplit
+
+from tests.peers.servers import Peer
+
+CHUNK = 64 * 1024
+HEAD_LIMIT = 64 * 1024
+_ETAG = re.compile(rb"[0-9a-f]{32}")
+
+
+class Drop(Enum):
+    """Where the connection dies."""
+
+    BEFORE = auto()
+    """The request has been read; the server never hears of it."""
+    UPLOAD = auto()
+    """In the middle of the request's body, on both sides."""
+    AFTER = auto()
+    """The server has answered, that is has committed; the answer is lost."""
+
+
+class Partition(Enum):
+    """How a network that is away looks."""
+
+    REFUSED = auto()
+    """Connections are reset at once."""
+    SILENT = auto()
+    """Connections are taken and nothing ever comes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """What happens to one request; faults of several kinds may go together."""
+
+    delay: float = 0.0
+    """Seconds until the server is asked."""
+    drop: Drop | None = None
+    status: int | None = None
+    """Answer this at once with code as its S3 error; the server never hears of the request."""
+    code: str = "InternalError"
+    retry_after: int | None = None
+    """Seconds, sent as Retry-After with status."""
+    truncate: int | None = None
+    """Bytes of the answer's body that arrive before the connection is closed."""
+    shorten: bool = False
+    """With truncate: Content-Length tells the shortened size, as if that were all."""
+    rate: float | None = None
+    """Bytes a second of the answer's body."""
+    strip_conditions: bool = False
+    """If-* headers are taken off and the request is signed anew: a server that ignores them."""
+    swap_etag: bool = False
+    """Every ETag of the answer is another one, the same for the same ETag."""
+
+
+SLOW_DOWN = Fault(status=503, code="SlowDown")
+PASS = Fault()
+
+
+@dataclass
+class Head:
+    """A request's or response's first line and headers, as they came."""
+
+    first: str
+    headers: list[tuple[str, str]]
+
+    def __getitem__(self, name: str) -> str:
+        return next((v for k, v in self.headers if k.lower() == name), "")
+
+    @property
+    def method(self) -> str:
+        return self.first.split(" ")[0]
+
+    @property
+    def target(self) -> str:
+        """Path and query of a request, as sent."""
+        return self.first.split(" ")[1]
+
+    @property
+    def status(self) -> int:
+        return int(self.first.split(" ")[1])
+
+    def to_bytes(self) -> bytes:
+        lines = [self.first, *(f"{name}: {value}" for name, value in self.headers), "", ""]
+        return "\r\n".join(lines).encode("latin-1")
+
+
+@dataclass
+class Exchange:
+    """A request that the proxy saw."""
+
+    head: Head
+    fault: Fault
+    status: int | None = None
+    """What the server answered; None: it was not asked, or has not answered."""
+
+
+@dataclass
+class _Rule:
+    fault: Fault
+    matches: Callable[[Head], bool]
+    left: float
+
+
+@dataclass
+class FaultyProxy:
+    """`async with FaultyProxy(peer) as proxy`: speak S3 to proxy.peer.
+
+    A request suffers the first fault in inject()'s order that matches, else one drawn by chaos,
+    else none. seed: two proxies with the same seed and requests draw the same.
+    """
+
+    upstream: Peer
+    seed: int = 0
+    chaos: Mapping[Fault, float] = field(default_factory=dict)
+    """Fault -> probability."""
+    seen: list[Exchange] = field(default_factory=list)
+    partition: Partition | None = None
+    _rules: list[_Rule] = field(default_factory=list)
+    _connections: set[asyncio.StreamWriter] = field(default_factory=set)
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def inject(
+        self,
+        fault: Fault,
+        *,
+        times: float = 1,
+        when: Callable[[Head], bool] = lambda head: True,
+    ) -> None:
+        """Let the next requests that match suffer this fault; times may be math.inf."""
+        self._rules.append(_Rule(fault, when, times))
+
+    def heal(self) -> None:
+        """Forget every fault and end the partition."""
+        self._rules.clear()
+        self.chaos = {}
+        self.partition = None
+
+    def cut(self, partition: Partition = Partition.REFUSED) -> None:
+        """The network goes away, open connections with it."""
+        self.partition = partition
+        for writer in self._connections:
+            _reset(writer)
+
+    async def __aenter__(self) -> Self:
+        self._random = random.Random(self.seed)
+        address = urlsplit(self.upstream.endpoint)
+        self._address = (address.hostname or "", address.port or 80)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=HEAD_LIMIT)
+        port = self._server.sockets[0].getsockname()[1]
+        self.peer = Peer(
+            "faulty-" + self.upstream.name,
+            f"http://127.0.0.1:{port}",
+            self.upstream.access_key,
+            self.upstream.secret_key,
+            self.upstream.region,
+        )
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        self._server.close()
+        for writer in self._connections:
+            _reset(writer)
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        try:
+            with self._tracked(writer):
+                if self.partition is Partition.SILENT:
+                    await reader.read(-1)
+                elif self.partition is None:
+                    await self._converse(reader, writer)
+        except (OSError, EOFError):
+            pass  # One side went away, or a fault says so: the other was reset.
+
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        server = await asyncio.open_connection(*self._address, limit=HEAD_LIMIT)
+        with self._tracked(server[1]):
+            while await self._exchange(reader, writer, server):
+                pass
+
+    @contextmanager
+    def _tracked(self, writer: asyncio.StreamWriter) -> Iterator[None]:
+        """Close the connection at the end; reset it when the end is an error."""
+        self._connections.add(writer)
+        try:
+            yield
+        except BaseException:
+            _reset(writer)
+            raise
+        finally:
+            self._connections.discard(writer)
+            writer.close()
+
+    async def _exchange(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        server: tuple[asyncio.StreamReader, asyncio.StreamWriter],
+    ) -> bool:
+        """Pass one request and its answer. True: the connection lives on."""
+        head = await _read_head(reader)
+        exchange = Exchange(head, self._fault_for(head))
+        fault = exchange.fault
+        self.seen.append(exchange)
+        await asyncio.sleep(fault.delay)
+        if fault.drop is Drop.BEFORE or fault.status is not None:
+            if "100-continue" not in head["expect"].lower():
+                await _drain(_body(reader, head))
+            if fault.status is None:
+                raise ConnectionResetError("fault: dropped before the server")
+            writer.write(_refusal(fault))
+            return False
+        if fault.strip_conditions:
+            head = self._unconditional(head)
+        await self._upload(head, reader, server[1], fault)
+        answer = await _read_head(server[0])
+        while answer.status == 100:
+            writer.write(answer.to_bytes())
+            answer = await _read_head(server[0])
+        exchange.status = answer.status
+        return await self._answer(exchange, answer, server[0], writer)
+
+    async def _upload(
+        self, head: Head, reader: asyncio.StreamReader, server: asyncio.StreamWriter, fault: Fault
+    ) -> None:
+        server.write(head.to_bytes())
+        async for chunk in _body(reader, head):
+            if fault.drop is Drop.UPLOAD:
+                server.write(chunk[: len(chunk) // 2])
+                await server.drain()
+                raise ConnectionResetError("fault: upload cut")
+            server.write(chunk)
+            await server.drain()
+
+    async def _answer(
+        self,
+        exchange: Exchange,
+        answer: Head,
+        server: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> bool:
+        fault = exchange.fault
+        bodiless = exchange.head.method == "HEAD" or answer.status in (204, 304)
+        if fault.drop is Drop.AFTER:
+            if not bodiless:
+                await _drain(_body(server, answer))
+            raise ConnectionResetError("fault: answer lost")
+        if fault.swap_etag:
+            answer.headers = [
+                (k, _other_etag(v.encode()).decode() if k.lower() == "etag" else v)
+                for k, v in answer.headers
+            ]
+        if fault.truncate is not None and fault.shorten:
+            answer.headers = [
+                (k, str(fault.truncate) if k.lower() == "content-length" else v)
+                for k, v in answer.headers
+            ]
+        writer.write(answer.to_bytes())
+        if not bodiless and not await self._download(fault, answer, server, writer):
+            return False
+        return "close" not in (answer["connection"] + exchange.head["connection"]).lower()
+
+    async def _download(
+        self,
+        fault: Fault,
+        answer: Head,
+        server: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> bool:
+        """False: the answer was cut short."""
+        left = fault.truncate
+        swaps = fault.swap_etag and "xml" in answer["content-type"]
+        async for chunk in _body(server, answer):
+            if swaps:
+                chunk = _other_etag(chunk)
+            if left is not None:
+                writer.write(chunk[:left])
+                left -= len(chunk[:left])
+                if left == 0:
+                    return False
+            elif fault.rate is None:
+                writer.write(chunk)
+                await writer.drain()
+            else:
+                await _trickle(writer, chunk, fault.rate)
+        return True
+
+    def _fault_for(self, head: Head) -> Fault:
+        for rule in self._rules:
+            if rule.left > 0 and rule.matches(head):
+                rule.left -= 1
+                return rule.fault
+        for fault, probability in self.chaos.items():
+            if self._random.random() < probability:
+                return fault
+        return PASS
+
+    def _unconditional(self, head: Head) -> Head:
+        kept = [(k, v) for k, v in head.headers if not k.lower().startswith("if-")]
+        signed = {k: v for k, v in kept if k.lower().startswith("x-amz-") or k.lower() == "host"}
+        signed = {k: v for k, v in signed.items() if k.lower() != "x-amz-date"}
+        self.upstream.sign(head.method, f"http://{head['host']}{head.target}", signed)
+        replaced = {name.lower() for name in signed} | {"authorization", "x-amz-date"}
+        rest = [(k, v) for k, v in kept if k.lower() not in replaced]
+        return Head(head.first, [*signed.items(), *rest])
+
+
+async def _read_head(reader: asyncio.StreamReader) -> Head:
+    """Raises EOFError (IncompleteReadError is one) when the connection ends instead."""
+    raw = await reader.readuntil(b"\r\n\r\n")
+    first, *lines = raw.decode("latin-1").split("\r\n")[:-2]
+    return Head(
+        first, [(name, value.strip()) for name, _, value in (x.partition(":") for x in lines)]
+    )
+
+
+async def _body(reader: asyncio.StreamReader, head: Head) -> AsyncIterator[bytes]:
+    """The body's bytes as they go over the wire, chunk framing and trailers included."""
+    if "chunked" in head["transfer-encoding"].lower():
+        size = -1
+        while size != 0:
+            line = await reader.readuntil(b"\r\n")
+            size = int(line.split(b";")[0], 16)
+            yield line + (await reader.readexactly(size + 2) if size else b"")
+        while (line := await reader.readuntil(b"\r\n")) != b"\r\n":
+            yield line
+        yield line
+    elif head["content-length"]:
+        left = int(head["content-length"])
+        while left:
+            chunk = await reader.read(min(left, CHUNK))
+            if not chunk:
+                raise EOFError("body cut short")
+            left -= len(chunk)
+            yield chunk
+    elif head.first.startswith("HTTP/"):
+        while chunk := await reader.read(CHUNK):
+            yield chunk
+
+
+async def _drain(body: AsyncIterator[bytes]) -> None:
+    async for _ in body:
+        pass
+
+
+async def _trickle(writer: asyncio.StreamWriter, chunk: bytes, rate: float) -> None:
+    step = max(1, int(rate / 10))
+    for start in range(0, len(chunk), step):
+        await asyncio.sleep(len(chunk[start : start + step]) / rate)
+        writer.write(chunk[start : start + step])
+        await writer.drain()
+
+
+def _refusal(fault: Fault) -> bytes:
+    body = f"<Error><Code>{fault.code}</Code><Message>fault</Message></Error>".encode()
+    headers = [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))]
+    if fault.retry_after is not None:
+        headers.append(("Retry-After", str(fault.retry_after)))
+    headers.append(("Connection", "close"))
+    return Head(f"HTTP/1.1 {fault.status} Fault", headers).to_bytes() + body
+
+
+def _other_etag(text: bytes) -> bytes:
+    return _ETAG.sub(lambda found: found[0][::-1], text)
+
+
+def _reset(writer: asyncio.StreamWriter) -> None:
+    """Close at once, with a RST."""
+    with suppress(OSError):
+        linger = struct.pack("ii", 1, 0)
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    writer.transport.abort()

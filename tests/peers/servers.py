@@ -1,0 +1,187 @@
+"""Real S3 servers for tests: how each is started, and when it is ready.
+
+`python -m tests.peers.servers NAME FOLDER` is the keeper of one server. It starts the server,
+writes FOLDER/ready (JSON of a Peer) when it has answered, and ends it when nobody holds a shared
+lock on FOLDER/users any more, however the users came to their end.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+START_TIMEOUT = 60.0
+"""Seconds that a server may take until its first good answer."""
+PAUSE = 0.05
+"""Seconds between two questions whether it is there."""
+_PR_SET_PDEATHSIG = 1
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A running S3 server."""
+
+    name: str
+    endpoint: str
+    """http://127.0.0.1:PORT"""
+    access_key: str
+    secret_key: str
+    region: str = "us-east-1"
+
+    def sign(self, method: str, url: str, headers: dict[str, str], body: bytes = b"") -> None:
+        """Add to headers what a signed request needs, in place."""
+        request: Any = AWSRequest(method, url, headers=headers, data=body)  # type: ignore[no-untyped-call]
+        key = Credentials(self.access_key, self.secret_key)  # type: ignore[no-untyped-call]
+        signer: Any = S3SigV4Auth(key, "s3", self.region)  # type: ignore[no-untyped-call]
+        signer.add_auth(request)
+        headers.update(request.headers.items())
+
+    def ask(self, method: str, target: str, body: bytes = b"") -> int:
+        """Status of one signed request on a connection of its own. Raises OSError."""
+        headers: dict[str, str] = {}
+        self.sign(method, self.endpoint + target, headers, body)
+        connection = http.client.HTTPConnection(urlsplit(self.endpoint).netloc, timeout=5)
+        try:
+            connection.request(method, target, body, headers)
+            return connection.getresponse().status
+        except http.client.HTTPException as error:
+            raise ConnectionError(str(error)) from error
+        finally:
+            connection.close()
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of the loopback that were free a moment ago, all different."""
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+
+
+def program(name: str) -> str | None:
+    """Path of a server that came from PyPI with the test extra, or is on the PATH."""
+    return shutil.which(name, path=sysconfig.get_path("scripts")) or shutil.which(name)
+
+
+def keep(name: str, folder: Path) -> None:
+    """Run one server until it has no user left."""
+    peer, command, warm = SERVERS[name](folder)
+    with (folder / "log").open("wb") as log:
+        server = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=_die_with_keeper
+        )
+        with (folder / "users").open("rb") as users, ExitStack() as ending:
+            ending.callback(shutil.rmtree, folder / "data", ignore_errors=True)
+            ending.callback(_end, server)
+            if _wait_until_good(server, peer, warm):
+                _write_whole(folder / "ready", json.dumps(asdict(peer)))
+                fcntl.flock(users, fcntl.LOCK_EX)
+                (folder / "ready").unlink()
+
+
+def _seaweedfs(folder: Path) -> tuple[Peer, list[str], list[str]]:
+    ports = free_ports(9)
+    peer = Peer("seaweedfs", f"http://127.0.0.1:{ports[0]}", "peerkey1234567", "peersecret1234567")
+    credentials = [{"accessKey": peer.access_key, "secretKey": peer.secret_key}]
+    identity = {
+        "name": "tests",
+        "credentials": credentials,
+        "actions": ["Admin", "Read", "Write", "List", "Tagging"],
+    }
+    (folder / "identities.json").write_text(json.dumps({"identities": [identity]}))
+    (folder / "data").mkdir()
+    flags = {
+        "dir": folder / "data",
+        "ip": "127.0.0.1",
+        "ip.bind": "127.0.0.1",
+        "s3.port": ports[0],
+        "s3.port.grpc": ports[1],
+        "master.port": ports[2],
+        "master.port.grpc": ports[3],
+        "volume.port": ports[4],
+        "volume.port.grpc": ports[5],
+        "filer.port": ports[6],
+        "filer.port.grpc": ports[7],
+        "debug.port": ports[8],
+        "s3.config": folder / "identities.json",
+        "s3.port.iceberg": 0,
+        "s3.port.lance": 0,
+        "master.telemetry": "false",
+        "master.volumePreallocate": "false",
+        "master.volumeSizeLimitMB": 1024,
+        "volume.max": 0,
+    }
+    command = [program("weed") or "weed", "-logdir", str(folder), "server", "-filer", "-s3"]
+    command += [f"-{flag}={value}" for flag, value in flags.items()]
+    # It lists buckets before its volume server has registered: only a write shows that it is up.
+    return peer, command, ["/ready-probe", "/ready-probe/object"]
+
+
+def _rclone(folder: Path) -> tuple[Peer, list[str], list[str]]:
+    (port,) = free_ports(1)
+    peer = Peer("rclone", f"http://127.0.0.1:{port}", "peerkey1234567", "peersecret1234567")
+    (folder / "data").mkdir()
+    command = [
+        program("rclone") or "rclone",
+        *("serve", "s3", str(folder / "data"), "--addr", f"127.0.0.1:{port}"),
+        *("--auth-key", f"{peer.access_key},{peer.secret_key}", "--config", os.devnull, "-q"),
+    ]
+    return peer, command, ["/ready-probe"]
+
+
+SERVERS: dict[str, Callable[[Path], tuple[Peer, list[str], list[str]]]] = {
+    "seaweedfs": _seaweedfs,
+    "rclone": _rclone,
+}
+"""name -> (folder -> the peer, its command line, targets that must take a PUT first)."""
+
+
+def _wait_until_good(server: subprocess.Popen[bytes], peer: Peer, warm: list[str]) -> bool:
+    for _ in range(int(START_TIMEOUT / PAUSE)):
+        with suppress(OSError):
+            if all(peer.ask("PUT", target) == 200 for target in warm):
+                return peer.ask("GET", "/") == 200
+        with suppress(subprocess.TimeoutExpired):
+            server.wait(PAUSE)
+            return False
+    return False
+
+
+def _write_whole(path: Path, text: str) -> None:
+    path.with_suffix(".new").write_text(text)
+    path.with_suffix(".new").rename(path)
+
+
+def _die_with_keeper() -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _end(server: subprocess.Popen[bytes]) -> None:
+    """At once: nobody will read its data again."""
+    server.kill()
+    server.wait()
+
+
+if __name__ == "__main__":
+    keep(sys.argv[1], Path(sys.argv[2]))
