@@ -87,9 +87,8 @@ class Problem(msgspec.Struct, frozen=True):
     message: str
 
     def __str__(self) -> str:
-        named = self.setting if self.origin in ("", self.setting) else self.origin
-        about = f" ({self.setting})" if self.setting not in ("", named) else ""
-        return safe(f"{named}{about}: {self.message}")
+        own_name = self.origin.startswith((ENV_PREFIX, "--")) or not self.setting
+        return safe(": ".join([self.origin, *(() if own_name else (self.setting,)), self.message]))
 
 
 class ConfigError(UsageError):
@@ -100,7 +99,7 @@ class ConfigError(UsageError):
         super().__init__(
             "configuration",
             "; ".join(map(str, self.problems)),
-            "s3d config show --origin tells where each setting comes from",
+            "s3d config check looks again; the user guide lists all settings",
         )
 
 

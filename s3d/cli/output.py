@@ -1,0 +1,98 @@
+"""What the commands print: fields, JSON, questions, errors, and progress while something lasts.
+
+Data goes to stdout; progress, questions and errors go to stderr. Text from outside is made safe.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterable
+from typing import IO, Any
+
+import click
+import msgspec
+
+from s3d.shared.errors import S3dError, UsageError
+from s3d.shared.text import safe, size
+
+RED = "\x1b[31m"
+DIM = "\x1b[2m"
+_PLAIN = "\x1b[0m"
+_CLEAR_LINE = "\r\x1b[K"
+
+PROGRESS_AFTER = 1.0
+"""Seconds until progress is shown."""
+PROGRESS_EVERY = 0.2
+
+
+def fields(rows: Iterable[tuple[str, str]]) -> None:
+    """Label and value in two columns; a label that is empty continues the one above."""
+    rows = list(rows)
+    width = max((len(label) for label, _ in rows), default=0)
+    for label, value in rows:
+        click.echo(f"{label:{width}}  {safe(value)}".rstrip())
+
+
+def json_line(value: Any) -> None:
+    """One JSON value on a line of its own."""
+    click.echo(msgspec.json.encode(value))
+
+
+def complain(error: S3dError) -> None:
+    """An error on stderr: a line for it, or for each of its problems, and one with the hint."""
+    for line in getattr(error, "problems", (error,)):
+        click.echo(f"{_styled('s3d:', RED)} {safe(str(line))}", err=True)
+    if error.remedy:
+        click.echo(_styled(f"  hint: {safe(error.remedy)}", DIM), err=True)
+
+
+def confirmed(question: str) -> bool:
+    """Whether the person at the terminal says yes. Raises UsageError when there is none."""
+    if not sys.stdin.isatty():
+        raise UsageError("no terminal to ask on", question, "add --yes if that is meant")
+    click.echo(f"{safe(question)} [y/N] ", nl=False, err=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+class Progress:
+    """A line on stderr about something that lasts, if that is a terminal. Close it at the end."""
+
+    def __init__(self, what: str, total: int | None = None) -> None:
+        self._what = safe(what)
+        self._total = total
+        self._done = 0
+        self._start = time.monotonic()
+        self._next = self._start + PROGRESS_AFTER
+        self._shown = False
+        self._on = sys.stderr.isatty()
+
+    def add(self, count: int) -> None:
+        """So many bytes more are done."""
+        self._done += count
+        if self._on and (now := time.monotonic()) >= self._next:
+            self._next = now + PROGRESS_EVERY
+            self._shown = True
+            sys.stderr.write(_CLEAR_LINE + self._line(now - self._start))
+            sys.stderr.flush()
+
+    def close(self) -> None:
+        """Take the line away."""
+        if self._shown:
+            sys.stderr.write(_CLEAR_LINE)
+            sys.stderr.flush()
+
+    def _line(self, seconds: float) -> str:
+        of = f" of {size(self._total)}" if self._total else ""
+        part = f" {100 * self._done // self._total:3} %" if self._total else ""
+        return f"{self._what}{part}  {size(self._done)}{of}  {size(int(self._done / seconds))}/s"
+
+
+def _styled(text: str, style: str) -> str:
+    return f"{style}{text}{_PLAIN}" if _coloured(sys.stderr) else text
+
+
+def _coloured(stream: IO[str]) -> bool:
+    """https://no-color.org: any value that is not empty turns colours off."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

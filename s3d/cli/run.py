@@ -1,0 +1,90 @@
+"""s3d run: the agent, with a flag for every setting that may have one."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from s3d.cli.session import Session, pass_session
+from s3d.shared import credentials, logs
+from s3d.shared.config import Config
+from s3d.shared.control import AgentStatus
+from s3d.shared.settings import ENV, FLAG, Setting, settings_of
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+READY = """\
+s3d {version} serves S3 on {endpoint}
+store: {store}
+
+In another terminal:
+  eval "$(s3d env)"
+  aws s3 mb s3://demo
+"""
+
+
+def _setting_flags(command: F) -> F:
+    for setting in reversed(settings_of(Config).values()):
+        if FLAG in setting.rule.sources:
+            command = _flag(setting)(command)
+    return command
+
+
+def _flag(setting: Setting) -> Callable[[F], F]:
+    facts = [f"env: {setting.env}"] if ENV in setting.rule.sources else []
+    facts += [f"default: {setting.default}"] if isinstance(setting.default, str) else []
+    names = (setting.flag, setting.name.replace(".", "__"))
+    text = f"{setting.rule.help}." + (f"  [{'; '.join(facts)}]" if facts else "")
+    if setting.type is bool:
+        return click.option(*names, is_flag=True, default=None, help=text)
+    kind = setting.name.rpartition(".")[2].upper().removesuffix("S" if setting.rule.many else "")
+    return click.option(*names, multiple=setting.rule.many, metavar=kind, help=text)
+
+
+@click.command("run")
+@_setting_flags
+@pass_session
+def run_command(session: Session, /, **options: Any) -> int:
+    """Serve S3 on localhost until Ctrl-C or SIGTERM.
+
+    Prints how to point programs at it when it is ready; its log goes to stderr. Every setting can
+    also come from the environment or from the configuration file.
+
+    \b
+    Examples:
+      s3d run
+      s3d run --bucket photos,backup --ephemeral
+      s3d run --endpoint http://127.0.0.1:0
+    """
+    session.flags |= {
+        name.replace("__", "."): _text(value)
+        for name, value in options.items()
+        if value not in (None, ())
+    }
+    os.umask(0o077)
+    config, places = session.load()
+    key = credentials.load_or_create(places, config)
+    logs.set_up(config.log_level, sys.stderr, form=config.log_format, secrets=[key.secret])
+    from s3d.agent.main import run
+
+    return run(config, places, _announce)
+
+
+def _text(value: str | bool | tuple[str, ...]) -> str:
+    """As the environment would have it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value if isinstance(value, str) else ",".join(value)
+
+
+def _announce(status: AgentStatus) -> None:
+    store = "in memory of this run" if status.store is None else status.store.path
+    if status.ephemeral:
+        store += " (gone at the end)"
+    click.echo(READY.format(version=status.version, endpoint=status.endpoint, store=store))
+    for warning in status.warnings:
+        click.echo(f"warning: {warning}", err=True)
