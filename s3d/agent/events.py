@@ -17,6 +17,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
 from s3d.shared.control import Event, Scalar
+from s3d.shared.logs import mask
 
 RING = 10_000
 """Past events that a subscriber can ask for again."""
@@ -147,7 +148,7 @@ class LogEvents(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         kind = f"log.{record.levelname.lower()}"
-        message = record.getMessage()
+        message = mask(record.getMessage())
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._tell, kind, record.name, message)
 
