@@ -1,0 +1,102 @@
+"""The disk below a folder: how much is free, when writes must stop, and what its errors mean.
+
+Deletes and reads always go on. https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+has SlowDown (503) for a store that cannot take writes now; every client retries it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from s3d.agent.s3.errors import S3Error
+
+_FLOOR = 512 << 20
+_FLOOR_SHARE = 0.05
+_BALLAST = 16 << 20
+_LOOK_AGAIN = 1.0
+"""Seconds for which the free space is taken to be what it was."""
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+class Disk:
+    """Free space, and the ballast: a file that is given up so that deletions can be committed."""
+
+    def __init__(self, folder: Path, clock: Callable[[], float] = time.monotonic) -> None:
+        self.folder = folder
+        self._clock = clock
+        self._ballast = folder / "ballast"
+        self._looked = float("-inf")
+        self._free = 0
+        self._floor = 0
+
+    def free(self) -> int:
+        """Bytes that this user may still write, at most a second old."""
+        now = self._clock()
+        if not 0 <= now - self._looked < _LOOK_AGAIN:
+            facts = os.statvfs(self.folder)
+            self._free = facts.f_bavail * facts.f_frsize
+            self._floor = min(_FLOOR, int(_FLOOR_SHARE * facts.f_blocks * facts.f_frsize))
+            self._looked = now
+        return self._free
+
+    def admit(self, size: int = 0) -> None:
+        """Raise SlowDown when size more bytes would leave less free than the floor."""
+        if self.free() - size < self._floor:
+            raise self.full()
+
+    def full(self) -> S3Error:
+        return S3Error("SlowDown", f"no space left on the disk that holds {self.folder}")
+
+    def error(self, error: OSError) -> S3Error:
+        """What an error of the system means to an S3 client: try again later, and why."""
+        if error.errno in _FULL:
+            return self.full()
+        reason = error.strerror or str(error)
+        return S3Error("SlowDown", f"the disk that holds {self.folder} failed: {reason}")
+
+    @contextlib.contextmanager
+    def errors(self) -> Iterator[None]:
+        """Within it every OSError becomes the S3Error that it means."""
+        try:
+            yield
+        except OSError as error:
+            raise self.error(error) from error
+
+    def lay_ballast(self) -> bool:
+        """Have the ballast if there is room for it; False: there was none."""
+        if self._ballast.exists():
+            return True
+        if self.free() - _BALLAST < self._floor:
+            return False
+        try:
+            with self._ballast.open("wb") as file:
+                file.write(bytes(_BALLAST))
+                os.fsync(file.fileno())
+        except OSError:
+            self.drop_ballast()
+            return False
+        return True
+
+    def drop_ballast(self) -> bool:
+        """Give it up; False when there was none."""
+        try:
+            self._ballast.unlink()
+        except OSError:
+            return False
+        self._looked = float("-inf")
+        return True
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -1,0 +1,179 @@
+"""What the index keeps: buckets, objects, uploads and parts as values, and their form on disk.
+
+The form on disk is msgpack, structs as arrays: a field is only ever added at the end, with a
+default, so that an older row stays readable. No input or output here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple, TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+
+NULL_VERSION = "null"
+"""Version id of what was written while versioning was not enabled."""
+
+STANDARD = "STANDARD"
+
+
+class Extent(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A run of bytes of one blob."""
+
+    blob: int
+    offset: int
+    size: int
+
+
+class Checksum(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A checksum beyond the ETag."""
+
+    algorithm: str
+    """CRC32, CRC32C, CRC64NVME, SHA1 or SHA256."""
+    value: str
+    """Base64; of a composite one with -N behind it."""
+    kind: str = "FULL_OBJECT"
+    """FULL_OBJECT or COMPOSITE."""
+
+
+class PartSize(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One part of a finished multipart object, for GET ?partNumber= and GetObjectAttributes."""
+
+    number: int
+    size: int
+    checksum: str = ""
+    """Base64, of the algorithm of the object."""
+
+
+class Layout(msgspec.Struct, frozen=True, array_like=True):
+    """Where the bytes of an object lie: nowhere (empty), in one row of the index, or in files.
+
+    Kept beside the record and not in it: ten thousand parts are of no interest to a listing.
+    """
+
+    extents: tuple[Extent, ...] = ()
+    inline: bool = False
+    """True: the one extent is a row of the index; False: all are files."""
+    parts: tuple[PartSize, ...] = ()
+
+
+EMPTY = Layout()
+
+
+class Description(msgspec.Struct, frozen=True, array_like=True):
+    """What the writer of an object says about it."""
+
+    headers: dict[str, Any] = {}
+    """Members that GET and HEAD give back: ContentType, CacheControl, ServerSideEncryption, ..."""
+    metadata: dict[str, str] = {}
+    tags: dict[str, str] = {}
+    storage_class: str = STANDARD
+
+
+class ObjectRecord(msgspec.Struct, frozen=True, array_like=True):
+    """One version of one object, or a delete marker."""
+
+    key: str
+    seq: int
+    """Grows with each version of a key; microseconds since 1970 where the clock allows."""
+    version_id: str
+    """NULL_VERSION, or version_id_of(seq)."""
+    modified: float
+    """Unix seconds; S3 shows whole ones."""
+    size: int = 0
+    etag: str = ""
+    """Quoted, as in S3."""
+    about: Description = Description()
+    checksum: Checksum | None = None
+    upload_id: str = ""
+    """The multipart upload that made it: a repeated Complete gets the same answer."""
+    parts_count: int = 0
+    delete_marker: bool = False
+
+
+class Stored(NamedTuple):
+    """A version together with the place of its bytes."""
+
+    record: ObjectRecord
+    layout: Layout
+
+
+class BucketRecord(msgspec.Struct, frozen=True, array_like=True):
+    """One bucket."""
+
+    name: str
+    created: float
+    region: str = "us-east-1"
+    versioning: str = ""
+    """"", Enabled or Suspended."""
+    object_lock: bool = False
+
+
+class UploadRecord(msgspec.Struct, frozen=True, array_like=True):
+    """A multipart upload that is neither complete nor aborted."""
+
+    id: str
+    """Ids of later uploads sort behind those of earlier ones."""
+    key: str
+    initiated: float
+    about: Description = Description()
+    checksum_algorithm: str = ""
+    checksum_kind: str = ""
+
+
+class PartRecord(msgspec.Struct, frozen=True, array_like=True):
+    """One part of an unfinished upload."""
+
+    number: int
+    size: int
+    etag: str
+    """Quoted MD5."""
+    modified: float
+    extents: tuple[Extent, ...] = ()
+    checksum: Checksum | None = None
+
+
+class Totals(NamedTuple):
+    """objects: current ones; size: bytes of all versions and of the parts of unfinished uploads."""
+
+    objects: int = 0
+    size: int = 0
+
+
+def version_id_of(seq: int) -> str:
+    """The version id that S3 shows; from it seq_of finds the row."""
+    return f"{seq:016x}"
+
+
+def seq_of(version_id: str) -> int | None:
+    """The inverse; None for what was never a version id of ours."""
+    try:
+        seq = int(version_id, 16)
+    except ValueError:
+        return None
+    return seq if version_id_of(seq) == version_id else None
+
+
+def cut(extents: Iterable[Extent], start: int, size: int) -> tuple[Extent, ...]:
+    """The extents of a range of the bytes that extents hold."""
+    pieces = []
+    for extent in extents:
+        if size <= 0:
+            break
+        if start >= extent.size:
+            start -= extent.size
+            continue
+        taken = min(extent.size - start, size)
+        pieces.append(Extent(extent.blob, extent.offset + start, taken))
+        start, size = 0, size - taken
+    return tuple(pieces)
+
+
+encode = msgspec.msgpack.Encoder().encode
+decode_bucket = msgspec.msgpack.Decoder(BucketRecord).decode
+decode_object = msgspec.msgpack.Decoder(ObjectRecord).decode
+decode_layout = msgspec.msgpack.Decoder(Layout).decode
+decode_upload = msgspec.msgpack.Decoder(UploadRecord).decode
+decode_part = msgspec.msgpack.Decoder(PartRecord).decode
