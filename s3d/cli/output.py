@@ -8,14 +8,16 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterable
-from typing import IO, Any
+from collections.abc import Callable, Iterable
+from typing import IO, Any, TypeVar
 
 import click
 import msgspec
 
-from s3d.shared.errors import S3dError, UsageError
+from s3d.shared.errors import NotRunningError, S3dError, UsageError
 from s3d.shared.text import safe, size
+
+T = TypeVar("T")
 
 RED = "\x1b[31m"
 DIM = "\x1b[2m"
@@ -35,9 +37,9 @@ def fields(rows: Iterable[tuple[str, str]]) -> None:
         click.echo(f"{label:{width}}  {safe(value)}".rstrip())
 
 
-def json_line(value: Any) -> None:
+def json_line(value: Any, *, err: bool = False) -> None:
     """One JSON value on a line of its own."""
-    click.echo(msgspec.json.encode(value))
+    click.echo(msgspec.json.encode(value), err=err)
 
 
 def complain(error: S3dError) -> None:
@@ -46,6 +48,25 @@ def complain(error: S3dError) -> None:
         click.echo(f"{_styled('s3d:', RED)} {safe(str(line))}", err=True)
     if error.remedy:
         click.echo(_styled(f"  hint: {safe(error.remedy)}", DIM), err=True)
+
+
+def report(done: str) -> None:
+    """What a command that prints no data has done."""
+    click.echo(safe(done))
+
+
+def for_each(targets: Iterable[T], act: Callable[[T], None]) -> int:
+    """Act on each, complain of those that fail, go on; the exit code of the first that failed."""
+    code = 0
+    for target in targets:
+        try:
+            act(target)
+        except S3dError as error:
+            if isinstance(error, UsageError | NotRunningError):
+                raise
+            complain(error)
+            code = code or error.exit_code
+    return code
 
 
 def confirmed(question: str) -> bool:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
@@ -14,73 +16,73 @@ from s3d.shared.errors import S3dError
 SCHEME = "s3://"
 MAX_COMPLETIONS = 100
 
+F = TypeVar("F", bound=Callable[..., Any])
+
 
 class Target(NamedTuple):
     """A bucket, or an object when key is not empty."""
 
     bucket: str
-    key: str
+    key: str = ""
 
     def __str__(self) -> str:
         return f"{self.bucket}/{self.key}" if self.key else self.bucket
 
 
-class Key(StrEnum):
-    """Whether an argument names an object."""
+class Names(StrEnum):
+    """What an argument may name, as its help shows it."""
 
-    REQUIRED = "BUCKET/KEY"
-    OPTIONAL = "BUCKET[/KEY]"
-    NONE = "BUCKET"
-
-
-class TargetType(click.ParamType[Target]):
-    """Turns the argument into a Target."""
-
-    name = "target"
-
-    def __init__(self, key: Key) -> None:
-        self.key = key
-
-    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
-        return self.key.value
-
-    def convert(
-        self, value: str | Target, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Target:
-        if isinstance(value, Target):
-            return value
-        bucket, _, key = value.removeprefix(SCHEME).partition("/")
-        if not bucket:
-            self.fail(f"{value!r} names no bucket; write {self.key.value}", param, ctx)
-        if not value.isprintable() and any("\ud800" <= char <= "\udfff" for char in value):
-            self.fail("a key is UTF-8, and this is not", param, ctx)
-        if self.key is Key.REQUIRED and not key:
-            self.fail(f"{value!r} names no object; write {self.key.value}", param, ctx)
-        if self.key is Key.NONE and key:
-            self.fail(f"{value!r} names an object; write {self.key.value}", param, ctx)
-        return Target(bucket, key)
-
-    def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[CompletionItem]:
-        """Buckets, then keys level by level; nothing when the agent does not answer."""
-        scheme = SCHEME if incomplete.startswith(SCHEME) else ""
-        bucket, slash, prefix = incomplete.removeprefix(SCHEME).partition("/")
-        try:
-            client = ctx.find_root().ensure_object(Session).client()
-            if slash:
-                page = client.list(bucket, prefix, delimiter="/", limit=MAX_COMPLETIONS)
-                names = [f"{bucket}/{name}" for name in page.prefixes]
-                names += [f"{bucket}/{item.key}" for item in page.objects]
-            else:
-                end = "" if self.key is Key.NONE else "/"
-                names = [item.name + end for item in client.buckets()]
-        except S3dError:
-            return []
-        found = [scheme + name for name in names if name.isprintable()]
-        return [CompletionItem(name) for name in found if name.startswith(incomplete)]
+    OBJECT = "BUCKET/KEY"
+    BUCKET = "BUCKET"
+    EITHER = "BUCKET[/KEY]"
+    PREFIX = "BUCKET[/PREFIX]"
 
 
-BUCKET = TargetType(Key.NONE)
-BUCKET_OR_OBJECT = TargetType(Key.OPTIONAL)
-OBJECT = TargetType(Key.REQUIRED)
+def target_argument(names: Names, *, many: bool = False, required: bool = True) -> Callable[[F], F]:
+    """An argument that the command gets as target: Target or None; with many, a tuple of them."""
+    return click.argument(
+        "targets" if many else "target",
+        metavar=names.value + ("..." if many else ""),
+        nargs=-1 if many else 1,
+        required=required,
+        type=lambda text: parse_target(names, text),
+        shell_complete=partial(_complete, names),
+    )
+
+
+def parse_target(names: Names, text: str) -> Target:
+    """Raises click.BadParameter that says what is right."""
+    bucket, _, key = text.removeprefix(SCHEME).partition("/")
+    if not bucket:
+        raise click.BadParameter(f"{text!r} names no bucket; write {names}")
+    if any("\ud800" <= char <= "\udfff" for char in text):
+        raise click.BadParameter(f"{text!r} is not UTF-8")
+    if names is Names.OBJECT and not key:
+        raise click.BadParameter(f"{text!r} names no object; write {names}")
+    if names is Names.BUCKET and key:
+        raise click.BadParameter(f"{text!r} names an object; write {names}")
+    return Target(bucket, key)
+
+
+def _complete(
+    names: Names, ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Buckets, then keys level by level; nothing when the agent does not answer."""
+    scheme = SCHEME if incomplete.startswith(SCHEME) else ""
+    bucket, slash, prefix = incomplete.removeprefix(SCHEME).partition("/")
+    client = ctx.find_root().ensure_object(Session).client
+    try:
+        if slash:
+            page = client().list(bucket, prefix, delimiter="/", limit=MAX_COMPLETIONS)
+            found = [f"{bucket}/{name}" for name in page.prefixes]
+            found += [f"{bucket}/{item.key}" for item in page.objects]
+        else:
+            end = "" if names is Names.BUCKET else "/"
+            found = [item.name + end for item in client().buckets()]
+    except S3dError:
+        return []
+    return [
+        CompletionItem(scheme + name)
+        for name in found
+        if name.isprintable() and (scheme + name).startswith(incomplete)
+    ]

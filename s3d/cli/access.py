@@ -1,0 +1,142 @@
+"""s3d env and s3d presign: how other programs get at the endpoint."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+import click
+
+from s3d.cli.output import json_line
+from s3d.cli.session import Session, json_option, pass_session, socket_option
+from s3d.cli.target import Names, Target, target_argument
+from s3d.shared import credentials
+from s3d.shared.credentials import AccessKey
+from s3d.shared.errors import NotRunningError, UsageError
+from s3d.shared.units import parse_age
+
+MAX_EXPIRES = 7 * 86400
+"""Seconds: https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-presigned-url.html"""
+PROXIES = ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY")
+FOREIGN = ("AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")
+"""Variables that would go along with our key, or keep programs from our endpoint."""
+ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}
+
+
+@click.command("env")
+@click.option("--shell", type=click.Choice(["sh", "fish"]), default="sh", show_default=True)
+@click.option("--rclone", is_flag=True, help='Variables that make the remote "s3d:" for rclone.')
+@json_option
+@socket_option
+@pass_session
+def env_command(session: Session, /, *, shell: str, rclone: bool, as_json: bool) -> None:
+    """Print the shell lines that point S3 programs at the agent.
+
+    Works before the first start too, unless the endpoint's port is 0. The lines hold the secret of
+    your local access key.
+
+    \b
+    Examples:
+      eval "$(s3d env)"
+      s3d env --shell fish | source
+      eval "$(s3d env --rclone)" && rclone ls s3d:photos
+    """
+    config, places = session.load()
+    endpoint = _endpoint(session, config.endpoint)
+    key = credentials.load_or_create(places, config)
+    values = (_rclone if rclone else _aws)(endpoint, key, config.region) | _no_proxy(
+        endpoint, os.environ
+    )
+    if as_json:
+        json_line(values)
+        return
+    for name in FOREIGN if not rclone else ():
+        if name in os.environ:
+            click.echo(f"set -e {name}" if shell == "fish" else f"unset {name}")
+    form = "set -gx {} {}" if shell == "fish" else "export {}={}"
+    for name, value in values.items():
+        click.echo(form.format(name, shlex.quote(value)))
+
+
+def _endpoint(session: Session, configured: str) -> str:
+    """The running agent's endpoint, else the configured one, as a client can reach it."""
+    try:
+        endpoint = session.client().hello().endpoint
+    except NotRunningError:
+        if urlsplit(configured).port == 0:
+            raise
+        endpoint = configured
+    url = urlsplit(endpoint)
+    host = ANY_ADDRESS.get(url.hostname or "")
+    return f"http://{host}:{url.port}" if host else endpoint
+
+
+def _aws(endpoint: str, key: AccessKey, region: str) -> dict[str, str]:
+    return {
+        "AWS_ENDPOINT_URL_S3": endpoint,
+        "AWS_ACCESS_KEY_ID": key.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": key.secret.reveal(),
+        "AWS_REGION": region,
+        "AWS_DEFAULT_REGION": region,
+    }
+
+
+def _rclone(endpoint: str, key: AccessKey, region: str) -> dict[str, str]:
+    values = {
+        "TYPE": "s3",
+        "PROVIDER": "Other",
+        "ENDPOINT": endpoint,
+        "ACCESS_KEY_ID": key.access_key_id,
+        "SECRET_ACCESS_KEY": key.secret.reveal(),
+        "REGION": region,
+    }
+    return {f"RCLONE_CONFIG_S3D_{name}": value for name, value in values.items()}
+
+
+def _no_proxy(endpoint: str, env: Mapping[str, str]) -> dict[str, str]:
+    """A proxy would take even requests to this machine, unless it is told not to."""
+    if not any(env.get(name) for name in PROXIES):
+        return {}
+    host = urlsplit(endpoint).hostname or ""
+    listed = env.get("no_proxy") or env.get("NO_PROXY") or ""
+    if host in listed.split(","):
+        return {}
+    value = f"{listed},{host}" if listed else host
+    return {"no_proxy": value, "NO_PROXY": value}
+
+
+@click.command("presign")
+@target_argument(Names.OBJECT)
+@click.option("--expires", metavar="AGE", default="1h", show_default=True, help="1s to 7d.")
+@click.option(
+    "--method",
+    type=click.Choice(["GET", "PUT", "HEAD", "DELETE"]),
+    default="GET",
+    show_default=True,
+)
+@json_option
+@socket_option
+@pass_session
+def presign_command(
+    session: Session, /, target: Target, *, expires: str, method: str, as_json: bool
+) -> None:
+    """Print a URL that works without credentials for a while.
+
+    \b
+    Examples:
+      s3d presign photos/cat.jpg
+      curl -T cat.jpg "$(s3d presign photos/cat.jpg --method PUT --expires 5m)"
+    """
+    try:
+        seconds = int(parse_age(expires))
+    except ValueError as error:
+        raise UsageError("bad usage", f"--expires {expires!r}: {error}") from error
+    if not 1 <= seconds <= MAX_EXPIRES:
+        raise UsageError("bad usage", f"--expires {expires}: from 1s to 7d")
+    answer = session.client().presign(*target, method=method, expires=seconds)
+    if as_json:
+        json_line(answer)
+    else:
+        click.echo(answer.url)

@@ -1,0 +1,61 @@
+"""s3d mb and s3d rb: buckets made and removed."""
+
+from __future__ import annotations
+
+import click
+
+from s3d.cli.output import for_each, report
+from s3d.cli.session import Session, pass_session, socket_option
+from s3d.cli.target import Names, Target, target_argument
+from s3d.shared.blocking import ControlClient
+
+
+@click.command("mb")
+@target_argument(Names.BUCKET, many=True)
+@socket_option
+@pass_session
+def mb_command(session: Session, /, targets: tuple[Target, ...]) -> int:
+    """Make buckets.
+
+    \b
+    Example:
+      s3d mb photos
+    """
+    client = session.client()
+
+    def make(target: Target) -> None:
+        client.create_bucket(target.bucket)
+        report(f"made {target}")
+
+    return for_each(targets, make)
+
+
+@click.command("rb")
+@target_argument(Names.BUCKET, many=True)
+@click.option("--force", is_flag=True, help="Delete what is in it first.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@socket_option
+@pass_session
+def rb_command(session: Session, /, targets: tuple[Target, ...], *, force: bool, yes: bool) -> int:
+    """Remove buckets; with --force also those that hold objects.
+
+    \b
+    Examples:
+      s3d rb photos
+      s3d rb photos --force
+    """
+    client = session.client()
+
+    def remove(target: Target) -> None:
+        if force:
+            _empty(client, target, yes=yes)
+        client.delete_bucket(target.bucket)
+        report(f"removed {target}")
+
+    return for_each(targets, remove)
+
+
+def _empty(client: ControlClient, target: Target, *, yes: bool) -> None:
+    from s3d.cli.objects import delete_all
+
+    delete_all(client, target, yes=yes)

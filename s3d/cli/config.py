@@ -1,0 +1,120 @@
+"""s3d config: what is set, where it was set, and whether it is right."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from s3d.cli.output import fields, json_line
+from s3d.cli.session import Session, json_option, pass_session
+from s3d.shared.config import Config
+from s3d.shared.paths import config_file
+from s3d.shared.secret import MASK, Secret
+from s3d.shared.settings import settings_of
+from s3d.shared.text import count
+
+DEFAULT = "default"
+
+
+class Shown(msgspec.Struct, frozen=True):
+    """One setting of config show --json. value: null when it is unset."""
+
+    setting: str
+    value: Any
+    origin: str
+    env: str
+
+
+@click.group("config")
+def config_command() -> None:
+    """Show and check the configuration.
+
+    \b
+    Examples:
+      s3d config show --origin
+      s3d config check
+    """
+
+
+@config_command.command("show")
+@click.option("--origin", is_flag=True, help="Where each setting comes from.")
+@json_option
+@pass_session
+def show_command(session: Session, /, *, origin: bool, as_json: bool) -> None:
+    """Print every setting as it is now; secrets are masked.
+
+    \b
+    Example:
+      s3d config show --origin
+    """
+    config, _ = session.load()
+    shown = [
+        Shown(name, _plain(config, name), config.origin.get(name, DEFAULT), setting.env)
+        for name, setting in settings_of(Config).items()
+    ]
+    if as_json:
+        json_line(shown)
+        return
+    width = max(len(_line(item)) for item in shown)
+    for item in shown:
+        click.echo(f"{_line(item):{width}}  # {item.origin}" if origin else _line(item))
+
+
+@config_command.command("check")
+@json_option
+@pass_session
+def check_command(session: Session, /, *, as_json: bool) -> None:
+    """Read the whole configuration; exit 2 and tell every problem when one is wrong.
+
+    \b
+    Example:
+      s3d config check && s3d run
+    """
+    config, _ = session.load()
+    path = config_file(os.environ, session.flags)
+    if as_json:
+        json_line(
+            {"ok": True, "file": str(path), "exists": path.exists(), "set": len(config.origin)}
+        )
+        return
+    found = "" if path.exists() else " (not there, and it need not be)"
+    fields(
+        [
+            ("file", f"{path}{found}"),
+            ("result", f"right; {count(len(config.origin), 'setting')} not at default"),
+        ]
+    )
+
+
+@config_command.command("path")
+@pass_session
+def path_command(session: Session, /) -> None:
+    """Print the path of the configuration file, whether it is there or not.
+
+    \b
+    Example:
+      $EDITOR "$(s3d config path)"
+    """
+    click.echo(str(config_file(os.environ, session.flags)))
+
+
+def _line(item: Shown) -> str:
+    """As the configuration file would have it; a comment when the setting is unset."""
+    if item.value is None:
+        return f"# {item.setting} ="
+    return f"{item.setting} = {msgspec.json.encode(item.value).decode()}"
+
+
+def _plain(config: Config, name: str) -> Any:
+    value: Any = config
+    for part in name.split("."):
+        value = getattr(value, part)
+    if isinstance(value, Secret):
+        return MASK
+    if isinstance(value, Path):
+        return str(value)
+    return list(value) if isinstance(value, tuple) else value if value != "" else None

@@ -1,0 +1,151 @@
+"""s3d ls and s3d rm: many objects at a time, page by page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import click
+import msgspec
+
+from s3d.cli.output import Progress, confirmed, for_each, json_line, report
+from s3d.cli.session import Session, json_option, pass_session, socket_option
+from s3d.cli.target import Names, Target, target_argument
+from s3d.shared.blocking import ControlClient
+from s3d.shared.control import ObjectInfo
+from s3d.shared.errors import NotFoundError, S3dError, UsageError
+from s3d.shared.text import count, moment, safe, size
+
+DELIMITER = "/"
+_DATE_WIDTH = len("2026-01-31 12:34:56")
+
+
+class Prefix(msgspec.Struct, frozen=True):
+    """A row of ls --json that stands for all keys which begin with it."""
+
+    bucket: str
+    prefix: str
+
+
+@click.command("ls")
+@target_argument(Names.PREFIX, required=False)
+@click.option("-r", "--recursive", is_flag=True, help="Every key, not one level of them.")
+@click.option("-l", "--long", is_flag=True, help="Bytes and ETag too.")
+@json_option
+@socket_option
+@pass_session
+def ls_command(
+    session: Session, /, target: Target | None, *, recursive: bool, long: bool, as_json: bool
+) -> None:
+    """List buckets, or the objects of one, level by level as in folders.
+
+    --json prints one object a line; keys printed without it have their control characters escaped.
+
+    \b
+    Examples:
+      s3d ls
+      s3d ls photos/2026/
+      s3d ls -r photos --json
+    """
+    client = session.client()
+    if target is None:
+        _list_buckets(client, as_json=as_json)
+        return
+    found = False
+    for item in _items(client, target, "" if recursive else DELIMITER):
+        found = True
+        if as_json:
+            json_line(item)
+        else:
+            click.echo(_row(item, long=long))
+    if not found and target.key:
+        raise NotFoundError("nothing found", f"no key of {target.bucket} begins with {target.key}")
+
+
+def _list_buckets(client: ControlClient, *, as_json: bool) -> None:
+    for bucket in client.buckets():
+        if as_json:
+            json_line(bucket)
+        else:
+            click.echo(f"{moment(bucket.created)}  {safe(bucket.name)}/")
+
+
+def _items(client: ControlClient, target: Target, delimiter: str) -> Iterator[ObjectInfo | Prefix]:
+    """Objects and prefixes in the order of their names."""
+    for page in client.pages(target.bucket, target.key, delimiter=delimiter):
+        rows: list[tuple[str, ObjectInfo | Prefix]] = [(item.key, item) for item in page.objects]
+        rows += [(prefix, Prefix(target.bucket, prefix)) for prefix in page.prefixes]
+        rows.sort(key=lambda row: row[0].encode())
+        for _, item in rows:
+            yield item
+
+
+def _row(item: ObjectInfo | Prefix, *, long: bool) -> str:
+    if isinstance(item, Prefix):
+        middle = f"{'-':>13}  {'':34}" if long else f"{'-':>9}"
+        return f"{'':{_DATE_WIDTH}}  {middle}  {safe(item.prefix)}"
+    middle = f"{item.size:>13}  {item.etag:34}" if long else f"{size(item.size):>9}"
+    return f"{moment(item.last_modified)}  {middle}  {safe(item.key)}"
+
+
+@click.command("rm")
+@target_argument(Names.EITHER, many=True)
+@click.option("-r", "--recursive", is_flag=True, help="Every object whose key begins with KEY.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@socket_option
+@pass_session
+def rm_command(
+    session: Session, /, targets: tuple[Target, ...], *, recursive: bool, yes: bool
+) -> int:
+    """Delete objects; with -r all that begin with a prefix, or all of a bucket.
+
+    Goes on after an error and exits with the code of the first.
+
+    \b
+    Examples:
+      s3d rm photos/cat.jpg photos/dog.jpg
+      s3d rm -r photos/2025/
+    """
+    client = session.client()
+    if not recursive:
+        for target in targets:
+            if not target.key:
+                raise UsageError(
+                    "no object named", f"{target} is a bucket", f"s3d rm -r {target} empties it"
+                )
+        return for_each(targets, lambda target: _delete(client, target))
+    return for_each(targets, lambda target: delete_all(client, target, yes=yes))
+
+
+def _delete(client: ControlClient, target: Target) -> None:
+    client.object_status(*target)  # S3 deletes what is not there without a word
+    client.delete(*target)
+    report(f"deleted {target}")
+
+
+def delete_all(client: ControlClient, target: Target, *, yes: bool) -> None:
+    """Delete every object that begins with the target, after asking.
+
+    Raises S3dError when the answer is no, NotFoundError when a prefix matches nothing.
+    """
+    total = space = 0
+    for page in client.pages(*target):
+        total += len(page.objects)
+        space += sum(item.size for item in page.objects)
+    if not total:
+        if target.key:
+            raise NotFoundError(
+                "nothing found", f"no key of {target.bucket} begins with {target.key}"
+            )
+        return
+    what = f"{count(total, 'object')} of {target}, {size(space)}"
+    if not yes and not confirmed(f"delete {what}?"):
+        raise S3dError("nothing deleted", what)
+    progress = Progress(f"deleting from {target}")
+    try:
+        for page in client.pages(*target):
+            for item in page.objects:
+                client.delete(item.bucket, item.key)
+                progress.add(item.size)
+    finally:
+        progress.close()
+    report(f"deleted {what}")
