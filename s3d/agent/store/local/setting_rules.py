@@ -1,0 +1,225 @@
+"""What a setting must be before it is kept: the rules that AWS checks on a Put, as pure functions.
+
+Each takes the payload of the operation and raises the S3Error that AWS answers. The model's own
+rules (required members, enumerations) are `check_shape`; here is besides what its text says.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.model import service
+
+MAX_POLICY = 20 * 1024
+"""Bytes: https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-policies.html"""
+
+MAX_CORS_RULES = 100
+MAX_LIFECYCLE_RULES = 1000
+MAX_LIFECYCLE_ID = 255
+CORS_METHODS = frozenset({"GET", "PUT", "POST", "DELETE", "HEAD"})
+
+LIFECYCLE_ACTIONS = frozenset(
+    {
+        "AbortIncompleteMultipartUpload",
+        "Expiration",
+        "NoncurrentVersionExpiration",
+        "NoncurrentVersionTransitions",
+        "Transitions",
+    }
+)
+
+
+def check_shape(value: Any, shape_name: str) -> None:
+    """Raises MalformedXML when a required member is missing or a word is not in its enumeration."""
+    shape = service().shapes[shape_name]
+    if shape.type == "structure":
+        if any(value.get(name) is None for name in shape.required):
+            raise S3Error("MalformedXML")
+        for name, member in shape.members.items():
+            if value.get(name) is not None:
+                check_shape(value[name], member.shape)
+    elif shape.type == "list" and shape.member is not None:
+        for element in value:
+            check_shape(element, shape.member.shape)
+    elif shape.enum and value not in shape.enum:
+        raise S3Error("MalformedXML")
+
+
+def check_accelerate(configuration: Mapping[str, Any]) -> None:
+    if not configuration.get("Status"):
+        raise S3Error("MalformedXML")
+
+
+def check_cors(configuration: Mapping[str, Any]) -> None:
+    """https://docs.aws.amazon.com/AmazonS3/latest/userguide/ManageCorsUsing.html"""
+    rules = configuration["CORSRules"]
+    if not 1 <= len(rules) <= MAX_CORS_RULES:
+        raise S3Error("MalformedXML")
+    for rule in rules:
+        if not rule["AllowedMethods"] or not rule["AllowedOrigins"]:
+            raise S3Error("MalformedXML")
+        for method in rule["AllowedMethods"]:
+            if method not in CORS_METHODS:
+                message = f"Found unsupported HTTP method in CORS config. Unsupported: {method}"
+                raise S3Error("InvalidRequest", message)
+        for member in ("AllowedOrigins", "AllowedHeaders"):
+            for value in rule.get(member, ()):
+                if value.count("*") > 1:
+                    message = f'{member} "{value}" can not have more than one wildcard.'
+                    raise S3Error("InvalidRequest", message)
+
+
+def check_encryption(configuration: Mapping[str, Any]) -> None:
+    """One rule. A KMS key needs a KMS algorithm.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_ServerSideEncryptionByDefault.html
+    """
+    rules = configuration["Rules"]
+    if len(rules) != 1:
+        raise S3Error("MalformedXML")
+    default = rules[0].get("ApplyServerSideEncryptionByDefault") or {}
+    if default.get("KMSMasterKeyID") and default["SSEAlgorithm"] == "AES256":
+        message = "a KMSMasterKeyID is not applicable if the default sse algorithm is not aws:kms"
+        raise S3Error("InvalidArgument", message, ArgumentName="ApplyServerSideEncryptionByDefault")
+
+
+def check_lifecycle(configuration: Mapping[str, Any]) -> None:
+    """https://docs.aws.amazon.com/AmazonS3/latest/userguide/intro-lifecycle-rules.html"""
+    rules = configuration.get("Rules") or []
+    if not 1 <= len(rules) <= MAX_LIFECYCLE_RULES:
+        raise S3Error("MalformedXML")
+    names = Counter(rule["ID"] for rule in rules if rule.get("ID"))
+    if any(count > 1 for count in names.values()):
+        raise S3Error("InvalidArgument", "Rule ID must be unique. Found same ID for two rules")
+    if any(len(name) > MAX_LIFECYCLE_ID for name in names):
+        raise S3Error("InvalidArgument", f"ID length should not exceed limit of {MAX_LIFECYCLE_ID}")
+    for rule in rules:
+        if "Filter" not in rule and "Prefix" not in rule:
+            raise S3Error("MalformedXML")
+        if not LIFECYCLE_ACTIONS & rule.keys():
+            message = "At least one action needs to be specified in a rule"
+            raise S3Error("InvalidRequest", message)
+
+
+def check_object_lock(configuration: Mapping[str, Any]) -> None:
+    """https://docs.aws.amazon.com/AmazonS3/latest/API/API_DefaultRetention.html"""
+    if configuration.get("ObjectLockEnabled") != "Enabled":
+        raise S3Error("MalformedXML")
+    if "Rule" not in configuration:
+        return
+    default = configuration["Rule"].get("DefaultRetention") or {}
+    periods = [default[unit] for unit in ("Days", "Years") if default.get(unit) is not None]
+    if not default.get("Mode") or len(periods) != 1:
+        raise S3Error("MalformedXML")
+    if periods[0] <= 0:
+        message = "Default retention period must be a positive integer value."
+        raise S3Error("InvalidArgument", message)
+
+
+def check_ownership(configuration: Mapping[str, Any]) -> None:
+    if len(configuration["Rules"]) != 1:
+        raise S3Error("MalformedXML")
+
+
+def check_policy(text: str) -> None:
+    """https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-policy-language-overview.html"""
+    if len(text.encode()) > MAX_POLICY:
+        message = f"Policy exceeds the maximum allowed document size of {MAX_POLICY} bytes"
+        raise S3Error("MalformedPolicy", message)
+    try:
+        policy = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise S3Error("MalformedPolicy") from error
+    if not isinstance(policy, dict):
+        raise S3Error("MalformedPolicy", "Policies must be valid JSON and the first byte must be {")
+    statements = statements_of(policy)
+    if not statements:
+        raise S3Error("MalformedPolicy", "Missing required field Statement")
+    for statement in statements:
+        if not isinstance(statement, dict) or statement.get("Effect") not in ("Allow", "Deny"):
+            raise S3Error("MalformedPolicy", "Missing required field Effect")
+        for field in ("Principal", "Action", "Resource"):
+            if not statement.get(field) and not statement.get(f"Not{field}"):
+                raise S3Error("MalformedPolicy", f"Missing required field {field}")
+        if not isinstance(statement.get("Condition", {}), dict):
+            raise S3Error("MalformedPolicy", "Conditions must be an object")
+
+
+def check_website(configuration: Mapping[str, Any]) -> None:
+    """https://docs.aws.amazon.com/AmazonS3/latest/API/API_WebsiteConfiguration.html"""
+    if configuration.get("RedirectAllRequestsTo"):
+        others = {"IndexDocument", "ErrorDocument", "RoutingRules"} & configuration.keys()
+        if others:
+            message = f"RedirectAllRequestsTo cannot be provided with {', '.join(sorted(others))}"
+            raise S3Error("InvalidArgument", message)
+        return
+    suffix = (configuration.get("IndexDocument") or {}).get("Suffix")
+    if not suffix:
+        message = (
+            "A value for IndexDocument Suffix must be provided if RedirectAllRequestsTo is empty"
+        )
+        raise S3Error("InvalidArgument", message, ArgumentName="IndexDocument")
+    if "/" in suffix:
+        raise S3Error("InvalidArgument", "The IndexDocument Suffix is not well formed")
+
+
+def statements_of(policy: Mapping[str, Any]) -> list[Any]:
+    """The statements of a policy: one may stand without a list."""
+    statements = policy.get("Statement") or []
+    return statements if isinstance(statements, list) else [statements]
+
+
+def is_public(policy: Mapping[str, Any]) -> bool:
+    """Whether a policy grants anything to everyone: what GetBucketPolicyStatus says.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html
+    """
+    return any(
+        statement["Effect"] == "Allow"
+        and ("NotPrincipal" in statement or _is_everyone(statement["Principal"]))
+        and not _is_limited(statement.get("Condition") or {})
+        for statement in statements_of(policy)
+    )
+
+
+def _is_everyone(principal: Any) -> bool:
+    if isinstance(principal, dict):
+        return any(_is_everyone(value) for value in principal.values())
+    return "*" in principal if isinstance(principal, list) else principal == "*"
+
+
+# Keys of a condition that keep a grant to everyone from being public, when without a wildcard.
+_LIMITING = frozenset(
+    {
+        "aws:principalorgid",
+        "aws:sourceaccount",
+        "aws:sourcearn",
+        "aws:sourceip",
+        "aws:sourceowner",
+        "aws:sourcevpc",
+        "aws:sourcevpce",
+        "aws:userid",
+        "s3:dataaccesspointaccount",
+        "s3:dataaccesspointarn",
+        "s3:x-amz-server-side-encryption-aws-kms-key-id",
+    }
+)
+_EVERY_ADDRESS = frozenset({"0.0.0.0/0", "::/0"})
+
+
+def _is_limited(condition: Mapping[str, Any]) -> bool:
+    return any(
+        key.lower() in _LIMITING and _is_fixed(values)
+        for test in condition.values()
+        if isinstance(test, dict)
+        for key, values in test.items()
+    )
+
+
+def _is_fixed(values: Any) -> bool:
+    listed = values if isinstance(values, list) else [values]
+    return all("*" not in str(value) and str(value) not in _EVERY_ADDRESS for value in listed)
