@@ -1,0 +1,91 @@
+"""Canonical forms of a request: what client and server must agree on byte by byte to sign.
+
+https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
+Everything starts from the raw target: decoded once to bytes, encoded again. Dot segments and
+double slashes stay, and a raw plus sign in a query is a plus sign.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from urllib.parse import quote, unquote_to_bytes
+
+from s3d.agent.s3.credential import ALGORITHM
+
+EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
+
+Pairs = list[tuple[str, str]]
+"""Query parameters, names and values percent-encoded as in the canonical request."""
+
+_PLAIN_PATH = re.compile(r"[A-Za-z0-9\-._~/]*")
+_PLAIN_WORD = re.compile(r"[A-Za-z0-9\-._~]*")
+_SPACES = re.compile(r" {2,}")
+
+
+def canonical_path(raw_path: str) -> str:
+    """The canonical URI of a raw path."""
+    if _PLAIN_PATH.fullmatch(raw_path):
+        return raw_path or "/"
+    return quote(unquote_to_bytes(to_bytes(raw_path)), safe="/-_.~")
+
+
+def query_pairs(raw_query: str) -> Pairs:
+    """The parameters of a raw query in the order they came; without "=" the value is empty."""
+    if not raw_query:
+        return []
+    found = []
+    for piece in raw_query.split("&"):
+        if piece:
+            name, _, value = piece.partition("=")
+            found.append((_word(name), _word(value)))
+    return found
+
+
+def canonical_query(pairs: Iterable[tuple[str, str]]) -> str:
+    return "&".join([f"{name}={value}" for name, value in sorted(pairs)])
+
+
+def joined_headers(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Headers by name; repeated ones are joined with a comma, outer spaces are cut off."""
+    found: dict[str, str] = {}
+    for name, value in headers:
+        value = value.strip(" \t")
+        found[name] = f"{found[name]},{value}" if name in found else value
+    return found
+
+
+def canonical_request(
+    method: str,
+    target: tuple[str, str],
+    headers: Mapping[str, str],
+    signed: Sequence[str],
+    payload: str,
+) -> str:
+    """The canonical request. target: canonical path and query; signed: names in order.
+
+    A header that is signed but absent counts as empty.
+    """
+    lines = [f"{name}:{_fold(headers.get(name, ''))}\n" for name in signed]
+    return "\n".join((method, *target, "".join(lines), ";".join(signed), payload))
+
+
+def string_to_sign(date: str, scope: str, canonical: str) -> str:
+    digest = hashlib.sha256(to_bytes(canonical)).hexdigest()
+    return f"{ALGORITHM}\n{date}\n{scope}\n{digest}"
+
+
+def to_bytes(text: str) -> bytes:
+    """The bytes that came over the wire: what was not UTF-8 there is a lone surrogate here."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _word(text: str) -> str:
+    if _PLAIN_WORD.fullmatch(text):
+        return text
+    return quote(unquote_to_bytes(to_bytes(text)), safe="-_.~")
+
+
+def _fold(value: str) -> str:
+    return _SPACES.sub(" ", value) if "  " in value else value

@@ -1,0 +1,192 @@
+"""Checksums of objects and parts: hashing, what the client promised, what the whole is made of.
+
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html
+Pure; anycrc is imported when the first CRC is wanted.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Protocol
+
+from s3d.agent.s3.errors import S3Error
+
+
+@dataclass(frozen=True, slots=True)
+class Algorithm:
+    """A row of ALGORITHMS."""
+
+    name: str
+    size: int
+    """Bytes of the digest."""
+    model: str | None
+    """anycrc's name of the polynomial; None: one of hashlib's."""
+
+    @property
+    def member(self) -> str:
+        return f"Checksum{self.name}"
+
+    @property
+    def header(self) -> str:
+        return f"x-amz-checksum-{self.name.lower()}"
+
+
+ALGORITHMS: Mapping[str, Algorithm] = {
+    "CRC32": Algorithm("CRC32", 4, "CRC32"),
+    "CRC32C": Algorithm("CRC32C", 4, "CRC32-ISCSI"),
+    "CRC64NVME": Algorithm("CRC64NVME", 8, "CRC64-NVME"),
+    "SHA1": Algorithm("SHA1", 20, None),
+    "SHA256": Algorithm("SHA256", 32, None),
+}
+"""The checksums that an object can carry, by AWS's name."""
+
+_BY_HEADER = {algorithm.header: algorithm.name for algorithm in ALGORITHMS.values()}
+
+
+class Hasher(Protocol):
+    """A running checksum."""
+
+    def update(self, data: bytes | memoryview) -> None: ...
+
+    def digest(self) -> bytes: ...
+
+    def b64(self) -> str:
+        """The digest as S3 writes it."""
+
+
+def hasher(algorithm: str) -> Hasher:
+    """A new Hasher for a name of ALGORITHMS, or MD5. Raises InvalidRequest for any other name."""
+    if algorithm == "MD5":
+        return _Digest("MD5")
+    row = _algorithm(algorithm)
+    return _Crc(row) if row.model else _Digest(row.name)
+
+
+def member_of(algorithm: str) -> str:
+    """The member that carries it: SHA256 -> ChecksumSHA256."""
+    return _algorithm(algorithm).member
+
+
+def algorithm_of(header: str) -> str | None:
+    """The algorithm of a lower-case x-amz-checksum-* header or trailer; None for any other name."""
+    return _BY_HEADER.get(header)
+
+
+def expected(members: Mapping[str, Any], trailers: Mapping[str, str]) -> tuple[str, str] | None:
+    """The checksum that the client promised, from members or trailers: (algorithm, base64).
+
+    Raises InvalidRequest for more than one, and for what is no digest of that algorithm.
+    """
+    found = [(row, members[row.member]) for row in ALGORITHMS.values() if members.get(row.member)]
+    found += [(ALGORITHMS[_BY_HEADER[n]], v) for n, v in trailers.items() if n in _BY_HEADER]
+    if not found:
+        return None
+    if len(found) > 1:
+        raise S3Error(
+            "InvalidRequest",
+            "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.",
+        )
+    row, value = found[0]
+    _decode(row, value)
+    return row.name, value
+
+
+def composite(algorithm: str, part_digests: Sequence[bytes]) -> str:
+    """The COMPOSITE checksum of a multipart object: the hash of the parts' hashes, "base64-N"."""
+    whole = hasher(algorithm)
+    whole.update(b"".join(part_digests))
+    return f"{whole.b64()}-{len(part_digests)}"
+
+
+def full_object(algorithm: str, parts: Iterable[tuple[str, int]]) -> str:
+    """The FULL_OBJECT checksum of a multipart object from its parts' (base64, size in bytes).
+
+    The parts are not read again: a CRC is linear, so two of them are combined in O(log size).
+    Raises InvalidRequest for algorithms that are no CRC.
+    """
+    row = _algorithm(algorithm)
+    if not row.model:
+        raise S3Error(
+            "InvalidRequest",
+            f"The FULL_OBJECT checksum type cannot be used with the {row.name.lower()} checksum.",
+        )
+    crc, whole = _model(row.model), 0
+    for value, size in parts:
+        whole = crc.combine(whole, int.from_bytes(_decode(row, value)), size)
+    return _b64(whole.to_bytes(row.size))
+
+
+def multipart_etag(md5s: Sequence[bytes]) -> str:
+    """The ETag of a multipart object, unquoted, from the MD5 digests of its parts."""
+    whole = hashlib.md5(b"".join(md5s), usedforsecurity=False)
+    return f"{whole.hexdigest()}-{len(md5s)}"
+
+
+class _Digest:
+    """One of hashlib's."""
+
+    __slots__ = ("_hash", "digest", "update")
+
+    def __init__(self, name: str) -> None:
+        self._hash = hashlib.new(name, usedforsecurity=False)
+        self.update = self._hash.update
+        self.digest = self._hash.digest
+
+    def b64(self) -> str:
+        return _b64(self._hash.digest())
+
+
+class _Crc:
+    """One of anycrc's: three times as fast as zlib.crc32."""
+
+    __slots__ = ("_calc", "_crc", "_size")
+
+    def __init__(self, row: Algorithm) -> None:
+        assert row.model
+        self._calc = _model(row.model).calc
+        self._size = row.size
+        self._crc = 0
+
+    def update(self, data: bytes | memoryview) -> None:
+        if data:
+            self._crc = self._calc(data, self._crc)
+
+    def digest(self) -> bytes:
+        return self._crc.to_bytes(self._size)
+
+    def b64(self) -> str:
+        return _b64(self.digest())
+
+
+@cache
+def _model(name: str) -> Any:
+    """anycrc's CRC of this name; importing it costs milliseconds that idle agents need not pay."""
+    from anycrc.crc import Model
+
+    return Model(name)
+
+
+def _algorithm(name: str) -> Algorithm:
+    row = ALGORITHMS.get(name)
+    if row is None:
+        raise S3Error("InvalidRequest", "Checksum algorithm provided is unsupported.")
+    return row
+
+
+def _decode(row: Algorithm, value: str) -> bytes:
+    try:
+        digest = base64.b64decode(value, validate=True)
+    except (binascii.Error, ValueError):
+        digest = b""
+    if len(digest) != row.size:
+        raise S3Error("InvalidRequest", f"Value for {row.header} header is invalid.")
+    return digest
+
+
+def _b64(digest: bytes) -> str:
+    return base64.b64encode(digest).decode()

@@ -1,0 +1,101 @@
+"""Keys of Signature Version 4: the credential scope, the signing key derived for it, its dates.
+
+https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-authenticating-requests.html
+Pure; the time is always an argument.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
+from typing import NamedTuple
+
+from s3d.agent.s3.errors import S3Error
+
+ALGORITHM = "AWS4-HMAC-SHA256"
+SERVICE = "s3"
+TERMINATOR = "aws4_request"
+
+_BASIC_DATE = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """What is needed to sign: an access key, and the region that the signature names."""
+
+    access_key: str
+    secret: str = field(repr=False)
+    region: str = "us-east-1"
+
+
+class Scope(NamedTuple):
+    """Whose key signed, and for what: the parts of a Credential."""
+
+    access_key: str
+    day: str
+    """YYYYMMDD."""
+    region: str
+
+    @property
+    def text(self) -> str:
+        """The credential scope as it stands in strings to sign."""
+        return f"{self.day}/{self.region}/{SERVICE}/{TERMINATOR}"
+
+    @property
+    def credential(self) -> str:
+        return f"{self.access_key}/{self.text}"
+
+
+def parse_credential(text: str, code: str) -> Scope:
+    """The Scope of KEY/YYYYMMDD/REGION/s3/aws4_request. Raises S3Error(code) for anything else."""
+    parts = text.rsplit("/", 4)
+    if len(parts) != 5 or not all(parts):
+        raise S3Error(
+            code,
+            "The Credential is malformed; expecting "
+            '"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".',
+        )
+    access_key, day, region, service, terminator = parts
+    if service != SERVICE:
+        raise S3Error(code, 'The Credential names a wrong service. This endpoint belongs to "s3".')
+    if terminator != TERMINATOR:
+        raise S3Error(code, 'The Credential must end in "aws4_request".')
+    return Scope(access_key, day, region)
+
+
+@lru_cache(maxsize=64)
+def signing_key(secret: str, day: str, region: str) -> bytes:
+    """The key that signs everything of one day and region."""
+    key = b"AWS4" + secret.encode()
+    for step in (day, region, SERVICE, TERMINATOR):
+        key = hmac.digest(key, step.encode("utf-8", "surrogateescape"), "sha256")
+    return key
+
+
+@lru_cache(maxsize=256)
+def parse_date(text: str) -> float | None:
+    """Unix seconds of YYYYMMDDTHHMMSSZ; None for anything else."""
+    match = _BASIC_DATE.fullmatch(text)
+    if match is None:
+        return None
+    try:
+        return datetime(*map(int, match.groups()), tzinfo=UTC).timestamp()  # type: ignore[misc, arg-type]
+    except ValueError:
+        return None
+
+
+def basic_date(now: float) -> str:
+    """Unix seconds as YYYYMMDDTHHMMSSZ."""
+    return datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%SZ")
+
+
+def from_http_date(text: str) -> str:
+    """A Date header as YYYYMMDDTHHMMSSZ; unchanged when it is no HTTP date."""
+    try:
+        return basic_date(parsedate_to_datetime(text).timestamp())
+    except (ValueError, OverflowError):
+        return text

@@ -1,0 +1,359 @@
+"""Who is calling: the one verifier of signed requests, and our own signing.
+
+Signature Version 4 in the Authorization header or in the query, and Version 2 in the query. All
+forms end in a Verified, which nothing else can make, so that no kind of payload reaches a handler
+past the check. No message or detail holds a secret or the signature that would have been right.
+https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-authenticating-requests.html
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import NoReturn, final
+from urllib.parse import unquote
+
+from s3d.agent.s3 import sigv2
+from s3d.agent.s3.canonical import (
+    Pairs,
+    canonical_path,
+    canonical_query,
+    canonical_request,
+    joined_headers,
+    query_pairs,
+    string_to_sign,
+    to_bytes,
+)
+from s3d.agent.s3.credential import (
+    ALGORITHM,
+    Scope,
+    from_http_date,
+    parse_credential,
+    parse_date,
+    signing_key,
+)
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.messages import WireRequest
+from s3d.agent.s3.payload import Payload, payload_of
+
+MAX_SKEW = 900
+"""Seconds that a caller's clock may be wrong."""
+MAX_EXPIRES = 604_800
+"""Seconds that a presigned URL may live."""
+
+SecretOf = Callable[[str], str | None]
+"""Access key id -> secret; None for an unknown key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seed:
+    """Where the chain of chunk signatures begins."""
+
+    signature: str = field(repr=False)
+    key: bytes = field(repr=False)
+    date: str
+    scope: str
+
+
+_SEAL = object()
+
+
+@final
+class Verified:
+    """A request whose signature was verified (or that needs none: unauthenticated()).
+
+    Only this module makes one. seed: for signed chunks; None when they need no check.
+    """
+
+    __slots__ = ("access_key", "payload", "seed")
+
+    def __init__(
+        self, seal: object, access_key: str | None, payload: Payload, seed: Seed | None = None
+    ) -> None:
+        if seal is not _SEAL:
+            raise TypeError("only the verifier can say who is calling")
+        self.access_key = access_key
+        self.payload = payload
+        self.seed = seed
+
+    def __repr__(self) -> str:
+        return f"Verified({self.access_key!r}, {self.payload!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class _Proof:
+    """A V4 proof as the caller gave it, whichever form it came in."""
+
+    scope: Scope
+    date: str
+    signed: list[str]
+    signature: str = field(repr=False)
+    declared: str
+    """What stands for the payload in the canonical request."""
+    pairs: Pairs
+    """Query parameters that are signed."""
+
+
+def verify(
+    wire: WireRequest,
+    secret_of: SecretOf,
+    now: float,
+    *,
+    virtual_bucket: str = "",
+    strict_region: str | None = None,
+) -> Verified:
+    """The caller of a request whose headers have come. Raises S3Error with AWS's codes.
+
+    now: Unix seconds. virtual_bucket: the bucket of a virtual-host request (V2 signs it).
+    strict_region: the only region that a V4 signature may name; None: any.
+    """
+    headers = joined_headers(wire.headers)
+    pairs = query_pairs(wire.raw_query)
+    names = {name for name, _ in pairs}
+    authorization = headers.get("authorization", "")
+    proofs = (authorization.startswith("AWS"), bool(names & _V4_MARKS), bool(names & sigv2.MARKS))
+    match proofs:
+        case (True, False, False):
+            proof = _header_proof(authorization, headers, pairs, now)
+        case (False, True, False):
+            proof = _query_proof(headers, pairs, now)
+        case (False, False, True):
+            access_key = sigv2.verify_query(wire, secret_of, now, virtual_bucket)
+            return _verified_v2(wire.method, headers, access_key)
+        case (False, False, False):
+            _refuse_unsigned(authorization)
+        case _:
+            raise S3Error(
+                "InvalidArgument",
+                "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, "
+                "Signature query string parameter or the Authorization header should be specified",
+                ArgumentName="Authorization",
+            )
+    return _check(wire, headers, proof, secret_of, strict_region)
+
+
+def unauthenticated(wire: WireRequest) -> Verified:
+    """For S3D_AUTH=none: nobody in particular. The body's kind is still what the header says."""
+    declared = joined_headers(wire.headers).get("x-amz-content-sha256", "UNSIGNED-PAYLOAD")
+    return Verified(_SEAL, None, payload_of(wire.method, declared))
+
+
+# ------------------------------------------------------------------ the two forms of a V4 proof
+
+
+def _header_proof(
+    authorization: str, headers: Mapping[str, str], pairs: Pairs, now: float
+) -> _Proof:
+    """https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-auth-using-authorization-header.html"""
+    algorithm, _, rest = authorization.partition(" ")
+    if algorithm != ALGORITHM:
+        raise S3Error(
+            "InvalidRequest",
+            "The authorization mechanism you have provided is not supported. "
+            f"Please use {ALGORITHM}.",
+        )
+    given = _authorization_parts(rest)
+    scope = parse_credential(given["Credential"], "AuthorizationHeaderMalformed")
+    date = headers.get("x-amz-date") or from_http_date(headers.get("date", ""))
+    at = parse_date(date)
+    if at is None:
+        raise S3Error(
+            "AccessDenied", "AWS authentication requires a valid Date or x-amz-date header"
+        )
+    if abs(now - at) > MAX_SKEW:
+        raise S3Error(
+            "RequestTimeTooSkewed",
+            RequestTime=date,
+            ServerTime=_iso(now),
+            MaxAllowedSkewMilliseconds=MAX_SKEW * 1000,
+        )
+    _check_day(scope, date, "AuthorizationHeaderMalformed")
+    declared = headers.get("x-amz-content-sha256")
+    if declared is None:
+        raise S3Error(
+            "InvalidRequest", "Missing required header for this request: x-amz-content-sha256"
+        )
+    signed = given["SignedHeaders"].split(";")
+    return _Proof(scope, date, signed, given["Signature"], declared, pairs)
+
+
+def _authorization_parts(text: str) -> dict[str, str]:
+    """The three parts of an Authorization header, each exactly once."""
+    given = {}
+    pieces = text.split(",")
+    for piece in pieces:
+        name, _, value = piece.partition("=")
+        given[name.strip(" ")] = value.strip(" ")
+    if len(pieces) != 3 or given.keys() != _AUTHORIZATION_PARTS or not all(given.values()):
+        raise S3Error(
+            "AuthorizationHeaderMalformed",
+            "The authorization header is malformed; it must have the parts Credential, "
+            "SignedHeaders and Signature, each once and not empty.",
+        )
+    return given
+
+
+def _query_proof(headers: Mapping[str, str], pairs: Pairs, now: float) -> _Proof:
+    """https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html"""
+    given = _query_parts(pairs)
+    if given["X-Amz-Algorithm"] != ALGORITHM:
+        raise _bad_query(f'X-Amz-Algorithm only supports "{ALGORITHM}"')
+    scope = parse_credential(given["X-Amz-Credential"], "AuthorizationQueryParametersError")
+    date = given["X-Amz-Date"]
+    at = parse_date(date)
+    if at is None:
+        raise _bad_query("X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\"")
+    lifetime = _lifetime(given["X-Amz-Expires"])
+    _check_day(scope, date, "AuthorizationQueryParametersError")
+    if now < at - MAX_SKEW:
+        raise S3Error("AccessDenied", "Request is not valid yet", ServerTime=_iso(now))
+    if now > at + lifetime:
+        raise S3Error(
+            "AccessDenied",
+            "Request has expired",
+            Expires=_iso(at + lifetime),
+            ServerTime=_iso(now),
+            **{"X-Amz-Expires": lifetime},
+        )
+    declared = given.get("X-Amz-Content-Sha256") or headers.get("x-amz-content-sha256")
+    rest = [pair for pair in pairs if pair[0] != "X-Amz-Signature"]
+    signed = given["X-Amz-SignedHeaders"].split(";")
+    return _Proof(
+        scope, date, signed, given["X-Amz-Signature"], declared or "UNSIGNED-PAYLOAD", rest
+    )
+
+
+def _query_parts(pairs: Pairs) -> dict[str, str]:
+    """The parameters of the proof, decoded; each must occur once and not be empty."""
+    given: dict[str, str] = {}
+    for name, value in pairs:
+        name = _QUERY_NAMES.get(name.lower(), "")
+        if name in given:
+            raise _bad_query(f"{name} must be given once.")
+        if name:
+            given[name] = unquote(value)
+    if not all(given.get(name) for name in _QUERY_PARTS):
+        *others, last = _QUERY_PARTS
+        raise _bad_query(
+            f"Query-string authentication version 4 requires the {', '.join(others)} and {last} "
+            "parameters."
+        )
+    return given
+
+
+def _lifetime(text: str) -> int:
+    if not _INTEGER.fullmatch(text):
+        raise _bad_query("X-Amz-Expires should be a number")
+    if text.startswith("-"):
+        raise _bad_query("X-Amz-Expires must be non-negative")
+    if len(text) > 20 or not 1 <= int(text) <= MAX_EXPIRES:
+        raise _bad_query(
+            "X-Amz-Expires must be less than a week (in seconds); that is, the given "
+            f"X-Amz-Expires must be from 1 to {MAX_EXPIRES} seconds"
+        )
+    return int(text)
+
+
+def _check_day(scope: Scope, date: str, code: str) -> None:
+    if scope.day != date[:8]:
+        raise S3Error(
+            code,
+            f'Invalid credential date "{scope.day}". This date is not the same as X-Amz-Date: '
+            f'"{date[:8]}".',
+        )
+
+
+# ------------------------------------------------------------------ the check itself
+
+
+def _check(
+    wire: WireRequest,
+    headers: Mapping[str, str],
+    proof: _Proof,
+    secret_of: SecretOf,
+    strict_region: str | None,
+) -> Verified:
+    scope = proof.scope
+    if strict_region not in (None, scope.region):
+        raise S3Error(
+            "AuthorizationHeaderMalformed",
+            f"The authorization header is malformed; the region '{scope.region}' is wrong; "
+            f"expecting '{strict_region}'",
+            Region=str(strict_region),
+        )
+    payload = payload_of(wire.method, proof.declared)
+    secret = secret_of(scope.access_key)
+    target = (canonical_path(wire.raw_path), canonical_query(proof.pairs))
+    canonical = canonical_request(wire.method, target, headers, proof.signed, proof.declared)
+    to_sign = string_to_sign(proof.date, scope.text, canonical)
+    # An unknown key costs the same work, so that time does not tell which keys exist.
+    key = signing_key(_NOBODY if secret is None else secret, scope.day, scope.region)
+    right = hmac.digest(key, to_sign.encode(), "sha256").hex()
+    same = hmac.compare_digest(right.encode(), to_bytes(proof.signature))
+    if secret is None:
+        raise S3Error("InvalidAccessKeyId", AWSAccessKeyId=scope.access_key)
+    _check_signed_headers(headers, proof.signed)
+    if not same:
+        raise S3Error(
+            "SignatureDoesNotMatch",
+            AWSAccessKeyId=scope.access_key,
+            StringToSign=to_sign,
+            CanonicalRequest=canonical,
+        )
+    seed = Seed(right, key, proof.date, scope.text) if payload.kind.chunks_signed else None
+    return Verified(_SEAL, scope.access_key, payload, seed)
+
+
+def _check_signed_headers(headers: Iterable[str], signed: list[str]) -> None:
+    """host and every x-amz-* header must be signed; x-amz-content-sha256 is covered anyway."""
+    missing = [name for name in headers if name.startswith("x-amz-") and name not in signed]
+    missing = [name for name in missing if name != "x-amz-content-sha256"]
+    if "host" not in signed or "host" not in headers:
+        missing.append("host")
+    if missing:
+        raise S3Error(
+            "AccessDenied",
+            "There were headers present in the request which were not signed",
+            HeadersNotSigned=", ".join(missing),
+        )
+
+
+def _verified_v2(method: str, headers: Mapping[str, str], access_key: str) -> Verified:
+    payload = payload_of(method, headers.get("x-amz-content-sha256", "UNSIGNED-PAYLOAD"))
+    if payload.kind.chunks_signed:
+        raise S3Error("InvalidRequest", f"{payload.kind} needs a Version 4 signature.")
+    return Verified(_SEAL, access_key, payload)
+
+
+def _refuse_unsigned(authorization: str) -> NoReturn:
+    if authorization:
+        raise S3Error(
+            "InvalidArgument", "Unsupported Authorization Type", ArgumentName="Authorization"
+        )
+    raise S3Error("AccessDenied")
+
+
+def _bad_query(message: str) -> S3Error:
+    return S3Error("AuthorizationQueryParametersError", message)
+
+
+def _iso(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+_AUTHORIZATION_PARTS = {"Credential", "SignedHeaders", "Signature"}
+_QUERY_PARTS = (
+    "X-Amz-Algorithm",
+    "X-Amz-Credential",
+    "X-Amz-Signature",
+    "X-Amz-Date",
+    "X-Amz-SignedHeaders",
+    "X-Amz-Expires",
+)
+_QUERY_NAMES = {name.lower(): name for name in (*_QUERY_PARTS, "X-Amz-Content-Sha256")}
+_V4_MARKS = {"X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Signature"}
+_INTEGER = re.compile(r"-?\d+", re.ASCII)
+_NOBODY = "nobody has this secret"
