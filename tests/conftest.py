@@ -1,3 +1,3 @@
 """What every test may ask for."""
 
-pytest_plugins = ["tests.peers.fixtures"]
+pytest_plugins = ["tests.agent_process", "tests.peers.fixtures"]

@@ -78,8 +78,6 @@ class AgentStatus(Struct):
     auth: str
     """sigv4 or none."""
     ephemeral: bool
-    local_dir: str = ""
-    """What S3D_LOCAL_DIR must be to find this agent; empty: the user's own folders."""
     remote: str | None = None
     store: StoreStatus | None = None
     warnings: list[str] = []

@@ -13,6 +13,7 @@ from s3d.agent.control.route import Call, Route, answer
 from s3d.agent.events import RING, SUBSCRIBERS, Events
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.store.objects import Objects
+from s3d.agent.store.records import Totals
 from s3d.shared import control
 from s3d.shared.control import AgentStatus, ApiVersion, BucketInfo, Hello, ObjectInfo, State
 
@@ -21,19 +22,11 @@ LIMITS = {"page": control.MAX_PAGE, "subscribers": SUBSCRIBERS, "events": RING}
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
-    """Objects of a bucket, or of all, and their bytes."""
-
-    objects: int
-    size: int
-
-
-@dataclass(frozen=True, slots=True)
 class Facts:
     """Where the status comes from."""
 
     agent: Callable[[], Awaitable[AgentStatus]]
-    usage: Callable[[str], Awaitable[Usage]]
+    usage: Callable[[str], Awaitable[Totals]]
     """Of one bucket."""
     serving: Callable[[], bool]
     """All is bound, and the agent is not about to stop."""

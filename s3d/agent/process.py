@@ -1,0 +1,106 @@
+"""What the agent's process owes the system: limits, private files, one agent at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import fcntl
+import gc
+import os
+import resource
+import stat
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+
+from s3d.shared.errors import AlreadyRunningError, UsageError
+
+MOST_FILES = 65_536
+"""Descriptors are free, but some systems say that their hard limit is in the billions."""
+_PR_SET_DUMPABLE = 4
+
+
+class Holder(msgspec.Struct, frozen=True):
+    """Who has the lock: the content of the lock file."""
+
+    pid: int
+    started: float
+    socket: str
+
+
+def harden() -> None:
+    """No core file or debugger may see the secrets; new files are private; many descriptors."""
+    os.umask(0o077)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+    raise_file_limit()
+
+
+def raise_file_limit() -> int:
+    """Raise the soft limit of descriptors as far as allowed; the limit now."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    ceiling = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    if soft == resource.RLIM_INFINITY or soft >= ceiling:
+        return soft
+    with contextlib.suppress(ValueError, OSError):  # macOS has a lower limit than it says
+        resource.setrlimit(resource.RLIMIT_NOFILE, (ceiling, hard))
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+
+
+def settle_memory() -> None:
+    """Leave what the start has made to itself: the collector need not look at it again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
+
+
+def private_folder(folder: Path) -> None:
+    """Make a folder of ours, or close it to others. Raises UsageError when it is not ours."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    facts = folder.stat()
+    if facts.st_uid != os.geteuid():
+        raise UsageError(
+            "the folder belongs to another user",
+            str(folder),
+            "set S3D_LOCAL_DIR to a folder of your own",
+        )
+    if stat.S_IMODE(facts.st_mode) & 0o077:
+        folder.chmod(0o700)
+
+
+@contextlib.contextmanager
+def only_one(
+    lock_file: Path, socket: Path, clock: Callable[[], float] = time.time
+) -> Iterator[None]:
+    """Hold the lock. Raises AlreadyRunningError, naming the holder.
+
+    The file stays when the lock is given up: removing it would let two hold "it" at once.
+    """
+    fd = os.open(lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise _already_running(os.pread(fd, 4096, 0)) from error
+        holder = msgspec.json.encode(Holder(os.getpid(), clock(), str(socket)))
+        os.ftruncate(fd, 0)
+        os.pwrite(fd, holder + b"\n", 0)
+        yield
+    finally:
+        os.close(fd)
+
+
+def _already_running(content: bytes) -> AlreadyRunningError:
+    try:
+        holder = msgspec.json.decode(content, type=Holder)
+    except msgspec.DecodeError:
+        return AlreadyRunningError("an agent is already running", remedy="wait until it is ready")
+    return AlreadyRunningError(
+        "an agent is already running",
+        f"pid {holder.pid}, socket {holder.socket}",
+        f"stop it with: kill {holder.pid}",
+    )

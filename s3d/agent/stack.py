@@ -1,0 +1,60 @@
+"""The stack of stores that the configuration asks for: the only place that knows their order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from s3d.agent.events import Events
+from s3d.agent.store.blobs import Blobs
+from s3d.agent.store.index import Index
+from s3d.agent.store.local.store import LocalStore
+from s3d.agent.store.notices import Notices
+from s3d.agent.store.reader import Reader
+from s3d.agent.store.records import Totals
+from s3d.agent.store.store import ObjectStore
+from s3d.shared.config import Config
+from s3d.shared.control import StoreStatus
+from s3d.shared.paths import Places
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """The stores. Front doors only ever call the top."""
+
+    top: ObjectStore
+    index: Index
+    folder: Path
+
+    async def usage(self, bucket: str) -> Totals:
+        """Objects and bytes of one bucket."""
+        return await self.index.read(lambda reader: reader.totals(bucket))
+
+    async def status(self) -> StoreStatus:
+        """Of the embedded store."""
+        buckets, totals = await self.index.read(_count)
+        return StoreStatus(
+            buckets, totals.objects, totals.size, str(self.folder), self.index.disk.free()
+        )
+
+    def close(self) -> None:
+        """Finish what was asked for and close the files."""
+        self.index.close()
+
+
+def build_stack(config: Config, places: Places, events: Events) -> Stack:
+    """Open the stores. Raises S3dError for what cannot be opened, OSError for the disk's errors."""
+    folder = places.store_dir
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    index = Index.open(folder / "index.sqlite", ephemeral=config.ephemeral)
+    try:
+        blobs = Blobs(folder / "blobs", ephemeral=config.ephemeral)
+        local = LocalStore(index, blobs)
+    except BaseException:
+        index.close()
+        raise
+    return Stack(Notices(local, events), index, folder)
+
+
+def _count(reader: Reader) -> tuple[int, Totals]:
+    return len(reader.buckets()), reader.totals()
