@@ -91,3 +91,107 @@ WRITE_BUCKET_OPERATIONS = frozenset({"DeleteObjects", "WriteGetObjectResponse"})
 
 OFF_THE_TABLE = frozenset({"ListDirectoryBuckets", "WriteGetObjectResponse"})
 """Never routed to: the first cannot be told from ListBuckets, the second has a host of its own."""
+
+LIST_LIMITS: dict[str, int] = {"CompletedPartList": 10_000, "ObjectIdentifierList": 1_000}
+"""Most elements that a client may send.
+
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html and API_DeleteObjects.html
+"""
+
+STRICT_XML_ENUMS = frozenset(
+    {
+        "BucketAccelerateStatus",
+        "BucketVersioningStatus",
+        "MFADelete",
+        "ObjectLockEnabled",
+        "ObjectLockLegalHoldStatus",
+        "ObjectLockRetentionMode",
+        "ObjectOwnership",
+        "Payer",
+        "Permission",
+        "Type",
+    }
+)
+"""Enumerations in XML whose unknown values are MalformedXML. The others grow from year to year."""
+
+HEADER_ENUMS: dict[str, tuple[str, str]] = {
+    "BucketCannedACL": ("InvalidArgument", ""),
+    "ChecksumAlgorithm": (
+        "InvalidRequest",
+        "Checksum algorithm provided is unsupported. Please try again with any of the valid types:"
+        " [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]",
+    ),
+    "ChecksumType": ("InvalidRequest", "Value for x-amz-checksum-type header is invalid."),
+    "EncodingType": ("InvalidArgument", "Invalid Encoding Method specified in Request"),
+    "MetadataDirective": ("InvalidArgument", "Unknown metadata directive."),
+    "ObjectAttributes": ("InvalidArgument", "Invalid attribute name specified."),
+    "ObjectCannedACL": ("InvalidArgument", ""),
+    "ObjectLockLegalHoldStatus": (
+        "InvalidArgument",
+        "Legal Hold must be either of 'ON' or 'OFF'",
+    ),
+    "ObjectLockMode": ("InvalidArgument", "Unknown wormMode directive."),
+    "ObjectOwnership": ("InvalidArgument", ""),
+    "ServerSideEncryption": (
+        "InvalidArgument",
+        "The encryption method specified is not supported",
+    ),
+    "StorageClass": ("InvalidStorageClass", ""),
+    "TaggingDirective": ("InvalidArgument", "Unknown tagging directive."),
+}
+"""Shape of an enumeration in a header or query -> error and message for a value it lacks.
+
+What has no row is for the store to judge. https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+"""
+
+RANGES: dict[str, tuple[int, int]] = {"PartNumber": (1, 10_000)}
+"""Shape of a number in a header or query -> least and greatest; others are not negative.
+
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
+"""
+
+VERBATIM = frozenset({"Expires", "ResponseExpires"})
+"""Shapes of times that S3 gives back as they were written, be they times or not."""
+
+LENIENT_TIMES = frozenset({"IfModifiedSince", "IfUnmodifiedSince"})
+"""Shapes of conditions that are ignored when they are no time: RFC 9110 13.1.3 and 13.1.4."""
+
+NEVER_EMPTY = frozenset({"versionId"})
+"""Query words whose empty value is InvalidArgument; other empty texts are kept."""
+
+BODY_REQUIRED = frozenset(
+    {
+        "CompleteMultipartUpload",
+        "PutBucketLifecycle",
+        "PutBucketLifecycleConfiguration",
+        "PutObjectLegalHold",
+        "PutObjectLockConfiguration",
+        "PutObjectRetention",
+        "RestoreObject",
+    }
+)
+"""Operations that need a document though the model calls it optional."""
+
+MALFORMED: dict[str, str] = {
+    "PutBucketAcl": "MalformedACLError",
+    "PutBucketPolicy": "MalformedPolicy",
+    "PutObjectAcl": "MalformedACLError",
+}
+"""Operation -> error for a broken body, where it is not MalformedXML."""
+
+MAX_METADATA_SIZE = 2048
+"""Bytes of UTF-8 of the names and values of user metadata together.
+
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html#UserMetadata
+"""
+
+EMPTY_CHECKSUMS = frozenset(
+    {
+        "AAAAAA==",
+        "AAAAAAAAAAA=",
+        "2jmj7l5rSw0yVb/vlWAYkK/YBwk=",
+        "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=",
+    }
+)
+"""CRC32 and CRC32C, CRC64NVME, SHA-1 and SHA-256 of nothing: what the AWS SDK for JavaScript signs
+into the query of a presigned PUT, before there is a body. There they promise nothing."""

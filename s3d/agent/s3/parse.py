@@ -1,0 +1,345 @@
+"""HTTP to members: the input of a client's request, and the output of a remote's response.
+
+Compiled once per operation to tables by header name and query word, so that a request costs what
+it carries, not what its shape could carry. Streaming bodies are never read here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import Any
+
+from s3d.agent.s3 import scalars, supplement, xml
+from s3d.agent.s3.address import Address
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.messages import Members, WireRequest
+from s3d.agent.s3.model import Member, Operation, Shape, service
+
+META = "x-amz-meta-"
+_DECODED_LENGTH = "x-amz-decoded-content-length"
+_IGNORED = object()
+"""What a reader returns for a value to be treated as if it had not come."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """A header or query word: which member it is and how its text is read."""
+
+    member: str
+    wire: str
+    """Its name as AWS spells it."""
+    read: Callable[[str], Any]
+    keeps_empty: bool
+    error: tuple[str, str]
+    """S3 error code and message ("" for the code's own) when read raises ValueError."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Document:
+    """An XML body: its shape, its root, and the member it becomes; None: members of its own."""
+
+    shape: str
+    root: str | None
+    member: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    names: tuple[str, ...]
+    """Of Bucket and Key, those that the operation has."""
+    headers: Mapping[str, _Field]
+    """By lower-case name."""
+    query: Mapping[str, _Field]
+    metadata: str | None
+    """The member that takes the x-amz-meta-* headers."""
+    document: _Document | None
+    text: str | None
+    """The member that is the whole body as text."""
+    required: tuple[_Field, ...]
+    body_required: bool
+
+
+def parse_input(
+    op: Operation, wire: WireRequest, address: Address, query: Mapping[str, str], payload: bytes
+) -> Members:
+    """The input members of a request, with Bucket and Key and without a streaming Body.
+
+    payload: the whole body, b"" when it streams. Values are as boto3 has them, but for Expires and
+    ResponseExpires, which stay as written. x-amz-* headers may come in the query, where presigning
+    SDKs put them; a header of the same name wins. Of the framing aws-chunked nothing is left:
+    ContentEncoding lacks it and ContentLength is the decoded one.
+    Raises S3Error: InvalidArgument, InvalidRequest, InvalidStorageClass, MetadataTooLarge,
+    MalformedXML, MalformedACLError, MalformedPolicy.
+    """
+    plan = _input_plan(op.name)
+    members: Members = {}
+    for name in plan.names:
+        members[name] = address.bucket if name == "Bucket" else address.key
+    hoisted = _read_query(plan, query, members) if query else ()
+    _read_headers(plan, (*hoisted, *wire.headers), members, len(hoisted))
+    if op.streaming_input:
+        _unframe(wire.headers, members)
+    if plan.document is not None or plan.text is not None:
+        try:
+            _read_body(plan, payload, members, strict=True)
+        except ValueError as error:
+            code = supplement.MALFORMED.get(op.name, "MalformedXML")
+            raise S3Error(code) from error
+    for field in plan.required:
+        if field.member not in members:
+            code = "InvalidRequest" if field.wire.startswith("x-amz-") else "InvalidArgument"
+            raise S3Error(code, f"{field.wire} is missing or empty", ArgumentName=field.wire)
+    return members
+
+
+def parse_output(
+    op: Operation, status: int, headers: Iterable[tuple[str, str]], payload: bytes
+) -> Members:
+    """The output members of a successful response of a remote, without a streaming Body.
+
+    headers: names in any letter case. Raises S3Error or ValueError when the answer makes no sense.
+    """
+    plan = _output_plan(op.name)
+    members: Members = {}
+    _read_headers(plan, [(name.lower(), value) for name, value in headers], members, 0)
+    if payload and status not in (204, 304):
+        _read_body(plan, payload, members, strict=False)
+    return members
+
+
+# ---------------------------------------------------------------- reading by plan
+
+
+def _read_query(plan: _Plan, query: Mapping[str, str], members: Members) -> list[tuple[str, str]]:
+    """Read the words that are members; return those that are headers, by lower-case name."""
+    hoisted = []
+    for word, value in query.items():
+        field = plan.query.get(word)
+        if field is not None:
+            _put(field, value, members)
+        elif word[:6].lower() == "x-amz-":
+            is_checksum = word[6:15].lower() == "checksum-"
+            if not (is_checksum and value in supplement.EMPTY_CHECKSUMS):
+                hoisted.append((word.lower(), value))
+    return hoisted
+
+
+def _read_headers(
+    plan: _Plan, headers: Iterable[tuple[str, str]], members: Members, hoisted: int
+) -> None:
+    """Read headers by lower-case name; the first `hoisted` of them yield to later ones."""
+    found: dict[str, str] = {}
+    weak: set[str] = set()
+    for number, (name, value) in enumerate(headers):
+        if name in plan.headers or name.startswith(META):
+            if number < hoisted:
+                weak.add(name)
+            elif name in found and name not in weak:
+                value = f"{found[name]},{value}"
+            else:
+                weak.discard(name)
+            found[name] = value
+    metadata = {}
+    for name, value in found.items():
+        value = value if value.isascii() else _unicode(value)
+        field = plan.headers.get(name)
+        if field is not None:
+            _put(field, value, members)
+        elif name != META:
+            metadata[name[len(META) :]] = value
+    if metadata and plan.metadata:
+        members[plan.metadata] = metadata
+        _check_metadata(metadata)
+
+
+def _put(field: _Field, value: str, members: Members) -> None:
+    if not value and not field.keeps_empty:
+        if field.wire in supplement.NEVER_EMPTY:
+            raise _invalid(field, value)
+        return
+    try:
+        read = field.read(value)
+    except ValueError as error:
+        raise _invalid(field, value) from error
+    if read is not _IGNORED:
+        members[field.member] = read
+
+
+def _invalid(field: _Field, value: str) -> S3Error:
+    code, message = field.error
+    return S3Error(code, message, ArgumentName=field.wire, ArgumentValue=value)
+
+
+def _read_body(plan: _Plan, payload: bytes, members: Members, *, strict: bool) -> None:
+    """Raises ValueError (UnicodeError is one)."""
+    if not payload or payload.isspace():
+        if plan.body_required:
+            raise ValueError("a body is required")
+    elif plan.text is not None:
+        members[plan.text] = payload.decode()
+    elif plan.document is not None:
+        value = xml.read(payload, plan.document.shape, plan.document.root, strict=strict)
+        members.update(value if plan.document.member is None else {plan.document.member: value})
+
+
+def _unframe(headers: Iterable[tuple[str, str]], members: Members) -> None:
+    """Take what says aws-chunked, the framing of the transfer, from what is said of the object."""
+    encodings = [part.strip() for part in members.pop("ContentEncoding", "").split(",")]
+    kept = ",".join(part for part in encodings if part and part.lower() != "aws-chunked")
+    if kept:
+        members["ContentEncoding"] = kept
+    for name, value in headers:
+        if name == _DECODED_LENGTH:
+            length = _Field("ContentLength", name, _read_size, False, ("InvalidArgument", ""))
+            _put(length, value, members)
+
+
+def _unicode(value: str) -> str:
+    """Text of a header in UTF-8; if its bytes are not, each stands for a Latin-1 character."""
+    raw = value.encode("utf-8", "surrogateescape")
+    try:
+        return raw.decode()
+    except UnicodeError:
+        return raw.decode("latin-1")
+
+
+def _check_metadata(metadata: Mapping[str, str]) -> None:
+    size = sum(len(name.encode()) + len(value.encode()) for name, value in metadata.items())
+    if size > supplement.MAX_METADATA_SIZE:
+        raise S3Error("MetadataTooLarge", Size=size, MaxSizeAllowed=supplement.MAX_METADATA_SIZE)
+
+
+# ---------------------------------------------------------------- plans
+
+
+@cache
+def _input_plan(name: str) -> _Plan:
+    model = service().operations[name]
+    root = model.input.location_name if model.input else None
+    required = name in supplement.BODY_REQUIRED
+    return _plan(service().input_of(name), model.input, root, body_required=required)
+
+
+@cache
+def _output_plan(name: str) -> _Plan:
+    model = service().operations[name]
+    return _plan(service().output_of(name), model.output, None, body_required=False)
+
+
+def _plan(shape: Shape, of: Member | None, root: str | None, *, body_required: bool) -> _Plan:
+    headers = _fields(shape, "header")
+    query = _fields(shape, "querystring")
+    required = [f for f in (*headers.values(), *query.values()) if f.member in shape.required]
+    document, text = _body(shape, of, root)
+    return _Plan(
+        names=tuple(name for name, m in shape.members.items() if m.location == "uri"),
+        headers={field.wire.lower(): field for field in headers.values()},
+        query=query,
+        metadata=next((n for n, m in shape.members.items() if m.location == "headers"), None),
+        document=document,
+        text=text,
+        required=tuple(required),
+        body_required=body_required or shape.payload in shape.required or root is not None,
+    )
+
+
+def _body(shape: Shape, of: Member | None, root: str | None) -> tuple[_Document | None, str | None]:
+    """The document, or the member that takes the body as text; neither for a streaming body."""
+    shapes = service().shapes
+    if shape.payload is None:
+        has_body = any(member.location is None for member in shape.members.values())
+        if not has_body or of is None:
+            return None, None
+        if list(shape.members) == ["LocationConstraint"]:
+            # GetBucketLocation: the root element is the member
+            # https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketLocation.html
+            member = shape.members["LocationConstraint"]
+            return _Document(member.shape, None, "LocationConstraint"), None
+        return _Document(of.shape, root, None), None
+    member = shape.members[shape.payload]
+    if member.streaming or shapes[member.shape].eventstream:
+        return None, None
+    if shapes[member.shape].type == "string":
+        return None, shape.payload
+    is_request = member.xml_namespace is not None  # only there must the root be a certain one
+    expected = member.location_name if is_request else None
+    return _Document(member.shape, expected, shape.payload), None
+
+
+def _fields(shape: Shape, location: str) -> dict[str, _Field]:
+    """By name on the wire."""
+    members = shape.members.items()
+    fields = [_field(name, member) for name, member in members if member.location == location]
+    return {field.wire: field for field in fields}
+
+
+def _field(name: str, member: Member) -> _Field:
+    shape = service().shapes[member.shape]
+    wire = member.location_name or name
+    item = shape.member.shape if shape.member else member.shape
+    keeps_empty = (
+        member.location == "querystring"
+        and shape.type == "string"
+        and not shape.enum
+        and wire not in supplement.NEVER_EMPTY
+    )
+    error = supplement.HEADER_ENUMS.get(item, ("InvalidArgument", ""))
+    return _Field(name, wire, _reader(member.shape, shape), keeps_empty, error)
+
+
+def _reader(name: str, shape: Shape) -> Callable[[str], Any]:
+    if name in supplement.VERBATIM:
+        return _read_text
+    if shape.member:
+        return partial(_read_list, item=_reader(shape.member.shape, _shape(shape.member)))
+    if name in supplement.HEADER_ENUMS:
+        return partial(_read_enum, values=frozenset(shape.enum))
+    if name in supplement.LENIENT_TIMES:
+        return _read_lenient_time
+    if name in supplement.RANGES:
+        low, high = supplement.RANGES[name]
+        return partial(scalars.read_integer, low=low, high=high)
+    return _READERS[shape.type]
+
+
+def _shape(member: Member) -> Shape:
+    return service().shapes[member.shape]
+
+
+def _read_text(value: str) -> str:
+    """Text that may become a header: control characters in it would end one and begin another."""
+    if not value.isprintable() and any((c < " " and c != "\t") or c == "\x7f" for c in value):
+        raise ValueError("a control character")
+    return value
+
+
+def _read_enum(value: str, values: frozenset[str]) -> str:
+    if value not in values:
+        raise ValueError("not one of the values")
+    return value
+
+
+def _read_list(value: str, item: Callable[[str], Any]) -> list[Any]:
+    return [item(part.strip()) for part in value.split(",") if part.strip()]
+
+
+def _read_lenient_time(value: str) -> Any:
+    try:
+        return scalars.read_time(value)
+    except ValueError:
+        return _IGNORED
+
+
+def _read_size(value: str) -> int:
+    return scalars.read_integer(value, 0, scalars.LONG_MAX)
+
+
+_READERS: dict[str, Callable[[str], Any]] = {
+    "string": str,
+    "integer": partial(scalars.read_integer, low=0),
+    "long": _read_size,
+    "boolean": scalars.read_boolean,
+    "timestamp": scalars.read_time,
+}

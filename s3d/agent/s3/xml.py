@@ -1,0 +1,376 @@
+"""XML by the shapes of the model: a bounded, iterative reader and a writer compiled per shape.
+
+Knows nothing of HTTP or operations. Names are matched by their local part, since clients send S3's
+namespace, an own prefix, or none. There are no DTDs, hence no entities. Broken XML is ValueError.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+from xml.parsers import expat
+
+from s3d.agent.s3 import scalars
+from s3d.agent.s3.model import Member, Shape, service
+from s3d.agent.s3.supplement import LIST_LIMITS, STRICT_XML_ENUMS
+
+MAX_DEPTH = 16
+MAX_ELEMENTS = 70_000
+"""10,000 parts with their number, ETag and up to four checksums, and some air."""
+
+DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
+
+Convert = Callable[[str], Any]
+Write = Callable[[Any], str]
+
+
+# ---------------------------------------------------------------- reading
+
+
+@dataclass(frozen=True, slots=True)
+class _Child:
+    """What an element means to the structure or list that it stands in."""
+
+    member: str
+    node: _Node
+    many: bool
+    limit: int | None = None
+    """How often it may come."""
+
+
+@dataclass(slots=True)
+class _Node:
+    """What is inside an element: text (convert is set), a list (is_list) or members."""
+
+    convert: Convert | None = None
+    is_list: bool = False
+    children: dict[str, _Child] = field(default_factory=dict)
+    attributes: dict[str, str] = field(default_factory=dict)
+    required: tuple[str, ...] = ()
+
+
+def read(data: bytes, shape: str, root: str | None, *, strict: bool) -> Any:
+    """The value of a document of the given shape.
+
+    root: local name of the root element, None for any. strict, for what clients send: members that
+    the model requires must be there, others at most once. Raises ValueError.
+    """
+    node = _node(shape)
+    reader = _Reader(node, root, strict)
+    parser = expat.ParserCreate("UTF-8")
+    parser.buffer_text = True
+    parser.StartElementHandler = reader.start
+    parser.EndElementHandler = reader.end
+    parser.CharacterDataHandler = reader.text
+    parser.StartDoctypeDeclHandler = reader.doctype
+    try:
+        parser.Parse(data, True)
+    except expat.ExpatError as error:
+        raise ValueError(str(error)) from error
+    return reader.value
+
+
+class _Reader:
+    """Expat's handlers: a stack of open elements, and a count of those inside an unknown one."""
+
+    def __init__(self, node: _Node, root: str | None, strict: bool) -> None:
+        self.value: Any = None
+        self._root = root
+        self._strict = strict
+        self._top = _Child("", node, many=False)
+        self._stack: list[tuple[_Child, Any]] = []
+        self._skipped = 0
+        self._elements = 0
+
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        self._elements += 1
+        if self._elements > MAX_ELEMENTS or len(self._stack) + self._skipped >= MAX_DEPTH:
+            raise ValueError("too many elements, or too deep")
+        if self._skipped:
+            self._skipped += 1
+            return
+        child = self._child(_local(name))
+        if child is None:
+            self._skipped = 1
+            return
+        node = child.node
+        value: Any = [] if node.convert or node.is_list else {}
+        if attributes and node.attributes:
+            for attribute, text in attributes.items():
+                if _local(attribute) in node.attributes:
+                    value[node.attributes[_local(attribute)]] = text
+        self._stack.append((child, value))
+
+    def end(self, _name: str) -> None:
+        if self._skipped:
+            self._skipped -= 1
+            return
+        child, value = self._stack.pop()
+        node = child.node
+        if node.convert:
+            value = node.convert("".join(value))
+        elif self._strict:
+            for name in node.required:
+                if name not in value:
+                    raise ValueError(f"{name} is missing")
+        if not self._stack:
+            self.value = value
+        else:
+            self._put(child, value)
+
+    def text(self, text: str) -> None:
+        if not self._skipped and self._stack:
+            child, value = self._stack[-1]
+            if child.node.convert:
+                value.append(text)
+
+    def doctype(self, *_: object) -> None:
+        raise ValueError("a document type is not allowed")
+
+    def _child(self, name: str) -> _Child | None:
+        if self._stack:
+            return self._stack[-1][0].node.children.get(name)
+        if self._root is not None and name != self._root:
+            raise ValueError(f"the root is {name}, not {self._root}")
+        return self._top
+
+    def _put(self, child: _Child, value: Any) -> None:
+        """Hand a finished element to the one around it."""
+        parent, holder = self._stack[-1]
+        if child.many:
+            items = holder if parent.node.is_list else holder.setdefault(child.member, [])
+            items.append(value)
+            if child.limit and len(items) > child.limit:
+                raise ValueError(f"more than {child.limit} of {child.member}")
+        elif child.member in holder and self._strict:
+            raise ValueError(f"{child.member} comes twice")
+        else:
+            holder[child.member] = value
+
+
+def _local(name: str) -> str:
+    return name.rpartition(":")[2]
+
+
+@cache
+def _node(name: str) -> _Node:
+    """What is inside an element of the named shape."""
+    shape = service().shapes[name]
+    if shape.type == "list" and shape.member:
+        item = _Child("", _node(shape.member.shape), many=True, limit=LIST_LIMITS.get(name))
+        return _Node(is_list=True, children={shape.member.location_name or "member": item})
+    if shape.type != "structure":
+        return _Node(convert=_text_reader(name, shape))
+    body = {key: member for key, member in shape.members.items() if member.location is None}
+    node = _Node(required=tuple(key for key in shape.required if key in body))
+    for member_name, member in body.items():
+        if member.xml_attribute:
+            node.attributes[_local(member.location_name or member_name)] = member_name
+        else:
+            tag, child = _child_of(member_name, member)
+            node.children[tag] = child
+    return node
+
+
+def _child_of(name: str, member: Member) -> tuple[str, _Child]:
+    """The element of a member; that of a flattened list stands for one item, without a wrapper."""
+    shape = service().shapes[member.shape]
+    tag = member.location_name or name
+    if not (shape.member and is_flat(member, shape)):
+        return tag, _Child(name, _node(member.shape), many=False)
+    limit = LIST_LIMITS.get(member.shape)
+    tag = member.location_name or shape.member.location_name or name
+    return tag, _Child(name, _node(shape.member.shape), many=True, limit=limit)
+
+
+def is_flat(member: Member, shape: Shape) -> bool:
+    return member.flattened or shape.flattened
+
+
+def _text_reader(name: str, shape: Shape) -> Convert:
+    if name in STRICT_XML_ENUMS:
+        return _one_of(shape.enum)
+    if shape.type == "long":
+        return _read_long
+    return _TEXT_READERS[shape.type]
+
+
+def _one_of(values: tuple[str, ...]) -> Convert:
+    return {value: value for value in values}.__getitem__
+
+
+def _read_long(text: str) -> int:
+    return scalars.read_integer(text, -scalars.LONG_MAX - 1, scalars.LONG_MAX)
+
+
+_TEXT_READERS: dict[str, Convert] = {
+    "string": str,
+    "integer": scalars.read_integer,
+    "boolean": scalars.read_boolean,
+    "timestamp": scalars.read_time,
+    "blob": base64.b64decode,
+}
+
+
+# ---------------------------------------------------------------- writing
+
+_SPECIAL = re.compile("[&<>\r\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#xD;"}
+_MAX_LAYOUTS = 256
+
+
+def escape(text: str) -> str:
+    """Text for the inside of an element or a quoted attribute.
+
+    A character that XML 1.0 has no way to say becomes U+FFFD: dropping it would turn one key into
+    another, and AWS's reference to it (&#x1;) breaks every strict parser. Clients that must know
+    such keys ask for encoding-type=url.
+    """
+    if _SPECIAL.search(text):
+        text = _SPECIAL.sub(_entity, text)
+    return text.replace('"', "&quot;")
+
+
+def _entity(match: re.Match[str]) -> str:
+    return _ENTITIES.get(match[0], "\ufffd")
+
+
+@cache
+def writer(shape: str, tag: str, *, namespace: str = "", lists_last: bool = False) -> Write:
+    """A function from a value of the shape to its element.
+
+    lists_last: lists are written after all other members, as AWS does in results; else the order is
+    the model's. Members that are absent or None, and those that travel outside the body, are not
+    written; nor is an empty flattened list.
+    """
+    of = service().shapes[shape]
+    if of.type == "structure":
+        return StructureWriter(of, tag, namespace=namespace, lists_last=lists_last)
+    if of.type == "list" and of.member:
+        return _WrappedList(tag, writer(of.member.shape, of.member.location_name or "member"))
+    return _Text(tag, _text_writer(of, of.timestamp_format))
+
+
+class StructureWriter:
+    """Writes structures by filling a format string, one for each set of members that occurs."""
+
+    def __init__(
+        self, shape: Shape, tag: str, *, namespace: str = "", lists_last: bool = False
+    ) -> None:
+        self._tag = tag
+        self._namespace = f' xmlns="{namespace}"' if namespace else ""
+        self._members = dict(_in_order(shape) if lists_last else shape.members.items())
+        self._layouts: dict[tuple[str, ...], tuple[str, list[tuple[str, Write]]]] = {}
+
+    def __call__(self, value: Mapping[str, Any]) -> str:
+        if None in value.values():
+            value = {name: inner for name, inner in value.items() if inner is not None}
+        names = tuple(value)
+        layout = self._layouts.get(names)
+        if layout is None:
+            if len(self._layouts) >= _MAX_LAYOUTS:
+                self._layouts.clear()
+            layout = self._layouts[names] = self._lay_out(names)
+        template, steps = layout
+        return template % tuple([write(value[name]) for name, write in steps])
+
+    def _lay_out(self, names: tuple[str, ...]) -> tuple[str, list[tuple[str, Write]]]:
+        """A format string, and in its order the members that it takes with their writers."""
+        attributes, inside = self._namespace, ""
+        steps: list[tuple[str, Write]] = []
+        present = [(name, self._members[name]) for name in self._members if name in names]
+        for name, member in sorted(present, key=lambda item: not item[1].xml_attribute):
+            if member.location is not None:
+                continue
+            tag = member.location_name or name
+            write = _text_of(member)
+            if member.xml_attribute:
+                uri = (service().shapes[member.shape].xml_namespace or XSI)["uri"]
+                attributes += f' xmlns:{tag.partition(":")[0]}="{uri}" {tag}="%s"'
+            else:
+                inside += f"<{tag}>%s</{tag}>" if write else "%s"
+            steps.append((name, write or _element_writer(name, member)))
+        if not inside:
+            return f"<{self._tag}{attributes}/>", steps
+        return f"<{self._tag}{attributes}>{inside}</{self._tag}>", steps
+
+
+XSI = {"prefix": "xsi", "uri": "http://www.w3.org/2001/XMLSchema-instance"}
+
+
+def _in_order(shape: Shape) -> Iterator[tuple[str, Member]]:
+    """The members with the lists last."""
+    shapes = service().shapes
+    members = shape.members.items()
+    yield from sorted(members, key=lambda item: shapes[item[1].shape].type == "list")
+
+
+def _text_of(member: Member) -> Write | None:
+    """The writer of a member that is text; None for structures and lists."""
+    shape = service().shapes[member.shape]
+    if shape.type in ("structure", "list"):
+        return None
+    return _text_writer(shape, member.timestamp_format or shape.timestamp_format)
+
+
+def _element_writer(name: str, member: Member) -> Write:
+    """The writer of a member that is a structure or a list, with its element or elements."""
+    shape = service().shapes[member.shape]
+    if shape.member and is_flat(member, shape):
+        tag = member.location_name or shape.member.location_name or name
+        return _FlatList(writer(shape.member.shape, tag))
+    return writer(member.shape, member.location_name or name)
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    tag: str
+    write: Write
+
+    def __call__(self, value: Any) -> str:
+        return f"<{self.tag}>{self.write(value)}</{self.tag}>"
+
+
+@dataclass(frozen=True, slots=True)
+class _FlatList:
+    write: Write
+
+    def __call__(self, value: Any) -> str:
+        return "".join(map(self.write, value))
+
+
+@dataclass(frozen=True, slots=True)
+class _WrappedList:
+    tag: str
+    write: Write
+
+    def __call__(self, value: Any) -> str:
+        return f"<{self.tag}>{''.join(map(self.write, value))}</{self.tag}>"
+
+
+def _text_writer(shape: Shape, form: str | None) -> Write:
+    if shape.type == "timestamp":
+        return _TIME_WRITERS[form or "iso8601"]
+    return _TEXT_WRITERS[shape.type]
+
+
+def _write_blob(value: bytes) -> str:
+    return base64.b64encode(value).decode()
+
+
+_TEXT_WRITERS: dict[str, Write] = {
+    "string": escape,
+    "integer": str,
+    "long": str,
+    "boolean": {True: "true", False: "false"}.__getitem__,
+    "blob": _write_blob,
+}
+_TIME_WRITERS: dict[str, Write] = {
+    "iso8601": scalars.iso_time,
+    "rfc822": scalars.http_time,
+    "unixTimestamp": scalars.unix_time,
+}
