@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Generator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Protocol
@@ -63,7 +63,7 @@ class BlobBody:
                 found.append(data)
         return found[0] if len(found) == 1 else b"".join(found)
 
-    def pieces(self) -> Iterator[Piece]:
+    def pieces(self) -> Generator[Piece]:
         first, *others = self._extents
         yield Piece(self._fd, first.offset, first.size)
         for extent in others:

@@ -222,7 +222,7 @@ class _Writer:
 
     def abandon(self) -> None:
         """Leave nothing behind, as soon as the thread is done with it."""
-        if self._job is None or self._job.done():
+        if self._job is None:
             self._drop()
         else:
             self._job.add_done_callback(self._drop)

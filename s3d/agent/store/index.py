@@ -126,6 +126,10 @@ class Index:
         """Ask at once, on the loop: for point look-ups, which take some microseconds."""
         return query(self._reader)
 
+    def forget(self, bucket: str, key: bytes) -> None:
+        """Do not answer from memory when this object is looked at next."""
+        self._memo.forget(bucket, key)
+
     async def read(self, query: Callable[[Reader], T]) -> T:
         """Ask in a thread: for pages. The query sees one state from its beginning to its end."""
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, query)
@@ -254,7 +258,12 @@ class Index:
     # Back on the loop
 
     def _finish(self, effects: Effects, group: list[_Write[Any]]) -> None:
-        self._remember(effects)
+        # Forgotten, not replaced: the next group may be committed already, and whoever has seen its
+        # state must not see this one's after it.
+        for bucket in effects.buckets:
+            self._memo.buckets.pop(bucket, None)
+        for bucket, key in effects.objects:
+            self._memo.forget(bucket, key)
         if effects.freed:
             self.on_freed(effects.freed)
         for write in group:
@@ -266,19 +275,6 @@ class Index:
                 write.future.set_exception(write.error)
             else:
                 write.future.set_result(write.result)
-
-    def _remember(self, effects: Effects) -> None:
-        memo = self._memo
-        for name, record in effects.buckets.items():
-            if record is None:
-                memo.buckets.pop(name, None)
-            else:
-                memo.buckets[name] = record
-        for (bucket, key), stored in effects.objects.items():
-            if stored is None:
-                memo.forget(bucket, key)
-            else:
-                memo.keep(bucket, key, stored)
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:

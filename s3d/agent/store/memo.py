@@ -11,7 +11,7 @@ _LIMIT = 8_192
 class Memo:
     """The least recently used go first, so that memory stays bounded.
 
-    Never ahead of the disk: entries come from committed reads and from committed writes only.
+    Entries come from reads of committed state, and go when a commit has changed what they say.
     """
 
     def __init__(self, limit: int = _LIMIT) -> None:

@@ -1,7 +1,7 @@
 """What a write may do to the index: rows in and out, and the reference counts of blobs.
 
 A Transaction lives in the writer thread and is used by one action after the other. It also notes
-what must happen once the group is durable: records for the memo, files that nobody names any more.
+what follows once the group is durable: what the memo must forget, files that nobody names any more.
 """
 
 from __future__ import annotations
@@ -28,8 +28,10 @@ from s3d.agent.store.records import (
 class Effects:
     """What follows from a group once it is committed."""
 
-    buckets: dict[str, BucketRecord | None] = field(default_factory=dict)
-    objects: dict[tuple[str, bytes], Stored | None] = field(default_factory=dict)
+    buckets: set[str] = field(default_factory=set)
+    """Those whose record changed."""
+    objects: set[tuple[str, bytes]] = field(default_factory=set)
+    """Those whose current version changed."""
     freed: list[int] = field(default_factory=list)
     """Blobs in files that no row names any more."""
 
@@ -72,7 +74,8 @@ class Transaction(Reader):
 
     def put_bucket(self, record: BucketRecord) -> None:
         self._write("REPLACE INTO buckets VALUES (?, ?)", (record.name, encode(record)))
-        self._buckets[record.name] = self.effects.buckets[record.name] = record
+        self._buckets[record.name] = record
+        self.effects.buckets.add(record.name)
 
     def delete_bucket(self, name: str) -> None:
         """The bucket and its settings; its objects and uploads must be gone."""
@@ -81,7 +84,7 @@ class Transaction(Reader):
         self._write("DELETE FROM totals WHERE bucket = ?", (name,))
         self._totals.pop(name, None)
         self._buckets.pop(name, None)
-        self.effects.buckets[name] = None
+        self.effects.buckets.add(name)
 
     def put_setting(self, bucket: str, name: str, value: bytes | None) -> None:
         """None removes it."""
@@ -100,7 +103,7 @@ class Transaction(Reader):
             "REPLACE INTO objects VALUES (?, ?, ?, ?)",
             (bucket, key, encode(record), encode(layout)),
         )
-        self.effects.objects[bucket, key] = stored
+        self.effects.objects.add((bucket, key))
         if replaced is None:
             self._count(bucket, 1, record.size)
         else:
@@ -109,7 +112,7 @@ class Transaction(Reader):
     def drop_current(self, bucket: str, record: ObjectRecord) -> None:
         key = record.key.encode()
         self._write("DELETE FROM objects WHERE bucket = ? AND key = ?", (bucket, key))
-        self.effects.objects[bucket, key] = None
+        self.effects.objects.add((bucket, key))
         self._count(bucket, -1, -record.size)
 
     def put_version(self, bucket: str, stored: Stored) -> None:
