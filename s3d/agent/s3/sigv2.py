@@ -151,6 +151,7 @@ def _headers(wire: WireRequest, parameters: Iterable[Parameter]) -> dict[str, st
     """The headers that are signed: those sent, and those that botocore moves into the query."""
     headers = joined_headers(wire.headers)
     for name, _, value in parameters:
+        name = name.lower()
         moved = name.startswith("x-amz-") or name in _STANDARD
         if moved and headers.setdefault(name, value) != value:
             raise S3Error("SignatureDoesNotMatch", f"{name!a} differs in the header and the query")
