@@ -1,0 +1,183 @@
+"""Payloads of requests as the stores see them: checked, decoded, in blocks."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from base64 import b64decode
+from binascii import Error as Base64Error
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+from s3d.agent.endpoint.exchange import Exchange
+from s3d.agent.endpoint.limits import DOCUMENT_SIZE, INLINE_HASH
+from s3d.agent.endpoint.receive import Admitted
+from s3d.agent.s3 import checksums
+from s3d.agent.s3.chunked import Decoder
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.messages import NO_TRAILERS
+from s3d.agent.s3.payload import PayloadKind
+from s3d.agent.s3.sigv4 import Verified
+
+DIGEST_REQUIRED = frozenset(
+    {"DeleteObjects", "PutObjectLegalHold", "PutObjectLockConfiguration", "PutObjectRetention"}
+)
+"""Operations that AWS refuses without a Content-MD5 or a checksum, whatever was signed."""
+
+
+class Upload:
+    """The streaming body of a request. Its iteration ends only if everything fits.
+
+    Raises S3Error: IncompleteBody, RequestTimeout, XAmzContentSHA256Mismatch, and what the chunk
+    decoder finds. The client is asked to go on (100 Continue) when the first piece is wanted.
+    """
+
+    __slots__ = ("_block", "_decoder", "_exchange", "_heavy", "_sha256", "_wanted", "size")
+
+    def __init__(self, exchange: Exchange, admitted: Admitted, block: int) -> None:
+        """block: bytes to gather before they are handed on."""
+        self._exchange = exchange
+        self._block = block
+        self.size: int | None = admitted.size
+        payload = admitted.verified.payload
+        self._wanted = payload.sha256 if payload.kind is PayloadKind.SIGNED else ""
+        self._sha256 = hashlib.sha256() if self._wanted else None
+        self._decoder: Decoder | None = None
+        self._heavy = payload.kind.chunks_signed
+        if payload.kind.streaming:
+            declared = declared_trailers(admitted.incoming.headers)
+            self._decoder = Decoder(admitted.verified, admitted.size, declared)
+
+    @property
+    def trailers(self) -> Mapping[str, str]:
+        return self._decoder.trailers if self._decoder else NO_TRAILERS
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        ended = False
+        while not ended:
+            pieces: list[bytes] = []
+            size = 0
+            while size < self._block:
+                data = await self._exchange.read()
+                if not data:
+                    ended = True
+                    break
+                if self._decoder:
+                    data = await self._decode(self._decoder, data)
+                pieces.append(data)
+                size += len(data)
+            block = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+            if self._sha256:
+                await _update(self._sha256, block)
+            if ended:
+                self._check_end()
+            if block:
+                yield block
+
+    async def aclose(self) -> None:
+        """Nothing is held; what was not read is the connection's business."""
+
+    async def _decode(self, decoder: Decoder, data: bytes) -> bytes:
+        if self._heavy and len(data) > INLINE_HASH:
+            return await asyncio.to_thread(decoder.feed, data)
+        return decoder.feed(data)
+
+    def _check_end(self) -> None:
+        if self._decoder:
+            self._decoder.finish()
+        elif self.size is not None and self._exchange.received != self.size:
+            raise S3Error("IncompleteBody")
+        if self._sha256 and self._sha256.hexdigest() != self._wanted:
+            raise _sha256_mismatch(self._wanted, self._sha256.hexdigest())
+
+
+async def read_document(exchange: Exchange) -> bytes:
+    """The whole payload of an operation that takes a document. Raises MaxMessageLengthExceeded."""
+    pieces: list[bytes] = []
+    while data := await exchange.read():
+        pieces.append(data)
+        if exchange.received > DOCUMENT_SIZE:
+            raise S3Error("MaxMessageLengthExceeded", MaxMessageLengthBytes=DOCUMENT_SIZE)
+    return b"".join(pieces)
+
+
+def check_document(admitted: Admitted, document: bytes) -> None:
+    """Compare a document with every digest that was promised for it.
+
+    Raises S3Error: XAmzContentSHA256Mismatch, BadDigest, InvalidDigest, InvalidRequest (an
+    operation that needs a digest came without).
+    """
+    headers = admitted.incoming.headers
+    _check_sha256(admitted.verified, document)
+    promised = checksums.expected(_checksum_members(headers), NO_TRAILERS)
+    md5 = headers.get("content-md5")
+    if md5 is not None:
+        check_md5(md5, hashlib.md5(document, usedforsecurity=False).digest())
+    if promised:
+        algorithm, value = promised
+        hasher = checksums.hasher(algorithm)
+        hasher.update(document)
+        if hasher.b64() != value:
+            raise S3Error("BadDigest", f"The {algorithm} you specified did not match")
+    if admitted.op.name in DIGEST_REQUIRED and md5 is None and not promised:
+        raise S3Error(
+            "InvalidRequest",
+            "Missing required header for this request: Content-MD5 OR x-amz-checksum-*",
+        )
+
+
+def check_md5(header: str, digest: bytes) -> None:
+    """Raises S3Error InvalidDigest (no MD5 at all) or BadDigest (of something else)."""
+    try:
+        wanted = b64decode(header, validate=True)
+    except (Base64Error, ValueError):
+        wanted = b""
+    if len(wanted) != 16:
+        raise S3Error("InvalidDigest")
+    if wanted != digest:
+        raise S3Error("BadDigest")
+
+
+def declared_trailers(headers: Mapping[str, str]) -> list[str]:
+    """Lower-case names that x-amz-trailer announces."""
+    names = headers.get("x-amz-trailer", "").split(",")
+    return [name.strip().lower() for name in names if name.strip()]
+
+
+def announce_checksum(members: dict[str, Any], headers: Mapping[str, str]) -> None:
+    """A checksum that comes in a trailer: tell the store its algorithm before the body comes."""
+    if "ChecksumAlgorithm" not in members:
+        for name in declared_trailers(headers):
+            algorithm = checksums.algorithm_of(name)
+            if algorithm:
+                members["ChecksumAlgorithm"] = algorithm
+
+
+def _checksum_members(headers: Mapping[str, str]) -> dict[str, str]:
+    found = {}
+    for row in checksums.ALGORITHMS.values():
+        if row.header in headers:
+            found[row.member] = headers[row.header]
+    return found
+
+
+def _check_sha256(verified: Verified, document: bytes) -> None:
+    if verified.payload.kind is PayloadKind.SIGNED:
+        computed = hashlib.sha256(document).hexdigest()
+        if computed != verified.payload.sha256:
+            raise _sha256_mismatch(verified.payload.sha256, computed)
+
+
+def _sha256_mismatch(wanted: str, computed: str) -> S3Error:
+    return S3Error(
+        "XAmzContentSHA256Mismatch",
+        ClientComputedContentSHA256=wanted,
+        S3ComputedContentSHA256=computed,
+    )
+
+
+async def _update(digest: Any, data: bytes) -> None:
+    if len(data) > INLINE_HASH:
+        await asyncio.to_thread(digest.update, data)
+    else:
+        digest.update(data)

@@ -1,0 +1,66 @@
+"""What the S3 endpoint bears from its clients: sizes as AWS has them, and times.
+
+Sizes: https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
+"""
+
+from __future__ import annotations
+
+import resource
+from dataclasses import dataclass
+
+HEAD_SIZE = 8 * 1024
+"""Bytes of a request's header section; more is RequestHeaderSectionTooLarge."""
+
+PUT_SIZE = 5 * 1024**3
+"""Bytes of one PUT or part; more is EntityTooLarge, said before the body is read."""
+
+DOCUMENT_SIZE = 4 * 1024**2
+"""Bytes of an XML or JSON payload, which is read whole; more is MaxMessageLengthExceeded."""
+
+DRAIN_SIZE = 256 * 1024
+"""An unread rest of a body up to this is read and dropped to keep the connection usable."""
+
+LINGER_SIZE = 256 * 1024**2
+"""Bytes read and dropped at most, after the answer, from a client that is still sending."""
+
+BLOCK_SIZE = 1024**2
+"""Bytes of a body handed to the store at once, when few uploads are running."""
+
+BLOCKS_SIZE = 64 * 1024**2
+"""Bytes that the blocks of all running uploads together may have."""
+
+INLINE_HASH = 64 * 1024
+"""Bytes hashed on the event loop at most; more goes to a thread."""
+
+PIPELINE = 8
+"""Requests read ahead of the one being answered on a connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Limits of the endpoint that tests and the configuration may change. Times in seconds."""
+
+    connections: int = 4096
+    """Open at once; one more is answered 503 SlowDown."""
+    head: float = 20.0
+    """From the opening, or the first byte of a later request, to the end of a request's head."""
+    idle: float = 75.0
+    """Between two requests on a connection."""
+    body: float = 30.0
+    """Between two pieces of a body; then RequestTimeout."""
+    write: float = 60.0
+    """Without the client taking any byte of an answer."""
+    linger: float = 10.0
+    """From an answer that ends a connection to its hard end."""
+    spaces: float = 5.0
+    """From the start of a slow copy or complete to its first keep-alive space, and between two."""
+
+
+def connection_cap(limits: Limits) -> int:
+    """The configured cap, or less where the process may open few files (each needs up to two)."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return (
+        limits.connections
+        if soft == resource.RLIM_INFINITY
+        else min(limits.connections, max(16, (soft - 64) // 3))
+    )
