@@ -8,7 +8,6 @@ from __future__ import annotations
 import errno
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from importlib import import_module
 from types import TracebackType
@@ -113,10 +112,17 @@ def execute(arguments: Sequence[str]) -> int:
 
 
 def _report(error: S3dError) -> int:
-    if os.environ.get("S3D_LOG_LEVEL", "").startswith("debug"):
-        traceback.print_exception(error)
+    _trace(error)
     complain(error)
     return error.exit_code
+
+
+def _trace(error: BaseException) -> None:
+    """Where it happened, for those who asked."""
+    if os.environ.get("S3D_LOG_LEVEL", "").startswith("debug"):
+        import traceback  # 6 ms of start-up
+
+        traceback.print_exception(error)
 
 
 def _reader_gone() -> int:
@@ -146,9 +152,8 @@ def _of_the_system(error: OSError) -> S3dError:
 def _unexpected(
     kind: type[BaseException], error: BaseException, trace: TracebackType | None
 ) -> None:
-    """A bug: one line, and the traceback for those who asked for it."""
-    if os.environ.get("S3D_LOG_LEVEL", "").startswith("debug"):
-        traceback.print_exception(kind, error, trace)
+    """A bug."""
+    _trace(error)
     detail = f"{kind.__name__}: {error}"
     complain(
         S3dError("internal error", detail, "S3D_LOG_LEVEL=debug shows where; please report it")

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable
 from typing import IO, Any, TypeVar
 
 import click
-import msgspec
 
 from s3d.shared.errors import NotRunningError, S3dError, UsageError
 from s3d.shared.text import safe, size
@@ -39,6 +38,8 @@ def fields(rows: Iterable[tuple[str, str]]) -> None:
 
 def json_line(value: Any, *, err: bool = False) -> None:
     """One JSON value on a line of its own."""
+    import msgspec  # s3d --help does without
+
     click.echo(msgspec.json.encode(value), err=err)
 
 

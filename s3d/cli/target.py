@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import StrEnum
 from functools import partial
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
-from click.shell_completion import CompletionItem
 
 from s3d.cli.session import Session
 from s3d.shared.errors import S3dError
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 SCHEME = "s3://"
 MAX_COMPLETIONS = 100
@@ -68,6 +70,8 @@ def _complete(
     names: Names, ctx: click.Context, param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
     """Buckets, then keys level by level; nothing when the agent does not answer."""
+    from click.shell_completion import CompletionItem
+
     scheme = SCHEME if incomplete.startswith(SCHEME) else ""
     bucket, slash, prefix = incomplete.removeprefix(SCHEME).partition("/")
     client = ctx.find_root().ensure_object(Session).client

@@ -9,9 +9,8 @@ from __future__ import annotations
 import re
 import stat
 from collections.abc import Mapping
-from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
 import msgspec
@@ -29,6 +28,9 @@ from s3d.shared.settings import (
     fill,
     settings_of,
 )
+
+if TYPE_CHECKING:
+    from ipaddress import IPv4Address, IPv6Address
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
@@ -260,7 +262,7 @@ def is_loopback(host: str) -> bool:
     """Whether only programs of this machine can reach that address or name."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
-    return _is_address(host) and ip_address(host).is_loopback
+    return _is_address(host) and _address(host).is_loopback
 
 
 def _cross_checks(config: Config, given: Mapping[str, Given]) -> list[Problem]:
@@ -294,7 +296,13 @@ def _split(text: str) -> tuple[str, ...]:
 
 def _is_address(host: str) -> bool:
     try:
-        ip_address(host)
+        _address(host)
     except ValueError:
         return False
     return True
+
+
+def _address(host: str) -> IPv4Address | IPv6Address:
+    from ipaddress import ip_address  # a start with the default endpoint does without
+
+    return ip_address(host)

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 _HEADER = re.compile(r"\s*\[\s*([\w.\- ]+?)\s*\]\s*(?:#.*)?")
-_KEY = re.compile(r"""\s*["']?([\w-]+)["']?\s*=""")
+_KEY = re.compile(r"""\s*["']?([\w.-]+)["']?\s*=""")
 
 
 class FileError(Exception):

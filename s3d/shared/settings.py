@@ -154,12 +154,13 @@ def fill(
     return struct(**values)
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """The known name most like it as "; did you mean X?", or nothing."""
+def nearest(name: str, known: Iterable[str], prefix: str = "") -> str:
+    """The known name most like it as "; did you mean X?", or nothing. prefix: what all begin with."""
     import difflib  # only for errors
 
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return f"; did you mean {close[0]}?" if close else ""
+    ends = [other.removeprefix(prefix) for other in known]
+    close = difflib.get_close_matches(name.removeprefix(prefix), ends, n=1, cutoff=0.6)
+    return f"; did you mean {prefix}{close[0]}?" if close else ""
 
 
 def _is_section(type_: Any) -> bool:
@@ -206,14 +207,18 @@ def _text_of(name: str, value: object, settings: Mapping[str, Setting]) -> str:
 def _from_env(
     settings: Mapping[str, Setting], env: Mapping[str, str], problems: list[Problem]
 ) -> dict[str, Given]:
-    names = {setting.env: name for name, setting in settings.items() if ENV in setting.rule.sources}
+    known = {setting.env: setting for setting in settings.values()}
     given: dict[str, Given] = {}
     for variable, text in env.items():
         if not variable.startswith(ENV_PREFIX) or variable in OTHER_VARIABLES:
             continue
-        if variable not in names:
-            message = "unknown variable" + nearest(variable, names)
+        setting = known.get(variable)
+        if setting is None:
+            message = "unknown variable" + nearest(variable, known, ENV_PREFIX)
             problems.append(Problem(variable, variable, message))
+        elif ENV not in setting.rule.sources:
+            message = f"cannot be set by a variable: use {setting.flag}"
+            problems.append(Problem(setting.name, variable, message))
         elif text:
-            given[names[variable]] = Given(text, variable)
+            given[setting.name] = Given(text, variable)
     return given

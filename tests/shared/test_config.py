@@ -1,0 +1,220 @@
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from s3d.shared.config import Config, ConfigError, is_loopback, load_config, read_endpoint
+from s3d.shared.secret import Secret
+
+FIXED = {
+    "S3D_LOCAL_DIR",
+    "S3D_ENDPOINT",
+    "S3D_SOCKET",
+    "S3D_ACCESS_KEY_ID",
+    "S3D_SECRET_ACCESS_KEY",
+    "S3D_AUTH",
+    "S3D_BUCKETS",
+    "S3D_LOG_LEVEL",
+}
+
+
+def problems_of(env=None, flags=None, file=None):
+    with pytest.raises(ConfigError) as caught:
+        load_config(file, env or {}, flags or {})
+    return [str(problem) for problem in caught.value.problems]
+
+
+def test_defaults():
+    config = load_config(None, {}, {})
+    assert config == Config()
+    assert config.endpoint == "http://127.0.0.1:33333"
+    assert (config.host, config.port, config.auth) == ("127.0.0.1", 33333, "sigv4")
+
+
+def test_the_promised_variables_are_settings():
+    from s3d.shared.settings import settings_of
+
+    assert {setting.env for setting in settings_of(Config).values()} >= FIXED
+
+
+def test_every_setting_from_the_environment():
+    config = load_config(
+        None,
+        {
+            "S3D_LOCAL_DIR": "/srv/s3d",
+            "S3D_ENDPOINT": "http://localhost:0",
+            "S3D_SOCKET": "/run/s3d.sock",
+            "S3D_ACCESS_KEY_ID": "S3DKEY",
+            "S3D_SECRET_ACCESS_KEY": "0123456789",
+            "S3D_AUTH": "none",
+            "S3D_BUCKETS": "one, two,",
+            "S3D_HOSTS": "S3.Example.com,host.docker.internal",
+            "S3D_REGION": "eu-central-1",
+            "S3D_LOG_LEVEL": "info,s3d.agent.endpoint=debug",
+            "S3D_LOG_FORMAT": "json",
+        },
+        {},
+    )
+    assert config.local_dir == Path("/srv/s3d")
+    assert config.endpoint == "http://localhost:0"
+    assert config.socket == Path("/run/s3d.sock")
+    assert config.secret_access_key == Secret("0123456789")
+    assert config.buckets == ("one", "two")
+    assert config.hosts == ("s3.example.com", "host.docker.internal")
+    assert config.log_format == "json"
+    assert config.origin["buckets"] == "S3D_BUCKETS"
+
+
+def test_the_origin_of_each_value_is_kept(tmp_path):
+    file = tmp_path / "config.toml"
+    file.write_text('\nregion = "x"\nauth = "none"\n')
+    config = load_config(file, {"S3D_REGION": "y"}, {"log_level": "debug"})
+    assert config.origin == {
+        "auth": f"{file}:3",
+        "region": "S3D_REGION",
+        "log_level": "--log-level",
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("http://127.0.0.1:33333", "http://127.0.0.1:33333"),
+        ("http://localhost:0/", "http://localhost:0"),
+        ("HTTP://LocalHost:80", "http://localhost:80"),
+        ("http://[::1]:9000", "http://[::1]:9000"),
+        ("http://0.0.0.0:9000", "http://0.0.0.0:9000"),
+    ],
+)
+def test_an_endpoint_is_put_into_one_form(text, expected):
+    assert read_endpoint(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("https://127.0.0.1:1", "only http"),
+        ("http://127.0.0.1", "port is missing"),
+        ("http://127.0.0.1:", "port is missing"),
+        ("http://127.0.0.1:99999", "not a URL"),
+        ("http://127.0.0.1:http", "not a URL"),
+        ("http://:1", "not a URL with a host"),
+        ("127.0.0.1:33333", "not a URL"),
+        ("localhost:33333", "not a URL"),
+        ("33333", "not a URL"),
+        ("", "not a URL"),
+        ("http://h:1/path", "no path"),
+        ("http://h:1?q", "no query"),
+        ("http://h:1#f", "no fragment"),
+        ("http://me:secret@h:1", "credentials"),
+        ("http://h_h:1", "not the name"),
+        ("http://[::1:1", "not a URL"),
+        ("unix:///tmp/x", "not a URL with a host"),
+    ],
+)
+def test_an_endpoint_that_is_none_is_explained(text, why):
+    with pytest.raises(ValueError, match=why) as caught:
+        read_endpoint(text)
+    assert "http://HOST:PORT" in str(caught.value)
+
+
+@given(st.text(max_size=40))
+@settings(max_examples=200, deadline=None)
+def test_an_endpoint_is_read_or_refused_and_nothing_else(text):
+    try:
+        found = read_endpoint(text)
+    except ValueError as error:
+        found = str(error)
+    assert "http://" in found
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("S3D_AUTH", "sigv2"),
+        ("S3D_BUCKETS", "ok-name,Bad"),
+        ("S3D_BUCKETS", "a..b"),
+        ("S3D_BUCKETS", "ab"),
+        ("S3D_HOSTS", "http://x"),
+        ("S3D_HOSTS", "x:80"),
+        ("S3D_REGION", "US EAST"),
+        ("S3D_LOG_LEVEL", "loud"),
+        ("S3D_LOG_LEVEL", "s3d=debug"),
+        ("S3D_LOG_LEVEL", "info,debug"),
+        ("S3D_LOG_FORMAT", "xml"),
+        ("S3D_ENDPOINT", "ftp://x"),
+        ("S3D_SOCKET", "a\0b"),
+    ],
+)
+def test_a_bad_value_names_its_variable(variable, value):
+    (problem,) = problems_of({variable: value})
+    assert problem.startswith(f"{variable}: ")
+
+
+def test_half_a_key_is_refused():
+    assert "set both" in problems_of({"S3D_ACCESS_KEY_ID": "S3DKEY"})[0]
+    assert "set both" in problems_of({"S3D_SECRET_ACCESS_KEY": "0123456789"})[0]
+
+
+@pytest.mark.parametrize(
+    "secret", ["short", "with space in it", "tab\tin the middle", "größe-größe"]
+)
+def test_a_bad_secret_is_refused_and_not_shown(secret):
+    (problem,) = problems_of({"S3D_ACCESS_KEY_ID": "abc", "S3D_SECRET_ACCESS_KEY": secret})
+    assert secret not in problem
+
+
+def test_the_secret_has_no_flag_and_no_place_in_the_text():
+    from s3d.shared.settings import FLAG, settings_of
+
+    assert FLAG not in settings_of(Config)["secret_access_key"].rule.sources
+    config = load_config(
+        None, {"S3D_ACCESS_KEY_ID": "abc", "S3D_SECRET_ACCESS_KEY": "0123456789"}, {}
+    )
+    assert "0123456789" not in repr(config)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "refused"),
+    [
+        ("http://127.0.0.1:0", False),
+        ("http://localhost:0", False),
+        ("http://[::1]:0", False),
+        ("http://0.0.0.0:0", True),
+        ("http://[::]:0", True),
+        ("http://192.168.1.2:0", True),
+        ("http://example.com:0", True),
+    ],
+)
+def test_without_authentication_only_on_loopback(endpoint, refused):
+    env = {"S3D_AUTH": "none", "S3D_ENDPOINT": endpoint}
+    if refused:
+        assert problems_of(env)[0].startswith("S3D_AUTH: ")
+    else:
+        assert load_config(None, env, {}).auth == "none"
+    assert is_loopback(Config(endpoint=endpoint).host) is not refused
+
+
+def test_a_file_with_a_secret_is_refused_when_others_may_read_it(tmp_path):
+    file = tmp_path / "config.toml"
+    file.write_text('access_key_id = "abc"\nsecret_access_key = "0123456789"\n')
+    file.chmod(0o640)
+    (problem,) = problems_of(file=file)
+    assert f"chmod 600 {file}" in problem
+    file.chmod(0o600)
+    assert load_config(file, {}, {}).access_key_id == "abc"
+
+
+def test_a_file_without_a_secret_may_be_read_by_others(tmp_path):
+    file = tmp_path / "config.toml"
+    file.write_text('region = "x"\n')
+    file.chmod(0o644)
+    assert load_config(file, {}, {}).region == "x"
+
+
+def test_a_path_is_absolute_and_knows_the_home(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert load_config(None, {"S3D_LOCAL_DIR": "~/s3d"}, {}).local_dir == tmp_path / "s3d"
+    assert load_config(None, {"S3D_LOCAL_DIR": "x"}, {}).local_dir == Path(os.getcwd()) / "x"

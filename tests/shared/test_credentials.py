@@ -1,0 +1,100 @@
+import os
+import re
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from s3d.shared.config import Config
+from s3d.shared.credentials import load_or_create
+from s3d.shared.errors import S3dError, UsageError
+from s3d.shared.paths import find_places
+from s3d.shared.secret import Secret
+
+
+@pytest.fixture
+def places(tmp_path):
+    return find_places(Config(local_dir=tmp_path), {})
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_the_first_start_makes_a_key_and_later_ones_read_it(places):
+    key = load_or_create(places, Config())
+    assert re.fullmatch(r"S3D[A-Z0-9]{17}", key.access_key_id)
+    assert re.fullmatch(r"[A-Za-z0-9]{40}", key.secret.reveal())
+    assert load_or_create(places, Config()) == key
+
+
+def test_only_the_owner_may_read_it_whatever_the_umask(places):
+    before = os.umask(0)
+    try:
+        load_or_create(places, Config())
+    finally:
+        os.umask(before)
+    assert mode(places.credentials_file) == 0o600
+    assert mode(places.state_dir) == 0o700
+
+
+def test_nothing_else_is_left_beside_it(places):
+    load_or_create(places, Config())
+    assert os.listdir(places.state_dir) == ["credentials"]
+
+
+def test_two_first_starts_at_once_get_one_key(places):
+    with ThreadPoolExecutor(8) as pool:
+        keys = set(pool.map(lambda _: load_or_create(places, Config()), range(8)))
+    assert len(keys) == 1
+
+
+def test_the_configured_key_wins_and_no_file_is_made(places):
+    config = Config(access_key_id="mine", secret_access_key=Secret("0123456789"))
+    key = load_or_create(places, config)
+    assert (key.access_key_id, key.secret.reveal()) == ("mine", "0123456789")
+    assert not places.state_dir.exists()
+
+
+@pytest.mark.parametrize("bits", [0o640, 0o604, 0o620, 0o666])
+def test_a_file_open_to_others_is_refused_with_the_chmod(places, bits):
+    load_or_create(places, Config())
+    places.credentials_file.chmod(bits)
+    with pytest.raises(UsageError) as caught:
+        load_or_create(places, Config())
+    assert caught.value.remedy == f"chmod 600 {places.credentials_file}"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "x",
+        "version = 1",
+        "version = 1\nkey = []",
+        '[[key]]\nid = "a"',
+        "\xff",
+        "version = 2\n[[key]]\nid = 'a'\nsecret = 'b'",
+    ],
+)
+def test_a_file_that_is_not_understood_is_left_alone_and_refused(places, content):
+    load_or_create(places, Config())
+    places.credentials_file.write_bytes(content.encode("latin-1"))
+    with pytest.raises(UsageError) as caught:
+        load_or_create(places, Config())
+    assert str(places.credentials_file) in str(caught.value)
+    assert caught.value.remedy
+    assert places.credentials_file.read_bytes() == content.encode("latin-1")
+
+
+def test_the_secret_is_in_no_message(places):
+    key = load_or_create(places, Config())
+    assert key.secret.reveal() not in repr(key)
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path):
+    (tmp_path / "file").write_text("")
+    places = find_places(Config(local_dir=tmp_path / "file"), {})
+    with pytest.raises(S3dError, match="no access key"):
+        load_or_create(places, Config())
