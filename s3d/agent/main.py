@@ -85,6 +85,7 @@ class Agent:
         self._stopping = asyncio.Event()
         self._started = time.time()
         self._endpoint = config.endpoint
+        self._numbers: Callable[[], dict[str, float]] = dict
 
     async def run(self, announce: Announce) -> None:
         """Open, serve until a signal, close. Raises S3dError when it cannot start."""
@@ -121,6 +122,7 @@ class Agent:
         doors: list[Callable[[], Awaitable[None]]] = []
         closing.push_async_callback(_close_all, doors)
         self._endpoint = await listen(endpoint, config)
+        self._numbers = endpoint.numbers
         doors.append(lambda: endpoint.stop(GRACE))
         control = self._control(stack, objects)
         doors.append(control.stop)
@@ -163,6 +165,7 @@ class Agent:
             ephemeral=config.ephemeral,
             store=await stack.status(),
             warnings=exposure_warnings(config),
+            metrics=self._numbers(),
         )
 
     def _presign(self, wanted: PresignRequest, bucket: str, key: str) -> Presigned:

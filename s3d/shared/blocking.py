@@ -242,7 +242,10 @@ def _exchange(
         # An agent that refuses a body answers before it has read all of it.
         if connection.sock is None:
             raise
-    return connection.getresponse()
+    answer = connection.getresponse()
+    if connection.sock is not None:
+        connection.sock.close()  # the answer has its own hold on it
+    return answer
 
 
 def _error(answer: http.client.HTTPResponse) -> S3dError:
