@@ -1,0 +1,196 @@
+"""Who may import whom, checked on the source: docs/architecture.md, "Floors"."""
+
+import ast
+import sys
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[2]
+SOURCES = sorted((ROOT / "s3d").rglob("*.py"))
+
+FLOORS = {
+    "s3d.shared": 0,
+    "s3d.agent.s3": 1,
+    "s3d.agent.events": 1,
+    "s3d.agent.metrics": 1,
+    "s3d.agent.policy": 1,
+    "s3d.agent.store": 2,
+    "s3d.agent.endpoint": 3,
+    "s3d.agent.sync": 3,
+    "s3d.agent.fuse": 3,
+    "s3d.agent.control": 4,
+    "s3d.agent": 5,
+    "s3d.tui": 5,
+    "s3d.cli": 5,
+    "s3d": 0,
+    "s3d.__main__": 6,
+}
+"""Package or module -> floor; the longest name that fits counts."""
+
+STORES = ("local", "queue", "cache", "remote")
+"""Packages of s3d.agent.store that never import one another: only stack.py knows them all."""
+
+DOORS_OF_CLI = {"s3d.agent.main", "s3d.tui.app"}
+"""What a command may import of the upper floors, and only in a function."""
+
+ONLY_IN = {
+    "aioboto3": ("s3d.agent.store.remote",),
+    "aiobotocore": ("s3d.agent.store.remote",),
+    "boto3": (),
+    "botocore": ("s3d.agent.store.remote",),
+    "sqlite3": ("s3d.agent.store.index", "s3d.agent.sync.baseline"),
+    "watchfiles": ("s3d.agent.sync.watch",),
+    "opentelemetry": ("s3d.agent.metrics.otel",),
+    "textual": ("s3d.tui",),
+    "rich": ("s3d.tui",),
+    "aiohttp": ("s3d.agent.endpoint", "s3d.agent.control", "s3d.agent.store.remote",
+                "s3d.agent.policy", "s3d.tui.client"),
+    "click": ("s3d.cli",),
+    "http": ("s3d.agent.endpoint", "s3d.shared.blocking"),
+    "mfuse": ("s3d.agent.fuse",),
+}  # fmt: skip
+"""Third party (and a few of the library) -> the only places that may import it."""
+
+IMPURE = {"asyncio", "os", "time", "socket", "ssl", "aiohttp", "subprocess", "threading", "random"}
+"""What the S3 language does without; pathlib is for reading the model."""
+
+LIBRARIES_OF_SHARED = {"msgspec", "platformdirs", "humanize", "tomli_w"}
+
+NO_TEST_OF_THEIR_OWN = {"__init__.py", "__main__.py"}
+
+
+class Import(NamedTuple):
+    """One imported module. lazy: inside a function; typing: for the type checker only."""
+
+    name: str
+    lazy: bool
+    typing: bool
+
+
+def module_name(file: Path) -> str:
+    parts = file.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module_name(file): file for file in SOURCES}
+
+
+def imports_of(file: Path) -> list[Import]:
+    return list(_walk(ast.parse(file.read_text()), lazy=False, typing=False))
+
+
+def _walk(node: ast.AST, *, lazy: bool, typing: bool) -> Iterator[Import]:
+    if isinstance(node, ast.Import):
+        yield from (Import(alias.name, lazy, typing) for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        for alias in node.names:
+            whole = f"{node.module}.{alias.name}"
+            yield Import(whole if whole in MODULES else str(node.module), lazy, typing)
+    lazy = lazy or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    typing = typing or (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
+    for child in ast.iter_child_nodes(node):
+        yield from _walk(child, lazy=lazy, typing=typing)
+
+
+IMPORTS = {name: imports_of(file) for name, file in MODULES.items()}
+
+
+def within(name: str, package: str) -> bool:
+    return name == package or name.startswith(package + ".")
+
+
+def room_of(name: str) -> str:
+    """The package or module of FLOORS that a module belongs to."""
+    return max((room for room in FLOORS if within(name, room)), key=len)
+
+
+def ours(name: str) -> list[Import]:
+    return [item for item in IMPORTS[name] if within(item.name, "s3d")]
+
+
+def below(package: str) -> list[str]:
+    return [name for name in MODULES if within(name, package)]
+
+
+def goes_down(name: str, item: Import) -> bool:
+    room, target = room_of(name), room_of(item.name)
+    if room == "s3d.cli" and item.name in DOORS_OF_CLI:
+        return item.lazy
+    return target in (room, "s3d") or FLOORS[target] < FLOORS[room]
+
+
+def test_imports_go_down():
+    wrong = [(name, item) for name in MODULES for item in ours(name) if not goes_down(name, item)]
+    assert wrong == []
+
+
+def test_clients_know_the_agent_by_its_socket_only():
+    clients = below("s3d.cli") + below("s3d.tui")
+    imports = {(name, item.name) for name in clients for item in ours(name)}
+    assert [
+        (name, other)
+        for name, other in imports
+        if within(other, "s3d.agent") and other not in DOORS_OF_CLI
+    ] == []
+
+
+def test_the_stores_do_not_know_one_another():
+    wrong = [
+        (name, item.name)
+        for store in STORES
+        for other in set(STORES) - {store}
+        for name in below(f"s3d.agent.store.{store}")
+        for item in ours(name)
+        if within(item.name, f"s3d.agent.store.{other}")
+    ]
+    assert wrong == []
+
+
+def test_there_is_no_cycle():
+    graph = {
+        name: {item.name for item in ours(name) if item.name in MODULES and not item.typing}
+        for name in MODULES
+    }
+    for name, others in graph.items():
+        others.discard(name)
+    TopologicalSorter(graph).prepare()
+
+
+def test_a_library_is_imported_only_where_it_belongs():
+    wrong = []
+    for name, imports in IMPORTS.items():
+        for item in imports:
+            places = ONLY_IN.get(item.name.partition(".")[0], ("s3d",))
+            if not any(within(name, place) for place in places):
+                wrong.append((name, item.name))
+    assert wrong == []
+
+
+def test_the_s3_language_is_pure():
+    for name in below("s3d.agent.s3"):
+        roots = {item.name.partition(".")[0] for item in IMPORTS[name]}
+        assert not roots & IMPURE, name
+
+
+def test_shared_needs_little():
+    allowed = LIBRARIES_OF_SHARED | set(sys.stdlib_module_names) | {"s3d"}
+    for name in below("s3d.shared"):
+        assert {item.name.partition(".")[0] for item in IMPORTS[name]} <= allowed, name
+
+
+def test_each_source_file_has_its_test_file():
+    paths = [file.relative_to(ROOT / "s3d") for file in SOURCES]
+    wanted = [
+        path.parent / f"test_{path.name}" for path in paths if path.name not in NO_TEST_OF_THEIR_OWN
+    ]
+    assert [str(path) for path in wanted if not (ROOT / "tests" / path).exists()] == []
+
+
+def test_this_file_sees_the_source():
+    assert len(MODULES) > 30
+    assert Import("s3d.agent.main", lazy=True, typing=False) in IMPORTS["s3d.cli.run"]
+    assert not goes_down("s3d.agent.s3.parse", Import("s3d.agent.store.store", False, False))
+    assert not goes_down("s3d.agent.endpoint.send", Import("s3d.agent.control.route", False, False))
+    assert not goes_down("s3d.cli.run", Import("s3d.agent.main", lazy=False, typing=False))
