@@ -1,4 +1,4 @@
-"""Payloads of requests as the stores see them: checked, decoded, in blocks."""
+"""Payloads of requests as the stores see them: decoded and checked."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from s3d.agent.endpoint.exchange import Exchange
-from s3d.agent.endpoint.limits import DOCUMENT_SIZE, INLINE_HASH
+from s3d.agent.endpoint.limits import DOCUMENT_SIZE, HASH_BLOCK, INLINE_HASH
 from s3d.agent.endpoint.receive import Admitted
 from s3d.agent.s3 import checksums
+from s3d.agent.s3.canonical import EMPTY_SHA256
 from s3d.agent.s3.chunked import Decoder
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import NO_TRAILERS
@@ -32,16 +33,14 @@ class Upload:
     decoder finds. The client is asked to go on (100 Continue) when the first piece is wanted.
     """
 
-    __slots__ = ("_block", "_decoder", "_exchange", "_heavy", "_sha256", "_wanted", "size")
+    __slots__ = ("_decoder", "_exchange", "_heavy", "_sha256", "_wanted", "size")
 
-    def __init__(self, exchange: Exchange, admitted: Admitted, block: int) -> None:
-        """block: bytes to gather before they are handed on."""
+    def __init__(self, exchange: Exchange, admitted: Admitted) -> None:
         self._exchange = exchange
-        self._block = block
         self.size: int | None = admitted.size
         payload = admitted.verified.payload
-        self._wanted = payload.sha256 if payload.kind is PayloadKind.SIGNED else ""
-        self._sha256 = hashlib.sha256() if self._wanted else None
+        self._wanted = payload.sha256
+        self._sha256 = hashlib.sha256() if payload.kind is PayloadKind.SIGNED else None
         self._decoder: Decoder | None = None
         self._heavy = payload.kind.chunks_signed
         if payload.kind.streaming:
@@ -53,26 +52,27 @@ class Upload:
         return self._decoder.trailers if self._decoder else NO_TRAILERS
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        ended = False
-        while not ended:
-            pieces: list[bytes] = []
-            size = 0
-            while size < self._block:
-                data = await self._exchange.read()
-                if not data:
-                    ended = True
-                    break
-                if self._decoder:
-                    data = await self._decode(self._decoder, data)
-                pieces.append(data)
-                size += len(data)
-            block = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-            if self._sha256:
-                await _update(self._sha256, block)
-            if ended:
-                self._check_end()
-            if block:
-                yield block
+        held: list[bytes] = []
+        size = 0
+        while data := await self._exchange.read():
+            if self._decoder:
+                data = await self._decode(self._decoder, data)
+            if self._sha256 is None:
+                if data:
+                    yield data
+                continue
+            held.append(data)
+            size += len(data)
+            if size >= HASH_BLOCK:
+                await _hash(self._sha256, held, size)
+                for piece in held:
+                    yield piece
+                held, size = [], 0
+        if self._sha256:
+            await _hash(self._sha256, held, size)
+        self._check_end()
+        for piece in held:
+            yield piece
 
     async def aclose(self) -> None:
         """Nothing is held; what was not read is the connection's business."""
@@ -85,7 +85,7 @@ class Upload:
     def _check_end(self) -> None:
         if self._decoder:
             self._decoder.finish()
-        elif self.size is not None and self._exchange.received != self.size:
+        elif self._exchange.received != self.size:
             raise S3Error("IncompleteBody")
         if self._sha256 and self._sha256.hexdigest() != self._wanted:
             raise _sha256_mismatch(self._wanted, self._sha256.hexdigest())
@@ -109,10 +109,10 @@ def check_document(admitted: Admitted, document: bytes) -> None:
     """
     headers = admitted.incoming.headers
     _check_sha256(admitted.verified, document)
-    promised = checksums.expected(_checksum_members(headers), NO_TRAILERS)
     md5 = headers.get("content-md5")
     if md5 is not None:
         check_md5(md5, hashlib.md5(document, usedforsecurity=False).digest())
+    promised = _promised(headers)
     if promised:
         algorithm, value = promised
         hasher = checksums.hasher(algorithm)
@@ -153,17 +153,20 @@ def announce_checksum(members: dict[str, Any], headers: Mapping[str, str]) -> No
                 members["ChecksumAlgorithm"] = algorithm
 
 
-def _checksum_members(headers: Mapping[str, str]) -> dict[str, str]:
+def _promised(headers: Mapping[str, str]) -> tuple[str, str] | None:
+    """(algorithm, base64) of the checksum in the headers."""
     found = {}
-    for row in checksums.ALGORITHMS.values():
-        if row.header in headers:
-            found[row.member] = headers[row.header]
-    return found
+    for name in headers:
+        if name.startswith("x-amz-checksum-"):
+            algorithm = checksums.algorithm_of(name)
+            if algorithm:
+                found[checksums.member_of(algorithm)] = headers[name]
+    return checksums.expected(found, NO_TRAILERS) if found else None
 
 
 def _check_sha256(verified: Verified, document: bytes) -> None:
     if verified.payload.kind is PayloadKind.SIGNED:
-        computed = hashlib.sha256(document).hexdigest()
+        computed = hashlib.sha256(document).hexdigest() if document else EMPTY_SHA256
         if computed != verified.payload.sha256:
             raise _sha256_mismatch(verified.payload.sha256, computed)
 
@@ -176,8 +179,13 @@ def _sha256_mismatch(wanted: str, computed: str) -> S3Error:
     )
 
 
-async def _update(digest: Any, data: bytes) -> None:
-    if len(data) > INLINE_HASH:
-        await asyncio.to_thread(digest.update, data)
+async def _hash(digest: Any, pieces: list[bytes], size: int) -> None:
+    if size > INLINE_HASH:
+        await asyncio.to_thread(_update, digest, pieces)
     else:
-        digest.update(data)
+        _update(digest, pieces)
+
+
+def _update(digest: Any, pieces: list[bytes]) -> None:
+    for piece in pieces:
+        digest.update(piece)

@@ -188,6 +188,7 @@ class Connection(BaseProtocol):
     def _parse(self, data: bytes) -> None:
         """Queue the requests whose heads are complete."""
         assert self._parser is not None
+        in_head = self._payload.is_eof()
         try:
             messages, upgraded, _ = self._parser.feed_data(data)
         except HttpProcessingError as error:
@@ -200,7 +201,7 @@ class Connection(BaseProtocol):
             self._ending = upgraded
             if len(self._queue) >= PIPELINE and not self._buffer_paused:
                 self._pause_reading_for_buffer()
-        elif data and self._payload.is_eof():
+        elif in_head and data:
             self._head_goes_on(len(data))
 
     def _serve(self) -> None:

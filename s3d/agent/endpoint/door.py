@@ -16,13 +16,13 @@ from s3d.agent.endpoint.body import (
     read_document,
 )
 from s3d.agent.endpoint.exchange import ClientGone, Exchange
-from s3d.agent.endpoint.limits import BLOCK_SIZE, BLOCKS_SIZE, INLINE_HASH
+from s3d.agent.endpoint.limits import INLINE_HASH
 from s3d.agent.endpoint.patience import SLOW, Patience
 from s3d.agent.endpoint.post import FormPost
 from s3d.agent.endpoint.receive import Admitted, Incoming, Receiver
 from s3d.agent.endpoint.send import Extra, Sender
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.messages import Body, S3Request
+from s3d.agent.s3.messages import Body, BytesBody, S3Request
 from s3d.agent.s3.parse import parse_input
 from s3d.agent.store.store import Answer, ObjectStore, Ready
 
@@ -116,13 +116,16 @@ class Door:
         self, exchange: Exchange, admitted: Admitted, document: bytes
     ) -> S3Request[dict[str, Any]]:
         incoming, op = admitted.incoming, admitted.op
-        members = parse_input(op, incoming.wire, incoming.address, incoming.query, document)
-        body: Body | None = None
-        if op.streaming_input:
-            block = min(BLOCK_SIZE, BLOCKS_SIZE // (self.uploads + 1))
-            body = Upload(exchange, admitted, max(block, INLINE_HASH))
-            announce_checksum(members, incoming.headers)
         principal = admitted.verified.access_key
+        # A document goes along as it came, for a store that forwards the request verbatim.
+        body: Body | None = BytesBody(document) if document else None
+        if not op.name:
+            members = {"Bucket": incoming.address.bucket, "Key": incoming.address.key}
+        else:
+            members = parse_input(op, incoming.wire, incoming.address, incoming.query, document)
+        if op.streaming_input:
+            body = Upload(exchange, admitted)
+            announce_checksum(members, incoming.headers)
         return S3Request(op, members, body, incoming.wire, exchange.request_id, principal)
 
     async def _finish(
@@ -158,7 +161,7 @@ class Door:
 
     @contextmanager
     def _counted(self, request: S3Request[Any]) -> Iterator[None]:
-        count = request.body is not None
+        count = request.op.streaming_input
         self.uploads += count
         try:
             yield

@@ -23,11 +23,8 @@ DRAIN_SIZE = 256 * 1024
 LINGER_SIZE = 256 * 1024**2
 """Bytes read and dropped at most, after the answer, from a client that is still sending."""
 
-BLOCK_SIZE = 1024**2
-"""Bytes of a body handed to the store at once, when few uploads are running."""
-
-BLOCKS_SIZE = 64 * 1024**2
-"""Bytes that the blocks of all running uploads together may have."""
+HASH_BLOCK = 512 * 1024
+"""Bytes of a signed body that are gathered for one visit to a hashing thread."""
 
 INLINE_HASH = 64 * 1024
 """Bytes hashed on the event loop at most; more goes to a thread."""

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit, urlunsplit
+from urllib.parse import quote
 
 from s3d.agent.endpoint.exchange import Exchange
-from s3d.agent.endpoint.limits import BLOCK_SIZE, PUT_SIZE
+from s3d.agent.endpoint.limits import PUT_SIZE
 from s3d.agent.endpoint.receive import Incoming, sent_size
 from s3d.agent.endpoint.send import Extra, Headers, Sender
 from s3d.agent.s3 import form, xml
@@ -82,23 +82,19 @@ class _FileOfForm:
             self._first = self._reader.feed(data)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        total = gathered = len(self._first)
-        pieces = [self._first]
+        total = len(self._first)
+        if self._first:
+            yield self._first
         while data := await self._exchange.read():
             piece = self._reader.feed(data)
-            pieces.append(piece)
             total += len(piece)
-            gathered += len(piece)
             if self.grant is not None:
                 self.grant.check_growth(total)
-            if gathered >= BLOCK_SIZE:
-                yield b"".join(pieces)
-                pieces, gathered = [], 0
+            if piece:
+                yield piece
         self._reader.finish()
         if self.grant is not None:
             self.grant.check_size(total)
-        if gathered:
-            yield b"".join(pieces)
 
     async def aclose(self) -> None:
         """Nothing is held."""
@@ -117,20 +113,13 @@ def _answer(
     headers = [("ETag", etag)]
     if "VersionId" in output:
         headers.append(("x-amz-version-id", output["VersionId"]))
-    wanted = form.success(fields)
-    if isinstance(wanted, str):
-        return 303, [*headers, ("Location", _redirect(wanted, bucket, key, etag))], b""
+    success = form.success(fields)
+    if success.redirect:
+        return 303, [*headers, ("Location", success.location(bucket, key, etag))], b""
     headers.append(("Location", location))
-    if wanted != 201:
-        return wanted, headers, b""
+    if success.status != 201:
+        return success.status, headers, b""
     values = {"Location": location, "Bucket": bucket, "Key": key, "ETag": etag}
     inside = "".join(f"<{tag}>{xml.escape(text)}</{tag}>" for tag, text in values.items())
     document = f"{xml.DECLARATION}<PostResponse>{inside}</PostResponse>"
     return 201, [*headers, ("Content-Type", "application/xml")], document.encode()
-
-
-def _redirect(url: str, bucket: str, key: str, etag: str) -> str:
-    """The form's URL with bucket, key and etag in its query."""
-    parts = urlsplit(url)
-    added = urlencode({"bucket": bucket, "key": key, "etag": etag})
-    return urlunsplit(parts._replace(query=f"{parts.query}&{added}" if parts.query else added))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Coroutine
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any
 
 from s3d.agent.endpoint.exchange import Exchange
@@ -170,6 +170,9 @@ def _at_once(body: Body) -> bytes | None:
         return body.data
     now = getattr(body, "now", None)
     data: bytes | None = now() if now is not None else None
+    if data is not None:
+        with suppress(StopIteration):
+            body.aclose().send(None)  # a FileBody's never waits
     return data
 
 

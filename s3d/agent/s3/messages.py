@@ -50,7 +50,10 @@ class Piece:
 
 
 class FileBody(Body, Protocol):
-    """A payload that lies in files, in order: it can be sent without passing through Python."""
+    """A payload that lies in files, in order: it can be sent without passing through Python.
+
+    Its aclose() never waits.
+    """
 
     def now(self) -> bytes | None:
         """The whole payload if it can be had at once without blocking, else None."""
