@@ -102,7 +102,7 @@ class Agent:
             status = await self._status(stack)
             self._notifier.send("READY=1", f"STATUS=Serving {self._endpoint}")
             announce(status)
-            await self._serve()
+            await self._serve(stack)
             logger.info("stopping")
             self._notifier.send("STOPPING=1", f"EXTEND_TIMEOUT_USEC={int((GRACE + 5) * 1e6)}")
             self._events.close()
@@ -141,9 +141,9 @@ class Agent:
         )
         return ControlServer([route for part in parts for route in part.routes()], grace=GRACE)
 
-    async def _serve(self) -> None:
+    async def _serve(self, stack: Stack) -> None:
         """The long-lived parts, until a signal."""
-        parts = {"watchdog": self._notifier.feed_watchdog}
+        parts = {"watchdog": self._notifier.feed_watchdog, "sweep": stack.sweep}
         async with asyncio.TaskGroup() as group:
             tasks = [
                 group.create_task(supervise(name, part, self._events), name=name)

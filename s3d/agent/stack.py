@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,11 +19,15 @@ from s3d.shared.control import StoreStatus
 from s3d.shared.paths import Places
 
 
+logger = logging.getLogger(__name__)
+
+
 @dataclass(frozen=True, slots=True)
 class Stack:
     """The stores. Front doors only ever call the top."""
 
     top: ObjectStore
+    local: LocalStore
     index: Index
     folder: Path
 
@@ -36,6 +41,12 @@ class Stack:
         return StoreStatus(
             buckets, totals.objects, totals.size, str(self.folder), self.index.disk.free()
         )
+
+    async def sweep(self) -> None:
+        """Remove what a crash has left; once after the start, while requests are served."""
+        removed = await self.local.sweep()
+        if removed:
+            logger.info("removed what a crash had left files=%d", removed)
 
     def close(self) -> None:
         """Finish what was asked for and close the files."""
@@ -53,7 +64,7 @@ def build_stack(config: Config, places: Places, events: Events) -> Stack:
     except BaseException:
         index.close()
         raise
-    return Stack(Notices(local, events), index, folder)
+    return Stack(Notices(local, events), local, index, folder)
 
 
 def _count(reader: Reader) -> tuple[int, Totals]:
