@@ -126,9 +126,9 @@ class Index:
         """Ask at once, on the loop: for point look-ups, which take some microseconds."""
         return query(self._reader)
 
-    def forget(self, bucket: str, key: bytes) -> None:
-        """Do not answer from memory when this object is looked at next."""
-        self._memo.forget(bucket, key)
+    def forget_all(self) -> None:
+        """Do not answer from memory what is looked at next."""
+        self._memo.clear()
 
     async def read(self, query: Callable[[Reader], T]) -> T:
         """Ask in a thread: for pages. The query sees one state from its beginning to its end."""

@@ -40,6 +40,11 @@ class Memo:
         if known is not None:
             self._weight -= _weight(known)
 
+    def clear(self) -> None:
+        self.buckets.clear()
+        self._objects.clear()
+        self._weight = 0
+
 
 def _weight(stored: Stored) -> int:
     return max(1, len(stored.layout.extents)) + len(stored.layout.parts)

@@ -89,7 +89,6 @@ class ObjectRecord(msgspec.Struct, frozen=True, array_like=True):
     checksum: Checksum | None = None
     upload_id: str = ""
     """The multipart upload that made it: a repeated Complete gets the same answer."""
-    parts_count: int = 0
     delete_marker: bool = False
 
 

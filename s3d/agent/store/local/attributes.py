@@ -1,0 +1,82 @@
+"""GetObjectAttributes.
+
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObjectAttributes.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from s3d.agent.s3.checksums import member_of
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.messages import Members, S3Request, S3Response
+from s3d.agent.store.index import Index
+from s3d.agent.store.local.lists import page_size
+from s3d.agent.store.local.lookup import find_bucket, find_version, shown_version
+from s3d.agent.store.local.show import checksum_members, moment
+from s3d.agent.store.reader import Reader
+from s3d.agent.store.records import PartSize, Stored
+from s3d.agent.store.store import Ready, operation
+
+
+class AttributeOps:
+    """Handler of GetObjectAttributes."""
+
+    def __init__(self, index: Index) -> None:
+        self._index = index
+
+    @operation("GetObjectAttributes")
+    def get_object_attributes(self, request: S3Request[Members]) -> Ready[Members]:
+        wanted = request.input.get("ObjectAttributes") or ()
+        if not wanted:
+            raise S3Error("InvalidRequest", "The x-amz-object-attributes header is missing")
+
+        def look(reader: Reader) -> Members:
+            bucket = find_bucket(reader, request.bucket)
+            stored = find_version(reader, bucket, request.key, request.input.get("VersionId"))
+            found = _attributes(stored, request.input)
+            return {
+                "LastModified": moment(stored.record.modified),
+                **shown_version(bucket, stored.record),
+                **{name: found[name] for name in wanted if found.get(name) is not None},
+            }
+
+        return Ready(S3Response(self._index.look(look)))
+
+
+def _attributes(stored: Stored, input: Mapping[str, Any]) -> Members:
+    record = stored.record
+    return {
+        "ETag": record.etag.strip('"'),  # here AWS leaves the quotes off
+        "Checksum": checksum_members(record.checksum) or None,
+        "ObjectParts": _parts(stored, input),
+        "StorageClass": record.about.storage_class,
+        "ObjectSize": record.size,
+    }
+
+
+def _parts(stored: Stored, input: Mapping[str, Any]) -> Members | None:
+    """Of multipart objects; the parts one by one only where they have checksums, as AWS does."""
+    parts, checksum = stored.layout.parts, stored.record.checksum
+    if not parts:
+        return None
+    limit = page_size(input.get("MaxParts"), "x-amz-max-parts")
+    marker = int(input.get("PartNumberMarker") or 0)
+    found = [part for part in parts if part.number > marker]
+    page = found[:limit]
+    output: Members = {
+        "TotalPartsCount": len(parts),
+        "PartNumberMarker": marker,
+        "NextPartNumberMarker": page[-1].number if page else marker,
+        "MaxParts": limit,
+        "IsTruncated": len(found) > limit,
+    }
+    if checksum is not None:
+        member = member_of(checksum.algorithm)
+        output["Parts"] = [_part(part, member) for part in page]
+    return output
+
+
+def _part(part: PartSize, member: str) -> Members:
+    return {"PartNumber": part.number, "Size": part.size, member: part.checksum}

@@ -1,0 +1,264 @@
+"""CopyObject and UploadPartCopy: no byte is copied, both sides hold the same blobs.
+
+A copy keeps the ETag of its source, also when that is the ETag of a multipart object: AWS would
+hash the bytes again, but an ETag is opaque, and reading gigabytes to rename an object is not worth
+it. A part's ETag is the MD5 of its bytes (the ETag of the whole is made of them), so those are read
+unless it is known already. https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Mapping
+from contextlib import aclosing
+from typing import Any, NamedTuple
+
+from s3d.agent.s3 import checksums
+from s3d.agent.s3.address import check_key, parse_copy_source
+from s3d.agent.s3.conditions import check_copy_source, check_write, copy_range
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.messages import Body, Members, S3Request, S3Response
+from s3d.agent.store.blobs import Blobs
+from s3d.agent.store.index import Index
+from s3d.agent.store.local.describe import ENCRYPTION, describe
+from s3d.agent.store.local.lookup import (
+    condition_of,
+    find_bucket,
+    find_upload,
+    find_version,
+    shown_version,
+)
+from s3d.agent.store.local.multipart import Parts, check_part_number
+from s3d.agent.store.local.open import Span, look_and_open
+from s3d.agent.store.local.publish import Publisher
+from s3d.agent.store.local.receive import MAX_SIZE, receive
+from s3d.agent.store.local.show import checksum_members, encryption, moment, stored_members
+from s3d.agent.store.reader import Reader
+from s3d.agent.store.records import (
+    BucketRecord,
+    Checksum,
+    Description,
+    Layout,
+    ObjectRecord,
+    Stored,
+    cut,
+)
+from s3d.agent.store.store import operation
+from s3d.agent.store.transaction import Transaction
+
+_CHANGES = ("StorageClass", "WebsiteRedirectLocation", *ENCRYPTION)
+"""Members any of which makes a copy of an object onto itself a change."""
+_NOT_COPIED = (
+    "WebsiteRedirectLocation",
+    *ENCRYPTION,
+    "ObjectLockMode",
+    "ObjectLockRetainUntilDate",
+    "ObjectLockLegalHoldStatus",
+)
+"""What a copy has only if the request says so, even when it copies the metadata."""
+
+
+class _Source(NamedTuple):
+    """What x-amz-copy-source names, and which of its bytes are wanted."""
+
+    bucket: BucketRecord
+    stored: Stored
+    span: Span
+
+    @property
+    def record(self) -> ObjectRecord:
+        return self.stored.record
+
+    @property
+    def layout(self) -> Layout:
+        """Of the wanted bytes."""
+        whole = self.stored.layout
+        return Layout(cut(whole.extents, *self.span), whole.inline)
+
+    def members(self) -> Members:
+        shown = shown_version(self.bucket, self.record)
+        return {"CopySourceVersionId": shown["VersionId"]} if shown else {}
+
+
+class _Shared(NamedTuple):
+    """Bytes of another object that a part is going to hold as well."""
+
+    size: int
+    layout: Layout
+    etag: str
+    checksum: Checksum | None
+
+    def enter(self, tx: Transaction) -> Layout:
+        if not tx.hold(self.layout.extents):
+            raise _replaced_meanwhile()
+        return self.layout
+
+
+class CopyOps:
+    """Handlers of copies."""
+
+    def __init__(self, index: Index, blobs: Blobs, publisher: Publisher, parts: Parts) -> None:
+        self._index = index
+        self._blobs = blobs
+        self._publisher = publisher
+        self._parts = parts
+
+    @operation("CopyObject")
+    async def copy_object(self, request: S3Request[Members]) -> S3Response[Members]:
+        input = request.input
+        check_key(request.key)
+        given = describe(input)
+        wanted = input.get("ChecksumAlgorithm")
+        seen, checksum = await self._checksum(input, wanted) if wanted else (None, None)
+
+        def copy(tx: Transaction) -> Members:
+            bucket = find_bucket(tx, request.bucket)
+            source = _find(tx, input)
+            if seen not in (None, source.record.seq):
+                raise _replaced_meanwhile()
+            _check_sense(tx, request, source)
+            check_write(input, condition_of(tx.current(bucket.name, request.key.encode())))
+            record = ObjectRecord(
+                key=request.key,
+                seq=0,
+                version_id="",
+                modified=0.0,
+                size=source.record.size,
+                etag=source.record.etag,
+                about=_about(input, given, source.record.about),
+                checksum=checksum or source.record.checksum,
+            )
+            tx.hold(source.layout.extents)
+            copied = self._publisher.put(tx, bucket, record, source.layout)
+            return {
+                "CopyObjectResult": _result(copied),
+                **source.members(),
+                **stored_members(bucket, copied, composed=True),
+            }
+
+        return S3Response(await self._index.write(copy))
+
+    @operation("UploadPartCopy")
+    async def upload_part_copy(self, request: S3Request[Members]) -> S3Response[Members]:
+        """The bytes of a small source are written again: a multipart object is all files."""
+        input = request.input
+        number = check_part_number(input)
+        upload = self._index.look(
+            lambda reader: find_upload(reader, request.bucket, request.key, input["UploadId"])
+        )
+        source, body = look_and_open(self._index, self._blobs, lambda reader: _find(reader, input))
+        assert body is not None
+        async with aclosing(body):
+            algorithm = upload.checksum_algorithm
+            if source.stored.layout.inline or not source.span[1]:
+                fresh = S3Request[Members](request.op, {}, body)
+                received = await receive(self._blobs, fresh, algorithm=algorithm, inline=0)
+                part = await self._parts.put(request, number, received, received.draft.discard)
+            else:
+                shared = await _share(source, body, algorithm)
+                part = await self._parts.put(request, number, shared)
+        result = {"ETag": part.etag, "LastModified": moment(part.modified)}
+        if part.checksum is not None:
+            result[checksums.member_of(part.checksum.algorithm)] = part.checksum.value
+        output = {"CopyPartResult": result, **source.members(), **encryption(upload.about)}
+        return S3Response(output)
+
+    async def _checksum(self, input: Mapping[str, Any], wanted: str) -> tuple[int, Checksum | None]:
+        """The seq of the source, and the checksum that is wanted and that it has not."""
+        source, body = look_and_open(self._index, self._blobs, lambda reader: _find(reader, input))
+        assert body is not None
+        async with aclosing(body):
+            if _has(source.record, wanted):
+                return source.record.seq, None
+            _, checksum = await _hash(body, wanted)
+            return source.record.seq, checksum
+
+
+async def _share(source: _Source, body: Body, algorithm: str) -> _Shared:
+    """The wanted bytes as a part, read only when their MD5 or checksum is not known."""
+    record, size = source.record, source.span[1]
+    if size == record.size and "-" not in record.etag and _has(record, algorithm):
+        checksum = record.checksum if algorithm else None
+        return _Shared(size, source.layout, record.etag, checksum)
+    etag, checksum = await _hash(body, algorithm)
+    return _Shared(size, source.layout, etag, checksum)
+
+
+async def _hash(body: Body, algorithm: str) -> tuple[str, Checksum | None]:
+    """The ETag that these bytes have, and their checksum if one is asked for."""
+    md5 = hashlib.md5(usedforsecurity=False)
+    hasher = checksums.hasher(algorithm) if algorithm else None
+
+    def update(chunk: bytes) -> None:
+        md5.update(chunk)
+        if hasher is not None:
+            hasher.update(chunk)
+
+    async for chunk in body:
+        await asyncio.to_thread(update, chunk)
+    return f'"{md5.hexdigest()}"', Checksum(algorithm, hasher.b64()) if hasher else None
+
+
+def _has(record: ObjectRecord, algorithm: str) -> bool:
+    """Whether the checksum of this algorithm over all its bytes is known, or none is wanted."""
+    if not algorithm:
+        return True
+    checksum = record.checksum
+    return (
+        checksum is not None and checksum.algorithm == algorithm and checksum.kind == "FULL_OBJECT"
+    )
+
+
+def _find(reader: Reader, input: Mapping[str, Any]) -> _Source:
+    """The source of a copy. Raises what GetObject would, and PreconditionFailed."""
+    name, key, version_id = parse_copy_source(input["CopySource"])
+    bucket = find_bucket(reader, name)
+    stored = find_version(reader, bucket, key, version_id)
+    record = stored.record
+    check_copy_source(input, record.etag, record.modified)
+    span = copy_range(input.get("CopySourceRange"), record.size)
+    if span[1] > MAX_SIZE:
+        message = "The specified copy source is larger than the maximum allowable size for a copy "
+        raise S3Error("InvalidRequest", f"{message}source: {MAX_SIZE}")
+    return _Source(bucket, stored, span)
+
+
+def _check_sense(reader: Reader, request: S3Request[Members], source: _Source) -> None:
+    """Raise InvalidRequest for a copy of an object onto itself that would change nothing."""
+    if (source.bucket.name, source.record.key) != (request.bucket, request.key):
+        return
+    current = reader.object(request.bucket, request.key.encode())
+    if current is None or current.seq != source.record.seq:
+        return
+    if request.input.get("MetadataDirective") == "REPLACE":
+        return
+    if not any(request.input.get(name) for name in _CHANGES):
+        raise S3Error(
+            "InvalidRequest",
+            "This copy request is illegal because it is trying to copy an object to itself without "
+            "changing the object's metadata, storage class, website redirect location or "
+            "encryption attributes.",
+        )
+
+
+def _about(input: Mapping[str, Any], given: Description, source: Description) -> Description:
+    headers, metadata = given.headers, given.metadata
+    if input.get("MetadataDirective") != "REPLACE":
+        metadata = source.metadata
+        headers = {k: v for k, v in source.headers.items() if k not in _NOT_COPIED}
+        headers |= {k: v for k, v in given.headers.items() if k in _NOT_COPIED}
+    tags = given.tags if input.get("TaggingDirective") == "REPLACE" else source.tags
+    return Description(headers, metadata, tags, given.storage_class)
+
+
+def _result(copied: ObjectRecord) -> Members:
+    return {
+        "ETag": copied.etag,
+        "LastModified": moment(copied.modified),
+        **checksum_members(copied.checksum),
+    }
+
+
+def _replaced_meanwhile() -> S3Error:
+    return S3Error("SlowDown", "the source of the copy was replaced while it was read; try again")

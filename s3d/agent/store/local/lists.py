@@ -1,0 +1,123 @@
+"""ListObjects and ListObjectsV2.
+
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from s3d.agent.s3.acl import OWNER
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.listing import Page, decode_token, encode_token, roll_up, url_encode
+from s3d.agent.s3.messages import Members, S3Request, S3Response
+from s3d.agent.store.index import Index
+from s3d.agent.store.local.lookup import find_bucket
+from s3d.agent.store.local.show import row
+from s3d.agent.store.reader import Reader
+from s3d.agent.store.records import ObjectRecord
+from s3d.agent.store.store import operation
+
+MAX_KEYS = 1_000
+
+
+class ListOps:
+    """Handlers of the listings of current objects."""
+
+    def __init__(self, index: Index) -> None:
+        self._index = index
+
+    @operation("ListObjects")
+    async def list_objects(self, request: S3Request[Members]) -> S3Response[Members]:
+        marker = request.input.get("Marker") or ""
+
+        def find(reader: Reader) -> Members:
+            page, output = _page(reader, request.input, marker.encode())
+            output["Marker"] = marker
+            for contents in output.get("Contents", ()):
+                contents["Owner"] = OWNER
+            if page.truncated and output.get("Delimiter"):
+                output["NextMarker"] = page.next.decode()
+            return _encoded(output, "Marker", "NextMarker")
+
+        return S3Response(await self._index.read(find))
+
+    @operation("ListObjectsV2")
+    async def list_objects_v2(self, request: S3Request[Members]) -> S3Response[Members]:
+        input = request.input
+        token, start_after = input.get("ContinuationToken"), input.get("StartAfter")
+        after = (start_after or "").encode() if token is None else decode_token(token)
+
+        def find(reader: Reader) -> Members:
+            page, output = _page(reader, input, after)
+            output["KeyCount"] = len(page)
+            if input.get("FetchOwner"):
+                for contents in output.get("Contents", ()):
+                    contents["Owner"] = OWNER
+            if token is not None:
+                output["ContinuationToken"] = token
+            if start_after:
+                output["StartAfter"] = start_after
+            if page.truncated:
+                output["NextContinuationToken"] = encode_token(page.next)
+            return _encoded(output, "StartAfter")
+
+        return S3Response(await self._index.read(find))
+
+
+def page_size(wanted: int | None, name: str) -> int:
+    """max-keys and its like: 1000 at most, and unless said otherwise. Raises InvalidArgument."""
+    if wanted is None:
+        return MAX_KEYS
+    if wanted < 0:
+        message = f"Argument {name} must be an integer between 0 and 2147483647"
+        raise S3Error("InvalidArgument", message, ArgumentName=name, ArgumentValue=wanted)
+    return min(wanted, MAX_KEYS)
+
+
+def encode_names(output: Members, names: tuple[str, ...], rows: Mapping[str, str]) -> None:
+    """What encoding-type=url asks for: names of members, and rows as list member -> name in it."""
+    for name in names:
+        if output.get(name):
+            output[name] = url_encode(output[name])
+    for member, name in rows.items():
+        for entry in output.get(member, ()):
+            entry[name] = url_encode(entry[name])
+
+
+def _page(
+    reader: Reader, input: Mapping[str, Any], after: bytes
+) -> tuple[Page[ObjectRecord], Members]:
+    """The page, and the members that both listings have."""
+    bucket = find_bucket(reader, input["Bucket"]).name
+    prefix, delimiter = input.get("Prefix") or "", input.get("Delimiter") or ""
+    limit = page_size(input.get("MaxKeys"), "max-keys")
+    start = prefix.encode()
+
+    def fetch(after: bytes, limit: int) -> list[tuple[bytes, ObjectRecord]]:
+        return [(r.key.encode(), r) for r in reader.page(bucket, start, after, limit)]
+
+    page = roll_up(fetch, prefix=start, delimiter=delimiter.encode(), after=after, limit=limit)
+    output: Members = {
+        "Name": bucket,
+        "Prefix": prefix,
+        "MaxKeys": limit,
+        "IsTruncated": page.truncated,
+    }
+    if delimiter:
+        output["Delimiter"] = delimiter
+    if input.get("EncodingType"):
+        output["EncodingType"] = input["EncodingType"]
+    if page.entries:
+        output["Contents"] = [row(record) for record in page.entries]
+    if page.prefixes:
+        output["CommonPrefixes"] = [{"Prefix": name.decode()} for name in page.prefixes]
+    return page, output
+
+
+def _encoded(output: Members, *names: str) -> Members:
+    if output.get("EncodingType") == "url":
+        rows = {"Contents": "Key", "CommonPrefixes": "Prefix"}
+        encode_names(output, ("Prefix", "Delimiter", *names), rows)
+    return output

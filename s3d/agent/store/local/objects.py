@@ -1,0 +1,229 @@
+"""Objects: put, get, head, delete.
+
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from s3d.agent.s3.address import check_key
+from s3d.agent.s3.conditions import byte_range, check_delete, check_read, check_write
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.messages import Members, S3Request, S3Response
+from s3d.agent.store.blobs import Blobs
+from s3d.agent.store.index import Index
+from s3d.agent.store.local.describe import describe
+from s3d.agent.store.local.lookup import (
+    check_version_id,
+    condition_of,
+    find_bucket,
+    find_version,
+)
+from s3d.agent.store.local.open import Span, look_and_open
+from s3d.agent.store.local.publish import Publisher
+from s3d.agent.store.local.receive import receive
+from s3d.agent.store.local.show import checksum_members, object_members, stored_members
+from s3d.agent.store.reader import Reader
+from s3d.agent.store.records import BucketRecord, ObjectRecord, Stored
+from s3d.agent.store.store import Ready, operation
+from s3d.agent.store.transaction import Transaction
+
+MAX_DELETES = 1_000
+
+_OVERRIDES = {
+    "ResponseCacheControl": "CacheControl",
+    "ResponseContentDisposition": "ContentDisposition",
+    "ResponseContentEncoding": "ContentEncoding",
+    "ResponseContentLanguage": "ContentLanguage",
+    "ResponseContentType": "ContentType",
+    "ResponseExpires": "Expires",
+}
+_NOT_MODIFIED = ("ETag", "LastModified", "CacheControl", "Expires", "VersionId")
+"""https://www.rfc-editor.org/rfc/rfc9110#section-15.4.5"""
+
+
+class _Found(NamedTuple):
+    """What a GET or HEAD is answered with; span None: no body, it is not modified."""
+
+    stored: Stored
+    output: Members
+    span: Span | None
+    status: int | None
+
+
+class ObjectOps:
+    """Handlers of the operations on objects that are no listing, copy or multipart upload."""
+
+    def __init__(self, index: Index, blobs: Blobs, publisher: Publisher) -> None:
+        self._index = index
+        self._blobs = blobs
+        self._publisher = publisher
+
+    @operation("PutObject")
+    async def put_object(self, request: S3Request[Members]) -> S3Response[Members]:
+        input, key = request.input, request.key
+        check_key(key)
+        about = describe(input)
+
+        def admit(reader: Reader) -> BucketRecord:
+            bucket = find_bucket(reader, request.bucket)
+            if "IfMatch" in input or "IfNoneMatch" in input:
+                check_write(input, condition_of(reader.current(bucket.name, key.encode())))
+            return bucket
+
+        # Before the body, so that a refusal costs no upload; again at the end, where it counts.
+        self._index.look(admit)
+        received = await receive(self._blobs, request)
+        record = ObjectRecord(
+            key, 0, "", 0.0, received.size, received.etag, about, received.checksum
+        )
+
+        def publish(tx: Transaction) -> Members:
+            bucket = admit(tx)
+            layout = received.enter(tx)
+            return stored_members(bucket, self._publisher.put(tx, bucket, record, layout))
+
+        return S3Response(await self._index.write(publish, received.draft.discard))
+
+    @operation("GetObject")
+    def get_object(self, request: S3Request[Members]) -> Ready[Members]:
+        found, body = look_and_open(
+            self._index, self._blobs, lambda reader: _find(reader, request.input)
+        )
+        return Ready(S3Response(found.output, body, found.status))
+
+    @operation("HeadObject")
+    def head_object(self, request: S3Request[Members]) -> Ready[Members]:
+        found = self._index.look(lambda reader: _find(reader, request.input))
+        return Ready(S3Response(found.output, status=found.status))
+
+    @operation("DeleteObject")
+    async def delete_object(self, request: S3Request[Members]) -> S3Response[Members]:
+        check_key(request.key)
+
+        def delete(tx: Transaction) -> Members:
+            bucket = find_bucket(tx, request.bucket)
+            return self._delete(tx, bucket, request.key, request.input)
+
+        return S3Response(await self._index.write(delete))
+
+    @operation("DeleteObjects")
+    async def delete_objects(self, request: S3Request[Members]) -> S3Response[Members]:
+        """Each of them as DeleteObject would; all in one commit.
+
+        https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
+        """
+        wanted = request.input.get("Delete") or {}
+        objects: Sequence[Mapping[str, Any]] = wanted.get("Objects") or ()
+        if not 1 <= len(objects) <= MAX_DELETES or any(not one.get("Key") for one in objects):
+            raise S3Error("MalformedXML")
+
+        def delete(tx: Transaction) -> tuple[list[Members], list[Members]]:
+            bucket = find_bucket(tx, request.bucket)
+            deleted, errors = [], []
+            for one in objects:
+                try:
+                    deleted.append(self._delete_one(tx, bucket, one))
+                except S3Error as error:
+                    errors.append(_error_row(one, error))
+            return deleted, errors
+
+        deleted, errors = await self._index.write(delete)
+        output: Members = {} if wanted.get("Quiet") else {"Deleted": deleted}
+        return S3Response({**output, "Errors": errors} if errors else output)
+
+    def _delete_one(self, tx: Transaction, bucket: BucketRecord, one: Mapping[str, Any]) -> Members:
+        conditions = {
+            "VersionId": one.get("VersionId"),
+            "IfMatch": one.get("ETag"),
+            "IfMatchLastModifiedTime": one.get("LastModifiedTime"),
+            "IfMatchSize": one.get("Size"),
+        }
+        check_key(one["Key"])
+        given = {name: value for name, value in conditions.items() if value is not None}
+        done = self._delete(tx, bucket, one["Key"], given)
+        row = {"Key": one["Key"]}
+        if one.get("VersionId"):
+            row["VersionId"] = one["VersionId"]
+        if done.get("DeleteMarker"):
+            row |= {"DeleteMarker": True, "DeleteMarkerVersionId": done["VersionId"]}
+        return row
+
+    def _delete(
+        self, tx: Transaction, bucket: BucketRecord, key: str, input: Mapping[str, Any]
+    ) -> Members:
+        """DeleteObject inside an action; checks before it writes."""
+        version_id = input.get("VersionId")
+        if not version_id:
+            check_delete({**input, "Key": key}, condition_of(tx.current(bucket.name, key.encode())))
+            marker = self._publisher.delete(tx, bucket, key)
+            return _marker_members(marker)
+        check_version_id(version_id)
+        stored = tx.version(bucket.name, key.encode(), version_id)
+        if stored is None or not stored.record.delete_marker:
+            check_delete({**input, "Key": key}, condition_of(stored))
+        removed = self._publisher.delete_version(tx, bucket, key, version_id)
+        if removed is not None and removed.delete_marker:
+            return _marker_members(removed)
+        return {"VersionId": version_id}
+
+
+def _find(reader: Reader, input: Mapping[str, Any]) -> _Found:
+    """What GetObject and HeadObject have in common: all but the bytes."""
+    bucket = find_bucket(reader, input["Bucket"])
+    stored = find_version(reader, bucket, input["Key"], input.get("VersionId"))
+    record = stored.record
+    output = object_members(bucket, record)
+    if check_read(input, record.etag, record.modified):
+        kept = {name: output[name] for name in _NOT_MODIFIED if name in output}
+        return _Found(stored, kept, None, 304)
+    for override, member in _OVERRIDES.items():
+        if override in input:
+            output[member] = input[override]
+    if record.about.tags:
+        output["TagCount"] = len(record.about.tags)
+    span = _span(input, stored, output)
+    if span is None:
+        output["ContentLength"] = record.size
+        if input.get("ChecksumMode") == "ENABLED":
+            output |= checksum_members(record.checksum)
+        return _Found(stored, output, (0, record.size), None)
+    start, size = span
+    output["ContentLength"] = size
+    output["ContentRange"] = f"bytes {start}-{start + size - 1}/{record.size}"
+    return _Found(stored, output, span, 206)
+
+
+def _span(input: Mapping[str, Any], stored: Stored, output: Members) -> Span | None:
+    """The bytes that Range or PartNumber asks for; None: all of it."""
+    header, number = input.get("Range"), input.get("PartNumber")
+    if number is None:
+        return byte_range(header, stored.record.size) if header else None
+    if header:
+        message = "Cannot specify both Range header and partNumber query parameter"
+        raise S3Error("InvalidRequest", message)
+    parts = stored.layout.parts
+    if not parts:
+        if number != 1:
+            raise S3Error("InvalidPartNumber", ActualPartCount=1, PartNumberRequested=number)
+        return (0, stored.record.size) if stored.record.size else None
+    output["PartsCount"] = len(parts)
+    start = 0
+    for part in parts:
+        if part.number == number:
+            return (start, part.size) if part.size else None
+        start += part.size
+    raise S3Error("InvalidPartNumber", ActualPartCount=len(parts), PartNumberRequested=number)
+
+
+def _marker_members(marker: ObjectRecord | None) -> Members:
+    if marker is None:
+        return {}
+    return {"DeleteMarker": True, "VersionId": marker.version_id}
+
+
+def _error_row(one: Mapping[str, Any], error: S3Error) -> Members:
+    row = {"Key": one["Key"], "Code": error.code, "Message": error.message}
+    return {**row, "VersionId": one["VersionId"]} if one.get("VersionId") else row

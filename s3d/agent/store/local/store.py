@@ -1,0 +1,67 @@
+"""LocalStore: S3 answered from an index and a folder of blobs on this machine.
+
+It knows nothing of layers, queues and caches; who needs its writes in a commit of their own rows
+hands in on_change.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from s3d.agent.store.blobs import Blobs
+from s3d.agent.store.index import Index
+from s3d.agent.store.local.attributes import AttributeOps
+from s3d.agent.store.local.buckets import BucketOps
+from s3d.agent.store.local.copy import CopyOps
+from s3d.agent.store.local.lists import ListOps
+from s3d.agent.store.local.multipart import MultipartOps, Parts
+from s3d.agent.store.local.objects import ObjectOps
+from s3d.agent.store.local.publish import OnChange, Publisher
+from s3d.agent.store.local.settings import SettingOps
+from s3d.agent.store.local.tags import TagOps
+from s3d.agent.store.local.uploads import UploadOps
+from s3d.agent.store.local.versions import VersionOps
+from s3d.agent.store.store import Endpoint
+
+
+class LocalStore(Endpoint):
+    """The embedded store. The index and the blobs are the caller's to open and to close."""
+
+    def __init__(
+        self,
+        index: Index,
+        blobs: Blobs,
+        *,
+        clock: Callable[[], float] = time.time,
+        on_change: OnChange | None = None,
+    ) -> None:
+        """clock: Unix seconds. on_change: see publish.OnChange."""
+        blobs.begin_behind(index.look(lambda reader: reader.highest_blob()))
+        index.on_freed = blobs.remove
+        publisher, parts = Publisher(clock, on_change), Parts(index, clock)
+        super().__init__(
+            BucketOps(index, clock),
+            ObjectOps(index, blobs, publisher),
+            AttributeOps(index),
+            ListOps(index),
+            CopyOps(index, blobs, publisher, parts),
+            MultipartOps(index, blobs, publisher, parts, clock),
+            UploadOps(index),
+            TagOps(index),
+            VersionOps(index),
+            SettingOps(index, clock),
+        )
+        self._index = index
+        self._blobs = blobs
+
+    async def sweep(self) -> int:
+        """Remove the files that a crash has left and no object names; how many there were.
+
+        To be called once after the start; requests may come meanwhile.
+        """
+
+        async def named(blobs: list[int]) -> set[int]:
+            return await self._index.read(lambda reader: reader.known_blobs(blobs))
+
+        return await self._blobs.sweep(named)

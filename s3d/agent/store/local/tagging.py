@@ -1,0 +1,82 @@
+"""Tag sets: read from the header, from the document, and written back; the rules of AWS. Pure.
+
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html
+https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import parse_qsl
+
+from s3d.agent.s3.errors import S3Error
+
+OBJECT_TAGS = 10
+BUCKET_TAGS = 50
+_KEY_SIZE = 128
+_VALUE_SIZE = 256
+
+_ALLOWED = re.compile(r"[\w \u00a0\u1680\u2000-\u200a\u202f\u205f\u3000.:/=+\-@]*")
+"""Letters, digits and blanks of any language, and these marks."""
+
+
+def parse_header(text: str) -> dict[str, str]:
+    """x-amz-tagging: "k1=v1&k2=v2". Raises InvalidArgument, or InvalidTag as parse_set does."""
+    if not text:
+        return {}
+    try:
+        pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=100)
+    except ValueError as error:
+        raise _bad_header(text) from error
+    tags = dict(pairs)
+    if len(tags) < len(pairs) or "" in tags or not pairs:
+        raise _bad_header(text)
+    return _checked(tags, OBJECT_TAGS)
+
+
+def parse_set(tagging: Mapping[str, Any] | None, limit: int) -> dict[str, str]:
+    """The Tagging member {"TagSet": [{"Key", "Value"}]}. Raises MalformedXML or InvalidTag."""
+    tag_set = (tagging or {}).get("TagSet")
+    if tag_set is None:
+        raise S3Error("MalformedXML")
+    tags: dict[str, str] = {}
+    for tag in tag_set:
+        key = tag.get("Key")
+        if key is None:
+            raise S3Error("MalformedXML")
+        if key in tags:
+            message = "Cannot provide multiple Tags with the same key"
+            raise S3Error("InvalidTag", message, TagKey=key)
+        tags[key] = tag.get("Value") or ""
+    return _checked(tags, limit)
+
+
+def tag_set(tags: Iterable[tuple[str, str]]) -> list[dict[str, str]]:
+    """The TagSet member."""
+    return [{"Key": key, "Value": value} for key, value in tags]
+
+
+def _checked(tags: dict[str, str], limit: int) -> dict[str, str]:
+    if len(tags) > limit:
+        kind = "Object" if limit == OBJECT_TAGS else "Bucket"
+        raise S3Error("BadRequest", f"{kind} tags cannot be greater than {limit}")
+    for key, value in tags.items():
+        if not 0 < len(key) <= _KEY_SIZE or not _ALLOWED.fullmatch(key):
+            raise S3Error("InvalidTag", "The TagKey you have provided is invalid", TagKey=key)
+        if len(value) > _VALUE_SIZE or not _ALLOWED.fullmatch(value):
+            message = "The TagValue you have provided is invalid"
+            raise S3Error("InvalidTag", message, TagKey=key, TagValue=value)
+        if key.lower().startswith("aws:"):
+            message = "System tags cannot be added/updated by requester"
+            raise S3Error("InvalidTag", message, TagKey=key)
+    return tags
+
+
+def _bad_header(text: str) -> S3Error:
+    message = (
+        "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters "
+        "without tag name duplicates."
+    )
+    return S3Error("InvalidArgument", message, ArgumentName="x-amz-tagging", ArgumentValue=text)
