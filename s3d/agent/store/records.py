@@ -70,6 +70,8 @@ class Description(msgspec.Struct, frozen=True, array_like=True):
     metadata: dict[str, str] = {}
     tags: dict[str, str] = {}
     storage_class: str = STANDARD
+    acl: dict[str, Any] | None = None
+    """As GetObjectAcl gives it; None: private."""
 
 
 class ObjectRecord(msgspec.Struct, frozen=True, array_like=True):

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.messages import Members, S3Request
 from s3d.agent.s3.model import service
 
 MAX_POLICY = 20 * 1024
@@ -31,6 +32,17 @@ LIFECYCLE_ACTIONS = frozenset(
         "Transitions",
     }
 )
+
+
+def payload_of(request: S3Request[Members]) -> Any:
+    """What a Put puts, checked against the model. Raises MalformedXML."""
+    shape = service().input_of(request.op.name)
+    name = str(shape.payload)
+    value = request.input.get(name)
+    if value is None:
+        raise S3Error("MalformedXML")
+    check_shape(value, shape.members[name].shape)
+    return value
 
 
 def check_shape(value: Any, shape_name: str) -> None:

@@ -1,12 +1,12 @@
-"""The settings of buckets: kept as they were put and given back; a table, and six handlers for all.
+"""The settings of buckets: kept as they were put and given back; a table, and handlers for all.
 
-What is kept is the very output of the Get operation, under the query word of the setting ("cors"),
-or "word/Id" for the configurations that have an Id. A setting goes with its bucket.
+What is kept is the very output of the Get operation, under the query word of the setting ("cors").
+A setting goes with its bucket. ENFORCED and KEPT say which change what s3d does.
 
-KEPT and ENFORCED say which settings change what the store does. Tags, versioning and location are
-not here: they are the business of tags.py, versions.py and buckets.py. Without a handler, so that
-the answer is NotImplemented: the deprecated forms of lifecycle and notification, and the metadata
-tables, which are made of services outside S3.
+Of their own: configurations by Id (configurations.py), ACLs (acls.py), object lock of versions
+(locks.py), tags, versioning and location. Without a handler, so that the answer is NotImplemented:
+the deprecated forms of lifecycle and notification, and the metadata tables, which are made of
+services outside S3.
 """
 
 from __future__ import annotations
@@ -18,25 +18,16 @@ from typing import Any
 
 import msgspec
 
-from s3d.agent.s3 import acl
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.listing import decode_token, encode_token
 from s3d.agent.s3.messages import Members, S3Request, S3Response
-from s3d.agent.s3.model import Shape, service
+from s3d.agent.s3.model import service
 from s3d.agent.store.index import Index
 from s3d.agent.store.local import setting_rules as rules
+from s3d.agent.store.local.lookup import find_bucket
 from s3d.agent.store.reader import Reader
 from s3d.agent.store.records import BucketRecord
 from s3d.agent.store.store import Ready, operation
 from s3d.agent.store.transaction import Transaction
-
-Request = S3Request[Members]
-Response = S3Response[Members]
-
-PAGE = 100
-"""Configurations in one answer of a List...Configurations."""
-
-MAX_CONFIGURATIONS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +41,7 @@ class Setting:
     """The error code, or the answer, when nothing was put."""
     check: Callable[[Any], None] | None = None
     """Rules beyond the model's; raises S3Error."""
-    admit: Callable[[Reader, str, Any], None] | None = None
+    admit: Callable[[Reader, BucketRecord, Any], None] | None = None
     """Rules about the bucket; raises S3Error."""
     implied: Callable[[BucketRecord], Members | None] | None = None
     """The answer that the bucket itself gives when nothing was put."""
@@ -58,7 +49,7 @@ class Setting:
     """Members of the answer that are put beside the payload, with their defaults."""
 
 
-def _logging_target_exists(reader: Reader, bucket: str, status: Mapping[str, Any]) -> None:
+def _logging_target_exists(reader: Reader, bucket: BucketRecord, status: Mapping[str, Any]) -> None:
     target = (status.get("LoggingEnabled") or {}).get("TargetBucket")
     if target is not None and reader.bucket(target) is None:
         raise S3Error("InvalidTargetBucketForLogging", TargetBucket=target)
@@ -70,9 +61,8 @@ def _born_with_lock(record: BucketRecord) -> Members | None:
     return enabled if record.object_lock else None
 
 
-def _is_versioned(reader: Reader, bucket: str, configuration: Any) -> None:
-    record = reader.bucket(bucket)
-    if record is None or record.versioning != "Enabled":
+def _is_versioned(reader: Reader, bucket: BucketRecord, configuration: Any) -> None:
+    if bucket.versioning != "Enabled":
         message = "Versioning must be 'Enabled' on the bucket to apply this configuration"
         code = "InvalidBucketState" if "ObjectLockEnabled" in configuration else "InvalidRequest"
         raise S3Error(code, message)
@@ -167,9 +157,6 @@ SETTINGS: tuple[Setting, ...] = (
     ),
 )
 
-FAMILIES = ("Analytics", "IntelligentTiering", "Inventory", "Metrics")
-"""Settings of which a bucket has several, by Id: Put, Get, Delete and List of each."""
-
 ENFORCED = frozenset({"cors"})
 """Settings, by query word, that s3d acts upon: CORS, in the S3 endpoint."""
 
@@ -207,37 +194,43 @@ _BY_OPERATION: Mapping[str, Setting] = {
 
 
 class SettingOps:
-    """Handlers of the settings of buckets."""
+    """Handlers of the settings of which a bucket has one."""
 
-    def __init__(self, index: Index, clock: Callable[[], float]) -> None:
+    def __init__(self, index: Index) -> None:
         self._index = index
-        self._clock = clock
 
     @operation(*(setting.put for setting in SETTINGS))
-    async def put_setting(self, request: Request) -> Response:
+    async def put_setting(self, request: S3Request[Members]) -> S3Response[Members]:
         setting = _BY_OPERATION[request.op.name]
-        value = _payload(request)
+        value = rules.payload_of(request)
         if setting.check is not None:
             setting.check(value)
-        beside = {
-            name: request.input.get(name, default) for name, default in setting.beside.items()
-        }
-        answer = service().output_of(setting.get)
-        kept = _encode({answer.payload: value} if answer.payload else value | beside)
+        given = request.input
+        beside = {name: given.get(name, default) for name, default in setting.beside.items()}
+        payload = service().output_of(setting.get).payload
+        kept = _encode({payload: value} if payload else value | beside)
 
         def put(tx: Transaction) -> None:
-            _check_bucket(tx, request.bucket)
+            bucket = find_bucket(tx, request.bucket)
             if setting.admit is not None:
-                setting.admit(tx, request.bucket, value)
-            tx.put_setting(request.bucket, _word(request), kept)
+                setting.admit(tx, bucket, value)
+            tx.put_setting(bucket.name, _word(request), kept)
 
         await self._index.write(put)
         return S3Response(beside)
 
     @operation(*(setting.get for setting in SETTINGS))
-    def get_setting(self, request: Request) -> Ready[Members]:
+    def get_setting(self, request: S3Request[Members]) -> Ready[Members]:
         setting = _BY_OPERATION[request.op.name]
-        kept = self._look(request.bucket, _word(request), setting.implied)
+
+        def look(reader: Reader) -> Members | None:
+            bucket = find_bucket(reader, request.bucket)
+            kept = reader.setting(bucket.name, _word(request))
+            if kept is not None:
+                return _decode(kept)
+            return setting.implied(bucket) if setting.implied is not None else None
+
+        kept = self._index.look(look)
         if kept is not None:
             return Ready(S3Response(kept))
         if isinstance(setting.absent, str):
@@ -245,150 +238,29 @@ class SettingOps:
         return Ready(S3Response(dict(setting.absent)))
 
     @operation(*(setting.delete for setting in SETTINGS if setting.delete))
-    async def delete_setting(self, request: Request) -> Response:
-        return await self._write(request.bucket, _word(request), None)
-
-    @operation("GetBucketPolicyStatus")
-    def get_policy_status(self, request: Request) -> Ready[Members]:
-        kept = self._look(request.bucket, "policy")
-        if kept is None:
-            raise S3Error("NoSuchBucketPolicy", BucketName=request.bucket)
-        public = rules.is_public(json.loads(kept["Policy"]))
-        return Ready(S3Response({"PolicyStatus": {"IsPublic": public}}))
-
-    @operation("PutBucketAcl")
-    async def put_bucket_acl(self, request: Request) -> Response:
-        granted = acl.requested(request.input, acl.OWNER)
-        if granted is None:
-            raise S3Error("MissingSecurityHeader", MissingHeaderName="x-amz-acl")
-        return await self._write(request.bucket, "acl", granted)
-
-    @operation("GetBucketAcl")
-    def get_bucket_acl(self, request: Request) -> Ready[Members]:
-        return Ready(S3Response(self._look(request.bucket, "acl") or acl.private(acl.OWNER)))
-
-    @operation(*(f"PutBucket{family}Configuration" for family in FAMILIES))
-    async def put_configuration(self, request: Request) -> Response:
-        value = _payload(request)
-        if value["Id"] != request.input["Id"]:
-            raise S3Error("InvalidConfigurationId")
-        word, kept = _word(request), _encode(value)
-
-        def put(tx: Transaction) -> None:
-            _check_bucket(tx, request.bucket)
-            others = _ids(tx.settings(request.bucket), word) - {value["Id"]}
-            if len(others) >= MAX_CONFIGURATIONS:
-                raise S3Error("TooManyConfigurations")
-            tx.put_setting(request.bucket, f"{word}/{value['Id']}", kept)
-
-        await self._index.write(put)
-        return S3Response({})
-
-    @operation(*(f"GetBucket{family}Configuration" for family in FAMILIES))
-    def get_configuration(self, request: Request) -> Ready[Members]:
-        kept = self._look(request.bucket, f"{_word(request)}/{request.input['Id']}")
-        if kept is None:
-            raise S3Error("NoSuchConfiguration")
-        payload = service().output_of(request.op.name).payload
-        return Ready(S3Response({str(payload): kept}))
-
-    @operation(*(f"DeleteBucket{family}Configuration" for family in FAMILIES))
-    async def delete_configuration(self, request: Request) -> Response:
-        name = f"{_word(request)}/{request.input['Id']}"
-
+    async def delete_setting(self, request: S3Request[Members]) -> S3Response[Members]:
         def delete(tx: Transaction) -> None:
-            _check_bucket(tx, request.bucket)
-            if tx.setting(request.bucket, name) is None:
-                raise S3Error("NoSuchConfiguration")
-            tx.put_setting(request.bucket, name, None)
+            tx.put_setting(find_bucket(tx, request.bucket).name, _word(request), None)
 
         await self._index.write(delete)
         return S3Response({})
 
-    @operation(*(f"ListBucket{family}Configurations" for family in FAMILIES))
-    async def list_configurations(self, request: Request) -> Response:
-        token = request.input.get("ContinuationToken")
-        after = b"" if token is None else decode_token(token)
-        word = _word(request)
+    @operation("GetBucketPolicyStatus")
+    def get_bucket_policy_status(self, request: S3Request[Members]) -> Ready[Members]:
+        def look(reader: Reader) -> bytes | None:
+            return reader.setting(find_bucket(reader, request.bucket).name, "policy")
 
-        def look(reader: Reader) -> list[tuple[str, bytes]]:
-            _check_bucket(reader, request.bucket)
-            kept = reader.settings(request.bucket)
-            ids = sorted(_ids(kept, word))
-            return [(id, kept[f"{word}/{id}"]) for id in ids if id.encode() > after][: PAGE + 1]
-
-        found = await self._index.read(look)
-        output: Members = {"IsTruncated": len(found) > PAGE}
-        if token is not None:
-            output["ContinuationToken"] = token
-        if len(found) > PAGE:
-            output["NextContinuationToken"] = encode_token(found[PAGE - 1][0].encode())
-        output[_list_member(service().output_of(request.op.name))] = [
-            _decode(kept) for _, kept in found[:PAGE]
-        ]
-        return S3Response(output)
-
-    def _look(
-        self,
-        bucket: str,
-        name: str,
-        implied: Callable[[BucketRecord], Members | None] | None = None,
-    ) -> Members | None:
-        """What is kept under the name, else what the bucket implies. Raises NoSuchBucket."""
-
-        def look(reader: Reader) -> Members | None:
-            record = _check_bucket(reader, bucket)
-            kept = reader.setting(bucket, name)
-            if kept is not None:
-                return _decode(kept)
-            return implied(record) if implied is not None else None
-
-        return self._index.look(look)
-
-    async def _write(self, bucket: str, name: str, value: Members | None) -> Response:
-        kept = None if value is None else _encode(value)
-
-        def put(tx: Transaction) -> None:
-            _check_bucket(tx, bucket)
-            tx.put_setting(bucket, name, kept)
-
-        await self._index.write(put)
-        return S3Response({})
+        kept = self._index.look(look)
+        if kept is None:
+            raise S3Error("NoSuchBucketPolicy", BucketName=request.bucket)
+        public = rules.is_public(json.loads(_decode(kept)["Policy"]))
+        return Ready(S3Response({"PolicyStatus": {"IsPublic": public}}))
 
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode: Callable[[bytes], Members] = msgspec.msgpack.Decoder(Members).decode
 
 
-def _check_bucket(reader: Reader, bucket: str) -> BucketRecord:
-    record = reader.bucket(bucket)
-    if record is None:
-        raise S3Error("NoSuchBucket", BucketName=bucket)
-    return record
-
-
-def _word(request: Request) -> str:
-    """The query word of the setting that an operation is about."""
+def _word(request: S3Request[Members]) -> str:
+    """The query word of the setting, which is the name it is kept under."""
     return str(request.op.subresource)
-
-
-def _payload(request: Request) -> Any:
-    """What a Put puts, checked against the model. Raises MalformedXML."""
-    shape = service().input_of(request.op.name)
-    name = str(shape.payload)
-    value = request.input.get(name)
-    if value is None:
-        raise S3Error("MalformedXML")
-    rules.check_shape(value, shape.members[name].shape)
-    return value
-
-
-def _ids(settings: Mapping[str, bytes], word: str) -> set[str]:
-    """The Ids of the configurations of a family."""
-    family = f"{word}/"
-    return {name.removeprefix(family) for name in settings if name.startswith(family)}
-
-
-def _list_member(answer: Shape) -> str:
-    """The member of a List...Configurations that holds them."""
-    return next(name for name in answer.members if name.endswith("ConfigurationList"))
