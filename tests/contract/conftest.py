@@ -1,0 +1,64 @@
+"""The stacks that the contract is run on, each an entry of STACKS.
+
+A new store or layer gets its entry here before it is used anywhere.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from s3d.agent.store.blobs import Blobs
+from s3d.agent.store.index import Index
+from s3d.agent.store.local.store import LocalStore
+from s3d.agent.store.store import ObjectStore
+from tests.contract.client import Client
+
+Stack = Callable[[Path], AbstractAsyncContextManager[ObjectStore]]
+
+
+@asynccontextmanager
+async def local(folder: Path) -> AsyncIterator[ObjectStore]:
+    """The embedded store, on disk."""
+    index = Index.open(folder / "index.sqlite")
+    try:
+        yield LocalStore(index, Blobs(folder / "blobs"))
+    finally:
+        index.close()
+
+
+STACKS: dict[str, Stack] = {"local": local}
+
+
+@pytest.fixture(params=STACKS)
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[ObjectStore]:
+    async with STACKS[request.param](tmp_path) as stack:
+        yield stack
+
+
+@pytest.fixture
+def s3(store: ObjectStore) -> Client:
+    return Client(store)
+
+
+@pytest.fixture
+def name() -> str:
+    """A bucket name that nobody has used."""
+    return f"contract-{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture
+async def bucket(s3: Client, name: str) -> str:
+    await s3("CreateBucket", Bucket=name)
+    return name
+
+
+@pytest.fixture
+async def versioned(s3: Client, bucket: str) -> str:
+    """A bucket that keeps versions."""
+    await s3("PutBucketVersioning", Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    return bucket

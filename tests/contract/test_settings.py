@@ -1,0 +1,495 @@
+"""Settings of buckets and objects: given back as they were put, absent in the way of AWS.
+
+The settings are those of the model: a new Put operation appears here by itself. The values are made
+from its shapes, every member set, but for what EXAMPLES says.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.messages import S3Request
+from s3d.agent.s3.model import UNKNOWN, operations, service
+
+ELSEWHERE = {
+    "PutBucketAcl": "below",
+    "PutBucketLifecycle": "deprecated",
+    "PutBucketNotification": "deprecated",
+    "PutBucketTagging": "test_tags.py",
+    "PutBucketVersioning": "test_versions.py",
+}
+SETTINGS = sorted(
+    name
+    for name, op in operations().items()
+    if name.startswith("Put") and op.scope == "bucket" and name not in ELSEWHERE
+)
+FAMILIES = [name for name in SETTINGS if "Id" in service().input_of(name).members]
+SINGLE = [name for name in SETTINGS if name not in FAMILIES]
+
+ABSENT = {
+    "PutBucketAccelerateConfiguration": {},
+    "PutBucketCors": "NoSuchCORSConfiguration",
+    "PutBucketEncryption": "ServerSideEncryptionConfigurationNotFoundError",
+    "PutBucketLifecycleConfiguration": "NoSuchLifecycleConfiguration",
+    "PutBucketLogging": {},
+    "PutBucketNotificationConfiguration": {},
+    "PutBucketOwnershipControls": "OwnershipControlsNotFoundError",
+    "PutBucketPolicy": "NoSuchBucketPolicy",
+    "PutBucketReplication": "ReplicationConfigurationNotFoundError",
+    "PutBucketRequestPayment": {"Payer": "BucketOwner"},
+    "PutBucketWebsite": "NoSuchWebsiteConfiguration",
+    "PutObjectLockConfiguration": "ObjectLockConfigurationNotFoundError",
+    "PutPublicAccessBlock": "NoSuchPublicAccessBlockConfiguration",
+}
+"""What the Get says when nothing was put."""
+
+DELETES = {
+    "PutBucketCors": "DeleteBucketCors",
+    "PutBucketEncryption": "DeleteBucketEncryption",
+    "PutBucketLifecycleConfiguration": "DeleteBucketLifecycle",
+    "PutBucketOwnershipControls": "DeleteBucketOwnershipControls",
+    "PutBucketPolicy": "DeleteBucketPolicy",
+    "PutBucketReplication": "DeleteBucketReplication",
+    "PutBucketWebsite": "DeleteBucketWebsite",
+    "PutPublicAccessBlock": "DeletePublicAccessBlock",
+}
+
+STATEMENT = {
+    "Effect": "Allow",
+    "Principal": "*",
+    "Action": "s3:GetObject",
+    "Resource": "arn:aws:s3:::b/*",
+}
+POLICY = json.dumps({"Version": "2012-10-17", "Statement": [STATEMENT]})
+
+MADE: dict[str, Any] = {
+    "boolean": True,
+    "integer": 1,
+    "long": 1,
+    "string": "text",
+    "timestamp": datetime(2031, 1, 2, tzinfo=UTC),
+}
+
+
+def made(shape_name: str, above: tuple[str, ...] = ()) -> Any:
+    """A value of a shape with every member set; a shape within itself is left out."""
+    shape = service().shapes[shape_name]
+    if shape.enum:
+        return shape.enum[0]
+    if shape.type == "list":
+        return [made(shape.member.shape, above)]
+    if shape.type != "structure":
+        return MADE[shape.type]
+    return {
+        name: made(member.shape, (*above, shape_name))
+        for name, member in shape.members.items()
+        if member.shape not in above
+    }
+
+
+def example(name: str, bucket: str) -> Any:
+    """The payload for a Put."""
+    shape = service().input_of(name)
+    value = made(shape.members[shape.payload].shape)
+    match name:
+        case "PutBucketCors":
+            value["CORSRules"][0]["AllowedMethods"] = ["GET", "PUT"]
+        case "PutBucketEncryption":
+            del value["Rules"][0]["ApplyServerSideEncryptionByDefault"]["KMSMasterKeyID"]
+        case "PutBucketLogging":
+            value["LoggingEnabled"]["TargetBucket"] = bucket
+        case "PutBucketPolicy":
+            return POLICY
+        case "PutBucketWebsite":
+            del value["RedirectAllRequestsTo"]
+        case "PutObjectLockConfiguration":
+            del value["Rule"]["DefaultRetention"]["Years"]
+    return value
+
+
+def get_of(put: str) -> str:
+    return put.replace("Put", "Get", 1)
+
+
+async def put(s3, name: str, bucket: str, value: Any = None, **members: Any):
+    payload = service().input_of(name).payload
+    value = example(name, bucket) if value is None else value
+    return await s3(name, Bucket=bucket, **{payload: value}, **members)
+
+
+async def refused(s3, code: str, name: str, bucket: str, value: Any, **members: Any):
+    payload = service().input_of(name).payload
+    return await s3.refused(code, name, Bucket=bucket, **{payload: value}, **members)
+
+
+def kept(name: str, output: dict[str, Any]) -> Any:
+    """The setting in the output of its Get: one member, or all that its payload has."""
+    payload = service().output_of(get_of(name)).payload
+    if payload:
+        return output[payload]
+    given = service().input_of(name)
+    shape = service().shapes[given.members[given.payload].shape]
+    return {member: value for member, value in output.items() if member in shape.members}
+
+
+def test_every_setting_of_the_model_is_known_here():
+    assert set(SINGLE) == set(ABSENT)
+
+
+@pytest.mark.parametrize("name", SINGLE)
+async def test_a_setting_comes_back_as_it_was_put(s3, versioned, name):
+    value = example(name, versioned)
+    await put(s3, name, versioned)
+    got = await s3(get_of(name), Bucket=versioned)
+    assert kept(name, got.output) == value
+
+
+@pytest.mark.parametrize("name", SINGLE)
+async def test_a_setting_is_absent_in_its_own_way(s3, bucket, name):
+    absent = ABSENT[name]
+    if isinstance(absent, str):
+        error = await s3.refused(absent, get_of(name), Bucket=bucket)
+        assert error.status == 404
+    else:
+        got = await s3(get_of(name), Bucket=bucket)
+        assert {member: value for member, value in got.output.items() if value} == absent
+
+
+@pytest.mark.parametrize("name", DELETES)
+async def test_a_setting_is_deleted_and_may_be_deleted_again(s3, versioned, name):
+    await put(s3, name, versioned)
+    for _ in range(2):
+        assert (await s3(DELETES[name], Bucket=versioned)).status == 204
+        await s3.refused(ABSENT[name], get_of(name), Bucket=versioned)
+
+
+@pytest.mark.parametrize("name", SINGLE)
+async def test_a_setting_goes_with_its_bucket(s3, versioned, name):
+    await put(s3, name, versioned)
+    await s3("DeleteBucket", Bucket=versioned)
+    await s3("CreateBucket", Bucket=versioned)
+    code = await s3.code(get_of(name), Bucket=versioned)
+    assert code == (ABSENT[name] if isinstance(ABSENT[name], str) else "")
+
+
+@pytest.mark.parametrize("name", SINGLE)
+async def test_settings_need_their_bucket(s3, name):
+    members = {"Bucket": "no-such-bucket"}
+    await refused(s3, "NoSuchBucket", name, "no-such-bucket", example(name, "no-such-bucket"))
+    await s3.refused("NoSuchBucket", get_of(name), **members)
+    if name in DELETES:
+        await s3.refused("NoSuchBucket", DELETES[name], **members)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+async def test_configurations_by_id(s3, bucket, name):
+    stem = name.removeprefix("Put")
+    for id in ("b", "a"):
+        await put(s3, name, bucket, {**example(name, bucket), "Id": id}, Id=id)
+    payload = service().input_of(name).payload
+    got = await s3(f"Get{stem}", Bucket=bucket, Id="a")
+    assert got[payload] == {**example(name, bucket), "Id": "a"}
+    listed = await s3(f"List{stem}s", Bucket=bucket)
+    assert listed["IsTruncated"] is False
+    assert listed.names(f"{payload}List", "Id") == ["a", "b"]
+    assert (await s3(f"Delete{stem}", Bucket=bucket, Id="a")).status == 204
+    await s3.refused("NoSuchConfiguration", f"Get{stem}", Bucket=bucket, Id="a")
+    await s3.refused("NoSuchConfiguration", f"Delete{stem}", Bucket=bucket, Id="a")
+    assert (await s3(f"List{stem}s", Bucket=bucket)).names(f"{payload}List", "Id") == ["b"]
+
+
+async def test_configurations_are_listed_in_pages(s3, bucket):
+    name = "PutBucketMetricsConfiguration"
+    ids = [f"id{number:03}" for number in range(105)]
+    for id in ids:
+        await put(s3, name, bucket, {"Id": id}, Id=id)
+    page = await s3("ListBucketMetricsConfigurations", Bucket=bucket)
+    assert page["IsTruncated"] is True
+    found = page.names("MetricsConfigurationList", "Id")
+    token = page["NextContinuationToken"]
+    page = await s3("ListBucketMetricsConfigurations", Bucket=bucket, ContinuationToken=token)
+    assert page["IsTruncated"] is False
+    assert found + page.names("MetricsConfigurationList", "Id") == ids
+    await s3.refused(
+        "InvalidArgument", "ListBucketMetricsConfigurations", Bucket=bucket, ContinuationToken="x"
+    )
+
+
+REFUSED = [
+    ("PutBucketAccelerateConfiguration", {"Status": "On"}, "MalformedXML"),
+    ("PutBucketAccelerateConfiguration", {}, "MalformedXML"),
+    ("PutBucketCors", {"CORSRules": []}, "MalformedXML"),
+    ("PutBucketCors", {"CORSRules": [{"AllowedMethods": ["GET"]}]}, "MalformedXML"),
+    ("PutBucketCors", {"CORSRules": [{"AllowedOrigins": ["*"]}]}, "MalformedXML"),
+    (
+        "PutBucketCors",
+        {"CORSRules": [{"AllowedMethods": ["PATCH"], "AllowedOrigins": ["*"]}]},
+        "InvalidRequest",
+    ),
+    (
+        "PutBucketCors",
+        {"CORSRules": [{"AllowedMethods": ["GET"], "AllowedOrigins": ["http://*.x.*"]}]},
+        "InvalidRequest",
+    ),
+    ("PutBucketEncryption", {"Rules": []}, "MalformedXML"),
+    (
+        "PutBucketEncryption",
+        {"Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "ROT13"}}]},
+        "MalformedXML",
+    ),
+    ("PutBucketLifecycleConfiguration", {"Rules": []}, "MalformedXML"),
+    (
+        "PutBucketLifecycleConfiguration",
+        {"Rules": [{"Status": "Enabled", "Filter": {}}]},
+        "InvalidRequest",
+    ),
+    (
+        "PutBucketLifecycleConfiguration",
+        {"Rules": [{"Status": "On", "Filter": {}, "Expiration": {"Days": 1}}]},
+        "MalformedXML",
+    ),
+    (
+        "PutBucketLifecycleConfiguration",
+        {"Rules": 2 * [{"ID": "a", "Status": "Enabled", "Prefix": "", "Expiration": {"Days": 1}}]},
+        "InvalidArgument",
+    ),
+    (
+        "PutBucketLogging",
+        {"LoggingEnabled": {"TargetBucket": "no-such-bucket", "TargetPrefix": ""}},
+        "InvalidTargetBucketForLogging",
+    ),
+    (
+        "PutBucketNotificationConfiguration",
+        {"QueueConfigurations": [{"QueueArn": "arn:aws:sqs:::q", "Events": ["s3:Nothing"]}]},
+        "MalformedXML",
+    ),
+    ("PutBucketOwnershipControls", {"Rules": [{"ObjectOwnership": "Mine"}]}, "MalformedXML"),
+    ("PutBucketOwnershipControls", {"Rules": []}, "MalformedXML"),
+    ("PutBucketPolicy", "no json", "MalformedPolicy"),
+    ("PutBucketPolicy", "[]", "MalformedPolicy"),
+    ("PutBucketPolicy", "{}", "MalformedPolicy"),
+    ("PutBucketPolicy", "[" * 10_000, "MalformedPolicy"),
+    ("PutBucketPolicy", json.dumps({"Statement": [{"Effect": "Allow"}]}), "MalformedPolicy"),
+    ("PutBucketPolicy", json.dumps({"Statement": ["x"]}), "MalformedPolicy"),
+    (
+        "PutBucketPolicy",
+        json.dumps({"Statement": [{**STATEMENT, "Sid": "x" * 20_480}]}),
+        "MalformedPolicy",
+    ),
+    ("PutBucketReplication", {"Role": "r", "Rules": [{"Status": "Enabled"}]}, "MalformedXML"),
+    ("PutBucketRequestPayment", {"Payer": "Nobody"}, "MalformedXML"),
+    ("PutBucketWebsite", {}, "InvalidArgument"),
+    ("PutBucketWebsite", {"IndexDocument": {"Suffix": "a/b"}}, "InvalidArgument"),
+    (
+        "PutBucketWebsite",
+        {"RedirectAllRequestsTo": {"HostName": "h"}, "IndexDocument": {"Suffix": "i"}},
+        "InvalidArgument",
+    ),
+    ("PutObjectLockConfiguration", {"ObjectLockEnabled": "Disabled"}, "MalformedXML"),
+    (
+        "PutObjectLockConfiguration",
+        {
+            "ObjectLockEnabled": "Enabled",
+            "Rule": {"DefaultRetention": {"Mode": "GOVERNANCE", "Days": 1, "Years": 1}},
+        },
+        "MalformedXML",
+    ),
+    (
+        "PutObjectLockConfiguration",
+        {
+            "ObjectLockEnabled": "Enabled",
+            "Rule": {"DefaultRetention": {"Mode": "GOVERNANCE", "Days": 0}},
+        },
+        "InvalidArgument",
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "code"), REFUSED)
+async def test_a_setting_that_is_none_is_refused_and_the_old_one_stays(
+    s3, versioned, name, value, code
+):
+    await put(s3, name, versioned)
+    before = (await s3(get_of(name), Bucket=versioned)).output
+    await refused(s3, code, name, versioned, value)
+    assert (await s3(get_of(name), Bucket=versioned)).output == before
+
+
+async def test_settings_that_need_versions(s3, bucket):
+    for name, code in (
+        ("PutBucketReplication", "InvalidRequest"),
+        ("PutObjectLockConfiguration", "InvalidBucketState"),
+    ):
+        await refused(s3, code, name, bucket, example(name, bucket))
+
+
+async def test_a_bucket_born_with_object_lock_says_so_and_has_versions(s3, name):
+    await s3("CreateBucket", Bucket=name, ObjectLockEnabledForBucket=True)
+    got = await s3("GetObjectLockConfiguration", Bucket=name)
+    assert got["ObjectLockConfiguration"] == {"ObjectLockEnabled": "Enabled"}
+    assert (await s3("GetBucketVersioning", Bucket=name))["Status"] == "Enabled"
+
+
+@pytest.mark.parametrize(
+    ("change", "public"),
+    [
+        ({}, True),
+        ({"Principal": {"AWS": "*"}}, True),
+        ({"Principal": {"AWS": ["arn:aws:iam::1:root", "*"]}}, True),
+        ({"Principal": {"AWS": "arn:aws:iam::1:root"}}, False),
+        ({"Effect": "Deny"}, False),
+        ({"Condition": {"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}}, False),
+        ({"Condition": {"IpAddress": {"aws:SourceIp": "0.0.0.0/0"}}}, True),
+        ({"Condition": {"StringLike": {"aws:Referer": "https://x/"}}}, True),
+    ],
+)
+async def test_the_status_of_a_policy_says_whether_it_is_public(s3, bucket, change, public):
+    await s3.refused("NoSuchBucketPolicy", "GetBucketPolicyStatus", Bucket=bucket)
+    await put(s3, "PutBucketPolicy", bucket, json.dumps({"Statement": {**STATEMENT, **change}}))
+    got = await s3("GetBucketPolicyStatus", Bucket=bucket)
+    assert got["PolicyStatus"]["IsPublic"] is public
+
+
+ALL_USERS = "http://acs.amazonaws.com/groups/global/AllUsers"
+
+
+def granted(answer) -> list[tuple[str, str]]:
+    """(who, what) of the grants of an answer."""
+    return [
+        (grant["Grantee"].get("URI") or grant["Grantee"]["ID"], grant["Permission"])
+        for grant in answer["Grants"]
+    ]
+
+
+@pytest.mark.parametrize("what", ["Bucket", "Object"])
+async def test_access_control_lists(s3, bucket, what):
+    at = {"Bucket": bucket}
+    if what == "Object":
+        await s3.put(bucket, "k", b"data")
+        at["Key"] = "k"
+    got = await s3(f"Get{what}Acl", **at)
+    owner = got["Owner"]
+    assert granted(got) == [(owner["ID"], "FULL_CONTROL")]
+    await s3(f"Put{what}Acl", ACL="public-read", **at)
+    got = await s3(f"Get{what}Acl", **at)
+    assert granted(got) == [(owner["ID"], "FULL_CONTROL"), (ALL_USERS, "READ")]
+    await s3(f"Put{what}Acl", GrantRead=f'id="{owner["ID"]}", uri="{ALL_USERS}"', **at)
+    got = await s3(f"Get{what}Acl", **at)
+    assert granted(got) == [(owner["ID"], "READ"), (ALL_USERS, "READ")]
+    grants = [{"Grantee": {"Type": "Group", "URI": ALL_USERS}, "Permission": "READ_ACP"}]
+    await s3(f"Put{what}Acl", AccessControlPolicy={"Owner": owner, "Grants": grants}, **at)
+    got = await s3(f"Get{what}Acl", **at)
+    assert (granted(got), got["Owner"]) == ([(ALL_USERS, "READ_ACP")], owner)
+    for code, members in (
+        ("MissingSecurityHeader", {}),
+        ("InvalidArgument", {"ACL": "everyone"}),
+        ("InvalidRequest", {"ACL": "private", "GrantRead": f'uri="{ALL_USERS}"'}),
+        ("InvalidArgument", {"GrantRead": "everyone"}),
+        ("InvalidArgument", {"GrantRead": 'uri="http://example.com/group"'}),
+        ("MalformedACLError", {"AccessControlPolicy": {"Grants": grants}}),
+        ("UnexpectedContent", {"ACL": "private", "AccessControlPolicy": {"Owner": owner}}),
+    ):
+        await s3.refused(code, f"Put{what}Acl", **members, **at)
+    assert granted(await s3(f"Get{what}Acl", **at)) == [(ALL_USERS, "READ_ACP")]
+
+
+async def test_an_acl_may_come_with_the_bucket_and_the_object(s3, name):
+    await s3("CreateBucket", Bucket=name, ACL="public-read")
+    assert len(granted(await s3("GetBucketAcl", Bucket=name))) == 2
+    await s3.put(name, "k", ACL="public-read")
+    assert len(granted(await s3("GetObjectAcl", Bucket=name, Key="k"))) == 2
+    await s3.put(name, "k")
+    assert len(granted(await s3("GetObjectAcl", Bucket=name, Key="k"))) == 1
+    await s3("CopyObject", Bucket=name, Key="to", CopySource=f"{name}/k", ACL="public-read")
+    assert len(granted(await s3("GetObjectAcl", Bucket=name, Key="to"))) == 2
+    await s3("CopyObject", Bucket=name, Key="k", CopySource=f"{name}/to")
+    assert len(granted(await s3("GetObjectAcl", Bucket=name, Key="k"))) == 1
+
+
+@pytest.fixture
+async def locked(s3, name) -> dict[str, str]:
+    """An object in a bucket with object lock, as members."""
+    await s3("CreateBucket", Bucket=name, ObjectLockEnabledForBucket=True)
+    await s3.put(name, "k", b"data")
+    return {"Bucket": name, "Key": "k"}
+
+
+UNTIL = (datetime.now(UTC) + timedelta(days=2)).replace(microsecond=0)
+
+
+async def test_legal_hold(s3, locked):
+    await s3.refused("NoSuchObjectLockConfiguration", "GetObjectLegalHold", **locked)
+    for status in ("ON", "OFF"):
+        await s3("PutObjectLegalHold", LegalHold={"Status": status}, **locked)
+        assert (await s3("GetObjectLegalHold", **locked))["LegalHold"] == {"Status": status}
+        assert (await s3("HeadObject", **locked))["ObjectLockLegalHoldStatus"] == status
+    for bad in ({"Status": "MAYBE"}, {}):
+        await s3.refused("MalformedXML", "PutObjectLegalHold", LegalHold=bad, **locked)
+
+
+async def test_retention(s3, locked):
+    await s3.refused("NoSuchObjectLockConfiguration", "GetObjectRetention", **locked)
+    retention = {"Mode": "GOVERNANCE", "RetainUntilDate": UNTIL}
+    await s3("PutObjectRetention", Retention=retention, **locked)
+    assert (await s3("GetObjectRetention", **locked))["Retention"] == retention
+    head = await s3("HeadObject", **locked)
+    assert (head["ObjectLockMode"], head["ObjectLockRetainUntilDate"]) == ("GOVERNANCE", UNTIL)
+    past = datetime(2020, 1, 1, tzinfo=UTC)
+    for code, bad in (
+        ("InvalidArgument", {"Mode": "GOVERNANCE", "RetainUntilDate": past}),
+        ("MalformedXML", {"Mode": "FOREVER", "RetainUntilDate": UNTIL}),
+        ("MalformedXML", {"Mode": "GOVERNANCE"}),
+    ):
+        await s3.refused(code, "PutObjectRetention", Retention=bad, **locked)
+
+
+async def test_a_lock_put_with_the_object_or_on_one_of_its_versions(s3, locked):
+    put = await s3.put(
+        locked["Bucket"],
+        "k",
+        b"data",
+        ObjectLockMode="GOVERNANCE",
+        ObjectLockRetainUntilDate=UNTIL,
+        ObjectLockLegalHoldStatus="ON",
+    )
+    got = await s3("GetObjectRetention", **locked)
+    assert got["Retention"] == {"Mode": "GOVERNANCE", "RetainUntilDate": UNTIL}
+    assert (await s3("GetObjectLegalHold", **locked))["LegalHold"] == {"Status": "ON"}
+    new = await s3.put(locked["Bucket"], "k", b"new")
+    await s3.refused("NoSuchObjectLockConfiguration", "GetObjectLegalHold", **locked)
+    old = {**locked, "VersionId": put["VersionId"]}
+    await s3("PutObjectLegalHold", LegalHold={"Status": "OFF"}, **old)
+    assert (await s3("GetObjectLegalHold", **old))["LegalHold"] == {"Status": "OFF"}
+    assert (await s3("HeadObject", **locked))["VersionId"] == new["VersionId"]
+
+
+async def test_locks_need_a_bucket_with_object_lock(s3, bucket):
+    await s3.put(bucket, "k")
+    at = {"Bucket": bucket, "Key": "k"}
+    retention = {"Mode": "GOVERNANCE", "RetainUntilDate": UNTIL}
+    for name, members in (
+        ("PutObjectLegalHold", {"LegalHold": {"Status": "ON"}}),
+        ("PutObjectRetention", {"Retention": retention}),
+        ("GetObjectLegalHold", {}),
+        ("GetObjectRetention", {}),
+    ):
+        await s3.refused("InvalidRequest", name, **members, **at)
+
+
+@pytest.mark.parametrize("name", ["GetObjectAcl", "GetObjectLegalHold", "GetObjectRetention"])
+async def test_settings_of_an_object_need_the_object(s3, locked, name):
+    await s3.refused("NoSuchKey", name, **{**locked, "Key": "none"})
+
+
+async def test_an_unknown_operation_is_not_implemented_and_changes_nothing(s3, bucket):
+    await s3.put(bucket, "k", b"data")
+    for members in ({"Bucket": bucket}, {"Bucket": bucket, "Key": "k"}):
+        with pytest.raises(S3Error, match="NotImplemented"):
+            await s3.store.call(S3Request(UNKNOWN, members))
+    assert await s3.read(bucket, "k") == b"data"
+    assert await s3.keys(bucket) == ["k"]
