@@ -1,0 +1,123 @@
+"""aioboto3 itself. Imported by invoke.py only, at the first need and in a thread."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from aioboto3.session import Session
+from aiobotocore.config import AioConfig
+from aiobotocore.credentials import AioCredentials
+from aiobotocore.session import AioSession
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    HTTPClientError,
+    ProxyConnectionError,
+    ReadTimeoutError,
+    SSLError,
+)
+from botocore.exceptions import ConnectionError as BotoConnectionError
+
+from s3d.agent.store.remote.connection import Connection
+from s3d.agent.store.remote.credentials import RemoteKey
+from s3d.agent.store.remote.failures import Reason, Unreachable
+from s3d.agent.store.remote.target import AWS, Target
+
+POOL = 32
+"""Connections at the same time."""
+
+ERRORS = (BotoCoreError, ClientError, TimeoutError)
+"""Whatever a call of the client raises."""
+
+_REASONS: tuple[tuple[tuple[type[Exception], ...], Reason], ...] = (
+    ((TimeoutError, ReadTimeoutError), Reason.TIMEOUT),
+    ((ConnectTimeoutError, EndpointConnectionError, ProxyConnectionError), Reason.CONNECT),
+    ((SSLError,), Reason.TLS),
+    ((BotoConnectionError, HTTPClientError), Reason.LOST),
+)
+"""Exceptions, and why there was no answer; the first that fits counts."""
+
+
+def make_client(
+    connection: Connection, target: Target, region: str, headers: Mapping[str, str]
+) -> Any:
+    """An S3 client that asks the connection for its key and sends these headers with every request.
+
+    Called in a thread: the client binds to a loop when it is first used, not before.
+    """
+    session: Any = AioSession()  # type: ignore[no-untyped-call]
+    # The environment may name our own address there, so that tools find s3d.
+    session.set_config_variable("ignore_configured_endpoint_urls", True)
+    session.register_component("credential_provider", _Provider(connection))
+    boto: Any = Session(botocore_session=session)  # type: ignore[no-untyped-call]
+    opening = boto.client(
+        "s3",
+        endpoint_url=None if connection.url == AWS else target.url,
+        region_name=region,
+        verify=connection.settings.ca_bundle or None,
+        config=_config(connection, target),
+    )
+    client: Any = asyncio.run(opening.__aenter__())
+
+    def add(params: dict[str, Any], **_: Any) -> None:
+        params["headers"].update(headers)
+
+    client.meta.events.register("before-call.s3", add)
+    return client
+
+
+def error_answer(error: Exception) -> dict[str, Any] | None:
+    """What the remote answered, when the exception is an error answer of it."""
+    return dict(error.response) if isinstance(error, ClientError) else None
+
+
+def unreachable_by(error: Exception) -> Unreachable | None:
+    """Why there was no answer, when the exception means that."""
+    for kinds, reason in _REASONS:
+        if isinstance(error, kinds):
+            return Unreachable(
+                reason,
+                str(error) or type(error).__name__,
+                sent=reason in (Reason.TIMEOUT, Reason.LOST),
+            )
+    return None
+
+
+def _config(connection: Connection, target: Target) -> AioConfig:
+    timeouts = connection.settings.timeouts
+    virtual = target.is_aws or target.addressing == "virtual"
+    return AioConfig(  # type: ignore[no-untyped-call]
+        signature_version="s3v4",
+        s3={"addressing_style": "virtual" if virtual else "path"},
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+        retries={"total_max_attempts": 1},
+        connect_timeout=timeouts.connect,
+        read_timeout=timeouts.work,
+        max_pool_connections=POOL,
+    )
+
+
+class _Provider:
+    """The whole of the client's credential chain."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def load_credentials(self) -> AioCredentials:
+        return _Borrowed(self._connection)
+
+
+class _Borrowed(AioCredentials):
+    """Credentials that are the connection's at each use; it renews them."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__("", "")  # type: ignore[no-untyped-call]
+        self._connection = connection
+
+    async def get_frozen_credentials(self) -> RemoteKey:
+        return await self._connection.key()

@@ -1,0 +1,146 @@
+"""Where the remote is: its host, and the host and path of each bucket and key there. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Literal
+from urllib.parse import quote, urlsplit
+
+from s3d.shared.errors import UsageError
+
+Addressing = Literal["auto", "path", "virtual"]
+
+AWS = "aws"
+"""The remote that is AWS itself."""
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_DNS_BUCKET = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
+"""Bucket names that are one label of a host name; a wildcard certificate covers no more."""
+_AWS_DOMAIN = "amazonaws.com"
+_PARTITIONS = (
+    ("cn-", "amazonaws.com.cn"),
+    ("us-isob-", "sc2s.sgov.gov"),
+    ("us-iso-", "c2s.ic.gov"),
+)
+"""Start of a region -> domain, where it is not amazonaws.com.
+https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/partitions.html"""
+_AWS_HOST = re.compile(r"(?:.+\.)?s3[.-](?:.+\.)?amazonaws\.com(?:\.cn)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where one request goes."""
+
+    host: str
+    """As in the Host header: with the port when it is not the scheme's own."""
+    raw_path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The remote's endpoint."""
+
+    scheme: str
+    host: str
+    """Lower-case; an IPv6 address in brackets."""
+    port: int
+    addressing: Addressing = "auto"
+
+    @classmethod
+    def parse(cls, url: str, addressing: Addressing = "auto") -> Target:
+        """Of http[s]://HOST[:PORT]. Raises UsageError."""
+        try:
+            parts = urlsplit(url)
+            port = parts.port or _DEFAULT_PORTS[parts.scheme]
+            host = parts.hostname or ""
+        except (KeyError, ValueError) as error:
+            raise _unusable(url, "it must be http://HOST[:PORT] or https://HOST[:PORT]") from error
+        if not host or parts.path not in ("", "/") or parts.query or parts.fragment:
+            raise _unusable(url, "it must be a host with nothing after it")
+        if parts.username is not None or parts.password is not None:
+            raise _unusable(parts.hostname or "", "credentials do not belong into a URL")
+        return cls(parts.scheme, f"[{host}]" if ":" in host else host.lower(), port, addressing)
+
+    @classmethod
+    def aws(cls, region: str, addressing: Addressing = "auto") -> Target:
+        """AWS's own endpoint of a region."""
+        domain = next((d for start, d in _PARTITIONS if region.startswith(start)), _AWS_DOMAIN)
+        return cls("https", f"s3.{region}.{domain}", 443, addressing)
+
+    @property
+    def netloc(self) -> str:
+        """As in the Host header."""
+        own = self.port == _DEFAULT_PORTS[self.scheme]
+        return self.host if own else f"{self.host}:{self.port}"
+
+    @property
+    def url(self) -> str:
+        return f"{self.scheme}://{self.netloc}"
+
+    @property
+    def is_aws(self) -> bool:
+        return _AWS_HOST.fullmatch(self.host) is not None
+
+    def locate(self, bucket: str, key: str = "") -> Location:
+        """Where to ask for a key, a bucket (empty key) or the service (empty bucket).
+
+        https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html
+        """
+        raw_key = quote(key, safe="/-_.~")
+        if not bucket:
+            return Location(self.netloc, "/")
+        if self._is_virtual(bucket):
+            return Location(f"{bucket}.{self.netloc}", "/" + raw_key)
+        path = "/" + quote(bucket, safe="-_.~")
+        return Location(self.netloc, f"{path}/{raw_key}" if key else path)
+
+    def _is_virtual(self, bucket: str) -> bool:
+        if self.addressing == "path" or not _DNS_BUCKET.fullmatch(bucket):
+            return False
+        return self.addressing == "virtual" or self.is_aws
+
+
+def same_address(remote: str, own: Iterable[tuple[str, int]]) -> bool:
+    """Whether a remote's URL is one of our own (host, port) addresses, under any of its names.
+
+    Our address 0.0.0.0 or :: stands for every loopback address.
+    """
+    try:
+        target = Target.parse(remote)
+    except UsageError:
+        return False
+    theirs = _addresses(target.host)
+    return any(port == target.port and _overlap(host, theirs) for host, port in own)
+
+
+_LOCALHOST = frozenset(("127.0.0.1", "::1"))
+_EVERYWHERE = ("0.0.0.0", "::")
+
+
+def _overlap(own: str, theirs: frozenset[str]) -> bool:
+    if own.strip("[]") in _EVERYWHERE:
+        return any(each == "::1" or each.startswith("127.") for each in theirs)
+    return not theirs.isdisjoint(_addresses(own))
+
+
+def _addresses(host: str) -> frozenset[str]:
+    """The addresses of a host, as far as they are known without asking the network; else itself."""
+    bare = host.strip("[]").rstrip(".").lower()
+    if bare in _EVERYWHERE or bare == "localhost" or bare.endswith(".localhost"):
+        return _LOCALHOST
+    try:
+        address = ip_address(bare)
+    except ValueError:
+        return frozenset((bare,))
+    return frozenset((str(getattr(address, "ipv4_mapped", None) or address),))
+
+
+def _unusable(url: str, why: str) -> UsageError:
+    return UsageError(
+        "the remote's address cannot be used",
+        f"{url!r}: {why}",
+        "set S3D_REMOTE to aws or to a URL such as https://s3.example.org",
+    )
