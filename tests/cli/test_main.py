@@ -1,0 +1,179 @@
+import errno
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from s3d import __version__
+from s3d.cli import main
+from s3d.cli.main import COMMANDS, OS_ERRORS, cli, execute
+from s3d.shared.errors import DeniedError, FullError, NotFoundError, S3dError
+from tests.cli.conftest import S3D
+
+HEAVY = {"asyncio", "aiohttp", "botocore", "aioboto3", "boto3", "textual", "rich", "uvloop"}
+BUDGET = 0.150
+"""Seconds of CPU, all of Python's own start-up among them."""
+
+SEE_MODULES = """
+import atexit, sys
+atexit.register(lambda: print("MODULES", *sys.modules, file=sys.stderr))
+from s3d.cli.main import main
+sys.argv = ["s3d", *sys.argv[1:]]
+main()
+"""
+
+
+def modules_of(env: dict[str, str], *arguments: str) -> set[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", SEE_MODULES, *arguments], env=env, capture_output=True, text=True
+    )
+    return set(done.stderr.rpartition("MODULES")[2].split())
+
+
+def cpu_of(command: list[str], env: dict[str, str]) -> float:
+    """Seconds of CPU, the best of a few runs: what is more was other work of the machine."""
+    best = 60.0
+    for _ in range(5):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run(command, env=env, capture_output=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        best = min(best, used)
+    return best
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("status",), ("ls",), ("run", "--help")])
+def test_start_imports_nothing_heavy(alone, arguments):
+    modules = modules_of(alone.env, *arguments)
+    assert "s3d.cli.main" in modules
+    assert not modules & HEAVY
+
+
+def test_help_imports_no_command(alone):
+    ours = {name for name in modules_of(alone.env, "--help") if name.startswith("s3d.")}
+    loaded = {f"s3d.cli.{module}" for module, _ in COMMANDS.values()} & ours
+    assert not loaded
+    assert "msgspec" not in ours
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("status",)])
+def test_start_is_quick(serving, arguments):
+    command = [*S3D, *arguments]
+    subprocess.run(command, env=serving.env, capture_output=True)  # writes the bytecode
+    bare = cpu_of([sys.executable, "-c", "pass"], serving.env)
+    budget = max(BUDGET, 8 * bare)  # a machine that is slow altogether is no fault of ours
+    assert cpu_of(command, serving.env) < budget
+
+
+def test_version(alone):
+    assert alone("--version").out == f"s3d {__version__}\n"
+
+
+def test_without_a_command_the_help_is_shown(alone):
+    result = alone()
+    assert result.code == 0
+    assert all(f"  {name} " in result.out for name in COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_command_has_a_help_with_an_example(name):
+    import click
+
+    command = cli.get_command(click.Context(cli), name)
+    assert command is not None
+    text = command.get_help(click.Context(command, info_name=name, parent=click.Context(cli)))
+    assert "Example" in text
+    assert f"s3d {name}" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["lss"], "s3d: no such command 'lss'"),
+        (["ls", "--jsn"], "s3d: no such option '--jsn'"),
+        (["get"], "s3d: missing argument 'BUCKET/KEY'"),
+        (["completion", "tcsh"], "s3d: invalid value for '{bash|zsh|fish}'"),
+        (["put", "b/k", "f", "more"], "s3d: got unexpected extra argument (more)"),
+        (["--socket"], "s3d: option '--socket' requires an argument"),
+    ],
+)
+def test_bad_usage_is_a_line_a_hint_and_exit_code_2(capsys, arguments, message):
+    assert execute(arguments) == 2
+    first, hint = capsys.readouterr().err.splitlines()
+    assert first.startswith(message)
+    assert hint.startswith("  hint: ")
+    assert hint.endswith("--help")
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"),
+    [
+        (errno.ENOENT, NotFoundError),
+        (errno.EACCES, DeniedError),
+        (errno.ENOSPC, FullError),
+        (errno.EISDIR, S3dError),
+    ],
+)
+def test_an_error_of_the_system_has_its_exit_code(monkeypatch, capsys, number, kind):
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number), "/some/\x1b[2Jfile")
+
+    monkeypatch.setattr(cli, "main", fail)
+    assert execute([]) == kind.exit_code
+    assert capsys.readouterr().err == f"s3d: /some/␛[2Jfile: {os.strerror(number)}\n"
+    assert OS_ERRORS.get(number, S3dError) is kind
+
+
+def test_a_bug_is_one_line_and_the_traceback_for_those_who_ask(monkeypatch, capsys):
+    monkeypatch.delenv("S3D_LOG_LEVEL", raising=False)
+    error = KeyError("oops")
+    main._unexpected(KeyError, error, None)
+    text = capsys.readouterr().err
+    assert text.startswith("s3d: internal error: KeyError: 'oops'\n  hint: ")
+    monkeypatch.setenv("S3D_LOG_LEVEL", "debug")
+    main._unexpected(KeyError, error, None)
+    assert "KeyError: 'oops'\ns3d: internal error" in capsys.readouterr().err
+
+
+def test_a_reader_that_goes_away_is_no_news(s3d, store):
+    for number in range(3):
+        target = store(f"{number}-" + "x" * 900)
+    bucket = target.partition("/")[0]
+    command = subprocess.Popen(
+        [*S3D, "ls", "-r", bucket], env=s3d.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert command.stdout is not None
+    assert command.stderr is not None
+    command.stdout.close()
+    assert command.stderr.read() == b""
+    command.stderr.close()
+    assert command.wait() == 1
+
+
+def test_ctrl_c_is_130_without_a_word_about_it(s3d, bucket):
+    """While put waits for its stdin."""
+    command = subprocess.Popen(
+        [*S3D, "put", f"{bucket}/k", "--json"],
+        env=s3d.env,
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert command.stdin is not None
+    command.stdin.write(b"x" * 10_000_000)  # it reads, so it is past its start
+    command.stdin.flush()
+    command.send_signal(signal.SIGINT)
+    _, err = command.communicate()
+    assert command.returncode == 130
+    assert b"Traceback" not in err
+    assert s3d("status", f"{bucket}/k").code == 3
+
+
+def test_json_of_an_agent_is_one_line(s3d):
+    assert json.loads(s3d("status", "--json").out)["version"] == __version__
+    assert time.time() - json.loads(s3d("status", "--json").out)["started"] < 600
