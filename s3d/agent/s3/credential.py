@@ -50,6 +50,7 @@ class Scope(NamedTuple):
         return f"{self.access_key}/{self.text}"
 
 
+@lru_cache(maxsize=256)
 def parse_credential(text: str, code: str) -> Scope:
     """The Scope of KEY/YYYYMMDD/REGION/s3/aws4_request. Raises S3Error(code) for anything else."""
     parts = text.rsplit("/", 4)

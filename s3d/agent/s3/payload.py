@@ -6,8 +6,8 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming.html
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from s3d.agent.s3.errors import S3Error
 
@@ -32,8 +32,7 @@ class PayloadKind(StrEnum):
         return self in (PayloadKind.STREAMING_SIGNED, PayloadKind.STREAMING_SIGNED_TRAILER)
 
 
-@dataclass(frozen=True, slots=True)
-class Payload:
+class Payload(NamedTuple):
     """What was promised about the body. sha256: lower-case hex, of SIGNED only."""
 
     kind: PayloadKind

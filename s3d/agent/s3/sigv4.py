@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import NoReturn, final
+from typing import NamedTuple, NoReturn, final
 from urllib.parse import unquote
 
 from s3d.agent.s3 import sigv2
@@ -83,14 +83,13 @@ class Verified:
         return f"Verified({self.access_key!r}, {self.payload!r})"
 
 
-@dataclass(frozen=True, slots=True)
-class _Proof:
-    """A V4 proof as the caller gave it, whichever form it came in."""
+class _Proof(NamedTuple):
+    """A V4 proof as the caller gave it, whichever form it came in. Never printed."""
 
     scope: Scope
     date: str
     signed: list[str]
-    signature: str = field(repr=False)
+    signature: str
     declared: str
     """What stands for the payload in the canonical request."""
     pairs: Pairs
@@ -114,8 +113,8 @@ def verify(
     pairs = query_pairs(wire.raw_query)
     names = {name for name, _ in pairs}
     authorization = headers.get("authorization", "")
-    proofs = (authorization.startswith("AWS"), bool(names & _V4_MARKS), bool(names & sigv2.MARKS))
-    match proofs:
+    in_header = authorization.startswith("AWS")
+    match in_header, not names.isdisjoint(_V4_MARKS), not names.isdisjoint(sigv2.MARKS):
         case (True, False, False):
             proof = _header_proof(authorization, headers, pairs, now)
         case (False, True, False):
@@ -137,7 +136,7 @@ def verify(
 
 def unauthenticated(wire: WireRequest) -> Verified:
     """For S3D_AUTH=none: nobody in particular. The body's kind is still what the header says."""
-    declared = joined_headers(wire.headers).get("x-amz-content-sha256", "UNSIGNED-PAYLOAD")
+    declared = joined_headers(wire.headers).get(_DECLARED, "UNSIGNED-PAYLOAD")
     return Verified(_SEAL, None, payload_of(wire.method, declared))
 
 
@@ -171,7 +170,7 @@ def _header_proof(
             MaxAllowedSkewMilliseconds=MAX_SKEW * 1000,
         )
     _check_day(scope, date, "AuthorizationHeaderMalformed")
-    declared = headers.get("x-amz-content-sha256")
+    declared = headers.get(_DECLARED)
     if declared is None:
         raise S3Error(
             "InvalidRequest", "Missing required header for this request: x-amz-content-sha256"
@@ -218,7 +217,7 @@ def _query_proof(headers: Mapping[str, str], pairs: Pairs, now: float) -> _Proof
             ServerTime=_iso(now),
             **{"X-Amz-Expires": lifetime},
         )
-    declared = given.get("X-Amz-Content-Sha256") or headers.get("x-amz-content-sha256")
+    declared = given.get("X-Amz-Content-Sha256") or headers.get(_DECLARED)
     rest = [pair for pair in pairs if pair[0] != "X-Amz-Signature"]
     signed = given["X-Amz-SignedHeaders"].split(";")
     return _Proof(
@@ -288,7 +287,8 @@ def _check(
     secret = secret_of(scope.access_key)
     target = (canonical_path(wire.raw_path), canonical_query(proof.pairs))
     canonical = canonical_request(wire.method, target, headers, proof.signed, proof.declared)
-    to_sign = string_to_sign(proof.date, scope.text, canonical)
+    scope_text = scope.text
+    to_sign = string_to_sign(proof.date, scope_text, canonical)
     # An unknown key costs the same work, so that time does not tell which keys exist.
     key = signing_key(_NOBODY if secret is None else secret, scope.day, scope.region)
     right = hmac.digest(key, to_sign.encode(), "sha256").hex()
@@ -303,14 +303,13 @@ def _check(
             StringToSign=to_sign,
             CanonicalRequest=canonical,
         )
-    seed = Seed(right, key, proof.date, scope.text) if payload.kind.chunks_signed else None
+    seed = Seed(right, key, proof.date, scope_text) if payload.kind.chunks_signed else None
     return Verified(_SEAL, scope.access_key, payload, seed)
 
 
 def _check_signed_headers(headers: Iterable[str], signed: list[str]) -> None:
     """host and every x-amz-* header must be signed; x-amz-content-sha256 is covered anyway."""
-    missing = [name for name in headers if name.startswith("x-amz-") and name not in signed]
-    missing = [name for name in missing if name != "x-amz-content-sha256"]
+    missing = [n for n in headers if n[:6] == "x-amz-" and n not in signed and n != _DECLARED]
     if "host" not in signed or "host" not in headers:
         missing.append("host")
     if missing:
@@ -322,7 +321,7 @@ def _check_signed_headers(headers: Iterable[str], signed: list[str]) -> None:
 
 
 def _verified_v2(method: str, headers: Mapping[str, str], access_key: str) -> Verified:
-    payload = payload_of(method, headers.get("x-amz-content-sha256", "UNSIGNED-PAYLOAD"))
+    payload = payload_of(method, headers.get(_DECLARED, "UNSIGNED-PAYLOAD"))
     if payload.kind.chunks_signed:
         raise S3Error("InvalidRequest", f"{payload.kind} needs a Version 4 signature.")
     return Verified(_SEAL, access_key, payload)
@@ -344,6 +343,7 @@ def _iso(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+_DECLARED = "x-amz-content-sha256"
 _AUTHORIZATION_PARTS = {"Credential", "SignedHeaders", "Signature"}
 _QUERY_PARTS = (
     "X-Amz-Algorithm",

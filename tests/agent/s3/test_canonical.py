@@ -1,0 +1,79 @@
+import pytest
+
+from s3d.agent.s3.canonical import (
+    canonical_path,
+    canonical_query,
+    canonical_request,
+    joined_headers,
+    query_pairs,
+    string_to_sign,
+    to_bytes,
+)
+
+
+@pytest.mark.parametrize(
+    ("raw", "canonical"),
+    [
+        ("", "/"),
+        ("/b/k", "/b/k"),
+        ("/b//a/../k/.", "/b//a/../k/."),
+        ("/b/a%2Fb", "/b/a/b"),
+        ("/b/a b+c", "/b/a%20b%2Bc"),
+        ("/b/a%20b%2bc", "/b/a%20b%2Bc"),
+        ("/b/%7E~", "/b/~~"),
+        ("/b/ä", "/b/%C3%A4"),
+        ("/b/%ff", "/b/%FF"),
+        ("/b/\udcff", "/b/%FF"),
+        ("/b/%zz%", "/b/%25zz%25"),
+        ("/b/!*'()", "/b/%21%2A%27%28%29"),
+    ],
+)
+def test_a_path_is_decoded_once_and_encoded_again(raw: str, canonical: str) -> None:
+    assert canonical_path(raw) == canonical
+
+
+@pytest.mark.parametrize(
+    ("raw", "canonical"),
+    [
+        ("", ""),
+        ("acl", "acl="),
+        ("acl=", "acl="),
+        ("b=2&a=1", "a=1&b=2"),
+        ("a=2&a=1&&", "a=1&a=2"),
+        ("a=b=c", "a=b%3Dc"),
+        ("a=x+y%20z", "a=x%2By%20z"),
+        ("%41=%2f", "A=%2F"),
+        ("prefix=%C3%A4&Prefix=%ff", "Prefix=%FF&prefix=%C3%A4"),
+    ],
+)
+def test_a_query_is_encoded_again_and_sorted(raw: str, canonical: str) -> None:
+    assert canonical_query(query_pairs(raw)) == canonical
+
+
+def test_repeated_headers_are_joined_and_trimmed() -> None:
+    headers = joined_headers([("a", " 1\t"), ("b", "x"), ("a", " 2 ")])
+    assert headers == {"a": "1,2", "b": "x"}
+
+
+def test_runs_of_spaces_in_a_signed_header_are_one_space() -> None:
+    text = canonical_request("GET", ("/", ""), {"a": "x   y", "z": "no"}, ["a", "gone"], "HASH")
+    assert text == "GET\n/\n\na:x y\ngone:\n\na;gone\nHASH"
+
+
+def test_the_string_to_sign_of_the_aws_example() -> None:
+    # https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html, GET object
+    empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    headers = {
+        "host": "examplebucket.s3.amazonaws.com",
+        "range": "bytes=0-9",
+        "x-amz-content-sha256": empty,
+        "x-amz-date": "20130524T000000Z",
+    }
+    canonical = canonical_request("GET", ("/test.txt", ""), headers, list(headers), empty)
+    text = string_to_sign("20130524T000000Z", "20130524/us-east-1/s3/aws4_request", canonical)
+    digest = "7344ae5b7ee6c3e7e6b0fe0640412a37625d1fbfff95c48bbb2dc43964946972"
+    assert text.splitlines()[-1] == digest
+
+
+def test_bytes_that_were_not_utf8_come_back_as_they_were() -> None:
+    assert to_bytes(b"\xff\xc3\xa4".decode("utf-8", "surrogateescape")) == b"\xff\xc3\xa4"
