@@ -192,7 +192,7 @@ def _unframe(headers: Iterable[tuple[str, str]], members: Members) -> None:
         members["ContentEncoding"] = kept
     for name, value in headers:
         if name == _DECODED_LENGTH:
-            length = _Field("ContentLength", name, _read_size, False, ("InvalidArgument", ""))
+            length = _Field("ContentLength", name, _READERS["long"], False, ("InvalidArgument", ""))
             _put(length, value, members)
 
 
@@ -295,7 +295,7 @@ def _reader(name: str, shape: Shape) -> Callable[[str], Any]:
     if shape.member:
         return partial(_read_list, item=_reader(shape.member.shape, _shape(shape.member)))
     if name in supplement.HEADER_ENUMS:
-        return partial(_read_enum, values=frozenset(shape.enum))
+        return partial(scalars.read_one_of, values=frozenset(shape.enum))
     if name in supplement.LENIENT_TIMES:
         return _read_lenient_time
     if name in supplement.RANGES:
@@ -315,12 +315,6 @@ def _read_text(value: str) -> str:
     return value
 
 
-def _read_enum(value: str, values: frozenset[str]) -> str:
-    if value not in values:
-        raise ValueError("not one of the values")
-    return value
-
-
 def _read_list(value: str, item: Callable[[str], Any]) -> list[Any]:
     return [item(part.strip()) for part in value.split(",") if part.strip()]
 
@@ -332,14 +326,10 @@ def _read_lenient_time(value: str) -> Any:
         return _IGNORED
 
 
-def _read_size(value: str) -> int:
-    return scalars.read_integer(value, 0, scalars.LONG_MAX)
-
-
 _READERS: dict[str, Callable[[str], Any]] = {
     "string": str,
     "integer": partial(scalars.read_integer, low=0),
-    "long": _read_size,
+    "long": partial(scalars.read_integer, low=0, high=scalars.LONG_MAX),
     "boolean": scalars.read_boolean,
     "timestamp": scalars.read_time,
 }

@@ -10,7 +10,7 @@ import base64
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from typing import Any
 from xml.parsers import expat
 
@@ -61,6 +61,9 @@ def read(data: bytes, shape: str, root: str | None, *, strict: bool) -> Any:
     """
     node = _node(shape)
     reader = _Reader(node, root, strict)
+    text = data.decode()
+    if "\0" in text:  # expat would take it for UTF-16, whatever encoding it is told
+        raise ValueError("not UTF-8")
     parser = expat.ParserCreate("UTF-8")
     parser.buffer_text = True
     parser.StartElementHandler = reader.start
@@ -68,7 +71,7 @@ def read(data: bytes, shape: str, root: str | None, *, strict: bool) -> Any:
     parser.CharacterDataHandler = reader.text
     parser.StartDoctypeDeclHandler = reader.doctype
     try:
-        parser.Parse(data, True)
+        parser.Parse(text, True)
     except expat.ExpatError as error:
         raise ValueError(str(error)) from error
     return reader.value
@@ -193,23 +196,14 @@ def is_flat(member: Member, shape: Shape) -> bool:
 
 def _text_reader(name: str, shape: Shape) -> Convert:
     if name in STRICT_XML_ENUMS:
-        return _one_of(shape.enum)
-    if shape.type == "long":
-        return _read_long
+        return partial(scalars.read_one_of, values=frozenset(shape.enum))
     return _TEXT_READERS[shape.type]
-
-
-def _one_of(values: tuple[str, ...]) -> Convert:
-    return {value: value for value in values}.__getitem__
-
-
-def _read_long(text: str) -> int:
-    return scalars.read_integer(text, -scalars.LONG_MAX - 1, scalars.LONG_MAX)
 
 
 _TEXT_READERS: dict[str, Convert] = {
     "string": str,
     "integer": scalars.read_integer,
+    "long": partial(scalars.read_integer, low=-scalars.LONG_MAX - 1, high=scalars.LONG_MAX),
     "boolean": scalars.read_boolean,
     "timestamp": scalars.read_time,
     "blob": base64.b64decode,

@@ -43,9 +43,7 @@ xml_text = st.text(
 metadata = st.dictionaries(
     st.from_regex(r"[a-z0-9-]{1,8}", fullmatch=True), header_text, min_size=1, max_size=3
 )
-times = st.datetimes(datetime(1970, 1, 1), datetime(2099, 1, 1)).map(
-    lambda moment: moment.replace(microsecond=0, tzinfo=UTC)
-)
+times = st.integers(0, 2**32).map(lambda seconds: datetime.fromtimestamp(seconds, UTC))
 buckets = st.from_regex(r"[a-z0-9][a-z0-9-]{1,20}[a-z0-9]", fullmatch=True)
 keys = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=20).filter(
     lambda key: ".." not in key

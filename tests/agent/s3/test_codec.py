@@ -16,7 +16,6 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.agent.s3 import members
 
 from s3d.agent.s3 import supplement
 from s3d.agent.s3.address import Address, parse_address, parse_query
@@ -27,6 +26,7 @@ from s3d.agent.s3.parse import parse_input, parse_output
 from s3d.agent.s3.route import route
 from s3d.agent.s3.scalars import http_time
 from s3d.agent.s3.serialize import serialize_error, serialize_output
+from tests.agent.s3 import members
 
 ROUTED = sorted(
     name
