@@ -18,7 +18,6 @@ from s3d.shared.config import Config
 from s3d.shared.control import StoreStatus
 from s3d.shared.paths import Places
 
-
 logger = logging.getLogger(__name__)
 
 

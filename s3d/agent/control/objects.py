@@ -134,7 +134,7 @@ class ObjectRoutes:
         info = await self._objects.put(
             call.bucket,
             call.key,
-            StreamBody(request.content.iter_any(), size),
+            StreamBody(call.data(), size),
             _attributes(request),
             if_match=_condition(request),
         )

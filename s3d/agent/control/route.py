@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 from urllib.parse import parse_qsl
@@ -66,10 +66,18 @@ class Call:
             raise S3Error("InvalidArgument", f"{name} must be a number from 1 to {highest}.")
         return int(text)
 
+    async def data(self) -> AsyncIterator[bytes]:
+        """The body as it comes. Raises IncompleteBody when it breaks off."""
+        try:
+            async for chunk in self.request.content.iter_any():
+                yield chunk
+        except (ConnectionError, web.RequestPayloadError) as error:
+            raise S3Error("IncompleteBody") from error
+
     async def body(self, kind: type[T]) -> T:
         """The JSON body; unknown fields are refused. Raises InvalidRequest."""
         data = bytearray()
-        async for chunk in self.request.content.iter_any():
+        async for chunk in self.data():
             data += chunk
             if len(data) > control.MAX_JSON:
                 raise S3Error(

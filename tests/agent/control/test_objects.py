@@ -1,0 +1,193 @@
+"""What the blocking client cannot send; the rest is in tests/shared/test_blocking.py."""
+
+import asyncio
+import json
+
+import pytest
+import yarl
+
+from s3d.agent.s3.messages import BytesBody, S3Request
+from s3d.agent.s3.model import operations
+
+OBJECT = "/v1/buckets/bucket/object"
+
+
+@pytest.fixture
+async def bucket(control) -> str:
+    await control.objects.create_bucket("bucket")
+    return "bucket"
+
+
+async def ask(http, method, path, *, query=None, **options):
+    async with http.request(method, path, params=query, **options) as response:
+        return response, await response.read()
+
+
+async def code_of(http, method, path, **options) -> tuple[int, str]:
+    response, body = await ask(http, method, path, **options)
+    return response.status, json.loads(body)["code"]
+
+
+async def test_a_bucket_is_made_and_removed(http):
+    for method, status in (("PUT", 201), ("DELETE", 204)):
+        response, _ = await ask(http, method, "/v1/buckets/bucket")
+        assert response.status == status
+    _, body = await ask(http, "GET", "/v1/buckets")
+    assert json.loads(body) == {"buckets": []}
+
+
+@pytest.mark.parametrize("name", ["UPPER", "a", "..", "a%2Fb", "a b"])
+async def test_a_bucket_needs_a_legal_name(http, name):
+    path = yarl.URL(f"/v1/buckets/{name}", encoded=True)
+    response, _ = await ask(http, "PUT", path)
+    assert response.status in (400, 404)
+
+
+async def test_head_is_get_without_the_data(http, bucket):
+    await ask(http, "PUT", OBJECT, query={"key": "k"}, data=b"12345", headers={"a": "b"})
+    got, body = await ask(http, "GET", OBJECT, query={"key": "k"})
+    head, nothing = await ask(http, "HEAD", OBJECT, query={"key": "k"})
+    assert (body, nothing) == (b"12345", b"")
+    for name in ("ETag", "Content-Length", "Content-Type", "Last-Modified", "S3d-Object"):
+        assert head.headers[name] == got.headers[name]
+
+
+async def test_the_object_header_is_ascii_and_has_no_tags(http, bucket):
+    headers = {"x-amz-tagging": "a=b"}
+    response, _ = await ask(http, "PUT", OBJECT, query={"key": "ä\n"}, data=b"x", headers=headers)
+    assert response.status == 201
+    header = response.headers["S3d-Object"]
+    assert header.isascii()
+    assert header.isprintable()
+    assert (json.loads(header)["key"], json.loads(header)["tags"]) == ("ä\n", {})
+
+
+async def test_a_range_is_206_with_its_bytes(http, bucket):
+    await ask(http, "PUT", OBJECT, query={"key": "k"}, data=b"0123456789")
+    for wanted, expected in (("bytes=2-3", b"23"), ("bytes=-3", b"789"), ("bytes=8-", b"89")):
+        response, body = await ask(
+            http, "GET", OBJECT, query={"key": "k"}, headers={"Range": wanted}
+        )
+        assert (response.status, body) == (206, expected)
+    response, body = await ask(
+        http, "GET", OBJECT, query={"key": "k"}, headers={"Range": "nonsense"}
+    )
+    assert (response.status, body) == (200, b"0123456789")
+
+
+async def test_a_large_object_is_streamed_whole(control, http, bucket):
+    data = bytes(range(256)) * 8192
+    await control.objects.put(bucket, "k", BytesBody(data))
+    _, body = await ask(http, "GET", OBJECT, query={"key": "k"})
+    assert body == data
+
+
+async def test_versions_are_read_and_removed_by_their_id(control, http, bucket):
+    await control.stack.top.call(versioning(bucket))
+    first, _ = await ask(http, "PUT", OBJECT, query={"key": "k"}, data=b"1")
+    await ask(http, "PUT", OBJECT, query={"key": "k"}, data=b"2")
+    version = json.loads(first.headers["S3d-Object"])["version_id"]
+    old = {"key": "k", "version": version}
+    assert (await ask(http, "GET", OBJECT, query=old))[1] == b"1"
+    assert (await ask(http, "DELETE", OBJECT, query=old))[0].status == 204
+    assert (await ask(http, "GET", OBJECT, query=old))[0].status == 404
+    assert (await ask(http, "GET", OBJECT, query={"key": "k"}))[1] == b"2"
+
+
+def versioning(bucket):
+    members = {"Bucket": bucket, "VersioningConfiguration": {"Status": "Enabled"}}
+    return S3Request(operations()["PutBucketVersioning"], members)
+
+
+@pytest.mark.parametrize("header", ["If-Match", "If-None-Match"])
+async def test_a_condition_that_fails_changes_nothing(control, http, bucket, header):
+    await control.objects.put(bucket, "k", BytesBody(b"old"))
+    value = {"If-Match": '"other"', "If-None-Match": "*"}[header]
+    asked = await code_of(
+        http, "PUT", OBJECT, query={"key": "k"}, data=b"new", headers={header: value}
+    )
+    assert asked == (412, "PreconditionFailed")
+    assert (await ask(http, "GET", OBJECT, query={"key": "k"}))[1] == b"old"
+
+
+async def test_an_upload_that_breaks_off_changes_nothing(control, http, bucket):
+    await control.objects.put(bucket, "k", BytesBody(b"old"))
+    for head in (b"Content-Length: 10", b"Transfer-Encoding: chunked"):
+        reader, writer = await asyncio.open_unix_connection(str(control.socket))
+        body = b"5\r\n12345\r\n" if b"chunked" in head else b"12345"
+        writer.write(b"PUT %s?key=k HTTP/1.1\r\nHost: s3d\r\n%s\r\n\r\n" % (OBJECT.encode(), head))
+        writer.write(body)
+        writer.write_eof()
+        assert b" 201 " not in await reader.read()
+        writer.close()
+        await writer.wait_closed()
+    assert (await ask(http, "GET", OBJECT, query={"key": "k"}))[1] == b"old"
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b'{"set": {"a": "1"}}', 200),
+        (b'{"unset": ["a"]}', 200),
+        (b"{}", 200),
+        (b'{"set": {"a": "1"}, "remove": ["b"]}', 400),
+        (b'{"set": {"a": 1}}', 400),
+        (b'{"set": {"a": "1"}, "unset": ["a"]}', 400),
+        (b"[]", 400),
+        (b"", 400),
+        (b'{"set": {"a": "\xff"}}', 400),
+        (b'{"set": {"' + b"k" * 129 + b'": "too long"}}', 400),
+        (b" " * 300_000, 400),
+    ],
+)
+async def test_a_change_of_tags_is_read_strictly(http, bucket, body, status):
+    response, said = await ask(http, "PATCH", "/v1/buckets/bucket/tags", data=body)
+    assert response.status == status, said
+
+
+async def test_two_changes_of_tags_at_once_are_both_kept(control, http, bucket):
+    await control.objects.put(bucket, "k", BytesBody(b""))
+    async with asyncio.TaskGroup() as group:
+        for name in "abcdefgh":
+            group.create_task(control.objects.set_tags(bucket, "k", {name: "1"}))
+    assert await control.objects.tags(bucket, "k") == dict.fromkeys("abcdefgh", "1")
+
+
+@pytest.mark.parametrize("limit", ["0", "1001", "x", ""])
+async def test_a_page_has_a_legal_limit(http, bucket, limit):
+    asked = await code_of(http, "GET", "/v1/buckets/bucket/objects", query={"limit": limit})
+    assert asked == (400, "InvalidArgument")
+
+
+async def test_a_cursor_must_be_ours(http, bucket):
+    status, _ = await code_of(http, "GET", "/v1/buckets/bucket/objects", query={"cursor": "x y"})
+    assert status == 400
+
+
+async def test_a_key_may_not_be_too_long(http, bucket):
+    asked = await code_of(http, "PUT", OBJECT, query={"key": "k" * 1025}, data=b"")
+    assert asked == (400, "KeyTooLongError")
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
+async def test_an_object_call_needs_a_key(http, bucket, method):
+    assert await code_of(http, method, OBJECT) == (400, "InvalidArgument")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b'{"method": "POST"}', b'{"expires": 0}', b'{"url": "http://evil"}', b'{"expires": 1.5}'],
+)
+async def test_a_presigned_url_is_asked_for_strictly(http, bucket, body):
+    response, _ = await ask(http, "POST", f"{OBJECT}:presign", query={"key": "k"}, data=body)
+    assert response.status == 400
+
+
+async def test_a_presigned_url_names_the_endpoint_and_its_end(http, bucket):
+    _, body = await ask(
+        http, "POST", f"{OBJECT}:presign", query={"key": "k"}, data=b'{"expires": 60}'
+    )
+    answer = json.loads(body)
+    assert answer["url"].startswith("http://127.0.0.1:33333/bucket/k?X-Amz-")
+    assert "X-Amz-Expires=60&" in answer["url"]
+    assert answer["expires_at"] == 60.0
