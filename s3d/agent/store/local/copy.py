@@ -249,7 +249,7 @@ def _about(input: Mapping[str, Any], given: Description, source: Description) ->
         headers = {k: v for k, v in source.headers.items() if k not in _NOT_COPIED}
         headers |= {k: v for k, v in given.headers.items() if k in _NOT_COPIED}
     tags = given.tags if input.get("TaggingDirective") == "REPLACE" else source.tags
-    return Description(headers, metadata, tags, given.storage_class)
+    return Description(headers, metadata, tags, given.storage_class, given.acl)
 
 
 def _result(copied: ObjectRecord) -> Members:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from s3d.agent.s3.acl import OWNER, requested
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.model import service
 from s3d.agent.store.local.tagging import parse_header
@@ -48,6 +49,7 @@ def describe(input: Mapping[str, Any]) -> Description:
         metadata=_metadata(input.get("Metadata") or {}),
         tags=parse_header(input.get("Tagging") or ""),
         storage_class=storage_class(input),
+        acl=requested(input, OWNER),
     )
 
 

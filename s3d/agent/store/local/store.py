@@ -11,10 +11,13 @@ from collections.abc import Callable
 
 from s3d.agent.store.blobs import Blobs
 from s3d.agent.store.index import Index
+from s3d.agent.store.local.acls import AclOps
 from s3d.agent.store.local.attributes import AttributeOps
 from s3d.agent.store.local.buckets import BucketOps
+from s3d.agent.store.local.configurations import ConfigurationOps
 from s3d.agent.store.local.copy import CopyOps
 from s3d.agent.store.local.lists import ListOps
+from s3d.agent.store.local.locks import LockOps
 from s3d.agent.store.local.multipart import MultipartOps, Parts
 from s3d.agent.store.local.objects import ObjectOps
 from s3d.agent.store.local.publish import OnChange, Publisher
@@ -50,7 +53,10 @@ class LocalStore(Endpoint):
             UploadOps(index),
             TagOps(index),
             VersionOps(index),
-            SettingOps(index, clock),
+            SettingOps(index),
+            ConfigurationOps(index),
+            AclOps(index),
+            LockOps(index, clock),
         )
         self._index = index
         self._blobs = blobs
