@@ -8,7 +8,7 @@ business: check it when in_file turns true, before the first byte of the file is
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes, urlencode, urlsplit
 
@@ -55,8 +55,12 @@ class FormReader:
         self._delimiter = b"\r\n--" + _boundary(content_type)
         # The first delimiter has no line break before it.
         self._head = bytearray(b"\r\n")
-        self._part = 0
-        """Where in _head the part begins that is not read yet; 0 before the first."""
+        self._at = 0
+        """What is before this in _head is done with."""
+        self._searched = 0
+        self._name = ""
+        """Of the field whose value comes; "" for what stands before the first delimiter."""
+        self._step: Callable[[], bool] = self._read_value
         self._tail = b""
         self._ended = False
 
@@ -70,46 +74,54 @@ class FormReader:
 
     def finish(self) -> None:
         """Must be called when the body has ended. Raises when the form did not end."""
-        if self._ended:
-            return
-        raise _no_file() if self.fields and not self.in_file else S3Error("MalformedPOSTRequest")
+        if not self._ended:
+            raise S3Error("MalformedPOSTRequest")
 
     def _read_fields(self, data: bytes) -> bytes:
-        """Take the parts that are whole; the bytes of the file that are already there."""
+        """Take what is whole; the bytes of the file that are already there."""
         self._head += data
-        self._part = self._part or self._after_delimiter(0)
-        if self._part:
-            while not self.in_file and (following := self._read_part(self._part)):
-                self._part = following
-        if (self._part if self.in_file else len(self._head)) > MAX_FIELDS:
+        while not self.in_file and self._step():
+            pass
+        if (self._at if self.in_file else len(self._head)) > MAX_FIELDS:
             raise S3Error("MaxPostPreDataLengthExceededError")
-        return bytes(self._head[self._part :])
+        return bytes(self._head[self._at :]) if self.in_file else b""
 
-    def _read_part(self, start: int) -> int:
-        """Read the part at start; where the next part, or the file, begins. 0: more is needed."""
-        opening = self._head[start : start + 2]
+    def _read_value(self) -> bool:
+        """Take the value of a field; False when its end has not come."""
+        end = self._find(self._delimiter)
+        if end < 0:
+            return False
+        if self._name in self.fields:
+            raise S3Error("InvalidArgument", "A field was given twice", ArgumentName=self._name)
+        if self._name:
+            self.fields[self._name] = _text(self._head[self._at : end])
+        self._at = end + len(self._delimiter)
+        self._step = self._read_headers
+        return True
+
+    def _read_headers(self) -> bool:
+        """Take the headers of a part; False when their end has not come."""
+        opening = bytes(self._head[self._at : self._at + 2])
         if opening == b"--":
             raise _no_file()
-        if len(opening) == 2 and opening != b"\r\n":
+        if not b"\r\n".startswith(opening) and opening != b"-":
             raise S3Error("MalformedPOSTRequest")
-        end = self._head.find(b"\r\n\r\n", start)
+        end = self._find(b"\r\n\r\n")
         if end < 0:
-            return 0
-        disposition = _disposition(_text(self._head[start:end]))
-        name, value_at = disposition["name"].lower(), end + 4
-        if name == "file":
+            return False
+        disposition = _disposition(_text(self._head[self._at : end]))
+        self._at = end + 4
+        self._name = disposition["name"].lower()
+        self._step = self._read_value
+        if self._name == "file":
             self._begin_file(disposition)
-            return value_at
-        following = self._after_delimiter(value_at)
-        if following:
-            if name in self.fields:
-                raise S3Error("InvalidArgument", "A field was given twice", ArgumentName=name)
-            self.fields[name] = _text(self._head[value_at : following - len(self._delimiter)])
-        return following
+        return True
 
-    def _after_delimiter(self, start: int) -> int:
-        at = self._head.find(self._delimiter, start)
-        return at + len(self._delimiter) if at >= 0 else 0
+    def _find(self, what: bytes) -> int:
+        """Like find from _at on, but what was searched in vain before is not searched again."""
+        at = self._head.find(what, max(self._at, self._searched - len(what)))
+        self._searched = len(self._head) if at < 0 else 0
+        return at
 
     def _begin_file(self, disposition: dict[str, str]) -> None:
         """${filename} in the key becomes the user's name of the file, without its folders."""
