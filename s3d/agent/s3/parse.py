@@ -286,7 +286,9 @@ def _field(name: str, member: Member) -> _Field:
         and wire not in supplement.NEVER_EMPTY
     )
     error = supplement.HEADER_ENUMS.get(item, ("InvalidArgument", ""))
-    return _Field(name, wire, _reader(member.shape, shape), keeps_empty, error)
+    becomes_header = wire.startswith("response-")
+    read = _read_text if becomes_header else _reader(member.shape, shape)
+    return _Field(name, wire, read, keeps_empty, error)
 
 
 def _reader(name: str, shape: Shape) -> Callable[[str], Any]:

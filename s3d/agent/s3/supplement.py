@@ -98,6 +98,15 @@ LIST_LIMITS: dict[str, int] = {"CompletedPartList": 10_000, "ObjectIdentifierLis
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html and API_DeleteObjects.html
 """
 
+REQUIRED_MEMBERS: dict[str, tuple[str, ...]] = {
+    "CompletedMultipartUpload": ("Parts",),
+    "CompletedPart": ("ETag", "PartNumber"),
+}
+"""Shape -> members that a client's document must have though the model calls them optional.
+
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
+"""
+
 STRICT_XML_ENUMS = frozenset(
     {
         "BucketAccelerateStatus",

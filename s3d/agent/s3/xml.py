@@ -16,7 +16,7 @@ from xml.parsers import expat
 
 from s3d.agent.s3 import scalars
 from s3d.agent.s3.model import Member, Shape, service
-from s3d.agent.s3.supplement import LIST_LIMITS, STRICT_XML_ENUMS
+from s3d.agent.s3.supplement import LIST_LIMITS, REQUIRED_MEMBERS, STRICT_XML_ENUMS
 
 MAX_DEPTH = 16
 MAX_ELEMENTS = 70_000
@@ -169,7 +169,8 @@ def _node(name: str) -> _Node:
     if shape.type != "structure":
         return _Node(convert=_text_reader(name, shape))
     body = {key: member for key, member in shape.members.items() if member.location is None}
-    node = _Node(required=tuple(key for key in shape.required if key in body))
+    required = (*shape.required, *REQUIRED_MEMBERS.get(name, ()))
+    node = _Node(required=tuple(key for key in required if key in body))
     for member_name, member in body.items():
         if member.xml_attribute:
             node.attributes[_local(member.location_name or member_name)] = member_name

@@ -7,7 +7,6 @@ from functools import cache
 from typing import Any
 
 from hypothesis import strategies as st
-from msgspec.structs import replace
 
 from s3d.agent.s3 import supplement
 from s3d.agent.s3.model import Member, Shape, service
@@ -61,9 +60,7 @@ SPECIAL: dict[str, Values] = {
 def inputs(name: str) -> Values:
     """Inputs of the named operation that botocore sends as they are."""
     shape = service().input_of(name)
-    if name in supplement.BODY_REQUIRED and shape.payload:
-        shape = replace(shape, required=(*shape.required, shape.payload))
-    return structures(shape)
+    return structures(shape, (shape.payload or "",) if name in supplement.BODY_REQUIRED else ())
 
 
 @cache
@@ -72,12 +69,13 @@ def outputs(name: str) -> Values:
     return structures(service().output_of(name))
 
 
-def structures(shape: Shape) -> Values:
-    required, optional = {}, {}
+def structures(shape: Shape, needed: tuple[str, ...] = ()) -> Values:
+    required: dict[str, Values] = {}
+    optional: dict[str, Values] = {}
     for name, member in shape.members.items():
         if name in NOT_ASKED or member.streaming or _shape(member).eventstream:
             continue
-        chosen = required if name in shape.required else optional
+        chosen = required if name in (*shape.required, *needed) else optional
         chosen[name] = _member(member)
     return st.fixed_dictionaries(required, optional=optional)
 
@@ -97,7 +95,7 @@ def _member(member: Member) -> Values:
     if shape.member:
         return _lists(member, shape)
     if shape.type == "structure":
-        return structures(shape)
+        return structures(shape, supplement.REQUIRED_MEMBERS.get(member.shape, ()))
     return _scalars(member, shape)
 
 

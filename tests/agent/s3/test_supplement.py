@@ -35,6 +35,7 @@ def test_every_operation_named_is_in_the_model(names: frozenset[str]) -> None:
     "names",
     [
         supplement.LIST_LIMITS,
+        supplement.REQUIRED_MEMBERS,
         supplement.STRICT_XML_ENUMS,
         supplement.HEADER_ENUMS,
         supplement.RANGES,
