@@ -36,7 +36,11 @@ class Answer:
 
 
 class Client:
-    """Calls a store as the front doors do. Body is bytes or any Body of messages.py."""
+    """Calls a store as the front doors do. Body is bytes or any Body of messages.py.
+
+    Members are as parse_input gives them: what the model requires within a document, and most of
+    its enumerations, have been checked there and are no business of a store.
+    """
 
     def __init__(self, store: ObjectStore) -> None:
         self.store = store

@@ -70,7 +70,7 @@ async def test_a_wrong_checksum_is_refused_and_nothing_is_stored(s3, bucket, alg
 
 
 @every_algorithm
-@pytest.mark.parametrize("value", ["", "x", "AAAA", "not base64 at all"])
+@pytest.mark.parametrize("value", ["x", "AAAA", "not base64 at all"])
 async def test_a_checksum_that_can_be_none_is_refused(s3, bucket, algorithm, value):
     members = {f"Checksum{algorithm}": value}
     await s3.refused("InvalidRequest", "PutObject", Bucket=bucket, Key="k", Body=DATA, **members)

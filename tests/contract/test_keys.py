@@ -20,10 +20,12 @@ ODD = [
     "trailing/",
     "a//b",
     ".",
-    "..",
-    "../../etc/passwd",
+    "a/..",
     "a/../b",
+    "a/b/../../c",
     "a/./b",
+    "...",
+    "..a",
     "new\nline",
     "tab\tand\rreturn",
     " space ",
@@ -68,7 +70,7 @@ async def test_a_key_and_what_looks_like_a_folder_live_together(s3, bucket):
         assert await s3.read(bucket, key) == key.encode()
 
 
-@pytest.mark.parametrize("key", ["k" * 1024, "..", "new\nline", "\U0001f600", "/lead"])
+@pytest.mark.parametrize("key", ["k" * 1024, "a/..", "new\nline", "\U0001f600", "/lead"])
 async def test_odd_keys_in_every_other_operation(s3, bucket, key):
     upload = (await s3("CreateMultipartUpload", Bucket=bucket, Key=key))["UploadId"]
     at = {"Bucket": bucket, "Key": key}
@@ -80,6 +82,11 @@ async def test_odd_keys_in_every_other_operation(s3, bucket, key):
     assert await s3.read(bucket, "to") == b"data"
     await s3("DeleteObjects", Bucket=bucket, Delete={"Objects": [{"Key": key}]})
     assert await s3.keys(bucket) == ["to"]
+
+
+@pytest.mark.parametrize("key", ["..", "../x", "a/../../x", "a/../..", ""])
+async def test_a_key_that_climbs_out_of_its_bucket_is_refused(s3, bucket, key):
+    await s3.refused("InvalidURI", "PutObject", Bucket=bucket, Key=key)
 
 
 @pytest.mark.parametrize("key", ["k" * 1025, "ü" * 513])
