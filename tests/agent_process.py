@@ -33,10 +33,12 @@ OURS = ("S3D_", "AWS_", "XDG_", "NOTIFY_", "WATCHDOG_")
 class StartFailed(Exception):
     """The agent ended before it was ready."""
 
-    def __init__(self, code: int, stderr: str) -> None:
+    def __init__(self, code: int) -> None:
         self.code = code
-        self.stderr = stderr
-        super().__init__(f"exit code {code}\n{stderr}")
+        self.stderr = ""
+
+    def __str__(self) -> str:
+        return f"exit code {self.code}\n{self.stderr}"
 
 
 class AgentProcess:
@@ -84,10 +86,15 @@ class AgentProcess:
         """Send the signal and wait; the exit code. Works on one that has ended, too."""
         if self.process.poll() is None:
             self.process.send_signal(number)
-        return self.process.wait(STOP_TIMEOUT)
+        return self.wait()
 
     def kill(self) -> None:
         self.stop(signal.SIGKILL)
+
+    def wait(self) -> int:
+        """Until it has ended; the exit code."""
+        self.process.communicate(timeout=STOP_TIMEOUT)
+        return self.process.returncode
 
 
 def environment(home: Path, **settings: str) -> dict[str, str]:
@@ -124,12 +131,11 @@ def launch(
         try:
             _wait(process, ready)
             return AgentProcess(home, process, environ)
-        except StartFailed as error:
-            error.stderr = (home / "stderr").read_text()
-            raise
-        except BaseException:
+        except BaseException as error:
             process.kill()
-            process.wait()
+            process.communicate()
+            if isinstance(error, StartFailed):
+                error.stderr = (home / "stderr").read_text()
             raise
 
 
@@ -144,7 +150,7 @@ def _wait(process: subprocess.Popen[bytes], ready: socket.socket) -> None:
                 if key.fileobj is ready and b"READY=1" in ready.recv(4096).splitlines():
                     return
                 if key.fileobj is process.stdout and not os.read(key.fd, 4096):
-                    raise StartFailed(process.wait(STOP_TIMEOUT), "")
+                    raise StartFailed(process.wait(STOP_TIMEOUT))
     raise TimeoutError(f"the agent is not ready after {START_TIMEOUT} s")
 
 
@@ -161,8 +167,6 @@ def start_agent(tmp_path: Path) -> Iterator[Callable[..., AgentProcess]]:
     yield start
     for agent in started:
         agent.kill()
-        if agent.process.stdout is not None:
-            agent.process.stdout.close()
 
 
 @pytest.fixture

@@ -176,9 +176,11 @@ class ControlClient:
         own = {"Connection": "close", control.CLIENT_HEADER: f"cli/{__version__}"}
         try:
             answer = _exchange(connection, method, path, body, {**own, **headers})
-        except (OSError, http.client.HTTPException) as error:
+        except BaseException as error:
             connection.close()
-            raise _broken(self._socket, error) from error
+            if isinstance(error, OSError | http.client.HTTPException):
+                raise _broken(self._socket, error) from error
+            raise
         if answer.status >= 400:
             with answer:
                 raise _error(answer)

@@ -25,7 +25,6 @@ def running(tmp_path_factory) -> Iterator[AgentProcess]:
     agent = launch(tmp_path_factory.mktemp("agent") / "home")
     yield agent
     agent.kill()
-    agent.process.stdout.close()
 
 
 @pytest.fixture

@@ -5,6 +5,8 @@ Never on TCP. Every route is declared; no call takes a remote or a command.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import functools
 import os
 import socket
@@ -13,7 +15,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from aiohttp import web
-from aiohttp.typedefs import Handler, Middleware
+from aiohttp.typedefs import Handler
 
 from s3d.agent.control.peer import peer_uid
 from s3d.agent.control.route import Refusal, Route, problem, respond
@@ -35,16 +37,21 @@ class ControlServer:
     def __init__(
         self, routes: Iterable[Route], *, uids: Collection[int] = (), grace: float = 20.0
     ) -> None:
-        app = web.Application(middlewares=[_problems, _guard(uids or {os.geteuid(), ROOT})])
+        app = web.Application(middlewares=[_problems, self._guard])
         for route in routes:
             app.router.add_route(route.method, route.path, functools.partial(respond, route))
         self._runner = web.AppRunner(
             app,
             access_log=None,
             auto_decompress=False,  # a body that is stored compressed stays as it is
-            shutdown_timeout=grace,
+            shutdown_timeout=1.0,  # to write the answers; see stop()
         )
+        self._uids = uids or {os.geteuid(), ROOT}
+        self._grace = grace
         self._path: Path | None = None
+        self._calls = 0
+        self._stopping = False
+        self._idle = asyncio.Event()
 
     async def start(self, path: Path) -> None:
         """Listen. The caller holds the agent's lock. Raises UsageError, AlreadyRunningError."""
@@ -54,10 +61,39 @@ class ControlServer:
         await web.SockSite(self._runner, listener).start()
 
     async def stop(self) -> None:
-        """Take no more calls, finish those in flight, and remove the socket."""
+        """Take no more calls, finish those in flight, and remove the socket.
+
+        aiohttp's own shutdown reads no further byte, so an upload could not end: wait first.
+        """
+        self._stopping = True
+        for site in list(self._runner.sites):
+            await site.stop()
+        if self._calls:
+            self._idle.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._grace):
+                    await self._idle.wait()
         await self._runner.cleanup()
         if self._path is not None:
             self._path.unlink(missing_ok=True)
+
+    @web.middleware
+    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Refuse other users, and whatever comes from a web page (through a forwarded port)."""
+        connection = request.get_extra_info("socket")
+        if connection is None or peer_uid(connection) not in self._uids:
+            raise Refusal(403, "AccessDenied", "the agent belongs to another user")
+        if "Origin" in request.headers or "Sec-Fetch-Site" in request.headers:
+            raise Refusal(403, "AccessDenied", "web pages cannot use the control API")
+        if self._stopping:
+            raise Refusal(503, "ServiceUnavailable", "the agent is stopping")
+        self._calls += 1
+        try:
+            return await handler(request)
+        finally:
+            self._calls -= 1
+            if not self._calls:
+                self._idle.set()
 
 
 def bind(path: Path) -> socket.socket:
@@ -124,21 +160,6 @@ def _remove_stale(path: Path) -> None:
     raise AlreadyRunningError(
         "another agent answers on the socket", str(path), "stop it, or set S3D_SOCKET"
     )
-
-
-def _guard(uids: Collection[int]) -> Middleware:
-    """Refuse other users, and whatever comes from a web page (through a forwarded port)."""
-
-    @web.middleware
-    async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-        connection = request.get_extra_info("socket")
-        if connection is None or peer_uid(connection) not in uids:
-            raise Refusal(403, "AccessDenied", "the agent belongs to another user")
-        if "Origin" in request.headers or "Sec-Fetch-Site" in request.headers:
-            raise Refusal(403, "AccessDenied", "web pages cannot use the control API")
-        return await handler(request)
-
-    return guard
 
 
 @web.middleware
