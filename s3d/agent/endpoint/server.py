@@ -62,6 +62,7 @@ class S3Server:
         self._connections: set[Connection] = set()
         self._cap = connection_cap(self.limits)
         self._left = asyncio.Event()
+        self._servers: list[asyncio.Server] = []
         self._sweep: asyncio.TimerHandle | None = None
         self._refused = 0
         self._quiet_until = 0.0
