@@ -19,6 +19,8 @@ from s3d.agent.store.reader import Reader
 from s3d.agent.store.records import PartSize, Stored
 from s3d.agent.store.store import Ready, operation
 
+_ATTRIBUTES = frozenset({"ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"})
+
 
 class AttributeOps:
     """Handler of GetObjectAttributes."""
@@ -29,8 +31,8 @@ class AttributeOps:
     @operation("GetObjectAttributes")
     def get_object_attributes(self, request: S3Request[Members]) -> Ready[Members]:
         wanted = request.input.get("ObjectAttributes") or ()
-        if not wanted:
-            raise S3Error("InvalidRequest", "The x-amz-object-attributes header is missing")
+        if not wanted or not _ATTRIBUTES.issuperset(wanted):
+            raise S3Error("InvalidArgument", "Invalid attribute name specified.")
 
         def look(reader: Reader) -> Members:
             bucket = find_bucket(reader, request.bucket)

@@ -1,9 +1,9 @@
 """CopyObject and UploadPartCopy: no byte is copied, both sides hold the same blobs.
 
-A copy keeps the ETag of its source, also when that is the ETag of a multipart object: AWS would
-hash the bytes again, but an ETag is opaque, and reading gigabytes to rename an object is not worth
-it. A part's ETag is the MD5 of its bytes (the ETag of the whole is made of them), so those are read
-unless it is known already. https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
+A copy is a plain object, whatever its source was, and the ETag of a plain object and of a part is
+the MD5 of its bytes. Where that is not known already (the source came in parts, or a range is
+wanted) the bytes are read and hashed, in threads, before the commit; so also for a checksum that
+the source has not. https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
 """
 
 from __future__ import annotations
@@ -81,6 +81,13 @@ class _Source(NamedTuple):
         return {"CopySourceVersionId": shown["VersionId"]} if shown else {}
 
 
+class _Digest(NamedTuple):
+    """What is known of a run of bytes."""
+
+    etag: str
+    checksum: Checksum | None
+
+
 class _Shared(NamedTuple):
     """Bytes of another object that a part is going to hold as well."""
 
@@ -109,13 +116,13 @@ class CopyOps:
         input = request.input
         check_key(request.key)
         given = describe(input)
-        wanted = input.get("ChecksumAlgorithm")
-        seen, checksum = await self._checksum(input, wanted) if wanted else (None, None)
+        _check_directives(input)
+        seen, digest = await self._digest(input)
 
         def copy(tx: Transaction) -> Members:
             bucket = find_bucket(tx, request.bucket)
             source = _find(tx, input)
-            if seen not in (None, source.record.seq):
+            if seen != (source.record.seq, source.record.size):
                 raise _replaced_meanwhile()
             _check_sense(tx, request, source)
             check_write(input, condition_of(tx.current(bucket.name, request.key.encode())))
@@ -125,9 +132,9 @@ class CopyOps:
                 version_id="",
                 modified=0.0,
                 size=source.record.size,
-                etag=source.record.etag,
+                etag=digest.etag,
                 about=_about(input, given, source.record.about),
-                checksum=checksum or source.record.checksum,
+                checksum=digest.checksum,
             )
             tx.hold(source.layout.extents)
             copied = self._publisher.put(tx, bucket, record, source.layout)
@@ -156,7 +163,8 @@ class CopyOps:
                 received = await receive(self._blobs, fresh, algorithm=algorithm, inline=0)
                 part = await self._parts.put(request, number, received, received.draft.discard)
             else:
-                shared = await _share(source, body, algorithm)
+                digest = await _digest(source, body, algorithm)
+                shared = _Shared(source.span[1], source.layout, *digest)
                 part = await self._parts.put(request, number, shared)
         result = {"ETag": part.etag, "LastModified": moment(part.modified)}
         if part.checksum is not None:
@@ -164,29 +172,22 @@ class CopyOps:
         output = {"CopyPartResult": result, **source.members(), **encryption(upload.about)}
         return S3Response(output)
 
-    async def _checksum(self, input: Mapping[str, Any], wanted: str) -> tuple[int, Checksum | None]:
-        """The seq of the source, and the checksum that is wanted and that it has not."""
+    async def _digest(self, input: Mapping[str, Any]) -> tuple[tuple[int, int], _Digest]:
+        """(seq and size) of the source, and what the copy has as ETag and checksum."""
         source, body = look_and_open(self._index, self._blobs, lambda reader: _find(reader, input))
         assert body is not None
         async with aclosing(body):
-            if _has(source.record, wanted):
-                return source.record.seq, None
-            _, checksum = await _hash(body, wanted)
-            return source.record.seq, checksum
+            kept = source.record.checksum
+            algorithm = input.get("ChecksumAlgorithm") or (kept.algorithm if kept else "")
+            digest = await _digest(source, body, algorithm)
+            return (source.record.seq, source.record.size), digest
 
 
-async def _share(source: _Source, body: Body, algorithm: str) -> _Shared:
-    """The wanted bytes as a part, read only when their MD5 or checksum is not known."""
-    record, size = source.record, source.span[1]
-    if size == record.size and "-" not in record.etag and _has(record, algorithm):
-        checksum = record.checksum if algorithm else None
-        return _Shared(size, source.layout, record.etag, checksum)
-    etag, checksum = await _hash(body, algorithm)
-    return _Shared(size, source.layout, etag, checksum)
-
-
-async def _hash(body: Body, algorithm: str) -> tuple[str, Checksum | None]:
-    """The ETag that these bytes have, and their checksum if one is asked for."""
+async def _digest(source: _Source, body: Body, algorithm: str) -> _Digest:
+    """ETag and checksum of the wanted bytes, which are read only if they must be."""
+    record = source.record
+    if source.span[1] == record.size and "-" not in record.etag and _has(record, algorithm):
+        return _Digest(record.etag, record.checksum if algorithm else None)
     md5 = hashlib.md5(usedforsecurity=False)
     hasher = checksums.hasher(algorithm) if algorithm else None
 
@@ -197,15 +198,14 @@ async def _hash(body: Body, algorithm: str) -> tuple[str, Checksum | None]:
 
     async for chunk in body:
         await asyncio.to_thread(update, chunk)
-    return f'"{md5.hexdigest()}"', Checksum(algorithm, hasher.b64()) if hasher else None
+    checksum = Checksum(algorithm, hasher.b64()) if hasher else None
+    return _Digest(f'"{md5.hexdigest()}"', checksum)
 
 
 def _has(record: ObjectRecord, algorithm: str) -> bool:
     """Whether the checksum of this algorithm over all its bytes is known, or none is wanted."""
-    if not algorithm:
-        return True
     checksum = record.checksum
-    return (
+    return not algorithm or (
         checksum is not None and checksum.algorithm == algorithm and checksum.kind == "FULL_OBJECT"
     )
 
@@ -214,7 +214,13 @@ def _find(reader: Reader, input: Mapping[str, Any]) -> _Source:
     """The source of a copy. Raises what GetObject would, and PreconditionFailed."""
     name, key, version_id = parse_copy_source(input["CopySource"])
     bucket = find_bucket(reader, name)
-    stored = find_version(reader, bucket, key, version_id)
+    try:
+        stored = find_version(reader, bucket, key, version_id)
+    except S3Error as error:
+        if error.code != "MethodNotAllowed":
+            raise
+        message = "The source of a copy request may not specifically refer to a delete marker by "
+        raise S3Error("InvalidRequest", message + "version id.") from error
     record = stored.record
     check_copy_source(input, record.etag, record.modified)
     span = copy_range(input.get("CopySourceRange"), record.size)
@@ -222,6 +228,12 @@ def _find(reader: Reader, input: Mapping[str, Any]) -> _Source:
         message = "The specified copy source is larger than the maximum allowable size for a copy "
         raise S3Error("InvalidRequest", f"{message}source: {MAX_SIZE}")
     return _Source(bucket, stored, span)
+
+
+def _check_directives(input: Mapping[str, Any]) -> None:
+    for name, word in (("MetadataDirective", "metadata"), ("TaggingDirective", "tagging")):
+        if input.get(name, "COPY") not in ("COPY", "REPLACE"):
+            raise S3Error("InvalidArgument", f"Unknown {word} directive.")
 
 
 def _check_sense(reader: Reader, request: S3Request[Members], source: _Source) -> None:

@@ -55,7 +55,7 @@ def describe(input: Mapping[str, Any]) -> Description:
 
 def storage_class(input: Mapping[str, Any]) -> str:
     """The one that is asked for. Raises InvalidStorageClass."""
-    wanted = str(input.get("StorageClass") or STANDARD)
+    wanted = str(input.get("StorageClass", STANDARD))
     if wanted not in service().shapes["StorageClass"].enum:
         raise S3Error("InvalidStorageClass", StorageClassRequested=wanted)
     return wanted

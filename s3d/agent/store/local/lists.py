@@ -76,6 +76,21 @@ def page_size(wanted: int | None, name: str) -> int:
     return min(wanted, MAX_KEYS)
 
 
+def is_url_encoded(input: Mapping[str, Any]) -> bool:
+    """Whether names are to be encoded. Raises InvalidArgument."""
+    encoding = input.get("EncodingType")
+    if encoding in (None, ""):
+        return False
+    if encoding != "url":
+        raise S3Error(
+            "InvalidArgument",
+            "Invalid Encoding Method specified in Request",
+            ArgumentName="encoding-type",
+            ArgumentValue=encoding,
+        )
+    return True
+
+
 def encode_names(output: Members, names: tuple[str, ...], rows: Mapping[str, str]) -> None:
     """What encoding-type=url asks for: names of members, and rows as list member -> name in it."""
     for name in names:
@@ -107,8 +122,8 @@ def _page(
     }
     if delimiter:
         output["Delimiter"] = delimiter
-    if input.get("EncodingType"):
-        output["EncodingType"] = input["EncodingType"]
+    if is_url_encoded(input):
+        output["EncodingType"] = "url"
     if page.entries:
         output["Contents"] = [row(record) for record in page.entries]
     if page.prefixes:
@@ -117,7 +132,7 @@ def _page(
 
 
 def _encoded(output: Members, *names: str) -> Members:
-    if output.get("EncodingType") == "url":
+    if "EncodingType" in output:
         rows = {"Contents": "Key", "CommonPrefixes": "Prefix"}
         encode_names(output, ("Prefix", "Delimiter", *names), rows)
     return output

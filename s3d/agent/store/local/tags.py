@@ -12,9 +12,9 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members, S3Request, S3Response
 from s3d.agent.store.index import Index
 from s3d.agent.store.local.lookup import find_bucket, find_version, shown_version
+from s3d.agent.store.local.revise import revise
 from s3d.agent.store.local.tagging import BUCKET_TAGS, OBJECT_TAGS, parse_set, tag_set
 from s3d.agent.store.reader import Reader
-from s3d.agent.store.records import Stored
 from s3d.agent.store.store import Ready, operation
 from s3d.agent.store.transaction import Transaction
 
@@ -69,19 +69,12 @@ class TagOps:
     async def _tag_object(
         self, request: S3Request[Members], tags: dict[str, str]
     ) -> S3Response[Members]:
-        """Neither the version nor its time changes with its tags."""
-
         def put(tx: Transaction) -> Members:
             bucket = find_bucket(tx, request.bucket)
-            stored = find_version(tx, bucket, request.key, request.input.get("VersionId"))
-            record, layout = stored
-            tagged = Stored(replace(record, about=replace(record.about, tags=tags)), layout)
-            current = tx.current(bucket.name, request.key.encode())
-            if current is not None and current.record.seq == record.seq:
-                tx.put_current(bucket.name, tagged, record)
-            else:
-                tx.drop_version(bucket.name, record)
-                tx.put_version(bucket.name, tagged)
+            version_id = request.input.get("VersionId")
+            record = revise(
+                tx, bucket, request.key, version_id, lambda about: replace(about, tags=tags)
+            )
             return dict(shown_version(bucket, record))
 
         return S3Response(await self._index.write(put))

@@ -12,7 +12,7 @@ from s3d.agent.s3.acl import OWNER
 from s3d.agent.s3.checksums import member_of
 from s3d.agent.s3.messages import Members, S3Request, S3Response
 from s3d.agent.store.index import Index
-from s3d.agent.store.local.lists import encode_names, page_size
+from s3d.agent.store.local.lists import encode_names, is_url_encoded, page_size
 from s3d.agent.store.local.lookup import find_bucket, find_upload
 from s3d.agent.store.local.pages import Place, Query, page_of
 from s3d.agent.store.local.show import moment
@@ -73,7 +73,7 @@ def _list_uploads(reader: Reader, input: Mapping[str, Any]) -> Members:
         output["NextKeyMarker"] = page.next[0].decode()
         if page.next[0] not in page.prefixes:
             output["NextUploadIdMarker"] = page.next[1]
-    if input.get("EncodingType") == "url":
+    if is_url_encoded(input):
         names = ("Prefix", "Delimiter", "KeyMarker", "NextKeyMarker")
         encode_names(output, names, {"Uploads": "Key", "CommonPrefixes": "Prefix"})
     return {name: value for name, value in output.items() if value != []}

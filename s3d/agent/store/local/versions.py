@@ -14,7 +14,7 @@ from s3d.agent.s3.acl import OWNER
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members, S3Request, S3Response
 from s3d.agent.store.index import Index
-from s3d.agent.store.local.lists import encode_names, page_size
+from s3d.agent.store.local.lists import encode_names, is_url_encoded, page_size
 from s3d.agent.store.local.lookup import check_version_id, find_bucket
 from s3d.agent.store.local.pages import Page, Place, Query, page_of
 from s3d.agent.store.local.publish import ENABLED, SUSPENDED
@@ -99,7 +99,7 @@ def _list(reader: Reader, input: Mapping[str, Any]) -> Members:
         ],
         "CommonPrefixes": [{"Prefix": name.decode()} for name in page.prefixes],
     }
-    if input.get("EncodingType") == "url":
+    if is_url_encoded(input):
         names = ("Prefix", "Delimiter", "KeyMarker", "NextKeyMarker")
         rows = {"Versions": "Key", "DeleteMarkers": "Key", "CommonPrefixes": "Prefix"}
         encode_names(output, names, rows)
