@@ -157,33 +157,34 @@ SETTINGS: tuple[Setting, ...] = (
     ),
 )
 
-ENFORCED = frozenset({"cors"})
-"""Settings, by query word, that s3d acts upon: CORS, in the S3 endpoint."""
+ENFORCED: Mapping[str, str] = {
+    "cors": "CORS rules",
+}
+"""Settings that s3d acts upon: query word -> name for people. CORS: in the S3 endpoint."""
 
-KEPT = frozenset(
-    {
-        "accelerate",
-        "acl",
-        "analytics",
-        "encryption",
-        "intelligent-tiering",
-        "inventory",
-        "legal-hold",
-        "lifecycle",
-        "logging",
-        "metrics",
-        "notification",
-        "object-lock",
-        "ownershipControls",
-        "policy",
-        "publicAccessBlock",
-        "replication",
-        "requestPayment",
-        "retention",
-        "website",
-    }
-)
-"""Settings, by query word, that are given back as they were put and change nothing."""
+KEPT: Mapping[str, str] = {
+    "accelerate": "transfer acceleration",
+    "acl": "access control lists",
+    "analytics": "analytics configurations",
+    "encryption": "default encryption",
+    "intelligent-tiering": "intelligent tiering",
+    "inventory": "inventory configurations",
+    "legal-hold": "legal holds",
+    "lifecycle": "lifecycle rules",
+    "logging": "access logging",
+    "metrics": "metrics configurations",
+    "notification": "event notifications",
+    "object-lock": "object lock",
+    "ownershipControls": "ownership controls",
+    "policy": "bucket policies",
+    "publicAccessBlock": "public access block",
+    "replication": "replication",
+    "requestPayment": "request payment",
+    "retention": "retention",
+    "website": "website hosting",
+}
+"""Settings that are given back as they were put and change nothing: the user guide lists them by
+these names."""
 
 _BY_OPERATION: Mapping[str, Setting] = {
     name: setting
