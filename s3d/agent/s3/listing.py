@@ -8,7 +8,6 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
@@ -78,19 +77,20 @@ def roll_up(
 
 def encode_token(name: bytes) -> str:
     """A continuation token that stands for the last name given."""
-    return base64.urlsafe_b64encode(_TOKEN + name).decode()
+    return _TOKEN + base64.urlsafe_b64encode(name).decode()
 
 
 def decode_token(token: str) -> bytes:
-    """The name in a token of encode_token. Raises InvalidArgument for anything else."""
+    """The name in a token of encode_token, UTF-8. Raises InvalidArgument for anything else."""
     try:
-        name = base64.b64decode(token, altchars=b"-_", validate=True)
-    except (binascii.Error, ValueError):
-        name = b""
-    if not name.startswith(_TOKEN) or encode_token(name[len(_TOKEN) :]) != token:
+        form, name = token[:1], base64.b64decode(token[1:], altchars=b"-_", validate=True)
+        name.decode()
+    except ValueError:
+        form, name = "", b""
+    if form != _TOKEN or encode_token(name) != token:
         message = "The continuation token provided is incorrect"
         raise S3Error("InvalidArgument", message, ArgumentName="continuation-token")
-    return name[len(_TOKEN) :]
+    return name
 
 
 def url_encode(name: str | bytes) -> str:
@@ -105,7 +105,7 @@ def url_encode(name: str | bytes) -> str:
 _LOOK_AHEAD = 16
 
 # Form of the token, so that a later form can be told from it.
-_TOKEN = b"1"
+_TOKEN = "1"
 
 
 def _common_prefix(name: bytes, prefix: bytes, delimiter: bytes) -> bytes | None:
