@@ -221,7 +221,7 @@ def test_many_sets_of_members_do_not_fill_the_memory() -> None:
     write = xml.StructureWriter(xml.service().shapes["HeadObjectOutput"], "R")
     for number in range(2_000):
         assert write({f"Unheard{number}": 1}) == "<R/>"
-    assert len(write._layouts) <= 256
+    assert len(write._compiled) <= 256
 
 
 @given(st.text(st.characters()))
