@@ -1,7 +1,7 @@
-"""Pages of a listing: roll-up of names by a delimiter, continuation tokens, encoding-type=url.
+"""Pages of a listing: roll-up of keys by a delimiter, continuation tokens, encoding-type=url.
 
-Pure: the ordered names come from a function that is handed in. Names are the UTF-8 bytes of keys,
-in bytes order, which is the order that S3 lists in.
+Pure: the ordered entries come from a function that is handed in. Keys are their UTF-8 bytes, in
+bytes order, which is the order that S3 lists in.
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
 """
 
@@ -16,20 +16,35 @@ from urllib.parse import quote_plus
 from s3d.agent.s3.errors import S3Error
 
 T = TypeVar("T")
+P = TypeVar("P")
 
-Fetch = Callable[[bytes, int], list[tuple[bytes, T]]]
-"""(after, limit) -> at most limit (name, entry), ordered, each name under the prefix and greater
-than after; fewer than limit only when there are no more."""
+Place = tuple[bytes, P]
+"""Where an entry stands: its key, and what puts the entries of one key in order; None in a listing
+that has one entry to a key."""
+
+Fetch = Callable[[Place[P], int], list[tuple[Place[P], T]]]
+"""(after, limit) -> at most limit (place, entry), ordered, each key under the prefix and each place
+behind after; fewer than limit only when there are no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query(Generic[P]):
+    """Which page of a listing is wanted."""
+
+    prefix: bytes
+    delimiter: bytes
+    after: Place[P]
+    limit: int
 
 
 @dataclass(slots=True)
-class Page(Generic[T]):
+class Page(Generic[T, P]):
     """Some items of a listing: entries and common prefixes, each list in order."""
 
+    next: Place[P]
+    """Of the last item given; of a common prefix, the prefix as key: `after` of the next page."""
     entries: list[T] = field(default_factory=list)
     prefixes: list[bytes] = field(default_factory=list)
-    next: bytes = b""
-    """Name of the last item given, entry or common prefix: `after` of the next page."""
     truncated: bool = False
     """Whether an item follows."""
 
@@ -37,41 +52,41 @@ class Page(Generic[T]):
         return len(self.entries) + len(self.prefixes)
 
 
-def roll_up(
-    fetch: Fetch[T], *, prefix: bytes, delimiter: bytes, after: bytes, limit: int
-) -> Page[T]:
-    """The first limit items whose names are greater than after.
+def roll_up(fetch: Fetch[P, T], query: Query[P]) -> Page[T, P]:
+    """The first query.limit items behind query.after.
 
-    Names that share the part up to the first delimiter behind the prefix are one item, a common
+    Keys that share the part up to the first delimiter behind the prefix are one item, a common
     prefix, whose name is that part. So with `after` at or inside a common prefix that item is over.
     What lies below a common prefix is not read but jumped over: the number of entries read is
-    bounded by the number of items given, however many names they stand for. A limit of 0 gives an
+    bounded by the number of items given, however many keys they stand for. A limit of 0 gives an
     empty page that says it is complete, as AWS does.
     """
-    page: Page[T] = Page(next=after)
-    group = _common_prefix(after, prefix, delimiter)
-    at = after if group is None else _behind(group)
-    ahead = _LOOK_AHEAD if delimiter else limit + 1
-    while limit > 0:
-        size = min(ahead, limit - len(page) + 1)
+    page: Page[T, P] = Page(query.after)
+    group = _common_prefix(query.after[0], query)
+    at = query.after if group is None else _behind(group, query.after)
+    ahead = _LOOK_AHEAD if query.delimiter else query.limit + 1
+    while query.limit > 0:
+        size = min(ahead, query.limit - len(page) + 1)
         batch = fetch(at, size)
         given = len(page)
-        for name, entry in batch:
-            if group is not None and name.startswith(group):
+        for place, entry in batch:
+            if group is not None and place[0].startswith(group):
                 continue
-            if len(page) == limit:
+            if len(page) == query.limit:
                 page.truncated = True
                 return page
-            group = _common_prefix(name, prefix, delimiter)
+            group = _common_prefix(place[0], query)
             if group is None:
                 page.entries.append(entry)
+                page.next = place
             else:
                 page.prefixes.append(group)
-            page.next = group or name
+                page.next = (group, place[1])
         if len(batch) < size:
             return page
-        at = _behind(group) if group is not None else batch[-1][0]
-        ahead = max(_LOOK_AHEAD, 2 * (len(page) - given)) if delimiter else limit + 1
+        at = batch[-1][0] if group is None else _behind(group, batch[-1][0])
+        if query.delimiter:
+            ahead = max(_LOOK_AHEAD, 2 * (len(page) - given))
     return page
 
 
@@ -108,17 +123,17 @@ _LOOK_AHEAD = 16
 _TOKEN = "1"
 
 
-def _common_prefix(name: bytes, prefix: bytes, delimiter: bytes) -> bytes | None:
-    """The common prefix that name falls under, or None. The prefix itself is not searched."""
-    if not delimiter or not name.startswith(prefix):
+def _common_prefix(key: bytes, query: Query[P]) -> bytes | None:
+    """The common prefix that key falls under, or None. The prefix itself is not searched."""
+    if not query.delimiter or not key.startswith(query.prefix):
         return None
-    found = name.find(delimiter, len(prefix))
-    return None if found < 0 else name[: found + len(delimiter)]
+    found = key.find(query.delimiter, len(query.prefix))
+    return None if found < 0 else key[: found + len(query.delimiter)]
 
 
-def _behind(group: bytes) -> bytes:
-    """A name greater than every name under group and less than all others that follow.
+def _behind(group: bytes, place: Place[P]) -> Place[P]:
+    """A place behind every key under group and before all others that follow.
 
-    UTF-8 has no byte 0xFF.
+    UTF-8 has no byte 0xFF, so no key is this one, and what comes with it is no matter.
     """
-    return group + b"\xff"
+    return group + b"\xff", place[1]

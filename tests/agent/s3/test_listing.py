@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+from dataclasses import replace
 from urllib.parse import unquote_plus
 
 import pytest
@@ -10,7 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.listing import decode_token, encode_token, roll_up, url_encode
+from s3d.agent.s3.listing import (
+    Page,
+    Place,
+    Query,
+    decode_token,
+    encode_token,
+    roll_up,
+    url_encode,
+)
 
 
 class Names:
@@ -21,12 +30,15 @@ class Names:
         self.fetches = 0
         self.read = 0
 
-    def fetch(self, after: bytes, limit: int) -> list[tuple[bytes, bytes]]:
-        start = bisect.bisect_right(self.names, after)
+    def fetch(self, after: Place[None], limit: int) -> list[tuple[Place[None], bytes]]:
+        start = bisect.bisect_right(self.names, after[0])
         found = self.names[start : start + limit]
         self.fetches += 1
         self.read += len(found)
-        return [(name, name) for name in found]
+        return [((name, None), name) for name in found]
+
+    def page(self, prefix: bytes, delimiter: bytes, after: bytes, limit: int) -> Page[bytes, None]:
+        return roll_up(self.fetch, Query(prefix, delimiter, (after, None), limit))
 
 
 def model(names: list[bytes], prefix: bytes, delimiter: bytes) -> list[tuple[bytes, bool]]:
@@ -43,12 +55,12 @@ def pages(names: list[bytes], prefix: bytes, delimiter: bytes, limit: int, after
     """All pages from after on, each resumed from the name that the one before ended at."""
     source = Names(names, prefix)
     while True:
-        page = roll_up(source.fetch, prefix=prefix, delimiter=delimiter, after=after, limit=limit)
+        page = source.page(prefix, delimiter, after, limit)
         yield page
         if not page.truncated:
             return
-        assert page.next > after
-        after = page.next
+        assert page.next[0] > after
+        after = page.next[0]
 
 
 keys = st.lists(
@@ -70,7 +82,7 @@ def test_pages_of_every_size_together_give_what_reading_everything_gives(
         assert len(page) == len(items) <= limit
         assert page.entries == sorted(page.entries)
         assert page.prefixes == sorted(page.prefixes)
-        assert page.next == (items[-1][0] if items else b"")
+        assert page.next[0] == (items[-1][0] if items else b"")
         assert len(items) == limit or not page.truncated
         given += items
     assert given == expected
@@ -117,20 +129,20 @@ def test_a_listing_gives_exactly_the_items_greater_than_after(
 )
 def test_roll_up_in_the_corners(names, prefix, delimiter, after, entries, prefixes):
     source = Names(names, prefix)
-    page = roll_up(source.fetch, prefix=prefix, delimiter=delimiter, after=after, limit=1000)
+    page = source.page(prefix, delimiter, after, 1000)
     assert (page.entries, page.prefixes, page.truncated) == (entries, prefixes, False)
 
 
 def test_a_limit_of_zero_is_an_empty_complete_page_and_reads_nothing():
     source = Names([b"a", b"b"])
-    page = roll_up(source.fetch, prefix=b"", delimiter=b"/", after=b"", limit=0)
+    page = source.page(b"", b"/", b"", 0)
     assert (len(page), page.truncated, source.fetches) == (0, False, 0)
 
 
 def test_what_lies_below_a_common_prefix_is_jumped_over():
     names = [b"%d/%05d" % (folder, file) for folder in range(5) for file in range(20_000)]
     source = Names([*names, b"z"])
-    page = roll_up(source.fetch, prefix=b"", delimiter=b"/", after=b"", limit=1000)
+    page = source.page(b"", b"/", b"", 1000)
     assert page.prefixes == [b"0/", b"1/", b"2/", b"3/", b"4/"]
     assert page.entries == [b"z"]
     assert source.fetches <= 7
@@ -139,13 +151,13 @@ def test_what_lies_below_a_common_prefix_is_jumped_over():
 
 def test_a_flat_page_is_read_in_one_fetch_without_delimiter():
     source = Names([b"%05d" % number for number in range(5000)])
-    page = roll_up(source.fetch, prefix=b"", delimiter=b"", after=b"", limit=1000)
+    page = source.page(b"", b"", b"", 1000)
     assert (len(page), page.truncated, source.fetches, source.read) == (1000, True, 1, 1001)
 
 
 def test_a_flat_page_with_delimiter_needs_few_fetches_of_growing_size():
     source = Names([b"%05d" % number for number in range(5000)])
-    page = roll_up(source.fetch, prefix=b"", delimiter=b"/", after=b"", limit=1000)
+    page = source.page(b"", b"/", b"", 1000)
     assert (len(page), page.truncated) == (1000, True)
     assert source.fetches <= 8
     assert source.read <= 1010
@@ -155,9 +167,37 @@ def test_whether_a_full_page_is_truncated_is_judged_behind_its_last_common_prefi
     names = [b"a/%d" % number for number in range(100)]
     for extra, truncated in ([], False), ([b"b"], True):
         source = Names(names + extra)
-        page = roll_up(source.fetch, prefix=b"", delimiter=b"/", after=b"", limit=1)
-        assert (page.prefixes, page.next, page.truncated) == ([b"a/"], b"a/", truncated)
+        page = source.page(b"", b"/", b"", 1)
+        assert (page.prefixes, page.next[0], page.truncated) == ([b"a/"], b"a/", truncated)
         assert source.fetches == 2
+
+
+versions = st.lists(
+    st.tuples(keys.map(lambda names: names[0] if names else b"k"), st.integers(0, 3))
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(versions, words, delimiters, st.integers(1, 5))
+def test_several_entries_of_a_key_come_in_their_order(entries, prefix, delimiter, limit):
+    places = sorted({place for place in entries if place[0].startswith(prefix)})
+
+    def fetch(after: Place[int], limit: int) -> list[tuple[Place[int], Place[int]]]:
+        start = bisect.bisect_right(places, after)
+        return [(place, place) for place in places[start : start + limit]]
+
+    query, given = Query(prefix, delimiter, (b"", 0), limit), []
+    while True:
+        page = roll_up(fetch, query)
+        given += [*page.entries, *((name, None) for name in page.prefixes)]
+        if not page.truncated:
+            break
+        query = replace(query, after=page.next)
+    rolled = dict(model([key for key, _ in places], prefix, delimiter))
+    expected = [place for place in places if rolled.get(place[0]) is False]
+    assert [item for item in given if item[1] is not None] == expected
+    prefixes = [name for name, is_prefix in rolled.items() if is_prefix]
+    assert [item[0] for item in given if item[1] is None] == prefixes
 
 
 @given(st.text(st.characters(codec="utf-8"), max_size=40).map(str.encode))

@@ -10,13 +10,21 @@ from typing import Any
 
 from s3d.agent.s3.acl import OWNER
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.listing import Page, decode_token, encode_token, roll_up, url_encode
+from s3d.agent.s3.listing import (
+    Page,
+    Place,
+    Query,
+    decode_token,
+    encode_token,
+    roll_up,
+    url_encode,
+)
 from s3d.agent.s3.messages import Members, S3Request, S3Response
 from s3d.agent.store.index import Index
 from s3d.agent.store.local.lookup import find_bucket
 from s3d.agent.store.local.show import row
 from s3d.agent.store.reader import Reader
-from s3d.agent.store.records import ObjectRecord
+from s3d.agent.store.records import ObjectRow
 from s3d.agent.store.store import operation
 
 MAX_KEYS = 1_000
@@ -38,7 +46,7 @@ class ListOps:
             for contents in output.get("Contents", ()):
                 contents["Owner"] = OWNER
             if page.truncated and output.get("Delimiter"):
-                output["NextMarker"] = page.next.decode()
+                output["NextMarker"] = page.next[0].decode()
             return _encoded(output, "Marker", "NextMarker")
 
         return S3Response(await self._index.read(find))
@@ -60,7 +68,7 @@ class ListOps:
             if start_after:
                 output["StartAfter"] = start_after
             if page.truncated:
-                output["NextContinuationToken"] = encode_token(page.next)
+                output["NextContinuationToken"] = encode_token(page.next[0])
             return _encoded(output, "StartAfter")
 
         return S3Response(await self._index.read(find))
@@ -103,21 +111,26 @@ def encode_names(output: Members, names: tuple[str, ...], rows: Mapping[str, str
 
 def _page(
     reader: Reader, input: Mapping[str, Any], after: bytes
-) -> tuple[Page[ObjectRecord], Members]:
+) -> tuple[Page[ObjectRow, None], Members]:
     """The page, and the members that both listings have."""
     bucket = find_bucket(reader, input["Bucket"]).name
     prefix, delimiter = input.get("Prefix") or "", input.get("Delimiter") or ""
-    limit = page_size(input.get("MaxKeys"), "max-keys")
-    start = prefix.encode()
+    query = Query(
+        prefix.encode(),
+        delimiter.encode(),
+        (after, None),
+        page_size(input.get("MaxKeys"), "max-keys"),
+    )
 
-    def fetch(after: bytes, limit: int) -> list[tuple[bytes, ObjectRecord]]:
-        return [(r.key.encode(), r) for r in reader.page(bucket, start, after, limit)]
+    def fetch(after: Place[None], limit: int) -> list[tuple[Place[None], ObjectRow]]:
+        found = reader.page(bucket, query.prefix, after[0], limit)
+        return [((record.key.encode(), None), record) for record in found]
 
-    page = roll_up(fetch, prefix=start, delimiter=delimiter.encode(), after=after, limit=limit)
+    page = roll_up(fetch, query)
     output: Members = {
         "Name": bucket,
         "Prefix": prefix,
-        "MaxKeys": limit,
+        "MaxKeys": query.limit,
         "IsTruncated": page.truncated,
     }
     if delimiter:

@@ -10,11 +10,11 @@ from typing import Any
 
 from s3d.agent.s3.acl import OWNER
 from s3d.agent.s3.checksums import member_of
+from s3d.agent.s3.listing import Place, Query, roll_up
 from s3d.agent.s3.messages import Members, S3Request, S3Response
 from s3d.agent.store.index import Index
 from s3d.agent.store.local.lists import encode_names, is_url_encoded, page_size
 from s3d.agent.store.local.lookup import find_bucket, find_upload
-from s3d.agent.store.local.pages import Place, Query, page_of
 from s3d.agent.store.local.show import moment
 from s3d.agent.store.reader import Reader
 from s3d.agent.store.records import PartRecord, UploadRecord
@@ -57,7 +57,7 @@ def _list_uploads(reader: Reader, input: Mapping[str, Any]) -> Members:
         found = reader.upload_page(bucket, query.prefix, after, limit)
         return [((upload.key.encode(), upload.id), upload) for upload in found]
 
-    page = page_of(fetch, query)
+    page = roll_up(fetch, query)
     output: Members = {
         "Bucket": bucket,
         "Prefix": prefix,
@@ -113,7 +113,7 @@ def _common(upload: UploadRecord) -> Members:
     members: Members = {
         "Owner": OWNER,
         "Initiator": _INITIATOR,
-        "StorageClass": upload.about.storage_class,
+        "StorageClass": upload.storage_class,
     }
     if upload.checksum_algorithm:
         members["ChecksumAlgorithm"] = upload.checksum_algorithm

@@ -12,19 +12,19 @@ from msgspec.structs import replace
 
 from s3d.agent.s3.acl import OWNER
 from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.listing import Page, Place, Query, roll_up
 from s3d.agent.s3.messages import Members, S3Request, S3Response
 from s3d.agent.store.index import Index
 from s3d.agent.store.local.lists import encode_names, is_url_encoded, page_size
 from s3d.agent.store.local.lookup import check_version_id, find_bucket
-from s3d.agent.store.local.pages import Page, Place, Query, page_of
 from s3d.agent.store.local.publish import ENABLED, SUSPENDED
 from s3d.agent.store.local.show import moment, row
 from s3d.agent.store.reader import Reader
-from s3d.agent.store.records import ObjectRecord, seq_of
+from s3d.agent.store.records import ObjectRow, seq_of
 from s3d.agent.store.store import Ready, operation
 from s3d.agent.store.transaction import Transaction
 
-Version = tuple[ObjectRecord, bool]
+Version = tuple[ObjectRow, bool]
 """With True for the latest of its key."""
 
 
@@ -77,7 +77,7 @@ def _list(reader: Reader, input: Mapping[str, Any]) -> Members:
         found = reader.version_page(bucket, query.prefix, after, limit)
         return [((version[0].key.encode(), version[0].seq), version) for version in found]
 
-    page = page_of(fetch, query)
+    page = roll_up(fetch, query)
     output: Members = {
         "Name": bucket,
         "Prefix": prefix,
@@ -133,7 +133,7 @@ def _next(page: Page[Version, int]) -> Members:
     return markers
 
 
-def _entry(record: ObjectRecord, latest: bool) -> Members:
+def _entry(record: ObjectRow, latest: bool) -> Members:
     return {
         "Key": record.key,
         "VersionId": record.version_id,
