@@ -19,14 +19,16 @@ EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
 Pairs = list[tuple[str, str]]
 """Query parameters, names and values percent-encoded as in the canonical request."""
 
-_PLAIN_PATH = re.compile(r"[A-Za-z0-9\-._~/]*")
-_PLAIN_WORD = re.compile(r"[A-Za-z0-9\-._~]*")
+_UNRESERVED = r"2D|2E|3\d|4[1-9A-F]|5[0-9AF]|6[1-9A-F]|7[0-9AE]"
+_CANONICAL_PATH = re.compile(rf"(?:[\w\-.~/]++|%(?!{_UNRESERVED}|2F)[0-9A-F]{{2}})*+", re.ASCII)
+_CANONICAL_WORD = re.compile(rf"(?:[\w\-.~]++|%(?!{_UNRESERVED})[0-9A-F]{{2}})*+", re.ASCII)
+"""What need not be decoded and encoded again, since it would come out the same: most of all."""
 _SPACES = re.compile(r" {2,}")
 
 
 def canonical_path(raw_path: str) -> str:
     """The canonical URI of a raw path."""
-    if _PLAIN_PATH.fullmatch(raw_path):
+    if _CANONICAL_PATH.fullmatch(raw_path):
         return raw_path or "/"
     return quote(unquote_to_bytes(to_bytes(raw_path)), safe="/-_.~")
 
@@ -82,7 +84,7 @@ def to_bytes(text: str) -> bytes:
 
 
 def _word(text: str) -> str:
-    if _PLAIN_WORD.fullmatch(text):
+    if _CANONICAL_WORD.fullmatch(text):
         return text
     return quote(unquote_to_bytes(to_bytes(text)), safe="-_.~")
 

@@ -1,4 +1,8 @@
+from urllib.parse import quote, unquote_to_bytes
+
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from s3d.agent.s3.canonical import (
     canonical_path,
@@ -30,6 +34,16 @@ from s3d.agent.s3.canonical import (
 )
 def test_a_path_is_decoded_once_and_encoded_again(raw: str, canonical: str) -> None:
     assert canonical_path(raw) == canonical
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.text("aZ09-._~/%2F4G+ \u00e4", max_size=9))
+@example("\n")
+def test_the_short_cut_for_what_is_canonical_changes_nothing(raw: str) -> None:
+    for text in (raw, *(f"{raw}%{byte:02X}" for byte in range(256))):
+        plain = unquote_to_bytes(text)
+        assert canonical_path(f"/{text}") == "/" + quote(plain, safe="/-_.~")
+        assert query_pairs(f"a={text}") == [("a", quote(plain, safe="-_.~"))]
 
 
 @pytest.mark.parametrize(

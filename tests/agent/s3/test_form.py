@@ -67,6 +67,10 @@ def test_an_empty_file_is_a_file() -> None:
     assert read(form({"key": "k"}, b""))[1] == b""
 
 
+def test_a_form_without_a_key_is_still_read() -> None:
+    assert read(form({}))[1] == b"data"
+
+
 def test_a_preamble_is_skipped_and_what_follows_the_file_is_ignored() -> None:
     late = part("key", b"other") + part("file", b"second", '; filename="g"')
     end = f"--{BOUNDARY}--\r\n".encode()
