@@ -33,6 +33,8 @@ START_TIMEOUT = 60.0
 """Seconds that a server may take until its first good answer."""
 PAUSE = 0.05
 """Seconds between two questions whether it is there."""
+ENVIRONMENT = {"WEED_MASTER_VOLUME_GROWTH_COPY_1": "1"}
+"""SeaweedFS makes so many volumes for each new bucket; its default of seven takes time and room."""
 _PR_SET_PDEATHSIG = 1
 
 
@@ -88,7 +90,12 @@ def keep(name: str, folder: Path) -> None:
     peer, command, warm = SERVERS[name](folder)
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=_die_with_keeper
+            command,
+            env={**os.environ, **ENVIRONMENT},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            preexec_fn=_die_with_keeper,
         )
         with (folder / "users").open("rb") as users, ExitStack() as ending:
             ending.callback(shutil.rmtree, folder / "data", ignore_errors=True)
@@ -124,12 +131,14 @@ def _seaweedfs(folder: Path) -> tuple[Peer, list[str], list[str]]:
         "filer.port.grpc": ports[7],
         "debug.port": ports[8],
         "s3.config": folder / "identities.json",
+        "s3.autoCreateBucket": "false",
+        "s3.allowDeleteBucketNotEmpty": "false",
         "s3.port.iceberg": 0,
         "s3.port.lance": 0,
         "master.telemetry": "false",
         "master.volumePreallocate": "false",
-        "master.volumeSizeLimitMB": 1024,
-        "volume.max": 0,
+        "master.volumeSizeLimitMB": 256,
+        "volume.max": 20_000,
     }
     command = [program("weed") or "weed", "-logdir", str(folder), "server", "-filer", "-s3"]
     command += [f"-{flag}={value}" for flag, value in flags.items()]
@@ -159,7 +168,7 @@ SERVERS: dict[str, Callable[[Path], tuple[Peer, list[str], list[str]]]] = {
 def _wait_until_good(server: subprocess.Popen[bytes], peer: Peer, warm: list[str]) -> bool:
     for _ in range(int(START_TIMEOUT / PAUSE)):
         with suppress(OSError):
-            if all(peer.ask("PUT", target) == 200 for target in warm):
+            if all(peer.ask("PUT", target) in (200, 409) for target in warm):
                 return peer.ask("GET", "/") == 200
         with suppress(subprocess.TimeoutExpired):
             server.wait(PAUSE)

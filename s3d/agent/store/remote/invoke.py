@@ -53,6 +53,8 @@ class Invoker:
             await self._client.close()
 
     async def _once(self, request: S3Request[Any]) -> S3Response[Any]:
+        target, _ = await self._connection.target(request.bucket)
+        target.locate(request.bucket)  # raises for a name that is none
         client = await self._ready()
         op, timeouts = request.op, self._connection.settings.timeouts
         call = getattr(client, self._names.get(op.name, ""), None)

@@ -9,6 +9,7 @@ from ipaddress import ip_address
 from typing import Literal
 from urllib.parse import quote, urlsplit
 
+from s3d.agent.s3.errors import S3Error
 from s3d.shared.errors import UsageError
 
 Addressing = Literal["auto", "path", "virtual"]
@@ -17,6 +18,8 @@ AWS = "aws"
 """The remote that is AWS itself."""
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")
+"""All bucket names that ever were possible."""
 _DNS_BUCKET = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
 """Bucket names that are one label of a host name; a wildcard certificate covers no more."""
 _AWS_DOMAIN = "amazonaws.com"
@@ -87,15 +90,17 @@ class Target:
     def locate(self, bucket: str, key: str = "") -> Location:
         """Where to ask for a key, a bucket (empty key) or the service (empty bucket).
 
+        Raises S3Error InvalidBucketName for what would be another place in a URL.
         https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html
         """
         raw_key = quote(key, safe="/-_.~")
         if not bucket:
             return Location(self.netloc, "/")
+        if not _BUCKET.fullmatch(bucket):
+            raise S3Error("InvalidBucketName", BucketName=bucket)
         if self._is_virtual(bucket):
             return Location(f"{bucket}.{self.netloc}", "/" + raw_key)
-        path = "/" + quote(bucket, safe="-_.~")
-        return Location(self.netloc, f"{path}/{raw_key}" if key else path)
+        return Location(self.netloc, f"/{bucket}/{raw_key}" if key else f"/{bucket}")
 
     def _is_virtual(self, bucket: str) -> bool:
         if self.addressing == "path" or not _DNS_BUCKET.fullmatch(bucket):

@@ -1,0 +1,70 @@
+"""Members sent the way of a client's request: as a wire that the remote store forwards verbatim."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+import boto3
+from botocore import xform_name
+from botocore.awsrequest import AWSPreparedRequest
+from botocore.config import Config
+from botocore.handlers import validate_bucket_name
+
+from s3d.agent.s3.messages import BytesBody, Members, S3Request, S3Response, WireRequest
+from s3d.agent.s3.model import Operation
+from s3d.agent.store.remote.invoke import for_boto
+from s3d.agent.store.remote.objects import settled
+from s3d.agent.store.store import ObjectStore
+
+
+class Forwarding:
+    """Gives each request the wire that boto3 makes of it, and reads the wire of the answer."""
+
+    def __init__(self, inner: ObjectStore) -> None:
+        self._inner = inner
+        self._client: Any = boto3.client(
+            "s3",
+            endpoint_url="https://client.invalid",  # https: the payload stays unsigned
+            region_name="us-east-1",
+            aws_access_key_id="clientkey",
+            aws_secret_access_key="clientsecret",
+            config=Config(
+                s3={"addressing_style": "path"},
+                request_checksum_calculation="when_required",
+                parameter_validation=False,
+                retries={"total_max_attempts": 1},
+            ),
+        )
+        self._client.meta.events.register("before-send.s3", _capture)
+        # A hostile client sends what it likes.
+        self._client.meta.events.unregister("before-parameter-build.s3", validate_bucket_name)
+
+    async def call(self, request: S3Request[Any]) -> S3Response[Any]:
+        wire, document = self._wire(request.op, request.input)
+        body = request.body or (BytesBody(document) if document else None)
+        sent = S3Request(request.op, request.input, body, wire)
+        return await settled(request.op, await self._inner.call(sent))
+
+    def _wire(self, op: Operation, members: Members) -> tuple[WireRequest, bytes]:
+        try:
+            getattr(self._client, xform_name(op.name))(**for_boto(op.name, members))
+        except _Captured as captured:
+            sent = captured.request
+        url = urlsplit(sent.url)
+        headers = tuple((name.lower(), _text(value)) for name, value in sent.headers.items())
+        body = sent.body if isinstance(sent.body, bytes) else b""
+        return WireRequest(sent.method, url.path, url.query, headers), body
+
+
+class _Captured(Exception):
+    def __init__(self, request: AWSPreparedRequest) -> None:
+        self.request: Any = request
+
+
+def _capture(request: AWSPreparedRequest, **_: Any) -> None:
+    raise _Captured(request)
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
