@@ -23,10 +23,10 @@ Stack = Callable[[Path], AbstractAsyncContextManager[ObjectStore]]
 
 @asynccontextmanager
 async def local(folder: Path) -> AsyncIterator[ObjectStore]:
-    """The embedded store, on disk."""
-    index = Index.open(folder / "index.sqlite")
+    """The embedded store, on disk but never synced: crashes have tests of their own."""
+    index = Index.open(folder / "index.sqlite", ephemeral=True)
     try:
-        yield LocalStore(index, Blobs(folder / "blobs"))
+        yield LocalStore(index, Blobs(folder / "blobs", ephemeral=True))
     finally:
         index.close()
 

@@ -143,6 +143,21 @@ async def test_a_composite_checksum_is_the_checksum_of_those_of_the_parts(s3, bu
         part[member] for part in parts
     ]
     assert [part["Size"] for part in attributes["ObjectParts"]["Parts"]] == [len(ONE), len(TWO)]
+    found, after = [], 0
+    for last in (False, True):
+        page = await s3(
+            "GetObjectAttributes",
+            Bucket=bucket,
+            Key="k",
+            ObjectAttributes=["ObjectParts"],
+            MaxParts=1,
+            PartNumberMarker=after,
+        )
+        listed = page["ObjectParts"]
+        assert (listed["TotalPartsCount"], listed["IsTruncated"]) == (2, not last)
+        found += [part["PartNumber"] for part in listed["Parts"]]
+        after = int(listed["NextPartNumberMarker"])
+    assert found == [1, 2]
 
 
 @pytest.mark.parametrize("algorithm", ["CRC32", "CRC32C", "CRC64NVME"])

@@ -155,6 +155,16 @@ async def test_metadata_beyond_2_kb_is_refused(s3, bucket):
     )
 
 
+async def test_what_is_said_to_be_larger_than_5_gib_is_refused_unread(s3, bucket):
+    body = StreamBody(broken(AssertionError("it was read")), (5 << 30) + 1)
+    error = await s3.refused("EntityTooLarge", "PutObject", Bucket=bucket, Key="k", Body=body)
+    assert error.status == 400
+    upload = (await s3("CreateMultipartUpload", Bucket=bucket, Key="k"))["UploadId"]
+    at = {"Bucket": bucket, "Key": "k", "UploadId": upload, "PartNumber": 1}
+    body = StreamBody(broken(AssertionError("it was read")), (5 << 30) + 1)
+    await s3.refused("EntityTooLarge", "UploadPart", Body=body, **at)
+
+
 async def test_a_reader_sees_the_object_as_it_was_when_it_asked(s3, bucket):
     before = os.urandom(1 << 20)
     await s3.put(bucket, "k", before)
