@@ -262,8 +262,8 @@ class Index:
         # state must not see this one's after it.
         for bucket in effects.buckets:
             self._memo.buckets.pop(bucket, None)
-        for bucket, key in effects.objects:
-            self._memo.forget(bucket, key)
+        for name in effects.objects:
+            self._memo.objects.forget(name)
         if effects.freed:
             self.on_freed(effects.freed)
         for write in group:

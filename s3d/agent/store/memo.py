@@ -1,50 +1,67 @@
-"""Hot records in memory, in front of the index. Belongs to the event loop; no other thread."""
+"""Hot records and small bodies in memory, in front of the index. Belongs to the event loop."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
+from typing import Generic, TypeVar
+
 from s3d.agent.store.records import BucketRecord, Stored
 
-_LIMIT = 8_192
-"""Weight that is kept: an object weighs one, plus one for each extent and part beyond the first."""
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+_RECORDS = 8_192
+"""Weight of the objects that are kept: each one, and one for each further extent and each part."""
+_DATA = 8 << 20
+"""Bytes of small bodies that are kept."""
+
+
+class Recent(Generic[K, V]):
+    """A dict of bounded weight; what was not used for longest goes first."""
+
+    def __init__(self, limit: int, weigh: Callable[[V], int]) -> None:
+        self._limit = limit
+        self._weigh = weigh
+        self._weight = 0
+        self._entries: dict[K, V] = {}
+
+    def get(self, key: K) -> V | None:
+        entry = self._entries.pop(key, None)
+        if entry is not None:
+            self._entries[key] = entry
+        return entry
+
+    def put(self, key: K, value: V) -> None:
+        self.forget(key)
+        self._entries[key] = value
+        self._weight += self._weigh(value)
+        while self._weight > self._limit:
+            self.forget(next(iter(self._entries)))
+
+    def forget(self, key: K) -> None:
+        entry = self._entries.pop(key, None)
+        if entry is not None:
+            self._weight -= self._weigh(entry)
+
+    def clear(self) -> None:
+        self._entries.clear()
+        self._weight = 0
 
 
 class Memo:
-    """The least recently used go first, so that memory stays bounded.
+    """What was read of committed state, until a commit has changed what it says."""
 
-    Entries come from reads of committed state, and go when a commit has changed what they say.
-    """
-
-    def __init__(self, limit: int = _LIMIT) -> None:
+    def __init__(self) -> None:
         self.buckets: dict[str, BucketRecord] = {}
-        self._objects: dict[tuple[str, bytes], Stored] = {}
-        self._limit = limit
-        self._weight = 0
-
-    def object(self, bucket: str, key: bytes) -> Stored | None:
-        name = (bucket, key)
-        stored = self._objects.pop(name, None)
-        if stored is not None:
-            self._objects[name] = stored
-        return stored
-
-    def keep(self, bucket: str, key: bytes, stored: Stored) -> None:
-        self.forget(bucket, key)
-        self._objects[bucket, key] = stored
-        self._weight += _weight(stored)
-        while self._weight > self._limit:
-            eldest = next(iter(self._objects))
-            self._weight -= _weight(self._objects.pop(eldest))
-
-    def forget(self, bucket: str, key: bytes) -> None:
-        known = self._objects.pop((bucket, key), None)
-        if known is not None:
-            self._weight -= _weight(known)
+        self.objects: Recent[tuple[str, bytes], Stored] = Recent(_RECORDS, _weigh)
+        self.data: Recent[int, bytes] = Recent(_DATA, len)
+        """By blob; a blob never changes, so these go for want of room only."""
 
     def clear(self) -> None:
+        """Forget all that could have become wrong."""
         self.buckets.clear()
-        self._objects.clear()
-        self._weight = 0
+        self.objects.clear()
 
 
-def _weight(stored: Stored) -> int:
+def _weigh(stored: Stored) -> int:
     return max(1, len(stored.layout.extents)) + len(stored.layout.parts)

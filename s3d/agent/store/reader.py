@@ -14,6 +14,7 @@ from s3d.agent.store.records import (
     NULL_VERSION,
     BucketRecord,
     ObjectRecord,
+    ObjectRow,
     PartRecord,
     Stored,
     Totals,
@@ -22,6 +23,7 @@ from s3d.agent.store.records import (
     decode_layout,
     decode_object,
     decode_part,
+    decode_row,
     decode_upload,
     seq_of,
 )
@@ -90,7 +92,7 @@ class Reader:
     def current(self, bucket: str, key: bytes) -> Stored | None:
         """The same, with the place of its bytes."""
         memo = self._memo
-        if memo is not None and (known := memo.object(bucket, key)) is not None:
+        if memo is not None and (known := memo.objects.get((bucket, key))) is not None:
             return known
         row = self._one(
             "SELECT record, layout FROM objects WHERE bucket = ? AND key = ?", (bucket, key)
@@ -99,7 +101,7 @@ class Reader:
             return None
         stored = _stored(*row)
         if memo is not None:
-            memo.keep(bucket, key, stored)
+            memo.objects.put((bucket, key), stored)
         return stored
 
     def version(self, bucket: str, key: bytes, version_id: str) -> Stored | None:
@@ -129,18 +131,18 @@ class Reader:
         )
         return None if row is None else _stored(*row)
 
-    def page(self, bucket: str, prefix: bytes, after: bytes, limit: int) -> list[ObjectRecord]:
+    def page(self, bucket: str, prefix: bytes, after: bytes, limit: int) -> list[ObjectRow]:
         """Current objects whose keys have the prefix and are greater than after, in order."""
         rows = self._execute(
             """SELECT record FROM objects WHERE bucket = ? AND key > ? AND key >= ? AND key < ?
                ORDER BY key LIMIT ?""",
             (bucket, after, prefix, prefix + _BEYOND, limit),
         )
-        return [decode_object(record) for (record,) in rows]
+        return [decode_row(record) for (record,) in rows]
 
     def version_page(
         self, bucket: str, prefix: bytes, after: tuple[bytes, int], limit: int
-    ) -> list[tuple[ObjectRecord, bool]]:
+    ) -> list[tuple[ObjectRow, bool]]:
         """Versions and markers with True for the latest of their key: by key, newest first.
 
         after: key and seq of the last one known; seq 0 stands behind all versions of that key.
@@ -209,8 +211,16 @@ class Reader:
 
     def data(self, blob: int) -> bytes | None:
         """The bytes of a blob that lies in the index."""
+        memo = self._memo
+        if memo is not None and (known := memo.data.get(blob)) is not None:
+            return known
         row = self._one("SELECT data FROM blobs WHERE id = ?", (blob,))
-        return None if row is None else row[0]
+        if row is None:
+            return None
+        data: bytes = row[0]
+        if memo is not None:
+            memo.data.put(blob, data)
+        return data
 
     def highest_blob(self) -> int:
         """The highest id in use, 0 when there is none."""
@@ -229,12 +239,10 @@ def _stored(record: bytes, layout: bytes) -> Stored:
     return Stored(decode_object(record), decode_layout(layout))
 
 
-def _with_latest(
-    rows: list[tuple[bytes, int, bytes]], seen: bytes
-) -> list[tuple[ObjectRecord, bool]]:
+def _with_latest(rows: list[tuple[bytes, int, bytes]], seen: bytes) -> list[tuple[ObjectRow, bool]]:
     """A row is the latest of its key when it is the first of it; seen: the key before the page."""
     found = []
     for key, _, record in rows:
-        found.append((decode_object(record), key != seen))
+        found.append((decode_row(record), key != seen))
         seen = key
     return found

@@ -69,29 +69,38 @@ class Description(msgspec.Struct, frozen=True, array_like=True):
     """Members that GET and HEAD give back: ContentType, CacheControl, ServerSideEncryption, ..."""
     metadata: dict[str, str] = {}
     tags: dict[str, str] = {}
-    storage_class: str = STANDARD
     acl: dict[str, Any] | None = None
     """As GetObjectAcl gives it; None: private."""
 
 
-class ObjectRecord(msgspec.Struct, frozen=True, array_like=True):
-    """One version of one object, or a delete marker."""
+class ObjectRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What a listing shows of a version of an object, or of a delete marker.
+
+    It is read from the beginning of the encoded ObjectRecord; what follows there is skipped, which
+    halves the cost of a page.
+    """
 
     key: str
-    seq: int
+    seq: int = 0
     """Grows with each version of a key; microseconds since 1970 where the clock allows."""
-    version_id: str
+    version_id: str = NULL_VERSION
     """NULL_VERSION, or version_id_of(seq)."""
-    modified: float
+    modified: float = 0.0
     """Unix seconds; S3 shows whole ones."""
     size: int = 0
     etag: str = ""
     """Quoted, as in S3."""
-    about: Description = Description()
+    storage_class: str = STANDARD
     checksum: Checksum | None = None
+    delete_marker: bool = False
+
+
+class ObjectRecord(ObjectRow, frozen=True, array_like=True):
+    """All that is kept of it but its bytes."""
+
+    about: Description = Description()
     upload_id: str = ""
     """The multipart upload that made it: a repeated Complete gets the same answer."""
-    delete_marker: bool = False
 
 
 class Stored(NamedTuple):
@@ -119,6 +128,7 @@ class UploadRecord(msgspec.Struct, frozen=True, array_like=True):
     """Ids of later uploads sort behind those of earlier ones."""
     key: str
     initiated: float
+    storage_class: str = STANDARD
     about: Description = Description()
     checksum_algorithm: str = ""
     checksum_kind: str = ""
@@ -175,6 +185,7 @@ def cut(extents: Iterable[Extent], start: int, size: int) -> tuple[Extent, ...]:
 encode = msgspec.msgpack.Encoder().encode
 decode_bucket = msgspec.msgpack.Decoder(BucketRecord).decode
 decode_object = msgspec.msgpack.Decoder(ObjectRecord).decode
+decode_row = msgspec.msgpack.Decoder(ObjectRow).decode
 decode_layout = msgspec.msgpack.Decoder(Layout).decode
 decode_upload = msgspec.msgpack.Decoder(UploadRecord).decode
 decode_part = msgspec.msgpack.Decoder(PartRecord).decode

@@ -53,7 +53,7 @@ def _attributes(stored: Stored, input: Mapping[str, Any]) -> Members:
         "ETag": record.etag.strip('"'),  # here AWS leaves the quotes off
         "Checksum": checksum_members(record.checksum) or None,
         "ObjectParts": _parts(stored, input),
-        "StorageClass": record.about.storage_class,
+        "StorageClass": record.storage_class,
         "ObjectSize": record.size,
     }
 

@@ -135,11 +135,9 @@ def assemble(
     md5s = [bytes.fromhex(part.etag.strip('"')) for part in chosen]
     record = ObjectRecord(
         key=upload.key,
-        seq=0,
-        version_id="",
-        modified=0.0,
         size=sum(part.size for part in chosen),
         etag=f'"{checksums.multipart_etag(md5s)}"',
+        storage_class=upload.storage_class,
         about=upload.about,
         checksum=checksum,
         upload_id=upload.id,

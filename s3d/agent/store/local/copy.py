@@ -21,8 +21,9 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body, Members, S3Request, S3Response
 from s3d.agent.store.blobs import Blobs
 from s3d.agent.store.index import Index
-from s3d.agent.store.local.describe import ENCRYPTION, describe
+from s3d.agent.store.local.describe import ENCRYPTION, LOCK, describe, is_locked, storage_class
 from s3d.agent.store.local.lookup import (
+    check_object_lock,
     condition_of,
     find_bucket,
     find_upload,
@@ -49,13 +50,7 @@ from s3d.agent.store.transaction import Transaction
 
 _CHANGES = ("StorageClass", "WebsiteRedirectLocation", *ENCRYPTION)
 """Members any of which makes a copy of an object onto itself a change."""
-_NOT_COPIED = (
-    "WebsiteRedirectLocation",
-    *ENCRYPTION,
-    "ObjectLockMode",
-    "ObjectLockRetainUntilDate",
-    "ObjectLockLegalHoldStatus",
-)
+_NOT_COPIED = ("WebsiteRedirectLocation", *ENCRYPTION, *LOCK)
 """What a copy has only if the request says so, even when it copies the metadata."""
 
 
@@ -115,12 +110,14 @@ class CopyOps:
     async def copy_object(self, request: S3Request[Members]) -> S3Response[Members]:
         input = request.input
         check_key(request.key)
-        given = describe(input)
+        given, kept_in = describe(input), storage_class(input)
         _check_directives(input)
         seen, digest = await self._digest(input)
 
         def copy(tx: Transaction) -> Members:
             bucket = find_bucket(tx, request.bucket)
+            if is_locked(given):
+                check_object_lock(tx, bucket)
             source = _find(tx, input)
             if seen != (source.record.seq, source.record.size):
                 raise _replaced_meanwhile()
@@ -128,11 +125,9 @@ class CopyOps:
             check_write(input, condition_of(tx.current(bucket.name, request.key.encode())))
             record = ObjectRecord(
                 key=request.key,
-                seq=0,
-                version_id="",
-                modified=0.0,
                 size=source.record.size,
                 etag=digest.etag,
+                storage_class=kept_in,
                 about=_about(input, given, source.record.about),
                 checksum=digest.checksum,
             )
@@ -261,7 +256,7 @@ def _about(input: Mapping[str, Any], given: Description, source: Description) ->
         headers = {k: v for k, v in source.headers.items() if k not in _NOT_COPIED}
         headers |= {k: v for k, v in given.headers.items() if k in _NOT_COPIED}
     tags = given.tags if input.get("TaggingDirective") == "REPLACE" else source.tags
-    return Description(headers, metadata, tags, given.storage_class, given.acl)
+    return Description(headers, metadata, tags, given.acl)
 
 
 def _result(copied: ObjectRecord) -> Members:

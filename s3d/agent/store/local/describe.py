@@ -22,6 +22,8 @@ DEFAULT_TYPE = "binary/octet-stream"
 ENCRYPTION = ("ServerSideEncryption", "SSEKMSKeyId", "BucketKeyEnabled")
 """Accepted and given back; the bytes are as safe as the disk they lie on."""
 
+LOCK = ("ObjectLockMode", "ObjectLockRetainUntilDate", "ObjectLockLegalHoldStatus")
+
 _KEPT = (
     "CacheControl",
     "ContentDisposition",
@@ -31,9 +33,7 @@ _KEPT = (
     "Expires",
     "WebsiteRedirectLocation",
     *ENCRYPTION,
-    "ObjectLockMode",
-    "ObjectLockRetainUntilDate",
-    "ObjectLockLegalHoldStatus",
+    *LOCK,
 )
 _ALGORITHMS = frozenset({"AES256", "aws:kms", "aws:kms:dsse"})
 
@@ -48,9 +48,13 @@ def describe(input: Mapping[str, Any]) -> Description:
         headers=headers,
         metadata=_metadata(input.get("Metadata") or {}),
         tags=parse_header(input.get("Tagging") or ""),
-        storage_class=storage_class(input),
         acl=requested(input, OWNER),
     )
+
+
+def is_locked(about: Description) -> bool:
+    """Whether a retention or a legal hold is asked for."""
+    return any(name in about.headers for name in LOCK)
 
 
 def storage_class(input: Mapping[str, Any]) -> str:

@@ -14,16 +14,12 @@ from msgspec.structs import replace
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members, S3Request, S3Response
 from s3d.agent.store.index import Index
-from s3d.agent.store.local.lookup import find_bucket, find_version
+from s3d.agent.store.local.lookup import check_object_lock, find_bucket, find_version
 from s3d.agent.store.local.revise import revise
 from s3d.agent.store.local.setting_rules import payload_of
 from s3d.agent.store.reader import Reader
-from s3d.agent.store.records import BucketRecord
 from s3d.agent.store.store import Ready, operation
 from s3d.agent.store.transaction import Transaction
-
-SETTING = "object-lock"
-"""Query word of the setting of a bucket that switches object lock on."""
 
 _HEADERS: Mapping[str, Mapping[str, str]] = {
     "LegalHold": {"Status": "ObjectLockLegalHoldStatus"},
@@ -78,7 +74,7 @@ class LockOps:
 
         def put(tx: Transaction) -> None:
             bucket, version_id = find_bucket(tx, request.bucket), request.input.get("VersionId")
-            _check_lock(tx, bucket)
+            check_object_lock(tx, bucket)
             gone = names.values()
             revise(
                 tx,
@@ -95,7 +91,7 @@ class LockOps:
         def look(reader: Reader) -> Mapping[str, Any]:
             bucket, version_id = find_bucket(reader, request.bucket), request.input.get("VersionId")
             stored = find_version(reader, bucket, request.key, version_id)
-            _check_lock(reader, bucket)
+            check_object_lock(reader, bucket)
             return stored.record.about.headers
 
         headers = self._index.look(look)
@@ -104,11 +100,6 @@ class LockOps:
         if not value:
             raise S3Error("NoSuchObjectLockConfiguration", Key=request.key)
         return Ready(S3Response({name: value}))
-
-
-def _check_lock(reader: Reader, bucket: BucketRecord) -> None:
-    if not bucket.object_lock and reader.setting(bucket.name, SETTING) is None:
-        raise S3Error("InvalidRequest", "Bucket is missing Object Lock Configuration")
 
 
 def _without(headers: Mapping[str, Any], names: Any) -> dict[str, Any]:

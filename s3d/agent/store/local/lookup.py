@@ -14,6 +14,9 @@ from s3d.agent.store.records import (
     seq_of,
 )
 
+OBJECT_LOCK = "object-lock"
+"""Query word of the setting of a bucket that switches object lock on."""
+
 
 def find_bucket(reader: Reader, name: str) -> BucketRecord:
     """Raises NoSuchBucket."""
@@ -53,6 +56,12 @@ def find_upload(reader: Reader, bucket: str, key: str, upload_id: str) -> Upload
     if upload is None:
         raise S3Error("NoSuchUpload", UploadId=upload_id)
     return upload
+
+
+def check_object_lock(reader: Reader, bucket: BucketRecord) -> None:
+    """Raises InvalidRequest for a bucket that knows no retention and no legal hold."""
+    if not bucket.object_lock and reader.setting(bucket.name, OBJECT_LOCK) is None:
+        raise S3Error("InvalidRequest", "Bucket is missing Object Lock Configuration")
 
 
 def check_version_id(version_id: str) -> None:

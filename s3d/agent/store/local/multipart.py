@@ -18,8 +18,8 @@ from s3d.agent.s3.messages import Members, S3Request, S3Response
 from s3d.agent.store.blobs import Blobs
 from s3d.agent.store.index import Index
 from s3d.agent.store.local import complete
-from s3d.agent.store.local.describe import describe
-from s3d.agent.store.local.lookup import condition_of, find_bucket, find_upload
+from s3d.agent.store.local.describe import describe, is_locked, storage_class
+from s3d.agent.store.local.lookup import check_object_lock, condition_of, find_bucket, find_upload
 from s3d.agent.store.local.publish import Publisher
 from s3d.agent.store.local.receive import receive
 from s3d.agent.store.local.show import checksum_members, encryption, stored_members
@@ -113,13 +113,17 @@ class MultipartOps:
             id=f"{int(now * 1e6):016x}{secrets.token_hex(16)}",
             key=request.key,
             initiated=now,
+            storage_class=storage_class(input),
             about=describe(input),
             checksum_algorithm=algorithm,
             checksum_kind=kind,
         )
 
         def create(tx: Transaction) -> None:
-            tx.put_upload(find_bucket(tx, request.bucket).name, upload)
+            bucket = find_bucket(tx, request.bucket)
+            if is_locked(upload.about):
+                check_object_lock(tx, bucket)
+            tx.put_upload(bucket.name, upload)
 
         await self._index.write(create)
         output: Members = {"Bucket": request.bucket, "Key": request.key, "UploadId": upload.id}

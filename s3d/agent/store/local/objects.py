@@ -14,8 +14,9 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members, S3Request, S3Response
 from s3d.agent.store.blobs import Blobs
 from s3d.agent.store.index import Index
-from s3d.agent.store.local.describe import describe
+from s3d.agent.store.local.describe import describe, is_locked, storage_class
 from s3d.agent.store.local.lookup import (
+    check_object_lock,
     check_version_id,
     condition_of,
     find_bucket,
@@ -65,10 +66,12 @@ class ObjectOps:
     async def put_object(self, request: S3Request[Members]) -> S3Response[Members]:
         input, key = request.input, request.key
         check_key(key)
-        about = describe(input)
+        about, kept_in = describe(input), storage_class(input)
 
         def admit(reader: Reader) -> BucketRecord:
             bucket = find_bucket(reader, request.bucket)
+            if is_locked(about):
+                check_object_lock(reader, bucket)
             if "IfMatch" in input or "IfNoneMatch" in input:
                 check_write(input, condition_of(reader.current(bucket.name, key.encode())))
             return bucket
@@ -77,7 +80,12 @@ class ObjectOps:
         self._index.look(admit)
         received = await receive(self._blobs, request)
         record = ObjectRecord(
-            key, 0, "", 0.0, received.size, received.etag, about, received.checksum
+            key=key,
+            size=received.size,
+            etag=received.etag,
+            storage_class=kept_in,
+            checksum=received.checksum,
+            about=about,
         )
 
         def publish(tx: Transaction) -> Members:

@@ -67,9 +67,7 @@ class Publisher:
             return None
         marker = None
         if bucket.versioning:
-            marker = self._numbered(
-                tx, bucket, ObjectRecord(key, 0, "", 0.0, delete_marker=True), current
-            )
+            marker = self._numbered(tx, bucket, ObjectRecord(key, delete_marker=True), current)
         _retire(tx, bucket, key, current)
         if current is not None:
             tx.drop_current(bucket.name, current.record)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from s3d.agent.s3.checksums import member_of
@@ -15,12 +16,13 @@ from s3d.agent.store.records import (
     Checksum,
     Description,
     ObjectRecord,
+    ObjectRow,
 )
 
 
 def moment(time: float) -> datetime:
     """Whole seconds, as S3 counts them."""
-    return datetime.fromtimestamp(int(time), UTC)
+    return _second(int(time))
 
 
 def object_members(bucket: BucketRecord, record: ObjectRecord) -> Members:
@@ -34,8 +36,8 @@ def object_members(bucket: BucketRecord, record: ObjectRecord) -> Members:
         **about.headers,
         **shown_version(bucket, record),
     }
-    if about.storage_class != STANDARD:
-        members["StorageClass"] = about.storage_class
+    if record.storage_class != STANDARD:
+        members["StorageClass"] = record.storage_class
     return members
 
 
@@ -60,16 +62,22 @@ def checksum_members(checksum: Checksum | None) -> Members:
     return {member_of(checksum.algorithm): checksum.value, "ChecksumType": checksum.kind}
 
 
-def row(record: ObjectRecord) -> dict[str, Any]:
+def row(record: ObjectRow) -> dict[str, Any]:
     """An object in a listing."""
     members = {
         "Key": record.key,
         "LastModified": moment(record.modified),
         "ETag": record.etag,
         "Size": record.size,
-        "StorageClass": record.about.storage_class,
+        "StorageClass": record.storage_class,
     }
     if record.checksum is not None:
         members["ChecksumAlgorithm"] = [record.checksum.algorithm]
         members["ChecksumType"] = record.checksum.kind
     return members
+
+
+@lru_cache(1_024)
+def _second(time: int) -> datetime:
+    # Objects of one listing were often written in the same second.
+    return datetime.fromtimestamp(time, UTC)
