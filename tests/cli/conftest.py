@@ -1,5 +1,6 @@
 """The command line as a user runs it: a process of its own, against an agent of its own."""
 
+import itertools
 import os
 import pty
 import subprocess
@@ -14,6 +15,7 @@ from tests.agent_process import AgentProcess, environment, launch
 
 S3D = [sys.executable, "-m", "s3d"]
 TIMEOUT = 30
+NUMBERS = itertools.count()
 
 
 @dataclass(frozen=True)
@@ -101,8 +103,7 @@ def alone(tmp_path: Path) -> Commands:
 @pytest.fixture
 def bucket(serving: AgentProcess, request: pytest.FixtureRequest) -> str:
     """A new bucket, named after the test."""
-    name = request.node.name.replace("_", "-").lower()
-    name = "".join(char for char in name if char.isalnum() or char == "-")[:55].strip("-")
+    name = request.node.originalname.replace("_", "-")[:50] + f"-{next(NUMBERS)}"
     serving.client.create_bucket(name)
     return name
 

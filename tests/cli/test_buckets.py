@@ -1,0 +1,32 @@
+def test_mb_makes_and_rb_removes(s3d):
+    assert s3d("mb", "made-one", "s3://made-two").out == "made made-one\nmade made-two\n"
+    assert s3d("rb", "made-one", "made-two/").out == "removed made-one\nremoved made-two\n"
+    assert s3d("status", "made-one").code == 3
+
+
+def test_mb_of_a_bad_name_is_an_error_of_the_store(s3d):
+    result = s3d("mb", "Bad_Name")
+    assert result.code == 1
+    assert result.err.startswith("s3d: ")
+    assert "Traceback" not in result.err
+
+
+def test_rb_keeps_a_bucket_that_holds_something(s3d, bucket, store):
+    store("k")
+    result = s3d("rb", bucket)
+    assert result.code == 1
+    assert "not empty" in result.err
+    assert s3d("status", f"{bucket}/k").code == 0
+
+
+def test_rb_force_asks_unless_told(s3d, bucket, store):
+    store("k")
+    assert s3d("rb", "--force", bucket).code == 2
+    assert s3d.on_terminal("rb", "--force", bucket, answer="\n").code == 1
+    assert s3d("rb", "--force", "--yes", bucket).code == 0
+    assert s3d("status", bucket).code == 3
+
+
+def test_rb_of_none_is_3(s3d):
+    assert s3d("rb", "no-such-bucket").code == 3
+    assert s3d("rb", "--force", "--yes", "no-such-bucket").code == 3

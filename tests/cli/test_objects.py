@@ -1,0 +1,107 @@
+import json
+import re
+
+import pytest
+
+
+def names(text: str) -> list[str]:
+    return [line.split("  ")[-1] for line in text.splitlines()]
+
+
+def test_ls_lists_the_buckets(s3d, bucket):
+    assert f"{bucket}/" in names(s3d("ls").out)
+    found = [json.loads(line) for line in s3d("ls", "--json").out.splitlines()]
+    assert bucket in [item["name"] for item in found]
+
+
+def test_ls_goes_level_by_level(s3d, bucket, store):
+    for key in ("a.txt", "b/1", "b/2/3", "c.txt", "B"):
+        store(key)
+    assert names(s3d("ls", bucket).out) == ["B", "a.txt", "b/", "c.txt"]
+    assert names(s3d("ls", f"s3://{bucket}/b/").out) == ["b/1", "b/2/"]
+    assert names(s3d("ls", "-r", bucket).out) == ["B", "a.txt", "b/1", "b/2/3", "c.txt"]
+    assert names(s3d("ls", "-r", f"{bucket}/b/2").out) == ["b/2/3"]
+
+
+def test_ls_shows_date_and_size(s3d, store):
+    target = store("a.txt", b"x" * 1536)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d [\d:]{8}    1.5 KiB  a.txt\n", s3d("ls", target).out)
+    assert re.search(r' 1536  "[0-9a-f]{32}"  a.txt\n', s3d("ls", "-l", target).out)
+
+
+def test_ls_json_is_an_object_a_line(s3d, bucket, store):
+    store("a/b")
+    store("c\n\x1b", b"12")
+    prefix, item = [json.loads(line) for line in s3d("ls", bucket, "--json").out.splitlines()]
+    assert prefix == {"bucket": bucket, "prefix": "a/"}
+    assert (item["key"], item["size"]) == ("c\n\x1b", 2)
+
+
+def test_ls_escapes_controls_even_into_a_pipe(s3d, bucket, store):
+    store("a\n\x1b[2Jb")
+    assert names(s3d("ls", bucket).out) == ["a␊␛[2Jb"]
+
+
+def test_ls_reads_all_pages(s3d, bucket, serving):
+    s3 = serving.s3()
+    try:
+        for number in range(1005):
+            s3.put_object(Bucket=bucket, Key=f"{number:05}", Body=b"")
+    finally:
+        s3.close()
+    assert names(s3d("ls", bucket).out) == [f"{number:05}" for number in range(1005)]
+
+
+def test_ls_of_an_empty_bucket_is_empty_and_of_no_match_is_3(s3d, bucket):
+    assert (s3d("ls", bucket).code, s3d("ls", bucket).out) == (0, "")
+    assert s3d("ls", f"{bucket}/none").code == 3
+    assert s3d("ls", "no-such-bucket").code == 3
+
+
+def test_rm_deletes_each_and_goes_on_after_an_error(s3d, bucket, store):
+    one, two = store("one"), store("two")
+    result = s3d("rm", one, f"{bucket}/none", two)
+    assert result.code == 3
+    assert result.out == f"deleted {one}\ndeleted {two}\n"
+    assert result.err.startswith("s3d: ")
+    assert s3d("ls", bucket).out == ""
+
+
+def test_rm_of_a_bucket_is_a_mistake(s3d, bucket, store):
+    store("one")
+    result = s3d("rm", bucket)
+    assert result.code == 2
+    assert f"s3d rm -r {bucket}" in result.err
+    assert names(s3d("ls", bucket).out) == ["one"]
+
+
+def test_rm_recursive_asks_with_the_count(s3d, bucket, store):
+    for key in ("a/1", "a/2", "b"):
+        store(key, b"123")
+    no = s3d.on_terminal("rm", "-r", f"{bucket}/a/", answer="n\n")
+    assert f"delete 2 objects of {bucket}/a/, 6 B? [y/N]" in no.out
+    assert no.code == 1
+    assert len(names(s3d("ls", "-r", bucket).out)) == 3
+    assert s3d.on_terminal("rm", "-r", f"{bucket}/a/", answer="y\n").code == 0
+    assert names(s3d("ls", "-r", bucket).out) == ["b"]
+
+
+def test_rm_recursive_without_a_terminal_needs_yes(s3d, bucket, store):
+    store("a/1")
+    result = s3d("rm", "-r", bucket)
+    assert result.code == 2
+    assert "--yes" in result.err
+    assert s3d("rm", "-r", "--yes", bucket).out == f"deleted 1 object of {bucket}, 4 B\n"
+    assert s3d("ls", bucket).out == ""
+
+
+def test_rm_recursive_of_nothing(s3d, bucket):
+    assert s3d("rm", "-r", "-y", f"{bucket}/none").code == 3
+    assert s3d("rm", "-r", "-y", bucket).code == 0
+
+
+@pytest.mark.parametrize("key", ["k/", "a//b", "a/../b", "größe 日本", "a\tb", "-r"])
+def test_odd_keys_are_keys(s3d, bucket, store, key):
+    target = store(key)
+    assert s3d("rm", "--", target).out.startswith("deleted ")
+    assert s3d("ls", "-r", bucket).out == ""
