@@ -468,6 +468,11 @@ async def test_locks_need_a_bucket_with_object_lock(s3, bucket):
         ("GetObjectRetention", {}),
     ):
         await s3.refused("InvalidRequest", name, **members, **at)
+    for members in (
+        {"ObjectLockLegalHoldStatus": "ON"},
+        {"ObjectLockMode": "GOVERNANCE", "ObjectLockRetainUntilDate": UNTIL},
+    ):
+        await s3.refused("InvalidRequest", "PutObject", **members, **at)
 
 
 @pytest.mark.parametrize("setting", ["GetObjectAcl", "GetObjectLegalHold", "GetObjectRetention"])
