@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from s3d.agent.endpoint.exchange import Extra
 from s3d.agent.endpoint.receive import STATE_CHANGING, Incoming
-from s3d.agent.endpoint.send import Extra
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import S3Request
 from s3d.agent.s3.model import operations

@@ -20,7 +20,7 @@ from s3d.agent.endpoint.limits import INLINE_HASH
 from s3d.agent.endpoint.patience import SLOW, Patience
 from s3d.agent.endpoint.post import FormPost
 from s3d.agent.endpoint.receive import Admitted, Incoming, Receiver
-from s3d.agent.endpoint.send import Extra, Sender
+from s3d.agent.endpoint.send import Sender
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body, BytesBody, S3Request
 from s3d.agent.s3.parse import parse_input
@@ -78,7 +78,7 @@ class Door:
         request = self._request(exchange, admitted, document)
         answer = self._store.call(request)
         if not isinstance(answer, Ready):
-            return self._guarded(exchange, self._finish(exchange, request, answer, ()))
+            return self._guarded(exchange, self._finish(exchange, request, answer))
         later = self._sender.send(exchange, request.op, answer.response)
         return self._guarded(exchange, later) if later else None
 
@@ -97,9 +97,8 @@ class Door:
             self._sender.refuse(exchange, S3Error("InternalError"))
 
     async def _carry_out(self, exchange: Exchange, admitted: Admitted) -> None:
-        extra: Extra = ()
         if cors.is_cross_site(admitted.incoming.headers):
-            extra = await cors.grant(self._store, admitted.incoming)
+            exchange.extra = await cors.grant(self._store, admitted.incoming)
         document = b""
         if not admitted.op.streaming_input:
             document = await read_document(exchange)
@@ -110,7 +109,7 @@ class Door:
             if not admitted.op.streaming_input:
                 check_document(admitted, document)
             request = self._request(exchange, admitted, document)
-        await self._finish(exchange, request, self._store.call(request), extra)
+        await self._finish(exchange, request, self._store.call(request))
 
     def _request(
         self, exchange: Exchange, admitted: Admitted, document: bytes
@@ -128,34 +127,31 @@ class Door:
             announce_checksum(members, incoming.headers)
         return S3Request(op, members, body, incoming.wire, exchange.request_id, principal)
 
-    async def _finish(
-        self, exchange: Exchange, request: S3Request[Any], answer: Answer, extra: Extra
-    ) -> None:
+    async def _finish(self, exchange: Exchange, request: S3Request[Any], answer: Answer) -> None:
         if request.op.name in SLOW:
             patience = Patience(self._sender, exchange, self._spaces)
-            response = await patience.wait(request.op, answer, extra)
+            response = await patience.wait(request.op, answer)
             if response is None:
                 return
         else:
             with self._counted(request):
                 response = await answer
-        later = self._sender.send(exchange, request.op, response, extra)
+        later = self._sender.send(exchange, request.op, response)
         if later is not None:
             await later
 
     async def _preflight(self, exchange: Exchange, incoming: Incoming) -> None:
         exchange.operation = "OPTIONS"
-        headers = await cors.preflight(self._store, incoming)
-        self._sender.write_plain(exchange, 200, list(headers))
+        exchange.extra = await cors.preflight(self._store, incoming)
+        self._sender.write_plain(exchange, 200, [])
 
     async def _form(self, exchange: Exchange, incoming: Incoming) -> None:
         exchange.operation = "PostObject"
-        extra: Extra = ()
         if cors.is_cross_site(incoming.headers):
-            extra = await cors.grant(self._store, incoming)
+            exchange.extra = await cors.grant(self._store, incoming)
         self.uploads += 1
         try:
-            await self._post.receive(exchange, incoming, extra)
+            await self._post.receive(exchange, incoming)
         finally:
             self.uploads -= 1
 

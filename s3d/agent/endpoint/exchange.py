@@ -23,6 +23,9 @@ class ClientGone(ConnectionError):
     """The client has left: there is nobody to answer."""
 
 
+Extra = tuple[tuple[str, str], ...]
+"""Headers that the door adds to an answer."""
+
 Head = RawRequestMessage | S3Error
 """A request's head as parsed, or what to answer when it is none."""
 
@@ -33,6 +36,7 @@ class Exchange:
     __slots__ = (
         "_expects",
         "connection",
+        "extra",
         "head",
         "keep_alive",
         "method",
@@ -52,6 +56,8 @@ class Exchange:
         self.request_id = ""
         self.operation = ""
         """For the counters and the access log."""
+        self.extra: Extra = ()
+        """What a web page is granted."""
         self.status = 0
         """Of the answer, once its head is written."""
         self.received = 0
@@ -84,17 +90,18 @@ class Exchange:
         """
         payload = self.payload
         while True:
+            self._invite()
             if not payload.is_eof():
-                self._invite()
                 self.connection.await_body(True)
             data, ends_chunk = await payload.readchunk()
-            if data or not ends_chunk:
+            if data or not ends_chunk or payload.at_eof():
                 self.connection.await_body(False)
                 self.received += len(data)
                 return data
 
     def read_now(self) -> bytes:
         """All of a body that is whole."""
+        self._invite()
         data = self.payload.read_nowait()
         self.received += len(data)
         return data
@@ -102,13 +109,15 @@ class Exchange:
     def settle_connection(self) -> str:
         """Decide whether the connection outlives the answer; the header line that tells it, or ''.
 
-        A client that still waits for 100 Continue may or may not send its body after an answer;
-        and of a long body nobody wants to read the rest: both end the connection.
+        A client that still waits for 100 Continue may or may not send its body after an answer
+        (and botocore then misreads the next one, so even an empty body is asked for); and of a
+        long body nobody wants to read the rest: both end the connection.
         """
         self.keep_alive = (
             self.wants_more
             and not self.connection.last
-            and (self.payload.is_eof() or (not self._is_waiting() and self._rest() <= DRAIN_SIZE))
+            and not self._is_waiting()
+            and (self.payload.is_eof() or self._rest() <= DRAIN_SIZE)
         )
         if not self.keep_alive:
             return "Connection: close\r\n"

@@ -11,7 +11,7 @@ import re
 from typing import Any
 
 from s3d.agent.endpoint.exchange import Exchange
-from s3d.agent.endpoint.send import Extra, Sender, as_chunk
+from s3d.agent.endpoint.send import Sender, as_chunk
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import S3Response
 from s3d.agent.s3.model import Operation
@@ -32,13 +32,13 @@ class Patience:
         self._exchange = exchange
         self._seconds = seconds
 
-    async def wait(self, op: Operation, answer: Answer, extra: Extra) -> S3Response[Any] | None:
+    async def wait(self, op: Operation, answer: Answer) -> S3Response[Any] | None:
         """The response when it came in time; else None: it was written here, result or error."""
         async with asyncio.TaskGroup() as group:
             task = group.create_task(_outcome(answer), name=f"s3 {op.name}")
             done, _ = await asyncio.wait((task,), timeout=self._seconds)
             if not done:
-                await self._write_spaces(task, extra)
+                await self._write_spaces(task)
         outcome = task.result()
         if self._exchange.status:
             self._write_end(op, outcome)
@@ -47,8 +47,8 @@ class Patience:
             raise outcome
         return outcome
 
-    async def _write_spaces(self, task: asyncio.Task[Any], extra: Extra) -> None:
-        self._sender.begin_chunked(self._exchange, extra)
+    async def _write_spaces(self, task: asyncio.Task[Any]) -> None:
+        self._sender.begin_chunked(self._exchange)
         self._write(_DECLARATION)
         while not task.done():
             self._write(b" ")

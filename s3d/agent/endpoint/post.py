@@ -12,7 +12,7 @@ from urllib.parse import quote
 from s3d.agent.endpoint.exchange import Exchange
 from s3d.agent.endpoint.limits import PUT_SIZE
 from s3d.agent.endpoint.receive import Incoming, sent_size
-from s3d.agent.endpoint.send import Extra, Headers, Sender
+from s3d.agent.endpoint.send import Headers, Sender
 from s3d.agent.s3 import form, xml
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import NO_TRAILERS, S3Request
@@ -38,7 +38,7 @@ class FormPost:
         self._secret_of = secret_of
         self._clock = clock
 
-    async def receive(self, exchange: Exchange, incoming: Incoming, extra: Extra) -> None:
+    async def receive(self, exchange: Exchange, incoming: Incoming) -> None:
         """Read the form, put its file, answer as the form wants it. Raises S3Error."""
         size = sent_size(incoming.headers)
         if size is None:
@@ -57,7 +57,7 @@ class FormPost:
         request = S3Request(op, members, body, None, exchange.request_id, principal)
         response = await self._store.call(request)
         status, headers, document = _answer(reader.fields, incoming, members, response.output)
-        self._sender.write_plain(exchange, status, [*headers, *extra], document)
+        self._sender.write_plain(exchange, status, headers, document)
 
 
 class _FileOfForm:

@@ -19,9 +19,6 @@ logger = logging.getLogger(__name__)
 
 Headers = list[tuple[str, str]]
 
-Extra = tuple[tuple[str, str], ...]
-"""Headers that the door adds to an answer."""
-
 _BODILESS = frozenset({204, 304})
 
 _NOT_FORWARDED = frozenset(
@@ -51,11 +48,10 @@ class Sender:
         self._pump = pump
 
     def send(
-        self, exchange: Exchange, op: Operation, response: S3Response[Any], extra: Extra = ()
+        self, exchange: Exchange, op: Operation, response: S3Response[Any]
     ) -> Coroutine[Any, Any, None] | None:
         """Write an answer now, or give the coroutine that does."""
         status, headers, document = _rendered(op, response)
-        headers.extend(extra)
         body = response.body
         if exchange.method == "HEAD" or status in _BODILESS:
             if status in _BODILESS:
@@ -71,14 +67,14 @@ class Sender:
         exchange.write(self._head(exchange, status, headers) + data)
         return None
 
-    def refuse(self, exchange: Exchange, error: S3Error, extra: Extra = ()) -> None:
+    def refuse(self, exchange: Exchange, error: S3Error) -> None:
         """Write an error; nothing when the head of another answer is out: that one is broken."""
         if exchange.status:
             exchange.abort()
             return
         resource = _path_of(exchange)
         status, headers, document = serialize_error(error, resource, exchange.request_id)
-        headers = [*_sized(headers, len(document)), *extra]
+        headers = _sized(headers, len(document))
         if exchange.method == "HEAD" or status in _BODILESS:
             headers = [h for h in headers if h[0].lower() not in ("content-length", "content-type")]
             document = b""
@@ -92,11 +88,10 @@ class Sender:
             headers = _sized(headers, len(document))
         exchange.write(self._head(exchange, status, headers) + document)
 
-    def begin_chunked(self, exchange: Exchange, extra: Extra) -> None:
+    def begin_chunked(self, exchange: Exchange) -> None:
         """Write the head of a 200 whose document, in HTTP chunks, comes later."""
-        headers = [("Content-Type", "application/xml"), *extra]
-        tail = _coding(exchange)
-        exchange.write(self._head(exchange, 200, headers, tail))
+        headers = [("Content-Type", "application/xml")]
+        exchange.write(self._head(exchange, 200, headers, _coding(exchange)))
 
     async def _send_body(
         self, exchange: Exchange, status: int, headers: Headers, body: Body
@@ -136,6 +131,8 @@ class Sender:
 
     def _head(self, exchange: Exchange, status: int, headers: Headers, tail: str = "") -> bytes:
         exchange.status = status
+        if exchange.extra:
+            headers = [*headers, *exchange.extra]
         tail += exchange.settle_connection()
         return self._heads.head(status, exchange.request_id, headers, tail)
 

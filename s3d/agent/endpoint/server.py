@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Collection, Coroutine
+from contextlib import suppress
 from typing import Any
 
 from aiohttp.http_exceptions import HttpProcessingError, InvalidURLError, LineTooLong
@@ -31,6 +32,8 @@ logger = logging.getLogger(__name__)
 _BACKLOG = 1024
 _SPARE = 256
 """Connections over the cap that still get an answer; further ones are cut."""
+_CUT = 5.0
+"""Seconds for a cancelled request to clean up."""
 _QUIET = 10.0
 """Seconds between two log lines about bytes that are no HTTP."""
 
@@ -93,14 +96,15 @@ class S3Server:
             server.close()
         for connection in tuple(self._connections):
             connection.finish()
-        try:
-            async with asyncio.timeout(grace):
-                await self._empty()
-        except TimeoutError:
-            logger.warning("requests cut at the stop connections=%d", len(self._connections))
-            for connection in tuple(self._connections):
-                connection.abort()
-            await self._empty()
+        await self._empty(grace)
+        busy = sum(connection.busy for connection in self._connections)
+        if busy:
+            logger.warning("cut at the stop requests=%d", busy)
+        for connection in tuple(self._connections):
+            connection.abort()
+        await self._empty(_CUT)
+        if self._connections:
+            logger.error("connections do not end count=%d", len(self._connections))
         if self._sweep is not None:
             self._sweep.cancel()
         self._pump.close()
@@ -153,11 +157,13 @@ class S3Server:
             lambda: Connection(self, self._loop), address, port, backlog=_BACKLOG
         )
 
-    async def _empty(self) -> None:
+    async def _empty(self, timeout: float) -> None:
         """Wait until no connection is left, nor a request of one."""
-        while self._connections:
-            self._left.clear()
-            await self._left.wait()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                while self._connections:
+                    self._left.clear()
+                    await self._left.wait()
 
     def _sweep_later(self) -> None:
         """Look for passed deadlines while there are connections: one timer for all of them."""

@@ -8,8 +8,8 @@ import hashlib
 
 import pytest
 
-from s3d.agent.s3.errors import S3Error
 from s3d.agent.endpoint.body import check_md5, declared_trailers
+from s3d.agent.s3.errors import S3Error
 from tests.agent.endpoint.wire import Door
 
 TRAILER = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
@@ -32,16 +32,13 @@ def framed(data: bytes, trailer: str, size: int = 65536) -> bytes:
 
 async def put_framed(door: Door, data: bytes, trailer: str, **headers: str) -> int:
     body = framed(data, trailer)
-    head = door.head(
-        "PUT",
-        "/bucket/framed",
-        payload=TRAILER,
-        content_length=str(len(body)),
-        content_encoding="aws-chunked",
-        x_amz_decoded_content_length=str(len(data)),
-        x_amz_trailer="x-amz-checksum-crc32",
-        **headers,
-    )
+    given = {
+        "content_length": str(len(body)),
+        "content_encoding": "aws-chunked",
+        "x_amz_decoded_content_length": str(len(data)),
+        "x_amz_trailer": "x-amz-checksum-crc32",
+    }
+    head = door.head("PUT", "/bucket/framed", payload=TRAILER, **given | headers)
     async with door.wire() as wire:
         return (await wire.ask(head + body)).status
 
