@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from typing import Any
 from urllib.parse import quote
@@ -88,8 +89,6 @@ def _writer(member: Member) -> Write:
         default = "rfc822" if member.location == "header" else "iso8601"
         form = _TIMES[member.timestamp_format or shape.timestamp_format or default]
         return lambda value: value if isinstance(value, str) else form(value)
-    if shape.type == "list":
-        return _write_list
     return _WRITERS.get(shape.type, str)
 
 
@@ -101,7 +100,16 @@ def _write_list(value: list[str]) -> str:
     return ",".join(value)
 
 
-_WRITERS: Mapping[str, Write] = {"boolean": _write_boolean}
+def _write_text(value: str | datetime) -> str:
+    """Expires is a text for the model, since it may be garbage, and a time for boto3."""
+    return scalars.http_time(value) if isinstance(value, datetime) else value
+
+
+_WRITERS: Mapping[str, Write] = {
+    "boolean": _write_boolean,
+    "list": _write_list,
+    "string": _write_text,
+}
 _TIMES: Mapping[str, Write] = {
     "rfc822": scalars.http_time,
     "iso8601": scalars.iso_time,
