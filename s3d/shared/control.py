@@ -21,14 +21,14 @@ class Struct(msgspec.Struct, frozen=True, omit_defaults=False):
     """Base of all types of the control API: immutable, unknown fields are ignored on decoding."""
 
 
-class ApiVersion(Struct):
+class ApiVersion(Struct, frozen=True):
     """Differs in major: the client must refuse to write. Differs in minor: ignore what is new."""
 
     major: int = API_MAJOR
     minor: int = API_MINOR
 
 
-class Hello(Struct):
+class Hello(Struct, frozen=True):
     """GET /v1/hello."""
 
     agent: str
@@ -43,7 +43,7 @@ class Hello(Struct):
     limits: dict[str, int] = {}
 
 
-class Problem(Struct):
+class Problem(Struct, frozen=True):
     """Body of every error answer, content type application/problem+json."""
 
     code: str
@@ -55,7 +55,7 @@ class Problem(Struct):
     request_id: str = ""
 
 
-class StoreStatus(Struct):
+class StoreStatus(Struct, frozen=True):
     """The embedded store."""
 
     buckets: int
@@ -67,7 +67,7 @@ class StoreStatus(Struct):
     """Bytes free on its file system."""
 
 
-class AgentStatus(Struct):
+class AgentStatus(Struct, frozen=True):
     """GET /v1/status."""
 
     version: str
@@ -84,7 +84,7 @@ class AgentStatus(Struct):
     metrics: dict[str, float] = {}
 
 
-class BucketInfo(Struct):
+class BucketInfo(Struct, frozen=True):
     """One bucket of GET /v1/buckets, and GET /v1/status?bucket=."""
 
     name: str
@@ -96,7 +96,7 @@ class BucketInfo(Struct):
     """"", Enabled or Suspended."""
 
 
-class ObjectInfo(Struct):
+class ObjectInfo(Struct, frozen=True):
     """One object: a row of a listing, or all of it, GET /v1/status?bucket=&key=.
 
     A listing has no metadata, headers and checksums; only the status has tags.
@@ -119,7 +119,7 @@ class ObjectInfo(Struct):
     """Algorithm -> base64."""
 
 
-class Listing(Struct):
+class Listing(Struct, frozen=True):
     """GET /v1/buckets/{bucket}/objects: one page; cursor is empty on the last."""
 
     objects: list[ObjectInfo]
@@ -127,26 +127,26 @@ class Listing(Struct):
     cursor: str = ""
 
 
-class BucketList(Struct):
+class BucketList(Struct, frozen=True):
     """GET /v1/buckets."""
 
     buckets: list[BucketInfo]
 
 
-class Tags(Struct):
+class Tags(Struct, frozen=True):
     """GET and the answer of PATCH /v1/buckets/{bucket}/tags[?key=]."""
 
     tags: dict[str, str]
 
 
-class TagChanges(Struct, forbid_unknown_fields=True):
+class TagChanges(Struct, frozen=True, forbid_unknown_fields=True):
     """PATCH /v1/buckets/{bucket}/tags[?key=]: adds to and removes from the existing set."""
 
     set: dict[str, str] = {}
     unset: list[str] = []
 
 
-class PresignRequest(Struct, forbid_unknown_fields=True):
+class PresignRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """POST /v1/buckets/{bucket}/object:presign?key=."""
 
     method: str = "GET"
@@ -154,14 +154,14 @@ class PresignRequest(Struct, forbid_unknown_fields=True):
     """Seconds, 1 to 604800."""
 
 
-class Presigned(Struct):
+class Presigned(Struct, frozen=True):
     """The answer: a URL that works without credentials until then."""
 
     url: str
     expires_at: float
 
 
-class Event(Struct):
+class Event(Struct, frozen=True):
     """One line of GET /v1/events."""
 
     seq: int
@@ -173,7 +173,7 @@ class Event(Struct):
     data: dict[str, Scalar] = {}
 
 
-class State(Struct):
+class State(Struct, frozen=True):
     """GET /v1/state: what the events after seq keep up to date."""
 
     seq: int
