@@ -34,6 +34,8 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 LAYOUT = 1
+_FURTHER = 1_000
+"""user_version is LAYOUT + _FURTHER times the layout of the further tables."""
 _GROUP = 256
 """Actions in one commit, at most."""
 _CHECKPOINT = 4_000
@@ -62,6 +64,17 @@ CREATE TABLE blobs(id INTEGER PRIMARY KEY, refs INTEGER NOT NULL, size INTEGER N
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """Further tables of a file, for an owner of more than objects: Reader.select, Transaction.run.
+
+    sql: the statements that make them. layout: their number, below 1000, as LAYOUT is ours.
+    """
+
+    sql: str
+    layout: int
+
+
 @dataclass(slots=True)
 class _Write(Generic[T]):
     """An action on its way through the writer thread."""
@@ -78,14 +91,14 @@ class _Write(Generic[T]):
 class Index:
     """Open with Index.open, close with close(); everything else belongs to one event loop."""
 
-    def __init__(self, path: Path, *, ephemeral: bool) -> None:
+    def __init__(self, path: Path, *, ephemeral: bool, tables: Tables | None) -> None:
         self.path = path
         self.disk = Disk(path.parent)
         self.on_freed: Callable[[list[int]], None] = lambda blobs: None
         """Told on the loop, after the commit, which blobs in files nobody names any more."""
         self._ephemeral = ephemeral
         self._writer = self._connect()
-        _prepare(self._writer, path)
+        _prepare(self._writer, path, tables)
         if not ephemeral:
             sync_folder(path.parent)
             self.disk.lay_ballast()
@@ -100,13 +113,13 @@ class Index:
         self._thread.start()
 
     @classmethod
-    def open(cls, path: Path, *, ephemeral: bool = False) -> Self:
+    def open(cls, path: Path, *, ephemeral: bool = False, tables: Tables | None = None) -> Self:
         """Open or create. Raises UsageError for a file of a newer s3d, S3dError for a broken one.
 
         ephemeral: for a store that is gone with the process; nothing is synced to the disk.
         """
         try:
-            return cls(path, ephemeral=ephemeral)
+            return cls(path, ephemeral=ephemeral, tables=tables)
         except sqlite3.DatabaseError as error:
             raise S3dError(
                 "cannot open the index",
@@ -266,6 +279,8 @@ class Index:
             self._memo.objects.forget(name)
         if effects.freed:
             self.on_freed(effects.freed)
+        for follow in effects.then:
+            follow()
         for write in group:
             if write.error is not None and write.undo is not None and not write.in_doubt:
                 write.undo()
@@ -277,14 +292,20 @@ class Index:
                 write.future.set_result(write.result)
 
 
-def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+def _prepare(connection: sqlite3.Connection, path: Path, tables: Tables | None) -> None:
     """Make the tables in an empty file; refuse a file whose layout we do not know."""
-    (layout,) = connection.execute("PRAGMA user_version").fetchone()
-    if layout > LAYOUT:
+    (number,) = connection.execute("PRAGMA user_version").fetchone()
+    further, layout = divmod(number, _FURTHER)
+    known = tables.layout if tables is not None else 0
+    if layout > LAYOUT or further > known:
         raise UsageError(
             "the store was written by a newer s3d",
-            f"{path} has layout {layout}, this s3d knows layouts up to {LAYOUT}",
+            f"{path} has layout {number}, this s3d knows layouts up to {known * _FURTHER + LAYOUT}",
             "install that newer version again",
         )
-    if layout == 0:
-        connection.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {LAYOUT}; COMMIT;")
+    made = "" if layout else _TABLES
+    if tables is not None and not further:
+        made += tables.sql
+    if made:
+        number = LAYOUT + known * _FURTHER
+        connection.executescript(f"BEGIN; {made} PRAGMA user_version = {number}; COMMIT;")

@@ -231,6 +231,12 @@ class Reader:
         query = "SELECT 1 FROM blobs WHERE id = ?"
         return {blob for blob in ids if self._one(query, (blob,)) is not None}
 
+    # Further tables
+
+    def select(self, query: str, arguments: tuple[Any, ...]) -> Any:
+        """Ask a further table (index.Tables); the cursor."""
+        return self._execute(query, arguments)
+
     def _one(self, query: str, arguments: tuple[Any, ...]) -> Any:
         return self._execute(query, arguments).fetchone()
 

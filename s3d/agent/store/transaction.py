@@ -6,7 +6,7 @@ what follows once the group is durable: what the memo must forget, files that no
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,6 +34,8 @@ class Effects:
     """Those whose current version changed."""
     freed: list[int] = field(default_factory=list)
     """Blobs in files that no row names any more."""
+    then: list[Callable[[], None]] = field(default_factory=list)
+    """To be called on the loop, in this order, before those who wait for the commit are told."""
 
 
 class Transaction(Reader):
@@ -52,6 +54,17 @@ class Transaction(Reader):
         self.effects = Effects()
         self._buckets.clear()
         self._totals.clear()
+
+    def then(self, follow: Callable[[], None]) -> None:
+        """Call it on the loop once this is durable, before the action's caller is told.
+
+        Never called when the commit fails; it must not raise.
+        """
+        self.effects.then.append(follow)
+
+    def run(self, query: str, arguments: tuple[Any, ...]) -> Any:
+        """Change rows of a further table (index.Tables); the cursor."""
+        return self._write(query, arguments)
 
     def settle(self) -> None:
         """Before a commit: write the totals, once for the whole group."""

@@ -28,11 +28,13 @@ SUSPENDED = "Suspended"
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A key has another current version from now on; record None: it has none any more."""
+    """A key has another current version from now on; stored None: it has none any more."""
 
     bucket: str
     key: str
-    record: ObjectRecord | None
+    stored: Stored | None
+    tagged: bool = False
+    """It is the same version with other tags."""
 
 
 OnChange = Callable[[Transaction, Change], None]
@@ -56,8 +58,9 @@ class Publisher:
         replaced = tx.current(bucket.name, record.key.encode())
         record = self._numbered(tx, bucket, record, replaced)
         _retire(tx, bucket, record.key, replaced)
-        tx.put_current(bucket.name, Stored(record, layout), replaced.record if replaced else None)
-        self._tell(tx, bucket, record.key, record)
+        stored = Stored(record, layout)
+        tx.put_current(bucket.name, stored, replaced.record if replaced else None)
+        self._tell(tx, Change(bucket.name, record.key, stored))
         return record
 
     def delete(self, tx: Transaction, bucket: BucketRecord, key: str) -> ObjectRecord | None:
@@ -73,7 +76,7 @@ class Publisher:
             tx.drop_current(bucket.name, current.record)
         if marker is not None:
             tx.put_version(bucket.name, Stored(marker, EMPTY))
-        self._tell(tx, bucket, key, None)
+        self._tell(tx, Change(bucket.name, key, None))
         return marker
 
     def delete_version(
@@ -95,9 +98,12 @@ class Publisher:
             tx.drop_current(bucket.name, doomed.record)
             current = None
         if current is None:
-            promoted = _promote(tx, bucket, name)
-            self._tell(tx, bucket, key, promoted)
+            self._tell(tx, Change(bucket.name, key, _promote(tx, bucket, name)))
         return doomed.record
+
+    def tagged(self, tx: Transaction, bucket: BucketRecord, key: str) -> None:
+        """The current version has got other tags."""
+        self._tell(tx, Change(bucket.name, key, tx.current(bucket.name, key.encode()), tagged=True))
 
     def _numbered(
         self, tx: Transaction, bucket: BucketRecord, record: ObjectRecord, current: Stored | None
@@ -112,11 +118,9 @@ class Publisher:
         version_id = version_id_of(seq) if bucket.versioning == ENABLED else NULL_VERSION
         return replace(record, seq=seq, version_id=version_id, modified=now)
 
-    def _tell(
-        self, tx: Transaction, bucket: BucketRecord, key: str, record: ObjectRecord | None
-    ) -> None:
+    def _tell(self, tx: Transaction, change: Change) -> None:
         if self._on_change is not None:
-            self._on_change(tx, Change(bucket.name, key, record))
+            self._on_change(tx, change)
 
 
 def _retire(tx: Transaction, bucket: BucketRecord, key: str, current: Stored | None) -> None:
@@ -138,10 +142,10 @@ def _retire(tx: Transaction, bucket: BucketRecord, key: str, current: Stored | N
             tx.drop_version(bucket.name, former.record)
 
 
-def _promote(tx: Transaction, bucket: BucketRecord, key: bytes) -> ObjectRecord | None:
+def _promote(tx: Transaction, bucket: BucketRecord, key: bytes) -> Stored | None:
     newest = tx.newest_version(bucket.name, key)
     if newest is None or newest.record.delete_marker:
         return None
     tx.drop_version(bucket.name, newest.record)
     tx.put_current(bucket.name, newest, None)
-    return newest.record
+    return newest

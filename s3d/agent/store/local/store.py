@@ -51,7 +51,7 @@ class LocalStore(Endpoint):
             CopyOps(index, blobs, publisher, parts),
             MultipartOps(index, blobs, publisher, parts, clock),
             UploadOps(index),
-            TagOps(index),
+            TagOps(index, publisher),
             VersionOps(index),
             SettingOps(index),
             ConfigurationOps(index),

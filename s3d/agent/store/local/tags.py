@@ -12,6 +12,7 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members, S3Request, S3Response
 from s3d.agent.store.index import Index
 from s3d.agent.store.local.lookup import find_bucket, find_version, shown_version
+from s3d.agent.store.local.publish import Publisher
 from s3d.agent.store.local.revise import revise
 from s3d.agent.store.local.tagging import BUCKET_TAGS, OBJECT_TAGS, parse_set, tag_set
 from s3d.agent.store.reader import Reader
@@ -25,8 +26,9 @@ _decode = msgspec.msgpack.Decoder(dict[str, str]).decode
 class TagOps:
     """Handlers of tag sets."""
 
-    def __init__(self, index: Index) -> None:
+    def __init__(self, index: Index, publisher: Publisher) -> None:
         self._index = index
+        self._publisher = publisher
 
     @operation("PutObjectTagging")
     async def put_object_tagging(self, request: S3Request[Members]) -> S3Response[Members]:
@@ -75,6 +77,8 @@ class TagOps:
             record = revise(
                 tx, bucket, request.key, version_id, lambda about: replace(about, tags=tags)
             )
+            if not version_id:
+                self._publisher.tagged(tx, bucket, request.key)
             return dict(shown_version(bucket, record))
 
         return S3Response(await self._index.write(put))
