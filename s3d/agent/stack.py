@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,11 @@ from s3d.agent.store.records import Totals
 from s3d.agent.store.store import ObjectStore
 from s3d.shared.config import Config
 from s3d.shared.control import StoreStatus
+from s3d.shared.errors import FullError, S3dError, UsageError
 from s3d.shared.paths import Places
+
+ROOM = 1 << 20
+"""Bytes of the disk below which an index that cannot be opened is not broken: it has no room."""
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +61,7 @@ def build_stack(config: Config, places: Places, events: Events) -> Stack:
     """Open the stores. Raises S3dError for what cannot be opened, OSError for the disk's errors."""
     folder = places.store_dir
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    index = Index.open(folder / "index.sqlite", ephemeral=config.ephemeral)
+    index = _open_index(folder, ephemeral=config.ephemeral)
     try:
         blobs = Blobs(folder / "blobs", ephemeral=config.ephemeral)
         local = LocalStore(index, blobs)
@@ -64,6 +69,21 @@ def build_stack(config: Config, places: Places, events: Events) -> Stack:
         index.close()
         raise
     return Stack(Notices(local, events), local, index, folder)
+
+
+def _open_index(folder: Path, *, ephemeral: bool) -> Index:
+    try:
+        return Index.open(folder / "index.sqlite", ephemeral=ephemeral)
+    except UsageError:
+        raise
+    except S3dError as error:
+        if shutil.disk_usage(folder).free >= ROOM:
+            raise
+        raise FullError(
+            "the disk is full",
+            f"{folder}: {error.detail}",
+            "free some space, or set S3D_LOCAL_DIR to a folder on another disk",
+        ) from error
 
 
 def _count(reader: Reader) -> tuple[int, Totals]:

@@ -1,3 +1,6 @@
+import shutil
+from types import SimpleNamespace
+
 import msgspec
 import pytest
 
@@ -6,7 +9,7 @@ from s3d.agent.s3.messages import BytesBody
 from s3d.agent.stack import build_stack
 from s3d.agent.store.objects import Objects
 from s3d.shared.config import load_config
-from s3d.shared.errors import S3dError
+from s3d.shared.errors import FullError, S3dError
 from s3d.shared.paths import Places, find_places
 
 
@@ -57,8 +60,14 @@ async def test_files_that_a_crash_left_are_removed(config, places, caplog):
     assert "files=1" in caplog.text
 
 
-async def test_a_store_that_cannot_be_opened_is_an_error_for_people(config, places):
+@pytest.mark.parametrize(("free", "kind"), [(1 << 30, S3dError), (4096, FullError)])
+async def test_a_store_that_cannot_be_opened_is_broken_or_has_no_room(
+    config, places, monkeypatch, free, kind
+):
     places.store_dir.mkdir(parents=True)
     (places.store_dir / "index.sqlite").write_bytes(b"no database" * 1000)
-    with pytest.raises(S3dError):
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=free))
+    with pytest.raises(S3dError) as caught:
         build_stack(config, places, Events())
+    assert type(caught.value) is kind
+    assert caught.value.remedy
