@@ -8,7 +8,7 @@ from xml.parsers import expat
 
 from s3d.agent.s3.errors import ERRORS, S3Error
 from s3d.agent.s3.model import Operation
-from s3d.agent.store.remote.failures import (
+from s3d.agent.store.failures import (
     FailureClass,
     Reason,
     Refusal,

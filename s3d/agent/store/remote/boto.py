@@ -22,9 +22,9 @@ from botocore.exceptions import (
 )
 from botocore.exceptions import ConnectionError as BotoConnectionError
 
+from s3d.agent.store.failures import Reason, Unreachable
 from s3d.agent.store.remote.connection import Connection
 from s3d.agent.store.remote.credentials import RemoteKey
-from s3d.agent.store.remote.failures import Reason, Unreachable
 from s3d.agent.store.remote.target import AWS, Target
 
 POOL = 32

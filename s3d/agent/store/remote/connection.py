@@ -21,6 +21,13 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body, WireRequest
 from s3d.agent.s3.model import Operation
 from s3d.agent.s3.signing import sign
+from s3d.agent.store.failures import (
+    FailureClass,
+    Reason,
+    Refusal,
+    Unreachable,
+    classify,
+)
 from s3d.agent.store.remote.answers import (
     MAX_ERROR_SIZE,
     error_elements,
@@ -31,13 +38,6 @@ from s3d.agent.store.remote.answers import (
 )
 from s3d.agent.store.remote.bodies import RemoteBody, Sending, Watch
 from s3d.agent.store.remote.credentials import KeyChain, RemoteKey
-from s3d.agent.store.remote.failures import (
-    FailureClass,
-    Reason,
-    Refusal,
-    Unreachable,
-    classify,
-)
 from s3d.agent.store.remote.target import AWS, Target
 from s3d.agent.store.remote.transport import (
     HOP_BY_HOP,

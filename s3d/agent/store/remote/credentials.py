@@ -14,7 +14,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from s3d.agent.store.remote.failures import Reason, Unreachable
+from s3d.agent.store.failures import Reason, Unreachable
 
 logger = logging.getLogger(__name__)
 

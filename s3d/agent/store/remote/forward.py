@@ -14,10 +14,10 @@ from s3d.agent.s3.canonical import EMPTY_SHA256
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body, BytesBody, S3Request, S3Response, WireResponse
 from s3d.agent.s3.supplement import EMPTY_CHECKSUMS
+from s3d.agent.store.failures import FailureClass, classify
 from s3d.agent.store.remote.answers import refused
 from s3d.agent.store.remote.bodies import TrailedBody, are_checksums
 from s3d.agent.store.remote.connection import Answer, Call, Connection
-from s3d.agent.store.remote.failures import FailureClass, classify
 from s3d.agent.store.remote.transport import HOP_BY_HOP
 
 HOPS = "x-s3d-hops"

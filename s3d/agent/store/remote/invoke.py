@@ -13,9 +13,9 @@ from s3d.agent.s3.address import parse_copy_source
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members, S3Request, S3Response, StreamBody
 from s3d.agent.s3.request import is_header_only
+from s3d.agent.store.failures import Refusal, Unreachable
 from s3d.agent.store.remote.answers import refused
 from s3d.agent.store.remote.connection import SLOW_OPERATIONS, Connection
-from s3d.agent.store.remote.failures import Refusal, Unreachable
 from s3d.agent.store.remote.forward import HOPS
 from s3d.agent.store.remote.target import Target
 

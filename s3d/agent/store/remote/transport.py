@@ -11,7 +11,7 @@ from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 
-from s3d.agent.store.remote.failures import Reason, Unreachable
+from s3d.agent.store.failures import Reason, Unreachable
 from s3d.agent.store.remote.target import Addressing
 
 POOL = 256

@@ -4,6 +4,7 @@ import pytest
 
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.model import operations
+from s3d.agent.store.failures import Reason, Refusal, Refused, Unreachable, classify
 from s3d.agent.store.remote.answers import (
     error_elements,
     learnt,
@@ -12,7 +13,6 @@ from s3d.agent.store.remote.answers import (
     server_time,
     unreachable,
 )
-from s3d.agent.store.remote.failures import Reason, Refusal, Refused, Unreachable, classify
 
 GET = operations()["GetObject"]
 LIST = operations()["ListObjectsV2"]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.store.remote.failures import (
+from s3d.agent.store.failures import (
     FailureClass,
     Reason,
     Refusal,
