@@ -20,7 +20,7 @@ from typing import Protocol
 
 from s3d.agent.s3.messages import Body
 from s3d.agent.store.blob_body import BlobBody
-from s3d.agent.store.disk import Disk, sync_folder
+from s3d.agent.store.disk import Disk, sync_file, sync_folder
 from s3d.agent.store.records import Extent
 
 logger = logging.getLogger(__name__)
@@ -184,7 +184,7 @@ class Blobs:
     def seal(self, blob: int, fd: int) -> None:
         """Make a file durable, its name included."""
         if not self._ephemeral:
-            os.fsync(fd)
+            sync_file(fd)
             sync_folder(self.path(blob).parent)
 
     def _unlink(self, blobs: list[int]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +21,9 @@ _FLOOR_SHARE = 0.05
 _BALLAST = 16 << 20
 _LOOK_AGAIN = 1.0
 """Seconds for which the free space is taken to be what it was."""
+
+_FULL_SYNC: int | None = getattr(fcntl, "F_FULLFSYNC", None)
+"""macOS, whose fsync leaves the bytes in the cache of the disk."""
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -77,7 +81,7 @@ class Disk:
         try:
             with self._ballast.open("wb") as file:
                 file.write(bytes(_BALLAST))
-                os.fsync(file.fileno())
+                sync_file(file.fileno())
         except OSError:
             self.drop_ballast()
             return False
@@ -91,6 +95,14 @@ class Disk:
             return False
         self._looked = float("-inf")
         return True
+
+
+def sync_file(fd: int) -> None:
+    """Make the bytes of a file durable, and what is needed to find them."""
+    if _FULL_SYNC is not None:
+        fcntl.fcntl(fd, _FULL_SYNC)
+    else:
+        os.fdatasync(fd)
 
 
 def sync_folder(folder: Path) -> None:

@@ -40,6 +40,8 @@ _GROUP = 256
 """Actions in one commit, at most."""
 _CHECKPOINT = 4_000
 """Pages (4 KiB) of the log after which SQLite carries them over into the file."""
+_LOG_SIZE = 64 << 20
+"""Bytes above which the log is cut after a checkpoint."""
 _READERS = 2
 
 _TABLES = """
@@ -182,6 +184,8 @@ class Index:
         )
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA synchronous = {'OFF' if self._ephemeral else 'FULL'}")
+        connection.execute("PRAGMA fullfsync = ON")  # macOS
+        connection.execute(f"PRAGMA journal_size_limit = {_LOG_SIZE}")
         connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT}")
         return connection
 

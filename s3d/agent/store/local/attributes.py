@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObjectAttributes.html
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from s3d.agent.s3.checksums import member_of
@@ -34,17 +35,18 @@ class AttributeOps:
         if not wanted or not _ATTRIBUTES.issuperset(wanted):
             raise S3Error("InvalidArgument", "Invalid attribute name specified.")
 
-        def look(reader: Reader) -> Members:
-            bucket = find_bucket(reader, request.bucket)
-            stored = find_version(reader, bucket, request.key, request.input.get("VersionId"))
-            found = _attributes(stored, request.input)
-            return {
-                "LastModified": moment(stored.record.modified),
-                **shown_version(bucket, stored.record),
-                **{name: found[name] for name in wanted if found.get(name) is not None},
-            }
+        return Ready(S3Response(self._index.look(partial(_look, request.input))))
 
-        return Ready(S3Response(self._index.look(look)))
+
+def _look(input: Mapping[str, Any], reader: Reader) -> Members:
+    bucket = find_bucket(reader, input["Bucket"])
+    stored = find_version(reader, bucket, input["Key"], input.get("VersionId"))
+    found = _attributes(stored, input)
+    return {
+        "LastModified": moment(stored.record.modified),
+        **shown_version(bucket, stored.record),
+        **{name: found[name] for name in input["ObjectAttributes"] if found[name] is not None},
+    }
 
 
 def _attributes(stored: Stored, input: Mapping[str, Any]) -> Members:

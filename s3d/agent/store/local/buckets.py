@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -54,36 +55,14 @@ class BucketOps:
             object_lock=lock,
         )
 
-        def create(tx: Transaction) -> None:
-            existing = tx.bucket(record.name)
-            if existing is not None:
-                if region == existing.region == US_EAST_1:
-                    return
-                raise S3Error("BucketAlreadyOwnedByYou", BucketName=record.name)
-            tx.put_bucket(record)
-            for name, value in (("tagging", tags), ("acl", granted)):
-                if value:
-                    tx.put_setting(record.name, name, msgspec.msgpack.encode(value))
-
-        await self._index.write(create)
+        settings = {"tagging": tags, "acl": granted}
+        await self._index.write(partial(_create, record, settings))
         return S3Response({"Location": f"/{record.name}"})
 
     @operation("DeleteBucket")
     async def delete_bucket(self, request: S3Request[Members]) -> S3Response[Members]:
         """Unfinished uploads do not keep a bucket: they go with it."""
-        name = request.bucket
-
-        def delete(tx: Transaction) -> None:
-            find_bucket(tx, name)
-            if not tx.is_empty(name):
-                raise S3Error("BucketNotEmpty", BucketName=name)
-            for upload in tx.upload_page(name, b"", (b"", ""), -1):
-                for part in tx.parts(upload.id):
-                    tx.release(Layout(part.extents))
-                tx.drop_upload(name, upload)
-            tx.delete_bucket(name)
-
-        await self._index.write(delete)
+        await self._index.write(partial(_delete, request.bucket))
         return S3Response({})
 
     @operation("HeadBucket")
@@ -122,6 +101,29 @@ class BucketOps:
         if len(found) > limit:
             output["ContinuationToken"] = encode_token(found[limit - 1].name.encode())
         return S3Response(output)
+
+
+def _create(record: BucketRecord, settings: Mapping[str, Members | None], tx: Transaction) -> None:
+    existing = tx.bucket(record.name)
+    if existing is not None:
+        if record.region == existing.region == US_EAST_1:
+            return
+        raise S3Error("BucketAlreadyOwnedByYou", BucketName=record.name)
+    tx.put_bucket(record)
+    for name, value in settings.items():
+        if value:
+            tx.put_setting(record.name, name, msgspec.msgpack.encode(value))
+
+
+def _delete(name: str, tx: Transaction) -> None:
+    find_bucket(tx, name)
+    if not tx.is_empty(name):
+        raise S3Error("BucketNotEmpty", BucketName=name)
+    for upload in tx.upload_page(name, b"", (b"", ""), -1):
+        for part in tx.parts(upload.id):
+            tx.release(Layout(part.extents))
+        tx.drop_upload(name, upload)
+    tx.delete_bucket(name)
 
 
 def _limit(wanted: int | None) -> int:

@@ -12,6 +12,7 @@ import asyncio
 import hashlib
 from collections.abc import Mapping
 from contextlib import aclosing
+from functools import partial
 from typing import Any, NamedTuple
 
 from s3d.agent.s3 import checksums
@@ -79,6 +80,8 @@ class _Source(NamedTuple):
 class _Digest(NamedTuple):
     """What is known of a run of bytes."""
 
+    of: int
+    """The seq of the version that has them."""
     etag: str
     checksum: Checksum | None
 
@@ -108,38 +111,11 @@ class CopyOps:
 
     @operation("CopyObject")
     async def copy_object(self, request: S3Request[Members]) -> S3Response[Members]:
-        input = request.input
         check_key(request.key)
-        given, kept_in = describe(input), storage_class(input)
-        _check_directives(input)
-        seen, digest = await self._digest(input)
-
-        def copy(tx: Transaction) -> Members:
-            bucket = find_bucket(tx, request.bucket)
-            if is_locked(given):
-                check_object_lock(tx, bucket)
-            source = _find(tx, input)
-            if seen != (source.record.seq, source.record.size):
-                raise _replaced_meanwhile()
-            _check_sense(tx, request, source)
-            check_write(input, condition_of(tx.current(bucket.name, request.key.encode())))
-            record = ObjectRecord(
-                key=request.key,
-                size=source.record.size,
-                etag=digest.etag,
-                storage_class=kept_in,
-                about=_about(input, given, source.record.about),
-                checksum=digest.checksum,
-            )
-            tx.hold(source.layout.extents)
-            copied = self._publisher.put(tx, bucket, record, source.layout)
-            return {
-                "CopyObjectResult": _result(copied),
-                **source.members(),
-                **stored_members(bucket, copied, composed=True),
-            }
-
-        return S3Response(await self._index.write(copy))
+        _check_directives(request.input)
+        given = describe(request.input)
+        digest = await self._digest(request.input)
+        return S3Response(await self._index.write(partial(self._copy, request, given, digest)))
 
     @operation("UploadPartCopy")
     async def upload_part_copy(self, request: S3Request[Members]) -> S3Response[Members]:
@@ -149,7 +125,7 @@ class CopyOps:
         upload = self._index.look(
             lambda reader: find_upload(reader, request.bucket, request.key, input["UploadId"])
         )
-        source, body = look_and_open(self._index, self._blobs, lambda reader: _find(reader, input))
+        source, body = look_and_open(self._index, self._blobs, partial(_find, input))
         assert body is not None
         async with aclosing(body):
             algorithm = upload.checksum_algorithm
@@ -159,7 +135,7 @@ class CopyOps:
                 part = await self._parts.put(request, number, received, received.draft.discard)
             else:
                 digest = await _digest(source, body, algorithm)
-                shared = _Shared(source.span[1], source.layout, *digest)
+                shared = _Shared(source.span[1], source.layout, digest.etag, digest.checksum)
                 part = await self._parts.put(request, number, shared)
         result = {"ETag": part.etag, "LastModified": moment(part.modified)}
         if part.checksum is not None:
@@ -167,22 +143,49 @@ class CopyOps:
         output = {"CopyPartResult": result, **source.members(), **encryption(upload.about)}
         return S3Response(output)
 
-    async def _digest(self, input: Mapping[str, Any]) -> tuple[tuple[int, int], _Digest]:
-        """(seq and size) of the source, and what the copy has as ETag and checksum."""
-        source, body = look_and_open(self._index, self._blobs, lambda reader: _find(reader, input))
+    async def _digest(self, input: Mapping[str, Any]) -> _Digest:
+        """Of the whole source, with its own kind of checksum or the one that is asked for."""
+        source, body = look_and_open(self._index, self._blobs, partial(_find, input))
         assert body is not None
         async with aclosing(body):
             kept = source.record.checksum
             algorithm = input.get("ChecksumAlgorithm") or (kept.algorithm if kept else "")
-            digest = await _digest(source, body, algorithm)
-            return (source.record.seq, source.record.size), digest
+            return await _digest(source, body, algorithm)
+
+    def _copy(
+        self, request: S3Request[Members], given: Description, digest: _Digest, tx: Transaction
+    ) -> Members:
+        input = request.input
+        bucket = find_bucket(tx, request.bucket)
+        if is_locked(given):
+            check_object_lock(tx, bucket)
+        source = _find(input, tx)
+        if digest.of != source.record.seq:
+            raise _replaced_meanwhile()
+        _check_sense(tx, request, source)
+        check_write(input, condition_of(tx.current(bucket.name, request.key.encode())))
+        record = ObjectRecord(
+            key=request.key,
+            size=source.record.size,
+            etag=digest.etag,
+            storage_class=storage_class(input),
+            checksum=digest.checksum,
+            about=_about(input, given, source.record.about),
+        )
+        tx.hold(source.layout.extents)
+        copied = self._publisher.put(tx, bucket, record, source.layout)
+        return {
+            "CopyObjectResult": _result(copied),
+            **source.members(),
+            **stored_members(bucket, copied, composed=True),
+        }
 
 
 async def _digest(source: _Source, body: Body, algorithm: str) -> _Digest:
     """ETag and checksum of the wanted bytes, which are read only if they must be."""
     record = source.record
     if source.span[1] == record.size and "-" not in record.etag and _has(record, algorithm):
-        return _Digest(record.etag, record.checksum if algorithm else None)
+        return _Digest(record.seq, record.etag, record.checksum if algorithm else None)
     md5 = hashlib.md5(usedforsecurity=False)
     hasher = checksums.hasher(algorithm) if algorithm else None
 
@@ -194,7 +197,7 @@ async def _digest(source: _Source, body: Body, algorithm: str) -> _Digest:
     async for chunk in body:
         await asyncio.to_thread(update, chunk)
     checksum = Checksum(algorithm, hasher.b64()) if hasher else None
-    return _Digest(f'"{md5.hexdigest()}"', checksum)
+    return _Digest(record.seq, f'"{md5.hexdigest()}"', checksum)
 
 
 def _has(record: ObjectRecord, algorithm: str) -> bool:
@@ -205,7 +208,7 @@ def _has(record: ObjectRecord, algorithm: str) -> bool:
     )
 
 
-def _find(reader: Reader, input: Mapping[str, Any]) -> _Source:
+def _find(input: Mapping[str, Any], reader: Reader) -> _Source:
     """The source of a copy. Raises what GetObject would, and PreconditionFailed."""
     name, key, version_id = parse_copy_source(input["CopySource"])
     bucket = find_bucket(reader, name)

@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from s3d.agent.s3.acl import OWNER
@@ -38,40 +39,11 @@ class ListOps:
 
     @operation("ListObjects")
     async def list_objects(self, request: S3Request[Members]) -> S3Response[Members]:
-        marker = request.input.get("Marker") or ""
-
-        def find(reader: Reader) -> Members:
-            page, output = _page(reader, request.input, marker.encode())
-            output["Marker"] = marker
-            for contents in output.get("Contents", ()):
-                contents["Owner"] = OWNER
-            if page.truncated and output.get("Delimiter"):
-                output["NextMarker"] = page.next[0].decode()
-            return _encoded(output, "Marker", "NextMarker")
-
-        return S3Response(await self._index.read(find))
+        return S3Response(await self._index.read(partial(_list, request.input)))
 
     @operation("ListObjectsV2")
     async def list_objects_v2(self, request: S3Request[Members]) -> S3Response[Members]:
-        input = request.input
-        token, start_after = input.get("ContinuationToken"), input.get("StartAfter")
-        after = (start_after or "").encode() if token is None else decode_token(token)
-
-        def find(reader: Reader) -> Members:
-            page, output = _page(reader, input, after)
-            output["KeyCount"] = len(page)
-            if input.get("FetchOwner"):
-                for contents in output.get("Contents", ()):
-                    contents["Owner"] = OWNER
-            if token is not None:
-                output["ContinuationToken"] = token
-            if start_after:
-                output["StartAfter"] = start_after
-            if page.truncated:
-                output["NextContinuationToken"] = encode_token(page.next[0])
-            return _encoded(output, "StartAfter")
-
-        return S3Response(await self._index.read(find))
+        return S3Response(await self._index.read(partial(_list_v2, request.input)))
 
 
 def page_size(wanted: int | None, name: str) -> int:
@@ -107,6 +79,34 @@ def encode_names(output: Members, names: tuple[str, ...], rows: Mapping[str, str
     for member, name in rows.items():
         for entry in output.get(member, ()):
             entry[name] = url_encode(entry[name])
+
+
+def _list(input: Mapping[str, Any], reader: Reader) -> Members:
+    marker = input.get("Marker") or ""
+    page, output = _page(reader, input, marker.encode())
+    output["Marker"] = marker
+    for contents in output.get("Contents", ()):
+        contents["Owner"] = OWNER
+    if page.truncated and output.get("Delimiter"):
+        output["NextMarker"] = page.next[0].decode()
+    return _encoded(output, "Marker", "NextMarker")
+
+
+def _list_v2(input: Mapping[str, Any], reader: Reader) -> Members:
+    token, start_after = input.get("ContinuationToken"), input.get("StartAfter")
+    after = (start_after or "").encode() if token is None else decode_token(token)
+    page, output = _page(reader, input, after)
+    output["KeyCount"] = len(page)
+    if input.get("FetchOwner"):
+        for contents in output.get("Contents", ()):
+            contents["Owner"] = OWNER
+    if token is not None:
+        output["ContinuationToken"] = token
+    if start_after:
+        output["StartAfter"] = start_after
+    if page.truncated:
+        output["NextContinuationToken"] = encode_token(page.next[0])
+    return _encoded(output, "StartAfter")
 
 
 def _page(

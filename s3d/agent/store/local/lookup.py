@@ -58,9 +58,14 @@ def find_upload(reader: Reader, bucket: str, key: str, upload_id: str) -> Upload
     return upload
 
 
+def has_object_lock(reader: Reader, bucket: BucketRecord) -> bool:
+    """Whether the bucket was created with it, or got it by a setting."""
+    return bucket.object_lock or reader.setting(bucket.name, OBJECT_LOCK) is not None
+
+
 def check_object_lock(reader: Reader, bucket: BucketRecord) -> None:
     """Raises InvalidRequest for a bucket that knows no retention and no legal hold."""
-    if not bucket.object_lock and reader.setting(bucket.name, OBJECT_LOCK) is None:
+    if not has_object_lock(reader, bucket):
         raise S3Error("InvalidRequest", "Bucket is missing Object Lock Configuration")
 
 

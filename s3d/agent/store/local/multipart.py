@@ -7,7 +7,8 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Protocol
 from urllib.parse import quote
 
@@ -69,21 +70,20 @@ class Parts:
         undo: Callable[[], None] | None = None,
     ) -> PartRecord:
         """The part; one of the same number goes. Raises NoSuchUpload."""
+        return await self._index.write(partial(self._put, request, number, taken), undo)
+
+    def _put(
+        self, request: S3Request[Members], number: int, taken: Bytes, tx: Transaction
+    ) -> PartRecord:
         upload_id = request.input["UploadId"]
-
-        def put(tx: Transaction) -> PartRecord:
-            find_upload(tx, request.bucket, request.key, upload_id)
-            extents = taken.enter(tx).extents
-            part = PartRecord(
-                number, taken.size, taken.etag, self._clock(), extents, taken.checksum
-            )
-            replaced = tx.part(upload_id, number)
-            if replaced is not None:
-                tx.release(Layout(replaced.extents))
-            tx.put_part(request.bucket, upload_id, part, replaced)
-            return part
-
-        return await self._index.write(put, undo)
+        find_upload(tx, request.bucket, request.key, upload_id)
+        extents = taken.enter(tx).extents
+        part = PartRecord(number, taken.size, taken.etag, self._clock(), extents, taken.checksum)
+        replaced = tx.part(upload_id, number)
+        if replaced is not None:
+            tx.release(Layout(replaced.extents))
+        tx.put_part(request.bucket, upload_id, part, replaced)
+        return part
 
 
 class MultipartOps:
@@ -149,26 +149,8 @@ class MultipartOps:
 
     @operation("CompleteMultipartUpload")
     async def complete_multipart_upload(self, request: S3Request[Members]) -> S3Response[Members]:
-        input = request.input
-        wanted = complete.wanted_parts(input)
-
-        def publish(tx: Transaction) -> Members:
-            bucket = find_bucket(tx, request.bucket)
-            upload = tx.upload(bucket.name, request.key.encode(), input["UploadId"])
-            if upload is None:
-                return _completed(tx, bucket, input)
-            parts = tx.parts(upload.id)
-            chosen = complete.choose(parts, wanted, upload)
-            checksum = complete.checksum_of_object(upload, chosen, input)
-            complete.check_size(chosen, input)
-            check_write(input, condition_of(tx.current(bucket.name, request.key.encode())))
-            record, layout = complete.assemble(upload, chosen, checksum)
-            tx.drop_upload(bucket.name, upload)
-            for part in set(parts) - set(chosen):
-                tx.release(Layout(part.extents))
-            return _answer(bucket, self._publisher.put(tx, bucket, record, layout))
-
-        return S3Response(await self._index.write(publish))
+        wanted = complete.wanted_parts(request.input)
+        return S3Response(await self._index.write(partial(self._publish, request.input, wanted)))
 
     @operation("AbortMultipartUpload")
     async def abort_multipart_upload(self, request: S3Request[Members]) -> S3Response[Members]:
@@ -180,6 +162,24 @@ class MultipartOps:
 
         await self._index.write(abort)
         return S3Response({})
+
+    def _publish(
+        self, input: Members, wanted: Sequence[Mapping[str, Any]], tx: Transaction
+    ) -> Members:
+        bucket, key = find_bucket(tx, input["Bucket"]), input["Key"].encode()
+        upload = tx.upload(bucket.name, key, input["UploadId"])
+        if upload is None:
+            return _completed(tx, bucket, input)
+        parts = tx.parts(upload.id)
+        chosen = complete.choose(parts, wanted, upload)
+        complete.check_size(chosen, input)
+        checksum = complete.checksum_of_object(upload, chosen, input)
+        check_write(input, condition_of(tx.current(bucket.name, key)))
+        record, layout = complete.assemble(upload, chosen, checksum)
+        tx.drop_upload(bucket.name, upload)
+        for part in set(parts) - set(chosen):
+            tx.release(Layout(part.extents))
+        return _answer(bucket, self._publisher.put(tx, bucket, record, layout))
 
 
 def check_part_number(input: Mapping[str, Any]) -> int:

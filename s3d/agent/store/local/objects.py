@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from s3d.agent.s3.address import check_key
@@ -24,10 +25,10 @@ from s3d.agent.store.local.lookup import (
 )
 from s3d.agent.store.local.open import Span, look_and_open
 from s3d.agent.store.local.publish import Publisher
-from s3d.agent.store.local.receive import receive
+from s3d.agent.store.local.receive import Received, receive
 from s3d.agent.store.local.show import checksum_members, object_members, stored_members
 from s3d.agent.store.reader import Reader
-from s3d.agent.store.records import BucketRecord, ObjectRecord, Stored
+from s3d.agent.store.records import BucketRecord, Description, ObjectRecord, Stored
 from s3d.agent.store.store import Ready, operation
 from s3d.agent.store.transaction import Transaction
 
@@ -64,47 +65,31 @@ class ObjectOps:
 
     @operation("PutObject")
     async def put_object(self, request: S3Request[Members]) -> S3Response[Members]:
-        input, key = request.input, request.key
-        check_key(key)
+        input = request.input
+        check_key(request.key)
         about, kept_in = describe(input), storage_class(input)
-
-        def admit(reader: Reader) -> BucketRecord:
-            bucket = find_bucket(reader, request.bucket)
-            if is_locked(about):
-                check_object_lock(reader, bucket)
-            if "IfMatch" in input or "IfNoneMatch" in input:
-                check_write(input, condition_of(reader.current(bucket.name, key.encode())))
-            return bucket
-
         # Before the body, so that a refusal costs no upload; again at the end, where it counts.
-        self._index.look(admit)
+        self._index.look(partial(_admit, request, about))
         received = await receive(self._blobs, request)
         record = ObjectRecord(
-            key=key,
+            key=request.key,
             size=received.size,
             etag=received.etag,
             storage_class=kept_in,
             checksum=received.checksum,
             about=about,
         )
-
-        def publish(tx: Transaction) -> Members:
-            bucket = admit(tx)
-            layout = received.enter(tx)
-            return stored_members(bucket, self._publisher.put(tx, bucket, record, layout))
-
+        publish = partial(self._publish, request, record, received)
         return S3Response(await self._index.write(publish, received.draft.discard))
 
     @operation("GetObject")
     def get_object(self, request: S3Request[Members]) -> Ready[Members]:
-        found, body = look_and_open(
-            self._index, self._blobs, lambda reader: _find(reader, request.input)
-        )
+        found, body = look_and_open(self._index, self._blobs, partial(_find, request.input))
         return Ready(S3Response(found.output, body, found.status))
 
     @operation("HeadObject")
     def head_object(self, request: S3Request[Members]) -> Ready[Members]:
-        found = self._index.look(lambda reader: _find(reader, request.input))
+        found = self._index.look(partial(_find, request.input))
         return Ready(S3Response(found.output, status=found.status))
 
     @operation("DeleteObject")
@@ -128,19 +113,33 @@ class ObjectOps:
         if not 1 <= len(objects) <= MAX_DELETES or any(not one.get("Key") for one in objects):
             raise S3Error("MalformedXML")
 
-        def delete(tx: Transaction) -> tuple[list[Members], list[Members]]:
-            bucket = find_bucket(tx, request.bucket)
-            deleted, errors = [], []
-            for one in objects:
-                try:
-                    deleted.append(self._delete_one(tx, bucket, one))
-                except S3Error as error:
-                    errors.append(_error_row(one, error))
-            return deleted, errors
-
+        delete = partial(self._delete_all, request.bucket, objects)
         deleted, errors = await self._index.write(delete)
         output: Members = {} if wanted.get("Quiet") else {"Deleted": deleted}
         return S3Response({**output, "Errors": errors} if errors else output)
+
+    def _publish(
+        self,
+        request: S3Request[Members],
+        record: ObjectRecord,
+        received: Received,
+        tx: Transaction,
+    ) -> Members:
+        bucket = _admit(request, record.about, tx)
+        return stored_members(bucket, self._publisher.put(tx, bucket, record, received.enter(tx)))
+
+    def _delete_all(
+        self, name: str, objects: Sequence[Mapping[str, Any]], tx: Transaction
+    ) -> tuple[list[Members], list[Members]]:
+        """What became of each: rows of those deleted, rows of the errors."""
+        bucket = find_bucket(tx, name)
+        deleted, errors = [], []
+        for one in objects:
+            try:
+                deleted.append(self._delete_one(tx, bucket, one))
+            except S3Error as error:
+                errors.append(_error_row(one, error))
+        return deleted, errors
 
     def _delete_one(self, tx: Transaction, bucket: BucketRecord, one: Mapping[str, Any]) -> Members:
         conditions = {
@@ -178,7 +177,17 @@ class ObjectOps:
         return {"VersionId": version_id}
 
 
-def _find(reader: Reader, input: Mapping[str, Any]) -> _Found:
+def _admit(request: S3Request[Members], about: Description, reader: Reader) -> BucketRecord:
+    """The bucket, if the object may be put into it now. Raises S3Error."""
+    bucket, input = find_bucket(reader, request.bucket), request.input
+    if is_locked(about):
+        check_object_lock(reader, bucket)
+    if "IfMatch" in input or "IfNoneMatch" in input:
+        check_write(input, condition_of(reader.current(bucket.name, request.key.encode())))
+    return bucket
+
+
+def _find(input: Mapping[str, Any], reader: Reader) -> _Found:
     """What GetObject and HeadObject have in common: all but the bytes."""
     bucket = find_bucket(reader, input["Bucket"])
     stored = find_version(reader, bucket, input["Key"], input.get("VersionId"))

@@ -5,6 +5,8 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html
 
 from __future__ import annotations
 
+from functools import partial
+
 import msgspec
 from msgspec.structs import replace
 
@@ -71,17 +73,9 @@ class TagOps:
     async def _tag_object(
         self, request: S3Request[Members], tags: dict[str, str]
     ) -> S3Response[Members]:
-        def put(tx: Transaction) -> Members:
-            bucket = find_bucket(tx, request.bucket)
-            version_id = request.input.get("VersionId")
-            record = revise(
-                tx, bucket, request.key, version_id, lambda about: replace(about, tags=tags)
-            )
-            if not version_id:
-                self._publisher.tagged(tx, bucket, request.key)
-            return dict(shown_version(bucket, record))
-
-        return S3Response(await self._index.write(put))
+        return S3Response(
+            await self._index.write(partial(_put_tags, self._publisher, request, tags))
+        )
 
     async def _tag_bucket(self, name: str, tags: bytes | None) -> S3Response[Members]:
         def put(tx: Transaction) -> None:
@@ -89,3 +83,13 @@ class TagOps:
 
         await self._index.write(put)
         return S3Response({})
+
+
+def _put_tags(
+    publisher: Publisher, request: S3Request[Members], tags: dict[str, str], tx: Transaction
+) -> Members:
+    bucket, version_id = find_bucket(tx, request.bucket), request.input.get("VersionId")
+    tagged = revise(tx, bucket, request.key, version_id, lambda about: replace(about, tags=tags))
+    if not version_id:
+        publisher.tagged(tx, bucket, request.key)
+    return dict(shown_version(bucket, tagged))

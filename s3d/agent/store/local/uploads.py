@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListMultipartUploads.html
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from s3d.agent.s3.acl import OWNER
@@ -33,16 +34,14 @@ class UploadOps:
 
     @operation("ListMultipartUploads")
     async def list_multipart_uploads(self, request: S3Request[Members]) -> S3Response[Members]:
-        return S3Response(
-            await self._index.read(lambda reader: _list_uploads(reader, request.input))
-        )
+        return S3Response(await self._index.read(partial(_list_uploads, request.input)))
 
     @operation("ListParts")
     async def list_parts(self, request: S3Request[Members]) -> S3Response[Members]:
-        return S3Response(await self._index.read(lambda reader: _list_parts(reader, request.input)))
+        return S3Response(await self._index.read(partial(_list_parts, request.input)))
 
 
-def _list_uploads(reader: Reader, input: Mapping[str, Any]) -> Members:
+def _list_uploads(input: Mapping[str, Any], reader: Reader) -> Members:
     bucket = find_bucket(reader, input["Bucket"]).name
     prefix, delimiter = input.get("Prefix") or "", input.get("Delimiter") or ""
     key, upload_id = input.get("KeyMarker") or "", input.get("UploadIdMarker") or ""
@@ -79,7 +78,7 @@ def _list_uploads(reader: Reader, input: Mapping[str, Any]) -> Members:
     return {name: value for name, value in output.items() if value != []}
 
 
-def _list_parts(reader: Reader, input: Mapping[str, Any]) -> Members:
+def _list_parts(input: Mapping[str, Any], reader: Reader) -> Members:
     upload = find_upload(reader, input["Bucket"], input["Key"], input["UploadId"])
     marker = int(input.get("PartNumberMarker") or 0)
     limit = page_size(input.get("MaxParts"), "max-parts")

@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/Versioning.html
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from msgspec.structs import replace
@@ -16,7 +17,7 @@ from s3d.agent.s3.listing import Page, Place, Query, roll_up
 from s3d.agent.s3.messages import Members, S3Request, S3Response
 from s3d.agent.store.index import Index
 from s3d.agent.store.local.lists import encode_names, is_url_encoded, page_size
-from s3d.agent.store.local.lookup import check_version_id, find_bucket
+from s3d.agent.store.local.lookup import check_version_id, find_bucket, has_object_lock
 from s3d.agent.store.local.publish import ENABLED, SUSPENDED
 from s3d.agent.store.local.show import moment, row
 from s3d.agent.store.reader import Reader
@@ -43,14 +44,7 @@ class VersionOps:
         if configuration.get("MFADelete") == ENABLED:
             raise S3Error("NotImplemented", "MFA delete is not implemented")
 
-        def put(tx: Transaction) -> None:
-            bucket = find_bucket(tx, request.bucket)
-            if bucket.object_lock and status == SUSPENDED:
-                message = "Versioning cannot be suspended on a bucket with Object Lock"
-                raise S3Error("InvalidBucketState", message)
-            tx.put_bucket(replace(bucket, versioning=status))
-
-        await self._index.write(put)
+        await self._index.write(partial(_put_status, request.bucket, status))
         return S3Response({})
 
     @operation("GetBucketVersioning")
@@ -60,10 +54,18 @@ class VersionOps:
 
     @operation("ListObjectVersions")
     async def list_object_versions(self, request: S3Request[Members]) -> S3Response[Members]:
-        return S3Response(await self._index.read(lambda reader: _list(reader, request.input)))
+        return S3Response(await self._index.read(partial(_list, request.input)))
 
 
-def _list(reader: Reader, input: Mapping[str, Any]) -> Members:
+def _put_status(name: str, status: str, tx: Transaction) -> None:
+    bucket = find_bucket(tx, name)
+    if status == SUSPENDED and has_object_lock(tx, bucket):
+        message = "Versioning cannot be suspended on a bucket with Object Lock"
+        raise S3Error("InvalidBucketState", message)
+    tx.put_bucket(replace(bucket, versioning=status))
+
+
+def _list(input: Mapping[str, Any], reader: Reader) -> Members:
     bucket = find_bucket(reader, input["Bucket"]).name
     prefix, delimiter = input.get("Prefix") or "", input.get("Delimiter") or ""
     query = Query(
