@@ -257,7 +257,8 @@ class Index:
             write.in_doubt = name != "SQLITE_FULL" and len(group) == 1
         if name == "SQLITE_FULL":
             # Room for what the repetition commits: a deletion, which gives room back.
-            self._ballast_is_gone = self.disk.drop_ballast()
+            self.disk.drop_ballast()
+            self._ballast_is_gone = True
 
     def _meaning(self, error: Exception) -> Exception:
         name = getattr(error, "sqlite_errorname", "")
