@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from shlex import quote
 from typing import Any, TypeVar
 
 import click
@@ -22,7 +25,7 @@ s3d {version} serves S3 on {endpoint}
 store: {store}
 
 In another terminal:
-  eval "$(s3d env)"
+{socket}  eval "$(s3d env)"
   aws s3 mb s3://demo
 """
 
@@ -71,7 +74,7 @@ def run_command(session: Session, /, **options: Any) -> int:
     logs.set_up(config.log_level, sys.stderr, form=config.log_format, secrets=[key.secret])
     from s3d.agent.main import run
 
-    return run(config, places, _announce)
+    return run(config, places, partial(_announce, places.socket))
 
 
 def _text(value: str | bool | tuple[str, ...]) -> str:
@@ -81,10 +84,16 @@ def _text(value: str | bool | tuple[str, ...]) -> str:
     return value if isinstance(value, str) else ",".join(value)
 
 
-def _announce(status: AgentStatus) -> None:
-    store = "in memory of this run" if status.store is None else status.store.path
-    if status.ephemeral:
-        store += " (gone at the end)"
-    click.echo(READY.format(version=status.version, endpoint=status.endpoint, store=store))
+def _announce(usual: Path, status: AgentStatus) -> None:
+    """Say that it is ready. usual: the socket where the other commands look for the agent."""
+    store = "" if status.store is None else status.store.path
+    lead = "" if status.socket == str(usual) else f"  export S3D_SOCKET={quote(status.socket)}\n"
+    ready = READY.format(
+        version=status.version,
+        endpoint=status.endpoint,
+        store=store + (" (gone at the end)" if status.ephemeral else ""),
+        socket=lead,
+    )
+    click.echo(ready)
     for warning in status.warnings:
         click.echo(f"warning: {warning}", err=True)

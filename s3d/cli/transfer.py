@@ -13,15 +13,16 @@ from typing import IO, cast
 from urllib.parse import quote, urlencode
 
 import click
+import msgspec
 
 from s3d.cli.output import Progress, json_line, report
 from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.cli.tags import pairs
 from s3d.cli.target import Names, Target, target_argument
-from s3d.shared.blocking import BLOCK
 from s3d.shared.control import ObjectInfo
 from s3d.shared.errors import S3dError, UsageError
 from s3d.shared.text import safe, size
+from s3d.shared.unix_http import BLOCK
 
 STDIO = "-"
 _NOT_TEXT = bytes(set(range(32)) - set(b"\t\n\r\f\b")) + b"\x7f"
@@ -55,7 +56,8 @@ def get_command(
             hint = f"s3d get {target} FILE, or - to print it all the same"
             raise UsageError("not printed", f"{target} is not text", hint)
         if not quiet:
-            _tell(info, as_json=as_json)
+            tags = session.client().tags(*target)  # S3 gives only their number with the data
+            _tell(msgspec.structs.replace(info, tags=tags), as_json=as_json)
         with _destination(path) as out:
             block = first
             try:

@@ -1,13 +1,11 @@
-"""The control API's synchronous client: http.client over the Unix socket, for the command line.
+"""The control API's synchronous client, for the command line.
 
 It must import quickly: no asyncio, aiohttp, botocore or textual. One connection a call.
 """
 
 from __future__ import annotations
 
-import http.client
 import io
-import socket
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -32,10 +30,10 @@ from s3d.shared.control import (
     Tags,
 )
 from s3d.shared.errors import DeniedError, FullError, NotFoundError, NotRunningError, S3dError
+from s3d.shared.unix_http import BLOCK, Answer, exchange
 
 TIMEOUT = 60.0
 """Seconds that a single read or write may take."""
-BLOCK = 256 << 10
 
 ERRORS: dict[str, type[S3dError]] = {
     "AccessDenied": DeniedError,
@@ -132,7 +130,7 @@ class ControlClient:
         headers: Mapping[str, str] = {},
     ) -> ObjectInfo:
         """Store what source holds from where it stands; size in bytes, None when it is unknown."""
-        length = {"Transfer-Encoding": "chunked"} if size is None else {"Content-Length": str(size)}
+        length = {} if size is None else {"Content-Length": str(size)}
         body = _blocks(source, size)
         with self._call("PUT", _object(bucket, key), body, {**headers, **length}) as answer:
             return _object_info(answer)
@@ -163,7 +161,11 @@ class ControlClient:
         data = None if body is None else control.encode(body)
         headers = {} if data is None else {"Content-Type": control.JSON}
         with self._call(method, path, data, headers) as answer:
-            return _decode(answer.read(), kind)
+            try:
+                content = answer.read()
+            except OSError as error:
+                raise _broken(self._socket, error) from error
+            return _decode(content, kind)
 
     def _call(
         self,
@@ -171,16 +173,14 @@ class ControlClient:
         path: str,
         body: bytes | Iterable[bytes] | None = None,
         headers: Mapping[str, str] = {},
-    ) -> http.client.HTTPResponse:
-        connection = _Connection(self._socket, self._timeout)
-        own = {"Connection": "close", control.CLIENT_HEADER: f"cli/{__version__}"}
+    ) -> Answer:
+        own = {control.CLIENT_HEADER: f"cli/{__version__}"}
         try:
-            answer = _exchange(connection, method, path, body, {**own, **headers})
-        except BaseException as error:
-            connection.close()
-            if isinstance(error, OSError | http.client.HTTPException):
-                raise _broken(self._socket, error) from error
-            raise
+            answer = exchange(
+                self._socket, (method, path), {**own, **headers}, body, timeout=self._timeout
+            )
+        except OSError as error:
+            raise _broken(self._socket, error) from error
         if answer.status >= 400:
             with answer:
                 raise _error(answer)
@@ -190,67 +190,26 @@ class ControlClient:
 class Download(io.RawIOBase):
     """The bytes of an object as they come. Raises S3dError when they end too early."""
 
-    def __init__(self, answer: http.client.HTTPResponse) -> None:
+    def __init__(self, answer: Answer) -> None:
         self._answer = answer
-        self._left = int(answer.headers["Content-Length"])
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
         try:
-            count = self._answer.readinto(buffer)
+            return self._answer.readinto(buffer)
         except OSError as error:
-            raise _cut_off(self._left) from error
-        if not count and len(buffer) and self._left:
-            raise _cut_off(self._left)
-        self._left -= count
-        return count
+            raise S3dError(
+                "the agent hung up", f"{self._answer.left} bytes are missing", "try again"
+            ) from error
 
     def close(self) -> None:
         self._answer.close()
         super().close()
 
 
-class _Connection(http.client.HTTPConnection):
-    """HTTP over a Unix socket."""
-
-    def __init__(self, path: Path, timeout: float) -> None:
-        super().__init__("localhost", timeout=timeout, blocksize=BLOCK)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(str(self._path))
-
-
-def _exchange(
-    connection: _Connection,
-    method: str,
-    path: str,
-    body: bytes | Iterable[bytes] | None,
-    headers: Mapping[str, str],
-) -> http.client.HTTPResponse:
-    try:
-        connection.request(
-            method,
-            path,
-            body,
-            dict(headers),
-            encode_chunked="Transfer-Encoding" in headers,
-        )
-    except (BrokenPipeError, ConnectionResetError):
-        # An agent that refuses a body answers before it has read all of it.
-        if connection.sock is None:
-            raise
-    answer = connection.getresponse()
-    if connection.sock is not None:
-        connection.sock.close()  # the answer has its own hold on it
-    return answer
-
-
-def _error(answer: http.client.HTTPResponse) -> S3dError:
+def _error(answer: Answer) -> S3dError:
     data = answer.read()
     try:
         problem = control.decode(data, Problem)
@@ -270,10 +229,6 @@ def _broken(path: Path, error: Exception) -> S3dError:
     return S3dError("the agent hung up", str(error) or type(error).__name__, "see its log")
 
 
-def _cut_off(left: int) -> S3dError:
-    return S3dError("the agent hung up", f"{left} bytes are missing", "try again")
-
-
 def _decode(data: bytes, kind: type[T]) -> T:
     try:
         return control.decode(data, kind)
@@ -283,8 +238,8 @@ def _decode(data: bytes, kind: type[T]) -> T:
         ) from error
 
 
-def _object_info(answer: http.client.HTTPResponse) -> ObjectInfo:
-    return _decode(answer.headers.get(control.OBJECT_HEADER, "").encode(), ObjectInfo)
+def _object_info(answer: Answer) -> ObjectInfo:
+    return _decode(answer.headers.get(control.OBJECT_HEADER.lower(), "").encode(), ObjectInfo)
 
 
 def _blocks(source: IO[bytes], size: int | None) -> Iterator[bytes]:

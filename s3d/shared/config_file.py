@@ -29,7 +29,7 @@ def read(path: Path) -> dict[str, FileValue]:
     """
     try:
         text = path.read_text("utf-8")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     except UnicodeDecodeError as error:
         raise FileError(f"not UTF-8 at byte {error.start}") from error

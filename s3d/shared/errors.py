@@ -1,13 +1,13 @@
 """Errors for people: what failed, on what, why, and what to do; and the exit codes.
 
-    S3dError                     1  something asked for was not done
-    |-- UsageError               2  bad usage or configuration
-    |-- NotFoundError            3
-    |-- DeniedError              4
-    |-- NotRunningError          5  no agent answers on the socket
-    |-- PendingError             6  writes are not drained
-    |-- FullError                7  quota or disk full
-    `-- AlreadyRunningError     75  another agent has the lock
+S3dError                     1  something asked for was not done
+|-- UsageError               2  bad usage or configuration
+|-- NotFoundError            3
+|-- DeniedError              4
+|-- NotRunningError          5  no agent answers on the socket
+|-- PendingError             6  writes are not drained
+|-- FullError                7  quota or disk full
+`-- AlreadyRunningError     75  another agent has the lock
 """
 
 from __future__ import annotations

@@ -155,7 +155,7 @@ def fill(
 
 
 def nearest(name: str, known: Iterable[str], prefix: str = "") -> str:
-    """The known name most like it as "; did you mean X?", or nothing. prefix: what all begin with."""
+    """The known name most like it as "; did you mean X?", or nothing. All begin with prefix."""
     import difflib  # only for errors
 
     ends = [other.removeprefix(prefix) for other in known]

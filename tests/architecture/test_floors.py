@@ -48,7 +48,7 @@ ONLY_IN = {
     "aiohttp": ("s3d.agent.endpoint", "s3d.agent.control", "s3d.agent.store.remote",
                 "s3d.agent.policy", "s3d.tui.client"),
     "click": ("s3d.cli",),
-    "http": ("s3d.agent.endpoint", "s3d.shared.blocking"),
+    "http": ("s3d.agent.endpoint",),
     "mfuse": ("s3d.agent.fuse",),
 }  # fmt: skip
 """Third party (and a few of the library) -> the only places that may import it."""

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from s3d.cli.main import cli
 from s3d.cli.run import _announce
 from s3d.shared.control import AgentStatus, StoreStatus
-from tests.agent_process import StartFailed
+from tests.agent_process import StartFailed, environment
 from tests.cli.conftest import S3D, Commands
 
 
@@ -35,6 +35,7 @@ def test_there_is_a_flag_for_every_setting_that_may_have_one():
 def test_the_ready_block_is_paste_ready(capsys):
     store = StoreStatus(buckets=0, objects=0, size=0, path="/home/me/store", free=1)
     _announce(
+        Path("/s"),
         AgentStatus(
             version="1.2.3",
             pid=1,
@@ -45,7 +46,7 @@ def test_the_ready_block_is_paste_ready(capsys):
             ephemeral=False,
             store=store,
             warnings=["no authentication"],
-        )
+        ),
     )
     shown = capsys.readouterr()
     assert shown.out.startswith(
@@ -63,8 +64,6 @@ def test_ready_goes_to_stdout_and_the_log_to_stderr(tmp_path, start_agent):
 
 
 def test_it_prints_the_real_port(tmp_path):
-    from tests.agent_process import environment
-
     process = subprocess.Popen(
         [*S3D, "run"],
         env=environment(tmp_path / "home"),
@@ -119,15 +118,23 @@ def test_a_home_that_is_no_folder_is_told(tmp_path, start_agent):
     assert error.stderr.startswith("s3d: ")
 
 
-def test_an_ephemeral_store_is_gone_at_the_end(tmp_path, start_agent):
-    agent = start_agent("--ephemeral", "--bucket", "demo")
-    s3d = Commands(tmp_path, agent.env)
-    assert s3d("put", "demo/k", stdin=b"x").code == 0
-    assert agent.client.status().ephemeral
-    store = Path(agent.client.status().store.path)
-    assert agent.stop() == 0
-    assert not store.exists()
-    assert not agent.places.store_dir.exists()
+def test_an_ephemeral_agent_says_how_to_reach_it(tmp_path):
+    env = environment(tmp_path / "home", TMPDIR=str(tmp_path))
+    with subprocess.Popen(
+        [*S3D, "run", "--ephemeral"], env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as process:
+        assert process.stdout is not None
+        lines = [process.stdout.readline().decode() for _ in range(7)]
+        assert lines[1].endswith("(gone at the end)\n")
+        (export,) = [line.strip() for line in lines if "S3D_SOCKET" in line]
+        socket_path = export.removeprefix("export S3D_SOCKET=")
+        s3d = Commands(tmp_path, env | {"S3D_SOCKET": socket_path})
+        assert s3d("mb", "demo").code == 0
+        assert s3d("put", "demo/k", stdin=b"x").code == 0
+        process.send_signal(signal.SIGTERM)
+        process.wait()
+    assert not Path(socket_path).exists()
+    assert not (tmp_path / "home" / "data" / "store").exists()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc")

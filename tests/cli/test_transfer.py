@@ -47,11 +47,11 @@ def test_put_reads_stdin(s3d, bucket):
 def test_put_sets_tags_metadata_and_type(s3d, bucket):
     (s3d.home / "page.html").write_text("<p>")
     result = s3d(
-        "put", f"{bucket}/p", "page.html", "--tag", "a=1&2=é", "--metadata", "Owner=me", "--json"
+        "put", f"{bucket}/p", "page.html", "--tag", "a=1+2 é", "--metadata", "Owner=me", "--json"
     )
     assert json.loads(result.out)["size"] == 3
     found = json.loads(s3d("status", f"{bucket}/p", "--json").out)
-    assert found["tags"] == {"a": "1&2=é"}
+    assert found["tags"] == {"a": "1+2 é"}
     assert found["metadata"] == {"owner": "me"}
     assert found["content_type"] == "text/html"
     s3d("put", f"{bucket}/p", "page.html", "--content-type", "text/x-mine")
