@@ -1,6 +1,6 @@
 """Where everything lies: the folders, the socket, and the files of s3d in them.
 
-Unset local_dir: the folders of platformdirs, which reads HOME and XDG_* of this process.
+Without local_dir, the usual folders of the system: https://specifications.freedesktop.org/basedir-spec
 """
 
 from __future__ import annotations
@@ -18,6 +18,13 @@ from s3d.shared.errors import UsageError
 APP = "s3d"
 SOCKET_PATH_LIMIT = 103 if sys.platform == "darwin" else 107
 """Bytes that sun_path of a Unix socket's address holds, without its closing NUL."""
+
+_XDG = {
+    "config": ("XDG_CONFIG_HOME", ".config"),
+    "data": ("XDG_DATA_HOME", ".local/share"),
+    "cache": ("XDG_CACHE_HOME", ".cache"),
+    "state": ("XDG_STATE_HOME", ".local/state"),
+}
 
 
 class Places(msgspec.Struct, frozen=True):
@@ -62,14 +69,14 @@ def config_file(env: Mapping[str, str], flags: Mapping[str, str]) -> Path:
     local = flags.get("local_dir") or env.get("S3D_LOCAL_DIR")
     if local:
         return Path(local).expanduser().absolute() / "config" / "config.toml"
-    return _usual("config") / "config.toml"
+    return _usual("config", env) / "config.toml"
 
 
 def find_places(config: Config, env: Mapping[str, str]) -> Places:
     """Where things lie. Raises UsageError when the socket's path is too long for the system."""
     local = config.local_dir
     config_dir, data_dir, cache_dir, state_dir = (
-        local / name if local else _usual(name) for name in ("config", "data", "cache", "state")
+        local / name if local else _usual(name, env) for name in _XDG
     )
     socket = config.socket or _socket(local, state_dir, env)
     length = len(os.fsencode(socket))
@@ -82,11 +89,16 @@ def find_places(config: Config, env: Mapping[str, str]) -> Places:
     return Places(config_dir, data_dir, cache_dir, state_dir, socket)
 
 
-def _usual(name: str) -> Path:
-    from platformdirs import PlatformDirs  # costs 20 ms, and local_dir does without
+def _usual(name: str, env: Mapping[str, str]) -> Path:
+    if sys.platform == "darwin":
+        from platformdirs import PlatformDirs
 
-    folder: Path = getattr(PlatformDirs(APP, appauthor=False), f"user_{name}_path")
-    return folder
+        folder: Path = getattr(PlatformDirs(APP, appauthor=False), f"user_{name}_path")
+        return folder
+    variable, usual = _XDG[name]  # as platformdirs has it, whose import takes 25 ms
+    xdg = env.get(variable, "")
+    home = Path(env.get("HOME") or Path.home())
+    return (Path(xdg) if os.path.isabs(xdg) else home / usual) / APP
 
 
 def _socket(local: Path | None, state_dir: Path, env: Mapping[str, str]) -> Path:

@@ -14,6 +14,7 @@ FLOORS = {
     "s3d.shared": 0,
     "s3d.agent.s3": 1,
     "s3d.agent.events": 1,
+    "s3d.agent.failpoint": 1,
     "s3d.agent.metrics": 1,
     "s3d.agent.policy": 1,
     "s3d.agent.store": 2,

@@ -1,3 +1,4 @@
+import os
 import sys
 from pathlib import Path
 
@@ -27,15 +28,31 @@ def test_local_dir_holds_everything():
     assert places.socket == Path("/l/run/agent.sock")
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="XDG folders")
+@pytest.mark.skipif(sys.platform == "darwin", reason="other folders there")
 def test_the_usual_folders_of_the_system(home):
-    places = find_places(Config(), {})
+    env = {"HOME": str(home)}
+    places = find_places(Config(), env)
     assert places.config_file == home / ".config/s3d/config.toml"
     assert places.store_dir == home / ".local/share/s3d/store"
     assert places.cache_dir == home / ".cache/s3d"
     assert places.credentials_file == home / ".local/state/s3d/credentials"
     assert places.socket == home / ".local/state/s3d/run/agent.sock"
-    assert config_file({}, {}) == places.config_file
+    assert config_file(env, {}) == places.config_file
+
+
+@pytest.mark.parametrize("xdg", [None, "/xdg", "relative", ""])
+def test_the_folders_are_those_of_platformdirs(home, monkeypatch, xdg):
+    import platformdirs
+
+    if xdg is not None:
+        for name in ("CONFIG", "DATA", "CACHE", "STATE"):
+            monkeypatch.setenv(f"XDG_{name}_HOME", xdg)
+    theirs = platformdirs.PlatformDirs("s3d", appauthor=False)
+    places = find_places(Config(), os.environ)
+    assert places.config_dir == theirs.user_config_path
+    assert places.data_dir == theirs.user_data_path
+    assert places.cache_dir == theirs.user_cache_path
+    assert places.state_dir == theirs.user_state_path
 
 
 def test_the_socket_lies_in_the_runtime_folder_when_there_is_one(home, tmp_path):
