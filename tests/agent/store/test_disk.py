@@ -58,15 +58,16 @@ def test_the_disk_is_asked_once_a_second(tmp_path, space):
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
 def test_a_full_disk_is_named(tmp_path, number):
-    with pytest.raises(S3Error, match=f"no space left on the disk that holds {tmp_path}"):
-        with Disk(tmp_path).errors():
-            raise OSError(number, os.strerror(number))
+    with (
+        pytest.raises(S3Error, match=f"no space left on the disk that holds {tmp_path}"),
+        Disk(tmp_path).errors(),
+    ):
+        raise OSError(number, os.strerror(number))
 
 
 def test_another_error_of_the_disk_is_told_too(tmp_path):
-    with pytest.raises(S3Error, match="Input/output error") as refused:
-        with Disk(tmp_path).errors():
-            raise OSError(errno.EIO, os.strerror(errno.EIO))
+    with pytest.raises(S3Error, match="Input/output error") as refused, Disk(tmp_path).errors():
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
     assert refused.value.code == "SlowDown"
 
 

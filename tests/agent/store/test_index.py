@@ -46,7 +46,7 @@ async def together(index, *actions):
 async def settled(write):
     try:
         return await write
-    except Exception as error:
+    except (S3Error, ValueError) as error:
         return error
 
 

@@ -73,9 +73,18 @@ class TagOps:
     async def _tag_object(
         self, request: S3Request[Members], tags: dict[str, str]
     ) -> S3Response[Members]:
-        return S3Response(
-            await self._index.write(partial(_put_tags, self._publisher, request, tags))
+        return S3Response(await self._index.write(partial(self._put_tags, request, tags)))
+
+    def _put_tags(
+        self, request: S3Request[Members], tags: dict[str, str], tx: Transaction
+    ) -> Members:
+        bucket, version_id = find_bucket(tx, request.bucket), request.input.get("VersionId")
+        tagged = revise(
+            tx, bucket, request.key, version_id, lambda about: replace(about, tags=tags)
         )
+        if not version_id:
+            self._publisher.tagged(tx, bucket, request.key)
+        return dict(shown_version(bucket, tagged))
 
     async def _tag_bucket(self, name: str, tags: bytes | None) -> S3Response[Members]:
         def put(tx: Transaction) -> None:
@@ -83,13 +92,3 @@ class TagOps:
 
         await self._index.write(put)
         return S3Response({})
-
-
-def _put_tags(
-    publisher: Publisher, request: S3Request[Members], tags: dict[str, str], tx: Transaction
-) -> Members:
-    bucket, version_id = find_bucket(tx, request.bucket), request.input.get("VersionId")
-    tagged = revise(tx, bucket, request.key, version_id, lambda about: replace(about, tags=tags))
-    if not version_id:
-        publisher.tagged(tx, bucket, request.key)
-    return dict(shown_version(bucket, tagged))
