@@ -199,7 +199,7 @@ class Agent:
             self._stopping.set()
             return
         if self._config.ephemeral:
-            shutil.rmtree(self._places.data_dir, ignore_errors=True)
+            shutil.rmtree(self._places.data_dir.parent, ignore_errors=True)
         os._exit(128 + number)
 
 

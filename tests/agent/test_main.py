@@ -36,6 +36,7 @@ def test_the_agent_serves_s3_and_the_control_api(agent):
     assert agent.client.status().store.objects == 1
 
 
+@pytest.mark.slow
 def test_buckets_of_the_settings_are_made_once(start_agent):
     for _ in range(2):
         agent = start_agent("--bucket", "one,two")
@@ -44,6 +45,7 @@ def test_buckets_of_the_settings_are_made_once(start_agent):
         assert agent.stop() == 0
 
 
+@pytest.mark.slow
 def test_everything_is_there_after_a_restart(start_agent):
     first = start_agent("--bucket", "bucket")
     with closing(first.s3()) as s3:
@@ -56,6 +58,7 @@ def test_everything_is_there_after_a_restart(start_agent):
     assert first.client.status().pid == second.process.pid
 
 
+@pytest.mark.slow
 def test_a_second_agent_names_the_first(agent, start_agent):
     error = refused(start_agent)
     assert error.code == 75
@@ -89,6 +92,7 @@ def test_a_read_only_folder_is_told(start_agent, tmp_path):
     assert refused(start_agent).code == 1
 
 
+@pytest.mark.slow
 def test_a_store_of_a_newer_version_is_refused(start_agent):
     import sqlite3
 
@@ -101,6 +105,7 @@ def test_a_store_of_a_newer_version_is_refused(start_agent):
     assert "newer" in error.stderr
 
 
+@pytest.mark.slow
 def test_credentials_that_others_may_read_are_refused(start_agent):
     agent = start_agent()
     agent.stop()
@@ -162,6 +167,7 @@ def test_every_file_of_the_agent_is_private(start_agent):
     assert (lock["pid"], lock["socket"]) == (agent.process.pid, str(agent.places.socket))
 
 
+@pytest.mark.slow
 def test_sigterm_lets_the_request_in_hand_end(start_agent):
     """Half of an upload is there at the signal; the other half still counts."""
     agent = start_agent("--bucket", "bucket")
@@ -213,6 +219,7 @@ def test_an_ignored_hangup_stays_ignored(start_agent):
     assert agent.client.hello().pid == agent.process.pid
 
 
+@pytest.mark.slow
 def test_a_second_signal_ends_it_at_once(start_agent):
     agent = start_agent("--bucket", "bucket")
     with socket.socket(socket.AF_UNIX) as waiting:
@@ -262,6 +269,7 @@ def test_the_agent_keeps_its_secrets_from_debuggers_and_the_process_list(agent):
     assert agent.key[1] not in agent.stderr
 
 
+@pytest.mark.slow
 def test_the_watchdog_is_fed(tmp_path):
     home = tmp_path / "home"
     home.mkdir()
