@@ -15,9 +15,10 @@ import msgspec
 from s3d.agent.endpoint.server import S3Server
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.store.objects import Objects
-from s3d.shared.config import Config, is_loopback
+from s3d.shared.config import Config
 from s3d.shared.errors import FullError, S3dError, UsageError
 from s3d.shared.paths import Places, find_places
+from s3d.shared.readers import is_loopback
 
 _WRITABLE = "make the folder writable, or set S3D_LOCAL_DIR to a folder of your own"
 _SPACE = "free some space, or set S3D_LOCAL_DIR to a folder on another disk"

@@ -16,6 +16,7 @@ from s3d.shared.paths import config_file
 from s3d.shared.secret import MASK, Secret
 from s3d.shared.settings import settings_of
 from s3d.shared.text import count
+from s3d.shared.timetable import Timetable
 
 DEFAULT = "default"
 
@@ -115,6 +116,6 @@ def _plain(config: Config, name: str) -> Any:
         value = getattr(value, part)
     if isinstance(value, Secret):
         return MASK
-    if isinstance(value, Path):
+    if isinstance(value, Path | Timetable):
         return str(value)
     return list(value) if isinstance(value, tuple) else value if value != "" else None

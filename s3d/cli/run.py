@@ -43,7 +43,8 @@ def _flag(setting: Setting) -> Callable[[F], F]:
     names = (setting.flag, setting.name.replace(".", "__"))
     text = f"{setting.rule.help}." + (f"  [{'; '.join(facts)}]" if facts else "")
     if setting.type is bool:
-        return click.option(*names, is_flag=True, default=None, help=text)
+        flag = f"{setting.flag}/--no-{setting.flag[2:]}" if setting.default else setting.flag
+        return click.option(flag, names[1], is_flag=True, default=None, help=text)
     kind = setting.name.rpartition(".")[2].upper().removesuffix("S" if setting.rule.many else "")
     return click.option(*names, multiple=setting.rule.many, metavar=kind, help=text)
 

@@ -6,15 +6,35 @@ see settings.py. docs/user-guide.md lists them; a test holds the two together.
 
 from __future__ import annotations
 
-import re
 import stat
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 from urllib.parse import urlsplit
 
 import msgspec
 
+from s3d.shared.readers import (
+    is_loopback,
+    read_access_key_id,
+    read_addressing,
+    read_auth,
+    read_bool,
+    read_buckets,
+    read_endpoint,
+    read_hosts,
+    read_limit,
+    read_log_format,
+    read_log_level,
+    read_max_age,
+    read_path,
+    read_region,
+    read_remote,
+    read_room,
+    read_secret,
+    read_text,
+    read_when_full,
+)
 from s3d.shared.secret import Secret
 from s3d.shared.settings import (
     ENV,
@@ -28,128 +48,45 @@ from s3d.shared.settings import (
     fill,
     settings_of,
 )
-
-if TYPE_CHECKING:
-    from ipaddress import IPv4Address, IPv6Address
-
-LOG_LEVELS = ("debug", "info", "warning", "error")
-
-_ENDPOINT = "write http://HOST:PORT, such as http://127.0.0.1:33333"
-_ENDPOINT_PARTS = (
-    ("scheme", "http", "only http is served; a reverse proxy can add TLS"),
-    ("path", "/", "the endpoint has no path"),
-    ("query", "", "the endpoint has no query"),
-    ("fragment", "", "the endpoint has no fragment"),
-    ("username", None, "credentials do not belong into the endpoint"),
-)
-_HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
-_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+from s3d.shared.timetable import Timetable, parse_timetable
+from s3d.shared.units import parse_age
 
 
-def read_text(text: str) -> str:
-    return text
+class QueueConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """[write_queue]: what lies between an accepted write and the remote. For a remote only."""
 
-
-def read_bool(text: str) -> bool:
-    """true or false, and the other words that people use for them."""
-    words = {"true": True, "on": True, "yes": True, "1": True}
-    words |= {"false": False, "off": False, "no": False, "0": False}
-    if text.lower() not in words:
-        raise ValueError("write true or false")
-    return words[text.lower()]
-
-
-def read_path(text: str) -> Path:
-    """A path; ~ is the home folder, a relative one is below the current folder."""
-    if "\0" in text:
-        raise ValueError("a path has no NUL")
-    try:
-        return Path(text).expanduser().absolute()
-    except RuntimeError as error:
-        raise ValueError("there is no such home folder") from error
-
-
-def read_endpoint(text: str) -> str:
-    """http://HOST:PORT in its canonical form."""
-    try:
-        url = urlsplit(text)
-        port = url.port
-    except ValueError as error:
-        raise ValueError(f"not a URL: {_ENDPOINT}") from error
-    host = url.hostname or ""
-    if not url.scheme or not host:
-        raise ValueError(f"not a URL with a host: {_ENDPOINT}")
-    for part, right, why in _ENDPOINT_PARTS:
-        if getattr(url, part) not in (right, "" if part == "path" else right):
-            raise ValueError(f"{why}: {_ENDPOINT}")
-    if port is None:
-        raise ValueError(f"the port is missing (0 means any free one): {_ENDPOINT}")
-    if not _is_address(host) and not _HOST.fullmatch(host):
-        raise ValueError(f"not the name or address of a host: {_ENDPOINT}")
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def read_access_key_id(text: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9._-]{3,128}", text):
-        raise ValueError("an access key id has 3 to 128 letters, digits, dots, - or _")
-    return text
-
-
-def read_secret(text: str) -> Secret:
-    if not re.fullmatch(r"[!-~]{8,256}", text):
-        raise ValueError("a secret has 8 to 256 characters, ASCII and without spaces")
-    return Secret(text)
-
-
-def read_auth(text: str) -> str:
-    if text not in ("sigv4", "none"):
-        raise ValueError("write sigv4 (every request is signed) or none (anyone may do anything)")
-    return text
-
-
-def read_buckets(text: str) -> tuple[str, ...]:
-    """Names with commas between them; the finer rules are the store's."""
-    names = _split(text)
-    for name in names:
-        if not _BUCKET.fullmatch(name) or ".." in name:
-            raise ValueError(
-                f"{name!r} is not a bucket name: 3 to 63 lower-case letters, digits, dots and -, "
-                "with a letter or digit at both ends"
-            )
-    return names
-
-
-def read_hosts(text: str) -> tuple[str, ...]:
-    """Host names with commas between them, in lower case."""
-    names = tuple(name.lower() for name in _split(text))
-    for name in names:
-        if not _HOST.fullmatch(name) and not _is_address(name):
-            raise ValueError(f"{name!r} is not a host name; write it without http:// and port")
-    return names
-
-
-def read_region(text: str) -> str:
-    if not re.fullmatch(r"[a-z0-9-]{1,63}", text):
-        raise ValueError("a region is lower-case letters, digits and -, such as us-east-1")
-    return text
-
-
-def read_log_level(text: str) -> str:
-    """A level, then LOGGER=LEVEL for those that differ: "info,s3d.agent.endpoint=debug"."""
-    for number, part in enumerate(_split(text) or ("",)):
-        logger, given, level = part.rpartition("=")
-        if level not in LOG_LEVELS or bool(given) != bool(logger) or (number == 0) == bool(given):
-            raise ValueError(
-                f"write one of {', '.join(LOG_LEVELS)}, then LOGGER=LEVEL for those that differ, "
-                "such as info,s3d.agent.endpoint=debug"
-            )
-    return text
-
-
-def read_log_format(text: str) -> str:
-    if text not in ("text", "json"):
-        raise ValueError("write text or json")
-    return text
+    enabled: Annotated[
+        bool,
+        Rule("Answer writes when they are safe on this machine, and push them then", read_bool),
+    ] = True
+    dir: Annotated[
+        Path | None,
+        Rule("Folder of the writes that wait; unset: write_queue in the data folder", read_path),
+    ] = None
+    max_size: Annotated[
+        int,
+        Rule("Bytes that may wait, at most", read_room),
+    ] = 10 << 30
+    max_files: Annotated[
+        int,
+        Rule("Writes that may wait, at most", read_limit),
+    ] = 100_000
+    max_age: Annotated[
+        float | None,
+        Rule("Age of the oldest write above which no further one gets in; none: any", read_max_age),
+    ] = None
+    filter: Annotated[
+        str,
+        Rule("Which writes are pushed, the others are held; empty: all", read_text),
+    ] = ""
+    when_full: Annotated[
+        str,
+        Rule("wait: up to 60 s for room, then SlowDown; reject: SlowDown at once", read_when_full),
+    ] = "wait"
+    bandwidth: Annotated[
+        Timetable,
+        Rule('Bytes a second to the remote: 2MiB, "08:00 512KiB, 18:00 off", off', parse_timetable),
+    ] = Timetable()
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
@@ -214,6 +151,31 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         str,
         Rule("Region that the endpoint says it is in", read_region),
     ] = "us-east-1"
+    remote: Annotated[
+        str,
+        Rule(
+            "S3 to stand in front of: aws or a URL; empty: the embedded store",
+            read_remote,
+            aliases=("S3_ENDPOINT",),
+        ),
+    ] = ""
+    remote_profile: Annotated[
+        str,
+        Rule("Profile of the AWS configuration with the credentials for the remote", read_text),
+    ] = ""
+    remote_region: Annotated[
+        str,
+        Rule("Region to sign for at the remote; unset: as the AWS configuration says", read_region),
+    ] = ""
+    remote_addressing: Annotated[
+        str,
+        Rule("path, virtual, or auto: virtual at AWS and path elsewhere", read_addressing),
+    ] = "auto"
+    write_queue: QueueConfig = QueueConfig()
+    flush_timeout: Annotated[
+        float,
+        Rule("How long the agent goes on pushing when it is told to stop", parse_age),
+    ] = 60.0
     log_level: Annotated[
         str,
         Rule(
@@ -258,13 +220,6 @@ def load_config(file: Path | None, env: Mapping[str, str], flags: Mapping[str, s
     )
 
 
-def is_loopback(host: str) -> bool:
-    """Whether only programs of this machine can reach that address or name."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    return _is_address(host) and _address(host).is_loopback
-
-
 def _cross_checks(config: Config, given: Mapping[str, Given]) -> list[Problem]:
     """What no reader of one setting can see."""
     problems = []
@@ -276,6 +231,9 @@ def _cross_checks(config: Config, given: Mapping[str, Given]) -> list[Problem]:
     if config.auth == "none" and not is_loopback(config.host):
         message = f"none would open {config.endpoint} to the network: use sigv4, or 127.0.0.1"
         problems.append(Problem("auth", given["auth"].origin, message))
+    if config.ephemeral and config.remote and config.write_queue.enabled:
+        message = "the writes that wait for the remote would be gone: set S3D_WRITE_QUEUE=false too"
+        problems.append(Problem("ephemeral", given["ephemeral"].origin, message))
     return problems
 
 
@@ -288,21 +246,3 @@ def _open_secrets(file: Path, given: Mapping[str, Given]) -> list[Problem]:
         return []
     message = f"other users may read the file with the secret: chmod 600 {file}"
     return [Problem("secret_access_key", secret.origin, message)]
-
-
-def _split(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip())
-
-
-def _is_address(host: str) -> bool:
-    try:
-        _address(host)
-    except ValueError:
-        return False
-    return True
-
-
-def _address(host: str) -> IPv4Address | IPv6Address:
-    from ipaddress import ip_address  # a start with the default endpoint does without
-
-    return ip_address(host)

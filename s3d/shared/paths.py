@@ -35,6 +35,8 @@ class Places(msgspec.Struct, frozen=True):
     cache_dir: Path
     state_dir: Path
     socket: Path
+    write_queue_dir: Path
+    """The writes that wait for the remote."""
 
     @property
     def config_file(self) -> Path:
@@ -86,7 +88,8 @@ def find_places(config: Config, env: Mapping[str, str]) -> Places:
             f"{socket} has {length} bytes, the system takes {SOCKET_PATH_LIMIT}",
             "set S3D_SOCKET to a shorter path in a folder of your own",
         )
-    return Places(config_dir, data_dir, cache_dir, state_dir, socket)
+    queue_dir = config.write_queue.dir or data_dir / "write_queue"
+    return Places(config_dir, data_dir, cache_dir, state_dir, socket, queue_dir)
 
 
 def _usual(name: str, env: Mapping[str, str]) -> Path:

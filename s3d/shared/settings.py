@@ -15,6 +15,7 @@ environment and the flags mean the same, and a new setting is one field of a str
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -30,6 +31,9 @@ OTHER_VARIABLES = frozenset({"S3D_FAILPOINT"})
 """Names of the environment that are ours and are no settings (crash points of the tests)."""
 
 FILE, ENV, FLAG = "file", "env", "flag"
+
+_USER = re.compile(r"//[^/]*@")
+"""Who somebody is, in a URL: may hold a password."""
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -47,6 +51,8 @@ class Rule(msgspec.Struct, frozen=True):
     secret: bool = False
     """Never shown, and no flag: arguments are visible to every user of the machine."""
     sources: frozenset[str] = frozenset({FILE, ENV, FLAG})
+    aliases: tuple[str, ...] = ()
+    """Further variables, of other programs, that are taken when ours is not set."""
 
 
 class Setting(msgspec.Struct, frozen=True):
@@ -149,7 +155,7 @@ def fill(
         try:
             values[key] = setting.rule.read(given[name].text)
         except ValueError as error:
-            shown = "" if setting.rule.secret else f"{given[name].text!r}: "
+            shown = "" if setting.rule.secret else f"{_USER.sub('//', given[name].text)!r}: "
             problems.append(Problem(name, given[name].origin, f"{shown}{error}"))
     return struct(**values)
 
@@ -221,4 +227,8 @@ def _from_env(
             problems.append(Problem(setting.name, variable, message))
         elif text:
             given[setting.name] = Given(text, variable)
+    for setting in settings.values():
+        for variable in setting.rule.aliases:
+            if setting.name not in given and env.get(variable):
+                given[setting.name] = Given(env[variable], variable)
     return given

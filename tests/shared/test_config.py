@@ -2,10 +2,9 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from s3d.shared.config import Config, ConfigError, is_loopback, load_config, read_endpoint
+from s3d.shared.config import Config, ConfigError, load_config
+from s3d.shared.readers import is_loopback
 from s3d.shared.secret import Secret
 
 FIXED = {
@@ -17,6 +16,19 @@ FIXED = {
     "S3D_AUTH",
     "S3D_BUCKETS",
     "S3D_LOG_LEVEL",
+    "S3D_REMOTE",
+    "S3D_REMOTE_PROFILE",
+    "S3D_REMOTE_REGION",
+    "S3D_REMOTE_ADDRESSING",
+    "S3D_FLUSH_TIMEOUT",
+    "S3D_WRITE_QUEUE",
+    "S3D_WRITE_QUEUE_DIR",
+    "S3D_WRITE_QUEUE_MAX_SIZE",
+    "S3D_WRITE_QUEUE_MAX_FILES",
+    "S3D_WRITE_QUEUE_MAX_AGE",
+    "S3D_WRITE_QUEUE_FILTER",
+    "S3D_WRITE_QUEUE_WHEN_FULL",
+    "S3D_WRITE_QUEUE_BANDWIDTH",
 }
 
 
@@ -79,58 +91,6 @@ def test_the_origin_of_each_value_is_kept(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("http://127.0.0.1:33333", "http://127.0.0.1:33333"),
-        ("http://localhost:0/", "http://localhost:0"),
-        ("HTTP://LocalHost:80", "http://localhost:80"),
-        ("http://[::1]:9000", "http://[::1]:9000"),
-        ("http://0.0.0.0:9000", "http://0.0.0.0:9000"),
-    ],
-)
-def test_an_endpoint_is_put_into_one_form(text, expected):
-    assert read_endpoint(text) == expected
-
-
-@pytest.mark.parametrize(
-    ("text", "why"),
-    [
-        ("https://127.0.0.1:1", "only http"),
-        ("http://127.0.0.1", "port is missing"),
-        ("http://127.0.0.1:", "port is missing"),
-        ("http://127.0.0.1:99999", "not a URL"),
-        ("http://127.0.0.1:http", "not a URL"),
-        ("http://:1", "not a URL with a host"),
-        ("127.0.0.1:33333", "not a URL"),
-        ("localhost:33333", "not a URL"),
-        ("33333", "not a URL"),
-        ("", "not a URL"),
-        ("http://h:1/path", "no path"),
-        ("http://h:1?q", "no query"),
-        ("http://h:1#f", "no fragment"),
-        ("http://me:secret@h:1", "credentials"),
-        ("http://h_h:1", "not the name"),
-        ("http://[::1:1", "not a URL"),
-        ("unix:///tmp/x", "not a URL with a host"),
-    ],
-)
-def test_an_endpoint_that_is_none_is_explained(text, why):
-    with pytest.raises(ValueError, match=why) as caught:
-        read_endpoint(text)
-    assert "http://HOST:PORT" in str(caught.value)
-
-
-@given(st.text(max_size=40))
-@settings(max_examples=200, deadline=None)
-def test_an_endpoint_is_read_or_refused_and_nothing_else(text):
-    try:
-        found = read_endpoint(text)
-    except ValueError as error:
-        found = str(error)
-    assert "http://" in found
-
-
-@pytest.mark.parametrize(
     ("variable", "value"),
     [
         ("S3D_AUTH", "sigv2"),
@@ -146,6 +106,16 @@ def test_an_endpoint_is_read_or_refused_and_nothing_else(text):
         ("S3D_LOG_FORMAT", "xml"),
         ("S3D_ENDPOINT", "ftp://x"),
         ("S3D_SOCKET", "a\0b"),
+        ("S3D_REMOTE", "ftp://x"),
+        ("S3D_REMOTE_REGION", "US EAST"),
+        ("S3D_REMOTE_ADDRESSING", "dns"),
+        ("S3D_FLUSH_TIMEOUT", "soon"),
+        ("S3D_WRITE_QUEUE", "maybe"),
+        ("S3D_WRITE_QUEUE_MAX_SIZE", "0"),
+        ("S3D_WRITE_QUEUE_MAX_FILES", "0"),
+        ("S3D_WRITE_QUEUE_MAX_AGE", "old"),
+        ("S3D_WRITE_QUEUE_WHEN_FULL", "drop"),
+        ("S3D_WRITE_QUEUE_BANDWIDTH", "fast"),
     ],
 )
 def test_a_bad_value_names_its_variable(variable, value):
@@ -218,3 +188,70 @@ def test_a_path_is_absolute_and_knows_the_home(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     assert load_config(None, {"S3D_LOCAL_DIR": "~/s3d"}, {}).local_dir == tmp_path / "s3d"
     assert load_config(None, {"S3D_LOCAL_DIR": "x"}, {}).local_dir == Path(os.getcwd()) / "x"
+
+
+def test_the_write_queue_from_the_environment():
+    config = load_config(
+        None,
+        {
+            "S3D_REMOTE": "https://S3.Example.com/",
+            "S3D_REMOTE_PROFILE": "work",
+            "S3D_REMOTE_REGION": "eu-central-1",
+            "S3D_REMOTE_ADDRESSING": "virtual",
+            "S3D_FLUSH_TIMEOUT": "2m",
+            "S3D_WRITE_QUEUE": "off",
+            "S3D_WRITE_QUEUE_DIR": "/srv/queue",
+            "S3D_WRITE_QUEUE_MAX_SIZE": "1GiB",
+            "S3D_WRITE_QUEUE_MAX_FILES": "500",
+            "S3D_WRITE_QUEUE_MAX_AGE": "1h",
+            "S3D_WRITE_QUEUE_FILTER": "size < 1GiB",
+            "S3D_WRITE_QUEUE_WHEN_FULL": "reject",
+            "S3D_WRITE_QUEUE_BANDWIDTH": "08:00 512KiB, 18:00 off",
+        },
+        {},
+    )
+    assert (config.remote, config.remote_profile) == ("https://s3.example.com", "work")
+    assert (config.remote_region, config.remote_addressing) == ("eu-central-1", "virtual")
+    assert config.flush_timeout == 120
+    queue = config.write_queue
+    assert (queue.enabled, queue.dir) == (False, Path("/srv/queue"))
+    assert (queue.max_size, queue.max_files, queue.max_age) == (1 << 30, 500, 3600)
+    assert (queue.filter, queue.when_full) == ("size < 1GiB", "reject")
+    assert queue.bandwidth.rate_at(9 * 60) == 512 * 1024
+
+
+def test_the_write_queue_is_on_unless_it_is_switched_off():
+    queue = load_config(None, {"S3D_REMOTE": "aws"}, {}).write_queue
+    assert (queue.enabled, queue.max_size, queue.max_files) == (True, 10 << 30, 100_000)
+    assert (queue.max_age, queue.when_full, queue.bandwidth.rate_at(0)) == (None, "wait", None)
+
+
+def test_s3_endpoint_stands_for_the_remote_and_gives_way_to_ours():
+    assert load_config(None, {"S3_ENDPOINT": "aws"}, {}).origin == {"remote": "S3_ENDPOINT"}
+    both = {"S3_ENDPOINT": "aws", "S3D_REMOTE": "http://s3.test"}
+    assert load_config(None, both, {}).remote == "http://s3.test"
+    (problem,) = problems_of({"S3_ENDPOINT": "s3.test"})
+    assert problem.startswith("S3_ENDPOINT: ")
+
+
+def test_no_variable_of_aws_switches_a_remote_on():
+    env = {
+        "AWS_ENDPOINT_URL": "http://s3.test",
+        "AWS_ENDPOINT_URL_S3": "http://s3.test",
+        "AWS_ACCESS_KEY_ID": "key",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_PROFILE": "work",
+    }
+    assert load_config(None, env, {}) == Config()
+
+
+def test_a_password_in_the_url_is_not_repeated():
+    (problem,) = problems_of({"S3D_REMOTE": "https://me:hunter2@s3.test"})
+    assert "hunter2" not in problem
+
+
+def test_a_store_of_one_run_has_no_write_queue():
+    (problem,) = problems_of({"S3D_REMOTE": "aws"}, {"ephemeral": "true"})
+    assert "S3D_WRITE_QUEUE=false" in problem
+    off = {"S3D_REMOTE": "aws", "S3D_WRITE_QUEUE": "false"}
+    assert load_config(None, off, {"ephemeral": "true"}).ephemeral

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from s3d.shared.config import Config
+from s3d.shared.config import Config, load_config
 from s3d.shared.errors import UsageError
 from s3d.shared.paths import SOCKET_PATH_LIMIT, config_file, find_places, load
 
@@ -96,3 +96,10 @@ def test_the_file_below_local_dir_is_read(tmp_path):
     config, places = load({"S3D_LOCAL_DIR": str(tmp_path)}, {})
     assert (config.region, places.data_dir) == ("here", tmp_path / "data")
     assert load({}, {"local_dir": str(tmp_path)})[0].region == "here"
+
+
+def test_the_write_queue_may_lie_on_another_disk(tmp_path):
+    config = load_config(None, {"S3D_LOCAL_DIR": str(tmp_path)}, {})
+    assert find_places(config, {}).write_queue_dir == tmp_path / "data" / "write_queue"
+    config = load_config(None, {"S3D_WRITE_QUEUE_DIR": "/srv/queue"}, {})
+    assert find_places(config, {"HOME": "/h"}).write_queue_dir == Path("/srv/queue")

@@ -6,7 +6,7 @@ from typing import Annotated
 import msgspec
 import pytest
 
-from s3d.shared.config import read_bool, read_text
+from s3d.shared.readers import read_bool, read_text
 from s3d.shared.secret import Secret
 from s3d.shared.settings import (
     ENV,
