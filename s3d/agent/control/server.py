@@ -123,7 +123,11 @@ def bind(path: Path) -> socket.socket:
 
 
 def check_folder(folder: Path) -> None:
-    """Make the socket's folder, or see that nobody else can reach into it. Raises UsageError."""
+    """Make the socket's folder (0700), or see that nobody else can put anything into it.
+
+    One of the user's own choice may be open for reading: the socket in it is 0600, and the peer is
+    asked for its uid. Raises UsageError.
+    """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     facts = os.lstat(folder)
     if stat.S_ISLNK(facts.st_mode):
@@ -132,8 +136,8 @@ def check_folder(folder: Path) -> None:
         raise _unsafe(folder, "is not a folder", "set S3D_SOCKET to a path in a folder of your own")
     if facts.st_uid != os.geteuid():
         raise _unsafe(folder, "belongs to another user", "set S3D_SOCKET to a path of your own")
-    if stat.S_IMODE(facts.st_mode) & 0o077:
-        raise _unsafe(folder, "is open to other users", f"chmod 700 {folder}")
+    if stat.S_IMODE(facts.st_mode) & 0o022:
+        raise _unsafe(folder, "can be written by other users", f"chmod 700 {folder}")
 
 
 def _unsafe(folder: Path, why: str, remedy: str) -> UsageError:

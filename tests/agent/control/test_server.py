@@ -67,9 +67,9 @@ def test_a_symlink_in_place_of_the_folder_is_refused(tmp_path, path):
         bind(path)
 
 
-def test_a_folder_that_is_open_to_others_is_refused_with_the_command_that_mends_it(path):
+def test_a_folder_that_others_can_write_is_refused_with_the_command_that_mends_it(path):
     path.parent.mkdir()
-    path.parent.chmod(0o750)
+    path.parent.chmod(0o770)
     with pytest.raises(UsageError) as caught:
         bind(path)
     assert caught.value.remedy == f"chmod 700 {path.parent}"
