@@ -179,12 +179,13 @@ class ControlClient:
             answer = exchange(
                 self._socket, (method, path), {**own, **headers}, body, timeout=self._timeout
             )
+            if answer.status < 400:
+                return answer
+            with answer:
+                content = answer.read()
         except OSError as error:
             raise _broken(self._socket, error) from error
-        if answer.status >= 400:
-            with answer:
-                raise _error(answer)
-        return answer
+        raise _error(answer, content)
 
 
 class Download(io.RawIOBase):
@@ -209,10 +210,9 @@ class Download(io.RawIOBase):
         super().close()
 
 
-def _error(answer: Answer) -> S3dError:
-    data = answer.read()
+def _error(answer: Answer, content: bytes) -> S3dError:
     try:
-        problem = control.decode(data, Problem)
+        problem = control.decode(content, Problem)
     except msgspec.DecodeError:
         return S3dError(f"the agent answered {answer.status} {answer.reason}")
     kind = ERRORS.get(problem.code, DeniedError if answer.status == 403 else S3dError)

@@ -302,7 +302,13 @@ def test_a_problem_becomes_the_error_for_people(tmp_path, status, code, error):
 
 @pytest.mark.parametrize(
     "answer",
-    [b"", b"nonsense\r\n\r\n", reply("500 x", "no json"), reply("200 OK", '{"agent":1}')],
+    [
+        b"",
+        b"nonsense\r\n\r\n",
+        reply("500 x", "no json"),
+        reply("500 x", "cut off")[:-3],
+        reply("200 OK", '{"agent":1}'),
+    ],
 )
 def test_an_agent_out_of_its_mind_is_a_plain_error(tmp_path, answer):
     with pytest.raises(S3dError):

@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 from aiohttp import web
 
 from s3d.agent.control.route import Call, Route, answer
+from s3d.agent.s3.conditions import byte_range
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body, StreamBody
 from s3d.agent.store.objects import ABSENT, HEADERS, Attributes, Objects
@@ -110,9 +111,12 @@ class ObjectRoutes:
             version=call.query.get("version", ""),
         )
         async with aclosing(body):
-            partial = body.size is not None and body.size != info.size
-            response = web.StreamResponse(status=206 if partial else 200, headers=_headers(info))
+            part = byte_range(headers.get("Range"), info.size)
+            response = web.StreamResponse(status=206 if part else 200, headers=_headers(info))
             response.content_length = body.size
+            if part:
+                first, last = part[0], sum(part) - 1
+                response.headers["Content-Range"] = f"bytes {first}-{last}/{info.size}"
             await response.prepare(call.request)
             await _send(body, response, call.request)
         return response

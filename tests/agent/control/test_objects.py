@@ -64,11 +64,16 @@ async def test_the_object_header_is_ascii_and_has_no_tags(http, bucket):
 
 async def test_a_range_is_206_with_its_bytes(http, bucket):
     await ask(http, "PUT", OBJECT, query={"key": "k"}, data=b"0123456789")
-    for wanted, expected in (("bytes=2-3", b"23"), ("bytes=-3", b"789"), ("bytes=8-", b"89")):
+    for wanted, expected, where in (
+        ("bytes=2-3", b"23", "2-3"),
+        ("bytes=-3", b"789", "7-9"),
+        ("bytes=0-", b"0123456789", "0-9"),
+    ):
         response, body = await ask(
             http, "GET", OBJECT, query={"key": "k"}, headers={"Range": wanted}
         )
         assert (response.status, body) == (206, expected)
+        assert response.headers["Content-Range"] == f"bytes {where}/10"
     response, body = await ask(
         http, "GET", OBJECT, query={"key": "k"}, headers={"Range": "nonsense"}
     )
