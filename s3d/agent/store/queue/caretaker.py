@@ -1,0 +1,98 @@
+"""What is looked after beside the pushes: buckets that are missing, and uploads nobody finishes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.store.queue.calls import knock
+from s3d.agent.store.queue.clock import Clock
+from s3d.agent.store.queue.journal import Journal
+from s3d.agent.store.queue.parts import abort
+from s3d.agent.store.queue.pending import PendingState, PendingWrite, PushError
+from s3d.agent.store.queue.verdict import Verdict, decide
+from s3d.agent.store.store import ObjectStore
+
+logger = logging.getLogger(__name__)
+
+ROUND = 15.0
+"""Seconds between two rounds, while there is anything to look after."""
+MISSING = "NoSuchBucket"
+
+
+class Caretaker:
+    """Run run() beside the pushes."""
+
+    def __init__(self, journal: Journal, inner: ObjectStore, clock: Clock) -> None:
+        self._journal = journal
+        self._inner = inner
+        self._clock = clock
+        self._missing: dict[str, PushError] = {}
+        self._busy = asyncio.Event()
+        self._busy.set()
+
+    def parked(self, write: PendingWrite, error: PushError) -> None:
+        """A write is parked with this error."""
+        if error.code == MISSING:
+            self._missing[write.bucket] = error
+        self._busy.set()
+
+    def failed(self) -> None:
+        """A push failed, and may have left something behind."""
+        self._busy.set()
+
+    def error_of(self, bucket: str) -> PushError | None:
+        """Why there is no sense in pushing to this bucket now."""
+        return self._missing.get(bucket)
+
+    async def run(self) -> None:
+        """Look after things until cancelled."""
+        while True:
+            await self._busy.wait()
+            if not await self.look():
+                self._busy.clear()
+            await self._clock.sleep(ROUND)
+
+    async def look(self) -> bool:
+        """One round; whether another will be needed."""
+        for bucket in list(self._missing):
+            await self._look_for(bucket)
+        left = await self._abort_orphans()
+        return left or bool(self._missing) or self._journal.status().files > 0
+
+    async def _look_for(self, bucket: str) -> None:
+        parked = [
+            write
+            for write in self._journal.writes(bucket)
+            if write.state is PendingState.FAILED
+            and write.error is not None
+            and write.error.code == MISSING
+        ]
+        if not parked:
+            del self._missing[bucket]
+            return
+        error = await knock(self._inner, bucket, parked[0].key)
+        if error is not None and (
+            error.code == MISSING or decide(error) in (Verdict.RETRY, Verdict.PAUSE)
+        ):
+            return
+        logger.info("a bucket that was missing is there bucket=%s writes=%d", bucket, len(parked))
+        del self._missing[bucket]
+        for write in parked:
+            await self._journal.retry(seq=write.seq)
+
+    async def _abort_orphans(self) -> bool:
+        """Abort the uploads of writes that have gone; whether some are left."""
+        left = False
+        for orphan in await self._journal.orphans():
+            named = {"Bucket": orphan.bucket, "Key": orphan.key, "UploadId": orphan.upload_id}
+            try:
+                if orphan.upload_id:
+                    await abort(self._inner, named)
+            except S3Error as error:
+                logger.info("an upload could not be aborted now: %s", error)
+                left = True
+            else:
+                await self._journal.forget_orphan(orphan)
+        return left

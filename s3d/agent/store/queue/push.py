@@ -1,0 +1,105 @@
+"""One pending write carried out: planned, sent, and held against what the remote then has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from s3d.agent import failpoint
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.messages import Members
+from s3d.agent.store.failures import FailureClass, classify
+from s3d.agent.store.queue.calls import ask, staged
+from s3d.agent.store.queue.journal import Journal
+from s3d.agent.store.queue.parts import Means, Parts, abort
+from s3d.agent.store.queue.pending import Kind, PendingWrite
+from s3d.agent.store.queue.plan import Ask, Put, plan
+from s3d.agent.store.queue.proof import Proof, is_ours, judge, prove
+from s3d.agent.store.queue.staged import ready
+from s3d.agent.store.records import Stored
+
+Moved = Callable[[int], None]
+"""Told how many more bytes are on their way."""
+
+
+class Push:
+    """Carries out one write after the other, or many at a time."""
+
+    def __init__(self, means: Means, journal: Journal) -> None:
+        self._means = means
+        self._journal = journal
+
+    async def carry_out(self, write: PendingWrite, moved: Moved, *, in_doubt: bool) -> str:
+        """The ETag that the object has at the remote; "" where there is none.
+
+        in_doubt: an earlier push may have succeeded unheard. Raises S3Error; Rotten for staged
+        bytes that must not be pushed; BadDigest when the remote has other bytes than we sent.
+        """
+        row = await self._journal.load(write)
+        stored = row.stored if row is not None else None
+        if row is None or (stored is None and write.kind is not Kind.DELETE):
+            return ""  # Discarded meanwhile.
+        if in_doubt and (etag := await self._landed(write, stored)) is not None:
+            return etag
+        todo = plan(write.kind, write.bucket, write.key, stored)
+        if isinstance(todo, Ask):
+            return await self._ask(todo)
+        assert stored is not None
+        if isinstance(todo, Put):
+            answer = await self._put(todo, moved)
+        else:
+            save = partial(self._journal.progress, write.seq)
+            answer = await Parts(self._means, todo, save, moved).push(row.upload)
+        return await self._proven(write, stored, answer)
+
+    async def abandon(self, write: PendingWrite) -> None:
+        """Abort what a push has begun at the remote and will not finish. Raises S3Error."""
+        row = await self._journal.load(write)
+        if row is None or row.upload is None or not row.upload.upload_id:
+            return
+        named = {"Bucket": write.bucket, "Key": write.key, "UploadId": row.upload.upload_id}
+        await abort(self._means.inner, named)
+        await self._journal.progress(write.seq, None)
+
+    async def _ask(self, todo: Ask) -> str:
+        failpoint.hit("queue.before_send")
+        try:
+            await ask(self._means.inner, todo.operation, todo.members)
+        except S3Error as error:
+            if todo.operation != "DeleteObject" or error.code != "NoSuchKey":
+                raise
+        failpoint.hit("queue.after_send")
+        return ""
+
+    async def _put(self, todo: Put, moved: Moved) -> Members:
+        means = self._means
+        body = await ready(staged(means.body_of, todo.layout), todo.md5, means.throttle, moved)
+        failpoint.hit("queue.before_send")
+        answer = await ask(means.inner, "PutObject", todo.members, body)
+        failpoint.hit("queue.after_send")
+        return answer
+
+    async def _proven(self, write: PendingWrite, stored: Stored, answer: Members) -> str:
+        proof, etag = judge(stored.record, answer), str(answer.get("ETag", ""))
+        same = proof is Proof.SAME
+        if proof is Proof.OPEN:
+            place = {"Bucket": write.bucket, "Key": write.key}
+            same, etag = await prove(self._means.inner, self._means.body_of, place, stored)
+        if not same:
+            raise S3Error("BadDigest", "the remote has other bytes than were sent to it")
+        return etag or stored.record.etag
+
+    async def _landed(self, write: PendingWrite, stored: Stored | None) -> str | None:
+        """The ETag at the remote when a push of this write has been there; else None."""
+        if write.kind is Kind.TAGS:
+            return None
+        try:
+            place = {"Bucket": write.bucket, "Key": write.key}
+            head = await ask(self._means.inner, "HeadObject", place)
+        except S3Error as error:
+            if classify(error) in (FailureClass.TRANSIENT, FailureClass.CLOCK, FailureClass.AUTH):
+                raise
+            return "" if stored is None and error.status == 404 else None
+        if stored is None or not is_ours(stored, head):
+            return None
+        return str(head["ETag"])

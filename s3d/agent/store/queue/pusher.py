@@ -1,0 +1,315 @@
+"""The pusher: takes pending writes from the journal and sees to it that the remote gets them.
+
+As many go at a time as the remote takes well; a new one starts with its commit. What the outcome of
+a push means is a table (verdict.py), what one push does is elsewhere (push.py).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from itertools import count
+
+from s3d.agent.events import Events
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.store.queue.calls import knock
+from s3d.agent.store.queue.caretaker import Caretaker
+from s3d.agent.store.queue.journal import Journal
+from s3d.agent.store.queue.line import Line
+from s3d.agent.store.queue.parts import Means
+from s3d.agent.store.queue.pending import PendingState, PendingWrite, PushError, QueueStatus
+from s3d.agent.store.queue.progress import Progress, Traffic
+from s3d.agent.store.queue.push import Push
+from s3d.agent.store.queue.staged import Rotten
+from s3d.agent.store.queue.verdict import (
+    PROOFS,
+    QUIET,
+    Verdict,
+    back_off,
+    decide,
+    is_unknown,
+    refusal_of,
+    told,
+)
+
+logger = logging.getLogger(__name__)
+
+CORRUPT = "corrupt"
+INTEGRITY = "integrity"
+"""Words of ours that stand for the code of an error: our bytes are lost, theirs come out wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class PushStatus:
+    """How it goes."""
+
+    trouble: str
+    """Why nothing is pushed; "" while the remote is well."""
+    pushing: int
+    limit: int
+    """Pushes that may be under way at once."""
+    rate: float
+    """Bytes a second, over the last ones."""
+    writes: float
+    """Writes a second."""
+    eta: float | None
+    """Seconds until all is pushed at this rate; None: not to be said."""
+
+
+class Pusher:
+    """Run run() as long as the agent lives."""
+
+    def __init__(self, journal: Journal, means: Means, line: Line, events: Events) -> None:
+        self._journal = journal
+        self._means = means
+        self._clock = means.clock
+        self._line = line
+        self._push = Push(means, journal)
+        self._caretaker = Caretaker(journal, means.inner, self._clock)
+        self._traffic = Traffic(events, self._clock)
+        self._changed = asyncio.Event()
+        self._pushing = 0
+        self._urgent = 0
+        """Callers of push_now, each of whom may have a push beyond the limit."""
+        self._inherited = 0
+        """Greatest seq of a former run, which may have pushed any of them unheard."""
+        self._in_doubt: set[int] = set()
+        self._wrong: Counter[int] = Counter()
+        """Times that the remote had other bytes, by seq."""
+        self._denied: Counter[int] = Counter()
+        self._last = ("", "")
+        """Bucket and key of the last push: where to knock."""
+
+    async def run(self) -> None:
+        """Push until cancelled. What was under way then is in doubt at the next run."""
+        await self._inherit()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._reopen(), name="queue probe")
+            tasks.create_task(self._caretaker.run(), name="queue caretaker")
+            while True:
+                await self._room()
+                write = await self._journal.take()
+                if self._line.closed.is_set():
+                    await self._journal.give_back(write.seq, write.retry_at)
+                    continue
+                self._pushing += 1
+                tasks.create_task(self._carry_out(write), name=f"queue push {write.seq}")
+
+    async def push_now(self, bucket: str, key: str = "", *, timeout: float) -> None:
+        """Return when what is pending for a key (or a bucket) now has reached the remote.
+
+        Raises S3Error: ServiceUnavailable when it does not take it in time, or what it refuses
+        the key with.
+        """
+        if not self._journal.writes(bucket, key):
+            return
+        self._urgent += 1
+        try:
+            async with asyncio.timeout(timeout):
+                if self._line.closed.is_set():
+                    await self.look_again()
+                self._changed.set()
+                await self._journal.settled(bucket, key)
+        except TimeoutError:
+            raise S3Error(
+                "ServiceUnavailable", "The remote did not take the pending writes in time."
+            ) from None
+        finally:
+            self._urgent -= 1
+
+    async def flush(self, timeout: float) -> QueueStatus:
+        """Push until nothing waits any more, or until the time is over; what is left.
+
+        It does not wait for a remote that is away, nor for what is parked or held.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                if self._line.closed.is_set():
+                    with suppress(S3Error):
+                        await self.look_again()
+                for write in list(self._journal.all(PendingState.WAITING)):
+                    if write.retry_at > self._clock.now():
+                        await self._journal.retry(seq=write.seq)
+                while self._is_moving():
+                    self._changed.clear()
+                    await self._changed.wait()
+        return self._journal.status()
+
+    async def look_again(self) -> None:
+        """Something has changed (network, credentials): see at once whether the remote is back.
+
+        Raises S3Error ServiceUnavailable when it is not.
+        """
+        self._line.look_again()
+        await self._probe()
+        if self._line.closed.is_set():
+            why = self._line.error.message if self._line.error else self._line.trouble
+            raise S3Error("ServiceUnavailable", why)
+
+    def status(self) -> PushStatus:
+        """Numbers for people."""
+        pending = self._journal.status()
+        rate, writes = self._traffic.rates()
+        left = sum(
+            pending.shares[state].size for state in (PendingState.WAITING, PendingState.PUSHING)
+        )
+        trouble = self._line.trouble
+        eta = left / rate if rate and not trouble and not pending.paused else None
+        return PushStatus(trouble, self._pushing, self._line.limit, rate, writes, eta)
+
+    # Which goes next, and when
+
+    async def _inherit(self) -> None:
+        """After a start: what lies there may have been pushed; what was parked gets its chances."""
+        now = self._clock.now()
+        for write in list(self._journal.all()):
+            self._inherited = max(self._inherited, write.seq)
+            if write.state is PendingState.PUSHING:  # by a run() of this process that failed
+                await self._journal.give_back(write.seq, now)
+            elif write.state is PendingState.FAILED and write.error is not None:
+                self._caretaker.parked(write, write.error)
+
+    async def _room(self) -> None:
+        """Return when one more may go."""
+        while self._line.closed.is_set() or self._pushing >= self._line.limit + self._urgent:
+            self._changed.clear()
+            await self._changed.wait()
+
+    def _is_moving(self) -> bool:
+        shares = self._journal.status().shares
+        left = shares[PendingState.WAITING].files + shares[PendingState.PUSHING].files
+        return left > 0 and not self._line.closed.is_set()
+
+    async def _reopen(self) -> None:
+        """While the line is closed, probe at its times."""
+        while True:
+            await self._line.closed.wait()
+            at = self._line.probe_at or 0.0
+            await self._clock.sleep(max(0.0, at - self._clock.steady()))
+            if self._line.closed.is_set() and (self._line.probe_at or at) <= at:
+                await self._probe()
+
+    async def _probe(self) -> None:
+        self._line.heard(await knock(self._means.inner, *self._last))
+        self._changed.set()
+
+    # One write
+
+    async def _carry_out(self, write: PendingWrite) -> None:
+        self._last = write.bucket, write.key
+        progress = self._traffic.begin(write)
+        try:
+            known = self._caretaker.error_of(write.bucket)
+            if known is not None:
+                await self._surely(partial(self._journal.park, write.seq, known))
+                return
+            await self._try(write, progress)
+        finally:
+            self._pushing -= 1
+            self._changed.set()
+
+    async def _try(self, write: PendingWrite, progress: Progress) -> None:
+        in_doubt = write.seq <= self._inherited or write.seq in self._in_doubt
+        try:
+            etag = await self._push.carry_out(write, progress.moved, in_doubt=in_doubt)
+        except Rotten as error:
+            logger.error("staged bytes are lost: %s seq=%d", error.message, write.seq)
+            await self._park(write, told(error, self._clock.now(), CORRUPT))
+        except S3Error as error:
+            await self._failed(write, error)
+        except OSError as error:  # this machine's trouble, not the remote's
+            failure = S3Error("SlowDown", f"cannot push for now: {error.strerror or error}")
+            await self._failed(write, failure)
+        else:
+            self._line.succeeded()
+            progress.ended()
+            self._forget(write)
+            await self._surely(partial(self._journal.done, write.seq, etag))
+
+    async def _failed(self, write: PendingWrite, error: S3Error) -> None:
+        self._line.heard(error)
+        self._caretaker.failed()
+        if is_unknown(error):
+            self._in_doubt.add(write.seq)
+        verdict = decide(error)
+        logger.info(
+            "a push failed: %s verdict=%s bucket=%s key=%s seq=%d",
+            error, verdict, write.bucket, write.key, write.seq,
+        )  # fmt: skip
+        await _FOLLOWS[verdict](self, write, error)
+
+    async def _again(self, write: PendingWrite, error: S3Error) -> None:
+        refusal = refusal_of(error)
+        retry_after = None if refusal is None else refusal.retry_after
+        wait = back_off(write.attempts, retry_after, self._clock.random())
+        now = self._clock.now()
+        await self._journal.give_back(write.seq, now + wait, told(error, now))
+
+    async def _prove(self, write: PendingWrite, error: S3Error) -> None:
+        self._wrong[write.seq] += 1
+        if self._wrong[write.seq] >= PROOFS:
+            await self._park(write, told(error, self._clock.now(), INTEGRITY))
+        else:
+            await self._restart(write, error)
+
+    async def _restart(self, write: PendingWrite, error: S3Error) -> None:
+        await self._abandon(write)
+        await self._again(write, error)
+
+    async def _wait_for_credentials(self, write: PendingWrite, error: S3Error) -> None:
+        now = self._clock.now()
+        await self._journal.give_back(write.seq, now, told(error, now))
+
+    async def _deny(self, write: PendingWrite, error: S3Error) -> None:
+        tried = self._denied[write.seq]
+        self._denied[write.seq] += 1
+        now = self._clock.now()
+        retry_at = now + QUIET[tried] if tried < len(QUIET) else 0.0
+        await self._park(write, told(error, now), retry_at)
+
+    async def _refuse(self, write: PendingWrite, error: S3Error) -> None:
+        await self._park(write, told(error, self._clock.now()))
+
+    async def _park(self, write: PendingWrite, error: PushError, retry_at: float = 0.0) -> None:
+        await self._abandon(write)
+        self._caretaker.parked(write, error)
+        await self._surely(partial(self._journal.park, write.seq, error, retry_at))
+        if not retry_at:
+            self._forget(write)
+
+    async def _abandon(self, write: PendingWrite) -> None:
+        """Leave nothing half done at the remote, if it can be asked."""
+        try:
+            await self._push.abandon(write)
+        except S3Error as error:
+            logger.info("an upload could not be aborted now: %s seq=%d", error, write.seq)
+
+    def _forget(self, write: PendingWrite) -> None:
+        self._in_doubt.discard(write.seq)
+        self._wrong.pop(write.seq, None)
+        self._denied.pop(write.seq, None)
+
+    async def _surely(self, note: Callable[[], Awaitable[None]]) -> None:
+        """Have the journal note it, however long its disk is full."""
+        for attempt in count():
+            try:
+                return await note()
+            except S3Error as error:
+                logger.warning("the journal cannot be written: %s", error)
+                await self._clock.sleep(back_off(attempt, 1.0, self._clock.random()))
+
+
+_FOLLOWS: Mapping[Verdict, Callable[[Pusher, PendingWrite, S3Error], Awaitable[None]]] = {
+    Verdict.RETRY: Pusher._again,
+    Verdict.PROVE: Pusher._prove,
+    Verdict.RESTART: Pusher._restart,
+    Verdict.PAUSE: Pusher._wait_for_credentials,
+    Verdict.DENY: Pusher._deny,
+    Verdict.NO_BUCKET: Pusher._refuse,
+    Verdict.PARK: Pusher._refuse,
+}
