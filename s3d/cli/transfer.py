@@ -55,10 +55,10 @@ def get_command(
         if path is None and file is None and sys.stdout.isatty() and _is_binary(first or b""):
             hint = f"s3d get {target} FILE, or - to print it all the same"
             raise UsageError("not printed", f"{target} is not text", hint)
-        if not quiet:
-            tags = session.client().tags(*target)  # S3 gives only their number with the data
-            _tell(msgspec.structs.replace(info, tags=tags), as_json=as_json)
         with _destination(path) as out:
+            if not quiet:
+                tags = session.client().tags(*target)  # S3 gives only their number with the data
+                _tell(msgspec.structs.replace(info, tags=tags), as_json=as_json)
             block = first
             try:
                 while block:

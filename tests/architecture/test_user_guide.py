@@ -1,0 +1,69 @@
+"""The tables of settings in docs/user-guide.md say what the type of the configuration says."""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from s3d.shared.config import Config, load_config
+from s3d.shared.secret import Secret
+from s3d.shared.settings import ENV, FLAG, Setting, settings_of
+
+GUIDE = (Path(__file__).parents[2] / "docs" / "user-guide.md").read_text()
+SETTINGS = settings_of(Config)
+ROWS = {
+    cells[0].strip("`"): cells
+    for line in GUIDE.splitlines()
+    if (cells := [cell.strip() for cell in line.strip("|").split(" |")]) and len(cells) == 5
+    if re.fullmatch(r"`[a-z_.]+`", cells[0])
+}
+UNSET = {"unset", "none"}
+
+
+def default_of(setting: Setting, text: str) -> Any:
+    return setting.rule.read(text.strip("`"))
+
+
+def test_every_setting_is_documented_and_nothing_else():
+    assert set(ROWS) == set(SETTINGS)
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_a_row_has_the_names_and_the_default(name):
+    setting = SETTINGS[name]
+    _, meaning, default, env, flag = ROWS[name]
+    sources = setting.rule.sources
+    assert meaning.endswith(".")
+    assert env == (f"`{setting.env}`" if ENV in sources else "")
+    assert flag == (f"`{setting.flag}`" if FLAG in sources else "")
+    if default in UNSET:
+        assert setting.default in (None, "", ())
+    else:
+        assert default_of(setting, default) == setting.default
+
+
+def test_no_default_is_a_secret():
+    assert not any(isinstance(setting.default, Secret) for setting in SETTINGS.values())
+
+
+def test_the_example_file_is_right(tmp_path):
+    (example,) = re.findall(r"^```toml\n(.*?)^```", GUIDE, re.DOTALL | re.MULTILINE)
+    assert tomllib.loads(example)
+    file = tmp_path / "config.toml"
+    file.write_text(example)
+    assert load_config(file, {}, {}).buckets == ("photos", "backup")
+
+
+def test_exit_codes_are_those_of_the_errors():
+    from s3d.cli.main import INTERRUPTED
+    from s3d.shared import errors
+
+    documented = {int(code) for code in re.findall(r"^\| (\d+) \|", GUIDE, re.MULTILINE)}
+    ours = {
+        kind.exit_code
+        for kind in vars(errors).values()
+        if isinstance(kind, type) and issubclass(kind, errors.S3dError)
+    }
+    assert documented == ours | {0, INTERRUPTED}
