@@ -210,15 +210,13 @@ class Reader:
     # Blobs
 
     def data(self, blob: int) -> bytes | None:
-        """The bytes of a blob that lies in the index."""
+        """The bytes of a blob that lies in the index; None when it does not."""
         memo = self._memo
         if memo is not None and (known := memo.data.get(blob)) is not None:
             return known
         row = self._one("SELECT data FROM blobs WHERE id = ?", (blob,))
-        if row is None:
-            return None
-        data: bytes = row[0]
-        if memo is not None:
+        data: bytes | None = None if row is None else row[0]
+        if data is not None and memo is not None:
             memo.data.put(blob, data)
         return data
 
