@@ -89,9 +89,9 @@ class Endpoint:
 class Layer:
     """Base of stores that wrap another: no handler means otherwise(), by default inner.call."""
 
-    def __init__(self, inner: ObjectStore) -> None:
+    def __init__(self, inner: ObjectStore, *parts: object) -> None:
         self.inner = inner
-        self._handlers = Parts(self).table
+        self._handlers = Parts(self, *parts).table
 
     def call(self, request: S3Request[Any]) -> Answer:
         handler = self._handlers.get(request.op.name)

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 from msgspec.structs import replace
 
@@ -21,6 +21,7 @@ from s3d.agent.events import Events
 from s3d.agent.s3.errors import ERRORS, S3Error
 from s3d.agent.store.index import Index
 from s3d.agent.store.queue import accept, rows
+from s3d.agent.store.queue.admission import Used
 from s3d.agent.store.queue.backlog import Backlog
 from s3d.agent.store.queue.pending import (
     Kind,
@@ -34,8 +35,11 @@ from s3d.agent.store.queue.pending import (
 )
 from s3d.agent.store.queue.schedule import Schedule
 from s3d.agent.store.queue.waiters import Waiter, Waiters
+from s3d.agent.store.reader import Reader
 from s3d.agent.store.records import Stored
 from s3d.agent.store.transaction import Transaction
+
+T = TypeVar("T")
 
 _PAUSED = ("", "queue.paused")
 """Bucket and name of the setting that says so."""
@@ -131,6 +135,32 @@ class Journal:
     def status(self) -> QueueStatus:
         shares = {state: self._backlog.share(state) for state in PendingState}
         return QueueStatus(shares, self._backlog.oldest(), self.paused)
+
+    def used(self) -> Used:
+        """What counts against the limits: all writes, and the parts of unfinished uploads."""
+        totals = self._index.look(lambda reader: reader.totals())
+        parts = max(0, totals.size - self._backlog.staged)
+        return Used(len(self._backlog), self._backlog.size + parts, self._backlog.oldest())
+
+    def newest(self, bucket: str, key: str) -> Kind | None:
+        """What the newest write of a key does, as the disk has it: memory hears of it later."""
+        return self._index.look(lambda reader: rows.newest(reader, bucket, key))
+
+    def has_upload(self, bucket: str, key: str, upload_id: str) -> bool:
+        """Whether a multipart upload is staged here, or was and has made the staged object."""
+        name = key.encode()
+
+        def look(reader: Reader) -> bool:
+            if reader.upload(bucket, name, upload_id) is not None:
+                return True
+            current = reader.object(bucket, name)
+            return current is not None and current.upload_id == upload_id
+
+        return self._index.look(look)
+
+    async def read(self, query: Callable[[Reader], T]) -> T:
+        """Ask the staging index in a thread; the query sees one state of it."""
+        return await self._index.read(query)
 
     async def settled(self, bucket: str, key: str = "") -> None:
         """Wait until what is pending now has reached the remote; it goes first from now on.

@@ -83,6 +83,14 @@ def deleted(reader: Reader, bucket: str, prefix: bytes, after: bytes, limit: int
     return [key for (key,) in found]
 
 
+def begun(reader: Reader, bucket: str) -> set[str]:
+    """Ids of the uploads that the pusher has begun at the remote."""
+    query = "SELECT upload FROM queue WHERE bucket = ? AND upload IS NOT NULL"
+    found = {_decode_upload(upload).upload_id for (upload,) in reader.select(query, (bucket,))}
+    orphans = reader.select("SELECT upload FROM orphans WHERE bucket = ?", (bucket,))
+    return found | {upload for (upload,) in orphans}
+
+
 def insert(tx: Transaction, write: PendingWrite, stored: Stored | None) -> int:
     """Enter a write, which holds the bytes of stored from now on; its seq."""
     record = layout = None

@@ -1,0 +1,62 @@
+"""WriteQueue: answers writes once they are safe on this disk, and carries them to the remote later.
+
+What it names, it answers itself where it can; everything else goes by the settle rule (settle.py).
+The staging store is an embedded store of its own, whose observer is the journal.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from s3d.agent.s3.messages import S3Request
+from s3d.agent.store.queue.admission import Admission, Limits
+from s3d.agent.store.queue.buckets import BucketOps
+from s3d.agent.store.queue.clock import Clock
+from s3d.agent.store.queue.copies import CopyOps
+from s3d.agent.store.queue.deletes import DeleteOps
+from s3d.agent.store.queue.journal import Journal
+from s3d.agent.store.queue.known import KnownBuckets
+from s3d.agent.store.queue.listings import ListOps
+from s3d.agent.store.queue.multipart import MultipartOps
+from s3d.agent.store.queue.objects import ObjectOps
+from s3d.agent.store.queue.pusher import Pusher
+from s3d.agent.store.queue.settle import Settler
+from s3d.agent.store.queue.stage import Stage
+from s3d.agent.store.queue.uploads import UploadListOps
+from s3d.agent.store.store import Answer, Layer, ObjectStore
+
+
+class WriteQueue(Layer):
+    """The layer. What it accepts, the pusher carries on."""
+
+    def __init__(
+        self,
+        inner: ObjectStore,
+        staging: ObjectStore,
+        journal: Journal,
+        limits: Limits,
+        pusher: Pusher,
+        clock: Clock,
+    ) -> None:
+        """staging: an embedded store whose on_change is journal.record. pusher: runs elsewhere."""
+        known = KnownBuckets(
+            inner, journal.unversioned, clock.now, lambda: bool(pusher.status().trouble)
+        )
+        admission = Admission(limits, journal.used, clock.now)
+        journal.on_change.append(admission.look)
+        stage = Stage(staging, known, admission, clock.now)
+        self._settler = Settler(inner, journal, pusher)
+        parts = (journal, stage, self._settler)
+        super().__init__(
+            inner,
+            ObjectOps(*parts),
+            DeleteOps(*parts),
+            CopyOps(*parts),
+            MultipartOps(*parts),
+            BucketOps(*parts),
+            ListOps(journal, self._settler),
+            UploadListOps(*parts),
+        )
+
+    def otherwise(self, request: S3Request[Any]) -> Answer:
+        return self._settler.through(request)

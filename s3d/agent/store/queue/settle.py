@@ -1,0 +1,97 @@
+"""The settle rule: what the queue does not answer itself, the remote is asked, once it has what is
+pending where the request looks. So every operation is right; the named ones are faster.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from s3d.agent.s3.address import parse_copy_source
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.messages import S3Request, S3Response
+from s3d.agent.store.queue.journal import Journal
+from s3d.agent.store.queue.pusher import Pusher
+from s3d.agent.store.queue.schedule import Place
+from s3d.agent.store.store import Answer, ObjectStore
+
+PATIENCE = 20.0
+"""Seconds that a request waits for pending writes to reach the remote."""
+
+JUDGED = frozenset(
+    {
+        "BypassGovernanceRetention",
+        "ExpectedBucketOwner",
+        "IfMatch",
+        "IfMatchLastModifiedTime",
+        "IfMatchSize",
+        "IfNoneMatch",
+        "MFA",
+        "ObjectLockLegalHoldStatus",
+        "ObjectLockMode",
+        "ObjectLockRetainUntilDate",
+        "SSECustomerAlgorithm",
+        "SSECustomerKey",
+        "VersionId",
+        "WriteOffsetBytes",
+    }
+)
+"""Members of a write that only the remote can judge or carry out."""
+
+
+class Settler:
+    """Knows the way down, and what has to go first."""
+
+    def __init__(
+        self,
+        inner: ObjectStore,
+        journal: Journal,
+        pusher: Pusher,
+        *,
+        patience: float = PATIENCE,
+    ) -> None:
+        self.inner = inner
+        self._journal = journal
+        self._pusher = pusher
+        self._patience = patience
+
+    def through(self, request: S3Request[Any]) -> Answer:
+        """The remote's answer, after what is pending where the request looks or writes."""
+        places = [place for place in places_of(request) if self._journal.writes(*place)]
+        return self._after(places, request) if places else self.inner.call(request)
+
+    async def settle(self, bucket: str, key: str = "") -> None:
+        """Return when the remote has what is pending now: of a key, or (key "") of a bucket.
+
+        Raises ServiceUnavailable when that is not to be had, and for a key what it is refused with.
+        """
+        if self._journal.paused and self._journal.writes(bucket, key):
+            message = "There are pending writes that this has to wait for, and the queue is paused."
+            raise S3Error("ServiceUnavailable", message)
+        await self._pusher.push_now(bucket, key, timeout=self._patience)
+
+    async def _after(self, places: list[Place], request: S3Request[Any]) -> S3Response[Any]:
+        for place in places:
+            await self.settle(*place)
+        return await self.inner.call(request)
+
+
+def is_judged(request: S3Request[Any]) -> bool:
+    """Whether this write has to be carried out by the remote itself."""
+    return not JUDGED.isdisjoint(name for name, value in request.input.items() if value is not None)
+
+
+def places_of(request: S3Request[Any]) -> list[Place]:
+    """Where the answer depends on pending writes, or they on it; key "": the whole bucket.
+
+    Settings of a bucket say nothing of its objects: they are read at once. A version is named by
+    the remote, so it is there.
+    """
+    op, input = request.op, request.input
+    if op.access == "read" and (input.get("VersionId") or (op.name and not request.key)):
+        return []
+    places = [(request.bucket, request.key)] if request.bucket else []
+    if input.get("CopySource"):
+        places.append(parse_copy_source(input["CopySource"])[:2])
+    if input.get("RenameSource"):
+        places.append((request.bucket, str(input["RenameSource"]).lstrip("/")))
+    return places
