@@ -69,7 +69,7 @@ class Line:
             if not isinstance(error.__cause__, Unreachable):
                 self._breaker.reached()
             self._refused(now)
-        elif error is None or refusal_of(error) is not None:
+        elif error is None or not isinstance(error.__cause__, Unreachable):
             self._breaker.reached()
             self._ask_at, self._wait = None, _FIRST_ASK
             if error is not None and _status(error) in SLOWING:
