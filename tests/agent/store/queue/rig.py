@@ -14,8 +14,9 @@ from typing import Any
 from s3d.agent.events import Events
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body, BytesBody, Members, S3Request, S3Response
+from s3d.agent.s3.model import operations
 from s3d.agent.store.blobs import Blobs
-from s3d.agent.store.failures import Reason, Refusal, Refused, Unreachable
+from s3d.agent.store.failures import Reason, Refusal, Unreachable
 from s3d.agent.store.index import Index
 from s3d.agent.store.local.store import LocalStore
 from s3d.agent.store.queue import rows
@@ -27,6 +28,7 @@ from s3d.agent.store.queue.pending import PendingState, PendingWrite
 from s3d.agent.store.queue.pusher import Pusher
 from s3d.agent.store.queue.staged import Throttle
 from s3d.agent.store.records import Layout
+from s3d.agent.store.remote.answers import refused
 from s3d.agent.store.store import ObjectStore
 from s3d.shared.timetable import Timetable
 from tests.contract.client import Client
@@ -130,14 +132,8 @@ class Remote:
 def refusal(status: int, code: str = "", retry_after: float | None = None) -> Callable[[], S3Error]:
     """An answer of the remote."""
 
-    def make() -> S3Error:
-        known = code if status < 500 else "ServiceUnavailable"
-        error = S3Error(known or "InternalError", "it said no")
-        said = Refusal(status, code, "it said no", "REQUEST1", retry_after)
-        error.__cause__ = Refused(said)
-        return error
-
-    return make
+    said = Refusal(status, code, "it said no", "REQUEST1", retry_after)
+    return lambda: refused(operations()["PutObject"], said)
 
 
 def unreachable(reason: Reason = Reason.CONNECT, *, sent: bool = False) -> Callable[[], S3Error]:
