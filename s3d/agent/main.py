@@ -9,16 +9,21 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, ExitStack
+from functools import partial
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from s3d import __version__
 from s3d.agent.control.objects import ObjectRoutes
+from s3d.agent.control.queue import QueueRoutes
 from s3d.agent.control.server import ControlServer
+from s3d.agent.control.standing import Behind
 from s3d.agent.control.status import Facts, Status
 from s3d.agent.control.stream import Stream
+from s3d.agent.control.transfers import TransferRoutes
 from s3d.agent.endpoint.server import S3Server
 from s3d.agent.events import Events, LogEvents
 from s3d.agent.notify import Notifier
@@ -28,7 +33,10 @@ from s3d.agent.s3.credential import Signer
 from s3d.agent.stack import Stack, build_stack
 from s3d.agent.start import (
     check_exposure,
+    check_loop,
+    check_remote,
     create_buckets,
+    create_remote_buckets,
     exposure_warnings,
     listen,
     loop_factory,
@@ -41,6 +49,10 @@ from s3d.shared.config import Config
 from s3d.shared.control import AgentStatus, Presigned, PresignRequest
 from s3d.shared.credentials import AccessKey, load_or_create
 from s3d.shared.paths import Places
+from s3d.shared.text import count, size
+
+if TYPE_CHECKING:
+    from s3d.agent.gateway import Gateway
 
 logger = logging.getLogger(__name__)
 
@@ -62,6 +74,8 @@ def run(config: Config, places: Places, announce: Announce) -> int:
     with ExitStack() as leaving:
         with start_errors():
             key = load_or_create(places, config)
+            check_remote(config, key, os.environ)
+            check_loop(config, config.port)
             if config.ephemeral:
                 places = leaving.enter_context(temporary_places(config))
             for folder in (places.data_dir, places.state_dir):
@@ -95,23 +109,22 @@ class Agent:
         async with AsyncExitStack() as closing:
             closing.enter_context(self._log_events(loop))
             with start_errors():
-                stack = build_stack(self._config, self._places, self._events)
-                closing.callback(stack.close)
-                await self._open_doors(stack, closing)
+                stack = await build_stack(self._config, self._places, self._events)
+                closing.push_async_callback(stack.close)
+                endpoint = await self._open_doors(stack, closing)
             settle_memory()
             status = await self._status(stack)
             self._notifier.send("READY=1", f"STATUS=Serving {self._endpoint}")
             announce(status)
-            await self._serve(stack)
-            logger.info("stopping")
-            self._notifier.send("STOPPING=1", f"EXTEND_TIMEOUT_USEC={int((GRACE + 5) * 1e6)}")
+            await self._serve(stack, endpoint)
             self._events.close()
 
-    async def _open_doors(self, stack: Stack, closing: AsyncExitStack) -> None:
-        """The endpoint and the socket; closing stops both, at the same time."""
+    async def _open_doors(self, stack: Stack, closing: AsyncExitStack) -> S3Server:
+        """The endpoint and the socket; closing stops both."""
         config = self._config
         objects = Objects(stack.top)
-        await create_buckets(objects, config.buckets)
+        if stack.gateway is None:
+            await create_buckets(objects, config.buckets)
         endpoint = S3Server(
             stack.top,
             secret_of=None if config.auth == "none" else self._secret_of,
@@ -119,14 +132,13 @@ class Agent:
             region=config.region,
             clock=time.time,
         )
-        doors: list[Callable[[], Awaitable[None]]] = []
-        closing.push_async_callback(_close_all, doors)
+        closing.push_async_callback(endpoint.stop, GRACE)
         self._endpoint = await listen(endpoint, config)
         self._numbers = endpoint.numbers
-        doors.append(lambda: endpoint.stop(GRACE))
         control = self._control(stack, objects)
-        doors.append(control.stop)
+        closing.push_async_callback(control.stop)
         await control.start(self._places.socket)
+        return endpoint
 
     def _control(self, stack: Stack, objects: Objects) -> ControlServer:
         facts = Facts(
@@ -134,24 +146,47 @@ class Agent:
             usage=stack.usage,
             serving=lambda: not self._stopping.is_set(),
         )
+        gateway = stack.gateway
+        queue = None if gateway is None else gateway.queue
+        behind = None if gateway is None else Behind(Objects(gateway.remote), queue)
         parts = (
-            Status(facts, objects, self._events),
+            Status(facts, objects, self._events, behind),
             ObjectRoutes(objects, self._presign),
+            QueueRoutes(queue),
+            TransferRoutes(queue),
             Stream(self._events),
         )
         return ControlServer([route for part in parts for route in part.routes()], grace=GRACE)
 
-    async def _serve(self, stack: Stack) -> None:
-        """The long-lived parts, until a signal."""
-        parts = {"watchdog": self._notifier.feed_watchdog, "sweep": stack.sweep}
+    async def _serve(self, stack: Stack, endpoint: S3Server) -> None:
+        """The long-lived parts, until a signal; then the requests in hand and the queue's flush."""
+        parts = {"watchdog": self._notifier.feed_watchdog, **stack.parts()}
+        if stack.gateway is not None:
+            make = partial(create_remote_buckets, Objects(stack.top), self._config.buckets)
+            parts["buckets"] = make
         async with asyncio.TaskGroup() as group:
             tasks = [
                 group.create_task(supervise(name, part, self._events), name=name)
                 for name, part in parts.items()
             ]
             await self._stopping.wait()
+            logger.info("stopping")
+            patience = 2 * GRACE + self._config.flush_timeout + 5
+            self._notifier.send("STOPPING=1", f"EXTEND_TIMEOUT_USEC={int(patience * 1e6)}")
+            await endpoint.stop(GRACE)
+            if stack.gateway is not None:
+                await self._flush(stack.gateway)
             for task in tasks:
                 task.cancel()
+
+    async def _flush(self, gateway: Gateway) -> None:
+        """Push what is pending, as far as the time allows, and say what is left."""
+        left = await gateway.flush(self._config.flush_timeout)
+        if left.files:
+            logger.warning(
+                "%s, %s, not at the remote yet: kept in %s for the next start",
+                count(left.files, "write"), size(left.size), self._places.write_queue_dir,
+            )  # fmt: skip
 
     async def _status(self, stack: Stack) -> AgentStatus:
         config = self._config
@@ -163,7 +198,9 @@ class Agent:
             socket=str(self._places.socket),
             auth=config.auth,
             ephemeral=config.ephemeral,
-            store=await stack.status(),
+            remote=stack.remote_status(),
+            queue=stack.queue_status(),
+            store=await stack.store_status(),
             warnings=exposure_warnings(config),
             metrics=self._numbers(),
         )
@@ -201,13 +238,3 @@ class Agent:
         if self._config.ephemeral:
             shutil.rmtree(self._places.data_dir.parent, ignore_errors=True)
         os._exit(128 + number)
-
-
-async def _close_all(doors: list[Callable[[], Awaitable[None]]]) -> None:
-    async with asyncio.TaskGroup() as group:
-        for door in doors:
-            group.create_task(_close(door))
-
-
-async def _close(door: Callable[[], Awaitable[None]]) -> None:
-    await door()

@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 import errno
 import importlib.util
+import logging
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -16,9 +17,15 @@ from s3d.agent.endpoint.server import S3Server
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.store.objects import Objects
 from s3d.shared.config import Config
+from s3d.shared.credentials import AccessKey
 from s3d.shared.errors import FullError, S3dError, UsageError
 from s3d.shared.paths import Places, find_places
 from s3d.shared.readers import is_loopback
+
+logger = logging.getLogger(__name__)
+
+LONGEST_PAUSE = 60.0
+"""Seconds between two attempts to create a bucket at a remote that is away."""
 
 _WRITABLE = "make the folder writable, or set S3D_LOCAL_DIR to a folder of your own"
 _SPACE = "free some space, or set S3D_LOCAL_DIR to a folder on another disk"
@@ -44,6 +51,31 @@ def check_exposure(config: Config) -> None:
         )
 
 
+def check_remote(config: Config, key: AccessKey, env: Mapping[str, str]) -> None:
+    """Raise UsageError when the remote's credentials are those that we have made for clients."""
+    own = not config.access_key_id and env.get("AWS_ACCESS_KEY_ID") == key.access_key_id
+    if config.remote and own:
+        raise UsageError(
+            "refusing to sign for the remote with the local key",
+            "AWS_ACCESS_KEY_ID is what s3d env has set",
+            "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY to the remote's, or unset them",
+        )
+
+
+def check_loop(config: Config, port: int) -> None:
+    """Raise UsageError when the remote is the agent itself, which listens on this port."""
+    if not config.remote or not port:
+        return
+    from s3d.agent.store.remote.target import same_address
+
+    if same_address(config.remote, [(host, port) for host in (config.host, *config.hosts)]):
+        raise UsageError(
+            f"the remote {config.remote} is this agent itself",
+            f"set by {config.origin.get('remote', 'S3D_REMOTE')}",
+            "set S3D_REMOTE to the S3 behind this agent, or to nothing for the embedded store",
+        )
+
+
 async def create_buckets(objects: Objects, names: tuple[str, ...]) -> None:
     """Those that are missing. Raises UsageError for a name that S3 does not allow."""
     there = {bucket.name for bucket in await objects.buckets()} if names else set()
@@ -58,6 +90,32 @@ async def create_buckets(objects: Objects, names: tuple[str, ...]) -> None:
             raise UsageError(
                 f"cannot create bucket {name}", error.message, "see S3D_BUCKETS and --bucket"
             ) from error
+
+
+async def create_remote_buckets(objects: Objects, names: tuple[str, ...]) -> None:
+    """The same at a remote that may be away: when it is there, and without a fuss."""
+    pause = 1.0
+    for name in names:
+        while (error := await _create_if_missing(objects, name)) is not None:
+            if error.status < 500:
+                logger.warning("cannot create bucket %s: %s", name, error.message)
+                break
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+
+async def _create_if_missing(objects: Objects, name: str) -> S3Error | None:
+    """What it failed with."""
+    try:
+        try:
+            await objects.page(name, limit=1)
+        except S3Error as error:
+            if error.code != "NoSuchBucket":
+                return error
+            await objects.create_bucket(name)
+    except S3Error as error:
+        return error
+    return None
 
 
 @contextlib.contextmanager
@@ -79,7 +137,8 @@ def start_errors() -> Iterator[None]:
 
 
 async def listen(endpoint: S3Server, config: Config) -> str:
-    """Bind the endpoint; its URL. Raises S3dError when it cannot have the address."""
+    """Bind the endpoint; its URL. Raises S3dError when it cannot have the address, UsageError when
+    the remote has it."""
     try:
         _, port = await endpoint.start(config.host, config.port)
     except OSError as error:
@@ -90,6 +149,7 @@ async def listen(endpoint: S3Server, config: Config) -> str:
             why = error.strerror or str(error)
             remedy = "set S3D_ENDPOINT to an address of this machine and a port above 1023"
         raise S3dError(f"cannot listen on {config.endpoint}", why, remedy) from error
+    check_loop(config, port)
     return endpoint_url(config.host, port)
 
 

@@ -53,7 +53,7 @@ def _agent(status: AgentStatus) -> Iterator[Row]:
     yield "endpoint", f"{status.endpoint} (auth: {status.auth})"
     yield "socket", status.socket
     if status.remote:
-        yield "remote", status.remote
+        yield "remote", status.remote.url
     if status.store:
         store = status.store
         held = f"{count(store.buckets, 'bucket')}, {count(store.objects, 'object')}"

@@ -1,6 +1,7 @@
 """The control API: the types that cross the Unix socket, their paths and their version.
 
-Both clients and the agent's server import from here; docs/control-api.md tells it to people.
+Both clients and the agent's server import from here; transfers.py has what concerns the remote, and
+docs/control-api.md tells it all to people.
 A new field with a default is a minor change; anything else is a major one.
 """
 
@@ -11,8 +12,10 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from s3d.shared.transfers import QueueStatus, RemoteStatus, Transfer
+
 API_MAJOR = 1
-API_MINOR = 0
+API_MINOR = 1
 
 Scalar = str | int | float | bool | None
 
@@ -78,7 +81,9 @@ class AgentStatus(Struct, frozen=True):
     auth: str
     """sigv4 or none."""
     ephemeral: bool
-    remote: str | None = None
+    remote: RemoteStatus | None = None
+    """None: the embedded store answers."""
+    queue: QueueStatus | None = None
     store: StoreStatus | None = None
     warnings: list[str] = []
     metrics: dict[str, float] = {}
@@ -117,6 +122,21 @@ class ObjectInfo(Struct, frozen=True):
     """Further object headers by HTTP name (cache-control, content-encoding, ...)."""
     checksums: dict[str, str] = {}
     """Algorithm -> base64."""
+
+
+class ObjectStatus(ObjectInfo, frozen=True):
+    """GET /v1/status?bucket=&key=: the object as it is read now, and how far it has come."""
+
+    state: str = ""
+    """"" without a remote; pushed, pending, held or failed."""
+    deleted: bool = False
+    """There is no such object any more; its deletion is pending."""
+    pending: list[Transfer] = []
+    """Writes of this key that the remote does not have, oldest first."""
+    remote_etag: str | None = None
+    """Of the object at the remote, if it has one and could be asked."""
+    remote_error: str = ""
+    """Why it could not be asked."""
 
 
 class Listing(Struct, frozen=True):
@@ -202,6 +222,9 @@ MAX_JSON = 256 << 10
 
 NO_SUCH_ROUTE = "NoSuchRoute"
 TOO_MANY_SUBSCRIBERS = "TooManySubscribers"
+NO_SUCH_TRANSFER = "NoSuchTransfer"
+NO_REMOTE = "NoRemote"
+WRONG_STATE = "WrongState"
 """The control API's own error codes; all others are S3's."""
 
 T = TypeVar("T")

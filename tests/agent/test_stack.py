@@ -24,38 +24,38 @@ def places(tmp_path, config) -> Places:
 
 
 async def test_the_status_counts_what_is_stored(config, places):
-    stack = build_stack(config, places, Events())
+    stack = await build_stack(config, places, Events())
     objects = Objects(stack.top)
     for bucket in ("one", "two"):
         await objects.create_bucket(bucket)
     await objects.put("one", "k", BytesBody(b"12345"))
     assert await stack.usage("one") == (1, 5)
     assert await stack.usage("two") == (0, 0)
-    status = await stack.status()
+    status = await stack.store_status()
     assert (status.buckets, status.objects, status.size) == (2, 1, 5)
     assert status.path == str(places.store_dir)
     assert status.free > 0
-    stack.close()
+    await stack.close()
 
 
 async def test_what_was_stored_is_there_when_it_is_opened_again(config, places):
-    stack = build_stack(config, places, Events())
+    stack = await build_stack(config, places, Events())
     await Objects(stack.top).create_bucket("bucket")
-    stack.close()
-    stack = build_stack(config, places, Events())
+    await stack.close()
+    stack = await build_stack(config, places, Events())
     assert [bucket.name for bucket in await Objects(stack.top).buckets()] == ["bucket"]
-    stack.close()
+    await stack.close()
 
 
 async def test_files_that_a_crash_left_are_removed(config, places, caplog):
     caplog.set_level("INFO")
-    build_stack(config, places, Events()).close()
+    await (await build_stack(config, places, Events())).close()
     left = places.store_dir / "blobs" / "000" / "7"
     left.parent.mkdir(exist_ok=True)
     left.write_bytes(b"half")
-    stack = build_stack(config, places, Events())
-    await stack.sweep()
-    stack.close()
+    stack = await build_stack(config, places, Events())
+    await stack.parts()["sweep"]()
+    await stack.close()
     assert not left.exists()
     assert "files=1" in caplog.text
 
@@ -68,6 +68,6 @@ async def test_a_store_that_cannot_be_opened_is_broken_or_has_no_room(
     (places.store_dir / "index.sqlite").write_bytes(b"no database" * 1000)
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=free))
     with pytest.raises(S3dError) as caught:
-        build_stack(config, places, Events())
+        await build_stack(config, places, Events())
     assert type(caught.value) is kind
     assert caught.value.remedy

@@ -118,7 +118,7 @@ class ObjectRoutes:
                 first, last = part[0], sum(part) - 1
                 response.headers["Content-Range"] = f"bytes {first}-{last}/{info.size}"
             await response.prepare(call.request)
-            await _send(body, response, call.request)
+            await send(body, response, call.request)
         return response
 
     async def head(self, call: Call) -> web.Response:
@@ -162,7 +162,7 @@ class ObjectRoutes:
         return answer(self._presign(wanted, call.bucket, call.key))
 
 
-async def _send(body: Body, response: web.StreamResponse, request: web.Request) -> None:
+async def send(body: Body, response: web.StreamResponse, request: web.Request) -> None:
     """The status is out: from here on, an error can only cut the connection."""
     try:
         async for chunk in body:

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from s3d import __version__
 from s3d.agent.control.route import Call, Route, answer
+from s3d.agent.control.standing import Behind
 from s3d.agent.events import RING, SUBSCRIBERS, Events
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.store.objects import Objects
@@ -17,7 +18,7 @@ from s3d.agent.store.records import Totals
 from s3d.shared import control
 from s3d.shared.control import AgentStatus, ApiVersion, BucketInfo, Hello, ObjectInfo, State
 
-FEATURES = ["buckets", "objects", "tags", "presign", "events"]
+FEATURES = ["buckets", "objects", "tags", "presign", "events", "queue", "transfers", "migration"]
 LIMITS = {"page": control.MAX_PAGE, "subscribers": SUBSCRIBERS, "events": RING}
 
 
@@ -26,8 +27,8 @@ class Facts:
     """Where the status comes from."""
 
     agent: Callable[[], Awaitable[AgentStatus]]
-    usage: Callable[[str], Awaitable[Totals]]
-    """Of one bucket."""
+    usage: Callable[[str], Awaitable[Totals | None]]
+    """Of one bucket; None: only the remote knows."""
     serving: Callable[[], bool]
     """All is bound, and the agent is not about to stop."""
 
@@ -35,10 +36,13 @@ class Facts:
 class Status:
     """The routes without data."""
 
-    def __init__(self, facts: Facts, objects: Objects, events: Events) -> None:
+    def __init__(
+        self, facts: Facts, objects: Objects, events: Events, behind: Behind | None = None
+    ) -> None:
         self._facts = facts
         self._objects = objects
         self._events = events
+        self._behind = behind
 
     def routes(self) -> list[Route]:
         return [
@@ -78,7 +82,10 @@ class Status:
         """The seq is taken first: an event during the snapshot is told again, never missed."""
         seq = self._events.seq
         status = await self._facts.agent()
-        buckets = await self._objects.buckets()
+        try:
+            buckets = await self._objects.buckets()
+        except S3Error:  # the remote is away, which the status says
+            buckets = []
         return answer(State(seq, self._events.boot, status, buckets))
 
     async def health(self, call: Call) -> web.Response:
@@ -98,14 +105,18 @@ class Status:
         usage = await self._facts.usage(bucket)
         return msgspec.structs.replace(
             found[bucket],
-            objects=usage.objects,
-            size=usage.size,
+            objects=None if usage is None else usage.objects,
+            size=None if usage is None else usage.size,
             tags=await self._objects.tags(bucket),
             versioning=await self._objects.versioning(bucket),
         )
 
     async def _object(self, bucket: str, key: str) -> ObjectInfo:
         info = await self._objects.head(bucket, key)
+        if info is not None:
+            info = msgspec.structs.replace(info, tags=await self._objects.tags(bucket, key))
+        if self._behind is not None:
+            info = await self._behind.status(bucket, key, info)
         if info is None:
             raise S3Error("NoSuchKey", Key=key)
-        return msgspec.structs.replace(info, tags=await self._objects.tags(bucket, key))
+        return info

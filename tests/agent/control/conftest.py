@@ -37,9 +37,7 @@ class Control:
     serving: bool = True
 
     async def status(self) -> AgentStatus:
-        return AgentStatus(
-            "0.1.0", 7, 1.0, ENDPOINT, str(self.socket), "sigv4", False, None, None, []
-        )
+        return AgentStatus("0.1.0", 7, 1.0, ENDPOINT, str(self.socket), "sigv4", False)
 
     def presign(self, wanted: PresignRequest, bucket: str, key: str) -> Presigned:
         signer = Signer("S3DTEST", "secret")
@@ -55,7 +53,7 @@ def places(tmp_path: Path) -> Places:
 @pytest.fixture
 async def control(places: Places) -> AsyncIterator[Control]:
     events = Events(time.time)
-    stack = build_stack(load_config(None, {}, {}), places, events)
+    stack = await build_stack(load_config(None, {}, {}), places, events)
     objects = Objects(stack.top)
     parts = Control(places.socket, events, objects, stack)
     facts = Facts(parts.status, stack.usage, lambda: parts.serving)
@@ -69,7 +67,7 @@ async def control(places: Places) -> AsyncIterator[Control]:
     yield parts
     events.close()
     await server.stop()
-    stack.close()
+    await stack.close()
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
+from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body, BytesBody
 from s3d.agent.store.blobs import Blobs
 from s3d.agent.store.index import Index
@@ -54,3 +55,19 @@ def _open(index: Index, blobs: Blobs, layout: Layout, span: Span) -> Body | None
     if data is None:
         return None
     return BytesBody(data if size == len(data) else data[start : start + size])
+
+
+def open_layout(index: Index, blobs: Blobs, layout: Layout) -> Body:
+    """All bytes of a layout that somebody holds; the caller closes the body.
+
+    Raises InternalError when they are not there, against all rules.
+    """
+    if not layout.extents:
+        return BytesBody(b"")
+    if not layout.inline:
+        return blobs.body(layout.extents)
+    (extent,) = layout.extents
+    data = index.look(lambda reader: reader.data(extent.blob))
+    if data is None:
+        raise S3Error("InternalError", f"the bytes of blob {extent.blob} are gone")
+    return BytesBody(data[extent.offset : extent.offset + extent.size])

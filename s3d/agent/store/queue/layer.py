@@ -39,12 +39,14 @@ class WriteQueue(Layer):
         clock: Clock,
     ) -> None:
         """staging: an embedded store whose on_change is journal.record. pusher: runs elsewhere."""
-        known = KnownBuckets(
-            inner, journal.unversioned, clock.now, lambda: bool(pusher.status().trouble)
-        )
-        admission = Admission(limits, journal.used, clock.now)
-        journal.on_change.append(admission.look)
-        stage = Stage(staging, known, admission, clock.now)
+        def is_away() -> bool:
+            return bool(pusher.status().trouble)
+
+        known = KnownBuckets(inner, journal.unversioned, clock.now, is_away)
+        self.admission = Admission(limits, journal.used, clock.now)
+        """Its limits may be changed."""
+        journal.on_change.append(self.admission.look)
+        stage = Stage(staging, known, self.admission, clock.now)
         self._settler = Settler(inner, journal, pusher)
         parts = (journal, stage, self._settler)
         super().__init__(

@@ -1,0 +1,121 @@
+"""What stands before a remote: RemoteStore, the write queue on it, and what keeps both going."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from s3d.agent.control.pending import Queue, queue_status
+from s3d.agent.embedded import Embedded, open_index, open_store
+from s3d.agent.events import Events
+from s3d.agent.process import only_one, private_folder
+from s3d.agent.store.queue import rows
+from s3d.agent.store.queue.admission import Limits
+from s3d.agent.store.queue.clock import Clock
+from s3d.agent.store.queue.journal import Journal
+from s3d.agent.store.queue.layer import WriteQueue
+from s3d.agent.store.queue.line import Line
+from s3d.agent.store.queue.parts import Means
+from s3d.agent.store.queue.pusher import Pusher
+from s3d.agent.store.queue.staged import Throttle
+from s3d.agent.store.remote.credentials import KeyChain
+from s3d.agent.store.remote.store import RemoteStore
+from s3d.agent.store.remote.transport import Settings
+from s3d.agent.store.store import ObjectStore
+from s3d.shared.config import Config, QueueConfig
+from s3d.shared.paths import Places
+from s3d.shared.transfers import RemoteStatus, Share
+
+if TYPE_CHECKING:
+    from s3d.agent.store.remote.target import Addressing
+
+FULL_WAIT = 60.0
+"""Seconds that a write waits for room in a full queue."""
+
+Run = Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """The remote, and the queue in front of it if there is one."""
+
+    top: ObjectStore
+    remote: RemoteStore
+    queue: Queue | None
+    staging: Embedded | None
+    _closing: AsyncExitStack
+
+    def parts(self) -> dict[str, Run]:
+        """What runs as long as the agent does, by name."""
+        if self.queue is None or self.staging is None:
+            return {}
+        return {"pusher": self.queue.pusher.run, "sweep": self.staging.sweep}
+
+    def status(self) -> RemoteStatus:
+        health = self.remote.health
+        asked = health.last_success is not None or health.last_failure is not None
+        return RemoteStatus(
+            url=self.remote.url,
+            ok=not health.error if asked else None,
+            error=health.error,
+            last_success=health.last_success,
+            last_failure=health.last_failure,
+            clock_offset=health.clock_offset,
+        )
+
+    async def flush(self, timeout: float) -> Share:
+        """Push what can be pushed within so many seconds; what is left."""
+        if self.queue is None:
+            return Share()
+        if not self.queue.journal.paused:
+            await self.queue.pusher.flush(timeout)
+        return queue_status(self.queue).left
+
+    async def close(self) -> None:
+        """Close the connections and the files."""
+        await self._closing.aclose()
+
+
+async def open_gateway(config: Config, places: Places, events: Events) -> Gateway:
+    """Open the queue; the remote is not asked for anything. Raises S3dError, OSError."""
+    async with AsyncExitStack() as closing:
+        keys = KeyChain(profile=config.remote_profile, region=config.remote_region)
+        remote = RemoteStore(_settings(config), keys)
+        closing.push_async_callback(remote.close)
+        if not config.write_queue.enabled:
+            return Gateway(remote, remote, None, None, closing.pop_all())
+        folder = places.write_queue_dir
+        private_folder(folder)
+        if not folder.is_relative_to(places.data_dir):
+            closing.enter_context(only_one(folder / "agent.lock", places.socket))
+        index = open_index(folder, tables=rows.TABLES)
+        closing.callback(index.close)
+        journal = await Journal.open(index, events)
+        staging = open_store(index, folder, on_change=journal.record)
+        layer, queue = _queue(config.write_queue, remote, journal, staging, events)
+        return Gateway(layer, remote, queue, staging, closing.pop_all())
+
+
+def _queue(
+    config: QueueConfig, remote: RemoteStore, journal: Journal, staging: Embedded, events: Events
+) -> tuple[WriteQueue, Queue]:
+    """The layer, and the parts that push what it takes in."""
+    clock = Clock()
+    throttle = Throttle(config.bandwidth, clock)
+    means = Means(remote, staging.body_of, throttle, clock)
+    pusher = Pusher(journal, means, Line(clock), events)
+    layer = WriteQueue(remote, staging.local, journal, _limits(config), pusher, clock)
+    return layer, Queue(journal, pusher, throttle, layer.admission, staging.body_of, staging.folder)
+
+
+def _limits(config: QueueConfig) -> Limits:
+    wait = FULL_WAIT if config.when_full == "wait" else 0.0
+    return Limits(config.max_size, config.max_files, config.max_age, wait)
+
+
+def _settings(config: Config) -> Settings:
+    addressing = cast("Addressing", config.remote_addressing)
+    return Settings(config.remote, addressing, ca_bundle=os.environ.get("AWS_CA_BUNDLE", ""))

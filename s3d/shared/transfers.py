@@ -1,0 +1,211 @@
+"""The control API's types for what lies between us and the remote: queue, transfers, migration.
+
+Part of control.py in every respect but the file.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class RemoteStatus(msgspec.Struct, frozen=True):
+    """The S3 behind us; times in Unix seconds."""
+
+    url: str
+    """As configured: aws, or a URL."""
+    ok: bool | None = None
+    """The last call got through; None: nothing was asked yet."""
+    error: str = ""
+    """What the last call failed with."""
+    last_success: float | None = None
+    last_failure: float | None = None
+    clock_offset: float = 0.0
+    """Seconds that its clock is ahead of ours."""
+    capabilities: dict[str, str] = {}
+    """Bucket -> how far conditional writes can be trusted there: A, B or C."""
+
+
+class Share(msgspec.Struct, frozen=True):
+    """Writes and their bytes."""
+
+    files: int = 0
+    size: int = 0
+
+
+class QueueLimits(msgspec.Struct, frozen=True):
+    """What the write queue takes in, at most. max_age: seconds, None for any."""
+
+    max_size: int
+    max_files: int
+    max_age: float | None = None
+    when_full: str = "wait"
+
+
+class QueueStatus(msgspec.Struct, frozen=True):
+    """GET /v1/queue: what is accepted and has not reached the remote."""
+
+    waiting: Share
+    running: Share
+    held: Share
+    """Not to be pushed: somebody said so, or the filter."""
+    failed: Share
+    """Parked: the remote refuses them."""
+    limits: QueueLimits
+    path: str
+    paused: bool = False
+    trouble: str = ""
+    """Why nothing is pushed: "remote away", "needs credentials"; "" while all is well."""
+    oldest: float | None = None
+    """When the first of those that wait or run was accepted."""
+    rate: float = 0.0
+    """Bytes a second, over the last ones."""
+    remaining: float | None = None
+    """Seconds until all is pushed at this rate; None: not to be said."""
+
+    @property
+    def moving(self) -> Share:
+        """What will be pushed by itself."""
+        return _sum(self.waiting, self.running)
+
+    @property
+    def left(self) -> Share:
+        """All that the remote does not have."""
+        return _sum(self.moving, self.held, self.failed)
+
+
+class QueueChanges(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """PATCH /v1/queue: limits until the next start; what is not named stays."""
+
+    max_size: int | msgspec.UnsetType = msgspec.UNSET
+    max_files: int | msgspec.UnsetType = msgspec.UNSET
+    max_age: float | msgspec.UnsetType | None = msgspec.UNSET
+    when_full: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class DrainRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """POST /v1/queue:drain."""
+
+    timeout: float = 0.0
+    """Seconds to wait until nothing is pushed any more, 0 to 30."""
+    hurry: bool = True
+    """What is delayed after a failure is tried at once, and so is a remote that was away."""
+
+
+class TransferError(msgspec.Struct, frozen=True):
+    """What the last push failed with."""
+
+    code: str
+    message: str = ""
+    request_id: str = ""
+    """The remote's."""
+    status: int = 0
+    """Of HTTP; 0 when no answer came."""
+    at: float = 0.0
+
+
+class Transfer(msgspec.Struct, frozen=True):
+    """Something that moves bytes. kind push: a write that waits for the remote."""
+
+    id: str
+    kind: str
+    """push."""
+    operation: str
+    """put, delete or tags."""
+    bucket: str
+    key: str
+    size: int
+    state: str
+    """waiting, running, held or failed."""
+    accepted: float
+    attempts: int = 0
+    retry_at: float = 0.0
+    """Not before; 0: when its turn comes, or never for one that failed."""
+    priority: int = 0
+    """Greater goes first."""
+    error: TransferError | None = None
+
+
+class TransferList(msgspec.Struct, frozen=True):
+    """GET /v1/transfers: one page, oldest first; cursor is empty on the last."""
+
+    transfers: list[Transfer]
+    cursor: str = ""
+
+
+class RetryRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """POST /v1/transfers/{id}:retry. as_key: push it to this key instead."""
+
+    as_key: str = ""
+
+
+class PriorityRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """POST /v1/transfers/{id}:priority. 0 is the usual, greater goes first."""
+
+    priority: int
+
+
+class Count(msgspec.Struct, frozen=True):
+    """How many of them it was."""
+
+    count: int
+
+
+class Bandwidth(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """GET and PUT /v1/bandwidth."""
+
+    timetable: str
+    """off, 2MiB, or "08:00 512KiB, 18:00 off": bytes a second from each time of the day on."""
+
+
+class BandwidthStatus(msgspec.Struct, frozen=True):
+    """The answer of both."""
+
+    timetable: str
+    limit: int | None
+    """Bytes a second at this time of the day; None: no limit."""
+    rate: float
+    """Bytes a second, over the last ones."""
+
+
+class MigrateRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """POST /v1/migration:start."""
+
+    buckets: list[str] = []
+    """Of the embedded store; none: all."""
+    delete_source: bool = False
+    """Nothing is copied: what the remote is seen to have is deleted from the embedded store."""
+
+
+class MigrationFailure(msgspec.Struct, frozen=True):
+    """One object (or bucket, key "") that could not be carried over."""
+
+    bucket: str
+    key: str
+    code: str
+    message: str
+
+
+class MigrationStatus(msgspec.Struct, frozen=True):
+    """GET /v1/migration and the answer of its verbs: how far the job is, or how it ended."""
+
+    state: str = "idle"
+    """idle, running, done, failed (something was not carried over) or cancelled."""
+    buckets: list[str] = []
+    """Those of the embedded store that are meant."""
+    total: Share = Share()
+    """What they hold."""
+    copied: Share = Share()
+    """Seen at the remote after it was sent there."""
+    there: Share = Share()
+    """Was there already, byte for byte."""
+    deleted: Share = Share()
+    """Taken from the embedded store, after it was seen at the remote."""
+    failed: int = 0
+    failures: list[MigrationFailure] = []
+    """The first of those that failed."""
+    notes: list[str] = []
+    """What a person should know: what is not carried over."""
+
+
+def _sum(*shares: Share) -> Share:
+    return Share(sum(share.files for share in shares), sum(share.size for share in shares))
