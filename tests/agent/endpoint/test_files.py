@@ -85,7 +85,8 @@ def test_all_pieces_arrive_in_order(shelf: Shelf, run: Callable) -> None:
             for _ in range(2):
                 answer = await wire.ask(door.request("GET", "/bucket/k"))
                 assert answer.body == shelf.path.read_bytes()
-        assert door.server.numbers()["sent"] > 2 * SIZE
+            await door.server.stop(5)
+            assert door.server.numbers()["sent"] > 2 * SIZE
 
     run(main())
     assert shelf.closed.is_set()
