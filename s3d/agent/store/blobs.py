@@ -11,6 +11,7 @@ its sync cost ten times the CPU of a row in a group commit.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 from collections import Counter
@@ -136,7 +137,9 @@ class Blobs:
         self._doomed.update(blob for blob in blobs if blob in self._leases)
         due = [blob for blob in blobs if blob not in self._leases]
         if due:
-            asyncio.get_running_loop().run_in_executor(None, self._unlink, due)
+            # While the loop is closing there are no threads any more; the next start sweeps.
+            with contextlib.suppress(RuntimeError):
+                asyncio.get_running_loop().run_in_executor(None, self._unlink, due)
 
     async def sweep(self, named: Callable[[list[int]], Awaitable[set[int]]]) -> int:
         """Remove the files of former runs that nobody names; how many there were.

@@ -158,6 +158,8 @@ class Index:
         it may be run more than once. Cancelling the caller does not cancel the action. undo: called
         on the loop when it is certain that the action did not happen, even if nobody waits for it.
         """
+        if not self._thread.is_alive():
+            raise S3Error("ServiceUnavailable", "the store is closed")
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._queue.put(_Write(action, undo, future))
         return await future

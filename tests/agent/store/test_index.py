@@ -182,6 +182,14 @@ async def test_close_finishes_what_was_asked_for(tmp_path):
     again.close()
 
 
+async def test_a_write_after_the_end_is_refused_and_does_not_wait_for_ever(tmp_path):
+    index = Index.open(tmp_path / "index.sqlite", ephemeral=True)
+    index.close()
+    with pytest.raises(S3Error) as refused:
+        await index.write(put("a", b"1"))
+    assert refused.value.code == "ServiceUnavailable"
+
+
 def test_a_file_of_a_newer_layout_is_refused(tmp_path):
     path = tmp_path / "index.sqlite"
     Index.open(path).close()
