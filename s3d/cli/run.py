@@ -31,7 +31,7 @@ In another terminal:
 
 
 def _setting_flags(command: F) -> F:
-    for setting in reversed(settings_of(Config).values()):
+    for setting in reversed([*settings_of(Config).values()]):
         if FLAG in setting.rule.sources:
             command = _flag(setting)(command)
     return command

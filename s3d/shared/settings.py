@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -109,7 +110,8 @@ class ConfigError(UsageError):
         )
 
 
-def settings_of(struct: type[msgspec.Struct], section: str = "") -> dict[str, Setting]:
+@cache
+def settings_of(struct: type[msgspec.Struct], section: str = "") -> Mapping[str, Setting]:
     """Every setting of a struct and of the structs in it, by name, in their order."""
     found: dict[str, Setting] = {}
     for field in msgspec.structs.fields(struct):
