@@ -9,13 +9,14 @@ import boto3
 from botocore import xform_name
 from botocore.awsrequest import AWSPreparedRequest
 from botocore.config import Config
-from botocore.handlers import validate_bucket_name
+from botocore.handlers import validate_ascii_metadata, validate_bucket_name
 
 from s3d.agent.s3.messages import BytesBody, Members, S3Request, S3Response, WireRequest
 from s3d.agent.s3.model import Operation
 from s3d.agent.store.remote.invoke import for_boto
 from s3d.agent.store.remote.objects import settled
 from s3d.agent.store.store import ObjectStore
+from tests.contract.client import read
 
 
 class Forwarding:
@@ -25,7 +26,7 @@ class Forwarding:
         self._inner = inner
         self._client: Any = boto3.client(
             "s3",
-            endpoint_url="https://client.invalid",  # https: the payload stays unsigned
+            endpoint_url="http://client.invalid",  # https would put checksums behind the body
             region_name="us-east-1",
             aws_access_key_id="clientkey",
             aws_secret_access_key="clientsecret",
@@ -39,10 +40,16 @@ class Forwarding:
         self._client.meta.events.register("before-send.s3", _capture)
         # A hostile client sends what it likes.
         self._client.meta.events.unregister("before-parameter-build.s3", validate_bucket_name)
+        for name in ("PutObject", "CopyObject", "CreateMultipartUpload"):
+            event = f"before-parameter-build.s3.{name}"
+            self._client.meta.events.unregister(event, validate_ascii_metadata)
 
     async def call(self, request: S3Request[Any]) -> S3Response[Any]:
-        wire, document = self._wire(request.op, request.input)
-        body = request.body or (BytesBody(document) if document else None)
+        members = dict(request.input)
+        if request.body is not None:
+            members["Body"] = await read(request.body)
+        wire, document = self._wire(request.op, members)
+        body = BytesBody(document) if document or request.body else None
         sent = S3Request(request.op, request.input, body, wire)
         return await settled(request.op, await self._inner.call(sent))
 
@@ -53,7 +60,7 @@ class Forwarding:
             sent = captured.request
         url = urlsplit(sent.url)
         headers = tuple((name.lower(), _text(value)) for name, value in sent.headers.items())
-        body = sent.body if isinstance(sent.body, bytes) else b""
+        body = sent.body.read() if hasattr(sent.body, "read") else sent.body or b""
         return WireRequest(sent.method, url.path, url.query, headers), body
 
 

@@ -8,7 +8,7 @@ from contextlib import aclosing, asynccontextmanager
 
 import aiohttp
 
-from s3d.agent.s3.checksums import ALGORITHMS, algorithm_of
+from s3d.agent.s3.checksums import ALGORITHMS, algorithm_of, hasher
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import NO_TRAILERS, Body
 from s3d.agent.store.remote.answers import unreachable
@@ -16,6 +16,9 @@ from s3d.agent.store.remote.transport import as_unreachable
 
 CHUNK_SIZE = 1024 * 1024
 """Bytes of one chunk of the aws-chunked coding; S3 asks for 8 KiB at least."""
+
+HASH_INLINE = 64 * 1024
+"""Bytes that are hashed on the loop; more are hashed in a thread."""
 
 
 class Watch:
@@ -87,6 +90,30 @@ async def held_back(body: Body) -> AsyncIterator[bytes]:
         yield last
 
 
+class Hashed:
+    """A body that knows its checksum at its end, as the trailer that S3 wants."""
+
+    def __init__(self, body: Body, algorithm: str) -> None:
+        """Raises S3Error InvalidRequest for an unknown algorithm."""
+        self._body = body
+        self._hasher = hasher(algorithm)
+        self.trailer = ALGORITHMS[algorithm].header
+        self.size = body.size
+        self.trailers = NO_TRAILERS
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for chunk in self._body:
+            if len(chunk) > HASH_INLINE:
+                await asyncio.to_thread(self._hasher.update, chunk)
+            else:
+                self._hasher.update(chunk)
+            yield chunk
+        self.trailers = {self.trailer: self._hasher.b64(), **self._body.trailers}
+
+    async def aclose(self) -> None:
+        await self._body.aclose()
+
+
 class TrailedBody:
     """A body in the aws-chunked coding, its checksum after it.
 
@@ -120,6 +147,8 @@ class TrailedBody:
                 left -= len(part)
                 view = view[len(part) :]
         said = self._body.trailers
+        if any(name not in said for name in self._names):
+            raise S3Error("MalformedTrailerError")
         end = "".join(f"{name}:{said[name]}\r\n" for name in self._names)
         yield (("\r\n" if self._decoded else "") + f"0\r\n{end}\r\n").encode()
 

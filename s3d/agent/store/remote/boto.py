@@ -58,7 +58,8 @@ def make_client(
         "s3",
         endpoint_url=None if connection.url == AWS else target.url,
         region_name=region,
-        verify=connection.settings.ca_bundle or None,
+        # Without TLS no certificates need be read.
+        verify=(connection.settings.ca_bundle or None) if target.scheme == "https" else False,
         config=_config(connection, target),
     )
     client: Any = asyncio.run(opening.__aenter__())

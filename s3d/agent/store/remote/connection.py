@@ -18,7 +18,7 @@ from yarl import URL
 from s3d.agent.s3.canonical import EMPTY_SHA256
 from s3d.agent.s3.credential import Signer
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.messages import Body, WireRequest
+from s3d.agent.s3.messages import Body, BytesBody, WireRequest
 from s3d.agent.s3.model import Operation
 from s3d.agent.s3.signing import sign
 from s3d.agent.store.failures import (
@@ -55,7 +55,11 @@ CONTINUE_SIZE = 256 * 1024
 """Bytes from which the remote is asked (Expect: 100-continue) before the body is sent: a refusal
 that comes in the middle of a body is often lost together with the connection."""
 CONTINUE_WAIT = 5.0
-"""Seconds to wait for its consent; after that it is never asked again."""
+"""Seconds to wait for its consent; then the body is sent without."""
+CONTINUE_PAUSE = 600.0
+"""Seconds until a remote that did not consent is asked again."""
+INLINE_SIZE = 64 * 1024
+"""Bytes of a body that is handed to the socket in one piece."""
 TOLERATED_SKEW = 60.0
 """Seconds that the clocks may differ before we sign with the remote's time; it tolerates 900."""
 LOOK_AT_CLOCK = 60.0
@@ -145,7 +149,7 @@ class Connection:
             None if settings.url == AWS else Target.parse(settings.url, settings.addressing)
         )
         self._regions: dict[str, str] = {}
-        self._expects = True
+        self._expects_from = 0.0
         self._looked_at_clock = -LOOK_AT_CLOCK
         self._session: aiohttp.ClientSession | None = None
         self._fresh: aiohttp.ClientSession | None = None
@@ -199,9 +203,11 @@ class Connection:
             self.health.error = ""
 
     async def close(self) -> None:
+        """Close all connections; a call after that opens new ones."""
         for session in (self._session, self._fresh):
             if session is not None:
                 await session.close()
+        self._session = self._fresh = None
 
     async def _reach(self, call: Call) -> Answer:
         """One answer; a read that got none is asked again on a connection of its own.
@@ -222,14 +228,16 @@ class Connection:
         silence = self.settings.timeouts.silence
         if call.op.name in SLOW_OPERATIONS:
             silence = max(silence, self.settings.timeouts.work)
-        if isinstance(call.body, bytes):
+        if isinstance(call.body, bytes) and len(call.body) <= INLINE_SIZE:
             with translated():
                 async with asyncio.timeout(silence):
                     response = await self._send(call, session, call.body or None, expect=False)
                     return await self._receive(response)
-        expect = self._expects and (call.length is None or call.length >= CONTINUE_SIZE)
+        large = call.length is None or call.length >= CONTINUE_SIZE
+        expect = large and time.monotonic() >= self._expects_from
         watch = Watch(silence)
-        sending = Sending(call.body, watch)
+        body = BytesBody(call.body) if isinstance(call.body, bytes) else call.body
+        sending = Sending(body, watch)
         try:
             with translated():
                 async with watch.limit(CONTINUE_WAIT if expect else silence):
@@ -239,7 +247,7 @@ class Connection:
             if sending.error is not None:
                 raise sending.error from cause
             if expect and not sending.started and cause.reason is Reason.TIMEOUT:
-                self._expects = False
+                self._expects_from = time.monotonic() + CONTINUE_PAUSE
                 return await self._once(call, session)
             raise
 

@@ -168,19 +168,21 @@ def _attach(call: Call, body: Body, came: Mapping[str, str], *, trailers: bool) 
     if not late:
         return
     if trailers and body.size is not None and are_checksums(late):
-        _attach_trailed(call, TrailedBody(body, body.size, late), body.size, late)
+        attach_trailed(call, body, body.size, late)
     else:  # What they promise has been checked on our side: the remote is not told of it.
         call.headers = [each for each in call.headers if each[0] != "x-amz-sdk-checksum-algorithm"]
 
 
-def _attach_trailed(call: Call, body: TrailedBody, decoded: int, late: Collection[str]) -> None:
-    call.body, call.length, call.payload = body, body.size, STREAMED
+def attach_trailed(call: Call, body: Body, size: int, names: Collection[str]) -> None:
+    """Send the body, of this size, with these of its trailers."""
+    trailed = TrailedBody(body, size, names)
+    call.body, call.length, call.payload = trailed, trailed.size, STREAMED
     coding = dict(call.headers).get("content-encoding", "")
     call.headers = [
         *(each for each in call.headers if each[0] != "content-encoding"),
         ("content-encoding", f"aws-chunked,{coding}" if coding else "aws-chunked"),
-        ("x-amz-decoded-content-length", str(decoded)),
-        ("x-amz-trailer", ",".join(late)),
+        ("x-amz-decoded-content-length", str(size)),
+        ("x-amz-trailer", ",".join(names)),
     ]
 
 

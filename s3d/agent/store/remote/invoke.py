@@ -49,6 +49,7 @@ class Invoker:
         return await self._once(request)
 
     async def close(self) -> None:
+        """Close all connections; a call after that opens new ones."""
         if self._client is not None:
             await self._client.close()
 

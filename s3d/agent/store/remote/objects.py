@@ -11,14 +11,16 @@ import binascii
 from contextlib import aclosing
 from typing import Any
 
+from s3d.agent.s3.canonical import EMPTY_SHA256
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body, BytesBody, Members, S3Request, S3Response
 from s3d.agent.s3.model import Operation
 from s3d.agent.s3.parse import parse_output
 from s3d.agent.s3.request import serialize_input
 from s3d.agent.store.remote.answers import error_elements, read_refusal, refused
+from s3d.agent.store.remote.bodies import Hashed
 from s3d.agent.store.remote.connection import Call, Connection, Headers
-from s3d.agent.store.remote.forward import HOPS, UNSIGNED
+from s3d.agent.store.remote.forward import HOPS, UNSIGNED, attach_trailed
 
 OPERATIONS = frozenset(("DeleteObject", "GetObject", "HeadObject", "PutObject", "UploadPart"))
 
@@ -29,7 +31,7 @@ MAX_DOCUMENT = 32 * 1024 * 1024
 async def ask(connection: Connection, request: S3Request[Any], agent: str) -> S3Response[Any]:
     """The remote's answer in members; 304 is an answer. Raises S3Error as every store does."""
     try:
-        call = _call_of(request, agent)
+        call = _call_of(connection, request, agent)
         answer = await connection.ask(call)
     finally:
         if request.body is not None:
@@ -52,7 +54,7 @@ async def settled(op: Operation, response: S3Response[Any]) -> S3Response[Any]:
     return await _in_members(op, wire.status, wire.headers, body)
 
 
-def _call_of(request: S3Request[Any], agent: str) -> Call:
+def _call_of(connection: Connection, request: S3Request[Any], agent: str) -> Call:
     op = request.op
     try:
         query, headers = serialize_input(op.name, request.input)
@@ -61,16 +63,27 @@ def _call_of(request: S3Request[Any], agent: str) -> Call:
     kept = [each for each in headers if each[0] != "content-length"]
     call = Call(op, op.method, request.bucket, request.key, query, [*kept, (HOPS, agent)])
     call.may_repeat = op.access == "read"
-    body = request.body
-    if op.streaming_input and body is not None:
-        size = body.size if body.size is not None else request.input.get("ContentLength")
-        call.body = body.data if isinstance(body, BytesBody) else body
-        call.length = size
-        if size != 0:
-            call.payload = _sha256(request.input) or UNSIGNED
-        else:
-            call.body = b""
+    if op.streaming_input and request.body is not None:
+        _attach(call, request.body, request.input, trailers=connection.settings.trailers)
     return call
+
+
+def _attach(call: Call, body: Body, members: Members, *, trailers: bool) -> None:
+    """Give the Call its body; a checksum that was asked for and not given goes after it."""
+    size = body.size if body.size is not None else members.get("ContentLength")
+    call.length = size
+    call.body = body.data if isinstance(body, BytesBody) else body
+    call.payload = _sha256(members) or UNSIGNED
+    if size == 0:
+        call.body, call.payload = b"", EMPTY_SHA256
+    algorithm = members.get("ChecksumAlgorithm")
+    if not algorithm or members.get(f"Checksum{algorithm}"):
+        return
+    if trailers and size is not None:
+        hashed = Hashed(body, algorithm)
+        attach_trailed(call, hashed, size, (hashed.trailer,))
+    else:
+        call.headers = [each for each in call.headers if each[0] != "x-amz-sdk-checksum-algorithm"]
 
 
 async def _in_members(op: Operation, status: int, headers: Headers, body: Body) -> S3Response[Any]:

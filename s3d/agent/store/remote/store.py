@@ -61,6 +61,6 @@ class RemoteStore:
         return self._invoker.ask(request)
 
     async def close(self) -> None:
-        """Close all connections."""
+        """Close all connections; a call after that opens new ones."""
         await self._invoker.close()
         await self._connection.close()
