@@ -68,12 +68,8 @@ def _put_status(name: str, status: str, tx: Transaction) -> None:
 def _list(input: Mapping[str, Any], reader: Reader) -> Members:
     bucket = find_bucket(reader, input["Bucket"]).name
     prefix, delimiter = input.get("Prefix") or "", input.get("Delimiter") or ""
-    query = Query(
-        prefix.encode(),
-        delimiter.encode(),
-        _place(reader, bucket, input),
-        page_size(input.get("MaxKeys"), "max-keys"),
-    )
+    limit = page_size(input.get("MaxKeys"), "max-keys")
+    query = Query(prefix.encode(), delimiter.encode(), _place(reader, bucket, input), limit)
 
     def fetch(after: Place[int], limit: int) -> list[tuple[Place[int], Version]]:
         found = reader.version_page(bucket, query.prefix, after, limit)
@@ -85,7 +81,7 @@ def _list(input: Mapping[str, Any], reader: Reader) -> Members:
         "Prefix": prefix,
         "KeyMarker": input.get("KeyMarker") or "",
         "VersionIdMarker": input.get("VersionIdMarker") or "",
-        "MaxKeys": query.limit,
+        "MaxKeys": limit,
         "IsTruncated": page.truncated,
         **{name: input[name] for name in ("Delimiter", "EncodingType") if input.get(name)},
         **_next(page),
