@@ -23,13 +23,21 @@ from s3d.shared.control import (
     Hello,
     Listing,
     ObjectInfo,
+    ObjectStatus,
     Presigned,
     PresignRequest,
     Problem,
     TagChanges,
     Tags,
 )
-from s3d.shared.errors import DeniedError, FullError, NotFoundError, NotRunningError, S3dError
+from s3d.shared.errors import (
+    DeniedError,
+    FullError,
+    NotFoundError,
+    NotRunningError,
+    S3dError,
+    UsageError,
+)
 from s3d.shared.unix_http import BLOCK, Answer, exchange
 
 TIMEOUT = 60.0
@@ -44,6 +52,8 @@ ERRORS: dict[str, type[S3dError]] = {
     "NoSuchUpload": NotFoundError,
     "NotFound": NotFoundError,
     "SlowDown": FullError,
+    control.NO_SUCH_TRANSFER: NotFoundError,
+    control.NO_REMOTE: UsageError,
 }
 """Problem code -> the error that a person gets; S3dError for all others."""
 
@@ -62,27 +72,27 @@ class ControlClient:
         self._timeout = timeout
 
     def hello(self) -> Hello:
-        return self._json("GET", "/v1/hello", Hello)
+        return self.ask("GET", "/v1/hello", Hello)
 
     def status(self) -> AgentStatus:
-        return self._json("GET", "/v1/status", AgentStatus)
+        return self.ask("GET", "/v1/status", AgentStatus)
 
     def bucket_status(self, bucket: str) -> BucketInfo:
         """With the number and size of its objects and its tags."""
-        return self._json("GET", _path("/v1/status", bucket=bucket), BucketInfo)
+        return self.ask("GET", path_of("/v1/status", bucket=bucket), BucketInfo)
 
-    def object_status(self, bucket: str, key: str) -> ObjectInfo:
-        """With its metadata and tags."""
-        return self._json("GET", _path("/v1/status", bucket=bucket, key=key), ObjectInfo)
+    def object_status(self, bucket: str, key: str) -> ObjectStatus:
+        """With its metadata and tags, and how far it has come."""
+        return self.ask("GET", path_of("/v1/status", bucket=bucket, key=key), ObjectStatus)
 
     def buckets(self) -> list[BucketInfo]:
-        return self._json("GET", "/v1/buckets", BucketList).buckets
+        return self.ask("GET", "/v1/buckets", BucketList).buckets
 
     def create_bucket(self, bucket: str) -> None:
-        self._call("PUT", _bucket(bucket)).close()
+        self.call("PUT", _bucket(bucket)).close()
 
     def delete_bucket(self, bucket: str) -> None:
-        self._call("DELETE", _bucket(bucket)).close()
+        self.call("DELETE", _bucket(bucket)).close()
 
     def list(
         self,
@@ -95,7 +105,7 @@ class ControlClient:
     ) -> Listing:
         """One page; the next one begins at its cursor, which is empty on the last."""
         query = {"prefix": prefix, "delimiter": delimiter, "cursor": cursor, "limit": str(limit)}
-        return self._json("GET", _path(f"{_bucket(bucket)}/objects", **query), Listing)
+        return self.ask("GET", path_of(f"{_bucket(bucket)}/objects", **query), Listing)
 
     def pages(self, bucket: str, prefix: str = "", *, delimiter: str = "") -> Iterator[Listing]:
         """All pages, one request each."""
@@ -118,7 +128,7 @@ class ControlClient:
     ) -> tuple[ObjectInfo, Download]:
         """The object, or size bytes of it from start on; close the download."""
         headers = {} if start is None and size is None else {"Range": _range(start or 0, size)}
-        answer = self._call("GET", _object(bucket, key, version), headers=headers)
+        answer = self.call("GET", _object(bucket, key, version), headers=headers)
         return _object_info(answer), Download(answer)
 
     def put(
@@ -132,48 +142,50 @@ class ControlClient:
         """Store what source holds from where it stands; size in bytes, None when it is unknown."""
         length = {} if size is None else {"Content-Length": str(size)}
         body = _blocks(source, size)
-        with self._call("PUT", _object(bucket, key), body, {**headers, **length}) as answer:
+        with self.call("PUT", _object(bucket, key), body, {**headers, **length}) as answer:
             return _object_info(answer)
 
     def delete(self, bucket: str, key: str, version: str = "") -> None:
         """As in S3, it is no error when there is no such object."""
-        self._call("DELETE", _object(bucket, key, version)).close()
+        self.call("DELETE", _object(bucket, key, version)).close()
 
     def tags(self, bucket: str, key: str = "") -> dict[str, str]:
         """Of the object, or of the bucket."""
-        return self._json("GET", _tags(bucket, key), Tags).tags
+        return self.ask("GET", _tags(bucket, key), Tags).tags
 
     def change_tags(
         self, bucket: str, key: str, set: Mapping[str, str], unset: Sequence[str] = ()
     ) -> dict[str, str]:
         """Add to and remove from the tags; the whole set afterwards. key "": of the bucket."""
         changes = TagChanges(dict(set), [*unset])
-        return self._json("PATCH", _tags(bucket, key), Tags, changes).tags
+        return self.ask("PATCH", _tags(bucket, key), Tags, changes).tags
 
     def presign(
         self, bucket: str, key: str, *, method: str = "GET", expires: int = 3600
     ) -> Presigned:
         """A URL that needs no credentials for so many seconds."""
-        path = _path(f"{_bucket(bucket)}/object:presign", key=key)
-        return self._json("POST", path, Presigned, PresignRequest(method, expires))
+        path = path_of(f"{_bucket(bucket)}/object:presign", key=key)
+        return self.ask("POST", path, Presigned, PresignRequest(method, expires))
 
-    def _json(self, method: str, path: str, kind: type[T], body: Any = None) -> T:
+    def ask(self, method: str, path: str, kind: type[T], body: Any = None) -> T:
+        """The answer of a route, JSON for JSON."""
         data = None if body is None else control.encode(body)
         headers = {} if data is None else {"Content-Type": control.JSON}
-        with self._call(method, path, data, headers) as answer:
+        with self.call(method, path, data, headers) as answer:
             try:
                 content = answer.read()
             except OSError as error:
                 raise _broken(self._socket, error) from error
             return _decode(content, kind)
 
-    def _call(
+    def call(
         self,
         method: str,
         path: str,
         body: bytes | Iterable[bytes] | None = None,
         headers: Mapping[str, str] = {},
     ) -> Answer:
+        """The answer of a route, which the caller closes. Raises S3dError for what is refused."""
         own = {control.CLIENT_HEADER: f"cli/{__version__}"}
         try:
             answer = exchange(
@@ -256,7 +268,8 @@ def _range(start: int, size: int | None) -> str:
     return f"bytes={start}-" if size is None else f"bytes={start}-{start + size - 1}"
 
 
-def _path(path: str, **query: str) -> str:
+def path_of(path: str, **query: str) -> str:
+    """With the query words that are not empty."""
     words = urlencode({name: value for name, value in query.items() if value}, quote_via=quote)
     return f"{path}?{words}" if words else path
 
@@ -266,8 +279,8 @@ def _bucket(bucket: str) -> str:
 
 
 def _object(bucket: str, key: str, version: str = "") -> str:
-    return _path(f"{_bucket(bucket)}/object", key=key, version=version)
+    return path_of(f"{_bucket(bucket)}/object", key=key, version=version)
 
 
 def _tags(bucket: str, key: str) -> str:
-    return _path(f"{_bucket(bucket)}/tags", key=key)
+    return path_of(f"{_bucket(bucket)}/tags", key=key)

@@ -24,7 +24,7 @@ T = TypeVar("T")
 HINTS: Mapping[str, str] = {
     "NoSuchBucket": "list the buckets with: s3d ls",
     "BucketNotEmpty": "remove its objects first",
-    "SlowDown": "free some space on the disk",
+    "SlowDown": "free some space on the disk, or let the write queue drain: s3d drain",
     "InternalError": "see the agent's log",
 }
 """Error code -> what to do."""
