@@ -17,6 +17,7 @@ from s3d.agent.store.index import Index
 from s3d.agent.store.local.store import LocalStore
 from s3d.agent.store.store import ObjectStore
 from tests.contract.client import Client
+from tests.contract.queued import Named, queue_before
 
 Stack = Callable[[Path], AbstractAsyncContextManager[ObjectStore]]
 
@@ -31,7 +32,21 @@ async def local(folder: Path) -> AsyncIterator[ObjectStore]:
         index.close()
 
 
-STACKS: dict[str, Stack] = {"local": local}
+@asynccontextmanager
+async def queue(folder: Path) -> AsyncIterator[ObjectStore]:
+    """A write queue before the embedded store; what is written is pushed at once."""
+    async with local(folder) as inner, queue_before(inner, folder / "queue") as made:
+        yield Named(made)
+
+
+@asynccontextmanager
+async def lazy_queue(folder: Path) -> AsyncIterator[ObjectStore]:
+    """The same, but what is written stays pending until a request needs it at the remote."""
+    async with local(folder) as inner, queue_before(inner, folder / "queue", lazy=True) as made:
+        yield Named(made)
+
+
+STACKS: dict[str, Stack] = {"local": local, "queue": queue, "lazy_queue": lazy_queue}
 
 
 @pytest.fixture(params=STACKS)

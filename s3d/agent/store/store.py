@@ -1,4 +1,4 @@
-"""The one interface of the agent, and the two kinds of store: an end of the way, or a layer on it."""
+"""The one interface of the agent, and two kinds of store: an end of the way, or a layer on it."""
 
 from __future__ import annotations
 

@@ -39,6 +39,7 @@ class WriteQueue(Layer):
         clock: Clock,
     ) -> None:
         """staging: an embedded store whose on_change is journal.record. pusher: runs elsewhere."""
+
         def is_away() -> bool:
             return bool(pusher.status().trouble)
 

@@ -45,7 +45,7 @@ class ListOps:
         input = request.input
         token = input.get("ContinuationToken")
         after = (input.get("StartAfter") or "").encode() if token is None else _place(token)
-        is_ours = token is not None and after is not None
+        is_ours = bool(token) and after is not None
         if _is_plain(request) and (is_ours or self._is_pending(request, after or b"")):
             return self._version_2(request, after)
         return self._inner.call(request)
@@ -108,6 +108,8 @@ class ListOps:
 def _is_plain(request: S3Request[Members]) -> bool:
     """Whether a page is asked for at all. What is not right is for the remote to refuse."""
     limit = request.input.get("MaxKeys")
+    if request.input.get("ContinuationToken") == "":
+        return False
     return (limit is None or limit > 0) and request.input.get("EncodingType") in (None, "", "url")
 
 

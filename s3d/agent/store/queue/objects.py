@@ -16,6 +16,8 @@ from s3d.agent.store.store import Answer, Ready, operation
 STATE = "x-s3d-state"
 """Header of answers about content that the remote has refused: failed."""
 
+_JUDGED = ("ExpectedBucketOwner", "SSECustomerAlgorithm", "VersionId")
+
 
 class ObjectOps:
     """Handlers of reads, puts, deletes and tags."""
@@ -28,9 +30,7 @@ class ObjectOps:
     @operation("GetObject", "HeadObject", "GetObjectAttributes", "GetObjectTagging")
     def read(self, request: S3Request[Members]) -> Answer:
         newest = self._journal.pending(request.bucket, request.key)
-        if newest is None or request.input.get("VersionId"):
-            return self._settler.inner.call(request)
-        if is_judged_read(request):
+        if newest is None or is_judged_read(request):
             return self._settler.through(request)
         if newest.kind is Kind.DELETE:
             raise S3Error("NoSuchKey", Key=request.key)
@@ -86,4 +86,4 @@ class ObjectOps:
 
 def is_judged_read(request: S3Request[Any]) -> bool:
     """Whether a read says something that only the remote can judge."""
-    return any(request.input.get(name) for name in ("ExpectedBucketOwner", "SSECustomerAlgorithm"))
+    return any(request.input.get(name) for name in _JUDGED)

@@ -83,12 +83,13 @@ def deleted(reader: Reader, bucket: str, prefix: bytes, after: bytes, limit: int
     return [key for (key,) in found]
 
 
-def begun(reader: Reader, bucket: str) -> set[str]:
-    """Ids of the uploads that the pusher has begun at the remote."""
-    query = "SELECT upload FROM queue WHERE bucket = ? AND upload IS NOT NULL"
-    found = {_decode_upload(upload).upload_id for (upload,) in reader.select(query, (bucket,))}
-    orphans = reader.select("SELECT upload FROM orphans WHERE bucket = ?", (bucket,))
-    return found | {upload for (upload,) in orphans}
+def begun(reader: Reader, bucket: str) -> set[tuple[str, str]]:
+    """(key, id) of the uploads that the pusher has begun at the remote; id "": not known yet."""
+    query = "SELECT key, upload FROM queue WHERE bucket = ? AND upload IS NOT NULL"
+    rows = reader.select(query, (bucket,))
+    found = {(key.decode(), _decode_upload(upload).upload_id) for key, upload in rows}
+    orphans = reader.select("SELECT key, upload FROM orphans WHERE bucket = ?", (bucket,))
+    return found | {(key.decode(), upload) for key, upload in orphans}
 
 
 def insert(tx: Transaction, write: PendingWrite, stored: Stored | None) -> int:

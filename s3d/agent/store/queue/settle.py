@@ -12,6 +12,7 @@ from s3d.agent.s3.messages import S3Request, S3Response
 from s3d.agent.store.queue.journal import Journal
 from s3d.agent.store.queue.pusher import Pusher
 from s3d.agent.store.queue.schedule import Place
+from s3d.agent.store.records import NULL_VERSION
 from s3d.agent.store.store import Answer, ObjectStore
 
 PATIENCE = 20.0
@@ -83,11 +84,12 @@ def is_judged(request: S3Request[Any]) -> bool:
 def places_of(request: S3Request[Any]) -> list[Place]:
     """Where the answer depends on pending writes, or they on it; key "": the whole bucket.
 
-    Settings of a bucket say nothing of its objects: they are read at once. A version is named by
-    the remote, so it is there.
+    Settings of a bucket say nothing of its objects: they are read at once. Versions are named by
+    the remote, so they are there; all but the one named null.
     """
     op, input = request.op, request.input
-    if op.access == "read" and (input.get("VersionId") or (op.name and not request.key)):
+    is_version = input.get("VersionId") not in (None, "", NULL_VERSION)
+    if op.access == "read" and op.name and (is_version or not request.key):
         return []
     places = [(request.bucket, request.key)] if request.bucket else []
     if input.get("CopySource"):

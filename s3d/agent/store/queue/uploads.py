@@ -43,17 +43,18 @@ class UploadListOps:
             return await self._settler.inner.call(request)
         asked = {name: value for name, value in input.items() if name != "EncodingType"}
         staged = await self._staged(request, asked)
-        if not staged.get("Uploads") and not staged.get("CommonPrefixes"):
-            return await self._settler.inner.call(request)
         ours = await self._journal.read(lambda reader: rows.begun(reader, request.bucket))
+        if not staged.get("Uploads") and not staged.get("CommonPrefixes") and not ours:
+            return await self._settler.inner.call(request)
         remote = (await self._settler.inner.call(self._of_remote(request, asked))).output
-        items = _items(staged, True) + [
-            item for item in _items(dict(remote), False) if item[2].get("UploadId") not in ours
-        ]
+        items = _items(staged, True)
+        for key, is_staged, row in _items(dict(remote), False):
+            if not row or not {(key, row["UploadId"]), (key, "")} & ours:
+                items.append((key, is_staged, row))
         items.sort(key=lambda item: item[:2])
         items = [item for at, item in enumerate(items) if not _is_repeated(items, at)]
         size = min(MAX_UPLOADS, limit or MAX_UPLOADS)
-        more = bool(staged["IsTruncated"] or remote.get("IsTruncated") or len(items) > size)
+        more = bool(staged.get("IsTruncated") or remote.get("IsTruncated") or len(items) > size)
         return S3Response(_output(input, items[:size], size, more=more))
 
     async def _staged(self, request: S3Request[Members], asked: Members) -> Members:
