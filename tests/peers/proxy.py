@@ -10,6 +10,7 @@ import random
 import re
 import socket
 import struct
+import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -17,10 +18,14 @@ from enum import Enum, auto
 from typing import Self
 from urllib.parse import urlsplit
 
+from s3d.agent.s3.credential import Signer
+from s3d.agent.s3.messages import WireRequest
+from s3d.agent.s3.signing import sign
 from tests.peers.servers import Peer
 
 CHUNK = 64 * 1024
 HEAD_LIMIT = 64 * 1024
+_NOT_KEPT = ("if-", "authorization", "x-amz-date", "x-amz-content-sha256")
 _ETAG = re.compile(rb"[0-9a-f]{32}")
 
 
@@ -98,6 +103,9 @@ class Head:
     def to_bytes(self) -> bytes:
         lines = [self.first, *(f"{name}: {value}" for name, value in self.headers), "", ""]
         return "\r\n".join(lines).encode("latin-1")
+
+
+CONTINUE = Head("HTTP/1.1 100 Continue", [])
 
 
 @dataclass
@@ -233,10 +241,13 @@ class FaultyProxy:
             return False
         if fault.strip_conditions:
             head = self._unconditional(head)
-        await self._upload(head, reader, server[1], fault)
-        answer = await _read_head(server[0])
-        while answer.status == 100:
-            writer.write(answer.to_bytes())
+        server[1].write(head.to_bytes())
+        expects = "100-continue" in head["expect"].lower()
+        answer = await _read_head(server[0]) if expects else CONTINUE
+        if answer.status == 100:
+            if expects:
+                writer.write(answer.to_bytes())
+            await self._upload(head, reader, server[1], fault)
             answer = await _read_head(server[0])
         exchange.status = answer.status
         return await self._answer(exchange, answer, server[0], writer)
@@ -244,7 +255,6 @@ class FaultyProxy:
     async def _upload(
         self, head: Head, reader: asyncio.StreamReader, server: asyncio.StreamWriter, fault: Fault
     ) -> None:
-        server.write(head.to_bytes())
         async for chunk in _body(reader, head):
             if fault.drop is Drop.UPLOAD:
                 server.write(chunk[: len(chunk) // 2])
@@ -317,13 +327,14 @@ class FaultyProxy:
         return PASS
 
     def _unconditional(self, head: Head) -> Head:
-        kept = [(k, v) for k, v in head.headers if not k.lower().startswith("if-")]
-        signed = {k: v for k, v in kept if k.lower().startswith("x-amz-") or k.lower() == "host"}
-        signed = {k: v for k, v in signed.items() if k.lower() != "x-amz-date"}
-        self.upstream.sign(head.method, f"http://{head['host']}{head.target}", signed)
-        replaced = {name.lower() for name in signed} | {"authorization", "x-amz-date"}
-        rest = [(k, v) for k, v in kept if k.lower() not in replaced]
-        return Head(head.first, [*signed.items(), *rest])
+        """The request without its conditions, signed anew for the same payload."""
+        signer = Signer(self.upstream.access_key, self.upstream.secret_key, self.upstream.region)
+        path, _, query = head.target.partition("?")
+        kept = [(k, v) for k, v in head.headers if not k.lower().startswith(_NOT_KEPT)]
+        signed = tuple((k.lower(), v) for k, v in kept if k.lower().startswith(("host", "x-amz-")))
+        wire = WireRequest(head.method, path, query, signed)
+        added = sign(wire, head["x-amz-content-sha256"], signer, time.time())
+        return Head(head.first, [*kept, *added.items()])
 
 
 async def _read_head(reader: asyncio.StreamReader) -> Head:

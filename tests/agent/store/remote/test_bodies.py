@@ -107,7 +107,10 @@ async def test_a_slow_client_is_not_the_remotes_silence() -> None:
 
 
 async def test_what_went_wrong_on_our_side_is_kept() -> None:
-    sending = Sending(StreamBody(pieces(b"a", error=S3Error("BadDigest"))), Watch(1))
+    sending = Sending(StreamBody(pieces(b"a", b"b", error=S3Error("BadDigest"))), Watch(1))
+    chunks = aiter(sending)
+    sent = [await anext(chunks), await anext(chunks)]
     with pytest.raises(S3Error):
-        [chunk async for chunk in sending]
+        await anext(chunks)
     assert isinstance(sending.error, S3Error)
+    assert sent == [b"a", b"\0"], "never as many bytes as the body would have had, nor none"
