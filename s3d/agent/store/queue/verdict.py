@@ -25,7 +25,7 @@ class Verdict(StrEnum):
     PROVE = "prove"
     """Its bytes came out wrong: again, and the third time it is parked as integrity."""
     RESTART = "restart"
-    """The multipart upload is gone or spoilt: again, with a new one."""
+    """The multipart upload is gone: again, with a new one."""
     PAUSE = "pause"
     """Nothing goes to the endpoint until it accepts our credentials."""
     DENY = "deny"
@@ -38,8 +38,7 @@ class Verdict(StrEnum):
 CODES: Mapping[str, Verdict] = {
     "NoSuchBucket": Verdict.NO_BUCKET,
     "NoSuchUpload": Verdict.RESTART,
-    "InvalidPart": Verdict.RESTART,
-    "InvalidPartOrder": Verdict.RESTART,
+    "InvalidPart": Verdict.PROVE,
     "BadDigest": Verdict.PROVE,
     "XAmzContentChecksumMismatch": Verdict.PROVE,
     "XAmzContentSHA256Mismatch": Verdict.PROVE,

@@ -255,9 +255,12 @@ def body_of(index: Index, blobs: Blobs) -> Callable[[Layout], Body]:
 
 
 @asynccontextmanager
-async def open_rig(folder: Path, *, over: ObjectStore | None = None) -> AsyncIterator[Rig]:
+async def open_rig(
+    folder: Path, *, over: ObjectStore | None = None, clock: Clock | None = None
+) -> AsyncIterator[Rig]:
     """over: the remote; else a LocalStore in the folder, with bucket bbb. Nothing runs yet."""
     time = Time()
+    clock = clock or time.clock
     (folder / "queue").mkdir(exist_ok=True)
     (folder / "there").mkdir(exist_ok=True)
     index = Index.open(folder / "queue/index", ephemeral=True, tables=rows.TABLES)
@@ -266,15 +269,15 @@ async def open_rig(folder: Path, *, over: ObjectStore | None = None) -> AsyncIte
         blobs = Blobs(folder / "queue/blobs", ephemeral=True)
         index.on_freed = blobs.remove
         events, news = Events(), asyncio.Event()
-        journal = await Journal.open(index, events, time.clock.now)
-        staging = LocalStore(index, blobs, clock=time.clock.now, on_change=journal.record)
-        there = LocalStore(far, Blobs(folder / "there/blobs", ephemeral=True), clock=time.clock.now)
+        journal = await Journal.open(index, events, clock.now)
+        staging = LocalStore(index, blobs, clock=clock.now, on_change=journal.record)
+        there = LocalStore(far, Blobs(folder / "there/blobs", ephemeral=True), clock=clock.now)
         remote = Remote(over or there)
         remote.gate.set()
         remote.told.append(news.set)
         journal.on_change.append(news.set)
-        throttle, line = Throttle(Timetable(), time.clock), Line(time.clock)
-        means = Means(remote, body_of(index, blobs), throttle, time.clock)
+        throttle, line = Throttle(Timetable(), clock), Line(clock)
+        means = Means(remote, body_of(index, blobs), throttle, clock)
         pusher = Pusher(journal, means, line, events)
         staged, client = Client(staging), Client(over or there)
         if over is None:

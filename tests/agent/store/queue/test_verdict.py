@@ -34,7 +34,7 @@ from tests.agent.store.queue.rig import lost, refusal, unreachable
         (403, "AccessDenied", Verdict.DENY),
         (404, "NoSuchBucket", Verdict.NO_BUCKET),
         (404, "NoSuchUpload", Verdict.RESTART),
-        (400, "InvalidPart", Verdict.RESTART),
+        (400, "InvalidPart", Verdict.PROVE),
         (400, "BadDigest", Verdict.PROVE),
         (400, "InvalidArgument", Verdict.PARK),
         (405, "MethodNotAllowed", Verdict.PARK),
