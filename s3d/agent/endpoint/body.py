@@ -20,6 +20,8 @@ from s3d.agent.s3.messages import NO_TRAILERS
 from s3d.agent.s3.payload import PayloadKind
 from s3d.agent.s3.sigv4 import Verified
 
+_BODILESS = ("GET", "HEAD")
+
 DIGEST_REQUIRED = frozenset(
     {"DeleteObjects", "PutObjectLegalHold", "PutObjectLockConfiguration", "PutObjectRetention"}
 )
@@ -107,8 +109,10 @@ def check_document(admitted: Admitted, document: bytes) -> None:
     Raises S3Error: XAmzContentSHA256Mismatch, BadDigest, InvalidDigest, InvalidRequest (an
     operation that needs a digest came without).
     """
-    headers = admitted.incoming.headers
     _check_sha256(admitted.verified, document)
+    if not document and admitted.op.method in _BODILESS:
+        return
+    headers = admitted.incoming.headers
     md5 = headers.get("content-md5")
     if md5 is not None:
         check_md5(md5, hashlib.md5(document, usedforsecurity=False).digest())

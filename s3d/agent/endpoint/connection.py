@@ -63,6 +63,7 @@ class Connection(BaseProtocol):
         "_ending",
         "_head_bytes",
         "_house",
+        "_leaving",
         "_payload",
         "_peer_done",
         "_queue",
@@ -93,7 +94,9 @@ class Connection(BaseProtocol):
         """The unread rest of an answered request's body: dropped before the next is served."""
         self._head_bytes = 0
         self._ending = False
-        """Nothing more is read as a request."""
+        """Nothing more is read, neither a request nor the rest of one."""
+        self._leaving = False
+        """No request is served after the one in hand, which may still come."""
         self._unclean = False
         """Bytes may come that nobody will read."""
         self._peer_done = False
@@ -108,6 +111,7 @@ class Connection(BaseProtocol):
         self.deadline = self._loop.time() + self._house.limits.head
         if not self._house.enter(self):
             self._fail(S3Error("SlowDown"))
+            self._serve()
 
     def data_received(self, data: bytes) -> None:
         if self._ending or self._parser is None:
@@ -118,6 +122,17 @@ class Connection(BaseProtocol):
             self._drain_on(self._drained)
         elif self._queue and self._task is None:
             self._serve()
+
+    def resume_reading(self, resume_parser: bool = True) -> None:
+        """The stream reader says in the middle of a read that it has room again.
+
+        aiohttp's would call data_received, and so serve the next request before the one in hand.
+        """
+        self._reading_paused = False
+        if resume_parser and self._parser is not None and not self._ending:
+            self._parse(b"")
+        if not self._reading_paused and not self._buffer_paused:
+            self._resume_transport_reading()
 
     def eof_received(self) -> bool:
         """The client sends no more. It may still read the answers to what was complete."""
@@ -146,7 +161,7 @@ class Connection(BaseProtocol):
     @property
     def last(self) -> bool:
         """True when no request follows the one in hand."""
-        return self._ending and not self._queue
+        return self._leaving or (self._ending and not self._queue)
 
     def await_body(self, waiting: bool) -> None:
         """Whether the request in hand waits for the next piece of its body."""
@@ -163,7 +178,7 @@ class Connection(BaseProtocol):
 
     def finish(self) -> None:
         """End after the request in hand; at once when there is none."""
-        self._ending = True
+        self._leaving = True
         if self._task is None and self.transport is not None:
             self.transport.close()
 
@@ -245,7 +260,7 @@ class Connection(BaseProtocol):
         self._house.answered(exchange)
         if self.transport is None or self.transport.is_closing():
             self._queue.clear()
-        elif not exchange.keep_alive:
+        elif self._leaving or not exchange.keep_alive:
             self._end()
         elif exchange.payload.is_eof():
             self._wait()
@@ -273,6 +288,7 @@ class Connection(BaseProtocol):
         that we are done and read on for a while (RFC 9112 section 9.6).
         """
         self._ending = True
+        self._drained = None
         self._queue.clear()
         transport = self.transport
         if transport is None:
@@ -307,8 +323,6 @@ class Connection(BaseProtocol):
             self._payload.set_exception(error)
         else:
             self._queue.append((error, EMPTY_PAYLOAD))
-            if self._task is None:
-                self._serve()
 
 
 class _BrokenPayload(S3Error):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 from s3d.agent.s3.errors import S3Error
@@ -44,7 +45,7 @@ def parse_address(host: str, raw_path: str, base_hosts: Collection[str]) -> Addr
     """
     if not raw_path.startswith("/"):
         raise S3Error("InvalidURI", URI=raw_path)
-    bucket = _bucket_of_host(host, base_hosts)
+    bucket = _bucket_of_host(host, tuple(base_hosts))
     rest = raw_path[1:]
     if bucket is None:
         first, _, rest = rest.partition("/")
@@ -133,7 +134,8 @@ def decode(text: str) -> str:
         raise S3Error("InvalidURI") from error
 
 
-def _bucket_of_host(host: str, base_hosts: Collection[str]) -> str | None:
+@lru_cache(maxsize=256)
+def _bucket_of_host(host: str, base_hosts: tuple[str, ...]) -> str | None:
     name = host.lower()
     if not name.startswith("["):
         name = name.partition(":")[0].rstrip(".")

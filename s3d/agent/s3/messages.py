@@ -42,7 +42,7 @@ class Body(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A run of bytes of an open file. The descriptor stays open until the next piece is asked for."""
+    """A run of bytes of an open file, which stays open until the next piece is asked for."""
 
     fd: int
     offset: int

@@ -9,6 +9,7 @@ import re
 from enum import StrEnum
 from typing import NamedTuple
 
+from s3d.agent.s3.canonical import EMPTY_SHA256
 from s3d.agent.s3.errors import S3Error
 
 
@@ -40,6 +41,7 @@ class Payload(NamedTuple):
 
 
 UNSIGNED = Payload(PayloadKind.UNSIGNED)
+_EMPTY = Payload(PayloadKind.SIGNED, EMPTY_SHA256)
 
 _KINDS = {str(kind): kind for kind in PayloadKind if kind is not PayloadKind.SIGNED}
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
@@ -47,6 +49,8 @@ _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 
 def payload_of(method: str, declared: str) -> Payload:
     """The Payload that x-amz-content-sha256 declares. Raises S3Error for unknown or misplaced."""
+    if declared == EMPTY_SHA256:
+        return _EMPTY
     if _SHA256.fullmatch(declared):
         return Payload(PayloadKind.SIGNED, declared.lower())
     if declared.startswith("STREAMING-AWS4-ECDSA-"):

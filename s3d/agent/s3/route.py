@@ -20,15 +20,13 @@ _MUTATING = frozenset({"PUT", "POST", "DELETE"})
 @dataclass(frozen=True, slots=True)
 class _Rule:
     op: Operation
-    words: tuple[str, ...]
+    words: frozenset[str]
     """Query words that must be there, beside the one the rule is filed under."""
-    headers: tuple[str, ...]
+    headers: frozenset[str]
     """Lower-case names of headers that must be there."""
 
     def fits(self, query: Mapping[str, str], headers: Mapping[str, str]) -> bool:
-        return all(word in query for word in self.words) and all(
-            name in headers for name in self.headers
-        )
+        return query.keys() >= self.words and headers.keys() >= self.headers
 
 
 @dataclass(slots=True)
@@ -113,8 +111,8 @@ def _table() -> dict[tuple[str, str], _Rules]:
             continue
         rules = table.setdefault((op.method, op.scope), _Rules())
         given = service().input_of(op.name)
-        words = tuple(required_words(given, "querystring"))
-        headers = tuple(name.lower() for name in required_words(given, "header"))
+        words = frozenset(required_words(given, "querystring"))
+        headers = frozenset(name.lower() for name in required_words(given, "header"))
         rule = _Rule(op, words, headers)
         selectors = (op.subresource,) if "?" in model.http.request_uri else words
         for word in selectors:

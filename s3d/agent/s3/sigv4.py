@@ -181,6 +181,9 @@ def _header_proof(
 
 def _authorization_parts(text: str) -> dict[str, str]:
     """The three parts of an Authorization header, each exactly once."""
+    usual = _USUAL_PARTS.fullmatch(text)
+    if usual:
+        return usual.groupdict()
     given = {}
     pieces = text.split(",")
     for piece in pieces:
@@ -344,6 +347,11 @@ def _iso(at: float) -> str:
 
 
 _DECLARED = "x-amz-content-sha256"
+_USUAL_PARTS = re.compile(
+    r" *Credential=(?P<Credential>[^, ]+), *SignedHeaders=(?P<SignedHeaders>[^, ]+), *"
+    r"Signature=(?P<Signature>[^, ]+) *"
+)
+"""As every SDK writes them."""
 _AUTHORIZATION_PARTS = {"Credential", "SignedHeaders", "Signature"}
 _QUERY_PARTS = (
     "X-Amz-Algorithm",
