@@ -64,6 +64,14 @@ async def test_answers_come_in_the_order_of_pipelined_requests(door: Door) -> No
             assert (await wire.answer()).body == b"%d" % n
 
 
+async def test_answers_come_in_order_behind_a_request_whose_body_is_at_hand(door: Door) -> None:
+    deletion = door.request("DELETE", "/bucket/none", b"nobody wants this")
+    async with door.wire() as wire:
+        wire.send(deletion + door.request("GET", "/bucket/k"))
+        assert (await wire.answer()).status == 204
+        assert (await wire.answer()).body == b"value"
+
+
 async def test_many_pipelined_requests_at_once_are_all_answered(door: Door) -> None:
     async with door.wire() as wire:
         wire.send(door.request("HEAD", "/bucket/k") * 800)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+from collections.abc import AsyncIterator, Mapping
 
 import pytest
 
 from s3d.agent.endpoint.limits import Limits
 from s3d.agent.endpoint.server import S3Server
-from s3d.agent.s3.messages import BytesBody, S3Request, S3Response
+from s3d.agent.s3.messages import NO_TRAILERS, BytesBody, S3Request, S3Response
 from s3d.agent.store.store import Endpoint, operation
 from tests.agent.endpoint.wire import Door, opened
 
@@ -36,6 +37,24 @@ class Slow(Endpoint):
         self.asked.set()
         await self.go.wait()
         return S3Response({})
+
+
+class Halves:
+    """A body whose second half comes when it is told to."""
+
+    size = 8
+    trailers: Mapping[str, str] = NO_TRAILERS
+
+    def __init__(self, go: asyncio.Event) -> None:
+        self._go = go
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield b"half"
+        await self._go.wait()
+        yield b"half"
+
+    async def aclose(self) -> None:
+        pass
 
 
 @pytest.mark.parametrize(
@@ -76,6 +95,43 @@ async def test_stop_lets_the_request_in_hand_end() -> None:
             assert (answer.status, answer.headers["connection"]) == (200, "close")
             assert await wire.ended()
         assert stopping.done()
+
+
+async def test_stop_lets_the_upload_in_hand_end(door: Door) -> None:
+    async with door.wire() as wire:
+        wire.send(door.head("PUT", "/bucket/up", b"whole", expect="100-continue"))
+        await wire.reader.readuntil(b"\r\n\r\n")
+        async with asyncio.TaskGroup() as group:
+            stopping = group.create_task(door.server.stop(grace=10))
+            wire.send(b"wh")
+            await asyncio.sleep(0)
+            wire.send(b"ole", door.request("DELETE", "/bucket/k"))
+            answer = await wire.answer()
+            assert (answer.status, answer.headers["connection"]) == (200, "close")
+            assert await wire.ended()
+        assert stopping.done()
+
+
+async def test_stop_does_not_wait_for_a_client_whose_answer_had_begun() -> None:
+    class Downloads(Endpoint):
+        def __init__(self) -> None:
+            super().__init__()
+            self.go = asyncio.Event()
+
+        @operation("GetObject")
+        async def get_object(self, request: S3Request) -> S3Response:
+            return S3Response({}, Halves(self.go))
+
+    store = Downloads()
+    async with opened(store) as door, door.wire() as wire:
+        wire.send(door.request("GET", "/bucket/k"))
+        head = await wire.reader.readuntil(b"\r\n\r\nhalf")
+        assert b"Connection: close" not in head
+        async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+            group.create_task(door.server.stop(grace=60))
+            await asyncio.sleep(0)
+            store.go.set()
+            assert await wire.reader.read() == b"half"
 
 
 async def test_stop_cuts_a_request_that_outlives_the_grace() -> None:
