@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from s3d.agent.control.pending import Queue, queue_status
-from s3d.agent.embedded import Embedded, open_index, open_store
+from s3d.agent.embedded import Embedded, open_embedded, open_index, open_store
 from s3d.agent.events import Events
 from s3d.agent.process import only_one, private_folder
+from s3d.agent.store.migration import Migration
+from s3d.agent.store.objects import Objects
 from s3d.agent.store.queue import rows
 from s3d.agent.store.queue.admission import Limits
 from s3d.agent.store.queue.clock import Clock
@@ -26,7 +30,9 @@ from s3d.agent.store.remote.store import RemoteStore
 from s3d.agent.store.remote.transport import Settings
 from s3d.agent.store.store import ObjectStore
 from s3d.shared.config import Config, QueueConfig
+from s3d.shared.errors import S3dError
 from s3d.shared.paths import Places
+from s3d.shared.text import count
 from s3d.shared.transfers import RemoteStatus, Share
 
 if TYPE_CHECKING:
@@ -46,13 +52,17 @@ class Gateway:
     remote: RemoteStore
     queue: Queue | None
     staging: Embedded | None
+    migration: Migration
+    warnings: list[str]
+    """What a person should know."""
     _closing: AsyncExitStack
 
     def parts(self) -> dict[str, Run]:
         """What runs as long as the agent does, by name."""
-        if self.queue is None or self.staging is None:
-            return {}
-        return {"pusher": self.queue.pusher.run, "sweep": self.staging.sweep}
+        parts: dict[str, Run] = {"migration": self.migration.run}
+        if self.queue is not None and self.staging is not None:
+            parts |= {"pusher": self.queue.pusher.run, "sweep": self.staging.sweep}
+        return parts
 
     def status(self) -> RemoteStatus:
         health = self.remote.health
@@ -85,8 +95,10 @@ async def open_gateway(config: Config, places: Places, events: Events) -> Gatewa
         keys = KeyChain(profile=config.remote_profile, region=config.remote_region)
         remote = RemoteStore(_settings(config), keys)
         closing.push_async_callback(remote.close)
+        migration = Migration(partial(_embedded, places.store_dir), remote)
+        warnings = await _warnings(config, places)
         if not config.write_queue.enabled:
-            return Gateway(remote, remote, None, None, closing.pop_all())
+            return Gateway(remote, remote, None, None, migration, warnings, closing.pop_all())
         folder = places.write_queue_dir
         private_folder(folder)
         if not folder.is_relative_to(places.data_dir):
@@ -96,7 +108,30 @@ async def open_gateway(config: Config, places: Places, events: Events) -> Gatewa
         journal = await Journal.open(index, events)
         staging = open_store(index, folder, on_change=journal.record)
         layer, queue = _queue(config.write_queue, remote, journal, staging, events)
-        return Gateway(layer, remote, queue, staging, closing.pop_all())
+        return Gateway(layer, remote, queue, staging, migration, warnings, closing.pop_all())
+
+
+async def _warnings(config: Config, places: Places) -> list[str]:
+    found = []
+    if config.write_queue.filter:
+        found.append("S3D_WRITE_QUEUE_FILTER is not in use yet: all writes are pushed")
+    if (places.store_dir / "index.sqlite").exists():
+        with suppress(S3dError), _embedded(places.store_dir) as store:
+            hidden = len(await Objects(store).buckets())
+            if hidden:
+                buckets = count(hidden, "bucket")
+                found.append(f"the embedded store has {buckets} that a remote hides: s3d migrate")
+    return found
+
+
+@contextmanager
+def _embedded(folder: Path) -> Iterator[ObjectStore]:
+    """The embedded store that was in use before the remote was set."""
+    store = open_embedded(folder)
+    try:
+        yield store.local
+    finally:
+        store.close()
 
 
 def _queue(

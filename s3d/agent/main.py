@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from s3d import __version__
+from s3d.agent.control.migration import MigrationRoutes
 from s3d.agent.control.objects import ObjectRoutes
 from s3d.agent.control.queue import QueueRoutes
 from s3d.agent.control.server import ControlServer
@@ -154,6 +155,7 @@ class Agent:
             ObjectRoutes(objects, self._presign),
             QueueRoutes(queue),
             TransferRoutes(queue),
+            MigrationRoutes(None if gateway is None else gateway.migration),
             Stream(self._events),
         )
         return ControlServer([route for part in parts for route in part.routes()], grace=GRACE)
@@ -201,7 +203,7 @@ class Agent:
             remote=stack.remote_status(),
             queue=stack.queue_status(),
             store=await stack.store_status(),
-            warnings=exposure_warnings(config),
+            warnings=exposure_warnings(config) + stack.warnings(),
             metrics=self._numbers(),
         )
 

@@ -49,6 +49,10 @@ class Stack:
         queue = None if self.gateway is None else self.gateway.queue
         return None if queue is None else queue_status(queue)
 
+    def warnings(self) -> list[str]:
+        """What a person should know."""
+        return [] if self.gateway is None else self.gateway.warnings
+
     async def close(self) -> None:
         """Finish what was asked for and close the files."""
         if self.embedded is not None:

@@ -111,6 +111,26 @@ class Progress:
         return f"{self._what}{part}  {size(self._done)}{of}  {size(int(self._done / seconds))}/s"
 
 
+class StatusLine:
+    """A line on stderr that is written over and over, if that is a terminal. Close it."""
+
+    def __init__(self) -> None:
+        self._on = sys.stderr.isatty()
+        self._shown = False
+
+    def show(self, text: str) -> None:
+        if self._on:
+            self._shown = True
+            sys.stderr.write(_CLEAR_LINE + safe(text))
+            sys.stderr.flush()
+
+    def close(self) -> None:
+        """Take the line away."""
+        if self._shown:
+            sys.stderr.write(_CLEAR_LINE)
+            sys.stderr.flush()
+
+
 def _styled(text: str, style: str) -> str:
     return f"{style}{text}{_PLAIN}" if _coloured(sys.stderr) else text
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from shlex import quote
@@ -22,7 +22,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 READY = """\
 s3d {version} serves S3 on {endpoint}
-store: {store}
+{store}
 
 In another terminal:
 {socket}  eval "$(s3d env)"
@@ -87,14 +87,23 @@ def _text(value: str | bool | tuple[str, ...]) -> str:
 
 def _announce(usual: Path, status: AgentStatus) -> None:
     """Say that it is ready. usual: the socket where the other commands look for the agent."""
-    store = "" if status.store is None else status.store.path
     lead = "" if status.socket == str(usual) else f"  export S3D_SOCKET={quote(status.socket)}\n"
     ready = READY.format(
         version=status.version,
         endpoint=status.endpoint,
-        store=store + (" (gone at the end)" if status.ephemeral else ""),
+        store="\n".join(_store(status)),
         socket=lead,
     )
     click.echo(ready)
     for warning in status.warnings:
         click.echo(f"warning: {warning}", err=True)
+
+
+def _store(status: AgentStatus) -> Iterator[str]:
+    """Where things go."""
+    if status.store is not None:
+        yield f"store: {status.store.path}" + (" (gone at the end)" if status.ephemeral else "")
+    if status.remote is not None:
+        yield f"remote: {status.remote.url}"
+    if status.queue is not None:
+        yield f"write queue: {status.queue.path}"

@@ -10,6 +10,7 @@ import click
 
 if TYPE_CHECKING:
     from s3d.shared.blocking import ControlClient
+    from s3d.shared.blocking_queue import QueueClient
     from s3d.shared.config import Config
     from s3d.shared.paths import Places
 
@@ -33,6 +34,12 @@ class Session:
         from s3d.shared.blocking import ControlClient
 
         return ControlClient(self.load()[1].socket)
+
+    def queue(self) -> QueueClient:
+        """The running agent's write queue; the same holds."""
+        from s3d.shared.blocking_queue import QueueClient
+
+        return QueueClient(self.client())
 
 
 pass_session = click.make_pass_decorator(Session, ensure=True)

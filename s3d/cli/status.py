@@ -4,34 +4,55 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 import click
 
 from s3d.cli.output import fields, json_line
+from s3d.cli.pending import amount, summary
 from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.cli.target import Names, Target, target_argument
-from s3d.shared.control import AgentStatus, BucketInfo, ObjectInfo
+from s3d.shared.control import AgentStatus, BucketInfo, ObjectStatus
+from s3d.shared.errors import PendingError, UsageError
 from s3d.shared.text import age, count, moment, size
+from s3d.shared.transfers import QueueStatus, RemoteStatus
+
+if TYPE_CHECKING:
+    from s3d.shared.blocking import ControlClient
 
 Row = tuple[str, str]
+
+SKEW = 60.0
+"""Seconds that the remote's clock may differ before it is worth a line."""
+LEVELS = {
+    "A": "conditional writes are judged by the remote",
+    "B": "no conditional writes, older versions are kept",
+    "C": "no conditional writes: concurrent writers can lose updates",
+}
 
 
 @click.command("status")
 @target_argument(Names.EITHER, required=False)
+@click.option("-q", "--quiet", is_flag=True, help="One line; exit 6 while anything is pending.")
 @json_option
 @socket_option
 @pass_session
-def status_command(session: Session, /, target: Target | None, *, as_json: bool) -> None:
-    """Show the agent, a bucket, or an object with its metadata and tags.
+def status_command(
+    session: Session, /, target: Target | None, *, quiet: bool, as_json: bool
+) -> int:
+    """Show the agent, a bucket, or an object with its metadata, tags and whereabouts.
 
     \b
     Examples:
       s3d status
+      s3d status -q || echo "not all is at the remote yet"
       s3d status photos
       s3d status photos/2026/cat.jpg --json
     """
     client = session.client()
-    answer: AgentStatus | BucketInfo | ObjectInfo
+    if quiet:
+        return _quiet(client, target)
+    answer: AgentStatus | BucketInfo | ObjectStatus
     if target is None:
         answer = client.status()
         rows = _agent(answer)
@@ -45,6 +66,16 @@ def status_command(session: Session, /, target: Target | None, *, as_json: bool)
         json_line(answer)
     else:
         fields(rows)
+    return 0
+
+
+def _quiet(client: ControlClient, target: Target | None) -> int:
+    """Prints clean, or what is pending; 0 or 6."""
+    if target is not None:
+        raise UsageError("bad usage", "-q is about all writes", f"s3d status {target}")
+    queue = client.status().queue
+    click.echo(summary(queue))
+    return PendingError.exit_code if queue is not None and queue.left.files else 0
 
 
 def _agent(status: AgentStatus) -> Iterator[Row]:
@@ -53,7 +84,9 @@ def _agent(status: AgentStatus) -> Iterator[Row]:
     yield "endpoint", f"{status.endpoint} (auth: {status.auth})"
     yield "socket", status.socket
     if status.remote:
-        yield "remote", status.remote.url
+        yield from _remote(status.remote)
+    if status.queue:
+        yield from _queue(status.queue)
     if status.store:
         store = status.store
         held = f"{count(store.buckets, 'bucket')}, {count(store.objects, 'object')}"
@@ -61,6 +94,34 @@ def _agent(status: AgentStatus) -> Iterator[Row]:
         yield "", f"{held}, {size(store.size)}; {size(store.free)} free"
     for warning in status.warnings:
         yield "warning", warning
+
+
+def _remote(remote: RemoteStatus) -> Iterator[Row]:
+    if remote.ok is None:
+        yield "remote", f"{remote.url} (not asked yet)"
+    elif remote.ok:
+        yield "remote", f"{remote.url} (ok)"
+    else:
+        last = remote.last_success
+        since = "" if last is None else f", last heard {age(time.time() - last)} ago"
+        yield "remote", f"{remote.url}"
+        yield "REMOTE AWAY", f"{remote.error}{since}"
+    if abs(remote.clock_offset) >= SKEW:
+        yield "", f"its clock is {remote.clock_offset:+.0f} s from ours"
+    for bucket, level in sorted(remote.capabilities.items()):
+        yield "conditions", f"{bucket}: {LEVELS.get(level, level)}"
+
+
+def _queue(queue: QueueStatus) -> Iterator[Row]:
+    yield "queue", summary(queue)
+    if queue.oldest is not None:
+        yield "", f"oldest {age(time.time() - queue.oldest)}, {size(int(queue.rate))}/s"
+    if queue.trouble:
+        yield "NOT PUSHING", queue.trouble
+    if queue.paused:
+        yield "PAUSED", "s3d queue resume lets it go on"
+    if queue.failed.files:
+        yield "FAILED", f"{amount(queue.failed)}: s3d queue ls --state failed"
 
 
 def _bucket(info: BucketInfo) -> Iterator[Row]:
@@ -73,8 +134,11 @@ def _bucket(info: BucketInfo) -> Iterator[Row]:
     yield from _pairs("tag", info.tags)
 
 
-def _object(info: ObjectInfo) -> Iterator[Row]:
+def _object(info: ObjectStatus) -> Iterator[Row]:
     yield "object", f"{info.bucket}/{info.key}"
+    yield from _whereabouts(info)
+    if info.deleted:
+        return
     yield "size", f"{size(info.size)}" + (f" ({info.size:,} bytes)" if info.size >= 1024 else "")
     yield "modified", moment(info.last_modified)
     yield "etag", info.etag
@@ -89,6 +153,26 @@ def _object(info: ObjectInfo) -> Iterator[Row]:
         yield "checksum", f"{algorithm} {value}"
     yield from _pairs("metadata", info.metadata)
     yield from _pairs("tag", info.tags)
+
+
+def _whereabouts(info: ObjectStatus) -> Iterator[Row]:
+    """How far it has come to the remote; nothing without one."""
+    if not info.state:
+        return
+    yield "state", info.state + (" (deleted here)" if info.deleted else "")
+    for number, write in enumerate(info.pending):
+        yield "" if number else "pending", f"{write.operation} {write.id}, {write.state}"
+        if write.error is not None:
+            error = write.error
+            asked = f" (request id {error.request_id})" if error.request_id else ""
+            yield (
+                "FAILED" if write.state == "failed" else "",
+                (f"{error.code}: {error.message}{asked}"),
+            )
+    if info.remote_error:
+        yield "remote etag", f"unknown: {info.remote_error}"
+    else:
+        yield "remote etag", info.remote_etag or "no such object there"
 
 
 def _pairs(label: str, pairs: Mapping[str, str]) -> Iterator[Row]:

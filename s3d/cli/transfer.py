@@ -55,7 +55,7 @@ def get_command(
         if path is None and file is None and sys.stdout.isatty() and _is_binary(first or b""):
             hint = f"s3d get {target} FILE, or - to print it all the same"
             raise UsageError("not printed", f"{target} is not text", hint)
-        with _destination(path) as out:
+        with destination(path) as out:
             if not quiet:
                 tags = session.client().tags(*target)  # S3 gives only their number with the data
                 _tell(msgspec.structs.replace(info, tags=tags), as_json=as_json)
@@ -81,7 +81,7 @@ def _file_for(path: Path, target: Target) -> Path:
 
 
 @contextmanager
-def _destination(path: Path | None) -> Iterator[IO[bytes]]:
+def destination(path: Path | None) -> Iterator[IO[bytes]]:
     """stdout; or the file, which is replaced at the end in one step and left alone on errors."""
     if path is None:
         yield sys.stdout.buffer

@@ -1,0 +1,96 @@
+"""s3d drain: wait until the remote has all that was written."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import click
+
+from s3d.cli.output import StatusLine, json_line, report
+from s3d.cli.pending import CLEAN, summary
+from s3d.cli.session import Session, json_option, pass_session, socket_option
+from s3d.shared.blocking_queue import QueueClient
+from s3d.shared.errors import PendingError, UsageError
+from s3d.shared.text import size
+from s3d.shared.transfers import QueueStatus
+from s3d.shared.units import parse_age
+
+LOOK = 0.5
+"""Seconds between two looks while a person watches."""
+PATIENCE = 20.0
+"""Seconds between two looks otherwise."""
+_WIDTH = 24
+
+
+@click.command("drain")
+@click.option("--timeout", metavar="AGE", help="Give up after this time, such as 90s or 5m.")
+@json_option
+@socket_option
+@pass_session
+def drain_command(session: Session, /, *, timeout: str | None, as_json: bool) -> None:
+    """Wait until the remote has everything; exit 6 with what is left when it cannot.
+
+    Tries at once what is delayed. Writes that failed or are held do not go by themselves: they are
+    not waited for, and are left.
+
+    \b
+    Examples:
+      s3d drain && systemctl suspend
+      s3d drain --timeout 5m
+    """
+    deadline = None if timeout is None else time.monotonic() + _seconds(timeout)
+    if session.client().status().queue is None:
+        report(CLEAN)  # a store that has no remote, or one that is written to at once
+        return
+    queue = _drain(session.queue(), deadline)
+    if as_json:
+        json_line(queue)
+    if queue.left.files:
+        raise _left(queue)
+    if not as_json:
+        report(CLEAN)
+
+
+def _drain(client: QueueClient, deadline: float | None) -> QueueStatus:
+    """Until nothing moves any more, or until then."""
+    pace = LOOK if sys.stderr.isatty() else PATIENCE
+    line, most, hurry = StatusLine(), 0, True
+    try:
+        while True:
+            wait = pace if deadline is None else min(pace, max(0.0, deadline - time.monotonic()))
+            queue = client.drain(wait, hurry=hurry)
+            over = deadline is not None and time.monotonic() >= deadline
+            if not queue.moving.files or queue.paused or over:
+                return queue
+            hurry = False
+            most = max(most, queue.moving.files)
+            line.show(bar(queue, most))
+    finally:
+        line.close()
+
+
+def bar(queue: QueueStatus, most: int) -> str:
+    """How far it is. most: writes that moved when there were most of them."""
+    done = 1 - queue.moving.files / most
+    filled = int(_WIDTH * done)
+    speed = f"{size(int(queue.rate))}/s" if queue.rate else ""
+    words = [f"{100 * done:3.0f} %", summary(queue), speed]
+    return f"[{'#' * filled}{'.' * (_WIDTH - filled)}] " + "  ".join(filter(None, words))
+
+
+def _left(queue: QueueStatus) -> PendingError:
+    if queue.paused and queue.moving.files:
+        remedy = "s3d queue resume lets it go on"
+    elif queue.failed.files:
+        remedy = "s3d queue ls --state failed tells why; then retry, export or discard them"
+    else:
+        remedy = "they are safe here, and will be pushed when that is possible: s3d queue"
+    return PendingError("not drained", summary(queue), remedy)
+
+
+def _seconds(text: str) -> float:
+    try:
+        return parse_age(text)
+    except ValueError as error:
+        raise UsageError("bad usage", f"--timeout {text!r}: {error}") from error

@@ -1,0 +1,248 @@
+"""s3d queue: the writes that wait for the remote, seen and steered."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import click
+
+from s3d.cli.output import confirmed, fields, for_each, json_line, report
+from s3d.cli.pending import summary
+from s3d.cli.session import Session, json_option, pass_session, socket_option
+from s3d.cli.target import Names, Target, parse_target, target_argument
+from s3d.cli.transfer import STDIO, destination
+from s3d.shared.blocking_queue import QueueClient
+from s3d.shared.errors import NotFoundError, UsageError
+from s3d.shared.text import age, count, moment, safe, size
+from s3d.shared.transfers import Transfer
+from s3d.shared.unix_http import BLOCK
+
+STATES = ("waiting", "running", "held", "failed")
+WRITE = "ID|BUCKET/KEY"
+
+
+@click.group("queue", invoke_without_command=True)
+@json_option
+@socket_option
+@click.pass_context
+def queue_command(ctx: click.Context, /, *, as_json: bool) -> None:
+    """Show and steer the writes that wait for the remote. Alone: all of them.
+
+    A write is named by its ID, or by BUCKET/KEY for all pending writes of that key.
+
+    \b
+    Examples:
+      s3d queue
+      s3d queue ls --state failed
+      s3d queue retry photos/cat.jpg
+    """
+    if ctx.invoked_subcommand is None:
+        ctx.invoke(ls_command, target=None, state=None, as_json=as_json)
+
+
+@queue_command.command("ls")
+@target_argument(Names.PREFIX, required=False)
+@click.option("--state", type=click.Choice(STATES), help="Only those.")
+@json_option
+@socket_option
+@pass_session
+def ls_command(
+    session: Session, /, target: Target | None, *, state: str | None, as_json: bool
+) -> None:
+    """List pending writes, oldest first; --json prints one a line."""
+    client = session.queue()
+    place = target or Target("")
+    found = client.transfers(bucket=place.bucket, prefix=place.key, state=state or "")
+    for transfer in found:
+        if as_json:
+            json_line(transfer)
+        else:
+            click.echo(_row(transfer))
+    if not as_json and target is None and state is None:
+        click.echo(summary(client.status()))
+
+
+@queue_command.command("show")
+@click.argument("write", metavar=WRITE)
+@json_option
+@socket_option
+@pass_session
+def show_command(session: Session, /, write: str, *, as_json: bool) -> None:
+    """Show one write, or those of a key: what it is, and why it is still here."""
+    for number, transfer in enumerate(_named(session.queue(), write)):
+        if as_json:
+            json_line(transfer)
+            continue
+        if number:
+            click.echo()
+        fields(_facts(transfer))
+
+
+@queue_command.command("pause")
+@click.argument("writes", metavar=f"[{WRITE}]...", nargs=-1)
+@socket_option
+@pass_session
+def pause_command(session: Session, /, writes: tuple[str, ...]) -> int:
+    """Push nothing more until resume, restarts included; or hold back single writes."""
+    client = session.queue()
+    if not writes:
+        report(f"paused: {summary(client.pause())}")
+    return _each(client, writes, lambda found: client.hold(found.id), "held")
+
+
+@queue_command.command("resume")
+@click.argument("writes", metavar=f"[{WRITE}]...", nargs=-1)
+@socket_option
+@pass_session
+def resume_command(session: Session, /, writes: tuple[str, ...]) -> int:
+    """Push again; or let go of single writes that are held."""
+    client = session.queue()
+    if not writes:
+        report(f"resumed: {summary(client.resume())}")
+    return _each(client, writes, lambda found: client.release(found.id), "released")
+
+
+@queue_command.command("retry")
+@click.argument("writes", metavar=f"{WRITE}...", nargs=-1)
+@click.option("--as", "as_key", metavar="KEY", help="Push it to this key of its bucket instead.")
+@click.option("--all", "all_", is_flag=True, help="Everything that failed or is delayed.")
+@socket_option
+@pass_session
+def retry_command(
+    session: Session, /, writes: tuple[str, ...], *, as_key: str | None, all_: bool
+) -> int:
+    """Try again at once what failed or is delayed.
+
+    \b
+    Examples:
+      s3d queue retry --all
+      s3d queue retry 17 --as 2026/cat.jpg
+    """
+    client = session.queue()
+    if all_ == bool(writes):
+        raise UsageError("bad usage", "name writes, or say --all", "s3d queue ls lists them")
+    if all_:
+        report(f"trying again: {count(client.retry_all(), 'write')}")
+        return 0
+    if as_key and len(writes) > 1:
+        raise UsageError("bad usage", "--as takes one write")
+    done = f"goes to {as_key} instead" if as_key else "is tried again"
+    return _each(client, writes, lambda found: client.retry(found.id, as_key or ""), done)
+
+
+@queue_command.command("discard")
+@click.argument("writes", metavar=f"{WRITE}...", nargs=-1, required=True)
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@socket_option
+@pass_session
+def discard_command(session: Session, /, writes: tuple[str, ...], *, yes: bool) -> int:
+    """Forget writes that the remote does not have: their data is gone.
+
+    \b
+    Example:
+      s3d queue export 17 saved.jpg && s3d queue discard 17
+    """
+    client = session.queue()
+
+    def discard(found: Transfer) -> None:
+        if yes or confirmed(f"Forget {_name(found)} ({size(found.size)})? Nobody else has it."):
+            client.discard(found.id)
+            report(f"{_name(found)}: discarded")
+
+    return for_each(writes, lambda write: _apply(discard, _named(client, write)))
+
+
+@queue_command.command("export")
+@click.argument("write", metavar=WRITE)
+@click.argument("file", type=click.Path())
+@socket_option
+@pass_session
+def export_command(session: Session, /, write: str, file: str) -> None:
+    """Save the bytes of a write to FILE, or - for stdout; of a key those of its newest one."""
+    client = session.queue()
+    *_, newest = _named(client, write)
+    with client.export(newest.id) as source, destination(_path(file)) as out:
+        while block := source.read(BLOCK):
+            out.write(block)
+        out.flush()
+
+
+@queue_command.command("priority")
+@click.argument("write", metavar=WRITE)
+@click.argument("priority", type=int)
+@socket_option
+@pass_session
+def priority_command(session: Session, /, write: str, priority: int) -> int:
+    """Let a write go before (above 0) or after (below) all others; 0 is the usual."""
+    client = session.queue()
+    done = f"has priority {priority}"
+    return _each(client, (write,), lambda found: client.set_priority(found.id, priority), done)
+
+
+def _each(
+    client: QueueClient,
+    writes: tuple[str, ...],
+    act: Callable[[Transfer], Transfer],
+    done: str,
+) -> int:
+    def one(found: Transfer) -> None:
+        act(found)
+        report(f"{_name(found)}: {done}")
+
+    return for_each(writes, lambda write: _apply(one, _named(client, write)))
+
+
+def _apply(act: Callable[[Transfer], None], found: list[Transfer]) -> None:
+    for transfer in found:
+        act(transfer)
+
+
+def _named(client: QueueClient, write: str) -> list[Transfer]:
+    """The write of an ID, or all of BUCKET/KEY, oldest first. Raises NotFoundError."""
+    if write.isascii() and write.isdigit():
+        return [client.transfer(write)]
+    bucket, key = parse_target(Names.OBJECT, write)
+    found = list(client.transfers(bucket=bucket, key=key))
+    if not found:
+        raise NotFoundError("nothing is pending", write, "s3d queue ls lists what is")
+    return found
+
+
+def _row(item: Transfer) -> str:
+    """Fixed columns first, then what may be long."""
+    since = age(time.time() - item.accepted)
+    line = f"{item.id:>6}  {item.state:7}  {item.operation:6}  {size(item.size):>9}  {since:>6}  "
+    line += safe(f"{item.bucket}/{item.key}")
+    if item.error is not None:
+        line += f"  ({safe(item.error.code)}: {safe(item.error.message)})"
+    return line
+
+
+def _facts(item: Transfer) -> Iterator[tuple[str, str]]:
+    yield "write", f"{item.id}, {item.operation} of {item.bucket}/{item.key}"
+    yield "state", item.state
+    yield "size", size(item.size)
+    yield "accepted", moment(item.accepted)
+    if item.priority:
+        yield "priority", str(item.priority)
+    if item.attempts:
+        yield "attempts", str(item.attempts)
+    if item.retry_at > time.time():
+        yield "next try", moment(item.retry_at)
+    if item.error is not None:
+        error = item.error
+        status = f" ({error.status})" if error.status else ""
+        yield "error", f"{error.code}{status}: {error.message}"
+        if error.request_id:
+            yield "request id", error.request_id
+        yield "failed", moment(error.at)
+
+
+def _name(item: Transfer) -> str:
+    return f"{item.id} {item.bucket}/{item.key}"
+
+
+def _path(file: str) -> Path | None:
+    return None if file == STDIO else Path(file)
