@@ -24,7 +24,6 @@ _BODILESS = frozenset({204, 304})
 _NOT_FORWARDED = frozenset(
     {
         "connection",
-        "content-length",
         "date",
         "keep-alive",
         "proxy-authenticate",
@@ -37,7 +36,10 @@ _NOT_FORWARDED = frozenset(
         "x-amz-request-id",
     }
 )
-"""Headers of a remote's answer that are between it and us (RFC 9110 section 7.6.1), or ours."""
+"""Headers of a remote's answer that are between it and us (RFC 9110 section 7.6.1), or ours.
+
+Its Content-Length stays: it is the only one that the answer to a HEAD has.
+"""
 
 
 class Sender:

@@ -153,6 +153,14 @@ async def test_a_forwarded_answer_keeps_its_headers_but_those_of_the_way() -> No
     assert "connection" not in answer.headers
 
 
+async def test_a_forwarded_head_answer_keeps_the_length_of_the_object() -> None:
+    headers = (("Content-Length", "1234"),)
+    response = S3Response({}, wire=WireResponse(200, headers))
+    async with opened(Prepared(response)) as door, door.wire() as wire:
+        answer = await wire.ask(door.request("HEAD", "/bucket/k"), "HEAD")
+        assert answer.headers["content-length"] == "1234"
+
+
 async def test_status_and_further_headers_of_a_response_are_sent() -> None:
     response = S3Response({}, BytesBody(b"x"), status=206, headers={"x-s3d-stale": "1"})
     async with opened(Prepared(response)) as door:
