@@ -6,11 +6,40 @@ Runs in the writer thread: what is decided here is decided against the rows that
 from __future__ import annotations
 
 from collections.abc import Container
+from typing import NamedTuple, Protocol
+
+from msgspec.structs import replace
 
 from s3d.agent.store.queue import rows
 from s3d.agent.store.queue.pending import Kind, PendingState, PendingWrite
 from s3d.agent.store.records import Stored
 from s3d.agent.store.transaction import Transaction
+
+
+class Change(Protocol):
+    """What the staging store tells of: a key has another object; stored None: it has none."""
+
+    @property
+    def bucket(self) -> str: ...
+
+    @property
+    def key(self) -> str: ...
+
+    @property
+    def stored(self) -> Stored | None: ...
+
+    @property
+    def tagged(self) -> bool:
+        """The object is the same, its tags are other ones."""
+
+
+class Deed(NamedTuple):
+    """A Change that the journal makes itself."""
+
+    bucket: str
+    key: str
+    stored: Stored | None = None
+    tagged: bool = False
 
 
 def enter(
@@ -45,3 +74,18 @@ def enter(
     for each in replaced:
         rows.drop(tx, each.seq, pushed=False)
     return [each.seq for each in replaced]
+
+
+def stage_as(tx: Transaction, write: PendingWrite, key: str) -> Deed | None:
+    """Stage the object of a write under another key as well; None when there is none."""
+    row = rows.find(tx, write.seq)
+    if row is None or row.stored is None:
+        return None
+    record, layout = row.stored
+    stored = Stored(replace(record, key=key), layout)
+    tx.hold(layout.extents)
+    current = tx.current(write.bucket, key.encode())
+    if current is not None:
+        tx.release(current.layout)
+    tx.put_current(write.bucket, stored, current.record if current is not None else None)
+    return Deed(write.bucket, key, stored)

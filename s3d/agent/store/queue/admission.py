@@ -34,16 +34,20 @@ class Used(NamedTuple):
     files: int
     size: int
     """Bytes, the parts of unfinished uploads included."""
-    oldest: float | None
-    """When the oldest write on its way was accepted, Unix seconds."""
 
 
 class Admission:
     """Belongs to the loop."""
 
     def __init__(
-        self, limits: Limits, used: Callable[[], Used], clock: Callable[[], float]
+        self,
+        limits: Limits,
+        used: Callable[[], Used],
+        oldest: Callable[[], float | None],
+        clock: Callable[[], float],
     ) -> None:
+        """oldest: when the oldest write on its way was accepted; it and clock: Unix seconds."""
+        self._oldest = oldest
         self.limits = limits
         self._used = used
         self._clock = clock
@@ -119,11 +123,10 @@ class Admission:
             return f"it holds {used.files} writes (S3D_WRITE_QUEUE_MAX_FILES={limits.max_files})"
         if used.size + self._size + size > limits.max_size:
             return f"it holds {used.size} bytes (S3D_WRITE_QUEUE_MAX_SIZE={limits.max_size})"
-        if limits.max_age is not None and used.oldest is not None:
-            age = self._clock() - used.oldest
-            if age > limits.max_age:
-                return (
-                    f"its oldest write has waited for {age:.0f} s, and while the remote does not "
-                    f"take it no others are accepted (S3D_WRITE_QUEUE_MAX_AGE={limits.max_age:g})"
-                )
-        return ""
+        oldest = self._oldest() if limits.max_age is not None else None
+        if limits.max_age is None or oldest is None or self._clock() - oldest <= limits.max_age:
+            return ""
+        return (
+            f"its oldest write has waited for {self._clock() - oldest:.0f} s, and while the remote "
+            f"does not take it no others are accepted (S3D_WRITE_QUEUE_MAX_AGE={limits.max_age:g})"
+        )

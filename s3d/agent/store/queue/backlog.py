@@ -69,8 +69,10 @@ class Backlog:
         keys = self._buckets.get(bucket)
         return keys.writes.get(key, _NONE) if keys is not None else _NONE
 
-    def of_bucket(self, bucket: str) -> list[PendingWrite]:
-        """Oldest first."""
+    def writes(self, bucket: str, key: str = "") -> list[PendingWrite]:
+        """Of a key, or (key "") of a whole bucket; oldest first."""
+        if key:
+            return list(self.of_key(bucket, key))
         keys = self._buckets.get(bucket)
         if keys is None:
             return []

@@ -7,22 +7,18 @@ writes go out one after the other, in the order of their seq.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager
 from functools import partial
-from typing import NamedTuple, Protocol, TypeVar
-
-from msgspec.structs import replace
+from typing import TypeVar
 
 from s3d.agent import failpoint
 from s3d.agent.events import Events
-from s3d.agent.s3.errors import ERRORS, S3Error
 from s3d.agent.store.index import Index
 from s3d.agent.store.queue import accept, rows
 from s3d.agent.store.queue.admission import Used
-from s3d.agent.store.queue.backlog import Backlog
+from s3d.agent.store.queue.memory import Memory
 from s3d.agent.store.queue.pending import (
     Kind,
     Orphan,
@@ -33,10 +29,7 @@ from s3d.agent.store.queue.pending import (
     RemoteUpload,
     StagedWrite,
 )
-from s3d.agent.store.queue.schedule import Schedule
-from s3d.agent.store.queue.waiters import Waiter, Waiters
 from s3d.agent.store.reader import Reader
-from s3d.agent.store.records import Stored
 from s3d.agent.store.transaction import Transaction
 
 T = TypeVar("T")
@@ -45,52 +38,18 @@ _PAUSED = ("", "queue.paused")
 """Bucket and name of the setting that says so."""
 
 
-class Change(Protocol):
-    """What the staging store tells of: a key has another object; stored None: it has none."""
-
-    @property
-    def bucket(self) -> str: ...
-
-    @property
-    def key(self) -> str: ...
-
-    @property
-    def stored(self) -> Stored | None: ...
-
-    @property
-    def tagged(self) -> bool:
-        """The object is the same, its tags are other ones."""
-
-
-class Deed(NamedTuple):
-    """A Change that the journal makes itself."""
-
-    bucket: str
-    key: str
-    stored: Stored | None = None
-    tagged: bool = False
-
-
 class Journal:
     """Make it with open(). Give record to the staging store as its on_change."""
 
     def __init__(self, index: Index, events: Events, clock: Callable[[], float]) -> None:
-        self.paused = False
         self.unversioned: set[str] = set()
         """Buckets known to keep one version a key: there a write takes the place of earlier ones.
         Changed on the loop, and asked by the writer thread."""
         self._index = index
         self._events = events
         self._clock = clock
-        self._backlog = Backlog()
-        self._schedule = Schedule(self._backlog)
-        self._waiters = Waiters()
-        self._pushing: set[int] = set()
-        """Asked by the writer thread too: such a write is not replaced. One that is taken while its
-        row goes is pushed in vain, and the one that replaced it follows: no harm."""
-        self._news = asyncio.Event()
-        self.on_change: list[Callable[[], None]] = []
-        """Told on the loop whenever what is pending has changed."""
+        self._memory = Memory(clock)
+        self._backlog = self._memory.backlog
 
     @classmethod
     async def open(
@@ -98,13 +57,21 @@ class Journal:
     ) -> Journal:
         """index: opened with rows.TABLES. clock: Unix seconds."""
         journal = cls(index, events, clock)
-        journal.paused = index.look(lambda reader: reader.setting(*_PAUSED)) is not None
+        memory = journal._memory
+        memory.paused = index.look(lambda reader: reader.setting(*_PAUSED)) is not None
         for write in await index.read(rows.load):
-            journal._backlog.add(write)
-        now = clock()
-        for write in journal._backlog:
-            journal._schedule.offer(write.bucket, write.key, now)
+            memory.add(write, [])
         return journal
+
+    @property
+    def paused(self) -> bool:
+        """Whether nothing is given to the pusher."""
+        return self._memory.paused
+
+    @property
+    def on_change(self) -> list[Callable[[], None]]:
+        """Told on the loop whenever what is pending has changed."""
+        return self._memory.on_change
 
     # What is pending
 
@@ -115,7 +82,7 @@ class Journal:
 
     def writes(self, bucket: str, key: str = "") -> list[PendingWrite]:
         """Of a key, or of a whole bucket; oldest first."""
-        return list(self._backlog.of_key(bucket, key)) if key else self._backlog.of_bucket(bucket)
+        return self._backlog.writes(bucket, key)
 
     def under(self, bucket: str, prefix: bytes = b"", after: bytes = b"") -> Iterator[PendingWrite]:
         """The newest of each key, in key order; to be used up before anything is awaited."""
@@ -140,7 +107,11 @@ class Journal:
         """What counts against the limits: all writes, and the parts of unfinished uploads."""
         totals = self._index.look(lambda reader: reader.totals())
         parts = max(0, totals.size - self._backlog.staged)
-        return Used(len(self._backlog), self._backlog.size + parts, self._backlog.oldest())
+        return Used(len(self._backlog), self._backlog.size + parts)
+
+    def oldest(self) -> float | None:
+        """When the first write that waits or is pushed was accepted, Unix seconds."""
+        return self._backlog.oldest()
 
     def newest(self, bucket: str, key: str) -> Kind | None:
         """What the newest write of a key does, as the disk has it: memory hears of it later."""
@@ -168,31 +139,11 @@ class Journal:
         Of a key: raises S3Error when the remote refuses or cannot take it. Of a bucket (key ""):
         what is held or parked, or is being parked, is passed over.
         """
-        needed: dict[str, int] = {}
-        for write in self.writes(bucket, key):
-            if _is_stuck(write):
-                if key:
-                    raise _refused(write)
-                needed.setdefault(write.key, 0)
-            elif needed.get(write.key) != 0:
-                needed[write.key] = write.seq
-        needed = {name: seq for name, seq in needed.items() if seq}
-        if not needed:
-            return
-        places = [(bucket, name) for name in needed]
-        for place in places:
-            self._schedule.hurry(place)
-            self._schedule.offer(*place, self._clock())
-        self._news.set()
-        try:
-            await self._waiters.wait(Waiter(bucket, needed, strict=bool(key)))
-        finally:
-            for place in places:
-                self._schedule.relax(place)
+        await self._memory.settled(bucket, key)
 
     # Accepting
 
-    def record(self, tx: Transaction, change: Change) -> None:
+    def record(self, tx: Transaction, change: accept.Change) -> None:
         """The staging store's observer: enter a write in the commit of the object."""
         kind = Kind.DELETE if change.stored is None else Kind.PUT
         self._enter(tx, Kind.TAGS if change.tagged else kind, change)
@@ -204,11 +155,12 @@ class Journal:
         def delete(tx: Transaction) -> None:
             for key in doomed:
                 rows.unstage(tx, bucket, key)
-                self._enter(tx, Kind.DELETE, Deed(bucket, key))
+                self._enter(tx, Kind.DELETE, accept.Deed(bucket, key))
 
         await self._index.write(delete)
+        failpoint.hit("queue.accepted")
 
-    def _enter(self, tx: Transaction, kind: Kind, change: Change) -> None:
+    def _enter(self, tx: Transaction, kind: Kind, change: accept.Change) -> None:
         """In the writer thread."""
         failpoint.hit("queue.record")
         stored = change.stored
@@ -218,7 +170,7 @@ class Journal:
             tx,
             write,
             stored,
-            pushing=self._pushing,
+            pushing=self._memory.pushing,
             one_version=change.bucket in self.unversioned,
         )
         failpoint.hit("queue.recorded")
@@ -226,18 +178,12 @@ class Journal:
 
     def _accepted(self, write: PendingWrite, replaced: list[int]) -> None:
         """On the loop, after the commit, before the client hears of it."""
-        failpoint.hit("queue.accepted")
-        for seq in replaced:
-            # One that was taken meanwhile stays until its push has ended: its key is busy.
-            if seq not in self._pushing:
-                self._backlog.remove(seq)
-        self._backlog.add(write)
+        self._memory.add(write, replaced)
         self._events.emit(
             "queue.accepted", write.subject, seq=write.seq, operation=write.kind, size=write.size
         )
         if write.state is PendingState.HELD:
             self._events.emit("queue.held", write.subject, seq=write.seq)
-        self._changed(write)
 
     # Pushing
 
@@ -246,24 +192,13 @@ class Journal:
 
         Follow it by done, give_back or park.
         """
-        while True:
-            now = self._clock()
-            write = None if self.paused else self._schedule.next(now)
-            if write is not None:
-                self._pushing.add(write.seq)
-                self._backlog.set_state(write, PendingState.PUSHING)
-                return write
-            self._news.clear()
-            later = self._schedule.next_at()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(None if later is None else max(0.0, later - now)):
-                    await self._news.wait()
+        return await self._memory.take()
 
     async def load(self, write: PendingWrite) -> StagedWrite | None:
         """The full row. None: another write has taken its place, and it is not pending any more."""
         found = self._index.look(lambda reader: rows.find(reader, write.seq))
         if found is None:
-            self._drop(write)
+            self._memory.drop(write)
         return found
 
     async def progress(self, seq: int, upload: RemoteUpload | None) -> None:
@@ -271,7 +206,7 @@ class Journal:
         failpoint.hit("queue.progress")
         write = self._backlog.get(seq)
         if write is not None:
-            await self._index.write(partial(_remember, write, upload))
+            await self._index.write(partial(rows.remember, write, upload))
         failpoint.hit("queue.progressed")
 
     async def done(self, seq: int, etag: str = "") -> None:
@@ -291,8 +226,7 @@ class Journal:
         failpoint.hit("queue.dropped")
 
     def _done(self, write: PendingWrite, etag: str) -> None:
-        self._waiters.pushed(write)
-        self._drop(write)
+        self._memory.pushed(write)
         self._events.emit(
             "queue.pushed",
             write.subject,
@@ -311,14 +245,7 @@ class Journal:
         write = self._backlog.get(seq)
         if write is None:
             return
-        self._pushing.discard(seq)
-        self._backlog.set_state(write, PendingState.WAITING)
-        write.retry_at = retry_at
-        if error is not None:
-            write.attempts += 1
-            write.error = error
-            self._waiters.delayed(write, partial(_away, write, error))
-        self._changed(write)
+        self._memory.give_back(write, retry_at, error)
 
     async def park(self, seq: int, error: PushError, retry_at: float = 0.0) -> None:
         """The remote refuses it: it stays, readable, and blocks the later writes of its key.
@@ -332,18 +259,13 @@ class Journal:
         kept = await self._index.write(
             lambda tx: rows.set_state(tx, seq, PendingState.FAILED, error)
         )
-        self._pushing.discard(seq)
         if not kept:
-            self._drop(write)
+            self._memory.drop(write)
             return
-        self._backlog.set_state(write, PendingState.FAILED)
-        write.attempts += 1
-        write.error, write.retry_at = error, retry_at
-        self._waiters.failed(write, partial(_refused, write))
+        self._memory.park(write, error, retry_at)
         self._events.emit(
             "queue.failed", write.subject, seq=seq, code=error.code, message=error.message
         )
-        self._changed(write)
 
     async def orphans(self) -> list[Orphan]:
         """Multipart uploads at the remote that are to be aborted: their writes have gone."""
@@ -371,30 +293,35 @@ class Journal:
         ]
         if as_key is not None:
             for write in chosen:
-                await self._index.write(partial(self._rename, write, as_key))
+                with self._aside(write):
+                    await self._index.write(partial(self._move, write, as_key))
             return len(chosen)
         parked = [write.seq for write in chosen if write.state is PendingState.FAILED]
         if parked:
-            await self._index.write(partial(_set_states, parked, PendingState.WAITING))
+            await self._index.write(partial(rows.set_states, parked, PendingState.WAITING))
         for write in chosen:
             if write.state is PendingState.FAILED:
                 self._backlog.set_state(write, PendingState.WAITING)
             write.retry_at = 0.0
-            self._changed(write)
+            self._memory.changed(write)
         return len(chosen)
 
-    async def discard(self, seq: int) -> None:
-        """Forget a write that is not being pushed: the key is again what it was before it."""
+    async def discard(self, seq: int) -> bool:
+        """Forget a write: the key is again what it was before it. False: it is being pushed."""
         write = self._backlog.get(seq)
-        if write is None or write.state is PendingState.PUSHING:
-            return
+        if write is None:
+            return True
+        if write.state is PendingState.PUSHING:
+            return False
 
         def drop(tx: Transaction) -> None:
             rows.drop(tx, seq, pushed=False)
             rows.restage(tx, write.bucket, write.key)
-            tx.then(partial(self._drop, write))
+            tx.then(partial(self._memory.drop, write))
 
-        await self._index.write(drop)
+        with self._aside(write):
+            await self._index.write(drop)
+        return True
 
     async def set_priority(self, seq: int, priority: int) -> None:
         """Greater goes first; 0 is the usual."""
@@ -402,7 +329,7 @@ class Journal:
         write = self._backlog.get(seq)
         if write is not None:
             write.priority = priority
-            self._changed(write)
+            self._memory.changed(write)
 
     async def hold(self, seq: int) -> None:
         """The filter says that it is not to be pushed."""
@@ -415,89 +342,43 @@ class Journal:
     async def pause(self) -> None:
         """Give no more writes to the pusher, also after a restart, until resume()."""
         await self._index.write(lambda tx: tx.put_setting(*_PAUSED, b"1"))
-        self.paused = True
+        self._memory.paused = True
 
     async def resume(self) -> None:
         await self._index.write(lambda tx: tx.put_setting(*_PAUSED, None))
-        self.paused = False
-        self._news.set()
+        self._memory.paused = False
+        self._memory.wake()
 
     async def _hold(self, seq: int, old: PendingState, new: PendingState) -> None:
         write = self._backlog.get(seq)
         if write is None or write.state is not old:
             return
-        await self._index.write(partial(_set_states, [seq], new))
-        if write.state is not old:
-            return
-        self._backlog.set_state(write, new)
+        with self._aside(write):
+            await self._index.write(partial(rows.set_states, [seq], new))
         if new is PendingState.HELD:
-            self._waiters.failed(write, partial(_refused, write))
+            self._memory.stuck(write, new)
             self._events.emit("queue.held", write.subject, seq=seq)
-        self._changed(write)
+        else:
+            self._backlog.set_state(write, new)
+            self._memory.changed(write)
 
-    def _rename(self, write: PendingWrite, key: str, tx: Transaction) -> None:
-        """In the writer thread."""
-        row = rows.find(tx, write.seq)
-        if row is None or row.stored is None:
-            return
-        stored = Stored(replace(row.stored.record, key=key), row.stored.layout)
-        current = tx.current(write.bucket, key.encode())
-        tx.hold(stored.layout.extents)
-        if current is not None:
-            tx.release(current.layout)
-        tx.put_current(write.bucket, stored, current.record if current is not None else None)
-        self._enter(tx, Kind.PUT, Deed(write.bucket, key, stored))
-        rows.drop(tx, write.seq, pushed=False)
-        rows.restage(tx, write.bucket, write.key)
-        tx.then(partial(self._drop, write))
+    @contextmanager
+    def _aside(self, write: PendingWrite) -> Iterator[None]:
+        """Let nobody push it meanwhile."""
+        before = write.state
+        self._backlog.set_state(write, PendingState.HELD)
+        try:
+            yield
+        finally:
+            if self._backlog.get(write.seq) is write:
+                self._backlog.set_state(write, before)
+                self._memory.changed(write)
 
-    # Memory
-
-    def _drop(self, write: PendingWrite) -> None:
-        self._pushing.discard(write.seq)
-        self._backlog.remove(write.seq)
-        if not self._backlog.of_key(write.bucket, write.key):
-            self._waiters.emptied(write)
-        self._changed(write)
-
-    def _changed(self, write: PendingWrite) -> None:
-        """It may be the turn of its key, and there may be more room."""
-        if self._schedule.offer(write.bucket, write.key, self._clock()):
-            self._news.set()
-        for tell in self.on_change:
-            tell()
-
-
-def _is_stuck(write: PendingWrite) -> bool:
-    return write.state in (PendingState.FAILED, PendingState.HELD)
-
-
-def _set_states(seqs: list[int], state: PendingState, tx: Transaction) -> None:
-    for seq in seqs:
-        rows.set_state(tx, seq, state, None)
-
-
-def _remember(write: PendingWrite, upload: RemoteUpload | None, tx: Transaction) -> None:
-    if not rows.set_upload(tx, write.seq, upload) and upload is not None:
-        rows.add_orphan(tx, Orphan(write.bucket, write.key, upload.upload_id))
-
-
-def _refused(write: PendingWrite) -> S3Error:
-    """For a request that would need a stuck write to have reached the remote."""
-    error = write.error
-    if write.state is PendingState.HELD or error is None:
-        return S3Error("ServiceUnavailable", f"{write.subject} is held in the write queue.")
-    code = error.code if error.code in ERRORS else "ServiceUnavailable"
-    return S3Error(
-        code,
-        f"An earlier write of {write.subject} is parked in the write queue, "
-        f"since the remote refuses it ({error.code}): {error.message}",
-    )
-
-
-def _away(write: PendingWrite, error: PushError) -> S3Error:
-    return S3Error(
-        "ServiceUnavailable",
-        f"{write.subject} has a pending write, which could not be pushed just now "
-        f"({error.code}): {error.message}",
-    )
+    def _move(self, write: PendingWrite, key: str, tx: Transaction) -> None:
+        """In the writer thread: let the object go to another key."""
+        moved = accept.stage_as(tx, write, key)
+        if moved is not None:
+            self._enter(tx, Kind.PUT, moved)
+            rows.drop(tx, write.seq, pushed=False)
+            rows.restage(tx, write.bucket, write.key)
+            tx.then(partial(self._memory.drop, write))

@@ -44,7 +44,7 @@ class WriteQueue(Layer):
             return bool(pusher.status().trouble)
 
         known = KnownBuckets(inner, journal.unversioned, clock.now, is_away)
-        self.admission = Admission(limits, journal.used, clock.now)
+        self.admission = Admission(limits, journal.used, journal.oldest, clock.now)
         """Its limits may be changed."""
         journal.on_change.append(self.admission.look)
         stage = Stage(staging, known, self.admission, clock.now)

@@ -167,6 +167,12 @@ def set_state(tx: Transaction, seq: int, state: PendingState, error: PushError |
     return bool(tx.run(query, (state, kept, seq)).rowcount)
 
 
+def set_states(seqs: list[int], state: PendingState, tx: Transaction) -> None:
+    """Of several, and what they failed with is forgotten."""
+    for seq in seqs:
+        set_state(tx, seq, state, None)
+
+
 def set_priority(tx: Transaction, seq: int, priority: int) -> None:
     tx.run("UPDATE queue SET priority = ? WHERE seq = ?", (priority, seq))
 
@@ -175,6 +181,12 @@ def set_upload(tx: Transaction, seq: int, upload: RemoteUpload | None) -> bool:
     """False when the row is gone."""
     kept = None if upload is None else encode(upload)
     return bool(tx.run("UPDATE queue SET upload = ? WHERE seq = ?", (kept, seq)).rowcount)
+
+
+def remember(write: PendingWrite, upload: RemoteUpload | None, tx: Transaction) -> None:
+    """Note how far an upload has come; without a row to note it in, it is an orphan."""
+    if not set_upload(tx, write.seq, upload) and upload is not None:
+        add_orphan(tx, Orphan(write.bucket, write.key, upload.upload_id))
 
 
 def restage(tx: Transaction, bucket: str, key: str) -> None:

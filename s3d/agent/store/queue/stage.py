@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from s3d.agent import failpoint
 from s3d.agent.s3.messages import Members, S3Request, S3Response
 from s3d.agent.s3.model import operations
 from s3d.agent.store.queue.admission import Admission
@@ -42,7 +43,9 @@ class Stage:
         """
         await self.prepare(request.bucket)
         async with self.admission.room(size, files=files):
-            return await self.store.call(request)
+            response = await self.store.call(request)
+        failpoint.hit("queue.accepted")
+        return response
 
     async def prepare(self, bucket: str) -> None:
         """Have the bucket. Raises NoSuchBucket if the remote says that there is none."""
