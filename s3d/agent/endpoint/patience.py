@@ -10,7 +10,7 @@ import asyncio
 import re
 from typing import Any
 
-from s3d.agent.endpoint.exchange import Exchange
+from s3d.agent.endpoint.exchange import ClientGone, Exchange
 from s3d.agent.endpoint.send import Sender, as_chunk
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import S3Response
@@ -33,12 +33,17 @@ class Patience:
         self._seconds = seconds
 
     async def wait(self, op: Operation, answer: Answer) -> S3Response[Any] | None:
-        """The response when it came in time; else None: it was written here, result or error."""
+        """The response when it came in time; else None: it was written here, result or error.
+
+        Raises ClientGone; the operation is cancelled then.
+        """
         async with asyncio.TaskGroup() as group:
             task = group.create_task(_outcome(answer), name=f"s3 {op.name}")
             done, _ = await asyncio.wait((task,), timeout=self._seconds)
             if not done:
                 await self._write_spaces(task)
+        if task.cancelled():
+            raise ClientGone
         outcome = task.result()
         if self._exchange.status:
             self._write_end(op, outcome)
@@ -48,11 +53,15 @@ class Patience:
         return outcome
 
     async def _write_spaces(self, task: asyncio.Task[Any]) -> None:
+        """Until the task is done, by itself or because the client has left."""
         self._sender.begin_chunked(self._exchange)
         self._write(_DECLARATION)
         while not task.done():
             self._write(b" ")
-            await self._exchange.drain()
+            try:
+                await self._exchange.drain()
+            except ClientGone:
+                task.cancel()
             await asyncio.wait((task,), timeout=self._seconds)
 
     def _write_end(self, op: Operation, outcome: S3Response[Any] | S3Error) -> None:

@@ -63,7 +63,7 @@ async def test_a_slow_answer_begins_with_spaces(fails: bool) -> None:
         assert (await wire.ask(door.request("GET", "/bucket/k"))).status == 501
 
 
-async def test_a_client_that_leaves_a_slow_copy_ends_it() -> None:
+async def test_a_client_that_leaves_a_slow_copy_ends_it(caplog: pytest.LogCaptureFixture) -> None:
     store = Copying()
     async with opened(store, Limits(spaces=0.01)) as door:
         async with door.wire() as wire:
@@ -72,3 +72,5 @@ async def test_a_client_that_leaves_a_slow_copy_ends_it() -> None:
         with pytest.raises(asyncio.CancelledError):
             async with asyncio.timeout(5):
                 await store.end
+        await door.server.stop(5)
+    assert not caplog.records
