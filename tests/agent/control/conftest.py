@@ -6,22 +6,40 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import aiohttp
 import pytest
 
 from s3d.agent.control.objects import ObjectRoutes
+from s3d.agent.control.pending import Queue
+from s3d.agent.control.queue import QueueRoutes
 from s3d.agent.control.server import ControlServer
+from s3d.agent.control.standing import Behind
 from s3d.agent.control.status import Facts, Status
 from s3d.agent.control.stream import Stream
+from s3d.agent.control.transfers import TransferRoutes
 from s3d.agent.events import Events
 from s3d.agent.s3.credential import Signer
 from s3d.agent.s3.signing import presign
 from s3d.agent.stack import Stack, build_stack
 from s3d.agent.store.objects import Objects
+from s3d.agent.store.queue.admission import Limits
+from s3d.agent.store.queue.clock import Clock
+from s3d.agent.store.queue.layer import WriteQueue
 from s3d.shared.config import load_config
-from s3d.shared.control import AgentStatus, Presigned, PresignRequest
+from s3d.shared.control import (
+    AgentStatus,
+    Presigned,
+    PresignRequest,
+    Problem,
+    decode,
+    encode,
+)
 from s3d.shared.paths import Places, find_places
+from tests.agent.store.queue.rig import Rig, open_rig
+
+T = TypeVar("T")
 
 ENDPOINT = "http://127.0.0.1:33333"
 
@@ -33,7 +51,7 @@ class Control:
     socket: Path
     events: Events
     objects: Objects
-    stack: Stack
+    stack: Stack | None
     serving: bool = True
 
     async def status(self) -> AgentStatus:
@@ -68,6 +86,64 @@ async def control(places: Places) -> AsyncIterator[Control]:
     events.close()
     await server.stop()
     await stack.close()
+
+
+@dataclass
+class Gate:
+    """A control server over a write queue; its remote is a store in this process (rig.remote)."""
+
+    rig: Rig
+    queue: Queue
+    client: aiohttp.ClientSession
+
+    async def ask(self, method: str, path: str, kind: type[T], body: object = None) -> T:
+        """The answer, which must be a good one."""
+        data = None if body is None else encode(body)
+        async with self.client.request(method, path, data=data) as response:
+            content = await response.read()
+            assert response.status < 300, content
+            return decode(content, kind)
+
+    async def refused(self, method: str, path: str, body: object = None) -> tuple[int, str]:
+        """Status and code of a bad one."""
+        data = None if body is None else encode(body)
+        async with self.client.request(method, path, data=data) as response:
+            return response.status, decode(await response.read(), Problem).code
+
+    async def put(self, key: str, data: bytes = b"data") -> str:
+        """Accept a write; the id of its transfer."""
+        await self.rig.staged("PutObject", Bucket="bbb", Key=key, Body=data)
+        write = self.rig.journal.pending("bbb", key)
+        assert write is not None
+        return str(write.seq)
+
+
+@pytest.fixture
+async def gate(places: Places, tmp_path: Path) -> AsyncIterator[Gate]:
+    """Nothing is pushed before rig.start()."""
+    async with open_rig(tmp_path, clock=Clock()) as rig:
+        inner, staging = rig.remote, rig.staged.store
+        layer = WriteQueue(inner, staging, rig.journal, Limits(), rig.pusher, Clock())
+        opened = rig.pusher._means.body_of
+        queue = Queue(rig.journal, rig.pusher, rig.throttle, layer.admission, opened, tmp_path)
+        objects = Objects(layer)
+        control = Control(places.socket, rig.events, objects, None)
+        facts = Facts(control.status, _no_usage, lambda: True)
+        routes = [
+            *Status(facts, objects, rig.events, Behind(Objects(inner), queue)).routes(),
+            *QueueRoutes(queue).routes(),
+            *TransferRoutes(queue).routes(),
+        ]
+        server = ControlServer(routes, grace=1.0)
+        await server.start(places.socket)
+        connector = aiohttp.UnixConnector(str(places.socket))
+        async with aiohttp.ClientSession("http://localhost", connector=connector) as client:
+            yield Gate(rig, queue, client)
+        await server.stop()
+
+
+async def _no_usage(bucket: str) -> None:
+    return None
 
 
 @pytest.fixture
