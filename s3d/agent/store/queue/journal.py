@@ -16,7 +16,7 @@ from typing import TypeVar
 from s3d.agent import failpoint
 from s3d.agent.events import Events
 from s3d.agent.store.index import Index
-from s3d.agent.store.queue import accept, rows
+from s3d.agent.store.queue import accept, aliases, rows
 from s3d.agent.store.queue.admission import Used
 from s3d.agent.store.queue.memory import Memory
 from s3d.agent.store.queue.pending import (
@@ -209,8 +209,9 @@ class Journal:
             await self._index.write(partial(rows.remember, write, upload))
         failpoint.hit("queue.progressed")
 
-    async def done(self, seq: int, etag: str = "") -> None:
-        """The remote has it. etag: what the remote calls it now."""
+    async def done(self, seq: int, etag: str = "", told: str = "") -> None:
+        """The remote has it. etag: what the remote calls it now; told: what we called it, if that
+        is something else."""
         write = self._backlog.get(seq)
         if write is None:
             return
@@ -219,6 +220,8 @@ class Journal:
             rows.drop(tx, seq, pushed=True)
             if rows.newest(tx, write.bucket, write.key) is None:
                 rows.unstage(tx, write.bucket, write.key)
+            if told:
+                aliases.put(tx, (write.bucket, write.key), told, etag, self._clock())
             tx.then(partial(self._done, write, etag))
 
         failpoint.hit("queue.done")
@@ -266,6 +269,10 @@ class Journal:
         self._events.emit(
             "queue.failed", write.subject, seq=seq, code=error.code, message=error.message
         )
+
+    def alias(self, bucket: str, key: str) -> tuple[str, str] | None:
+        """(the ETag that was told, the remote's) of an object, when they are not the same."""
+        return self._index.look(lambda reader: aliases.find(reader, bucket, key))
 
     async def orphans(self) -> list[Orphan]:
         """Multipart uploads at the remote that are to be aborted: their writes have gone."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import NamedTuple
 
 from s3d.agent import failpoint
 from s3d.agent.s3.errors import S3Error
@@ -14,9 +15,22 @@ from s3d.agent.store.queue.journal import Journal
 from s3d.agent.store.queue.parts import Means, Parts, abort
 from s3d.agent.store.queue.pending import Kind, PendingWrite
 from s3d.agent.store.queue.plan import Ask, Put, plan
-from s3d.agent.store.queue.proof import Proof, is_ours, judge, prove
+from s3d.agent.store.queue.proof import Proof, is_ours, judge, prove, same_etag
 from s3d.agent.store.queue.staged import ready
 from s3d.agent.store.records import Stored
+
+
+class Pushed(NamedTuple):
+    """What the remote calls the object now, and what we called it; "" where there is none."""
+
+    etag: str = ""
+    told: str = ""
+
+    @property
+    def alias(self) -> str:
+        """Our name for it, if the remote has another."""
+        return self.told if self.told and not same_etag(self.etag, self.told) else ""
+
 
 Moved = Callable[[int], None]
 """Told how many more bytes are on their way."""
@@ -29,8 +43,8 @@ class Push:
         self._means = means
         self._journal = journal
 
-    async def carry_out(self, write: PendingWrite, moved: Moved, *, in_doubt: bool) -> str:
-        """The ETag that the object has at the remote; "" where there is none.
+    async def carry_out(self, write: PendingWrite, moved: Moved, *, in_doubt: bool) -> Pushed:
+        """What is at the remote now.
 
         in_doubt: an earlier push may have succeeded unheard. Raises S3Error; Rotten for staged
         bytes that must not be pushed; BadDigest when the remote has other bytes than we sent.
@@ -38,19 +52,21 @@ class Push:
         row = await self._journal.load(write)
         stored = row.stored if row is not None else None
         if row is None or (stored is None and write.kind is not Kind.DELETE):
-            return ""  # Discarded meanwhile.
+            return Pushed()  # Discarded meanwhile.
+        told = "" if stored is None else stored.record.etag
         if in_doubt and (etag := await self._landed(write, stored)) is not None:
-            return etag
+            return Pushed(etag, told)
         todo = plan(write.kind, write.bucket, write.key, stored)
         if isinstance(todo, Ask):
-            return await self._ask(todo)
+            await self._ask(todo)
+            return Pushed()
         assert stored is not None
         if isinstance(todo, Put):
             answer = await self._put(todo, moved)
         else:
             save = partial(self._journal.progress, write.seq)
             answer = await Parts(self._means, todo, save, moved).push(row.upload)
-        return await self._proven(write, stored, answer)
+        return Pushed(await self._proven(write, stored, answer), told)
 
     async def abandon(self, write: PendingWrite) -> None:
         """Abort what a push has begun at the remote and will not finish. Raises S3Error."""
@@ -61,7 +77,7 @@ class Push:
         await abort(self._means.inner, named)
         await self._journal.progress(write.seq, None)
 
-    async def _ask(self, todo: Ask) -> str:
+    async def _ask(self, todo: Ask) -> None:
         failpoint.hit("queue.before_send")
         try:
             await ask(self._means.inner, todo.operation, todo.members)
@@ -69,7 +85,6 @@ class Push:
             if todo.operation != "DeleteObject" or error.code != "NoSuchKey":
                 raise
         failpoint.hit("queue.after_send")
-        return ""
 
     async def _put(self, todo: Put, moved: Moved) -> Members:
         means = self._means

@@ -216,7 +216,7 @@ class Pusher:
     async def _try(self, write: PendingWrite, progress: Progress) -> None:
         in_doubt = write.seq <= self._inherited or write.seq in self._in_doubt
         try:
-            etag = await self._push.carry_out(write, progress.moved, in_doubt=in_doubt)
+            pushed = await self._push.carry_out(write, progress.moved, in_doubt=in_doubt)
         except Rotten as error:
             logger.error("staged bytes are lost: %s seq=%d", error.message, write.seq)
             await self._park(write, told(error, self._clock.now(), CORRUPT))
@@ -229,7 +229,7 @@ class Pusher:
             self._line.succeeded()
             progress.ended()
             self._forget(write)
-            await self._surely(partial(self._journal.done, write.seq, etag))
+            await self._surely(partial(self._journal.done, write.seq, pushed.etag, pushed.alias))
 
     async def _failed(self, write: PendingWrite, error: S3Error) -> None:
         self._line.heard(error)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import msgspec
 
 from s3d.agent.store.index import Tables
+from s3d.agent.store.queue import aliases
 from s3d.agent.store.queue.pending import (
     Kind,
     Orphan,
@@ -32,7 +33,8 @@ CREATE INDEX queue_keys ON queue(bucket, key);
 -- Multipart uploads at the remote whose write has gone: to be aborted.
 CREATE TABLE orphans(bucket TEXT, key BLOB, upload TEXT, PRIMARY KEY(bucket, key, upload))
     WITHOUT ROWID;
-""",
+"""
+    + aliases.TABLE,
     layout=1,
 )
 """For Index.open. record and layout are NULL for a delete; error and upload when there is none."""

@@ -9,6 +9,7 @@ from typing import Any
 from s3d.agent.s3.address import parse_copy_source
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import S3Request, S3Response
+from s3d.agent.store.queue.aliases import translated
 from s3d.agent.store.queue.journal import Journal
 from s3d.agent.store.queue.pusher import Pusher
 from s3d.agent.store.queue.schedule import Place
@@ -58,7 +59,9 @@ class Settler:
     def through(self, request: S3Request[Any]) -> Answer:
         """The remote's answer, after what is pending where the request looks or writes."""
         places = [place for place in places_of(request) if self._journal.writes(*place)]
-        return self._after(places, request) if places else self.inner.call(request)
+        if places:
+            return self._after(places, request)
+        return self.inner.call(translated(request, self._journal.alias))
 
     async def settle(self, bucket: str, key: str = "") -> None:
         """Return when the remote has what is pending now: of a key, or (key "") of a bucket.
@@ -73,7 +76,7 @@ class Settler:
     async def _after(self, places: list[Place], request: S3Request[Any]) -> S3Response[Any]:
         for place in places:
             await self.settle(*place)
-        return await self.inner.call(request)
+        return await self.inner.call(translated(request, self._journal.alias))
 
 
 def is_judged(request: S3Request[Any]) -> bool:

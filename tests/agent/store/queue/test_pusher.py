@@ -271,10 +271,11 @@ async def test_another_etag_is_no_harm_when_the_content_is_ours(rig: Rig) -> Non
     )
     rig.start()
     with rig.events.subscribe(["queue"]) as events:
-        await rig.staged.put("bbb", "k", b"1")
+        put = await rig.staged.put("bbb", "k", b"1")
         await rig.pushed()
         told = [event for event in await events.take() if event.kind == "queue.pushed"]
     assert [event.data["etag"] for event in told] == ['"opaque"']
+    assert rig.journal.alias("bbb", "k") == (put["ETag"].strip('"'), "opaque")
 
 
 async def test_push_now_returns_when_the_key_is_there(rig: Rig) -> None:
