@@ -67,12 +67,12 @@ class Parts:
 
         Raises S3Error, and Rotten before the object exists at the remote.
         """
-        if upload is not None and upload.upload_id:
+        if upload is not None and upload.upload_id and upload.made_as == self._plan.made_as:
             self._upload = upload
             self._there = await self._list()
         else:
             if upload is not None:
-                await self._abort_strays(upload.begun)
+                await self._give_up(upload)
             await self._begin()
         waiting = iter(self._plan.parts)
         try:
@@ -93,7 +93,7 @@ class Parts:
         failpoint.hit("queue.before_create")
         answer = await ask(self._means.inner, "CreateMultipartUpload", self._plan.create)
         failpoint.hit("queue.after_create")
-        self._upload = RemoteUpload(answer["UploadId"], begun=begun)
+        self._upload = RemoteUpload(answer["UploadId"], begun=begun, made_as=self._plan.made_as)
         await self._save(self._upload)
         failpoint.hit("queue.created")
 
@@ -168,6 +168,13 @@ class Parts:
         answer = await ask(self._means.inner, "CompleteMultipartUpload", members)
         failpoint.hit("queue.after_complete")
         return answer
+
+    async def _give_up(self, upload: RemoteUpload) -> None:
+        """Abort an upload that cannot be gone on with."""
+        if upload.upload_id:
+            await abort(self._means.inner, self._place | {"UploadId": upload.upload_id})
+        else:
+            await self._abort_strays(upload.begun)
 
     async def _abort_strays(self, begun: float) -> None:
         """Abort what we began without ever hearing its id: of this key and time, and empty."""

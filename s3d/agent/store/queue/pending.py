@@ -53,6 +53,8 @@ class RemoteUpload(msgspec.Struct, frozen=True, array_like=True):
     """Number -> ETag of the parts that the remote has."""
     begun: float = 0.0
     """Unix seconds. Without an id: one was asked for, and its answer was never heard."""
+    made_as: str = ""
+    """Stands for the description that it was begun with; with another it begins anew."""
 
 
 class Orphan(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -46,6 +47,11 @@ class Multipart:
     """Of the whole: what the parts' bytes must hash to."""
     complete: Members
     """Without the list of parts."""
+
+    @property
+    def made_as(self) -> str:
+        """Stands for all that CreateMultipartUpload says."""
+        return hashlib.sha256(repr(sorted(self.create.items())).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from s3d.agent.s3.messages import Members
-from s3d.agent.store.queue.pending import PendingState, RemoteUpload
+from s3d.agent.store.queue.pending import PendingState
 from tests.agent.store.queue.rig import MIB, PATIENCE, Rig, lost, open_rig, refusal, unreachable
 
 SIZES = (5 * MIB, 5 * MIB, 5 * MIB, 1)
@@ -149,6 +150,19 @@ async def test_an_upload_that_the_remote_has_forgotten_begins_anew(rig: Rig) -> 
     assert await is_there(rig, etag)
 
 
+async def test_other_tags_begin_anew(rig: Rig) -> None:
+    rig.remote.fail("CompleteMultipartUpload", unreachable())
+    rig.start()
+    etag = await rig.put_parts("k", *SIZES)
+    await rig.back()
+    tags = {"TagSet": [{"Key": "x", "Value": "1"}]}
+    await rig.staged("PutObjectTagging", Bucket="bbb", Key="k", Tagging=tags)
+    await rig.advance(1)
+    await rig.pushed()
+    assert await is_there(rig, etag)
+    assert (await rig.there("GetObjectTagging", Bucket="bbb", Key="k"))["TagSet"] == tags["TagSet"]
+
+
 async def test_a_lost_answer_of_the_last_step_is_no_second_upload(rig: Rig) -> None:
     rig.remote.fail("CompleteMultipartUpload", lost, after=True)
     rig.start()
@@ -209,7 +223,7 @@ async def test_parts_with_etags_of_the_remotes_own_are_trusted_once_noted(rig: R
     assert row is not None
     assert row.upload is not None
     noted = {number: f'"opaque{number}"' for number in (1, 2)}
-    await rig.journal.progress(write.seq, RemoteUpload(row.upload.upload_id, noted))
+    await rig.journal.progress(write.seq, replace(row.upload, parts=noted))
     rig.remote.edit = opaque
     sent = rig.remote.names().count("UploadPart")
     rig.remote.fail("CompleteMultipartUpload", refusal(400, "InvalidArgument"))
