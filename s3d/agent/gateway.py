@@ -18,6 +18,7 @@ from s3d.agent.store.migration import Migration
 from s3d.agent.store.objects import Objects
 from s3d.agent.store.queue import rows
 from s3d.agent.store.queue.admission import Limits
+from s3d.agent.store.queue.calls import knock
 from s3d.agent.store.queue.clock import Clock
 from s3d.agent.store.queue.journal import Journal
 from s3d.agent.store.queue.layer import WriteQueue
@@ -25,6 +26,7 @@ from s3d.agent.store.queue.line import Line
 from s3d.agent.store.queue.parts import Means
 from s3d.agent.store.queue.pusher import Pusher
 from s3d.agent.store.queue.staged import Throttle
+from s3d.agent.store.queue.verdict import is_missed
 from s3d.agent.store.remote.credentials import KeyChain
 from s3d.agent.store.remote.store import RemoteStore
 from s3d.agent.store.remote.transport import Settings
@@ -80,9 +82,16 @@ class Gateway:
         """Push what can be pushed within so many seconds; what is left."""
         if self.queue is None:
             return Share()
-        if not self.queue.journal.paused:
+        if not self.queue.journal.paused and not await self._is_away():
             await self.queue.pusher.flush(timeout)
         return queue_status(self.queue).left
+
+    async def _is_away(self) -> bool:
+        """After a failure, see whether it is worth to try: nobody likes to wait for nothing."""
+        if not self.remote.health.error:
+            return False
+        error = await knock(self.remote, "", "")
+        return error is not None and is_missed(error)
 
     async def close(self) -> None:
         """Close the connections and the files."""

@@ -1,5 +1,3 @@
-import shutil
-from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -9,7 +7,6 @@ from s3d.agent.s3.messages import BytesBody
 from s3d.agent.stack import build_stack
 from s3d.agent.store.objects import Objects
 from s3d.shared.config import load_config
-from s3d.shared.errors import FullError, S3dError
 from s3d.shared.paths import Places, find_places
 
 
@@ -47,27 +44,19 @@ async def test_what_was_stored_is_there_when_it_is_opened_again(config, places):
     await stack.close()
 
 
-async def test_files_that_a_crash_left_are_removed(config, places, caplog):
-    caplog.set_level("INFO")
-    await (await build_stack(config, places, Events())).close()
-    left = places.store_dir / "blobs" / "000" / "7"
-    left.parent.mkdir(exist_ok=True)
-    left.write_bytes(b"half")
+async def test_a_remote_takes_the_place_of_the_embedded_store(config, places):
+    config = msgspec.structs.replace(config, remote="http://127.0.0.1:9")
     stack = await build_stack(config, places, Events())
-    await stack.parts()["sweep"]()
+    assert stack.embedded is None
+    assert await stack.store_status() is None
+    assert await stack.usage("bucket") is None
+    assert stack.remote_status().url == "http://127.0.0.1:9"
+    assert stack.queue_status().path == str(places.write_queue_dir)
+    assert set(stack.parts()) == {"pusher", "sweep", "migration"}
     await stack.close()
-    assert not left.exists()
-    assert "files=1" in caplog.text
 
 
-@pytest.mark.parametrize(("free", "kind"), [(1 << 30, S3dError), (4096, FullError)])
-async def test_a_store_that_cannot_be_opened_is_broken_or_has_no_room(
-    config, places, monkeypatch, free, kind
-):
-    places.store_dir.mkdir(parents=True)
-    (places.store_dir / "index.sqlite").write_bytes(b"no database" * 1000)
-    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=free))
-    with pytest.raises(S3dError) as caught:
-        await build_stack(config, places, Events())
-    assert type(caught.value) is kind
-    assert caught.value.remedy
+async def test_without_a_remote_there_is_nothing_to_say_of_one(config, places):
+    stack = await build_stack(config, places, Events())
+    assert (stack.remote_status(), stack.queue_status(), stack.warnings()) == (None, None, [])
+    await stack.close()

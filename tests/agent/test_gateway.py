@@ -1,0 +1,227 @@
+"""The agent before a remote: in this process where nothing is asked, as a process elsewhere."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import time
+from contextlib import closing
+
+import pytest
+
+from s3d.agent.embedded import open_embedded
+from s3d.agent.events import Events
+from s3d.agent.gateway import open_gateway
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.messages import BytesBody
+from s3d.agent.store.objects import Objects
+from s3d.shared.blocking_queue import QueueClient
+from s3d.shared.config import load_config
+from s3d.shared.errors import AlreadyRunningError
+from s3d.shared.paths import find_places
+from s3d.shared.transfers import Share
+from tests.agent_process import StartFailed
+from tests.peers.servers import free_ports
+
+NOWHERE = "http://127.0.0.1:9"
+
+
+def settings(tmp_path, **env):
+    env = {"S3D_LOCAL_DIR": str(tmp_path), "S3D_REMOTE": NOWHERE} | env
+    config = load_config(None, env, {})
+    return config, find_places(config, {})
+
+
+async def test_a_write_is_accepted_although_the_remote_is_away(tmp_path):
+    gateway = await open_gateway(*settings(tmp_path), Events())
+    objects = Objects(gateway.top)
+    await objects.put("bucket", "k", BytesBody(b"12345"))
+    assert (await objects.head("bucket", "k")).size == 5
+    assert gateway.queue.journal.status().size == 5
+    assert (gateway.status().ok, gateway.status().url) == (False, NOWHERE)
+    await gateway.close()
+
+
+async def test_what_was_accepted_is_there_after_a_restart(tmp_path):
+    gateway = await open_gateway(*settings(tmp_path), Events())
+    await Objects(gateway.top).put("bucket", "k", BytesBody(b"12345"))
+    await gateway.close()
+    gateway = await open_gateway(*settings(tmp_path), Events())
+    assert gateway.queue.journal.status().size == 5
+    assert (await Objects(gateway.top).head("bucket", "k")).size == 5
+    assert await gateway.flush(0.05) == Share(1, 5)
+    await gateway.close()
+
+
+async def test_nothing_was_asked_before_the_first_request(tmp_path):
+    gateway = await open_gateway(*settings(tmp_path), Events())
+    assert (gateway.status().ok, gateway.status().error) == (None, "")
+    await gateway.close()
+
+
+async def test_without_the_queue_a_write_goes_through(tmp_path):
+    gateway = await open_gateway(*settings(tmp_path, S3D_WRITE_QUEUE="false"), Events())
+    with pytest.raises(S3Error) as caught:
+        await Objects(gateway.top).put("bucket", "k", BytesBody(b"12345"))
+    assert (caught.value.status, gateway.queue) == (503, None)
+    assert set(gateway.parts()) == {"migration"}
+    assert await gateway.flush(1.0) == Share()
+    await gateway.close()
+
+
+async def test_the_limits_are_those_of_the_settings(tmp_path):
+    env = {
+        "S3D_WRITE_QUEUE_MAX_FILES": "7",
+        "S3D_WRITE_QUEUE_WHEN_FULL": "reject",
+        "S3D_WRITE_QUEUE_BANDWIDTH": "2MiB",
+    }
+    gateway = await open_gateway(*settings(tmp_path, **env), Events())
+    limits = gateway.queue.admission.limits
+    assert (limits.max_files, limits.wait, gateway.queue.throttle.rate) == (7, 0.0, 2 << 20)
+    await gateway.close()
+
+
+async def test_a_folder_of_its_own_has_a_lock_of_its_own(tmp_path):
+    folder = str(tmp_path / "elsewhere")
+    config, places = settings(tmp_path / "one", S3D_WRITE_QUEUE_DIR=folder)
+    gateway = await open_gateway(config, places, Events())
+    config, places = settings(tmp_path / "two", S3D_WRITE_QUEUE_DIR=folder)
+    with pytest.raises(AlreadyRunningError):
+        await open_gateway(config, places, Events())
+    await gateway.close()
+
+
+async def test_what_a_remote_hides_is_said(tmp_path):
+    config, places = settings(tmp_path, S3D_WRITE_QUEUE_FILTER="size < 1GiB")
+    store = open_embedded(places.store_dir)
+    await Objects(store.local).create_bucket("bucket")
+    store.close()
+    gateway = await open_gateway(config, places, Events())
+    filtered, hidden = gateway.warnings
+    assert "S3D_WRITE_QUEUE_FILTER" in filtered
+    assert "1 bucket" in hidden
+    await gateway.close()
+
+
+# ------------------------------------------------------------------ as a process
+
+
+def refused(start_agent, *arguments, **options) -> StartFailed:
+    with pytest.raises(StartFailed) as caught:
+        start_agent(*arguments, **options)
+    assert "Traceback" not in caught.value.stderr
+    return caught.value
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
+def test_the_agent_s_own_address_is_no_remote(start_agent, host):
+    (port,) = free_ports(1)
+    env = {"S3D_ENDPOINT": f"http://localhost:{port}", "S3D_REMOTE": f"http://{host}:{port}"}
+    error = refused(start_agent, env=env)
+    assert error.code == 2
+    assert f"http://{host}:{port}" in error.stderr
+    assert "S3D_REMOTE" in error.stderr
+
+
+def test_the_local_key_never_signs_for_the_remote(start_agent):
+    agent = start_agent()
+    key, secret = agent.key
+    agent.stop()
+    env = {"S3D_REMOTE": NOWHERE, "AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": secret}
+    error = refused(start_agent, env=env)
+    assert error.code == 2
+    assert "AWS_ACCESS_KEY_ID" in error.stderr
+    assert secret not in error.stderr
+
+
+def test_a_variable_of_aws_is_no_remote(start_agent):
+    env = {"AWS_ENDPOINT_URL": NOWHERE, "AWS_ENDPOINT_URL_S3": NOWHERE}
+    assert start_agent(env=env).client.status().remote is None
+
+
+@pytest.mark.slow
+def test_it_starts_and_stops_with_the_remote_away(start_agent):
+    env = {
+        "S3D_REMOTE": NOWHERE,
+        "S3D_BUCKETS": "bucket",
+        "AWS_ACCESS_KEY_ID": "key",
+        "AWS_SECRET_ACCESS_KEY": "secretsecret",
+    }
+    agent = start_agent(env=env)
+    with closing(agent.s3()) as s3:
+        s3.put_object(Bucket="bucket", Key="k", Body=b"12345")
+        assert s3.get_object(Bucket="bucket", Key="k")["Body"].read() == b"12345"
+    status = agent.client.status()
+    assert (status.remote.ok, status.queue.left.files) == (False, 1)
+    assert agent.stop() == 0
+    assert "1 write, 5 B, not at the remote yet" in agent.stderr
+    assert "Traceback" not in agent.stderr
+
+
+@pytest.mark.slow
+def test_a_second_signal_does_not_wait_for_the_flush(start_agent):
+    """The remote takes connections and says nothing, so a push would take its time."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        env = {
+            "S3D_REMOTE": f"http://127.0.0.1:{silent.getsockname()[1]}",
+            "AWS_ACCESS_KEY_ID": "key",
+            "AWS_SECRET_ACCESS_KEY": "secretsecret",
+        }
+        agent = start_agent(env=env)
+        with closing(agent.s3()) as s3:
+            s3.put_object(Bucket="bucket", Key="k", Body=b"12345")
+        agent.process.send_signal(signal.SIGTERM)
+        while "stopping" not in agent.stderr:
+            pass
+        assert agent.stop() == 128 + signal.SIGTERM
+    again = start_agent(env=env | {"S3D_REMOTE": NOWHERE})
+    assert again.client.status().queue.left == Share(1, 5)
+
+
+def upstream(peer) -> dict[str, str]:
+    return {
+        "S3D_REMOTE": peer.endpoint,
+        "AWS_ACCESS_KEY_ID": peer.access_key,
+        "AWS_SECRET_ACCESS_KEY": peer.secret_key,
+        "AWS_REGION": peer.region,
+    }
+
+
+@pytest.mark.slow
+def test_what_is_pending_is_flushed_when_the_agent_stops(start_agent, seaweedfs, new_bucket):
+    agent = start_agent(env=upstream(seaweedfs))
+    queue = QueueClient(agent.client)
+    queue.pause()
+    with closing(agent.s3()) as s3:
+        for number in range(20):
+            s3.put_object(Bucket=new_bucket, Key=f"k{number}", Body=b"12345")
+    queue.resume()
+    assert agent.stop() == 0
+    assert "not at the remote" not in agent.stderr
+    for number in range(20):
+        assert seaweedfs.ask("HEAD", f"/{new_bucket}/k{number}") == 200
+
+
+@pytest.mark.slow
+def test_buckets_of_the_settings_are_made_at_the_remote(start_agent, seaweedfs, bucket_name):
+    agent = start_agent(env=upstream(seaweedfs) | {"S3D_BUCKETS": bucket_name})
+    until = time.monotonic() + 20
+    while seaweedfs.ask("HEAD", f"/{bucket_name}") != 200 and time.monotonic() < until:
+        pass
+    assert seaweedfs.ask("HEAD", f"/{bucket_name}") == 200
+    assert agent.stop() == 0
+
+
+@pytest.mark.slow
+def test_a_remote_that_comes_later_gets_what_was_written(
+    start_agent, seaweedfs, new_bucket, tmp_path
+):
+    first = start_agent(env={**upstream(seaweedfs), "S3D_REMOTE": NOWHERE})
+    with closing(first.s3()) as s3:
+        s3.put_object(Bucket=new_bucket, Key="k", Body=b"12345")
+    first.kill()
+    second = start_agent(env=upstream(seaweedfs))
+    assert QueueClient(second.client).drain(20.0, hurry=True).left == Share()
+    assert seaweedfs.ask("HEAD", f"/{new_bucket}/k") == 200
+    status = second.client.object_status(new_bucket, "k")
+    assert (status.state, status.remote_etag) == ("pushed", status.etag)
