@@ -107,8 +107,11 @@ async def ready(source: Body, md5: bytes, throttle: Throttle, moved: Callable[[i
     """The payload to be sent; a small one has been checked and let pass. Raises Rotten."""
     if (source.size or 0) > SMALL:
         return Staged(source, md5, throttle, moved)
-    async with aclosing(source):
-        data = b"".join([chunk async for chunk in read(source)])
+    if isinstance(source, BytesBody):
+        data = source.data
+    else:
+        async with aclosing(source):
+            data = b"".join([chunk async for chunk in read(source)])
     _check(hashlib.md5(data, usedforsecurity=False), md5)
     await throttle.admit(len(data))
     moved(len(data))
