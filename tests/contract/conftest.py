@@ -15,9 +15,12 @@ import pytest
 from s3d.agent.store.blobs import Blobs
 from s3d.agent.store.index import Index
 from s3d.agent.store.local.store import LocalStore
+from s3d.agent.store.remote.store import RemoteStore
 from s3d.agent.store.store import ObjectStore
 from tests.contract.client import Client
 from tests.contract.queued import Named, queue_before
+from tests.contract.referee import REMOTES, arrange, remote_store
+from tests.peers.servers import Peer
 
 Stack = Callable[[Path], AbstractAsyncContextManager[ObjectStore]]
 
@@ -49,8 +52,22 @@ async def lazy_queue(folder: Path) -> AsyncIterator[ObjectStore]:
 STACKS: dict[str, Stack] = {"local": local, "queue": queue, "lazy_queue": lazy_queue}
 
 
-@pytest.fixture(params=STACKS)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items[:] = arrange(items)
+
+
+@pytest.fixture(scope="session")
+def referee(seaweedfs: Peer) -> RemoteStore:
+    return remote_store(seaweedfs)
+
+
+@pytest.fixture(params=[*STACKS, *REMOTES])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[ObjectStore]:
+    if request.param in REMOTES:
+        remote: RemoteStore = request.getfixturevalue("referee")
+        yield REMOTES[request.param](remote)
+        await remote.close()
+        return
     async with STACKS[request.param](tmp_path) as stack:
         yield stack
 

@@ -37,14 +37,11 @@ class Gate:
         self.inner = inner
         self.open = asyncio.Event()
         self.open.set()
-        self.waiting = 0
+        self.knocked = asyncio.Event()
 
     async def call(self, request: S3Request[Any]) -> S3Response[Any]:
-        self.waiting += 1
-        try:
-            await self.open.wait()
-        finally:
-            self.waiting -= 1
+        self.knocked.set()
+        await self.open.wait()
         return await self.inner.call(request)
 
 
@@ -63,6 +60,10 @@ class LazyPusher(Pusher):
             self.callers -= 1
             if not self.callers:
                 self.gate.open.clear()
+
+    async def taken(self) -> None:
+        """Wait until some push has come as far as the gate."""
+        await self.gate.knocked.wait()
 
 
 @dataclass

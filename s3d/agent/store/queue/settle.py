@@ -39,6 +39,9 @@ JUDGED = frozenset(
 )
 """Members of a write that only the remote can judge or carry out."""
 
+_OF_OBJECTS = frozenset({"ListObjectVersions", "ListObjects", "ListObjectsV2"})
+"""Reads of a bucket that tell of its objects."""
+
 
 class Settler:
     """Knows the way down, and what has to go first."""
@@ -92,7 +95,8 @@ def places_of(request: S3Request[Any]) -> list[Place]:
     """
     op, input = request.op, request.input
     is_version = input.get("VersionId") not in (None, "", NULL_VERSION)
-    if op.access == "read" and op.name and (is_version or not request.key):
+    reads = op.name != "" and op.access in ("read", "list")
+    if reads and (is_version or (not request.key and op.name not in _OF_OBJECTS)):
         return []
     places = [(request.bucket, request.key)] if request.bucket else []
     if input.get("CopySource"):

@@ -1,0 +1,37 @@
+"""What the journal keeps in memory; how it follows the rows is in test_journal.py."""
+
+from s3d.agent.store.queue.memory import Memory
+from s3d.agent.store.queue.pending import Kind, PendingState, PendingWrite, PushError
+
+
+def put(seq, key="k"):
+    return PendingWrite(seq, Kind.PUT, "bbb", key, 0, float(seq))
+
+
+async def test_a_write_that_was_taken_as_it_was_replaced_keeps_its_key_busy():
+    memory = Memory(lambda: 100.0)
+    memory.add(put(1), [])
+    taken = await memory.take()
+    memory.add(put(2), [1])
+    assert [write.seq for write in memory.backlog.of_key("bbb", "k")] == [1, 2]
+    memory.drop(taken)
+    assert (await memory.take()).seq == 2
+
+
+async def test_a_write_that_is_replaced_is_gone():
+    memory = Memory(lambda: 100.0)
+    memory.add(put(1), [])
+    memory.add(put(2), [1])
+    assert (await memory.take()).seq == 2
+
+
+async def test_whoever_takes_is_woken():
+    memory = Memory(lambda: 100.0)
+    told = []
+    memory.on_change.append(lambda: told.append(1))
+    memory.add(put(1), [])
+    write = await memory.take()
+    memory.give_back(write, 0.0, PushError("SlowDown"))
+    assert (write.attempts, write.state) == (1, PendingState.WAITING)
+    assert await memory.take() is write
+    assert len(told) == 2
