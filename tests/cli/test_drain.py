@@ -1,0 +1,33 @@
+import pytest
+
+from s3d.cli.drain import bar
+from s3d.shared.transfers import QueueLimits, QueueStatus, Share
+from tests.cli.test_queue import put, serving
+
+__all__ = ["put", "serving"]
+
+
+def test_the_bar_grows():
+    status = QueueStatus(
+        Share(5, 5 << 20), Share(), Share(), Share(), QueueLimits(1, 1), "/q", rate=1024.0
+    )
+    assert bar(status, 10) == "[############............]  50 %  5 objects, 5 MiB  1 KiB/s"
+
+
+def test_what_is_left_after_the_time_is_6(s3d, put):
+    put("a", b"12345")
+    result = s3d("drain", "--timeout", "0.1s")
+    assert (result.code, result.out) == (6, "")
+    assert result.err.startswith("s3d: not drained: ")
+
+
+def test_a_person_sees_how_it_goes(s3d, put):
+    put("a", b"12345")
+    result = s3d.on_terminal("drain", "--timeout", "1.2s")
+    assert result.code == 6
+    assert "[...." in result.out
+
+
+@pytest.mark.parametrize("timeout", ["soon", "-1s"])
+def test_a_time_is_one(s3d, timeout):
+    assert s3d("drain", "--timeout", timeout).code == 2
