@@ -1,19 +1,14 @@
 """The pusher: takes pending writes from the journal and sees to it that the remote gets them.
 
-As many go at a time as the remote takes well; a new one starts with its commit. What the outcome of
-a push means is a table (verdict.py), what one push does is elsewhere (push.py).
+As many go at a time as the remote takes well; a new one starts with its commit. What one push
+does is elsewhere (push.py), and so is what its outcome means (outcomes.py).
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
-from itertools import count
 
 from s3d.agent.events import Events
 from s3d.agent.s3.errors import S3Error
@@ -21,27 +16,12 @@ from s3d.agent.store.queue.calls import knock
 from s3d.agent.store.queue.caretaker import Caretaker
 from s3d.agent.store.queue.journal import Journal
 from s3d.agent.store.queue.line import Line
+from s3d.agent.store.queue.outcomes import Outcomes
 from s3d.agent.store.queue.parts import Means
-from s3d.agent.store.queue.pending import PendingState, PendingWrite, PushError, QueueStatus
+from s3d.agent.store.queue.pending import PendingState, PendingWrite, QueueStatus
 from s3d.agent.store.queue.progress import Progress, Traffic
 from s3d.agent.store.queue.push import Push
 from s3d.agent.store.queue.staged import Rotten
-from s3d.agent.store.queue.verdict import (
-    PROOFS,
-    QUIET,
-    Verdict,
-    back_off,
-    decide,
-    is_unknown,
-    refusal_of,
-    told,
-)
-
-logger = logging.getLogger(__name__)
-
-CORRUPT = "corrupt"
-INTEGRITY = "integrity"
-"""Words of ours that stand for the code of an error: our bytes are lost, theirs come out wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,17 +51,12 @@ class Pusher:
         self._line = line
         self._push = Push(means, journal)
         self._caretaker = Caretaker(journal, means.inner, self._clock)
+        self._outcomes = Outcomes(journal, self._push, line, self._caretaker, self._clock)
         self._traffic = Traffic(events, self._clock)
         self._changed = asyncio.Event()
         self._pushing = 0
         self._urgent = 0
         """Callers of push_now, each of whom may have a push beyond the limit."""
-        self._inherited = 0
-        """Greatest seq of a former run, which may have pushed any of them unheard."""
-        self._in_doubt: set[int] = set()
-        self._wrong: Counter[int] = Counter()
-        """Times that the remote had other bytes, by seq."""
-        self._denied: Counter[int] = Counter()
         self._last = ("", "")
         """Bucket and key of the last push: where to knock."""
 
@@ -168,7 +143,7 @@ class Pusher:
         """After a start: what lies there may have been pushed; what was parked gets its chances."""
         now = self._clock.now()
         for write in list(self._journal.all()):
-            self._inherited = max(self._inherited, write.seq)
+            self._outcomes.inherited = max(self._outcomes.inherited, write.seq)
             if write.state is PendingState.PUSHING:  # by a run() of this process that failed
                 await self._journal.give_back(write.seq, now)
             elif write.state is PendingState.FAILED and write.error is not None:
@@ -206,110 +181,24 @@ class Pusher:
         try:
             known = self._caretaker.error_of(write.bucket)
             if known is not None:
-                await self._surely(partial(self._journal.park, write.seq, known))
-                return
-            await self._try(write, progress)
+                await self._outcomes.park(write, known)
+            else:
+                await self._try(write, progress)
         finally:
             self._pushing -= 1
             self._changed.set()
 
     async def _try(self, write: PendingWrite, progress: Progress) -> None:
-        in_doubt = write.seq <= self._inherited or write.seq in self._in_doubt
+        in_doubt = self._outcomes.is_in_doubt(write)
         try:
             pushed = await self._push.carry_out(write, progress.moved, in_doubt=in_doubt)
         except Rotten as error:
-            logger.error("staged bytes are lost: %s seq=%d", error.message, write.seq)
-            await self._park(write, told(error, self._clock.now(), CORRUPT))
+            await self._outcomes.lost(write, error)
         except S3Error as error:
-            await self._failed(write, error)
+            await self._outcomes.failed(write, error)
         except OSError as error:  # this machine's trouble, not the remote's
             failure = S3Error("SlowDown", f"cannot push for now: {error.strerror or error}")
-            await self._failed(write, failure)
+            await self._outcomes.failed(write, failure)
         else:
-            self._line.succeeded()
             progress.ended()
-            self._forget(write)
-            await self._surely(partial(self._journal.done, write.seq, pushed.etag, pushed.alias))
-
-    async def _failed(self, write: PendingWrite, error: S3Error) -> None:
-        self._line.heard(error)
-        self._caretaker.failed()
-        if is_unknown(error):
-            self._in_doubt.add(write.seq)
-        verdict = decide(error)
-        logger.info(
-            "a push failed: %s verdict=%s bucket=%s key=%s seq=%d",
-            error, verdict, write.bucket, write.key, write.seq,
-        )  # fmt: skip
-        await _FOLLOWS[verdict](self, write, error)
-
-    async def _again(self, write: PendingWrite, error: S3Error) -> None:
-        refusal = refusal_of(error)
-        retry_after = None if refusal is None else refusal.retry_after
-        wait = back_off(write.attempts, retry_after, self._clock.random())
-        now = self._clock.now()
-        await self._journal.give_back(write.seq, now + wait, told(error, now))
-
-    async def _prove(self, write: PendingWrite, error: S3Error) -> None:
-        self._wrong[write.seq] += 1
-        if self._wrong[write.seq] >= PROOFS:
-            await self._park(write, told(error, self._clock.now(), INTEGRITY))
-        else:
-            await self._restart(write, error)
-
-    async def _restart(self, write: PendingWrite, error: S3Error) -> None:
-        await self._abandon(write)
-        await self._again(write, error)
-
-    async def _wait_for_credentials(self, write: PendingWrite, error: S3Error) -> None:
-        now = self._clock.now()
-        await self._journal.give_back(write.seq, now, told(error, now))
-
-    async def _deny(self, write: PendingWrite, error: S3Error) -> None:
-        tried = self._denied[write.seq]
-        self._denied[write.seq] += 1
-        now = self._clock.now()
-        retry_at = now + QUIET[tried] if tried < len(QUIET) else 0.0
-        await self._park(write, told(error, now), retry_at)
-
-    async def _refuse(self, write: PendingWrite, error: S3Error) -> None:
-        await self._park(write, told(error, self._clock.now()))
-
-    async def _park(self, write: PendingWrite, error: PushError, retry_at: float = 0.0) -> None:
-        await self._abandon(write)
-        self._caretaker.parked(write, error)
-        await self._surely(partial(self._journal.park, write.seq, error, retry_at))
-        if not retry_at:
-            self._forget(write)
-
-    async def _abandon(self, write: PendingWrite) -> None:
-        """Leave nothing half done at the remote, if it can be asked."""
-        try:
-            await self._push.abandon(write)
-        except S3Error as error:
-            logger.info("an upload could not be aborted now: %s seq=%d", error, write.seq)
-
-    def _forget(self, write: PendingWrite) -> None:
-        self._in_doubt.discard(write.seq)
-        self._wrong.pop(write.seq, None)
-        self._denied.pop(write.seq, None)
-
-    async def _surely(self, note: Callable[[], Awaitable[None]]) -> None:
-        """Have the journal note it, however long its disk is full."""
-        for attempt in count():
-            try:
-                return await note()
-            except S3Error as error:
-                logger.warning("the journal cannot be written: %s", error)
-                await self._clock.sleep(back_off(attempt, 1.0, self._clock.random()))
-
-
-_FOLLOWS: Mapping[Verdict, Callable[[Pusher, PendingWrite, S3Error], Awaitable[None]]] = {
-    Verdict.RETRY: Pusher._again,
-    Verdict.PROVE: Pusher._prove,
-    Verdict.RESTART: Pusher._restart,
-    Verdict.PAUSE: Pusher._wait_for_credentials,
-    Verdict.DENY: Pusher._deny,
-    Verdict.NO_BUCKET: Pusher._refuse,
-    Verdict.PARK: Pusher._refuse,
-}
+            await self._outcomes.succeeded(write, pushed)
