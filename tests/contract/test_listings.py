@@ -66,7 +66,9 @@ async def pages_v1(s3: Client, **members) -> AsyncIterator[Answer]:
             return
         # Without a delimiter AWS gives no NextMarker: the last key is it.
         last = page.get("NextMarker") or page["Contents"][-1]["Key"]
-        members["Marker"] = unquote_plus(last) if page.get("EncodingType") else last
+        marker = unquote_plus(last) if page.get("EncodingType") else last
+        assert marker != members.get("Marker"), "the next page would be the same"
+        members["Marker"] = marker
 
 
 async def pages_v2(s3: Client, **members) -> AsyncIterator[Answer]:
@@ -76,7 +78,9 @@ async def pages_v2(s3: Client, **members) -> AsyncIterator[Answer]:
         if not page["IsTruncated"]:
             assert "NextContinuationToken" not in page
             return
-        members["ContinuationToken"] = page["NextContinuationToken"]
+        token = page["NextContinuationToken"]
+        assert token != members.get("ContinuationToken"), "the next page would be the same"
+        members["ContinuationToken"] = token
 
 
 @pytest.fixture
