@@ -1,8 +1,9 @@
 """Reads and writes of objects while nothing reaches the remote."""
 
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.messages import S3Request
+from s3d.agent.s3.messages import S3Request, StreamBody
 from s3d.agent.s3.model import operations
+from s3d.agent.store.queue.admission import Limits
 from s3d.agent.store.queue.objects import STATE
 from s3d.agent.store.queue.pending import Kind, PendingState, PushError
 
@@ -89,7 +90,7 @@ async def test_a_newer_put_takes_the_place_of_a_parked_one(s3, queue, bucket):
 
 
 async def test_an_object_larger_than_the_queue_goes_through(s3, queue, there, bucket):
-    queue.store.admission.limits = queue.store.admission.limits.__class__(max_size=3)
+    queue.store.admission.limits = Limits(max_size=3)
     await s3.put(bucket, "k", b"1234")
     assert await there.read(bucket, "k") == b"1234"
     assert queue.journal.status().files == 0
@@ -122,3 +123,18 @@ async def test_nothing_is_invented_when_the_remote_is_away(s3, queue, bucket):
     await s3.refused("ServiceUnavailable", "ListObjectsV2", Bucket=bucket)
     await s3.put(bucket, "k", b"data")
     assert await s3.read(bucket, "k") == b"data"
+
+
+async def test_a_full_queue_refuses_before_it_reads_and_still_takes_deletes(s3, queue, bucket):
+    read = []
+
+    async def body():
+        read.append(1)
+        yield b"data"
+
+    queue.store.admission.limits = Limits(max_files=1, wait=0)
+    await s3.put(bucket, "k", b"data", Tagging="a=b")
+    error = await s3.refused("SlowDown", "PutObject", **of(bucket, "l", Body=StreamBody(body(), 4)))
+    assert (read, error.detail["RetryAfter"]) == ([], 5)
+    await s3("DeleteObjectTagging", **of(bucket, "k"))
+    await s3("DeleteObject", **of(bucket, "l"))
