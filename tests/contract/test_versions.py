@@ -170,6 +170,20 @@ async def test_while_suspended_a_delete_puts_a_null_marker_in_place_of_the_null_
     assert await s3.read(versioned, "k") == b"kept"
 
 
+async def test_each_page_of_versions_can_be_removed_before_the_next(s3, versioned):
+    for key in ("k", "k", "k", "l"):
+        await s3.put(versioned, key, b"kept")
+    after = {}
+    for left in (3, 2, 1, 0):
+        page = await s3("ListObjectVersions", Bucket=versioned, MaxKeys=1, **after)
+        assert page["IsTruncated"] is (left > 0)
+        (found,) = page["Versions"]
+        at = {"Bucket": versioned, "Key": found["Key"], "VersionId": found["VersionId"]}
+        await s3("DeleteObject", **at)
+        after = {n: page.get(f"Next{n}") for n in ("KeyMarker", "VersionIdMarker")}
+    assert await versions(s3, versioned) == []
+
+
 @pytest.mark.parametrize(
     ("operation", "members"),
     [

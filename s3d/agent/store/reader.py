@@ -169,6 +169,12 @@ class Reader:
                 beyond,
             ),
         ]
+        current = self._one(
+            "SELECT record FROM objects WHERE bucket = ? AND key = ?", (bucket, key)
+        )
+        # The last one known was removed if an older one is current now: that one is not known yet.
+        if current is not None and key.startswith(prefix) and decode_row(current[0]).seq < seq:
+            rows.append((key, -_NEWEST, current[0]))
         rows.sort(key=lambda row: row[:2])
         return _with_latest(rows[:limit], key)
 
@@ -244,9 +250,12 @@ def _stored(record: bytes, layout: bytes) -> Stored:
 
 
 def _with_latest(rows: list[tuple[bytes, int, bytes]], seen: bytes) -> list[tuple[ObjectRow, bool]]:
-    """A row is the latest of its key when it is the first of it; seen: the key before the page."""
+    """A row is the latest of its key when it is current or the first of its key.
+
+    seen: the key before the page.
+    """
     found = []
-    for key, _, record in rows:
-        found.append((decode_row(record), key != seen))
+    for key, order, record in rows:
+        found.append((decode_row(record), key != seen or order == -_NEWEST))
         seen = key
     return found

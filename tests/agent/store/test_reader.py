@@ -64,6 +64,14 @@ async def test_versions_come_by_key_and_the_newest_first(index):
     assert versions(index, prefix=b"aa") == everything[3:4]
 
 
+async def test_a_version_that_became_current_between_two_pages_is_not_passed_over(index):
+    await fill(index, current=[stored("a", 2), stored("b", 9)], versions=[stored("a", 1)])
+    rest = [("a", 2, True), ("a", 1, False), ("b", 9, True)]
+    assert versions(index, after=(b"a", 3)) == rest
+    assert versions(index, after=(b"a", 3), limit=1) == rest[:1]
+    assert versions(index, prefix=b"b", after=(b"a", 3)) == rest[2:]
+
+
 async def test_a_version_is_found_by_its_id(index):
     null = Stored(ObjectRecord("a", 2, NULL_VERSION), Layout())
     await fill(index, current=[stored("a", 3)], versions=[stored("a", 1), null])

@@ -21,7 +21,7 @@ from s3d.agent.store.local.lookup import check_version_id, find_bucket, has_obje
 from s3d.agent.store.local.publish import ENABLED, SUSPENDED
 from s3d.agent.store.local.show import moment, row
 from s3d.agent.store.reader import Reader
-from s3d.agent.store.records import ObjectRow, seq_of
+from s3d.agent.store.records import ObjectRow, seq_of, version_id_of
 from s3d.agent.store.store import Ready, operation
 from s3d.agent.store.transaction import Transaction
 
@@ -116,7 +116,7 @@ def _place(reader: Reader, bucket: str, input: Mapping[str, Any]) -> Place[int]:
     stored = reader.version(bucket, key, version_id)
     if stored is not None:
         return key, stored.record.seq
-    # Removed since the last page: where it was is still known, unless it was the null version.
+    # Removed since the last page: where it was is still known, unless the client says "null".
     return key, seq_of(version_id) or 0
 
 
@@ -127,7 +127,8 @@ def _next(page: Page[Version, int]) -> Members:
     if page.entries:
         last = page.entries[-1][0]
         if (last.key.encode(), last.seq) == page.next:
-            markers["NextVersionIdMarker"] = last.version_id
+            # By its number also for the null version, which may be gone by the next page.
+            markers["NextVersionIdMarker"] = version_id_of(last.seq)
     return markers
 
 

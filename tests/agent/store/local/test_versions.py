@@ -29,6 +29,22 @@ async def test_a_page_goes_on_behind_a_version_that_is_gone(s3, versioned):
     assert rest.names("Versions", "VersionId") == [ids[1], ids[0]]
 
 
+async def test_a_page_goes_on_behind_a_null_version_that_is_gone(s3, versioned):
+    ids = [(await s3.put(versioned, "k"))["VersionId"] for _ in range(2)]
+    suspended = {"Status": "Suspended"}
+    await s3("PutBucketVersioning", Bucket=versioned, VersioningConfiguration=suspended)
+    await s3.put(versioned, "k")
+    page = await s3("ListObjectVersions", Bucket=versioned, MaxKeys=1)
+    marker = {"KeyMarker": page["NextKeyMarker"], "VersionIdMarker": page["NextVersionIdMarker"]}
+    assert page.names("Versions", "VersionId") == ["null"]
+    rest = await s3("ListObjectVersions", Bucket=versioned, **marker)
+    assert rest.names("Versions", "VersionId") == [ids[1], ids[0]]
+    await s3("DeleteObject", Bucket=versioned, Key="k", VersionId="null")
+    rest = await s3("ListObjectVersions", Bucket=versioned, **marker)
+    assert rest.names("Versions", "VersionId") == [ids[1], ids[0]]
+    assert rest.names("Versions", "IsLatest") == [True, False]
+
+
 async def test_a_marker_of_a_version_needs_its_key(s3, versioned):
     for members in ({"VersionIdMarker": "null"}, {"KeyMarker": "k", "VersionIdMarker": "what"}):
         await s3.refused("InvalidArgument", "ListObjectVersions", Bucket=versioned, **members)
