@@ -1,0 +1,102 @@
+"""A gateway: the real agent before SeaweedFS, with a network between them that comes and goes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from s3d.shared.blocking_queue import QueueClient
+from s3d.shared.transfers import QueueStatus
+from tests.agent_process import AgentProcess
+from tests.gateway.network import Network
+from tests.peers.servers import Peer
+
+DRAIN_PATIENCE = 60.0
+"""Seconds in which a queue with the remote at hand must be empty."""
+_DRAIN_STEP = 10.0
+
+
+class Gateway:
+    """Agents on one home before one remote: started, killed and started again."""
+
+    def __init__(self, start: Callable[..., AgentProcess], network: Network, home: Path) -> None:
+        self.network = network
+        self._start = start
+        self._home = home
+
+    def start(self, **env: str) -> AgentProcess:
+        """A new agent on the queue that is there. env: further settings."""
+        self.agent = self._start(home=self._home, env=remote_settings(self.network.peer) | env)
+        return self.agent
+
+    @property
+    def queue(self) -> QueueClient:
+        return QueueClient(self.agent.client)
+
+    def drain(self, patience: float = DRAIN_PATIENCE) -> None:
+        """Have everything pushed. Fails when something cannot be, or takes too long."""
+        end = time.monotonic() + patience
+        status: QueueStatus | None = None
+        while time.monotonic() < end:
+            status = self.queue.drain(_DRAIN_STEP, hurry=True)
+            if status.moving.files == 0:
+                break
+        assert status is not None
+        assert status.left.files == 0, (status, list(self.queue.transfers())[:5])
+
+
+def remote_settings(peer: Peer) -> Mapping[str, str]:
+    """The environment that makes an agent a gateway to the peer."""
+    return {
+        "S3D_REMOTE": peer.endpoint,
+        "AWS_ACCESS_KEY_ID": peer.access_key,
+        "AWS_SECRET_ACCESS_KEY": peer.secret_key,
+        "AWS_REGION": peer.region,
+    }
+
+
+def peer_client(peer: Peer) -> Any:
+    """A boto3 client of the peer itself; close it."""
+    import boto3
+    from botocore.config import Config
+
+    return boto3.client(
+        "s3",
+        endpoint_url=peer.endpoint,
+        region_name=peer.region,
+        aws_access_key_id=peer.access_key,
+        aws_secret_access_key=peer.secret_key,
+        config=Config(
+            read_timeout=20, retries={"total_max_attempts": 3}, s3={"addressing_style": "path"}
+        ),
+    )
+
+
+@pytest.fixture(autouse=True)
+def _no_empty_continue(monkeypatch: pytest.MonkeyPatch) -> None:
+    """SeaweedFS may never answer on a connection on which boto3 announced an empty body."""
+    monkeypatch.setenv("BOTO_EXPERIMENTAL__NO_EMPTY_CONTINUE", "true")
+
+
+@pytest.fixture
+def network(seaweedfs: Peer) -> Iterator[Network]:
+    with Network(seaweedfs) as network:
+        yield network
+
+
+@pytest.fixture
+def gateway(start_agent: Callable[..., AgentProcess], network: Network, tmp_path: Path) -> Gateway:
+    """Not started yet."""
+    return Gateway(start_agent, network, tmp_path / "home")
+
+
+@pytest.fixture
+def remote(seaweedfs: Peer) -> Iterator[Any]:
+    """A boto3 client of SeaweedFS, past the gateway and its network."""
+    with closing(peer_client(seaweedfs)) as client:
+        yield client

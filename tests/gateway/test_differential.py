@@ -1,0 +1,195 @@
+"""One trace, sent to SeaweedFS directly and through a gateway whose network comes and goes.
+
+Through the gateway first: an answer that needs the remote while it is away is a 503, and then
+the step has not happened on either side. Every other answer is the one that SeaweedFS gives, and in
+the end both buckets hold the same.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import closing
+from itertools import chain, islice
+from typing import Any
+
+import pytest
+
+from tests.gateway.conftest import Gateway
+from tests.gateway.network import Network
+from tests.gateway.trace import (
+    Listing,
+    Members,
+    Outcome,
+    Side,
+    Step,
+    Trace,
+    digest,
+    outcome,
+    pages,
+)
+from tests.peers.proxy import SLOW_DOWN, Drop, Fault
+from tests.peers.servers import Peer
+
+STEPS = 40
+ATTEMPTS = 50
+"""Of a step on a network that loses much."""
+BAD_WEATHER = {Fault(drop=Drop.BEFORE): 0.1, Fault(drop=Drop.AFTER): 0.1, SLOW_DOWN: 0.1}
+ACCEPTED_ANYWAY = frozenset(
+    {
+        "put_object",
+        "delete_object",
+        "delete_objects",
+        "create_multipart_upload",
+        "upload_part",
+        "complete_multipart_upload",
+        "abort_multipart_upload",
+    }
+)
+"""Operations for which the remote is not needed."""
+
+
+class History:
+    """One trace on two buckets, which are empty before and after."""
+
+    def __init__(self, seed: int, direct: Side, gateway: Side, network: Network) -> None:
+        self._random = random.Random(f"network {seed}")
+        self._trace = Trace(seed)
+        self._direct = direct
+        self._gateway = gateway
+        self._network = network
+        self._is_fair = True
+        self._etags: dict[str, str] = {}
+        """What the buckets hold."""
+        self._known: set[str] = set()
+        """Keys that were written while the network is away: the gateway needs nobody for them."""
+        self.log: list[str] = []
+
+    def run(self) -> None:
+        """The trace, up to where everything has been said but not everything is pushed."""
+        for step in islice(self._trace, STEPS):
+            self._move_network()
+            if "-" not in self._etags.get(
+                step.source, ""
+            ):  # SeaweedFS keeps such an ETag in copies.
+                self._do(step)
+        for step in self._trace.aborts():
+            self._do(step)
+        self._network.come_back()
+
+    def _move_network(self) -> None:
+        if self._random.random() > 0.1:
+            return
+        if self._network.is_away or not self._is_fair:
+            self._network.come_back()
+            self._is_fair = True
+        elif self._random.random() < 0.7:
+            self._network.go_away()
+            self._known.clear()
+        else:
+            self._is_fair = False
+            self._network.do(lambda proxy: setattr(proxy, "chaos", BAD_WEATHER))
+        self.log.append(f"-- away: {self._network.is_away}, fair: {self._is_fair}")
+
+    def _do(self, step: Step) -> None:
+        found = self._ask_gateway(step)
+        if found[0] == 503:
+            assert self._network.is_away
+            assert step.name not in ACCEPTED_ANYWAY
+            assert (
+                not {step.key, step.source} - {""} or {step.key, step.source} - {""} - self._known
+            )
+            return
+        wanted = outcome(step, self._direct)
+        if step.listing is not None and found[0] == 200:
+            self._compare_listings(step.listing, found[1], wanted[1])
+        else:
+            assert found == wanted, f"{step.name} {step.detail}"
+        if found[0] == 200:
+            self._note(step, found[1])
+
+    def _ask_gateway(self, step: Step) -> Outcome:
+        """On a bad network an answer may be lost: every step may be repeated."""
+        for _ in range(ATTEMPTS):
+            found = outcome(step, self._gateway)
+            self.log.append(f"{step.name} {step.detail}: {str(found)[:200]}")
+            if found[0] != 503 or self._is_fair:
+                break
+        return found
+
+    def _note(self, step: Step, answer: Any) -> None:
+        for key in step.removes:
+            self._etags.pop(key, None)
+        if step.name in ("put_object", "copy_object", "complete_multipart_upload"):
+            self._etags[step.key] = answer["ETag"]
+        if self._network.is_away:
+            self._known.update({step.key, *step.removes})
+
+    def _compare_listings(self, listing: Listing, *found: list[list[list[str]]]) -> None:
+        """SeaweedFS may show a folder that is empty now, and end with an empty page."""
+        wanted = [list(item) for item in listing.of(self._etags)]
+        for each in found:
+            assert max(map(len, each)) <= listing.size
+            items = [item for page in each for item in page]
+            assert [item for item in items if item[1] or item in wanted] == wanted
+
+
+def contents(side: Side) -> Members:
+    """Everything that a bucket holds, by key."""
+    found: Members = {}
+    for key, etag in chain.from_iterable(pages(side, "list_objects_v2")):
+        answer = side.call("get_object", Key=key, ChecksumMode="ENABLED")
+        tags = side.call("get_object_tagging", Key=key)["TagSet"]
+        about = {name: answer.get(name) for name in ("Metadata", "ContentType", "ETag")}
+        sums = {name: v for name, v in answer.items() if name.startswith("Checksum")}
+        found[key] = (etag, digest(answer["Body"].read()), about, sums, sorted(map(str, tags)))
+    return found
+
+
+def empty(side: Side, keys: Members) -> None:
+    if keys:
+        side.call("delete_objects", Delete={"Objects": [{"Key": key} for key in keys]})
+
+
+@pytest.fixture
+def sides(gateway: Gateway, seaweedfs: Peer, remote: Any, bucket_name: str) -> Iterator[list[Side]]:
+    """Direct, through the gateway, and what is behind the gateway."""
+    buckets = [f"{bucket_name}-direct", f"{bucket_name}-gateway"]
+    for bucket in buckets:
+        assert seaweedfs.ask("PUT", f"/{bucket}") == 200
+    with closing(gateway.start().s3(read_timeout=30)) as client:
+        yield [
+            Side(remote, buckets[0]),
+            Side(client, buckets[1]),
+            Side(remote, buckets[1]),
+        ]
+
+
+def compare(gateway: Gateway, sides: list[Side], seeds: range) -> None:
+    direct, through, behind = sides
+    for seed in seeds:
+        history = History(seed, direct, through, gateway.network)
+        try:
+            history.run()
+            gateway.drain()
+            wanted = contents(direct)
+            assert contents(behind) == wanted
+            assert behind.call("list_multipart_uploads").get("Uploads", []) == []
+        except BaseException:
+            print(f"seed {seed}", *history.log, sep="\n")
+            raise
+        empty(direct, wanted)
+        empty(behind, wanted)
+        gateway.network.take_seen()
+
+
+@pytest.mark.slow
+def test_a_trace_through_the_gateway_ends_as_one_to_the_remote(gateway, sides):
+    first = random.randrange(1 << 30)
+    compare(gateway, sides, range(first, first + 20))
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("first", range(0, 2_000, 100))
+def test_2000_traces_through_the_gateway_end_as_those_to_the_remote(gateway, sides, first):
+    compare(gateway, sides, range(first, first + 100))
