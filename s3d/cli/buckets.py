@@ -37,7 +37,7 @@ def mb_command(session: Session, /, targets: tuple[Target, ...]) -> int:
 @socket_option
 @pass_session
 def rb_command(session: Session, /, targets: tuple[Target, ...], *, force: bool, yes: bool) -> int:
-    """Remove buckets; with --force also those that hold objects.
+    """Remove buckets; with --force also those that hold objects, with all their versions.
 
     \b
     Examples:
@@ -58,4 +58,5 @@ def rb_command(session: Session, /, targets: tuple[Target, ...], *, force: bool,
 def _empty(client: ControlClient, target: Target, *, yes: bool) -> None:
     from s3d.cli.objects import delete_all
 
-    delete_all(client, target, yes=yes)
+    versioned = client.bucket_status(target.bucket).versioning != ""
+    delete_all(client, target, yes=yes, versions=versioned)

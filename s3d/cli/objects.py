@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import click
 import msgspec
@@ -122,13 +123,17 @@ def _delete(client: ControlClient, target: Target) -> None:
     report(f"deleted {target}")
 
 
-def delete_all(client: ControlClient, target: Target, *, yes: bool) -> None:
+def delete_all(client: ControlClient, target: Target, *, yes: bool, versions: bool = False) -> None:
     """Delete every object that begins with the target, after asking.
 
-    Raises S3dError when the answer is no, NotFoundError when a prefix matches nothing.
+    versions: of a bucket, also the old versions and the delete markers. Raises S3dError when the
+    answer is no, NotFoundError when a prefix matches nothing.
     """
+    pages = (
+        partial(client.version_pages, target.bucket) if versions else partial(client.pages, *target)
+    )
     total = space = 0
-    for page in client.pages(*target):
+    for page in pages():
         total += len(page.objects)
         space += sum(item.size for item in page.objects)
     if not total:
@@ -137,14 +142,14 @@ def delete_all(client: ControlClient, target: Target, *, yes: bool) -> None:
                 "nothing found", f"no key of {target.bucket} begins with {target.key}"
             )
         return
-    what = f"{count(total, 'object')} of {target}, {size(space)}"
+    what = f"{count(total, 'version' if versions else 'object')} of {target}, {size(space)}"
     if not yes and not confirmed(f"delete {what}?"):
         raise S3dError("nothing deleted", what)
     progress = Progress(f"deleting from {target}")
     try:
-        for page in client.pages(*target):
+        for page in pages():
             for item in page.objects:
-                client.delete(item.bucket, item.key)
+                client.delete(item.bucket, item.key, item.version_id or "")
                 progress.add(item.size)
     finally:
         progress.close()

@@ -63,7 +63,7 @@ def for_each(targets: Iterable[T], act: Callable[[T], None]) -> int:
         try:
             act(target)
         except S3dError as error:
-            if isinstance(error, UsageError | NotRunningError):
+            if isinstance(error, NotRunningError):
                 raise
             complain(error)
             code = code or error.exit_code

@@ -38,7 +38,7 @@ from s3d.shared.errors import (
     S3dError,
     UsageError,
 )
-from s3d.shared.unix_http import BLOCK, Answer, exchange
+from s3d.shared.unix_http import BLOCK, Answer, NotHTTP, exchange
 
 TIMEOUT = 60.0
 """Seconds that a single read or write may take."""
@@ -52,6 +52,10 @@ ERRORS: dict[str, type[S3dError]] = {
     "NoSuchUpload": NotFoundError,
     "NotFound": NotFoundError,
     "SlowDown": FullError,
+    "InvalidBucketName": UsageError,
+    "InvalidTag": UsageError,
+    "InvalidURI": UsageError,
+    "KeyTooLongError": UsageError,
     control.NO_SUCH_TRANSFER: NotFoundError,
     control.NO_REMOTE: UsageError,
 }
@@ -112,6 +116,16 @@ class ControlClient:
         cursor = ""
         while True:
             page = self.list(bucket, prefix, delimiter=delimiter, cursor=cursor)
+            yield page
+            cursor = page.cursor
+            if not cursor:
+                return
+
+    def version_pages(self, bucket: str) -> Iterator[Listing]:
+        """All versions and delete markers of a bucket, one request a page."""
+        cursor = ""
+        while True:
+            page = self.ask("GET", path_of(f"{_bucket(bucket)}/versions", cursor=cursor), Listing)
             yield page
             cursor = page.cursor
             if not cursor:
@@ -238,7 +252,12 @@ def _broken(path: Path, error: Exception) -> S3dError:
         return DeniedError("the agent's socket belongs to somebody else", str(path))
     if isinstance(error, TimeoutError):
         return S3dError("the agent does not answer", str(path), "see its log, or start it again")
-    return S3dError("the agent hung up", str(error) or type(error).__name__, "see its log")
+    if isinstance(error, NotHTTP):
+        return S3dError(
+            "no proper answer", f"{path}: {error}", "see the agent's log, if it is the agent's"
+        )
+    reason = error.strerror if isinstance(error, OSError) else str(error)
+    return S3dError("the agent hung up", reason or type(error).__name__, "see its log")
 
 
 def _decode(data: bytes, kind: type[T]) -> T:

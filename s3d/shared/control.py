@@ -140,7 +140,10 @@ class ObjectStatus(ObjectInfo, frozen=True):
 
 
 class Listing(Struct, frozen=True):
-    """GET /v1/buckets/{bucket}/objects: one page; cursor is empty on the last."""
+    """GET /v1/buckets/{bucket}/objects, or /versions: one page; cursor is empty on the last.
+
+    Among versions, those without an ETag are delete markers.
+    """
 
     objects: list[ObjectInfo]
     prefixes: list[str]

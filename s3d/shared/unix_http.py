@@ -35,6 +35,8 @@ class Answer(io.RawIOBase):
         if "transfer-encoding" in self.headers:
             raise NotHTTP("an answer in chunks")
         length = "0" if self.status in _NO_BODY else self.headers.get("content-length")
+        if length is not None and not (length.isascii() and length.isdigit()):
+            raise NotHTTP("an answer of no proper length")
         self.left = None if length is None else int(length)
         """Bytes to come; None: until the end."""
 

@@ -4,11 +4,13 @@ def test_mb_makes_and_rb_removes(s3d):
     assert s3d("status", "made-one").code == 3
 
 
-def test_mb_of_a_bad_name_is_an_error_of_the_store(s3d):
-    result = s3d("mb", "Bad_Name")
-    assert result.code == 1
-    assert result.err.startswith("s3d: ")
-    assert "Traceback" not in result.err
+def test_mb_of_a_bad_name_says_what_is_right_and_goes_on(s3d):
+    result = s3d("mb", "Bad_Name", "good-name")
+    assert result.code == 2
+    assert result.err.startswith(
+        "s3d: The specified bucket is not valid: Bad_Name\n  hint: 3 to 63"
+    )
+    assert result.out == "made good-name\n"
 
 
 def test_rb_keeps_a_bucket_that_holds_something(s3d, bucket, store):
@@ -25,6 +27,18 @@ def test_rb_force_asks_unless_told(s3d, bucket, store):
     assert s3d.on_terminal("rb", "--force", bucket, answer="\n").code == 1
     assert s3d("rb", "--force", "--yes", bucket).code == 0
     assert s3d("status", bucket).code == 3
+
+
+def test_rb_force_removes_old_versions_and_delete_markers(s3d, bucket, serving):
+    s3 = serving.s3()
+    enabled = {"Status": "Enabled"}
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration=enabled)
+    for _ in range(2):
+        s3.put_object(Bucket=bucket, Key="k", Body=b"data")
+    s3.delete_object(Bucket=bucket, Key="k")
+    result = s3d("rb", "--force", "--yes", bucket)
+    assert (result.code, result.err) == (0, "")
+    assert result.out == f"deleted 3 versions of {bucket}, 8 B\nremoved {bucket}\n"
 
 
 def test_rb_of_none_is_3(s3d):

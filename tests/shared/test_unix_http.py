@@ -162,3 +162,9 @@ def test_closing_early_is_possible(tmp_path):
         got.close()
         assert got.closed
         assert isinstance(got, io.RawIOBase)
+
+
+@pytest.mark.parametrize("length", [b"zz", b"-1", b"", b"1_0"])
+def test_a_length_that_is_none_is_no_answer(tmp_path, length):
+    with pytest.raises(NotHTTP, match="length"):
+        ask(tmp_path, OK.replace(b": 2", b": " + length))

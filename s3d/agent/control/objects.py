@@ -55,6 +55,7 @@ class ObjectRoutes:
             Route("GET", f"{bucket}/tags", self.tags, KEY),
             Route("PATCH", f"{bucket}/tags", self.change_tags, KEY),
             Route("GET", f"{bucket}/objects", self.list, PAGE),
+            Route("GET", f"{bucket}/versions", self.versions, PAGE - {"delimiter"}),
             Route("GET", f"{bucket}/object", self.get, VERSION),
             Route("HEAD", f"{bucket}/object", self.head, VERSION),
             Route("PUT", f"{bucket}/object", self.put, KEY),
@@ -95,6 +96,17 @@ class ObjectRoutes:
                 call.bucket,
                 call.query.get("prefix", ""),
                 delimiter=call.query.get("delimiter", ""),
+                cursor=call.query.get("cursor", ""),
+                limit=call.number("limit", control.MAX_PAGE, control.MAX_PAGE),
+            )
+        )
+
+    async def versions(self, call: Call) -> web.Response:
+        """One page."""
+        return answer(
+            await self._objects.versions(
+                call.bucket,
+                call.query.get("prefix", ""),
                 cursor=call.query.get("cursor", ""),
                 limit=call.number("limit", control.MAX_PAGE, control.MAX_PAGE),
             )

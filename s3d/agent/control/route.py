@@ -23,7 +23,8 @@ T = TypeVar("T")
 
 HINTS: Mapping[str, str] = {
     "NoSuchBucket": "list the buckets with: s3d ls",
-    "BucketNotEmpty": "remove its objects first",
+    "BucketNotEmpty": "remove its objects and their versions first: s3d rb --force",
+    "InvalidBucketName": "3 to 63 lower-case letters, digits, dots and hyphens",
     "SlowDown": "free some space on the disk, or let the write queue drain: s3d drain",
     "InternalError": "see the agent's log",
 }
@@ -102,7 +103,8 @@ async def respond(route: Route, request: web.Request) -> web.StreamResponse:
     except Refusal as error:
         response = problem(error.status, error.problem, request_id)
     except S3Error as error:
-        response = problem(error.status, _of_s3_error(error), request_id)
+        bucket = request.match_info.get("bucket") or request.query.get("bucket", "")
+        response = problem(error.status, _of_s3_error(error, bucket), request_id)
     except S3dError as error:
         said = Problem("InvalidRequest", error.title, error.detail, error.remedy)
         response = problem(400, said, request_id)
@@ -135,10 +137,19 @@ def problem(status: int, what: Problem, request_id: str = "") -> web.Response:
     )
 
 
-def _of_s3_error(error: S3Error) -> Problem:
+def _of_s3_error(error: S3Error, bucket: str) -> Problem:
     title = error.message.rstrip(".")
-    detail = ", ".join(f"{name}: {value}" for name, value in error.detail.items())
-    return Problem(error.code, title, detail, HINTS.get(error.code, ""), error.status >= 500)
+    hint = HINTS.get(error.code, "")
+    return Problem(error.code, title, _detail(error, bucket), hint, error.status >= 500)
+
+
+def _detail(error: S3Error, bucket: str) -> str:
+    """What it is about, as people write it, and what else is known."""
+    more = dict(error.detail)
+    about = [str(more.pop("BucketName"))] if "BucketName" in more else []
+    if bucket and "Key" in more:
+        about = [f"{bucket}/{more.pop('Key')}"]
+    return ", ".join([*about, *(f"{name}: {value}" for name, value in more.items())])
 
 
 def _query(request: web.Request, known: frozenset[str]) -> dict[str, str]:

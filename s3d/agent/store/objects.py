@@ -171,6 +171,26 @@ class Objects:
             output.get("NextContinuationToken", ""),
         )
 
+    async def versions(
+        self, bucket: str, prefix: str = "", *, cursor: str = "", limit: int
+    ) -> Listing:
+        """One page of all versions and delete markers; a marker has no ETag."""
+        version, _, key = cursor.partition(" ")
+        output = (
+            await self._call(
+                "ListObjectVersions",
+                Bucket=bucket,
+                Prefix=prefix,
+                KeyMarker=key,
+                VersionIdMarker=version,
+                MaxKeys=limit,
+            )
+        ).output
+        rows = [*output.get("Versions", ()), *output.get("DeleteMarkers", ())]
+        more = output.get("IsTruncated", False)
+        cursor = f"{output['NextVersionIdMarker']} {output['NextKeyMarker']}" if more else ""
+        return Listing([_row(bucket, row) for row in rows], [], cursor)
+
     async def list(
         self, bucket: str, prefix: str = "", *, delimiter: str = ""
     ) -> AsyncIterator[ObjectInfo | str]:
@@ -272,10 +292,11 @@ def _row(bucket: str, row: Mapping[str, Any]) -> ObjectInfo:
     return ObjectInfo(
         bucket=bucket,
         key=row["Key"],
-        size=row["Size"],
-        etag=row["ETag"],
+        size=row.get("Size", 0),
+        etag=row.get("ETag", ""),
         last_modified=row["LastModified"].timestamp(),
         storage_class=row.get("StorageClass", "STANDARD"),
+        version_id=row.get("VersionId"),
     )
 
 

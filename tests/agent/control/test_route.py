@@ -8,11 +8,12 @@ from s3d.shared.control import Problem, Tags
 from s3d.shared.errors import UsageError
 
 
-async def problem_of(error: Exception) -> tuple[int, Problem]:
+async def problem_of(error: Exception, **options: dict[str, str]) -> tuple[int, Problem]:
     async def fail(call):
         raise error
 
-    response = await respond(Route("GET", "/v1/x", fail), make_mocked_request("GET", "/v1/x"))
+    request = make_mocked_request("GET", "/v1/x", **options)
+    response = await respond(Route("GET", "/v1/x", fail), request)
     assert response.content_type == "application/problem+json"
     said = msgspec.json.decode(response.body, type=Problem)
     assert said.request_id == response.headers["S3d-Request-Id"]
@@ -39,8 +40,12 @@ async def test_an_error_has_its_code_and_status(error, status, code, retryable):
 
 async def test_the_detail_names_what_it_is_about():
     _, said = await problem_of(S3Error("NoSuchBucket", BucketName="photos"))
-    assert said.detail == "BucketName: photos"
+    assert said.detail == "photos"
     assert said.hint
+    _, said = await problem_of(S3Error("NoSuchKey", Key="a/b"), match_info={"bucket": "photos"})
+    assert said.detail == "photos/a/b"
+    _, said = await problem_of(S3Error("KeyTooLongError", Size=1025, MaxSizeAllowed=1024))
+    assert said.detail == "Size: 1025, MaxSizeAllowed: 1024"
 
 
 async def test_a_broken_connection_is_nobodys_answer():

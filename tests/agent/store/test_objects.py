@@ -191,3 +191,21 @@ async def test_a_key_that_is_too_long_is_refused(objects):
 
 async def test_versioning_is_told(objects):
     assert await objects.versioning("bucket") == ""
+
+
+async def test_versions_come_page_by_page_with_their_markers(objects):
+    await objects.create_bucket("bucket")
+    await objects._call(
+        "PutBucketVersioning", Bucket="bucket", VersioningConfiguration={"Status": "Enabled"}
+    )
+    for key in ("a", " b"):
+        await objects.put("bucket", key, BytesBody(b"data"))
+        await objects.delete("bucket", key)
+    found, cursor = [], ""
+    while True:
+        page = await objects.versions("bucket", cursor=cursor, limit=1)
+        found += [(row.key, row.size, bool(row.etag)) for row in page.objects]
+        assert all(row.version_id for row in page.objects)
+        if not (cursor := page.cursor):
+            break
+    assert found == [(" b", 0, False), (" b", 4, True), ("a", 0, False), ("a", 4, True)]
