@@ -69,7 +69,9 @@ def show_command(session: Session, /, *, origin: bool, as_json: bool) -> None:
 @json_option
 @pass_session
 def check_command(session: Session, /, *, as_json: bool) -> None:
-    """Read the whole configuration; exit 2 and tell every problem when one is wrong.
+    """Read the whole configuration.
+
+    Tells every problem, and exits with 2, when there is one.
 
     \b
     Example:
@@ -94,7 +96,7 @@ def check_command(session: Session, /, *, as_json: bool) -> None:
 @config_command.command("path")
 @pass_session
 def path_command(session: Session, /) -> None:
-    """Print the path of the configuration file, whether it is there or not.
+    """Print where the configuration file is looked for.
 
     \b
     Example:

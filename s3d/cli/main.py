@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import NoReturn
 
 import click
@@ -92,6 +93,10 @@ def cli(ctx: click.Context) -> None:
 def main() -> NoReturn:
     """The entry point: runs the command line and ends the process with its exit code."""
     sys.excepthook = _unexpected
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_DFL:  # nohup ignores SIGHUP, and so do we then
+            signal.signal(number, _stop)
+    _open_closed_streams()
     sys.exit(execute(sys.argv[1:]))
 
 
@@ -107,12 +112,28 @@ def execute(arguments: Sequence[str]) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         return _reader_gone()
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return error.exit_code
     except click.ClickException as error:
         return _report(_usage(error))
     except OSError as error:
         return _report(_of_the_system(error))
     except S3dError as error:
         return _report(error)
+
+
+def _stop(number: int, frame: FrameType | None) -> NoReturn:
+    """End as by the signal, but leave no half file behind."""
+    sys.exit(128 + number)
+
+
+def _open_closed_streams() -> None:
+    """A stream that whoever started us has closed (>&-): output is lost, reading is an error."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            null = os.open(os.devnull, os.O_WRONLY)
+            setattr(sys, name, os.fdopen(null, mode, encoding="utf-8"))
 
 
 def _report(error: S3dError) -> int:
@@ -138,7 +159,7 @@ def _reader_gone() -> int:
 def _usage(error: click.ClickException) -> S3dError:
     context = error.ctx if isinstance(error, click.UsageError) else None
     command = context.command_path if context else "s3d"
-    message = error.format_message().rstrip(".")
+    message = " ".join(error.format_message().split()).rstrip(".")
     translated = UsageError(message[:1].lower() + message[1:], remedy=f"{command} --help")
     translated.__cause__ = error
     return translated

@@ -39,7 +39,8 @@ def _setting_flags(command: F) -> F:
 
 def _flag(setting: Setting) -> Callable[[F], F]:
     facts = [f"env: {setting.env}"] if ENV in setting.rule.sources else []
-    facts += [f"default: {setting.default}"] if isinstance(setting.default, str) else []
+    default = setting.default if isinstance(setting.default, str) else ""
+    facts += [f"default: {default}"] if default else []
     names = (setting.flag, setting.name.replace(".", "__"))
     text = f"{setting.rule.help}." + (f"  [{'; '.join(facts)}]" if facts else "")
     if setting.type is bool:

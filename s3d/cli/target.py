@@ -44,7 +44,7 @@ def target_argument(names: Names, *, many: bool = False, required: bool = True) 
     """An argument that the command gets as target: Target or None; with many, a tuple of them."""
     return click.argument(
         "targets" if many else "target",
-        metavar=names.value + ("..." if many else ""),
+        metavar=names.value + ("..." if many else "") if required else f"[{names.value}]",
         nargs=-1 if many else 1,
         required=required,
         type=lambda text: parse_target(names, text),

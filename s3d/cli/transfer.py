@@ -83,9 +83,26 @@ def _file_for(path: Path, target: Target) -> Path:
 @contextmanager
 def destination(path: Path | None) -> Iterator[IO[bytes]]:
     """stdout; or the file, which is replaced at the end in one step and left alone on errors."""
-    if path is None:
-        yield sys.stdout.buffer
-        return
+    with _named(path or "stdout"):
+        if path is None:
+            yield sys.stdout.buffer
+            return
+        with _replacement(path) as out:
+            yield out
+
+
+@contextmanager
+def _named(what: Path | str) -> Iterator[None]:
+    """The system's errors name what the person has named, not the file on the way there."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = str(what)
+        raise
+
+
+@contextmanager
+def _replacement(path: Path) -> Iterator[IO[bytes]]:
     mode = _mode_of(path)
     if mode is not None and not stat.S_ISREG(mode):
         with path.open("wb") as device:  # a pipe or a device cannot be replaced

@@ -174,6 +174,42 @@ def test_ctrl_c_is_130_without_a_word_about_it(s3d, bucket):
     assert s3d("status", f"{bucket}/k").code == 3
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_leaves_no_half_file(s3d, store, number):
+    target = store("k", os.urandom(32 << 20))
+    command = subprocess.Popen(
+        [*S3D, "get", target, "out"], env=s3d.env, cwd=s3d.home, stderr=subprocess.PIPE
+    )
+    assert command.stderr is not None
+    assert command.stderr.readline().startswith(b"content-length")  # the file is open by now
+    command.send_signal(number)
+    command.communicate()
+    assert command.returncode == 128 + number
+    assert list(s3d.home.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        ('"$@" ls >&-', 0),
+        ('"$@" ls 2>&-', 0),
+        ('"$@" get "$BUCKET/none" 2>&-', 3),
+        ('"$@" put "$BUCKET/k" <&-', 1),
+    ],
+)
+def test_closed_streams_are_no_bugs(s3d, bucket, command, code):
+    done = subprocess.run(
+        ["sh", "-c", command, "sh", *S3D], env=s3d.env | {"BUCKET": bucket}, capture_output=True
+    )
+    assert done.returncode == code
+    assert b"internal error" not in done.stderr
+
+
+def test_a_group_without_a_command_shows_its_help(capsys):
+    assert execute(["config"]) == 2
+    assert "\n  check  " in capsys.readouterr().err
+
+
 def test_json_of_an_agent_is_one_line(s3d):
     assert json.loads(s3d("status", "--json").out)["version"] == __version__
     assert time.time() - json.loads(s3d("status", "--json").out)["started"] < 600

@@ -177,4 +177,12 @@ def test_put_into_no_bucket_is_3(s3d):
 
 
 def test_get_into_no_folder_is_3(s3d, store):
-    assert s3d("get", store("k"), "no/such/folder").code == 3
+    result = s3d("get", store("k"), "no/such/folder")
+    assert result.code == 3
+    assert result.err == "s3d: no/such/folder: No such file or directory\n"
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="Linux only")
+def test_a_full_disk_is_7_and_names_the_file(s3d, store):
+    result = s3d("get", "-q", store("k"), "/dev/full")
+    assert (result.code, result.err) == (7, "s3d: /dev/full: No space left on device\n")
