@@ -1,5 +1,6 @@
 # `make run` and `make test` do all the set-up they need: only python3 (3.11 or newer) and make are asked for.
 PYTHON ?= python3
+MAKEFLAGS += --no-print-directory
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint deploy/constraints.txt
@@ -13,12 +14,14 @@ install: $(VENV)/.installed ## set up .venv with s3d in it
 
 $(VENV)/.installed: pyproject.toml deploy/constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "s3d needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version). Try: make PYTHON=python3.12"; exit 1; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(PIP) --editable .
+	@echo 's3d: setting up $(VENV) with what s3d needs; a minute or so, and only this once'
+	@test -x $(BIN)/pip || $(PYTHON) -m venv --clear $(VENV)
+	@$(PIP) --editable .
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
-	$(PIP) --editable '.[test]'
+	@echo 's3d: adding the tools for tests to $(VENV); a few minutes'
+	@$(PIP) --editable '.[test]'
 	@touch $@
 
 dev: $(VENV)/.installed-dev ## the same with the tools for tests
