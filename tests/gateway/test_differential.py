@@ -96,9 +96,7 @@ class History:
         if found[0] == 503:
             assert self._network.is_away
             assert step.name not in ACCEPTED_ANYWAY
-            assert (
-                not {step.key, step.source} - {""} or {step.key, step.source} - {""} - self._known
-            )
+            assert (step.source or step.key) not in self._known
             return
         wanted = outcome(step, self._direct)
         if step.listing is not None and found[0] == 200:
@@ -123,7 +121,7 @@ class History:
         if step.name in ("put_object", "copy_object", "complete_multipart_upload"):
             self._etags[step.key] = answer["ETag"]
         if self._network.is_away:
-            self._known.update({step.key, *step.removes})
+            self._known |= {step.key, *step.removes} - {""}
 
     def _compare_listings(self, listing: Listing, *found: list[list[list[str]]]) -> None:
         """SeaweedFS may show a folder that is empty now, and end with an empty page."""

@@ -1,7 +1,7 @@
 """A random trace, sent step by step through a gateway and to the remote directly, and compared.
 
-Each step is one S3 operation on a Side (a client and its bucket). Whatever a step needs that differs
-between the sides, ids of uploads, it keeps by side.
+Each step is one S3 operation on a Side (a client and its bucket). What differs between the sides,
+the ids of uploads, is kept by side.
 """
 
 from __future__ import annotations
