@@ -19,7 +19,7 @@ from s3d.agent.store.remote.store import RemoteStore
 from s3d.agent.store.store import ObjectStore
 from tests.contract.client import Client
 from tests.contract.queued import Named, queue_before
-from tests.contract.referee import REMOTES, arrange, remote_store
+from tests.contract.referee import QUEUED, REMOTES, arrange, remote_store
 from tests.peers.servers import Peer
 
 Stack = Callable[[Path], AbstractAsyncContextManager[ObjectStore]]
@@ -61,11 +61,17 @@ def referee(seaweedfs: Peer) -> RemoteStore:
     return remote_store(seaweedfs)
 
 
-@pytest.fixture(params=[*STACKS, *REMOTES])
+@pytest.fixture(params=[*STACKS, *REMOTES, QUEUED])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[ObjectStore]:
     if request.param in REMOTES:
         remote: RemoteStore = request.getfixturevalue("referee")
         yield REMOTES[request.param](remote)
+        await remote.close()
+        return
+    if request.param == QUEUED:
+        remote = request.getfixturevalue("referee")
+        async with queue_before(remote, tmp_path / "queue") as made:
+            yield Named(made)
         await remote.close()
         return
     async with STACKS[request.param](tmp_path) as stack:
