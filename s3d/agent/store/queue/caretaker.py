@@ -29,6 +29,8 @@ class Caretaker:
         self._inner = inner
         self._clock = clock
         self._missing: dict[str, PushError] = {}
+        self._found: set[str] = set()
+        """Buckets that were missing, and that a push has reached since."""
         self._busy = asyncio.Event()
         self._busy.set()
 
@@ -42,9 +44,14 @@ class Caretaker:
         """A push failed, and may have left something behind."""
         self._busy.set()
 
-    def error_of(self, bucket: str) -> PushError | None:
-        """Why there is no sense in pushing to this bucket now."""
-        return self._missing.get(bucket)
+    def reached(self, bucket: str) -> None:
+        """A push came through to this bucket."""
+        if self._missing.pop(bucket, None) is not None:
+            self._found.add(bucket)
+
+    def error_of(self, write: PendingWrite) -> PushError | None:
+        """Why there is no sense in pushing this now; one that somebody retries has its chance."""
+        return None if write.attempts else self._missing.get(write.bucket)
 
     async def run(self) -> None:
         """Look after things until cancelled."""
@@ -56,31 +63,40 @@ class Caretaker:
 
     async def look(self) -> bool:
         """One round; whether another will be needed."""
+        while self._found:
+            await self._release(self._found.pop())
         for bucket in list(self._missing):
             await self._look_for(bucket)
         left = await self._abort_orphans()
         return left or bool(self._missing) or self._journal.status().files > 0
 
     async def _look_for(self, bucket: str) -> None:
-        parked = [
+        parked = self._parked(bucket)
+        if parked:
+            error = await knock(self._inner, bucket, parked[0].key)
+            if error is not None and (
+                error.code == MISSING or decide(error) in (Verdict.RETRY, Verdict.PAUSE)
+            ):
+                return
+        self._missing.pop(bucket, None)
+        await self._release(bucket)
+
+    async def _release(self, bucket: str) -> None:
+        """The bucket is there: what was parked for want of it goes on its way."""
+        parked = self._parked(bucket)
+        if parked:
+            logger.info("a missing bucket is there bucket=%s writes=%d", bucket, len(parked))
+        for write in parked:
+            await self._journal.retry(seq=write.seq)
+
+    def _parked(self, bucket: str) -> list[PendingWrite]:
+        return [
             write
             for write in self._journal.writes(bucket)
             if write.state is PendingState.FAILED
             and write.error is not None
             and write.error.code == MISSING
         ]
-        if not parked:
-            del self._missing[bucket]
-            return
-        error = await knock(self._inner, bucket, parked[0].key)
-        if error is not None and (
-            error.code == MISSING or decide(error) in (Verdict.RETRY, Verdict.PAUSE)
-        ):
-            return
-        logger.info("a bucket that was missing is there bucket=%s writes=%d", bucket, len(parked))
-        del self._missing[bucket]
-        for write in parked:
-            await self._journal.retry(seq=write.seq)
 
     async def _abort_orphans(self) -> bool:
         """Abort the uploads of writes that have gone; whether some are left."""

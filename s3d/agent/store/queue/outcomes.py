@@ -59,6 +59,7 @@ class Outcomes:
     async def succeeded(self, write: PendingWrite, pushed: Pushed) -> None:
         """The remote has it."""
         self._line.succeeded()
+        self._caretaker.reached(write.bucket)
         self._forget(write)
         await self._surely(partial(self._journal.done, write.seq, pushed.etag, pushed.alias))
 

@@ -179,7 +179,7 @@ class Pusher:
         self._last = write.bucket, write.key
         progress = self._traffic.begin(write)
         try:
-            known = self._caretaker.error_of(write.bucket)
+            known = self._caretaker.error_of(write)
             if known is not None:
                 await self._outcomes.park(write, known)
             else:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from s3d.agent.store.queue.caretaker import Caretaker
-from s3d.agent.store.queue.pending import PendingState, PushError
+from s3d.agent.store.queue.pending import Kind, PendingState, PendingWrite, PushError
 from tests.agent.store.queue.rig import BAD_KEY, Rig, open_rig, unreachable
 
 GONE = PushError("NoSuchBucket")
@@ -30,6 +30,11 @@ async def caretaker(rig: Rig) -> Caretaker:
     return caretaker
 
 
+def error_of(caretaker: Caretaker) -> PushError | None:
+    """For a write that comes only now."""
+    return caretaker.error_of(PendingWrite(99, Kind.PUT, "new", "k", 1, 0.0))
+
+
 def waiting(rig: Rig) -> int:
     return rig.journal.status().shares[PendingState.WAITING].files
 
@@ -38,10 +43,10 @@ async def test_a_missing_bucket_is_asked_for_until_it_is_there(
     rig: Rig, caretaker: Caretaker
 ) -> None:
     assert await caretaker.look()
-    assert caretaker.error_of("new") == GONE
+    assert error_of(caretaker) == GONE
     await rig.there("CreateBucket", Bucket="new")
     await caretaker.look()
-    assert (caretaker.error_of("new"), waiting(rig)) == (None, 1)
+    assert (error_of(caretaker), waiting(rig)) == (None, 1)
 
 
 @pytest.mark.parametrize("trouble", [unreachable(), BAD_KEY])
@@ -50,14 +55,14 @@ async def test_no_answer_does_not_mean_that_it_is_there(
 ) -> None:
     rig.remote.fail("GetObject", trouble)  # type: ignore[arg-type]
     await caretaker.look()
-    assert (caretaker.error_of("new"), waiting(rig)) == (GONE, 0)
+    assert (error_of(caretaker), waiting(rig)) == (GONE, 0)
 
 
 async def test_a_bucket_that_nobody_waits_for_is_forgotten(rig: Rig, caretaker: Caretaker) -> None:
     for write in list(rig.journal.all()):
         await rig.journal.discard(write.seq)
     await caretaker.look()
-    assert (caretaker.error_of("new"), rig.remote.names()) == (None, [])
+    assert (error_of(caretaker), rig.remote.names()) == (None, [])
 
 
 async def test_it_rests_when_there_is_nothing_to_look_after(rig: Rig) -> None:

@@ -156,6 +156,21 @@ async def test_a_missing_bucket_parks_all_its_writes_until_it_is_there(rig: Rig)
     assert await rig.there.keys("new") == ["k0", "k1", "k2", "later"]
 
 
+async def test_who_retries_by_hand_need_not_wait_for_the_next_look(rig: Rig) -> None:
+    await rig.staged("CreateBucket", Bucket="new")
+    rig.start()
+    for number in range(3):
+        await rig.staged.put("new", f"k{number}", b"1")
+    await rig.until(lambda: len(list(rig.journal.all(PendingState.FAILED))) == 3)
+    await rig.there("CreateBucket", Bucket="new")
+    await rig.journal.retry(seq=next(rig.journal.all()).seq)
+    await rig.until(lambda: rig.journal.status().files == 2)
+    await rig.staged.put("new", "later", b"1")
+    await rig.until(lambda: rig.journal.pending("new", "later") is None)
+    await rig.advance(16)
+    await rig.pushed()
+
+
 @pytest.mark.parametrize("after", [False, True])
 async def test_after_a_lost_answer_the_remote_is_asked_before_it_is_sent_again(
     rig: Rig, *, after: bool
