@@ -319,7 +319,7 @@ async def test_an_upload_whose_write_is_replaced_is_an_orphan(desk):
     await desk.journal.give_back(write.seq, 0.0)
     await desk.s3.put(ONE, "k", b"2")
     (orphan,) = await desk.journal.orphans()
-    assert orphan == (ONE, "k", "there")
+    assert orphan[:3] == (ONE, "k", "there")
     await desk.journal.forget_orphan(orphan)
     assert await desk.journal.orphans() == []
 
