@@ -171,22 +171,26 @@ class Parts:
 
     async def _give_up(self, upload: RemoteUpload) -> None:
         """Abort an upload that cannot be gone on with."""
-        if upload.upload_id:
-            await abort(self._means.inner, self._place | {"UploadId": upload.upload_id})
-        else:
-            await self._abort_strays(upload.begun)
-
-    async def _abort_strays(self, begun: float) -> None:
-        """Abort what we began without ever hearing its id: of this key and time, and empty."""
         inner, place = self._means.inner, self._place
-        found = {"Bucket": place["Bucket"], "Prefix": place["Key"]}
-        page = await ask(inner, "ListMultipartUploads", found)
-        for upload in page.get("Uploads") or ():
-            about = place | {"UploadId": upload["UploadId"]}
-            if upload["Key"] == place["Key"] and _at(upload, begun):
-                parts = await ask(inner, "ListParts", about | {"MaxParts": 1})
-                if not parts.get("Parts"):
-                    await abort(inner, about)
+        known = [upload.upload_id] if upload.upload_id else await strays(inner, place, upload.begun)
+        for upload_id in known:
+            await abort(inner, place | {"UploadId": upload_id})
+
+
+async def strays(inner: ObjectStore, place: Members, begun: float) -> list[str]:
+    """Ids of what we may have begun without ever hearing which: of this key and time, and empty.
+
+    place: Bucket and Key. Raises S3Error.
+    """
+    found = []
+    wanted = {"Bucket": place["Bucket"], "Prefix": place["Key"]}
+    page = await ask(inner, "ListMultipartUploads", wanted)
+    for upload in page.get("Uploads") or ():
+        if upload["Key"] == place["Key"] and _at(upload, begun):
+            about = place | {"UploadId": upload["UploadId"], "MaxParts": 1}
+            if not (await ask(inner, "ListParts", about)).get("Parts"):
+                found.append(str(upload["UploadId"]))
+    return found
 
 
 async def abort(inner: ObjectStore, members: Members) -> None:

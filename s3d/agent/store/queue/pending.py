@@ -63,6 +63,9 @@ class Orphan(NamedTuple):
     bucket: str
     key: str
     upload_id: str
+    """Empty when its answer was never heard."""
+    begun: float = 0.0
+    """Unix seconds."""
 
 
 class PendingWrite(msgspec.Struct, gc=False):

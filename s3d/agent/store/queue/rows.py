@@ -31,8 +31,8 @@ CREATE TABLE queue(seq INTEGER PRIMARY KEY AUTOINCREMENT, bucket TEXT NOT NULL, 
     priority INTEGER NOT NULL, error BLOB, upload BLOB, record BLOB, layout BLOB);
 CREATE INDEX queue_keys ON queue(bucket, key);
 -- Multipart uploads at the remote whose write has gone: to be aborted.
-CREATE TABLE orphans(bucket TEXT, key BLOB, upload TEXT, PRIMARY KEY(bucket, key, upload))
-    WITHOUT ROWID;
+CREATE TABLE orphans(bucket TEXT, key BLOB, upload TEXT, begun REAL NOT NULL,
+    PRIMARY KEY(bucket, key, upload, begun)) WITHOUT ROWID;
 """
     + aliases.TABLE,
     layout=1,
@@ -94,6 +94,13 @@ def begun(reader: Reader, bucket: str) -> set[tuple[str, str]]:
     return found | {(key.decode(), upload) for key, upload in orphans}
 
 
+def uploads(reader: Reader, bucket: str, key: str) -> set[str]:
+    """Ids of the uploads with which writes of a key go on; "": one whose id is not known yet."""
+    query = "SELECT upload FROM queue WHERE bucket = ? AND key = ? AND upload IS NOT NULL"
+    found = reader.select(query, (bucket, key.encode()))
+    return {_decode_upload(upload).upload_id for (upload,) in found}
+
+
 def insert(tx: Transaction, write: PendingWrite, stored: Stored | None) -> int:
     """Enter a write, which holds the bytes of stored from now on; its seq."""
     record = layout = None
@@ -133,7 +140,8 @@ def drop(tx: Transaction, seq: int, *, pushed: bool) -> bool:
     if layout is not None:
         tx.release(decode_layout(layout))
     if upload is not None and not pushed:
-        add_orphan(tx, Orphan(bucket, key.decode(), _decode_upload(upload).upload_id))
+        begun = _decode_upload(upload)
+        add_orphan(tx, Orphan(bucket, key.decode(), begun.upload_id, begun.begun))
     return True
 
 
@@ -148,18 +156,18 @@ def move_upload(tx: Transaction, old: int, new: int) -> None:
 
 def orphans(reader: Reader) -> list[Orphan]:
     """Uploads at the remote that nobody will complete."""
-    found = reader.select("SELECT bucket, key, upload FROM orphans", ())
-    return [Orphan(bucket, key.decode(), upload) for bucket, key, upload in found]
+    found = reader.select("SELECT bucket, key, upload, begun FROM orphans", ())
+    return [Orphan(bucket, key.decode(), upload, begun) for bucket, key, upload, begun in found]
 
 
 def add_orphan(tx: Transaction, orphan: Orphan) -> None:
-    place = (orphan.bucket, orphan.key.encode(), orphan.upload_id)
-    tx.run("REPLACE INTO orphans VALUES (?, ?, ?)", place)
+    place = (orphan.bucket, orphan.key.encode(), orphan.upload_id, orphan.begun)
+    tx.run("REPLACE INTO orphans VALUES (?, ?, ?, ?)", place)
 
 
 def drop_orphan(tx: Transaction, orphan: Orphan) -> None:
-    query = "DELETE FROM orphans WHERE bucket = ? AND key = ? AND upload = ?"
-    tx.run(query, (orphan.bucket, orphan.key.encode(), orphan.upload_id))
+    query = "DELETE FROM orphans WHERE bucket = ? AND key = ? AND upload = ? AND begun = ?"
+    tx.run(query, (orphan.bucket, orphan.key.encode(), orphan.upload_id, orphan.begun))
 
 
 def set_state(tx: Transaction, seq: int, state: PendingState, error: PushError | None) -> bool:
@@ -188,7 +196,7 @@ def set_upload(tx: Transaction, seq: int, upload: RemoteUpload | None) -> bool:
 def remember(write: PendingWrite, upload: RemoteUpload | None, tx: Transaction) -> None:
     """Note how far an upload has come; without a row to note it in, it is an orphan."""
     if not set_upload(tx, write.seq, upload) and upload is not None:
-        add_orphan(tx, Orphan(write.bucket, write.key, upload.upload_id))
+        add_orphan(tx, Orphan(write.bucket, write.key, upload.upload_id, upload.begun))
 
 
 def restage(tx: Transaction, bucket: str, key: str) -> None:
