@@ -9,7 +9,7 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.store.queue.calls import knock
 from s3d.agent.store.queue.clock import Clock
 from s3d.agent.store.queue.journal import Journal
-from s3d.agent.store.queue.parts import abort
+from s3d.agent.store.queue.orphans import abort_orphan
 from s3d.agent.store.queue.pending import PendingState, PendingWrite, PushError
 from s3d.agent.store.queue.verdict import Verdict, decide
 from s3d.agent.store.store import ObjectStore
@@ -102,13 +102,12 @@ class Caretaker:
         """Abort the uploads of writes that have gone; whether some are left."""
         left = False
         for orphan in await self._journal.orphans():
-            named = {"Bucket": orphan.bucket, "Key": orphan.key, "UploadId": orphan.upload_id}
             try:
-                if orphan.upload_id:
-                    await abort(self._inner, named)
+                gone = await abort_orphan(self._inner, self._journal, orphan)
             except S3Error as error:
                 logger.info("an upload could not be aborted now: %s", error)
-                left = True
-            else:
+                gone = False
+            if gone:
                 await self._journal.forget_orphan(orphan)
+            left = left or not gone
         return left
