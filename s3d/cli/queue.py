@@ -9,14 +9,14 @@ from pathlib import Path
 import click
 
 from s3d.cli.output import confirmed, fields, for_each, json_line, report
-from s3d.cli.pending import summary
+from s3d.cli.pending import CLEAN, amount, summary
 from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.cli.target import Names, Target, parse_target, target_argument
 from s3d.cli.transfer import STDIO, destination
 from s3d.shared.blocking_queue import QueueClient
 from s3d.shared.errors import NotFoundError, UsageError
 from s3d.shared.text import age, count, moment, safe, size
-from s3d.shared.transfers import Transfer
+from s3d.shared.transfers import QueueStatus, Transfer
 from s3d.shared.unix_http import BLOCK
 
 STATES = ("waiting", "running", "held", "failed")
@@ -88,7 +88,7 @@ def pause_command(session: Session, /, writes: tuple[str, ...]) -> int:
     """Push nothing more until resume, restarts included; or hold back single writes."""
     client = session.queue()
     if not writes:
-        report(f"paused: {summary(client.pause())}")
+        report(f"paused: {_left(client.pause())}")
     return _each(client, writes, lambda found: client.hold(found.id), "held")
 
 
@@ -100,7 +100,7 @@ def resume_command(session: Session, /, writes: tuple[str, ...]) -> int:
     """Push again; or let go of single writes that are held."""
     client = session.queue()
     if not writes:
-        report(f"resumed: {summary(client.resume())}")
+        report(f"resumed: {_left(client.resume())}")
     return _each(client, writes, lambda found: client.release(found.id), "released")
 
 
@@ -179,6 +179,11 @@ def priority_command(session: Session, /, write: str, priority: int) -> int:
     client = session.queue()
     done = f"has priority {priority}"
     return _each(client, (write,), lambda found: client.set_priority(found.id, priority), done)
+
+
+def _left(queue: QueueStatus) -> str:
+    """What is pending; when it will be gone is a guess just now."""
+    return amount(queue.left) if queue.left.files else CLEAN
 
 
 def _each(
