@@ -17,7 +17,7 @@ from collections.abc import Callable, Collection, Mapping
 
 from s3d.agent.s3.canonical import EMPTY_SHA256
 from s3d.agent.s3.checksums import algorithm_of
-from s3d.agent.s3.credential import ALGORITHM
+from s3d.agent.s3.credential import ALGORITHM, mac
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.payload import PayloadKind
 from s3d.agent.s3.sigv4 import Seed, Verified
@@ -219,7 +219,7 @@ class _Chain:
     def _check(self, what: str, digests: str, signature: bytes) -> None:
         seed = self._seed
         text = f"{what}\n{seed.date}\n{seed.scope}\n{self._previous}\n{digests}"
-        right = hmac.digest(seed.key, text.encode(), "sha256").hex()
+        right = mac(seed.key, text.encode())
         if not hmac.compare_digest(right.encode(), signature):
             raise S3Error("SignatureDoesNotMatch")
         self._previous = right

@@ -31,6 +31,7 @@ from s3d.agent.s3.credential import (
     ALGORITHM,
     Scope,
     from_http_date,
+    mac,
     parse_credential,
     parse_date,
     signing_key,
@@ -294,7 +295,7 @@ def _check(
     to_sign = string_to_sign(proof.date, scope_text, canonical)
     # An unknown key costs the same work, so that time does not tell which keys exist.
     key = signing_key(_NOBODY if secret is None else secret, scope.day, scope.region)
-    right = hmac.digest(key, to_sign.encode(), "sha256").hex()
+    right = mac(key, to_sign.encode())
     same = hmac.compare_digest(right.encode(), to_bytes(proof.signature))
     if secret is None:
         raise S3Error("InvalidAccessKeyId", AWSAccessKeyId=scope.access_key)

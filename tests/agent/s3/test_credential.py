@@ -1,3 +1,5 @@
+import hmac
+
 import pytest
 
 from s3d.agent.s3.credential import (
@@ -5,6 +7,7 @@ from s3d.agent.s3.credential import (
     Signer,
     basic_date,
     from_http_date,
+    mac,
     parse_credential,
     parse_date,
     signing_key,
@@ -80,3 +83,15 @@ def test_an_http_date_becomes_a_basic_date() -> None:
 
 def test_a_signer_does_not_show_its_secret() -> None:
     assert "hidden" not in repr(Signer("KEY", "hidden"))
+
+
+def test_a_mac_is_that_of_the_standard_library() -> None:
+    for size in (0, 1, 31, 32, 64):
+        key = bytes(range(size))
+        for text in (b"", b"text", b"x" * 500):
+            assert mac(key, text) == hmac.digest(key, text, "sha256").hex()
+
+
+def test_a_mac_takes_no_key_that_would_have_to_be_hashed_first() -> None:
+    with pytest.raises(ValueError, match="long"):
+        mac(bytes(65), b"")
