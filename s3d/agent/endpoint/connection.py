@@ -134,12 +134,20 @@ class Connection(BaseProtocol):
         if not self._reading_paused and not self._buffer_paused:
             self._resume_transport_reading()
 
+    def resume_writing(self) -> None:
+        """The client has taken most of what was written: its next request may be served."""
+        super().resume_writing()
+        if self._task is None and self._drained is None:
+            if not self._ending:
+                self._wait()
+            self._serve()
+
     def eof_received(self) -> bool:
         """The client sends no more. It may still read the answers to what was complete."""
         if not self._payload.is_eof():
             self._payload.set_exception(S3Error("IncompleteBody"))
         self._ending = self._peer_done = True
-        return self._task is not None
+        return self._task is not None or bool(self._queue)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         super().connection_lost(exc)
@@ -220,9 +228,12 @@ class Connection(BaseProtocol):
             self._head_goes_on(len(data))
 
     def _serve(self) -> None:
-        """Serve what is queued, until something must be waited for."""
-        while self._task is None and self._drained is None:
-            if self._buffer_paused and len(self._queue) <= PIPELINE // 2:
+        """Serve what is queued, until something must be waited for.
+
+        That may be the client: one that sends requests and takes no answers gets no more of them.
+        """
+        while self._task is None and self._drained is None and not self._paused:
+            if self._buffer_paused and not self._ending and len(self._queue) <= PIPELINE // 2:
                 self._resume_reading_for_buffer()
                 self._parse(b"")
             if not self._queue:
@@ -270,9 +281,10 @@ class Connection(BaseProtocol):
             self._drain_on(exchange.payload)
 
     def _wait(self) -> None:
-        """For the next head, or the rest of one that has begun."""
+        """For the answer to be taken, then for the next head, or the rest of one that has begun."""
         limits = self._house.limits
-        self.deadline = self._loop.time() + (limits.head if self._head_bytes else limits.idle)
+        timeout = limits.head if self._head_bytes else limits.idle
+        self.deadline = self._loop.time() + (limits.write if self._paused else timeout)
 
     def _drain_on(self, payload: StreamReader) -> None:
         payload.read_nowait()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from collections.abc import AsyncIterator
 
 import pytest
@@ -77,6 +78,41 @@ async def test_many_pipelined_requests_at_once_are_all_answered(door: Door) -> N
         wire.send(door.request("HEAD", "/bucket/k") * 800)
         statuses = {(await wire.answer("HEAD")).status for _ in range(800)}
     assert statuses == {200}
+
+
+async def test_a_client_that_takes_no_answers_gets_no_more_of_them(door: Door) -> None:
+    large, many = b"x" * 60_000, 600
+    assert (await door.ask("PUT", "/bucket/large", large)).status == 200
+    with socket.create_connection(door.address) as sock:
+        sock.setblocking(False)
+        await asyncio.get_running_loop().sock_sendall(
+            sock, door.request("GET", "/bucket/large") * many
+        )
+        for _ in range(3):
+            assert (await door.ask("GET", "/bucket/k")).body == b"value"
+        assert door.server.numbers()["requests.GetObject"] < many / 2
+        wire = Wire(*await asyncio.open_connection(sock=sock.dup(), limit=1 << 20))
+        for _ in range(many):
+            assert (await wire.answer()).body == large
+        assert (await wire.ask(door.request("GET", "/bucket/k"))).body == b"value"
+        wire.writer.close()
+
+
+async def test_a_client_that_never_takes_its_answer_is_cut_off(
+    hasty: Door, store: ObjectStore
+) -> None:
+    for path, body in (("/bucket", b""), ("/bucket/large", b"x" * 60_000)):
+        assert (await hasty.ask("PUT", path, body)).status == 200
+    with socket.create_connection(hasty.address) as sock:
+        sock.setblocking(False)
+        request = hasty.request("GET", "/bucket/large")
+        with pytest.raises(ConnectionError):
+            await ask_for_ever(sock, request)
+
+
+async def ask_for_ever(sock: socket.socket, request: bytes) -> None:
+    while True:
+        await asyncio.get_running_loop().sock_sendall(sock, request)
 
 
 @pytest.mark.parametrize("method", ["HEAD", "GET", "DELETE"])
