@@ -58,19 +58,20 @@ def enter(
     known = rows.of_key(tx, write.bucket, write.key)
     idle = [each for each in known if each.seq not in pushing]
     replaced = idle if one_version else []
-    retagged = write.kind is Kind.TAGS and bool(idle)
-    if retagged:
+    retagged = None
+    if write.kind is Kind.TAGS and idle:
         # What waits goes out with the new tags at once. (Only the oldest can be on its way.)
         replaced = replaced or idle[-1:]
-        write.kind = idle[-1].kind
-        if idle[-1].state is PendingState.HELD:
+        retagged = next((each for each in reversed(replaced) if each.kind is Kind.PUT), idle[-1])
+        write.kind = retagged.kind
+        if retagged.state is PendingState.HELD:
             write.state = PendingState.HELD
     for each in replaced:
         write.accepted = min(write.accepted, each.accepted)
         write.priority = max(write.priority, each.priority)
     write.seq = rows.insert(tx, write, stored)
-    if retagged:
-        rows.move_upload(tx, idle[-1].seq, write.seq)
+    if retagged is not None:
+        rows.move_upload(tx, retagged.seq, write.seq)
     for each in replaced:
         rows.drop(tx, each.seq, pushed=False)
     return [each.seq for each in replaced]

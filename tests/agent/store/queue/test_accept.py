@@ -60,6 +60,13 @@ async def test_what_is_on_its_way_is_left_alone(index):
     assert await kinds(index) == [PUT, PUT]
 
 
+async def test_tags_that_take_the_place_of_an_object_and_its_tags_bring_the_object(index):
+    first = await enter(index, PUT)
+    await enter(index, TAGS, pushing={first.seq})
+    await enter(index, TAGS)  # The push has failed: nothing is on its way any more.
+    assert await kinds(index) == [PUT]
+
+
 async def test_age_and_priority_are_handed_on(index):
     await enter(index, PUT, accepted=1.0, priority=3)
     write = await enter(index, PUT, accepted=9.0)
