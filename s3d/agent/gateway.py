@@ -28,6 +28,7 @@ from s3d.agent.store.queue.pusher import Pusher
 from s3d.agent.store.queue.staged import Throttle
 from s3d.agent.store.queue.verdict import is_missed
 from s3d.agent.store.remote.credentials import KeyChain
+from s3d.agent.store.remote.probing import Probing
 from s3d.agent.store.remote.store import RemoteStore
 from s3d.agent.store.remote.transport import Settings
 from s3d.agent.store.store import ObjectStore
@@ -54,6 +55,7 @@ class Gateway:
     remote: RemoteStore
     queue: Queue | None
     staging: Embedded | None
+    probing: Probing
     migration: Migration
     warnings: list[str]
     """What a person should know."""
@@ -61,7 +63,7 @@ class Gateway:
 
     def parts(self) -> dict[str, Run]:
         """What runs as long as the agent does, by name."""
-        parts: dict[str, Run] = {"migration": self.migration.run}
+        parts: dict[str, Run] = {"migration": self.migration.run, "probing": self.probing.run}
         if self.queue is not None and self.staging is not None:
             parts |= {"pusher": self.queue.pusher.run, "sweep": self.staging.sweep}
         return parts
@@ -76,6 +78,7 @@ class Gateway:
             last_success=health.last_success,
             last_failure=health.last_failure,
             clock_offset=health.clock_offset,
+            capabilities={name: str(found.level) for name, found in self.probing.known.items()},
         )
 
     async def flush(self, timeout: float) -> Share:
@@ -105,9 +108,11 @@ async def open_gateway(config: Config, places: Places, events: Events) -> Gatewa
         remote = RemoteStore(_settings(config), keys)
         closing.push_async_callback(remote.close)
         migration = Migration(partial(_embedded, places.store_dir), remote)
+        probing = Probing(remote, remote.url, places.capabilities_file)
         warnings = await _warnings(config, places)
         if not config.write_queue.enabled:
-            return Gateway(remote, remote, None, None, migration, warnings, closing.pop_all())
+            kept = (probing, migration, warnings)
+            return Gateway(probing, remote, None, None, *kept, closing.pop_all())
         folder = places.write_queue_dir
         private_folder(folder)
         if not folder.is_relative_to(places.data_dir):
@@ -116,8 +121,9 @@ async def open_gateway(config: Config, places: Places, events: Events) -> Gatewa
         closing.callback(index.close)
         journal = await Journal.open(index, events)
         staging = open_store(index, folder, on_change=journal.record)
-        layer, queue = _queue(config.write_queue, remote, journal, staging, events)
-        return Gateway(layer, remote, queue, staging, migration, warnings, closing.pop_all())
+        layer, queue = _queue(config.write_queue, probing, journal, staging, events)
+        kept = (probing, migration, warnings)
+        return Gateway(layer, remote, queue, staging, *kept, closing.pop_all())
 
 
 async def _warnings(config: Config, places: Places) -> list[str]:
@@ -144,7 +150,7 @@ def _embedded(folder: Path) -> Iterator[ObjectStore]:
 
 
 def _queue(
-    config: QueueConfig, remote: RemoteStore, journal: Journal, staging: Embedded, events: Events
+    config: QueueConfig, remote: ObjectStore, journal: Journal, staging: Embedded, events: Events
 ) -> tuple[WriteQueue, Queue]:
     """The layer, and the parts that push what it takes in."""
     clock = Clock()

@@ -52,6 +52,11 @@ class Places(msgspec.Struct, frozen=True):
         return self.state_dir / "credentials"
 
     @property
+    def capabilities_file(self) -> Path:
+        """What was found out about the remote's buckets."""
+        return self.state_dir / "capabilities.json"
+
+    @property
     def lock_file(self) -> Path:
         return self.state_dir / "agent.lock"
 
