@@ -1,6 +1,5 @@
 # `make run` and `make test` do all the set-up they need: only python3 (3.11 or newer) and make are asked for.
 PYTHON ?= python3
-MAKEFLAGS += --no-print-directory
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint deploy/constraints.txt

@@ -96,7 +96,7 @@ class Progress:
         if self._on and (now := time.monotonic()) >= self._next:
             self._next = now + PROGRESS_EVERY
             self._shown = True
-            sys.stderr.write(_CLEAR_LINE + self._line(now - self._start))
+            sys.stderr.write(_CLEAR_LINE + _fitting(self._line(now - self._start)))
             sys.stderr.flush()
 
     def close(self) -> None:
@@ -121,7 +121,7 @@ class StatusLine:
     def show(self, text: str) -> None:
         if self._on:
             self._shown = True
-            sys.stderr.write(_CLEAR_LINE + safe(text))
+            sys.stderr.write(_CLEAR_LINE + _fitting(safe(text)))
             sys.stderr.flush()
 
     def close(self) -> None:
@@ -129,6 +129,15 @@ class StatusLine:
         if self._shown:
             sys.stderr.write(_CLEAR_LINE)
             sys.stderr.flush()
+
+
+def _fitting(line: str) -> str:
+    """Its end, if the terminal is too narrow: a line that wraps cannot be taken away."""
+    try:
+        width = os.get_terminal_size(sys.stderr.fileno()).columns
+    except OSError:
+        return line
+    return line if len(line) < width or width < 2 else "…" + line[2 - width :]
 
 
 def _styled(text: str, style: str) -> str:

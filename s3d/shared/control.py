@@ -7,7 +7,6 @@ A new field with a default is a minor change; anything else is a major one.
 
 from __future__ import annotations
 
-import json
 from typing import Any, TypeVar
 
 import msgspec
@@ -240,6 +239,8 @@ def encode(value: Any) -> bytes:
 
 def encode_ascii(value: Any) -> str:
     """The same for a header."""
+    import json  # for the agent only
+
     return json.dumps(msgspec.to_builtins(value), separators=(",", ":"))
 
 

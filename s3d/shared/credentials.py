@@ -55,7 +55,7 @@ def load_or_create(places: Places, config: Config) -> AccessKey:
         raise S3dError(
             "no access key",
             f"{path}: {error.strerror}",
-            "make the folder yours, or set S3D_ACCESS_KEY_ID and S3D_SECRET_ACCESS_KEY",
+            "make the folder writable, or set S3D_LOCAL_DIR to a folder of your own",
         ) from error
 
 

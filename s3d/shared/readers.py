@@ -73,7 +73,7 @@ def read_endpoint(text: str) -> str:
             raise ValueError(f"{why}: {_ENDPOINT}")
     if port is None:
         raise ValueError(f"the port is missing (0 means any free one): {_ENDPOINT}")
-    if not _is_address(host) and not _HOST.fullmatch(host):
+    if not _HOST.fullmatch(host) and not _is_address(host):
         raise ValueError(f"not the name or address of a host: {_ENDPOINT}")
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
@@ -157,7 +157,7 @@ def read_remote(text: str) -> str:
         raise ValueError("credentials do not belong into the URL, AWS_* variables have them")
     if url.path not in ("", "/") or url.query or url.fragment:
         raise ValueError(f"a host with nothing after it is right: {_REMOTE}")
-    if not _is_address(host) and not _HOST.fullmatch(host):
+    if not _HOST.fullmatch(host) and not _is_address(host):
         raise ValueError(f"not the name or address of a host: {_REMOTE}")
     netloc = f"[{host}]" if ":" in host else host
     return f"{url.scheme}://{netloc}" + (f":{port}" if port else "")

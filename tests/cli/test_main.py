@@ -15,7 +15,17 @@ from s3d.cli.main import COMMANDS, OS_ERRORS, cli, execute
 from s3d.shared.errors import DeniedError, FullError, NotFoundError, S3dError
 from tests.cli.conftest import S3D
 
-HEAVY = {"asyncio", "aiohttp", "botocore", "aioboto3", "boto3", "textual", "rich", "uvloop"}
+HEAVY = {
+    "json",
+    "asyncio",
+    "aiohttp",
+    "botocore",
+    "aioboto3",
+    "boto3",
+    "textual",
+    "rich",
+    "uvloop",
+}
 BUDGET = 0.150
 """Seconds of CPU, all of Python's own start-up among them."""
 

@@ -1,4 +1,5 @@
 import io
+import os
 import sys
 
 import pytest
@@ -94,6 +95,18 @@ def test_progress_tells_how_far_and_how_fast_and_goes_away(monkeypatch, clock):
     assert terminal.getvalue() == "\r\x1b[Kb/␛k  50 %  32 MiB of 64 MiB  16 MiB/s"
     progress.close()
     assert terminal.getvalue().endswith("\r\x1b[K")
+
+
+@pytest.mark.parametrize(("columns", "shown"), [(80, "b/k  1 MiB  512 KiB/s"), (9, "…2 KiB/s")])
+def test_progress_fits_into_the_terminal(monkeypatch, clock, columns, shown):
+    terminal = terminal_for(monkeypatch)
+    monkeypatch.setattr(terminal, "fileno", lambda: 2)
+    monkeypatch.setattr(os, "get_terminal_size", lambda _: os.terminal_size((columns, 24)))
+    progress = Progress("b/k")
+    clock.now = 2.0
+    progress.add(1 << 20)
+    assert terminal.getvalue().endswith(shown)
+    assert len(terminal.getvalue().removeprefix("\r\x1b[K")) < columns
 
 
 def test_progress_is_not_written_at_every_block(monkeypatch, clock):
