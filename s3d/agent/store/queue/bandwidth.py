@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from s3d.shared.timetable import Timetable as Timetable  # for those who hold the two together
-
 _BURST = 0.25
 """Seconds of the rate that may go at once: small enough to be smooth, large enough to be cheap."""
 
