@@ -61,6 +61,8 @@ class Fault:
     code: str = "InternalError"
     retry_after: int | None = None
     """Seconds, sent as Retry-After with status."""
+    elements: tuple[tuple[str, str], ...] = ()
+    """Further elements of the error document."""
     truncate: int | None = None
     """Bytes of the answer's body that arrive before the connection is closed."""
     shorten: bool = False
@@ -182,8 +184,8 @@ class FaultyProxy:
 
     async def __aexit__(self, *exc: object) -> None:
         self._server.close()
-        for writer in self._connections:
-            _reset(writer)
+        for task in self._tasks:
+            task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)
 
@@ -384,7 +386,8 @@ async def _trickle(writer: asyncio.StreamWriter, chunk: bytes, rate: float) -> N
 
 
 def _refusal(fault: Fault) -> bytes:
-    body = f"<Error><Code>{fault.code}</Code><Message>fault</Message></Error>".encode()
+    more = "".join(f"<{name}>{text}</{name}>" for name, text in fault.elements)
+    body = f"<Error><Code>{fault.code}</Code><Message>fault</Message>{more}</Error>".encode()
     headers = [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))]
     if fault.retry_after is not None:
         headers.append(("Retry-After", str(fault.retry_after)))

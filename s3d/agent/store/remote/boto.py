@@ -6,26 +6,19 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
+import aiohttp
 from aioboto3.session import Session
 from aiobotocore.config import AioConfig
 from aiobotocore.credentials import AioCredentials
 from aiobotocore.session import AioSession
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    ConnectTimeoutError,
-    EndpointConnectionError,
-    HTTPClientError,
-    ProxyConnectionError,
-    ReadTimeoutError,
-    SSLError,
-)
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as BotoConnectionError
 
 from s3d.agent.store.failures import Reason, Unreachable
 from s3d.agent.store.remote.connection import Connection
 from s3d.agent.store.remote.credentials import RemoteKey
 from s3d.agent.store.remote.target import AWS, Target
+from s3d.agent.store.remote.transport import as_unreachable
 
 POOL = 32
 """Connections at the same time."""
@@ -33,13 +26,7 @@ POOL = 32
 ERRORS = (BotoCoreError, ClientError, TimeoutError)
 """Whatever a call of the client raises."""
 
-_REASONS: tuple[tuple[tuple[type[Exception], ...], Reason], ...] = (
-    ((TimeoutError, ReadTimeoutError), Reason.TIMEOUT),
-    ((ConnectTimeoutError, EndpointConnectionError, ProxyConnectionError), Reason.CONNECT),
-    ((SSLError,), Reason.TLS),
-    ((BotoConnectionError, HTTPClientError), Reason.LOST),
-)
-"""Exceptions, and why there was no answer; the first that fits counts."""
+_NO_ANSWER = (TimeoutError, BotoConnectionError, HTTPClientError)
 
 
 def make_client(
@@ -77,15 +64,18 @@ def error_answer(error: Exception) -> dict[str, Any] | None:
 
 
 def unreachable_by(error: Exception) -> Unreachable | None:
-    """Why there was no answer, when the exception means that."""
-    for kinds, reason in _REASONS:
-        if isinstance(error, kinds):
-            return Unreachable(
-                reason,
-                str(error) or type(error).__name__,
-                sent=reason in (Reason.TIMEOUT, Reason.LOST),
-            )
-    return None
+    """Why there was no answer, when the exception means that.
+
+    What botocore wraps is looked at: its own exceptions call a connection that broke one that never
+    was, and so hide that the remote may have acted.
+    """
+    if not isinstance(error, _NO_ANSWER):
+        return None
+    inner = getattr(error, "kwargs", {}).get("error")
+    if isinstance(inner, (aiohttp.ClientError, OSError)):
+        return as_unreachable(inner)
+    reason = Reason.TIMEOUT if isinstance(error, TimeoutError) else Reason.LOST
+    return Unreachable(reason, str(error) or type(error).__name__, sent=True)
 
 
 def _config(connection: Connection, target: Target) -> AioConfig:

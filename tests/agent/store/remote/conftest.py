@@ -23,7 +23,7 @@ async def open_remote() -> AsyncIterator[Open]:
     async with AsyncExitStack() as stack:
 
         def make(peer: Peer, agent: str = "", **settings: Any) -> RemoteStore:
-            settings.setdefault("timeouts", Timeouts(connect=2, silence=5))
+            settings.setdefault("timeouts", Timeouts(connect=5, silence=30))
             key = RemoteKey(peer.access_key, peer.secret_key)
             chain = KeyChain(region=peer.region, key=key)
             remote = RemoteStore(Settings(peer.endpoint, **settings), chain, agent=agent)
@@ -41,4 +41,4 @@ def remote(open_remote: Open, seaweedfs: Peer) -> RemoteStore:
 @pytest.fixture
 def faulty(open_remote: Open, faulty_seaweedfs: FaultyProxy) -> RemoteStore:
     """Behind faulty_seaweedfs."""
-    return open_remote(faulty_seaweedfs.peer, timeouts=Timeouts(connect=1, silence=0.5))
+    return open_remote(faulty_seaweedfs.peer, timeouts=Timeouts(connect=2, silence=2))
