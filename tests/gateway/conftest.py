@@ -18,6 +18,8 @@ from tests.peers.servers import Peer
 
 DRAIN_PATIENCE = 60.0
 """Seconds in which a queue with the remote at hand must be empty."""
+CARE_PATIENCE = 40.0
+"""Seconds within which the agent sees to uploads that nobody will complete."""
 _DRAIN_STEP = 10.0
 
 
@@ -48,6 +50,13 @@ class Gateway:
                 break
         assert status is not None
         assert status.left.files == 0, (status, list(self.queue.transfers())[:5])
+
+
+def assert_no_uploads(client: Any, bucket: str) -> None:
+    """Nobody's multipart upload is left over; the agent looks after that now and then."""
+    end = time.monotonic() + CARE_PATIENCE
+    while left := client.list_multipart_uploads(Bucket=bucket).get("Uploads", []):
+        assert time.monotonic() < end, left
 
 
 def remote_settings(peer: Peer) -> Mapping[str, str]:

@@ -1,0 +1,77 @@
+"""The network is away for long, and writes go on as if nothing were."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from contextlib import closing
+from typing import Any
+
+import pytest
+
+from tests.gateway.conftest import Gateway
+from tests.peers.proxy import Exchange
+
+RATE = 20
+"""Writes a second."""
+KEYS = 150
+WITHIN = 180.0
+"""Seconds after the return in which everything must have been pushed."""
+SLOWEST = 2.0
+"""Seconds that the acknowledgement of a write of 4 KiB may take on a busy machine."""
+
+
+def write_for(client: Any, bucket: str, seconds: float) -> tuple[dict[str, bytes], float]:
+    """What each key holds after writes at RATE, and the longest acknowledgement; seconds."""
+    rng, pulse = random.Random(0), threading.Event()
+    held: dict[str, bytes] = {}
+    begun, slowest = time.monotonic(), 0.0
+    for number in range(int(RATE * seconds)):
+        pulse.wait(max(0.0, begun + number / RATE - time.monotonic()))
+        key, data = f"k/{rng.randrange(KEYS)}", rng.randbytes(4_096)
+        sent = time.monotonic()
+        client.put_object(Bucket=bucket, Key=key, Body=data, Metadata={"number": str(number)})
+        slowest = max(slowest, time.monotonic() - sent)
+        held[key] = data
+    return held, slowest
+
+
+def numbers_by_key(seen: list[Exchange]) -> dict[str, list[int]]:
+    """Which writes were pushed, in the order of their pushes."""
+    found: dict[str, list[int]] = {}
+    for head in (exchange.head for exchange in seen):
+        if head["x-amz-meta-number"]:
+            found.setdefault(head.target, []).append(int(head["x-amz-meta-number"]))
+    return found
+
+
+def outlast(gateway: Gateway, remote: Any, bucket: str, seconds: float) -> None:
+    with closing(gateway.start().s3()) as client:
+        client.put_object(Bucket=bucket, Key="before", Body=b"1")
+        gateway.drain()
+        gateway.network.go_away()
+        held, slowest = write_for(client, bucket, seconds)
+        assert gateway.queue.status().left.files == len(held)
+        gateway.network.come_back()
+        returned = time.monotonic()
+        gateway.drain(WITHIN)
+        took = time.monotonic() - returned
+    print(f"{int(RATE * seconds)} writes, slowest {slowest:.3f} s, pushed {took:.1f} s after")
+    assert slowest < SLOWEST
+    for key, data in held.items():
+        assert remote.get_object(Bucket=bucket, Key=key)["Body"].read() == data
+    pushed = numbers_by_key(gateway.network.take_seen())
+    assert len(pushed) == len(held)
+    for numbers in pushed.values():
+        assert numbers == sorted(numbers)
+
+
+@pytest.mark.slow
+def test_writes_of_an_outage_of_10_seconds_arrive_in_order(gateway, remote, new_bucket):
+    outlast(gateway, remote, new_bucket, 10)
+
+
+@pytest.mark.torture
+def test_writes_of_an_outage_of_10_minutes_arrive_in_order(gateway, remote, new_bucket):
+    outlast(gateway, remote, new_bucket, 600)
