@@ -71,7 +71,8 @@ class Exchange:
         else:
             self.method = head.method
             self.wants_more = not head.should_close and not head.upgrade
-            self._expects = head.headers.get("Expect", "").lower() == "100-continue"
+            expected = head.headers.get("Expect")
+            self._expects = expected is not None and expected.lower() == "100-continue"
 
     @property
     def is_old(self) -> bool:

@@ -15,6 +15,7 @@ from s3d.agent.endpoint.hosts import Hosts
 from s3d.agent.endpoint.limits import DOCUMENT_SIZE, HEAD_SIZE, PUT_SIZE
 from s3d.agent.s3 import sigv4
 from s3d.agent.s3.address import Address, parse_address, parse_query
+from s3d.agent.s3.canonical import joined_headers
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import WireRequest
 from s3d.agent.s3.model import Operation
@@ -75,9 +76,7 @@ class Receiver:
         if size + len(message.path) > HEAD_SIZE:
             raise S3Error("RequestHeaderSectionTooLarge", MaxSizeAllowed=HEAD_SIZE)
         pairs = tuple([(name.lower(), value) for name, value in message.headers.items()])
-        headers = dict(pairs)
-        if len(headers) < len(pairs):
-            headers = _joined(pairs)
+        headers = joined_headers(pairs)
         authority, path, query = split_target(message.path)
         host = headers.get("host", "")
         if authority and authority.lower() != host.lower():
@@ -95,7 +94,13 @@ class Receiver:
             verified = sigv4.unauthenticated(wire)
         else:
             bucket = address.bucket if address.virtual else ""
-            verified = sigv4.verify(wire, self._secret_of, self._clock(), virtual_bucket=bucket)
+            verified = sigv4.verify(
+                wire,
+                self._secret_of,
+                self._clock(),
+                headers=incoming.headers,
+                virtual_bucket=bucket,
+            )
         op = route(wire.method, address.bucket, address.key, incoming.query, incoming.headers)
         return Admitted(incoming, op, verified, _payload_size(incoming.headers, op, verified))
 
@@ -152,10 +157,3 @@ def _decoded_size(headers: Mapping[str, str]) -> int:
         name = "x-amz-decoded-content-length"
         raise S3Error("InvalidArgument", ArgumentName=name, ArgumentValue=text)
     return int(text)
-
-
-def _joined(pairs: tuple[tuple[str, str], ...]) -> dict[str, str]:
-    joined: dict[str, str] = {}
-    for name, value in pairs:
-        joined[name] = f"{joined[name]},{value}" if name in joined else value
-    return joined

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from s3d.agent.s3.errors import S3Error
@@ -17,6 +17,10 @@ from s3d.agent.s3.errors import S3Error
 MAX_KEY_SIZE = 1024
 """Bytes of UTF-8. https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html"""
 
+_PLAIN_PATH = re.compile(
+    r"/([A-Za-z0-9][A-Za-z0-9._-]{1,254})/((?:[\w~/-]++|\.(?!\.))++)", re.ASCII
+)
+"""Most paths: bucket and key stand there as they are. One match instead of 4 us of checks."""
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _ADDRESSABLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")
 """Names that buckets have had since 2006; a remote may hold such old ones."""
@@ -26,8 +30,7 @@ _RESERVED_PREFIXES = ("xn--", "sthree-", "amzn-s3-demo-")
 _RESERVED_SUFFIXES = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(NamedTuple):
     """What a request is for; an empty key is the bucket itself, an empty bucket the service."""
 
     bucket: str
@@ -43,9 +46,12 @@ def parse_address(host: str, raw_path: str, base_hosts: Collection[str]) -> Addr
     Raises S3Error: InvalidURI (bad escape, not UTF-8, a key that climbs out of its bucket),
     KeyTooLongError, InvalidBucketName (no bucket was ever called so).
     """
+    bucket = _bucket_of_host(host, tuple(base_hosts))
+    plain = _PLAIN_PATH.fullmatch(raw_path) if bucket is None else None
+    if plain is not None and len(plain[2]) <= MAX_KEY_SIZE:
+        return Address(plain[1], plain[2], virtual=False)
     if not raw_path.startswith("/"):
         raise S3Error("InvalidURI", URI=raw_path)
-    bucket = _bucket_of_host(host, tuple(base_hosts))
     rest = raw_path[1:]
     if bucket is None:
         first, _, rest = rest.partition("/")

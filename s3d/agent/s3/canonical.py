@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from urllib.parse import quote, unquote_to_bytes
 
 from s3d.agent.s3.credential import ALGORITHM
@@ -49,9 +49,12 @@ def canonical_query(pairs: Iterable[tuple[str, str]]) -> str:
     return "&".join([f"{name}={value}" for name, value in sorted(pairs)])
 
 
-def joined_headers(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+def joined_headers(headers: Collection[tuple[str, str]]) -> dict[str, str]:
     """Headers by name; repeated ones are joined with a comma, outer spaces are cut off."""
-    found: dict[str, str] = {}
+    found = {name: value.strip(" \t") for name, value in headers}
+    if len(found) == len(headers):
+        return found
+    found.clear()
     for name, value in headers:
         value = value.strip(" \t")
         found[name] = f"{found[name]},{value}" if name in found else value

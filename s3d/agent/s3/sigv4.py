@@ -102,15 +102,18 @@ def verify(
     secret_of: SecretOf,
     now: float,
     *,
+    headers: Mapping[str, str] | None = None,
     virtual_bucket: str = "",
     strict_region: str | None = None,
 ) -> Verified:
     """The caller of a request whose headers have come. Raises S3Error with AWS's codes.
 
-    now: Unix seconds. virtual_bucket: the bucket of a virtual-host request (V2 signs it).
+    now: Unix seconds. headers: joined_headers() of the request, from whoever has them already.
+    virtual_bucket: the bucket of a virtual-host request (V2 signs it).
     strict_region: the only region that a V4 signature may name; None: any.
     """
-    headers = joined_headers(wire.headers)
+    if headers is None:
+        headers = joined_headers(wire.headers)
     pairs = query_pairs(wire.raw_query)
     names = {name for name, _ in pairs}
     authorization = headers.get("authorization", "")
@@ -313,7 +316,7 @@ def _check(
 
 def _check_signed_headers(headers: Iterable[str], signed: list[str]) -> None:
     """host and every x-amz-* header must be signed; x-amz-content-sha256 is covered anyway."""
-    missing = [n for n in headers if n[:6] == "x-amz-" and n not in signed and n != _DECLARED]
+    missing = [n for n in headers if n not in signed and n[:6] == "x-amz-" and n != _DECLARED]
     if "host" not in signed or "host" not in headers:
         missing.append("host")
     if missing:
