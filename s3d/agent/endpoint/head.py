@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from email.utils import formatdate
 from http import HTTPStatus
 
 from s3d.agent.s3.serialize import HOST_ID
 
-Headers = Iterable[tuple[str, str]]
+Headers = Sequence[tuple[str, str]]
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -44,13 +44,13 @@ class Heads:
             self._second = now
             date = formatdate(now, usegmt=True)
             self._common = f"{_SECURITY}x-amz-id-2: {HOST_ID}\r\nDate: {date}\r\n"
-        lines = _lines(headers)
+        lines = header_lines(headers) if headers else ""
         first = _STATUS_LINES.get(status) or f"HTTP/1.1 {status} \r\n"
         text = f"{first}x-amz-request-id: {request_id}\r\n{self._common}{lines}{tail}\r\n"
         return text.encode("utf-8", "surrogateescape")
 
 
-def _lines(headers: Headers) -> str:
+def header_lines(headers: Headers) -> str:
     """Header lines. Raises ValueError for a value that would end its line: it was not cleaned."""
     lines = [f"{name}: {value}\r\n" for name, value in headers]
     text = "".join(lines)

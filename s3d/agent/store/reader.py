@@ -16,6 +16,7 @@ from s3d.agent.store.records import (
     ObjectRecord,
     ObjectRow,
     PartRecord,
+    Remembered,
     Stored,
     Totals,
     UploadRecord,
@@ -101,6 +102,7 @@ class Reader:
             return None
         stored = _stored(*row)
         if memo is not None:
+            stored = Remembered(*stored)
             memo.objects.put((bucket, key), stored)
         return stored
 

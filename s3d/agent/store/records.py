@@ -110,6 +110,14 @@ class Stored(NamedTuple):
     layout: Layout
 
 
+class Remembered(Stored):
+    """A Stored in memory, with room for what was made of it: both are forgotten together."""
+
+    def __init__(self, *_: object) -> None:
+        self.made: dict[Any, Any] = {}
+        """By a key that its maker chooses; few, and of no great size."""
+
+
 class BucketRecord(msgspec.Struct, frozen=True, array_like=True):
     """One bucket."""
 

@@ -171,3 +171,20 @@ async def test_status_and_further_headers_of_a_response_are_sent() -> None:
 def test_the_last_chunk_is_empty() -> None:
     assert as_chunk(b"a" * 17) == b"11\r\n" + b"a" * 17 + b"\r\n"
     assert as_chunk(b"") == b"0\r\n\r\n"
+
+
+async def test_a_hot_answer_is_the_first_one_again(door: Door) -> None:
+    async with door.wire() as wire:
+        for method in ("GET", "HEAD"):
+            first, *others = [
+                await wire.ask(door.request(method, "/bucket/k"), method) for _ in range(3)
+            ]
+            for answer in others:
+                assert answer.headers.keys() == first.headers.keys()
+                told = {name for name, value in first.headers.items()}
+                changed = {n for n in told if answer.headers[n] != first.headers[n]}
+                assert changed <= {"date", "x-amz-request-id"}
+                assert answer.body == first.body
+        assert (await wire.ask(door.request("PUT", "/bucket/k", b"newer value"))).status == 200
+        answer = await wire.ask(door.request("GET", "/bucket/k"))
+        assert (answer.body, answer.headers["content-length"]) == (b"newer value", "11")

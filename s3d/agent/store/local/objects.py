@@ -28,7 +28,7 @@ from s3d.agent.store.local.publish import Publisher
 from s3d.agent.store.local.receive import Received, receive
 from s3d.agent.store.local.show import checksum_members, object_members, stored_members
 from s3d.agent.store.reader import Reader
-from s3d.agent.store.records import BucketRecord, Description, ObjectRecord, Stored
+from s3d.agent.store.records import BucketRecord, Description, ObjectRecord, Remembered, Stored
 from s3d.agent.store.store import Ready, operation
 from s3d.agent.store.transaction import Transaction
 
@@ -46,6 +46,10 @@ _NOT_MODIFIED = ("ETag", "LastModified", "CacheControl", "Expires", "VersionId")
 """https://www.rfc-editor.org/rfc/rfc9110#section-15.4.5"""
 
 
+_PLAIN = frozenset({"Bucket", "Key", "ChecksumMode"})
+"""Members of a request for the whole of an object, whatever it is."""
+
+
 class _Found(NamedTuple):
     """What a GET or HEAD is answered with; span None: no body, it is not modified."""
 
@@ -53,6 +57,15 @@ class _Found(NamedTuple):
     output: Members
     span: Span | None
     status: int | None
+    kept: dict[str, str] | None = None
+
+
+class _Plain(NamedTuple):
+    """The answer to a request of _PLAIN, as long as bucket is the bucket's record."""
+
+    bucket: BucketRecord
+    output: Members
+    kept: dict[str, str]
 
 
 class ObjectOps:
@@ -85,12 +98,12 @@ class ObjectOps:
     @operation("GetObject")
     def get_object(self, request: S3Request[Members]) -> Ready[Members]:
         found, body = look_and_open(self._index, self._blobs, partial(_find, request.input))
-        return Ready(S3Response(found.output, body, found.status))
+        return Ready(S3Response(found.output, body, found.status, kept=found.kept))
 
     @operation("HeadObject")
     def head_object(self, request: S3Request[Members]) -> Ready[Members]:
         found = self._index.look(partial(_find, request.input))
-        return Ready(S3Response(found.output, status=found.status))
+        return Ready(S3Response(found.output, status=found.status, kept=found.kept))
 
     @operation("DeleteObject")
     async def delete_object(self, request: S3Request[Members]) -> S3Response[Members]:
@@ -188,9 +201,24 @@ def _admit(request: S3Request[Members], about: Description, reader: Reader) -> B
 
 
 def _find(input: Mapping[str, Any], reader: Reader) -> _Found:
-    """What GetObject and HeadObject have in common: all but the bytes."""
+    """What GetObject and HeadObject have in common: all but the bytes.
+
+    What is asked of a hot object is nearly always the same, so that answer is made once.
+    """
     bucket = find_bucket(reader, input["Bucket"])
     stored = find_version(reader, bucket, input["Key"], input.get("VersionId"))
+    if not isinstance(stored, Remembered) or not input.keys() <= _PLAIN:
+        return _judge(input, bucket, stored)
+    shows_checksum = input.get("ChecksumMode") == "ENABLED"
+    plain: _Plain | None = stored.made.get(shows_checksum)
+    if plain is None or plain.bucket is not bucket:
+        plain = _Plain(bucket, _judge(input, bucket, stored).output, {})
+        stored.made[shows_checksum] = plain
+    return _Found(stored, plain.output, (0, stored.record.size), None, plain.kept)
+
+
+def _judge(input: Mapping[str, Any], bucket: BucketRecord, stored: Stored) -> _Found:
+    """Conditions, overrides and the range of a request, applied to what it asks for."""
     record = stored.record
     output = object_members(bucket, record)
     if check_read(input, record.etag, record.modified):

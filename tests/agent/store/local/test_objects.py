@@ -144,3 +144,55 @@ async def test_an_error_of_the_reading_disk_is_an_internal_error(s3, bucket, tmp
     with pytest.raises(S3Error, match="cannot read") as refused:
         await s3.read(bucket, "k")
     assert refused.value.status == 500
+
+
+def asked(local, name, **members):
+    members = {"Bucket": "bucket", "Key": "k", **members}
+    return local.call(S3Request(operations()[name], members)).response
+
+
+async def test_what_is_asked_again_is_answered_with_what_was_made_before(local, s3, bucket):
+    await s3.put(bucket, "k", b"value", ChecksumAlgorithm="SHA256")
+    first, second = asked(local, "HeadObject"), asked(local, "GetObject")
+    assert first.output is second.output
+    assert first.kept is not None
+    assert first.kept is second.kept
+    with_checksum = asked(local, "HeadObject", ChecksumMode="ENABLED")
+    assert "ChecksumSHA256" in with_checksum.output
+    assert "ChecksumSHA256" not in asked(local, "HeadObject").output
+    assert with_checksum.kept is not first.kept
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"Range": "bytes=0-1"},
+        {"PartNumber": 1},
+        {"VersionId": "null"},
+        {"IfNoneMatch": '"other"'},
+        {"ResponseContentType": "a/b"},
+    ],
+)
+async def test_what_is_asked_in_particular_is_answered_anew(local, s3, bucket, members):
+    await s3.put(bucket, "k", b"value")
+    plain = dict(asked(local, "GetObject").output)
+    assert asked(local, "GetObject", **members).kept is None
+    assert asked(local, "GetObject").output == plain
+
+
+async def test_an_answer_is_made_anew_after_a_change(local, s3, bucket):
+    await s3.put(bucket, "k", b"value")
+    old = asked(local, "HeadObject")
+    await s3("PutObjectTagging", Bucket=bucket, Key="k", Tagging={"TagSet": [TAG]})
+    tagged = asked(local, "HeadObject")
+    assert (tagged.output["TagCount"], "TagCount" in old.output) == (1, False)
+    enabled = {"Status": "Enabled"}
+    await s3("PutBucketVersioning", Bucket=bucket, VersioningConfiguration=enabled)
+    assert asked(local, "HeadObject").output["VersionId"] == "null"
+    await s3.put(bucket, "k", b"longer value")
+    newest = asked(local, "HeadObject")
+    assert newest.output["ContentLength"] == 12
+    assert not newest.kept
+
+
+TAG = {"Key": "a", "Value": "b"}
