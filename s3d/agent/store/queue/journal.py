@@ -307,6 +307,8 @@ class Journal:
         if parked:
             await self._index.write(partial(rows.set_states, parked, PendingState.WAITING))
         for write in chosen:
+            if self._backlog.get(write.seq) is not write:
+                continue  # another write has taken its place meanwhile
             if write.state is PendingState.FAILED:
                 self._backlog.set_state(write, PendingState.WAITING)
             write.retry_at = 0.0
@@ -362,6 +364,8 @@ class Journal:
             return
         with self._aside(write):
             await self._index.write(partial(rows.set_states, [seq], new))
+        if self._backlog.get(seq) is not write:
+            return
         if new is PendingState.HELD:
             self._memory.stuck(write, new)
             self._events.emit("queue.held", write.subject, seq=seq)

@@ -116,7 +116,7 @@ class Memory:
                 self.backlog.set_state(write, PendingState.PUSHING)
                 return write
             self._news.clear()
-            later = self._schedule.next_at()
+            later = None if self.paused else self._schedule.next_at()
             with suppress(TimeoutError):
                 async with asyncio.timeout(None if later is None else max(0.0, later - now)):
                     await self._news.wait()

@@ -15,10 +15,23 @@ from typing import Any
 from s3d.agent.s3.checksums import ALGORITHMS, hasher, multipart_etag
 from s3d.agent.s3.messages import Body, Members
 from s3d.agent.store.queue.calls import BodyOf, ask, fetch, staged
-from s3d.agent.store.records import ObjectRecord, Stored
+from s3d.agent.store.records import STANDARD, ObjectRecord, Stored
 from s3d.agent.store.store import ObjectStore
 
 _FULL = "FULL_OBJECT"
+
+SKEW = 2.0
+"""Seconds that the remote may date a write of ours before its acceptance."""
+
+_SHOWN = (
+    "CacheControl",
+    "ContentDisposition",
+    "ContentEncoding",
+    "ContentLanguage",
+    "Expires",
+    "WebsiteRedirectLocation",
+)
+"""Members of HeadObject that are there only if the writer said so."""
 
 
 class Proof(Enum):
@@ -91,16 +104,22 @@ async def etag_of(body: Body, stored: Stored) -> str:
 def is_ours(stored: Stored, head: Members) -> bool:
     """Whether HeadObject shows what a write of ours would have left: a lost answer's work.
 
-    Content alone does not say so: the key may have had the same bytes under another description.
-    Tags and ACLs are not shown; a write that brings any is better repeated.
+    Content alone does not say so: the key may have had the same bytes under another description,
+    or from an earlier write. Tags and ACLs are not shown; a write that brings any is better
+    repeated, and so is every other of which this cannot be told for certain.
     """
-    record = stored.record
-    if record.about.tags or record.about.acl is not None:
+    record, about = stored.record, stored.record.about
+    if about.tags or about.acl is not None or head.get("TagCount"):
         return False
-    same = same_etag(head.get("ETag", ""), record.etag) and head.get("ContentLength") == record.size
-    described = (head.get("Metadata") or {}) == record.about.metadata
+    modified = head.get("LastModified")
     return (
-        same and described and all(head.get(name) == v for name, v in record.about.headers.items())
+        same_etag(head.get("ETag", ""), record.etag)
+        and head.get("ContentLength") == record.size
+        and modified is not None
+        and modified.timestamp() >= record.modified - SKEW
+        and head.get("StorageClass", STANDARD) == record.storage_class
+        and (head.get("Metadata") or {}) == about.metadata
+        and all(head.get(name) == about.headers.get(name) for name in (*_SHOWN, *about.headers))
     )
 
 

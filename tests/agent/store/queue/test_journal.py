@@ -296,6 +296,27 @@ async def test_discarding_brings_back_what_was_before(desk):
     assert desk.staged(MANY, "k") is None
 
 
+@pytest.mark.parametrize("act", ["retry", "hold"])
+async def test_what_is_replaced_while_somebody_decides_about_it_is_not_counted(
+    desk, act, monkeypatch
+):
+    await desk.s3.put(ONE, "k", b"1")
+    write = desk.journal.pending(ONE, "k")
+    if act == "retry":
+        await desk.journal.park((await desk.journal.take()).seq, ERROR)
+    commit = desk.index.write
+
+    async def late(change):
+        monkeypatch.undo()
+        await desk.s3.put(ONE, "k", b"2")
+        return await commit(change)
+
+    monkeypatch.setattr(desk.index, "write", late)
+    await getattr(desk.journal, act)(seq=write.seq)
+    counts = {state: share.files for state, share in desk.journal.status().shares.items()}
+    assert counts == dict.fromkeys(PendingState, 0) | {PendingState.WAITING: 1}
+
+
 async def test_what_is_being_pushed_is_not_discarded(desk):
     await desk.s3.put(ONE, "k", b"1")
     write = await desk.journal.take()

@@ -1,5 +1,7 @@
 """What the journal keeps in memory; how it follows the rows is in test_journal.py."""
 
+import asyncio
+
 from s3d.agent.store.queue.memory import Memory
 from s3d.agent.store.queue.pending import Kind, PendingState, PendingWrite, PushError
 
@@ -35,3 +37,25 @@ async def test_whoever_takes_is_woken():
     assert (write.attempts, write.state) == (1, PendingState.WAITING)
     assert await memory.take() is write
     assert len(told) == 2
+
+
+async def test_while_it_is_paused_nobody_looks_at_the_clock():
+    now, asked = [100.0], []
+
+    def clock():
+        asked.append(1)
+        return now[0]
+
+    memory = Memory(clock)
+    memory.add(put(1), [])
+    memory.give_back(await memory.take(), 100.5, PushError("SlowDown"))
+    memory.paused = True
+    now[0] = 101.0
+    async with asyncio.TaskGroup() as tasks:
+        taking = tasks.create_task(memory.take())
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert len(asked) < 10
+        memory.paused = False
+        memory.wake()
+    assert taking.result().seq == 1

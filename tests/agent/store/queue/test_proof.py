@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,7 @@ async def test_the_etag_of_parts_however_the_bytes_come(sizes: list[int], step: 
 
 
 HEAD = {
+    "LastModified": datetime.fromtimestamp(stored().record.modified, UTC),
     "ETag": stored().record.etag,
     "ContentLength": 5,
     "ContentType": "a",
@@ -120,3 +122,20 @@ def test_our_own_write_is_known_by_content_and_description(about: Description, o
     assert is_ours(stored(about=about), HEAD) is ours
     assert not is_ours(stored(about=about), HEAD | {"ETag": '"other"'})
     assert not is_ours(stored(about=about), HEAD | {"ContentLength": 6})
+
+
+@pytest.mark.parametrize(
+    "older",
+    [
+        {"CacheControl": "max-age=1"},
+        {"ContentEncoding": "gzip"},
+        {"WebsiteRedirectLocation": "/"},
+        {"TagCount": 1},
+        {"StorageClass": "GLACIER"},
+        {"LastModified": HEAD["LastModified"] - timedelta(seconds=3)},
+    ],
+)
+def test_the_same_bytes_under_another_description_are_another_write(older: Members) -> None:
+    ours = stored(about=Description({"ContentType": "a"}, {"m": "1"}))
+    assert is_ours(ours, HEAD)
+    assert not is_ours(ours, HEAD | older)
