@@ -43,7 +43,7 @@ class WriteQueue(Layer):
         def is_away() -> bool:
             return bool(pusher.status().trouble)
 
-        known = KnownBuckets(inner, journal.unversioned, clock.now, is_away)
+        known = KnownBuckets(inner, journal.unversioned, clock.steady, is_away)
         self.admission = Admission(limits, journal.used, journal.oldest, clock.now)
         """Its limits may be changed."""
         journal.on_change.append(self.admission.look)

@@ -80,7 +80,8 @@ class Parts:
                 for number in range(min(AT_ONCE, len(self._plan.parts))):
                     tasks.create_task(self._work(waiting), name=f"queue parts {number}")
         except ExceptionGroup as group:
-            raise group.exceptions[0] from None
+            error = group.exceptions[0]
+            raise error from error.__cause__  # which tells what kind of failure it is
         return await self._complete()
 
     @property
@@ -93,7 +94,9 @@ class Parts:
         failpoint.hit("queue.before_create")
         answer = await ask(self._means.inner, "CreateMultipartUpload", self._plan.create)
         failpoint.hit("queue.after_create")
-        self._upload = RemoteUpload(answer["UploadId"], begun=begun, made_as=self._plan.made_as)
+        self._upload = RemoteUpload(
+            _said(answer, "UploadId"), begun=begun, made_as=self._plan.made_as
+        )
         await self._save(self._upload)
         failpoint.hit("queue.created")
 
@@ -104,9 +107,10 @@ class Parts:
         while True:
             page = await ask(self._means.inner, "ListParts", request)
             found |= {part["PartNumber"]: part for part in page.get("Parts") or ()}
-            if not page.get("IsTruncated"):
+            last, marker = request.get("PartNumberMarker", 0), page.get("NextPartNumberMarker", 0)
+            if not page.get("IsTruncated") or marker <= last:
                 return found
-            request["PartNumberMarker"] = page["NextPartNumberMarker"]
+            request["PartNumberMarker"] = marker
 
     async def _work(self, waiting: Iterator[Part]) -> None:
         for part in waiting:
@@ -147,7 +151,7 @@ class Parts:
         failpoint.hit("queue.before_part")
         answer = await ask(means.inner, "UploadPart", members, body)
         failpoint.hit("queue.after_part")
-        return str(answer["ETag"])
+        return _said(answer, "ETag")
 
     async def _note(self) -> None:
         now = self._means.clock.steady()
@@ -200,6 +204,13 @@ async def abort(inner: ObjectStore, members: Members) -> None:
     except S3Error as error:
         if error.code not in ("NoSuchUpload", "NoSuchBucket", "NoSuchKey"):
             raise
+
+
+def _said(answer: Members, name: str) -> str:
+    """A member that every such answer has. Raises S3Error for an answer that is none."""
+    if not answer.get(name):
+        raise S3Error("InternalError", f"The remote's answer makes no sense: it has no {name}.")
+    return str(answer[name])
 
 
 def _at(upload: dict[str, Any], begun: float) -> bool:

@@ -7,6 +7,7 @@ does is elsewhere (push.py), and so is what its outcome means (outcomes.py).
 from __future__ import annotations
 
 import asyncio
+import logging
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -22,6 +23,8 @@ from s3d.agent.store.queue.pending import PendingState, PendingWrite, QueueStatu
 from s3d.agent.store.queue.progress import Progress, Traffic
 from s3d.agent.store.queue.push import Push
 from s3d.agent.store.queue.staged import Rotten
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +201,10 @@ class Pusher:
             await self._outcomes.failed(write, error)
         except OSError as error:  # this machine's trouble, not the remote's
             failure = S3Error("SlowDown", f"cannot push for now: {error.strerror or error}")
+            await self._outcomes.failed(write, failure)
+        except Exception as error:  # a fault of ours must not keep the other writes back
+            logger.exception("a push broke bucket=%s key=%s", write.bucket, write.key)
+            failure = S3Error("InternalError", f"s3d cannot push it: {error!r}")
             await self._outcomes.failed(write, failure)
         else:
             progress.ended()

@@ -32,12 +32,17 @@ JUDGED = frozenset(
         "ObjectLockMode",
         "ObjectLockRetainUntilDate",
         "SSECustomerAlgorithm",
+        "RequestPayer",
         "SSECustomerKey",
+        "SSEKMSEncryptionContext",
         "VersionId",
         "WriteOffsetBytes",
     }
 )
-"""Members of a write that only the remote can judge or carry out."""
+"""Members of a write that only the remote can judge or carry out, or that the stage does not keep."""
+
+OF_ACCOUNTS = frozenset({"aws-exec-read", "bucket-owner-full-control", "bucket-owner-read"})
+"""Canned ACLs that speak of accounts, of which the stage has but one."""
 
 _OF_OBJECTS = frozenset({"ListObjectVersions", "ListObjects", "ListObjectsV2"})
 """Reads of a bucket that tell of its objects."""
@@ -84,7 +89,8 @@ class Settler:
 
 def is_judged(request: S3Request[Any]) -> bool:
     """Whether this write has to be carried out by the remote itself."""
-    return not JUDGED.isdisjoint(name for name, value in request.input.items() if value is not None)
+    given = (name for name, value in request.input.items() if value is not None)
+    return request.input.get("ACL") in OF_ACCOUNTS or not JUDGED.isdisjoint(given)
 
 
 def places_of(request: S3Request[Any]) -> list[Place]:

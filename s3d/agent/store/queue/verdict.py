@@ -65,6 +65,8 @@ QUIET = (60.0, 300.0, 900.0, 900.0, 1440.0)
 """Seconds before each of the quiet tries of a denied write: an hour in all."""
 LONGEST = 300.0
 """Seconds of the longest back-off."""
+PATIENCE = 3600.0
+"""Seconds that we wait at most because a remote asks for it."""
 
 
 def decide(error: S3Error) -> Verdict:
@@ -76,12 +78,13 @@ def decide(error: S3Error) -> Verdict:
 
 
 def back_off(attempts: int, retry_after: float | None, random: float) -> float:
-    """Seconds to wait after so many failed attempts: full jitter, but never less than asked for.
+    """Seconds to wait after so many failed attempts: full jitter, but not less than asked for.
 
     random: from 0.0 to 1.0.
     https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
     """
-    return max(random * min(LONGEST, 0.5 * 2.0 ** min(attempts, 30)), retry_after or 0.0)
+    asked = min(PATIENCE, retry_after or 0.0)
+    return max(random * min(LONGEST, 0.5 * 2.0 ** min(attempts, 30)), asked)
 
 
 def refusal_of(error: S3Error) -> Refusal | None:

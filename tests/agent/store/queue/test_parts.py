@@ -8,8 +8,18 @@ import pytest
 from msgspec.structs import replace
 
 from s3d.agent.s3.messages import Members
+from s3d.agent.store.queue.line import NEEDS_CREDENTIALS
 from s3d.agent.store.queue.pending import PendingState
-from tests.agent.store.queue.rig import MIB, PATIENCE, Rig, lost, open_rig, refusal, unreachable
+from tests.agent.store.queue.rig import (
+    BAD_KEY,
+    MIB,
+    PATIENCE,
+    Rig,
+    lost,
+    open_rig,
+    refusal,
+    unreachable,
+)
 
 SIZES = (5 * MIB, 5 * MIB, 5 * MIB, 1)
 
@@ -231,3 +241,42 @@ async def test_parts_with_etags_of_the_remotes_own_are_trusted_once_noted(rig: R
     await rig.until(lambda: any(rig.journal.all(PendingState.FAILED)))
     again = [part["PartNumber"] for part in rig.remote.of("UploadPart")[sent:]]
     assert sorted(again) == [3, 4]
+
+
+async def test_credentials_that_are_refused_amid_the_parts_close_the_line(rig: Rig) -> None:
+    rig.remote.fail("UploadPart", BAD_KEY, 9)
+    await rig.put_parts("k", *SIZES)
+    rig.start()
+    await rig.until(rig.line.closed.is_set)
+    assert rig.line.trouble == NEEDS_CREDENTIALS
+
+
+@pytest.mark.parametrize(
+    ("operation", "name"), [("CreateMultipartUpload", "UploadId"), ("UploadPart", "ETag")]
+)
+async def test_an_answer_without_its_point_is_a_failure_of_this_write_alone(
+    rig: Rig, operation: str, name: str
+) -> None:
+    rig.remote.edit = lambda called, answer: {
+        key: value for key, value in answer.items() if (called, key) != (operation, name)
+    }
+    await rig.put_parts("k", 1)
+    rig.start()
+    write = await rig.back()
+    assert write.error is not None
+    assert name in write.error.message
+    await rig.staged.put("bbb", "other", b"1")
+    await rig.until(lambda: rig.journal.pending("bbb", "other") is None)
+
+
+async def test_an_endless_list_of_parts_comes_to_an_end(rig: Rig) -> None:
+    rig.remote.fail("CompleteMultipartUpload", unreachable())
+    rig.remote.edit = lambda called, answer: (
+        {**answer, "IsTruncated": True} if called == "ListParts" else answer
+    )
+    rig.start()
+    etag = await rig.put_parts("k", *SIZES)
+    await rig.back()
+    await rig.advance(1)
+    await rig.pushed()
+    assert await is_there(rig, etag)

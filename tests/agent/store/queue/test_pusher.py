@@ -273,3 +273,20 @@ async def test_numbers_for_the_status(rig: Rig) -> None:
     assert status.rate >= 1000
     assert status.eta == pytest.approx(2000 / status.rate)
     rig.remote.gate.set()
+
+
+async def test_a_write_that_breaks_the_push_keeps_no_other_back(rig: Rig) -> None:
+    def broken() -> S3Error:
+        raise ValueError("unheard of")
+
+    rig.remote.fail("PutObject", broken)
+    await rig.staged.put("bbb", "a", b"1")
+    rig.start()
+    write = await rig.back()
+    assert write.error is not None
+    assert "unheard of" in write.error.message
+    await rig.staged.put("bbb", "b", b"2")
+    await rig.until(lambda: rig.journal.pending("bbb", "b") is None)
+    await rig.advance(1)
+    await rig.pushed()
+    assert await rig.there.keys("bbb") == ["a", "b"]

@@ -40,6 +40,13 @@ def test_writes_with_conditions_locks_and_keys_are_judged_by_the_remote():
     assert not is_judged(request("PutObject", **AT, IfMatch=None, ContentType="a/b"))
 
 
+def test_writes_that_the_stage_would_not_keep_whole_are_carried_out_by_the_remote():
+    assert is_judged(request("PutObject", **AT, SSEKMSEncryptionContext="e30="))
+    assert is_judged(request("PutObject", **AT, RequestPayer="requester"))
+    assert is_judged(request("PutObject", **AT, ACL="bucket-owner-full-control"))
+    assert not is_judged(request("PutObject", **AT, ACL="public-read"))
+
+
 async def test_without_anything_pending_the_request_goes_as_it_came(s3, queue, bucket):
     answer = queue.store.call(request("HeadBucket", Bucket=bucket))
     assert answer.response.output["BucketRegion"]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from s3d.agent.s3.errors import S3Error
@@ -84,6 +86,7 @@ def test_only_what_may_have_reached_the_remote_is_in_doubt() -> None:
         (99, None, 1.0, 300.0),
         (0, 7.0, 1.0, 7.0),
         (9, 7.0, 1.0, 256.0),
+        (0, math.inf, 1.0, 3600.0),
     ],
 )
 def test_back_off(attempts: int, retry_after: float | None, random: float, wait: float) -> None:
