@@ -26,14 +26,14 @@ _DRAIN_STEP = 10.0
 class Gateway:
     """Agents on one home before one remote: started, killed and started again."""
 
-    def __init__(self, start: Callable[..., AgentProcess], network: Network, home: Path) -> None:
-        self.network = network
+    def __init__(self, start: Callable[..., AgentProcess], peer: Peer, home: Path) -> None:
         self._start = start
+        self._peer = peer
         self._home = home
 
     def start(self, **env: str) -> AgentProcess:
         """A new agent on the queue that is there. env: further settings."""
-        self.agent = self._start(home=self._home, env=remote_settings(self.network.peer) | env)
+        self.agent = self._start(home=self._home, env=remote_settings(self._peer) | env)
         return self.agent
 
     @property
@@ -100,8 +100,8 @@ def network(seaweedfs: Peer) -> Iterator[Network]:
 
 @pytest.fixture
 def gateway(start_agent: Callable[..., AgentProcess], network: Network, tmp_path: Path) -> Gateway:
-    """Not started yet."""
-    return Gateway(start_agent, network, tmp_path / "home")
+    """Not started yet; the network is between it and SeaweedFS."""
+    return Gateway(start_agent, network.peer, tmp_path / "home")
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from botocore.exceptions import BotoCoreError
 import s3d
 from tests.gateway.conftest import Gateway, assert_no_uploads
 from tests.gateway.load import NUMBER, Load, Memory, settle
+from tests.gateway.network import Network
 from tests.peers.proxy import Exchange
 
 WRITERS = 4
@@ -42,8 +43,9 @@ def steps() -> list[str]:
 class Campaign:
     """One home and one bucket over many crashes."""
 
-    def __init__(self, gateway: Gateway, remote: Any, bucket: str) -> None:
+    def __init__(self, gateway: Gateway, network: Network, remote: Any, bucket: str) -> None:
         self._gateway = gateway
+        self._network = network
         self._remote = remote
         self._bucket = bucket
         self._seed = random.randrange(1 << 30)
@@ -63,7 +65,7 @@ class Campaign:
         assert_no_uploads(self._remote, self._bucket)
 
     def _crash(self, cycle: int, point: str) -> None:
-        self._gateway.network.come_back()
+        self._network.come_back()
         agent = self._gateway.start(**({"S3D_FAILPOINT": f"{point}:kill"} if point else {}))
         with closing(agent.s3()) as client:
             load = Load(client, self._bucket, self._memories, self._seed + 1_000 * cycle)
@@ -72,7 +74,7 @@ class Campaign:
                 if point == AT_RANDOM:
                     load.wait_for(self._random.randrange(1, 50))
                     if self._random.random() < 0.5:
-                        self._gateway.network.go_away()
+                        self._network.go_away()
                     load.wait_for(self._random.randrange(50, 100))
                     agent.kill()
             finally:
@@ -84,11 +86,11 @@ class Campaign:
     def _recover(self) -> None:
         agent = self._gateway.start()
         with closing(agent.s3()) as client:
-            self._gateway.network.come_back()
+            self._network.come_back()
             settle(client, self._bucket, self._memories)
         self._gateway.drain()
         settle(self._remote, self._bucket, self._memories)
-        for exchange in self._gateway.network.take_seen():
+        for exchange in self._network.take_seen():
             number = int(exchange.head[f"x-amz-meta-{NUMBER}"] or 0)
             if number and _is_write(exchange):
                 key = unquote(exchange.head.target.partition("?")[0])
@@ -106,8 +108,8 @@ def at_random(count: int) -> list[str]:
 
 
 @pytest.fixture
-def campaign(gateway: Gateway, remote: Any, new_bucket: str) -> Campaign:
-    return Campaign(gateway, remote, new_bucket)
+def campaign(gateway: Gateway, network: Network, remote: Any, new_bucket: str) -> Campaign:
+    return Campaign(gateway, network, remote, new_bucket)
 
 
 @pytest.mark.slow

@@ -163,10 +163,10 @@ def sides(gateway: Gateway, seaweedfs: Peer, remote: Any, bucket_name: str) -> I
         ]
 
 
-def compare(gateway: Gateway, sides: list[Side], seeds: range) -> None:
+def compare(gateway: Gateway, network: Network, sides: list[Side], seeds: range) -> None:
     direct, through, behind = sides
     for seed in seeds:
-        history = History(seed, direct, through, gateway.network)
+        history = History(seed, direct, through, network)
         try:
             history.run()
             gateway.drain()
@@ -177,17 +177,17 @@ def compare(gateway: Gateway, sides: list[Side], seeds: range) -> None:
             raise
         empty(direct, wanted)
         empty(behind, wanted)
-        gateway.network.take_seen()
+        network.take_seen()
     assert_no_uploads(behind.client, behind.bucket)
 
 
 @pytest.mark.slow
-def test_a_trace_through_the_gateway_ends_as_one_to_the_remote(gateway, sides):
+def test_a_trace_through_the_gateway_ends_as_one_to_the_remote(gateway, network, sides):
     first = random.randrange(1 << 30)
-    compare(gateway, sides, range(first, first + 20))
+    compare(gateway, network, sides, range(first, first + 20))
 
 
 @pytest.mark.torture
 @pytest.mark.parametrize("first", range(0, 2_000, 100))
-def test_2000_traces_through_the_gateway_end_as_those_to_the_remote(gateway, sides, first):
-    compare(gateway, sides, range(first, first + 100))
+def test_2000_traces_through_the_gateway_end_as_those_to_the_remote(gateway, network, sides, first):
+    compare(gateway, network, sides, range(first, first + 100))

@@ -19,6 +19,7 @@ from s3d.shared.paths import find_places
 from tests.agent_process import AgentProcess, environment
 from tests.contract.client import Client
 from tests.gateway.conftest import Gateway
+from tests.gateway.network import Network
 
 WRITES = 100_000
 AT_ONCE = 500
@@ -59,7 +60,7 @@ def rss_of(agent: AgentProcess) -> int:
 
 @pytest.mark.torture
 async def test_an_agent_with_100000_pending_writes_is_ready_soon_and_small(
-    gateway: Gateway, bucket_name: str, tmp_path: Path
+    gateway: Gateway, network: Network, bucket_name: str, tmp_path: Path
 ) -> None:
     home = tmp_path / "home"
     home.mkdir(mode=0o700)
@@ -68,7 +69,7 @@ async def test_an_agent_with_100000_pending_writes_is_ready_soon_and_small(
     begun = resource.getrusage(resource.RUSAGE_SELF).ru_utime
     await fill(places.write_queue_dir, bucket_name)
     print(f"filled in {resource.getrusage(resource.RUSAGE_SELF).ru_utime - begun:.0f} s of CPU")
-    gateway.network.go_away()
+    network.go_away()
     started = time.monotonic()
     agent = await asyncio.to_thread(gateway.start)
     ready, cpu = time.monotonic() - started, cpu_of(agent)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.gateway.conftest import Gateway
+from tests.gateway.network import Network
 from tests.peers.proxy import Exchange
 
 RATE = 20
@@ -46,14 +47,14 @@ def numbers_by_key(seen: list[Exchange]) -> dict[str, list[int]]:
     return found
 
 
-def outlast(gateway: Gateway, remote: Any, bucket: str, seconds: float) -> None:
+def outlast(gateway: Gateway, network: Network, remote: Any, bucket: str, seconds: float) -> None:
     with closing(gateway.start().s3()) as client:
         client.put_object(Bucket=bucket, Key="before", Body=b"1")
         gateway.drain()
-        gateway.network.go_away()
+        network.go_away()
         held, slowest = write_for(client, bucket, seconds)
         assert gateway.queue.status().left.files == len(held)
-        gateway.network.come_back()
+        network.come_back()
         returned = time.monotonic()
         gateway.drain(WITHIN)
         took = time.monotonic() - returned
@@ -61,17 +62,17 @@ def outlast(gateway: Gateway, remote: Any, bucket: str, seconds: float) -> None:
     assert slowest < SLOWEST
     for key, data in held.items():
         assert remote.get_object(Bucket=bucket, Key=key)["Body"].read() == data
-    pushed = numbers_by_key(gateway.network.take_seen())
+    pushed = numbers_by_key(network.take_seen())
     assert len(pushed) == len(held)
     for numbers in pushed.values():
         assert numbers == sorted(numbers)
 
 
 @pytest.mark.slow
-def test_writes_of_an_outage_of_10_seconds_arrive_in_order(gateway, remote, new_bucket):
-    outlast(gateway, remote, new_bucket, 10)
+def test_writes_of_an_outage_of_10_seconds_arrive_in_order(gateway, network, remote, new_bucket):
+    outlast(gateway, network, remote, new_bucket, 10)
 
 
 @pytest.mark.torture
-def test_writes_of_an_outage_of_10_minutes_arrive_in_order(gateway, remote, new_bucket):
-    outlast(gateway, remote, new_bucket, 600)
+def test_writes_of_an_outage_of_10_minutes_arrive_in_order(gateway, network, remote, new_bucket):
+    outlast(gateway, network, remote, new_bucket, 600)
