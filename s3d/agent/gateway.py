@@ -28,6 +28,7 @@ from s3d.agent.store.queue.pusher import Pusher
 from s3d.agent.store.queue.staged import Throttle
 from s3d.agent.store.queue.verdict import is_missed
 from s3d.agent.store.remote.credentials import KeyChain
+from s3d.agent.store.remote.loops import LoopGuard
 from s3d.agent.store.remote.probing import Probing
 from s3d.agent.store.remote.store import RemoteStore
 from s3d.agent.store.remote.transport import Settings
@@ -112,7 +113,8 @@ async def open_gateway(config: Config, places: Places, events: Events) -> Gatewa
         warnings = await _warnings(config, places)
         if not config.write_queue.enabled:
             kept = (probing, migration, warnings)
-            return Gateway(probing, remote, None, None, *kept, closing.pop_all())
+            top = LoopGuard(probing, remote.hops)
+            return Gateway(top, remote, None, None, *kept, closing.pop_all())
         folder = places.write_queue_dir
         private_folder(folder)
         if not folder.is_relative_to(places.data_dir):
@@ -123,7 +125,8 @@ async def open_gateway(config: Config, places: Places, events: Events) -> Gatewa
         staging = open_store(index, folder, on_change=journal.record)
         layer, queue = _queue(config.write_queue, probing, journal, staging, events)
         kept = (probing, migration, warnings)
-        return Gateway(layer, remote, queue, staging, *kept, closing.pop_all())
+        top = LoopGuard(layer, remote.hops)
+        return Gateway(top, remote, queue, staging, *kept, closing.pop_all())
 
 
 async def _warnings(config: Config, places: Places) -> list[str]:

@@ -21,7 +21,8 @@ from s3d.shared.errors import AlreadyRunningError
 from s3d.shared.paths import find_places
 from s3d.shared.transfers import Share
 from tests.agent_process import StartFailed
-from tests.peers.servers import free_ports
+from tests.gateway.network import Network
+from tests.peers.servers import Peer, free_ports
 
 NOWHERE = "http://127.0.0.1:9"
 
@@ -225,3 +226,57 @@ def test_a_remote_that_comes_later_gets_what_was_written(
     assert seaweedfs.ask("HEAD", f"/{new_bucket}/k") == 200
     status = second.client.object_status(new_bucket, "k")
     assert (status.state, status.remote_etag) == ("pushed", status.etag)
+
+
+# ------------------------------------------------------------------ circles
+
+SECRET = "secretsecretsecret"
+
+
+def key_of(endpoint: str) -> str:
+    return f"KEYOFPORT{endpoint.rpartition(':')[2]}"
+
+
+def before(start_agent, home, own: str, remote: str, owner: str):
+    """An agent at an endpoint of its own before a remote, which is really that of the owner."""
+    env = {
+        "S3D_ENDPOINT": own,
+        "S3D_ACCESS_KEY_ID": key_of(own),
+        "S3D_SECRET_ACCESS_KEY": SECRET,
+        "S3D_REMOTE": remote,
+        "S3D_REMOTE_ADDRESSING": "path",
+        "AWS_ACCESS_KEY_ID": key_of(owner),
+        "AWS_SECRET_ACCESS_KEY": SECRET,
+    }
+    return start_agent(home=home, env=env)
+
+
+def parked(agent) -> list[str]:
+    """The messages of what is parked, as soon as nothing moves any more."""
+    queue = QueueClient(agent.client)
+    queue.drain(20.0, hurry=True)
+    return [each.error.message for each in queue.transfers(state="failed")]
+
+
+@pytest.mark.slow
+def test_two_agents_in_a_circle_park_the_write_and_say_why(start_agent, tmp_path):
+    one, two = (f"http://127.0.0.1:{port}" for port in free_ports(2))
+    first = before(start_agent, tmp_path / "one", one, two, two)
+    second = before(start_agent, tmp_path / "two", two, one, one)
+    with closing(first.s3()) as s3:
+        s3.put_object(Bucket="bucket", Key="k", Body=b"12345")
+    assert parked(first) == []
+    (message,) = parked(second)
+    assert "leads back to itself" in message
+    assert QueueClient(first.client).status().left == Share()
+
+
+@pytest.mark.slow
+def test_an_agent_behind_its_own_proxy_parks_the_write(start_agent, tmp_path):
+    own = f"http://127.0.0.1:{free_ports(1)[0]}"
+    with Network(Peer("itself", own, "OTHERKEY", SECRET)) as network:
+        agent = before(start_agent, tmp_path / "one", own, network.peer.endpoint, own)
+        with closing(agent.s3()) as s3:
+            s3.put_object(Bucket="bucket", Key="k", Body=b"12345")
+        (message,) = parked(agent)
+    assert "leads back to itself" in message

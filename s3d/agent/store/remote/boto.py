@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import aiohttp
@@ -30,9 +30,12 @@ _NO_ANSWER = (TimeoutError, BotoConnectionError, HTTPClientError)
 
 
 def make_client(
-    connection: Connection, target: Target, region: str, headers: Mapping[str, str]
+    connection: Connection,
+    target: Target,
+    region: str,
+    headers: Callable[[], Mapping[str, str]],
 ) -> Any:
-    """An S3 client that asks the connection for its key and sends these headers with every request.
+    """An S3 client that asks the connection for its key, and for headers, at every request.
 
     Called in a thread: the client binds to a loop when it is first used, not before.
     """
@@ -52,7 +55,7 @@ def make_client(
     client: Any = asyncio.run(opening.__aenter__())
 
     def add(params: dict[str, Any], **_: Any) -> None:
-        params["headers"].update(headers)
+        params["headers"].update(headers())
 
     client.meta.events.register("before-call.s3", add)
     return client

@@ -17,6 +17,7 @@ from s3d.agent.store.failures import Refusal, Unreachable
 from s3d.agent.store.remote.answers import refused
 from s3d.agent.store.remote.connection import SLOW_OPERATIONS, Connection
 from s3d.agent.store.remote.forward import HOPS
+from s3d.agent.store.remote.loops import Hops
 from s3d.agent.store.remote.target import Target
 
 _OF_THE_DOCUMENT = ("ContentMD5", "ChecksumAlgorithm")
@@ -26,10 +27,10 @@ _OF_THE_DOCUMENT = ("ContentMD5", "ChecksumAlgorithm")
 class Invoker:
     """aioboto3's client, made when it is first needed."""
 
-    def __init__(self, connection: Connection, agent: str) -> None:
-        """agent: our id among the hops."""
+    def __init__(self, connection: Connection, hops: Hops) -> None:
+        """hops: whom a request has passed."""
         self._connection = connection
-        self._agent = agent
+        self._hops = hops
         self._boto: Any = None
         self._client: Any = None
         self._names: dict[str, str] = {}
@@ -84,7 +85,7 @@ class Invoker:
         from s3d.agent.store.remote import boto
 
         self._boto = boto
-        return boto.make_client(self._connection, target, region, {HOPS: self._agent})
+        return boto.make_client(self._connection, target, region, lambda: {HOPS: self._hops.header})
 
     def _translated(self, request: S3Request[Any], error: Exception) -> S3Error:
         """The S3Error, with its cause, of an exception of aioboto3's."""

@@ -17,7 +17,7 @@ from s3d.agent.s3.messages import Body, BytesBody, Members, S3Request, S3Respons
 from s3d.agent.s3.model import Operation
 from s3d.agent.s3.parse import parse_output
 from s3d.agent.s3.request import serialize_input
-from s3d.agent.store.remote.answers import error_elements, read_refusal, refused
+from s3d.agent.store.remote.answers import error_elements, is_refusal, read_refusal, refused
 from s3d.agent.store.remote.bodies import Hashed
 from s3d.agent.store.remote.connection import Call, Connection, Headers
 from s3d.agent.store.remote.forward import HOPS, UNSIGNED, attach_trailed
@@ -28,10 +28,13 @@ MAX_DOCUMENT = 32 * 1024 * 1024
 """Bytes of an answer in XML: far more than 1000 keys or 10,000 parts need."""
 
 
-async def ask(connection: Connection, request: S3Request[Any], agent: str) -> S3Response[Any]:
-    """The remote's answer in members; 304 is an answer. Raises S3Error as every store does."""
+async def ask(connection: Connection, request: S3Request[Any], hops: str) -> S3Response[Any]:
+    """The remote's answer in members; 304 is an answer. Raises S3Error as every store does.
+
+    hops: whom it has passed, us included.
+    """
     try:
-        call = _call_of(connection, request, agent)
+        call = _call_of(connection, request, hops)
         answer = await connection.ask(call)
     finally:
         if request.body is not None:
@@ -47,21 +50,21 @@ async def settled(op: Operation, response: S3Response[Any]) -> S3Response[Any]:
     body = response.body or BytesBody(b"")
     if wire is None:
         return response
-    if wire.status in (301, 307) or wire.status >= 400:
+    if is_refusal(wire.status):
         document = await _read(body)
         refusal = read_refusal(wire.status, dict(wire.headers), document)
         raise refused(op, refusal, error_elements(document))
     return await _in_members(op, wire.status, wire.headers, body)
 
 
-def _call_of(connection: Connection, request: S3Request[Any], agent: str) -> Call:
+def _call_of(connection: Connection, request: S3Request[Any], hops: str) -> Call:
     op = request.op
     try:
         query, headers = serialize_input(op.name, request.input)
     except ValueError as error:
         raise S3Error("InvalidArgument", str(error)) from error
     kept = [each for each in headers if each[0] != "content-length"]
-    call = Call(op, op.method, request.bucket, request.key, query, [*kept, (HOPS, agent)])
+    call = Call(op, op.method, request.bucket, request.key, query, [*kept, (HOPS, hops)])
     call.may_repeat = op.access == "read"
     if op.streaming_input and request.body is not None:
         _attach(call, request.body, request.input, trailers=connection.settings.trailers)
@@ -89,12 +92,19 @@ def _attach(call: Call, body: Body, members: Members, *, trailers: bool) -> None
 async def _in_members(op: Operation, status: int, headers: Headers, body: Body) -> S3Response[Any]:
     streams = op.streaming_output and status in (200, 206)
     document = b"" if streams else await _read(body)
+    if document and _is_page(headers):
+        raise S3Error("InternalError", "The remote answers with a page for people.")
     try:
         output = parse_output(op, status, headers, document)
     except ValueError as error:
         await body.aclose()
         raise S3Error("InternalError", f"The remote's answer makes no sense: {error}") from error
     return S3Response(output, body if streams else None, None if status == op.status else status)
+
+
+def _is_page(headers: Headers) -> bool:
+    """What a portal sends that stands between us and the remote, as a success."""
+    return dict(headers).get("content-type", "").lower().startswith("text/html")
 
 
 async def _read(body: Body) -> bytes:

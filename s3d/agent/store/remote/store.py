@@ -18,6 +18,7 @@ from s3d.agent.store.remote.connection import Connection, Health
 from s3d.agent.store.remote.credentials import KeyChain
 from s3d.agent.store.remote.forward import forward
 from s3d.agent.store.remote.invoke import Invoker
+from s3d.agent.store.remote.loops import Hops
 from s3d.agent.store.remote.transport import Settings
 from s3d.agent.store.store import Answer
 
@@ -39,9 +40,15 @@ class RemoteStore:
         clock: Callable[[], float] = time.time,
     ) -> None:
         """agent: our id among the hops of a request; "" for a random one. Raises UsageError."""
-        self.agent = agent or uuid.uuid4().hex
+        self.hops = Hops(agent or uuid.uuid4().hex)
+        """Told by a LoopGuard of what came in."""
         self._connection = Connection(settings, keys, clock=clock)
-        self._invoker = Invoker(self._connection, self.agent)
+        self._invoker = Invoker(self._connection, self.hops)
+
+    @property
+    def agent(self) -> str:
+        """Our id among the hops."""
+        return self.hops.agent
 
     @property
     def url(self) -> str:
@@ -57,7 +64,7 @@ class RemoteStore:
         if request.wire is not None:
             return forward(self._connection, request, self.agent)
         if request.op.name in objects.OPERATIONS:
-            return objects.ask(self._connection, request, self.agent)
+            return objects.ask(self._connection, request, self.hops.header)
         return self._invoker.ask(request)
 
     async def close(self) -> None:
