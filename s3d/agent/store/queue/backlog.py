@@ -111,8 +111,9 @@ class _Keys:
 
     def __init__(self) -> None:
         self.writes: dict[str, list[PendingWrite]] = {}
-        # Strings compare by code point, which is the order of their UTF-8.
-        self._sorted: list[str] = []
+        self._sorted: list[str] | None = None
+        """The keys, from the first listing on. After a start with 100,000 writes it would cost more
+        than all else to put them in order one by one."""
 
     def add(self, write: PendingWrite) -> None:
         known = self.writes.get(write.key)
@@ -120,10 +121,8 @@ class _Keys:
             known.append(write)
             return
         self.writes[write.key] = [write]
-        if self._sorted and write.key < self._sorted[-1]:
+        if self._sorted is not None:
             insort(self._sorted, write.key)
-        else:
-            self._sorted.append(write.key)
 
     def remove(self, write: PendingWrite) -> None:
         known = self.writes[write.key]
@@ -131,16 +130,20 @@ class _Keys:
             known.remove(write)
             return
         del self.writes[write.key]
-        del self._sorted[bisect_left(self._sorted, write.key)]
+        if self._sorted is not None:
+            del self._sorted[bisect_left(self._sorted, write.key)]
 
     def under(self, prefix: bytes, after: bytes) -> Iterator[PendingWrite]:
+        if self._sorted is None:
+            # Strings compare by code point, which is the order of their UTF-8.
+            self._sorted = sorted(self.writes)
+        keys = self._sorted
         start = max(
-            bisect_right(self._sorted, after, key=str.encode),
-            bisect_left(self._sorted, prefix, key=str.encode),
+            bisect_right(keys, after, key=str.encode), bisect_left(keys, prefix, key=str.encode)
         )
-        end = bisect_left(self._sorted, prefix + b"\xff", key=str.encode)
+        end = bisect_left(keys, prefix + b"\xff", key=str.encode)
         for place in range(start, end):
-            yield self.writes[self._sorted[place]][-1]
+            yield self.writes[keys[place]][-1]
 
     def shown(self, key: str) -> int:
         known = self.writes.get(key)

@@ -10,9 +10,12 @@ KEYS = st.text("ab\u00e9\U0001f600", min_size=1, max_size=3)
 WRITES = st.lists(st.tuples(st.sampled_from(["one", "two"]), KEYS, st.integers(0, 9)), max_size=20)
 
 
-def filled(places):
+def filled(places, listed=0):
+    """listed: how many writes there are at the first listing."""
     backlog, writes = Backlog(), []
     for seq, (bucket, key, size) in enumerate(places, 1):
+        if seq == listed:
+            list(backlog.under("one", b"", b""))
         writes.append(PendingWrite(seq, Kind.PUT, bucket, key, size, float(seq)))
         backlog.add(writes[-1])
     return backlog, writes
@@ -21,7 +24,7 @@ def filled(places):
 @settings(max_examples=50, deadline=None)
 @given(WRITES, st.data())
 def test_it_finds_what_is_there_in_order(places, data):
-    backlog, writes = filled(places)
+    backlog, writes = filled(places, data.draw(st.integers(0, 20)))
     gone = data.draw(st.sets(st.integers(1, len(writes)))) if writes else set()
     for seq in gone:
         assert backlog.remove(seq).seq == seq
