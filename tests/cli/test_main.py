@@ -76,7 +76,7 @@ def test_start_is_quick(serving, arguments):
     command = [*S3D, *arguments]
     subprocess.run(command, env=serving.env, capture_output=True)  # writes the bytecode
     bare = cpu_of([sys.executable, "-c", "pass"], serving.env)
-    budget = max(BUDGET, 10 * bare)  # a machine that is slow altogether is no fault of ours
+    budget = max(BUDGET, 12 * bare)  # a busy machine is no fault of ours
     assert cpu_of(command, serving.env) < budget
 
 
