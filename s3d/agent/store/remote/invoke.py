@@ -16,6 +16,7 @@ from s3d.agent.s3.request import is_header_only
 from s3d.agent.store.failures import Refusal, Unreachable
 from s3d.agent.store.remote.answers import refused
 from s3d.agent.store.remote.connection import SLOW_OPERATIONS, Connection
+from s3d.agent.store.remote.credentials import DEFAULT_REGION
 from s3d.agent.store.remote.forward import HOPS
 from s3d.agent.store.remote.loops import Hops
 from s3d.agent.store.remote.target import Target
@@ -55,17 +56,20 @@ class Invoker:
             await self._client.close()
 
     async def _once(self, request: S3Request[Any]) -> S3Response[Any]:
-        target, _ = await self._connection.target(request.bucket)
+        target, region = await self._connection.target(request.bucket)
         target.locate(request.bucket)  # raises for a name that is none
         client = await self._ready()
         op, timeouts = request.op, self._connection.settings.timeouts
         call = getattr(client, self._names.get(op.name, ""), None)
         if call is None:
             raise S3Error("NotImplemented")
+        given = for_boto(op.name, request.input)
+        if op.name == "CreateBucket" and target.is_aws:
+            given = placed(given, region)
         patience = timeouts.work if op.name in SLOW_OPERATIONS else timeouts.silence
         try:
             async with asyncio.timeout(patience):
-                answer: Members = await call(**for_boto(op.name, request.input))
+                answer: Members = await call(**given)
         except self._boto.ERRORS as error:
             ours = self._translated(request, error)
             raise ours from ours.__cause__
@@ -110,6 +114,17 @@ def for_boto(name: str, members: Members) -> Members:
         named = {"Bucket": bucket, "Key": key, "VersionId": version}
         given["CopySource"] = {k: v for k, v in named.items() if v}
     return given
+
+
+def placed(given: Members, region: str) -> Members:
+    """CreateBucket as AWS takes it: a region has to be named, but the first must not be.
+
+    Other servers are not told: they have one region, and may know it by another name.
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html
+    """
+    if region == DEFAULT_REGION or given.get("CreateBucketConfiguration"):
+        return given
+    return {**given, "CreateBucketConfiguration": {"LocationConstraint": region}}
 
 
 def from_boto(request: S3Request[Any], answer: Members) -> S3Response[Any]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -8,9 +9,13 @@ import pytest
 from s3d.agent.s3.messages import S3Request
 from s3d.agent.s3.model import operations
 from s3d.agent.store.failures import Reason, Unreachable
+from s3d.agent.store.remote.connection import Connection
+from s3d.agent.store.remote.credentials import KeyChain, RemoteKey
 from s3d.agent.store.remote.forward import HOPS
-from s3d.agent.store.remote.invoke import for_boto, from_boto
+from s3d.agent.store.remote.invoke import Invoker, for_boto, from_boto, placed
+from s3d.agent.store.remote.loops import Hops
 from s3d.agent.store.remote.store import RemoteStore
+from s3d.agent.store.remote.transport import Settings
 from tests.contract.client import Client
 from tests.peers.proxy import Drop, Fault, FaultyProxy, Partition
 
@@ -35,6 +40,44 @@ def test_what_is_said_of_the_clients_document_is_not_said_of_ours() -> None:
     assert for_boto("CreateMultipartUpload", {"ChecksumAlgorithm": "CRC32"}) == {
         "ChecksumAlgorithm": "CRC32"
     }
+
+
+class Recorder:
+    """In the place of aioboto3's client."""
+
+    def __init__(self) -> None:
+        self.asked: dict[str, Any] = {}
+
+    async def create_bucket(self, **given: Any) -> dict[str, Any]:
+        self.asked = given
+        return {**META}
+
+
+@pytest.mark.parametrize(
+    ("url", "region", "constraint"),
+    [
+        ("aws", "eu-central-1", "eu-central-1"),
+        ("https://s3.eu-west-1.amazonaws.com", "eu-west-1", "eu-west-1"),
+        ("aws", "us-east-1", None),
+        ("http://127.0.0.1:9", "eu-central-1", None),
+    ],
+)
+async def test_a_new_bucket_is_placed_where_the_settings_say(
+    url: str, region: str, constraint: str | None
+) -> None:
+    chain = KeyChain(region=region, key=RemoteKey("key", "secret"))
+    connection, recorder = Connection(Settings(url), chain), Recorder()
+    invoker = Invoker(connection, Hops("me"))
+    invoker._client, invoker._names = recorder, {"CreateBucket": "create_bucket"}
+    invoker._boto = SimpleNamespace(ERRORS=())
+    await invoker.ask(S3Request(operations()["CreateBucket"], {"Bucket": "bucket"}))
+    placed = recorder.asked.get("CreateBucketConfiguration", {})
+    assert placed.get("LocationConstraint") == constraint
+
+
+def test_a_place_that_was_asked_for_stays() -> None:
+    given = {"Bucket": "b", "CreateBucketConfiguration": {"LocationConstraint": "EU"}}
+    assert placed(given, "eu-central-1") == given
 
 
 def test_the_encoding_that_botocore_asked_for_by_itself_is_not_told() -> None:
