@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp.http_parser import RawRequestMessage
 from aiohttp.http_writer import HttpVersion10
+from aiohttp.streams import EMPTY_PAYLOAD
 
 from s3d.agent.endpoint.head import CONTINUE
 from s3d.agent.endpoint.limits import DRAIN_SIZE
@@ -102,6 +103,8 @@ class Exchange:
 
     def read_now(self) -> bytes:
         """All of a body that is whole."""
+        if self.payload is EMPTY_PAYLOAD and not self._expects:
+            return b""
         self._invite()
         data = self.payload.read_nowait()
         self.received += len(data)
@@ -117,7 +120,7 @@ class Exchange:
         self.keep_alive = (
             self.wants_more
             and not self.connection.last
-            and not self._is_waiting()
+            and not (self._expects and self._is_waiting())
             and (self.payload.is_eof() or self._rest() <= DRAIN_SIZE)
         )
         if not self.keep_alive:

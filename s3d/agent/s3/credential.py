@@ -58,7 +58,6 @@ class Scope(NamedTuple):
 
 
 @lru_cache(maxsize=256)
-@lru_cache(maxsize=64)
 def parse_credential(text: str, code: str) -> Scope:
     """The Scope of KEY/YYYYMMDD/REGION/s3/aws4_request. Raises S3Error(code) for anything else."""
     parts = text.rsplit("/", 4)

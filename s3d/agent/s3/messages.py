@@ -105,9 +105,11 @@ class StreamBody:
             await close()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class WireRequest:
     """The HTTP request as it came, kept so that an untouched operation can be forwarded verbatim.
+
+    Nobody changes it. It is not frozen, since that costs a microsecond and there is one a request.
 
     Header names are lower-case, in the order they came; repeated headers stay repeated.
     """

@@ -130,17 +130,20 @@ def _read_headers(
     plan: _Plan, headers: Iterable[tuple[str, str]], members: Members, hoisted: int
 ) -> None:
     """Read headers by lower-case name; the first `hoisted` of them yield to later ones."""
+    fields = plan.headers
+    ours = [(n, h) for n, h in enumerate(headers) if h[0] in fields or h[0][:11] == META]
+    if not ours:
+        return
     found: dict[str, str] = {}
     weak: set[str] = set()
-    for number, (name, value) in enumerate(headers):
-        if name in plan.headers or name.startswith(META):
-            if number < hoisted:
-                weak.add(name)
-            elif name in found and name not in weak:
-                value = f"{found[name]},{value}"
-            else:
-                weak.discard(name)
-            found[name] = value
+    for number, (name, value) in ours:
+        if number < hoisted:
+            weak.add(name)
+        elif name in found and name not in weak:
+            value = f"{found[name]},{value}"
+        else:
+            weak.discard(name)
+        found[name] = value
     metadata = {}
     for name, value in found.items():
         value = value if value.isascii() else _unicode(value)
