@@ -10,6 +10,7 @@ import re
 from collections.abc import Container
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 
 INT_MAX = 2**31 - 1
 LONG_MAX = 2**63 - 1
@@ -66,8 +67,12 @@ def read_time(text: str) -> datetime:
         raise ValueError("not a time") from error
 
 
+@lru_cache(maxsize=1_024)
 def iso_time(moment: datetime | float) -> str:
-    """2026-11-22T08:11:51.000Z: whole seconds, as S3 gives them in XML."""
+    """2026-11-22T08:11:51.000Z: whole seconds, as S3 gives them in XML.
+
+    Remembered, since objects that are listed together were often written in the same second.
+    """
     if moment.__class__ is not datetime or moment.tzinfo is not UTC:
         moment = _moment(moment)
     t = moment
