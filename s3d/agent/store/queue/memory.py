@@ -6,7 +6,7 @@ Belongs to the loop; only pushing is asked by the writer thread too.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
 
@@ -131,8 +131,23 @@ class Memory:
 
     def changed(self, write: PendingWrite) -> None:
         """It may be the turn of its key, and there may be more room."""
-        if self._schedule.offer(write.bucket, write.key, self._clock()):
+        self._offer(write)
+        self._tell()
+
+    def hurry(self, writes: Iterable[PendingWrite]) -> None:
+        """They need not wait for their time any more."""
+        for write in writes:
+            write.retry_at = 0.0
+            self._offer(write)
+        self._tell()
+
+    def _offer(self, write: PendingWrite) -> None:
+        later = self._schedule.next_at()
+        may_go = self._schedule.offer(write.bucket, write.key, self._clock())
+        if may_go or self._schedule.next_at() != later:
             self._news.set()
+
+    def _tell(self) -> None:
         for tell in self.on_change:
             tell()
 

@@ -1,6 +1,7 @@
 """What the journal keeps in memory; how it follows the rows is in test_journal.py."""
 
 import asyncio
+import time
 
 from s3d.agent.store.queue.memory import Memory
 from s3d.agent.store.queue.pending import Kind, PendingState, PendingWrite, PushError
@@ -37,6 +38,17 @@ async def test_whoever_takes_is_woken():
     assert (write.attempts, write.state) == (1, PendingState.WAITING)
     assert await memory.take() is write
     assert len(told) == 2
+
+
+async def test_whoever_takes_already_learns_of_a_later_time():
+    memory = Memory(time.time)
+    memory.add(put(1), [])
+    write = await memory.take()
+    async with asyncio.TaskGroup() as tasks, asyncio.timeout(10):
+        taking = tasks.create_task(memory.take())
+        await asyncio.sleep(0)
+        memory.give_back(write, time.time() + 0.01, PushError("SlowDown"))
+        assert await taking is write
 
 
 async def test_while_it_is_paused_nobody_looks_at_the_clock():
