@@ -108,11 +108,14 @@ CODES: Mapping[str, FailureClass] = {
     "AllAccessDisabled": FailureClass.DENIED,
     "AccountProblem": FailureClass.DENIED,
     "NotImplemented": FailureClass.PERMANENT,
+    "PermanentRedirect": FailureClass.PERMANENT,
 }
 """S3's codes that mean more than their status does.
 https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html"""
 
 STATUSES: Mapping[int, FailureClass] = {
+    # S3 says more when it leads elsewhere; a portal on the way, which one has to pass, does not.
+    **dict.fromkeys((300, 301, 302, 303, 307, 308), FailureClass.TRANSIENT),
     401: FailureClass.AUTH,
     403: FailureClass.DENIED,
     408: FailureClass.TRANSIENT,

@@ -29,6 +29,8 @@ from s3d.agent.store.failures import (
         (409, "ConditionalRequestConflict", "transient"),
         (409, "OperationAborted", "transient"),
         (307, "TemporaryRedirect", "transient"),
+        (301, "PermanentRedirect", "permanent"),
+        (302, "", "transient"),
         (403, "RequestTimeTooSkewed", "clock"),
         (403, "RequestExpired", "clock"),
         (400, "ExpiredToken", "auth"),

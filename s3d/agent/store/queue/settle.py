@@ -39,7 +39,7 @@ JUDGED = frozenset(
         "WriteOffsetBytes",
     }
 )
-"""Members of a write that only the remote can judge or carry out, or that the stage does not keep."""
+"""Members of a write that only the remote can judge or carry out, or that the stage cannot keep."""
 
 OF_ACCOUNTS = frozenset({"aws-exec-read", "bucket-owner-full-control", "bucket-owner-read"})
 """Canned ACLs that speak of accounts, of which the stage has but one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from xml.parsers import expat
@@ -21,9 +22,7 @@ MAX_ERROR_SIZE = 64 * 1024
 """Bytes of an error document that are read."""
 
 _STATUS_CODES: Mapping[int, str] = {
-    301: "PermanentRedirect",
     304: "NotModified",
-    307: "TemporaryRedirect",
     400: "InvalidRequest",
     401: "AccessDenied",
     403: "AccessDenied",
@@ -39,6 +38,9 @@ _STATUS_CODES: Mapping[int, str] = {
 }
 """What a status says when there is no document (HEAD) or its code is not one of S3's."""
 
+_END_OF_TIME = 1e11
+"""Unix seconds that no clock shows: beyond them a signature has no date."""
+
 _SAID_ALREADY = frozenset(("Code", "Message", "RequestId", "HostId", "Resource"))
 """Elements of an error document that the answer to our own client has otherwise."""
 
@@ -49,6 +51,12 @@ _REASONS: Mapping[Reason, str] = {
     Reason.TIMEOUT: "it does not answer in time",
     Reason.LOST: "the connection broke before its answer was complete",
 }
+
+
+def is_refusal(status: int) -> bool:
+    """Whether an answer with this status says that nothing was done: also one that leads away,
+    which is not followed: who is there has no business with what is signed for the remote."""
+    return status >= 300 and status != 304
 
 
 def read_refusal(status: int, headers: Mapping[str, str], document: bytes) -> Refusal:
@@ -124,23 +132,27 @@ def learnt(remote: str, what: str, cause: Refusal) -> S3Error:
 def _code_of(op: Operation, status: int) -> str:
     if status == 404:
         return "NoSuchKey" if op.scope == "object" else "NoSuchBucket"
+    if is_refusal(status) and status < 400:
+        return "ServiceUnavailable"
     return _STATUS_CODES.get(status, "InternalError" if status >= 500 else "InvalidRequest")
 
 
 def _seconds(text: str) -> float | None:
     """Of Retry-After: seconds; a date is not worth a clock here and counts as nothing."""
     try:
-        return max(0.0, float(text))
+        seconds = float(text)
     except ValueError:
         return None
+    return max(0.0, seconds) if math.isfinite(seconds) else None
 
 
 def server_time(headers: Mapping[str, str]) -> float | None:
-    """Unix seconds of the Date header."""
+    """Unix seconds of the Date header; None for a time at which there is no S3."""
     try:
-        return parsedate_to_datetime(headers.get("date", "")).timestamp()
+        seconds = parsedate_to_datetime(headers.get("date", "")).timestamp()
     except ValueError:
         return None
+    return seconds if 0 <= seconds < _END_OF_TIME else None
 
 
 class _ErrorReader:

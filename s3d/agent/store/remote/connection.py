@@ -31,6 +31,7 @@ from s3d.agent.store.failures import (
 from s3d.agent.store.remote.answers import (
     MAX_ERROR_SIZE,
     error_elements,
+    is_refusal,
     learnt,
     read_refusal,
     server_time,
@@ -298,7 +299,7 @@ class Connection:
         answer = Answer(response.status, headers, body)
         self.answered(response.status)
         self._look_at_clock(answer)
-        if response.status in (301, 307) or response.status >= 400:
+        if is_refusal(response.status):
             answer.document = await body.read(MAX_ERROR_SIZE)
             answer.refusal = read_refusal(answer.status, dict(headers), answer.document)
         return answer

@@ -66,7 +66,8 @@ async def forward(connection: Connection, request: S3Request[Any], agent: str) -
     """The remote's answer as it came, also when it is an error.
 
     agent: our id among the hops. Raises S3Error when there is no answer, when the remote refuses
-    our own credentials, when the request has been here before, and what the body raises.
+    our own credentials or leads elsewhere, when the request has been here before, and what the
+    body raises.
     """
     assert request.wire is not None
     call = forwarded(request, agent, trailers=connection.settings.trailers)
@@ -75,7 +76,9 @@ async def forward(connection: Connection, request: S3Request[Any], agent: str) -
     finally:
         if request.body is not None:
             await request.body.aclose()
-    if answer.refusal is not None and classify(answer.refusal) is FailureClass.AUTH:
+    if answer.refusal is not None and (
+        answer.status < 400 or classify(answer.refusal) is FailureClass.AUTH
+    ):
         raise refused(request.op, answer.refusal)
     return _verbatim(answer)
 

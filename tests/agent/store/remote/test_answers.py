@@ -4,9 +4,10 @@ import pytest
 
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.model import operations
-from s3d.agent.store.failures import Reason, Refusal, Refused, Unreachable, classify
+from s3d.agent.store.failures import FailureClass, Reason, Refusal, Refused, Unreachable, classify
 from s3d.agent.store.remote.answers import (
     error_elements,
+    is_refusal,
     learnt,
     read_refusal,
     refused,
@@ -14,6 +15,7 @@ from s3d.agent.store.remote.answers import (
     unreachable,
 )
 
+DELETE = operations()["DeleteObject"]
 GET = operations()["GetObject"]
 LIST = operations()["ListObjectsV2"]
 DOCUMENT = (
@@ -104,7 +106,25 @@ def test_what_was_learnt_asks_for_another_try() -> None:
     assert (error.status, "region r" in error.message) == (503, True)
 
 
+@pytest.mark.parametrize("status", [300, 301, 302, 303, 307, 308])
+def test_an_answer_that_leads_away_is_a_refusal_for_now(status: int) -> None:
+    assert is_refusal(status)
+    error = refused(DELETE, read_refusal(status, {"location": "http://login/"}, b"<html/>"))
+    assert (error.code, classify(error)) == ("ServiceUnavailable", FailureClass.TRANSIENT)
+
+
+@pytest.mark.parametrize("status", [200, 204, 206, 304])
+def test_what_is_no_refusal(status: int) -> None:
+    assert not is_refusal(status)
+
+
+@pytest.mark.parametrize("text", ["1e400", "nan", "-inf"])
+def test_no_remote_makes_us_wait_for_ever(text: str) -> None:
+    assert read_refusal(503, {"retry-after": text}, b"").retry_after is None
+
+
 def test_the_remotes_time() -> None:
     assert server_time({"date": "Thu, 01 Jan 1970 00:01:00 GMT"}) == 60.0
     assert server_time({"date": "now"}) is None
+    assert server_time({"date": "Fri, 31 Dec 9999 23:59:59 GMT"}) is None
     assert server_time({}) is None
