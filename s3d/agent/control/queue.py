@@ -13,7 +13,6 @@ from s3d.agent.control.pending import REJECT, WAIT, Queue, queue_status
 from s3d.agent.control.route import Call, Refusal, Route, answer
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.store.queue.admission import Limits
-from s3d.agent.store.queue.pending import PendingState
 from s3d.shared import control
 from s3d.shared.timetable import parse_timetable
 from s3d.shared.transfers import Bandwidth, BandwidthStatus, Count, DrainRequest, QueueChanges
@@ -109,10 +108,7 @@ class QueueRoutes:
 
 async def _hurry(queue: Queue) -> None:
     """What is delayed goes at once, and the remote is asked whether it is back."""
-    journal = queue.journal
-    for write in list(journal.all(PendingState.WAITING)):
-        if write.retry_at:
-            await journal.retry(seq=write.seq)
+    queue.journal.hurry()
     with suppress(S3Error):  # it is still away: what is left says so
         await queue.pusher.look_again()
 

@@ -86,8 +86,7 @@ class Caretaker:
         parked = self._parked(bucket)
         if parked:
             logger.info("a missing bucket is there bucket=%s writes=%d", bucket, len(parked))
-        for write in parked:
-            await self._journal.retry(seq=write.seq)
+        await self._journal.retry_these(parked)
 
     def _parked(self, bucket: str) -> list[PendingWrite]:
         return [

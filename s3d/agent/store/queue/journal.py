@@ -8,7 +8,7 @@ writes go out one after the other, in the order of their seq.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import TypeVar
@@ -34,6 +34,7 @@ from s3d.agent.store.transaction import Transaction
 
 T = TypeVar("T")
 
+_RETRIED = (PendingState.WAITING, PendingState.FAILED)
 _PAUSED = ("", "queue.paused")
 """Bucket and name of the setting that says so."""
 
@@ -291,29 +292,34 @@ class Journal:
 
         as_key: only with seq: the write goes to this key instead, behind what is pending there.
         """
-        chosen = [
-            write
-            for write in self._backlog
-            if seq in (None, write.seq)
-            and bucket in (None, write.bucket)
-            and write.state in (PendingState.WAITING, PendingState.FAILED)
-        ]
-        if as_key is not None:
-            for write in chosen:
-                with self._aside(write):
-                    await self._index.write(partial(self._move, write, as_key))
+        if seq is not None:
+            one = self._backlog.get(seq)
+            found = [] if one is None or bucket not in (None, one.bucket) else [one]
+        else:
+            found = list(self._backlog) if bucket is None else self._backlog.writes(bucket)
+        chosen = [write for write in found if write.state in _RETRIED]
+        if as_key is None:
+            await self.retry_these(chosen)
             return len(chosen)
+        for write in chosen:
+            with self._aside(write):
+                await self._index.write(partial(self._move, write, as_key))
+        return len(chosen)
+
+    async def retry_these(self, chosen: Sequence[PendingWrite]) -> None:
+        """The same for writes that are delayed or parked: in one commit, if any is parked."""
         parked = [write.seq for write in chosen if write.state is PendingState.FAILED]
         if parked:
             await self._index.write(partial(rows.set_states, parked, PendingState.WAITING))
-        for write in chosen:
-            if self._backlog.get(write.seq) is not write:
-                continue  # another write has taken its place meanwhile
+        left = [write for write in chosen if self._backlog.get(write.seq) is write]
+        for write in left:
             if write.state is PendingState.FAILED:
                 self._backlog.set_state(write, PendingState.WAITING)
-            write.retry_at = 0.0
-            self._memory.changed(write)
-        return len(chosen)
+        self._memory.hurry(left)
+
+    def hurry(self) -> None:
+        """What is delayed after a failure may go at once."""
+        self._memory.hurry([w for w in self.all(PendingState.WAITING) if w.retry_at])
 
     async def discard(self, seq: int) -> bool:
         """Forget a write: the key is again what it was before it. False: it is being pushed."""

@@ -110,9 +110,7 @@ class Pusher:
                 if self._line.closed.is_set():
                     with suppress(S3Error):
                         await self.look_again()
-                for write in list(self._journal.all(PendingState.WAITING)):
-                    if write.retry_at > self._clock.now():
-                        await self._journal.retry(seq=write.seq)
+                self._journal.hurry()
                 while self._is_moving():
                     self._changed.clear()
                     await self._changed.wait()

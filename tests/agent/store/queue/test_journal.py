@@ -6,6 +6,7 @@ import asyncio
 import shutil
 import sys
 import tempfile
+import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -476,3 +477,40 @@ async def test_a_hundred_thousand_writes_are_loaded_quickly_and_are_slim(tmp_pat
     seconds, mib = (await run.communicate())[0].split()
     assert float(seconds) < 3.0
     assert int(mib) < 150
+
+
+async def delayed(desk, count):
+    """So many writes in memory that have failed and wait for their next try."""
+    for seq in range(1, count + 1):
+        write = PendingWrite(seq, Kind.PUT, ONE, f"k{seq}", 0, 1000.0, retry_at=2000.0)
+        desk.journal._memory.add(write, [])
+
+
+async def test_to_retry_one_write_does_not_look_at_all_others(desk):
+    await delayed(desk, 20_000)
+    began = time.process_time()
+    for seq in range(1, 2_001):
+        assert await desk.journal.retry(seq=seq) == 1
+    assert time.process_time() - began < 1.0  # 40 million looks would take several
+    assert (await desk.journal.take()).retry_at == 0.0
+
+
+async def test_a_hurry_lets_all_that_is_delayed_go_and_tells_of_it_once(desk):
+    await delayed(desk, 1_000)
+    told = []
+    desk.journal.on_change.append(lambda: told.append(1))
+    desk.journal.hurry()
+    assert len(told) == 1
+    assert [(await desk.take()).key for _ in range(1_000)] == [f"k{n}" for n in range(1, 1_001)]
+
+
+async def test_what_is_parked_is_retried_in_one_commit(desk):
+    for number in range(20):
+        await desk.s3.put(MANY, f"k{number}", b"1")
+        await desk.journal.park((await desk.take()).seq, ERROR)
+    commits = []
+    write = desk.index.write
+    desk.index.write = lambda *given: commits.append(1) or write(*given)
+    await desk.journal.retry_these(list(desk.journal.all(PendingState.FAILED)))
+    assert len(commits) == 1
+    assert len(await desk.pushed()) == 20
