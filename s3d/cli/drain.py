@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from itertools import islice
 
 import click
 
@@ -20,6 +21,8 @@ LOOK = 0.5
 """Seconds between two looks while a person watches."""
 PATIENCE = 20.0
 """Seconds between two looks otherwise."""
+NAMED = 3
+"""Writes that are named of those that failed."""
 _WIDTH = 24
 
 
@@ -47,7 +50,7 @@ def drain_command(session: Session, /, *, timeout: str | None, as_json: bool) ->
     if as_json:
         json_line(queue)
     if queue.left.files:
-        raise _left(queue)
+        raise _left(queue, _parked(session.queue()) if queue.failed.files else [])
     if not as_json:
         report(CLEAN)
 
@@ -79,14 +82,23 @@ def bar(queue: QueueStatus, most: int) -> str:
     return f"[{'#' * filled}{'.' * (_WIDTH - filled)}] " + "  ".join(filter(None, words))
 
 
-def _left(queue: QueueStatus) -> PendingError:
+def _parked(client: QueueClient) -> list[str]:
+    """The first of the writes that failed, and what with."""
+    return [
+        f"{write.bucket}/{write.key}: {write.error.code}: {write.error.message}"
+        for write in islice(client.transfers(state="failed"), NAMED)
+        if write.error is not None
+    ]
+
+
+def _left(queue: QueueStatus, parked: list[str]) -> PendingError:
     if queue.paused and queue.moving.files:
         remedy = "s3d queue resume lets it go on"
     elif queue.failed.files:
         remedy = "s3d queue ls --state failed tells why; then retry, export or discard them"
     else:
         remedy = "they are safe here, and will be pushed when that is possible: s3d queue"
-    return PendingError("not drained", summary(queue), remedy)
+    return PendingError("not drained", "; ".join([summary(queue), *parked]), remedy)
 
 
 def _seconds(text: str) -> float:

@@ -53,6 +53,8 @@ class QueueStatus(msgspec.Struct, frozen=True):
     limits: QueueLimits
     path: str
     paused: bool = False
+    blocked: Share = Share()
+    """Of those that wait: behind one of their key that is held or failed."""
     trouble: str = ""
     """Why nothing is pushed: "remote away", "needs credentials"; "" while all is well."""
     oldest: float | None = None
@@ -65,12 +67,13 @@ class QueueStatus(msgspec.Struct, frozen=True):
     @property
     def moving(self) -> Share:
         """What will be pushed by itself."""
-        return _sum(self.waiting, self.running)
+        there, stuck = _sum(self.waiting, self.running), self.blocked
+        return Share(there.files - stuck.files, there.size - stuck.size)
 
     @property
     def left(self) -> Share:
         """All that the remote does not have."""
-        return _sum(self.moving, self.held, self.failed)
+        return _sum(self.waiting, self.running, self.held, self.failed)
 
 
 class QueueChanges(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 import socket
+import subprocess
+import sys
 import time
 from contextlib import closing
 
@@ -226,6 +228,22 @@ def test_a_remote_that_comes_later_gets_what_was_written(
     assert seaweedfs.ask("HEAD", f"/{new_bucket}/k") == 200
     status = second.client.object_status(new_bucket, "k")
     assert (status.state, status.remote_etag) == ("pushed", status.etag)
+
+
+@pytest.mark.slow
+def test_drain_ends_at_once_and_names_what_is_parked_and_why(start_agent, seaweedfs, bucket_name):
+    """The second write of the key waits behind the first, which its missing bucket parks."""
+    first = start_agent(env={**upstream(seaweedfs), "S3D_REMOTE": NOWHERE})
+    with closing(first.s3()) as s3:
+        for data in (b"1", b"2"):
+            s3.put_object(Bucket=bucket_name, Key="k", Body=data)
+    first.kill()
+    second = start_agent(env=upstream(seaweedfs))
+    command = [sys.executable, "-m", "s3d", "drain"]
+    drained = subprocess.run(command, env=second.env, capture_output=True, text=True, timeout=30)
+    assert drained.returncode == 6
+    assert f"{bucket_name}/k: NoSuchBucket: " in drained.stderr
+    assert "2 objects, 2 B, 1 failed" in drained.stderr
 
 
 # ------------------------------------------------------------------ circles

@@ -73,6 +73,7 @@ def queue_status(queue: Queue) -> QueueStatus:
         path=str(queue.path),
         paused=pending.paused,
         trouble=pushes.trouble,
+        blocked=Share(*pending.blocked),
         oldest=pending.oldest,
         rate=pushes.rate,
         remaining=pushes.eta,

@@ -86,7 +86,7 @@ class QueueRoutes:
                 with _changes(queue) as changed:
                     if wanted.hurry:
                         await _hurry(queue)
-                    while queue_status(queue).moving.files:
+                    while queue.journal.is_moving:
                         changed.clear()
                         await changed.wait()
         return answer(queue_status(queue))

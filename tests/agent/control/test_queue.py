@@ -1,3 +1,5 @@
+import asyncio
+
 import pytest
 
 from s3d.agent.control.queue import QueueRoutes
@@ -61,6 +63,19 @@ async def test_drain_does_not_wait_for_what_does_not_move(gate):
     gate.rig.start()
     status = await drain(gate, 10.0)
     assert (status.held.files, status.moving.files) == (1, 0)
+
+
+async def test_drain_does_not_wait_for_what_waits_behind_a_parked_write(gate):
+    gate.rig.remote.fail("PutObject", DENIED)
+    first = await gate.put("k")
+    gate.rig.start()
+    await gate.rig.parked()
+    second = await gate.put("k")
+    assert first != second
+    async with asyncio.timeout(5.0):
+        status = await drain(gate, 30.0)
+    assert (status.failed.files, status.waiting.files, status.blocked.files) == (1, 1, 1)
+    assert (status.moving.files, status.left.files) == (0, 2)
 
 
 @pytest.mark.parametrize("timeout", [-1.0, 31.0])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator
 
-from s3d.agent.store.queue.pending import PendingState, PendingWrite, Share
+from s3d.agent.store.queue.pending import STUCK, PendingState, PendingWrite, Share
 
 
 class Backlog:
@@ -18,6 +18,9 @@ class Backlog:
         self._sizes = dict.fromkeys(PendingState, 0)
         self.staged = 0
         """Bytes of the staged objects: of the newest put of each key."""
+        self._behind: dict[tuple[str, str], Share] = {}
+        """Of the keys whose first write does not move: what waits behind it."""
+        self._blocked = Share()
 
     def __len__(self) -> int:
         return len(self._by_seq)
@@ -31,6 +34,11 @@ class Backlog:
         """Bytes of all writes."""
         return sum(self._sizes.values())
 
+    @property
+    def blocked(self) -> Share:
+        """Writes that wait behind one of their key that is held or parked."""
+        return self._blocked
+
     def add(self, write: PendingWrite) -> None:
         """Its seq is greater than any other's."""
         keys = self._buckets.get(write.bucket)
@@ -41,6 +49,11 @@ class Backlog:
         self.staged += keys.shown(write.key)
         self._by_seq[write.seq] = write
         self._count(write, 1)
+        behind = self._behind.get((write.bucket, write.key))
+        if behind is not None and write.state is PendingState.WAITING:
+            self._block(write, Share(behind.files + 1, behind.size + write.size))
+        elif behind is None and write.state in STUCK:
+            self._reckon(write)
 
     def remove(self, seq: int) -> PendingWrite | None:
         """The write, if it was there."""
@@ -54,12 +67,14 @@ class Backlog:
         if not keys.writes:
             del self._buckets[write.bucket]
         self._count(write, -1)
+        self._reckon(write)
         return write
 
     def set_state(self, write: PendingWrite, state: PendingState) -> None:
         self._count(write, -1)
         write.state = state
         self._count(write, 1)
+        self._reckon(write)
 
     def get(self, seq: int) -> PendingWrite | None:
         return self._by_seq.get(seq)
@@ -100,6 +115,24 @@ class Backlog:
         if not any(self._files[state] for state in moving):
             return None
         return next(w.accepted for w in self._by_seq.values() if w.state in moving)
+
+    def _reckon(self, write: PendingWrite) -> None:
+        """What is blocked of a key, one of whose writes has changed."""
+        place = write.bucket, write.key
+        writes = self.of_key(*place)
+        if writes and writes[0].state in STUCK:
+            sizes = [each.size for each in writes if each.state is PendingState.WAITING]
+            self._block(write, Share(len(sizes), sum(sizes)))
+        elif place in self._behind:
+            self._block(write, None)
+
+    def _block(self, write: PendingWrite, behind: Share | None) -> None:
+        place = write.bucket, write.key
+        old, new = self._behind.pop(place, Share()), behind or Share()
+        files, size = self._blocked
+        self._blocked = Share(files - old.files + new.files, size - old.size + new.size)
+        if behind is not None:
+            self._behind[place] = behind
 
     def _count(self, write: PendingWrite, sign: int) -> None:
         self._files[write.state] += sign

@@ -102,7 +102,13 @@ class Journal:
 
     def status(self) -> QueueStatus:
         shares = {state: self._backlog.share(state) for state in PendingState}
-        return QueueStatus(shares, self._backlog.oldest(), self.paused)
+        return QueueStatus(shares, self._backlog.oldest(), self.paused, self._backlog.blocked)
+
+    @property
+    def is_moving(self) -> bool:
+        """Whether anything waits that nothing blocks, or is being pushed."""
+        waiting, pushing = map(self._backlog.share, (PendingState.WAITING, PendingState.PUSHING))
+        return waiting.files + pushing.files > self._backlog.blocked.files
 
     def used(self) -> Used:
         """What counts against the limits: all writes, and the parts of unfinished uploads."""

@@ -12,7 +12,7 @@ from functools import partial
 
 from s3d.agent.s3.errors import ERRORS, S3Error
 from s3d.agent.store.queue.backlog import Backlog
-from s3d.agent.store.queue.pending import PendingState, PendingWrite, PushError
+from s3d.agent.store.queue.pending import STUCK, PendingState, PendingWrite, PushError
 from s3d.agent.store.queue.schedule import Schedule
 from s3d.agent.store.queue.waiters import Waiter, Waiters
 
@@ -83,7 +83,7 @@ class Memory:
         """
         needed: dict[str, int] = {}
         for write in self.backlog.writes(bucket, key):
-            if _is_stuck(write):
+            if write.state in STUCK:
                 if key:
                     raise _refused(write)
                 needed.setdefault(write.key, 0)
@@ -150,10 +150,6 @@ class Memory:
     def _tell(self) -> None:
         for tell in self.on_change:
             tell()
-
-
-def _is_stuck(write: PendingWrite) -> bool:
-    return write.state in (PendingState.FAILED, PendingState.HELD)
 
 
 def _refused(write: PendingWrite) -> S3Error:

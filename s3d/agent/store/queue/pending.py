@@ -21,6 +21,10 @@ class PendingState(StrEnum):
     """Parked: the remote refuses it, and it blocks later writes of its key."""
 
 
+STUCK = frozenset((PendingState.HELD, PendingState.FAILED))
+"""What does not move by itself, nor lets the later writes of its key."""
+
+
 class Kind(StrEnum):
     """What a write does to its key."""
 
@@ -120,6 +124,8 @@ class QueueStatus(NamedTuple):
     oldest: float | None
     """When the oldest write that waits or is pushed was accepted, Unix seconds."""
     paused: bool
+    blocked: Share = Share()
+    """Of those that wait: behind one of their key that is held or failed."""
 
     @property
     def files(self) -> int:

@@ -157,9 +157,7 @@ class Pusher:
             await self._changed.wait()
 
     def _is_moving(self) -> bool:
-        shares = self._journal.status().shares
-        left = shares[PendingState.WAITING].files + shares[PendingState.PUSHING].files
-        return left > 0 and not self._line.closed.is_set()
+        return self._journal.is_moving and not self._line.closed.is_set()
 
     async def _reopen(self) -> None:
         """While the line is closed, probe at its times."""

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from s3d.agent.store.queue.backlog import Backlog
-from s3d.agent.store.queue.pending import Kind, PendingState, PendingWrite, Share
+from s3d.agent.store.queue.pending import STUCK, Kind, PendingState, PendingWrite, Share
 
 KEYS = st.text("ab\u00e9\U0001f600", min_size=1, max_size=3)
 WRITES = st.lists(st.tuples(st.sampled_from(["one", "two"]), KEYS, st.integers(0, 9)), max_size=20)
@@ -64,3 +64,32 @@ def test_buckets_are_those_with_writes():
     backlog, _ = filled([("one", "a", 0), ("two", "a", 0)])
     backlog.remove(1)
     assert backlog.buckets() == ["two"]
+
+
+@settings(max_examples=100, deadline=None)
+@given(WRITES, st.data())
+def test_what_waits_behind_a_stuck_write_is_counted(places, data):
+    backlog, _ = filled(places)
+    for later in range(data.draw(st.integers(0, 12)) if places else 0):
+        write = data.draw(st.sampled_from(list(backlog) or [None]))
+        if write is None:
+            break
+        state = data.draw(st.sampled_from([None, *PendingState]))
+        if state is None:
+            backlog.remove(write.seq)
+        else:
+            backlog.set_state(write, state)
+        if data.draw(st.booleans()):
+            key = data.draw(KEYS)
+            backlog.add(PendingWrite(100 + later, Kind.PUT, "one", key, 2, 0.0))
+    lines = {(write.bucket, write.key): [] for write in backlog}
+    for write in backlog:
+        lines[write.bucket, write.key].append(write)
+    blocked = [
+        write.size
+        for line in lines.values()
+        if line[0].state in STUCK
+        for write in line
+        if write.state is PendingState.WAITING
+    ]
+    assert backlog.blocked == Share(len(blocked), sum(blocked))
