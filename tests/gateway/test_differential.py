@@ -17,17 +17,8 @@ import pytest
 
 from tests.gateway.conftest import Gateway, assert_no_uploads
 from tests.gateway.network import Network
-from tests.gateway.trace import (
-    Listing,
-    Members,
-    Outcome,
-    Side,
-    Step,
-    Trace,
-    digest,
-    outcome,
-    pages,
-)
+from tests.gateway.steps import Listing, Members, Outcome, Side, Step, digest, outcome, pages
+from tests.gateway.trace import Trace
 from tests.peers.proxy import SLOW_DOWN, Drop, Fault
 from tests.peers.servers import Peer
 
