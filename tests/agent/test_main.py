@@ -19,6 +19,7 @@ import pytest
 
 from s3d.shared.errors import S3dError
 from tests.agent_process import StartFailed, environment
+from tests.mortal import mortal, needs_modes
 
 
 def refused(start_agent, *arguments, **options) -> StartFailed:
@@ -84,12 +85,12 @@ def test_a_folder_that_cannot_be_written_is_told(start_agent, tmp_path):
     assert str(home / "data") in error.stderr
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+@needs_modes
 def test_a_read_only_folder_is_told(start_agent, tmp_path):
     home = tmp_path / "home"
     (home / "data").mkdir(parents=True)
     (home / "state").mkdir(mode=0o500)
-    assert refused(start_agent).code == 1
+    assert refused(start_agent, preexec_fn=mortal).code == 1
 
 
 @pytest.mark.slow

@@ -35,7 +35,13 @@ class Commands:
         self.home = home
         self.env = env
 
-    def __call__(self, *arguments: str, stdin: bytes = b"", **env: str) -> Result:
+    def __call__(
+        self,
+        *arguments: str,
+        stdin: bytes = b"",
+        preexec: Callable[[], None] | None = None,
+        **env: str,
+    ) -> Result:
         done = subprocess.run(
             [*S3D, *arguments],
             env=self.env | env,
@@ -43,6 +49,7 @@ class Commands:
             input=stdin,
             capture_output=True,
             timeout=TIMEOUT,
+            preexec_fn=preexec,
         )
         out = done.stdout.decode(errors="replace")
         return Result(done.returncode, out, done.stderr.decode(), done.stdout)

@@ -15,6 +15,7 @@ import pytest
 
 from tests.agent_process import AgentProcess
 from tests.cli.conftest import TIMEOUT, Commands
+from tests.mortal import mortal, needs_modes
 
 ROOT = Path(__file__).parents[2]
 ELSEWHERE = ("s3d run", "make", "git ", "cd ", 'eval "$(make', "pip ", "uv ", "pipx ")
@@ -113,9 +114,9 @@ def test_each_exit_code_that_can_occur(shell, agent):
     assert shell("status").code == 5
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_what_is_not_permitted_is_4(shell, tmp_path):
+@needs_modes
+def test_what_is_not_permitted_is_4(shell):
     shell("mb", "demo")
     shell("put", "demo/k", stdin=b"x")
-    (tmp_path / "closed").mkdir(mode=0o500)
-    assert shell("get", "demo/k", "closed/k").code == 4
+    (shell.home / "closed").mkdir(mode=0o500)
+    assert shell("get", "demo/k", "closed/k", preexec=mortal).code == 4
