@@ -28,6 +28,7 @@ from s3d.agent.store.queue.pusher import Pusher
 from s3d.agent.store.queue.staged import Throttle
 from s3d.agent.store.queue.verdict import is_missed
 from s3d.agent.store.remote.credentials import KeyChain
+from s3d.agent.store.remote.judging import Judging
 from s3d.agent.store.remote.loops import LoopGuard
 from s3d.agent.store.remote.probing import Probing
 from s3d.agent.store.remote.store import RemoteStore
@@ -110,10 +111,11 @@ async def open_gateway(config: Config, places: Places, events: Events) -> Gatewa
         closing.push_async_callback(remote.close)
         migration = Migration(partial(_embedded, places.store_dir), remote)
         probing = Probing(remote, remote.url, places.capabilities_file)
+        judging = Judging(probing)
         warnings = await _warnings(config, places)
         if not config.write_queue.enabled:
             kept = (probing, migration, warnings)
-            top = LoopGuard(probing, remote.hops)
+            top = LoopGuard(judging, remote.hops)
             return Gateway(top, remote, None, None, *kept, closing.pop_all())
         folder = places.write_queue_dir
         private_folder(folder)
@@ -123,7 +125,7 @@ async def open_gateway(config: Config, places: Places, events: Events) -> Gatewa
         closing.callback(index.close)
         journal = await Journal.open(index, events)
         staging = open_store(index, folder, on_change=journal.record)
-        layer, queue = _queue(config.write_queue, probing, journal, staging, events)
+        layer, queue = _queue(config.write_queue, judging, journal, staging, events)
         kept = (probing, migration, warnings)
         top = LoopGuard(layer, remote.hops)
         return Gateway(top, remote, queue, staging, *kept, closing.pop_all())

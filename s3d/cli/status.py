@@ -26,8 +26,8 @@ SKEW = 60.0
 """Seconds that the remote's clock may differ before it is worth a line."""
 LEVELS = {
     "A": "conditional writes are judged by the remote",
-    "B": "no conditional writes, older versions are kept",
-    "C": "no conditional writes: concurrent writers can lose updates",
+    "B": "the remote ignores conditions, s3d judges for its own clients; older versions are kept",
+    "C": "the remote ignores conditions, s3d judges for its own clients; others can lose updates",
 }
 
 

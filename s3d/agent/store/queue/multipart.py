@@ -13,11 +13,9 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members, S3Request, S3Response
 from s3d.agent.s3.model import operations
 from s3d.agent.store.queue.journal import Journal
-from s3d.agent.store.queue.settle import Settler, is_judged
+from s3d.agent.store.queue.settle import CONDITIONS, Settler, is_conditional, is_judged
 from s3d.agent.store.queue.stage import Stage
 from s3d.agent.store.store import Answer, operation
-
-_CONDITIONS = ("IfMatch", "IfNoneMatch")
 
 
 class MultipartOps:
@@ -55,12 +53,17 @@ class MultipartOps:
         answer waits for the push, so that a 200 means that the remote has it."""
         if not self._is_ours(request):
             return await self._settler.through(request)
-        conditions = {name: request.input[name] for name in _CONDITIONS if request.input.get(name)}
-        if not conditions:
+        if not is_conditional(request):
             return await self._stage.write(request)
+        async with self._settler.turns.of(request.bucket, request.key):
+            return await self._complete_if(request)
+
+    async def _complete_if(self, request: S3Request[Members]) -> S3Response[Members]:
+        conditions = {name: request.input[name] for name in CONDITIONS if request.input.get(name)}
         await self._settler.settle(request.bucket, request.key)
         await self._judge(request, conditions)
-        rest = {name: value for name, value in request.input.items() if name not in conditions}
+        # The stage sees what was accepted since; of another object's ETag it knows nothing.
+        rest = {name: value for name, value in request.input.items() if name != "IfMatch"}
         response = await self._stage.write(request.replace(input=rest))
         await self._settler.settle(request.bucket, request.key)
         return response

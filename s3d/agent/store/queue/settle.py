@@ -15,7 +15,9 @@ from s3d.agent.store.queue.pusher import Pusher
 from s3d.agent.store.queue.schedule import Place
 from s3d.agent.store.records import NULL_VERSION
 from s3d.agent.store.store import Answer, ObjectStore
+from s3d.agent.store.turns import Turns
 
+CONDITIONS = ("IfMatch", "IfNoneMatch")
 PATIENCE = 20.0
 """Seconds that a request waits for pending writes to reach the remote."""
 
@@ -60,12 +62,19 @@ class Settler:
         patience: float = PATIENCE,
     ) -> None:
         self.inner = inner
+        self.turns = Turns()
+        """Of the conditional writes of a key, from the judgement to the deed."""
         self._journal = journal
         self._pusher = pusher
         self._patience = patience
 
     def through(self, request: S3Request[Any]) -> Answer:
         """The remote's answer, after what is pending where the request looks or writes."""
+        if is_conditional(request):
+            return self._in_turn(request)
+        return self._through(request)
+
+    def _through(self, request: S3Request[Any]) -> Answer:
         places = [place for place in places_of(request) if self._journal.writes(*place)]
         if places:
             return self._after(places, request)
@@ -81,10 +90,21 @@ class Settler:
             raise S3Error("ServiceUnavailable", message)
         await self._pusher.push_now(bucket, key, timeout=self._patience)
 
+    async def _in_turn(self, request: S3Request[Any]) -> S3Response[Any]:
+        async with self.turns.of(request.bucket, request.key):
+            return await self._through(request)
+
     async def _after(self, places: list[Place], request: S3Request[Any]) -> S3Response[Any]:
         for place in places:
             await self.settle(*place)
         return await self.inner.call(translated(request, self._journal.alias))
+
+
+def is_conditional(request: S3Request[Any]) -> bool:
+    """Whether this is a write that depends on what the key holds."""
+    if request.op.access in ("read", "list"):
+        return False
+    return any(request.input.get(name) is not None for name in CONDITIONS)
 
 
 def is_judged(request: S3Request[Any]) -> bool:

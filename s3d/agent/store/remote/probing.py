@@ -59,6 +59,14 @@ class Probing(Layer):
         """By bucket."""
         return dict(self._known)
 
+    def known_of(self, bucket: str) -> Capabilities | None:
+        """None: it is not known yet."""
+        return self._known.get(bucket)
+
+    def is_watched(self, bucket: str) -> bool:
+        """Whether conditional writes are sent to this bucket."""
+        return bucket in self._due
+
     def otherwise(self, request: S3Request[Any]) -> Answer:
         if request.bucket not in self._due and _is_conditional(request):
             self._due[request.bucket] = 0.0
