@@ -74,7 +74,7 @@ class Sender:
     def _send_kept(
         self, exchange: Exchange, op: Operation, response: S3Response[Any], kept: dict[str, str]
     ) -> bool:
-        """Write an answer whose header lines are those of the last time: 15 us less than anew.
+        """Write an answer whose header lines are those of the last time.
 
         False: nothing was written, since the body is not at hand.
         """
