@@ -277,6 +277,11 @@ class Journal:
             "queue.failed", write.subject, seq=seq, code=error.code, message=error.message
         )
 
+    def try_again(self, write: PendingWrite, at: float) -> None:
+        """A parked write is to be tried once more all the same, at this time (Unix seconds)."""
+        write.retry_at = at
+        self._memory.changed(write)
+
     def alias(self, bucket: str, key: str) -> tuple[str, str] | None:
         """(the ETag that was told, the remote's) of an object, when they are not the same."""
         return self._index.look(lambda reader: aliases.find(reader, bucket, key))

@@ -23,6 +23,7 @@ from s3d.agent.store.queue.pending import PendingState, PendingWrite, QueueStatu
 from s3d.agent.store.queue.progress import Progress, Traffic
 from s3d.agent.store.queue.push import Push
 from s3d.agent.store.queue.staged import Rotten
+from s3d.agent.store.queue.verdict import QUIET, is_denied
 
 logger = logging.getLogger(__name__)
 
@@ -149,6 +150,8 @@ class Pusher:
                 await self._journal.give_back(write.seq, now)
             elif write.state is PendingState.FAILED and write.error is not None:
                 self._caretaker.parked(write, write.error)
+                if is_denied(write.error):
+                    self._journal.try_again(write, max(now, write.error.at + QUIET[0]))
 
     async def _room(self) -> None:
         """Return when one more may go."""

@@ -99,6 +99,11 @@ def is_missed(error: S3Error) -> bool:
     return isinstance(cause, Unreachable) and cause.reason is not Reason.CREDENTIALS
 
 
+def is_denied(error: PushError) -> bool:
+    """Whether a write that was parked with this error gets its quiet tries."""
+    return classify(Refusal(error.status, error.code)) is FailureClass.DENIED
+
+
 def is_unknown(error: S3Error) -> bool:
     """Whether the remote may have done what it was asked for although it did not say so."""
     cause = error.__cause__

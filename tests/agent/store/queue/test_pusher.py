@@ -8,8 +8,10 @@ import pytest
 
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.store.failures import Reason
-from s3d.agent.store.queue.line import AWAY, NEEDS_CREDENTIALS
+from s3d.agent.store.queue.journal import Journal
+from s3d.agent.store.queue.line import AWAY, NEEDS_CREDENTIALS, Line
 from s3d.agent.store.queue.pending import PendingState
+from s3d.agent.store.queue.pusher import Pusher
 from tests.agent.store.queue.rig import (
     BAD_KEY,
     DENIED,
@@ -290,3 +292,38 @@ async def test_a_write_that_breaks_the_push_keeps_no_other_back(rig: Rig) -> Non
     await rig.advance(1)
     await rig.pushed()
     assert await rig.there.keys("bbb") == ["a", "b"]
+
+
+async def restarted(rig: Rig) -> None:
+    """A new run of the agent on the same journal."""
+    await rig.stop()
+    clock, means = rig.time.clock, rig.pusher._means
+    rig.journal = await Journal.open(rig.journal._index, rig.events, clock.now)
+    rig.journal.on_change.append(rig.news.set)
+    rig.line = Line(clock)
+    rig.pusher = Pusher(rig.journal, means, rig.line, rig.events)
+    rig.start()
+
+
+async def test_a_denied_write_keeps_its_quiet_tries_after_a_restart(rig: Rig) -> None:
+    rig.remote.fail("PutObject", DENIED)
+    await rig.staged.put("bbb", "k", b"1")
+    rig.start()
+    await rig.parked()
+    await restarted(rig)
+    await rig.advance(59.0)
+    await rig.asleep()
+    assert (await rig.parked()).error is not None
+    await rig.advance(2.0)
+    await rig.pushed()
+
+
+async def test_what_is_refused_for_ever_is_not_tried_again_after_a_restart(rig: Rig) -> None:
+    rig.remote.fail("PutObject", refusal(400, "InvalidArgument"))
+    await rig.staged.put("bbb", "k", b"1")
+    rig.start()
+    await rig.parked()
+    await restarted(rig)
+    await rig.advance(7200.0)
+    await rig.asleep()
+    assert (await rig.parked()).retry_at == 0.0
