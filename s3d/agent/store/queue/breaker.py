@@ -29,6 +29,11 @@ class Breaker:
         return self._probe_at is not None
 
     @property
+    def is_missing(self) -> bool:
+        """The last try did not reach the remote."""
+        return self._in_a_row > 0
+
+    @property
     def probe_at(self) -> float | None:
         """When the remote is to be probed next; None while the breaker is closed."""
         return self._probe_at

@@ -51,6 +51,11 @@ class Line:
         return AWAY if self._breaker.is_open else ""
 
     @property
+    def doubt(self) -> str:
+        """The same, and also what the last try met with before the line is closed for it."""
+        return self.trouble or (AWAY if self._breaker.is_missing else "")
+
+    @property
     def probe_at(self) -> float | None:
         """When to ask whether it works again, by the steady clock; None while it is open."""
         return self._breaker.probe_at if self._breaker.is_open else self._ask_at

@@ -28,12 +28,15 @@ from s3d.agent.store.queue.verdict import QUIET, is_denied
 logger = logging.getLogger(__name__)
 
 
+_MOVING = (PendingState.WAITING, PendingState.PUSHING)
+
+
 @dataclass(frozen=True, slots=True)
 class PushStatus:
     """How it goes."""
 
     trouble: str
-    """Why nothing is pushed; "" while the remote is well."""
+    """Why nothing gets through; "" while the remote is well."""
     pushing: int
     limit: int
     """Pushes that may be under way at once."""
@@ -132,10 +135,9 @@ class Pusher:
         """Numbers for people."""
         pending = self._journal.status()
         rate, writes = self._traffic.rates()
-        left = sum(
-            pending.shares[state].size for state in (PendingState.WAITING, PendingState.PUSHING)
-        )
-        trouble = self._line.trouble
+        waiting, pushing = (pending.shares[state].size for state in _MOVING)
+        left = waiting + pushing - pending.blocked.size
+        trouble = self._line.doubt if self._journal.is_moving else self._line.trouble
         eta = left / rate if rate and not trouble and not pending.paused else None
         return PushStatus(trouble, self._pushing, self._line.limit, rate, writes, eta)
 

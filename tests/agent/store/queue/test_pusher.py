@@ -327,3 +327,30 @@ async def test_what_is_refused_for_ever_is_not_tried_again_after_a_restart(rig: 
     await rig.advance(7200.0)
     await rig.asleep()
     assert (await rig.parked()).retry_at == 0.0
+
+
+async def test_no_time_is_told_from_the_first_miss_on(rig: Rig) -> None:
+    """What a push sent before its connection broke says nothing about how long it will take."""
+    rig.start()
+    await rig.staged.put("bbb", "first", bytes(1000))
+    await rig.pushed()
+    rig.remote.fail("PutObject", unreachable(Reason.LOST, sent=True))
+    await rig.staged.put("bbb", "k", bytes(1000))
+    await rig.back()
+    status = rig.pusher.status()
+    assert status.rate > 0
+    assert (status.trouble, status.eta) == (AWAY, None)
+    await rig.advance(1.0)
+    await rig.pushed()
+    assert rig.pusher.status().trouble == ""
+
+
+async def test_what_cannot_go_does_not_count_for_the_time(rig: Rig) -> None:
+    rig.remote.fail("PutObject", DENIED)
+    await rig.staged.put("bbb", "k", bytes(10))
+    rig.start()
+    await rig.parked()
+    await rig.staged.put("bbb", "k", bytes(1_000_000))
+    await rig.staged.put("bbb", "other", bytes(10))
+    await rig.until(lambda: rig.journal.pending("bbb", "other") is None)
+    assert rig.pusher.status().eta == 0.0
