@@ -1,13 +1,15 @@
-"""What is looked after beside the pushes: buckets that are missing, and uploads nobody finishes."""
+"""What is looked after beside the pushes: buckets that are missing, uploads nobody finishes, and
+whether the machine has slept."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.store.queue.calls import knock
-from s3d.agent.store.queue.clock import Clock
+from s3d.agent.store.queue.clock import Clock, Jumps
 from s3d.agent.store.queue.journal import Journal
 from s3d.agent.store.queue.orphans import abort_orphan
 from s3d.agent.store.queue.pending import PendingState, PendingWrite, PushError
@@ -24,10 +26,19 @@ MISSING = "NoSuchBucket"
 class Caretaker:
     """Run run() beside the pushes."""
 
-    def __init__(self, journal: Journal, inner: ObjectStore, clock: Clock) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        inner: ObjectStore,
+        clock: Clock,
+        woke: Callable[[], Awaitable[None]],
+    ) -> None:
+        """woke: called when the machine has slept."""
         self._journal = journal
         self._inner = inner
         self._clock = clock
+        self._woke = woke
+        self._jumps = Jumps(clock)
         self._missing: dict[str, PushError] = {}
         self._found: set[str] = set()
         """Buckets that were missing, and that a push has reached since."""
@@ -60,6 +71,9 @@ class Caretaker:
             if not await self.look():
                 self._busy.clear()
             await self._clock.sleep(ROUND)
+            if self._jumps.jumped():
+                logger.info("the clock has jumped: the network may be another one")
+                await self._woke()
 
     async def look(self) -> bool:
         """One round; whether another will be needed."""

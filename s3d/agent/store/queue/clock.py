@@ -8,6 +8,9 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+JUMP = 5.0
+"""Seconds that the clocks must have moved apart: more than somebody corrects who keeps the time."""
+
 
 def _minute_of_the_day() -> int:
     now = time.localtime()
@@ -27,3 +30,19 @@ class Clock:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     random: Callable[[], float] = random.random
     """From 0.0 to 1.0."""
+
+
+class Jumps:
+    """Whether the machine has slept: of its clocks the steady one stood still meanwhile."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._gap = self._look()
+
+    def jumped(self) -> bool:
+        """Since the last call."""
+        before, self._gap = self._gap, self._look()
+        return abs(self._gap - before) >= JUMP
+
+    def _look(self) -> float:
+        return self._clock.now() - self._clock.steady()

@@ -57,7 +57,7 @@ class Pusher:
         self._clock = means.clock
         self._line = line
         self._push = Push(means, journal)
-        self._caretaker = Caretaker(journal, means.inner, self._clock)
+        self._caretaker = Caretaker(journal, means.inner, self._clock, self._woke)
         self._outcomes = Outcomes(journal, self._push, line, self._caretaker, self._clock)
         self._traffic = Traffic(events, self._clock)
         self._changed = asyncio.Event()
@@ -172,6 +172,12 @@ class Pusher:
             await self._clock.sleep(max(0.0, at - self._clock.steady()))
             if self._line.closed.is_set() and (self._line.probe_at or at) <= at:
                 await self._probe()
+
+    async def _woke(self) -> None:
+        """The machine has slept: what was tried in vain before says nothing any more."""
+        self._journal.hurry()
+        with suppress(S3Error):  # still away, as it is said elsewhere
+            await self.look_again()
 
     async def _probe(self) -> None:
         self._line.heard(await knock(self._means.inner, *self._last))

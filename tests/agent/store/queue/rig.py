@@ -44,11 +44,13 @@ class Time:
 
     def __init__(self) -> None:
         self.passed = 0.0
+        self.suspended = 0.0
+        """Seconds in which the machine slept: the steady clock knows nothing of them."""
         self.slept: list[float] = []
         self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
         self._order = itertools.count()
         self.clock = Clock(
-            now=lambda: EPOCH + self.passed,
+            now=lambda: EPOCH + self.passed + self.suspended,
             steady=lambda: self.passed,
             minute=lambda: int(self.passed / 60) % 1440,
             sleep=self.sleep,

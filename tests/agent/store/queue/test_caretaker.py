@@ -12,6 +12,10 @@ from tests.agent.store.queue.rig import BAD_KEY, Rig, open_rig, unreachable
 GONE = PushError("NoSuchBucket")
 
 
+async def nothing() -> None:
+    return None
+
+
 @pytest.fixture
 async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
     async with open_rig(tmp_path) as opened:
@@ -21,7 +25,7 @@ async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
 @pytest.fixture
 async def caretaker(rig: Rig) -> Caretaker:
     """With a write that is parked since its bucket is missing."""
-    caretaker = Caretaker(rig.journal, rig.remote, rig.time.clock)
+    caretaker = Caretaker(rig.journal, rig.remote, rig.time.clock, nothing)
     await rig.staged("CreateBucket", Bucket="new")
     await rig.staged.put("new", "k", b"1")
     write = await rig.journal.take()
@@ -66,5 +70,5 @@ async def test_a_bucket_that_nobody_waits_for_is_forgotten(rig: Rig, caretaker: 
 
 
 async def test_it_rests_when_there_is_nothing_to_look_after(rig: Rig) -> None:
-    caretaker = Caretaker(rig.journal, rig.remote, rig.time.clock)
+    caretaker = Caretaker(rig.journal, rig.remote, rig.time.clock, nothing)
     assert not await caretaker.look()

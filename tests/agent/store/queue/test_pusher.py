@@ -354,3 +354,27 @@ async def test_what_cannot_go_does_not_count_for_the_time(rig: Rig) -> None:
     await rig.staged.put("bbb", "other", bytes(10))
     await rig.until(lambda: rig.journal.pending("bbb", "other") is None)
     assert rig.pusher.status().eta == 0.0
+
+
+async def test_a_machine_that_has_slept_looks_for_the_remote_at_once(rig: Rig) -> None:
+    rig.remote.fail("", unreachable(), math.inf)
+    for number in range(8):
+        await rig.staged.put("bbb", f"k{number}", b"1")
+    rig.start()
+    await rig.until(lambda: rig.line.trouble == AWAY)
+    for _ in range(12):  # the probes become rare
+        await rig.advance(15.0)
+    rig.remote.troubles.clear()
+    probe_at = rig.line.probe_at
+    assert probe_at is not None
+    while probe_at - rig.time.passed < 20.0:
+        rig.remote.fail("", unreachable(), math.inf)
+        await rig.advance(15.0)
+        await rig.asleep()
+        rig.remote.troubles.clear()
+        probe_at = rig.line.probe_at
+        assert probe_at is not None
+    rig.time.suspended += 3600.0
+    await rig.advance(15.0)
+    await rig.pushed()
+    assert rig.time.passed < probe_at
