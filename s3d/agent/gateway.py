@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import ssl
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -35,7 +36,7 @@ from s3d.agent.store.remote.store import RemoteStore
 from s3d.agent.store.remote.transport import Settings
 from s3d.agent.store.store import ObjectStore
 from s3d.shared.config import Config, QueueConfig
-from s3d.shared.errors import S3dError
+from s3d.shared.errors import S3dError, UsageError
 from s3d.shared.paths import Places
 from s3d.shared.text import count
 from s3d.shared.transfers import RemoteStatus, Share
@@ -173,4 +174,23 @@ def _limits(config: QueueConfig) -> Limits:
 
 def _settings(config: Config) -> Settings:
     addressing = cast("Addressing", config.remote_addressing)
-    return Settings(config.remote, addressing, ca_bundle=os.environ.get("AWS_CA_BUNDLE", ""))
+    return Settings(config.remote, addressing, ca_bundle=_ca_bundle(config.remote))
+
+
+def _ca_bundle(remote: str) -> str:
+    """The certificates to trust, as every AWS program finds them. Raises UsageError.
+
+    https://docs.aws.amazon.com/sdkref/latest/guide/feature-gen-config.html
+    """
+    path = os.environ.get("AWS_CA_BUNDLE", "")
+    if not path or remote.startswith("http://"):
+        return ""
+    try:
+        ssl.create_default_context(cafile=path)
+    except OSError as error:
+        raise UsageError(
+            "cannot read the certificates to trust",
+            f"AWS_CA_BUNDLE={path}: {error.strerror or error}",
+            "set AWS_CA_BUNDLE to a file of certificates in PEM, or unset it",
+        ) from error
+    return path

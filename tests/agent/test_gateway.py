@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
-from contextlib import closing
+from contextlib import closing, nullcontext
 
 import pytest
+from aiohttp import web
 
 from s3d.agent.embedded import open_embedded
 from s3d.agent.events import Events
@@ -19,7 +22,7 @@ from s3d.agent.s3.messages import BytesBody
 from s3d.agent.store.objects import Objects
 from s3d.shared.blocking_queue import QueueClient
 from s3d.shared.config import load_config
-from s3d.shared.errors import AlreadyRunningError
+from s3d.shared.errors import AlreadyRunningError, UsageError
 from s3d.shared.paths import find_places
 from s3d.shared.transfers import Share
 from tests.agent_process import StartFailed
@@ -104,6 +107,67 @@ async def test_what_a_remote_hides_is_said(tmp_path):
     assert "S3D_WRITE_QUEUE_FILTER" in filtered
     assert "1 bucket" in hidden
     await gateway.close()
+
+
+# ------------------------------------------------------------------ whom to trust
+
+
+@pytest.fixture
+def certificate(tmp_path):
+    """(certificate, key): files of a certificate for localhost that nobody knows."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2"
+    command += " -subj /CN=localhost -addext subjectAltName=DNS:localhost"
+    files = ["-keyout", str(key), "-out", str(certificate)]
+    subprocess.run([*command.split(), *files], check=True, capture_output=True)
+    return certificate, key
+
+
+@pytest.fixture
+async def tls_remote(certificate):
+    """URL of a server with it."""
+
+    async def answer(request: web.Request) -> web.Response:
+        return web.Response(headers={"ETag": '"x"'})
+
+    app = web.Application()
+    app.router.add_route("*", "/{tail:.*}", answer)
+    trust = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    trust.load_cert_chain(*certificate)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    (port,) = free_ports(1)
+    await web.TCPSite(runner, "127.0.0.1", port, ssl_context=trust).start()
+    yield f"https://localhost:{port}"
+    await runner.cleanup()
+
+
+@pytest.mark.parametrize("named", [True, False])
+async def test_the_certificates_to_trust_are_those_of_aws_s_variable(
+    tls_remote, certificate, tmp_path, monkeypatch, named
+):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secretsecret")
+    if named:
+        monkeypatch.setenv("AWS_CA_BUNDLE", str(certificate[0]))
+    env = {"S3D_REMOTE": tls_remote, "S3D_WRITE_QUEUE": "false", "S3D_REMOTE_ADDRESSING": "path"}
+    gateway = await open_gateway(*settings(tmp_path, **env), Events())
+    with nullcontext() if named else pytest.raises(S3Error, match="no secure connection"):
+        await Objects(gateway.top).delete("bucket", "k")
+    await gateway.close()
+
+
+@pytest.mark.parametrize("data", [None, b"no certificate"])
+async def test_certificates_that_cannot_be_read_are_said_at_the_start(tmp_path, monkeypatch, data):
+    path = tmp_path / "bundle.pem"
+    if data is not None:
+        path.write_bytes(data)
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(path))
+    with pytest.raises(UsageError, match="AWS_CA_BUNDLE"):
+        await open_gateway(*settings(tmp_path, S3D_REMOTE="https://localhost:9"), Events())
+    await (await open_gateway(*settings(tmp_path), Events())).close()  # no TLS, no matter
 
 
 # ------------------------------------------------------------------ as a process
