@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
+from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.listing import Place, Query, roll_up
 from s3d.agent.s3.merge import Slice, merge_page
 from s3d.agent.s3.messages import Members, S3Request
@@ -74,6 +76,8 @@ class Overlay:
         )
         size = min(_PAGE, limit + len(hidden.items))
         remote = await self._remote({"StartAfter": self._start(after), "MaxKeys": size})
+        if any(key <= after and row is not None for key, row in remote.items):
+            raise _disordered()
         known = [item for item in remote.items if item[0] > after]
         end = remote.end if known or not remote.items else None
         return merge_page(Slice(known, end), pending, hidden)
@@ -169,8 +173,21 @@ async def _list(inner: ObjectStore, members: Members) -> Slice[Members]:
     output = response.output
     items: list[Item] = [(row["Key"].encode(), dict(row)) for row in output.get("Contents") or ()]
     items += [(one["Prefix"].encode(), None) for one in output.get("CommonPrefixes") or ()]
+    more = bool(items and output.get("IsTruncated"))
+    keys = [key for key, row in items if row is not None]
+    if more and any(key > later for key, later in pairwise(keys)):
+        raise _disordered()
     items.sort(key=_name)
-    return Slice(items, items[-1][0] if items and output.get("IsTruncated") else None)
+    return Slice(items, items[-1][0] if more else None)
+
+
+def _disordered() -> S3Error:
+    """SeaweedFS lists `a/b` before `a-`: where its pages are cut, keys would be missing."""
+    return S3Error(
+        "ServiceUnavailable",
+        "The remote does not list in the order of the keys, so that pages of it cannot be merged "
+        "with pending writes: list again when they have reached it (s3d drain).",
+    )
 
 
 def _name(item: Item) -> bytes:

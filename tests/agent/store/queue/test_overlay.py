@@ -1,5 +1,12 @@
 """What is hidden and what shines through; pages are in test_listings.py."""
 
+import pytest
+
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.messages import S3Response
+from tests.contract.client import Client
+from tests.contract.queued import queue_before
+
 
 async def groups(s3, bucket):
     return (await s3("ListObjectsV2", Bucket=bucket, Delimiter="/")).names(
@@ -33,3 +40,39 @@ async def test_many_deletions_are_hidden_on_a_page_of_one(s3, there, bucket):
             await s3("DeleteObject", Bucket=bucket, Key=f"{number:02d}")
     page = await s3("ListObjectsV2", Bucket=bucket, MaxKeys=1)
     assert (page.names("Contents", "Key"), page["IsTruncated"]) == (["19"], False)
+
+
+class Tree:
+    """A remote that lists folder by folder, as SeaweedFS does: `a/b` before `a-`."""
+
+    def __init__(self, keys):
+        self.keys = sorted(keys, key=lambda key: key.split("/"))
+
+    async def call(self, request):
+        if request.op.name != "ListObjectsV2":
+            return S3Response({})
+        after, size = request.input.get("StartAfter", ""), request.input["MaxKeys"]
+        found = [key for key in self.keys if key.split("/") > after.split("/")]
+        rows = [{"Key": key, "ETag": "", "Size": 0} for key in found[:size]]
+        return S3Response({"Contents": rows, "IsTruncated": len(found) > size})
+
+
+async def all_pages(s3, size):
+    after = ""
+    while True:
+        page = await s3("ListObjectsV2", Bucket="bucket", MaxKeys=size, StartAfter=after)
+        if not page["IsTruncated"]:
+            return
+        after = page["Contents"][-1]["Key"]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+async def test_a_listing_that_cannot_be_merged_is_refused_and_not_cut_short(tmp_path, size):
+    async with queue_before(Tree(["logs/1", "logs/2", "logs-old/1", "x"]), tmp_path) as queue:
+        s3 = Client(queue.store)
+        await queue.journal.pause()
+        await s3.put("bucket", "z", b"data")
+        page = await s3("ListObjectsV2", Bucket="bucket")
+        assert page.names("Contents", "Key") == ["logs-old/1", "logs/1", "logs/2", "x", "z"]
+        with pytest.raises(S3Error, match="order of the keys"):
+            await all_pages(s3, size)
