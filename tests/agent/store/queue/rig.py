@@ -47,6 +47,8 @@ class Time:
         self.suspended = 0.0
         """Seconds in which the machine slept: the steady clock knows nothing of them."""
         self.slept: list[float] = []
+        self.told: list[Callable[[], None]] = []
+        """Called when somebody goes to sleep."""
         self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
         self._order = itertools.count()
         self.clock = Clock(
@@ -61,7 +63,14 @@ class Time:
         self.slept.append(seconds)
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         heapq.heappush(self._sleepers, (self.passed + seconds, next(self._order), future))
+        for tell in self.told:
+            tell()
         await future
+
+    def wakes_within(self, seconds: float) -> bool:
+        """Whether somebody sleeps who would be woken by so much time."""
+        due = self.passed + seconds
+        return any(at <= due and not future.done() for at, _, future in self._sleepers)
 
     def advance(self, seconds: float) -> None:
         """Wake those who have slept enough."""
@@ -277,6 +286,7 @@ async def open_rig(
         remote = Remote(over or there)
         remote.gate.set()
         remote.told.append(news.set)
+        time.told.append(news.set)
         journal.on_change.append(news.set)
         throttle, line = Throttle(Timetable(), clock), Line(clock)
         means = Means(remote, body_of(index, blobs), throttle, clock)

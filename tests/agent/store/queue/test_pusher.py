@@ -8,6 +8,7 @@ import pytest
 
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.store.failures import Reason
+from s3d.agent.store.queue.caretaker import ROUND
 from s3d.agent.store.queue.journal import Journal
 from s3d.agent.store.queue.line import AWAY, NEEDS_CREDENTIALS, Line
 from s3d.agent.store.queue.pending import PendingState
@@ -375,6 +376,7 @@ async def test_a_machine_that_has_slept_looks_for_the_remote_at_once(rig: Rig) -
         probe_at = rig.line.probe_at
         assert probe_at is not None
     rig.time.suspended += 3600.0
-    await rig.advance(15.0)
+    await rig.until(lambda: rig.time.wakes_within(ROUND))  # the probe is not so near
+    await rig.advance(ROUND)
     await rig.pushed()
     assert rig.time.passed < probe_at
