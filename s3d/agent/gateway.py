@@ -11,10 +11,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from s3d.agent.control.cache import ReadCache
 from s3d.agent.control.pending import Queue, queue_status
 from s3d.agent.embedded import Embedded, open_embedded, open_index, open_store
 from s3d.agent.events import Events
 from s3d.agent.process import only_one, private_folder
+from s3d.agent.read_cache import open_cache
+from s3d.agent.store.cache.layer import Past
 from s3d.agent.store.migration import Migration
 from s3d.agent.store.objects import Objects
 from s3d.agent.store.queue import rows
@@ -52,12 +55,13 @@ Run = Callable[[], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """The remote, and the queue in front of it if there is one."""
+    """The remote, and what is in front of it: a read cache and a queue, if they are wanted."""
 
     top: ObjectStore
     remote: RemoteStore
     queue: Queue | None
     staging: Embedded | None
+    cache: ReadCache | None
     probing: Probing
     migration: Migration
     warnings: list[str]
@@ -69,6 +73,8 @@ class Gateway:
         parts: dict[str, Run] = {"migration": self.migration.run, "probing": self.probing.run}
         if self.queue is not None and self.staging is not None:
             parts |= {"pusher": self.queue.pusher.run, "sweep": self.staging.sweep}
+        if self.cache is not None and self.cache.layer and self.cache.keeper:
+            parts |= {"cache": self.cache.layer.run, "pins": self.cache.keeper.run}
         return parts
 
     def status(self) -> RemoteStatus:
@@ -114,26 +120,60 @@ async def open_gateway(config: Config, places: Places, events: Events) -> Gatewa
         probing = Probing(remote, remote.url, places.capabilities_file)
         judging = Judging(probing)
         warnings = await _warnings(config, places)
-        if not config.write_queue.enabled:
-            kept = (probing, migration, warnings)
-            top = LoopGuard(judging, remote.hops)
-            return Gateway(top, remote, None, None, *kept, closing.pop_all())
-        folder = places.write_queue_dir
-        private_folder(folder)
-        if not folder.is_relative_to(places.data_dir):
-            closing.enter_context(only_one(folder / "agent.lock", places.socket))
-        index = open_index(folder, tables=rows.TABLES)
-        closing.callback(index.close)
-        journal = await Journal.open(index, events)
-        staging = open_store(index, folder, on_change=journal.record)
-        layer, queue = _queue(config.write_queue, judging, journal, staging, events)
-        kept = (probing, migration, warnings)
-        top = LoopGuard(layer, remote.hops)
-        return Gateway(top, remote, queue, staging, *kept, closing.pop_all())
+        cache = _cache(config, places, judging, closing)
+        if cache is not None and cache.trouble:
+            warnings.append(cache.trouble)
+        top, past = _read_through(judging, cache)
+        queue = staging = None
+        if config.write_queue.enabled:
+            journal, staging = await _open_queue(config, places, events, closing)
+            top, queue = _queue(config.write_queue, top, past, journal, staging, events)
+        return Gateway(
+            top=LoopGuard(top, remote.hops),
+            remote=remote,
+            queue=queue,
+            staging=staging,
+            cache=cache,
+            probing=probing,
+            migration=migration,
+            warnings=warnings,
+            _closing=closing.pop_all(),
+        )
+
+
+def _cache(
+    config: Config, places: Places, remote: ObjectStore, closing: AsyncExitStack
+) -> ReadCache | None:
+    if not config.read_cache.enabled:
+        return None
+    return open_cache(config.read_cache, places, remote, closing)
+
+
+def _read_through(remote: ObjectStore, cache: ReadCache | None) -> tuple[ObjectStore, ObjectStore]:
+    """The store for those who read, and the one for those who must know what the remote says."""
+    if cache is None or cache.layer is None:
+        return remote, remote
+    return cache.layer, Past(cache.layer)
+
+
+async def _open_queue(
+    config: Config, places: Places, events: Events, closing: AsyncExitStack
+) -> tuple[Journal, Embedded]:
+    """What an earlier run has left to be pushed."""
+    folder = places.write_queue_dir
+    private_folder(folder)
+    if not folder.is_relative_to(places.data_dir):
+        closing.enter_context(only_one(folder / "agent.lock", places.socket))
+    index = open_index(folder, tables=rows.TABLES)
+    closing.callback(index.close)
+    journal = await Journal.open(index, events)
+    return journal, open_store(index, folder, on_change=journal.record)
 
 
 async def _warnings(config: Config, places: Places) -> list[str]:
     found = []
+    if config.read_cache.filter:
+        found.append("S3D_READ_CACHE_FILTER is not in use yet: whatever is read is kept")
     if config.write_queue.filter:
         found.append("S3D_WRITE_QUEUE_FILTER is not in use yet: all writes are pushed")
     if (places.store_dir / "index.sqlite").exists():
@@ -156,14 +196,19 @@ def _embedded(folder: Path) -> Iterator[ObjectStore]:
 
 
 def _queue(
-    config: QueueConfig, remote: ObjectStore, journal: Journal, staging: Embedded, events: Events
+    config: QueueConfig,
+    inner: ObjectStore,
+    past: ObjectStore,
+    journal: Journal,
+    staging: Embedded,
+    events: Events,
 ) -> tuple[WriteQueue, Queue]:
-    """The layer, and the parts that push what it takes in."""
+    """The layer, and the parts that push what it takes in. past: where they push it."""
     clock = Clock()
     throttle = Throttle(config.bandwidth, clock)
-    means = Means(remote, staging.body_of, throttle, clock)
+    means = Means(past, staging.body_of, throttle, clock)
     pusher = Pusher(journal, means, Line(clock), events)
-    layer = WriteQueue(remote, staging.local, journal, _limits(config), pusher, clock)
+    layer = WriteQueue(inner, staging.local, journal, _limits(config), pusher, clock)
     return layer, Queue(journal, pusher, throttle, layer.admission, staging.body_of, staging.folder)
 
 

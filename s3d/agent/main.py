@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from s3d import __version__
+from s3d.agent.control.cache import CacheRoutes, state_of
 from s3d.agent.control.migration import MigrationRoutes
 from s3d.agent.control.objects import ObjectRoutes
 from s3d.agent.control.queue import QueueRoutes
@@ -149,12 +150,16 @@ class Agent:
         )
         gateway = stack.gateway
         queue = None if gateway is None else gateway.queue
-        behind = None if gateway is None else Behind(Objects(gateway.remote), queue)
+        cache = None if gateway is None else gateway.cache
+        behind = None
+        if gateway is not None:
+            behind = Behind(Objects(gateway.remote), queue, partial(state_of, cache))
         parts = (
             Status(facts, objects, self._events, behind),
             ObjectRoutes(objects, self._presign),
             QueueRoutes(queue),
             TransferRoutes(queue),
+            CacheRoutes(cache),
             MigrationRoutes(None if gateway is None else gateway.migration),
             Stream(self._events),
         )
@@ -202,6 +207,7 @@ class Agent:
             ephemeral=config.ephemeral,
             remote=stack.remote_status(),
             queue=stack.queue_status(),
+            cache=stack.cache_status(),
             store=await stack.store_status(),
             warnings=exposure_warnings(config) + stack.warnings(),
             metrics=self._numbers(),

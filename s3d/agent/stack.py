@@ -6,12 +6,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from s3d.agent.control.cache import cache_status
 from s3d.agent.control.pending import queue_status
 from s3d.agent.embedded import Embedded, open_embedded
 from s3d.agent.events import Events
 from s3d.agent.store.notices import Notices
 from s3d.agent.store.records import Totals
 from s3d.agent.store.store import ObjectStore
+from s3d.shared.caching import CacheStatus
 from s3d.shared.config import Config
 from s3d.shared.control import StoreStatus
 from s3d.shared.paths import Places
@@ -48,6 +50,10 @@ class Stack:
     def queue_status(self) -> QueueStatus | None:
         queue = None if self.gateway is None else self.gateway.queue
         return None if queue is None else queue_status(queue)
+
+    def cache_status(self) -> CacheStatus | None:
+        cache = None if self.gateway is None else self.gateway.cache
+        return None if cache is None else cache_status(cache)
 
     def warnings(self) -> list[str]:
         """What a person should know."""

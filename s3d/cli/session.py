@@ -10,6 +10,7 @@ import click
 
 if TYPE_CHECKING:
     from s3d.shared.blocking import ControlClient
+    from s3d.shared.blocking_cache import CacheClient
     from s3d.shared.blocking_queue import QueueClient
     from s3d.shared.config import Config
     from s3d.shared.paths import Places
@@ -40,6 +41,12 @@ class Session:
         from s3d.shared.blocking_queue import QueueClient
 
         return QueueClient(self.client())
+
+    def cache(self) -> CacheClient:
+        """The running agent's read cache; the same holds."""
+        from s3d.shared.blocking_cache import CacheClient
+
+        return CacheClient(self.client())
 
 
 pass_session = click.make_pass_decorator(Session, ensure=True)

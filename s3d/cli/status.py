@@ -12,6 +12,7 @@ from s3d.cli.output import fields, json_line
 from s3d.cli.pending import amount, summary
 from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.cli.target import Names, Target, target_argument
+from s3d.shared.caching import CacheState, CacheStatus
 from s3d.shared.control import AgentStatus, BucketInfo, ObjectStatus
 from s3d.shared.errors import PendingError, UsageError
 from s3d.shared.text import age, count, moment, size
@@ -87,6 +88,8 @@ def _agent(status: AgentStatus) -> Iterator[Row]:
         yield from _remote(status.remote)
     if status.queue:
         yield from _queue(status.queue)
+    if status.cache:
+        yield from _cache(status.cache)
     if status.store:
         store = status.store
         held = f"{count(store.buckets, 'bucket')}, {count(store.objects, 'object')}"
@@ -122,6 +125,15 @@ def _queue(queue: QueueStatus) -> Iterator[Row]:
         yield "PAUSED", "s3d queue resume lets it go on"
     if queue.failed.files:
         yield "FAILED", f"{amount(queue.failed)}: s3d queue ls --state failed"
+
+
+def _cache(cache: CacheStatus) -> Iterator[Row]:
+    asked = cache.hits + cache.misses
+    hits = f", {100 * cache.hits // asked} % hits" if asked else ""
+    held = f"{size(cache.size)} of {size(cache.max_size)}"
+    yield "cache", f"{count(cache.files, 'object')}, {held}{hits}"
+    if cache.trouble:
+        yield "NOT KEEPING", cache.trouble
 
 
 def _bucket(info: BucketInfo) -> Iterator[Row]:
@@ -173,6 +185,17 @@ def _whereabouts(info: ObjectStatus) -> Iterator[Row]:
         yield "remote etag", f"unknown: {info.remote_error}"
     else:
         yield "remote etag", info.remote_etag or "no such object there"
+    if info.cache is not None:
+        yield "cache", _cached(info.cache)
+
+
+def _cached(state: CacheState) -> str:
+    """cached, partial n %, pinned, and when the remote was asked last."""
+    if not state.held and state.checked is None:
+        return "pinned, not here yet" if state.pinned else "not cached"
+    part = "cached" if state.held == state.size else f"partial {100 * state.held // state.size} %"
+    since = age(max(0.0, time.time() - (state.checked or 0.0)))
+    return ", ".join([part, *(["pinned"] if state.pinned else []), f"checked {since} ago"])
 
 
 def _pairs(label: str, pairs: Mapping[str, str]) -> Iterator[Row]:

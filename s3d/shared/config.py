@@ -89,6 +89,39 @@ class QueueConfig(msgspec.Struct, frozen=True, kw_only=True):
     ] = Timetable()
 
 
+class CacheConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """[read_cache]: what is kept of what was read. For a remote only."""
+
+    enabled: Annotated[
+        bool,
+        Rule("Keep what was read on this disk, and read it from there", read_bool),
+    ] = True
+    dir: Annotated[
+        Path | None,
+        Rule("Folder of the cache; unset: read_cache in the cache folder", read_path),
+    ] = None
+    max_size: Annotated[
+        int,
+        Rule("Bytes on the disk, at most", read_room),
+    ] = 10 << 30
+    max_files: Annotated[
+        int,
+        Rule("Objects that are kept, at most", read_limit),
+    ] = 100_000
+    max_age: Annotated[
+        float,
+        Rule("Age from which the remote is asked whether it is still the same", parse_age),
+    ] = 60.0
+    filter: Annotated[
+        str,
+        Rule("Which objects are kept; empty: all", read_text),
+    ] = ""
+    serve_stale: Annotated[
+        bool,
+        Rule("While the remote is away, give what is kept however old, and mark it", read_bool),
+    ] = True
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True):
     """The settings of one start. origin: setting -> where it was set, for those not at default."""
 
@@ -172,6 +205,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         Rule("path, virtual, or auto: virtual at AWS and path elsewhere", read_addressing),
     ] = "auto"
     write_queue: QueueConfig = QueueConfig()
+    read_cache: CacheConfig = CacheConfig()
     flush_timeout: Annotated[
         float,
         Rule("How long the agent goes on pushing when it is told to stop", parse_age),

@@ -11,10 +11,11 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from s3d.shared.caching import CacheState, CacheStatus
 from s3d.shared.transfers import QueueStatus, RemoteStatus, Transfer
 
 API_MAJOR = 1
-API_MINOR = 1
+API_MINOR = 2
 
 Scalar = str | int | float | bool | None
 
@@ -83,6 +84,7 @@ class AgentStatus(Struct, frozen=True):
     remote: RemoteStatus | None = None
     """None: the embedded store answers."""
     queue: QueueStatus | None = None
+    cache: CacheStatus | None = None
     store: StoreStatus | None = None
     warnings: list[str] = []
     metrics: dict[str, float] = {}
@@ -136,6 +138,8 @@ class ObjectStatus(ObjectInfo, frozen=True):
     """Of the object at the remote, if it has one and could be asked."""
     remote_error: str = ""
     """Why it could not be asked."""
+    cache: CacheState | None = None
+    """What of it is in the read cache."""
 
 
 class Listing(Struct, frozen=True):

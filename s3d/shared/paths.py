@@ -37,6 +37,8 @@ class Places(msgspec.Struct, frozen=True):
     socket: Path
     write_queue_dir: Path
     """The writes that wait for the remote."""
+    read_cache_dir: Path
+    """What was read; may be deleted while no agent runs."""
 
     @property
     def config_file(self) -> Path:
@@ -55,6 +57,11 @@ class Places(msgspec.Struct, frozen=True):
     def capabilities_file(self) -> Path:
         """What was found out about the remote's buckets."""
         return self.state_dir / "capabilities.json"
+
+    @property
+    def pins_file(self) -> Path:
+        """What must always be in the read cache."""
+        return self.state_dir / "pins.json"
 
     @property
     def lock_file(self) -> Path:
@@ -94,7 +101,8 @@ def find_places(config: Config, env: Mapping[str, str]) -> Places:
             "set S3D_SOCKET to a shorter path in a folder of your own",
         )
     queue_dir = config.write_queue.dir or data_dir / "write_queue"
-    return Places(config_dir, data_dir, cache_dir, state_dir, socket, queue_dir)
+    read_cache_dir = config.read_cache.dir or cache_dir / "read_cache"
+    return Places(config_dir, data_dir, cache_dir, state_dir, socket, queue_dir, read_cache_dir)
 
 
 def _usual(name: str, env: Mapping[str, str]) -> Path:

@@ -67,4 +67,4 @@ def test_without_an_agent_there_is_nothing_to_complete(alone):
 
 
 def test_commands_are_completed(alone):
-    assert complete(alone, "pre") == ["presign"]
+    assert complete(alone, "pres") == ["presign"]

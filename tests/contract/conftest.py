@@ -17,6 +17,7 @@ from s3d.agent.store.index import Index
 from s3d.agent.store.local.store import LocalStore
 from s3d.agent.store.remote.store import RemoteStore
 from s3d.agent.store.store import ObjectStore
+from tests.contract.cached import cache_before
 from tests.contract.client import Client
 from tests.contract.queued import Named, queue_before
 from tests.contract.referee import QUEUED, REMOTES, arrange, remote_store
@@ -49,7 +50,30 @@ async def lazy_queue(folder: Path) -> AsyncIterator[ObjectStore]:
         yield Named(made)
 
 
-STACKS: dict[str, Stack] = {"local": local, "queue": queue, "lazy_queue": lazy_queue}
+@asynccontextmanager
+async def cache(folder: Path) -> AsyncIterator[ObjectStore]:
+    """A read cache before the embedded store."""
+    async with local(folder) as inner, cache_before(inner, folder / "cache") as made:
+        yield made
+
+
+@asynccontextmanager
+async def lazy_queue_and_cache(folder: Path) -> AsyncIterator[ObjectStore]:
+    """All layers; what is written stays pending until a request needs it at the remote."""
+    async with (
+        cache(folder) as inner,
+        queue_before(inner, folder / "queue", lazy=True) as made,
+    ):
+        yield Named(made)
+
+
+STACKS: dict[str, Stack] = {
+    "local": local,
+    "queue": queue,
+    "lazy_queue": lazy_queue,
+    "cache": cache,
+    "lazy_queue_and_cache": lazy_queue_and_cache,
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -7,9 +7,8 @@ from contextlib import suppress
 
 from aiohttp import web
 
-from s3d.agent.control.queue import LONGEST_WAIT
+from s3d.agent.control.queue import wait_of
 from s3d.agent.control.route import Call, Refusal, Route, answer
-from s3d.agent.s3.errors import S3Error
 from s3d.agent.store.migration import Migration
 from s3d.shared import control
 from s3d.shared.transfers import MigrateRequest
@@ -39,7 +38,7 @@ class MigrationRoutes:
         """At once; or, with wait, when it has ended or after so many seconds."""
         migration = self._migration
         with suppress(TimeoutError):
-            async with asyncio.timeout(_wait(call)):
+            async with asyncio.timeout(wait_of(call)):
                 await migration.ended()
         return answer(migration.status)
 
@@ -53,14 +52,3 @@ class MigrationRoutes:
         self._migration.cancel()
         await self._migration.ended()
         return answer(self._migration.status)
-
-
-def _wait(call: Call) -> float:
-    """Raises InvalidArgument."""
-    try:
-        wait = float(call.query.get("wait", "0"))
-    except ValueError:
-        wait = -1.0
-    if not 0 <= wait <= LONGEST_WAIT:
-        raise S3Error("InvalidArgument", f"wait must be from 0 to {LONGEST_WAIT:.0f} seconds.")
-    return wait

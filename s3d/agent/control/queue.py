@@ -139,3 +139,14 @@ def _changed(limits: Limits, changes: QueueChanges) -> Limits:
             raise S3Error("InvalidArgument", f"{name} must be more than 0.")
     old = {"max_size": limits.max_size, "max_files": limits.max_files, "max_age": limits.max_age}
     return Limits(**(old | given), wait=FULL_WAIT if when_full == WAIT else 0.0)
+
+
+def wait_of(call: Call) -> float:
+    """The query word wait, in seconds. Raises InvalidArgument."""
+    try:
+        wait = float(call.query.get("wait", "0"))
+    except ValueError:
+        wait = -1.0
+    if not 0 <= wait <= LONGEST_WAIT:
+        raise S3Error("InvalidArgument", f"wait must be from 0 to {LONGEST_WAIT:.0f} seconds.")
+    return wait

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import msgspec
@@ -11,6 +12,7 @@ from s3d.agent.control.pending import Queue, transfer_of
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.store.objects import Objects
 from s3d.agent.store.queue.pending import Kind, PendingState
+from s3d.shared.caching import CacheState
 from s3d.shared.control import ObjectInfo, ObjectStatus
 
 PATIENCE = 5.0
@@ -27,6 +29,8 @@ class Behind:
 
     remote: Objects
     queue: Queue | None
+    cached: Callable[[str, str], CacheState | None] = lambda bucket, key: None
+    """What is in the read cache of a bucket and key."""
 
     async def status(self, bucket: str, key: str, info: ObjectInfo | None) -> ObjectStatus | None:
         """Of one key. info: as it is read now, if it is there. None: there is nothing at all."""
@@ -42,6 +46,7 @@ class Behind:
             pending=[transfer_of(write) for write in writes],
             remote_etag=etag,
             remote_error=error,
+            cache=self.cached(bucket, key),
         )
 
     async def _ask(self, bucket: str, key: str) -> tuple[str | None, str]:

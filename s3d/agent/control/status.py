@@ -18,7 +18,17 @@ from s3d.agent.store.records import Totals
 from s3d.shared import control
 from s3d.shared.control import AgentStatus, ApiVersion, BucketInfo, Hello, ObjectInfo, State
 
-FEATURES = ["buckets", "objects", "tags", "presign", "events", "queue", "transfers", "migration"]
+FEATURES = [
+    "buckets",
+    "objects",
+    "tags",
+    "presign",
+    "events",
+    "queue",
+    "transfers",
+    "migration",
+    "cache",
+]
 LIMITS = {"page": control.MAX_PAGE, "subscribers": SUBSCRIBERS, "events": RING}
 
 

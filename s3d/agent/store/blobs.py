@@ -78,6 +78,12 @@ class Blobs:
         """Hand out only numbers greater than this one, which an index knows."""
         self._next = self._first = max(self._next, blob + 1)
 
+    def new_id(self) -> int:
+        """A number that no blob has, and none will get."""
+        blob = self._next
+        self._next += 1
+        return blob
+
     async def receive(self, body: Body, hashes: Sequence[Hash], *, inline: int = INLINE) -> Draft:
         """Take a body in, feeding the hashes on the way; a file is durable when this returns.
 
@@ -93,12 +99,12 @@ class Blobs:
                 chunks.append(chunk)
                 size += len(chunk)
                 if size >= max(inline + 1, self._buffer()):
-                    writer = writer or _Writer(self, self._new_id(), hashes)
+                    writer = writer or _Writer(self, self.new_id(), hashes)
                     await writer.add(chunks)
                     chunks, size = [], 0
             if writer is None and size <= inline:
                 return self._keep(chunks, hashes)
-            writer = writer or _Writer(self, self._new_id(), hashes)
+            writer = writer or _Writer(self, self.new_id(), hashes)
             return await writer.finish(chunks)
         except BaseException:
             if writer is not None:
@@ -132,6 +138,9 @@ class Blobs:
                     due.append(blob)
         self.remove(due)
 
+    def is_leased(self, blob: int) -> bool:
+        return blob in self._leases
+
     def remove(self, blobs: list[int]) -> None:
         """Take files away, soon, in a thread; those on lease when they are given back."""
         self._doomed.update(blob for blob in blobs if blob in self._leases)
@@ -162,12 +171,7 @@ class Blobs:
         data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
         for hash in hashes:
             hash.update(data)
-        return Draft(self, self._new_id(), len(data), data)
-
-    def _new_id(self) -> int:
-        blob = self._next
-        self._next += 1
-        return blob
+        return Draft(self, self.new_id(), len(data), data)
 
     def _buffer(self) -> int:
         return min(_BUFFER, _BUFFERS // (2 * self._receiving))

@@ -37,7 +37,7 @@ class Disk:
         self._ballast = folder / "ballast"
         self._looked = float("-inf")
         self._free = 0
-        self._floor = 0
+        self._whole = 0
 
     def free(self) -> int:
         """Bytes that this user may still write, at most a second old."""
@@ -45,13 +45,17 @@ class Disk:
         if not 0 <= now - self._looked < _LOOK_AGAIN:
             facts = os.statvfs(self.folder)
             self._free = facts.f_bavail * facts.f_frsize
-            self._floor = min(_FLOOR, int(_FLOOR_SHARE * facts.f_blocks * facts.f_frsize))
+            self._whole = facts.f_blocks * facts.f_frsize
             self._looked = now
         return self._free
 
+    def has_above(self, size: int, floor: int = _FLOOR, share: float = _FLOOR_SHARE) -> bool:
+        """Whether size more bytes leave the smaller of floor (bytes) and share (of all) free."""
+        return self.free() - size >= min(floor, int(share * self._whole))
+
     def admit(self, size: int = 0) -> None:
         """Raise SlowDown when size more bytes would leave less free than the floor."""
-        if self.free() - size < self._floor:
+        if not self.has_above(size):
             raise self.full()
 
     def full(self) -> S3Error:
@@ -76,7 +80,7 @@ class Disk:
         """Have the ballast if there is room for it; False: there was none."""
         if self._ballast.exists():
             return True
-        if self.free() - _BALLAST < self._floor:
+        if not self.has_above(_BALLAST):
             return False
         try:
             with self._ballast.open("wb") as file:

@@ -33,6 +33,9 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+DAMAGE: type[Exception] = sqlite3.DatabaseError
+"""Raised by look and read for a file that is no index any more."""
+
 LAYOUT = 1
 _FURTHER = 1_000
 """user_version is LAYOUT + _FURTHER times the layout of the further tables."""
@@ -93,15 +96,18 @@ class _Write(Generic[T]):
 class Index:
     """Open with Index.open, close with close(); everything else belongs to one event loop."""
 
-    def __init__(self, path: Path, *, ephemeral: bool, tables: Tables | None) -> None:
+    def __init__(
+        self, path: Path, *, ephemeral: bool, tables: Tables | None, lossy: bool = False
+    ) -> None:
         self.path = path
         self.disk = Disk(path.parent)
         self.on_freed: Callable[[list[int]], None] = lambda blobs: None
         """Told on the loop, after the commit, which blobs in files nobody names any more."""
-        self._ephemeral = ephemeral
+        self._sync = "OFF" if ephemeral else "NORMAL" if lossy else "FULL"
         self._writer = self._connect()
         _prepare(self._writer, path, tables)
-        if not ephemeral:
+        self._has_ballast = self._sync == "FULL"
+        if self._has_ballast:
             sync_folder(path.parent)
             self.disk.lay_ballast()
         self._ballast_is_gone = False
@@ -115,13 +121,21 @@ class Index:
         self._thread.start()
 
     @classmethod
-    def open(cls, path: Path, *, ephemeral: bool = False, tables: Tables | None = None) -> Self:
+    def open(
+        cls,
+        path: Path,
+        *,
+        ephemeral: bool = False,
+        lossy: bool = False,
+        tables: Tables | None = None,
+    ) -> Self:
         """Open or create. Raises UsageError for a file of a newer s3d, S3dError for a broken one.
 
         ephemeral: for a store that is gone with the process; nothing is synced to the disk.
+        lossy: for what can be had again; a power cut may take the newest commits, but breaks none.
         """
         try:
-            return cls(path, ephemeral=ephemeral, tables=tables)
+            return cls(path, ephemeral=ephemeral, tables=tables, lossy=lossy)
         except sqlite3.DatabaseError as error:
             raise S3dError(
                 "cannot open the index",
@@ -158,11 +172,17 @@ class Index:
         it may be run more than once. Cancelling the caller does not cancel the action. undo: called
         on the loop when it is certain that the action did not happen, even if nobody waits for it.
         """
+        return await self.post(action, undo)
+
+    def post(
+        self, action: Callable[[Transaction], T], undo: Callable[[], None] | None = None
+    ) -> asyncio.Future[T]:
+        """The same for a caller that goes on meanwhile. Actions run in the order of their calls."""
         if not self._thread.is_alive():
             raise S3Error("ServiceUnavailable", "the store is closed")
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._queue.put(_Write(action, undo, future))
-        return await future
+        return future
 
     def _read(self, query: Callable[[Reader], T]) -> T:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
@@ -185,7 +205,7 @@ class Index:
             self.path, isolation_level=None, check_same_thread=False, timeout=10
         )
         connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute(f"PRAGMA synchronous = {'OFF' if self._ephemeral else 'FULL'}")
+        connection.execute(f"PRAGMA synchronous = {self._sync}")
         connection.execute("PRAGMA fullfsync = ON")  # macOS
         connection.execute(f"PRAGMA journal_size_limit = {_LOG_SIZE}")
         connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT}")
@@ -257,7 +277,7 @@ class Index:
         for write in group:
             write.error = self._meaning(failed)
             write.in_doubt = name != "SQLITE_FULL" and len(group) == 1
-        if name == "SQLITE_FULL":
+        if name == "SQLITE_FULL" and self._has_ballast:
             # Room for what the repetition commits: a deletion, which gives room back.
             self.disk.drop_ballast()
             self._ballast_is_gone = True

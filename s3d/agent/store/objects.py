@@ -264,7 +264,7 @@ def _info(bucket: str, key: str, output: Mapping[str, Any]) -> ObjectInfo:
     return ObjectInfo(
         bucket=bucket,
         key=key,
-        size=_whole_size(output),
+        size=whole_size(output),
         etag=output["ETag"],
         last_modified=output["LastModified"].timestamp(),
         content_type=output.get("ContentType", ""),
@@ -282,7 +282,7 @@ def _info(bucket: str, key: str, output: Mapping[str, Any]) -> ObjectInfo:
     )
 
 
-def _whole_size(output: Mapping[str, Any]) -> int:
+def whole_size(output: Mapping[str, Any]) -> int:
     """Also when only a range of it came: bytes 0-9/SIZE."""
     content_range = output.get("ContentRange", "")
     return int(content_range.rpartition("/")[2]) if content_range else output["ContentLength"]

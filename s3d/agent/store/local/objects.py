@@ -10,9 +10,10 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from s3d.agent.s3.address import check_key
-from s3d.agent.s3.conditions import byte_range, check_delete, check_read, check_write
+from s3d.agent.s3.conditions import byte_range, check_delete, check_write
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members, S3Request, S3Response
+from s3d.agent.s3.reading import NOT_MODIFIED, frame, not_modified, override
 from s3d.agent.store.blobs import Blobs
 from s3d.agent.store.index import Index
 from s3d.agent.store.local.describe import describe, is_locked, storage_class
@@ -33,18 +34,6 @@ from s3d.agent.store.store import Ready, operation
 from s3d.agent.store.transaction import Transaction
 
 MAX_DELETES = 1_000
-
-_OVERRIDES = {
-    "ResponseCacheControl": "CacheControl",
-    "ResponseContentDisposition": "ContentDisposition",
-    "ResponseContentEncoding": "ContentEncoding",
-    "ResponseContentLanguage": "ContentLanguage",
-    "ResponseContentType": "ContentType",
-    "ResponseExpires": "Expires",
-}
-_NOT_MODIFIED = ("ETag", "LastModified", "CacheControl", "Expires", "VersionId")
-"""https://www.rfc-editor.org/rfc/rfc9110#section-15.4.5"""
-
 
 _PLAIN = frozenset({"Bucket", "Key", "ChecksumMode"})
 """Members of a request for the whole of an object, whatever it is."""
@@ -221,24 +210,16 @@ def _judge(input: Mapping[str, Any], bucket: BucketRecord, stored: Stored) -> _F
     """Conditions, overrides and the range of a request, applied to what it asks for."""
     record = stored.record
     output = object_members(bucket, record)
-    if check_read(input, record.etag, record.modified):
-        kept = {name: output[name] for name in _NOT_MODIFIED if name in output}
-        return _Found(stored, kept, None, 304)
-    for override, member in _OVERRIDES.items():
-        if override in input:
-            output[member] = input[override]
+    unmodified = not_modified(input, output, record.modified)
+    if unmodified is not None:
+        return _Found(stored, unmodified, None, NOT_MODIFIED)
+    override(input, output)
     if record.about.tags:
         output["TagCount"] = len(record.about.tags)
     span = _span(input, stored, output)
-    if span is None:
-        output["ContentLength"] = record.size
-        if input.get("ChecksumMode") == "ENABLED":
-            output |= checksum_members(record.checksum)
-        return _Found(stored, output, (0, record.size), None)
-    start, size = span
-    output["ContentLength"] = size
-    output["ContentRange"] = f"bytes {start}-{start + size - 1}/{record.size}"
-    return _Found(stored, output, span, 206)
+    checksums = checksum_members(record.checksum)
+    status = frame(input, output, record.size, span, checksums)
+    return _Found(stored, output, span or (0, record.size), status)
 
 
 def _span(input: Mapping[str, Any], stored: Stored, output: Members) -> Span | None:

@@ -16,7 +16,7 @@ from typing import Protocol
 
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import NO_TRAILERS, Body, BytesBody
-from s3d.agent.store.queue.bandwidth import TokenBucket
+from s3d.agent.store.bandwidth import TokenBucket
 from s3d.agent.store.queue.clock import Clock
 from s3d.shared.timetable import Timetable
 

@@ -1,4 +1,4 @@
-"""How fast the queue may push: a token bucket that keeps to a rate. Pure: the time is passed in."""
+"""How fast bytes may go: a token bucket that keeps to a rate. Pure: the time is passed in."""
 
 from __future__ import annotations
 

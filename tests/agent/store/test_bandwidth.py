@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from s3d.agent.store.queue.bandwidth import TokenBucket
+from s3d.agent.store.bandwidth import TokenBucket
 
 
 def test_no_rate_never_waits() -> None:

@@ -1,0 +1,1 @@
+"""The read cache: what was read once is read again from this disk."""

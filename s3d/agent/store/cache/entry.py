@@ -1,0 +1,141 @@
+"""What the cache knows of an object: what the remote said, and which of its bytes are here."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from s3d.agent.s3.messages import Members
+
+BLOCK = 1 << 20
+"""Bytes of a block, which is fetched, checked and noted as one; the last one may be shorter."""
+
+_ABOUT_THE_ANSWER = frozenset(
+    ("Body", "ContentLength", "ContentRange", "PartsCount", "RequestCharged", "DeleteMarker")
+)
+
+
+class Entry:
+    """One object, by its ETag. Belongs to the loop; the bytes of a present block never change."""
+
+    __slots__ = (
+        "blob",
+        "bucket",
+        "checked",
+        "checksums",
+        "etag",
+        "is_dead",
+        "kept",
+        "key",
+        "output",
+        "present",
+        "proven",
+        "size",
+        "slot",
+        "stamp",
+        "sums",
+    )
+
+    def __init__(
+        self,
+        place: tuple[str, str],
+        said: Mapping[str, Any],
+        size: int,
+        blob: int,
+        checked: float,
+    ) -> None:
+        """said: the output of GetObject or HeadObject. checked: Unix seconds of that answer."""
+        self.bucket, self.key = place
+        self.size = size
+        self.blob = blob
+        """Names the file or the row with the bytes."""
+        self.slot = -1
+        """Place in the catalog; -1: not there."""
+        self.present = 0
+        """Bit n: block n is here."""
+        self.sums = array("I", bytes(4 * block_count(size)))
+        """CRC32C of each block that is here."""
+        self.proven = 0
+        """Bit n: the bytes of block n were read and found right, as the file is now (stamp)."""
+        self.stamp = (0, 0)
+        """Size and ctime (ns) of the file when its blocks were found right."""
+        self.is_dead = False
+        """Something newer is known: whoever reads it may finish, nobody begins."""
+        self.describe(said, checked)
+
+    def describe(self, said: Mapping[str, Any], checked: float) -> None:
+        """Take over what the remote says of the same object now."""
+        self.etag = str(said["ETag"])
+        self.output, self.checksums = split(said)
+        self.checked = checked
+        self.kept: tuple[dict[str, str], dict[str, str]] = ({}, {})
+        """Header lines of the plain answers, without checksums and with them, as the first
+        serialisation left them."""
+
+    @property
+    def name(self) -> tuple[str, str]:
+        return self.bucket, self.key
+
+    @property
+    def is_whole(self) -> bool:
+        return self.present == mask(0, block_count(self.size))
+
+    @property
+    def held(self) -> int:
+        """Bytes of it that are here."""
+        full = self.present.bit_count() * BLOCK
+        last = block_count(self.size) - 1
+        if last >= 0 and self.has(last):
+            full -= BLOCK - block_size(self.size, last)
+        return full
+
+    def has(self, block: int) -> bool:
+        return bool(self.present >> block & 1)
+
+    def covers(self, start: int, size: int) -> bool:
+        """Whether these bytes are here."""
+        wanted = mask(*blocks_of(start, size))
+        return self.present & wanted == wanted
+
+    def is_proven(self, start: int, size: int) -> bool:
+        wanted = mask(*blocks_of(start, size))
+        return self.proven & wanted == wanted
+
+    def missing(self, start: int, size: int) -> Iterator[tuple[int, int]]:
+        """The runs (first, end) of blocks that these bytes need and that are not here."""
+        block, end = blocks_of(start, size)
+        while block < end:
+            if self.has(block):
+                block += 1
+                continue
+            first = block
+            while block < end and not self.has(block):
+                block += 1
+            yield first, block
+
+
+def split(said: Mapping[str, Any]) -> tuple[Members, Members]:
+    """What an answer says of the object: members of every answer, and its checksums."""
+    output = {name: value for name, value in said.items() if name not in _ABOUT_THE_ANSWER}
+    checksums = {name: output.pop(name) for name in list(output) if name.startswith("Checksum")}
+    return output, checksums
+
+
+def block_count(size: int) -> int:
+    return -(-size // BLOCK)
+
+
+def block_size(size: int, block: int) -> int:
+    """Bytes of a block of an object of this size."""
+    return min(BLOCK, size - block * BLOCK)
+
+
+def blocks_of(start: int, size: int) -> tuple[int, int]:
+    """The blocks (first, end) that hold these bytes."""
+    return start // BLOCK, -(-(start + size) // BLOCK)
+
+
+def mask(first: int, end: int) -> int:
+    """A bit for each block of a run."""
+    return (1 << end) - (1 << first)

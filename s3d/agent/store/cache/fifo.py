@@ -1,0 +1,154 @@
+"""Who has to go when the cache is full: S3-FIFO, by bytes.
+
+New entries wait in a small queue; one that is used again while it is there moves to the main one,
+one that is not leaves, and is remembered for a while: when it comes back, it begins in the main
+queue. So a scan passes through the small queue and takes nothing else with it.
+https://dl.acm.org/doi/10.1145/3600006.3613147 (SOSP 2023)
+
+Entries are numbers (slots) here. A use costs one look at one byte, and is never written down.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import deque
+from collections.abc import Callable
+
+_SMALL_SHARE = 0.1
+_MOST = 3
+"""Uses that are counted."""
+_PROMOTED = 2
+"""Uses in the small queue that make an entry stay."""
+
+_FREE, _SMALL, _MAIN, _LEFT = range(4)
+"""States of a slot; _LEFT: dropped, and still somewhere in a queue."""
+
+
+class Fifo:
+    """The two queues and the memory of who has left."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        """Bytes of all entries."""
+        self.count = 0
+        self._state = bytearray()
+        self._uses = bytearray()
+        self._sizes = array("q")
+        self._marks = array("q")
+        self._small: deque[int] = deque()
+        self._main: deque[int] = deque()
+        self._small_size = 0
+        self._free: list[int] = []
+        self._ghosts: set[int] = set()
+        self._departures: deque[int] = deque()
+        """The ghosts in the order of their leaving; those that came back are still in it."""
+
+    def add(self, size: int, mark: int, *, known: bool = False) -> int:
+        """Enter one; its slot. mark: by which it is recognised later. known: it was here before."""
+        slot = self._new_slot()
+        self._sizes[slot], self._marks[slot], self._uses[slot] = size, mark, 0
+        self.size += size
+        self.count += 1
+        if known or mark in self._ghosts:
+            self._ghosts.discard(mark)
+            self._put(slot, _MAIN)
+        else:
+            self._put(slot, _SMALL)
+        return slot
+
+    def touch(self, slot: int) -> None:
+        """It was used."""
+        if self._uses[slot] < _MOST:
+            self._uses[slot] += 1
+
+    def resize(self, slot: int, size: int) -> None:
+        """It has so many bytes now."""
+        more = size - self._sizes[slot]
+        self._sizes[slot] = size
+        self.size += more
+        if self._state[slot] == _SMALL:
+            self._small_size += more
+
+    def drop(self, slot: int) -> None:
+        """It is gone, for another reason than want of room."""
+        self._account(slot)
+        self._state[slot] = _LEFT  # The slot is free again when its queue comes to it.
+        if len(self._small) + len(self._main) > 2 * self.count + 1_000:
+            self._small, self._main = self._swept(self._small), self._swept(self._main)
+
+    def evict(self, is_kept: Callable[[int], bool]) -> int | None:
+        """The one that has to go, which is dropped; None when none may. is_kept: it must stay."""
+        patience = (len(self._small) + len(self._main)) * (_MOST + 2)
+        while patience > 0:
+            is_due = self._small_size > _SMALL_SHARE * self.size or not self._main
+            # In the end all of the small queue is tried, should the main one have to stay.
+            from_small = bool(self._small) and (is_due or patience <= len(self._small))
+            patience -= 1
+            if not from_small and not self._main:
+                return None
+            slot = (self._small if from_small else self._main).popleft()
+            if self._state[slot] == _LEFT:
+                self._release(slot)
+            elif is_kept(slot):
+                self._move(slot, _MAIN)
+            elif from_small and self._uses[slot] >= _PROMOTED:
+                self._uses[slot] = 0
+                self._move(slot, _MAIN)
+            elif not from_small and self._uses[slot]:
+                self._uses[slot] -= 1
+                self._move(slot, _MAIN)
+            else:
+                if from_small:
+                    self._remember(self._marks[slot])
+                self._account(slot)
+                self._release(slot)
+                return slot
+        return None
+
+    def _new_slot(self) -> int:
+        if self._free:
+            return self._free.pop()
+        self._state.append(_FREE)
+        self._uses.append(0)
+        self._sizes.append(0)
+        self._marks.append(0)
+        return len(self._state) - 1
+
+    def _put(self, slot: int, state: int) -> None:
+        self._state[slot] = state
+        if state == _SMALL:
+            self._small.append(slot)
+            self._small_size += self._sizes[slot]
+        else:
+            self._main.append(slot)
+
+    def _move(self, slot: int, state: int) -> None:
+        if self._state[slot] == _SMALL:
+            self._small_size -= self._sizes[slot]
+        self._put(slot, state)
+
+    def _account(self, slot: int) -> None:
+        self.size -= self._sizes[slot]
+        self.count -= 1
+        if self._state[slot] == _SMALL:
+            self._small_size -= self._sizes[slot]
+
+    def _release(self, slot: int) -> None:
+        self._state[slot] = _FREE
+        self._free.append(slot)
+
+    def _remember(self, mark: int) -> None:
+        self._ghosts.add(mark)
+        self._departures.append(mark)
+        while len(self._departures) > max(100, self.count):
+            self._ghosts.discard(self._departures.popleft())
+
+    def _swept(self, queue: deque[int]) -> deque[int]:
+        """Without those that have left."""
+        kept: deque[int] = deque()
+        for slot in queue:
+            if self._state[slot] == _LEFT:
+                self._release(slot)
+            else:
+                kept.append(slot)
+        return kept

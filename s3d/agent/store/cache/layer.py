@@ -1,0 +1,430 @@
+"""Cache: answers reads from this disk, and has what is missing fetched once.
+
+What is fresh is answered at once. What is older than the maximal age is first asked for by its
+ETag; when the remote is away it is given all the same, and marked. Whatever may change an object
+makes the cache forget it, before and after.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.messages import Body, BytesBody, Members, S3Request, S3Response
+from s3d.agent.s3.model import operations
+from s3d.agent.store.blobs import INLINE
+from s3d.agent.store.cache.answer import Found, direct, find, is_conditional, is_for_cache
+from s3d.agent.store.cache.catalog import Catalog
+from s3d.agent.store.cache.changes import HARMLESS, changed
+from s3d.agent.store.cache.entry import Entry
+from s3d.agent.store.cache.files import Files
+from s3d.agent.store.cache.fills import Counts, Fills, Uncached, heard
+from s3d.agent.store.cache.reading import FillBody
+from s3d.agent.store.failures import FailureClass, Reason, Unreachable, classify
+from s3d.agent.store.memo import Recent
+from s3d.agent.store.store import Answer, Layer, ObjectStore, Ready, operation
+
+logger = logging.getLogger(__name__)
+
+STALE = "x-s3d-stale"
+"""Header of answers that could not be checked, since the remote is away: 1."""
+
+_PATIENCE = 3.0
+"""Seconds that the remote has to say whether something that is here is still right."""
+_AWAY = 5.0
+"""Seconds for which the remote is taken to be away after it was found so."""
+_ABSENT = 5.0
+"""Seconds for which a key is taken not to exist after the remote said so."""
+
+_NO_FILL = ("SlowDown", "PreconditionFailed")
+"""Errors of a fill that are the cache's own, or that say that the object is another one by now."""
+
+Name = tuple[str, str]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """max_age: seconds after which an entry is checked. serve_stale: while the remote is away."""
+
+    max_age: float = 60.0
+    serve_stale: bool = True
+    absent: float = _ABSENT
+
+
+class Cache(Layer):
+    """The layer. Run run() as long as it is in use: fills live in there."""
+
+    def __init__(
+        self,
+        inner: ObjectStore,
+        catalog: Catalog,
+        freshness: Freshness = Freshness(),
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        super().__init__(inner)
+        self.catalog = catalog
+        self.counts = Counts()
+        self.freshness = freshness
+        self._clock = clock
+        self._tasks: asyncio.TaskGroup | None = None
+        self._files = Files(catalog.blobs)
+        self.fills = Fills(catalog, self._files, inner, self._spawn, self.counts, clock=clock)
+        self._absent: Recent[Name, float] = Recent(10_000, lambda _: 1)
+        self._asking: dict[Name, asyncio.Future[Entry | None]] = {}
+        self._away_until = 0.0
+        catalog.on_evicted = self._evicted
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        async with asyncio.TaskGroup() as self._tasks:
+            try:
+                await self.catalog.sweep()
+                await asyncio.Event().wait()
+            finally:
+                self._tasks = None
+
+    # Reads
+
+    @operation("GetObject", "HeadObject")
+    def read(self, request: S3Request[Members]) -> Answer:
+        if self._tasks is None or not is_for_cache(request.input):
+            return self.inner.call(request)
+        entry = self.catalog.get(request.bucket, request.key)
+        if entry is not None and self._is_fresh(entry):
+            answer = self._at_once(entry, request)
+            if answer is not None:
+                return answer
+        elif entry is None and request.op.name == "HeadObject":
+            return self.inner.call(request)
+        return self._read(request, entry)
+
+    def _is_fresh(self, entry: Entry) -> bool:
+        return 0.0 <= self._clock() - entry.checked < self.freshness.max_age
+
+    def _at_once(
+        self, entry: Entry, request: S3Request[Members], *, is_hit: bool = True
+    ) -> Ready[Members] | None:
+        """The answer, if nothing has to be waited for. is_hit: it was here before."""
+        found = find(request.input, entry)
+        if found.span is None or request.op.name == "HeadObject":
+            return Ready(self._response(found, None))
+        start, size = found.span
+        body: Body | None
+        if entry.size <= INLINE:
+            data = self.catalog.data(entry)
+            if data is None:
+                self._rotten(entry)
+                return None
+            body = BytesBody(data if size == entry.size else data[start : start + size])
+        else:
+            body = self._files.body(entry, start, size)
+            if body is None:
+                return None
+        if is_hit:
+            self.counts.hits += 1
+            self.counts.hit_bytes += size
+        return Ready(self._response(found, body))
+
+    def _response(self, found: Found, body: Body | None) -> S3Response[Members]:
+        return S3Response(found.output, body, found.status, kept=found.kept)
+
+    async def _read(self, request: S3Request[Members], entry: Entry | None) -> S3Response[Members]:
+        is_stale = False
+        if entry is not None and not self._is_fresh(entry):
+            entry, is_stale = await self._checked(entry)
+        if entry is not None and entry.is_dead:
+            entry = None
+        if entry is None:
+            return await self._missed(request)
+        answer = self._at_once(entry, request)
+        response = answer.response if answer is not None else await self._filled(request, entry)
+        if is_stale:
+            self.counts.stale += 1
+            response.headers[STALE] = "1"
+            response.kept = None
+        return response
+
+    async def _missed(self, request: S3Request[Members]) -> S3Response[Members]:
+        """Of an object that is not here, or is not right any more."""
+        name = bucket, key = request.bucket, request.key
+        if request.op.name == "HeadObject" or is_conditional(request.input):
+            return await self.inner.call(request)
+        until = self._absent.get(name)
+        if until is not None and self._clock() < until:
+            raise S3Error("NoSuchKey", Key=key)
+        if self._clock() < self._away_until:
+            raise _not_here(key) from Unreachable(Reason.TIMEOUT, "away a moment ago", sent=False)
+        header = request.input.get("Range") or ""
+        if header and not _is_simple(header):
+            return await self.inner.call(request)
+        self.counts.misses += 1
+        try:
+            entry = await self.fills.open(bucket, key, header)
+        except Uncached as answer:
+            if answer.response is None:
+                return await self.inner.call(request)
+            output = direct(request.input, answer.response.output)
+            return S3Response(output, answer.response.body)
+        except S3Error as error:
+            if error.code == "InvalidRange":
+                return await self.inner.call(request)
+            self._note(name, error)
+            raise
+        if entry.size <= INLINE:
+            ready = self._at_once(entry, request, is_hit=False)
+            return ready.response if ready is not None else await self.inner.call(request)
+        return await self._filled(request, entry)
+
+    async def _filled(self, request: S3Request[Members], entry: Entry) -> S3Response[Members]:
+        """Of a large entry, some of whose bytes are to be fetched or to be found right first."""
+        found = find(request.input, entry)
+        if found.span is None or request.op.name == "HeadObject":
+            return self._response(found, None)
+        start, size = found.span
+        if entry.covers(start, size):
+            if await self._files.prove(entry, start, size):
+                body = self._files.body(entry, start, size)
+                if body is not None:
+                    self.counts.hits += 1
+                    self.counts.hit_bytes += size
+                    return self._response(found, body)
+            else:
+                self.counts.corrupt += 1
+                self.catalog.update(entry)
+        try:
+            filling = FillBody(self.fills, entry, start, size)
+        except S3Error:
+            self._rotten(entry)
+            return await self.inner.call(request)
+        try:
+            await filling.begin()
+        except S3Error as error:
+            await filling.aclose()
+            if error.code not in _NO_FILL:
+                raise
+            return await self.inner.call(request)
+        return self._response(found, filling)
+
+    # Freshness
+
+    async def _checked(self, entry: Entry) -> tuple[Entry | None, bool]:
+        """The entry if it is still right, and whether that could not be found out."""
+        if self.freshness.serve_stale and self._clock() < self._away_until:
+            return entry, True
+        name = entry.name
+        asking = self._asking.get(name)
+        if asking is None:
+            asking = self._asking[name] = self._spawn(
+                self._ask(entry), f"cache check {entry.bucket}/{entry.key}"
+            )
+            asking.add_done_callback(lambda done: self._asked(name, done))
+        try:
+            async with asyncio.timeout(_PATIENCE if self.freshness.serve_stale else None):
+                return await asyncio.shield(asking), False
+        except TimeoutError:
+            self._away_until = self._clock() + _AWAY
+            return entry, True
+        except S3Error as error:
+            if not self.freshness.serve_stale or not is_away(error):
+                raise
+            self._away_until = self._clock() + _AWAY
+            return entry, True
+
+    async def _ask(self, entry: Entry) -> Entry | None:
+        """Whether the remote still has it, and nothing else; None: it has not."""
+        members = {
+            "Bucket": entry.bucket,
+            "Key": entry.key,
+            "IfNoneMatch": entry.etag,
+            "ChecksumMode": "ENABLED",
+        }
+        try:
+            response = await self.inner.call(S3Request(operations()["HeadObject"], members))
+        except S3Error as error:
+            if error.status != 404:
+                raise
+            self.forget(*entry.name)
+            self._note(entry.name, error)
+            raise S3Error("NoSuchKey", Key=entry.key) from error
+        if entry.is_dead:
+            return None
+        self._away_until = 0.0
+        self.counts.revalidated += 1
+        if response.status == 304:
+            entry.checked = self._clock()
+        elif response.output.get("ETag") == entry.etag:
+            entry.describe(response.output, self._clock())
+        else:
+            self.forget(*entry.name)
+            return None
+        self.catalog.update(entry)
+        return entry
+
+    def _asked(self, name: Name, done: asyncio.Future[Entry | None]) -> None:
+        if self._asking.get(name) is done:
+            del self._asking[name]
+
+    # Writes
+
+    def otherwise(self, request: S3Request[Any]) -> Answer:
+        if request.op.access in ("read", "list") or request.op.name in HARMLESS:
+            return self.inner.call(request)
+        self._changes(request)
+        answer = self.inner.call(request)
+        if isinstance(answer, Ready):
+            self._changes(request)
+            return answer
+        return self._change(request, answer)
+
+    async def _change(self, request: S3Request[Any], answer: Answer) -> S3Response[Any]:
+        try:
+            response = await answer
+        finally:
+            self._changes(request)
+        if response.wire is not None and response.body is not None:
+            # Of some operations the head of the answer comes before the deed.
+            response.body = _Followed(response.body, lambda: self._changes(request))
+        return response
+
+    def _changes(self, request: S3Request[Any]) -> None:
+        for bucket, key in changed(request):
+            if key:
+                self.forget(bucket, key)
+            else:
+                self.forget_bucket(bucket)
+
+    def forget(self, bucket: str, key: str) -> None:
+        """What is known of the object may not be true any more."""
+        self.catalog.forget(bucket, key)
+        self.fills.written(bucket, key)
+        self._absent.forget((bucket, key))
+        self._asking.pop((bucket, key), None)
+
+    def forget_bucket(self, bucket: str) -> None:
+        self.catalog.forget_all(bucket)
+        self.fills.written_all(bucket)
+        self._absent.clear()
+        self._asking = {name: task for name, task in self._asking.items() if name[0] != bucket}
+
+    # What else
+
+    @property
+    def trouble(self) -> str:
+        """Why nothing new is kept just now; "" while all is well."""
+        if self.fills.is_resting:
+            return "the disk of the cache has failed lately: nothing new is kept for now"
+        if not self.catalog.has_room:
+            return "the disk is nearly full: nothing new is kept"
+        return ""
+
+    async def verify(self, entry: Entry) -> bool:
+        """Read all that is here of it; False when something was wrong, which is then forgotten."""
+        if entry.size <= INLINE:
+            self.catalog.cool(entry)
+            is_right = self.catalog.data(entry) is not None
+        else:
+            entry.proven = 0
+            is_right = await self._files.prove(entry, 0, entry.size)
+        if not is_right and not entry.is_dead:
+            self._rotten(entry)
+        return is_right
+
+    def _note(self, name: Name, error: S3Error) -> None:
+        if error.code == "NoSuchKey":
+            self._absent.put(name, self._clock() + self.freshness.absent)
+
+    def _rotten(self, entry: Entry) -> None:
+        self.counts.corrupt += 1
+        logger.warning("a cached object is damaged bucket=%s key=%s", entry.bucket, entry.key)
+        self.catalog.forget(*entry.name)
+
+    def _evicted(self, count: int) -> None:
+        self.counts.evictions += count
+
+    def _spawn(self, work: Coroutine[Any, Any, T], name: str) -> asyncio.Future[T]:
+        """Run it, whoever waits for it: what comes of it, error or not."""
+        outcome: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        outcome.add_done_callback(heard)
+        if self._tasks is None:
+            work.close()
+            outcome.set_exception(S3Error("ServiceUnavailable", "The agent stops."))
+        else:
+            self._tasks.create_task(_settle(work, outcome), name=name)
+        return outcome
+
+
+async def _settle(work: Coroutine[Any, Any, T], outcome: asyncio.Future[T]) -> None:
+    try:
+        result = await work
+    except asyncio.CancelledError:
+        if not outcome.done():
+            outcome.set_exception(S3Error("ServiceUnavailable", "The agent stops."))
+        raise
+    except Exception as error:  # noqa: BLE001 - it is raised where somebody waits
+        if not outcome.done():
+            outcome.set_exception(error)
+    else:
+        if not outcome.done():
+            outcome.set_result(result)
+
+
+class Past:
+    """The same store for whoever must know what the remote itself says: it reads past the cache,
+    and what it writes the cache still hears of."""
+
+    def __init__(self, cache: Cache) -> None:
+        self._cache = cache
+
+    def call(self, request: S3Request[Any]) -> Answer:
+        if request.op.name in ("GetObject", "HeadObject"):
+            return self._cache.inner.call(request)
+        return self._cache.call(request)
+
+
+class _Followed:
+    """A body whose end is told."""
+
+    def __init__(self, body: Body, ended: Callable[[], None]) -> None:
+        self._body = body
+        self._ended = ended
+        self.size = body.size
+
+    @property
+    def trailers(self) -> Mapping[str, str]:
+        return self._body.trailers
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for chunk in self._body:
+            yield chunk
+
+    async def aclose(self) -> None:
+        try:
+            await self._body.aclose()
+        finally:
+            self._ended()
+
+
+def is_away(error: S3Error) -> bool:
+    """Whether it says that the remote cannot be asked now."""
+    return isinstance(error.__cause__, Unreachable) or (
+        classify(error) is FailureClass.TRANSIENT and error.status >= 500
+    )
+
+
+def _not_here(key: str) -> S3Error:
+    message = "The remote is away, and the object is not in the cache."
+    return S3Error("ServiceUnavailable", message, Key=key)
+
+
+def _is_simple(header: str) -> bool:
+    """A range that has a beginning: of its blocks one knows which they are."""
+    kind, _, range_ = header.partition("=")
+    first, dash, last = range_.strip().partition("-")
+    ends = last.isdecimal() and last.isascii() if last else True
+    return kind.lower() == "bytes" and bool(dash) and first.isdecimal() and ends and first.isascii()

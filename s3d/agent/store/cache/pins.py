@@ -1,0 +1,105 @@
+"""What must always be in the cache: a list that lives in a file, and answers whether it covers."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+
+from s3d.shared.caching import Pin
+
+logger = logging.getLogger(__name__)
+
+_decode = msgspec.json.Decoder(list[Pin]).decode
+
+
+class Pins:
+    """The pins. Belongs to the loop; on_change is told of each change."""
+
+    def __init__(self, file: Path) -> None:
+        """Reads the file; one that cannot be understood is put aside."""
+        self.on_change: Callable[[], None] = lambda: None
+        self._file = file
+        self._keys: dict[tuple[str, str], Pin] = {}
+        self._prefixes: dict[tuple[str, str], Pin] = {}
+        for pin in _read(file):
+            self._enter(pin)
+
+    def __iter__(self) -> Iterator[Pin]:
+        return iter([*self._keys.values(), *self._prefixes.values()])
+
+    def __len__(self) -> int:
+        return len(self._keys) + len(self._prefixes)
+
+    def covers(self, bucket: str, key: str) -> bool:
+        """Whether this object must stay."""
+        if (bucket, key) in self._keys:
+            return True
+        return any(pin.covers(bucket, key) for pin in self._prefixes.values())
+
+    def has(self, bucket: str, key: str) -> Pin | None:
+        """The pin of exactly this object."""
+        return self._keys.get((bucket, key))
+
+    def add(self, pin: Pin) -> None:
+        """Raises OSError when it cannot be kept."""
+        before = list(self)
+        self._enter(pin)
+        self._save(before)
+
+    def remove(self, pin: Pin) -> bool:
+        """False when there is none of that bucket, key and prefix. Raises OSError."""
+        table, name = self._place(pin)
+        if name not in table:
+            return False
+        before = list(self)
+        del table[name]
+        self._save(before)
+        return True
+
+    def _enter(self, pin: Pin) -> None:
+        table, name = self._place(pin)
+        table[name] = pin
+
+    def _place(self, pin: Pin) -> tuple[dict[tuple[str, str], Pin], tuple[str, str]]:
+        if pin.key:
+            return self._keys, (pin.bucket, pin.key)
+        return self._prefixes, (pin.bucket, pin.prefix)
+
+    def _save(self, before: list[Pin]) -> None:
+        """Or have it as it was before."""
+        try:
+            _write(self._file, msgspec.json.encode(list(self)))
+        except OSError:
+            self._keys.clear()
+            self._prefixes.clear()
+            for pin in before:
+                self._enter(pin)
+            raise
+        self.on_change()
+
+
+def _read(file: Path) -> list[Pin]:
+    try:
+        return _decode(file.read_bytes())
+    except FileNotFoundError:
+        return []
+    except (OSError, msgspec.DecodeError) as error:
+        logger.error("the pins cannot be read: %s file=%s", error, file)
+        with contextlib.suppress(OSError):
+            file.rename(file.with_suffix(".broken"))
+        return []
+
+
+def _write(file: Path, data: bytes) -> None:
+    """In one step: the old list or the new one is there."""
+    new = file.with_suffix(".new")
+    with new.open("wb") as out:
+        out.write(data)
+        out.flush()
+        os.fsync(out.fileno())
+    new.replace(file)

@@ -1,0 +1,42 @@
+"""What is written of an entry is read again."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+
+from s3d.agent.store.cache import rows
+from s3d.agent.store.cache.entry import BLOCK
+from s3d.agent.store.index import Index
+from tests.agent.store.cache.test_entry import entry_of
+
+
+@pytest.fixture
+def index(tmp_path):
+    index = Index.open(tmp_path / "index.sqlite", lossy=True, tables=rows.TABLES)
+    yield index
+    index.close()
+
+
+@pytest.mark.parametrize(("size", "present"), [(0, 0), (9, 1), (20 * BLOCK, 0b1010), (BLOCK, 1)])
+async def test_an_entry_comes_back_as_it_was(index, size, present):
+    entry = entry_of(size, present)
+    for block in range(len(entry.sums)):
+        entry.sums[block] = 4_000_000_000 + block
+    await index.write(partial(rows.save, row=rows.row_of(entry), data=b"data"))
+    found = index.look(lambda reader: rows.find(reader, entry.blob))
+    same = ("name", "size", "blob", "etag", "output", "checksums", "checked", "present", "sums")
+    assert [getattr(found, name) for name in same] == [getattr(entry, name) for name in same]
+    assert index.look(lambda reader: rows.body(reader, entry.blob)) == b"data"
+    assert list(index.look(rows.names)) == [(1, "b", b"k", entry.held, size)]
+
+
+async def test_what_is_dropped_is_gone(index):
+    await index.write(partial(rows.save, row=rows.row_of(entry_of(9, 1)), data=b"data"))
+    assert index.look(lambda reader: rows.known(reader, [1, 2])) == {1}
+    assert index.look(rows.highest) == 1
+    await index.write(partial(rows.drop, blobs=[1]))
+    assert index.look(lambda reader: rows.find(reader, 1)) is None
+    assert index.look(lambda reader: rows.body(reader, 1)) is None
+    assert index.look(rows.highest) == 0
