@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,6 +47,21 @@ class Embedded:
     def body_of(self, layout: Layout) -> Body:
         """The bytes of a layout that somebody holds; the caller closes the body."""
         return open_layout(self.index, self.blobs, layout)
+
+    def whole(self, layout: Layout) -> bytes | Path | None:
+        """The bytes of a layout that somebody holds, or the file with nothing else in it; None:
+        they are in pieces."""
+        if not layout.extents:
+            return b""
+        if len(layout.extents) > 1 or layout.extents[0].offset:
+            return None
+        (extent,) = layout.extents
+        if layout.inline:
+            return self.index.look(lambda reader: reader.data(extent.blob))
+        path = self.blobs.path(extent.blob)
+        with suppress(OSError):
+            return path if path.stat().st_size == extent.size else None
+        return None
 
     async def sweep(self) -> None:
         """Remove what a crash has left; once after the start, while requests are served."""

@@ -16,8 +16,9 @@ from s3d.agent.control.pending import Queue, queue_status
 from s3d.agent.embedded import Embedded, open_embedded, open_index, open_store
 from s3d.agent.events import Events
 from s3d.agent.process import only_one, private_folder
-from s3d.agent.read_cache import open_cache
-from s3d.agent.store.cache.layer import Past
+from s3d.agent.read_cache import open_cache, tell
+from s3d.agent.store.cache.adopt import Pushed
+from s3d.agent.store.cache.layer import Cache, Past
 from s3d.agent.store.migration import Migration
 from s3d.agent.store.objects import Objects
 from s3d.agent.store.queue import rows
@@ -31,6 +32,7 @@ from s3d.agent.store.queue.parts import Means
 from s3d.agent.store.queue.pusher import Pusher
 from s3d.agent.store.queue.staged import Throttle
 from s3d.agent.store.queue.verdict import is_missed
+from s3d.agent.store.records import Stored
 from s3d.agent.store.remote.credentials import KeyChain
 from s3d.agent.store.remote.judging import Judging
 from s3d.agent.store.remote.loops import LoopGuard
@@ -62,6 +64,7 @@ class Gateway:
     queue: Queue | None
     staging: Embedded | None
     cache: ReadCache | None
+    events: Events
     probing: Probing
     migration: Migration
     warnings: list[str]
@@ -74,7 +77,11 @@ class Gateway:
         if self.queue is not None and self.staging is not None:
             parts |= {"pusher": self.queue.pusher.run, "sweep": self.staging.sweep}
         if self.cache is not None and self.cache.layer and self.cache.keeper:
-            parts |= {"cache": self.cache.layer.run, "pins": self.cache.keeper.run}
+            parts |= {
+                "cache": self.cache.layer.run,
+                "pins": self.cache.keeper.run,
+                "numbers": partial(tell, self.cache, self.events),
+            }
         return parts
 
     def status(self) -> RemoteStatus:
@@ -123,17 +130,20 @@ async def open_gateway(config: Config, places: Places, events: Events) -> Gatewa
         cache = _cache(config, places, judging, closing)
         if cache is not None and cache.trouble:
             warnings.append(cache.trouble)
-        top, past = _read_through(judging, cache)
+        layer = None if cache is None else cache.layer
+        top: ObjectStore = layer or judging
+        past = judging if layer is None else Past(layer)
         queue = staging = None
         if config.write_queue.enabled:
             journal, staging = await _open_queue(config, places, events, closing)
-            top, queue = _queue(config.write_queue, top, past, journal, staging, events)
+            top, queue = _queue(config.write_queue, (top, past, layer), journal, staging, events)
         return Gateway(
             top=LoopGuard(top, remote.hops),
             remote=remote,
             queue=queue,
             staging=staging,
             cache=cache,
+            events=events,
             probing=probing,
             migration=migration,
             warnings=warnings,
@@ -147,13 +157,6 @@ def _cache(
     if not config.read_cache.enabled:
         return None
     return open_cache(config.read_cache, places, remote, closing)
-
-
-def _read_through(remote: ObjectStore, cache: ReadCache | None) -> tuple[ObjectStore, ObjectStore]:
-    """The store for those who read, and the one for those who must know what the remote says."""
-    if cache is None or cache.layer is None:
-        return remote, remote
-    return cache.layer, Past(cache.layer)
 
 
 async def _open_queue(
@@ -197,19 +200,32 @@ def _embedded(folder: Path) -> Iterator[ObjectStore]:
 
 def _queue(
     config: QueueConfig,
-    inner: ObjectStore,
-    past: ObjectStore,
+    below: tuple[ObjectStore, ObjectStore, Cache | None],
     journal: Journal,
     staging: Embedded,
     events: Events,
 ) -> tuple[WriteQueue, Queue]:
-    """The layer, and the parts that push what it takes in. past: where they push it."""
+    """The layer, and the parts that push what it takes in.
+
+    below: who reads for clients, where pushes go, and the cache that adopts what was pushed.
+    """
+    inner, past, cache = below
     clock = Clock()
     throttle = Throttle(config.bandwidth, clock)
-    means = Means(past, staging.body_of, throttle, clock)
+    adopt = None if cache is None else partial(_adopt, cache, staging)
+    means = Means(past, staging.body_of, throttle, clock, adopt)
     pusher = Pusher(journal, means, Line(clock), events)
     layer = WriteQueue(inner, staging.local, journal, _limits(config), pusher, clock)
     return layer, Queue(journal, pusher, throttle, layer.admission, staging.body_of, staging.folder)
+
+
+async def _adopt(
+    cache: Cache, staging: Embedded, bucket: str, key: str, etag: str, stored: Stored
+) -> None:
+    """Let the cache have the bytes that were pushed, if they are one row or one file."""
+    source = staging.whole(stored.layout)
+    if source is not None:
+        await cache.adopt(Pushed(bucket, key, etag, stored, source))
 
 
 def _limits(config: QueueConfig) -> Limits:

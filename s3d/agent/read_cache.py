@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import shutil
 from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 
-from s3d.agent.control.cache import ReadCache
+from s3d.agent.control.cache import ReadCache, numbers_of
+from s3d.agent.events import Events
 from s3d.agent.process import only_one, private_folder
 from s3d.agent.store.blobs import Blobs
 from s3d.agent.store.cache.catalog import Catalog, Limits
+from s3d.agent.store.cache.checks import Freshness
 from s3d.agent.store.cache.keeper import Keeper
-from s3d.agent.store.cache.layer import Cache, Freshness
+from s3d.agent.store.cache.layer import Cache
 from s3d.agent.store.cache.pins import Pins
 from s3d.agent.store.cache.rows import TABLES
 from s3d.agent.store.index import DAMAGE, Index
 from s3d.agent.store.store import ObjectStore
 from s3d.shared.config import CacheConfig
+from s3d.shared.control import Scalar
 from s3d.shared.errors import S3dError
 from s3d.shared.paths import Places
 
 logger = logging.getLogger(__name__)
 
+TOLD_EVERY = 2.0
+"""Seconds between two events about the numbers."""
 VERSION = "v1"
 """Of the layout; another one lies in another folder and is made anew."""
 
@@ -45,6 +51,17 @@ def open_cache(
         closing.callback(leaving.pop_all().close)
     layer = Cache(inner, catalog, Freshness(config.max_age, config.serve_stale))
     return ReadCache(layer, Keeper(layer, Pins(places.pins_file)), folder)
+
+
+async def tell(cache: ReadCache, events: Events) -> None:
+    """Emit cache.changed with the numbers, now and then while they change. Until cancelled."""
+    told: dict[str, Scalar] = {}
+    while True:
+        numbers: dict[str, Scalar] = {**numbers_of(cache)}
+        if numbers != told:
+            told = numbers
+            events.emit("cache.changed", "", **numbers)
+        await asyncio.sleep(TOLD_EVERY)
 
 
 def _catalog(config: CacheConfig, folder: Path, closing: ExitStack) -> Catalog:

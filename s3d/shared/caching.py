@@ -92,6 +92,8 @@ class Pin(msgspec.Struct, frozen=True):
     key: str = ""
     """One object; "": all whose keys begin with prefix."""
     prefix: str = ""
+    tag: bool = False
+    """Only since the tag s3d.cache=pin of the object says so."""
 
     def covers(self, bucket: str, key: str) -> bool:
         if bucket != self.bucket:

@@ -1,4 +1,5 @@
 import shutil
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -6,7 +7,9 @@ import pytest
 from s3d.agent.embedded import open_embedded
 from s3d.agent.s3.messages import BytesBody
 from s3d.agent.store.objects import Objects
+from s3d.agent.store.records import Extent, Layout
 from s3d.shared.errors import FullError, S3dError
+from tests.contract.client import Client
 
 
 async def test_the_status_counts_what_is_stored(tmp_path):
@@ -58,4 +61,24 @@ async def test_the_bytes_of_a_layout_are_had_wherever_they_lie(tmp_path, size):
     body = store.body_of(full.layout)
     assert b"".join([chunk async for chunk in body]) == b"x" * size
     await body.aclose()
+    store.close()
+
+
+async def test_the_whole_bytes_of_a_layout_are_one_row_or_one_file(tmp_path):
+    store = open_embedded(tmp_path / "store", ephemeral=True)
+    client = Client(store.local)
+    await client("CreateBucket", Bucket="bbb")
+    for key, data in (("empty", b""), ("small", b"12345"), ("large", bytes(100_000))):
+        await client.put("bbb", key, data)
+        layout = store.index.look(
+            lambda reader, key=key: reader.current("bbb", key.encode()).layout
+        )
+        whole = store.whole(layout)
+        assert (whole.read_bytes() if isinstance(whole, Path) else whole) == data
+    extent = layout.extents[0]
+    pieces = Layout((extent, extent))
+    assert store.whole(pieces) is None
+    assert store.whole(Layout((Extent(extent.blob, 0, 5),))) is None
+    store.blobs.path(extent.blob).unlink()
+    assert store.whole(layout) is None
     store.close()

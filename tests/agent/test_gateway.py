@@ -70,7 +70,7 @@ async def test_without_the_queue_a_write_goes_through(tmp_path):
     with pytest.raises(S3Error) as caught:
         await Objects(gateway.top).put("bucket", "k", BytesBody(b"12345"))
     assert (caught.value.status, gateway.queue) == (503, None)
-    assert set(gateway.parts()) == {"cache", "migration", "pins", "probing"}
+    assert set(gateway.parts()) == {"cache", "migration", "numbers", "pins", "probing"}
     assert await gateway.flush(1.0) == Share()
     await gateway.close()
 

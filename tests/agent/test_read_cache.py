@@ -7,8 +7,9 @@ from contextlib import ExitStack, contextmanager, suppress
 
 import pytest
 
+from s3d.agent.events import Events
 from s3d.agent.process import only_one
-from s3d.agent.read_cache import VERSION, open_cache
+from s3d.agent.read_cache import VERSION, open_cache, tell
 from s3d.agent.store.blobs import Blobs
 from s3d.agent.store.index import Index
 from s3d.agent.store.local.store import LocalStore
@@ -89,3 +90,18 @@ async def test_another_agent_s_folder_is_left_alone(tmp_path, remote):
     with held, opened(tmp_path, remote, S3D_READ_CACHE_DIR=str(folder)) as cache:
         assert cache.layer is None
         assert "already running" in cache.trouble
+
+
+async def test_numbers_are_told_when_they_have_changed(tmp_path, remote):
+    events = Events()
+    with opened(tmp_path, remote) as cache, events.subscribe(["cache"]) as subscription:
+        telling = asyncio.get_running_loop().create_task(tell(cache, events))
+        async with asyncio.timeout(10):
+            (first,) = await subscription.take()
+            assert await read_twice(cache, remote) == 1
+            (second,) = await subscription.take()
+        assert (first.kind, first.data["hits"]) == ("cache.changed", 0)
+        assert (second.data["hits"], second.data["hit_bytes"], second.data["files"]) == (1, 5, 1)
+        telling.cancel()
+        with suppress(asyncio.CancelledError):
+            await telling

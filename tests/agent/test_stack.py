@@ -51,7 +51,15 @@ async def test_a_remote_takes_the_place_of_the_embedded_store(config, places):
     assert await stack.usage("bucket") is None
     assert stack.remote_status().url == "http://127.0.0.1:9"
     assert stack.queue_status().path == str(places.write_queue_dir)
-    assert set(stack.parts()) == {"cache", "pins", "pusher", "sweep", "migration", "probing"}
+    assert set(stack.parts()) == {
+        "cache",
+        "numbers",
+        "pins",
+        "pusher",
+        "sweep",
+        "migration",
+        "probing",
+    }
     await stack.close()
 
 

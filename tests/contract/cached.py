@@ -9,7 +9,8 @@ from pathlib import Path
 
 from s3d.agent.store.blobs import Blobs
 from s3d.agent.store.cache.catalog import Catalog, Limits
-from s3d.agent.store.cache.layer import Cache, Freshness
+from s3d.agent.store.cache.checks import Freshness
+from s3d.agent.store.cache.layer import Cache
 from s3d.agent.store.cache.rows import TABLES
 from s3d.agent.store.index import Index
 from s3d.agent.store.store import ObjectStore

@@ -6,7 +6,7 @@ import asyncio
 import heapq
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import msgspec
@@ -189,31 +189,34 @@ class CacheRoutes:
 
 
 def cache_status(cache: ReadCache) -> CacheStatus:
-    """All of it in numbers."""
-    layer, keeper = cache.layer, cache.keeper
-    if layer is None or keeper is None:
+    """All of it."""
+    layer = cache.layer
+    if layer is None:
         return CacheStatus(str(cache.folder), 0, 0, 0, 0, 0.0, trouble=cache.trouble)
-    catalog, counts = layer.catalog, layer.counts
+    limits = layer.catalog.limits
     return CacheStatus(
         path=str(cache.folder),
-        size=catalog.used,
-        files=catalog.count,
-        max_size=catalog.limits.size,
-        max_files=catalog.limits.files,
+        max_size=limits.size,
+        max_files=limits.files,
         max_age=layer.freshness.max_age,
-        pins=len(keeper.pins),
         trouble=layer.trouble,
-        in_flight=layer.fills.in_flight,
-        hits=counts.hits,
-        misses=counts.misses,
-        stale=counts.stale,
-        revalidated=counts.revalidated,
-        hit_bytes=counts.hit_bytes,
-        fetched_bytes=counts.fetched_bytes,
-        fills=counts.fills,
-        evictions=counts.evictions,
-        corrupt=counts.corrupt,
+        **numbers_of(cache),
     )
+
+
+def numbers_of(cache: ReadCache) -> dict[str, int]:
+    """The counts of CacheStatus, by name; none where there is no cache."""
+    layer, keeper = cache.layer, cache.keeper
+    if layer is None or keeper is None:
+        return {}
+    return {
+        "size": layer.catalog.used,
+        "files": layer.catalog.count,
+        "pins": len(keeper.pins),
+        "in_flight": layer.fills.in_flight,
+        "revalidated": layer.asked,
+        **asdict(layer.counts),
+    }
 
 
 def entry_of(entry: Entry, keeper: Keeper) -> CacheEntry:

@@ -188,6 +188,12 @@ class Blobs:
             self._made.add(path.parent)
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
 
+    def link(self, blob: int, source: Path) -> None:
+        """A new file that is another name of source, on the same file system. Raises OSError."""
+        path = self.path(blob)
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        os.link(source, path)
+
     def seal(self, blob: int, fd: int) -> None:
         """Make a file durable, its name included."""
         if not self._ephemeral:

@@ -298,7 +298,7 @@ class Catalog:
         self._post(partial(rows.save, row=rows.row_of(entry), data=data))
 
     def _post(self, action: Callable[[Transaction], Any]) -> None:
-        self.index.post(action).add_done_callback(_noted)
+        self.index.post(action).add_done_callback(noted)
 
     def _damaged(self, error: Exception) -> None:
         logger.error("the index of the cache is damaged, and is made anew: %s", error)
@@ -326,6 +326,7 @@ def _name(entry: Entry) -> str:
     return f"{entry.bucket}/{entry.key}"
 
 
-def _noted(saved: asyncio.Future[Any]) -> None:
+def noted(saved: asyncio.Future[Any]) -> None:
+    """Say that a row could not be written."""
     if not saved.cancelled() and (error := saved.exception()) is not None:
         logger.warning("the cache could not note what it has: %s", error)

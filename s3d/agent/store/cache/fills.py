@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,6 +23,7 @@ from s3d.agent.store.cache.catalog import Catalog, crc
 from s3d.agent.store.cache.entry import BLOCK, Entry, block_size, blocks_of, mask
 from s3d.agent.store.cache.fetch import Fetch, whole
 from s3d.agent.store.cache.files import Files, stamp_of
+from s3d.agent.store.cache.nursery import heard
 from s3d.agent.store.cache.proof import Proof, claim_of
 from s3d.agent.store.objects import whole_size
 from s3d.agent.store.store import ObjectStore
@@ -43,7 +44,6 @@ class Counts:
     misses: int = 0
     stale: int = 0
     """Answers from the cache while the remote was away."""
-    revalidated: int = 0
     hit_bytes: int = 0
     fetched_bytes: int = 0
     fills: int = 0
@@ -78,7 +78,7 @@ class Fills:
     inner: ObjectStore
     spawn: Callable[[Any, str], asyncio.Future[Any]]
     counts: Counts
-    admits: Callable[[str, str, Members], bool] = lambda bucket, key, said: True
+    admits: Callable[[str, str, Members], Awaitable[bool]]
     """Whether an object may be kept, by what the remote says of it."""
     clock: Callable[[], float] = time.time
     _opening: dict[Name, _Opening] = field(default_factory=dict)
@@ -153,7 +153,7 @@ class Fills:
         start, stop = _extent(said, size)
         first, end = blocks_of(start, stop - start) if size else (0, 0)
         aligned = start % BLOCK == 0 and (stop == size or stop % BLOCK == 0)
-        if opening.is_dead or not aligned or not self.admits(bucket, key, said):
+        if opening.is_dead or not aligned or not await self.admits(bucket, key, said):
             raise await _refused(response, header)
         entry = Entry((bucket, key), said, size, self.catalog.blobs.new_id(), self.clock())
         self.counts.fills += 1
@@ -367,9 +367,3 @@ async def _refused(response: S3Response[Any], header: str) -> Uncached:
 async def _close(body: Body | None) -> None:
     if body is not None:
         await body.aclose()
-
-
-def heard(result: asyncio.Future[Any]) -> None:
-    """Nobody may be waiting for it: that is no mistake."""
-    if not result.cancelled():
-        result.exception()

@@ -13,7 +13,9 @@ from msgspec.structs import replace
 
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.store.bandwidth import TokenBucket
-from s3d.agent.store.cache.layer import Cache, is_away
+from s3d.agent.store.cache.checks import is_away
+from s3d.agent.store.cache.layer import Cache
+from s3d.agent.store.cache.marks import PIN
 from s3d.agent.store.cache.pins import Pins
 from s3d.agent.store.objects import Objects
 from s3d.shared.caching import Pin, PinStatus, PrefetchStatus
@@ -57,6 +59,7 @@ class Keeper:
         self._wanted: asyncio.Queue[Job] = asyncio.Queue(_KEPT_JOBS)
         self._ids = itertools.count(1)
         cache.catalog.is_pinned = pins.covers
+        cache.on_mark = self._marked
         pins.on_change = self._changed.set
 
     async def run(self) -> None:
@@ -74,6 +77,17 @@ class Keeper:
     def look(self) -> None:
         """Look after the pins now."""
         self._changed.set()
+
+    def _marked(self, bucket: str, key: str, mark: str) -> None:
+        """The tag of an object pins it, or does so no more; a pin of a person's stays."""
+        pin = self.pins.has(bucket, key)
+        try:
+            if mark == PIN and pin is None:
+                self.pins.add(Pin(bucket, key, tag=True))
+            elif mark != PIN and pin is not None and pin.tag:
+                self.pins.remove(pin)
+        except OSError as error:
+            logger.warning("a pin cannot be kept: %s key=%s", error, key)
 
     # Prefetch
 

@@ -10,51 +10,34 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any
 
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body, BytesBody, Members, S3Request, S3Response
 from s3d.agent.s3.model import operations
 from s3d.agent.store.blobs import INLINE
+from s3d.agent.store.cache.adopt import Pushed, adopt
 from s3d.agent.store.cache.answer import Found, direct, find, is_conditional, is_for_cache
 from s3d.agent.store.cache.catalog import Catalog
 from s3d.agent.store.cache.changes import HARMLESS, changed
+from s3d.agent.store.cache.checks import AWAY_PATIENCE, Away, Checks, Freshness, is_unreachable
 from s3d.agent.store.cache.entry import Entry
 from s3d.agent.store.cache.files import Files
-from s3d.agent.store.cache.fills import Counts, Fills, Uncached, heard
+from s3d.agent.store.cache.fills import Counts, Fills, Uncached
+from s3d.agent.store.cache.listings import STALE, ListOps
+from s3d.agent.store.cache.marks import NONE, TAG, mark_by, mark_of
+from s3d.agent.store.cache.nursery import Nursery
 from s3d.agent.store.cache.reading import FillBody
-from s3d.agent.store.failures import FailureClass, Reason, Unreachable, classify
 from s3d.agent.store.memo import Recent
 from s3d.agent.store.store import Answer, Layer, ObjectStore, Ready, operation
 
 logger = logging.getLogger(__name__)
 
-STALE = "x-s3d-stale"
-"""Header of answers that could not be checked, since the remote is away: 1."""
-
-_PATIENCE = 3.0
-"""Seconds that the remote has to say whether something that is here is still right."""
-_AWAY = 5.0
-"""Seconds for which the remote is taken to be away after it was found so."""
-_ABSENT = 5.0
-"""Seconds for which a key is taken not to exist after the remote said so."""
-
 _NO_FILL = ("SlowDown", "PreconditionFailed")
 """Errors of a fill that are the cache's own, or that say that the object is another one by now."""
 
 Name = tuple[str, str]
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Freshness:
-    """max_age: seconds after which an entry is checked. serve_stale: while the remote is away."""
-
-    max_age: float = 60.0
-    serve_stale: bool = True
-    absent: float = _ABSENT
 
 
 class Cache(Layer):
@@ -64,48 +47,47 @@ class Cache(Layer):
         self,
         inner: ObjectStore,
         catalog: Catalog,
-        freshness: Freshness = Freshness(),
+        freshness: Freshness,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        super().__init__(inner)
         self.catalog = catalog
         self.counts = Counts()
         self.freshness = freshness
+        self.on_mark: Callable[[str, str, str], None] = lambda bucket, key, mark: None
+        """Told of the tag s3d.cache of an object, "" for none, when it is seen or changed."""
         self._clock = clock
-        self._tasks: asyncio.TaskGroup | None = None
+        self._nursery = Nursery()
+        self._away = Away(clock)
         self._files = Files(catalog.blobs)
-        self.fills = Fills(catalog, self._files, inner, self._spawn, self.counts, clock=clock)
+        spawn = self._nursery.spawn
+        self.fills = Fills(
+            catalog, self._files, inner, spawn, self.counts, self._admits, clock=clock
+        )
+        self._checks = Checks(inner, catalog, freshness, self._away, spawn, clock, self._gone)
         self._absent: Recent[Name, float] = Recent(10_000, lambda _: 1)
-        self._asking: dict[Name, asyncio.Future[Entry | None]] = {}
-        self._away_until = 0.0
         catalog.on_evicted = self._evicted
+        super().__init__(inner, ListOps(inner, catalog, freshness, self._away))
 
     async def run(self) -> None:
         """Until cancelled."""
-        async with asyncio.TaskGroup() as self._tasks:
-            try:
-                await self.catalog.sweep()
-                await asyncio.Event().wait()
-            finally:
-                self._tasks = None
+        async with self._nursery.open():
+            await self.catalog.sweep()
+            await asyncio.Event().wait()
 
     # Reads
 
     @operation("GetObject", "HeadObject")
     def read(self, request: S3Request[Members]) -> Answer:
-        if self._tasks is None or not is_for_cache(request.input):
+        if not self._nursery.is_open or not is_for_cache(request.input):
             return self.inner.call(request)
         entry = self.catalog.get(request.bucket, request.key)
-        if entry is not None and self._is_fresh(entry):
+        if entry is not None and self._checks.is_fresh(entry):
             answer = self._at_once(entry, request)
             if answer is not None:
                 return answer
         elif entry is None and request.op.name == "HeadObject":
             return self.inner.call(request)
         return self._read(request, entry)
-
-    def _is_fresh(self, entry: Entry) -> bool:
-        return 0.0 <= self._clock() - entry.checked < self.freshness.max_age
 
     def _at_once(
         self, entry: Entry, request: S3Request[Members], *, is_hit: bool = True
@@ -136,8 +118,8 @@ class Cache(Layer):
 
     async def _read(self, request: S3Request[Members], entry: Entry | None) -> S3Response[Members]:
         is_stale = False
-        if entry is not None and not self._is_fresh(entry):
-            entry, is_stale = await self._checked(entry)
+        if entry is not None and not self._checks.is_fresh(entry):
+            entry, is_stale = await self._checks.checked(entry)
         if entry is not None and entry.is_dead:
             entry = None
         if entry is None:
@@ -158,14 +140,14 @@ class Cache(Layer):
         until = self._absent.get(name)
         if until is not None and self._clock() < until:
             raise S3Error("NoSuchKey", Key=key)
-        if self._clock() < self._away_until:
-            raise _not_here(key) from Unreachable(Reason.TIMEOUT, "away a moment ago", sent=False)
         header = request.input.get("Range") or ""
         if header and not _is_simple(header):
             return await self.inner.call(request)
         self.counts.misses += 1
         try:
-            entry = await self.fills.open(bucket, key, header)
+            async with asyncio.timeout(AWAY_PATIENCE if self._away.is_now else None):
+                entry = await self.fills.open(bucket, key, header)
+            self._away.is_back()
         except Uncached as answer:
             if answer.response is None:
                 return await self.inner.call(request)
@@ -174,8 +156,14 @@ class Cache(Layer):
         except S3Error as error:
             if error.code == "InvalidRange":
                 return await self.inner.call(request)
-            self._note(name, error)
+            if error.code == "NoSuchKey":
+                self._absent.put(name, self._clock() + self.freshness.absent)
+            elif is_unreachable(error):
+                self._away.note()
             raise
+        except TimeoutError:
+            self._away.note()
+            raise self._away.error(key) from None
         if entry.size <= INLINE:
             ready = self._at_once(entry, request, is_hit=False)
             return ready.response if ready is not None else await self.inner.call(request)
@@ -211,65 +199,6 @@ class Cache(Layer):
             return await self.inner.call(request)
         return self._response(found, filling)
 
-    # Freshness
-
-    async def _checked(self, entry: Entry) -> tuple[Entry | None, bool]:
-        """The entry if it is still right, and whether that could not be found out."""
-        if self.freshness.serve_stale and self._clock() < self._away_until:
-            return entry, True
-        name = entry.name
-        asking = self._asking.get(name)
-        if asking is None:
-            asking = self._asking[name] = self._spawn(
-                self._ask(entry), f"cache check {entry.bucket}/{entry.key}"
-            )
-            asking.add_done_callback(lambda done: self._asked(name, done))
-        try:
-            async with asyncio.timeout(_PATIENCE if self.freshness.serve_stale else None):
-                return await asyncio.shield(asking), False
-        except TimeoutError:
-            self._away_until = self._clock() + _AWAY
-            return entry, True
-        except S3Error as error:
-            if not self.freshness.serve_stale or not is_away(error):
-                raise
-            self._away_until = self._clock() + _AWAY
-            return entry, True
-
-    async def _ask(self, entry: Entry) -> Entry | None:
-        """Whether the remote still has it, and nothing else; None: it has not."""
-        members = {
-            "Bucket": entry.bucket,
-            "Key": entry.key,
-            "IfNoneMatch": entry.etag,
-            "ChecksumMode": "ENABLED",
-        }
-        try:
-            response = await self.inner.call(S3Request(operations()["HeadObject"], members))
-        except S3Error as error:
-            if error.status != 404:
-                raise
-            self.forget(*entry.name)
-            self._note(entry.name, error)
-            raise S3Error("NoSuchKey", Key=entry.key) from error
-        if entry.is_dead:
-            return None
-        self._away_until = 0.0
-        self.counts.revalidated += 1
-        if response.status == 304:
-            entry.checked = self._clock()
-        elif response.output.get("ETag") == entry.etag:
-            entry.describe(response.output, self._clock())
-        else:
-            self.forget(*entry.name)
-            return None
-        self.catalog.update(entry)
-        return entry
-
-    def _asked(self, name: Name, done: asyncio.Future[Entry | None]) -> None:
-        if self._asking.get(name) is done:
-            del self._asking[name]
-
     # Writes
 
     def otherwise(self, request: S3Request[Any]) -> Answer:
@@ -287,6 +216,9 @@ class Cache(Layer):
             response = await answer
         finally:
             self._changes(request)
+        mark = mark_by(request)
+        if mark is not None and (response.wire is None or response.wire.status < 300):
+            self.on_mark(request.bucket, request.key, mark)
         if response.wire is not None and response.body is not None:
             # Of some operations the head of the answer comes before the deed.
             response.body = _Followed(response.body, lambda: self._changes(request))
@@ -299,20 +231,32 @@ class Cache(Layer):
             else:
                 self.forget_bucket(bucket)
 
+    async def adopt(self, pushed: Pushed) -> None:
+        """A write has reached the remote, and its bytes are still here."""
+        is_kept_out = pushed.stored.record.about.tags.get(TAG) == NONE
+        if self._nursery.is_open and not self.fills.is_resting and not is_kept_out:
+            self.forget(pushed.bucket, pushed.key)
+            await adopt(self.catalog, pushed)
+
     def forget(self, bucket: str, key: str) -> None:
         """What is known of the object may not be true any more."""
         self.catalog.forget(bucket, key)
         self.fills.written(bucket, key)
         self._absent.forget((bucket, key))
-        self._asking.pop((bucket, key), None)
+        self._checks.forget(bucket, key)
 
     def forget_bucket(self, bucket: str) -> None:
         self.catalog.forget_all(bucket)
         self.fills.written_all(bucket)
         self._absent.clear()
-        self._asking = {name: task for name, task in self._asking.items() if name[0] != bucket}
+        self._checks.forget(bucket)
 
     # What else
+
+    @property
+    def asked(self) -> int:
+        """Times that the remote has said whether something is still the same."""
+        return self._checks.asked
 
     @property
     def trouble(self) -> str:
@@ -335,10 +279,6 @@ class Cache(Layer):
             self._rotten(entry)
         return is_right
 
-    def _note(self, name: Name, error: S3Error) -> None:
-        if error.code == "NoSuchKey":
-            self._absent.put(name, self._clock() + self.freshness.absent)
-
     def _rotten(self, entry: Entry) -> None:
         self.counts.corrupt += 1
         logger.warning("a cached object is damaged bucket=%s key=%s", entry.bucket, entry.key)
@@ -347,31 +287,23 @@ class Cache(Layer):
     def _evicted(self, count: int) -> None:
         self.counts.evictions += count
 
-    def _spawn(self, work: Coroutine[Any, Any, T], name: str) -> asyncio.Future[T]:
-        """Run it, whoever waits for it: what comes of it, error or not."""
-        outcome: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        outcome.add_done_callback(heard)
-        if self._tasks is None:
-            work.close()
-            outcome.set_exception(S3Error("ServiceUnavailable", "The agent stops."))
-        else:
-            self._tasks.create_task(_settle(work, outcome), name=name)
-        return outcome
+    def _gone(self, bucket: str, key: str) -> None:
+        """The remote has another object there, or none."""
+        self.forget(bucket, key)
 
-
-async def _settle(work: Coroutine[Any, Any, T], outcome: asyncio.Future[T]) -> None:
-    try:
-        result = await work
-    except asyncio.CancelledError:
-        if not outcome.done():
-            outcome.set_exception(S3Error("ServiceUnavailable", "The agent stops."))
-        raise
-    except Exception as error:  # noqa: BLE001 - it is raised where somebody waits
-        if not outcome.done():
-            outcome.set_exception(error)
-    else:
-        if not outcome.done():
-            outcome.set_result(result)
+    async def _admits(self, bucket: str, key: str, said: Members) -> bool:
+        """Whether an object may be kept: its tag s3d.cache may say no."""
+        if not said.get("TagCount"):
+            return True
+        members = {"Bucket": bucket, "Key": key}
+        try:
+            answer = await self.inner.call(S3Request(operations()["GetObjectTagging"], members))
+        except S3Error as error:
+            logger.info("the tags cannot be read: %s key=%s", error.message, key)
+            return True
+        mark = mark_of(answer.output)
+        self.on_mark(bucket, key, mark)
+        return mark != NONE
 
 
 class Past:
@@ -408,18 +340,6 @@ class _Followed:
             await self._body.aclose()
         finally:
             self._ended()
-
-
-def is_away(error: S3Error) -> bool:
-    """Whether it says that the remote cannot be asked now."""
-    return isinstance(error.__cause__, Unreachable) or (
-        classify(error) is FailureClass.TRANSIENT and error.status >= 500
-    )
-
-
-def _not_here(key: str) -> S3Error:
-    message = "The remote is away, and the object is not in the cache."
-    return S3Error("ServiceUnavailable", message, Key=key)
 
 
 def _is_simple(header: str) -> bool:

@@ -25,10 +25,14 @@ CREATE TABLE entries(blob INTEGER PRIMARY KEY, bucket TEXT NOT NULL, key BLOB NO
     bits BLOB, sums BLOB NOT NULL);
 CREATE INDEX entry_names ON entries(bucket, key);
 CREATE TABLE bodies(blob INTEGER PRIMARY KEY, data BLOB NOT NULL);
+CREATE TABLE pages(id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE, page BLOB NOT NULL);
 """,
     layout=1,
 )
 """For Index.open."""
+
+PAGES = 64
+"""Answers to listings that are kept."""
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(dict[str, Any]).decode
@@ -91,3 +95,15 @@ def drop(tx: Transaction, blobs: list[int]) -> None:
     for blob in blobs:
         tx.run("DELETE FROM entries WHERE blob = ?", (blob,))
         tx.run("DELETE FROM bodies WHERE blob = ?", (blob,))
+
+
+def page(reader: Reader, name: str) -> bytes | None:
+    """A page of a listing as it was last."""
+    row = reader.select("SELECT page FROM pages WHERE name = ?", (name,)).fetchone()
+    return None if row is None else bytes(row[0])
+
+
+def save_page(tx: Transaction, row: tuple[str, bytes]) -> None:
+    """Keep it, and forget the one that is so many pages older."""
+    tx.run("REPLACE INTO pages(name, page) VALUES (?, ?)", row)
+    tx.run("DELETE FROM pages WHERE id <= (SELECT MAX(id) FROM pages) - ?", (PAGES,))

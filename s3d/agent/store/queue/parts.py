@@ -23,6 +23,7 @@ from s3d.agent.store.queue.pending import RemoteUpload
 from s3d.agent.store.queue.plan import Multipart, Part
 from s3d.agent.store.queue.proof import same_etag
 from s3d.agent.store.queue.staged import Rotten, Throttle, md5_of, ready
+from s3d.agent.store.records import Stored
 from s3d.agent.store.store import ObjectStore
 
 AT_ONCE = 4
@@ -36,6 +37,10 @@ Save = Callable[[RemoteUpload | None], Awaitable[None]]
 """Notes in the journal how far a push has come."""
 
 
+Adopt = Callable[[str, str, str, Stored], Awaitable[None]]
+"""Bucket, key, the remote's ETag, and what was pushed. Never fails."""
+
+
 @dataclass(frozen=True, slots=True)
 class Means:
     """What pushes work with."""
@@ -44,6 +49,8 @@ class Means:
     body_of: BodyOf
     throttle: Throttle
     clock: Clock
+    adopt: Adopt | None = None
+    """Told of a write that the remote has now, while its bytes are still here."""
 
 
 class Parts:

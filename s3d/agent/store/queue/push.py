@@ -66,7 +66,10 @@ class Push:
         else:
             save = partial(self._journal.progress, write.seq)
             answer = await Parts(self._means, todo, save, moved).push(row.upload)
-        return Pushed(await self._proven(write, stored, answer), told)
+        etag = await self._proven(write, stored, answer)
+        if self._means.adopt is not None:
+            await self._means.adopt(write.bucket, write.key, etag, stored)
+        return Pushed(etag, told)
 
     async def abandon(self, write: PendingWrite) -> None:
         """Abort what a push has begun at the remote and will not finish. Raises S3Error."""

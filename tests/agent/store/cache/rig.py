@@ -14,7 +14,8 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body, S3Request, S3Response, StreamBody
 from s3d.agent.store.blobs import Blobs
 from s3d.agent.store.cache.catalog import Limits
-from s3d.agent.store.cache.layer import Cache, Freshness
+from s3d.agent.store.cache.checks import Freshness
+from s3d.agent.store.cache.layer import Cache
 from s3d.agent.store.failures import Reason, Unreachable
 from s3d.agent.store.index import Index
 from s3d.agent.store.local.store import LocalStore

@@ -12,8 +12,9 @@ import pytest
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.store.blobs import Blobs
 from s3d.agent.store.cache.catalog import Limits
+from s3d.agent.store.cache.checks import Freshness
 from s3d.agent.store.cache.keeper import FULL, Keeper
-from s3d.agent.store.cache.layer import Cache, Freshness
+from s3d.agent.store.cache.layer import Cache
 from s3d.agent.store.cache.pins import Pins
 from s3d.agent.store.index import Index
 from s3d.agent.store.local.store import LocalStore
@@ -158,3 +159,17 @@ async def test_too_many_prefetches_are_refused(rig):
     with pytest.raises(S3Error) as caught:
         rig.keeper.prefetch("bbb", "", None)
     assert caught.value.code == "SlowDown"
+
+
+async def test_the_tag_of_an_object_pins_it_and_a_person_s_pin_stays(rig):
+    through = Client(rig.cache)
+    tagging = {"TagSet": [{"Key": "s3d.cache", "Value": "pin"}]}
+    for key in ("tagged", "both"):
+        await through.put("bbb", key, b"12345")
+    rig.keeper.pins.add(Pin("bbb", key="both"))
+    for key in ("tagged", "both"):
+        await through("PutObjectTagging", Bucket="bbb", Key=key, Tagging=tagging)
+    await rig.kept(Pin("bbb", "tagged", tag=True), Share(1, 5))
+    for key in ("tagged", "both"):
+        await through("DeleteObjectTagging", Bucket="bbb", Key=key)
+    assert list(rig.keeper.pins) == [Pin("bbb", key="both")]

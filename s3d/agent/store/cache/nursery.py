@@ -1,0 +1,68 @@
+"""Work that goes on whoever waits for it: fills and questions belong to the cache."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+from s3d.agent.s3.errors import S3Error
+
+T = TypeVar("T")
+
+
+class Nursery:
+    """Tasks of one TaskGroup; their errors are told to those who wait and to nobody else."""
+
+    def __init__(self) -> None:
+        self._tasks: asyncio.TaskGroup | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self._tasks is not None
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[None]:
+        """Take in work; what goes on at the end is cancelled with the group."""
+        async with asyncio.TaskGroup() as self._tasks:
+            try:
+                yield
+            finally:
+                self._tasks = None
+
+    def spawn(self, work: Coroutine[Any, Any, T], name: str) -> asyncio.Future[T]:
+        """Begin it: what comes of it, error or not. Shield it when waiting."""
+        outcome: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        outcome.add_done_callback(heard)
+        if self._tasks is None:
+            work.close()
+            outcome.set_exception(_stopping())
+        else:
+            self._tasks.create_task(_settle(work, outcome), name=name)
+        return outcome
+
+
+def heard(outcome: asyncio.Future[Any]) -> None:
+    """Nobody may be waiting for it: that is no mistake."""
+    if not outcome.cancelled():
+        outcome.exception()
+
+
+async def _settle(work: Coroutine[Any, Any, T], outcome: asyncio.Future[T]) -> None:
+    try:
+        result = await work
+    except asyncio.CancelledError:
+        if not outcome.done():
+            outcome.set_exception(_stopping())
+        raise
+    except Exception as error:  # noqa: BLE001 - it is raised where somebody waits
+        if not outcome.done():
+            outcome.set_exception(error)
+    else:
+        if not outcome.done():
+            outcome.set_result(result)
+
+
+def _stopping() -> S3Error:
+    return S3Error("ServiceUnavailable", "The agent stops.")
