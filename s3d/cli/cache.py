@@ -263,7 +263,7 @@ def _facts(status: CacheStatus) -> Iterator[tuple[str, str]]:
 
 def _row(entry: CacheEntry) -> str:
     """Fixed columns first, then what may be long."""
-    since = age(max(0.0, time.time() - entry.checked))
+    since = age(time.time() - entry.checked) if entry.checked else "pushed"
     part = "whole" if entry.held == entry.size else f"{100 * entry.held // entry.size} %"
     mark = "pinned" if entry.pinned else ""
     name = safe(f"{entry.bucket}/{entry.key}")

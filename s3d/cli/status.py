@@ -194,8 +194,8 @@ def _cached(state: CacheState) -> str:
     if not state.held and state.checked is None:
         return "pinned, not here yet" if state.pinned else "not cached"
     part = "cached" if state.held == state.size else f"partial {100 * state.held // state.size} %"
-    since = age(max(0.0, time.time() - (state.checked or 0.0)))
-    return ", ".join([part, *(["pinned"] if state.pinned else []), f"checked {since} ago"])
+    asked = f"checked {age(time.time() - state.checked)} ago" if state.checked else "as pushed"
+    return ", ".join([part, *(["pinned"] if state.pinned else []), asked])
 
 
 def _pairs(label: str, pairs: Mapping[str, str]) -> Iterator[Row]:

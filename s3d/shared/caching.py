@@ -57,7 +57,7 @@ class CacheEntry(msgspec.Struct, frozen=True):
     """Bytes of it that are here."""
     etag: str
     checked: float
-    """When the remote said last that it is so, in Unix seconds."""
+    """When the remote said last that it is so, in Unix seconds; 0: not since it was pushed."""
     pinned: bool = False
 
 

@@ -14,11 +14,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from s3d.agent.s3.checksums import member_of
 from s3d.agent.s3.messages import Members
 from s3d.agent.store.blobs import INLINE
 from s3d.agent.store.cache.catalog import Catalog, crc
 from s3d.agent.store.cache.entry import Entry, block_count, block_size, mask
-from s3d.agent.store.records import ObjectRecord, Stored
+from s3d.agent.store.records import STANDARD, ObjectRecord, Stored
 
 logger = logging.getLogger(__name__)
 
@@ -90,4 +91,9 @@ def _said(record: ObjectRecord, etag: str) -> Mapping[str, Any]:
     }
     if about.tags:
         said["TagCount"] = len(about.tags)
+    if record.storage_class != STANDARD:
+        said["StorageClass"] = record.storage_class
+    if record.checksum is not None:
+        said[member_of(record.checksum.algorithm)] = record.checksum.value
+        said["ChecksumType"] = record.checksum.kind
     return said

@@ -66,7 +66,8 @@ class Cache(Layer):
         self._checks = Checks(inner, catalog, freshness, self._away, spawn, clock, self._gone)
         self._absent: Recent[Name, float] = Recent(10_000, lambda _: 1)
         catalog.on_evicted = self._evicted
-        super().__init__(inner, ListOps(inner, catalog, freshness, self._away))
+        self._lists = ListOps(inner, catalog, freshness, self._away)
+        super().__init__(inner, self._lists)
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -203,6 +204,8 @@ class Cache(Layer):
 
     def otherwise(self, request: S3Request[Any]) -> Answer:
         if request.op.access in ("read", "list") or request.op.name in HARMLESS:
+            if request.op.name == "CreateBucket":
+                self._lists.changed("")
             return self.inner.call(request)
         self._changes(request)
         answer = self.inner.call(request)
@@ -225,6 +228,9 @@ class Cache(Layer):
         return response
 
     def _changes(self, request: S3Request[Any]) -> None:
+        self._lists.changed(request.bucket)
+        if not request.key:
+            self._lists.changed("")
         for bucket, key in changed(request):
             if key:
                 self.forget(bucket, key)

@@ -1,9 +1,14 @@
-"""Listings as they were last, for when the remote is away; always marked as stale then."""
+"""Listings as they were last, for when the remote is away; always marked as stale then.
+
+What was written through the cache meanwhile would be missing in them: a write makes those of its
+bucket go. (What is still pending, the write queue puts into every listing.)
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
@@ -44,6 +49,17 @@ class ListOps:
         self._catalog = catalog
         self._freshness = freshness
         self._away = away
+        self._listed = catalog.index.look(rows.listed)
+        self._changes: Counter[str] = Counter()
+        """Writes by bucket: an answer from before one is not kept."""
+
+    def changed(self, bucket: str) -> None:
+        """Something of the bucket is about to change, or has; "" for the list of buckets."""
+        self._changes[bucket] += 1
+        if bucket in self._listed:
+            self._listed.discard(bucket)
+            post = self._catalog.index.post(partial(rows.drop_pages, bucket=bucket))
+            post.add_done_callback(noted)
 
     @operation("ListBuckets", "ListObjects", "ListObjectsV2")
     def list(self, request: S3Request[Members]) -> Answer:
@@ -53,13 +69,17 @@ class ListOps:
 
     async def _list(self, request: S3Request[Members]) -> S3Response[Any]:
         name = _name([request.op.name, request.wire is not None, request.input]).decode()
-        before = self._find(name)
+        before = self._find(request.bucket, name)
+        changes = self._changes[request.bucket]
         if before is not None and self._away.is_now:
             return before
         try:
             async with asyncio.timeout(None if before is None else _PATIENCE):
                 response = await self._inner.call(request)
-                return await self._kept(name, response)
+                page, response = await _kept(response)
+                if page is not None and changes == self._changes[request.bucket]:
+                    self._save(request.bucket, name, page)
+                return response
         except S3Error as error:
             if not is_away(error):
                 raise
@@ -71,26 +91,14 @@ class ListOps:
         assert before is not None
         return before
 
-    async def _kept(self, name: str, response: S3Response[Any]) -> S3Response[Any]:
-        """The same answer, which is in memory now, and in a row."""
-        wire = response.wire
-        if wire is None:
-            self._save(name, {"output": response.output})
-            return response
-        if wire.status != 200 or response.body is None:
-            return response
-        size = response.body.size
-        if size is None or size > _LARGEST:
-            return response
-        body = await _read(response.body)
-        self._save(name, {"headers": wire.headers, "body": body})
-        return replace(response, body=BytesBody(body))
-
-    def _save(self, name: str, page: Members) -> None:
-        row = name, _encode(page)
+    def _save(self, bucket: str, name: str, page: Members) -> None:
+        self._listed.add(bucket)
+        row = name, bucket, _encode(page)
         self._catalog.index.post(partial(rows.save_page, row=row)).add_done_callback(noted)
 
-    def _find(self, name: str) -> S3Response[Any] | None:
+    def _find(self, bucket: str, name: str) -> S3Response[Any] | None:
+        if bucket not in self._listed:
+            return None
         try:
             found = self._catalog.index.look(lambda reader: rows.page(reader, name))
         except DAMAGE:
@@ -103,6 +111,19 @@ class ListOps:
         headers = tuple((name, value) for name, value in page["headers"])
         wire = WireResponse(200, (*headers, (STALE, "1")))
         return S3Response({}, BytesBody(page["body"]), 200, wire)
+
+
+async def _kept(response: S3Response[Any]) -> tuple[Members | None, S3Response[Any]]:
+    """What is to be kept of an answer, if it is one, and the same answer, in memory now."""
+    wire = response.wire
+    if wire is None:
+        return {"output": response.output}, response
+    size = None if response.body is None else response.body.size
+    if wire.status != 200 or response.body is None or size is None or size > _LARGEST:
+        return None, response
+    body = await _read(response.body)
+    page = {"headers": wire.headers, "body": body}
+    return page, replace(response, body=BytesBody(body))
 
 
 async def _read(body: Body) -> bytes:

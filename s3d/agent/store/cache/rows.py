@@ -25,7 +25,8 @@ CREATE TABLE entries(blob INTEGER PRIMARY KEY, bucket TEXT NOT NULL, key BLOB NO
     bits BLOB, sums BLOB NOT NULL);
 CREATE INDEX entry_names ON entries(bucket, key);
 CREATE TABLE bodies(blob INTEGER PRIMARY KEY, data BLOB NOT NULL);
-CREATE TABLE pages(id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE, page BLOB NOT NULL);
+CREATE TABLE pages(id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE,
+    bucket TEXT NOT NULL, page BLOB NOT NULL);
 """,
     layout=1,
 )
@@ -103,7 +104,17 @@ def page(reader: Reader, name: str) -> bytes | None:
     return None if row is None else bytes(row[0])
 
 
-def save_page(tx: Transaction, row: tuple[str, bytes]) -> None:
-    """Keep it, and forget the one that is so many pages older."""
-    tx.run("REPLACE INTO pages(name, page) VALUES (?, ?)", row)
+def listed(reader: Reader) -> set[str]:
+    """The buckets of which there are pages; "" for the list of buckets itself."""
+    return {bucket for (bucket,) in reader.select("SELECT DISTINCT bucket FROM pages", ())}
+
+
+def save_page(tx: Transaction, row: tuple[str, str, bytes]) -> None:
+    """Keep (name, bucket, page), and forget the one that is so many pages older."""
+    tx.run("REPLACE INTO pages(name, bucket, page) VALUES (?, ?, ?)", row)
     tx.run("DELETE FROM pages WHERE id <= (SELECT MAX(id) FROM pages) - ?", (PAGES,))
+
+
+def drop_pages(tx: Transaction, bucket: str) -> None:
+    """Forget those of a bucket, or the list of buckets."""
+    tx.run("DELETE FROM pages WHERE bucket = ?", (bucket,))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from s3d.agent.s3.errors import S3Error
@@ -75,3 +77,35 @@ async def test_a_refusal_is_no_reason_for_an_old_page(rig):
     with pytest.raises(S3Error) as caught:
         await page(rig)
     assert caught.value.code == "AccessDenied"
+
+
+async def test_a_write_makes_the_pages_of_its_bucket_go(rig):
+    await rig.there("CreateBucket", Bucket="other")
+    for bucket in ("bbb", "other"):
+        await page(rig, Bucket=bucket)
+    await rig.s3.put("bbb", "new", b"1")
+    rig.remote.error = away
+    with pytest.raises(S3Error):
+        await page(rig)
+    assert (await page(rig, Bucket="other")).headers == {STALE: "1"}
+
+
+async def test_an_answer_from_before_a_write_is_not_kept(rig):
+    inner, gate = rig.remote.inner, asyncio.Event()
+
+    class Slow:
+        async def call(self, request):
+            response = await inner.call(request)
+            if request.op.name == "ListObjectsV2":
+                await gate.wait()
+            return response
+
+    rig.remote.inner = Slow()
+    listing = asyncio.get_running_loop().create_task(page(rig))
+    await rig.until(lambda: rig.remote.calls["ListObjectsV2"] > 0)
+    await rig.s3.put("bbb", "new", b"1")
+    gate.set()
+    await listing
+    rig.remote.error = away
+    with pytest.raises(S3Error):
+        await page(rig)

@@ -44,8 +44,11 @@ async def test_what_is_dropped_is_gone(index):
 
 async def test_only_the_newest_pages_are_kept(index):
     for number in range(rows.PAGES + 10):
-        await index.write(partial(rows.save_page, row=(f"page {number}", b"%d" % number)))
-    await index.write(partial(rows.save_page, row=("page 20", b"new")))
+        await index.write(partial(rows.save_page, row=(f"page {number}", "b", b"%d" % number)))
+    await index.write(partial(rows.save_page, row=("page 20", "c", b"new")))
     assert index.look(lambda reader: rows.page(reader, "page 0")) is None
     assert index.look(lambda reader: rows.page(reader, "page 20")) == b"new"
     assert index.look(lambda reader: rows.page(reader, f"page {rows.PAGES + 9}")) is not None
+    assert index.look(rows.listed) == {"b", "c"}
+    await index.write(partial(rows.drop_pages, bucket="b"))
+    assert index.look(rows.listed) == {"c"}
