@@ -111,7 +111,7 @@ class History:
             self._etags.pop(key, None)
         if step.name in ("put_object", "copy_object", "complete_multipart_upload"):
             self._etags[step.key] = answer["ETag"]
-        if self._network.is_away:
+        if self._network.is_away and step.name not in ("get_object", "head_object"):
             self._known |= {step.key, *step.removes} - {""}
 
     def _compare_listings(self, listing: Listing, *found: list[list[list[str]]]) -> None:
