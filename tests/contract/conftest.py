@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -20,7 +20,7 @@ from s3d.agent.store.store import ObjectStore
 from tests.contract.cached import cache_before
 from tests.contract.client import Client
 from tests.contract.queued import Named, queue_before
-from tests.contract.referee import QUEUED, REMOTES, arrange, remote_store
+from tests.contract.referee import QUEUED, REMOTES, WHOLE, arrange, remote_store
 from tests.peers.servers import Peer
 
 Stack = Callable[[Path], AbstractAsyncContextManager[ObjectStore]]
@@ -85,16 +85,20 @@ def referee(seaweedfs: Peer) -> RemoteStore:
     return remote_store(seaweedfs)
 
 
-@pytest.fixture(params=[*STACKS, *REMOTES, QUEUED])
+@pytest.fixture(params=[*STACKS, *REMOTES, QUEUED, WHOLE])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[ObjectStore]:
     if request.param in REMOTES:
         remote: RemoteStore = request.getfixturevalue("referee")
         yield REMOTES[request.param](remote)
         await remote.close()
         return
-    if request.param == QUEUED:
+    if request.param in (QUEUED, WHOLE):
         remote = request.getfixturevalue("referee")
-        async with queue_before(remote, tmp_path / "queue") as made:
+        async with AsyncExitStack() as layers:
+            inner: ObjectStore = remote
+            if request.param == WHOLE:
+                inner = await layers.enter_async_context(cache_before(remote, tmp_path / "cache"))
+            made = await layers.enter_async_context(queue_before(inner, tmp_path / "queue"))
             yield Named(made)
         await remote.close()
         return

@@ -31,6 +31,9 @@ REMOTES: Mapping[str, Callable[[RemoteStore], ObjectStore]] = {
 QUEUED = "queued_remote"
 """The stack with a write queue before the remote store."""
 
+WHOLE = "queued_and_cached_remote"
+"""All layers before the remote store: what an agent with a remote serves."""
+
 NOT_JUDGED = frozenset({"test_access", "test_settings"})
 """Modules about what SeaweedFS does not have: enforced grants and most settings of a bucket."""
 
@@ -149,7 +152,7 @@ def arrange(items: list[pytest.Item]) -> Iterable[pytest.Item]:
     """The tests that are to be run: before SeaweedFS only those that it can judge."""
     for item in items:
         stack = item.callspec.params.get("store") if hasattr(item, "callspec") else None
-        if stack not in (*REMOTES, QUEUED) or not isinstance(item, pytest.Function):
+        if stack not in (*REMOTES, QUEUED, WHOLE) or not isinstance(item, pytest.Function):
             yield item
         elif item.path.stem not in NOT_JUDGED and item.originalname not in _LEFT_OUT:
             item.add_marker(pytest.mark.slow)
