@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from s3d.agent.control.cache import ReadCache
 from s3d.agent.control.pending import Queue, queue_status
@@ -17,12 +17,14 @@ from s3d.agent.embedded import Embedded, open_embedded, open_index, open_store
 from s3d.agent.events import Events
 from s3d.agent.process import only_one, private_folder
 from s3d.agent.read_cache import open_cache, tell
+from s3d.agent.store.bucket_tags import LIFE, BucketTags
 from s3d.agent.store.cache.adopt import Pushed
 from s3d.agent.store.cache.layer import Cache, Past
 from s3d.agent.store.migration import Migration
 from s3d.agent.store.objects import Objects
 from s3d.agent.store.queue import rows
 from s3d.agent.store.queue.admission import Limits
+from s3d.agent.store.queue.anew import decide_now_and_then
 from s3d.agent.store.queue.calls import knock
 from s3d.agent.store.queue.clock import Clock
 from s3d.agent.store.queue.journal import Journal
@@ -39,9 +41,12 @@ from s3d.agent.store.remote.loops import LoopGuard
 from s3d.agent.store.remote.probing import Probing
 from s3d.agent.store.remote.store import RemoteStore
 from s3d.agent.store.remote.transport import Settings
+from s3d.agent.store.rules import UPLOAD, Rules
 from s3d.agent.store.store import ObjectStore
+from s3d.agent.store.subject import of_stored
 from s3d.shared.config import Config, QueueConfig
 from s3d.shared.errors import S3dError, UsageError
+from s3d.shared.filter_terms import Fact
 from s3d.shared.paths import Places
 from s3d.shared.text import count
 from s3d.shared.transfers import RemoteStatus, Share
@@ -64,6 +69,8 @@ class Gateway:
     queue: Queue | None
     staging: Embedded | None
     cache: ReadCache | None
+    pushes: Rules
+    """What is pushed."""
     events: Events
     probing: Probing
     migration: Migration
@@ -75,7 +82,13 @@ class Gateway:
         """What runs as long as the agent does, by name."""
         parts: dict[str, Run] = {"migration": self.migration.run, "probing": self.probing.run}
         if self.queue is not None and self.staging is not None:
-            parts |= {"pusher": self.queue.pusher.run, "sweep": self.staging.sweep}
+            parts |= {
+                "pusher": self.queue.pusher.run,
+                "sweep": self.staging.sweep,
+            }
+            if self.pushes.filter.needs & Fact.BUCKET_TAGS:
+                anew = partial(decide_now_and_then, self.queue.journal, Clock(), LIFE)
+                parts["filter"] = anew
         if self.cache is not None and self.cache.layer and self.cache.keeper:
             parts |= {
                 "cache": self.cache.layer.run,
@@ -127,22 +140,28 @@ async def open_gateway(config: Config, places: Places, events: Events) -> Gatewa
         probing = Probing(remote, remote.url, places.capabilities_file)
         judging = Judging(probing)
         warnings = await _warnings(config, places)
+        tags = BucketTags(remote)
         cache = _cache(config, places, judging, closing)
         if cache is not None and cache.trouble:
             warnings.append(cache.trouble)
         layer = None if cache is None else cache.layer
+        if layer is not None:
+            layer.rules = Rules(config.read_cache.filter, tags.of)
         top: ObjectStore = layer or judging
         past = judging if layer is None else Past(layer)
+        rules = Rules(config.write_queue.filter, tags.of, UPLOAD)
         queue = staging = None
         if config.write_queue.enabled:
             journal, staging = await _open_queue(config, places, events, closing)
-            top, queue = _queue(config.write_queue, (top, past, layer), journal, staging, events)
+            below = Below(top, past, layer, rules)
+            top, queue = _queue(config.write_queue, below, journal, staging, events)
         return Gateway(
             top=LoopGuard(top, remote.hops),
             remote=remote,
             queue=queue,
             staging=staging,
             cache=cache,
+            pushes=rules,
             events=events,
             probing=probing,
             migration=migration,
@@ -175,10 +194,6 @@ async def _open_queue(
 
 async def _warnings(config: Config, places: Places) -> list[str]:
     found = []
-    if config.read_cache.filter:
-        found.append("S3D_READ_CACHE_FILTER is not in use yet: whatever is read is kept")
-    if config.write_queue.filter:
-        found.append("S3D_WRITE_QUEUE_FILTER is not in use yet: all writes are pushed")
     if (places.store_dir / "index.sqlite").exists():
         with suppress(S3dError), _embedded(places.store_dir) as store:
             hidden = len(await Objects(store).buckets())
@@ -198,24 +213,38 @@ def _embedded(folder: Path) -> Iterator[ObjectStore]:
         store.close()
 
 
+class Below(NamedTuple):
+    """What a write queue works with."""
+
+    inner: ObjectStore
+    """Who reads for clients."""
+    past: ObjectStore
+    """Where pushes go."""
+    cache: Cache | None
+    """Who adopts what was pushed."""
+    rules: Rules
+    """What is pushed."""
+
+
+async def _why_held(rules: Rules, bucket: str, key: str, stored: Stored) -> str:
+    return await rules.why_not(of_stored(bucket, key, stored))
+
+
 def _queue(
     config: QueueConfig,
-    below: tuple[ObjectStore, ObjectStore, Cache | None],
+    below: Below,
     journal: Journal,
     staging: Embedded,
     events: Events,
 ) -> tuple[WriteQueue, Queue]:
-    """The layer, and the parts that push what it takes in.
-
-    below: who reads for clients, where pushes go, and the cache that adopts what was pushed.
-    """
-    inner, past, cache = below
+    """The layer, and the parts that push what it takes in."""
     clock = Clock()
     throttle = Throttle(config.bandwidth, clock)
-    adopt = None if cache is None else partial(_adopt, cache, staging)
-    means = Means(past, staging.body_of, throttle, clock, adopt)
+    adopt = None if below.cache is None else partial(_adopt, below.cache, staging)
+    rules = partial(_why_held, below.rules)
+    means = Means(below.past, staging.body_of, throttle, clock, adopt, rules)
     pusher = Pusher(journal, means, Line(clock), events)
-    layer = WriteQueue(inner, staging.local, journal, _limits(config), pusher, clock)
+    layer = WriteQueue(below.inner, staging.local, journal, _limits(config), pusher, clock)
     return layer, Queue(journal, pusher, throttle, layer.admission, staging.body_of, staging.folder)
 
 

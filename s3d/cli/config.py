@@ -12,6 +12,7 @@ import msgspec
 from s3d.cli.output import fields, json_line
 from s3d.cli.session import Session, json_option, pass_session
 from s3d.shared.config import Config
+from s3d.shared.filters import Filter
 from s3d.shared.paths import config_file
 from s3d.shared.secret import MASK, Secret
 from s3d.shared.settings import settings_of
@@ -118,6 +119,8 @@ def _plain(config: Config, name: str) -> Any:
         value = getattr(value, part)
     if isinstance(value, Secret):
         return MASK
+    if isinstance(value, Filter):
+        return [str(term) for term in value.terms] or None
     if isinstance(value, Path | Timetable):
         return str(value)
     return list(value) if isinstance(value, tuple) else value if value != "" else None

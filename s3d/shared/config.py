@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from s3d.shared.filters import EVERYTHING, Filter
 from s3d.shared.readers import (
     is_loopback,
     read_access_key_id,
@@ -76,9 +77,9 @@ class QueueConfig(msgspec.Struct, frozen=True, kw_only=True):
         Rule("Age of the oldest write above which no further one gets in; none: any", read_max_age),
     ] = None
     filter: Annotated[
-        str,
-        Rule("Which writes are pushed, the others are held; empty: all", read_text),
-    ] = ""
+        Filter,
+        Rule("Which writes are pushed, the others are held; empty: all", Filter.parse, lines=True),
+    ] = EVERYTHING
     when_full: Annotated[
         str,
         Rule("wait: up to 60 s for room, then SlowDown; reject: SlowDown at once", read_when_full),
@@ -113,9 +114,9 @@ class CacheConfig(msgspec.Struct, frozen=True, kw_only=True):
         Rule("Age from which the remote is asked whether it is still the same", parse_age),
     ] = 60.0
     filter: Annotated[
-        str,
-        Rule("Which objects are kept; empty: all", read_text),
-    ] = ""
+        Filter,
+        Rule("Which objects are kept; empty: all", Filter.parse, lines=True),
+    ] = EVERYTHING
     serve_stale: Annotated[
         bool,
         Rule("While the remote is away, give what is kept however old, and mark it", read_bool),

@@ -49,6 +49,8 @@ class Rule(msgspec.Struct, frozen=True):
     """The flag, when it is not the name with dashes."""
     many: bool = False
     """A list: several flags, or commas."""
+    lines: bool = False
+    """A list in the file is a text of as many lines."""
     secret: bool = False
     """Never shown, and no flag: arguments are visible to every user of the machine."""
     sources: frozenset[str] = frozenset({FILE, ENV, FLAG})
@@ -205,6 +207,10 @@ def _text_of(name: str, value: object, settings: Mapping[str, Setting]) -> str:
         return str(value).lower()
     if isinstance(value, str | int | float):
         return str(value)
+    if setting.rule.lines and isinstance(value, list):
+        if all(isinstance(item, str) for item in value):
+            return "\n".join(value)
+        raise ValueError("must be a text or a list of texts")
     if setting.rule.many and isinstance(value, list):
         if all(isinstance(item, str) and "," not in item for item in value):
             return ",".join(value)

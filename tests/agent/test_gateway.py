@@ -98,14 +98,21 @@ async def test_a_folder_of_its_own_has_a_lock_of_its_own(tmp_path):
 
 
 async def test_what_a_remote_hides_is_said(tmp_path):
-    config, places = settings(tmp_path, S3D_WRITE_QUEUE_FILTER="size < 1GiB")
+    config, places = settings(tmp_path)
     store = open_embedded(places.store_dir)
     await Objects(store.local).create_bucket("bucket")
     store.close()
     gateway = await open_gateway(config, places, Events())
-    filtered, hidden = gateway.warnings
-    assert "S3D_WRITE_QUEUE_FILTER" in filtered
+    (hidden,) = gateway.warnings
     assert "1 bucket" in hidden
+    await gateway.close()
+
+
+@pytest.mark.parametrize(("wanted", "asks"), [("b[tag:env]", True), ("b/*[tag:env]", False)])
+async def test_only_a_filter_by_tags_of_buckets_is_asked_again_and_again(tmp_path, wanted, asks):
+    config, places = settings(tmp_path, S3D_WRITE_QUEUE_FILTER=wanted)
+    gateway = await open_gateway(config, places, Events())
+    assert ("filter" in gateway.parts()) is asks
     await gateway.close()
 
 

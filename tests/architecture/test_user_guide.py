@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from s3d.shared.config import Config, load_config
+from s3d.shared.filters import EVERYTHING
 from s3d.shared.secret import Secret
 from s3d.shared.settings import ENV, FLAG, Setting, settings_of
 
@@ -39,7 +40,7 @@ def test_a_row_has_the_names_and_the_default(name):
     assert env == (f"`{setting.env}`" if ENV in sources else "")
     assert flag == (f"`{setting.flag}`" if FLAG in sources else "")
     if default in UNSET:
-        assert setting.default in (None, "", ())
+        assert setting.default in (None, "", (), EVERYTHING)
     else:
         assert default_of(setting, default) == setting.default
 
@@ -48,12 +49,16 @@ def test_no_default_is_a_secret():
     assert not any(isinstance(setting.default, Secret) for setting in SETTINGS.values())
 
 
-def test_the_example_file_is_right(tmp_path):
-    (example,) = re.findall(r"^```toml\n(.*?)^```", GUIDE, re.DOTALL | re.MULTILINE)
-    assert tomllib.loads(example)
-    file = tmp_path / "config.toml"
-    file.write_text(example)
-    assert load_config(file, {}, {}).buckets == ("photos", "backup")
+def test_the_example_files_are_right(tmp_path):
+    examples = re.findall(r"^```toml\n(.*?)^```", GUIDE, re.DOTALL | re.MULTILINE)
+    file, found = tmp_path / "config.toml", []
+    for example in examples:
+        assert tomllib.loads(example)
+        file.write_text(example)
+        found.append(load_config(file, {}, {}))
+    whole, filtered = found
+    assert whole.buckets == ("photos", "backup")
+    assert len(filtered.write_queue.filter.terms) == 3
 
 
 def test_exit_codes_are_those_of_the_errors():

@@ -204,7 +204,7 @@ def test_the_write_queue_from_the_environment():
             "S3D_WRITE_QUEUE_MAX_SIZE": "1GiB",
             "S3D_WRITE_QUEUE_MAX_FILES": "500",
             "S3D_WRITE_QUEUE_MAX_AGE": "1h",
-            "S3D_WRITE_QUEUE_FILTER": "size < 1GiB",
+            "S3D_WRITE_QUEUE_FILTER": "*/*[hdr:content-length<1GiB]",
             "S3D_WRITE_QUEUE_WHEN_FULL": "reject",
             "S3D_WRITE_QUEUE_BANDWIDTH": "08:00 512KiB, 18:00 off",
         },
@@ -216,8 +216,28 @@ def test_the_write_queue_from_the_environment():
     queue = config.write_queue
     assert (queue.enabled, queue.dir) == (False, Path("/srv/queue"))
     assert (queue.max_size, queue.max_files, queue.max_age) == (1 << 30, 500, 3600)
-    assert (queue.filter, queue.when_full) == ("size < 1GiB", "reject")
+    assert (str(queue.filter), queue.when_full) == ("*/*[hdr:content-length<1GiB]", "reject")
     assert queue.bandwidth.rate_at(9 * 60) == 512 * 1024
+
+
+def test_a_filter_in_the_file_is_a_text_or_a_list_of_terms(tmp_path):
+    file = tmp_path / "config.toml"
+    file.write_text("""[read_cache]\nfilter = ["photos", "!photos/tmp/*"]
+[write_queue]\nfilter = "photos;!photos/tmp/*"\n""")
+    config = load_config(file, {}, {})
+    assert config.read_cache.filter == config.write_queue.filter
+    assert len(config.read_cache.filter.terms) == 2
+
+
+@pytest.mark.parametrize(
+    ("value", "why"), [("""["photos", "Photos"]""", "column 1"), ("[1]", "list of texts")]
+)
+def test_a_filter_that_cannot_be_read_is_told_with_its_place(tmp_path, value, why):
+    file = tmp_path / "config.toml"
+    file.write_text(f"[read_cache]\nfilter = {value}\n")
+    with pytest.raises(ConfigError, match=why) as caught:
+        load_config(file, {}, {})
+    assert "read_cache.filter" in str(caught.value.detail)
 
 
 def test_the_write_queue_is_on_unless_it_is_switched_off():

@@ -26,11 +26,15 @@ from s3d.agent.store.cache.entry import Entry
 from s3d.agent.store.cache.files import Files
 from s3d.agent.store.cache.fills import Counts, Fills, Uncached
 from s3d.agent.store.cache.listings import STALE, ListOps
-from s3d.agent.store.cache.marks import NONE, TAG, mark_by, mark_of
+from s3d.agent.store.cache.marks import NONE, PIN, TAG, mark_by
 from s3d.agent.store.cache.nursery import Nursery
 from s3d.agent.store.cache.reading import FillBody
 from s3d.agent.store.memo import Recent
+from s3d.agent.store.objects import whole_size
+from s3d.agent.store.rules import Rules
 from s3d.agent.store.store import Answer, Layer, ObjectStore, Ready, operation
+from s3d.agent.store.subject import of_answer, of_stored
+from s3d.shared.filter_terms import Subject
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +59,8 @@ class Cache(Layer):
         self.freshness = freshness
         self.on_mark: Callable[[str, str, str], None] = lambda bucket, key, mark: None
         """Told of the tag s3d.cache of an object, "" for none, when it is seen or changed."""
+        self.rules: Rules | None = None
+        """Which objects are kept; None: all."""
         self._clock = clock
         self._nursery = Nursery()
         self._away = Away(clock)
@@ -239,8 +245,11 @@ class Cache(Layer):
 
     async def adopt(self, pushed: Pushed) -> None:
         """A write has reached the remote, and its bytes are still here."""
-        is_kept_out = pushed.stored.record.about.tags.get(TAG) == NONE
-        if self._nursery.is_open and not self.fills.is_resting and not is_kept_out:
+        if not self._nursery.is_open or self.fills.is_resting:
+            return
+        mark = pushed.stored.record.about.tags.get(TAG)
+        subject = of_stored(pushed.bucket, pushed.key, pushed.stored)
+        if mark == PIN or (mark != NONE and await self._takes(subject)):
             self.forget(pushed.bucket, pushed.key)
             await adopt(self.catalog, pushed)
 
@@ -298,18 +307,36 @@ class Cache(Layer):
         self.forget(bucket, key)
 
     async def _admits(self, bucket: str, key: str, said: Members) -> bool:
-        """Whether an object may be kept: its tag s3d.cache may say no."""
-        if not said.get("TagCount"):
+        """Whether an object may be kept: its tag s3d.cache decides, or else the filter."""
+        tags: dict[str, str] | None = {}
+        if said.get("TagCount"):
+            tags = await self._tags(bucket, key)
+            mark = (tags or {}).get(TAG, "")
+            if tags is not None:
+                self.on_mark(bucket, key, mark)
+            if mark in (PIN, NONE):
+                return mark == PIN
+        return await self._takes(of_answer(bucket, key, said, whole_size(said), tags))
+
+    async def _takes(self, subject: Subject) -> bool:
+        """What the filter says; what it cannot decide is not kept."""
+        if self.rules is None:
             return True
+        try:
+            return not await self.rules.why_not(subject)
+        except S3Error as error:
+            logger.info("not kept: %s key=%s", error.message, subject.key)
+            return False
+
+    async def _tags(self, bucket: str, key: str) -> dict[str, str] | None:
+        """None when they cannot be read."""
         members = {"Bucket": bucket, "Key": key}
         try:
             answer = await self.inner.call(S3Request(operations()["GetObjectTagging"], members))
         except S3Error as error:
             logger.info("the tags cannot be read: %s key=%s", error.message, key)
-            return True
-        mark = mark_of(answer.output)
-        self.on_mark(bucket, key, mark)
-        return mark != NONE
+            return None
+        return {tag["Key"]: tag["Value"] for tag in answer.output.get("TagSet") or ()}
 
 
 class Past:

@@ -53,18 +53,19 @@ def enter(
     """Give the write its row and its seq; the seqs of the writes that it replaces.
 
     pushing: seqs that are not replaced. one_version: the bucket keeps no versions, for certain;
-    elsewhere each write makes one, and they all go to the remote.
+    elsewhere each write makes one, and they all go to the remote, but those that the filter holds.
     """
     known = rows.of_key(tx, write.bucket, write.key)
     idle = [each for each in known if each.seq not in pushing]
-    replaced = idle if one_version else []
+    # What the filter holds was never to reach the remote, so no version is lost there.
+    replaced = idle if one_version else [each for each in idle if each.is_filtered]
     retagged = None
     if write.kind is Kind.TAGS and idle:
         # What waits goes out with the new tags at once. (Only the oldest can be on its way.)
         replaced = replaced or idle[-1:]
         retagged = next((each for each in reversed(replaced) if each.kind is Kind.PUT), idle[-1])
         write.kind = retagged.kind
-        if retagged.state is PendingState.HELD:
+        if retagged.state is PendingState.HELD and not retagged.is_filtered:
             write.state = PendingState.HELD
     for each in replaced:
         write.accepted = min(write.accepted, each.accepted)

@@ -20,6 +20,8 @@ from s3d.agent.store.queue import accept, aliases, rows
 from s3d.agent.store.queue.admission import Used
 from s3d.agent.store.queue.memory import Memory
 from s3d.agent.store.queue.pending import (
+    FILTERED,
+    STUCK,
     Kind,
     Orphan,
     PendingState,
@@ -277,6 +279,19 @@ class Journal:
             "queue.failed", write.subject, seq=seq, code=error.code, message=error.message
         )
 
+    async def exclude(self, seq: int, why: str) -> None:
+        """The filter holds it: it stays, readable, until the filter is asked again."""
+        write = self._backlog.get(seq)
+        if write is None:
+            return
+        error = PushError(FILTERED, why, at=self._clock())
+        kept = await self._index.write(lambda tx: rows.set_state(tx, seq, PendingState.HELD, error))
+        if not kept:
+            self._memory.drop(write)
+            return
+        self._memory.exclude(write, error)
+        self._events.emit("queue.held", write.subject, seq=seq, message=why)
+
     def try_again(self, write: PendingWrite, at: float) -> None:
         """A parked write is to be tried once more all the same, at this time (Unix seconds)."""
         write.retry_at = at
@@ -317,14 +332,19 @@ class Journal:
                 await self._index.write(partial(self._move, write, as_key))
         return len(chosen)
 
+    async def decide_anew(self, bucket: str | None = None) -> None:
+        """Let the filter be asked again about what it holds: in one bucket, or everywhere."""
+        found = self.all(PendingState.HELD) if bucket is None else self._backlog.writes(bucket)
+        await self.retry_these([write for write in found if write.is_filtered])
+
     async def retry_these(self, chosen: Sequence[PendingWrite]) -> None:
-        """The same for writes that are delayed or parked: in one commit, if any is parked."""
-        parked = [write.seq for write in chosen if write.state is PendingState.FAILED]
-        if parked:
-            await self._index.write(partial(rows.set_states, parked, PendingState.WAITING))
+        """The same for writes that are delayed or stuck: in one commit, if any is stuck."""
+        stuck = [write.seq for write in chosen if write.state in STUCK]
+        if stuck:
+            await self._index.write(partial(rows.set_states, stuck, PendingState.WAITING))
         left = [write for write in chosen if self._backlog.get(write.seq) is write]
         for write in left:
-            if write.state is PendingState.FAILED:
+            if write.state in STUCK:
                 self._backlog.set_state(write, PendingState.WAITING)
         self._memory.hurry(left)
 
@@ -358,11 +378,11 @@ class Journal:
             self._memory.changed(write)
 
     async def hold(self, seq: int) -> None:
-        """The filter says that it is not to be pushed."""
+        """A person says that it is not to be pushed."""
         await self._hold(seq, PendingState.WAITING, PendingState.HELD)
 
     async def release(self, seq: int) -> None:
-        """The filter has nothing against it any more."""
+        """It may be pushed again, unless the filter holds it."""
         await self._hold(seq, PendingState.HELD, PendingState.WAITING)
 
     async def pause(self) -> None:

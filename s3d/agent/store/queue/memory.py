@@ -65,6 +65,12 @@ class Memory:
         write.error, write.retry_at = error, retry_at
         self.stuck(write, PendingState.FAILED)
 
+    def exclude(self, write: PendingWrite, why: PushError) -> None:
+        """The filter holds it."""
+        self.pushing.discard(write.seq)
+        write.error, write.retry_at = why, 0.0
+        self.stuck(write, PendingState.HELD)
+
     def stuck(self, write: PendingWrite, state: PendingState) -> None:
         """It is not going to be pushed."""
         self.backlog.set_state(write, state)
@@ -156,7 +162,8 @@ def _refused(write: PendingWrite) -> S3Error:
     """For a request that would need a stuck write to have reached the remote."""
     error = write.error
     if write.state is PendingState.HELD or error is None:
-        return S3Error("ServiceUnavailable", f"{write.subject} is held in the write queue.")
+        why = f": {error.message}" if write.is_filtered and error is not None else ""
+        return S3Error("ServiceUnavailable", f"{write.subject} is held in the write queue{why}.")
     code = error.code if error.code in ERRORS else "ServiceUnavailable"
     return S3Error(
         code,

@@ -68,6 +68,11 @@ class Outcomes:
         logger.error("staged bytes are lost: %s seq=%d", error.message, write.seq)
         await self._park(write, told(error, self._clock.now(), CORRUPT))
 
+    async def held(self, write: PendingWrite, why: str) -> None:
+        """The filter keeps it here."""
+        self._forget(write)
+        await self._surely(partial(self._journal.exclude, write.seq, why))
+
     async def park(self, write: PendingWrite, error: PushError) -> None:
         """It was not even tried."""
         await self._surely(partial(self._journal.park, write.seq, error))

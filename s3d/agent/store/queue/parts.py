@@ -41,6 +41,10 @@ Adopt = Callable[[str, str, str, Stored], Awaitable[None]]
 """Bucket, key, the remote's ETag, and what was pushed. Never fails."""
 
 
+Rules = Callable[[str, str, Stored], Awaitable[str]]
+"""Bucket, key and what is to be pushed: why it is held, "" when it may go. Raises S3Error."""
+
+
 @dataclass(frozen=True, slots=True)
 class Means:
     """What pushes work with."""
@@ -51,6 +55,8 @@ class Means:
     clock: Clock
     adopt: Adopt | None = None
     """Told of a write that the remote has now, while its bytes are still here."""
+    rules: Rules | None = None
+    """Asked before an object is pushed; None: all are."""
 
 
 class Parts:

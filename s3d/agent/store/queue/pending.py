@@ -16,10 +16,13 @@ class PendingState(StrEnum):
     WAITING = "waiting"
     PUSHING = "pushing"
     HELD = "held"
-    """The filter says that it is not to be pushed."""
+    """Not to be pushed: the filter says so, or a person."""
     FAILED = "failed"
     """Parked: the remote refuses it, and it blocks later writes of its key."""
 
+
+FILTERED = "Filtered"
+"""Code of the error of a write that the filter holds: it is decided anew when its tags change."""
 
 STUCK = frozenset((PendingState.HELD, PendingState.FAILED))
 """What does not move by itself, nor lets the later writes of its key."""
@@ -95,6 +98,12 @@ class PendingWrite(msgspec.Struct, gc=False):
     error: PushError | None = None
     priority: int = 0
     """Greater goes first; 0 unless somebody said so."""
+
+    @property
+    def is_filtered(self) -> bool:
+        """Held by the filter, and not by a person."""
+        held = self.state is PendingState.HELD
+        return held and self.error is not None and self.error.code == FILTERED
 
     @property
     def subject(self) -> str:

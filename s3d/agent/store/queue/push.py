@@ -32,6 +32,10 @@ class Pushed(NamedTuple):
         return self.told if self.told and not same_etag(self.etag, self.told) else ""
 
 
+class HeldBack(Exception):
+    """The filter says that it is not to be pushed; the text says why."""
+
+
 Moved = Callable[[int], None]
 """Told how many more bytes are on their way."""
 
@@ -46,13 +50,16 @@ class Push:
     async def carry_out(self, write: PendingWrite, moved: Moved, *, in_doubt: bool) -> Pushed:
         """What is at the remote now.
 
-        in_doubt: an earlier push may have succeeded unheard. Raises S3Error; Rotten for staged
-        bytes that must not be pushed; BadDigest when the remote has other bytes than we sent.
+        in_doubt: an earlier push may have succeeded unheard. Raises S3Error; HeldBack; Rotten for
+        staged bytes that must not be pushed; BadDigest when the remote has other bytes than we
+        sent.
         """
         row = await self._journal.load(write)
         stored = row.stored if row is not None else None
         if row is None or (stored is None and write.kind is not Kind.DELETE):
             return Pushed()  # Discarded meanwhile.
+        if stored is not None and write.kind is Kind.PUT:
+            await self._let_pass(write, stored)
         told = "" if stored is None else stored.record.etag
         if in_doubt and (etag := await self._landed(write, stored)) is not None:
             return Pushed(etag, told)
@@ -79,6 +86,12 @@ class Push:
         named = {"Bucket": write.bucket, "Key": write.key, "UploadId": row.upload.upload_id}
         await abort(self._means.inner, named)
         await self._journal.progress(write.seq, None)
+
+    async def _let_pass(self, write: PendingWrite, stored: Stored) -> None:
+        rules = self._means.rules
+        why = "" if rules is None else await rules(write.bucket, write.key, stored)
+        if why:
+            raise HeldBack(why)
 
     async def _ask(self, todo: Ask) -> None:
         failpoint.hit("queue.before_send")

@@ -21,7 +21,7 @@ from s3d.agent.store.queue.outcomes import Outcomes
 from s3d.agent.store.queue.parts import Means
 from s3d.agent.store.queue.pending import PendingState, PendingWrite, QueueStatus
 from s3d.agent.store.queue.progress import Progress, Traffic
-from s3d.agent.store.queue.push import Push
+from s3d.agent.store.queue.push import HeldBack, Push
 from s3d.agent.store.queue.staged import Rotten
 from s3d.agent.store.queue.verdict import QUIET, is_denied
 
@@ -144,8 +144,10 @@ class Pusher:
     # Which goes next, and when
 
     async def _inherit(self) -> None:
-        """After a start: what lies there may have been pushed; what was parked gets its chances."""
+        """After a start: what lies there may have been pushed; what was parked gets its chances,
+        and what the filter held is decided anew, for it may be another filter."""
         now = self._clock.now()
+        await self._journal.decide_anew()
         for write in list(self._journal.all()):
             self._outcomes.inherited = max(self._outcomes.inherited, write.seq)
             if write.state is PendingState.PUSHING:  # by a run() of this process that failed
@@ -202,6 +204,8 @@ class Pusher:
         in_doubt = self._outcomes.is_in_doubt(write)
         try:
             pushed = await self._push.carry_out(write, progress.moved, in_doubt=in_doubt)
+        except HeldBack as held:
+            await self._outcomes.held(write, str(held))
         except Rotten as error:
             await self._outcomes.lost(write, error)
         except S3Error as error:

@@ -1,0 +1,53 @@
+"""What one use of objects (pushing, caching) takes: a filter, and a tag that overrules it.
+
+Never decides what it cannot know: it fetches the tags of the bucket when the verdict depends on
+them, and says so when something is missing even then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from msgspec.structs import replace
+
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.store.failures import FailureClass, classify
+from s3d.shared.filter_terms import Fact, Subject
+from s3d.shared.filters import Filter, Verdict
+
+UPLOAD = "s3d.upload"
+"""Tag of an object: true, it is pushed whatever the filter says; false, it is held."""
+
+_PASSING = (FailureClass.TRANSIENT, FailureClass.CLOCK, FailureClass.AUTH)
+"""Failures that are over sooner or later: then the question is asked again."""
+
+TagsOf = Callable[[str], Awaitable[Mapping[str, str]]]
+"""Tags of a bucket by its name; raises S3Error."""
+
+
+class Rules:
+    """tag: name of the tag whose true and false overrule the filter; "" for none."""
+
+    def __init__(self, wanted: Filter, tags_of: TagsOf, tag: str = "") -> None:
+        self.filter = wanted
+        self._tags_of = tags_of
+        self._tag = tag
+
+    async def why_not(self, subject: Subject) -> str:
+        """Why the object is not taken; "" when it is. Raises S3Error when the remote is away."""
+        said = (subject.tags or {}).get(self._tag, "") if self._tag else ""
+        if said == "true":
+            return ""
+        if said == "false":
+            return f"its tag {self._tag} is false"
+        decision = self.filter.explain(subject)
+        if decision.verdict is Verdict.UNKNOWN and decision.missing & Fact.BUCKET_TAGS:
+            try:
+                tags = await self._tags_of(subject.bucket)
+            except S3Error as error:
+                if classify(error) in _PASSING:
+                    raise
+                return f"the tags of the bucket cannot be read: {error.code}"
+            decision = self.filter.explain(replace(subject, bucket_tags=tags))
+        # What is still unknown is not taken: it can be taken later, but not taken back.
+        return "" if decision.verdict is Verdict.INCLUDE else decision.why

@@ -1,0 +1,142 @@
+"""Patterns of names: "*" stands for any run of characters, "/" too, and "?" for one. Pure.
+
+No pattern is slow: between two stars the first place that fits is as good as any later one, so
+nothing is ever tried twice.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from enum import Enum
+
+
+class Wild(Enum):
+    """What is not to be taken literally in a pattern."""
+
+    RUN = "*"
+    ONE = "?"
+
+
+Token = str | Wild
+"""A literal text, or a wildcard."""
+
+
+class Glob:
+    """A pattern, from its tokens; equal to another one of the same tokens."""
+
+    __slots__ = ("literal", "matches", "tokens")
+
+    def __init__(self, tokens: Sequence[Token]) -> None:
+        self.tokens = _joined(tokens)
+        self.literal = _literal(self.tokens)
+        """What every match begins with."""
+        self.matches: Callable[[str], bool] = _matcher(self.tokens)
+        """Whether a whole text fits."""
+
+    @property
+    def is_exact(self) -> bool:
+        """No wildcards: the literal alone fits."""
+        return all(isinstance(token, str) for token in self.tokens)
+
+    @property
+    def fits_all(self) -> bool:
+        return self.tokens == (Wild.RUN,)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Glob) and self.tokens == other.tokens
+
+    def __hash__(self) -> int:
+        return hash(self.tokens)
+
+    def __repr__(self) -> str:
+        return f"Glob({self.text()!r})"
+
+    def text(self, special: str = "") -> str:
+        """As it is written. special: further characters that are escaped by a backslash."""
+        return "".join(
+            token.value if isinstance(token, Wild) else escaped(token, "*?" + special)
+            for token in self.tokens
+        )
+
+
+def escaped(text: str, special: str) -> str:
+    """With a backslash before each backslash and each of the special characters."""
+    return "".join("\\" + c if c == "\\" or c in special else c for c in text)
+
+
+def _joined(tokens: Sequence[Token]) -> tuple[Token, ...]:
+    """Neighbouring literals made one, and so are neighbouring stars."""
+    found: list[Token] = []
+    for token in tokens:
+        last = found[-1] if found else None
+        if isinstance(token, str):
+            if isinstance(last, str):
+                found[-1] = last + token
+            elif token:
+                found.append(token)
+        elif token is not Wild.RUN or last is not Wild.RUN:
+            found.append(token)
+    return tuple(found)
+
+
+def _literal(tokens: tuple[Token, ...]) -> str:
+    return tokens[0] if tokens and isinstance(tokens[0], str) else ""
+
+
+def _matcher(tokens: tuple[Token, ...]) -> Callable[[str], bool]:
+    match tokens:
+        case ():
+            return lambda text: not text
+        case (Wild.RUN,):
+            return lambda text: True
+        case (str(only),):
+            return only.__eq__
+        case (str(first), Wild.RUN):
+            return lambda text: text.startswith(first)
+        case (Wild.RUN, str(last)):
+            return lambda text: text.endswith(last)
+    return _Pieces(tokens).matches
+
+
+class _Pieces:
+    """What lies between the stars: the first is tied to the beginning, the last to the end."""
+
+    def __init__(self, tokens: tuple[Token, ...]) -> None:
+        pieces: list[list[Token]] = [[]]
+        for token in tokens:
+            if token is Wild.RUN:
+                pieces.append([])
+            else:
+                pieces[-1].append(token)
+        self._sizes = [sum(_size(token) for token in piece) for piece in pieces]
+        self._least = sum(self._sizes)
+        self._patterns = [re.compile("".join(map(_regex, piece)), re.DOTALL) for piece in pieces]
+
+    def matches(self, text: str) -> bool:
+        first, sizes = self._patterns[0], self._sizes
+        if len(self._patterns) == 1:
+            return first.fullmatch(text) is not None
+        end = len(text) - sizes[-1]
+        if len(text) < self._least or first.match(text) is None:
+            return False
+        if self._patterns[-1].match(text, end) is None:
+            return False
+        at = sizes[0]
+        for pattern in self._patterns[1:-1]:
+            found = pattern.search(text, at, end)
+            if found is None:
+                return False
+            at = found.end()
+        return at <= end
+
+
+def _size(token: Token) -> int:
+    return len(token) if isinstance(token, str) else 1
+
+
+def _regex(token: Token) -> str:
+    return re.escape(token) if isinstance(token, str) else "."
+
+
+ALL = Glob((Wild.RUN,))

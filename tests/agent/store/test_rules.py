@@ -1,0 +1,60 @@
+"""What a filter and the special tag together take."""
+
+import pytest
+
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.store.rules import UPLOAD, Rules
+from s3d.shared.filter_terms import Subject
+from s3d.shared.filters import Filter
+
+
+class Tags:
+    """Of every bucket, or an error."""
+
+    def __init__(self, found):
+        self.found = found
+        self.asked = 0
+
+    async def of(self, bucket):
+        self.asked += 1
+        if isinstance(self.found, S3Error):
+            raise self.found
+        return self.found
+
+
+async def why(text, found=None, tags=None):
+    rules = Rules(Filter.parse(text), Tags(found or {}).of, UPLOAD)
+    return await rules.why_not(Subject(bucket="b", key="k", tags=tags or {}, headers={}))
+
+
+async def test_the_filter_decides():
+    assert await why("b") == ""
+    assert await why("c") == "no term includes it"
+    assert await why("b;!b/k*") == "term 2 excludes it: !b/k*"
+
+
+async def test_the_tag_overrules_it():
+    assert await why("c", tags={UPLOAD: "true"}) == ""
+    assert await why("b", tags={UPLOAD: "false"}) == "its tag s3d.upload is false"
+    assert await why("b", tags={UPLOAD: "perhaps"}) == ""
+
+
+async def test_tags_of_the_bucket_are_asked_for_when_they_matter():
+    assert await why("b[tag:env=prod]", {"env": "prod"}) == ""
+    assert await why("b[tag:env=prod]", {"env": "dev"}) == "no term includes it"
+    tags = Tags({"env": "prod"})
+    await Rules(Filter.parse("b;c[tag:env]"), tags.of).why_not(Subject(bucket="b", key="k"))
+    assert tags.asked == 0
+
+
+async def test_what_cannot_be_known_is_not_taken():
+    denied = S3Error("AccessDenied", "no")
+    assert await why("b[tag:env]", denied) == "the tags of the bucket cannot be read: AccessDenied"
+    rules = Rules(Filter.parse("b/*[tag:x]"), Tags({}).of)
+    found = await rules.why_not(Subject(bucket="b", key="k"))
+    assert found == "it depends on the tags of the object"
+
+
+async def test_a_remote_that_is_away_is_asked_again():
+    with pytest.raises(S3Error, match="away"):
+        await why("b[tag:env]", S3Error("ServiceUnavailable", "away"))

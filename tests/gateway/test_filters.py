@@ -1,0 +1,140 @@
+"""Filters between real clients and SeaweedFS: what is held, what is let go, what is never kept."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from s3d.shared.blocking_cache import CacheClient
+from tests.gateway.conftest import Gateway
+
+pytestmark = pytest.mark.slow
+
+NOT_TMP = "*;!*/tmp/*;!*/*[hdr:content-length>1Ki]"
+
+
+def keys(client: Any, bucket: str) -> set[str]:
+    found = {row["Key"] for row in client.list_objects_v2(Bucket=bucket).get("Contents", ())}
+    return found - {"volume"}
+
+
+def settle(gateway: Gateway) -> None:
+    """Wait until nothing moves any more."""
+    assert gateway.queue.drain(30.0, hurry=True).moving.files == 0
+
+
+def held(gateway: Gateway) -> dict[str, str]:
+    """Key -> why, of what is held."""
+    found = gateway.queue.transfers(state="held")
+    return {each.key: each.error.message if each.error else "" for each in found}
+
+
+def tagging(**tags: str) -> dict[str, Any]:
+    named = {name.replace("_", "."): value for name, value in tags.items()}
+    return {"TagSet": [{"Key": name, "Value": value} for name, value in named.items()]}
+
+
+def test_what_the_filter_excludes_is_held_readable_and_let_go_by_a_tag(
+    gateway: Gateway, remote: Any, new_bucket: str
+) -> None:
+    agent = gateway.start(S3D_WRITE_QUEUE_FILTER=NOT_TMP)
+    with closing(agent.s3()) as client:
+        for key, data in (("tmp/a", b"a"), ("tmp/b", b"b"), ("large", bytes(2_000)), ("ok", b"o")):
+            client.put_object(Bucket=new_bucket, Key=key, Body=data)
+        settle(gateway)
+        assert keys(remote, new_bucket) == {"ok"}
+        assert keys(client, new_bucket) == {"tmp/a", "tmp/b", "large", "ok"}
+        assert client.get_object(Bucket=new_bucket, Key="tmp/a")["Body"].read() == b"a"
+        assert held(gateway) == {
+            "tmp/a": "term 2 excludes it: !*/tmp/*",
+            "tmp/b": "term 2 excludes it: !*/tmp/*",
+            "large": "term 3 excludes it: !*/*[hdr:content-length>1Ki]",
+        }
+        status = gateway.agent.client.status().queue
+        assert status is not None
+        assert status.held.files == 3
+        client.put_object_tagging(
+            Bucket=new_bucket, Key="tmp/a", Tagging=tagging(s3d_upload="true")
+        )
+        settle(gateway)
+        assert keys(remote, new_bucket) == {"ok", "tmp/a"}
+        assert remote.get_object(Bucket=new_bucket, Key="tmp/a")["Body"].read() == b"a"
+
+
+def test_a_tag_holds_without_any_filter_and_a_later_write_takes_its_place(
+    gateway: Gateway, remote: Any, new_bucket: str
+) -> None:
+    agent = gateway.start()
+    with closing(agent.s3()) as client:
+        for key in ("kept", "replaced", "deleted"):
+            client.put_object(Bucket=new_bucket, Key=key, Body=b"draft", Tagging="s3d.upload=false")
+        settle(gateway)
+        assert set(held(gateway).values()) == {"its tag s3d.upload is false"}
+        client.put_object(Bucket=new_bucket, Key="replaced", Body=b"done")
+        client.delete_object(Bucket=new_bucket, Key="deleted")
+        settle(gateway)
+        assert set(held(gateway)) == {"kept"}
+        assert keys(remote, new_bucket) == {"replaced"}
+        assert keys(client, new_bucket) == {"replaced", "kept"}
+
+
+def test_another_filter_decides_anew_after_a_kill(
+    gateway: Gateway, remote: Any, new_bucket: str
+) -> None:
+    agent = gateway.start(S3D_WRITE_QUEUE_FILTER="*;!*/tmp/*")
+    with closing(agent.s3()) as client:
+        client.put_object(Bucket=new_bucket, Key="tmp/a", Body=b"a")
+        client.put_object(Bucket=new_bucket, Key="other", Body=b"o")
+        settle(gateway)
+        assert set(held(gateway)) == {"tmp/a"}
+    agent.kill()
+    gateway.start(S3D_WRITE_QUEUE_FILTER="*;!*/other")
+    settle(gateway)
+    assert keys(remote, new_bucket) == {"tmp/a", "other"}  # a filter takes nothing away
+    assert not held(gateway)
+
+
+def test_tags_of_the_bucket_are_asked_of_the_remote(
+    gateway: Gateway, remote: Any, new_bucket: str
+) -> None:
+    remote.put_bucket_tagging(Bucket=new_bucket, Tagging=tagging(env="prod"))
+    agent = gateway.start(S3D_WRITE_QUEUE_FILTER=f"{new_bucket}[tag:env=prod]/a*")
+    with closing(agent.s3()) as client:
+        client.put_object(Bucket=new_bucket, Key="a1", Body=b"a")
+        client.put_object(Bucket=new_bucket, Key="b1", Body=b"b")
+        settle(gateway)
+        assert keys(remote, new_bucket) == {"a1"}
+        assert held(gateway) == {"b1": "no term includes it"}
+
+
+def test_what_the_cache_filter_excludes_is_never_kept(
+    gateway: Gateway, remote: Any, new_bucket: str
+) -> None:
+    for key, tags in (("a", ""), ("b", "keep=no"), ("c", "keep=no&s3d.cache=pin"), ("big", "")):
+        data = bytes(300_000) if key == "big" else key.encode()
+        remote.put_object(Bucket=new_bucket, Key=key, Body=data, Tagging=tags)
+    agent = gateway.start(
+        S3D_READ_CACHE_FILTER="*/*[hdr:content-length<100K];!*/*[tag:keep=no];!*/pushed"
+    )
+    cache = CacheClient(gateway.agent.client)
+    with closing(agent.s3()) as client:
+        client.put_object(Bucket=new_bucket, Key="pushed", Body=b"p")
+        settle(gateway)
+        for _ in range(2):
+            for key in ("a", "b", "c", "big", "pushed"):
+                client.get_object(Bucket=new_bucket, Key=key)["Body"].read()
+        assert [entry.key for entry in cache.entries(new_bucket)] == ["a", "c"]
+
+
+def test_a_request_that_needs_the_remote_says_that_the_key_is_held(
+    gateway: Gateway, new_bucket: str
+) -> None:
+    agent = gateway.start(S3D_WRITE_QUEUE_FILTER="!*/tmp/*")
+    with closing(agent.s3(retries={"total_max_attempts": 1})) as client:
+        client.put_object(Bucket=new_bucket, Key="tmp/a", Body=b"a")
+        settle(gateway)
+        with pytest.raises(ClientError, match="held in the write queue: term 1 excludes it"):
+            client.put_object(Bucket=new_bucket, Key="tmp/a", Body=b"b", IfMatch='"x"')
