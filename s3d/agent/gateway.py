@@ -15,6 +15,7 @@ from s3d.agent.control.cache import ReadCache
 from s3d.agent.control.pending import Queue, queue_status
 from s3d.agent.embedded import Embedded, open_embedded, open_index, open_store
 from s3d.agent.events import Events
+from s3d.agent.judge import open_policy
 from s3d.agent.process import only_one, private_folder
 from s3d.agent.read_cache import open_cache, tell
 from s3d.agent.store.bucket_tags import LIFE, BucketTags
@@ -54,6 +55,8 @@ from s3d.shared.transfers import RemoteStatus, Share
 if TYPE_CHECKING:
     from s3d.agent.store.remote.target import Addressing
 
+POLICY_LIFE = 5.0
+"""Seconds after which the policy is asked again about what it holds."""
 FULL_WAIT = 60.0
 """Seconds that a write waits for room in a full queue."""
 
@@ -74,8 +77,8 @@ class Gateway:
     events: Events
     probing: Probing
     migration: Migration
-    warnings: list[str]
-    """What a person should know."""
+    found: list[str]
+    """At the start, what a person should know."""
     _closing: AsyncExitStack
 
     def parts(self) -> dict[str, Run]:
@@ -86,8 +89,9 @@ class Gateway:
                 "pusher": self.queue.pusher.run,
                 "sweep": self.staging.sweep,
             }
-            if self.pushes.filter.needs & Fact.BUCKET_TAGS:
-                anew = partial(decide_now_and_then, self.queue.journal, Clock(), LIFE)
+            every = POLICY_LIFE if self.pushes.policy is not None else LIFE
+            if self.pushes.policy is not None or self.pushes.filter.needs & Fact.BUCKET_TAGS:
+                anew = partial(decide_now_and_then, self.queue.journal, Clock(), every)
                 parts["filter"] = anew
         if self.cache is not None and self.cache.layer and self.cache.keeper:
             parts |= {
@@ -109,6 +113,12 @@ class Gateway:
             clock_offset=health.clock_offset,
             capabilities={name: str(found.level) for name, found in self.probing.known.items()},
         )
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a person should know."""
+        policy = self.pushes.policy
+        return self.found if policy is None or not policy.trouble else [*self.found, policy.trouble]
 
     async def flush(self, timeout: float) -> Share:
         """Push what can be pushed within so many seconds; what is left."""
@@ -141,15 +151,18 @@ async def open_gateway(config: Config, places: Places, events: Events) -> Gatewa
         judging = Judging(probing)
         warnings = await _warnings(config, places)
         tags = BucketTags(remote)
+        policy = open_policy(config)
+        if policy is not None:
+            closing.push_async_callback(policy.close)
         cache = _cache(config, places, judging, closing)
         if cache is not None and cache.trouble:
             warnings.append(cache.trouble)
         layer = None if cache is None else cache.layer
         if layer is not None:
-            layer.rules = Rules(config.read_cache.filter, tags.of)
+            layer.rules = Rules("cache", config.read_cache.filter, tags.of, policy=policy)
         top: ObjectStore = layer or judging
         past = judging if layer is None else Past(layer)
-        rules = Rules(config.write_queue.filter, tags.of, UPLOAD)
+        rules = Rules("push", config.write_queue.filter, tags.of, UPLOAD, policy)
         queue = staging = None
         if config.write_queue.enabled:
             journal, staging = await _open_queue(config, places, events, closing)
@@ -165,7 +178,7 @@ async def open_gateway(config: Config, places: Places, events: Events) -> Gatewa
             events=events,
             probing=probing,
             migration=migration,
-            warnings=warnings,
+            found=warnings,
             _closing=closing.pop_all(),
         )
 

@@ -29,6 +29,7 @@ from s3d.shared.readers import (
     read_log_level,
     read_max_age,
     read_path,
+    read_policy_server,
     read_region,
     read_remote,
     read_room,
@@ -207,6 +208,14 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     ] = "auto"
     write_queue: QueueConfig = QueueConfig()
     read_cache: CacheConfig = CacheConfig()
+    opa_policy: Annotated[
+        Path | None,
+        Rule("Rego file or folder that decides what is pushed and kept; unset: none", read_path),
+    ] = None
+    opa_url: Annotated[
+        str,
+        Rule("Open Policy Agent server that decides instead; unset: none", read_policy_server),
+    ] = ""
     flush_timeout: Annotated[
         float,
         Rule("How long the agent goes on pushing when it is told to stop", parse_age),
@@ -266,6 +275,9 @@ def _cross_checks(config: Config, given: Mapping[str, Given]) -> list[Problem]:
     if config.auth == "none" and not is_loopback(config.host):
         message = f"none would open {config.endpoint} to the network: use sigv4, or 127.0.0.1"
         problems.append(Problem("auth", given["auth"].origin, message))
+    if config.opa_policy is not None and config.opa_url:
+        message = "opa_policy is set too: set one of the two"
+        problems.append(Problem("opa_url", given["opa_url"].origin, message))
     if config.ephemeral and config.remote and config.write_queue.enabled:
         message = "the writes that wait for the remote would be gone: set S3D_WRITE_QUEUE=false too"
         problems.append(Problem("ephemeral", given["ephemeral"].origin, message))

@@ -191,6 +191,16 @@ def read_room(text: str) -> int:
     return room
 
 
+def read_policy_server(text: str) -> str:
+    """A URL of HTTP, or unix:// and the path of a socket."""
+    parts = urlsplit(text)
+    if not (parts.netloc and parts.scheme in ("http", "https")) and not (
+        parts.scheme == "unix" and parts.path.startswith("/")
+    ):
+        raise ValueError("write http://HOST:PORT or unix:///PATH")
+    return text
+
+
 def read_max_age(text: str) -> float | None:
     """An age; none is no limit."""
     if text.lower() in ("none", "off"):

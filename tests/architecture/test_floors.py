@@ -42,6 +42,7 @@ ONLY_IN = {
     "boto3": (),
     "botocore": ("s3d.agent.store.remote",),
     "sqlite3": ("s3d.agent.store.index", "s3d.agent.sync.baseline"),
+    "regopy": ("s3d.agent.policy.rego",),
     "watchfiles": ("s3d.agent.sync.watch",),
     "opentelemetry": ("s3d.agent.metrics.otel",),
     "textual": ("s3d.tui",),

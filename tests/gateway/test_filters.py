@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from s3d.shared.blocking_cache import CacheClient
 from tests.gateway.conftest import Gateway
+from tests.peers.policy import POLICY, PolicyServer, in_a_thread
 
 pytestmark = pytest.mark.slow
 
@@ -138,3 +141,39 @@ def test_a_request_that_needs_the_remote_says_that_the_key_is_held(
         settle(gateway)
         with pytest.raises(ClientError, match="held in the write queue: term 1 excludes it"):
             client.put_object(Bucket=new_bucket, Key="tmp/a", Body=b"b", IfMatch='"x"')
+
+
+def test_a_policy_that_is_away_holds_and_goes_on_when_it_is_back(
+    gateway: Gateway, remote: Any, new_bucket: str
+) -> None:
+    with in_a_thread(PolicyServer()) as server:
+        server.failure = "500"
+        agent = gateway.start(S3D_OPA_URL=server.url)
+        with closing(agent.s3()) as client:
+            client.put_object(Bucket=new_bucket, Key="draft", Body=b"d", Tagging="draft=1")
+            client.put_object(Bucket=new_bucket, Key="fine", Body=b"f")
+            settle(gateway)
+            assert keys(remote, new_bucket) == set()
+            assert all("answered 500" in why for why in held(gateway).values())
+            assert any("answered 500" in each for each in gateway.agent.client.status().warnings)
+            server.failure = ""
+            end = time.monotonic() + 30
+            while keys(remote, new_bucket) != {"fine"}:
+                assert time.monotonic() < end
+                settle(gateway)
+            assert held(gateway) == {"draft": "the policy says no: no drafts"}
+            assert not gateway.agent.client.status().warnings
+
+
+def test_a_policy_in_this_process_says_what_is_pushed(
+    gateway: Gateway, remote: Any, new_bucket: str, tmp_path: Path
+) -> None:
+    policy = tmp_path / "policy.rego"
+    policy.write_text(POLICY)
+    agent = gateway.start(S3D_OPA_POLICY=str(policy))
+    with closing(agent.s3()) as client:
+        client.put_object(Bucket=new_bucket, Key="large", Body=bytes(2_000))
+        client.put_object(Bucket=new_bucket, Key="fine", Body=b"f")
+        settle(gateway)
+        assert keys(remote, new_bucket) == {"fine"}
+        assert held(gateway) == {"large": "the policy says no: too large"}

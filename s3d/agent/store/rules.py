@@ -7,9 +7,11 @@ them, and says so when something is missing even then.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 
 from msgspec.structs import replace
 
+from s3d.agent.policy.decision import PolicyEngine, PolicyUnavailable, Use, document_of
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.store.failures import FailureClass, classify
 from s3d.shared.filter_terms import Fact, Subject
@@ -25,29 +27,45 @@ TagsOf = Callable[[str], Awaitable[Mapping[str, str]]]
 """Tags of a bucket by its name; raises S3Error."""
 
 
+@dataclass(frozen=True, slots=True)
 class Rules:
-    """tag: name of the tag whose true and false overrule the filter; "" for none."""
+    """Of one use."""
 
-    def __init__(self, wanted: Filter, tags_of: TagsOf, tag: str = "") -> None:
-        self.filter = wanted
-        self._tags_of = tags_of
-        self._tag = tag
+    use: Use
+    filter: Filter
+    tags_of: TagsOf
+    tag: str = ""
+    """Name of the tag whose true and false overrule the filter; "" for none."""
+    policy: PolicyEngine | None = None
+    """Asked about what the filter takes; both have to agree."""
 
     async def why_not(self, subject: Subject) -> str:
         """Why the object is not taken; "" when it is. Raises S3Error when the remote is away."""
-        said = (subject.tags or {}).get(self._tag, "") if self._tag else ""
+        said = (subject.tags or {}).get(self.tag, "") if self.tag else ""
         if said == "true":
             return ""
         if said == "false":
-            return f"its tag {self._tag} is false"
+            return f"its tag {self.tag} is false"
         decision = self.filter.explain(subject)
         if decision.verdict is Verdict.UNKNOWN and decision.missing & Fact.BUCKET_TAGS:
             try:
-                tags = await self._tags_of(subject.bucket)
+                tags = await self.tags_of(subject.bucket)
             except S3Error as error:
                 if classify(error) in _PASSING:
                     raise
                 return f"the tags of the bucket cannot be read: {error.code}"
             decision = self.filter.explain(replace(subject, bucket_tags=tags))
         # What is still unknown is not taken: it can be taken later, but not taken back.
-        return "" if decision.verdict is Verdict.INCLUDE else decision.why
+        if decision.verdict is not Verdict.INCLUDE:
+            return decision.why
+        return await self._forbidden(subject)
+
+    async def _forbidden(self, subject: Subject) -> str:
+        """Why the policy does not take it; a policy that cannot be asked takes nothing."""
+        if self.policy is None:
+            return ""
+        try:
+            decision = await self.policy.decide(document_of(self.use, subject))
+        except PolicyUnavailable as error:
+            return f"the policy cannot be asked: {error}"
+        return "" if decision.include else f"the policy says no: {decision.reason or '(no reason)'}"

@@ -2,6 +2,7 @@
 
 import pytest
 
+from s3d.agent.policy.decision import Decision, PolicyUnavailable
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.store.rules import UPLOAD, Rules
 from s3d.shared.filter_terms import Subject
@@ -23,7 +24,7 @@ class Tags:
 
 
 async def why(text, found=None, tags=None):
-    rules = Rules(Filter.parse(text), Tags(found or {}).of, UPLOAD)
+    rules = Rules("push", Filter.parse(text), Tags(found or {}).of, UPLOAD)
     return await rules.why_not(Subject(bucket="b", key="k", tags=tags or {}, headers={}))
 
 
@@ -43,14 +44,14 @@ async def test_tags_of_the_bucket_are_asked_for_when_they_matter():
     assert await why("b[tag:env=prod]", {"env": "prod"}) == ""
     assert await why("b[tag:env=prod]", {"env": "dev"}) == "no term includes it"
     tags = Tags({"env": "prod"})
-    await Rules(Filter.parse("b;c[tag:env]"), tags.of).why_not(Subject(bucket="b", key="k"))
+    await Rules("push", Filter.parse("b;c[tag:env]"), tags.of).why_not(Subject(bucket="b", key="k"))
     assert tags.asked == 0
 
 
 async def test_what_cannot_be_known_is_not_taken():
     denied = S3Error("AccessDenied", "no")
     assert await why("b[tag:env]", denied) == "the tags of the bucket cannot be read: AccessDenied"
-    rules = Rules(Filter.parse("b/*[tag:x]"), Tags({}).of)
+    rules = Rules("push", Filter.parse("b/*[tag:x]"), Tags({}).of)
     found = await rules.why_not(Subject(bucket="b", key="k"))
     assert found == "it depends on the tags of the object"
 
@@ -58,3 +59,33 @@ async def test_what_cannot_be_known_is_not_taken():
 async def test_a_remote_that_is_away_is_asked_again():
     with pytest.raises(S3Error, match="away"):
         await why("b[tag:env]", S3Error("ServiceUnavailable", "away"))
+
+
+class Policy:
+    version, trouble = 0, ""
+
+    def __init__(self, answer):
+        self.answer = answer
+
+    async def decide(self, document):
+        assert (document["op"], document["bucket"]) == ("push", "b")
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+    async def close(self):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("text", "answer", "why"),
+    [
+        ("b", Decision(True), ""),
+        ("b", Decision(False, "because"), "the policy says no: because"),
+        ("b", PolicyUnavailable("it is away"), "the policy cannot be asked: it is away"),
+        ("c", AssertionError("not asked"), "no term includes it"),
+    ],
+)
+async def test_filter_and_policy_have_to_agree(text, answer, why):
+    rules = Rules("push", Filter.parse(text), Tags({}).of, UPLOAD, Policy(answer))
+    assert await rules.why_not(Subject(bucket="b", key="k")) == why

@@ -1,0 +1,1 @@
+"""Policies: Open Policy Agent decides, in this process or at a server."""

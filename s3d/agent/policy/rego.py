@@ -1,0 +1,170 @@
+"""A policy in Rego, evaluated in this process by regopy (the extra opa), in a thread of its own.
+
+It is planned once and read again when its files change; a broken change keeps what was there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import re
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from s3d.agent.policy.decision import ENTRY, Decision, Document, PolicyUnavailable, decision_of
+from s3d.shared.errors import UsageError
+
+logger = logging.getLogger(__name__)
+
+TIMEOUT = 0.25
+"""Seconds for a decision."""
+LOOK = 1.0
+"""Seconds between two looks at the files."""
+
+_ERROR = re.compile(r"\(error \d+:([^|]*)\|(\d+)\|\d+\s*\(errormsg \d+:(.*?)\)", re.DOTALL)
+_FORBIDDEN = re.compile(r"\b(http\.send|net\.\w+|opa\.runtime)\b")
+
+Stamp = tuple[tuple[str, int, int], ...]
+
+
+class PolicyError(UsageError):
+    """A policy that cannot be used."""
+
+
+class RegoEngine:
+    """path: a .rego file, or a folder of them with a data.json if there is one.
+
+    Raises PolicyError for a policy that cannot be used.
+    """
+
+    def __init__(
+        self, path: Path, timeout: float = TIMEOUT, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.version = 0
+        self.trouble = ""
+        self._path = path
+        self._timeout = timeout
+        self._clock = clock
+        self._thread = ThreadPoolExecutor(1, "policy")
+        try:
+            self._stamp = _stamp(path)
+            self._ask = self._thread.submit(_load, path).result()
+        except (OSError, PolicyError) as error:
+            self._thread.shutdown()
+            if isinstance(error, PolicyError):
+                raise
+            raise _unreadable(path, error) from error
+        self._looked = clock()
+
+    async def decide(self, document: Document) -> Decision:
+        """Raises PolicyUnavailable."""
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(self._timeout):
+                result = await loop.run_in_executor(self._thread, self._evaluate, document)
+        except TimeoutError:
+            raise PolicyUnavailable(f"no decision within {self._timeout:g} s") from None
+        return decision_of(result)
+
+    async def close(self) -> None:
+        self._thread.shutdown(cancel_futures=True)
+
+    def _evaluate(self, document: Document) -> Any:
+        self._look()
+        return self._ask(document)
+
+    def _look(self) -> None:
+        """Read the policy again if it has changed."""
+        if self._clock() - self._looked < LOOK:
+            return
+        self._looked = self._clock()
+        try:
+            stamp = _stamp(self._path)
+            if stamp == self._stamp:
+                return
+            self._stamp = stamp
+            self._ask = _load(self._path)
+        except (OSError, PolicyError) as error:
+            why = error.detail if isinstance(error, PolicyError) else str(error)
+            self.trouble = f"the policy before this change stays in use: {why}"
+            logger.warning("the policy cannot be read: %s", why)
+            return
+        self.version += 1
+        self.trouble = ""
+        logger.info("the policy was read again path=%s", self._path)
+
+
+def _files(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    return sorted([*path.rglob("*.rego"), *path.glob("data.json")])
+
+
+def _stamp(path: Path) -> Stamp:
+    found = [(str(file), file.stat()) for file in _files(path)]
+    return tuple((name, stat.st_mtime_ns, stat.st_size) for name, stat in found)
+
+
+def _load(path: Path) -> Callable[[Document], Any]:
+    """A function from the input document to the decision. Raises PolicyError, OSError."""
+    try:
+        from regopy import Interpreter, LogLevel, RegoError
+    except ImportError as error:
+        remedy = "pip install 's3d-agent[opa]'"
+        raise PolicyError("no policy can be evaluated", "regopy is missing", remedy) from error
+    rego: Any = Interpreter()  # type: ignore[no-untyped-call]
+    rego.log_level = LogLevel.NONE
+    sources = {file.name: file.read_text() for file in _files(path)}
+    if not any(name != "data.json" for name in sources):
+        raise PolicyError("there is no policy", f"{path} has no .rego file", "see S3D_OPA_POLICY")
+    try:
+        for name, source in sources.items():
+            _check(path, name, source)
+            if name == "data.json":
+                rego.add_data(json.loads(source))
+            else:
+                rego.add_module(name, source)
+        bundle = rego.build(None, [ENTRY])
+    except (RegoError, ValueError) as error:
+        raise _refused(path, sources, str(error)) from error
+
+    def ask(document: Document) -> Any:
+        try:
+            rego.set_input(dict(document))
+            output = rego.query_bundle_entrypoint(bundle, ENTRY)
+            found = json.loads(str(output))["expressions"]
+        except (RegoError, ValueError, KeyError, TypeError):
+            raise PolicyUnavailable(f"{ENTRY} is undefined") from None
+        if not found:
+            raise PolicyUnavailable(f"{ENTRY} is undefined")
+        return found[0]
+
+    return ask
+
+
+def _check(path: Path, name: str, source: str) -> None:
+    """A policy decides by what it is told: it does not look elsewhere."""
+    for number, line in enumerate(source.splitlines(), 1):
+        found = _FORBIDDEN.search(line.partition("#")[0])
+        if found and name != "data.json":
+            where = f"{path}: {name}:{number}: {found[1]} is not to be had"
+            raise PolicyError("the policy cannot be used", where, "decide by input and data alone")
+
+
+def _refused(path: Path, sources: dict[str, str], text: str) -> PolicyError:
+    found = _ERROR.search(text)
+    why = text.strip()
+    if found:
+        name, offset, message = found[1], int(found[2]), found[3]
+        line = sources.get(name, "").encode()[:offset].count(b"\n") + 1
+        why = f"{name}:{line}: {message}"
+    return PolicyError("the policy cannot be read", f"{path}: {why}", "see S3D_OPA_POLICY")
+
+
+def _unreadable(path: Path, error: OSError) -> PolicyError:
+    why = f"{path}: {error.strerror or error}"
+    return PolicyError("the policy cannot be read", why, "set S3D_OPA_POLICY to a .rego file")
