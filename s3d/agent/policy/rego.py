@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from s3d.agent.policy.decision import ENTRY, Decision, Document, PolicyUnavailable, decision_of
+from s3d.agent.policy.self_test import POLICY, first_wrong
 from s3d.shared.errors import UsageError
 
 logger = logging.getLogger(__name__)
@@ -52,6 +53,7 @@ class RegoEngine:
         self._thread = ThreadPoolExecutor(1, "policy")
         try:
             self._stamp = _stamp(path)
+            self._thread.submit(_test).result()
             self._ask = self._thread.submit(_load, path).result()
         except (OSError, PolicyError) as error:
             self._thread.shutdown()
@@ -111,6 +113,20 @@ def _stamp(path: Path) -> Stamp:
 
 def _load(path: Path) -> Callable[[Document], Any]:
     """A function from the input document to the decision. Raises PolicyError, OSError."""
+    sources = {file.name: file.read_text() for file in _files(path)}
+    if not any(name != "data.json" for name in sources):
+        raise PolicyError("there is no policy", f"{path} has no .rego file", "see S3D_OPA_POLICY")
+    return _planned(path, sources)
+
+
+def _test() -> None:
+    """See that regopy decides as it should. Raises PolicyError."""
+    wrong = first_wrong(_planned(Path("self-test"), {"self_test.rego": POLICY}))
+    if wrong:
+        raise PolicyError("regopy is not to be trusted here", wrong, "use S3D_OPA_URL instead")
+
+
+def _planned(path: Path, sources: dict[str, str]) -> Callable[[Document], Any]:
     try:
         from regopy import Interpreter, LogLevel, RegoError
     except ImportError as error:
@@ -118,9 +134,6 @@ def _load(path: Path) -> Callable[[Document], Any]:
         raise PolicyError("no policy can be evaluated", "regopy is missing", remedy) from error
     rego: Any = Interpreter()  # type: ignore[no-untyped-call]
     rego.log_level = LogLevel.NONE
-    sources = {file.name: file.read_text() for file in _files(path)}
-    if not any(name != "data.json" for name in sources):
-        raise PolicyError("there is no policy", f"{path} has no .rego file", "see S3D_OPA_POLICY")
     try:
         for name, source in sources.items():
             _check(path, name, source)
