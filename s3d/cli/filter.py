@@ -24,6 +24,16 @@ MOST = 1_000
 """Objects that a preview looks at, unless told otherwise."""
 
 
+class BadFilterError(UsageError):
+    """quoted: the filter, with the place marked."""
+
+    def __init__(self, error: FilterError) -> None:
+        self.quoted = error.quoted
+        super().__init__(
+            "the filter cannot be read", str(error), "the language: docs/user-guide.md"
+        )
+
+
 class _Expression(click.ParamType):  # type: ignore[type-arg]
     name = "expr"
 
@@ -33,7 +43,7 @@ class _Expression(click.ParamType):  # type: ignore[type-arg]
         try:
             return Filter.parse(str(value))
         except FilterError as error:
-            raise UsageError("the filter cannot be read", str(error)) from None
+            raise BadFilterError(error) from None
 
 
 _expression = click.argument("wanted", metavar="EXPR", type=_Expression())

@@ -44,9 +44,14 @@ def json_line(value: Any, *, err: bool = False) -> None:
 
 
 def complain(error: S3dError) -> None:
-    """An error on stderr: a line for it, or for each of its problems, and one with the hint."""
+    """An error on stderr: a line for it, or for each of its problems, and one with the hint.
+
+    Below a line, what it is about, if that is quoted.
+    """
     for line in getattr(error, "problems", (error,)):
         click.echo(f"{_styled('s3d:', RED)} {safe(str(line))}", err=True)
+        for quoted in getattr(line, "quoted", ()):
+            click.echo(f"  {safe(quoted)}", err=True)
     if error.remedy:
         click.echo(_styled(f"  hint: {safe(error.remedy)}", DIM), err=True)
 

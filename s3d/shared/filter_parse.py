@@ -26,12 +26,13 @@ from s3d.shared.globs import ALL, Glob, Token, Wild
 _BUCKET = frozenset("abcdefghijklmnopqrstuvwxyz0123456789.-*?")
 _WILD = {"*": Wild.RUN, "?": Wild.ONE}
 _ENDS = frozenset(";\n")
+_BLANKS = frozenset(" \t\r")
 _SOURCES = {"tag": Source.TAG, "hdr": Source.HEADER, "md": Source.METADATA}
 _OPS = ("!=", "<=", ">=", "=", "<", ">")
 
 
 class FilterError(ValueError):
-    """A filter that cannot be read. column: of the text's line, from 1."""
+    """A filter that cannot be read. number, column: of the line and in it, from 1."""
 
     def __init__(self, text: str, position: int, why: str) -> None:
         begin = text.rfind("\n", 0, position) + 1
@@ -40,9 +41,13 @@ class FilterError(ValueError):
         self.number = text.count("\n", 0, position) + 1
         self.column = position - begin + 1
         self.why = why
-        super().__init__(
-            f"column {self.column}: {why}\n  {self.line}\n  {' ' * (self.column - 1)}^"
-        )
+        where = f"line {self.number}, column" if "\n" in text else "column"
+        super().__init__(f"{where} {self.column}: {why}")
+
+    @property
+    def quoted(self) -> tuple[str, str]:
+        """The line, and a caret below the place."""
+        return self.line, " " * (self.column - 1) + "^"
 
 
 def parse_terms(text: str) -> tuple[Term, ...]:
@@ -61,7 +66,7 @@ class _Parser:
         found = []
         while self._at < len(self._text):
             char = self._peek()
-            if char in _ENDS or char.isspace():
+            if char in _ENDS | _BLANKS:
                 self._at += 1
             elif char == "#":
                 end = self._text.find("\n", self._at)
@@ -78,7 +83,7 @@ class _Parser:
         if self._take("/"):
             key = self._key()
             predicates += self._predicates(of_bucket=False)
-        while self._peek() == " ":
+        while self._peek() in _BLANKS:
             self._at += 1
         if self._peek() not in _ENDS | {""}:
             self._fail(
@@ -93,7 +98,7 @@ class _Parser:
         if self._at == begin:
             self._fail("a term begins with a bucket: lower-case letters, digits, . - and * ?")
         name = self._text[begin : self._at]
-        if self._peek() not in {"", "/", "[", " ", "\r", *_ENDS}:
+        if self._peek() not in {"", "/", "[", *_ENDS, *_BLANKS}:
             self._fail("a bucket has lower-case letters, digits, . and - only")
         return Glob([_WILD.get(char, char) for char in name])
 
@@ -103,7 +108,7 @@ class _Parser:
         while (char := self._peek()) not in _ENDS | {"", "["}:
             token = self._character(char)
             tokens.append(token)
-            if not (isinstance(token, str) and char.isspace()):
+            if char not in _BLANKS:
                 kept = len(tokens)
         if self._peek() != "[":
             tokens = tokens[:kept]  # blanks at the end of a line are no part of a key

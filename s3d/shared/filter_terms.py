@@ -194,7 +194,7 @@ class Term:
         text = "!" * self.excludes + self.bucket.text() + "".join(map(str, of_bucket))
         if self.key.fits_all and not of_object:
             return text
-        key = self.key.text("[;\n\r ")
+        key = self.key.text("[;\n\r\t ")
         return text + "/" + key + "".join(map(str, of_object))
 
 

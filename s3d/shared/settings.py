@@ -94,6 +94,8 @@ class Problem(msgspec.Struct, frozen=True):
     setting: str
     origin: str
     message: str
+    quoted: tuple[str, ...] = ()
+    """Lines of what was given, with the place marked."""
 
     def __str__(self) -> str:
         own_name = self.origin.startswith((ENV_PREFIX, "--")) or not self.setting
@@ -159,8 +161,10 @@ def fill(
         try:
             values[key] = setting.rule.read(given[name].text)
         except ValueError as error:
-            shown = "" if setting.rule.secret else f"{_USER.sub('//', given[name].text)!r}: "
-            problems.append(Problem(name, given[name].origin, f"{shown}{error}"))
+            quoted: tuple[str, ...] = getattr(error, "quoted", ())
+            is_shown = not setting.rule.secret and not quoted
+            shown = f"{_USER.sub('//', given[name].text)!r}: " if is_shown else ""
+            problems.append(Problem(name, given[name].origin, f"{shown}{error}", quoted))
     return struct(**values)
 
 

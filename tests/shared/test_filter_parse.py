@@ -1,7 +1,7 @@
 """The grammar, and what is said of a slip of the pen."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from s3d.shared.filter_parse import FilterError, parse_terms
@@ -39,6 +39,7 @@ terms = st.builds(
 )
 
 
+@settings(max_examples=500)
 @given(st.lists(terms, max_size=3))
 def test_what_is_written_is_read_as_the_same(terms):
     wanted = Filter(tuple(terms))
@@ -51,7 +52,7 @@ def test_any_text_is_read_or_refused_with_a_place(text):
     if error is not None:
         assert error.line == text.split("\n")[error.number - 1]
         assert 1 <= error.column <= len(error.line) + 1
-        assert str(error).endswith("\n  " + " " * (error.column - 1) + "^")
+        assert error.quoted == (error.line, " " * (error.column - 1) + "^")
 
 
 def refusal(text):
@@ -71,7 +72,8 @@ def test_the_line_with_the_mistake_is_shown():
     with pytest.raises(FilterError) as caught:
         parse_terms("a/*\nb/*[tag:]\nc")
     assert (caught.value.number, caught.value.column) == (2, 9)
-    assert str(caught.value) == "column 9: a name is missing\n  b/*[tag:]\n          ^"
+    assert str(caught.value) == "line 2, column 9: a name is missing"
+    assert caught.value.quoted == ("b/*[tag:]", "        ^")
 
 
 @pytest.mark.parametrize(
