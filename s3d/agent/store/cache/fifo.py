@@ -78,11 +78,13 @@ class Fifo:
 
     def evict(self, is_kept: Callable[[int], bool]) -> int | None:
         """The one that has to go, which is dropped; None when none may. is_kept: it must stay."""
-        patience = (len(self._small) + len(self._main)) * (_MOST + 2)
+        entries = len(self._small) + len(self._main)
+        patience = entries * (_MOST + 4)
         while patience > 0:
             is_due = self._small_size > _SMALL_SHARE * self.size or not self._main
-            # In the end all of the small queue is tried, should the main one have to stay.
-            from_small = bool(self._small) and (is_due or patience <= len(self._small))
+            # In the end all of the small queue is tried, should the main one have to stay; what
+            # moves over from there is tried in the main one after that.
+            from_small = bool(self._small) and (is_due or patience <= 2 * entries)
             patience -= 1
             if not from_small and not self._main:
                 return None

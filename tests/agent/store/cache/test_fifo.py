@@ -54,6 +54,15 @@ def test_nothing_goes_when_all_must_stay():
     assert (fifo.size, fifo.count) == (5, 5)
 
 
+def test_one_that_may_go_is_found_behind_one_that_has_to_stay():
+    fifo = Fifo()
+    stays, goes = fifo.add(0, 0), fifo.add(0, 1)
+    fifo.touch(goes)
+    fifo.touch(goes)
+    assert fifo.evict(lambda slot: slot == stays) == goes
+    assert fifo.evict(lambda slot: slot == stays) is None
+
+
 class Model(RuleBasedStateMachine):
     """Against a plain dict of sizes."""
 
