@@ -25,6 +25,7 @@ from s3d.agent.control.server import ControlServer
 from s3d.agent.control.standing import Behind
 from s3d.agent.control.status import Facts, Status
 from s3d.agent.control.stream import Stream
+from s3d.agent.control.sync import SyncRoutes
 from s3d.agent.control.transfers import TransferRoutes
 from s3d.agent.endpoint.server import S3Server
 from s3d.agent.events import Events, LogEvents
@@ -47,6 +48,8 @@ from s3d.agent.start import (
 )
 from s3d.agent.store.objects import Objects
 from s3d.agent.supervise import supervise
+from s3d.agent.sync.folders import Folders
+from s3d.agent.syncing import open_folders
 from s3d.shared.config import Config
 from s3d.shared.control import AgentStatus, Presigned, PresignRequest
 from s3d.shared.credentials import AccessKey, load_or_create
@@ -71,7 +74,7 @@ def run(config: Config, places: Places, announce: Announce) -> int:
     Raises S3dError, with what to do, when the agent cannot start; AlreadyRunningError (75) when
     another one has the lock.
     """
-    harden()
+    umask = harden()
     check_exposure(config)
     with ExitStack() as leaving:
         with start_errors():
@@ -83,7 +86,7 @@ def run(config: Config, places: Places, announce: Announce) -> int:
             for folder in (places.data_dir, places.state_dir):
                 private_folder(folder)
             leaving.enter_context(only_one(places.lock_file, places.socket))
-        agent = Agent(config, places, key)
+        agent = Agent(config, places, key, umask)
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             runner.run(agent.run(announce))
     return 0
@@ -92,7 +95,9 @@ def run(config: Config, places: Places, announce: Announce) -> int:
 class Agent:
     """One run of the agent, with the lock held."""
 
-    def __init__(self, config: Config, places: Places, key: AccessKey) -> None:
+    def __init__(self, config: Config, places: Places, key: AccessKey, umask: int) -> None:
+        """umask: of files that are the user's."""
+        self._umask = umask
         self._config = config
         self._places = places
         self._key = key
@@ -102,6 +107,7 @@ class Agent:
         self._started = time.time()
         self._endpoint = config.endpoint
         self._numbers: Callable[[], dict[str, float]] = dict
+        self._folders: Folders
 
     async def run(self, announce: Announce) -> None:
         """Open, serve until a signal, close. Raises S3dError when it cannot start."""
@@ -127,6 +133,8 @@ class Agent:
         objects = Objects(stack.top)
         if stack.gateway is None:
             await create_buckets(objects, config.buckets)
+        self._folders = open_folders(stack, config, self._places, self._events, self._umask)
+        closing.callback(self._folders.close)
         endpoint = S3Server(
             stack.top,
             secret_of=None if config.auth == "none" else self._secret_of,
@@ -161,13 +169,18 @@ class Agent:
             TransferRoutes(queue),
             CacheRoutes(cache),
             MigrationRoutes(None if gateway is None else gateway.migration),
+            SyncRoutes(self._folders, self._places.config_file),
             Stream(self._events),
         )
         return ControlServer([route for part in parts for route in part.routes()], grace=GRACE)
 
     async def _serve(self, stack: Stack, endpoint: S3Server) -> None:
         """The long-lived parts, until a signal; then the requests in hand and the queue's flush."""
-        parts = {"watchdog": self._notifier.feed_watchdog, **stack.parts()}
+        parts = {
+            "watchdog": self._notifier.feed_watchdog,
+            "sync": self._folders.run,
+            **stack.parts(),
+        }
         if stack.gateway is not None:
             make = partial(create_remote_buckets, Objects(stack.top), self._config.buckets)
             parts["buckets"] = make
@@ -209,6 +222,7 @@ class Agent:
             queue=stack.queue_status(),
             cache=stack.cache_status(),
             store=await stack.store_status(),
+            sync=self._folders.status(),
             warnings=exposure_warnings(config) + stack.warnings(),
             metrics=self._numbers(),
         )

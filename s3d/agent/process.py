@@ -31,13 +31,17 @@ class Holder(msgspec.Struct, frozen=True):
     socket: str
 
 
-def harden() -> None:
-    """No core file or debugger may see the secrets; new files are private; many descriptors."""
-    os.umask(0o077)
+def harden() -> int:
+    """No core file or debugger may see the secrets; new files are private; many descriptors.
+
+    The umask that the user has, for files that are the user's.
+    """
+    umask = os.umask(0o077)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
     raise_file_limit()
+    return umask
 
 
 def raise_file_limit() -> int:

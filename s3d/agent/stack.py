@@ -31,6 +31,13 @@ class Stack:
     embedded: Embedded | None
     gateway: Gateway | None
 
+    @property
+    def silent(self) -> ObjectStore:
+        """The top for those who tell of their changes themselves."""
+        if self.gateway is not None:
+            return self.gateway.top
+        return self.top if self.embedded is None else self.embedded.local
+
     def parts(self) -> dict[str, Callable[[], Awaitable[None]]]:
         """What runs as long as the agent does, by name."""
         if self.gateway is not None:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from s3d.shared.blocking import ControlClient
     from s3d.shared.blocking_cache import CacheClient
     from s3d.shared.blocking_queue import QueueClient
+    from s3d.shared.blocking_sync import SyncClient
     from s3d.shared.config import Config
     from s3d.shared.paths import Places
 
@@ -47,6 +48,12 @@ class Session:
         from s3d.shared.blocking_cache import CacheClient
 
         return CacheClient(self.client())
+
+    def sync(self) -> SyncClient:
+        """The running agent's sync folders; the same holds."""
+        from s3d.shared.blocking_sync import SyncClient
+
+        return SyncClient(self.client())
 
 
 pass_session = click.make_pass_decorator(Session, ensure=True)

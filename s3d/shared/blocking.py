@@ -57,6 +57,7 @@ ERRORS: dict[str, type[S3dError]] = {
     "InvalidURI": UsageError,
     "KeyTooLongError": UsageError,
     control.NO_SUCH_TRANSFER: NotFoundError,
+    control.NO_SUCH_FOLDER: NotFoundError,
     control.NO_REMOTE: UsageError,
 }
 """Problem code -> the error that a person gets; S3dError for all others."""

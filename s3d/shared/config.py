@@ -21,15 +21,20 @@ from s3d.shared.readers import (
     read_addressing,
     read_auth,
     read_bool,
+    read_bucket,
     read_buckets,
     read_endpoint,
     read_hosts,
+    read_interval,
     read_limit,
     read_log_format,
     read_log_level,
     read_max_age,
+    read_mode_of_sync,
+    read_name,
     read_path,
     read_policy_server,
+    read_prefix,
     read_region,
     read_remote,
     read_room,
@@ -49,7 +54,9 @@ from s3d.shared.settings import (
     collect,
     fill,
     settings_of,
+    tables,
 )
+from s3d.shared.syncing import FolderSpec
 from s3d.shared.timetable import Timetable, parse_timetable
 from s3d.shared.units import parse_age
 
@@ -122,6 +129,55 @@ class CacheConfig(msgspec.Struct, frozen=True, kw_only=True):
         bool,
         Rule("While the remote is away, give what is kept however old, and mark it", read_bool),
     ] = True
+
+
+class SyncFolderConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """[[sync_folder]]: a local folder and the objects under a prefix, kept the same."""
+
+    path: Annotated[
+        Path | None,
+        Rule("Local folder to keep the same as a bucket; unset: none", read_path, bare=True),
+    ] = None
+    bucket: Annotated[
+        str,
+        Rule("Bucket to keep the folder the same as", read_bucket),
+    ] = ""
+    prefix: Annotated[
+        str,
+        Rule("Prefix of the keys, with or without its slash; empty: the bucket", read_prefix),
+    ] = ""
+    name: Annotated[
+        str,
+        Rule("Name of the folder in commands; unset: the last part of its path", read_name),
+    ] = ""
+    mode: Annotated[
+        str,
+        Rule("two-way; backup: only to the bucket; mirror: only to the folder", read_mode_of_sync),
+    ] = "two-way"
+    filter: Annotated[
+        Filter,
+        Rule("Which files and objects are synced; empty: all", Filter.parse, lines=True),
+    ] = EVERYTHING
+    interval: Annotated[
+        float,
+        Rule("Time between two looks at the bucket; longer while nothing changes", read_interval),
+    ] = 30.0
+    max_size: Annotated[
+        int | None,
+        Rule("Bytes above which nothing more is downloaded; unset: what the disk has", read_room),
+    ] = None
+    max_files: Annotated[
+        int | None,
+        Rule("Files above which nothing more is downloaded; unset: any number", read_limit),
+    ] = None
+    keep_mode: Annotated[
+        bool,
+        Rule("Sync the permission bits of files too", read_bool),
+    ] = False
+    unsafe: Annotated[
+        bool,
+        Rule("Sync both ways though the remote ignores conditional writes", read_bool),
+    ] = False
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
@@ -208,6 +264,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     ] = "auto"
     write_queue: QueueConfig = QueueConfig()
     read_cache: CacheConfig = CacheConfig()
+    sync_folder: SyncFolderConfig = SyncFolderConfig()
+    """The one of the environment and the flags; use sync_folders."""
+    sync_folders: tuple[SyncFolderConfig, ...] = ()
+    """All of them, those of the file first."""
     opa_policy: Annotated[
         Path | None,
         Rule("Rego file or folder that decides what is pushed and kept; unset: none", read_path),
@@ -254,7 +314,12 @@ def load_config(file: Path | None, env: Mapping[str, str], flags: Mapping[str, s
     """
     given, problems = collect(settings_of(Config), file, env, flags)
     config = fill(Config, given, problems)
+    folders = [] if file is None else tables(SyncFolderConfig, "sync_folder", file, problems)
+    if config.sync_folder.path is not None or config.sync_folder.bucket:
+        folders.append(config.sync_folder)
+    config = msgspec.structs.replace(config, sync_folders=tuple(folders))
     problems += _cross_checks(config, given)
+    problems += _check_folders(config, given)
     if file is not None:
         problems += _open_secrets(file, given)
     if problems:
@@ -282,6 +347,49 @@ def _cross_checks(config: Config, given: Mapping[str, Given]) -> list[Problem]:
         message = "the writes that wait for the remote would be gone: set S3D_WRITE_QUEUE=false too"
         problems.append(Problem("ephemeral", given["ephemeral"].origin, message))
     return problems
+
+
+def _check_folders(config: Config, given: Mapping[str, Given]) -> list[Problem]:
+    """Each has a path and a bucket, and no two share a folder, objects or a name."""
+    problems = []
+    one = given.get("sync_folder.path") or given.get("sync_folder.bucket")
+    origin = one.origin if one is not None else "sync_folder"
+    seen: dict[str, Path] = {}
+    for folder in config.sync_folders:
+        place = f"sync_folder {folder.path or ''}".strip()
+        if folder.path is None or not folder.bucket:
+            missing = "path" if folder.path is None else "bucket"
+            problems.append(Problem(f"sync_folder.{missing}", origin, f"{place}: it is not set"))
+            continue
+        name = name_of(folder)
+        if name in seen:
+            message = f"{place}: {seen[name]} has the name {name} too; set name"
+            problems.append(Problem("sync_folder.name", origin, message))
+        for other in seen.values():
+            if folder.path.is_relative_to(other) or other.is_relative_to(folder.path):
+                message = f"{place}: {other} is a sync folder too, and one lies in the other"
+                problems.append(Problem("sync_folder.path", origin, message))
+        seen[name] = folder.path
+    return problems
+
+
+def folder_of(spec: FolderSpec) -> SyncFolderConfig:
+    """A sync folder as the control API has it. Raises ConfigError with every problem there is."""
+    given = {
+        f"sync_folder.{key}": Given(str(value).lower() if value is True else value, "the folder")
+        for key, value in msgspec.to_builtins(spec).items()
+        if value
+    }
+    problems: list[Problem] = []
+    folder = fill(SyncFolderConfig, given, problems, "sync_folder.")
+    if problems:
+        raise ConfigError(problems)
+    return folder
+
+
+def name_of(folder: SyncFolderConfig) -> str:
+    """The name of a sync folder in commands."""
+    return folder.name or (folder.path.name if folder.path is not None else "") or "folder"
 
 
 def _open_secrets(file: Path, given: Mapping[str, Given]) -> list[Problem]:

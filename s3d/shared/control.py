@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from s3d.shared.caching import CacheState, CacheStatus
+from s3d.shared.syncing import FolderStatus
 from s3d.shared.transfers import QueueStatus, RemoteStatus, Transfer
 
 API_MAJOR = 1
@@ -86,6 +87,8 @@ class AgentStatus(Struct, frozen=True):
     queue: QueueStatus | None = None
     cache: CacheStatus | None = None
     store: StoreStatus | None = None
+    sync: list[FolderStatus] = []
+    """The sync folders, without their troubles."""
     warnings: list[str] = []
     metrics: dict[str, float] = {}
 
@@ -229,6 +232,7 @@ MAX_JSON = 256 << 10
 NO_SUCH_ROUTE = "NoSuchRoute"
 TOO_MANY_SUBSCRIBERS = "TooManySubscribers"
 NO_SUCH_TRANSFER = "NoSuchTransfer"
+NO_SUCH_FOLDER = "NoSuchFolder"
 NO_REMOTE = "NoRemote"
 WRONG_STATE = "WrongState"
 """The control API's own error codes; all others are S3's."""

@@ -13,8 +13,16 @@ import msgspec
 from s3d.shared.secret import MASK, Secret
 from s3d.shared.text import safe
 
-CAPPED = ("botocore", "aiobotocore", "boto3", "urllib3", "aiohttp")
-"""Loggers of libraries that print canonical requests and headers below info."""
+CAPPED = {
+    "botocore": logging.INFO,
+    "aiobotocore": logging.INFO,
+    "boto3": logging.INFO,
+    "urllib3": logging.INFO,
+    "aiohttp": logging.INFO,
+    "watchfiles": logging.WARNING,
+}
+"""Loggers of libraries -> the lowest level that is let through: below, they print canonical
+requests and headers, or a line for every file that changes."""
 ACCESS_LOGGER = "s3d.access"
 """One line a request; off unless its level is set."""
 
@@ -47,9 +55,9 @@ def set_up(
     for part in others:
         name, _, own = part.partition("=")
         logging.getLogger(name.strip()).setLevel(own.strip().upper())
-    for name in CAPPED:
+    for name, floor in CAPPED.items():
         logger = logging.getLogger(name)
-        logger.setLevel(max(logging.INFO, logger.getEffectiveLevel()))
+        logger.setLevel(max(floor, logger.getEffectiveLevel()))
 
 
 def mask(text: str, secrets: Iterable[str] = ()) -> str:

@@ -21,6 +21,7 @@ AWS = "aws"
 """The remote that is AWS itself."""
 ADDRESSING = ("auto", "path", "virtual")
 WHEN_FULL = ("wait", "reject")
+SYNC_MODES = ("two-way", "backup", "mirror")
 
 _REMOTE = "write aws, or a URL such as https://s3.example.org"
 _ENDPOINT = "write http://HOST:PORT, such as http://127.0.0.1:33333"
@@ -106,6 +107,41 @@ def read_buckets(text: str) -> tuple[str, ...]:
                 "with a letter or digit at both ends"
             )
     return names
+
+
+def read_bucket(text: str) -> str:
+    """One name; empty: none."""
+    names = read_buckets(text)
+    if len(names) > 1:
+        raise ValueError("write one bucket")
+    return names[0] if names else ""
+
+
+def read_prefix(text: str) -> str:
+    """A prefix with the slash that makes a folder of it; empty: none."""
+    if text.startswith("/"):
+        raise ValueError("a prefix does not begin with a slash")
+    return text if not text or text.endswith("/") else text + "/"
+
+
+def read_name(text: str) -> str:
+    if not re.fullmatch(r"[\w.-]{1,64}", text):
+        raise ValueError("a name is letters, digits, dots, - and _, 64 at most")
+    return text
+
+
+def read_mode_of_sync(text: str) -> str:
+    if text not in SYNC_MODES:
+        raise ValueError(f"write one of {', '.join(SYNC_MODES)}")
+    return text
+
+
+def read_interval(text: str) -> float:
+    """A second at least: each look is a request for every thousand objects."""
+    interval = parse_age(text)
+    if interval < 1:
+        raise ValueError("a second at least, such as 30s")
+    return interval
 
 
 def read_hosts(text: str) -> tuple[str, ...]:

@@ -33,6 +33,9 @@ OTHER_VARIABLES = frozenset({"S3D_FAILPOINT"})
 
 FILE, ENV, FLAG = "file", "env", "flag"
 
+TABLES = frozenset({"sync_folder"})
+"""Sections that the file may have several of, [[sync_folder]]: see tables()."""
+
 _USER = re.compile(r"//[^/]*@")
 """Who somebody is, in a URL: may hold a password."""
 
@@ -56,6 +59,8 @@ class Rule(msgspec.Struct, frozen=True):
     sources: frozenset[str] = frozenset({FILE, ENV, FLAG})
     aliases: tuple[str, ...] = ()
     """Further variables, of other programs, that are taken when ours is not set."""
+    bare: bool = False
+    """The bare name of its section stands for it, as it does for `enabled`."""
 
 
 class Setting(msgspec.Struct, frozen=True):
@@ -77,8 +82,10 @@ class Setting(msgspec.Struct, frozen=True):
 
     @property
     def _path(self) -> str:
-        """A section's bare name stands for its key `enabled`."""
-        return self.name.removesuffix(".enabled")
+        """A section's bare name stands for its key `enabled`, or for the one that is bare."""
+        return (
+            self.name.rpartition(".")[0] if self.rule.bare else self.name.removesuffix(".enabled")
+        )
 
 
 class Given(msgspec.Struct, frozen=True):
@@ -146,6 +153,27 @@ def collect(
     return given, problems
 
 
+def tables(struct: type[S], name: str, file: Path, problems: list[Problem]) -> list[S]:
+    """One struct for each [[name]] of the file, in their order."""
+    settings = settings_of(struct, name + ".")
+    found = []
+    try:
+        rows = config_file.read_tables(file, name)
+    except config_file.FileError:
+        return []  # collect() has said so
+    for line, table in rows:
+        origin = f"{file}:{line}"
+        given = {}
+        for key, value in table.items():
+            setting = f"{name}.{key}"
+            try:
+                given[setting] = Given(_text_of(setting, value, settings), origin)
+            except ValueError as error:
+                problems.append(Problem(setting, origin, str(error)))
+        found.append(fill(struct, given, problems, name + "."))
+    return found
+
+
 def fill(
     struct: type[S], given: Mapping[str, Given], problems: list[Problem], section: str = ""
 ) -> S:
@@ -191,6 +219,8 @@ def _from_file(
         return {}
     given: dict[str, Given] = {}
     for name, entry in values.items():
+        if name in TABLES and isinstance(entry.value, list):
+            continue
         origin = f"{file}:{entry.line}" if entry.line else str(file)
         try:
             given[name] = Given(_text_of(name, entry.value, settings), origin)

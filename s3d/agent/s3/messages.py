@@ -143,6 +143,8 @@ class S3Request(Generic[In]):
     request_id: str = ""
     principal: str | None = None
     """Access key id of the caller; None for the agent itself."""
+    fresh: bool = False
+    """The answer has to be true now: nothing that was kept is good enough."""
 
     @property
     def bucket(self) -> str:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from s3d.agent.s3.address import check_bucket_name, check_key
 from s3d.agent.s3.errors import S3Error
@@ -68,8 +68,10 @@ PLAIN = Attributes()
 class Objects:
     """The store, spoken to in Python."""
 
-    def __init__(self, store: ObjectStore) -> None:
+    def __init__(self, store: ObjectStore, *, fresh: bool = False) -> None:
+        """fresh: nothing that was kept of the remote is good enough."""
         self._store = store
+        self._fresh = fresh
         self._tagging = asyncio.Lock()
 
     async def buckets(self) -> list[BucketInfo]:
@@ -128,14 +130,16 @@ class Objects:
         attributes: Attributes = PLAIN,
         *,
         if_match: str = "",
+        md5: str = "",
     ) -> ObjectInfo:
-        """Store an object. if_match: the ETag of the one to be replaced, or ABSENT.
+        """Store an object. if_match: the ETag of the one to be replaced, or ABSENT. md5: of the
+        body in Base64, which the store compares.
 
         The body is closed in any case.
         """
         async with aclosing(body):
             condition = "IfNoneMatch" if if_match == ABSENT else "IfMatch"
-            members = {**attributes.members(), condition: if_match}
+            members = {**attributes.members(), condition: if_match, "ContentMD5": md5}
             if body.size is not None:
                 members["ContentLength"] = body.size
             response = await self._call("PutObject", body, Bucket=bucket, Key=key, **members)
@@ -144,6 +148,22 @@ class Objects:
         if stored is not None and stored.etag == etag:
             return stored
         return ObjectInfo(bucket, key, body.size or 0, etag, time.time())  # replaced by now
+
+    async def copy(self, bucket: str, source: str, key: str, *, if_match: str) -> str:
+        """Copy within a bucket, to a key that is free; the copy's ETag.
+
+        if_match: ETag of the source. Raises PreconditionFailed.
+        """
+        check_key(source)
+        response = await self._call(
+            "CopyObject",
+            Bucket=bucket,
+            Key=key,
+            CopySource=f"{bucket}/{quote(source)}",
+            CopySourceIfMatch=if_match,
+            IfNoneMatch=ABSENT,
+        )
+        return str(response.output["CopyObjectResult"]["ETag"])
 
     async def delete(self, bucket: str, key: str, *, if_match: str = "", version: str = "") -> None:
         """No error when there is no such object, as in S3."""
@@ -255,7 +275,9 @@ class Objects:
         given = {name: value for name, value in members.items() if value != ""}
         request_id = uuid.uuid4().hex[:16].upper()
         return await self._store.call(
-            S3Request(operations()[operation], given, body, request_id=request_id)
+            S3Request(
+                operations()[operation], given, body, request_id=request_id, fresh=self._fresh
+            )
         )
 
 

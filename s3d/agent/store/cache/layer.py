@@ -85,7 +85,7 @@ class Cache(Layer):
 
     @operation("GetObject", "HeadObject")
     def read(self, request: S3Request[Members]) -> Answer:
-        if not self._nursery.is_open or not is_for_cache(request.input):
+        if request.fresh or not self._nursery.is_open or not is_for_cache(request.input):
             return self.inner.call(request)
         entry = self.catalog.get(request.bucket, request.key)
         if entry is not None and self._checks.is_fresh(entry):

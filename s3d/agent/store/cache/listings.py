@@ -63,7 +63,7 @@ class ListOps:
 
     @operation("ListBuckets", "ListObjects", "ListObjectsV2")
     def list(self, request: S3Request[Members]) -> Answer:
-        if not self._freshness.serve_stale:
+        if request.fresh or not self._freshness.serve_stale:
             return self._inner.call(request)
         return self._list(request)
 

@@ -1,0 +1,238 @@
+"""What is to be done about one path, and whether all of it together is to be believed. Pure.
+
+The tables are the whole of the policy: a bare "it is not there" is never taken for a deletion
+unless the place where it should be was seen in full.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from s3d.agent.sync.state import Difference, is_changed, is_folder, is_other
+
+
+class Action(StrEnum):
+    """What to do about a path."""
+
+    NOTHING = "nothing"
+    UPLOAD = "upload"
+    DOWNLOAD = "download"
+    DELETE_LOCAL = "delete-local"
+    DELETE_REMOTE = "delete-remote"
+    COMPARE = "compare"
+    """Both sides have something that was not agreed on: are they equal?"""
+    CONFLICT = "conflict"
+    ADOPT = "adopt"
+    FORGET = "forget"
+    WAIT = "wait"
+    """It is being written."""
+    BLOCK = "block"
+    """It cannot be synced; neither side is touched."""
+    UNTRACK = "untrack"
+    """It is excluded by now; neither side is touched."""
+    IGNORE = "ignore"
+    SKIP = "skip"
+    """There is no room for it."""
+    MOVE = "move"
+    """It has another path on the other side by now, and gets it here."""
+    KEEP = "keep"
+    """The mode of the folder leaves the difference as it is."""
+
+
+DELETIONS = frozenset((Action.DELETE_LOCAL, Action.DELETE_REMOTE))
+
+
+class Mode(StrEnum):
+    """Which way changes go."""
+
+    TWO_WAY = "two-way"
+    BACKUP = "backup"
+    """From the folder to the bucket; nothing is ever deleted, and the folder is never touched."""
+    MIRROR = "mirror"
+    """From the bucket to the folder; nothing is ever written to the bucket."""
+
+
+class Side(StrEnum):
+    """One side of a path against what was agreed."""
+
+    ABSENT = "0"
+    SAME = "="
+    CHANGED = "*"
+    UNKNOWN = "?"
+    """Nobody could look."""
+
+
+_0, _S, _C = Side.ABSENT, Side.SAME, Side.CHANGED
+
+TABLE: Mapping[tuple[bool, Side, Side], Action] = {
+    # (was agreed on, local, remote)
+    (False, _0, _0): Action.NOTHING,
+    (False, _0, _C): Action.DOWNLOAD,
+    (False, _C, _0): Action.UPLOAD,
+    (False, _C, _C): Action.COMPARE,
+    (True, _S, _S): Action.NOTHING,
+    (True, _C, _S): Action.UPLOAD,
+    (True, _S, _C): Action.DOWNLOAD,
+    (True, _0, _S): Action.DELETE_REMOTE,
+    (True, _S, _0): Action.DELETE_LOCAL,
+    (True, _C, _C): Action.COMPARE,
+    (True, _C, _0): Action.UPLOAD,  # an edit beats a deletion
+    (True, _0, _C): Action.DOWNLOAD,
+    (True, _0, _0): Action.FORGET,
+}
+"""Where both sides are known. Without an agreement there is no SAME."""
+
+_ONE_WAY: Mapping[Mode, Mapping[tuple[Action, Side, Side], Action]] = {
+    Mode.TWO_WAY: {},
+    Mode.BACKUP: {
+        (Action.DOWNLOAD, _0, _C): Action.KEEP,
+        (Action.DOWNLOAD, _S, _C): Action.KEEP,
+        (Action.DELETE_REMOTE, _0, _S): Action.FORGET,
+        (Action.DELETE_LOCAL, _S, _0): Action.UPLOAD,
+        (Action.CONFLICT, _C, _C): Action.KEEP,
+    },
+    Mode.MIRROR: {
+        (Action.UPLOAD, _C, _0): Action.KEEP,
+        (Action.UPLOAD, _C, _S): Action.KEEP,
+        (Action.DELETE_REMOTE, _0, _S): Action.DOWNLOAD,
+    },
+}
+"""What becomes of an action where changes go one way only; what is not named stays."""
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What else counts for a path."""
+
+    excluded: str = ""
+    """Why it is not synced: a filter, .s3dignore, a tag; "" if it is."""
+    trouble: str = ""
+    """Why it cannot be synced."""
+    is_settled: bool = True
+    """Nobody has written to the local file for a while."""
+    has_room: bool = True
+    """What would be downloaded fits within the limits and the disk."""
+    equal: bool | None = None
+    """Whether both sides hold the same bytes; None: not compared yet."""
+    same_local: bool = False
+    """The local bytes were looked at: they are those that were agreed on."""
+
+
+PLAIN = Circumstances()
+
+
+def sides(
+    difference: Difference, about: Circumstances = PLAIN, *, is_complete: bool = True
+) -> tuple[Side, Side]:
+    """Each side against the base. is_complete: whoever is not in a listing is not there."""
+    base, local, remote = difference.base, difference.local, difference.remote
+    if local is None:
+        here = Side.ABSENT
+    elif base is not None and (about.same_local or not is_changed(base, local)):
+        here = Side.SAME
+    else:
+        here = Side.CHANGED
+    if not difference.remote_known:
+        there = Side.ABSENT if base is None else Side.SAME
+    elif remote is None:
+        there = Side.ABSENT if is_complete else Side.UNKNOWN
+    else:
+        there = Side.CHANGED if is_other(base, remote) else Side.SAME
+    return here, there
+
+
+def decide(
+    difference: Difference,
+    mode: Mode = Mode.TWO_WAY,
+    about: Circumstances = PLAIN,
+    *,
+    is_complete: bool = True,
+) -> Action:
+    """The action for one path: what stands above the table, the table, what the mode allows."""
+    here, there = sides(difference, about, is_complete=is_complete)
+    base = difference.base is not None
+    if about.excluded:
+        return Action.UNTRACK if base else Action.IGNORE
+    if there is Side.UNKNOWN:
+        return Action.NOTHING
+    if about.trouble:
+        return Action.BLOCK
+    action = TABLE[base, here, there]
+    if action is Action.COMPARE and about.equal is not None:
+        action = Action.ADOPT if about.equal else Action.CONFLICT
+    action = _ONE_WAY[mode].get((action, here, there), action)
+    if here is Side.CHANGED and not about.is_settled and action is not Action.NOTHING:
+        return Action.WAIT
+    if action is Action.DOWNLOAD and not about.has_room:
+        return Action.SKIP
+    return action
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What is planned for a path."""
+
+    difference: Difference
+    action: Action
+
+    @property
+    def path(self) -> str:
+        return self.difference.path
+
+    @property
+    def size(self) -> int:
+        """Bytes that it moves."""
+        known = self.difference.remote if self.action is Action.DOWNLOAD else None
+        if known is not None:
+            return known.size
+        local = self.difference.local
+        return local.signature.size if local is not None and self.action is Action.UPLOAD else 0
+
+
+MOST_DELETIONS = 50
+MOST_SHARE = 0.25
+
+
+class Doubtful(Exception):
+    """A plan that deletes so much that a person has to agree. str(): why."""
+
+
+def check(steps: Iterable[Step], *, agreed: int) -> None:
+    """Raise Doubtful for a plan that empties a side, or deletes too much of it.
+
+    agreed: files that both sides have agreed on. More than 50 and more than a quarter of them is
+    too much; all of them, from two on, is what a side looks like that was swapped or not mounted.
+    """
+    found = [step for step in steps if step.action in DELETIONS and not is_folder(step.path)]
+    for action, where, gone in (
+        (Action.DELETE_LOCAL, "from the folder", "the bucket"),
+        (Action.DELETE_REMOTE, "from the bucket", "the folder"),
+    ):
+        count = sum(step.action is action for step in found)
+        if count >= 2 and count >= agreed:
+            raise Doubtful(f"nothing is left in {gone}: all {count} files would go {where}")
+    if len(found) > max(MOST_DELETIONS, MOST_SHARE * agreed):
+        raise Doubtful(f"{len(found)} of {agreed} files would be deleted")
+
+
+_ORDER = (Action.FORGET, Action.UNTRACK, Action.ADOPT, Action.COMPARE, Action.CONFLICT)
+
+
+def transfers(steps: Iterable[Step]) -> list[Step]:
+    """All but the deletions, in their order: what is only noted, downloads small first, uploads
+    small first; a folder before what is in it."""
+    found = [step for step in steps if step.action not in DELETIONS]
+    return sorted(found, key=_rank)
+
+
+def deletions(steps: Iterable[Step]) -> list[Step]:
+    """The deletions, deepest first: they come when all else is done."""
+    found = [step for step in steps if step.action in DELETIONS]
+    return sorted(found, key=lambda step: (-step.path.count("/"), step.path))
+
+
+def _rank(step: Step) -> tuple[int, int, str]:
+    first = 0 if step.action in _ORDER else 1 if step.action is Action.DOWNLOAD else 2
+    return first, step.size, step.path

@@ -1,0 +1,401 @@
+"""Carrying out what was decided for one path, one step at a time, with a condition on each.
+
+Whoever finds that a side has moved looks again and decides anew. Nothing is overwritten or removed
+that was not seen: a file that comes out of its place unexpectedly becomes a conflict copy.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from s3d.agent.sync.baseline import Baseline, Intent, Trashed
+from s3d.agent.sync.decide import (
+    DELETIONS,
+    PLAIN,
+    Action,
+    Circumstances,
+    Mode,
+    Side,
+    Step,
+    decide,
+    sides,
+)
+from s3d.agent.sync.names import conflict_name
+from s3d.agent.sync.recover import recover
+from s3d.agent.sync.sides import ABSENT, About, Hub, Moved, Refused, Staged, Tree
+from s3d.agent.sync.state import (
+    NO_BYTES,
+    Base,
+    Difference,
+    Local,
+    Remote,
+    Signature,
+    is_changed,
+    is_folder,
+)
+
+ATTEMPTS = 5
+"""Times that a path is looked at anew before it is left for the next pass."""
+RACY = 2 * 10**9
+"""Nanoseconds after a write in which another one may leave the same times: the coarsest clock of a
+file system, FAT's."""
+
+
+class Done(NamedTuple):
+    """What was done with a path. more: paths that have to be looked at because of it."""
+
+    path: str
+    action: Action
+    detail: str = ""
+    size: int = 0
+    more: tuple[str, ...] = ()
+
+
+def new_id() -> str:
+    return uuid.uuid4().hex
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What counts for a path beside the two sides."""
+
+    excluded: Callable[[str, Local | None, Remote | None], Awaitable[str]]
+    """Why it is not synced; "" if it is."""
+    is_settled: Callable[[Local], bool] = lambda local: True
+    has_room: Callable[[int], bool] = lambda size: True
+    """For a download of so many bytes."""
+    tagged_out: Callable[[str, str, Mapping[str, str]], str] = lambda path, etag, tags: ""
+    """Why an object (path, ETag) with these tags is not synced; "" if it is."""
+    keeps_mode: bool = False
+
+
+class Executor:
+    """The hands of one folder. Each path is in the hands of one caller at a time."""
+
+    def __init__(
+        self,
+        tree: Tree,
+        hub: Hub,
+        baseline: Baseline,
+        terms: Terms,
+        mode: Mode = Mode.TWO_WAY,
+        *,
+        host: str = "host",
+        clock: Callable[[], float] = time.time,
+        ids: Callable[[], str] = new_id,
+    ) -> None:
+        self.tree, self.hub, self.baseline = tree, hub, baseline
+        self.terms, self.mode = terms, mode
+        self.host, self.clock, self.ids = host, clock, ids
+        self._acts: dict[Action, Callable[[Difference], Awaitable[Done]]] = {
+            Action.UPLOAD: self._upload,
+            Action.DOWNLOAD: self._download,
+            Action.DELETE_LOCAL: self._delete_local,
+            Action.DELETE_REMOTE: self._delete_remote,
+            Action.CONFLICT: self._conflict,
+            Action.ADOPT: self._adopt,
+            Action.FORGET: self._forget,
+            Action.UNTRACK: self._forget,
+        }
+
+    async def settle(self, step: Step) -> Done:
+        """Do what has to be done about a path. Raises Unavailable."""
+        difference = step.difference
+        try:
+            for _ in range(ATTEMPTS):
+                try:
+                    return await self._once(difference, step.action)
+                except Moved:
+                    difference = await self.look(step.path)
+        except Refused as error:
+            return Done(step.path, Action.BLOCK, str(error))
+        return Done(step.path, Action.WAIT, "it changes all the time")
+
+    async def look(self, path: str) -> Difference:
+        """Both sides as they are now."""
+        if self.baseline.intent(path) is not None:
+            await recover(self, path)
+        remote = await self.hub.look(path)
+        local = await self.tree.look(path)
+        return Difference(path, self.baseline.get(path), local, remote)
+
+    async def _once(self, difference: Difference, planned: Action) -> Done:
+        if self.baseline.intent(difference.path) is not None:
+            raise Moved  # something was begun: see first what came of it
+        about = await self._circumstances(difference)
+        action = decide(difference, self.mode, about)
+        if action is Action.COMPARE:
+            about = replace(about, equal=await self._compare(difference))
+            action = decide(difference, self.mode, about)
+        if action in DELETIONS and planned not in DELETIONS:
+            # How much is deleted is judged for a whole pass, so this one waits for the next.
+            return Done(difference.path, Action.NOTHING, more=(difference.path,))
+        act = self._acts.get(action)
+        if act is None:
+            return Done(difference.path, action, _why(action, difference, about))
+        return await act(difference)
+
+    async def _circumstances(self, difference: Difference) -> Circumstances:
+        base, local, remote = difference.base, difference.local, difference.remote
+        excluded = await self.terms.excluded(difference.path, local, remote)
+        if excluded:
+            return Circumstances(excluded=excluded)
+        trouble = (local and local.trouble) or (remote and remote.trouble) or ""
+        if trouble:
+            return Circumstances(trouble=trouble)
+        about = replace(PLAIN, has_room=self.terms.has_room(remote.size if remote else 0))
+        if local is None or is_folder(local.path):
+            return about
+        if not self.terms.is_settled(local):
+            return replace(about, is_settled=False)
+        may_be_same = base is not None and base.signature.size == local.signature.size
+        if base is not None and may_be_same and is_changed(base, local):
+            content = await self.tree.read(local.path, local.signature)
+            if content.sha256 == base.sha256:
+                seen = base._replace(
+                    signature=local.signature, mode=local.mode, is_racy=self._is_racy(local)
+                )
+                self.baseline.agree(seen)
+                return replace(about, same_local=True)
+        return about
+
+    def _is_racy(self, local: Local) -> bool:
+        return self.clock() * 1e9 - local.signature.mtime_ns < RACY
+
+    async def _compare(self, difference: Difference) -> bool:
+        """Whether both sides hold the same bytes. Raises Moved when the remote's was made from the
+        local one, which is no conflict; what was agreed on is set right then."""
+        path, local = difference.path, difference.local
+        remote = await self.hub.look(path)
+        if local is None or remote is None:
+            raise Moved
+        if is_folder(path):
+            return True
+        content = await self.tree.read(path, local.signature)
+        if remote.parent == content.sha256 and remote.sha256 != content.sha256:
+            # The remote's writer had what we have, whatever we remember.
+            self.baseline.agree(self._base(local, content.sha256, replace_etag="?"))
+            raise Moved
+        if local.signature.size != remote.size:
+            return False
+        if remote.sha256:
+            return remote.sha256 == content.sha256
+        if remote.etag.strip('"') == content.md5:
+            return True
+        _, staged = await self._stage(remote, None)
+        await self.tree.drop_staged(staged.name)
+        return staged.sha256 == content.sha256
+
+    def _base(self, local: Local, sha256: str, *, replace_etag: str) -> Base:
+        size = local.signature.size
+        racy = self._is_racy(local)
+        return Base(local.path, local.signature, local.mode, sha256, replace_etag, size, racy)
+
+    async def _adopt(self, difference: Difference) -> Done:
+        path, local = difference.path, difference.local
+        remote = await self.hub.look(path)
+        if local is None or remote is None or remote.etag != _etag(difference.remote):
+            raise Moved
+        sha256 = ""
+        if not is_folder(path):
+            sha256 = (await self.tree.read(path, local.signature)).sha256
+        base = self._base(local, sha256, replace_etag=remote.etag)._replace(size=remote.size)
+        self.baseline.agree(base)
+        return Done(path, Action.ADOPT)
+
+    async def _forget(self, difference: Difference) -> Done:
+        self.baseline.drop(difference.path)
+        return Done(difference.path, Action.FORGET)
+
+    async def _upload(self, difference: Difference) -> Done:
+        path, local, base = difference.path, difference.local, difference.base
+        if local is None:
+            raise Moved
+        there = difference.remote is not None or not difference.remote_known
+        condition = base.etag if base is not None and there else ABSENT
+        if is_folder(path):
+            remote = await self.hub.put(path, None, About(), condition)
+            self.baseline.agree(Base(path, NO_BYTES, 0, "", remote.etag, remote.size))
+            return Done(path, Action.UPLOAD)
+        content = await self.tree.read(path, local.signature)
+        tags: Mapping[str, str] = {}
+        if condition != ABSENT:  # tags of the one that is replaced stay
+            tags = await self.hub.tags(path)
+            excluded = self.terms.tagged_out(path, condition, tags)
+            if excluded:
+                return Done(path, Action.IGNORE, excluded)
+        mode = local.mode if self.terms.keeps_mode else None
+        parent = base.sha256 if base is not None else ""
+        about = About(local.signature.mtime_ns, mode, content.sha256, parent, tags)
+        self.baseline.intend(
+            path,
+            Intent("upload", local.signature, content.sha256, md5=content.md5, mode=local.mode),
+        )
+        try:
+            remote = await self.hub.put(path, content, about, condition)
+        except Moved:
+            await recover(self, path)  # an answer that was lost looks like this, too
+            raise
+        agreed = self._base(local, content.sha256, replace_etag=remote.etag)
+        self.baseline.agree(agreed._replace(size=remote.size))
+        self._note("uploaded", path, _edit_won(difference))
+        return Done(path, Action.UPLOAD, size=content.size)
+
+    async def _download(self, difference: Difference) -> Done:
+        path, local, remote = difference.path, difference.local, difference.remote
+        if remote is None:
+            raise Moved
+        if is_folder(path):
+            await self.tree.make_folder(path)
+            self.baseline.agree(Base(path, NO_BYTES, 0, "", remote.etag, remote.size))
+            return Done(path, Action.DOWNLOAD)
+        tags = await self.hub.tags(path)
+        excluded = self.terms.tagged_out(path, remote.etag, tags)
+        if excluded:
+            return Done(path, Action.IGNORE, excluded)
+        remote, staged = await self._stage(remote, local)
+        expected = local.signature if local is not None else None
+        mode = remote.mode if self.terms.keeps_mode and remote.mode is not None else 0
+        self.baseline.intend(
+            path,
+            Intent(
+                "download", expected, staged.sha256, remote.etag, staged.name,
+                staged=staged.signature, size=remote.size, mode=mode,
+            ),
+        )  # fmt: skip
+        try:
+            came_out = await self.tree.place(staged, path, expected)
+        except (Moved, Refused):
+            await self.tree.drop_staged(staged.name)
+            self.baseline.settle(path)
+            raise
+        more = await self.clear_away(path, staged.name, came_out, expected)
+        await self.agree_on_placed(path)
+        replaced = staged.name if came_out is not None and not more else ""
+        self._note("downloaded", path, _edit_won(difference), replaced)
+        return Done(path, Action.DOWNLOAD, size=remote.size, more=more)
+
+    async def _stage(self, remote: Remote, local: Local | None) -> tuple[Remote, Staged]:
+        """The object and its bytes, complete and beside its place. local: what it will replace."""
+        found, body = await self.hub.get(remote.path, remote.etag)
+        mode = local.mode if local is not None else None
+        if self.terms.keeps_mode and found.mode is not None:
+            mode = found.mode
+        mtime_ns = found.mtime_ns if found.mtime_ns is not None else int(found.modified * 1e9)
+        about = About(mtime_ns, mode, found.sha256)
+        async with aclosing(body):
+            return found, await self.tree.receive(self.ids(), body, about)
+
+    async def clear_away(
+        self, path: str, name: str, came_out: Signature | None, expected: Signature | None
+    ) -> tuple[str, ...]:
+        """What came out of its place: to the trash, or beside it when nobody has seen it before.
+        Paths that are new by this."""
+        if came_out is None:
+            return ()
+        if expected is not None and came_out.is_same_file(expected):
+            self.baseline.trash(Trashed(name, path, came_out, "replaced", self.clock()))
+            await self.tree.trash_staged(name)
+            return ()
+        return (await self._beside(path, lambda to: self.tree.unstage(name, to)),)
+
+    async def _beside(self, path: str, give: Callable[[str], Awaitable[bool]]) -> str:
+        """Have a conflict copy of a path made by give(its path); that path."""
+        for _ in range(ATTEMPTS):
+            to = conflict_name(path, self.host, self.clock(), self.ids()[:4])
+            if await give(to):
+                self._note("conflict", path, f"kept as {to}")
+                return to
+        raise Refused("no name is free for the conflict copy")
+
+    async def put_back(self, path: str, name: str) -> None:
+        """A file of the trash that should not be there: to its path, or beside it."""
+        if not await self.tree.untrash(name, path):
+            await self._beside(path, lambda to: self.tree.untrash(name, to))
+
+    async def put_beside(self, path: str, name: str) -> str:
+        """A file of the trash that somebody still wants: the path of its conflict copy."""
+        return await self._beside(path, lambda to: self.tree.untrash(name, to))
+
+    async def agree_on_placed(self, path: str) -> None:
+        """What is intended for a path is in its place: agree on it, as it was on the stage."""
+        intent = self.baseline.intent(path)
+        if intent is None or intent.staged is None:
+            return
+        local = await self.tree.look(path)
+        signature = intent.staged
+        if local is not None and local.signature.is_same_file(signature):
+            signature = local.signature  # its ctime is that of the rename
+        base = Base(path, signature, intent.mode, intent.sha256, intent.etag, intent.size)
+        self.baseline.agree(base)
+
+    async def _delete_local(self, difference: Difference) -> Done:
+        path, local = difference.path, difference.local
+        if local is None:
+            raise Moved
+        if is_folder(path):
+            await self.tree.remove_folder(path)  # what is in it stays
+            self.baseline.drop(path)
+            return Done(path, Action.DELETE_LOCAL)
+        name, expected = self.ids(), local.signature
+        self.baseline.intend(path, Intent("discard", expected, stage=name))
+        self.baseline.trash(Trashed(name, path, expected, "deleted", self.clock()))
+        came_out = await self.tree.discard(path, name)
+        if came_out is None or not came_out.is_same_file(expected):
+            await recover(self, path)
+            raise Moved
+        self.baseline.drop(path)
+        self._note("deleted here", path, "", name)
+        return Done(path, Action.DELETE_LOCAL)
+
+    async def _delete_remote(self, difference: Difference) -> Done:
+        path, base = difference.path, difference.base
+        if base is None or await self.tree.look(path) is not None:
+            raise Moved
+        await self.hub.delete(path, base.etag)
+        self.baseline.drop(path)
+        if not is_folder(path):
+            self._note("deleted in the bucket", path)
+        return Done(path, Action.DELETE_REMOTE)
+
+    async def _conflict(self, difference: Difference) -> Done:
+        """The remote keeps the name, which all devices agree on; the local side moves aside."""
+        path = difference.path
+
+        async def give(to: str) -> bool:
+            return await self.tree.move(path, to) is not None
+
+        to = await self._beside(path, give)
+        self.baseline.drop(path)
+        return Done(path, Action.CONFLICT, f"kept as {to}", more=(path, to))
+
+    def _note(self, action: str, path: str, detail: str = "", trash: str = "") -> None:
+        self.baseline.note(self.clock(), action, path, detail, trash)
+
+
+def _etag(remote: Remote | None) -> str:
+    return remote.etag if remote is not None else ""
+
+
+def _edit_won(difference: Difference) -> str:
+    """What a person should know of a transfer."""
+    here, there = sides(difference)
+    if difference.base is not None and Side.ABSENT in (here, there):
+        return "an edit beats a deletion"
+    return ""
+
+
+def _why(action: Action, difference: Difference, about: Circumstances) -> str:
+    reasons = {
+        Action.BLOCK: about.trouble,
+        Action.IGNORE: about.excluded,
+        Action.WAIT: "it is being written",
+        Action.SKIP: "there is no room for it here",
+        Action.KEEP: "it differs, and the folder's mode leaves that as it is",
+    }
+    return reasons.get(action, "")

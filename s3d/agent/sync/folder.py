@@ -1,0 +1,392 @@
+"""One sync folder: it is watched, and passes are made over it, as long as the agent runs."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from s3d.agent.events import Events
+from s3d.agent.store.objects import Objects
+from s3d.agent.sync.baseline import Baseline
+from s3d.agent.sync.decide import Action, Doubtful, Mode, Step
+from s3d.agent.sync.execute import Done, Executor, Terms
+from s3d.agent.sync.hub import ObjectHub
+from s3d.agent.sync.passes import Outcome, Passes, RootGone, Scope
+from s3d.agent.sync.recover import recover_all
+from s3d.agent.sync.root import begin_anew, open_root
+from s3d.agent.sync.schedule import Schedule
+from s3d.agent.sync.sides import Unavailable
+from s3d.agent.sync.terms import QUIET, Ignore, Room, Selection, is_settled
+from s3d.agent.sync.trash import Trash
+from s3d.agent.sync.tree import FolderTree
+from s3d.agent.sync.watch import Watcher
+from s3d.shared.config import SyncFolderConfig, name_of
+from s3d.shared.syncing import FolderStatus, PathStatus, SyncReport
+
+logger = logging.getLogger(__name__)
+
+PASSES = 10
+"""That are made on demand, at most."""
+SHOWN = 100
+"""Troubles that a status lists."""
+_STATES = {
+    Action.BLOCK: "blocked",
+    Action.WAIT: "waiting",
+    Action.SKIP: "skipped",
+    Action.KEEP: "kept",
+}
+_WRITES = {
+    Action.UPLOAD: "PutObject",
+    Action.MOVE: "CopyObject",
+    Action.DELETE_REMOTE: "DeleteObject",
+}
+"""Actions that change the bucket -> the operation that others are told of."""
+ROOT_LOOK = 5.0
+"""Seconds between two looks at whether the root is still there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a folder works with. objects: fresh ones. remote: URL of what is behind them."""
+
+    config: SyncFolderConfig
+    objects: Objects
+    remote: str
+    file: Path
+    """Of the baseline."""
+    events: Events
+    umask: int
+    """Of files that are downloaded."""
+    host: str
+    level: Callable[[], str] = lambda: ""
+    """What the remote makes of conditions: A, B, C, or "" while that is not known."""
+    from_file: bool = True
+
+
+@dataclass(slots=True)
+class _Standing:
+    """How the folder is."""
+
+    state: str = "starting"
+    reason: str = ""
+    question: str = ""
+    todo: int = 0
+    done: int = 0
+    last_pass: float | None = None
+    troubles: dict[str, PathStatus] = field(default_factory=dict)
+
+
+class Opened(NamedTuple):
+    """What there is while the root is there."""
+
+    tree: FolderTree
+    passes: Passes
+    watcher: Watcher
+    trash: Trash
+
+
+class SyncFolder:
+    """The folder. Run run(); everything else may be called meanwhile, from the same loop."""
+
+    def __init__(self, setting: Setting, clock: Callable[[], float] = time.time) -> None:
+        self.setting = setting
+        config = setting.config
+        assert config.path is not None
+        self.name = name_of(config)
+        self.path = config.path
+        self.baseline = Baseline(setting.file)
+        self.schedule = Schedule(config.interval)
+        self._standing = _Standing()
+        self._clock = clock
+        self._turn = asyncio.Lock()
+        self._open: Opened | None = None
+        self._approved = False
+
+    def close(self) -> None:
+        self.baseline.close()
+
+    @property
+    def here(self) -> Opened:
+        """Raises Unavailable while the root is not there."""
+        if self._open is None:
+            raise Unavailable(self._standing.reason or "the folder is not open")
+        return self._open
+
+    async def run(self) -> None:
+        """Until cancelled; a root that is gone is waited for."""
+        while True:
+            try:
+                with self._opened() as here:
+                    await self._serve(here)
+            except* RootGone as gone:
+                self._stop_for(str(gone.exceptions[0]), "root")
+            except* OSError as failed:
+                self._stop_for(str(failed.exceptions[0]), "")
+            await self.schedule.wait(ROOT_LOOK)
+
+    @contextmanager
+    def _opened(self) -> Iterator[Opened]:
+        remote = self._remote
+        try:
+            tree, is_first = open_root(self.path, self.baseline, remote, self.setting.umask)
+        except RootGone:
+            if not self._approved:
+                raise
+            begin_anew(self.path, self.baseline, remote)
+            self._approved = False
+            tree, is_first = open_root(self.path, self.baseline, remote, self.setting.umask)
+        if is_first:
+            logger.info("first sync folder=%s bucket=%s", self.path, self.setting.config.bucket)
+        try:
+            self._open = self._equip(tree)
+            yield self._open
+        finally:
+            self._open = None
+            tree.close()
+
+    @property
+    def _remote(self) -> str:
+        config = self.setting.config
+        return f"{self.setting.remote} {config.bucket}/{config.prefix}"
+
+    def _equip(self, tree: FolderTree) -> Opened:
+        config, objects = self.setting.config, self.setting.objects
+        hub = ObjectHub(objects, config.bucket, config.prefix)
+        selection = Selection(
+            objects, config.bucket, config.prefix, Ignore(self.path), config.filter
+        )
+        room = Room(self.path, config.max_size, config.max_files)
+        terms = Terms(selection.excluded, is_settled, room.has, selection.tagged_out,
+                      config.keep_mode)  # fmt: skip
+        executor = Executor(
+            tree, hub, self.baseline, terms, Mode(config.mode), host=self.setting.host
+        )
+        passes = Passes(executor, tree, selection, room, config.prefix)
+        passes.on_progress = self._progress
+        watcher = Watcher(self.path, self.schedule.changed, tree.touch_canary)
+        return Opened(tree, passes, watcher, Trash(tree, executor))
+
+    async def _serve(self, here: Opened) -> None:
+        self.schedule.everything()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(here.watcher.run(), name=f"watch {self.name}")
+            group.create_task(self._follow_store(), name=f"follow {self.name}")
+            async with self._turn:
+                await self._recover(here.passes)
+            while True:
+                await self._wait(here)
+                with suppress(Unavailable, Doubtful):
+                    await self._pass(self.schedule.take())
+                await here.trash.tidy(self._clock())
+
+    async def _recover(self, passes: Passes) -> None:
+        while True:
+            try:
+                return await recover_all(passes.executor)
+            except Unavailable as error:
+                self._offline(error)
+                await self.schedule.wait(self.schedule.backoff())
+
+    async def _wait(self, here: Opened) -> None:
+        """For the next pass that may be made."""
+        while True:
+            may_run = not self.is_paused and self._standing.state != "stopped"
+            if self._standing.state == "stopped" and self._approved:
+                may_run = True
+            if may_run and self.schedule.is_due(is_polling=here.watcher.is_polling):
+                return
+            await self.schedule.wait(ROOT_LOOK if not may_run else None)
+            if not await asyncio.to_thread(here.tree.is_in_place):
+                raise RootGone(f"{self.path} is gone, or its marker .s3d/marker is")
+
+    async def _follow_store(self) -> None:
+        """What clients of this agent write below the prefix is looked at without delay."""
+        config = self.setting.config
+        start = f"{config.bucket}/{config.prefix}"
+        with self.setting.events.subscribe(("store",)) as events:
+            while batch := await events.take():
+                for event in batch:
+                    if event.kind == "resync":
+                        self.schedule.look_at_bucket()
+                    elif event.subject.startswith(start) and event.data.get("by") != self.name:
+                        self.schedule.touched(event.subject.removeprefix(start))
+
+    async def _pass(self, scope: Scope) -> Outcome:
+        """One pass, after the one under way. Raises Unavailable, Doubtful, RootGone."""
+        passes = self.here.passes
+        async with self._turn:
+            self._check_level()
+            self._set("syncing")
+            approved, self._approved = self._approved, False
+            try:
+                outcome = await passes.run(scope, approved=approved)
+            except Unavailable as error:
+                self._offline(error)
+                self.schedule.put_back(scope, self.schedule.backoff())
+                raise
+            except Doubtful as error:
+                self.schedule.put_back(scope, 0.0)
+                self._stop_for(str(error), "deletions")
+                raise
+            except BaseException:
+                self.schedule.put_back(scope, 0.0)
+                raise
+            self._finish(scope, outcome)
+            return outcome
+
+    def _check_level(self) -> None:
+        """Raises Unavailable where writers could overwrite one another unseen."""
+        config = self.setting.config
+        if config.mode == "two-way" and not config.unsafe and self.setting.level() == "C":
+            raise Unavailable(
+                "the remote ignores conditional writes and keeps no versions: two writers can lose "
+                "updates; set unsafe = true for the folder, or mode = backup or mirror"
+            )
+
+    def _finish(self, scope: Scope, outcome: Outcome) -> None:
+        if scope.everything_here and scope.bucket:
+            self._standing.troubles.clear()
+        now = self._clock()
+        for done in outcome.done:
+            state = _STATES.get(done.action)
+            if state is None:
+                self._standing.troubles.pop(done.path, None)
+            else:
+                self._standing.troubles[done.path] = PathStatus(done.path, state, done.detail)
+            if done.action is Action.WAIT:
+                self.schedule.retry(done.path)
+            self.schedule.again(done.more)
+        self.schedule.ended(scope, outcome)
+        if scope.bucket:
+            self._standing.last_pass = now
+        self._standing.todo = self._standing.done = 0
+        self._set("idle")
+        for done in outcome.done:
+            self._tell(done)
+
+    def _tell(self, done: Done) -> None:
+        events, config = self.setting.events, self.setting.config
+        if done.action in _WRITES:
+            subject = f"{config.bucket}/{config.prefix}{done.path}"
+            events.emit("store.changed", subject, operation=_WRITES[done.action], by=self.name)
+        elif done.action is Action.CONFLICT:
+            events.emit("sync.conflict", self.name, path=done.path)
+
+    def _progress(self, done: int, todo: int) -> None:
+        self._standing.done, self._standing.todo = done, todo
+        self.setting.events.emit("sync.progress", self.name, done=done, todo=todo)
+
+    def _offline(self, error: Unavailable) -> None:
+        self._set("offline", str(error))
+
+    def _stop_for(self, reason: str, question: str) -> None:
+        """Until a person has said what to do."""
+        self._standing.question = question
+        self._set("stopped", reason)
+
+    def _set(self, state: str, reason: str = "") -> None:
+        if state != "stopped":
+            self._standing.question = ""
+        if (state, reason) != (self._standing.state, self._standing.reason):
+            self._standing.state, self._standing.reason = state, reason
+            self.setting.events.emit("sync.state", self.name, state=state, reason=reason)
+            if state in ("offline", "stopped"):
+                logger.warning("sync %s folder=%s why=%s", state, self.path, reason)
+
+    # What a person may ask for
+
+    @property
+    def is_paused(self) -> bool:
+        return self.baseline.fact("paused") == "true"
+
+    def pause(self, *, paused: bool) -> None:
+        """Kept over restarts."""
+        self.baseline.set_facts(paused="true" if paused else "")
+        self.setting.events.emit("sync.state", self.name, state="paused" if paused else "idle")
+        if not paused:
+            self.schedule.everything()
+
+    def approve(self) -> None:
+        """Do what was doubtful."""
+        self._approved = True
+        if self._standing.question == "deletions":
+            self._set("idle")
+        self.schedule.everything()
+
+    async def restore(self) -> int:
+        """Undo what would be deleted: what is gone on one side comes back from the other. Files."""
+        async with self._turn:
+            steps = await self._steps()
+            gone = [s for s in steps if s.action in (Action.DELETE_LOCAL, Action.DELETE_REMOTE)]
+            for step in gone:
+                self.baseline.drop(step.path)
+        self._set("idle")
+        self.schedule.everything()
+        return len(gone)
+
+    async def plan(self) -> list[Step]:
+        """What a whole pass would do now. Raises Unavailable."""
+        async with self._turn:
+            return await self._steps()
+
+    async def _steps(self) -> list[Step]:
+        return await self.here.passes.plan(Scope(everything_here=True, bucket=True))
+
+    async def sync_now(self) -> SyncReport:
+        """Whole passes until nothing is left, also of what is being written just now.
+
+        Raises Unavailable, Doubtful.
+        """
+        total = Outcome()
+        for _ in range(PASSES):
+            outcome = await self._pass(Scope(everything_here=True, bucket=True))
+            total.done += outcome.done
+            if outcome.count(Action.WAIT):
+                await asyncio.sleep(QUIET)
+            elif not any(done.more for done in outcome.done):
+                break
+        return SyncReport(
+            uploaded=total.count(Action.UPLOAD),
+            downloaded=total.count(Action.DOWNLOAD),
+            deleted=total.count(Action.DELETE_LOCAL, Action.DELETE_REMOTE),
+            conflicts=total.count(Action.CONFLICT),
+            adopted=total.count(Action.ADOPT),
+            moved=total.count(Action.MOVE),
+            troubles=len(self._standing.troubles),
+        )
+
+    def status(self) -> FolderStatus:
+        config, now = self.setting.config, self._standing
+        files, size = self.baseline.count()
+        state, reason = now.state, now.reason
+        if self.is_paused and state != "stopped":
+            state, reason = "paused", ""
+        troubles = list(now.troubles.values())
+        return FolderStatus(
+            name=self.name,
+            path=str(self.path),
+            bucket=config.bucket,
+            prefix=config.prefix,
+            mode=config.mode,
+            state=state,
+            reason=reason,
+            filter=str(config.filter),
+            files=files,
+            size=size,
+            todo=now.todo,
+            done=now.done,
+            troubles=troubles[:SHOWN],
+            trouble_count=len(troubles),
+            conflicts=len(self.baseline.conflicts(SHOWN)),
+            last_pass=now.last_pass,
+            watch=self._open.watcher.state if self._open is not None else "",
+            level=self.setting.level(),
+            question=now.question,
+            from_file=self.setting.from_file,
+        )

@@ -1,0 +1,143 @@
+"""The sync folders of the agent: those of the configuration, and those that come and go later."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import socket
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from s3d.agent.events import Events
+from s3d.agent.store.objects import Objects
+from s3d.agent.sync.folder import Setting, SyncFolder
+from s3d.agent.sync.root import why_no_root
+from s3d.shared.config import SyncFolderConfig, name_of
+from s3d.shared.errors import UsageError
+from s3d.shared.syncing import FolderStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What all folders work with. remote: URL of what is behind the objects, which are fresh ones.
+    state: folder for the baselines. own: the folders that s3d keeps its files in."""
+
+    objects: Objects
+    remote: str
+    state: Path
+    own: tuple[Path, ...]
+    events: Events
+    umask: int
+    """Of files that are downloaded."""
+    level_of: Callable[[str], str] = lambda bucket: ""
+    fixed: SyncFolderConfig | None = None
+    """The one that the environment has set, which no command changes."""
+
+
+class Folders:
+    """All of them, by name. Run run() as long as the agent lives."""
+
+    def __init__(self, surroundings: Surroundings, configs: Iterable[SyncFolderConfig]) -> None:
+        """Raises UsageError for a folder that cannot be one."""
+        self._around = surroundings
+        self.by_name: dict[str, SyncFolder] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._group: asyncio.TaskGroup | None = None
+        for config in configs:
+            self._add(config)
+
+    def check(self, config: SyncFolderConfig) -> str:
+        """Why a folder cannot be a sync folder; "" when it can."""
+        path = config.path
+        if path is None or not config.bucket:
+            return "it has no path or no bucket"
+        why = why_no_root(path, home=Path.home(), own=self._around.own, mounts=())
+        if why:
+            return why
+        if path.exists() and not path.is_dir():
+            return "it is a file"
+        for other in self.by_name.values():
+            if name_of(config) != other.name and _overlap(path, other.path):
+                return f"{other.path} is a sync folder already"
+        return ""
+
+    def _add(self, config: SyncFolderConfig) -> SyncFolder:
+        why = self.check(config)
+        if why:
+            raise UsageError(
+                f"{config.path} cannot be a sync folder", why, "take another folder: s3d sync add"
+            )
+        folder = SyncFolder(self.setting_of(config))
+        self.by_name[folder.name] = folder
+        return folder
+
+    def setting_of(self, config: SyncFolderConfig, file: Path | None = None) -> Setting:
+        """file: of the baseline, if it is not to be the folder's own."""
+        around = self._around
+        own = hashlib.sha256(os.fsencode(config.path or "")).hexdigest()[:16]
+        if file is None:
+            around.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+            file = around.state / f"{own}.sqlite"
+        return Setting(
+            config=config,
+            objects=around.objects,
+            remote=around.remote,
+            file=file,
+            events=around.events,
+            umask=around.umask,
+            host=socket.gethostname().partition(".")[0],
+            level=partial(around.level_of, config.bucket),
+            from_file=config != around.fixed,
+        )
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            for folder in self.by_name.values():
+                self._start(folder)
+            await asyncio.Event().wait()
+
+    def _start(self, folder: SyncFolder) -> None:
+        if self._group is not None:
+            task = self._group.create_task(folder.run(), name=f"sync {folder.name}")
+            self._tasks[folder.name] = task
+
+    async def save(self, config: SyncFolderConfig) -> SyncFolder:
+        """Add a folder, or have one with other settings from now on. Raises UsageError."""
+        why = self.check(config)
+        if why:
+            raise UsageError(f"{config.path} cannot be a sync folder", why, "take another folder")
+        await self.remove(name_of(config))
+        folder = self._add(config)
+        self._start(folder)
+        return folder
+
+    async def remove(self, name: str) -> bool:
+        """Sync it no more; both sides stay as they are. False: there is none."""
+        folder = self.by_name.pop(name, None)
+        task = self._tasks.pop(name, None)
+        if task is not None:
+            task.cancel()
+            await asyncio.wait([task])
+        if folder is not None:
+            folder.close()
+        return folder is not None
+
+    def status(self) -> list[FolderStatus]:
+        """Of all of them, without their troubles."""
+        found = [folder.status() for folder in self.by_name.values()]
+        return [replace(status, troubles=[]) for status in found]
+
+    def close(self) -> None:
+        for folder in self.by_name.values():
+            folder.close()
+
+
+def _overlap(one: Path, other: Path) -> bool:
+    return one.is_relative_to(other) or other.is_relative_to(one)

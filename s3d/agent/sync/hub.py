@@ -1,0 +1,235 @@
+"""The real other side: the objects below a prefix, asked past everything that was kept of them.
+
+What is not plainly an answer about one object is Unavailable: nothing is ever taken for deleted
+because somebody could not, or may not, look.
+"""
+
+from __future__ import annotations
+
+import base64
+import mimetypes
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from itertools import pairwise
+
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.messages import Body, BytesBody, StreamBody
+from s3d.agent.store.failures import FailureClass, classify
+from s3d.agent.store.objects import Attributes, Objects
+from s3d.agent.sync.names import RESERVED, why_no_path
+from s3d.agent.sync.sides import About, Content, Moved, Refused, Unavailable
+from s3d.agent.sync.state import Remote
+from s3d.shared.control import ObjectInfo
+
+MTIME, MODE = "mtime", "mode"
+"""Metadata as rclone writes and reads it: seconds with a fraction, octal digits."""
+SHA256, PARENT = "s3d-sha256", "s3d-parent"
+PAGE = 1_000
+
+_OTHER = frozenset(
+    ("PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey", "OperationAborted")
+)
+_WHOLE = frozenset(("NoSuchBucket", "AllAccessDisabled", "InvalidBucketName"))
+_PASSING = (FailureClass.TRANSIENT, FailureClass.CLOCK, FailureClass.AUTH)
+_ARCHIVED = frozenset(("GLACIER", "DEEP_ARCHIVE"))
+
+
+@contextmanager
+def asking(*, all_or_nothing: bool = False) -> Iterator[None]:
+    """The store's errors as what they mean for a sync. all_or_nothing: of no single object."""
+    try:
+        yield
+    except S3Error as error:
+        if error.code in _OTHER and not all_or_nothing:
+            raise Moved from error
+        why = f"{error.code}: {error.message}"
+        if all_or_nothing or error.code in _WHOLE or classify(error) in _PASSING:
+            raise Unavailable(why) from error
+        raise Refused(why) from error
+    except (ConnectionError, TimeoutError) as error:
+        raise Unavailable(f"the connection was lost: {error}") from error
+
+
+class ObjectHub:
+    """The objects of one bucket below one prefix, "" or with its slash."""
+
+    def __init__(self, objects: Objects, bucket: str, prefix: str) -> None:
+        """objects: fresh ones."""
+        self._objects, self._bucket, self._prefix = objects, bucket, prefix
+        self._versioned: bool | None = None
+
+    async def look(self, path: str) -> Remote | None:
+        with asking():
+            info = await self._objects.head(self._bucket, self._prefix + path)
+        return None if info is None else self._remote(info)
+
+    async def tags(self, path: str) -> dict[str, str]:
+        with asking():
+            try:
+                return await self._objects.tags(self._bucket, self._prefix + path)
+            except S3Error as error:
+                if classify(error) in _PASSING or error.code == "NoSuchBucket":
+                    raise
+                return {}
+
+    async def listing(self) -> AsyncIterator[list[Remote]]:
+        cursor = after = ""
+        while True:
+            with asking(all_or_nothing=True):
+                page = await self._objects.page(
+                    self._bucket, self._prefix, cursor=cursor, limit=PAGE
+                )
+            found = [self._remote(info) for info in page.objects]
+            paths = [after, *(row.path for row in found)]
+            if any(one >= other for one, other in pairwise(paths) if one):
+                raise Unavailable("the remote's listing is not in the order of the keys")
+            after = paths[-1]
+            yield [row for row in found if row.path and not _is_ours(row.path)]
+            cursor = page.cursor
+            if not cursor:
+                return
+
+    async def put(self, path: str, content: Content | None, about: About, condition: str) -> Remote:
+        body: Body = BytesBody(b"") if content is None else content.body()
+        md5 = "" if content is None else base64.b64encode(bytes.fromhex(content.md5)).decode()
+        attributes = Attributes(_content_type(path), _metadata(about), about.tags)
+        try:
+            with asking():
+                info = await self._objects.put(
+                    self._bucket,
+                    self._prefix + path,
+                    body,
+                    attributes,
+                    if_match=condition,
+                    md5=md5,
+                )
+        except (Unavailable, Refused) as error:
+            if content is not None and content.is_torn:
+                raise Moved from error
+            raise
+        return self._remote(info)._replace(sha256=about.sha256)
+
+    async def get(self, path: str, etag: str) -> tuple[Remote, Body]:
+        with asking():
+            info, body = await self._objects.get(self._bucket, self._prefix + path, if_match=etag)
+        return self._remote(info), StreamBody(_asked(body), body.size)
+
+    async def delete(self, path: str, etag: str) -> None:
+        with asking():
+            try:
+                await self._objects.delete(self._bucket, self._prefix + path, if_match=etag)
+            except S3Error as error:
+                if error.code != "NoSuchKey":
+                    raise
+
+    async def copy(self, source: str, etag: str, path: str) -> Remote:
+        with asking():
+            await self._objects.copy(
+                self._bucket, self._prefix + source, self._prefix + path, if_match=etag
+            )
+        copied = await self.look(path)
+        if copied is None:
+            raise Moved
+        return copied
+
+    async def landed(self, path: str, sha256: str, md5: str) -> bool:
+        """Only a bucket with versions knows."""
+        if not await self._has_versions():
+            return False
+        key = self._prefix + path
+        with asking():
+            page = await self._objects.versions(self._bucket, key, limit=PAGE)
+        return any(row.key == key and row.etag.strip('"') == md5 for row in page.objects)
+
+    async def _has_versions(self) -> bool:
+        if self._versioned is None:
+            self._versioned = False
+            with suppress(S3Error):
+                self._versioned = bool(await self._objects.versioning(self._bucket))
+        return self._versioned
+
+    def _remote(self, info: ObjectInfo) -> Remote:
+        path = info.key.removeprefix(self._prefix)
+        metadata = info.metadata
+        return Remote(
+            path,
+            info.etag,
+            info.size,
+            info.last_modified,
+            sha256=metadata.get(SHA256, ""),
+            mtime_ns=read_mtime(metadata.get(MTIME, "")),
+            mode=read_mode(metadata.get(MODE, "")),
+            parent=metadata.get(PARENT, ""),
+            trouble=_trouble(path, info),
+        )
+
+
+def _is_ours(path: str) -> bool:
+    return path == RESERVED or path.startswith(RESERVED + "/")
+
+
+def _trouble(path: str, info: ObjectInfo) -> str:
+    why = why_no_path(path) if path else ""
+    if not why and path.endswith("/") and info.size:
+        why = "a key that ends in a slash, with data"
+    if not why and info.storage_class in _ARCHIVED:
+        why = f"it is archived ({info.storage_class})"
+    return why
+
+
+def _content_type(path: str) -> str | None:
+    return None if path.endswith("/") else mimetypes.guess_type(path, strict=False)[0]
+
+
+def _metadata(about: About) -> dict[str, str]:
+    found = {SHA256: about.sha256, PARENT: about.parent}
+    if about.mtime_ns is not None:
+        found[MTIME] = write_mtime(about.mtime_ns)
+    if about.mode is not None:
+        found[MODE] = f"{0o100000 | about.mode:o}"
+    return {name: value for name, value in found.items() if value}
+
+
+def write_mtime(mtime_ns: int) -> str:
+    """Seconds since 1970 with all nanoseconds, as rclone writes them."""
+    sign = "-" if mtime_ns < 0 else ""
+    seconds, rest = divmod(abs(mtime_ns), 10**9)
+    return f"{sign}{seconds}.{rest:09d}"
+
+
+def read_mtime(text: str) -> int | None:
+    """Nanoseconds of what rclone, s3fs (seconds) and others (RFC 3339) write; None for the rest."""
+    sign, digits = (-1, text[1:]) if text.startswith("-") else (1, text)
+    whole, dot, rest = digits.partition(".")
+    if whole.isdecimal() and whole.isascii() and (not dot or (rest.isdecimal() and rest.isascii())):
+        return (
+            sign * (int(whole) * 10**9 + int(rest[:9].ljust(9, "0"))) if len(whole) < 12 else None
+        )
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return int(moment.timestamp()) * 10**9 if moment.tzinfo is not None else None
+
+
+def read_mode(text: str) -> int | None:
+    """Permission bits of what rclone (octal) and s3fs (decimal, with the type) write."""
+    if not (text.isdecimal() and text.isascii()) or len(text) > 8:
+        return None
+    decimal = int(text)
+    if decimal <= 0o177777 and decimal & 0o170000 in (0o100000, 0o040000):
+        return decimal & 0o777
+    try:
+        return int(text, 8) & 0o777
+    except ValueError:
+        return None
+
+
+async def _asked(body: Body) -> AsyncIterator[bytes]:
+    try:
+        with asking():
+            async for block in body:
+                yield block
+    finally:
+        await body.aclose()

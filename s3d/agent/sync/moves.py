@@ -1,0 +1,155 @@
+"""Renames: what is gone at one path and new at another with the same bytes is not moved over the
+network.
+
+A rename here becomes a copy within the remote; one there becomes a rename here. Whatever does not
+hold in the end is left to the pass, which treats the two paths by themselves.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import NamedTuple
+
+from s3d.agent.sync.baseline import Baseline, Intent
+from s3d.agent.sync.decide import Action, Step
+from s3d.agent.sync.execute import Done, Executor
+from s3d.agent.sync.recover import recover
+from s3d.agent.sync.sides import Moved, Refused
+from s3d.agent.sync.state import Base, is_folder
+
+
+class Move(NamedTuple):
+    """A file that has changed its path on one side. action: what the other side would get."""
+
+    gone: Step
+    new: Step
+
+    @property
+    def is_local(self) -> bool:
+        """It was renamed here."""
+        return self.new.action is Action.UPLOAD
+
+
+def find_moves(steps: list[Step]) -> tuple[list[Move], list[Step]]:
+    """The pairs that look like renames, and the steps that are left. Pure.
+
+    Here by size, then by inode and time; there by size and ETag. Only what is proven to have the
+    same bytes is moved in the end.
+    """
+    gone_here: dict[int, list[Step]] = defaultdict(list)
+    gone_there: dict[tuple[str, int], list[Step]] = defaultdict(list)
+    for step in steps:
+        base = step.difference.base
+        if base is None or is_folder(step.path) or not base.size:
+            continue
+        if step.action is Action.DELETE_REMOTE and base.sha256:
+            gone_here[base.size].append(step)
+        elif step.action is Action.DELETE_LOCAL:
+            gone_there[base.etag, base.size].append(step)
+    moves, taken = [], set()
+    for step in steps:
+        gone = _counterpart(step, gone_here, gone_there)
+        if gone is not None:
+            moves.append(Move(gone, step))
+            taken |= {gone.path, step.path}
+    return moves, [step for step in steps if step.path not in taken]
+
+
+def _counterpart(
+    step: Step,
+    gone_here: dict[int, list[Step]],
+    gone_there: dict[tuple[str, int], list[Step]],
+) -> Step | None:
+    """Taken off the list that it is found on."""
+    difference = step.difference
+    if difference.base is not None or is_folder(step.path):
+        return None
+    if step.action is Action.UPLOAD and difference.local is not None:
+        found = gone_here.get(difference.local.signature.size, [])
+        signature = difference.local.signature
+        for gone in found:
+            base = gone.difference.base
+            if base is not None and base.signature.is_same_file(signature):
+                found.remove(gone)
+                return gone
+        # Another inode: a copy that was made and its source removed. Its bytes will tell.
+        return found.pop() if len(found) == 1 else None
+    if step.action is Action.DOWNLOAD and difference.remote is not None:
+        there = gone_there.get((difference.remote.etag, difference.remote.size), [])
+        return there.pop() if there else None
+    return None
+
+
+async def carry_out(executor: Executor, move: Move) -> Done | None:
+    """Do it; None: it is none, and both paths are left to be treated by themselves.
+
+    Raises Unavailable.
+    """
+    try:
+        return await (_copy if move.is_local else _rename)(executor, move)
+    except (Moved, Refused):
+        return None
+
+
+async def _copy(executor: Executor, move: Move) -> Done:
+    """Within the remote, then the old one is deleted there."""
+    gone, new = move.gone.difference, move.new.difference
+    base, local = gone.base, new.local
+    if base is None or local is None or not executor.terms.is_settled(local):
+        raise Moved
+    if await executor.terms.excluded(new.path, local, None):
+        raise Moved
+    content = await executor.tree.read(new.path, local.signature)
+    if content.sha256 != base.sha256 or await executor.tree.look(gone.path) is not None:
+        raise Moved
+    intent = Intent(
+        "upload", local.signature, content.sha256, md5=content.md5, mode=local.mode
+    )  # a copy that has arrived is as good as an upload
+    executor.baseline.intend(new.path, intent)
+    try:
+        remote = await executor.hub.copy(gone.path, base.etag, new.path)
+    except Moved:
+        await recover(executor, new.path)
+        raise
+    agreed = base._replace(
+        path=new.path, signature=local.signature, mode=local.mode,
+        etag=remote.etag, size=remote.size,
+    )  # fmt: skip
+    executor.baseline.agree(agreed)
+    await executor.hub.delete(gone.path, base.etag)
+    executor.baseline.drop(gone.path)
+    _note(executor, "renamed in the bucket", base, new.path)
+    return Done(new.path, Action.MOVE, f"was {gone.path}")
+
+
+async def _rename(executor: Executor, move: Move) -> Done:
+    """Here, without a download."""
+    gone, new = move.gone.difference, move.new.difference
+    base, local = gone.base, gone.local
+    if base is None or local is None:
+        raise Moved
+    remote = await executor.hub.look(new.path)
+    if remote is None or not base.sha256 or remote.sha256 != base.sha256:
+        raise Moved  # no proof that it is the same
+    if await executor.terms.excluded(new.path, None, remote):
+        raise Moved
+    intent = Intent(
+        "rename", base.signature, base.sha256, remote.etag, gone.path,
+        size=remote.size, mode=base.mode,
+    )  # fmt: skip
+    executor.baseline.intend(new.path, intent)
+    moved = await executor.tree.move(gone.path, new.path)
+    if moved is None or not moved.is_same_file(base.signature):
+        executor.baseline.settle(new.path)
+        raise Moved
+    executor.baseline.agree(
+        base._replace(path=new.path, signature=moved, etag=remote.etag, size=remote.size)
+    )
+    executor.baseline.drop(gone.path)
+    _note(executor, "renamed here", base, new.path)
+    return Done(new.path, Action.MOVE, f"was {gone.path}")
+
+
+def _note(executor: Executor, action: str, base: Base, path: str) -> None:
+    baseline: Baseline = executor.baseline
+    baseline.note(executor.clock(), action, path, f"was {base.path}")

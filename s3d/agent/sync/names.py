@@ -1,0 +1,91 @@
+"""Which keys can be files and the other way round, and what a conflict copy is called. Pure."""
+
+from __future__ import annotations
+
+import re
+import time
+import unicodedata
+from collections.abc import Iterable
+
+RESERVED = ".s3d"
+"""The one name in a folder that is ours; and below the prefix, for probes."""
+LONGEST_NAME, LONGEST_KEY, LONGEST_PATH = 255, 1024, 4095
+"""Bytes."""
+
+_CONFLICT = re.compile(r"(.*) \(conflict [^()]* \d{4}-\d\d-\d\d \d{6} [0-9a-f]{4}\)(\.[^./]*)?")
+
+
+def why_no_path(path: str) -> str:
+    """Why no file can have the path that a key stands for; "" when one can."""
+    parts = path.removesuffix("/").split("/")
+    if parts[0] == RESERVED:
+        return "the name .s3d is reserved"
+    if "\0" in path:
+        return "a file's name has no NUL"
+    for part in parts:
+        if part == "":
+            return "an empty name between two slashes"
+        if part in (".", ".."):
+            return f"a name that is {part}"
+        if len(part.encode("utf-8", "surrogatepass")) > LONGEST_NAME:
+            return f"a name of more than {LONGEST_NAME} bytes"
+    if len(path.encode("utf-8", "surrogatepass")) > LONGEST_PATH:
+        return f"a path of more than {LONGEST_PATH} bytes"
+    return ""
+
+
+def why_no_key(path: str, prefix: str) -> str:
+    """Why no object can have the key that a file's path stands for; "" when one can."""
+    try:
+        key = (prefix + path).encode()
+    except UnicodeEncodeError:
+        return "the name is not UTF-8"
+    if len(key) > LONGEST_KEY:
+        return f"the key would have {len(key)} bytes, S3 takes {LONGEST_KEY}"
+    return ""
+
+
+def parents(path: str) -> list[str]:
+    """The folders above a path, from the top: a/, a/b/."""
+    parts = path.removesuffix("/").split("/")[:-1]
+    return ["/".join(parts[: n + 1]) + "/" for n in range(len(parts))]
+
+
+def conflict_name(path: str, host: str, now: float, id: str) -> str:
+    """The path that the local side of a conflict gets. id: four hex digits.
+
+    The name is cut where it would be too long; the suffix stays, so that programs still open it.
+    """
+    folder, slash, name = path.rpartition("/")
+    stem, dot, suffix = name.rpartition(".")
+    if not stem or len(suffix.encode()) > 32:
+        stem, dot, suffix = name, "", ""
+    when = time.strftime("%Y-%m-%d %H%M%S", time.localtime(now))
+    host = re.sub(r"[^\w.-]", "-", host)[:40] or "host"
+    mark = f" (conflict {host} {when} {id})"
+    room = LONGEST_NAME - len((mark + dot + suffix).encode())
+    stem = stem.encode()[:room].decode(errors="ignore")
+    return f"{folder}{slash}{stem}{mark}{dot}{suffix}"
+
+
+def original_of(path: str) -> str:
+    """The path that a conflict copy was made of; "" when it is none."""
+    folder, slash, name = path.rpartition("/")
+    found = _CONFLICT.fullmatch(name)
+    return f"{folder}{slash}{found[1]}{found[2] or ''}" if found else ""
+
+
+def folded(path: str) -> str:
+    """The same for all spellings that a file system which folds case and accents takes as one."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", path).casefold())
+
+
+def twins(paths: Iterable[str]) -> dict[str, str]:
+    """Path -> the one that has its name already, on a file system that folds: the first does."""
+    first: dict[str, str] = {}
+    found = {}
+    for path in sorted(paths):
+        owner = first.setdefault(folded(path), path)
+        if owner != path:
+            found[path] = owner
+    return found

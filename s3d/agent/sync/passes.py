@@ -1,0 +1,224 @@
+"""One pass: look at both sides, or at what is said to have changed, plan, and do it.
+
+The deletions come last, and only when the listing was whole, the plan is to be believed, and the
+root is still what it was.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import partial
+
+from s3d.agent.sync.compare import local_differences, remote_differences
+from s3d.agent.sync.decide import Action, Step, check, deletions, transfers
+from s3d.agent.sync.execute import Done, Executor
+from s3d.agent.sync.moves import Move, carry_out, find_moves
+from s3d.agent.sync.names import parents
+from s3d.agent.sync.planning import LocalFinds, RemoteFinds, join, plan
+from s3d.agent.sync.scan import Walk
+from s3d.agent.sync.sides import Unavailable
+from s3d.agent.sync.state import Base, Difference, Local, Remote, is_folder
+from s3d.agent.sync.terms import Room, Selection
+from s3d.agent.sync.tree import FolderTree
+
+WORKERS = 16
+"""Paths that are worked on at the same time."""
+
+
+class RootGone(Exception):
+    """The folder is not where, or what, it was."""
+
+
+@dataclass(slots=True)
+class Scope:
+    """What a pass looks at. paths, folders: that may have changed here; touched: in the bucket."""
+
+    everything_here: bool = False
+    bucket: bool = False
+    paths: set[str] = field(default_factory=set)
+    folders: set[str] = field(default_factory=set)
+    """With all that is in them: "a/"."""
+    touched: set[str] = field(default_factory=set)
+
+    def __bool__(self) -> bool:
+        return bool(
+            self.everything_here or self.bucket or self.paths or self.folders or self.touched
+        )
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a pass has done. finds: local differences that no event had told of."""
+
+    done: list[Done] = field(default_factory=list)
+    finds: int = 0
+
+    def count(self, *actions: Action) -> int:
+        return sum(done.action in actions for done in self.done)
+
+
+class Passes:
+    """The passes over one folder; one at a time."""
+
+    def __init__(
+        self, executor: Executor, tree: FolderTree, selection: Selection, room: Room, prefix: str
+    ) -> None:
+        self.executor, self._tree, self._baseline = executor, tree, executor.baseline
+        self._selection, self._room, self._prefix = selection, room, prefix
+        self.on_progress: Callable[[int, int], None] = lambda done, todo: None
+
+    async def plan(self, scope: Scope) -> list[Step]:
+        """What a pass would do. Raises Unavailable, RootGone."""
+        self._check_root()
+        await asyncio.to_thread(self._selection.ignore.refresh)
+        self._room.refresh(*self._baseline.count())
+        locals = await asyncio.to_thread(self._local, scope)
+        remotes = await self._remote() if scope.bucket else None
+        self._check_root()
+        differences = await join(self.executor, locals, remotes)
+        known = {difference.path for difference in differences}
+        for path in sorted(scope.touched - known):
+            differences.append(await self.executor.look(path))
+        return await plan(self.executor, _seen(differences))
+
+    async def run(self, scope: Scope, *, approved: bool = False) -> Outcome:
+        """Plan and do it. approved: a person has agreed to what is deleted.
+
+        Raises Unavailable, RootGone; Doubtful, before anything is done.
+        """
+        steps = await self.plan(scope)
+        moves, steps = find_moves(steps)
+        agreed = self._baseline.count()[0]
+        if not approved:
+            check(steps, agreed=agreed)
+        outcome = Outcome()
+        outcome.finds = sum(_is_local(step) for step in steps)
+        todo = len(moves) + len(steps)
+
+        def note(done: Iterable[Done]) -> None:
+            outcome.done.extend(done)
+            self.on_progress(len(outcome.done), todo)
+
+        await self._each(moves, partial(self._move, steps), note)
+        if not approved:
+            check(steps, agreed=agreed)  # what turned out to be no rename is among them now
+        for part in (transfers(steps), *_by_depth(deletions(steps))):
+            self._check_root()
+            await self._each(part, self._settle, note)
+        return outcome
+
+    def _check_root(self) -> None:
+        if not self._tree.is_in_place():
+            raise RootGone
+
+    async def _settle(self, step: Step) -> list[Done]:
+        done = await self.executor.settle(step)
+        if done.action is Action.DOWNLOAD:
+            self._room.took(done.size)
+        return [done]
+
+    async def _move(self, steps: list[Step], move: Move) -> list[Done]:
+        """What turns out to be no rename joins the steps."""
+        done = await carry_out(self.executor, move)
+        if done is None:
+            steps += move
+            return []
+        return [done]
+
+    async def _each(
+        self,
+        work: Iterable[Step] | Iterable[Move],
+        act: Callable[..., object],
+        note: Callable[[Iterable[Done]], None],
+    ) -> None:
+        """Several at a time; the first that finds the remote away ends it for all."""
+        queue = deque(work)
+        away: list[Unavailable] = []
+
+        async def worker() -> None:
+            while queue and not away:
+                try:
+                    note(await act(queue.popleft()))  # type: ignore[misc]
+                except Unavailable as error:
+                    away.append(error)
+
+        async with asyncio.TaskGroup() as group:
+            for number in range(min(WORKERS, len(queue))):
+                group.create_task(worker(), name=f"sync {number}")
+        if away:
+            raise away[0]
+
+    def _local(self, scope: Scope) -> LocalFinds:
+        """In a thread, with a connection of its own."""
+        baseline = self._baseline.other()
+        walk = Walk(self._tree.fd, self._prefix, self._selection.skips)
+        try:
+            if scope.everything_here:
+                return list(local_differences(walk.under(), baseline.rows()))
+            found: dict[str, tuple[Base | None, Local | None]] = {}
+            for folder in scope.folders:
+                if not self._is_skipped(folder):
+                    pairs = local_differences(walk.under(folder), baseline.rows(folder))
+                    found |= {_path(pair): pair for pair in pairs}
+            for path in scope.paths:
+                if not self._is_skipped(path):
+                    pair = (baseline.get(path), self._tree.look_now(path))
+                    found |= {path: pair} if _differs(pair) else {}
+            return list(found.values())
+        finally:
+            if baseline is not self._baseline:
+                baseline.close()
+
+    def _is_skipped(self, path: str) -> bool:
+        return any(self._selection.skips(folder) for folder in parents(path))
+
+    async def _remote(self) -> RemoteFinds:
+        """Page by page, so that what has not changed is not kept."""
+        found: list[tuple[Base | None, Remote | None]] = []
+        after = ""
+        async for page in self.executor.hub.listing():
+            if not page:
+                continue
+            last = page[-1].path
+            found += remote_differences(page, self._baseline.between(after, last))
+            after = last
+        found += remote_differences([], self._baseline.between(after, None))
+        return found
+
+
+def _path(pair: tuple[Base | None, Local | None]) -> str:
+    base, local = pair
+    return base.path if base is not None else local.path if local is not None else ""
+
+
+def _differs(pair: tuple[Base | None, Local | None]) -> bool:
+    base, local = pair
+    rows = [] if base is None else [base]
+    found = [] if local is None else [local]
+    return any(True for _ in local_differences(found, rows))
+
+
+def _is_local(step: Step) -> bool:
+    return step.action in (Action.UPLOAD, Action.DELETE_REMOTE)
+
+
+def _seen(differences: list[Difference]) -> list[Difference]:
+    """Without what lies below a folder that could not be read: nobody knows what is there."""
+    unread = tuple(
+        d.path for d in differences if d.local is not None and d.local.trouble and is_folder(d.path)
+    )
+    if not unread:
+        return differences
+    return [d for d in differences if d.local is not None or not d.path.startswith(unread)]
+
+
+def _by_depth(steps: list[Step]) -> list[list[Step]]:
+    """A folder goes after what was in it."""
+    levels: dict[int, list[Step]] = {}
+    for step in steps:
+        depth = 2 * step.path.count("/") - is_folder(step.path)
+        levels.setdefault(-depth, []).append(step)
+    return [levels[depth] for depth in sorted(levels)]

@@ -1,0 +1,57 @@
+"""From what was found on both sides to the steps of a pass, before anything is done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from s3d.agent.sync.decide import Action, Circumstances, Step, decide
+from s3d.agent.sync.execute import Executor
+from s3d.agent.sync.state import Base, Difference, Local, Remote
+
+LocalFinds = Iterable[tuple[Base | None, Local | None]]
+RemoteFinds = Iterable[tuple[Base | None, Remote | None]]
+
+_IDLE = (Action.NOTHING, Action.IGNORE)
+
+
+async def join(
+    executor: Executor, locals: LocalFinds, remotes: RemoteFinds | None
+) -> list[Difference]:
+    """The differences of both sides by path. remotes None: the bucket was not looked at.
+
+    What differs on one side only is taken to be as agreed on the other; of a local file that is
+    looked at, since it may have come just now.
+    """
+    found: dict[str, Difference] = {}
+    known = remotes is not None
+    for base, local in locals:
+        path = base.path if base is not None else local.path if local is not None else ""
+        remote = Remote(path, base.etag, base.size, 0.0) if base is not None else None
+        found[path] = Difference(path, base, local, remote, known)
+    for base, remote in remotes or ():
+        path = base.path if base is not None else remote.path if remote is not None else ""
+        before = found.get(path)
+        local = before.local if before is not None else await _look(executor, path, remote)
+        found[path] = Difference(path, base, local, remote)
+    return list(found.values())
+
+
+async def _look(executor: Executor, path: str, remote: Remote | None) -> Local | None:
+    """Names that no file can have are not looked for."""
+    if remote is not None and remote.trouble:
+        return None
+    return await executor.tree.look(path)
+
+
+async def plan(executor: Executor, differences: Iterable[Difference]) -> list[Step]:
+    """What would be done, as far as it can be told without reading files."""
+    steps = []
+    for difference in differences:
+        local, remote = difference.local, difference.remote
+        excluded = await executor.terms.excluded(difference.path, local, remote)
+        trouble = (local and local.trouble) or (remote and remote.trouble) or ""
+        about = Circumstances(excluded=excluded, trouble=trouble)
+        action = decide(difference, executor.mode, about)
+        if action not in _IDLE:
+            steps.append(Step(difference, action))
+    return steps

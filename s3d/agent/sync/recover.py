@@ -1,0 +1,104 @@
+"""What a crash has left of a path: every intent is turned into an agreement, or into nothing.
+
+Looks at both sides, and acts only to put away what lies about. Can itself be broken off anywhere.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from s3d.agent.sync.baseline import Intent
+from s3d.agent.sync.state import Base, Remote
+
+if TYPE_CHECKING:
+    from s3d.agent.sync.execute import Executor
+
+LANDED = "?"
+"""ETag of an agreement on a version that the remote does not hold any more: equal to none."""
+
+
+async def recover_all(executor: Executor) -> None:
+    """Settle every intent, and clear the stage. Nothing else may be going on. Raises Unavailable,
+    and leaves the rest as it is then."""
+    for path in executor.baseline.intents():
+        await recover(executor, path)
+    await executor.tree.sweep()
+
+
+async def recover(executor: Executor, path: str) -> None:
+    """Settle the intent of a path, if there is one. Raises Unavailable."""
+    intent = executor.baseline.intent(path)
+    if intent is not None:
+        await _RECOVERIES[intent.action](executor, path, intent)
+
+
+async def _upload(executor: Executor, path: str, intent: Intent) -> None:
+    """Did it arrive? Then it was agreed on, whatever has become of the file or the object since."""
+    remote = await executor.hub.look(path)
+    if intent.signature is None:
+        executor.baseline.settle(path)
+        return
+    etag, size = LANDED, intent.signature.size
+    has_landed = remote is not None and remote.parent == intent.sha256
+    if remote is not None and _is_it(remote, intent):
+        has_landed, etag, size = True, remote.etag, remote.size
+    elif not has_landed:
+        has_landed = await executor.hub.landed(path, intent.sha256, intent.md5)
+    if not has_landed:
+        executor.baseline.settle(path)
+        return
+    base = Base(path, intent.signature, intent.mode, intent.sha256, etag, size)
+    executor.baseline.agree(base)
+
+
+def _is_it(remote: Remote, intent: Intent) -> bool:
+    """A copy of what another program has written knows no SHA-256."""
+    return remote.sha256 == intent.sha256 or remote.etag.strip('"') == intent.md5
+
+
+async def _download(executor: Executor, path: str, intent: Intent) -> None:
+    """Is the staged file in its place? Its inode tells; another one on the stage is what came out
+    of the place."""
+    on_stage = await executor.tree.staged(intent.stage)
+    if on_stage is not None and intent.staged is not None and on_stage.ino == intent.staged.ino:
+        await executor.tree.drop_staged(intent.stage)
+        executor.baseline.settle(path)
+        return
+    await executor.clear_away(path, intent.stage, on_stage, intent.signature)
+    await executor.agree_on_placed(path)
+
+
+async def _discard(executor: Executor, path: str, intent: Intent) -> None:
+    """Is the right file in the trash? Another one is put back."""
+    trashed = await executor.tree.trashed(intent.stage)
+    expected = intent.signature
+    if trashed is None:
+        executor.baseline.untrash(intent.stage)
+        executor.baseline.settle(path)
+        return
+    if expected is not None and trashed.is_same_file(expected):
+        executor.baseline.drop(path)
+        return
+    await executor.put_back(path, intent.stage)
+    executor.baseline.untrash(intent.stage)
+    executor.baseline.settle(path)
+
+
+async def _rename(executor: Executor, path: str, intent: Intent) -> None:
+    """Is the file here, and not any more where it was? If it is nowhere, it is not taken for
+    deleted."""
+    gone = await executor.tree.look(intent.stage)
+    local = await executor.tree.look(path)
+    signature = intent.signature
+    is_there = gone is not None and signature is not None and gone.signature.ino == signature.ino
+    if signature is None or is_there or local is None:
+        executor.baseline.settle(path)
+        return
+    if local.signature.is_same_file(signature):
+        signature = local.signature
+    base = Base(path, signature, intent.mode, intent.sha256, intent.etag, intent.size)
+    executor.baseline.agree(base)
+    executor.baseline.drop(intent.stage)
+
+
+_RECOVERIES = {"upload": _upload, "download": _download, "discard": _discard, "rename": _rename}

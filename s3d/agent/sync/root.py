@@ -1,0 +1,94 @@
+"""Is this still the folder, and the bucket, that were agreed on? Otherwise nothing was.
+
+An unmounted disk, a restored backup or another bucket look like a side on which all was deleted.
+With a root that is not the one that is remembered, the memory is dropped, and a first sync deletes
+nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterable
+from pathlib import Path
+
+from s3d.agent.sync.baseline import Baseline
+from s3d.agent.sync.passes import RootGone
+from s3d.agent.sync.tree import FolderTree
+
+
+def why_no_root(path: Path, *, home: Path, own: Iterable[Path], mounts: Iterable[Path]) -> str:
+    """Why a folder cannot be a sync folder; "" when it can. Pure but for resolving links.
+
+    own: the folders of s3d itself. mounts: where s3d has mounted buckets.
+    """
+    real = Path(os.path.realpath(path))
+    if real == Path("/"):
+        return "it is the root of the file system"
+    if real == Path(os.path.realpath(home)):
+        return "it is the home folder itself: take a folder in it"
+    for folder in own:
+        other = Path(os.path.realpath(folder))
+        if real.is_relative_to(other) or other.is_relative_to(real):
+            return f"s3d keeps its own files in {folder}"
+    for mount in mounts:
+        if real.is_relative_to(os.path.realpath(mount)):
+            return f"s3d has mounted {mount}"
+    return ""
+
+
+def open_root(path: Path, baseline: Baseline, remote: str, umask: int) -> tuple[FolderTree, bool]:
+    """The folder, and whether it is synced for the first time. remote: endpoint, bucket, prefix.
+
+    A folder that is not there is made when it never was synced. Raises RootGone; OSError.
+    """
+    known = baseline.fact("marker")
+    if not path.is_dir():
+        if known and not path.is_symlink():
+            raise RootGone(f"{path} is gone: is its disk mounted?")
+        path.mkdir(0o777 & ~umask, parents=True)
+        path.chmod(0o777 & ~umask)
+    tree = FolderTree(path, umask=umask)
+    try:
+        is_first = not _is_known(tree, baseline, remote)
+        if is_first:
+            if known and baseline.fact("remote") == remote and baseline.count()[0]:
+                raise RootGone(_other_folder(path))
+            _begin(tree, baseline, remote)
+    except BaseException:
+        tree.close()
+        raise
+    return tree, is_first
+
+
+def _is_known(tree: FolderTree, baseline: Baseline, remote: str) -> bool:
+    device, inode = tree.identity
+    wanted = {"marker": tree.marker(), "root": f"{device}:{inode}", "remote": remote}
+    if not wanted["marker"]:
+        return False
+    return all(baseline.fact(name) == value for name, value in wanted.items())
+
+
+def _other_folder(path: Path) -> str:
+    return (
+        f"{path} is another folder than the one that was synced (its marker .s3d/marker is not the "
+        "same, or it was moved): is its disk mounted? s3d sync approve takes it as it is"
+    )
+
+
+def _begin(tree: FolderTree, baseline: Baseline, remote: str) -> None:
+    """Forget everything, and remember this root."""
+    marker = tree.marker() or str(uuid.uuid4())
+    tree.mark(marker)
+    baseline.forget_all()
+    device, inode = tree.identity
+    baseline.set_facts(marker=marker, root=f"{device}:{inode}", remote=remote)
+
+
+def begin_anew(path: Path, baseline: Baseline, remote: str) -> None:
+    """Take the folder as it is: a first sync, which deletes nothing. Raises OSError."""
+    tree = FolderTree(path)
+    try:
+        _begin(tree, baseline, remote)
+    finally:
+        tree.close()

@@ -1,0 +1,146 @@
+"""The walk over a folder, in the byte order of the keys, without following any link."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+
+from s3d.agent.sync.files import signature_of
+from s3d.agent.sync.names import RESERVED, why_no_key
+from s3d.agent.sync.state import NO_BYTES, Local
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_REG, _DIR = stat.S_IFREG, stat.S_IFDIR
+
+
+class Walk:
+    """One walk. skip: whether a folder ("a/") is left out with all that is in it.
+
+    Only differences matter, so a file costs one lstat and one tuple.
+    """
+
+    def __init__(self, root: int, prefix: str, skip: Callable[[str], bool]) -> None:
+        """root: descriptor of the folder. prefix: of the keys."""
+        self.files = 0
+        self.size = 0
+        self._root = root
+        self._prefix = prefix
+        self._skip = skip
+        self._device = os.fstat(root).st_dev
+
+    def under(self, folder: str = "") -> Iterator[Local]:
+        """All below a folder ("a/", or "" for the root), that folder first.
+
+        A folder that cannot be read comes with its trouble: what is in it is not known.
+        """
+        try:
+            fd = self._open(folder)
+        except OSError as error:
+            if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+                yield Local(folder, NO_BYTES, trouble=_reason(error))
+            return
+        yield from self._walk(fd, folder)
+
+    def _open(self, folder: str) -> int:
+        fd = os.dup(self._root)
+        for part in folder.split("/")[:-1]:
+            try:
+                inner = os.open(part, _FOLDER, dir_fd=fd)
+            finally:
+                os.close(fd)
+            fd = inner
+        return fd
+
+    def _walk(self, fd: int, folder: str) -> Iterator[Local]:
+        """Closes fd."""
+        stack: list[tuple[int, str, Iterator[tuple[str, os.DirEntry[str]]]]] = []
+        try:
+            try:
+                found = _entries(fd, folder)
+            except OSError as error:
+                os.close(fd)
+                yield Local(folder, NO_BYTES, trouble=_reason(error))
+                return
+            if folder:
+                yield Local(folder, NO_BYTES, is_empty=not found)
+            stack.append((fd, folder, iter(found)))
+            while stack:
+                fd, folder, entries = stack[-1]
+                for name, entry in entries:
+                    if name[-1] != "/":
+                        yield self._file(folder + name, entry)
+                        continue
+                    inner = self._enter(fd, folder + name, entry)
+                    if isinstance(inner, Local):
+                        yield inner
+                    elif inner is not None:
+                        yield Local(folder + name, NO_BYTES, is_empty=not inner[1])
+                        stack.append((inner[0], folder + name, iter(inner[1])))
+                        break
+                else:
+                    os.close(fd)
+                    stack.pop()
+        finally:
+            for fd, _, _ in stack:
+                with suppress(OSError):
+                    os.close(fd)
+
+    def _enter(
+        self, fd: int, path: str, entry: os.DirEntry[str]
+    ) -> Local | tuple[int, list[tuple[str, os.DirEntry[str]]]] | None:
+        """A folder's descriptor and entries; its trouble; None when it is left out or gone."""
+        if path == RESERVED + "/" or self._skip(path):
+            return None
+        trouble = why_no_key(path, self._prefix)
+        if trouble:
+            return Local(path, NO_BYTES, trouble=trouble)
+        try:
+            inner = os.open(entry.name, _FOLDER, dir_fd=fd)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            return Local(path, NO_BYTES, trouble=_reason(error))
+        try:
+            if os.fstat(inner).st_dev != self._device:
+                os.close(inner)
+                return Local(path, NO_BYTES, trouble="another file system is mounted here")
+            return inner, _entries(inner, path)
+        except OSError as error:
+            os.close(inner)
+            return Local(path, NO_BYTES, trouble=_reason(error))
+
+    def _file(self, path: str, entry: os.DirEntry[str]) -> Local:
+        try:
+            facts = entry.stat(follow_symlinks=False)
+        except OSError as error:
+            return Local(path, NO_BYTES, trouble=_reason(error))
+        mode = facts.st_mode
+        if mode & 0o170000 == _REG:
+            self.files += 1
+            self.size += facts.st_size
+            trouble = "" if path.isascii() and len(path) < 256 else why_no_key(path, self._prefix)
+            return Local(path, signature_of(facts), mode & 0o777, trouble)
+        is_link = stat.S_ISLNK(mode)
+        return Local(path, NO_BYTES, trouble="a symbolic link" if is_link else "not a regular file")
+
+
+def _entries(fd: int, folder: str) -> list[tuple[str, os.DirEntry[str]]]:
+    """Sorted as their keys are: a folder's name with its slash."""
+    with os.scandir(fd) as entries:
+        found = [
+            (entry.name + "/" if entry.is_dir(follow_symlinks=False) else entry.name, entry)
+            for entry in entries
+        ]
+    found.sort(key=_name)
+    return found
+
+
+def _name(item: tuple[str, os.DirEntry[str]]) -> str:
+    return item[0]
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()

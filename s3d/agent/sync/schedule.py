@@ -1,0 +1,165 @@
+"""When a folder is looked at, and where: what events have told of, what has to be tried again, and
+full looks at both sides, less often while nothing changes."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from s3d.agent.sync.names import parents
+
+if TYPE_CHECKING:
+    from s3d.agent.sync.passes import Outcome, Scope
+
+FULL_FIRST, FULL_LONGEST = 300.0, 3600.0
+"""Seconds between two scans of the whole folder."""
+POLLING = 30.0
+"""The same where no events come."""
+SLOWEST = 10
+"""Times the interval, between two looks at a bucket in which nothing changes."""
+RETRY_FIRST, RETRY_LONGEST = 1.0, 60.0
+"""Seconds before a path is looked at again that is being written."""
+AWAY_FIRST, AWAY_LONGEST = 2.0, 60.0
+NEW_FOLDER = 2.0
+"""Seconds after which a folder is scanned again that has just come: events are lost in these."""
+TOO_MANY = 4_000
+"""Paths from which the whole folder is scanned instead."""
+
+
+class Schedule:
+    """What is to be looked at. take() gives it, and leaves the rest for later."""
+
+    def __init__(self, interval: float, clock: Callable[[], float] = time.monotonic) -> None:
+        """interval: seconds between two looks at the bucket, at least."""
+        self._clock = clock
+        self._interval = interval
+        self._bucket_every, self._full_every = interval, FULL_FIRST
+        self._bucket_at = self._full_at = 0.0
+        self._not_before = 0.0
+        self._away = 0
+        self._paths: set[str] = set()
+        self._touched: set[str] = set()
+        self._later: dict[str, float] = {}
+        self._tries: dict[str, int] = {}
+        self._news = asyncio.Event()
+
+    # What there is to look at
+
+    def changed(self, paths: set[str] | None) -> None:
+        """Something has happened here; None: anything."""
+        if paths is None or len(self._paths) + len(paths) > TOO_MANY:
+            self._full_at = 0.0
+            self._paths.clear()
+        else:
+            self._paths |= paths
+        self._news.set()
+
+    def touched(self, path: str) -> None:
+        """Somebody has written to an object."""
+        self._touched.add(path)
+        if len(self._touched) > TOO_MANY:
+            self.look_at_bucket()
+        self._news.set()
+
+    def look_at_bucket(self) -> None:
+        self._touched.clear()
+        self._bucket_at = 0.0
+        self._news.set()
+
+    def everything(self) -> None:
+        """Both sides, now."""
+        self._full_at = self._bucket_at = self._not_before = 0.0
+        self._news.set()
+
+    def again(self, paths: Iterable[str]) -> None:
+        self._paths.update(paths)
+        self._touched.update(paths)
+        if self._paths:
+            self._news.set()
+
+    def retry(self, path: str) -> None:
+        """It is being written: later, and later each time."""
+        tries = self._tries.get(path, 0)
+        self._tries[path] = tries + 1
+        self._later[path] = self._clock() + min(RETRY_LONGEST, RETRY_FIRST * float(2**tries))
+
+    def backoff(self) -> float:
+        """Seconds until the remote is asked again, after it was away once more."""
+        self._away += 1
+        pause = min(AWAY_LONGEST, AWAY_FIRST * float(2 ** (self._away - 1)))
+        self._not_before = self._clock() + pause
+        return pause
+
+    def put_back(self, scope: Scope, pause: float) -> None:
+        """A pass came to nothing. pause: seconds until the next."""
+        self._paths |= scope.paths | {folder[:-1] for folder in scope.folders if folder}
+        self._touched |= scope.touched
+        now = self._clock()
+        if scope.everything_here:
+            self._full_at = now
+        if scope.bucket:
+            self._bucket_at = now
+        self._not_before = now + pause
+
+    # When
+
+    def is_due(self, *, is_polling: bool = False) -> bool:
+        return self._due_in(is_polling=is_polling) <= 0
+
+    def _due_in(self, *, is_polling: bool) -> float:
+        now = self._clock()
+        if is_polling:
+            self._full_at = min(self._full_at, now + POLLING)
+        if self._paths or self._touched:
+            return self._not_before - now
+        soonest = min([self._full_at, self._bucket_at, *self._later.values()])
+        return max(soonest, self._not_before) - now
+
+    async def wait(self, most: float | None = None) -> None:
+        """For news, or until something is due. most: seconds; None: until it is."""
+        pause = max(0.0, self._due_in(is_polling=False)) if most is None else most
+        try:
+            async with asyncio.timeout(min(pause, 5.0)):
+                await self._news.wait()
+        except TimeoutError:
+            pass
+        self._news.clear()
+
+    def take(self) -> Scope:
+        """What is to be looked at now."""
+        from s3d.agent.sync.passes import Scope
+
+        now = self._clock()
+        due = {path for path, at in self._later.items() if at <= now}
+        for path in due:
+            del self._later[path]
+        paths = self._paths | due
+        scope = Scope(now >= self._full_at, now >= self._bucket_at, touched=self._touched)
+        if not scope.everything_here:
+            scope.paths = paths | {folder for path in paths for folder in parents(path)[-1:]}
+            scope.folders = {path.rstrip("/") + "/" for path in paths}
+        self._paths, self._touched = set(), set()
+        return scope
+
+    def ended(self, scope: Scope, outcome: Outcome) -> None:
+        """A pass was made: look sooner where something changes, and later where nothing does."""
+        self._away = 0
+        now = self._clock()
+        for done in outcome.done:
+            if done.path not in self._later:
+                self._tries.pop(done.path, None)
+        if scope.bucket:
+            changes = any(done.action in ("download", "delete-local") for done in outcome.done)
+            longer = min(self._bucket_every * 1.5, self._interval * SLOWEST)
+            self._bucket_every = self._interval if changes else longer
+            self._bucket_at = now + self._bucket_every
+        if scope.everything_here:
+            longer = min(self._full_every * 2, FULL_LONGEST)
+            self._full_every = FULL_FIRST if outcome.finds else longer
+            self._full_at = now + self._full_every
+
+    def folder_came(self, path: str) -> None:
+        """A folder that is new: look again soon."""
+        self._later.setdefault(path, self._clock() + NEW_FOLDER)

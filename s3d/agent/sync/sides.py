@@ -1,0 +1,150 @@
+"""The two sides as the executor sees them. tree.py and hub.py are the real ones.
+
+Every method is one step: whatever happens between two of them, a crash included, is found out by
+looking again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from typing import NamedTuple, Protocol
+
+from s3d.agent.s3.messages import Body
+from s3d.agent.sync.state import Local, Remote, Signature
+
+ABSENT = "*"
+"""Condition of a write: there is no such object."""
+
+
+class Moved(Exception):
+    """What was planned for is not what is there any more: look again."""
+
+
+class Unavailable(Exception):
+    """The remote cannot be asked, or not by us, just now. str(): why."""
+
+
+class Refused(Exception):
+    """This path cannot be synced now; the others can. str(): why."""
+
+
+class Content(Protocol):
+    """The bytes of a local file as they were at one moment."""
+
+    @property
+    def size(self) -> int: ...
+    @property
+    def sha256(self) -> str:
+        """As hex."""
+
+    @property
+    def md5(self) -> str:
+        """As hex."""
+
+    @property
+    def is_torn(self) -> bool:
+        """The file has changed while its body was read; the body was cut short then."""
+
+    def body(self) -> Body:
+        """To be read once and closed."""
+
+
+class Staged(NamedTuple):
+    """A complete file beside the folder, on the same file system. name: of the stage."""
+
+    name: str
+    signature: Signature
+    sha256: str
+
+
+class About(NamedTuple):
+    """What goes with the bytes of a file. parent: SHA-256 of the version that it replaces."""
+
+    mtime_ns: int | None = None
+    mode: int | None = None
+    sha256: str = ""
+    parent: str = ""
+    tags: Mapping[str, str] = {}
+
+
+class Tree(Protocol):
+    """The local folder. Raises Refused for what the system does not let us do, Moved as said."""
+
+    async def look(self, path: str) -> Local | None:
+        """What is at a path now."""
+
+    async def read(self, path: str, signature: Signature) -> Content:
+        """Raises Moved when the file is not of this signature, before or after."""
+
+    async def receive(self, name: str, body: Body, about: About) -> Staged:
+        """Write a body to the stage, durably. Raises Moved when it is not of about.sha256."""
+
+    async def place(
+        self, staged: Staged, path: str, expected: Signature | None
+    ) -> Signature | None:
+        """Give a staged file its path in one step, and tell what was there.
+
+        expected None: nothing may be there. Otherwise the two change places, and what was at path
+        is on the stage then. Raises Moved when nothing, or something, is there.
+        """
+
+    async def staged(self, name: str) -> Signature | None:
+        """What is on the stage by that name."""
+
+    async def unstage(self, name: str, path: str) -> bool:
+        """Give a file of the stage a path that is free; False when it is not."""
+
+    async def drop_staged(self, name: str) -> None:
+        """Remove a file of the stage, if it is there."""
+
+    async def sweep(self) -> None:
+        """Remove all that is on the stage."""
+
+    async def trash_staged(self, name: str) -> None:
+        """Move a file of the stage to the trash, where it keeps its name."""
+
+    async def discard(self, path: str, name: str) -> Signature | None:
+        """Move a file to the trash under this name, and tell what was moved; None: nothing."""
+
+    async def trashed(self, name: str) -> Signature | None:
+        """What is in the trash by that name."""
+
+    async def untrash(self, name: str, path: str) -> bool:
+        """Give a file of the trash a path that is free; False when it is not, or not there."""
+
+    async def move(self, path: str, to: str) -> Signature | None:
+        """Rename a file to a path that is free, and tell what was moved; None: it could not be."""
+
+    async def make_folder(self, path: str) -> None: ...
+
+    async def remove_folder(self, path: str) -> bool:
+        """Remove a folder that is empty; False when it is not."""
+
+
+class Hub(Protocol):
+    """The objects below the prefix. Raises Unavailable, Refused, and Moved as said."""
+
+    async def look(self, path: str) -> Remote | None:
+        """What is at a path now, with all that is known of it."""
+
+    async def tags(self, path: str) -> Mapping[str, str]:
+        """Of an object; none where the remote knows no tags."""
+
+    def listing(self) -> AsyncIterator[list[Remote]]:
+        """All there is, page by page, in the order of their bytes. To its end, it is complete."""
+
+    async def put(self, path: str, content: Content | None, about: About, condition: str) -> Remote:
+        """condition: the ETag to be replaced, or ABSENT. Raises Moved when it does not hold, or the
+        content is torn. content None: the marker of a folder."""
+
+    async def get(self, path: str, etag: str) -> tuple[Remote, Body]:
+        """Raises Moved when it is another object, or gone. The caller closes the body."""
+
+    async def delete(self, path: str, etag: str) -> None:
+        """Raises Moved when it is another object. One that is gone is no error."""
+
+    async def copy(self, source: str, etag: str, path: str) -> Remote:
+        """Copy an object with all that goes with it to a path that is free. Raises Moved."""
+
+    async def landed(self, path: str, sha256: str, md5: str) -> bool:
+        """Whether a version that was replaced or deleted since had this content."""

@@ -1,0 +1,403 @@
+"""The real folder: every path is walked from the root's descriptor, and no link is followed.
+
+What lies in .s3d of the root: marker, stage (files that are complete, and not in their place yet)
+and trash (what was replaced or deleted, by id).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import hashlib
+import os
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from s3d.agent import failpoint
+from s3d.agent.s3.messages import Body
+from s3d.agent.sync.files import BLOCK, FileContent, local_of, open_regular, signature_of
+from s3d.agent.sync.names import RESERVED
+from s3d.agent.sync.rename import Name, exchange, rename_to_free
+from s3d.agent.sync.sides import About, Moved, Refused, Staged
+from s3d.agent.sync.state import NO_BYTES, Local, Signature, is_folder
+
+STAGE, TRASH, MARKER = "stage", "trash", "marker"
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_STAGED = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_GONE = (errno.ENOENT, errno.ENOTDIR)
+_REASONS = {
+    errno.ENOSPC: "no space left on the disk",
+    errno.EDQUOT: "the quota of the disk is used up",
+    errno.EACCES: "permission denied",
+    errno.EPERM: "permission denied",
+    errno.ENAMETOOLONG: "the name is too long for this disk",
+    errno.EROFS: "the disk is read-only",
+    errno.EISDIR: "a folder has this name here",
+    errno.ENOTEMPTY: "a folder has this name here",
+    errno.EILSEQ: "the disk does not take such a name",
+    errno.EINVAL: "the disk does not take such a name",
+}
+
+T = TypeVar("T")
+
+
+@contextmanager
+def refusing() -> Iterator[None]:
+    """What the system says no to, as the reason why a path is not synced."""
+    try:
+        yield
+    except OSError as error:
+        reason = _REASONS.get(error.errno or 0, error.strerror or str(error))
+        raise Refused(reason) from error
+
+
+class FolderTree:
+    """The folder, open. Raises OSError when it is not there."""
+
+    def __init__(self, root: Path, *, own: bool = True, umask: int = 0o077) -> None:
+        """own: with .s3d in it; without, it can only be looked at and read. umask: of files and
+        folders that are made."""
+        self._umask = umask
+        self.root = root
+        self.fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._own = self._stage = self._trash = -1
+        if not own:
+            return
+        try:
+            self._own = self._own_folder(RESERVED, self.fd)
+            self._stage = self._own_folder(STAGE, self._own)
+            self._trash = self._own_folder(TRASH, self._own)
+        except OSError:
+            os.close(self.fd)
+            raise
+
+    def _own_folder(self, name: str, folder: int) -> int:
+        with suppress(FileExistsError):
+            os.mkdir(name, 0o700, dir_fd=folder)
+        return os.open(name, _FOLDER, dir_fd=folder)
+
+    def close(self) -> None:
+        for fd in (self._trash, self._stage, self._own, self.fd):
+            if fd >= 0:
+                os.close(fd)
+
+    @property
+    def identity(self) -> tuple[int, int]:
+        """Device and inode."""
+        facts = os.fstat(self.fd)
+        return facts.st_dev, facts.st_ino
+
+    def is_in_place(self) -> bool:
+        """The path still leads to this folder, and its marker is there."""
+        try:
+            facts = os.stat(self.root)
+            os.stat(MARKER, dir_fd=self._own)
+        except OSError:
+            return False
+        return (facts.st_dev, facts.st_ino) == self.identity
+
+    def marker(self) -> str:
+        """What says which folder this is; "" when there is none."""
+        try:
+            fd = os.open(MARKER, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=self._own)
+        except OSError:
+            return ""
+        with os.fdopen(fd, encoding="ascii", errors="replace") as file:
+            return file.read(100).strip()
+
+    def mark(self, uuid: str) -> None:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+        with os.fdopen(os.open(MARKER, flags, 0o600, dir_fd=self._own), "w") as file:
+            file.write(uuid + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def touch_canary(self) -> None:
+        """A change that a watcher has to tell of."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+        with os.fdopen(os.open("canary", flags, 0o600, dir_fd=self._own), "w") as file:
+            file.write("s3d\n")
+
+    @contextmanager
+    def at(self, path: str, *, make: bool = False) -> Iterator[Name]:
+        """The name and the open folder that a path lies in. make: with the folders on the way.
+
+        Raises OSError: ENOTDIR when a file or a link is on the way.
+        """
+        *parts, name = path.removesuffix("/").split("/")
+        fd = os.dup(self.fd)
+        try:
+            for part in parts:
+                if make:
+                    self._make(Name(fd, part))
+                inner = os.open(part, _FOLDER, dir_fd=fd)
+                os.close(fd)
+                fd = inner
+            yield Name(fd, name)
+        finally:
+            os.close(fd)
+
+    def _make(self, place: Name) -> None:
+        """A folder, if it is not there. The process's own umask is for s3d's files."""
+        mode = 0o777 & ~self._umask
+        with suppress(FileExistsError):
+            os.mkdir(place.name, 0o700, dir_fd=place.folder)
+            os.chmod(place.name, mode, dir_fd=place.folder)
+
+    async def _do(self, work: Callable[[], T]) -> T:
+        with refusing():
+            return await asyncio.to_thread(work)
+
+    async def look(self, path: str) -> Local | None:
+        return await self._do(lambda: self.look_now(path))
+
+    def look_now(self, path: str) -> Local | None:
+        """For threads. Raises OSError."""
+        try:
+            with self.at(path) as place:
+                facts = os.stat(place.name, dir_fd=place.folder, follow_symlinks=False)
+                if not is_folder(path):
+                    return local_of(path, facts)
+                if not stat.S_ISDIR(facts.st_mode):
+                    return Local(path, NO_BYTES, trouble="a file has this name here")
+                return Local(path, NO_BYTES, is_empty=self._is_empty(place))
+        except OSError as error:
+            if error.errno not in _GONE:
+                raise
+            if self._is_below_link(path):
+                return Local(path, NO_BYTES, trouble="below a symbolic link")
+            return None
+
+    def _is_empty(self, place: Name) -> bool:
+        fd = os.open(place.name, _FOLDER, dir_fd=place.folder)
+        try:
+            with os.scandir(fd) as entries:
+                return next(entries, None) is None
+        finally:
+            os.close(fd)
+
+    def _is_below_link(self, path: str) -> bool:
+        parts = path.removesuffix("/").split("/")[:-1]
+        for count in range(1, len(parts) + 1):
+            try:
+                with self.at("/".join(parts[:count])) as place:
+                    facts = os.stat(place.name, dir_fd=place.folder, follow_symlinks=False)
+            except OSError:
+                return False
+            if stat.S_ISLNK(facts.st_mode):
+                return True
+        return False
+
+    async def read(self, path: str, signature: Signature) -> FileContent:
+        def work() -> FileContent:
+            try:
+                return FileContent(lambda: self._open(path), signature)
+            except OSError as error:
+                if error.errno in (*_GONE, errno.ELOOP):
+                    raise Moved from error
+                raise
+
+        return await self._do(work)
+
+    def _open(self, path: str) -> int:
+        with self.at(path) as place:
+            return open_regular(place)
+
+    async def receive(self, name: str, body: Body, about: About) -> Staged:
+        """Blocks are gathered, so that a small file takes one thread hop."""
+        sha256, size = hashlib.sha256(), 0
+        if about.mode is None:
+            about = about._replace(mode=0o666 & ~self._umask)
+        fd = await self._do(lambda: os.open(name, _STAGED, 0o600, dir_fd=self._stage))
+        try:
+            blocks: list[bytes] = []
+            gathered = 0
+            async for block in body:
+                blocks.append(bytes(block))
+                gathered += len(block)
+                if gathered >= BLOCK:
+                    size += gathered
+                    await self._do(partial(_write, fd, b"".join(blocks), sha256))
+                    blocks, gathered = [], 0
+            size += gathered
+            data = b"".join(blocks)
+            signature = await self._do(partial(_finish, fd, data, sha256, about))
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(name, dir_fd=self._stage)
+            raise
+        finally:
+            os.close(fd)
+        found = sha256.hexdigest()
+        is_short = body.size is not None and size != body.size
+        if is_short or (about.sha256 and found != about.sha256):
+            await self.drop_staged(name)
+            raise Moved if not is_short else Refused("it came incomplete, or damaged")
+        return Staged(name, signature, found)
+
+    async def place(
+        self, staged: Staged, path: str, expected: Signature | None
+    ) -> Signature | None:
+        def work() -> Signature | None:
+            old = Name(self._stage, staged.name)
+            failpoint.hit("sync.before_place")
+            try:
+                with self.at(path, make=expected is None) as new:
+                    if expected is None:
+                        rename_to_free(old, new)
+                    else:
+                        facts = os.stat(new.name, dir_fd=new.folder, follow_symlinks=False)
+                        if not stat.S_ISREG(facts.st_mode):
+                            raise Moved
+                        exchange(old, new)
+                    failpoint.hit("sync.after_place")
+                    os.fsync(new.folder)
+            except FileExistsError as error:
+                raise Moved from error
+            except OSError as error:
+                if error.errno == errno.ENOENT:
+                    raise Moved from error
+                if error.errno == errno.ENOTDIR:
+                    raise Refused("a file or a link has the name of a folder here") from error
+                raise
+            return None if expected is None else _signature_at(old)
+
+        return await self._do(work)
+
+    async def staged(self, name: str) -> Signature | None:
+        return await self._do(lambda: _signature_at(Name(self._stage, name)))
+
+    async def unstage(self, name: str, path: str) -> bool:
+        return await self._do(lambda: self._give(Name(self._stage, name), path))
+
+    def _give(self, old: Name, path: str) -> bool:
+        try:
+            with self.at(path, make=True) as new:
+                rename_to_free(old, new)
+        except (FileExistsError, FileNotFoundError):
+            return False
+        return True
+
+    async def drop_staged(self, name: str) -> None:
+        def work() -> None:
+            with suppress(FileNotFoundError):
+                os.unlink(name, dir_fd=self._stage)
+
+        await self._do(work)
+
+    async def sweep(self) -> None:
+        def work() -> None:
+            for name in os.listdir(self._stage):
+                with suppress(OSError):
+                    os.unlink(name, dir_fd=self._stage)
+
+        await self._do(work)
+
+    async def trash_staged(self, name: str) -> None:
+        def work() -> None:
+            with suppress(FileNotFoundError):
+                os.rename(name, name, src_dir_fd=self._stage, dst_dir_fd=self._trash)
+
+        await self._do(work)
+
+    async def discard(self, path: str, name: str) -> Signature | None:
+        def work() -> Signature | None:
+            trashed = Name(self._trash, name)
+            try:
+                with self.at(path) as place:
+                    os.rename(place.name, name, src_dir_fd=place.folder, dst_dir_fd=self._trash)
+            except OSError as error:
+                if error.errno not in _GONE:
+                    raise
+                return None
+            failpoint.hit("sync.after_discard")
+            self._remove_emptied(path)
+            return _signature_at(trashed)
+
+        return await self._do(work)
+
+    def _remove_emptied(self, path: str) -> None:
+        """The folders above that hold nothing any more: they came with what was in them."""
+        parts = path.removesuffix("/").split("/")[:-1]
+        with suppress(OSError):
+            while parts:
+                with self.at("/".join(parts)) as place:
+                    os.rmdir(place.name, dir_fd=place.folder)
+                parts.pop()
+
+    async def trashed(self, name: str) -> Signature | None:
+        return await self._do(lambda: _signature_at(Name(self._trash, name)))
+
+    async def untrash(self, name: str, path: str) -> bool:
+        return await self._do(lambda: self._give(Name(self._trash, name), path))
+
+    async def drop_trashed(self, name: str) -> None:
+        """For good."""
+
+        def work() -> None:
+            with suppress(FileNotFoundError):
+                os.unlink(name, dir_fd=self._trash)
+
+        await self._do(work)
+
+    async def move(self, path: str, to: str) -> Signature | None:
+        def work() -> Signature | None:
+            try:
+                with self.at(path) as old, self.at(to, make=True) as new:
+                    rename_to_free(old, new)
+                    os.fsync(new.folder)
+                    return _signature_at(new)
+            except (FileExistsError, FileNotFoundError, NotADirectoryError):
+                return None
+
+        found = await self._do(work)
+        if found is not None:
+            await self._do(lambda: self._remove_emptied(path))
+        return found
+
+    async def make_folder(self, path: str) -> None:
+        def work() -> None:
+            with self.at(path, make=True) as place:
+                self._make(place)
+
+        await self._do(work)
+
+    async def remove_folder(self, path: str) -> bool:
+        def work() -> bool:
+            try:
+                with self.at(path) as place:
+                    os.rmdir(place.name, dir_fd=place.folder)
+            except OSError as error:
+                return error.errno == errno.ENOENT
+            return True
+
+        return await self._do(work)
+
+
+def _signature_at(place: Name) -> Signature | None:
+    try:
+        facts = os.stat(place.name, dir_fd=place.folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+    return signature_of(facts)
+
+
+def _write(fd: int, data: bytes, sha256: hashlib._Hash) -> None:
+    sha256.update(data)
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+def _finish(fd: int, data: bytes, sha256: hashlib._Hash, about: About) -> Signature:
+    _write(fd, data, sha256)
+    if about.mode is not None:
+        os.fchmod(fd, about.mode & 0o777)
+    if about.mtime_ns is not None:
+        os.utime(fd, ns=(about.mtime_ns, about.mtime_ns))
+    os.fsync(fd)
+    return signature_of(os.fstat(fd))

@@ -1,0 +1,84 @@
+"""The part of the synchronous client that concerns sync folders."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from s3d.shared.blocking import ControlClient, path_of
+from s3d.shared.syncing import (
+    Conflict,
+    ConflictList,
+    FolderList,
+    FolderSpec,
+    FolderStatus,
+    HistoryList,
+    HistoryRow,
+    PlannedStep,
+    ResolveRequest,
+    SyncPlan,
+    SyncReport,
+    UndoRequest,
+)
+from s3d.shared.transfers import Count
+
+
+class SyncClient:
+    """The routes of control/sync.py. Calls with a name raise NotFoundError when there is none."""
+
+    def __init__(self, client: ControlClient) -> None:
+        self._client = client
+
+    def folders(self) -> list[FolderStatus]:
+        return self._client.ask("GET", "/v1/sync", FolderList).folders
+
+    def folder(self, name: str) -> FolderStatus:
+        return self._client.ask("GET", _place(name), FolderStatus)
+
+    def validate(self, spec: FolderSpec) -> SyncPlan:
+        """What it would do first; nothing is changed."""
+        return self._client.ask("POST", "/v1/sync:validate", SyncPlan, spec)
+
+    def save(self, name: str, spec: FolderSpec) -> FolderStatus:
+        return self._client.ask("PUT", _place(name), FolderStatus, spec)
+
+    def remove(self, name: str) -> None:
+        self._client.ask("DELETE", _place(name), Count)
+
+    def plan(self, name: str) -> SyncPlan:
+        return self._client.ask("POST", _place(name, "plan"), SyncPlan)
+
+    def now(self, name: str) -> SyncReport:
+        """Answered when the pass is over."""
+        return self._client.ask("POST", _place(name, "now"), SyncReport)
+
+    def pause(self, name: str) -> FolderStatus:
+        return self._client.ask("POST", _place(name, "pause"), FolderStatus)
+
+    def resume(self, name: str) -> FolderStatus:
+        return self._client.ask("POST", _place(name, "resume"), FolderStatus)
+
+    def approve(self, name: str) -> FolderStatus:
+        return self._client.ask("POST", _place(name, "approve"), FolderStatus)
+
+    def restore(self, name: str) -> int:
+        """Files that come back."""
+        return self._client.ask("POST", _place(name, "restore"), Count).count
+
+    def history(self, name: str, limit: int, path: str = "") -> list[HistoryRow]:
+        place = path_of(f"{_place(name)}/history", limit=str(limit), file=path)
+        return self._client.ask("GET", place, HistoryList).rows
+
+    def conflicts(self, name: str) -> list[Conflict]:
+        return self._client.ask("GET", f"{_place(name)}/conflicts", ConflictList).conflicts
+
+    def resolve(self, name: str, copy: str, keep: str) -> None:
+        self._client.ask("POST", _place(name, "resolve"), Count, ResolveRequest(copy, keep))
+
+    def undo(self, name: str, *, id: int = 0, path: str = "") -> str:
+        """The path that is as it was."""
+        wanted = UndoRequest(id, path)
+        return self._client.ask("POST", _place(name, "undo"), PlannedStep, wanted).path
+
+
+def _place(name: str, action: str = "") -> str:
+    return f"/v1/sync/{quote(name, safe='')}" + (f":{action}" if action else "")

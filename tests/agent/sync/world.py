@@ -1,0 +1,491 @@
+"""A world in memory for the real planner and executor: two devices, a bucket, and people.
+
+Every step of a fake side is a point at which the world may go on: somebody writes, the agent dies.
+Contents are unique, so each that is found in the end can be explained, or not.
+"""
+
+import hashlib
+import itertools
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from s3d.agent.s3.messages import BytesBody
+from s3d.agent.sync.baseline import Baseline
+from s3d.agent.sync.compare import local_differences, remote_differences
+from s3d.agent.sync.decide import deletions, transfers
+from s3d.agent.sync.execute import Executor, Terms
+from s3d.agent.sync.moves import carry_out, find_moves
+from s3d.agent.sync.names import original_of
+from s3d.agent.sync.planning import join, plan
+from s3d.agent.sync.recover import recover_all
+from s3d.agent.sync.sides import ABSENT, About, Moved, Staged, Unavailable
+from s3d.agent.sync.state import Local, Remote, Signature
+
+PASSES = 12
+PAGE = 2
+
+
+class Crash(Exception):
+    """The agent is killed here."""
+
+
+class Tick:
+    """What a fake side awaits: the driver of the coroutine is asked."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __await__(self):
+        yield self.name
+
+
+def drive(work: Coroutine[Any, Any, Any], at: Callable[[str], None]) -> Any:
+    """Run it; at(name) is called at each step and may raise Crash."""
+    try:
+        while True:
+            at(work.send(None))
+    except StopIteration as stop:
+        return stop.value
+    finally:
+        work.close()
+
+
+def sha(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def md5(data: bytes) -> str:
+    return hashlib.md5(data, usedforsecurity=False).hexdigest()
+
+
+@dataclass
+class File:
+    data: bytes
+    mtime: int
+    ino: int
+
+
+@dataclass
+class Object:
+    data: bytes
+    sha256: str
+    parent: str
+    mtime_ns: int | None
+    number: int
+
+    @property
+    def etag(self) -> str:
+        return f'"{md5(self.data)}"'
+
+
+class FakeContent:
+    def __init__(self, data: bytes) -> None:
+        self.size, self.sha256, self.md5, self.is_torn = len(data), sha(data), md5(data), False
+        self.data = data
+
+    def body(self) -> BytesBody:
+        return BytesBody(self.data)
+
+
+class FakeTree:
+    """A folder, its stage and its trash. What it holds outlives the agent."""
+
+    def __init__(self, numbers: "itertools.count[int]") -> None:
+        self.files: dict[str, File] = {}
+        self.stage: dict[str, File] = {}
+        self.trash: dict[str, File] = {}
+        self._numbers = numbers
+
+    # People
+
+    def write(self, path: str, data: bytes) -> None:
+        before = self.files.get(path)
+        ino = before.ino if before is not None else next(self._numbers)
+        self.files[path] = File(data, next(self._numbers), ino)
+
+    def entries(self) -> list[Local]:
+        return [Local(path, _signature(file)) for path, file in sorted(self.files.items())]
+
+    # The agent
+
+    async def look(self, path: str) -> Local | None:
+        await Tick("look")
+        file = self.files.get(path)
+        return Local(path, _signature(file)) if file is not None else None
+
+    async def read(self, path: str, signature: Signature) -> FakeContent:
+        await Tick("read")
+        file = self.files.get(path)
+        if file is None or _signature(file) != signature:
+            raise Moved
+        return FakeContent(file.data)
+
+    async def receive(self, name: str, body: BytesBody, about: About) -> Staged:
+        await Tick("receive")
+        if about.sha256 and about.sha256 != sha(body.data):
+            raise Moved
+        number = next(self._numbers)
+        self.stage[name] = File(body.data, about.mtime_ns or number, number)
+        await Tick("received")
+        return Staged(name, _signature(self.stage[name]), sha(body.data))
+
+    async def place(self, staged: Staged, path: str, expected: Signature | None):
+        await Tick("place")
+        there = self.files.get(path)
+        if (there is None) != (expected is None):
+            raise Moved
+        self.files[path] = self.stage.pop(staged.name)
+        if there is not None:
+            self.stage[staged.name] = there
+        await Tick("placed")
+        return _signature(there) if there is not None else None
+
+    async def staged(self, name: str) -> Signature | None:
+        await Tick("staged")
+        return _signature(self.stage[name]) if name in self.stage else None
+
+    async def unstage(self, name: str, path: str) -> bool:
+        await Tick("unstage")
+        if path in self.files or name not in self.stage:
+            return False
+        self.files[path] = self.stage.pop(name)
+        await Tick("unstaged")
+        return True
+
+    async def drop_staged(self, name: str) -> None:
+        await Tick("drop")
+        self.stage.pop(name, None)
+
+    async def sweep(self) -> None:
+        await Tick("sweep")
+        self.stage.clear()
+
+    async def trash_staged(self, name: str) -> None:
+        await Tick("trash")
+        if name in self.stage:
+            self.trash[name] = self.stage.pop(name)
+        await Tick("trashed")
+
+    async def discard(self, path: str, name: str) -> Signature | None:
+        await Tick("discard")
+        if path not in self.files:
+            return None
+        self.trash[name] = self.files.pop(path)
+        await Tick("discarded")
+        return _signature(self.trash[name])
+
+    async def trashed(self, name: str) -> Signature | None:
+        await Tick("in trash")
+        return _signature(self.trash[name]) if name in self.trash else None
+
+    async def untrash(self, name: str, path: str) -> bool:
+        await Tick("untrash")
+        if path in self.files or name not in self.trash:
+            return False
+        self.files[path] = self.trash.pop(name)
+        await Tick("untrashed")
+        return True
+
+    async def move(self, path: str, to: str) -> Signature | None:
+        await Tick("move")
+        if to in self.files or path not in self.files:
+            return None
+        self.files[to] = self.files.pop(path)
+        await Tick("moved")
+        return _signature(self.files[to])
+
+    async def make_folder(self, path: str) -> None:
+        await Tick("mkdir")
+
+    async def remove_folder(self, path: str) -> bool:
+        await Tick("rmdir")
+        return True
+
+
+def _signature(file: File) -> Signature:
+    return Signature(len(file.data), file.mtime, 0, file.ino)
+
+
+class FakeHub:
+    """A bucket that judges conditions and keeps versions, as seen by one device."""
+
+    def __init__(self, objects: dict[str, Object], past: dict[str, list[Object]], numbers) -> None:
+        self.objects, self.past, self._numbers = objects, past, numbers
+        self.is_away = False
+        self.loses_answers = 0
+        """So many writes from now on are done, but not answered."""
+        self.cuts_listing = False
+
+    # People
+
+    def store(self, path: str, data: bytes) -> None:
+        self._put(path, data, About())
+
+    def remove(self, path: str) -> None:
+        self.past.setdefault(path, []).append(self.objects.pop(path))
+
+    def _put(self, path: str, data: bytes, about: About) -> Object:
+        if path in self.objects:
+            self.past.setdefault(path, []).append(self.objects[path])
+        stored = Object(data, about.sha256, about.parent, about.mtime_ns, next(self._numbers))
+        self.objects[path] = stored
+        return stored
+
+    # The agent
+
+    async def look(self, path: str) -> Remote | None:
+        await self._reach("head")
+        return _remote(path, self.objects.get(path), whole=True)
+
+    async def tags(self, path: str) -> dict[str, str]:
+        return {}
+
+    async def listing(self) -> AsyncIterator[list[Remote]]:
+        after = ""
+        while True:
+            await self._reach("list")
+            paths = sorted(path for path in self.objects if path > after)
+            if self.cuts_listing and after:
+                self.cuts_listing = False
+                raise Unavailable("cut")
+            yield [r for p in paths[:PAGE] if (r := _remote(p, self.objects[p])) is not None]
+            if len(paths) <= PAGE:
+                return
+            after = paths[PAGE - 1]
+
+    async def put(self, path: str, content: FakeContent, about: About, condition: str) -> Remote:
+        await self._reach("put")
+        self._judge(path, condition)
+        stored = self._put(path, content.data, about)
+        await self._answer("stored")
+        found = _remote(path, stored, whole=True)
+        assert found is not None
+        return found
+
+    async def get(self, path: str, etag: str) -> tuple[Remote, BytesBody]:
+        await self._reach("get")
+        self._judge(path, etag)
+        found = _remote(path, self.objects[path], whole=True)
+        assert found is not None
+        return found, BytesBody(self.objects[path].data)
+
+    async def delete(self, path: str, etag: str) -> None:
+        await self._reach("delete")
+        if path in self.objects:
+            self._judge(path, etag)
+            self.remove(path)
+        await self._answer("deleted")
+
+    async def copy(self, source: str, etag: str, path: str) -> Remote:
+        await self._reach("copy")
+        self._judge(source, etag)
+        self._judge(path, ABSENT)
+        from_ = self.objects[source]
+        stored = self._put(path, from_.data, About(from_.mtime_ns, None, from_.sha256, ""))
+        await self._answer("copied")
+        found = _remote(path, stored, whole=True)
+        assert found is not None
+        return found
+
+    async def landed(self, path: str, sha256: str, md5: str) -> bool:
+        await self._reach("versions")
+        return any(md5 == old.etag.strip('"') for old in self.past.get(path, ()))
+
+    async def _reach(self, name: str) -> None:
+        await Tick(name)
+        if self.is_away:
+            raise Unavailable("away")
+
+    async def _answer(self, name: str) -> None:
+        await Tick(name)
+        if self.loses_answers:
+            self.loses_answers -= 1
+            raise Unavailable("no answer")
+
+    def _judge(self, path: str, condition: str) -> None:
+        stored = self.objects.get(path)
+        if (stored is None) != (condition == ABSENT) or (
+            stored is not None and stored.etag != condition
+        ):
+            raise Moved
+
+
+def _remote(path: str, stored: Object | None, *, whole: bool = False) -> Remote | None:
+    if stored is None:
+        return None
+    found = Remote(path, stored.etag, len(stored.data), 0.0)
+    if not whole:
+        return found
+    return found._replace(sha256=stored.sha256, parent=stored.parent, mtime_ns=stored.mtime_ns)
+
+
+async def _nothing(path: str, local: Local | None, remote: Remote | None) -> str:
+    return ""
+
+
+class Device:
+    """A folder with its agent, which dies and comes back."""
+
+    def __init__(self, world: "World", name: str) -> None:
+        self.world, self.name = world, name
+        self.tree = FakeTree(world.numbers)
+        self.hub = FakeHub(world.objects, world.past, world.numbers)
+        self.baseline = Baseline(None)
+        self.acted = 0
+
+    def executor(self) -> Executor:
+        ids = (f"{next(self.world.numbers):032x}"[::-1] for _ in itertools.count())
+        return self.world.executor_type(
+            self.tree, self.hub, self.baseline, Terms(_nothing), host=self.name,
+            clock=lambda: 1e9, ids=lambda: next(ids),
+        )  # fmt: skip
+
+    async def run(self) -> None:
+        """One whole pass, as the agent makes it."""
+        executor = self.executor()
+        await recover_all(executor)
+        entries = self.tree.entries()
+        found = [row async for page in self.hub.listing() for row in page]
+        await Tick("listed")
+        differences = await join(
+            executor,
+            list(local_differences(entries, self.baseline.rows())),
+            list(remote_differences(found, self.baseline.rows())),
+        )
+        moves, steps = find_moves(await plan(executor, differences))
+        for move in moves:
+            if await carry_out(executor, move) is None:
+                steps += move
+            self.acted += 1
+        for step in (*transfers(steps), *deletions(steps)):
+            done = await executor.settle(step)
+            self.acted += done.action not in ("nothing", "ignore")
+
+    def lose_memory(self) -> None:
+        self.baseline = Baseline(None)
+        self.tree.stage.clear()
+
+
+@dataclass
+class Ledger:
+    """Who has seen what: the value that a person replaced or removed is done with, at that path."""
+
+    claims: set[tuple[str, bytes]] = field(default_factory=set)
+    done: set[tuple[str, bytes]] = field(default_factory=set)
+
+    def wrote(self, path: str, data: bytes, seen: bytes | None) -> None:
+        self.claims.add((path, data))
+        self.removed(path, seen)
+
+    def removed(self, path: str, seen: bytes | None) -> None:
+        if seen is not None:
+            self.done.add((path, seen))
+
+
+class World:
+    """Two devices and a third-party writer on one bucket."""
+
+    executor_type: type[Executor] = Executor
+
+    def __init__(self) -> None:
+        self.numbers = itertools.count(1)
+        self.objects: dict[str, Object] = {}
+        self.past: dict[str, list[Object]] = {}
+        self.ledger = Ledger()
+        self.devices = [Device(self, "a"), Device(self, "b")]
+        self.has_lost_memory = False
+
+    # What people do
+
+    def write(self, device: int, path: str) -> None:
+        tree = self.devices[device].tree
+        data = self._value()
+        seen = tree.files[path].data if path in tree.files else None
+        self.ledger.wrote(path, data, seen)
+        tree.write(path, data)
+
+    def delete(self, device: int, path: str) -> None:
+        file = self.devices[device].tree.files.pop(path, None)
+        if file is not None:
+            self.ledger.removed(path, file.data)
+
+    def rename(self, device: int, path: str, to: str) -> None:
+        files = self.devices[device].tree.files
+        if path not in files or (to, files[path].data) in self.ledger.claims:
+            return  # nothing can be told of a value that comes back to its path
+        over = files[to].data if to in files else None
+        file = files.pop(path)
+        self.ledger.wrote(to, file.data, over)
+        self.ledger.removed(path, file.data)
+        files[to] = file
+
+    def replace(self, device: int, path: str) -> None:
+        """As editors save: a new file in the place of the old one."""
+        tree = self.devices[device].tree
+        data = self._value()
+        seen = tree.files.pop(path).data if path in tree.files else None
+        self.ledger.wrote(path, data, seen)
+        tree.write(path, data)
+
+    def store(self, path: str) -> None:
+        hub = self.devices[0].hub
+        data = self._value()
+        seen = self.objects[path].data if path in self.objects else None
+        self.ledger.wrote(path, data, seen)
+        hub.store(path, data)
+
+    def remove(self, path: str) -> None:
+        if path in self.objects:
+            self.ledger.removed(path, self.objects[path].data)
+            self.devices[0].hub.remove(path)
+
+    def _value(self) -> bytes:
+        return b"v%d" % next(self.numbers)
+
+    # What agents do
+
+    def run(self, device: int, at: Callable[[str], None] = lambda name: None) -> bool:
+        """A pass; whether it came to its end."""
+        with suppress(Crash, Unavailable):
+            drive(self.devices[device].run(), at)
+            return True
+        return False
+
+    # In the end
+
+    def check(self) -> None:
+        """Let all come to rest, and explain what is there."""
+        for device in self.devices:
+            device.hub.is_away = device.hub.cuts_listing = False
+            device.hub.loses_answers = 0
+        for _ in range(PASSES):
+            for number, device in enumerate(self.devices):
+                device.acted = 0
+                assert self.run(number)
+            if not any(device.acted for device in self.devices):
+                break
+        else:
+            raise AssertionError("it does not come to rest")
+        hub = {path: stored.data for path, stored in self.objects.items()}
+        for device in self.devices:
+            assert {path: file.data for path, file in device.tree.files.items()} == hub
+            assert not device.tree.stage
+            assert not device.baseline.intents()
+        self._explain(hub)
+
+    def _explain(self, hub: dict[str, bytes]) -> None:
+        live = Counter(hub.values())
+        for path, data in self.ledger.claims - self.ledger.done:
+            assert live[data], f"lost: {data!r} of {path}"
+        if self.has_lost_memory:
+            return  # then what was deleted or replaced meanwhile may come back, beside the others
+        for path, data in hub.items():
+            assert (path, data) not in self.ledger.done, f"resurrected: {data!r} at {path}"
+            original = original_of(path)
+            while original_of(original):
+                original = original_of(original)
+            if original:
+                assert (original, data) not in self.ledger.done, f"spurious: {data!r} of {path}"
