@@ -5,6 +5,7 @@ from __future__ import annotations
 from s3d.agent.events import Events
 from s3d.agent.stack import Stack
 from s3d.agent.store.objects import Objects
+from s3d.agent.supervise import supervise
 from s3d.agent.sync.folders import Folders, Surroundings
 from s3d.shared.config import Config
 from s3d.shared.paths import Places
@@ -34,6 +35,7 @@ def open_folders(
         events=events,
         umask=umask,
         level_of=level_of,
+        keep=lambda name, run: supervise(name, run, events),
         fixed=config.sync_folder,
     )  # fmt: skip
     return Folders(around, config.sync_folders)

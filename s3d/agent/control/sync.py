@@ -248,7 +248,7 @@ def _plan(steps: list[Step], *, agreed: int) -> SyncPlan:
         sizes[step.action] += step.size
     return SyncPlan(
         [
-            PlannedStep(step.path, str(step.action), step.size, _reason(step))
+            PlannedStep(step.path, str(step.action), step.size, step.difference.trouble)
             for step in steps[:STEPS]
         ],
         dict(Counter(str(step.action) for step in steps)),
@@ -256,11 +256,6 @@ def _plan(steps: list[Step], *, agreed: int) -> SyncPlan:
         sizes[Action.DOWNLOAD],
         doubt,
     )
-
-
-def _reason(step: Step) -> str:
-    local, remote = step.difference.local, step.difference.remote
-    return (local.trouble if local else "") or (remote.trouble if remote else "")
 
 
 def _name_in(table: dict[str, object]) -> str:

@@ -67,8 +67,8 @@ class Terms:
     excluded: Callable[[str, Local | None, Remote | None], Awaitable[str]]
     """Why it is not synced; "" if it is."""
     is_settled: Callable[[Local], bool] = lambda local: True
-    has_room: Callable[[int], bool] = lambda size: True
-    """For a download of so many bytes."""
+    has_room: Callable[[str, int], bool] = lambda path, size: True
+    """For a download to a path of so many bytes, which are kept free for it from then on."""
     tagged_out: Callable[[str, str, Mapping[str, str]], str] = lambda path, etag, tags: ""
     """Why an object (path, ETag) with these tags is not synced; "" if it is."""
     keeps_mode: bool = False
@@ -106,6 +106,8 @@ class Executor:
     async def settle(self, step: Step) -> Done:
         """Do what has to be done about a path. Raises Unavailable."""
         difference = step.difference
+        if step.action is Action.BLOCK:
+            return Done(step.path, Action.BLOCK, difference.trouble)
         try:
             for _ in range(ATTEMPTS):
                 try:
@@ -121,7 +123,8 @@ class Executor:
         if self.baseline.intent(path) is not None:
             await recover(self, path)
         remote = await self.hub.look(path)
-        local = await self.tree.look(path)
+        named = remote is None or not remote.trouble  # else no file can have such a name
+        local = await self.tree.look(path) if named else None
         return Difference(path, self.baseline.get(path), local, remote)
 
     async def _once(self, difference: Difference, planned: Action) -> Done:
@@ -135,6 +138,9 @@ class Executor:
         if action in DELETIONS and planned not in DELETIONS:
             # How much is deleted is judged for a whole pass, so this one waits for the next.
             return Done(difference.path, Action.NOTHING, more=(difference.path,))
+        size = difference.remote.size if difference.remote is not None else 0
+        if action is Action.DOWNLOAD and not self.terms.has_room(difference.path, size):
+            action = decide(difference, self.mode, replace(about, has_room=False))
         act = self._acts.get(action)
         if act is None:
             return Done(difference.path, action, _why(action, difference, about))
@@ -145,14 +151,12 @@ class Executor:
         excluded = await self.terms.excluded(difference.path, local, remote)
         if excluded:
             return Circumstances(excluded=excluded)
-        trouble = (local and local.trouble) or (remote and remote.trouble) or ""
-        if trouble:
-            return Circumstances(trouble=trouble)
-        about = replace(PLAIN, has_room=self.terms.has_room(remote.size if remote else 0))
+        if difference.trouble:
+            return Circumstances(trouble=difference.trouble)
         if local is None or is_folder(local.path):
-            return about
+            return PLAIN
         if not self.terms.is_settled(local):
-            return replace(about, is_settled=False)
+            return Circumstances(is_settled=False)
         may_be_same = base is not None and base.signature.size == local.signature.size
         if base is not None and may_be_same and is_changed(base, local):
             content = await self.tree.read(local.path, local.signature)
@@ -161,8 +165,8 @@ class Executor:
                     signature=local.signature, mode=local.mode, is_racy=self._is_racy(local)
                 )
                 self.baseline.agree(seen)
-                return replace(about, same_local=True)
-        return about
+                return Circumstances(same_local=True)
+        return PLAIN
 
     def _is_racy(self, local: Local) -> bool:
         return self.clock() * 1e9 - local.signature.mtime_ns < RACY

@@ -33,6 +33,8 @@ logger = logging.getLogger(__name__)
 
 PASSES = 10
 """That are made on demand, at most."""
+OPENING = 5.0
+"""Seconds that a demand waits for the root to be there."""
 SHOWN = 100
 """Troubles that a status lists."""
 _STATES = {
@@ -106,6 +108,7 @@ class SyncFolder:
         self._clock = clock
         self._turn = asyncio.Lock()
         self._open: Opened | None = None
+        self._is_open = asyncio.Event()
         self._approved = False
 
     def close(self) -> None:
@@ -117,6 +120,11 @@ class SyncFolder:
         if self._open is None:
             raise Unavailable(self._standing.reason or "the folder is not open")
         return self._open
+
+    async def opened(self) -> Opened:
+        """Wait until the root is there."""
+        await self._is_open.wait()
+        return self.here
 
     async def run(self) -> None:
         """Until cancelled; a root that is gone is waited for."""
@@ -145,9 +153,11 @@ class SyncFolder:
             logger.info("first sync folder=%s bucket=%s", self.path, self.setting.config.bucket)
         try:
             self._open = self._equip(tree)
+            self._is_open.set()
             yield self._open
         finally:
             self._open = None
+            self._is_open.clear()
             tree.close()
 
     @property
@@ -162,7 +172,7 @@ class SyncFolder:
             objects, config.bucket, config.prefix, Ignore(self.path), config.filter
         )
         room = Room(self.path, config.max_size, config.max_files)
-        terms = Terms(selection.excluded, is_settled, room.has, selection.tagged_out,
+        terms = Terms(selection.excluded, is_settled, room.claim, selection.tagged_out,
                       config.keep_mode)  # fmt: skip
         executor = Executor(
             tree, hub, self.baseline, terms, Mode(config.mode), host=self.setting.host
@@ -182,7 +192,7 @@ class SyncFolder:
             while True:
                 await self._wait(here)
                 with suppress(Unavailable, Doubtful):
-                    await self._pass(self.schedule.take())
+                    await self._pass(self.schedule.take(), is_asked=False)
                 await here.trash.tidy(self._clock())
 
     async def _recover(self, passes: Passes) -> None:
@@ -214,13 +224,19 @@ class SyncFolder:
                 for event in batch:
                     if event.kind == "resync":
                         self.schedule.look_at_bucket()
-                    elif event.subject.startswith(start) and event.data.get("by") != self.name:
-                        self.schedule.touched(event.subject.removeprefix(start))
+                        continue
+                    path = event.subject.removeprefix(start)
+                    if path and path != event.subject and event.data.get("by") != self.name:
+                        self.schedule.touched(path)
 
-    async def _pass(self, scope: Scope) -> Outcome:
-        """One pass, after the one under way. Raises Unavailable, Doubtful, RootGone."""
+    async def _pass(self, scope: Scope, *, is_asked: bool = True) -> Outcome:
+        """One pass, after the one under way. is_asked: by a person. Raises Unavailable, Doubtful,
+        RootGone."""
         passes = self.here.passes
         async with self._turn:
+            if self.is_paused and not is_asked:
+                self.schedule.put_back(scope, 0.0)
+                return Outcome()
             self._check_level()
             self._set("syncing")
             approved, self._approved = self._approved, False
@@ -344,6 +360,9 @@ class SyncFolder:
         Raises Unavailable, Doubtful.
         """
         total = Outcome()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(OPENING):
+                await self.opened()
         for _ in range(PASSES):
             outcome = await self._pass(Scope(everything_here=True, bucket=True))
             total.done += outcome.done

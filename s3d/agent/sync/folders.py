@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import os
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,10 @@ from s3d.shared.errors import UsageError
 from s3d.shared.syncing import FolderStatus
 
 
+async def _once(name: str, run: Callable[[], Awaitable[None]]) -> None:
+    await run()
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What all folders work with. remote: URL of what is behind the objects, which are fresh ones.
@@ -35,6 +39,8 @@ class Surroundings:
     umask: int
     """Of files that are downloaded."""
     level_of: Callable[[str], str] = lambda bucket: ""
+    keep: Callable[[str, Callable[[], Awaitable[None]]], Awaitable[None]] = _once
+    """Runs what is given, by its name, again and again when it fails."""
     fixed: SyncFolderConfig | None = None
     """The one that the environment has set, which no command changes."""
 
@@ -105,8 +111,12 @@ class Folders:
 
     def _start(self, folder: SyncFolder) -> None:
         if self._group is not None:
-            task = self._group.create_task(folder.run(), name=f"sync {folder.name}")
+            name = f"sync {folder.name}"
+            task = self._group.create_task(self._keep(name, folder), name=name)
             self._tasks[folder.name] = task
+
+    async def _keep(self, name: str, folder: SyncFolder) -> None:
+        await self._around.keep(name, folder.run)
 
     async def save(self, config: SyncFolderConfig) -> SyncFolder:
         """Add a folder, or have one with other settings from now on. Raises UsageError."""

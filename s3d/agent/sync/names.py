@@ -36,13 +36,8 @@ def why_no_path(path: str) -> str:
 
 def why_no_key(path: str, prefix: str) -> str:
     """Why no object can have the key that a file's path stands for; "" when one can."""
-    try:
-        key = (prefix + path).encode()
-    except UnicodeEncodeError:
-        return "the name is not UTF-8"
-    if len(key) > LONGEST_KEY:
-        return f"the key would have {len(key)} bytes, S3 takes {LONGEST_KEY}"
-    return ""
+    size = len((prefix + path).encode())
+    return f"the key would have {size} bytes, S3 takes {LONGEST_KEY}" if size > LONGEST_KEY else ""
 
 
 def parents(path: str) -> list[str]:

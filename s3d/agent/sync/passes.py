@@ -68,6 +68,7 @@ class Passes:
     ) -> None:
         self.executor, self._tree, self._baseline = executor, tree, executor.baseline
         self._selection, self._room, self._prefix = selection, room, prefix
+        self._unnamed: list[Local] = []
         self.on_progress: Callable[[int, int], None] = lambda done, todo: None
 
     async def plan(self, scope: Scope) -> list[Step]:
@@ -82,7 +83,9 @@ class Passes:
         known = {difference.path for difference in differences}
         for path in sorted(scope.touched - known):
             differences.append(await self.executor.look(path))
-        return await plan(self.executor, _seen(differences))
+        steps = await plan(self.executor, _seen(differences))
+        unnamed = [Difference(local.path, None, local, None) for local in self._unnamed]
+        return steps + [Step(difference, Action.BLOCK) for difference in unnamed]
 
     async def run(self, scope: Scope, *, approved: bool = False) -> Outcome:
         """Plan and do it. approved: a person has agreed to what is deleted.
@@ -115,10 +118,7 @@ class Passes:
             raise RootGone
 
     async def _settle(self, step: Step) -> list[Done]:
-        done = await self.executor.settle(step)
-        if done.action is Action.DOWNLOAD:
-            self._room.took(done.size)
-        return [done]
+        return [await self.executor.settle(step)]
 
     async def _move(self, steps: list[Step], move: Move) -> list[Done]:
         """What turns out to be no rename joins the steps."""
@@ -157,7 +157,9 @@ class Passes:
         walk = Walk(self._tree.fd, self._prefix, self._selection.skips)
         try:
             if scope.everything_here:
-                return list(local_differences(walk.under(), baseline.rows()))
+                whole = list(local_differences(walk.under(), baseline.rows()))
+                self._unnamed = walk.unnamed
+                return whole
             found: dict[str, tuple[Base | None, Local | None]] = {}
             for folder in scope.folders:
                 if not self._is_skipped(folder):

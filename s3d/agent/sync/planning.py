@@ -49,8 +49,7 @@ async def plan(executor: Executor, differences: Iterable[Difference]) -> list[St
     for difference in differences:
         local, remote = difference.local, difference.remote
         excluded = await executor.terms.excluded(difference.path, local, remote)
-        trouble = (local and local.trouble) or (remote and remote.trouble) or ""
-        about = Circumstances(excluded=excluded, trouble=trouble)
+        about = Circumstances(excluded=excluded, trouble=difference.trouble)
         action = decide(difference, executor.mode, about)
         if action not in _IDLE:
             steps.append(Step(difference, action))

@@ -40,7 +40,8 @@ async def preview(setting: Setting) -> list[Step]:
             walk = Walk(tree.fd, config.prefix, selection.skips)
             entries = await asyncio.to_thread(lambda: list(walk.under()))
         locals = list(local_differences(entries, ()))
-        return await plan(executor, await join(executor, locals, remote_differences(found, ())))
+        remotes = remote_differences(found, ())
+        return await plan(executor, await join(executor, locals, remotes))
     finally:
         baseline.close()
         tree.close()

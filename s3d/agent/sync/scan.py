@@ -24,6 +24,8 @@ class Walk:
 
     def __init__(self, root: int, prefix: str, skip: Callable[[str], bool]) -> None:
         """root: descriptor of the folder. prefix: of the keys."""
+        self.unnamed: list[Local] = []
+        """Files whose names are no text, so that no key and no row can have them."""
         self.files = 0
         self.size = 0
         self._root = root
@@ -70,6 +72,9 @@ class Walk:
             while stack:
                 fd, folder, entries = stack[-1]
                 for name, entry in entries:
+                    if not name.isascii() and not _is_text(name):
+                        self._unname(folder + name)
+                        continue
                     if name[-1] != "/":
                         yield self._file(folder + name, entry)
                         continue
@@ -87,6 +92,10 @@ class Walk:
             for fd, _, _ in stack:
                 with suppress(OSError):
                     os.close(fd)
+
+    def _unname(self, path: str) -> None:
+        shown = os.fsencode(path).decode("utf-8", "backslashreplace")
+        self.unnamed.append(Local(shown, NO_BYTES, trouble="the name is not UTF-8"))
 
     def _enter(
         self, fd: int, path: str, entry: os.DirEntry[str]
@@ -136,6 +145,14 @@ def _entries(fd: int, folder: str) -> list[tuple[str, os.DirEntry[str]]]:
         ]
     found.sort(key=_name)
     return found
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _name(item: tuple[str, os.DirEntry[str]]) -> str:

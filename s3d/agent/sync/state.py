@@ -84,6 +84,12 @@ class Difference:
     remote: Remote | None
     remote_known: bool = True
 
+    @property
+    def trouble(self) -> str:
+        """Why the path cannot be synced; "" when it can."""
+        here = self.local.trouble if self.local is not None else ""
+        return here or (self.remote.trouble if self.remote is not None else "")
+
 
 def is_folder(path: str) -> bool:
     return path.endswith("/")

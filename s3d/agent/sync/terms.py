@@ -159,19 +159,24 @@ class Room:
         self._disk = Disk(root)
         self._max_size, self._max_files = max_size, max_files
         self._files = self._size = 0
+        self._claims: dict[str, int] = {}
 
     def refresh(self, files: int, size: int) -> None:
         """files, size: that there are."""
         self._files, self._size = files, size
+        self._claims.clear()
 
-    def has(self, size: int) -> bool:
-        """Whether a file of this size still fits."""
+    def claim(self, path: str, size: int) -> bool:
+        """Whether a file of this size still fits; if so, its room is not given to another."""
+        if path in self._claims:
+            return True
         if self._max_size is not None and self._size + size > self._max_size:
             return False
         if self._max_files is not None and self._files >= self._max_files:
             return False
-        return self._disk.has_above(size, FLOOR, FLOOR_SHARE)
-
-    def took(self, size: int) -> None:
+        if not self._disk.has_above(size, FLOOR, FLOOR_SHARE):
+            return False
+        self._claims[path] = size
         self._files += 1
         self._size += size
+        return True

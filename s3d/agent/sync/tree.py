@@ -20,7 +20,7 @@ from typing import TypeVar
 from s3d.agent import failpoint
 from s3d.agent.s3.messages import Body
 from s3d.agent.sync.files import BLOCK, FileContent, local_of, open_regular, signature_of
-from s3d.agent.sync.names import RESERVED
+from s3d.agent.sync.names import RESERVED, why_no_path
 from s3d.agent.sync.rename import Name, exchange, rename_to_free
 from s3d.agent.sync.sides import About, Moved, Refused, Staged
 from s3d.agent.sync.state import NO_BYTES, Local, Signature, is_folder
@@ -126,8 +126,11 @@ class FolderTree:
     def at(self, path: str, *, make: bool = False) -> Iterator[Name]:
         """The name and the open folder that a path lies in. make: with the folders on the way.
 
-        Raises OSError: ENOTDIR when a file or a link is on the way.
+        Raises OSError: ENOTDIR when a file or a link is on the way, ENOENT for a path that leads
+        out of the folder, or into what is ours.
         """
+        if why_no_path(path):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
         *parts, name = path.removesuffix("/").split("/")
         fd = os.dup(self.fd)
         try:

@@ -45,6 +45,8 @@ class Watcher:
     def __init__(self, root: Path, tell: Callable[[set[str] | None], None],
                  touch: Callable[[], None]) -> None:  # fmt: skip
         """touch: makes the change that has to be told of."""
+        self.live = asyncio.Event()
+        """An event has come."""
         self.state = "starting"
         """ "events", or "polling: " and why."""
         self._root, self._tell, self._touch = root, tell, touch
@@ -59,10 +61,12 @@ class Watcher:
         failed = float("-inf")
         while True:
             why = await self._watch()
-            self._tell(None)
             logger.warning("watching failed folder=%s why=%s", self._root, why)
-            if time.monotonic() - failed < AGAIN or why == _LIMIT:
+            is_hopeless = time.monotonic() - failed < AGAIN or why == _LIMIT
+            if is_hopeless:
                 self.state = f"polling: {why}"
+            self._tell(None)
+            if is_hopeless:
                 await asyncio.Event().wait()
             failed = time.monotonic()
 
@@ -105,6 +109,7 @@ class Watcher:
                 _set(ended, error.strerror or str(error))
                 return
             self.state = "events"
+            self.live.set()
             first = False
             await asyncio.sleep(CANARY)
 

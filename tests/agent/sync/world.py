@@ -331,8 +331,8 @@ class Device:
 
     def __init__(self, world: "World", name: str) -> None:
         self.world, self.name = world, name
-        self.tree = FakeTree(world.numbers)
-        self.hub = FakeHub(world.objects, world.past, world.numbers)
+        self.tree = world.tree_type(world.numbers)
+        self.hub = world.hub_type(world.objects, world.past, world.numbers)
         self.baseline = Baseline(None)
         self.acted = 0
 
@@ -365,8 +365,9 @@ class Device:
             self.acted += done.action not in ("nothing", "ignore")
 
     def lose_memory(self) -> None:
+        """As when the state folder is removed."""
         self.baseline = Baseline(None)
-        self.tree.stage.clear()
+        self.world.has_lost_memory = True
 
 
 @dataclass
@@ -389,6 +390,9 @@ class World:
     """Two devices and a third-party writer on one bucket."""
 
     executor_type: type[Executor] = Executor
+    tree_type: type[FakeTree] = FakeTree
+    hub_type: type[FakeHub] = FakeHub
+    """What a mutation replaces."""
 
     def __init__(self) -> None:
         self.numbers = itertools.count(1)

@@ -1,0 +1,63 @@
+"""A folder over an embedded store: all real, and in this process."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from s3d.agent.embedded import open_embedded
+from s3d.agent.events import Events
+from s3d.agent.store.objects import Objects
+from s3d.agent.sync.folder import Setting, SyncFolder
+from s3d.shared.config import SyncFolderConfig
+
+BUCKET = "bucket"
+
+
+@pytest.fixture
+async def objects(tmp_path: Path) -> AsyncIterator[Objects]:
+    """Of an embedded store with a bucket."""
+    store = open_embedded(tmp_path / "store")
+    found = Objects(store.local, fresh=True)
+    await found.create_bucket(BUCKET)
+    yield found
+    store.close()
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "files" / "tree"
+
+
+@pytest.fixture
+def setting(tmp_path: Path, root: Path, objects: Objects) -> Callable[..., Setting]:
+    """settings: of the folder's configuration."""
+
+    def make(**settings: Any) -> Setting:
+        config = SyncFolderConfig(path=root, bucket=BUCKET, interval=3600.0, **settings)
+        file = tmp_path / "baseline.sqlite"
+        return Setting(config, objects, "store", file, Events(), 0o022, "host")
+
+    return make
+
+
+Running = Callable[..., AbstractAsyncContextManager[SyncFolder]]
+
+
+@pytest.fixture
+def running(setting: Callable[..., Setting]) -> Running:
+    @asynccontextmanager
+    async def run(**settings: Any) -> AsyncIterator[SyncFolder]:
+        folder = SyncFolder(setting(**settings))
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(folder.run())
+            try:
+                yield folder
+            finally:
+                task.cancel()
+        folder.close()
+
+    return run

@@ -1,0 +1,110 @@
+import sqlite3
+
+import pytest
+
+from s3d.agent.sync.baseline import HISTORY, Baseline, Intent, Trashed
+from s3d.agent.sync.state import Base, Signature
+from s3d.shared.errors import UsageError
+
+SEEN = Signature(3, 2**62, -5, 2**63 - 1)
+
+
+def base(path: str, size: int = 3) -> Base:
+    return Base(path, SEEN, 0o644, "sha", '"e"', size, True)
+
+
+@pytest.fixture
+def baseline(tmp_path):
+    found = Baseline(tmp_path / "b.sqlite")
+    yield found
+    found.close()
+
+
+def test_what_was_agreed_on_is_there_after_a_restart(tmp_path):
+    file = tmp_path / "b.sqlite"
+    first = Baseline(file)
+    first.agree(base("é/ü"))
+    first.set_facts(marker="m", remote="r")
+    first.close()
+    again = Baseline(file)
+    assert again.get("é/ü") == base("é/ü")
+    assert (again.fact("marker"), again.fact("nothing")) == ("m", "")
+    again.close()
+
+
+def test_an_agreement_ends_the_intent(baseline):
+    intent = Intent("download", SEEN, "sha", '"e"', "stage", staged=SEEN, size=3, mode=0o600)
+    for end in (lambda: baseline.agree(base("p")), lambda: baseline.drop("p"),
+                lambda: baseline.settle("p")):  # fmt: skip
+        baseline.intend("p", intent)
+        assert baseline.intent("p") == intent
+        assert baseline.intents() == ["p"]
+        end()
+        assert baseline.intent("p") is None
+    assert baseline.get("p") is None
+
+
+def test_rows_come_in_the_order_of_their_bytes(baseline):
+    paths = ["a", "a-b", "a.txt", "a/", "a/b", "a/c/d", "a0", "b", "\U0001f600", "\uffff"]
+    for path in reversed(paths):
+        baseline.agree(base(path))
+    ordered = sorted(paths, key=str.encode)
+    assert [row.path for row in baseline.rows()] == ordered
+    assert [row.path for row in baseline.rows("a/")] == ["a/", "a/b", "a/c/d"]
+    assert [row.path for row in baseline.between("a", "a/b")] == ["a-b", "a.txt", "a/", "a/b"]
+    assert [row.path for row in baseline.between("a0", None)] == ordered[ordered.index("b") :]
+
+
+def test_folders_are_not_counted(baseline):
+    for path in ("a", "b/", "b/c"):
+        baseline.agree(base(path, 5))
+    assert baseline.count() == (2, 10)
+
+
+def test_conflict_copies_are_known_by_their_name(baseline):
+    copy = "d/a (conflict laptop 2026-11-27 101500 a1b2).txt"
+    for path in ("a.txt", copy, "a (conflict of interest).txt"):
+        baseline.agree(base(path))
+    assert [row.path for row in baseline.conflicts(10)] == [copy]
+
+
+def test_another_thread_reads_what_is_committed(baseline):
+    baseline.agree(base("p"))
+    other = baseline.other()
+    assert other.get("p") == base("p")
+    other.close()
+
+
+def test_the_trash_is_listed_by_age(baseline):
+    for number, at in enumerate((30.0, 10.0, 20.0)):
+        baseline.trash(Trashed(str(number), "p", SEEN, "deleted", at))
+    assert [row.id for row in baseline.trashed()] == ["1", "2", "0"]
+    assert [row.id for row in baseline.trashed(since=20.0)] == ["2", "0"]
+    assert [row.id for row in baseline.trashed(before=20.0)] == ["1"]
+    assert baseline.trash_of("0").signature == SEEN._replace(ctime_ns=0)
+    baseline.untrash("0")
+    assert baseline.trash_of("0") is None
+
+
+def test_the_history_begins_with_the_newest_and_forgets_the_oldest(baseline):
+    for number in range(HISTORY + 1_000):
+        baseline.note(float(number), "uploaded", f"p{number % 2}")
+    rows = baseline.history(5, path="p1")
+    assert [row.at for row in rows] == [HISTORY + 999 - 2 * n for n in range(5)]
+    assert len(baseline.history(10**6)) == HISTORY
+
+
+def test_to_forget_leaves_history_and_trash(baseline):
+    baseline.agree(base("p"))
+    baseline.intend("q", Intent("upload"))
+    baseline.note(1.0, "uploaded", "p")
+    baseline.forget_all()
+    assert (baseline.count(), baseline.intents(), len(baseline.history(9))) == ((0, 0), [], 1)
+
+
+def test_a_newer_layout_is_refused(tmp_path):
+    file = tmp_path / "b.sqlite"
+    with sqlite3.connect(file) as db:
+        db.execute("PRAGMA user_version = 99")
+    with pytest.raises(UsageError, match="newer"):
+        Baseline(file)

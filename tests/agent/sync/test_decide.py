@@ -1,0 +1,141 @@
+import pytest
+
+from s3d.agent.sync.decide import (
+    TABLE,
+    Action,
+    Circumstances,
+    Doubtful,
+    Mode,
+    Side,
+    Step,
+    check,
+    decide,
+    deletions,
+    sides,
+    transfers,
+)
+from s3d.agent.sync.state import Base, Difference, Local, Remote, Signature
+
+SEEN, EDITED = Signature(3, 10, 10, 1), Signature(4, 20, 20, 1)
+BASE = Base("p", SEEN, 0o644, "sha", '"one"', 3)
+LOCAL = {"0": None, "=": Local("p", SEEN), "*": Local("p", EDITED)}
+REMOTE = {"0": None, "=": Remote("p", '"one"', 3, 0.0), "*": Remote("p", '"two"', 5, 0.0)}
+
+ROWS = [
+    # (agreed, local, remote, two-way, backup, mirror)
+    (False, "0", "0", Action.NOTHING, Action.NOTHING, Action.NOTHING),
+    (False, "0", "*", Action.DOWNLOAD, Action.KEEP, Action.DOWNLOAD),
+    (False, "*", "0", Action.UPLOAD, Action.UPLOAD, Action.KEEP),
+    (False, "*", "*", Action.COMPARE, Action.COMPARE, Action.COMPARE),
+    (True, "=", "=", Action.NOTHING, Action.NOTHING, Action.NOTHING),
+    (True, "*", "=", Action.UPLOAD, Action.UPLOAD, Action.KEEP),
+    (True, "=", "*", Action.DOWNLOAD, Action.KEEP, Action.DOWNLOAD),
+    (True, "0", "=", Action.DELETE_REMOTE, Action.FORGET, Action.DOWNLOAD),
+    (True, "=", "0", Action.DELETE_LOCAL, Action.UPLOAD, Action.DELETE_LOCAL),
+    (True, "*", "*", Action.COMPARE, Action.COMPARE, Action.COMPARE),
+    (True, "*", "0", Action.UPLOAD, Action.UPLOAD, Action.KEEP),
+    (True, "0", "*", Action.DOWNLOAD, Action.KEEP, Action.DOWNLOAD),
+    (True, "0", "0", Action.FORGET, Action.FORGET, Action.FORGET),
+]
+
+
+def difference(agreed: bool, local: str, remote: str) -> Difference:
+    return Difference("p", BASE if agreed else None, LOCAL[local], REMOTE[remote])
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row[0]}-{row[1]}-{row[2]}")
+def test_the_table(row):
+    agreed, local, remote, *wanted = row
+    found = [decide(difference(agreed, local, remote), mode) for mode in Mode]
+    assert found == wanted
+
+
+def test_the_table_is_complete():
+    assert {(agreed, local, remote) for agreed, local, remote, *_ in ROWS} == set(TABLE)
+
+
+def test_what_is_equal_is_adopted_and_what_is_not_is_a_conflict():
+    both = difference(True, "*", "*")
+    assert decide(both, about=Circumstances(equal=True)) is Action.ADOPT
+    assert decide(both, about=Circumstances(equal=False)) is Action.CONFLICT
+    assert decide(both, Mode.BACKUP, Circumstances(equal=False)) is Action.KEEP
+    assert decide(both, Mode.MIRROR, Circumstances(equal=False)) is Action.CONFLICT
+
+
+OVERLAYS = [
+    # (circumstances, difference, action)
+    (Circumstances(excluded="why"), (True, "0", "="), Action.UNTRACK),
+    (Circumstances(excluded="why"), (False, "*", "0"), Action.IGNORE),
+    (Circumstances(excluded="why", trouble="why"), (False, "*", "0"), Action.IGNORE),
+    (Circumstances(trouble="why"), (True, "0", "="), Action.BLOCK),
+    (Circumstances(is_settled=False), (True, "*", "="), Action.WAIT),
+    (Circumstances(is_settled=False), (True, "*", "*"), Action.WAIT),
+    (Circumstances(is_settled=False), (True, "=", "*"), Action.DOWNLOAD),
+    (Circumstances(has_room=False), (False, "0", "*"), Action.SKIP),
+    (Circumstances(has_room=False), (False, "*", "0"), Action.UPLOAD),
+    (Circumstances(same_local=True), (True, "*", "="), Action.NOTHING),
+    (Circumstances(same_local=True), (True, "*", "0"), Action.DELETE_LOCAL),
+]
+
+
+@pytest.mark.parametrize(("about", "where", "wanted"), OVERLAYS)
+def test_what_stands_above_the_table(about, where, wanted):
+    assert decide(difference(*where), about=about) is wanted
+
+
+def test_what_nobody_could_look_at_is_not_gone():
+    for local in LOCAL:
+        gone = difference(True, local, "0")
+        assert decide(gone, is_complete=False) is Action.NOTHING
+        assert sides(gone, is_complete=False)[1] is Side.UNKNOWN
+
+
+def test_a_remote_that_was_not_looked_at_is_as_agreed():
+    edited = Difference("p", BASE, LOCAL["*"], None, remote_known=False)
+    assert decide(edited) is Action.UPLOAD
+    new = Difference("p", None, LOCAL["*"], None, remote_known=False)
+    assert decide(new) is Action.UPLOAD
+
+
+def test_a_file_that_was_young_when_it_was_read_may_have_changed():
+    racy = Difference("p", BASE._replace(is_racy=True), LOCAL["="], REMOTE["="])
+    assert decide(racy) is Action.UPLOAD
+
+
+def steps(action: Action, count: int, suffix: str = "") -> list[Step]:
+    return [
+        Step(Difference(f"{number}{suffix}", None, None, None), action) for number in range(count)
+    ]
+
+
+@pytest.mark.parametrize("action", [Action.DELETE_LOCAL, Action.DELETE_REMOTE])
+@pytest.mark.parametrize(
+    ("count", "agreed", "is_doubtful"),
+    [(1, 1, False), (2, 2, True), (2, 3, False), (50, 60, False), (51, 60, True),
+     (51, 1000, False), (250, 1000, False), (251, 1000, True)],
+)  # fmt: skip
+def test_a_plan_that_deletes_much_is_not_believed(action, count, agreed, is_doubtful):
+    if not is_doubtful:
+        return check(steps(action, count), agreed=agreed)
+    with pytest.raises(Doubtful):
+        check(steps(action, count), agreed=agreed)
+
+
+def test_folders_do_not_count_as_deletions():
+    check(steps(Action.DELETE_LOCAL, 100, "/"), agreed=10)
+
+
+def test_small_downloads_come_first_and_deletions_last_deepest_first():
+    def step(path: str, action: Action, size: int = 0) -> Step:
+        return Step(Difference(path, None, None, Remote(path, "", size, 0.0)), action)
+
+    given = [
+        step("a", Action.DELETE_LOCAL),
+        step("a/b/c", Action.DELETE_REMOTE),
+        step("big", Action.DOWNLOAD, 10),
+        step("up", Action.UPLOAD),
+        step("small", Action.DOWNLOAD, 1),
+        step("same", Action.ADOPT),
+    ]
+    assert [s.path for s in transfers(given)] == ["same", "small", "big", "up"]
+    assert [s.path for s in deletions(given)] == ["a/b/c", "a"]

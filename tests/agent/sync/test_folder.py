@@ -1,0 +1,165 @@
+import asyncio
+import os
+
+import pytest
+
+from s3d.agent.s3.messages import BytesBody
+from s3d.agent.sync.decide import Doubtful
+from s3d.agent.sync.sides import Unavailable
+from tests.agent.sync.conftest import BUCKET
+
+
+async def keys(objects) -> list[str]:
+    return [row.key async for row in objects.list(BUCKET)]
+
+
+async def until_open(folder):
+    async with asyncio.timeout(10):
+        return await folder.opened()
+
+
+async def until_stopped(folder):
+    with folder.setting.events.subscribe(("sync",)) as events:
+        async with asyncio.timeout(10):
+            while folder.status().state != "stopped":
+                await events.take()
+
+
+async def test_a_folder_is_made_and_marked(running, root):
+    async with running() as folder:
+        await until_open(folder)
+        assert (root / ".s3d/marker").is_file()
+        assert folder.status().state in ("starting", "syncing", "idle")
+
+
+async def test_now_takes_what_was_written_just_now(running, root, objects):
+    async with running() as folder:
+        await until_open(folder)
+        (root / "a").write_text("x")
+        report = await folder.sync_now()
+        assert (report.uploaded, await keys(objects)) == (1, ["a"])
+        status = folder.status()
+        assert (status.files, status.size, status.state) == (1, 1, "idle")
+        assert (await folder.sync_now()).uploaded == 0
+
+
+async def test_a_prefix_is_all_that_is_touched(running, root, objects):
+    await objects.put(BUCKET, "other", BytesBody(b"1"))
+    async with running(prefix="mine/") as folder:
+        await until_open(folder)
+        (root / "a").write_text("x")
+        await folder.sync_now()
+        assert await keys(objects) == ["mine/a", "other"]
+        assert not (root / "other").exists()
+
+
+async def test_a_paused_folder_plans_and_does_nothing(running, root, objects):
+    async with running() as folder:
+        await until_open(folder)
+        folder.pause(paused=True)
+        (root / "a").write_text("x")
+        assert [(step.path, str(step.action)) for step in await folder.plan()] == [("a", "upload")]
+        assert folder.status().state == "paused"
+        assert await keys(objects) == []
+
+
+async def test_a_doubtful_pass_is_approved_or_restored(running, root, objects):
+    async with running() as folder:
+        await until_open(folder)
+        for name in "abc":
+            (root / name).write_text(name)
+        await folder.sync_now()
+        for name in "abc":
+            (root / name).unlink()
+        with pytest.raises(Doubtful, match="all 3 files"):
+            await folder.sync_now()
+        assert folder.status().question == "deletions"
+        assert await folder.restore() == 3
+        await folder.sync_now()
+        assert sorted(os.listdir(root)) == [".s3d", "a", "b", "c"]
+        for name in "abc":
+            (root / name).unlink()
+        with pytest.raises(Doubtful):
+            await folder.sync_now()
+        folder.approve()
+        await folder.sync_now()
+        assert await keys(objects) == []
+
+
+async def test_a_bucket_that_is_gone_is_no_deletion(running, root, objects):
+    async with running() as folder:
+        await until_open(folder)
+        (root / "a").write_text("x")
+        await folder.sync_now()
+        await objects.delete(BUCKET, "a")
+        await objects.delete_bucket(BUCKET)
+        with pytest.raises(Unavailable, match="NoSuchBucket"):
+            await folder.sync_now()
+        assert folder.status().state == "offline"
+        assert (root / "a").exists()
+
+
+async def test_limits_leave_the_rest_in_the_bucket(running, root, objects):
+    for number in range(3):
+        await objects.put(BUCKET, f"{number}", BytesBody(b"12345"))
+    async with running(max_files=2) as folder:
+        await until_open(folder)
+        await folder.sync_now()
+        assert len(list(root.glob("?"))) == 2
+        assert [trouble.state for trouble in folder.status().troubles] == ["skipped"]
+
+
+async def test_metadata_tags_and_modes_stay(running, root, objects):
+    from s3d.agent.store.objects import Attributes
+
+    await objects.put(BUCKET, "a.txt", BytesBody(b"1"), Attributes(tags={"k": "v"}))
+    async with running(keep_mode=True) as folder:
+        await until_open(folder)
+        await folder.sync_now()
+        (root / "a.txt").write_text("22")
+        (root / "a.txt").chmod(0o750)
+        await folder.sync_now()
+    info = await objects.head(BUCKET, "a.txt")
+    assert await objects.tags(BUCKET, "a.txt") == {"k": "v"}
+    assert info.content_type == "text/plain"
+    assert info.metadata["mode"] == "100750"
+
+
+async def test_a_remote_without_conditions_is_refused_both_ways(setting):
+    from dataclasses import replace
+
+    from s3d.agent.sync.folder import SyncFolder
+
+    for mode, unsafe, refused in (("two-way", False, True), ("two-way", True, False),
+                                  ("backup", False, False)):  # fmt: skip
+        folder = SyncFolder(replace(setting(mode=mode, unsafe=unsafe), level=lambda: "C"))
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(folder.run())
+            await until_open(folder)
+            if refused:
+                with pytest.raises(Unavailable, match="conditional writes"):
+                    await folder.sync_now()
+            else:
+                await folder.sync_now()
+            task.cancel()
+        folder.close()
+
+
+async def test_a_root_that_is_not_the_one_stops_the_folder_until_it_is_taken(
+    running, root, objects
+):
+    async with running() as folder:
+        await until_open(folder)
+        (root / "a").write_text("x")
+        await folder.sync_now()
+    root.rename(root.with_name("aside"))
+    root.mkdir()
+    async with running() as folder:
+        await until_stopped(folder)
+        assert folder.status().question == "root"
+        assert await keys(objects) == ["a"]
+        folder.approve()
+        async with asyncio.timeout(10):
+            await until_open(folder)
+        await folder.sync_now()
+        assert (root / "a").read_text() == "x"

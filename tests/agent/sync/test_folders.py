@@ -1,0 +1,71 @@
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from s3d.agent.events import Events
+from s3d.agent.sync.folders import Folders, Surroundings
+from s3d.shared.config import SyncFolderConfig
+from s3d.shared.errors import UsageError
+from tests.agent.sync.conftest import BUCKET
+from tests.agent.sync.test_folder import keys, until_open
+
+
+@pytest.fixture
+def around(tmp_path, objects):
+    own = (tmp_path / "own",)
+    return Surroundings(objects, "store", tmp_path / "state", own, Events(), 0o022)
+
+
+def config(path: Path, **settings) -> SyncFolderConfig:
+    return SyncFolderConfig(path=path, bucket=BUCKET, **settings)
+
+
+async def test_folders_come_and_go_while_the_agent_runs(around, tmp_path, objects):
+    folders = Folders(around, [config(tmp_path / "a")])
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(folders.run())
+        await until_open(folders.by_name["a"])
+        other = await folders.save(config(tmp_path / "b", prefix="b/"))
+        await until_open(other)
+        (tmp_path / "b/file").write_text("x")
+        await other.sync_now()
+        assert await keys(objects) == ["b/file"]
+        assert [status.name for status in folders.status()] == ["a", "b"]
+        assert await folders.remove("b")
+        assert not await folders.remove("b")
+        assert (tmp_path / "b/file").exists()
+        assert await keys(objects) == ["b/file"]
+        task.cancel()
+    folders.close()
+
+
+async def test_a_folder_is_had_with_other_settings(around, tmp_path):
+    folders = Folders(around, [config(tmp_path / "a")])
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(folders.run())
+        folder = await folders.save(config(tmp_path / "a", mode="backup"))
+        await until_open(folder)
+        assert folders.by_name["a"].status().mode == "backup"
+        task.cancel()
+    folders.close()
+
+
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [("own/x", "its own files"), ("a/inner", "a sync folder already"), ("file", "it is a file"),
+     (".", "its own files")],
+)  # fmt: skip
+async def test_some_folders_are_refused(around, tmp_path, path, why):
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match=why):
+        Folders(around, [config(tmp_path / "a"), config(tmp_path / path, name="other")])
+
+
+async def test_the_one_of_the_environment_is_not_in_the_file(around, tmp_path):
+    from dataclasses import replace
+
+    fixed = config(tmp_path / "a")
+    folders = Folders(replace(around, fixed=fixed), [fixed, config(tmp_path / "b")])
+    assert [status.from_file for status in folders.status()] == [False, True]
+    folders.close()
