@@ -34,7 +34,7 @@ class BadFilterError(UsageError):
         )
 
 
-class _Expression(click.ParamType):  # type: ignore[type-arg]
+class Expression(click.ParamType):  # type: ignore[type-arg]
     name = "expr"
 
     def convert(
@@ -46,7 +46,7 @@ class _Expression(click.ParamType):  # type: ignore[type-arg]
             raise BadFilterError(error) from None
 
 
-_expression = click.argument("wanted", metavar="EXPR", type=_Expression())
+_expression = click.argument("wanted", metavar="EXPR", type=Expression())
 
 
 @click.group("filter")

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import click
 
+from s3d.cli.filter import Expression
 from s3d.cli.output import confirmed, fields, json_line, report
 from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.cli.target import Names, Target, target_argument
 from s3d.shared.blocking_sync import SyncClient
 from s3d.shared.errors import NotFoundError, S3dError, UsageError
+from s3d.shared.filters import Filter
 from s3d.shared.readers import SYNC_MODES
 from s3d.shared.syncing import FolderSpec, FolderStatus, SyncPlan
 from s3d.shared.text import age, count, safe, size
@@ -57,7 +59,9 @@ def sync_command(ctx: click.Context, /, *, as_json: bool) -> None:
 @target_argument(Names.PREFIX)
 @click.option("--mode", type=click.Choice(SYNC_MODES), default="two-way", show_default=True,
               help="backup: only to the bucket; mirror: only to the folder.")  # fmt: skip
-@click.option("--filter", "terms", default="", metavar="TERMS", help="Which files are synced.")
+@click.option(
+    "--filter", "terms", type=Expression(), metavar="EXPR", help="Which files are synced."
+)
 @click.option("--name", default="", help="Its name in commands; else the last part of its path.")
 @click.option("--interval", default="", metavar="AGE", help="Between two looks at the bucket.")
 @click.option("--keep-mode", is_flag=True, help="Sync permission bits too.")
@@ -67,7 +71,7 @@ def sync_command(ctx: click.Context, /, *, as_json: bool) -> None:
 @socket_option
 @pass_session
 def add_command(
-    session: Session, /, path: Path, target: Target, *, mode: str, terms: str, name: str,
+    session: Session, /, path: Path, target: Target, *, mode: str, terms: Filter | None, name: str,
     interval: str, keep_mode: bool, dry_run: bool, yes: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Begin to sync a folder with BUCKET or BUCKET/PREFIX. The first time deletes nothing.
@@ -82,7 +86,7 @@ def add_command(
         bucket=target.bucket,
         prefix=target.key,
         mode=mode,
-        filter=terms,
+        filter=str(terms or ""),
         interval=interval,
         keep_mode=keep_mode,
     )

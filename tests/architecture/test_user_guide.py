@@ -56,9 +56,10 @@ def test_the_example_files_are_right(tmp_path):
         assert tomllib.loads(example)
         file.write_text(example)
         found.append(load_config(file, {}, {}))
-    whole, filtered = found
+    whole, filtered, synced = found
     assert whole.buckets == ("photos", "backup")
     assert len(filtered.write_queue.filter.terms) == 3
+    assert [folder.prefix for folder in synced.sync_folders] == ["notes/"]
 
 
 def test_exit_codes_are_those_of_the_errors():

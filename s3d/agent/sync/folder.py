@@ -136,6 +136,9 @@ class SyncFolder:
                 self._stop_for(str(gone.exceptions[0]), "root")
             except* OSError as failed:
                 self._stop_for(str(failed.exceptions[0]), "")
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():  # a group that fails drops it
+                raise asyncio.CancelledError
             await self.schedule.wait(ROOT_LOOK)
 
     @contextmanager

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 from s3d.agent.sync.files import signature_of
-from s3d.agent.sync.names import RESERVED, why_no_key
+from s3d.agent.sync.names import LONGEST_KEY, RESERVED, why_no_key
 from s3d.agent.sync.state import NO_BYTES, Local
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -30,6 +30,7 @@ class Walk:
         self.size = 0
         self._root = root
         self._prefix = prefix
+        self._room = LONGEST_KEY - len(prefix.encode())
         self._skip = skip
         self._device = os.fstat(root).st_dev
 
@@ -82,8 +83,8 @@ class Walk:
                     if isinstance(inner, Local):
                         yield inner
                     elif inner is not None:
-                        yield Local(folder + name, NO_BYTES, is_empty=not inner[1])
                         stack.append((inner[0], folder + name, iter(inner[1])))
+                        yield Local(folder + name, NO_BYTES, is_empty=not inner[1])
                         break
                 else:
                     os.close(fd)
@@ -130,7 +131,8 @@ class Walk:
         if mode & 0o170000 == _REG:
             self.files += 1
             self.size += facts.st_size
-            trouble = "" if path.isascii() and len(path) < 256 else why_no_key(path, self._prefix)
+            is_short = path.isascii() and len(path) <= self._room
+            trouble = "" if is_short else why_no_key(path, self._prefix)
             return Local(path, signature_of(facts), mode & 0o777, trouble)
         is_link = stat.S_ISLNK(mode)
         return Local(path, NO_BYTES, trouble="a symbolic link" if is_link else "not a regular file")

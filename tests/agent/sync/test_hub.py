@@ -1,0 +1,212 @@
+"""The hub before a real embedded store."""
+
+import os
+from contextlib import aclosing
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.messages import BytesBody, S3Request, S3Response
+from s3d.agent.s3.model import operations
+from s3d.agent.store.objects import Attributes, Objects
+from s3d.agent.sync.files import FileContent, signature_of
+from s3d.agent.sync.hub import ObjectHub, read_mode, read_mtime, write_mtime
+from s3d.agent.sync.sides import ABSENT, About, Moved, Refused, Unavailable
+from tests.agent.sync.conftest import BUCKET
+
+
+@pytest.fixture
+def hub(objects):
+    return ObjectHub(objects, BUCKET, "p/")
+
+
+@pytest.fixture
+def content(tmp_path):
+    def make(data: bytes) -> FileContent:
+        path = tmp_path / "content"
+        path.write_bytes(data)
+        return FileContent(lambda: os.open(path, os.O_RDONLY), signature_of(path.stat()))
+
+    return make
+
+
+async def listed(hub):
+    return [row.path async for page in hub.listing() for row in page]
+
+
+async def test_a_file_is_stored_with_what_goes_along(hub, objects, content):
+    about = About(1_700_000_000_123_456_789, 0o640, "5" * 64, "4" * 64, {"k": "v"})
+    stored = await hub.put("d/a.txt", content(b"data"), about, ABSENT)
+    info = await objects.head(BUCKET, "p/d/a.txt")
+    assert info.metadata == {
+        "mtime": "1700000000.123456789",
+        "mode": "100640",
+        "s3d-sha256": "5" * 64,
+        "s3d-parent": "4" * 64,
+    }
+    assert (info.content_type, stored.etag, stored.sha256) == ("text/plain", info.etag, "5" * 64)
+    assert await hub.tags("d/a.txt") == {"k": "v"}
+    found = await hub.look("d/a.txt")
+    assert (found.mtime_ns, found.mode, found.parent) == (about.mtime_ns, 0o640, "4" * 64)
+
+
+async def test_a_condition_that_does_not_hold_is_told(hub, content):
+    first = await hub.put("a", content(b"1"), About(), ABSENT)
+    second = await hub.put("a", content(b"2"), About(), first.etag)
+    for condition in (ABSENT, first.etag):
+        with pytest.raises(Moved):
+            await hub.put("a", content(b"3"), About(), condition)
+    with pytest.raises(Moved):
+        await hub.get("a", first.etag)
+    with pytest.raises(Moved):
+        await hub.delete("a", first.etag)
+    with pytest.raises(Moved):
+        await hub.get("gone", first.etag)
+    assert (await hub.look("a")).etag == second.etag
+    await hub.delete("a", second.etag)
+    assert await hub.look("a") is None
+    await hub.delete("a", second.etag)
+
+
+async def test_torn_content_is_not_stored(hub, tmp_path, content):
+    torn = content(bytes(3 << 20))
+    (tmp_path / "content").write_bytes(b"x" * (3 << 20))
+    with pytest.raises(Moved):
+        await hub.put("a", torn, About(), ABSENT)
+    assert await hub.look("a") is None
+
+
+async def test_bytes_come_back(hub, content):
+    stored = await hub.put("a", content(b"data"), About(), ABSENT)
+    _, body = await hub.get("a", stored.etag)
+    async with aclosing(body):
+        assert b"".join([block async for block in body]) == b"data"
+
+
+async def test_a_listing_has_the_prefix_off_and_nothing_of_ours(hub, objects):
+    for key in ("p/a", "p/b/", "p/.s3d/probe", "p/", "other", "p/b/c"):
+        await objects.put(BUCKET, key, BytesBody(b""))
+    assert await listed(hub) == ["a", "b/", "b/c"]
+
+
+@pytest.mark.parametrize(
+    ("key", "data", "storage_class"),
+    [("a//b", b"", None), ("n" * 256, b"", None), ("folder/", b"x", None), ("a", b"", "GLACIER")],
+)
+async def test_what_cannot_be_a_file_has_its_trouble(hub, objects, key, data, storage_class):
+    about = Attributes(storage_class=storage_class)
+    await objects.put(BUCKET, f"p/{key}", BytesBody(data), about)
+    rows = [row async for page in hub.listing() for row in page]
+    assert [bool(row.trouble) for row in rows] == [True]
+
+
+async def test_a_bucket_that_is_gone_is_no_answer(hub, objects, content):
+    await objects.delete_bucket(BUCKET)
+    for asking in (hub.look("a"), listed(hub), hub.get("a", '"e"'), hub.tags("a"),
+                   hub.put("a", content(b""), About(), ABSENT)):  # fmt: skip
+        with pytest.raises(Unavailable, match="NoSuchBucket"):
+            await asking
+
+
+class Shuffled:
+    """A store that lists in an order of its own, or an old listing."""
+
+    def __init__(self, store, keys):
+        self.store, self.keys = store, keys
+
+    async def call(self, request) -> S3Response:
+        response = await self.store.call(request)
+        if request.op.name == "ListObjectsV2":
+            assert request.fresh
+            rows = {row["Key"]: row for row in response.output["Contents"]}
+            response.output["Contents"] = [rows[key] for key in self.keys]
+        return response
+
+
+async def test_a_listing_that_is_not_in_order_is_not_believed(objects):
+    for key in "abc":
+        await objects.put(BUCKET, key, BytesBody(b""))
+    store = Shuffled(objects._store, ["a", "c", "b"])
+    with pytest.raises(Unavailable, match="order"):
+        await listed(ObjectHub(Objects(store, fresh=True), BUCKET, ""))
+
+
+async def test_a_copy_takes_everything_along_and_overwrites_nothing(hub, objects, content):
+    about = About(5 * 10**9, 0o600, "5" * 64, tags={"k": "v"})
+    stored = await hub.put("ä b", content(b"1"), about, ABSENT)
+    copied = await hub.copy("ä b", stored.etag, "new")
+    assert (copied.sha256, copied.mtime_ns) == ("5" * 64, 5 * 10**9)
+    assert await hub.tags("new") == {"k": "v"}
+    with pytest.raises(Moved):
+        await hub.copy("ä b", stored.etag, "new")
+    with pytest.raises(Moved):
+        await hub.copy("ä b", '"other"', "newer")
+
+
+async def test_only_a_bucket_with_versions_knows_what_it_held(objects, hub, content):
+    first = content(b"1")
+    stored = await hub.put("a", first, About(), ABSENT)
+    await hub.put("a", content(b"2"), About(), stored.etag)
+    assert not await hub.landed("a", first.sha256, first.md5)
+    enabled = {"Bucket": BUCKET, "VersioningConfiguration": {"Status": "Enabled"}}
+    await objects._store.call(S3Request(operations()["PutBucketVersioning"], enabled))
+    hub = ObjectHub(objects, BUCKET, "p/")
+    second = await hub.look("a")
+    third = content(b"3")
+    await hub.put("a", third, About(), second.etag)
+    await hub.delete("a", (await hub.look("a")).etag)
+    assert await hub.landed("a", third.sha256, third.md5)
+    assert not await hub.landed("a", first.sha256, "0" * 32)
+
+
+class Failing:
+    def __init__(self, error):
+        self.error = error
+
+    async def call(self, request):
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    ("error", "wanted"),
+    [
+        (S3Error("SlowDown"), Unavailable),
+        (S3Error("InternalError"), Unavailable),
+        (S3Error("ServiceUnavailable"), Unavailable),
+        (S3Error("PreconditionFailed"), Moved),
+        (S3Error("KeyTooLongError"), Refused),
+        (ConnectionError("lost"), Unavailable),
+    ],
+)
+async def test_errors_are_told_apart(error, wanted):
+    hub = ObjectHub(Objects(Failing(error)), BUCKET, "")
+    with pytest.raises(wanted):
+        await hub.delete("a", '"e"')
+    with pytest.raises(Unavailable):
+        await listed(hub)
+
+
+@given(st.integers(-(10**18), 4 * 10**18))
+def test_a_time_is_written_as_it_is_read(mtime_ns):
+    assert read_mtime(write_mtime(mtime_ns)) == mtime_ns
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [("1700000000", 1_700_000_000 * 10**9), ("1.5", 1_500_000_000), ("", None), ("x", None),
+     ("2023-11-14T22:13:20Z", 1_700_000_000 * 10**9), ("2023-11-14T22:13:20", None),
+     ("1.", None), ("1.x", None), ("9" * 30, None), ("-1.5", -1_500_000_000)],
+)  # fmt: skip
+def test_times_of_other_programs_are_read(text, wanted):
+    assert read_mtime(text) == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [("100644", 0o644), ("33188", 0o644), ("644", 0o644), ("104755", 0o755), ("", None),
+     ("x", None), ("9", None), ("-1", None)],
+)  # fmt: skip
+def test_modes_of_other_programs_are_read(text, wanted):
+    assert read_mode(text) == wanted
