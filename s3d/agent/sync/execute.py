@@ -147,7 +147,7 @@ class Executor:
         return await act(difference)
 
     async def _circumstances(self, difference: Difference) -> Circumstances:
-        base, local, remote = difference.base, difference.local, difference.remote
+        local, remote = difference.local, difference.remote
         excluded = await self.terms.excluded(difference.path, local, remote)
         if excluded:
             return Circumstances(excluded=excluded)
@@ -157,16 +157,23 @@ class Executor:
             return PLAIN
         if not self.terms.is_settled(local):
             return Circumstances(is_settled=False)
-        may_be_same = base is not None and base.signature.size == local.signature.size
-        if base is not None and may_be_same and is_changed(base, local):
-            content = await self.tree.read(local.path, local.signature)
-            if content.sha256 == base.sha256:
-                seen = base._replace(
-                    signature=local.signature, mode=local.mode, is_racy=self._is_racy(local)
-                )
-                self.baseline.agree(seen)
-                return Circumstances(same_local=True)
-        return PLAIN
+        same = await self.is_as_agreed(difference)
+        return Circumstances(same_local=True) if same else PLAIN
+
+    async def is_as_agreed(self, difference: Difference) -> bool:
+        """Whether a file that may have changed holds the bytes that were agreed on all the same;
+        then that is remembered. Raises Moved."""
+        base, local = difference.base, difference.local
+        if base is None or local is None or base.signature.size != local.signature.size:
+            return False
+        if is_folder(local.path) or local.trouble or not is_changed(base, local):
+            return False
+        content = await self.tree.read(local.path, local.signature)
+        if content.sha256 != base.sha256:
+            return False
+        racy = self._is_racy(local)
+        self.baseline.agree(base._replace(signature=local.signature, mode=local.mode, is_racy=racy))
+        return True
 
     def _is_racy(self, local: Local) -> bool:
         return self.clock() * 1e9 - local.signature.mtime_ns < RACY

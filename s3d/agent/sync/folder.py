@@ -209,14 +209,16 @@ class SyncFolder:
     async def _wait(self, here: Opened) -> None:
         """For the next pass that may be made."""
         while True:
-            may_run = not self.is_paused and self._standing.state != "stopped"
-            if self._standing.state == "stopped" and self._approved:
-                may_run = True
+            may_run = self._may_run()
             if may_run and self.schedule.is_due(is_polling=here.watcher.is_polling):
                 return
             await self.schedule.wait(ROOT_LOOK if not may_run else None)
             if not await asyncio.to_thread(here.tree.is_in_place):
                 raise RootGone(f"{self.path} is gone, or its marker .s3d/marker is")
+
+    def _may_run(self) -> bool:
+        """Without being asked."""
+        return not self.is_paused and (self._standing.state != "stopped" or self._approved)
 
     async def _follow_store(self) -> None:
         """What clients of this agent write below the prefix is looked at without delay."""
@@ -237,7 +239,7 @@ class SyncFolder:
         RootGone."""
         passes = self.here.passes
         async with self._turn:
-            if self.is_paused and not is_asked:
+            if not is_asked and not self._may_run():
                 self.schedule.put_back(scope, 0.0)
                 return Outcome()
             self._check_level()
@@ -355,7 +357,8 @@ class SyncFolder:
             return await self._steps()
 
     async def _steps(self) -> list[Step]:
-        return await self.here.passes.plan(Scope(everything_here=True, bucket=True))
+        whole = Scope(everything_here=True, bucket=True)
+        return await self.here.passes.plan(whole, reads=True)
 
     async def sync_now(self) -> SyncReport:
         """Whole passes until nothing is left, also of what is being written just now.

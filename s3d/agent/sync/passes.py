@@ -71,8 +71,8 @@ class Passes:
         self._unnamed: list[Local] = []
         self.on_progress: Callable[[int, int], None] = lambda done, todo: None
 
-    async def plan(self, scope: Scope) -> list[Step]:
-        """What a pass would do. Raises Unavailable, RootGone."""
+    async def plan(self, scope: Scope, *, reads: bool = False) -> list[Step]:
+        """What a pass would do. reads: for certain, see planning. Raises Unavailable, RootGone."""
         self._check_root()
         await asyncio.to_thread(self._selection.ignore.refresh)
         self._room.refresh(*self._baseline.count())
@@ -83,7 +83,7 @@ class Passes:
         known = {difference.path for difference in differences}
         for path in sorted(scope.touched - known):
             differences.append(await self.executor.look(path))
-        steps = await plan(self.executor, _seen(differences))
+        steps = await plan(self.executor, _seen(differences), reads=reads)
         unnamed = [Difference(local.path, None, local, None) for local in self._unnamed]
         return steps + [Step(difference, Action.BLOCK) for difference in unnamed]
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from s3d.agent.sync.decide import Action, Circumstances, Step, decide
 from s3d.agent.sync.execute import Executor
+from s3d.agent.sync.sides import Moved, Refused
 from s3d.agent.sync.state import Base, Difference, Local, Remote
 
 LocalFinds = Iterable[tuple[Base | None, Local | None]]
@@ -43,14 +44,24 @@ async def _look(executor: Executor, path: str, remote: Remote | None) -> Local |
     return await executor.tree.look(path)
 
 
-async def plan(executor: Executor, differences: Iterable[Difference]) -> list[Step]:
-    """What would be done, as far as it can be told without reading files."""
+async def plan(
+    executor: Executor, differences: Iterable[Difference], *, reads: bool = False
+) -> list[Step]:
+    """What would be done. reads: files that may have changed are read, to tell it for certain."""
     steps = []
     for difference in differences:
         local, remote = difference.local, difference.remote
         excluded = await executor.terms.excluded(difference.path, local, remote)
-        about = Circumstances(excluded=excluded, trouble=difference.trouble)
+        same = reads and not excluded and await _is_same(executor, difference)
+        about = Circumstances(excluded=excluded, trouble=difference.trouble, same_local=same)
         action = decide(difference, executor.mode, about)
         if action not in _IDLE:
             steps.append(Step(difference, action))
     return steps
+
+
+async def _is_same(executor: Executor, difference: Difference) -> bool:
+    try:
+        return await executor.is_as_agreed(difference)
+    except (Moved, Refused):
+        return False
