@@ -149,17 +149,20 @@ class Objects:
             return stored
         return ObjectInfo(bucket, key, body.size or 0, etag, time.time())  # replaced by now
 
-    async def copy(self, bucket: str, source: str, key: str, *, if_match: str) -> str:
+    async def copy(
+        self, bucket: str, source: str, key: str, *, if_match: str, version: str = ""
+    ) -> str:
         """Copy within a bucket, to a key that is free; the copy's ETag.
 
         if_match: ETag of the source. Raises PreconditionFailed.
         """
         check_key(source)
+        place = f"{bucket}/{quote(source)}" + (f"?versionId={version}" if version else "")
         response = await self._call(
             "CopyObject",
             Bucket=bucket,
             Key=key,
-            CopySource=f"{bucket}/{quote(source)}",
+            CopySource=place,
             CopySourceIfMatch=if_match,
             IfNoneMatch=ABSENT,
         )

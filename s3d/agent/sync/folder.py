@@ -15,8 +15,9 @@ from s3d.agent.events import Events
 from s3d.agent.store.objects import Objects
 from s3d.agent.sync.baseline import Baseline
 from s3d.agent.sync.decide import Action, Doubtful, Mode, Step
-from s3d.agent.sync.execute import Done, Executor, Terms
+from s3d.agent.sync.execute import Done, Executor, Terms, new_id
 from s3d.agent.sync.hub import ObjectHub
+from s3d.agent.sync.names import conflict_name
 from s3d.agent.sync.passes import Outcome, Passes, RootGone, Scope
 from s3d.agent.sync.recover import recover_all
 from s3d.agent.sync.root import begin_anew, open_root
@@ -170,7 +171,9 @@ class SyncFolder:
 
     def _equip(self, tree: FolderTree) -> Opened:
         config, objects = self.setting.config, self.setting.objects
-        hub = ObjectHub(objects, config.bucket, config.prefix)
+        hub = ObjectHub(
+            objects, config.bucket, config.prefix, level=self.setting.level, beside=self._beside
+        )
         selection = Selection(
             objects, config.bucket, config.prefix, Ignore(self.path), config.filter
         )
@@ -184,6 +187,9 @@ class SyncFolder:
         passes.on_progress = self._progress
         watcher = Watcher(self.path, self.schedule.changed, tree.touch_canary)
         return Opened(tree, passes, watcher, Trash(tree, executor))
+
+    def _beside(self, path: str) -> str:
+        return conflict_name(path, self.setting.host, self._clock(), new_id()[:4])
 
     async def _serve(self, here: Opened) -> None:
         self.schedule.everything()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import mimetypes
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from itertools import pairwise
@@ -54,9 +54,19 @@ def asking(*, all_or_nothing: bool = False) -> Iterator[None]:
 class ObjectHub:
     """The objects of one bucket below one prefix, "" or with its slash."""
 
-    def __init__(self, objects: Objects, bucket: str, prefix: str) -> None:
-        """objects: fresh ones."""
+    def __init__(
+        self,
+        objects: Objects,
+        bucket: str,
+        prefix: str,
+        *,
+        level: Callable[[], str] = lambda: "",
+        beside: Callable[[str], str] = lambda path: f"{path} (conflict)",
+    ) -> None:
+        """objects: fresh ones. level: what the remote makes of conditions. beside: path of a
+        conflict copy."""
         self._objects, self._bucket, self._prefix = objects, bucket, prefix
+        self._level, self._beside = level, beside
         self._versioned: bool | None = None
 
     async def look(self, path: str) -> Remote | None:
@@ -108,7 +118,26 @@ class ObjectHub:
             if content is not None and content.is_torn:
                 raise Moved from error
             raise
+        if self._level() == "B":
+            await self._rescue(path, condition)
         return self._remote(info)._replace(sha256=about.sha256)
+
+    async def _rescue(self, path: str, condition: str) -> None:
+        """Where nobody judges conditions but versions are kept: what was overwritten or deleted
+        just now should be what the condition says; another one was written by somebody who was
+        quicker, and becomes a conflict copy."""
+        key = self._prefix + path
+        with asking():
+            page = await self._objects.versions(self._bucket, key, limit=PAGE)
+            rows = [row for row in page.objects if row.key == key]
+            rows.sort(key=lambda row: (row.last_modified, not row.etag), reverse=True)
+            before = rows[1] if len(rows) > 1 else None
+            if before is None or not before.etag or before.etag == condition:
+                return
+            await self._objects.copy(
+                self._bucket, key, self._prefix + self._beside(path),
+                if_match=before.etag, version=before.version_id or "",
+            )  # fmt: skip
 
     async def get(self, path: str, etag: str) -> tuple[Remote, Body]:
         with asking():
@@ -122,6 +151,8 @@ class ObjectHub:
             except S3Error as error:
                 if error.code != "NoSuchKey":
                     raise
+        if self._level() == "B":
+            await self._rescue(path, etag)
 
     async def copy(self, source: str, etag: str, path: str) -> Remote:
         with asking():

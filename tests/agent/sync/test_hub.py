@@ -161,6 +161,39 @@ async def test_only_a_bucket_with_versions_knows_what_it_held(objects, hub, cont
     assert not await hub.landed("a", first.sha256, "0" * 32)
 
 
+class Unconditional:
+    """A store that answers 200 to conditions which it ignores."""
+
+    def __init__(self, store):
+        self.store = store
+
+    async def call(self, request) -> S3Response:
+        if request.op.name in ("PutObject", "DeleteObject"):
+            kept = {k: v for k, v in request.input.items() if k not in ("IfMatch", "IfNoneMatch")}
+            request = request.replace(input=kept)
+        return await self.store.call(request)
+
+
+@pytest.mark.parametrize("deed", ["put", "delete"])
+async def test_what_was_overwritten_unseen_is_kept_where_there_are_versions(objects, content, deed):
+    enabled = {"Bucket": BUCKET, "VersioningConfiguration": {"Status": "Enabled"}}
+    await objects._store.call(S3Request(operations()["PutBucketVersioning"], enabled))
+    loose = Objects(Unconditional(objects._store), fresh=True)
+    hub = ObjectHub(loose, BUCKET, "p/", level=lambda: "B", beside=lambda path: path + " aside")
+    first = await hub.put("a", content(b"1"), About(), ABSENT)
+    await objects.put(BUCKET, "p/a", BytesBody(b"unseen"))
+    if deed == "put":
+        await hub.put("a", content(b"2"), About(), first.etag)
+    else:
+        await hub.delete("a", first.etag)
+    assert await listed(hub) == (["a", "a aside"] if deed == "put" else ["a aside"])
+    _, body = await objects.get(BUCKET, "p/a aside")
+    assert b"".join([block async for block in body]) == b"unseen"
+    seen = await hub.look("a aside")
+    await hub.put("a aside", content(b"3"), About(), seen.etag)
+    assert len(await listed(hub)) == (2 if deed == "put" else 1)
+
+
 class Failing:
     def __init__(self, error):
         self.error = error
