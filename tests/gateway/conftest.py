@@ -13,6 +13,7 @@ import pytest
 from s3d.shared.blocking_queue import QueueClient
 from s3d.shared.transfers import QueueStatus
 from tests.agent_process import AgentProcess
+from tests.gateway.devices import devices, make_device, sync_bucket  # noqa: F401 - fixtures
 from tests.gateway.network import Network
 from tests.peers.servers import Peer
 

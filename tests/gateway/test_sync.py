@@ -4,126 +4,41 @@ import hashlib
 import os
 import random
 import subprocess
-import time
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
-import watchfiles
 
-from s3d.shared.blocking_sync import SyncClient
 from s3d.shared.errors import S3dError
-from s3d.shared.syncing import FolderStatus, SyncReport
-from tests.agent_process import AgentProcess
-from tests.gateway.conftest import remote_settings
-from tests.gateway.network import Network
-from tests.peers.servers import Peer
-
-NAME = "tree"
+from tests.gateway.devices import NAME, Device, objects, settle, until
 
 
-class Device:
-    """An agent with a folder. It can die, and start again."""
-
-    def __init__(self, start: Callable[..., AgentProcess], home: Path, env: dict[str, str]) -> None:
-        self._start = start
-        self._home = home
-        self.root = home.with_name(f"{home.name}-files") / NAME
-        self._env = {"S3D_SYNC_FOLDER": str(self.root), "S3D_SYNC_FOLDER_INTERVAL": "1s", **env}
-
-    def start(self, **env: str) -> "Device":
-        self.agent = self._start(home=self._home, env=self._env | env)
-        self.sync = SyncClient(self.agent.client)
-        return self
-
-    def now(self) -> SyncReport:
-        return self.sync.now(NAME)
-
-    def status(self) -> FolderStatus:
-        return self.sync.folder(NAME)
-
-    def write(self, path: str, data: str) -> Path:
-        file = self.root / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(data)
-        return file
-
-    def tree(self) -> dict[str, bytes]:
-        """Path -> content of all that is synced."""
-        found = {}
-        for folder, folders, files in os.walk(self.root):
-            folders[:] = [name for name in folders if name != ".s3d"]
-            for name in files:
-                file = Path(folder, name)
-                found[str(file.relative_to(self.root))] = file.read_bytes()
-        return found
-
-
-def objects(client: Any, bucket: str, prefix: str = "") -> dict[str, bytes]:
-    """Key without the prefix -> content, without the markers of folders."""
-    found = {}
-    for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-        for row in page.get("Contents", ()):
-            key = row["Key"]
-            if not key.endswith("/") and ".s3d/" not in key:
-                body = client.get_object(Bucket=bucket, Key=key)["Body"].read()
-                found[key.removeprefix(prefix)] = body
-    return found
-
-
-@pytest.fixture
-def bucket(seaweedfs: Peer, bucket_name: str) -> str:
-    assert seaweedfs.ask("PUT", f"/{bucket_name}") == 200
-    return bucket_name
-
-
-@pytest.fixture
-def make_device(
-    start_agent: Callable[..., AgentProcess], network: Network, bucket: str, tmp_path: Path
-) -> Callable[[str], Device]:
-    env = {**remote_settings(network.peer), "S3D_SYNC_FOLDER_BUCKET": bucket}
-    return lambda name: Device(start_agent, tmp_path / name, env)
-
-
-@pytest.fixture
-def devices(make_device: Callable[[str], Device]) -> list[Device]:
-    return [make_device("a").start(), make_device("b").start()]
-
-
-def settle(*devices: Device) -> None:
-    """Have all of them agree."""
-    for _ in range(4):
-        if not any(_changes(device.now()) for device in devices):
-            return
-
-
-def _changes(report: SyncReport) -> int:
-    return report.uploaded + report.downloaded + report.deleted + report.conflicts + report.moved
-
-
-def test_what_happens_on_one_side_happens_on_all(devices, remote, bucket):
+def test_what_happens_on_one_side_happens_on_all(devices, remote, sync_bucket):
     a, b = devices
     a.write("notes/today.txt", "milk")
     a.write("run.sh", "#!/bin/sh\n")
     os.utime(a.root / "run.sh", ns=(1_700_000_000_123_456_789,) * 2)
     (a.root / "empty/inner").mkdir(parents=True)
-    remote.put_object(Bucket=bucket, Key="from/elsewhere.txt", Body=b"hello")
+    remote.put_object(Bucket=sync_bucket, Key="from/elsewhere.txt", Body=b"hello")
     settle(a, b)
-    assert a.tree() == b.tree() == objects(remote, bucket)
+    assert a.tree() == b.tree() == objects(remote, sync_bucket)
     assert set(b.tree()) == {"notes/today.txt", "run.sh", "from/elsewhere.txt"}
     assert (b.root / "empty/inner").is_dir()
     assert (b.root / "run.sh").stat().st_mtime_ns == 1_700_000_000_123_456_789
     b.write("notes/today.txt", "milk and bread")
     (b.root / "run.sh").unlink()
-    remote.delete_object(Bucket=bucket, Key="from/elsewhere.txt")
+    remote.delete_object(Bucket=sync_bucket, Key="from/elsewhere.txt")
     settle(b, a)
-    assert a.tree() == b.tree() == objects(remote, bucket) == {"notes/today.txt": b"milk and bread"}
+    assert (
+        a.tree()
+        == b.tree()
+        == objects(remote, sync_bucket)
+        == {"notes/today.txt": b"milk and bread"}
+    )
     assert not (a.root / "from").exists()
 
 
-def test_events_alone_bring_a_change_to_the_other_device(devices, remote, bucket):
+def test_events_alone_bring_a_change_to_the_other_device(devices, remote, sync_bucket):
     a, b = devices
     settle(a, b)
     a.write("new.txt", "x")
@@ -132,16 +47,7 @@ def test_events_alone_bring_a_change_to_the_other_device(devices, remote, bucket
     until(lambda: a.tree() == {"renamed.txt": b"x"}, a.root)
 
 
-def until(holds: Callable[[], bool], root: Path) -> None:
-    """Wait for it, a change of the folder at a time; nothing is asked of the agent."""
-    end = time.monotonic() + 20
-    for _ in watchfiles.watch(root, debounce=50, rust_timeout=500, yield_on_timeout=True):
-        if holds():
-            return
-        assert time.monotonic() < end
-
-
-def test_both_edit_and_both_versions_stay(devices, remote, bucket):
+def test_both_edit_and_both_versions_stay(devices, remote, sync_bucket):
     a, b = devices
     a.write("plan.txt", "first")
     settle(a, b)
@@ -153,7 +59,7 @@ def test_both_edit_and_both_versions_stay(devices, remote, bucket):
         device.sync.resume(NAME)
         device.now()
     settle(a, b)
-    assert a.tree() == b.tree() == objects(remote, bucket)
+    assert a.tree() == b.tree() == objects(remote, sync_bucket)
     assert sorted(a.tree().values()) == [b"of a", b"of b, longer"]
     (copy,) = [path for path in a.tree() if "(conflict " in path]
     assert copy.startswith("plan (conflict ")
@@ -164,7 +70,7 @@ def test_both_edit_and_both_versions_stay(devices, remote, bucket):
     assert list(a.tree()) == ["plan.txt"]
 
 
-def test_an_edit_beats_a_deletion(devices, remote, bucket):
+def test_an_edit_beats_a_deletion(devices, remote, sync_bucket):
     a, b = devices
     a.write("one", "1")
     a.write("two", "2")
@@ -181,7 +87,7 @@ def test_an_edit_beats_a_deletion(devices, remote, bucket):
     assert a.tree()["one"] == b.tree()["one"] == b"1 edited"
 
 
-def test_too_many_deletions_stop_the_folder_until_somebody_agrees(devices, remote, bucket):
+def test_too_many_deletions_stop_the_folder_until_somebody_agrees(devices, remote, sync_bucket):
     a, b = devices
     for number in range(60):
         a.write(f"f{number}", str(number))
@@ -193,7 +99,7 @@ def test_too_many_deletions_stop_the_folder_until_somebody_agrees(devices, remot
         a.now()
     status = a.status()
     assert (status.state, status.question) == ("stopped", "deletions")
-    assert objects(remote, bucket) == everything
+    assert objects(remote, sync_bucket) == everything
     assert a.sync.restore(NAME) == 55
     settle(a)
     assert a.tree() == everything
@@ -203,20 +109,20 @@ def test_too_many_deletions_stop_the_folder_until_somebody_agrees(devices, remot
         a.now()
     a.sync.approve(NAME)
     settle(a)
-    assert len(objects(remote, bucket)) == 5
+    assert len(objects(remote, sync_bucket)) == 5
     with pytest.raises(S3dError, match="would be deleted"):
         b.now()
 
 
 @pytest.mark.parametrize("lost", ["bucket", "root", "marker"])
-def test_a_side_that_is_gone_is_not_taken_for_deleted(devices, remote, bucket, lost):
+def test_a_side_that_is_gone_is_not_taken_for_deleted(devices, remote, sync_bucket, lost):
     a, b = devices
     a.write("kept/one", "1")
     a.write("two", "2")
     settle(a, b)
     if lost == "bucket":
-        for key in objects(remote, bucket):
-            remote.delete_object(Bucket=bucket, Key=key)
+        for key in objects(remote, sync_bucket):
+            remote.delete_object(Bucket=sync_bucket, Key=key)
         with pytest.raises(S3dError, match="nothing is left in the bucket"):
             a.now()
         assert len(a.tree()) == 2
@@ -232,11 +138,11 @@ def test_a_side_that_is_gone_is_not_taken_for_deleted(devices, remote, bucket, l
         (a.root / "two").unlink()
         with pytest.raises(S3dError):
             a.now()
-    assert len(objects(remote, bucket)) == 2
+    assert len(objects(remote, sync_bucket)) == 2
     assert len(b.tree()) == 2
 
 
-def test_a_remote_that_is_away_is_waited_for(devices, remote, bucket, network):
+def test_a_remote_that_is_away_is_waited_for(devices, remote, sync_bucket, network):
     a, b = devices
     a.write("one", "1")
     a.write("two", "2")
@@ -250,7 +156,7 @@ def test_a_remote_that_is_away_is_waited_for(devices, remote, bucket, network):
     assert set(a.tree()) == {"two", "three"}
     network.come_back()
     settle(a, b)
-    assert a.tree() == b.tree() == objects(remote, bucket) == {"two": b"2", "three": b"3"}
+    assert a.tree() == b.tree() == objects(remote, sync_bucket) == {"two": b"2", "three": b"3"}
 
 
 def test_names_that_one_side_cannot_have_stay_where_they_are(start_agent, tmp_path):
@@ -278,7 +184,7 @@ def test_names_that_one_side_cannot_have_stay_where_they_are(start_agent, tmp_pa
         a.sync.undo(NAME, path="link")
 
 
-def test_what_was_replaced_can_be_had_again(devices, remote, bucket):
+def test_what_was_replaced_can_be_had_again(devices, remote, sync_bucket):
     a, b = devices
     a.write("doc", "first")
     settle(a, b)
@@ -290,7 +196,7 @@ def test_what_was_replaced_can_be_had_again(devices, remote, bucket):
     assert a.tree() == b.tree() == {"doc": b"first"}
 
 
-def test_a_renamed_folder_is_not_uploaded_again(devices, remote, bucket):
+def test_a_renamed_folder_is_not_uploaded_again(devices, remote, sync_bucket):
     a, b = devices
     for number in range(40):
         a.write(f"old/{number}", f"content {number}")
@@ -299,34 +205,36 @@ def test_a_renamed_folder_is_not_uploaded_again(devices, remote, bucket):
     report = a.now()
     assert (report.moved, report.uploaded) == (40, 0)
     assert b.now().moved == 40
-    assert a.tree() == b.tree() == objects(remote, bucket)
+    assert a.tree() == b.tree() == objects(remote, sync_bucket)
     assert not (b.root / "old").exists()
 
 
-def test_what_is_excluded_is_left_alone(make_device, remote, bucket):
+def test_what_is_excluded_is_left_alone(make_device, remote, sync_bucket):
     a = make_device("a").start(S3D_SYNC_FOLDER_FILTER="!*/*.tmp")
     a.write("a.txt", "1")
     a.write("b.tmp", "2")
     a.write("build/c.txt", "3")
     a.write(".s3dignore", "build/\n")
-    remote.put_object(Bucket=bucket, Key="d.tmp", Body=b"4")
-    remote.put_object(Bucket=bucket, Key="e.txt", Body=b"5", Tagging="s3d.sync=false")
+    remote.put_object(Bucket=sync_bucket, Key="d.tmp", Body=b"4")
+    remote.put_object(Bucket=sync_bucket, Key="e.txt", Body=b"5", Tagging="s3d.sync=false")
     settle(a)
-    assert set(objects(remote, bucket)) == {"a.txt", ".s3dignore", "d.tmp", "e.txt"}
+    assert set(objects(remote, sync_bucket)) == {"a.txt", ".s3dignore", "d.tmp", "e.txt"}
     assert set(a.tree()) == {"a.txt", "b.tmp", "build/c.txt", ".s3dignore"}
 
 
 @pytest.mark.parametrize(("mode", "wanted"), [("backup", {"here"}), ("mirror", {"here", "there"})])
-def test_one_way_modes(make_device, remote, bucket, mode, wanted):
+def test_one_way_modes(make_device, remote, sync_bucket, mode, wanted):
     a = make_device("a").start(S3D_SYNC_FOLDER_MODE=mode)
     a.write("here", "1")
-    remote.put_object(Bucket=bucket, Key="there", Body=b"2")
+    remote.put_object(Bucket=sync_bucket, Key="there", Body=b"2")
     settle(a)
     assert set(a.tree()) == wanted
-    assert set(objects(remote, bucket)) == ({"here", "there"} if mode == "backup" else {"there"})
+    assert set(objects(remote, sync_bucket)) == (
+        {"here", "there"} if mode == "backup" else {"there"}
+    )
 
 
-def test_rclone_sees_the_same(devices, remote, bucket, seaweedfs, tmp_path):
+def test_rclone_sees_the_same(devices, remote, sync_bucket, seaweedfs, tmp_path):
     a, _ = devices
     for number in range(20):
         os.utime(a.write(f"d{number % 3}/f{number}", "x" * number), (number, number * 1000))
@@ -340,7 +248,7 @@ def test_rclone_sees_the_same(devices, remote, bucket, seaweedfs, tmp_path):
         "RCLONE_CONFIG_W_SECRET_ACCESS_KEY": seaweedfs.secret_key,
         "HOME": str(tmp_path),
     }
-    sync = [rclone, "sync", "--dry-run", "--exclude", ".s3d/**", a.root, f"w:{bucket}"]
+    sync = [rclone, "sync", "--dry-run", "--exclude", ".s3d/**", a.root, f"w:{sync_bucket}"]
     done = subprocess.run(sync, env=env, capture_output=True, text=True, timeout=60, check=True)
     assert "Skipped copy" not in done.stderr
     assert "Skipped update modification time" not in done.stderr
@@ -351,7 +259,7 @@ def test_rclone_sees_the_same(devices, remote, bucket, seaweedfs, tmp_path):
     "rounds", [pytest.param(3, id="few"), pytest.param(200, marks=pytest.mark.torture, id="many")]
 )
 @pytest.mark.slow
-def test_two_agents_that_are_killed_end_with_the_same(make_device, remote, bucket, rounds):
+def test_two_agents_that_are_killed_end_with_the_same(make_device, remote, sync_bucket, rounds):
     """Every version that nobody has replaced knowingly is there in the end."""
     chance = random.Random(rounds)
     a, b = devices = [make_device("a").start(), make_device("b").start()]
@@ -369,7 +277,7 @@ def test_two_agents_that_are_killed_end_with_the_same(make_device, remote, bucke
         if chance.random() < 0.5:
             settle_anyhow(*devices)
     settle_anyhow(a, b, a, b)
-    assert a.tree() == b.tree() == objects(remote, bucket)
+    assert a.tree() == b.tree() == objects(remote, sync_bucket)
     live = {hashlib.sha256(data).hexdigest() for data in a.tree().values()}
     wanted = set().union(*ledger.values())
     assert not wanted - live
