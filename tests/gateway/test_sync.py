@@ -4,7 +4,7 @@ import hashlib
 import os
 import random
 import subprocess
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -271,7 +271,7 @@ def test_two_agents_that_are_killed_end_with_the_same(make_device, remote, sync_
                 edit(device, chance, f"{number}-{chance.random()}", ledger)
         if chance.random() < 0.6:
             victim = chance.choice(devices)
-            victim.agent.kill()
+            kill(victim, chance)
             edit(victim, chance, f"{number}-dead-{chance.random()}", ledger)
             victim.start()
         if chance.random() < 0.5:
@@ -281,6 +281,19 @@ def test_two_agents_that_are_killed_end_with_the_same(make_device, remote, sync_
     live = {hashlib.sha256(data).hexdigest() for data in a.tree().values()}
     wanted = set().union(*ledger.values())
     assert not wanted - live
+
+
+POINTS = ("sync.before_place", "sync.after_place", "sync.after_discard")
+
+
+def kill(victim: Device, chance: random.Random) -> None:
+    """At any time, or at a step that has come to half of what it does."""
+    victim.agent.kill()
+    if chance.random() < 0.5:
+        victim.start(S3D_FAILPOINT=f"{chance.choice(POINTS)}:kill")
+        with suppress(S3dError):
+            victim.now()
+        victim.agent.kill()
 
 
 def settle_anyhow(*devices: Device) -> None:

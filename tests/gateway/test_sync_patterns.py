@@ -3,8 +3,6 @@
 import os
 import subprocess
 
-import pytest
-
 from tests.gateway.devices import objects, settle, until
 
 
@@ -37,15 +35,17 @@ def emacs(file, text):
     backup.unlink()
 
 
-@pytest.mark.parametrize("save", [vim, in_place, atomic, emacs], ids=lambda save: save.__name__)
-def test_a_save_of_an_editor_is_one_edit(devices, save):
+def test_a_save_of_an_editor_is_one_edit(devices):
     a, b = devices
-    file = a.write("doc.txt", "first")
+    saves = {save.__name__: save for save in (vim, in_place, atomic, emacs)}
+    files = {name: a.write(f"{name}.txt", "first") for name in saves}
     settle(a, b)
-    save(file, "second, longer")
-    until(lambda: b.tree() == {"doc.txt": b"second, longer"}, b.root)
+    for name, save in saves.items():
+        save(files[name], "second, longer")
+    wanted = {f"{name}.txt": b"second, longer" for name in saves}
+    until(lambda: b.tree() == wanted, b.root)
     settle(a, b)
-    assert a.tree() == b.tree() == {"doc.txt": b"second, longer"}
+    assert a.tree() == b.tree() == wanted
 
 
 def git(*arguments, cwd=None):

@@ -189,10 +189,12 @@ def _read_body(plan: _Plan, payload: bytes, members: Members, *, strict: bool) -
 
 def _unframe(headers: Iterable[tuple[str, str]], members: Members) -> None:
     """Take what says aws-chunked, the framing of the transfer, from what is said of the object."""
-    encodings = [part.strip() for part in members.pop("ContentEncoding", "").split(",")]
-    kept = ",".join(part for part in encodings if part and part.lower() != "aws-chunked")
-    if kept:
-        members["ContentEncoding"] = kept
+    encodings = [part.strip() for part in members.get("ContentEncoding", "").split(",")]
+    if any(part.lower() == "aws-chunked" for part in encodings):
+        del members["ContentEncoding"]
+        kept = ",".join(part for part in encodings if part and part.lower() != "aws-chunked")
+        if kept:
+            members["ContentEncoding"] = kept
     for name, value in headers:
         if name == _DECODED_LENGTH:
             length = _Field("ContentLength", name, _READERS["long"], False, ("InvalidArgument", ""))
