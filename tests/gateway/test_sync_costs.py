@@ -57,14 +57,14 @@ def rss_of(device: Device) -> int:
 
 
 def test_a_copy_of_five_thousand_files_and_a_rename_of_a_thousand(
-    devices,
+    make_device,
     sync_bucket,
     rclone,
     remote,
     tmp_path,
     seaweedfs,
 ):
-    a, _ = devices
+    a = make_device("a").start()
     settle(a)
     source = tmp_path / "source"
     make_tree(source, 5_000, 400)

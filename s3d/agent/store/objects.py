@@ -132,10 +132,28 @@ class Objects:
         if_match: str = "",
         md5: str = "",
     ) -> ObjectInfo:
-        """Store an object. if_match: the ETag of the one to be replaced, or ABSENT. md5: of the
-        body in Base64, which the store compares.
+        """Store an object, and tell of it as it is there. See store()."""
+        size = body.size
+        etag, version = await self.store(bucket, key, body, attributes, if_match=if_match, md5=md5)
+        stored = await self.head(bucket, key, version=version)
+        if stored is not None and stored.etag == etag:
+            return stored
+        return ObjectInfo(bucket, key, size or 0, etag, time.time())  # replaced by now
 
-        The body is closed in any case.
+    async def store(
+        self,
+        bucket: str,
+        key: str,
+        body: Body,
+        attributes: Attributes = PLAIN,
+        *,
+        if_match: str = "",
+        md5: str = "",
+    ) -> tuple[str, str]:
+        """Store an object; its ETag, and its version id or "".
+
+        if_match: the ETag of the one to be replaced, or ABSENT. md5: of the body in Base64, which
+        the store compares. The body is closed in any case.
         """
         async with aclosing(body):
             condition = "IfNoneMatch" if if_match == ABSENT else "IfMatch"
@@ -143,11 +161,7 @@ class Objects:
             if body.size is not None:
                 members["ContentLength"] = body.size
             response = await self._call("PutObject", body, Bucket=bucket, Key=key, **members)
-        etag = response.output["ETag"]
-        stored = await self.head(bucket, key, version=response.output.get("VersionId", ""))
-        if stored is not None and stored.etag == etag:
-            return stored
-        return ObjectInfo(bucket, key, body.size or 0, etag, time.time())  # replaced by now
+        return response.output["ETag"], response.output.get("VersionId", "")
 
     async def copy(
         self, bucket: str, source: str, key: str, *, if_match: str, version: str = ""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import mimetypes
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -106,7 +107,7 @@ class ObjectHub:
         attributes = Attributes(_content_type(path), _metadata(about), about.tags)
         try:
             with asking():
-                info = await self._objects.put(
+                etag, _ = await self._objects.store(
                     self._bucket,
                     self._prefix + path,
                     body,
@@ -120,7 +121,7 @@ class ObjectHub:
             raise
         if self._level() == "B":
             await self._rescue(path, condition)
-        return self._remote(info)._replace(sha256=about.sha256)
+        return Remote(path, etag, body.size or 0, time.time(), sha256=about.sha256)
 
     async def _rescue(self, path: str, condition: str) -> None:
         """Where nobody judges conditions but versions are kept: what was overwritten or deleted

@@ -65,7 +65,7 @@ def _call_of(connection: Connection, request: S3Request[Any], hops: str) -> Call
         raise S3Error("InvalidArgument", str(error)) from error
     kept = [each for each in headers if each[0] != "content-length"]
     call = Call(op, op.method, request.bucket, request.key, query, [*kept, (HOPS, hops)])
-    call.may_repeat = op.access == "read"
+    call.may_repeat = op.access in ("read", "list")
     if op.streaming_input and request.body is not None:
         _attach(call, request.body, request.input, trailers=connection.settings.trailers)
     return call

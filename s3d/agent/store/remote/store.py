@@ -1,8 +1,8 @@
 """RemoteStore: any S3 service as the end of the way down.
 
 A request that came over the wire and was not changed is forwarded as it is, whatever it asks for.
-What the agent made or edited goes one of two ways: object reads, writes, deletes and parts as one
-signed request, the rest through aioboto3.
+What the agent made or edited goes one of two ways: object reads, writes, deletes, parts and
+listings as one signed request, the rest through aioboto3.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from s3d.agent.s3.messages import S3Request
-from s3d.agent.store.remote import objects
+from s3d.agent.store.remote import lists, objects
 from s3d.agent.store.remote.connection import Connection, Health
 from s3d.agent.store.remote.credentials import KeyChain
 from s3d.agent.store.remote.forward import forward
@@ -65,6 +65,8 @@ class RemoteStore:
             return forward(self._connection, request, self.agent)
         if request.op.name in objects.OPERATIONS:
             return objects.ask(self._connection, request, self.hops.header)
+        if request.op.name in lists.OPERATIONS:
+            return lists.ask(self._connection, request, self.hops.header)
         return self._invoker.ask(request)
 
     async def close(self) -> None:

@@ -140,9 +140,9 @@ async def test_a_listing_without_an_answer_is_asked_again(
     s3: Client, faulty_seaweedfs: FaultyProxy, new_bucket: str
 ) -> None:
     await s3.put(new_bucket, "k", b"x")
-    assert await s3.keys(new_bucket) == ["k"]
+    before = (await s3("ListObjects", Bucket=new_bucket)).output["Contents"]
     faulty_seaweedfs.inject(Fault(drop=Drop.AFTER), times=2)
-    assert await s3.keys(new_bucket) == ["k"]
+    assert (await s3("ListObjects", Bucket=new_bucket)).output["Contents"] == before
 
 
 @real
