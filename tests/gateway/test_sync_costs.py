@@ -64,7 +64,7 @@ def test_a_copy_of_five_thousand_files_and_a_rename_of_a_thousand(
     tmp_path,
     seaweedfs,
 ):
-    a = make_device("a").start()
+    a = make_device("a").start(S3D_REMOTE=seaweedfs.endpoint)
     settle(a)
     source = tmp_path / "source"
     make_tree(source, 5_000, 400)
@@ -109,7 +109,7 @@ def test_a_change_is_at_the_remote_within_three_seconds(devices, sync_bucket, re
 def test_a_hundred_thousand_files(make_device, sync_bucket, rclone, seaweedfs):
     a = make_device("a")
     make_tree(a.root, MANY, 1_000)
-    a.start(S3D_SYNC_FOLDER_INTERVAL="1h")
+    a.start(S3D_SYNC_FOLDER_INTERVAL="1h", S3D_REMOTE=seaweedfs.endpoint)
     a.agent.client._timeout = 900.0
     began = time.monotonic()
     a.now()

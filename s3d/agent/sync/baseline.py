@@ -131,19 +131,27 @@ class Baseline:
         row = self._db.execute("SELECT * FROM base WHERE path = ?", (path,)).fetchone()
         return _base(row) if row else None
 
-    def rows(self, under: str = "") -> Iterator[Base]:
-        """All below a folder ("a/", or "" for the root), in the order of their bytes."""
-        query = "SELECT * FROM base WHERE path >= ? AND path < ? ORDER BY path"
-        if under:
-            found = self._db.execute(query, (under, under[:-1] + "0"))  # 0 comes after /
-        else:
-            found = self._db.execute("SELECT * FROM base ORDER BY path")
-        return map(_base, found)
+    def rows(self) -> Iterator[Base]:
+        """All, in the order of their bytes."""
+        return map(_base, self._db.execute("SELECT * FROM base ORDER BY path"))
 
-    def between(self, after: str, last: str | None) -> list[Base]:
-        """All after a path, up to another one or to the end, in the order of their bytes."""
-        query = "SELECT * FROM base WHERE path > ? AND (? IS NULL OR path <= ?) ORDER BY path"
-        return [_base(row) for row in self._db.execute(query, (after, last, last))]
+    def signatures(self, under: str = "") -> Iterator[tuple[object, ...]]:
+        """Path and signature of all below a folder, in the order of their bytes; of one that was
+        young when it was read, a signature that no file has."""
+        query = (
+            "SELECT path, CASE racy WHEN 0 THEN l_size ELSE -1 END, l_mtime_ns, l_ctime_ns, l_ino "
+            "FROM base WHERE path >= ? AND path < ? ORDER BY path"
+        )
+        return self._db.execute(query, (under, under[:-1] + "0" if under else "\U0010ffff"))
+
+    def identities(self, after: str, last: str | None) -> Iterator[tuple[object, ...]]:
+        """Path, ETag and size of all after a path, up to another one or to the end, in the order
+        of their bytes."""
+        query = (
+            "SELECT path, etag, size FROM base WHERE path > ? AND (? IS NULL OR path <= ?) "
+            "ORDER BY path"
+        )
+        return self._db.execute(query, (after, last, last))
 
     def count(self) -> tuple[int, int]:
         """Files that were agreed on, and their bytes."""

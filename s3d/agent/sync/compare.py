@@ -1,14 +1,20 @@
 """The three-way merge of what is here, what is there, and what was agreed on. Pure.
 
-Only differences come out, so a pass over a folder where nothing has changed keeps nothing.
+Only differences come out, so a pass over a folder where nothing has changed keeps nothing; and
+only for these the whole of what was agreed on is asked for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol, TypeVar
 
-from s3d.agent.sync.state import Base, Local, Remote, is_changed, is_folder, is_other
+from s3d.agent.sync.state import Base, Local, Remote, is_folder
+
+Known = Iterable[tuple[object, ...]]
+"""Rows of what was agreed on: the path, and then what tells whether it is the same still. In the
+order of the paths, which is that of the keys."""
+BaseOf = Callable[[str], Base | None]
 
 
 class _Named(Protocol):
@@ -19,45 +25,58 @@ class _Named(Protocol):
 N = TypeVar("N", bound=_Named)
 
 
-def merged(found: Iterable[N], rows: Iterable[Base]) -> Iterator[tuple[Base | None, N | None]]:
-    """Each path of either, once. Both in the order of their paths, which is that of the keys."""
-    ours = iter(rows)
-    base = next(ours, None)
+def merged(
+    found: Iterable[N], known: Known, identity: Callable[[N], tuple[object, ...]]
+) -> Iterator[tuple[str, bool, N | None]]:
+    """Each path that is on one side only, or not the same: whether it was agreed on, what is found.
+
+    Both in the order of their paths. identity: what a row has after its path.
+    """
+    rows = iter(known)
+    row = next(rows, None)
     for item in found:
-        while base is not None and base.path < item.path:
-            yield base, None
-            base = next(ours, None)
-        if base is not None and base.path == item.path:
-            yield base, item
-            base = next(ours, None)
-        else:
-            yield None, item
-    while base is not None:
-        yield base, None
-        base = next(ours, None)
+        path = item.path
+        while row is not None and row[0] < path:  # type: ignore[operator]
+            yield str(row[0]), True, None
+            row = next(rows, None)
+        if row is None or row[0] != path:
+            yield path, False, item
+            continue
+        if row[1:] != identity(item):
+            yield path, True, item
+        row = next(rows, None)
+    while row is not None:
+        yield str(row[0]), True, None
+        row = next(rows, None)
 
 
 def local_differences(
-    found: Iterable[Local], rows: Iterable[Base]
+    found: Iterable[Local], known: Known, base_of: BaseOf
 ) -> Iterator[tuple[Base | None, Local | None]]:
     """Where the folder may differ from what was agreed on.
 
     A folder with something in it needs no marker, so it is no difference.
     """
-    for base, local in merged(found, rows):
-        if base is not None and local is not None:
-            if is_changed(base, local) or local.trouble:
-                yield base, local
-        elif base is not None or (
-            local is not None and (local.is_empty or not is_folder(local.path))
-        ):
-            yield base, local
+    for path, agreed, local in merged(found, known, _signature):
+        if local is not None and not agreed and is_folder(path) and not local.is_empty:
+            if local.trouble:
+                yield None, local
+            continue
+        yield base_of(path) if agreed else None, local
 
 
 def remote_differences(
-    found: Iterable[Remote], rows: Iterable[Base]
+    found: Iterable[Remote], known: Known, base_of: BaseOf
 ) -> Iterator[tuple[Base | None, Remote | None]]:
     """Where the bucket differs from what was agreed on."""
-    for base, remote in merged(found, rows):
-        if is_other(base, remote) or (remote is not None and remote.trouble):
-            yield base, remote
+    for path, agreed, remote in merged(found, known, _object):
+        yield base_of(path) if agreed else None, remote
+
+
+def _signature(local: Local) -> tuple[object, ...]:
+    """What cannot be synced is always told."""
+    return local.signature if not local.trouble else ()
+
+
+def _object(remote: Remote) -> tuple[object, ...]:
+    return (remote.etag, remote.size) if not remote.trouble else ()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import mimetypes
+import re
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -31,6 +32,7 @@ PAGE = 1_000
 _OTHER = frozenset(
     ("PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey", "OperationAborted")
 )
+_PLAIN = re.compile(r"(?:[a-zA-Z0-9_-][\w.-]{0,60}/){0,20}[a-zA-Z0-9_-][\w.-]{0,60}", re.ASCII)
 _WHOLE = frozenset(("NoSuchBucket", "AllAccessDisabled", "InvalidBucketName"))
 _PASSING = (FailureClass.TRANSIENT, FailureClass.CLOCK, FailureClass.AUTH)
 _ARCHIVED = frozenset(("GLACIER", "DEEP_ARCHIVE"))
@@ -91,7 +93,7 @@ class ObjectHub:
                 page = await self._objects.page(
                     self._bucket, self._prefix, cursor=cursor, limit=PAGE
                 )
-            found = [self._remote(info) for info in page.objects]
+            found = [self._listed(info) for info in page.objects]
             paths = [after, *(row.path for row in found)]
             if any(one >= other for one, other in pairwise(paths) if one):
                 raise Unavailable("the remote's listing is not in the order of the keys")
@@ -180,6 +182,13 @@ class ObjectHub:
             with suppress(S3Error):
                 self._versioned = bool(await self._objects.versioning(self._bucket))
         return self._versioned
+
+    def _listed(self, info: ObjectInfo) -> Remote:
+        """A row of a listing has no metadata; and most keys are plain."""
+        path = info.key[len(self._prefix) :]
+        is_plain = info.storage_class == "STANDARD" and _PLAIN.fullmatch(path)
+        trouble = "" if is_plain else _trouble(path, info)
+        return Remote(path, info.etag, info.size, info.last_modified, trouble=trouble)
 
     def _remote(self, info: ObjectInfo) -> Remote:
         path = info.key.removeprefix(self._prefix)

@@ -20,7 +20,7 @@ from s3d.agent.sync.names import parents
 from s3d.agent.sync.planning import LocalFinds, RemoteFinds, join, plan
 from s3d.agent.sync.scan import Walk
 from s3d.agent.sync.sides import Unavailable
-from s3d.agent.sync.state import Base, Difference, Local, Remote, is_folder
+from s3d.agent.sync.state import Base, Difference, Local, Remote, is_changed, is_folder
 from s3d.agent.sync.terms import Room, Selection
 from s3d.agent.sync.tree import FolderTree
 
@@ -76,8 +76,7 @@ class Passes:
         self._check_root()
         await asyncio.to_thread(self._selection.ignore.refresh)
         self._room.refresh(*self._baseline.count())
-        locals = await asyncio.to_thread(self._local, scope)
-        remotes = await self._remote() if scope.bucket else None
+        locals, remotes = await self._look(scope)
         self._check_root()
         differences = await join(self.executor, locals, remotes)
         known = {difference.path for difference in differences}
@@ -86,6 +85,19 @@ class Passes:
         steps = await plan(self.executor, _seen(differences), reads=reads)
         unnamed = [Difference(local.path, None, local, None) for local in self._unnamed]
         return steps + [Step(difference, Action.BLOCK) for difference in unnamed]
+
+    async def _look(self, scope: Scope) -> tuple[LocalFinds, RemoteFinds | None]:
+        """At both sides, at the same time. Raises Unavailable."""
+        scanning = asyncio.to_thread(self._local, scope)
+        if not scope.bucket:
+            return await scanning, None
+        try:
+            async with asyncio.TaskGroup() as group:
+                locals = group.create_task(scanning, name="scan")
+                remotes = group.create_task(self._remote(), name="list")
+        except* Unavailable as away:
+            raise away.exceptions[0] from None
+        return locals.result(), remotes.result()
 
     async def run(self, scope: Scope, *, approved: bool = False) -> Outcome:
         """Plan and do it. approved: a person has agreed to what is deleted.
@@ -157,13 +169,15 @@ class Passes:
         walk = Walk(self._tree.fd, self._prefix, self._selection.skips)
         try:
             if scope.everything_here:
-                whole = list(local_differences(walk.under(), baseline.rows()))
+                whole = list(local_differences(walk.under(), baseline.signatures(), baseline.get))
                 self._unnamed = walk.unnamed
                 return whole
             found: dict[str, tuple[Base | None, Local | None]] = {}
             for folder in scope.folders:
                 if not self._is_skipped(folder):
-                    pairs = local_differences(walk.under(folder), baseline.rows(folder))
+                    pairs = local_differences(
+                        walk.under(folder), baseline.signatures(folder), baseline.get
+                    )
                     found |= {_path(pair): pair for pair in pairs}
             for path in scope.paths:
                 if not self._is_skipped(path):
@@ -185,9 +199,11 @@ class Passes:
             if not page:
                 continue
             last = page[-1].path
-            found += remote_differences(page, self._baseline.between(after, last))
+            known = self._baseline.identities(after, last)
+            found += remote_differences(page, known, self._baseline.get)
             after = last
-        found += remote_differences([], self._baseline.between(after, None))
+        known = self._baseline.identities(after, None)
+        found += remote_differences([], known, self._baseline.get)
         return found
 
 
@@ -198,9 +214,11 @@ def _path(pair: tuple[Base | None, Local | None]) -> str:
 
 def _differs(pair: tuple[Base | None, Local | None]) -> bool:
     base, local = pair
-    rows = [] if base is None else [base]
-    found = [] if local is None else [local]
-    return any(True for _ in local_differences(found, rows))
+    if local is None or local.trouble:
+        return base is not None or local is not None
+    if base is None:
+        return local.is_empty or not is_folder(local.path)
+    return is_changed(base, local)
 
 
 def _is_local(step: Step) -> bool:

@@ -39,8 +39,8 @@ async def preview(setting: Setting) -> list[Step]:
         if is_there:
             walk = Walk(tree.fd, config.prefix, selection.skips)
             entries = await asyncio.to_thread(lambda: list(walk.under()))
-        locals = list(local_differences(entries, ()))
-        remotes = remote_differences(found, ())
+        locals = list(local_differences(entries, (), baseline.get))
+        remotes = remote_differences(found, (), baseline.get)
         return await plan(executor, await join(executor, locals, remotes))
     finally:
         baseline.close()

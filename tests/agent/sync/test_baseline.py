@@ -50,9 +50,18 @@ def test_rows_come_in_the_order_of_their_bytes(baseline):
         baseline.agree(base(path))
     ordered = sorted(paths, key=str.encode)
     assert [row.path for row in baseline.rows()] == ordered
-    assert [row.path for row in baseline.rows("a/")] == ["a/", "a/b", "a/c/d"]
-    assert [row.path for row in baseline.between("a", "a/b")] == ["a-b", "a.txt", "a/", "a/b"]
-    assert [row.path for row in baseline.between("a0", None)] == ordered[ordered.index("b") :]
+    below = [row[0] for row in baseline.signatures("a/")]
+    assert below == ["a/", "a/b", "a/c/d"]
+    assert [row[0] for row in baseline.signatures()] == ordered
+    assert [row[0] for row in baseline.identities("a", "a/b")] == ["a-b", "a.txt", "a/", "a/b"]
+    assert [row[0] for row in baseline.identities("a0", None)] == ordered[ordered.index("b") :]
+
+
+def test_one_that_was_young_when_it_was_read_has_a_signature_of_its_own(baseline):
+    baseline.agree(base("racy"))
+    baseline.agree(base("old")._replace(is_racy=False))
+    assert list(baseline.signatures()) == [("old", *SEEN), ("racy", -1, *SEEN[1:])]
+    assert list(baseline.identities("", None)) == [("old", '"e"', 3), ("racy", '"e"', 3)]
 
 
 def test_folders_are_not_counted(baseline):

@@ -14,15 +14,25 @@ def base(path: str) -> Base:
 paths = st.sets(st.text("ab/.", min_size=1, max_size=4))
 
 
-@given(paths, paths)
-def test_every_path_of_either_comes_once_and_in_order(here, agreed):
-    found = [Local(path, SEEN) for path in sorted(here)]
-    rows = [base(path) for path in sorted(agreed)]
-    pairs = list(merged(found, rows))
-    assert [row.path for row, _ in pairs if row] == sorted(agreed)
-    assert [local.path for _, local in pairs if local] == sorted(here)
-    names = [(row or local).path for row, local in pairs]
-    assert names == sorted(here | agreed)
+@given(paths, paths, paths)
+def test_what_is_on_one_side_only_or_not_the_same_comes_in_order(here, agreed, edited):
+    found = [Local(path, EDITED if path in edited else SEEN) for path in sorted(here)]
+    rows = [(path, *SEEN) for path in sorted(agreed)]
+    told = list(merged(found, rows, lambda local: local.signature))
+    assert [path for path, _, _ in told] == sorted((here ^ agreed) | (here & agreed & edited))
+    for path, was_agreed, local in told:
+        assert was_agreed is (path in agreed)
+        assert (local is not None) is (path in here)
+
+
+def known(rows, *, remote=False):
+    if remote:
+        return [(row.path, row.etag, row.size) for row in rows]
+    return [(row.path, *row.signature) for row in rows]
+
+
+def base_of(rows):
+    return {row.path: row for row in rows}.get
 
 
 def test_only_what_differs_here_comes_out():
@@ -35,8 +45,9 @@ def test_only_what_differs_here_comes_out():
         Local("marked/", NO_BYTES),
         Local("new", SEEN),
     ]
-    rows = [base("changed"), base("full/same"), base("gone"), base("link"), base("marked/")]
-    pairs = local_differences(found, rows)
+    marker = base("marked/")._replace(signature=NO_BYTES)
+    rows = [base("changed"), base("full/same"), base("gone"), base("link"), marker]
+    pairs = local_differences(found, known(rows), base_of(rows))
     assert [(b.path if b else "", local.path if local else "") for b, local in pairs] == [
         ("changed", "changed"),
         ("", "empty/"),
@@ -54,7 +65,7 @@ def test_only_what_differs_there_comes_out():
         Remote("size", '"e"', 4, 0.0),
     ]
     rows = [base("gone"), base("other"), base("same"), base("size")]
-    pairs = list(remote_differences(found, rows))
+    pairs = list(remote_differences(found, known(rows, remote=True), base_of(rows)))
     assert [(b.path if b else "", r.path if r else "") for b, r in pairs] == [
         ("gone", ""),
         ("", "new"),

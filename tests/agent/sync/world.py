@@ -352,8 +352,8 @@ class Device:
         await Tick("listed")
         differences = await join(
             executor,
-            list(local_differences(entries, self.baseline.rows())),
-            list(remote_differences(found, self.baseline.rows())),
+            list(local_differences(entries, self.baseline.signatures(), self.baseline.get)),
+            list(remote_differences(found, self.baseline.identities("", None), self.baseline.get)),
         )
         moves, steps = find_moves(await plan(executor, differences))
         for move in moves:
