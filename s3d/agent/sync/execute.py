@@ -124,8 +124,15 @@ class Executor:
             await recover(self, path)
         remote = await self.hub.look(path)
         named = remote is None or not remote.trouble  # else no file can have such a name
-        local = await self.tree.look(path) if named else None
+        local = await self.look_here(path) if named else None
         return Difference(path, self.baseline.get(path), local, remote)
+
+    async def look_here(self, path: str) -> Local | None:
+        """The local side; what the system does not let us see has its trouble, and is not gone."""
+        try:
+            return await self.tree.look(path)
+        except Refused as error:
+            return Local(path, NO_BYTES, trouble=str(error))
 
     async def _once(self, difference: Difference, planned: Action) -> Done:
         if self.baseline.intent(difference.path) is not None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 import time
-import unicodedata
-from collections.abc import Iterable
 
 RESERVED = ".s3d"
 """The one name in a folder that is ours; and below the prefix, for probes."""
@@ -68,19 +66,3 @@ def original_of(path: str) -> str:
     folder, slash, name = path.rpartition("/")
     found = _CONFLICT.fullmatch(name)
     return f"{folder}{slash}{found[1]}{found[2] or ''}" if found else ""
-
-
-def folded(path: str) -> str:
-    """The same for all spellings that a file system which folds case and accents takes as one."""
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", path).casefold())
-
-
-def twins(paths: Iterable[str]) -> dict[str, str]:
-    """Path -> the one that has its name already, on a file system that folds: the first does."""
-    first: dict[str, str] = {}
-    found = {}
-    for path in sorted(paths):
-        owner = first.setdefault(folded(path), path)
-        if owner != path:
-            found[path] = owner
-    return found

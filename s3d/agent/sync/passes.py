@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -19,7 +20,7 @@ from s3d.agent.sync.moves import Move, carry_out, find_moves
 from s3d.agent.sync.names import parents
 from s3d.agent.sync.planning import LocalFinds, RemoteFinds, join, plan
 from s3d.agent.sync.scan import Walk
-from s3d.agent.sync.sides import Unavailable
+from s3d.agent.sync.sides import Refused, Unavailable
 from s3d.agent.sync.state import Base, Difference, Local, Remote, is_changed, is_folder
 from s3d.agent.sync.terms import Room, Selection
 from s3d.agent.sync.tree import FolderTree
@@ -81,7 +82,8 @@ class Passes:
         differences = await join(self.executor, locals, remotes)
         known = {difference.path for difference in differences}
         for path in sorted(scope.touched - known):
-            differences.append(await self.executor.look(path))
+            with suppress(Refused):  # one that we may not see: the listing will tell of it
+                differences.append(await self.executor.look(path))
         steps = await plan(self.executor, _seen(differences), reads=reads)
         unnamed = [Difference(local.path, None, local, None) for local in self._unnamed]
         return steps + [Step(difference, Action.BLOCK) for difference in unnamed]
@@ -181,7 +183,7 @@ class Passes:
                     found |= {_path(pair): pair for pair in pairs}
             for path in scope.paths:
                 if not self._is_skipped(path):
-                    pair = (baseline.get(path), self._tree.look_now(path))
+                    pair = (baseline.get(path), self._tree.look_safely(path))
                     found |= {path: pair} if _differs(pair) else {}
             return list(found.values())
         finally:
@@ -192,16 +194,27 @@ class Passes:
         return any(self._selection.skips(folder) for folder in parents(path))
 
     async def _remote(self) -> RemoteFinds:
-        """Page by page, so that what has not changed is not kept."""
+        """Page by page, so that what has not changed is not kept. The next page is on its way
+        while one is compared."""
         found: list[tuple[Base | None, Remote | None]] = []
-        after = ""
-        async for page in self.executor.hub.listing():
-            if not page:
-                continue
-            last = page[-1].path
-            known = self._baseline.identities(after, last)
-            found += remote_differences(page, known, self._baseline.get)
-            after = last
+        pages: asyncio.Queue[list[Remote] | None] = asyncio.Queue(2)
+
+        async def ask() -> None:
+            async for page in self.executor.hub.listing():
+                await pages.put(page)
+            await pages.put(None)
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(ask(), name="pages")
+                after = ""
+                while (page := await pages.get()) is not None:
+                    last = page[-1].path if page else after
+                    known = self._baseline.identities(after, last)
+                    found += remote_differences(page, known, self._baseline.get)
+                    after = last
+        except* Unavailable as away:
+            raise away.exceptions[0] from None
         known = self._baseline.identities(after, None)
         found += remote_differences([], known, self._baseline.get)
         return found

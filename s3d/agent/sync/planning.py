@@ -41,7 +41,7 @@ async def _look(executor: Executor, path: str, remote: Remote | None) -> Local |
     """Names that no file can have are not looked for."""
     if remote is not None and remote.trouble:
         return None
-    return await executor.tree.look(path)
+    return await executor.look_here(path)
 
 
 async def plan(

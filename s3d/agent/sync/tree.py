@@ -51,8 +51,11 @@ def refusing() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = _REASONS.get(error.errno or 0, error.strerror or str(error))
-        raise Refused(reason) from error
+        raise Refused(_reason(error)) from error
+
+
+def _reason(error: OSError) -> str:
+    return _REASONS.get(error.errno or 0, error.strerror or str(error))
 
 
 class FolderTree:
@@ -65,15 +68,25 @@ class FolderTree:
         self.root = root
         self.fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._own = self._stage = self._trash = -1
+        self.folds = False
         if not own:
             return
         try:
             self._own = self._own_folder(RESERVED, self.fd)
             self._stage = self._own_folder(STAGE, self._own)
             self._trash = self._own_folder(TRASH, self._own)
+            self.folds = self._is_folding()
         except OSError:
             os.close(self.fd)
             raise
+
+    def _is_folding(self) -> bool:
+        """Whether the disk takes names that differ in case only for the same."""
+        try:
+            os.stat(RESERVED.upper(), dir_fd=self.fd)
+        except OSError:
+            return False
+        return True
 
     def _own_folder(self, name: str, folder: int) -> int:
         with suppress(FileExistsError):
@@ -158,11 +171,20 @@ class FolderTree:
     async def look(self, path: str) -> Local | None:
         return await self._do(lambda: self.look_now(path))
 
+    def look_safely(self, path: str) -> Local | None:
+        """For threads; what the system does not let us see has its trouble."""
+        try:
+            return self.look_now(path)
+        except OSError as error:
+            return Local(path, NO_BYTES, trouble=_reason(error))
+
     def look_now(self, path: str) -> Local | None:
         """For threads. Raises OSError."""
         try:
             with self.at(path) as place:
                 facts = os.stat(place.name, dir_fd=place.folder, follow_symlinks=False)
+                if self.folds and place.name not in os.listdir(place.folder):
+                    return Local(path, NO_BYTES, trouble="the disk takes another name for this one")
                 if not is_folder(path):
                     return local_of(path, facts)
                 if not stat.S_ISDIR(facts.st_mode):

@@ -4,10 +4,8 @@ from hypothesis import strategies as st
 
 from s3d.agent.sync.names import (
     conflict_name,
-    folded,
     original_of,
     parents,
-    twins,
     why_no_key,
     why_no_path,
 )
@@ -73,8 +71,3 @@ def test_a_conflict_copy_has_a_legal_name_and_is_known(folder, name):
 @pytest.mark.parametrize("path", ["a", "a (conflict of interest).txt", "a (1).txt"])
 def test_another_name_is_no_conflict_copy(path):
     assert original_of(path) == ""
-
-
-def test_names_that_a_disk_may_take_as_one_are_twins():
-    assert folded("Stra\u00dfe/\u00c9") == folded("STRASSE/e\u0301")
-    assert twins(["b", "B", "a"]) == {"b": "B"}

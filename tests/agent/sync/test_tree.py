@@ -211,3 +211,17 @@ def test_a_tree_without_its_own_folder_only_looks(tmp_path):
     tree = FolderTree(tmp_path, own=False)
     assert os.listdir(tmp_path) == []
     tree.close()
+
+
+async def test_on_a_disk_that_folds_names_another_spelling_is_another_name(tree, monkeypatch):
+    (tree.root / "name").write_text("x")
+    assert not tree.folds
+    tree.folds = True
+    assert (await tree.look("name")).trouble == ""
+    monkeypatch.setattr(os, "listdir", lambda folder: ["NAME"])  # what such a disk would say
+    assert "another name" in (await tree.look("name")).trouble
+
+
+def test_what_cannot_be_seen_is_not_gone(tree):
+    found = tree.look_safely("n" * 250 + "/" + "m" * 250 + "/x" * 1000)
+    assert found is None or found.trouble
