@@ -152,12 +152,12 @@ class SyncRoutes:
 
     async def pause(self, call: Call) -> web.Response:
         folder = self._folder(call)
-        folder.pause(paused=True)
+        await folder.pause(paused=True)
         return answer(folder.status())
 
     async def resume(self, call: Call) -> web.Response:
         folder = self._folder(call)
-        folder.pause(paused=False)
+        await folder.pause(paused=False)
         return answer(folder.status())
 
     async def approve(self, call: Call) -> web.Response:

@@ -199,11 +199,12 @@ class Doubtful(Exception):
     """A plan that deletes so much that a person has to agree. str(): why."""
 
 
-def check(steps: Iterable[Step], *, agreed: int) -> None:
+def check(steps: Iterable[Step], *, agreed: int, recent: int = 0) -> None:
     """Raise Doubtful for a plan that empties a side, or deletes too much of it.
 
-    agreed: files that both sides have agreed on. More than 50 and more than a quarter of them is
-    too much; all of them, from two on, is what a side looks like that was swapped or not mounted.
+    agreed: files that both sides have agreed on. recent: that were deleted just before, since what
+    removes a tree is seen in pieces. More than 50 and more than a quarter of them is too much; all
+    of them, from two on, is what a side looks like that was swapped or not mounted.
     """
     found = [step for step in steps if step.action in DELETIONS and not is_folder(step.path)]
     for action, where, gone in (
@@ -213,8 +214,9 @@ def check(steps: Iterable[Step], *, agreed: int) -> None:
         count = sum(step.action is action for step in found)
         if count >= 2 and count >= agreed:
             raise Doubtful(f"nothing is left in {gone}: all {count} files would go {where}")
-    if len(found) > max(MOST_DELETIONS, MOST_SHARE * agreed):
-        raise Doubtful(f"{len(found)} of {agreed} files would be deleted")
+    if found and len(found) + recent > max(MOST_DELETIONS, MOST_SHARE * (agreed + recent)):
+        before = f", after {recent} just before" if recent else ""
+        raise Doubtful(f"{len(found)} of {agreed} files would be deleted{before}")
 
 
 _ORDER = (Action.FORGET, Action.UNTRACK, Action.ADOPT, Action.COMPARE, Action.CONFLICT)

@@ -18,7 +18,7 @@ from s3d.agent.sync.decide import Action, Doubtful, Mode, Step
 from s3d.agent.sync.execute import Done, Executor, Terms, new_id
 from s3d.agent.sync.hub import ObjectHub
 from s3d.agent.sync.names import conflict_name
-from s3d.agent.sync.passes import Outcome, Passes, RootGone, Scope
+from s3d.agent.sync.passes import Interrupted, Outcome, Passes, RootGone, Scope
 from s3d.agent.sync.recover import recover_all
 from s3d.agent.sync.root import begin_anew, open_root
 from s3d.agent.sync.schedule import Schedule
@@ -185,6 +185,7 @@ class SyncFolder:
         )
         passes = Passes(executor, tree, selection, room, config.prefix)
         passes.on_progress = self._progress
+        passes.is_stopped = lambda: self.is_paused
         watcher = Watcher(self.path, self.schedule.changed, tree.touch_canary)
         return Opened(tree, passes, watcher, Trash(tree, executor))
 
@@ -261,6 +262,10 @@ class SyncFolder:
                 self.schedule.put_back(scope, 0.0)
                 self._stop_for(str(error), "deletions")
                 raise
+            except Interrupted:
+                self.schedule.put_back(scope, 0.0)
+                self._set("idle")
+                return Outcome()
             except BaseException:
                 self.schedule.put_back(scope, 0.0)
                 raise
@@ -332,12 +337,15 @@ class SyncFolder:
     def is_paused(self) -> bool:
         return self.baseline.fact("paused") == "true"
 
-    def pause(self, *, paused: bool) -> None:
-        """Kept over restarts."""
+    async def pause(self, *, paused: bool) -> None:
+        """Kept over restarts. Once it is paused, nothing is done any more."""
         self.baseline.set_facts(paused="true" if paused else "")
         self.setting.events.emit("sync.state", self.name, state="paused" if paused else "idle")
         if not paused:
             self.schedule.everything()
+            return
+        async with self._turn:
+            pass
 
     def approve(self) -> None:
         """Do what was doubtful."""

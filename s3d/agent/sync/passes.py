@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from s3d.agent.sync.compare import local_differences, remote_differences
-from s3d.agent.sync.decide import Action, Step, check, deletions, transfers
+from s3d.agent.sync.decide import DELETIONS, Action, Step, check, deletions, transfers
 from s3d.agent.sync.execute import Done, Executor
 from s3d.agent.sync.moves import Move, carry_out, find_moves
 from s3d.agent.sync.names import parents
@@ -25,8 +25,14 @@ from s3d.agent.sync.state import Base, Difference, Local, Remote, is_changed, is
 from s3d.agent.sync.terms import Room, Selection
 from s3d.agent.sync.tree import FolderTree
 
+RECENT = 60.0
+"""Seconds for which a deletion counts together with those that follow."""
 WORKERS = 16
 """Paths that are worked on at the same time."""
+
+
+class Interrupted(Exception):
+    """Somebody has paused the folder."""
 
 
 class RootGone(Exception):
@@ -70,6 +76,10 @@ class Passes:
         self.executor, self._tree, self._baseline = executor, tree, executor.baseline
         self._selection, self._room, self._prefix = selection, room, prefix
         self._unnamed: list[Local] = []
+        self._deleted: deque[float] = deque(maxlen=100_000)
+        """When files were deleted of late, in Unix seconds."""
+        self.is_stopped: Callable[[], bool] = lambda: False
+        """Asked between two paths."""
         self.on_progress: Callable[[int, int], None] = lambda done, todo: None
 
     async def plan(self, scope: Scope, *, reads: bool = False) -> list[Step]:
@@ -104,13 +114,14 @@ class Passes:
     async def run(self, scope: Scope, *, approved: bool = False) -> Outcome:
         """Plan and do it. approved: a person has agreed to what is deleted.
 
-        Raises Unavailable, RootGone; Doubtful, before anything is done.
+        Raises Unavailable, RootGone, Interrupted; Doubtful, before anything is deleted.
         """
         steps = await self.plan(scope)
         moves, steps = find_moves(steps)
-        agreed = self._baseline.count()[0]
-        if not approved:
-            check(steps, agreed=agreed)
+        if approved:
+            self._deleted.clear()
+        else:
+            self._check(steps)
         outcome = Outcome()
         outcome.finds = sum(_is_local(step) for step in steps)
         todo = len(moves) + len(steps)
@@ -121,18 +132,28 @@ class Passes:
 
         await self._each(moves, partial(self._move, steps), note)
         if not approved:
-            check(steps, agreed=agreed)  # what turned out to be no rename is among them now
+            self._check(steps)  # what turned out to be no rename is among them now
         for part in (transfers(steps), *_by_depth(deletions(steps))):
             self._check_root()
             await self._each(part, self._settle, note)
         return outcome
+
+    def _check(self, steps: list[Step]) -> None:
+        """Raises Doubtful."""
+        now = self.executor.clock()
+        while self._deleted and not 0 <= now - self._deleted[0] < RECENT:
+            self._deleted.popleft()
+        check(steps, agreed=self._baseline.count()[0], recent=len(self._deleted))
 
     def _check_root(self) -> None:
         if not self._tree.is_in_place():
             raise RootGone
 
     async def _settle(self, step: Step) -> list[Done]:
-        return [await self.executor.settle(step)]
+        done = await self.executor.settle(step)
+        if done.action in DELETIONS and not is_folder(done.path):
+            self._deleted.append(self.executor.clock())
+        return [done]
 
     async def _move(self, steps: list[Step], move: Move) -> list[Done]:
         """What turns out to be no rename joins the steps."""
@@ -153,7 +174,7 @@ class Passes:
         away: list[Unavailable] = []
 
         async def worker() -> None:
-            while queue and not away:
+            while queue and not away and not self.is_stopped():
                 try:
                     note(await act(queue.popleft()))  # type: ignore[misc]
                 except Unavailable as error:
@@ -164,6 +185,8 @@ class Passes:
                 group.create_task(worker(), name=f"sync {number}")
         if away:
             raise away[0]
+        if queue:
+            raise Interrupted
 
     def _local(self, scope: Scope) -> LocalFinds:
         """In a thread, with a connection of its own."""

@@ -47,12 +47,14 @@ async def _look(executor: Executor, path: str, remote: Remote | None) -> Local |
 async def plan(
     executor: Executor, differences: Iterable[Difference], *, reads: bool = False
 ) -> list[Step]:
-    """What would be done. reads: files that may have changed are read, to tell it for certain."""
+    """What would be done. reads: files that may have changed are read, to tell it for certain.
+    Those that were too young when they were read always are."""
     steps = []
     for difference in differences:
         local, remote = difference.local, difference.remote
         excluded = await executor.terms.excluded(difference.path, local, remote)
-        same = reads and not excluded and await _is_same(executor, difference)
+        may_be_same = reads or (difference.base is not None and difference.base.is_racy)
+        same = may_be_same and not excluded and await _is_same(executor, difference)
         about = Circumstances(excluded=excluded, trouble=difference.trouble, same_local=same)
         action = decide(difference, executor.mode, about)
         if action not in _IDLE:

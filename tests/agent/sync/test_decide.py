@@ -121,6 +121,13 @@ def test_a_plan_that_deletes_much_is_not_believed(action, count, agreed, is_doub
         check(steps(action, count), agreed=agreed)
 
 
+def test_what_was_deleted_just_before_counts_too():
+    check(steps(Action.DELETE_LOCAL, 30), agreed=100, recent=20)
+    with pytest.raises(Doubtful, match="30 of 90 files would be deleted, after 30 just before"):
+        check(steps(Action.DELETE_LOCAL, 30), agreed=90, recent=30)
+    check([], agreed=10, recent=1000)
+
+
 def test_folders_do_not_count_as_deletions():
     check(steps(Action.DELETE_LOCAL, 100, "/"), agreed=10)
 

@@ -56,7 +56,7 @@ async def test_a_prefix_is_all_that_is_touched(running, root, objects):
 async def test_a_paused_folder_plans_and_does_nothing(running, root, objects):
     async with running() as folder:
         await until_open(folder)
-        folder.pause(paused=True)
+        await folder.pause(paused=True)
         (root / "a").write_text("x")
         assert [(step.path, str(step.action)) for step in await folder.plan()] == [("a", "upload")]
         assert folder.status().state == "paused"

@@ -4,7 +4,7 @@ import pytest
 
 from s3d.agent.s3.messages import BytesBody
 from s3d.agent.sync.decide import Action
-from s3d.agent.sync.passes import RootGone, Scope
+from s3d.agent.sync.passes import Interrupted, RootGone, Scope
 from tests.agent.sync.conftest import BUCKET
 from tests.agent.sync.test_folder import keys, until_open
 
@@ -15,7 +15,8 @@ async def passes(running, root):
     async with running() as folder:
         here = await until_open(folder)
         await folder.sync_now()
-        folder.pause(paused=True)
+        await folder.pause(paused=True)
+        here.passes.is_stopped = lambda: False
         yield here.passes
 
 
@@ -95,3 +96,13 @@ async def test_many_files_go_at_once_and_progress_is_told(passes, root, objects)
     assert outcome.count(Action.UPLOAD) == 50
     assert len(await keys(objects)) == 50
     assert told[-1] == (50, 50)
+
+
+async def test_a_pass_is_broken_off_between_two_paths(passes, root, objects):
+    passes.executor.terms = passes.executor.terms.__class__(passes.executor.terms.excluded)
+    for number in range(60):
+        write(root, f"{number}")
+    passes.on_progress = lambda done, todo: setattr(passes, "is_stopped", lambda: done >= 5)
+    with pytest.raises(Interrupted):
+        await passes.run(Scope(everything_here=True))
+    assert 5 <= len(await keys(objects)) < 60
