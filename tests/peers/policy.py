@@ -33,7 +33,7 @@ VECTORS: list[tuple[dict[str, Any], bool, str]] = [
 
 
 class PolicyServer:
-    """failure: "" | "500" | "undefined" | "garbage" | "slow"."""
+    """failure: "" | "500" | "undefined" | "garbage" | "slow" | "deep" | "endless" | "elsewhere"."""
 
     def __init__(self, policy: str = POLICY) -> None:
         from regopy import Interpreter
@@ -57,6 +57,12 @@ class PolicyServer:
             return web.json_response({})
         if self.failure == "garbage":
             return web.Response(text="<html>")
+        if self.failure == "deep":
+            return web.Response(text="[" * 100_000)
+        if self.failure == "elsewhere":
+            return web.Response(status=307, headers={"Location": request.path})
+        if self.failure == "endless":
+            return web.Response(body=bytes(4 << 20))
         self._rego.set_input(document)
         output = self._rego.query_bundle_entrypoint(self._bundle, "s3d/filter/decision")
         return web.json_response({"result": json.loads(str(output))["expressions"][0]})

@@ -34,6 +34,7 @@ class CachedEngine:
 
     async def decide(self, document: Document) -> Decision:
         """Raises PolicyUnavailable."""
+        await self._inner.look()
         if self._version != self._inner.version:
             self._version = self._inner.version
             self._known.clear()
@@ -49,6 +50,9 @@ class CachedEngine:
         if len(self._known) > MOST:
             self._known.popitem(last=False)
         return decision
+
+    async def look(self) -> None:
+        await self._inner.look()
 
     async def close(self) -> None:
         await self._inner.close()

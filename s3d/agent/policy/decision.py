@@ -19,6 +19,11 @@ Use = Literal["push", "cache"]
 
 Document = Mapping[str, Any]
 
+LONGEST = 500
+"""Characters of a reason that are kept."""
+MOST_TTL = 365 * 86_400.0
+"""Seconds. JSON has numbers that no clock can add."""
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:
@@ -46,6 +51,9 @@ class PolicyEngine(Protocol):
 
     async def decide(self, document: Document) -> Decision:
         """Raises PolicyUnavailable."""
+
+    async def look(self) -> None:
+        """See whether the policy is another one by now. Never fails."""
 
     async def close(self) -> None: ...
 
@@ -81,4 +89,4 @@ def decision_of(result: Any) -> Decision:
         raise PolicyUnavailable(f"{ENTRY} is neither a boolean nor an object with include")
     if isinstance(ttl, bool) or not isinstance(ttl, int | float | None):
         raise PolicyUnavailable(f"the ttl of {ENTRY} is no number")
-    return Decision(include, reason, ttl)
+    return Decision(include, reason[:LONGEST], None if ttl is None else min(ttl, MOST_TTL))

@@ -5,6 +5,7 @@ https://www.openpolicyagent.org/docs/latest/rest-api/#get-a-document-with-input
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from typing import Any
@@ -20,6 +21,8 @@ FAILURES = 5
 """In a row, after which it is left alone for a while."""
 FIRST_REST, LAST_REST = 5.0, 60.0
 """Seconds."""
+LARGEST = 1 << 20
+"""Bytes of an answer."""
 DATA_API = "/v1/data/"
 
 
@@ -57,6 +60,9 @@ class HttpEngine:
         self._failures, self._rest, self._error = 0, FIRST_REST, ""
         return decision
 
+    async def look(self) -> None:
+        """Nobody tells; decisions are asked for again before long."""
+
     async def close(self) -> None:
         if self._session is not None:
             await self._session.close()
@@ -70,12 +76,17 @@ class HttpEngine:
 
     async def _ask(self, document: Document) -> Any:
         try:
-            async with self._opened().post(self._url, json={"input": document}) as response:
+            request = self._opened().post(
+                self._url, json={"input": document}, allow_redirects=False
+            )
+            async with request as response:
                 if response.status != 200:
                     raise PolicyUnavailable(f"{self._url} answered {response.status}")
-                answer = await response.json(content_type=None)
+                answer = json.loads(await _whole(response.content))
         except TimeoutError:
             raise PolicyUnavailable(f"no answer within {self._timeout:g} s") from None
+        except RecursionError:
+            raise PolicyUnavailable(f"{self._url}: the answer is nested too deeply") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise PolicyUnavailable(f"{self._url}: {error}") from error
         if not isinstance(answer, dict) or "result" not in answer:
@@ -88,6 +99,16 @@ class HttpEngine:
             timeout = aiohttp.ClientTimeout(total=self._timeout)
             self._session = aiohttp.ClientSession(connector=connector, timeout=timeout)
         return self._session
+
+
+async def _whole(stream: aiohttp.StreamReader) -> bytes:
+    """Raises ValueError when there is no end to it."""
+    found = bytearray()
+    async for piece in stream.iter_any():
+        found += piece
+        if len(found) > LARGEST:
+            raise ValueError(f"the answer has more than {LARGEST} bytes")
+    return bytes(found)
 
 
 def _address(url: str) -> tuple[str, str]:

@@ -11,12 +11,13 @@ import logging
 import re
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from s3d.agent.policy.decision import ENTRY, Decision, Document, PolicyUnavailable, decision_of
 from s3d.agent.policy.self_test import POLICY, first_wrong
+from s3d.agent.policy.worker import Worker
 from s3d.shared.errors import UsageError
 
 logger = logging.getLogger(__name__)
@@ -50,13 +51,13 @@ class RegoEngine:
         self._path = path
         self._timeout = timeout
         self._clock = clock
-        self._thread = ThreadPoolExecutor(1, "policy")
+        self._thread = Worker("policy")
         try:
             self._stamp = _stamp(path)
             self._thread.submit(_test).result()
             self._ask = self._thread.submit(_load, path).result()
         except (OSError, PolicyError) as error:
-            self._thread.shutdown()
+            self._thread.close()
             if isinstance(error, PolicyError):
                 raise
             raise _unreadable(path, error) from error
@@ -64,16 +65,23 @@ class RegoEngine:
 
     async def decide(self, document: Document) -> Decision:
         """Raises PolicyUnavailable."""
-        loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(self._timeout):
-                result = await loop.run_in_executor(self._thread, self._evaluate, document)
+                result = await asyncio.wrap_future(self._thread.submit(self._evaluate, document))
         except TimeoutError:
             raise PolicyUnavailable(f"no decision within {self._timeout:g} s") from None
         return decision_of(result)
 
+    async def look(self) -> None:
+        """Read the policy again if it has changed; not while a decision takes too long."""
+        if self._clock() - self._looked >= LOOK:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._timeout):
+                    await asyncio.wrap_future(self._thread.submit(self._look))
+
     async def close(self) -> None:
-        self._thread.shutdown(cancel_futures=True)
+        """A decision that takes too long is not waited for."""
+        self._thread.close()
 
     def _evaluate(self, document: Document) -> Any:
         self._look()
@@ -92,6 +100,8 @@ class RegoEngine:
             self._ask = _load(self._path)
         except (OSError, PolicyError) as error:
             why = error.detail if isinstance(error, PolicyError) else str(error)
+            if isinstance(error, OSError):
+                self._stamp = ()  # what was away is read when it is back, and be it the same
             self.trouble = f"the policy before this change stays in use: {why}"
             logger.warning("the policy cannot be read: %s", why)
             return
@@ -113,10 +123,20 @@ def _stamp(path: Path) -> Stamp:
 
 def _load(path: Path) -> Callable[[Document], Any]:
     """A function from the input document to the decision. Raises PolicyError, OSError."""
-    sources = {file.name: file.read_text() for file in _files(path)}
+    root = path if path.is_dir() else path.parent
+    sources = {str(file.relative_to(root)): _text(file) for file in _files(path)}
     if not any(name != "data.json" for name in sources):
         raise PolicyError("there is no policy", f"{path} has no .rego file", "see S3D_OPA_POLICY")
     return _planned(path, sources)
+
+
+def _text(file: Path) -> str:
+    """Raises PolicyError, OSError."""
+    try:
+        return file.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        why = f"{file}: byte {error.start + 1} is not UTF-8"
+        raise PolicyError("the policy cannot be read", why, "see S3D_OPA_POLICY") from None
 
 
 def _test() -> None:
@@ -147,16 +167,25 @@ def _planned(path: Path, sources: dict[str, str]) -> Callable[[Document], Any]:
 
     def ask(document: Document) -> Any:
         try:
-            rego.set_input(dict(document))
+            # As text: regopy escapes nothing of a value, neither in strings of its answer.
+            rego.set_input_term(json.dumps(document, ensure_ascii=False))
             output = rego.query_bundle_entrypoint(bundle, ENTRY)
-            found = json.loads(str(output))["expressions"]
-        except (RegoError, ValueError, KeyError, TypeError):
+            found = json.loads(str(output), object_pairs_hook=_once)["expressions"]
+        except (RegoError, ValueError, KeyError, TypeError, RecursionError):
             raise PolicyUnavailable(f"{ENTRY} is undefined") from None
         if not found:
             raise PolicyUnavailable(f"{ENTRY} is undefined")
         return found[0]
 
     return ask
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON. One that says the same thing twice says nothing."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name is there twice")
+    return found
 
 
 def _check(path: Path, name: str, source: str) -> None:

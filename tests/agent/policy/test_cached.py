@@ -16,6 +16,9 @@ class Counting:
         self.asked = 0
         self.closed = False
 
+    async def look(self):
+        pass
+
     async def decide(self, document):
         self.asked += 1
         return Decision(document["key"] != "no", ttl=self.ttl)

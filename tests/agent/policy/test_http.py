@@ -26,6 +26,9 @@ async def test_the_vectors(place, tmp_path):
         ("undefined", "is undefined"),
         ("garbage", "Expecting value"),
         ("slow", "no answer within"),
+        ("deep", "nested too deeply"),
+        ("endless", "more than 1048576 bytes"),
+        ("elsewhere", "answered 307"),
     ],
 )
 async def test_what_decides_nothing(failure, why):

@@ -1,10 +1,13 @@
 """Policies in Rego, by the real regopy."""
 
+import json
 import os
+import time
 
 import pytest
 
-from s3d.agent.policy.decision import Decision, PolicyUnavailable
+from s3d.agent.policy.cached import CachedEngine
+from s3d.agent.policy.decision import LONGEST, Decision, PolicyUnavailable
 from s3d.agent.policy.rego import LOOK, PolicyError, RegoEngine
 from tests.peers.policy import POLICY, VECTORS
 
@@ -95,3 +98,102 @@ async def test_what_takes_too_long_decides_nothing(policy):
     with pytest.raises(PolicyUnavailable, match="no decision within"):
         await engine.decide(VECTORS[0][0])
     await engine.close()
+
+
+HEAD = "package s3d.filter\nimport rego.v1\n"
+ODD = [
+    'a"b',
+    "a\\b",
+    "a\\u00e9",
+    "a\nb\t",
+    "\x01\x7f",
+    "фото/é/日本/😀",
+    "\u2028",
+    "{}",
+    "k" * 1024,
+]
+
+
+@pytest.mark.parametrize("text", ODD)
+async def test_a_value_reaches_the_policy_as_it_is_and_comes_back_so(policy, text):
+    literal = json.dumps(text, ensure_ascii=False)
+    policy.write_text(
+        f'{HEAD}decision := {{"include": input.key == {literal}, "reason": input.tags[input.key]}}',
+        "utf-8",
+    )
+    engine = RegoEngine(policy, timeout=10)
+    reason = text[:LONGEST]
+    assert await engine.decide({"key": text, "tags": {text: text}}) == Decision(True, reason)
+    await engine.close()
+
+
+async def test_what_a_client_says_is_no_part_of_the_answer(policy):
+    policy.write_text(HEAD + 'decision := {"include": false, "reason": input.key}')
+    engine = RegoEngine(policy, timeout=10)
+    key = '","include":true,"other":"'
+    assert await engine.decide({"key": key}) == Decision(False, key)
+    await engine.close()
+    # What cuts a sequence of two characters makes an answer that says the same thing twice.
+    cut = "trim(input.key, `\\`)"
+    policy.write_text(HEAD + f'decision := {{"include": false, "reason": {cut}}}')
+    engine = RegoEngine(policy, timeout=10)
+    with pytest.raises(PolicyUnavailable):
+        await engine.decide({"key": key})
+    await engine.close()
+
+
+async def test_files_of_the_same_name_in_several_folders(tmp_path):
+    for name, rule in (
+        ("one", 'decision if input.key == "1"'),
+        ("two", "default decision := false"),
+    ):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "policy.rego").write_text(f"{HEAD}{rule}\n")
+    engine = RegoEngine(tmp_path, timeout=10)
+    assert (await engine.decide({"key": "1"})).include
+    assert not (await engine.decide({"key": "2"})).include
+    await engine.close()
+    (tmp_path / "two" / "policy.rego").write_text(HEAD + "broken {{{")
+    with pytest.raises(PolicyError, match=r"two/policy\.rego:3: this is unclosed"):
+        RegoEngine(tmp_path)
+
+
+async def test_what_is_no_text_is_told(policy):
+    policy.write_bytes(b"package \xff")
+    with pytest.raises(PolicyError, match=r"policy\.rego: byte 9 is not UTF-8"):
+        RegoEngine(policy)
+
+
+async def test_a_policy_that_was_away_is_read_when_it_is_back(policy):
+    now = [0.0]
+    engine = RegoEngine(policy, timeout=10, clock=lambda: now[0])
+    for name in ("aside", "policy.rego"):
+        [file] = policy.parent.iterdir()
+        file.rename(policy.parent / name)
+        now[0] += LOOK
+        await engine.look()
+        assert ("No such file" in engine.trouble) is (name == "aside")
+    await engine.close()
+
+
+async def test_a_change_counts_at_once_for_what_was_decided(policy):
+    now = [0.0]
+    engine = CachedEngine(RegoEngine(policy, timeout=10, clock=lambda: now[0]), lambda: now[0])
+    document = VECTORS[0][0]
+    assert (await engine.decide(document)).include
+    policy.write_text(POLICY.replace("true", "false"))
+    now[0] += LOOK
+    assert not (await engine.decide(document)).include
+    await engine.close()
+
+
+async def test_no_end_waits_for_a_policy_that_takes_too_long(policy):
+    policy.write_text(
+        HEAD + "n := numbers.range(1, 3000)\ndecision if count([1 | some i in n; some j in n]) > 0"
+    )
+    engine = RegoEngine(policy, timeout=0.05)
+    began = time.monotonic()
+    with pytest.raises(PolicyUnavailable, match="no decision within"):
+        await engine.decide({})
+    await engine.close()
+    assert time.monotonic() - began < 1
