@@ -91,8 +91,8 @@ class Gateway:
             }
             every = POLICY_LIFE if self.pushes.policy is not None else LIFE
             if self.pushes.policy is not None or self.pushes.filter.needs & Fact.BUCKET_TAGS:
-                anew = partial(decide_now_and_then, self.queue.journal, Clock(), every)
-                parts["filter"] = anew
+                means = (self.queue.journal, Clock(), every, self.pushes)
+                parts["filter"] = partial(decide_now_and_then, *means)
         if self.cache is not None and self.cache.layer and self.cache.keeper:
             parts |= {
                 "cache": self.cache.layer.run,
