@@ -256,6 +256,6 @@ def date_of(text: str) -> datetime | None:
     except ValueError:
         try:
             found = parsedate_to_datetime(text)
-        except ValueError:
+        except (ValueError, OverflowError):  # the latter for a zone that is far away
             return None
     return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -39,6 +39,7 @@ def test_numbers(text, number):
         ("2026-01-31T12:00:00Z", datetime(2026, 1, 31, 12, tzinfo=UTC)),
         ("Sat, 31 Jan 2026 12:00:00 GMT", datetime(2026, 1, 31, 12, tzinfo=UTC)),
         ("yesterday", None),
+        ("Mon, 1 Jan 2024 00:00:00 +99999999999999", None),
     ],
 )
 def test_dates(text, date):
