@@ -6,6 +6,7 @@ term   = [ "!" ] bucket { "[tag:" … "]" } [ "/" [ key ] { "[" ( "tag:" | "hdr:
 
 from __future__ import annotations
 
+import unicodedata
 from difflib import get_close_matches
 from typing import NoReturn
 
@@ -28,7 +29,19 @@ _WILD = {"*": Wild.RUN, "?": Wild.ONE}
 _ENDS = frozenset(";\n")
 _BLANKS = frozenset(" \t\r")
 _SOURCES = {"tag": Source.TAG, "hdr": Source.HEADER, "md": Source.METADATA}
+_METADATA = "x-amz-meta-"
 _OPS = ("!=", "<=", ">=", "=", "<", ">")
+
+
+_AROUND = 60
+"""Characters of a long line that are shown on either side of a place, about."""
+
+
+def _columns(char: str) -> int:
+    """How many a character takes in a terminal."""
+    if unicodedata.combining(char):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
 
 
 class FilterError(ValueError):
@@ -46,8 +59,13 @@ class FilterError(ValueError):
 
     @property
     def quoted(self) -> tuple[str, str]:
-        """The line, and a caret below the place."""
-        return self.line, " " * (self.column - 1) + "^"
+        """The line, or what is around the place, and a caret below it."""
+        at = self.column - 1
+        begin = 0 if at < _AROUND else at - _AROUND // 2
+        end = min(len(self.line), begin + 2 * _AROUND)
+        line = "…" * (begin > 0) + self.line[begin:end] + "…" * (end < len(self.line))
+        before = line[: at - begin + (begin > 0)].expandtabs(1)
+        return line.replace("\t", " "), " " * sum(map(_columns, before)) + "^"
 
 
 def parse_terms(text: str) -> tuple[Term, ...]:
@@ -86,9 +104,7 @@ class _Parser:
         while self._peek() in _BLANKS:
             self._at += 1
         if self._peek() not in _ENDS | {""}:
-            self._fail(
-                "nothing may follow the closing bracket but another bracket, ; or a new line"
-            )
+            self._fail("the term ends here: only ; or a new line may follow")
         return Term(bucket, key, tuple(predicates), excludes)
 
     def _bucket(self) -> Glob:
@@ -136,6 +152,10 @@ class _Parser:
         name = self._name()
         if source in (Source.HEADER, Source.METADATA):
             name = name.lower()
+        if source is not Source.TAG and source is not Source.BUCKET_TAG:
+            own = name.removeprefix(_METADATA)
+            if own and own != name:
+                self._fail(f"of metadata, write [md:{own}]", begin)
         if source is Source.HEADER and name not in HEADERS:
             near = get_close_matches(name, HEADERS, 1)
             hint = (

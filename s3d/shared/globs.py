@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from enum import Enum
+from itertools import groupby
 
 
 class Wild(Enum):
@@ -68,16 +69,16 @@ def escaped(text: str, special: str) -> str:
 def _joined(tokens: Sequence[Token]) -> tuple[Token, ...]:
     """Neighbouring literals made one, and so are neighbouring stars."""
     found: list[Token] = []
-    for token in tokens:
-        last = found[-1] if found else None
-        if isinstance(token, str):
-            if isinstance(last, str):
-                found[-1] = last + token
-            elif token:
-                found.append(token)
-        elif token is not Wild.RUN or last is not Wild.RUN:
-            found.append(token)
+    for kind, group in groupby((token for token in tokens if token), _kind):
+        if isinstance(kind, str):
+            found.append("".join(token for token in group if isinstance(token, str)))
+        else:
+            found.extend([kind] if kind is Wild.RUN else group)
     return tuple(found)
+
+
+def _kind(token: Token) -> Token:
+    return token if isinstance(token, Wild) else ""
 
 
 def _literal(tokens: tuple[Token, ...]) -> str:

@@ -1,5 +1,7 @@
 """The grammar, and what is said of a slip of the pen."""
 
+import time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -52,7 +54,7 @@ def test_any_text_is_read_or_refused_with_a_place(text):
     if error is not None:
         assert error.line == text.split("\n")[error.number - 1]
         assert 1 <= error.column <= len(error.line) + 1
-        assert error.quoted == (error.line, " " * (error.column - 1) + "^")
+        assert error.quoted[1].endswith("^")
 
 
 def refusal(text):
@@ -109,3 +111,31 @@ def test_slips(text, column, why):
     with pytest.raises(FilterError, match=why.replace("?", r"\?")) as caught:
         parse_terms(text)
     assert caught.value.column == column
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "caret"),
+    [
+        ("b/日本[foo:x]", "b/日本[foo:x]", "       ^"),
+        ("b/e\u0301[foo:x]", "b/e\u0301[foo:x]", "    ^"),
+        ("b/\ta[foo:x]", "b/ a[foo:x]", "     ^"),
+        ("b/" + "k" * 90_000 + "[foo:x]" + "y" * 500,
+         "…" + "k" * 29 + "[foo:x]" + "y" * 84 + "…", " " * 31 + "^"),
+    ],
+)  # fmt: skip
+def test_the_caret_is_below_the_place_in_a_terminal(text, line, caret):
+    with pytest.raises(FilterError) as caught:
+        parse_terms(text)
+    assert caught.value.quoted == (line, caret)
+
+
+@pytest.mark.parametrize("name", ["hdr:x-amz-meta-owner", "md:X-Amz-Meta-Owner"])
+def test_metadata_has_names_without_the_prefix(name):
+    with pytest.raises(FilterError, match=r"write \[md:owner\]"):
+        parse_terms(f"b/*[{name}=ann]")
+
+
+def test_a_long_pattern_is_read_in_time():
+    began = time.monotonic()
+    parse_terms("b/" + "a" * 1_000_000)
+    assert time.monotonic() - began < 3
