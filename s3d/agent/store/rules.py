@@ -39,22 +39,25 @@ class Rules:
     policy: PolicyEngine | None = None
     """Asked about what the filter takes; both have to agree."""
 
-    async def why_not(self, subject: Subject) -> str:
-        """Why the object is not taken; "" when it is. Raises S3Error when the remote is away."""
+    async def why_not(self, subject: Subject, *, overruled: bool = False) -> str:
+        """Why the object is not taken; "" when it is. Raises S3Error when the remote is away.
+
+        overruled: whatever the filter says, but not against the policy.
+        """
         said = (subject.tags or {}).get(self.tag, "") if self.tag else ""
-        if said == "true":
-            return ""
         if said == "false":
             return f"its tag {self.tag} is false"
+        if overruled or said == "true":
+            return await self._forbidden(subject)
         decision = self.filter.explain(subject)
         if decision.verdict is Verdict.UNKNOWN and decision.missing & Fact.BUCKET_TAGS:
             try:
-                tags = await self.tags_of(subject.bucket)
+                subject = replace(subject, bucket_tags=await self.tags_of(subject.bucket))
             except S3Error as error:
                 if classify(error) in _PASSING:
                     raise
                 return f"the tags of the bucket cannot be read: {error.code}"
-            decision = self.filter.explain(replace(subject, bucket_tags=tags))
+            decision = self.filter.explain(subject)
         # What is still unknown is not taken: it can be taken later, but not taken back.
         if decision.verdict is not Verdict.INCLUDE:
             return decision.why
@@ -64,6 +67,12 @@ class Rules:
         """Why the policy does not take it; a policy that cannot be asked takes nothing."""
         if self.policy is None:
             return ""
+        if subject.bucket_tags is None:
+            try:
+                subject = replace(subject, bucket_tags=await self.tags_of(subject.bucket))
+            except S3Error as error:
+                if classify(error) in _PASSING:
+                    raise
         try:
             decision = await self.policy.decide(document_of(self.use, subject))
         except PolicyUnavailable as error:

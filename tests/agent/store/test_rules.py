@@ -68,6 +68,7 @@ class Policy:
         self.answer = answer
 
     async def decide(self, document):
+        self.document = document
         assert (document["op"], document["bucket"]) == ("push", "b")
         if isinstance(self.answer, Exception):
             raise self.answer
@@ -89,3 +90,32 @@ class Policy:
 async def test_filter_and_policy_have_to_agree(text, answer, why):
     rules = Rules("push", Filter.parse(text), Tags({}).of, UPLOAD, Policy(answer))
     assert await rules.why_not(Subject(bucket="b", key="k")) == why
+
+
+@pytest.mark.parametrize("overruled", [True, False])
+async def test_no_tag_overrules_the_policy(overruled):
+    policy = Policy(Decision(False, "because"))
+    rules = Rules("push", Filter.parse("c"), Tags({}).of, UPLOAD, policy)
+    tags = {} if overruled else {UPLOAD: "true"}
+    subject = Subject(bucket="b", key="k", tags=tags)
+    assert await rules.why_not(subject, overruled=overruled) == "the policy says no: because"
+    policy.answer = Decision(True)
+    assert await rules.why_not(subject, overruled=overruled) == ""
+
+
+@pytest.mark.parametrize(
+    ("found", "told"), [({"env": "prod"}, {"env": "prod"}), (S3Error("AccessDenied", "no"), None)]
+)
+async def test_the_policy_is_told_the_tags_of_the_bucket(found, told):
+    policy = Policy(Decision(True))
+    await Rules("push", Filter(), Tags(found).of, policy=policy).why_not(
+        Subject(bucket="b", key="k")
+    )
+    assert policy.document["bucket_tags"] == told
+
+
+async def test_a_policy_is_not_asked_without_tags_that_can_be_had_later():
+    away = S3Error("ServiceUnavailable", "away")
+    rules = Rules("push", Filter(), Tags(away).of, policy=Policy(AssertionError("not asked")))
+    with pytest.raises(S3Error, match="away"):
+        await rules.why_not(Subject(bucket="b", key="k"))

@@ -249,7 +249,7 @@ class Cache(Layer):
             return
         mark = pushed.stored.record.about.tags.get(TAG)
         subject = of_stored(pushed.bucket, pushed.key, pushed.stored)
-        if mark == PIN or (mark != NONE and await self._takes(subject)):
+        if mark != NONE and await self._takes(subject, pinned=mark == PIN):
             self.forget(pushed.bucket, pushed.key)
             await adopt(self.catalog, pushed)
 
@@ -311,19 +311,21 @@ class Cache(Layer):
         tags: dict[str, str] | None = {}
         if said.get("TagCount"):
             tags = await self._tags(bucket, key)
-            mark = (tags or {}).get(TAG, "")
             if tags is not None:
-                self.on_mark(bucket, key, mark)
-            if mark in (PIN, NONE):
-                return mark == PIN
-        return await self._takes(of_answer(bucket, key, said, whole_size(said), tags))
+                self.on_mark(bucket, key, tags.get(TAG, ""))
+        mark = (tags or {}).get(TAG, "")
+        if mark == NONE:
+            return False
+        subject = of_answer(bucket, key, said, whole_size(said), tags)
+        return await self._takes(subject, pinned=mark == PIN)
 
-    async def _takes(self, subject: Subject) -> bool:
-        """What the filter says; what it cannot decide is not kept."""
+    async def _takes(self, subject: Subject, *, pinned: bool) -> bool:
+        """What the filter says, unless a tag has pinned it, and the policy; what they cannot
+        decide is not kept."""
         if self.rules is None:
             return True
         try:
-            return not await self.rules.why_not(subject)
+            return not await self.rules.why_not(subject, overruled=pinned)
         except S3Error as error:
             logger.info("not kept: %s key=%s", error.message, subject.key)
             return False
