@@ -229,12 +229,20 @@ def read_room(text: str) -> int:
 
 def read_policy_server(text: str) -> str:
     """A URL of HTTP, or unix:// and the path of a socket."""
-    parts = urlsplit(text)
-    if not (parts.netloc and parts.scheme in ("http", "https")) and not (
-        parts.scheme == "unix" and parts.path.startswith("/")
-    ):
-        raise ValueError("write http://HOST:PORT or unix:///PATH")
+    try:
+        parts = urlsplit(text)
+        has_host = parts.scheme in ("http", "https") and parts.port != 0 and bool(parts.hostname)
+    except ValueError:  # for a port that is none
+        raise ValueError(_POLICY_SERVER) from None
+    if parts.username is not None:
+        raise ValueError("credentials do not belong into the URL: it is shown and logged")
+    has_path = parts.scheme == "unix" and not parts.netloc and len(parts.path) > 1
+    if not has_host and not has_path:
+        raise ValueError(_POLICY_SERVER)
     return text
+
+
+_POLICY_SERVER = "write http://HOST:PORT or unix:///PATH"
 
 
 def read_max_age(text: str) -> float | None:

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from s3d.shared.readers import read_endpoint, read_max_age, read_remote
+from s3d.shared.readers import read_endpoint, read_max_age, read_policy_server, read_remote
 
 
 @pytest.mark.parametrize(
@@ -93,3 +93,29 @@ def test_a_remote_that_is_none_is_explained(text, why):
 @pytest.mark.parametrize(("text", "expected"), [("none", None), ("off", None), ("1h", 3600.0)])
 def test_an_age_may_be_without_limit(text, expected):
     assert read_max_age(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["http://opa:8181", "https://opa", "http://[::1]:8181/v1/data/mine", "unix:///run/opa"]
+)
+def test_a_policy_server(text):
+    assert read_policy_server(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("opa:8181", "write http"),
+        ("http://:8181", "write http"),
+        ("http://opa:port", "write http"),
+        ("http://opa:99999", "write http"),
+        ("ftp://opa", "write http"),
+        ("unix://run/opa", "write http"),
+        ("unix:///", "write http"),
+        ("http://user:secret@opa", "credentials"),
+    ],
+)
+def test_no_policy_server(text, why):
+    with pytest.raises(ValueError, match=why) as caught:
+        read_policy_server(text)
+    assert "secret" not in str(caught.value)
