@@ -175,5 +175,48 @@ def test_a_policy_in_this_process_says_what_is_pushed(
         client.put_object(Bucket=new_bucket, Key="large", Body=bytes(2_000))
         client.put_object(Bucket=new_bucket, Key="fine", Body=b"f")
         settle(gateway)
-        assert keys(remote, new_bucket) == {"fine"}
-        assert held(gateway) == {"large": "the policy says no: too large"}
+        client.put_object(Bucket=new_bucket, Key='"a"', Body=bytes(2_000))
+        client.put_object(Bucket=new_bucket, Key='"b"', Body=b"f", Tagging="s3d.upload=true")
+        settle(gateway)
+        assert keys(remote, new_bucket) == {"fine", '"b"'}
+        large = "the policy says no: too large"
+        assert held(gateway) == {"large": large, '"a"': large}
+        client.put_object(Bucket=new_bucket, Key="l2", Body=bytes(2_000), Tagging="s3d.upload=true")
+        settle(gateway)
+        assert held(gateway)["l2"] == large
+
+
+def test_what_a_client_says_in_its_metadata_keeps_nobody_from_the_object(
+    gateway: Gateway, remote: Any, new_bucket: str
+) -> None:
+    odd = {"until": "Mon, 1 Jan 2024 00:00:00 +99999999999999"}
+    remote.put_object(Bucket=new_bucket, Key="there", Body=b"t", Metadata=odd)
+    old = "!*/*[md:until<2026-01-01]"
+    agent = gateway.start(S3D_WRITE_QUEUE_FILTER=old, S3D_READ_CACHE_FILTER=old)
+    with closing(agent.s3()) as client:
+        client.put_object(Bucket=new_bucket, Key="new", Body=b"n", Metadata=odd)
+        settle(gateway)
+        assert keys(remote, new_bucket) == {"there", "new"}
+        for key in ("there", "new"):
+            assert client.get_object(Bucket=new_bucket, Key=key)["Body"].read() == key[:1].encode()
+
+
+@pytest.mark.parametrize("failure", ["deep", "endless", "elsewhere", "garbage"])
+def test_an_odd_answer_of_a_policy_keeps_nobody_from_reading(
+    gateway: Gateway, remote: Any, new_bucket: str, failure: str
+) -> None:
+    remote.put_object(Bucket=new_bucket, Key="there", Body=b"t")
+    with in_a_thread(PolicyServer()) as server:
+        server.failure = failure
+        agent = gateway.start(S3D_OPA_URL=server.url)
+        with closing(agent.s3()) as client:
+            assert client.get_object(Bucket=new_bucket, Key="there")["Body"].read() == b"t"
+            client.put_object(Bucket=new_bucket, Key="new", Body=b"n")
+            settle(gateway)
+            assert keys(remote, new_bucket) == {"there"}
+            assert "the policy cannot be asked" in held(gateway)["new"]
+            server.failure = ""
+            end = time.monotonic() + 30
+            while keys(remote, new_bucket) != {"there", "new"}:
+                assert time.monotonic() < end
+                settle(gateway)
