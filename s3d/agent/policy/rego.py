@@ -11,6 +11,7 @@ import logging
 import re
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,9 @@ class RegoEngine:
         self, path: Path, timeout: float = TIMEOUT, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.version = 0
-        self.trouble = ""
+        self._broken = ""
+        self._error = ""
+        self._late: Future[Any] | None = None
         self._path = path
         self._timeout = timeout
         self._clock = clock
@@ -63,18 +66,39 @@ class RegoEngine:
             raise _unreadable(path, error) from error
         self._looked = clock()
 
+    @property
+    def trouble(self) -> str:
+        """What is wrong with the files, or the last failure; "" after a decision."""
+        return self._broken or (f"the policy does not decide: {self._error}" * bool(self._error))
+
     async def decide(self, document: Document) -> Decision:
         """Raises PolicyUnavailable."""
         try:
+            decision = decision_of(await self._asked(document))
+        except PolicyUnavailable as error:
+            self._error = str(error)
+            raise
+        self._error = ""
+        return decision
+
+    async def _asked(self, document: Document) -> Any:
+        """Behind an evaluation that is late already, nobody waits."""
+        late = PolicyUnavailable(f"no decision within {self._timeout:g} s")
+        if self._late is not None and not self._late.done():
+            raise late
+        future = self._thread.submit(self._evaluate, document)
+        try:
             async with asyncio.timeout(self._timeout):
-                result = await asyncio.wrap_future(self._thread.submit(self._evaluate, document))
+                return await asyncio.wrap_future(future)
         except TimeoutError:
-            raise PolicyUnavailable(f"no decision within {self._timeout:g} s") from None
-        return decision_of(result)
+            if not future.done():  # what had not begun is cancelled
+                self._late = future
+            raise late from None
 
     async def look(self) -> None:
         """Read the policy again if it has changed; not while a decision takes too long."""
-        if self._clock() - self._looked >= LOOK:
+        is_late = self._late is not None and not self._late.done()
+        if self._clock() - self._looked >= LOOK and not is_late:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._timeout):
                     await asyncio.wrap_future(self._thread.submit(self._look))
@@ -102,11 +126,11 @@ class RegoEngine:
             why = error.detail if isinstance(error, PolicyError) else str(error)
             if isinstance(error, OSError):
                 self._stamp = ()  # what was away is read when it is back, and be it the same
-            self.trouble = f"the policy before this change stays in use: {why}"
+            self._broken = f"the policy before this change stays in use: {why}"
             logger.warning("the policy cannot be read: %s", why)
             return
         self.version += 1
-        self.trouble = ""
+        self._broken = ""
         logger.info("the policy was read again path=%s", self._path)
 
 

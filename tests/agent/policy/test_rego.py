@@ -44,7 +44,9 @@ async def test_what_is_undefined_decides_nothing(policy):
     engine = RegoEngine(policy, timeout=10)
     with pytest.raises(PolicyUnavailable, match="undefined"):
         await engine.decide({"size": 1})
+    assert engine.trouble == "the policy does not decide: s3d/filter/decision is undefined"
     assert (await engine.decide({"size": 6})).include
+    assert engine.trouble == ""
     await engine.close()
 
 
@@ -195,5 +197,10 @@ async def test_no_end_waits_for_a_policy_that_takes_too_long(policy):
     began = time.monotonic()
     with pytest.raises(PolicyUnavailable, match="no decision within"):
         await engine.decide({})
+    for _ in range(100):  # nor does anybody wait behind it
+        with pytest.raises(PolicyUnavailable, match="no decision within"):
+            await engine.decide({})
+    await engine.look()
+    assert engine.trouble == "the policy does not decide: no decision within 0.05 s"
     await engine.close()
     assert time.monotonic() - began < 1
