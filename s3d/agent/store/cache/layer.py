@@ -38,6 +38,8 @@ from s3d.shared.filter_terms import Subject
 
 logger = logging.getLogger(__name__)
 
+TAGS_PATIENCE = 5.0
+"""Seconds that the remote has to tell the tags of an object whose reader is waiting."""
 _NO_FILL = ("SlowDown", "PreconditionFailed")
 """Errors of a fill that are the cache's own, or that say that the object is another one by now."""
 
@@ -334,7 +336,11 @@ class Cache(Layer):
         """None when they cannot be read."""
         members = {"Bucket": bucket, "Key": key}
         try:
-            answer = await self.inner.call(S3Request(operations()["GetObjectTagging"], members))
+            async with asyncio.timeout(TAGS_PATIENCE):
+                answer = await self.inner.call(S3Request(operations()["GetObjectTagging"], members))
+        except TimeoutError:
+            logger.info("the tags cannot be read within %g s: key=%s", TAGS_PATIENCE, key)
+            return None
         except S3Error as error:
             logger.info("the tags cannot be read: %s key=%s", error.message, key)
             return None

@@ -47,6 +47,8 @@ class Remote:
     """Bytes after which bodies end."""
     garble: bool = False
     """The first byte of bodies is another one."""
+    mute: str = ""
+    """An operation that is never answered."""
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     """Bodies stop after their first piece while it is not set."""
 
@@ -54,6 +56,8 @@ class Remote:
         self.calls[request.op.name] += 1
         if self.error is not None:
             raise self.error()
+        if request.op.name == self.mute:
+            await asyncio.Event().wait()
         response = await self.inner.call(request)
         if request.op.name == "GetObject" and response.body is not None:
             body = response.body

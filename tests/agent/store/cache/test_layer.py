@@ -11,6 +11,7 @@ import pytest
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import S3Request
 from s3d.agent.s3.model import operations
+from s3d.agent.store.cache import layer
 from s3d.agent.store.cache.catalog import Limits
 from s3d.agent.store.cache.checks import Freshness
 from s3d.agent.store.cache.layer import Past
@@ -260,3 +261,10 @@ async def check_read(rig, random_, key, versions, max_age) -> None:
     wanted = [data[start : end + 1] if ranged else data for data in allowed if data is not None]
     if rig.remote.truncate is None or len(answer.body) == answer["ContentLength"]:
         assert answer.body in wanted
+
+
+async def test_a_reader_does_not_wait_for_ever_for_tags(rig, monkeypatch):
+    monkeypatch.setattr(layer, "TAGS_PATIENCE", 0.01)
+    await rig.there.put("bbb", "k", b"data", Tagging="a=1")
+    rig.remote.mute = "GetObjectTagging"
+    assert await rig.s3.read("bbb", "k") == b"data"
