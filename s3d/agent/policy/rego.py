@@ -29,6 +29,8 @@ LOOK = 1.0
 """Seconds between two looks at the files."""
 
 _ERROR = re.compile(r"\(error \d+:([^|]*)\|(\d+)\|\d+\s*\(errormsg \d+:(.*?)\)", re.DOTALL)
+_FAILED = "<error>"
+"""What regopy answers when there is no answer; it does not say why."""
 _FORBIDDEN = re.compile(r"\b(http\.send|net\.\w+|opa\.runtime)\b")
 
 Stamp = tuple[tuple[str, int, int], ...]
@@ -194,7 +196,10 @@ def _planned(path: Path, sources: dict[str, str]) -> Callable[[Document], Any]:
             # As text: regopy escapes nothing of a value, neither in strings of its answer.
             rego.set_input_term(json.dumps(document, ensure_ascii=False))
             output = rego.query_bundle_entrypoint(bundle, ENTRY)
-            found = json.loads(str(output), object_pairs_hook=_once)["expressions"]
+            text = str(output)
+            if text.strip() == _FAILED:
+                raise PolicyUnavailable(f"{ENTRY} fails: two rules of it may say different things")
+            found = json.loads(text, object_pairs_hook=_once)["expressions"]
         except (RegoError, ValueError, KeyError, TypeError, RecursionError):
             raise PolicyUnavailable(f"{ENTRY} is undefined") from None
         if not found:

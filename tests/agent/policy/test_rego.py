@@ -204,3 +204,14 @@ async def test_no_end_waits_for_a_policy_that_takes_too_long(policy):
     assert engine.trouble == "the policy does not decide: no decision within 0.05 s"
     await engine.close()
     assert time.monotonic() - began < 1
+
+
+async def test_rules_that_contradict_one_another(policy):
+    policy.write_text(
+        HEAD + "decision := true if input.size > 0\ndecision := false if input.size > 1"
+    )
+    engine = RegoEngine(policy, timeout=10)
+    assert (await engine.decide({"size": 1})).include
+    with pytest.raises(PolicyUnavailable, match="two rules"):
+        await engine.decide({"size": 2})
+    await engine.close()
