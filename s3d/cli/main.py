@@ -42,6 +42,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "pin": ("cache", "Keep objects always in the read cache"),
     "unpin": ("cache", "Let pinned objects go when room is needed"),
     "prefetch": ("cache", "Bring objects into the read cache ahead of their use"),
+    "tui": ("tui", "Watch and steer the agent in the terminal"),
     "sync": ("sync", "Keep local folders the same as objects below a prefix"),
     "filter": ("filter", "Explain a filter, and try it on objects"),
     "migrate": ("migrate", "Carry the embedded store over to the remote"),

@@ -33,7 +33,7 @@ FLOORS = {
 STORES = ("local", "queue", "cache", "remote")
 """Packages of s3d.agent.store that never import one another: only stack.py knows them all."""
 
-DOORS_OF_CLI = {"s3d.agent.main", "s3d.tui.app"}
+DOORS_OF_CLI = {"s3d.agent.main", "s3d.tui.run"}
 """What a command may import of the upper floors, and only in a function."""
 
 ONLY_IN = {

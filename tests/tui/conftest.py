@@ -1,0 +1,48 @@
+"""The app before the agent of the demonstration, driven by keys."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+import pytest
+
+from s3d.tui.app import S3dApp
+from s3d.tui.demo import NOW, DemoAgent
+
+Opened = Callable[..., AbstractAsyncContextManager[Any]]
+
+
+@pytest.fixture
+def opened() -> Opened:
+    """opened(tab, ...): a pilot whose app shows this tab, of which all is loaded."""
+
+    @asynccontextmanager
+    async def open_(
+        tab: str = "1", agent: Any = None, size: tuple[int, int] = (100, 30), **options: Any
+    ) -> AsyncIterator[Any]:
+        app = S3dApp(agent or DemoAgent(), clock=lambda: NOW, **options)
+        async with app.run_test(size=size, notifications=True) as pilot:
+            await app.feed.look()
+            await pilot.press(tab)
+            await app.feed.look()
+            app.pane.draw()
+            app._draw_frame()
+            await pilot.pause()
+            yield pilot
+
+    return open_
+
+
+async def loaded(pilot: Any, *groups: str) -> None:
+    """Wait for the workers of these groups."""
+    await pilot.pause()
+    workers = [worker for worker in pilot.app.workers if worker.group in groups]
+    if workers:  # none would be all
+        await pilot.app.workers.wait_for_complete(workers)
+    await pilot.pause()
+
+
+def screen(app: S3dApp) -> str:
+    """What is seen, as lines."""
+    strips = app.screen._compositor.render_strips()
+    return "\n".join("".join(segment.text for segment in strip) for strip in strips)

@@ -1,0 +1,26 @@
+from tests.tui.conftest import screen
+
+
+async def test_it_shows_whether_all_is_well(opened):
+    async with opened() as pilot:
+        shown = screen(pilot.app)
+        for text in ("48.2 MiB/s", "7.1 GiB of 10 GiB", "http://127.0.0.1:33333", "412 of 664",
+                     "55 of 60 files would be deleted", "backup/db.dump AccessDenied"):  # fmt: skip
+            assert text in shown
+
+
+async def test_enter_leads_to_where_it_is_mended(opened):
+    async with opened() as pilot:
+        await pilot.press("down", "enter")
+        await pilot.pause()
+        assert "[5 Sync" in screen(pilot.app)
+
+
+async def test_before_an_answer_nothing_is_made_up(opened):
+    async with opened() as pilot:
+        state = pilot.app.state
+        state.status, state.transfers, state.folders = None, [], []
+        pilot.app.pane.draw()
+        await pilot.pause()
+        assert "Nothing needs attention." in screen(pilot.app)
+        assert "No folder is synced" in screen(pilot.app)

@@ -1,0 +1,46 @@
+"""The demonstration answers every route that the app asks, as the real agent does."""
+
+import pytest
+
+from s3d.shared.caching import CacheList, PinList
+from s3d.shared.control import AgentStatus, BucketList, Hello, Listing, ObjectStatus
+from s3d.shared.syncing import ConflictList, FolderList, HistoryList
+from s3d.shared.transfers import TransferList
+from s3d.tui.client import Denied
+from s3d.tui.demo import HOSTILE, MANY, DemoAgent
+
+ROUTES = [
+    ("/v1/hello", Hello), ("/v1/status", AgentStatus), ("/v1/buckets", BucketList),
+    ("/v1/status?bucket=pix&key=a", ObjectStatus), ("/v1/transfers?limit=500", TransferList),
+    ("/v1/cache/entries?limit=9", CacheList), ("/v1/cache/pins", PinList),
+    ("/v1/sync", FolderList), ("/v1/sync/notes/history?limit=9", HistoryList),
+    ("/v1/sync/notes/conflicts", ConflictList),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("path", "kind"), ROUTES)
+async def test_it_answers_and_always_the_same(path, kind):
+    agent = DemoAgent()
+    assert await agent.ask("GET", path, kind) == await DemoAgent().ask("GET", path, kind)
+    assert agent.asked == []
+
+
+async def test_a_bucket_has_very_many_keys():
+    agent, count, cursor = DemoAgent(), 0, ""
+    while True:
+        page = await agent.ask("GET", f"/v1/buckets/big/objects?cursor={cursor}", Listing)
+        count, cursor = count + len(page.objects), page.cursor
+        if not cursor:
+            break
+    assert count == MANY
+
+
+async def test_deletions_and_refusals():
+    agent = DemoAgent()
+    await agent.ask("DELETE", "/v1/buckets/evil/object?key=%5B%2F%5D", object)
+    page = await agent.ask("GET", "/v1/buckets/evil/objects", Listing)
+    assert len(page.objects) == len(HOSTILE) - 1
+    with pytest.raises(Denied):
+        await agent.ask("GET", "/v1/buckets/nothing/objects", Listing)
+    with pytest.raises(Denied):
+        await agent.ask("POST", "/v1/transfers/8f10:retry", object)

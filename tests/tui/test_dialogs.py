@@ -1,0 +1,27 @@
+import pytest
+
+from tests.tui.conftest import screen
+
+
+@pytest.mark.parametrize(("key", "done"), [("y", 1), ("n", 0), ("escape", 0), ("enter", 0)])
+async def test_only_yes_is_yes(opened, key, done):
+    async with opened() as pilot:
+        answers = []
+        pilot.app.confirm("Delete [red]all[/red]\x1b[2J?", lambda: answers.append(1))
+        await pilot.pause()
+        assert "Delete [red]all[/red]␛[2J?" in screen(pilot.app)
+        await pilot.press(key)
+        await pilot.pause()
+        assert len(answers) == done
+        assert len(pilot.app.screen_stack) == 1
+
+
+async def test_a_text_is_shown_as_it_is_and_closed(opened):
+    async with opened() as pilot:
+        pilot.app.view("title [/]", [f"line {n} [b]" for n in range(100)])
+        await pilot.pause()
+        assert "line 0 [b]" in screen(pilot.app)
+        assert "title [/]" in screen(pilot.app)
+        await pilot.press("j", "j", "k", "q")
+        await pilot.pause()
+        assert len(pilot.app.screen_stack) == 1

@@ -1,0 +1,45 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from s3d.tui.draw import ASCII, UNICODE, bar, cell, elide, gauge, spark
+
+
+@given(st.text(max_size=60), st.integers(1, 40), st.booleans())
+def test_a_cell_has_its_width_and_nothing_that_acts(text, width, right):
+    drawn = cell(text, width, right=right)
+    assert cell_len(drawn) == width
+    assert not any(ord(char) < 32 or 0x7F <= ord(char) < 0xA0 for char in drawn)
+
+
+def test_a_long_text_loses_its_middle():
+    assert elide("a-very-long-name.parquet", 13) == "a-very…arquet"
+    assert elide("short", 13) == "short"
+    assert elide("abc", 1) == "…"
+
+
+@given(st.floats(-1, 2), st.integers(0, 50))
+def test_a_bar_is_as_long_as_it_is_told(share, width):
+    assert len(bar(share, width)) == width
+    assert len(gauge([share / 2, share / 4], width)) == width
+
+
+def test_a_share_that_is_small_is_seen():
+    assert gauge([0.001], 10) == "█" + "░" * 9
+
+
+@pytest.mark.parametrize("glyphs", [UNICODE, ASCII])
+def test_a_sparkline_shows_the_last_values(glyphs):
+    drawn = spark([0, 5, 10], 5, glyphs)
+    low, high = glyphs.levels[0], glyphs.levels[-1]
+    assert len(drawn) == 5
+    assert drawn.startswith(low * 3)
+    assert drawn.endswith(high)
+    assert spark([], 3, glyphs) == low * 3
+    assert spark([1], 0, glyphs) == ""
+
+
+def test_ascii_is_ascii():
+    drawn = bar(0.5, 4, ASCII) + gauge([0.5], 4, ASCII) + spark([1, 2], 4, ASCII)
+    assert drawn.isascii()

@@ -1,0 +1,63 @@
+import asyncio
+
+import pytest
+
+from s3d.tui.client import Lost
+from s3d.tui.demo import DemoAgent
+from s3d.tui.feed import Feed
+from s3d.tui.state import Link, State
+
+
+@pytest.mark.parametrize(
+    ("shown", "field"), [("buckets", "buckets"), ("cache", "entries"), ("sync", "history")]
+)
+async def test_only_what_is_shown_is_asked_for(shown, field):
+    state = State()
+    feed = Feed(DemoAgent(), state, lambda: None)
+    await feed.look()
+    assert state.transfers
+    assert state.folders
+    assert not getattr(state, field)
+    feed.shown = shown
+    await feed.look()
+    assert getattr(state, field)
+
+
+class Mortal(DemoAgent):
+    """Answers only while it lives."""
+
+    is_dead = False
+
+    async def ask(self, method, path, kind, body=None):
+        if self.is_dead:
+            raise Lost("gone")
+        return await super().ask(method, path, kind, body)
+
+    async def events(self):
+        async for event in super().events():
+            yield event
+        raise Lost("gone")
+
+
+async def test_an_agent_that_dies_is_noticed_and_found_again():
+    agent, state, news = Mortal(), State(), asyncio.Event()
+    feed = Feed(agent, state, news.set)
+
+    async def until(link):
+        async with asyncio.timeout(10):
+            while state.link is not link:
+                news.clear()
+                await news.wait()
+
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(feed.run())
+        await until(Link.CONNECTED)
+        agent.is_dead = True
+        agent.is_gone.set()
+        await until(Link.LOST)
+        assert state.transfers, "what was known stays"
+        agent.is_dead = False
+        agent.is_gone.clear()
+        feed.hurry()
+        await until(Link.CONNECTED)
+        task.cancel()
