@@ -72,7 +72,7 @@ def test_a_person_looks_around(serving, bucket, store, tmp_path):
         screen.until("No folder is synced")
         serving.client.create_bucket(f"{bucket}-new")
         screen.press("6")
-        screen.until(f"{bucket}-new")
+        screen.until("CreateBucket")
         screen.press("q")
     finally:
         screen.close()
