@@ -117,7 +117,7 @@ class DemoAgent:
             remote=RemoteStatus("https://s3.eu-west-1.amazonaws.com", True, last_success=NOW),
             queue=QueueStatus(
                 Share(2, 2 * MIB), Share(3, 1500 * MIB), Share(1, 40 * GIB), Share(1, 2 * GIB),
-                QueueLimits(10 * GIB, 100_000), "/q", oldest=NOW - 372, rate=48.2 * MIB,
+                QueueLimits(100 * GIB, 100_000), "/q", oldest=NOW - 372, rate=48.2 * MIB,
                 remaining=88,
             ),
             cache=CacheStatus(

@@ -128,9 +128,8 @@ class State:
             if folder.state in ("stopped", "offline"):
                 found.append((folder.state, f"{folder.name}: {folder.reason}", "5"))
             if folder.conflicts:
-                found.append(
-                    ("conflict", f"{folder.name}: {folder.conflicts} conflict copies", "5")
-                )
+                told = f"{folder.conflicts} conflict cop{'y' if folder.conflicts == 1 else 'ies'}"
+                found.append(("conflict", f"{folder.name}: {told}", "5"))
         return found
 
 
