@@ -27,6 +27,8 @@ from s3d.agent.sync.tree import FolderTree
 
 RECENT = 60.0
 """Seconds for which a deletion counts together with those that follow."""
+AWAY = 4
+"""Paths in a row that say that the remote is away, and are believed."""
 WORKERS = 16
 """Paths that are worked on at the same time."""
 
@@ -169,21 +171,30 @@ class Passes:
         act: Callable[..., object],
         note: Callable[[Iterable[Done]], None],
     ) -> None:
-        """Several at a time; the first that finds the remote away ends it for all."""
-        queue = deque(work)
+        """Several at a time. A path that cannot be asked for waits; several in a row, or all, say
+        that the remote is away, which ends it."""
+        queue: deque[Step | Move] = deque(work)
         away: list[Unavailable] = []
+        passed = 0
 
         async def worker() -> None:
-            while queue and not away and not self.is_stopped():
+            nonlocal passed
+            while queue and len(away) < AWAY and not self.is_stopped():
+                item = queue.popleft()
                 try:
-                    note(await act(queue.popleft()))  # type: ignore[misc]
+                    note(await act(item))  # type: ignore[misc]
                 except Unavailable as error:
                     away.append(error)
+                    path = item.new.path if isinstance(item, Move) else item.path
+                    note([Done(path, Action.WAIT, str(error))])
+                else:
+                    passed += 1
+                    away.clear()
 
         async with asyncio.TaskGroup() as group:
             for number in range(min(WORKERS, len(queue))):
                 group.create_task(worker(), name=f"sync {number}")
-        if away:
+        if away and (queue or not passed):
             raise away[0]
         if queue:
             raise Interrupted

@@ -5,6 +5,7 @@ import pytest
 from s3d.agent.s3.messages import BytesBody
 from s3d.agent.sync.decide import Action
 from s3d.agent.sync.passes import Interrupted, RootGone, Scope
+from s3d.agent.sync.sides import Unavailable
 from tests.agent.sync.conftest import BUCKET
 from tests.agent.sync.test_folder import keys, until_open
 
@@ -106,3 +107,29 @@ async def test_a_pass_is_broken_off_between_two_paths(passes, root, objects):
     with pytest.raises(Interrupted):
         await passes.run(Scope(everything_here=True))
     assert 5 <= len(await keys(objects)) < 60
+
+
+async def test_one_path_that_cannot_be_asked_for_holds_up_no_other(passes, root, objects):
+    passes.executor.terms = passes.executor.terms.__class__(passes.executor.terms.excluded)
+    put = passes.executor.hub.put
+
+    async def put_others(path, *arguments):
+        if path in away:
+            raise Unavailable("ServiceUnavailable: pending writes of it are held")
+        return await put(path, *arguments)
+
+    passes.executor.hub.put = put_others
+    away = {"3"}
+    for number in range(6):
+        write(root, f"{number}")
+    outcome = await passes.run(Scope(everything_here=True))
+    assert outcome.count(Action.UPLOAD) == 5
+    (waiting,) = [done for done in outcome.done if done.action is Action.WAIT]
+    assert (waiting.path, "held" in waiting.detail) == ("3", True)
+    with pytest.raises(Unavailable):
+        await passes.run(Scope(everything_here=True))
+    away = {f"{number}" for number in range(60)}
+    for number in range(20, 40):
+        write(root, f"{number}")
+    with pytest.raises(Unavailable):
+        await passes.run(Scope(everything_here=True))
