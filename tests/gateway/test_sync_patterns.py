@@ -85,3 +85,15 @@ def test_a_file_that_is_still_written_to_is_uploaded_once_it_is_whole(devices, r
             assert objects(remote, sync_bucket) == {}
     settle(a)
     assert objects(remote, sync_bucket) == {"slow": b"x" * 5000}
+
+
+def test_a_tree_that_comes_at_once_is_seen_by_events_alone(devices, tmp_path):
+    """The watcher is told of few of its files: the rest is found by looking."""
+    a, b = devices
+    settle(a, b)
+    for number in range(60):
+        file = tmp_path / "source" / f"d{number % 12}/e/f{number}"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(str(number))
+    subprocess.run(["cp", "-r", str(tmp_path / "source"), str(a.root / "copy")], check=True)
+    until(lambda: len(b.tree()) == 60, b.root)

@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,12 +23,13 @@ from s3d.agent.sync.recover import recover_all
 from s3d.agent.sync.root import begin_anew, open_root
 from s3d.agent.sync.schedule import Schedule
 from s3d.agent.sync.sides import Unavailable
+from s3d.agent.sync.standing import SHOWN, Standing
 from s3d.agent.sync.terms import QUIET, Ignore, Room, Selection, is_settled
 from s3d.agent.sync.trash import Trash
 from s3d.agent.sync.tree import FolderTree
 from s3d.agent.sync.watch import Watcher
 from s3d.shared.config import SyncFolderConfig, name_of
-from s3d.shared.syncing import FolderStatus, PathStatus, SyncReport
+from s3d.shared.syncing import FolderStatus, SyncReport
 
 logger = logging.getLogger(__name__)
 
@@ -36,14 +37,6 @@ PASSES = 10
 """That are made on demand, at most."""
 OPENING = 5.0
 """Seconds that a demand waits for the root to be there."""
-SHOWN = 100
-"""Troubles that a status lists."""
-_STATES = {
-    Action.BLOCK: "blocked",
-    Action.WAIT: "waiting",
-    Action.SKIP: "skipped",
-    Action.KEEP: "kept",
-}
 _WRITES = {
     Action.UPLOAD: "PutObject",
     Action.MOVE: "CopyObject",
@@ -72,19 +65,6 @@ class Setting:
     from_file: bool = True
 
 
-@dataclass(slots=True)
-class _Standing:
-    """How the folder is."""
-
-    state: str = "starting"
-    reason: str = ""
-    question: str = ""
-    todo: int = 0
-    done: int = 0
-    last_pass: float | None = None
-    troubles: dict[str, PathStatus] = field(default_factory=dict)
-
-
 class Opened(NamedTuple):
     """What there is while the root is there."""
 
@@ -105,7 +85,7 @@ class SyncFolder:
         self.path = config.path
         self.baseline = Baseline(setting.file)
         self.schedule = Schedule(config.interval)
-        self._standing = _Standing()
+        self._standing = Standing()
         self._clock = clock
         self._turn = asyncio.Lock()
         self._open: Opened | None = None
@@ -282,22 +262,17 @@ class SyncFolder:
             )
 
     def _finish(self, scope: Scope, outcome: Outcome) -> None:
-        if scope.everything_here and scope.bucket:
-            self._standing.troubles.clear()
-        now = self._clock()
+        self._standing.note(outcome.done, is_whole=scope.everything_here and scope.bucket)
         for done in outcome.done:
-            state = _STATES.get(done.action)
-            if state is None:
-                self._standing.troubles.pop(done.path, None)
-            else:
-                self._standing.troubles[done.path] = PathStatus(done.path, state, done.detail)
             if done.action is Action.WAIT:
                 self.schedule.retry(done.path)
             self.schedule.again(done.more)
+        for path in scope.events:
+            if (self.path / path).is_dir():
+                self.schedule.folder_came(path)
         self.schedule.ended(scope, outcome)
         if scope.bucket:
-            self._standing.last_pass = now
-        self._standing.todo = self._standing.done = 0
+            self._standing.last_pass = self._clock()
         self._set("idle")
         for done in outcome.done:
             self._tell(done)
@@ -323,10 +298,7 @@ class SyncFolder:
         self._set("stopped", reason)
 
     def _set(self, state: str, reason: str = "") -> None:
-        if state != "stopped":
-            self._standing.question = ""
-        if (state, reason) != (self._standing.state, self._standing.reason):
-            self._standing.state, self._standing.reason = state, reason
+        if self._standing.turn(state, reason):
             self.setting.events.emit("sync.state", self.name, state=state, reason=reason)
             if state in ("offline", "stopped"):
                 logger.warning("sync %s folder=%s why=%s", state, self.path, reason)
@@ -406,7 +378,6 @@ class SyncFolder:
         state, reason = now.state, now.reason
         if self.is_paused and state != "stopped":
             state, reason = "paused", ""
-        troubles = list(now.troubles.values())
         return FolderStatus(
             name=self.name,
             path=str(self.path),
@@ -420,8 +391,8 @@ class SyncFolder:
             size=size,
             todo=now.todo,
             done=now.done,
-            troubles=troubles[:SHOWN],
-            trouble_count=len(troubles),
+            troubles=now.shown(),
+            trouble_count=len(now.troubles),
             conflicts=len(self.baseline.conflicts(SHOWN)),
             last_pass=now.last_pass,
             watch=self._open.watcher.state if self._open is not None else "",

@@ -51,6 +51,8 @@ class Scope:
     folders: set[str] = field(default_factory=set)
     """With all that is in them: "a/"."""
     touched: set[str] = field(default_factory=set)
+    events: set[str] = field(default_factory=set)
+    """Of the paths, those that an event has told of just now."""
 
     def __bool__(self) -> bool:
         return bool(

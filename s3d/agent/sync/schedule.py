@@ -136,7 +136,9 @@ class Schedule:
         for path in due:
             del self._later[path]
         paths = self._paths | due
-        scope = Scope(now >= self._full_at, now >= self._bucket_at, touched=self._touched)
+        scope = Scope(
+            now >= self._full_at, now >= self._bucket_at, touched=self._touched, events=self._paths
+        )
         if not scope.everything_here:
             scope.paths = paths | {folder for path in paths for folder in parents(path)[-1:]}
             scope.folders = {path.rstrip("/") + "/" for path in paths}
@@ -161,5 +163,6 @@ class Schedule:
             self._full_at = now + self._full_every
 
     def folder_came(self, path: str) -> None:
-        """A folder that is new: look again soon."""
+        """A folder that an event has told of: look again soon, since what came into it while it
+        was not watched yet is told by none."""
         self._later.setdefault(path, self._clock() + NEW_FOLDER)

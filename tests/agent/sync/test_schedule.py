@@ -141,3 +141,13 @@ async def test_news_end_a_wait(schedule):
         await asyncio.sleep(0)
         assert not waiting.done()
         schedule.changed({"a"})
+
+
+def test_a_folder_that_has_come_is_looked_at_once_more(schedule, clock):
+    schedule.changed({"new"})
+    assert schedule.take().events == {"new"}
+    schedule.folder_came("new")
+    assert "new" not in schedule.take().paths
+    clock.now += 2
+    scope = schedule.take()
+    assert ("new/" in scope.folders, scope.events) == (True, set())
