@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 
 from s3d.agent.s3.messages import Body
 from s3d.agent.sync.rename import Name
-from s3d.agent.sync.sides import Moved
+from s3d.agent.sync.sides import About, Moved
 from s3d.agent.sync.state import Local, Signature
 
 BLOCK = 1 << 20
@@ -115,3 +115,31 @@ class ContentBody:
 
     async def aclose(self) -> None:
         await self._blocks.aclose()  # type: ignore[attr-defined]
+
+
+def signature_at(place: Name) -> Signature | None:
+    """None: nothing has this name."""
+    try:
+        facts = os.stat(place.name, dir_fd=place.folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+    return signature_of(facts)
+
+
+def write_all(fd: int, data: bytes, sha256: hashlib._Hash) -> None:
+    """Write and hash a block."""
+    sha256.update(data)
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+def finish(fd: int, data: bytes, sha256: hashlib._Hash, about: About) -> Signature:
+    """The last block; then mode and time, and all of it durable."""
+    write_all(fd, data, sha256)
+    if about.mode is not None:
+        os.fchmod(fd, about.mode & 0o777)
+    if about.mtime_ns is not None:
+        os.utime(fd, ns=(about.mtime_ns, about.mtime_ns))
+    os.fsync(fd)
+    return signature_of(os.fstat(fd))

@@ -19,8 +19,17 @@ from typing import TypeVar
 
 from s3d.agent import failpoint
 from s3d.agent.s3.messages import Body
-from s3d.agent.sync.files import BLOCK, FileContent, local_of, open_regular, signature_of
+from s3d.agent.sync.files import (
+    BLOCK,
+    FileContent,
+    finish,
+    local_of,
+    open_regular,
+    signature_at,
+    write_all,
+)
 from s3d.agent.sync.names import RESERVED, why_no_path
+from s3d.agent.sync.reasons import reason_of, refusing
 from s3d.agent.sync.rename import Name, exchange, rename_to_free
 from s3d.agent.sync.sides import About, Moved, Refused, Staged
 from s3d.agent.sync.state import NO_BYTES, Local, Signature, is_folder
@@ -29,33 +38,7 @@ STAGE, TRASH, MARKER = "stage", "trash", "marker"
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _STAGED = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _GONE = (errno.ENOENT, errno.ENOTDIR)
-_REASONS = {
-    errno.ENOSPC: "no space left on the disk",
-    errno.EDQUOT: "the quota of the disk is used up",
-    errno.EACCES: "permission denied",
-    errno.EPERM: "permission denied",
-    errno.ENAMETOOLONG: "the name is too long for this disk",
-    errno.EROFS: "the disk is read-only",
-    errno.EISDIR: "a folder has this name here",
-    errno.ENOTEMPTY: "a folder has this name here",
-    errno.EILSEQ: "the disk does not take such a name",
-    errno.EINVAL: "the disk does not take such a name",
-}
-
 T = TypeVar("T")
-
-
-@contextmanager
-def refusing() -> Iterator[None]:
-    """What the system says no to, as the reason why a path is not synced."""
-    try:
-        yield
-    except OSError as error:
-        raise Refused(_reason(error)) from error
-
-
-def _reason(error: OSError) -> str:
-    return _REASONS.get(error.errno or 0, error.strerror or str(error))
 
 
 class FolderTree:
@@ -176,7 +159,7 @@ class FolderTree:
         try:
             return self.look_now(path)
         except OSError as error:
-            return Local(path, NO_BYTES, trouble=_reason(error))
+            return Local(path, NO_BYTES, trouble=reason_of(error))
 
     def look_now(self, path: str) -> Local | None:
         """For threads. Raises OSError."""
@@ -246,11 +229,11 @@ class FolderTree:
                 gathered += len(block)
                 if gathered >= BLOCK:
                     size += gathered
-                    await self._do(partial(_write, fd, b"".join(blocks), sha256))
+                    await self._do(partial(write_all, fd, b"".join(blocks), sha256))
                     blocks, gathered = [], 0
             size += gathered
             data = b"".join(blocks)
-            signature = await self._do(partial(_finish, fd, data, sha256, about))
+            signature = await self._do(partial(finish, fd, data, sha256, about))
         except BaseException:
             with suppress(OSError):
                 os.unlink(name, dir_fd=self._stage)
@@ -289,12 +272,12 @@ class FolderTree:
                 if error.errno == errno.ENOTDIR:
                     raise Refused("a file or a link has the name of a folder here") from error
                 raise
-            return None if expected is None else _signature_at(old)
+            return None if expected is None else signature_at(old)
 
         return await self._do(work)
 
     async def staged(self, name: str) -> Signature | None:
-        return await self._do(lambda: _signature_at(Name(self._stage, name)))
+        return await self._do(lambda: signature_at(Name(self._stage, name)))
 
     async def unstage(self, name: str, path: str) -> bool:
         return await self._do(lambda: self._give(Name(self._stage, name), path))
@@ -341,7 +324,7 @@ class FolderTree:
                 return None
             failpoint.hit("sync.after_discard")
             self._remove_emptied(path)
-            return _signature_at(trashed)
+            return signature_at(trashed)
 
         return await self._do(work)
 
@@ -355,7 +338,7 @@ class FolderTree:
                 parts.pop()
 
     async def trashed(self, name: str) -> Signature | None:
-        return await self._do(lambda: _signature_at(Name(self._trash, name)))
+        return await self._do(lambda: signature_at(Name(self._trash, name)))
 
     async def untrash(self, name: str, path: str) -> bool:
         return await self._do(lambda: self._give(Name(self._trash, name), path))
@@ -375,7 +358,7 @@ class FolderTree:
                 with self.at(path) as old, self.at(to, make=True) as new:
                     rename_to_free(old, new)
                     os.fsync(new.folder)
-                    return _signature_at(new)
+                    return signature_at(new)
             except (FileExistsError, FileNotFoundError, NotADirectoryError):
                 return None
 
@@ -401,28 +384,3 @@ class FolderTree:
             return True
 
         return await self._do(work)
-
-
-def _signature_at(place: Name) -> Signature | None:
-    try:
-        facts = os.stat(place.name, dir_fd=place.folder, follow_symlinks=False)
-    except FileNotFoundError:
-        return None
-    return signature_of(facts)
-
-
-def _write(fd: int, data: bytes, sha256: hashlib._Hash) -> None:
-    sha256.update(data)
-    view = memoryview(data)
-    while view:
-        view = view[os.write(fd, view) :]
-
-
-def _finish(fd: int, data: bytes, sha256: hashlib._Hash, about: About) -> Signature:
-    _write(fd, data, sha256)
-    if about.mode is not None:
-        os.fchmod(fd, about.mode & 0o777)
-    if about.mtime_ns is not None:
-        os.utime(fd, ns=(about.mtime_ns, about.mtime_ns))
-    os.fsync(fd)
-    return signature_of(os.fstat(fd))

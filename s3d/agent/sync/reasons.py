@@ -1,0 +1,36 @@
+"""The system's errors as the reasons why a path is not synced."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from s3d.agent.sync.sides import Refused
+
+_REASONS = {
+    errno.ENOSPC: "no space left on the disk",
+    errno.EDQUOT: "the quota of the disk is used up",
+    errno.EACCES: "permission denied",
+    errno.EPERM: "permission denied",
+    errno.ENAMETOOLONG: "the name is too long for this disk",
+    errno.EROFS: "the disk is read-only",
+    errno.EISDIR: "a folder has this name here",
+    errno.ENOTEMPTY: "a folder has this name here",
+    errno.EILSEQ: "the disk does not take such a name",
+    errno.EINVAL: "the disk does not take such a name",
+}
+
+
+@contextmanager
+def refusing() -> Iterator[None]:
+    """What the system says no to, as the reason why a path is not synced."""
+    try:
+        yield
+    except OSError as error:
+        raise Refused(reason_of(error)) from error
+
+
+def reason_of(error: OSError) -> str:
+    """For a person."""
+    return _REASONS.get(error.errno or 0, error.strerror or str(error))

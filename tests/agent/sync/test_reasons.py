@@ -1,0 +1,23 @@
+import errno
+import os
+
+import pytest
+
+from s3d.agent.sync.reasons import reason_of, refusing
+from s3d.agent.sync.sides import Refused
+
+
+@pytest.mark.parametrize(
+    ("number", "reason"),
+    [
+        (errno.ENOSPC, "no space left on the disk"),
+        (errno.EACCES, "permission denied"),
+        (errno.ENAMETOOLONG, "the name is too long for this disk"),
+        (errno.EIO, os.strerror(errno.EIO)),
+    ],
+)
+def test_an_error_of_the_system_is_a_reason(number, reason):
+    error = OSError(number, os.strerror(number))
+    assert reason_of(error) == reason
+    with pytest.raises(Refused, match=reason), refusing():
+        raise error
