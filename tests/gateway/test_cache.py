@@ -120,15 +120,17 @@ def test_fifty_readers_of_a_cold_object_cost_the_remote_one_fetch(
     agent, right = gateway.start(S3D_READ_CACHE_MAX_AGE="1h"), []  # however slow this machine is
     network.take_seen()
 
-    def reader() -> None:
-        with closing(agent.s3()) as client:
+    # One client for all: fifty take so long to make that the proxy, in this process, stands still.
+    with closing(agent.s3(max_pool_connections=50)) as client:
+
+        def reader() -> None:
             right.append(read(client, new_bucket, "cold") == data)
 
-    threads = [threading.Thread(target=reader) for _ in range(50)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+        threads = [threading.Thread(target=reader) for _ in range(50)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
     assert right == [True] * 50
     assert len(fetched(network)) == 1
 
