@@ -18,7 +18,9 @@ from urllib.parse import quote
 
 from s3d import __version__
 from s3d.agent.control.cache import CacheRoutes, state_of
+from s3d.agent.control.facts import FactRoutes
 from s3d.agent.control.migration import MigrationRoutes
+from s3d.agent.control.moving import MovingRoutes
 from s3d.agent.control.objects import ObjectRoutes
 from s3d.agent.control.queue import QueueRoutes
 from s3d.agent.control.server import ControlServer
@@ -29,10 +31,12 @@ from s3d.agent.control.sync import SyncRoutes
 from s3d.agent.control.transfers import TransferRoutes
 from s3d.agent.endpoint.server import S3Server
 from s3d.agent.events import Events, LogEvents
+from s3d.agent.log_book import LogBook
 from s3d.agent.notify import Notifier
 from s3d.agent.process import harden, only_one, private_folder, settle_memory
 from s3d.agent.s3 import signing
 from s3d.agent.s3.credential import Signer
+from s3d.agent.sampler import Sampler, sampler_of
 from s3d.agent.stack import Stack, build_stack
 from s3d.agent.start import (
     check_exposure,
@@ -50,6 +54,7 @@ from s3d.agent.store.objects import Objects
 from s3d.agent.supervise import supervise
 from s3d.agent.sync.folders import Folders
 from s3d.agent.syncing import open_folders
+from s3d.agent.transfers.engine import Transfers
 from s3d.shared.config import Config
 from s3d.shared.control import AgentStatus, Presigned, PresignRequest
 from s3d.shared.credentials import AccessKey, load_or_create
@@ -108,6 +113,7 @@ class Agent:
         self._endpoint = config.endpoint
         self._numbers: Callable[[], dict[str, float]] = dict
         self._folders: Folders
+        self._book = LogBook((key.secret,))
 
     async def run(self, announce: Announce) -> None:
         """Open, serve until a signal, close. Raises S3dError when it cannot start."""
@@ -124,6 +130,7 @@ class Agent:
             status = await self._status(stack)
             self._notifier.send("READY=1", f"STATUS=Serving {self._endpoint}")
             announce(status)
+            logger.info("serving endpoint=%s version=%s", self._endpoint, __version__)
             await self._serve(stack, endpoint)
             self._events.close()
 
@@ -135,6 +142,8 @@ class Agent:
             await create_buckets(objects, config.buckets)
         self._folders = open_folders(stack, config, self._places, self._events, self._umask)
         closing.callback(self._folders.close)
+        file = self._places.transfers_file
+        self._transfers = Transfers(objects, self._events, file, self._umask)
         endpoint = S3Server(
             stack.top,
             secret_of=None if config.auth == "none" else self._secret_of,
@@ -145,12 +154,13 @@ class Agent:
         closing.push_async_callback(endpoint.stop, GRACE)
         self._endpoint = await listen(endpoint, config)
         self._numbers = endpoint.numbers
-        control = self._control(stack, objects)
+        self._sampler = sampler_of(stack, endpoint)
+        control = self._control(stack, objects, self._sampler)
         closing.push_async_callback(control.stop)
         await control.start(self._places.socket)
         return endpoint
 
-    def _control(self, stack: Stack, objects: Objects) -> ControlServer:
+    def _control(self, stack: Stack, objects: Objects, sampler: Sampler) -> ControlServer:
         facts = Facts(
             agent=lambda: self._status(stack),
             usage=stack.usage,
@@ -159,17 +169,19 @@ class Agent:
         gateway = stack.gateway
         queue = None if gateway is None else gateway.queue
         cache = None if gateway is None else gateway.cache
+        keeper = None if cache is None else cache.keeper
         behind = None
         if gateway is not None:
             behind = Behind(Objects(gateway.remote), queue, partial(state_of, cache))
         parts = (
             Status(facts, objects, self._events, behind),
-            ObjectRoutes(objects, self._presign),
+            ObjectRoutes(objects, self._presign, *([behind.words] if behind is not None else [])),
+            FactRoutes(self._book, sampler.samples, self._config),
             QueueRoutes(queue),
-            TransferRoutes(queue),
+            TransferRoutes(queue, MovingRoutes(self._transfers, keeper)),
             CacheRoutes(cache),
             MigrationRoutes(None if gateway is None else gateway.migration),
-            SyncRoutes(self._folders, self._places.config_file),
+            SyncRoutes(self._folders, objects, self._places.config_file),
             Stream(self._events),
         )
         return ControlServer([route for part in parts for route in part.routes()], grace=GRACE)
@@ -179,6 +191,8 @@ class Agent:
         parts = {
             "watchdog": self._notifier.feed_watchdog,
             "sync": self._folders.run,
+            "samples": self._sampler.run,
+            "transfers": self._transfers.run,
             **stack.parts(),
         }
         if stack.gateway is not None:
@@ -239,12 +253,14 @@ class Agent:
 
     @contextlib.contextmanager
     def _log_events(self, loop: asyncio.AbstractEventLoop) -> Iterator[None]:
-        handler = LogEvents(self._events, loop)
-        logging.getLogger().addHandler(handler)
+        handlers = (LogEvents(self._events, loop), self._book)
+        for handler in handlers:
+            logging.getLogger().addHandler(handler)
         try:
             yield
         finally:
-            logging.getLogger().removeHandler(handler)
+            for handler in handlers:
+                logging.getLogger().removeHandler(handler)
 
     def _catch_signals(self, loop: asyncio.AbstractEventLoop) -> None:
         """A signal that whoever started us ignores (nohup, a background job) stays ignored."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any
 
 import click
@@ -12,12 +11,10 @@ import msgspec
 from s3d.cli.output import fields, json_line
 from s3d.cli.session import Session, json_option, pass_session
 from s3d.shared.config import Config
-from s3d.shared.filters import Filter
+from s3d.shared.config_text import plain
 from s3d.shared.paths import config_file
-from s3d.shared.secret import MASK, Secret
 from s3d.shared.settings import settings_of
 from s3d.shared.text import count
-from s3d.shared.timetable import Timetable
 
 DEFAULT = "default"
 
@@ -55,7 +52,7 @@ def show_command(session: Session, /, *, origin: bool, as_json: bool) -> None:
     """
     config, _ = session.load()
     shown = [
-        Shown(name, _plain(config, name), config.origin.get(name, DEFAULT), setting.env)
+        Shown(name, plain(config, name), config.origin.get(name, DEFAULT), setting.env)
         for name, setting in settings_of(Config).items()
     ]
     if as_json:
@@ -111,16 +108,3 @@ def _line(item: Shown) -> str:
     if item.value is None:
         return f"# {item.setting} ="
     return f"{item.setting} = {msgspec.json.encode(item.value).decode()}"
-
-
-def _plain(config: Config, name: str) -> Any:
-    value: Any = config
-    for part in name.split("."):
-        value = getattr(value, part)
-    if isinstance(value, Secret):
-        return MASK
-    if isinstance(value, Filter):
-        return [str(term) for term in value.terms] or None
-    if isinstance(value, Path | Timetable):
-        return str(value)
-    return list(value) if isinstance(value, tuple) else value if value != "" else None

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from s3d.shared.blocking_cache import CacheClient
     from s3d.shared.blocking_queue import QueueClient
     from s3d.shared.blocking_sync import SyncClient
+    from s3d.shared.blocking_transfers import TransferClient
     from s3d.shared.config import Config
     from s3d.shared.paths import Places
 
@@ -42,6 +43,12 @@ class Session:
         from s3d.shared.blocking_queue import QueueClient
 
         return QueueClient(self.client())
+
+    def transfers(self) -> TransferClient:
+        """The running agent's transfers; the same holds."""
+        from s3d.shared.blocking_transfers import TransferClient
+
+        return TransferClient(self.client())
 
     def cache(self) -> CacheClient:
         """The running agent's read cache; the same holds."""

@@ -11,6 +11,7 @@ import click
 from s3d.cli.filter import Expression
 from s3d.cli.output import confirmed, fields, json_line, report
 from s3d.cli.session import Session, json_option, pass_session, socket_option
+from s3d.cli.sync_look import check_command, diff_command
 from s3d.cli.target import Names, Target, target_argument
 from s3d.shared.blocking_sync import SyncClient
 from s3d.shared.errors import NotFoundError, S3dError, UsageError
@@ -259,7 +260,7 @@ def resolve_command(session: Session, /, copy: Path, *, keep: str) -> None:
       s3d sync resolve "notes/todo (conflict laptop 2026-11-27 101500 a1b2).txt" --keep copy
     """
     client = session.sync()
-    status, path = _file(client, copy)
+    status, path = client.file(copy)
     client.resolve(status.name, path, keep)
     report(f"resolved {copy}")
 
@@ -302,7 +303,7 @@ def undo_command(
     """
     client = session.sync()
     if file is not None:
-        status, path = _file(client, file)
+        status, path = client.file(file)
         path = client.undo(status.name, path=path)
     elif number:
         status = client.folder(_name(client, folder))
@@ -343,15 +344,6 @@ def _name(client: SyncClient, folder: str | None) -> str:
         if Path(path).is_relative_to(status.path):
             return status.name
     raise NotFoundError("sync folder", f"there is none called {folder}", "s3d sync ls lists them")
-
-
-def _file(client: SyncClient, file: Path) -> tuple[FolderStatus, str]:
-    """The folder that a file is in, and its path there. Raises NotFoundError."""
-    path = Path(os.path.abspath(file.expanduser()))
-    for status in client.folders():
-        if path.is_relative_to(status.path):
-            return status, str(path.relative_to(status.path))
-    raise NotFoundError(str(file), "it is in no sync folder", "s3d sync ls lists them")
 
 
 def _row(folder: FolderStatus) -> str:
@@ -400,3 +392,7 @@ def _show(plan: SyncPlan, most: int) -> None:
         click.echo(f"    and {count(sum(plan.counts.values()) - most, 'other')}")
     if plan.doubt:
         click.echo(f"  it would stop and ask: {plan.doubt}")
+
+
+sync_command.add_command(check_command)
+sync_command.add_command(diff_command)

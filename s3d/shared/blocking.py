@@ -38,6 +38,7 @@ from s3d.shared.errors import (
     S3dError,
     UsageError,
 )
+from s3d.shared.facts import LogList
 from s3d.shared.unix_http import BLOCK, Answer, NotHTTP, exchange
 
 TIMEOUT = 60.0
@@ -174,6 +175,25 @@ class ControlClient:
         """Add to and remove from the tags; the whole set afterwards. key "": of the bucket."""
         changes = TagChanges(dict(set), [*unset])
         return self.ask("PATCH", _tags(bucket, key), Tags, changes).tags
+
+    def versions_of(self, bucket: str, key: str) -> Sequence[ObjectInfo]:
+        """Of one object, the newest first."""
+        path = path_of(f"{_bucket(bucket)}/versions", key=key)
+        return self.ask("GET", path, Listing).objects
+
+    def restore(self, bucket: str, key: str, version: str) -> ObjectInfo:
+        """Make an older version the newest."""
+        path = path_of(f"{_bucket(bucket)}/object:restore", key=key, version=version)
+        return self.ask("POST", path, ObjectInfo)
+
+    def logs(
+        self, *, limit: int, since: int = 0, level: str = "", source: str = "", wait: str = ""
+    ) -> LogList:
+        """Lines of the log behind a number; from 0, the last of all. wait: so many seconds for
+        another line."""
+        words = {"level": level, "source": source, "limit": str(limit), "wait": wait}
+        path = path_of("/v1/logs", since=str(since) if since else "", **words)
+        return self.ask("GET", path, LogList)
 
     def presign(
         self, bucket: str, key: str, *, method: str = "GET", expires: int = 3600

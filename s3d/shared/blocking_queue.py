@@ -61,7 +61,7 @@ class QueueClient:
         self, *, bucket: str = "", prefix: str = "", key: str = "", state: str = ""
     ) -> Iterator[Transfer]:
         """Pending writes, oldest first; of a prefix or exactly one key of a bucket."""
-        words = {"bucket": bucket, "prefix": prefix, "key": key, "state": state}
+        words = {"kind": "push", "bucket": bucket, "prefix": prefix, "key": key, "state": state}
         cursor = ""
         while True:
             path = path_of("/v1/transfers", **words, cursor=cursor)

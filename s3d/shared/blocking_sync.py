@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from urllib.parse import quote
 
 from s3d.shared.blocking import ControlClient, path_of
+from s3d.shared.errors import NotFoundError
 from s3d.shared.syncing import (
     Conflict,
+    ConflictDiff,
     ConflictList,
+    FolderCheck,
+    FolderDraft,
     FolderList,
     FolderSpec,
     FolderStatus,
@@ -33,6 +39,24 @@ class SyncClient:
 
     def folder(self, name: str) -> FolderStatus:
         return self._client.ask("GET", _place(name), FolderStatus)
+
+    def check(self, draft: FolderDraft) -> FolderCheck:
+        """A word for each of its fields, and what its filter keeps."""
+        return self._client.ask("POST", "/v1/sync:check", FolderCheck, draft)
+
+    def file(self, file: Path) -> tuple[FolderStatus, str]:
+        """The folder that a file is in, and its path there. Raises NotFoundError."""
+        path = Path(os.path.abspath(file.expanduser()))
+        for status in self.folders():
+            if path.is_relative_to(status.path):
+                return status, str(path.relative_to(status.path))
+        raise NotFoundError(str(file), "it is in no sync folder", "s3d sync ls lists them")
+
+    def diff(self, copy: Path) -> ConflictDiff:
+        """How a conflict copy and its original differ."""
+        status, path = self.file(copy)
+        place = path_of(f"{_place(status.name)}/diff", copy=path)
+        return self._client.ask("GET", place, ConflictDiff)
 
     def validate(self, spec: FolderSpec) -> SyncPlan:
         """What it would do first; nothing is changed."""

@@ -16,7 +16,7 @@ from s3d.shared.syncing import FolderStatus
 from s3d.shared.transfers import QueueStatus, RemoteStatus, Transfer
 
 API_MAJOR = 1
-API_MINOR = 2
+API_MINOR = 3
 
 Scalar = str | int | float | bool | None
 
@@ -126,6 +126,8 @@ class ObjectInfo(Struct, frozen=True):
     """Further object headers by HTTP name (cache-control, content-encoding, ...)."""
     checksums: dict[str, str] = {}
     """Algorithm -> base64."""
+    is_latest: bool = False
+    """Among versions: this is the object as it is read."""
 
 
 class ObjectStatus(ObjectInfo, frozen=True):
@@ -154,6 +156,9 @@ class Listing(Struct, frozen=True):
     objects: list[ObjectInfo]
     prefixes: list[str]
     cursor: str = ""
+    standing: dict[str, str] = {}
+    """Key -> pending, failed, held, pinned, cached or partial, when it was asked for; a key that is
+    not in it is at the remote only."""
 
 
 class BucketList(Struct, frozen=True):

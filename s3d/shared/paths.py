@@ -64,6 +64,11 @@ class Places(msgspec.Struct, frozen=True):
         return self.state_dir / "pins.json"
 
     @property
+    def transfers_file(self) -> Path:
+        """The transfers that have not ended."""
+        return self.state_dir / "transfers.json"
+
+    @property
     def lock_file(self) -> Path:
         return self.state_dir / "agent.lock"
 

@@ -67,6 +67,8 @@ class FolderStatus(msgspec.Struct, frozen=True):
     """What approve and restore would answer; "" when nothing is asked."""
     from_file: bool = True
     """It is in the configuration file, so it can be changed and removed there."""
+    spec: FolderSpec | None = None
+    """As the configuration file has it; only in GET /v1/sync/{name}."""
 
 
 class PlannedStep(msgspec.Struct, frozen=True):
@@ -123,6 +125,61 @@ class Conflict(msgspec.Struct, frozen=True):
     """Path of the copy."""
     size: int
     modified: float
+
+
+class FolderDraft(FolderSpec, frozen=True, forbid_unknown_fields=True):
+    """POST /v1/sync:check: a folder as it is being written. name: of the one that is edited."""
+
+    name: str = ""
+
+
+class FieldVerdict(msgspec.Struct, frozen=True):
+    """What is to be read beside a field of the form."""
+
+    field: str
+    ok: bool
+    text: str = ""
+
+
+class FilterRow(msgspec.Struct, frozen=True):
+    """A path of the folder, and what the filter makes of it."""
+
+    path: str
+    kept: bool
+    term: int = 0
+    """Number of the deciding term, from 1; 0: none matched."""
+    rule: str = ""
+    """That term, or what else has decided."""
+
+
+class FolderCheck(msgspec.Struct, frozen=True):
+    """The answer of POST /v1/sync:check."""
+
+    fields: list[FieldVerdict]
+    preview: list[FilterRow] = []
+    """At most 200 paths."""
+    kept: int = 0
+    excluded: int = 0
+    """Of those that were looked at."""
+    looked: int = 0
+    partial: bool = False
+    """There are more paths than were looked at."""
+    can_save: bool = False
+
+
+class ConflictDiff(msgspec.Struct, frozen=True):
+    """GET /v1/sync/{name}/diff?copy=: both sides of a conflict."""
+
+    original: str
+    copy: str
+    original_size: int = 0
+    copy_size: int = 0
+    original_modified: float = 0.0
+    copy_modified: float = 0.0
+    text: bool = False
+    lines: list[str] = []
+    """A unified diff; or, where they are no text, in what they differ."""
+    truncated: bool = False
 
 
 class UndoRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

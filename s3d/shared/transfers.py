@@ -111,14 +111,14 @@ class Transfer(msgspec.Struct, frozen=True):
 
     id: str
     kind: str
-    """push."""
+    """push, upload, download, copy, move, delete or prefetch."""
     operation: str
-    """put, delete or tags."""
+    """put, delete or tags; else the kind."""
     bucket: str
     key: str
     size: int
     state: str
-    """waiting, running, held or failed."""
+    """waiting, running, held or failed; what is no push can be done or cancelled, too."""
     accepted: float
     attempts: int = 0
     retry_at: float = 0.0
@@ -126,6 +126,46 @@ class Transfer(msgspec.Struct, frozen=True):
     priority: int = 0
     """Greater goes first."""
     error: TransferError | None = None
+    done: int = 0
+    """Bytes that were moved."""
+    files: int = 1
+    """Objects that are meant, as far as they are known."""
+    files_done: int = 0
+    files_failed: int = 0
+    rate: float = 0.0
+    """Bytes a second."""
+    remaining: float | None = None
+    """Seconds, at this rate; None: not to be said."""
+    target: str = ""
+    """Where it goes, as a person writes it."""
+    source: str = ""
+    """Of an upload: the file or folder."""
+
+
+class TransferRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """POST /v1/transfers: move objects, in the background; one transfer for each of them."""
+
+    kind: str
+    """upload, download, copy, move or delete."""
+    bucket: str
+    """Of an upload where to, else where from."""
+    keys: list[str] = []
+    prefixes: list[str] = []
+    """And all whose keys begin so."""
+    paths: list[str] = []
+    """Of an upload: files and folders on the agent's machine, absolute; ~ is the home folder."""
+    base: str = ""
+    """What is cut from the beginning of the keys, to name them where they go."""
+    to_path: str = ""
+    """Of a download: a folder, made when it is missing."""
+    to_bucket: str = ""
+    """Of a copy or move."""
+    to_prefix: str = ""
+    """Of an upload, copy or move: put before the names."""
+    as_key: str = ""
+    """Of the copy or move of one key: its new name."""
+    existing: str = "replace"
+    """replace or skip what is there."""
 
 
 class TransferList(msgspec.Struct, frozen=True):

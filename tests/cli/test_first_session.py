@@ -31,7 +31,7 @@ VARIES = (
     (r"%2F\d{8}%2F", "%2FDAY%2F"),
     (r"\d{8}T\d{6}Z", "TIME"),
     (r"(X-Amz-Signature=)\w+", r"\1SIGNATURE"),
-    (r"/\S*/((?:store|agent\.sock|config\.toml|notes)\b)", r"\1"),
+    (r"(?<!\w)/\S*/((?:store|agent\.sock|config\.toml|notes|hello\.txt)\b)", r"\1"),
     (r"^(\d+ uploaded|nothing to do)$", "DONE"),
     (r"\d+ s ago|now$", "AGO"),
     (r"[ \t]+$", ""),

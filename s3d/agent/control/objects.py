@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import aclosing
 from email.utils import formatdate
 from urllib.parse import parse_qsl
 
+import msgspec
 from aiohttp import web
 
 from s3d.agent.control.route import Call, Route, answer
@@ -37,14 +38,19 @@ VERSION = frozenset({"key", "version"})
 
 Presign = Callable[[PresignRequest, str, str], Presigned]
 """(request, bucket, key) -> the URL."""
+Standing = Callable[[str, Iterable[str]], dict[str, str]]
+"""(bucket, keys) -> key -> how it is with queue and cache, as a word."""
 
 
 class ObjectRoutes:
     """The routes to the store."""
 
-    def __init__(self, objects: Objects, presign: Presign) -> None:
+    def __init__(
+        self, objects: Objects, presign: Presign, standing: Standing = lambda bucket, keys: {}
+    ) -> None:
         self._objects = objects
         self._presign = presign
+        self._standing = standing
 
     def routes(self) -> list[Route]:
         bucket = "/v1/buckets/{bucket}"
@@ -54,13 +60,14 @@ class ObjectRoutes:
             Route("DELETE", bucket, self.delete_bucket),
             Route("GET", f"{bucket}/tags", self.tags, KEY),
             Route("PATCH", f"{bucket}/tags", self.change_tags, KEY),
-            Route("GET", f"{bucket}/objects", self.list, PAGE),
-            Route("GET", f"{bucket}/versions", self.versions, PAGE - {"delimiter"}),
+            Route("GET", f"{bucket}/objects", self.list, PAGE | {"standing"}),
+            Route("GET", f"{bucket}/versions", self.versions, PAGE - {"delimiter"} | KEY),
             Route("GET", f"{bucket}/object", self.get, VERSION),
             Route("HEAD", f"{bucket}/object", self.head, VERSION),
             Route("PUT", f"{bucket}/object", self.put, KEY),
             Route("DELETE", f"{bucket}/object", self.delete, VERSION),
             Route("POST", f"{bucket}/object:presign", self.presign, KEY),
+            Route("POST", f"{bucket}/object:restore", self.restore, VERSION),
         ]
 
     async def buckets(self, call: Call) -> web.Response:
@@ -90,19 +97,24 @@ class ObjectRoutes:
         )
 
     async def list(self, call: Call) -> web.Response:
-        """One page."""
-        return answer(
-            await self._objects.page(
-                call.bucket,
-                call.query.get("prefix", ""),
-                delimiter=call.query.get("delimiter", ""),
-                cursor=call.query.get("cursor", ""),
-                limit=call.number("limit", control.MAX_PAGE, control.MAX_PAGE),
-            )
+        """One page; with standing=1, how its keys are with queue and cache."""
+        page = await self._objects.page(
+            call.bucket,
+            call.query.get("prefix", ""),
+            delimiter=call.query.get("delimiter", ""),
+            cursor=call.query.get("cursor", ""),
+            limit=call.number("limit", control.MAX_PAGE, control.MAX_PAGE),
         )
+        if call.query.get("standing", "") == "1":
+            words = self._standing(call.bucket, (info.key for info in page.objects))
+            page = msgspec.structs.replace(page, standing=words)
+        return answer(page)
 
     async def versions(self, call: Call) -> web.Response:
-        """One page."""
+        """One page; or those of one key, the newest first."""
+        if call.query.get("key", ""):
+            limit = call.number("limit", control.MAX_PAGE, control.MAX_PAGE)
+            return answer(await self._objects.versions_of(call.bucket, call.key, limit=limit))
         return answer(
             await self._objects.versions(
                 call.bucket,
@@ -164,6 +176,17 @@ class ObjectRoutes:
             version=call.query.get("version", ""),
         )
         return web.Response(status=204)
+
+    async def restore(self, call: Call) -> web.Response:
+        """Make an older version the newest again."""
+        version = call.query.get("version", "")
+        if not version:
+            raise S3Error("InvalidArgument", "The query word version is missing.")
+        await self._objects.restore(call.bucket, call.key, version)
+        info = await self._objects.head(call.bucket, call.key)
+        if info is None:
+            raise S3Error("NoSuchKey", Key=call.key)
+        return answer(info)
 
     async def presign(self, call: Call) -> web.Response:
         wanted = await call.body(PresignRequest)

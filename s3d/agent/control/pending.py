@@ -42,9 +42,11 @@ class Queue:
     path: Path
 
 
-def transfer_of(write: PendingWrite) -> Transfer:
-    """A pending write as a transfer."""
+def transfer_of(write: PendingWrite, pusher: Pusher | None = None) -> Transfer:
+    """A pending write as a transfer. pusher: who knows how far its push is."""
     error = write.error
+    is_running = pusher is not None and write.state is PendingState.PUSHING
+    done, rate = pusher.progress(write.seq) if pusher is not None and is_running else (0, 0.0)
     return Transfer(
         id=str(write.seq),
         kind=PUSH,
@@ -58,6 +60,9 @@ def transfer_of(write: PendingWrite) -> Transfer:
         retry_at=write.retry_at,
         priority=write.priority,
         error=None if error is None else TransferError(*msgspec.structs.astuple(error)),
+        done=min(done, write.size),
+        rate=rate,
+        remaining=max(write.size - done, 0) / rate if rate else None,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import msgspec
@@ -48,6 +48,24 @@ class Behind:
             remote_error=error,
             cache=self.cached(bucket, key),
         )
+
+    def words(self, bucket: str, keys: Iterable[str]) -> dict[str, str]:
+        """How each key is with queue and cache, without asking the remote: see Listing.standing."""
+        found = {key: self._word(bucket, key) for key in keys}
+        return {key: word for key, word in found.items() if word}
+
+    def _word(self, bucket: str, key: str) -> str:
+        writes = self.queue.journal.writes(bucket, key) if self.queue is not None else []
+        if writes:
+            return _WORDS.get(writes[0].state, "pending")
+        cached = self.cached(bucket, key)
+        if cached is None:
+            return ""
+        if cached.pinned:
+            return "pinned"
+        if not cached.held:
+            return ""
+        return "cached" if cached.held >= cached.size else "partial"
 
     async def _ask(self, bucket: str, key: str) -> tuple[str | None, str]:
         """The ETag at the remote, and why it could not be had."""

@@ -6,14 +6,17 @@ import asyncio
 import re
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from aiohttp import web
 
 from s3d.agent.control.route import Call, Refusal, Route, answer
 from s3d.agent.s3.errors import S3Error
+from s3d.agent.store.objects import Objects
+from s3d.agent.sync.checking import Checker
 from s3d.agent.sync.decide import Action, Doubtful, Step, check
 from s3d.agent.sync.folder import SyncFolder
 from s3d.agent.sync.folders import Folders
@@ -26,6 +29,7 @@ from s3d.shared.config import SyncFolderConfig, folder_of, name_of
 from s3d.shared.syncing import (
     Conflict,
     ConflictList,
+    FolderDraft,
     FolderList,
     FolderSpec,
     HistoryList,
@@ -45,8 +49,9 @@ _NAME = re.compile(r"[\w.-]{1,64}")
 class SyncRoutes:
     """config_file: where folders are added and removed."""
 
-    def __init__(self, folders: Folders, file: Path) -> None:
+    def __init__(self, folders: Folders, objects: Objects, file: Path) -> None:
         self._folders, self._file = folders, file
+        self._checker = Checker(folders, objects)
 
     def routes(self) -> list[Route]:
         acts: dict[str, Callable[[Call], Awaitable[web.StreamResponse]]] = {
@@ -61,7 +66,9 @@ class SyncRoutes:
         }
         return [
             Route("GET", "/v1/sync", self.list),
-            Route("POST", "/v1/sync:validate", self.validate),
+            Route("POST", "/v1/sync:validate", self.validate, frozenset({"name"})),
+            Route("POST", "/v1/sync:check", self.check),
+            Route("GET", "/v1/sync/{name}/diff", self.diff, frozenset({"copy"})),
             Route("PUT", "/v1/sync/{name}", self.save),
             Route("DELETE", "/v1/sync/{name}", self.remove),
             Route("GET", "/v1/sync/{name}", self.show),
@@ -82,11 +89,38 @@ class SyncRoutes:
         return answer(FolderList([folder.status() for folder in self._folders.by_name.values()]))
 
     async def show(self, call: Call) -> web.Response:
-        return answer(self._folder(call).status())
+        """With its settings as the configuration file has them."""
+        folder = self._folder(call)
+        spec = await asyncio.to_thread(self._spec_of, folder.name)
+        return answer(msgspec.structs.replace(folder.status(), spec=spec))
+
+    def _spec_of(self, name: str) -> FolderSpec | None:
+        """None when it is not in the file."""
+        known = {field.name for field in msgspec.structs.fields(FolderSpec)}
+        with suppress(OSError, config_file.FileError):
+            for _, table in config_file.read_tables(self._file, "sync_folder"):
+                if _name_in(table) == name:
+                    return FolderSpec(**{k: _text(v) for k, v in table.items() if k in known})
+        return None
+
+    async def check(self, call: Call) -> web.Response:
+        """A word for each field of a draft; never an error for what is written in it."""
+        return answer(await self._checker.check(await call.body(FolderDraft)))
+
+    async def diff(self, call: Call) -> web.Response:
+        """Both sides of a conflict."""
+        folder, copy = self._folder(call), call.query.get("copy", "")
+        if not any(row.path == copy for row in folder.baseline.conflicts(control.MAX_PAGE)):
+            hint = f"s3d sync conflicts {folder.name}"
+            raise Refusal(404, "NoSuchKey", "there is no such conflict copy", hint)
+        with asked():
+            return answer(await folder.here.difference(copy))
 
     async def validate(self, call: Call) -> web.Response:
-        """What a folder would do first, were it added; nothing is changed."""
+        """What a folder would do first, were it added; nothing is changed. name: the one whose
+        place it takes."""
         config = folder_of(await call.body(FolderSpec))
+        config = msgspec.structs.replace(config, name=call.query.get("name", ""))
         why = self._folders.check(config)
         if why:
             raise Refusal(400, "InvalidArgument", f"{config.path} cannot be a sync folder: {why}")
@@ -219,6 +253,13 @@ class SyncRoutes:
             path = await folder.here.trash.undo(id=wanted.id, path=wanted.path)
         folder.schedule.changed({path})
         return answer(PlannedStep(path, "undone"))
+
+
+def _text(value: object) -> Any:
+    """As the form has it: a list of terms on one line."""
+    if isinstance(value, bool):
+        return value
+    return ";".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 @contextmanager

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from itertools import islice
 
 from aiohttp import web
 
+from s3d.agent.control.moving import MovingRoutes, show
 from s3d.agent.control.objects import send
 from s3d.agent.control.pending import PUSH, STATES, Queue, transfer_of
-from s3d.agent.control.queue import check_there
+from s3d.agent.control.queue import check_there, wait_of
 from s3d.agent.control.route import Call, Refusal, Route, answer
 from s3d.agent.s3.address import check_key
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.store.queue.pending import PendingState, PendingWrite
 from s3d.shared import control
-from s3d.shared.transfers import PriorityRequest, RetryRequest, TransferList
+from s3d.shared.transfers import PriorityRequest, RetryRequest, Transfer, TransferList
 
 PLACE = frozenset({"bucket", "prefix", "key"})
 MOST = 1_000
@@ -25,14 +27,17 @@ MOST = 1_000
 WAITING, PUSHING = PendingState.WAITING, PendingState.PUSHING
 HELD, FAILED = PendingState.HELD, PendingState.FAILED
 
+ENDINGS = ("done", "cancelled")
+"""States that no push has: it is gone then."""
+
 Verb = Callable[[Call, PendingWrite], Awaitable[web.StreamResponse]]
 
 
 class TransferRoutes:
-    """Routes of the single writes."""
+    """Routes of the single writes, and of what moves bytes besides."""
 
-    def __init__(self, queue: Queue | None) -> None:
-        self._maybe = queue
+    def __init__(self, queue: Queue | None, moving: MovingRoutes) -> None:
+        self._maybe, self._moving = queue, moving
 
     def routes(self) -> list[Route]:
         one = "/v1/transfers/{id}"
@@ -43,14 +48,16 @@ class TransferRoutes:
             "priority": (self.priority, {WAITING, HELD, FAILED}),
             "pause": (self.pause, {WAITING}),
             "resume": (self.resume, {HELD}),
+            "cancel": (self.cancel, set()),
         }
         return [
+            *self._moving.routes(),
             Route("GET", "/v1/transfers", self.list, PLACE | {"kind", "state", "cursor", "limit"}),
             *(
                 Route("POST", f"{one}:{verb}", self._on_one(verb, *what))
                 for verb, what in verbs.items()
             ),
-            Route("GET", one, self.show),
+            Route("GET", one, self.show, frozenset({"wait"})),
         ]
 
     @property
@@ -58,12 +65,17 @@ class TransferRoutes:
         return check_there(self._maybe)
 
     async def list(self, call: Call) -> web.Response:
-        """One page, oldest first."""
+        """One page: first all that is no push; then pushes, oldest first."""
         query, after = call.query, _seq(call.query.get("cursor") or "0")
         if after is None:
             raise S3Error("InvalidArgument", "cursor is not one that was given out.")
-        if query.get("kind", PUSH) not in ("", PUSH):
-            return answer(TransferList([]))
+        kind = query.get("kind", "")
+        first: list[Transfer] = []
+        if kind != PUSH and not after and "bucket" not in query:
+            first = self._moving.listed(kind, query.get("state", ""))
+        no_push = kind not in ("", PUSH) or query.get("state", "") in ENDINGS
+        if no_push or (self._maybe is None and not kind):
+            return answer(TransferList(first))
         limit = call.number("limit", control.MAX_PAGE, control.MAX_PAGE)
         state, prefix = _state(query), query.get("prefix", "")
         found = (
@@ -73,10 +85,19 @@ class TransferRoutes:
         )
         page = list(islice(found, limit + 1))
         cursor = str(page[limit - 1].seq) if len(page) > limit else ""
-        return answer(TransferList([transfer_of(write) for write in page[:limit]], cursor))
+        pusher = self._queue.pusher
+        pushes = [transfer_of(write, pusher) for write in page[:limit]]
+        return answer(TransferList([*first, *pushes], cursor))
 
     async def show(self, call: Call) -> web.Response:
-        return answer(transfer_of(self._find(call)))
+        """At once; or, with wait, when it has ended (which a push does not do here)."""
+        job = self._moving.find(call.request.match_info["id"])
+        if job is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait_of(call)):
+                    await job.ended.wait()
+            return answer(show(job))
+        return answer(transfer_of(self._find(call), self._queue.pusher))
 
     async def retry(self, call: Call, write: PendingWrite) -> web.Response:
         """At once; with as_key to another key, where it has another id."""
@@ -125,6 +146,9 @@ class TransferRoutes:
         await self._queue.journal.hold(write.seq)
         return answer(transfer_of(write))
 
+    async def cancel(self, call: Call, write: PendingWrite) -> web.Response:
+        raise _unfit("a write is discarded, and not cancelled")
+
     async def resume(self, call: Call, write: PendingWrite) -> web.Response:
         await self._queue.journal.release(write.seq)
         return answer(transfer_of(write))
@@ -133,8 +157,11 @@ class TransferRoutes:
         self, verb: str, act: Verb, states: set[PendingState]
     ) -> Callable[[Call], Awaitable[web.StreamResponse]]:
         async def handler(call: Call) -> web.StreamResponse:
+            job = self._moving.find(call.request.match_info["id"])
+            if job is not None:
+                return await self._moving.steer(job, verb)
             write = self._find(call)
-            if write.state not in states:
+            if write.state not in states and verb != "cancel":
                 raise _unfit(f"cannot {verb} a write that is {transfer_of(write).state}")
             return await act(call, write)
 
@@ -159,7 +186,8 @@ class TransferRoutes:
 def _state(query: Mapping[str, str]) -> PendingState | None:
     word = query.get("state", "")
     if word and word not in STATES:
-        raise S3Error("InvalidArgument", f"state must be one of {', '.join(STATES)}.")
+        words = ", ".join((*STATES, *ENDINGS))
+        raise S3Error("InvalidArgument", f"state must be one of {words}.")
     return STATES[word] if word else None
 
 

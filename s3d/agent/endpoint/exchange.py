@@ -36,6 +36,7 @@ class Exchange:
 
     __slots__ = (
         "_expects",
+        "began",
         "connection",
         "extra",
         "head",
@@ -55,6 +56,8 @@ class Exchange:
         self.head = head
         self.payload = payload
         self.request_id = ""
+        self.began = 0.0
+        """When its head was there, by the loop's clock."""
         self.operation = ""
         """For the counters and the access log."""
         self.extra: Extra = ()

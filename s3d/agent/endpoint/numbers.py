@@ -41,6 +41,11 @@ class Numbers:
                 exchange.request_id,
             )
 
+    def failures(self) -> tuple[int, int]:
+        """Answers of status 4xx and of 5xx."""
+        ours = sum(count for status, count in self.errors.items() if status >= 500)
+        return self.errors.total() - ours, ours
+
     def as_dict(self) -> dict[str, float]:
         """Flat, for /v1/status."""
         found: dict[str, float] = {

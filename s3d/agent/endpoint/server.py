@@ -18,6 +18,7 @@ from s3d.agent.endpoint.exchange import Exchange
 from s3d.agent.endpoint.files import FilePump
 from s3d.agent.endpoint.head import Heads
 from s3d.agent.endpoint.hosts import Hosts
+from s3d.agent.endpoint.latency import Latency
 from s3d.agent.endpoint.limits import Limits, connection_cap
 from s3d.agent.endpoint.numbers import Numbers
 from s3d.agent.endpoint.post import FormPost
@@ -60,6 +61,8 @@ class S3Server:
         self._names = hosts
         self._clock = clock
         self._heads = Heads(clock)
+        self.latency = Latency()
+        """Of whole requests, the last byte of the answer included."""
         self._numbers = Numbers()
         self._pump = FilePump(self.limits.write)
         self._connections: set[Connection] = set()
@@ -109,6 +112,11 @@ class S3Server:
             self._sweep.cancel()
         self._pump.close()
 
+    @property
+    def counts(self) -> Numbers:
+        """The counters themselves."""
+        return self._numbers
+
     def numbers(self) -> dict[str, float]:
         """Counters since the start, for people: flat, by name."""
         found = self._numbers.as_dict()
@@ -132,10 +140,13 @@ class S3Server:
 
     def serve(self, exchange: Exchange) -> Coroutine[Any, Any, None] | None:
         exchange.request_id = self._heads.request_id()
+        exchange.began = self._loop.time()
         return self._door.serve(exchange)
 
     def answered(self, exchange: Exchange) -> None:
         self._numbers.count(exchange)
+        if exchange.began:
+            self.latency.add(self._loop.time() - exchange.began)
 
     def malformed(self, error: HttpProcessingError) -> S3Error:
         self._refused += 1

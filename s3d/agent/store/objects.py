@@ -182,6 +182,19 @@ class Objects:
         )
         return str(response.output["CopyObjectResult"]["ETag"])
 
+    async def copy_to(
+        self, bucket: str, source: str, to_bucket: str, key: str, *, if_match: str
+    ) -> None:
+        """Copy to any place, over what is there. if_match: ETag of the source."""
+        check_key(source)
+        await self._call(
+            "CopyObject",
+            Bucket=to_bucket,
+            Key=key,
+            CopySource=f"{bucket}/{quote(source)}",
+            CopySourceIfMatch=if_match,
+        )
+
     async def delete(self, bucket: str, key: str, *, if_match: str = "", version: str = "") -> None:
         """No error when there is no such object, as in S3."""
         await self._call(
@@ -207,6 +220,18 @@ class Objects:
             [row["Prefix"] for row in output.get("CommonPrefixes", ())],
             output.get("NextContinuationToken", ""),
         )
+
+    async def versions_of(self, bucket: str, key: str, *, limit: int) -> Listing:
+        """Those of one key, the newest first; at most so many, and delete markers among them."""
+        page = await self.versions(bucket, key, limit=limit)
+        found = [info for info in page.objects if info.key == key]
+        found.sort(key=lambda info: (not info.is_latest, -info.last_modified))
+        return Listing(found, [])
+
+    async def restore(self, bucket: str, key: str, version: str) -> None:
+        """Make an older version the newest, with its metadata and tags. Raises NoSuchVersion."""
+        place = f"{bucket}/{quote(key)}?versionId={quote(version)}"
+        await self._call("CopyObject", Bucket=bucket, Key=key, CopySource=place)
 
     async def versions(
         self, bucket: str, prefix: str = "", *, cursor: str = "", limit: int
@@ -336,6 +361,7 @@ def _row(bucket: str, row: Mapping[str, Any]) -> ObjectInfo:
         last_modified=row["LastModified"].timestamp(),
         storage_class=row.get("StorageClass", "STANDARD"),
         version_id=row.get("VersionId"),
+        is_latest=row.get("IsLatest", False),
     )
 
 

@@ -15,10 +15,12 @@ from s3d.agent.events import Events
 from s3d.agent.store.objects import Objects
 from s3d.agent.sync.baseline import Baseline
 from s3d.agent.sync.decide import Action, Doubtful, Mode, Step
+from s3d.agent.sync.differ import difference
 from s3d.agent.sync.execute import Done, Executor, Terms, new_id
 from s3d.agent.sync.hub import ObjectHub
 from s3d.agent.sync.names import conflict_name
 from s3d.agent.sync.passes import Interrupted, Outcome, Passes, RootGone, Scope
+from s3d.agent.sync.reasons import refusing
 from s3d.agent.sync.recover import recover_all
 from s3d.agent.sync.root import begin_anew, open_root
 from s3d.agent.sync.schedule import Schedule
@@ -29,7 +31,7 @@ from s3d.agent.sync.trash import Trash
 from s3d.agent.sync.tree import FolderTree
 from s3d.agent.sync.watch import Watcher
 from s3d.shared.config import SyncFolderConfig, name_of
-from s3d.shared.syncing import FolderStatus, SyncReport
+from s3d.shared.syncing import ConflictDiff, FolderStatus, SyncReport
 
 logger = logging.getLogger(__name__)
 
@@ -72,6 +74,11 @@ class Opened(NamedTuple):
     passes: Passes
     watcher: Watcher
     trash: Trash
+
+    async def difference(self, copy: str) -> ConflictDiff:
+        """Of a conflict copy and its original. Raises Refused."""
+        with refusing():
+            return await asyncio.to_thread(difference, self.tree, copy)
 
 
 class SyncFolder:

@@ -59,9 +59,16 @@ class Folders:
 
     def check(self, config: SyncFolderConfig) -> str:
         """Why a folder cannot be a sync folder; "" when it can."""
-        path = config.path
-        if path is None or not config.bucket:
+        if config.path is None or not config.bucket:
             return "it has no path or no bucket"
+        why = self.check_path(config)
+        other = "" if why else self.same_place(config)
+        return f"folder {other} syncs {config.bucket}/{config.prefix} already" if other else why
+
+    def check_path(self, config: SyncFolderConfig) -> str:
+        """Why its path cannot be one; "" when it can."""
+        path = config.path
+        assert path is not None
         why = why_no_root(path, home=Path.home(), own=self._around.own, mounts=())
         if why:
             return why
@@ -72,8 +79,21 @@ class Folders:
                 return f"{other.path} is a sync folder already"
         return ""
 
+    def same_place(self, config: SyncFolderConfig) -> str:
+        """The name of a folder whose objects these would be, too; "" when there is none.
+
+        Each would take the other's files for deleted.
+        """
+        for other in self.by_name.values():
+            its = other.setting.config
+            prefixes = (config.prefix, its.prefix)
+            is_nested = prefixes[0].startswith(prefixes[1]) or prefixes[1].startswith(prefixes[0])
+            if name_of(config) != other.name and its.bucket == config.bucket and is_nested:
+                return other.name
+        return ""
+
     def _add(self, config: SyncFolderConfig) -> SyncFolder:
-        why = self.check(config)
+        why = self.check_path(config) if config.path is not None else "it has no path"
         if why:
             raise UsageError(
                 f"{config.path} cannot be a sync folder", why, "take another folder: s3d sync add"

@@ -11,6 +11,7 @@ from typing import TypeVar
 import aiohttp
 import pytest
 
+from s3d.agent.control.moving import MovingRoutes
 from s3d.agent.control.objects import ObjectRoutes
 from s3d.agent.control.pending import Queue
 from s3d.agent.control.queue import QueueRoutes
@@ -27,6 +28,7 @@ from s3d.agent.store.objects import Objects
 from s3d.agent.store.queue.admission import Limits
 from s3d.agent.store.queue.clock import Clock
 from s3d.agent.store.queue.layer import WriteQueue
+from s3d.agent.transfers.engine import Transfers
 from s3d.shared.config import load_config
 from s3d.shared.control import (
     AgentStatus,
@@ -95,6 +97,7 @@ class Gate:
     rig: Rig
     queue: Queue
     client: aiohttp.ClientSession
+    transfers: Transfers
 
     async def ask(self, method: str, path: str, kind: type[T], body: object = None) -> T:
         """The answer, which must be a good one."""
@@ -127,18 +130,20 @@ async def gate(places: Places, tmp_path: Path) -> AsyncIterator[Gate]:
         opened = rig.pusher._means.body_of
         queue = Queue(rig.journal, rig.pusher, rig.throttle, layer.admission, opened, tmp_path)
         objects = Objects(layer)
+        places.state_dir.mkdir(parents=True, exist_ok=True)
+        transfers = Transfers(objects, rig.events, places.transfers_file, 0o022)
         control = Control(places.socket, rig.events, objects, None)
         facts = Facts(control.status, _no_usage, lambda: True)
         routes = [
             *Status(facts, objects, rig.events, Behind(Objects(inner), queue)).routes(),
             *QueueRoutes(queue).routes(),
-            *TransferRoutes(queue).routes(),
+            *TransferRoutes(queue, MovingRoutes(transfers, None)).routes(),
         ]
         server = ControlServer(routes, grace=1.0)
         await server.start(places.socket)
         connector = aiohttp.UnixConnector(str(places.socket))
         async with aiohttp.ClientSession("http://localhost", connector=connector) as client:
-            yield Gate(rig, queue, client)
+            yield Gate(rig, queue, client, transfers)
         await server.stop()
 
 

@@ -22,10 +22,12 @@ def config(path: Path, **settings) -> SyncFolderConfig:
 
 
 async def test_folders_come_and_go_while_the_agent_runs(around, tmp_path, objects):
-    folders = Folders(around, [config(tmp_path / "a")])
+    folders = Folders(around, [config(tmp_path / "a", prefix="a/")])
     async with asyncio.TaskGroup() as group:
         task = group.create_task(folders.run())
         await until_open(folders.by_name["a"])
+        with pytest.raises(UsageError, match="folder a syncs bucket/a/ already"):
+            await folders.save(config(tmp_path / "c", prefix="a/"))
         other = await folders.save(config(tmp_path / "b", prefix="b/"))
         await until_open(other)
         (tmp_path / "b/file").write_text("x")

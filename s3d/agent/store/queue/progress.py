@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from s3d.agent.events import Events
+from s3d.agent.store.meter import Meter
 from s3d.agent.store.queue.clock import Clock
-from s3d.agent.store.queue.meter import Meter
 from s3d.agent.store.queue.pending import PendingWrite
 from s3d.agent.store.queue.staged import SMALL
 
@@ -20,9 +20,27 @@ class Traffic:
         self.clock = clock
         self.size = Meter()
         self.writes = Meter()
+        self.sent = 0
+        """Bytes, since the start."""
+        self.large: dict[int, Progress] = {}
+        """By seq, those under way that take long enough to be looked at."""
 
     def begin(self, write: PendingWrite) -> Progress:
-        return Progress(self, write)
+        progress = Progress(self, write)
+        if write.size > SMALL:
+            self.large[write.seq] = progress
+        return progress
+
+    def over(self, write: PendingWrite) -> None:
+        """It is not under way any more."""
+        self.large.pop(write.seq, None)
+
+    def of(self, seq: int) -> tuple[int, float]:
+        """Bytes of a push that are on their way or there, and bytes a second; 0 of a small one."""
+        progress = self.large.get(seq)
+        if progress is None:
+            return 0, 0.0
+        return progress.sent, progress.size.rate(self.clock.steady())
 
     def rates(self) -> tuple[float, float]:
         """Bytes and writes a second."""
@@ -36,19 +54,25 @@ class Progress:
     def __init__(self, traffic: Traffic, write: PendingWrite) -> None:
         self._traffic = traffic
         self._write = write
-        self._sent = 0
+        self.sent = 0
+        """Bytes; those that the remote had already before count, too."""
+        self.size = Meter()
         self._told = float("-inf")
 
     def moved(self, size: int) -> None:
         """So many more bytes are on their way."""
         now = self._traffic.clock.steady()
         self._traffic.size.add(size, now)
-        self._sent += size
+        self._traffic.sent += size
+        self.sent += size
         write = self._write
-        if write.size > SMALL and now - self._told >= PAUSE:
+        if write.size <= SMALL:
+            return
+        self.size.add(size, now)
+        if now - self._told >= PAUSE:
             self._told = now
             self._traffic.events.emit(
-                "queue.pushing", write.subject, seq=write.seq, sent=self._sent, size=write.size
+                "queue.pushing", write.subject, seq=write.seq, sent=self.sent, size=write.size
             )
 
     def ended(self) -> None:

@@ -131,6 +131,15 @@ class Pusher:
             why = self._line.error.message if self._line.error else self._line.trouble
             raise S3Error("ServiceUnavailable", why)
 
+    @property
+    def sent(self) -> int:
+        """Bytes that went to the remote since the start."""
+        return self._traffic.sent
+
+    def progress(self, seq: int) -> tuple[int, float]:
+        """Of a push under way: bytes that have gone, and bytes a second; 0 of a small one."""
+        return self._traffic.of(seq)
+
     def status(self) -> PushStatus:
         """Numbers for people."""
         pending = self._journal.status()
@@ -197,6 +206,7 @@ class Pusher:
             else:
                 await self._try(write, progress)
         finally:
+            self._traffic.over(write)
             self._pushing -= 1
             self._changed.set()
 

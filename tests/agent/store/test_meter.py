@@ -1,6 +1,6 @@
 import pytest
 
-from s3d.agent.store.queue.meter import Meter
+from s3d.agent.store.meter import Meter
 
 
 def test_nothing_has_no_rate() -> None:

@@ -1,0 +1,101 @@
+"""The objects of a transfer, one after the other, as they are found."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Iterator
+from typing import NamedTuple
+
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.store.objects import Objects
+from s3d.agent.transfers.naming import DELETE, UPLOAD
+from s3d.shared.control import ObjectInfo
+from s3d.shared.transfers import TransferRequest
+
+_BATCH = 500
+"""Files of a folder that are looked for in one go."""
+
+
+class Item(NamedTuple):
+    """One object, or one file."""
+
+    key: str
+    """Of an upload: the name below the prefix that it goes to."""
+    size: int
+    etag: str = ""
+    modified: float = 0.0
+    """Unix seconds."""
+    path: str = ""
+    """Of an upload: the file."""
+    trouble: str = ""
+    """Why it cannot be moved."""
+
+
+async def items_of(request: TransferRequest, objects: Objects) -> AsyncIterator[Item]:
+    """Raises S3Error; OSError when the path of an upload is not there."""
+    if request.kind == UPLOAD:
+        async for item in _files(request.paths[0]):
+            yield item
+        return
+    for key in request.keys:
+        if request.kind == DELETE:
+            yield Item(key, 0)
+            continue
+        info = await objects.head(request.bucket, key)
+        if info is None:
+            raise S3Error("NoSuchKey", Key=key)
+        yield _item(info)
+    for prefix in request.prefixes:
+        async for row in objects.list(request.bucket, prefix):
+            if isinstance(row, ObjectInfo):
+                yield _item(row)
+
+
+def _item(info: ObjectInfo) -> Item:
+    return Item(info.key, info.size, info.etag, info.last_modified)
+
+
+async def _files(path: str) -> AsyncIterator[Item]:
+    """A file, or all files of a folder; no link below it is followed."""
+    rows = _walk(path)
+    while batch := await asyncio.to_thread(_some, rows):
+        for item in batch:
+            yield item
+
+
+def _some(rows: Iterator[Item]) -> list[Item]:
+    return [item for item, _ in zip(rows, range(_BATCH), strict=False)]
+
+
+def _walk(path: str) -> Iterator[Item]:
+    name = os.path.basename(path)
+    facts = os.stat(path)
+    if not os.path.isdir(path):
+        yield _file(name, path, facts)
+        return
+    waiting = [(f"{name}/" if name else "", path)]
+    while waiting:
+        above, folder = waiting.pop()
+        with os.scandir(folder) as found:
+            entries = sorted(found, key=lambda entry: entry.name)
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                waiting.append((f"{above}{entry.name}/", entry.path))
+            else:
+                facts = entry.stat(follow_symlinks=False)
+                yield _file(above + entry.name, entry.path, facts)
+
+
+def _file(name: str, path: str, facts: os.stat_result) -> Item:
+    """With its trouble, if it cannot be an object."""
+    trouble = ""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        trouble = "its name is not UTF-8, and a key has to be"
+    if facts.st_mode & 0o170000 == 0o120000:
+        trouble = "a symbolic link"
+    elif facts.st_mode & 0o170000 != 0o100000:
+        trouble = "not a regular file"
+    return Item(name, facts.st_size, modified=facts.st_mtime_ns / 1e9, path=path, trouble=trouble)

@@ -1,0 +1,205 @@
+"""s3d cp and s3d mv: files and objects, one or very many, carried by the agent."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import click
+
+from s3d.cli.output import StatusLine, complain, report
+from s3d.cli.session import Session, pass_session, socket_option
+from s3d.cli.target import SCHEME
+from s3d.shared.blocking_transfers import TransferClient
+from s3d.shared.errors import S3dError, UsageError
+from s3d.shared.text import age, count, safe, size
+from s3d.shared.transfers import Transfer, TransferRequest
+
+ENDED = ("done", "failed", "cancelled")
+EVERY = "0.5"
+"""Seconds between two looks at what is under way."""
+_ARGUMENT = "SOURCE..."
+
+
+class Place(NamedTuple):
+    """s3://BUCKET/KEY; or a path of this machine, when bucket is empty."""
+
+    bucket: str
+    key: str
+
+    def __str__(self) -> str:
+        return f"{SCHEME}{self.bucket}/{self.key}" if self.bucket else self.key
+
+
+@click.command("cp")
+@click.argument("sources", metavar=_ARGUMENT, nargs=-1, required=True)
+@click.argument("target")
+@click.option("-r", "--recursive", is_flag=True, help="Whole folders, and all below a prefix.")
+@click.option("--skip-existing", is_flag=True, help="Leave alone what is there already.")
+@click.option("--detach", is_flag=True, help="Do not wait: s3d transfers shows how far it is.")
+@socket_option
+@pass_session
+def cp_command(
+    session: Session, /, sources: tuple[str, ...], target: str, *, recursive: bool,
+    skip_existing: bool, detach: bool,
+) -> int:  # fmt: skip
+    """Copy files to S3, objects to files, or objects to objects.
+
+    Places in S3 are written s3://BUCKET/KEY here; everything else is a path. The agent does the
+    work: it goes on after Ctrl-C, and after a restart of the agent.
+
+    \b
+    Examples:
+      s3d cp cat.jpg s3://photos/2026/
+      s3d cp -r s3://photos/2026/ ~/Pictures/
+      s3d cp -r s3://photos/2025/ s3://archive/photos/2025/
+    """
+    requests = _requests("copy", sources, target, recursive, "skip" if skip_existing else "replace")
+    return _carry_out(session.transfers(), requests, detach=detach)
+
+
+@click.command("mv")
+@click.argument("sources", metavar=_ARGUMENT, nargs=-1, required=True)
+@click.argument("target")
+@click.option("-r", "--recursive", is_flag=True, help="All below a prefix.")
+@click.option("--skip-existing", is_flag=True, help="Leave alone what is there already.")
+@click.option("--detach", is_flag=True, help="Do not wait: s3d transfers shows how far it is.")
+@socket_option
+@pass_session
+def mv_command(
+    session: Session, /, sources: tuple[str, ...], target: str, *, recursive: bool,
+    skip_existing: bool, detach: bool,
+) -> int:  # fmt: skip
+    """Move or rename objects: each is copied by the remote, seen there, and then deleted.
+
+    \b
+    Examples:
+      s3d mv s3://photos/cat.jpg s3://photos/cats/tom.jpg
+      s3d mv -r s3://photos/2025/ s3://archive/2025/
+    """
+    requests = _requests("move", sources, target, recursive, "skip" if skip_existing else "replace")
+    return _carry_out(session.transfers(), requests, detach=detach)
+
+
+def parse_place(text: str) -> Place:
+    """Raises UsageError."""
+    if not text.startswith(SCHEME):
+        return Place("", text)
+    bucket, _, key = text.removeprefix(SCHEME).partition("/")
+    if not bucket:
+        raise UsageError("bad usage", f"{text!r} names no bucket", f"write {SCHEME}BUCKET/KEY")
+    return Place(bucket, key)
+
+
+def _requests(
+    kind: str, sources: Sequence[str], target: str, recursive: bool, existing: str
+) -> list[TransferRequest]:
+    """What the agent is asked for. Raises UsageError."""
+    to, places = parse_place(target), [parse_place(source) for source in sources]
+    if to.bucket and len(places) > 1 and to.key and not to.key.endswith("/"):
+        raise UsageError("bad usage", f"{to} is one key, and there are several sources",
+                         "end the prefix with /")  # fmt: skip
+    return [_request(kind, place, to, recursive, existing) for place in places]
+
+
+def _request(
+    kind: str, source: Place, to: Place, recursive: bool, existing: str
+) -> TransferRequest:
+    if not source.bucket and not to.bucket:
+        raise UsageError("bad usage", f"neither {source} nor {to} is in S3",
+                         f"write {SCHEME}BUCKET/KEY")  # fmt: skip
+    if kind == "move" and not (source.bucket and to.bucket):
+        raise UsageError("bad usage", "mv is for objects", "s3d cp, and remove the source yourself")
+    if not source.bucket:
+        return _upload(source, to, recursive, existing)
+    is_prefix = not source.key or source.key.endswith("/")
+    if is_prefix and not recursive:
+        raise UsageError("bad usage", f"{source} stands for many objects", "add -r for all of them")
+    base = source.key if is_prefix else source.key.rpartition("/")[0] + "/" * ("/" in source.key)
+    keys, prefixes = ([], [source.key]) if is_prefix else ([source.key], [])
+    if not to.bucket:
+        return TransferRequest(
+            "download", source.bucket, keys, prefixes, base=base,
+            to_path=os.path.abspath(os.path.expanduser(to.key)), existing=existing,
+        )  # fmt: skip
+    is_folder = is_prefix or not to.key or to.key.endswith("/")
+    return TransferRequest(
+        kind, source.bucket, keys, prefixes, base=base, to_bucket=to.bucket,
+        to_prefix=to.key if is_folder else "", as_key="" if is_folder else to.key,
+        existing=existing,
+    )  # fmt: skip
+
+
+def _upload(source: Place, to: Place, recursive: bool, existing: str) -> TransferRequest:
+    path = os.path.abspath(os.path.expanduser(source.key))
+    if os.path.isdir(path) and not recursive:
+        raise UsageError("bad usage", f"{source} is a folder", "add -r for all that is in it")
+    prefix = to.key
+    if prefix and not prefix.endswith("/"):
+        if os.path.basename(path) != prefix.rpartition("/")[2] or os.path.isdir(path):
+            raise UsageError("bad usage", f"{to} is a key, and cp keeps the names of files",
+                             f"s3d put {to.bucket}/{to.key} {source}")  # fmt: skip
+        prefix = prefix[: len(prefix) - len(os.path.basename(path))]
+    return TransferRequest("upload", to.bucket, paths=[path], to_prefix=prefix, existing=existing)
+
+
+def _carry_out(client: TransferClient, requests: Sequence[TransferRequest], *, detach: bool) -> int:
+    started = [each for request in requests for each in client.start(request)]
+    if detach:
+        for each in started:
+            report(f"{each.id}: {named(each)}")
+        return 0
+    try:
+        return _wait(client, [each.id for each in started])
+    except KeyboardInterrupt:
+        report("the agent goes on: s3d transfers shows how far it is, s3d transfers cancel ends it")
+        raise
+
+
+def _wait(client: TransferClient, ids: Sequence[str]) -> int:
+    """Until all have ended; 1 when something could not be moved."""
+    line, left, code = StatusLine(), list(ids), 0
+    try:
+        while left:
+            first = client.get(left[0], wait=EVERY)
+            found = [first, *(client.get(id) for id in left[1:])]
+            for each in [each for each in found if each.state in ENDED]:
+                line.close()
+                code = max(code, tell(each))
+                left.remove(each.id)
+            if left:
+                moving = [each for each in found if each.id in left]
+                line.show(" ".join(progress(each) for each in moving[:2]))
+    finally:
+        line.close()
+    return code
+
+
+def tell(transfer: Transfer) -> int:
+    """How one has ended; the exit code of that."""
+    what = f"{named(transfer)}: {count(transfer.files_done, 'object')}, {size(transfer.done)}"
+    if transfer.state == "done":
+        report(what)
+        return 0
+    error = transfer.error
+    why = f"{error.code}: {error.message}" if error is not None else transfer.state
+    failed = f"{count(transfer.files_failed, 'object')} failed; " if transfer.files_failed else ""
+    complain(S3dError(safe(what), safe(f"{failed}{why}"), f"s3d transfers retry {transfer.id}"))
+    return 1
+
+
+def named(transfer: Transfer) -> str:
+    """What goes where."""
+    source = transfer.source or f"{transfer.bucket}/{transfer.key}"
+    target = transfer.target or (f"{transfer.bucket}/{transfer.key}" if transfer.source else "")
+    return safe(f"{transfer.kind} {source}" + (f" to {target}" if target else ""))
+
+
+def progress(transfer: Transfer) -> str:
+    """How far one is."""
+    share = f"{100 * transfer.done // transfer.size} %" if transfer.size else transfer.state
+    left = f", {age(transfer.remaining)} to go" if transfer.remaining is not None else ""
+    rate = f", {size(round(transfer.rate))}/s" if transfer.rate else ""
+    files = f", {transfer.files_done:,} of {transfer.files:,}" if transfer.files > 1 else ""
+    return f"{transfer.id} {share}{files}{rate}{left}"

@@ -1,0 +1,131 @@
+"""s3d transfers: what moves in the background, seen and steered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import click
+
+from s3d.cli.copy import named, progress
+from s3d.cli.output import fields, for_each, json_line, report
+from s3d.cli.session import Session, json_option, pass_session, socket_option
+from s3d.shared.text import count, moment, safe, size
+from s3d.shared.transfers import Transfer
+
+STATES = ("waiting", "running", "held", "failed", "done", "cancelled")
+KINDS = ("push", "upload", "download", "copy", "move", "delete", "prefetch")
+
+
+@click.group("transfers", invoke_without_command=True)
+@json_option
+@socket_option
+@click.pass_context
+def transfers_command(ctx: click.Context, /, *, as_json: bool) -> None:
+    """Show and steer what moves: copies, moves, deletions, prefetches, and pending writes.
+
+    \b
+    Examples:
+      s3d transfers
+      s3d transfers ls --kind download
+      s3d transfers cancel t7
+    """
+    if ctx.invoked_subcommand is None:
+        ctx.invoke(ls_command, kind=None, state=None, as_json=as_json)
+
+
+@transfers_command.command("ls")
+@click.option("--kind", type=click.Choice(KINDS), help="Only those.")
+@click.option("--state", type=click.Choice(STATES), help="Only those.")
+@json_option
+@socket_option
+@pass_session
+def ls_command(session: Session, /, *, kind: str | None, state: str | None, as_json: bool) -> None:
+    """List transfers, oldest first; --json prints one a line."""
+    for transfer in session.transfers().all(kind or "", state or ""):
+        if as_json:
+            json_line(transfer)
+        else:
+            click.echo(_row(transfer))
+
+
+@transfers_command.command("show")
+@click.argument("id")
+@json_option
+@socket_option
+@pass_session
+def show_command(session: Session, /, id: str, *, as_json: bool) -> None:
+    """Show one: what it is, how far, and what has failed."""
+    transfer = session.transfers().get(id)
+    if as_json:
+        json_line(transfer)
+        return
+    rows = [
+        ("transfer", f"{transfer.id}, {named(transfer)}"),
+        ("state", transfer.state),
+        ("moved", f"{size(transfer.done)} of {size(transfer.size)}"),
+        ("objects", f"{transfer.files_done:,} of {transfer.files:,} done, "
+                    f"{transfer.files_failed:,} failed"),
+        ("begun", moment(transfer.accepted)),
+    ]  # fmt: skip
+    if transfer.error is not None:
+        rows.append(("error", f"{transfer.error.code}: {transfer.error.message}"))
+    fields(rows)
+
+
+@transfers_command.command("pause")
+@click.argument("ids", metavar="ID...", nargs=-1, required=True)
+@socket_option
+@pass_session
+def pause_command(session: Session, /, ids: tuple[str, ...]) -> int:
+    """Stop for now: what is in hand begins anew later."""
+    return _each(ids, session.transfers().pause, "paused")
+
+
+@transfers_command.command("resume")
+@click.argument("ids", metavar="ID...", nargs=-1, required=True)
+@socket_option
+@pass_session
+def resume_command(session: Session, /, ids: tuple[str, ...]) -> int:
+    """Go on."""
+    return _each(ids, session.transfers().resume, "goes on")
+
+
+@transfers_command.command("retry")
+@click.argument("ids", metavar="ID...", nargs=-1, required=True)
+@socket_option
+@pass_session
+def retry_command(session: Session, /, ids: tuple[str, ...]) -> int:
+    """Move again what has failed; what is there is not moved twice."""
+    return _each(ids, session.transfers().retry, "is tried again")
+
+
+@transfers_command.command("cancel")
+@click.argument("ids", metavar="ID...", nargs=-1, required=True)
+@socket_option
+@pass_session
+def cancel_command(session: Session, /, ids: tuple[str, ...]) -> int:
+    """End it; what is done stays. A pending write is discarded instead: s3d queue discard."""
+    return _each(ids, session.transfers().cancel, "cancelled")
+
+
+@transfers_command.command("clear")
+@socket_option
+@pass_session
+def clear_command(session: Session, /) -> None:
+    """List no more what has ended."""
+    report(f"cleared {count(session.transfers().clear(), 'transfer')}")
+
+
+def _each(ids: tuple[str, ...], act: Callable[[str], Transfer], done: str) -> int:
+    def one(id: str) -> None:
+        report(f"{named(act(id))}: {done}")
+
+    return for_each(ids, one)
+
+
+def _row(transfer: Transfer) -> str:
+    line = f"{transfer.id:>6}  {transfer.state:9}  {size(transfer.done):>9}  {named(transfer)}"
+    if transfer.state == "running":
+        line += f"  {progress(transfer)}"
+    error = transfer.error
+    return line if error is None else line + f"  ({safe(error.code)}: {safe(error.message)})"

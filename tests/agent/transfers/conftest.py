@@ -1,0 +1,103 @@
+"""Transfers over a real store, with real files."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from s3d.agent.events import Events
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.messages import BytesBody
+from s3d.agent.store.blobs import Blobs
+from s3d.agent.store.index import Index
+from s3d.agent.store.local.store import LocalStore
+from s3d.agent.store.objects import Objects
+from s3d.agent.transfers.engine import Transfers
+from s3d.agent.transfers.job import ENDED, Job
+from s3d.shared.transfers import TransferRequest
+
+UMASK = 0o022
+
+
+class Flaky:
+    """A store before another one: for a while it is away, or waits."""
+
+    def __init__(self, inner: LocalStore) -> None:
+        self.inner = inner
+        self.is_away = False
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.calls: list[str] = []
+
+    async def call(self, request):
+        self.calls.append(request.op.name)
+        if request.op.name in ("GetObject", "PutObject"):
+            await self.gate.wait()
+        if self.is_away:
+            raise S3Error("ServiceUnavailable", "the remote is away")
+        return await self.inner.call(request)
+
+
+class World:
+    """A store with two buckets, a folder, and the engine."""
+
+    def __init__(self, tmp_path: Path) -> None:
+        self.index = Index.open(tmp_path / "index.sqlite", ephemeral=True)
+        self.store = Flaky(LocalStore(self.index, Blobs(tmp_path / "blobs", ephemeral=True)))
+        self.objects = Objects(self.store)
+        self.folder = tmp_path / "folder"
+        self.file = tmp_path / "transfers.json"
+        self.events = Events()
+        self.engine = self.opened()
+        self.running: asyncio.Task[None] | None = None
+
+    def opened(self) -> Transfers:
+        return Transfers(self.objects, self.events, self.file, UMASK)
+
+    async def put(self, key: str, data: bytes = b"data", bucket: str = "one") -> None:
+        await self.objects.put(bucket, key, BytesBody(data))
+
+    async def keys(self, bucket: str = "one") -> list[str]:
+        return [row.key async for row in self.objects.list(bucket)]
+
+    async def read(self, key: str, bucket: str = "one") -> bytes:
+        _, body = await self.objects.get(bucket, key)
+        return b"".join([chunk async for chunk in body])
+
+    def run(self) -> None:
+        self.running = asyncio.get_running_loop().create_task(self.engine.run())
+
+    async def stop(self) -> None:
+        """As the end of the agent does."""
+        if self.running is not None:
+            self.running.cancel()
+            with suppress(asyncio.CancelledError):
+                await self.running
+
+    async def until(self, job: Job, *states: str) -> Job:
+        with self.events.subscribe(["transfer"]) as subscription:
+            async with asyncio.timeout(20):
+                while job.state not in (states or ENDED):
+                    await subscription.take()
+        async with self.engine._saving:
+            return job
+
+    async def do(self, kind: str, bucket: str = "one", **more) -> Job:
+        """One transfer, to its end."""
+        (job,) = await self.engine.start(TransferRequest(kind, bucket, **more))
+        return await self.until(job)
+
+
+@pytest.fixture
+async def world(tmp_path) -> AsyncIterator[World]:
+    world = World(tmp_path)
+    for bucket in ("one", "two"):
+        await world.objects.create_bucket(bucket)
+    world.run()
+    yield world
+    await world.stop()
+    world.index.close()

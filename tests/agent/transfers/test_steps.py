@@ -1,0 +1,109 @@
+import os
+
+import pytest
+
+
+async def download(world, key="k", **more):
+    return await world.do("download", keys=[key], to_path=str(world.folder), **more)
+
+
+async def test_a_file_that_is_there_is_replaced_or_left(world):
+    world.folder.mkdir()
+    (world.folder / "k").write_bytes(b"mine")
+    await world.put("k", b"theirs")
+    job = await download(world, existing="skip")
+    assert (job.state, (world.folder / "k").read_bytes()) == ("done", b"mine")
+    await download(world)
+    assert (world.folder / "k").read_bytes() == b"theirs"
+
+
+async def test_no_link_leads_out_of_the_folder(world, tmp_path):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    world.folder.mkdir()
+    (world.folder / "d").symlink_to(outside)
+    await world.put("d/k")
+    job = await download(world, "d/k")
+    assert (job.state, os.listdir(outside)) == ("failed", [])
+
+
+async def test_a_link_at_the_name_is_replaced_and_not_followed(world, tmp_path):
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"safe")
+    world.folder.mkdir()
+    (world.folder / "k").symlink_to(victim)
+    await world.put("k", b"new")
+    await download(world)
+    assert (victim.read_bytes(), (world.folder / "k").read_bytes()) == (b"safe", b"new")
+
+
+async def test_a_folder_in_the_way_is_told(world):
+    (world.folder / "k").mkdir(parents=True)
+    await world.put("k")
+    job = await download(world)
+    assert (job.state, os.listdir(world.folder)) == ("failed", ["k"])
+
+
+@pytest.mark.parametrize(
+    "key", ["a/../k", "/etc/passwd", "a//b", "a/\0b", "n" * 300, ".s3d/marker", "a/./b"]
+)
+async def test_a_key_that_is_no_path_is_told(world, key):
+    await world.put(key)
+    job = await download(world, key)
+    assert (job.state, job.error.code) == ("failed", "Unfit")
+    assert not world.folder.exists() or os.listdir(world.folder) == []
+
+
+async def test_an_upload_replaces_or_skips(world):
+    world.folder.mkdir()
+    path = world.folder / "f.json"
+    path.write_bytes(b"new")
+    await world.put("f.json", b"old")
+    await world.do("upload", paths=[str(path)], existing="skip")
+    assert await world.read("f.json") == b"old"
+    await world.do("upload", paths=[str(path)])
+    assert await world.read("f.json") == b"new"
+
+
+async def test_an_upload_that_comes_again_sends_only_what_has_changed(world):
+    world.folder.mkdir()
+    for name in ("a", "b"):
+        (world.folder / name).write_bytes(b"old")
+    job = await world.do("upload", paths=[str(world.folder)])
+    (world.folder / "b").write_bytes(b"newer")
+    world.store.calls.clear()
+    await world.engine.resume(job)
+    await world.until(job)
+    assert world.store.calls.count("PutObject") == 1
+    assert await world.read("folder/b") == b"newer"
+
+
+async def test_a_copy_goes_to_another_bucket_below_a_prefix(world):
+    for key in ("a/x", "a/b/y"):
+        await world.put(key, key.encode())
+    await world.do("copy", prefixes=["a/"], base="a/", to_bucket="two", to_prefix="c/")
+    assert await world.keys("two") == ["c/b/y", "c/x"]
+    assert await world.keys("one") == ["a/b/y", "a/x"]
+
+
+async def test_a_move_takes_the_source_away_when_the_copy_is_there(world):
+    await world.put("a/x", b"data")
+    await world.do("move", keys=["a/x"], to_bucket="one", as_key="b")
+    assert await world.keys() == ["b"]
+    assert await world.read("b") == b"data"
+
+
+async def test_a_move_that_finds_another_object_leaves_the_source(world):
+    await world.put("x", b"mine")
+    await world.put("x", b"another", bucket="two")
+    job = await world.do("move", keys=["x"], to_bucket="two", existing="skip")
+    assert (job.state, await world.keys(), await world.read("x", "two")) == (
+        "failed", ["x"], b"another",
+    )  # fmt: skip
+
+
+async def test_what_is_deleted_is_gone(world):
+    for key in ("a/x", "a/y", "b", "c"):
+        await world.put(key)
+    job = await world.do("delete", keys=["b"], prefixes=["a/"])
+    assert (job.state, job.files_done, await world.keys()) == ("done", 3, ["c"])

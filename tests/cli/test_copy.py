@@ -1,0 +1,88 @@
+import os
+
+import pytest
+
+
+def tree(root, **files):
+    for name, data in files.items():
+        path = root / name.replace("__", "/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(data)
+
+
+def test_a_file_goes_up_and_comes_down(s3d, bucket, tmp_path):
+    tree(tmp_path, cat="meow")
+    up = s3d("cp", "cat", f"s3://{bucket}/pets/")
+    assert (up.code, up.err) == (0, "")
+    assert "1 object, 4 B" in up.out
+    down = s3d("cp", f"s3://{bucket}/pets/cat", "back")
+    assert down.code == 0, down.err
+    assert (tmp_path / "back/cat").read_text() == "meow"
+
+
+def test_a_folder_goes_up_and_a_prefix_comes_down(s3d, bucket, tmp_path):
+    tree(tmp_path, src__a="1", src__b__c="22")
+    assert s3d("cp", "-r", "src", f"s3://{bucket}").code == 0
+    assert s3d("ls", "-r", bucket).out.split()[-1] == "src/b/c"
+    assert s3d("cp", "-r", f"s3://{bucket}/src/", "dst").code == 0
+    assert (tmp_path / "dst/b/c").read_text() == "22"
+
+
+def test_objects_are_copied_and_moved_at_the_remote(s3d, bucket, store):
+    for key in ("a/x", "a/y", "b"):
+        store(key, b"data")
+    assert s3d("cp", "-r", f"s3://{bucket}/a/", f"s3://{bucket}/c/").code == 0
+    assert s3d("mv", f"s3://{bucket}/b", f"s3://{bucket}/d/e").code == 0
+    names = [line.split()[-1] for line in s3d("ls", "-r", bucket).out.splitlines()]
+    assert names == ["a/x", "a/y", "c/x", "c/y", "d/e"]
+
+
+def test_what_exists_is_left_alone_when_that_is_said(s3d, bucket, store, tmp_path):
+    store("k", b"theirs")
+    tree(tmp_path, d__k="mine")
+    assert s3d("cp", "--skip-existing", f"s3://{bucket}/k", "d").code == 0
+    assert (tmp_path / "d/k").read_text() == "mine"
+    assert s3d("cp", f"s3://{bucket}/k", "d").code == 0
+    assert (tmp_path / "d/k").read_text() == "theirs"
+
+
+def test_one_that_fails_is_told_with_its_reason(s3d, bucket, store, tmp_path):
+    store("p/ok", b"x")
+    store("p//bad", b"x")
+    done = s3d("cp", "-r", f"s3://{bucket}/p/", "d")
+    assert done.code == 1
+    assert "1 object failed" in done.err
+    assert "empty name between two slashes" in done.err
+    assert "s3d transfers retry t" in done.err
+    assert os.listdir(tmp_path / "d") == ["ok"]
+
+
+def test_detached_it_says_what_to_look_at(s3d, bucket, store):
+    store("k", b"x")
+    done = s3d("cp", "--detach", f"s3://{bucket}/k", "d")
+    assert done.code == 0
+    assert done.out.startswith("t")
+    assert f"download {bucket}/k to" in done.out
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["a", "b"], "neither a nor b is in S3"),
+        (["s3://", "b"], "names no bucket"),
+        (["s3://bucket/p/", "d"], "add -r"),
+        (["s3://bucket", "d"], "add -r"),
+        ([".", "s3://bucket/"], "is a folder"),
+        (["x", "s3://bucket/y"], "keeps the names"),
+        (["a", "b", "s3://bucket/c"], "one key"),
+    ],
+)
+def test_what_makes_no_sense_is_told(alone, words, why):
+    done = alone("cp", *words)
+    assert (done.code, done.out) == (2, "")
+    assert why in done.err
+
+
+def test_only_objects_are_moved(alone):
+    done = alone("mv", "a", "s3://bucket/")
+    assert (done.code, "mv is for objects" in done.err) == (2, True)
