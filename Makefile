@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constr
 WORKERS ?= 2
 
 .DEFAULT_GOAL := install
-.PHONY: install dev run test lint format torture env clean help screenshots
+.PHONY: install dev run test lint format torture env clean help screenshots snapshots
 
 install: $(VENV)/.installed ## set up .venv with s3d in it
 	@echo 's3d is installed. Next:  eval "$$(make env)"  and then  s3d run'
@@ -42,6 +42,9 @@ format: $(VENV)/.installed-dev ## let ruff format and mend what it can
 
 torture: $(VENV)/.installed-dev ## the long campaigns
 	$(BIN)/python -m pytest -n $(WORKERS) -m torture
+
+snapshots: $(VENV)/.installed-dev ## write down anew what the screens of the terminal app show
+	S3D_SNAPSHOTS=write $(BIN)/python -m pytest -q tests/tui/test_snapshots.py
 
 screenshots: $(VENV)/.installed-dev ## draw the pictures of the terminal app anew
 	$(BIN)/python -m s3d.tui.shots screenshots

@@ -1,23 +1,33 @@
-"""The app: tabs, keys, the line that says how the agent is. Data is the feed's matter."""
+"""The app: the frame around the panes, and which of them is seen. Data is the feed's matter."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import ClassVar
 
 from textual import work
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.content import Content
-from textual.widgets import ContentSwitcher, Footer, Static
+from textual.css.query import NoMatches
+from textual.events import AppBlur, AppFocus
+from textual.screen import Screen
+from textual.widgets import ContentSwitcher, Footer
 
-from s3d.shared.text import age, safe, size
-from s3d.tui.client import Agent, Denied, Lost
-from s3d.tui.dialogs import Confirm, View
-from s3d.tui.draw import UNICODE, Glyphs
+from s3d.shared.control import Event
+from s3d.shared.errors import S3dError
+from s3d.shared.text import count, safe, size
+from s3d.tui import frame
+from s3d.tui.asking import TOLD, Asking
+from s3d.tui.client import Agent
+from s3d.tui.draw import ASCII, UNICODE, Glyphs
 from s3d.tui.feed import Feed
+from s3d.tui.frame import Absent, Head, Tabs
+from s3d.tui.keys import Sources, keys_of, with_user_keys
+from s3d.tui.palette import commands
 from s3d.tui.panes.buckets import Buckets
 from s3d.tui.panes.cache import CachePane
 from s3d.tui.panes.dashboard import Dashboard
@@ -25,33 +35,50 @@ from s3d.tui.panes.logs import Logs
 from s3d.tui.panes.pane import Pane
 from s3d.tui.panes.sync import SyncPane
 from s3d.tui.panes.transfers import Transfers
-from s3d.tui.state import Link, State
+from s3d.tui.preferences import Preferences
+from s3d.tui.settings import Settings
+from s3d.tui.start import NotStarted, start_agent
+from s3d.tui.state import ENDED, Link
+from s3d.tui.table import Table
+from s3d.tui.themes import CYCLE, DEFAULT, THEMES
 
-TABS: tuple[tuple[str, str, type[Pane]], ...] = (
-    ("dashboard", "Dashboard", Dashboard),
-    ("buckets", "Buckets", Buckets),
-    ("transfers", "Transfers", Transfers),
-    ("cache", "Cache", CachePane),
-    ("sync", "Sync", SyncPane),
-    ("logs", "Logs", Logs),
+TABS: tuple[tuple[str, str, str, type[Pane]], ...] = (
+    ("dashboard", "Dashboard", "Dash", Dashboard),
+    ("buckets", "Buckets", "Buckets", Buckets),
+    ("transfers", "Transfers", "Xfer", Transfers),
+    ("cache", "Cache", "Cache", CachePane),
+    ("sync", "Sync", "Sync", SyncPane),
+    ("logs", "Logs", "Logs", Logs),
 )
-"""In the order of their keys, 1 to 6."""
+"""Name, title, short title; in the order of their keys, 1 to 6."""
+FRAMES = 0.1
+"""Seconds between two drawings, at least; more when nobody looks."""
+FRAMES_BLURRED = 0.25
 
 
-class S3dApp(App[None]):
-    """Talks to one agent. is_readonly: asks it for nothing that changes anything."""
+class S3dApp(Asking):
+    """Talks to one agent.
+
+    socket: where it is, for people. is_here: it is on this machine, so paths can be checked.
+    """
 
     CSS_PATH = "app.tcss"
     TITLE = "s3d"
     ENABLE_COMMAND_PALETTE = True
-    COMMAND_PALETTE_BINDING = "colon"
+    COMMAND_PALETTE_BINDING = "ctrl+p"
     AUTO_FOCUS = None
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (96, "-wide")]  # noqa: RUF012 - as Textual has it
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (frame.WIDE, "-wide"), (130, "-broad")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (28, "-high")]  # noqa: RUF012 - as Textual has them
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(str(n), f"tab('{n}')", tab[1], show=False) for n, tab in enumerate(TABS, 1)),
-        Binding("ctrl+r,f5", "again", "Refresh", show=False),
-        Binding("question_mark", "keys", "Keys"),
-        Binding("q,ctrl+q", "quit", "Quit"),
+        Binding("ctrl+r,f5", "again", "Refresh, or try to connect", show=False, id="again"),
+        Binding("colon,ctrl+p", "command_palette", "Commands", show=False),
+        Binding("comma", "settings", "Settings", show=False, id="settings"),
+        Binding("f2", "theme", "Another theme", show=False, id="theme"),
+        Binding("f12", "picture", "Save a picture of the screen", show=False, id="picture"),
+        Binding("question_mark", "keys", "Help", id="help"),
+        Binding("q", "leave", "Quit", id="quit"),
+        Binding("ctrl+q", "leave", "Quit", show=False),
     ]
 
     def __init__(
@@ -61,27 +88,51 @@ class S3dApp(App[None]):
         glyphs: Glyphs = UNICODE,
         is_readonly: bool = False,
         clock: Callable[[], float] = time.time,
+        preferences: Preferences | None = None,
+        socket: str = "",
+        is_here: bool = True,
+        frames: float = FRAMES,
     ) -> None:
-        """clock: Unix seconds."""
-        super().__init__()
-        self.agent, self.glyphs, self.is_readonly = agent, glyphs, is_readonly
-        self.clock = clock
-        self.state = State()
+        """clock: Unix seconds. frames: seconds between two drawings."""
+        super().__init__(
+            agent,
+            glyphs=glyphs,
+            is_readonly=is_readonly,
+            preferences=preferences or Preferences(),
+            clock=clock,
+        )
+        self.socket, self.is_here = socket, is_here
+        if glyphs is ASCII:
+            self.add_class("-ascii")
         self.feed = Feed(agent, self.state, self._changed, clock)
+        self.feed.on_event = self._happened
+        self.last_word = ""
+        """What is said in the terminal when the app has ended."""
         self._is_dirty = True
+        self._is_seen, self._drawn = True, 0.0
+        self._frames = frames
 
     def compose(self) -> ComposeResult:
-        yield Static("", id="head", markup=False)
-        yield Static("", id="tabs", markup=False)
-        yield Static("", id="banner", markup=False)
+        yield Head("head")
+        yield Tabs("tabs")
+        yield Head("banner")
+        yield Absent(id="absent")
         with ContentSwitcher(initial="dashboard", id="panes"):
-            for name, _, kind in TABS:
+            for name, _, _, kind in TABS:
                 with Vertical(id=name):
                     yield kind()
+        yield Head("foot")
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
-        self.set_interval(0.1, self._draw_if_dirty)
+        for theme in THEMES:
+            self.register_theme(theme)
+        wanted = self.preferences.theme
+        if self.theme not in CYCLE[-1:]:
+            self.theme = wanted if wanted in self.available_themes else DEFAULT
+        for trouble in with_user_keys(self, self.preferences, sources()):
+            self.say(trouble, is_bad=True)
+        self._timer = self.set_interval(self._frames, self._draw_if_dirty)
         self.set_interval(1.0, self._changed)
         self.follow()
         self.pane.take_focus()
@@ -93,126 +144,204 @@ class S3dApp(App[None]):
     @property
     def pane(self) -> Pane:
         """The one that is shown."""
-        name = self.query_one("#panes", ContentSwitcher).current or "dashboard"
-        return self.query_one(f"#{name}").query_one(Pane)
+        return self._base.query_one(f"#{self._shown}").query_one(Pane)
+
+    @property
+    def _base(self) -> Screen[object]:
+        """The screen with the panes; a dialog may be before it."""
+        return self.screen_stack[0]
+
+    @property
+    def _shown(self) -> str:
+        return self._base.query_one("#panes", ContentSwitcher).current or "dashboard"
+
+    @property
+    def has_standing(self) -> bool:
+        """The agent can tell how each key is with queue and cache."""
+        status = self.state.status
+        return status is not None and status.remote is not None
+
+    @property
+    def is_slow(self) -> bool:
+        """Each question about an object may go to a remote: only when the cursor rests."""
+        return self.has_standing
+
+    # Drawing
 
     def _changed(self) -> None:
         self._is_dirty = True
 
+    def _happened(self, event: Event) -> None:
+        """What changes in the store may be what is listed."""
+        if event.kind == "store.changed":
+            bucket, _, key = event.subject.partition("/")
+            self._base.query_one(Buckets).changed(bucket, key)
+
+    def on_resize(self) -> None:
+        self._changed()
+
+    def on_app_blur(self, event: AppBlur) -> None:
+        self._is_seen = False
+
+    def on_app_focus(self, event: AppFocus) -> None:
+        self._is_seen = True
+
     def _draw_if_dirty(self) -> None:
-        """Ten times a second at most, and only what is seen."""
-        if self._is_dirty and self.screen_stack and len(self.screen_stack) == 1:
-            self._is_dirty = False
-            self._draw_frame()
+        """So many times a second at most, and only what is seen."""
+        now = time.monotonic()
+        if not self._is_seen and now - self._drawn < FRAMES_BLURRED:
+            return
+        if self._is_dirty and len(self.screen_stack) == 1:
+            self._is_dirty, self._drawn = False, now
+            with suppress(NoMatches):  # the app is ending
+                self.draw()
+
+    def draw(self) -> None:
+        self.draw_frame()
+        if self.state.hello is not None:
             self.pane.draw()
 
-    def _draw_frame(self) -> None:
-        self.query_one("#head", Static).update(Content(self._head()))
-        self.query_one("#tabs", Static).update(Content(self._tabs()))
-        banner = self.query_one("#banner", Static)
-        text = self._banner()
+    def draw_frame(self) -> None:
+        state, now, width = self.state, self.clock(), self.size.width
+        self._base.query_one("#head", Head).put(frame.head(state, self.glyphs, now, width))
+        self._base.query_one(Tabs).put(
+            self._titles(), [tab[0] for tab in TABS].index(self._shown) + 1
+        )
+        banner = self._base.query_one("#banner", Head)
+        text = frame.banner(state, now, is_readonly=self.is_readonly)
         banner.display = bool(text)
-        banner.update(Content(text))
+        banner.put(text)
+        banner.set_class(state.link is Link.LOST, "-lost")
+        self._draw_absent(now)
+        self.draw_foot()
 
-    def _head(self) -> str:
-        state, glyphs = self.state, self.glyphs
-        status = state.status
-        if state.link is Link.CONNECTED and status is not None:
-            up, down = (values[-1] if values else 0.0 for values in (state.up, state.down))
-            offline = ""
-            if status.remote is not None and status.remote.ok is False:
-                offline = "  remote offline: writes are queued here"
-            rates = f"{glyphs.up} {size(round(up))}/s  {glyphs.down} {size(round(down))}/s"
-            return safe(f" s3d {glyphs.on} connected  agent {status.version}  {rates}{offline}")
-        words = {
-            Link.CONNECTING: "connecting",
-            Link.LOST: "disconnected",
-            Link.FOREIGN: "read only",
-        }
-        return f" s3d {glyphs.off} {words.get(state.link, 'connected')}"
+    def _draw_absent(self, now: float) -> None:
+        """The panes, or a word in their place when there was never anything to show."""
+        absent, panes = self._base.query_one(Absent), self._base.query_one("#panes")
+        is_absent = self.state.hello is None and self.state.link is Link.LOST
+        panes.set_class(self.state.link is Link.LOST, "-stale")
+        if absent.display != is_absent or panes.display == is_absent:
+            absent.display, panes.display = is_absent, not is_absent
+            self._base.set_focus(absent) if is_absent else self.pane.take_focus()
+        if is_absent:
+            absent.put(frame.absent(self.state, self.socket, now, can_start=self.is_here))
 
-    def _tabs(self) -> str:
-        shown = self.query_one("#panes", ContentSwitcher).current
-        parts = []
-        for number, (name, title, _) in enumerate(TABS, 1):
-            count = self._count(name)
-            text = f"{number} {title}" + (f" {count}" if count else "")
-            parts.append(f"[{text}]" if name == shown else f" {text} ")
-        return " ".join(parts)
+    def draw_foot(self) -> None:
+        """What was done just now, or what the pane has to say; how old it is when it is stale."""
+        if not self.screen_stack:
+            return
+        at, told = self.told
+        if self.state.link is Link.LOST and self.state.fresh:
+            text = frame.stale(self.state, self.clock())
+        elif told and self.clock() - at < TOLD:
+            text = told
+        else:
+            text = self.pane.status()
+        self._base.query_one("#foot", Head).put(text)
+
+    def _titles(self) -> list[str]:
+        is_wide = self.size.width >= frame.WIDE
+        return [
+            " ".join(part for part in (title if is_wide else short, self._count(name)) if part)
+            for name, title, short, _ in TABS
+        ]
 
     def _count(self, name: str) -> str:
-        if name == "transfers" and self.state.transfers:
-            return str(len(self.state.transfers))
+        if name == "transfers":
+            left = [each for each in self.state.transfers if each.state not in ENDED]
+            return str(len(left)) if left else ""
         troubled = sum(folder.state == "stopped" for folder in self.state.folders)
+        troubled += sum(folder.conflicts for folder in self.state.folders)
         return f"!{troubled}" if name == "sync" and troubled else ""
 
-    def _banner(self) -> str:
-        state = self.state
-        if state.link is Link.LOST:
-            wait = max(0.0, state.retry_at - self.clock())
-            old = f"; this is {age(self.clock() - state.fresh)} old" if state.fresh else ""
-            return safe(
-                f" The agent does not answer: {state.why}{old}. Next try in {wait:.0f} s, "
-                "ctrl+r now. Start it with: s3d run"
-            )
-        if state.link is Link.FOREIGN:
-            return " The agent speaks another version of the control API: update the older one."
-        return " Read only" if self.is_readonly else ""
+    def show_place(self, bucket: str, key: str) -> None:
+        """A level of Buckets, with the cursor on the key."""
+        self.show_tab(2)
+        folder = key.rstrip("/").rpartition("/")[0]
+        self._base.query_one(Buckets).enter((bucket, f"{folder}/" if folder else ""), then=key)
+
+    def show_log(self, wanted: str) -> None:
+        """The log, where it tells of something."""
+        self.show_tab(6)
+        self._base.query_one(Logs).search(wanted)
+
+    # Keys
+
+    def on_tabs_chosen(self, event: Tabs.Chosen) -> None:
+        self.show_tab(event.number)
 
     def action_tab(self, number: str) -> None:
-        name = TABS[int(number) - 1][0]
-        self.query_one("#panes", ContentSwitcher).current = name
+        self.show_tab(int(number))
+
+    def show_tab(self, number: int) -> None:
+        name = TABS[number - 1][0]
+        self._base.query_one("#panes", ContentSwitcher).current = name
         self.feed.shown = name
-        self.feed.hurry()
+        self.hurry()
         self.pane.take_focus()
-        self._draw_frame()
-        self.pane.draw()
+        self.draw()
+
+    def hurry(self) -> None:
+        self.feed.hurry()
 
     def action_again(self) -> None:
-        self.feed.hurry()
+        """Connect now; or list again what is shown."""
+        self.hurry()
+        pane = self.pane
+        if isinstance(pane, Buckets) and self.state.is_live:
+            pane.action_again()
 
     def action_keys(self) -> None:
         """All keys that do something here."""
-        lines = [
-            f"{binding.key.replace('_', ' '):12} {binding.description}"
-            for _, binding, enabled, _ in self.screen.active_bindings.values()
-            if enabled and binding.description
-        ]
-        self.view("Keys", sorted(set(lines)))
+        self.view("Keys", keys_of(self.screen.active_bindings.values()))
 
-    def say(self, text: str, *, is_bad: bool = False) -> None:
-        """A word in the corner."""
-        self.notify(
-            safe(text), severity="error" if is_bad else "information", timeout=4, markup=False
-        )
+    def action_settings(self) -> None:
+        self.push_screen(Settings())
 
-    def view(self, title: str, lines: Sequence[str]) -> None:
-        self.push_screen(View(title, lines))
+    def action_theme(self) -> None:
+        at = CYCLE.index(self.theme) if self.theme in CYCLE else -1
+        self.theme = self.preferences.theme = CYCLE[(at + 1) % len(CYCLE)]
+        self.keep_preferences()
+        self.tell(f"theme {self.theme}")
 
-    def confirm(self, question: str, then: Callable[[], object]) -> None:
-        """Ask, and do it if the answer is yes."""
+    def action_picture(self) -> None:
+        self.tell(f"saved {self.save_screenshot(path=str(Path.home()))}")
 
-        def answered(yes: bool | None) -> None:
-            if yes:
-                then()
-
-        self.push_screen(Confirm(question), answered)
-
-    @work(group="act", exit_on_error=False)
-    async def act(self, method: str, path: str, done: str, body: Any = None) -> None:
-        """Ask the agent for something, and say when it is done, or why not."""
-        if self.is_readonly or not self.state.is_live:
-            why = "this is read only" if self.is_readonly else "the agent does not answer"
-            self.say(why, is_bad=True)
+    @work(exclusive=True, group="start", exit_on_error=False)
+    async def action_start_agent(self) -> None:
+        """As a service of its own, which stays when the app ends."""
+        if not self.is_here:
             return
         try:
-            await self.agent.ask(method, path, object, body)
-        except (Lost, Denied) as error:
-            hint = error.problem.hint if isinstance(error, Denied) else ""
-            self.say(f"{error}. {hint}" if hint else str(error), is_bad=True)
+            log = await start_agent()
+        except (NotStarted, S3dError) as error:
+            self.view("The agent has not started", [safe(line) for line in str(error).splitlines()])
             return
-        self.say(done)
-        self.feed.hurry()
+        self.say(f"started; what it says goes to {log}")
+        self.hurry()
+
+    def action_leave(self) -> None:
+        """The agent goes on; with writes that the remote does not have, it is said."""
+        status = self.state.status
+        left = status.queue.moving if status is not None and status.queue is not None else None
+        if left is not None and left.files:
+            self.last_word = (
+                f"{count(left.files, 'write')}, {size(left.size)}, on the way to the remote: "
+                "the agent goes on. s3d queue shows them."
+            )
+        self.exit()
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        yield from commands(self, [title for _, title, _, _ in TABS])
 
     async def on_unmount(self) -> None:
         await self.agent.close()
+
+
+def sources() -> Sources:
+    """Every part that has keys."""
+    return [
+        ("Everywhere", S3dApp.BINDINGS),
+        ("Lists", Table.BINDINGS),
+        *((title, kind.BINDINGS) for _, title, _, kind in TABS),
+    ]

@@ -44,6 +44,9 @@ class Agent(Protocol):
     async def data(self, path: str, start: int, size: int) -> bytes:
         """A range of an object. Raises Lost, Denied."""
 
+    def stamp(self) -> object:
+        """Another value when there is another agent, as far as that is seen from outside."""
+
     def events(self) -> AsyncIterator[Event]:
         """All that happens from now on. Raises Lost in the end."""
 
@@ -63,6 +66,13 @@ class SocketAgent:
             connector = aiohttp.UnixConnector(str(self.socket), limit=8)
             self._session = aiohttp.ClientSession(BASE, connector=connector, headers=headers)
         return self._session
+
+    def stamp(self) -> object:
+        try:
+            facts = self.socket.stat()
+        except OSError:
+            return None
+        return facts.st_ino, facts.st_ctime_ns
 
     async def ask(self, method: str, path: str, kind: type[T], body: Any = None) -> T:
         data = None if body is None else control.encode(body)

@@ -6,12 +6,23 @@ It answers the routes that the app asks, from values that are the same in every 
 from __future__ import annotations
 
 import asyncio
+import mimetypes
 from collections.abc import AsyncIterator, Callable
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, unquote
 
+from msgspec import structs
+
 from s3d.shared import control
-from s3d.shared.caching import CacheEntry, CacheList, CacheStatus, Pin, PinList, PinStatus
+from s3d.shared.caching import (
+    CacheList,
+    CacheState,
+    CacheStatus,
+    Pin,
+    PinList,
+    PinStatus,
+    PrefetchStatus,
+)
 from s3d.shared.control import (
     AgentStatus,
     ApiVersion,
@@ -22,16 +33,13 @@ from s3d.shared.control import (
     Listing,
     ObjectInfo,
     ObjectStatus,
+    Presigned,
     Problem,
+    Tags,
 )
 from s3d.shared.syncing import (
-    Conflict,
-    ConflictList,
     FolderList,
-    FolderStatus,
-    HistoryList,
-    HistoryRow,
-    PathStatus,
+    FolderSpec,
 )
 from s3d.shared.transfers import (
     QueueLimits,
@@ -39,34 +47,31 @@ from s3d.shared.transfers import (
     RemoteStatus,
     Share,
     Transfer,
-    TransferError,
     TransferList,
 )
+from s3d.tui import demo_values as values
 from s3d.tui.client import Denied
+from s3d.tui.demo_values import ENDPOINT, GIB, LOG, MIB, NOW
 
-NOW = 1_795_760_000.0
-"""The moment at which the demonstration stands still."""
-MIB, GIB = 1 << 20, 1 << 30
-MANY = 100_000
-"""Keys of the bucket `big`."""
-HOSTILE = (
-    "[red]x[/red].txt", "[/]", "[@click=app.quit]q[/]", "a\x1b]0;PWNED\x07.bin", "nl\nkey",
-    "\u202egpj.exe", "日本語.md", "n" * 900,
-)  # fmt: skip
 PAGE = 1_000
 
 T = TypeVar("T")
 
 
 class DemoAgent:
-    """Answers at once. Writes change what they should, as far as it is seen."""
+    """Answers at once. Writes change what they should, as far as it is seen.
 
-    def __init__(self) -> None:
+    clock: Unix seconds; from NOW on, what moves has moved.
+    """
+
+    def __init__(self, clock: Callable[[], float] = lambda: NOW) -> None:
+        self._clock = clock
         self.asked: list[tuple[str, str, Any]] = []
         """Every call that is no GET."""
-        self.transfers = _transfers()
+        self.transfers = values.transfers()
         self.pins = [Pin("pix", prefix="photos/2024/")]
-        self.folders = _folders()
+        self.folders = values.folders()
+        self.tags = {"album": "2025"}
         self.deleted: set[tuple[str, str]] = set()
         self.is_gone = asyncio.Event()
         """Set: the agent is killed."""
@@ -81,34 +86,110 @@ class DemoAgent:
             found = self._do(method, unquote(place), words, body)
         return control.decode(control.encode(found), kind)
 
+    def stamp(self) -> object:
+        return None
+
     def _get(self, place: str, words: dict[str, str]) -> Any:
         parts = place.split("/")
         if place.startswith("/v1/buckets/"):
-            return self._page(parts[3], words)
-        if place == "/v1/status" and words:
+            return self._of_bucket(parts[3], parts[4], words)
+        if place == "/v1/status" and "key" in words:
             return self._object(words["bucket"], words["key"])
+        if place == "/v1/status" and words:
+            return BucketInfo(
+                words["bucket"], NOW - 86_400.0 * 30, 1_204, 18 * GIB, {"team": "red"}
+            )
         if place.startswith("/v1/sync/"):
-            return _conflicts() if parts[4] == "conflicts" else _history()
+            return self._of_folder(parts[3], parts[4] if len(parts) > 4 else "")
         answers: dict[str, Callable[[], Any]] = {
             "/v1/hello": lambda: Hello("1.0.0", ApiVersion(), "demo", 1, ENDPOINT),
             "/v1/status": self._status,
             "/v1/sync": lambda: FolderList(self.folders),
-            "/v1/buckets": lambda: BucketList(_buckets()),
-            "/v1/transfers": lambda: TransferList(self.transfers),
-            "/v1/cache/entries": lambda: CacheList(_entries()),
-            "/v1/cache/pins": lambda: PinList([PinStatus(pin) for pin in self.pins]),
+            "/v1/buckets": lambda: BucketList(values.buckets()),
+            "/v1/transfers": lambda: TransferList(self._moved(words.get("state", ""))),
+            "/v1/cache/entries": lambda: CacheList(values.entries()),
+            "/v1/cache/pins": lambda: PinList(
+                [PinStatus(pin, *values.PINNED, looked=NOW - 60) for pin in self.pins]
+            ),
+            "/v1/samples": lambda: values.samples(self._clock()),
+            "/v1/logs": lambda: values.log(int(words.get("since", "0"))),
+            "/v1/config": values.settings,
         }
         return answers[place]()
 
+    def _of_bucket(self, bucket: str, what: str, words: dict[str, str]) -> Any:
+        if what == "tags":
+            return Tags(self.tags if "key" in words else {"team": "red"})
+        if what == "versions":
+            return values.versions(bucket, words["key"])
+        return self._page(bucket, words)
+
+    def _of_folder(self, name: str, what: str) -> Any:
+        if what:
+            rest = {"conflicts": values.conflicts, "history": values.history, "diff": values.diff}
+            return rest[what]()
+        found = next(folder for folder in self.folders if folder.name == name)
+        spec = FolderSpec(found.path, found.bucket, found.prefix, found.mode, "* !*.tmp")
+        return structs.replace(found, spec=spec)
+
+    def _moved(self, state: str) -> list[Transfer]:
+        """The transfers as they are at this moment."""
+        seconds = max(self._clock() - NOW, 0.0)
+        found = [values.after(each, seconds) for each in self.transfers]
+        return [each for each in found if state in ("", each.state)]
+
     def _do(self, method: str, place: str, words: dict[str, str], body: Any) -> Any:
-        if place.endswith(":retry") and place.startswith("/v1/transfers/8f10"):
-            raise Denied(Problem("AccessDenied", "the remote still says no", "s3:PutObject"))
-        if place.endswith(":discard"):
-            gone = place.split("/")[3].partition(":")[0]
-            self.transfers = [transfer for transfer in self.transfers if transfer.id != gone]
+        if place == "/v1/sync:check":
+            return values.check(body)
+        if place == "/v1/sync:validate" or place.endswith(":plan"):
+            return values.PLAN
+        if place.endswith(":presign"):
+            return Presigned(f"{ENDPOINT}/signed?X-Amz-Expires={body.expires}", NOW + body.expires)
+        if place.startswith("/v1/transfers/"):
+            return self._steer(place.split("/")[3], body)
+        if place == "/v1/transfers":
+            return self._start(body)
+        if method == "PATCH" and place.endswith("/tags"):
+            self.tags = {k: v for k, v in {**self.tags, **body.set}.items() if k not in body.unset}
+            return Tags(self.tags)
+        if place in ("/v1/cache:pin", "/v1/cache:unpin"):
+            pin = Pin(body.bucket, body.key, body.prefix)
+            self.pins = [each for each in self.pins if each != pin]
+            self.pins += [pin] if place.endswith(":pin") else []
+        if place == "/v1/cache:prefetch":
+            return PrefetchStatus("1", body.bucket, body.prefix)
         if method == "DELETE" and place.endswith("/object"):
             self.deleted.add((place.split("/")[3], words["key"]))
         return {}
+
+    def _steer(self, what: str, body: Any) -> Any:
+        id, _, verb = what.partition(":")
+        if verb == "retry" and id == "8f10":
+            raise Denied(Problem("AccessDenied", "the remote still says no", "s3:PutObject"))
+        if verb in ("discard", "cancel"):
+            self.transfers = [each for each in self.transfers if each.id != id]
+        states = {"pause": "held", "resume": "waiting", "retry": "waiting"}
+        if verb in states:
+            self.transfers = [
+                structs.replace(each, state=states[verb]) if each.id == id else each
+                for each in self.transfers
+            ]
+        return {}
+
+    def _start(self, request: Any) -> TransferList:
+        """A transfer for each; what is deleted is gone at once."""
+        started = []
+        for key in [*request.keys, *request.prefixes, *request.paths]:
+            id = f"t{len(self.transfers) + 1}"
+            target = request.to_path or f"{request.to_bucket}/{request.to_prefix}"
+            started.append(
+                Transfer(id, request.kind, request.kind, request.bucket, key, 1000, "waiting",
+                         self._clock(), target=target)
+            )  # fmt: skip
+            self.transfers.append(started[-1])
+            if request.kind == "delete":
+                self.deleted.add((request.bucket, key))
+        return TransferList(started)
 
     def _status(self) -> AgentStatus:
         return AgentStatus(
@@ -128,25 +209,33 @@ class DemoAgent:
         )  # fmt: skip
 
     def _page(self, bucket: str, words: dict[str, str]) -> Listing:
-        if bucket not in {found.name for found in _buckets()}:
+        if bucket not in {found.name for found in values.buckets()}:
             raise Denied(Problem("NoSuchBucket", "The specified bucket does not exist", bucket))
         prefix, start = words.get("prefix", ""), int(words.get("cursor") or 0)
-        keys, folders = _keys(bucket, prefix)
+        keys, folders = values.keys(bucket, prefix)
         rows = [
             ObjectInfo(bucket, key, 1000 + 7 * number, f'"{number:032x}"', NOW - 60.0 * number)
             for number, key in enumerate(keys[start : start + PAGE], start)
             if (bucket, key) not in self.deleted
         ]
         more = str(start + PAGE) if len(keys) > start + PAGE else ""
-        return Listing(rows, folders if not start else [], more)
+        return Listing(rows, folders if not start else [], more, values.standing(rows))
 
     def _object(self, bucket: str, key: str) -> ObjectStatus:
         return ObjectStatus(
-            bucket, key, 4_089_446, '"9b2cf0a1e1"', NOW - 120.0, content_type="image/jpeg",
-            metadata={"mtime": "1795759880.5"}, tags={"album": "2025"}, state="pushed",
+            bucket, key, 4_089_446, '"9b2cf0a1e1"', NOW - 120.0,
+            content_type=mimetypes.guess_type(key)[0] or "binary/octet-stream",
+            metadata={"mtime": "1795759880.5"}, tags=self.tags, state="pushed",
+            cache=CacheState(2_535_456, 4_089_446, False),
         )  # fmt: skip
 
     async def data(self, path: str, start: int, size: int) -> bytes:
+        if ".csv" in path:
+            return b"name,size,kind\nIMG_0001,4400000,jpeg\nIMG_0002,4300000,jpeg\n"[
+                start : start + size
+            ]
+        if ".bin" in path:
+            return bytes(range(256))[start : start + size]
         if "json" in path:
             return b'{"name": "notes", "tags": ["a", "b"], "size": 12}'[start : start + size]
         return (b"The quick brown fox jumps over the lazy dog.\n" * 40)[start : start + size]
@@ -158,102 +247,3 @@ class DemoAgent:
 
     async def close(self) -> None:
         return None
-
-
-ENDPOINT = "http://127.0.0.1:33333"
-_SAID = (
-    ("hello", "", ""),
-    ("log.warning", "s3d.agent.store.queue", "8f25 SlowDown, tried again in 8 s"),
-    ("log.error", "s3d.agent.store.queue", "8f10 AccessDenied s3:PutObject on backup/db.dump"),
-    ("log.warning", "s3d.agent.sync.folder", "sync stopped folder=~/notes why=55 of 60 files"),
-    ("log.warning", "s3d.agent.store.remote", "hostile \x1b[31m[red]line[/red] is shown as it is"),
-)
-
-
-LOG = [
-    Event(number, "demo", NOW - 30 + number, kind, subject, {"message": message})
-    for number, (kind, subject, message) in enumerate(_SAID)
-]
-"""Everything that happens here."""
-
-
-def _buckets() -> list[BucketInfo]:
-    names = ("backup", "big", "evil", "logs", "pix")
-    return [BucketInfo(name, NOW - 86_400.0 * 30) for name in names]
-
-
-def _keys(bucket: str, prefix: str) -> tuple[list[str], list[str]]:
-    if bucket == "big":
-        return [f"{prefix}key-{number:06}" for number in range(MANY)], []
-    if bucket == "evil":
-        return sorted(HOSTILE), []
-    if bucket == "pix" and not prefix:
-        return ["index.json", "readme.txt"], ["notes/", "photos/"]
-    if bucket == "pix":
-        return [f"{prefix}IMG_{number:04}.jpg" for number in range(1, 13)], []
-    return [f"{prefix}part-{number:03}" for number in range(40)], []
-
-
-def _transfers() -> list[Transfer]:
-    def write(id: str, key: str, size: float, state: str, **more: Any) -> Transfer:
-        return Transfer(id, "push", "put", "backup", key, int(size), state, NOW - 60, **more)
-
-    denied = TransferError("AccessDenied", "not authorized to perform s3:PutObject", "7Z2K", 403)
-    slow = TransferError("SlowDown", "please reduce your request rate", "8A1B", 503)
-    return [
-        write("8f21", "proj/video.mov", 1.2 * GIB, "running"),
-        write("8f22", "proj/set.zip", 220 * MIB, "running"),
-        write("8f23", "proj/[red]notes[/red].md", 3.9 * MIB, "running"),
-        write("8f24", "db.tar", 40 * GIB, "held"),
-        write("8f25", "2026/11/22.gz", 12.4 * MIB, "waiting", attempts=3, error=slow),
-        write("8f26", "proj/a.bin", MIB, "waiting"),
-        write("8f10", "db.dump", 2.1 * GIB, "failed", attempts=1, error=denied),
-    ]
-
-
-def _entries() -> list[CacheEntry]:
-    rows = (
-        ("backup", "proj/video.mov", 1.2 * GIB, 1.0, False),
-        ("logs", "2026/11/21.gz", 12 * MIB, 1.0, False),
-        ("pix", "photos/2024/a.jpg", 4.1 * MIB, 1.0, True),
-        ("pix", "photos/2025/IMG_0001.jpg", 4.2 * MIB, 1.0, False),
-        ("pix", "photos/2025/IMG_0003.jpg", 3.9 * MIB, 0.62, False),
-    )
-    return [
-        CacheEntry(bucket, key, int(size), int(size * part), '"e"', NOW - 120, pinned)
-        for bucket, key, size, part, pinned in rows
-    ]
-
-
-def _folders() -> list[FolderStatus]:
-    return [
-        FolderStatus(
-            "photos", "/home/me/Pictures", "pix", "photos/", "two-way", "idle", files=18_204,
-            size=61 * GIB, last_pass=NOW - 120, watch="events", level="A",
-        ),
-        FolderStatus(
-            "proj", "/home/me/proj", "backup", "proj/", "backup", "syncing", files=664,
-            size=GIB, todo=664, done=412, last_pass=NOW - 900, watch="events", level="A",
-        ),
-        FolderStatus(
-            "notes", "/home/me/notes", "pix", "notes/", "two-way", "stopped",
-            "55 of 60 files would be deleted", files=60, size=18 * MIB, conflicts=1,
-            troubles=[PathStatus("big.iso", "skipped", "there is no room for it here")],
-            trouble_count=1, last_pass=NOW - 240, watch="events", level="A", question="deletions",
-        ),
-    ]  # fmt: skip
-
-
-def _conflicts() -> ConflictList:
-    copy = "todo (conflict laptop 2026-11-27 101500 a1b2).md"
-    return ConflictList([Conflict("todo.md", copy, 1_204, NOW - 300)])
-
-
-def _history() -> HistoryList:
-    return HistoryList(
-        [
-            HistoryRow(3, NOW - 60, "downloaded", "ideas.md", "", True),
-            HistoryRow(2, NOW - 62, "uploaded", "src/main.rs"),
-            HistoryRow(1, NOW - 70, "conflict", "todo.md", "both are kept"),
-        ]
-    )

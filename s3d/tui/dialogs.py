@@ -1,59 +1,137 @@
-"""What comes before the panes for a moment: a question, a text, the keys."""
+"""What comes before the panes for a moment: a question, a choice, a text."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Static
+from textual.widgets import Input, Static
 
 from s3d.shared.text import safe
+from s3d.tui.lines import Line, Lines
 
 
 class Confirm(ModalScreen[bool]):
-    """A question that y answers; everything else says no."""
+    """A question that y answers; everything else says no.
+
+    typed: what has to be written instead of y, where much would be lost.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "answer(True)", "Yes"),
-        Binding("n,escape,q,enter", "answer(False)", "No"),
+        Binding("n,q,enter", "answer(False)", "No"),
+        Binding("escape", "answer(False)", "No", show=False),
     ]
 
-    def __init__(self, question: str) -> None:
+    def __init__(self, question: str, typed: str = "") -> None:
         super().__init__()
-        self._question = question
+        self._question, self._typed = question, typed
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
             yield Static(Content(safe(self._question)), markup=False)
-            yield Static("y  yes        n  no", markup=False, classes="keys")
+            if self._typed:
+                yield Static(Content(f"Write {safe(self._typed)} to do it:"), markup=False)
+                yield Input(id="typed", compact=True)
+            else:
+                yield Static("y  yes        n  no", markup=False, classes="keys")
+
+    def on_mount(self) -> None:
+        if self._typed:
+            self.set_focus(self.query_one(Input))
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        self.dismiss(event.value == self._typed)
 
     def action_answer(self, answer: bool) -> None:
-        self.dismiss(answer)
+        self.dismiss(answer and not self._typed)
+
+
+class Choice(NamedTuple):
+    """key: the letter that picks it. value: what is given back."""
+
+    key: str
+    label: str
+    value: str
+
+
+class Menu(ModalScreen[str]):
+    """One of some choices, by its letter, or with the arrows and enter. "" for none."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q", "dismiss('')", "Close"),
+        Binding("down", "move(1)", "Down", show=False),
+        Binding("up", "move(-1)", "Up", show=False),
+        Binding("enter", "pick", "Pick"),
+    ]
+
+    def __init__(self, title: str, choices: Sequence[Choice]) -> None:
+        super().__init__()
+        self._heading, self._choices, self._at = title, choices, 0
+
+    def compose(self) -> ComposeResult:
+        box = Vertical(Static("", id="choices", markup=False), classes="dialog")
+        box.border_title = Content(safe(self._heading))
+        box.border_subtitle = "esc closes"
+        yield box
+
+    def on_mount(self) -> None:
+        self._draw()
+
+    def _draw(self) -> None:
+        lines = [
+            Content.assemble((f" {choice.key}  {safe(choice.label)} ", style))
+            for number, choice in enumerate(self._choices)
+            for style in ["reverse" if number == self._at else ""]
+        ]
+        self.query_one("#choices", Static).update(Content("\n").join(lines))
+
+    def action_move(self, by: int) -> None:
+        self._at = (self._at + by) % len(self._choices)
+        self._draw()
+
+    def action_pick(self) -> None:
+        self.dismiss(self._choices[self._at].value)
+
+    def on_key(self, event: object) -> None:
+        pressed = getattr(event, "character", None)
+        for choice in self._choices:
+            if choice.key == pressed:
+                event.stop()  # type: ignore[attr-defined]
+                self.dismiss(choice.value)
+                return
 
 
 class View(ModalScreen[None]):
-    """Some lines to look at."""
+    """Some lines to look at, and to copy."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,enter,v,question_mark", "dismiss", "Close"),
-        Binding("j,down", "scroll(1)", "Down", show=False),
-        Binding("k,up", "scroll(-1)", "Up", show=False),
+        Binding("y", "copy", "Copy"),
     ]
 
-    def __init__(self, title: str, lines: Sequence[str]) -> None:
+    def __init__(self, title: str, lines: Sequence[Line], copied: str = "") -> None:
+        """copied: what y takes; the lines themselves when it is ""."""
         super().__init__()
-        self._heading, self._lines = title, lines
+        self._heading, self._lines, self._copied = title, lines, copied
 
     def compose(self) -> ComposeResult:
-        body = VerticalScroll(Static(Content("\n".join(self._lines)), markup=False), id="text")
+        body = Lines(self._lines, id="text")
         body.border_title = Content(safe(self._heading))
-        body.border_subtitle = "esc closes"
+        body.border_subtitle = "esc closes, y copies"
         yield body
 
-    def action_scroll(self, by: int) -> None:
-        self.query_one("#text", VerticalScroll).scroll_relative(y=by, animate=False)
+    def on_mount(self) -> None:
+        self.set_focus(self.query_one(Lines))
+
+    def action_copy(self) -> None:
+        text = self._copied or "\n".join(
+            line if isinstance(line, str) else line.text for line in self._lines
+        )
+        self.app.copy_to_clipboard(text)
+        self.notify("copied", timeout=2, markup=False)

@@ -37,6 +37,8 @@ class Glyphs:
     good: str = "✓"
     more: str = "…"
     cursor: str = ">"
+    pin: str = "P"
+    retry: str = "↻"
     levels: str = _EIGHTHS
 
 
@@ -44,7 +46,7 @@ UNICODE = Glyphs()
 ASCII = Glyphs(
     full="#", half="=", light="-", empty=".", line="=", gap="-", up="^", down="v", both="<>",
     to="->", back="<-", on="*", off="o", part="%", wait=".", held="|", bad="x", good="+",
-    more="~", levels=_LEVELS,
+    more="~", retry="r", levels=_LEVELS,
 )  # fmt: skip
 
 

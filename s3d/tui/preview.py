@@ -5,21 +5,41 @@ from __future__ import annotations
 import csv
 import io
 import json
+import zlib
 from contextlib import suppress
 
 from s3d.shared.text import safe, size
 
-MOST = 2_000
+MOST = 5_000
 """Lines."""
 _BYTES = 16
+_UNPACKED = 256 << 10
+"""Bytes that a packed beginning is unpacked to, at most."""
 
 
 def preview(key: str, data: bytes, whole: int) -> list[str]:
     """data: the first bytes of an object of so many."""
-    lines = _lines(key, data, is_whole=len(data) >= whole)
+    is_whole = len(data) >= whole
+    shown, inner = _unpacked(data)
+    if inner:
+        key, is_whole = key.removesuffix(".gz"), is_whole and inner == "whole"
+    lines = _lines(key, shown, is_whole=is_whole)
+    lines = lines[:MOST]
     if len(data) < whole:
         lines.append(f"... the first {size(len(data))} of {size(whole)}")
-    return lines[:MOST]
+    return lines
+
+
+def _unpacked(data: bytes) -> tuple[bytes, str]:
+    """What gzip has packed, as far as it is here, at most as much again; "" when it is not that."""
+    if not data.startswith(b"\x1f\x8b"):
+        return data, ""
+    unpack = zlib.decompressobj(31)
+    try:
+        found = unpack.decompress(data, _UNPACKED)
+    except zlib.error:
+        return data, ""
+    return found, "whole" if unpack.eof else "part"
 
 
 def _lines(key: str, data: bytes, *, is_whole: bool) -> list[str]:
@@ -29,10 +49,10 @@ def _lines(key: str, data: bytes, *, is_whole: bool) -> list[str]:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         if is_whole or error.start < len(data) - 4:  # a character that is cut in two is text still
-            return _hex(data)
+            return hexdump(data)
         text = data[: error.start].decode("utf-8")
     if "\0" in text:
-        return _hex(data)
+        return hexdump(data)
     suffix = key.rpartition(".")[2].lower()
     if suffix == "json" and is_whole:
         with suppress(ValueError):
@@ -60,7 +80,8 @@ def _table(text: str, delimiter: str) -> list[str]:
     ]
 
 
-def _hex(data: bytes) -> list[str]:
+def hexdump(data: bytes) -> list[str]:
+    """Offset, sixteen bytes, and those of them that are ASCII."""
     lines = []
     for start in range(0, len(data), _BYTES):
         row = data[start : start + _BYTES]

@@ -6,7 +6,6 @@ They are the same bytes in every run with the same Textual, so that a change of 
 from __future__ import annotations
 
 import asyncio
-import math
 import os
 import sys
 import time
@@ -14,8 +13,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 from s3d.tui.app import TABS, S3dApp
-from s3d.tui.demo import LOG, MIB, NOW, DemoAgent
-from s3d.tui.state import SAMPLES
+from s3d.tui.demo import DemoAgent
+from s3d.tui.demo_values import NOW
+from s3d.tui.table import Table
 
 SIZE = (100, 30)
 MADE_WITH = "made-with.txt"
@@ -28,22 +28,20 @@ async def take(folder: Path) -> list[Path]:
     app = S3dApp(DemoAgent(), clock=lambda: NOW)
     made = []
     async with app.run_test(size=SIZE) as pilot:
-        for number, (name, _, _) in enumerate(TABS, 1):
-            app.action_tab(str(number))
+        for number, (name, _, _, _) in enumerate(TABS, 1):
+            app.show_tab(number)
             app.workers.cancel_group(app, "feed")
             await pilot.pause()
             await app.feed.look()
-            _fill(app)
-            app.pane.draw()
+            app.draw()
             await pilot.pause()
             if name == "buckets":
-                app.pane.query_one("#objects").go("pix")  # type: ignore[attr-defined]
-                await pilot.press("enter", "down", "down", "down")
-                busy = [w for w in app.workers if w.group in ("listing", "inspect")]
-                if busy:  # none would be all
-                    await app.workers.wait_for_complete(busy)
-            app.pane.draw()
-            app._draw_frame()
+                app.query_one("#objects", Table).go("pix")
+                await pilot.press("enter", *["down"] * 4)
+                await settled(app)
+                await pilot.press("space", "down", "space", "down")
+                await settled(app)
+            app.draw()
             await pilot.pause()
             picture = folder / f"{name}.svg"
             picture.write_text(app.export_screenshot(title="s3d tui", simplify=True))
@@ -51,16 +49,11 @@ async def take(folder: Path) -> list[Path]:
     return made
 
 
-def _fill(app: S3dApp) -> None:
-    """The rates have a past, and the log has its lines."""
-    app.state.log.clear()
-    for event in LOG:
-        app.state.happened(event)
-    for values, phase in ((app.state.up, 0.0), (app.state.down, 2.0)):
-        values.clear()
-        values.extend(
-            (30 + 20 * math.sin(n / 9 + phase) + 8 * math.sin(n / 2)) * MIB for n in range(SAMPLES)
-        )
+async def settled(app: S3dApp) -> None:
+    """All that was asked of the agent is answered, but for what never ends."""
+    while busy := [each for each in app.workers if each.group != "feed" and not each.is_finished]:
+        await app.workers.wait_for_complete(busy)
+        await asyncio.sleep(0)
 
 
 def main(folder: Path) -> None:

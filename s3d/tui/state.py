@@ -8,13 +8,16 @@ from enum import StrEnum
 
 from s3d.shared.caching import CacheEntry, PinStatus
 from s3d.shared.control import API_MAJOR, AgentStatus, BucketInfo, Event, Hello
+from s3d.shared.facts import LogLine, Samples
 from s3d.shared.syncing import Conflict, FolderStatus, HistoryRow
 from s3d.shared.transfers import Transfer
 
-SAMPLES = 300
-"""Of each rate that are kept, one a second."""
-LINES = 5_000
+LINES = 50_000
 """Of the log."""
+
+
+ENDED = ("done", "cancelled")
+"""States of a transfer that needs nobody any more."""
 
 
 class Link(StrEnum):
@@ -25,16 +28,6 @@ class Link(StrEnum):
     LOST = "lost"
     FOREIGN = "foreign"
     """It speaks another major version of the control API: only looked at."""
-
-
-@dataclass(slots=True)
-class LogLine:
-    """at: Unix seconds. level: warning or error, or info for what is no line of the log."""
-
-    at: float
-    level: str
-    source: str
-    text: str
 
 
 @dataclass(slots=True)
@@ -60,10 +53,20 @@ class State:
     conflicts: dict[str, list[Conflict]] = field(default_factory=dict)
     history: dict[str, list[HistoryRow]] = field(default_factory=dict)
     log: deque[LogLine] = field(default_factory=lambda: deque(maxlen=LINES))
-    up: deque[float] = field(default_factory=lambda: deque(maxlen=SAMPLES))
-    down: deque[float] = field(default_factory=lambda: deque(maxlen=SAMPLES))
-    """Bytes a second to and from the remote."""
-    _fetched: tuple[float, int] = (0.0, 0)
+    log_seq: int = 0
+    """Of the last line that came from the agent's log."""
+    samples: Samples | None = None
+    """Rates of the last minutes, as the agent has kept them."""
+
+    @property
+    def up(self) -> list[float]:
+        """Bytes a second to the remote, or into the store."""
+        return self.samples.up if self.samples is not None else []
+
+    @property
+    def down(self) -> list[float]:
+        """Bytes a second from the remote, or out of the store."""
+        return self.samples.down if self.samples is not None else []
 
     @property
     def is_live(self) -> bool:
@@ -72,6 +75,8 @@ class State:
 
     def connected(self, hello: Hello, now: float) -> None:
         is_foreign = hello.api.major != API_MAJOR
+        if self.hello is not None and self.hello.boot != hello.boot:
+            self.log_seq = 0
         self.hello = hello
         self._turn(Link.FOREIGN if is_foreign else Link.CONNECTED, "", now)
         self.fresh, self.tries = now, 0
@@ -87,27 +92,25 @@ class State:
         self.link, self.why = link, why
 
     def told(self, status: AgentStatus, now: float) -> None:
-        """A status of the agent; the rates come from two of them."""
+        """A status of the agent."""
         self.status, self.fresh = status, now
-        self.up.append(status.queue.rate if status.queue is not None else 0.0)
-        fetched = status.cache.fetched_bytes if status.cache is not None else 0
-        before, bytes_then = self._fetched
-        seconds = now - before
-        is_known = before > 0 and seconds > 0 and fetched >= bytes_then
-        self.down.append((fetched - bytes_then) / seconds if is_known else 0.0)
-        self._fetched = now, fetched
+
+    def progressed(self, running: list[Transfer]) -> None:
+        """News of transfers that are listed already; what is new comes with the next list."""
+        news = {each.id: each for each in running}
+        self.transfers = [news.get(each.id, each) for each in self.transfers]
+
+    def logged(self, lines: list[LogLine], seq: int) -> None:
+        """More lines of the agent's log."""
+        self.log.extend(lines)
+        self.log_seq = seq
 
     def happened(self, event: Event) -> None:
-        """Keep what belongs into the log."""
-        if event.kind.startswith("log."):
-            level = event.kind.removeprefix("log.")
-            text = str(event.data.get("message", ""))
-            self.log.append(LogLine(event.at, level, event.subject, text))
-        elif event.kind in _TOLD:
+        """Some events are lines here, too: they tell what was done and by whom."""
+        if event.kind in _TOLD:
             text = " ".join(f"{name}={value}" for name, value in event.data.items())
-            self.log.append(
-                LogLine(event.at, "info", event.kind, f"{event.subject} {text}".strip())
-            )
+            what = f"{event.subject} {text}".strip()
+            self.log.append(LogLine(0, event.at, "info", event.kind, what))
 
     def troubles(self) -> list[tuple[str, str, str]]:
         """What needs attention: a word, what it is about, and the tab where it is mended."""
@@ -122,8 +125,9 @@ class State:
                 found.append(("cache", cache.trouble, "4"))
         for transfer in self.transfers:
             if transfer.state == "failed":
-                code = transfer.error.code if transfer.error is not None else ""
-                found.append(("failed", f"{transfer.bucket}/{transfer.key} {code}".strip(), "3"))
+                error = transfer.error
+                why = f"{error.code} ({error.status})" if error is not None else ""
+                found.append(("failed", f"{transfer.bucket}/{transfer.key}  {why}".strip(), "3"))
         for folder in self.folders:
             if folder.state in ("stopped", "offline"):
                 found.append((folder.state, f"{folder.name}: {folder.reason}", "5"))

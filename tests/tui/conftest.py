@@ -1,13 +1,15 @@
 """The app before the agent of the demonstration, driven by keys."""
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Any
 
 import pytest
 
 from s3d.tui.app import S3dApp
-from s3d.tui.demo import NOW, DemoAgent
+from s3d.tui.client import Lost
+from s3d.tui.demo import DemoAgent
+from s3d.tui.demo_values import NOW
 
 Opened = Callable[..., AbstractAsyncContextManager[Any]]
 
@@ -22,11 +24,12 @@ def opened() -> Opened:
     ) -> AsyncIterator[Any]:
         app = S3dApp(agent or DemoAgent(), clock=lambda: NOW, **options)
         async with app.run_test(size=size, notifications=True) as pilot:
-            await app.feed.look()
+            with suppress(Lost):
+                await app.feed.look()
             await pilot.press(tab)
-            await app.feed.look()
-            app.pane.draw()
-            app._draw_frame()
+            with suppress(Lost):
+                await app.feed.look()
+            app.draw()
             await pilot.pause()
             yield pilot
 

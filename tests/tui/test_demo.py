@@ -7,7 +7,8 @@ from s3d.shared.control import AgentStatus, BucketList, Hello, Listing, ObjectSt
 from s3d.shared.syncing import ConflictList, FolderList, HistoryList
 from s3d.shared.transfers import TransferList
 from s3d.tui.client import Denied
-from s3d.tui.demo import HOSTILE, MANY, DemoAgent
+from s3d.tui.demo import DemoAgent
+from s3d.tui.demo_values import HOSTILE, MANY
 
 ROUTES = [
     ("/v1/hello", Hello), ("/v1/status", AgentStatus), ("/v1/buckets", BucketList),

@@ -9,7 +9,8 @@ from s3d.tui.state import Link, State
 
 
 @pytest.mark.parametrize(
-    ("shown", "field"), [("buckets", "buckets"), ("cache", "entries"), ("sync", "history")]
+    ("shown", "field"),
+    [("cache", "entries"), ("sync", "history"), ("logs", "log")],
 )
 async def test_only_what_is_shown_is_asked_for(shown, field):
     state = State()
@@ -61,3 +62,48 @@ async def test_an_agent_that_dies_is_noticed_and_found_again():
         feed.hurry()
         await until(Link.CONNECTED)
         task.cancel()
+
+
+async def test_a_new_socket_is_tried_at_once(monkeypatch):
+    """Long before the pause is over."""
+    monkeypatch.setattr("s3d.tui.feed.PAUSES", (600.0,))
+    agent, state, news = Mortal(), State(), asyncio.Event()
+    stamp = [1]
+    agent.stamp = lambda: stamp[0]
+    agent.is_dead = True
+    feed = Feed(agent, state, news.set)
+    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+        task = group.create_task(feed.run())
+        while state.link is not Link.LOST:
+            await news.wait()
+            news.clear()
+        agent.is_dead, stamp[0] = False, 2
+        while state.link is not Link.CONNECTED:
+            await news.wait()
+            news.clear()
+        task.cancel()
+
+
+async def test_buckets_are_listed_now_and_then():
+    """Each time is a request to the remote."""
+    now = [100.0]
+
+    class Counting(DemoAgent):
+        times = 0
+
+        def _get(self, place, words):
+            self.times += place == "/v1/buckets"
+            return super()._get(place, words)
+
+    agent = Counting()
+    feed = Feed(agent, State(), lambda: None, lambda: now[0])
+    feed.shown = "buckets"
+    for _ in range(5):
+        await feed.look()
+        now[0] += 1
+    assert agent.times == 1
+    feed.hurry()
+    await feed.look()
+    now[0] += 20
+    await feed.look()
+    assert agent.times == 3

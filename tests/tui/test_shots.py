@@ -19,7 +19,7 @@ def test_the_pictures_are_those_of_the_screens(tmp_path):
         pytest.skip(f"made with textual {made_with}, here is {version('textual')}")
     command = [sys.executable, "-m", "s3d.tui.shots", str(tmp_path)]
     subprocess.run(command, env={**os.environ, "COLUMNS": "80"}, timeout=60, check=True)
-    for name, _, _ in TABS:
+    for name, _, _, _ in TABS:
         picture = f"{name}.svg"
         same = (tmp_path / picture).read_bytes() == (PICTURES / picture).read_bytes()
         assert same, f"{picture} is out of date: make screenshots, and look at it"

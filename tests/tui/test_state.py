@@ -1,5 +1,8 @@
+import msgspec
+
 from s3d.shared.control import API_MAJOR, ApiVersion, Event, Hello
-from s3d.tui.demo import NOW, DemoAgent
+from s3d.shared.facts import LogLine, Samples
+from s3d.tui.demo import DemoAgent
 from s3d.tui.state import LINES, Link, State
 
 
@@ -21,30 +24,36 @@ def test_a_link_is_connected_lost_and_back():
     assert (state.link, state.is_live) == (Link.FOREIGN, False)
 
 
-def test_rates_come_from_two_looks():
-    state, status = State(), DemoAgent()._status()
-    state.told(status, NOW)
-    state.told(status, NOW + 1)
-    assert list(state.up) == [status.queue.rate] * 2
-    assert list(state.down) == [0.0, 0.0]
-    import msgspec
-
-    more = msgspec.structs.replace(status.cache, fetched_bytes=status.cache.fetched_bytes + 500)
-    state.told(msgspec.structs.replace(status, cache=more), NOW + 3)
-    assert state.down[-1] == 250.0
-    state.told(status, NOW + 4)
-    assert state.down[-1] == 0.0, "the agent has begun to count anew"
+def test_rates_are_those_of_the_agent():
+    state = State()
+    assert state.up == state.down == []
+    state.samples = Samples(1.0, 5.0, [1.0, 2.0], [3.0], [], [])
+    assert (state.up, state.down) == ([1.0, 2.0], [3.0])
 
 
 def test_the_log_keeps_what_is_one():
     state = State()
-    for number in range(LINES + 10):
-        state.happened(Event(number, "b", 1.0, "log.error", "x", {"message": str(number)}))
+    lines = [LogLine(n, 1.0, "error", "x", str(n)) for n in range(LINES + 10)]
+    state.logged(lines, LINES + 9)
     state.happened(Event(1, "b", 1.0, "heartbeat"))
+    state.happened(Event(1, "b", 1.0, "log.error", "x", {"message": "comes with the log"}))
     state.happened(Event(1, "b", 1.0, "sync.state", "notes", {"state": "idle"}))
     assert len(state.log) == LINES
-    assert (state.log[-1].level, state.log[-1].text) == ("info", "notes state=idle")
-    assert state.log[-2].text == str(LINES + 9)
+    assert (state.log[-1].source, state.log[-1].message) == ("sync.state", "notes state=idle")
+    assert state.log[-2].message == str(LINES + 9)
+    state.connected(hello(), 1.0)
+    assert state.log_seq == LINES + 9
+    state.connected(Hello("1", ApiVersion(), "another", 1, "http://127.0.0.1:1"), 2.0)
+    assert state.log_seq == 0, "another run of the agent counts anew"
+
+
+def test_news_are_of_transfers_that_are_known():
+    state = State()
+    state.transfers = DemoAgent().transfers
+    news = msgspec.structs.replace(state.transfers[0], done=7)
+    state.progressed([news, msgspec.structs.replace(news, id="other")])
+    assert state.transfers[0].done == 7
+    assert len(state.transfers) == 10
 
 
 def test_what_needs_attention_names_the_tab_that_mends_it():

@@ -1,4 +1,5 @@
 import time
+from collections.abc import Sequence
 
 import pytest
 from textual.app import App
@@ -12,12 +13,17 @@ class Shown(App[None]):
     def __init__(self) -> None:
         super().__init__()
         self.opened: list[str] = []
+        self.titled: list[int] = []
 
     def compose(self):
-        yield Table([Column("Name"), Column("Size", 6, right=True)], empty="Nothing.", id="t")
+        columns = [Column("Name"), Column("Size", 6, right=True)]
+        yield Table(columns, empty="Nothing.", marks=True, id="t")
 
     def on_mount(self):
         self.query_one(Table).focus()
+
+    def on_table_titled(self, event):
+        self.titled.append(event.column)
 
     def on_table_opened(self, event):
         self.opened.append(event.row)
@@ -74,7 +80,53 @@ async def test_marks_stay_with_their_rows(pilot):
     await pilot.press("space", "space")
     assert table.chosen() == ["r0", "r1"]
     table.show(rows(4, 1))
-    assert table.chosen() == ["r1"]
+    assert table.chosen() == ["r0", "r1"], "also those that are not shown now"
+    await pilot.press("home", "asterisk")
+    assert table.chosen() == ["r0", "r2", "r3", "r4"]
+    await pilot.press("ctrl+a")
+    assert sorted(table.chosen()) == ["r0", "r1", "r2", "r3", "r4"]
+    table.unmark()
+    table.unmarkable = frozenset({"r2"})
+    await pilot.press("home", "shift+down", "shift+down", "shift+down")
+    assert table.chosen() == ["r1", "r3"]
+    await pilot.press("shift+up")
+    assert table.chosen() == ["r1", "r3", "r4"]
+
+
+async def test_without_marks_and_opening_the_keys_are_free():
+    class Bare(App[None]):
+        BINDINGS = [("space", "mine", ""), ("l", "mine", "")]  # noqa: RUF012
+        pressed = 0
+
+        def compose(self):
+            yield Table([Column("Name")], opens=False, id="t")
+
+        def action_mine(self):
+            self.pressed += 1
+
+    async with Bare().run_test() as pilot:
+        pilot.app.query_one(Table).focus()
+        pilot.app.query_one(Table).show(rows(3))
+        await pilot.press("space", "l")
+        assert pilot.app.pressed == 2
+
+
+async def test_a_title_is_clicked(pilot):
+    table = pilot.app.query_one(Table)
+    table.show(rows(3))
+    await pilot.click(Table, offset=(4, 0))
+    await pilot.click(Table, offset=(37, 0))
+    await pilot.pause()
+    assert pilot.app.titled == [0, 1]
+
+
+async def test_the_cursor_stays_when_the_rows_are_changed_in_place(pilot):
+    table, many = pilot.app.query_one(Table), rows(10)
+    table.show(many)
+    table.go("r5")
+    many[:0] = rows(3, 100)
+    table.show(many)
+    assert table.current.id == "r5"
 
 
 async def test_what_rows_hold_is_shown_as_it_is(pilot):
@@ -100,3 +152,34 @@ async def test_a_hundred_thousand_rows_cost_little(pilot):
         await pilot.press(key)
     lines(table)
     assert time.process_time() - began < 1.0
+
+
+async def test_a_million_rows_scroll_as_thirty_do(pilot):
+    """Rows are made when they come into view."""
+
+    class Many(Sequence):
+        made = 0
+
+        def __len__(self):
+            return 1_000_000
+
+        def __getitem__(self, n):
+            Many.made += 1
+            return Row(str(n), (f"name {n}", str(n)))
+
+    table = pilot.app.query_one(Table)
+    began = time.process_time()
+    table.show(Many(), str)
+    for key in ("end", "pageup", "up", "home", "pagedown", "down"):
+        await pilot.press(key)
+    assert table.current.id == "11"
+    assert Many.made < 2_000
+    assert time.process_time() - began < 1.0
+
+
+async def test_the_last_column_is_not_under_the_scrollbar(pilot):
+    table = pilot.app.query_one(Table)
+    table.show(rows(100))
+    await pilot.pause()
+    assert lines(table)[0].rstrip().endswith("Size")
+    assert len(lines(table)[3]) == table.scrollable_content_region.width < 40

@@ -1,9 +1,10 @@
-"""Buckets and objects, level by level and of any number; what one is, and what is in it."""
+"""Buckets and objects, level by level and of any number: where one is, and what is there."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import ClassVar
-from urllib.parse import quote, urlencode
 
 from textual import work
 from textual.app import ComposeResult
@@ -11,199 +12,323 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.widgets import Input
 
-from s3d.shared.caching import CachePlace
-from s3d.shared.control import Listing, ObjectInfo, ObjectStatus, Presigned, PresignRequest
-from s3d.shared.text import age, count, moment, safe, size
+from s3d.shared.control import Listing, ObjectInfo
+from s3d.shared.text import age, count, safe, size
 from s3d.tui.client import Denied, Lost
-from s3d.tui.panes.dashboard import Box
+from s3d.tui.dialogs import Choice
+from s3d.tui.draw import ASCII
+from s3d.tui.form import Field
+from s3d.tui.frame import WIDE, Head
+from s3d.tui.level import ORDERS, UP, Item, Level
+from s3d.tui.match import Unmatchable
+from s3d.tui.panes.acts import Acts
+from s3d.tui.panes.inspector import Inspector
 from s3d.tui.panes.pane import Pane
-from s3d.tui.preview import preview
+from s3d.tui.panes.tree import BucketTree
+from s3d.tui.places import HOME, Place, Trail, page_path, parent, parse
 from s3d.tui.table import Column, Row, Table
 
-LOOKED = 64 << 10
-"""Bytes of an object that a preview reads."""
-LINK = 3600
-"""Seconds that a copied link is good for."""
-UP = ".."
+_TITLES = ("name", "size", "modified", "")
+FOLLOWED = 5_000
+"""Rows of a level, at most, that is listed anew when something in it has changed."""
+BROAD = 130
+"""Cells from which tree and inspector leave room for words."""
 
 
 class Buckets(Pane):
-    """place: bucket and prefix that are shown; ("", "") for the list of buckets."""
+    """The tree, the level that is shown, and what is known of the object under the cursor."""
 
     FOCUS = "#objects"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("v", "view", "View"),
-        Binding("p", "pin", "Pin"),
-        Binding("y", "link", "Copy link"),
-        Binding("D,delete", "delete", "Delete"),
-        Binding("slash", "filter", "Filter"),
-        Binding("h,left,backspace", "up", "Up", show=False),
-        Binding("escape", "back", "Back", show=False),
+        Binding("v", "view", "View", id="buckets.view"),
+        Binding("d", "download", "Get", id="buckets.download"),
+        Binding("u", "upload", "Put", id="buckets.upload"),
+        Binding("D,delete", "delete", "Delete", id="buckets.delete"),
+        Binding("y", "copy_menu", "Copy", id="buckets.copy"),
+        Binding("p", "pin", "Pin", show=False, id="buckets.pin"),
+        Binding("slash", "filter", "Filter", id="buckets.filter"),
+        Binding("o", "sort", "Sort", id="buckets.sort"),
+        Binding("m", "move", "Copy, move or rename", show=False, id="buckets.move"),
+        Binding("n", "new", "New bucket or prefix", show=False, id="buckets.new"),
+        Binding("t", "tags", "Edit tags", show=False, id="buckets.tags"),
+        Binding("V", "versions", "Versions, and restore one", show=False, id="buckets.versions"),
+        Binding("f", "prefetch", "Bring into the cache", show=False, id="buckets.prefetch"),
+        Binding("E", "evict", "Take out of the cache", show=False, id="buckets.evict"),
+        Binding("i", "inspector", "Inspector", show=False, id="buckets.inspector"),
+        Binding("left_square_bracket", "turn(-1)", "Inspector: tab before", show=False),
+        Binding("right_square_bracket", "turn(1)", "Inspector: next tab", show=False),
+        Binding("h,left,backspace", "up", "Level above", show=False, id="buckets.up"),
+        Binding("ctrl+o", "trail(-1)", "Back", show=False, id="buckets.back"),
+        Binding("ctrl+n", "trail(1)", "Forward", show=False, id="buckets.forward"),
+        Binding("B", "bookmark", "Bookmark this place", show=False, id="buckets.bookmark"),
+        Binding("apostrophe", "bookmarks", "Go to a bookmark", show=False, id="buckets.bookmarks"),
+        Binding("ctrl+g", "go_to", "Go to s3://BUCKET/PREFIX", show=False, id="buckets.go"),
+        Binding("escape", "back", "One step back", show=False),
     ]
 
     def __init__(self) -> None:
         super().__init__()
-        self.place = ("", "")
-        self._rows: list[Row] = []
-        self._infos: dict[str, ObjectInfo] = {}
-        self._is_loading = False
-        self._filter = ""
+        self.level = Level()
+        self.trail = Trail()
+        self.acts = Acts(self)
+        self._is_stale = False
+        """Something of the level has changed since it was listed."""
+
+    @property
+    def place(self) -> Place:
+        return (self.level.bucket, self.level.prefix)
+
+    @property
+    def table(self) -> Table:
+        return self.query_one("#objects", Table)
 
     def compose(self) -> ComposeResult:
-        yield Box("Place", "place")
-        yield Input(placeholder="filter the rows that are loaded", id="filter")
+        yield Head("place")
+        yield Input(id="filter", compact=True, placeholder="text  !text  ~regex  -f letters")
         with Horizontal(id="level"):
+            yield BucketTree("tree", ascii=self.glyphs is ASCII)
             yield Table(
-                [
-                    Column("Name"),
-                    Column("Size", 10, right=True),
-                    Column("Modified", 10, right=True),
-                ],
-                glyphs=self.glyphs,
-                empty="Nothing is here.",
+                _columns(Level()), glyphs=self.glyphs, empty="Nothing is here.", marks=True,
                 id="objects",
-            )
-            yield Box("Object", "inspector")
+            )  # fmt: skip
+            yield Inspector("inspector")
 
     def on_mount(self) -> None:
         self.query_one("#filter", Input).display = False
+        self.table.unmarkable = frozenset({UP})
+
+    # What is shown
 
     def draw(self) -> None:
         """The list of buckets follows the State; a level is loaded when it is entered."""
-        if self.place == ("", ""):
-            self._rows = [
-                Row(bucket.name, (f"{bucket.name}/", "", self._age(bucket.created)))
-                for bucket in self.state.buckets
-            ]
+        self.query_one(BucketTree).show_buckets(info.name for info in self.state.buckets)
+        if self.place == HOME:
             self._show()
+        elif self._is_stale and not self.level.is_loading and self.level.total <= FOLLOWED:
+            self._is_stale = False
+            self._list_anew()
+
+    def changed(self, bucket: str, key: str) -> None:
+        """An object has come, gone or changed; or a bucket, key ""."""
+        if not key:
+            self.host.hurry()
+        elif bucket == self.level.bucket and key.startswith(self.level.prefix):
+            self._is_stale = True
+
+    @work(exclusive=True, group="refresh", exit_on_error=False)
+    async def _list_anew(self) -> None:
+        """Beside what is shown, which then is another list: nothing jumps, no mark is lost."""
+        old = self.level
+        level = Level(*self.place, old.deep, old.order, old.is_reversed)
+        with suppress(Lost, Denied):
+            await self._fill(level, lambda: None)
+            if self.level is old:
+                level.search(old.filter)
+                self.level = level
+                self._show()
 
     def _show(self) -> None:
-        wanted = self._filter.lower()
-        rows = self._rows
-        if wanted:
-            rows = [row for row in rows if wanted in row.id.lower()]
-        self.query_one("#objects", Table).show(rows)
-        bucket, prefix = self.place
-        name = safe(f"{bucket}/{prefix}") if bucket else "all buckets"
-        loading = ", loading: esc stops" if self._is_loading else ""
-        shown = f"{len(rows):,} of " if wanted else ""
-        self.query_one("#place", Box).put(
-            f"{name}: {shown}{count(len(self._rows), 'row')}{loading}"
-            + (f"  filter: {safe(self._filter)}" if wanted else "")
-        )
-
-    def on_table_opened(self, event: Table.Opened) -> None:
-        bucket, _ = self.place
-        if event.row == UP:
-            self.action_up()
-        elif not bucket:
-            self._enter(event.row, "")
-        elif event.row.endswith("/"):
-            self._enter(bucket, event.row)
+        level, table = self.level, self.table
+        if self.place == HOME:
+            wanted = level.filter.lower()
+            table.empty = "No bucket. n makes one." if not wanted else f"No match for {wanted}."
+            table.show(
+                [
+                    Row(info.name, (f"{info.name}/", "", self.age(info.created), ""))
+                    for info in self.state.buckets
+                    if wanted in info.name.lower()
+                ]
+            )
         else:
-            self.action_view()
+            rows = _Rows(self, level)
+            table.empty = self._empty()
+            table.show(rows, rows.id)
+        self._draw_place()
+        self.host.draw_foot()
 
-    def _enter(self, bucket: str, prefix: str) -> None:
-        self.place = (bucket, prefix)
-        table, field = self.query_one("#objects", Table), self.query_one("#filter", Input)
-        field.display, field.value, self._filter = False, "", ""
-        table.focus()
-        table.marks.clear()
-        self._rows = []
-        table.show([])
-        table.action_edge(0)
-        self.load()
+    def _empty(self) -> str:
+        level = self.level
+        if level.is_loading:
+            return f"listing {safe(level.name)}"
+        if level.error:
+            return level.error
+        if level.filter:
+            return f"No match for {safe(level.filter)} in {level.total:,} keys; enter: search all."
+        return "No objects. u uploads some."
 
-    @work(exclusive=True, group="listing", exit_on_error=False)
-    async def load(self) -> None:
-        """All pages of the level, each shown as it comes."""
-        bucket, prefix = self.place
-        if not bucket:
-            self.host.feed.hurry()
-            return
-        self._rows, self._infos, self._is_loading = [], {}, True
-        self._rows.append(Row(UP, ("../", "", "")))
-        cursor = ""
-        try:
-            while True:
-                words = {"prefix": prefix, "delimiter": "/", "cursor": cursor, "limit": "1000"}
-                path = f"/v1/buckets/{quote(bucket, safe='')}/objects?{urlencode(words)}"
-                page = await self.host.agent.ask("GET", path, Listing)
-                self._add(page, prefix)
-                cursor = page.cursor
-                self._is_loading = bool(cursor)
-                self._show()
-                if not cursor:
-                    return
-        except (Lost, Denied) as error:
-            self.host.say(str(error), is_bad=True)
-        finally:
-            self._is_loading = False
-            self._show()
-            self._inspect()
-
-    def _add(self, page: Listing, prefix: str) -> None:
-        self._rows += [Row(name, (name[len(prefix) :], "", ""), "bold") for name in page.prefixes]
-        for info in page.objects:
-            if info.key != prefix:
-                cells = (info.key[len(prefix) :], size(info.size), self._age(info.last_modified))
-                self._rows.append(Row(info.key, cells))
-                self._infos[info.key] = info
-
-    def _age(self, at: float) -> str:
-        return age(self.host.clock() - at) if at else ""
-
-    def on_table_moved(self) -> None:
-        self._inspect()
-
-    @work(exclusive=True, group="inspect", exit_on_error=False)
-    async def _inspect(self) -> None:
-        bucket, _ = self.place
-        key = self._key
-        box = self.query_one("#inspector", Box)
-        if not key:
-            box.put("")
-            return
-        info = self._infos[key]
-        box.put(*_about(info))
-        words = urlencode({"bucket": bucket, "key": key})
-        try:
-            status = await self.host.agent.ask("GET", f"/v1/status?{words}", ObjectStatus)
-        except (Lost, Denied) as error:
-            box.put(*_about(info), safe(str(error)))
-            return
-        box.put(*_about(status), *_more(status))
+    def _draw_place(self) -> None:
+        level, head = self.level, self.query_one("#place", Head)
+        name = safe(level.name) if level.bucket else "all buckets"
+        star = "  bookmarked" if level.name in self.host.preferences.bookmarks else ""
+        deep = " and all below" if level.deep else ""
+        head.put(f" {name}{deep}: {self._amount()}{star}")
+        self.table.columns = _columns(level, has_words=self.has_words)
 
     @property
-    def _key(self) -> str:
-        """Of the object under the cursor; "" when there is none."""
-        row = self.query_one("#objects", Table).current
-        return row.id if row is not None and row.id in self._infos else ""
+    def has_words(self) -> bool:
+        """There is room for how each key is as a word: beside the sign, not in its place."""
+        return not WIDE <= self.host.size.width < BROAD
+
+    def _amount(self) -> str:
+        """How many rows, of how many, and whether more come."""
+        level = self.level
+        if level.bucket == "":
+            return count(len(self.table.rows), "bucket")
+        if level.error:
+            return "error"
+        shown, total = len(level.shown), level.total
+        more = "+, loading: esc stops" if level.is_loading else ""
+        if level.filter:
+            said = f"{shown:,} of {total:,}{more}" + ("" if more else " keys")
+            return f"{said}  filter: {safe(level.filter)}"
+        return f"{total:,}{more}" if more else count(total, "row")
+
+    def status(self) -> str:
+        marks = self.table.marks
+        found = [info for info in map(self.level.info, marks) if info is not None]
+        told = (
+            f"{len(marks):,} marked, {size(sum(info.size for info in found))}   " if marks else ""
+        )
+        if self.level.error:
+            return safe(f" {told}error: {self.level.error}   ctrl+r tries again")
+        return safe(f" {told}{self.level.name if self.level.bucket else 'all buckets'}")
+
+    def age(self, at: float) -> str:
+        return age(self.host.clock() - at) if at else ""
+
+    # Where one is
+
+    def enter(self, place: Place, *, deep: bool = False, then: str = "") -> None:
+        """Show a level. then: the row that the cursor goes to."""
+        self.trail.left(self.place)
+        self._be_at(place, deep=deep, then=then)
+
+    def _be_at(self, place: Place, *, deep: bool = False, then: str = "") -> None:
+        order, backwards = self.level.order, self.level.is_reversed
+        self.level = Level(*place, deep=deep, order=order, is_reversed=backwards)
+        field = self.query_one("#filter", Input)
+        with field.prevent(Input.Changed):
+            field.display, field.value = False, ""
+        self.table.unmark()
+        self.table.show([])
+        self.screen.set_focus(self.table)
+        self.load(then)
+        self._inspect()
+
+    @work(exclusive=True, group="listing", exit_on_error=False)
+    async def load(self, then: str = "") -> None:
+        """All pages of the level, each shown as it comes."""
+        level = self.level
+        if not level.bucket:
+            self._show()
+            self.table.go(then) if then else self.table.action_edge(0)
+            self.host.feed.hurry()
+            return
+        level.is_loading = True
+        self._show()
+        try:
+            await self._fill(level, lambda: self._came(level, then))
+        except (Lost, Denied) as error:
+            level.error = safe(str(error))
+        finally:
+            level.is_loading = False
+            self._show()
+
+    async def _fill(self, level: Level, came: Callable[[], object]) -> None:
+        """All its pages. came: called after each. Raises Lost, Denied."""
+        cursor = ""
+        while True:
+            path = page_path(level.bucket, level.prefix, cursor=cursor, deep=level.deep,
+                             standing=self.host.has_standing)  # fmt: skip
+            page = await self.host.agent.ask("GET", path, Listing)
+            level.add(page)
+            cursor = page.cursor
+            level.is_loading = bool(cursor)
+            came()
+            if not cursor:
+                return
+
+    def _came(self, level: Level, then: str) -> None:
+        """A page is there."""
+        if level.pages == 1:
+            self._show()
+            self.table.go(then) if then else None
+            self._inspect()
+        else:
+            self._show()
+        if not level.deep:
+            tree = self.query_one(BucketTree)
+            tree.show_prefixes((level.bucket, level.prefix), level.folders)
+            tree.go(self.place)
+
+    def on_table_opened(self, event: Table.Opened) -> None:
+        if event.row == UP:
+            self.action_up()
+        elif not self.level.bucket:
+            self.enter((event.row, ""))
+        elif self.level.info(event.row) is None:
+            self.enter((self.level.bucket, event.row))
+        else:
+            self.acts.view()
+
+    def on_bucket_tree_chosen(self, event: BucketTree.Chosen) -> None:
+        self.enter(event.place)
 
     def action_up(self) -> None:
         bucket, prefix = self.place
-        if prefix:
-            parent = prefix.rstrip("/").rpartition("/")[0]
-            self._enter(bucket, f"{parent}/" if parent else "")
+        if self.level.deep:
+            self.enter(self.place)
         elif bucket:
-            self._enter("", "")
-            self.draw()
-            self.query_one("#objects", Table).go(bucket)
+            self.enter(parent(self.place), then=prefix or bucket)
+
+    def action_trail(self, by: int) -> None:
+        found = self.trail.back(self.place) if by < 0 else self.trail.forward(self.place)
+        if found is None:
+            self.host.say("there is no place " + ("before" if by < 0 else "after") + " this one")
+        else:
+            self._be_at(found)
 
     def action_back(self) -> None:
         """One step: the loading, the filter, the marks, the level."""
-        table, field = self.query_one("#objects", Table), self.query_one("#filter", Input)
-        if self._is_loading:
+        table, level = self.table, self.level
+        if level.is_loading:
             self.workers.cancel_group(self, "listing")
-        elif field.display or self._filter:
-            field.display, field.value, self._filter = False, "", ""
-            table.focus()
-            self._show()
+        elif self.query_one("#filter", Input).display or level.filter:
+            self._unfilter()
         elif table.marks:
-            table.marks.clear()
-            table.refresh()
+            table.unmark()
+            self.host.draw_foot()
         else:
             self.action_up()
+
+    def action_again(self) -> None:
+        """List the level anew."""
+        self._be_at(self.place, deep=self.level.deep, then=self.current)
+
+    def action_go_to(self) -> None:
+        fields = [Field("place", "Go to", self.level.name, hint="s3://BUCKET/PREFIX")]
+        self.host.form("Go to", fields, lambda found: self.enter(parse(found["place"])), verb="go")
+
+    def action_bookmark(self) -> None:
+        marks = self.host.preferences.bookmarks
+        name = self.level.name
+        if not self.level.bucket:
+            self.host.say("the list of buckets needs no bookmark")
+            return
+        marks.remove(name) if name in marks else marks.append(name)
+        self.host.keep_preferences()
+        self.host.say(f"bookmark {'set' if name in marks else 'removed'}: {name}")
+        self._draw_place()
+
+    def action_bookmarks(self) -> None:
+        marks = self.host.preferences.bookmarks
+        if not marks:
+            self.host.say("no bookmarks: B sets one for the level that is shown")
+            return
+        choices = [Choice(_LETTERS[n], name, name) for n, name in enumerate(marks[:26])]
+        self.host.menu("Bookmarks", choices, lambda name: self.enter(parse(name)))
+
+    # Filter and order
 
     def action_filter(self) -> None:
         field = self.query_one("#filter", Input)
@@ -211,91 +336,174 @@ class Buckets(Pane):
         self.screen.set_focus(field)  # at once: the next key is for it already
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        self._filter = event.value
+        try:
+            self.level.search(event.value)
+        except Unmatchable as error:
+            self.query_one("#place", Head).put(f" {safe(str(error))}")
+            return
         self._show()
 
     def on_input_submitted(self) -> None:
-        self.screen.set_focus(self.query_one("#objects", Table))
+        """Back to the rows; when none matches, look at all keys below."""
+        self.screen.set_focus(self.table)
+        level = self.level
+        if level.bucket and level.filter and not level.shown and not level.deep:
+            wanted = level.filter
+            self.enter(self.place, deep=True)
+            self.level.search(wanted)
 
-    @work(exclusive=True, group="preview", exit_on_error=False)
-    async def action_view(self) -> None:
-        """The beginning of an object, as what it is."""
-        key, (bucket, _) = self._key, self.place
-        if not key:
-            return
-        path = f"/v1/buckets/{quote(bucket, safe='')}/object?{urlencode({'key': key})}"
-        try:
-            data = await self.host.agent.data(path, 0, LOOKED)
-        except (Lost, Denied) as error:
-            self.host.say(str(error), is_bad=True)
-            return
-        whole = self._infos[key].size
-        self.host.view(f"{bucket}/{key}", preview(key, data, whole))
+    def _unfilter(self) -> None:
+        """All rows again, and the cursor where it was."""
+        field = self.query_one("#filter", Input)
+        with field.prevent(Input.Changed):
+            field.display, field.value = False, ""
+        self.level.search("")
+        self.screen.set_focus(self.table)
+        self._show()
 
-    def action_pin(self) -> None:
-        row, (bucket, _) = self.query_one("#objects", Table).current, self.place
-        if row is None or row.id == UP:
-            return
-        if not bucket:
-            place = CachePlace(row.id)
-        elif row.id.endswith("/"):
-            place = CachePlace(bucket, prefix=row.id)
+    def action_sort(self) -> None:
+        choices = [Choice(order[0], order, order) for order in ORDERS]
+        self.host.menu("Sort by (again: the other way round)", choices, self.sort)
+
+    def sort(self, order: str) -> None:
+        self.level.sort(order)
+        self._show()
+
+    def on_table_titled(self, event: Table.Titled) -> None:
+        order = _TITLES[event.column]
+        if order:
+            self.sort(order)
+
+    # What is under the cursor
+
+    @property
+    def current(self) -> str:
+        """Id of the row under the cursor; "" when there is none, or it leads up."""
+        row = self.table.current
+        return row.id if row is not None and row.id != UP else ""
+
+    @property
+    def info(self) -> ObjectInfo | None:
+        """The object under the cursor."""
+        return self.level.info(self.current)
+
+    def on_table_moved(self) -> None:
+        self._inspect()
+
+    def on_table_marked(self) -> None:
+        self.host.draw_foot()
+
+    def _inspect(self) -> None:
+        if self.level.bucket:
+            inspector = self.query_one(Inspector)
+            inspector.look(self.level.bucket, self.current, self.info)
         else:
-            place = CachePlace(bucket, row.id)
-        self.act("POST", "/v1/cache:pin", f"pinned {row.id}", place)
+            self.query_one(Inspector).look(self.current, "", None)
 
-    @work(exclusive=True, group="link", exit_on_error=False)
-    async def action_link(self) -> None:
-        """Copy a URL that works without credentials for an hour, and show it."""
-        key, (bucket, _) = self._key, self.place
-        if not key:
-            return
-        words = urlencode({"key": key})
-        path = f"/v1/buckets/{quote(bucket, safe='')}/object:presign?{words}"
-        try:
-            made = await self.host.agent.ask("POST", path, Presigned, PresignRequest("GET", LINK))
-        except (Lost, Denied) as error:
-            self.host.say(str(error), is_bad=True)
-            return
-        self.app.copy_to_clipboard(made.url)
-        self.host.view("Link, good for an hour; it was copied", [made.url])
+    def action_inspector(self) -> None:
+        inspector = self.query_one(Inspector)
+        inspector.toggle_class("-asked")
+
+    def action_turn(self, by: int) -> None:
+        self.query_one(Inspector).turn(by)
+
+    # What is done: see Acts
+
+    def action_view(self) -> None:
+        self.acts.view()
+
+    def action_download(self) -> None:
+        self.acts.download()
+
+    def action_upload(self) -> None:
+        self.acts.upload()
+
+    def action_move(self) -> None:
+        self.acts.move()
+
+    def action_new(self) -> None:
+        self.acts.new()
 
     def action_delete(self) -> None:
-        bucket, _ = self.place
-        keys = [key for key in self.query_one("#objects", Table).chosen() if key in self._infos]
-        if not bucket or not keys:
-            return
-        total = sum(self._infos[key].size for key in keys)
-        what = f"{count(len(keys), 'object')}, {size(total)}" if len(keys) > 1 else keys[0]
-        self.host.confirm(f"Delete {what} from {bucket}?", lambda: self.delete(bucket, keys))
+        self.acts.delete()
 
-    @work(group="delete", exit_on_error=False)
-    async def delete(self, bucket: str, keys: list[str]) -> None:
-        done = 0
-        try:
-            for key in keys:
-                path = f"/v1/buckets/{quote(bucket, safe='')}/object?{urlencode({'key': key})}"
-                await self.host.agent.ask("DELETE", path, object)
-                done += 1
-        except (Lost, Denied) as error:
-            self.host.say(str(error), is_bad=True)
-        self.host.say(f"deleted {count(done, 'object')}")
-        self.query_one("#objects", Table).marks.clear()
-        self.load()
+    def action_tags(self) -> None:
+        self.acts.tags()
+
+    def action_versions(self) -> None:
+        self.acts.versions()
+
+    def action_copy_menu(self) -> None:
+        self.acts.copy_menu()
+
+    def action_pin(self) -> None:
+        self.acts.cache("pin")
+
+    def action_prefetch(self) -> None:
+        self.acts.cache("prefetch")
+
+    def action_evict(self) -> None:
+        self.acts.cache("evict")
 
 
-def _about(info: ObjectInfo) -> list[str]:
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
+
+class _Rows(Sequence[Row]):
+    """The rows of a level, each made when it is looked at: there may be a million."""
+
+    def __init__(self, pane: Buckets, level: Level) -> None:
+        self._pane, self._level = pane, level
+
+    def __len__(self) -> int:
+        return len(self._level.shown) + 1
+
+    def id(self, n: int) -> str:
+        if n == 0:
+            return UP
+        item = self._level.shown[n - 1]
+        return item if isinstance(item, str) else item.key
+
+    def __getitem__(self, n: int) -> Row:  # type: ignore[override]
+        if n == 0:
+            return Row(UP, ("../", "", "", ""))
+        return self._row(self._level.shown[n - 1])
+
+    def _row(self, item: Item) -> Row:
+        label = self._level.label(item)
+        if isinstance(item, str):
+            return Row(item, (label, "", "", ""), "bold")
+        word = self._level.standing.get(item.key, "")
+        sign = _sign(word, self._pane)
+        if word and self._pane.has_words:
+            sign += f" {word}"
+        cells = (label, size(item.size), self._pane.age(item.last_modified), sign)
+        return Row(item.key, cells, _STYLES.get(word, ""))
+
+
+_STYLES = {"failed": "bad", "held": "odd", "pending": "odd"}
+
+
+def _sign(word: str, pane: Buckets) -> str:
+    glyphs = pane.glyphs
+    signs = {
+        "pending": glyphs.up, "failed": glyphs.bad, "held": glyphs.held, "pinned": glyphs.pin,
+        "cached": glyphs.on, "partial": glyphs.part,
+    }  # fmt: skip
+    return signs.get(word, "")
+
+
+def _columns(level: Level, *, has_words: bool = True) -> list[Column]:
+    """Titles, and the order in the one that it is by."""
+
+    def titled(title: str, order: str) -> str:
+        if level.order != order:
+            return title
+        return f"{title} {'v' if level.is_reversed else '^'}"
+
     return [
-        safe(info.key),
-        f"{info.size:,} B  {safe(info.content_type)}",
-        f"{moment(info.last_modified)}  {safe(info.storage_class)}",
-        safe(f"etag {info.etag}"),
+        Column(titled("Name", "name")),
+        Column(titled("Size", "size"), 10, right=True),
+        Column(titled("Modified", "modified"), 10, right=True),
+        Column("State", 9) if has_words else Column("", 1),
     ]
-
-
-def _more(status: ObjectStatus) -> list[str]:
-    lines = [f"state {status.state}"] if status.state else []
-    for title, found in (("tags", status.tags), ("metadata", status.metadata)):
-        if found:
-            lines += ["", title, *(safe(f"  {name} = {value}") for name, value in found.items())]
-    return lines

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from textual.containers import Vertical
+from textual.widget import Widget
 
 from s3d.tui.draw import Glyphs
 from s3d.tui.state import State
 
 if TYPE_CHECKING:
     from s3d.tui.app import S3dApp
+
+W = TypeVar("W", bound=Widget)
 
 
 class Pane(Vertical):
@@ -34,10 +38,18 @@ class Pane(Vertical):
     def draw(self) -> None:
         """Show what the State says."""
 
-    def take_focus(self) -> None:
-        if self.FOCUS:
-            self.query_one(self.FOCUS).focus()
+    def status(self) -> str:
+        """The line at the foot: safe text."""
+        return ""
 
-    def act(self, method: str, path: str, done: str, body: Any = None) -> None:
+    def take_focus(self) -> None:
+        """At once: the next key is for it already."""
+        if self.FOCUS:
+            self.screen.set_focus(self.query_one(self.FOCUS))
+
+    def act(
+        self, method: str, path: str, done: str, body: Any = None, *, command: str = "",
+        then: Callable[[], object] | None = None,
+    ) -> None:  # fmt: skip
         """Ask the agent for something, and say when it is done, or why not."""
-        self.host.act(method, path, done, body)
+        self.host.act(method, path, done, body, command=command, then=then)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 from urllib.parse import quote
 
@@ -9,13 +10,17 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from s3d.shared.syncing import FolderStatus, UndoRequest
-from s3d.shared.text import age, moment, safe, size
+from s3d.shared.text import age, count, moment, safe, size
+from s3d.tui.conflicts import Conflicts
 from s3d.tui.draw import bar
-from s3d.tui.panes.dashboard import Box
+from s3d.tui.folder_form import FolderForm
+from s3d.tui.panes.box import Box
 from s3d.tui.panes.pane import Pane
+from s3d.tui.plan import PlanView
+from s3d.tui.said import command
 from s3d.tui.table import Column, Row, Table
 
-_STYLES = {"stopped": "red", "offline": "yellow", "paused": "dim", "syncing": "green"}
+_STYLES = {"stopped": "bad", "offline": "odd", "paused": "dim", "syncing": "good"}
 
 
 class SyncPane(Pane):
@@ -23,12 +28,17 @@ class SyncPane(Pane):
 
     FOCUS = "#sync-folders"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("p", "pause", "Pause/resume"),
-        Binding("s", "now", "Sync now"),
-        Binding("a", "approve", "Approve"),
-        Binding("u", "restore", "Restore"),
-        Binding("D", "remove", "Remove"),
-        Binding("z", "undo", "Undo"),
+        Binding("e", "edit", "Edit", id="sync.edit"),
+        Binding("n", "new", "New", id="sync.new"),
+        Binding("p", "pause", "Pause", id="sync.pause"),
+        Binding("s", "now", "Now", id="sync.now"),
+        Binding("c", "conflicts", "Conflicts", id="sync.conflicts"),
+        Binding("a", "approve", "Approve", show=False, id="sync.approve"),
+        Binding("D", "remove", "Remove", id="sync.remove"),
+        Binding("t", "plan", "What a pass would do", show=False, id="sync.plan"),
+        Binding("u", "restore", "Have it back from the other side", show=False, id="sync.restore"),
+        Binding("z", "undo", "Undo a row of the history", show=False, id="sync.undo"),
+        Binding("tab", "other", "Folders or history", show=False, id="sync.other"),
     ]
 
     def compose(self) -> ComposeResult:
@@ -36,7 +46,7 @@ class SyncPane(Pane):
             [Column("Name", 12), Column("Folder and bucket"), Column("Mode", 8),
              Column("Files", 9, right=True), Column("State", 26)],
             glyphs=self.glyphs,
-            empty="No folder is synced. In a terminal: s3d sync add FOLDER BUCKET/PREFIX",
+            empty="No folder is synced. n adds one.",
             id="sync-folders",
         )  # fmt: skip
         yield Box("Folder", "folder-box")
@@ -44,6 +54,7 @@ class SyncPane(Pane):
             [Column("When", 19), Column("What", 22), Column("Path")],
             glyphs=self.glyphs,
             empty="Nothing was done yet.",
+            opens=False,
             id="history",
         )
 
@@ -55,14 +66,32 @@ class SyncPane(Pane):
     def on_table_moved(self) -> None:
         self._draw_folder()
 
+    def on_table_opened(self) -> None:
+        self.action_edit()
+
+    def action_other(self) -> None:
+        history = self.query_one("#history", Table)
+        self.query_one("#sync-folders", Table).focus() if history.has_focus else history.focus()
+
+    def status(self) -> str:
+        folder = self._current
+        if folder is None:
+            return ""
+        seen = age(self.host.clock() - folder.last_pass) + " ago" if folder.last_pass else "not yet"
+        watch = safe(folder.watch or "nothing yet")
+        return f" {safe(folder.name)}: both sides agreed {seen}; changes are noticed by {watch}"
+
     def _row(self, folder: FolderStatus) -> Row:
         glyphs = self.glyphs
         arrow = {"two-way": glyphs.both, "backup": glyphs.to, "mirror": glyphs.back}[folder.mode]
-        state = folder.state
-        if state == "syncing" and folder.todo:
+        signs = {"idle": glyphs.on, "syncing": glyphs.retry, "paused": glyphs.held}
+        state = f"{signs.get(folder.state, '!')} {folder.state}"
+        if folder.state == "syncing" and folder.todo:
             state = f"{bar(folder.done / folder.todo, 12, glyphs)} {folder.done:,}/{folder.todo:,}"
         elif folder.conflicts:
-            state += f", {folder.conflicts} in conflict"
+            state = f"! {count(folder.conflicts, 'conflict')}"
+        elif folder.state == "idle":
+            state = f"{glyphs.on} up to date"
         place = f"{folder.path} {arrow} {folder.bucket}/{folder.prefix}"
         cells = (folder.name, place, folder.mode, f"{folder.files:,}", state)
         return Row(folder.name, cells, _STYLES.get(folder.state, ""))
@@ -79,33 +108,60 @@ class SyncPane(Pane):
             box.put("")
             history.show([])
             return
-        box.border_title = safe(folder.name)
-        seen = age(self.host.clock() - folder.last_pass) + " ago" if folder.last_pass else "not yet"
-        lines = [
-            f"{folder.files:,} files, {size(folder.size)}; both sides agreed {seen}; "
-            f"changes by {safe(folder.watch or 'nothing yet')}",
-        ]
-        if folder.reason:
-            lines.append(safe(f"{folder.state}: {folder.reason}"))
-        if folder.question:
-            lines.append("a: do it    u: have it all back from the other side")
-        lines += [safe(f"{t.state}  {t.path}: {t.reason}") for t in folder.troubles[:4]]
-        lines += [
-            safe(f"conflict  {conflict.copy}")
-            for conflict in self.state.conflicts.get(folder.name, [])[:4]
-        ]
-        box.put(*lines)
+        box.name_it(safe(folder.name))
+        box.put(*self._about(folder))
         rows = [
             Row(str(row.id), (moment(row.at), row.action, f"{row.path} {row.detail}".strip()))
             for row in self.state.history.get(folder.name, [])
         ]
         history.show(rows)
+        self.host.draw_foot()
+
+    def _about(self, folder: FolderStatus) -> list[str]:
+        filtered = f"   filter {folder.filter}" if folder.filter else ""
+        lines = [safe(f"{count(folder.files, 'file')}, {size(folder.size)}{filtered}")]
+        if folder.reason:
+            lines.append(safe(f"{folder.state}: {folder.reason}"))
+        if folder.question:
+            lines.append("a: do it    u: have it all back from the other side    t: see it")
+        lines += [safe(f"{t.state}  {t.path}: {t.reason}") for t in folder.troubles[:3]]
+        if folder.trouble_count > 3:
+            lines.append(f"and {folder.trouble_count - 3:,} more: s3d sync status {folder.name}")
+        if folder.conflicts:
+            lines.append(f"{count(folder.conflicts, 'conflict')}: c resolves them")
+        return lines
+
+    # What is done
 
     def _ask(self, verb: str, done: str) -> None:
         folder = self._current
         if folder is not None:
-            place = f"/v1/sync/{quote(folder.name, safe='')}:{verb}"
-            self.act("POST", place, f"{folder.name}: {done}")
+            self.act("POST", f"{_place(folder)}:{verb}", f"{folder.name}: {done}",
+                     command=command("sync", verb, folder.name))  # fmt: skip
+
+    def _if_it_asks(self, then: Callable[[FolderStatus], object]) -> None:
+        folder = self._current
+        if folder is None or not folder.question:
+            self.host.say("nothing is asked")
+        elif self.host.may_write():
+            then(folder)
+
+    def action_edit(self) -> None:
+        folder = self._current
+        if folder is None:
+            self.host.say("no folder is under the cursor; n adds one")
+        elif not folder.from_file:
+            self.host.say(f"{folder.name} is set by the environment", is_bad=True)
+        elif self.host.may_write():
+            self.host.push_screen(FolderForm(folder.name), self._saved)
+
+    def action_new(self) -> None:
+        if self.host.may_write():
+            self.host.push_screen(FolderForm(), self._saved)
+
+    def _saved(self, name: str | None) -> None:
+        if name:
+            self.host.hurry()
 
     def action_pause(self) -> None:
         folder = self._current
@@ -116,32 +172,48 @@ class SyncPane(Pane):
     def action_now(self) -> None:
         self._ask("now", "synced")
 
-    def action_approve(self) -> None:
+    def action_plan(self) -> None:
         folder = self._current
-        if folder is None or not folder.question:
-            self.host.say("nothing is asked")
+        if folder is not None:
+            self.host.push_screen(PlanView(f"{_place(folder)}:plan", folder.name))
+
+    def action_conflicts(self) -> None:
+        folder = self._current
+        if folder is None or not folder.conflicts:
+            self.host.say("there is no conflict")
             return
-        self.host.confirm(f"{folder.reason}. Do it?", lambda: self._ask("approve", "approved"))
+        self.host.push_screen(Conflicts(folder.name), lambda _: self.host.hurry())
+
+    def action_approve(self) -> None:
+        self._if_it_asks(
+            lambda folder: self.host.confirm(
+                f"{folder.reason}. Do it?", lambda: self._ask("approve", "approved")
+            )
+        )
 
     def action_restore(self) -> None:
-        folder = self._current
-        if folder is None or not folder.question:
-            self.host.say("nothing is asked")
-            return
-        self._ask("restore", "brought back from the other side")
+        self._if_it_asks(lambda folder: self._ask("restore", "brought back from the other side"))
 
     def action_undo(self) -> None:
         """Have back what the row of the history under the cursor has replaced or removed."""
         folder, row = self._current, self.query_one("#history", Table).current
         if folder is None or row is None:
+            self.host.say("no row of the history is under the cursor: tab goes there")
             return
-        place = f"/v1/sync/{quote(folder.name, safe='')}:undo"
-        self.act("POST", place, "undone", UndoRequest(int(row.id)))
+        said = command("sync", "undo", "--id", row.id, "--folder", folder.name)
+        self.act("POST", f"{_place(folder)}:undo", "undone", UndoRequest(int(row.id)), command=said)
 
     def action_remove(self) -> None:
         folder = self._current
-        if folder is None:
+        if folder is None or not self.host.may_write():
             return
-        place = f"/v1/sync/{quote(folder.name, safe='')}"
         question = f"Sync {folder.name} no more? Both sides keep their files."
-        self.host.confirm(question, lambda: self.act("DELETE", place, f"{folder.name} is removed"))
+        said = command("sync", "rm", folder.name)
+        self.host.confirm(
+            question,
+            lambda: self.act("DELETE", _place(folder), f"{folder.name} is removed", command=said),
+        )
+
+
+def _place(folder: FolderStatus) -> str:
+    return f"/v1/sync/{quote(folder.name, safe='')}"

@@ -1,11 +1,13 @@
-from tests.tui.conftest import screen
+from tests.tui.conftest import loaded, screen
 
 
 async def test_it_shows_whether_all_is_well(opened):
     async with opened() as pilot:
         shown = screen(pilot.app)
-        for text in ("48.2 MiB/s", "7.1 GiB of 10 GiB", "http://127.0.0.1:33333", "412 of 664",
-                     "55 of 60 files would be deleted", "backup/db.dump AccessDenied"):  # fmt: skip
+        for text in ("29.6 MiB/s", "7.1 GiB of 10 GiB", "p50 3.0 ms", "4xx 2", "412 of 664",
+                     "http://127.0.0.1:33333", "55 of 60 files would be deleted",
+                     "AccessDenied (403)", "1 conflict, 5 resolves",
+                     "up to date, 18,204 files"):  # fmt: skip
             assert text in shown
 
 
@@ -24,3 +26,13 @@ async def test_before_an_answer_nothing_is_made_up(opened):
         await pilot.pause()
         assert "Nothing needs attention." in screen(pilot.app)
         assert "No folder is synced" in screen(pilot.app)
+
+
+async def test_keys_pause_all_and_copy_the_endpoint(opened):
+    async with opened() as pilot:
+        await pilot.press("P")
+        await loaded(pilot, "act")
+        assert [path for _, path, _ in pilot.app.agent.asked] == ["/v1/queue:pause"]
+        assert "$ s3d queue pause" in screen(pilot.app)
+        await pilot.press("y")
+        assert pilot.app.clipboard == "http://127.0.0.1:33333"

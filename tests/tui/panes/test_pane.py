@@ -3,7 +3,7 @@ from s3d.tui.app import TABS
 
 async def test_every_pane_takes_the_keys_when_it_is_shown(opened):
     async with opened() as pilot:
-        for number, (_, _, kind) in enumerate(TABS, 1):
+        for number, (_, _, _, kind) in enumerate(TABS, 1):
             await pilot.press(str(number))
             await pilot.pause()
             pane = pilot.app.pane

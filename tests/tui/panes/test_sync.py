@@ -8,7 +8,12 @@ async def test_a_folder_that_asks_says_what_and_how_to_answer(opened):
         pilot.app.pane.query_one("#sync-folders").go("notes")
         await pilot.pause()
         shown = screen(pilot.app)
-        for text in ("55 of 60 files would be deleted", "a: do it", "big.iso", "todo (conflict"):
+        for text in (
+            "55 of 60 files would be deleted",
+            "a: do it",
+            "big.iso",
+            "1 conflict: c resolves",
+        ):
             assert text in shown
 
 
@@ -21,7 +26,10 @@ async def test_a_folder_that_asks_says_what_and_how_to_answer(opened):
         ("notes", ["a", "y"], [("POST", "/v1/sync/notes:approve")]),
         ("notes", ["a", "n"], []),
         ("notes", ["u"], [("POST", "/v1/sync/notes:restore")]),
-        ("photos", ["z"], [("POST", "/v1/sync/photos:undo")]),
+        ("photos", ["tab", "z"], [("POST", "/v1/sync/photos:undo")]),
+        ("photos", ["c"], []),
+        ("notes", ["c", "r"], [("POST", "/v1/sync/notes:resolve")]),
+        ("photos", ["t"], [("POST", "/v1/sync/photos:plan")]),
         ("photos", ["D", "y"], [("DELETE", "/v1/sync/photos")]),
         ("photos", ["D", "escape"], []),
     ],
@@ -30,6 +38,8 @@ async def test_keys_ask_the_agent(opened, folder, keys, wanted):
     async with opened("5") as pilot:
         pilot.app.pane.query_one("#sync-folders").go(folder)
         await pilot.pause()
-        await pilot.press(*keys)
-        await loaded(pilot, "act")
+        for key in keys:
+            await pilot.press(key)
+            await loaded(pilot, "conflicts")
+        await loaded(pilot, "act", "plan")
         assert [(method, path) for method, path, _ in pilot.app.agent.asked] == wanted

@@ -1,0 +1,252 @@
+"""What the made-up agent says: the same in every run, with some of everything that can be seen."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from msgspec import structs
+
+from s3d.shared.caching import (
+    CacheEntry,
+)
+from s3d.shared.control import (
+    BucketInfo,
+    Event,
+    Listing,
+    ObjectInfo,
+)
+from s3d.shared.facts import LogLine, LogList, Samples, SettingInfo, SettingList
+from s3d.shared.syncing import (
+    Conflict,
+    ConflictDiff,
+    ConflictList,
+    FieldVerdict,
+    FilterRow,
+    FolderCheck,
+    FolderStatus,
+    HistoryList,
+    HistoryRow,
+    PathStatus,
+    PlannedStep,
+    SyncPlan,
+)
+from s3d.shared.transfers import (
+    Share,
+    Transfer,
+    TransferError,
+)
+
+NOW = 1_795_760_000.0
+"""The moment at which the demonstration stands still."""
+MIB, GIB = 1 << 20, 1 << 30
+MANY = 100_000
+"""Keys of the bucket `big`."""
+HOSTILE = (
+    "[red]x[/red].txt", "[/]", "[@click=app.quit]q[/]", "a\x1b]0;PWNED\x07.bin", "nl\nkey",
+    "\u202egpj.exe", "日本語.md", "n" * 900,
+)  # fmt: skip
+
+ENDPOINT = "http://127.0.0.1:33333"
+LOG = [Event(0, "demo", NOW - 30, "hello")]
+"""What happens here."""
+_SAID = (
+    ("info", "store.queue", "pushed bucket=pix key=photos/2025/IMG_0002.jpg size=4613734"),
+    ("warning", "store.queue", "8f25 SlowDown, tried again in 8 s"),
+    ("error", "store.queue", "8f10 AccessDenied s3:PutObject on backup/db.dump"),
+    ("info", "sync.folder", "uploaded folder=proj path=src/main.rs size=8192"),
+    ("warning", "sync.folder", "sync stopped folder=~/notes why=55 of 60 files would be deleted"),
+    ("warning", "store.remote", "hostile \x1b[31m[red]line[/red] is shown as it is"),
+)
+PINNED = (Share(312, int(1.2 * GIB)), Share(312, int(1.2 * GIB)))
+PLAN = SyncPlan(
+    [PlannedStep("ideas.md", "upload", 1_204), PlannedStep("old.md", "delete here", 300)],
+    {"upload": 1, "delete here": 1}, 1_204, 0,
+)  # fmt: skip
+
+
+def log(since: int) -> LogList:
+    lines = [
+        LogLine(number, NOW - 30 + number, level, source, message)
+        for number, (level, source, message) in enumerate(_SAID, 1)
+        if number > since
+    ]
+    return LogList(lines, len(_SAID))
+
+
+def samples(now: float) -> Samples:
+    """Waves that go on as time does."""
+
+    def wave(height: float, phase: float) -> list[float]:
+        seconds = range(int(now) - 299, int(now) + 1)
+        found = (0.6 + 0.3 * math.sin(n / 9 + phase) + 0.1 * math.sin(n / 2) for n in seconds)
+        return [round(height * max(value, 0.0), 3) for value in found]
+
+    ratios = [min(value, 1.0) for value in wave(1.2, 1.0)]
+    return Samples(1.0, now, wave(48.2 * MIB, 0.0), wave(3.1 * MIB, 2.0), wave(214, 0.5), ratios,
+                   0.003, 0.041, 2, 0)  # fmt: skip
+
+
+def settings() -> SettingList:
+    return SettingList(
+        [
+            SettingInfo(
+                "remote", "https://s3.eu-west-1.amazonaws.com", "file", "The S3 behind us."
+            ),
+            SettingInfo("secret_access_key", "********", "environment", "Of the remote."),
+            SettingInfo("read_cache.max_size", "10GiB", "default", "Bytes of the cache.", False),
+        ]
+    )
+
+
+def after(transfer: Transfer, seconds: float) -> Transfer:
+    """What runs has moved on; it begins anew at its end."""
+    if transfer.state != "running" or not transfer.rate:
+        return transfer
+    done = int(transfer.done + seconds * transfer.rate) % max(transfer.size, 1)
+    return structs.replace(transfer, done=done, remaining=(transfer.size - done) / transfer.rate)
+
+
+def standing(rows: list[ObjectInfo]) -> dict[str, str]:
+    words = ("cached", "cached", "partial", "", "pinned", "pending", "failed")
+    return {
+        row.key: words[number % len(words)]
+        for number, row in enumerate(rows[:7])
+        if words[number % len(words)]
+    }
+
+
+def versions(bucket: str, key: str) -> Listing:
+    rows = [
+        ObjectInfo(bucket, key, 4_089_446, '"9b2cf0a1e1"', NOW - 120.0, version_id="3kL9"),
+        ObjectInfo(bucket, key, 0, "", NOW - 86_400.0, version_id="2bD1"),
+        ObjectInfo(bucket, key, 4_012_110, '"77afe0b2c3"', NOW - 172_800.0, version_id="1aX7"),
+    ]
+    return Listing(rows, [])
+
+
+def diff() -> ConflictDiff:
+    lines = [
+        "--- todo.md",
+        "+++ its copy",
+        "@@ -1,2 +1,2 @@",
+        " # To do",
+        "-buy milk",
+        "+buy [red]tea",
+    ]
+    return ConflictDiff("todo.md", "todo (conflict).md", 1_198, 1_204, NOW - 310, NOW - 300, True,
+                        lines)  # fmt: skip
+
+
+def check(draft: Any) -> FolderCheck:
+    is_there = bool(draft.path) and "missing" not in draft.path
+    overlaps = draft.prefix.startswith("photos/")
+    fields = [
+        FieldVerdict("path", is_there, "writable, 5 files" if is_there else "no such folder"),
+        FieldVerdict("bucket", bool(draft.bucket), "reachable" if draft.bucket else "missing"),
+        FieldVerdict("prefix", not overlaps, "overlaps folder photos" if overlaps else ""),
+        FieldVerdict("filter", True, ""),
+    ]  # fmt: skip
+    rows = [
+        FilterRow("ideas.md", True), FilterRow("todo.md", True),
+        FilterRow("draft.tmp", "tmp" not in draft.filter, 2, "!*.tmp"),
+    ]  # fmt: skip
+    kept = sum(row.kept for row in rows)
+    return FolderCheck(fields, rows, kept, len(rows) - kept, len(rows),
+                       can_save=all(field.ok for field in fields))  # fmt: skip
+
+
+def buckets() -> list[BucketInfo]:
+    names = ("backup", "big", "evil", "logs", "pix")
+    return [BucketInfo(name, NOW - 86_400.0 * 30) for name in names]
+
+
+def keys(bucket: str, prefix: str) -> tuple[list[str], list[str]]:
+    if bucket == "big":
+        return [f"{prefix}key-{number:06}" for number in range(MANY)], []
+    if bucket == "evil":
+        return sorted(HOSTILE), []
+    if bucket == "pix" and not prefix:
+        return ["data.bin", "index.json", "readme.txt", "sizes.csv"], ["notes/", "photos/"]
+    if bucket == "pix":
+        return [f"{prefix}IMG_{number:04}.jpg" for number in range(1, 13)], []
+    return [f"{prefix}part-{number:03}" for number in range(40)], []
+
+
+def transfers() -> list[Transfer]:
+    def write(id: str, key: str, size: float, state: str, **more: Any) -> Transfer:
+        return Transfer(id, "push", "put", "backup", key, int(size), state, NOW - 60, **more)
+
+    def moving(id: str, key: str, size: float, share: float, rate: float) -> Transfer:
+        left = size * (1 - share) / rate
+        return write(
+            id, key, size, "running", done=int(size * share), rate=rate, remaining=left, attempts=1
+        )
+
+    denied = TransferError("AccessDenied", "not authorized to perform s3:PutObject", "7Z2K", 403)
+    slow = TransferError("SlowDown", "please reduce your request rate", "8A1B", 503)
+    return [
+        moving("8f21", "proj/video.mov", 1.2 * GIB, 0.66, 31 * MIB),
+        moving("8f22", "proj/set.zip", 220 * MIB, 0.31, 14 * MIB),
+        moving("8f23", "proj/[red]notes[/red].md", 3.9 * MIB, 0.5, 3.2 * MIB),
+        write("8f24", "db.tar", 40 * GIB, "held"),
+        write("8f25", "2026/11/22.gz", 12.4 * MIB, "waiting", attempts=3, error=slow,
+              retry_at=NOW + 8),
+        write("8f26", "proj/a.bin", MIB, "waiting"),
+        write("8f10", "db.dump", 2.1 * GIB, "failed", attempts=1, error=denied),
+        Transfer("t1", "download", "download", "pix", "photos/2024/", 600 * MIB, "running",
+                 NOW - 20, done=180 * MIB, rate=3.1 * MIB, remaining=138, files=312, files_done=94,
+                 target="~/Downloads"),
+        Transfer("f1", "prefetch", "prefetch", "models", "llama/", 2 * GIB, "running", NOW - 30,
+                 done=614 * MIB, rate=2.2 * MIB, remaining=660, files=12, files_done=3),
+        Transfer("t2", "upload", "upload", "pix", "photos/2025/IMG_0002.jpg", int(4.4 * MIB),
+                 "done", NOW - 90, done=int(4.4 * MIB), files_done=1),
+    ]  # fmt: skip
+
+
+def entries() -> list[CacheEntry]:
+    rows = (
+        ("backup", "proj/video.mov", 1.2 * GIB, 1.0, False),
+        ("logs", "2026/11/21.gz", 12 * MIB, 1.0, False),
+        ("pix", "photos/2024/a.jpg", 4.1 * MIB, 1.0, True),
+        ("pix", "photos/2025/IMG_0001.jpg", 4.2 * MIB, 1.0, False),
+        ("pix", "photos/2025/IMG_0003.jpg", 3.9 * MIB, 0.62, False),
+    )
+    return [
+        CacheEntry(bucket, key, int(size), int(size * part), '"e"', NOW - 120, pinned)
+        for bucket, key, size, part, pinned in rows
+    ]
+
+
+def folders() -> list[FolderStatus]:
+    return [
+        FolderStatus(
+            "photos", "/home/me/Pictures", "pix", "photos/", "two-way", "idle", files=18_204,
+            size=61 * GIB, last_pass=NOW - 120, watch="events", level="A",
+        ),
+        FolderStatus(
+            "proj", "/home/me/proj", "backup", "proj/", "backup", "syncing", files=664,
+            size=GIB, todo=664, done=412, last_pass=NOW - 900, watch="events", level="A",
+        ),
+        FolderStatus(
+            "notes", "/home/me/notes", "pix", "notes/", "two-way", "stopped",
+            "55 of 60 files would be deleted", files=60, size=18 * MIB, conflicts=1,
+            troubles=[PathStatus("big.iso", "skipped", "there is no room for it here")],
+            trouble_count=1, last_pass=NOW - 240, watch="events", level="A", question="deletions",
+        ),
+    ]  # fmt: skip
+
+
+def conflicts() -> ConflictList:
+    copy = "todo (conflict laptop 2026-11-27 101500 a1b2).md"
+    return ConflictList([Conflict("todo.md", copy, 1_204, NOW - 300)])
+
+
+def history() -> HistoryList:
+    return HistoryList(
+        [
+            HistoryRow(3, NOW - 60, "downloaded", "ideas.md", "", True),
+            HistoryRow(2, NOW - 62, "uploaded", "src/main.rs"),
+            HistoryRow(1, NOW - 70, "conflict", "todo.md", "both are kept"),
+        ]
+    )

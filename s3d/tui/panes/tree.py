@@ -1,0 +1,66 @@
+"""The buckets and the prefixes that were seen, as a tree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich.text import Text
+from textual.message import Message
+from textual.widgets import Tree
+from textual.widgets.tree import TreeNode
+
+from s3d.shared.text import safe
+from s3d.tui.places import HOME, Place
+
+MOST = 500
+"""Prefixes of one level that the tree shows; the table shows all."""
+
+
+class BucketTree(Tree[Place]):
+    """Goes along with the table: what was listed there is known here."""
+
+    class Chosen(Message):
+        """Somebody wants to be there."""
+
+        def __init__(self, place: Place) -> None:
+            self.place = place
+            super().__init__()
+
+    def __init__(self, id: str, *, ascii: bool = False) -> None:
+        super().__init__(Text("buckets"), data=HOME, id=id)
+        if ascii:
+            self.show_guides = False
+            self.ICON_NODE, self.ICON_NODE_EXPANDED = "+ ", "- "
+        self.root.expand()
+        self.guide_depth = 2
+        self._known: dict[Place, TreeNode[Place]] = {HOME: self.root}
+
+    def show_buckets(self, names: Iterable[str]) -> None:
+        """These and no others."""
+        self._show(HOME, [(name, "") for name in names])
+
+    def show_prefixes(self, place: Place, prefixes: Iterable[str]) -> None:
+        """What is below a place, as far as it was listed."""
+        self._show(place, [(place[0], prefix) for prefix in list(prefixes)[:MOST]])
+
+    def _show(self, above: Place, places: list[Place]) -> None:
+        node = self._known.get(above)
+        known = [child.data for child in node.children] if node is not None else places
+        if node is None or known == places:
+            return
+        node.remove_children()
+        for place in places:
+            name = place[1][len(above[1]) :] if place[1] else place[0]
+            self._known[place] = node.add(Text(safe(name)), data=place)
+        node.expand()
+
+    def go(self, place: Place) -> None:
+        """Put the cursor where the table is, if that is known."""
+        node = self._known.get(place)
+        if node is not None and node is not self.cursor_node:
+            self.move_cursor(node)
+
+    def on_tree_node_selected(self, event: Tree.NodeSelected[Place]) -> None:
+        event.stop()
+        if event.node.data is not None:
+            self.post_message(self.Chosen(event.node.data))

@@ -1,0 +1,47 @@
+"""Start the agent from the app, as s3d run would in a terminal of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from s3d.shared.paths import load
+
+_WATCHED = 1.0
+"""Seconds in which an agent that cannot start has ended."""
+_LINES = 20
+_STARTED: list[subprocess.Popen[bytes]] = []
+"""Agents that go on when the app ends: nobody waits for them."""
+
+
+class NotStarted(Exception):
+    """str(): what the agent has said."""
+
+
+async def start_agent() -> Path:
+    """The file that its log goes to. Raises NotStarted; ConfigError."""
+    return await asyncio.to_thread(_start)
+
+
+def _start() -> Path:
+    _, places = load(os.environ, {})
+    places.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    log = places.log_file
+    with log.open("ab") as out:
+        start = out.tell()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "s3d", "run"],
+            stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
+        )  # fmt: skip
+    try:
+        process.wait(_WATCHED)
+    except subprocess.TimeoutExpired:
+        _STARTED.append(process)
+        return log
+    with log.open("rb") as read:
+        read.seek(start)
+        said = read.read().decode(errors="replace").splitlines()
+    raise NotStarted("\n".join(said[-_LINES:]) or f"it ended with code {process.returncode}")

@@ -1,0 +1,28 @@
+"""The looks of the app: Textual's own, and three of ours."""
+
+from __future__ import annotations
+
+from textual.theme import Theme
+
+THEMES = (
+    Theme(
+        "s3d-dark", primary="#3b82c4", secondary="#5aa2a8", accent="#d9a441", warning="#d9a441",
+        error="#d05c5c", success="#62a566", background="#101418", surface="#171d24",
+        panel="#1f2730", foreground="#d6dde4", dark=True,
+    ),
+    Theme(
+        "s3d-light", primary="#1f5f99", secondary="#2f7478", accent="#8a5a00", warning="#8a5a00",
+        error="#a32020", success="#2c6e31", background="#f7f8fa", surface="#ffffff",
+        panel="#e8ecf0", foreground="#1c2430", dark=False,
+    ),
+    Theme(
+        "s3d-contrast", primary="#ffffff", secondary="#00ffff", accent="#ffff00",
+        warning="#ffff00", error="#ff5f5f", success="#5fff5f", background="#000000",
+        surface="#000000", panel="#1a1a1a", foreground="#ffffff", dark=True,
+    ),
+)  # fmt: skip
+DEFAULT = THEMES[0].name
+PLAIN = "ansi-dark"
+"""With the terminal's own colours only."""
+CYCLE = (*(theme.name for theme in THEMES), PLAIN)
+"""What F2 goes through."""

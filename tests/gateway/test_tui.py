@@ -1,0 +1,304 @@
+"""The terminal app in a real terminal, before a real agent whose remote is SeaweedFS: what
+section 6 of its design asks for, as far as a machine can judge it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from s3d.shared.blocking_cache import CacheClient
+from s3d.shared.syncing import FolderSpec
+from tests.gateway.conftest import Gateway
+from tests.gateway.network import Network
+from tests.terminal import NEEDS_TMUX, Terminal
+
+pytestmark = [NEEDS_TMUX, pytest.mark.slow]
+
+EVIL = ("[red]x[/red]", "[/]", "[@click=app.quit]q[/]", "a\x1b]0;PWNED\x07", "nl\nkey",
+        "日本語", "n" * 250)  # fmt: skip
+TIMES = 4.0
+"""The limits are those of a machine with nothing else to do; here many tests run at once."""
+
+
+class App:
+    """The app in its terminal, with the agent that it is before."""
+
+    def __init__(self, gateway: Gateway, folder: Path) -> None:
+        self.gateway = gateway
+        agent = gateway.agent
+        env = {**agent.env, "PATH": os.environ["PATH"], "HOME": str(folder)}
+        self.terminal = Terminal(folder, env, sys.executable, "-m", "s3d", "tui")
+
+    def go(self, place: str) -> None:
+        """To a level of Buckets."""
+        terminal = self.terminal
+        terminal.press("2", "C-g")
+        terminal.until("s3://BUCKET/PREFIX")
+        terminal.rewrite("Go to", place)
+        terminal.press("Enter")
+
+
+@pytest.fixture
+def app(gateway: Gateway, new_bucket: str, tmp_path: Path) -> Iterator[App]:
+    """Connected, with a bucket at the remote."""
+    gateway.start()
+    folder = tmp_path / "person"
+    folder.mkdir()
+    app = App(gateway, folder)
+    app.terminal.until("connected  agent")
+    yield app
+    app.terminal.close()
+
+
+def test_2_and_15_tabs_come_at_once(app: App) -> None:
+    for number, title in enumerate(
+        ("Dashboard", "Buckets", "Transfers", "Cache", "Sync", "Logs"), 1
+    ):
+        app.terminal.press(str(number))
+        app.terminal.until(f"[{number} {title}", 0.5 * TIMES)
+
+
+def test_3_and_4_many_keys_are_there_while_they_come(
+    app: App, new_bucket: str, remote: Any
+) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(8) as pool:
+        put = lambda n: remote.put_object(Bucket=new_bucket, Key=f"part-{n:05}", Body=b"")  # noqa: E731
+        list(pool.map(put, range(2_500)))
+    terminal = app.terminal
+    app.go(new_bucket)
+    terminal.until("part-00000", 0.5 * TIMES)
+    terminal.press("G")
+    terminal.until(f"{new_bucket}/: 2,500 rows")
+    terminal.press("G")
+    terminal.until("part-02499", 0.3 * TIMES)
+    terminal.press("/")
+    terminal.until("-f letters")
+    terminal.write("499")
+    terminal.until("filter: 499", 0.5 * TIMES)
+    assert "part-00498" not in terminal.shown()
+    terminal.press("Escape")
+    terminal.until("2,500 rows")
+
+
+def test_5_hostile_keys_are_text(app: App, new_bucket: str, remote: Any) -> None:
+    for key in EVIL:
+        remote.put_object(Bucket=new_bucket, Key=key, Body=key.encode())
+    terminal = app.terminal
+    title = terminal.title
+    app.go(new_bucket)
+    terminal.until(f"{new_bucket}/: {len(EVIL)} rows")
+    terminal.press("G")
+    for _ in range(4):  # the others are prefixes
+        terminal.press("v")
+        terminal.until("esc closes")
+        terminal.leave("esc closes")
+        terminal.press("Space", "D")
+        terminal.until("y  yes")
+        terminal.press("n")
+        terminal.leave("1 marked")
+        terminal.press("k")
+    shown = terminal.until("a␛]0;PWNED␇")
+    for text in ("[red]x[/", "[/", "[@click=app.quit]q[/", "nl␊key", "日本語"):
+        assert text in shown
+    assert terminal.title == title
+    assert len(remote.list_objects_v2(Bucket=new_bucket)["Contents"]) == len(EVIL)
+
+
+def test_6_a_preview_reads_a_little(
+    app: App, new_bucket: str, remote: Any, network: Network
+) -> None:
+    remote.put_object(Bucket=new_bucket, Key="a.json", Body=b'{"a":{"b":[1,2]}}')
+    remote.put_object(Bucket=new_bucket, Key="b.csv", Body=b"name,size\nx,1\n")
+    remote.put_object(Bucket=new_bucket, Key="z.bin", Body=bytes(24 << 20))
+    terminal = app.terminal
+    app.go(new_bucket)
+    terminal.until("z.bin")
+    terminal.press("j", "v")
+    terminal.until('"b": [', TIMES)
+    terminal.leave("esc closes")
+    terminal.press("j", "v")
+    terminal.until("name  size", TIMES)
+    terminal.leave("esc closes")
+    network.take_seen()
+    terminal.press("j", "v")
+    terminal.until("00000000  00 00", TIMES)
+    assert app.gateway.agent.client.status().cache.fetched_bytes < 2 << 20, "a block of the cache"
+
+
+def test_7_what_is_marked_comes_down(
+    app: App, new_bucket: str, remote: Any, tmp_path: Path
+) -> None:
+    for n in range(8):
+        remote.put_object(Bucket=new_bucket, Key=f"k{n}", Body=b"x" * 100)
+    terminal = app.terminal
+    app.go(new_bucket)
+    terminal.until("k7")
+    terminal.press("j", "Space", "Space", "Space", *["S-Down"] * 5)
+    terminal.until("8 marked, 800 B")
+    terminal.press("d")
+    terminal.until("8 objects, 800 B", 0.5 * TIMES)
+    terminal.rewrite("Into", "~/here")
+    terminal.press("Enter")
+    terminal.until("$ s3d cp")
+    terminal.press("3")
+    terminal.once(lambda shown: shown.count("✓ done") == 8, "eight that are done")
+    assert len(list((tmp_path / "person/here").iterdir())) == 8
+
+
+def test_8_and_9_an_upload_moves_waits_and_is_limited(
+    app: App, new_bucket: str, network: Network
+) -> None:
+    s3 = app.gateway.agent.s3()
+    terminal = app.terminal
+    terminal.press("3", "b")
+    terminal.until("Bytes a second")
+    terminal.rewrite("Bytes a second", "1MiB")
+    terminal.press("Enter")
+    terminal.until("$ s3d bandwidth 1MiB")
+    s3.put_object(Bucket=new_bucket, Key="big", Body=bytes(32 << 20))
+    terminal.once(lambda shown: "MiB/s" in shown and "%" in _row(shown, "big"), "a bar")
+    shares = set()
+    end = time.monotonic() + 20
+    while len(shares) < 4 and time.monotonic() < end:
+        shares.add(_row(terminal.shown(), "big"))
+    assert len(shares) >= 4, shares
+    terminal.press("P")
+    terminal.until("PAUSED")
+    terminal.press("P", "b")
+    terminal.until("Bytes a second")
+    terminal.press("Enter")
+    terminal.once(lambda shown: "PAUSED" not in shown, "no pause")
+    app.gateway.drain()
+    terminal.once(lambda shown: not _row(shown, "big"), "the end of it")
+
+
+def test_10_an_agent_that_was_killed_is_found_again(
+    app: App, new_bucket: str, remote: Any, network: Network
+) -> None:
+    for n in range(5):
+        remote.put_object(Bucket=new_bucket, Key=f"k{n}", Body=b"x")
+    terminal = app.terminal
+    app.go(new_bucket)
+    terminal.until("k4")
+    terminal.press("j", "j", "Space")
+    terminal.until("1 marked")
+    app.gateway.agent.s3().put_object(Bucket=new_bucket, Key="mine", Body=b"kept")
+    os.kill(app.gateway.agent.process.pid, signal.SIGKILL)
+    app.gateway.agent.process.wait()
+    shown = terminal.until("Agent connection lost", TIMES)
+    assert "k4" in shown
+    terminal.press("D")
+    terminal.until("does not answer")
+    app.gateway.start()
+    shown = terminal.until("connected  agent", 2.0 * TIMES)
+    terminal.until("1 marked")
+    assert "● k1" in terminal.shown() or "●k1" in terminal.shown()
+    app.gateway.drain()
+    assert remote.get_object(Bucket=new_bucket, Key="mine")["Body"].read() == b"kept"
+
+
+def test_11_an_agent_that_hangs_is_told_and_comes_back(app: App) -> None:
+    pid = app.gateway.agent.process.pid
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        app.terminal.until("does not answer", 12 + 3 * TIMES)
+        app.terminal.press("3")
+        app.terminal.until("[3 Transfers", 0.5 * TIMES)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    app.terminal.until("connected  agent", 2 * TIMES + 5)
+
+
+def test_12_pins_and_prefetches(app: App, new_bucket: str, remote: Any, network: Network) -> None:
+    for n in range(3):
+        remote.put_object(Bucket=new_bucket, Key=f"p/k{n}", Body=b"x" * 1000)
+    terminal = app.terminal
+    app.go(new_bucket)
+    terminal.until(" p/ ")
+    terminal.press("j", "p")
+    terminal.until("pinned: ")
+    terminal.press("4")
+    terminal.until("(3 objects)")
+    terminal.until("P pinned")
+    cache = CacheClient(app.gateway.agent.client)
+    assert [pin.pin.prefix for pin in cache.pins()] == ["p/"]
+    network.go_away()
+    app.gateway.agent.s3().put_object(Bucket=new_bucket, Key="p/k0", Body=b"newer")
+    terminal.until("3 Transfers 1")
+    terminal.until("↑ pending")
+    terminal.press("g", "j", "E")
+    terminal.until("cannot be evicted", TIMES)
+    network.come_back()
+
+
+def test_13_a_folder_is_written_and_judged(app: App, new_bucket: str, tmp_path: Path) -> None:
+    notes = tmp_path / "person/notes"
+    notes.mkdir()
+    for name in ("a.md", "b.tmp"):
+        (notes / name).write_text("x")
+    terminal = app.terminal
+    terminal.press("5", "n")
+    terminal.until("New folder")
+    terminal.tab_to("Local folder")
+    terminal.write("/")
+    terminal.until("✗ it is the root of the file system", TIMES)
+    terminal.write(f"{notes}"[1:])
+    terminal.until("✓ exists, writable, 2 files", TIMES)
+    terminal.tab_to("Bucket")
+    terminal.write("nowhere-at-all")
+    terminal.until("✗ NoSuchBucket", TIMES)
+    terminal.press(*["BSpace"] * 20)
+    terminal.until("which bucket?", TIMES)
+    terminal.write(new_bucket)
+    terminal.until("✓ reachable", TIMES)
+    for label in ("Prefix", "Mode", "Filter"):
+        terminal.tab_to(label)
+    terminal.write("!*/*.tmp")
+    terminal.until("1 kept, 1 left out", TIMES)
+    terminal.press("C-t")
+    terminal.until("upload 1")
+    terminal.leave("upload 1")
+    assert app.gateway.agent.client.status().sync == []
+    terminal.press("C-s")
+    terminal.until("notes is saved")
+    terminal.until("up to date")
+
+
+def test_14_a_conflict_is_seen_and_ended(app: App, new_bucket: str, tmp_path: Path) -> None:
+    from s3d.shared.blocking_sync import SyncClient
+
+    notes = tmp_path / "person/notes"
+    notes.mkdir()
+    (notes / "todo.md").write_text("# To do\nbuy milk\n")
+    agent = app.gateway.agent
+    agent.s3().put_object(Bucket=new_bucket, Key="n/todo.md", Body=b"# To do\nbuy tea\n")
+    sync = SyncClient(agent.client)
+    sync.save("notes", FolderSpec(str(notes), new_bucket, "n/"))
+    terminal = app.terminal
+    terminal.press("5")
+    terminal.until("! 1 conflict")
+    terminal.press("c")
+    terminal.until("todo (")
+    terminal.press("=")
+    shown = terminal.until("@@")
+    assert "-buy tea" in shown
+    assert "+buy milk" in shown
+    terminal.leave("@@")
+    terminal.press("b")
+    terminal.until("No conflict is left", 2 * TIMES)
+    assert len(list(notes.glob("todo*"))) == 2
+    terminal.press("Escape")
+    terminal.until("up to date")
+
+
+def _row(shown: str, key: str) -> str:
+    return next((line for line in shown.splitlines() if f"/{key} " in line), "")

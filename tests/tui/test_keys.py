@@ -1,0 +1,51 @@
+from s3d.tui.app import S3dApp, sources
+from s3d.tui.demo import DemoAgent
+from s3d.tui.keys import all_keys, ids_of, sign
+from s3d.tui.preferences import Preferences
+from tests.tui.conftest import loaded, screen
+
+
+def test_keys_are_named_as_they_are_on_the_keyboard():
+    assert [sign(key) for key in ("question_mark", "slash", "a", "ctrl+p")] == [
+        "?", "/", "a", "ctrl+p",
+    ]  # fmt: skip
+
+
+def test_all_of_them_are_listed_once():
+    lines = list(all_keys(sources()))
+    for wanted in ("Everywhere", "Lists", "Buckets", "Logs"):
+        assert wanted in lines
+    assert any("buckets.download" in line for line in lines)
+    ids = [line.split()[-1] for line in lines if "." in line.split()[-1]]
+    assert len(ids) == len(set(ids))
+
+
+def test_no_key_of_a_part_does_two_things():
+    for title, bindings in sources():
+        keys = [key for binding in bindings for key in binding.key.split(",")]
+        assert len(keys) == len(set(keys)), title
+
+
+async def test_a_person_has_other_keys(opened):
+    preferences = Preferences(keys={"transfers.pause_all": "ctrl+y", "quit": "f10"})
+    async with opened("3", preferences=preferences) as pilot:
+        await pilot.press("P")
+        await loaded(pilot, "act")
+        assert pilot.app.agent.asked == []
+        await pilot.press("ctrl+y")
+        await loaded(pilot, "act")
+        assert [path for _, path, _ in pilot.app.agent.asked] == ["/v1/queue:pause"]
+        assert "f10 Quit" in screen(pilot.app)
+
+
+async def test_keys_that_make_no_sense_are_told(opened):
+    preferences = Preferences(keys={"nonsense": "x", "cache.pin": "z", "cache.evict": "z"})
+    async with opened(preferences=preferences) as pilot:
+        shown = screen(pilot.app)
+        assert "there is no key nonsense" in shown
+        assert "z is given to two things" in shown
+
+
+def test_names_are_those_of_the_bindings():
+    assert "buckets.delete" in ids_of(sources())
+    assert S3dApp(DemoAgent()) is not None

@@ -1,0 +1,39 @@
+from s3d.shared.control import BucketInfo, BucketList
+from s3d.tui.app import TABS
+from s3d.tui.demo import DemoAgent
+from s3d.tui.palette import commands
+from tests.tui.conftest import loaded, screen
+
+
+async def test_every_key_bucket_and_folder_can_be_found(opened):
+    async with opened("2") as pilot:
+        titles = [found.title for found in commands(pilot.app, [tab[1] for tab in TABS])]
+        for wanted in ("Show Logs", "Delete", "Go to bucket pix", "Go to sync folder notes",
+                       "Pause all uploads", "Another theme"):  # fmt: skip
+            assert wanted in titles
+
+
+async def test_a_bucket_is_gone_to(opened):
+    async with opened() as pilot:
+        await pilot.press("ctrl+p")
+        await pilot.pause(0.3)
+        await pilot.press(*"go to bucket pix")
+        await pilot.pause(0.3)
+        await pilot.press("enter")
+        await loaded(pilot, "listing")
+        assert pilot.app.pane.place == ("pix", "")
+
+
+async def test_hostile_names_are_text_there_too(opened):
+    class Hostile(DemoAgent):
+        def _get(self, place, words):
+            if place == "/v1/buckets":
+                return BucketList([BucketInfo("[@click=app.quit]q[/]\x1b[2J", 0.0)])
+            return super()._get(place, words)
+
+    async with opened("2", Hostile()) as pilot:
+        await pilot.press("ctrl+p")
+        await pilot.pause(0.3)
+        await pilot.press(*"go to bucket")
+        await pilot.pause(0.3)
+        assert "(@click=app.quit)q(/)␛(2J" in screen(pilot.app)

@@ -1,0 +1,32 @@
+import pytest
+
+from s3d.tui.preferences import Preferences, load
+
+
+def test_what_is_kept_is_read(tmp_path):
+    path = tmp_path / "s3d/tui.toml"
+    found = load(path)
+    assert (found.theme, found.bookmarks, found.keys, found.trouble) == ("", [], {}, "")
+    found.theme, found.keys = "nord", {"quit": "ctrl+x"}
+    found.bookmarks.append("b/[red]\x1b[31m/")
+    found.keep()
+    again = load(path)
+    assert (again.theme, again.bookmarks, again.keys) == (
+        "nord", ["b/[red]\x1b[31m/"], {"quit": "ctrl+x"},
+    )  # fmt: skip
+    assert [each.name for each in path.parent.iterdir()] == ["tui.toml"]
+
+
+@pytest.mark.parametrize("text", ["theme = ", "theme = 1", 'bookmarks = "x"', "keys = 3", "\xff"])
+def test_a_file_that_is_not_understood_stays_and_is_told(tmp_path, text):
+    path = tmp_path / "tui.toml"
+    path.write_text(text, encoding="latin-1")
+    found = load(path)
+    assert "is not used" in found.trouble
+    found.theme = "nord"
+    found.keep()
+    assert path.read_text(encoding="latin-1") == text
+
+
+def test_nothing_is_kept_without_a_place():
+    Preferences(theme="nord").keep()

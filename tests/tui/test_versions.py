@@ -1,0 +1,47 @@
+import pytest
+
+from tests.tui.conftest import loaded, screen
+
+
+async def look(pilot):
+    table = pilot.app.pane.query_one("#objects")
+    table.go("pix")
+    await pilot.press("enter")
+    await loaded(pilot, "listing")
+    table.go("index.json")
+    await pilot.press("V")
+    await loaded(pilot, "versions")
+
+
+@pytest.mark.parametrize(
+    ("keys", "wanted"),
+    [
+        (["down", "down", "r"],
+         [("POST", "/v1/buckets/pix/object:restore?key=index.json&version=1aX7")]),
+        (["down", "r"], []),
+        (["down", "D", "y"], [("DELETE", "/v1/buckets/pix/object?key=index.json&version=2bD1")]),
+        (["D", "n"], []),
+    ],
+)  # fmt: skip
+async def test_one_is_restored_or_deleted(opened, keys, wanted):
+    async with opened("2") as pilot:
+        await look(pilot)
+        await pilot.press(*keys)
+        await loaded(pilot, "act", "versions")
+        assert [(method, path) for method, path, _ in pilot.app.agent.asked] == wanted
+
+
+async def test_they_are_listed_and_looked_at(opened):
+    async with opened("2") as pilot:
+        await look(pilot)
+        for text in ("3kL9", "delete marker", "1aX7", "Versions of pix/index.json"):
+            assert text in screen(pilot.app)
+        await pilot.press("v")
+        await loaded(pilot, "preview")
+        assert '"name": "notes"' in screen(pilot.app)
+        await pilot.press("escape", "down", "v")
+        await pilot.pause()
+        assert "a delete marker has no bytes" in screen(pilot.app)
+        await pilot.press("escape")
+        await pilot.pause()
+        assert len(pilot.app.screen_stack) == 1
