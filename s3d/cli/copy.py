@@ -46,8 +46,9 @@ def cp_command(
 ) -> int:  # fmt: skip
     """Copy files to S3, objects to files, or objects to objects.
 
-    Places in S3 are written s3://BUCKET/KEY here; everything else is a path. The agent does the
-    work: it goes on after Ctrl-C, and after a restart of the agent.
+    Places in S3 are written s3://BUCKET/KEY here; everything else is a path. With -r, what is in a
+    folder or below a prefix goes below the target, as aws s3 cp has it. The agent does the work: it
+    goes on after Ctrl-C, and after a restart of the agent.
 
     \b
     Examples:
@@ -141,7 +142,10 @@ def _upload(source: Place, to: Place, recursive: bool, existing: str) -> Transfe
             raise UsageError("bad usage", f"{to} is a key, and cp keeps the names of files",
                              f"s3d put {to.bucket}/{to.key} {source}")  # fmt: skip
         prefix = prefix[: len(prefix) - len(os.path.basename(path))]
-    return TransferRequest("upload", to.bucket, paths=[path], to_prefix=prefix, existing=existing)
+    base = f"{os.path.basename(path)}/" if os.path.isdir(path) else ""
+    return TransferRequest(
+        "upload", to.bucket, paths=[path], base=base, to_prefix=prefix, existing=existing
+    )
 
 
 def _carry_out(client: TransferClient, requests: Sequence[TransferRequest], *, detach: bool) -> int:

@@ -155,7 +155,8 @@ class TransferRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     paths: list[str] = []
     """Of an upload: files and folders on the agent's machine, absolute; ~ is the home folder."""
     base: str = ""
-    """What is cut from the beginning of the keys, to name them where they go."""
+    """What is cut from the beginning of the keys, to name them where they go; of an upload from
+    FOLDER/PATH."""
     to_path: str = ""
     """Of a download: a folder, made when it is missing."""
     to_bucket: str = ""

@@ -119,7 +119,8 @@ class Feed:
         """Ask once for what is shown. Raises Lost, Denied."""
         ask, state = self.agent.ask, self.state
         state.told(await ask("GET", "/v1/status", AgentStatus), self._clock())
-        state.samples = await ask("GET", "/v1/samples", Samples)
+        if state.is_recent:
+            state.samples = await ask("GET", "/v1/samples", Samples)
         state.transfers = (await ask("GET", "/v1/transfers?limit=500", TransferList)).transfers
         looks = {
             "buckets": self._look_at_buckets, "cache": self._look_at_cache,
@@ -147,6 +148,8 @@ class Feed:
             self.state.pins = (await ask("GET", "/v1/cache/pins", PinList)).pins
 
     async def _look_at_log(self) -> None:
+        if not self.state.is_recent:
+            return
         path = f"/v1/logs?since={self.state.log_seq}&limit=1000"
         found = await self.agent.ask("GET", path, LogList)
         self.state.logged(found.lines, found.seq)

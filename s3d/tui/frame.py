@@ -58,6 +58,8 @@ def banner(state: State, now: float, *, is_readonly: bool) -> str:
         )
     if state.link is Link.FOREIGN:
         return " The agent speaks another version of the control API: update the older one."
+    if not state.is_recent:
+        return " The agent is older than this app: start it again to have everything."
     return " Read only" if is_readonly else ""
 
 

@@ -16,6 +16,8 @@ LINES = 50_000
 """Of the log."""
 
 
+NEEDED = 3
+"""Minor version of the control API from which there are rates, log and transfers."""
 ENDED = ("done", "cancelled")
 """States of a transfer that needs nobody any more."""
 
@@ -67,6 +69,11 @@ class State:
     def down(self) -> list[float]:
         """Bytes a second from the remote, or out of the store."""
         return self.samples.down if self.samples is not None else []
+
+    @property
+    def is_recent(self) -> bool:
+        """The agent knows all that is asked of it here."""
+        return self.hello is None or self.hello.api.minor >= NEEDED
 
     @property
     def is_live(self) -> bool:

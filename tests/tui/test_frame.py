@@ -43,3 +43,9 @@ def test_without_an_agent_it_says_what_to_do():
         assert wanted in text
     assert "s3d run" not in "\n".join(frame.absent(found, "/run/x", NOW, can_start=False))
     assert frame.banner(found, NOW, is_readonly=True) == " Read only"
+
+
+def test_an_older_agent_is_told():
+    found = state()
+    found.connected(Hello("0.9", ApiVersion(1, 2), "b", 1, "http://x"), NOW)
+    assert "older than this app" in frame.banner(found, NOW, is_readonly=False)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
-import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 
@@ -57,13 +57,15 @@ def is_there(tree: FolderTree, path: str) -> bool:
 
 async def land(
     tree: FolderTree, path: str, body: Body, modified: float, mode: int,
-    moved: Callable[[int], None],
+    moved: Callable[[int], None], tag: str = "",
 ) -> None:  # fmt: skip
     """Have the body at a path, with all folders on the way; the old file stays until then.
 
+    tag: of the transfer: when it comes again after a crash, it takes the place of its own part.
     Raises OSError; whatever the body raises.
     """
-    part = f".s3d-{secrets.token_hex(8)}.part"
+    own = hashlib.sha256(f"{tag}/{path}".encode()).hexdigest()[:16]
+    part = f".s3d-{own}.part"
     folder = path.rpartition("/")[0]
     beside = f"{folder}/{part}" if folder else part
     fd = await asyncio.to_thread(_create, tree, beside, mode)
@@ -82,6 +84,8 @@ async def land(
 
 def _create(tree: FolderTree, path: str, mode: int) -> int:
     with tree.at(path, make=True) as place:
+        with suppress(FileNotFoundError):
+            os.unlink(place.name, dir_fd=place.folder)
         fd = os.open(place.name, _NEW, 0o600, dir_fd=place.folder)
     os.fchmod(fd, mode)
     return fd

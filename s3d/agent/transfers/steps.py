@@ -50,7 +50,7 @@ class Steps:
 
     async def _upload(self, job: Job, item: Item) -> None:
         request = job.request
-        key = request.to_prefix + item.key
+        key = request.to_prefix + name_of(request, item.key)
         if len(key.encode()) > 1024:
             raise Unfit("the key would have more than 1,024 bytes")
         if await self._is_uploaded(job, item, key):
@@ -92,7 +92,7 @@ class Steps:
             _, body = await self._objects.get(request.bucket, item.key)
             async with aclosing(body):
                 mode = 0o666 & ~self._umask
-                await land(tree, path, body, item.modified, mode, job.moved)
+                await land(tree, path, body, item.modified, mode, job.moved, job.id)
         finally:
             tree.close()
 

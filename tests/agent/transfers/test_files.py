@@ -54,3 +54,26 @@ async def test_a_body_that_breaks_off_leaves_the_old_file(tree, tmp_path):
     with pytest.raises(S3Error):
         await land(tree, "f", StreamBody(broken()), 1.0, 0o644, lambda size: None)
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("f", b"old")]
+
+
+async def test_what_a_crash_has_left_is_taken_away_when_it_comes_again(tree, tmp_path):
+    """A process that is killed removes nothing."""
+
+    class Killed(BaseException):
+        pass
+
+    async def killed():
+        yield b"half"
+        parts.extend(path.read_bytes() for path in tmp_path.glob(".s3d-*.part"))
+        os.link(next(tmp_path.glob(".s3d-*.part")), tmp_path / "link")
+        name.append(next(tmp_path.glob(".s3d-*.part")).name)
+        raise Killed
+
+    parts, name = [], []
+    with pytest.raises(Killed):
+        await land(tree, "f", StreamBody(killed()), 1.0, 0o644, lambda size: None, "t1")
+    assert parts == [b"half"]
+    os.rename(tmp_path / "link", tmp_path / name[0])
+    await land(tree, "f", BytesBody(b"whole"), 1.0, 0o644, lambda size: None, "t1")
+    assert (tmp_path / "f").read_bytes() == b"whole"
+    assert list(tmp_path.glob(".s3d-*")) == []
