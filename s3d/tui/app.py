@@ -332,7 +332,7 @@ class S3dApp(Asking):
         self.exit()
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        yield from commands(self, [title for _, title, _, _ in TABS])
+        yield from commands(self, screen, [title for _, title, _, _ in TABS])
 
     async def on_unmount(self) -> None:
         await self.agent.close()

@@ -27,7 +27,7 @@ from s3d.tui.state import State
 
 FOLD = 5.0
 """Seconds in which the same words are said once, with their number."""
-TOLD = 8.0
+TOLD = 5.0
 """Seconds that the last action stays at the foot."""
 COUNTING = 2.0
 """Seconds in which what is below a prefix is counted before one is asked."""

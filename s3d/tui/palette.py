@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from textual.app import SystemCommand
+from textual.screen import Screen
 
 from s3d.shared.text import safe
 from s3d.tui.keys import sign
@@ -15,11 +16,11 @@ if TYPE_CHECKING:
     from s3d.tui.app import S3dApp
 
 
-def commands(app: S3dApp, tabs: Sequence[str]) -> Iterator[SystemCommand]:
-    """What is typed for is found by its title. tabs: their titles."""
+def commands(app: S3dApp, screen: Screen[object], tabs: Sequence[str]) -> Iterator[SystemCommand]:
+    """What is typed for is found by its title. screen: whose keys count. tabs: their titles."""
     for number, title in enumerate(tabs, 1):
         yield SystemCommand(f"Show {title}", f"key {number}", partial(app.show_tab, number))
-    for node, binding, enabled, _ in app.screen.active_bindings.values():
+    for node, binding, enabled, _ in screen.active_bindings.values():
         if enabled and binding.description and not binding.action.startswith("tab("):
             act = partial(app.run_action, binding.action, node)
             yield SystemCommand(binding.description, f"key {sign(binding.key)}", act)

@@ -109,8 +109,11 @@ class State:
 
     def logged(self, lines: list[LogLine], seq: int) -> None:
         """More lines of the agent's log."""
+        is_late = bool(lines and self.log and lines[0].at < self.log[-1].at)
         self.log.extend(lines)
         self.log_seq = seq
+        if is_late:  # events came first
+            self.log = deque(sorted(self.log, key=lambda line: line.at), LINES)
 
     def happened(self, event: Event) -> None:
         """Some events are lines here, too: they tell what was done and by whom."""

@@ -181,6 +181,28 @@ def test_8_and_9_an_upload_moves_waits_and_is_limited(
     terminal.once(lambda shown: not _row(shown, "big"), "the end of it")
 
 
+def test_9_a_write_that_the_remote_refuses_says_why(app: App, new_bucket: str, remote: Any) -> None:
+    bucket = f"{new_bucket}-2"
+    remote.create_bucket(Bucket=bucket)
+    terminal = app.terminal
+    terminal.press("3", "P")
+    terminal.until("PAUSED")
+    app.gateway.agent.s3().put_object(Bucket=bucket, Key="k", Body=b"kept")
+    terminal.until("waiting 1")
+    remote.delete_bucket(Bucket=bucket)
+    terminal.press("P")
+    shown = terminal.until("failed: NoSuchBucket")
+    for text in ("NoSuchBucket (404)", "request id", "The bytes are safe here"):
+        assert text in shown
+    terminal.press("r")
+    terminal.until("try 2", TIMES)
+    remote.create_bucket(Bucket=bucket)
+    terminal.press("R")
+    terminal.once(lambda shown: "failed: No" not in shown, "another state")
+    app.gateway.drain()
+    assert remote.get_object(Bucket=bucket, Key="k")["Body"].read() == b"kept"
+
+
 def test_10_an_agent_that_was_killed_is_found_again(
     app: App, new_bucket: str, remote: Any, network: Network
 ) -> None:

@@ -7,7 +7,9 @@ from tests.tui.conftest import loaded, screen
 
 async def test_every_key_bucket_and_folder_can_be_found(opened):
     async with opened("2") as pilot:
-        titles = [found.title for found in commands(pilot.app, [tab[1] for tab in TABS])]
+        titles = [
+            found.title for found in commands(pilot.app, pilot.app.screen, [t[1] for t in TABS])
+        ]
         for wanted in ("Show Logs", "Delete", "Go to bucket pix", "Go to sync folder notes",
                        "Pause all uploads", "Another theme"):  # fmt: skip
             assert wanted in titles
@@ -37,3 +39,14 @@ async def test_hostile_names_are_text_there_too(opened):
         await pilot.press(*"go to bucket")
         await pilot.pause(0.3)
         assert "(@click=app.quit)q(/)␛(2J" in screen(pilot.app)
+
+
+async def test_the_keys_of_the_tab_are_in_it_and_not_those_of_its_own_field(opened):
+    async with opened("3") as pilot:
+        await pilot.press("ctrl+p")
+        await pilot.pause(0.3)
+        await pilot.press(*"retry all")
+        await pilot.pause(0.3)
+        shown = screen(pilot.app)
+        assert "Retry all that failed" in shown
+        assert "Delete" not in shown

@@ -65,3 +65,10 @@ def test_what_needs_attention_names_the_tab_that_mends_it():
         ("stopped", "5"),
         ("conflict", "5"),
     ]
+
+
+def test_what_was_said_before_is_before():
+    state = State()
+    state.happened(Event(1, "b", 5.0, "store.changed", "b/k"))
+    state.logged([LogLine(1, 2.0, "info", "main", "serving"), LogLine(2, 6.0, "info", "x", "y")], 2)
+    assert [line.at for line in state.log] == [2.0, 5.0, 6.0]

@@ -132,8 +132,11 @@ class Acts:
                 "upload", level.bucket, paths=[self._path(found["path"])],
                 to_prefix=found["prefix"], existing=found["existing"],
             )  # fmt: skip
-            target = f"s3://{place(level.bucket, found['prefix'])}"
-            self._start(request, "uploads", _cp([found["path"]], target, found["existing"]))
+            path, target = found["path"], f"s3://{place(level.bucket, found['prefix'])}"
+            if os.path.isdir(os.path.expanduser(path)):  # which cp takes what is in it of
+                path = path.rstrip("/") + "/"
+                target = f"{target.rstrip('/')}/{os.path.basename(path[:-1])}/"
+            self._start(request, "uploads", _cp([path], target, found["existing"]))
 
         self._host.form("Upload", fields, go, verb="uploads", completes="path")
 

@@ -21,7 +21,8 @@ from s3d.tui.table import Column, Row, Table
 
 VIEWS = ("all", "running", "waiting", "held", "failed", "done")
 _STYLES = {"failed": "bad", "held": "odd", "running": "good", "done": "dim", "cancelled": "dim"}
-_ARROWS = {"download": "down", "fill": "down", "prefetch": "down", "copy": "to", "move": "to"}
+_ARROWS = {"download": "down", "fill": "down", "prefetch": "down", "copy": "to", "move": "to",
+           "delete": "bad"}  # fmt: skip
 _BAR = 14
 """Cells of a bar."""
 _SAFE = "The bytes are safe here until x. r tries again."
