@@ -70,12 +70,13 @@ def run_command(session: Session, /, **options: Any) -> int:
         for name, value in options.items()
         if value not in (None, ())
     }
-    os.umask(0o077)
+    umask = os.umask(0o077)
     config, places = session.load()
     key = credentials.load_or_create(places, config)
     logs.set_up(config.log_level, sys.stderr, form=config.log_format, secrets=[key.secret])
     from s3d.agent.main import run
 
+    os.umask(umask)  # the agent takes it for the files that are the user's
     return run(config, places, partial(_announce, places.socket))
 
 

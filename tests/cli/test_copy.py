@@ -18,6 +18,8 @@ def test_a_file_goes_up_and_comes_down(s3d, bucket, tmp_path):
     down = s3d("cp", f"s3://{bucket}/pets/cat", "back")
     assert down.code == 0, down.err
     assert (tmp_path / "back/cat").read_text() == "meow"
+    own = (tmp_path / "cat").stat().st_mode
+    assert (tmp_path / "back/cat").stat().st_mode == own, "the agent keeps its own files closer"
 
 
 def test_a_folder_goes_up_and_a_prefix_comes_down(s3d, bucket, tmp_path):
