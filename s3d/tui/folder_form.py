@@ -189,6 +189,10 @@ class FolderForm(ModalScreen[str | None]):
     @work(exclusive=True, group="save", exit_on_error=False)
     async def action_save(self) -> None:
         """When the agent says that it can be."""
+        name = self._saved_as
+        if not self._edited and any(each.name == name for each in self._host.state.folders):
+            self._host.say(f"there is a folder {name} already: take another name", is_bad=True)
+            return
         if self._check is None:
             await self._ask()
         if self._check is None:
@@ -201,12 +205,14 @@ class FolderForm(ModalScreen[str | None]):
             return
         await self._save()
 
+    @property
+    def _saved_as(self) -> str:
+        """Under which it is saved: else the last part of its path."""
+        last = self.values["path"].rstrip("/").rpartition("/")[2]
+        return self._edited or self.values["name"] or last
+
     async def _save(self) -> None:
-        name = (
-            self._edited
-            or self.values["name"]
-            or self.values["path"].rstrip("/").rpartition("/")[2]
-        )
+        name = self._saved_as
         draft = self._draft()
         try:
             path = f"/v1/sync/{quote(name, safe='')}"

@@ -90,3 +90,14 @@ async def test_it_fits(opened, size):
         await loaded(pilot, "check")
         for label in ("Name", "Local folder", "Bucket", "Filter"):
             assert label in screen(pilot.app)
+
+
+async def test_a_new_one_does_not_take_the_place_of_another(opened):
+    async with opened("5") as pilot:
+        await pilot.press("n")
+        for field, text in (("path", "~/photos"), ("bucket", "pix"), ("prefix", "n/")):
+            await write(pilot, field, text)
+        await pilot.press("ctrl+s")
+        await loaded(pilot, "save")
+        assert "there is a folder photos already" in screen(pilot.app)
+        assert not [each for each in pilot.app.agent.asked if each[0] == "PUT"]

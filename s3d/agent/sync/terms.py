@@ -47,12 +47,21 @@ class Ignore:
         if seen == self._seen:
             return False
         self._seen = seen
-        self._spec = pathspec.GitIgnoreSpec.from_lines(lines)
+        self._spec = pathspec.GitIgnoreSpec.from_lines(line for line in lines if _is_pattern(line))
         return True
 
     def matches(self, path: str) -> bool:
         """A path, or a folder with its slash: what is below an ignored folder is ignored."""
         return bool(self._spec.patterns) and self._spec.match_file(path)
+
+
+def _is_pattern(line: str) -> bool:
+    """A line that is none is left out, as git does."""
+    try:
+        pathspec.GitIgnoreSpec.from_lines([line])
+    except ValueError:
+        return False
+    return True
 
 
 class Selection:

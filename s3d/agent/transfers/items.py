@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
+from itertools import islice
 from typing import NamedTuple
 
 from s3d.agent.s3.errors import S3Error
@@ -65,7 +66,7 @@ async def _files(path: str) -> AsyncIterator[Item]:
 
 
 def _some(rows: Iterator[Item]) -> list[Item]:
-    return [item for item, _ in zip(rows, range(_BATCH), strict=False)]
+    return list(islice(rows, _BATCH))
 
 
 def _walk(path: str) -> Iterator[Item]:

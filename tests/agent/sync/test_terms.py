@@ -99,3 +99,11 @@ def test_room_is_given_once(tmp_path):
 
 def test_the_disk_keeps_some_space(tmp_path):
     assert not Room(tmp_path, None, None).claim("a", 1 << 60)
+
+
+def test_a_line_of_the_ignore_file_that_is_none_is_left_out(tmp_path):
+    (tmp_path / ".s3dignore").write_text("!\n*.tmp\n")
+    ignore = Ignore(tmp_path)
+    assert ignore.refresh()
+    assert ignore.matches("a.tmp")
+    assert not ignore.matches("a.md")

@@ -33,3 +33,13 @@ async def test_a_name_that_is_no_utf8_is_told(tmp_path):
         pytest.skip("this disk takes no such name")
     (item,) = await found(TransferRequest("upload", "b", paths=[str(folder)]))
     assert "not UTF-8" in item.trouble
+
+
+async def test_no_file_of_very_many_is_left_out(tmp_path, monkeypatch):
+    monkeypatch.setattr("s3d.agent.transfers.items._BATCH", 7)
+    folder = tmp_path / "f"
+    folder.mkdir()
+    for number in range(50):
+        (folder / f"{number:02}").touch()
+    items = await found(TransferRequest("upload", "b", paths=[str(folder)]))
+    assert sorted(item.key for item in items) == [f"f/{number:02}" for number in range(50)]
