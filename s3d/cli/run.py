@@ -74,7 +74,7 @@ def run_command(session: Session, /, **options: Any) -> int:
     config, places = session.load()
     key = credentials.load_or_create(places, config)
     logs.set_up(config.log_level, sys.stderr, form=config.log_format, secrets=[key.secret])
-    from s3d.agent.main import run
+    from s3d.agent.app.agent import run
 
     os.umask(umask)  # the agent takes it for the files that are the user's
     return run(config, places, partial(_announce, places.socket))

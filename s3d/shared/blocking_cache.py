@@ -20,7 +20,10 @@ from s3d.shared.transfers import Count
 
 
 class CacheClient:
-    """The routes of control/cache.py. Every call raises UsageError where there is no cache."""
+    """The routes of frontends/control/cache.py.
+
+    Every call raises UsageError where there is no cache.
+    """
 
     def __init__(self, client: ControlClient) -> None:
         self._client = client

@@ -22,7 +22,7 @@ from s3d.shared.transfers import (
 
 
 class QueueClient:
-    """The routes of control/queue.py, transfers.py and migration.py. id: of a Transfer.
+    """The routes of frontends/control/queue.py, transfers.py and migration.py. id: of a Transfer.
 
     Every call raises UsageError where there is no write queue, NotFoundError for an id that is not
     pending.

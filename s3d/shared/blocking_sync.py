@@ -29,7 +29,10 @@ from s3d.shared.transfers import Count
 
 
 class SyncClient:
-    """The routes of control/sync.py. Calls with a name raise NotFoundError when there is none."""
+    """The routes of frontends/control/sync.py.
+
+    Calls with a name raise NotFoundError when there is none.
+    """
 
     def __init__(self, client: ControlClient) -> None:
         self._client = client

@@ -7,7 +7,7 @@ from s3d.shared.transfers import Count, Transfer, TransferList, TransferRequest
 
 
 class TransferClient:
-    """The routes of control/moving.py. id: of a Transfer that is no push.
+    """The routes of frontends/control/moving.py. id: of a Transfer that is no push.
 
     Every call about one raises NotFoundError when there is none, S3dError when it does not fit.
     """

@@ -160,13 +160,13 @@ def read_region(text: str) -> str:
 
 
 def read_log_level(text: str) -> str:
-    """A level, then LOGGER=LEVEL for those that differ: "info,s3d.agent.endpoint=debug"."""
+    """A level, then LOGGER=LEVEL for those that differ: "info,s3d.agent.frontends.http=debug"."""
     for number, part in enumerate(_split(text) or ("",)):
         logger, given, level = part.rpartition("=")
         if level not in LOG_LEVELS or bool(given) != bool(logger) or (number == 0) == bool(given):
             raise ValueError(
                 f"write one of {', '.join(LOG_LEVELS)}, then LOGGER=LEVEL for those that differ, "
-                "such as info,s3d.agent.endpoint=debug"
+                "such as info,s3d.agent.frontends.http=debug"
             )
     return text
 

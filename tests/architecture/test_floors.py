@@ -13,48 +13,48 @@ SOURCES = sorted((ROOT / "s3d").rglob("*.py"))
 FLOORS = {
     "s3d.shared": 0,
     "s3d.agent.s3": 1,
-    "s3d.agent.events": 1,
-    "s3d.agent.failpoint": 1,
-    "s3d.agent.log_book": 1,
-    "s3d.agent.metrics": 1,
-    "s3d.agent.policy": 1,
-    "s3d.agent.store": 2,
-    "s3d.agent.endpoint": 3,
-    "s3d.agent.sync": 3,
-    "s3d.agent.fuse": 3,
-    "s3d.agent.transfers": 4,
-    "s3d.agent.control": 5,
-    "s3d.agent": 6,
-    "s3d.tui": 6,
-    "s3d.cli": 6,
+    "s3d.agent.core": 2,
+    "s3d.agent.storage": 3,
+    "s3d.agent.selection": 4,
+    "s3d.agent.stores": 5,
+    "s3d.agent.sync": 5,
+    "s3d.agent.transfers": 6,
+    "s3d.agent.frontends": 7,
+    "s3d.agent.app": 8,
+    "s3d.agent": 8,
+    "s3d.tui": 8,
+    "s3d.cli": 8,
     "s3d": 0,
-    "s3d.__main__": 7,
+    "s3d.__main__": 9,
 }
 """Package or module -> floor; the longest name that fits counts."""
 
-STORES = ("local", "queue", "cache", "remote")
-"""Packages of s3d.agent.store that never import one another: only stack.py knows them all."""
+SIBLINGS = {
+    "s3d.agent.stores": ("local", "write_queue", "read_cache", "remote"),
+    "s3d.agent.frontends": ("http", "control"),
+}
+"""Packages that never import one another: only s3d.agent.app knows them all."""
 
-DOORS_OF_CLI = {"s3d.agent.main", "s3d.tui.run"}
+DOORS_OF_CLI = {"s3d.agent.app.agent", "s3d.tui.run"}
 """What a command may import of the upper floors, and only in a function."""
 
 ONLY_IN = {
-    "aioboto3": ("s3d.agent.store.remote",),
-    "aiobotocore": ("s3d.agent.store.remote",),
+    "aioboto3": ("s3d.agent.stores.remote",),
+    "aiobotocore": ("s3d.agent.stores.remote",),
     "boto3": (),
-    "botocore": ("s3d.agent.store.remote",),
-    "sqlite3": ("s3d.agent.store.index", "s3d.agent.sync.baseline"),
-    "regopy": ("s3d.agent.policy.rego",),
+    "botocore": ("s3d.agent.stores.remote",),
+    "sqlite3": ("s3d.agent.storage.index", "s3d.agent.sync.baseline"),
+    "regopy": ("s3d.agent.selection.rego",),
     "watchfiles": ("s3d.agent.sync.watch",),
-    "opentelemetry": ("s3d.agent.metrics.otel",),
+    "opentelemetry": ("s3d.agent.core.telemetry",),
     "textual": ("s3d.tui",),
     "rich": ("s3d.tui",),
     "PIL": ("s3d.tui.picture",),
-    "aiohttp": ("s3d.agent.endpoint", "s3d.agent.control", "s3d.agent.store.remote",
-                "s3d.agent.policy", "s3d.tui.client"),
+    "aiohttp": ("s3d.agent.frontends", "s3d.agent.stores.remote", "s3d.agent.selection",
+                "s3d.tui.client"),
     "click": ("s3d.cli",),
-    "http": ("s3d.agent.endpoint",),
-    "mfuse": ("s3d.agent.fuse",),
+    "http": ("s3d.agent.frontends.http",),
+    "mfuse": ("s3d.agent.frontends.fuse",),
 }  # fmt: skip
 """Third party (and a few of the library) -> the only places that may import it."""
 
@@ -141,14 +141,15 @@ def test_clients_know_the_agent_by_its_socket_only():
     ] == []
 
 
-def test_the_stores_do_not_know_one_another():
+def test_siblings_do_not_import_one_another():
     wrong = [
         (name, item.name)
-        for store in STORES
-        for other in set(STORES) - {store}
-        for name in below(f"s3d.agent.store.{store}")
+        for parent, packages in SIBLINGS.items()
+        for package in packages
+        for other in set(packages) - {package}
+        for name in below(f"{parent}.{package}")
         for item in ours(name)
-        if within(item.name, f"s3d.agent.store.{other}")
+        if within(item.name, f"{parent}.{other}")
     ]
     assert wrong == []
 
@@ -195,7 +196,9 @@ def test_each_source_file_has_its_test_file():
 
 def test_this_file_sees_the_source():
     assert len(MODULES) > 30
-    assert Import("s3d.agent.main", lazy=True, typing=False) in IMPORTS["s3d.cli.run"]
-    assert not goes_down("s3d.agent.s3.parse", Import("s3d.agent.store.store", False, False))
-    assert not goes_down("s3d.agent.endpoint.send", Import("s3d.agent.control.route", False, False))
-    assert not goes_down("s3d.cli.run", Import("s3d.agent.main", lazy=False, typing=False))
+    assert Import("s3d.agent.app.agent", lazy=True, typing=False) in IMPORTS["s3d.cli.run"]
+    assert not goes_down("s3d.agent.s3.parse", Import("s3d.agent.core.store", False, False))
+    assert not goes_down(
+        "s3d.agent.core.client", Import("s3d.agent.stores.local.store", False, False)
+    )
+    assert not goes_down("s3d.cli.run", Import("s3d.agent.app.agent", lazy=False, typing=False))

@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-from s3d.agent.store.blobs import Blobs
-from s3d.agent.store.cache.catalog import Catalog, Limits
-from s3d.agent.store.cache.checks import Freshness
-from s3d.agent.store.cache.layer import Cache
-from s3d.agent.store.cache.rows import TABLES
-from s3d.agent.store.index import Index
-from s3d.agent.store.store import ObjectStore
+from s3d.agent.core.store import ObjectStore
+from s3d.agent.storage.blobs import Blobs
+from s3d.agent.storage.index import Index
+from s3d.agent.stores.read_cache.catalog import Catalog, Limits
+from s3d.agent.stores.read_cache.catalog_rows import TABLES
+from s3d.agent.stores.read_cache.layer import Cache
+from s3d.agent.stores.read_cache.revalidate import Freshness
 
 
 @asynccontextmanager

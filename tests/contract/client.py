@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
+from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body, BytesBody, Members, S3Request
 from s3d.agent.s3.model import operations
-from s3d.agent.store.store import ObjectStore
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from s3d.agent.store.blobs import Blobs
-from s3d.agent.store.index import Index
-from s3d.agent.store.local.store import LocalStore
-from s3d.agent.store.remote.store import RemoteStore
-from s3d.agent.store.store import ObjectStore
+from s3d.agent.core.store import ObjectStore
+from s3d.agent.storage.blobs import Blobs
+from s3d.agent.storage.index import Index
+from s3d.agent.stores.local.store import LocalStore
+from s3d.agent.stores.remote.store import RemoteStore
 from tests.contract.cached import cache_before
 from tests.contract.client import Client
 from tests.contract.queued import Named, queue_before

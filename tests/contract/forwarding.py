@@ -11,11 +11,11 @@ from botocore.awsrequest import AWSPreparedRequest
 from botocore.config import Config
 from botocore.handlers import validate_ascii_metadata, validate_bucket_name
 
+from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.messages import BytesBody, Members, S3Request, S3Response, WireRequest
 from s3d.agent.s3.model import Operation
-from s3d.agent.store.remote.invoke import for_boto
-from s3d.agent.store.remote.objects import settled
-from s3d.agent.store.store import ObjectStore
+from s3d.agent.stores.remote.invoke import for_boto
+from s3d.agent.stores.remote.objects import settled
 from tests.contract.client import read
 
 

@@ -9,24 +9,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from s3d.agent.events import Events
+from s3d.agent.core.events import Events
+from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body, BytesBody, S3Request, S3Response
 from s3d.agent.s3.model import operations
-from s3d.agent.store.blobs import Blobs
-from s3d.agent.store.index import Index
-from s3d.agent.store.local.store import LocalStore
-from s3d.agent.store.queue import rows
-from s3d.agent.store.queue.admission import Limits
-from s3d.agent.store.queue.clock import Clock
-from s3d.agent.store.queue.journal import Journal
-from s3d.agent.store.queue.layer import WriteQueue
-from s3d.agent.store.queue.line import Line
-from s3d.agent.store.queue.parts import Means
-from s3d.agent.store.queue.pusher import Pusher
-from s3d.agent.store.queue.staged import Throttle
-from s3d.agent.store.records import Layout
-from s3d.agent.store.store import ObjectStore
+from s3d.agent.storage.blobs import Blobs
+from s3d.agent.storage.index import Index
+from s3d.agent.storage.records import Layout
+from s3d.agent.stores.local.store import LocalStore
+from s3d.agent.stores.write_queue import journal_rows
+from s3d.agent.stores.write_queue.admission import Limits
+from s3d.agent.stores.write_queue.clock import Clock
+from s3d.agent.stores.write_queue.journal import Journal
+from s3d.agent.stores.write_queue.layer import WriteQueue
+from s3d.agent.stores.write_queue.multipart_push import Means
+from s3d.agent.stores.write_queue.pusher import Pusher
+from s3d.agent.stores.write_queue.remote_gate import Line
+from s3d.agent.stores.write_queue.staged_body import Throttle
 from s3d.shared.timetable import Timetable
 
 
@@ -91,7 +91,7 @@ async def queue_before(
     """lazy: nothing is pushed unless a request has to wait for it."""
     folder.mkdir(exist_ok=True)
     clock = clock or Clock()
-    index = Index.open(folder / "index.sqlite", ephemeral=True, tables=rows.TABLES)
+    index = Index.open(folder / "index.sqlite", ephemeral=True, tables=journal_rows.TABLES)
     blobs = Blobs(folder / "blobs", ephemeral=True)
 
     def body_of(layout: Layout) -> Body:

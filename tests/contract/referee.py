@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable, Mapping
 
 import pytest
 
-from s3d.agent.store.remote.credentials import KeyChain, RemoteKey
-from s3d.agent.store.remote.store import RemoteStore
-from s3d.agent.store.remote.transport import Settings
-from s3d.agent.store.store import ObjectStore
+from s3d.agent.core.store import ObjectStore
+from s3d.agent.stores.remote.credentials import KeyChain, RemoteKey
+from s3d.agent.stores.remote.store import RemoteStore
+from s3d.agent.stores.remote.transport import Settings
 from tests.contract.forwarding import Forwarding
 from tests.peers.servers import Peer
 

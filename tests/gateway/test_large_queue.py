@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from s3d.agent.embedded import open_index, open_store
-from s3d.agent.events import Events
-from s3d.agent.store.queue import rows
-from s3d.agent.store.queue.journal import Journal
+from s3d.agent.app.embedded import open_index, open_store
+from s3d.agent.core.events import Events
+from s3d.agent.stores.write_queue import journal_rows
+from s3d.agent.stores.write_queue.journal import Journal
 from s3d.shared.config import load_config
 from s3d.shared.paths import find_places
 from tests.agent_process import AgentProcess, environment
@@ -30,7 +30,7 @@ MOST_RSS = 150 << 20
 
 async def fill(folder: Path, bucket: str) -> None:
     """Accept so many small writes, as the gateway does, but without HTTP and without a remote."""
-    index = open_index(folder, tables=rows.TABLES)
+    index = open_index(folder, tables=journal_rows.TABLES)
     try:
         journal = await Journal.open(index, Events())
         staged = Client(open_store(index, folder, on_change=journal.record).local)

@@ -64,7 +64,7 @@ def test_every_setting_from_the_environment():
             "S3D_BUCKETS": "one, two,",
             "S3D_HOSTS": "S3.Example.com,host.docker.internal",
             "S3D_REGION": "eu-central-1",
-            "S3D_LOG_LEVEL": "info,s3d.agent.endpoint=debug",
+            "S3D_LOG_LEVEL": "info,s3d.agent.frontends.http=debug",
             "S3D_LOG_FORMAT": "json",
         },
         {},

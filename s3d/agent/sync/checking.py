@@ -15,8 +15,8 @@ from pathlib import Path
 
 from msgspec.structs import asdict, replace
 
+from s3d.agent.core.client import Objects
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.store.objects import Objects
 from s3d.agent.sync.folders import Folders
 from s3d.agent.sync.names import RESERVED
 from s3d.agent.sync.terms import IGNORE_FILE, Ignore

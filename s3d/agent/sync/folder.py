@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from s3d.agent.events import Events
-from s3d.agent.store.objects import Objects
+from s3d.agent.core.client import Objects
+from s3d.agent.core.events import Events
 from s3d.agent.sync.baseline import Baseline
 from s3d.agent.sync.decide import Action, Doubtful, Mode, Step
 from s3d.agent.sync.differ import difference

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from s3d.agent.events import Events
-from s3d.agent.store.objects import Objects
+from s3d.agent.core.client import Objects
+from s3d.agent.core.events import Events
 from s3d.agent.sync.folder import Setting, SyncFolder
 from s3d.agent.sync.root import why_no_root
 from s3d.shared.config import SyncFolderConfig, name_of

@@ -15,10 +15,10 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from itertools import pairwise
 
+from s3d.agent.core.client import Attributes, Objects
+from s3d.agent.core.failures import FailureClass, classify
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body, BytesBody, StreamBody
-from s3d.agent.store.failures import FailureClass, classify
-from s3d.agent.store.objects import Attributes, Objects
 from s3d.agent.sync.names import RESERVED, why_no_path
 from s3d.agent.sync.sides import About, Content, Moved, Refused, Unavailable
 from s3d.agent.sync.state import Remote

@@ -9,9 +9,9 @@ from pathlib import Path
 import pathspec
 from msgspec.structs import replace
 
+from s3d.agent.core.client import Objects
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.store.disk import Disk
-from s3d.agent.store.objects import Objects
+from s3d.agent.storage.disk import Disk
 from s3d.agent.sync.hub import asking
 from s3d.agent.sync.names import RESERVED
 from s3d.agent.sync.state import Local, Remote, is_folder

@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from s3d.agent import failpoint
+from s3d.agent.core import failpoint
 from s3d.agent.s3.messages import Body
 from s3d.agent.sync.files import (
     BLOCK,

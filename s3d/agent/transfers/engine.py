@@ -9,10 +9,10 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from pathlib import Path
 
-from s3d.agent.events import Events
+from s3d.agent.core.client import Objects
+from s3d.agent.core.events import Events
+from s3d.agent.core.failures import FailureClass, classify
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.store.failures import FailureClass, classify
-from s3d.agent.store.objects import Objects
 from s3d.agent.sync.reasons import reason_of
 from s3d.agent.transfers import saved
 from s3d.agent.transfers.files import Unfit

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Iterator
 from itertools import islice
 from typing import NamedTuple
 
+from s3d.agent.core.client import Objects
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.store.objects import Objects
 from s3d.agent.transfers.naming import DELETE, UPLOAD
 from s3d.shared.control import ObjectInfo
 from s3d.shared.transfers import TransferRequest

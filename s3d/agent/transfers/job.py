@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from s3d.agent.store.meter import Meter
+from s3d.agent.core.rate_meter import Meter
 from s3d.agent.transfers.naming import DELETE, DOWNLOAD, UPLOAD, target_of
 from s3d.shared.transfers import Transfer, TransferError, TransferRequest
 

@@ -6,8 +6,8 @@ import mimetypes
 from contextlib import aclosing
 from pathlib import Path
 
+from s3d.agent.core.client import Attributes, Objects
 from s3d.agent.s3.messages import StreamBody
-from s3d.agent.store.objects import Attributes, Objects
 from s3d.agent.sync.names import why_no_path
 from s3d.agent.sync.tree import FolderTree
 from s3d.agent.transfers.files import Unfit, blocks, is_there, land, same_file

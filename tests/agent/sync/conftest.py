@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from s3d.agent.embedded import open_embedded
-from s3d.agent.events import Events
-from s3d.agent.store.objects import Objects
+from s3d.agent.app.embedded import open_embedded
+from s3d.agent.core.client import Objects
+from s3d.agent.core.events import Events
 from s3d.agent.sync.folder import Setting, SyncFolder
 from s3d.shared.config import SyncFolderConfig
 

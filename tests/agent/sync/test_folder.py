@@ -110,7 +110,7 @@ async def test_limits_leave_the_rest_in_the_bucket(running, root, objects):
 
 
 async def test_metadata_tags_and_modes_stay(running, root, objects):
-    from s3d.agent.store.objects import Attributes
+    from s3d.agent.core.client import Attributes
 
     await objects.put(BUCKET, "a.txt", BytesBody(b"1"), Attributes(tags={"k": "v"}))
     async with running(keep_mode=True) as folder:

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from s3d.agent.events import Events
+from s3d.agent.core.events import Events
 from s3d.agent.sync.folders import Folders, Surroundings
 from s3d.shared.config import SyncFolderConfig
 from s3d.shared.errors import UsageError

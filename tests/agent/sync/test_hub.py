@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from s3d.agent.core.client import Attributes, Objects
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import BytesBody, S3Request, S3Response
 from s3d.agent.s3.model import operations
-from s3d.agent.store.objects import Attributes, Objects
 from s3d.agent.sync.files import FileContent, signature_of
 from s3d.agent.sync.hub import ObjectHub, read_mode, read_mtime, write_mtime
 from s3d.agent.sync.sides import ABSENT, About, Moved, Refused, Unavailable

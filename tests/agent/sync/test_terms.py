@@ -1,7 +1,7 @@
 import pytest
 
+from s3d.agent.core.client import Attributes
 from s3d.agent.s3.messages import BytesBody
-from s3d.agent.store.objects import Attributes
 from s3d.agent.sync.state import Local, Remote, Signature
 from s3d.agent.sync.terms import LARGE, Ignore, Room, Selection, is_settled
 from s3d.shared.filters import EVERYTHING, Filter

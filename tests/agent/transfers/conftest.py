@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from s3d.agent.events import Events
+from s3d.agent.core.client import Objects
+from s3d.agent.core.events import Events
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import BytesBody
-from s3d.agent.store.blobs import Blobs
-from s3d.agent.store.index import Index
-from s3d.agent.store.local.store import LocalStore
-from s3d.agent.store.objects import Objects
+from s3d.agent.storage.blobs import Blobs
+from s3d.agent.storage.index import Index
+from s3d.agent.stores.local.store import LocalStore
 from s3d.agent.transfers.engine import Transfers
 from s3d.agent.transfers.job import ENDED, Job
 from s3d.shared.transfers import TransferRequest

@@ -1,0 +1,113 @@
+"""A LocalStore with its files: the embedded store, and the staging area of the write queue."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from s3d.agent.s3.messages import Body
+from s3d.agent.storage.blobs import Blobs
+from s3d.agent.storage.index import Index, Tables
+from s3d.agent.storage.reader import Reader
+from s3d.agent.storage.records import Layout, Totals
+from s3d.agent.stores.local.open_body import open_layout
+from s3d.agent.stores.local.publish import OnChange
+from s3d.agent.stores.local.store import LocalStore
+from s3d.shared.control import StoreStatus
+from s3d.shared.errors import FullError, S3dError, UsageError
+
+ROOM = 1 << 20
+"""Bytes of the disk below which an index that cannot be opened is not broken: it has no room."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """The store and what it lies in."""
+
+    local: LocalStore
+    index: Index
+    blobs: Blobs
+    folder: Path
+
+    async def usage(self, bucket: str) -> Totals:
+        """Objects and bytes of one bucket."""
+        return await self.index.read(lambda reader: reader.totals(bucket))
+
+    async def status(self) -> StoreStatus:
+        buckets, totals = await self.index.read(_count)
+        return StoreStatus(
+            buckets, totals.objects, totals.size, str(self.folder), self.index.disk.free()
+        )
+
+    def body_of(self, layout: Layout) -> Body:
+        """The bytes of a layout that somebody holds; the caller closes the body."""
+        return open_layout(self.index, self.blobs, layout)
+
+    def whole(self, layout: Layout) -> bytes | Path | None:
+        """The bytes of a layout that somebody holds, or the file with nothing else in it; None:
+        they are in pieces."""
+        if not layout.extents:
+            return b""
+        if len(layout.extents) > 1 or layout.extents[0].offset:
+            return None
+        (extent,) = layout.extents
+        if layout.inline:
+            return self.index.look(lambda reader: reader.data(extent.blob))
+        path = self.blobs.path(extent.blob)
+        with suppress(OSError):
+            return path if path.stat().st_size == extent.size else None
+        return None
+
+    async def sweep(self) -> None:
+        """Remove what a crash has left; once after the start, while requests are served."""
+        removed = await self.local.sweep()
+        if removed:
+            logger.info("removed what a crash had left files=%d", removed)
+
+    def close(self) -> None:
+        """Finish what was asked for and close the files."""
+        self.index.close()
+
+
+def open_embedded(folder: Path, *, ephemeral: bool = False) -> Embedded:
+    """Open the store in a folder, or make it. Raises S3dError, OSError for the disk's errors."""
+    index = open_index(folder, ephemeral=ephemeral)
+    return open_store(index, folder, ephemeral=ephemeral)
+
+
+def open_store(
+    index: Index, folder: Path, *, ephemeral: bool = False, on_change: OnChange | None = None
+) -> Embedded:
+    """The store of an index, which is closed with it, and also when this fails."""
+    try:
+        blobs = Blobs(folder / "blobs", ephemeral=ephemeral)
+        return Embedded(LocalStore(index, blobs, on_change=on_change), index, blobs, folder)
+    except BaseException:
+        index.close()
+        raise
+
+
+def open_index(folder: Path, *, ephemeral: bool = False, tables: Tables | None = None) -> Index:
+    """Open the index in a folder, or make both. Raises S3dError, OSError."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        return Index.open(folder / "index.sqlite", ephemeral=ephemeral, tables=tables)
+    except UsageError:
+        raise
+    except S3dError as error:
+        if shutil.disk_usage(folder).free >= ROOM:
+            raise
+        raise FullError(
+            "the disk is full",
+            f"{folder}: {error.detail}",
+            "free some space, or set S3D_LOCAL_DIR to a folder on another disk",
+        ) from error
+
+
+def _count(reader: Reader) -> tuple[int, Totals]:
+    return len(reader.buckets()), reader.totals()

@@ -1,0 +1,299 @@
+"""What stands before a remote: RemoteStore, the write queue on it, and what keeps both going."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+from s3d.agent.app.embedded import Embedded, open_embedded, open_index, open_store
+from s3d.agent.app.process import only_one, private_folder
+from s3d.agent.app.read_cache import open_cache, tell
+from s3d.agent.core.client import Objects
+from s3d.agent.core.events import Events
+from s3d.agent.core.store import ObjectStore
+from s3d.agent.frontends.control.cache import ReadCache
+from s3d.agent.frontends.control.pending import Queue, queue_status
+from s3d.agent.selection.bucket_tags import LIFE, BucketTags
+from s3d.agent.selection.factory import open_policy
+from s3d.agent.selection.filter_subject import of_stored
+from s3d.agent.selection.use_policy import UPLOAD, Rules
+from s3d.agent.storage.records import Stored
+from s3d.agent.stores.read_cache.adopt_pushed import Pushed
+from s3d.agent.stores.read_cache.layer import Cache, Past
+from s3d.agent.stores.remote.conditional_writes import Judging
+from s3d.agent.stores.remote.credentials import KeyChain
+from s3d.agent.stores.remote.probing import Probing
+from s3d.agent.stores.remote.store import RemoteStore
+from s3d.agent.stores.remote.transport import Settings
+from s3d.agent.stores.remote.via_guard import LoopGuard
+from s3d.agent.stores.write_queue import journal_rows
+from s3d.agent.stores.write_queue.admission import Limits
+from s3d.agent.stores.write_queue.clock import Clock
+from s3d.agent.stores.write_queue.journal import Journal
+from s3d.agent.stores.write_queue.layer import WriteQueue
+from s3d.agent.stores.write_queue.multipart_push import Means
+from s3d.agent.stores.write_queue.pusher import Pusher
+from s3d.agent.stores.write_queue.reevaluate_filters import decide_now_and_then
+from s3d.agent.stores.write_queue.remote_calls import knock
+from s3d.agent.stores.write_queue.remote_gate import Line
+from s3d.agent.stores.write_queue.retry_policy import is_missed
+from s3d.agent.stores.write_queue.staged_body import Throttle
+from s3d.agent.transfers.migration import Migration
+from s3d.shared.config import Config, QueueConfig
+from s3d.shared.errors import S3dError, UsageError
+from s3d.shared.filter_terms import Fact
+from s3d.shared.paths import Places
+from s3d.shared.text import count
+from s3d.shared.transfers import RemoteStatus, Share
+
+if TYPE_CHECKING:
+    from s3d.agent.stores.remote.addressing import Addressing
+
+POLICY_LIFE = 5.0
+"""Seconds after which the policy is asked again about what it holds."""
+FULL_WAIT = 60.0
+"""Seconds that a write waits for room in a full queue."""
+
+Run = Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """The remote, and what is in front of it: a read cache and a queue, if they are wanted."""
+
+    top: ObjectStore
+    remote: RemoteStore
+    queue: Queue | None
+    staging: Embedded | None
+    cache: ReadCache | None
+    pushes: Rules
+    """What is pushed."""
+    events: Events
+    probing: Probing
+    migration: Migration
+    found: list[str]
+    """At the start, what a person should know."""
+    _closing: AsyncExitStack
+
+    def parts(self) -> dict[str, Run]:
+        """What runs as long as the agent does, by name."""
+        parts: dict[str, Run] = {"migration": self.migration.run, "probing": self.probing.run}
+        if self.queue is not None and self.staging is not None:
+            parts |= {
+                "pusher": self.queue.pusher.run,
+                "sweep": self.staging.sweep,
+            }
+            every = POLICY_LIFE if self.pushes.policy is not None else LIFE
+            if self.pushes.policy is not None or self.pushes.filter.needs & Fact.BUCKET_TAGS:
+                means = (self.queue.journal, Clock(), every, self.pushes)
+                parts["filter"] = partial(decide_now_and_then, *means)
+        if self.cache is not None and self.cache.layer and self.cache.keeper:
+            parts |= {
+                "cache": self.cache.layer.run,
+                "pins": self.cache.keeper.run,
+                "numbers": partial(tell, self.cache, self.events),
+            }
+        return parts
+
+    def status(self) -> RemoteStatus:
+        health = self.remote.health
+        asked = health.last_success is not None or health.last_failure is not None
+        return RemoteStatus(
+            url=self.remote.url,
+            ok=not health.error if asked else None,
+            error=health.error,
+            last_success=health.last_success,
+            last_failure=health.last_failure,
+            clock_offset=health.clock_offset,
+            capabilities={name: str(found.level) for name, found in self.probing.known.items()},
+        )
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a person should know."""
+        policy = self.pushes.policy
+        return self.found if policy is None or not policy.trouble else [*self.found, policy.trouble]
+
+    async def flush(self, timeout: float) -> Share:
+        """Push what can be pushed within so many seconds; what is left."""
+        if self.queue is None:
+            return Share()
+        if not self.queue.journal.paused and not await self._is_away():
+            await self.queue.pusher.flush(timeout)
+        return queue_status(self.queue).left
+
+    async def _is_away(self) -> bool:
+        """After a failure, see whether it is worth to try: nobody likes to wait for nothing."""
+        if not self.remote.health.error:
+            return False
+        error = await knock(self.remote, "", "")
+        return error is not None and is_missed(error)
+
+    async def close(self) -> None:
+        """Close the connections and the files."""
+        await self._closing.aclose()
+
+
+async def open_gateway(config: Config, places: Places, events: Events) -> Gateway:
+    """Open the queue; the remote is not asked for anything. Raises S3dError, OSError."""
+    async with AsyncExitStack() as closing:
+        keys = KeyChain(profile=config.remote_profile, region=config.remote_region)
+        remote = RemoteStore(_settings(config), keys)
+        closing.push_async_callback(remote.close)
+        migration = Migration(partial(_embedded, places.store_dir), remote)
+        probing = Probing(remote, remote.url, places.capabilities_file)
+        judging = Judging(probing)
+        warnings = await _warnings(config, places)
+        tags = BucketTags(remote)
+        policy = open_policy(config)
+        if policy is not None:
+            closing.push_async_callback(policy.close)
+        cache = _cache(config, places, judging, closing)
+        if cache is not None and cache.trouble:
+            warnings.append(cache.trouble)
+        layer = None if cache is None else cache.layer
+        if layer is not None:
+            layer.rules = Rules("cache", config.read_cache.filter, tags.of, policy=policy)
+        top: ObjectStore = layer or judging
+        past = judging if layer is None else Past(layer)
+        rules = Rules("push", config.write_queue.filter, tags.of, UPLOAD, policy)
+        queue = staging = None
+        if config.write_queue.enabled:
+            journal, staging = await _open_queue(config, places, events, closing)
+            below = Below(top, past, layer, rules)
+            top, queue = _queue(config.write_queue, below, journal, staging, events)
+        return Gateway(
+            top=LoopGuard(top, remote.hops),
+            remote=remote,
+            queue=queue,
+            staging=staging,
+            cache=cache,
+            pushes=rules,
+            events=events,
+            probing=probing,
+            migration=migration,
+            found=warnings,
+            _closing=closing.pop_all(),
+        )
+
+
+def _cache(
+    config: Config, places: Places, remote: ObjectStore, closing: AsyncExitStack
+) -> ReadCache | None:
+    if not config.read_cache.enabled:
+        return None
+    return open_cache(config.read_cache, places, remote, closing)
+
+
+async def _open_queue(
+    config: Config, places: Places, events: Events, closing: AsyncExitStack
+) -> tuple[Journal, Embedded]:
+    """What an earlier run has left to be pushed."""
+    folder = places.write_queue_dir
+    private_folder(folder)
+    if not folder.is_relative_to(places.data_dir):
+        closing.enter_context(only_one(folder / "agent.lock", places.socket))
+    index = open_index(folder, tables=journal_rows.TABLES)
+    closing.callback(index.close)
+    journal = await Journal.open(index, events)
+    return journal, open_store(index, folder, on_change=journal.record)
+
+
+async def _warnings(config: Config, places: Places) -> list[str]:
+    found = []
+    if (places.store_dir / "index.sqlite").exists():
+        with suppress(S3dError), _embedded(places.store_dir) as store:
+            hidden = len(await Objects(store).buckets())
+            if hidden:
+                buckets = count(hidden, "bucket")
+                found.append(f"the embedded store has {buckets} that a remote hides: s3d migrate")
+    return found
+
+
+@contextmanager
+def _embedded(folder: Path) -> Iterator[ObjectStore]:
+    """The embedded store that was in use before the remote was set."""
+    store = open_embedded(folder)
+    try:
+        yield store.local
+    finally:
+        store.close()
+
+
+class Below(NamedTuple):
+    """What a write queue works with."""
+
+    inner: ObjectStore
+    """Who reads for clients."""
+    past: ObjectStore
+    """Where pushes go."""
+    cache: Cache | None
+    """Who adopts what was pushed."""
+    rules: Rules
+    """What is pushed."""
+
+
+async def _why_held(rules: Rules, bucket: str, key: str, stored: Stored) -> str:
+    return await rules.why_not(of_stored(bucket, key, stored))
+
+
+def _queue(
+    config: QueueConfig,
+    below: Below,
+    journal: Journal,
+    staging: Embedded,
+    events: Events,
+) -> tuple[WriteQueue, Queue]:
+    """The layer, and the parts that push what it takes in."""
+    clock = Clock()
+    throttle = Throttle(config.bandwidth, clock)
+    adopt = None if below.cache is None else partial(_adopt, below.cache, staging)
+    rules = partial(_why_held, below.rules)
+    means = Means(below.past, staging.body_of, throttle, clock, adopt, rules)
+    pusher = Pusher(journal, means, Line(clock), events)
+    layer = WriteQueue(below.inner, staging.local, journal, _limits(config), pusher, clock)
+    return layer, Queue(journal, pusher, throttle, layer.admission, staging.body_of, staging.folder)
+
+
+async def _adopt(
+    cache: Cache, staging: Embedded, bucket: str, key: str, etag: str, stored: Stored
+) -> None:
+    """Let the cache have the bytes that were pushed, if they are one row or one file."""
+    source = staging.whole(stored.layout)
+    if source is not None:
+        await cache.adopt(Pushed(bucket, key, etag, stored, source))
+
+
+def _limits(config: QueueConfig) -> Limits:
+    wait = FULL_WAIT if config.when_full == "wait" else 0.0
+    return Limits(config.max_size, config.max_files, config.max_age, wait)
+
+
+def _settings(config: Config) -> Settings:
+    addressing = cast("Addressing", config.remote_addressing)
+    return Settings(config.remote, addressing, ca_bundle=_ca_bundle(config.remote))
+
+
+def _ca_bundle(remote: str) -> str:
+    """The certificates to trust, as every AWS program finds them. Raises UsageError.
+
+    https://docs.aws.amazon.com/sdkref/latest/guide/feature-gen-config.html
+    """
+    path = os.environ.get("AWS_CA_BUNDLE", "")
+    if not path or remote.startswith("http://"):
+        return ""
+    try:
+        ssl.create_default_context(cafile=path)
+    except OSError as error:
+        raise UsageError(
+            "cannot read the certificates to trust",
+            f"AWS_CA_BUNDLE={path}: {error.strerror or error}",
+            "set AWS_CA_BUNDLE to a file of certificates in PEM, or unset it",
+        ) from error
+    return path

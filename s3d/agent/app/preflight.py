@@ -1,0 +1,177 @@
+"""What can go wrong before the agent serves, said so that a person knows what to do."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import importlib.util
+import logging
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import msgspec
+
+from s3d.agent.core.client import Objects
+from s3d.agent.frontends.http.server import S3Server
+from s3d.agent.s3.errors import S3Error
+from s3d.shared.config import Config
+from s3d.shared.credentials import AccessKey
+from s3d.shared.errors import FullError, S3dError, UsageError
+from s3d.shared.paths import Places, find_places
+from s3d.shared.readers import is_loopback
+
+logger = logging.getLogger(__name__)
+
+LONGEST_PAUSE = 60.0
+"""Seconds between two attempts to create a bucket at a remote that is away."""
+
+_WRITABLE = "make the folder writable, or set S3D_LOCAL_DIR to a folder of your own"
+_SPACE = "free some space, or set S3D_LOCAL_DIR to a folder on another disk"
+_START_ERRORS: dict[int, tuple[type[S3dError], str]] = {
+    errno.EACCES: (S3dError, _WRITABLE),
+    errno.EPERM: (S3dError, _WRITABLE),
+    errno.EROFS: (S3dError, _WRITABLE),
+    errno.ENOTDIR: (S3dError, _WRITABLE),
+    errno.EEXIST: (S3dError, _WRITABLE),
+    errno.ENOSPC: (FullError, _SPACE),
+    errno.EDQUOT: (FullError, _SPACE),
+    errno.EMFILE: (S3dError, "raise the limit of open files: ulimit -n 4096"),
+}
+
+
+def check_exposure(config: Config) -> None:
+    """Raise UsageError when the network could use the endpoint without a key."""
+    if config.auth == "none" and not is_loopback(config.host):
+        raise UsageError(
+            f"refusing to serve {config.endpoint} without authentication",
+            "S3D_AUTH=none is for loopback addresses only",
+            "set S3D_AUTH=sigv4, or S3D_ENDPOINT=http://127.0.0.1:33333",
+        )
+
+
+def check_remote(config: Config, key: AccessKey, env: Mapping[str, str]) -> None:
+    """Raise UsageError when the remote's credentials are those that we have made for clients."""
+    own = not config.access_key_id and env.get("AWS_ACCESS_KEY_ID") == key.access_key_id
+    if config.remote and own:
+        raise UsageError(
+            "refusing to sign for the remote with the local key",
+            "AWS_ACCESS_KEY_ID is what s3d env has set",
+            "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY to the remote's, or unset them",
+        )
+
+
+def check_loop(config: Config, port: int) -> None:
+    """Raise UsageError when the remote is the agent itself, which listens on this port."""
+    if not config.remote or not port:
+        return
+    from s3d.agent.stores.remote.addressing import same_address
+
+    if same_address(config.remote, [(host, port) for host in (config.host, *config.hosts)]):
+        raise UsageError(
+            f"the remote {config.remote} is this agent itself",
+            f"set by {config.origin.get('remote', 'S3D_REMOTE')}",
+            "set S3D_REMOTE to the S3 behind this agent, or to nothing for the embedded store",
+        )
+
+
+async def create_buckets(objects: Objects, names: tuple[str, ...]) -> None:
+    """Those that are missing. Raises UsageError for a name that S3 does not allow."""
+    there = {bucket.name for bucket in await objects.buckets()} if names else set()
+    for name in names:
+        if name in there:
+            continue
+        try:
+            await objects.create_bucket(name)
+        except S3Error as error:
+            if error.code == "SlowDown":
+                raise FullError(f"cannot create bucket {name}", error.message, _SPACE) from error
+            raise UsageError(
+                f"cannot create bucket {name}", error.message, "see S3D_BUCKETS and --bucket"
+            ) from error
+
+
+async def create_remote_buckets(objects: Objects, names: tuple[str, ...]) -> None:
+    """The same at a remote that may be away: when it is there, and without a fuss."""
+    pause = 1.0
+    for name in names:
+        while (error := await _create_if_missing(objects, name)) is not None:
+            if error.status < 500:
+                logger.warning("cannot create bucket %s: %s", name, error.message)
+                break
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+
+async def _create_if_missing(objects: Objects, name: str) -> S3Error | None:
+    """What it failed with."""
+    try:
+        try:
+            await objects.page(name, limit=1)
+        except S3Error as error:
+            if error.code != "NoSuchBucket":
+                return error
+            await objects.create_bucket(name)
+    except S3Error as error:
+        return error
+    return None
+
+
+@contextlib.contextmanager
+def temporary_places(config: Config) -> Iterator[Places]:
+    """Everything in a folder of this run's own, removed at its end."""
+    with tempfile.TemporaryDirectory(prefix="s3d-", ignore_cleanup_errors=True) as folder:
+        yield find_places(msgspec.structs.replace(config, local_dir=Path(folder)), {})
+
+
+@contextlib.contextmanager
+def start_errors() -> Iterator[None]:
+    """The system's errors, said so that a person knows what to do."""
+    try:
+        yield
+    except OSError as error:
+        kind, remedy = _START_ERRORS.get(error.errno or 0, (S3dError, "see the agent's log"))
+        where = f"{error.filename}: " if error.filename else ""
+        raise kind("the agent cannot start", f"{where}{error.strerror or error}", remedy) from error
+
+
+async def listen(endpoint: S3Server, config: Config) -> str:
+    """Bind the endpoint; its URL. Raises S3dError when it cannot have the address, UsageError when
+    the remote has it."""
+    try:
+        _, port = await endpoint.start(config.host, config.port)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            why = "another program listens there"
+            remedy = "stop it, or set S3D_ENDPOINT to another port (0: any free one)"
+        else:
+            why = error.strerror or str(error)
+            remedy = "set S3D_ENDPOINT to an address of this machine and a port above 1023"
+        raise S3dError(f"cannot listen on {config.endpoint}", why, remedy) from error
+    check_loop(config, port)
+    return endpoint_url(config.host, port)
+
+
+def endpoint_url(host: str, port: int) -> str:
+    """The endpoint's URL for programs of this machine."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def exposure_warnings(config: Config) -> list[str]:
+    found = []
+    if config.auth == "none":
+        found.append("no authentication: every user and program of this machine may do anything")
+    if not is_loopback(config.host):
+        found.append(f"{config.endpoint} can be reached from the network, without encryption")
+    return found
+
+
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop's, where it is installed."""
+    if importlib.util.find_spec("uvloop") is None:
+        return None
+    import uvloop
+
+    return uvloop.new_event_loop

@@ -1,0 +1,92 @@
+"""The read cache with its files. Whatever is wrong with them, the agent goes on without it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+from contextlib import AsyncExitStack, ExitStack
+from pathlib import Path
+
+from s3d.agent.app.process import only_one, private_folder
+from s3d.agent.core.events import Events
+from s3d.agent.core.store import ObjectStore
+from s3d.agent.frontends.control.cache import ReadCache, numbers_of
+from s3d.agent.storage.blobs import Blobs
+from s3d.agent.storage.index import DAMAGE, Index
+from s3d.agent.stores.read_cache.catalog import Catalog, Limits
+from s3d.agent.stores.read_cache.catalog_rows import TABLES
+from s3d.agent.stores.read_cache.layer import Cache
+from s3d.agent.stores.read_cache.pins import Pins
+from s3d.agent.stores.read_cache.prefetch import Keeper
+from s3d.agent.stores.read_cache.revalidate import Freshness
+from s3d.shared.config import CacheConfig
+from s3d.shared.control import Scalar
+from s3d.shared.errors import S3dError
+from s3d.shared.paths import Places
+
+logger = logging.getLogger(__name__)
+
+TOLD_EVERY = 2.0
+"""Seconds between two events about the numbers."""
+VERSION = "v1"
+"""Of the layout; another one lies in another folder and is made anew."""
+
+
+def open_cache(
+    config: CacheConfig, places: Places, inner: ObjectStore, closing: ExitStack | AsyncExitStack
+) -> ReadCache:
+    """Open what an earlier run has left, or begin anew; closing closes it. Never fails."""
+    folder = places.read_cache_dir
+    with ExitStack() as leaving:
+        try:
+            private_folder(folder)
+            if not folder.is_relative_to(places.cache_dir):
+                leaving.enter_context(only_one(folder / "agent.lock", places.socket))
+            catalog = _catalog(config, folder / VERSION, leaving)
+        except (OSError, S3dError, DAMAGE) as error:
+            trouble = f"there is no read cache: {_reason(error)}"
+            logger.warning("%s folder=%s", trouble, folder)
+            return ReadCache(None, None, folder, trouble)
+        closing.callback(leaving.pop_all().close)
+    layer = Cache(inner, catalog, Freshness(config.max_age, config.serve_stale))
+    return ReadCache(layer, Keeper(layer, Pins(places.pins_file)), folder)
+
+
+async def tell(cache: ReadCache, events: Events) -> None:
+    """Emit cache.changed with the numbers, now and then while they change. Until cancelled."""
+    told: dict[str, Scalar] = {}
+    while True:
+        numbers: dict[str, Scalar] = {**numbers_of(cache)}
+        if numbers != told:
+            told = numbers
+            events.emit("cache.changed", "", **numbers)
+        await asyncio.sleep(TOLD_EVERY)
+
+
+def _catalog(config: CacheConfig, folder: Path, closing: ExitStack) -> Catalog:
+    limits = Limits(config.max_size, config.max_files)
+    try:
+        return _opened(folder, limits, closing)
+    except (S3dError, DAMAGE) as error:
+        logger.warning("the read cache is damaged, and begins anew: %s folder=%s", error, folder)
+        shutil.rmtree(folder)
+        return _opened(folder, limits, closing)
+
+
+def _opened(folder: Path, limits: Limits, closing: ExitStack) -> Catalog:
+    private_folder(folder)
+    index = Index.open(folder / "index.sqlite", lossy=True, tables=TABLES)
+    try:
+        catalog = Catalog(index, Blobs(folder / "blobs", ephemeral=True), limits)
+    except BaseException:
+        index.close()
+        raise
+    closing.callback(index.close)
+    return catalog
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return f"{error.filename or ''}: {error.strerror or error}"
+    return str(error)

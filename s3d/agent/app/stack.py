@@ -1,0 +1,87 @@
+"""The stack of stores that the configuration asks for: the only place that knows their order."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from s3d.agent.app.embedded import Embedded, open_embedded
+from s3d.agent.core.events import Events
+from s3d.agent.core.store import ObjectStore
+from s3d.agent.frontends.control.cache import cache_status
+from s3d.agent.frontends.control.pending import queue_status
+from s3d.agent.storage.records import Totals
+from s3d.agent.stores.change_events import Notices
+from s3d.shared.caching import CacheStatus
+from s3d.shared.config import Config
+from s3d.shared.control import StoreStatus
+from s3d.shared.paths import Places
+from s3d.shared.transfers import QueueStatus, RemoteStatus
+
+if TYPE_CHECKING:
+    from s3d.agent.app.gateway import Gateway
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """The stores. Front doors only ever call the top. Either embedded or gateway is there."""
+
+    top: ObjectStore
+    embedded: Embedded | None
+    gateway: Gateway | None
+
+    @property
+    def silent(self) -> ObjectStore:
+        """The top for those who tell of their changes themselves."""
+        if self.gateway is not None:
+            return self.gateway.top
+        return self.top if self.embedded is None else self.embedded.local
+
+    def parts(self) -> dict[str, Callable[[], Awaitable[None]]]:
+        """What runs as long as the agent does, by name."""
+        if self.gateway is not None:
+            return self.gateway.parts()
+        return {} if self.embedded is None else {"sweep": self.embedded.sweep}
+
+    async def usage(self, bucket: str) -> Totals | None:
+        """Objects and bytes of one bucket; None: only the remote knows."""
+        return None if self.embedded is None else await self.embedded.usage(bucket)
+
+    async def store_status(self) -> StoreStatus | None:
+        return None if self.embedded is None else await self.embedded.status()
+
+    def remote_status(self) -> RemoteStatus | None:
+        return None if self.gateway is None else self.gateway.status()
+
+    def queue_status(self) -> QueueStatus | None:
+        queue = None if self.gateway is None else self.gateway.queue
+        return None if queue is None else queue_status(queue)
+
+    def cache_status(self) -> CacheStatus | None:
+        cache = None if self.gateway is None else self.gateway.cache
+        return None if cache is None else cache_status(cache)
+
+    def warnings(self) -> list[str]:
+        """What a person should know."""
+        return [] if self.gateway is None else self.gateway.warnings
+
+    async def close(self) -> None:
+        """Finish what was asked for and close the files."""
+        if self.embedded is not None:
+            self.embedded.close()
+        if self.gateway is not None:
+            await self.gateway.close()
+
+
+async def build_stack(config: Config, places: Places, events: Events) -> Stack:
+    """Open the stores. Raises S3dError for what cannot be opened, OSError for the disk's errors."""
+    if not config.remote:
+        embedded = open_embedded(places.store_dir, ephemeral=config.ephemeral)
+        return Stack(Notices(embedded.local, events), embedded, None)
+    from s3d.agent.app.gateway import (
+        open_gateway,  # the libraries of a client, which most starts spare
+    )
+
+    gateway = await open_gateway(config, places, events)
+    return Stack(Notices(gateway.top, events), None, gateway)

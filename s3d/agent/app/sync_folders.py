@@ -1,0 +1,41 @@
+"""The sync folders of the agent, put together from its configuration and its stores."""
+
+from __future__ import annotations
+
+from s3d.agent.app.stack import Stack
+from s3d.agent.core.client import Objects
+from s3d.agent.core.events import Events
+from s3d.agent.core.supervise import supervise
+from s3d.agent.sync.folders import Folders, Surroundings
+from s3d.shared.config import Config
+from s3d.shared.paths import Places
+
+EMBEDDED_LEVEL = "A"
+"""The embedded store judges every condition."""
+
+
+def open_folders(
+    stack: Stack, config: Config, places: Places, events: Events, umask: int
+) -> Folders:
+    """Raises UsageError for a folder that cannot be synced."""
+    gateway = stack.gateway
+
+    def level_of(bucket: str) -> str:
+        if gateway is None:
+            return EMBEDDED_LEVEL
+        known = gateway.probing.known_of(bucket)
+        return str(known.level) if known is not None else ""
+
+    around = Surroundings(
+        objects=Objects(stack.silent, fresh=True),
+        remote=config.remote or str(places.store_dir),
+        state=places.state_dir / "sync",
+        own=(places.config_dir, places.data_dir, places.cache_dir, places.state_dir,
+             places.write_queue_dir, places.read_cache_dir),
+        events=events,
+        umask=umask,
+        level_of=level_of,
+        keep=lambda name, run: supervise(name, run, events),
+        fixed=config.sync_folder,
+    )  # fmt: skip
+    return Folders(around, config.sync_folders)

@@ -1,0 +1,88 @@
+"""What is pending, in the words of the control API. Changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from s3d.agent.s3.messages import Body
+from s3d.agent.storage.records import Layout
+from s3d.agent.stores.write_queue.admission import Admission
+from s3d.agent.stores.write_queue.journal import Journal
+from s3d.agent.stores.write_queue.pending import PendingState, PendingWrite
+from s3d.agent.stores.write_queue.pusher import Pusher
+from s3d.agent.stores.write_queue.staged_body import Throttle
+from s3d.shared.transfers import QueueLimits, QueueStatus, Share, Transfer, TransferError
+
+PUSH = "push"
+"""Kind of the transfers that are pending writes."""
+STATES = {
+    "waiting": PendingState.WAITING,
+    "running": PendingState.PUSHING,
+    "held": PendingState.HELD,
+    "failed": PendingState.FAILED,
+}
+"""State of a transfer -> of a pending write."""
+WAIT, REJECT = "wait", "reject"
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """The parts of the write queue that can be seen and steered."""
+
+    journal: Journal
+    pusher: Pusher
+    throttle: Throttle
+    admission: Admission
+    body_of: Callable[[Layout], Body]
+    """The staged bytes; the caller closes them."""
+    path: Path
+
+
+def transfer_of(write: PendingWrite, pusher: Pusher | None = None) -> Transfer:
+    """A pending write as a transfer. pusher: who knows how far its push is."""
+    error = write.error
+    is_running = pusher is not None and write.state is PendingState.PUSHING
+    done, rate = pusher.progress(write.seq) if pusher is not None and is_running else (0, 0.0)
+    return Transfer(
+        id=str(write.seq),
+        kind=PUSH,
+        operation=write.kind,
+        bucket=write.bucket,
+        key=write.key,
+        size=write.size,
+        state=_WORDS[write.state],
+        accepted=write.accepted,
+        attempts=write.attempts,
+        retry_at=write.retry_at,
+        priority=write.priority,
+        error=None if error is None else TransferError(*msgspec.structs.astuple(error)),
+        done=min(done, write.size),
+        rate=rate,
+        remaining=max(write.size - done, 0) / rate if rate else None,
+    )
+
+
+def queue_status(queue: Queue) -> QueueStatus:
+    """All of it in numbers."""
+    pending, pushes, limits = queue.journal.status(), queue.pusher.status(), queue.admission.limits
+    shares = {word: Share(*pending.shares[state]) for word, state in STATES.items()}
+    return QueueStatus(
+        **shares,
+        limits=QueueLimits(
+            limits.max_size, limits.max_files, limits.max_age, WAIT if limits.wait else REJECT
+        ),
+        path=str(queue.path),
+        paused=pending.paused,
+        trouble=pushes.trouble,
+        blocked=Share(*pending.blocked),
+        oldest=pending.oldest,
+        rate=pushes.rate,
+        remaining=pushes.eta,
+    )
+
+
+_WORDS = {state: word for word, state in STATES.items()}

@@ -1,0 +1,195 @@
+"""Payloads of requests as the stores see them: decoded and checked."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from base64 import b64decode
+from binascii import Error as Base64Error
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+from s3d.agent.frontends.http.exchange import Exchange
+from s3d.agent.frontends.http.limits import DOCUMENT_SIZE, HASH_BLOCK, INLINE_HASH
+from s3d.agent.frontends.http.read_request import Admitted
+from s3d.agent.s3 import checksums
+from s3d.agent.s3.canonical import EMPTY_SHA256
+from s3d.agent.s3.chunked import Decoder
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.messages import NO_TRAILERS
+from s3d.agent.s3.payload import PayloadKind
+from s3d.agent.s3.sigv4 import Verified
+
+_BODILESS = ("GET", "HEAD")
+
+DIGEST_REQUIRED = frozenset(
+    {"DeleteObjects", "PutObjectLegalHold", "PutObjectLockConfiguration", "PutObjectRetention"}
+)
+"""Operations that AWS refuses without a Content-MD5 or a checksum, whatever was signed."""
+
+
+class Upload:
+    """The streaming body of a request. Its iteration ends only if everything fits.
+
+    Raises S3Error: IncompleteBody, RequestTimeout, XAmzContentSHA256Mismatch, and what the chunk
+    decoder finds. The client is asked to go on (100 Continue) when the first piece is wanted.
+    """
+
+    __slots__ = ("_decoder", "_exchange", "_heavy", "_sha256", "_wanted", "size")
+
+    def __init__(self, exchange: Exchange, admitted: Admitted) -> None:
+        self._exchange = exchange
+        self.size: int | None = admitted.size
+        payload = admitted.verified.payload
+        self._wanted = payload.sha256
+        self._sha256 = hashlib.sha256() if payload.kind is PayloadKind.SIGNED else None
+        self._decoder: Decoder | None = None
+        self._heavy = payload.kind.chunks_signed
+        if payload.kind.streaming:
+            declared = declared_trailers(admitted.incoming.headers)
+            self._decoder = Decoder(admitted.verified, admitted.size, declared)
+
+    @property
+    def trailers(self) -> Mapping[str, str]:
+        return self._decoder.trailers if self._decoder else NO_TRAILERS
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        held: list[bytes] = []
+        size = 0
+        while data := await self._exchange.read():
+            if self._decoder:
+                data = await self._decode(self._decoder, data)
+            if self._sha256 is None:
+                if data:
+                    yield data
+                continue
+            held.append(data)
+            size += len(data)
+            if size >= HASH_BLOCK:
+                await _hash(self._sha256, held, size)
+                for piece in held:
+                    yield piece
+                held, size = [], 0
+        if self._sha256:
+            await _hash(self._sha256, held, size)
+        self._check_end()
+        for piece in held:
+            yield piece
+
+    async def aclose(self) -> None:
+        """Nothing is held; what was not read is the connection's business."""
+
+    async def _decode(self, decoder: Decoder, data: bytes) -> bytes:
+        if self._heavy and len(data) > INLINE_HASH:
+            return await asyncio.to_thread(decoder.feed, data)
+        return decoder.feed(data)
+
+    def _check_end(self) -> None:
+        if self._decoder:
+            self._decoder.finish()
+        elif self._exchange.received != self.size:
+            raise S3Error("IncompleteBody")
+        if self._sha256 and self._sha256.hexdigest() != self._wanted:
+            raise _sha256_mismatch(self._wanted, self._sha256.hexdigest())
+
+
+async def read_document(exchange: Exchange) -> bytes:
+    """The whole payload of an operation that takes a document. Raises MaxMessageLengthExceeded."""
+    pieces: list[bytes] = []
+    while data := await exchange.read():
+        pieces.append(data)
+        if exchange.received > DOCUMENT_SIZE:
+            raise S3Error("MaxMessageLengthExceeded", MaxMessageLengthBytes=DOCUMENT_SIZE)
+    return b"".join(pieces)
+
+
+def check_document(admitted: Admitted, document: bytes) -> None:
+    """Compare a document with every digest that was promised for it.
+
+    Raises S3Error: XAmzContentSHA256Mismatch, BadDigest, InvalidDigest, InvalidRequest (an
+    operation that needs a digest came without).
+    """
+    _check_sha256(admitted.verified, document)
+    if not document and admitted.op.method in _BODILESS:
+        return
+    headers = admitted.incoming.headers
+    md5 = headers.get("content-md5")
+    if md5 is not None:
+        check_md5(md5, hashlib.md5(document, usedforsecurity=False).digest())
+    promised = _promised(headers)
+    if promised:
+        algorithm, value = promised
+        hasher = checksums.hasher(algorithm)
+        hasher.update(document)
+        if hasher.b64() != value:
+            raise S3Error("BadDigest", f"The {algorithm} you specified did not match")
+    if admitted.op.name in DIGEST_REQUIRED and md5 is None and not promised:
+        raise S3Error(
+            "InvalidRequest",
+            "Missing required header for this request: Content-MD5 OR x-amz-checksum-*",
+        )
+
+
+def check_md5(header: str, digest: bytes) -> None:
+    """Raises S3Error InvalidDigest (no MD5 at all) or BadDigest (of something else)."""
+    try:
+        wanted = b64decode(header, validate=True)
+    except (Base64Error, ValueError):
+        wanted = b""
+    if len(wanted) != 16:
+        raise S3Error("InvalidDigest")
+    if wanted != digest:
+        raise S3Error("BadDigest")
+
+
+def declared_trailers(headers: Mapping[str, str]) -> list[str]:
+    """Lower-case names that x-amz-trailer announces."""
+    names = headers.get("x-amz-trailer", "").split(",")
+    return [name.strip().lower() for name in names if name.strip()]
+
+
+def announce_checksum(members: dict[str, Any], headers: Mapping[str, str]) -> None:
+    """A checksum that comes in a trailer: tell the store its algorithm before the body comes."""
+    if "ChecksumAlgorithm" not in members:
+        for name in declared_trailers(headers):
+            algorithm = checksums.algorithm_of(name)
+            if algorithm:
+                members["ChecksumAlgorithm"] = algorithm
+
+
+def _promised(headers: Mapping[str, str]) -> tuple[str, str] | None:
+    """(algorithm, base64) of the checksum in the headers."""
+    found = {}
+    for name in headers:
+        if name.startswith("x-amz-checksum-"):
+            algorithm = checksums.algorithm_of(name)
+            if algorithm:
+                found[checksums.member_of(algorithm)] = headers[name]
+    return checksums.expected(found, NO_TRAILERS) if found else None
+
+
+def _check_sha256(verified: Verified, document: bytes) -> None:
+    if verified.payload.kind is PayloadKind.SIGNED:
+        computed = hashlib.sha256(document).hexdigest() if document else EMPTY_SHA256
+        if computed != verified.payload.sha256:
+            raise _sha256_mismatch(verified.payload.sha256, computed)
+
+
+def _sha256_mismatch(wanted: str, computed: str) -> S3Error:
+    return S3Error(
+        "XAmzContentSHA256Mismatch",
+        ClientComputedContentSHA256=wanted,
+        S3ComputedContentSHA256=computed,
+    )
+
+
+async def _hash(digest: Any, pieces: list[bytes], size: int) -> None:
+    if size > INLINE_HASH:
+        await asyncio.to_thread(_update, digest, pieces)
+    else:
+        _update(digest, pieces)
+
+
+def _update(digest: Any, pieces: list[bytes]) -> None:
+    for piece in pieces:
+        digest.update(piece)

@@ -1,0 +1,142 @@
+"""What a web page may do: nothing, unless the bucket's own CORS configuration says so.
+
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/cors.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from s3d.agent.core.store import ObjectStore
+from s3d.agent.frontends.http.exchange import Extra
+from s3d.agent.frontends.http.read_request import STATE_CHANGING, Incoming
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.messages import S3Request
+from s3d.agent.s3.model import operations
+
+Rule = Mapping[str, Any]
+"""A CORSRule by its members' AWS names."""
+
+
+def is_cross_site(headers: Mapping[str, str]) -> bool:
+    """True when a browser may have sent this for another site's page."""
+    return "origin" in headers or headers.get("sec-fetch-site") == "cross-site"
+
+
+async def grant(store: ObjectStore, incoming: Incoming) -> Extra:
+    """The headers that let a web page read the answer; none without a rule for it.
+
+    Raises S3Error AccessDenied for a foreign page that would change something and has no rule.
+    """
+    headers, method = incoming.headers, incoming.wire.method
+    origin = headers.get("origin", "")
+    if origin and origin.lower() == f"http://{incoming.host.lower()}":
+        return ()
+    if origin:
+        rules = await rules_of(store, incoming.address.bucket)
+        rule = matching(rules, origin, method, ())
+        if rule is not None:
+            return _grant_headers(rule, origin)
+    if method in STATE_CHANGING:
+        raise S3Error("AccessDenied", "A foreign web page may not change anything here.")
+    return ()
+
+
+async def preflight(store: ObjectStore, incoming: Incoming) -> Extra:
+    """The headers that answer OPTIONS. Raises S3Error BadRequest or AccessForbidden.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/RESTOPTIONSobject.html
+    """
+    headers = incoming.headers
+    origin, method = headers.get("origin"), headers.get("access-control-request-method")
+    if not origin:
+        raise S3Error("BadRequest", "Insufficient information. Origin request header needed.")
+    if not method:
+        raise S3Error("BadRequest", "Invalid Access-Control-Request-Method: null")
+    rules = await rules_of(store, incoming.address.bucket)
+    if not rules:
+        raise S3Error("AccessForbidden", "CORSResponse: CORS is not enabled for this bucket.")
+    wanted = [name.strip() for name in headers.get("access-control-request-headers", "").split(",")]
+    wanted = [name for name in wanted if name]
+    rule = matching(rules, origin, method, wanted)
+    if rule is None:
+        raise S3Error("AccessForbidden", Method=method, ResourceType="OBJECT")
+    return _preflight_headers(rule, origin, wanted)
+
+
+async def rules_of(store: ObjectStore, bucket: str) -> Sequence[Rule]:
+    """The CORS rules of a bucket; none when there is no such configuration, or no such bucket."""
+    if not bucket:
+        return ()
+    try:
+        request = S3Request(operations()["GetBucketCors"], {"Bucket": bucket})
+        response = await store.call(request)
+    except S3Error as error:
+        if error.status == 404:
+            return ()
+        raise
+    rules: Sequence[Rule] = response.output.get("CORSRules", ())
+    return rules
+
+
+def matching(
+    rules: Sequence[Rule], origin: str, method: str, headers: Sequence[str]
+) -> Rule | None:
+    """The first rule that allows this origin, method and every header. `null` is never allowed:
+    sandboxed pages of anybody have that origin."""
+    if origin == "null":
+        return None
+    for rule in rules:
+        if (
+            method in rule["AllowedMethods"]
+            and any(_fits(pattern, origin) for pattern in rule["AllowedOrigins"])
+            and all(_allows_header(rule, name) for name in headers)
+        ):
+            return rule
+    return None
+
+
+def _grant_headers(rule: Rule, origin: str) -> Extra:
+    found = [*_origin_headers(rule, origin)]
+    if rule.get("ExposeHeaders"):
+        found.append(("Access-Control-Expose-Headers", ", ".join(rule["ExposeHeaders"])))
+    return tuple(found)
+
+
+def _preflight_headers(rule: Rule, origin: str, wanted: Sequence[str]) -> Extra:
+    found = [
+        *_origin_headers(rule, origin),
+        ("Access-Control-Allow-Methods", ", ".join(rule["AllowedMethods"])),
+    ]
+    if wanted:
+        found.append(("Access-Control-Allow-Headers", ", ".join(wanted)))
+    if rule.get("MaxAgeSeconds") is not None:
+        found.append(("Access-Control-Max-Age", str(rule["MaxAgeSeconds"])))
+    return tuple(found)
+
+
+def _origin_headers(rule: Rule, origin: str) -> Extra:
+    """An origin that is named is told back, with credentials; for `*` there are none."""
+    vary = ("Vary", "Origin, Access-Control-Request-Headers, Access-Control-Request-Method")
+    if any(pattern != "*" and _fits(pattern, origin) for pattern in rule["AllowedOrigins"]):
+        return (
+            ("Access-Control-Allow-Origin", origin),
+            ("Access-Control-Allow-Credentials", "true"),
+            vary,
+        )
+    return (("Access-Control-Allow-Origin", "*"), vary)
+
+
+def _allows_header(rule: Rule, name: str) -> bool:
+    return any(_fits(pattern.lower(), name.lower()) for pattern in rule.get("AllowedHeaders", ()))
+
+
+def _fits(pattern: str, text: str) -> bool:
+    """pattern: with at most one `*`, which stands for anything."""
+    before, star, after = pattern.partition("*")
+    if not star:
+        return pattern == text
+    return (
+        len(text) >= len(before) + len(after) and text.startswith(before) and text.endswith(after)
+    )

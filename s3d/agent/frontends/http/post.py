@@ -1,0 +1,125 @@
+"""POST object: a browser's form becomes a PutObject request.
+
+https://docs.aws.amazon.com/AmazonS3/latest/API/RESTObjectPOST.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any
+from urllib.parse import quote
+
+from s3d.agent.core.store import ObjectStore
+from s3d.agent.frontends.http.exchange import Exchange
+from s3d.agent.frontends.http.limits import PUT_SIZE
+from s3d.agent.frontends.http.read_request import Incoming, sent_size
+from s3d.agent.frontends.http.send_response import Headers, Sender
+from s3d.agent.s3 import form, xml
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.messages import NO_TRAILERS, S3Request
+from s3d.agent.s3.model import operations
+from s3d.agent.s3.post_policy import FormGrant, verify_policy
+from s3d.agent.s3.sigv4 import SecretOf
+
+
+class FormPost:
+    """Takes forms in."""
+
+    def __init__(
+        self,
+        store: ObjectStore,
+        sender: Sender,
+        secret_of: SecretOf | None,
+        clock: Callable[[], float],
+    ) -> None:
+        """secret_of: None when nobody needs to sign."""
+        self._store = store
+        self._sender = sender
+        self._secret_of = secret_of
+        self._clock = clock
+
+    async def receive(self, exchange: Exchange, incoming: Incoming) -> None:
+        """Read the form, put its file, answer as the form wants it. Raises S3Error."""
+        size = sent_size(incoming.headers)
+        if size is None:
+            raise S3Error("MissingContentLength")
+        if size > PUT_SIZE:
+            raise S3Error("EntityTooLarge", ProposedSize=size, MaxSizeAllowed=PUT_SIZE)
+        reader = form.FormReader(incoming.headers.get("content-type", ""))
+        body = _FileOfForm(exchange, reader)
+        await body.read_fields()
+        bucket = incoming.address.bucket
+        if self._secret_of is not None:
+            body.grant = verify_policy(reader.fields, bucket, self._secret_of, self._clock())
+        members = form.put_members(reader.fields, bucket)
+        principal = body.grant.access_key if body.grant else None
+        op = operations()["PutObject"]
+        request = S3Request(op, members, body, None, exchange.request_id, principal)
+        response = await self._store.call(request)
+        status, headers, document = _answer(reader.fields, incoming, members, response.output)
+        self._sender.write_plain(exchange, status, headers, document)
+
+
+class _FileOfForm:
+    """The bytes of the form's file. Their iteration ends only if the policy allows their number."""
+
+    size = None
+    trailers: Mapping[str, str] = NO_TRAILERS
+
+    def __init__(self, exchange: Exchange, reader: form.FormReader) -> None:
+        self._exchange = exchange
+        self._reader = reader
+        self._first = b""
+        self.grant: FormGrant | None = None
+
+    async def read_fields(self) -> None:
+        """Read up to the file."""
+        while not self._reader.in_file:
+            data = await self._exchange.read()
+            if not data:
+                self._reader.finish()
+                raise S3Error("MalformedPOSTRequest")
+            self._first = self._reader.feed(data)
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        total = len(self._first)
+        if self._first:
+            yield self._first
+        while data := await self._exchange.read():
+            piece = self._reader.feed(data)
+            total += len(piece)
+            if self.grant is not None:
+                self.grant.check_growth(total)
+            if piece:
+                yield piece
+        self._reader.finish()
+        if self.grant is not None:
+            self.grant.check_size(total)
+
+    async def aclose(self) -> None:
+        """Nothing is held."""
+
+
+def _answer(
+    fields: Mapping[str, str],
+    incoming: Incoming,
+    members: Mapping[str, Any],
+    output: Mapping[str, Any],
+) -> tuple[int, Headers, bytes]:
+    """Status, headers and document that the form asked for."""
+    bucket, key, etag = members["Bucket"], members["Key"], output.get("ETag", "")
+    path = quote(f"/{key}" if incoming.address.virtual else f"/{bucket}/{key}")
+    location = f"http://{incoming.host}{path}"
+    headers = [("ETag", etag)]
+    if "VersionId" in output:
+        headers.append(("x-amz-version-id", output["VersionId"]))
+    success = form.success(fields)
+    if success.redirect:
+        return 303, [*headers, ("Location", success.location(bucket, key, etag))], b""
+    headers.append(("Location", location))
+    if success.status != 201:
+        return success.status, headers, b""
+    values = {"Location": location, "Bucket": bucket, "Key": key, "ETag": etag}
+    inside = "".join(f"<{tag}>{xml.escape(text)}</{tag}>" for tag, text in values.items())
+    document = f"{xml.DECLARATION}<PostResponse>{inside}</PostResponse>"
+    return 201, [*headers, ("Content-Type", "application/xml")], document.encode()

@@ -1,0 +1,150 @@
+"""Files to sockets without passing through Python: sendfile in a few threads.
+
+uvloop has no loop.sendfile, and a file that is not in memory would block the loop in any case. A
+thread works on a duplicate of the socket and only while bytes flow: a slow client waits on the
+loop, so that a few of them cannot hold all threads. The transport must have nothing to write
+meanwhile; the connection sees to that, since it serves one request at a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import select
+import socket
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+from s3d.agent.frontends.http.exchange import ClientGone, Exchange
+from s3d.agent.s3.messages import Piece
+
+_THREADS = 8
+_CALL = 16 * 1024**2
+"""Bytes of one sendfile."""
+_TURN = 0.25
+"""Seconds after which a thread lets the next sending have its turn."""
+_PATIENCE = 20
+"""Milliseconds that a thread waits for a client; longer waits are the loop's."""
+_MORE = getattr(socket, "MSG_MORE", 0)
+
+
+class FilePump:
+    """The threads that send files."""
+
+    def __init__(self, write_timeout: float) -> None:
+        """write_timeout: seconds after which a client that takes nothing is given up."""
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="s3d-send")
+        self._write_timeout = write_timeout
+
+    async def send(self, exchange: Exchange, head: bytes, pieces: Iterator[Piece]) -> None:
+        """Send the head, then every piece. Raises ClientGone, and OSError for a file's fault."""
+        await _flush(exchange)
+        original = exchange.transport.get_extra_info("socket")
+        with socket.socket(fileno=os.dup(original.fileno())) as out:
+            for piece in pieces:
+                await self._send_piece(out, head, piece)
+                exchange.sent += len(head) + piece.size
+                head = b""
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=False)
+
+    async def _send_piece(self, out: socket.socket, head: bytes, piece: Piece) -> None:
+        turn = _Turn(out, head, piece)
+        loop = asyncio.get_running_loop()
+        while True:
+            future = loop.run_in_executor(self._pool, turn.run)
+            try:
+                # wait() leaves the future alone when we are cancelled: the thread still uses fds.
+                await asyncio.wait((future,))
+            except asyncio.CancelledError:
+                _shut(out)
+                await asyncio.wait((future,))
+                raise
+            if future.result():
+                return
+            await self._writable(out)
+
+    async def _writable(self, out: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        ready = loop.create_future()
+        loop.add_writer(out, _wake, ready)
+        try:
+            async with asyncio.timeout(self._write_timeout):
+                await ready
+        except TimeoutError as error:
+            raise ClientGone from error
+        finally:
+            loop.remove_writer(out)
+
+
+class _Turn:
+    """Sending one piece, in as many turns as it takes."""
+
+    __slots__ = ("_head", "_left", "_offset", "_out", "_source")
+
+    def __init__(self, out: socket.socket, head: bytes, piece: Piece) -> None:
+        self._out = out
+        self._head = head
+        self._source = piece.fd
+        self._offset = piece.offset
+        self._left = piece.size
+
+    def run(self) -> bool:
+        """In a thread: send until all is sent (True), the client is slow or the turn is over."""
+        end = time.monotonic() + _TURN
+        poll = select.poll()
+        poll.register(self._out, select.POLLOUT)
+        try:
+            while self._head or self._left:
+                try:
+                    self._step()
+                except BlockingIOError:
+                    if not poll.poll(_PATIENCE):
+                        return False
+                if time.monotonic() > end:
+                    return not (self._head or self._left)
+        except ConnectionError as error:
+            raise ClientGone from error
+        return True
+
+    def _step(self) -> None:
+        if self._head:
+            self._head = self._head[self._out.send(self._head, _MORE if self._left else 0) :]
+            return
+        size = min(self._left, _CALL)
+        try:
+            sent = os.sendfile(self._out.fileno(), self._source, self._offset, size)
+        except OSError as error:
+            if error.errno not in (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP):
+                raise
+            sent = self._out.send(os.pread(self._source, min(size, 1024**2), self._offset))
+        if sent == 0:
+            raise OSError(errno.EIO, "a stored file is shorter than its record")
+        self._offset += sent
+        self._left -= sent
+
+
+async def _flush(exchange: Exchange) -> None:
+    """Wait until the transport has nothing left to write."""
+    transport = exchange.transport
+    if transport.get_write_buffer_size():
+        transport.set_write_buffer_limits(high=0)
+        try:
+            await exchange.drain()
+        finally:
+            transport.set_write_buffer_limits()
+
+
+def _shut(out: socket.socket) -> None:
+    try:
+        out.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        return
+
+
+def _wake(ready: asyncio.Future[None]) -> None:
+    if not ready.done():
+        ready.set_result(None)

@@ -1,1 +1,0 @@
-"""Policies: Open Policy Agent decides, in this process or at a server."""

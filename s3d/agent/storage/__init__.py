@@ -1,0 +1,1 @@
+"""Bytes on the local disk: immutable blobs and the index that names them."""

@@ -1,0 +1,296 @@
+"""Blobs in files: written once, named by increasing numbers, never changed.
+
+So an open file is a snapshot, and nothing here takes a lock. What a blob means, and whether anyone
+still wants it, is the business of an index; a file that no index names is swept away at start. A
+small body gets no file: its bytes go into the index with the row that names them, since a file and
+its sync cost ten times the CPU of a row in a group commit.
+
+    FOLDER/NNN/ID    NNN = ID / 1000, so that no folder grows without bound
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from s3d.agent.s3.messages import Body
+from s3d.agent.storage.blob_body import BlobBody
+from s3d.agent.storage.disk import Disk, sync_file, sync_folder
+from s3d.agent.storage.records import Extent
+
+logger = logging.getLogger(__name__)
+
+INLINE = 64 << 10
+"""Bodies up to this size (bytes) get no file, and are hashed on the loop: below 0.1 ms."""
+_BUFFER = 1 << 20
+"""Bytes that are hashed and written in one visit to a thread; two such buffers for each upload."""
+_BUFFERS = 64 << 20
+"""Bytes that all uploads together may hold in such buffers; with many, each gets a smaller one."""
+_PER_FOLDER = 1_000
+
+
+class Hash(Protocol):
+    """What takes the bytes of a body as they come: hashlib's, or checksums.Hasher."""
+
+    def update(self, data: bytes, /) -> None: ...
+
+
+class Draft:
+    """A body that was received in full and that no index names yet."""
+
+    __slots__ = ("_blobs", "blob", "data", "size")
+
+    def __init__(self, blobs: Blobs, blob: int, size: int, data: bytes | None) -> None:
+        self._blobs = blobs
+        self.blob = blob
+        self.size = size
+        self.data = data
+        """The bytes, when they are to be kept in the index; None: they lie in a file."""
+
+    def discard(self) -> None:
+        """Nobody will name it: take the file away."""
+        if self.data is None:
+            self._blobs.remove([self.blob])
+
+
+class Blobs:
+    """A folder of blobs. Belongs to one event loop."""
+
+    def __init__(self, folder: Path, *, ephemeral: bool = False) -> None:
+        """ephemeral: for a store that is gone with the process; nothing is synced to the disk."""
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.folder = folder
+        self.disk = Disk(folder)
+        self._ephemeral = ephemeral
+        self._next = self._first = _highest(folder) + 1
+        self._made: set[Path] = set()
+        self._receiving = 0
+        self._leases: Counter[int] = Counter()
+        self._doomed: set[int] = set()
+
+    def begin_behind(self, blob: int) -> None:
+        """Hand out only numbers greater than this one, which an index knows."""
+        self._next = self._first = max(self._next, blob + 1)
+
+    def new_id(self) -> int:
+        """A number that no blob has, and none will get."""
+        blob = self._next
+        self._next += 1
+        return blob
+
+    async def receive(self, body: Body, hashes: Sequence[Hash], *, inline: int = INLINE) -> Draft:
+        """Take a body in, feeding the hashes on the way; a file is durable when this returns.
+
+        Up to inline bytes stay in memory, as the data of the draft. Raises what the body raises,
+        and SlowDown when the disk cannot take it; nothing is left behind then.
+        """
+        self.disk.admit(body.size or 0)
+        writer: _Writer | None = None
+        self._receiving += 1
+        try:
+            chunks, size = [], 0
+            async for chunk in body:
+                chunks.append(chunk)
+                size += len(chunk)
+                if size >= max(inline + 1, self._buffer()):
+                    writer = writer or _Writer(self, self.new_id(), hashes)
+                    await writer.add(chunks)
+                    chunks, size = [], 0
+            if writer is None and size <= inline:
+                return self._keep(chunks, hashes)
+            writer = writer or _Writer(self, self.new_id(), hashes)
+            return await writer.finish(chunks)
+        except BaseException:
+            if writer is not None:
+                writer.abandon()
+            raise
+        finally:
+            self._receiving -= 1
+
+    def body(self, extents: Sequence[Extent]) -> BlobBody:
+        """The bytes of extents that lie in files; they stay readable until it is closed.
+
+        Raises InternalError when a file is not what the extents say.
+        """
+        return BlobBody(self, extents)
+
+    def path(self, blob: int) -> Path:
+        return self.folder / f"{blob // _PER_FOLDER:03d}" / str(blob)
+
+    def lease(self, blobs: Iterable[int]) -> None:
+        """Keep these files although they may be removed meanwhile, until give_back."""
+        self._leases.update(blobs)
+
+    def give_back(self, blobs: Iterable[int]) -> None:
+        due = []
+        for blob in blobs:
+            self._leases[blob] -= 1
+            if self._leases[blob] <= 0:
+                del self._leases[blob]
+                if blob in self._doomed:
+                    self._doomed.discard(blob)
+                    due.append(blob)
+        self.remove(due)
+
+    def is_leased(self, blob: int) -> bool:
+        return blob in self._leases
+
+    def remove(self, blobs: list[int]) -> None:
+        """Take files away, soon, in a thread; those on lease when they are given back."""
+        self._doomed.update(blob for blob in blobs if blob in self._leases)
+        due = [blob for blob in blobs if blob not in self._leases]
+        if due:
+            # While the loop is closing there are no threads any more; the next start sweeps.
+            with contextlib.suppress(RuntimeError):
+                asyncio.get_running_loop().run_in_executor(None, self._unlink, due)
+
+    async def sweep(self, named: Callable[[list[int]], Awaitable[set[int]]]) -> int:
+        """Remove the files of former runs that nobody names; how many there were.
+
+        named: those of the given blobs that the index knows. Folder by folder, and it may go on
+        while the store is in use, since files of this run are not looked at.
+        """
+        swept = 0
+        for folder in await asyncio.to_thread(_folders, self.folder):
+            old = [b for b in await asyncio.to_thread(_files, folder) if b < self._first]
+            known = await named(old)
+            stray = [blob for blob in old if blob not in known]
+            await asyncio.to_thread(self._unlink, stray)
+            swept += len(stray)
+        if swept:
+            logger.info("removed files that no object names count=%d", swept)
+        return swept
+
+    def _keep(self, chunks: list[bytes], hashes: Sequence[Hash]) -> Draft:
+        data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        for hash in hashes:
+            hash.update(data)
+        return Draft(self, self.new_id(), len(data), data)
+
+    def _buffer(self) -> int:
+        return min(_BUFFER, _BUFFERS // (2 * self._receiving))
+
+    # In threads
+
+    def create(self, blob: int) -> int:
+        """A new file, opened for writing."""
+        path = self.path(blob)
+        if path.parent not in self._made:
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            if not self._ephemeral:
+                sync_folder(self.folder)
+            self._made.add(path.parent)
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+
+    def link(self, blob: int, source: Path) -> None:
+        """A new file that is another name of source, on the same file system. Raises OSError."""
+        path = self.path(blob)
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        os.link(source, path)
+
+    def seal(self, blob: int, fd: int) -> None:
+        """Make a file durable, its name included."""
+        if not self._ephemeral:
+            sync_file(fd)
+            sync_folder(self.path(blob).parent)
+
+    def _unlink(self, blobs: list[int]) -> None:
+        for blob in blobs:
+            try:
+                self.path(blob).unlink(missing_ok=True)
+            except OSError as error:
+                # Not lost: the sweep of the next start comes by again.
+                logger.warning("cannot remove a blob: %s path=%s", error, self.path(blob))
+
+
+class _Writer:
+    """One body on its way into a file. A thread works while the loop gathers the next buffer."""
+
+    def __init__(self, blobs: Blobs, blob: int, hashes: Sequence[Hash]) -> None:
+        self._blobs = blobs
+        self._blob = blob
+        self._hashes = hashes
+        self._fd = -1
+        self._size = 0
+        self._job: asyncio.Future[None] | None = None
+
+    async def add(self, chunks: list[bytes]) -> None:
+        """Begin with these when the ones before are done."""
+        await self._previous()
+        self._blobs.disk.admit()
+        self._job = asyncio.get_running_loop().run_in_executor(None, self._absorb, chunks)
+
+    async def finish(self, chunks: list[bytes]) -> Draft:
+        """Take the last ones and make all of it durable."""
+        await self._previous()
+        self._job = asyncio.get_running_loop().run_in_executor(None, self._seal, chunks)
+        await self._previous()
+        return Draft(self._blobs, self._blob, self._size, None)
+
+    def abandon(self) -> None:
+        """Leave nothing behind, as soon as the thread is done with it."""
+        if self._job is None:
+            self._drop()
+        else:
+            self._job.add_done_callback(self._drop)
+
+    async def _previous(self) -> None:
+        if self._job is not None:
+            # Not awaited itself: our being cancelled must not hide when the thread is done.
+            await asyncio.wait([self._job])
+            job, self._job = self._job, None
+            job.result()
+
+    def _drop(self, job: asyncio.Future[None] | None = None) -> None:
+        if job is not None:
+            job.exception()  # the body's own error is already on its way to the caller
+        if self._fd >= 0:
+            os.close(self._fd)
+        self._blobs.remove([self._blob])
+
+    # In a thread, one visit at a time
+
+    def _absorb(self, chunks: list[bytes]) -> None:
+        with self._blobs.disk.errors():
+            if self._fd < 0:
+                self._fd = self._blobs.create(self._blob)
+            for chunk in chunks:
+                for hash in self._hashes:
+                    hash.update(chunk)
+                _write(self._fd, chunk)
+                self._size += len(chunk)
+
+    def _seal(self, chunks: list[bytes]) -> None:
+        self._absorb(chunks)
+        with self._blobs.disk.errors():
+            self._blobs.seal(self._blob, self._fd)
+            fd, self._fd = self._fd, -1
+            os.close(fd)
+
+
+def _write(fd: int, data: bytes) -> None:
+    left = memoryview(data)
+    while left:
+        left = left[os.write(fd, left) :]
+
+
+def _folders(folder: Path) -> list[Path]:
+    return [Path(entry.path) for entry in os.scandir(folder) if entry.name.isdigit()]
+
+
+def _files(folder: Path) -> list[int]:
+    return [int(entry.name) for entry in os.scandir(folder) if entry.name.isdigit()]
+
+
+def _highest(folder: Path) -> int:
+    """The highest number of a file, 0 when there is none; looks into one folder as a rule."""
+    for last in sorted(_folders(folder), key=lambda path: int(path.name), reverse=True):
+        if files := _files(last):
+            return max(files)
+    return 0

@@ -1,0 +1,338 @@
+"""The index: one SQLite file, written by one thread that commits many callers' actions at once.
+
+An action is a function of a Transaction. Actions run one after the other, so what one has checked
+(a condition, a bucket, an upload) holds until it has written: no locks. A group of them shares one
+commit and so one sync of the disk (synchronous=FULL): a write is durable when it is answered.
+
+Layout number: PRAGMA user_version. A change of the tables raises it and migrates; a file with a
+higher number than ours is refused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import sqlite3
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any, Generic, Self, TypeVar
+
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.storage.disk import Disk, sync_folder
+from s3d.agent.storage.reader import Reader
+from s3d.agent.storage.record_cache import Memo
+from s3d.agent.storage.transaction import Effects, Transaction
+from s3d.shared.errors import S3dError, UsageError
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+DAMAGE: type[Exception] = sqlite3.DatabaseError
+"""Raised by look and read for a file that is no index any more."""
+
+LAYOUT = 1
+_FURTHER = 1_000
+"""user_version is LAYOUT + _FURTHER times the layout of the further tables."""
+_GROUP = 256
+"""Actions in one commit, at most."""
+_CHECKPOINT = 4_000
+"""Pages (4 KiB) of the log after which SQLite carries them over into the file."""
+_LOG_SIZE = 64 << 20
+"""Bytes above which the log is cut after a checkpoint."""
+_READERS = 2
+
+_TABLES = """
+CREATE TABLE buckets(name TEXT PRIMARY KEY, record BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE settings(bucket TEXT, name TEXT, value BLOB NOT NULL, PRIMARY KEY(bucket, name))
+    WITHOUT ROWID;
+CREATE TABLE totals(bucket TEXT PRIMARY KEY, objects INTEGER NOT NULL, size INTEGER NOT NULL)
+    WITHOUT ROWID;
+-- The current version of each key, unless it is a delete marker.
+CREATE TABLE objects(bucket TEXT, key BLOB, record BLOB NOT NULL, layout BLOB NOT NULL,
+    PRIMARY KEY(bucket, key)) WITHOUT ROWID;
+-- The other versions, and all delete markers.
+CREATE TABLE versions(bucket TEXT, key BLOB, seq INTEGER, is_null INTEGER NOT NULL,
+    record BLOB NOT NULL, layout BLOB NOT NULL, PRIMARY KEY(bucket, key, seq DESC)) WITHOUT ROWID;
+CREATE INDEX null_versions ON versions(bucket, key) WHERE is_null;
+CREATE TABLE uploads(bucket TEXT, key BLOB, id TEXT, record BLOB NOT NULL,
+    PRIMARY KEY(bucket, key, id)) WITHOUT ROWID;
+CREATE TABLE parts(upload TEXT, number INTEGER, record BLOB NOT NULL,
+    PRIMARY KEY(upload, number)) WITHOUT ROWID;
+-- data is NULL when the bytes lie in a file named by the id.
+CREATE TABLE blobs(id INTEGER PRIMARY KEY, refs INTEGER NOT NULL, size INTEGER NOT NULL, data BLOB);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """Further tables of a file, for an owner of more than objects: Reader.select, Transaction.run.
+
+    sql: the statements that make them. layout: their number, below 1000, as LAYOUT is ours.
+    """
+
+    sql: str
+    layout: int
+
+
+@dataclass(slots=True)
+class _Write(Generic[T]):
+    """An action on its way through the writer thread."""
+
+    action: Callable[[Transaction], T]
+    undo: Callable[[], None] | None
+    future: asyncio.Future[T]
+    result: T | None = None
+    error: BaseException | None = None
+    in_doubt: bool = False
+    """The sync of the disk failed: what was written may still turn up after a crash."""
+
+
+class Index:
+    """Open with Index.open, close with close(); everything else belongs to one event loop."""
+
+    def __init__(
+        self, path: Path, *, ephemeral: bool, tables: Tables | None, lossy: bool = False
+    ) -> None:
+        self.path = path
+        self.disk = Disk(path.parent)
+        self.on_freed: Callable[[list[int]], None] = lambda blobs: None
+        """Told on the loop, after the commit, which blobs in files nobody names any more."""
+        self._sync = "OFF" if ephemeral else "NORMAL" if lossy else "FULL"
+        self._writer = self._connect()
+        _prepare(self._writer, path, tables)
+        self._has_ballast = self._sync == "FULL"
+        if self._has_ballast:
+            sync_folder(path.parent)
+            self.disk.lay_ballast()
+        self._ballast_is_gone = False
+        self._memo = Memo()
+        self._connections = [self._writer]
+        self._reader = Reader(self._connect_reader().execute, self._memo)
+        self._local = threading.local()
+        self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="index-read")
+        self._queue: SimpleQueue[_Write[Any] | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._serve, name="index-write", daemon=True)
+        self._thread.start()
+
+    @classmethod
+    def open(
+        cls,
+        path: Path,
+        *,
+        ephemeral: bool = False,
+        lossy: bool = False,
+        tables: Tables | None = None,
+    ) -> Self:
+        """Open or create. Raises UsageError for a file of a newer s3d, S3dError for a broken one.
+
+        ephemeral: for a store that is gone with the process; nothing is synced to the disk.
+        lossy: for what can be had again; a power cut may take the newest commits, but breaks none.
+        """
+        try:
+            return cls(path, ephemeral=ephemeral, tables=tables, lossy=lossy)
+        except sqlite3.DatabaseError as error:
+            raise S3dError(
+                "cannot open the index",
+                f"{path}: {error}",
+                "restore the folder from a copy, or move it away to begin with an empty store",
+            ) from error
+
+    def close(self) -> None:
+        """Finish what was asked for, then close the file."""
+        self._queue.put(None)
+        self._thread.join()
+        self._readers.shutdown()
+        for connection in reversed(self._connections):
+            connection.close()
+
+    def look(self, query: Callable[[Reader], T]) -> T:
+        """Ask at once, on the loop: for point look-ups, which take some microseconds."""
+        return query(self._reader)
+
+    def forget_all(self) -> None:
+        """Do not answer from memory what is looked at next."""
+        self._memo.clear()
+
+    async def read(self, query: Callable[[Reader], T]) -> T:
+        """Ask in a thread: for pages. The query sees one state from its beginning to its end."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, query)
+
+    async def write(
+        self, action: Callable[[Transaction], T], undo: Callable[[], None] | None = None
+    ) -> T:
+        """Run an action and return its result once it is durable; what it raises is raised here.
+
+        The action does all its checks before it writes for the first time, and nothing but that:
+        it may be run more than once. Cancelling the caller does not cancel the action. undo: called
+        on the loop when it is certain that the action did not happen, even if nobody waits for it.
+        """
+        return await self.post(action, undo)
+
+    def post(
+        self, action: Callable[[Transaction], T], undo: Callable[[], None] | None = None
+    ) -> asyncio.Future[T]:
+        """The same for a caller that goes on meanwhile. Actions run in the order of their calls."""
+        if not self._thread.is_alive():
+            raise S3Error("ServiceUnavailable", "the store is closed")
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._queue.put(_Write(action, undo, future))
+        return future
+
+    def _read(self, query: Callable[[Reader], T]) -> T:
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = self._local.connection = self._connect_reader()
+        connection.execute("BEGIN")
+        try:
+            return query(Reader(connection.execute))
+        finally:
+            connection.execute("COMMIT")
+
+    def _connect_reader(self) -> sqlite3.Connection:
+        connection = self._connect()
+        connection.execute("PRAGMA query_only = ON")
+        self._connections.append(connection)
+        return connection
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self.path, isolation_level=None, check_same_thread=False, timeout=10
+        )
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(f"PRAGMA synchronous = {self._sync}")
+        connection.execute("PRAGMA fullfsync = ON")  # macOS
+        connection.execute(f"PRAGMA journal_size_limit = {_LOG_SIZE}")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT}")
+        return connection
+
+    # The writer thread
+
+    def _serve(self) -> None:
+        tx = Transaction(self._writer.execute)
+        while (first := self._queue.get()) is not None:
+            group = [first]
+            stop = False
+            while len(group) < _GROUP and not stop:
+                try:
+                    following = self._queue.get_nowait()
+                except Empty:
+                    break
+                if following is None:
+                    stop = True
+                else:
+                    group.append(following)
+            self._run(tx, group)
+            if stop:
+                break
+
+    def _run(self, tx: Transaction, group: list[_Write[Any]]) -> None:
+        """Commit a group; if one of it spoils it, commit its actions one by one."""
+        if self._ballast_is_gone:
+            self._ballast_is_gone = not self.disk.lay_ballast()
+        if not self._attempt(tx, group):
+            for write in group:
+                write.result, write.error = None, None
+                if not self._attempt(tx, [write]):
+                    self._deliver(Effects(), [write])
+
+    def _attempt(self, tx: Transaction, group: list[_Write[Any]]) -> bool:
+        """True: the group is committed and delivered. False: rolled back, errors are noted."""
+        failed: BaseException | None = None
+        try:
+            self._writer.execute("BEGIN IMMEDIATE")
+            for write in group:
+                tx.wrote = False
+                try:
+                    write.result = write.action(tx)
+                except Exception as error:  # noqa: BLE001 - it is raised where the caller waits
+                    write.error = self._meaning(error)
+                    if tx.wrote:
+                        failed = error
+                        break
+            if failed is None:
+                tx.settle()
+                self._writer.execute("COMMIT")
+        except sqlite3.Error as error:
+            failed = error
+        if failed is None:
+            effects, tx.effects = tx.effects, Effects()
+            self._deliver(effects, group)
+            return True
+        self._roll_back(tx, group, failed)
+        return False
+
+    def _roll_back(self, tx: Transaction, group: list[_Write[Any]], failed: BaseException) -> None:
+        with contextlib.suppress(sqlite3.Error):
+            self._writer.execute("ROLLBACK")
+        tx.forget()
+        if not isinstance(failed, sqlite3.Error):
+            return
+        name = getattr(failed, "sqlite_errorname", "")
+        for write in group:
+            write.error = self._meaning(failed)
+            write.in_doubt = name != "SQLITE_FULL" and len(group) == 1
+        if name == "SQLITE_FULL" and self._has_ballast:
+            # Room for what the repetition commits: a deletion, which gives room back.
+            self.disk.drop_ballast()
+            self._ballast_is_gone = True
+
+    def _meaning(self, error: Exception) -> Exception:
+        name = getattr(error, "sqlite_errorname", "")
+        if name == "SQLITE_FULL":
+            return self.disk.full()
+        if name.startswith("SQLITE_IOERR"):
+            logger.error("the index cannot be written: %s path=%s", name, self.path)
+            return S3Error("SlowDown", f"the disk that holds {self.disk.folder} failed: {error}")
+        return error
+
+    def _deliver(self, effects: Effects, group: list[_Write[Any]]) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            group[0].future.get_loop().call_soon_threadsafe(self._finish, effects, group)
+
+    # Back on the loop
+
+    def _finish(self, effects: Effects, group: list[_Write[Any]]) -> None:
+        # Forgotten, not replaced: the next group may be committed already, and whoever has seen its
+        # state must not see this one's after it.
+        for bucket in effects.buckets:
+            self._memo.buckets.pop(bucket, None)
+        for name in effects.objects:
+            self._memo.objects.forget(name)
+        if effects.freed:
+            self.on_freed(effects.freed)
+        for follow in effects.then:
+            follow()
+        for write in group:
+            if write.error is not None and write.undo is not None and not write.in_doubt:
+                write.undo()
+            if write.future.done():
+                continue
+            if write.error is not None:
+                write.future.set_exception(write.error)
+            else:
+                write.future.set_result(write.result)
+
+
+def _prepare(connection: sqlite3.Connection, path: Path, tables: Tables | None) -> None:
+    """Make the tables in an empty file; refuse a file whose layout we do not know."""
+    (number,) = connection.execute("PRAGMA user_version").fetchone()
+    further, layout = divmod(number, _FURTHER)
+    known = tables.layout if tables is not None else 0
+    if layout > LAYOUT or further > known:
+        raise UsageError(
+            "the store was written by a newer s3d",
+            f"{path} has layout {number}, this s3d knows layouts up to {known * _FURTHER + LAYOUT}",
+            "install that newer version again",
+        )
+    made = "" if layout else _TABLES
+    if tables is not None and not further:
+        made += tables.sql
+    if made:
+        number = LAYOUT + known * _FURTHER
+        connection.executescript(f"BEGIN; {made} PRAGMA user_version = {number}; COMMIT;")

@@ -1,0 +1,263 @@
+"""The questions that can be asked of the index; each is one SQL statement.
+
+A Reader is bound to one connection. Bucket names are str, keys are bytes (UTF-8), so that SQLite's
+comparison of blobs (memcmp) is the order in which S3 lists keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from s3d.agent.storage.record_cache import Memo
+from s3d.agent.storage.records import (
+    NULL_VERSION,
+    BucketRecord,
+    ObjectRecord,
+    ObjectRow,
+    PartRecord,
+    Remembered,
+    Stored,
+    Totals,
+    UploadRecord,
+    decode_bucket,
+    decode_layout,
+    decode_object,
+    decode_part,
+    decode_row,
+    decode_upload,
+    seq_of,
+)
+
+Execute = Callable[[str, tuple[Any, ...]], Any]
+
+_BEYOND = b"\xff"
+"""Greater than any UTF-8."""
+_NEWEST = (1 << 63) - 1
+"""Above every seq: what is current comes before what is not."""
+
+
+class Reader:
+    """Reads the state as last committed; with a memo, hot answers come from memory."""
+
+    def __init__(self, execute: Execute, memo: Memo | None = None) -> None:
+        self._execute = execute
+        self._memo = memo
+
+    # Buckets
+
+    def bucket(self, name: str) -> BucketRecord | None:
+        memo = self._memo
+        if memo is not None and (known := memo.buckets.get(name)) is not None:
+            return known
+        row = self._one("SELECT record FROM buckets WHERE name = ?", (name,))
+        if row is None:
+            return None
+        record = decode_bucket(row[0])
+        if memo is not None:
+            memo.buckets[name] = record
+        return record
+
+    def buckets(self) -> list[BucketRecord]:
+        """All, by name."""
+        rows = self._execute("SELECT record FROM buckets ORDER BY name", ())
+        return [decode_bucket(record) for (record,) in rows]
+
+    def setting(self, bucket: str, name: str) -> bytes | None:
+        row = self._one("SELECT value FROM settings WHERE bucket = ? AND name = ?", (bucket, name))
+        return None if row is None else bytes(row[0])
+
+    def settings(self, bucket: str) -> dict[str, bytes]:
+        return dict(self._execute("SELECT name, value FROM settings WHERE bucket = ?", (bucket,)))
+
+    def totals(self, bucket: str | None = None) -> Totals:
+        """Of one bucket, or of all."""
+        query = "SELECT COALESCE(SUM(objects), 0), COALESCE(SUM(size), 0) FROM totals"
+        if bucket is None:
+            return Totals(*self._one(query, ()))
+        return Totals(*self._one(query + " WHERE bucket = ?", (bucket,)))
+
+    def is_empty(self, bucket: str) -> bool:
+        """True if the bucket has neither objects nor versions nor delete markers."""
+        query = """SELECT EXISTS(SELECT 1 FROM objects WHERE bucket = ?1)
+                       OR EXISTS(SELECT 1 FROM versions WHERE bucket = ?1)"""
+        return not self._one(query, (bucket,))[0]
+
+    # Objects
+
+    def object(self, bucket: str, key: bytes) -> ObjectRecord | None:
+        """The current version; None when there is none or when it is a delete marker."""
+        stored = self.current(bucket, key)
+        return None if stored is None else stored.record
+
+    def current(self, bucket: str, key: bytes) -> Stored | None:
+        """The same, with the place of its bytes."""
+        memo = self._memo
+        if memo is not None and (known := memo.objects.get((bucket, key))) is not None:
+            return known
+        row = self._one(
+            "SELECT record, layout FROM objects WHERE bucket = ? AND key = ?", (bucket, key)
+        )
+        if row is None:
+            return None
+        stored = _stored(*row)
+        if memo is not None:
+            stored = Remembered(*stored)
+            memo.objects.put((bucket, key), stored)
+        return stored
+
+    def version(self, bucket: str, key: bytes, version_id: str) -> Stored | None:
+        """The version or delete marker of that id, current or not."""
+        current = self.current(bucket, key)
+        if current is not None and current.record.version_id == version_id:
+            return current
+        if version_id == NULL_VERSION:
+            row = self._one(
+                "SELECT record, layout FROM versions WHERE bucket = ? AND key = ? AND is_null",
+                (bucket, key),
+            )
+        else:
+            row = self._one(
+                """SELECT record, layout FROM versions
+                   WHERE bucket = ? AND key = ? AND seq = ? AND NOT is_null""",
+                (bucket, key, seq_of(version_id)),
+            )
+        return None if row is None else _stored(*row)
+
+    def newest_version(self, bucket: str, key: bytes) -> Stored | None:
+        """The newest of those that are not current; when nothing is, a marker stands before it."""
+        row = self._one(
+            """SELECT record, layout FROM versions
+               WHERE bucket = ? AND key = ? ORDER BY seq DESC LIMIT 1""",
+            (bucket, key),
+        )
+        return None if row is None else _stored(*row)
+
+    def page(self, bucket: str, prefix: bytes, after: bytes, limit: int) -> list[ObjectRow]:
+        """Current objects whose keys have the prefix and are greater than after, in order."""
+        rows = self._execute(
+            """SELECT record FROM objects WHERE bucket = ? AND key > ? AND key >= ? AND key < ?
+               ORDER BY key LIMIT ?""",
+            (bucket, after, prefix, prefix + _BEYOND, limit),
+        )
+        return [decode_row(record) for (record,) in rows]
+
+    def version_page(
+        self, bucket: str, prefix: bytes, after: tuple[bytes, int], limit: int
+    ) -> list[tuple[ObjectRow, bool]]:
+        """Versions and markers with True for the latest of their key: by key, newest first.
+
+        after: key and seq of the last one known; seq 0 stands behind all versions of that key.
+        """
+        key, seq = after
+        end = prefix + _BEYOND
+        beyond = (bucket, key, prefix, end, limit)
+        rows: list[tuple[bytes, int, bytes]] = [
+            *self._execute(
+                """SELECT key, -seq, record FROM versions
+                   WHERE bucket = ? AND key = ? AND seq < ? AND key >= ? AND key < ?
+                   ORDER BY seq DESC LIMIT ?""",
+                (bucket, key, seq, prefix, end, limit),
+            ),
+            *self._execute(
+                f"""SELECT key, {-_NEWEST}, record FROM objects
+                   WHERE bucket = ? AND key > ? AND key >= ? AND key < ? ORDER BY key LIMIT ?""",
+                beyond,
+            ),
+            *self._execute(
+                """SELECT key, -seq, record FROM versions
+                   WHERE bucket = ? AND key > ? AND key >= ? AND key < ?
+                   ORDER BY key, seq DESC LIMIT ?""",
+                beyond,
+            ),
+        ]
+        current = self._one(
+            "SELECT record FROM objects WHERE bucket = ? AND key = ?", (bucket, key)
+        )
+        # The last one known was removed if an older one is current now: that one is not known yet.
+        if current is not None and key.startswith(prefix) and decode_row(current[0]).seq < seq:
+            rows.append((key, -_NEWEST, current[0]))
+        rows.sort(key=lambda row: row[:2])
+        return _with_latest(rows[:limit], key)
+
+    # Multipart uploads
+
+    def upload(self, bucket: str, key: bytes, upload_id: str) -> UploadRecord | None:
+        row = self._one(
+            "SELECT record FROM uploads WHERE bucket = ? AND key = ? AND id = ?",
+            (bucket, key, upload_id),
+        )
+        return None if row is None else decode_upload(row[0])
+
+    def upload_page(
+        self, bucket: str, prefix: bytes, after: tuple[bytes, str], limit: int
+    ) -> list[UploadRecord]:
+        """Uploads greater than after, by key and then in the order of their beginning."""
+        rows = self._execute(
+            """SELECT record FROM uploads
+               WHERE bucket = ? AND (key, id) > (?, ?) AND key >= ? AND key < ?
+               ORDER BY key, id LIMIT ?""",
+            (bucket, *after, prefix, prefix + _BEYOND, limit),
+        )
+        return [decode_upload(record) for (record,) in rows]
+
+    def parts(self, upload_id: str, after: int = 0, limit: int = -1) -> list[PartRecord]:
+        """Parts by number, beginning behind after."""
+        rows = self._execute(
+            "SELECT record FROM parts WHERE upload = ? AND number > ? ORDER BY number LIMIT ?",
+            (upload_id, after, limit),
+        )
+        return [decode_part(record) for (record,) in rows]
+
+    def part(self, upload_id: str, number: int) -> PartRecord | None:
+        row = self._one(
+            "SELECT record FROM parts WHERE upload = ? AND number = ?", (upload_id, number)
+        )
+        return None if row is None else decode_part(row[0])
+
+    # Blobs
+
+    def data(self, blob: int) -> bytes | None:
+        """The bytes of a blob that lies in the index; None when it does not."""
+        memo = self._memo
+        if memo is not None and (known := memo.data.get(blob)) is not None:
+            return known
+        row = self._one("SELECT data FROM blobs WHERE id = ?", (blob,))
+        data: bytes | None = None if row is None else row[0]
+        if data is not None and memo is not None:
+            memo.data.put(blob, data)
+        return data
+
+    def highest_blob(self) -> int:
+        """The highest id in use, 0 when there is none."""
+        return int(self._one("SELECT COALESCE(MAX(id), 0) FROM blobs", ())[0])
+
+    def known_blobs(self, ids: list[int]) -> set[int]:
+        """Those of the ids that a row names."""
+        query = "SELECT 1 FROM blobs WHERE id = ?"
+        return {blob for blob in ids if self._one(query, (blob,)) is not None}
+
+    # Further tables
+
+    def select(self, query: str, arguments: tuple[Any, ...]) -> Any:
+        """Ask a further table (index.Tables); the cursor."""
+        return self._execute(query, arguments)
+
+    def _one(self, query: str, arguments: tuple[Any, ...]) -> Any:
+        return self._execute(query, arguments).fetchone()
+
+
+def _stored(record: bytes, layout: bytes) -> Stored:
+    return Stored(decode_object(record), decode_layout(layout))
+
+
+def _with_latest(rows: list[tuple[bytes, int, bytes]], seen: bytes) -> list[tuple[ObjectRow, bool]]:
+    """A row is the latest of its key when it is current or the first of its key.
+
+    seen: the key before the page.
+    """
+    found = []
+    for key, order, record in rows:
+        found.append((decode_row(record), key != seen or order == -_NEWEST))
+        seen = key
+    return found

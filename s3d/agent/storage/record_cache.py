@@ -1,0 +1,67 @@
+"""Hot records and small bodies in memory, in front of the index. Belongs to the event loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import Generic, TypeVar
+
+from s3d.agent.storage.records import BucketRecord, Stored
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+_RECORDS = 8_192
+"""Weight of the objects that are kept: each one, and one for each further extent and each part."""
+_DATA = 8 << 20
+"""Bytes of small bodies that are kept."""
+
+
+class Recent(Generic[K, V]):
+    """A dict of bounded weight; what was not used for longest goes first."""
+
+    def __init__(self, limit: int, weigh: Callable[[V], int]) -> None:
+        self._limit = limit
+        self._weigh = weigh
+        self._weight = 0
+        self._entries: dict[K, V] = {}
+
+    def get(self, key: K) -> V | None:
+        entry = self._entries.pop(key, None)
+        if entry is not None:
+            self._entries[key] = entry
+        return entry
+
+    def put(self, key: K, value: V) -> None:
+        self.forget(key)
+        self._entries[key] = value
+        self._weight += self._weigh(value)
+        while self._weight > self._limit:
+            self.forget(next(iter(self._entries)))
+
+    def forget(self, key: K) -> None:
+        entry = self._entries.pop(key, None)
+        if entry is not None:
+            self._weight -= self._weigh(entry)
+
+    def clear(self) -> None:
+        self._entries.clear()
+        self._weight = 0
+
+
+class Memo:
+    """What was read of committed state, until a commit has changed what it says."""
+
+    def __init__(self) -> None:
+        self.buckets: dict[str, BucketRecord] = {}
+        self.objects: Recent[tuple[str, bytes], Stored] = Recent(_RECORDS, _weigh)
+        self.data: Recent[int, bytes] = Recent(_DATA, len)
+        """By blob; a blob never changes, so these go for want of room only."""
+
+    def clear(self) -> None:
+        """Forget all that could have become wrong."""
+        self.buckets.clear()
+        self.objects.clear()
+
+
+def _weigh(stored: Stored) -> int:
+    return max(1, len(stored.layout.extents)) + len(stored.layout.parts)

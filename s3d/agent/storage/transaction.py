@@ -1,0 +1,205 @@
+"""What a write may do to the index: rows in and out, and the reference counts of blobs.
+
+A Transaction lives in the writer thread and is used by one action after the other. It also notes
+what follows once the group is durable: what the memo must forget, files that nobody names any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from s3d.agent.storage.reader import Execute, Reader
+from s3d.agent.storage.records import (
+    NULL_VERSION,
+    BucketRecord,
+    Extent,
+    Layout,
+    ObjectRecord,
+    PartRecord,
+    Stored,
+    UploadRecord,
+    encode,
+)
+
+
+@dataclass(slots=True)
+class Effects:
+    """What follows from a group once it is committed."""
+
+    buckets: set[str] = field(default_factory=set)
+    """Those whose record changed."""
+    objects: set[tuple[str, bytes]] = field(default_factory=set)
+    """Those whose current version changed."""
+    freed: list[int] = field(default_factory=list)
+    """Blobs in files that no row names any more."""
+    then: list[Callable[[], None]] = field(default_factory=list)
+    """To be called on the loop, in this order, before those who wait for the commit are told."""
+
+
+class Transaction(Reader):
+    """A Reader that sees its own writes, and the only place that changes rows."""
+
+    def __init__(self, execute: Execute) -> None:
+        super().__init__(execute)
+        self.wrote = False
+        """Whether anything was written since it was last set to False."""
+        self.effects = Effects()
+        self._buckets: dict[str, BucketRecord] = {}
+        self._totals: dict[str, list[int]] = {}
+
+    def forget(self) -> None:
+        """After a rollback: nothing that was noted or remembered holds any more."""
+        self.effects = Effects()
+        self._buckets.clear()
+        self._totals.clear()
+
+    def then(self, follow: Callable[[], None]) -> None:
+        """Call it on the loop once this is durable, before the action's caller is told.
+
+        Never called when the commit fails; it must not raise.
+        """
+        self.effects.then.append(follow)
+
+    def run(self, query: str, arguments: tuple[Any, ...]) -> Any:
+        """Change rows of a further table (index.Tables); the cursor."""
+        return self._write(query, arguments)
+
+    def settle(self) -> None:
+        """Before a commit: write the totals, once for the whole group."""
+        for bucket, (objects, size) in self._totals.items():
+            self._execute(
+                """INSERT INTO totals VALUES (?1, ?2, ?3) ON CONFLICT (bucket)
+                   DO UPDATE SET objects = objects + ?2, size = size + ?3""",
+                (bucket, objects, size),
+            )
+        self._totals.clear()
+
+    # Buckets
+
+    def bucket(self, name: str) -> BucketRecord | None:
+        # Nobody else writes, so what this thread knows of a bucket stays true.
+        known = self._buckets.get(name)
+        if known is None and (known := super().bucket(name)) is not None:
+            self._buckets[name] = known
+        return known
+
+    def put_bucket(self, record: BucketRecord) -> None:
+        self._write("REPLACE INTO buckets VALUES (?, ?)", (record.name, encode(record)))
+        self._buckets[record.name] = record
+        self.effects.buckets.add(record.name)
+
+    def delete_bucket(self, name: str) -> None:
+        """The bucket and its settings; its objects and uploads must be gone."""
+        self._write("DELETE FROM buckets WHERE name = ?", (name,))
+        self._write("DELETE FROM settings WHERE bucket = ?", (name,))
+        self._write("DELETE FROM totals WHERE bucket = ?", (name,))
+        self._totals.pop(name, None)
+        self._buckets.pop(name, None)
+        self.effects.buckets.add(name)
+
+    def put_setting(self, bucket: str, name: str, value: bytes | None) -> None:
+        """None removes it."""
+        if value is None:
+            self._write("DELETE FROM settings WHERE bucket = ? AND name = ?", (bucket, name))
+        else:
+            self._write("REPLACE INTO settings VALUES (?, ?, ?)", (bucket, name, value))
+
+    # Objects
+
+    def put_current(self, bucket: str, stored: Stored, replaced: ObjectRecord | None) -> None:
+        """Make it the current version; replaced: the one whose row it takes."""
+        record, layout = stored
+        key = record.key.encode()
+        self._write(
+            "REPLACE INTO objects VALUES (?, ?, ?, ?)",
+            (bucket, key, encode(record), encode(layout)),
+        )
+        self.effects.objects.add((bucket, key))
+        if replaced is None:
+            self._count(bucket, 1, record.size)
+        else:
+            self._count(bucket, 0, record.size - replaced.size)
+
+    def drop_current(self, bucket: str, record: ObjectRecord) -> None:
+        key = record.key.encode()
+        self._write("DELETE FROM objects WHERE bucket = ? AND key = ?", (bucket, key))
+        self.effects.objects.add((bucket, key))
+        self._count(bucket, -1, -record.size)
+
+    def put_version(self, bucket: str, stored: Stored) -> None:
+        """Keep a version that is not current, or a delete marker."""
+        record, layout = stored
+        is_null = record.version_id == NULL_VERSION
+        self._write(
+            "REPLACE INTO versions VALUES (?, ?, ?, ?, ?, ?)",
+            (bucket, record.key.encode(), record.seq, is_null, encode(record), encode(layout)),
+        )
+        self._count(bucket, 0, record.size)
+
+    def drop_version(self, bucket: str, record: ObjectRecord) -> None:
+        self._write(
+            "DELETE FROM versions WHERE bucket = ? AND key = ? AND seq = ?",
+            (bucket, record.key.encode(), record.seq),
+        )
+        self._count(bucket, 0, -record.size)
+
+    # Multipart uploads
+
+    def put_upload(self, bucket: str, record: UploadRecord) -> None:
+        self._write(
+            "REPLACE INTO uploads VALUES (?, ?, ?, ?)",
+            (bucket, record.key.encode(), record.id, encode(record)),
+        )
+
+    def drop_upload(self, bucket: str, record: UploadRecord) -> None:
+        """The upload and its parts; who holds their bytes now is the caller's business."""
+        self._count(bucket, 0, -sum(part.size for part in self.parts(record.id)))
+        self._write("DELETE FROM parts WHERE upload = ?", (record.id,))
+        self._write(
+            "DELETE FROM uploads WHERE bucket = ? AND key = ? AND id = ?",
+            (bucket, record.key.encode(), record.id),
+        )
+
+    def put_part(
+        self, bucket: str, upload_id: str, part: PartRecord, replaced: PartRecord | None
+    ) -> None:
+        self._write("REPLACE INTO parts VALUES (?, ?, ?)", (upload_id, part.number, encode(part)))
+        self._count(bucket, 0, part.size - (replaced.size if replaced is not None else 0))
+
+    # Blobs
+
+    def add_blob(self, blob: int, size: int, data: bytes | None = None) -> None:
+        """Enter a new blob with one holder; data: its bytes, None when they lie in a file."""
+        self._write("INSERT INTO blobs VALUES (?, 1, ?, ?)", (blob, size, data))
+
+    def hold(self, extents: Iterable[Extent]) -> bool:
+        """One more holder for each extent's blob; False, and nothing done, if one is gone."""
+        wanted = [(extent.blob,) for extent in extents]
+        if any(self._one("SELECT 1 FROM blobs WHERE id = ?", blob) is None for blob in wanted):
+            return False
+        for blob in wanted:
+            self._write("UPDATE blobs SET refs = refs + 1 WHERE id = ?", blob)
+        return True
+
+    def release(self, layout: Layout) -> None:
+        """One holder less for each extent's blob; one that nobody holds is dropped."""
+        for extent in layout.extents:
+            dropped = self._write("DELETE FROM blobs WHERE id = ? AND refs = 1", (extent.blob,))
+            if dropped.rowcount == 0:
+                self._write("UPDATE blobs SET refs = refs - 1 WHERE id = ?", (extent.blob,))
+            elif not layout.inline:
+                self.effects.freed.append(extent.blob)
+
+    def _count(self, bucket: str, objects: int, size: int) -> None:
+        totals = self._totals.get(bucket)
+        if totals is None:
+            self._totals[bucket] = [objects, size]
+        else:
+            totals[0] += objects
+            totals[1] += size
+
+    def _write(self, query: str, arguments: tuple[Any, ...]) -> Any:
+        self.wrote = True
+        return self._execute(query, arguments)

@@ -1,1 +1,0 @@
-"""The stores: whoever can answer S3 operations."""

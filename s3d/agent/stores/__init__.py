@@ -1,0 +1,1 @@
+"""The stores and layers that answer S3 operations."""

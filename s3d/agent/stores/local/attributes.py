@@ -1,0 +1,86 @@
+"""GetObjectAttributes.
+
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObjectAttributes.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from s3d.agent.core.store import Ready, operation
+from s3d.agent.s3.checksums import member_of
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.messages import Members, S3Request, S3Response
+from s3d.agent.storage.index import Index
+from s3d.agent.storage.reader import Reader
+from s3d.agent.storage.records import PartSize, Stored
+from s3d.agent.stores.local.lists import page_size
+from s3d.agent.stores.local.lookup import find_bucket, find_version, shown_version
+from s3d.agent.stores.local.response_members import checksum_members, moment
+
+_ATTRIBUTES = frozenset({"ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"})
+
+
+class AttributeOps:
+    """Handler of GetObjectAttributes."""
+
+    def __init__(self, index: Index) -> None:
+        self._index = index
+
+    @operation("GetObjectAttributes")
+    def get_object_attributes(self, request: S3Request[Members]) -> Ready[Members]:
+        wanted = request.input.get("ObjectAttributes") or ()
+        if not wanted or not _ATTRIBUTES.issuperset(wanted):
+            raise S3Error("InvalidArgument", "Invalid attribute name specified.")
+
+        return Ready(S3Response(self._index.look(partial(_look, request.input))))
+
+
+def _look(input: Mapping[str, Any], reader: Reader) -> Members:
+    bucket = find_bucket(reader, input["Bucket"])
+    stored = find_version(reader, bucket, input["Key"], input.get("VersionId"))
+    found = _attributes(stored, input)
+    return {
+        "LastModified": moment(stored.record.modified),
+        **shown_version(bucket, stored.record),
+        **{name: found[name] for name in input["ObjectAttributes"] if found[name] is not None},
+    }
+
+
+def _attributes(stored: Stored, input: Mapping[str, Any]) -> Members:
+    record = stored.record
+    return {
+        "ETag": record.etag.strip('"'),  # here AWS leaves the quotes off
+        "Checksum": checksum_members(record.checksum) or None,
+        "ObjectParts": _parts(stored, input),
+        "StorageClass": record.storage_class,
+        "ObjectSize": record.size,
+    }
+
+
+def _parts(stored: Stored, input: Mapping[str, Any]) -> Members | None:
+    """Of multipart objects; the parts one by one only where they have checksums, as AWS does."""
+    parts, checksum = stored.layout.parts, stored.record.checksum
+    if not parts:
+        return None
+    limit = page_size(input.get("MaxParts"), "x-amz-max-parts")
+    marker = int(input.get("PartNumberMarker") or 0)
+    found = [part for part in parts if part.number > marker]
+    page = found[:limit]
+    output: Members = {
+        "TotalPartsCount": len(parts),
+        "PartNumberMarker": marker,
+        "NextPartNumberMarker": page[-1].number if page else marker,
+        "MaxParts": limit,
+        "IsTruncated": len(found) > limit,
+    }
+    if checksum is not None:
+        member = member_of(checksum.algorithm)
+        output["Parts"] = [_part(part, member) for part in page]
+    return output
+
+
+def _part(part: PartSize, member: str) -> Members:
+    return {"PartNumber": part.number, "Size": part.size, member: part.checksum}

@@ -1,0 +1,147 @@
+"""Buckets: create, delete, head, list, location."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from s3d.agent.core.store import Ready, operation
+from s3d.agent.s3.acl import OWNER, requested
+from s3d.agent.s3.address import check_bucket_name
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.listing import decode_token, encode_token
+from s3d.agent.s3.messages import Members, S3Request, S3Response
+from s3d.agent.storage.index import Index
+from s3d.agent.storage.reader import Reader
+from s3d.agent.storage.records import BucketRecord, Layout
+from s3d.agent.storage.transaction import Transaction
+from s3d.agent.stores.local.lookup import find_bucket
+from s3d.agent.stores.local.publish import ENABLED
+from s3d.agent.stores.local.response_members import moment
+from s3d.agent.stores.local.tagging import BUCKET_TAGS, parse_set
+
+US_EAST_1 = "us-east-1"
+_MAX_BUCKETS = 10_000
+
+
+class BucketOps:
+    """Handlers of the operations on buckets themselves."""
+
+    def __init__(self, index: Index, clock: Callable[[], float]) -> None:
+        self._index = index
+        self._clock = clock
+
+    @operation("CreateBucket")
+    async def create_bucket(self, request: S3Request[Members]) -> S3Response[Members]:
+        """Again: fine in us-east-1, BucketAlreadyOwnedByYou elsewhere, as AWS answers.
+
+        https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html
+        """
+        input = request.input
+        check_bucket_name(request.bucket)
+        configuration = input.get("CreateBucketConfiguration") or {}
+        region = configuration.get("LocationConstraint") or US_EAST_1
+        lock = bool(input.get("ObjectLockEnabledForBucket"))
+        tags = parse_set({"TagSet": configuration.get("Tags") or []}, BUCKET_TAGS)
+        granted = requested(input, OWNER)
+        record = BucketRecord(
+            name=request.bucket,
+            created=self._clock(),
+            region=region,
+            versioning=ENABLED if lock else "",
+            object_lock=lock,
+        )
+
+        settings = {"tagging": tags, "acl": granted}
+        await self._index.write(partial(_create, record, settings))
+        return S3Response({"Location": f"/{record.name}"})
+
+    @operation("DeleteBucket")
+    async def delete_bucket(self, request: S3Request[Members]) -> S3Response[Members]:
+        """Unfinished uploads do not keep a bucket: they go with it."""
+        await self._index.write(partial(_delete, request.bucket))
+        return S3Response({})
+
+    @operation("HeadBucket")
+    def head_bucket(self, request: S3Request[Members]) -> Ready[Members]:
+        record = self._index.look(lambda reader: find_bucket(reader, request.bucket))
+        return Ready(S3Response({"BucketRegion": record.region}))
+
+    @operation("GetBucketLocation")
+    def get_bucket_location(self, request: S3Request[Members]) -> Ready[Members]:
+        """us-east-1 is said by saying nothing."""
+        record = self._index.look(lambda reader: find_bucket(reader, request.bucket))
+        region = record.region
+        return Ready(S3Response({"LocationConstraint": None if region == US_EAST_1 else region}))
+
+    @operation("ListBuckets")
+    async def list_buckets(self, request: S3Request[Members]) -> S3Response[Members]:
+        input = request.input
+        prefix = input.get("Prefix") or ""
+        token = input.get("ContinuationToken")
+        after = decode_token(token).decode() if token else ""
+        limit = _limit(input.get("MaxBuckets"))
+        region = input.get("BucketRegion")
+        found = [
+            record
+            for record in await self._index.read(Reader.buckets)
+            if record.name > after
+            and record.name.startswith(prefix)
+            and region in (None, record.region)
+        ]
+        output: Members = {
+            "Owner": dict(OWNER),
+            "Buckets": [_row(record) for record in found[:limit]],
+        }
+        if prefix:
+            output["Prefix"] = prefix
+        if len(found) > limit:
+            output["ContinuationToken"] = encode_token(found[limit - 1].name.encode())
+        return S3Response(output)
+
+
+def _create(record: BucketRecord, settings: Mapping[str, Members | None], tx: Transaction) -> None:
+    existing = tx.bucket(record.name)
+    if existing is not None:
+        if record.region == existing.region == US_EAST_1:
+            return
+        raise S3Error("BucketAlreadyOwnedByYou", BucketName=record.name)
+    tx.put_bucket(record)
+    for name, value in settings.items():
+        if value:
+            tx.put_setting(record.name, name, msgspec.msgpack.encode(value))
+
+
+def _delete(name: str, tx: Transaction) -> None:
+    find_bucket(tx, name)
+    if not tx.is_empty(name):
+        raise S3Error("BucketNotEmpty", BucketName=name)
+    for upload in tx.upload_page(name, b"", (b"", ""), -1):
+        for part in tx.parts(upload.id):
+            tx.release(Layout(part.extents))
+        tx.drop_upload(name, upload)
+    tx.delete_bucket(name)
+
+
+def _limit(wanted: int | None) -> int:
+    if wanted is None:
+        return _MAX_BUCKETS
+    if not 1 <= wanted <= _MAX_BUCKETS:
+        raise S3Error(
+            "InvalidArgument",
+            f"max-buckets must be between 1 and {_MAX_BUCKETS}",
+            ArgumentName="max-buckets",
+            ArgumentValue=wanted,
+        )
+    return wanted
+
+
+def _row(record: BucketRecord) -> dict[str, Any]:
+    return {
+        "Name": record.name,
+        "CreationDate": moment(record.created),
+        "BucketRegion": record.region,
+    }

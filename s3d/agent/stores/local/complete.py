@@ -1,0 +1,163 @@
+"""What becomes of the parts of an upload: which are taken, the ETag, the checksum. Pure.
+
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+from s3d.agent.s3 import checksums
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.storage.records import (
+    Checksum,
+    Layout,
+    ObjectRecord,
+    PartRecord,
+    PartSize,
+    UploadRecord,
+)
+
+MIN_PART = 5 << 20
+"""Bytes of every part but the last."""
+
+FULL_OBJECT = "FULL_OBJECT"
+COMPOSITE = "COMPOSITE"
+
+_KINDS = {
+    "CRC32": (COMPOSITE, FULL_OBJECT),
+    "CRC32C": (COMPOSITE, FULL_OBJECT),
+    "CRC64NVME": (FULL_OBJECT,),
+    "SHA1": (COMPOSITE,),
+    "SHA256": (COMPOSITE,),
+}
+"""Algorithm -> the kinds that a multipart object can have, the usual one first."""
+
+
+def checksum_of_upload(input: Mapping[str, Any]) -> tuple[str, str]:
+    """(algorithm, kind) that CreateMultipartUpload asks for; ("", "") for none."""
+    algorithm = str(input.get("ChecksumAlgorithm") or "").upper()
+    kind = str(input.get("ChecksumType") or "").upper()
+    if not algorithm:
+        if kind:
+            message = "The x-amz-checksum-type header can only be used with the "
+            raise S3Error("InvalidRequest", message + "x-amz-checksum-algorithm header.")
+        return "", ""
+    kinds = _KINDS.get(algorithm)
+    if kinds is None:
+        raise S3Error("InvalidRequest", "Checksum algorithm provided is unsupported.")
+    if kind and kind not in kinds:
+        message = f"The {kind} checksum type cannot be used with the {algorithm.lower()} checksum "
+        raise S3Error("InvalidRequest", f"{message}algorithm.")
+    return algorithm, kind or kinds[0]
+
+
+def wanted_parts(input: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The parts that CompleteMultipartUpload lists. Raises MalformedXML, InvalidPartOrder."""
+    parts = list((input.get("MultipartUpload") or {}).get("Parts") or ())
+    if not parts or any(p.get("PartNumber") is None or not p.get("ETag") for p in parts):
+        raise S3Error("MalformedXML")
+    if any(one["PartNumber"] >= other["PartNumber"] for one, other in pairwise(parts)):
+        raise S3Error("InvalidPartOrder")
+    return parts
+
+
+def choose(
+    parts: Sequence[PartRecord], wanted: Sequence[Mapping[str, Any]], upload: UploadRecord
+) -> list[PartRecord]:
+    """The parts that the client means. Raises InvalidPart, EntityTooSmall."""
+    known = {part.number: part for part in parts}
+    chosen = []
+    for one in wanted:
+        part = known.get(one["PartNumber"])
+        if part is None or part.etag.strip('"') != one["ETag"].strip('"') or _differs(part, one):
+            raise S3Error(
+                "InvalidPart",
+                UploadId=upload.id,
+                PartNumber=one["PartNumber"],
+                ETag=one["ETag"].strip('"'),
+            )
+        chosen.append(part)
+    for part in chosen[:-1]:
+        if part.size < MIN_PART:
+            raise S3Error(
+                "EntityTooSmall",
+                ProposedSize=part.size,
+                MinSizeAllowed=MIN_PART,
+                PartNumber=part.number,
+                ETag=part.etag.strip('"'),
+            )
+    return chosen
+
+
+def check_size(chosen: Sequence[PartRecord], input: Mapping[str, Any]) -> None:
+    """Raises InvalidRequest when the client has counted other bytes."""
+    promised, size = input.get("MpuObjectSize"), sum(part.size for part in chosen)
+    if promised is not None and int(promised) != size:
+        message = f"The provided 'x-amz-mp-object-size' header value {promised} does not match "
+        raise S3Error("InvalidRequest", f"{message}what was computed: {size}")
+
+
+def checksum_of_object(
+    upload: UploadRecord, chosen: Sequence[PartRecord], input: Mapping[str, Any]
+) -> Checksum | None:
+    """The checksum of the whole, made of those of the parts.
+
+    Raises BadDigest when the client expects another, InvalidRequest when it expects another kind.
+    """
+    algorithm, kind = upload.checksum_algorithm, upload.checksum_kind
+    asked = input.get("ChecksumType")
+    if asked and asked != kind:
+        message = f"The upload was created using the {kind or 'default'} checksum mode. "
+        raise S3Error("InvalidRequest", f"{message}The complete request must use the same.")
+    if not algorithm:
+        return None
+    known = [part.checksum.value for part in chosen if part.checksum is not None]
+    if kind == FULL_OBJECT:
+        value = checksums.full_object(algorithm, zip(known, [p.size for p in chosen], strict=True))
+    else:
+        value = checksums.composite(algorithm, [base64.b64decode(one) for one in known])
+    promised = input.get(checksums.member_of(algorithm))
+    if promised is not None and promised not in (value, value.partition("-")[0]):
+        message = f"The {algorithm} you specified did not match the calculated checksum."
+        raise S3Error("BadDigest", message)
+    return Checksum(algorithm, value, kind)
+
+
+def assemble(
+    upload: UploadRecord, chosen: Sequence[PartRecord], checksum: Checksum | None
+) -> tuple[ObjectRecord, Layout]:
+    """The object: its bytes are the parts' bytes, where they lie."""
+    md5s = [bytes.fromhex(part.etag.strip('"')) for part in chosen]
+    record = ObjectRecord(
+        key=upload.key,
+        size=sum(part.size for part in chosen),
+        etag=f'"{checksums.multipart_etag(md5s)}"',
+        storage_class=upload.storage_class,
+        about=upload.about,
+        checksum=checksum,
+        upload_id=upload.id,
+    )
+    sizes = tuple(
+        PartSize(part.number, part.size, part.checksum.value if part.checksum else "")
+        for part in chosen
+    )
+    extents = tuple(extent for part in chosen for extent in part.extents)
+    return record, Layout(extents, parts=sizes)
+
+
+def _differs(part: PartRecord, one: Mapping[str, Any]) -> bool:
+    """Whether the list names a checksum that the part has not."""
+    for algorithm in checksums.ALGORITHMS:
+        named = one.get(checksums.member_of(algorithm))
+        if named is not None and (
+            part.checksum is None
+            or part.checksum.algorithm != algorithm
+            or part.checksum.value != named
+        ):
+            return True
+    return False

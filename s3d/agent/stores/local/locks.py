@@ -1,0 +1,106 @@
+"""Object lock of versions of objects, retention and legal hold: kept and given back, not enforced.
+
+They lie in the description of the version, as the members in which GET and HEAD show them.
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from msgspec.structs import replace
+
+from s3d.agent.core.store import Ready, operation
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.messages import Members, S3Request, S3Response
+from s3d.agent.storage.index import Index
+from s3d.agent.storage.reader import Reader
+from s3d.agent.storage.transaction import Transaction
+from s3d.agent.stores.local.lookup import check_object_lock, find_bucket, find_version
+from s3d.agent.stores.local.setting_rules import payload_of
+from s3d.agent.stores.local.update_metadata import revise
+
+_HEADERS: Mapping[str, Mapping[str, str]] = {
+    "LegalHold": {"Status": "ObjectLockLegalHoldStatus"},
+    "Retention": {
+        "Mode": "ObjectLockMode",
+        "RetainUntilDate": "ObjectLockRetainUntilDate",
+    },
+}
+"""Payload -> its members -> those of GetObject."""
+
+
+class LockOps:
+    """Handlers of legal hold and retention."""
+
+    def __init__(self, index: Index, clock: Callable[[], float]) -> None:
+        """clock: Unix seconds."""
+        self._index = index
+        self._clock = clock
+
+    @operation("PutObjectLegalHold")
+    async def put_object_legal_hold(self, request: S3Request[Members]) -> S3Response[Members]:
+        value = payload_of(request)
+        if not value.get("Status"):
+            raise S3Error("MalformedXML")
+        return await self._put(request, "LegalHold", value)
+
+    @operation("PutObjectRetention")
+    async def put_object_retention(self, request: S3Request[Members]) -> S3Response[Members]:
+        """Neither mode nor date: the retention is taken off."""
+        value = payload_of(request)
+        mode, until = value.get("Mode"), value.get("RetainUntilDate")
+        if (mode is None) != (until is None):
+            raise S3Error("MalformedXML")
+        if until is not None and until.timestamp() <= self._clock():
+            message = "The retain until date must be in the future!"
+            raise S3Error("InvalidArgument", message, ArgumentName="RetainUntilDate")
+        return await self._put(request, "Retention", value)
+
+    @operation("GetObjectLegalHold")
+    def get_object_legal_hold(self, request: S3Request[Members]) -> Ready[Members]:
+        return self._get(request, "LegalHold")
+
+    @operation("GetObjectRetention")
+    def get_object_retention(self, request: S3Request[Members]) -> Ready[Members]:
+        return self._get(request, "Retention")
+
+    async def _put(
+        self, request: S3Request[Members], name: str, value: Mapping[str, Any]
+    ) -> S3Response[Members]:
+        names = _HEADERS[name]
+        given = {header: value[member] for member, header in names.items() if member in value}
+
+        def put(tx: Transaction) -> None:
+            bucket, version_id = find_bucket(tx, request.bucket), request.input.get("VersionId")
+            check_object_lock(tx, bucket)
+            gone = names.values()
+            revise(
+                tx,
+                bucket,
+                request.key,
+                version_id,
+                lambda about: replace(about, headers=_without(about.headers, gone) | given),
+            )
+
+        await self._index.write(put)
+        return S3Response({})
+
+    def _get(self, request: S3Request[Members], name: str) -> Ready[Members]:
+        def look(reader: Reader) -> Mapping[str, Any]:
+            bucket, version_id = find_bucket(reader, request.bucket), request.input.get("VersionId")
+            stored = find_version(reader, bucket, request.key, version_id)
+            check_object_lock(reader, bucket)
+            return stored.record.about.headers
+
+        headers = self._index.look(look)
+        names = _HEADERS[name]
+        value = {member: headers[name] for member, name in names.items() if name in headers}
+        if not value:
+            raise S3Error("NoSuchObjectLockConfiguration", Key=request.key)
+        return Ready(S3Response({name: value}))
+
+
+def _without(headers: Mapping[str, Any], names: Any) -> dict[str, Any]:
+    return {name: value for name, value in headers.items() if name not in names}

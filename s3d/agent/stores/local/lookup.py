@@ -1,0 +1,100 @@
+"""Find what a request names, or raise what S3 answers when it is not there."""
+
+from __future__ import annotations
+
+from s3d.agent.s3.conditions import Current
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.storage.reader import Reader
+from s3d.agent.storage.records import (
+    NULL_VERSION,
+    BucketRecord,
+    ObjectRecord,
+    Stored,
+    UploadRecord,
+    seq_of,
+)
+
+OBJECT_LOCK = "object-lock"
+"""Query word of the setting of a bucket that switches object lock on."""
+
+
+def find_bucket(reader: Reader, name: str) -> BucketRecord:
+    """Raises NoSuchBucket."""
+    record = reader.bucket(name)
+    if record is None:
+        raise S3Error("NoSuchBucket", BucketName=name)
+    return record
+
+
+def find_version(
+    reader: Reader, bucket: BucketRecord, key: str, version_id: str | None = None
+) -> Stored:
+    """The named version, or the current one: an object, never a delete marker.
+
+    Raises NoSuchKey, NoSuchVersion, and MethodNotAllowed for the version id of a delete marker.
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/DeleteMarker.html
+    """
+    name = key.encode()
+    if not version_id:
+        stored = reader.current(bucket.name, name)
+        if stored is None:
+            raise _no_such_key(reader, bucket, key)
+        return stored
+    check_version_id(version_id)
+    stored = reader.version(bucket.name, name, version_id)
+    if stored is None:
+        raise S3Error("NoSuchVersion", Key=key, VersionId=version_id)
+    if stored.record.delete_marker:
+        raise S3Error("MethodNotAllowed", DeleteMarker="true", VersionId=version_id)
+    return stored
+
+
+def find_upload(reader: Reader, bucket: str, key: str, upload_id: str) -> UploadRecord:
+    """Raises NoSuchBucket or NoSuchUpload."""
+    find_bucket(reader, bucket)
+    upload = reader.upload(bucket, key.encode(), upload_id)
+    if upload is None:
+        raise S3Error("NoSuchUpload", UploadId=upload_id)
+    return upload
+
+
+def has_object_lock(reader: Reader, bucket: BucketRecord) -> bool:
+    """Whether the bucket was created with it, or got it by a setting."""
+    return bucket.object_lock or reader.setting(bucket.name, OBJECT_LOCK) is not None
+
+
+def check_object_lock(reader: Reader, bucket: BucketRecord) -> None:
+    """Raises InvalidRequest for a bucket that knows no retention and no legal hold."""
+    if not has_object_lock(reader, bucket):
+        raise S3Error("InvalidRequest", "Bucket is missing Object Lock Configuration")
+
+
+def check_version_id(version_id: str) -> None:
+    """Raises InvalidArgument for what was never the id of a version."""
+    if version_id != NULL_VERSION and seq_of(version_id) is None:
+        raise S3Error(
+            "InvalidArgument",
+            "Invalid version id specified",
+            ArgumentName="versionId",
+            ArgumentValue=version_id,
+        )
+
+
+def shown_version(bucket: BucketRecord, record: ObjectRecord) -> dict[str, str]:
+    """The VersionId member, in buckets that ever had versioning."""
+    return {"VersionId": record.version_id} if bucket.versioning else {}
+
+
+def condition_of(stored: Stored | None) -> Current | None:
+    """What conditions of writes are judged against."""
+    if stored is None:
+        return None
+    record = stored.record
+    return record.etag, record.modified, record.size
+
+
+def _no_such_key(reader: Reader, bucket: BucketRecord, key: str) -> S3Error:
+    newest = reader.newest_version(bucket.name, key.encode()) if bucket.versioning else None
+    if newest is None:
+        return S3Error("NoSuchKey", Key=key)
+    return S3Error("NoSuchKey", Key=key, DeleteMarker="true", VersionId=newest.record.version_id)

@@ -1,0 +1,215 @@
+"""Multipart uploads: create, upload a part, complete, abort.
+
+To complete is to list the extents of the parts: nothing is read, written or put together.
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, Protocol
+from urllib.parse import quote
+
+from s3d.agent.core.store import operation
+from s3d.agent.s3.address import check_key
+from s3d.agent.s3.conditions import check_write
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.messages import Members, S3Request, S3Response
+from s3d.agent.storage.blobs import Blobs
+from s3d.agent.storage.index import Index
+from s3d.agent.storage.reader import Reader
+from s3d.agent.storage.records import (
+    BucketRecord,
+    Checksum,
+    Layout,
+    ObjectRecord,
+    PartRecord,
+    UploadRecord,
+)
+from s3d.agent.storage.transaction import Transaction
+from s3d.agent.stores.local import complete
+from s3d.agent.stores.local.lookup import check_object_lock, condition_of, find_bucket, find_upload
+from s3d.agent.stores.local.object_description import describe, is_locked, storage_class
+from s3d.agent.stores.local.publish import Publisher
+from s3d.agent.stores.local.receive_body import receive
+from s3d.agent.stores.local.response_members import checksum_members, encryption, stored_members
+
+MAX_PARTS = 10_000
+
+
+class Bytes(Protocol):
+    """What a part is made of: a body that was received, or bytes of another object."""
+
+    @property
+    def size(self) -> int: ...
+
+    @property
+    def etag(self) -> str: ...
+
+    @property
+    def checksum(self) -> Checksum | None: ...
+
+    def enter(self, tx: Transaction) -> Layout:
+        """Hold them for the part, and say where they lie."""
+
+
+class Parts:
+    """Puts parts into unfinished uploads."""
+
+    def __init__(self, index: Index, clock: Callable[[], float]) -> None:
+        self._index = index
+        self._clock = clock
+
+    async def put(
+        self,
+        request: S3Request[Members],
+        number: int,
+        taken: Bytes,
+        undo: Callable[[], None] | None = None,
+    ) -> PartRecord:
+        """The part; one of the same number goes. Raises NoSuchUpload."""
+        return await self._index.write(partial(self._put, request, number, taken), undo)
+
+    def _put(
+        self, request: S3Request[Members], number: int, taken: Bytes, tx: Transaction
+    ) -> PartRecord:
+        upload_id = request.input["UploadId"]
+        find_upload(tx, request.bucket, request.key, upload_id)
+        extents = taken.enter(tx).extents
+        part = PartRecord(number, taken.size, taken.etag, self._clock(), extents, taken.checksum)
+        replaced = tx.part(upload_id, number)
+        if replaced is not None:
+            tx.release(Layout(replaced.extents))
+        tx.put_part(request.bucket, upload_id, part, replaced)
+        return part
+
+
+class MultipartOps:
+    """Handlers of multipart uploads."""
+
+    def __init__(
+        self,
+        index: Index,
+        blobs: Blobs,
+        publisher: Publisher,
+        parts: Parts,
+        clock: Callable[[], float],
+    ) -> None:
+        self._index = index
+        self._blobs = blobs
+        self._publisher = publisher
+        self._parts = parts
+        self._clock = clock
+
+    @operation("CreateMultipartUpload")
+    async def create_multipart_upload(self, request: S3Request[Members]) -> S3Response[Members]:
+        input = request.input
+        check_key(request.key)
+        algorithm, kind = complete.checksum_of_upload(input)
+        now = self._clock()
+        upload = UploadRecord(
+            id=f"{int(now * 1e6):016x}{secrets.token_hex(16)}",
+            key=request.key,
+            initiated=now,
+            storage_class=storage_class(input),
+            about=describe(input),
+            checksum_algorithm=algorithm,
+            checksum_kind=kind,
+        )
+
+        def create(tx: Transaction) -> None:
+            bucket = find_bucket(tx, request.bucket)
+            if is_locked(upload.about):
+                check_object_lock(tx, bucket)
+            tx.put_upload(bucket.name, upload)
+
+        await self._index.write(create)
+        output: Members = {"Bucket": request.bucket, "Key": request.key, "UploadId": upload.id}
+        if algorithm:
+            output |= {"ChecksumAlgorithm": algorithm, "ChecksumType": kind}
+        return S3Response({**output, **encryption(upload.about)})
+
+    @operation("UploadPart")
+    async def upload_part(self, request: S3Request[Members]) -> S3Response[Members]:
+        """Always into a file, however small, so that a multipart object is all files."""
+        input = request.input
+        number = check_part_number(input)
+        upload = self._index.look(
+            lambda reader: find_upload(reader, request.bucket, request.key, input["UploadId"])
+        )
+        received = await receive(
+            self._blobs, request, algorithm=upload.checksum_algorithm, inline=0
+        )
+        part = await self._parts.put(request, number, received, received.draft.discard)
+        output = {"ETag": part.etag, **checksum_members(part.checksum), **encryption(upload.about)}
+        output.pop("ChecksumType", None)
+        return S3Response(output)
+
+    @operation("CompleteMultipartUpload")
+    async def complete_multipart_upload(self, request: S3Request[Members]) -> S3Response[Members]:
+        wanted = complete.wanted_parts(request.input)
+        return S3Response(await self._index.write(partial(self._publish, request.input, wanted)))
+
+    @operation("AbortMultipartUpload")
+    async def abort_multipart_upload(self, request: S3Request[Members]) -> S3Response[Members]:
+        def abort(tx: Transaction) -> None:
+            upload = find_upload(tx, request.bucket, request.key, request.input["UploadId"])
+            for part in tx.parts(upload.id):
+                tx.release(Layout(part.extents))
+            tx.drop_upload(request.bucket, upload)
+
+        await self._index.write(abort)
+        return S3Response({})
+
+    def _publish(
+        self, input: Members, wanted: Sequence[Mapping[str, Any]], tx: Transaction
+    ) -> Members:
+        bucket, key = find_bucket(tx, input["Bucket"]), input["Key"].encode()
+        upload = tx.upload(bucket.name, key, input["UploadId"])
+        if upload is None:
+            return _completed(tx, bucket, input)
+        parts = tx.parts(upload.id)
+        chosen = complete.choose(parts, wanted, upload)
+        complete.check_size(chosen, input)
+        checksum = complete.checksum_of_object(upload, chosen, input)
+        check_write(input, condition_of(tx.current(bucket.name, key)))
+        record, layout = complete.assemble(upload, chosen, checksum)
+        tx.drop_upload(bucket.name, upload)
+        for part in set(parts) - set(chosen):
+            tx.release(Layout(part.extents))
+        return _answer(bucket, self._publisher.put(tx, bucket, record, layout))
+
+
+def check_part_number(input: Mapping[str, Any]) -> int:
+    """Raises InvalidArgument."""
+    number = int(input["PartNumber"])
+    if not 1 <= number <= MAX_PARTS:
+        raise S3Error(
+            "InvalidArgument",
+            f"Part number must be an integer between 1 and {MAX_PARTS}, inclusive",
+            ArgumentName="partNumber",
+            ArgumentValue=number,
+        )
+    return number
+
+
+def _completed(reader: Reader, bucket: BucketRecord, input: Mapping[str, Any]) -> Members:
+    """The same answer again, when the object is still what this upload made of it.
+
+    A client that lost the first answer repeats the request. Raises NoSuchUpload otherwise.
+    """
+    current = reader.object(bucket.name, input["Key"].encode())
+    if current is None or current.upload_id != input["UploadId"]:
+        raise S3Error("NoSuchUpload", UploadId=input["UploadId"])
+    return _answer(bucket, current)
+
+
+def _answer(bucket: BucketRecord, record: ObjectRecord) -> Members:
+    return {
+        "Location": f"/{bucket.name}/{quote(record.key)}",
+        "Bucket": bucket.name,
+        "Key": record.key,
+        **stored_members(bucket, record),
+    }

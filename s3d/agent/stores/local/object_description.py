@@ -1,0 +1,107 @@
+"""What a request says about an object to be: checked, and kept as a Description.
+
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from s3d.agent.s3.acl import OWNER, requested
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.model import service
+from s3d.agent.storage.records import STANDARD, Description
+from s3d.agent.stores.local.tagging import parse_header
+
+MAX_METADATA = 2 << 10
+"""Bytes of all names and values of the user's metadata together."""
+
+DEFAULT_TYPE = "binary/octet-stream"
+
+ENCRYPTION = ("ServerSideEncryption", "SSEKMSKeyId", "BucketKeyEnabled")
+"""Accepted and given back; the bytes are as safe as the disk they lie on."""
+
+LOCK = ("ObjectLockMode", "ObjectLockRetainUntilDate", "ObjectLockLegalHoldStatus")
+
+_KEPT = (
+    "CacheControl",
+    "ContentDisposition",
+    "ContentEncoding",
+    "ContentLanguage",
+    "ContentType",
+    "Expires",
+    "WebsiteRedirectLocation",
+    *ENCRYPTION,
+    *LOCK,
+)
+_ALGORITHMS = frozenset({"AES256", "aws:kms", "aws:kms:dsse"})
+
+
+def describe(input: Mapping[str, Any]) -> Description:
+    """Of the input of PutObject, CopyObject or CreateMultipartUpload. Raises S3Error."""
+    headers = {name: input[name] for name in _KEPT if input.get(name) not in (None, "")}
+    headers.setdefault("ContentType", DEFAULT_TYPE)
+    _strip_transfer_coding(headers)
+    _check_headers(headers, input)
+    return Description(
+        headers=headers,
+        metadata=_metadata(input.get("Metadata") or {}),
+        tags=parse_header(input.get("Tagging") or ""),
+        acl=requested(input, OWNER),
+    )
+
+
+def is_locked(about: Description) -> bool:
+    """Whether a retention or a legal hold is asked for."""
+    return any(name in about.headers for name in LOCK)
+
+
+def storage_class(input: Mapping[str, Any]) -> str:
+    """The one that is asked for. Raises InvalidStorageClass."""
+    wanted = str(input.get("StorageClass", STANDARD))
+    if wanted not in service().shapes["StorageClass"].enum:
+        raise S3Error("InvalidStorageClass", StorageClassRequested=wanted)
+    return wanted
+
+
+def _metadata(given: Mapping[str, str]) -> dict[str, str]:
+    size = sum(len(name.encode()) + len(value.encode()) for name, value in given.items())
+    if size > MAX_METADATA:
+        raise S3Error("MetadataTooLarge", Size=size, MaxSizeAllowed=MAX_METADATA)
+    return {name.lower(): value for name, value in given.items()}
+
+
+def _strip_transfer_coding(headers: dict[str, Any]) -> None:
+    """aws-chunked in Content-Encoding is about the request and not about the object.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming.html
+    """
+    coding = headers.get("ContentEncoding")
+    if coding is None or "aws-chunked" not in coding:
+        return
+    kept = [part for part in coding.split(",") if part.strip() != "aws-chunked"]
+    if kept:
+        headers["ContentEncoding"] = ",".join(kept).strip()
+    else:
+        del headers["ContentEncoding"]
+
+
+def _check_headers(headers: Mapping[str, Any], input: Mapping[str, Any]) -> None:
+    if input.get("SSECustomerAlgorithm") or input.get("SSECustomerKey"):
+        raise S3Error("NotImplemented", "Encryption with a key of the customer is not implemented")
+    if input.get("WriteOffsetBytes") is not None:
+        raise S3Error("NotImplemented", "Appending to an object is not implemented")
+    algorithm = headers.get("ServerSideEncryption", "AES256")
+    if algorithm not in _ALGORITHMS:
+        raise S3Error("InvalidEncryptionAlgorithmError")
+    if "SSEKMSKeyId" in headers and not algorithm.startswith("aws:kms"):
+        message = "Server Side Encryption with AWS KMS managed key requires HTTP header "
+        raise S3Error("InvalidArgument", message + "x-amz-server-side-encryption : aws:kms")
+    location = headers.get("WebsiteRedirectLocation")
+    if location is not None and not location.startswith(("/", "http://", "https://")):
+        message = "The website redirect location must have a prefix of http, https or /"
+        raise S3Error("InvalidRequest", message)
+    if ("ObjectLockMode" in headers) != ("ObjectLockRetainUntilDate" in headers):
+        message = "x-amz-object-lock-retain-until-date and x-amz-object-lock-mode must both be "
+        raise S3Error("InvalidArgument", message + "supplied")

@@ -1,0 +1,255 @@
+"""Objects: put, get, head, delete.
+
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+from s3d.agent.core.store import Ready, operation
+from s3d.agent.s3.address import check_key
+from s3d.agent.s3.conditions import byte_range, check_delete, check_write
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.messages import Members, S3Request, S3Response
+from s3d.agent.s3.reading import NOT_MODIFIED, frame, not_modified, override
+from s3d.agent.storage.blobs import Blobs
+from s3d.agent.storage.index import Index
+from s3d.agent.storage.reader import Reader
+from s3d.agent.storage.records import BucketRecord, Description, ObjectRecord, Remembered, Stored
+from s3d.agent.storage.transaction import Transaction
+from s3d.agent.stores.local.lookup import (
+    check_object_lock,
+    check_version_id,
+    condition_of,
+    find_bucket,
+    find_version,
+)
+from s3d.agent.stores.local.object_description import describe, is_locked, storage_class
+from s3d.agent.stores.local.open_body import Span, look_and_open
+from s3d.agent.stores.local.publish import Publisher
+from s3d.agent.stores.local.receive_body import Received, receive
+from s3d.agent.stores.local.response_members import checksum_members, object_members, stored_members
+
+MAX_DELETES = 1_000
+
+_PLAIN = frozenset({"Bucket", "Key", "ChecksumMode"})
+"""Members of a request for the whole of an object, whatever it is."""
+
+
+class _Found(NamedTuple):
+    """What a GET or HEAD is answered with; span None: no body, it is not modified."""
+
+    stored: Stored
+    output: Members
+    span: Span | None
+    status: int | None
+    kept: dict[str, str] | None = None
+
+
+class _Plain(NamedTuple):
+    """The answer to a request of _PLAIN, as long as bucket is the bucket's record."""
+
+    bucket: BucketRecord
+    output: Members
+    kept: dict[str, str]
+
+
+class ObjectOps:
+    """Handlers of the operations on objects that are no listing, copy or multipart upload."""
+
+    def __init__(self, index: Index, blobs: Blobs, publisher: Publisher) -> None:
+        self._index = index
+        self._blobs = blobs
+        self._publisher = publisher
+
+    @operation("PutObject")
+    async def put_object(self, request: S3Request[Members]) -> S3Response[Members]:
+        input = request.input
+        check_key(request.key)
+        about, kept_in = describe(input), storage_class(input)
+        # Before the body, so that a refusal costs no upload; again at the end, where it counts.
+        self._index.look(partial(_admit, request, about))
+        received = await receive(self._blobs, request)
+        record = ObjectRecord(
+            key=request.key,
+            size=received.size,
+            etag=received.etag,
+            storage_class=kept_in,
+            checksum=received.checksum,
+            about=about,
+        )
+        publish = partial(self._publish, request, record, received)
+        return S3Response(await self._index.write(publish, received.draft.discard))
+
+    @operation("GetObject")
+    def get_object(self, request: S3Request[Members]) -> Ready[Members]:
+        found, body = look_and_open(self._index, self._blobs, partial(_find, request.input))
+        return Ready(S3Response(found.output, body, found.status, kept=found.kept))
+
+    @operation("HeadObject")
+    def head_object(self, request: S3Request[Members]) -> Ready[Members]:
+        found = self._index.look(partial(_find, request.input))
+        return Ready(S3Response(found.output, status=found.status, kept=found.kept))
+
+    @operation("DeleteObject")
+    async def delete_object(self, request: S3Request[Members]) -> S3Response[Members]:
+        check_key(request.key)
+
+        def delete(tx: Transaction) -> Members:
+            bucket = find_bucket(tx, request.bucket)
+            return self._delete(tx, bucket, request.key, request.input)
+
+        return S3Response(await self._index.write(delete))
+
+    @operation("DeleteObjects")
+    async def delete_objects(self, request: S3Request[Members]) -> S3Response[Members]:
+        """Each of them as DeleteObject would; all in one commit.
+
+        https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
+        """
+        wanted = request.input.get("Delete") or {}
+        objects: Sequence[Mapping[str, Any]] = wanted.get("Objects") or ()
+        if not 1 <= len(objects) <= MAX_DELETES or any(not one.get("Key") for one in objects):
+            raise S3Error("MalformedXML")
+
+        delete = partial(self._delete_all, request.bucket, objects)
+        deleted, errors = await self._index.write(delete)
+        output: Members = {} if wanted.get("Quiet") else {"Deleted": deleted}
+        return S3Response({**output, "Errors": errors} if errors else output)
+
+    def _publish(
+        self,
+        request: S3Request[Members],
+        record: ObjectRecord,
+        received: Received,
+        tx: Transaction,
+    ) -> Members:
+        bucket = _admit(request, record.about, tx)
+        return stored_members(bucket, self._publisher.put(tx, bucket, record, received.enter(tx)))
+
+    def _delete_all(
+        self, name: str, objects: Sequence[Mapping[str, Any]], tx: Transaction
+    ) -> tuple[list[Members], list[Members]]:
+        """What became of each: rows of those deleted, rows of the errors."""
+        bucket = find_bucket(tx, name)
+        deleted, errors = [], []
+        for one in objects:
+            try:
+                deleted.append(self._delete_one(tx, bucket, one))
+            except S3Error as error:
+                errors.append(_error_row(one, error))
+        return deleted, errors
+
+    def _delete_one(self, tx: Transaction, bucket: BucketRecord, one: Mapping[str, Any]) -> Members:
+        conditions = {
+            "VersionId": one.get("VersionId"),
+            "IfMatch": one.get("ETag"),
+            "IfMatchLastModifiedTime": one.get("LastModifiedTime"),
+            "IfMatchSize": one.get("Size"),
+        }
+        check_key(one["Key"])
+        given = {name: value for name, value in conditions.items() if value is not None}
+        done = self._delete(tx, bucket, one["Key"], given)
+        row = {"Key": one["Key"]}
+        if one.get("VersionId"):
+            row["VersionId"] = one["VersionId"]
+        if done.get("DeleteMarker"):
+            row |= {"DeleteMarker": True, "DeleteMarkerVersionId": done["VersionId"]}
+        return row
+
+    def _delete(
+        self, tx: Transaction, bucket: BucketRecord, key: str, input: Mapping[str, Any]
+    ) -> Members:
+        """DeleteObject inside an action; checks before it writes."""
+        version_id = input.get("VersionId")
+        if not version_id:
+            check_delete({**input, "Key": key}, condition_of(tx.current(bucket.name, key.encode())))
+            marker = self._publisher.delete(tx, bucket, key)
+            return _marker_members(marker)
+        check_version_id(version_id)
+        stored = tx.version(bucket.name, key.encode(), version_id)
+        if stored is None or not stored.record.delete_marker:
+            check_delete({**input, "Key": key}, condition_of(stored))
+        removed = self._publisher.delete_version(tx, bucket, key, version_id)
+        if removed is not None and removed.delete_marker:
+            return _marker_members(removed)
+        return {"VersionId": version_id}
+
+
+def _admit(request: S3Request[Members], about: Description, reader: Reader) -> BucketRecord:
+    """The bucket, if the object may be put into it now. Raises S3Error."""
+    bucket, input = find_bucket(reader, request.bucket), request.input
+    if is_locked(about):
+        check_object_lock(reader, bucket)
+    if "IfMatch" in input or "IfNoneMatch" in input:
+        check_write(input, condition_of(reader.current(bucket.name, request.key.encode())))
+    return bucket
+
+
+def _find(input: Mapping[str, Any], reader: Reader) -> _Found:
+    """What GetObject and HeadObject have in common: all but the bytes.
+
+    What is asked of a hot object is nearly always the same, so that answer is made once.
+    """
+    bucket = find_bucket(reader, input["Bucket"])
+    stored = find_version(reader, bucket, input["Key"], input.get("VersionId"))
+    if not isinstance(stored, Remembered) or not input.keys() <= _PLAIN:
+        return _judge(input, bucket, stored)
+    shows_checksum = input.get("ChecksumMode") == "ENABLED"
+    plain: _Plain | None = stored.made.get(shows_checksum)
+    if plain is None or plain.bucket is not bucket:
+        plain = _Plain(bucket, _judge(input, bucket, stored).output, {})
+        stored.made[shows_checksum] = plain
+    return _Found(stored, plain.output, (0, stored.record.size), None, plain.kept)
+
+
+def _judge(input: Mapping[str, Any], bucket: BucketRecord, stored: Stored) -> _Found:
+    """Conditions, overrides and the range of a request, applied to what it asks for."""
+    record = stored.record
+    output = object_members(bucket, record)
+    unmodified = not_modified(input, output, record.modified)
+    if unmodified is not None:
+        return _Found(stored, unmodified, None, NOT_MODIFIED)
+    override(input, output)
+    if record.about.tags:
+        output["TagCount"] = len(record.about.tags)
+    span = _span(input, stored, output)
+    checksums = checksum_members(record.checksum)
+    status = frame(input, output, record.size, span, checksums)
+    return _Found(stored, output, span or (0, record.size), status)
+
+
+def _span(input: Mapping[str, Any], stored: Stored, output: Members) -> Span | None:
+    """The bytes that Range or PartNumber asks for; None: all of it."""
+    header, number = input.get("Range"), input.get("PartNumber")
+    if number is None:
+        return byte_range(header, stored.record.size) if header else None
+    if header:
+        message = "Cannot specify both Range header and partNumber query parameter"
+        raise S3Error("InvalidRequest", message)
+    parts = stored.layout.parts
+    if not parts:
+        if number != 1:
+            raise S3Error("InvalidPartNumber", ActualPartCount=1, PartNumberRequested=number)
+        return (0, stored.record.size) if stored.record.size else None
+    output["PartsCount"] = len(parts)
+    start = 0
+    for part in parts:
+        if part.number == number:
+            return (start, part.size) if part.size else None
+        start += part.size
+    raise S3Error("InvalidPartNumber", ActualPartCount=len(parts), PartNumberRequested=number)
+
+
+def _marker_members(marker: ObjectRecord | None) -> Members:
+    if marker is None:
+        return {}
+    return {"DeleteMarker": True, "VersionId": marker.version_id}
+
+
+def _error_row(one: Mapping[str, Any], error: S3Error) -> Members:
+    row = {"Key": one["Key"], "Code": error.code, "Message": error.message}
+    return {**row, "VersionId": one["VersionId"]} if one.get("VersionId") else row

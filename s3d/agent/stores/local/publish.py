@@ -1,0 +1,151 @@
+"""The one place where the current version of a key changes: put, delete, and their versions.
+
+Runs inside an action of the index, so what is decided here is decided against the state that the
+commit meets. https://docs.aws.amazon.com/AmazonS3/latest/userguide/versioning-workflows.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from s3d.agent.storage.records import (
+    EMPTY,
+    NULL_VERSION,
+    BucketRecord,
+    Layout,
+    ObjectRecord,
+    Stored,
+    version_id_of,
+)
+from s3d.agent.storage.transaction import Transaction
+
+ENABLED = "Enabled"
+SUSPENDED = "Suspended"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A key has another current version from now on; stored None: it has none any more."""
+
+    bucket: str
+    key: str
+    stored: Stored | None
+    tagged: bool = False
+    """It is the same version with other tags."""
+
+
+OnChange = Callable[[Transaction, Change], None]
+"""Called within the action, so that further rows join the same commit. It must not raise."""
+
+
+class Publisher:
+    """Gives versions their number and time, and keeps older ones as the bucket wants it."""
+
+    def __init__(self, clock: Callable[[], float], on_change: OnChange | None = None) -> None:
+        self._clock = clock
+        self._on_change = on_change
+
+    def put(
+        self, tx: Transaction, bucket: BucketRecord, record: ObjectRecord, layout: Layout
+    ) -> ObjectRecord:
+        """Make it the current version; its seq, version id and time are given here.
+
+        The blobs of the layout must have been entered or held for it already.
+        """
+        replaced = tx.current(bucket.name, record.key.encode())
+        record = self._numbered(tx, bucket, record, replaced)
+        _retire(tx, bucket, record.key, replaced)
+        stored = Stored(record, layout)
+        tx.put_current(bucket.name, stored, replaced.record if replaced else None)
+        self._tell(tx, Change(bucket.name, record.key, stored))
+        return record
+
+    def delete(self, tx: Transaction, bucket: BucketRecord, key: str) -> ObjectRecord | None:
+        """Without a version id: the delete marker, or None where a bucket has no versions."""
+        current = tx.current(bucket.name, key.encode())
+        if current is None and not bucket.versioning:
+            return None
+        marker = None
+        if bucket.versioning:
+            marker = self._numbered(tx, bucket, ObjectRecord(key, delete_marker=True), current)
+        _retire(tx, bucket, key, current)
+        if current is not None:
+            tx.drop_current(bucket.name, current.record)
+        if marker is not None:
+            tx.put_version(bucket.name, Stored(marker, EMPTY))
+        self._tell(tx, Change(bucket.name, key, None))
+        return marker
+
+    def delete_version(
+        self, tx: Transaction, bucket: BucketRecord, key: str, version_id: str
+    ) -> ObjectRecord | None:
+        """Remove one version for good; the newest of those left becomes current.
+
+        The version that was removed; None: there was none of that id.
+        """
+        name = key.encode()
+        current = tx.current(bucket.name, name)
+        doomed = tx.version(bucket.name, name, version_id)
+        if doomed is None:
+            return None
+        tx.release(doomed.layout)
+        if current is None or doomed.record.seq != current.record.seq:
+            tx.drop_version(bucket.name, doomed.record)
+        else:
+            tx.drop_current(bucket.name, doomed.record)
+            current = None
+        if current is None:
+            self._tell(tx, Change(bucket.name, key, _promote(tx, bucket, name)))
+        return doomed.record
+
+    def tagged(self, tx: Transaction, bucket: BucketRecord, key: str) -> None:
+        """The current version has got other tags."""
+        self._tell(tx, Change(bucket.name, key, tx.current(bucket.name, key.encode()), tagged=True))
+
+    def _numbered(
+        self, tx: Transaction, bucket: BucketRecord, record: ObjectRecord, current: Stored | None
+    ) -> ObjectRecord:
+        newest = current
+        if newest is None and bucket.versioning:
+            newest = tx.newest_version(bucket.name, record.key.encode())
+        now = self._clock()
+        seq = int(now * 1e6)
+        if newest is not None:  # the clock may have been set back
+            seq = max(seq, newest.record.seq + 1)
+        version_id = version_id_of(seq) if bucket.versioning == ENABLED else NULL_VERSION
+        return replace(record, seq=seq, version_id=version_id, modified=now)
+
+    def _tell(self, tx: Transaction, change: Change) -> None:
+        if self._on_change is not None:
+            self._on_change(tx, change)
+
+
+def _retire(tx: Transaction, bucket: BucketRecord, key: str, current: Stored | None) -> None:
+    """Keep the bytes of the current version as an older one, or let them go.
+
+    Its row among the current ones is the caller's. While versioning is not enabled there is one
+    version without an id, "null", and the next such one takes its place.
+    """
+    is_null = current is not None and current.record.version_id == NULL_VERSION
+    if current is not None:
+        if is_null and bucket.versioning != ENABLED:
+            tx.release(current.layout)
+        else:
+            tx.put_version(bucket.name, current)
+    if bucket.versioning == SUSPENDED and not is_null:
+        former = tx.version(bucket.name, key.encode(), NULL_VERSION)
+        if former is not None:
+            tx.release(former.layout)
+            tx.drop_version(bucket.name, former.record)
+
+
+def _promote(tx: Transaction, bucket: BucketRecord, key: bytes) -> Stored | None:
+    newest = tx.newest_version(bucket.name, key)
+    if newest is None or newest.record.delete_marker:
+        return None
+    tx.drop_version(bucket.name, newest.record)
+    tx.put_current(bucket.name, newest, None)
+    return newest

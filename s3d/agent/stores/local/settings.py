@@ -1,0 +1,267 @@
+"""The settings of buckets: kept as they were put and given back; a table, and handlers for all.
+
+What is kept is the very output of the Get operation, under the query word of the setting ("cors").
+A setting goes with its bucket. ENFORCED and KEPT say which change what s3d does.
+
+Of their own: configurations by Id (configurations.py), ACLs (acls.py), object lock of versions
+(locks.py), tags, versioning and location. Without a handler, so that the answer is NotImplemented:
+the deprecated forms of lifecycle and notification, and the metadata tables, which are made of
+services outside S3.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from s3d.agent.core.store import Ready, operation
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.messages import Members, S3Request, S3Response
+from s3d.agent.s3.model import service
+from s3d.agent.storage.index import Index
+from s3d.agent.storage.reader import Reader
+from s3d.agent.storage.records import BucketRecord
+from s3d.agent.storage.transaction import Transaction
+from s3d.agent.stores.local import setting_rules as rules
+from s3d.agent.stores.local.lookup import find_bucket
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One kind of setting, by the operations that put, get and delete it."""
+
+    put: str
+    get: str
+    delete: str = ""
+    absent: str | Members = ""
+    """The error code, or the answer, when nothing was put."""
+    check: Callable[[Any], None] | None = None
+    """Rules beyond the model's; raises S3Error."""
+    admit: Callable[[Reader, BucketRecord, Any], None] | None = None
+    """Rules about the bucket; raises S3Error."""
+    implied: Callable[[BucketRecord], Members | None] | None = None
+    """The answer that the bucket itself gives when nothing was put."""
+    beside: Members = field(default_factory=dict)
+    """Members of the answer that are put beside the payload, with their defaults."""
+
+
+def _logging_target_exists(reader: Reader, bucket: BucketRecord, status: Mapping[str, Any]) -> None:
+    target = (status.get("LoggingEnabled") or {}).get("TargetBucket")
+    if target is not None and reader.bucket(target) is None:
+        raise S3Error("InvalidTargetBucketForLogging", TargetBucket=target)
+
+
+def _born_with_lock(record: BucketRecord) -> Members | None:
+    """CreateBucket can enable object lock."""
+    enabled = {"ObjectLockConfiguration": {"ObjectLockEnabled": "Enabled"}}
+    return enabled if record.object_lock else None
+
+
+def _is_versioned(reader: Reader, bucket: BucketRecord, configuration: Any) -> None:
+    if bucket.versioning != "Enabled":
+        message = "Versioning must be 'Enabled' on the bucket to apply this configuration"
+        code = "InvalidBucketState" if "ObjectLockEnabled" in configuration else "InvalidRequest"
+        raise S3Error(code, message)
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting(
+        "PutBucketAccelerateConfiguration",
+        "GetBucketAccelerateConfiguration",
+        absent={},
+        check=rules.check_accelerate,
+    ),
+    Setting(
+        "PutBucketCors",
+        "GetBucketCors",
+        "DeleteBucketCors",
+        absent="NoSuchCORSConfiguration",
+        check=rules.check_cors,
+    ),
+    Setting(
+        "PutBucketEncryption",
+        "GetBucketEncryption",
+        "DeleteBucketEncryption",
+        absent="ServerSideEncryptionConfigurationNotFoundError",
+        check=rules.check_encryption,
+    ),
+    Setting(
+        "PutBucketLifecycleConfiguration",
+        "GetBucketLifecycleConfiguration",
+        "DeleteBucketLifecycle",
+        absent="NoSuchLifecycleConfiguration",
+        check=rules.check_lifecycle,
+        beside={"TransitionDefaultMinimumObjectSize": "all_storage_classes_128K"},
+    ),
+    Setting(
+        "PutBucketLogging",
+        "GetBucketLogging",
+        absent={},
+        admit=_logging_target_exists,
+    ),
+    Setting(
+        "PutBucketNotificationConfiguration",
+        "GetBucketNotificationConfiguration",
+        absent={},
+    ),
+    Setting(
+        "PutBucketOwnershipControls",
+        "GetBucketOwnershipControls",
+        "DeleteBucketOwnershipControls",
+        absent="OwnershipControlsNotFoundError",
+        check=rules.check_ownership,
+    ),
+    Setting(
+        "PutBucketPolicy",
+        "GetBucketPolicy",
+        "DeleteBucketPolicy",
+        absent="NoSuchBucketPolicy",
+        check=rules.check_policy,
+    ),
+    Setting(
+        "PutBucketReplication",
+        "GetBucketReplication",
+        "DeleteBucketReplication",
+        absent="ReplicationConfigurationNotFoundError",
+        admit=_is_versioned,
+    ),
+    Setting(
+        "PutBucketRequestPayment",
+        "GetBucketRequestPayment",
+        absent={"Payer": "BucketOwner"},
+    ),
+    Setting(
+        "PutBucketWebsite",
+        "GetBucketWebsite",
+        "DeleteBucketWebsite",
+        absent="NoSuchWebsiteConfiguration",
+        check=rules.check_website,
+    ),
+    Setting(
+        "PutObjectLockConfiguration",
+        "GetObjectLockConfiguration",
+        absent="ObjectLockConfigurationNotFoundError",
+        check=rules.check_object_lock,
+        admit=_is_versioned,
+        implied=_born_with_lock,
+    ),
+    Setting(
+        "PutPublicAccessBlock",
+        "GetPublicAccessBlock",
+        "DeletePublicAccessBlock",
+        absent="NoSuchPublicAccessBlockConfiguration",
+    ),
+)
+
+ENFORCED: Mapping[str, str] = {
+    "cors": "CORS rules",
+}
+"""Settings that s3d acts upon: query word -> name for people. CORS: in the S3 endpoint."""
+
+KEPT: Mapping[str, str] = {
+    "accelerate": "transfer acceleration",
+    "acl": "access control lists",
+    "analytics": "analytics configurations",
+    "encryption": "default encryption",
+    "intelligent-tiering": "intelligent tiering",
+    "inventory": "inventory configurations",
+    "legal-hold": "legal holds",
+    "lifecycle": "lifecycle rules",
+    "logging": "access logging",
+    "metrics": "metrics configurations",
+    "notification": "event notifications",
+    "object-lock": "object lock",
+    "ownershipControls": "ownership controls",
+    "policy": "bucket policies",
+    "publicAccessBlock": "public access block",
+    "replication": "replication",
+    "requestPayment": "request payment",
+    "retention": "retention",
+    "website": "website hosting",
+}
+"""Settings that are given back as they were put and change nothing: the user guide lists them by
+these names."""
+
+_BY_OPERATION: Mapping[str, Setting] = {
+    name: setting
+    for setting in SETTINGS
+    for name in (setting.put, setting.get, setting.delete)
+    if name
+}
+
+
+class SettingOps:
+    """Handlers of the settings of which a bucket has one."""
+
+    def __init__(self, index: Index) -> None:
+        self._index = index
+
+    @operation(*(setting.put for setting in SETTINGS))
+    async def put_setting(self, request: S3Request[Members]) -> S3Response[Members]:
+        setting = _BY_OPERATION[request.op.name]
+        value = rules.payload_of(request)
+        if setting.check is not None:
+            setting.check(value)
+        given = request.input
+        beside = {name: given.get(name, default) for name, default in setting.beside.items()}
+        payload = service().output_of(setting.get).payload
+        kept = _encode({payload: value} if payload else value | beside)
+
+        def put(tx: Transaction) -> None:
+            bucket = find_bucket(tx, request.bucket)
+            if setting.admit is not None:
+                setting.admit(tx, bucket, value)
+            tx.put_setting(bucket.name, _word(request), kept)
+
+        await self._index.write(put)
+        return S3Response(beside)
+
+    @operation(*(setting.get for setting in SETTINGS))
+    def get_setting(self, request: S3Request[Members]) -> Ready[Members]:
+        setting = _BY_OPERATION[request.op.name]
+
+        def look(reader: Reader) -> Members | None:
+            bucket = find_bucket(reader, request.bucket)
+            kept = reader.setting(bucket.name, _word(request))
+            if kept is not None:
+                return _decode(kept)
+            return setting.implied(bucket) if setting.implied is not None else None
+
+        kept = self._index.look(look)
+        if kept is not None:
+            return Ready(S3Response(kept))
+        if isinstance(setting.absent, str):
+            raise S3Error(setting.absent, BucketName=request.bucket)
+        return Ready(S3Response(dict(setting.absent)))
+
+    @operation(*(setting.delete for setting in SETTINGS if setting.delete))
+    async def delete_setting(self, request: S3Request[Members]) -> S3Response[Members]:
+        def delete(tx: Transaction) -> None:
+            tx.put_setting(find_bucket(tx, request.bucket).name, _word(request), None)
+
+        await self._index.write(delete)
+        return S3Response({})
+
+    @operation("GetBucketPolicyStatus")
+    def get_bucket_policy_status(self, request: S3Request[Members]) -> Ready[Members]:
+        def look(reader: Reader) -> bytes | None:
+            return reader.setting(find_bucket(reader, request.bucket).name, "policy")
+
+        kept = self._index.look(look)
+        if kept is None:
+            raise S3Error("NoSuchBucketPolicy", BucketName=request.bucket)
+        public = rules.is_public(json.loads(_decode(kept)["Policy"]))
+        return Ready(S3Response({"PolicyStatus": {"IsPublic": public}}))
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode: Callable[[bytes], Members] = msgspec.msgpack.Decoder(Members).decode
+
+
+def _word(request: S3Request[Members]) -> str:
+    """The query word of the setting, which is the name it is kept under."""
+    return str(request.op.subresource)

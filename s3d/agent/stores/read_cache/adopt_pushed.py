@@ -1,0 +1,99 @@
+"""A pushed write becomes an entry: its bytes are here already, and need not be fetched.
+
+A large one is the staged file itself under a second name (a hard link); each side removes its own.
+What the remote says of the object is asked at the first read, by one HEAD.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from s3d.agent.s3.checksums import member_of
+from s3d.agent.s3.messages import Members
+from s3d.agent.storage.blobs import INLINE
+from s3d.agent.storage.records import STANDARD, ObjectRecord, Stored
+from s3d.agent.stores.read_cache.catalog import Catalog, crc
+from s3d.agent.stores.read_cache.entry import Entry, block_count, block_size, mask
+
+logger = logging.getLogger(__name__)
+
+UNASKED = 0.0
+"""As checked of an entry: nobody has asked the remote yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """A write that the remote has now. etag: what it calls it."""
+
+    bucket: str
+    key: str
+    etag: str
+    stored: Stored
+    source: bytes | Path
+    """All of its bytes, or the file with nothing but them."""
+
+
+async def adopt(catalog: Catalog, pushed: Pushed) -> Entry | None:
+    """The new entry, in the place of any other; None when there is no room or no way."""
+    record = pushed.stored.record
+    is_file = isinstance(pushed.source, Path)
+    if is_file != (record.size > INLINE) or not catalog.room_for(record.size):
+        return None
+    said = _said(record, pushed.etag)
+    entry = Entry((pushed.bucket, pushed.key), said, record.size, catalog.blobs.new_id(), UNASKED)
+    if isinstance(pushed.source, Path):
+        try:
+            sums = await asyncio.to_thread(_link, catalog, entry, pushed.source)
+        except OSError as error:  # Another file system, say: it is fetched when it is read.
+            logger.debug("a pushed file is not adopted: %s key=%s", error, pushed.key)
+            return None
+        entry.sums[:] = type(entry.sums)("I", sums)
+        data = None
+    else:
+        data = pushed.source
+        if data:
+            entry.sums[0] = crc(data)
+    entry.present = mask(0, block_count(entry.size))
+    catalog.add(entry, data)
+    return entry
+
+
+def _link(catalog: Catalog, entry: Entry, source: Path) -> list[int]:
+    """Give the file its second name; the checksums of its blocks. In a thread. Raises OSError."""
+    catalog.blobs.link(entry.blob, source)
+    with catalog.blobs.path(entry.blob).open("rb", buffering=0) as file:
+        return [crc(_read(file, block_size(entry.size, n))) for n in range(len(entry.sums))]
+
+
+def _read(file: Any, size: int) -> bytes:
+    """Raises OSError when there is less."""
+    data: bytes = file.read(size)
+    if len(data) != size:
+        raise OSError("a staged file is shorter than its record says")
+    return data
+
+
+def _said(record: ObjectRecord, etag: str) -> Mapping[str, Any]:
+    """As GetObject will say it, but for what only the remote knows."""
+    about = record.about
+    said: Members = {
+        "AcceptRanges": "bytes",
+        "LastModified": datetime.fromtimestamp(int(record.modified), UTC),
+        "ETag": etag,
+        "Metadata": about.metadata,
+        **about.headers,
+    }
+    if about.tags:
+        said["TagCount"] = len(about.tags)
+    if record.storage_class != STANDARD:
+        said["StorageClass"] = record.storage_class
+    if record.checksum is not None:
+        said[member_of(record.checksum.algorithm)] = record.checksum.value
+        said["ChecksumType"] = record.checksum.kind
+    return said

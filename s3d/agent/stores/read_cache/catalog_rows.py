@@ -1,0 +1,120 @@
+"""The tables of the cache, in an index file of its own: their statements, and nothing else.
+
+entries   one row an object: blob names its file, or its row in data. bits: which blocks are
+          here, NULL for all; sums: CRC32C of each block, 0 where it is not here.
+bodies    the bytes of small objects, which get no file.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from s3d.agent.storage.index import Tables
+from s3d.agent.storage.reader import Reader
+from s3d.agent.storage.transaction import Transaction
+from s3d.agent.stores.read_cache.entry import Entry, block_count, mask
+
+TABLES = Tables(
+    """
+CREATE TABLE entries(blob INTEGER PRIMARY KEY, bucket TEXT NOT NULL, key BLOB NOT NULL,
+    size INTEGER NOT NULL, held INTEGER NOT NULL, checked REAL NOT NULL, said BLOB NOT NULL,
+    bits BLOB, sums BLOB NOT NULL);
+CREATE INDEX entry_names ON entries(bucket, key);
+CREATE TABLE bodies(blob INTEGER PRIMARY KEY, data BLOB NOT NULL);
+CREATE TABLE pages(id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE,
+    bucket TEXT NOT NULL, page BLOB NOT NULL);
+""",
+    layout=1,
+)
+"""For Index.open."""
+
+PAGES = 64
+"""Answers to listings that are kept."""
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(dict[str, Any]).decode
+
+
+def names(reader: Reader) -> Iterator[tuple[int, str, bytes, int, int]]:
+    """blob, bucket, key, held bytes and size of all entries, those that came first at first."""
+    query = "SELECT blob, bucket, key, held, size FROM entries ORDER BY blob"
+    found: Iterator[tuple[int, str, bytes, int, int]] = reader.select(query, ())
+    return found
+
+
+def find(reader: Reader, blob: int) -> Entry | None:
+    """The entry; None when its row is gone."""
+    query = "SELECT bucket, key, size, checked, said, bits, sums FROM entries WHERE blob = ?"
+    row = reader.select(query, (blob,)).fetchone()
+    if row is None:
+        return None
+    bucket, key, size, checked, said, bits, sums = row
+    entry = Entry((bucket, key.decode()), _decode(said), size, blob, checked)
+    entry.sums = array("I", sums)
+    entry.present = mask(0, block_count(size)) if bits is None else int.from_bytes(bits, "little")
+    return entry
+
+
+def body(reader: Reader, blob: int) -> bytes | None:
+    """The bytes of a small object; None when they are gone."""
+    row = reader.select("SELECT data FROM bodies WHERE blob = ?", (blob,)).fetchone()
+    return None if row is None else bytes(row[0])
+
+
+def known(reader: Reader, blobs: list[int]) -> set[int]:
+    """Those that an entry names."""
+    query = "SELECT 1 FROM entries WHERE blob = ?"
+    return {blob for blob in blobs if reader.select(query, (blob,)).fetchone() is not None}
+
+
+def highest(reader: Reader) -> int:
+    """The highest blob, 0 when there is none."""
+    return int(reader.select("SELECT COALESCE(MAX(blob), 0) FROM entries", ()).fetchone()[0])
+
+
+def row_of(entry: Entry) -> tuple[Any, ...]:
+    """What save() writes, as it is now."""
+    bits = None if entry.is_whole else entry.present.to_bytes(len(entry.sums) // 8 + 1, "little")
+    said = _encode({**entry.output, **entry.checksums})
+    place = entry.blob, entry.bucket, entry.key.encode(), entry.size
+    return (*place, entry.held, entry.checked, said, bits, entry.sums.tobytes())
+
+
+def save(tx: Transaction, row: tuple[Any, ...], data: bytes | None = None) -> None:
+    """Enter an entry, or what has become of it. data: the bytes of a small object."""
+    tx.run("REPLACE INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+    if data is not None:
+        tx.run("REPLACE INTO bodies VALUES (?, ?)", (row[0], data))
+
+
+def drop(tx: Transaction, blobs: list[int]) -> None:
+    """Forget them, and the bytes of small ones."""
+    for blob in blobs:
+        tx.run("DELETE FROM entries WHERE blob = ?", (blob,))
+        tx.run("DELETE FROM bodies WHERE blob = ?", (blob,))
+
+
+def page(reader: Reader, name: str) -> bytes | None:
+    """A page of a listing as it was last."""
+    row = reader.select("SELECT page FROM pages WHERE name = ?", (name,)).fetchone()
+    return None if row is None else bytes(row[0])
+
+
+def listed(reader: Reader) -> set[str]:
+    """The buckets of which there are pages; "" for the list of buckets itself."""
+    return {bucket for (bucket,) in reader.select("SELECT DISTINCT bucket FROM pages", ())}
+
+
+def save_page(tx: Transaction, row: tuple[str, str, bytes]) -> None:
+    """Keep (name, bucket, page), and forget the one that is so many pages older."""
+    tx.run("REPLACE INTO pages(name, bucket, page) VALUES (?, ?, ?)", row)
+    tx.run("DELETE FROM pages WHERE id <= (SELECT MAX(id) FROM pages) - ?", (PAGES,))
+
+
+def drop_pages(tx: Transaction, bucket: str) -> None:
+    """Forget those of a bucket, or the list of buckets."""
+    tx.run("DELETE FROM pages WHERE bucket = ?", (bucket,))

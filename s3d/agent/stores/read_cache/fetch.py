@@ -1,0 +1,131 @@
+"""One GET under way: its bytes go into the file of an entry, whoever reads them and how fast.
+
+Readers follow in the file, up to where it has come. What is complete is noted block by block when
+the whole of it has come and was found right.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from contextlib import aclosing
+
+from s3d.agent.s3.checksums import Hasher, hasher
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.messages import Body
+from s3d.agent.stores.read_cache.entry import BLOCK, Entry, block_count, block_size, mask
+from s3d.agent.stores.read_cache.verify import Proof
+
+logger = logging.getLogger(__name__)
+
+
+class Fetch:
+    """Blocks [first, end) of an entry, on their way. Belongs to the loop."""
+
+    def __init__(self, entry: Entry, first: int, end: int, fd: int, proof: Proof) -> None:
+        """fd: the entry's file, open for reading and writing; close() closes it."""
+        self.entry = entry
+        self.first, self.end = first, end
+        self.at = first * BLOCK
+        """Offset up to which the bytes are in the file."""
+        self.stop = min(end * BLOCK, entry.size)
+        self.error: S3Error | None = None
+        self.is_over = False
+        self.fd = fd
+        self.proof = proof
+        self._sums: list[int] = []
+        self._hasher: Hasher = hasher("CRC32C")
+        self._news = asyncio.Event()
+
+    async def run(self, body: Body) -> None:
+        """Take the body in, which is closed. Never raises but when cancelled: see error."""
+        loop = asyncio.get_running_loop()
+        try:
+            async with aclosing(body):
+                async for chunk in body:
+                    if self.at + len(chunk) > self.stop:
+                        raise S3Error("InternalError", "The remote sent more than it said.")
+                    await loop.run_in_executor(None, self._write, chunk, self.at)
+                    self.at += len(chunk)
+                    self._tell()
+            if self.at < self.stop:
+                raise S3Error("ServiceUnavailable", "The remote's answer broke off.")
+        except S3Error as error:
+            self.error = error
+        except OSError as error:
+            self.error = S3Error("SlowDown", f"the cache cannot be written: {error.strerror}")
+            self.error.__cause__ = error
+        except asyncio.CancelledError:
+            self.error = S3Error("ServiceUnavailable", "The agent stopped.")
+            raise
+        finally:
+            if self.error is not None:
+                self.finish()
+
+    def note(self) -> None:
+        """Enter what has come into the entry: all of it was found right."""
+        entry = self.entry
+        entry.sums[self.first : self.end] = type(entry.sums)("I", self._sums)
+        entry.present |= mask(self.first, self.end)
+
+    def finish(self) -> None:
+        """Nothing more will come: tell those who wait."""
+        self.is_over = True
+        self._tell()
+
+    async def reach(self, offset: int) -> int:
+        """Wait for the byte at offset, or for the end; up to where the bytes are there.
+
+        Raises S3Error when it is over before that.
+        """
+        while self.at <= offset and not self.is_over:
+            await self._news.wait()
+        self.check()
+        return self.at
+
+    async def verdict(self) -> None:
+        """Wait until it is over. Raises S3Error when what came was not right."""
+        while not self.is_over:
+            await self._news.wait()
+        self.check()
+
+    def check(self) -> None:
+        """Raises S3Error when it is known to have failed."""
+        if self.error is not None:
+            raise S3Error(self.error.code, self.error.message) from self.error.__cause__
+
+    def close(self) -> None:
+        os.close(self.fd)
+
+    def _tell(self) -> None:
+        news, self._news = self._news, asyncio.Event()
+        news.set()
+
+    def _write(self, chunk: bytes, at: int) -> None:
+        """In a thread, one chunk after the other."""
+        self.proof.update(chunk)
+        left = memoryview(chunk)
+        offset = at
+        while left:
+            written = os.pwrite(self.fd, left, offset)
+            left, offset = left[written:], offset + written
+        self._sum(memoryview(chunk), at)
+
+    def _sum(self, data: memoryview, at: int) -> None:
+        """Take the checksums of the blocks on."""
+        size = self.entry.size
+        while data:
+            block = at // BLOCK
+            end = block * BLOCK + block_size(size, block)
+            part = data[: end - at]
+            self._hasher.update(part)
+            data, at = data[len(part) :], at + len(part)
+            if at == end:
+                self._sums.append(int.from_bytes(self._hasher.digest()))
+                self._hasher = hasher("CRC32C")
+
+
+def whole(entry: Entry) -> tuple[int, int]:
+    """All blocks of it."""
+    return 0, block_count(entry.size)

@@ -1,0 +1,369 @@
+"""Fills: what is missing is fetched once, however many want it.
+
+An object that is not known is opened by one GET, of all of it or of the blocks that a range needs;
+its answer makes the entry. What an entry lacks later is fetched run by run. A fill belongs to the
+cache and not to its first reader: one that goes away takes nothing from the others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Any
+
+from s3d.agent.core.client import whole_size
+from s3d.agent.core.store import ObjectStore
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.messages import Body, BytesBody, Members, S3Request, S3Response
+from s3d.agent.s3.model import operations
+from s3d.agent.storage.blobs import INLINE
+from s3d.agent.stores.read_cache.catalog import Catalog, crc
+from s3d.agent.stores.read_cache.entry import BLOCK, Entry, block_size, blocks_of, mask
+from s3d.agent.stores.read_cache.fetch import Fetch, whole
+from s3d.agent.stores.read_cache.files import Files, stamp_of
+from s3d.agent.stores.read_cache.task_scope import heard
+from s3d.agent.stores.read_cache.verify import Proof, claim_of
+
+logger = logging.getLogger(__name__)
+
+_REST = 30.0
+"""Seconds without fills after the disk of the cache has failed."""
+
+Name = tuple[str, str]
+
+
+@dataclass
+class Counts:
+    """What the cache has done since the start."""
+
+    hits: int = 0
+    misses: int = 0
+    stale: int = 0
+    """Answers from the cache while the remote was away."""
+    hit_bytes: int = 0
+    fetched_bytes: int = 0
+    fills: int = 0
+    evictions: int = 0
+    corrupt: int = 0
+
+
+@dataclass
+class _Opening:
+    """The first GET of an object, on its way."""
+
+    result: asyncio.Future[Entry | None]
+    """None: it is not to be cached."""
+    is_dead: bool = False
+    """The object was written meanwhile: nobody else may have what comes."""
+
+
+class Uncached(Exception):
+    """It is not kept: here is the answer, for whoever asked first. None: ask yourself."""
+
+    def __init__(self, response: S3Response[Any] | None) -> None:
+        self.response = response
+        super().__init__("not cached")
+
+
+@dataclass
+class Fills:
+    """All fills of the cache. spawn: runs a coroutine, named, and tells its outcome."""
+
+    catalog: Catalog
+    files: Files
+    inner: ObjectStore
+    spawn: Callable[[Any, str], asyncio.Future[Any]]
+    counts: Counts
+    admits: Callable[[str, str, Members], Awaitable[bool]]
+    """Whether an object may be kept, by what the remote says of it."""
+    clock: Callable[[], float] = time.time
+    _opening: dict[Name, _Opening] = field(default_factory=dict)
+    _fetches: dict[int, list[Fetch]] = field(default_factory=dict)
+    _odd: dict[Name, str] = field(default_factory=dict)
+    """Of objects whose bytes are not as their ETag says: what their MD5 was."""
+    _strange: set[str] = field(default_factory=set)
+    """Buckets of a server whose ETags are no MD5."""
+    _rest_until: float = 0.0
+
+    @property
+    def in_flight(self) -> int:
+        return len(self._opening) + sum(map(len, self._fetches.values()))
+
+    @property
+    def is_resting(self) -> bool:
+        """The disk has failed lately."""
+        return self.clock() < self._rest_until
+
+    def written(self, bucket: str, key: str) -> None:
+        """The object is about to change, or has changed: what is being opened is for nobody new."""
+        opening = self._opening.pop((bucket, key), None)
+        if opening is not None:
+            opening.is_dead = True
+
+    def written_all(self, bucket: str) -> None:
+        for name in [name for name in self._opening if name[0] == bucket]:
+            self.written(*name)
+
+    async def open(self, bucket: str, key: str, header: str) -> Entry:
+        """The entry of an object that was not here, with what a Range header asks for on its way.
+
+        Raises Uncached; S3Error when the remote has no such object, or is away.
+        """
+        if self.is_resting:
+            raise Uncached(None)
+        opening = self._opening.get((bucket, key))
+        if opening is not None:
+            return await self._other(opening)
+        loop = asyncio.get_running_loop()
+        opening = self._opening[bucket, key] = _Opening(loop.create_future())
+        opening.result.add_done_callback(heard)
+        opened = self.spawn(self._open(opening, bucket, key, header), f"cache open {bucket}/{key}")
+        entry: Entry = await asyncio.shield(opened)  # Others may wait for it too.
+        return entry
+
+    async def _other(self, opening: _Opening) -> Entry:
+        entry = await asyncio.shield(opening.result)
+        if entry is None or entry.is_dead:
+            raise Uncached(None)
+        return entry
+
+    async def _open(self, opening: _Opening, bucket: str, key: str, header: str) -> Entry:
+        entry: Entry | None = None
+        try:
+            entry = await self._first(opening, bucket, key, header)
+        except S3Error as error:
+            opening.result.set_exception(error)
+            raise
+        finally:
+            if self._opening.get((bucket, key)) is opening:
+                del self._opening[bucket, key]
+            if not opening.result.done():
+                opening.result.set_result(None if opening.is_dead else entry)
+        return entry
+
+    async def _first(self, opening: _Opening, bucket: str, key: str, header: str) -> Entry:
+        wanted = {"Range": _aligned(header)} if header else {}
+        response = await self._get(bucket, key, wanted)
+        said, body = response.output, response.body or BytesBody(b"")
+        size = whole_size(said)
+        start, stop = _extent(said, size)
+        first, end = blocks_of(start, stop - start) if size else (0, 0)
+        aligned = start % BLOCK == 0 and (stop == size or stop % BLOCK == 0)
+        if opening.is_dead or not aligned or not await self.admits(bucket, key, said):
+            raise await _refused(response, header)
+        entry = Entry((bucket, key), said, size, self.catalog.blobs.new_id(), self.clock())
+        self.counts.fills += 1
+        if size <= INLINE:
+            return await self._small(opening, entry, said, body)
+        held = stop - start
+        if not self.catalog.claim(held):
+            raise await _refused(response, header)
+        try:
+            fd = await asyncio.to_thread(self.files.create, entry.blob)
+        except OSError as error:
+            self.catalog.unclaim(held)
+            self._failed(error)
+            raise await _refused(response, header) from error
+        entry.is_dead = opening.is_dead
+        if not entry.is_dead:
+            self.catalog.add(entry)
+        proof = Proof(claim_of(said) if (first, end) == whole(entry) else None)
+        self._start(Fetch(entry, first, end, fd, proof), body, held)
+        return entry
+
+    async def _small(self, opening: _Opening, entry: Entry, said: Members, body: Body) -> Entry:
+        """All of a small object, in memory."""
+        async with aclosing(body):
+            data = b"".join([chunk async for chunk in body])
+        self.counts.fetched_bytes += len(data)
+        proof = Proof(claim_of(said))
+        proof.update(data)
+        if len(data) != entry.size:
+            raise S3Error("ServiceUnavailable", "The remote's answer broke off.")
+        if not self._holds(entry, proof):
+            raise S3Error("InternalError", "The remote's answer is not what its ETag says.")
+        if entry.size:
+            entry.sums[0] = crc(data)
+            entry.present = mask(0, 1)
+        if opening.is_dead or not self.catalog.room_for(entry.size):
+            said = {**entry.output, **entry.checksums, "ContentLength": entry.size}
+            raise Uncached(S3Response(said, BytesBody(data)))
+        self.catalog.add(entry, data)
+        return entry
+
+    # What an entry lacks
+
+    def fetch_of(self, entry: Entry, block: int) -> Fetch | None:
+        """The one that brings this block, if it is under way."""
+        for fetch in self._fetches.get(entry.blob, ()):
+            if fetch.first <= block < fetch.end and not fetch.is_over:
+                return fetch
+        return None
+
+    async def fetch(self, entry: Entry, start: int, size: int) -> Fetch:
+        """Have the first missing run of these bytes fetched; the one that brings its beginning.
+
+        Raises S3Error: PreconditionFailed when the object is another one by now.
+        """
+        first, end = next(entry.missing(start, size))
+        under_way = self.fetch_of(entry, first)
+        if under_way is not None:
+            return under_way
+        for block in range(first + 1, end):
+            if self.fetch_of(entry, block) is not None:
+                end = block
+                break
+        held = sum(block_size(entry.size, block) for block in range(first, end))
+        if not self.catalog.claim(held):
+            raise S3Error("SlowDown", "The cache is full of what must stay.")
+        fetch: Fetch | None = None
+        try:
+            fd = await asyncio.to_thread(self._reopen, entry)
+            fetch = Fetch(entry, first, end, fd, Proof(None))
+            begun = self._start_later(fetch, held)
+        except OSError as error:
+            self.catalog.unclaim(held)
+            self._failed(error)
+            raise S3Error("SlowDown", f"The cache cannot be used: {error.strerror}") from error
+        await begun
+        return fetch
+
+    def _reopen(self, entry: Entry) -> int:
+        fd = self.files.reopen(entry.blob)
+        if stamp_of(fd) != entry.stamp:
+            entry.proven = 0
+        return fd
+
+    def _start_later(self, fetch: Fetch, held: int) -> asyncio.Future[None]:
+        """Ask for its blocks; done when the answer has begun."""
+        self._fetches.setdefault(fetch.entry.blob, []).append(fetch)
+        self.catalog.begin(fetch.entry)
+        begun: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        begun.add_done_callback(heard)
+        self.spawn(self._ask(fetch, held, begun), f"cache fetch {fetch.entry.blob}")
+        return begun
+
+    async def _ask(self, fetch: Fetch, held: int, begun: asyncio.Future[None]) -> None:
+        entry = fetch.entry
+        wanted = {"Range": f"bytes={fetch.at}-{fetch.stop - 1}", "IfMatch": entry.etag}
+        try:
+            response = await self._get(entry.bucket, entry.key, wanted)
+            said = response.output
+            if said["ETag"] != entry.etag or _extent(said, entry.size) != (fetch.at, fetch.stop):
+                await _close(response.body)
+                raise S3Error("PreconditionFailed")
+        except S3Error as error:
+            fetch.error = error
+            fetch.finish()
+            is_gone = error.code == "PreconditionFailed" or error.status == 404
+            if is_gone and self.catalog.peek(*entry.name) is entry:
+                self.catalog.forget(*entry.name)
+            self._end(fetch, held)
+            if not begun.done():
+                begun.set_exception(error)
+            return
+        if not begun.done():
+            begun.set_result(None)
+        await self._run(fetch, response.body or BytesBody(b""), held)
+
+    def _start(self, fetch: Fetch, body: Body, held: int) -> None:
+        """The answer is there: take its bytes in."""
+        self._fetches.setdefault(fetch.entry.blob, []).append(fetch)
+        self.catalog.begin(fetch.entry)
+        self.spawn(self._run(fetch, body, held), f"cache fetch {fetch.entry.blob}")
+
+    async def _run(self, fetch: Fetch, body: Body, held: int) -> None:
+        entry = fetch.entry
+        try:
+            await fetch.run(body)
+            self.counts.fetched_bytes += fetch.at - fetch.first * BLOCK
+            if fetch.error is None and not self._holds(entry, fetch.proof):
+                fetch.error = S3Error(
+                    "InternalError", "The remote's answer is not what its ETag says."
+                )
+            if fetch.error is None:
+                fetch.note()
+                entry.proven |= mask(fetch.first, fetch.end)
+                entry.stamp = stamp_of(fetch.fd)
+            elif isinstance(fetch.error.__cause__, OSError):
+                self._failed(fetch.error.__cause__)
+            if fetch.error is not None:
+                logger.info("a fill failed: %s key=%s", fetch.error.message, entry.key)
+        finally:
+            fetch.finish()
+            self._end(fetch, held)
+
+    def _end(self, fetch: Fetch, held: int) -> None:
+        entry = fetch.entry
+        fetch.close()
+        self._fetches[entry.blob].remove(fetch)
+        if not self._fetches[entry.blob]:
+            del self._fetches[entry.blob]
+        self.catalog.unclaim(held)
+        self.catalog.end(entry)
+        if not entry.present and not entry.is_dead and entry.blob not in self._fetches:
+            self.catalog.forget(*entry.name)
+        else:
+            self.catalog.update(entry)
+
+    async def _get(self, bucket: str, key: str, members: Members) -> S3Response[Any]:
+        asked = {"Bucket": bucket, "Key": key, "ChecksumMode": "ENABLED", **members}
+        return await self.inner.call(S3Request(operations()["GetObject"], asked))
+
+    def _holds(self, entry: Entry, proof: Proof) -> bool:
+        """Whether the bytes are right. The same wrong MD5 twice says that the ETag is none."""
+        if proof.holds or (proof.is_doubtful and entry.bucket in self._strange):
+            return True
+        self.counts.corrupt += 1
+        if not proof.is_doubtful:
+            return False
+        if self._odd.get(entry.name) == proof.found:
+            logger.info("the ETags of this bucket are no MD5 bucket=%s", entry.bucket)
+            self._strange.add(entry.bucket)
+            self._odd.clear()
+            return True
+        if len(self._odd) > 1_000:
+            self._odd.clear()
+        self._odd[entry.name] = proof.found
+        return False
+
+    def _failed(self, error: OSError) -> None:
+        self._rest_until = self.clock() + _REST
+        logger.warning(
+            "the cache cannot be used for now: %s folder=%s",
+            error.strerror or error,
+            self.catalog.blobs.folder,
+        )
+
+
+def _aligned(header: str) -> str:
+    """A Range header (of one range with a beginning) that asks for whole blocks."""
+    first, _, last = header.partition("=")[2].strip().partition("-")
+    start = int(first) // BLOCK * BLOCK
+    return f"bytes={start}-{(int(last) // BLOCK + 1) * BLOCK - 1}" if last else f"bytes={start}-"
+
+
+def _extent(said: Members, size: int) -> tuple[int, int]:
+    """The (start, stop) of what an answer holds."""
+    content_range = str(said.get("ContentRange") or "")
+    if not content_range:
+        return 0, size
+    start, _, last = content_range.removeprefix("bytes ").partition("/")[0].partition("-")
+    return int(start), int(last) + 1
+
+
+async def _refused(response: S3Response[Any], header: str) -> Uncached:
+    """The answer goes on to whoever asked, unless it is of other bytes than were asked for."""
+    if not header:
+        return Uncached(response)
+    await _close(response.body)
+    return Uncached(None)
+
+
+async def _close(body: Body | None) -> None:
+    if body is not None:
+        await body.aclose()

@@ -1,0 +1,403 @@
+"""Cache: answers reads from this disk, and has what is missing fetched once.
+
+What is fresh is answered at once. What is older than the maximal age is first asked for by its
+ETag; when the remote is away it is given all the same, and marked. Whatever may change an object
+makes the cache forget it, before and after.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any
+
+from s3d.agent.core.client import whole_size
+from s3d.agent.core.store import Answer, Layer, ObjectStore, Ready, operation
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.messages import Body, BytesBody, Members, S3Request, S3Response
+from s3d.agent.s3.model import operations
+from s3d.agent.selection.filter_subject import of_answer, of_stored
+from s3d.agent.selection.use_policy import Rules
+from s3d.agent.storage.blobs import INLINE
+from s3d.agent.storage.record_cache import Recent
+from s3d.agent.stores.read_cache.adopt_pushed import Pushed, adopt
+from s3d.agent.stores.read_cache.cache_tag import NONE, PIN, TAG, mark_by
+from s3d.agent.stores.read_cache.cached_response import (
+    Found,
+    direct,
+    find,
+    is_conditional,
+    is_for_cache,
+)
+from s3d.agent.stores.read_cache.catalog import Catalog
+from s3d.agent.stores.read_cache.changes import HARMLESS, changed
+from s3d.agent.stores.read_cache.entry import Entry
+from s3d.agent.stores.read_cache.files import Files
+from s3d.agent.stores.read_cache.fill import Counts, Fills, Uncached
+from s3d.agent.stores.read_cache.listings import STALE, ListOps
+from s3d.agent.stores.read_cache.partial_body import FillBody
+from s3d.agent.stores.read_cache.revalidate import (
+    AWAY_PATIENCE,
+    Away,
+    Checks,
+    Freshness,
+    is_unreachable,
+)
+from s3d.agent.stores.read_cache.task_scope import Nursery
+from s3d.shared.filter_terms import Subject
+
+logger = logging.getLogger(__name__)
+
+TAGS_PATIENCE = 5.0
+"""Seconds that the remote has to tell the tags of an object whose reader is waiting."""
+_NO_FILL = ("SlowDown", "PreconditionFailed")
+"""Errors of a fill that are the cache's own, or that say that the object is another one by now."""
+
+Name = tuple[str, str]
+
+
+class Cache(Layer):
+    """The layer. Run run() as long as it is in use: fills live in there."""
+
+    def __init__(
+        self,
+        inner: ObjectStore,
+        catalog: Catalog,
+        freshness: Freshness,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.catalog = catalog
+        self.counts = Counts()
+        self.freshness = freshness
+        self.on_mark: Callable[[str, str, str], None] = lambda bucket, key, mark: None
+        """Told of the tag s3d.cache of an object, "" for none, when it is seen or changed."""
+        self.rules: Rules | None = None
+        """Which objects are kept; None: all."""
+        self._clock = clock
+        self._nursery = Nursery()
+        self._away = Away(clock)
+        self._files = Files(catalog.blobs)
+        spawn = self._nursery.spawn
+        self.fills = Fills(
+            catalog, self._files, inner, spawn, self.counts, self._admits, clock=clock
+        )
+        self._checks = Checks(inner, catalog, freshness, self._away, spawn, clock, self._gone)
+        self._absent: Recent[Name, float] = Recent(10_000, lambda _: 1)
+        catalog.on_evicted = self._evicted
+        self._lists = ListOps(inner, catalog, freshness, self._away)
+        super().__init__(inner, self._lists)
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        async with self._nursery.open():
+            await self.catalog.sweep()
+            await asyncio.Event().wait()
+
+    # Reads
+
+    @operation("GetObject", "HeadObject")
+    def read(self, request: S3Request[Members]) -> Answer:
+        if request.fresh or not self._nursery.is_open or not is_for_cache(request.input):
+            return self.inner.call(request)
+        entry = self.catalog.get(request.bucket, request.key)
+        if entry is not None and self._checks.is_fresh(entry):
+            answer = self._at_once(entry, request)
+            if answer is not None:
+                return answer
+        elif entry is None and request.op.name == "HeadObject":
+            return self.inner.call(request)
+        return self._read(request, entry)
+
+    def _at_once(
+        self, entry: Entry, request: S3Request[Members], *, is_hit: bool = True
+    ) -> Ready[Members] | None:
+        """The answer, if nothing has to be waited for. is_hit: it was here before."""
+        found = find(request.input, entry)
+        if found.span is None or request.op.name == "HeadObject":
+            return Ready(self._response(found, None))
+        start, size = found.span
+        body: Body | None
+        if entry.size <= INLINE:
+            data = self.catalog.data(entry)
+            if data is None:
+                self._rotten(entry)
+                return None
+            body = BytesBody(data if size == entry.size else data[start : start + size])
+        else:
+            body = self._files.body(entry, start, size)
+            if body is None:
+                return None
+        if is_hit:
+            self.counts.hits += 1
+            self.counts.hit_bytes += size
+        return Ready(self._response(found, body))
+
+    def _response(self, found: Found, body: Body | None) -> S3Response[Members]:
+        return S3Response(found.output, body, found.status, kept=found.kept)
+
+    async def _read(self, request: S3Request[Members], entry: Entry | None) -> S3Response[Members]:
+        is_stale = False
+        if entry is not None and not self._checks.is_fresh(entry):
+            entry, is_stale = await self._checks.checked(entry)
+        if entry is not None and entry.is_dead:
+            entry = None
+        if entry is None:
+            return await self._missed(request)
+        answer = self._at_once(entry, request)
+        response = answer.response if answer is not None else await self._filled(request, entry)
+        if is_stale:
+            self.counts.stale += 1
+            response.headers[STALE] = "1"
+            response.kept = None
+        return response
+
+    async def _missed(self, request: S3Request[Members]) -> S3Response[Members]:
+        """Of an object that is not here, or is not right any more."""
+        name = bucket, key = request.bucket, request.key
+        if request.op.name == "HeadObject" or is_conditional(request.input):
+            return await self.inner.call(request)
+        until = self._absent.get(name)
+        if until is not None and self._clock() < until:
+            raise S3Error("NoSuchKey", Key=key)
+        header = request.input.get("Range") or ""
+        if header and not _is_simple(header):
+            return await self.inner.call(request)
+        self.counts.misses += 1
+        try:
+            async with asyncio.timeout(AWAY_PATIENCE if self._away.is_now else None):
+                entry = await self.fills.open(bucket, key, header)
+            self._away.is_back()
+        except Uncached as answer:
+            if answer.response is None:
+                return await self.inner.call(request)
+            output = direct(request.input, answer.response.output)
+            return S3Response(output, answer.response.body)
+        except S3Error as error:
+            if error.code == "InvalidRange":
+                return await self.inner.call(request)
+            if error.code == "NoSuchKey":
+                self._absent.put(name, self._clock() + self.freshness.absent)
+            elif is_unreachable(error):
+                self._away.note()
+            raise
+        except TimeoutError:
+            self._away.note()
+            raise self._away.error(key) from None
+        if entry.size <= INLINE:
+            ready = self._at_once(entry, request, is_hit=False)
+            return ready.response if ready is not None else await self.inner.call(request)
+        return await self._filled(request, entry)
+
+    async def _filled(self, request: S3Request[Members], entry: Entry) -> S3Response[Members]:
+        """Of a large entry, some of whose bytes are to be fetched or to be found right first."""
+        found = find(request.input, entry)
+        if found.span is None or request.op.name == "HeadObject":
+            return self._response(found, None)
+        start, size = found.span
+        if entry.covers(start, size):
+            if await self._files.prove(entry, start, size):
+                body = self._files.body(entry, start, size)
+                if body is not None:
+                    self.counts.hits += 1
+                    self.counts.hit_bytes += size
+                    return self._response(found, body)
+            else:
+                self.counts.corrupt += 1
+                self.catalog.update(entry)
+        try:
+            filling = FillBody(self.fills, entry, start, size)
+        except S3Error:
+            self._rotten(entry)
+            return await self.inner.call(request)
+        try:
+            await filling.begin()
+        except S3Error as error:
+            await filling.aclose()
+            if error.code not in _NO_FILL:
+                raise
+            return await self.inner.call(request)
+        return self._response(found, filling)
+
+    # Writes
+
+    def otherwise(self, request: S3Request[Any]) -> Answer:
+        if request.op.access in ("read", "list") or request.op.name in HARMLESS:
+            if request.op.name == "CreateBucket":
+                self._lists.changed("")
+            return self.inner.call(request)
+        self._changes(request)
+        answer = self.inner.call(request)
+        if isinstance(answer, Ready):
+            self._changes(request)
+            return answer
+        return self._change(request, answer)
+
+    async def _change(self, request: S3Request[Any], answer: Answer) -> S3Response[Any]:
+        try:
+            response = await answer
+        finally:
+            self._changes(request)
+        mark = mark_by(request)
+        if mark is not None and (response.wire is None or response.wire.status < 300):
+            self.on_mark(request.bucket, request.key, mark)
+        if response.wire is not None and response.body is not None:
+            # Of some operations the head of the answer comes before the deed.
+            response.body = _Followed(response.body, lambda: self._changes(request))
+        return response
+
+    def _changes(self, request: S3Request[Any]) -> None:
+        self._lists.changed(request.bucket)
+        if not request.key:
+            self._lists.changed("")
+        for bucket, key in changed(request):
+            if key:
+                self.forget(bucket, key)
+            else:
+                self.forget_bucket(bucket)
+
+    async def adopt(self, pushed: Pushed) -> None:
+        """A write has reached the remote, and its bytes are still here."""
+        if not self._nursery.is_open or self.fills.is_resting:
+            return
+        mark = pushed.stored.record.about.tags.get(TAG)
+        subject = of_stored(pushed.bucket, pushed.key, pushed.stored)
+        if mark != NONE and await self._takes(subject, pinned=mark == PIN):
+            self.forget(pushed.bucket, pushed.key)
+            await adopt(self.catalog, pushed)
+
+    def forget(self, bucket: str, key: str) -> None:
+        """What is known of the object may not be true any more."""
+        self.catalog.forget(bucket, key)
+        self.fills.written(bucket, key)
+        self._absent.forget((bucket, key))
+        self._checks.forget(bucket, key)
+
+    def forget_bucket(self, bucket: str) -> None:
+        self.catalog.forget_all(bucket)
+        self.fills.written_all(bucket)
+        self._absent.clear()
+        self._checks.forget(bucket)
+
+    # What else
+
+    @property
+    def asked(self) -> int:
+        """Times that the remote has said whether something is still the same."""
+        return self._checks.asked
+
+    @property
+    def trouble(self) -> str:
+        """Why nothing new is kept just now; "" while all is well."""
+        if self.fills.is_resting:
+            return "the disk of the cache has failed lately: nothing new is kept for now"
+        if not self.catalog.has_room:
+            return "the disk is nearly full: nothing new is kept"
+        return ""
+
+    async def verify(self, entry: Entry) -> bool:
+        """Read all that is here of it; False when something was wrong, which is then forgotten."""
+        if entry.size <= INLINE:
+            self.catalog.cool(entry)
+            is_right = self.catalog.data(entry) is not None
+        else:
+            entry.proven = 0
+            is_right = await self._files.prove(entry, 0, entry.size)
+        if not is_right and not entry.is_dead:
+            self._rotten(entry)
+        return is_right
+
+    def _rotten(self, entry: Entry) -> None:
+        self.counts.corrupt += 1
+        logger.warning("a cached object is damaged bucket=%s key=%s", entry.bucket, entry.key)
+        self.catalog.forget(*entry.name)
+
+    def _evicted(self, count: int) -> None:
+        self.counts.evictions += count
+
+    def _gone(self, bucket: str, key: str) -> None:
+        """The remote has another object there, or none."""
+        self.forget(bucket, key)
+
+    async def _admits(self, bucket: str, key: str, said: Members) -> bool:
+        """Whether an object may be kept: its tag s3d.cache decides, or else the filter."""
+        tags: dict[str, str] | None = {}
+        if said.get("TagCount"):
+            tags = await self._tags(bucket, key)
+            if tags is not None:
+                self.on_mark(bucket, key, tags.get(TAG, ""))
+        mark = (tags or {}).get(TAG, "")
+        if mark == NONE:
+            return False
+        subject = of_answer(bucket, key, said, whole_size(said), tags)
+        return await self._takes(subject, pinned=mark == PIN)
+
+    async def _takes(self, subject: Subject, *, pinned: bool) -> bool:
+        """What the filter says, unless a tag has pinned it, and the policy; what they cannot
+        decide is not kept."""
+        if self.rules is None:
+            return True
+        try:
+            return not await self.rules.why_not(subject, overruled=pinned)
+        except S3Error as error:
+            logger.info("not kept: %s key=%s", error.message, subject.key)
+            return False
+
+    async def _tags(self, bucket: str, key: str) -> dict[str, str] | None:
+        """None when they cannot be read."""
+        members = {"Bucket": bucket, "Key": key}
+        try:
+            async with asyncio.timeout(TAGS_PATIENCE):
+                answer = await self.inner.call(S3Request(operations()["GetObjectTagging"], members))
+        except TimeoutError:
+            logger.info("the tags cannot be read within %g s: key=%s", TAGS_PATIENCE, key)
+            return None
+        except S3Error as error:
+            logger.info("the tags cannot be read: %s key=%s", error.message, key)
+            return None
+        return {tag["Key"]: tag["Value"] for tag in answer.output.get("TagSet") or ()}
+
+
+class Past:
+    """The same store for whoever must know what the remote itself says: it reads past the cache,
+    and what it writes the cache still hears of."""
+
+    def __init__(self, cache: Cache) -> None:
+        self._cache = cache
+
+    def call(self, request: S3Request[Any]) -> Answer:
+        if request.op.name in ("GetObject", "HeadObject"):
+            return self._cache.inner.call(request)
+        return self._cache.call(request)
+
+
+class _Followed:
+    """A body whose end is told."""
+
+    def __init__(self, body: Body, ended: Callable[[], None]) -> None:
+        self._body = body
+        self._ended = ended
+        self.size = body.size
+
+    @property
+    def trailers(self) -> Mapping[str, str]:
+        return self._body.trailers
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for chunk in self._body:
+            yield chunk
+
+    async def aclose(self) -> None:
+        try:
+            await self._body.aclose()
+        finally:
+            self._ended()
+
+
+def _is_simple(header: str) -> bool:
+    """A range that has a beginning: of its blocks one knows which they are."""
+    kind, _, range_ = header.partition("=")
+    first, dash, last = range_.strip().partition("-")
+    ends = last.isdecimal() and last.isascii() if last else True
+    return kind.lower() == "bytes" and bool(dash) and first.isdecimal() and ends and first.isascii()

@@ -1,0 +1,159 @@
+"""Whether what is here is still what the remote has, and whether the remote can be asked at all."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from s3d.agent.core.failures import FailureClass, Reason, Unreachable, classify
+from s3d.agent.core.store import ObjectStore
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.messages import S3Request
+from s3d.agent.s3.model import operations
+from s3d.agent.stores.read_cache.adopt_pushed import UNASKED
+from s3d.agent.stores.read_cache.catalog import Catalog
+from s3d.agent.stores.read_cache.entry import Entry
+
+_PATIENCE = 3.0
+"""Seconds that the remote has to say whether something that is here is still right."""
+_AWAY = 5.0
+"""Seconds for which the remote is taken to be away after it was found so."""
+AWAY_PATIENCE = 5.0
+"""Seconds that a remote which was away a moment ago has for what is not here."""
+_ABSENT = 5.0
+"""Seconds for which a key is taken not to exist after the remote said so."""
+
+Name = tuple[str, str]
+Spawn = Callable[[Coroutine[Any, Any, Entry | None], str], asyncio.Future[Entry | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """max_age: seconds after which an entry is checked. serve_stale: while the remote is away.
+    absent: seconds for which a 404 is believed."""
+
+    max_age: float = 60.0
+    serve_stale: bool = True
+    absent: float = _ABSENT
+
+
+class Away:
+    """Remembers for a moment that the remote could not be asked."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._until = 0.0
+
+    @property
+    def is_now(self) -> bool:
+        return self._clock() < self._until
+
+    def note(self) -> None:
+        self._until = self._clock() + _AWAY
+
+    def is_back(self) -> None:
+        self._until = 0.0
+
+    def error(self, key: str) -> S3Error:
+        """What to answer meanwhile for what is not here."""
+        message = "The remote is away, and the object is not in the cache."
+        error = S3Error("ServiceUnavailable", message, Key=key)
+        error.__cause__ = Unreachable(Reason.TIMEOUT, "no answer", sent=True)
+        return error
+
+
+def is_away(error: S3Error) -> bool:
+    """Whether it says that the remote cannot be asked now."""
+    return isinstance(error.__cause__, Unreachable) or (
+        classify(error) is FailureClass.TRANSIENT and error.status >= 500
+    )
+
+
+def is_unreachable(error: S3Error) -> bool:
+    """Whether nobody answered at all: an answer that broke off says little about the next."""
+    cause = error.__cause__
+    return isinstance(cause, Unreachable) and cause.reason is not Reason.LOST
+
+
+@dataclass
+class Checks:
+    """Questions to the remote, one at a time for each object."""
+
+    inner: ObjectStore
+    catalog: Catalog
+    freshness: Freshness
+    away: Away
+    spawn: Spawn
+    clock: Callable[[], float]
+    gone: Callable[[str, str], None]
+    """Told of an object that is another one, or none, at the remote now."""
+    asked: int = 0
+    """Times that the remote has answered."""
+
+    def __post_init__(self) -> None:
+        self._asking: dict[Name, asyncio.Future[Entry | None]] = {}
+
+    def is_fresh(self, entry: Entry) -> bool:
+        return 0.0 <= self.clock() - entry.checked < self.freshness.max_age
+
+    def forget(self, bucket: str, key: str = "") -> None:
+        """What is being asked about the object (or all of a bucket) may have another answer now."""
+        for name in [name for name in self._asking if name[0] == bucket and key in ("", name[1])]:
+            del self._asking[name]
+
+    async def checked(self, entry: Entry) -> tuple[Entry | None, bool]:
+        """The entry if it is still right, and whether that could not be found out.
+
+        Raises S3Error NoSuchKey, and what the remote refuses the question with.
+        """
+        if self.freshness.serve_stale and self.away.is_now:
+            return entry, True
+        asking = self._asking.get(entry.name)
+        if asking is None:
+            asking = self.spawn(self._ask(entry), f"cache check {entry.bucket}/{entry.key}")
+            self._asking[entry.name] = asking
+            asking.add_done_callback(lambda done: self._done(entry.name, done))
+        try:
+            async with asyncio.timeout(_PATIENCE if self.freshness.serve_stale else None):
+                return await asyncio.shield(asking), False
+        except TimeoutError:
+            self.away.note()
+            return entry, True
+        except S3Error as error:
+            if not self.freshness.serve_stale or not is_away(error):
+                raise
+            if is_unreachable(error):
+                self.away.note()
+            return entry, True
+
+    async def _ask(self, entry: Entry) -> Entry | None:
+        """Whether the remote still has it, and nothing else; None: it has not."""
+        members = {"Bucket": entry.bucket, "Key": entry.key, "ChecksumMode": "ENABLED"}
+        if entry.checked != UNASKED:
+            members["IfNoneMatch"] = entry.etag
+        try:
+            response = await self.inner.call(S3Request(operations()["HeadObject"], members))
+        except S3Error as error:
+            if error.status == 404:
+                self.gone(*entry.name)
+                raise S3Error("NoSuchKey", Key=entry.key) from error
+            raise
+        if entry.is_dead:
+            return None
+        self.away.is_back()
+        self.asked += 1
+        if response.status == 304:
+            entry.checked = self.clock()
+        elif response.output.get("ETag") == entry.etag:
+            entry.describe(response.output, self.clock())
+        else:
+            self.gone(*entry.name)
+            return None
+        self.catalog.update(entry)
+        return entry
+
+    def _done(self, name: Name, done: asyncio.Future[Entry | None]) -> None:
+        if self._asking.get(name) is done:
+            del self._asking[name]

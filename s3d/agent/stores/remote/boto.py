@@ -1,0 +1,117 @@
+"""aioboto3 itself. Imported by invoke.py only, at the first need and in a thread."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import aiohttp
+from aioboto3.session import Session
+from aiobotocore.config import AioConfig
+from aiobotocore.credentials import AioCredentials
+from aiobotocore.session import AioSession
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as BotoConnectionError
+
+from s3d.agent.core.failures import Reason, Unreachable
+from s3d.agent.stores.remote.addressing import AWS, Target
+from s3d.agent.stores.remote.connection import Connection
+from s3d.agent.stores.remote.credentials import RemoteKey
+from s3d.agent.stores.remote.transport import as_unreachable
+
+POOL = 32
+"""Connections at the same time."""
+
+ERRORS = (BotoCoreError, ClientError, TimeoutError)
+"""Whatever a call of the client raises."""
+
+_NO_ANSWER = (TimeoutError, BotoConnectionError, HTTPClientError)
+
+
+def make_client(
+    connection: Connection,
+    target: Target,
+    region: str,
+    headers: Callable[[], Mapping[str, str]],
+) -> Any:
+    """An S3 client that asks the connection for its key, and for headers, at every request.
+
+    Called in a thread: the client binds to a loop when it is first used, not before.
+    """
+    session: Any = AioSession()  # type: ignore[no-untyped-call]
+    # The environment may name our own address there, so that tools find s3d.
+    session.set_config_variable("ignore_configured_endpoint_urls", True)
+    session.register_component("credential_provider", _Provider(connection))
+    boto: Any = Session(botocore_session=session)  # type: ignore[no-untyped-call]
+    opening = boto.client(
+        "s3",
+        endpoint_url=None if connection.url == AWS else target.url,
+        region_name=region,
+        # Without TLS no certificates need be read.
+        verify=(connection.settings.ca_bundle or None) if target.scheme == "https" else False,
+        config=_config(connection, target),
+    )
+    client: Any = asyncio.run(opening.__aenter__())
+
+    def add(params: dict[str, Any], **_: Any) -> None:
+        params["headers"].update(headers())
+
+    client.meta.events.register("before-call.s3", add)
+    return client
+
+
+def error_answer(error: Exception) -> dict[str, Any] | None:
+    """What the remote answered, when the exception is an error answer of it."""
+    return dict(error.response) if isinstance(error, ClientError) else None
+
+
+def unreachable_by(error: Exception) -> Unreachable | None:
+    """Why there was no answer, when the exception means that.
+
+    What botocore wraps is looked at: its own exceptions call a connection that broke one that never
+    was, and so hide that the remote may have acted.
+    """
+    if not isinstance(error, _NO_ANSWER):
+        return None
+    inner = getattr(error, "kwargs", {}).get("error")
+    if isinstance(inner, (aiohttp.ClientError, OSError)):
+        return as_unreachable(inner)
+    reason = Reason.TIMEOUT if isinstance(error, TimeoutError) else Reason.LOST
+    return Unreachable(reason, str(error) or type(error).__name__, sent=True)
+
+
+def _config(connection: Connection, target: Target) -> AioConfig:
+    timeouts = connection.settings.timeouts
+    virtual = target.is_aws or target.addressing == "virtual"
+    return AioConfig(  # type: ignore[no-untyped-call]
+        signature_version="s3v4",
+        s3={"addressing_style": "virtual" if virtual else "path"},
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+        retries={"total_max_attempts": 1},
+        connect_timeout=timeouts.connect,
+        read_timeout=timeouts.work,
+        max_pool_connections=POOL,
+    )
+
+
+class _Provider:
+    """The whole of the client's credential chain."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def load_credentials(self) -> AioCredentials:
+        return _Borrowed(self._connection)
+
+
+class _Borrowed(AioCredentials):
+    """Credentials that are the connection's at each use; it renews them."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__("", "")  # type: ignore[no-untyped-call]
+        self._connection = connection
+
+    async def get_frozen_credentials(self) -> RemoteKey:
+        return await self._connection.key()

@@ -1,0 +1,300 @@
+"""What a remote really does: probed, never taken from its documentation.
+
+Servers that ignore a condition answer 200 to it, so each condition is tried where it must fail, and
+the object is looked at afterwards. The judgement is pure; probe() does the asking. One probe takes
+about thirty small requests, needs Put, Get and Delete, and leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import uuid
+from collections.abc import Mapping
+from contextlib import suppress
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from s3d.agent.core.failures import FailureClass, Refused, classify
+from s3d.agent.core.store import ObjectStore
+from s3d.agent.s3.checksums import ALGORITHMS
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.messages import BytesBody, Members, S3Request
+from s3d.agent.s3.model import operations
+
+FOLDER = ".s3d/"
+"""Where the probe's keys lie, below the prefix that s3d works in."""
+RACERS = 4
+"""Writers of one key at the same time, of whom one may win."""
+WRONG_ETAG = '"00000000000000000000000000000000"'
+
+_FIRST, _SECOND = b"first", b"second"
+
+
+class Level(StrEnum):
+    """How far concurrent writers are kept apart."""
+
+    A = "A"
+    """Compare and swap: no update is lost."""
+    B = "B"
+    """No conditions, but versions: what was overwritten can be found."""
+    C = "C"
+    """Neither: concurrent writers can lose updates."""
+
+
+class Capabilities(msgspec.Struct, frozen=True):
+    """What one bucket of a remote does. Kept by the caller, who probes anew after a day."""
+
+    endpoint: str
+    bucket: str
+    probed: float
+    """Unix seconds."""
+    put_if_absent: bool
+    """If-None-Match: * on PutObject is judged, and atomically."""
+    put_if_match: bool
+    """If-Match on PutObject is judged."""
+    if_match_on_absent: str
+    """The code of If-Match on a key that is not there; "" when such a write is done."""
+    delete_if_match: bool
+    complete_if_absent: bool
+    complete_if_match: bool
+    copy_if_absent: bool
+    checksums: tuple[str, ...]
+    """Algorithms, and MD5 for Content-MD5, whose wrong value is refused."""
+    versioning: str
+    """Enabled, Suspended, "" (never enabled), or unsupported."""
+    encryption: str
+    """Of the bucket by default: "" or AES256 leave ETags alone, aws:kms and its like do not."""
+    level: Level
+
+
+class Observations(msgspec.Struct):
+    """What happened: name of an attempt -> code of the error, "" for a success."""
+
+    codes: dict[str, str]
+    kept: dict[str, bool]
+    """Attempt -> whether the object was afterwards what it had been before."""
+    winners: int
+    """Of the race."""
+    versioning: str = ""
+    encryption: str = ""
+
+
+def judge(endpoint: str, bucket: str, seen: Observations, now: float) -> Capabilities:
+    """The capabilities that the observations prove. Pure.
+
+    A condition counts only if its failure was told (412, or 409 for a race) and nothing changed.
+    """
+
+    def judged(attempt: str) -> bool:
+        return seen.codes.get(attempt) in _CONDITION_CODES and seen.kept.get(attempt, True)
+
+    put_if_absent = judged("put_if_absent") and seen.winners == 1
+    put_if_match = judged("put_if_match")
+    swaps = put_if_absent and put_if_match
+    level = Level.A if swaps else Level.B if seen.versioning == "Enabled" else Level.C
+    names = [*ALGORITHMS, "MD5"]
+    return Capabilities(
+        endpoint=endpoint,
+        bucket=bucket,
+        probed=now,
+        put_if_absent=put_if_absent,
+        put_if_match=put_if_match,
+        if_match_on_absent=seen.codes.get("if_match_on_absent", ""),
+        delete_if_match=judged("delete_if_match"),
+        complete_if_absent=judged("complete_if_absent"),
+        complete_if_match=judged("complete_if_match"),
+        copy_if_absent=judged("copy_if_absent"),
+        checksums=tuple(name for name in names if seen.codes.get(f"checksum_{name}")),
+        versioning=seen.versioning,
+        encryption=seen.encryption,
+        level=level,
+    )
+
+
+_CONDITION_CODES = frozenset(
+    ("PreconditionFailed", "ConditionalRequestConflict", "OperationAborted")
+)
+
+
+async def probe(store: ObjectStore, bucket: str, *, prefix: str = "") -> Observations:
+    """Try it out. Raises S3Error when the remote is away, our credentials are bad, or probing is
+    not allowed: then nothing is known."""
+    attempt = _Attempt(store, bucket, f"{prefix}{FOLDER}probe-{uuid.uuid4().hex}")
+    try:
+        await attempt.conditions_of_put()
+        await attempt.conditions_of_others()
+        await attempt.race()
+        await attempt.checksums()
+        attempt.seen.versioning = await attempt.versioning()
+        attempt.seen.encryption = await attempt.encryption()
+    finally:
+        await attempt.clean_up()
+    return attempt.seen
+
+
+class _Attempt:
+    """One run of the probe on keys of its own."""
+
+    def __init__(self, store: ObjectStore, bucket: str, key: str) -> None:
+        self.seen = Observations({}, {}, 0)
+        self._store = store
+        self._bucket = bucket
+        self._key = key
+        self._written: dict[str, str | None] = {}
+        """Every key that may be there -> upload id, to be cleaned up."""
+
+    async def conditions_of_put(self) -> None:
+        """PutObject where the object is not there, is there, and is another."""
+        absent = self._new_key("absent")
+        await self._try("if_match_on_absent", "PutObject", absent, _FIRST, IfMatch=WRONG_ETAG)
+        await self._call("PutObject", self._new_key("put"), _FIRST)
+        for name, condition in _PUT_CONDITIONS.items():
+            await self._try(name, "PutObject", self._named("put"), _SECOND, **condition)
+            self.seen.kept[name] = await self._holds("put", _FIRST)
+            if not self.seen.kept[name]:
+                await self._call("PutObject", self._named("put"), _FIRST)
+
+    async def conditions_of_others(self) -> None:
+        """Delete, Complete and Copy over an object that is there."""
+        key = self._named("put")
+        await self._try("delete_if_match", "DeleteObject", key, IfMatch=WRONG_ETAG)
+        self.seen.kept["delete_if_match"] = await self._holds("put", _FIRST)
+        await self._call("PutObject", key, _FIRST)
+        for name, condition in _PUT_CONDITIONS.items():
+            await self._complete(name.replace("put", "complete"), condition)
+        source = f"{self._bucket}/{self._new_key('source')}"
+        await self._call("PutObject", self._named("source"), _SECOND)
+        copying: Members = {"CopySource": source, "IfNoneMatch": "*"}
+        await self._try("copy_if_absent", "CopyObject", key, **copying)
+        self.seen.kept["copy_if_absent"] = await self._holds("put", _FIRST)
+
+    async def race(self) -> None:
+        """Several writers of one key that is not there, at once."""
+        key = self._new_key("race")
+        async with asyncio.TaskGroup() as group:
+            for number in range(RACERS):
+                name = f"race_{number}"
+                writing = self._try(name, "PutObject", key, b"%d" % number, IfNoneMatch="*")
+                group.create_task(writing, name=f"probe {name}")
+        codes = [self.seen.codes[f"race_{number}"] for number in range(RACERS)]
+        self.seen.winners = codes.count("")
+
+    async def checksums(self) -> None:
+        """Each checksum with a wrong value."""
+        for name, row in ALGORITHMS.items():
+            wrong = base64.b64encode(bytes(row.size)).decode()
+            await self._try(
+                f"checksum_{name}", "PutObject", self._new_key("sum"), _FIRST, **{row.member: wrong}
+            )
+        wrong = base64.b64encode(hashlib.md5(_SECOND, usedforsecurity=False).digest()).decode()
+        await self._try("checksum_MD5", "PutObject", self._new_key("sum"), _FIRST, ContentMD5=wrong)
+
+    async def versioning(self) -> str:
+        """Of the bucket; "unsupported" when the remote does not know the word."""
+        try:
+            output = await self._call("GetBucketVersioning", "")
+        except S3Error as error:
+            _raise_unless_refused(error)
+            return "unsupported"
+        return str(output.get("Status") or "")
+
+    async def encryption(self) -> str:
+        """Algorithm of the bucket's default encryption; "" when there is none, or none is told."""
+        try:
+            output = await self._call("GetBucketEncryption", "")
+        except S3Error as error:
+            _raise_unless_refused(error)
+            return ""
+        rules = output.get("ServerSideEncryptionConfiguration", {}).get("Rules", [])
+        defaults = [rule.get("ApplyServerSideEncryptionByDefault", {}) for rule in rules]
+        return next((str(d["SSEAlgorithm"]) for d in defaults if "SSEAlgorithm" in d), "")
+
+    async def clean_up(self) -> None:
+        """Delete whatever may have been written, as far as the remote lets us."""
+        for key, upload in self._written.items():
+            with suppress(S3Error):
+                if upload:
+                    await self._call("AbortMultipartUpload", key, UploadId=upload)
+                await self._call("DeleteObject", key)
+
+    async def _complete(self, name: str, condition: Mapping[str, str]) -> None:
+        key = self._named("put")
+        try:
+            upload = (await self._call("CreateMultipartUpload", key))["UploadId"]
+            self._written[key] = upload
+            part = await self._call("UploadPart", key, _SECOND, UploadId=upload, PartNumber=1)
+        except S3Error as error:
+            _raise_unless_refused(error)
+            return
+        parts = {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
+        completing: Members = {"UploadId": upload, "MultipartUpload": parts, **condition}
+        await self._try(name, "CompleteMultipartUpload", key, **completing)
+        self.seen.kept[name] = await self._holds("put", _FIRST)
+        if self.seen.kept[name]:
+            with suppress(S3Error):
+                await self._call("AbortMultipartUpload", key, UploadId=upload)
+        else:
+            await self._call("PutObject", key, _FIRST)
+        self._written[key] = None
+
+    async def _try(
+        self, name: str, operation: str, key: str, body: bytes | None = None, **members: Any
+    ) -> None:
+        """Keep the code of an attempt. Raises S3Error for what says nothing about the attempt."""
+        try:
+            await self._call(operation, key, body, **members)
+        except S3Error as error:
+            _raise_unless_refused(error)
+            self.seen.codes[name] = error.code
+        else:
+            self.seen.codes[name] = ""
+
+    async def _call(
+        self, operation: str, key: str, body: bytes | None = None, **members: Any
+    ) -> Members:
+        given: Members = {"Bucket": self._bucket, **members}
+        if key:
+            given["Key"] = key
+        request = S3Request(
+            operations()[operation], given, None if body is None else BytesBody(body)
+        )
+        response = await self._store.call(request)
+        output: Members = dict(response.output)
+        if response.body is not None:
+            output["Body"] = b"".join([chunk async for chunk in response.body])
+            await response.body.aclose()
+        return output
+
+    async def _holds(self, name: str, data: bytes) -> bool:
+        try:
+            return bool((await self._call("GetObject", self._named(name)))["Body"] == data)
+        except S3Error as error:
+            if error.status == 404:
+                return False
+            raise
+
+    def _named(self, name: str) -> str:
+        return f"{self._key}-{name}"
+
+    def _new_key(self, name: str) -> str:
+        key = self._named(name)
+        self._written.setdefault(key, None)
+        return key
+
+
+_PUT_CONDITIONS: Mapping[str, Mapping[str, str]] = {
+    "put_if_absent": {"IfNoneMatch": "*"},
+    "put_if_match": {"IfMatch": WRONG_ETAG},
+}
+"""Conditions that must fail on an object that is there."""
+
+
+def _raise_unless_refused(error: S3Error) -> None:
+    """Go on only after an answer that tells something about what was asked."""
+    telling = classify(error) is FailureClass.PERMANENT or error.status in (409, 500, 501)
+    if not isinstance(error.__cause__, Refused) or not telling or error.code == "NoSuchBucket":
+        raise error

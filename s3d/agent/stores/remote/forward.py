@@ -1,0 +1,199 @@
+"""A request that nobody changed, passed on as it came, under our own signature.
+
+What is not said here passes: unknown operations, headers, queries and documents of any kind.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+from urllib.parse import quote, unquote_to_bytes
+
+from s3d.agent.core.failures import FailureClass, classify
+from s3d.agent.s3.canonical import EMPTY_SHA256
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.messages import Body, BytesBody, S3Request, S3Response, WireResponse
+from s3d.agent.s3.supplement import EMPTY_CHECKSUMS
+from s3d.agent.stores.remote.bodies import TrailedBody, are_checksums
+from s3d.agent.stores.remote.connection import Answer, Call, Connection
+from s3d.agent.stores.remote.errors import refused
+from s3d.agent.stores.remote.transport import HOP_BY_HOP
+
+HOPS = "x-s3d-hops"
+"""Header with the ids of the agents that a request has passed, separated by commas."""
+
+UNSIGNED = "UNSIGNED-PAYLOAD"
+STREAMED = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
+
+_OURS = HOP_BY_HOP | {
+    "authorization",
+    "content-length",
+    "cookie",
+    "date",
+    "expect",
+    "host",
+    "x-amz-content-sha256",
+    "x-amz-date",
+    "x-amz-decoded-content-length",
+    "x-amz-security-token",
+    "x-amz-trailer",
+    HOPS,
+}
+"""Headers that speak of the way from the client to us."""
+
+_PROOF = frozenset(
+    (
+        "awsaccesskeyid",
+        "expires",
+        "signature",
+        "x-amz-algorithm",
+        "x-amz-content-sha256",
+        "x-amz-credential",
+        "x-amz-date",
+        "x-amz-expires",
+        "x-amz-security-token",
+        "x-amz-signature",
+        "x-amz-signedheaders",
+    )
+)
+"""Query words of a presigned URL, V4 and V2, in lower case."""
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+async def forward(connection: Connection, request: S3Request[Any], agent: str) -> S3Response[Any]:
+    """The remote's answer as it came, also when it is an error.
+
+    agent: our id among the hops. Raises S3Error when there is no answer, when the remote refuses
+    our own credentials or leads elsewhere, when the request has been here before, and what the
+    body raises.
+    """
+    assert request.wire is not None
+    call = forwarded(request, agent, trailers=connection.settings.trailers)
+    try:
+        answer = await connection.ask(call)
+    finally:
+        if request.body is not None:
+            await request.body.aclose()
+    if answer.refusal is not None and (
+        answer.status < 400 or classify(answer.refusal) is FailureClass.AUTH
+    ):
+        raise refused(request.op, answer.refusal)
+    return _verbatim(answer)
+
+
+def forwarded(request: S3Request[Any], agent: str, *, trailers: bool) -> Call:
+    """The Call of an untouched request. Raises S3Error InvalidRequest when it goes in circles."""
+    wire = request.wire
+    assert wire is not None
+    came = dict(wire.headers)
+    headers = end_to_end(wire.headers)
+    hops = came.get(HOPS, "")
+    check_hops(hops, agent)
+    headers.append((HOPS, f"{hops},{agent}" if hops else agent))
+    query, hoisted = split_query(wire.raw_query)
+    headers += [each for each in hoisted if each[0] not in came]
+    call = Call(request.op, wire.method, request.bucket, request.key, query, headers)
+    call.may_repeat = wire.method in ("GET", "HEAD")
+    if request.body is not None:
+        _attach(call, request.body, came, trailers=trailers)
+    return call
+
+
+def end_to_end(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The headers that are meant for the remote; without the coding that we have taken off."""
+    headers = tuple(headers)
+    named = {
+        name.strip().lower()
+        for header, value in headers
+        if header == "connection"
+        for name in value.split(",")
+    }
+    kept = []
+    for name, value in headers:
+        if name in _OURS or name in named:
+            continue
+        if name == "content-encoding":
+            codings = [c.strip() for c in value.split(",")]
+            value = ",".join(c for c in codings if c.lower() != "aws-chunked")
+            if not value:
+                continue
+        kept.append((name, value))
+    return kept
+
+
+def split_query(raw_query: str) -> tuple[str, list[tuple[str, str]]]:
+    """The query without a presigned URL's proof, and the headers that stood in it.
+
+    A signer may put x-amz-* headers into the query of a presigned URL; only there do they count,
+    and a checksum of nothing is what some of them say about a body that they do not know.
+    Words are encoded canonically: a plus sign stays one, whatever the remote takes `+` for.
+    """
+    kept: list[str] = []
+    hoisted: list[tuple[str, str]] = []
+    pieces = [piece.partition("=") for piece in raw_query.split("&") if piece]
+    words = [(_decoded(name), equals, _decoded(value)) for name, equals, value in pieces]
+    names = {name.lower() for name, _, _ in words}
+    presigned = bool(names & {b"x-amz-signature", b"signature"})
+    for name, equals, value in words:
+        lower = name.lower().decode("utf-8", "surrogateescape")
+        if presigned and lower in _PROOF:
+            continue
+        if presigned and lower.startswith("x-amz-"):
+            text = value.decode("utf-8", "surrogateescape")
+            if text not in EMPTY_CHECKSUMS:
+                hoisted.append((lower, text))
+        else:
+            kept.append(quote(name, safe="-_.~") + equals + quote(value, safe="-_.~"))
+    return "&".join(kept), hoisted
+
+
+def check_hops(hops: str, agent: str) -> None:
+    """Raises S3Error InvalidRequest when the request has passed this agent before."""
+    if agent in (hop.strip() for hop in hops.split(",")):
+        raise S3Error(
+            "InvalidRequest", "The remote of this s3d leads back to itself: check S3D_REMOTE."
+        )
+
+
+def _attach(call: Call, body: Body, came: Mapping[str, str], *, trailers: bool) -> None:
+    """Give the Call its body, its length and what stands for it in the signature."""
+    if isinstance(body, BytesBody):
+        call.body, call.length = body.data, body.size
+    else:
+        call.body, call.length = body, body.size
+    declared = came.get("x-amz-content-sha256", "").lower()
+    call.payload = declared if _SHA256.fullmatch(declared) else UNSIGNED
+    if call.length == 0:
+        call.body, call.payload = b"", EMPTY_SHA256
+    late = tuple(name.strip().lower() for name in came.get("x-amz-trailer", "").split(",") if name)
+    if not late:
+        return
+    if trailers and body.size is not None and are_checksums(late):
+        attach_trailed(call, body, body.size, late)
+    else:  # What they promise has been checked on our side: the remote is not told of it.
+        call.headers = [each for each in call.headers if each[0] != "x-amz-sdk-checksum-algorithm"]
+
+
+def attach_trailed(call: Call, body: Body, size: int, names: Collection[str]) -> None:
+    """Send the body, of this size, with these of its trailers."""
+    trailed = TrailedBody(body, size, names)
+    call.body, call.length, call.payload = trailed, trailed.size, STREAMED
+    coding = dict(call.headers).get("content-encoding", "")
+    call.headers = [
+        *(each for each in call.headers if each[0] != "content-encoding"),
+        ("content-encoding", f"aws-chunked,{coding}" if coding else "aws-chunked"),
+        ("x-amz-decoded-content-length", str(size)),
+        ("x-amz-trailer", ",".join(names)),
+    ]
+
+
+def _verbatim(answer: Answer) -> S3Response[Any]:
+    wire = WireResponse(answer.status, answer.headers)
+    body = answer.body if answer.refusal is None else BytesBody(answer.document)
+    return S3Response({}, body, answer.status, wire)
+
+
+def _decoded(text: str) -> bytes:
+    return unquote_to_bytes(text.encode("utf-8", "surrogateescape"))

@@ -1,0 +1,75 @@
+"""RemoteStore: any S3 service as the end of the way down.
+
+A request that came over the wire and was not changed is forwarded as it is, whatever it asks for.
+What the agent made or edited goes one of two ways: object reads, writes, deletes, parts and
+listings as one signed request, the rest through aioboto3.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from s3d.agent.core.store import Answer
+from s3d.agent.s3.messages import S3Request
+from s3d.agent.stores.remote import listings, objects
+from s3d.agent.stores.remote.connection import Connection, Health
+from s3d.agent.stores.remote.credentials import KeyChain
+from s3d.agent.stores.remote.forward import forward
+from s3d.agent.stores.remote.invoke import Invoker
+from s3d.agent.stores.remote.transport import Settings
+from s3d.agent.stores.remote.via_guard import Hops
+
+
+class RemoteStore:
+    """An ObjectStore that asks the remote. Nothing is opened before the first call.
+
+    A forwarded answer is returned with its wire, errors included (objects.settled turns it into
+    members); everything else raises S3Error.
+    The cause of an S3Error is a failures.Refused or a failures.Unreachable. close() when done.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        keys: KeyChain,
+        *,
+        agent: str = "",
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """agent: our id among the hops of a request; "" for a random one. Raises UsageError."""
+        self.hops = Hops(agent or uuid.uuid4().hex)
+        """Told by a LoopGuard of what came in."""
+        self._connection = Connection(settings, keys, clock=clock)
+        self._invoker = Invoker(self._connection, self.hops)
+
+    @property
+    def agent(self) -> str:
+        """Our id among the hops."""
+        return self.hops.agent
+
+    @property
+    def url(self) -> str:
+        """As configured."""
+        return self._connection.url
+
+    @property
+    def health(self) -> Health:
+        """How the remote has been lately."""
+        return self._connection.health
+
+    def call(self, request: S3Request[Any]) -> Answer:
+        if request.wire is not None:
+            return forward(self._connection, request, self.agent)
+        if request.op.name in objects.OPERATIONS:
+            return objects.ask(self._connection, request, self.hops.header)
+        if request.op.name in listings.OPERATIONS:
+            return listings.ask(self._connection, request, self.hops.header)
+        return self._invoker.ask(request)
+
+    async def close(self) -> None:
+        """Close all connections; a call after that opens new ones."""
+        await self._invoker.close()
+        await self._connection.close()

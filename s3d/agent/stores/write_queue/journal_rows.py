@@ -1,0 +1,248 @@
+"""The table of pending writes, in the file of the staging index: its statements, and nothing else.
+
+A row owns its bytes: it holds the blobs of its layout, whatever becomes of the staged object. Each
+row says what its key is after it, so any of them may go without a loss to the others. The staged
+object (a row of objects) is what reads see: the state after the newest row.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from s3d.agent.storage.index import Tables
+from s3d.agent.storage.reader import Reader
+from s3d.agent.storage.records import Stored, decode_layout, decode_object, encode
+from s3d.agent.storage.transaction import Transaction
+from s3d.agent.stores.write_queue import aliases
+from s3d.agent.stores.write_queue.pending import (
+    Kind,
+    Orphan,
+    PendingState,
+    PendingWrite,
+    PushError,
+    RemoteUpload,
+    StagedWrite,
+)
+
+TABLES = Tables(
+    """
+CREATE TABLE queue(seq INTEGER PRIMARY KEY AUTOINCREMENT, bucket TEXT NOT NULL, key BLOB NOT NULL,
+    kind TEXT NOT NULL, size INTEGER NOT NULL, accepted REAL NOT NULL, state TEXT NOT NULL,
+    priority INTEGER NOT NULL, error BLOB, upload BLOB, record BLOB, layout BLOB);
+CREATE INDEX queue_keys ON queue(bucket, key);
+-- Multipart uploads at the remote whose write has gone: to be aborted.
+CREATE TABLE orphans(bucket TEXT, key BLOB, upload TEXT, begun REAL NOT NULL,
+    PRIMARY KEY(bucket, key, upload, begun)) WITHOUT ROWID;
+"""
+    + aliases.TABLE,
+    layout=1,
+)
+"""For Index.open. record and layout are NULL for a delete; error and upload when there is none."""
+
+_SLIM = "seq, kind, bucket, key, size, accepted, state, priority, error"
+_BEYOND = b"\xff"
+
+_decode_error = msgspec.msgpack.Decoder(PushError).decode
+_decode_upload = msgspec.msgpack.Decoder(RemoteUpload).decode
+
+
+def load(reader: Reader) -> list[PendingWrite]:
+    """All writes, in the order of their acceptance. What was being pushed waits again."""
+    return [_slim(*row) for row in reader.select(f"SELECT {_SLIM} FROM queue ORDER BY seq", ())]
+
+
+def find(reader: Reader, seq: int) -> StagedWrite | None:
+    """The full row; None when it is not there any more."""
+    query = "SELECT record, layout, upload FROM queue WHERE seq = ?"
+    row = reader.select(query, (seq,)).fetchone()
+    if row is None:
+        return None
+    record, layout, upload = row
+    stored = None if record is None else Stored(decode_object(record), decode_layout(layout))
+    return StagedWrite(stored, None if upload is None else _decode_upload(upload))
+
+
+def of_key(reader: Reader, bucket: str, key: str) -> list[PendingWrite]:
+    """The writes of a key, oldest first."""
+    query = f"SELECT {_SLIM} FROM queue WHERE bucket = ? AND key = ? ORDER BY seq"
+    return [_slim(*row) for row in reader.select(query, (bucket, key.encode()))]
+
+
+def newest(reader: Reader, bucket: str, key: str) -> Kind | None:
+    """The kind of the newest write of a key."""
+    query = "SELECT kind FROM queue WHERE bucket = ? AND key = ? ORDER BY seq DESC LIMIT 1"
+    row = reader.select(query, (bucket, key.encode())).fetchone()
+    return None if row is None else Kind(row[0])
+
+
+def deleted(reader: Reader, bucket: str, prefix: bytes, after: bytes, limit: int) -> list[bytes]:
+    """Keys behind after whose newest write is a delete, in order."""
+    query = """SELECT DISTINCT key FROM queue
+        WHERE bucket = ?1 AND key > ?2 AND key >= ?3 AND key < ?4 AND NOT EXISTS
+            (SELECT 1 FROM objects WHERE objects.bucket = ?1 AND objects.key = queue.key)
+        ORDER BY key LIMIT ?5"""
+    found = reader.select(query, (bucket, after, prefix, prefix + _BEYOND, limit))
+    return [key for (key,) in found]
+
+
+def begun(reader: Reader, bucket: str) -> set[tuple[str, str]]:
+    """(key, id) of the uploads that the pusher has begun at the remote; id "": not known yet."""
+    query = "SELECT key, upload FROM queue WHERE bucket = ? AND upload IS NOT NULL"
+    rows = reader.select(query, (bucket,))
+    found = {(key.decode(), _decode_upload(upload).upload_id) for key, upload in rows}
+    orphans = reader.select("SELECT key, upload FROM orphans WHERE bucket = ?", (bucket,))
+    return found | {(key.decode(), upload) for key, upload in orphans}
+
+
+def uploads(reader: Reader, bucket: str, key: str) -> set[str]:
+    """Ids of the uploads with which writes of a key go on; "": one whose id is not known yet."""
+    query = "SELECT upload FROM queue WHERE bucket = ? AND key = ? AND upload IS NOT NULL"
+    found = reader.select(query, (bucket, key.encode()))
+    return {_decode_upload(upload).upload_id for (upload,) in found}
+
+
+def insert(tx: Transaction, write: PendingWrite, stored: Stored | None) -> int:
+    """Enter a write, which holds the bytes of stored from now on; its seq."""
+    record = layout = None
+    if stored is not None:
+        tx.hold(stored.layout.extents)
+        record, layout = encode(stored.record), encode(stored.layout)
+    query = """INSERT INTO queue(bucket, key, kind, size, accepted, state, priority, record, layout)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+    cursor = tx.run(
+        query,
+        (
+            write.bucket,
+            write.key.encode(),
+            write.kind,
+            write.size,
+            write.accepted,
+            write.state,
+            write.priority,
+            record,
+            layout,
+        ),
+    )
+    return int(cursor.lastrowid)
+
+
+def drop(tx: Transaction, seq: int, *, pushed: bool) -> bool:
+    """Remove a row and let its bytes go; False when it is gone already.
+
+    pushed: the remote has it; otherwise an upload that was begun there is an orphan now.
+    """
+    query = "SELECT bucket, key, layout, upload FROM queue WHERE seq = ?"
+    row = tx.select(query, (seq,)).fetchone()
+    if row is None:
+        return False
+    bucket, key, layout, upload = row
+    tx.run("DELETE FROM queue WHERE seq = ?", (seq,))
+    if layout is not None:
+        tx.release(decode_layout(layout))
+    if upload is not None and not pushed:
+        begun = _decode_upload(upload)
+        add_orphan(tx, Orphan(bucket, key.decode(), begun.upload_id, begun.begun))
+    return True
+
+
+def move_upload(tx: Transaction, old: int, new: int) -> None:
+    """Let another row go on with the upload that one has begun."""
+    tx.run(
+        "UPDATE queue SET upload = (SELECT upload FROM queue WHERE seq = ?) WHERE seq = ?",
+        (old, new),
+    )
+    tx.run("UPDATE queue SET upload = NULL WHERE seq = ?", (old,))
+
+
+def orphans(reader: Reader) -> list[Orphan]:
+    """Uploads at the remote that nobody will complete."""
+    found = reader.select("SELECT bucket, key, upload, begun FROM orphans", ())
+    return [Orphan(bucket, key.decode(), upload, begun) for bucket, key, upload, begun in found]
+
+
+def add_orphan(tx: Transaction, orphan: Orphan) -> None:
+    place = (orphan.bucket, orphan.key.encode(), orphan.upload_id, orphan.begun)
+    tx.run("REPLACE INTO orphans VALUES (?, ?, ?, ?)", place)
+
+
+def drop_orphan(tx: Transaction, orphan: Orphan) -> None:
+    query = "DELETE FROM orphans WHERE bucket = ? AND key = ? AND upload = ? AND begun = ?"
+    tx.run(query, (orphan.bucket, orphan.key.encode(), orphan.upload_id, orphan.begun))
+
+
+def set_state(tx: Transaction, seq: int, state: PendingState, error: PushError | None) -> bool:
+    """False when the row is gone."""
+    kept = None if error is None else encode(error)
+    query = "UPDATE queue SET state = ?, error = ? WHERE seq = ?"
+    return bool(tx.run(query, (state, kept, seq)).rowcount)
+
+
+def set_states(seqs: list[int], state: PendingState, tx: Transaction) -> None:
+    """Of several, and what they failed with is forgotten."""
+    for seq in seqs:
+        set_state(tx, seq, state, None)
+
+
+def set_priority(tx: Transaction, seq: int, priority: int) -> None:
+    tx.run("UPDATE queue SET priority = ? WHERE seq = ?", (priority, seq))
+
+
+def set_upload(tx: Transaction, seq: int, upload: RemoteUpload | None) -> bool:
+    """False when the row is gone."""
+    kept = None if upload is None else encode(upload)
+    return bool(tx.run("UPDATE queue SET upload = ? WHERE seq = ?", (kept, seq)).rowcount)
+
+
+def remember(write: PendingWrite, upload: RemoteUpload | None, tx: Transaction) -> None:
+    """Note how far an upload has come; without a row to note it in, it is an orphan."""
+    if not set_upload(tx, write.seq, upload) and upload is not None:
+        add_orphan(tx, Orphan(write.bucket, write.key, upload.upload_id, upload.begun))
+
+
+def restage(tx: Transaction, bucket: str, key: str) -> None:
+    """Let reads see what the newest row says, or nothing when there is no row."""
+    left = of_key(tx, bucket, key)
+    row = find(tx, left[-1].seq) if left else None
+    wanted, current = row.stored if row is not None else None, tx.current(bucket, key.encode())
+    if wanted is not None and current is not None and current.record == wanted.record:
+        return
+    if wanted is not None:
+        tx.hold(wanted.layout.extents)
+    if current is not None:
+        tx.release(current.layout)
+    if wanted is not None:
+        tx.put_current(bucket, wanted, current.record if current is not None else None)
+    elif current is not None:
+        tx.drop_current(bucket, current.record)
+
+
+def unstage(tx: Transaction, bucket: str, key: str) -> None:
+    """Take the staged object away, if there is one."""
+    current = tx.current(bucket, key.encode())
+    if current is not None:
+        tx.release(current.layout)
+        tx.drop_current(bucket, current.record)
+
+
+def _slim(
+    seq: int,
+    kind: str,
+    bucket: str,
+    key: bytes,
+    size: int,
+    accepted: float,
+    state: str,
+    priority: int,
+    error: bytes | None,
+) -> PendingWrite:
+    return PendingWrite(
+        seq=seq,
+        kind=Kind(kind),
+        bucket=bucket,
+        key=key.decode(),
+        size=size,
+        accepted=accepted,
+        state=PendingState(state),
+        error=None if error is None else _decode_error(error),
+        priority=priority,
+    )

@@ -1,0 +1,65 @@
+"""WriteQueue: answers writes once they are safe on this disk, and carries them to the remote later.
+
+What it names, it answers itself where it can; everything else goes by the settle rule (settle.py).
+The staging store is an embedded store of its own, whose observer is the journal.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from s3d.agent.core.store import Answer, Layer, ObjectStore
+from s3d.agent.s3.messages import S3Request
+from s3d.agent.stores.write_queue.admission import Admission, Limits
+from s3d.agent.stores.write_queue.buckets import BucketOps
+from s3d.agent.stores.write_queue.clock import Clock
+from s3d.agent.stores.write_queue.copies import CopyOps
+from s3d.agent.stores.write_queue.deletes import DeleteOps
+from s3d.agent.stores.write_queue.journal import Journal
+from s3d.agent.stores.write_queue.listings import ListOps
+from s3d.agent.stores.write_queue.multipart import MultipartOps
+from s3d.agent.stores.write_queue.objects import ObjectOps
+from s3d.agent.stores.write_queue.pusher import Pusher
+from s3d.agent.stores.write_queue.remote_buckets import KnownBuckets
+from s3d.agent.stores.write_queue.settle import Settler
+from s3d.agent.stores.write_queue.staging import Stage
+from s3d.agent.stores.write_queue.uploads import UploadListOps
+
+
+class WriteQueue(Layer):
+    """The layer. What it accepts, the pusher carries on."""
+
+    def __init__(
+        self,
+        inner: ObjectStore,
+        staging: ObjectStore,
+        journal: Journal,
+        limits: Limits,
+        pusher: Pusher,
+        clock: Clock,
+    ) -> None:
+        """staging: an embedded store whose on_change is journal.record. pusher: runs elsewhere."""
+
+        def is_away() -> bool:
+            return bool(pusher.status().trouble)
+
+        known = KnownBuckets(inner, journal.unversioned, clock.steady, is_away)
+        self.admission = Admission(limits, journal.used, journal.oldest, clock.now)
+        """Its limits may be changed."""
+        journal.on_change.append(self.admission.look)
+        stage = Stage(staging, known, self.admission, clock.now)
+        self._settler = Settler(inner, journal, pusher)
+        parts = (journal, stage, self._settler)
+        super().__init__(
+            inner,
+            ObjectOps(*parts),
+            DeleteOps(*parts),
+            CopyOps(*parts),
+            MultipartOps(*parts),
+            BucketOps(*parts),
+            ListOps(journal, self._settler),
+            UploadListOps(*parts),
+        )
+
+    def otherwise(self, request: S3Request[Any]) -> Answer:
+        return self._settler.through(request)

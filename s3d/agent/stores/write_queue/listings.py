@@ -1,0 +1,139 @@
+"""ListObjects and ListObjectsV2 as they will be once everything pending has reached the remote.
+
+With nothing pending below the prefix a request goes to the remote as it came. Otherwise pages of
+the remote are merged with what is pending. Of each run the pending part is looked up first: a write
+that reaches the remote in between is then seen twice, and never not at all.
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from s3d.agent.core.store import Answer, operation
+from s3d.agent.s3.acl import OWNER
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.listing import decode_token, encode_token, url_encode
+from s3d.agent.s3.messages import Members, S3Request, S3Response
+from s3d.agent.stores.write_queue.journal import Journal
+from s3d.agent.stores.write_queue.overlay import Overlay, Wanted
+from s3d.agent.stores.write_queue.settle import Settler
+
+MAX_KEYS = 1_000
+_TOKEN = "s3d"
+"""What our continuation tokens begin with."""
+_PASSED_ON = ("ExpectedBucketOwner", "OptionalObjectAttributes", "RequestPayer")
+
+
+class ListOps:
+    """Handlers of listings."""
+
+    def __init__(self, journal: Journal, settler: Settler) -> None:
+        self._journal = journal
+        self._inner = settler.inner
+
+    @operation("ListObjects")
+    def list_objects(self, request: S3Request[Members]) -> Answer:
+        marker = (request.input.get("Marker") or "").encode()
+        if _is_plain(request) and self._is_pending(request, marker):
+            return self._version_1(request, marker)
+        return self._inner.call(request)
+
+    @operation("ListObjectsV2")
+    def list_objects_v2(self, request: S3Request[Members]) -> Answer:
+        input = request.input
+        token = input.get("ContinuationToken")
+        after = (input.get("StartAfter") or "").encode() if token is None else _place(token)
+        is_ours = bool(token) and after is not None
+        if _is_plain(request) and (is_ours or self._is_pending(request, after or b"")):
+            return self._version_2(request, after)
+        return self._inner.call(request)
+
+    def _is_pending(self, request: S3Request[Members], after: bytes) -> bool:
+        prefix = (request.input.get("Prefix") or "").encode()
+        return next(self._journal.under(request.bucket, prefix, after), None) is not None
+
+    async def _version_1(self, request: S3Request[Members], marker: bytes) -> S3Response[Members]:
+        input = request.input
+        found, output = await self._page(request, marker, owner=True)
+        output["Marker"] = input.get("Marker") or ""
+        if output["IsTruncated"] and input.get("Delimiter"):
+            output["NextMarker"] = found[-1][0].decode()
+        return S3Response(_encoded(output, "Marker", "NextMarker"))
+
+    async def _version_2(
+        self, request: S3Request[Members], after: bytes | None
+    ) -> S3Response[Members]:
+        input = request.input
+        found, output = await self._page(request, after, owner=bool(input.get("FetchOwner")))
+        output["KeyCount"] = len(found)
+        for name in ("ContinuationToken", "StartAfter"):
+            if input.get(name):
+                output[name] = input[name]
+        if output["IsTruncated"]:
+            output["NextContinuationToken"] = _TOKEN + encode_token(found[-1][0])
+        return S3Response(_encoded(output, "StartAfter"))
+
+    async def _page(
+        self, request: S3Request[Members], after: bytes | None, *, owner: bool
+    ) -> tuple[list[tuple[bytes, Members | None]], Members]:
+        """The items of the page, and the members that both listings have."""
+        input = request.input
+        limit = min(MAX_KEYS, input["MaxKeys"] if input.get("MaxKeys") is not None else MAX_KEYS)
+        prefix, delimiter = input.get("Prefix") or "", input.get("Delimiter") or ""
+        further = {name: input[name] for name in _PASSED_ON if input.get(name)}
+        wanted = Wanted(request.bucket, prefix.encode(), delimiter.encode(), owner, further)
+        overlay = Overlay(self._journal, self._inner, wanted)
+        items = await overlay.items(after, input.get("ContinuationToken"), limit + 1)
+        found = items[:limit]
+        output: Members = {
+            "Name": request.bucket,
+            "Prefix": prefix,
+            "MaxKeys": limit,
+            "IsTruncated": len(items) > limit,
+            **{name: input[name] for name in ("Delimiter", "EncodingType") if input.get(name)},
+        }
+        rows = [row for _, row in found if row is not None]
+        if owner:
+            rows = [{"Owner": OWNER, **row} for row in rows]
+        if rows:
+            output["Contents"] = rows
+        if len(rows) < len(found):
+            groups = [name.decode() for name, row in found if row is None]
+            output["CommonPrefixes"] = [{"Prefix": group} for group in groups]
+        return found, output
+
+
+def _is_plain(request: S3Request[Members]) -> bool:
+    """Whether a page is asked for at all. What is not right is for the remote to refuse."""
+    limit = request.input.get("MaxKeys")
+    if request.input.get("ContinuationToken") == "":
+        return False
+    return (limit is None or limit > 0) and request.input.get("EncodingType") in (None, "", "url")
+
+
+def _place(token: str) -> bytes | None:
+    """Behind what our token continues; None for a token of the remote's."""
+    try:
+        return decode_token(token.removeprefix(_TOKEN)) if token.startswith(_TOKEN) else None
+    except S3Error:
+        return None
+
+
+def _encoded(output: Members, *names: str) -> Members:
+    """With the names in it as encoding-type=url wants them, if it was asked for."""
+    if output.get("EncodingType") != "url":
+        return output
+    coded: Members = {
+        **output,
+        **{n: url_encode(output[n]) for n in ("Prefix", "Delimiter", *names) if output.get(n)},
+    }
+    for member, name in (("Contents", "Key"), ("CommonPrefixes", "Prefix")):
+        if member in output:
+            coded[member] = [_coded(row, name) for row in output[member]]
+    return coded
+
+
+def _coded(row: Mapping[str, Any], name: str) -> Members:
+    return {**row, name: url_encode(row[name])}

@@ -1,0 +1,186 @@
+"""The pending writes in memory: by seq, by key in their order, and counted. Belongs to the loop."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterator
+
+from s3d.agent.stores.write_queue.pending import STUCK, PendingState, PendingWrite, Share
+
+
+class Backlog:
+    """Adds, removes and finds; what a write means is the journal's business."""
+
+    def __init__(self) -> None:
+        self._by_seq: dict[int, PendingWrite] = {}
+        self._buckets: dict[str, _Keys] = {}
+        self._files = dict.fromkeys(PendingState, 0)
+        self._sizes = dict.fromkeys(PendingState, 0)
+        self.staged = 0
+        """Bytes of the staged objects: of the newest put of each key."""
+        self._behind: dict[tuple[str, str], Share] = {}
+        """Of the keys whose first write does not move: what waits behind it."""
+        self._blocked = Share()
+
+    def __len__(self) -> int:
+        return len(self._by_seq)
+
+    def __iter__(self) -> Iterator[PendingWrite]:
+        """All, oldest first."""
+        return iter(tuple(self._by_seq.values()))
+
+    @property
+    def size(self) -> int:
+        """Bytes of all writes."""
+        return sum(self._sizes.values())
+
+    @property
+    def blocked(self) -> Share:
+        """Writes that wait behind one of their key that is held or parked."""
+        return self._blocked
+
+    def add(self, write: PendingWrite) -> None:
+        """Its seq is greater than any other's."""
+        keys = self._buckets.get(write.bucket)
+        if keys is None:
+            keys = self._buckets[write.bucket] = _Keys()
+        self.staged -= keys.shown(write.key)
+        keys.add(write)
+        self.staged += keys.shown(write.key)
+        self._by_seq[write.seq] = write
+        self._count(write, 1)
+        behind = self._behind.get((write.bucket, write.key))
+        if behind is not None and write.state is PendingState.WAITING:
+            self._block(write, Share(behind.files + 1, behind.size + write.size))
+        elif behind is None and write.state in STUCK:
+            self._reckon(write)
+
+    def remove(self, seq: int) -> PendingWrite | None:
+        """The write, if it was there."""
+        write = self._by_seq.pop(seq, None)
+        if write is None:
+            return None
+        keys = self._buckets[write.bucket]
+        self.staged -= keys.shown(write.key)
+        keys.remove(write)
+        self.staged += keys.shown(write.key)
+        if not keys.writes:
+            del self._buckets[write.bucket]
+        self._count(write, -1)
+        self._reckon(write)
+        return write
+
+    def set_state(self, write: PendingWrite, state: PendingState) -> None:
+        self._count(write, -1)
+        write.state = state
+        self._count(write, 1)
+        self._reckon(write)
+
+    def get(self, seq: int) -> PendingWrite | None:
+        return self._by_seq.get(seq)
+
+    def of_key(self, bucket: str, key: str) -> list[PendingWrite]:
+        """Oldest first; not to be changed."""
+        keys = self._buckets.get(bucket)
+        return keys.writes.get(key, _NONE) if keys is not None else _NONE
+
+    def writes(self, bucket: str, key: str = "") -> list[PendingWrite]:
+        """Of a key, or (key "") of a whole bucket; oldest first."""
+        if key:
+            return list(self.of_key(bucket, key))
+        keys = self._buckets.get(bucket)
+        if keys is None:
+            return []
+        found = [write for writes in keys.writes.values() for write in writes]
+        return sorted(found, key=lambda write: write.seq)
+
+    def under(self, bucket: str, prefix: bytes, after: bytes) -> Iterator[PendingWrite]:
+        """The newest of each key that has the prefix and stands behind after, in key order.
+
+        To be used up before anything is awaited.
+        """
+        keys = self._buckets.get(bucket)
+        return keys.under(prefix, after) if keys is not None else iter(())
+
+    def buckets(self) -> list[str]:
+        """Those that have writes."""
+        return list(self._buckets)
+
+    def share(self, state: PendingState) -> Share:
+        return Share(self._files[state], self._sizes[state])
+
+    def oldest(self) -> float | None:
+        """When the first of those that are on their way was accepted."""
+        moving = (PendingState.WAITING, PendingState.PUSHING)
+        if not any(self._files[state] for state in moving):
+            return None
+        return next(w.accepted for w in self._by_seq.values() if w.state in moving)
+
+    def _reckon(self, write: PendingWrite) -> None:
+        """What is blocked of a key, one of whose writes has changed."""
+        place = write.bucket, write.key
+        writes = self.of_key(*place)
+        if writes and writes[0].state in STUCK:
+            sizes = [each.size for each in writes if each.state is PendingState.WAITING]
+            self._block(write, Share(len(sizes), sum(sizes)))
+        elif place in self._behind:
+            self._block(write, None)
+
+    def _block(self, write: PendingWrite, behind: Share | None) -> None:
+        place = write.bucket, write.key
+        old, new = self._behind.pop(place, Share()), behind or Share()
+        files, size = self._blocked
+        self._blocked = Share(files - old.files + new.files, size - old.size + new.size)
+        if behind is not None:
+            self._behind[place] = behind
+
+    def _count(self, write: PendingWrite, sign: int) -> None:
+        self._files[write.state] += sign
+        self._sizes[write.state] += sign * write.size
+
+
+class _Keys:
+    """The writes of one bucket."""
+
+    def __init__(self) -> None:
+        self.writes: dict[str, list[PendingWrite]] = {}
+        self._sorted: list[str] | None = None
+        """The keys, from the first listing on. After a start with 100,000 writes it would cost more
+        than all else to put them in order one by one."""
+
+    def add(self, write: PendingWrite) -> None:
+        known = self.writes.get(write.key)
+        if known is not None:
+            known.append(write)
+            return
+        self.writes[write.key] = [write]
+        if self._sorted is not None:
+            insort(self._sorted, write.key)
+
+    def remove(self, write: PendingWrite) -> None:
+        known = self.writes[write.key]
+        if len(known) > 1:
+            known.remove(write)
+            return
+        del self.writes[write.key]
+        if self._sorted is not None:
+            del self._sorted[bisect_left(self._sorted, write.key)]
+
+    def under(self, prefix: bytes, after: bytes) -> Iterator[PendingWrite]:
+        if self._sorted is None:
+            # Strings compare by code point, which is the order of their UTF-8.
+            self._sorted = sorted(self.writes)
+        keys = self._sorted
+        start = max(
+            bisect_right(keys, after, key=str.encode), bisect_left(keys, prefix, key=str.encode)
+        )
+        end = bisect_left(keys, prefix + b"\xff", key=str.encode)
+        for place in range(start, end):
+            yield self.writes[keys[place]][-1]
+
+    def shown(self, key: str) -> int:
+        known = self.writes.get(key)
+        return known[-1].size if known else 0
+
+
+_NONE: list[PendingWrite] = []

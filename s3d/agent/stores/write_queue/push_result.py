@@ -1,0 +1,162 @@
+"""What becomes of a write after a push: done, given back or parked. The rules: verdict.py."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from itertools import count
+
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.stores.write_queue.clock import Clock
+from s3d.agent.stores.write_queue.journal import Journal
+from s3d.agent.stores.write_queue.maintenance import Caretaker
+from s3d.agent.stores.write_queue.pending import PendingWrite, PushError
+from s3d.agent.stores.write_queue.push import Push, Pushed
+from s3d.agent.stores.write_queue.remote_gate import Line
+from s3d.agent.stores.write_queue.retry_policy import (
+    PROOFS,
+    QUIET,
+    Verdict,
+    back_off,
+    decide,
+    is_unknown,
+    refusal_of,
+    told,
+)
+from s3d.agent.stores.write_queue.staged_body import Rotten
+
+logger = logging.getLogger(__name__)
+
+CORRUPT = "corrupt"
+INTEGRITY = "integrity"
+"""Words of ours that stand for the code of an error: our bytes are lost, theirs come out wrong."""
+
+
+class Outcomes:
+    """Tells the journal, and remembers of a write what the next push of it has to know."""
+
+    def __init__(
+        self, journal: Journal, push: Push, line: Line, caretaker: Caretaker, clock: Clock
+    ) -> None:
+        self.inherited = 0
+        """Greatest seq of a former run, which may have pushed any of them unheard."""
+        self._journal = journal
+        self._push = push
+        self._line = line
+        self._caretaker = caretaker
+        self._clock = clock
+        self._in_doubt: set[int] = set()
+        self._wrong: Counter[int] = Counter()
+        """Times that the remote had other bytes, by seq."""
+        self._denied: Counter[int] = Counter()
+
+    def is_in_doubt(self, write: PendingWrite) -> bool:
+        """Whether an earlier push of it may have succeeded unheard."""
+        return write.seq <= self.inherited or write.seq in self._in_doubt
+
+    async def succeeded(self, write: PendingWrite, pushed: Pushed) -> None:
+        """The remote has it."""
+        self._line.succeeded()
+        self._caretaker.reached(write.bucket)
+        self._forget(write)
+        await self._surely(partial(self._journal.done, write.seq, pushed.etag, pushed.alias))
+
+    async def lost(self, write: PendingWrite, error: Rotten) -> None:
+        """There is nothing left to be pushed."""
+        logger.error("staged bytes are lost: %s seq=%d", error.message, write.seq)
+        await self._park(write, told(error, self._clock.now(), CORRUPT))
+
+    async def held(self, write: PendingWrite, why: str) -> None:
+        """The filter keeps it here."""
+        self._forget(write)
+        await self._surely(partial(self._journal.exclude, write.seq, why))
+
+    async def park(self, write: PendingWrite, error: PushError) -> None:
+        """It was not even tried."""
+        await self._surely(partial(self._journal.park, write.seq, error))
+
+    async def failed(self, write: PendingWrite, error: S3Error) -> None:
+        """The push ended with this error."""
+        self._line.heard(error)
+        self._caretaker.failed()
+        if is_unknown(error):
+            self._in_doubt.add(write.seq)
+        verdict = decide(error)
+        logger.info(
+            "a push failed: %s verdict=%s bucket=%s key=%s seq=%d",
+            error, verdict, write.bucket, write.key, write.seq,
+        )  # fmt: skip
+        await _FOLLOWS[verdict](self, write, error)
+
+    async def _again(self, write: PendingWrite, error: S3Error) -> None:
+        refusal = refusal_of(error)
+        retry_after = None if refusal is None else refusal.retry_after
+        wait = back_off(write.attempts, retry_after, self._clock.random())
+        now = self._clock.now()
+        await self._journal.give_back(write.seq, now + wait, told(error, now))
+
+    async def _prove(self, write: PendingWrite, error: S3Error) -> None:
+        self._wrong[write.seq] += 1
+        if self._wrong[write.seq] >= PROOFS:
+            await self._park(write, told(error, self._clock.now(), INTEGRITY))
+        else:
+            await self._restart(write, error)
+
+    async def _restart(self, write: PendingWrite, error: S3Error) -> None:
+        await self._abandon(write)
+        await self._again(write, error)
+
+    async def _wait_for_credentials(self, write: PendingWrite, error: S3Error) -> None:
+        now = self._clock.now()
+        await self._journal.give_back(write.seq, now, told(error, now))
+
+    async def _deny(self, write: PendingWrite, error: S3Error) -> None:
+        tried = self._denied[write.seq]
+        self._denied[write.seq] += 1
+        now = self._clock.now()
+        retry_at = now + QUIET[tried] if tried < len(QUIET) else 0.0
+        await self._park(write, told(error, now), retry_at)
+
+    async def _refuse(self, write: PendingWrite, error: S3Error) -> None:
+        await self._park(write, told(error, self._clock.now()))
+
+    async def _park(self, write: PendingWrite, error: PushError, retry_at: float = 0.0) -> None:
+        await self._abandon(write)
+        self._caretaker.parked(write, error)
+        await self._surely(partial(self._journal.park, write.seq, error, retry_at))
+        if not retry_at:
+            self._forget(write)
+
+    async def _abandon(self, write: PendingWrite) -> None:
+        """Leave nothing half done at the remote, if it can be asked."""
+        try:
+            await self._push.abandon(write)
+        except S3Error as error:
+            logger.info("an upload could not be aborted now: %s seq=%d", error, write.seq)
+
+    def _forget(self, write: PendingWrite) -> None:
+        self._in_doubt.discard(write.seq)
+        self._wrong.pop(write.seq, None)
+        self._denied.pop(write.seq, None)
+
+    async def _surely(self, note: Callable[[], Awaitable[None]]) -> None:
+        """Have the journal note it, however long its disk is full."""
+        for attempt in count():
+            try:
+                return await note()
+            except S3Error as error:
+                logger.warning("the journal cannot be written: %s", error)
+                await self._clock.sleep(back_off(attempt, 1.0, self._clock.random()))
+
+
+_FOLLOWS: Mapping[Verdict, Callable[[Outcomes, PendingWrite, S3Error], Awaitable[None]]] = {
+    Verdict.RETRY: Outcomes._again,
+    Verdict.PROVE: Outcomes._prove,
+    Verdict.RESTART: Outcomes._restart,
+    Verdict.PAUSE: Outcomes._wait_for_credentials,
+    Verdict.DENY: Outcomes._deny,
+    Verdict.NO_BUCKET: Outcomes._refuse,
+    Verdict.PARK: Outcomes._refuse,
+}

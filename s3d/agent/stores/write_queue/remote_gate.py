@@ -1,0 +1,118 @@
+"""The way to the remote: whether anything may go, and how much at a time. Told of each outcome."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from s3d.agent.core.failures import Unreachable
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.stores.write_queue.breaker import Breaker
+from s3d.agent.stores.write_queue.clock import Clock
+from s3d.agent.stores.write_queue.pace import Pace
+from s3d.agent.stores.write_queue.retry_policy import (
+    SLOWING,
+    Verdict,
+    decide,
+    is_missed,
+    refusal_of,
+)
+
+logger = logging.getLogger(__name__)
+
+AWAY = "remote away"
+NEEDS_CREDENTIALS = "needs credentials"
+
+_FIRST_ASK = 5.0
+_LAST_ASK = 300.0
+"""Seconds between two questions whether our credentials are accepted now."""
+
+
+class Line:
+    """One endpoint. Belongs to the loop."""
+
+    def __init__(
+        self, clock: Clock, pace: Pace | None = None, breaker: Breaker | None = None
+    ) -> None:
+        self.closed = asyncio.Event()
+        """Set while nothing may go."""
+        self.error: S3Error | None = None
+        """What closed it."""
+        self._clock = clock
+        self._pace = pace or Pace()
+        self._breaker = breaker or Breaker()
+        self._ask_at: float | None = None
+        self._wait = _FIRST_ASK
+
+    @property
+    def limit(self) -> int:
+        """Pushes that may be under way at once."""
+        return self._pace.limit
+
+    @property
+    def trouble(self) -> str:
+        """Why nothing goes, in words for the status; "" while the line is open."""
+        if self._ask_at is not None:
+            return NEEDS_CREDENTIALS
+        return AWAY if self._breaker.is_open else ""
+
+    @property
+    def doubt(self) -> str:
+        """The same, and also what the last try met with before the line is closed for it."""
+        return self.trouble or (AWAY if self._breaker.is_missing else "")
+
+    @property
+    def probe_at(self) -> float | None:
+        """When to ask whether it works again, by the steady clock; None while it is open."""
+        return self._breaker.probe_at if self._breaker.is_open else self._ask_at
+
+    def succeeded(self) -> None:
+        """A push came through."""
+        self._pace.succeeded()
+        self.heard(None)
+
+    def heard(self, error: S3Error | None) -> None:
+        """The outcome of a push or of a probe."""
+        before, now = self.trouble, self._clock.steady()
+        if error is not None and is_missed(error):
+            self._breaker.missed(now)
+        elif error is not None and decide(error) is Verdict.PAUSE:
+            if not isinstance(error.__cause__, Unreachable):
+                self._breaker.reached()
+            self._refused(now)
+        elif error is None or not isinstance(error.__cause__, Unreachable):
+            self._breaker.reached()
+            self._ask_at, self._wait = None, _FIRST_ASK
+            if error is not None and _status(error) in SLOWING:
+                self._pace.slowed(now)
+        if self.trouble != before:
+            self._tell(error)
+
+    def look_again(self) -> None:
+        """Something has changed (network, credentials): probe at once."""
+        now = self._clock.steady()
+        self._breaker.network_changed(now)
+        if self._ask_at is not None:
+            self._ask_at, self._wait = now, _FIRST_ASK
+
+    def _refused(self, now: float) -> None:
+        if self._ask_at is None:
+            self._ask_at = now + self._wait
+        elif now >= self._ask_at:
+            self._wait = min(_LAST_ASK, self._wait * 2)
+            self._ask_at = now + self._wait
+
+    def _tell(self, error: S3Error | None) -> None:
+        self.error = error
+        if self.trouble:
+            self.closed.set()
+            why = "" if error is None else error.message
+            logger.warning("nothing is pushed: %s: %s", self.trouble, why)
+        else:
+            self.closed.clear()
+            logger.info("pushing again")
+
+
+def _status(error: S3Error) -> int:
+    refusal = refusal_of(error)
+    return error.status if refusal is None else refusal.status

@@ -1,0 +1,122 @@
+"""What follows from a push that failed. Pure: tables, and the arithmetic of waiting."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from s3d.agent.core.failures import (
+    FailureClass,
+    Reason,
+    Refusal,
+    Refused,
+    Unreachable,
+    classify,
+)
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.stores.write_queue.pending import PushError
+
+
+class Verdict(StrEnum):
+    """What to do with the write, or with all of them."""
+
+    RETRY = "retry"
+    """Again after a back-off; however often, it is not held against the write."""
+    PROVE = "prove"
+    """Its bytes came out wrong: again, and the third time it is parked as integrity."""
+    RESTART = "restart"
+    """The multipart upload is gone: again, with a new one."""
+    PAUSE = "pause"
+    """Nothing goes to the endpoint until it accepts our credentials."""
+    DENY = "deny"
+    """Parked, and tried a few times more: a policy may be on its way."""
+    NO_BUCKET = "no bucket"
+    """All writes of the bucket are parked until it exists."""
+    PARK = "park"
+
+
+CODES: Mapping[str, Verdict] = {
+    "NoSuchBucket": Verdict.NO_BUCKET,
+    "NoSuchUpload": Verdict.RESTART,
+    "InvalidPart": Verdict.PROVE,
+    "BadDigest": Verdict.PROVE,
+    "XAmzContentChecksumMismatch": Verdict.PROVE,
+    "XAmzContentSHA256Mismatch": Verdict.PROVE,
+    "IncompleteBody": Verdict.RETRY,
+    # Answers for the client of a refusal that teaches: the next try does it right.
+    "ServiceUnavailable": Verdict.RETRY,
+}
+"""S3 codes of which a pusher knows more than the class says."""
+
+CLASSES: Mapping[FailureClass, Verdict] = {
+    FailureClass.TRANSIENT: Verdict.RETRY,
+    FailureClass.CLOCK: Verdict.RETRY,
+    FailureClass.AUTH: Verdict.PAUSE,
+    FailureClass.DENIED: Verdict.DENY,
+    FailureClass.PERMANENT: Verdict.PARK,
+}
+
+SLOWING = frozenset((429, 503))
+"""Statuses by which a remote asks for less."""
+
+PROOFS = 3
+"""Times that a write's bytes may come out wrong."""
+QUIET = (60.0, 300.0, 900.0, 900.0, 1440.0)
+"""Seconds before each of the quiet tries of a denied write: an hour in all."""
+LONGEST = 300.0
+"""Seconds of the longest back-off."""
+PATIENCE = 3600.0
+"""Seconds that we wait at most because a remote asks for it."""
+
+
+def decide(error: S3Error) -> Verdict:
+    """What follows from this error of the remote store."""
+    kind = classify(error)
+    if kind is FailureClass.AUTH:
+        return Verdict.PAUSE
+    return CODES.get(error.code) or CLASSES[kind]
+
+
+def back_off(attempts: int, retry_after: float | None, random: float) -> float:
+    """Seconds to wait after so many failed attempts: full jitter, but not less than asked for.
+
+    random: from 0.0 to 1.0.
+    https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
+    """
+    asked = min(PATIENCE, retry_after or 0.0)
+    return max(random * min(LONGEST, 0.5 * 2.0 ** min(attempts, 30)), asked)
+
+
+def refusal_of(error: S3Error) -> Refusal | None:
+    """What the remote said, if it said anything."""
+    cause = error.__cause__
+    return cause.refusal if isinstance(cause, Refused) else None
+
+
+def is_missed(error: S3Error) -> bool:
+    """Whether the remote could not be reached, which is what a breaker counts."""
+    cause = error.__cause__
+    return isinstance(cause, Unreachable) and cause.reason is not Reason.CREDENTIALS
+
+
+def is_denied(error: PushError) -> bool:
+    """Whether a write that was parked with this error gets its quiet tries."""
+    return classify(Refusal(error.status, error.code)) is FailureClass.DENIED
+
+
+def is_unknown(error: S3Error) -> bool:
+    """Whether the remote may have done what it was asked for although it did not say so."""
+    cause = error.__cause__
+    if isinstance(cause, Unreachable):
+        return cause.sent
+    return isinstance(cause, Refused) and cause.refusal.status in (500, 502, 504)
+
+
+def told(error: S3Error, now: float, code: str = "") -> PushError:
+    """What is kept of a failure, for people; code: a word of ours in the place of the remote's."""
+    refusal = refusal_of(error)
+    if refusal is None:
+        return PushError(code or error.code, error.message, at=now)
+    code = code or refusal.code or error.code
+    message = refusal.message or error.message
+    return PushError(code, message, refusal.request_id, refusal.status, now)

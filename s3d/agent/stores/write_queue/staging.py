@@ -1,0 +1,65 @@
+"""The staging store as the queue uses it: buckets made when needed, room held for bodies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from s3d.agent.core import failpoint
+from s3d.agent.core.store import Answer, ObjectStore
+from s3d.agent.s3.messages import Members, S3Request, S3Response
+from s3d.agent.s3.model import operations
+from s3d.agent.stores.write_queue.admission import Admission
+from s3d.agent.stores.write_queue.remote_buckets import KnownBuckets
+
+
+class Stage:
+    """Takes in what is accepted. Belongs to the loop."""
+
+    def __init__(
+        self,
+        store: ObjectStore,
+        known: KnownBuckets,
+        admission: Admission,
+        clock: Callable[[], float],
+    ) -> None:
+        self.store = store
+        self._clock = clock
+        self.known = known
+        self.admission = admission
+        self._made: set[str] = set()
+
+    def look(self, request: S3Request[Any]) -> Answer:
+        """Ask the staging store."""
+        return self.store.call(request)
+
+    async def write(
+        self, request: S3Request[Any], size: int | None = 0, *, files: int = 1
+    ) -> S3Response[Any]:
+        """Have it written there, once there is room.
+
+        Raises NoSuchBucket, SlowDown, and what the embedded store says to it.
+        """
+        await self.prepare(request.bucket)
+        async with self.admission.room(size, files=files):
+            response = await self.store.call(request)
+        failpoint.hit("queue.accepted")
+        return response
+
+    async def prepare(self, bucket: str) -> None:
+        """Have the bucket. Raises NoSuchBucket if the remote says that there is none."""
+        await self.known.check(bucket)
+        if bucket not in self._made:
+            members: Members = {"Bucket": bucket}
+            await self.store.call(S3Request(operations()["CreateBucket"], members))
+            self._made.add(bucket)
+
+    def now(self) -> datetime:
+        """Whole seconds, as S3 counts them."""
+        return datetime.fromtimestamp(int(self._clock()), UTC)
+
+    def forget(self, bucket: str) -> None:
+        """It was deleted, or its settings have changed."""
+        self._made.discard(bucket)
+        self.known.forget(bucket)

@@ -1,0 +1,145 @@
+"""One object carried from one store to another: the same bytes, parts, headers and tags; verified.
+
+Never overwrites: what the target has under that key already may be newer.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from contextlib import aclosing
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+from urllib.parse import urlencode
+
+from s3d.agent.core.store import ObjectStore
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.messages import Body, BytesBody, Members, S3Request
+from s3d.agent.s3.model import operations
+
+KEPT = (
+    "CacheControl",
+    "ContentDisposition",
+    "ContentEncoding",
+    "ContentLanguage",
+    "ContentType",
+    "Expires",
+    "Metadata",
+    "StorageClass",
+    "WebsiteRedirectLocation",
+)
+"""Members of HeadObject that PutObject and CreateMultipartUpload take."""
+EXISTS = "ObjectAlreadyExists"
+"""Word of ours: the target has another object there."""
+_CHECKSUMS = ("CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256")
+_MD5 = re.compile(r'"([0-9a-f]{32})"')
+_PARTS = re.compile(r'"[0-9a-f]{32}-(\d+)"')
+_NO_MD5 = ("aws:kms", "aws:kms:dsse")
+"""Encryption under which an ETag is no hash of the bytes."""
+
+
+class Outcome(Enum):
+    """What became of it."""
+
+    COPIED = "copied"
+    THERE = "there"
+
+
+@dataclass(frozen=True, slots=True)
+class Carrier:
+    """From source to target."""
+
+    source: ObjectStore
+    target: ObjectStore
+
+    async def carry(self, bucket: str, key: str) -> Outcome:
+        """Raises S3Error: EXISTS, BadDigest when what arrived is not what was sent, and others."""
+        place = {"Bucket": bucket, "Key": key}
+        head = await ask(self.source, "HeadObject", place | {"ChecksumMode": "ENABLED"})
+        there = await self._look(place)
+        if there is not None:
+            if same(head, there):
+                return Outcome.THERE
+            raise S3Error(EXISTS, "the remote has another object of this name")
+        said = {name: head[name] for name in KEPT if head.get(name)}
+        tags = (await ask(self.source, "GetObjectTagging", place)).get("TagSet") or ()
+        if tags:
+            said["Tagging"] = urlencode({tag["Key"]: tag["Value"] for tag in tags})
+        parts = _PARTS.fullmatch(head["ETag"])
+        if parts:
+            await self._in_parts(place, said, int(parts[1]))
+        else:
+            await self._at_once(place, said, head)
+        there = await self._look(place)
+        if there is None or not same(head, there):
+            raise S3Error("BadDigest", "the remote has other bytes than were sent to it")
+        return Outcome.COPIED
+
+    async def is_there(self, bucket: str, key: str) -> str:
+        """The ETag at the source, when the target has the same object; else ""."""
+        place = {"Bucket": bucket, "Key": key}
+        head, there = await ask(self.source, "HeadObject", place), await self._look(place)
+        return str(head["ETag"]) if there is not None and same(head, there) else ""
+
+    async def _look(self, place: Members) -> Members | None:
+        try:
+            return await ask(self.target, "HeadObject", place)
+        except S3Error as error:
+            if error.status != 404:
+                raise
+            return None
+
+    async def _at_once(self, place: Members, said: Members, head: Members) -> None:
+        members = place | said | {"ContentLength": head["ContentLength"]}
+        md5 = _MD5.fullmatch(head["ETag"])
+        if md5:
+            members["ContentMD5"] = base64.b64encode(bytes.fromhex(md5[1])).decode()
+        if head.get("ChecksumType") != "COMPOSITE":
+            names = (f"Checksum{algorithm}" for algorithm in _CHECKSUMS)
+            members |= {name: head[name] for name in names if head.get(name)}
+        try:
+            body = await self._read(place)
+            await ask(self.target, "PutObject", members | {"IfNoneMatch": "*"}, body)
+        except S3Error as error:
+            if error.code != "NotImplemented":
+                raise
+            await ask(self.target, "PutObject", members, await self._read(place))
+
+    async def _in_parts(self, place: Members, said: Members, count: int) -> None:
+        """With the same parts, so that the ETag is the same."""
+        made = await ask(self.target, "CreateMultipartUpload", place | said)
+        upload = place | {"UploadId": made["UploadId"]}
+        try:
+            parts = []
+            for number in range(1, count + 1):
+                body = await self._read(place | {"PartNumber": number})
+                about = upload | {"PartNumber": number, "ContentLength": body.size}
+                sent = await ask(self.target, "UploadPart", about, body)
+                parts.append({"PartNumber": number, "ETag": sent["ETag"]})
+            whole = upload | {"MultipartUpload": {"Parts": parts}}
+            await ask(self.target, "CompleteMultipartUpload", whole)
+        except S3Error:
+            await ask(self.target, "AbortMultipartUpload", upload)
+            raise
+
+    async def _read(self, members: Members) -> Body:
+        request: S3Request[Any] = S3Request(operations()["GetObject"], members)
+        return (await self.source.call(request)).body or BytesBody(b"")
+
+
+def same(one: Members, other: Members) -> bool:
+    """Whether two answers of HeadObject tell of the same bytes, as far as they can tell."""
+    if one["ContentLength"] != other["ContentLength"]:
+        return False
+    hidden = any(head.get("ServerSideEncryption") in _NO_MD5 for head in (one, other))
+    return hidden or bool(one["ETag"] == other["ETag"])
+
+
+async def ask(store: ObjectStore, name: str, members: Members, body: Body | None = None) -> Members:
+    """The members of the answer; a body that is sent is closed. Raises S3Error."""
+    request: S3Request[Any] = S3Request(operations()[name], members, body)
+    if body is None:
+        return dict((await store.call(request)).output)
+    async with aclosing(body):
+        return dict((await store.call(request)).output)

@@ -1,0 +1,371 @@
+"""The agent before a remote: in this process where nothing is asked, as a process elsewhere."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import time
+from contextlib import closing, nullcontext
+
+import pytest
+from aiohttp import web
+
+from s3d.agent.app.embedded import open_embedded
+from s3d.agent.app.gateway import open_gateway
+from s3d.agent.core.client import Objects
+from s3d.agent.core.events import Events
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.messages import BytesBody
+from s3d.shared.blocking_queue import QueueClient
+from s3d.shared.config import load_config
+from s3d.shared.errors import AlreadyRunningError, UsageError
+from s3d.shared.paths import find_places
+from s3d.shared.transfers import Share
+from tests.agent_process import StartFailed
+from tests.gateway.network import Network
+from tests.peers.servers import Peer, free_ports
+
+NOWHERE = "http://127.0.0.1:9"
+
+
+def settings(tmp_path, **env):
+    env = {"S3D_LOCAL_DIR": str(tmp_path), "S3D_REMOTE": NOWHERE} | env
+    config = load_config(None, env, {})
+    return config, find_places(config, {})
+
+
+async def test_a_write_is_accepted_although_the_remote_is_away(tmp_path):
+    gateway = await open_gateway(*settings(tmp_path), Events())
+    objects = Objects(gateway.top)
+    await objects.put("bucket", "k", BytesBody(b"12345"))
+    assert (await objects.head("bucket", "k")).size == 5
+    assert gateway.queue.journal.status().size == 5
+    assert (gateway.status().ok, gateway.status().url) == (False, NOWHERE)
+    await gateway.close()
+
+
+async def test_what_was_accepted_is_there_after_a_restart(tmp_path):
+    gateway = await open_gateway(*settings(tmp_path), Events())
+    await Objects(gateway.top).put("bucket", "k", BytesBody(b"12345"))
+    await gateway.close()
+    gateway = await open_gateway(*settings(tmp_path), Events())
+    assert gateway.queue.journal.status().size == 5
+    assert (await Objects(gateway.top).head("bucket", "k")).size == 5
+    assert await gateway.flush(0.05) == Share(1, 5)
+    await gateway.close()
+
+
+async def test_nothing_was_asked_before_the_first_request(tmp_path):
+    gateway = await open_gateway(*settings(tmp_path), Events())
+    assert (gateway.status().ok, gateway.status().error) == (None, "")
+    await gateway.close()
+
+
+async def test_without_the_queue_a_write_goes_through(tmp_path):
+    gateway = await open_gateway(*settings(tmp_path, S3D_WRITE_QUEUE="false"), Events())
+    with pytest.raises(S3Error) as caught:
+        await Objects(gateway.top).put("bucket", "k", BytesBody(b"12345"))
+    assert (caught.value.status, gateway.queue) == (503, None)
+    assert set(gateway.parts()) == {"cache", "migration", "numbers", "pins", "probing"}
+    assert await gateway.flush(1.0) == Share()
+    await gateway.close()
+
+
+async def test_the_limits_are_those_of_the_settings(tmp_path):
+    env = {
+        "S3D_WRITE_QUEUE_MAX_FILES": "7",
+        "S3D_WRITE_QUEUE_WHEN_FULL": "reject",
+        "S3D_WRITE_QUEUE_BANDWIDTH": "2MiB",
+    }
+    gateway = await open_gateway(*settings(tmp_path, **env), Events())
+    limits = gateway.queue.admission.limits
+    assert (limits.max_files, limits.wait, gateway.queue.throttle.rate) == (7, 0.0, 2 << 20)
+    await gateway.close()
+
+
+async def test_a_folder_of_its_own_has_a_lock_of_its_own(tmp_path):
+    folder = str(tmp_path / "elsewhere")
+    config, places = settings(tmp_path / "one", S3D_WRITE_QUEUE_DIR=folder)
+    gateway = await open_gateway(config, places, Events())
+    config, places = settings(tmp_path / "two", S3D_WRITE_QUEUE_DIR=folder)
+    with pytest.raises(AlreadyRunningError):
+        await open_gateway(config, places, Events())
+    await gateway.close()
+
+
+async def test_what_a_remote_hides_is_said(tmp_path):
+    config, places = settings(tmp_path)
+    store = open_embedded(places.store_dir)
+    await Objects(store.local).create_bucket("bucket")
+    store.close()
+    gateway = await open_gateway(config, places, Events())
+    (hidden,) = gateway.warnings
+    assert "1 bucket" in hidden
+    await gateway.close()
+
+
+@pytest.mark.parametrize(("wanted", "asks"), [("b[tag:env]", True), ("b/*[tag:env]", False)])
+async def test_only_a_filter_by_tags_of_buckets_is_asked_again_and_again(tmp_path, wanted, asks):
+    config, places = settings(tmp_path, S3D_WRITE_QUEUE_FILTER=wanted)
+    gateway = await open_gateway(config, places, Events())
+    assert ("filter" in gateway.parts()) is asks
+    await gateway.close()
+
+
+# ------------------------------------------------------------------ whom to trust
+
+
+@pytest.fixture
+def certificate(tmp_path):
+    """(certificate, key): files of a certificate for localhost that nobody knows."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2"
+    command += " -subj /CN=localhost -addext subjectAltName=DNS:localhost"
+    files = ["-keyout", str(key), "-out", str(certificate)]
+    subprocess.run([*command.split(), *files], check=True, capture_output=True)
+    return certificate, key
+
+
+@pytest.fixture
+async def tls_remote(certificate):
+    """URL of a server with it."""
+
+    async def answer(request: web.Request) -> web.Response:
+        return web.Response(headers={"ETag": '"x"'})
+
+    app = web.Application()
+    app.router.add_route("*", "/{tail:.*}", answer)
+    trust = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    trust.load_cert_chain(*certificate)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    (port,) = free_ports(1)
+    await web.TCPSite(runner, "127.0.0.1", port, ssl_context=trust).start()
+    yield f"https://localhost:{port}"
+    await runner.cleanup()
+
+
+@pytest.mark.parametrize("named", [True, False])
+async def test_the_certificates_to_trust_are_those_of_aws_s_variable(
+    tls_remote, certificate, tmp_path, monkeypatch, named
+):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secretsecret")
+    if named:
+        monkeypatch.setenv("AWS_CA_BUNDLE", str(certificate[0]))
+    env = {"S3D_REMOTE": tls_remote, "S3D_WRITE_QUEUE": "false", "S3D_REMOTE_ADDRESSING": "path"}
+    gateway = await open_gateway(*settings(tmp_path, **env), Events())
+    with nullcontext() if named else pytest.raises(S3Error, match="no secure connection"):
+        await Objects(gateway.top).delete("bucket", "k")
+    await gateway.close()
+
+
+@pytest.mark.parametrize("data", [None, b"no certificate"])
+async def test_certificates_that_cannot_be_read_are_said_at_the_start(tmp_path, monkeypatch, data):
+    path = tmp_path / "bundle.pem"
+    if data is not None:
+        path.write_bytes(data)
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(path))
+    with pytest.raises(UsageError, match="AWS_CA_BUNDLE"):
+        await open_gateway(*settings(tmp_path, S3D_REMOTE="https://localhost:9"), Events())
+    await (await open_gateway(*settings(tmp_path), Events())).close()  # no TLS, no matter
+
+
+# ------------------------------------------------------------------ as a process
+
+
+def refused(start_agent, *arguments, **options) -> StartFailed:
+    with pytest.raises(StartFailed) as caught:
+        start_agent(*arguments, **options)
+    assert "Traceback" not in caught.value.stderr
+    return caught.value
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
+def test_the_agent_s_own_address_is_no_remote(start_agent, host):
+    (port,) = free_ports(1)
+    env = {"S3D_ENDPOINT": f"http://localhost:{port}", "S3D_REMOTE": f"http://{host}:{port}"}
+    error = refused(start_agent, env=env)
+    assert error.code == 2
+    assert f"http://{host}:{port}" in error.stderr
+    assert "S3D_REMOTE" in error.stderr
+
+
+def test_the_local_key_never_signs_for_the_remote(start_agent):
+    agent = start_agent()
+    key, secret = agent.key
+    agent.stop()
+    env = {"S3D_REMOTE": NOWHERE, "AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": secret}
+    error = refused(start_agent, env=env)
+    assert error.code == 2
+    assert "AWS_ACCESS_KEY_ID" in error.stderr
+    assert secret not in error.stderr
+
+
+def test_a_variable_of_aws_is_no_remote(start_agent):
+    env = {"AWS_ENDPOINT_URL": NOWHERE, "AWS_ENDPOINT_URL_S3": NOWHERE}
+    assert start_agent(env=env).client.status().remote is None
+
+
+@pytest.mark.slow
+def test_it_starts_and_stops_with_the_remote_away(start_agent):
+    env = {
+        "S3D_REMOTE": NOWHERE,
+        "S3D_BUCKETS": "bucket",
+        "AWS_ACCESS_KEY_ID": "key",
+        "AWS_SECRET_ACCESS_KEY": "secretsecret",
+    }
+    agent = start_agent(env=env)
+    with closing(agent.s3()) as s3:
+        s3.put_object(Bucket="bucket", Key="k", Body=b"12345")
+        assert s3.get_object(Bucket="bucket", Key="k")["Body"].read() == b"12345"
+    status = agent.client.status()
+    assert (status.remote.ok, status.queue.left.files) == (False, 1)
+    assert agent.stop() == 0
+    assert "1 write, 5 B, not at the remote yet" in agent.stderr
+    assert "Traceback" not in agent.stderr
+
+
+@pytest.mark.slow
+def test_a_second_signal_does_not_wait_for_the_flush(start_agent):
+    """The remote takes connections and says nothing, so a push would take its time."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        env = {
+            "S3D_REMOTE": f"http://127.0.0.1:{silent.getsockname()[1]}",
+            "AWS_ACCESS_KEY_ID": "key",
+            "AWS_SECRET_ACCESS_KEY": "secretsecret",
+        }
+        agent = start_agent(env=env)
+        with closing(agent.s3()) as s3:
+            s3.put_object(Bucket="bucket", Key="k", Body=b"12345")
+        agent.process.send_signal(signal.SIGTERM)
+        while "stopping" not in agent.stderr:
+            pass
+        assert agent.stop() == 128 + signal.SIGTERM
+    again = start_agent(env=env | {"S3D_REMOTE": NOWHERE})
+    assert again.client.status().queue.left == Share(1, 5)
+
+
+def upstream(peer) -> dict[str, str]:
+    return {
+        "S3D_REMOTE": peer.endpoint,
+        "AWS_ACCESS_KEY_ID": peer.access_key,
+        "AWS_SECRET_ACCESS_KEY": peer.secret_key,
+        "AWS_REGION": peer.region,
+    }
+
+
+@pytest.mark.slow
+def test_what_is_pending_is_flushed_when_the_agent_stops(start_agent, seaweedfs, new_bucket):
+    agent = start_agent(env=upstream(seaweedfs))
+    queue = QueueClient(agent.client)
+    queue.pause()
+    with closing(agent.s3()) as s3:
+        for number in range(20):
+            s3.put_object(Bucket=new_bucket, Key=f"k{number}", Body=b"12345")
+    queue.resume()
+    assert agent.stop() == 0
+    assert "not at the remote" not in agent.stderr
+    for number in range(20):
+        assert seaweedfs.ask("HEAD", f"/{new_bucket}/k{number}") == 200
+
+
+@pytest.mark.slow
+def test_buckets_of_the_settings_are_made_at_the_remote(start_agent, seaweedfs, bucket_name):
+    agent = start_agent(env=upstream(seaweedfs) | {"S3D_BUCKETS": bucket_name})
+    until = time.monotonic() + 20
+    while seaweedfs.ask("HEAD", f"/{bucket_name}") != 200 and time.monotonic() < until:
+        pass
+    assert seaweedfs.ask("HEAD", f"/{bucket_name}") == 200
+    assert agent.stop() == 0
+
+
+@pytest.mark.slow
+def test_a_remote_that_comes_later_gets_what_was_written(
+    start_agent, seaweedfs, new_bucket, tmp_path
+):
+    first = start_agent(env={**upstream(seaweedfs), "S3D_REMOTE": NOWHERE})
+    with closing(first.s3()) as s3:
+        s3.put_object(Bucket=new_bucket, Key="k", Body=b"12345")
+    first.kill()
+    second = start_agent(env=upstream(seaweedfs))
+    assert QueueClient(second.client).drain(20.0, hurry=True).left == Share()
+    assert seaweedfs.ask("HEAD", f"/{new_bucket}/k") == 200
+    status = second.client.object_status(new_bucket, "k")
+    assert (status.state, status.remote_etag) == ("pushed", status.etag)
+
+
+@pytest.mark.slow
+def test_drain_ends_at_once_and_names_what_is_parked_and_why(start_agent, seaweedfs, bucket_name):
+    """The second write of the key waits behind the first, which its missing bucket parks."""
+    first = start_agent(env={**upstream(seaweedfs), "S3D_REMOTE": NOWHERE})
+    with closing(first.s3()) as s3:
+        for data in (b"1", b"2"):
+            s3.put_object(Bucket=bucket_name, Key="k", Body=data)
+    first.kill()
+    second = start_agent(env=upstream(seaweedfs))
+    command = [sys.executable, "-m", "s3d", "drain"]
+    drained = subprocess.run(command, env=second.env, capture_output=True, text=True, timeout=30)
+    assert drained.returncode == 6
+    assert f"{bucket_name}/k: NoSuchBucket: " in drained.stderr
+    assert "2 objects, 2 B, 1 failed" in drained.stderr
+
+
+# ------------------------------------------------------------------ circles
+
+SECRET = "secretsecretsecret"
+
+
+def key_of(endpoint: str) -> str:
+    return f"KEYOFPORT{endpoint.rpartition(':')[2]}"
+
+
+def before(start_agent, home, own: str, remote: str, owner: str):
+    """An agent at an endpoint of its own before a remote, which is really that of the owner."""
+    env = {
+        "S3D_ENDPOINT": own,
+        "S3D_ACCESS_KEY_ID": key_of(own),
+        "S3D_SECRET_ACCESS_KEY": SECRET,
+        "S3D_REMOTE": remote,
+        "S3D_REMOTE_ADDRESSING": "path",
+        "AWS_ACCESS_KEY_ID": key_of(owner),
+        "AWS_SECRET_ACCESS_KEY": SECRET,
+    }
+    return start_agent(home=home, env=env)
+
+
+def parked(agent) -> list[str]:
+    """The messages of what is parked, as soon as nothing moves any more."""
+    queue = QueueClient(agent.client)
+    queue.drain(20.0, hurry=True)
+    return [each.error.message for each in queue.transfers(state="failed")]
+
+
+@pytest.mark.slow
+def test_two_agents_in_a_circle_park_the_write_and_say_why(start_agent, tmp_path):
+    one, two = (f"http://127.0.0.1:{port}" for port in free_ports(2))
+    first = before(start_agent, tmp_path / "one", one, two, two)
+    second = before(start_agent, tmp_path / "two", two, one, one)
+    with closing(first.s3()) as s3:
+        s3.put_object(Bucket="bucket", Key="k", Body=b"12345")
+    assert parked(first) == []
+    (message,) = parked(second)
+    assert "leads back to itself" in message
+    assert QueueClient(first.client).status().left == Share()
+
+
+@pytest.mark.slow
+def test_an_agent_behind_its_own_proxy_parks_the_write(start_agent, tmp_path):
+    own = f"http://127.0.0.1:{free_ports(1)[0]}"
+    with Network(Peer("itself", own, "OTHERKEY", SECRET)) as network:
+        agent = before(start_agent, tmp_path / "one", own, network.peer.endpoint, own)
+        with closing(agent.s3()) as s3:
+            s3.put_object(Bucket="bucket", Key="k", Body=b"12345")
+        (message,) = parked(agent)
+    assert "leads back to itself" in message

@@ -1,0 +1,39 @@
+import pytest
+
+from s3d.agent.app.stack import build_stack
+from s3d.agent.app.sync_folders import EMBEDDED_LEVEL, open_folders
+from s3d.agent.core.events import Events
+from s3d.shared.config import Config, SyncFolderConfig
+from s3d.shared.errors import UsageError
+from s3d.shared.paths import find_places
+
+
+@pytest.fixture
+async def opened(tmp_path):
+    """open(sync folders...): those of an embedded store."""
+    closing = []
+
+    async def open(*folders: SyncFolderConfig):
+        config = Config(local_dir=tmp_path / "local", sync_folders=folders)
+        places = find_places(config, {})
+        events = Events()
+        stack = await build_stack(config, places, events)
+        closing.append(stack)
+        return open_folders(stack, config, places, events, 0o022)
+
+    yield open
+    for stack in closing:
+        await stack.close()
+
+
+async def test_the_embedded_store_judges_conditions(opened, tmp_path):
+    folders = await opened(SyncFolderConfig(path=tmp_path / "a", bucket="home"))
+    (status,) = folders.status()
+    assert (status.name, status.level, status.bucket) == ("a", EMBEDDED_LEVEL, "home")
+    folders.close()
+
+
+async def test_what_is_ours_cannot_be_synced(opened, tmp_path):
+    for path in ("local", "local/data/store"):
+        with pytest.raises(UsageError, match="its own files"):
+            await opened(SyncFolderConfig(path=tmp_path / path, bucket="home"))

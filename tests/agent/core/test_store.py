@@ -1,0 +1,85 @@
+import pytest
+
+from s3d.agent.core.store import Endpoint, Layer, Parts, Ready, handlers_of, operation
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.messages import S3Request, S3Response
+from s3d.agent.s3.model import operations
+
+
+class Heads:
+    @operation("HeadObject", "HeadBucket")
+    def head(self, request):
+        return Ready(S3Response({"From": "heads"}))
+
+
+class Puts:
+    @operation("PutObject")
+    async def put(self, request):
+        return S3Response({"From": "puts"})
+
+
+class Below(Endpoint):
+    @operation("GetObject")
+    def get(self, request):
+        return Ready(S3Response({"From": "below"}))
+
+
+class Above(Layer):
+    @operation("PutObject")
+    async def put(self, request):
+        below = await self.inner.call(request)
+        return S3Response({"From": "above " + below.output["From"]})
+
+
+def ask(name):
+    return S3Request(operations()[name], {})
+
+
+async def test_an_endpoint_answers_by_itself_and_by_its_parts():
+    store = Below(Heads(), Puts())
+    names = ("GetObject", "HeadObject", "HeadBucket", "PutObject")
+    answers = [(await store.call(ask(name))).output["From"] for name in names]
+    assert answers == ["below", "heads", "heads", "puts"]
+
+
+def test_an_endpoint_without_a_handler_says_so():
+    with pytest.raises(S3Error) as refused:
+        Below().call(ask("CopyObject"))
+    assert (refused.value.code, refused.value.status) == ("NotImplemented", 501)
+
+
+async def test_a_layer_passes_on_what_it_does_not_name():
+    layer = Above(Below(Puts()))
+    assert (await layer.call(ask("PutObject"))).output["From"] == "above puts"
+    passed = layer.call(ask("GetObject"))
+    assert isinstance(passed, Ready)
+    assert passed.response.output["From"] == "below"
+
+
+async def test_ready_is_awaitable_and_readable():
+    response = S3Response({})
+    assert await Ready(response) is response
+    assert Ready(response).response is response
+
+
+def test_two_handlers_of_one_operation_are_refused():
+    with pytest.raises(TypeError, match="two parts handle HeadObject"):
+        Parts(Heads(), Heads())
+
+    class Twice(Heads):
+        @operation("HeadObject")
+        def again(self, request):
+            raise NotImplementedError
+
+    with pytest.raises(TypeError, match="two handlers for HeadObject"):
+        handlers_of(Twice)
+
+
+def test_a_name_that_s3_has_not_is_refused():
+    class Wrong:
+        @operation("PutObjekt")
+        def put(self, request):
+            raise NotImplementedError
+
+    with pytest.raises(TypeError, match="no operation PutObjekt"):
+        Endpoint(Wrong())

@@ -1,0 +1,47 @@
+import asyncio
+import logging
+
+import pytest
+
+from s3d.agent.core.events import Events
+from s3d.agent.core.supervise import supervise
+
+
+async def test_a_part_that_fails_is_told_of_and_run_again(caplog):
+    events, runs = Events(), 0
+
+    async def part() -> None:
+        nonlocal runs
+        runs += 1
+        if runs < 3:
+            raise OSError("no luck")
+
+    with events.subscribe() as subscription, caplog.at_level(logging.ERROR):
+        await supervise("sweep", part, events, pause=0.001)
+        (event,) = await subscription.take()
+    assert runs == 3
+    assert (event.kind, event.subject) == ("agent.part_failed", "sweep")
+    assert event.data == {"error": "no luck", "restart_in": 0.002}
+    assert "part=sweep" in caplog.text
+
+
+async def test_a_part_can_be_cancelled_and_is_not_run_again():
+    started = asyncio.Event()
+
+    async def part() -> None:
+        started.set()
+        await asyncio.Event().wait()
+
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(supervise("part", part, Events(), pause=0.001))
+        await started.wait()
+        task.cancel()
+    assert task.cancelled()
+
+
+async def test_a_bug_that_is_no_exception_is_not_swallowed():
+    async def part() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        await supervise("part", part, Events())

@@ -1,0 +1,159 @@
+"""A control server over a real local store, in this process."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import aiohttp
+import pytest
+
+from s3d.agent.app.stack import Stack, build_stack
+from s3d.agent.core.client import Objects
+from s3d.agent.core.events import Events
+from s3d.agent.frontends.control.moving import MovingRoutes
+from s3d.agent.frontends.control.objects import ObjectRoutes
+from s3d.agent.frontends.control.pending import Queue
+from s3d.agent.frontends.control.queue import QueueRoutes
+from s3d.agent.frontends.control.server import ControlServer
+from s3d.agent.frontends.control.standing import Behind
+from s3d.agent.frontends.control.status import Facts, Status
+from s3d.agent.frontends.control.stream import Stream
+from s3d.agent.frontends.control.transfers import TransferRoutes
+from s3d.agent.s3.credential import Signer
+from s3d.agent.s3.signing import presign
+from s3d.agent.stores.write_queue.admission import Limits
+from s3d.agent.stores.write_queue.clock import Clock
+from s3d.agent.stores.write_queue.layer import WriteQueue
+from s3d.agent.transfers.engine import Transfers
+from s3d.shared.config import load_config
+from s3d.shared.control import (
+    AgentStatus,
+    Presigned,
+    PresignRequest,
+    Problem,
+    decode,
+    encode,
+)
+from s3d.shared.paths import Places, find_places
+from tests.agent.stores.write_queue.rig import Rig, open_rig
+
+T = TypeVar("T")
+
+ENDPOINT = "http://127.0.0.1:33333"
+
+
+@dataclass
+class Control:
+    """The server's parts."""
+
+    socket: Path
+    events: Events
+    objects: Objects
+    stack: Stack | None
+    serving: bool = True
+
+    async def status(self) -> AgentStatus:
+        return AgentStatus("0.1.0", 7, 1.0, ENDPOINT, str(self.socket), "sigv4", False)
+
+    def presign(self, wanted: PresignRequest, bucket: str, key: str) -> Presigned:
+        signer = Signer("S3DTEST", "secret")
+        url = presign(wanted.method, f"{ENDPOINT}/{bucket}/{key}", signer, wanted.expires, 0.0)
+        return Presigned(url, wanted.expires)
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> Places:
+    return find_places(load_config(None, {}, {"local_dir": str(tmp_path)}), {})
+
+
+@pytest.fixture
+async def control(places: Places) -> AsyncIterator[Control]:
+    events = Events(time.time)
+    stack = await build_stack(load_config(None, {}, {}), places, events)
+    objects = Objects(stack.top)
+    parts = Control(places.socket, events, objects, stack)
+    facts = Facts(parts.status, stack.usage, lambda: parts.serving)
+    routes = [
+        *Status(facts, objects, events).routes(),
+        *ObjectRoutes(objects, parts.presign).routes(),
+        *Stream(events, heartbeat=0.05).routes(),
+    ]
+    server = ControlServer(routes, grace=1.0)
+    await server.start(places.socket)
+    yield parts
+    events.close()
+    await server.stop()
+    await stack.close()
+
+
+@dataclass
+class Gate:
+    """A control server over a write queue; its remote is a store in this process (rig.remote)."""
+
+    rig: Rig
+    queue: Queue
+    client: aiohttp.ClientSession
+    transfers: Transfers
+
+    async def ask(self, method: str, path: str, kind: type[T], body: object = None) -> T:
+        """The answer, which must be a good one."""
+        data = None if body is None else encode(body)
+        async with self.client.request(method, path, data=data) as response:
+            content = await response.read()
+            assert response.status < 300, content
+            return decode(content, kind)
+
+    async def refused(self, method: str, path: str, body: object = None) -> tuple[int, str]:
+        """Status and code of a bad one."""
+        data = None if body is None else encode(body)
+        async with self.client.request(method, path, data=data) as response:
+            return response.status, decode(await response.read(), Problem).code
+
+    async def put(self, key: str, data: bytes = b"data") -> str:
+        """Accept a write; the id of its transfer."""
+        await self.rig.staged("PutObject", Bucket="bbb", Key=key, Body=data)
+        write = self.rig.journal.pending("bbb", key)
+        assert write is not None
+        return str(write.seq)
+
+
+@pytest.fixture
+async def gate(places: Places, tmp_path: Path) -> AsyncIterator[Gate]:
+    """Nothing is pushed before rig.start()."""
+    async with open_rig(tmp_path, clock=Clock()) as rig:
+        inner, staging = rig.remote, rig.staged.store
+        layer = WriteQueue(inner, staging, rig.journal, Limits(), rig.pusher, Clock())
+        opened = rig.pusher._means.body_of
+        queue = Queue(rig.journal, rig.pusher, rig.throttle, layer.admission, opened, tmp_path)
+        objects = Objects(layer)
+        places.state_dir.mkdir(parents=True, exist_ok=True)
+        transfers = Transfers(objects, rig.events, places.transfers_file, 0o022)
+        control = Control(places.socket, rig.events, objects, None)
+        facts = Facts(control.status, _no_usage, lambda: True)
+        routes = [
+            *Status(facts, objects, rig.events, Behind(Objects(inner), queue)).routes(),
+            *QueueRoutes(queue).routes(),
+            *TransferRoutes(queue, MovingRoutes(transfers, None)).routes(),
+        ]
+        server = ControlServer(routes, grace=1.0)
+        await server.start(places.socket)
+        connector = aiohttp.UnixConnector(str(places.socket))
+        async with aiohttp.ClientSession("http://localhost", connector=connector) as client:
+            yield Gate(rig, queue, client, transfers)
+        await server.stop()
+
+
+async def _no_usage(bucket: str) -> None:
+    return None
+
+
+@pytest.fixture
+async def http(control: Control) -> AsyncIterator[aiohttp.ClientSession]:
+    """Calls like http.get("/v1/hello")."""
+    connector = aiohttp.UnixConnector(str(control.socket))
+    async with aiohttp.ClientSession("http://localhost", connector=connector) as session:
+        yield session

@@ -1,0 +1,172 @@
+"""Payloads: decoded, checked, and stored only when they are what was promised."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+
+import pytest
+
+from s3d.agent.frontends.http.body import check_md5, declared_trailers
+from s3d.agent.s3.errors import S3Error
+from tests.agent.frontends.http.wire import Door
+
+TRAILER = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
+DELETE = b"<Delete><Object><Key>k</Key></Object></Delete>"
+
+
+def crc32(data: bytes) -> str:
+    return base64.b64encode(binascii.crc32(data).to_bytes(4)).decode()
+
+
+def md5(data: bytes) -> str:
+    return base64.b64encode(hashlib.md5(data).digest()).decode()
+
+
+def framed(data: bytes, trailer: str, size: int = 65536) -> bytes:
+    chunks = [data[at : at + size] for at in range(0, len(data), size)]
+    body = b"".join(b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks)
+    return body + f"0\r\nx-amz-checksum-crc32:{trailer}\r\n\r\n".encode()
+
+
+async def put_framed(door: Door, data: bytes, trailer: str, **headers: str) -> int:
+    body = framed(data, trailer)
+    given = {
+        "content_length": str(len(body)),
+        "content_encoding": "aws-chunked",
+        "x_amz_decoded_content_length": str(len(data)),
+        "x_amz_trailer": "x-amz-checksum-crc32",
+    }
+    head = door.head("PUT", "/bucket/framed", payload=TRAILER, **given | headers)
+    async with door.wire() as wire:
+        return (await wire.ask(head + body)).status
+
+
+@pytest.mark.parametrize("size", [0, 1, 70_000, 3 * 1024**2 + 5])
+async def test_a_chunked_body_is_stored_without_its_framing(door: Door, size: int) -> None:
+    data = bytes(range(256)) * (size // 256) + b"x" * (size % 256)
+    assert await put_framed(door, data, crc32(data)) == 200
+    answer = await door.ask("GET", "/bucket/framed", x_amz_checksum_mode="ENABLED")
+    assert answer.body == data
+    assert answer.headers["x-amz-checksum-crc32"] == crc32(data)
+    assert "content-encoding" not in answer.headers
+
+
+async def test_other_codings_than_aws_chunked_are_kept(door: Door) -> None:
+    assert await put_framed(door, b"x", crc32(b"x"), content_encoding="aws-chunked,gzip") == 200
+    assert (await door.ask("HEAD", "/bucket/framed")).headers["content-encoding"] == "gzip"
+
+
+async def test_a_wrong_trailing_checksum_stores_nothing(door: Door) -> None:
+    assert await put_framed(door, b"hello", crc32(b"other")) == 400
+    assert (await door.ask("HEAD", "/bucket/framed")).status == 404
+
+
+@pytest.mark.parametrize("size", [5, 2 * 1024**2])
+async def test_a_body_unlike_its_signed_hash_leaves_the_old_object(door: Door, size: int) -> None:
+    other = hashlib.sha256(b"other").hexdigest()
+    data = b"z" * size
+    async with door.wire() as wire:
+        head = door.head("PUT", "/bucket/k", payload=other, content_length=str(size))
+        answer = await wire.ask(head + data)
+    assert (answer.status, answer.code) == (400, "XAmzContentSHA256Mismatch")
+    assert other.encode() in answer.body
+    assert (await door.ask("GET", "/bucket/k")).body == b"value"
+
+
+async def test_a_large_signed_body_is_stored(door: Door) -> None:
+    data = bytes(range(256)) * 8192
+    assert (await door.ask("PUT", "/bucket/large", data)).status == 200
+    assert (await door.ask("GET", "/bucket/large")).body == data
+
+
+async def test_a_compressed_body_is_stored_byte_for_byte(door: Door) -> None:
+    for coding in ("gzip", "deflate", "br", "zstd"):
+        await door.ask("PUT", "/bucket/z", b"not compressed at all", content_encoding=coding)
+        answer = await door.ask("GET", "/bucket/z")
+        assert (answer.body, answer.headers["content-encoding"]) == (
+            b"not compressed at all",
+            coding,
+        )
+
+
+async def test_a_body_that_breaks_off_leaves_the_old_object(door: Door) -> None:
+    async with door.wire() as wire:
+        head = door.head("PUT", "/bucket/k", payload="UNSIGNED-PAYLOAD", content_length="1000")
+        wire.send(head, b"half")
+        wire.writer.write_eof()
+        answer = await wire.answer()
+        assert (answer.status, answer.code) == (400, "IncompleteBody")
+    assert (await door.ask("GET", "/bucket/k")).body == b"value"
+
+
+@pytest.mark.parametrize(
+    ("headers", "code"),
+    [
+        ({}, "InvalidRequest"),
+        ({"content_md5": md5(b"other")}, "BadDigest"),
+        ({"content_md5": "garbage"}, "InvalidDigest"),
+        ({"x_amz_checksum_crc32": crc32(b"other")}, "BadDigest"),
+        ({"x_amz_checksum_crc32": "AAAA"}, "InvalidRequest"),
+        ({"content_md5": md5(DELETE), "payload": "0" * 64}, "XAmzContentSHA256Mismatch"),
+    ],
+)
+async def test_a_document_must_be_what_its_digests_say(
+    door: Door, headers: dict[str, str], code: str
+) -> None:
+    async with door.wire() as wire:
+        answer = await wire.ask(door.head("POST", "/bucket?delete", DELETE, **headers) + DELETE)
+    assert (answer.status, answer.code) == (400, code)
+    assert (await door.ask("GET", "/bucket/k")).status == 200
+
+
+@pytest.mark.parametrize(
+    "headers", [{"content_md5": md5(DELETE)}, {"x_amz_checksum_crc32": crc32(DELETE)}]
+)
+async def test_a_document_with_a_right_digest_is_taken(door: Door, headers: dict[str, str]) -> None:
+    assert (await door.ask("POST", "/bucket?delete", DELETE, **headers)).status == 200
+    assert (await door.ask("GET", "/bucket/k")).status == 404
+
+
+async def test_a_long_document_in_http_chunks_is_counted(door: Door) -> None:
+    head = door.head(
+        "PUT",
+        "/bucket?tagging",
+        payload="UNSIGNED-PAYLOAD",
+        content_length="\x00",
+        transfer_encoding="chunked",
+    )
+    async with door.wire() as wire:
+        wire.send(head)
+        for _ in range(5):
+            wire.send(b"100000\r\n", b" " * 0x100000, b"\r\n")
+        assert (await wire.answer()).code == "MaxMessageLengthExceeded"
+
+
+async def test_a_document_in_http_chunks_is_read(door: Door) -> None:
+    tags = b"<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet></Tagging>"
+    head = door.head(
+        "PUT",
+        "/bucket/k?tagging",
+        payload="UNSIGNED-PAYLOAD",
+        content_length="\x00",
+        transfer_encoding="chunked",
+    )
+    async with door.wire() as wire:
+        chunks = b"%x\r\n%b\r\n0\r\n\r\n" % (len(tags), tags)
+        assert (await wire.ask(head + chunks)).status == 200
+    assert b"<Value>b</Value>" in (await door.ask("GET", "/bucket/k?tagging")).body
+
+
+def test_md5_of_the_right_length_only() -> None:
+    check_md5(md5(b"x"), hashlib.md5(b"x").digest())
+    with pytest.raises(S3Error, match="InvalidDigest"):
+        check_md5(base64.b64encode(b"short").decode(), b"")
+
+
+def test_trailers_are_announced_in_any_letter_case() -> None:
+    assert declared_trailers({"x-amz-trailer": "X-Amz-Checksum-CRC32, b,"}) == [
+        "x-amz-checksum-crc32",
+        "b",
+    ]

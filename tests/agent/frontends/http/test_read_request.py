@@ -1,0 +1,128 @@
+"""Heads of requests: what is refused before a byte of the body is read."""
+
+from __future__ import annotations
+
+import pytest
+
+from s3d.agent.frontends.http.read_request import split_target
+from tests.agent.frontends.http.wire import ABSENT, Door, plain_head
+
+GIB = 1024**3
+
+
+@pytest.mark.parametrize(
+    ("target", "parts"),
+    [
+        ("/b/k?a=b?c", ("", "/b/k", "a=b?c")),
+        ("http://h:1/b/k?q", ("h:1", "/b/k", "q")),
+        ("http://h", ("h", "/", "")),
+        ("http://h?q", ("h", "/", "q")),
+        ("//b//k", ("", "//b//k", "")),
+        ("/http://x/y", ("", "/http://x/y", "")),
+        ("*", ("", "*", "")),
+    ],
+)
+def test_target_in_all_forms(target: str, parts: tuple[str, str, str]) -> None:
+    assert split_target(target) == parts
+
+
+async def test_a_foreign_host_is_refused_although_signed(door: Door) -> None:
+    answer = await door.ask("GET", "/bucket/k", host="evil.example")
+    assert (answer.status, answer.code) == (403, "AccessDenied")
+
+
+async def test_a_foreign_host_is_refused_before_the_signature_is_looked_at(door: Door) -> None:
+    async with door.wire() as wire:
+        head = plain_head("GET", "/", {"Host": "evil.example", "Authorization": "garbage"})
+        assert (await wire.ask(head)).code == "AccessDenied"
+
+
+async def test_the_host_of_an_absolute_target_counts(door: Door) -> None:
+    async with door.wire() as wire:
+        head = plain_head("GET", "http://evil.example/bucket/k", {"Host": door.host})
+        assert (await wire.ask(head)).code == "BadRequest"
+
+
+async def test_an_absolute_target_of_ours_is_served(door: Door) -> None:
+    request = door.request("GET", "/bucket/k")
+    request = request.replace(b"GET /", f"GET http://{door.host}/".encode(), 1)
+    async with door.wire() as wire:
+        assert (await wire.ask(request)).body == b"value"
+
+
+async def test_virtual_host_style(door: Door) -> None:
+    port = door.address[1]
+    for host in (f"bucket.s3.localhost:{port}", f"bucket.localhost:{port}", "bucket.s3.test"):
+        assert (await door.ask("GET", "/k", host=host)).body == b"value"
+
+
+async def test_a_head_over_8_kb_is_refused(door: Door) -> None:
+    headers = {f"x_h{n}": "v" * 500 for n in range(16)}
+    answer = await door.ask("GET", "/bucket/k", **headers)
+    assert (answer.status, answer.code) == (400, "RequestHeaderSectionTooLarge")
+
+
+async def test_dot_segments_and_double_slashes_stay_in_the_key(door: Door) -> None:
+    for path in ("/bucket/a/../b", "/bucket/a//b", "/bucket/%2Fa", "/bucket/a/./b"):
+        assert (await door.ask("PUT", path, path.encode())).status == 200
+    for path in ("/bucket/a/../b", "/bucket/a//b", "/bucket/%2Fa", "/bucket/a/./b"):
+        assert (await door.ask("GET", path)).body == path.encode()
+
+
+@pytest.mark.parametrize(
+    ("headers", "code"),
+    [
+        ({"content_length": str(5 * GIB + 1)}, "EntityTooLarge"),
+        ({"content_length": ABSENT}, "MissingContentLength"),
+        ({"content_length": ABSENT, "transfer_encoding": "chunked"}, "MissingContentLength"),
+        ({"payload": "STREAMING-UNSIGNED-PAYLOAD-TRAILER"}, "MissingContentLength"),
+        (
+            {
+                "payload": "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+                "x_amz_decoded_content_length": "1e3",
+            },
+            "InvalidArgument",
+        ),
+        (
+            {
+                "payload": "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+                "x_amz_decoded_content_length": str(5 * GIB + 1),
+            },
+            "EntityTooLarge",
+        ),
+    ],
+)
+async def test_lengths_are_judged_before_the_body(
+    door: Door, headers: dict[str, str], code: str
+) -> None:
+    async with door.wire() as wire:
+        answer = await wire.ask(door.head("PUT", "/bucket/new", **headers))
+    assert answer.code == code
+    assert (await door.ask("HEAD", "/bucket/new")).status == 404
+
+
+async def test_a_document_over_4_mib_is_refused_before_it_comes(door: Door) -> None:
+    async with door.wire() as wire:
+        head = door.head("PUT", "/bucket?tagging", content_length=str(4 * 1024**2 + 1))
+        assert (await wire.ask(head)).code == "MaxMessageLengthExceeded"
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+async def test_a_chunked_payload_belongs_to_uploads_only(door: Door, method: str) -> None:
+    async with door.wire() as wire:
+        head = door.head(method, "/bucket/k", payload="STREAMING-AWS4-HMAC-SHA256-PAYLOAD")
+        assert (await wire.ask(head)).status == 400
+
+
+async def test_an_unknown_sub_resource_is_not_implemented_and_changes_nothing(door: Door) -> None:
+    answer = await door.ask("PUT", "/bucket/k?frobnicate", b"<X/>")
+    assert (answer.status, answer.code) == (501, "NotImplemented")
+    assert (await door.ask("GET", "/bucket/k")).body == b"value"
+
+
+async def test_repeated_headers_are_joined_as_in_the_signature(door: Door) -> None:
+    head = door.head("PUT", "/bucket/twice", x_amz_meta_a="1,2")
+    head = head.replace(b"x-amz-meta-a: 1,2\r\n", b"x-amz-meta-a: 1\r\nx-amz-meta-a: 2\r\n")
+    async with door.wire() as wire:
+        assert (await wire.ask(head)).status == 200
+    assert (await door.ask("HEAD", "/bucket/twice")).headers["x-amz-meta-a"] == "1,2"

@@ -1,0 +1,187 @@
+"""Large files to sockets, on asyncio's loop and on uvloop's."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvloop
+
+from s3d.agent.core.store import Endpoint, Ready, operation
+from s3d.agent.frontends.http import sendfile
+from s3d.agent.frontends.http.limits import Limits
+from s3d.agent.s3.messages import NO_TRAILERS, Piece, S3Request, S3Response
+from tests.agent.frontends.http.wire import opened
+
+SIZE = 24 * 1024**2
+LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
+    "asyncio": asyncio.new_event_loop,
+    "uvloop": uvloop.new_event_loop,
+}
+
+
+class Shelf(Endpoint):
+    """Every object is the same file, in three pieces that overlap nowhere; Broken says too much."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path = path
+        self.closed = threading.Event()
+
+    @operation("GetObject")
+    def get_object(self, request: S3Request) -> Ready:
+        size = SIZE + (4096 if request.key == "broken" else 0)
+        body = Pages(os.open(self.path, os.O_RDONLY), size, self.closed)
+        return Ready(S3Response({"ContentLength": size}, body))
+
+
+class Pages:
+    trailers = NO_TRAILERS
+
+    def __init__(self, fd: int, size: int, closed: threading.Event) -> None:
+        self.fd = fd
+        self.size = size
+        self.closed = closed
+
+    def now(self) -> None:
+        return None
+
+    def pieces(self) -> Iterator[Piece]:
+        first, second = 5, SIZE // 2
+        yield Piece(self.fd, 0, first)
+        yield Piece(self.fd, first, second)
+        yield Piece(self.fd, first + second, self.size - first - second)
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        raise AssertionError("a file must not pass through Python")
+        yield b""
+
+    async def aclose(self) -> None:
+        os.close(self.fd)
+        self.closed.set()
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Shelf:
+    path = tmp_path / "file"
+    path.write_bytes(bytes(range(256)) * (SIZE // 256))
+    return Shelf(path)
+
+
+@pytest.fixture(params=LOOPS)
+def run(request: pytest.FixtureRequest) -> Iterator[Callable[[Coroutine[Any, Any, None]], None]]:
+    with asyncio.Runner(loop_factory=LOOPS[request.param]) as runner:
+        yield runner.run
+
+
+def test_all_pieces_arrive_in_order(shelf: Shelf, run: Callable) -> None:
+    async def main() -> None:
+        async with opened(shelf) as door, door.wire() as wire:
+            for _ in range(2):
+                answer = await wire.ask(door.request("GET", "/bucket/k"))
+                assert answer.body == shelf.path.read_bytes()
+            await door.server.stop(5)
+            assert door.server.numbers()["sent"] > 2 * SIZE
+
+    run(main())
+    assert shelf.closed.is_set()
+
+
+def test_a_pipelined_answer_before_it_comes_first(shelf: Shelf, run: Callable) -> None:
+    async def main() -> None:
+        async with opened(shelf) as door, door.wire() as wire:
+            wire.send(door.request("DELETE", "/bucket/k"), door.request("GET", "/bucket/k"))
+            assert (await wire.answer()).status == 501
+            assert len((await wire.answer()).body) == SIZE
+
+    run(main())
+
+
+def test_slow_clients_do_not_hold_the_threads(shelf: Shelf, run: Callable) -> None:
+    async def main() -> None:
+        async with opened(shelf) as door:
+            stalled = []
+            for _ in range(12):
+                reader, writer = await asyncio.open_connection(*door.address, limit=4096)
+                writer.write(door.request("GET", "/bucket/k"))
+                await reader.readuntil(b"\r\n\r\n")
+                stalled.append(writer)
+            async with door.wire() as quick:
+                assert len((await quick.ask(door.request("GET", "/bucket/k"))).body) == SIZE
+            for writer in stalled:
+                writer.transport.abort()
+
+    run(main())
+
+
+def test_a_client_that_is_always_late_gets_all(
+    shelf: Shelf, run: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sendfile, "_PATIENCE", 0)
+
+    async def main() -> None:
+        async with opened(shelf) as door, door.wire() as wire:
+            answer = await wire.ask(door.request("GET", "/bucket/k"))
+            assert answer.body == shelf.path.read_bytes()
+
+    run(main())
+
+
+def test_a_client_that_takes_nothing_is_given_up(shelf: Shelf, run: Callable) -> None:
+    async def main() -> None:
+        async with opened(shelf, Limits(write=0.1)) as door:
+            _, writer = await asyncio.open_connection(*door.address, limit=4096)
+            writer.write(door.request("GET", "/bucket/k"))
+            await asyncio.to_thread(shelf.closed.wait, 5)
+            writer.close()
+
+    run(main())
+    assert shelf.closed.is_set()
+
+
+def test_a_client_that_leaves_leaves_nothing_behind(shelf: Shelf, run: Callable) -> None:
+    async def main() -> None:
+        async with opened(shelf) as door:
+            reader, writer = await asyncio.open_connection(*door.address, limit=4096)
+            writer.write(door.request("GET", "/bucket/k"))
+            await reader.readuntil(b"\r\n\r\n")
+            before = len(os.listdir("/proc/self/fd"))
+            writer.transport.abort()
+            await asyncio.to_thread(shelf.closed.wait, 5)
+            await door.server.stop(5)
+            assert door.server.numbers()["connections"] == 0
+            assert len(os.listdir("/proc/self/fd")) < before
+
+    run(main())
+
+
+def test_a_stop_cuts_a_sending(shelf: Shelf, run: Callable) -> None:
+    async def main() -> None:
+        async with opened(shelf) as door:
+            reader, writer = await asyncio.open_connection(*door.address, limit=4096)
+            writer.write(door.request("GET", "/bucket/k"))
+            await reader.readuntil(b"\r\n\r\n")
+            await door.server.stop(0)
+            assert shelf.closed.is_set()
+            writer.close()
+
+    run(main())
+
+
+def test_a_file_that_is_too_short_breaks_the_answer_off(
+    shelf: Shelf, run: Callable, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        async with opened(shelf) as door, door.wire() as wire:
+            wire.send(door.request("GET", "/bucket/broken"))
+            with pytest.raises((EOFError, ConnectionError)):
+                await wire.answer()
+
+    run(main())
+    assert len(caplog.records) == 1
+    assert shelf.closed.is_set()

@@ -1,0 +1,82 @@
+import os
+
+import pytest
+
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.messages import BytesBody
+from s3d.agent.storage import blob_body
+from s3d.agent.storage.records import Extent
+from tests.contract.client import read
+
+DATA = os.urandom(3_000_000)
+
+
+@pytest.fixture
+async def blob(blobs):
+    return (await blobs.receive(BytesBody(DATA), [])).blob
+
+
+def open_files() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+async def test_it_is_read_in_the_order_of_its_extents(blobs, blob):
+    body = blobs.body([Extent(blob, 2_000_000, 900_000), Extent(blob, 0, 1_500_000)])
+    assert body.size == 2_400_000
+    assert await read(body) == DATA[2_000_000:2_900_000] + DATA[:1_500_000]
+
+
+async def test_pieces_say_where_the_bytes_lie(blobs, blob):
+    body = blobs.body([Extent(blob, 5, 10), Extent(blob, 100, 20)])
+    found = [os.pread(piece.fd, piece.size, piece.offset) for piece in body.pieces()]
+    assert found == [DATA[5:15], DATA[100:120]]
+    await body.aclose()
+
+
+async def test_a_little_that_lies_in_memory_is_had_at_once(blobs, blob):
+    body = blobs.body([Extent(blob, 7, 1_000), Extent(blob, 0, 2)])
+    assert body.now() == DATA[7:1_007] + DATA[:2]
+    await body.aclose()
+
+
+async def test_much_is_not_had_at_once(blobs, blob):
+    body = blobs.body([Extent(blob, 0, 300_000)])
+    assert body.now() is None
+    await body.aclose()
+
+
+async def test_where_the_system_cannot_say_nothing_is_had_at_once(blobs, blob, monkeypatch):
+    body = blobs.body([Extent(blob, 0, 10)])
+    monkeypatch.setattr(os, "preadv", lambda *_: exec("raise BlockingIOError"))
+    assert body.now() is None
+    monkeypatch.setattr(blob_body, "_NOWAIT", None)
+    assert body.now() is None
+    assert await read(body) == DATA[:10]
+
+
+async def test_no_file_stays_open(blobs, blob):
+    before = open_files()
+    for extents in ([Extent(blob, 0, 10)], [Extent(blob, 0, 10), Extent(blob, 5, 10)]):
+        body = blobs.body(extents)
+        body.now()
+        async for _ in body:
+            break
+        await body.aclose()
+        await body.aclose()
+    assert open_files() == before
+
+
+async def test_a_file_that_is_gone_is_an_error_at_once(blobs, blob):
+    blobs.path(blob).unlink()
+    with pytest.raises(S3Error, match="cannot read a file of the store") as refused:
+        blobs.body([Extent(blob, 0, 10)])
+    assert refused.value.code == "InternalError"
+    assert blobs._leases.total() == 0
+
+
+async def test_a_file_that_is_too_short_is_an_error(blobs, blob):
+    os.truncate(blobs.path(blob), 5)
+    body = blobs.body([Extent(blob, 0, 10)])
+    assert body.now() is None
+    with pytest.raises(S3Error, match="too short"):
+        await read(body)

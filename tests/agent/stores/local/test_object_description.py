@@ -1,0 +1,69 @@
+import pytest
+
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.stores.local.object_description import (
+    DEFAULT_TYPE,
+    describe,
+    is_locked,
+    storage_class,
+)
+
+
+def test_the_default_type_is_that_of_aws():
+    assert describe({}).headers == {"ContentType": DEFAULT_TYPE}
+    assert describe({"ContentType": "a/b"}).headers == {"ContentType": "a/b"}
+
+
+@pytest.mark.parametrize(
+    ("coding", "kept"),
+    [
+        ("aws-chunked", None),
+        ("aws-chunked,gzip", "gzip"),
+        ("gzip, aws-chunked", "gzip"),
+        ("gzip", "gzip"),
+        ("x-aws-chunked-like", "x-aws-chunked-like"),
+    ],
+)
+def test_the_coding_of_the_request_is_not_that_of_the_object(coding, kept):
+    assert describe({"ContentEncoding": coding}).headers.get("ContentEncoding") == kept
+
+
+def test_metadata_is_two_kibibytes_of_utf_8_at_most():
+    fits = {"Ab": "ä" * 1_023}
+    assert describe({"Metadata": fits}).metadata == {"ab": "ä" * 1_023}
+    with pytest.raises(S3Error) as refused:
+        describe({"Metadata": {**fits, "c": ""}})
+    assert refused.value.code == "MetadataTooLarge"
+    assert refused.value.detail == {"Size": 2_049, "MaxSizeAllowed": 2_048}
+
+
+@pytest.mark.parametrize(
+    ("input", "code"),
+    [
+        ({"ServerSideEncryption": "DES"}, "InvalidEncryptionAlgorithmError"),
+        ({"SSEKMSKeyId": "key"}, "InvalidArgument"),
+        ({"SSECustomerAlgorithm": "AES256"}, "NotImplemented"),
+        ({"WriteOffsetBytes": 0}, "NotImplemented"),
+        ({"WebsiteRedirectLocation": "elsewhere"}, "InvalidRequest"),
+        ({"ObjectLockMode": "GOVERNANCE"}, "InvalidArgument"),
+        ({"Tagging": "a=1&a=1"}, "InvalidArgument"),
+    ],
+)
+def test_what_cannot_be_kept_is_refused(input, code):
+    with pytest.raises(S3Error) as refused:
+        describe(input)
+    assert refused.value.code == code
+
+
+def test_storage_classes_are_those_of_the_model():
+    assert storage_class({}) == "STANDARD"
+    assert storage_class({"StorageClass": "GLACIER_IR"}) == "GLACIER_IR"
+    for wrong in ("", "standard", "PLATINUM"):
+        with pytest.raises(S3Error) as refused:
+            storage_class({"StorageClass": wrong})
+        assert refused.value.code == "InvalidStorageClass"
+
+
+def test_a_legal_hold_is_a_lock():
+    assert is_locked(describe({"ObjectLockLegalHoldStatus": "OFF"}))
+    assert not is_locked(describe({"ContentType": "a/b"}))

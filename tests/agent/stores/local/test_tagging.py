@@ -1,0 +1,84 @@
+import pytest
+
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.stores.local.tagging import (
+    BUCKET_TAGS,
+    OBJECT_TAGS,
+    parse_header,
+    parse_set,
+    tag_set,
+)
+
+
+def as_set(*pairs):
+    return {"TagSet": [{"Key": key, "Value": value} for key, value in pairs]}
+
+
+def test_the_header_is_a_query():
+    assert parse_header("") == {}
+    assert parse_header("a=1&b=&c+d=e%2Bf&%C3%A4=%3D") == {
+        "a": "1",
+        "b": "",
+        "c d": "e+f",
+        "ä": "=",
+    }
+
+
+@pytest.mark.parametrize(
+    "text", ["a=1&a=2", "=x", "&", "a=%FF", "&".join("ab" for _ in range(200))]
+)
+def test_a_header_that_is_none_is_refused(text):
+    with pytest.raises(S3Error) as refused:
+        parse_header(text)
+    assert refused.value.code == "InvalidArgument"
+
+
+def test_a_set_comes_back_in_its_order():
+    pairs = [("b", "2"), ("a", "")]
+    assert tag_set(parse_set(as_set(*pairs), OBJECT_TAGS).items()) == as_set(*pairs)["TagSet"]
+
+
+@pytest.mark.parametrize("limit", [OBJECT_TAGS, BUCKET_TAGS])
+def test_as_many_tags_as_allowed(limit):
+    pairs = [(f"k{at}", "v") for at in range(limit + 1)]
+    assert len(parse_set(as_set(*pairs[:-1]), limit)) == limit
+    with pytest.raises(S3Error) as refused:
+        parse_set(as_set(*pairs), limit)
+    assert refused.value.code == "BadRequest"
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        ("", "v"),
+        ("k" * 129, "v"),
+        ("k", "v" * 257),
+        ("aws:k", "v"),
+        ("AWS:k", "v"),
+        ("k\n", "v"),
+        ("k", "a;b"),
+        ("k", "<"),
+        ("k", "\x00"),
+    ],
+)
+def test_a_bad_tag_is_refused(pair):
+    with pytest.raises(S3Error) as refused:
+        parse_set(as_set(pair), OBJECT_TAGS)
+    assert refused.value.code == "InvalidTag"
+
+
+def test_long_and_odd_tags_are_fine():
+    pairs = [("k" * 128, "v" * 256), ("a b.:/=+-@_é漢", "٣ x")]
+    assert parse_set(as_set(*pairs), OBJECT_TAGS) == dict(pairs)
+
+
+def test_a_key_comes_once():
+    with pytest.raises(S3Error, match="same key"):
+        parse_set(as_set(("a", "1"), ("a", "1")), OBJECT_TAGS)
+
+
+@pytest.mark.parametrize("tagging", [None, {}, {"TagSet": [{"Value": "x"}]}])
+def test_a_document_without_tags_is_malformed(tagging):
+    with pytest.raises(S3Error) as refused:
+        parse_set(tagging, OBJECT_TAGS)
+    assert refused.value.code == "MalformedXML"

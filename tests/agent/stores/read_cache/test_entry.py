@@ -1,0 +1,78 @@
+"""Blocks, and what an answer says of an object."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from s3d.agent.stores.read_cache.entry import BLOCK, Entry, block_count, block_size, blocks_of, mask
+
+SAID = {
+    "ETag": '"e"',
+    "LastModified": datetime(2026, 1, 1, tzinfo=UTC),
+    "Metadata": {"a": "1"},
+    "ContentLength": 5,
+    "ContentRange": "bytes 0-4/9",
+    "ChecksumCRC32": "AAAAAA==",
+    "ChecksumType": "FULL_OBJECT",
+}
+
+
+def entry_of(size: int, present: int = 0) -> Entry:
+    entry = Entry(("b", "k"), SAID, size, 1, 0.0)
+    entry.present = present
+    return entry
+
+
+@pytest.mark.parametrize(
+    ("size", "count", "last"),
+    [(0, 0, None), (1, 1, 1), (BLOCK, 1, BLOCK), (BLOCK + 1, 2, 1), (3 * BLOCK - 1, 3, BLOCK - 1)],
+)
+def test_an_object_has_so_many_blocks(size, count, last):
+    assert block_count(size) == count
+    if last is not None:
+        assert block_size(size, count - 1) == last
+
+
+@pytest.mark.parametrize(
+    ("start", "size", "blocks"),
+    [(0, 1, (0, 1)), (BLOCK - 1, 2, (0, 2)), (BLOCK, BLOCK, (1, 2)), (5 * BLOCK + 7, 1, (5, 6))],
+)
+def test_bytes_lie_in_blocks(start, size, blocks):
+    assert blocks_of(start, size) == blocks
+
+
+@given(st.integers(1, 40 * BLOCK), st.integers(0, 1 << 40), st.data())
+def test_what_is_missing_and_what_is_here_make_up_what_is_wanted(size, present, data):
+    entry = entry_of(size, present & mask(0, block_count(size)))
+    start = data.draw(st.integers(0, size - 1))
+    length = data.draw(st.integers(1, size - start))
+    first, end = blocks_of(start, length)
+    missing = [n for run in entry.missing(start, length) for n in range(*run)]
+    assert [n for n in range(first, end) if not entry.has(n)] == missing
+    assert entry.covers(start, length) == (not missing)
+
+
+@given(st.integers(0, 20 * BLOCK), st.integers(0, 1 << 20))
+def test_held_is_the_sum_of_the_blocks_that_are_here(size, present):
+    entry = entry_of(size, present & mask(0, block_count(size)))
+    here = [n for n in range(block_count(size)) if entry.has(n)]
+    assert entry.held == sum(block_size(size, n) for n in here)
+    assert entry.is_whole == (entry.held == size)
+
+
+def test_what_is_about_the_answer_is_not_about_the_object():
+    entry = entry_of(9)
+    assert entry.output == {name: SAID[name] for name in ("ETag", "LastModified", "Metadata")}
+    assert entry.checksums == {"ChecksumCRC32": "AAAAAA==", "ChecksumType": "FULL_OBJECT"}
+    assert (entry.etag, entry.name) == ('"e"', ("b", "k"))
+
+
+def test_a_block_is_proven_or_not():
+    entry = entry_of(3 * BLOCK, 0b111)
+    entry.proven = 0b011
+    assert entry.is_proven(0, 2 * BLOCK)
+    assert not entry.is_proven(2 * BLOCK - 1, 2)

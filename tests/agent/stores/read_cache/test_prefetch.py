@@ -1,0 +1,175 @@
+"""Pins are kept, prefetches come to their end: before a store in this process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+
+import pytest
+
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.storage.blobs import Blobs
+from s3d.agent.storage.index import Index
+from s3d.agent.stores.local.store import LocalStore
+from s3d.agent.stores.read_cache.catalog import Limits
+from s3d.agent.stores.read_cache.layer import Cache
+from s3d.agent.stores.read_cache.pins import Pins
+from s3d.agent.stores.read_cache.prefetch import FULL, Keeper
+from s3d.agent.stores.read_cache.revalidate import Freshness
+from s3d.shared.caching import Pin
+from s3d.shared.transfers import Share
+from tests.contract.cached import cache_before
+from tests.contract.client import Client
+
+PATIENCE = 10.0
+
+
+@dataclass
+class Rig:
+    """A keeper on a cache before a store, which there writes to behind the cache's back."""
+
+    keeper: Keeper
+    cache: Cache
+    there: Client
+
+    async def kept(self, pin: Pin, total: Share) -> None:
+        """Until a look at the pin has found all of it here."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                status = next(each for each in self.keeper.pinned() if each.pin == pin)
+                if status.looked is not None and status.kept == status.total == total:
+                    return
+                self.keeper.look()
+                await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def keeper_before(tmp_path, limits: Limits | None = None) -> AsyncIterator[Rig]:
+    index = Index.open(tmp_path / "index.sqlite", ephemeral=True)
+    inner = LocalStore(index, Blobs(tmp_path / "blobs", ephemeral=True))
+    there = Client(inner)
+    await there("CreateBucket", Bucket="bbb")
+    fresh = Freshness(absent=0.0)
+    async with cache_before(inner, tmp_path / "cache", limits=limits, freshness=fresh) as cache:
+        keeper = Keeper(cache, Pins(tmp_path / "pins.json"))
+        running = asyncio.get_running_loop().create_task(keeper.run())
+        try:
+            yield Rig(keeper, cache, there)
+        finally:
+            running.cancel()
+            with suppress(asyncio.CancelledError):
+                await running
+    index.close()
+
+
+@pytest.fixture
+async def rig(tmp_path) -> AsyncIterator[Rig]:
+    async with keeper_before(tmp_path) as made:
+        yield made
+
+
+async def test_a_pinned_prefix_is_brought_and_kept_up_to_date(rig):
+    for number in range(5):
+        await rig.there.put("bbb", f"p/{number}", b"1" * 1_000)
+    await rig.there.put("bbb", "q", b"2")
+    await rig.there.put("bbb", "p/large", b"3" * 3_000_000)
+    pin = Pin("bbb", prefix="p/")
+    rig.keeper.pins.add(pin)
+    await rig.kept(pin, Share(6, 3_005_000))
+    assert rig.cache.catalog.peek("bbb", "q") is None
+    await rig.there.put("bbb", "p/0", b"new")
+    await rig.there("DeleteObject", Bucket="bbb", Key="p/1")
+    await rig.kept(pin, Share(5, 3_003_003))
+    assert rig.cache.catalog.data(rig.cache.catalog.peek("bbb", "p/0")) == b"new"
+    assert rig.cache.catalog.peek("bbb", "p/1") is None
+
+
+async def test_a_pinned_key_is_brought_when_it_comes_to_be(rig):
+    pin = Pin("bbb", key="k")
+    rig.keeper.pins.add(pin)
+    await rig.kept(pin, Share())
+    await rig.there.put("bbb", "k", b"12345")
+    await rig.kept(pin, Share(1, 5))
+
+
+async def test_what_is_pinned_stays_whatever_is_read(tmp_path):
+    async with keeper_before(tmp_path, Limits(size=8 << 20, files=1_000)) as rig:
+        for number in range(20):
+            await rig.there.put("bbb", f"p/{number}", b"p" * 100_000)
+            await rig.there.put("bbb", f"scan/{number}", b"s" * 1_000_000)
+        pin = Pin("bbb", prefix="p/")
+        rig.keeper.pins.add(pin)
+        await rig.kept(pin, Share(20, 2_000_000))
+        client = Client(rig.cache)
+        for number in range(20):
+            assert len(await client.read("bbb", f"scan/{number}")) == 1_000_000
+        assert rig.cache.counts.evictions > 10
+        found = [rig.cache.catalog.peek("bbb", f"p/{number}") for number in range(20)]
+        assert all(entry is not None and entry.is_whole for entry in found)
+
+
+async def test_a_pin_that_has_no_room_says_so(tmp_path):
+    async with keeper_before(tmp_path, Limits(size=1 << 20, files=1_000)) as rig:
+        await rig.there.put("bbb", "large", b"x" * 3_000_000)
+        pin = Pin("bbb")
+        rig.keeper.pins.add(pin)
+        async with asyncio.timeout(PATIENCE):
+            while not rig.keeper.pinned()[0].error:
+                rig.keeper.look()
+                await asyncio.sleep(0)
+        assert rig.keeper.pinned()[0].error == f"large: {FULL}"
+
+
+async def test_a_prefetch_brings_what_is_below_a_prefix(rig):
+    for number in range(30):
+        await rig.there.put("bbb", f"p/{number}", b"1" * 1_000)
+    job = rig.keeper.prefetch("bbb", "p/", None)
+    async with asyncio.timeout(PATIENCE):
+        await job.ended.wait()
+    assert (job.status.state, job.status.found) == ("done", Share(30, 30_000))
+    assert job.status.done == Share(30, 30_000)
+    assert rig.cache.catalog.count == 30
+
+
+async def test_a_prefetch_of_no_bucket_fails_and_says_why(rig):
+    job = rig.keeper.prefetch("nothing-here", "", None)
+    async with asyncio.timeout(PATIENCE):
+        await job.ended.wait()
+    assert (job.status.state, bool(job.status.error)) == ("failed", True)
+
+
+async def test_a_prefetch_can_be_broken_off(rig):
+    for number in range(8):
+        await rig.there.put("bbb", f"p/{number}", b"1" * 1_000)
+    job = rig.keeper.prefetch("bbb", "p/", 1)  # a byte a second: it does not end by itself
+    async with asyncio.timeout(PATIENCE):
+        while job.task is None or not job.status.found.files:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+    job.cancel()
+    async with asyncio.timeout(PATIENCE):
+        await job.ended.wait()
+    assert job.status.state == "cancelled"
+
+
+async def test_too_many_prefetches_are_refused(rig):
+    for _ in range(100):
+        rig.keeper.prefetch("bbb", "", None)
+    with pytest.raises(S3Error) as caught:
+        rig.keeper.prefetch("bbb", "", None)
+    assert caught.value.code == "SlowDown"
+
+
+async def test_the_tag_of_an_object_pins_it_and_a_person_s_pin_stays(rig):
+    through = Client(rig.cache)
+    tagging = {"TagSet": [{"Key": "s3d.cache", "Value": "pin"}]}
+    for key in ("tagged", "both"):
+        await through.put("bbb", key, b"12345")
+    rig.keeper.pins.add(Pin("bbb", key="both"))
+    for key in ("tagged", "both"):
+        await through("PutObjectTagging", Bucket="bbb", Key=key, Tagging=tagging)
+    await rig.kept(Pin("bbb", "tagged", tag=True), Share(1, 5))
+    for key in ("tagged", "both"):
+        await through("DeleteObjectTagging", Bucket="bbb", Key=key)
+    assert list(rig.keeper.pins) == [Pin("bbb", key="both")]

@@ -1,0 +1,59 @@
+"""Work that nobody has to wait for."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+import pytest
+
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.stores.read_cache.task_scope import Nursery
+
+
+async def number(value: int) -> int:
+    await asyncio.sleep(0)
+    return value
+
+
+async def failing() -> None:
+    raise ValueError("no")
+
+
+async def test_what_comes_of_it_is_told_to_all_who_wait():
+    nursery = Nursery()
+    with suppress(asyncio.CancelledError):
+        async with nursery.open():
+            outcome = nursery.spawn(number(7), "seven")
+            assert await asyncio.shield(outcome) == await asyncio.shield(outcome) == 7
+            with pytest.raises(ValueError, match="no"):
+                await nursery.spawn(failing(), "fails")
+            assert await nursery.spawn(number(8), "goes on") == 8
+    assert not nursery.is_open
+
+
+async def test_an_error_that_nobody_waits_for_disturbs_nobody():
+    nursery = Nursery()
+    async with nursery.open():
+        nursery.spawn(failing(), "fails")
+        assert await nursery.spawn(number(1), "one") == 1
+
+
+async def test_at_the_end_who_waits_is_told_so():
+    nursery = Nursery()
+
+    async def life() -> None:
+        async with nursery.open():
+            await asyncio.Event().wait()
+
+    living = asyncio.get_running_loop().create_task(life())
+    await asyncio.sleep(0)
+    outcome = nursery.spawn(asyncio.Event().wait(), "for ever")
+    await asyncio.sleep(0)
+    living.cancel()
+    with pytest.raises(S3Error, match="stops"):
+        await outcome
+    with suppress(asyncio.CancelledError):
+        await living
+    with pytest.raises(S3Error, match="stops"):
+        await nursery.spawn(number(1), "too late")

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import base64
+import hashlib
+import zlib
+from collections.abc import AsyncIterator
+
+import pytest
+
+from s3d.agent.core.failures import Refused
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.messages import StreamBody
+from s3d.agent.stores.remote.store import RemoteStore
+from tests.contract.client import Client
+from tests.peers.proxy import FaultyProxy
+
+pytestmark = pytest.mark.slow
+
+
+async def pieces(*data: bytes, error: S3Error | None = None) -> AsyncIterator[bytes]:
+    for each in data:
+        yield each
+    if error is not None:
+        raise error
+
+
+@pytest.fixture
+def s3(remote: RemoteStore) -> Client:
+    return Client(remote)
+
+
+async def test_members_go_and_come_back(s3: Client, new_bucket: str) -> None:
+    given = {
+        "ContentType": "text/x-y",
+        "CacheControl": "no-cache",
+        "Metadata": {"k": "v w"},
+        "Tagging": "a=b",
+    }
+    put = await s3.put(new_bucket, "ü/a b+%&", b"hello", **given)
+    md5 = hashlib.md5(b"hello", usedforsecurity=False).hexdigest()
+    assert put["ETag"] == f'"{md5}"'
+    got = await s3("GetObject", Bucket=new_bucket, Key="ü/a b+%&")
+    assert (got.body, got.status) == (b"hello", 200)
+    assert {k: got[k] for k in given if k != "Tagging"} == {
+        k: v for k, v in given.items() if k != "Tagging"
+    }
+    tags = await s3("GetObjectTagging", Bucket=new_bucket, Key="ü/a b+%&")
+    assert tags["TagSet"] == [{"Key": "a", "Value": "b"}]
+
+
+async def test_ranges_conditions_and_errors(s3: Client, new_bucket: str) -> None:
+    etag = (await s3.put(new_bucket, "k", b"0123456789"))["ETag"]
+    part = await s3("GetObject", Bucket=new_bucket, Key="k", Range="bytes=2-4")
+    assert (part.body, part.status, part["ContentRange"]) == (b"234", 206, "bytes 2-4/10")
+    same = await s3("GetObject", Bucket=new_bucket, Key="k", IfNoneMatch=etag)
+    assert (same.status, same.body) == (304, b"")
+    error = await s3.refused("PreconditionFailed", "GetObject", Bucket=new_bucket, Key="k",
+                             IfMatch='"other"')  # fmt: skip
+    assert isinstance(error.__cause__, Refused)
+    assert error.__cause__.refusal.status == 412
+    await s3.refused("PreconditionFailed", "HeadObject", Bucket=new_bucket, Key="k", IfMatch='"x"')
+    await s3.refused("NoSuchKey", "GetObject", Bucket=new_bucket, Key="none")
+    await s3.refused("NoSuchKey", "HeadObject", Bucket=new_bucket, Key="none")
+    await s3.refused("PreconditionFailed", "PutObject", Bucket=new_bucket, Key="k", Body=b"x",
+                     IfNoneMatch="*")  # fmt: skip
+    await s3("DeleteObject", Bucket=new_bucket, Key="k")
+    await s3.refused("NoSuchKey", "GetObject", Bucket=new_bucket, Key="k")
+
+
+async def test_parts_make_an_object(s3: Client, new_bucket: str) -> None:
+    where = {"Bucket": new_bucket, "Key": "big"}
+    upload = (await s3("CreateMultipartUpload", **where))["UploadId"]
+    data = [bytes(5 << 20), b"end"]
+    parts = []
+    for number, body in enumerate(data, 1):
+        stream = StreamBody(pieces(body), len(body))
+        part = await s3("UploadPart", **where, UploadId=upload, PartNumber=number, Body=stream)
+        parts.append({"PartNumber": number, "ETag": part["ETag"]})
+    await s3("CompleteMultipartUpload", **where, UploadId=upload, MultipartUpload={"Parts": parts})
+    assert await s3.read(new_bucket, "big") == b"".join(data)
+
+
+async def test_a_known_sha256_is_signed_so_that_a_wrong_body_is_refused(
+    s3: Client, new_bucket: str
+) -> None:
+    right = base64.b64encode(hashlib.sha256(b"data").digest()).decode()
+    await s3.put(new_bucket, "k", b"data", ChecksumSHA256=right)
+    with pytest.raises(S3Error):
+        await s3.put(new_bucket, "k", b"DATA", ChecksumSHA256=right)
+    assert await s3.read(new_bucket, "k") == b"data"
+
+
+@pytest.mark.parametrize("size", [0, 10, 200_000])
+async def test_a_checksum_that_is_only_asked_for_is_made_on_the_way(
+    faulty: RemoteStore, faulty_seaweedfs: FaultyProxy, new_bucket: str, size: int
+) -> None:
+    data = bytes(size)
+    put = await Client(faulty).put(
+        new_bucket, "k", StreamBody(pieces(data), size), ChecksumAlgorithm="CRC32"
+    )
+    crc = base64.b64encode(zlib.crc32(data).to_bytes(4, "big")).decode()
+    assert put["ChecksumCRC32"] == crc
+    assert faulty_seaweedfs.seen[-1].head["x-amz-trailer"] == "x-amz-checksum-crc32"
+    assert await Client(faulty).read(new_bucket, "k") == data
+
+
+@pytest.mark.parametrize("size", [10, 1_000_000])
+async def test_a_body_that_turns_out_wrong_is_not_published(
+    s3: Client, new_bucket: str, size: int
+) -> None:
+    wrong = StreamBody(pieces(bytes(size), error=S3Error("BadDigest")), size)
+    await s3.refused("BadDigest", "PutObject", Bucket=new_bucket, Key="k", Body=wrong)
+    await s3.refused("NoSuchKey", "HeadObject", Bucket=new_bucket, Key="k")
+
+
+async def test_a_member_that_no_header_can_hold_is_refused(s3: Client, new_bucket: str) -> None:
+    await s3.refused("InvalidArgument", "PutObject", Bucket=new_bucket, Key="k", Body=b"",
+                     Metadata={"k": "a\r\nx-amz-acl: public-read"})  # fmt: skip
+
+
+async def test_a_read_after_an_empty_put_is_answered(s3: Client, new_bucket: str) -> None:
+    """SeaweedFS has been seen to fall silent on a connection after an empty PUT."""
+    for number in range(5):
+        await s3.put(new_bucket, f"k{number}", b"")
+        head = await s3("HeadObject", Bucket=new_bucket, Key=f"k{number}")
+        assert head["ContentLength"] == 0

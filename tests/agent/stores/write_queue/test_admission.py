@@ -1,0 +1,95 @@
+"""Room in the queue."""
+
+import asyncio
+
+import pytest
+
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.stores.write_queue.admission import Admission, Limits, Used
+
+
+class Pending:
+    """What is pending, as a test says."""
+
+    def __init__(self):
+        self.files, self.size, self.first, self.now = 0, 0, None, 0.0
+
+    def admission(self, **limits):
+        return Admission(
+            Limits(**limits),
+            lambda: Used(self.files, self.size),
+            lambda: self.first,
+            lambda: self.now,
+        )
+
+
+async def enter(admission, size, entered, name):
+    async with admission.room(size):
+        entered.append(name)
+
+
+@pytest.mark.parametrize(
+    ("limits", "used", "word"),
+    [
+        ({"max_size": 10}, {"size": 8}, "MAX_SIZE"),
+        ({"max_files": 1}, {"files": 1}, "MAX_FILES"),
+        ({"max_age": 5}, {"first": 0.0, "now": 6.0}, "MAX_AGE"),
+    ],
+)
+async def test_without_room_a_write_is_refused_and_told_why(limits, used, word):
+    pending = Pending()
+    for name, value in used.items():
+        setattr(pending, name, value)
+    admission = pending.admission(wait=0, **limits)
+    with pytest.raises(S3Error, match=word) as refused:
+        async with admission.room(3):
+            pass
+    assert (refused.value.code, refused.value.detail) == ("SlowDown", {"RetryAfter": 5})
+
+
+async def test_writes_that_are_received_count_as_well():
+    admission = Pending().admission(max_size=10, wait=0)
+    async with admission.room(8):
+        with pytest.raises(S3Error):
+            async with admission.room(3):
+                pass
+    async with admission.room(10):
+        pass
+
+
+async def test_the_first_to_come_is_the_first_to_enter():
+    pending, entered = Pending(), []
+    pending.size = 10
+    admission = pending.admission(max_size=10)
+    async with asyncio.TaskGroup() as group:
+        for size, name in ((9, "large"), (1, "small")):
+            group.create_task(enter(admission, size, entered, name))
+        await asyncio.sleep(0)
+        pending.size = 5
+        admission.look()
+        await asyncio.sleep(0)
+        assert entered == []
+        pending.size = 0
+        admission.look()
+    assert entered == ["large", "small"]
+
+
+async def test_who_gives_up_leaves_the_line_to_others():
+    pending, entered = Pending(), []
+    pending.size = 5
+    admission = pending.admission(max_size=10)
+    async with asyncio.TaskGroup() as group:
+        first = group.create_task(enter(admission, 9, entered, "first"))
+        await asyncio.sleep(0)
+        group.create_task(enter(admission, 1, entered, "second"))
+        await asyncio.sleep(0)
+        first.cancel()
+    assert entered == ["second"]
+    pending.size = 0
+    async with admission.room(10):
+        pass
+
+
+def test_what_would_not_fit_into_an_empty_queue_is_too_large():
+    admission = Pending().admission(max_size=10)
+    assert [admission.is_too_large(size) for size in (None, 10, 11)] == [False, False, True]

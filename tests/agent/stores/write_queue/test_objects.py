@@ -1,0 +1,140 @@
+"""Reads and writes of objects while nothing reaches the remote."""
+
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.messages import S3Request, StreamBody
+from s3d.agent.s3.model import operations
+from s3d.agent.stores.write_queue.admission import Limits
+from s3d.agent.stores.write_queue.objects import STATE
+from s3d.agent.stores.write_queue.pending import Kind, PendingState, PushError
+
+
+def of(bucket, key, **members):
+    return {"Bucket": bucket, "Key": key, **members}
+
+
+async def test_a_put_is_read_back_before_the_remote_has_it(s3, there, bucket):
+    answer = await s3.put(bucket, "k", b"data", Metadata={"a": "b"}, Tagging="x=y")
+    assert await s3.read(bucket, "k", Range="bytes=1-2") == b"at"
+    head = await s3("HeadObject", **of(bucket, "k"))
+    assert (head["ETag"], head["Metadata"], head["TagCount"]) == (answer["ETag"], {"a": "b"}, 1)
+    assert (await s3("GetObject", **of(bucket, "k", IfNoneMatch=answer["ETag"]))).status == 304
+    attributes = await s3("GetObjectAttributes", **of(bucket, "k", ObjectAttributes=["ObjectSize"]))
+    assert attributes["ObjectSize"] == 4
+    await there.refused("NoSuchKey", "GetObject", **of(bucket, "k"))
+
+
+async def test_a_pending_delete_is_a_404_although_the_remote_has_it(s3, there, bucket):
+    await there.put(bucket, "k", b"old", Tagging="a=b")
+    await s3("DeleteObject", **of(bucket, "k"))
+    for name in ("GetObject", "HeadObject", "GetObjectTagging", "DeleteObjectTagging"):
+        await s3.refused("NoSuchKey", name, **of(bucket, "k"))
+    assert await there.read(bucket, "k") == b"old"
+
+
+async def test_what_is_not_pending_is_the_remotes(s3, there, bucket):
+    await there.put(bucket, "k", b"theirs")
+    assert await s3.read(bucket, "k") == b"theirs"
+
+
+async def test_tags_of_a_pending_put_go_out_with_it(s3, queue, bucket):
+    await queue.journal.pause()
+    await s3.put(bucket, "k", b"data")
+    tags = [{"Key": "a", "Value": "b"}]
+    await s3("PutObjectTagging", **of(bucket, "k", Tagging={"TagSet": tags}))
+    assert (await s3("GetObjectTagging", **of(bucket, "k")))["TagSet"] == tags
+    assert [write.kind for write in queue.journal.writes(bucket, "k")] == [Kind.PUT]
+
+
+async def test_tags_of_an_object_on_its_way_follow_it(s3, queue, there, bucket):
+    await s3.put(bucket, "k", b"data")
+    await queue.pusher.taken()
+    tags = [{"Key": "a", "Value": "b"}]
+    await s3("PutObjectTagging", **of(bucket, "k", Tagging={"TagSet": tags}))
+    assert [write.kind for write in queue.journal.writes(bucket, "k")] == [Kind.PUT, Kind.TAGS]
+    await queue.pusher.push_now(bucket, "k", timeout=5)
+    assert (await there("GetObjectTagging", **of(bucket, "k")))["TagSet"] == tags
+
+
+async def test_a_conditional_put_is_judged_by_the_remote_after_what_is_pending(s3, there, bucket):
+    await s3.put(bucket, "k", b"one")
+    await s3.refused("PreconditionFailed", "PutObject", **of(bucket, "k", IfNoneMatch="*"))
+    assert await there.read(bucket, "k") == b"one"
+    etag = (await s3("HeadObject", **of(bucket, "k")))["ETag"]
+    await s3.put(bucket, "k", b"two", IfMatch=etag)
+    assert await there.read(bucket, "k") == b"two"
+
+
+async def test_what_only_the_remote_can_do_waits_for_what_is_pending(s3, there, bucket):
+    await s3.put(bucket, "k", b"one")
+    assert (await s3("GetObjectAcl", **of(bucket, "k")))["Grants"]
+    assert await there.read(bucket, "k") == b"one"
+
+
+async def test_a_parked_key_is_read_with_a_mark(s3, queue, bucket):
+    await s3.put(bucket, "k", b"data")
+    write = queue.journal.pending(bucket, "k")
+    await queue.journal.park(write.seq, PushError("AccessDenied", "no"))
+    request = S3Request(operations()["GetObject"], of(bucket, "k"))
+    response = await queue.store.call(request)
+    assert response.headers == {STATE: "failed"}
+    assert response.body.data == b"data"
+    await s3.refused("AccessDenied", "GetObjectAcl", **of(bucket, "k"))
+
+
+async def test_a_newer_put_takes_the_place_of_a_parked_one(s3, queue, bucket):
+    await s3.put(bucket, "k", b"bad")
+    await queue.journal.park(queue.journal.pending(bucket, "k").seq, PushError("AccessDenied"))
+    await s3.put(bucket, "k", b"good")
+    (write,) = queue.journal.writes(bucket, "k")
+    assert write.state in (PendingState.WAITING, PendingState.PUSHING)
+
+
+async def test_an_object_larger_than_the_queue_goes_through(s3, queue, there, bucket):
+    queue.store.admission.limits = Limits(max_size=3)
+    await s3.put(bucket, "k", b"1234")
+    assert await there.read(bucket, "k") == b"1234"
+    assert queue.journal.status().files == 0
+
+
+async def test_what_the_remote_would_refuse_for_certain_is_refused_at_the_door(s3, queue, bucket):
+    await s3.refused("KeyTooLongError", "PutObject", **of(bucket, "k" * 1025))
+    await s3.refused("MetadataTooLarge", "PutObject", **of(bucket, "k", Metadata={"a": "b" * 3000}))
+    await s3.refused("InvalidArgument", "PutObject", **of(bucket, "k", Tagging="a=1&a=2"))
+    await s3.refused("BadDigest", "PutObject", **of(bucket, "k", ContentMD5="A" * 22 + "=="))
+    assert queue.journal.status().files == 0
+
+
+async def test_a_read_of_a_key_pushed_a_moment_ago_asks_the_remote(s3, queue, there, bucket):
+    """Memory hears of a commit later than the stage."""
+    await s3.put(bucket, "k", b"data")
+    write = queue.journal.pending(bucket, "k")
+    await there.put(bucket, "k", b"data")
+    await queue.journal.done(write.seq)
+    queue.journal._backlog.add(write)
+    assert await s3.read(bucket, "k") == b"data"
+
+
+async def test_nothing_is_invented_when_the_remote_is_away(s3, queue, bucket):
+    def away(request):
+        raise S3Error("ServiceUnavailable")
+
+    queue.store.inner.call = away
+    await s3.refused("ServiceUnavailable", "GetObject", **of(bucket, "k"))
+    await s3.refused("ServiceUnavailable", "ListObjectsV2", Bucket=bucket)
+    await s3.put(bucket, "k", b"data")
+    assert await s3.read(bucket, "k") == b"data"
+
+
+async def test_a_full_queue_refuses_before_it_reads_and_still_takes_deletes(s3, queue, bucket):
+    read = []
+
+    async def body():
+        read.append(1)
+        yield b"data"
+
+    queue.store.admission.limits = Limits(max_files=1, wait=0)
+    await s3.put(bucket, "k", b"data", Tagging="a=b")
+    error = await s3.refused("SlowDown", "PutObject", **of(bucket, "l", Body=StreamBody(body(), 4)))
+    assert (read, error.detail["RetryAfter"]) == ([], 5)
+    await s3("DeleteObjectTagging", **of(bucket, "k"))
+    await s3("DeleteObject", **of(bucket, "l"))

@@ -1,0 +1,95 @@
+"""The pending writes in memory, against lists."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from s3d.agent.stores.write_queue.pending import STUCK, Kind, PendingState, PendingWrite, Share
+from s3d.agent.stores.write_queue.pending_index import Backlog
+
+KEYS = st.text("ab\u00e9\U0001f600", min_size=1, max_size=3)
+WRITES = st.lists(st.tuples(st.sampled_from(["one", "two"]), KEYS, st.integers(0, 9)), max_size=20)
+
+
+def filled(places, listed=0):
+    """listed: how many writes there are at the first listing."""
+    backlog, writes = Backlog(), []
+    for seq, (bucket, key, size) in enumerate(places, 1):
+        if seq == listed:
+            list(backlog.under("one", b"", b""))
+        writes.append(PendingWrite(seq, Kind.PUT, bucket, key, size, float(seq)))
+        backlog.add(writes[-1])
+    return backlog, writes
+
+
+@settings(max_examples=50, deadline=None)
+@given(WRITES, st.data())
+def test_it_finds_what_is_there_in_order(places, data):
+    backlog, writes = filled(places, data.draw(st.integers(0, 20)))
+    gone = data.draw(st.sets(st.integers(1, len(writes)))) if writes else set()
+    for seq in gone:
+        assert backlog.remove(seq).seq == seq
+        assert backlog.remove(seq) is None
+    left = [write for write in writes if write.seq not in gone]
+    assert list(backlog) == left
+    assert (len(backlog), backlog.size) == (len(left), sum(write.size for write in left))
+    newest = {(write.bucket, write.key): write for write in left}
+    assert backlog.staged == sum(write.size for write in newest.values())
+    prefix, after = data.draw(KEYS), data.draw(KEYS)
+    below = [
+        write
+        for (bucket, key), write in newest.items()
+        if bucket == "one" and key.startswith(prefix) and key.encode() > after.encode()
+    ]
+    found = list(backlog.under("one", prefix.encode(), after.encode()))
+    assert found == sorted(below, key=lambda write: write.key.encode())
+    assert backlog.writes("one") == [write for write in left if write.bucket == "one"]
+
+
+def test_it_counts_by_state():
+    backlog, (first, second) = filled([("one", "a", 3), ("one", "b", 4)])
+    backlog.set_state(first, PendingState.FAILED)
+    assert backlog.share(PendingState.FAILED) == Share(1, 3)
+    assert backlog.share(PendingState.WAITING) == Share(1, 4)
+    assert backlog.oldest() == second.accepted
+    backlog.set_state(second, PendingState.HELD)
+    assert backlog.oldest() is None
+
+
+def test_keys_behind_one_that_is_no_text_are_found():
+    backlog, _ = filled([("one", "a/1", 0), ("one", "b", 0)])
+    assert [write.key for write in backlog.under("one", b"", b"a/\xff")] == ["b"]
+
+
+def test_buckets_are_those_with_writes():
+    backlog, _ = filled([("one", "a", 0), ("two", "a", 0)])
+    backlog.remove(1)
+    assert backlog.buckets() == ["two"]
+
+
+@settings(max_examples=100, deadline=None)
+@given(WRITES, st.data())
+def test_what_waits_behind_a_stuck_write_is_counted(places, data):
+    backlog, _ = filled(places)
+    for later in range(data.draw(st.integers(0, 12)) if places else 0):
+        write = data.draw(st.sampled_from(list(backlog) or [None]))
+        if write is None:
+            break
+        state = data.draw(st.sampled_from([None, *PendingState]))
+        if state is None:
+            backlog.remove(write.seq)
+        else:
+            backlog.set_state(write, state)
+        if data.draw(st.booleans()):
+            key = data.draw(KEYS)
+            backlog.add(PendingWrite(100 + later, Kind.PUT, "one", key, 2, 0.0))
+    lines = {(write.bucket, write.key): [] for write in backlog}
+    for write in backlog:
+        lines[write.bucket, write.key].append(write)
+    blocked = [
+        write.size
+        for line in lines.values()
+        if line[0].state in STUCK
+        for write in line
+        if write.state is PendingState.WAITING
+    ]
+    assert backlog.blocked == Share(len(blocked), sum(blocked))

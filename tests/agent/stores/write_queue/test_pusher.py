@@ -1,0 +1,382 @@
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from s3d.agent.core.failures import Reason
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.stores.write_queue.journal import Journal
+from s3d.agent.stores.write_queue.maintenance import ROUND
+from s3d.agent.stores.write_queue.pending import PendingState
+from s3d.agent.stores.write_queue.pusher import Pusher
+from s3d.agent.stores.write_queue.remote_gate import AWAY, NEEDS_CREDENTIALS, Line
+from tests.agent.stores.write_queue.rig import (
+    BAD_KEY,
+    DENIED,
+    Rig,
+    lost,
+    open_rig,
+    refusal,
+    unreachable,
+)
+
+
+@pytest.fixture
+async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
+    async with open_rig(tmp_path) as opened:
+        yield opened
+
+
+async def test_a_write_reaches_the_remote_as_it_was_made(rig: Rig) -> None:
+    rig.start()
+    put = await rig.staged.put(
+        "bbb", "k", b"value", ContentType="text/x", Metadata={"a": "b"}, Tagging="x=1&y=%2B"
+    )
+    await rig.pushed()
+    head = await rig.there("HeadObject", Bucket="bbb", Key="k")
+    assert (head["ETag"], head["ContentType"], head["Metadata"]) == (
+        put["ETag"],
+        "text/x",
+        {"a": "b"},
+    )
+    tags = await rig.there("GetObjectTagging", Bucket="bbb", Key="k")
+    assert tags["TagSet"] == [{"Key": "x", "Value": "1"}, {"Key": "y", "Value": "+"}]
+    assert await rig.there.read("bbb", "k") == b"value"
+
+
+async def test_writes_of_one_key_go_in_order_and_a_delete_ends_it(rig: Rig) -> None:
+    await rig.staged.put("bbb", "k", b"1")
+    await rig.staged.put("bbb", "k", b"2")
+    await rig.journal.delete("bbb", ["k"])
+    rig.start()
+    await rig.pushed()
+    assert [n for n in rig.remote.names() if n in ("PutObject", "DeleteObject")] == [
+        "PutObject",
+        "PutObject",
+        "DeleteObject",
+    ]
+    assert await rig.there.keys("bbb") == []
+
+
+async def test_new_tags_are_pushed(rig: Rig) -> None:
+    rig.start()
+    await rig.staged.put("bbb", "k", b"1")
+    await rig.pushed()
+    assert await rig.there.read("bbb", "k") == b"1"
+
+
+async def test_many_go_at_a_time_but_no_more_than_the_limit(rig: Rig) -> None:
+    rig.remote.gate.clear()
+    for number in range(20):
+        await rig.staged.put("bbb", f"k{number}", b"1")
+    rig.start()
+    await rig.until(lambda: len(rig.remote.calls) >= rig.line.limit)
+    await rig.asleep()
+    assert len(rig.remote.calls) == rig.line.limit == rig.pusher.status().pushing
+    rig.remote.gate.set()
+    await rig.pushed()
+
+
+async def test_slow_down_halves_the_limit_and_waits_as_long_as_asked(rig: Rig) -> None:
+    before = rig.line.limit
+    rig.remote.fail("PutObject", refusal(503, "SlowDown", retry_after=77.0))
+    rig.start()
+    await rig.staged.put("bbb", "k", b"1")
+    write = await rig.back()
+    assert rig.line.limit == before // 2
+    assert write.retry_at == rig.time.clock.now() + 77.0
+    await rig.advance(76.9)
+    await rig.asleep()
+    assert rig.remote.names().count("PutObject") == 1
+    await rig.advance(0.2)
+    await rig.pushed()
+
+
+async def test_while_the_remote_is_away_no_attempt_is_spent(rig: Rig) -> None:
+    rig.remote.fail("", unreachable(), math.inf)
+    rig.start()
+    await rig.staged.put("bbb", "first", b"1")
+    for attempt in range(1, 6):
+        await rig.back(attempt)
+        await rig.advance(60)
+    await rig.until(lambda: rig.line.trouble == AWAY)
+    await rig.staged.put("bbb", "second", b"1")
+    await rig.advance(600)
+    await rig.until(lambda: rig.remote.names()[-1] == "GetObject")
+    second = rig.journal.pending("bbb", "second")
+    assert second is not None
+    assert second.attempts == 0
+    assert rig.remote.names().count("PutObject") == 5
+    rig.remote.troubles.clear()
+    await rig.advance(60)
+    await rig.until(lambda: not rig.line.trouble)
+    await rig.advance(60)
+    await rig.pushed()
+
+
+async def test_refused_credentials_stop_everything_and_it_resumes_by_itself(rig: Rig) -> None:
+    rig.remote.fail("", BAD_KEY, math.inf)
+    rig.start()
+    await rig.staged.put("bbb", "k", b"1")
+    await rig.back()
+    assert rig.pusher.status().trouble == NEEDS_CREDENTIALS
+    await rig.staged.put("bbb", "other", b"1")
+    await rig.advance(5)
+    await rig.until(lambda: rig.remote.names() == ["PutObject", "GetObject"])
+    await rig.asleep()
+    assert not any(rig.journal.all(PendingState.FAILED))
+    rig.remote.troubles.clear()
+    await rig.advance(10)
+    await rig.pushed()
+    assert rig.pusher.status().trouble == ""
+
+
+async def test_what_is_denied_holds_up_no_other_key(rig: Rig) -> None:
+    rig.remote.fail("PutObject", DENIED)
+    await rig.staged.put("bbb", "denied", b"1")
+    rig.start()
+    await rig.parked()
+    await rig.staged.put("bbb", "other", b"1")
+    await rig.until(lambda: rig.journal.pending("bbb", "other") is None)
+
+
+async def test_a_missing_bucket_parks_all_its_writes_until_it_is_there(rig: Rig) -> None:
+    await rig.staged("CreateBucket", Bucket="new")
+    rig.start()
+    for number in range(3):
+        await rig.staged.put("new", f"k{number}", b"1")
+    await rig.until(lambda: len(list(rig.journal.all(PendingState.FAILED))) == 3)
+    asked = rig.remote.names().count("PutObject")
+    await rig.staged.put("new", "later", b"1")
+    await rig.until(lambda: len(list(rig.journal.all(PendingState.FAILED))) == 4)
+    assert rig.remote.names().count("PutObject") == asked
+    await rig.there("CreateBucket", Bucket="new")
+    await rig.advance(16)
+    await rig.pushed()
+    assert await rig.there.keys("new") == ["k0", "k1", "k2", "later"]
+
+
+async def test_who_retries_by_hand_need_not_wait_for_the_next_look(rig: Rig) -> None:
+    await rig.staged("CreateBucket", Bucket="new")
+    rig.start()
+    for number in range(3):
+        await rig.staged.put("new", f"k{number}", b"1")
+    await rig.until(lambda: len(list(rig.journal.all(PendingState.FAILED))) == 3)
+    await rig.there("CreateBucket", Bucket="new")
+    await rig.journal.retry(seq=next(rig.journal.all()).seq)
+    await rig.until(lambda: rig.journal.status().files == 2)
+    await rig.staged.put("new", "later", b"1")
+    await rig.until(lambda: rig.journal.pending("new", "later") is None)
+    await rig.advance(16)
+    await rig.pushed()
+
+
+@pytest.mark.parametrize("after", [False, True])
+async def test_after_a_lost_answer_the_remote_is_asked_before_it_is_sent_again(
+    rig: Rig, *, after: bool
+) -> None:
+    rig.remote.fail("PutObject", lost, after=after)
+    rig.start()
+    await rig.staged.put("bbb", "k", b"1")
+    await rig.back()
+    await rig.advance(1)
+    await rig.pushed()
+    sent = ["PutObject", "HeadObject"] if after else ["PutObject", "HeadObject", "PutObject"]
+    assert rig.remote.names() == sent
+
+
+async def test_the_same_bytes_under_another_description_are_not_taken_for_ours(rig: Rig) -> None:
+    await rig.there.put("bbb", "k", b"1", ContentType="text/old")
+    rig.remote.fail("PutObject", unreachable(Reason.TIMEOUT, sent=True))
+    rig.start()
+    await rig.staged.put("bbb", "k", b"1", ContentType="text/new")
+    await rig.back()
+    await rig.advance(1)
+    await rig.pushed()
+    assert (await rig.there("HeadObject", Bucket="bbb", Key="k"))["ContentType"] == "text/new"
+
+
+async def test_what_a_former_run_left_is_in_doubt(rig: Rig) -> None:
+    await rig.staged.put("bbb", "k", b"1")
+    await rig.there.put("bbb", "k", b"1")
+    rig.start()
+    await rig.pushed()
+    assert rig.remote.names() == ["HeadObject"]
+
+
+async def test_push_now_returns_when_the_key_is_there(rig: Rig) -> None:
+    await rig.staged.put("bbb", "k", b"1")
+    rig.start()
+    await rig.pusher.push_now("bbb", "k", timeout=5)
+    assert await rig.there.read("bbb", "k") == b"1"
+
+
+async def test_push_now_goes_beyond_the_limit(rig: Rig) -> None:
+    rig.remote.gate.clear()
+    for number in range(rig.line.limit):
+        await rig.staged.put("bbb", f"k{number}", b"1")
+    rig.start()
+    await rig.until(lambda: len(rig.remote.calls) == rig.line.limit)
+    await rig.staged.put("bbb", "urgent", b"1")
+    settling = rig.aside(rig.pusher.push_now("bbb", "urgent", timeout=5))
+    await rig.until(lambda: rig.remote.calls[-1][1]["Key"] == "urgent")
+    rig.remote.gate.set()
+    await settling
+
+
+async def test_push_now_says_so_when_the_remote_is_away(rig: Rig) -> None:
+    rig.remote.fail("", unreachable(), math.inf)
+    await rig.staged.put("bbb", "k", b"1")
+    rig.start()
+    with pytest.raises(S3Error, match="ServiceUnavailable"):
+        await rig.pusher.push_now("bbb", "k", timeout=5)
+
+
+async def test_push_now_gives_up_in_time(rig: Rig) -> None:
+    rig.remote.gate.clear()
+    await rig.staged.put("bbb", "k", b"1")
+    rig.start()
+    with pytest.raises(S3Error, match="in time"):
+        await rig.pusher.push_now("bbb", "k", timeout=0.05)
+    rig.remote.gate.set()
+
+
+async def test_flush_pushes_all_and_says_what_is_left(rig: Rig) -> None:
+    rig.remote.fail("PutObject", refusal(400, "InvalidArgument"))
+    await rig.staged.put("bbb", "refused", b"1")
+    rig.start()
+    await rig.parked()
+    await rig.staged.put("bbb", "k", b"1")
+    left = await rig.pusher.flush(5)
+    assert (left.shares[PendingState.FAILED].files, left.files) == (1, 1)
+
+
+async def test_flush_does_not_wait_for_a_remote_that_is_away(rig: Rig) -> None:
+    rig.remote.fail("", unreachable(), math.inf)
+    await rig.staged.put("bbb", "k", b"1")
+    rig.start()
+    for attempt in range(1, 6):
+        await rig.back(attempt)
+        await rig.advance(60)
+    await rig.until(lambda: bool(rig.line.trouble))
+    assert (await rig.pusher.flush(60)).files == 1
+
+
+async def test_numbers_for_the_status(rig: Rig) -> None:
+    rig.start()
+    await rig.staged.put("bbb", "k", bytes(1000))
+    await rig.pushed()
+    rig.remote.gate.clear()
+    await rig.staged.put("bbb", "next", bytes(2000))
+    await rig.until(lambda: rig.pusher.status().pushing == 1)
+    status = rig.pusher.status()
+    assert status.rate >= 1000
+    assert status.eta == pytest.approx(2000 / status.rate)
+    rig.remote.gate.set()
+
+
+async def test_a_write_that_breaks_the_push_keeps_no_other_back(rig: Rig) -> None:
+    def broken() -> S3Error:
+        raise ValueError("unheard of")
+
+    rig.remote.fail("PutObject", broken)
+    await rig.staged.put("bbb", "a", b"1")
+    rig.start()
+    write = await rig.back()
+    assert write.error is not None
+    assert "unheard of" in write.error.message
+    await rig.staged.put("bbb", "b", b"2")
+    await rig.until(lambda: rig.journal.pending("bbb", "b") is None)
+    await rig.advance(1)
+    await rig.pushed()
+    assert await rig.there.keys("bbb") == ["a", "b"]
+
+
+async def restarted(rig: Rig) -> None:
+    """A new run of the agent on the same journal."""
+    await rig.stop()
+    clock, means = rig.time.clock, rig.pusher._means
+    rig.journal = await Journal.open(rig.journal._index, rig.events, clock.now)
+    rig.journal.on_change.append(rig.news.set)
+    rig.line = Line(clock)
+    rig.pusher = Pusher(rig.journal, means, rig.line, rig.events)
+    rig.start()
+
+
+async def test_a_denied_write_keeps_its_quiet_tries_after_a_restart(rig: Rig) -> None:
+    rig.remote.fail("PutObject", DENIED)
+    await rig.staged.put("bbb", "k", b"1")
+    rig.start()
+    await rig.parked()
+    await restarted(rig)
+    await rig.advance(59.0)
+    await rig.asleep()
+    assert (await rig.parked()).error is not None
+    await rig.advance(2.0)
+    await rig.pushed()
+
+
+async def test_what_is_refused_for_ever_is_not_tried_again_after_a_restart(rig: Rig) -> None:
+    rig.remote.fail("PutObject", refusal(400, "InvalidArgument"))
+    await rig.staged.put("bbb", "k", b"1")
+    rig.start()
+    await rig.parked()
+    await restarted(rig)
+    await rig.advance(7200.0)
+    await rig.asleep()
+    assert (await rig.parked()).retry_at == 0.0
+
+
+async def test_no_time_is_told_from_the_first_miss_on(rig: Rig) -> None:
+    """What a push sent before its connection broke says nothing about how long it will take."""
+    rig.start()
+    await rig.staged.put("bbb", "first", bytes(1000))
+    await rig.pushed()
+    rig.remote.fail("PutObject", unreachable(Reason.LOST, sent=True))
+    await rig.staged.put("bbb", "k", bytes(1000))
+    await rig.back()
+    status = rig.pusher.status()
+    assert status.rate > 0
+    assert (status.trouble, status.eta) == (AWAY, None)
+    await rig.advance(1.0)
+    await rig.pushed()
+    assert rig.pusher.status().trouble == ""
+
+
+async def test_what_cannot_go_does_not_count_for_the_time(rig: Rig) -> None:
+    rig.remote.fail("PutObject", DENIED)
+    await rig.staged.put("bbb", "k", bytes(10))
+    rig.start()
+    await rig.parked()
+    await rig.staged.put("bbb", "k", bytes(1_000_000))
+    await rig.staged.put("bbb", "other", bytes(10))
+    await rig.until(lambda: rig.journal.pending("bbb", "other") is None)
+    assert rig.pusher.status().eta == 0.0
+
+
+async def test_a_machine_that_has_slept_looks_for_the_remote_at_once(rig: Rig) -> None:
+    rig.remote.fail("", unreachable(), math.inf)
+    for number in range(8):
+        await rig.staged.put("bbb", f"k{number}", b"1")
+    rig.start()
+    await rig.until(lambda: rig.line.trouble == AWAY)
+    for _ in range(12):  # the probes become rare
+        await rig.advance(15.0)
+    rig.remote.troubles.clear()
+    probe_at = rig.line.probe_at
+    assert probe_at is not None
+    while probe_at - rig.time.passed < 20.0:
+        rig.remote.fail("", unreachable(), math.inf)
+        await rig.advance(15.0)
+        await rig.asleep()
+        rig.remote.troubles.clear()
+        probe_at = rig.line.probe_at
+        assert probe_at is not None
+    rig.time.suspended += 3600.0
+    await rig.until(lambda: rig.time.wakes_within(ROUND))  # the probe is not so near
+    await rig.advance(ROUND)
+    await rig.pushed()
+    assert rig.time.passed < probe_at

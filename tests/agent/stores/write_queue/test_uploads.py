@@ -1,0 +1,55 @@
+"""ListMultipartUploads of the stage and of the remote together."""
+
+import itertools
+
+from s3d.agent.stores.write_queue.pending import RemoteUpload
+
+
+async def begin(s3, key):
+    return (await s3("CreateMultipartUpload", Bucket="bucket", Key=key))["UploadId"]
+
+
+async def pages(s3, size, **members):
+    """(key, id) of all uploads and names of common prefixes, in order."""
+    found, marker = [], {}
+    while True:
+        page = await s3(
+            "ListMultipartUploads", Bucket="bucket", MaxUploads=size, **members, **marker
+        )
+        rows = [(row["Key"], row["UploadId"]) for row in page.get("Uploads", [])]
+        rows += [(one["Prefix"], "") for one in page.get("CommonPrefixes", [])]
+        assert len(rows) <= size
+        found += rows
+        if not page["IsTruncated"]:
+            return sorted(found), found
+        marker = {"KeyMarker": page["NextKeyMarker"]}
+        if "NextUploadIdMarker" in page:
+            marker["UploadIdMarker"] = page["NextUploadIdMarker"]
+
+
+async def test_both_are_listed_at_every_page_size(s3, there, bucket):
+    uploads = [(k, await begin(c, k)) for c, k in itertools.product((there, s3), ("a", "b", "b"))]
+    for size in range(1, 8):
+        assert (await pages(s3, size))[0] == sorted(uploads)
+
+
+async def test_common_prefixes_are_those_of_both(s3, there, bucket):
+    for client, key in ((s3, "a/1"), (there, "a/2"), (there, "b/1"), (s3, "c")):
+        await begin(client, key)
+    for size in range(1, 5):
+        keys = [key for key, _ in (await pages(s3, size, Delimiter="/"))[0]]
+        assert keys == ["a/", "b/", "c"]
+
+
+async def test_what_the_pusher_has_begun_is_not_shown(s3, queue, there, bucket):
+    upload_id = await begin(there, "k")
+    await s3.put(bucket, "k", b"data")
+    write = queue.journal.pending(bucket, "k")
+    await queue.journal.progress(write.seq, RemoteUpload(upload_id))
+    assert "Uploads" not in await s3("ListMultipartUploads", Bucket=bucket)
+
+
+async def test_names_are_encoded_when_asked_for(s3, bucket):
+    await begin(s3, "a b")
+    page = await s3("ListMultipartUploads", Bucket=bucket, EncodingType="url")
+    assert page.names("Uploads", "Key") == ["a+b"]

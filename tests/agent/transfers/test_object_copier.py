@@ -1,0 +1,133 @@
+import pytest
+
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.stores.local.store import LocalStore
+from s3d.agent.transfers.object_copier import EXISTS, Carrier, Outcome, same
+from tests.agent.stores.write_queue.rig import Remote, refusal
+from tests.contract.client import Client
+
+
+@pytest.fixture
+def there(opened) -> Remote:
+    remote = Remote(opened("there"))
+    remote.gate.set()
+    return remote
+
+
+@pytest.fixture
+def opened(tmp_path, request):
+    from s3d.agent.app.embedded import open_embedded
+
+    def make(name: str) -> LocalStore:
+        store = open_embedded(tmp_path / name, ephemeral=True)
+        request.addfinalizer(store.close)
+        return store.local
+
+    return make
+
+
+@pytest.fixture
+async def stores(opened, there):
+    """Carrier, and clients of source and target; both have bucket bbb."""
+    source = opened("here")
+    for store in (source, there):
+        await Client(store)("CreateBucket", Bucket="bbb")
+    return Carrier(source, there), Client(source), Client(there.inner)
+
+
+async def test_an_object_arrives_with_all_that_it_has(stores):
+    carrier, here, there = stores
+    await here(
+        "PutObject",
+        Bucket="bbb",
+        Key="k",
+        Body=b"data",
+        ContentType="text/x",
+        Metadata={"a": "b"},
+        CacheControl="no-cache",
+        Tagging="t=1&u=2",
+        ChecksumCRC32="rfPzYw==",
+    )
+    assert await carrier.carry("bbb", "k") is Outcome.COPIED
+    head = await there("HeadObject", Bucket="bbb", Key="k", ChecksumMode="ENABLED")
+    assert (head["ContentType"], head["Metadata"]) == ("text/x", {"a": "b"})
+    assert (head["CacheControl"], head["ChecksumCRC32"]) == ("no-cache", "rfPzYw==")
+    tags = await there("GetObjectTagging", Bucket="bbb", Key="k")
+    assert [(tag["Key"], tag["Value"]) for tag in tags["TagSet"]] == [("t", "1"), ("u", "2")]
+
+
+async def test_parts_stay_parts_so_that_the_etag_stays(stores):
+    carrier, here, there = stores
+    upload = {"Bucket": "bbb", "Key": "k"}
+    upload["UploadId"] = (await here("CreateMultipartUpload", **upload))["UploadId"]
+    parts = []
+    for number, size in ((1, 5 << 20), (2, 7)):
+        sent = await here("UploadPart", **upload, PartNumber=number, Body=b"x" * size)
+        parts.append({"PartNumber": number, "ETag": sent["ETag"]})
+    done = await here("CompleteMultipartUpload", **upload, MultipartUpload={"Parts": parts})
+    assert await carrier.carry("bbb", "k") is Outcome.COPIED
+    head = await there("HeadObject", Bucket="bbb", Key="k", PartNumber=2)
+    assert (head["ETag"], head["ContentLength"], head["PartsCount"]) == (done["ETag"], 7, 2)
+
+
+async def test_what_is_there_is_not_sent_again(stores, there):
+    carrier, here, _ = stores
+    await here("PutObject", Bucket="bbb", Key="k", Body=b"data")
+    await carrier.carry("bbb", "k")
+    assert await carrier.carry("bbb", "k") is Outcome.THERE
+    assert there.names().count("PutObject") == 1
+
+
+async def test_another_object_is_never_overwritten(stores):
+    carrier, here, there = stores
+    await here("PutObject", Bucket="bbb", Key="k", Body=b"old")
+    await there("PutObject", Bucket="bbb", Key="k", Body=b"new")
+    with pytest.raises(S3Error) as caught:
+        await carrier.carry("bbb", "k")
+    assert caught.value.code == EXISTS
+    assert (await there("GetObject", Bucket="bbb", Key="k")).body == b"new"
+
+
+async def test_a_remote_without_conditions_gets_it_without(stores, there):
+    carrier, here, _ = stores
+    await here("PutObject", Bucket="bbb", Key="k", Body=b"data")
+    there.fail("PutObject", refusal(501, "NotImplemented"))
+    assert await carrier.carry("bbb", "k") is Outcome.COPIED
+    assert "IfNoneMatch" not in there.of("PutObject")[-1]
+
+
+async def test_a_remote_that_keeps_other_bytes_is_found_out(stores, there):
+    carrier, here, _ = stores
+    await here("PutObject", Bucket="bbb", Key="k", Body=b"data")
+    there.edit = lambda name, answer: answer | {"ETag": '"x"'} if name == "HeadObject" else answer
+    with pytest.raises(S3Error) as caught:
+        await carrier.carry("bbb", "k")
+    assert caught.value.code == "BadDigest"
+
+
+async def test_an_upload_that_fails_leaves_nothing(stores, there):
+    carrier, here, client = stores
+    upload = {"Bucket": "bbb", "Key": "k"}
+    upload["UploadId"] = (await here("CreateMultipartUpload", **upload))["UploadId"]
+    sent = await here("UploadPart", **upload, PartNumber=1, Body=b"x")
+    parts = [{"PartNumber": 1, "ETag": sent["ETag"]}]
+    await here("CompleteMultipartUpload", **upload, MultipartUpload={"Parts": parts})
+    there.fail("UploadPart", refusal(403, "AccessDenied"))
+    with pytest.raises(S3Error):
+        await carrier.carry("bbb", "k")
+    assert (await client("ListMultipartUploads", Bucket="bbb")).get("Uploads", []) == []
+
+
+@pytest.mark.parametrize(
+    ("other", "expected"),
+    [
+        ({}, True),
+        ({"ETag": '"b"'}, False),
+        ({"ContentLength": 2}, False),
+        ({"ETag": '"b"', "ServerSideEncryption": "aws:kms"}, True),
+        ({"ETag": '"b"', "ServerSideEncryption": "AES256"}, False),
+    ],
+)
+def test_sizes_and_etags_tell_whether_two_are_the_same(other, expected):
+    one = {"ContentLength": 1, "ETag": '"a"'}
+    assert same(one, one | other) is expected
