@@ -1,0 +1,241 @@
+"""The rules of docs/semantics.md, each on every stack of world.py that it speaks of.
+
+A rule's id is in its marker; tests/architecture/test_semantics.py holds the two lists together.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.contract.world import WORLDS, World
+
+MAX_AGE = 60.0
+"""Seconds, the default of S3D_READ_CACHE_MAX_AGE."""
+NEGATIVE_MAX_AGE = 5.0
+"""Seconds for which the agent believes that a key does not exist."""
+
+BEFORE_A_REMOTE = [name for name in WORLDS if name != "embedded"]
+WITH_A_QUEUE = [name for name in BEFORE_A_REMOTE if name != "cache"]
+WITH_A_CACHE = [name for name in BEFORE_A_REMOTE if name != "queue"]
+IN_PROCESS = [name for name in BEFORE_A_REMOTE if name != "seaweedfs"]
+
+
+@pytest.fixture(params=list(WORLDS))
+async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
+    def peer() -> object:
+        return request.getfixturevalue("seaweedfs")
+
+    async with WORLDS[request.param](tmp_path, peer) as made:
+        made.bucket = f"world-{uuid.uuid4().hex[:12]}"
+        await made.behind("CreateBucket", Bucket=made.bucket)
+        yield made
+
+
+def on(*names: str) -> pytest.MarkDecorator:
+    """Run the test on these stacks only."""
+    return pytest.mark.parametrize("world", names, indirect=True)
+
+
+async def refused(world: World, operation: str, **members: object) -> str:
+    """The code with which the agent refuses it; "" when it does not."""
+    return await world.top.code(operation, Bucket=world.bucket, **members)
+
+
+@pytest.mark.rule("RYW-1")
+async def test_a_read_shows_the_last_acknowledged_write(world):
+    for data in (b"one", b"two"):
+        await world.top.put(world.bucket, "k", data)
+        assert await world.read("k") == data
+        assert await world.keys() == ["k"]
+    await world.pushed()
+    assert await world.read("k") == b"two"
+    assert await world.read_behind("k") == b"two"
+
+
+@pytest.mark.rule("RYW-1")
+@on(*WITH_A_QUEUE)
+async def test_a_read_shows_the_last_acknowledged_write_while_the_remote_is_away(world):
+    await world.top.put(world.bucket, "k", b"one")
+    await world.pushed()
+    assert await world.read("k") == b"one"
+    world.go_away()
+    await world.top.put(world.bucket, "k", b"two")
+    assert await world.read("k") == b"two"
+
+
+@pytest.mark.rule("RYW-2")
+async def test_a_deleted_object_is_gone_for_every_reader(world):
+    await world.top.put(world.bucket, "k", b"one")
+    await world.pushed()
+    assert await world.read("k") == b"one"
+    await world.top("DeleteObject", Bucket=world.bucket, Key="k")
+    assert await world.read("k") is None
+    assert await world.keys() == []
+    await world.pushed()
+    assert await world.read("k") is None
+    assert await world.keys_behind() == []
+
+
+@pytest.mark.rule("RYW-3")
+async def test_tags_are_read_as_they_were_written_last(world):
+    await world.top.put(world.bucket, "k", b"one", Tagging="a=1")
+    for value in ("2", "3"):
+        tags = [{"Key": "a", "Value": value}]
+        await world.top("PutObjectTagging", Bucket=world.bucket, Key="k", Tagging={"TagSet": tags})
+        answer = await world.top("GetObjectTagging", Bucket=world.bucket, Key="k")
+        assert answer["TagSet"] == tags
+    await world.pushed()
+    answer = await world.behind("GetObjectTagging", Bucket=world.bucket, Key="k")
+    assert answer["TagSet"] == [{"Key": "a", "Value": "3"}]
+
+
+@pytest.mark.rule("STALE-1")
+async def test_a_foreign_write_is_read_after_the_maximum_age_at_the_latest(world):
+    await world.top.put(world.bucket, "k", b"ours")
+    await world.pushed()
+    assert await world.read("k") == b"ours"
+    await world.behind.put(world.bucket, "k", b"theirs")
+    assert await world.read("k") in ([b"ours", b"theirs"] if world.has_cache else [b"theirs"])
+    await world.advance(MAX_AGE + 1)
+    assert await world.read("k") == b"theirs"
+
+
+@pytest.mark.rule("STALE-1")
+async def test_a_foreign_delete_is_seen_after_the_maximum_age_at_the_latest(world):
+    await world.top.put(world.bucket, "k", b"ours")
+    await world.pushed()
+    assert await world.read("k") == b"ours"
+    await world.behind("DeleteObject", Bucket=world.bucket, Key="k")
+    await world.advance(MAX_AGE + 1)
+    assert await world.read("k") is None
+
+
+@pytest.mark.rule("STALE-2")
+async def test_a_foreign_object_is_found_a_few_seconds_after_a_404(world):
+    assert await world.read("k") is None
+    await world.behind.put(world.bucket, "k", b"theirs")
+    await world.advance(NEGATIVE_MAX_AGE + 1)
+    assert await world.read("k") == b"theirs"
+
+
+@pytest.mark.rule("STALE-3")
+async def test_a_listing_shows_foreign_writes_at_once(world):
+    assert await world.keys() == []
+    await world.behind.put(world.bucket, "k", b"theirs")
+    assert await world.keys() == ["k"]
+    await world.behind("DeleteObject", Bucket=world.bucket, Key="k")
+    assert await world.keys() == []
+
+
+@pytest.mark.rule("AWAY-1")
+@on(*WITH_A_CACHE)
+async def test_what_is_cached_is_read_while_the_remote_is_away(world):
+    await world.behind.put(world.bucket, "k", b"cached")
+    assert await world.read("k") == b"cached"
+    world.go_away()
+    assert await world.read("k") == b"cached"
+    await world.advance(MAX_AGE + 1)
+    assert await world.read("k") == b"cached"
+
+
+@pytest.mark.rule("AWAY-2")
+@on(*BEFORE_A_REMOTE)
+async def test_what_nobody_here_knows_is_no_404_while_the_remote_is_away(world):
+    world.go_away()
+    assert await refused(world, "GetObject", Key="never-read") == "ServiceUnavailable"
+    assert await refused(world, "HeadObject", Key="never-read") == "ServiceUnavailable"
+
+
+@pytest.mark.rule("AWAY-3")
+@on(*WITH_A_QUEUE)
+async def test_writes_are_taken_while_the_remote_is_away_and_arrive_later(world):
+    await world.top.put(world.bucket, "old", b"old")
+    await world.pushed()
+    world.go_away()
+    await world.top.put(world.bucket, "new", b"new")
+    await world.top("DeleteObject", Bucket=world.bucket, Key="old")
+    world.come_back()
+    await world.pushed()
+    assert await world.keys_behind() == ["new"]
+    assert await world.read_behind("new") == b"new"
+
+
+@pytest.mark.rule("ORD-1")
+@on(*WITH_A_QUEUE)
+async def test_writes_of_a_key_arrive_in_their_order(world):
+    await world.behind(
+        "PutBucketVersioning",
+        Bucket=world.bucket,
+        VersioningConfiguration={"Status": "Enabled"},
+    )
+    world.go_away()
+    for number in range(4):
+        await world.top.put(world.bucket, "k", b"%d" % number)
+    world.come_back()
+    await world.pushed()
+    listing = await world.behind("ListObjectVersions", Bucket=world.bucket, Prefix="k")
+    contents = []
+    for version in listing.names("Versions", "VersionId"):
+        answer = await world.behind("GetObject", Bucket=world.bucket, Key="k", VersionId=version)
+        contents.append(answer.body)
+    assert contents == sorted(contents, reverse=True)
+    assert contents[0] == b"3"
+
+
+@pytest.mark.rule("IDEM-1")
+@on(*WITH_A_QUEUE)
+async def test_a_push_whose_answer_was_lost_is_no_second_version(world):
+    await world.behind(
+        "PutBucketVersioning",
+        Bucket=world.bucket,
+        VersioningConfiguration={"Status": "Enabled"},
+    )
+    world.faults.lose_answer("PutObject")
+    await world.top.put(world.bucket, "k", b"once")
+    await world.pushed()
+    listing = await world.behind("ListObjectVersions", Bucket=world.bucket, Prefix="k")
+    assert len(listing.names("Versions", "VersionId")) == 1
+    assert await world.read_behind("k") == b"once"
+
+
+@pytest.mark.rule("IDEM-2")
+async def test_deleting_twice_is_as_good_as_once(world):
+    await world.top.put(world.bucket, "k", b"one")
+    for _ in range(2):
+        answer = await world.top("DeleteObject", Bucket=world.bucket, Key="k")
+        assert answer.status == 204
+    await world.pushed()
+    assert await world.read_behind("k") is None
+
+
+@pytest.mark.rule("COND-1")
+async def test_a_conditional_write_is_judged_by_what_the_remote_has(world):
+    await world.behind.put(world.bucket, "k", b"theirs")
+    code = await refused(world, "PutObject", Key="k", Body=b"ours", IfNoneMatch="*")
+    assert code == "PreconditionFailed"
+    etag = (await world.behind("HeadObject", Bucket=world.bucket, Key="k"))["ETag"]
+    assert await refused(world, "PutObject", Key="k", Body=b"ours", IfMatch=etag) == ""
+    assert await world.read_behind("k") == b"ours"
+
+
+@pytest.mark.rule("COND-1")
+@on(*WITH_A_QUEUE)
+async def test_a_conditional_write_is_no_guess_while_the_remote_is_away(world):
+    world.go_away()
+    code = await refused(world, "PutObject", Key="k", Body=b"ours", IfNoneMatch="*")
+    assert code == "ServiceUnavailable"
+
+
+@pytest.mark.rule("COND-2")
+async def test_what_a_reader_has_already_is_304(world):
+    await world.top.put(world.bucket, "k", b"ours")
+    await world.pushed()
+    await world.behind.put(world.bucket, "k", b"theirs")
+    etag = (await world.behind("HeadObject", Bucket=world.bucket, Key="k"))["ETag"]
+    assert await world.read("k") is not None
+    answer = await world.top("GetObject", Bucket=world.bucket, Key="k", IfNoneMatch=etag)
+    assert answer.status == 304
