@@ -11,10 +11,11 @@ import click
 from s3d.cli.output import StatusLine, complain, report
 from s3d.cli.session import Session, pass_session, socket_option
 from s3d.cli.target import SCHEME
+from s3d.shared.blocking import ERRORS
 from s3d.shared.blocking_transfers import TransferClient
 from s3d.shared.errors import S3dError, UsageError
 from s3d.shared.text import age, count, safe, size
-from s3d.shared.transfers import Transfer, TransferRequest
+from s3d.shared.transfers import LOCAL_CODES, Transfer, TransferError, TransferRequest
 
 ENDED = ("done", "failed", "cancelled")
 EVERY = "0.5"
@@ -181,16 +182,25 @@ def _wait(client: TransferClient, ids: Sequence[str]) -> int:
 
 
 def tell(transfer: Transfer) -> int:
-    """How one has ended; the exit code of that."""
+    """Print how one has ended; the exit code for that, of the first failure."""
     what = f"{named(transfer)}: {count(transfer.files_done, 'object')}, {size(transfer.done)}"
     if transfer.state == "done":
         report(what)
         return 0
     error = transfer.error
-    why = f"{error.code}: {error.message}" if error is not None else transfer.state
+    why = failure_text(error) if error is not None else transfer.state
     failed = f"{count(transfer.files_failed, 'object')} failed; " if transfer.files_failed else ""
-    complain(S3dError(safe(what), safe(f"{failed}{why}"), f"s3d transfers retry {transfer.id}"))
-    return 1
+    more = f", s3d transfers show {transfer.id} lists all" if transfer.files_failed > 1 else ""
+    kind = S3dError if error is None else ERRORS.get(error.code, S3dError)
+    hint = f"s3d transfers retry {transfer.id} tries what failed again{more}"
+    problem = kind(safe(what), safe(f"{failed}{why}"), hint)
+    complain(problem)
+    return problem.exit_code
+
+
+def failure_text(error: TransferError) -> str:
+    """Why an object was not moved: with the code of S3, where it is S3's word."""
+    return error.message if error.code in LOCAL_CODES else f"{error.code}: {error.message}"
 
 
 def named(transfer: Transfer) -> str:

@@ -20,6 +20,7 @@ from s3d import __version__
 from s3d.cli.output import complain
 from s3d.cli.session import Session, socket_option
 from s3d.shared.errors import DeniedError, FullError, NotFoundError, S3dError, UsageError
+from s3d.shared.text import printable_path
 
 INTERRUPTED = 130
 FAILED = 1
@@ -130,6 +131,8 @@ def execute(arguments: Sequence[str]) -> int:
         return error.exit_code
     except click.ClickException as error:
         return _report(_usage(error))
+    except UnicodeEncodeError as error:
+        return _report(_not_utf8(error))
     except OSError as error:
         return _report(_of_the_system(error))
     except S3dError as error:
@@ -183,6 +186,18 @@ def _of_the_system(error: OSError) -> S3dError:
     name = error.filename
     path = os.fsdecode(name) if isinstance(name, str | bytes) else ""
     translated = kind(path or "the system refused", error.strerror or str(error))
+    translated.__cause__ = error
+    return translated
+
+
+def _not_utf8(error: UnicodeEncodeError) -> S3dError:
+    """Keys are UTF-8, and so is all that the agent is asked for. A name in another encoding reaches
+    us with its foreign bytes as surrogates, which nothing can encode."""
+    translated = UsageError(
+        "bad usage",
+        f"{printable_path(error.object)} is not UTF-8, and keys and paths have to be",
+        "rename it, or give another name",
+    )
     translated.__cause__ = error
     return translated
 

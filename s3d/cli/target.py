@@ -11,6 +11,7 @@ import click
 
 from s3d.cli.session import Session
 from s3d.shared.errors import S3dError
+from s3d.shared.text import printable_path
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -58,7 +59,7 @@ def parse_target(names: Names, text: str) -> Target:
     if not bucket:
         raise click.BadParameter(f"{text!r} names no bucket; write {names}")
     if any("\ud800" <= char <= "\udfff" for char in text):
-        raise click.BadParameter(f"{text!r} is not UTF-8")
+        raise click.BadParameter(f"'{printable_path(text)}' is not UTF-8")
     if names is Names.OBJECT and not key:
         raise click.BadParameter(f"{text!r} names no object; write {names}")
     if names is Names.BUCKET and key:

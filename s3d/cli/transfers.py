@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import click
 
-from s3d.cli.copy import named, progress
+from s3d.cli.copy import failure_text, named, progress
 from s3d.cli.output import fields, for_each, json_line, report
 from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.shared.text import count, moment, safe, size
@@ -54,7 +54,7 @@ def ls_command(session: Session, /, *, kind: str | None, state: str | None, as_j
 @socket_option
 @pass_session
 def show_command(session: Session, /, id: str, *, as_json: bool) -> None:
-    """Show one: what it is, how far, and what has failed."""
+    """Show one transfer: what it moves, how far it is, and each object that failed."""
     transfer = session.transfers().get(id)
     if as_json:
         json_line(transfer)
@@ -67,8 +67,14 @@ def show_command(session: Session, /, id: str, *, as_json: bool) -> None:
                     f"{transfer.files_failed:,} failed"),
         ("begun", moment(transfer.accepted)),
     ]  # fmt: skip
-    if transfer.error is not None:
-        rows.append(("error", f"{transfer.error.code}: {transfer.error.message}"))
+    failures = list(transfer.failures)
+    if transfer.error is not None and transfer.error not in failures:
+        failures.insert(0, transfer.error)
+    for number, failure in enumerate(failures):
+        rows.append(("" if number else "failed", failure_text(failure)))
+    left = transfer.files_failed - len(transfer.failures)
+    if left > 0 and transfer.failures:
+        rows.append(("", f"and {left:,} more"))
     fields(rows)
 
 
@@ -128,4 +134,4 @@ def _row(transfer: Transfer) -> str:
     if transfer.state == "running":
         line += f"  {progress(transfer)}"
     error = transfer.error
-    return line if error is None else line + f"  ({safe(error.code)}: {safe(error.message)})"
+    return line if error is None else line + f"  ({safe(failure_text(error))})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping
 
@@ -35,6 +36,11 @@ def safe(text: str) -> str:
     clipboard. Controls become their pictures, the others their number; the rest stays as it is.
     """
     return text if text.isascii() and text.isprintable() else text.translate(_SAFE)
+
+
+def printable_path(path: str) -> str:
+    """A path of this system as text: bytes that are not UTF-8 become \\xNN, which JSON can hold."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def size(count: int) -> str:

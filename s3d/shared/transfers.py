@@ -106,6 +106,12 @@ class TransferError(msgspec.Struct, frozen=True):
     at: float = 0.0
 
 
+LOCAL_CODES = frozenset(
+    ("DiskFull", "LocalFileError", "NoSuchFile", "NotTransferable", "PermissionDenied")
+)
+"""Codes of a TransferError that are of this machine, and none of S3's."""
+
+
 class Transfer(msgspec.Struct, frozen=True):
     """Something that moves bytes. kind push: a write that waits for the remote."""
 
@@ -140,6 +146,8 @@ class Transfer(msgspec.Struct, frozen=True):
     """Where it goes, as a person writes it."""
     source: str = ""
     """Of an upload: the file or folder."""
+    failures: list[TransferError] = []
+    """Of one transfer that is asked for by its id: each object that failed, the first 1,000."""
 
 
 class TransferRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

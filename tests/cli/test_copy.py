@@ -88,3 +88,53 @@ def test_what_makes_no_sense_is_told(alone, words, why):
 def test_only_objects_are_moved(alone):
     done = alone("mv", "a", "s3://bucket/")
     assert (done.code, "mv is for objects" in done.err) == (2, True)
+
+
+@pytest.mark.finding("D3")
+def test_names_that_are_not_utf8_break_neither_agent_nor_command(s3d, bucket, tmp_path):
+    tree(tmp_path, src__good="1")
+    (tmp_path / "src" / os.fsdecode(b"bad\xff")).write_text("2")
+    (tmp_path / os.fsdecode(b"dir\xfe")).mkdir()
+    up = s3d("cp", "-r", "src", f"s3://{bucket}")
+    assert up.code == 1
+    assert "bad\\xff: its name is not UTF-8" in up.err
+    assert s3d("transfers").code == 0
+    assert s3d("logs").code == 0
+    path = os.fsdecode(b"dir\xfe")
+    for arguments in (
+        ("cp", f"s3://{bucket}/good", path),
+        ("cp", "-r", path, f"s3://{bucket}"),
+        ("put", f"{bucket}/{path}", "src/good"),
+        ("ls", f"{bucket}/{path}"),
+        ("sync", "add", path, f"{bucket}/x", "--yes"),
+    ):
+        refused = s3d(*arguments)
+        assert refused.code == 2, arguments
+        assert "dir\\xfe" in refused.err
+        assert "not UTF-8" in refused.err
+
+
+@pytest.mark.finding("D11")
+def test_the_exit_code_says_what_kind_of_failure_it_was(s3d, bucket, store, tmp_path):
+    store("k", b"data")
+    assert s3d("cp", "missing", f"s3://{bucket}/").code == 3
+    assert s3d("cp", f"s3://{bucket}/missing", ".").code == 3
+    assert s3d("cp", "s3://no-such-bucket/k", ".").code == 3
+    assert s3d("mv", f"s3://{bucket}/missing", f"s3://{bucket}/other").code == 3
+
+
+@pytest.mark.finding("D17")
+@pytest.mark.finding("D19")
+def test_all_failures_are_shown_in_words(s3d, bucket, store, tmp_path):
+    for key in ("p/a", "p/b//c", "p/d/../e"):
+        store(key, b"data")
+    down = s3d("cp", "-r", f"s3://{bucket}/p/", "dst")
+    assert down.code == 1
+    assert "2 objects failed" in down.err
+    id = down.err.partition("s3d transfers retry ")[2].split()[0]
+    shown = s3d("transfers", "show", id).out
+    assert "p/b//c" in shown
+    assert "p/d/../e" in shown
+    for text in (down.err, shown):
+        assert "Unfit" not in text
+        assert "NotTransferable" not in text

@@ -143,7 +143,8 @@ class Agent:
         self._folders = open_folders(stack, config, self._places, self._events, self._umask)
         closing.callback(self._folders.close)
         file = self._places.transfers_file
-        self._transfers = Transfers(objects, self._events, file, self._umask)
+        makes_room = stack.gateway is not None and stack.gateway.queue is not None
+        self._transfers = Transfers(objects, self._events, file, self._umask, makes_room=makes_room)
         endpoint = S3Server(
             stack.top,
             secret_of=None if config.auth == "none" else self._secret_of,

@@ -183,9 +183,13 @@ class Objects:
         return str(response.output["CopyObjectResult"]["ETag"])
 
     async def copy_to(
-        self, bucket: str, source: str, to_bucket: str, key: str, *, if_match: str
-    ) -> None:
-        """Copy to any place, over what is there. if_match: ETag of the source."""
+        self, bucket: str, source: str, to_bucket: str, key: str, *, if_match: str,
+        is_absent: bool = False,
+    ) -> None:  # fmt: skip
+        """Copy to any place, over what is there. if_match: ETag of the source.
+
+        is_absent: raise PreconditionFailed when there is something.
+        """
         check_key(source)
         await self._call(
             "CopyObject",
@@ -193,6 +197,7 @@ class Objects:
             Key=key,
             CopySource=f"{bucket}/{quote(source)}",
             CopySourceIfMatch=if_match,
+            IfNoneMatch=ABSENT if is_absent else "",
         )
 
     async def delete(self, bucket: str, key: str, *, if_match: str = "", version: str = "") -> None:

@@ -25,7 +25,8 @@ _LOOK_AGAIN = 1.0
 _FULL_SYNC: int | None = getattr(fcntl, "F_FULLFSYNC", None)
 """macOS, whose fsync leaves the bytes in the cache of the disk."""
 
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+"""Errors of the system that mean that there is no room."""
 
 
 class Disk:
@@ -59,11 +60,13 @@ class Disk:
             raise self.full()
 
     def full(self) -> S3Error:
-        return S3Error("SlowDown", f"no space left on the disk that holds {self.folder}")
+        error = S3Error("SlowDown", f"no space left on the disk that holds {self.folder}")
+        error.__cause__ = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return error
 
     def error(self, error: OSError) -> S3Error:
         """What an error of the system means to an S3 client: try again later, and why."""
-        if error.errno in _FULL:
+        if error.errno in FULL:
             return self.full()
         reason = error.strerror or str(error)
         return S3Error("SlowDown", f"the disk that holds {self.folder} failed: {reason}")

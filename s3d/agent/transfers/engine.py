@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from pathlib import Path
 
@@ -13,9 +14,10 @@ from s3d.agent.core.client import Objects
 from s3d.agent.core.events import Events
 from s3d.agent.core.failures import FailureClass, classify
 from s3d.agent.s3.errors import S3Error
+from s3d.agent.storage.disk import FULL
 from s3d.agent.sync.reasons import reason_of
 from s3d.agent.transfers import saved
-from s3d.agent.transfers.files import Unfit
+from s3d.agent.transfers.files import NotTransferable
 from s3d.agent.transfers.items import Item, items_of
 from s3d.agent.transfers.job import CANCELLED, DONE, ENDED, FAILED, HELD, RUNNING, WAITING, Job
 from s3d.agent.transfers.naming import parts_of
@@ -48,10 +50,12 @@ class Transfers:
     """Run run(). path: of the file for those that have not ended."""
 
     def __init__(
-        self, objects: Objects, events: Events, path: Path, umask: int,
-        clock: Callable[[], float] = time.time,
+        self, objects: Objects, events: Events, path: Path, umask: int, *,
+        makes_room: bool = False, clock: Callable[[], float] = time.time,
     ) -> None:  # fmt: skip
-        """clock: Unix seconds. umask: of files that are made."""
+        """clock: Unix seconds. umask: of files that are made. makes_room: a full disk empties by
+        itself, as that of a write queue does. Raises UsageError for a file of a newer s3d."""
+        self._makes_room = makes_room
         self._objects, self._events, self._path, self._clock = objects, events, path, clock
         self._steps = Steps(objects, umask)
         self._slots = asyncio.Semaphore(AT_ONCE)
@@ -68,6 +72,7 @@ class Transfers:
             self._jobs[job.id] = job
             if not each.is_held:
                 self._wanted.put_nowait(job)
+        self._jobs.update((failed.id, _failed_job(failed)) for failed in file.failed)
 
     def all(self) -> Sequence[Job]:
         """The oldest first."""
@@ -197,7 +202,7 @@ class Transfers:
         try:
             item = await anext(items, None)
         except S3Error as error:
-            raise (Away(error) if _is_away(error) else error) from error
+            raise (Away(error) if self._is_away(error) else error) from error
         finally:
             if item is None:
                 self._slots.release()
@@ -207,10 +212,10 @@ class Transfers:
         try:
             await self._steps.carry_out(job, item)
         except S3Error as error:
-            if _is_away(error):
+            if self._is_away(error):
                 raise Away(error) from error
             job.failed(_error(error, self._clock(), item.key))
-        except (Unfit, OSError) as error:
+        except (NotTransferable, OSError) as error:
             job.failed(_error(error, self._clock(), item.key))
         except Exception as error:  # a fault of ours must not keep the other objects back
             logger.exception("a transfer broke id=%s key=%s", job.id, item.key)
@@ -230,6 +235,9 @@ class Transfers:
             files_done=job.files_done, files_failed=job.files_failed,
         )  # fmt: skip
 
+    def _is_away(self, error: S3Error) -> bool:
+        return is_temporary(error) and (self._makes_room or not is_disk_full(error))
+
     # What is kept
 
     def _forget_old(self) -> None:
@@ -239,22 +247,50 @@ class Transfers:
             self._told.pop(id, None)
 
     async def _save(self) -> None:
-        """Those that have not ended; a disk that is full is told, and the transfer goes on."""
+        """Those that have not ended, and those that failed. The transfers go on when the file
+        cannot be written."""
         async with self._saving:
             left = [
                 saved.Saved(job.id, job.request, job.accepted, job.state == HELD)
                 for job in self._jobs.values()
                 if job.state not in ENDED
             ]
+            failed = [_failed(job) for job in self._jobs.values() if job.state == FAILED]
+            file = saved.File(self._last, left, failed)
             try:
-                await asyncio.to_thread(saved.write, self._path, saved.File(self._last, left))
+                await asyncio.to_thread(saved.write, self._path, file)
             except OSError as error:
                 logger.warning("transfers would not survive a restart: %s", reason_of(error))
 
 
-def _is_away(error: S3Error) -> bool:
-    """Whether the remote cannot be asked at all, so that waiting helps."""
+def is_temporary(error: S3Error) -> bool:
+    """Whether the store cannot be asked now, so that waiting helps."""
     return error.status >= 500 and classify(error) is FailureClass.TRANSIENT
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Whether this machine's disk has no room, for the store or for a downloaded file."""
+    if isinstance(error, S3Error) and error.__cause__ is not None:
+        error = error.__cause__
+    return isinstance(error, OSError) and error.errno in FULL
+
+
+def _failed(job: Job) -> saved.Failed:
+    return saved.Failed(
+        job.id, job.request, job.accepted, job.files, job.files_done, job.files_failed, job.size,
+        job.done, job.failures,
+    )  # fmt: skip
+
+
+def _failed_job(failed: saved.Failed) -> Job:
+    job = Job(
+        failed.id, failed.request, failed.accepted, FAILED, is_again=True, size=failed.size,
+        done=failed.done, files=failed.files, files_done=failed.files_done,
+        files_failed=failed.files_failed, failures=list(failed.failures),
+        error=failed.failures[0] if failed.failures else None,
+    )  # fmt: skip
+    job.ended.set()
+    return job
 
 
 def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
@@ -271,6 +307,17 @@ def _error(error: BaseException, now: float, key: str = "") -> TransferError:
         error = _first(error)
     about = f"{key}: " if key else ""
     if isinstance(error, S3Error):
-        return TransferError(error.code, about + error.message, status=error.status, at=now)
-    why = reason_of(error) if isinstance(error, OSError) else str(error)
-    return TransferError("Unfit" if isinstance(error, Unfit) else "Local", about + why, at=now)
+        code = "DiskFull" if is_disk_full(error) else error.code
+        return TransferError(code, about + error.message, status=error.status, at=now)
+    if isinstance(error, OSError):
+        code = _LOCAL_CODES.get(error.errno or 0, "LocalFileError")
+        return TransferError(code, about + reason_of(error), at=now)
+    return TransferError("NotTransferable", about + str(error), at=now)
+
+
+_LOCAL_CODES: Mapping[int, str] = {
+    **dict.fromkeys(FULL, "DiskFull"),
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "PermissionDenied"),
+    errno.ENOENT: "NoSuchFile",
+}
+"""Error of this system -> code of a TransferError."""

@@ -18,7 +18,7 @@ _READING = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-class Unfit(Exception):
+class NotTransferable(Exception):
     """This object cannot be moved: str() says why."""
 
 
@@ -99,5 +99,7 @@ def _write(fd: int, data: bytes) -> None:
 
 def _publish(tree: FolderTree, fd: int, part: str, path: str, modified: float) -> None:
     os.utime(fd, ns=(int(modified * 1e9), int(modified * 1e9)))
+    os.fsync(fd)  # A power cut after the replacement must not leave an empty file in its place.
     with tree.at(part) as source, tree.at(path) as target:
         os.replace(source.name, target.name, src_dir_fd=source.folder, dst_dir_fd=target.folder)
+        os.fsync(target.folder)

@@ -10,8 +10,10 @@ from typing import NamedTuple
 
 from s3d.agent.core.client import Objects
 from s3d.agent.s3.errors import S3Error
+from s3d.agent.sync.reasons import reason_of
 from s3d.agent.transfers.naming import DELETE, UPLOAD
 from s3d.shared.control import ObjectInfo
+from s3d.shared.text import printable_path
 from s3d.shared.transfers import TransferRequest
 
 _BATCH = 500
@@ -34,7 +36,10 @@ class Item(NamedTuple):
 
 
 async def items_of(request: TransferRequest, objects: Objects) -> AsyncIterator[Item]:
-    """Raises S3Error; OSError when the path of an upload is not there."""
+    """Raises S3Error; OSError when the path of an upload is not there.
+
+    What cannot be read below a folder is an item with its trouble, and the walk goes on.
+    """
     if request.kind == UPLOAD:
         async for item in _files(request.paths[0]):
             yield item
@@ -78,25 +83,34 @@ def _walk(path: str) -> Iterator[Item]:
     waiting = [(f"{name}/" if name else "", path)]
     while waiting:
         above, folder = waiting.pop()
-        with os.scandir(folder) as found:
-            entries = sorted(found, key=lambda entry: entry.name)
+        try:
+            with os.scandir(folder) as found:
+                entries = sorted(found, key=lambda entry: entry.name)
+        except OSError as error:  # It vanished, or may not be read: the other folders still can.
+            yield Item(printable_path(above.rstrip("/")), 0, trouble=reason_of(error))
+            continue
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
                 waiting.append((f"{above}{entry.name}/", entry.path))
             else:
-                facts = entry.stat(follow_symlinks=False)
-                yield _file(above + entry.name, entry.path, facts)
+                yield _entry(above + entry.name, entry)
+
+
+def _entry(name: str, entry: os.DirEntry[str]) -> Item:
+    try:
+        return _file(name, entry.path, entry.stat(follow_symlinks=False))
+    except OSError as error:
+        return Item(printable_path(name), 0, trouble=reason_of(error))
 
 
 def _file(name: str, path: str, facts: os.stat_result) -> Item:
     """With its trouble, if it cannot be an object."""
-    trouble = ""
-    try:
-        name.encode()
-    except UnicodeEncodeError:
+    shown, trouble = printable_path(name), ""
+    if shown != name:
         trouble = "its name is not UTF-8, and a key has to be"
     if facts.st_mode & 0o170000 == 0o120000:
         trouble = "a symbolic link"
     elif facts.st_mode & 0o170000 != 0o100000:
         trouble = "not a regular file"
-    return Item(name, facts.st_size, modified=facts.st_mtime_ns / 1e9, path=path, trouble=trouble)
+    modified = facts.st_mtime_ns / 1e9
+    return Item(shown, facts.st_size, modified=modified, path=path, trouble=trouble)

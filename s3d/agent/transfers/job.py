@@ -8,13 +8,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from s3d.agent.core.rate_meter import Meter
-from s3d.agent.transfers.naming import DELETE, DOWNLOAD, UPLOAD, target_of
+from s3d.agent.transfers.naming import DELETE, DOWNLOAD, UPLOAD, name_of, target_of
+from s3d.shared.text import printable_path
 from s3d.shared.transfers import Transfer, TransferError, TransferRequest
 
 WAITING, RUNNING, HELD, FAILED, DONE, CANCELLED = (
     "waiting", "running", "held", "failed", "done", "cancelled",
 )  # fmt: skip
 ENDED = frozenset((FAILED, DONE, CANCELLED))
+FAILURES = 1_000
+"""Failures of one transfer that are kept with their reasons; all are counted."""
 
 
 @dataclass
@@ -35,7 +38,10 @@ class Job:
     files_failed: int = 0
     attempts: int = 0
     retry_at: float = 0.0
+    failures: list[TransferError] = field(default_factory=list)
+    """One for each object that failed, the first FAILURES of them."""
     error: TransferError | None = None
+    """Of the first object that failed, or of the remote that is away."""
     rate: Meter = field(default_factory=Meter)
     steady: Callable[[], float] = time.monotonic
     ended: asyncio.Event = field(default_factory=asyncio.Event)
@@ -46,7 +52,7 @@ class Job:
         self.state = RUNNING
         self.attempts += 1
         self.size = self.done = self.files = self.files_done = self.files_failed = 0
-        self.error, self.retry_at = None, 0.0
+        self.error, self.retry_at, self.failures = None, 0.0, []
 
     def found(self, size: int) -> None:
         """One more object belongs to it."""
@@ -59,9 +65,11 @@ class Job:
         self.rate.add(size, self.steady())
 
     def failed(self, error: TransferError) -> None:
-        """Of one object; the first is told."""
+        """Record that one object could not be moved."""
         self.files_failed += 1
-        self.error = self.error or error
+        if len(self.failures) < FAILURES:
+            self.failures.append(error)
+        self.error = self.failures[0]
 
     @property
     def source(self) -> str:
@@ -69,26 +77,27 @@ class Job:
         request = self.request
         return [*request.prefixes, *request.keys, *request.paths][0]
 
-    def transfer(self) -> Transfer:
-        """For people."""
+    def transfer(self, *, with_failures: bool = False) -> Transfer:
+        """For people. with_failures: with those of all objects, not of the first alone."""
         request = self.request
         rate = self.rate.rate(self.steady()) if self.state == RUNNING else 0.0
         left = max(self.size - self.done, 0)
         key = self.source
         if request.kind == UPLOAD:
-            key = request.to_prefix + key.rpartition("/")[2]
+            key = request.to_prefix + name_of(request, f"{key.rpartition('/')[2]}/").rstrip("/")
         return Transfer(
             self.id, request.kind, request.kind, request.bucket, key, self.size, self.state,
             self.accepted, self.attempts, self.retry_at, error=self.error, done=self.done,
             files=max(self.files, 1), files_done=self.files_done, files_failed=self.files_failed,
             rate=rate, remaining=left / rate if rate else None, target=self._target(),
-            source=self.source if request.kind == UPLOAD else "",
+            source=printable_path(self.source) if request.kind == UPLOAD else "",
+            failures=self.failures if with_failures else [],
         )  # fmt: skip
 
     def _target(self) -> str:
         request = self.request
         if request.kind == DOWNLOAD:
-            return request.to_path
+            return printable_path(request.to_path)
         if request.kind in (UPLOAD, DELETE):
             return ""
         bucket, key = target_of(request, self.source)

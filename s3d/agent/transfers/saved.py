@@ -1,4 +1,8 @@
-"""The transfers that have not ended, in a small file: they go on after a restart of the agent."""
+"""The transfers that have not ended or have failed, in a small file.
+
+After a restart of the agent the former go on, and the latter can still be retried. The file is JSON
+with a version, 2 today; a file without one was written before failed transfers were kept.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +12,12 @@ from pathlib import Path
 
 import msgspec
 
-from s3d.shared.transfers import TransferRequest
+from s3d.shared.errors import UsageError
+from s3d.shared.transfers import TransferError, TransferRequest
 
 logger = logging.getLogger(__name__)
+
+VERSION = 2
 
 
 class Saved(msgspec.Struct, frozen=True):
@@ -22,17 +29,43 @@ class Saved(msgspec.Struct, frozen=True):
     is_held: bool = False
 
 
+class Failed(msgspec.Struct, frozen=True):
+    """One that has ended, and of which objects were not moved."""
+
+    id: str
+    request: TransferRequest
+    accepted: float
+    files: int
+    files_done: int
+    files_failed: int
+    size: int
+    done: int
+    failures: list[TransferError]
+
+
 class File(msgspec.Struct, frozen=True):
     """All of them. last: the number of the newest, so that none comes twice."""
 
     last: int = 0
     transfers: list[Saved] = []
+    failed: list[Failed] = []
+    version: int = VERSION
 
 
 def read(path: Path) -> File:
-    """What is there; a file that is not understood is put aside and told."""
+    """What is there; a file that cannot be read is put aside, with a line in the log.
+
+    Raises UsageError for a file of a newer s3d, which stays as it is.
+    """
     try:
-        return msgspec.json.decode(path.read_bytes(), type=File)
+        file = msgspec.json.decode(path.read_bytes(), type=File)
+        if file.version > VERSION:
+            raise UsageError(
+                "the transfers were saved by a newer s3d",
+                f"{path} has version {file.version}, and this s3d reads {VERSION} at most",
+                "run the newer s3d, or move the file away to forget these transfers",
+            )
+        return file
     except FileNotFoundError:
         return File()
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import mimetypes
-from contextlib import aclosing
+from collections.abc import Iterator
+from contextlib import aclosing, contextmanager
 from pathlib import Path
 
-from s3d.agent.core.client import Attributes, Objects
+from s3d.agent.core.client import ABSENT, Attributes, Objects
+from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import StreamBody
 from s3d.agent.sync.names import why_no_path
 from s3d.agent.sync.tree import FolderTree
-from s3d.agent.transfers.files import Unfit, blocks, is_there, land, same_file
+from s3d.agent.transfers.files import NotTransferable, blocks, is_there, land, same_file
 from s3d.agent.transfers.items import Item
 from s3d.agent.transfers.job import Job
 from s3d.agent.transfers.naming import COPY, DELETE, DOWNLOAD, MOVE, UPLOAD, name_of, target_of
@@ -32,11 +34,13 @@ class Steps:
         }  # fmt: skip
 
     async def carry_out(self, job: Job, item: Item) -> None:
-        """Raises Unfit, S3Error, OSError."""
+        """Raises NotTransferable, S3Error, OSError."""
         if item.trouble:
-            raise Unfit(item.trouble)
+            raise NotTransferable(item.trouble)
         if item.size > MOST and job.request.kind in (UPLOAD, COPY, MOVE):
-            raise Unfit("it is larger than 5 GiB: put it with a client that sends it in parts")
+            raise NotTransferable(
+                "it is larger than 5 GiB: put it with a client that sends it in parts"
+            )
         before = job.done
         try:
             await self._acts[job.request.kind](job, item)
@@ -52,7 +56,7 @@ class Steps:
         request = job.request
         key = request.to_prefix + name_of(request, item.key)
         if len(key.encode()) > 1024:
-            raise Unfit("the key would have more than 1,024 bytes")
+            raise NotTransferable("the key would have more than 1,024 bytes")
         if await self._is_uploaded(job, item, key):
             job.moved(item.size)
             return
@@ -61,7 +65,10 @@ class Steps:
             metadata={MTIME: f"{item.modified:.9f}"},
         )
         body = StreamBody(blocks(item, job.moved), item.size)
-        await self._objects.store(request.bucket, key, body, attributes)
+        with _skipping(job, item):
+            await self._objects.store(
+                request.bucket, key, body, attributes, if_match=_only_absent(job)
+            )
 
     async def _is_uploaded(self, job: Job, item: Item, key: str) -> bool:
         """It is there: as it was sent before, or not to be replaced."""
@@ -81,7 +88,7 @@ class Steps:
             return  # what some programs put in place of a folder
         why = "a key that ends in a slash, with data" if path.endswith("/") else why_no_path(path)
         if not path or why:
-            raise Unfit(why or "it has no name below the folder")
+            raise NotTransferable(why or "it has no name below the folder")
         root = Path(request.to_path)
         root.mkdir(parents=True, exist_ok=True)
         tree = FolderTree(root, own=False, umask=self._umask)
@@ -106,7 +113,7 @@ class Steps:
     async def _copy(self, job: Job, item: Item) -> None:
         bucket, key = target_of(job.request, item.key)
         if not key or len(key.encode()) > 1024:
-            raise Unfit("the key would be empty, or have more than 1,024 bytes")
+            raise NotTransferable("the key would be empty, or have more than 1,024 bytes")
         if job.is_again or job.request.existing == "skip":
             there = await self._objects.head(bucket, key)
             if there is not None and (
@@ -114,8 +121,12 @@ class Steps:
             ):
                 job.moved(item.size)
                 return
-        await self._objects.copy_to(job.request.bucket, item.key, bucket, key, if_match=item.etag)
-        job.moved(item.size)
+        with _skipping(job, item):
+            await self._objects.copy_to(
+                job.request.bucket, item.key, bucket, key, if_match=item.etag,
+                is_absent=job.request.existing == "skip",
+            )  # fmt: skip
+            job.moved(item.size)
 
     async def _move(self, job: Job, item: Item) -> None:
         """The source goes only when the copy was seen."""
@@ -125,13 +136,30 @@ class Steps:
         there = await self._objects.head(bucket, key)
         if there is None or there.size != item.size:
             job.done = before
-            raise Unfit(f"the copy is not at {bucket}/{key}: the source stays")
+            raise NotTransferable(f"the copy is not at {bucket}/{key}: the source stays")
         if job.request.existing == "skip" and not _same(item, there.size, there.etag):
-            raise Unfit(f"another object is at {bucket}/{key}: the source stays")
+            raise NotTransferable(f"another object is at {bucket}/{key}: the source stays")
         await self._objects.delete(job.request.bucket, item.key, if_match=item.etag)
 
     async def _delete(self, job: Job, item: Item) -> None:
         await self._objects.delete(job.request.bucket, item.key)
+
+
+def _only_absent(job: Job) -> str:
+    """The condition of a write that must replace nothing: a look before it is not enough."""
+    return ABSENT if job.request.existing == "skip" else ""
+
+
+@contextmanager
+def _skipping(job: Job, item: Item) -> Iterator[None]:
+    """What appeared since the look is skipped as well, if that is asked for."""
+    before = job.done
+    try:
+        yield
+    except S3Error as error:
+        if job.request.existing != "skip" or error.code != "PreconditionFailed":
+            raise
+        job.done = before + item.size
 
 
 def _same(item: Item, size: int, etag: str) -> bool:

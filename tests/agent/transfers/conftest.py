@@ -32,10 +32,13 @@ class Flaky:
         self.gate = asyncio.Event()
         self.gate.set()
         self.calls: list[str] = []
+        self.called = asyncio.Event()
+        """Data has been asked for, or sent."""
 
     async def call(self, request):
         self.calls.append(request.op.name)
         if request.op.name in ("GetObject", "PutObject"):
+            self.called.set()
             await self.gate.wait()
         if self.is_away:
             raise S3Error("ServiceUnavailable", "the remote is away")
@@ -47,7 +50,10 @@ class World:
 
     def __init__(self, tmp_path: Path) -> None:
         self.index = Index.open(tmp_path / "index.sqlite", ephemeral=True)
-        self.store = Flaky(LocalStore(self.index, Blobs(tmp_path / "blobs", ephemeral=True)))
+        blobs = Blobs(tmp_path / "blobs", ephemeral=True)
+        self.store = Flaky(LocalStore(self.index, blobs))
+        self.disk = blobs.disk
+        """The disk that the store believes to be on; writes ask it for room."""
         self.objects = Objects(self.store)
         self.folder = tmp_path / "folder"
         self.file = tmp_path / "transfers.json"

@@ -118,7 +118,7 @@ async def test_a_source_that_is_not_there_is_told(world):
     job = await world.do("download", keys=["nothing"], to_path=str(world.folder))
     assert (job.state, job.error.code) == ("failed", "NoSuchKey")
     job = await world.do("upload", paths=["/nowhere/at/all"])
-    assert (job.state, job.error.code) == ("failed", "Local")
+    assert (job.state, job.error.code) == ("failed", "NoSuchFile")
 
 
 async def test_many_are_too_many(world, monkeypatch):

@@ -50,7 +50,7 @@ async def test_a_folder_in_the_way_is_told(world):
 async def test_a_key_that_is_no_path_is_told(world, key):
     await world.put(key)
     job = await download(world, key)
-    assert (job.state, job.error.code) == ("failed", "Unfit")
+    assert (job.state, job.error.code) == ("failed", "NotTransferable")
     assert not world.folder.exists() or os.listdir(world.folder) == []
 
 

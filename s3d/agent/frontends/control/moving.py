@@ -79,7 +79,10 @@ class MovingRoutes:
 
 
 def show(job: Job | Prefetch) -> Transfer:
-    return _of_prefetch(job) if isinstance(job, Prefetch) else job.transfer()
+    """With each object that failed."""
+    if isinstance(job, Prefetch):
+        return _of_prefetch(job)
+    return job.transfer(with_failures=True)
 
 
 def _of_prefetch(job: Prefetch) -> Transfer:
