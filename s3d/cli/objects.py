@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 
 import click
@@ -13,7 +14,7 @@ from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.cli.target import Names, Target, target_argument
 from s3d.shared.blocking import ControlClient
 from s3d.shared.control import ObjectInfo
-from s3d.shared.errors import NotFoundError, S3dError, UsageError
+from s3d.shared.errors import NotFoundError, S3dError, UnavailableError, UsageError
 from s3d.shared.text import count, moment, safe, size
 
 DELIMITER = "/"
@@ -118,7 +119,9 @@ def rm_command(
 
 
 def _delete(client: ControlClient, target: Target) -> None:
-    client.object_status(*target)  # S3 deletes what is not there without a word
+    # S3 deletes what is not there without a word, so look first; a remote that is away cannot say.
+    with suppress(UnavailableError):
+        client.object_status(*target)
     client.delete(*target)
     report(f"deleted {target}")
 

@@ -19,8 +19,9 @@ from s3d.cli.output import Progress, json_line, report
 from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.cli.tags import pairs
 from s3d.cli.target import Names, Target, target_argument
+from s3d.shared.blocking import ControlClient
 from s3d.shared.control import ObjectInfo
-from s3d.shared.errors import S3dError, UsageError
+from s3d.shared.errors import S3dError, UnavailableError, UsageError
 from s3d.shared.text import safe, size
 from s3d.shared.unix_http import BLOCK
 
@@ -57,8 +58,7 @@ def get_command(
             raise UsageError("not printed", f"{target} is not text", hint)
         with destination(path) as out:
             if not quiet:
-                tags = session.client().tags(*target)  # S3 gives only their number with the data
-                _tell(msgspec.structs.replace(info, tags=tags), as_json=as_json)
+                _tell(_with_tags(session.client(), info), as_json=as_json)
             block = first
             try:
                 while block:
@@ -68,6 +68,17 @@ def get_command(
             finally:
                 progress.close()
             out.flush()
+
+
+def _with_tags(client: ControlClient, info: ObjectInfo) -> ObjectInfo:
+    """S3 gives only the number of the tags with the data. The data is here even while the remote,
+    which has the tags, cannot be asked."""
+    try:
+        tags = client.tags(info.bucket, info.key)
+    except UnavailableError as error:
+        click.echo(f"s3d: the tags are not known now: {safe(error.title)}", err=True)
+        return info
+    return msgspec.structs.replace(info, tags=tags)
 
 
 def _file_for(path: Path, target: Target) -> Path:

@@ -36,6 +36,7 @@ from s3d.shared.errors import (
     NotFoundError,
     NotRunningError,
     S3dError,
+    UnavailableError,
     UsageError,
 )
 from s3d.shared.facts import LogList
@@ -60,6 +61,7 @@ ERRORS: dict[str, type[S3dError]] = {
     "InvalidTag": UsageError,
     "InvalidURI": UsageError,
     "KeyTooLongError": UsageError,
+    "ServiceUnavailable": UnavailableError,
     control.NO_SUCH_TRANSFER: NotFoundError,
     control.NO_SUCH_FOLDER: NotFoundError,
     control.NO_REMOTE: UsageError,

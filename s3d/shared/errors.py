@@ -7,6 +7,7 @@ S3dError                     1  something asked for was not done
 |-- NotRunningError          5  no agent answers on the socket
 |-- PendingError             6  writes are not drained
 |-- FullError                7  quota or disk full
+|-- UnavailableError         1  the remote cannot be reached
 `-- AlreadyRunningError     75  another agent has the lock
 """
 
@@ -59,6 +60,10 @@ class FullError(S3dError):
     """A quota or a disk is full."""
 
     exit_code = 7
+
+
+class UnavailableError(S3dError):
+    """The remote cannot be reached now, so what was asked for is not known."""
 
 
 class AlreadyRunningError(S3dError):
