@@ -7,8 +7,8 @@ def test_the_log_is_shown_by_level_and_source(s3d, serving):
     out = s3d("logs").out
     assert "serving endpoint=" in out
     assert s3d("logs", "--level", "error").out == ""
-    line = json.loads(s3d("logs", "--json", "-n", "1", "--source", "main").out)
-    assert (line["level"], line["source"]) == ("info", "main")
+    line = json.loads(s3d("logs", "--json", "-n", "1", "--source", "app.agent").out)
+    assert (line["level"], line["source"]) == ("info", "app.agent")
     assert s3d("logs", "--level", "loud").code == 2
 
 
