@@ -222,8 +222,11 @@ class S3dApp(Asking):
         panes.set_class(self.state.link is Link.LOST, "-stale")
         if absent.display != is_absent or panes.display == is_absent:
             absent.display, panes.display = is_absent, not is_absent
-            self._base.set_focus(absent) if is_absent else self.pane.take_focus()
+            if not is_absent:
+                self.pane.take_focus()
         if is_absent:
+            if self._base.focused is not absent:  # the focus of a hidden pane moves on by itself
+                self._base.set_focus(absent)
             absent.put(frame.absent(self.state, self.socket, now, can_start=self.is_here))
 
     def draw_foot(self) -> None:
