@@ -67,6 +67,10 @@ def parse_credential(text: str, code: str) -> Scope:
             "The Credential is malformed; expecting "
             '"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".',
         )
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:  # a string to sign is UTF-8, so nobody signed this one
+        raise S3Error(code, "The Credential is malformed; it must be UTF-8.") from error
     access_key, day, region, service, terminator = parts
     if service != SERVICE:
         raise S3Error(code, 'The Credential names a wrong service. This endpoint belongs to "s3".')

@@ -221,6 +221,19 @@ def test_a_bad_header_form_has_the_code_of_aws(request_: WireRequest, code: str)
     assert refused(request_).code == code
 
 
+@pytest.mark.finding("S12")
+@pytest.mark.parametrize("place", ["KEY\udcff/{}", "KEY/{}"])
+def test_a_scope_that_is_not_utf_8_is_refused_in_both_forms(place: str) -> None:
+    """What no UTF-8 can hold cannot have been signed; a server error would log a traceback."""
+    credential = place.format(SCOPE.replace("us-east-1", "us-\udce4-1"))
+    form = authorized(authorization(Credential=credential))
+    assert refused(form).code == "AuthorizationHeaderMalformed"
+    query = presigned("GET", "/b/k")
+    raw = query.raw_query.replace("us-east-1", "us-\udce4-1")
+    assert raw != query.raw_query
+    assert refused(WireRequest("GET", query.raw_path, raw, query.headers)).status in (400, 403)
+
+
 def test_a_header_form_without_the_hash_of_the_body_is_refused() -> None:
     request = signed()
     headers = tuple(pair for pair in request.headers if pair[0] != "x-amz-content-sha256")
