@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import shutil
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from s3d.agent.s3.messages import Body
 from s3d.agent.storage.blobs import Blobs
+from s3d.agent.storage.generation import Doubt
 from s3d.agent.storage.index import Index, Tables
 from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.records import Layout, Totals
@@ -18,9 +19,13 @@ from s3d.agent.stores.local.publish import OnChange
 from s3d.agent.stores.local.store import LocalStore
 from s3d.shared.control import StoreStatus
 from s3d.shared.errors import FullError, S3dError, UsageError
+from s3d.shared.text import count
 
 ROOM = 1 << 20
 """Bytes of the disk below which an index that cannot be opened is not broken: it has no room."""
+
+BLOBS = "blobs"
+"""Folder of the files that an index names, beside it."""
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +38,8 @@ class Embedded:
     index: Index
     blobs: Blobs
     folder: Path
+    trouble: list[str] = field(default_factory=list)
+    """What was wrong at the start."""
 
     async def usage(self, bucket: str) -> Totals:
         """Objects and bytes of one bucket."""
@@ -64,10 +71,27 @@ class Embedded:
         return None
 
     async def sweep(self) -> None:
-        """Remove what a crash has left; once after the start, while requests are served."""
-        removed = await self.local.sweep()
+        """See to what a crash has left; once after the start, while requests are served."""
+        doubt = self.doubt
+        removed, lost = await self.local.sweep()
         if removed:
             logger.info("removed what a crash had left files=%d", removed)
+        if lost:
+            self.trouble.append(
+                f"{self.folder}: {doubt}; {count(lost, 'file')} that it does not name went to "
+                f"{self.blobs.lost}: s3d check"
+            )
+            logger.warning("%s", self.trouble[-1])
+
+    @property
+    def doubt(self) -> str:
+        """Why the index may not be the newest one of its files; "" when it is."""
+        generation = self.index.generation
+        return "" if generation is None else str(generation.doubt or "")
+
+    def warnings(self) -> list[str]:
+        """What a person should know."""
+        return list(self.trouble)
 
     def close(self) -> None:
         """Finish what was asked for and close the files."""
@@ -85,18 +109,29 @@ def open_store(
 ) -> Embedded:
     """The store of an index, which is closed with it, and also when this fails."""
     try:
-        blobs = Blobs(folder / "blobs", ephemeral=ephemeral)
-        return Embedded(LocalStore(index, blobs, on_change=on_change), index, blobs, folder)
+        blobs = Blobs(folder / BLOBS, ephemeral=ephemeral)
+        local = LocalStore(index, blobs, on_change=on_change)
+        store = Embedded(local, index, blobs, folder)
     except BaseException:
         index.close()
         raise
+    doubt = index.generation.doubt if index.generation is not None else None
+    if doubt is not None and doubt is not Doubt.UNMARKED:
+        store.trouble.append(
+            f"{folder}: {doubt}: what was written since is missing; put the newest index back, "
+            "or restore the whole folder: s3d check"
+        )
+        logger.warning("%s", store.trouble[-1])
+    return store
 
 
 def open_index(folder: Path, *, ephemeral: bool = False, tables: Tables | None = None) -> Index:
     """Open the index in a folder, or make both. Raises S3dError, OSError."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
-        return Index.open(folder / "index.sqlite", ephemeral=ephemeral, tables=tables)
+        return Index.open(
+            folder / "index.sqlite", ephemeral=ephemeral, tables=tables, blobs=folder / BLOBS
+        )
     except UsageError:
         raise
     except S3dError as error:

@@ -118,7 +118,8 @@ class Gateway:
     def warnings(self) -> list[str]:
         """What a person should know."""
         policy = self.pushes.policy
-        return self.found if policy is None or not policy.trouble else [*self.found, policy.trouble]
+        found = [*self.found] if self.staging is None else [*self.found, *self.staging.warnings()]
+        return found if policy is None or not policy.trouble else [*found, policy.trouble]
 
     async def flush(self, timeout: float) -> Share:
         """Push what can be pushed within so many seconds; what is left."""

@@ -64,6 +64,8 @@ class Stack:
 
     def warnings(self) -> list[str]:
         """What a person should know."""
+        if self.embedded is not None:
+            return self.embedded.warnings()
         return [] if self.gateway is None else self.gateway.warnings
 
     async def close(self) -> None:

@@ -5,7 +5,8 @@ still wants it, is the business of an index; a file that no index names is swept
 small body gets no file: its bytes go into the index with the row that names them, since a file and
 its sync cost ten times the CPU of a row in a group commit.
 
-    FOLDER/NNN/ID    NNN = ID / 1000, so that no folder grows without bound
+    FOLDER/NNN/ID            NNN = ID / 1000, so that no folder grows without bound
+    FOLDER/../lost+found/ID  what an index that is in doubt (generation.py) did not name
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ import contextlib
 import logging
 import os
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from s3d.agent.s3.messages import Body
 from s3d.agent.storage.blob_body import BlobBody
-from s3d.agent.storage.disk import Disk, sync_file, sync_folder
+from s3d.agent.storage.disk import LOST, Disk, sync_file, sync_folder
 from s3d.agent.storage.records import Extent
 
 logger = logging.getLogger(__name__)
@@ -33,6 +34,10 @@ _BUFFER = 1 << 20
 _BUFFERS = 64 << 20
 """Bytes that all uploads together may hold in such buffers; with many, each gets a smaller one."""
 _PER_FOLDER = 1_000
+
+
+Named = Callable[[list[int]], Awaitable[set[int]]]
+"""Which of these blobs the index names."""
 
 
 class Hash(Protocol):
@@ -66,9 +71,10 @@ class Blobs:
         """ephemeral: for a store that is gone with the process; nothing is synced to the disk."""
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.folder = folder
+        self.lost = folder.parent / LOST
         self.disk = Disk(folder)
         self._ephemeral = ephemeral
-        self._next = self._first = _highest(folder) + 1
+        self._next = self._first = max(_highest(folder), _highest_lost(self.lost)) + 1
         self._made: set[Path] = set()
         self._receiving = 0
         self._leases: Counter[int] = Counter()
@@ -150,22 +156,37 @@ class Blobs:
             with contextlib.suppress(RuntimeError):
                 asyncio.get_running_loop().run_in_executor(None, self._unlink, due)
 
-    async def sweep(self, named: Callable[[list[int]], Awaitable[set[int]]]) -> int:
+    async def sweep(self, named: Named) -> int:
         """Remove the files of former runs that nobody names; how many there were.
 
-        named: those of the given blobs that the index knows. Folder by folder, and it may go on
-        while the store is in use, since files of this run are not looked at.
+        Folder by folder, and it may go on while the store is in use, since files of this run are
+        not looked at.
         """
         swept = 0
-        for folder in await asyncio.to_thread(_folders, self.folder):
-            old = [b for b in await asyncio.to_thread(_files, folder) if b < self._first]
-            known = await named(old)
-            stray = [blob for blob in old if blob not in known]
+        async for stray in self._strays(named):
             await asyncio.to_thread(self._unlink, stray)
             swept += len(stray)
         if swept:
             logger.info("removed files that no object names count=%d", swept)
         return swept
+
+    async def set_aside(self, named: Named) -> int:
+        """The same, but the files go to the lost folder; how many there were. Raises OSError.
+
+        Their numbers are not given to other blobs, so that each can be brought back.
+        """
+        moved = 0
+        async for stray in self._strays(named):
+            await asyncio.to_thread(self._move_aside, stray)
+            moved += len(stray)
+        return moved
+
+    async def _strays(self, named: Named) -> AsyncIterator[list[int]]:
+        for folder in await asyncio.to_thread(_folders, self.folder):
+            old = [b for b in await asyncio.to_thread(_files, folder) if b < self._first]
+            known = await named(old)
+            if stray := [blob for blob in old if blob not in known]:
+                yield stray
 
     def _keep(self, chunks: list[bytes], hashes: Sequence[Hash]) -> Draft:
         data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
@@ -199,6 +220,17 @@ class Blobs:
         if not self._ephemeral:
             sync_file(fd)
             sync_folder(self.path(blob).parent)
+
+    def _move_aside(self, blobs: list[int]) -> None:
+        self.lost.mkdir(mode=0o700, exist_ok=True)
+        for blob in blobs:
+            target = self.lost / str(blob)
+            count = 0
+            while target.exists():
+                count += 1
+                target = self.lost / f"{blob}.{count}"
+            self.path(blob).rename(target)
+        sync_folder(self.lost)
 
     def _unlink(self, blobs: list[int]) -> None:
         for blob in blobs:
@@ -286,6 +318,14 @@ def _folders(folder: Path) -> list[Path]:
 
 def _files(folder: Path) -> list[int]:
     return [int(entry.name) for entry in os.scandir(folder) if entry.name.isdigit()]
+
+
+def _highest_lost(folder: Path) -> int:
+    """The same in the lost folder, where a number may have something behind it."""
+    if not folder.is_dir():
+        return 0
+    numbers = (entry.name.partition(".")[0] for entry in os.scandir(folder))
+    return max((int(number) for number in numbers if number.isdigit()), default=0)
 
 
 def _highest(folder: Path) -> int:

@@ -16,6 +16,8 @@ from pathlib import Path
 
 from s3d.agent.s3.errors import S3Error
 
+LOST = "lost+found"
+"""Folder, beside an index, of files that it should perhaps name and does not."""
 _FLOOR = 512 << 20
 _FLOOR_SHARE = 0.05
 _BALLAST = 16 << 20

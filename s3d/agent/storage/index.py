@@ -15,6 +15,7 @@ import contextlib
 import logging
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -23,7 +24,9 @@ from queue import Empty, SimpleQueue
 from typing import Any, Generic, Self, TypeVar
 
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.storage.disk import Disk, sync_folder
+from s3d.agent.storage import generation
+from s3d.agent.storage.disk import LOST, Disk, sync_folder
+from s3d.agent.storage.generation import Generation
 from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.record_cache import Memo
 from s3d.agent.storage.transaction import Effects, Transaction
@@ -36,7 +39,8 @@ T = TypeVar("T")
 DAMAGE: type[Exception] = sqlite3.DatabaseError
 """Raised by look and read for a file that is no index any more."""
 
-LAYOUT = 1
+LAYOUT = 2
+"""2: totals has the generation (generation.py)."""
 _FURTHER = 1_000
 """user_version is LAYOUT + _FURTHER times the layout of the further tables."""
 _GROUP = 256
@@ -67,6 +71,8 @@ CREATE TABLE parts(upload TEXT, number INTEGER, record BLOB NOT NULL,
 -- data is NULL when the bytes lie in a file named by the id.
 CREATE TABLE blobs(id INTEGER PRIMARY KEY, refs INTEGER NOT NULL, size INTEGER NOT NULL, data BLOB);
 """
+_UPGRADES = {1: generation.UPGRADE}
+"""From a layout of _TABLES to the next; a new file takes the same way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,15 +103,27 @@ class Index:
     """Open with Index.open, close with close(); everything else belongs to one event loop."""
 
     def __init__(
-        self, path: Path, *, ephemeral: bool, tables: Tables | None, lossy: bool = False
+        self,
+        path: Path,
+        *,
+        ephemeral: bool,
+        tables: Tables | None,
+        lossy: bool = False,
+        blobs: Path | None = None,
     ) -> None:
         self.path = path
         self.disk = Disk(path.parent)
         self.on_freed: Callable[[list[int]], None] = lambda blobs: None
         """Told on the loop, after the commit, which blobs in files nobody names any more."""
         self._sync = "OFF" if ephemeral else "NORMAL" if lossy else "FULL"
+        if blobs is not None and not path.exists():
+            _save_log(path)
         self._writer = self._connect()
-        _prepare(self._writer, path, tables)
+        is_new = _prepare(self._writer, path, tables)
+        self.generation: Generation | None = None
+        """None: nothing says whether the index is the newest one of its files."""
+        if blobs is not None and self._sync == "FULL":
+            self.generation = Generation(self._writer.execute, blobs, is_new=is_new)
         self._has_ballast = self._sync == "FULL"
         if self._has_ballast:
             sync_folder(path.parent)
@@ -128,19 +146,22 @@ class Index:
         ephemeral: bool = False,
         lossy: bool = False,
         tables: Tables | None = None,
+        blobs: Path | None = None,
     ) -> Self:
         """Open or create. Raises UsageError for a file of a newer s3d, S3dError for a broken one.
 
         ephemeral: for a store that is gone with the process; nothing is synced to the disk.
         lossy: for what can be had again; a power cut may take the newest commits, but breaks none.
+        blobs: the folder of the files that this index names, which carries its generation.
         """
         try:
-            return cls(path, ephemeral=ephemeral, tables=tables, lossy=lossy)
+            return cls(path, ephemeral=ephemeral, tables=tables, lossy=lossy, blobs=blobs)
         except sqlite3.DatabaseError as error:
             raise S3dError(
                 "cannot open the index",
                 f"{path}: {error}",
-                "restore the folder from a copy, or move it away to begin with an empty store",
+                "s3d check --repair saves what can be read of it; or restore the whole folder, "
+                "index and blobs together, from a copy",
             ) from error
 
     def close(self) -> None:
@@ -150,6 +171,15 @@ class Index:
         self._readers.shutdown()
         for connection in reversed(self._connections):
             connection.close()
+        if self.generation is not None:
+            self.generation.close()
+
+    async def settle_generation(self) -> None:
+        """No file is left that this index does not name: from now on, it is the newest one."""
+        generation = self.generation
+        if generation is not None and generation.doubt is not None:
+            await self.write(generation.enter)
+            await asyncio.to_thread(generation.settle)
 
     def look(self, query: Callable[[Reader], T]) -> T:
         """Ask at once, on the loop: for point look-ups, which take some microseconds."""
@@ -244,6 +274,7 @@ class Index:
     def _attempt(self, tx: Transaction, group: list[_Write[Any]]) -> bool:
         """True: the group is committed and delivered. False: rolled back, errors are noted."""
         failed: BaseException | None = None
+        generation, wrote = self.generation, False
         try:
             self._writer.execute("BEGIN IMMEDIATE")
             for write in group:
@@ -255,12 +286,17 @@ class Index:
                     if tx.wrote:
                         failed = error
                         break
+                wrote = wrote or tx.wrote
             if failed is None:
                 tx.settle()
+                if wrote and generation is not None:
+                    generation.advance()
                 self._writer.execute("COMMIT")
         except sqlite3.Error as error:
             failed = error
         if failed is None:
+            if wrote and generation is not None:
+                generation.committed()
             effects, tx.effects = tx.effects, Effects()
             self._deliver(effects, group)
             return True
@@ -319,8 +355,20 @@ class Index:
                 write.future.set_result(write.result)
 
 
-def _prepare(connection: sqlite3.Connection, path: Path, tables: Tables | None) -> None:
-    """Make the tables in an empty file; refuse a file whose layout we do not know."""
+def _save_log(path: Path) -> None:
+    """Put the -wal file of an index that is gone aside: SQLite would remove it."""
+    log = path.with_name(f"{path.name}-wal")
+    if log.exists():
+        lost = path.parent / LOST
+        lost.mkdir(mode=0o700, exist_ok=True)
+        log.replace(lost / f"{log.name}-{int(time.time())}")
+
+
+def _prepare(connection: sqlite3.Connection, path: Path, tables: Tables | None) -> bool:
+    """Make the tables in an empty file, or bring them to our layout; whether the file was empty.
+
+    Raises UsageError for a file whose layout we do not know.
+    """
     (number,) = connection.execute("PRAGMA user_version").fetchone()
     further, layout = divmod(number, _FURTHER)
     known = tables.layout if tables is not None else 0
@@ -330,9 +378,13 @@ def _prepare(connection: sqlite3.Connection, path: Path, tables: Tables | None) 
             f"{path} has layout {number}, this s3d knows layouts up to {known * _FURTHER + LAYOUT}",
             "install that newer version again",
         )
-    made = "" if layout else _TABLES
+    steps = [] if layout else [_TABLES]
+    steps += [_UPGRADES[old] for old in range(layout or 1, LAYOUT)]
     if tables is not None and not further:
-        made += tables.sql
-    if made:
+        steps.append(tables.sql)
+    if steps:
         number = LAYOUT + known * _FURTHER
-        connection.executescript(f"BEGIN; {made} PRAGMA user_version = {number}; COMMIT;")
+        connection.executescript(
+            f"BEGIN; {' '.join(steps)} PRAGMA user_version = {number}; COMMIT;"
+        )
+    return not layout

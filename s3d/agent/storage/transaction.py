@@ -70,8 +70,8 @@ class Transaction(Reader):
         """Before a commit: write the totals, once for the whole group."""
         for bucket, (objects, size) in self._totals.items():
             self._execute(
-                """INSERT INTO totals VALUES (?1, ?2, ?3) ON CONFLICT (bucket)
-                   DO UPDATE SET objects = objects + ?2, size = size + ?3""",
+                """INSERT INTO totals(bucket, objects, size) VALUES (?1, ?2, ?3)
+                   ON CONFLICT (bucket) DO UPDATE SET objects = objects + ?2, size = size + ?3""",
                 (bucket, objects, size),
             )
         self._totals.clear()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import NamedTuple
 
 from s3d.agent.core.store import Endpoint
 from s3d.agent.storage.blobs import Blobs
@@ -26,6 +27,14 @@ from s3d.agent.stores.local.settings import SettingOps
 from s3d.agent.stores.local.tags import TagOps
 from s3d.agent.stores.local.uploads import UploadOps
 from s3d.agent.stores.local.versions import VersionOps
+
+
+class Swept(NamedTuple):
+    """What became of files that no object names."""
+
+    removed: int = 0
+    lost: int = 0
+    """Put aside."""
 
 
 class LocalStore(Endpoint):
@@ -61,13 +70,18 @@ class LocalStore(Endpoint):
         self._index = index
         self._blobs = blobs
 
-    async def sweep(self) -> int:
-        """Remove the files that a crash has left and no object names; how many there were.
+    async def sweep(self) -> Swept:
+        """See to the files that no object names; to be called once after the start.
 
-        To be called once after the start; requests may come meanwhile.
+        A crash has left them, so they are removed. Where the index may not be the newest one of
+        its files, they go to the lost folder. Requests may come meanwhile.
         """
+        generation = self._index.generation
+        if generation is None or generation.doubt is None:
+            return Swept(removed=await self._blobs.sweep(self._named))
+        moved = await self._blobs.set_aside(self._named)
+        await self._index.settle_generation()
+        return Swept(lost=moved)
 
-        async def named(blobs: list[int]) -> set[int]:
-            return await self._index.read(lambda reader: reader.known_blobs(blobs))
-
-        return await self._blobs.sweep(named)
+    async def _named(self, blobs: list[int]) -> set[int]:
+        return await self._index.read(lambda reader: reader.known_blobs(blobs))

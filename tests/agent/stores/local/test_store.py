@@ -72,7 +72,7 @@ async def test_a_restart_finds_everything_and_sweeps_what_nobody_names(tmp_path)
     index, store = await reopened(tmp_path)
     s3 = Client(store)
     await s3.put("bucket", "later", BIG)
-    assert await store.sweep() == 1
+    assert await store.sweep() == (1, 0)
     assert stray.blob not in files(tmp_path)
     small = await s3("GetObject", Bucket="bucket", Key="small")
     assert (small.body, small["Metadata"], small["TagCount"]) == (b"data", {"a": "b"}, 1)

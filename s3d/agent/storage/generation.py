@@ -1,0 +1,158 @@
+"""Whether an index is the one that wrote last to its folder of blobs.
+
+The index counts its commits: its generation, a number that each commit raises. A file in the folder
+of blobs carries the same number and the id of the index; it is written after the commit. So an
+index that is missing, that was restored from an older copy or that has lost its -wal shows a lower
+number than its folder, and an index of other files another id. Then a file that the index does not
+name may well be an object, and a sweep must not remove it.
+
+The number is not synced with each commit. A power cut may take some of it, which leaves the folder
+behind the index, never before it: that is agreement, too.
+
+    FOLDER/generation    "ID NUMBER STATE\\n", 16 hex digits, 20 digits, and "sure " or "doubt"
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+from enum import StrEnum
+from pathlib import Path
+from typing import NamedTuple
+
+from s3d.agent.storage.disk import sync_file, sync_folder
+from s3d.agent.storage.reader import Execute, Reader
+from s3d.agent.storage.transaction import Transaction
+
+logger = logging.getLogger(__name__)
+
+NAME = "generation"
+
+UPGRADE = """
+ALTER TABLE totals ADD COLUMN generation INTEGER NOT NULL DEFAULT 0;
+INSERT INTO totals(bucket, objects, size) VALUES ('', 0, 0);
+"""
+"""Layout 2 of the index. The number lies in a row of its own of a table that most commits write to
+anyway, so that it costs no further page."""
+
+_ID = ("", "index.id")
+"""Bucket and name of the setting."""
+_NUMBER_AT = 17
+_STATE_AT = 38
+_SURE, _DOUBT = b"sure ", b"doubt"
+
+
+class Doubt(StrEnum):
+    """Why an index cannot be believed about files that it does not name."""
+
+    MISSING = "the index was missing, or empty"
+    OLDER = "the index is older than the files: an older copy, or without its -wal file"
+    OTHER = "the index belongs to other files"
+    UNMARKED = "the files do not say which index they belong to"
+    UNFINISHED = "an earlier start was in doubt about the index and did not come to its end"
+
+
+class Mark(NamedTuple):
+    """What the folder of blobs says."""
+
+    id: str
+    number: int
+    is_sure: bool
+
+
+class State(NamedTuple):
+    """What the index says. id "": it has just been made, or it is of layout 1."""
+
+    id: str
+    number: int
+    is_new: bool
+
+
+def doubt_about(index: State, mark: Mark | None, *, has_files: bool) -> Doubt | None:
+    """None: what the index does not name can be removed."""
+    if mark is None:
+        if not has_files:
+            return None
+        return Doubt.MISSING if index.is_new else Doubt.UNMARKED
+    if index.is_new:
+        return Doubt.MISSING
+    if index.number < mark.number:
+        return Doubt.OLDER
+    if index.id != mark.id:
+        return Doubt.OTHER
+    return None if mark.is_sure else Doubt.UNFINISHED
+
+
+class Generation:
+    """The number of an open index. After open(), it belongs to the writer thread."""
+
+    def __init__(self, execute: Execute, folder: Path, *, is_new: bool) -> None:
+        """execute: of the connection that writes, outside a transaction. Raises OSError."""
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._execute = execute
+        self._fd = os.open(folder / NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        mark = parse(os.pread(self._fd, 64, 0))
+        index = State(_id(execute), _number(execute), is_new)
+        self.doubt = doubt_about(index, mark, has_files=has_files(folder))
+        self._number = max(index.number, mark.number if mark is not None else 0)
+        self.id = index.id or secrets.token_hex(8)
+        if not index.id:
+            execute("REPLACE INTO settings VALUES (?, ?, ?)", (*_ID, self.id.encode()))
+        # A doubt outlives this run: only settle() ends it.
+        self._write_mark(index.number if self.doubt is None else self._number)
+        sync_folder(folder)
+
+    def enter(self, tx: Transaction) -> None:
+        """An action that changes nothing but the number, which it raises above the folder's."""
+        tx.run("REPLACE INTO settings VALUES (?, ?, ?)", (*_ID, self.id.encode()))
+
+    def advance(self) -> None:
+        """Within a commit that changes rows."""
+        query = "UPDATE totals SET generation = ? WHERE bucket = ''"
+        self._execute(query, (self._number + 1,))
+
+    def committed(self) -> None:
+        """The commit is durable."""
+        self._number += 1
+        try:
+            os.pwrite(self._fd, b"%020d" % self._number, _NUMBER_AT)
+        except OSError as error:  # the folder stays behind the index, which is agreement
+            logger.warning("cannot write the generation of the files: %s", error)
+
+    def settle(self) -> None:
+        """No file is left of which the index does not know; call it after enter() is durable."""
+        self.doubt = None
+        self._write_mark(self._number)
+
+    def close(self) -> None:
+        os.close(self._fd)
+
+    def _write_mark(self, number: int) -> None:
+        state = _SURE if self.doubt is None else _DOUBT
+        os.pwrite(self._fd, b"%s %020d %s\n" % (self.id.encode(), number, state), 0)
+        sync_file(self._fd)
+
+
+def parse(content: bytes) -> Mark | None:
+    """The content of the file; None for an empty one and for what is no mark."""
+    fields = content.rstrip(b"\n").split(b" ")
+    if len(fields) < 3 or len(fields[0]) != _NUMBER_AT - 1 or not fields[1].isdigit():
+        return None
+    return Mark(fields[0].decode("ascii", "replace"), int(fields[1]), fields[2] == _SURE.strip())
+
+
+def has_files(folder: Path) -> bool:
+    """Whether any blob lies in the folder."""
+    groups = (folder / name for name in os.listdir(folder) if name.isdigit())
+    return any(name.isdigit() for group in groups for name in os.listdir(group))
+
+
+def _id(execute: Execute) -> str:
+    value = Reader(execute).setting(*_ID)
+    return "" if value is None else value.decode()
+
+
+def _number(execute: Execute) -> int:
+    row = execute("SELECT generation FROM totals WHERE bucket = ''", ()).fetchone()
+    return int(row[0]) if row is not None else 0

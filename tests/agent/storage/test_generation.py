@@ -1,0 +1,67 @@
+import os
+
+import pytest
+
+from s3d.agent.storage.generation import Doubt, Mark, State, doubt_about, parse
+from s3d.agent.storage.index import Index
+
+INDEX = State("a", 7, is_new=False)
+
+
+@pytest.mark.parametrize(
+    ("index", "mark", "has_files", "doubt"),
+    [
+        (INDEX, Mark("a", 7, is_sure=True), True, None),
+        (INDEX, Mark("a", 5, is_sure=True), True, None),  # a power cut took the last numbers
+        (INDEX, Mark("a", 8, is_sure=True), True, Doubt.OLDER),
+        (INDEX, Mark("b", 5, is_sure=True), True, Doubt.OTHER),
+        (INDEX, Mark("a", 7, is_sure=False), True, Doubt.UNFINISHED),
+        (INDEX, None, True, Doubt.UNMARKED),
+        (INDEX, None, False, None),
+        (State("", 0, is_new=True), Mark("a", 7, is_sure=True), True, Doubt.MISSING),
+        (State("", 0, is_new=True), Mark("a", 7, is_sure=True), False, Doubt.MISSING),
+        (State("", 0, is_new=True), None, True, Doubt.MISSING),
+        (State("", 0, is_new=True), None, False, None),
+    ],
+)
+def test_an_index_is_believed_when_it_is_not_older_than_its_files(index, mark, has_files, doubt):
+    assert doubt_about(index, mark, has_files=has_files) is doubt
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 44, b"x y z", b"0123456789abcdef -1 sure"])
+def test_what_is_no_mark_is_none(content):
+    assert parse(content) is None
+
+
+async def test_the_folder_has_the_number_of_each_commit(tmp_path):
+    index = Index.open(tmp_path / "index.sqlite", blobs=tmp_path / "blobs")
+    file = tmp_path / "blobs/generation"
+    for number in range(1, 4):
+        await index.write(lambda tx: tx.put_setting("b", "n", b"1"))
+        mark = parse(file.read_bytes())
+        assert (mark.id, mark.number, mark.is_sure) == (index.generation.id, number, True)
+    await index.write(lambda tx: tx.setting("b", "n"))  # it wrote nothing
+    assert parse(file.read_bytes()).number == 3
+    index.close()
+
+
+async def test_a_folder_that_cannot_take_the_number_stays_behind_the_index(tmp_path, monkeypatch):
+    index = Index.open(tmp_path / "index.sqlite", blobs=tmp_path / "blobs")
+
+    def fail(*_):
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", fail)
+        await index.write(lambda tx: tx.put_setting("b", "n", b"1"))
+    index.close()
+    again = Index.open(tmp_path / "index.sqlite", blobs=tmp_path / "blobs")
+    assert again.generation.doubt is None
+    again.close()
+
+
+@pytest.mark.parametrize("kind", ["ephemeral", "lossy"])
+def test_what_can_be_had_again_has_no_number(tmp_path, kind):
+    index = Index.open(tmp_path / "index.sqlite", blobs=tmp_path / "blobs", **{kind: True})
+    assert index.generation is None
+    index.close()
