@@ -41,11 +41,20 @@ class MultipartOps:
             raise S3Error("EntityTooLarge", MaxSizeAllowed=self._stage.admission.limits.max_size)
         return await self._stage.write(request, size, files=0)
 
-    @operation("ListParts", "AbortMultipartUpload")
+    @operation("ListParts")
     def look(self, request: S3Request[Members]) -> Answer:
         if not self._is_ours(request):
             return self._settler.through(request)
         return self._stage.look(request)
+
+    @operation("AbortMultipartUpload")
+    async def abort(self, request: S3Request[Members]) -> S3Response[Members]:
+        """The room of its parts goes to the writes that wait for it."""
+        if not self._is_ours(request):
+            return await self._settler.through(request)
+        response = await self._stage.look(request)
+        self._stage.admission.look()
+        return response
 
     @operation("CompleteMultipartUpload")
     async def complete(self, request: S3Request[Members]) -> S3Response[Members]:
