@@ -9,7 +9,7 @@ from contextlib import aclosing
 from typing import Any
 
 from s3d.agent.core.store import operation
-from s3d.agent.s3.address import check_key, parse_copy_source
+from s3d.agent.s3.address import parse_copy_source
 from s3d.agent.s3.conditions import copy_range, parse_copy_range
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body, BytesBody, Members, S3Request, S3Response
@@ -42,7 +42,7 @@ class CopyOps:
         """Of a pending source: staged, both hold the same blobs. Otherwise the remote does it."""
         if is_judged(request) or not self._is_staged(request):
             return await self._settler.through(request)
-        check_key(request.key)
+        await self._stage.keys.check(request.bucket, request.key)
         try:
             return await self._stage.write(request, self._size(request))
         except S3Error as error:

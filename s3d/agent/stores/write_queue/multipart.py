@@ -30,6 +30,7 @@ class MultipartOps:
     async def create(self, request: S3Request[Members]) -> S3Response[Members]:
         if is_judged(request):
             return await self._settler.through(request)
+        await self._stage.keys.check(request.bucket, request.key)
         return await self._stage.write(request, files=0)
 
     @operation("UploadPart")

@@ -11,6 +11,7 @@ from s3d.agent.core.store import Answer, ObjectStore
 from s3d.agent.s3.messages import Body, Members, S3Request, S3Response
 from s3d.agent.s3.model import operations
 from s3d.agent.stores.write_queue.admission import Admission, Room
+from s3d.agent.stores.write_queue.key_rules import KeyRules
 from s3d.agent.stores.write_queue.remote_buckets import KnownBuckets
 
 
@@ -21,12 +22,14 @@ class Stage:
         self,
         store: ObjectStore,
         known: KnownBuckets,
+        keys: KeyRules,
         admission: Admission,
         clock: Callable[[], float],
     ) -> None:
         self.store = store
         self._clock = clock
         self.known = known
+        self.keys = keys
         self.admission = admission
         self._made: set[str] = set()
 
