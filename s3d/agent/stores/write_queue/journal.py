@@ -166,7 +166,7 @@ class Journal:
                 journal_rows.unstage(tx, bucket, key)
                 self._enter(tx, Kind.DELETE, journal_write.Deed(bucket, key))
 
-        await self._index.write(delete)
+        await self._index.write(delete, frees=True)
         failpoint.hit("queue.accepted")
 
     def _enter(self, tx: Transaction, kind: Kind, change: journal_write.Change) -> None:
@@ -215,7 +215,7 @@ class Journal:
         failpoint.hit("queue.progress")
         write = self._backlog.get(seq)
         if write is not None:
-            await self._index.write(partial(journal_rows.remember, write, upload))
+            await self._index.write(partial(journal_rows.remember, write, upload), frees=True)
         failpoint.hit("queue.progressed")
 
     async def done(self, seq: int, etag: str = "", told: str = "") -> None:
@@ -234,7 +234,7 @@ class Journal:
             tx.then(partial(self._done, write, etag))
 
         failpoint.hit("queue.done")
-        await self._index.write(drop)
+        await self._index.write(drop, frees=True)
         failpoint.hit("queue.dropped")
 
     def _done(self, write: PendingWrite, etag: str) -> None:
@@ -269,7 +269,7 @@ class Journal:
             return
         failpoint.hit("queue.park")
         kept = await self._index.write(
-            lambda tx: journal_rows.set_state(tx, seq, PendingState.FAILED, error)
+            lambda tx: journal_rows.set_state(tx, seq, PendingState.FAILED, error), frees=True
         )
         if not kept:
             self._memory.drop(write)
@@ -286,7 +286,7 @@ class Journal:
             return
         error = PushError(FILTERED, why, at=self._clock())
         kept = await self._index.write(
-            lambda tx: journal_rows.set_state(tx, seq, PendingState.HELD, error)
+            lambda tx: journal_rows.set_state(tx, seq, PendingState.HELD, error), frees=True
         )
         if not kept:
             self._memory.drop(write)
@@ -309,7 +309,7 @@ class Journal:
 
     async def forget_orphan(self, orphan: Orphan) -> None:
         """It is aborted."""
-        await self._index.write(lambda tx: journal_rows.drop_orphan(tx, orphan))
+        await self._index.write(lambda tx: journal_rows.drop_orphan(tx, orphan), frees=True)
 
     # What people and policies decide
 
@@ -343,7 +343,9 @@ class Journal:
         """The same for writes that are delayed or stuck: in one commit, if any is stuck."""
         stuck = [write.seq for write in chosen if write.state in STUCK]
         if stuck:
-            await self._index.write(partial(journal_rows.set_states, stuck, PendingState.WAITING))
+            await self._index.write(
+                partial(journal_rows.set_states, stuck, PendingState.WAITING), frees=True
+            )
         left = [write for write in chosen if self._backlog.get(write.seq) is write]
         for write in left:
             if write.state in STUCK:
@@ -368,7 +370,7 @@ class Journal:
             tx.then(partial(self._memory.drop, write))
 
         with self._aside(write):
-            await self._index.write(drop)
+            await self._index.write(drop, frees=True)
         return True
 
     async def set_priority(self, seq: int, priority: int) -> None:
