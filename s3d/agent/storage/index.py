@@ -15,9 +15,9 @@ import contextlib
 import logging
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, Self, TypeVar
@@ -74,10 +74,12 @@ class Tables:
     """Further tables of a file, for an owner of more than objects: Reader.select, Transaction.run.
 
     sql: the statements that make them. layout: their number, below 1000, as LAYOUT is ours.
+    upgrades: layout -> the statements that make it of the one before it.
     """
 
     sql: str
     layout: int
+    upgrades: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -357,6 +359,8 @@ def _prepare(connection: sqlite3.Connection, path: Path, tables: Tables | None) 
     made = "" if layout else _TABLES
     if tables is not None and not further:
         made += tables.sql
+    elif tables is not None:
+        made += "".join(tables.upgrades[each] for each in range(further + 1, known + 1))
     if made:
         number = LAYOUT + known * _FURTHER
         connection.executescript(f"BEGIN; {made} PRAGMA user_version = {number}; COMMIT;")

@@ -15,10 +15,11 @@ from typing import TypeVar
 
 from s3d.agent.core import failpoint
 from s3d.agent.core.events import Events
+from s3d.agent.s3.messages import Members
 from s3d.agent.storage.index import Index
 from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.transaction import Transaction
-from s3d.agent.stores.write_queue import aliases, journal_rows, journal_write
+from s3d.agent.stores.write_queue import aliases, completions, journal_rows, journal_write
 from s3d.agent.stores.write_queue.admission import Used
 from s3d.agent.stores.write_queue.pending import (
     FILTERED,
@@ -61,6 +62,8 @@ class Journal:
         """index: opened with journal_rows.TABLES. clock: Unix seconds."""
         journal = cls(index, events, clock)
         memory = journal._memory
+        if index.look(completions.must_enter_pending):
+            await index.write(lambda tx: completions.enter_pending(tx, clock()))
         memory.paused = index.look(lambda reader: reader.setting(*_PAUSED)) is not None
         for write in await index.read(journal_rows.load):
             memory.add(write, [])
@@ -138,6 +141,10 @@ class Journal:
 
         return self._index.look(look)
 
+    def completion(self, bucket: str, key: str, upload_id: str) -> Members | None:
+        """What CompleteMultipartUpload was answered with, if it was completed here lately."""
+        return self._index.look(lambda reader: completions.find(reader, bucket, key, upload_id))
+
     async def read(self, query: Callable[[Reader], T]) -> T:
         """Ask the staging index in a thread; the query sees one state of it."""
         return await self._index.read(query)
@@ -156,6 +163,8 @@ class Journal:
         """The staging store's observer: enter a write in the commit of the object."""
         kind = Kind.DELETE if change.stored is None else Kind.PUT
         self._enter(tx, Kind.TAGS if change.tagged else kind, change)
+        if change.stored is not None and change.stored.record.upload_id and not change.tagged:
+            completions.put(tx, change.bucket, change.stored.record, self._clock())
 
     async def delete(self, bucket: str, keys: Iterable[str]) -> None:
         """Accept the deletion of keys, all in one commit."""
@@ -365,6 +374,8 @@ class Journal:
             return False
 
         def drop(tx: Transaction) -> None:
+            row = journal_rows.find(tx, seq)
+            completions.drop(tx, write.bucket, None if row is None else row.stored)
             journal_rows.drop(tx, seq, pushed=False)
             journal_rows.restage(tx, write.bucket, write.key)
             tx.then(partial(self._memory.drop, write))

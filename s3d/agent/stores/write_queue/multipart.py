@@ -60,7 +60,16 @@ class MultipartOps:
     @operation("CompleteMultipartUpload")
     async def complete(self, request: S3Request[Members]) -> S3Response[Members]:
         """A condition is judged by what the remote has once nothing is pending; and then the
-        answer waits for the push, so that a 200 means that the remote has it."""
+        answer waits for the push, so that a 200 means that the remote has it.
+
+        Repeated, it is answered again, whatever has become of the object since.
+        """
+        upload_id = str(request.input["UploadId"])
+        answer = self._journal.completion(request.bucket, request.key, upload_id)
+        if answer is not None:
+            if is_conditional(request):
+                await self._settler.settle(request.bucket, request.key)
+            return S3Response(answer)
         if not self._is_ours(request):
             return await self._settler.through(request)
         if not is_conditional(request):

@@ -81,3 +81,37 @@ async def test_the_end_of_an_upload_wakes_a_write_that_waits_for_room(remote, bu
                 await asyncio.sleep(0)
             await s3("AbortMultipartUpload", **at)
         assert await s3.read(bucket, "other") == b"123"
+
+
+@pytest.mark.finding("Q6")
+async def test_a_complete_is_answered_again_after_the_push_and_over_restarts(
+    remote, there, bucket, tmp_path
+):
+    async with queue_before(remote, tmp_path / "queue") as queue:
+        s3 = Client(queue.store)
+        at = {**AT, "ChecksumAlgorithm": "CRC32"}
+        at = {**AT, "UploadId": (await s3("CreateMultipartUpload", **at))["UploadId"]}
+        part = await s3("UploadPart", PartNumber=1, Body=b"data", **at)
+        parts = {"MultipartUpload": {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}}
+        first = await s3("CompleteMultipartUpload", **at, **parts)
+        assert "ChecksumCRC32" in first
+        await queue.pusher.push_now(bucket, timeout=5)
+        assert (await s3("CompleteMultipartUpload", **at, **parts)).output == first.output
+        await s3.put(bucket, "k", b"newer")
+    async with queue_before(remote, tmp_path / "queue") as queue:
+        s3 = Client(queue.store)
+        assert (await s3("CompleteMultipartUpload", **at, **parts)).output == first.output
+        assert await s3.read(bucket, "k") == b"newer"
+        await s3.refused("NoSuchUpload", "AbortMultipartUpload", **at)
+        other = {**at, "UploadId": at["UploadId"][::-1]}
+        await s3.refused("NoSuchUpload", "CompleteMultipartUpload", **other, **parts)
+
+
+@pytest.mark.finding("Q6")
+async def test_a_complete_is_not_answered_again_for_what_was_discarded(s3, queue, bucket):
+    at, parts = await upload(s3, b"data")
+    await s3("CompleteMultipartUpload", **at, **parts)
+    (write,) = queue.journal.writes(bucket, "k")
+    while not await queue.journal.discard(write.seq):
+        await queue.journal.give_back(write.seq, 0.0)
+    await s3.refused("NoSuchUpload", "CompleteMultipartUpload", **at, **parts)
