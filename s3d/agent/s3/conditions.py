@@ -118,22 +118,37 @@ def copy_range(header: str | None, size: int) -> tuple[int, int]:
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_UploadPartCopy.html
     """
-    if header is None:
+    ends = parse_copy_range(header)
+    if ends is None:
         return 0, size
-    argument = {"ArgumentName": "x-amz-copy-source-range", "ArgumentValue": header}
-    found = _RANGE.fullmatch(header)
-    first, last = (int(end) if end else -1 for end in found.groups()) if found else (-1, -1)
-    if first < 0 or last < first:
-        raise S3Error(
-            "InvalidArgument",
-            "The x-amz-copy-source-range value must be of the form bytes=first-last where first "
-            "and last are the zero-based offsets of the first and last bytes to copy",
-            **argument,
-        )
+    first, last = ends
     if last >= size:
         message = f"Range specified is not valid for source object of size: {size}"
-        raise S3Error("InvalidArgument", message, **argument)
+        raise _bad_copy_range(message, header or "")
     return first, last - first + 1
+
+
+def parse_copy_range(header: str | None) -> tuple[int, int] | None:
+    """The (first, last) byte of a CopySourceRange; None: the whole source.
+
+    Raises InvalidArgument for anything but bytes=first-last.
+    """
+    if header is None:
+        return None
+    match = _RANGE.fullmatch(header)
+    first, last = (int(end) if end else -1 for end in match.groups()) if match else (-1, -1)
+    if first < 0 or last < first:
+        message = (
+            "The x-amz-copy-source-range value must be of the form bytes=first-last where first "
+            "and last are the zero-based offsets of the first and last bytes to copy"
+        )
+        raise _bad_copy_range(message, header)
+    return first, last
+
+
+def _bad_copy_range(message: str, header: str) -> S3Error:
+    name = "x-amz-copy-source-range"
+    return S3Error("InvalidArgument", message, ArgumentName=name, ArgumentValue=header)
 
 
 # The digits are bounded because int() is, by the interpreter, at 4300.

@@ -16,9 +16,9 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, Self, TypeVar
@@ -80,10 +80,12 @@ class Tables:
     """Further tables of a file, for an owner of more than objects: Reader.select, Transaction.run.
 
     sql: the statements that make them. layout: their number, below 1000, as LAYOUT is ours.
+    upgrades: layout -> the statements that make it of the one before it.
     """
 
     sql: str
     layout: int
+    upgrades: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -93,10 +95,12 @@ class _Write(Generic[T]):
     action: Callable[[Transaction], T]
     undo: Callable[[], None] | None
     future: asyncio.Future[T]
+    frees: bool = False
     result: T | None = None
     error: BaseException | None = None
     in_doubt: bool = False
     """The sync of the disk failed: what was written may still turn up after a crash."""
+    met_full_disk: bool = False
 
 
 class Index:
@@ -194,24 +198,34 @@ class Index:
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, query)
 
     async def write(
-        self, action: Callable[[Transaction], T], undo: Callable[[], None] | None = None
+        self,
+        action: Callable[[Transaction], T],
+        undo: Callable[[], None] | None = None,
+        *,
+        frees: bool = False,
     ) -> T:
         """Run an action and return its result once it is durable; what it raises is raised here.
 
         The action does all its checks before it writes for the first time, and nothing but that:
         it may be run more than once. Cancelling the caller does not cancel the action. undo: called
         on the loop when it is certain that the action did not happen, even if nobody waits for it.
+        frees: the action gives room back, or notes a step towards that (a delete, a push): on a
+        full disk it may have the room of the ballast, which nothing else gets.
         """
-        return await self.post(action, undo)
+        return await self.post(action, undo, frees=frees)
 
     def post(
-        self, action: Callable[[Transaction], T], undo: Callable[[], None] | None = None
+        self,
+        action: Callable[[Transaction], T],
+        undo: Callable[[], None] | None = None,
+        *,
+        frees: bool = False,
     ) -> asyncio.Future[T]:
         """The same for a caller that goes on meanwhile. Actions run in the order of their calls."""
         if not self._thread.is_alive():
             raise S3Error("ServiceUnavailable", "the store is closed")
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._queue.put(_Write(action, undo, future))
+        self._queue.put(_Write(action, undo, future, frees))
         return future
 
     def _read(self, query: Callable[[Reader], T]) -> T:
@@ -265,11 +279,26 @@ class Index:
         """Commit a group; if one of it spoils it, commit its actions one by one."""
         if self._ballast_is_gone:
             self._ballast_is_gone = not self.disk.lay_ballast()
-        if not self._attempt(tx, group):
+        if self._ballast_is_gone or not self._attempt(tx, group):
             for write in group:
-                write.result, write.error = None, None
-                if not self._attempt(tx, [write]):
+                if not self._run_alone(tx, write):
                     self._deliver(Effects(), [write])
+
+    def _run_alone(self, tx: Transaction, write: _Write[Any]) -> bool:
+        """Commit one action; on a full disk, one that gives room back has that of the ballast."""
+        write.result, write.error = None, None
+        if self._ballast_is_gone and not write.frees:
+            write.error = self.disk.full()
+            return False
+        if self._attempt(tx, [write]):
+            return True
+        if not (write.met_full_disk and write.frees and self._has_ballast):
+            return False
+        if self._ballast_is_gone or not self.disk.drop_ballast():
+            return False
+        self._ballast_is_gone = True
+        write.error = None
+        return self._attempt(tx, [write])
 
     def _attempt(self, tx: Transaction, group: list[_Write[Any]]) -> bool:
         """True: the group is committed and delivered. False: rolled back, errors are noted."""
@@ -312,11 +341,8 @@ class Index:
         name = getattr(failed, "sqlite_errorname", "")
         for write in group:
             write.error = self._meaning(failed)
-            write.in_doubt = name != "SQLITE_FULL" and len(group) == 1
-        if name == "SQLITE_FULL" and self._has_ballast:
-            # Room for what the repetition commits: a deletion, which gives room back.
-            self.disk.drop_ballast()
-            self._ballast_is_gone = True
+            write.met_full_disk = name == "SQLITE_FULL"
+            write.in_doubt = not write.met_full_disk and len(group) == 1
 
     def _meaning(self, error: Exception) -> Exception:
         name = getattr(error, "sqlite_errorname", "")
@@ -382,6 +408,8 @@ def _prepare(connection: sqlite3.Connection, path: Path, tables: Tables | None) 
     steps += [_UPGRADES[old] for old in range(layout or 1, LAYOUT)]
     if tables is not None and not further:
         steps.append(tables.sql)
+    elif tables is not None:
+        steps += [tables.upgrades[each] for each in range(further + 1, known + 1)]
     if steps:
         number = LAYOUT + known * _FURTHER
         connection.executescript(

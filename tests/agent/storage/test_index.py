@@ -210,25 +210,54 @@ def test_a_broken_file_is_told_with_its_path(tmp_path):
     assert refused.value.remedy
 
 
-async def test_a_full_disk_is_slow_down_and_leaves_room_for_deletions(tmp_path):
+@pytest.fixture
+async def full(tmp_path):
+    """An index on a disk that is full, with a ballast."""
     index = Index.open(tmp_path / "index.sqlite")
-    try:
-        await index.write(put("a", b"x" * 100_000))
-        (pages,) = index._writer.execute("PRAGMA page_count").fetchone()
-        index._writer.execute(f"PRAGMA max_page_count = {pages}")
-        assert (tmp_path / "ballast").exists()
-        undone = []
-        with pytest.raises(S3Error, match="no space left") as refused:
-            await index.write(put("c", b"x" * 100_000), lambda: undone.append("c"))
-        assert (refused.value.code, undone) == ("SlowDown", ["c"])
-        assert not (tmp_path / "ballast").exists()
-        found = await together(index, put("d", b"x" * 100_000), put("a", None), put("e", b"x"))
-        assert isinstance(found[0], S3Error)
-        assert settings(index) == {"e": b"x"}
-        await index.write(put("f", b"x"))
-        assert (tmp_path / "ballast").exists()
-    finally:
-        index.close()
+    await index.write(put("a", b"x" * 100_000))
+    (pages,) = index._writer.execute("PRAGMA page_count").fetchone()
+    index._writer.execute(f"PRAGMA max_page_count = {pages}")
+    yield index
+    index.close()
+
+
+async def test_a_full_disk_is_slow_down_and_takes_deletions(full):
+    undone = []
+    with pytest.raises(S3Error, match="no space left") as refused:
+        await full.write(put("c", b"x" * 100_000), lambda: undone.append("c"))
+    assert (refused.value.code, undone) == ("SlowDown", ["c"])
+    found = await together(full, put("d", b"x" * 100_000), put("a", None), put("e", b"x"))
+    assert isinstance(found[0], S3Error)
+    assert settings(full) == {"e": b"x"}
+
+
+@pytest.mark.finding("S4")
+async def test_the_ballast_is_spent_only_by_what_gives_room_back(full, tmp_path):
+    ballast = tmp_path / "ballast"
+    for _ in range(2):
+        found = await together(full, put("c", b"x" * 100_000), put("d", b"x" * 100_000))
+        assert [error.code for error in found] == ["SlowDown", "SlowDown"]
+        assert ballast.exists()
+    with pytest.raises(S3Error, match="no space left"):
+        await full.write(put("c", b"x" * 100_000), frees=True)
+    assert not ballast.exists()
+
+
+@pytest.mark.finding("S4")
+async def test_without_the_ballast_only_what_gives_room_back_is_committed(
+    full, tmp_path, monkeypatch
+):
+    has_room = [False]
+    monkeypatch.setattr(full.disk, "has_above", lambda size: has_room[0])
+    with pytest.raises(S3Error, match="no space left"):
+        await full.write(put("c", b"x" * 100_000), frees=True)
+    with pytest.raises(S3Error, match="no space left"):
+        await full.write(put("d", b"x"))
+    await full.write(put("a", None), frees=True)
+    has_room[0] = True
+    await full.write(put("d", b"x"))
+    assert settings(full) == {"d": b"x"}
+    assert (tmp_path / "ballast").exists()
 
 
 async def test_an_error_of_the_index_itself_reaches_the_caller(index):

@@ -62,7 +62,7 @@ class BucketOps:
     @operation("DeleteBucket")
     async def delete_bucket(self, request: S3Request[Members]) -> S3Response[Members]:
         """Unfinished uploads do not keep a bucket: they go with it."""
-        await self._index.write(partial(_delete, request.bucket))
+        await self._index.write(partial(_delete, request.bucket), frees=True)
         return S3Response({})
 
     @operation("HeadBucket")

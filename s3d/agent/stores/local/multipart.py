@@ -160,7 +160,7 @@ class MultipartOps:
                 tx.release(Layout(part.extents))
             tx.drop_upload(request.bucket, upload)
 
-        await self._index.write(abort)
+        await self._index.write(abort, frees=True)
         return S3Response({})
 
     def _publish(

@@ -102,7 +102,7 @@ class ObjectOps:
             bucket = find_bucket(tx, request.bucket)
             return self._delete(tx, bucket, request.key, request.input)
 
-        return S3Response(await self._index.write(delete))
+        return S3Response(await self._index.write(delete, frees=True))
 
     @operation("DeleteObjects")
     async def delete_objects(self, request: S3Request[Members]) -> S3Response[Members]:
@@ -116,7 +116,7 @@ class ObjectOps:
             raise S3Error("MalformedXML")
 
         delete = partial(self._delete_all, request.bucket, objects)
-        deleted, errors = await self._index.write(delete)
+        deleted, errors = await self._index.write(delete, frees=True)
         output: Members = {} if wanted.get("Quiet") else {"Deleted": deleted}
         return S3Response({**output, "Errors": errors} if errors else output)
 

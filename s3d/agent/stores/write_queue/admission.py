@@ -1,4 +1,7 @@
-"""Room in the queue: a write waits for it before its body is read, first come, first served."""
+"""Room in the queue: a write waits for it before its body is read, first come, first served.
+
+A body that does not say its size takes room as its bytes come, before whoever has not begun.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,6 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from s3d.agent.s3.errors import S3Error
-
-UNKNOWN_SIZE = 64 << 20
-"""Bytes that are reserved for a body that does not say its size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,37 @@ class Used(NamedTuple):
     """Bytes, the parts of unfinished uploads included."""
 
 
+class _Claim(NamedTuple):
+    """Somebody who waits for room."""
+
+    files: int
+    size: int
+    """Bytes."""
+    turn: asyncio.Future[None]
+
+
+class Room:
+    """What one write has reserved; Admission.room gives it back."""
+
+    def __init__(self, admission: Admission, files: int, size: int) -> None:
+        self.files = files
+        self.size = size
+        """Bytes."""
+        self._admission = admission
+        self._received = 0
+
+    async def receive(self, size: int) -> None:
+        """Reserve for so many more bytes of the body, which have come.
+
+        Raises SlowDown when there is no room in time, EntityTooLarge when there can never be.
+        """
+        self._received += size
+        missing = self._received - self.size
+        if missing > 0:
+            await self._admission.grow(self._received, missing)
+            self.size = self._received
+
+
 class Admission:
     """Belongs to the loop."""
 
@@ -54,45 +85,65 @@ class Admission:
         self._files = 0
         self._size = 0
         """Reserved for what is being received."""
-        self._line: deque[tuple[int, int, asyncio.Future[None]]] = deque()
+        self._growing: deque[_Claim] = deque()
+        """Bodies that have begun; they go first, since they hold room already."""
+        self._waiting: deque[_Claim] = deque()
 
     def is_too_large(self, size: int | None) -> bool:
         """True for what would not fit even into an empty queue."""
         return (size or 0) > self.limits.max_size
 
     @asynccontextmanager
-    async def room(self, size: int | None, *, files: int = 1) -> AsyncIterator[None]:
+    async def room(self, size: int | None, *, files: int = 1) -> AsyncIterator[Room]:
         """Hold room for a write, so long as it is not yet counted as pending.
 
+        size: bytes; None: not known, and each byte is to be reserved as it comes (Room.receive).
         Raises SlowDown with the detail RetryAfter when there is none in time.
         """
-        wanted = min(UNKNOWN_SIZE, self.limits.max_size) if size is None else size
-        if self._line or self._obstacle(files, wanted):
-            await self._wait(files, wanted)
+        first = 1 if size is None else size
+        if self._growing or self._waiting or self._obstacle(files, first):
+            await self._wait(self._waiting, files, first)
         else:
-            self._reserve(files, wanted)
+            self._reserve(files, first)
+        room = Room(self, files, first)
         try:
-            yield
+            yield room
         finally:
-            self._reserve(-files, -wanted)
+            self._reserve(-room.files, -room.size)
             self.look()
+
+    async def grow(self, size: int, missing: int) -> None:
+        """Reserve the missing bytes of a body of which size bytes have come, or raise."""
+        if self.is_too_large(size):
+            message = (
+                "The body is larger than the write queue (S3D_WRITE_QUEUE_MAX_SIZE="
+                f"{self.limits.max_size}); with a Content-Length it would go to the remote itself."
+            )
+            raise S3Error("EntityTooLarge", message, MaxSizeAllowed=self.limits.max_size)
+        if self._growing or self._lacks(missing):
+            await self._wait(self._growing, 0, missing)
+        else:
+            self._reserve(0, missing)
 
     def look(self) -> None:
         """There may be more room than before: let those in whose turn it is."""
-        while self._line:
-            files, size, turn = self._line[0]
-            if turn.done():
-                self._line.popleft()
-                continue
-            if self._obstacle(files, size):
-                return
-            self._line.popleft()
-            self._reserve(files, size)
-            turn.set_result(None)
+        self._let_in(self._growing, lambda claim: self._lacks(claim.size))
+        if not self._growing:
+            self._let_in(self._waiting, lambda claim: bool(self._obstacle(claim.files, claim.size)))
 
-    async def _wait(self, files: int, size: int) -> None:
+    def _let_in(self, claims: deque[_Claim], is_barred: Callable[[_Claim], bool]) -> None:
+        while claims:
+            claim = claims[0]
+            if not claim.turn.done():
+                if is_barred(claim):
+                    return
+                self._reserve(claim.files, claim.size)
+                claim.turn.set_result(None)
+            claims.popleft()
+
+    async def _wait(self, claims: deque[_Claim], files: int, size: int) -> None:
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._line.append((files, size, turn))
+        claims.append(_Claim(files, size, turn))
         try:
             async with asyncio.timeout(self.limits.wait):
                 await turn
@@ -115,6 +166,10 @@ class Admission:
     def _reserve(self, files: int, size: int) -> None:
         self._files += files
         self._size += size
+
+    def _lacks(self, size: int) -> bool:
+        """Whether so many more bytes of a body that has begun do not fit in now."""
+        return self._used().size + self._size + size > self.limits.max_size
 
     def _obstacle(self, files: int, size: int) -> str:
         """Why this much does not fit in now; "" when it does."""

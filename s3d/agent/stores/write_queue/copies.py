@@ -5,12 +5,14 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from typing import Any
 
 from s3d.agent.core.store import operation
-from s3d.agent.s3.address import check_key, parse_copy_source
+from s3d.agent.s3.address import parse_copy_source
+from s3d.agent.s3.conditions import copy_range, parse_copy_range
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.messages import Members, S3Request, S3Response
+from s3d.agent.s3.messages import Body, BytesBody, Members, S3Request, S3Response
 from s3d.agent.s3.model import operations
 from s3d.agent.stores.write_queue.journal import Journal
 from s3d.agent.stores.write_queue.pending import Kind
@@ -40,7 +42,7 @@ class CopyOps:
         """Of a pending source: staged, both hold the same blobs. Otherwise the remote does it."""
         if is_judged(request) or not self._is_staged(request):
             return await self._settler.through(request)
-        check_key(request.key)
+        await self._stage.keys.check(request.bucket, request.key)
         try:
             return await self._stage.write(request, self._size(request))
         except S3Error as error:
@@ -56,20 +58,36 @@ class CopyOps:
             return await self._settler.through(request)
         if self._is_staged(request):
             return await self._stage.write(request, self._size(request), files=0)
+        source = await self._fetch(input)
+        if source.body is None:
+            return await self._put_part(input, BytesBody(b""))
+        async with aclosing(source.body):
+            _check_range(input.get("CopySourceRange"), source)
+            return await self._put_part(input, source.body)
+
+    async def _fetch(self, input: Members) -> S3Response[Members]:
+        """The bytes of the source at the remote. Raises what UploadPartCopy does."""
         bucket, key, version_id = parse_copy_source(input["CopySource"])
+        parse_copy_range(input.get("CopySourceRange"))
         await self._settler.settle(bucket, key)
-        wanted: Members = {"Bucket": bucket, "Key": key}
+        members: Members = {"Bucket": bucket, "Key": key}
         if version_id:
-            wanted["VersionId"] = version_id
-        wanted |= {name: input[one] for one, name in _CONDITIONS.items() if input.get(one)}
-        source = await self._settler.inner.call(S3Request(operations()["GetObject"], wanted))
+            members["VersionId"] = version_id
+        members |= {name: input[one] for one, name in _CONDITIONS.items() if input.get(one)}
+        try:
+            source = await self._settler.inner.call(S3Request(operations()["GetObject"], members))
+        except S3Error as error:
+            if error.code == "InvalidRange":
+                copy_range(input["CopySourceRange"], int(error.detail.get("ActualObjectSize") or 0))
+            raise
         if source.status == 304:
             raise S3Error("PreconditionFailed")
+        return source
+
+    async def _put_part(self, input: Members, body: Body) -> S3Response[Members]:
         part = {name: input[name] for name in ("Bucket", "Key", "UploadId", "PartNumber")}
-        body = source.body
-        size = body.size if body is not None else 0
-        put = S3Request(operations()["UploadPart"], part, body)
-        answer = (await self._stage.write(put, size, files=0)).output
+        put: S3Request[Members] = S3Request(operations()["UploadPart"], part, body)
+        answer = (await self._stage.write(put, body.size, files=0)).output
         result = {name: value for name, value in answer.items() if name.startswith("Checksum")}
         result |= {"ETag": answer["ETag"], "LastModified": self._stage.now()}
         return S3Response({"CopyPartResult": result})
@@ -88,3 +106,19 @@ class CopyOps:
         bucket, key, _ = parse_copy_source(request.input["CopySource"])
         newest = self._journal.pending(bucket, key)
         return newest.size if newest is not None else 0
+
+
+def _check_range(header: str | None, source: S3Response[Members]) -> None:
+    """Raise InvalidArgument for a range that ends behind the source.
+
+    GetObject cuts such a range short, UploadPartCopy must not. Raises InternalError for a remote
+    that sent other bytes than the range.
+    """
+    if header is None:
+        return
+    sent = str(source.output.get("ContentRange") or "")
+    span, _, total = sent.removeprefix("bytes ").partition("/")
+    size = int(total) if total.isdecimal() else int(source.output["ContentLength"])
+    start, length = copy_range(header, size)
+    if span != f"{start}-{start + length - 1}" and (sent or length != size):
+        raise S3Error("InternalError", "The remote did not send the range of the source.")

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from s3d.agent.core.store import operation
-from s3d.agent.s3.address import check_key
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members, S3Request, S3Response
 from s3d.agent.stores.write_queue.journal import Journal
@@ -40,8 +39,10 @@ class DeleteOps:
             raise S3Error("MalformedXML")
         if is_judged(request):
             return await self._settler.through(request)
+        objects, errors = await self._with_keys(request.bucket, objects)
         judged = [one for one in objects if _is_judged(one)]
-        accepted, deleted, errors = _sorted_out([one for one in objects if not _is_judged(one)])
+        deleted: list[Members] = [{"Key": one["Key"]} for one in objects if not _is_judged(one)]
+        accepted = dict.fromkeys(str(row["Key"]) for row in deleted)
         await self._stage.prepare(request.bucket)
         if judged:
             answer = await self._ask(request, wanted, judged)
@@ -51,6 +52,22 @@ class DeleteOps:
             await self._journal.delete(request.bucket, accepted)
         output: Members = {} if wanted.get("Quiet") or not deleted else {"Deleted": deleted}
         return S3Response({**output, "Errors": errors} if errors else output)
+
+    async def _with_keys(
+        self, bucket: str, objects: Sequence[One]
+    ) -> tuple[list[One], list[Members]]:
+        """Those whose keys may be keys, and rows of Errors for the others."""
+        right: list[One] = []
+        errors: list[Members] = []
+        for one in objects:
+            key = str(one["Key"])
+            try:
+                await self._stage.keys.check(bucket, key)
+            except S3Error as error:
+                errors.append({"Key": key, "Code": error.code, "Message": error.message})
+            else:
+                right.append(one)
+        return right, errors
 
     async def _ask(
         self, request: S3Request[Members], wanted: Mapping[str, Any], judged: list[One]
@@ -65,20 +82,3 @@ class DeleteOps:
 
 def _is_judged(one: One) -> bool:
     return any(one.get(name) is not None for name in _JUDGED)
-
-
-def _sorted_out(objects: Sequence[One]) -> tuple[dict[str, None], list[Members], list[Members]]:
-    """(keys, rows of Deleted, rows of Errors): a key that cannot be one is refused by itself."""
-    keys: dict[str, None] = {}
-    deleted: list[Members] = []
-    errors: list[Members] = []
-    for one in objects:
-        key = str(one["Key"])
-        try:
-            check_key(key)
-        except S3Error as error:
-            errors.append({"Key": key, "Code": error.code, "Message": error.message})
-            continue
-        keys[key] = None
-        deleted.append({"Key": key})
-    return keys, deleted, errors

@@ -15,10 +15,11 @@ from typing import TypeVar
 
 from s3d.agent.core import failpoint
 from s3d.agent.core.events import Events
+from s3d.agent.s3.messages import Members
 from s3d.agent.storage.index import Index
 from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.transaction import Transaction
-from s3d.agent.stores.write_queue import aliases, journal_rows, journal_write
+from s3d.agent.stores.write_queue import aliases, completions, journal_rows, journal_write
 from s3d.agent.stores.write_queue.admission import Used
 from s3d.agent.stores.write_queue.pending import (
     FILTERED,
@@ -61,6 +62,8 @@ class Journal:
         """index: opened with journal_rows.TABLES. clock: Unix seconds."""
         journal = cls(index, events, clock)
         memory = journal._memory
+        if index.look(completions.must_enter_pending):
+            await index.write(lambda tx: completions.enter_pending(tx, clock()))
         memory.paused = index.look(lambda reader: reader.setting(*_PAUSED)) is not None
         for write in await index.read(journal_rows.load):
             memory.add(write, [])
@@ -138,6 +141,10 @@ class Journal:
 
         return self._index.look(look)
 
+    def completion(self, bucket: str, key: str, upload_id: str) -> Members | None:
+        """What CompleteMultipartUpload was answered with, if it was completed here lately."""
+        return self._index.look(lambda reader: completions.find(reader, bucket, key, upload_id))
+
     async def read(self, query: Callable[[Reader], T]) -> T:
         """Ask the staging index in a thread; the query sees one state of it."""
         return await self._index.read(query)
@@ -156,6 +163,8 @@ class Journal:
         """The staging store's observer: enter a write in the commit of the object."""
         kind = Kind.DELETE if change.stored is None else Kind.PUT
         self._enter(tx, Kind.TAGS if change.tagged else kind, change)
+        if change.stored is not None and change.stored.record.upload_id and not change.tagged:
+            completions.put(tx, change.bucket, change.stored.record, self._clock())
 
     async def delete(self, bucket: str, keys: Iterable[str]) -> None:
         """Accept the deletion of keys, all in one commit."""
@@ -166,7 +175,7 @@ class Journal:
                 journal_rows.unstage(tx, bucket, key)
                 self._enter(tx, Kind.DELETE, journal_write.Deed(bucket, key))
 
-        await self._index.write(delete)
+        await self._index.write(delete, frees=True)
         failpoint.hit("queue.accepted")
 
     def _enter(self, tx: Transaction, kind: Kind, change: journal_write.Change) -> None:
@@ -215,7 +224,7 @@ class Journal:
         failpoint.hit("queue.progress")
         write = self._backlog.get(seq)
         if write is not None:
-            await self._index.write(partial(journal_rows.remember, write, upload))
+            await self._index.write(partial(journal_rows.remember, write, upload), frees=True)
         failpoint.hit("queue.progressed")
 
     async def done(self, seq: int, etag: str = "", told: str = "") -> None:
@@ -234,7 +243,7 @@ class Journal:
             tx.then(partial(self._done, write, etag))
 
         failpoint.hit("queue.done")
-        await self._index.write(drop)
+        await self._index.write(drop, frees=True)
         failpoint.hit("queue.dropped")
 
     def _done(self, write: PendingWrite, etag: str) -> None:
@@ -269,7 +278,7 @@ class Journal:
             return
         failpoint.hit("queue.park")
         kept = await self._index.write(
-            lambda tx: journal_rows.set_state(tx, seq, PendingState.FAILED, error)
+            lambda tx: journal_rows.set_state(tx, seq, PendingState.FAILED, error), frees=True
         )
         if not kept:
             self._memory.drop(write)
@@ -286,7 +295,7 @@ class Journal:
             return
         error = PushError(FILTERED, why, at=self._clock())
         kept = await self._index.write(
-            lambda tx: journal_rows.set_state(tx, seq, PendingState.HELD, error)
+            lambda tx: journal_rows.set_state(tx, seq, PendingState.HELD, error), frees=True
         )
         if not kept:
             self._memory.drop(write)
@@ -309,7 +318,7 @@ class Journal:
 
     async def forget_orphan(self, orphan: Orphan) -> None:
         """It is aborted."""
-        await self._index.write(lambda tx: journal_rows.drop_orphan(tx, orphan))
+        await self._index.write(lambda tx: journal_rows.drop_orphan(tx, orphan), frees=True)
 
     # What people and policies decide
 
@@ -343,7 +352,9 @@ class Journal:
         """The same for writes that are delayed or stuck: in one commit, if any is stuck."""
         stuck = [write.seq for write in chosen if write.state in STUCK]
         if stuck:
-            await self._index.write(partial(journal_rows.set_states, stuck, PendingState.WAITING))
+            await self._index.write(
+                partial(journal_rows.set_states, stuck, PendingState.WAITING), frees=True
+            )
         left = [write for write in chosen if self._backlog.get(write.seq) is write]
         for write in left:
             if write.state in STUCK:
@@ -363,12 +374,14 @@ class Journal:
             return False
 
         def drop(tx: Transaction) -> None:
+            row = journal_rows.find(tx, seq)
+            completions.drop(tx, write.bucket, None if row is None else row.stored)
             journal_rows.drop(tx, seq, pushed=False)
             journal_rows.restage(tx, write.bucket, write.key)
             tx.then(partial(self._memory.drop, write))
 
         with self._aside(write):
-            await self._index.write(drop)
+            await self._index.write(drop, frees=True)
         return True
 
     async def set_priority(self, seq: int, priority: int) -> None:

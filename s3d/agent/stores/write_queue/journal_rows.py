@@ -13,7 +13,7 @@ from s3d.agent.storage.index import Tables
 from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.records import Stored, decode_layout, decode_object, encode
 from s3d.agent.storage.transaction import Transaction
-from s3d.agent.stores.write_queue import aliases
+from s3d.agent.stores.write_queue import aliases, completions
 from s3d.agent.stores.write_queue.pending import (
     Kind,
     Orphan,
@@ -23,6 +23,8 @@ from s3d.agent.stores.write_queue.pending import (
     RemoteUpload,
     StagedWrite,
 )
+
+_UPLOADS = "CREATE INDEX queue_uploads ON queue(bucket) WHERE upload IS NOT NULL;"
 
 TABLES = Tables(
     """
@@ -34,8 +36,11 @@ CREATE INDEX queue_keys ON queue(bucket, key);
 CREATE TABLE orphans(bucket TEXT, key BLOB, upload TEXT, begun REAL NOT NULL,
     PRIMARY KEY(bucket, key, upload, begun)) WITHOUT ROWID;
 """
-    + aliases.TABLE,
-    layout=1,
+    + aliases.TABLE
+    + completions.TABLE
+    + _UPLOADS,
+    layout=2,
+    upgrades={2: completions.UPGRADE + _UPLOADS},
 )
 """For Index.open. record and layout are NULL for a delete; error and upload when there is none."""
 

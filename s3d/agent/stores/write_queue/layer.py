@@ -16,6 +16,7 @@ from s3d.agent.stores.write_queue.clock import Clock
 from s3d.agent.stores.write_queue.copies import CopyOps
 from s3d.agent.stores.write_queue.deletes import DeleteOps
 from s3d.agent.stores.write_queue.journal import Journal
+from s3d.agent.stores.write_queue.key_rules import KeyRules
 from s3d.agent.stores.write_queue.listings import ListOps
 from s3d.agent.stores.write_queue.multipart import MultipartOps
 from s3d.agent.stores.write_queue.objects import ObjectOps
@@ -47,7 +48,8 @@ class WriteQueue(Layer):
         self.admission = Admission(limits, journal.used, journal.oldest, clock.now)
         """Its limits may be changed."""
         journal.on_change.append(self.admission.look)
-        stage = Stage(staging, known, self.admission, clock.now)
+        keys = KeyRules(inner, clock.steady)
+        stage = Stage(staging, known, keys, self.admission, clock.now)
         self._settler = Settler(inner, journal, pusher)
         parts = (journal, stage, self._settler)
         super().__init__(

@@ -30,6 +30,7 @@ class MultipartOps:
     async def create(self, request: S3Request[Members]) -> S3Response[Members]:
         if is_judged(request):
             return await self._settler.through(request)
+        await self._stage.keys.check(request.bucket, request.key)
         return await self._stage.write(request, files=0)
 
     @operation("UploadPart")
@@ -41,16 +42,34 @@ class MultipartOps:
             raise S3Error("EntityTooLarge", MaxSizeAllowed=self._stage.admission.limits.max_size)
         return await self._stage.write(request, size, files=0)
 
-    @operation("ListParts", "AbortMultipartUpload")
+    @operation("ListParts")
     def look(self, request: S3Request[Members]) -> Answer:
         if not self._is_ours(request):
             return self._settler.through(request)
         return self._stage.look(request)
 
+    @operation("AbortMultipartUpload")
+    async def abort(self, request: S3Request[Members]) -> S3Response[Members]:
+        """The room of its parts goes to the writes that wait for it."""
+        if not self._is_ours(request):
+            return await self._settler.through(request)
+        response = await self._stage.look(request)
+        self._stage.admission.look()
+        return response
+
     @operation("CompleteMultipartUpload")
     async def complete(self, request: S3Request[Members]) -> S3Response[Members]:
         """A condition is judged by what the remote has once nothing is pending; and then the
-        answer waits for the push, so that a 200 means that the remote has it."""
+        answer waits for the push, so that a 200 means that the remote has it.
+
+        Repeated, it is answered again, whatever has become of the object since.
+        """
+        upload_id = str(request.input["UploadId"])
+        answer = self._journal.completion(request.bucket, request.key, upload_id)
+        if answer is not None:
+            if is_conditional(request):
+                await self._settler.settle(request.bucket, request.key)
+            return S3Response(answer)
         if not self._is_ours(request):
             return await self._settler.through(request)
         if not is_conditional(request):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from s3d.agent.core.store import Answer, Ready, operation
-from s3d.agent.s3.address import check_key
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members, S3Request, S3Response
 from s3d.agent.stores.write_queue.journal import Journal
@@ -50,14 +49,14 @@ class ObjectOps:
         size = request.body.size if request.body is not None else 0
         if is_judged(request) or self._stage.admission.is_too_large(size):
             return await self._settler.through(request)
-        check_key(request.key)
+        await self._stage.keys.check(request.bucket, request.key)
         return await self._stage.write(request, size)
 
     @operation("DeleteObject")
     async def delete_object(self, request: S3Request[Members]) -> S3Response[Members]:
         if is_judged(request):
             return await self._settler.through(request)
-        check_key(request.key)
+        await self._stage.keys.check(request.bucket, request.key)
         await self._stage.prepare(request.bucket)
         await self._journal.delete(request.bucket, [request.key])
         return S3Response({})

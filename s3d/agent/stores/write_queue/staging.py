@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from s3d.agent.core import failpoint
 from s3d.agent.core.store import Answer, ObjectStore
-from s3d.agent.s3.messages import Members, S3Request, S3Response
+from s3d.agent.s3.messages import Body, Members, S3Request, S3Response
 from s3d.agent.s3.model import operations
-from s3d.agent.stores.write_queue.admission import Admission
+from s3d.agent.stores.write_queue.admission import Admission, Room
+from s3d.agent.stores.write_queue.key_rules import KeyRules
 from s3d.agent.stores.write_queue.remote_buckets import KnownBuckets
 
 
@@ -21,12 +22,14 @@ class Stage:
         self,
         store: ObjectStore,
         known: KnownBuckets,
+        keys: KeyRules,
         admission: Admission,
         clock: Callable[[], float],
     ) -> None:
         self.store = store
         self._clock = clock
         self.known = known
+        self.keys = keys
         self.admission = admission
         self._made: set[str] = set()
 
@@ -39,10 +42,13 @@ class Stage:
     ) -> S3Response[Any]:
         """Have it written there, once there is room.
 
+        size: bytes of the body; None: not known before its end.
         Raises NoSuchBucket, SlowDown, and what the embedded store says to it.
         """
         await self.prepare(request.bucket)
-        async with self.admission.room(size, files=files):
+        async with self.admission.room(size, files=files) as room:
+            if size is None and request.body is not None:
+                request = request.replace(body=_Measured(request.body, room))
             response = await self.store.call(request)
         failpoint.hit("queue.accepted")
         return response
@@ -63,3 +69,25 @@ class Stage:
         """It was deleted, or its settings have changed."""
         self._made.discard(bucket)
         self.known.forget(bucket)
+
+
+class _Measured:
+    """A Body of unknown size, each chunk of which waits for room in the queue."""
+
+    size = None
+
+    def __init__(self, source: Body, room: Room) -> None:
+        self._source = source
+        self._room = room
+
+    @property
+    def trailers(self) -> Mapping[str, str]:
+        return self._source.trailers
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for chunk in self._source:
+            await self._room.receive(len(chunk))
+            yield chunk
+
+    async def aclose(self) -> None:
+        await self._source.aclose()

@@ -93,3 +93,43 @@ async def test_who_gives_up_leaves_the_line_to_others():
 def test_what_would_not_fit_into_an_empty_queue_is_too_large():
     admission = Pending().admission(max_size=10)
     assert [admission.is_too_large(size) for size in (None, 10, 11)] == [False, False, True]
+
+
+@pytest.mark.finding("D27")
+async def test_a_body_of_unknown_size_takes_the_room_of_what_has_come():
+    admission = Pending().admission(max_size=10, wait=0)
+    async with admission.room(None) as first, admission.room(None) as second:
+        await first.receive(4)
+        await first.receive(2)
+        await second.receive(4)
+        with pytest.raises(S3Error, match="full") as refused:
+            await second.receive(1)
+        assert refused.value.code == "SlowDown"
+        with pytest.raises(S3Error, match="Content-Length") as refused:
+            await first.receive(5)
+        assert refused.value.code == "EntityTooLarge"
+    async with admission.room(10):
+        pass
+
+
+@pytest.mark.finding("D27")
+async def test_a_body_that_has_begun_gets_room_before_one_that_waits():
+    pending, entered = Pending(), []
+    admission = pending.admission(max_size=10)
+    pending.size = 5
+
+    async def receive():
+        async with admission.room(None) as room:
+            await room.receive(4)
+            pending.size = 8
+            await room.receive(2)
+            entered.append("begun")
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(receive())
+        await asyncio.sleep(0)
+        group.create_task(enter(admission, 4, entered, "waiting"))
+        await asyncio.sleep(0)
+        pending.size = 4
+        admission.look()
+    assert entered == ["begun", "waiting"]

@@ -307,10 +307,10 @@ async def test_what_is_replaced_while_somebody_decides_about_it_is_not_counted(
         await desk.journal.park((await desk.journal.take()).seq, ERROR)
     commit = desk.index.write
 
-    async def late(change):
+    async def late(change, **options):
         monkeypatch.undo()
         await desk.s3.put(ONE, "k", b"2")
-        return await commit(change)
+        return await commit(change, **options)
 
     monkeypatch.setattr(desk.index, "write", late)
     await getattr(desk.journal, act)(seq=write.seq)
@@ -510,7 +510,7 @@ async def test_what_is_parked_is_retried_in_one_commit(desk):
         await desk.journal.park((await desk.take()).seq, ERROR)
     commits = []
     write = desk.index.write
-    desk.index.write = lambda *given: commits.append(1) or write(*given)
+    desk.index.write = lambda *given, **options: commits.append(1) or write(*given, **options)
     await desk.journal.retry_these(list(desk.journal.all(PendingState.FAILED)))
     assert len(commits) == 1
     assert len(await desk.pushed()) == 20

@@ -1,11 +1,16 @@
 """Reads and writes of objects while nothing reaches the remote."""
 
+import pytest
+
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import S3Request, StreamBody
 from s3d.agent.s3.model import operations
+from s3d.agent.storage.disk import Disk
 from s3d.agent.stores.write_queue.admission import Limits
 from s3d.agent.stores.write_queue.objects import STATE
 from s3d.agent.stores.write_queue.pending import Kind, PendingState, PushError
+from tests.contract.client import Client
+from tests.contract.queued import queue_before
 
 
 def of(bucket, key, **members):
@@ -138,3 +143,32 @@ async def test_a_full_queue_refuses_before_it_reads_and_still_takes_deletes(s3, 
     assert (read, error.detail["RetryAfter"]) == ([], 5)
     await s3("DeleteObjectTagging", **of(bucket, "k"))
     await s3("DeleteObject", **of(bucket, "l"))
+
+
+@pytest.mark.finding("S4")
+async def test_a_full_disk_takes_deletes_and_pushes_after_a_put_was_refused(
+    there, remote, bucket, tmp_path, monkeypatch
+):
+    """The disk is one of SQLite's pages, of which the ballast holds some back."""
+    await there.put(bucket, "old", b"data")
+    async with queue_before(remote, tmp_path / "queue", lazy=True) as queue:
+        s3, index = Client(queue.store), queue.index
+        await s3.put(bucket, "k", b"data")
+        index._has_ballast = index.disk.lay_ballast()
+        (pages,) = index._writer.execute("PRAGMA page_count").fetchone()
+        index._writer.execute(f"PRAGMA max_page_count = {pages}")
+
+        def drop_ballast():
+            index._writer.execute(f"PRAGMA max_page_count = {pages + 4_000}")
+            return Disk.drop_ballast(index.disk)
+
+        monkeypatch.setattr(index.disk, "drop_ballast", drop_ballast)
+        for number in range(40):
+            name = f"{number}".zfill(1000)
+            if await s3.code("PutObject", Bucket=bucket, Key=name, Body=bytes(3_000)):
+                break
+        await s3.refused("SlowDown", "PutObject", Bucket=bucket, Key="l" * 1000, Body=bytes(3_000))
+        doomed = [{"Key": f"{number}".zfill(1000)} for number in range(40)] + [{"Key": "old"}]
+        await s3("DeleteObjects", Bucket=bucket, Delete={"Objects": doomed})
+        await queue.pusher.push_now(bucket, timeout=10)
+        assert await there.keys(bucket) == ["k"]
