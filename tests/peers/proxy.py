@@ -242,7 +242,7 @@ class FaultyProxy:
                 await _drain(_body(reader, head))
             if fault.status is None:
                 raise ConnectionResetError("fault: dropped before the server")
-            writer.write(_refusal(fault))
+            writer.write(_refusal(fault, bodiless=head.method == "HEAD"))
             return False
         if fault.strip_conditions:
             head = self._unconditional(head)
@@ -410,7 +410,7 @@ async def _trickle(writer: asyncio.StreamWriter, chunk: bytes, rate: float) -> N
         await writer.drain()
 
 
-def _refusal(fault: Fault) -> bytes:
+def _refusal(fault: Fault, *, bodiless: bool) -> bytes:
     more = "".join(f"<{name}>{text}</{name}>" for name, text in fault.elements)
     body = (
         f"<Error><Code>{fault.code}</Code><Message>{fault.message}</Message>{more}</Error>".encode()
@@ -419,7 +419,7 @@ def _refusal(fault: Fault) -> bytes:
     if fault.retry_after is not None:
         headers.append(("Retry-After", str(fault.retry_after)))
     headers.append(("Connection", "close"))
-    return Head(f"HTTP/1.1 {fault.status} Fault", headers).to_bytes() + body
+    return Head(f"HTTP/1.1 {fault.status} Fault", headers).to_bytes() + (b"" if bodiless else body)
 
 
 def _other_etag(text: bytes) -> bytes:

@@ -26,6 +26,7 @@ from s3d.agent.selection.use_policy import UPLOAD, Rules
 from s3d.agent.storage.records import Stored
 from s3d.agent.stores.read_cache.adopt_pushed import Pushed
 from s3d.agent.stores.read_cache.layer import Cache, Past
+from s3d.agent.stores.remote.compatibility import Compatibility
 from s3d.agent.stores.remote.conditional_writes import Judging
 from s3d.agent.stores.remote.credentials import KeyChain
 from s3d.agent.stores.remote.probing import Probing
@@ -75,6 +76,7 @@ class Gateway:
     pushes: Rules
     """What is pushed."""
     events: Events
+    compatible: Compatibility
     probing: Probing
     migration: Migration
     found: list[str]
@@ -112,6 +114,7 @@ class Gateway:
             last_failure=health.last_failure,
             clock_offset=health.clock_offset,
             capabilities={name: str(found.level) for name, found in self.probing.known.items()},
+            limitations=self.compatible.limitations,
         )
 
     @property
@@ -146,8 +149,9 @@ async def open_gateway(config: Config, places: Places, events: Events) -> Gatewa
         keys = KeyChain(profile=config.remote_profile, region=config.remote_region)
         remote = RemoteStore(_settings(config), keys)
         closing.push_async_callback(remote.close)
-        migration = Migration(partial(_embedded, places.store_dir), remote)
-        probing = Probing(remote, remote.url, places.capabilities_file)
+        compatible = Compatibility(remote)
+        migration = Migration(partial(_embedded, places.store_dir), compatible)
+        probing = Probing(compatible, remote.url, places.capabilities_file)
         judging = Judging(probing)
         warnings = await _warnings(config, places)
         tags = BucketTags(remote)
@@ -176,6 +180,7 @@ async def open_gateway(config: Config, places: Places, events: Events) -> Gatewa
             cache=cache,
             pushes=rules,
             events=events,
+            compatible=compatible,
             probing=probing,
             migration=migration,
             found=warnings,
