@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.gateway.conftest import Gateway
+from tests.gateway.devices import objects
 from tests.gateway.network import Network
 from tests.peers.proxy import Fault, Head
 
@@ -62,3 +63,39 @@ def test_a_remote_that_takes_no_checksums_gets_every_write(
         assert read["Body"].read() == b"theirs"
     limitations = agent.client.status().remote.limitations
     assert limitations == ["checksum_mode", "checksums"]
+
+
+@pytest.mark.finding("S8")
+def test_a_folder_beside_a_file_of_almost_its_name_is_synced(
+    make_device: Any, remote: Any, sync_bucket: str
+) -> None:
+    """SeaweedFS lists `src/a` before `src.tar.gz`."""
+    for key in ("src/a", "src.tar.gz", "src-old/b"):
+        remote.put_object(Bucket=sync_bucket, Key=key, Body=key.encode())
+    device = make_device("a").start()
+    device.now()
+    assert device.tree() == objects(remote, sync_bucket)
+    assert len(device.tree()) == 3
+    remote.delete_object(Bucket=sync_bucket, Key="src.tar.gz")
+    device.now()
+    assert set(device.tree()) == {"src/a", "src-old/b"}
+
+
+@pytest.mark.finding("S8")
+def test_pages_are_merged_with_pending_writes_where_the_order_is_another(
+    gateway: Gateway, remote: Any, new_bucket: str
+) -> None:
+    keys = ["src/a", "src/b", "src.tar.gz", "src-old/b", "z"]
+    for key in keys:
+        remote.put_object(Bucket=new_bucket, Key=key, Body=b"1")
+    agent = gateway.start()
+    gateway.queue.pause()
+    with closing(agent.s3()) as client:
+        client.put_object(Bucket=new_bucket, Key="src/new", Body=b"2")
+        client.delete_object(Bucket=new_bucket, Key="z")
+        pages = client.get_paginator("list_objects_v2").paginate(
+            Bucket=new_bucket, PaginationConfig={"PageSize": 2}
+        )
+        found = [row["Key"] for page in pages for row in page.get("Contents", ())]
+    assert found == sorted([*keys[:-1], "src/new"])
+    assert "listing_order" in agent.client.status().remote.limitations

@@ -26,6 +26,7 @@ from s3d.agent.selection.use_policy import UPLOAD, Rules
 from s3d.agent.storage.records import Stored
 from s3d.agent.stores.read_cache.adopt_pushed import Pushed
 from s3d.agent.stores.read_cache.layer import Cache, Past
+from s3d.agent.stores.remote.addressing import known_order
 from s3d.agent.stores.remote.compatibility import Compatibility
 from s3d.agent.stores.remote.conditional_writes import Judging
 from s3d.agent.stores.remote.credentials import KeyChain
@@ -117,6 +118,10 @@ class Gateway:
             limitations=self.compatible.limitations,
         )
 
+    def listing_order(self, bucket: str) -> str:
+        """In which the remote lists the bucket, as far as it is known: s3/listing_order.py."""
+        return self.compatible.listing_order or known_order(self.remote.url, bucket)
+
     @property
     def warnings(self) -> list[str]:
         """What a person should know."""
@@ -171,8 +176,10 @@ async def open_gateway(config: Config, places: Places, events: Events) -> Gatewa
         if config.write_queue.enabled:
             journal, staging = await _open_queue(config, places, events, closing)
             below = Below(top, past, layer, rules)
-            top, queue = _queue(config.write_queue, below, journal, staging, events)
-        return Gateway(
+            layer_of_queue, queue = _queue(config.write_queue, below, journal, staging, events)
+            layer_of_queue.lists.listing_order = lambda bucket: gateway.listing_order(bucket)
+            top = layer_of_queue
+        gateway = Gateway(
             top=LoopGuard(top, remote.hops),
             remote=remote,
             queue=queue,
@@ -186,6 +193,7 @@ async def open_gateway(config: Config, places: Places, events: Events) -> Gatewa
             found=warnings,
             _closing=closing.pop_all(),
         )
+        return gateway
 
 
 def _cache(

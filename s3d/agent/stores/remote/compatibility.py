@@ -18,9 +18,10 @@ from contextlib import aclosing
 from typing import Any
 
 from s3d.agent.core.failures import Reason, Refused, Unreachable
-from s3d.agent.core.store import Answer, Layer, ObjectStore
+from s3d.agent.core.store import Answer, Layer, ObjectStore, operation
 from s3d.agent.s3 import checksums
 from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.listing_order import OTHER, UNKNOWN, order_of
 from s3d.agent.s3.messages import Body, BytesBody, Members, S3Request, S3Response
 from s3d.agent.s3.model import operations
 from s3d.agent.s3.optional_headers import OptionalGroup, blames, group_of, may_blame, without
@@ -41,11 +42,26 @@ class Compatibility(Layer):
         super().__init__(inner)
         self.refused: set[OptionalGroup] = set()
         """What the remote is not sent any more."""
+        self.listing_order = UNKNOWN
+        """OTHER once a listing was not in the order of the keys."""
 
     @property
     def limitations(self) -> list[str]:
         """What the remote does not do, for the status."""
-        return sorted(str(group) for group in self.refused)
+        found = sorted(str(group) for group in self.refused)
+        return [*found, "listing_order"] if self.listing_order == OTHER else found
+
+    @operation("ListObjectsV2")
+    def list(self, request: S3Request[Any]) -> Answer:
+        return self._list(request) if request.wire is None else self.inner.call(request)
+
+    async def _list(self, request: S3Request[Any]) -> S3Response[Any]:
+        response = await self.inner.call(request)
+        keys = [row["Key"] for row in response.output.get("Contents") or ()]
+        if self.listing_order == UNKNOWN and order_of(keys) == OTHER:
+            self.listing_order = OTHER
+            logger.info("the remote does not list in the order of the keys")
+        return response
 
     def otherwise(self, request: S3Request[Any]) -> Answer:
         group = group_of(request)

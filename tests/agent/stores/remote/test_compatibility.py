@@ -185,3 +185,16 @@ async def test_another_refusal_is_passed_on_and_teaches_nothing(
     assert response.wire.status == 400
     assert not compatible.refused
     assert len(faulty_seaweedfs.seen) == 2
+
+
+@pytest.mark.finding("S8")
+async def test_the_order_of_a_listing_is_learnt_from_it(
+    compatible: Compatibility, new_bucket: str
+) -> None:
+    client = Client(compatible)
+    await client("PutObject", Bucket=new_bucket, Key="a-b", Body=b"1")
+    await client("ListObjectsV2", Bucket=new_bucket)
+    assert (compatible.listing_order, compatible.limitations) == ("", [])
+    await client("PutObject", Bucket=new_bucket, Key="a/b", Body=b"1")
+    await client("ListObjectsV2", Bucket=new_bucket)
+    assert (compatible.listing_order, compatible.limitations) == ("other", ["listing_order"])
