@@ -31,6 +31,13 @@ LEVELS = {
     "C": "the remote ignores conditions, s3d judges for its own clients; others can lose updates",
 }
 
+LIMITATIONS = {
+    "checksums": "the remote takes no checksum headers: s3d compares what it stored by its ETag",
+    "checksum_mode": "the remote gives no checksums with what is read",
+    "listing_order": "the remote does not list in the order of the keys: s3d reads and sorts",
+}
+"""What the remote does not do, in words."""
+
 
 @click.command("status")
 @target_argument(Names.EITHER, required=False)
@@ -111,6 +118,8 @@ def _remote(remote: RemoteStatus) -> Iterator[Row]:
         yield "REMOTE AWAY", f"{remote.error}{since}"
     if abs(remote.clock_offset) >= SKEW:
         yield "", f"its clock is {remote.clock_offset:+.0f} s from ours"
+    for name in remote.limitations:
+        yield "limitation", LIMITATIONS.get(name, name)
     for bucket, level in sorted(remote.capabilities.items()):
         yield "conditions", f"{bucket}: {LEVELS.get(level, level)}"
 

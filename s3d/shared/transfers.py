@@ -23,6 +23,8 @@ class RemoteStatus(msgspec.Struct, frozen=True):
     """Seconds that its clock is ahead of ours."""
     capabilities: dict[str, str] = {}
     """Bucket -> how far conditional writes can be trusted there: A, B or C."""
+    limitations: list[str] = []
+    """What it does not do and s3d works around: checksums, checksum_mode, listing_order."""
 
 
 class Share(msgspec.Struct, frozen=True):

@@ -59,6 +59,7 @@ class Fault:
     status: int | None = None
     """Answer this at once with code as its S3 error; the server never hears of the request."""
     code: str = "InternalError"
+    message: str = "fault"
     retry_after: int | None = None
     """Seconds, sent as Retry-After with status."""
     elements: tuple[tuple[str, str], ...] = ()
@@ -73,6 +74,8 @@ class Fault:
     """If-* headers are taken off and the request is signed anew: a server that ignores them."""
     swap_etag: bool = False
     """Every ETag of the answer is another one, the same for the same ETag."""
+    edit_xml: Callable[[bytes], bytes] | None = None
+    """What becomes of the answer's document, if it is one in XML: another provider's dialect."""
 
 
 SLOW_DOWN = Fault(status=503, code="SlowDown")
@@ -239,7 +242,7 @@ class FaultyProxy:
                 await _drain(_body(reader, head))
             if fault.status is None:
                 raise ConnectionResetError("fault: dropped before the server")
-            writer.write(_refusal(fault))
+            writer.write(_refusal(fault, bodiless=head.method == "HEAD"))
             return False
         if fault.strip_conditions:
             head = self._unconditional(head)
@@ -288,6 +291,10 @@ class FaultyProxy:
                 (k, str(fault.truncate) if k.lower() == "content-length" else v)
                 for k, v in answer.headers
             ]
+        if fault.edit_xml is not None and not bodiless and "xml" in answer["content-type"]:
+            document = fault.edit_xml(await _document(server, answer))
+            writer.write(_with_length(answer, len(document)).to_bytes() + document)
+            return "close" not in (answer["connection"] + exchange.head["connection"]).lower()
         writer.write(answer.to_bytes())
         if not bodiless and not await self._download(fault, answer, server, writer):
             return False
@@ -372,6 +379,24 @@ async def _body(reader: asyncio.StreamReader, head: Head) -> AsyncIterator[bytes
             yield chunk
 
 
+async def _document(reader: asyncio.StreamReader, head: Head) -> bytes:
+    """The whole body without chunk framing."""
+    if "chunked" not in head["transfer-encoding"].lower():
+        return b"".join([chunk async for chunk in _body(reader, head)])
+    found = b""
+    while size := int((await reader.readuntil(b"\r\n")).split(b";")[0], 16):
+        found += (await reader.readexactly(size + 2))[:-2]
+    while await reader.readuntil(b"\r\n") != b"\r\n":
+        pass
+    return found
+
+
+def _with_length(head: Head, size: int) -> Head:
+    framing = ("content-length", "transfer-encoding")
+    kept = [(name, value) for name, value in head.headers if name.lower() not in framing]
+    return Head(head.first, [*kept, ("Content-Length", str(size))])
+
+
 async def _drain(body: AsyncIterator[bytes]) -> None:
     async for _ in body:
         pass
@@ -385,14 +410,16 @@ async def _trickle(writer: asyncio.StreamWriter, chunk: bytes, rate: float) -> N
         await writer.drain()
 
 
-def _refusal(fault: Fault) -> bytes:
+def _refusal(fault: Fault, *, bodiless: bool) -> bytes:
     more = "".join(f"<{name}>{text}</{name}>" for name, text in fault.elements)
-    body = f"<Error><Code>{fault.code}</Code><Message>fault</Message>{more}</Error>".encode()
+    body = (
+        f"<Error><Code>{fault.code}</Code><Message>{fault.message}</Message>{more}</Error>".encode()
+    )
     headers = [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))]
     if fault.retry_after is not None:
         headers.append(("Retry-After", str(fault.retry_after)))
     headers.append(("Connection", "close"))
-    return Head(f"HTTP/1.1 {fault.status} Fault", headers).to_bytes() + body
+    return Head(f"HTTP/1.1 {fault.status} Fault", headers).to_bytes() + (b"" if bodiless else body)
 
 
 def _other_etag(text: bytes) -> bytes:

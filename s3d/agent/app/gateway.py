@@ -26,6 +26,8 @@ from s3d.agent.selection.use_policy import UPLOAD, Rules
 from s3d.agent.storage.records import Stored
 from s3d.agent.stores.read_cache.adopt_pushed import Pushed
 from s3d.agent.stores.read_cache.layer import Cache, Past
+from s3d.agent.stores.remote.addressing import known_order
+from s3d.agent.stores.remote.compatibility import Compatibility
 from s3d.agent.stores.remote.conditional_writes import Judging
 from s3d.agent.stores.remote.credentials import KeyChain
 from s3d.agent.stores.remote.probing import Probing
@@ -75,6 +77,7 @@ class Gateway:
     pushes: Rules
     """What is pushed."""
     events: Events
+    compatible: Compatibility
     probing: Probing
     migration: Migration
     found: list[str]
@@ -112,7 +115,12 @@ class Gateway:
             last_failure=health.last_failure,
             clock_offset=health.clock_offset,
             capabilities={name: str(found.level) for name, found in self.probing.known.items()},
+            limitations=self.compatible.limitations,
         )
+
+    def listing_order(self, bucket: str) -> str:
+        """In which the remote lists the bucket, as far as it is known: s3/listing_order.py."""
+        return self.compatible.listing_order or known_order(self.remote.url, bucket)
 
     @property
     def warnings(self) -> list[str]:
@@ -147,8 +155,9 @@ async def open_gateway(config: Config, places: Places, events: Events) -> Gatewa
         keys = KeyChain(profile=config.remote_profile, region=config.remote_region)
         remote = RemoteStore(_settings(config), keys)
         closing.push_async_callback(remote.close)
-        migration = Migration(partial(_embedded, places.store_dir), remote)
-        probing = Probing(remote, remote.url, places.capabilities_file)
+        compatible = Compatibility(remote)
+        migration = Migration(partial(_embedded, places.store_dir), compatible)
+        probing = Probing(compatible, remote.url, places.capabilities_file)
         judging = Judging(probing)
         warnings = await _warnings(config, places)
         tags = BucketTags(remote)
@@ -168,8 +177,10 @@ async def open_gateway(config: Config, places: Places, events: Events) -> Gatewa
         if config.write_queue.enabled:
             journal, staging = await _open_queue(config, places, events, closing)
             below = Below(top, past, layer, rules)
-            top, queue = _queue(config.write_queue, below, journal, staging, events)
-        return Gateway(
+            layer_of_queue, queue = _queue(config.write_queue, below, journal, staging, events)
+            layer_of_queue.lists.listing_order = lambda bucket: gateway.listing_order(bucket)
+            top = layer_of_queue
+        gateway = Gateway(
             top=LoopGuard(top, remote.hops),
             remote=remote,
             queue=queue,
@@ -177,11 +188,13 @@ async def open_gateway(config: Config, places: Places, events: Events) -> Gatewa
             cache=cache,
             pushes=rules,
             events=events,
+            compatible=compatible,
             probing=probing,
             migration=migration,
             found=warnings,
             _closing=closing.pop_all(),
         )
+        return gateway
 
 
 def _cache(

@@ -6,6 +6,7 @@ from s3d.agent.app.stack import Stack
 from s3d.agent.core.client import Objects
 from s3d.agent.core.events import Events
 from s3d.agent.core.supervise import supervise
+from s3d.agent.s3.listing_order import BYTES
 from s3d.agent.sync.folders import Folders, Surroundings
 from s3d.shared.config import Config
 from s3d.shared.paths import Places
@@ -26,6 +27,9 @@ def open_folders(
         known = gateway.probing.known_of(bucket)
         return str(known.level) if known is not None else ""
 
+    def order_of(bucket: str) -> str:
+        return BYTES if gateway is None else gateway.listing_order(bucket)
+
     around = Surroundings(
         objects=Objects(stack.silent, fresh=True),
         remote=config.remote or str(places.store_dir),
@@ -35,6 +39,7 @@ def open_folders(
         events=events,
         umask=umask,
         level_of=level_of,
+        order_of=order_of,
         keep=lambda name, run: supervise(name, run, events),
         fixed=config.sync_folder,
     )  # fmt: skip

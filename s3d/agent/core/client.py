@@ -209,7 +209,11 @@ class Objects:
     async def page(
         self, bucket: str, prefix: str = "", *, delimiter: str = "", cursor: str = "", limit: int
     ) -> Listing:
-        """One page; the next begins at its cursor."""
+        """One page; the next begins at its cursor. "": nothing follows.
+
+        Raises InternalError for a page that is not the last and does not say how to go on: what it
+        lacks would be taken for deleted.
+        """
         output = (
             await self._call(
                 "ListObjectsV2",
@@ -223,7 +227,7 @@ class Objects:
         return Listing(
             [_row(bucket, row) for row in output.get("Contents", ())],
             [row["Prefix"] for row in output.get("CommonPrefixes", ())],
-            output.get("NextContinuationToken", ""),
+            _next_cursor(output, cursor, output.get("NextContinuationToken", "")),
         )
 
     async def versions_of(self, bucket: str, key: str, *, limit: int) -> Listing:
@@ -242,21 +246,21 @@ class Objects:
         self, bucket: str, prefix: str = "", *, cursor: str = "", limit: int
     ) -> Listing:
         """One page of all versions and delete markers; a marker has no ETag."""
-        version, _, key = cursor.partition(" ")
+        marker, _, key = cursor.partition(" ")
         output = (
             await self._call(
                 "ListObjectVersions",
                 Bucket=bucket,
                 Prefix=prefix,
                 KeyMarker=key,
-                VersionIdMarker=version,
+                VersionIdMarker=marker,
                 MaxKeys=limit,
             )
         ).output
         rows = [*output.get("Versions", ()), *output.get("DeleteMarkers", ())]
-        more = output.get("IsTruncated", False)
-        cursor = f"{output['NextVersionIdMarker']} {output['NextKeyMarker']}" if more else ""
-        return Listing([_row(bucket, row) for row in rows], [], cursor)
+        markers = [output.get(name, "") for name in ("NextVersionIdMarker", "NextKeyMarker")]
+        following = _next_cursor(output, cursor, " ".join(markers) if all(markers) else "")
+        return Listing([_row(bucket, row) for row in rows], [], following)
 
     async def list(
         self, bucket: str, prefix: str = "", *, delimiter: str = ""
@@ -349,6 +353,22 @@ def _info(bucket: str, key: str, output: Mapping[str, Any]) -> ObjectInfo:
             if member.startswith("Checksum") and member != "ChecksumType"
         },
     )
+
+
+def _next_cursor(output: Mapping[str, Any], cursor: str, following: str) -> str:
+    """The cursor of the next page, "" behind the last one. cursor: of this page.
+
+    IsTruncated alone decides whether a page is the last: it is the one member that every answer
+    has. Raises InternalError when more follows and nothing leads there.
+    """
+    if not output.get("IsTruncated", bool(following)):
+        return ""
+    if not following or following == cursor:
+        raise S3Error(
+            "InternalError",
+            "A page of the listing is not the last and does not say how it goes on.",
+        )
+    return following
 
 
 def whole_size(output: Mapping[str, Any]) -> int:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from s3d.agent.core.client import Objects
 from s3d.agent.core.events import Events
+from s3d.agent.s3.listing_order import BYTES
 from s3d.agent.sync.baseline import Baseline
 from s3d.agent.sync.decide import Action, Doubtful, Mode, Step
 from s3d.agent.sync.differ import difference
@@ -63,6 +64,7 @@ class Setting:
     """Of files that are downloaded."""
     host: str
     level: Callable[[], str] = lambda: ""
+    order: Callable[[], str] = lambda: BYTES
     """What the remote makes of conditions: A, B, C, or "" while that is not known."""
     from_file: bool = True
 
@@ -159,7 +161,12 @@ class SyncFolder:
     def _equip(self, tree: FolderTree) -> Opened:
         config, objects = self.setting.config, self.setting.objects
         hub = ObjectHub(
-            objects, config.bucket, config.prefix, level=self.setting.level, beside=self._beside
+            objects,
+            config.bucket,
+            config.prefix,
+            level=self.setting.level,
+            order=self.setting.order,
+            beside=self._beside,
         )
         selection = Selection(
             objects, config.bucket, config.prefix, Ignore(self.path), config.filter

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from s3d.agent.core.client import Objects
 from s3d.agent.core.events import Events
+from s3d.agent.s3.listing_order import BYTES
 from s3d.agent.sync.folder import Setting, SyncFolder
 from s3d.agent.sync.root import why_no_root
 from s3d.shared.config import SyncFolderConfig, name_of
@@ -39,6 +40,8 @@ class Surroundings:
     umask: int
     """Of files that are downloaded."""
     level_of: Callable[[str], str] = lambda bucket: ""
+    order_of: Callable[[str], str] = lambda bucket: BYTES
+    """In which the bucket's objects are listed: s3/listing_order.py."""
     keep: Callable[[str, Callable[[], Awaitable[None]]], Awaitable[None]] = _once
     """Runs what is given, by its name, again and again when it fails."""
     fixed: SyncFolderConfig | None = None
@@ -118,6 +121,7 @@ class Folders:
             umask=around.umask,
             host=socket.gethostname().partition(".")[0],
             level=partial(around.level_of, config.bucket),
+            order=partial(around.order_of, config.bucket),
             from_file=config != around.fixed,
         )
 

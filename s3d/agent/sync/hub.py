@@ -6,18 +6,19 @@ because somebody could not, or may not, look.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import mimetypes
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
-from itertools import pairwise
 
 from s3d.agent.core.client import Attributes, Objects
 from s3d.agent.core.failures import FailureClass, classify
 from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.listing_order import BYTES, is_in_order, may_stream
 from s3d.agent.s3.messages import Body, BytesBody, StreamBody
 from s3d.agent.sync.names import RESERVED, why_no_path
 from s3d.agent.sync.sides import About, Content, Moved, Refused, Unavailable
@@ -64,12 +65,13 @@ class ObjectHub:
         prefix: str,
         *,
         level: Callable[[], str] = lambda: "",
+        order: Callable[[], str] = lambda: BYTES,
         beside: Callable[[str], str] = lambda path: f"{path} (conflict)",
     ) -> None:
-        """objects: fresh ones. level: what the remote makes of conditions. beside: path of a
-        conflict copy."""
+        """objects: fresh ones. level: what the remote makes of conditions. order: of its
+        listings. beside: path of a conflict copy."""
         self._objects, self._bucket, self._prefix = objects, bucket, prefix
-        self._level, self._beside = level, beside
+        self._level, self._order, self._beside = level, order, beside
         self._versioned: bool | None = None
 
     async def look(self, path: str) -> Remote | None:
@@ -87,18 +89,33 @@ class ObjectHub:
                 return {}
 
     async def listing(self) -> AsyncIterator[list[Remote]]:
-        cursor = after = ""
+        """All objects, in the order of their keys. Where the remote lists in another order, the
+        first page comes when the listing has been read to its end."""
+        if may_stream(self._order()):
+            after = ""
+            async for found in self._pages():
+                paths = [after, *(row.path for row in found)]
+                if not is_in_order(path for path in paths if path):
+                    raise Unavailable("the remote's listing is not in the order of the keys")
+                after = paths[-1]
+                yield _files(found)
+            return
+        rows = [row async for page in self._pages() for row in page]
+        rows = await asyncio.to_thread(sorted, rows, key=_path)
+        if not await asyncio.to_thread(is_in_order, [row.path for row in rows]):
+            raise Unavailable("the remote lists a key twice")
+        for start in range(0, len(rows), PAGE):
+            yield _files(rows[start : start + PAGE])
+
+    async def _pages(self) -> AsyncIterator[list[Remote]]:
+        """As the remote has them, to the proven end."""
+        cursor = ""
         while True:
             with asking(all_or_nothing=True):
                 page = await self._objects.page(
                     self._bucket, self._prefix, cursor=cursor, limit=PAGE
                 )
-            found = [self._listed(info) for info in page.objects]
-            paths = [after, *(row.path for row in found)]
-            if any(one >= other for one, other in pairwise(paths) if one):
-                raise Unavailable("the remote's listing is not in the order of the keys")
-            after = paths[-1]
-            yield [row for row in found if row.path and not _is_ours(row.path)]
+            yield [self._listed(info) for info in page.objects]
             cursor = page.cursor
             if not cursor:
                 return
@@ -204,6 +221,14 @@ class ObjectHub:
             parent=metadata.get(PARENT, ""),
             trouble=_trouble(path, info),
         )
+
+
+def _path(row: Remote) -> str:
+    return row.path
+
+
+def _files(rows: Iterable[Remote]) -> list[Remote]:
+    return [row for row in rows if row.path and not _is_ours(row.path)]
 
 
 def _is_ours(path: str) -> bool:

@@ -24,7 +24,7 @@ async def preview(setting: Setting) -> list[Step]:
     """The steps. Raises Unavailable; OSError."""
     config = setting.config
     assert config.path is not None
-    hub = ObjectHub(setting.objects, config.bucket, config.prefix)
+    hub = ObjectHub(setting.objects, config.bucket, config.prefix, order=setting.order)
     found = [row async for page in hub.listing() for row in page]
     ignore = Ignore(config.path)
     ignore.refresh()

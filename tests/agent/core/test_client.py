@@ -1,9 +1,11 @@
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
 from s3d.agent.core.client import ABSENT, Attributes, Objects
+from s3d.agent.core.store import Layer
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import BytesBody, StreamBody
 from s3d.agent.storage.blobs import Blobs
@@ -29,6 +31,20 @@ async def read(objects, key, **options) -> bytes:
     data = b"".join([chunk async for chunk in body])
     await body.aclose()
     return data
+
+
+class Without(Layer):
+    """A store whose pages lack some members, or that answers with the same ones again."""
+
+    def __init__(self, inner, *names, **always):
+        super().__init__(inner)
+        self.names, self.always = names, always
+
+    async def call(self, request):
+        response = await self.inner.call(request)
+        kept = {n: v for n, v in response.output.items() if n not in self.names}
+        again = self.always if kept.get("IsTruncated") else {}
+        return replace(response, output=kept | again)
 
 
 async def test_buckets_come_by_name_with_their_dates(objects):
@@ -209,3 +225,33 @@ async def test_versions_come_page_by_page_with_their_markers(objects):
         if not (cursor := page.cursor):
             break
     assert found == [(" b", 0, False), (" b", 4, True), ("a", 0, False), ("a", 4, True)]
+
+
+@pytest.mark.finding("F7")
+async def test_a_page_that_does_not_say_how_to_go_on_is_not_the_last(objects):
+    for key in ("a", "b", "c"):
+        await put(objects, key)
+    store = Without(objects._store, "NextContinuationToken")
+    with pytest.raises(S3Error, match="does not say how it goes on"):
+        await Objects(store).page("bucket", limit=2)
+    assert len((await Objects(store).page("bucket", limit=3)).objects) == 3
+
+
+@pytest.mark.finding("F7")
+async def test_a_page_that_goes_on_with_itself_is_no_listing(objects):
+    for key in ("a", "b", "c"):
+        await put(objects, key)
+    first = await objects.page("bucket", limit=1)
+    store = Without(objects._store, NextContinuationToken=first.cursor)
+    await Objects(store).page("bucket", limit=1)
+    with pytest.raises(S3Error, match="does not say how it goes on"):
+        await Objects(store).page("bucket", cursor=first.cursor, limit=1)
+
+
+@pytest.mark.finding("F7")
+@pytest.mark.parametrize("lost", ["NextKeyMarker", "NextVersionIdMarker"])
+async def test_a_page_of_versions_that_does_not_say_how_to_go_on_is_not_the_last(objects, lost):
+    for key in ("a", "b"):
+        await put(objects, key)
+    with pytest.raises(S3Error, match="does not say how it goes on"):
+        await Objects(Without(objects._store, lost)).versions("bucket", limit=1)

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from s3d.agent.core.client import Attributes, Objects
+from s3d.agent.core.store import Layer
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import BytesBody, S3Request, S3Response
 from s3d.agent.s3.model import operations
@@ -125,12 +126,50 @@ class Shuffled:
         return response
 
 
+class FolderByFolder(Layer):
+    """A store that lists as SeaweedFS does, page by page."""
+
+    async def call(self, request) -> S3Response:
+        if request.op.name != "ListObjectsV2":
+            return await self.inner.call(request)
+        members = dict(request.input)
+        size, after = members.pop("MaxKeys"), members.pop("ContinuationToken", "")
+        response = await self.inner.call(request.replace(input=members))
+        rows = sorted(response.output["Contents"], key=lambda row: row["Key"].split("/"))
+        left = [row for row in rows if row["Key"].split("/") > after.split("/")]
+        output = {"Contents": left[:size], "IsTruncated": len(left) > size}
+        if len(left) > size:
+            output["NextContinuationToken"] = left[size - 1]["Key"]
+        return S3Response(output)
+
+
 async def test_a_listing_that_is_not_in_order_is_not_believed(objects):
     for key in "abc":
         await objects.put(BUCKET, key, BytesBody(b""))
     store = Shuffled(objects._store, ["a", "c", "b"])
     with pytest.raises(Unavailable, match="order"):
         await listed(ObjectHub(Objects(store, fresh=True), BUCKET, ""))
+
+
+@pytest.mark.finding("S8")
+@pytest.mark.parametrize("order", ["other", ""])
+async def test_a_listing_in_another_order_is_sorted(objects, monkeypatch, order):
+    monkeypatch.setattr("s3d.agent.sync.hub.PAGE", 2)
+    keys = ["src.tar.gz", "src/a", "src-b", "z", "a"]
+    for key in keys:
+        await objects.put(BUCKET, f"p/{key}", BytesBody(b""))
+    tree = FolderByFolder(objects._store)
+    hub = ObjectHub(Objects(tree, fresh=True), BUCKET, "p/", order=lambda: order)
+    assert await listed(hub) == sorted(keys)
+
+
+@pytest.mark.finding("S8")
+async def test_a_key_that_is_listed_twice_makes_no_listing(objects):
+    for key in "ab":
+        await objects.put(BUCKET, key, BytesBody(b""))
+    store = Shuffled(objects._store, ["b", "a", "b"])
+    with pytest.raises(Unavailable, match="twice"):
+        await listed(ObjectHub(Objects(store, fresh=True), BUCKET, "", order=lambda: "other"))
 
 
 async def test_a_copy_takes_everything_along_and_overwrites_nothing(hub, objects, content):

@@ -10,6 +10,7 @@ from typing import Literal
 from urllib.parse import quote, urlsplit
 
 from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.listing_order import BYTES, OTHER, UNKNOWN
 from s3d.shared.errors import UsageError
 
 Addressing = Literal["auto", "path", "virtual"]
@@ -30,6 +31,8 @@ _PARTITIONS = (
 )
 """Start of a region -> domain, where it is not amazonaws.com.
 https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/partitions.html"""
+_DIRECTORY_BUCKET = "--x-s3"
+"""How the names of AWS's directory buckets end."""
 _AWS_HOST = re.compile(r"(?:.+\.)?s3[.-](?:.+\.)?amazonaws\.com(?:\.cn)?")
 
 
@@ -106,6 +109,20 @@ class Target:
         if self.addressing == "path" or not _DNS_BUCKET.fullmatch(bucket):
             return False
         return self.addressing == "virtual" or self.is_aws
+
+
+def known_order(remote: str, bucket: str) -> str:
+    """The order in which AWS lists the bucket; UNKNOWN for every other remote.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/s3-express-differences.html
+    """
+    try:
+        is_aws = remote == AWS or Target.parse(remote).is_aws
+    except UsageError:
+        return UNKNOWN
+    if not is_aws:
+        return UNKNOWN
+    return OTHER if bucket.endswith(_DIRECTORY_BUCKET) else BYTES
 
 
 def same_address(remote: str, own: Iterable[tuple[str, int]]) -> bool:

@@ -22,6 +22,8 @@ from s3d.agent.stores.remote.transport import HOP_BY_HOP
 
 HOPS = "x-s3d-hops"
 """Header with the ids of the agents that a request has passed, separated by commas."""
+MAX_HOPS = 16
+"""Agents that one request may pass. A client's header must not make ours too long to be taken."""
 
 UNSIGNED = "UNSIGNED-PAYLOAD"
 STREAMED = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
@@ -59,6 +61,7 @@ _PROOF = frozenset(
 )
 """Query words of a presigned URL, V4 and V2, in lower case."""
 
+_HOP = re.compile(r"[0-9a-f]{32}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -91,7 +94,7 @@ def forwarded(request: S3Request[Any], agent: str, *, trailers: bool) -> Call:
     headers = end_to_end(wire.headers)
     hops = came.get(HOPS, "")
     check_hops(hops, agent)
-    headers.append((HOPS, f"{hops},{agent}" if hops else agent))
+    headers.append((HOPS, ",".join((*read_hops(hops), agent))))
     query, hoisted = split_query(wire.raw_query)
     headers += [each for each in hoisted if each[0] not in came]
     call = Call(request.op, wire.method, request.bucket, request.key, query, headers)
@@ -149,11 +152,24 @@ def split_query(raw_query: str) -> tuple[str, list[tuple[str, str]]]:
     return "&".join(kept), hoisted
 
 
+def read_hops(hops: str) -> list[str]:
+    """The ids of agents in this header; whatever else a client has put there does not count."""
+    return [hop for hop in (piece.strip() for piece in hops.split(",")) if _HOP.fullmatch(hop)]
+
+
 def check_hops(hops: str, agent: str) -> None:
-    """Raises S3Error InvalidRequest when the request has passed this agent before."""
-    if agent in (hop.strip() for hop in hops.split(",")):
+    """Raises S3Error InvalidRequest when the request has passed this agent, or too many others."""
+    if not hops:
+        return
+    before = read_hops(hops)
+    if agent in before:
         raise S3Error(
             "InvalidRequest", "The remote of this s3d leads back to itself: check S3D_REMOTE."
+        )
+    if len(before) > MAX_HOPS:
+        raise S3Error(
+            "InvalidRequest",
+            f"The request has passed {len(before)} agents: the remote of one leads back to itself.",
         )
 
 

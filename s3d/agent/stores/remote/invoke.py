@@ -12,6 +12,7 @@ from typing import Any
 from s3d.agent.core.failures import Refusal, Unreachable
 from s3d.agent.s3.address import parse_copy_source
 from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.etags import quote_etags
 from s3d.agent.s3.messages import Members, S3Request, S3Response, StreamBody
 from s3d.agent.s3.request import is_header_only
 from s3d.agent.stores.remote.addressing import Target
@@ -133,6 +134,7 @@ def from_boto(request: S3Request[Any], answer: Members) -> S3Response[Any]:
     status = answer.pop("ResponseMetadata")["HTTPStatusCode"]
     if "EncodingType" not in request.input:
         answer.pop("EncodingType", None)  # botocore asked for it, and has undone it
+    quote_etags(op.name, answer)
     body = answer.pop("Body", None) if op.streaming_output else None
     if op.streaming_output and body is None:
         raise S3Error("NotImplemented")

@@ -13,6 +13,7 @@ from typing import Any
 
 from s3d.agent.s3.canonical import EMPTY_SHA256
 from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.etags import quote_etags
 from s3d.agent.s3.messages import Body, BytesBody, Members, S3Request, S3Response
 from s3d.agent.s3.model import Operation
 from s3d.agent.s3.parse import parse_output
@@ -99,6 +100,7 @@ async def _in_members(op: Operation, status: int, headers: Headers, body: Body) 
     except ValueError as error:
         await body.aclose()
         raise S3Error("InternalError", f"The remote's answer makes no sense: {error}") from error
+    quote_etags(op.name, output)
     return S3Response(output, body if streams else None, None if status == op.status else status)
 
 

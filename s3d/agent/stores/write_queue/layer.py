@@ -52,6 +52,7 @@ class WriteQueue(Layer):
         stage = Stage(staging, known, keys, self.admission, clock.now)
         self._settler = Settler(inner, journal, pusher)
         parts = (journal, stage, self._settler)
+        self.lists = ListOps(journal, self._settler)
         super().__init__(
             inner,
             ObjectOps(*parts),
@@ -59,7 +60,7 @@ class WriteQueue(Layer):
             CopyOps(*parts),
             MultipartOps(*parts),
             BucketOps(*parts),
-            ListOps(journal, self._settler),
+            self.lists,
             UploadListOps(*parts),
         )
 

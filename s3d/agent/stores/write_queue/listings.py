@@ -8,17 +8,21 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from s3d.agent.core.store import Answer, operation
 from s3d.agent.s3.acl import OWNER
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.listing import decode_token, encode_token, url_encode
+from s3d.agent.s3.listing_order import OTHER, UNKNOWN
 from s3d.agent.s3.messages import Members, S3Request, S3Response
 from s3d.agent.stores.write_queue.journal import Journal
-from s3d.agent.stores.write_queue.overlay import Overlay, Wanted
+from s3d.agent.stores.write_queue.overlay import Disordered, Item, Overlay, Wanted
 from s3d.agent.stores.write_queue.settle import Settler
+
+logger = logging.getLogger(__name__)
 
 MAX_KEYS = 1_000
 _TOKEN = "s3d"
@@ -30,8 +34,12 @@ class ListOps:
     """Handlers of listings."""
 
     def __init__(self, journal: Journal, settler: Settler) -> None:
+        self.listing_order: Callable[[str], str] = lambda bucket: UNKNOWN
+        """In which order the remote lists a bucket, as far as it is known: s3/listing_order.py."""
         self._journal = journal
         self._inner = settler.inner
+        self._disordered: set[str] = set()
+        """Buckets of which a listing was not in the order of the keys."""
 
     @operation("ListObjects")
     def list_objects(self, request: S3Request[Members]) -> Answer:
@@ -84,8 +92,7 @@ class ListOps:
         prefix, delimiter = input.get("Prefix") or "", input.get("Delimiter") or ""
         further = {name: input[name] for name in _PASSED_ON if input.get(name)}
         wanted = Wanted(request.bucket, prefix.encode(), delimiter.encode(), owner, further)
-        overlay = Overlay(self._journal, self._inner, wanted)
-        items = await overlay.items(after, input.get("ContinuationToken"), limit + 1)
+        items = await self._items(wanted, after, input.get("ContinuationToken"), limit + 1)
         found = items[:limit]
         output: Members = {
             "Name": request.bucket,
@@ -103,6 +110,22 @@ class ListOps:
             groups = [name.decode() for name, row in found if row is None]
             output["CommonPrefixes"] = [{"Prefix": group} for group in groups]
         return found, output
+
+    async def _items(
+        self, wanted: Wanted, after: bytes | None, token: str | None, limit: int
+    ) -> list[Item]:
+        """Page by page while the remote's pages prove to be in order, else as a whole: to read all
+        of a large bucket for each page is slow, so it is done only where there is no other way."""
+        bucket = wanted.bucket
+        whole = bucket in self._disordered or self.listing_order(bucket) == OTHER
+        if not whole:
+            try:
+                return await Overlay(self._journal, self._inner, wanted).items(after, token, limit)
+            except Disordered:
+                logger.info("the remote lists in an order of its own bucket=%s", bucket)
+                self._disordered.add(bucket)
+        overlay = Overlay(self._journal, self._inner, wanted, whole=True)
+        return await overlay.items(after, token, limit)
 
 
 def _is_plain(request: S3Request[Members]) -> bool:

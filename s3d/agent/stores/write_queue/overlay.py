@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -43,17 +44,34 @@ class Wanted:
     """For the remote alone."""
 
 
+class Disordered(Exception):
+    """The remote does not list in the order of the keys: where its pages are cut, keys would be
+    missing in a merged listing."""
+
+
 class Overlay:
     """Serves one request."""
 
-    def __init__(self, journal: Journal, inner: ObjectStore, wanted: Wanted) -> None:
+    def __init__(
+        self, journal: Journal, inner: ObjectStore, wanted: Wanted, *, whole: bool = False
+    ) -> None:
+        """whole: the remote's listing is read to its end and sorted before it is merged, since its
+        pages do not follow one another in the order of the keys."""
         self._journal = journal
         self._inner = inner
         self._wanted = wanted
+        self._whole = whole
 
     async def items(self, after: bytes | None, token: str | None, limit: int) -> list[Item]:
         """At most limit items behind after, in order. None: behind where a token of the remote's
-        stands; of what is pending just before its next item nothing is known then."""
+        stands; of what is pending just before its next item nothing is known then.
+
+        Raises Disordered, unless the remote's listing is read as a whole. Then a token of the
+        remote's says nothing of the place in that listing, so it is begun again: what has been
+        listed before is listed twice, and nothing is missing.
+        """
+        if self._whole:
+            after = after or b""
         found: list[Item] = []
         if after is None:
             first = await self._remote({"ContinuationToken": token, "MaxKeys": 1})
@@ -74,13 +92,21 @@ class Overlay:
         pending, hidden = await self._journal.read(
             lambda reader: self._pending(reader, after, limit)
         )
+        if self._whole:
+            return merge_page(Slice(await self._behind(after)), pending, hidden)
         size = min(_PAGE, limit + len(hidden.items))
         remote = await self._remote({"StartAfter": self._start(after), "MaxKeys": size})
         if any(key <= after and row is not None for key, row in remote.items):
-            raise _disordered()
+            raise Disordered
         known = [item for item in remote.items if item[0] > after]
         end = remote.end if known or not remote.items else None
         return merge_page(Slice(known, end), pending, hidden)
+
+    async def _behind(self, after: bytes) -> list[Item]:
+        """All items of the remote's listing behind this place, in order."""
+        items = [item async for page in _pages(self._inner, self._members()) for item in page]
+        found = dict(item for item in items if item[0] > after)
+        return await asyncio.to_thread(sorted, found.items(), key=_name)
 
     def _pending(
         self, reader: Reader, after: bytes, limit: int
@@ -103,15 +129,17 @@ class Overlay:
 
     async def _remote(self, place: Members) -> Slice[Members]:
         """A page of the remote's own listing."""
+        return await _list(self._inner, self._members() | _given(place))
+
+    def _members(self) -> Members:
         wanted = self._wanted
         members: Members = {"Bucket": wanted.bucket, **wanted.further}
-        members |= {name: value for name, value in place.items() if value not in (None, "")}
         for name, value in (("Prefix", wanted.prefix), ("Delimiter", wanted.delimiter)):
             if value:
                 members[name] = value.decode()
         if wanted.owner:
             members["FetchOwner"] = True
-        return await _list(self._inner, members)
+        return members
 
     async def _visible(self, items: Sequence[Item]) -> list[Item]:
         """Of items of the remote those that are not about to go, as they will be."""
@@ -131,7 +159,7 @@ class Overlay:
         return [item for item in items if item[1] is not None or await self._has_keys(item[0])]
 
     async def _has_keys(self, group: bytes) -> bool:
-        bucket, after = self._wanted.bucket, b""
+        bucket = self._wanted.bucket
         if next(self._journal.under(bucket, group), None) is None:
             return True
         doomed, staged = await self._journal.read(
@@ -142,17 +170,12 @@ class Overlay:
         )
         if staged or not doomed:
             return True
-        while True:
-            size = min(_PAGE, len(doomed) + 1)
-            members = {"Bucket": bucket, "Prefix": group.decode(), "MaxKeys": size}
-            if after:
-                members["StartAfter"] = after.decode()
-            page = await _list(self._inner, members)
-            if any(not _contains(doomed, key) for key, _ in page.items):
+        size = min(_PAGE, len(doomed) + 1)
+        members: Members = {"Bucket": bucket, "Prefix": group.decode(), "MaxKeys": size}
+        async for page in _pages(self._inner, members):
+            if any(not _contains(doomed, key) for key, _ in page):
                 return True
-            if page.end is None or page.end <= after:
-                return False
-            after = page.end
+        return False
 
     def _start(self, after: bytes) -> str:
         """StartAfter for the remote: behind all of a common prefix that is over."""
@@ -169,25 +192,42 @@ def _staged(bucket: str, key: bytes, reader: Reader) -> ObjectRow | None:
 
 
 async def _list(inner: ObjectStore, members: Members) -> Slice[Members]:
-    response = await inner.call(S3Request[Any](operations()["ListObjectsV2"], members))
-    output = response.output
-    items: list[Item] = [(row["Key"].encode(), dict(row)) for row in output.get("Contents") or ()]
-    items += [(one["Prefix"].encode(), None) for one in output.get("CommonPrefixes") or ()]
-    more = bool(items and output.get("IsTruncated"))
+    """A page that may be merged with what is pending. Raises Disordered."""
+    items, output = await _page(inner, members)
+    more = bool(output.get("IsTruncated"))
     keys = [key for key, row in items if row is not None]
-    if more and any(key > later for key, later in pairwise(keys)):
-        raise _disordered()
+    if more and (not items or any(key > later for key, later in pairwise(keys))):
+        raise Disordered
     items.sort(key=_name)
     return Slice(items, items[-1][0] if more else None)
 
 
-def _disordered() -> S3Error:
-    """SeaweedFS lists `a/b` before `a-`: where its pages are cut, keys would be missing."""
-    return S3Error(
-        "ServiceUnavailable",
-        "The remote does not list in the order of the keys, so that pages of it cannot be merged "
-        "with pending writes: list again when they have reached it (s3d drain).",
-    )
+async def _pages(inner: ObjectStore, members: Members) -> AsyncIterator[list[Item]]:
+    """The whole listing, in whatever order; it ends at its proven end. Raises S3Error."""
+    token = None
+    while True:
+        items, output = await _page(inner, members | _given({"ContinuationToken": token}))
+        yield items
+        if not output.get("IsTruncated"):
+            return
+        before, token = token, output.get("NextContinuationToken")
+        if not token or token == before:
+            raise S3Error(
+                "ServiceUnavailable",
+                "A page of the remote's listing is not the last and does not say how it goes on.",
+            )
+
+
+async def _page(inner: ObjectStore, members: Members) -> tuple[list[Item], Members]:
+    response = await inner.call(S3Request[Any](operations()["ListObjectsV2"], members))
+    output = response.output
+    items: list[Item] = [(row["Key"].encode(), dict(row)) for row in output.get("Contents") or ()]
+    items += [(one["Prefix"].encode(), None) for one in output.get("CommonPrefixes") or ()]
+    return items, output
+
+
+def _given(members: Members) -> Members:
+    return {name: value for name, value in members.items() if value not in (None, "")}
 
 
 def _name(item: Item) -> bytes:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from s3d.agent.core.events import Events
 from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.optional_headers import OptionalGroup, blames
 from s3d.agent.stores.write_queue.journal import Journal
 from s3d.agent.stores.write_queue.maintenance import Caretaker
 from s3d.agent.stores.write_queue.multipart_push import Means
@@ -154,9 +155,12 @@ class Pusher:
 
     async def _inherit(self) -> None:
         """After a start: what lies there may have been pushed; what was parked gets its chances,
-        and what the filter held is decided anew, for it may be another filter."""
+        and what the filter held is decided anew, for it may be another filter. What was refused
+        because of an optional header goes again: this s3d may know to do without."""
         now = self._clock.now()
         await self._journal.decide_anew()
+        failed = self._journal.all(PendingState.FAILED)
+        await self._journal.retry_these([write for write in failed if _was_for_a_header(write)])
         for write in list(self._journal.all()):
             self._outcomes.inherited = max(self._outcomes.inherited, write.seq)
             if write.state is PendingState.PUSHING:  # by a run() of this process that failed
@@ -230,3 +234,10 @@ class Pusher:
         else:
             progress.ended()
             await self._outcomes.succeeded(write, pushed)
+
+
+def _was_for_a_header(write: PendingWrite) -> bool:
+    error = write.error
+    return error is not None and any(
+        blames(group, error.status, error.code, error.message) for group in OptionalGroup
+    )

@@ -6,7 +6,13 @@ from hypothesis import strategies as st
 
 from s3d.agent.s3.address import parse_address
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.stores.remote.addressing import Addressing, Location, Target, same_address
+from s3d.agent.stores.remote.addressing import (
+    Addressing,
+    Location,
+    Target,
+    known_order,
+    same_address,
+)
 from s3d.shared.errors import UsageError
 
 SERVER = "http://127.0.0.1:8333"
@@ -119,3 +125,17 @@ def test_a_key_is_found_again_under_its_path(key: str) -> None:
 )
 def test_same_address(remote: str, own: tuple[str, int], same: bool) -> None:
     assert same_address(remote, [("10.9.9.9", 1), own]) is same
+
+
+@pytest.mark.finding("S8")
+@pytest.mark.parametrize(
+    ("remote", "bucket", "order"),
+    [
+        ("aws", "photos", "bytes"),
+        ("https://s3.eu-west-1.amazonaws.com", "photos", "bytes"),
+        ("aws", "photos--use1-az4--x-s3", "other"),
+        ("https://s3.example.org", "photos", ""),
+    ],
+)
+def test_the_order_of_listings_is_known_of_aws_only(remote, bucket, order):
+    assert known_order(remote, bucket) == order

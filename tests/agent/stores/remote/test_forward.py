@@ -100,11 +100,12 @@ def test_a_header_wins_over_the_same_in_a_presigned_query() -> None:
 
 
 def test_hops_are_counted_and_a_circle_is_refused() -> None:
-    request = wired("GetObject", "b", "k", headers=((HOPS, "other"),))
-    assert (HOPS, "other,me") in forwarded(request, "me", trailers=True).headers
-    check_hops("one, two", "three")
+    me, other, third = "a" * 32, "b" * 32, "c" * 32
+    request = wired("GetObject", "b", "k", headers=((HOPS, f"{other}, nobody"),))
+    assert (HOPS, f"{other},{me}") in forwarded(request, me, trailers=True).headers
+    check_hops(f"{other}, {third}", me)
     with pytest.raises(S3Error, match="leads back to itself"):
-        forwarded(request, "other", trailers=True)
+        forwarded(request, other, trailers=True)
 
 
 def test_the_clients_sha256_is_kept_since_the_bytes_are_the_same() -> None:
@@ -273,9 +274,10 @@ async def test_a_presigned_url_is_signed_anew(
 async def test_a_request_that_comes_round_again_is_refused(
     open_remote: Open, faulty_seaweedfs: FaultyProxy, new_bucket: str
 ) -> None:
-    one = open_remote(faulty_seaweedfs.peer, agent="one")
+    zero, one = "0" * 32, "1" * 32
+    agent = open_remote(faulty_seaweedfs.peer, agent=one)
     with pytest.raises(S3Error, match="leads back"):
-        await one.call(wired("GetObject", new_bucket, "k", headers=((HOPS, "zero,one"),)))
+        await agent.call(wired("GetObject", new_bucket, "k", headers=((HOPS, f"{zero},{one}"),)))
     assert not faulty_seaweedfs.seen
 
 

@@ -1,12 +1,16 @@
 """Listings as boto3 gives them, from SeaweedFS."""
 
+import math
 from contextlib import closing
 
 import pytest
 
+from s3d.agent.core.client import Objects
+from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import S3Request
 from s3d.agent.s3.model import operations
 from tests.gateway.conftest import peer_client
+from tests.peers.dialects import without_quotes, without_token
 from tests.peers.proxy import Drop, Fault
 
 KEYS = ["a", "a b", "a%2Fb", "a+b", "d/ä", "d/\u0001", "e/f/g", "z"]
@@ -45,3 +49,23 @@ async def test_a_page_without_an_answer_is_asked_for_again(faulty, faulty_seawee
     before = (await faulty.call(request)).output
     faulty_seaweedfs.inject(Fault(drop=Drop.AFTER))
     assert (await faulty.call(request)).output == before
+
+
+@pytest.mark.finding("F6")
+async def test_an_etag_is_the_same_in_a_listing_and_in_headers(faulty, faulty_seaweedfs, bucket):
+    faulty_seaweedfs.inject(Fault(edit_xml=without_quotes), times=math.inf)
+    objects = Objects(faulty)
+    listed = await objects.page(bucket, limit=1_000)
+    headers = [await objects.head(bucket, info.key) for info in listed.objects]
+    assert [info.etag for info in listed.objects] == [info.etag for info in headers if info]
+
+
+@pytest.mark.finding("F7")
+async def test_a_listing_that_stops_in_the_middle_is_not_whole(faulty, faulty_seaweedfs, bucket):
+    faulty_seaweedfs.inject(Fault(edit_xml=without_token), times=math.inf)
+    found = Objects(faulty)
+    with pytest.raises(S3Error, match="does not say how it goes on"):
+        await found.page(bucket, limit=3)
+    with pytest.raises(S3Error, match="does not say how it goes on"):
+        await found.versions(bucket, limit=3)
+    assert not (await found.page(bucket, limit=1_000)).cursor

@@ -8,8 +8,20 @@ from s3d.agent.core.store import Answer, Ready
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import S3Request, S3Response, WireRequest
 from s3d.agent.s3.model import operations
-from s3d.agent.stores.remote.forward import HOPS
-from s3d.agent.stores.remote.via_guard import MOST, Hops, LoopGuard
+from s3d.agent.stores.remote.forward import HOPS, MAX_HOPS
+from s3d.agent.stores.remote.via_guard import MEMORY, Hops, LoopGuard
+
+ME, ONE, TWO, THREE = ("a" * 32, "1" * 32, "2" * 32, "3" * 32)
+
+
+class Clock:
+    """Seconds, moved by hand."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
 
 
 class Open:
@@ -29,33 +41,62 @@ def arriving(hops: str | None) -> S3Request[Any]:
     return S3Request(operations()["PutObject"], {"Bucket": "b", "Key": "k"}, None, wire)
 
 
-@pytest.mark.parametrize("hops", ["me", "other,me", "me, other"])
+@pytest.mark.parametrize("hops", [ME, f"{ONE},{ME}", f"{ME}, {ONE}"])
 def test_what_has_passed_us_is_not_accepted(hops: str) -> None:
     store = Open()
     with pytest.raises(S3Error, match="leads back to itself"):
-        LoopGuard(store, Hops("me")).call(arriving(hops))
+        LoopGuard(store, Hops(ME)).call(arriving(hops))
     assert not store.taken
 
 
-@pytest.mark.parametrize("hops", [None, "other", "one,two"])
+@pytest.mark.parametrize("hops", [None, ONE, f"{ONE},{TWO}", "not an id", "x" * 9_000])
 def test_everybody_else_is(hops: str | None) -> None:
     store = Open()
-    LoopGuard(store, Hops("me")).call(arriving(hops))
+    LoopGuard(store, Hops(ME)).call(arriving(hops))
     assert store.taken == ["PutObject"]
 
 
 def test_our_own_requests_name_all_that_have_sent_us_anything() -> None:
-    hops = Hops("me")
-    assert hops.header == "me"
+    hops = Hops(ME)
+    assert hops.header == ME
     guard = LoopGuard(Open(), hops)
-    for came in ("one,two", "three", None, "one"):
+    for came in (f"{ONE},{TWO}", THREE, None, ONE):
         guard.call(arriving(came))
-    assert hops.header == "two,three,one,me"
+    assert hops.header == f"{TWO},{THREE},{ONE},{ME}"
 
 
-def test_only_the_latest_are_remembered() -> None:
-    hops = Hops("me")
-    for number in range(3 * MOST):
-        hops.passed(f"agent-{number}")
-    assert len(hops.header.split(",")) == MOST + 1
-    assert hops.header.endswith(f"agent-{3 * MOST - 1},me")
+@pytest.mark.finding("Q7")
+@pytest.mark.parametrize("came", ["x" * 9_000, "agent-1", ME.upper(), f"{ONE}0", ",,", "é" * 32])
+def test_a_value_that_is_no_agent_id_is_not_sent_on(came: str) -> None:
+    hops = Hops(ME)
+    LoopGuard(Open(), hops).call(arriving(came))
+    assert hops.header == ME
+
+
+@pytest.mark.finding("Q7")
+def test_only_the_latest_agents_are_named() -> None:
+    hops = Hops(ME)
+    for number in range(3 * MAX_HOPS):
+        hops.passed(f"{number:032x}")
+    assert len(hops.header.split(",")) == MAX_HOPS
+    assert hops.header.endswith(f"{3 * MAX_HOPS - 1:032x},{ME}")
+
+
+@pytest.mark.finding("Q7")
+def test_an_agent_is_named_for_a_while_only() -> None:
+    clock = Clock()
+    hops = Hops(ME, clock=clock)
+    hops.passed(ONE)
+    clock.now = MEMORY - 1
+    hops.passed(TWO)
+    assert hops.header == f"{ONE},{TWO},{ME}"
+    clock.now = MEMORY
+    assert hops.header == f"{TWO},{ME}"
+
+
+@pytest.mark.finding("Q7")
+def test_a_request_that_has_passed_too_many_agents_is_not_accepted() -> None:
+    store = Open()
+    with pytest.raises(S3Error, match="passed 17 agents"):
+        LoopGuard(store, Hops(ME)).call(arriving(",".join(f"{n:032x}" for n in range(17))))
+    assert not store.taken

@@ -3,6 +3,7 @@
 import pytest
 
 from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.listing_order import OTHER
 from s3d.agent.s3.messages import S3Response
 from tests.contract.client import Client
 from tests.contract.queued import queue_before
@@ -51,28 +52,82 @@ class Tree:
     async def call(self, request):
         if request.op.name != "ListObjectsV2":
             return S3Response({})
-        after, size = request.input.get("StartAfter", ""), request.input["MaxKeys"]
+        input = request.input
+        after, size = input.get("StartAfter", ""), input.get("MaxKeys", 1_000)
+        after = input.get("ContinuationToken", after)
         found = [key for key in self.keys if key.split("/") > after.split("/")]
         rows = [{"Key": key, "ETag": "", "Size": 0} for key in found[:size]]
-        return S3Response({"Contents": rows, "IsTruncated": len(found) > size})
+        more = {"NextContinuationToken": rows[-1]["Key"]} if len(found) > size else {}
+        return S3Response({"Contents": rows, "IsTruncated": bool(more), **more})
 
 
-async def all_pages(s3, size):
-    after = ""
+async def all_pages(s3, size, *, by_token):
+    found, place = [], {}
     while True:
-        page = await s3("ListObjectsV2", Bucket="bucket", MaxKeys=size, StartAfter=after)
+        page = await s3("ListObjectsV2", Bucket="bucket", MaxKeys=size, **place)
+        found += page.names("Contents", "Key")
         if not page["IsTruncated"]:
-            return
-        after = page["Contents"][-1]["Key"]
+            return found
+        place = (
+            {"ContinuationToken": page["NextContinuationToken"]}
+            if by_token
+            else {"StartAfter": page["Contents"][-1]["Key"]}
+        )
 
 
-@pytest.mark.parametrize("size", [1, 2, 3])
-async def test_a_listing_that_cannot_be_merged_is_refused_and_not_cut_short(tmp_path, size):
-    async with queue_before(Tree(["logs/1", "logs/2", "logs-old/1", "x"]), tmp_path) as queue:
+@pytest.mark.finding("S8")
+@pytest.mark.parametrize("size", [1, 2, 3, 5])
+@pytest.mark.parametrize("by_token", [True, False])
+async def test_a_remote_with_another_order_is_listed_in_the_order_of_the_keys(
+    tmp_path, size, by_token
+):
+    keys = [
+        "logs/1",
+        "logs/2",
+        "logs-old/1",
+        "x",
+        *(f"many/{n:04}" for n in range(1_010 * (size == 5))),
+    ]
+    async with queue_before(Tree(keys), tmp_path) as queue:
         s3 = Client(queue.store)
         await queue.journal.pause()
         await s3.put("bucket", "z", b"data")
-        page = await s3("ListObjectsV2", Bucket="bucket")
-        assert page.names("Contents", "Key") == ["logs-old/1", "logs/1", "logs/2", "x", "z"]
-        with pytest.raises(S3Error, match="order of the keys"):
-            await all_pages(s3, size)
+        await s3("DeleteObject", Bucket="bucket", Key="x")
+        expected = sorted({*keys, "z"} - {"x"})
+        assert await all_pages(s3, 1_000 if size == 5 else size, by_token=by_token) == expected
+
+
+@pytest.mark.finding("S8")
+async def test_a_token_of_a_remote_with_another_order_misses_nothing(tmp_path):
+    keys = ["logs/1", "logs/2", "logs-old/1", "x"]
+    async with queue_before(Tree(keys), tmp_path) as queue:
+        s3 = Client(queue.store)
+        first = await s3("ListObjectsV2", Bucket="bucket", MaxKeys=1)
+        assert first.names("Contents", "Key") == ["logs/1"]
+        await queue.journal.pause()
+        await s3.put("bucket", "a", b"data")
+        await s3.put("bucket", "z", b"data")
+        queue.store.lists.listing_order = lambda bucket: OTHER
+        token = first["NextContinuationToken"]
+        page = await s3("ListObjectsV2", Bucket="bucket", ContinuationToken=token)
+        assert set(page.names("Contents", "Key")) >= {*keys[1:], "a", "z"}
+
+
+class Endless(Tree):
+    """A remote whose pages do not say how they go on."""
+
+    async def call(self, request):
+        response = await super().call(request)
+        response.output.pop("NextContinuationToken", None)
+        return response
+
+
+@pytest.mark.finding("F7")
+async def test_a_listing_that_does_not_go_on_is_not_whole(tmp_path):
+    async with queue_before(Endless([str(n) for n in range(1_100)]), tmp_path) as queue:
+        s3 = Client(queue.store)
+        await queue.journal.pause()
+        await s3.put("bucket", "z", b"data")
+        queue.store.lists.listing_order = lambda bucket: OTHER
+        with pytest.raises(S3Error, match="does not say how it goes on"):
+            await s3("ListObjectsV2", Bucket="bucket")

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from s3d.agent.core.failures import Reason
+from s3d.agent.core.failures import Reason, Refusal
 from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.model import operations
+from s3d.agent.stores.remote.errors import refused
 from s3d.agent.stores.write_queue.journal import Journal
 from s3d.agent.stores.write_queue.maintenance import ROUND
 from s3d.agent.stores.write_queue.pending import PendingState
@@ -316,6 +318,19 @@ async def test_a_denied_write_keeps_its_quiet_tries_after_a_restart(rig: Rig) ->
     await rig.asleep()
     assert (await rig.parked()).error is not None
     await rig.advance(2.0)
+    await rig.pushed()
+
+
+@pytest.mark.finding("F4")
+async def test_what_an_optional_header_was_refused_for_goes_after_a_restart(rig: Rig) -> None:
+    """It was parked by an s3d that did not know to do without the header."""
+    unsupported = "Unsupported header 'x-amz-checksum-crc32' received for this API call."
+    said = Refusal(400, "InvalidArgument", unsupported)
+    rig.remote.fail("PutObject", lambda: refused(operations()["PutObject"], said), 1)
+    await rig.staged.put("bbb", "k", b"1")
+    rig.start()
+    await rig.parked()
+    await restarted(rig)
     await rig.pushed()
 
 

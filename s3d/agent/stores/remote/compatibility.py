@@ -1,0 +1,239 @@
+"""What the remote does not take, learnt from its first refusal and worked around from then on.
+
+1. A request without optional headers goes straight on.
+2. One with headers that the remote is known to refuse goes without them.
+3. A refusal that may be about them is followed by one more try without. When that is answered in
+   another way, the headers were to blame, and the remote is asked without them from then on.
+4. The checksums that were left out have been compared with the bytes on our side of the way. What
+   the remote stored is compared with these bytes by its ETag, else by reading it back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import aclosing
+from typing import Any
+
+from s3d.agent.core.failures import Reason, Refused, Unreachable
+from s3d.agent.core.store import Answer, Layer, ObjectStore, operation
+from s3d.agent.s3 import checksums
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.listing_order import OTHER, UNKNOWN, order_of
+from s3d.agent.s3.messages import Body, BytesBody, Members, S3Request, S3Response
+from s3d.agent.s3.model import operations
+from s3d.agent.s3.optional_headers import OptionalGroup, blames, group_of, may_blame, without
+from s3d.agent.stores.remote.bodies import HASH_INLINE
+from s3d.agent.stores.remote.errors import error_elements
+
+logger = logging.getLogger(__name__)
+
+_MD5 = re.compile(r'"?([0-9a-f]{32})"?')
+_STORES_BYTES = frozenset(("PutObject", "UploadPart"))
+_SAME_OBJECT = ("Bucket", "Key", "SSECustomerAlgorithm", "SSECustomerKey", "SSECustomerKeyMD5")
+
+
+class Compatibility(Layer):
+    """Directly above the RemoteStore. Belongs to the loop."""
+
+    def __init__(self, inner: ObjectStore) -> None:
+        super().__init__(inner)
+        self.refused: set[OptionalGroup] = set()
+        """What the remote is not sent any more."""
+        self.listing_order = UNKNOWN
+        """OTHER once a listing was not in the order of the keys."""
+
+    @property
+    def limitations(self) -> list[str]:
+        """What the remote does not do, for the status."""
+        found = sorted(str(group) for group in self.refused)
+        return [*found, "listing_order"] if self.listing_order == OTHER else found
+
+    @operation("ListObjectsV2")
+    def list(self, request: S3Request[Any]) -> Answer:
+        return self._list(request) if request.wire is None else self.inner.call(request)
+
+    async def _list(self, request: S3Request[Any]) -> S3Response[Any]:
+        response = await self.inner.call(request)
+        keys = [row["Key"] for row in response.output.get("Contents") or ()]
+        if self.listing_order == UNKNOWN and order_of(keys) == OTHER:
+            self.listing_order = OTHER
+            logger.info("the remote does not list in the order of the keys")
+        return response
+
+    def otherwise(self, request: S3Request[Any]) -> Answer:
+        group = group_of(request)
+        if group is None:
+            return self.inner.call(request)
+        if group in self.refused:
+            return self._without(request, group)
+        return self._try(request, group)
+
+    async def _try(self, request: S3Request[Any], group: OptionalGroup) -> S3Response[Any]:
+        """With the headers, and once more without them if they may be to blame."""
+        body = request.body
+        try:
+            response = await self.inner.call(request)
+            refusal = _refusal_in(response)
+            error = None
+        except S3Error as caught:
+            refusal, error = _refusal_of(caught), caught
+        if refusal is None or not may_blame(group, *refusal):
+            return _answer(response if error is None else error)
+        if body is not None and not isinstance(body, BytesBody):
+            if blames(group, *refusal):
+                self._learn(group, refusal)
+                raise _send_again(group)
+            return _answer(response if error is None else error)
+        return await self._try_without(request, group, refusal)
+
+    async def _try_without(
+        self, request: S3Request[Any], group: OptionalGroup, refusal: tuple[int, str, str]
+    ) -> S3Response[Any]:
+        try:
+            response = await self._without(request, group)
+        except S3Error as error:
+            again = _refusal_of(error)
+            if again is not None and not may_blame(group, *again):
+                self._learn(group, refusal)
+            raise
+        again = _refusal_in(response)
+        if again is None or not may_blame(group, *again):
+            self._learn(group, refusal)
+        return response
+
+    async def _without(self, request: S3Request[Any], group: OptionalGroup) -> S3Response[Any]:
+        bare = without(request, group)
+        if group is not OptionalGroup.CHECKSUMS or not _needs_proof(request):
+            return await self.inner.call(bare)
+        assert request.body is not None
+        measured = Measured(request.body, dict(request.input))
+        bare.body = measured
+        response = await self.inner.call(bare)
+        if _refusal_in(response) is None:
+            await self._prove(request, response, measured.md5)
+        return response
+
+    async def _prove(self, request: S3Request[Any], response: S3Response[Any], md5: str) -> None:
+        """Raises BadDigest when the remote has other bytes than were sent to it."""
+        etag, version = _names(response)
+        stored = _MD5.fullmatch(etag)
+        if stored is None and request.op.name == "PutObject":
+            stored = _MD5.fullmatch(await self._read_back(request, etag, version))
+        if stored is not None and stored[1] != md5:
+            raise S3Error("BadDigest", "The remote has other bytes than were sent to it.")
+
+    async def _read_back(self, request: S3Request[Any], etag: str, version: str) -> str:
+        """The MD5 of what was stored; "" when somebody else has replaced it by now."""
+        members: Members = {name: request.input.get(name) for name in _SAME_OBJECT}
+        members |= {"VersionId": version or None, "IfMatch": etag or None}
+        try:
+            found = await self.inner.call(S3Request(operations()["GetObject"], members))
+        except S3Error as error:
+            if error.status in (404, 412):
+                return ""
+            raise
+        measured = Measured(found.body or BytesBody(b""))
+        async with aclosing(measured):
+            async for _ in measured:
+                pass
+        return measured.md5
+
+    def _learn(self, group: OptionalGroup, refusal: tuple[int, str, str]) -> None:
+        self.refused.add(group)
+        logger.warning("the remote does not take %s, s3d goes on without: %s", group, refusal[2])
+
+
+class Measured:
+    """A body whose MD5 is known at its end, and that keeps its client's checksum."""
+
+    def __init__(self, body: Body, promised: Members | None = None) -> None:
+        """promised: members with the checksum that the bytes must have."""
+        self.size = body.size
+        self._body = body
+        self._promised = promised or {}
+        self._md5 = checksums.hasher("MD5")
+
+    @property
+    def md5(self) -> str:
+        return self._md5.digest().hex()
+
+    @property
+    def trailers(self) -> Mapping[str, str]:
+        return self._body.trailers
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """Raises BadDigest at the end, before which a receiver of the bytes cannot be done."""
+        self._md5 = checksums.hasher("MD5")
+        expected = checksums.expected(self._promised, {})
+        algorithm = expected[0] if expected else self._promised.get("ChecksumAlgorithm")
+        hasher = checksums.hasher(algorithm) if algorithm else None
+        hashers = [each for each in (self._md5, hasher) if each is not None]
+        async for chunk in self._body:
+            if len(chunk) > HASH_INLINE:
+                await asyncio.to_thread(_update, hashers, chunk)
+            else:
+                _update(hashers, chunk)
+            yield chunk
+        expected = expected or checksums.expected({}, self._body.trailers)
+        if hasher is not None and expected is not None and hasher.b64() != expected[1]:
+            raise S3Error("BadDigest", f"The {expected[0]} you specified did not match")
+
+    async def aclose(self) -> None:
+        await self._body.aclose()
+
+
+def _update(hashers: Iterable[checksums.Hasher], chunk: bytes) -> None:
+    for hasher in hashers:
+        hasher.update(chunk)
+
+
+def _needs_proof(request: S3Request[Any]) -> bool:
+    """Whether the bytes have to be compared here: what the agent itself sends with a Content-MD5
+    has been compared before, and the remote compares it again."""
+    if request.body is None or request.op.name not in _STORES_BYTES:
+        return False
+    return request.wire is not None or not request.input.get("ContentMD5")
+
+
+def _names(response: S3Response[Any]) -> tuple[str, str]:
+    """ETag and version id of what was stored."""
+    if response.wire is None:
+        output = response.output
+        return str(output.get("ETag", "")), str(output.get("VersionId") or "")
+    headers = dict(response.wire.headers)
+    return headers.get("etag", ""), headers.get("x-amz-version-id", "")
+
+
+def _refusal_in(response: S3Response[Any]) -> tuple[int, str, str] | None:
+    """Status, code and message of a forwarded answer that is an error."""
+    wire = response.wire
+    if wire is None or wire.status < 400:
+        return None
+    body = response.body
+    elements = error_elements(body.data) if isinstance(body, BytesBody) else {}
+    return wire.status, elements.get("Code", ""), elements.get("Message", "")
+
+
+def _refusal_of(error: S3Error) -> tuple[int, str, str] | None:
+    cause = error.__cause__
+    if not isinstance(cause, Refused):
+        return None
+    return cause.refusal.status, cause.refusal.code, cause.refusal.message
+
+
+def _answer(outcome: S3Response[Any] | S3Error) -> S3Response[Any]:
+    if isinstance(outcome, S3Error):
+        raise outcome
+    return outcome
+
+
+def _send_again(group: OptionalGroup) -> S3Error:
+    """The body is gone, and the next request will do. The cause keeps it from being parked."""
+    error = S3Error(
+        "ServiceUnavailable", f"The remote does not take {group}. Send the request again."
+    )
+    error.__cause__ = Unreachable(Reason.LOST, "the remote refused an optional header", sent=False)
+    return error

@@ -1,0 +1,101 @@
+"""Before remotes that do not do all that S3 does: the real agent, and a proxy that refuses."""
+
+from __future__ import annotations
+
+import math
+from contextlib import closing
+from typing import Any
+
+import pytest
+
+from tests.gateway.conftest import Gateway
+from tests.gateway.devices import objects
+from tests.gateway.network import Network
+from tests.peers.proxy import Fault, Head
+
+pytestmark = pytest.mark.slow
+
+
+def has(prefix: str) -> Any:
+    def matches(head: Head) -> bool:
+        return any(name.lower().startswith(prefix) for name, _ in head.headers)
+
+    return matches
+
+
+def refuse(network: Network, prefix: str) -> None:
+    fault = Fault(
+        status=400,
+        code="InvalidArgument",
+        message=f"Unsupported header '{prefix}' received for this API call.",
+    )
+    network.do(lambda proxy: proxy.inject(fault, times=math.inf, when=has(prefix)))
+
+
+@pytest.mark.finding("F4")
+@pytest.mark.finding("F4b")
+def test_a_remote_that_takes_no_checksums_gets_every_write(
+    gateway: Gateway, network: Network, remote: Any, new_bucket: str
+) -> None:
+    for prefix in ("x-amz-checksum-", "x-amz-sdk-checksum-algorithm", "x-amz-trailer"):
+        refuse(network, prefix)
+    agent = gateway.start()
+    parts = [bytes([n]) * (5 << 20) for n in (1, 2)]
+    with closing(agent.s3()) as client:
+        client.put_object(
+            Bucket=new_bucket, Key="one", Body=b"1" * 10_000, ChecksumAlgorithm="CRC32"
+        )
+        client.put_object(Bucket=new_bucket, Key="two", Body=b"2", ChecksumAlgorithm="SHA256")
+        upload = client.create_multipart_upload(Bucket=new_bucket, Key="large")["UploadId"]
+        place = {"Bucket": new_bucket, "Key": "large", "UploadId": upload}
+        done = []
+        for number, data in enumerate(parts, 1):
+            sent = client.upload_part(**place, PartNumber=number, Body=data)
+            done.append({"PartNumber": number, "ETag": sent["ETag"]})
+        client.complete_multipart_upload(**place, MultipartUpload={"Parts": done})
+        client.delete_objects(Bucket=new_bucket, Delete={"Objects": [{"Key": "none"}]})
+        gateway.drain()
+        assert remote.get_object(Bucket=new_bucket, Key="one")["Body"].read() == b"1" * 10_000
+        assert remote.get_object(Bucket=new_bucket, Key="two")["Body"].read() == b"2"
+        assert remote.get_object(Bucket=new_bucket, Key="large")["Body"].read() == b"".join(parts)
+        remote.put_object(Bucket=new_bucket, Key="theirs", Body=b"theirs")
+        read = client.get_object(Bucket=new_bucket, Key="theirs", ChecksumMode="ENABLED")
+        assert read["Body"].read() == b"theirs"
+    limitations = agent.client.status().remote.limitations
+    assert limitations == ["checksum_mode", "checksums"]
+
+
+@pytest.mark.finding("S8")
+def test_a_folder_beside_a_file_of_almost_its_name_is_synced(
+    make_device: Any, remote: Any, sync_bucket: str
+) -> None:
+    """SeaweedFS lists `src/a` before `src.tar.gz`."""
+    for key in ("src/a", "src.tar.gz", "src-old/b"):
+        remote.put_object(Bucket=sync_bucket, Key=key, Body=key.encode())
+    device = make_device("a").start()
+    device.now()
+    assert device.tree() == objects(remote, sync_bucket)
+    assert len(device.tree()) == 3
+    remote.delete_object(Bucket=sync_bucket, Key="src.tar.gz")
+    device.now()
+    assert set(device.tree()) == {"src/a", "src-old/b"}
+
+
+@pytest.mark.finding("S8")
+def test_pages_are_merged_with_pending_writes_where_the_order_is_another(
+    gateway: Gateway, remote: Any, new_bucket: str
+) -> None:
+    keys = ["src/a", "src/b", "src.tar.gz", "src-old/b", "z"]
+    for key in keys:
+        remote.put_object(Bucket=new_bucket, Key=key, Body=b"1")
+    agent = gateway.start()
+    gateway.queue.pause()
+    with closing(agent.s3()) as client:
+        client.put_object(Bucket=new_bucket, Key="src/new", Body=b"2")
+        client.delete_object(Bucket=new_bucket, Key="z")
+        pages = client.get_paginator("list_objects_v2").paginate(
+            Bucket=new_bucket, PaginationConfig={"PageSize": 2}
+        )
+        found = [row["Key"] for page in pages for row in page.get("Contents", ())]
+    assert found == sorted([*keys[:-1], "src/new"])
+    assert "listing_order" in agent.client.status().remote.limitations
