@@ -53,6 +53,16 @@ class Limits:
         return self.size - min(_SLACK, self.size // 8)
 
 
+@dataclass(slots=True)
+class _Unsaved:
+    """An entry on its way to its row. data: all of a small object, when it is new."""
+
+    entry: Entry
+    data: bytes | None
+    saves: int = 0
+    """Commits that are still to come."""
+
+
 class Catalog:
     """The entries. Belongs to the loop."""
 
@@ -71,6 +81,8 @@ class Catalog:
         self._hot: Recent[str, Entry] = Recent(_HOT, lambda _: 1)
         self._data: Recent[int, bytes] = Recent(_HOT_DATA, len)
         self._busy: dict[str, list[Entry]] = {}
+        self._unsaved: dict[int, _Unsaved] = {}
+        """By blob, the entries whose rows are not committed yet: what their rows will say."""
         self._reserved = 0
         self._load()
 
@@ -101,7 +113,7 @@ class Catalog:
         slot = self._slots.get(name)
         if slot is None:
             return None
-        entry = self._busy[name][-1] if name in self._busy else self._read(self._blobs[slot])
+        entry = self._busy[name][-1] if name in self._busy else self._stored(self._blobs[slot])
         if entry is None or entry.name != (bucket, key):
             self._leave(name, slot)
             return None
@@ -116,6 +128,9 @@ class Catalog:
         data = self._data.get(entry.blob)
         if data is not None:
             return data
+        unsaved = self._unsaved.get(entry.blob)
+        if unsaved is not None and unsaved.data is not None:
+            return unsaved.data
         try:
             data = self.index.look(lambda reader: catalog_rows.body(reader, entry.blob))
         except DAMAGE as error:
@@ -220,6 +235,10 @@ class Catalog:
         self.limits = replace(self.limits, **changes)
         self.shrink()
 
+    async def committed(self) -> None:
+        """Return when the rows are as the entries are now."""
+        await self.index.write(lambda tx: None)
+
     async def sweep(self) -> int:
         """Remove files of earlier runs that no entry names; how many there were."""
 
@@ -249,10 +268,10 @@ class Catalog:
 
     def _leave(self, name: str, slot: int) -> None:
         """Take it out of everything but the queues."""
-        entry = self._hot.get(name)
+        entry, unsaved = self._hot.get(name), self._unsaved.get(self._blobs[slot])
         busy = self._busy.get(name, ())
-        for each in [entry, *busy] if entry is not None else busy:
-            if each.blob == self._blobs[slot]:
+        for each in (entry, unsaved and unsaved.entry, *busy):
+            if each is not None and each.blob == self._blobs[slot]:
                 each.is_dead, each.slot = True, -1
         self._hot.forget(name)
         del self._slots[name]
@@ -287,6 +306,11 @@ class Catalog:
 
     # The rows
 
+    def _stored(self, blob: int) -> Entry | None:
+        """The entry as its row has it, or will have it."""
+        unsaved = self._unsaved.get(blob)
+        return self._read(blob) if unsaved is None else unsaved.entry
+
     def _read(self, blob: int) -> Entry | None:
         try:
             return self.index.look(lambda reader: catalog_rows.find(reader, blob))
@@ -295,10 +319,20 @@ class Catalog:
             return None
 
     def _save(self, entry: Entry, data: bytes | None = None) -> None:
-        self._post(partial(catalog_rows.save, row=catalog_rows.row_of(entry), data=data))
+        unsaved = self._unsaved.setdefault(entry.blob, _Unsaved(entry, data))
+        unsaved.saves += 1
+        self._post(partial(catalog_rows.save, row=catalog_rows.row_of(entry), data=data), unsaved)
 
-    def _post(self, action: Callable[[Transaction], Any]) -> None:
-        self.index.post(action).add_done_callback(noted)
+    def _post(self, action: Callable[[Transaction], Any], unsaved: _Unsaved | None = None) -> None:
+        saved = self.index.post(action)
+        saved.add_done_callback(noted)
+        if unsaved is not None:
+            saved.add_done_callback(lambda _: self._is_saved(unsaved))
+
+    def _is_saved(self, unsaved: _Unsaved) -> None:
+        unsaved.saves -= 1
+        if not unsaved.saves:
+            self._unsaved.pop(unsaved.entry.blob, None)
 
     def _damaged(self, error: Exception) -> None:
         logger.error("the index of the cache is damaged, and is made anew: %s", error)

@@ -139,6 +139,10 @@ class Cache(Layer):
 
     async def _read(self, request: S3Request[Members], entry: Entry | None) -> S3Response[Members]:
         is_stale = False
+        if entry is None or entry.is_dead:
+            # An answer is awaited in a task that starts later than the call: meanwhile another
+            # reader may have opened the object.
+            entry = self.catalog.peek(request.bucket, request.key)
         if entry is not None and not self._checks.is_fresh(entry):
             entry, is_stale = await self._checks.checked(entry)
         if entry is not None and entry.is_dead:
@@ -299,6 +303,7 @@ class Cache(Layer):
     async def verify(self, entry: Entry) -> bool:
         """Read all that is here of it; False when something was wrong, which is then forgotten."""
         if entry.size <= INLINE:
+            await self.catalog.committed()  # Else there is no row yet to be read.
             self.catalog.cool(entry)
             is_right = self.catalog.data(entry) is not None
         else:
@@ -357,19 +362,6 @@ class Cache(Layer):
             logger.info("the tags cannot be read: %s key=%s", error.message, key)
             return None
         return {tag["Key"]: tag["Value"] for tag in answer.output.get("TagSet") or ()}
-
-
-class Past:
-    """The same store for whoever must know what the remote itself says: it reads past the cache,
-    and what it writes the cache still hears of."""
-
-    def __init__(self, cache: Cache) -> None:
-        self._cache = cache
-
-    def call(self, request: S3Request[Any]) -> Answer:
-        if request.op.name in ("GetObject", "HeadObject"):
-            return self._cache.inner.call(request)
-        return self._cache.call(request)
 
 
 class _Followed:
