@@ -167,6 +167,10 @@ async def open_gateway(config: Config, places: Places, events: Events) -> Gatewa
         queue = staging = None
         if config.write_queue.enabled:
             journal, staging = await _open_queue(config, places, events, closing)
+            if layer is not None:
+                for write in journal.all():
+                    # An earlier agent may have pushed it, and not have lived to note that.
+                    layer.forget(write.bucket, write.key)
             below = Below(top, past, layer, rules)
             top, queue = _queue(config.write_queue, below, journal, staging, events)
         return Gateway(

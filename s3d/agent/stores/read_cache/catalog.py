@@ -21,7 +21,7 @@ from s3d.agent.storage.index import DAMAGE, Index
 from s3d.agent.storage.record_cache import Recent
 from s3d.agent.storage.transaction import Transaction
 from s3d.agent.stores.read_cache import catalog_rows
-from s3d.agent.stores.read_cache.entry import Entry
+from s3d.agent.stores.read_cache.entry import UNPROVEN, Entry
 from s3d.agent.stores.read_cache.s3_fifo import Fifo
 
 logger = logging.getLogger(__name__)
@@ -66,14 +66,19 @@ class _Unsaved:
 class Catalog:
     """The entries. Belongs to the loop."""
 
-    def __init__(self, index: Index, blobs: Blobs, limits: Limits) -> None:
-        """Reads what an earlier run has left. Raises index.DAMAGE."""
+    def __init__(
+        self, index: Index, blobs: Blobs, limits: Limits, distrust: float | None = None
+    ) -> None:
+        """Reads what an earlier run has left. distrust: EXPIRED or UNPROVEN for all of that.
+        Raises index.DAMAGE."""
         self.limits = limits
         self.index = index
         self.blobs = blobs
         self.is_pinned: Callable[[str, str], bool] = lambda bucket, key: False
         """Whether a bucket and key must stay."""
         self.on_evicted: Callable[[int], None] = lambda size: None
+        self.on_row_left: Callable[[], None] = lambda: None
+        """The row of something that was forgotten could not be dropped."""
         self._fifo = Fifo()
         self._slots: dict[str, int] = {}
         self._names: list[str] = []
@@ -83,8 +88,14 @@ class Catalog:
         self._busy: dict[str, list[Entry]] = {}
         self._unsaved: dict[int, _Unsaved] = {}
         """By blob, the entries whose rows are not committed yet: what their rows will say."""
+        self._dropping: asyncio.Future[Any] | None = None
+        """The last of the rows that go."""
         self._reserved = 0
         self._load()
+        self._distrust = distrust
+        if distrust is not None:
+            distrusted = index.post(partial(catalog_rows.distrust, checked=distrust))
+            distrusted.add_done_callback(self._distrusted)
 
     # What is there
 
@@ -239,6 +250,21 @@ class Catalog:
         """Return when the rows are as the entries are now."""
         await self.index.write(lambda tx: None)
 
+    def drop_rows(self, action: Callable[[Transaction], Any]) -> None:
+        """Have what is wrong taken out of the tables: see forgotten()."""
+        self._dropping = self.index.post(action)
+        self._dropping.add_done_callback(self._dropped)
+
+    async def forgotten(self) -> None:
+        """Return when no row is left of what was forgotten."""
+        if self._dropping is not None and not self._dropping.done():
+            await asyncio.wait((self._dropping,))
+
+    def _dropped(self, saved: asyncio.Future[Any]) -> None:
+        noted(saved)
+        if saved.cancelled() or saved.exception() is not None:
+            self.on_row_left()
+
     async def sweep(self) -> int:
         """Remove files of earlier runs that no entry names; how many there were."""
 
@@ -278,7 +304,7 @@ class Catalog:
         blob = self._blobs[slot]
         self._names[slot] = ""
         self._data.forget(blob)
-        self._post(partial(catalog_rows.drop, blobs=[blob]))
+        self.drop_rows(partial(catalog_rows.drop, blobs=[blob]))
         if not any(each.blob == blob for each in busy):
             self.blobs.remove([blob])
 
@@ -313,10 +339,24 @@ class Catalog:
 
     def _read(self, blob: int) -> Entry | None:
         try:
-            return self.index.look(lambda reader: catalog_rows.find(reader, blob))
+            entry = self.index.look(lambda reader: catalog_rows.find(reader, blob))
         except DAMAGE as error:
             self._damaged(error)
             return None
+        if entry is not None and self._distrust is not None:  # Its row does not say so yet.
+            if entry.checked > 0.0 or self._distrust == UNPROVEN:
+                entry.checked = self._distrust
+        return entry
+
+    def _distrusted(self, saved: asyncio.Future[Any]) -> None:
+        self._dropped(saved)
+        if not saved.cancelled() and saved.exception() is None:
+            self._distrust = None
+
+    @property
+    def is_unproven(self) -> bool:
+        """Whether the tables may have lost their newest changes, and do not say so yet."""
+        return self._distrust == UNPROVEN
 
     def _save(self, entry: Entry, data: bytes | None = None) -> None:
         unsaved = self._unsaved.setdefault(entry.blob, _Unsaved(entry, data))

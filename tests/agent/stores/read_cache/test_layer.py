@@ -66,12 +66,49 @@ async def test_the_answer_is_that_of_the_store(rig):
             assert await rig.s3("GetObject", Bucket="bbb", Key="k", **members) == wanted
 
 
-async def test_conditions_are_judged_here(rig):
+async def test_conditions_that_are_met_are_judged_here(rig):
+    await rig.there.put("bbb", "k", b"12345")
+    etag = (await rig.s3("GetObject", Bucket="bbb", Key="k"))["ETag"]
+    place = {"Bucket": "bbb", "Key": "k"}
+    assert (await rig.s3("GetObject", **place, IfMatch=etag)).body == b"12345"
+    assert (await rig.s3("GetObject", **place, IfNoneMatch=etag)).status == 304
+    await rig.s3.refused("InvalidRange", "GetObject", **place, Range="bytes=9-")
+    assert rig.remote.calls == {"GetObject": 1}
+
+
+@pytest.mark.finding("Q2")
+@pytest.mark.parametrize("name", ["GetObject", "HeadObject"])
+async def test_a_condition_that_names_the_remote_s_version_is_met(rig, name):
+    """Somebody else has written the object, and the client knows."""
+    place = {"Bucket": "bbb", "Key": "k"}
+    await rig.there.put("bbb", "k", b"old")
+    await rig.s3.read("bbb", "k")
+    new = (await rig.there.put("bbb", "k", b"newer"))["ETag"]
+    assert (await rig.s3(name, **place, IfNoneMatch=new)).status == 304
+    await rig.s3.read("bbb", "k")
+    newest = (await rig.there.put("bbb", "k", b"newest"))["ETag"]
+    assert (await rig.s3(name, **place, IfMatch=newest))["ContentLength"] == 6
+
+
+@pytest.mark.finding("Q2")
+async def test_a_condition_that_is_not_met_costs_one_question_and_no_fetch(rig):
+    place = {"Bucket": "bbb", "Key": "k"}
     await rig.there.put("bbb", "k", b"12345")
     await rig.s3.read("bbb", "k")
-    await rig.s3.refused("PreconditionFailed", "GetObject", Bucket="bbb", Key="k", IfMatch='"x"')
-    await rig.s3.refused("InvalidRange", "GetObject", Bucket="bbb", Key="k", Range="bytes=9-")
-    assert rig.remote.calls == {"GetObject": 1}
+    await rig.s3.refused("PreconditionFailed", "GetObject", **place, IfMatch='"x"')
+    assert (await rig.s3("GetObject", **place, IfNoneMatch='"x"')).body == b"12345"
+    assert rig.remote.calls == {"GetObject": 1, "HeadObject": 2}
+
+
+@pytest.mark.finding("Q2")
+async def test_a_condition_that_cannot_be_judged_is_not_answered_wrongly(rig):
+    place = {"Bucket": "bbb", "Key": "k"}
+    await rig.there.put("bbb", "k", b"12345")
+    etag = (await rig.s3("GetObject", **place))["ETag"]
+    rig.remote.error = away
+    await rig.s3.refused("ServiceUnavailable", "GetObject", **place, IfMatch='"x"')
+    assert (await rig.s3("GetObject", **place, IfMatch=etag)).body == b"12345"
+    assert (await rig.s3("GetObject", **place, IfNoneMatch='"x"')).body == b"12345"
 
 
 async def test_after_its_age_the_remote_is_asked_once_however_many_read(rig):
