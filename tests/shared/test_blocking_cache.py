@@ -34,8 +34,6 @@ def test_all_calls_of_the_cache(start_agent, seaweedfs, bucket_name):
     client.pin(place)
     assert [status.pin.key for status in client.pins()] == ["p/0"]
     assert (client.unpin(place), client.unpin(place)) == (True, False)
-    again = client.prefetch(bucket_name, "p/", None)  # the agent may have looked into the new
-    assert client.wait_for_prefetch(again.id, 10.0).done.files == 3  # bucket, and forgot it all
     assert (client.evict(place), client.clear()) == (1, 2)
     assert client.status().files == 0
     with pytest.raises(NotFoundError):

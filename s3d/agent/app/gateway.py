@@ -25,7 +25,8 @@ from s3d.agent.selection.filter_subject import of_stored
 from s3d.agent.selection.use_policy import UPLOAD, Rules
 from s3d.agent.storage.records import Stored
 from s3d.agent.stores.read_cache.adopt_pushed import Pushed
-from s3d.agent.stores.read_cache.layer import Cache, Past
+from s3d.agent.stores.read_cache.cache_bypass import CacheBypass
+from s3d.agent.stores.read_cache.layer import Cache
 from s3d.agent.stores.remote.addressing import known_order
 from s3d.agent.stores.remote.compatibility import Compatibility
 from s3d.agent.stores.remote.conditional_writes import Judging
@@ -171,11 +172,15 @@ async def open_gateway(config: Config, places: Places, events: Events) -> Gatewa
         if layer is not None:
             layer.rules = Rules("cache", config.read_cache.filter, tags.of, policy=policy)
         top: ObjectStore = layer or judging
-        past = judging if layer is None else Past(layer)
+        past = judging if layer is None else CacheBypass(layer)
         rules = Rules("push", config.write_queue.filter, tags.of, UPLOAD, policy)
         queue = staging = None
         if config.write_queue.enabled:
             journal, staging = await _open_queue(config, places, events, closing)
+            if layer is not None:
+                for write in journal.all():
+                    # An earlier agent may have pushed it, and not have lived to note that.
+                    layer.forget(write.bucket, write.key)
             below = Below(top, past, layer, rules)
             layer_of_queue, queue = _queue(config.write_queue, below, journal, staging, events)
             layer_of_queue.lists.listing_order = lambda bucket: gateway.listing_order(bucket)

@@ -16,6 +16,8 @@ from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.index import DAMAGE, Index
 from s3d.agent.stores.read_cache.catalog import Catalog, Limits
 from s3d.agent.stores.read_cache.catalog_rows import TABLES
+from s3d.agent.stores.read_cache.entry import EXPIRED, UNPROVEN
+from s3d.agent.stores.read_cache.last_stop import LastStop, StopMarker
 from s3d.agent.stores.read_cache.layer import Cache
 from s3d.agent.stores.read_cache.pins import Pins
 from s3d.agent.stores.read_cache.prefetch import Keeper
@@ -29,8 +31,11 @@ logger = logging.getLogger(__name__)
 
 TOLD_EVERY = 2.0
 """Seconds between two events about the numbers."""
-VERSION = "v1"
+VERSION = "v2"
 """Of the layout; another one lies in another folder and is made anew."""
+ADOPTED = "v1"
+"""Has the same tables; an s3d that uses it does not know that a row may be unproven."""
+_DISTRUST = {LastStop.KILLED: EXPIRED, LastStop.POWER_CUT: UNPROVEN}
 
 
 def open_cache(
@@ -75,13 +80,21 @@ def _catalog(config: CacheConfig, folder: Path, closing: ExitStack) -> Catalog:
 
 
 def _opened(folder: Path, limits: Limits, closing: ExitStack) -> Catalog:
+    older = folder.with_name(ADOPTED)
+    if older.is_dir() and not folder.exists():
+        older.rename(folder)
     private_folder(folder)
+    marker = StopMarker(folder)
+    last_stop = marker.begin()
     index = Index.open(folder / "index.sqlite", lossy=True, tables=TABLES)
     try:
-        catalog = Catalog(index, Blobs(folder / "blobs", ephemeral=True), limits)
+        blobs = Blobs(folder / "blobs", ephemeral=True)
+        catalog = Catalog(index, blobs, limits, _DISTRUST.get(last_stop))
     except BaseException:
         index.close()
         raise
+    catalog.on_row_left = marker.spoil
+    closing.callback(marker.end)  # after the next, as callbacks are called last one first
     closing.callback(index.close)
     return catalog
 

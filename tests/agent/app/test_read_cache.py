@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import ExitStack, contextmanager, suppress
+import shutil
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 
 import pytest
 
 from s3d.agent.app.process import only_one
-from s3d.agent.app.read_cache import VERSION, open_cache, tell
+from s3d.agent.app.read_cache import ADOPTED, VERSION, open_cache, tell
 from s3d.agent.core.events import Events
 from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.index import Index
 from s3d.agent.stores.local.store import LocalStore
 from s3d.shared.config import load_config
 from s3d.shared.paths import find_places
+from tests.agent.stores.read_cache.rig import away
 from tests.contract.client import Client
 
 
@@ -105,3 +107,106 @@ async def test_numbers_are_told_when_they_have_changed(tmp_path, remote):
         telling.cancel()
         with suppress(asyncio.CancelledError):
             await telling
+
+
+@contextmanager
+def crash(tmp_path, boot_id: str = ""):
+    """The next start finds the folder as it is now. boot_id: of the boot that it was used in."""
+    home, image = tmp_path / "home", tmp_path / "image"
+    shutil.copytree(home, image)
+    yield
+    shutil.rmtree(home)
+    image.rename(home)
+    if boot_id:
+        marker = home / "cache/read_cache" / VERSION / "last-stop"
+        marker.write_text(f"running {boot_id}")
+
+
+class Line:
+    """To the remote; counts, and may be cut."""
+
+    def __init__(self, remote) -> None:
+        self.remote = remote
+        self.calls = []
+        self.is_cut = False
+
+    async def call(self, request):
+        self.calls.append(request.op.name)
+        if self.is_cut:
+            raise away()
+        return await self.remote.call(request)
+
+
+@asynccontextmanager
+async def running(cache):
+    task = asyncio.get_running_loop().create_task(cache.layer.run())
+    await asyncio.sleep(0)
+    try:
+        yield Client(cache.layer)
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+@pytest.mark.finding("S2")
+@pytest.mark.parametrize(
+    ("boot_id", "stale"), [("", b"12345"), ("another boot", "ServiceUnavailable")]
+)
+async def test_after_an_unclean_stop_nothing_is_fresh(tmp_path, remote, boot_id, stale):
+    """After a kill it may be given while the remote is away; after a power cut it is proven first:
+    then a row may be missing, with which an older version was forgotten."""
+    line = Line(remote)
+    await Client(remote)("CreateBucket", Bucket="bbb")
+    await Client(remote).put("bbb", "k", b"12345")
+    with ExitStack() as crashing, opened(tmp_path, line, S3D_READ_CACHE_MAX_AGE="1h") as cache:
+        async with running(cache) as s3:
+            await s3.read("bbb", "k")
+            await cache.layer.catalog.committed()
+            crashing.enter_context(crash(tmp_path, boot_id))
+    line.is_cut = True
+    with opened(tmp_path, line, S3D_READ_CACHE_MAX_AGE="1h") as cache:
+        async with running(cache) as s3:
+            line.calls.clear()
+            if isinstance(stale, bytes):
+                assert await s3.read("bbb", "k") == stale
+            else:
+                await s3.refused(stale, "GetObject", Bucket="bbb", Key="k")
+            assert line.calls == ["HeadObject"]
+    line.is_cut = False
+    with opened(tmp_path, line, S3D_READ_CACHE_MAX_AGE="1h") as cache:  # It stopped well meanwhile.
+        async with running(cache) as s3:
+            line.calls.clear()
+            assert await s3.read("bbb", "k") == await s3.read("bbb", "k") == b"12345"
+            assert line.calls == ["HeadObject"]
+
+
+@pytest.mark.finding("S2")
+async def test_after_a_clean_stop_it_is_as_fresh_as_before(tmp_path, remote):
+    line = Line(remote)
+    await Client(remote)("CreateBucket", Bucket="bbb")
+    await Client(remote).put("bbb", "k", b"12345")
+    for _ in range(2):
+        with opened(tmp_path, line, S3D_READ_CACHE_MAX_AGE="1h") as cache:
+            async with running(cache) as s3:
+                assert await s3.read("bbb", "k") == b"12345"
+    assert line.calls == ["GetObject"]
+
+
+@pytest.mark.finding("S2")
+async def test_a_cache_of_the_first_layout_is_taken_over_unproven(tmp_path, remote):
+    """It has no note of how its agent stopped."""
+    line = Line(remote)
+    await Client(remote)("CreateBucket", Bucket="bbb")
+    await Client(remote).put("bbb", "k", b"12345")
+    with opened(tmp_path, line) as cache:
+        async with running(cache) as s3:
+            await s3.read("bbb", "k")
+    folder = tmp_path / "home/cache/read_cache"
+    (folder / VERSION / "last-stop").unlink()
+    (folder / VERSION).rename(folder / ADOPTED)
+    with opened(tmp_path, line) as cache:
+        async with running(cache) as s3:
+            assert await s3.read("bbb", "k") == b"12345"
+    assert line.calls == ["GetObject", "HeadObject"]
+    assert [each.name for each in folder.iterdir()] == [VERSION]

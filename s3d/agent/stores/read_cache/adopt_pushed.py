@@ -19,12 +19,9 @@ from s3d.agent.s3.messages import Members
 from s3d.agent.storage.blobs import INLINE
 from s3d.agent.storage.records import STANDARD, ObjectRecord, Stored
 from s3d.agent.stores.read_cache.catalog import Catalog, crc
-from s3d.agent.stores.read_cache.entry import Entry, block_count, block_size, mask
+from s3d.agent.stores.read_cache.entry import UNASKED, Entry, block_count, block_size, mask
 
 logger = logging.getLogger(__name__)
-
-UNASKED = 0.0
-"""As checked of an entry: nobody has asked the remote yet."""
 
 
 @dataclass(frozen=True, slots=True)

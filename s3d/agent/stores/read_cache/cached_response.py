@@ -5,22 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from s3d.agent.s3.conditions import byte_range
+from s3d.agent.s3.authority import PLAIN_READ, Validators
+from s3d.agent.s3.conditions import byte_range, check_read
+from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members
 from s3d.agent.s3.reading import (
-    CONDITIONS,
     NOT_MODIFIED,
-    OVERRIDES,
     Span,
     frame,
     not_modified,
     override,
 )
 from s3d.agent.stores.read_cache.entry import Entry, split
-
-_PLAIN = frozenset(("Bucket", "Key", "ChecksumMode"))
-_CACHED = _PLAIN | CONDITIONS | OVERRIDES.keys() | {"Range"}
-"""Members of requests that are answered from the cache; with any other the remote is asked."""
 
 
 class Found(NamedTuple):
@@ -32,21 +28,24 @@ class Found(NamedTuple):
     kept: dict[str, str] | None = None
 
 
-def is_for_cache(input: Mapping[str, Any]) -> bool:
-    """Whether the cache may answer such a request at all."""
-    return input.keys() <= _CACHED or all(
-        name in _CACHED or value in (None, "") for name, value in input.items()
-    )
+def validators(entry: Entry) -> Validators:
+    """By which the entry is compared with what a request names."""
+    return Validators(entry.etag, entry.output["LastModified"])
 
 
-def is_conditional(input: Mapping[str, Any]) -> bool:
-    return not CONDITIONS.isdisjoint(input)
+def is_refused(input: Mapping[str, Any], entry: Entry) -> bool:
+    """Whether the entry does not meet what the request demands of it."""
+    try:
+        check_read(input, entry.etag, entry.output["LastModified"].timestamp())
+    except S3Error:
+        return True
+    return False
 
 
 def find(input: Mapping[str, Any], entry: Entry) -> Found:
     """Raises PreconditionFailed, InvalidRange."""
     output = dict(entry.output)
-    if input.keys() <= _PLAIN:
+    if input.keys() <= PLAIN_READ:
         frame(input, output, entry.size, None, entry.checksums)
         kept = entry.kept[input.get("ChecksumMode") == "ENABLED"]
         return Found(output, (0, entry.size), None, kept)
@@ -66,3 +65,11 @@ def direct(input: Mapping[str, Any], said: Mapping[str, Any]) -> Members:
     override(input, output)
     frame(input, output, said["ContentLength"], None, checksums)
     return output
+
+
+def is_simple_range(header: str) -> bool:
+    """A range that has a beginning: of its blocks one knows which they are."""
+    kind, _, range_ = header.partition("=")
+    first, dash, last = range_.strip().partition("-")
+    ends = last.isdecimal() and last.isascii() if last else True
+    return kind.lower() == "bytes" and bool(dash) and first.isdecimal() and ends and first.isascii()

@@ -21,7 +21,7 @@ from s3d.agent.storage.index import DAMAGE, Index
 from s3d.agent.storage.record_cache import Recent
 from s3d.agent.storage.transaction import Transaction
 from s3d.agent.stores.read_cache import catalog_rows
-from s3d.agent.stores.read_cache.entry import Entry
+from s3d.agent.stores.read_cache.entry import UNPROVEN, Entry
 from s3d.agent.stores.read_cache.s3_fifo import Fifo
 
 logger = logging.getLogger(__name__)
@@ -53,17 +53,32 @@ class Limits:
         return self.size - min(_SLACK, self.size // 8)
 
 
+@dataclass(slots=True)
+class _Unsaved:
+    """An entry on its way to its row. data: all of a small object, when it is new."""
+
+    entry: Entry
+    data: bytes | None
+    saves: int = 0
+    """Commits that are still to come."""
+
+
 class Catalog:
     """The entries. Belongs to the loop."""
 
-    def __init__(self, index: Index, blobs: Blobs, limits: Limits) -> None:
-        """Reads what an earlier run has left. Raises index.DAMAGE."""
+    def __init__(
+        self, index: Index, blobs: Blobs, limits: Limits, distrust: float | None = None
+    ) -> None:
+        """Reads what an earlier run has left. distrust: EXPIRED or UNPROVEN for all of that.
+        Raises index.DAMAGE."""
         self.limits = limits
         self.index = index
         self.blobs = blobs
         self.is_pinned: Callable[[str, str], bool] = lambda bucket, key: False
         """Whether a bucket and key must stay."""
         self.on_evicted: Callable[[int], None] = lambda size: None
+        self.on_row_left: Callable[[], None] = lambda: None
+        """The row of something that was forgotten could not be dropped."""
         self._fifo = Fifo()
         self._slots: dict[str, int] = {}
         self._names: list[str] = []
@@ -71,8 +86,16 @@ class Catalog:
         self._hot: Recent[str, Entry] = Recent(_HOT, lambda _: 1)
         self._data: Recent[int, bytes] = Recent(_HOT_DATA, len)
         self._busy: dict[str, list[Entry]] = {}
+        self._unsaved: dict[int, _Unsaved] = {}
+        """By blob, the entries whose rows are not committed yet: what their rows will say."""
+        self._dropping: asyncio.Future[Any] | None = None
+        """The last of the rows that go."""
         self._reserved = 0
         self._load()
+        self._distrust = distrust
+        if distrust is not None:
+            distrusted = index.post(partial(catalog_rows.distrust, checked=distrust))
+            distrusted.add_done_callback(self._distrusted)
 
     # What is there
 
@@ -101,7 +124,7 @@ class Catalog:
         slot = self._slots.get(name)
         if slot is None:
             return None
-        entry = self._busy[name][-1] if name in self._busy else self._read(self._blobs[slot])
+        entry = self._busy[name][-1] if name in self._busy else self._stored(self._blobs[slot])
         if entry is None or entry.name != (bucket, key):
             self._leave(name, slot)
             return None
@@ -116,6 +139,9 @@ class Catalog:
         data = self._data.get(entry.blob)
         if data is not None:
             return data
+        unsaved = self._unsaved.get(entry.blob)
+        if unsaved is not None and unsaved.data is not None:
+            return unsaved.data
         try:
             data = self.index.look(lambda reader: catalog_rows.body(reader, entry.blob))
         except DAMAGE as error:
@@ -220,6 +246,25 @@ class Catalog:
         self.limits = replace(self.limits, **changes)
         self.shrink()
 
+    async def committed(self) -> None:
+        """Return when the rows are as the entries are now."""
+        await self.index.write(lambda tx: None)
+
+    def drop_rows(self, action: Callable[[Transaction], Any]) -> None:
+        """Have what is wrong taken out of the tables: see forgotten()."""
+        self._dropping = self.index.post(action)
+        self._dropping.add_done_callback(self._dropped)
+
+    async def forgotten(self) -> None:
+        """Return when no row is left of what was forgotten."""
+        if self._dropping is not None and not self._dropping.done():
+            await asyncio.wait((self._dropping,))
+
+    def _dropped(self, saved: asyncio.Future[Any]) -> None:
+        noted(saved)
+        if saved.cancelled() or saved.exception() is not None:
+            self.on_row_left()
+
     async def sweep(self) -> int:
         """Remove files of earlier runs that no entry names; how many there were."""
 
@@ -249,17 +294,17 @@ class Catalog:
 
     def _leave(self, name: str, slot: int) -> None:
         """Take it out of everything but the queues."""
-        entry = self._hot.get(name)
+        entry, unsaved = self._hot.get(name), self._unsaved.get(self._blobs[slot])
         busy = self._busy.get(name, ())
-        for each in [entry, *busy] if entry is not None else busy:
-            if each.blob == self._blobs[slot]:
+        for each in (entry, unsaved and unsaved.entry, *busy):
+            if each is not None and each.blob == self._blobs[slot]:
                 each.is_dead, each.slot = True, -1
         self._hot.forget(name)
         del self._slots[name]
         blob = self._blobs[slot]
         self._names[slot] = ""
         self._data.forget(blob)
-        self._post(partial(catalog_rows.drop, blobs=[blob]))
+        self.drop_rows(partial(catalog_rows.drop, blobs=[blob]))
         if not any(each.blob == blob for each in busy):
             self.blobs.remove([blob])
 
@@ -287,18 +332,47 @@ class Catalog:
 
     # The rows
 
+    def _stored(self, blob: int) -> Entry | None:
+        """The entry as its row has it, or will have it."""
+        unsaved = self._unsaved.get(blob)
+        return self._read(blob) if unsaved is None else unsaved.entry
+
     def _read(self, blob: int) -> Entry | None:
         try:
-            return self.index.look(lambda reader: catalog_rows.find(reader, blob))
+            entry = self.index.look(lambda reader: catalog_rows.find(reader, blob))
         except DAMAGE as error:
             self._damaged(error)
             return None
+        if entry is not None and self._distrust is not None:  # Its row does not say so yet.
+            if entry.checked > 0.0 or self._distrust == UNPROVEN:
+                entry.checked = self._distrust
+        return entry
+
+    def _distrusted(self, saved: asyncio.Future[Any]) -> None:
+        self._dropped(saved)
+        if not saved.cancelled() and saved.exception() is None:
+            self._distrust = None
+
+    @property
+    def is_unproven(self) -> bool:
+        """Whether the tables may have lost their newest changes, and do not say so yet."""
+        return self._distrust == UNPROVEN
 
     def _save(self, entry: Entry, data: bytes | None = None) -> None:
-        self._post(partial(catalog_rows.save, row=catalog_rows.row_of(entry), data=data))
+        unsaved = self._unsaved.setdefault(entry.blob, _Unsaved(entry, data))
+        unsaved.saves += 1
+        self._post(partial(catalog_rows.save, row=catalog_rows.row_of(entry), data=data), unsaved)
 
-    def _post(self, action: Callable[[Transaction], Any]) -> None:
-        self.index.post(action).add_done_callback(noted)
+    def _post(self, action: Callable[[Transaction], Any], unsaved: _Unsaved | None = None) -> None:
+        saved = self.index.post(action)
+        saved.add_done_callback(noted)
+        if unsaved is not None:
+            saved.add_done_callback(lambda _: self._is_saved(unsaved))
+
+    def _is_saved(self, unsaved: _Unsaved) -> None:
+        unsaved.saves -= 1
+        if not unsaved.saves:
+            self._unsaved.pop(unsaved.entry.blob, None)
 
     def _damaged(self, error: Exception) -> None:
         logger.error("the index of the cache is damaged, and is made anew: %s", error)

@@ -16,7 +16,7 @@ import msgspec
 from s3d.agent.storage.index import Tables
 from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.transaction import Transaction
-from s3d.agent.stores.read_cache.entry import Entry, block_count, mask
+from s3d.agent.stores.read_cache.entry import UNPROVEN, Entry, block_count, mask
 
 TABLES = Tables(
     """
@@ -96,6 +96,18 @@ def drop(tx: Transaction, blobs: list[int]) -> None:
     for blob in blobs:
         tx.run("DELETE FROM entries WHERE blob = ?", (blob,))
         tx.run("DELETE FROM bodies WHERE blob = ?", (blob,))
+
+
+def distrust(tx: Transaction, checked: float) -> None:
+    """Set checked of all entries (entry.EXPIRED or UNPROVEN), and for UNPROVEN drop all pages.
+
+    What is UNPROVEN or UNASKED already stays so.
+    """
+    if checked == UNPROVEN:
+        tx.run("UPDATE entries SET checked = ?", (checked,))
+        tx.run("DELETE FROM pages", ())
+    else:
+        tx.run("UPDATE entries SET checked = ? WHERE checked > 0", (checked,))
 
 
 def page(reader: Reader, name: str) -> bytes | None:

@@ -1,10 +1,13 @@
-"""What a request may change of objects. Pure."""
+"""What a write may change of objects, and what its outcome means for what is cached. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from enum import Enum
 from typing import Any
 
+from s3d.agent.core.failures import Unreachable
+from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import S3Request
 
 HARMLESS = frozenset(
@@ -22,6 +25,18 @@ forget, also those that no model names: so a new one cannot make it lie."""
 _OF_BUCKETS = ("PutBucket", "DeleteBucket", "CreateBucket", "UpdateBucket")
 
 
+class Effect(Enum):
+    """What becomes of the entries of the objects that a write names."""
+
+    NONE = "none"
+    """The remote never got it: they are as right as before."""
+    DOUBT = "doubt"
+    """It was refused, or nobody knows whether it was carried out. The remote is asked before they
+    are believed; while it is away they are stale, but older than no acknowledged write."""
+    FORGET = "forget"
+    """It was carried out."""
+
+
 def changed(request: S3Request[Any]) -> Iterator[tuple[str, str]]:
     """(bucket, key) of the objects; key "": all of the bucket."""
     name, bucket = request.op.name, request.bucket
@@ -35,3 +50,14 @@ def changed(request: S3Request[Any]) -> Iterator[tuple[str, str]]:
             yield bucket, str(request.input.get("RenameSource", "")).partition("/")[2]
     elif name == "DeleteBucket" or not name.startswith(_OF_BUCKETS):
         yield bucket, ""
+
+
+def effect_of(error: BaseException | None, status: int | None) -> Effect:
+    """error: what the write ended with, if it raised. status: of an answer that was forwarded."""
+    if isinstance(error, S3Error):
+        cause = error.__cause__
+        never_sent = isinstance(cause, Unreachable) and not cause.sent
+        return Effect.NONE if never_sent else Effect.DOUBT
+    if error is not None or (status is not None and status >= 300):
+        return Effect.DOUBT
+    return Effect.FORGET

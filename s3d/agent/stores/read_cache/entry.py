@@ -11,6 +11,15 @@ from s3d.agent.s3.messages import Members
 BLOCK = 1 << 20
 """Bytes of a block, which is fetched, checked and noted as one; the last one may be shorter."""
 
+UNASKED = 0.0
+"""As checked of an entry: what the remote says of the object is asked at its next use."""
+EXPIRED = -1.0
+"""As checked of an entry that an agent has left which was killed: it is checked before its next
+use. While the remote is away it is given, as stale: all that was forgotten is forgotten."""
+UNPROVEN = -2.0
+"""The same after a power cut, which may have taken the newest rows with it, and so what was
+forgotten last: while the remote is away it is not given."""
+
 _ABOUT_THE_ANSWER = frozenset(
     ("Body", "ContentLength", "ContentRange", "PartsCount", "RequestCharged", "DeleteMarker")
 )

@@ -23,8 +23,9 @@ logger = logging.getLogger(__name__)
 class Fetch:
     """Blocks [first, end) of an entry, on their way. Belongs to the loop."""
 
-    def __init__(self, entry: Entry, first: int, end: int, fd: int, proof: Proof) -> None:
-        """fd: the entry's file, open for reading and writing; close() closes it."""
+    def __init__(self, entry: Entry, first: int, end: int, fd: int | None, proof: Proof) -> None:
+        """fd: the entry's file, open for reading and writing; close() closes it. None: it is set
+        before run()."""
         self.entry = entry
         self.first, self.end = first, end
         self.at = first * BLOCK
@@ -95,8 +96,15 @@ class Fetch:
         if self.error is not None:
             raise S3Error(self.error.code, self.error.message) from self.error.__cause__
 
+    @property
+    def file(self) -> int:
+        """The open file."""
+        assert self.fd is not None
+        return self.fd
+
     def close(self) -> None:
-        os.close(self.fd)
+        if self.fd is not None:
+            os.close(self.fd)
 
     def _tell(self) -> None:
         news, self._news = self._news, asyncio.Event()
@@ -108,7 +116,7 @@ class Fetch:
         left = memoryview(chunk)
         offset = at
         while left:
-            written = os.pwrite(self.fd, left, offset)
+            written = os.pwrite(self.file, left, offset)
             left, offset = left[written:], offset + written
         self._sum(memoryview(chunk), at)
 

@@ -220,23 +220,21 @@ class Fills:
         held = sum(block_size(entry.size, block) for block in range(first, end))
         if not self.catalog.claim(held):
             raise S3Error("SlowDown", "The cache is full of what must stay.")
-        fetch: Fetch | None = None
-        try:
-            fd = await asyncio.to_thread(self._reopen, entry)
-            fetch = Fetch(entry, first, end, fd, Proof(None))
-            begun = self._start_later(fetch, held)
-        except OSError as error:
-            self.catalog.unclaim(held)
-            self._failed(error)
-            raise S3Error("SlowDown", f"The cache cannot be used: {error.strerror}") from error
-        await begun
+        # It is entered before anything is awaited, so that a second reader finds it.
+        fetch = Fetch(entry, first, end, None, Proof(None))
+        await self._start_later(fetch, held)
         return fetch
 
-    def _reopen(self, entry: Entry) -> int:
-        fd = self.files.reopen(entry.blob)
-        if stamp_of(fd) != entry.stamp:
+    async def _reopen(self, fetch: Fetch) -> None:
+        """Open its file. Raises S3Error SlowDown."""
+        entry = fetch.entry
+        try:
+            fetch.fd = await asyncio.to_thread(self.files.reopen, entry.blob)
+        except OSError as error:
+            self._failed(error)
+            raise S3Error("SlowDown", f"The cache cannot be used: {error.strerror}") from error
+        if stamp_of(fetch.fd) != entry.stamp:
             entry.proven = 0
-        return fd
 
     def _start_later(self, fetch: Fetch, held: int) -> asyncio.Future[None]:
         """Ask for its blocks; done when the answer has begun."""
@@ -251,6 +249,7 @@ class Fills:
         entry = fetch.entry
         wanted = {"Range": f"bytes={fetch.at}-{fetch.stop - 1}", "IfMatch": entry.etag}
         try:
+            await self._reopen(fetch)
             response = await self._get(entry.bucket, entry.key, wanted)
             said = response.output
             if said["ETag"] != entry.etag or _extent(said, entry.size) != (fetch.at, fetch.stop):
@@ -288,7 +287,7 @@ class Fills:
             if fetch.error is None:
                 fetch.note()
                 entry.proven |= mask(fetch.first, fetch.end)
-                entry.stamp = stamp_of(fetch.fd)
+                entry.stamp = stamp_of(fetch.file)
             elif isinstance(fetch.error.__cause__, OSError):
                 self._failed(fetch.error.__cause__)
             if fetch.error is not None:

@@ -1,8 +1,20 @@
 """Cache: answers reads from this disk, and has what is missing fetched once.
 
-What is fresh is answered at once. What is older than the maximal age is first asked for by its
-ETag; when the remote is away it is given all the same, and marked. Whatever may change an object
-makes the cache forget it, before and after.
+A read takes these steps:
+1. authority_of_read decides whether what is here may answer. What may, and is fresh (checked less
+   than max_age ago, and not being written), is answered at once.
+2. Else the remote is asked by the ETag (revalidate.py), by one question for all readers; a
+   condition that is not met here is asked anew each time. What has changed is forgotten.
+3. What is not here is fetched (fill.py).
+
+When the remote cannot be asked, what is here is given, and marked as stale; a condition that only
+the remote can judge is answered by 503. What is given so may be older than what somebody else has
+written, but never older than a write of this agent that was acknowledged: a success is passed on
+when the row of the version that it replaced is gone (invalidation.py), and what the queue has
+acknowledged it answers itself until then. This holds after a kill as well, since committed rows
+outlive the process: what is left is not fresh, but may be given as stale (entry.EXPIRED). A power
+cut may take the newest commits, so after one (or when it is not known how the last agent stopped)
+an entry is given only when the remote has said that it is right (entry.UNPROVEN).
 """
 
 from __future__ import annotations
@@ -10,11 +22,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from s3d.agent.core.client import whole_size
 from s3d.agent.core.store import Answer, Layer, ObjectStore, Ready, operation
+from s3d.agent.s3.authority import Authority, authority_of_read
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body, BytesBody, Members, S3Request, S3Response
 from s3d.agent.s3.model import operations
@@ -28,14 +41,16 @@ from s3d.agent.stores.read_cache.cached_response import (
     Found,
     direct,
     find,
-    is_conditional,
-    is_for_cache,
+    is_refused,
+    is_simple_range,
+    validators,
 )
 from s3d.agent.stores.read_cache.catalog import Catalog
-from s3d.agent.stores.read_cache.changes import HARMLESS, changed
+from s3d.agent.stores.read_cache.changes import HARMLESS
 from s3d.agent.stores.read_cache.entry import Entry
 from s3d.agent.stores.read_cache.files import Files
 from s3d.agent.stores.read_cache.fill import Counts, Fills, Uncached
+from s3d.agent.stores.read_cache.invalidation import Invalidation
 from s3d.agent.stores.read_cache.listings import STALE, ListOps
 from s3d.agent.stores.read_cache.partial_body import FillBody
 from s3d.agent.stores.read_cache.revalidate import (
@@ -87,6 +102,7 @@ class Cache(Layer):
         self._absent: Recent[Name, float] = Recent(10_000, lambda _: 1)
         catalog.on_evicted = self._evicted
         self._lists = ListOps(inner, catalog, freshness, self._away)
+        self._writes = Invalidation(inner, self, self._written)
         super().__init__(inner, self._lists)
 
     async def run(self) -> None:
@@ -99,16 +115,22 @@ class Cache(Layer):
 
     @operation("GetObject", "HeadObject")
     def read(self, request: S3Request[Members]) -> Answer:
-        if request.fresh or not self._nursery.is_open or not is_for_cache(request.input):
+        if request.fresh or not self._nursery.is_open:
             return self.inner.call(request)
         entry = self.catalog.get(request.bucket, request.key)
-        if entry is not None and self._checks.is_fresh(entry):
+        authority = authority_of_read(request.input, None if entry is None else validators(entry))
+        if authority is Authority.FORWARD:
+            return self.inner.call(request)
+        if entry is not None and authority is Authority.HERE and self._is_fresh(entry):
             answer = self._at_once(entry, request)
             if answer is not None:
                 return answer
         elif entry is None and request.op.name == "HeadObject":
             return self.inner.call(request)
-        return self._read(request, entry)
+        return self._read(request)
+
+    def _is_fresh(self, entry: Entry) -> bool:
+        return self._checks.is_fresh(entry) and not self._writes.is_under_way(entry.name)
 
     def _at_once(
         self, entry: Entry, request: S3Request[Members], *, is_hit: bool = True
@@ -137,14 +159,19 @@ class Cache(Layer):
     def _response(self, found: Found, body: Body | None) -> S3Response[Members]:
         return S3Response(found.output, body, found.status, kept=found.kept)
 
-    async def _read(self, request: S3Request[Members], entry: Entry | None) -> S3Response[Members]:
-        is_stale = False
-        if entry is not None and not self._checks.is_fresh(entry):
-            entry, is_stale = await self._checks.checked(entry)
-        if entry is not None and entry.is_dead:
-            entry = None
-        if entry is None:
+    async def _read(self, request: S3Request[Members]) -> S3Response[Members]:
+        # Looked up again: an answer is awaited in a task that starts later than the call, and
+        # another reader may have opened the object meanwhile.
+        entry, is_stale = self.catalog.peek(request.bucket, request.key), False
+        if entry is not None:
+            authority = authority_of_read(request.input, validators(entry))
+            if authority is Authority.REVALIDATE or not self._is_fresh(entry):
+                anew = authority is Authority.REVALIDATE
+                entry, is_stale = await self._checks.checked(entry, anew=anew)
+        if entry is None or entry.is_dead:
             return await self._missed(request)
+        if is_stale and is_refused(request.input, entry):
+            raise self._away.error(request.key, "The remote is away, and only it can judge this.")
         answer = self._at_once(entry, request)
         response = answer.response if answer is not None else await self._filled(request, entry)
         if is_stale:
@@ -156,15 +183,17 @@ class Cache(Layer):
     async def _missed(self, request: S3Request[Members]) -> S3Response[Members]:
         """Of an object that is not here, or is not right any more."""
         name = bucket, key = request.bucket, request.key
-        if request.op.name == "HeadObject" or is_conditional(request.input):
+        unknown = authority_of_read(request.input, None)
+        if request.op.name == "HeadObject" or unknown is Authority.FORWARD:
             return await self.inner.call(request)
         until = self._absent.get(name)
         if until is not None and self._clock() < until:
             raise S3Error("NoSuchKey", Key=key)
         header = request.input.get("Range") or ""
-        if header and not _is_simple(header):
+        if header and not is_simple_range(header):
             return await self.inner.call(request)
         self.counts.misses += 1
+        writes = self._writes.count
         try:
             async with asyncio.timeout(AWAY_PATIENCE if self._away.is_now else None):
                 entry = await self.fills.open(bucket, key, header)
@@ -177,7 +206,7 @@ class Cache(Layer):
         except S3Error as error:
             if error.code == "InvalidRange":
                 return await self.inner.call(request)
-            if error.code == "NoSuchKey":
+            if error.code == "NoSuchKey" and writes == self._writes.count:
                 self._absent.put(name, self._clock() + self.freshness.absent)
             elif is_unreachable(error):
                 self._away.note()
@@ -227,35 +256,19 @@ class Cache(Layer):
             if request.op.name == "CreateBucket":
                 self._lists.changed("")
             return self.inner.call(request)
-        self._changes(request)
-        answer = self.inner.call(request)
-        if isinstance(answer, Ready):
-            self._changes(request)
-            return answer
-        return self._change(request, answer)
+        self._list_changes(request)
+        return self._writes.pass_on(request)
 
-    async def _change(self, request: S3Request[Any], answer: Answer) -> S3Response[Any]:
-        try:
-            response = await answer
-        finally:
-            self._changes(request)
+    def _written(self, request: S3Request[Any], response: S3Response[Any]) -> None:
+        self._list_changes(request)
         mark = mark_by(request)
-        if mark is not None and (response.wire is None or response.wire.status < 300):
+        if mark is not None:
             self.on_mark(request.bucket, request.key, mark)
-        if response.wire is not None and response.body is not None:
-            # Of some operations the head of the answer comes before the deed.
-            response.body = _Followed(response.body, lambda: self._changes(request))
-        return response
 
-    def _changes(self, request: S3Request[Any]) -> None:
+    def _list_changes(self, request: S3Request[Any]) -> None:
         self._lists.changed(request.bucket)
         if not request.key:
             self._lists.changed("")
-        for bucket, key in changed(request):
-            if key:
-                self.forget(bucket, key)
-            else:
-                self.forget_bucket(bucket)
 
     async def adopt(self, pushed: Pushed) -> None:
         """A write has reached the remote, and its bytes are still here."""
@@ -267,18 +280,31 @@ class Cache(Layer):
             self.forget(pushed.bucket, pushed.key)
             await adopt(self.catalog, pushed)
 
-    def forget(self, bucket: str, key: str) -> None:
-        """What is known of the object may not be true any more."""
-        self.catalog.forget(bucket, key)
-        self.fills.written(bucket, key)
-        self._absent.forget((bucket, key))
+    def forget(self, bucket: str, key: str = "") -> None:
+        """What is known of the object, or of all of the bucket, may not be true any more."""
+        if key:
+            self.catalog.forget(bucket, key)
+        else:
+            self.catalog.forget_all(bucket)
+        self.superseded(bucket, key)
+
+    def doubt(self, bucket: str, key: str = "") -> None:
+        """Ask the remote before the object, or all of the bucket, is believed again."""
+        self._checks.doubt(bucket, key)
+
+    def superseded(self, bucket: str, key: str = "") -> None:
+        """What the remote is being asked about it now is kept for nobody."""
+        if key:
+            self.fills.written(bucket, key)
+            self._absent.forget((bucket, key))
+        else:
+            self.fills.written_all(bucket)
+            self._absent.clear()
         self._checks.forget(bucket, key)
 
-    def forget_bucket(self, bucket: str) -> None:
-        self.catalog.forget_all(bucket)
-        self.fills.written_all(bucket)
-        self._absent.clear()
-        self._checks.forget(bucket)
+    async def committed(self) -> None:
+        """Return when nothing that was forgotten comes back after a crash."""
+        await self.catalog.forgotten()
 
     # What else
 
@@ -299,6 +325,7 @@ class Cache(Layer):
     async def verify(self, entry: Entry) -> bool:
         """Read all that is here of it; False when something was wrong, which is then forgotten."""
         if entry.size <= INLINE:
+            await self.catalog.committed()  # Else there is no row yet to be read.
             self.catalog.cool(entry)
             is_right = self.catalog.data(entry) is not None
         else:
@@ -357,47 +384,3 @@ class Cache(Layer):
             logger.info("the tags cannot be read: %s key=%s", error.message, key)
             return None
         return {tag["Key"]: tag["Value"] for tag in answer.output.get("TagSet") or ()}
-
-
-class Past:
-    """The same store for whoever must know what the remote itself says: it reads past the cache,
-    and what it writes the cache still hears of."""
-
-    def __init__(self, cache: Cache) -> None:
-        self._cache = cache
-
-    def call(self, request: S3Request[Any]) -> Answer:
-        if request.op.name in ("GetObject", "HeadObject"):
-            return self._cache.inner.call(request)
-        return self._cache.call(request)
-
-
-class _Followed:
-    """A body whose end is told."""
-
-    def __init__(self, body: Body, ended: Callable[[], None]) -> None:
-        self._body = body
-        self._ended = ended
-        self.size = body.size
-
-    @property
-    def trailers(self) -> Mapping[str, str]:
-        return self._body.trailers
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for chunk in self._body:
-            yield chunk
-
-    async def aclose(self) -> None:
-        try:
-            await self._body.aclose()
-        finally:
-            self._ended()
-
-
-def _is_simple(header: str) -> bool:
-    """A range that has a beginning: of its blocks one knows which they are."""
-    kind, _, range_ = header.partition("=")
-    first, dash, last = range_.strip().partition("-")
-    ends = last.isdecimal() and last.isascii() if last else True
-    return kind.lower() == "bytes" and bool(dash) and first.isdecimal() and ends and first.isascii()

@@ -49,7 +49,8 @@ class ListOps:
         self._catalog = catalog
         self._freshness = freshness
         self._away = away
-        self._listed = catalog.index.look(catalog_rows.listed)
+        unproven = catalog.is_unproven
+        self._listed = set() if unproven else catalog.index.look(catalog_rows.listed)
         self._changes: Counter[str] = Counter()
         """Writes by bucket: an answer from before one is not kept."""
 

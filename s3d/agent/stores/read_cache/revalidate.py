@@ -12,9 +12,8 @@ from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import S3Request
 from s3d.agent.s3.model import operations
-from s3d.agent.stores.read_cache.adopt_pushed import UNASKED
 from s3d.agent.stores.read_cache.catalog import Catalog
-from s3d.agent.stores.read_cache.entry import Entry
+from s3d.agent.stores.read_cache.entry import EXPIRED, UNASKED, UNPROVEN, Entry
 
 _PATIENCE = 3.0
 """Seconds that the remote has to say whether something that is here is still right."""
@@ -24,6 +23,12 @@ AWAY_PATIENCE = 5.0
 """Seconds that a remote which was away a moment ago has for what is not here."""
 _ABSENT = 5.0
 """Seconds for which a key is taken not to exist after the remote said so."""
+
+_NOT_HERE = "The remote is away, and the object is not in the cache."
+_MAY_BE_OLD = (
+    "The remote is away, and what the cache has may be older than what was written before the "
+    "computer went down."
+)
 
 Name = tuple[str, str]
 Spawn = Callable[[Coroutine[Any, Any, Entry | None], str], asyncio.Future[Entry | None]]
@@ -56,9 +61,8 @@ class Away:
     def is_back(self) -> None:
         self._until = 0.0
 
-    def error(self, key: str) -> S3Error:
+    def error(self, key: str, message: str = _NOT_HERE) -> S3Error:
         """What to answer meanwhile for what is not here."""
-        message = "The remote is away, and the object is not in the cache."
         error = S3Error("ServiceUnavailable", message, Key=key)
         error.__cause__ = Unreachable(Reason.TIMEOUT, "no answer", sent=True)
         return error
@@ -94,23 +98,41 @@ class Checks:
 
     def __post_init__(self) -> None:
         self._asking: dict[Name, asyncio.Future[Entry | None]] = {}
+        self._doubted: dict[str, float] = {}
+        """Bucket -> the time up to which its entries were checked in vain."""
 
     def is_fresh(self, entry: Entry) -> bool:
-        return 0.0 <= self.clock() - entry.checked < self.freshness.max_age
+        age = self.clock() - entry.checked
+        if not (0.0 <= age < self.freshness.max_age and entry.checked > 0.0):
+            return False
+        return not self._doubted or entry.checked > self._doubted.get(entry.bucket, 0.0)
+
+    def doubt(self, bucket: str, key: str) -> None:
+        """The object (or for key "" all of a bucket) is to be checked before it is given again."""
+        if not key:
+            self._doubted[bucket] = self.clock()
+            return
+        entry = self.catalog.peek(bucket, key)
+        if entry is not None and entry.checked != UNPROVEN:
+            entry.checked = UNASKED
+            self.catalog.update(entry)
 
     def forget(self, bucket: str, key: str = "") -> None:
         """What is being asked about the object (or all of a bucket) may have another answer now."""
         for name in [name for name in self._asking if name[0] == bucket and key in ("", name[1])]:
             del self._asking[name]
 
-    async def checked(self, entry: Entry) -> tuple[Entry | None, bool]:
+    async def checked(self, entry: Entry, *, anew: bool = False) -> tuple[Entry | None, bool]:
         """The entry if it is still right, and whether that could not be found out.
 
-        Raises S3Error NoSuchKey, and what the remote refuses the question with.
+        anew: an answer to an earlier question does not do. Raises S3Error NoSuchKey, and what the
+        remote refuses the question with; ServiceUnavailable when the remote is away and the entry
+        is not to be given unproven.
         """
-        if self.freshness.serve_stale and self.away.is_now:
+        serves = self.freshness.serve_stale and entry.checked != UNPROVEN
+        if serves and self.away.is_now:
             return entry, True
-        asking = self._asking.get(entry.name)
+        asking = None if anew else self._asking.get(entry.name)
         if asking is None:
             asking = self.spawn(self._ask(entry), f"cache check {entry.bucket}/{entry.key}")
             self._asking[entry.name] = asking
@@ -120,24 +142,26 @@ class Checks:
                 return await asyncio.shield(asking), False
         except TimeoutError:
             self.away.note()
-            return entry, True
         except S3Error as error:
             if not self.freshness.serve_stale or not is_away(error):
                 raise
             if is_unreachable(error):
                 self.away.note()
-            return entry, True
+        if not serves:
+            raise self.away.error(entry.key, _MAY_BE_OLD)
+        return entry, True
 
     async def _ask(self, entry: Entry) -> Entry | None:
         """Whether the remote still has it, and nothing else; None: it has not."""
         members = {"Bucket": entry.bucket, "Key": entry.key, "ChecksumMode": "ENABLED"}
-        if entry.checked != UNASKED:
+        if entry.checked > 0.0 or entry.checked == EXPIRED:
             members["IfNoneMatch"] = entry.etag
         try:
             response = await self.inner.call(S3Request(operations()["HeadObject"], members))
         except S3Error as error:
             if error.status == 404:
-                self.gone(*entry.name)
+                if not entry.is_dead:  # Else it is newer than the answer.
+                    self.gone(*entry.name)
                 raise S3Error("NoSuchKey", Key=entry.key) from error
             raise
         if entry.is_dead:

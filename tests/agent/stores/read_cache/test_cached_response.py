@@ -5,31 +5,10 @@ from __future__ import annotations
 import pytest
 
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.stores.read_cache.cached_response import direct, find, is_conditional, is_for_cache
+from s3d.agent.stores.read_cache.cached_response import direct, find, is_refused, is_simple_range
 from tests.agent.stores.read_cache.test_entry import SAID, entry_of
 
 PLACE = {"Bucket": "b", "Key": "k"}
-
-
-@pytest.mark.parametrize(
-    ("members", "is_ours"),
-    [
-        ({}, True),
-        ({"Range": "bytes=0-1", "ChecksumMode": "ENABLED", "IfMatch": '"e"'}, True),
-        ({"ResponseContentType": "a/b", "VersionId": ""}, True),
-        ({"VersionId": "1"}, False),
-        ({"PartNumber": 1}, False),
-        ({"SSECustomerKey": "x"}, False),
-        ({"RequestPayer": "requester"}, False),
-    ],
-)
-def test_some_requests_are_for_the_remote_alone(members, is_ours):
-    assert is_for_cache(PLACE | members) is is_ours
-
-
-def test_conditions_are_seen():
-    assert is_conditional(PLACE | {"IfNoneMatch": "*"})
-    assert not is_conditional(PLACE | {"Range": "bytes=0-1"})
 
 
 def test_the_whole_with_and_without_checksums():
@@ -68,3 +47,17 @@ def test_an_answer_that_is_not_kept():
     assert "ChecksumCRC32" not in direct(PLACE, SAID)
     assert direct(PLACE | {"ChecksumMode": "ENABLED"}, SAID)["ChecksumCRC32"] == "AAAAAA=="
     assert direct(PLACE, SAID)["ContentLength"] == 5
+
+
+def test_what_the_entry_does_not_meet():
+    assert is_refused(PLACE | {"IfMatch": '"other"'}, entry_of(9))
+    assert not is_refused(PLACE | {"IfMatch": '"e"'}, entry_of(9))
+    assert not is_refused(PLACE | {"IfNoneMatch": '"e"'}, entry_of(9))
+
+
+@pytest.mark.parametrize(
+    ("header", "is_it"),
+    [("bytes=0-1", True), ("bytes=7-", True), ("bytes=-7", False), ("bytes=0-1,3-4", False)],
+)
+def test_a_range_whose_blocks_are_known(header, is_it):
+    assert is_simple_range(header) is is_it

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 import tracemalloc
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ import pytest
 
 from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.index import Index
+from s3d.agent.stores.read_cache import catalog as catalog_module
 from s3d.agent.stores.read_cache import catalog_rows
 from s3d.agent.stores.read_cache.catalog import Catalog, Limits, crc
 from s3d.agent.stores.read_cache.entry import Entry, mask
@@ -178,3 +180,24 @@ async def test_a_million_entries_are_open_soon_and_small(tmp_path):
     print(f"a million entries: {seconds:.1f} s of CPU to open, {size:.0f} bytes each")
     assert seconds < 5.0
     assert size < 400
+
+
+@pytest.mark.finding("Q11")
+async def test_an_entry_is_there_before_its_row_is_written(tmp_path, monkeypatch):
+    """On a busy machine the thread that writes the rows comes late."""
+    monkeypatch.setattr(catalog_module, "_HOT", 2)
+    written = threading.Event()
+    with opened(tmp_path) as catalog:
+        late = catalog.index.post(lambda tx: written.wait(10))
+        for number in range(5):
+            put(catalog, f"k{number}", b"%d" % number)
+        for number in range(5):
+            entry = catalog.get("bbb", f"k{number}")
+            assert entry is not None
+            catalog.cool(entry)
+            assert catalog.data(entry) == b"%d" % number
+        written.set()
+        await late
+        await settled(catalog)
+        assert keys(catalog) == [f"k{number}" for number in range(5)]
+        assert not catalog._unsaved

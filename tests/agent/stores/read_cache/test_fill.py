@@ -173,3 +173,29 @@ async def test_a_slow_reader_does_not_hold_the_fetch(rig):
     assert first + b"".join([chunk async for chunk in body]) == DATA
     await response.body.aclose()
     assert await read((await get(rig)).body) == DATA
+
+
+@pytest.mark.finding("Q11")
+@pytest.mark.parametrize("size", [1_000, 3 * MIB])
+async def test_readers_that_were_called_before_a_fill_and_begin_after_it_share_it(rig, size):
+    """The front door calls the store, and awaits the answer in a task that starts later."""
+    await rig.there.put("bbb", "k", DATA[:size])
+    members = {"Bucket": "bbb", "Key": "k"}
+    calls = [rig.cache.call(S3Request(operations()["GetObject"], members)) for _ in range(5)]
+    for call in calls:
+        response = await call
+        assert await read(response.body) == DATA[:size]
+        await rig.quiet()
+    assert rig.remote.gets() == 1
+
+
+@pytest.mark.finding("Q11")
+async def test_readers_that_miss_the_same_blocks_at_the_same_time_share_a_fetch(rig):
+    await rig.there.put("bbb", "k", DATA)
+    await rig.s3.read("bbb", "k", Range="bytes=0-9")
+    await rig.quiet()
+    async with asyncio.TaskGroup() as tasks:
+        readers = [tasks.create_task(rig.s3.read("bbb", "k")) for _ in range(20)]
+    assert all(reader.result() == DATA for reader in readers)
+    await rig.quiet()
+    assert (rig.remote.gets(), rig.remote.sent) == (2, len(DATA))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
+import threading
 
 import pytest
 
@@ -14,11 +15,10 @@ from s3d.agent.s3.messages import S3Request
 from s3d.agent.s3.model import operations
 from s3d.agent.stores.read_cache import layer
 from s3d.agent.stores.read_cache.catalog import Limits
-from s3d.agent.stores.read_cache.layer import Past
 from s3d.agent.stores.read_cache.listings import STALE
 from s3d.agent.stores.read_cache.revalidate import Freshness
 from tests.agent.stores.read_cache.rig import away, open_rig
-from tests.contract.client import Client, read
+from tests.contract.client import read
 
 MIB = 1 << 20
 SIZES = (0, 1, 65_536, 65_537, MIB, 3 * MIB + 500_000)
@@ -66,12 +66,49 @@ async def test_the_answer_is_that_of_the_store(rig):
             assert await rig.s3("GetObject", Bucket="bbb", Key="k", **members) == wanted
 
 
-async def test_conditions_are_judged_here(rig):
+async def test_conditions_that_are_met_are_judged_here(rig):
+    await rig.there.put("bbb", "k", b"12345")
+    etag = (await rig.s3("GetObject", Bucket="bbb", Key="k"))["ETag"]
+    place = {"Bucket": "bbb", "Key": "k"}
+    assert (await rig.s3("GetObject", **place, IfMatch=etag)).body == b"12345"
+    assert (await rig.s3("GetObject", **place, IfNoneMatch=etag)).status == 304
+    await rig.s3.refused("InvalidRange", "GetObject", **place, Range="bytes=9-")
+    assert rig.remote.calls == {"GetObject": 1}
+
+
+@pytest.mark.finding("Q2")
+@pytest.mark.parametrize("name", ["GetObject", "HeadObject"])
+async def test_a_condition_that_names_the_remote_s_version_is_met(rig, name):
+    """Somebody else has written the object, and the client knows."""
+    place = {"Bucket": "bbb", "Key": "k"}
+    await rig.there.put("bbb", "k", b"old")
+    await rig.s3.read("bbb", "k")
+    new = (await rig.there.put("bbb", "k", b"newer"))["ETag"]
+    assert (await rig.s3(name, **place, IfNoneMatch=new)).status == 304
+    await rig.s3.read("bbb", "k")
+    newest = (await rig.there.put("bbb", "k", b"newest"))["ETag"]
+    assert (await rig.s3(name, **place, IfMatch=newest))["ContentLength"] == 6
+
+
+@pytest.mark.finding("Q2")
+async def test_a_condition_that_is_not_met_costs_one_question_and_no_fetch(rig):
+    place = {"Bucket": "bbb", "Key": "k"}
     await rig.there.put("bbb", "k", b"12345")
     await rig.s3.read("bbb", "k")
-    await rig.s3.refused("PreconditionFailed", "GetObject", Bucket="bbb", Key="k", IfMatch='"x"')
-    await rig.s3.refused("InvalidRange", "GetObject", Bucket="bbb", Key="k", Range="bytes=9-")
-    assert rig.remote.calls == {"GetObject": 1}
+    await rig.s3.refused("PreconditionFailed", "GetObject", **place, IfMatch='"x"')
+    assert (await rig.s3("GetObject", **place, IfNoneMatch='"x"')).body == b"12345"
+    assert rig.remote.calls == {"GetObject": 1, "HeadObject": 2}
+
+
+@pytest.mark.finding("Q2")
+async def test_a_condition_that_cannot_be_judged_is_not_answered_wrongly(rig):
+    place = {"Bucket": "bbb", "Key": "k"}
+    await rig.there.put("bbb", "k", b"12345")
+    etag = (await rig.s3("GetObject", **place))["ETag"]
+    rig.remote.error = away
+    await rig.s3.refused("ServiceUnavailable", "GetObject", **place, IfMatch='"x"')
+    assert (await rig.s3("GetObject", **place, IfMatch=etag)).body == b"12345"
+    assert (await rig.s3("GetObject", **place, IfNoneMatch='"x"')).body == b"12345"
 
 
 async def test_after_its_age_the_remote_is_asked_once_however_many_read(rig):
@@ -198,16 +235,6 @@ async def test_what_only_the_remote_can_answer_it_answers(rig, members):
     assert rig.remote.gets() == 2
 
 
-async def test_who_has_to_know_reads_past_the_cache_and_writes_through_it(rig):
-    await rig.s3.put("bbb", "k", b"old")
-    await rig.s3.read("bbb", "k")
-    past = Client(Past(rig.cache))
-    await rig.there.put("bbb", "k", b"behind")
-    assert await past.read("bbb", "k") == b"behind"
-    await past.put("bbb", "k", b"new")
-    assert await rig.s3.read("bbb", "k") == b"new"
-
-
 async def test_no_read_is_wrong_whatever_happens(tmp_path):
     """Reads, ranges, writes through and behind the cache, evictions, restarts, faults."""
     random_ = random.Random(7)
@@ -268,3 +295,16 @@ async def test_a_reader_does_not_wait_for_ever_for_tags(rig, monkeypatch):
     await rig.there.put("bbb", "k", b"data", Tagging="a=1")
     rig.remote.mute = "GetObjectTagging"
     assert await rig.s3.read("bbb", "k") == b"data"
+
+
+@pytest.mark.finding("Q11")
+async def test_what_was_just_read_is_not_damaged(rig):
+    """Its row may not be written yet when all that is here is verified."""
+    await rig.there.put("bbb", "k", b"12345")
+    written = threading.Event()
+    late = rig.cache.catalog.index.post(lambda tx: written.wait(10))
+    await rig.s3.read("bbb", "k")
+    asyncio.get_running_loop().call_later(0.05, written.set)
+    assert await rig.cache.verify(rig.cache.catalog.peek("bbb", "k"))
+    assert rig.cache.catalog.peek("bbb", "k") is not None
+    await late

@@ -1,0 +1,122 @@
+"""Who may answer a request: the layer that has it here, after asking the remote or not, or the
+remote alone. One table for all layers, by member and by what is known of the object. Pure.
+
+A validator that meets what is known here may be answered from here. One that does not may name
+something newer, which somebody else wrote: the remote is asked before a client is refused, or is
+given bytes that it did not ask for. Conditions: https://www.rfc-editor.org/rfc/rfc9110#section-13.1
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from enum import IntEnum
+from typing import Any, NamedTuple
+
+from s3d.agent.s3.conditions import check_read
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.reading import CONDITIONS, OVERRIDES
+
+
+class Authority(IntEnum):
+    """Of several members the highest decides."""
+
+    HERE = 0
+    """What is here is the answer. Nothing is known: it may be fetched to be answered from here."""
+    REVALIDATE = 1
+    """The remote is asked first whether what is here is still right."""
+    FORWARD = 2
+    """Only the remote can answer."""
+
+
+class Validators(NamedTuple):
+    """By which a cached object is known."""
+
+    etag: str
+    modified: datetime
+
+
+PLAIN_READ = frozenset(("Bucket", "Key", "ChecksumMode"))
+"""Members of a read of the whole object, which has no conditions."""
+
+_READ: Mapping[str, tuple[Authority, Authority]] = {
+    # Member: when what is here meets it, and when it does not.
+    "IfMatch": (Authority.HERE, Authority.REVALIDATE),
+    "IfUnmodifiedSince": (Authority.HERE, Authority.REVALIDATE),
+    "IfNoneMatch": (Authority.REVALIDATE, Authority.HERE),  # not met: 304, the client has it
+    "IfModifiedSince": (Authority.HERE, Authority.HERE),
+    **dict.fromkeys(PLAIN_READ | OVERRIDES.keys() | {"Range"}, (Authority.HERE, Authority.HERE)),
+}
+"""Members of GetObject and HeadObject. All others (VersionId, PartNumber, SSECustomerKey, ...) ask
+for what only the remote knows."""
+
+_OVERRULED = {"IfUnmodifiedSince": "IfMatch", "IfModifiedSince": "IfNoneMatch"}
+"""Dates count only where no entity tag was given: RFC 9110 section 13.2.2."""
+
+REMOTE_ONLY_MEMBERS = frozenset(
+    {
+        "BypassGovernanceRetention",
+        "ExpectedBucketOwner",
+        "IfMatch",
+        "IfMatchLastModifiedTime",
+        "IfMatchSize",
+        "IfNoneMatch",
+        "MFA",
+        "ObjectLockLegalHoldStatus",
+        "ObjectLockMode",
+        "ObjectLockRetainUntilDate",
+        "RequestPayer",
+        "SSECustomerAlgorithm",
+        "SSECustomerKey",
+        "SSEKMSEncryptionContext",
+        "VersionId",
+        "WriteOffsetBytes",
+    }
+)
+"""Members of a write that only the remote can judge or carry out, or that a stage cannot keep."""
+
+ACCOUNT_ACLS = frozenset({"aws-exec-read", "bucket-owner-full-control", "bucket-owner-read"})
+"""Canned ACLs that speak of accounts, of which this computer has but one."""
+
+WRITE_CONDITIONS = ("IfMatch", "IfNoneMatch")
+"""Members by which a write depends on what the key holds."""
+
+
+def authority_of_read(input: Mapping[str, Any], known: Validators | None) -> Authority:
+    """Who answers a GetObject or HeadObject. known: what is here of the object."""
+    if input.keys() <= PLAIN_READ:
+        return Authority.HERE
+    given = [name for name, value in input.items() if value not in (None, "")]
+    if any(name not in _READ for name in given):
+        return Authority.FORWARD
+    if known is None:
+        return Authority.HERE if CONDITIONS.isdisjoint(given) else Authority.FORWARD
+    return max(_READ[name][not _meets(name, input, known)] for name in _deciding(given))
+
+
+def authority_of_write(input: Mapping[str, Any]) -> Authority:
+    """Who carries out a write: HERE, it can be staged, or FORWARD."""
+    if input.get("ACL") in ACCOUNT_ACLS:
+        return Authority.FORWARD
+    remote_only = any(input.get(name) is not None for name in REMOTE_ONLY_MEMBERS & input.keys())
+    return Authority.FORWARD if remote_only else Authority.HERE
+
+
+def is_conditional_write(input: Mapping[str, Any]) -> bool:
+    """Whether it depends on what the key holds."""
+    return any(input.get(name) is not None for name in WRITE_CONDITIONS)
+
+
+def _deciding(given: Iterable[str]) -> list[str]:
+    given = list(given)
+    return [name for name in given if _OVERRULED.get(name) not in given]
+
+
+def _meets(name: str, input: Mapping[str, Any], known: Validators) -> bool:
+    """Whether the object that is known meets this one condition."""
+    if name not in CONDITIONS:
+        return True
+    try:
+        return not check_read({name: input[name]}, known.etag, known.modified.timestamp())
+    except S3Error:
+        return False

@@ -1,0 +1,82 @@
+"""How the last agent on a cache folder stopped, which says how far its rows can be believed.
+
+Rows are committed without a sync of the disk: a kill takes none of them, a power cut may take the
+newest. A file says "clean", or "running" and the id of the boot in which the agent runs.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from enum import Enum
+from pathlib import Path
+
+from s3d.agent.storage.disk import sync_folder
+
+logger = logging.getLogger(__name__)
+
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_CLEAN = "clean"
+
+
+class LastStop(Enum):
+    """How the last agent stopped."""
+
+    CLEAN = "clean"
+    KILLED = "killed"
+    """The computer went on: all that was committed is there."""
+    POWER_CUT = "power cut"
+    """Or it is not known: the newest rows may be missing."""
+
+
+class StopMarker:
+    """The file. Blocks for a sync of the disk, so it is used at the start and at the end only."""
+
+    def __init__(self, folder: Path, boot_id: str | None = None) -> None:
+        """boot_id: changes when the computer starts; "" where there is none."""
+        self._file = folder / "last-stop"
+        self._boot_id = _read(_BOOT_ID) if boot_id is None else boot_id
+        self._is_spoilt = False
+
+    def begin(self) -> LastStop:
+        """How the last agent stopped; from now on one runs. Raises OSError."""
+        before = _read(self._file)
+        _write(self._file, f"running {self._boot_id}")
+        if before == _CLEAN:
+            return LastStop.CLEAN
+        same_boot = self._boot_id and before == f"running {self._boot_id}"
+        return LastStop.KILLED if same_boot else LastStop.POWER_CUT
+
+    def end(self) -> None:
+        """All rows are on the disk."""
+        if self._is_spoilt:
+            return
+        try:
+            _write(self._file, _CLEAN)
+        except OSError as error:
+            logger.warning("cannot note the end of this run: %s path=%s", error, self._file)
+
+    def spoil(self) -> None:
+        """A row is there that should not be: whatever follows is as bad as a power cut."""
+        self._is_spoilt = True
+        try:
+            self._file.unlink(missing_ok=True)
+        except OSError as error:
+            logger.warning("the cache may be wrong after a crash: %s path=%s", error, self._file)
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text().strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def _write(file: Path, text: str) -> None:
+    new = file.with_suffix(".new")
+    with new.open("w") as out:
+        out.write(text)
+        out.flush()
+        os.fsync(out.fileno())
+    new.replace(file)
+    sync_folder(file.parent)
