@@ -230,6 +230,34 @@ async def test_a_conditional_write_is_no_guess_while_the_remote_is_away(world):
     assert code == "ServiceUnavailable"
 
 
+@pytest.mark.rule("IDEM-3")
+async def test_a_repeated_complete_gets_its_answer_again(world):
+    place = {"Bucket": world.bucket, "Key": "k"}
+    upload = (await world.top("CreateMultipartUpload", **place))["UploadId"]
+    part = await world.top("UploadPart", **place, UploadId=upload, PartNumber=1, Body=b"part")
+    parts = {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
+    first = await world.top(
+        "CompleteMultipartUpload", **place, UploadId=upload, MultipartUpload=parts
+    )
+    await world.pushed()
+    second = await world.top(
+        "CompleteMultipartUpload", **place, UploadId=upload, MultipartUpload=parts
+    )
+    assert second["ETag"] == first["ETag"]
+    assert await world.read_behind("k") == b"part"
+
+
+@pytest.mark.rule("COND-2")
+async def test_a_conditional_read_is_judged_by_what_the_remote_has(world):
+    await world.top.put(world.bucket, "k", b"ours")
+    await world.pushed()
+    assert await world.read("k") == b"ours"
+    await world.behind.put(world.bucket, "k", b"theirs")
+    etag = (await world.behind("HeadObject", Bucket=world.bucket, Key="k"))["ETag"]
+    answer = await world.top("GetObject", Bucket=world.bucket, Key="k", IfMatch=etag)
+    assert answer.body == b"theirs"
+
+
 @pytest.mark.rule("COND-2")
 async def test_what_a_reader_has_already_is_304(world):
     await world.top.put(world.bucket, "k", b"ours")
