@@ -43,6 +43,9 @@ format: $(VENV)/.installed-dev ## let ruff format and mend what it can
 torture: $(VENV)/.installed-dev ## the long campaigns
 	$(BIN)/python -m pytest -n $(WORKERS) -m torture
 
+torture-%: $(VENV)/.installed-dev ## one campaign of tests/torture, as torture-kills; S3D_TORTURE_SEED, _ROUNDS, _MINUTES
+	$(BIN)/python -m pytest -p no:xdist -q -m torture tests/torture/test_$*.py
+
 snapshots: $(VENV)/.installed-dev ## write down anew what the screens of the terminal app show
 	S3D_SNAPSHOTS=write $(BIN)/python -m pytest -q tests/tui/test_snapshots.py
 
@@ -56,4 +59,4 @@ clean: ## remove what make made
 	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
+	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z%-]+):.*## /\1\t/' | expand -t 14

@@ -55,6 +55,8 @@ class Fault:
 
     delay: float = 0.0
     """Seconds until the server is asked."""
+    late: float = 0.0
+    """Seconds from the arrival of the whole request to its delivery; its sender may be gone."""
     drop: Drop | None = None
     status: int | None = None
     """Answer this at once with code as its S3 error; the server never hears of the request."""
@@ -121,6 +123,8 @@ class Exchange:
     fault: Fault
     status: int | None = None
     """What the server answered; None: it was not asked, or has not answered."""
+    answered: asyncio.Event = field(default_factory=asyncio.Event)
+    """The server has answered."""
 
 
 @dataclass
@@ -246,6 +250,10 @@ class FaultyProxy:
             return False
         if fault.strip_conditions:
             head = self._unconditional(head)
+        if fault.late:
+            await self._deliver_late(fault.late, head, (reader, writer), server[1])
+            exchange.status = (answer := await _read_head(server[0])).status
+            return await self._answer(exchange, answer, server[0], writer)
         server[1].write(head.to_bytes())
         expects = "100-continue" in head["expect"].lower()
         answer = await _read_head(server[0]) if expects else CONTINUE
@@ -256,6 +264,22 @@ class FaultyProxy:
             answer = await _read_head(server[0])
         exchange.status = answer.status
         return await self._answer(exchange, answer, server[0], writer)
+
+    async def _deliver_late(
+        self,
+        seconds: float,
+        head: Head,
+        client: tuple[asyncio.StreamReader, asyncio.StreamWriter],
+        server: asyncio.StreamWriter,
+    ) -> None:
+        """Nothing is read from the client meanwhile, so its end goes unnoticed."""
+        if "100-continue" in head["expect"].lower():
+            client[1].write(CONTINUE.to_bytes())
+        body = [chunk async for chunk in _body(client[0], head)]
+        await asyncio.sleep(seconds)
+        headers = [(name, value) for name, value in head.headers if name.lower() != "expect"]
+        server.write(b"".join([Head(head.first, headers).to_bytes(), *body]))
+        await server.drain()
 
     async def _upload(
         self, head: Head, reader: asyncio.StreamReader, server: asyncio.StreamWriter, fault: Fault
@@ -275,6 +299,7 @@ class FaultyProxy:
         server: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
     ) -> bool:
+        exchange.answered.set()
         fault = exchange.fault
         bodiless = exchange.head.method == "HEAD" or answer.status in (204, 304)
         if fault.drop is Drop.AFTER:

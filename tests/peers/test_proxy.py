@@ -77,6 +77,19 @@ async def test_a_dropped_put_is_committed_only_when_the_answer_was_lost(
     assert ((await client.ask("HEAD", key))[0] == 200) is committed
 
 
+async def test_a_late_request_is_carried_out_although_its_sender_is_gone(
+    client: Client, faulty_seaweedfs: FaultyProxy, seaweedfs: Peer, key: str
+) -> None:
+    faulty_seaweedfs.inject(Fault(late=0.3))
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1):
+            await client.ask("PUT", key, b"late")
+    assert seaweedfs.ask("HEAD", key) == 404
+    async with asyncio.timeout(10):
+        await faulty_seaweedfs.seen[-1].answered.wait()
+    assert seaweedfs.ask("HEAD", key) == 200
+
+
 async def test_an_injected_answer_never_reaches_the_server(
     client: Client, faulty_seaweedfs: FaultyProxy, key: str
 ) -> None:
