@@ -1,39 +1,28 @@
 """What a folder remembers: agreements, intents, the trash, and a history. One SQLite file a folder.
 
-WAL with synchronous=NORMAL: a killed agent loses nothing. A power cut may take the last rows; then
-what was agreed on is older than both sides, which compare equal and agree anew.
-
-Layout 1, in PRAGMA user_version. A file of a newer layout is refused.
+A commit is written at once and survives a killed agent. It survives a power cut from the next
+flush() on: whoever moves a file or writes to the bucket flushes its intent first, and agrees on the
+result when that is durable. A power cut may take the last agreements; the intents tell what became
+of them. See baseline_file.py for the file.
 """
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
+from s3d.agent.sync.baseline_file import connect, flush_log
 from s3d.agent.sync.names import original_of
 from s3d.agent.sync.state import Base, Signature
-from s3d.shared.errors import UsageError
 
-LAYOUT = 1
 HISTORY = 10_000
 """Rows of the history that are kept."""
 
-_TABLES = """
-CREATE TABLE root(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE base(
-    path TEXT PRIMARY KEY, l_size INT, l_mtime_ns INT, l_ctime_ns INT, l_ino INT, mode INT,
-    sha256 TEXT, etag TEXT, size INT, racy INT) WITHOUT ROWID;
-CREATE TABLE intent(path TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE trash(id TEXT PRIMARY KEY, path TEXT, size INT, mtime_ns INT, ino INT,
-    reason TEXT, at REAL) WITHOUT ROWID;
-CREATE TABLE history(id INTEGER PRIMARY KEY, at REAL, action TEXT, path TEXT, detail TEXT,
-    trash TEXT);
-"""
+Statement = tuple[str, tuple[object, ...]]
 
 
 class Intent(msgspec.Struct, frozen=True):
@@ -66,6 +55,8 @@ class Trashed:
     """Without ctime, which the move has changed."""
     reason: str
     at: float
+    age: float = 0.0
+    """Of the trash when it came there, see trash.py."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,21 +79,12 @@ class Baseline:
     """The file. Each call is one transaction; iterate rows() of another one to read meanwhile."""
 
     def __init__(self, path: Path | None) -> None:
-        """path None: in memory, for tests. Raises UsageError for a newer layout."""
+        """path None: in memory, for tests. Raises Damaged, UsageError for a newer layout."""
         self._path = path
-        name = ":memory:" if path is None else str(path)
-        self._db = sqlite3.connect(name, isolation_level=None, check_same_thread=False)
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = NORMAL")
-        self._db.execute("PRAGMA case_sensitive_like = ON")
-        (layout,) = self._db.execute("PRAGMA user_version").fetchone()
-        if layout > LAYOUT:
-            self._db.close()
-            raise UsageError(
-                "the memory of a sync folder is of a newer s3d", str(path), "update s3d"
-            )
-        if layout == 0:
-            self._db.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {LAYOUT}; COMMIT;")
+        self._db = connect(path)
+        self._flushing = asyncio.Lock()
+        self._written = self._flushed = 0
+        """Commits that there were, and how many of the first of them are durable."""
 
     def close(self) -> None:
         self._db.close()
@@ -110,6 +92,35 @@ class Baseline:
     def other(self) -> Baseline:
         """A second connection, for another thread."""
         return self if self._path is None else Baseline(self._path)
+
+    async def flush(self) -> None:
+        """Wait until all that is committed would survive a power cut. Callers that wait at the same
+        time share one sync. Raises OSError."""
+        wanted = self._written
+        async with self._flushing:
+            if self._path is None or self._flushed >= wanted:
+                return
+            written = self._written
+            await asyncio.to_thread(flush_log, self._path)
+            self._flushed = written
+
+    def flush_now(self) -> None:
+        """The same, for a thread."""
+        if self._path is not None:
+            flush_log(self._path)
+
+    def _write(self, *statements: Statement) -> None:
+        """One transaction; an error of any kind leaves it undone and the connection as before."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            for statement in statements:
+                self._db.execute(*statement)
+            self._db.execute("COMMIT")
+        except BaseException:
+            if self._db.in_transaction:  # SQLite itself may have rolled back, for a full disk
+                self._db.execute("ROLLBACK")
+            raise
+        self._written += 1
 
     # Of the folder as a whole
 
@@ -119,11 +130,12 @@ class Baseline:
         return row[0] if row else ""
 
     def set_facts(self, **facts: str) -> None:
-        self._db.executemany("INSERT OR REPLACE INTO root VALUES (?, ?)", list(facts.items()))
+        self._write(*_facts(facts))
 
-    def forget_all(self) -> None:
-        """As before the first sync: nothing was agreed on, so nothing can be deleted."""
-        self._db.executescript("BEGIN; DELETE FROM base; DELETE FROM intent; COMMIT;")
+    def forget_all(self, **facts: str) -> None:
+        """As before the first sync: nothing was agreed on, so nothing can be deleted. facts: to be
+        set in the same step."""
+        self._write(("DELETE FROM base", ()), ("DELETE FROM intent", ()), *_facts(facts))
 
     # Agreements
 
@@ -155,41 +167,37 @@ class Baseline:
 
     def count(self) -> tuple[int, int]:
         """Files that were agreed on, and their bytes."""
-        query = "SELECT count(*), coalesce(sum(size), 0) FROM base WHERE path NOT LIKE '%/'"
-        row = self._db.execute(query).fetchone()
+        row = self._db.execute("SELECT files, size FROM totals").fetchone()
         return row[0], row[1]
 
     def conflicts(self, limit: int) -> list[Base]:
         """Those that are conflict copies by their name."""
-        query = "SELECT * FROM base WHERE path LIKE '% (conflict %' ORDER BY path LIMIT ?"
+        query = (
+            "SELECT * FROM base INDEXED BY base_conflicts WHERE instr(path, ' (conflict ') > 0 "
+            "ORDER BY path LIMIT ?"
+        )
         found = [_base(row) for row in self._db.execute(query, (limit,))]
         return [row for row in found if original_of(row.path)]
 
     def agree(self, base: Base) -> None:
         """Both sides have it now; what was intended is done."""
-        row = (base.path, *base.signature, *base[2:])
-        self._both(
-            ("INSERT OR REPLACE INTO base VALUES (?,?,?,?,?,?,?,?,?,?)", row),
+        self._write(
+            (_AGREE, (base.path, *base.signature, *base[2:])),
             ("DELETE FROM intent WHERE path = ?", (base.path,)),
         )
 
-    def drop(self, path: str) -> None:
+    def drop(self, *paths: str) -> None:
         """There is no agreement any more; what was intended is done."""
-        self._both(
-            ("DELETE FROM base WHERE path = ?", (path,)),
-            ("DELETE FROM intent WHERE path = ?", (path,)),
+        self._write(
+            *(("DELETE FROM base WHERE path = ?", (path,)) for path in paths),
+            *(("DELETE FROM intent WHERE path = ?", (path,)) for path in paths),
         )
-
-    def _both(self, *statements: tuple[str, tuple[object, ...]]) -> None:
-        self._db.execute("BEGIN")
-        for statement in statements:
-            self._db.execute(*statement)
-        self._db.execute("COMMIT")
 
     # Intents
 
     def intend(self, path: str, intent: Intent) -> None:
-        self._db.execute("INSERT OR REPLACE INTO intent VALUES (?, ?)", (path, _encode(intent)))
+        row = (path, _encode(intent))
+        self._write(("INSERT OR REPLACE INTO intent VALUES (?, ?)", row))
 
     def intent(self, path: str) -> Intent | None:
         row = self._db.execute("SELECT value FROM intent WHERE path = ?", (path,)).fetchone()
@@ -201,38 +209,66 @@ class Baseline:
 
     def settle(self, path: str) -> None:
         """It is done, or came to nothing."""
-        self._db.execute("DELETE FROM intent WHERE path = ?", (path,))
+        self._write(("DELETE FROM intent WHERE path = ?", (path,)))
 
     # Trash and history
 
     def trash(self, row: Trashed) -> None:
         size, mtime_ns, _, ino = row.signature
-        values = (row.id, row.path, size, mtime_ns, ino, row.reason, row.at)
-        self._db.execute("INSERT OR REPLACE INTO trash VALUES (?,?,?,?,?,?,?)", values)
+        values = (row.id, row.path, size, mtime_ns, ino, row.reason, row.at, row.age)
+        self._write(("INSERT OR REPLACE INTO trash VALUES (?,?,?,?,?,?,?,?)", values))
 
-    def trashed(self, *, since: float = 0.0, before: float = float("inf")) -> list[Trashed]:
-        """The oldest first. since, before: Unix seconds."""
-        query = "SELECT * FROM trash WHERE at >= ? AND at < ? ORDER BY at"
-        return [_trashed(row) for row in self._db.execute(query, (since, before))]
+    def trashed(
+        self, *, since: float = float("-inf"), before: float = float("inf"), limit: int = -1
+    ) -> list[Trashed]:
+        """The oldest first. since, before: age of the trash when they came, in seconds."""
+        query = "SELECT * FROM trash WHERE age >= ? AND age < ? ORDER BY age, at LIMIT ?"
+        return [_trashed(row) for row in self._db.execute(query, (since, before, limit))]
+
+    def trash_count(self) -> int:
+        return int(self._db.execute("SELECT count(*) FROM trash").fetchone()[0])
 
     def trash_of(self, id: str) -> Trashed | None:
         row = self._db.execute("SELECT * FROM trash WHERE id = ?", (id,)).fetchone()
         return _trashed(row) if row else None
 
     def untrash(self, id: str) -> None:
-        self._db.execute("DELETE FROM trash WHERE id = ?", (id,))
+        self._write(("DELETE FROM trash WHERE id = ?", (id,)))
 
     def note(self, at: float, action: str, path: str, detail: str = "", trash: str = "") -> None:
         """Add to the history; the oldest rows go."""
         query = "INSERT INTO history(at, action, path, detail, trash) VALUES (?,?,?,?,?)"
         number = self._db.execute(query, (at, action, path, detail, trash)).lastrowid or 0
         if number % 1000 == 0:
-            self._db.execute("DELETE FROM history WHERE id <= ?", (number - HISTORY,))
+            self._write(("DELETE FROM history WHERE id <= ?", (number - HISTORY,)))
+
+    def last_trashed(self, *, id: int = 0, path: str = "") -> Happened | None:
+        """The newest row of the history whose file is in the trash: that id, or of that path."""
+        query = (
+            "SELECT history.* FROM history JOIN trash ON trash.id = history.trash "
+            "WHERE history.trash <> '' AND ? IN (0, history.id) AND ? IN ('', history.path) "
+            "ORDER BY history.id DESC LIMIT 1"
+        )
+        row = self._db.execute(query, (id, path)).fetchone()
+        return Happened(*row) if row else None
 
     def history(self, limit: int, *, path: str = "") -> list[Happened]:
         """The newest first; of one path, if one is given."""
         query = "SELECT * FROM history WHERE ? IN ('', path) ORDER BY id DESC LIMIT ?"
         return [Happened(*row) for row in self._db.execute(query, (path, limit))]
+
+
+_AGREE = (
+    "INSERT INTO base VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT(path) DO UPDATE SET "
+    "l_size = excluded.l_size, l_mtime_ns = excluded.l_mtime_ns, l_ctime_ns = excluded.l_ctime_ns, "
+    "l_ino = excluded.l_ino, mode = excluded.mode, sha256 = excluded.sha256, "
+    "etag = excluded.etag, size = excluded.size, racy = excluded.racy"
+)
+"""No REPLACE, for which the triggers of the totals would see no deletion."""
+
+
+def _facts(facts: Mapping[str, str]) -> list[Statement]:
+    return [("INSERT OR REPLACE INTO root VALUES (?, ?)", fact) for fact in facts.items()]
 
 
 def _base(row: tuple[object, ...]) -> Base:
@@ -241,5 +277,5 @@ def _base(row: tuple[object, ...]) -> Base:
 
 
 def _trashed(row: tuple[object, ...]) -> Trashed:
-    id, path, size, mtime_ns, ino, reason, at = row
-    return Trashed(id, path, Signature(size, mtime_ns, 0, ino), reason, at)  # type: ignore[arg-type]
+    id, path, size, mtime_ns, ino, reason, at, age = row
+    return Trashed(id, path, Signature(size, mtime_ns, 0, ino), reason, at, age)  # type: ignore[arg-type]

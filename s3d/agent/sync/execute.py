@@ -7,13 +7,12 @@ that was not seen: a file that comes out of its place unexpectedly becomes a con
 from __future__ import annotations
 
 import time
-import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from s3d.agent.sync.baseline import Baseline, Intent, Trashed
+from s3d.agent.sync.baseline import Baseline, Intent
 from s3d.agent.sync.decide import (
     DELETIONS,
     PLAIN,
@@ -25,7 +24,7 @@ from s3d.agent.sync.decide import (
     decide,
     sides,
 )
-from s3d.agent.sync.names import conflict_name
+from s3d.agent.sync.placement import ATTEMPTS, Placement, new_id
 from s3d.agent.sync.recover import recover
 from s3d.agent.sync.sides import ABSENT, About, Hub, Moved, Refused, Staged, Tree
 from s3d.agent.sync.state import (
@@ -34,13 +33,10 @@ from s3d.agent.sync.state import (
     Difference,
     Local,
     Remote,
-    Signature,
     is_changed,
     is_folder,
 )
 
-ATTEMPTS = 5
-"""Times that a path is looked at anew before it is left for the next pass."""
 RACY = 2 * 10**9
 """Nanoseconds after a write in which another one may leave the same times: the coarsest clock of a
 file system, FAT's."""
@@ -54,10 +50,6 @@ class Done(NamedTuple):
     detail: str = ""
     size: int = 0
     more: tuple[str, ...] = ()
-
-
-def new_id() -> str:
-    return uuid.uuid4().hex
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +66,7 @@ class Terms:
     keeps_mode: bool = False
 
 
-class Executor:
+class Executor(Placement):
     """The hands of one folder. Each path is in the hands of one caller at a time."""
 
     def __init__(
@@ -88,10 +80,14 @@ class Executor:
         host: str = "host",
         clock: Callable[[], float] = time.time,
         ids: Callable[[], str] = new_id,
+        trash_age: Callable[[], float] = lambda: 0.0,
     ) -> None:
-        self.tree, self.hub, self.baseline = tree, hub, baseline
+        """trash_age: seconds that the trash has been there, on its own clock."""
+        super().__init__(tree, baseline)
+        self.hub = hub
         self.terms, self.mode = terms, mode
         self.host, self.clock, self.ids = host, clock, ids
+        self.trash_age = trash_age
         self._acts: dict[Action, Callable[[Difference], Awaitable[Done]]] = {
             Action.UPLOAD: self._upload,
             Action.DOWNLOAD: self._download,
@@ -254,6 +250,7 @@ class Executor:
             path,
             Intent("upload", local.signature, content.sha256, md5=content.md5, mode=local.mode),
         )
+        await self.baseline.flush()
         try:
             remote = await self.hub.put(path, content, about, condition)
         except Moved:
@@ -261,7 +258,7 @@ class Executor:
             raise
         agreed = self._base(local, content.sha256, replace_etag=remote.etag)
         self.baseline.agree(agreed._replace(size=remote.size))
-        self._note("uploaded", path, _edit_won(difference))
+        self.note("uploaded", path, _edit_won(difference))
         return Done(path, Action.UPLOAD, size=content.size)
 
     async def _download(self, difference: Difference) -> Done:
@@ -286,16 +283,16 @@ class Executor:
                 staged=staged.signature, size=remote.size, mode=mode,
             ),
         )  # fmt: skip
+        await self.baseline.flush()
         try:
             came_out = await self.tree.place(staged, path, expected)
         except (Moved, Refused):
-            await self.tree.drop_staged(staged.name)
-            self.baseline.settle(path)
+            await self.throw_away(path, staged.name)
             raise
         more = await self.clear_away(path, staged.name, came_out, expected)
         await self.agree_on_placed(path)
         replaced = staged.name if came_out is not None and not more else ""
-        self._note("downloaded", path, _edit_won(difference), replaced)
+        self.note("downloaded", path, _edit_won(difference), replaced)
         return Done(path, Action.DOWNLOAD, size=remote.size, more=more)
 
     async def _stage(self, remote: Remote, local: Local | None) -> tuple[Remote, Staged]:
@@ -309,49 +306,6 @@ class Executor:
         async with aclosing(body):
             return found, await self.tree.receive(self.ids(), body, about)
 
-    async def clear_away(
-        self, path: str, name: str, came_out: Signature | None, expected: Signature | None
-    ) -> tuple[str, ...]:
-        """What came out of its place: to the trash, or beside it when nobody has seen it before.
-        Paths that are new by this."""
-        if came_out is None:
-            return ()
-        if expected is not None and came_out.is_same_file(expected):
-            self.baseline.trash(Trashed(name, path, came_out, "replaced", self.clock()))
-            await self.tree.trash_staged(name)
-            return ()
-        return (await self._beside(path, lambda to: self.tree.unstage(name, to)),)
-
-    async def _beside(self, path: str, give: Callable[[str], Awaitable[bool]]) -> str:
-        """Have a conflict copy of a path made by give(its path); that path."""
-        for _ in range(ATTEMPTS):
-            to = conflict_name(path, self.host, self.clock(), self.ids()[:4])
-            if await give(to):
-                self._note("conflict", path, f"kept as {to}")
-                return to
-        raise Refused("no name is free for the conflict copy")
-
-    async def put_back(self, path: str, name: str) -> None:
-        """A file of the trash that should not be there: to its path, or beside it."""
-        if not await self.tree.untrash(name, path):
-            await self._beside(path, lambda to: self.tree.untrash(name, to))
-
-    async def put_beside(self, path: str, name: str) -> str:
-        """A file of the trash that somebody still wants: the path of its conflict copy."""
-        return await self._beside(path, lambda to: self.tree.untrash(name, to))
-
-    async def agree_on_placed(self, path: str) -> None:
-        """What is intended for a path is in its place: agree on it, as it was on the stage."""
-        intent = self.baseline.intent(path)
-        if intent is None or intent.staged is None:
-            return
-        local = await self.tree.look(path)
-        signature = intent.staged
-        if local is not None and local.signature.is_same_file(signature):
-            signature = local.signature  # its ctime is that of the rename
-        base = Base(path, signature, intent.mode, intent.sha256, intent.etag, intent.size)
-        self.baseline.agree(base)
-
     async def _delete_local(self, difference: Difference) -> Done:
         path, local = difference.path, difference.local
         if local is None:
@@ -362,13 +316,14 @@ class Executor:
             return Done(path, Action.DELETE_LOCAL)
         name, expected = self.ids(), local.signature
         self.baseline.intend(path, Intent("discard", expected, stage=name))
-        self.baseline.trash(Trashed(name, path, expected, "deleted", self.clock()))
+        self.trash_row(name, path, expected, "deleted")
+        await self.baseline.flush()
         came_out = await self.tree.discard(path, name)
         if came_out is None or not came_out.is_same_file(expected):
             await recover(self, path)
             raise Moved
         self.baseline.drop(path)
-        self._note("deleted here", path, "", name)
+        self.note("deleted here", path, "", name)
         return Done(path, Action.DELETE_LOCAL)
 
     async def _delete_remote(self, difference: Difference) -> Done:
@@ -378,7 +333,7 @@ class Executor:
         await self.hub.delete(path, base.etag)
         self.baseline.drop(path)
         if not is_folder(path):
-            self._note("deleted in the bucket", path)
+            self.note("deleted in the bucket", path)
         return Done(path, Action.DELETE_REMOTE)
 
     async def _conflict(self, difference: Difference) -> Done:
@@ -388,12 +343,9 @@ class Executor:
         async def give(to: str) -> bool:
             return await self.tree.move(path, to) is not None
 
-        to = await self._beside(path, give)
+        to = await self.beside(path, give)
         self.baseline.drop(path)
         return Done(path, Action.CONFLICT, f"kept as {to}", more=(path, to))
-
-    def _note(self, action: str, path: str, detail: str = "", trash: str = "") -> None:
-        self.baseline.note(self.clock(), action, path, detail, trash)
 
 
 def _etag(remote: Remote | None) -> str:

@@ -17,10 +17,11 @@ from s3d.agent.s3.listing_order import BYTES
 from s3d.agent.sync.baseline import Baseline
 from s3d.agent.sync.decide import Action, Doubtful, Mode, Step
 from s3d.agent.sync.differ import difference
-from s3d.agent.sync.execute import Done, Executor, Terms, new_id
+from s3d.agent.sync.execute import Done, Executor, Terms
 from s3d.agent.sync.hub import ObjectHub
 from s3d.agent.sync.names import conflict_name
 from s3d.agent.sync.passes import Interrupted, Outcome, Passes, RootGone, Scope
+from s3d.agent.sync.placement import new_id
 from s3d.agent.sync.reasons import refusing
 from s3d.agent.sync.recover import recover_all
 from s3d.agent.sync.root import begin_anew, open_root
@@ -28,7 +29,7 @@ from s3d.agent.sync.schedule import Schedule
 from s3d.agent.sync.sides import Unavailable
 from s3d.agent.sync.standing import SHOWN, Standing
 from s3d.agent.sync.terms import QUIET, Ignore, Room, Selection, is_settled
-from s3d.agent.sync.trash import Trash
+from s3d.agent.sync.trash import Trash, TrashClock
 from s3d.agent.sync.tree import FolderTree
 from s3d.agent.sync.watch import Watcher
 from s3d.shared.config import SyncFolderConfig, name_of
@@ -174,14 +175,21 @@ class SyncFolder:
         room = Room(self.path, config.max_size, config.max_files)
         terms = Terms(selection.excluded, is_settled, room.claim, selection.tagged_out,
                       config.keep_mode)  # fmt: skip
+        trash_clock = TrashClock(self.baseline, self._clock)
         executor = Executor(
-            tree, hub, self.baseline, terms, Mode(config.mode), host=self.setting.host
+            tree,
+            hub,
+            self.baseline,
+            terms,
+            Mode(config.mode),
+            host=self.setting.host,
+            trash_age=trash_clock.now,
         )
         passes = Passes(executor, tree, selection, room, config.prefix)
         passes.on_progress = self._progress
         passes.is_stopped = lambda: self.is_paused
         watcher = Watcher(self.path, self.schedule.changed, tree.touch_canary)
-        return Opened(tree, passes, watcher, Trash(tree, executor))
+        return Opened(tree, passes, watcher, Trash(tree, executor, trash_clock))
 
     def _beside(self, path: str) -> str:
         return conflict_name(path, self.setting.host, self._clock(), new_id()[:4])
@@ -197,7 +205,8 @@ class SyncFolder:
                 await self._wait(here)
                 with suppress(Unavailable, Doubtful):
                     await self._pass(self.schedule.take(), is_asked=False)
-                await here.trash.tidy(self._clock())
+                async with self._turn:
+                    await here.trash.tidy()
 
     async def _recover(self, passes: Passes) -> None:
         while True:
@@ -350,6 +359,20 @@ class SyncFolder:
         self._set("idle")
         self.schedule.everything()
         return len(gone)
+
+    async def undo(self, *, id: int = 0, path: str = "") -> str:
+        """See Trash.undo."""
+        async with self._turn:
+            restored = await self.here.trash.undo(id=id, path=path)
+        self.schedule.changed({restored})
+        return restored
+
+    async def resolve(self, copy: str, keep: str) -> list[str]:
+        """See Trash.resolve."""
+        async with self._turn:
+            paths = await self.here.trash.resolve(copy, keep)
+        self.schedule.changed(set(paths))
+        return paths
 
     async def plan(self) -> list[Step]:
         """What a whole pass would do now. Raises Unavailable."""

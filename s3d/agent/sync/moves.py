@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import NamedTuple
 
-from s3d.agent.sync.baseline import Baseline, Intent
+from s3d.agent.sync.baseline import Intent
 from s3d.agent.sync.decide import Action, Step
 from s3d.agent.sync.execute import Done, Executor
 from s3d.agent.sync.recover import recover
 from s3d.agent.sync.sides import Moved, Refused
-from s3d.agent.sync.state import Base, is_folder
+from s3d.agent.sync.state import is_folder
 
 
 class Move(NamedTuple):
@@ -106,6 +106,7 @@ async def _copy(executor: Executor, move: Move) -> Done:
         "upload", local.signature, content.sha256, md5=content.md5, mode=local.mode
     )  # a copy that has arrived is as good as an upload
     executor.baseline.intend(new.path, intent)
+    await executor.baseline.flush()
     try:
         remote = await executor.hub.copy(gone.path, base.etag, new.path)
     except Moved:
@@ -118,7 +119,7 @@ async def _copy(executor: Executor, move: Move) -> Done:
     executor.baseline.agree(agreed)
     await executor.hub.delete(gone.path, base.etag)
     executor.baseline.drop(gone.path)
-    _note(executor, "renamed in the bucket", base, new.path)
+    executor.note("renamed in the bucket", new.path, f"was {base.path}")
     return Done(new.path, Action.MOVE, f"was {gone.path}")
 
 
@@ -138,6 +139,7 @@ async def _rename(executor: Executor, move: Move) -> Done:
         size=remote.size, mode=base.mode,
     )  # fmt: skip
     executor.baseline.intend(new.path, intent)
+    await executor.baseline.flush()
     moved = await executor.tree.move(gone.path, new.path)
     if moved is None or not moved.is_same_file(base.signature):
         executor.baseline.settle(new.path)
@@ -146,10 +148,5 @@ async def _rename(executor: Executor, move: Move) -> Done:
         base._replace(path=new.path, signature=moved, etag=remote.etag, size=remote.size)
     )
     executor.baseline.drop(gone.path)
-    _note(executor, "renamed here", base, new.path)
+    executor.note("renamed here", new.path, f"was {base.path}")
     return Done(new.path, Action.MOVE, f"was {gone.path}")
-
-
-def _note(executor: Executor, action: str, base: Base, path: str) -> None:
-    baseline: Baseline = executor.baseline
-    baseline.note(executor.clock(), action, path, f"was {base.path}")

@@ -140,6 +140,7 @@ class Passes:
         for part in (transfers(steps), *_by_depth(deletions(steps))):
             self._check_root()
             await self._each(part, self._settle, note)
+        await self._baseline.flush()
         return outcome
 
     def _check(self, steps: list[Step]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from s3d.agent.sync.baseline import Intent
+from s3d.agent.sync.rename import ASIDE
 from s3d.agent.sync.state import Base, Remote
 
 if TYPE_CHECKING:
@@ -19,10 +20,14 @@ LANDED = "?"
 
 async def recover_all(executor: Executor) -> None:
     """Settle every intent, and clear the stage. Nothing else may be going on. Raises Unavailable,
-    and leaves the rest as it is then."""
+    and leaves the rest as it is then.
+
+    A file of the stage that no intent names may be the only copy of something, so it goes to the
+    trash."""
     for path in executor.baseline.intents():
         await recover(executor, path)
-    await executor.tree.sweep()
+    for name in await executor.tree.sweep():
+        await executor.put_away_stray(name)
 
 
 async def recover(executor: Executor, path: str) -> None:
@@ -59,12 +64,22 @@ def _is_it(remote: Remote, intent: Intent) -> bool:
 async def _download(executor: Executor, path: str, intent: Intent) -> None:
     """Is the staged file in its place? Its inode tells; another one on the stage is what came out
     of the place."""
-    on_stage = await executor.tree.staged(intent.stage)
+    name = intent.stage
+    on_stage = await executor.tree.staged(name)
+    aside = await executor.tree.staged(name + ASIDE)
+    if aside is not None and on_stage is not None:  # an exchange in steps, before its second one
+        await executor.give_back(path, name + ASIDE)
+    elif aside is not None:
+        name, on_stage = name + ASIDE, aside
     if on_stage is not None and intent.staged is not None and on_stage.ino == intent.staged.ino:
-        await executor.tree.drop_staged(intent.stage)
-        executor.baseline.settle(path)
+        if not on_stage.is_same_file(intent.staged):
+            # It was in its place, where somebody wrote to it, and a power cut took its name back.
+            await executor.place_again(path, intent)
+            return
+        await executor.throw_away(path, intent.stage)
         return
-    await executor.clear_away(path, intent.stage, on_stage, intent.signature)
+    await executor.tree.sync_names(path)
+    await executor.clear_away(path, name, on_stage, intent.signature)
     await executor.agree_on_placed(path)
 
 
@@ -77,6 +92,7 @@ async def _discard(executor: Executor, path: str, intent: Intent) -> None:
         executor.baseline.settle(path)
         return
     if expected is not None and trashed.is_same_file(expected):
+        await executor.tree.sync_names(path)
         executor.baseline.drop(path)
         return
     await executor.put_back(path, intent.stage)
@@ -94,6 +110,8 @@ async def _rename(executor: Executor, path: str, intent: Intent) -> None:
     if signature is None or is_there or local is None:
         executor.baseline.settle(path)
         return
+    await executor.tree.sync_names(path)
+    await executor.tree.sync_names(intent.stage)
     if local.signature.is_same_file(signature):
         signature = local.signature
     base = Base(path, signature, intent.mode, intent.sha256, intent.etag, intent.size)

@@ -14,6 +14,8 @@ import sys
 from functools import cache
 from typing import Any, NamedTuple
 
+ASIDE = ".out"
+"""What an exchange in steps adds to the name of what has come out of its place."""
 _UNSUPPORTED = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP)
 
 
@@ -35,7 +37,7 @@ def rename_to_free(old: Name, new: Name) -> None:
 def exchange(old: Name, new: Name) -> None:
     """Have two files change their names in one step. Raises FileNotFoundError."""
     if not _rename(old, new, _FLAGS.exchange):
-        aside = Name(old.folder, old.name + ".out")
+        aside = Name(old.folder, old.name + ASIDE)
         os.rename(new.name, aside.name, src_dir_fd=new.folder, dst_dir_fd=aside.folder)
         try:
             rename_to_free(old, new)

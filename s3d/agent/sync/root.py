@@ -80,9 +80,9 @@ def _begin(tree: FolderTree, baseline: Baseline, remote: str) -> None:
     """Forget everything, and remember this root."""
     marker = tree.marker() or str(uuid.uuid4())
     tree.mark(marker)
-    baseline.forget_all()
     device, inode = tree.identity
-    baseline.set_facts(marker=marker, root=f"{device}:{inode}", remote=remote)
+    baseline.forget_all(marker=marker, root=f"{device}:{inode}", remote=remote)
+    baseline.flush_now()
 
 
 def begin_anew(path: Path, baseline: Baseline, remote: str) -> None:

@@ -68,7 +68,12 @@ class About(NamedTuple):
 
 
 class Tree(Protocol):
-    """The local folder. Raises Refused for what the system does not let us do, Moved as said."""
+    """The local folder. Raises Refused for what the system does not let us do, Moved as said.
+
+    What a method has done to the names in a folder would survive a power cut when it returns: the
+    baseline agrees on it then. Only drop_staged and trash_staged may be undone
+    by one: what is on the stage then goes to the trash.
+    """
 
     async def look(self, path: str) -> Local | None:
         """What is at a path now."""
@@ -77,7 +82,7 @@ class Tree(Protocol):
         """Raises Moved when the file is not of this signature, before or after."""
 
     async def receive(self, name: str, body: Body, about: About) -> Staged:
-        """Write a body to the stage, durably. Raises Moved when it is not of about.sha256."""
+        """Write a body to the stage. Raises Moved when it is not of about.sha256."""
 
     async def place(
         self, staged: Staged, path: str, expected: Signature | None
@@ -97,8 +102,12 @@ class Tree(Protocol):
     async def drop_staged(self, name: str) -> None:
         """Remove a file of the stage, if it is there."""
 
-    async def sweep(self) -> None:
-        """Remove all that is on the stage."""
+    async def sync_names(self, path: str) -> None:
+        """Have the names around a path, on the stage and in the trash survive a power cut: after a
+        crash nobody knows whether they would."""
+
+    async def sweep(self) -> list[str]:
+        """Remove what was received in part from the stage; the names of what is left there."""
 
     async def trash_staged(self, name: str) -> None:
         """Move a file of the stage to the trash, where it keeps its name."""

@@ -1,10 +1,16 @@
-"""What was replaced or deleted here: kept for 30 days, and given back when somebody wants it."""
+"""What was replaced or deleted here: kept for 30 days, and given back when somebody wants it.
+
+The 30 days are of the trash's own clock: it goes while the agent runs, and for at most a day over
+a stop. A clock of the system that is wrong for a while makes nothing older.
+"""
 
 from __future__ import annotations
 
 import logging
+import time
+from collections.abc import Callable
 
-from s3d.agent.sync.baseline import Trashed
+from s3d.agent.sync.baseline import Baseline, Trashed
 from s3d.agent.sync.execute import Executor
 from s3d.agent.sync.names import original_of
 from s3d.agent.sync.sides import Refused
@@ -12,31 +18,77 @@ from s3d.agent.sync.tree import FolderTree
 
 logger = logging.getLogger(__name__)
 
-KEPT = 30 * 24 * 3600.0
-"""Seconds."""
+DAY = 24 * 3600.0
+KEPT = 30 * DAY
+"""Seconds, of the trash's clock."""
 WATCHED = 60.0
 """Seconds for which a program that had the file open may still write to what is in the trash."""
 EVERY = 20.0
 """Seconds between two looks."""
+SAVED = 3600.0
+"""Seconds after which the clock is written down: a kill loses no more of it."""
+FEW, SHARE = 100, 0.25
+"""Of the trash, what is removed in a day at most: so many files, or this share where that is
+more."""
+
+
+class TrashClock:
+    """Seconds since the trash was begun, in which the agent ran or may have been stopped."""
+
+    def __init__(
+        self,
+        baseline: Baseline,
+        clock: Callable[[], float] = time.time,
+        steady: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """clock: Unix seconds, of which only the time over a stop is believed, up to a day."""
+        self._baseline, self._clock, self._steady = baseline, clock, steady
+        before, stopped = _numbers(baseline.fact("trash_clock"), 0.0, clock())
+        self._begun = before + min(max(clock() - stopped, 0.0), DAY)
+        self._started = steady()
+        self._saved = before
+
+    def now(self) -> float:
+        return self._begun + max(self._steady() - self._started, 0.0)
+
+    def save(self, *, every: float = SAVED) -> None:
+        now = self.now()
+        if now - self._saved >= every:
+            self._saved = now
+            self._baseline.set_facts(trash_clock=f"{now:.0f} {self._clock():.0f}")
 
 
 class Trash:
     """The trash of one folder."""
 
-    def __init__(self, tree: FolderTree, executor: Executor) -> None:
+    def __init__(self, tree: FolderTree, executor: Executor, clock: TrashClock) -> None:
         self._tree, self._executor, self._baseline = tree, executor, executor.baseline
-        self._looked = 0.0
+        self._clock = clock
+        self._looked = float("-inf")
 
-    async def tidy(self, now: float) -> None:
+    async def tidy(self) -> None:
         """Give back what was written to after it came here; remove what is too old."""
+        now = self._clock.now()
         if now - self._looked < EVERY:
             return
         self._looked = now
+        self._clock.save()
         for row in self._baseline.trashed(since=now - WATCHED - 2 * EVERY):
             await self._check(row)
-        for row in self._baseline.trashed(before=now - KEPT):
+        await self._expire(now)
+
+    async def _expire(self, now: float) -> None:
+        old = self._baseline.trashed(before=now - KEPT, limit=1)
+        if not old:
+            return
+        day, left = _numbers(self._baseline.fact("trash_day"), float("-inf"), 0.0)
+        if now - day >= DAY:
+            day, left = now, max(FEW, SHARE * self._baseline.trash_count())
+        for row in self._baseline.trashed(before=now - KEPT, limit=int(left)):
             await self._tree.drop_trashed(row.id)
             self._baseline.untrash(row.id)
+            left -= 1
+        self._baseline.set_facts(trash_day=f"{day:.0f} {left:.0f}")
 
     async def _check(self, row: Trashed) -> None:
         found = await self._tree.trashed(row.id)
@@ -49,10 +101,9 @@ class Trash:
     async def undo(self, *, id: int = 0, path: str = "") -> str:
         """Have a file as it was before a row of the history, or the newest one of a path; the path.
 
-        What is there now goes to the trash in its turn. Raises Refused.
+        What is there now goes to the trash in its turn. Within the folder's turn. Raises Refused.
         """
-        rows = self._baseline.history(1_000_000, path=path)
-        row = next((r for r in rows if r.trash and (not id or r.id == id)), None)
+        row = self._baseline.last_trashed(id=id, path=path)
         if row is None or await self._tree.trashed(row.trash) is None:
             raise Refused("there is nothing in the trash for it")
         if await self._tree.look(row.path) is not None:
@@ -69,13 +120,15 @@ class Trash:
         if local is None or local.trouble:
             raise Refused(local.trouble if local is not None else "it is not there")
         name, now = self._executor.ids(), self._executor.clock()
-        self._baseline.trash(Trashed(name, path, local.signature, reason, now))
+        age = self._executor.trash_age()
+        self._baseline.trash(Trashed(name, path, local.signature, reason, now, age))
+        await self._baseline.flush()
         if await self._tree.discard(path, name) is None:
             raise Refused("it is not there any more")
         self._baseline.note(now, reason, path, "", name)
 
     async def resolve(self, copy: str, keep: str) -> list[str]:
-        """End a conflict: the paths that have changed. Raises Refused."""
+        """End a conflict: the paths that have changed. Within the folder's turn. Raises Refused."""
         original = original_of(copy)
         if not original:
             raise Refused("it is no conflict copy")
@@ -96,3 +149,12 @@ class Trash:
             if await self._tree.move(copy, name) is not None:
                 return [copy, name]
         raise Refused("no name is free for it")
+
+
+def _numbers(text: str, *otherwise: float) -> list[float]:
+    """As they were written down; what is damaged is as if it was not there."""
+    try:
+        found = [float(word) for word in text.split()]
+    except ValueError:
+        found = []
+    return found if len(found) == len(otherwise) else list(otherwise)

@@ -26,6 +26,7 @@ from s3d.agent.sync.files import (
     local_of,
     open_regular,
     signature_at,
+    signature_of,
     write_all,
 )
 from s3d.agent.sync.names import RESERVED, why_no_path
@@ -35,6 +36,8 @@ from s3d.agent.sync.sides import About, Moved, Refused, Staged
 from s3d.agent.sync.state import NO_BYTES, Local, Signature, is_folder
 
 STAGE, TRASH, MARKER = "stage", "trash", "marker"
+PART = ".part"
+"""Ends the name of a file on the stage that is being received."""
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _STAGED = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _GONE = (errno.ENOENT, errno.ENOTDIR)
@@ -111,6 +114,7 @@ class FolderTree:
             file.write(uuid + "\n")
             file.flush()
             os.fsync(file.fileno())
+        _sync(self._own, self.fd)
 
     def touch_canary(self) -> None:
         """A change that a watcher has to tell of."""
@@ -131,8 +135,8 @@ class FolderTree:
         fd = os.dup(self.fd)
         try:
             for part in parts:
-                if make:
-                    self._make(Name(fd, part))
+                if make and self._make(Name(fd, part)):
+                    _sync(fd)
                 inner = os.open(part, _FOLDER, dir_fd=fd)
                 os.close(fd)
                 fd = inner
@@ -140,12 +144,14 @@ class FolderTree:
         finally:
             os.close(fd)
 
-    def _make(self, place: Name) -> None:
-        """A folder, if it is not there. The process's own umask is for s3d's files."""
-        mode = 0o777 & ~self._umask
-        with suppress(FileExistsError):
+    def _make(self, place: Name) -> bool:
+        """A folder; False: it is there. The process's own umask is for s3d's files."""
+        try:
             os.mkdir(place.name, 0o700, dir_fd=place.folder)
-            os.chmod(place.name, mode, dir_fd=place.folder)
+        except FileExistsError:
+            return False
+        os.chmod(place.name, 0o777 & ~self._umask, dir_fd=place.folder)
+        return True
 
     async def _do(self, work: Callable[[], T]) -> T:
         with refusing():
@@ -216,11 +222,13 @@ class FolderTree:
             return open_regular(place)
 
     async def receive(self, name: str, body: Body, about: About) -> Staged:
-        """Blocks are gathered, so that a small file takes one thread hop."""
+        """Blocks are gathered, so that a small file takes one thread hop. Until it is complete its
+        name says so: what a crash leaves of it is of no use to anybody."""
         sha256, size = hashlib.sha256(), 0
         if about.mode is None:
             about = about._replace(mode=0o666 & ~self._umask)
-        fd = await self._do(lambda: os.open(name, _STAGED, 0o600, dir_fd=self._stage))
+        part = name + PART
+        fd = await self._do(lambda: os.open(part, _STAGED, 0o600, dir_fd=self._stage))
         try:
             blocks: list[bytes] = []
             gathered = 0
@@ -233,19 +241,24 @@ class FolderTree:
                     blocks, gathered = [], 0
             size += gathered
             data = b"".join(blocks)
-            signature = await self._do(partial(finish, fd, data, sha256, about))
+            await self._do(partial(finish, fd, data, sha256, about))
         except BaseException:
             with suppress(OSError):
-                os.unlink(name, dir_fd=self._stage)
+                os.unlink(part, dir_fd=self._stage)
             raise
         finally:
             os.close(fd)
         found = sha256.hexdigest()
         is_short = body.size is not None and size != body.size
         if is_short or (about.sha256 and found != about.sha256):
-            await self.drop_staged(name)
+            await self.drop_staged(part)
             raise Moved if not is_short else Refused("it came incomplete, or damaged")
-        return Staged(name, signature, found)
+        return Staged(name, await self._do(lambda: self._complete(part, name)), found)
+
+    def _complete(self, part: str, name: str) -> Signature:
+        os.rename(part, name, src_dir_fd=self._stage, dst_dir_fd=self._stage)
+        _sync(self._stage)
+        return signature_of(os.stat(name, dir_fd=self._stage, follow_symlinks=False))
 
     async def place(
         self, staged: Staged, path: str, expected: Signature | None
@@ -263,7 +276,7 @@ class FolderTree:
                             raise Moved
                         exchange(old, new)
                     failpoint.hit("sync.after_place")
-                    os.fsync(new.folder)
+                    _sync(new.folder, self._stage)
             except FileExistsError as error:
                 raise Moved from error
             except OSError as error:
@@ -286,6 +299,7 @@ class FolderTree:
         try:
             with self.at(path, make=True) as new:
                 rename_to_free(old, new)
+                _sync(new.folder, old.folder)
         except (FileExistsError, FileNotFoundError):
             return False
         return True
@@ -297,13 +311,23 @@ class FolderTree:
 
         await self._do(work)
 
-    async def sweep(self) -> None:
+    async def sync_names(self, path: str) -> None:
         def work() -> None:
-            for name in os.listdir(self._stage):
-                with suppress(OSError):
-                    os.unlink(name, dir_fd=self._stage)
+            with suppress(FileNotFoundError, NotADirectoryError), self.at(path) as place:
+                _sync(place.folder)
+            _sync(self._stage, self._trash)
 
         await self._do(work)
+
+    async def sweep(self) -> list[str]:
+        def work() -> list[str]:
+            names = sorted(os.listdir(self._stage))
+            for name in names:
+                if name.endswith(PART):
+                    os.unlink(name, dir_fd=self._stage)
+            return [name for name in names if not name.endswith(PART)]
+
+        return await self._do(work)
 
     async def trash_staged(self, name: str) -> None:
         def work() -> None:
@@ -318,11 +342,12 @@ class FolderTree:
             try:
                 with self.at(path) as place:
                     os.rename(place.name, name, src_dir_fd=place.folder, dst_dir_fd=self._trash)
+                    failpoint.hit("sync.after_discard")
+                    _sync(self._trash, place.folder)
             except OSError as error:
                 if error.errno not in _GONE:
                     raise
                 return None
-            failpoint.hit("sync.after_discard")
             self._remove_emptied(path)
             return signature_at(trashed)
 
@@ -335,6 +360,7 @@ class FolderTree:
             while parts:
                 with self.at("/".join(parts)) as place:
                     os.rmdir(place.name, dir_fd=place.folder)
+                    _sync(place.folder)
                 parts.pop()
 
     async def trashed(self, name: str) -> Signature | None:
@@ -357,7 +383,7 @@ class FolderTree:
             try:
                 with self.at(path) as old, self.at(to, make=True) as new:
                     rename_to_free(old, new)
-                    os.fsync(new.folder)
+                    _sync(new.folder, old.folder)
                     return signature_at(new)
             except (FileExistsError, FileNotFoundError, NotADirectoryError):
                 return None
@@ -370,7 +396,8 @@ class FolderTree:
     async def make_folder(self, path: str) -> None:
         def work() -> None:
             with self.at(path, make=True) as place:
-                self._make(place)
+                if self._make(place):
+                    _sync(place.folder)
 
         await self._do(work)
 
@@ -379,8 +406,15 @@ class FolderTree:
             try:
                 with self.at(path) as place:
                     os.rmdir(place.name, dir_fd=place.folder)
+                    _sync(place.folder)
             except OSError as error:
                 return error.errno == errno.ENOENT
             return True
 
         return await self._do(work)
+
+
+def _sync(*folders: int) -> None:
+    """Make what was done to the names in these folders durable."""
+    for folder in folders:
+        os.fsync(folder)

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable
 
-from tests.agent.sync.world import Crash, World
+from tests.agent.sync.world import Crash, PowerCut, World
 
 PATHS = ("a", "b", "c/d")
 RACE, CRASH = 0.06, 0.04
@@ -17,12 +17,18 @@ class Faults:
     lost_answer = 0.1
     cut_listing = 0.05
     lost_memory = 0.0
+    power_cut = 0.0
+    """Chance, at each step of an agent and between two passes, that the power fails."""
 
 
-def history(seed: int, make: Callable[[], World] = World, faults: type[Faults] = Faults) -> None:
+class PowerFaults(Faults):
+    power_cut = 0.04
+
+
+def history(seed: int, make: Callable[..., World] = World, faults: type[Faults] = Faults) -> None:
     """Raises AssertionError when what is there in the end cannot be explained."""
     chance = random.Random(seed)
-    world = make()
+    world = make(random.Random(seed))
     for _ in range(chance.randrange(3, 40)):
         if chance.random() < 0.5:
             act(world, chance)
@@ -30,6 +36,8 @@ def history(seed: int, make: Callable[[], World] = World, faults: type[Faults] =
             run_pass(world, chance, faults)
         if chance.random() < faults.lost_memory:
             chance.choice(world.devices).lose_memory()
+        if faults.power_cut and chance.random() < faults.power_cut:
+            chance.choice(world.devices).cut_power()
     world.check()
 
 
@@ -63,5 +71,7 @@ def run_pass(world: World, chance: random.Random, faults: type[Faults]) -> None:
             act(world, chance)
         elif luck < RACE + CRASH:
             raise Crash
+        elif luck < RACE + CRASH + faults.power_cut:
+            raise PowerCut
 
     world.run(device, at)

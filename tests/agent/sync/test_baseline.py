@@ -1,10 +1,9 @@
-import sqlite3
+import asyncio
 
 import pytest
 
 from s3d.agent.sync.baseline import HISTORY, Baseline, Intent, Trashed
 from s3d.agent.sync.state import Base, Signature
-from s3d.shared.errors import UsageError
 
 SEEN = Signature(3, 2**62, -5, 2**63 - 1)
 
@@ -85,8 +84,8 @@ def test_another_thread_reads_what_is_committed(baseline):
 
 
 def test_the_trash_is_listed_by_age(baseline):
-    for number, at in enumerate((30.0, 10.0, 20.0)):
-        baseline.trash(Trashed(str(number), "p", SEEN, "deleted", at))
+    for number, age in enumerate((30.0, 10.0, 20.0)):
+        baseline.trash(Trashed(str(number), "p", SEEN, "deleted", 1.0, age))
     assert [row.id for row in baseline.trashed()] == ["1", "2", "0"]
     assert [row.id for row in baseline.trashed(since=20.0)] == ["2", "0"]
     assert [row.id for row in baseline.trashed(before=20.0)] == ["1"]
@@ -111,9 +110,43 @@ def test_to_forget_leaves_history_and_trash(baseline):
     assert (baseline.count(), baseline.intents(), len(baseline.history(9))) == ((0, 0), [], 1)
 
 
-def test_a_newer_layout_is_refused(tmp_path):
-    file = tmp_path / "b.sqlite"
-    with sqlite3.connect(file) as db:
-        db.execute("PRAGMA user_version = 99")
-    with pytest.raises(UsageError, match="newer"):
-        Baseline(file)
+@pytest.mark.finding("F5")
+def test_an_error_in_a_transaction_leaves_the_next_one_possible(baseline):
+    baseline.agree(base("p"))
+    beyond = SEEN._replace(mtime_ns=2**63)
+    with pytest.raises(OverflowError):
+        baseline.agree(base("q")._replace(signature=beyond))
+    with pytest.raises(OverflowError):
+        baseline.trash(Trashed("1", "q", beyond, "deleted", 1.0))
+    baseline.drop("p")
+    assert (baseline.get("p"), baseline.get("q"), baseline.trashed()) == (None, None, [])
+
+
+@pytest.mark.finding("Q10")
+def test_the_totals_follow_every_change(baseline):
+    baseline.agree(base("a", 5))
+    baseline.agree(base("a", 7))
+    baseline.agree(base("b", 1))
+    baseline.agree(base("c/"))
+    assert baseline.count() == (2, 8)
+    baseline.drop("a", "c/", "nothing")
+    assert baseline.count() == (1, 1)
+    baseline.forget_all(marker="m")
+    assert (baseline.count(), baseline.fact("marker")) == ((0, 0), "m")
+
+
+@pytest.mark.finding("S1")
+async def test_callers_at_the_same_time_share_one_sync_of_the_log(baseline, monkeypatch):
+    synced = []
+    monkeypatch.setattr("s3d.agent.sync.baseline.flush_log", synced.append)
+
+    async def one(number: int) -> None:
+        baseline.agree(base(f"p{number}"))
+        await baseline.flush()
+
+    async with asyncio.TaskGroup() as group:
+        for number in range(16):
+            group.create_task(one(number))
+    assert 1 <= len(synced) <= 2
+    await baseline.flush()
+    assert len(synced) <= 2

@@ -96,7 +96,7 @@ def test_a_discarded_file_that_was_written_to_comes_back(world):
     world.write(0, "p")
     signature = Signature(1, 1, 0, 1)
     device.baseline.intend("p", Intent("discard", signature, stage="t"))
-    device.tree.trash["t"] = device.tree.files.pop("p")
+    device.tree._move("files", "p", "trash", "t")
     recovered(world)
     assert list(device.tree.files) == ["p"]
     world.check()

@@ -1,9 +1,13 @@
+import asyncio
+
 import pytest
 
 from s3d.agent.s3.messages import BytesBody
+from s3d.agent.sync.baseline import Baseline, Trashed
 from s3d.agent.sync.names import original_of
 from s3d.agent.sync.sides import Refused
-from s3d.agent.sync.trash import EVERY, KEPT
+from s3d.agent.sync.state import NO_BYTES
+from s3d.agent.sync.trash import DAY, EVERY, FEW, KEPT, Trash, TrashClock
 from tests.agent.sync.conftest import BUCKET
 from tests.agent.sync.test_folder import keys, until_open
 
@@ -47,23 +51,104 @@ async def test_what_was_deleted_comes_back(folder, root, objects):
     assert await keys(objects) == ["doc", "other"]
 
 
-async def test_the_trash_is_emptied_after_thirty_days(folder, root):
+class Times:
+    """Clocks of a test, in seconds."""
+
+    def __init__(self) -> None:
+        self.wall, self.steady = 1e9, 5.0
+
+    def clock(self, baseline: Baseline) -> TrashClock:
+        return TrashClock(baseline, lambda: self.wall, lambda: self.steady)
+
+    def run(self, seconds: float) -> None:
+        self.wall += seconds
+        self.steady += seconds
+
+
+@pytest.fixture
+def times():
+    return Times()
+
+
+@pytest.fixture
+def tidied(folder, times):
+    """The trash of the folder, on these clocks."""
+    here = folder.here
+    return Trash(here.tree, here.passes.executor, times.clock(folder.baseline))
+
+
+async def test_the_trash_is_emptied_after_thirty_days(folder, root, times, tidied):
     (row,) = folder.baseline.trashed()
-    await folder.here.trash.tidy(row.at + KEPT - 1)
+    times.run(KEPT - 1)
+    await tidied.tidy()
     assert folder.baseline.trashed() == [row]
-    await folder.here.trash.tidy(row.at + KEPT + EVERY)
+    times.run(EVERY + 2)
+    await tidied.tidy()
     assert folder.baseline.trashed() == []
     assert list((root / ".s3d/trash").iterdir()) == []
 
 
-async def test_what_is_written_to_in_the_trash_comes_back_beside(folder, root):
+@pytest.mark.finding("S7")
+async def test_a_clock_that_is_wrong_for_a_while_empties_no_trash(folder, times, tidied):
+    (row,) = folder.baseline.trashed()
+    for jump in (40 * DAY, -80 * DAY, 400 * DAY):
+        times.wall += jump
+        times.run(EVERY)
+        await tidied.tidy()
+    assert folder.baseline.trashed() == [row]
+
+
+@pytest.mark.finding("S7")
+def test_a_stop_counts_for_a_day_at_most(times):
+    baseline = Baseline(None)
+    clock = times.clock(baseline)
+    times.run(3 * DAY)
+    clock.save()
+    times.wall += 40 * DAY  # stopped
+    times.steady = 0.0  # started anew
+    again = times.clock(baseline)
+    assert again.now() == 4 * DAY
+    times.wall -= 100 * DAY
+    assert again.now() == 4 * DAY
+    baseline.set_facts(trash_clock="damaged")
+    assert times.clock(baseline).now() == 0.0
+
+
+@pytest.mark.finding("S7")
+async def test_no_more_than_a_share_of_the_trash_goes_in_a_day(folder, times, tidied):
+    for number in range(4 * FEW - 1):
+        folder.baseline.trash(Trashed(f"{number}", "p", NO_BYTES, "deleted", 1.0, -1.0))
+    left = []
+    for _ in range(3):
+        times.run(KEPT)
+        await tidied.tidy()
+        times.run(EVERY)
+        await tidied.tidy()
+        left.append(folder.baseline.trash_count())
+    assert left == [3 * FEW, 2 * FEW, FEW]
+
+
+async def test_what_is_written_to_in_the_trash_comes_back_beside(folder, root, times, tidied):
     (row,) = folder.baseline.trashed()
     with (root / ".s3d/trash" / row.id).open("a") as still_open:
         still_open.write(" and more")
-    await folder.here.trash.tidy(row.at + EVERY)
+    times.run(EVERY)
+    await tidied.tidy()
     (copy,) = [path for path in root.iterdir() if original_of(path.name) == "doc"]
     assert copy.read_text() == "first and more"
     assert folder.baseline.trashed() == []
+
+
+@pytest.mark.finding("Q13")
+@pytest.mark.parametrize("act", ["undo", "resolve"])
+async def test_a_person_waits_for_the_folders_turn(folder, root, act):
+    """What they do moves files that a pass is looking at."""
+    work = folder.undo(path="doc") if act == "undo" else folder.resolve("doc", "copy")
+    async with folder._turn:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await work
+        assert (root / "doc").read_text() == "second"
 
 
 @pytest.fixture

@@ -174,12 +174,53 @@ async def test_a_move_overwrites_nothing(tree):
     assert (tree.root / "x/y").read_text() == "a"
 
 
-async def test_the_stage_is_swept(tree):
+@pytest.mark.finding("S1")
+async def test_only_what_was_received_in_part_is_swept_from_the_stage(tree):
     await staged(tree)
-    assert await tree.staged("stage-id") is not None
-    await tree.sweep()
-    assert await tree.staged("stage-id") is None
+    (tree.root / ".s3d/stage/other.part").write_text("half")
+    assert await tree.sweep() == ["stage-id"]
+    assert [path.name for path in (tree.root / ".s3d/stage").iterdir()] == ["stage-id"]
     await tree.drop_staged("stage-id")
+    assert await tree.staged("stage-id") is None
+
+
+@pytest.fixture
+def synced(monkeypatch):
+    """The inodes that were synced."""
+    found, sync = [], os.fsync
+
+    def fsync(fd: int) -> None:
+        sync(fd)
+        found.append(os.fstat(fd).st_ino)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    return found
+
+
+@pytest.mark.finding("S1")
+async def test_every_folder_that_a_step_changes_is_synced(tree, synced):
+    """In the steps of the model in test_power.py."""
+    root, own = tree.root, tree.root / ".s3d"
+
+    async def check(step, *folders):
+        synced.clear()
+        found = await step
+        assert {folder.stat().st_ino for folder in folders} <= set(synced)
+        return found
+
+    file = await check(staged(tree), own / "stage")
+    assert file.signature.ino in synced  # the bytes
+    await check(tree.place(file, "a/b/new", None), own / "stage", root)
+    assert {(root / name).stat().st_ino for name in ("a", "a/b")} <= set(synced)
+    there = (await tree.look("a/b/new")).signature
+    await check(tree.place(await staged(tree), "a/b/new", there), own / "stage", root / "a/b")
+    await check(tree.unstage("stage-id", "c"), own / "stage", root)
+    await check(tree.move("c", "d/c"), root, root / "d")
+    await check(tree.discard("d/c", "id"), own / "trash", root)  # the empty folder is gone, too
+    await check(tree.untrash("id", "c"), own / "trash", root)
+    await check(tree.make_folder("e/f/"), root, root / "e")
+    await check(tree.remove_folder("e/f/"), root / "e")
+    await check(tree.sync_names("a/b/new"), own / "stage", own / "trash", root / "a/b")
 
 
 async def test_the_root_is_in_place_while_it_is_the_same_and_marked(tree):

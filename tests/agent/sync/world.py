@@ -6,10 +6,12 @@ Contents are unique, so each that is found in the end can be explained, or not.
 
 import hashlib
 import itertools
+import random
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from s3d.agent.s3.messages import BytesBody
@@ -30,6 +32,10 @@ PAGE = 2
 
 class Crash(Exception):
     """The agent is killed here."""
+
+
+class PowerCut(Crash):
+    """The machine stops here: what was not synced may be gone."""
 
 
 class Tick:
@@ -61,11 +67,14 @@ def md5(data: bytes) -> str:
     return hashlib.md5(data, usedforsecurity=False).hexdigest()
 
 
-@dataclass
+@dataclass(eq=False)
 class File:
+    """An inode. is_synced: its bytes would survive a power cut."""
+
     data: bytes
     mtime: int
     ino: int
+    is_synced: bool = True
 
 
 @dataclass
@@ -90,24 +99,101 @@ class FakeContent:
         return BytesBody(self.data)
 
 
+ROOT, STAGE, TRASH = "files", "stage", "trash"
+"""The folders of a fake tree, by the names of their attributes."""
+Names = dict[str, dict[str, File]]
+
+
 class FakeTree:
-    """A folder, its stage and its trash. What it holds outlives the agent."""
+    """A folder, its stage and its trash. What it holds outlives the agent.
+
+    What the agent changes in a folder may be gone after a power cut until that folder is synced;
+    but a change is never kept without the earlier ones in the same folders. What people change is
+    durable, and with it what was changed before in the folder.
+    """
+
+    syncs = frozenset(("receive", "data", "place", "discard", "move", "give", "recover"))
+    """The steps after which the folders that they change are synced. A mutant leaves one out."""
 
     def __init__(self, numbers: "itertools.count[int]") -> None:
         self.files: dict[str, File] = {}
         self.stage: dict[str, File] = {}
         self.trash: dict[str, File] = {}
         self._numbers = numbers
+        self._durable: Names = {ROOT: {}, STAGE: {}, TRASH: {}}
+        self._pending: list[tuple[frozenset[str], Callable[[Names], None]]] = []
+        self.taken: set[bytes] = set()
+        """What the agent has taken out of the folder: it has to be in the trash in the end."""
 
     # People
 
     def write(self, path: str, data: bytes) -> None:
+        """In the file that is there, or a new one."""
         before = self.files.get(path)
-        ino = before.ino if before is not None else next(self._numbers)
-        self.files[path] = File(data, next(self._numbers), ino)
+        if before is not None:
+            before.data, before.mtime, before.is_synced = data, next(self._numbers), True
+            return
+        with self.by_people():
+            self.files[path] = File(data, next(self._numbers), next(self._numbers))
+
+    @contextmanager
+    def by_people(self) -> Iterator[None]:
+        """They have changed names in the folder."""
+        self._sync(ROOT)
+        yield
+        self._durable[ROOT] = dict(self.files)
 
     def entries(self) -> list[Local]:
         return [Local(path, _signature(file)) for path, file in sorted(self.files.items())]
+
+    # The disk
+
+    def _change(self, change: Callable[[Names], None], *folders: str) -> None:
+        change({ROOT: self.files, STAGE: self.stage, TRASH: self.trash})
+        self._pending.append((frozenset(folders), change))
+
+    def _move(self, one: str, name: str, other: str, to: str) -> File:
+        """From a folder to another, or to another name."""
+        self._change(lambda at: at[other].update({to: at[one].pop(name)}), one, other)
+        return {ROOT: self.files, STAGE: self.stage, TRASH: self.trash}[other][to]
+
+    def _sync(self, folder: str) -> None:
+        """With all that was changed before in the folders that this one was changed with."""
+        needed, left = {folder}, []
+        durable = []
+        for folders, change in reversed(self._pending):
+            if folders & needed:
+                needed |= folders
+                durable.append(change)
+            else:
+                left.append((folders, change))
+        for change in reversed(durable):
+            change(self._durable)
+        self._pending = left[::-1]
+
+    async def _synced(self, step: str, *folders: str) -> None:
+        await Tick(f"sync {step}")
+        if step in self.syncs:
+            for folder in folders:
+                self._sync(folder)
+
+    def cut_power(self, chance: random.Random) -> None:
+        """Any of the changes may have come to the disk, but none without those before it."""
+        gone: set[str] = set()
+        for folders, change in self._pending:
+            if folders & gone or chance.random() < 0.5:
+                gone |= folders
+            else:
+                change(self._durable)
+        self._pending = []
+        self.files, self.stage, self.trash = (
+            dict(self._durable[name]) for name in (ROOT, STAGE, TRASH)
+        )
+        for file in (*self.files.values(), *self.stage.values(), *self.trash.values()):
+            if not file.is_synced:
+                file.data, file.is_synced = b"", True
+        put_away = {file.data for file in (*self.stage.values(), *self.trash.values())}
+        self.taken &= put_away
 
     # The agent
 
@@ -128,74 +214,85 @@ class FakeTree:
         if about.sha256 and about.sha256 != sha(body.data):
             raise Moved
         number = next(self._numbers)
-        self.stage[name] = File(body.data, about.mtime_ns or number, number)
+        file = File(body.data, about.mtime_ns or number, number, is_synced="data" in self.syncs)
+        self._change(lambda at: at[STAGE].update({name: file}), STAGE)
+        await self._synced("receive", STAGE)
         await Tick("received")
-        return Staged(name, _signature(self.stage[name]), sha(body.data))
+        return Staged(name, _signature(file), sha(body.data))
 
     async def place(self, staged: Staged, path: str, expected: Signature | None):
         await Tick("place")
         there = self.files.get(path)
         if (there is None) != (expected is None):
             raise Moved
-        self.files[path] = self.stage.pop(staged.name)
-        if there is not None:
-            self.stage[staged.name] = there
+        if there is None:
+            self._move(STAGE, staged.name, ROOT, path)
+        else:
+            self._change(partial(_exchange, staged.name, path), ROOT, STAGE)
+            self.taken.add(there.data)
         await Tick("placed")
-        return _signature(there) if there is not None else None
+        await self._synced("place", ROOT, STAGE)
+        return _signature(self.stage[staged.name]) if there is not None else None
 
     async def staged(self, name: str) -> Signature | None:
         await Tick("staged")
         return _signature(self.stage[name]) if name in self.stage else None
 
     async def unstage(self, name: str, path: str) -> bool:
-        await Tick("unstage")
-        if path in self.files or name not in self.stage:
+        return await self._give(STAGE, name, path)
+
+    async def _give(self, folder: str, name: str, path: str) -> bool:
+        await Tick("give")
+        there = self.stage if folder == STAGE else self.trash
+        if path in self.files or name not in there:
             return False
-        self.files[path] = self.stage.pop(name)
-        await Tick("unstaged")
+        self.taken.discard(self._move(folder, name, ROOT, path).data)
+        await Tick("given")
+        await self._synced("give", ROOT, folder)
         return True
 
     async def drop_staged(self, name: str) -> None:
         await Tick("drop")
-        self.stage.pop(name, None)
+        self._change(lambda at: at[STAGE].pop(name, None) and None, STAGE)
 
-    async def sweep(self) -> None:
+    async def sync_names(self, path: str) -> None:
+        await self._synced("recover", ROOT, STAGE, TRASH)
+
+    async def sweep(self) -> list[str]:
         await Tick("sweep")
-        self.stage.clear()
+        return sorted(self.stage)
 
     async def trash_staged(self, name: str) -> None:
         await Tick("trash")
         if name in self.stage:
-            self.trash[name] = self.stage.pop(name)
+            self._move(STAGE, name, TRASH, name)
         await Tick("trashed")
 
     async def discard(self, path: str, name: str) -> Signature | None:
         await Tick("discard")
         if path not in self.files:
             return None
-        self.trash[name] = self.files.pop(path)
+        file = self._move(ROOT, path, TRASH, name)
+        self.taken.add(file.data)
         await Tick("discarded")
-        return _signature(self.trash[name])
+        await self._synced("discard", ROOT, TRASH)
+        return _signature(file)
 
     async def trashed(self, name: str) -> Signature | None:
         await Tick("in trash")
         return _signature(self.trash[name]) if name in self.trash else None
 
     async def untrash(self, name: str, path: str) -> bool:
-        await Tick("untrash")
-        if path in self.files or name not in self.trash:
-            return False
-        self.files[path] = self.trash.pop(name)
-        await Tick("untrashed")
-        return True
+        return await self._give(TRASH, name, path)
 
     async def move(self, path: str, to: str) -> Signature | None:
         await Tick("move")
         if to in self.files or path not in self.files:
             return None
-        self.files[to] = self.files.pop(path)
+        file = self._move(ROOT, path, ROOT, to)
         await Tick("moved")
-        return _signature(self.files[to])
+        await self._synced("move", ROOT)
+        return _signature(file)
 
     async def make_folder(self, path: str) -> None:
         await Tick("mkdir")
@@ -203,6 +300,10 @@ class FakeTree:
     async def remove_folder(self, path: str) -> bool:
         await Tick("rmdir")
         return True
+
+
+def _exchange(name: str, path: str, at: Names) -> None:
+    at[ROOT][path], at[STAGE][name] = at[STAGE][name], at[ROOT][path]
 
 
 def _signature(file: File) -> Signature:
@@ -326,6 +427,27 @@ async def _nothing(path: str, local: Local | None, remote: Remote | None) -> str
     return ""
 
 
+class FakeBaseline(Baseline):
+    """A power cut takes commits from the last one on, up to the last flush."""
+
+    def __init__(self) -> None:
+        super().__init__(None)
+        self._states = [self._db.serialize()]
+
+    def _write(self, *statements: Any) -> None:
+        super()._write(*statements)
+        self._states.append(self._db.serialize())
+
+    async def flush(self) -> None:
+        await Tick("flush")
+        self._states = self._states[-1:]
+        await Tick("flushed")
+
+    def cut_power(self, chance: random.Random) -> None:
+        self._states = [chance.choice(self._states)]
+        self._db.deserialize(self._states[0])
+
+
 class Device:
     """A folder with its agent, which dies and comes back."""
 
@@ -333,7 +455,7 @@ class Device:
         self.world, self.name = world, name
         self.tree = world.tree_type(world.numbers)
         self.hub = world.hub_type(world.objects, world.past, world.numbers)
-        self.baseline = Baseline(None)
+        self.baseline = world.baseline_type()
         self.acted = 0
 
     def executor(self) -> Executor:
@@ -363,11 +485,17 @@ class Device:
         for step in (*transfers(steps), *deletions(steps)):
             done = await executor.settle(step)
             self.acted += done.action not in ("nothing", "ignore")
+        await self.baseline.flush()
 
     def lose_memory(self) -> None:
         """As when the state folder is removed."""
-        self.baseline = Baseline(None)
+        self.baseline = self.world.baseline_type()
         self.world.has_lost_memory = True
+
+    def cut_power(self) -> None:
+        self.tree.cut_power(self.world.chance)
+        self.baseline.cut_power(self.world.chance)
+        self.world.has_lost_power = True
 
 
 @dataclass
@@ -392,15 +520,18 @@ class World:
     executor_type: type[Executor] = Executor
     tree_type: type[FakeTree] = FakeTree
     hub_type: type[FakeHub] = FakeHub
+    baseline_type: type[FakeBaseline] = FakeBaseline
     """What a mutation replaces."""
 
-    def __init__(self) -> None:
+    def __init__(self, chance: random.Random | None = None) -> None:
+        """chance: decides what a power cut takes."""
+        self.chance = chance or random.Random(0)
         self.numbers = itertools.count(1)
         self.objects: dict[str, Object] = {}
         self.past: dict[str, list[Object]] = {}
         self.ledger = Ledger()
         self.devices = [Device(self, "a"), Device(self, "b")]
-        self.has_lost_memory = False
+        self.has_lost_memory = self.has_lost_power = False
 
     # What people do
 
@@ -412,25 +543,30 @@ class World:
         tree.write(path, data)
 
     def delete(self, device: int, path: str) -> None:
-        file = self.devices[device].tree.files.pop(path, None)
+        tree = self.devices[device].tree
+        with tree.by_people():
+            file = tree.files.pop(path, None)
         if file is not None:
             self.ledger.removed(path, file.data)
 
     def rename(self, device: int, path: str, to: str) -> None:
-        files = self.devices[device].tree.files
+        tree = self.devices[device].tree
+        files = tree.files
         if path not in files or (to, files[path].data) in self.ledger.claims:
             return  # nothing can be told of a value that comes back to its path
         over = files[to].data if to in files else None
-        file = files.pop(path)
+        with tree.by_people():
+            file = files.pop(path)
+            files[to] = file
         self.ledger.wrote(to, file.data, over)
         self.ledger.removed(path, file.data)
-        files[to] = file
 
     def replace(self, device: int, path: str) -> None:
         """As editors save: a new file in the place of the old one."""
         tree = self.devices[device].tree
         data = self._value()
-        seen = tree.files.pop(path).data if path in tree.files else None
+        with tree.by_people():
+            seen = tree.files.pop(path).data if path in tree.files else None
         self.ledger.wrote(path, data, seen)
         tree.write(path, data)
 
@@ -453,8 +589,13 @@ class World:
 
     def run(self, device: int, at: Callable[[str], None] = lambda name: None) -> bool:
         """A pass; whether it came to its end."""
-        with suppress(Crash, Unavailable):
+        try:
             drive(self.devices[device].run(), at)
+        except PowerCut:
+            self.devices[device].cut_power()
+        except (Crash, Unavailable):
+            pass
+        else:
             return True
         return False
 
@@ -477,6 +618,8 @@ class World:
         for device in self.devices:
             assert {path: file.data for path, file in device.tree.files.items()} == hub
             assert not device.tree.stage
+            put_away = {file.data for file in device.tree.trash.values()}
+            assert device.tree.taken <= put_away, f"not in the trash: {device.tree.taken}"
             assert not device.baseline.intents()
         self._explain(hub)
 

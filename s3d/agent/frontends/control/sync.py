@@ -242,16 +242,14 @@ class SyncRoutes:
         if wanted.keep not in ("original", "copy", "both"):
             raise S3Error("InvalidArgument", "keep is original, copy or both.")
         with asked():
-            paths = await folder.here.trash.resolve(wanted.copy, wanted.keep)
-        folder.schedule.changed(set(paths))
+            paths = await folder.resolve(wanted.copy, wanted.keep)
         return answer(Count(len(paths)))
 
     async def undo(self, call: Call) -> web.Response:
         wanted = await call.body(UndoRequest)
         folder = self._folder(call)
         with asked():
-            path = await folder.here.trash.undo(id=wanted.id, path=wanted.path)
-        folder.schedule.changed({path})
+            path = await folder.undo(id=wanted.id, path=wanted.path)
         return answer(PlannedStep(path, "undone"))
 
 

@@ -1,0 +1,128 @@
+"""Files that get their place in the folder, or leave it: the trash, and what nobody has seen.
+
+A file that comes out of its place unexpectedly becomes a conflict copy beside it.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+
+from s3d.agent.sync.baseline import Baseline, Intent, Trashed
+from s3d.agent.sync.names import conflict_name
+from s3d.agent.sync.sides import Moved, Refused, Staged, Tree
+from s3d.agent.sync.state import Base, Signature
+
+ATTEMPTS = 5
+"""Times that a path is looked at anew, or another name is tried."""
+
+
+def new_id() -> str:
+    return uuid.uuid4().hex
+
+
+class Placement:
+    """The local half of an Executor."""
+
+    def __init__(self, tree: Tree, baseline: Baseline) -> None:
+        self.tree, self.baseline = tree, baseline
+        self.host = "host"
+        self.clock: Callable[[], float] = time.time
+        self.ids: Callable[[], str] = new_id
+        self.trash_age: Callable[[], float] = lambda: 0.0
+        """Seconds that the trash has been there, on its own clock."""
+
+    async def clear_away(
+        self, path: str, name: str, came_out: Signature | None, expected: Signature | None
+    ) -> tuple[str, ...]:
+        """What came out of its place: to the trash, or beside it when nobody has seen it before.
+        Paths that are new by this."""
+        if came_out is None:
+            return ()
+        if expected is not None and came_out.is_same_file(expected):
+            self.trash_row(name, path, came_out, "replaced")
+            await self.tree.trash_staged(name)
+            return ()
+        return (await self.beside(path, lambda to: self.tree.unstage(name, to)),)
+
+    async def beside(self, path: str, give: Callable[[str], Awaitable[bool]]) -> str:
+        """Have a conflict copy of a path made by give(its path); that path."""
+        for _ in range(ATTEMPTS):
+            to = conflict_name(path, self.host, self.clock(), self.ids()[:4])
+            if await give(to):
+                self.note("conflict", path, f"kept as {to}")
+                return to
+        raise Refused("no name is free for the conflict copy")
+
+    def trash_row(self, name: str, path: str, signature: Signature, reason: str) -> None:
+        row = Trashed(name, path, signature, reason, self.clock(), self.trash_age())
+        self.baseline.trash(row)
+
+    async def put_away_stray(self, name: str) -> None:
+        """A file of the stage that no intent names: to the trash. If its path is not known any
+        more, an undo gives it one of its own."""
+        signature = await self.tree.staged(name)
+        if signature is None:
+            return
+        if self.baseline.trash_of(name) is None:
+            path = f"recovered {name[:8]}"
+            self.trash_row(name, path, signature, "found after a crash")
+            self.note("found after a crash", path, "kept in the trash", name)
+        await self.baseline.flush()
+        await self.tree.trash_staged(name)
+
+    async def throw_away(self, path: str, name: str) -> None:
+        """A download that has not got its place. Its intent ends first: an intent whose file is
+        not on the stage means that the file has got its place."""
+        self.baseline.settle(path)
+        await self.baseline.flush()
+        await self.tree.drop_staged(name)
+
+    async def place_again(self, path: str, intent: Intent) -> None:
+        """A staged file that somebody has written to: to its place, or beside it."""
+        name = intent.stage
+        if intent.staged is None:
+            return
+        try:
+            staged = Staged(name, intent.staged, intent.sha256)
+            came_out = await self.tree.place(staged, path, intent.signature)
+        except (Moved, Refused):
+            await self.beside(path, lambda to: self.tree.unstage(name, to))
+            self.baseline.settle(path)
+            return
+        await self.clear_away(path, name, came_out, intent.signature)
+        await self.agree_on_placed(path)
+
+    async def give_back(self, path: str, name: str) -> None:
+        """A file of the stage that has to be where it was: to its path, or beside it."""
+        if not await self.tree.unstage(name, path):
+            await self.beside(path, lambda to: self.tree.unstage(name, to))
+
+    async def put_beside(self, path: str, name: str) -> str:
+        """A file of the trash that somebody still wants: the path of its conflict copy."""
+        return await self.beside(path, lambda to: self.tree.untrash(name, to))
+
+    async def put_back(self, path: str, name: str) -> None:
+        """A file of the trash that should not be there: to its path, or beside it."""
+        if not await self.tree.untrash(name, path):
+            await self.beside(path, lambda to: self.tree.untrash(name, to))
+
+    async def putbeside(self, path: str, name: str) -> str:
+        """A file of the trash that somebody still wants: the path of its conflict copy."""
+        return await self.beside(path, lambda to: self.tree.untrash(name, to))
+
+    async def agree_on_placed(self, path: str) -> None:
+        """What is intended for a path is in its place: agree on it, as it was on the stage."""
+        intent = self.baseline.intent(path)
+        if intent is None or intent.staged is None:
+            return
+        local = await self.tree.look(path)
+        signature = intent.staged
+        if local is not None and local.signature.is_same_file(signature):
+            signature = local.signature  # its ctime is that of the rename
+        base = Base(path, signature, intent.mode, intent.sha256, intent.etag, intent.size)
+        self.baseline.agree(base)
+
+    def note(self, action: str, path: str, detail: str = "", trash: str = "") -> None:
+        self.baseline.note(self.clock(), action, path, detail, trash)

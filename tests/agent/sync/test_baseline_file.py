@@ -1,0 +1,78 @@
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from s3d.agent.sync.baseline import Baseline
+from s3d.agent.sync.baseline_file import Damaged, check
+from s3d.agent.sync.state import Base, Signature
+from s3d.shared.errors import UsageError
+
+SEEN = Signature(3, 1, 1, 1)
+
+
+@pytest.mark.finding("S1")
+async def test_the_log_is_carried_over_before_it_grows_large(tmp_path):
+    baseline = Baseline(tmp_path / "b.sqlite")
+    reader = baseline.other()
+    for number in range(4_000):
+        baseline.agree(Base(f"p{number:010}" * 10, SEEN, 0o644, "sha", '"e"', 3))
+        if number % 100 == 0:
+            await baseline.flush()
+    reader.close()
+    assert (tmp_path / "b.sqlite-wal").stat().st_size < 16 << 20
+    assert baseline.count()[0] == 4_000
+    baseline.close()
+
+
+def test_a_file_of_the_first_layout_is_upgraded(tmp_path):
+    file = tmp_path / "b.sqlite"
+    shutil.copy(Path(__file__).parent / "data/layout-1.sqlite", file)
+    found = Baseline(file)
+    signature = Signature(3, 1700000000123456789, 1700000000123456790, 42)
+    rows = {row.path: row for row in found.rows()}
+    copy = "a (conflict laptop 2026-11-27 101500 a1b2).txt"
+    assert {path: row.etag for path, row in rows.items()} == {
+        "a.txt": '"e1"', "b/": '"e2"', "b/c": '"e3"', "moved": "?", copy: '"e4"',
+    }  # fmt: skip
+    assert {row.signature for row in rows.values()} == {signature}
+    assert (found.count(), [row.path for row in found.conflicts(9)]) == ((4, 26), [copy])
+    assert (found.fact("marker"), found.fact("paused"), found.intents()) == ("m", "true", ["b/new"])
+    (trashed,) = found.trashed()
+    assert (trashed.id, trashed.path, trashed.age) == ("4567", "old.txt", 0.0)
+    assert found.last_trashed(path="old.txt").trash == "4567"
+    found.close()
+    Baseline(file).close()
+
+
+@pytest.mark.finding("S11")
+@pytest.mark.parametrize("data", [b"no database" * 100, b"SQLite format 3\0" + b"\xff" * 8000])
+def test_a_damaged_file_is_named(tmp_path, data):
+    file = tmp_path / "b.sqlite"
+    file.write_bytes(data)
+    with pytest.raises(Damaged, match=r"b\.sqlite is damaged.*approve"):
+        Baseline(file)
+
+
+@pytest.mark.finding("S11")
+def test_damage_within_a_file_is_found_by_reading_it(tmp_path):
+    file = tmp_path / "b.sqlite"
+    baseline = Baseline(file)
+    for number in range(500):
+        baseline.agree(Base(f"p{number}" * 20, SEEN, 0o644, "sha", '"e"', 3))
+    baseline.close()
+    check(file)
+    with file.open("r+b") as damaged:
+        damaged.seek(file.stat().st_size // 2)
+        damaged.write(b"\xff" * 8192)
+    with pytest.raises(Damaged, match="damaged"):
+        check(file)
+
+
+def test_a_newer_layout_is_refused(tmp_path):
+    file = tmp_path / "b.sqlite"
+    with sqlite3.connect(file) as db:
+        db.execute("PRAGMA user_version = 99")
+    with pytest.raises(UsageError, match="newer"):
+        Baseline(file)
