@@ -59,6 +59,11 @@ class Places(msgspec.Struct, frozen=True):
         return self.state_dir / "capabilities.json"
 
     @property
+    def remote_headers_file(self) -> Path:
+        """The headers by which each remote identifies itself."""
+        return self.state_dir / "remote-headers.json"
+
+    @property
     def pins_file(self) -> Path:
         """What must always be in the read cache."""
         return self.state_dir / "pins.json"

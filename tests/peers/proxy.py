@@ -49,6 +49,17 @@ class Partition(Enum):
     """Connections are taken and nothing ever comes."""
 
 
+@dataclass(frozen=True)
+class Page:
+    """An answer of another server: a captive portal, a proxy, a firewall."""
+
+    status: int
+    body: bytes = b"<html><head><title>Sign in</title></head><body>Wi-Fi</body></html>"
+    headers: tuple[tuple[str, str], ...] = (("Content-Type", "text/html"),)
+    missing: int = 0
+    """Bytes that Content-Length promises and that never come."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Fault:
     """What happens to one request; faults of several kinds may go together."""
@@ -62,6 +73,8 @@ class Fault:
     """Answer this at once with code as its S3 error; the server never hears of the request."""
     code: str = "InternalError"
     message: str = "fault"
+    page: Page | None = None
+    """Answer this at once, in the server's place, which never hears of the request."""
     retry_after: int | None = None
     """Seconds, sent as Retry-After with status."""
     elements: tuple[tuple[str, str], ...] = ()
@@ -74,6 +87,8 @@ class Fault:
     """Bytes a second of the answer's body."""
     strip_conditions: bool = False
     """If-* headers are taken off and the request is signed anew: a server that ignores them."""
+    strip_headers: tuple[str, ...] = ()
+    """Headers (lower-case) that are taken off the answer: a server that does not send them."""
     swap_etag: bool = False
     """Every ETag of the answer is another one, the same for the same ETag."""
     edit_xml: Callable[[bytes], bytes] | None = None
@@ -241,12 +256,15 @@ class FaultyProxy:
         fault = exchange.fault
         self.seen.append(exchange)
         await asyncio.sleep(fault.delay)
-        if fault.drop is Drop.BEFORE or fault.status is not None:
+        if fault.drop is Drop.BEFORE or fault.status is not None or fault.page is not None:
             if "100-continue" not in head["expect"].lower():
                 await _drain(_body(reader, head))
-            if fault.status is None:
+            if fault.drop is Drop.BEFORE:
                 raise ConnectionResetError("fault: dropped before the server")
-            writer.write(_refusal(fault, bodiless=head.method == "HEAD"))
+            if fault.page is not None:
+                writer.write(_page(fault.page, head.method))
+            else:
+                writer.write(_refusal(fault, bodiless=head.method == "HEAD"))
             return False
         if fault.strip_conditions:
             head = self._unconditional(head)
@@ -311,6 +329,8 @@ class FaultyProxy:
                 (k, _other_etag(v.encode()).decode() if k.lower() == "etag" else v)
                 for k, v in answer.headers
             ]
+        if fault.strip_headers:
+            answer.headers = [h for h in answer.headers if h[0].lower() not in fault.strip_headers]
         if fault.truncate is not None and fault.shorten:
             answer.headers = [
                 (k, str(fault.truncate) if k.lower() == "content-length" else v)
@@ -440,11 +460,24 @@ def _refusal(fault: Fault, *, bodiless: bool) -> bytes:
     body = (
         f"<Error><Code>{fault.code}</Code><Message>{fault.message}</Message>{more}</Error>".encode()
     )
-    headers = [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))]
+    headers = [
+        ("Content-Type", "application/xml"),
+        ("Content-Length", str(len(body))),
+        ("x-amz-request-id", "fault"),
+    ]
     if fault.retry_after is not None:
         headers.append(("Retry-After", str(fault.retry_after)))
     headers.append(("Connection", "close"))
     return Head(f"HTTP/1.1 {fault.status} Fault", headers).to_bytes() + (b"" if bodiless else body)
+
+
+def _page(page: Page, method: str) -> bytes:
+    bodiless = method == "HEAD" or page.status in (204, 304)
+    headers = [*page.headers, ("Connection", "close")]
+    if page.status not in (204, 304):
+        headers.append(("Content-Length", str(len(page.body) + page.missing)))
+    head = Head(f"HTTP/1.1 {page.status} Page", headers).to_bytes()
+    return head if bodiless else head + page.body
 
 
 def _other_etag(text: bytes) -> bytes:

@@ -32,6 +32,7 @@ from s3d.agent.stores.remote.compatibility import Compatibility
 from s3d.agent.stores.remote.conditional_writes import Judging
 from s3d.agent.stores.remote.credentials import KeyChain
 from s3d.agent.stores.remote.probing import Probing
+from s3d.agent.stores.remote.remote_signature import RemoteSignature
 from s3d.agent.stores.remote.store import RemoteStore
 from s3d.agent.stores.remote.transport import Settings
 from s3d.agent.stores.remote.via_guard import LoopGuard
@@ -154,7 +155,7 @@ async def open_gateway(config: Config, places: Places, events: Events) -> Gatewa
     """Open the queue; the remote is not asked for anything. Raises S3dError, OSError."""
     async with AsyncExitStack() as closing:
         keys = KeyChain(profile=config.remote_profile, region=config.remote_region)
-        remote = RemoteStore(_settings(config), keys)
+        remote = RemoteStore(_settings(config), keys, signature=_signature(config, places))
         closing.push_async_callback(remote.close)
         compatible = Compatibility(remote)
         migration = Migration(partial(_embedded, places.store_dir), compatible)
@@ -297,6 +298,13 @@ def _limits(config: QueueConfig) -> Limits:
 def _settings(config: Config) -> Settings:
     addressing = cast("Addressing", config.remote_addressing)
     return Settings(config.remote, addressing, ca_bundle=_ca_bundle(config.remote))
+
+
+def _signature(config: Config, places: Places) -> RemoteSignature:
+    """What an earlier run has learnt of the remote's headers."""
+    signature = RemoteSignature(config.remote, places.remote_headers_file)
+    signature.load()
+    return signature
 
 
 def _ca_bundle(remote: str) -> str:

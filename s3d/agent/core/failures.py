@@ -40,6 +40,10 @@ class Reason(StrEnum):
     """Connected, and then silence."""
     LOST = "lost"
     """The connection ended before the answer did."""
+    UNPROVEN = "unproven"
+    """Another server answers in the remote's place (a captive portal), whatever is asked."""
+    INTERCEPTED = "intercepted"
+    """Another server answered this one request (a proxy, a firewall); the remote is there."""
     CREDENTIALS = "credentials"
     """No credentials could be had, so nothing was asked."""
 
@@ -47,13 +51,15 @@ class Reason(StrEnum):
 class Unreachable(Exception):
     """No whole answer came from the remote.
 
-    sent: the remote may have got the request and acted on it.
+    sent: the remote may have got the request and acted on it. status: of the other server's answer
+    (UNPROVEN, INTERCEPTED); 0 when nothing answered.
     """
 
-    def __init__(self, reason: Reason, detail: str, *, sent: bool) -> None:
+    def __init__(self, reason: Reason, detail: str, *, sent: bool, status: int = 0) -> None:
         self.reason = reason
         self.detail = detail
         self.sent = sent
+        self.status = status
         super().__init__(f"{reason}: {detail}")
 
 
@@ -142,3 +148,13 @@ def classify(error: S3Error | Refusal | Unreachable) -> FailureClass:
     if known is not None:
         return known
     return FailureClass.TRANSIENT if error.status >= 500 else FailureClass.PERMANENT
+
+
+def is_remote_failing(error: S3Error) -> bool:
+    """Whether the remote itself answered that it cannot serve now (a proven 5xx that may pass)."""
+    cause = error.__cause__
+    return (
+        isinstance(cause, Refused)
+        and cause.refusal.status >= 500
+        and classify(cause.refusal) is FailureClass.TRANSIENT
+    )

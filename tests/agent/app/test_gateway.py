@@ -137,7 +137,8 @@ async def tls_remote(certificate):
     """URL of a server with it."""
 
     async def answer(request: web.Request) -> web.Response:
-        return web.Response(headers={"ETag": '"x"'})
+        listing = b"<ListBucketResult></ListBucketResult>" if request.method == "GET" else b""
+        return web.Response(body=listing, headers={"x-amz-request-id": "1"})
 
     app = web.Application()
     app.router.add_route("*", "/{tail:.*}", answer)

@@ -78,7 +78,10 @@ def is_away(error: S3Error) -> bool:
 def is_unreachable(error: S3Error) -> bool:
     """Whether nobody answered at all: an answer that broke off says little about the next."""
     cause = error.__cause__
-    return isinstance(cause, Unreachable) and cause.reason is not Reason.LOST
+    return isinstance(cause, Unreachable) and cause.reason not in (
+        Reason.LOST,
+        Reason.INTERCEPTED,  # of this request alone: the remote answered a listing
+    )
 
 
 @dataclass

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Iterator
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from contextlib import aclosing, asynccontextmanager, suppress
 
 import aiohttp
 
@@ -185,28 +185,39 @@ def _chunk_heads(size: int) -> Iterator[tuple[int, bytes]]:
 class RemoteBody:
     """The payload of an answer."""
 
-    __slots__ = ("_remote", "_response", "_silence", "size", "trailers")
+    __slots__ = ("_ahead", "_remote", "_response", "_silence", "size", "trailers")
 
     def __init__(self, response: aiohttp.ClientResponse, remote: str, silence: float) -> None:
         self._response = response
         self._remote = remote
         self._silence = silence
+        self._ahead = b""
         self.size = _size(response)
         self.trailers = NO_TRAILERS
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         """Raises S3Error ServiceUnavailable when the answer breaks off."""
-        content = self._response.content
+        if self._ahead:
+            ahead, self._ahead = self._ahead, b""
+            yield ahead
+        while chunk := await self._next():
+            yield chunk
+
+    async def _next(self) -> bytes:
+        """The next chunk; b"" at the end. Raises S3Error ServiceUnavailable."""
         try:
-            while True:
-                async with asyncio.timeout(self._silence):
-                    chunk = await content.readany()
-                if not chunk:
-                    return
-                yield chunk
+            async with asyncio.timeout(self._silence):
+                return await self._response.content.readany()
         except (aiohttp.ClientError, OSError) as error:
             cause = as_unreachable(error)
             raise unreachable(self._remote, cause) from cause
+
+    async def peek(self, is_enough: Callable[[bytes], bool]) -> bytes:
+        """The beginning of the payload, which is read again afterwards; less when it breaks off."""
+        with suppress(S3Error):
+            while not is_enough(self._ahead) and (chunk := await self._next()):
+                self._ahead += chunk
+        return self._ahead
 
     async def read(self, limit: int) -> bytes:
         """All of a small payload, at most limit bytes, and close it."""

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 from aioboto3.session import Session
 from aiobotocore.config import AioConfig
 from aiobotocore.credentials import AioCredentials
 from aiobotocore.session import AioSession
+from botocore import UNSIGNED
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as BotoConnectionError
 
 from s3d.agent.core.failures import Reason, Unreachable
+from s3d.agent.s3.credential import Signer
+from s3d.agent.s3.messages import WireRequest
+from s3d.agent.s3.signing import sign
 from s3d.agent.stores.remote.addressing import AWS, Target
-from s3d.agent.stores.remote.connection import Connection
+from s3d.agent.stores.remote.connection import Connection, is_signed
 from s3d.agent.stores.remote.credentials import RemoteKey
 from s3d.agent.stores.remote.transport import as_unreachable
 
@@ -29,16 +36,27 @@ ERRORS = (BotoCoreError, ClientError, TimeoutError)
 _NO_ANSWER = (TimeoutError, BotoConnectionError, HTTPClientError)
 
 
-def make_client(
-    connection: Connection,
-    target: Target,
-    region: str,
-    headers: Callable[[], Mapping[str, str]],
-) -> Any:
-    """An S3 client that asks the connection for its key, and for headers, at every request.
+Prove = Callable[[int, Mapping[str, str], bytes], Awaitable[None]]
+"""Called with status, headers and document of each answer; raises S3Error for another's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """What the client takes from us at every request."""
+
+    connection: Connection
+    """Has the key and the time to sign with."""
+    headers: Callable[[], Mapping[str, str]]
+    """To be added to the request."""
+    prove: Prove
+
+
+def make_client(hooks: Hooks, target: Target, region: str) -> Any:
+    """An S3 client that asks the hooks at every request.
 
     Called in a thread: the client binds to a loop when it is first used, not before.
     """
+    connection = hooks.connection
     session: Any = AioSession()  # type: ignore[no-untyped-call]
     # The environment may name our own address there, so that tools find s3d.
     session.set_config_variable("ignore_configured_endpoint_urls", True)
@@ -55,10 +73,46 @@ def make_client(
     client: Any = asyncio.run(opening.__aenter__())
 
     def add(params: dict[str, Any], **_: Any) -> None:
-        params["headers"].update(headers())
+        params["headers"].update(hooks.headers())
 
-    client.meta.events.register("before-call.s3", add)
+    async def sign_it(request: Any, region_name: str, **_: Any) -> None:
+        await _sign(hooks.connection, request, region_name)
+
+    async def prove(response_dict: dict[str, Any], **_: Any) -> None:
+        headers = {name.lower(): value for name, value in response_dict["headers"].items()}
+        body = response_dict["body"]
+        document = body if isinstance(body, bytes) else b""
+        await hooks.prove(response_dict["status_code"], headers, document)
+
+    events = client.meta.events
+    events.register("before-call.s3", add)
+    events.register("choose-signer.s3", lambda **_: UNSIGNED)
+    events.register("before-sign.s3", sign_it)
+    events.register("before-parse.s3", prove)
     return client
+
+
+async def _sign(connection: Connection, request: Any, region: str) -> None:
+    """Sign an AWSRequest as every other request is signed: botocore knows no clock but ours.
+
+    region: the client's; the one that a redirect has taught botocore goes before it.
+    """
+    key = await connection.key()
+    url = urlsplit(request.url)
+    body = request.body or b""
+    headers = {name.lower(): str(value) for name, value in request.headers.items()}
+    signed = {name: value for name, value in headers.items() if is_signed(name)}
+    signed["host"] = url.netloc
+    if key.token is not None:
+        signed["x-amz-security-token"] = request.headers["x-amz-security-token"] = key.token
+    signer = Signer(
+        key.access_key, key.secret_key, request.context.get("signing", {}).get("region") or region
+    )
+    wire = WireRequest(request.method, url.path or "/", url.query, tuple(signed.items()))
+    payload = hashlib.sha256(body if isinstance(body, bytes) else body.encode()).hexdigest()
+    for name, value in sign(wire, payload, signer, connection.signing_time()).items():
+        del request.headers[name]
+        request.headers[name] = value
 
 
 def error_answer(error: Exception) -> dict[str, Any] | None:

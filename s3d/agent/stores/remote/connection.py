@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
@@ -22,13 +23,12 @@ from s3d.agent.core.failures import (
     Unreachable,
     classify,
 )
-from s3d.agent.s3.canonical import EMPTY_SHA256
 from s3d.agent.s3.credential import Signer
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.messages import Body, BytesBody, WireRequest
-from s3d.agent.s3.model import Operation
+from s3d.agent.s3.messages import BytesBody, WireRequest
 from s3d.agent.s3.signing import sign
 from s3d.agent.stores.remote.addressing import AWS, Target
+from s3d.agent.stores.remote.answer_proof import Evidence
 from s3d.agent.stores.remote.bodies import RemoteBody, Sending, Watch
 from s3d.agent.stores.remote.credentials import KeyChain, RemoteKey
 from s3d.agent.stores.remote.errors import (
@@ -40,6 +40,8 @@ from s3d.agent.stores.remote.errors import (
     server_time,
     unreachable,
 )
+from s3d.agent.stores.remote.prover import Prover
+from s3d.agent.stores.remote.remote_signature import RemoteSignature
 from s3d.agent.stores.remote.transport import (
     HOP_BY_HOP,
     Settings,
@@ -47,10 +49,9 @@ from s3d.agent.stores.remote.transport import (
     proxy_for,
     translated,
 )
+from s3d.agent.stores.remote.wire_call import Answer, Call
 
 logger = logging.getLogger(__name__)
-
-Headers = tuple[tuple[str, str], ...]
 
 CONTINUE_SIZE = 256 * 1024
 """Bytes from which the remote is asked (Expect: 100-continue) before the body is sent: a refusal
@@ -65,7 +66,7 @@ TOLERATED_SKEW = 60.0
 """Seconds that the clocks may differ before we sign with the remote's time; it tolerates 900."""
 LOOK_AT_CLOCK = 60.0
 """Seconds between two looks at the remote's Date."""
-LESSONS = 3
+MAX_CORRECTIONS = 3
 """Times that one request is sent again because a refusal told us how to do better."""
 
 SLOW_OPERATIONS = frozenset(
@@ -83,6 +84,8 @@ SLOW_OPERATIONS = frozenset(
 _REGION_CODES = frozenset(
     ("AuthorizationHeaderMalformed", "PermanentRedirect", "TemporaryRedirect", "MovedPermanently")
 )
+_REGION = re.compile(r"[a-z0-9-]{1,63}")
+"""A region becomes a part of a host name."""
 _SIGNED = frozenset(("host", "content-type", "content-md5"))
 """Headers that are signed beside x-amz-* and if-*; proxies on the way may touch the others."""
 
@@ -100,50 +103,24 @@ class Health:
     """Seconds that the remote's clock is ahead of ours."""
 
 
-@dataclass(slots=True)
-class Call:
-    """A request to be signed and sent."""
-
-    op: Operation
-    method: str
-    bucket: str = ""
-    key: str = ""
-    raw_query: str = ""
-    headers: list[tuple[str, str]] = field(default_factory=list)
-    """Lower-case names; without host, date, length and signature."""
-    body: Body | bytes = b""
-    """Bytes can be sent again, a Body cannot."""
-    length: int | None = 0
-    """Bytes that go over the wire; None: unknown."""
-    payload: str = EMPTY_SHA256
-    """For x-amz-content-sha256."""
-    may_repeat: bool = False
-    """To ask twice is as good as to ask once: after a lost answer it is asked again."""
-
-
-@dataclass(slots=True)
-class Answer:
-    """What the remote answered."""
-
-    status: int
-    headers: Headers
-    """Lower-case names; without those of the one connection."""
-    body: RemoteBody
-    document: bytes = b""
-    """Of an error: its body, which is read already."""
-    refusal: Refusal | None = None
-    """Of an error."""
-
-
 class Connection:
     """The remote, as HTTP sees it. Everything that needs the loop is made at the first call."""
 
     def __init__(
-        self, settings: Settings, keys: KeyChain, *, clock: Callable[[], float] = time.time
+        self,
+        settings: Settings,
+        keys: KeyChain,
+        *,
+        signature: RemoteSignature | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
-        """Raises UsageError for an URL that cannot be used."""
+        """signature: the headers by which the remote identifies itself; None: they are learnt.
+
+        Raises UsageError for an URL that cannot be used.
+        """
         self.health = Health()
         self.settings = settings
+        self._prover = Prover(signature or RemoteSignature(), self._ask_for_proof)
         self._keys = keys
         self._clock = clock
         self._fixed = (
@@ -175,33 +152,69 @@ class Connection:
             raise self.failed(cause) from cause
 
     async def ask(self, call: Call) -> Answer:
-        """The answer, be it an error. Raises S3Error ServiceUnavailable when none came, and for a
-        refusal that will not happen again when the body is gone; and what the body raises."""
-        for _ in range(LESSONS):
-            answer = await self._reach(call)
-            lesson = "" if answer.refusal is None else await self._learn(call, answer)
-            if not lesson:
-                return answer
-            logger.info("remote %s; asking again remote=%s", lesson, self.url)
-            if answer.refusal is not None and not isinstance(call.body, bytes):
-                raise learnt(self.url, lesson, answer.refusal)
-        return answer
+        """The answer, be it an error; it is proven to be the remote's.
+
+        Raises S3Error ServiceUnavailable when none came, for a refusal that will not happen again
+        when the body is gone, and for another server's answer; and what the body raises.
+        """
+        return await self._converse(call, settles=True)
+
+    async def prove(self, call: Call, evidence: Evidence) -> None:
+        """Return when an answer that came another way is the remote's. Raises S3Error."""
+        try:
+            await self._prover.judge(call, evidence)
+        except Unreachable as cause:
+            raise self.failed(cause) from cause
+        self.answered(evidence.status, error_elements(evidence.document).get("Code", ""))
+        self._look_at_clock(evidence.status, evidence.headers)
+
+    async def learn(
+        self, bucket: str, refusal: Refusal, headers: Mapping[str, str], region: str = ""
+    ) -> str:
+        """What a refusal tells us to do better next time, in words; "" for nothing.
+
+        region: the one that its document names.
+        """
+        region = headers.get("x-amz-bucket-region") or (
+            region if refusal.code in _REGION_CODES else ""
+        )
+        # HEAD has no document: AWS answers 400 or 301 with nothing but the region's header.
+        misplaced = refusal.code in _REGION_CODES or refusal.status in (301, 307)
+        misplaced = misplaced or (refusal.status == 400 and not refusal.code)
+        if misplaced and _REGION.fullmatch(region) and region != (await self.target(bucket))[1]:
+            self._regions[bucket] = region
+            return f"has bucket {bucket} in region {region}"
+        kind = classify(refusal)
+        if kind is FailureClass.CLOCK and abs(self.health.clock_offset) > TOLERATED_SKEW:
+            return f"has a clock {self.health.clock_offset:+.0f} s from ours"
+        if kind is FailureClass.AUTH and await self._renewed():
+            return "needs other credentials, which were found"
+        return ""
 
     def failed(self, cause: Unreachable) -> S3Error:
-        """Note a call that got no answer; the S3Error for it."""
+        """Note a call that got no answer; the S3Error for it.
+
+        Where another server answered one request, the remote itself is as well as before.
+        """
         error = unreachable(self.url, cause)
-        self.health.last_failure = self._clock()
-        self.health.error = error.message
+        if cause.reason is not Reason.INTERCEPTED:
+            self.health.last_failure = self._clock()
+            self.health.error = error.message
         return error
 
-    def answered(self, status: int) -> None:
-        """Note an answer."""
+    def answered(self, status: int, code: str = "") -> None:
+        """Note an answer that is proven; code: of an error."""
         if status >= 500:
             self.health.last_failure = self._clock()
-            self.health.error = f"The remote answers {status}."
+            self.health.error = f"The remote answers {status} {code}".rstrip() + "."
         else:
             self.health.last_success = self._clock()
             self.health.error = ""
+
+    def signing_time(self) -> float:
+        """Unix seconds for a signature: the remote's time, when ours is far from it."""
+        offset = self.health.clock_offset
+        return self._clock() + (offset if abs(offset) > TOLERATED_SKEW else 0.0)
 
     async def close(self) -> None:
         """Close all connections; a call after that opens new ones."""
@@ -209,6 +222,37 @@ class Connection:
             if session is not None:
                 await session.close()
         self._session = self._fresh = None
+
+    async def _converse(self, call: Call, *, settles: bool) -> Answer:
+        """A proven answer, after whatever a refusal has taught. settles: see Prover.check()."""
+        for _ in range(MAX_CORRECTIONS):
+            before = self.health.clock_offset
+            answer = await self._reach(call)
+            await self._accept(call, answer, settles=settles)
+            lesson = "" if answer.refusal is None else await self._learn(call, answer, before)
+            if not lesson:
+                return answer
+            logger.info("remote %s; asking again remote=%s", lesson, self.url)
+            if answer.refusal is not None and not isinstance(call.body, bytes):
+                raise learnt(self.url, lesson, answer.refusal)
+        return answer
+
+    async def _accept(self, call: Call, answer: Answer, *, settles: bool) -> None:
+        """Believe an answer, or raise S3Error ServiceUnavailable."""
+        try:
+            await self._prover.check(call, answer, settles=settles)
+        except Unreachable as cause:
+            await answer.body.aclose()
+            raise self.failed(cause) from cause
+        except BaseException:
+            await answer.body.aclose()
+            raise
+        self.answered(answer.status, answer.refusal.code if answer.refusal else "")
+        self._look_at_clock(answer.status, answer.by_name)
+
+    async def _ask_for_proof(self, call: Call) -> Answer:
+        """The answer to a proving request. Raises S3Error when it proves nothing itself."""
+        return await self._converse(call, settles=False)
 
     async def _reach(self, call: Call) -> Answer:
         """One answer; a read that got none is asked again on a connection of its own.
@@ -282,12 +326,10 @@ class Connection:
         headers = [("host", location.host), *call.headers]
         if key.token is not None:
             headers.append(("x-amz-security-token", key.token))
-        signed = tuple(each for each in headers if _is_signed(each[0]))
+        signed = tuple(each for each in headers if is_signed(each[0]))
         wire = WireRequest(call.method, location.raw_path, call.raw_query, signed)
         signer = Signer(key.access_key, key.secret_key, region)
-        offset = self.health.clock_offset
-        now = self._clock() + (offset if abs(offset) > TOLERATED_SKEW else 0.0)
-        return target, headers + list(sign(wire, call.payload, signer, now).items())
+        return target, headers + list(sign(wire, call.payload, signer, self.signing_time()).items())
 
     async def _receive(self, response: aiohttp.ClientResponse) -> Answer:
         headers = tuple(
@@ -297,40 +339,29 @@ class Connection:
         )
         body = RemoteBody(response, self.url, self.settings.timeouts.silence)
         answer = Answer(response.status, headers, body)
-        self.answered(response.status)
-        self._look_at_clock(answer)
         if is_refusal(response.status):
             answer.document = await body.read(MAX_ERROR_SIZE)
-            answer.refusal = read_refusal(answer.status, dict(headers), answer.document)
+            answer.refusal = read_refusal(answer.status, answer.by_name, answer.document)
         return answer
 
-    def _look_at_clock(self, answer: Answer) -> None:
+    def _look_at_clock(self, status: int, headers: Mapping[str, str]) -> None:
         now = self._clock()
-        if answer.status in (400, 403) or abs(now - self._looked_at_clock) >= LOOK_AT_CLOCK:
-            theirs = server_time(dict(answer.headers))
+        if status in (400, 403) or abs(now - self._looked_at_clock) >= LOOK_AT_CLOCK:
+            theirs = server_time(headers)
             if theirs is not None:
                 self._looked_at_clock = now
                 self.health.clock_offset = theirs + 0.5 - now  # Date has whole seconds
 
-    async def _learn(self, call: Call, answer: Answer) -> str:
-        """What a refusal tells us to do better next time, in words; "" for nothing."""
-        refusal = answer.refusal
-        assert refusal is not None
-        region = dict(answer.headers).get("x-amz-bucket-region") or (
-            error_elements(answer.document).get("Region", "")
-            if refusal.code in _REGION_CODES
-            else ""
-        )
-        misplaced = refusal.code in _REGION_CODES or refusal.status in (301, 307)
-        if misplaced and region and region != (await self.target(call.bucket))[1]:
-            self._regions[call.bucket] = region
-            return f"has bucket {call.bucket} in region {region}"
-        kind = classify(refusal)
-        if kind is FailureClass.CLOCK and abs(self.health.clock_offset) > TOLERATED_SKEW:
-            return f"has a clock {self.health.clock_offset:+.0f} s from ours"
-        if kind is FailureClass.AUTH and await self._renewed():
-            return "needs other credentials, which were found"
-        return ""
+    async def _learn(self, call: Call, answer: Answer, offset: float) -> str:
+        """learn() of an answer; offset: of the clock when the request was signed."""
+        assert answer.refusal is not None
+        region = error_elements(answer.document).get("Region", "")
+        lesson = await self.learn(call.bucket, answer.refusal, answer.by_name, region)
+        if lesson or answer.status != 403 or answer.document:
+            return lesson
+        # HEAD has no document that names the cause, but its Date shows it.
+        moved = abs(self.health.clock_offset - offset)
+        return f"has a clock {moved:.0f} s from the one used" if moved > TOLERATED_SKEW else ""
 
     async def _renewed(self) -> bool:
         try:
@@ -351,5 +382,6 @@ class Connection:
         return self._fresh
 
 
-def _is_signed(name: str) -> bool:
+def is_signed(name: str) -> bool:
+    """Whether this header (lower-case) goes into the signature."""
     return name in _SIGNED or name.startswith(("x-amz-", "if-"))

@@ -50,6 +50,7 @@ _REASONS: Mapping[Reason, str] = {
     Reason.TLS: "no secure connection could be made",
     Reason.TIMEOUT: "it does not answer in time",
     Reason.LOST: "the connection broke before its answer was complete",
+    Reason.UNPROVEN: "the network answers in its place",
 }
 
 
@@ -103,18 +104,35 @@ def refused(op: Operation, refusal: Refusal, details: Mapping[str, str] | None =
         )
     elif refusal.code in ERRORS:
         more = {k: v for k, v in (details or {}).items() if k not in _SAID_ALREADY}
-        error = S3Error(refusal.code, refusal.message, **more)
+        error = S3Error(refusal.code, _message(refusal), **more)
     else:
         said = ": ".join(part for part in (refusal.code, refusal.message) if part)
-        error = S3Error(_code_of(op, refusal.status), said)
+        code = _code_of(op, refusal.status)
+        error = S3Error(code, _message(refusal) if refusal.status >= 500 else said)
     error.__cause__ = Refused(refusal)
     return error
+
+
+def _message(refusal: Refusal) -> str:
+    """For our client. A 5xx names the remote: otherwise s3d itself seems to have failed."""
+    if refusal.status < 500:
+        return refusal.message
+    answers = f"The remote answers {refusal.status} {refusal.code}".rstrip()
+    return f"{answers}: {refusal.message}" if refusal.message else f"{answers}."
 
 
 def unreachable(remote: str, cause: Unreachable) -> S3Error:
     """The S3Error, with its cause, for a call that got no answer. remote: its URL."""
     if cause.reason is Reason.CREDENTIALS:
         message = f"s3d has no credentials for the remote {remote}: {cause.detail}"
+    elif cause.reason is Reason.UNPROVEN:
+        why = _REASONS[cause.reason]
+        message = f"The remote {remote} cannot be reached: {why} ({cause.detail})."
+    elif cause.reason is Reason.INTERCEPTED:
+        message = (
+            f"Another server answered this request in the place of the remote {remote}: "
+            f"{cause.detail}."
+        )
     else:
         message = f"The remote {remote} cannot be reached: {_REASONS[cause.reason]}."
     error = S3Error("ServiceUnavailable", message)

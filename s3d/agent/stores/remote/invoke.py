@@ -7,20 +7,31 @@ the better part of a second.
 from __future__ import annotations
 
 import asyncio
+import logging
+from collections.abc import Mapping
+from contextvars import ContextVar
 from typing import Any
+from urllib.parse import urlencode
 
-from s3d.agent.core.failures import Refusal, Unreachable
+from s3d.agent.core.failures import Refusal, Refused, Unreachable
 from s3d.agent.s3.address import parse_copy_source
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.etags import quote_etags
 from s3d.agent.s3.messages import Members, S3Request, S3Response, StreamBody
 from s3d.agent.s3.request import is_header_only
 from s3d.agent.stores.remote.addressing import Target
-from s3d.agent.stores.remote.connection import SLOW_OPERATIONS, Connection
+from s3d.agent.stores.remote.answer_proof import Evidence
+from s3d.agent.stores.remote.connection import MAX_CORRECTIONS, SLOW_OPERATIONS, Connection
 from s3d.agent.stores.remote.credentials import DEFAULT_REGION
 from s3d.agent.stores.remote.errors import refused
 from s3d.agent.stores.remote.forward import HOPS
 from s3d.agent.stores.remote.via_guard import Hops
+from s3d.agent.stores.remote.wire_call import Call
+
+logger = logging.getLogger(__name__)
+
+_request: ContextVar[S3Request[Any]] = ContextVar("request")
+"""The request that this task is sending through aioboto3, whose hooks do not know it."""
 
 _OF_THE_DOCUMENT = ("ContentMD5", "ChecksumAlgorithm")
 """Members that speak of a document as the client wrote it; ours is another."""
@@ -42,19 +53,35 @@ class Invoker:
         """The remote's answer in members. Raises S3Error as every store does."""
         if request.body is not None:
             await request.body.aclose()  # a document as it came, whose members are in the input
-        try:
-            return await self._once(request)
-        except S3Error as error:
-            cause = error.__cause__
-            again = isinstance(cause, Unreachable) and cause.sent
-            if not again or request.op.access not in ("read", "list"):
-                raise
-        return await self._once(request)
+        for _ in range(MAX_CORRECTIONS - 1):
+            try:
+                return await self._reach(request)
+            except S3Error as error:
+                cause = error.__cause__
+                # Regions are botocore's own lesson: only it knows where it has sent the request.
+                lesson = isinstance(cause, Refused) and await self._connection.learn(
+                    request.bucket, cause.refusal, {}
+                )
+                if not lesson:
+                    raise
+                logger.info("remote %s; asking again remote=%s", lesson, self._connection.url)
+        return await self._reach(request)
 
     async def close(self) -> None:
         """Close all connections; a call after that opens new ones."""
         if self._client is not None:
             await self._client.close()
+
+    async def _reach(self, request: S3Request[Any]) -> S3Response[Any]:
+        """One answer; a read that got none is asked again."""
+        try:
+            return await self._once(request)
+        except S3Error as error:
+            cause = error.__cause__
+            lost = isinstance(cause, Unreachable) and cause.sent and not cause.status
+            if not lost or request.op.access not in ("read", "list"):
+                raise
+        return await self._once(request)
 
     async def _once(self, request: S3Request[Any]) -> S3Response[Any]:
         target, region = await self._connection.target(request.bucket)
@@ -68,14 +95,24 @@ class Invoker:
         if op.name == "CreateBucket" and target.is_aws:
             given = placed(given, region)
         patience = timeouts.work if op.name in SLOW_OPERATIONS else timeouts.silence
+        under_way = _request.set(request)
         try:
             async with asyncio.timeout(patience):
                 answer: Members = await call(**given)
         except self._boto.ERRORS as error:
             ours = self._translated(request, error)
             raise ours from ours.__cause__
-        self._connection.answered(answer["ResponseMetadata"]["HTTPStatusCode"])
+        finally:
+            _request.reset(under_way)
         return from_boto(request, answer)
+
+    async def _prove(self, status: int, headers: Mapping[str, str], document: bytes) -> None:
+        """Called with each answer before botocore reads it. Raises S3Error for another's."""
+        request = _request.get()
+        version = request.input.get("VersionId")
+        query = urlencode({"versionId": version}) if version else ""
+        asked = Call(request.op, request.op.method, request.bucket, request.key, query)
+        await self._connection.prove(asked, Evidence(status, headers, document))
 
     async def _ready(self) -> Any:
         async with self._lock:
@@ -90,13 +127,13 @@ class Invoker:
         from s3d.agent.stores.remote import boto
 
         self._boto = boto
-        return boto.make_client(self._connection, target, region, lambda: {HOPS: self._hops.header})
+        hooks = boto.Hooks(self._connection, lambda: {HOPS: self._hops.header}, self._prove)
+        return boto.make_client(hooks, target, region)
 
     def _translated(self, request: S3Request[Any], error: Exception) -> S3Error:
         """The S3Error, with its cause, of an exception of aioboto3's."""
         answer = self._boto.error_answer(error)
         if answer is not None:
-            self._connection.answered(answer["ResponseMetadata"]["HTTPStatusCode"])
             return refused(request.op, _refusal(answer), _details(answer))
         cause = self._boto.unreachable_by(error)
         if cause is not None:

@@ -19,9 +19,10 @@ from s3d.agent.s3.model import Operation
 from s3d.agent.s3.parse import parse_output
 from s3d.agent.s3.request import serialize_input
 from s3d.agent.stores.remote.bodies import Hashed
-from s3d.agent.stores.remote.connection import Call, Connection, Headers
+from s3d.agent.stores.remote.connection import Connection
 from s3d.agent.stores.remote.errors import error_elements, is_refusal, read_refusal, refused
 from s3d.agent.stores.remote.forward import HOPS, UNSIGNED, attach_trailed
+from s3d.agent.stores.remote.wire_call import Call, Headers
 
 OPERATIONS = frozenset(("DeleteObject", "GetObject", "HeadObject", "PutObject", "UploadPart"))
 
@@ -93,8 +94,6 @@ def _attach(call: Call, body: Body, members: Members, *, trailers: bool) -> None
 async def _in_members(op: Operation, status: int, headers: Headers, body: Body) -> S3Response[Any]:
     streams = op.streaming_output and status in (200, 206)
     document = b"" if streams else await _read(body)
-    if document and _is_page(headers):
-        raise S3Error("InternalError", "The remote answers with a page for people.")
     try:
         output = parse_output(op, status, headers, document)
     except ValueError as error:
@@ -102,11 +101,6 @@ async def _in_members(op: Operation, status: int, headers: Headers, body: Body) 
         raise S3Error("InternalError", f"The remote's answer makes no sense: {error}") from error
     quote_etags(op.name, output)
     return S3Response(output, body if streams else None, None if status == op.status else status)
-
-
-def _is_page(headers: Headers) -> bool:
-    """What a portal sends that stands between us and the remote, as a success."""
-    return dict(headers).get("content-type", "").lower().startswith("text/html")
 
 
 async def _read(body: Body) -> bytes:

@@ -19,6 +19,7 @@ from s3d.agent.stores.remote.connection import Connection, Health
 from s3d.agent.stores.remote.credentials import KeyChain
 from s3d.agent.stores.remote.forward import forward
 from s3d.agent.stores.remote.invoke import Invoker
+from s3d.agent.stores.remote.remote_signature import RemoteSignature
 from s3d.agent.stores.remote.transport import Settings
 from s3d.agent.stores.remote.via_guard import Hops
 
@@ -37,12 +38,14 @@ class RemoteStore:
         keys: KeyChain,
         *,
         agent: str = "",
+        signature: RemoteSignature | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """agent: our id among the hops of a request; "" for a random one. Raises UsageError."""
+        """agent: our id among the hops of a request; "" for a random one. signature: the headers by
+        which the remote identifies itself, which are learnt where None. Raises UsageError."""
         self.hops = Hops(agent or uuid.uuid4().hex)
         """Told by a LoopGuard of what came in."""
-        self._connection = Connection(settings, keys, clock=clock)
+        self._connection = Connection(settings, keys, signature=signature, clock=clock)
         self._invoker = Invoker(self._connection, self.hops)
 
     @property

@@ -22,6 +22,9 @@ ROUND = 15.0
 """Seconds between two rounds, while there is anything to look after."""
 MISSING = "NoSuchBucket"
 
+_UNCLEAR = (Verdict.RETRY, Verdict.PAUSE, Verdict.INTERCEPTED)
+"""Outcomes that do not tell whether a bucket is there."""
+
 
 class Caretaker:
     """Run run() beside the pushes."""
@@ -88,9 +91,7 @@ class Caretaker:
         parked = self._parked(bucket)
         if parked:
             error = await knock(self._inner, bucket, parked[0].key)
-            if error is not None and (
-                error.code == MISSING or decide(error) in (Verdict.RETRY, Verdict.PAUSE)
-            ):
+            if error is not None and (error.code == MISSING or decide(error) in _UNCLEAR):
                 return
         self._missing.pop(bucket, None)
         await self._release(bucket)

@@ -16,6 +16,7 @@ from s3d.agent.stores.write_queue.pending import PendingWrite, PushError
 from s3d.agent.stores.write_queue.push import Push, Pushed
 from s3d.agent.stores.write_queue.remote_gate import Line
 from s3d.agent.stores.write_queue.retry_policy import (
+    INTERCEPTIONS,
     PROOFS,
     QUIET,
     Verdict,
@@ -51,6 +52,8 @@ class Outcomes:
         self._wrong: Counter[int] = Counter()
         """Times that the remote had other bytes, by seq."""
         self._denied: Counter[int] = Counter()
+        self._intercepted: Counter[int] = Counter()
+        """Times that another server answered, by seq."""
 
     def is_in_doubt(self, write: PendingWrite) -> bool:
         """Whether an earlier push of it may have succeeded unheard."""
@@ -97,6 +100,13 @@ class Outcomes:
         now = self._clock.now()
         await self._journal.give_back(write.seq, now + wait, told(error, now))
 
+    async def _intercept(self, write: PendingWrite, error: S3Error) -> None:
+        self._intercepted[write.seq] += 1
+        if self._intercepted[write.seq] < INTERCEPTIONS:
+            await self._again(write, error)
+        else:
+            await self._deny(write, error)
+
     async def _prove(self, write: PendingWrite, error: S3Error) -> None:
         self._wrong[write.seq] += 1
         if self._wrong[write.seq] >= PROOFS:
@@ -140,6 +150,7 @@ class Outcomes:
         self._in_doubt.discard(write.seq)
         self._wrong.pop(write.seq, None)
         self._denied.pop(write.seq, None)
+        self._intercepted.pop(write.seq, None)
 
     async def _surely(self, note: Callable[[], Awaitable[None]]) -> None:
         """Have the journal note it, however long its disk is full."""
@@ -153,6 +164,7 @@ class Outcomes:
 
 _FOLLOWS: Mapping[Verdict, Callable[[Outcomes, PendingWrite, S3Error], Awaitable[None]]] = {
     Verdict.RETRY: Outcomes._again,
+    Verdict.INTERCEPTED: Outcomes._intercept,
     Verdict.PROVE: Outcomes._prove,
     Verdict.RESTART: Outcomes._restart,
     Verdict.PAUSE: Outcomes._wait_for_credentials,

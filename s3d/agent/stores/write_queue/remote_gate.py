@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from s3d.agent.core.failures import Unreachable
+from s3d.agent.core.failures import Reason, Unreachable
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.stores.write_queue.breaker import Breaker
 from s3d.agent.stores.write_queue.clock import Clock
@@ -80,7 +80,7 @@ class Line:
             if not isinstance(error.__cause__, Unreachable):
                 self._breaker.reached()
             self._refused(now)
-        elif error is None or not isinstance(error.__cause__, Unreachable):
+        elif error is None or not isinstance(error.__cause__, Unreachable) or _is_there(error):
             self._breaker.reached()
             self._ask_at, self._wait = None, _FIRST_ASK
             if error is not None and _status(error) in SLOWING:
@@ -111,6 +111,13 @@ class Line:
         else:
             self.closed.clear()
             logger.info("pushing again")
+
+
+def _is_there(error: S3Error) -> bool:
+    """Whether another server answered this request while the remote answered a listing."""
+    return isinstance(error.__cause__, Unreachable) and (
+        error.__cause__.reason is Reason.INTERCEPTED
+    )
 
 
 def _status(error: S3Error) -> int:

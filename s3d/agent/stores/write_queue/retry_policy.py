@@ -22,6 +22,8 @@ class Verdict(StrEnum):
 
     RETRY = "retry"
     """Again after a back-off; however often, it is not held against the write."""
+    INTERCEPTED = "intercepted"
+    """Another server answered it: again, and after INTERCEPTIONS times it is parked."""
     PROVE = "prove"
     """Its bytes came out wrong: again, and the third time it is parked as integrity."""
     RESTART = "restart"
@@ -56,9 +58,16 @@ CLASSES: Mapping[FailureClass, Verdict] = {
     FailureClass.PERMANENT: Verdict.PARK,
 }
 
+INTERCEPTED = "Intercepted"
+"""A word of ours for the code of an error: another server answered in the remote's place."""
+
+_NOT_MISSED = frozenset((Reason.CREDENTIALS, Reason.INTERCEPTED))
+
 SLOWING = frozenset((429, 503))
 """Statuses by which a remote asks for less."""
 
+INTERCEPTIONS = 8
+"""Times that another server may answer a write, while the remote answers other requests."""
 PROOFS = 3
 """Times that a write's bytes may come out wrong."""
 QUIET = (60.0, 300.0, 900.0, 900.0, 1440.0)
@@ -71,6 +80,11 @@ PATIENCE = 3600.0
 
 def decide(error: S3Error) -> Verdict:
     """What follows from this error of the remote store."""
+    cause = error.__cause__
+    if isinstance(cause, Unreachable) and cause.reason is Reason.INTERCEPTED:
+        # A load balancer's 502 passes; a proxy's 413 and a firewall's 403 are about this write.
+        passes = classify(Refusal(cause.status, "")) is FailureClass.TRANSIENT
+        return Verdict.RETRY if passes and cause.status >= 400 else Verdict.INTERCEPTED
     kind = classify(error)
     if kind is FailureClass.AUTH:
         return Verdict.PAUSE
@@ -96,7 +110,7 @@ def refusal_of(error: S3Error) -> Refusal | None:
 def is_missed(error: S3Error) -> bool:
     """Whether the remote could not be reached, which is what a breaker counts."""
     cause = error.__cause__
-    return isinstance(cause, Unreachable) and cause.reason is not Reason.CREDENTIALS
+    return isinstance(cause, Unreachable) and cause.reason not in _NOT_MISSED
 
 
 def is_denied(error: PushError) -> bool:
@@ -114,7 +128,9 @@ def is_unknown(error: S3Error) -> bool:
 
 def told(error: S3Error, now: float, code: str = "") -> PushError:
     """What is kept of a failure, for people; code: a word of ours in the place of the remote's."""
-    refusal = refusal_of(error)
+    refusal, cause = refusal_of(error), error.__cause__
+    if isinstance(cause, Unreachable) and cause.reason is Reason.INTERCEPTED:
+        return PushError(code or INTERCEPTED, error.message, status=cause.status, at=now)
     if refusal is None:
         return PushError(code or error.code, error.message, at=now)
     code = code or refusal.code or error.code

@@ -11,6 +11,7 @@ import pytest
 from s3d.agent.stores.remote.credentials import KeyChain, RemoteKey
 from s3d.agent.stores.remote.store import RemoteStore
 from s3d.agent.stores.remote.transport import Settings, Timeouts
+from tests.contract.client import Client
 from tests.peers.proxy import FaultyProxy
 from tests.peers.servers import Peer
 
@@ -39,6 +40,9 @@ def remote(open_remote: Open, seaweedfs: Peer) -> RemoteStore:
 
 
 @pytest.fixture
-def faulty(open_remote: Open, faulty_seaweedfs: FaultyProxy) -> RemoteStore:
-    """Behind faulty_seaweedfs."""
-    return open_remote(faulty_seaweedfs.peer, timeouts=Timeouts(connect=2, silence=2))
+async def faulty(open_remote: Open, faulty_seaweedfs: FaultyProxy) -> RemoteStore:
+    """Behind faulty_seaweedfs, whose headers it knows: the first answer of all costs a listing."""
+    store = open_remote(faulty_seaweedfs.peer, timeouts=Timeouts(connect=2, silence=2))
+    await Client(store)("ListBuckets")
+    faulty_seaweedfs.seen.clear()
+    return store

@@ -18,7 +18,7 @@ from s3d.agent.stores.remote.store import RemoteStore
 from s3d.agent.stores.remote.transport import Settings, Timeouts
 from tests.agent.stores.remote.conftest import Open
 from tests.contract.client import Client
-from tests.peers.proxy import SLOW_DOWN, Drop, Fault, FaultyProxy, Head, Partition
+from tests.peers.proxy import SLOW_DOWN, Drop, Fault, FaultyProxy, Head, Page, Partition
 from tests.peers.servers import Peer, free_ports
 
 pytestmark = pytest.mark.slow
@@ -182,6 +182,28 @@ async def test_a_clock_that_is_off_is_put_right_by_the_remotes(
     await store.close()
 
 
+@pytest.mark.finding("F11")
+@pytest.mark.parametrize(
+    ("name", "members"),
+    [
+        ("CreateBucket", {"Bucket": "{}-new"}),
+        ("ListBuckets", {}),
+        ("HeadObject", {"Bucket": "{}", "Key": "k"}),
+        ("ListMultipartUploads", {"Bucket": "{}"}),
+    ],
+)
+async def test_the_remotes_clock_is_learnt_on_every_way(
+    seaweedfs: Peer, new_bucket: str, name: str, members: dict[str, str]
+) -> None:
+    """The first request of all: its signature is refused, and HEAD does not even say why."""
+    assert seaweedfs.ask("PUT", f"/{new_bucket}/k", b"x") == 200
+    keys = KeyChain(region="us-east-1", key=RemoteKey(seaweedfs.access_key, seaweedfs.secret_key))
+    store = RemoteStore(Settings(seaweedfs.endpoint), keys, clock=lambda: time.time() - 86_400)
+    await Client(store)(name, **{each: text.format(new_bucket) for each, text in members.items()})
+    assert store.health.clock_offset == pytest.approx(86_400, abs=3)
+    await store.close()
+
+
 async def test_new_credentials_are_looked_for_when_the_old_ones_are_refused(
     seaweedfs: Peer, new_bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -241,6 +263,37 @@ def in_region(region: str):
         return f"/{region}/s3/" in head["authorization"]
 
     return matches
+
+
+@pytest.mark.finding("F12")
+@pytest.mark.parametrize("status", [400, 301])
+@pytest.mark.parametrize("first", [True, False])
+async def test_an_empty_refusal_of_head_names_the_region_in_a_header(
+    open_remote: Open,
+    s3: Client,
+    faulty_seaweedfs: FaultyProxy,
+    new_bucket: str,
+    status: int,
+    first: bool,
+) -> None:
+    """AWS's answer to HEAD in the wrong region: no document, and x-amz-bucket-region."""
+    client = Client(open_remote(faulty_seaweedfs.peer)) if first else s3
+    await s3.put(new_bucket, "k", b"x")
+    headers = (
+        ("x-amz-bucket-region", "eu-central-1"),
+        ("x-amz-request-id", "1"),
+        ("Server", "SeaweedFS"),
+    )
+    wrong = Fault(page=Page(status, b"", headers))
+
+    def elsewhere(head: Head) -> bool:
+        return in_region("us-east-1")(head) and head.method == "HEAD"
+
+    faulty_seaweedfs.inject(wrong, when=elsewhere, times=math.inf)
+    for name in ("HeadObject", "HeadBucket"):
+        key = {"Key": "k"} if name == "HeadObject" else {}
+        assert (await client(name, Bucket=new_bucket, **key)).status == 200
+    assert in_region("eu-central-1")(faulty_seaweedfs.seen[-1].head)
 
 
 async def test_what_cannot_be_sent_again_asks_the_client_to_do_so(

@@ -2,7 +2,15 @@ from __future__ import annotations
 
 import pytest
 
-from s3d.agent.core.failures import FailureClass, Reason, Refusal, Refused, Unreachable, classify
+from s3d.agent.core.failures import (
+    FailureClass,
+    Reason,
+    Refusal,
+    Refused,
+    Unreachable,
+    classify,
+    is_remote_failing,
+)
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.model import operations
 from s3d.agent.stores.remote.errors import (
@@ -49,6 +57,24 @@ def test_without_a_document_the_headers_count() -> None:
 def test_anything_else_says_nothing(document: bytes) -> None:
     assert error_elements(document) == {}
     assert read_refusal(500, {}, document) == Refusal(500, "")
+
+
+@pytest.mark.finding("D16")
+@pytest.mark.parametrize(
+    ("refusal", "code", "message"),
+    [
+        (Refusal(500, "InternalError", "oops"), "InternalError",
+         "The remote answers 500 InternalError: oops"),
+        (Refusal(500, ""), "InternalError", "The remote answers 500."),
+        (Refusal(503, "SlowDown"), "SlowDown", "The remote answers 503 SlowDown."),
+        (Refusal(502, "Odd", "x"), "InternalError", "The remote answers 502 Odd: x"),
+        (Refusal(404, "NoSuchKey", "none"), "NoSuchKey", "none"),
+    ],
+)  # fmt: skip
+def test_an_error_of_the_remote_names_the_remote(refusal: Refusal, code: str, message: str) -> None:
+    error = refused(GET, refusal)
+    assert (error.code, error.message) == (code, message)
+    assert is_remote_failing(error) == (refusal.status >= 500)
 
 
 def test_a_refusal_keeps_its_code_message_details_and_cause() -> None:

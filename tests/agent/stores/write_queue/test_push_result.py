@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from s3d.agent.core.failures import Reason, Unreachable
 from s3d.agent.s3.errors import S3Error
+from s3d.agent.stores.write_queue.retry_policy import INTERCEPTIONS
 from tests.agent.stores.write_queue.rig import DENIED, SLOW_DOWN, Rig, open_rig, refusal
 
 
@@ -42,6 +44,29 @@ async def test_a_denied_key_is_parked_and_tried_five_times_within_the_hour(rig: 
             await rig.advance(write.retry_at - rig.time.clock.now() + 0.01)
     assert rig.time.passed == pytest.approx(3600, abs=1)
     assert write.retry_at == 0
+
+
+@pytest.mark.rule("PROOF-3")
+@pytest.mark.finding("F3")
+async def test_what_another_server_refuses_is_parked_and_the_rest_goes_on(rig: Rig) -> None:
+    def blocked() -> S3Error:
+        error = S3Error("ServiceUnavailable", "413, an HTML page titled 'Too large'")
+        error.__cause__ = Unreachable(Reason.INTERCEPTED, "page", sent=True, status=413)
+        return error
+
+    rig.remote.fail("PutObject", blocked, INTERCEPTIONS)
+    rig.start()
+    await rig.staged.put("bbb", "k", b"1")
+    for attempt in range(1, INTERCEPTIONS):
+        write = await rig.back(attempt)
+        await rig.advance(write.retry_at - rig.time.clock.now() + 0.01)
+    write = await rig.parked()
+    assert write.error is not None
+    assert (write.error.code, write.error.status) == ("Intercepted", 413)
+    assert "Too large" in write.error.message
+    assert rig.line.trouble == ""
+    await rig.staged.put("bbb", "other", b"2")
+    await rig.until(lambda: rig.remote.names().count("PutObject") == INTERCEPTIONS + 1)
 
 
 @pytest.mark.parametrize(

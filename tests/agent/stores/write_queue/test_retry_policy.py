@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from s3d.agent.core.failures import Reason, Refusal, Refused
+from s3d.agent.core.failures import Reason, Refusal, Refused, Unreachable
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.stores.write_queue.retry_policy import (
     QUIET,
@@ -52,9 +52,35 @@ def test_what_follows_from_an_answer(status: int, code: str, verdict: Verdict) -
     assert decide(refusal(status, code)()) is verdict
 
 
-@pytest.mark.parametrize("reason", [each for each in Reason if each is not Reason.CREDENTIALS])
+@pytest.mark.parametrize(
+    "reason", [each for each in Reason if each not in (Reason.CREDENTIALS, Reason.INTERCEPTED)]
+)
 def test_without_an_answer_it_is_tried_again(reason: Reason) -> None:
     assert decide(unreachable(reason)()) is Verdict.RETRY
+
+
+@pytest.mark.finding("F3")
+@pytest.mark.parametrize(
+    ("status", "verdict"),
+    [
+        (200, Verdict.INTERCEPTED),
+        (302, Verdict.INTERCEPTED),
+        (403, Verdict.INTERCEPTED),
+        (404, Verdict.INTERCEPTED),
+        (413, Verdict.INTERCEPTED),
+        (429, Verdict.RETRY),
+        (502, Verdict.RETRY),
+    ],
+)
+def test_an_answer_of_another_server_counts_against_its_write_alone(
+    status: int, verdict: Verdict
+) -> None:
+    error = S3Error("ServiceUnavailable", "an HTML page titled 'Blocked'")
+    error.__cause__ = Unreachable(Reason.INTERCEPTED, "page", sent=True, status=status)
+    assert decide(error) is verdict
+    assert not is_missed(error)
+    kept = told(error, 1.0)
+    assert (kept.code, kept.status, kept.message) == ("Intercepted", status, error.message)
 
 
 def test_without_credentials_everything_waits() -> None:
