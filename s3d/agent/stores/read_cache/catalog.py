@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from s3d.agent.s3.checksums import hasher
 from s3d.agent.storage.blobs import INLINE, Blobs
+from s3d.agent.storage.blocks import crc
 from s3d.agent.storage.index import DAMAGE, Index
 from s3d.agent.storage.record_cache import Recent
 from s3d.agent.storage.transaction import Transaction
@@ -387,13 +387,6 @@ def _weight(held: int, size: int) -> int:
     if size <= INLINE:
         return size + _ROW if size < _PAGE // 2 else -(-(size + _ROW) // _PAGE) * _PAGE
     return -(-held // _PAGE) * _PAGE + _ROW
-
-
-def crc(data: bytes | memoryview) -> int:
-    """CRC32C."""
-    sum_ = hasher("CRC32C")
-    sum_.update(data)
-    return int.from_bytes(sum_.digest())
 
 
 def _name(entry: Entry) -> str:
