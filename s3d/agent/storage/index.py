@@ -23,6 +23,8 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, Self, TypeVar
 
+import msgspec
+
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.storage import generation
 from s3d.agent.storage.disk import LOST, Disk, sync_folder
@@ -36,8 +38,18 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-DAMAGE: type[Exception] = sqlite3.DatabaseError
-"""Raised by look and read for a file that is no index any more."""
+
+class IndexUnreadable(S3Error):
+    """The file or the disk below it is damaged: what is in the index cannot be read."""
+
+    def __init__(self, path: Path, why: object) -> None:
+        super().__init__("InternalError", f"the index {path} cannot be read: {why}")
+
+
+DAMAGE: type[Exception] = IndexUnreadable
+"""Raised by look, read and write for a file that is no index any more."""
+_DAMAGE_NAMES = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_IOERR", "SQLITE_CANTOPEN")
+"""How names of the errors begin that speak of the file and not of a statement."""
 
 LAYOUT = 2
 """2: totals has the generation (generation.py)."""
@@ -186,8 +198,17 @@ class Index:
             await asyncio.to_thread(generation.settle)
 
     def look(self, query: Callable[[Reader], T]) -> T:
-        """Ask at once, on the loop: for point look-ups, which take some microseconds."""
-        return query(self._reader)
+        """Ask at once, on the loop: for point look-ups, which take some microseconds.
+
+        Raises IndexUnreadable, here as in read().
+        """
+        try:
+            return query(self._reader)
+        except (sqlite3.Error, msgspec.DecodeError) as error:
+            damage = self._damage(error)
+            if damage is None:
+                raise
+            raise damage from error
 
     def forget_all(self) -> None:
         """Do not answer from memory what is looked at next."""
@@ -232,11 +253,17 @@ class Index:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
             connection = self._local.connection = self._connect_reader()
-        connection.execute("BEGIN")
         try:
-            return query(Reader(connection.execute))
-        finally:
-            connection.execute("COMMIT")
+            connection.execute("BEGIN")
+            try:
+                return query(Reader(connection.execute))
+            finally:
+                connection.execute("COMMIT")
+        except (sqlite3.Error, msgspec.DecodeError) as error:
+            damage = self._damage(error)
+            if damage is None:
+                raise
+            raise damage from error
 
     def _connect_reader(self) -> sqlite3.Connection:
         connection = self._connect()
@@ -344,6 +371,14 @@ class Index:
             write.met_full_disk = name == "SQLITE_FULL"
             write.in_doubt = not write.met_full_disk and len(group) == 1
 
+    def _damage(self, error: Exception) -> IndexUnreadable | None:
+        """What an error of a statement means; None: it is a bug, and stays what it is."""
+        name = getattr(error, "sqlite_errorname", "")
+        if not name.startswith(_DAMAGE_NAMES) and not isinstance(error, msgspec.DecodeError):
+            return None
+        logger.error("the index cannot be read: %s path=%s", error, self.path)
+        return IndexUnreadable(self.path, error)
+
     def _meaning(self, error: Exception) -> Exception:
         name = getattr(error, "sqlite_errorname", "")
         if name == "SQLITE_FULL":
@@ -351,7 +386,7 @@ class Index:
         if name.startswith("SQLITE_IOERR"):
             logger.error("the index cannot be written: %s path=%s", name, self.path)
             return S3Error("SlowDown", f"the disk that holds {self.disk.folder} failed: {error}")
-        return error
+        return self._damage(error) or error
 
     def _deliver(self, effects: Effects, group: list[_Write[Any]]) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
