@@ -5,9 +5,9 @@ import threading
 import pytest
 
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.storage.index import DAMAGE, LAYOUT, Index
+from s3d.agent.storage.index import DAMAGE, Index
 from s3d.agent.storage.records import BucketRecord
-from s3d.shared.errors import S3dError, UsageError
+from s3d.shared.errors import S3dError
 
 
 def put(name, value):
@@ -188,17 +188,6 @@ async def test_a_write_after_the_end_is_refused_and_does_not_wait_for_ever(tmp_p
     with pytest.raises(S3Error) as refused:
         await index.write(put("a", b"1"))
     assert refused.value.code == "ServiceUnavailable"
-
-
-def test_a_file_of_a_newer_layout_is_refused(tmp_path):
-    path = tmp_path / "index.sqlite"
-    Index.open(path).close()
-    with sqlite3.connect(path) as connection:
-        connection.execute(f"PRAGMA user_version = {LAYOUT + 1}")
-    connection.close()
-    with pytest.raises(UsageError, match="newer s3d") as refused:
-        Index.open(path)
-    assert str(path) in refused.value.detail
 
 
 def test_a_broken_file_is_told_with_its_path(tmp_path):

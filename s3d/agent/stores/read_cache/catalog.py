@@ -343,9 +343,13 @@ class Catalog:
         except DAMAGE as error:
             self._damaged(error)
             return None
-        if entry is not None and self._distrust is not None:  # Its row does not say so yet.
-            if entry.checked > 0.0 or self._distrust == UNPROVEN:
-                entry.checked = self._distrust
+        distrust = self._distrust
+        if (
+            entry is not None
+            and distrust is not None
+            and (entry.checked > 0.0 or distrust == UNPROVEN)
+        ):
+            entry.checked = distrust  # Its row does not say so yet.
         return entry
 
     def _distrusted(self, saved: asyncio.Future[Any]) -> None:
