@@ -1,6 +1,8 @@
+import os
+
 import pytest
 
-from s3d.shared.config_file import FileError, FileValue, read
+from s3d.shared.config_file import FileError, FileValue, add_table, read
 
 TEXT = """\
 # a comment
@@ -62,3 +64,13 @@ def test_a_file_that_is_no_toml_says_where(tmp_path, content, message):
 def test_a_folder_is_no_file(tmp_path):
     with pytest.raises(FileError, match="cannot be read"):
         read(tmp_path)
+
+
+@pytest.mark.finding("S15")
+def test_a_change_is_durable_with_its_name(tmp_path, monkeypatch):
+    synced = []
+    fsync = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda fd: (synced.append(os.fstat(fd).st_ino), fsync(fd)))
+    path = tmp_path / "config.toml"
+    add_table(path, "sync_folder", {"path": "/x"})
+    assert synced == [path.stat().st_ino, tmp_path.stat().st_ino]

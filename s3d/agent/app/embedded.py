@@ -10,6 +10,7 @@ from pathlib import Path
 
 from s3d.agent.s3.messages import Body
 from s3d.agent.storage.blobs import Blobs
+from s3d.agent.storage.blocks import StoredDataCorrupt
 from s3d.agent.storage.generation import Doubt
 from s3d.agent.storage.index import Index, Tables
 from s3d.agent.storage.reader import Reader
@@ -26,6 +27,9 @@ ROOM = 1 << 20
 
 BLOBS = "blobs"
 """Folder of the files that an index names, beside it."""
+
+_NAMED = 10
+"""Damaged objects that a warning names."""
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +68,9 @@ class Embedded:
             return None
         (extent,) = layout.extents
         if layout.inline:
-            return self.index.look(lambda reader: reader.data(extent.blob))
+            with suppress(StoredDataCorrupt):
+                return self.index.look(lambda reader: reader.data(extent))
+            return None
         path = self.blobs.path(extent.blob)
         with suppress(OSError):
             return path if path.stat().st_size == extent.size else None
@@ -91,7 +97,12 @@ class Embedded:
 
     def warnings(self) -> list[str]:
         """What a person should know."""
-        return list(self.trouble)
+        damage = list(self.blobs.damage)
+        if not damage:
+            return list(self.trouble)
+        some = ", ".join(damage[:_NAMED]) + (", ..." if len(damage) > _NAMED else "")
+        what = count(len(damage), "damaged object")
+        return [*self.trouble, f"{self.folder}: {what}: {some}: s3d check"]
 
     def close(self) -> None:
         """Finish what was asked for and close the files."""

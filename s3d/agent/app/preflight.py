@@ -16,6 +16,7 @@ import msgspec
 from s3d.agent.core.client import Objects
 from s3d.agent.frontends.http.server import S3Server
 from s3d.agent.s3.errors import S3Error
+from s3d.agent.storage.index import IndexUnreadable
 from s3d.shared.config import Config
 from s3d.shared.credentials import AccessKey
 from s3d.shared.errors import FullError, S3dError, UsageError
@@ -134,6 +135,9 @@ def start_errors() -> Iterator[None]:
         kind, remedy = _START_ERRORS.get(error.errno or 0, (S3dError, "see the agent's log"))
         where = f"{error.filename}: " if error.filename else ""
         raise kind("the agent cannot start", f"{where}{error.strerror or error}", remedy) from error
+    except IndexUnreadable as error:
+        remedy = "s3d check --repair saves what can be read of it"
+        raise S3dError("the agent cannot start", error.message, remedy) from error
 
 
 async def listen(endpoint: S3Server, config: Config) -> str:

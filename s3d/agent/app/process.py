@@ -63,7 +63,10 @@ def settle_memory() -> None:
 
 
 def private_folder(folder: Path) -> None:
-    """Make a folder of ours, or close it to others. Raises UsageError when it is not ours."""
+    """Make a folder of ours, or close it to others.
+
+    Raises UsageError when it is not ours, or when others could put another one in its place.
+    """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     facts = folder.stat()
     if facts.st_uid != os.geteuid():
@@ -74,6 +77,23 @@ def private_folder(folder: Path) -> None:
         )
     if stat.S_IMODE(facts.st_mode) & 0o077:
         folder.chmod(0o700)
+    for parent in folder.resolve().parents:
+        _check_parent(parent)
+
+
+def _check_parent(folder: Path) -> None:
+    """A folder of another user that everybody can write to is nobody's place to keep anything.
+
+    One of root's is let pass: that is how container runtimes make volumes.
+    """
+    facts = folder.stat()
+    is_open = facts.st_mode & stat.S_IWOTH and not facts.st_mode & stat.S_ISVTX
+    if is_open and facts.st_uid not in (os.geteuid(), 0):
+        raise UsageError(
+            "the folder is not safe",
+            f"{folder} belongs to another user, and every user can write to it",
+            "set S3D_LOCAL_DIR to a folder of your own",
+        )
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ Pure data. A body may hold a file descriptor as an int but never reads it here.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Protocol, Self, TypeVar
 
@@ -47,6 +47,9 @@ class Piece:
     fd: int
     offset: int
     size: int
+    check: Callable[[int, int], int] | None = None
+    """To be called in a thread, with an offset and the end of what is wanted, before bytes from
+    there are used: up to which offset they may be. Raises S3Error for damage. None: no need."""
 
 
 class FileBody(Body, Protocol):

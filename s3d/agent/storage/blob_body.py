@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 from collections.abc import AsyncIterator, Generator, Mapping, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import NO_TRAILERS, Piece
+from s3d.agent.storage.blocks import StoredDataCorrupt
 from s3d.agent.storage.records import Extent
+from s3d.agent.storage.verify import FileChecks, VerifiedBlocks
 
 _AT_ONCE = 256 << 10
 """Up to this size (bytes) a body may be had without waiting."""
@@ -24,7 +28,12 @@ _NOWAIT: int | None = getattr(os, "RWF_NOWAIT", None)
 class Place(Protocol):
     """Where the files are, and who must not remove them while they are read."""
 
+    @property
+    def verified(self) -> VerifiedBlocks: ...
+
     def path(self, blob: int) -> Path: ...
+
+    def note_damage(self, name: str, why: str) -> None: ...
 
     def lease(self, blobs: Sequence[int]) -> None: ...
 
@@ -32,18 +41,23 @@ class Place(Protocol):
 
 
 class BlobBody:
-    """Extents in order. Raises InternalError for a file that is gone or too short."""
+    """Extents in order. Raises StoredDataCorrupt for a file that is gone, too short or damaged.
 
-    __slots__ = ("_closed", "_extents", "_fd", "_leased", "_place", "size")
+    Blocks that have checksums are checked before their bytes are given away, once per start.
+    """
 
-    def __init__(self, place: Place, extents: Sequence[Extent]) -> None:
+    __slots__ = ("_checks", "_closed", "_extents", "_fd", "_leased", "_name", "_place", "size")
+
+    def __init__(self, place: Place, extents: Sequence[Extent], name: str = "") -> None:
+        """name: of the object, for what has to be said of it."""
         self._place = place
+        self._name = name
         self._extents = extents
         self.size = sum(extent.size for extent in extents)
         self._leased = [extent.blob for extent in extents]
         self._closed = False
         # Opened now, so that a file that is gone is an error and not a broken-off answer.
-        self._fd = self._open(extents[0].blob)
+        self._fd, self._checks = self._open(extents[0])
         place.lease(self._leased)
 
     @property
@@ -54,24 +68,19 @@ class BlobBody:
         """All of it, if that is little and lies in memory already."""
         if self.size > _AT_ONCE or _NOWAIT is None:
             return None
-        found = []
-        with closing(self.pieces()) as pieces:
-            for piece in pieces:
-                data = _read_now(piece)
-                if data is None:
-                    return None
-                found.append(data)
-        return found[0] if len(found) == 1 else b"".join(found)
+        try:
+            return self._now()
+        except S3Error:
+            self._close()
+            raise
 
     def pieces(self) -> Generator[Piece]:
-        first, *others = self._extents
-        yield Piece(self._fd, first.offset, first.size)
-        for extent in others:
-            fd = self._open(extent.blob)
-            try:
-                yield Piece(fd, extent.offset, extent.size)
-            finally:
-                os.close(fd)
+        with closing(self._files()) as files:
+            for extent, fd, checks in files:
+                check = None
+                if checks is not None and not checks.is_proven(extent.offset, extent.size):
+                    check = partial(self._check, checks, fd)
+                yield Piece(fd, extent.offset, extent.size, check)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         loop = asyncio.get_running_loop()
@@ -80,31 +89,89 @@ class BlobBody:
                 at, end = piece.offset, piece.offset + piece.size
                 while at < end:
                     size = min(_CHUNK, end - at)
-                    chunk = await loop.run_in_executor(None, os.pread, piece.fd, size, at)
+                    chunk = await loop.run_in_executor(None, _read, piece, size, at)
                     if not chunk:
-                        raise S3Error("InternalError", "a file of the store is too short")
+                        raise StoredDataCorrupt("a file is too short")
                     at += len(chunk)
                     yield chunk
 
     async def aclose(self) -> None:
+        self._close()
+
+    def _close(self) -> None:
         if not self._closed:
             self._closed = True
             os.close(self._fd)
             self._place.give_back(self._leased)
 
-    def _open(self, blob: int) -> int:
-        path = self._place.path(blob)
+    def _now(self) -> bytes | None:
+        found = []
+        with closing(self._files()) as files:
+            for extent, fd, checks in files:
+                data = _read_now(extent, fd)
+                if data is None:
+                    return None
+                if checks is not None and not checks.is_proven(extent.offset, extent.size):
+                    if not checks.is_whole(extent.offset, extent.size):
+                        return None
+                    self._check_whole(checks, data)
+                found.append(data)
+        return found[0] if len(found) == 1 else b"".join(found)
+
+    def _files(self) -> Generator[tuple[Extent, int, FileChecks | None]]:
+        first, *others = self._extents
+        yield first, self._fd, self._checks
+        for extent in others:
+            fd, checks = self._open(extent)
+            try:
+                yield extent, fd, checks
+            finally:
+                os.close(fd)
+
+    def _open(self, extent: Extent) -> tuple[int, FileChecks | None]:
+        path = self._place.path(extent.blob)
         try:
-            return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
             reason = error.strerror or str(error)
+            if error.errno == errno.ENOENT:
+                self._place.note_damage(self._name, f"{path}: {reason}")
             raise S3Error("InternalError", f"cannot read a file of the store: {reason}") from error
+        try:
+            return fd, self._place.verified.of(extent.blob, fd, extent.sums)
+        except BaseException as error:
+            os.close(fd)
+            if isinstance(error, StoredDataCorrupt):
+                self._place.note_damage(self._name, error.message)
+            raise
+
+    def _check(self, checks: FileChecks, fd: int, start: int, end: int) -> int:
+        """In a thread."""
+        try:
+            return checks.check(fd, start, end)
+        except StoredDataCorrupt as error:
+            self._place.note_damage(self._name, error.message)
+            raise
+
+    def _check_whole(self, checks: FileChecks, data: bytes) -> None:
+        try:
+            checks.check_whole(data)
+        except StoredDataCorrupt as error:
+            self._place.note_damage(self._name, error.message)
+            raise
 
 
-def _read_now(piece: Piece) -> bytes | None:
-    buffer = bytearray(piece.size)
+def _read(piece: Piece, size: int, at: int) -> bytes:
+    """In a thread."""
+    if piece.check is not None:
+        piece.check(at, at + size)
+    return os.pread(piece.fd, size, at)
+
+
+def _read_now(extent: Extent, fd: int) -> bytes | None:
+    buffer = bytearray(extent.size)
     try:
-        size = os.preadv(piece.fd, [buffer], piece.offset, _NOWAIT or 0)
+        size = os.preadv(fd, [buffer], extent.offset, _NOWAIT or 0)
     except OSError:  # not in memory, or the file system cannot say
         return None
-    return bytes(buffer) if size == piece.size else None
+    return bytes(buffer) if size == extent.size else None

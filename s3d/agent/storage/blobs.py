@@ -22,8 +22,10 @@ from typing import Protocol
 
 from s3d.agent.s3.messages import Body
 from s3d.agent.storage.blob_body import BlobBody
+from s3d.agent.storage.blocks import BlockSums, sums_of
 from s3d.agent.storage.disk import LOST, Disk, sync_file, sync_folder
 from s3d.agent.storage.records import Extent
+from s3d.agent.storage.verify import VerifiedBlocks
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +36,8 @@ _BUFFER = 1 << 20
 _BUFFERS = 64 << 20
 """Bytes that all uploads together may hold in such buffers; with many, each gets a smaller one."""
 _PER_FOLDER = 1_000
+_DAMAGE = 1_000
+"""Damaged objects that are remembered."""
 
 
 Named = Callable[[list[int]], Awaitable[set[int]]]
@@ -49,14 +53,22 @@ class Hash(Protocol):
 class Draft:
     """A body that was received in full and that no index names yet."""
 
-    __slots__ = ("_blobs", "blob", "data", "size")
+    __slots__ = ("_blobs", "data", "extent")
 
-    def __init__(self, blobs: Blobs, blob: int, size: int, data: bytes | None) -> None:
+    def __init__(self, blobs: Blobs, extent: Extent, data: bytes | None) -> None:
         self._blobs = blobs
-        self.blob = blob
-        self.size = size
+        self.extent = extent
+        """The whole of it, with its checksums."""
         self.data = data
         """The bytes, when they are to be kept in the index; None: they lie in a file."""
+
+    @property
+    def blob(self) -> int:
+        return self.extent.blob
+
+    @property
+    def size(self) -> int:
+        return self.extent.size
 
     def discard(self) -> None:
         """Nobody will name it: take the file away."""
@@ -79,6 +91,9 @@ class Blobs:
         self._receiving = 0
         self._leases: Counter[int] = Counter()
         self._doomed: set[int] = set()
+        self.verified = VerifiedBlocks()
+        self.damage: dict[str, str] = {}
+        """Objects whose bytes were found lost or wrong since the start, and how."""
 
     def begin_behind(self, blob: int) -> None:
         """Hand out only numbers greater than this one, which an index knows."""
@@ -119,12 +134,18 @@ class Blobs:
         finally:
             self._receiving -= 1
 
-    def body(self, extents: Sequence[Extent]) -> BlobBody:
+    def body(self, extents: Sequence[Extent], name: str = "") -> BlobBody:
         """The bytes of extents that lie in files; they stay readable until it is closed.
 
-        Raises InternalError when a file is not what the extents say.
+        name: of the object. Raises InternalError when a file is not what the extents say.
         """
-        return BlobBody(self, extents)
+        return BlobBody(self, extents, name)
+
+    def note_damage(self, name: str, why: str) -> None:
+        """The bytes of an object (BUCKET/KEY) are lost or wrong. In any thread."""
+        if name and name not in self.damage and len(self.damage) < _DAMAGE:
+            logger.error("%s object=%s", why, name)
+            self.damage[name] = why
 
     def path(self, blob: int) -> Path:
         return self.folder / f"{blob // _PER_FOLDER:03d}" / str(blob)
@@ -192,7 +213,7 @@ class Blobs:
         data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
         for hash in hashes:
             hash.update(data)
-        return Draft(self, self.new_id(), len(data), data)
+        return Draft(self, Extent(self.new_id(), 0, len(data), sums_of(data)), data)
 
     def _buffer(self) -> int:
         return min(_BUFFER, _BUFFERS // (2 * self._receiving))
@@ -250,6 +271,7 @@ class _Writer:
         self._hashes = hashes
         self._fd = -1
         self._size = 0
+        self._sums = BlockSums()
         self._job: asyncio.Future[None] | None = None
 
     async def add(self, chunks: list[bytes]) -> None:
@@ -263,7 +285,7 @@ class _Writer:
         await self._previous()
         self._job = asyncio.get_running_loop().run_in_executor(None, self._seal, chunks)
         await self._previous()
-        return Draft(self._blobs, self._blob, self._size, None)
+        return Draft(self._blobs, Extent(self._blob, 0, self._size, self._sums.digest()), None)
 
     def abandon(self) -> None:
         """Leave nothing behind, as soon as the thread is done with it."""
@@ -295,6 +317,7 @@ class _Writer:
             for chunk in chunks:
                 for hash in self._hashes:
                     hash.update(chunk)
+                self._sums.update(chunk)
                 _write(self._fd, chunk)
                 self._size += len(chunk)
 

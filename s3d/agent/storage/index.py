@@ -3,9 +3,6 @@
 An action is a function of a Transaction. Actions run one after the other, so what one has checked
 (a condition, a bucket, an upload) holds until it has written: no locks. A group of them shares one
 commit and so one sync of the disk (synchronous=FULL): a write is durable when it is answered.
-
-Layout number: PRAGMA user_version. A change of the tables raises it and migrates; a file with a
-higher number than ours is refused.
 """
 
 from __future__ import annotations
@@ -15,34 +12,43 @@ import contextlib
 import logging
 import sqlite3
 import threading
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, Self, TypeVar
 
+import msgspec
+
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.storage import generation
-from s3d.agent.storage.disk import LOST, Disk, sync_folder
+from s3d.agent.storage.disk import Disk, sync_folder
 from s3d.agent.storage.generation import Generation
 from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.record_cache import Memo
+from s3d.agent.storage.tables import LAYOUT as LAYOUT
+from s3d.agent.storage.tables import Tables as Tables
+from s3d.agent.storage.tables import prepare, save_log
 from s3d.agent.storage.transaction import Effects, Transaction
-from s3d.shared.errors import S3dError, UsageError
+from s3d.shared.errors import S3dError
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-DAMAGE: type[Exception] = sqlite3.DatabaseError
-"""Raised by look and read for a file that is no index any more."""
 
-LAYOUT = 2
-"""2: totals has the generation (generation.py)."""
-_FURTHER = 1_000
-"""user_version is LAYOUT + _FURTHER times the layout of the further tables."""
+class IndexUnreadable(S3Error):
+    """The file or the disk below it is damaged: what is in the index cannot be read."""
+
+    def __init__(self, path: Path, why: object) -> None:
+        super().__init__("InternalError", f"the index {path} cannot be read: {why}")
+
+
+DAMAGE: type[Exception] = IndexUnreadable
+"""Raised by look, read and write for a file that is no index any more."""
+_DAMAGE_NAMES = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_IOERR", "SQLITE_CANTOPEN")
+"""How names of the errors begin that speak of the file and not of a statement."""
+
 _GROUP = 256
 """Actions in one commit, at most."""
 _CHECKPOINT = 4_000
@@ -50,42 +56,6 @@ _CHECKPOINT = 4_000
 _LOG_SIZE = 64 << 20
 """Bytes above which the log is cut after a checkpoint."""
 _READERS = 2
-
-_TABLES = """
-CREATE TABLE buckets(name TEXT PRIMARY KEY, record BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE settings(bucket TEXT, name TEXT, value BLOB NOT NULL, PRIMARY KEY(bucket, name))
-    WITHOUT ROWID;
-CREATE TABLE totals(bucket TEXT PRIMARY KEY, objects INTEGER NOT NULL, size INTEGER NOT NULL)
-    WITHOUT ROWID;
--- The current version of each key, unless it is a delete marker.
-CREATE TABLE objects(bucket TEXT, key BLOB, record BLOB NOT NULL, layout BLOB NOT NULL,
-    PRIMARY KEY(bucket, key)) WITHOUT ROWID;
--- The other versions, and all delete markers.
-CREATE TABLE versions(bucket TEXT, key BLOB, seq INTEGER, is_null INTEGER NOT NULL,
-    record BLOB NOT NULL, layout BLOB NOT NULL, PRIMARY KEY(bucket, key, seq DESC)) WITHOUT ROWID;
-CREATE INDEX null_versions ON versions(bucket, key) WHERE is_null;
-CREATE TABLE uploads(bucket TEXT, key BLOB, id TEXT, record BLOB NOT NULL,
-    PRIMARY KEY(bucket, key, id)) WITHOUT ROWID;
-CREATE TABLE parts(upload TEXT, number INTEGER, record BLOB NOT NULL,
-    PRIMARY KEY(upload, number)) WITHOUT ROWID;
--- data is NULL when the bytes lie in a file named by the id.
-CREATE TABLE blobs(id INTEGER PRIMARY KEY, refs INTEGER NOT NULL, size INTEGER NOT NULL, data BLOB);
-"""
-_UPGRADES = {1: generation.UPGRADE}
-"""From a layout of _TABLES to the next; a new file takes the same way."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tables:
-    """Further tables of a file, for an owner of more than objects: Reader.select, Transaction.run.
-
-    sql: the statements that make them. layout: their number, below 1000, as LAYOUT is ours.
-    upgrades: layout -> the statements that make it of the one before it.
-    """
-
-    sql: str
-    layout: int
-    upgrades: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -121,9 +91,9 @@ class Index:
         """Told on the loop, after the commit, which blobs in files nobody names any more."""
         self._sync = "OFF" if ephemeral else "NORMAL" if lossy else "FULL"
         if blobs is not None and not path.exists():
-            _save_log(path)
+            save_log(path)
         self._writer = self._connect()
-        is_new = _prepare(self._writer, path, tables)
+        is_new = prepare(self._writer, path, tables)
         self.generation: Generation | None = None
         """None: nothing says whether the index is the newest one of its files."""
         if blobs is not None and self._sync == "FULL":
@@ -186,8 +156,17 @@ class Index:
             await asyncio.to_thread(generation.settle)
 
     def look(self, query: Callable[[Reader], T]) -> T:
-        """Ask at once, on the loop: for point look-ups, which take some microseconds."""
-        return query(self._reader)
+        """Ask at once, on the loop: for point look-ups, which take some microseconds.
+
+        Raises IndexUnreadable, here as in read().
+        """
+        try:
+            return query(self._reader)
+        except (sqlite3.Error, msgspec.DecodeError) as error:
+            damage = self._damage(error)
+            if damage is None:
+                raise
+            raise damage from error
 
     def forget_all(self) -> None:
         """Do not answer from memory what is looked at next."""
@@ -232,11 +211,17 @@ class Index:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
             connection = self._local.connection = self._connect_reader()
-        connection.execute("BEGIN")
         try:
-            return query(Reader(connection.execute))
-        finally:
-            connection.execute("COMMIT")
+            connection.execute("BEGIN")
+            try:
+                return query(Reader(connection.execute))
+            finally:
+                connection.execute("COMMIT")
+        except (sqlite3.Error, msgspec.DecodeError) as error:
+            damage = self._damage(error)
+            if damage is None:
+                raise
+            raise damage from error
 
     def _connect_reader(self) -> sqlite3.Connection:
         connection = self._connect()
@@ -344,6 +329,14 @@ class Index:
             write.met_full_disk = name == "SQLITE_FULL"
             write.in_doubt = not write.met_full_disk and len(group) == 1
 
+    def _damage(self, error: Exception) -> IndexUnreadable | None:
+        """What an error of a statement means; None: it is a bug, and stays what it is."""
+        name = getattr(error, "sqlite_errorname", "")
+        if not name.startswith(_DAMAGE_NAMES) and not isinstance(error, msgspec.DecodeError):
+            return None
+        logger.error("the index cannot be read: %s path=%s", error, self.path)
+        return IndexUnreadable(self.path, error)
+
     def _meaning(self, error: Exception) -> Exception:
         name = getattr(error, "sqlite_errorname", "")
         if name == "SQLITE_FULL":
@@ -351,7 +344,7 @@ class Index:
         if name.startswith("SQLITE_IOERR"):
             logger.error("the index cannot be written: %s path=%s", name, self.path)
             return S3Error("SlowDown", f"the disk that holds {self.disk.folder} failed: {error}")
-        return error
+        return self._damage(error) or error
 
     def _deliver(self, effects: Effects, group: list[_Write[Any]]) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
@@ -379,40 +372,3 @@ class Index:
                 write.future.set_exception(write.error)
             else:
                 write.future.set_result(write.result)
-
-
-def _save_log(path: Path) -> None:
-    """Put the -wal file of an index that is gone aside: SQLite would remove it."""
-    log = path.with_name(f"{path.name}-wal")
-    if log.exists():
-        lost = path.parent / LOST
-        lost.mkdir(mode=0o700, exist_ok=True)
-        log.replace(lost / f"{log.name}-{int(time.time())}")
-
-
-def _prepare(connection: sqlite3.Connection, path: Path, tables: Tables | None) -> bool:
-    """Make the tables in an empty file, or bring them to our layout; whether the file was empty.
-
-    Raises UsageError for a file whose layout we do not know.
-    """
-    (number,) = connection.execute("PRAGMA user_version").fetchone()
-    further, layout = divmod(number, _FURTHER)
-    known = tables.layout if tables is not None else 0
-    if layout > LAYOUT or further > known:
-        raise UsageError(
-            "the store was written by a newer s3d",
-            f"{path} has layout {number}, this s3d knows layouts up to {known * _FURTHER + LAYOUT}",
-            "install that newer version again",
-        )
-    steps = [] if layout else [_TABLES]
-    steps += [_UPGRADES[old] for old in range(layout or 1, LAYOUT)]
-    if tables is not None and not further:
-        steps.append(tables.sql)
-    elif tables is not None:
-        steps += [tables.upgrades[each] for each in range(further + 1, known + 1)]
-    if steps:
-        number = LAYOUT + known * _FURTHER
-        connection.executescript(
-            f"BEGIN; {' '.join(steps)} PRAGMA user_version = {number}; COMMIT;"
-        )
-    return not layout

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from s3d.agent.storage.blocks import StoredDataCorrupt, sums_of
 from s3d.agent.storage.record_cache import Memo
 from s3d.agent.storage.records import (
     NULL_VERSION,
     BucketRecord,
+    Extent,
     ObjectRecord,
     ObjectRow,
     PartRecord,
@@ -217,13 +219,18 @@ class Reader:
 
     # Blobs
 
-    def data(self, blob: int) -> bytes | None:
-        """The bytes of a blob that lies in the index; None when it does not."""
-        memo = self._memo
+    def data(self, extent: Extent) -> bytes | None:
+        """The bytes of a blob that lies in the index; None when it does not.
+
+        Checked whenever they come from the disk. Raises StoredDataCorrupt.
+        """
+        memo, blob = self._memo, extent.blob
         if memo is not None and (known := memo.data.get(blob)) is not None:
             return known
         row = self._one("SELECT data FROM blobs WHERE id = ?", (blob,))
         data: bytes | None = None if row is None else row[0]
+        if data is not None and extent.sums and sums_of(data) != extent.sums:
+            raise StoredDataCorrupt("its row does not have its checksum")
         if data is not None and memo is not None:
             memo.data.put(blob, data)
         return data

@@ -25,6 +25,8 @@ class Extent(msgspec.Struct, frozen=True, array_like=True, gc=False):
     blob: int
     offset: int
     size: int
+    sums: bytes = b""
+    """Checksums of all blocks of the blob (blocks.BlockSums); empty in rows of layout 1."""
 
 
 class Checksum(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -185,7 +187,7 @@ def cut(extents: Iterable[Extent], start: int, size: int) -> tuple[Extent, ...]:
             start -= extent.size
             continue
         taken = min(extent.size - start, size)
-        pieces.append(Extent(extent.blob, extent.offset + start, taken))
+        pieces.append(Extent(extent.blob, extent.offset + start, taken, extent.sums))
         start, size = 0, size - taken
     return tuple(pieces)
 

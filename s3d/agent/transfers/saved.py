@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from s3d.agent.storage.disk import sync_folder
 from s3d.shared.errors import UsageError
 from s3d.shared.transfers import TransferError, TransferRequest
 
@@ -87,3 +88,4 @@ def write(path: Path, file: File) -> None:
         out.flush()
         os.fsync(out.fileno())
     os.replace(fresh, path)
+    sync_folder(path.parent)

@@ -105,3 +105,24 @@ def test_a_system_that_refuses_more_descriptors_is_no_reason_to_fail(monkeypatch
     monkeypatch.setattr(process.resource, "getrlimit", lambda which: (256, resource.RLIM_INFINITY))
     monkeypatch.setattr(process.resource, "setrlimit", refuse)
     assert raise_file_limit() == 256
+
+
+@pytest.mark.finding("S15")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to another user")
+@pytest.mark.parametrize(
+    ("owner", "mode", "is_refused"),
+    [(4242, 0o777, True), (4242, 0o1777, False), (4242, 0o755, False), (0, 0o777, False)],
+)
+def test_a_folder_below_one_of_another_user_that_all_can_write_to(
+    tmp_path, owner, mode, is_refused
+):
+    local = tmp_path / "local"
+    local.mkdir()
+    local.chmod(mode)
+    os.chown(local, owner, owner)
+    if not is_refused:
+        private_folder(local / "data/store")
+        return
+    with pytest.raises(UsageError) as refused:
+        private_folder(local / "data/store")
+    assert str(local) in refused.value.detail

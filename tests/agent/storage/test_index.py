@@ -5,9 +5,9 @@ import threading
 import pytest
 
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.storage.index import LAYOUT, Index
+from s3d.agent.storage.index import DAMAGE, Index
 from s3d.agent.storage.records import BucketRecord
-from s3d.shared.errors import S3dError, UsageError
+from s3d.shared.errors import S3dError
 
 
 def put(name, value):
@@ -190,17 +190,6 @@ async def test_a_write_after_the_end_is_refused_and_does_not_wait_for_ever(tmp_p
     assert refused.value.code == "ServiceUnavailable"
 
 
-def test_a_file_of_a_newer_layout_is_refused(tmp_path):
-    path = tmp_path / "index.sqlite"
-    Index.open(path).close()
-    with sqlite3.connect(path) as connection:
-        connection.execute(f"PRAGMA user_version = {LAYOUT + 1}")
-    connection.close()
-    with pytest.raises(UsageError, match="newer s3d") as refused:
-        Index.open(path)
-    assert str(path) in refused.value.detail
-
-
 def test_a_broken_file_is_told_with_its_path(tmp_path):
     path = tmp_path / "index.sqlite"
     path.write_bytes(b"this is no database" * 100)
@@ -264,3 +253,36 @@ async def test_an_error_of_the_index_itself_reaches_the_caller(index):
     with pytest.raises(sqlite3.OperationalError):
         await index.write(lambda tx: tx._execute("SELECT * FROM nothing", ()))
     assert await index.write(put("a", b"1")) == "a"
+
+
+@pytest.mark.finding("S15")
+async def test_an_error_of_the_disk_while_reading_is_said_without_a_traceback(tmp_path, caplog):
+    index = Index.open(tmp_path / "index.sqlite", ephemeral=True)
+    await index.write(lambda tx: tx.run("CREATE TABLE t(data BLOB)", ()))
+    await index.write(lambda tx: tx.run("INSERT INTO t VALUES (?)", (b"x" * 1_000_000,)))
+    index.close()
+    with (tmp_path / "index.sqlite").open("r+b") as file:
+        file.seek(4096 * 30)
+        file.write(b"\xff" * 4096 * 200)
+    index = Index.open(tmp_path / "index.sqlite", ephemeral=True)
+
+    def query(reader):
+        return reader.select("SELECT sum(length(hex(data))) FROM t", ()).fetchall()
+
+    with pytest.raises(DAMAGE) as looked:
+        index.look(query)
+    with pytest.raises(DAMAGE):
+        await index.read(query)
+    assert looked.value.code == "InternalError"
+    assert str(tmp_path) in looked.value.message
+    assert all(record.exc_info is None for record in caplog.records)
+    index.close()
+
+
+@pytest.mark.finding("S15")
+async def test_a_row_that_cannot_be_decoded_is_damage(index):
+    await index.write(lambda tx: tx.run("INSERT INTO buckets VALUES ('b', x'c1')", ()))
+    with pytest.raises(DAMAGE):
+        index.look(lambda reader: reader.bucket("b"))
+    with pytest.raises(DAMAGE):
+        await index.write(lambda tx: tx.bucket("b"))

@@ -1,5 +1,6 @@
 from s3d.agent.storage.records import (
     NULL_VERSION,
+    Extent,
     Layout,
     ObjectRecord,
     Stored,
@@ -107,5 +108,5 @@ async def test_uploads_come_by_key_and_then_by_their_beginning(index):
 
 async def test_data_that_was_read_is_not_read_again(index):
     await index.write(lambda tx: tx.add_blob(7, 4, b"data"))
-    first = index.look(lambda reader: reader.data(7))
-    assert index.look(lambda reader: reader.data(7)) is first
+    first = index.look(lambda reader: reader.data(Extent(7, 0, 1)))
+    assert index.look(lambda reader: reader.data(Extent(7, 0, 1))) is first

@@ -38,6 +38,7 @@ class ControlServer:
         self, routes: Iterable[Route], *, uids: Collection[int] = (), grace: float = 20.0
     ) -> None:
         app = web.Application(middlewares=[_problems, self._guard])
+        app.on_response_prepare.append(_name_server)
         for route in routes:
             app.router.add_route(route.method, route.path, functools.partial(respond, route))
         self._runner = web.AppRunner(
@@ -164,6 +165,11 @@ def _remove_stale(path: Path) -> None:
     raise AlreadyRunningError(
         "another agent answers on the socket", str(path), "stop it, or set S3D_SOCKET"
     )
+
+
+async def _name_server(request: web.Request, response: web.StreamResponse) -> None:
+    """Instead of the versions of Python and of a library."""
+    response.headers["Server"] = "s3d"
 
 
 @web.middleware

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from s3d.agent.frontends.http.exchange import ClientGone, Exchange
+from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Piece
 
 _THREADS = 8
@@ -39,20 +40,29 @@ class FilePump:
         self._write_timeout = write_timeout
 
     async def send(self, exchange: Exchange, head: bytes, pieces: Iterator[Piece]) -> None:
-        """Send the head, then every piece. Raises ClientGone, and OSError for a file's fault."""
+        """Send the head, then every piece, as far as they are found right.
+
+        Raises ClientGone, OSError for a file's fault, S3Error for damaged bytes; nothing was sent
+        when the status of the exchange is 0 again.
+        """
         await _flush(exchange)
         original = exchange.transport.get_extra_info("socket")
         with socket.socket(fileno=os.dup(original.fileno())) as out:
             for piece in pieces:
-                await self._send_piece(out, head, piece)
+                turn = _Turn(out, head, piece)
+                try:
+                    await self._send_piece(out, turn)
+                except S3Error:
+                    if turn.is_untouched:
+                        exchange.status = 0
+                    raise
                 exchange.sent += len(head) + piece.size
                 head = b""
 
     def close(self) -> None:
         self._pool.shutdown(wait=False)
 
-    async def _send_piece(self, out: socket.socket, head: bytes, piece: Piece) -> None:
-        turn = _Turn(out, head, piece)
+    async def _send_piece(self, out: socket.socket, turn: _Turn) -> None:
         loop = asyncio.get_running_loop()
         while True:
             future = loop.run_in_executor(self._pool, turn.run)
@@ -83,7 +93,7 @@ class FilePump:
 class _Turn:
     """Sending one piece, in as many turns as it takes."""
 
-    __slots__ = ("_head", "_left", "_offset", "_out", "_source")
+    __slots__ = ("_check", "_checked", "_head", "_left", "_offset", "_out", "_source", "_whole")
 
     def __init__(self, out: socket.socket, head: bytes, piece: Piece) -> None:
         self._out = out
@@ -91,6 +101,15 @@ class _Turn:
         self._source = piece.fd
         self._offset = piece.offset
         self._left = piece.size
+        self._whole = len(head)
+        self._check = piece.check
+        self._checked = piece.offset if piece.check is not None else piece.offset + piece.size
+        """Up to this offset the bytes may be sent."""
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether a whole head is still to be sent."""
+        return 0 < self._whole == len(self._head)
 
     def run(self) -> bool:
         """In a thread: send until all is sent (True), the client is slow or the turn is over."""
@@ -111,10 +130,13 @@ class _Turn:
         return True
 
     def _step(self) -> None:
+        if self._check is not None and self._left and self._checked <= self._offset:
+            # Before the head: so long, damage can be said.
+            self._checked = self._check(self._offset, self._offset + self._left)
         if self._head:
             self._head = self._head[self._out.send(self._head, _MORE if self._left else 0) :]
             return
-        size = min(self._left, _CALL)
+        size = min(self._left, _CALL, self._checked - self._offset)
         try:
             sent = os.sendfile(self._out.fileno(), self._source, self._offset, size)
         except OSError as error:

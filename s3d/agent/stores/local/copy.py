@@ -136,7 +136,9 @@ class CopyOps:
         upload = self._index.look(
             lambda reader: find_upload(reader, request.bucket, request.key, input["UploadId"])
         )
-        source, body = look_and_open(self._index, self._blobs, partial(_find, input))
+        source, body = look_and_open(
+            self._index, self._blobs, partial(_find, input), _source_name(input)
+        )
         assert body is not None
         async with aclosing(body):
             algorithm = upload.checksum_algorithm
@@ -156,7 +158,9 @@ class CopyOps:
 
     async def _digest(self, input: Mapping[str, Any]) -> _Digest:
         """Of the whole source, with its own kind of checksum or the one that is asked for."""
-        source, body = look_and_open(self._index, self._blobs, partial(_find, input))
+        source, body = look_and_open(
+            self._index, self._blobs, partial(_find, input), _source_name(input)
+        )
         assert body is not None
         async with aclosing(body):
             kept = source.record.checksum
@@ -237,6 +241,11 @@ def _find(input: Mapping[str, Any], reader: Reader) -> _Source:
         message = "The specified copy source is larger than the maximum allowable size for a copy "
         raise S3Error("InvalidRequest", f"{message}source: {MAX_SIZE}")
     return _Source(bucket, stored, span)
+
+
+def _source_name(input: Mapping[str, Any]) -> str:
+    bucket, key, _ = parse_copy_source(input["CopySource"])
+    return f"{bucket}/{key}"
 
 
 def _check_directives(input: Mapping[str, Any]) -> None:

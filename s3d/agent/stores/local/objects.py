@@ -86,7 +86,8 @@ class ObjectOps:
 
     @operation("GetObject")
     def get_object(self, request: S3Request[Members]) -> Ready[Members]:
-        found, body = look_and_open(self._index, self._blobs, partial(_find, request.input))
+        name = f"{request.bucket}/{request.key}"
+        found, body = look_and_open(self._index, self._blobs, partial(_find, request.input), name)
         return Ready(S3Response(found.output, body, found.status, kept=found.kept))
 
     @operation("HeadObject")

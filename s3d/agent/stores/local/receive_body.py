@@ -15,7 +15,7 @@ from s3d.agent.s3 import checksums
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import BytesBody, Members, S3Request
 from s3d.agent.storage.blobs import INLINE, Blobs, Draft
-from s3d.agent.storage.records import Checksum, Extent, Layout
+from s3d.agent.storage.records import Checksum, Layout
 from s3d.agent.storage.transaction import Transaction
 
 MAX_SIZE = 5 << 30
@@ -39,7 +39,7 @@ class Received(NamedTuple):
         if not draft.size:
             return Layout()
         tx.add_blob(draft.blob, draft.size, draft.data)
-        return Layout((Extent(draft.blob, 0, draft.size),), inline=draft.data is not None)
+        return Layout((draft.extent,), inline=draft.data is not None)
 
 
 async def receive(

@@ -17,9 +17,10 @@ from typing import Any
 from s3d.agent.s3.checksums import member_of
 from s3d.agent.s3.messages import Members
 from s3d.agent.storage.blobs import INLINE
-from s3d.agent.storage.records import STANDARD, ObjectRecord, Stored
-from s3d.agent.stores.read_cache.catalog import Catalog, crc
-from s3d.agent.stores.read_cache.entry import UNASKED, Entry, block_count, block_size, mask
+from s3d.agent.storage.blocks import block_count, block_size, crc, mask
+from s3d.agent.storage.records import STANDARD, Layout, ObjectRecord, Stored
+from s3d.agent.stores.read_cache.catalog import Catalog
+from s3d.agent.stores.read_cache.entry import UNASKED, Entry
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +48,7 @@ async def adopt(catalog: Catalog, pushed: Pushed) -> Entry | None:
     if isinstance(pushed.source, Path):
         try:
             sums = await asyncio.to_thread(_link, catalog, entry, pushed.source)
+            _check(sums, pushed.stored.layout)
         except OSError as error:  # Another file system, say: it is fetched when it is read.
             logger.debug("a pushed file is not adopted: %s key=%s", error, pushed.key)
             return None
@@ -66,6 +68,13 @@ def _link(catalog: Catalog, entry: Entry, source: Path) -> list[int]:
     catalog.blobs.link(entry.blob, source)
     with catalog.blobs.path(entry.blob).open("rb", buffering=0) as file:
         return [crc(_read(file, block_size(entry.size, n))) for n in range(len(entry.sums))]
+
+
+def _check(sums: list[int], layout: Layout) -> None:
+    """Raise OSError for a file that was damaged after it was pushed."""
+    known = layout.extents[0].sums
+    if known and known != b"".join(each.to_bytes(4, "little") for each in sums):
+        raise OSError("the staged file does not have its checksums any more")
 
 
 def _read(file: Any, size: int) -> bytes:

@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from s3d.agent.s3.checksums import hasher
 from s3d.agent.storage.blobs import INLINE, Blobs
+from s3d.agent.storage.blocks import crc
 from s3d.agent.storage.index import DAMAGE, Index
 from s3d.agent.storage.record_cache import Recent
 from s3d.agent.storage.transaction import Transaction
@@ -343,9 +343,13 @@ class Catalog:
         except DAMAGE as error:
             self._damaged(error)
             return None
-        if entry is not None and self._distrust is not None:  # Its row does not say so yet.
-            if entry.checked > 0.0 or self._distrust == UNPROVEN:
-                entry.checked = self._distrust
+        distrust = self._distrust
+        if (
+            entry is not None
+            and distrust is not None
+            and (entry.checked > 0.0 or distrust == UNPROVEN)
+        ):
+            entry.checked = distrust  # Its row does not say so yet.
         return entry
 
     def _distrusted(self, saved: asyncio.Future[Any]) -> None:
@@ -387,13 +391,6 @@ def _weight(held: int, size: int) -> int:
     if size <= INLINE:
         return size + _ROW if size < _PAGE // 2 else -(-(size + _ROW) // _PAGE) * _PAGE
     return -(-held // _PAGE) * _PAGE + _ROW
-
-
-def crc(data: bytes | memoryview) -> int:
-    """CRC32C."""
-    sum_ = hasher("CRC32C")
-    sum_.update(data)
-    return int.from_bytes(sum_.digest())
 
 
 def _name(entry: Entry) -> str:

@@ -13,10 +13,11 @@ from typing import Any
 
 import msgspec
 
+from s3d.agent.storage.blocks import block_count, mask
 from s3d.agent.storage.index import Tables
 from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.transaction import Transaction
-from s3d.agent.stores.read_cache.entry import UNPROVEN, Entry, block_count, mask
+from s3d.agent.stores.read_cache.entry import UNPROVEN, Entry
 
 TABLES = Tables(
     """

@@ -7,9 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from s3d.agent.s3.messages import Members
-
-BLOCK = 1 << 20
-"""Bytes of a block, which is fetched, checked and noted as one; the last one may be shorter."""
+from s3d.agent.storage.blocks import BLOCK, block_count, block_size, blocks_of, mask
 
 UNASKED = 0.0
 """As checked of an entry: what the remote says of the object is asked at its next use."""
@@ -129,22 +127,3 @@ def split(said: Mapping[str, Any]) -> tuple[Members, Members]:
     output = {name: value for name, value in said.items() if name not in _ABOUT_THE_ANSWER}
     checksums = {name: output.pop(name) for name in list(output) if name.startswith("Checksum")}
     return output, checksums
-
-
-def block_count(size: int) -> int:
-    return -(-size // BLOCK)
-
-
-def block_size(size: int, block: int) -> int:
-    """Bytes of a block of an object of this size."""
-    return min(BLOCK, size - block * BLOCK)
-
-
-def blocks_of(start: int, size: int) -> tuple[int, int]:
-    """The blocks (first, end) that hold these bytes."""
-    return start // BLOCK, -(-(start + size) // BLOCK)
-
-
-def mask(first: int, end: int) -> int:
-    """A bit for each block of a run."""
-    return (1 << end) - (1 << first)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Iterator
 from contextlib import closing
 
 from s3d.agent.s3.messages import Body
 from s3d.agent.storage.blobs import Blobs
+from s3d.agent.storage.blocks import blocks_of, mask, wrong_blocks
 from s3d.agent.storage.records import Extent
-from s3d.agent.stores.read_cache.catalog import crc
-from s3d.agent.stores.read_cache.entry import BLOCK, Entry, block_size, blocks_of, mask
+from s3d.agent.stores.read_cache.entry import Entry
 
 logger = logging.getLogger(__name__)
 
@@ -106,15 +105,4 @@ _stamp = stamp_of
 
 def _wrong(fd: int, entry: Entry, blocks: list[int]) -> list[int]:
     """Those whose bytes are not what their checksums say. In a thread."""
-    return list(_checked(fd, entry, blocks))
-
-
-def _checked(fd: int, entry: Entry, blocks: list[int]) -> Iterator[int]:
-    for block in blocks:
-        wanted = block_size(entry.size, block)
-        try:
-            data = os.pread(fd, wanted, block * BLOCK)
-        except OSError:
-            data = b""
-        if len(data) != wanted or crc(data) != entry.sums[block]:
-            yield block
+    return list(wrong_blocks(fd, entry.size, blocks, entry.sums.__getitem__))

@@ -21,8 +21,9 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body, BytesBody, Members, S3Request, S3Response
 from s3d.agent.s3.model import operations
 from s3d.agent.storage.blobs import INLINE
-from s3d.agent.stores.read_cache.catalog import Catalog, crc
-from s3d.agent.stores.read_cache.entry import BLOCK, Entry, block_size, blocks_of, mask
+from s3d.agent.storage.blocks import BLOCK, block_size, blocks_of, crc, mask
+from s3d.agent.stores.read_cache.catalog import Catalog
+from s3d.agent.stores.read_cache.entry import Entry
 from s3d.agent.stores.read_cache.fetch import Fetch, whole
 from s3d.agent.stores.read_cache.files import Files, stamp_of
 from s3d.agent.stores.read_cache.task_scope import heard

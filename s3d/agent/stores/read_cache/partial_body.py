@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator, Mapping
 
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import NO_TRAILERS
-from s3d.agent.stores.read_cache.entry import BLOCK, Entry
+from s3d.agent.storage.blocks import BLOCK
+from s3d.agent.stores.read_cache.entry import Entry
 from s3d.agent.stores.read_cache.fetch import Fetch
 from s3d.agent.stores.read_cache.fill import Fills
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from s3d.agent.storage.disk import sync_folder
 from s3d.shared.caching import Pin
 
 logger = logging.getLogger(__name__)
@@ -103,3 +104,4 @@ def _write(file: Path, data: bytes) -> None:
         out.flush()
         os.fsync(out.fileno())
     new.replace(file)
+    sync_folder(file.parent)

@@ -174,3 +174,10 @@ async def test_a_bug_is_a_500_that_tells_nothing(path, caplog):
 
 async def test_a_server_that_never_started_stops(path):
     await ControlServer(ROUTES).stop()
+
+
+@pytest.mark.finding("S15")
+@pytest.mark.parametrize("path", ["/v1/hello", "/nowhere"])
+async def test_answers_do_not_name_versions_of_libraries(http, path):
+    async with http.get(path) as response:
+        assert response.headers["Server"] == "s3d"

@@ -8,6 +8,7 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import BytesBody, S3Request, WireRequest
 from s3d.agent.s3.model import operations
 from s3d.agent.storage.blobs import Blobs
+from s3d.agent.storage.blocks import sums_of
 from s3d.agent.storage.records import Checksum, Extent, Layout
 from s3d.agent.stores.local.receive_body import receive
 from tests.agent.storage.files import left
@@ -110,8 +111,10 @@ async def test_bytes_are_entered_where_they_lie(index, blobs):
     empty, small, large = [await receive(blobs, request(data)) for data in (b"", DATA, BIG)]
     assert await index.write(empty.enter) == Layout()
     assert await index.write(small.enter) == Layout(
-        (Extent(small.draft.blob, 0, len(DATA)),), inline=True
+        (Extent(small.draft.blob, 0, len(DATA), sums_of(DATA)),), inline=True
     )
-    assert await index.write(large.enter) == Layout((Extent(large.draft.blob, 0, len(BIG)),))
-    assert index.look(lambda reader: reader.data(small.draft.blob)) == DATA
-    assert index.look(lambda reader: reader.data(large.draft.blob)) is None
+    assert await index.write(large.enter) == Layout(
+        (Extent(large.draft.blob, 0, len(BIG), sums_of(BIG)),)
+    )
+    assert index.look(lambda reader: reader.data(small.draft.extent)) == DATA
+    assert index.look(lambda reader: reader.data(large.draft.extent)) is None

@@ -6,19 +6,20 @@ import random
 
 import pytest
 
-from s3d.agent.storage.records import Checksum, Description, ObjectRecord, Stored
+from s3d.agent.storage.records import Checksum, Description, Extent, Layout, ObjectRecord, Stored
 from s3d.agent.stores.read_cache.adopt_pushed import Pushed
 from s3d.agent.stores.read_cache.catalog import Limits
 from tests.agent.stores.read_cache.rig import away, open_rig
 
 MIB = 1 << 20
+LAYOUT = Layout((Extent(0, 0, 1),))
 SIZES = (0, 5, 65_536, 65_537, 3 * MIB + 1)
 
 
 def stored_of(data: bytes) -> Stored:
     about = Description(headers={"ContentType": "text/plain"}, metadata={"a": "1"})
     checksum = Checksum("CRC32", "AAAAAA==")
-    return Stored(ObjectRecord("k", size=len(data), about=about, checksum=checksum), None)
+    return Stored(ObjectRecord("k", size=len(data), about=about, checksum=checksum), LAYOUT)
 
 
 async def pushed(rig, data: bytes) -> Pushed:

@@ -11,11 +11,12 @@ from functools import partial
 import pytest
 
 from s3d.agent.storage.blobs import Blobs
+from s3d.agent.storage.blocks import crc, mask
 from s3d.agent.storage.index import Index
 from s3d.agent.stores.read_cache import catalog as catalog_module
 from s3d.agent.stores.read_cache import catalog_rows
-from s3d.agent.stores.read_cache.catalog import Catalog, Limits, crc
-from s3d.agent.stores.read_cache.entry import Entry, mask
+from s3d.agent.stores.read_cache.catalog import Catalog, Limits
+from s3d.agent.stores.read_cache.entry import Entry
 from tests.agent.stores.read_cache.test_entry import SAID
 
 

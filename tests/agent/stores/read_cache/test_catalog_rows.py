@@ -6,9 +6,9 @@ from functools import partial
 
 import pytest
 
+from s3d.agent.storage.blocks import BLOCK
 from s3d.agent.storage.index import Index
 from s3d.agent.stores.read_cache import catalog_rows
-from s3d.agent.stores.read_cache.entry import BLOCK
 from tests.agent.stores.read_cache.test_entry import entry_of
 
 

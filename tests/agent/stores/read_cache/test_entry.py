@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from s3d.agent.stores.read_cache.entry import BLOCK, Entry, block_count, block_size, blocks_of, mask
+from s3d.agent.storage.blocks import BLOCK, block_count, block_size, blocks_of, mask
+from s3d.agent.stores.read_cache.entry import Entry
 
 SAID = {
     "ETag": '"e"',

@@ -10,8 +10,7 @@ import pytest
 
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import BytesBody, StreamBody
-from s3d.agent.stores.read_cache.catalog import crc
-from s3d.agent.stores.read_cache.entry import BLOCK
+from s3d.agent.storage.blocks import BLOCK, crc
 from s3d.agent.stores.read_cache.fetch import Fetch, whole
 from s3d.agent.stores.read_cache.verify import Proof
 from tests.agent.stores.read_cache.test_entry import entry_of

@@ -7,8 +7,7 @@ import random
 import pytest
 
 from s3d.agent.storage.blobs import Blobs
-from s3d.agent.stores.read_cache.catalog import crc
-from s3d.agent.stores.read_cache.entry import BLOCK, mask
+from s3d.agent.storage.blocks import BLOCK, crc, mask
 from s3d.agent.stores.read_cache.files import Files
 from tests.agent.stores.read_cache.test_entry import entry_of
 from tests.contract.client import read

@@ -54,7 +54,7 @@ class Desk:
     def told(self, stored):
         data = b""
         if stored.layout.extents:
-            data = self.index.look(lambda reader: reader.data(stored.layout.extents[0].blob))
+            data = self.index.look(lambda reader: reader.data(stored.layout.extents[0]))
         return data, dict(stored.record.about.tags)
 
     async def take(self):

@@ -1,0 +1,94 @@
+"""The tables of an index file: how they are made, and brought from older layouts to ours.
+
+Layout number: PRAGMA user_version. A change of the tables raises it and migrates; a file with a
+higher number than ours is refused.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from s3d.agent.storage import generation
+from s3d.agent.storage.disk import LOST
+from s3d.shared.errors import UsageError
+
+LAYOUT = 2
+"""2: totals has the generation (generation.py)."""
+_FURTHER = 1_000
+"""user_version is LAYOUT + _FURTHER times the layout of the further tables."""
+
+_TABLES = """
+CREATE TABLE buckets(name TEXT PRIMARY KEY, record BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE settings(bucket TEXT, name TEXT, value BLOB NOT NULL, PRIMARY KEY(bucket, name))
+    WITHOUT ROWID;
+CREATE TABLE totals(bucket TEXT PRIMARY KEY, objects INTEGER NOT NULL, size INTEGER NOT NULL)
+    WITHOUT ROWID;
+-- The current version of each key, unless it is a delete marker.
+CREATE TABLE objects(bucket TEXT, key BLOB, record BLOB NOT NULL, layout BLOB NOT NULL,
+    PRIMARY KEY(bucket, key)) WITHOUT ROWID;
+-- The other versions, and all delete markers.
+CREATE TABLE versions(bucket TEXT, key BLOB, seq INTEGER, is_null INTEGER NOT NULL,
+    record BLOB NOT NULL, layout BLOB NOT NULL, PRIMARY KEY(bucket, key, seq DESC)) WITHOUT ROWID;
+CREATE INDEX null_versions ON versions(bucket, key) WHERE is_null;
+CREATE TABLE uploads(bucket TEXT, key BLOB, id TEXT, record BLOB NOT NULL,
+    PRIMARY KEY(bucket, key, id)) WITHOUT ROWID;
+CREATE TABLE parts(upload TEXT, number INTEGER, record BLOB NOT NULL,
+    PRIMARY KEY(upload, number)) WITHOUT ROWID;
+-- data is NULL when the bytes lie in a file named by the id.
+CREATE TABLE blobs(id INTEGER PRIMARY KEY, refs INTEGER NOT NULL, size INTEGER NOT NULL, data BLOB);
+"""
+_UPGRADES = {1: generation.UPGRADE}
+"""From a layout of _TABLES to the next; a new file takes the same way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """Further tables of a file, for an owner of more than objects: Reader.select, Transaction.run.
+
+    sql: the statements that make them. layout: their number, below 1000, as LAYOUT is ours.
+    upgrades: layout -> the statements that make it of the one before it.
+    """
+
+    sql: str
+    layout: int
+    upgrades: Mapping[int, str] = field(default_factory=dict)
+
+
+def save_log(path: Path) -> None:
+    """Put the -wal file of an index that is gone aside: SQLite would remove it."""
+    log = path.with_name(f"{path.name}-wal")
+    if log.exists():
+        lost = path.parent / LOST
+        lost.mkdir(mode=0o700, exist_ok=True)
+        log.replace(lost / f"{log.name}-{int(time.time())}")
+
+
+def prepare(connection: sqlite3.Connection, path: Path, tables: Tables | None) -> bool:
+    """Make the tables in an empty file, or bring them to our layout; whether the file was empty.
+
+    Raises UsageError for a file whose layout we do not know.
+    """
+    (number,) = connection.execute("PRAGMA user_version").fetchone()
+    further, layout = divmod(number, _FURTHER)
+    known = tables.layout if tables is not None else 0
+    if layout > LAYOUT or further > known:
+        raise UsageError(
+            "the store was written by a newer s3d",
+            f"{path} has layout {number}, this s3d knows layouts up to {known * _FURTHER + LAYOUT}",
+            "install that newer version again",
+        )
+    steps = [] if layout else [_TABLES]
+    steps += [_UPGRADES[old] for old in range(layout or 1, LAYOUT)]
+    if tables is not None and not further:
+        steps.append(tables.sql)
+    elif tables is not None:
+        steps += [tables.upgrades[each] for each in range(further + 1, known + 1)]
+    if steps:
+        number = LAYOUT + known * _FURTHER
+        steps = ["BEGIN;", *steps, f"PRAGMA user_version = {number}; COMMIT;"]
+        connection.executescript("\n".join(steps))
+    return not layout
