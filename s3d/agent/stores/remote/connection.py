@@ -98,6 +98,8 @@ class Health:
     """Of the last failure; "" when the last call succeeded."""
     clock_offset: float = 0.0
     """Seconds that the remote's clock is ahead of ours."""
+    on_answer: Callable[[int], None] = lambda status: None
+    """Called with the status of each answer."""
 
 
 @dataclass(slots=True)
@@ -202,6 +204,7 @@ class Connection:
         else:
             self.health.last_success = self._clock()
             self.health.error = ""
+        self.health.on_answer(status)
 
     async def close(self) -> None:
         """Close all connections; a call after that opens new ones."""

@@ -361,9 +361,12 @@ class Journal:
                 self._backlog.set_state(write, PendingState.WAITING)
         self._memory.hurry(left)
 
-    def hurry(self) -> None:
-        """What is delayed after a failure may go at once."""
-        self._memory.hurry([w for w in self.all(PendingState.WAITING) if w.retry_at])
+    def hurry(self, *, unanswered: bool = False) -> None:
+        """What is delayed after a failure may go at once; unanswered: only what got no answer."""
+        delayed = [write for write in self.all(PendingState.WAITING) if write.retry_at]
+        if unanswered:
+            delayed = [write for write in delayed if write.error and not write.error.status]
+        self._memory.hurry(delayed)
 
     async def discard(self, seq: int) -> bool:
         """Forget a write: the key is again what it was before it. False: it is being pushed."""
