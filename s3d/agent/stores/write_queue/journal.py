@@ -67,6 +67,7 @@ class Journal:
         memory.paused = index.look(lambda reader: reader.setting(*_PAUSED)) is not None
         for write in await index.read(journal_rows.load):
             memory.add(write, [])
+        memory.backlog.put_in_order()
         return journal
 
     @property
@@ -93,6 +94,10 @@ class Journal:
     def under(self, bucket: str, prefix: bytes = b"", after: bytes = b"") -> Iterator[PendingWrite]:
         """The newest of each key, in key order; to be used up before anything is awaited."""
         return self._backlog.under(bucket, prefix, after)
+
+    def deleted(self, bucket: str, prefix: bytes, after: bytes, limit: int) -> list[str]:
+        """At most so many keys behind after whose newest write is a delete, in order."""
+        return self._backlog.deleted(bucket, prefix, after, limit)
 
     def buckets(self) -> list[str]:
         """Those that have pending writes."""

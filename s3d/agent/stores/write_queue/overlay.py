@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from bisect import bisect_left
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -19,15 +20,16 @@ from s3d.agent.s3.messages import Members, S3Request
 from s3d.agent.s3.model import operations
 from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.records import ObjectRow
-from s3d.agent.stores.write_queue import journal_rows
 from s3d.agent.stores.write_queue.journal import Journal
 
 Item = tuple[bytes, Members | None]
 """A key and its row, or a common prefix and None."""
 
 _PAGE = 1_000
-_HIDDEN = 10_000
-"""Pending deletions that are looked up at once."""
+_HIDDEN = 2_000
+_HIDDEN_OF_WHOLE = 20_000
+"""Pending deletions that are looked up at once; where each time costs the remote's whole listing,
+more of them."""
 _LAST = "\U0010ffff"
 """Behind every key that follows a common prefix."""
 
@@ -89,9 +91,8 @@ class Overlay:
 
     async def _step(self, after: bytes, limit: int) -> Slice[Members]:
         """A run of the listing that begins behind after; common prefixes may yet be empty."""
-        pending, hidden = await self._journal.read(
-            lambda reader: self._pending(reader, after, limit)
-        )
+        hidden = self._hidden(after)
+        pending = await self._journal.read(lambda reader: self._pending(reader, after, limit))
         if self._whole:
             return merge_page(Slice(await self._behind(after)), pending, hidden)
         size = min(_PAGE, limit + len(hidden.items))
@@ -108,9 +109,15 @@ class Overlay:
         found = dict(item for item in items if item[0] > after)
         return await asyncio.to_thread(sorted, found.items(), key=_name)
 
-    def _pending(
-        self, reader: Reader, after: bytes, limit: int
-    ) -> tuple[Slice[Members], Slice[None]]:
+    def _hidden(self, after: bytes) -> Slice[None]:
+        """Keys that are about to go. Taken from memory, which knows of each that was answered."""
+        wanted = self._wanted
+        limit = _HIDDEN_OF_WHOLE if self._whole else _HIDDEN
+        found = self._journal.deleted(wanted.bucket, wanted.prefix, after, limit)
+        keys = [key.encode() for key in found]
+        return Slice([(key, None) for key in keys], keys[-1] if len(keys) == limit else None)
+
+    def _pending(self, reader: Reader, after: bytes, limit: int) -> Slice[Members]:
         wanted = self._wanted
 
         def fetch(place: Place[None], size: int) -> list[tuple[Place[None], ObjectRow]]:
@@ -121,11 +128,8 @@ class Overlay:
         page = roll_up(fetch, query)
         items: list[Item] = [(row.key.encode(), _row(row)) for row in page.entries]
         items += [(group, None) for group in page.prefixes]
-        keys = journal_rows.deleted(reader, wanted.bucket, wanted.prefix, after, _HIDDEN)
-        end = keys[-1] if len(keys) == _HIDDEN else None
-        hidden: Slice[None] = Slice([(key, None) for key in keys], end)
         items.sort(key=_name)
-        return Slice(items, page.next[0] if page.truncated else None), hidden
+        return Slice(items, page.next[0] if page.truncated else None)
 
     async def _remote(self, place: Members) -> Slice[Members]:
         """A page of the remote's own listing."""
@@ -162,18 +166,14 @@ class Overlay:
         bucket = self._wanted.bucket
         if next(self._journal.under(bucket, group), None) is None:
             return True
-        doomed, staged = await self._journal.read(
-            lambda reader: (
-                journal_rows.deleted(reader, bucket, group, b"", -1),
-                reader.page(bucket, group, b"", 1),
-            )
-        )
+        doomed = self._journal.deleted(bucket, group, b"", sys.maxsize)
+        staged = await self._journal.read(lambda reader: reader.page(bucket, group, b"", 1))
         if staged or not doomed:
             return True
         size = min(_PAGE, len(doomed) + 1)
         members: Members = {"Bucket": bucket, "Prefix": group.decode(), "MaxKeys": size}
         async for page in _pages(self._inner, members):
-            if any(not _contains(doomed, key) for key, _ in page):
+            if any(not _contains(doomed, key.decode()) for key, _ in page):
                 return True
         return False
 
@@ -249,6 +249,6 @@ def _row(record: ObjectRow) -> Members:
     return row
 
 
-def _contains(keys: Sequence[bytes], key: bytes) -> bool:
+def _contains(keys: Sequence[str], key: str) -> bool:
     place = bisect_left(keys, key)
     return place < len(keys) and keys[place] == key
