@@ -38,6 +38,8 @@ from s3d.agent.stores.write_queue.pending_state import Memory
 T = TypeVar("T")
 
 _RETRIED = (PendingState.WAITING, PendingState.FAILED)
+_UPLOADS_KNOWN = 10_000
+"""Uploads of a bucket that are remembered after they have ended."""
 _PAUSED = ("", "queue.paused")
 """Bucket and name of the setting that says so."""
 
@@ -53,6 +55,8 @@ class Journal:
         self._events = events
         self._clock = clock
         self._memory = Memory(clock)
+        self._uploads: dict[str, dict[tuple[str, str], None]] = {}
+        """By bucket, (key, id) of the uploads that pushes have begun since the start."""
         self._backlog = self._memory.backlog
 
     @classmethod
@@ -229,8 +233,25 @@ class Journal:
         failpoint.hit("queue.progress")
         write = self._backlog.get(seq)
         if write is not None:
+            if upload is not None and upload.upload_id:
+                self._note_upload(write, upload.upload_id)
             await self._index.write(partial(journal_rows.remember, write, upload), frees=True)
         failpoint.hit("queue.progressed")
+
+    def _note_upload(self, write: PendingWrite, upload_id: str) -> None:
+        known = self._uploads.setdefault(write.bucket, {})
+        known[(write.key, upload_id)] = None
+        if len(known) > _UPLOADS_KNOWN:
+            del known[next(iter(known))]
+
+    async def uploads_begun(self, bucket: str) -> set[tuple[str, str]]:
+        """(key, id) of the uploads that pushes have begun at the remote; id "": not known yet.
+
+        Those that have ended since the start are among them: a listing that the remote made before
+        the end may still be on its way.
+        """
+        begun = await self._index.read(lambda reader: journal_rows.begun(reader, bucket))
+        return begun.union(self._uploads.get(bucket, ()))
 
     async def done(self, seq: int, etag: str = "", told: str = "") -> None:
         """The remote has it. etag: what the remote calls it now; told: what we called it, if that

@@ -14,7 +14,6 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.listing import url_encode
 from s3d.agent.s3.listing_merge import Run, merge_runs
 from s3d.agent.s3.messages import Members, S3Request, S3Response
-from s3d.agent.stores.write_queue import journal_rows
 from s3d.agent.stores.write_queue.journal import Journal
 from s3d.agent.stores.write_queue.settle import Settler
 from s3d.agent.stores.write_queue.staging import Stage
@@ -52,11 +51,14 @@ class UploadListOps:
         if (limit is not None and limit <= 0) or encoding not in (None, "", "url"):
             return await self._inner.call(request)
         size = min(MAX_UPLOADS, limit or MAX_UPLOADS)
-        began = await self._journal.read(lambda reader: journal_rows.begun(reader, request.bucket))
+        began = await self._journal.uploads_begun(request.bucket)
         staged = _Pages(_STAGED, self._stage_asker(request), self._staged_marker(input))
         await staged.extend(size)
         if staged.run == Run([]) and not began:
-            return await self._inner.call(request)
+            answer = await self._inner.call(request)
+            began = await self._journal.uploads_begun(request.bucket)
+            if not began:
+                return answer
         remote = _Pages(_REMOTE, self._remote_asker(request, began), self._remote_marker(input))
         while True:
             merged: Run[Place, Members] = merge_runs(remote.run, staged.run, Run([]))
@@ -87,6 +89,8 @@ class UploadListOps:
 
         async def ask(paging: Members) -> Members:
             page = dict((await self._inner.call(request.replace(input={**fixed, **paging}))).output)
+            # What a push has begun meanwhile was entered before the remote was asked for it.
+            began.update(await self._journal.uploads_begun(request.bucket))
             page["Uploads"] = [row for row in page.get("Uploads") or () if not _is_in(began, row)]
             page["CommonPrefixes"] = [
                 one
@@ -107,6 +111,7 @@ class UploadListOps:
 
         async def ask(paging: Members) -> Members:
             page = dict((await self._inner.call(request.replace(input=members | paging))).output)
+            began.update(await self._journal.uploads_begun(request.bucket))
             page["Uploads"] = [row for row in page.get("Uploads") or () if not _is_in(began, row)]
             return page
 

@@ -5,6 +5,8 @@ import itertools
 import pytest
 
 from s3d.agent.stores.write_queue.pending import RemoteUpload
+from tests.contract.client import Client
+from tests.contract.queued import queue_before
 
 
 async def begin(s3, key):
@@ -89,3 +91,38 @@ async def test_nothing_of_ours_is_listed_behind_the_end_of_a_page_of_the_remote(
     for size in range(1, 6):
         keys = [key for key, _ in (await pages(s3, size))[1]]
         assert keys == ["a", "a", "b", "c", "z"]
+
+
+class PushesMeanwhile:
+    """A remote at which a push begins an upload, and ends, while it lists the uploads."""
+
+    def __init__(self, inner):
+        self.inner = inner
+        self.journal = None
+
+    async def call(self, request):
+        if request.op.name != "ListMultipartUploads" or self.journal is None:
+            return await self.inner.call(request)
+        journal, self.journal = self.journal, None
+        seq = journal.pending("bucket", "k").seq
+        await journal.progress(seq, RemoteUpload(""))
+        upload_id = await begin(Client(self.inner), "k")
+        listed = await self.inner.call(request)
+        await journal.progress(seq, RemoteUpload(upload_id))
+        await journal.done(seq)
+        return listed
+
+
+@pytest.mark.parametrize("staged", [False, True])
+async def test_what_the_pusher_begins_during_the_listing_is_not_shown(
+    remote, bucket, tmp_path, staged
+):
+    """Seen now and then as an upload that is listed after its completion."""
+    meanwhile = PushesMeanwhile(remote)
+    async with queue_before(meanwhile, tmp_path / "queue", lazy=True) as queue:
+        s3 = Client(queue.store)
+        expected = [await begin(s3, "other")] if staged else []
+        await s3.put(bucket, "k", b"data")
+        meanwhile.journal = queue.journal
+        listed = await s3("ListMultipartUploads", Bucket=bucket)
+        assert listed.names("Uploads", "UploadId") == expected
