@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
+from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
@@ -76,3 +77,30 @@ def test_writes_of_an_outage_of_10_seconds_arrive_in_order(gateway, network, rem
 @pytest.mark.torture
 def test_writes_of_an_outage_of_10_minutes_arrive_in_order(gateway, network, remote, new_bucket):
     outlast(gateway, network, remote, new_bucket, 600)
+
+
+@pytest.mark.slow
+@pytest.mark.finding("D15")
+def test_an_answer_to_a_read_wakes_the_queue(gateway, network, remote, new_bucket):
+    """The queue itself would ask the remote after ever more seconds, up to a minute."""
+    with closing(gateway.start().s3()) as client:
+        client.head_bucket(Bucket=new_bucket)
+        network.go_away()
+        for number in range(6):
+            client.put_object(Bucket=new_bucket, Key=f"k{number}", Body=b"1")
+        until(lambda: gateway.queue.status().trouble == "remote away")
+        network.take_seen()
+        network.come_back()
+        client.get_bucket_location(Bucket=new_bucket)
+        until(lambda: gateway.queue.status().left.files == 0)
+    seen = [exchange.head.method for exchange in network.take_seen()]
+    assert (seen[0], seen.count("GET")) == ("GET", 1)  # the client's, and no probe
+    assert len(remote.list_objects_v2(Bucket=new_bucket)["Contents"]) == 6
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Ask the agent until it says so."""
+    end, pulse = time.monotonic() + WITHIN, threading.Event()
+    while not condition():
+        assert time.monotonic() < end
+        pulse.wait(0.02)

@@ -186,6 +186,8 @@ async def open_gateway(config: Config, places: Places, events: Events) -> Gatewa
             layer_of_queue, queue = _queue(config.write_queue, below, journal, staging, events)
             layer_of_queue.lists.listing_order = lambda bucket: gateway.listing_order(bucket)
             top = layer_of_queue
+        if queue is not None:
+            remote.health.on_answer = queue.pusher.remote_answered
         gateway = Gateway(
             top=LoopGuard(top, remote.hops),
             remote=remote,

@@ -19,6 +19,8 @@ from s3d.shared.transfers import Bandwidth, BandwidthStatus, Count, DrainRequest
 
 LONGEST_WAIT = 30.0
 """Seconds that one call of drain may wait: less than clients wait for an answer."""
+PROBE_EVERY = 1.0
+"""Seconds between two tries, while somebody drains, to reach a remote that is away."""
 FULL_WAIT = 60.0
 """Seconds that a write waits for room (when_full: wait)."""
 
@@ -88,7 +90,7 @@ class QueueRoutes:
                         await _hurry(queue)
                     while queue.journal.is_moving:
                         changed.clear()
-                        await changed.wait()
+                        await _wait(queue, changed)
         return answer(queue_status(queue))
 
     async def bandwidth(self, call: Call) -> web.Response:
@@ -104,6 +106,17 @@ class QueueRoutes:
         except ValueError as error:
             raise S3Error("InvalidArgument", f"timetable: {error}") from error
         return await self.bandwidth(call)
+
+
+async def _wait(queue: Queue, changed: asyncio.Event) -> None:
+    """Until something has changed; a remote that is away is asked again and again meanwhile."""
+    try:
+        async with asyncio.timeout(PROBE_EVERY):
+            await changed.wait()
+    except TimeoutError:
+        if queue.pusher.status().trouble:
+            with suppress(S3Error):
+                await queue.pusher.look_again()
 
 
 async def _hurry(queue: Queue) -> None:

@@ -101,6 +101,8 @@ class Health:
     """Of the last failure; "" when the last call succeeded."""
     clock_offset: float = 0.0
     """Seconds that the remote's clock is ahead of ours."""
+    on_answer: Callable[[int], None] = lambda status: None
+    """Called with the status of each answer."""
 
 
 class Connection:
@@ -210,6 +212,7 @@ class Connection:
         else:
             self.health.last_success = self._clock()
             self.health.error = ""
+        self.health.on_answer(status)
 
     def signing_time(self) -> float:
         """Unix seconds for a signature: the remote's time, when ours is far from it."""

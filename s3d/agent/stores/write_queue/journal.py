@@ -38,6 +38,8 @@ from s3d.agent.stores.write_queue.pending_state import Memory
 T = TypeVar("T")
 
 _RETRIED = (PendingState.WAITING, PendingState.FAILED)
+_UPLOADS_KNOWN = 10_000
+"""Uploads of a bucket that are remembered after they have ended."""
 _PAUSED = ("", "queue.paused")
 """Bucket and name of the setting that says so."""
 
@@ -53,6 +55,8 @@ class Journal:
         self._events = events
         self._clock = clock
         self._memory = Memory(clock)
+        self._uploads: dict[str, dict[tuple[str, str], None]] = {}
+        """By bucket, (key, id) of the uploads that pushes have begun since the start."""
         self._backlog = self._memory.backlog
 
     @classmethod
@@ -67,6 +71,7 @@ class Journal:
         memory.paused = index.look(lambda reader: reader.setting(*_PAUSED)) is not None
         for write in await index.read(journal_rows.load):
             memory.add(write, [])
+        memory.backlog.put_in_order()
         return journal
 
     @property
@@ -93,6 +98,10 @@ class Journal:
     def under(self, bucket: str, prefix: bytes = b"", after: bytes = b"") -> Iterator[PendingWrite]:
         """The newest of each key, in key order; to be used up before anything is awaited."""
         return self._backlog.under(bucket, prefix, after)
+
+    def deleted(self, bucket: str, prefix: bytes, after: bytes, limit: int) -> list[str]:
+        """At most so many keys behind after whose newest write is a delete, in order."""
+        return self._backlog.deleted(bucket, prefix, after, limit)
 
     def buckets(self) -> list[str]:
         """Those that have pending writes."""
@@ -224,8 +233,25 @@ class Journal:
         failpoint.hit("queue.progress")
         write = self._backlog.get(seq)
         if write is not None:
+            if upload is not None and upload.upload_id:
+                self._note_upload(write, upload.upload_id)
             await self._index.write(partial(journal_rows.remember, write, upload), frees=True)
         failpoint.hit("queue.progressed")
+
+    def _note_upload(self, write: PendingWrite, upload_id: str) -> None:
+        known = self._uploads.setdefault(write.bucket, {})
+        known[(write.key, upload_id)] = None
+        if len(known) > _UPLOADS_KNOWN:
+            del known[next(iter(known))]
+
+    async def uploads_begun(self, bucket: str) -> set[tuple[str, str]]:
+        """(key, id) of the uploads that pushes have begun at the remote; id "": not known yet.
+
+        Those that have ended since the start are among them: a listing that the remote made before
+        the end may still be on its way.
+        """
+        begun = await self._index.read(lambda reader: journal_rows.begun(reader, bucket))
+        return begun.union(self._uploads.get(bucket, ()))
 
     async def done(self, seq: int, etag: str = "", told: str = "") -> None:
         """The remote has it. etag: what the remote calls it now; told: what we called it, if that
@@ -361,9 +387,12 @@ class Journal:
                 self._backlog.set_state(write, PendingState.WAITING)
         self._memory.hurry(left)
 
-    def hurry(self) -> None:
-        """What is delayed after a failure may go at once."""
-        self._memory.hurry([w for w in self.all(PendingState.WAITING) if w.retry_at])
+    def hurry(self, *, unanswered: bool = False) -> None:
+        """What is delayed after a failure may go at once; unanswered: only what got no answer."""
+        delayed = [write for write in self.all(PendingState.WAITING) if write.retry_at]
+        if unanswered:
+            delayed = [write for write in delayed if write.error and not write.error.status]
+        self._memory.hurry(delayed)
 
     async def discard(self, seq: int) -> bool:
         """Forget a write: the key is again what it was before it. False: it is being pushed."""

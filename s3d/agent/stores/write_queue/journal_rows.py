@@ -45,7 +45,6 @@ CREATE TABLE orphans(bucket TEXT, key BLOB, upload TEXT, begun REAL NOT NULL,
 """For Index.open. record and layout are NULL for a delete; error and upload when there is none."""
 
 _SLIM = "seq, kind, bucket, key, size, accepted, state, priority, error"
-_BEYOND = b"\xff"
 
 _decode_error = msgspec.msgpack.Decoder(PushError).decode
 _decode_upload = msgspec.msgpack.Decoder(RemoteUpload).decode
@@ -78,16 +77,6 @@ def newest(reader: Reader, bucket: str, key: str) -> Kind | None:
     query = "SELECT kind FROM queue WHERE bucket = ? AND key = ? ORDER BY seq DESC LIMIT 1"
     row = reader.select(query, (bucket, key.encode())).fetchone()
     return None if row is None else Kind(row[0])
-
-
-def deleted(reader: Reader, bucket: str, prefix: bytes, after: bytes, limit: int) -> list[bytes]:
-    """Keys behind after whose newest write is a delete, in order."""
-    query = """SELECT DISTINCT key FROM queue
-        WHERE bucket = ?1 AND key > ?2 AND key >= ?3 AND key < ?4 AND NOT EXISTS
-            (SELECT 1 FROM objects WHERE objects.bucket = ?1 AND objects.key = queue.key)
-        ORDER BY key LIMIT ?5"""
-    found = reader.select(query, (bucket, after, prefix, prefix + _BEYOND, limit))
-    return [key for (key,) in found]
 
 
 def begun(reader: Reader, bucket: str) -> set[tuple[str, str]]:

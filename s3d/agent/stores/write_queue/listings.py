@@ -19,7 +19,7 @@ from s3d.agent.s3.listing import decode_token, encode_token, url_encode
 from s3d.agent.s3.listing_order import OTHER, UNKNOWN
 from s3d.agent.s3.messages import Members, S3Request, S3Response
 from s3d.agent.stores.write_queue.journal import Journal
-from s3d.agent.stores.write_queue.overlay import Disordered, Item, Overlay, Wanted
+from s3d.agent.stores.write_queue.overlay import Disordered, Listing, Overlay, Wanted
 from s3d.agent.stores.write_queue.settle import Settler
 
 logger = logging.getLogger(__name__)
@@ -92,13 +92,13 @@ class ListOps:
         prefix, delimiter = input.get("Prefix") or "", input.get("Delimiter") or ""
         further = {name: input[name] for name in _PASSED_ON if input.get(name)}
         wanted = Wanted(request.bucket, prefix.encode(), delimiter.encode(), owner, further)
-        items = await self._items(wanted, after, input.get("ContinuationToken"), limit + 1)
-        found = items[:limit]
+        listing = await self._merged(wanted, after, input.get("ContinuationToken"), limit)
+        found = listing.items
         output: Members = {
             "Name": request.bucket,
             "Prefix": prefix,
             "MaxKeys": limit,
-            "IsTruncated": len(items) > limit,
+            "IsTruncated": listing.is_truncated,
             **{name: input[name] for name in ("Delimiter", "EncodingType") if input.get(name)},
         }
         rows = [row for _, row in found if row is not None]
@@ -111,21 +111,21 @@ class ListOps:
             output["CommonPrefixes"] = [{"Prefix": group} for group in groups]
         return found, output
 
-    async def _items(
-        self, wanted: Wanted, after: bytes | None, token: str | None, limit: int
-    ) -> list[Item]:
+    async def _merged(
+        self, wanted: Wanted, after: bytes | None, token: str | None, size: int
+    ) -> Listing:
         """Page by page while the remote's pages prove to be in order, else as a whole: to read all
         of a large bucket for each page is slow, so it is done only where there is no other way."""
         bucket = wanted.bucket
         whole = bucket in self._disordered or self.listing_order(bucket) == OTHER
         if not whole:
             try:
-                return await Overlay(self._journal, self._inner, wanted).items(after, token, limit)
+                return await Overlay(self._journal, self._inner, wanted).page(after, token, size)
             except Disordered:
                 logger.info("the remote lists in an order of its own bucket=%s", bucket)
                 self._disordered.add(bucket)
         overlay = Overlay(self._journal, self._inner, wanted, whole=True)
-        return await overlay.items(after, token, limit)
+        return await overlay.page(after, token, size)
 
 
 def _is_plain(request: S3Request[Members]) -> bool:

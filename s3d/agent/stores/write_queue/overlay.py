@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from bisect import bisect_left
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -14,20 +15,22 @@ from typing import Any
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.listing import Place, Query, roll_up
-from s3d.agent.s3.merge import Slice, merge_page
+from s3d.agent.s3.listing_merge import MergedListing, Run, merge_runs
 from s3d.agent.s3.messages import Members, S3Request
 from s3d.agent.s3.model import operations
 from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.records import ObjectRow
-from s3d.agent.stores.write_queue import journal_rows
 from s3d.agent.stores.write_queue.journal import Journal
 
 Item = tuple[bytes, Members | None]
 """A key and its row, or a common prefix and None."""
+Listing = MergedListing[bytes, Members]
 
 _PAGE = 1_000
-_HIDDEN = 10_000
-"""Pending deletions that are looked up at once."""
+_HIDDEN = 2_000
+_HIDDEN_OF_WHOLE = 20_000
+"""Pending deletions that are looked up at once; where each time costs the remote's whole listing,
+more of them."""
 _LAST = "\U0010ffff"
 """Behind every key that follows a common prefix."""
 
@@ -62,8 +65,8 @@ class Overlay:
         self._wanted = wanted
         self._whole = whole
 
-    async def items(self, after: bytes | None, token: str | None, limit: int) -> list[Item]:
-        """At most limit items behind after, in order. None: behind where a token of the remote's
+    async def page(self, after: bytes | None, token: str | None, size: int) -> Listing:
+        """At most size items behind after, in order. None: behind where a token of the remote's
         stands; of what is pending just before its next item nothing is known then.
 
         Raises Disordered, unless the remote's listing is read as a whole. Then a token of the
@@ -72,35 +75,29 @@ class Overlay:
         """
         if self._whole:
             after = after or b""
-        found: list[Item] = []
+        listing: Listing = MergedListing(size, after or b"")
         if after is None:
             first = await self._remote({"ContinuationToken": token, "MaxKeys": 1})
-            if not first.items:
-                return []
-            after = first.items[0][0]
-            found += await self._visible(first.items[:1])
-        while len(found) < limit:
-            step = await self._step(after, limit - len(found))
-            found += await self._alive(step.items)
-            if step.end is None:
-                break
-            after = step.end
-        return found[:limit]
+            place = first.items[0][0] if first.items else None
+            listing.add(Run(await self._visible(first.items[:1]), place))
+        while listing.is_open and listing.place is not None:
+            step = await self._step(listing.place, listing.missing)
+            listing.add(Run(await self._alive(step.items), step.end))
+        return listing
 
-    async def _step(self, after: bytes, limit: int) -> Slice[Members]:
+    async def _step(self, after: bytes, limit: int) -> Run[bytes, Members]:
         """A run of the listing that begins behind after; common prefixes may yet be empty."""
-        pending, hidden = await self._journal.read(
-            lambda reader: self._pending(reader, after, limit)
-        )
+        hidden = self._hidden(after)
+        pending = await self._journal.read(lambda reader: self._pending(reader, after, limit))
         if self._whole:
-            return merge_page(Slice(await self._behind(after)), pending, hidden)
+            return merge_runs(Run(await self._behind(after)), pending, hidden)
         size = min(_PAGE, limit + len(hidden.items))
         remote = await self._remote({"StartAfter": self._start(after), "MaxKeys": size})
         if any(key <= after and row is not None for key, row in remote.items):
             raise Disordered
         known = [item for item in remote.items if item[0] > after]
         end = remote.end if known or not remote.items else None
-        return merge_page(Slice(known, end), pending, hidden)
+        return merge_runs(Run(known, end), pending, hidden)
 
     async def _behind(self, after: bytes) -> list[Item]:
         """All items of the remote's listing behind this place, in order."""
@@ -108,9 +105,15 @@ class Overlay:
         found = dict(item for item in items if item[0] > after)
         return await asyncio.to_thread(sorted, found.items(), key=_name)
 
-    def _pending(
-        self, reader: Reader, after: bytes, limit: int
-    ) -> tuple[Slice[Members], Slice[None]]:
+    def _hidden(self, after: bytes) -> Run[bytes, None]:
+        """Keys that are about to go. Taken from memory, which knows of each that was answered."""
+        wanted = self._wanted
+        limit = _HIDDEN_OF_WHOLE if self._whole else _HIDDEN
+        found = self._journal.deleted(wanted.bucket, wanted.prefix, after, limit)
+        keys = [key.encode() for key in found]
+        return Run([(key, None) for key in keys], keys[-1] if len(keys) == limit else None)
+
+    def _pending(self, reader: Reader, after: bytes, limit: int) -> Run[bytes, Members]:
         wanted = self._wanted
 
         def fetch(place: Place[None], size: int) -> list[tuple[Place[None], ObjectRow]]:
@@ -121,13 +124,10 @@ class Overlay:
         page = roll_up(fetch, query)
         items: list[Item] = [(row.key.encode(), _row(row)) for row in page.entries]
         items += [(group, None) for group in page.prefixes]
-        keys = journal_rows.deleted(reader, wanted.bucket, wanted.prefix, after, _HIDDEN)
-        end = keys[-1] if len(keys) == _HIDDEN else None
-        hidden: Slice[None] = Slice([(key, None) for key in keys], end)
         items.sort(key=_name)
-        return Slice(items, page.next[0] if page.truncated else None), hidden
+        return Run(items, page.next[0] if page.truncated else None)
 
-    async def _remote(self, place: Members) -> Slice[Members]:
+    async def _remote(self, place: Members) -> Run[bytes, Members]:
         """A page of the remote's own listing."""
         return await _list(self._inner, self._members() | _given(place))
 
@@ -162,18 +162,14 @@ class Overlay:
         bucket = self._wanted.bucket
         if next(self._journal.under(bucket, group), None) is None:
             return True
-        doomed, staged = await self._journal.read(
-            lambda reader: (
-                journal_rows.deleted(reader, bucket, group, b"", -1),
-                reader.page(bucket, group, b"", 1),
-            )
-        )
+        doomed = self._journal.deleted(bucket, group, b"", sys.maxsize)
+        staged = await self._journal.read(lambda reader: reader.page(bucket, group, b"", 1))
         if staged or not doomed:
             return True
         size = min(_PAGE, len(doomed) + 1)
         members: Members = {"Bucket": bucket, "Prefix": group.decode(), "MaxKeys": size}
         async for page in _pages(self._inner, members):
-            if any(not _contains(doomed, key) for key, _ in page):
+            if any(not _contains(doomed, key.decode()) for key, _ in page):
                 return True
         return False
 
@@ -191,7 +187,7 @@ def _staged(bucket: str, key: bytes, reader: Reader) -> ObjectRow | None:
     return reader.object(bucket, key)
 
 
-async def _list(inner: ObjectStore, members: Members) -> Slice[Members]:
+async def _list(inner: ObjectStore, members: Members) -> Run[bytes, Members]:
     """A page that may be merged with what is pending. Raises Disordered."""
     items, output = await _page(inner, members)
     more = bool(output.get("IsTruncated"))
@@ -199,7 +195,7 @@ async def _list(inner: ObjectStore, members: Members) -> Slice[Members]:
     if more and (not items or any(key > later for key, later in pairwise(keys))):
         raise Disordered
     items.sort(key=_name)
-    return Slice(items, items[-1][0] if more else None)
+    return Run(items, items[-1][0] if more else None)
 
 
 async def _pages(inner: ObjectStore, members: Members) -> AsyncIterator[list[Item]]:
@@ -249,6 +245,6 @@ def _row(record: ObjectRow) -> Members:
     return row
 
 
-def _contains(keys: Sequence[bytes], key: bytes) -> bool:
+def _contains(keys: Sequence[str], key: str) -> bool:
     place = bisect_left(keys, key)
     return place < len(keys) and keys[place] == key

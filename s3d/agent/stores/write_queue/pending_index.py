@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator
 
-from s3d.agent.stores.write_queue.pending import STUCK, PendingState, PendingWrite, Share
+from s3d.agent.stores.write_queue.pending import STUCK, Kind, PendingState, PendingWrite, Share
 
 
 class Backlog:
@@ -14,6 +14,7 @@ class Backlog:
     def __init__(self) -> None:
         self._by_seq: dict[int, PendingWrite] = {}
         self._buckets: dict[str, _Keys] = {}
+        self._is_in_order = False
         self._files = dict.fromkeys(PendingState, 0)
         self._sizes = dict.fromkeys(PendingState, 0)
         self.staged = 0
@@ -44,6 +45,8 @@ class Backlog:
         keys = self._buckets.get(write.bucket)
         if keys is None:
             keys = self._buckets[write.bucket] = _Keys()
+            if self._is_in_order:
+                keys.put_in_order()
         self.staged -= keys.shown(write.key)
         keys.add(write)
         self.staged += keys.shown(write.key)
@@ -102,6 +105,21 @@ class Backlog:
         keys = self._buckets.get(bucket)
         return keys.under(prefix, after) if keys is not None else iter(())
 
+    def deleted(self, bucket: str, prefix: bytes, after: bytes, limit: int) -> list[str]:
+        """At most so many keys with the prefix and behind after whose newest write is a delete."""
+        keys = self._buckets.get(bucket)
+        return keys.deleted(prefix, after, limit) if keys is not None else []
+
+    def put_in_order(self) -> None:
+        """After a start, once all writes are there: what listings need is made at once here.
+
+        One by one, 100,000 keys would take seconds; at the first listing, the loop would stand
+        still for it.
+        """
+        for keys in self._buckets.values():
+            keys.put_in_order()
+        self._is_in_order = True
+
     def buckets(self) -> list[str]:
         """Those that have writes."""
         return list(self._buckets)
@@ -145,42 +163,72 @@ class _Keys:
     def __init__(self) -> None:
         self.writes: dict[str, list[PendingWrite]] = {}
         self._sorted: list[str] | None = None
-        """The keys, from the first listing on. After a start with 100,000 writes it would cost more
-        than all else to put them in order one by one."""
+        """The keys, in the order of their UTF-8, which is that of strings."""
+        self._deleted: list[str] = []
+        """Of these, those whose newest write is a delete."""
+
+    def put_in_order(self) -> None:
+        self._sorted = sorted(self.writes)
+        self._deleted = [key for key in self._sorted if self.writes[key][-1].kind is Kind.DELETE]
 
     def add(self, write: PendingWrite) -> None:
         known = self.writes.get(write.key)
+        was_deleted = known is not None and known[-1].kind is Kind.DELETE
         if known is not None:
             known.append(write)
-            return
-        self.writes[write.key] = [write]
-        if self._sorted is not None:
-            insort(self._sorted, write.key)
+        else:
+            self.writes[write.key] = [write]
+            if self._sorted is not None:
+                insort(self._sorted, write.key)
+        self._note_deleted(write.key, was=was_deleted, now=write.kind is Kind.DELETE)
 
     def remove(self, write: PendingWrite) -> None:
         known = self.writes[write.key]
-        if len(known) > 1:
-            known.remove(write)
+        was_deleted = known[-1].kind is Kind.DELETE
+        known.remove(write)
+        if known:
+            self._note_deleted(write.key, was=was_deleted, now=known[-1].kind is Kind.DELETE)
             return
         del self.writes[write.key]
         if self._sorted is not None:
             del self._sorted[bisect_left(self._sorted, write.key)]
+        self._note_deleted(write.key, was=was_deleted, now=False)
 
     def under(self, prefix: bytes, after: bytes) -> Iterator[PendingWrite]:
-        if self._sorted is None:
-            # Strings compare by code point, which is the order of their UTF-8.
-            self._sorted = sorted(self.writes)
-        keys = self._sorted
-        start = max(
-            bisect_right(keys, after, key=str.encode), bisect_left(keys, prefix, key=str.encode)
-        )
-        end = bisect_left(keys, prefix + b"\xff", key=str.encode)
-        for place in range(start, end):
+        keys = self._in_order()
+        for place in range(*_between(keys, prefix, after)):
             yield self.writes[keys[place]][-1]
+
+    def deleted(self, prefix: bytes, after: bytes, limit: int) -> list[str]:
+        self._in_order()
+        start, end = _between(self._deleted, prefix, after)
+        return self._deleted[start : min(end, start + limit)]
+
+    def _in_order(self) -> list[str]:
+        if self._sorted is None:
+            self.put_in_order()
+        assert self._sorted is not None
+        return self._sorted
+
+    def _note_deleted(self, key: str, *, was: bool, now: bool) -> None:
+        if self._sorted is None or was == now:
+            return
+        if now:
+            insort(self._deleted, key)
+        else:
+            del self._deleted[bisect_left(self._deleted, key)]
 
     def shown(self, key: str) -> int:
         known = self.writes.get(key)
         return known[-1].size if known else 0
+
+
+def _between(keys: list[str], prefix: bytes, after: bytes) -> tuple[int, int]:
+    """Where those begin and end that have the prefix and stand behind after."""
+    start = max(
+        bisect_right(keys, after, key=str.encode), bisect_left(keys, prefix, key=str.encode)
+    )
+    return start, max(start, bisect_left(keys, prefix + b"\xff", key=str.encode))
 
 
 _NONE: list[PendingWrite] = []

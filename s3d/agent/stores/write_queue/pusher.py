@@ -62,6 +62,7 @@ class Pusher:
         self._outcomes = Outcomes(journal, self._push, line, self._caretaker, self._clock)
         self._traffic = Traffic(events, self._clock)
         self._changed = asyncio.Event()
+        line.on_return = self._returned
         self._pushing = 0
         self._urgent = 0
         """Callers of push_now, each of whom may have a push beyond the limit."""
@@ -132,6 +133,10 @@ class Pusher:
             why = self._line.error.message if self._line.error else self._line.trouble
             raise S3Error("ServiceUnavailable", why)
 
+    def remote_answered(self, status: int) -> None:
+        """The remote has answered somebody else's request; it is known to be its own answer."""
+        self._line.answered(status)
+
     @property
     def sent(self) -> int:
         """Bytes that went to the remote since the start."""
@@ -187,6 +192,11 @@ class Pusher:
             await self._clock.sleep(max(0.0, at - self._clock.steady()))
             if self._line.closed.is_set() and (self._line.probe_at or at) <= at:
                 await self._probe()
+
+    def _returned(self) -> None:
+        """The remote answers again: what was delayed because it did not need not wait."""
+        self._journal.hurry(unanswered=True)
+        self._changed.set()
 
     async def _woke(self) -> None:
         """The machine has slept: what was tried in vain before says nothing any more."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 from s3d.agent.core.failures import Reason, Unreachable
 from s3d.agent.s3.errors import S3Error
@@ -26,6 +27,12 @@ NEEDS_CREDENTIALS = "needs credentials"
 _FIRST_ASK = 5.0
 _LAST_ASK = 300.0
 """Seconds between two questions whether our credentials are accepted now."""
+_FIRST_WAKE = 1.0
+_LAST_WAKE = 60.0
+"""Seconds between two times that what is delayed is tried since the remote answers: where small
+requests get through and pushes do not, the back-off of the pushes has to hold."""
+_CALM = 300.0
+"""Seconds without such a time after which the next one counts as the first."""
 
 
 class Line:
@@ -38,11 +45,15 @@ class Line:
         """Set while nothing may go."""
         self.error: S3Error | None = None
         """What closed it."""
+        self.on_return: Callable[[], None] = lambda: None
+        """Called when the remote answers again: what got no answer is worth another try."""
         self._clock = clock
         self._pace = pace or Pace()
         self._breaker = breaker or Breaker()
         self._ask_at: float | None = None
         self._wait = _FIRST_ASK
+        self._wake_at = float("-inf")
+        self._wake_wait = _FIRST_WAKE
 
     @property
     def limit(self) -> int:
@@ -73,7 +84,7 @@ class Line:
 
     def heard(self, error: S3Error | None) -> None:
         """The outcome of a push or of a probe."""
-        before, now = self.trouble, self._clock.steady()
+        before, doubt, now = self.trouble, self.doubt, self._clock.steady()
         if error is not None and is_missed(error):
             self._breaker.missed(now)
         elif error is not None and decide(error) is Verdict.PAUSE:
@@ -87,6 +98,17 @@ class Line:
                 self._pace.slowed(now)
         if self.trouble != before:
             self._tell(error)
+        if doubt and not self.doubt:
+            self._wake(now)
+
+    def answered(self, status: int) -> None:
+        """The remote, for certain, gave this answer to a request that is not a push.
+
+        Only one that is no refusal shows that it accepts our credentials.
+        """
+        is_good = status < 400 or (status < 500 and self._ask_at is None)
+        if is_good and self.doubt:
+            self.heard(None)
 
     def look_again(self) -> None:
         """Something has changed (network, credentials): probe at once."""
@@ -94,6 +116,14 @@ class Line:
         self._breaker.network_changed(now)
         if self._ask_at is not None:
             self._ask_at, self._wait = now, _FIRST_ASK
+
+    def _wake(self, now: float) -> None:
+        if now < self._wake_at:
+            return
+        is_first = now - self._wake_at > _CALM
+        self._wake_wait = _FIRST_WAKE if is_first else min(_LAST_WAKE, self._wake_wait * 2)
+        self._wake_at = now + self._wake_wait
+        self.on_return()
 
     def _refused(self, now: float) -> None:
         if self._ask_at is None:

@@ -6,13 +6,14 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListMultipartUploads.html
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from s3d.agent.core.store import operation
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.listing import url_encode
+from s3d.agent.s3.listing_merge import Run, merge_runs
 from s3d.agent.s3.messages import Members, S3Request, S3Response
-from s3d.agent.stores.write_queue import journal_rows
 from s3d.agent.stores.write_queue.journal import Journal
 from s3d.agent.stores.write_queue.settle import Settler
 from s3d.agent.stores.write_queue.staging import Stage
@@ -21,10 +22,18 @@ MAX_UPLOADS = 1_000
 
 _FIRST = "0"
 """Before every id of a staged upload."""
+_LAST = "\U0010ffff"
+"""Behind every key that follows a common prefix."""
 _NAMES = ("Prefix", "Delimiter", "KeyMarker", "NextKeyMarker")
+_PAGING = ("EncodingType", "MaxUploads", "KeyMarker", "UploadIdMarker")
+_REMOTE, _STAGED = 0, 1
 
-Item = tuple[str, bool, Members]
-"""Key or common prefix, whether it is staged, and the row."""
+Place = tuple[bytes, int]
+"""Key or common prefix, and whose upload it is: of one key the remote's come first."""
+Item = tuple[Place, Members | None]
+"""An upload, or None for a common prefix."""
+Began = set[tuple[str, str]]
+"""(key, id) of uploads that the pusher has begun at the remote; id "": any of the key."""
 
 
 class UploadListOps:
@@ -33,65 +42,154 @@ class UploadListOps:
     def __init__(self, journal: Journal, stage: Stage, settler: Settler) -> None:
         self._journal = journal
         self._stage = stage
-        self._settler = settler
+        self._inner = settler.inner
 
     @operation("ListMultipartUploads")
     async def list_multipart_uploads(self, request: S3Request[Members]) -> S3Response[Members]:
         input = request.input
         limit, encoding = input.get("MaxUploads"), input.get("EncodingType")
         if (limit is not None and limit <= 0) or encoding not in (None, "", "url"):
-            return await self._settler.inner.call(request)
-        asked = {name: value for name, value in input.items() if name != "EncodingType"}
-        staged = await self._staged(request, asked)
-        ours = await self._journal.read(lambda reader: journal_rows.begun(reader, request.bucket))
-        if not staged.get("Uploads") and not staged.get("CommonPrefixes") and not ours:
-            return await self._settler.inner.call(request)
-        remote = (await self._settler.inner.call(self._of_remote(request, asked))).output
-        items = _items(staged, True)
-        for key, is_staged, row in _items(dict(remote), False):
-            if not row or not {(key, row["UploadId"]), (key, "")} & ours:
-                items.append((key, is_staged, row))
-        items.sort(key=lambda item: item[:2])
-        items = [item for at, item in enumerate(items) if not _is_repeated(items, at)]
+            return await self._inner.call(request)
         size = min(MAX_UPLOADS, limit or MAX_UPLOADS)
-        more = bool(staged.get("IsTruncated") or remote.get("IsTruncated") or len(items) > size)
-        return S3Response(_output(input, items[:size], size, more=more))
+        began = await self._journal.uploads_begun(request.bucket)
+        staged = _Pages(_STAGED, self._stage_asker(request), self._staged_marker(input))
+        await staged.extend(size)
+        if staged.run == Run([]) and not began:
+            answer = await self._inner.call(request)
+            began = await self._journal.uploads_begun(request.bucket)
+            if not began:
+                return answer
+        remote = _Pages(_REMOTE, self._remote_asker(request, began), self._remote_marker(input))
+        while True:
+            merged: Run[Place, Members] = merge_runs(remote.run, staged.run, Run([]))
+            if merged.end is None or len(merged.items) >= size:
+                break
+            # The nearer end is what keeps the other one's entries back.
+            nearer = remote if remote.run.end == merged.end else staged
+            await nearer.extend(size)
+        more = merged.end is not None or len(merged.items) > size
+        return S3Response(_output(input, list(merged.items[:size]), size, more=more))
 
-    async def _staged(self, request: S3Request[Members], asked: Members) -> Members:
-        marker = asked.get("UploadIdMarker")
-        if marker and not self._is_ours(request):
-            asked = {**asked, "UploadIdMarker": _FIRST}
-        try:
-            answer = await self._stage.look(request.replace(input=asked))
-        except S3Error as error:
-            if error.code != "NoSuchBucket":
-                raise
-            return {}
-        return dict(answer.output)
+    def _stage_asker(self, request: S3Request[Members]) -> _Ask:
+        fixed = {name: value for name, value in request.input.items() if name not in _PAGING}
 
-    def _of_remote(self, request: S3Request[Members], asked: Members) -> S3Request[Members]:
-        if asked.get("UploadIdMarker") and self._is_ours(request):
-            asked = {name: value for name, value in asked.items() if name != "UploadIdMarker"}
-        return request.replace(input=asked)
+        async def ask(paging: Members) -> Members:
+            try:
+                answer = await self._stage.look(request.replace(input={**fixed, **paging}))
+            except S3Error as error:
+                if error.code != "NoSuchBucket":
+                    raise
+                return {}
+            return dict(answer.output)
 
-    def _is_ours(self, request: S3Request[Members]) -> bool:
+        return ask
+
+    def _remote_asker(self, request: S3Request[Members], began: Began) -> _Ask:
+        fixed = {name: value for name, value in request.input.items() if name not in _PAGING}
+
+        async def ask(paging: Members) -> Members:
+            page = dict((await self._inner.call(request.replace(input={**fixed, **paging}))).output)
+            # What a push has begun meanwhile was entered before the remote was asked for it.
+            began.update(await self._journal.uploads_begun(request.bucket))
+            page["Uploads"] = [row for row in page.get("Uploads") or () if not _is_in(began, row)]
+            page["CommonPrefixes"] = [
+                one
+                for one in page.get("CommonPrefixes") or ()
+                if await self._has_others(request, str(one["Prefix"]), began)
+            ]
+            return page
+
+        return ask
+
+    async def _has_others(self, request: S3Request[Members], group: str, began: Began) -> bool:
+        """Whether the remote has an upload under a common prefix that the pusher has not begun."""
+        if not any(key.startswith(group) for key, _ in began):
+            return True
+        kept = ("Bucket", "ExpectedBucketOwner", "RequestPayer")
+        members = {name: request.input[name] for name in kept if request.input.get(name)}
+        members["Prefix"] = group
+
+        async def ask(paging: Members) -> Members:
+            page = dict((await self._inner.call(request.replace(input=members | paging))).output)
+            began.update(await self._journal.uploads_begun(request.bucket))
+            page["Uploads"] = [row for row in page.get("Uploads") or () if not _is_in(began, row)]
+            return page
+
+        pages = _Pages(_REMOTE, ask, {"KeyMarker": ""})
+        while not pages.run.items and pages.run.end is not None:
+            await pages.extend(MAX_UPLOADS)
+        return bool(pages.run.items)
+
+    def _staged_marker(self, input: Members) -> Members:
+        marker = {"KeyMarker": input.get("KeyMarker") or ""}
+        if input.get("UploadIdMarker"):
+            is_ours = self._is_ours(input)
+            marker["UploadIdMarker"] = input["UploadIdMarker"] if is_ours else _FIRST
+        return marker
+
+    def _remote_marker(self, input: Members) -> Members:
+        marker = {"KeyMarker": input.get("KeyMarker") or ""}
+        if input.get("UploadIdMarker"):
+            if not self._is_ours(input):
+                marker["UploadIdMarker"] = input["UploadIdMarker"]
+        elif _is_group(input, marker["KeyMarker"]):
+            marker["KeyMarker"] += _LAST
+        return marker
+
+    def _is_ours(self, input: Members) -> bool:
         """Whether the marker is the id of a staged upload."""
-        input = request.input
         key, upload_id = str(input.get("KeyMarker") or ""), str(input["UploadIdMarker"])
-        return self._journal.has_upload(request.bucket, key, upload_id)
+        return self._journal.has_upload(str(input["Bucket"]), key, upload_id)
 
 
-def _items(page: Members, staged: bool) -> list[Item]:
-    uploads = [(str(row["Key"]), staged, dict(row)) for row in page.get("Uploads") or ()]
-    groups: list[Item] = [
-        (str(one["Prefix"]), staged, {}) for one in page.get("CommonPrefixes") or ()
-    ]
-    return uploads + groups
+_Ask = Callable[[Members], Awaitable[Members]]
+"""A page of a listing, for members that say where it begins and how long it may be."""
 
 
-def _is_repeated(items: list[Item], at: int) -> bool:
-    """A common prefix that both listings have."""
-    return at > 0 and not items[at][2] and items[at - 1][0] == items[at][0]
+class _Pages:
+    """One of the two listings, as far as it has been read."""
+
+    def __init__(self, rank: int, ask: _Ask, marker: Members) -> None:
+        start: Place = (str(marker["KeyMarker"]).encode(), -1)
+        self.run: Run[Place, Members] = Run([], start)
+        self._rank = rank
+        self._ask = ask
+        self._marker = marker
+
+    async def extend(self, size: int) -> None:
+        """Read its next page. Raises ServiceUnavailable for one that leads no further."""
+        paging = {name: value for name, value in self._marker.items() if value}
+        page = await self._ask({**paging, "MaxUploads": size})
+        items: list[Item] = [
+            ((str(row["Key"]).encode(), self._rank), dict(row)) for row in page.get("Uploads") or ()
+        ]
+        items += [
+            ((str(one["Prefix"]).encode(), _REMOTE), None)
+            for one in page.get("CommonPrefixes") or ()
+        ]
+        end = self._end(page) if page.get("IsTruncated") else None
+        self.run = Run([*self.run.items, *sorted(items, key=lambda item: item[0])], end)
+
+    def _end(self, page: Members) -> Place:
+        before, key = self._marker, str(page.get("NextKeyMarker") or "")
+        self._marker = {"KeyMarker": key, "UploadIdMarker": page.get("NextUploadIdMarker") or ""}
+        if not key or self._marker == before:
+            message = "The remote's listing of uploads is cut off and does not say where."
+            raise S3Error("ServiceUnavailable", message)
+        return key.encode(), self._rank
+
+
+def _is_in(began: Began, row: Members) -> bool:
+    return not {(str(row["Key"]), str(row["UploadId"])), (str(row["Key"]), "")}.isdisjoint(began)
+
+
+def _is_group(input: Members, marker: str) -> bool:
+    """Whether a listing ended with this common prefix."""
+    prefix, delimiter = str(input.get("Prefix") or ""), str(input.get("Delimiter") or "")
+    if not delimiter or not marker.startswith(prefix):
+        return False
+    found = marker.find(delimiter, len(prefix))
+    return found >= 0 and found + len(delimiter) == len(marker)
 
 
 def _output(input: Members, items: list[Item], size: int, *, more: bool) -> Members:
@@ -104,12 +202,13 @@ def _output(input: Members, items: list[Item], size: int, *, more: bool) -> Memb
         "IsTruncated": more,
         **{name: input[name] for name in ("Delimiter", "EncodingType") if input.get(name)},
     }
-    uploads: list[dict[str, Any]] = [row for _, _, row in items if row]
-    groups: list[Members] = [{"Prefix": name} for name, _, row in items if not row]
+    uploads: list[dict[str, Any]] = [row for _, row in items if row is not None]
+    groups: list[Members] = [{"Prefix": place[0].decode()} for place, row in items if row is None]
     if more and items:
-        output["NextKeyMarker"] = items[-1][0]
-        if items[-1][2]:
-            output["NextUploadIdMarker"] = items[-1][2]["UploadId"]
+        (key, _), last = items[-1]
+        output["NextKeyMarker"] = key.decode()
+        if last is not None:
+            output["NextUploadIdMarker"] = last["UploadId"]
     if input.get("EncodingType") == "url":
         output |= {name: url_encode(output[name]) for name in _NAMES if output.get(name)}
         uploads = [{**row, "Key": url_encode(row["Key"])} for row in uploads]

@@ -133,3 +133,15 @@ async def test_without_a_queue_each_call_is_refused():
         if route.method == "GET":
             with pytest.raises(Refusal, match="no write queue"):
                 await route.handler(None)
+
+
+@pytest.mark.finding("D15")
+async def test_drain_looks_for_a_remote_that_is_away_again_and_again(gate, monkeypatch):
+    monkeypatch.setattr("s3d.agent.frontends.control.queue.PROBE_EVERY", 0.01)
+    gate.rig.remote.fail("", unreachable(), 10)
+    for number in range(8):
+        await gate.put(f"k{number}")
+    gate.rig.start()
+    await gate.rig.until(lambda: gate.rig.line.trouble)
+    assert (await drain(gate, 10.0)).left == Share()
+    assert gate.rig.time.passed == 0

@@ -1,5 +1,6 @@
 """The pending writes in memory, against lists."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -8,6 +9,7 @@ from s3d.agent.stores.write_queue.pending_index import Backlog
 
 KEYS = st.text("ab\u00e9\U0001f600", min_size=1, max_size=3)
 WRITES = st.lists(st.tuples(st.sampled_from(["one", "two"]), KEYS, st.integers(0, 9)), max_size=20)
+KINDS = st.sampled_from([Kind.PUT, Kind.DELETE])
 
 
 def filled(places, listed=0):
@@ -93,3 +95,30 @@ def test_what_waits_behind_a_stuck_write_is_counted(places, data):
         if write.state is PendingState.WAITING
     ]
     assert backlog.blocked == Share(len(blocked), sum(blocked))
+
+
+@pytest.mark.finding("Q10")
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(KEYS, KINDS), max_size=20), st.data())
+def test_keys_whose_newest_write_is_a_delete_are_in_order(given_writes, data):
+    """Whenever the order is made: after a start, at the first listing, or before all writes."""
+    backlog, left = Backlog(), []
+    ordered = data.draw(st.integers(0, 20))
+    for seq, (key, kind) in enumerate(given_writes, 1):
+        if seq == ordered:
+            backlog.put_in_order()
+        left.append(PendingWrite(seq, kind, "one", key, 0, float(seq)))
+        backlog.add(left[-1])
+    for seq in data.draw(st.sets(st.integers(1, len(given_writes)))) if given_writes else ():
+        backlog.remove(seq)
+        left = [write for write in left if write.seq != seq]
+    newest = {write.key: write for write in left}
+    prefix, after, limit = data.draw(KEYS), data.draw(KEYS), data.draw(st.integers(1, 9))
+    doomed = [
+        key
+        for key, write in newest.items()
+        if write.kind is Kind.DELETE and key.startswith(prefix) and key.encode() > after.encode()
+    ]
+    found = backlog.deleted("one", prefix.encode(), after.encode(), limit)
+    assert found == sorted(doomed, key=str.encode)[:limit]
+    assert backlog.deleted("two", b"", b"", limit) == []

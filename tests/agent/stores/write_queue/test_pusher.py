@@ -156,6 +156,7 @@ async def test_a_missing_bucket_parks_all_its_writes_until_it_is_there(rig: Rig)
     await rig.until(lambda: len(list(rig.journal.all(PendingState.FAILED))) == 4)
     assert rig.remote.names().count("PutObject") == asked
     await rig.there("CreateBucket", Bucket="new")
+    await rig.until(lambda: rig.time.wakes_within(16))  # not in the middle of a round
     await rig.advance(16)
     await rig.pushed()
     assert await rig.there.keys("new") == ["k0", "k1", "k2", "later"]
@@ -172,6 +173,7 @@ async def test_who_retries_by_hand_need_not_wait_for_the_next_look(rig: Rig) -> 
     await rig.until(lambda: rig.journal.status().files == 2)
     await rig.staged.put("new", "later", b"1")
     await rig.until(lambda: rig.journal.pending("new", "later") is None)
+    await rig.until(lambda: rig.time.wakes_within(16))  # not in the middle of a round
     await rig.advance(16)
     await rig.pushed()
 
@@ -395,3 +397,37 @@ async def test_a_machine_that_has_slept_looks_for_the_remote_at_once(rig: Rig) -
     await rig.advance(ROUND)
     await rig.pushed()
     assert rig.time.passed < probe_at
+
+
+@pytest.mark.finding("D15")
+@pytest.mark.parametrize("missed", [1, 4, 5])
+async def test_an_answer_of_the_remote_to_somebody_else_wakes_the_queue(
+    rig: Rig, missed: int
+) -> None:
+    rig.remote.fail("", unreachable(), math.inf)
+    rig.start()
+    await rig.staged.put("bbb", "k", b"1")
+    for attempt in range(1, missed + 1):
+        await rig.back(attempt)
+        if attempt < missed:
+            await rig.advance(60)
+    rig.remote.troubles.clear()
+    rig.pusher.remote_answered(503)
+    await rig.asleep()
+    assert rig.pusher.status().trouble == AWAY
+    rig.pusher.remote_answered(200)
+    await rig.pushed()
+    assert rig.time.passed == 60 * (missed - 1)
+
+
+@pytest.mark.finding("D15")
+async def test_an_answer_to_somebody_else_does_not_shorten_the_wait_that_the_remote_wants(
+    rig: Rig,
+) -> None:
+    rig.remote.fail("PutObject", refusal(503, "SlowDown", 100.0), 1)
+    rig.start()
+    await rig.staged.put("bbb", "k", b"1")
+    await rig.back()
+    rig.pusher.remote_answered(200)
+    await rig.asleep()
+    assert rig.remote.names() == ["PutObject"]

@@ -88,3 +88,41 @@ def test_to_look_again_makes_the_next_probe_due(line: Line, time: Time) -> None:
         line.heard(unreachable()())
     line.look_again()
     assert line.probe_at == time.passed
+
+
+@pytest.mark.finding("D15")
+@pytest.mark.parametrize(
+    ("status", "trouble"), [(200, ""), (304, ""), (404, ""), (403, ""), (500, AWAY), (503, AWAY)]
+)
+def test_an_answer_to_somebody_else_opens_it(line: Line, status: int, trouble: str) -> None:
+    for _ in range(5):
+        line.heard(unreachable()())
+    line.answered(status)
+    assert (line.trouble, line.closed.is_set()) == (trouble, bool(trouble))
+
+
+@pytest.mark.finding("D15")
+@pytest.mark.parametrize(("status", "trouble"), [(200, ""), (403, NEEDS_CREDENTIALS)])
+def test_credentials_are_accepted_when_somebody_gets_what_he_asks_for(
+    line: Line, status: int, trouble: str
+) -> None:
+    line.heard(BAD_KEY())
+    line.answered(status)
+    assert line.trouble == trouble
+
+
+@pytest.mark.finding("D15")
+def test_what_is_delayed_is_tried_again_ever_more_rarely(line: Line, time: Time) -> None:
+    """Where only small requests get through, the back-off of the pushes has to hold."""
+    tries: list[float] = []
+    line.on_return = lambda: tries.append(time.passed)
+    for _ in range(300):
+        line.heard(unreachable()())
+        line.answered(200)
+        time.advance(1.0)
+    assert tries == [0, 1, 3, 7, 15, 31, 63, 123, 183, 243]
+    time.advance(1000)
+    line.answered(200)
+    line.heard(unreachable()())
+    line.answered(200)
+    assert tries[-1] == time.passed
