@@ -40,6 +40,7 @@ from s3d.agent.stores.remote.errors import (
     server_time,
     unreachable,
 )
+from s3d.agent.stores.remote.outage import Outage
 from s3d.agent.stores.remote.transport import (
     HOP_BY_HOP,
     Settings,
@@ -65,6 +66,8 @@ TOLERATED_SKEW = 60.0
 """Seconds that the clocks may differ before we sign with the remote's time; it tolerates 900."""
 LOOK_AT_CLOCK = 60.0
 """Seconds between two looks at the remote's Date."""
+FIRST_ATTEMPT = 1 / 3
+"""Part of the time for a read that its first attempt has; the rest is for a second one."""
 LESSONS = 3
 """Times that one request is sent again because a refusal told us how to do better."""
 
@@ -149,6 +152,7 @@ class Connection:
         self._fixed = (
             None if settings.url == AWS else Target.parse(settings.url, settings.addressing)
         )
+        self._outage = Outage()
         self._regions: dict[str, str] = {}
         self._expects_from = 0.0
         self._looked_at_clock = -LOOK_AT_CLOCK
@@ -187,15 +191,30 @@ class Connection:
                 raise learnt(self.url, lesson, answer.refusal)
         return answer
 
+    def admit(self, op: Operation, *, repeatable: bool) -> float:
+        """Seconds that a request may wait for the first byte of its answer, or between two signs of
+        life while its body goes out. Raises S3Error ServiceUnavailable at once while the remote is
+        known to be away."""
+        timeouts = self.settings.timeouts
+        seconds = timeouts.answer if repeatable else timeouts.silence
+        if op.name in SLOW_OPERATIONS:
+            seconds = max(seconds, timeouts.work)
+        try:
+            return self._outage.admit(seconds, repeatable=repeatable)
+        except Unreachable as cause:
+            raise unreachable(self.url, cause) from cause
+
     def failed(self, cause: Unreachable) -> S3Error:
         """Note a call that got no answer; the S3Error for it."""
         error = unreachable(self.url, cause)
         self.health.last_failure = self._clock()
         self.health.error = error.message
+        self._outage.missed(cause)
         return error
 
     def answered(self, status: int) -> None:
         """Note an answer."""
+        self._outage.answered()
         if status >= 500:
             self.health.last_failure = self._clock()
             self.health.error = f"The remote answers {status}."
@@ -215,20 +234,19 @@ class Connection:
 
         A server may take a request on a kept connection and never answer it there.
         """
+        patience = self.admit(call.op, repeatable=call.may_repeat)
+        first = patience * FIRST_ATTEMPT if call.may_repeat else patience
         try:
             try:
-                return await self._once(call, self._pooled())
+                return await self._once(call, self._pooled(), first)
             except Unreachable as cause:
                 if not (cause.sent and call.may_repeat):
                     raise
-            return await self._once(call, self._unpooled())
+            return await self._once(call, self._unpooled(), patience - first)
         except Unreachable as cause:
             raise self.failed(cause) from cause
 
-    async def _once(self, call: Call, session: aiohttp.ClientSession) -> Answer:
-        silence = self.settings.timeouts.silence
-        if call.op.name in SLOW_OPERATIONS:
-            silence = max(silence, self.settings.timeouts.work)
+    async def _once(self, call: Call, session: aiohttp.ClientSession, silence: float) -> Answer:
         if isinstance(call.body, bytes) and len(call.body) <= INLINE_SIZE:
             with translated():
                 async with asyncio.timeout(silence):
@@ -249,7 +267,7 @@ class Connection:
                 raise sending.error from cause
             if expect and not sending.started and cause.reason is Reason.TIMEOUT:
                 self._expects_from = time.monotonic() + CONTINUE_PAUSE
-                return await self._once(call, session)
+                return await self._once(call, session, silence)
             raise
 
     async def _send(

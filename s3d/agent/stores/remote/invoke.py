@@ -16,7 +16,7 @@ from s3d.agent.s3.etags import quote_etags
 from s3d.agent.s3.messages import Members, S3Request, S3Response, StreamBody
 from s3d.agent.s3.request import is_header_only
 from s3d.agent.stores.remote.addressing import Target
-from s3d.agent.stores.remote.connection import SLOW_OPERATIONS, Connection
+from s3d.agent.stores.remote.connection import FIRST_ATTEMPT, Connection
 from s3d.agent.stores.remote.credentials import DEFAULT_REGION
 from s3d.agent.stores.remote.errors import refused
 from s3d.agent.stores.remote.forward import HOPS
@@ -42,32 +42,35 @@ class Invoker:
         """The remote's answer in members. Raises S3Error as every store does."""
         if request.body is not None:
             await request.body.aclose()  # a document as it came, whose members are in the input
+        repeatable = request.op.access in ("read", "list")
+        patience = self._connection.admit(request.op, repeatable=repeatable)
+        if not repeatable:
+            return await self._once(request, patience)
         try:
-            return await self._once(request)
+            return await self._once(request, patience * FIRST_ATTEMPT)
         except S3Error as error:
             cause = error.__cause__
-            again = isinstance(cause, Unreachable) and cause.sent
-            if not again or request.op.access not in ("read", "list"):
+            if not isinstance(cause, Unreachable) or not cause.sent:
                 raise
-        return await self._once(request)
+        return await self._once(request, patience * (1 - FIRST_ATTEMPT))
 
     async def close(self) -> None:
         """Close all connections; a call after that opens new ones."""
         if self._client is not None:
             await self._client.close()
 
-    async def _once(self, request: S3Request[Any]) -> S3Response[Any]:
+    async def _once(self, request: S3Request[Any], patience: float) -> S3Response[Any]:
+        """patience: seconds until the answer."""
         target, region = await self._connection.target(request.bucket)
         target.locate(request.bucket)  # raises for a name that is none
         client = await self._ready()
-        op, timeouts = request.op, self._connection.settings.timeouts
+        op = request.op
         call = getattr(client, self._names.get(op.name, ""), None)
         if call is None:
             raise S3Error("NotImplemented")
         given = for_boto(op.name, request.input)
         if op.name == "CreateBucket" and target.is_aws:
             given = placed(given, region)
-        patience = timeouts.work if op.name in SLOW_OPERATIONS else timeouts.silence
         try:
             async with asyncio.timeout(patience):
                 answer: Members = await call(**given)

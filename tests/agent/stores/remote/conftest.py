@@ -41,4 +41,4 @@ def remote(open_remote: Open, seaweedfs: Peer) -> RemoteStore:
 @pytest.fixture
 def faulty(open_remote: Open, faulty_seaweedfs: FaultyProxy) -> RemoteStore:
     """Behind faulty_seaweedfs."""
-    return open_remote(faulty_seaweedfs.peer, timeouts=Timeouts(connect=2, silence=2))
+    return open_remote(faulty_seaweedfs.peer, timeouts=Timeouts(connect=2, answer=4, silence=2))
