@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import aclosing
 from typing import Any
 
@@ -27,6 +27,7 @@ from s3d.agent.s3.model import operations
 from s3d.agent.s3.optional_headers import OptionalGroup, blames, group_of, may_blame, without
 from s3d.agent.stores.remote.bodies import HASH_INLINE
 from s3d.agent.stores.remote.errors import error_elements
+from s3d.agent.stores.remote.traits import RemoteTraits
 
 logger = logging.getLogger(__name__)
 
@@ -38,18 +39,11 @@ _SAME_OBJECT = ("Bucket", "Key", "SSECustomerAlgorithm", "SSECustomerKey", "SSEC
 class Compatibility(Layer):
     """Directly above the RemoteStore. Belongs to the loop."""
 
-    def __init__(self, inner: ObjectStore) -> None:
+    def __init__(self, inner: ObjectStore, traits: RemoteTraits | None = None) -> None:
+        """traits: where it keeps what it learns."""
         super().__init__(inner)
-        self.refused: set[OptionalGroup] = set()
-        """What the remote is not sent any more."""
-        self.listing_order = UNKNOWN
-        """OTHER once a listing was not in the order of the keys."""
-
-    @property
-    def limitations(self) -> list[str]:
-        """What the remote does not do, for the status."""
-        found = sorted(str(group) for group in self.refused)
-        return [*found, "listing_order"] if self.listing_order == OTHER else found
+        self.traits = traits or RemoteTraits()
+        self.on_learned: Callable[[], None] = lambda: None
 
     @operation("ListObjectsV2")
     def list(self, request: S3Request[Any]) -> Answer:
@@ -58,8 +52,9 @@ class Compatibility(Layer):
     async def _list(self, request: S3Request[Any]) -> S3Response[Any]:
         response = await self.inner.call(request)
         keys = [row["Key"] for row in response.output.get("Contents") or ()]
-        if self.listing_order == UNKNOWN and order_of(keys) == OTHER:
-            self.listing_order = OTHER
+        if self.traits.listing_order == UNKNOWN and order_of(keys) == OTHER:
+            self.traits.listing_order = OTHER
+            self.on_learned()
             logger.info("the remote does not list in the order of the keys")
         return response
 
@@ -67,7 +62,7 @@ class Compatibility(Layer):
         group = group_of(request)
         if group is None:
             return self.inner.call(request)
-        if group in self.refused:
+        if group in self.traits.refused:
             return self._without(request, group)
         return self._try(request, group)
 
@@ -142,7 +137,8 @@ class Compatibility(Layer):
         return measured.md5
 
     def _learn(self, group: OptionalGroup, refusal: tuple[int, str, str]) -> None:
-        self.refused.add(group)
+        self.traits.refused.add(group)
+        self.on_learned()
         logger.warning("the remote does not take %s, s3d goes on without: %s", group, refusal[2])
 
 
