@@ -130,6 +130,9 @@ _DIGEST_CODES = frozenset(
 )
 
 
+_NO_LOCK = frozenset(("NotImplemented", "ObjectLockConfigurationNotFoundError"))
+
+
 async def allows_probe(store: ObjectStore, bucket: str) -> bool:
     """Whether small objects may be written to the bucket and removed again: not where an object
     lock keeps them, nor where nobody may say whether it does. Raises S3Error when the remote is
@@ -139,7 +142,8 @@ async def allows_probe(store: ObjectStore, bucket: str) -> bool:
     except S3Error as error:
         if classify(error) is FailureClass.DENIED:
             return False
-        _raise_unless_refused(error)
+        if error.code not in _NO_LOCK:
+            _raise_unless_refused(error)
         return True
     lock = output.get("ObjectLockConfiguration") or {}
     return lock.get("ObjectLockEnabled") != "Enabled"
