@@ -127,3 +127,22 @@ def test_without_a_probe_such_a_key_is_refused_with_the_reason(
     with closing(agent.s3()) as client, pytest.raises(ClientError, match="S3D_PROBE"):
         client.put_object(Bucket=new_bucket, Key="x//y", Body=b"two")
     assert remote.list_objects_v2(Bucket=new_bucket).get("KeyCount") == 0
+
+
+@pytest.mark.finding("D28")
+def test_such_a_key_that_was_accepted_while_the_remote_was_away_is_parked(
+    gateway: Gateway, network: Network, remote: Any, new_bucket: str
+) -> None:
+    remote.put_object(Bucket=new_bucket, Key="x/y", Body=b"one")
+    agent = gateway.start()
+    network.go_away()
+    with closing(agent.s3()) as client:
+        client.put_object(Bucket=new_bucket, Key="x//y", Body=b"two")
+        network.come_back()
+        status = gateway.queue.drain(20.0, hurry=True)
+        assert status.failed.files == 1
+        (transfer,) = gateway.queue.transfers()
+        assert transfer.error is not None
+        assert "InvalidURI" in str(transfer.error)
+        assert client.get_object(Bucket=new_bucket, Key="x//y")["Body"].read() == b"two"
+    assert remote.get_object(Bucket=new_bucket, Key="x/y")["Body"].read() == b"one"

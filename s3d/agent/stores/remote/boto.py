@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -15,7 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as BotoConnectionError
 
 from s3d.agent.core.failures import Reason, Unreachable
-from s3d.agent.stores.remote.addressing import AWS, Target
+from s3d.agent.stores.remote.addressing import AWS, Target, is_directory_bucket
 from s3d.agent.stores.remote.connection import Connection
 from s3d.agent.stores.remote.credentials import RemoteKey
 from s3d.agent.stores.remote.transport import as_unreachable
@@ -56,9 +58,28 @@ def make_client(
 
     def add(params: dict[str, Any], **_: Any) -> None:
         params["headers"].update(headers())
+        use_md5(params)
 
     client.meta.events.register("before-call.s3", add)
     return client
+
+
+def use_md5(params: dict[str, Any]) -> None:
+    """Send the digest that an operation requires as Content-MD5, which every server takes. Only
+    AWS's directory buckets do not; they keep the CRC32 that botocore has chosen.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/s3-express-differences.html
+    """
+    checksum = params.get("context", {}).get("checksum", {})
+    body = params.get("body")
+    if not isinstance(body, bytes) or not checksum.get("request_algorithm"):
+        return
+    bucket = params["context"].get("input_params", {}).get("Bucket", "")
+    if is_directory_bucket(str(bucket)):
+        return
+    del checksum["request_algorithm"]
+    digest = hashlib.md5(body, usedforsecurity=False).digest()
+    params["headers"]["Content-MD5"] = base64.b64encode(digest).decode()
 
 
 def error_answer(error: Exception) -> dict[str, Any] | None:

@@ -4,17 +4,21 @@
 2. One with headers that the remote is known to refuse goes without them.
 3. A refusal that may be about them is followed by one more try without. When that is answered in
    another way, the headers were to blame, and the remote is asked without them from then on.
-4. The checksums that were left out have been compared with the bytes on our side of the way. What
-   the remote stored is compared with these bytes by its ETag, else by reading it back.
+4. The checksums that were left out are compared with the bytes on our side of the way. What the
+   remote stored is compared with these bytes by its ETag, else by reading it back; only a part
+   whose ETag is no MD5 cannot be read back. A body in memory goes with a Content-MD5.
 """
 
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
 import logging
 import re
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 from s3d.agent.core.failures import Reason, Refused, Unreachable
@@ -22,7 +26,14 @@ from s3d.agent.core.store import Answer, Layer, ObjectStore, operation
 from s3d.agent.s3 import checksums
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.listing_order import OTHER, UNKNOWN, order_of
-from s3d.agent.s3.messages import Body, BytesBody, Members, S3Request, S3Response
+from s3d.agent.s3.messages import (
+    Body,
+    BytesBody,
+    Members,
+    S3Request,
+    S3Response,
+    WireRequest,
+)
 from s3d.agent.s3.model import operations
 from s3d.agent.s3.optional_headers import OptionalGroup, blames, group_of, may_blame, without
 from s3d.agent.stores.remote.bodies import HASH_INLINE
@@ -101,6 +112,8 @@ class Compatibility(Layer):
 
     async def _without(self, request: S3Request[Any], group: OptionalGroup) -> S3Response[Any]:
         bare = without(request, group)
+        if group is OptionalGroup.CHECKSUMS:
+            bare = _with_md5(bare)
         if group is not OptionalGroup.CHECKSUMS or not _needs_proof(request):
             return await self.inner.call(bare)
         assert request.body is not None
@@ -184,6 +197,21 @@ class Measured:
 def _update(hashers: Iterable[checksums.Hasher], chunk: bytes) -> None:
     for hasher in hashers:
         hasher.update(chunk)
+
+
+def _with_md5(request: S3Request[Any]) -> S3Request[Any]:
+    """With a Content-MD5 of a body in memory, which every server compares: documents such as that
+    of DeleteObjects are refused without any digest."""
+    body = request.body
+    if not isinstance(body, BytesBody) or not body.data or request.input.get("ContentMD5"):
+        return request
+    digest = hashlib.md5(body.data, usedforsecurity=False).digest()
+    md5 = base64.b64encode(digest).decode()
+    wire = request.wire
+    if wire is not None:
+        headers = (*wire.headers, ("content-md5", md5))
+        wire = WireRequest(wire.method, wire.raw_path, wire.raw_query, headers)
+    return replace(request, input={**request.input, "ContentMD5": md5}, wire=wire)
 
 
 def _needs_proof(request: S3Request[Any]) -> bool:

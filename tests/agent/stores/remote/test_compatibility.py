@@ -201,3 +201,34 @@ async def test_the_order_of_a_listing_is_learnt_from_it(
         "other",
         ["listing_order"],
     )
+
+
+@pytest.mark.finding("F4")
+async def test_a_document_has_another_digest_then(
+    compatible: Compatibility, faulty_seaweedfs: FaultyProxy, new_bucket: str
+) -> None:
+    """S3 refuses DeleteObjects without any."""
+    refuse(faulty_seaweedfs, "x-amz-checksum-")
+    data = b"<Delete><Object><Key>k</Key></Object></Delete>"
+    wire = WireRequest(
+        "POST", f"/{new_bucket}", "delete=", (("x-amz-checksum-crc32", crc32(data)),)
+    )
+    members = {"Bucket": new_bucket, "Delete": {"Objects": [{"Key": "k"}]}}
+    request = S3Request(operations()["DeleteObjects"], members, BytesBody(data), wire)
+    response = await compatible.call(request)
+    assert response.wire is not None
+    assert response.wire.status == 200
+    assert [bool(each.head["content-md5"]) for each in faulty_seaweedfs.seen] == [False, True]
+
+
+@pytest.mark.finding("F4")
+async def test_documents_of_the_agents_own_have_the_digest_that_every_server_takes(
+    compatible: Compatibility, faulty_seaweedfs: FaultyProxy, new_bucket: str
+) -> None:
+    refuse(faulty_seaweedfs, "x-amz-checksum-")
+    s3 = Client(compatible)
+    await s3.put(new_bucket, "k", b"1")
+    await s3("DeleteObjects", Bucket=new_bucket, Delete={"Objects": [{"Key": "k"}]})
+    assert await s3.keys(new_bucket) == []
+    (head,) = [each.head for each in faulty_seaweedfs.seen if each.head.method == "POST"]
+    assert head["content-md5"]
