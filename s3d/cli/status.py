@@ -34,6 +34,7 @@ LEVELS = {
 LIMITATIONS = {
     "checksums": "the remote takes no checksum headers: s3d compares what it stored by its ETag",
     "checksum_mode": "the remote gives no checksums with what is read",
+    "empty_segments": "the remote stores x//y as x/y: writes of such keys are refused",
     "listing_order": "the remote does not list in the order of the keys: s3d reads and sorts",
 }
 """What the remote does not do, in words."""

@@ -262,6 +262,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         str,
         Rule("path, virtual, or auto: virtual at AWS and path elsewhere", read_addressing),
     ] = "auto"
+    probe: Annotated[
+        bool,
+        Rule("Find out with small objects below .s3d/ what the remote does", read_bool),
+    ] = True
     write_queue: QueueConfig = QueueConfig()
     read_cache: CacheConfig = CacheConfig()
     sync_folder: SyncFolderConfig = SyncFolderConfig()

@@ -24,7 +24,8 @@ class RemoteStatus(msgspec.Struct, frozen=True):
     capabilities: dict[str, str] = {}
     """Bucket -> how far conditional writes can be trusted there: A, B or C."""
     limitations: list[str] = []
-    """What it does not do and s3d works around: checksums, checksum_mode, listing_order."""
+    """What it does not do and s3d works around: checksums, checksum_mode, listing_order,
+    empty_segments."""
 
 
 class Share(msgspec.Struct, frozen=True):

@@ -23,8 +23,11 @@ from s3d.agent.s3.messages import BytesBody, S3Request, S3Response
 from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.index import Index
 from s3d.agent.stores.local.store import LocalStore
+from s3d.agent.stores.remote.compatibility import Compatibility
 from s3d.agent.stores.remote.conditional_writes import Judging
 from s3d.agent.stores.remote.probing import Probing
+from s3d.agent.stores.remote.slash_keys import SlashKeys
+from s3d.agent.stores.remote.traits import RemoteTraits
 from tests.agent.stores.write_queue.rig import Time
 from tests.contract.cached import cache_before
 from tests.contract.client import Client, read
@@ -237,7 +240,9 @@ async def _stacked(
 ) -> World:
     """The layers as the agent stacks them, on faults and the judgement of conditions."""
     faults = Faults(remote)
-    probing = Probing(faults, "http://remote", folder / "capabilities.json")
+    traits = RemoteTraits()
+    learning = SlashKeys(Compatibility(faults, traits), traits)
+    probing = Probing(learning, "http://remote", folder / "capabilities.json", traits=traits)
     running = asyncio.get_running_loop().create_task(probing.run())
     stack.push_async_callback(_cancelled, running)
     top: ObjectStore = Judging(probing)

@@ -7,6 +7,7 @@ from contextlib import closing
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.gateway.conftest import Gateway
 from tests.gateway.devices import objects
@@ -99,3 +100,49 @@ def test_pages_are_merged_with_pending_writes_where_the_order_is_another(
         found = [row["Key"] for page in pages for row in page.get("Contents", ())]
     assert found == sorted([*keys[:-1], "src/new"])
     assert "listing_order" in agent.client.status().remote.limitations
+
+
+@pytest.mark.finding("D28")
+@pytest.mark.parametrize("queue", ["true", "false"])
+def test_two_keys_that_the_remote_takes_for_one_are_not_both_accepted(
+    gateway: Gateway, remote: Any, new_bucket: str, queue: str
+) -> None:
+    agent = gateway.start(S3D_WRITE_QUEUE=queue)
+    with closing(agent.s3()) as client:
+        client.put_object(Bucket=new_bucket, Key="x/y", Body=b"one")
+        with pytest.raises(ClientError, match="x//y is stored as x/y"):
+            client.put_object(Bucket=new_bucket, Key="x//y", Body=b"two")
+        if queue == "true":
+            gateway.drain()
+        assert client.get_object(Bucket=new_bucket, Key="x/y")["Body"].read() == b"one"
+        assert remote.get_object(Bucket=new_bucket, Key="x/y")["Body"].read() == b"one"
+    assert "empty_segments" in agent.client.status().remote.limitations
+
+
+@pytest.mark.finding("D28")
+def test_without_a_probe_such_a_key_is_refused_with_the_reason(
+    gateway: Gateway, remote: Any, new_bucket: str
+) -> None:
+    agent = gateway.start(S3D_PROBE="off")
+    with closing(agent.s3()) as client, pytest.raises(ClientError, match="S3D_PROBE"):
+        client.put_object(Bucket=new_bucket, Key="x//y", Body=b"two")
+    assert remote.list_objects_v2(Bucket=new_bucket).get("KeyCount") == 0
+
+
+@pytest.mark.finding("D28")
+def test_such_a_key_that_was_accepted_while_the_remote_was_away_is_parked(
+    gateway: Gateway, network: Network, remote: Any, new_bucket: str
+) -> None:
+    remote.put_object(Bucket=new_bucket, Key="x/y", Body=b"one")
+    agent = gateway.start()
+    network.go_away()
+    with closing(agent.s3()) as client:
+        client.put_object(Bucket=new_bucket, Key="x//y", Body=b"two")
+        network.come_back()
+        status = gateway.queue.drain(20.0, hurry=True)
+        assert status.failed.files == 1
+        (transfer,) = gateway.queue.transfers()
+        assert transfer.error is not None
+        assert "InvalidURI" in str(transfer.error)
+        assert client.get_object(Bucket=new_bucket, Key="x//y")["Body"].read() == b"two"
+    assert remote.get_object(Bucket=new_bucket, Key="x/y")["Body"].read() == b"one"

@@ -19,6 +19,7 @@ from s3d.agent.core.events import Events
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.frontends.control.cache import ReadCache
 from s3d.agent.frontends.control.pending import Queue, queue_status
+from s3d.agent.s3.listing_order import BYTES, UNKNOWN
 from s3d.agent.selection.bucket_tags import LIFE, BucketTags
 from s3d.agent.selection.factory import open_policy
 from s3d.agent.selection.filter_subject import of_stored
@@ -33,7 +34,9 @@ from s3d.agent.stores.remote.conditional_writes import Judging
 from s3d.agent.stores.remote.credentials import KeyChain
 from s3d.agent.stores.remote.probing import Probing
 from s3d.agent.stores.remote.remote_signature import RemoteSignature
+from s3d.agent.stores.remote.slash_keys import SlashKeys
 from s3d.agent.stores.remote.store import RemoteStore
+from s3d.agent.stores.remote.traits import RemoteTraits
 from s3d.agent.stores.remote.transport import Settings
 from s3d.agent.stores.remote.via_guard import LoopGuard
 from s3d.agent.stores.write_queue import journal_rows
@@ -79,7 +82,6 @@ class Gateway:
     pushes: Rules
     """What is pushed."""
     events: Events
-    compatible: Compatibility
     probing: Probing
     migration: Migration
     found: list[str]
@@ -117,12 +119,14 @@ class Gateway:
             last_failure=health.last_failure,
             clock_offset=health.clock_offset,
             capabilities={name: str(found.level) for name, found in self.probing.known.items()},
-            limitations=self.compatible.limitations,
+            limitations=self.probing.traits.limitations,
         )
 
     def listing_order(self, bucket: str) -> str:
         """In which the remote lists the bucket, as far as it is known: s3/listing_order.py."""
-        return self.compatible.listing_order or known_order(self.remote.url, bucket)
+        known = self.probing.known_of(bucket)
+        probed = UNKNOWN if known is None else known.listing_order
+        return self.probing.traits.listing_order or probed or known_order(self.remote.url, bucket)
 
     @property
     def warnings(self) -> list[str]:
@@ -157,9 +161,15 @@ async def open_gateway(config: Config, places: Places, events: Events) -> Gatewa
         keys = KeyChain(profile=config.remote_profile, region=config.remote_region)
         remote = RemoteStore(_settings(config), keys, signature=_signature(config, places))
         closing.push_async_callback(remote.close)
-        compatible = Compatibility(remote)
+        is_aws = known_order(remote.url, "") == BYTES
+        traits = RemoteTraits(keeps_empty_segments=True if is_aws else None)
+        learning = Compatibility(remote, traits)
+        compatible = SlashKeys(learning, traits, may_probe=config.probe)
         migration = Migration(partial(_embedded, places.store_dir), compatible)
-        probing = Probing(compatible, remote.url, places.capabilities_file)
+        probing = Probing(
+            compatible, remote.url, places.capabilities_file, traits=traits, allowed=config.probe
+        )
+        learning.on_learned = compatible.on_learned = probing.wake
         judging = Judging(probing)
         warnings = await _warnings(config, places)
         tags = BucketTags(remote)
@@ -185,6 +195,7 @@ async def open_gateway(config: Config, places: Places, events: Events) -> Gatewa
             below = Below(top, past, layer, rules)
             layer_of_queue, queue = _queue(config.write_queue, below, journal, staging, events)
             layer_of_queue.lists.listing_order = lambda bucket: gateway.listing_order(bucket)
+            layer_of_queue.keys.check_remote = compatible.check
             top = layer_of_queue
         if queue is not None:
             remote.health.on_answer = queue.pusher.remote_answered
@@ -196,7 +207,6 @@ async def open_gateway(config: Config, places: Places, events: Events) -> Gatewa
             cache=cache,
             pushes=rules,
             events=events,
-            compatible=compatible,
             probing=probing,
             migration=migration,
             found=warnings,

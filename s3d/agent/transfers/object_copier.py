@@ -5,9 +5,11 @@ Never overwrites: what the target has under that key already may be newer.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import re
-from contextlib import aclosing
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -30,6 +32,8 @@ KEPT = (
     "WebsiteRedirectLocation",
 )
 """Members of HeadObject that PutObject and CreateMultipartUpload take."""
+ABORT_PATIENCE = 5.0
+"""Seconds that the remote has to abort an upload which will not be completed."""
 EXISTS = "ObjectAlreadyExists"
 """Word of ours: the target has another object there."""
 _CHECKSUMS = ("CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256")
@@ -110,7 +114,7 @@ class Carrier:
         """With the same parts, so that the ETag is the same."""
         made = await ask(self.target, "CreateMultipartUpload", place | said)
         upload = place | {"UploadId": made["UploadId"]}
-        try:
+        async with self._aborted_unless_complete(upload):
             parts = []
             for number in range(1, count + 1):
                 body = await self._read(place | {"PartNumber": number})
@@ -119,8 +123,17 @@ class Carrier:
                 parts.append({"PartNumber": number, "ETag": sent["ETag"]})
             whole = upload | {"MultipartUpload": {"Parts": parts}}
             await ask(self.target, "CompleteMultipartUpload", whole)
-        except S3Error:
-            await ask(self.target, "AbortMultipartUpload", upload)
+
+    @asynccontextmanager
+    async def _aborted_unless_complete(self, upload: Members) -> AsyncIterator[None]:
+        """Leave no parts behind, also when the migration is cancelled: nobody pays for them or
+        finds them again. A remote that does not answer keeps nobody from cancelling."""
+        try:
+            yield
+        except BaseException:
+            with suppress(S3Error, TimeoutError):
+                async with asyncio.timeout(ABORT_PATIENCE):
+                    await ask(self.target, "AbortMultipartUpload", upload)
             raise
 
     async def _read(self, members: Members) -> Body:

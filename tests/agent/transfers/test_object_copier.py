@@ -1,5 +1,8 @@
+import asyncio
+
 import pytest
 
+from s3d.agent.core.store import Layer
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.stores.local.store import LocalStore
 from s3d.agent.transfers.object_copier import EXISTS, Carrier, Outcome, same
@@ -105,13 +108,104 @@ async def test_a_remote_that_keeps_other_bytes_is_found_out(stores, there):
     assert caught.value.code == "BadDigest"
 
 
-async def test_an_upload_that_fails_leaves_nothing(stores, there):
-    carrier, here, client = stores
+async def put_in_parts(here) -> None:
     upload = {"Bucket": "bbb", "Key": "k"}
     upload["UploadId"] = (await here("CreateMultipartUpload", **upload))["UploadId"]
     sent = await here("UploadPart", **upload, PartNumber=1, Body=b"x")
     parts = [{"PartNumber": 1, "ETag": sent["ETag"]}]
     await here("CompleteMultipartUpload", **upload, MultipartUpload={"Parts": parts})
+
+
+class Stuck(Layer):
+    """A target at which a part, and then the abortion of its upload, may never end."""
+
+    def __init__(self, inner, *names) -> None:
+        super().__init__(inner)
+        self.names = names
+        self.reached = asyncio.Event()
+        self.bodies = []
+
+    async def call(self, request):
+        if request.op.name in self.names:
+            self.bodies.append(request.body)
+            self.reached.set()
+            await asyncio.Event().wait()
+        return await self.inner.call(request)
+
+
+class Closing:
+    """A body that tells whether it was closed."""
+
+    def __init__(self, body) -> None:
+        self.body, self.size, self.trailers, self.closed = body, body.size, body.trailers, False
+
+    def __aiter__(self):
+        return self.body.__aiter__()
+
+    async def aclose(self) -> None:
+        self.closed = True
+        await self.body.aclose()
+
+
+class Watched(Layer):
+    """A source that keeps the bodies that it gives."""
+
+    def __init__(self, inner) -> None:
+        super().__init__(inner)
+        self.bodies = []
+
+    async def call(self, request):
+        response = await self.inner.call(request)
+        if response.body is not None:
+            response.body = Closing(response.body)
+            self.bodies.append(response.body)
+        return response
+
+
+@pytest.mark.finding("Q13")
+@pytest.mark.parametrize("stuck", [("UploadPart",), ("CompleteMultipartUpload",)])
+async def test_a_migration_that_is_cancelled_leaves_no_upload(stores, there, stuck):
+    carrier, here, client = stores
+    await put_in_parts(here)
+    source, target = Watched(carrier.source), Stuck(there, *stuck)
+    task = asyncio.ensure_future(Carrier(source, target).carry("bbb", "k"))  # noqa: TID251
+    await target.reached.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (await client("ListMultipartUploads", Bucket="bbb")).get("Uploads", []) == []
+    assert all(body.closed for body in source.bodies)
+
+
+@pytest.mark.finding("Q13")
+async def test_a_remote_that_is_silent_does_not_keep_a_migration_from_ending(
+    stores, there, monkeypatch
+):
+    monkeypatch.setattr("s3d.agent.transfers.object_copier.ABORT_PATIENCE", 0.01)
+    carrier, here, _ = stores
+    await put_in_parts(here)
+    target = Stuck(there, "AbortMultipartUpload")
+    there.fail("UploadPart", refusal(403, "AccessDenied"))
+    with pytest.raises(S3Error, match="AccessDenied"):
+        await Carrier(carrier.source, target).carry("bbb", "k")
+
+
+@pytest.mark.finding("Q13")
+@pytest.mark.parametrize("code", ["AccessDenied", "NotImplemented"])
+async def test_a_copy_that_is_refused_closes_what_it_read(stores, there, code):
+    carrier, here, _ = stores
+    source = Watched(carrier.source)
+    await here("PutObject", Bucket="bbb", Key="k", Body=b"data")
+    there.fail("PutObject", refusal(403 if code == "AccessDenied" else 501, code), 2)
+    with pytest.raises(S3Error):
+        await Carrier(source, there).carry("bbb", "k")
+    assert source.bodies
+    assert all(body.closed for body in source.bodies)
+
+
+async def test_an_upload_that_fails_leaves_nothing(stores, there):
+    carrier, here, client = stores
+    await put_in_parts(here)
     there.fail("UploadPart", refusal(403, "AccessDenied"))
     with pytest.raises(S3Error):
         await carrier.carry("bbb", "k")

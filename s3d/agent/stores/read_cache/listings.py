@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 STALE = "x-s3d-stale"
 """Header of answers that could not be checked, since the remote is away: 1."""
 
-_PATIENCE = 10.0
+_PATIENCE = 5.0
 """Seconds that the remote has for a page that is here as it was."""
 _LARGEST = 2 << 20
 """Bytes of a page that is kept."""

@@ -122,7 +122,12 @@ def known_order(remote: str, bucket: str) -> str:
         return UNKNOWN
     if not is_aws:
         return UNKNOWN
-    return OTHER if bucket.endswith(_DIRECTORY_BUCKET) else BYTES
+    return OTHER if is_directory_bucket(bucket) else BYTES
+
+
+def is_directory_bucket(bucket: str) -> bool:
+    """Whether the name is one of S3 Express's, which differ in more than one way."""
+    return bucket.endswith(_DIRECTORY_BUCKET)
 
 
 def same_address(remote: str, own: Iterable[tuple[str, int]]) -> bool:

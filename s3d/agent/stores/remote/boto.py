@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from s3d.agent.core.failures import Reason, Unreachable
 from s3d.agent.s3.credential import Signer
 from s3d.agent.s3.messages import WireRequest
 from s3d.agent.s3.signing import sign
-from s3d.agent.stores.remote.addressing import AWS, Target
+from s3d.agent.stores.remote.addressing import AWS, Target, is_directory_bucket
 from s3d.agent.stores.remote.connection import Connection, is_signed
 from s3d.agent.stores.remote.credentials import RemoteKey
 from s3d.agent.stores.remote.transport import as_unreachable
@@ -74,6 +75,7 @@ def make_client(hooks: Hooks, target: Target, region: str) -> Any:
 
     def add(params: dict[str, Any], **_: Any) -> None:
         params["headers"].update(hooks.headers())
+        use_md5(params)
 
     async def sign_it(request: Any, region_name: str, **_: Any) -> None:
         await _sign(hooks.connection, request, region_name)
@@ -90,6 +92,24 @@ def make_client(hooks: Hooks, target: Target, region: str) -> Any:
     events.register("before-sign.s3", sign_it)
     events.register("before-parse.s3", prove)
     return client
+
+
+def use_md5(params: dict[str, Any]) -> None:
+    """Send the digest that an operation requires as Content-MD5, which every server takes. Only
+    AWS's directory buckets do not; they keep the CRC32 that botocore has chosen.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/s3-express-differences.html
+    """
+    checksum = params.get("context", {}).get("checksum", {})
+    body = params.get("body")
+    if not isinstance(body, bytes) or not checksum.get("request_algorithm"):
+        return
+    bucket = params["context"].get("input_params", {}).get("Bucket", "")
+    if is_directory_bucket(str(bucket)):
+        return
+    del checksum["request_algorithm"]
+    digest = hashlib.md5(body, usedforsecurity=False).digest()
+    params["headers"]["Content-MD5"] = base64.b64encode(digest).decode()
 
 
 async def _sign(connection: Connection, request: Any, region: str) -> None:

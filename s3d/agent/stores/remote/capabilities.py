@@ -22,6 +22,7 @@ from s3d.agent.core.failures import FailureClass, Refused, classify
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.checksums import ALGORITHMS
 from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.listing_order import SAMPLE, UNKNOWN, order_of_sample
 from s3d.agent.s3.messages import BytesBody, Members, S3Request
 from s3d.agent.s3.model import operations
 
@@ -69,6 +70,8 @@ class Capabilities(msgspec.Struct, frozen=True):
     encryption: str
     """Of the bucket by default: "" or AES256 leave ETags alone, aws:kms and its like do not."""
     level: Level
+    listing_order: str = UNKNOWN
+    """In which keys are listed: s3/listing_order.py."""
 
 
 class Observations(msgspec.Struct):
@@ -81,6 +84,7 @@ class Observations(msgspec.Struct):
     """Of the race."""
     versioning: str = ""
     encryption: str = ""
+    listing_order: str = UNKNOWN
 
 
 def judge(endpoint: str, bucket: str, seen: Observations, now: float) -> Capabilities:
@@ -108,28 +112,64 @@ def judge(endpoint: str, bucket: str, seen: Observations, now: float) -> Capabil
         complete_if_absent=judged("complete_if_absent"),
         complete_if_match=judged("complete_if_match"),
         copy_if_absent=judged("copy_if_absent"),
-        checksums=tuple(name for name in names if seen.codes.get(f"checksum_{name}")),
+        checksums=tuple(
+            name for name in names if seen.codes.get(f"checksum_{name}") in _DIGEST_CODES
+        ),
         versioning=seen.versioning,
         encryption=seen.encryption,
         level=level,
+        listing_order=seen.listing_order,
     )
 
 
 _CONDITION_CODES = frozenset(
     ("PreconditionFailed", "ConditionalRequestConflict", "OperationAborted")
 )
+_DIGEST_CODES = frozenset(
+    ("BadDigest", "InvalidDigest", "XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch")
+)
+
+
+_NO_LOCK = frozenset(("NotImplemented", "ObjectLockConfigurationNotFoundError"))
+
+
+async def allows_probe(store: ObjectStore, bucket: str) -> bool:
+    """Whether small objects may be written to the bucket and removed again: not where an object
+    lock keeps them, nor where nobody may say whether it does. Raises S3Error when the remote is
+    away."""
+    try:
+        output = await _call(store, "GetObjectLockConfiguration", bucket)
+    except S3Error as error:
+        if classify(error) is FailureClass.DENIED:
+            return False
+        if error.code not in _NO_LOCK:
+            _raise_unless_refused(error)
+        return True
+    lock = output.get("ObjectLockConfiguration") or {}
+    return lock.get("ObjectLockEnabled") != "Enabled"
+
+
+async def versioning_of(store: ObjectStore, bucket: str) -> str:
+    """Enabled, Suspended, "" (never enabled), or unsupported: the remote does not know the word."""
+    try:
+        output = await _call(store, "GetBucketVersioning", bucket)
+    except S3Error as error:
+        _raise_unless_refused(error)
+        return "unsupported"
+    return str(output.get("Status") or "")
 
 
 async def probe(store: ObjectStore, bucket: str, *, prefix: str = "") -> Observations:
     """Try it out. Raises S3Error when the remote is away, our credentials are bad, or probing is
     not allowed: then nothing is known."""
     attempt = _Attempt(store, bucket, f"{prefix}{FOLDER}probe-{uuid.uuid4().hex}")
+    attempt.seen.versioning = await versioning_of(store, bucket)
     try:
         await attempt.conditions_of_put()
         await attempt.conditions_of_others()
         await attempt.race()
         await attempt.checksums()
-        attempt.seen.versioning = await attempt.versioning()
+        attempt.seen.listing_order = await attempt.listing_order()
         attempt.seen.encryption = await attempt.encryption()
     finally:
         await attempt.clean_up()
@@ -193,14 +233,14 @@ class _Attempt:
         wrong = base64.b64encode(hashlib.md5(_SECOND, usedforsecurity=False).digest()).decode()
         await self._try("checksum_MD5", "PutObject", self._new_key("sum"), _FIRST, ContentMD5=wrong)
 
-    async def versioning(self) -> str:
-        """Of the bucket; "unsupported" when the remote does not know the word."""
-        try:
-            output = await self._call("GetBucketVersioning", "")
-        except S3Error as error:
-            _raise_unless_refused(error)
-            return "unsupported"
-        return str(output.get("Status") or "")
+    async def listing_order(self) -> str:
+        """The order in which a few keys are listed."""
+        folder = f"{self._key}-order/"
+        for name in SAMPLE:
+            await self._call("PutObject", self._new_key(f"order/{name}"), _FIRST)
+        output = await self._call("ListObjectsV2", "", Prefix=folder)
+        keys = [row["Key"].removeprefix(folder) for row in output.get("Contents") or ()]
+        return order_of_sample(keys)
 
     async def encryption(self) -> str:
         """Algorithm of the bucket's default encryption; "" when there is none, or none is told."""
@@ -214,12 +254,27 @@ class _Attempt:
         return next((str(d["SSEAlgorithm"]) for d in defaults if "SSEAlgorithm" in d), "")
 
     async def clean_up(self) -> None:
-        """Delete whatever may have been written, as far as the remote lets us."""
+        """Delete whatever may have been written, as far as the remote lets us: each version by its
+        id, so that no delete marker is left."""
         for key, upload in self._written.items():
-            with suppress(S3Error):
-                if upload:
+            if upload:
+                with suppress(S3Error):
                     await self._call("AbortMultipartUpload", key, UploadId=upload)
+        with suppress(S3Error):
+            if self.seen.versioning in ("Enabled", "Suspended"):
+                return await self._delete_versions()
+        for key in self._written:
+            with suppress(S3Error):
                 await self._call("DeleteObject", key)
+
+    async def _delete_versions(self) -> None:
+        while True:
+            output = await self._call("ListObjectVersions", "", Prefix=self._key)
+            found = [*(output.get("Versions") or ()), *(output.get("DeleteMarkers") or ())]
+            for row in found:
+                await self._call("DeleteObject", row["Key"], VersionId=row["VersionId"])
+            if not found or not output.get("IsTruncated"):
+                return
 
     async def _complete(self, name: str, condition: Mapping[str, str]) -> None:
         key = self._named("put")
@@ -256,18 +311,8 @@ class _Attempt:
     async def _call(
         self, operation: str, key: str, body: bytes | None = None, **members: Any
     ) -> Members:
-        given: Members = {"Bucket": self._bucket, **members}
-        if key:
-            given["Key"] = key
-        request = S3Request(
-            operations()[operation], given, None if body is None else BytesBody(body)
-        )
-        response = await self._store.call(request)
-        output: Members = dict(response.output)
-        if response.body is not None:
-            output["Body"] = b"".join([chunk async for chunk in response.body])
-            await response.body.aclose()
-        return output
+        given = {"Key": key, **members} if key else members
+        return await _call(self._store, operation, self._bucket, body, **given)
 
     async def _holds(self, name: str, data: bytes) -> bool:
         try:
@@ -291,6 +336,20 @@ _PUT_CONDITIONS: Mapping[str, Mapping[str, str]] = {
     "put_if_match": {"IfMatch": WRONG_ETAG},
 }
 """Conditions that must fail on an object that is there."""
+
+
+async def _call(
+    store: ObjectStore, operation: str, bucket: str, body: bytes | None = None, **members: Any
+) -> Members:
+    """The members of the answer, with all of its body as Body."""
+    given: Members = {"Bucket": bucket, **members}
+    request = S3Request(operations()[operation], given, None if body is None else BytesBody(body))
+    response = await store.call(request)
+    output: Members = dict(response.output)
+    if response.body is not None:
+        output["Body"] = b"".join([chunk async for chunk in response.body])
+        await response.body.aclose()
+    return output
 
 
 def _raise_unless_refused(error: S3Error) -> None:

@@ -4,17 +4,21 @@
 2. One with headers that the remote is known to refuse goes without them.
 3. A refusal that may be about them is followed by one more try without. When that is answered in
    another way, the headers were to blame, and the remote is asked without them from then on.
-4. The checksums that were left out have been compared with the bytes on our side of the way. What
-   the remote stored is compared with these bytes by its ETag, else by reading it back.
+4. The checksums that were left out are compared with the bytes on our side of the way. What the
+   remote stored is compared with these bytes by its ETag, else by reading it back; only a part
+   whose ETag is no MD5 cannot be read back. A body in memory goes with a Content-MD5.
 """
 
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
 import logging
 import re
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 from s3d.agent.core.failures import Reason, Refused, Unreachable
@@ -22,11 +26,19 @@ from s3d.agent.core.store import Answer, Layer, ObjectStore, operation
 from s3d.agent.s3 import checksums
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.listing_order import OTHER, UNKNOWN, order_of
-from s3d.agent.s3.messages import Body, BytesBody, Members, S3Request, S3Response
+from s3d.agent.s3.messages import (
+    Body,
+    BytesBody,
+    Members,
+    S3Request,
+    S3Response,
+    WireRequest,
+)
 from s3d.agent.s3.model import operations
 from s3d.agent.s3.optional_headers import OptionalGroup, blames, group_of, may_blame, without
 from s3d.agent.stores.remote.bodies import HASH_INLINE
 from s3d.agent.stores.remote.errors import error_elements
+from s3d.agent.stores.remote.traits import RemoteTraits
 
 logger = logging.getLogger(__name__)
 
@@ -38,18 +50,11 @@ _SAME_OBJECT = ("Bucket", "Key", "SSECustomerAlgorithm", "SSECustomerKey", "SSEC
 class Compatibility(Layer):
     """Directly above the RemoteStore. Belongs to the loop."""
 
-    def __init__(self, inner: ObjectStore) -> None:
+    def __init__(self, inner: ObjectStore, traits: RemoteTraits | None = None) -> None:
+        """traits: where it keeps what it learns."""
         super().__init__(inner)
-        self.refused: set[OptionalGroup] = set()
-        """What the remote is not sent any more."""
-        self.listing_order = UNKNOWN
-        """OTHER once a listing was not in the order of the keys."""
-
-    @property
-    def limitations(self) -> list[str]:
-        """What the remote does not do, for the status."""
-        found = sorted(str(group) for group in self.refused)
-        return [*found, "listing_order"] if self.listing_order == OTHER else found
+        self.traits = traits or RemoteTraits()
+        self.on_learned: Callable[[], None] = lambda: None
 
     @operation("ListObjectsV2")
     def list(self, request: S3Request[Any]) -> Answer:
@@ -58,8 +63,9 @@ class Compatibility(Layer):
     async def _list(self, request: S3Request[Any]) -> S3Response[Any]:
         response = await self.inner.call(request)
         keys = [row["Key"] for row in response.output.get("Contents") or ()]
-        if self.listing_order == UNKNOWN and order_of(keys) == OTHER:
-            self.listing_order = OTHER
+        if self.traits.listing_order == UNKNOWN and order_of(keys) == OTHER:
+            self.traits.listing_order = OTHER
+            self.on_learned()
             logger.info("the remote does not list in the order of the keys")
         return response
 
@@ -67,7 +73,7 @@ class Compatibility(Layer):
         group = group_of(request)
         if group is None:
             return self.inner.call(request)
-        if group in self.refused:
+        if group in self.traits.refused:
             return self._without(request, group)
         return self._try(request, group)
 
@@ -106,6 +112,8 @@ class Compatibility(Layer):
 
     async def _without(self, request: S3Request[Any], group: OptionalGroup) -> S3Response[Any]:
         bare = without(request, group)
+        if group is OptionalGroup.CHECKSUMS:
+            bare = _with_md5(bare)
         if group is not OptionalGroup.CHECKSUMS or not _needs_proof(request):
             return await self.inner.call(bare)
         assert request.body is not None
@@ -142,7 +150,8 @@ class Compatibility(Layer):
         return measured.md5
 
     def _learn(self, group: OptionalGroup, refusal: tuple[int, str, str]) -> None:
-        self.refused.add(group)
+        self.traits.refused.add(group)
+        self.on_learned()
         logger.warning("the remote does not take %s, s3d goes on without: %s", group, refusal[2])
 
 
@@ -188,6 +197,21 @@ class Measured:
 def _update(hashers: Iterable[checksums.Hasher], chunk: bytes) -> None:
     for hasher in hashers:
         hasher.update(chunk)
+
+
+def _with_md5(request: S3Request[Any]) -> S3Request[Any]:
+    """With a Content-MD5 of a body in memory, which every server compares: documents such as that
+    of DeleteObjects are refused without any digest."""
+    body = request.body
+    if not isinstance(body, BytesBody) or not body.data or request.input.get("ContentMD5"):
+        return request
+    digest = hashlib.md5(body.data, usedforsecurity=False).digest()
+    md5 = base64.b64encode(digest).decode()
+    wire = request.wire
+    if wire is not None:
+        headers = (*wire.headers, ("content-md5", md5))
+        wire = WireRequest(wire.method, wire.raw_path, wire.raw_query, headers)
+    return replace(request, input={**request.input, "ContentMD5": md5}, wire=wire)
 
 
 def _needs_proof(request: S3Request[Any]) -> bool:

@@ -53,7 +53,9 @@ class Judging(Layer):
         if judges is None:
             return self.inner.call(request)
         needed = {by for name, by in judges.items() if request.input.get(name) is not None}
-        if not needed and not self._probing.is_watched(request.bucket):
+        if needed:
+            self._probing.watch(request.bucket)
+        elif not self._probing.is_watched(request.bucket):
             return self.inner.call(request)
         known = self._probing.known_of(request.bucket)
         if known is not None and _does(known, needed or _ALL):

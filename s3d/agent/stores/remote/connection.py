@@ -26,6 +26,7 @@ from s3d.agent.core.failures import (
 from s3d.agent.s3.credential import Signer
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import BytesBody, WireRequest
+from s3d.agent.s3.model import Operation
 from s3d.agent.s3.signing import sign
 from s3d.agent.stores.remote.addressing import AWS, Target
 from s3d.agent.stores.remote.answer_proof import Evidence
@@ -40,6 +41,7 @@ from s3d.agent.stores.remote.errors import (
     server_time,
     unreachable,
 )
+from s3d.agent.stores.remote.outage import Outage
 from s3d.agent.stores.remote.prover import Prover
 from s3d.agent.stores.remote.remote_signature import RemoteSignature
 from s3d.agent.stores.remote.transport import (
@@ -66,6 +68,8 @@ TOLERATED_SKEW = 60.0
 """Seconds that the clocks may differ before we sign with the remote's time; it tolerates 900."""
 LOOK_AT_CLOCK = 60.0
 """Seconds between two looks at the remote's Date."""
+FIRST_ATTEMPT = 1 / 3
+"""Part of the time for a read that its first attempt has; the rest is for a second one."""
 MAX_CORRECTIONS = 3
 """Times that one request is sent again because a refusal told us how to do better."""
 
@@ -128,6 +132,7 @@ class Connection:
         self._fixed = (
             None if settings.url == AWS else Target.parse(settings.url, settings.addressing)
         )
+        self._outage = Outage()
         self._regions: dict[str, str] = {}
         self._expects_from = 0.0
         self._looked_at_clock = -LOOK_AT_CLOCK
@@ -140,8 +145,11 @@ class Connection:
         return self.settings.url
 
     async def target(self, bucket: str = "") -> tuple[Target, str]:
-        """Where the bucket is, and its region."""
-        region = self._regions.get(bucket) or await self._keys.region()
+        """Where the bucket is, and its region. Raises S3Error ServiceUnavailable."""
+        try:
+            region = self._regions.get(bucket) or await self._keys.region()
+        except Unreachable as cause:  # a profile that does not exist, for example
+            raise self.failed(cause) from cause
         if self._fixed is None or (self._fixed.is_aws and bucket in self._regions):
             return Target.aws(region, self.settings.addressing), region
         return self._fixed, region
@@ -193,6 +201,19 @@ class Connection:
             return "needs other credentials, which were found"
         return ""
 
+    def admit(self, op: Operation, *, repeatable: bool) -> float:
+        """Seconds that a request may wait for the first byte of its answer, or between two signs of
+        life while its body goes out. Raises S3Error ServiceUnavailable at once while the remote is
+        known to be away."""
+        timeouts = self.settings.timeouts
+        seconds = timeouts.answer if repeatable else timeouts.silence
+        if op.name in SLOW_OPERATIONS:
+            seconds = max(seconds, timeouts.work)
+        try:
+            return self._outage.admit(seconds, repeatable=repeatable)
+        except Unreachable as cause:
+            raise unreachable(self.url, cause) from cause
+
     def failed(self, cause: Unreachable) -> S3Error:
         """Note a call that got no answer; the S3Error for it.
 
@@ -202,10 +223,12 @@ class Connection:
         if cause.reason is not Reason.INTERCEPTED:
             self.health.last_failure = self._clock()
             self.health.error = error.message
+            self._outage.missed(cause)
         return error
 
     def answered(self, status: int, code: str = "") -> None:
         """Note an answer that is proven; code: of an error."""
+        self._outage.answered()
         if status >= 500:
             self.health.last_failure = self._clock()
             self.health.error = f"The remote answers {status} {code}".rstrip() + "."
@@ -262,20 +285,19 @@ class Connection:
 
         A server may take a request on a kept connection and never answer it there.
         """
+        patience = self.admit(call.op, repeatable=call.may_repeat)
+        first = patience * FIRST_ATTEMPT if call.may_repeat else patience
         try:
             try:
-                return await self._once(call, self._pooled())
+                return await self._once(call, self._pooled(), first)
             except Unreachable as cause:
                 if not (cause.sent and call.may_repeat):
                     raise
-            return await self._once(call, self._unpooled())
+            return await self._once(call, self._unpooled(), patience - first)
         except Unreachable as cause:
             raise self.failed(cause) from cause
 
-    async def _once(self, call: Call, session: aiohttp.ClientSession) -> Answer:
-        silence = self.settings.timeouts.silence
-        if call.op.name in SLOW_OPERATIONS:
-            silence = max(silence, self.settings.timeouts.work)
+    async def _once(self, call: Call, session: aiohttp.ClientSession, silence: float) -> Answer:
         if isinstance(call.body, bytes) and len(call.body) <= INLINE_SIZE:
             with translated():
                 async with asyncio.timeout(silence):
@@ -296,7 +318,7 @@ class Connection:
                 raise sending.error from cause
             if expect and not sending.started and cause.reason is Reason.TIMEOUT:
                 self._expects_from = time.monotonic() + CONTINUE_PAUSE
-                return await self._once(call, session)
+                return await self._once(call, session, silence)
             raise
 
     async def _send(

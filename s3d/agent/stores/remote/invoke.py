@@ -21,7 +21,7 @@ from s3d.agent.s3.messages import Members, S3Request, S3Response, StreamBody
 from s3d.agent.s3.request import is_header_only
 from s3d.agent.stores.remote.addressing import Target
 from s3d.agent.stores.remote.answer_proof import Evidence
-from s3d.agent.stores.remote.connection import MAX_CORRECTIONS, SLOW_OPERATIONS, Connection
+from s3d.agent.stores.remote.connection import FIRST_ATTEMPT, MAX_CORRECTIONS, Connection
 from s3d.agent.stores.remote.credentials import DEFAULT_REGION
 from s3d.agent.stores.remote.errors import refused
 from s3d.agent.stores.remote.forward import HOPS
@@ -73,28 +73,31 @@ class Invoker:
             await self._client.close()
 
     async def _reach(self, request: S3Request[Any]) -> S3Response[Any]:
-        """One answer; a read that got none is asked again."""
+        """One answer; a read that got none is asked again, with what is left of its time."""
+        repeatable = request.op.access in ("read", "list")
+        patience = self._connection.admit(request.op, repeatable=repeatable)
+        if not repeatable:
+            return await self._once(request, patience)
         try:
-            return await self._once(request)
+            return await self._once(request, patience * FIRST_ATTEMPT)
         except S3Error as error:
             cause = error.__cause__
-            lost = isinstance(cause, Unreachable) and cause.sent and not cause.status
-            if not lost or request.op.access not in ("read", "list"):
+            if not (isinstance(cause, Unreachable) and cause.sent and not cause.status):
                 raise
-        return await self._once(request)
+        return await self._once(request, patience * (1 - FIRST_ATTEMPT))
 
-    async def _once(self, request: S3Request[Any]) -> S3Response[Any]:
+    async def _once(self, request: S3Request[Any], patience: float) -> S3Response[Any]:
+        """patience: seconds until the answer."""
         target, region = await self._connection.target(request.bucket)
         target.locate(request.bucket)  # raises for a name that is none
         client = await self._ready()
-        op, timeouts = request.op, self._connection.settings.timeouts
+        op = request.op
         call = getattr(client, self._names.get(op.name, ""), None)
         if call is None:
             raise S3Error("NotImplemented")
         given = for_boto(op.name, request.input)
         if op.name == "CreateBucket" and target.is_aws:
             given = placed(given, region)
-        patience = timeouts.work if op.name in SLOW_OPERATIONS else timeouts.silence
         under_way = _request.set(request)
         try:
             async with asyncio.timeout(patience):

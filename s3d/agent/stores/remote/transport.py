@@ -50,8 +50,10 @@ _UNREACHABLE: tuple[tuple[type[Exception], Reason, bool], ...] = (
 class Timeouts:
     """Seconds."""
 
-    connect: float = 5.0
+    connect: float = 3.0
     """Until a connection is there, TLS included."""
+    answer: float = 30.0
+    """Until the first byte of the answer to a read or a listing, all attempts together."""
     silence: float = 60.0
     """Without a byte from the remote while it is the remote's turn."""
     work: float = 600.0

@@ -9,7 +9,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from s3d.agent.core.failures import FailureClass, classify
 from s3d.agent.core.store import ObjectStore
@@ -31,6 +31,8 @@ class KeyRules:
     """Asks the remote when it has to. Belongs to the loop."""
 
     def __init__(self, inner: ObjectStore, clock: Callable[[], float]) -> None:
+        self.check_remote: Callable[[str, str], Awaitable[None]] | None = None
+        """Raises InvalidURI for a bucket and a key that the remote keeps under another key."""
         self._inner = inner
         self._clock = clock
         self._refuses_dots = False
@@ -43,6 +45,8 @@ class KeyRules:
         As address.check_key, and InvalidURI for a key with dot segments that the remote refuses.
         """
         check_key(key)
+        if self.check_remote is not None and ("//" in key or key.startswith("/")):
+            await self._check_remote(self.check_remote(bucket, key))
         if "." in key and not _DOTS.isdisjoint(key.split("/")):
             async with self._lock:
                 if self._asked_until <= self._clock():
@@ -50,6 +54,17 @@ class KeyRules:
             if self._refuses_dots:
                 message = "The remote does not take keys with a segment . or .. in them."
                 raise S3Error("InvalidURI", message, URI=key)
+
+    async def _check_remote(self, checking: Awaitable[None]) -> None:
+        """A remote that does not answer leaves the key to the push."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await checking
+        except TimeoutError:
+            return
+        except S3Error as error:
+            if error.code == "InvalidURI":
+                raise
 
     async def _ask(self, bucket: str, key: str) -> None:
         """An answer other than 400 leaves the key to the push, which knows better."""

@@ -48,7 +48,7 @@ class WriteQueue(Layer):
         self.admission = Admission(limits, journal.used, journal.oldest, clock.now)
         """Its limits may be changed."""
         journal.on_change.append(self.admission.look)
-        keys = KeyRules(inner, clock.steady)
+        self.keys = keys = KeyRules(inner, clock.steady)
         stage = Stage(staging, known, keys, self.admission, clock.now)
         self._settler = Settler(inner, journal, pusher)
         parts = (journal, stage, self._settler)

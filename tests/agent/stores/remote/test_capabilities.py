@@ -65,6 +65,13 @@ def test_a_checksum_counts_when_its_wrong_value_is_refused() -> None:
     assert found.checksums == ("SHA256", "MD5")
 
 
+@pytest.mark.finding("F4")
+def test_a_remote_that_does_not_take_a_checksum_does_not_compare_it() -> None:
+    assert (
+        judged(checksum_SHA256="InvalidArgument", checksum_CRC32="NotImplemented").checksums == ()
+    )
+
+
 # ------------------------------------------------------------------ with real remotes
 
 real = pytest.mark.slow
@@ -84,6 +91,7 @@ async def test_seaweedfs_is_level_a(remote: RemoteStore, new_bucket: str) -> Non
     assert found.complete_if_absent
     assert found.complete_if_match
     assert {"MD5", "CRC32", "SHA256"} <= set(found.checksums)
+    assert found.listing_order == "other"
     assert found.versioning == ""
 
 

@@ -90,7 +90,7 @@ async def test_a_write_goes_on_without_checksum_headers(
             "PutObject", Bucket=new_bucket, Key="k", Body=DATA, ContentMD5=md5,
             ChecksumCRC32=crc32(DATA),
         )  # fmt: skip
-    assert compatible.refused == {OptionalGroup.CHECKSUMS}
+    assert compatible.traits.refused == {OptionalGroup.CHECKSUMS}
     sent = [each.head for each in faulty_seaweedfs.seen if each.head.method == "PUT"]
     assert [bool(head["x-amz-checksum-crc32"]) for head in sent] == [True, False, False]
     assert all(head["content-md5"] for head in sent), "the remote still compares the bytes"
@@ -134,7 +134,7 @@ async def test_a_read_goes_on_without_the_checksum_mode(
         assert response.wire is None or response.wire.status == 200
         if response.body is not None:
             await response.body.aclose()
-    assert compatible.refused == {OptionalGroup.CHECKSUM_MODE}
+    assert compatible.traits.refused == {OptionalGroup.CHECKSUM_MODE}
     sent = [each.head["x-amz-checksum-mode"] for each in faulty_seaweedfs.seen[1:]]
     assert sent == ["ENABLED", "", ""]
 
@@ -160,7 +160,7 @@ async def test_what_the_remote_does_not_compare_is_compared_here(
     compatible: Compatibility, faulty_seaweedfs: FaultyProxy, new_bucket: str, streamed: bool
 ) -> None:
     refuse(faulty_seaweedfs, "x-amz-checksum-")
-    compatible.refused.add(OptionalGroup.CHECKSUMS)
+    compatible.traits.refused.add(OptionalGroup.CHECKSUMS)
     with pytest.raises(S3Error, match="BadDigest"):
         await compatible.call(put(new_bucket, DATA, crc32(b"other"), streamed=streamed))
 
@@ -170,7 +170,7 @@ async def test_what_the_remote_does_not_compare_is_compared_here(
 async def test_other_bytes_at_the_remote_are_no_success(
     compatible: Compatibility, faulty_seaweedfs: FaultyProxy, new_bucket: str, streamed: bool
 ) -> None:
-    compatible.refused.add(OptionalGroup.CHECKSUMS)
+    compatible.traits.refused.add(OptionalGroup.CHECKSUMS)
     faulty_seaweedfs.inject(Fault(swap_etag=True), times=math.inf)
     with pytest.raises(S3Error, match="BadDigest: The remote has other bytes"):
         await compatible.call(put(new_bucket, DATA, crc32(DATA), streamed=streamed))
@@ -183,7 +183,7 @@ async def test_another_refusal_is_passed_on_and_teaches_nothing(
     response = await compatible.call(put(new_bucket, DATA, crc32(DATA), streamed=False))
     assert response.wire is not None
     assert response.wire.status == 400
-    assert not compatible.refused
+    assert not compatible.traits.refused
     assert len(faulty_seaweedfs.seen) == 2
 
 
@@ -194,7 +194,41 @@ async def test_the_order_of_a_listing_is_learnt_from_it(
     client = Client(compatible)
     await client("PutObject", Bucket=new_bucket, Key="a-b", Body=b"1")
     await client("ListObjectsV2", Bucket=new_bucket)
-    assert (compatible.listing_order, compatible.limitations) == ("", [])
+    assert (compatible.traits.listing_order, compatible.traits.limitations) == ("", [])
     await client("PutObject", Bucket=new_bucket, Key="a/b", Body=b"1")
     await client("ListObjectsV2", Bucket=new_bucket)
-    assert (compatible.listing_order, compatible.limitations) == ("other", ["listing_order"])
+    assert (compatible.traits.listing_order, compatible.traits.limitations) == (
+        "other",
+        ["listing_order"],
+    )
+
+
+@pytest.mark.finding("F4")
+async def test_a_document_has_another_digest_then(
+    compatible: Compatibility, faulty_seaweedfs: FaultyProxy, new_bucket: str
+) -> None:
+    """S3 refuses DeleteObjects without any."""
+    refuse(faulty_seaweedfs, "x-amz-checksum-")
+    data = b"<Delete><Object><Key>k</Key></Object></Delete>"
+    wire = WireRequest(
+        "POST", f"/{new_bucket}", "delete=", (("x-amz-checksum-crc32", crc32(data)),)
+    )
+    members = {"Bucket": new_bucket, "Delete": {"Objects": [{"Key": "k"}]}}
+    request = S3Request(operations()["DeleteObjects"], members, BytesBody(data), wire)
+    response = await compatible.call(request)
+    assert response.wire is not None
+    assert response.wire.status == 200
+    assert [bool(each.head["content-md5"]) for each in faulty_seaweedfs.seen] == [False, True]
+
+
+@pytest.mark.finding("F4")
+async def test_documents_of_the_agents_own_have_the_digest_that_every_server_takes(
+    compatible: Compatibility, faulty_seaweedfs: FaultyProxy, new_bucket: str
+) -> None:
+    refuse(faulty_seaweedfs, "x-amz-checksum-")
+    s3 = Client(compatible)
+    await s3.put(new_bucket, "k", b"1")
+    await s3("DeleteObjects", Bucket=new_bucket, Delete={"Objects": [{"Key": "k"}]})
+    assert await s3.keys(new_bucket) == []
+    (head,) = [each.head for each in faulty_seaweedfs.seen if each.head.method == "POST"]
+    assert head["content-md5"]

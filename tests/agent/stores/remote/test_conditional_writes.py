@@ -47,7 +47,7 @@ class Lab:
 
     async def probe(self):
         """Have the bucket's capabilities found out."""
-        await self.probing._probe("bbb")
+        await self.probing._examine("bbb")
         self.remote.names.clear()
 
 

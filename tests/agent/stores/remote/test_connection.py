@@ -55,13 +55,38 @@ async def test_a_name_without_an_address(open_remote: Open) -> None:
 
 
 async def test_silence_ends_in_a_time_out(
-    s3: Client, faulty_seaweedfs: FaultyProxy, new_bucket: str
+    s3: Client, faulty_seaweedfs: FaultyProxy, new_bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("s3d.agent.stores.remote.outage.PAUSE", 0.0)
     faulty_seaweedfs.cut(Partition.SILENT)
     cause = await unreachable(s3, "PutObject", Bucket=new_bucket, Key="k", Body=b"x")
     assert (cause.reason, cause.sent) == (Reason.TIMEOUT, True)
     faulty_seaweedfs.heal()
     await s3.put(new_bucket, "k", b"x")
+
+
+@pytest.mark.finding("S9")
+@pytest.mark.parametrize("operation", ["GetObject", "HeadObject", "ListObjectsV2", "ListBuckets"])
+async def test_a_read_waits_once_and_the_next_one_not_at_all(
+    open_remote: Open, faulty_seaweedfs: FaultyProxy, new_bucket: str, operation: str
+) -> None:
+    timeouts = Timeouts(connect=2, answer=1.5, silence=60)
+    s3 = Client(open_remote(faulty_seaweedfs.peer, timeouts=timeouts))
+    given = {} if operation == "ListBuckets" else {"Bucket": new_bucket}
+    given |= {"Key": "k"} if operation.endswith("Object") else {}
+    faulty_seaweedfs.cut(Partition.SILENT)
+    cause = await unreachable(s3, operation, **given)
+    assert cause.reason is Reason.TIMEOUT
+    begun = len(faulty_seaweedfs.seen)
+    for name, members in ((operation, given), ("GetBucketTagging", {"Bucket": new_bucket})):
+        cause = await unreachable(s3, name, **members)
+        assert (cause.reason, cause.sent) == (Reason.TIMEOUT, False)
+    assert len(faulty_seaweedfs.seen) == begun
+
+
+def test_the_times_are_those_that_are_promised() -> None:
+    """docs/user-guide.md, "While the remote does not answer"."""
+    assert (Timeouts().connect, Timeouts().answer) == (3.0, 30.0)
 
 
 async def test_health_tells_of_the_partition_and_of_its_end(
@@ -313,7 +338,9 @@ async def test_virtual_host_style(faulty_seaweedfs: FaultyProxy, new_bucket: str
     """SeaweedFS without a domain takes no such request: only how it is asked is looked at."""
     peer = faulty_seaweedfs.peer
     port = peer.endpoint.rpartition(":")[2]
-    settings = Settings(f"http://localhost:{port}", "virtual", Timeouts(connect=2, silence=2))
+    settings = Settings(
+        f"http://localhost:{port}", "virtual", Timeouts(connect=2, answer=4, silence=2)
+    )
     keys = KeyChain(region=peer.region, key=RemoteKey(peer.access_key, peer.secret_key))
     store = RemoteStore(settings, keys)
     try:

@@ -1,11 +1,13 @@
 import asyncio
 from contextlib import asynccontextmanager
 
+import msgspec
 import pytest
 
 from s3d.agent.app.embedded import open_embedded
 from s3d.agent.core.failures import Refusal, Refused
 from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.optional_headers import OptionalGroup
 from s3d.agent.stores.remote.probing import DAY, Probing
 from tests.agent.stores.write_queue.rig import Remote, unreachable
 from tests.contract.client import Client
@@ -32,11 +34,13 @@ class Lab:
         self.remote = remote
         self.folder = folder
         self.now = 1000.0
+        self.file = folder / "capabilities.json"
         self.make()
 
-    def make(self, endpoint: str = "http://s3.test") -> None:
-        file = self.folder / "capabilities.json"
-        self.probing = Probing(self.remote, endpoint, file, clock=lambda: self.now)
+    def make(self, endpoint: str = "http://s3.test", *, allowed: bool = True) -> None:
+        self.probing = Probing(
+            self.remote, endpoint, self.file, allowed=allowed, clock=lambda: self.now
+        )
         self.client = Client(self.probing)
 
     @property
@@ -44,8 +48,8 @@ class Lab:
         return {name: str(found.level) for name, found in self.probing.known.items()}
 
     def probes(self) -> int:
-        """So many began."""
-        return self.remote.names().count("GetBucketVersioning")
+        """So many were carried out."""
+        return self.remote.names().count("GetBucketEncryption")
 
     @asynccontextmanager
     async def running(self):
@@ -70,8 +74,18 @@ async def lab(tmp_path):
     store.close()
 
 
-async def conditional(lab) -> None:
-    await lab.client("PutObject", Bucket="bbb", Key="k", Body=b"1", IfNoneMatch="*")
+async def conditional(lab, bucket="bbb", key="k") -> None:
+    await lab.client("PutObject", Bucket=bucket, Key=key, Body=b"1", IfNoneMatch="*")
+
+
+async def make_bucket(lab, bucket, **members) -> None:
+    await Client(lab.remote.inner)("CreateBucket", Bucket=bucket, **members)
+
+
+async def left_in(lab, bucket) -> list[str]:
+    """Keys of all versions and delete markers."""
+    found = await Client(lab.remote.inner)("ListObjectVersions", Bucket=bucket)
+    return sorted(found.names("Versions", "Key") + found.names("DeleteMarkers", "Key"))
 
 
 async def test_a_bucket_is_probed_after_its_first_conditional_write(lab):
@@ -79,6 +93,7 @@ async def test_a_bucket_is_probed_after_its_first_conditional_write(lab):
         await conditional(lab)
         await lab.until(lambda: lab.levels)
     assert lab.levels == {"bbb": "A"}
+    assert lab.probing.known["bbb"].listing_order == "bytes"
     listed = await Client(lab.remote.inner)("ListObjectsV2", Bucket="bbb")
     assert listed.names("Contents", "Key") == ["k"]
 
@@ -91,23 +106,111 @@ async def test_a_bucket_without_conditional_writes_is_left_alone(lab):
     assert lab.remote.names() == ["PutObject", "GetObject"]
 
 
-async def test_what_was_found_is_kept_and_redone_after_a_day(lab):
+@pytest.mark.finding("D28")
+async def test_one_probe_serves_all_buckets_of_a_state_of_versioning(lab):
+    await make_bucket(lab, "other")
+    await make_bucket(lab, "versioned")
+    enabled = {"Status": "Enabled"}
+    await Client(lab.remote.inner)(
+        "PutBucketVersioning", Bucket="versioned", VersioningConfiguration=enabled
+    )
+    async with lab.running():
+        for number, bucket in enumerate(("bbb", "other", "versioned"), 1):
+            await conditional(lab, bucket)
+            await lab.until(lambda number=number: len(lab.levels) == number)
+    assert lab.probes() == 2
+    assert lab.probing.known["other"].bucket == "bbb"
+    assert lab.probing.known["versioned"].versioning == "Enabled"
+    assert await left_in(lab, "other") == ["k"]
+    assert await left_in(lab, "versioned") == ["k"], "no delete marker is left"
+
+
+async def test_a_bucket_whose_versioning_changes_is_looked_at_again(lab):
     async with lab.running():
         await conditional(lab)
-        await lab.until(lambda: (lab.folder / "capabilities.json").exists())
+        await lab.until(lambda: lab.levels)
+        enabled = {"Status": "Enabled"}
+        await lab.client("PutBucketVersioning", Bucket="bbb", VersioningConfiguration=enabled)
+        await lab.until(lambda: lab.levels)
+        assert lab.probing.known["bbb"].versioning == "Enabled"
+
+
+async def test_a_bucket_with_object_lock_is_never_probed(lab):
+    await make_bucket(lab, "locked", ObjectLockEnabledForBucket=True)
+    async with lab.running():
+        await conditional(lab, "locked")
+        await lab.until(lambda: lab.probing._states.get("locked"))
+        assert lab.levels == {}
+        await conditional(lab)
+        await lab.until(lambda: lab.levels)
+    assert await left_in(lab, "locked") == ["k"]
+    assert lab.levels == {"bbb": "A"}
+
+
+async def test_nothing_is_probed_where_it_is_forbidden(lab):
+    lab.make(allowed=False)
+    async with lab.running():
+        await conditional(lab)
+        await lab.until(lambda: lab.probing._states)
+    assert (lab.levels, lab.probes()) == ({}, 0)
+    assert lab.remote.names().count("PutObject") == 1
+
+
+async def test_what_was_found_is_kept_and_not_probed_again(lab):
+    async with lab.running():
+        await conditional(lab)
+        await lab.until(lab.file.exists)
+    lab.now += 10 * DAY
     lab.make()
     lab.remote.calls.clear()
     async with lab.running():
+        await conditional(lab, key="k2")
         await lab.until(lambda: lab.levels)
         assert (lab.levels, lab.probes()) == ({"bbb": "A"}, 0)
-    lab.now += DAY
+
+
+@pytest.mark.finding("D2")
+async def test_what_is_known_of_another_remote_survives(lab):
+    async with lab.running():
+        await conditional(lab)
+        await lab.until(lab.file.exists)
+    before = lab.file.read_bytes()
+    lab.make("http://other.test")
+    lab.probing.traits.refused.add(OptionalGroup.CHECKSUMS)
+    async with lab.running():
+        assert lab.levels == {}
+        await conditional(lab, key="k2")
+        await lab.until(lambda: lab.file.read_bytes() != before)
+    for endpoint, refused in (
+        ("http://s3.test", set()), ("http://other.test", {OptionalGroup.CHECKSUMS}),
+    ):  # fmt: skip
+        lab.make(endpoint)
+        await asyncio.to_thread(lab.probing._load)
+        assert list(lab.probing._results) == [""]
+        assert lab.probing.traits.refused == refused
+
+
+@pytest.mark.parametrize("text", [b"[{", b'{"version": 3, "remotes": []}', b"[]"])
+async def test_a_file_that_cannot_be_read_is_as_good_as_none(lab, text):
+    lab.file.write_bytes(text)
+    async with lab.running():
+        await conditional(lab)
+        await lab.until(lambda: lab.levels)
+
+
+async def test_a_file_of_the_first_version_is_probed_anew(lab):
+    """It knew nothing of the order of listings."""
+    async with lab.running():
+        await conditional(lab)
+        await lab.until(lambda: lab.levels)
+    old = msgspec.to_builtins(lab.probing.known["bbb"])
+    del old["listing_order"]
+    lab.file.write_bytes(msgspec.json.encode([old]))
     lab.make()
     async with lab.running():
-        await lab.until(lambda: lab.probing.known and lab.probing.known["bbb"].probed == lab.now)
-    lab.make("http://other.test")
-    async with lab.running():
-        await asyncio.sleep(0.05)
-        assert lab.levels == {}
+        await conditional(lab, key="k2")
+        await lab.until(lambda: lab.levels)
+    assert lab.probing.known["bbb"].listing_order == "bytes"
 
 
 async def test_a_remote_that_is_away_is_probed_later(lab):
@@ -118,10 +221,3 @@ async def test_a_remote_that_is_away_is_probed_later(lab):
         await lab.until(lambda: lab.probing._due["bbb"] > lab.now)
         await lab.until(lambda: lab.remote.calls)
     assert lab.levels == {}
-
-
-async def test_a_file_that_is_torn_is_as_good_as_none(lab):
-    (lab.folder / "capabilities.json").write_bytes(b"[{")
-    async with lab.running():
-        await conditional(lab)
-        await lab.until(lambda: lab.levels)

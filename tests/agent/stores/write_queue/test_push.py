@@ -46,7 +46,7 @@ def opened(tmp_path: Path, new_bucket: str) -> Open:
     @asynccontextmanager
     async def make(peer: Peer) -> AsyncIterator[Rig]:
         key = RemoteKey(peer.access_key, peer.secret_key)
-        timeouts = Timeouts(connect=1, silence=0.5, work=5)
+        timeouts = Timeouts(connect=1, answer=1, silence=0.5, work=5)
         remote = RemoteStore(
             Settings(peer.endpoint, timeouts=timeouts), KeyChain(region=peer.region, key=key)
         )

@@ -1,0 +1,166 @@
+"""Keys with empty segments (`x//y`, `/x`) before a remote that stores them under another key.
+
+Servers that keep objects as files (SeaweedFS) store `x//y` as `x/y`: the second of two such writes
+would replace the first, both answered with 200. So a key with an empty segment is written only
+where the remote is known to keep it: that is found out once, with an object of our own.
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from s3d.agent.core.failures import FailureClass, classify
+from s3d.agent.core.store import Answer, Layer, ObjectStore
+from s3d.agent.s3.address import parse_copy_source
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.messages import BytesBody, Members, S3Request, S3Response
+from s3d.agent.s3.model import operations
+from s3d.agent.stores.remote.capabilities import FOLDER, allows_probe
+from s3d.agent.stores.remote.traits import RemoteTraits
+
+logger = logging.getLogger(__name__)
+
+_CREATES = frozenset(
+    ("CompleteMultipartUpload", "CopyObject", "CreateMultipartUpload", "PutObject", "RenameObject")
+)
+_OF_UPLOADS = frozenset(("AbortMultipartUpload", "ListParts", "UploadPart", "UploadPartCopy"))
+"""Operations on an upload that the remote has under its id, whatever it calls the key."""
+
+
+def has_empty_segment(key: str) -> bool:
+    """Whether a server that keeps objects as files may store this key under another one."""
+    return key.startswith("/") or "//" in key
+
+
+class SlashKeys(Layer):
+    """Answers for keys that the remote cannot have. Belongs to the loop."""
+
+    def __init__(self, inner: ObjectStore, traits: RemoteTraits, *, may_probe: bool = True) -> None:
+        """may_probe: small objects may be written to find out what the remote does."""
+        super().__init__(inner)
+        self.on_learned: Callable[[], None] = lambda: None
+        self._traits = traits
+        self._may_probe = may_probe
+        self._lock = asyncio.Lock()
+
+    def otherwise(self, request: S3Request[Any]) -> Answer:
+        if self._traits.keeps_empty_segments or not _is_concerned(request):
+            return self.inner.call(request)
+        return self._answer(request)
+
+    async def check(self, bucket: str, key: str) -> None:
+        """Raises S3Error InvalidURI for a key that must not be written, and what keeps the remote
+        from being asked."""
+        if has_empty_segment(key) and not await self._keeps(bucket):
+            raise self._refusal(key)
+
+    async def _answer(self, request: S3Request[Any]) -> S3Response[Any]:
+        name = request.op.name
+        if name == "DeleteObjects":
+            for each in (request.input.get("Delete") or {}).get("Objects") or ():
+                await self.check(request.bucket, str(each.get("Key", "")))
+        elif name in _CREATES and has_empty_segment(request.key):
+            await self.check(request.bucket, request.key)
+        elif name not in _OF_UPLOADS:
+            place = request.bucket, request.key
+            if name == "CopyObject":
+                place = parse_copy_source(request.input["CopySource"])[:2]
+            if not await self._has(*place):
+                if name == "DeleteObject":
+                    return S3Response({})
+                raise S3Error("NoSuchKey", Key=place[1])
+        return await self.inner.call(request)
+
+    async def _has(self, bucket: str, key: str) -> bool:
+        """Whether the remote has just this key, as its listing shows."""
+        if self._traits.keeps_empty_segments is None:
+            page = await self._call("ListObjectsV2", bucket, Prefix=key, MaxKeys=1)
+            found = [row["Key"] for row in page.get("Contents") or ()]
+            if key in found:
+                self._traits.keeps_empty_segments = True
+                self.on_learned()
+        return bool(self._traits.keeps_empty_segments)
+
+    async def _keeps(self, bucket: str) -> bool:
+        """Unknown counts as no. Raises S3Error when the remote is away."""
+        async with self._lock:
+            if self._traits.keeps_empty_segments is None and self._may_probe:
+                self._traits.keeps_empty_segments = await self._probe(bucket)
+                self.on_learned()
+        return bool(self._traits.keeps_empty_segments)
+
+    async def _probe(self, bucket: str) -> bool | None:
+        """Write a key with an empty segment, and look for it under the other key."""
+        if not await allows_probe(self.inner, bucket):
+            return None
+        name = f"{FOLDER}probe-{uuid.uuid4().hex}"
+        try:
+            stored = await self._call("PutObject", bucket, f"{name}//k", b"probe")
+        except S3Error as error:
+            if classify(error) is FailureClass.DENIED:
+                return None
+            if classify(error) is FailureClass.PERMANENT:
+                return True  # refused, and so not merged: the remote speaks for itself
+            raise
+        try:
+            is_merged = await self._is_there(bucket, f"{name}/k")
+            if is_merged:
+                logger.warning("the remote stores x//y as x/y: such keys are refused")
+            return not is_merged
+        finally:
+            await self._remove(bucket, f"{name}//k", stored.get("VersionId"))
+
+    async def _is_there(self, bucket: str, key: str) -> bool:
+        try:
+            await self._call("HeadObject", bucket, key)
+        except S3Error as error:
+            if error.status != 404:
+                raise
+            return False
+        return True
+
+    async def _remove(self, bucket: str, key: str, version: str | None) -> None:
+        try:
+            given: Members = {"VersionId": version} if version else {}
+            await self._call("DeleteObject", bucket, key, **given)
+        except S3Error as error:
+            logger.info("an object of a probe is left: %s bucket=%s key=%s", error, bucket, key)
+
+    async def _call(
+        self, operation: str, bucket: str, key: str = "", body: bytes | None = None, **members: Any
+    ) -> Members:
+        given: Members = {"Bucket": bucket, **members}
+        if key:
+            given["Key"] = key
+        payload = None if body is None else BytesBody(body)
+        response = await self.inner.call(S3Request(operations()[operation], given, payload))
+        return dict(response.output)
+
+    def _refusal(self, key: str) -> S3Error:
+        if self._traits.keeps_empty_segments is None:
+            message = (
+                "It is not known whether the remote keeps the empty segments of such a key, and "
+                "s3d may not find it out here (S3D_PROBE, object lock, permissions)."
+            )
+        else:
+            message = (
+                "The remote leaves out the empty segments of a key (x//y is stored as x/y), so "
+                "this write would replace another object."
+            )
+        return S3Error("InvalidURI", message, URI=key)
+
+
+def _is_concerned(request: S3Request[Any]) -> bool:
+    if has_empty_segment(request.key):
+        return True
+    if request.op.name == "CopyObject":
+        return has_empty_segment(parse_copy_source(request.input["CopySource"])[1])
+    if request.op.name == "DeleteObjects":
+        objects = (request.input.get("Delete") or {}).get("Objects") or ()
+        return any(has_empty_segment(str(each.get("Key", ""))) for each in objects)
+    return False
