@@ -67,10 +67,15 @@ class Probing(Layer):
         """Whether conditional writes are sent to this bucket."""
         return bucket in self._due
 
+    def request_probe(self, bucket: str) -> None:
+        """Have the bucket probed soon, unless that is known or due already."""
+        if bucket not in self._due:
+            self._due[bucket] = 0.0
+            self._news.set()
+
     def otherwise(self, request: S3Request[Any]) -> Answer:
         if request.bucket not in self._due and _is_conditional(request):
-            self._due[request.bucket] = 0.0
-            self._news.set()
+            self.request_probe(request.bucket)
         return self.inner.call(request)
 
     async def run(self) -> None:

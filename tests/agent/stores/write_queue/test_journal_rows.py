@@ -6,6 +6,7 @@ from s3d.agent.storage.index import Index
 from s3d.agent.storage.records import Extent, Layout, ObjectRecord, Stored
 from s3d.agent.stores.write_queue import journal_rows
 from s3d.agent.stores.write_queue.pending import (
+    Base,
     Kind,
     Orphan,
     PendingState,
@@ -34,7 +35,7 @@ def stored(key="k", blob=1):
 async def enter(index, blob=1, key="k"):
     def action(tx):
         tx.add_blob(blob, 4, b"data")
-        return journal_rows.insert(tx, write(key=key), stored(key, blob))
+        return journal_rows.insert(tx, write(key=key), stored(key, blob), Base())
 
     return await index.write(action)
 
@@ -58,7 +59,11 @@ async def test_a_row_is_loaded_as_it_was_and_waits(index):
     await index.write(lambda tx: journal_rows.set_upload(tx, seq, upload))
     (found,) = await index.read(journal_rows.load)
     assert (found.seq, found.state, found.error) == (seq, PendingState.FAILED, error)
-    assert index.look(lambda reader: journal_rows.find(reader, seq)) == (stored(), upload)
+    assert index.look(lambda reader: journal_rows.find(reader, seq)) == (
+        stored(),
+        upload,
+        Base(),
+    )
 
 
 async def test_numbers_are_never_given_twice(index):
@@ -68,10 +73,10 @@ async def test_numbers_are_never_given_twice(index):
 
 
 async def test_deleted_keys_are_those_whose_newest_write_is_a_delete(index):
-    await index.write(lambda tx: journal_rows.insert(tx, write(Kind.DELETE, "a"), None))
+    await index.write(lambda tx: journal_rows.insert(tx, write(Kind.DELETE, "a"), None, Base()))
     await enter(index, key="b")
     await index.write(lambda tx: tx.put_current("bbb", stored("b"), None))
-    await index.write(lambda tx: journal_rows.insert(tx, write(Kind.DELETE, "c"), None))
+    await index.write(lambda tx: journal_rows.insert(tx, write(Kind.DELETE, "c"), None, Base()))
     assert index.look(lambda r: journal_rows.deleted(r, "bbb", b"", b"", 9)) == [b"a", b"c"]
     assert index.look(lambda r: journal_rows.deleted(r, "bbb", b"", b"a", 9)) == [b"c"]
     assert index.look(lambda r: journal_rows.newest(r, "bbb", "c")) is Kind.DELETE

@@ -201,12 +201,14 @@ async def test_the_same_bytes_under_another_description_are_not_taken_for_ours(r
     assert (await rig.there("HeadObject", Bucket="bbb", Key="k"))["ContentType"] == "text/new"
 
 
-async def test_what_a_former_run_left_is_in_doubt(rig: Rig) -> None:
-    await rig.staged.put("bbb", "k", b"1")
-    await rig.there.put("bbb", "k", b"1")
-    rig.start()
-    await rig.pushed()
-    assert rig.remote.names() == ["HeadObject"]
+async def test_what_a_former_run_left_is_in_doubt(tmp_path: Path) -> None:
+    async with open_rig(tmp_path) as killed:
+        await killed.staged.put("bbb", "k", b"1")
+        await killed.there.put("bbb", "k", b"1")
+    async with open_rig(tmp_path) as rig:
+        rig.start()
+        await rig.pushed()
+        assert rig.remote.names() == ["HeadObject"]
 
 
 async def test_push_now_returns_when_the_key_is_there(rig: Rig) -> None:
