@@ -7,6 +7,7 @@ writes go out one after the other, in the order of their seq.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -270,6 +271,7 @@ class Journal:
         for etag, doubt in entered.doubts:
             self._memory.doubts.add((write.bucket, write.key), etag, doubt)
         self._memory.add(write, entered.replaced)
+        self._replace_held(write)
         self._events.emit(
             "queue.accepted", write.subject, seq=write.seq, operation=write.kind, size=write.size
         )
@@ -485,6 +487,34 @@ class Journal:
             return
         self._memory.exclude(write, error)
         self._events.emit("queue.held", write.subject, seq=seq, message=why)
+        self._replace_held(write)
+
+    def _replace_held(self, write: PendingWrite) -> None:
+        """A write that came while the filter was being asked about an earlier one takes its place.
+
+        The verdict was about the earlier one: it would hold back the tags that change it.
+        """
+        writes = self._backlog.of_key(write.bucket, write.key)
+        if len(writes) < 2 or not writes[0].is_filtered:
+            return
+
+        def take_over(tx: Transaction) -> None:
+            replaced = journal_write.replace_held(tx, write.bucket, write.key)
+            if replaced is not None:
+                tx.then(partial(self._replaced, *replaced))
+
+        # Nobody waits for it; where the disk is full, the later write stays behind the held one.
+        self._index.post(take_over).add_done_callback(_ignore_failure)
+
+    def _replaced(self, held: int, following: int, kind: Kind) -> None:
+        first, second = self._backlog.get(held), self._backlog.get(following)
+        if second is not None:
+            second.kind = kind
+        if first is not None:
+            self._memory.drop(first)
+        if second is not None:
+            self._memory.changed(second)
+            self._replace_held(second)
 
     def try_again(self, write: PendingWrite, at: float) -> None:
         """A parked write is to be tried once more all the same, at this time (Unix seconds)."""
@@ -635,3 +665,9 @@ class Journal:
             journal_rows.drop(tx, write.seq, pushed=False)
             journal_rows.restage(tx, write.bucket, write.key)
             tx.then(partial(self._memory.drop, write))
+
+
+def _ignore_failure(done: asyncio.Future[None]) -> None:
+    """Fetch the error, so that asyncio does not report it as lost."""
+    if not done.cancelled():
+        done.exception()

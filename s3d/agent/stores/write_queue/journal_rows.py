@@ -224,6 +224,11 @@ def set_states(seqs: list[int], state: PendingState, tx: Transaction) -> None:
         set_state(tx, seq, state, None)
 
 
+def set_kind(tx: Transaction, seq: int, kind: Kind) -> None:
+    """A write of tags alone brings the object too."""
+    tx.run("UPDATE queue SET kind = ? WHERE seq = ?", (kind, seq))
+
+
 def set_priority(tx: Transaction, seq: int, priority: int) -> None:
     tx.run("UPDATE queue SET priority = ? WHERE seq = ?", (priority, seq))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Container, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
+import msgspec
 from msgspec.structs import replace
 
 from s3d.agent.storage.records import Stored
@@ -121,6 +122,30 @@ def _inherited(
             doubts.append((etag, doubt))
             put_doubt(tx, (write.bucket, write.key), etag, doubt)
     return Base(write.accepted, state), doubts
+
+
+def replace_held(tx: Transaction, bucket: str, key: str) -> tuple[int, int, Kind] | None:
+    """Let the second write of a key take the place of the first, if the filter holds that: as if
+    the second had come when the first was held already.
+
+    (seq of the first, seq of the second, what the second does now); None: nothing to be done.
+    """
+    rows = journal_rows.of_key(tx, bucket, key)
+    if len(rows) < 2 or not rows[0].is_filtered:
+        return None
+    held, following = rows[:2]
+    first, second = journal_rows.find(tx, held.seq), journal_rows.find(tx, following.seq)
+    if first is None or second is None:
+        return None
+    kind = following.kind
+    if kind is Kind.TAGS:
+        kind = held.kind
+        journal_rows.set_kind(tx, following.seq, kind)
+        journal_rows.move_upload(tx, held.seq, following.seq)
+    base = msgspec.structs.replace(second.base, etag=first.base.etag)
+    journal_rows.set_base(tx, following.seq, base)
+    journal_rows.drop(tx, held.seq, pushed=False)
+    return held.seq, following.seq, kind
 
 
 def stage_as(tx: Transaction, write: PendingWrite, key: str) -> Deed | None:

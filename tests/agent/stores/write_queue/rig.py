@@ -26,6 +26,7 @@ from s3d.agent.stores.write_queue import journal_rows
 from s3d.agent.stores.write_queue.clock import Clock
 from s3d.agent.stores.write_queue.journal import Journal
 from s3d.agent.stores.write_queue.multipart_push import Judged, Means
+from s3d.agent.stores.write_queue.multipart_push import Rules as PushRules
 from s3d.agent.stores.write_queue.pending import PendingState, PendingWrite
 from s3d.agent.stores.write_queue.pusher import Pusher
 from s3d.agent.stores.write_queue.remote_gate import Line
@@ -275,10 +276,11 @@ async def open_rig(
     clock: Clock | None = None,
     judged: Judged = JUDGED,
     policy: ConflictPolicy = ConflictPolicy.PARK,
+    rules: PushRules | None = None,
 ) -> AsyncIterator[Rig]:
     """over: the remote; else a LocalStore in the folder, with bucket bbb. Nothing runs yet.
 
-    judged: what the remote is known to judge. policy: of conflicts."""
+    judged: what the remote is known to judge. policy: of conflicts. rules: what is held."""
     time = Time()
     clock = clock or time.clock
     (folder / "queue").mkdir(exist_ok=True)
@@ -305,6 +307,7 @@ async def open_rig(
             clock,
             judged=lambda bucket: judged,
             policy=lambda bucket, key: policy,
+            rules=rules,
         )
         pusher = Pusher(journal, means, line, events)
         staged, client = Client(staging), Client(over or there)
