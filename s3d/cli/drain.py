@@ -9,7 +9,7 @@ from itertools import islice
 import click
 
 from s3d.cli.output import StatusLine, json_line, report
-from s3d.cli.pending import CLEAN, summary
+from s3d.cli.pending import CLEAN, is_clean, summary
 from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.shared.blocking_queue import QueueClient
 from s3d.shared.errors import PendingError, UsageError
@@ -49,8 +49,8 @@ def drain_command(session: Session, /, *, timeout: str | None, as_json: bool) ->
     queue = _drain(session.queue(), deadline)
     if as_json:
         json_line(queue)
-    if queue.left.files:
-        raise _left(queue, _parked(session.queue()) if queue.failed.files else [])
+    if not is_clean(queue):
+        raise _left(queue, _parked(session.queue(), queue))
     if not as_json:
         report(CLEAN)
 
@@ -82,11 +82,14 @@ def bar(queue: QueueStatus, most: int) -> str:
     return f"[{'#' * filled}{'.' * (_WIDTH - filled)}] " + "  ".join(filter(None, words))
 
 
-def _parked(client: QueueClient) -> list[str]:
-    """The first of the writes that failed, and what with."""
+def _parked(client: QueueClient, queue: QueueStatus) -> list[str]:
+    """The first of the writes that failed, and what with; then the first of the conflicts."""
+    shares = {"failed": queue.failed, "conflict": queue.conflict}
     return [
         f"{write.bucket}/{write.key}: {write.error.code}: {write.error.message}"
-        for write in islice(client.transfers(state="failed"), NAMED)
+        for state in shares
+        if shares[state].files
+        for write in islice(client.transfers(state=state), NAMED)
         if write.error is not None
     ]
 
@@ -96,6 +99,10 @@ def _left(queue: QueueStatus, parked: list[str]) -> PendingError:
         remedy = "s3d queue resume lets it go on"
     elif queue.failed.files:
         remedy = "s3d queue ls --state failed tells why; then retry, export or discard them"
+    elif queue.conflict.files and not queue.left.files:
+        remedy = "s3d queue retry --force, export or discard them: the remote has newer versions"
+    elif queue.verifying.files == queue.left.files:
+        remedy = "the remote has them; they are checked again within 15 minutes: s3d queue"
     else:
         remedy = "they are safe here, and will be pushed when that is possible: s3d queue"
     return PendingError("not drained", "; ".join([summary(queue), *parked]), remedy)

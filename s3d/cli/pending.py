@@ -6,6 +6,7 @@ from s3d.shared.text import age, count, size
 from s3d.shared.transfers import QueueStatus, Share
 
 CLEAN = "clean"
+CONFLICTS = "s3d queue ls --state conflict"
 
 
 def amount(share: Share) -> str:
@@ -15,9 +16,16 @@ def amount(share: Share) -> str:
 
 def summary(queue: QueueStatus | None) -> str:
     """In a line: clean, or what the remote does not have yet, and what keeps it."""
-    if queue is None or not queue.left.files:
+    if queue is None:
         return CLEAN
-    return ", ".join([amount(queue.left), *_obstacles(queue)])
+    pending = ", ".join([amount(queue.left), *_obstacles(queue)]) if queue.left.files else CLEAN
+    conflicts = queue.conflict.files
+    return f"{pending}; {count(conflicts, 'conflict')}: {CONFLICTS}" if conflicts else pending
+
+
+def is_clean(queue: QueueStatus | None) -> bool:
+    """Whether nothing is pending, and nothing waits for a decision."""
+    return queue is None or not (queue.left.files or queue.conflict.files)
 
 
 def _obstacles(queue: QueueStatus) -> list[str]:
@@ -27,6 +35,8 @@ def _obstacles(queue: QueueStatus) -> list[str]:
         found.append(f"{queue.failed.files:,} failed")
     if queue.held.files:
         found.append(f"{queue.held.files:,} held")
+    if queue.verifying.files:
+        found.append(f"{queue.verifying.files:,} verifying")
     if queue.moving.files:
         if queue.paused:
             found.append("paused")

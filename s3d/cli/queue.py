@@ -19,7 +19,7 @@ from s3d.shared.text import age, count, moment, safe, size
 from s3d.shared.transfers import QueueStatus, Transfer
 from s3d.shared.unix_http import BLOCK
 
-STATES = ("waiting", "running", "held", "failed")
+STATES = ("waiting", "running", "held", "failed", "verifying", "conflict")
 WRITE = "ID|BUCKET/KEY"
 
 
@@ -108,28 +108,40 @@ def resume_command(session: Session, /, writes: tuple[str, ...]) -> int:
 @click.argument("writes", metavar=f"{WRITE}...", nargs=-1)
 @click.option("--as", "as_key", metavar="KEY", help="Push it to this key of its bucket instead.")
 @click.option("--all", "all_", is_flag=True, help="Everything that failed or is delayed.")
+@click.option("--force", is_flag=True, help="Push a conflict over the remote's newer version.")
 @socket_option
 @pass_session
 def retry_command(
-    session: Session, /, writes: tuple[str, ...], *, as_key: str | None, all_: bool
+    session: Session,
+    /,
+    writes: tuple[str, ...],
+    *,
+    as_key: str | None,
+    all_: bool,
+    force: bool,
 ) -> int:
-    """Try again at once what failed or is delayed.
+    """Try again at once what failed or is delayed. A conflict needs --force, or another key.
 
     \b
     Examples:
       s3d queue retry --all
       s3d queue retry 17 --as 2026/cat.jpg
+      s3d queue retry --force 17
     """
     client = session.queue()
     if all_ == bool(writes):
         raise UsageError("bad usage", "name writes, or say --all", "s3d queue ls lists them")
+    if all_ and force:
+        raise UsageError("bad usage", "--force names its writes", "s3d queue ls --state conflict")
     if all_:
         report(f"trying again: {count(client.retry_all(), 'write')}")
         return 0
     if as_key and len(writes) > 1:
         raise UsageError("bad usage", "--as takes one write")
     done = f"goes to {as_key} instead" if as_key else "is tried again"
-    return _each(client, writes, lambda found: client.retry(found.id, as_key or ""), done)
+    return _each(
+        client, writes, lambda found: client.retry(found.id, as_key or "", force=force), done
+    )
 
 
 @queue_command.command("discard")
@@ -218,7 +230,7 @@ def _named(client: QueueClient, write: str) -> list[Transfer]:
 def _row(item: Transfer) -> str:
     """Fixed columns first, then what may be long."""
     since = age(time.time() - item.accepted)
-    line = f"{item.id:>6}  {item.state:7}  {item.operation:6}  {size(item.size):>9}  {since:>6}  "
+    line = f"{item.id:>6}  {item.state:9}  {item.operation:6}  {size(item.size):>9}  {since:>6}  "
     line += safe(f"{item.bucket}/{item.key}")
     if item.error is not None:
         line += f"  ({safe(item.error.code)}: {safe(item.error.message)})"
@@ -236,6 +248,9 @@ def _facts(item: Transfer) -> Iterator[tuple[str, str]]:
         yield "attempts", str(item.attempts)
     if item.retry_at > time.time():
         yield "next try", moment(item.retry_at)
+    if item.state == "conflict":
+        yield "etag", item.etag or "none: it deletes the object"
+        yield "remote etag", item.remote_etag or "none: it was deleted there"
     if item.error is not None:
         error = item.error
         status = f" ({error.status})" if error.status else ""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from s3d.cli.output import fields, json_line
-from s3d.cli.pending import amount, summary
+from s3d.cli.pending import amount, is_clean, summary
 from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.cli.target import Names, Target, target_argument
 from s3d.shared.caching import CacheState, CacheStatus
@@ -84,7 +84,7 @@ def _quiet(client: ControlClient, target: Target | None) -> int:
         raise UsageError("bad usage", "-q is about all writes", f"s3d status {target}")
     queue = client.status().queue
     click.echo(summary(queue))
-    return PendingError.exit_code if queue is not None and queue.left.files else 0
+    return 0 if is_clean(queue) else PendingError.exit_code
 
 
 def _agent(status: AgentStatus) -> Iterator[Row]:

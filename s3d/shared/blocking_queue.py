@@ -74,9 +74,9 @@ class QueueClient:
     def transfer(self, id: str) -> Transfer:
         return self._client.ask("GET", f"/v1/transfers/{id}", Transfer)
 
-    def retry(self, id: str, as_key: str = "") -> Transfer:
-        """At once; as_key: to this key instead."""
-        return self._act(id, "retry", RetryRequest(as_key))
+    def retry(self, id: str, as_key: str = "", *, force: bool = False) -> Transfer:
+        """At once; as_key: to this key instead. force: a conflict, over the remote's version."""
+        return self._act(id, "retry", RetryRequest(as_key, force))
 
     def hold(self, id: str) -> Transfer:
         """Keep it back, until release."""

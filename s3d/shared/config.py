@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from s3d.shared.conflicts import Conflicts, parse_conflicts
 from s3d.shared.filters import EVERYTHING, Filter
 from s3d.shared.readers import (
     is_loopback,
@@ -280,6 +281,14 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         str,
         Rule("Open Policy Agent server that decides instead; unset: none", read_policy_server),
     ] = ""
+    conflicts: Annotated[
+        Conflicts,
+        Rule(
+            'When the remote has a newer version: park, ours or theirs; "photos/=ours, park"',
+            parse_conflicts,
+            lines=True,
+        ),
+    ] = Conflicts()
     flush_timeout: Annotated[
         float,
         Rule("How long the agent goes on pushing when it is told to stop", parse_age),

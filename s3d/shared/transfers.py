@@ -66,6 +66,10 @@ class QueueStatus(msgspec.Struct, frozen=True):
     """Bytes a second, over the last ones."""
     remaining: float | None = None
     """Seconds until all is pushed at this rate; None: not to be said."""
+    verifying: Share = Share()
+    """At the remote, and checked once more when no earlier request can replace them there."""
+    conflict: Share = Share()
+    """Not pending any more: the remote has newer versions, and somebody has to decide."""
 
     @property
     def moving(self) -> Share:
@@ -75,8 +79,8 @@ class QueueStatus(msgspec.Struct, frozen=True):
 
     @property
     def left(self) -> Share:
-        """All that the remote does not have."""
-        return _sum(self.waiting, self.running, self.held, self.failed)
+        """All that is pending: conflicts are not."""
+        return _sum(self.waiting, self.running, self.held, self.failed, self.verifying)
 
 
 class QueueChanges(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -127,7 +131,8 @@ class Transfer(msgspec.Struct, frozen=True):
     key: str
     size: int
     state: str
-    """waiting, running, held or failed; what is no push can be done or cancelled, too."""
+    """waiting, running, held, failed, verifying or conflict; what is no push can be done or
+    cancelled, too."""
     accepted: float
     attempts: int = 0
     retry_at: float = 0.0
@@ -149,6 +154,10 @@ class Transfer(msgspec.Struct, frozen=True):
     """Where it goes, as a person writes it."""
     source: str = ""
     """Of an upload: the file or folder."""
+    etag: str = ""
+    """Of a conflict: of the write; "" for a delete."""
+    remote_etag: str = ""
+    """Of a conflict: what the remote had; "" for a key that was deleted there."""
     failures: list[TransferError] = []
     """Of one transfer that is asked for by its id: each object that failed, the first 1,000."""
 
@@ -191,6 +200,8 @@ class RetryRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """POST /v1/transfers/{id}:retry. as_key: push it to this key instead."""
 
     as_key: str = ""
+    force: bool = False
+    """Push a conflict over the version of the remote that it was parked for."""
 
 
 class PriorityRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,9 +23,10 @@ from s3d.agent.stores.write_queue.admission import Limits
 from s3d.agent.stores.write_queue.clock import Clock
 from s3d.agent.stores.write_queue.journal import Journal
 from s3d.agent.stores.write_queue.layer import WriteQueue
-from s3d.agent.stores.write_queue.multipart_push import Means
+from s3d.agent.stores.write_queue.multipart_push import Judged, Means
 from s3d.agent.stores.write_queue.pusher import Pusher
 from s3d.agent.stores.write_queue.remote_gate import Line
+from s3d.agent.stores.write_queue.remote_states import RemoteStates
 from s3d.agent.stores.write_queue.staged_body import Throttle
 from s3d.shared.timetable import Timetable
 
@@ -87,6 +88,9 @@ async def queue_before(
     limits: Limits | None = None,
     lazy: bool = False,
     clock: Clock | None = None,
+    states: RemoteStates | None = None,
+    judged: Callable[[str], Judged] = lambda bucket: Judged(),
+    clock_offset: Callable[[], float] = lambda: 0.0,
 ) -> AsyncIterator[Queue]:
     """lazy: nothing is pushed unless a request has to wait for it."""
     folder.mkdir(exist_ok=True)
@@ -104,9 +108,16 @@ async def queue_before(
 
     try:
         events, gate = Events(), Gate(inner)
-        journal = await Journal.open(index, events, clock.now)
+        journal = await Journal.open(index, events, clock.now, states)
         staging = LocalStore(index, blobs, clock=clock.now, on_change=journal.record)
-        means = Means(gate, body_of, Throttle(Timetable(), clock), clock)
+        means = Means(
+            gate,
+            body_of,
+            Throttle(Timetable(), clock),
+            clock,
+            judged=judged,
+            clock_offset=clock_offset,
+        )
         pusher = (LazyPusher if lazy else Pusher)(journal, means, Line(clock), events)
         if isinstance(pusher, LazyPusher):
             pusher.gate = gate

@@ -164,6 +164,54 @@ async def test_writes_are_taken_while_the_remote_is_away_and_arrive_later(world)
     assert await world.read_behind("new") == b"new"
 
 
+@pytest.mark.finding("S5")
+@pytest.mark.rule("ORD-2")
+@pytest.mark.rule("ORD-4")
+@on(*WITH_A_QUEUE)
+@pytest.mark.parametrize("delete", [False, True])
+async def test_a_push_does_not_replace_what_somebody_else_wrote_later(world, delete):
+    await world.top.put(world.bucket, "k", b"old")
+    await world.pushed()
+    world.go_away()
+    if delete:
+        await world.top("DeleteObject", Bucket=world.bucket, Key="k")
+    else:
+        await world.top.put(world.bucket, "k", b"ours")
+    await world.behind.put(world.bucket, "k", b"theirs")
+    world.come_back()
+    await world.pushed()
+    assert world.queue.journal.status().conflicts.files == 1
+    assert await world.read_behind("k") == b"theirs"
+    assert await world.read("k") == b"theirs"
+    assert await world.keys() == ["k"]
+    await world.top.put(world.bucket, "k", b"later")
+    assert await world.read("k") == b"later"
+    await world.pushed()
+    assert await world.read_behind("k") == b"later"
+
+
+@pytest.mark.finding("S5")
+@pytest.mark.rule("ORD-2")
+@on(*WITH_A_QUEUE)
+@pytest.mark.parametrize("name", ["PutObject", "DeleteObject"])
+async def test_a_repeated_push_does_not_replace_what_somebody_else_wrote_meanwhile(world, name):
+    await world.top.put(world.bucket, "k", b"old")
+    await world.pushed()
+    world.faults.lose_answer(name)
+    if name == "PutObject":
+        await world.top.put(world.bucket, "k", b"ours")
+    else:
+        await world.top("DeleteObject", Bucket=world.bucket, Key="k")
+    while not any(write.attempts for write in world.queue.journal.all()):
+        await world.advance(0)
+    await world.behind.put(world.bucket, "k", b"theirs")
+    await world.pushed()
+    assert await world.read_behind("k") == b"theirs"
+    (conflict,) = world.queue.journal.conflicts
+    theirs = await world.behind("HeadObject", Bucket=world.bucket, Key="k")
+    assert conflict.remote_etag == theirs["ETag"]
+
+
 @pytest.mark.rule("ORD-1")
 @on(*WITH_A_QUEUE)
 async def test_writes_of_a_key_arrive_in_their_order(world):

@@ -28,6 +28,8 @@ from s3d.agent.stores.remote.conditional_writes import Judging
 from s3d.agent.stores.remote.probing import Probing
 from s3d.agent.stores.remote.slash_keys import SlashKeys
 from s3d.agent.stores.remote.traits import RemoteTraits
+from s3d.agent.stores.write_queue.multipart_push import Judged
+from s3d.agent.stores.write_queue.remote_states import ObservedRemote, RemoteStates
 from tests.agent.stores.write_queue.rig import Time
 from tests.contract.cached import cache_before
 from tests.contract.client import Client, read
@@ -207,7 +209,9 @@ def _layers(name: str, *, cache: bool, queue: bool, conditions: bool = True) -> 
         async with AsyncExitStack() as stack:
             store = await stack.enter_async_context(_local(folder, time.clock.now))
             remote: ObjectStore = store if conditions else IgnoresConditions(store)
-            world = await _stacked(stack, folder, remote, time, cache=cache, queue=queue)
+            world = await _stacked(
+                stack, folder, remote, time, cache=cache, queue=queue, conditions=conditions
+            )
             world.name, world.behind = name, Client(store)
             yield world
 
@@ -224,7 +228,15 @@ async def seaweedfs(folder: Path, peer: Callable[[], Peer]) -> AsyncIterator[Wor
         time = Time()
         began = unix_time()
         time.clock = replace(time.clock, now=lambda: began + time.passed)
-        world = await _stacked(stack, folder, remote, time, cache=True, queue=True)
+        world = await _stacked(
+            stack,
+            folder,
+            remote,
+            time,
+            cache=True,
+            queue=True,
+            clock_offset=lambda: unix_time() - time.clock.now(),
+        )
         world.name, world.behind = "seaweedfs", Client(behind)
         yield world
 
@@ -237,21 +249,33 @@ async def _stacked(
     *,
     cache: bool,
     queue: bool,
+    conditions: bool = True,
+    clock_offset: Callable[[], float] = lambda: 0.0,
 ) -> World:
     """The layers as the agent stacks them, on faults and the judgement of conditions."""
     faults = Faults(remote)
     traits = RemoteTraits()
     learning = SlashKeys(Compatibility(faults, traits), traits)
     probing = Probing(learning, "http://remote", folder / "capabilities.json", traits=traits)
-    running = asyncio.get_running_loop().create_task(probing.run())
-    stack.push_async_callback(_cancelled, running)
-    top: ObjectStore = Judging(probing)
+    if not conditions:  # elsewhere the objects of a probe would be seen in listings for a moment
+        running = asyncio.get_running_loop().create_task(probing.run())
+        stack.push_async_callback(_cancelled, running)
+    states = RemoteStates(time.clock.now)
+    top: ObjectStore = ObservedRemote(Judging(probing), states)
     if cache:
         cached = cache_before(top, folder / "cache", clock=time.clock.now)
         top = await stack.enter_async_context(cached)
     world = World("", Client(top), Client(remote), time, faults, has_cache=cache)
     if queue:
-        before = queue_before(top, folder / "queue", clock=time.clock)
+        known = Judged() if conditions else Judged(put=False, complete=False, delete=False)
+        before = queue_before(
+            top,
+            folder / "queue",
+            clock=time.clock,
+            states=states,
+            judged=lambda bucket: known,
+            clock_offset=clock_offset,
+        )
         world.queue = await stack.enter_async_context(before)
         world.top = Client(world.queue.store)
     return world

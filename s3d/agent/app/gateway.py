@@ -44,11 +44,12 @@ from s3d.agent.stores.write_queue.admission import Limits
 from s3d.agent.stores.write_queue.clock import Clock
 from s3d.agent.stores.write_queue.journal import Journal
 from s3d.agent.stores.write_queue.layer import WriteQueue
-from s3d.agent.stores.write_queue.multipart_push import Means
+from s3d.agent.stores.write_queue.multipart_push import Judged, Means
 from s3d.agent.stores.write_queue.pusher import Pusher
 from s3d.agent.stores.write_queue.reevaluate_filters import decide_now_and_then
 from s3d.agent.stores.write_queue.remote_calls import knock
 from s3d.agent.stores.write_queue.remote_gate import Line
+from s3d.agent.stores.write_queue.remote_states import ObservedRemote, RemoteStates
 from s3d.agent.stores.write_queue.retry_policy import is_missed
 from s3d.agent.stores.write_queue.staged_body import Throttle
 from s3d.agent.transfers.migration import Migration
@@ -176,24 +177,26 @@ async def open_gateway(config: Config, places: Places, events: Events) -> Gatewa
         policy = open_policy(config)
         if policy is not None:
             closing.push_async_callback(policy.close)
-        cache = _cache(config, places, judging, closing)
+        states = RemoteStates()
+        observed = ObservedRemote(judging, states)
+        cache = _cache(config, places, observed, closing)
         if cache is not None and cache.trouble:
             warnings.append(cache.trouble)
         layer = None if cache is None else cache.layer
         if layer is not None:
             layer.rules = Rules("cache", config.read_cache.filter, tags.of, policy=policy)
-        top: ObjectStore = layer or judging
-        past = judging if layer is None else CacheBypass(layer)
+        top: ObjectStore = layer or observed
+        past = observed if layer is None else CacheBypass(layer)
         rules = Rules("push", config.write_queue.filter, tags.of, UPLOAD, policy)
         queue = staging = None
         if config.write_queue.enabled:
-            journal, staging = await _open_queue(config, places, events, closing)
+            journal, staging = await _open_queue(config, places, events, states, closing)
             if layer is not None:
                 for write in journal.all():
                     # An earlier agent may have pushed it, and not have lived to note that.
                     layer.forget(write.bucket, write.key)
-            below = Below(top, past, layer, rules)
-            layer_of_queue, queue = _queue(config.write_queue, below, journal, staging, events)
+            below = Below(top, past, layer, rules, probing, lambda: remote.health.clock_offset)
+            layer_of_queue, queue = _queue(config, below, journal, staging, events)
             layer_of_queue.lists.listing_order = lambda bucket: gateway.listing_order(bucket)
             layer_of_queue.keys.check_remote = compatible.check
             top = layer_of_queue
@@ -224,7 +227,11 @@ def _cache(
 
 
 async def _open_queue(
-    config: Config, places: Places, events: Events, closing: AsyncExitStack
+    config: Config,
+    places: Places,
+    events: Events,
+    states: RemoteStates,
+    closing: AsyncExitStack,
 ) -> tuple[Journal, Embedded]:
     """What an earlier run has left to be pushed."""
     folder = places.write_queue_dir
@@ -233,7 +240,8 @@ async def _open_queue(
         closing.enter_context(only_one(folder / "agent.lock", places.socket))
     index = open_index(folder, tables=journal_rows.TABLES)
     closing.callback(index.close)
-    journal = await Journal.open(index, events)
+    journal = await Journal.open(index, events, states=states)
+    closing.push_async_callback(journal.close)
     return journal, open_store(index, folder, on_change=journal.record)
 
 
@@ -269,6 +277,24 @@ class Below(NamedTuple):
     """Who adopts what was pushed."""
     rules: Rules
     """What is pushed."""
+    probing: Probing
+    """Who knows what the remote judges."""
+    clock_offset: Callable[[], float]
+    """Seconds that the remote's clock is ahead of ours."""
+
+
+def judged_in(probing: Probing, bucket: str) -> Judged:
+    """Whose conditions the remote judges in a bucket. What is not known counts as not judged, and
+    is found out soon."""
+    known = probing.known_of(bucket)
+    if known is None:
+        probing.request_probe(bucket)
+        return Judged(put=False, complete=False, delete=False)
+    return Judged(
+        put=known.put_if_absent and known.put_if_match,
+        complete=known.complete_if_absent and known.complete_if_match,
+        delete=known.delete_if_match,
+    )
 
 
 async def _why_held(rules: Rules, bucket: str, key: str, stored: Stored) -> str:
@@ -276,7 +302,7 @@ async def _why_held(rules: Rules, bucket: str, key: str, stored: Stored) -> str:
 
 
 def _queue(
-    config: QueueConfig,
+    config: Config,
     below: Below,
     journal: Journal,
     staging: Embedded,
@@ -284,12 +310,23 @@ def _queue(
 ) -> tuple[WriteQueue, Queue]:
     """The layer, and the parts that push what it takes in."""
     clock = Clock()
-    throttle = Throttle(config.bandwidth, clock)
+    throttle = Throttle(config.write_queue.bandwidth, clock)
     adopt = None if below.cache is None else partial(_adopt, below.cache, staging)
     rules = partial(_why_held, below.rules)
-    means = Means(below.past, staging.body_of, throttle, clock, adopt, rules)
+    means = Means(
+        below.past,
+        staging.body_of,
+        throttle,
+        clock,
+        adopt,
+        rules,
+        judged=partial(judged_in, below.probing),
+        policy=config.conflicts.of,
+        clock_offset=below.clock_offset,
+    )
     pusher = Pusher(journal, means, Line(clock), events)
-    layer = WriteQueue(below.inner, staging.local, journal, _limits(config), pusher, clock)
+    limits = _limits(config.write_queue)
+    layer = WriteQueue(below.inner, staging.local, journal, limits, pusher, clock)
     return layer, Queue(journal, pusher, throttle, layer.admission, staging.body_of, staging.folder)
 
 

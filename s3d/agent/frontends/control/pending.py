@@ -12,7 +12,7 @@ from s3d.agent.s3.messages import Body
 from s3d.agent.storage.records import Layout
 from s3d.agent.stores.write_queue.admission import Admission
 from s3d.agent.stores.write_queue.journal import Journal
-from s3d.agent.stores.write_queue.pending import PendingState, PendingWrite
+from s3d.agent.stores.write_queue.pending import Conflict, PendingState, PendingWrite
 from s3d.agent.stores.write_queue.pusher import Pusher
 from s3d.agent.stores.write_queue.staged_body import Throttle
 from s3d.shared.transfers import QueueLimits, QueueStatus, Share, Transfer, TransferError
@@ -24,6 +24,8 @@ STATES = {
     "running": PendingState.PUSHING,
     "held": PendingState.HELD,
     "failed": PendingState.FAILED,
+    "verifying": PendingState.VERIFYING,
+    "conflict": PendingState.CONFLICT,
 }
 """State of a transfer -> of a pending write."""
 WAIT, REJECT = "wait", "reject"
@@ -40,6 +42,12 @@ class Queue:
     body_of: Callable[[Layout], Body]
     """The staged bytes; the caller closes them."""
     path: Path
+
+
+def transfer_of_conflict(conflict: Conflict) -> Transfer:
+    """A write that the remote has overtaken as a transfer."""
+    shown = transfer_of(conflict.write)
+    return msgspec.structs.replace(shown, etag=conflict.etag, remote_etag=conflict.remote_etag)
 
 
 def transfer_of(write: PendingWrite, pusher: Pusher | None = None) -> Transfer:
@@ -70,6 +78,7 @@ def queue_status(queue: Queue) -> QueueStatus:
     """All of it in numbers."""
     pending, pushes, limits = queue.journal.status(), queue.pusher.status(), queue.admission.limits
     shares = {word: Share(*pending.shares[state]) for word, state in STATES.items()}
+    shares["conflict"] = Share(*pending.conflicts)
     return QueueStatus(
         **shares,
         limits=QueueLimits(

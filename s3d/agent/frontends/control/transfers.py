@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import heapq
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import aclosing, suppress
 from itertools import islice
@@ -11,11 +12,18 @@ from aiohttp import web
 
 from s3d.agent.frontends.control.moving import MovingRoutes, show
 from s3d.agent.frontends.control.objects import send
-from s3d.agent.frontends.control.pending import PUSH, STATES, Queue, transfer_of
+from s3d.agent.frontends.control.pending import (
+    PUSH,
+    STATES,
+    Queue,
+    transfer_of,
+    transfer_of_conflict,
+)
 from s3d.agent.frontends.control.queue import check_there, wait_of
 from s3d.agent.frontends.control.route import Call, Refusal, Route, answer
 from s3d.agent.s3.address import check_key
 from s3d.agent.s3.errors import S3Error
+from s3d.agent.storage.records import Stored
 from s3d.agent.stores.write_queue.pending import PendingState, PendingWrite
 from s3d.shared import control
 from s3d.shared.transfers import PriorityRequest, RetryRequest, Transfer, TransferList
@@ -26,6 +34,7 @@ MOST = 1_000
 
 WAITING, PUSHING = PendingState.WAITING, PendingState.PUSHING
 HELD, FAILED = PendingState.HELD, PendingState.FAILED
+VERIFYING, CONFLICT = PendingState.VERIFYING, PendingState.CONFLICT
 
 ENDINGS = ("done", "cancelled")
 """States that no push has: it is gone then."""
@@ -42,9 +51,9 @@ class TransferRoutes:
     def routes(self) -> list[Route]:
         one = "/v1/transfers/{id}"
         verbs: dict[str, tuple[Verb, set[PendingState]]] = {
-            "retry": (self.retry, {WAITING, FAILED}),
-            "discard": (self.discard, {WAITING, HELD, FAILED}),
-            "export": (self.export, {WAITING, PUSHING, HELD, FAILED}),
+            "retry": (self.retry, {WAITING, FAILED, CONFLICT}),
+            "discard": (self.discard, {WAITING, HELD, FAILED, CONFLICT}),
+            "export": (self.export, {WAITING, PUSHING, HELD, FAILED, VERIFYING, CONFLICT}),
             "priority": (self.priority, {WAITING, HELD, FAILED}),
             "pause": (self.pause, {WAITING}),
             "resume": (self.resume, {HELD}),
@@ -85,8 +94,7 @@ class TransferRoutes:
         )
         page = list(islice(found, limit + 1))
         cursor = str(page[limit - 1].seq) if len(page) > limit else ""
-        pusher = self._queue.pusher
-        pushes = [transfer_of(write, pusher) for write in page[:limit]]
+        pushes = [self._shown(write) for write in page[:limit]]
         return answer(TransferList([*first, *pushes], cursor))
 
     async def show(self, call: Call) -> web.Response:
@@ -97,12 +105,14 @@ class TransferRoutes:
                 async with asyncio.timeout(wait_of(call)):
                     await job.ended.wait()
             return answer(show(job))
-        return answer(transfer_of(self._find(call), self._queue.pusher))
+        return answer(self._shown(self._find(call)))
 
     async def retry(self, call: Call, write: PendingWrite) -> web.Response:
         """At once; with as_key to another key, where it has another id."""
         wanted = await call.body(RetryRequest)
         journal = self._queue.journal
+        if write.state is CONFLICT:
+            return await self._retry_conflict(write, wanted)
         if not wanted.as_key:
             await journal.retry(seq=write.seq)
             return answer(transfer_of(write))
@@ -113,26 +123,51 @@ class TransferRoutes:
         renamed = journal.pending(write.bucket, wanted.as_key)
         return answer(transfer_of(renamed or write))
 
+    async def _retry_conflict(self, write: PendingWrite, wanted: RetryRequest) -> web.Response:
+        """Over the version that it was parked for, or to another key; it has another id there."""
+        if not (wanted.force or wanted.as_key):
+            hint = "force pushes it over the remote's version; as_key pushes it to another key"
+            raise Refusal(409, control.WRONG_STATE, "the remote has a newer version", hint)
+        if wanted.as_key:
+            check_key(wanted.as_key)
+            if write.kind != "put":
+                raise _unfit(f"a {write.kind} cannot go to another key")
+        journal = self._queue.journal
+        await journal.force(write.seq, wanted.as_key or None)
+        entered = journal.pending(write.bucket, wanted.as_key or write.key)
+        return answer(transfer_of(entered or write))
+
     async def discard(self, call: Call, write: PendingWrite) -> web.Response:
         """The key is again what it was before this write."""
-        await self._queue.journal.discard(write.seq)
+        journal = self._queue.journal
+        if write.state is CONFLICT:
+            await journal.conflicts.discard(write.seq)
+        else:
+            await journal.discard(write.seq)
         return web.Response(status=204)
 
     async def export(self, call: Call, write: PendingWrite) -> web.StreamResponse:
         """The bytes, as they were accepted."""
-        row = await self._queue.journal.load(write)
-        if row is None:
-            raise _gone()
-        if row.stored is None:
+        stored = await self._stored(write)
+        if stored is None:
             raise _unfit("a delete has no bytes")
-        about = row.stored.record.about
+        about = stored.record.about
         kind = str(about.headers.get("ContentType", "binary/octet-stream"))
-        async with aclosing(self._queue.body_of(row.stored.layout)) as body:
+        async with aclosing(self._queue.body_of(stored.layout)) as body:
             response = web.StreamResponse(headers={"Content-Type": kind})
             response.content_length = write.size
             await response.prepare(call.request)
             await send(body, response, call.request)
         return response
+
+    async def _stored(self, write: PendingWrite) -> Stored | None:
+        journal = self._queue.journal
+        if write.state is CONFLICT:
+            return journal.conflicts.find(write.seq)
+        row = await journal.load(write)
+        if row is None:
+            raise _gone()
+        return row.stored
 
     async def priority(self, call: Call, write: PendingWrite) -> web.Response:
         wanted = (await call.body(PriorityRequest)).priority
@@ -169,18 +204,38 @@ class TransferRoutes:
 
     def _find(self, call: Call) -> PendingWrite:
         seq = _seq(call.request.match_info["id"])
-        write = None if seq is None else self._queue.journal.get(seq)
+        journal = self._queue.journal
+        write = None if seq is None else journal.get(seq)
+        conflict = None if seq is None else journal.conflicts.get(seq)
+        if conflict is not None:
+            return conflict.write
         if write is None:
             raise _gone()
         return write
 
+    def _shown(self, write: PendingWrite) -> Transfer:
+        queue = self._queue
+        conflict = queue.journal.conflicts.get(write.seq)
+        if conflict is not None:
+            return transfer_of_conflict(conflict)
+        return transfer_of(write, queue.pusher)
+
     def _writes(self, call: Call) -> Iterable[PendingWrite]:
         journal, query = self._queue.journal, call.query
         if "bucket" in query:
-            return journal.writes(query["bucket"], query.get("key", ""))
-        if "prefix" in query or "key" in query:
+            bucket, key = query["bucket"], query.get("key", "")
+            writes: Iterable[PendingWrite] = journal.writes(bucket, key)
+            conflicts = [
+                each.write
+                for each in journal.conflicts
+                if each.write.bucket == bucket and key in ("", each.write.key)
+            ]
+        elif "prefix" in query or "key" in query:
             raise S3Error("InvalidArgument", "The query word bucket is missing.")
-        return journal.all()
+        else:
+            writes = journal.all()
+            conflicts = [each.write for each in journal.conflicts]
+        return heapq.merge(writes, conflicts, key=lambda write: write.seq)
 
 
 def _state(query: Mapping[str, str]) -> PendingState | None:

@@ -104,6 +104,11 @@ class Probing(Layer):
         """Whether conditional writes are sent to this bucket."""
         return bucket in self._conditional
 
+    def request_probe(self, bucket: str) -> None:
+        """Have the bucket probed soon, unless that is known or due already."""
+        if bucket not in self._due:
+            self._look_at(bucket)
+
     def otherwise(self, request: S3Request[Any]) -> Answer:
         bucket = request.bucket
         if request.op.name == "PutBucketVersioning" and bucket in self._due:

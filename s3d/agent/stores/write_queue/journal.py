@@ -7,11 +7,14 @@ writes go out one after the other, in the order of their seq.
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import TypeVar
+
+import msgspec
 
 from s3d.agent.core import failpoint
 from s3d.agent.core.events import Events
@@ -19,9 +22,19 @@ from s3d.agent.s3.messages import Members
 from s3d.agent.storage.index import Index
 from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.transaction import Transaction
-from s3d.agent.stores.write_queue import aliases, completions, journal_rows, journal_write
+from s3d.agent.stores.write_queue import (
+    aliases,
+    completions,
+    doubts,
+    journal_rows,
+    journal_write,
+    landings,
+)
 from s3d.agent.stores.write_queue.admission import Used
+from s3d.agent.stores.write_queue.doubts import Doubt, Place
+from s3d.agent.stores.write_queue.parked_conflicts import ParkedConflicts
 from s3d.agent.stores.write_queue.pending import (
+    ABSENT,
     FILTERED,
     STUCK,
     Kind,
@@ -34,6 +47,7 @@ from s3d.agent.stores.write_queue.pending import (
     StagedWrite,
 )
 from s3d.agent.stores.write_queue.pending_state import Memory
+from s3d.agent.stores.write_queue.remote_states import SHOWN, RemoteStates
 
 T = TypeVar("T")
 
@@ -42,12 +56,23 @@ _UPLOADS_KNOWN = 10_000
 """Uploads of a bucket that are remembered after they have ended."""
 _PAUSED = ("", "queue.paused")
 """Bucket and name of the setting that says so."""
+_RUNNING = ("", "queue.running")
+"""The same of a run that was not closed."""
+_UNVERIFIED = "Unverified"
 
 
 class Journal:
     """Make it with open(). Give record to the staging store as its on_change."""
 
-    def __init__(self, index: Index, events: Events, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        index: Index,
+        events: Events,
+        clock: Callable[[], float],
+        states: RemoteStates | None = None,
+    ) -> None:
+        self.states = states or RemoteStates(clock)
+        """What the remote showed last."""
         self.unversioned: set[str] = set()
         """Buckets known to keep one version a key: there a write takes the place of earlier ones.
         Changed on the loop, and asked by the writer thread."""
@@ -58,21 +83,49 @@ class Journal:
         self._uploads: dict[str, dict[tuple[str, str], None]] = {}
         """By bucket, (key, id) of the uploads that pushes have begun since the start."""
         self._backlog = self._memory.backlog
+        self.conflicts = ParkedConflicts(index, self._memory, events, clock)
+        self._landed = 0
+        """Pushes since the old landings were removed."""
 
     @classmethod
     async def open(
-        cls, index: Index, events: Events, clock: Callable[[], float] = time.time
+        cls,
+        index: Index,
+        events: Events,
+        clock: Callable[[], float] = time.time,
+        states: RemoteStates | None = None,
     ) -> Journal:
-        """index: opened with journal_rows.TABLES. clock: Unix seconds."""
-        journal = cls(index, events, clock)
-        memory = journal._memory
+        """index: opened with journal_rows.TABLES. clock: Unix seconds.
+
+        After a run that was not closed, everything that is pending may be on its way already.
+        """
+        journal = cls(index, events, clock, states)
+        memory, now = journal._memory, clock()
         if index.look(completions.must_enter_pending):
-            await index.write(lambda tx: completions.enter_pending(tx, clock()))
+            await index.write(lambda tx: completions.enter_pending(tx, now))
         memory.paused = index.look(lambda reader: reader.setting(*_PAUSED)) is not None
+        unclean = index.look(lambda reader: reader.setting(*_RUNNING)) is not None
+        doubt = Doubt(now + doubts.REQUEST_LIFE)
         for write in await index.read(journal_rows.load):
             memory.add(write, [])
+            if unclean:
+                memory.doubtful[write.seq] = doubt
         memory.backlog.put_in_order()
+        memory.doubts = await index.read(
+            lambda reader: doubts.load(reader, now, memory.backlog.has)
+        )
+        for bucket, key, etag, at in await index.read(
+            lambda reader: landings.load(reader, now - SHOWN)
+        ):
+            journal.states.note(bucket, key, etag, min(at, now))
+        await journal.conflicts.load()
+        await index.write(lambda tx: tx.put_setting(*_RUNNING, b"1"))
         return journal
+
+    async def close(self) -> None:
+        """Note that nothing is on its way, if so: the next run need not look for it."""
+        if not self._memory.pushing and not self._memory.doubtful:
+            await self._index.write(lambda tx: tx.put_setting(*_RUNNING, None))
 
     @property
     def paused(self) -> bool:
@@ -116,7 +169,13 @@ class Journal:
 
     def status(self) -> QueueStatus:
         shares = {state: self._backlog.share(state) for state in PendingState}
-        return QueueStatus(shares, self._backlog.oldest(), self.paused, self._backlog.blocked)
+        return QueueStatus(
+            shares,
+            self._backlog.oldest(),
+            self.paused,
+            self._backlog.blocked,
+            self.conflicts.share,
+        )
 
     @property
     def is_moving(self) -> bool:
@@ -128,7 +187,8 @@ class Journal:
         """What counts against the limits: all writes, and the parts of unfinished uploads."""
         totals = self._index.look(lambda reader: reader.totals())
         parts = max(0, totals.size - self._backlog.staged)
-        return Used(len(self._backlog), self._backlog.size + parts)
+        parked = self.conflicts.share
+        return Used(len(self._backlog) + parked.files, self._backlog.size + parts + parked.size)
 
     def oldest(self) -> float | None:
         """When the first write that waits or is pushed was accepted, Unix seconds."""
@@ -164,6 +224,11 @@ class Journal:
         Of a key: raises S3Error when the remote refuses or cannot take it. Of a bucket (key ""):
         what is held or parked, or is being parked, is passed over.
         """
+        for write in self._backlog.writes(bucket, key) if key else ():
+            if write.state is PendingState.VERIFYING:
+                row = await self.load(write)
+                if row is not None:  # what follows is newer than all that may still arrive
+                    await self.done(write.seq, state=row.base.landed)
         await self._memory.settled(bucket, key)
 
     # Accepting
@@ -187,25 +252,35 @@ class Journal:
         await self._index.write(delete, frees=True)
         failpoint.hit("queue.accepted")
 
-    def _enter(self, tx: Transaction, kind: Kind, change: journal_write.Change) -> None:
-        """In the writer thread."""
+    def _enter(
+        self,
+        tx: Transaction,
+        kind: Kind,
+        change: journal_write.Change,
+        shown: str | None = None,
+    ) -> None:
+        """In the writer thread. shown: the state of the remote that the write replaces."""
         failpoint.hit("queue.record")
         stored = change.stored
         size = 0 if stored is None else stored.record.size
-        write = PendingWrite(0, kind, change.bucket, change.key, size, self._clock())
-        replaced = journal_write.enter(
-            tx,
-            write,
-            stored,
-            pushing=self._memory.pushing,
-            one_version=change.bucket in self.unversioned,
+        now = self._clock()
+        write = PendingWrite(0, kind, change.bucket, change.key, size, now)
+        before = journal_write.Before(
+            self._memory.pushing,
+            change.bucket in self.unversioned,
+            self.states.shown(change.bucket, change.key, now) if shown is None else shown,
+            self._memory.doubtful,
         )
+        entered = journal_write.enter(tx, write, stored, before)
         failpoint.hit("queue.recorded")
-        tx.then(partial(self._accepted, write, replaced))
+        tx.then(partial(self._accepted, write, entered))
 
-    def _accepted(self, write: PendingWrite, replaced: list[int]) -> None:
+    def _accepted(self, write: PendingWrite, entered: journal_write.Entered) -> None:
         """On the loop, after the commit, before the client hears of it."""
-        self._memory.add(write, replaced)
+        for etag, doubt in entered.doubts:
+            self._memory.doubts.add((write.bucket, write.key), etag, doubt)
+        self._memory.add(write, entered.replaced)
+        self._replace_held(write)
         self._events.emit(
             "queue.accepted", write.subject, seq=write.seq, operation=write.kind, size=write.size
         )
@@ -253,24 +328,57 @@ class Journal:
         begun = await self._index.read(lambda reader: journal_rows.begun(reader, bucket))
         return begun.union(self._uploads.get(bucket, ()))
 
-    async def done(self, seq: int, etag: str = "", told: str = "") -> None:
+    async def done(
+        self, seq: int, etag: str = "", told: str = "", *, state: str | None = None
+    ) -> None:
         """The remote has it. etag: what the remote calls it now; told: what we called it, if that
-        is something else."""
+        is something else. state: what the key is there now, the base of the next write: an ETag or
+        ABSENT; None: it is not known."""
         write = self._backlog.get(seq)
         if write is None:
             return
+        place, doubt = (write.bucket, write.key), self._memory.doubtful.get(seq)
 
         def drop(tx: Transaction) -> None:
+            own = self._own_etag(tx, seq) if doubt is not None else ABSENT
             journal_rows.drop(tx, seq, pushed=True)
-            if journal_rows.newest(tx, write.bucket, write.key) is None:
-                journal_rows.unstage(tx, write.bucket, write.key)
+            now = self._clock()
+            following = journal_rows.first(tx, *place)
+            if following is None:
+                journal_rows.unstage(tx, *place)
+            elif state is not None:
+                base = msgspec.structs.replace(following[1], etag=state)
+                journal_rows.set_base(tx, following[0], base)
+            if state is not None:
+                self._note_landing(tx, place, state, now)
             if told:
-                aliases.put(tx, (write.bucket, write.key), told, etag, self._clock())
+                aliases.put(tx, place, told, etag, now)
+            if doubt is not None:
+                doubts.put(tx, place, own, doubt)
+                tx.then(partial(self._memory.doubts.add, place, own, doubt))
             tx.then(partial(self._done, write, etag))
 
         failpoint.hit("queue.done")
         await self._index.write(drop, frees=True)
         failpoint.hit("queue.dropped")
+        if self._memory.doubts.etags(place) and not self._backlog.has(place):
+            await self._expire_doubts(place)
+
+    def _own_etag(self, reader: Reader, seq: int) -> str:
+        row = journal_rows.find(reader, seq)
+        return ABSENT if row is None or row.stored is None else row.stored.record.etag
+
+    def _note_landing(self, tx: Transaction, place: Place, state: str, now: float) -> None:
+        """In the writer thread."""
+        landings.put(tx, place, state, now)
+        self._landed += 1
+        if self._landed >= landings.EACH:
+            self._landed = 0
+            landings.prune(tx, now)
+
+    async def _expire_doubts(self, place: Place) -> None:
+        if self._memory.doubts.expire(place, self._clock()):
+            await self._index.write(lambda tx: doubts.drop(tx, place))
 
     def _done(self, write: PendingWrite, etag: str) -> None:
         self._memory.pushed(write)
@@ -283,6 +391,83 @@ class Journal:
             etag=etag,
             seconds=round(self._clock() - write.accepted, 3),
         )
+
+    def is_in_doubt(self, write: PendingWrite) -> bool:
+        """Whether an earlier push of this key may have succeeded unheard."""
+        memory = self._memory
+        return write.seq in memory.doubtful or bool(memory.doubts.etags((write.bucket, write.key)))
+
+    def suspect(self, write: PendingWrite, expected: str | None) -> None:
+        """A push of it may have succeeded unheard, or may yet. expected: its condition, an ETag or
+        ABSENT; None: it had none."""
+        until = self._clock() + doubts.REQUEST_LIFE
+        states = None if expected is None else frozenset((expected.strip('"'),))
+        known = self._memory.doubtful.get(write.seq)
+        if known is not None and states is not None:
+            states = None if known.states is None else states | known.states
+        self._memory.doubtful[write.seq] = Doubt(until, states)
+
+    def saw(self, write: PendingWrite, state: str) -> None:
+        """The remote shows this state of the key, and not the write: what is on its way may have it
+        as its condition."""
+        memory = self._memory
+        known = memory.doubtful.get(write.seq)
+        if known is not None:
+            memory.doubtful[write.seq] = known.with_state(state)
+        memory.doubts.saw((write.bucket, write.key), state)
+
+    def own_states(self, write: PendingWrite) -> Collection[str]:
+        """States of the key that earlier pushes of ours, now replaced, may have left unheard."""
+        return self._memory.doubts.etags((write.bucket, write.key))
+
+    def late_until(self, write: PendingWrite, own: str, state: str, *, is_judged: bool) -> float:
+        """Until when an older push of ours may replace what this write has left, Unix seconds.
+
+        own: its ETag, ABSENT for a delete. state: what the key is at the remote now. 0: none may,
+        or a later write of the key is pending, which will see to it.
+        """
+        if self.has_successor(write):
+            return 0.0
+        place = write.bucket, write.key
+        return self._memory.doubts.until(place, own, state, is_judged=is_judged)
+
+    def has_successor(self, write: PendingWrite) -> bool:
+        """Whether a later write of its key is pending."""
+        return len(self._backlog.of_key(write.bucket, write.key)) > 1
+
+    async def verify_later(self, seq: int, state: str, until: float) -> None:
+        """It has landed, and an older push of ours may still replace it: the remote is asked again
+        at this time (Unix seconds). It stays pending until then."""
+        write = self._backlog.get(seq)
+        if write is None:
+            return
+        message = "the remote has it; it is checked again when no earlier request can arrive"
+        why = PushError(_UNVERIFIED, message, at=self._clock())
+
+        def note(tx: Transaction) -> bool:
+            row = journal_rows.find(tx, seq)
+            if row is None:
+                return False
+            base = msgspec.structs.replace(row.base, landed=state)
+            journal_rows.set_base(tx, seq, base)
+            self._note_landing(tx, (write.bucket, write.key), state, self._clock())
+            return journal_rows.set_state(tx, seq, PendingState.VERIFYING, why)
+
+        if not await self._index.write(note):
+            self._memory.drop(write)
+            return
+        self._memory.verify(write, until, why)
+
+    async def forget_landing(self, seq: int) -> None:
+        """What had landed was replaced by an older push of ours: it is pushed once more."""
+
+        def note(tx: Transaction) -> None:
+            row = journal_rows.find(tx, seq)
+            if row is not None:
+                base = msgspec.structs.replace(row.base, landed=None)
+                journal_rows.set_base(tx, seq, base)
+
+        await self._index.write(note)
 
     async def give_back(self, seq: int, retry_at: float, error: PushError | None = None) -> None:
         """It could not be pushed now, and will be tried again at retry_at (Unix seconds).
@@ -328,6 +513,34 @@ class Journal:
             return
         self._memory.exclude(write, error)
         self._events.emit("queue.held", write.subject, seq=seq, message=why)
+        self._replace_held(write)
+
+    def _replace_held(self, write: PendingWrite) -> None:
+        """A write that came while the filter was being asked about an earlier one takes its place.
+
+        The verdict was about the earlier one: it would hold back the tags that change it.
+        """
+        writes = self._backlog.of_key(write.bucket, write.key)
+        if len(writes) < 2 or not writes[0].is_filtered:
+            return
+
+        def take_over(tx: Transaction) -> None:
+            replaced = journal_write.replace_held(tx, write.bucket, write.key)
+            if replaced is not None:
+                tx.then(partial(self._replaced, *replaced))
+
+        # Nobody waits for it; where the disk is full, the later write stays behind the held one.
+        self._index.post(take_over).add_done_callback(_ignore_failure)
+
+    def _replaced(self, held: int, following: int, kind: Kind) -> None:
+        first, second = self._backlog.get(held), self._backlog.get(following)
+        if second is not None:
+            second.kind = kind
+        if first is not None:
+            self._memory.drop(first)
+        if second is not None:
+            self._memory.changed(second)
+            self._replace_held(second)
 
     def try_again(self, write: PendingWrite, at: float) -> None:
         """A parked write is to be tried once more all the same, at this time (Unix seconds)."""
@@ -368,6 +581,13 @@ class Journal:
             with self._aside(write):
                 await self._index.write(partial(self._move, write, as_key))
         return len(chosen)
+
+    async def force(self, seq: int, as_key: str | None = None) -> None:
+        """Push a conflict over the version that it was parked for; it goes behind what is pending.
+
+        as_key: to this key instead.
+        """
+        await self.conflicts.force(seq, self._enter, as_key)
 
     async def decide_anew(self, bucket: str | None = None) -> None:
         """Let the filter be asked again about what it holds: in one bucket, or everywhere."""
@@ -474,3 +694,9 @@ class Journal:
             journal_rows.drop(tx, write.seq, pushed=False)
             journal_rows.restage(tx, write.bucket, write.key)
             tx.then(partial(self._memory.drop, write))
+
+
+def _ignore_failure(done: asyncio.Future[None]) -> None:
+    """Fetch the error, so that asyncio does not report it as lost."""
+    if not done.cancelled():
+        done.exception()

@@ -13,8 +13,15 @@ from s3d.agent.storage.index import Tables
 from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.records import Stored, decode_layout, decode_object, encode
 from s3d.agent.storage.transaction import Transaction
-from s3d.agent.stores.write_queue import aliases, completions
+from s3d.agent.stores.write_queue import (
+    aliases,
+    completions,
+    conflict_rows,
+    doubts,
+    landings,
+)
 from s3d.agent.stores.write_queue.pending import (
+    Base,
     Kind,
     Orphan,
     PendingState,
@@ -25,12 +32,13 @@ from s3d.agent.stores.write_queue.pending import (
 )
 
 _UPLOADS = "CREATE INDEX queue_uploads ON queue(bucket) WHERE upload IS NOT NULL;"
+_OF_LAYOUT_3 = conflict_rows.TABLE + doubts.TABLE + landings.TABLE
 
 TABLES = Tables(
     """
 CREATE TABLE queue(seq INTEGER PRIMARY KEY AUTOINCREMENT, bucket TEXT NOT NULL, key BLOB NOT NULL,
     kind TEXT NOT NULL, size INTEGER NOT NULL, accepted REAL NOT NULL, state TEXT NOT NULL,
-    priority INTEGER NOT NULL, error BLOB, upload BLOB, record BLOB, layout BLOB);
+    priority INTEGER NOT NULL, error BLOB, upload BLOB, record BLOB, layout BLOB, base BLOB);
 CREATE INDEX queue_keys ON queue(bucket, key);
 -- Multipart uploads at the remote whose write has gone: to be aborted.
 CREATE TABLE orphans(bucket TEXT, key BLOB, upload TEXT, begun REAL NOT NULL,
@@ -38,16 +46,22 @@ CREATE TABLE orphans(bucket TEXT, key BLOB, upload TEXT, begun REAL NOT NULL,
 """
     + aliases.TABLE
     + completions.TABLE
-    + _UPLOADS,
-    layout=2,
-    upgrades={2: completions.UPGRADE + _UPLOADS},
+    + _UPLOADS
+    + _OF_LAYOUT_3,
+    layout=3,
+    upgrades={
+        2: completions.UPGRADE + _UPLOADS,
+        3: "ALTER TABLE queue ADD COLUMN base BLOB;" + _OF_LAYOUT_3,
+    },
 )
-"""For Index.open. record and layout are NULL for a delete; error and upload when there is none."""
+"""For Index.open. record and layout are NULL for a delete; error and upload when there is none;
+base in rows of layout 1 or 2."""
 
 _SLIM = "seq, kind, bucket, key, size, accepted, state, priority, error"
 
 _decode_error = msgspec.msgpack.Decoder(PushError).decode
 _decode_upload = msgspec.msgpack.Decoder(RemoteUpload).decode
+_decode_base = msgspec.msgpack.Decoder(Base).decode
 
 
 def load(reader: Reader) -> list[PendingWrite]:
@@ -57,13 +71,17 @@ def load(reader: Reader) -> list[PendingWrite]:
 
 def find(reader: Reader, seq: int) -> StagedWrite | None:
     """The full row; None when it is not there any more."""
-    query = "SELECT record, layout, upload FROM queue WHERE seq = ?"
+    query = "SELECT record, layout, upload, base, accepted FROM queue WHERE seq = ?"
     row = reader.select(query, (seq,)).fetchone()
     if row is None:
         return None
-    record, layout, upload = row
+    record, layout, upload, base, accepted = row
     stored = None if record is None else Stored(decode_object(record), decode_layout(layout))
-    return StagedWrite(stored, None if upload is None else _decode_upload(upload))
+    return StagedWrite(
+        stored,
+        None if upload is None else _decode_upload(upload),
+        Base(written=accepted) if base is None else _decode_base(base),
+    )
 
 
 def of_key(reader: Reader, bucket: str, key: str) -> list[PendingWrite]:
@@ -95,14 +113,31 @@ def uploads(reader: Reader, bucket: str, key: str) -> set[str]:
     return {_decode_upload(upload).upload_id for (upload,) in found}
 
 
-def insert(tx: Transaction, write: PendingWrite, stored: Stored | None) -> int:
+def first(reader: Reader, bucket: str, key: str) -> tuple[int, Base] | None:
+    """Seq and base of the oldest write of a key."""
+    query = (
+        "SELECT seq, base, accepted FROM queue WHERE bucket = ? AND key = ? ORDER BY seq LIMIT 1"
+    )
+    row = reader.select(query, (bucket, key.encode())).fetchone()
+    if row is None:
+        return None
+    seq, base, accepted = row
+    return seq, Base(written=accepted) if base is None else _decode_base(base)
+
+
+def set_base(tx: Transaction, seq: int, base: Base) -> bool:
+    """False when the row is gone."""
+    return bool(tx.run("UPDATE queue SET base = ? WHERE seq = ?", (encode(base), seq)).rowcount)
+
+
+def insert(tx: Transaction, write: PendingWrite, stored: Stored | None, base: Base) -> int:
     """Enter a write, which holds the bytes of stored from now on; its seq."""
     record = layout = None
     if stored is not None:
         tx.hold(stored.layout.extents)
         record, layout = encode(stored.record), encode(stored.layout)
-    query = """INSERT INTO queue(bucket, key, kind, size, accepted, state, priority, record, layout)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+    query = """INSERT INTO queue(bucket, key, kind, size, accepted, state, priority,
+        record, layout, base) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
     cursor = tx.run(
         query,
         (
@@ -115,6 +150,7 @@ def insert(tx: Transaction, write: PendingWrite, stored: Stored | None) -> int:
             write.priority,
             record,
             layout,
+            encode(base),
         ),
     )
     return int(cursor.lastrowid)
@@ -175,6 +211,11 @@ def set_states(seqs: list[int], state: PendingState, tx: Transaction) -> None:
     """Of several, and what they failed with is forgotten."""
     for seq in seqs:
         set_state(tx, seq, state, None)
+
+
+def set_kind(tx: Transaction, seq: int, kind: Kind) -> None:
+    """A write of tags alone brings the object too."""
+    tx.run("UPDATE queue SET kind = ? WHERE seq = ?", (kind, seq))
 
 
 def set_priority(tx: Transaction, seq: int, priority: int) -> None:

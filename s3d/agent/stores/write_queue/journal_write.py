@@ -5,15 +5,18 @@ Runs in the writer thread: what is decided here is decided against the rows that
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
+import msgspec
 from msgspec.structs import replace
 
 from s3d.agent.storage.records import Stored
 from s3d.agent.storage.transaction import Transaction
 from s3d.agent.stores.write_queue import journal_rows
-from s3d.agent.stores.write_queue.pending import Kind, PendingState, PendingWrite
+from s3d.agent.stores.write_queue.doubts import Doubt
+from s3d.agent.stores.write_queue.doubts import put as put_doubt
+from s3d.agent.stores.write_queue.pending import ABSENT, Base, Kind, PendingState, PendingWrite
 
 
 class Change(Protocol):
@@ -42,23 +45,35 @@ class Deed(NamedTuple):
     tagged: bool = False
 
 
-def enter(
-    tx: Transaction,
-    write: PendingWrite,
-    stored: Stored | None,
-    *,
-    pushing: Container[int],
-    one_version: bool,
-) -> list[int]:
-    """Give the write its row and its seq; the seqs of the writes that it replaces.
+class Before(NamedTuple):
+    """What is known of the key and of its pending writes."""
 
-    pushing: seqs that are not replaced. one_version: the bucket keeps no versions, for certain;
-    elsewhere each write makes one, and they all go to the remote, but those that the filter holds.
-    """
+    pushing: Container[int]
+    """Seqs that are not replaced."""
+    one_version: bool
+    """The bucket keeps no versions, for certain; elsewhere each write makes one, and they all go to
+    the remote, but those that the filter holds."""
+    shown: str | None = None
+    """What the remote shows of the key: an ETag or ABSENT; None: it is not known."""
+    doubtful: Mapping[int, Doubt] = {}
+    """By seq: pushes that may have landed, or may yet."""
+
+
+class Entered(NamedTuple):
+    """What follows from an entry."""
+
+    replaced: list[int]
+    """Seqs of the writes whose place it takes."""
+    doubts: list[tuple[str, Doubt]]
+    """Of those: the ETag that a push of theirs leaves."""
+
+
+def enter(tx: Transaction, write: PendingWrite, stored: Stored | None, before: Before) -> Entered:
+    """Give the write its row and its seq."""
     known = journal_rows.of_key(tx, write.bucket, write.key)
-    idle = [each for each in known if each.seq not in pushing]
+    idle = [each for each in known if each.seq not in before.pushing]
     # What the filter holds was never to reach the remote, so no version is lost there.
-    replaced = idle if one_version else [each for each in idle if each.is_filtered]
+    replaced = idle if before.one_version else [each for each in idle if each.is_filtered]
     retagged = None
     if write.kind is Kind.TAGS and idle:
         # What waits goes out with the new tags at once. (Only the oldest can be on its way.)
@@ -67,15 +82,70 @@ def enter(
         write.kind = retagged.kind
         if retagged.state is PendingState.HELD and not retagged.is_filtered:
             write.state = PendingState.HELD
+    base = Base(write.accepted, None if known else before.shown)
+    doubts: list[tuple[str, Doubt]] = []
+    if replaced:
+        base, doubts = _inherited(tx, write, known[0], replaced, before.doubtful)
     for each in replaced:
         write.accepted = min(write.accepted, each.accepted)
         write.priority = max(write.priority, each.priority)
-    write.seq = journal_rows.insert(tx, write, stored)
+    write.seq = journal_rows.insert(tx, write, stored, base)
     if retagged is not None:
         journal_rows.move_upload(tx, retagged.seq, write.seq)
     for each in replaced:
         journal_rows.drop(tx, each.seq, pushed=False)
-    return [each.seq for each in replaced]
+    return Entered([each.seq for each in replaced], doubts)
+
+
+def _inherited(
+    tx: Transaction,
+    write: PendingWrite,
+    head: PendingWrite,
+    replaced: Sequence[PendingWrite],
+    doubtful: Mapping[int, Doubt],
+) -> tuple[Base, list[tuple[str, Doubt]]]:
+    """The base of a write that takes the place of others, and what of those may still arrive."""
+    state, doubts = None, []
+    for each in replaced:
+        doubt = doubtful.get(each.seq)
+        if each is not head and doubt is None:
+            continue
+        row = journal_rows.find(tx, each.seq)
+        if row is None:
+            continue
+        if each is head:
+            state = row.base.etag if row.base.landed is None else row.base.landed
+        if doubt is not None:
+            etag = ABSENT if row.stored is None else row.stored.record.etag
+            if row.base.etag is not None:
+                doubt = doubt.with_state(row.base.etag)
+            doubts.append((etag, doubt))
+            put_doubt(tx, (write.bucket, write.key), etag, doubt)
+    return Base(write.accepted, state), doubts
+
+
+def replace_held(tx: Transaction, bucket: str, key: str) -> tuple[int, int, Kind] | None:
+    """Let the second write of a key take the place of the first, if the filter holds that: as if
+    the second had come when the first was held already.
+
+    (seq of the first, seq of the second, what the second does now); None: nothing to be done.
+    """
+    rows = journal_rows.of_key(tx, bucket, key)
+    if len(rows) < 2 or not rows[0].is_filtered:
+        return None
+    held, following = rows[:2]
+    first, second = journal_rows.find(tx, held.seq), journal_rows.find(tx, following.seq)
+    if first is None or second is None:
+        return None
+    kind = following.kind
+    if kind is Kind.TAGS:
+        kind = held.kind
+        journal_rows.set_kind(tx, following.seq, kind)
+        journal_rows.move_upload(tx, held.seq, following.seq)
+    base = msgspec.structs.replace(second.base, etag=first.base.etag)
+    journal_rows.set_base(tx, following.seq, base)
+    journal_rows.drop(tx, held.seq, pushed=False)
+    return held.seq, following.seq, kind
 
 
 def stage_as(tx: Transaction, write: PendingWrite, key: str) -> Deed | None:
@@ -83,11 +153,16 @@ def stage_as(tx: Transaction, write: PendingWrite, key: str) -> Deed | None:
     row = journal_rows.find(tx, write.seq)
     if row is None or row.stored is None:
         return None
-    record, layout = row.stored
+    return stage(tx, write.bucket, key, row.stored)
+
+
+def stage(tx: Transaction, bucket: str, key: str, object: Stored) -> Deed:
+    """Stage an object whose bytes are here under this key."""
+    record, layout = object
     stored = Stored(replace(record, key=key), layout)
     tx.hold(layout.extents)
-    current = tx.current(write.bucket, key.encode())
+    current = tx.current(bucket, key.encode())
     if current is not None:
         tx.release(current.layout)
-    tx.put_current(write.bucket, stored, current.record if current is not None else None)
-    return Deed(write.bucket, key, stored)
+    tx.put_current(bucket, stored, current.record if current is not None else None)
+    return Deed(bucket, key, stored)

@@ -11,7 +11,7 @@ import asyncio
 import base64
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from s3d.agent.core import failpoint
 from s3d.agent.core.store import ObjectStore
@@ -25,6 +25,7 @@ from s3d.agent.stores.write_queue.push_plan import Multipart, Part
 from s3d.agent.stores.write_queue.remote_calls import BodyOf, ask, staged
 from s3d.agent.stores.write_queue.staged_body import Rotten, Throttle, md5_of, ready
 from s3d.agent.stores.write_queue.verify_push import same_etag
+from s3d.shared.conflicts import ConflictPolicy
 
 AT_ONCE = 4
 """Parts of one object that are under way at the same time."""
@@ -45,6 +46,14 @@ Rules = Callable[[str, str, Stored], Awaitable[str]]
 """Bucket, key and what is to be pushed: why it is held, "" when it may go. Raises S3Error."""
 
 
+class Judged(NamedTuple):
+    """Whose conditions a bucket of the remote judges."""
+
+    put: bool = True
+    complete: bool = True
+    delete: bool = True
+
+
 @dataclass(frozen=True, slots=True)
 class Means:
     """What pushes work with."""
@@ -57,6 +66,12 @@ class Means:
     """Told of a write that the remote has now, while its bytes are still here."""
     rules: Rules | None = None
     """Asked before an object is pushed; None: all are."""
+    judged: Callable[[str], Judged] = lambda bucket: Judged()
+    """What the remote judges in a bucket."""
+    policy: Callable[[str, str], ConflictPolicy] = lambda bucket, key: ConflictPolicy.PARK
+    """What happens to a write of a key that the remote has overtaken."""
+    clock_offset: Callable[[], float] = lambda: 0.0
+    """Seconds that the remote's clock is ahead of ours."""
 
 
 class Parts:

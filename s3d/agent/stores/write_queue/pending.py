@@ -19,6 +19,12 @@ class PendingState(StrEnum):
     """Not to be pushed: the filter says so, or a person."""
     FAILED = "failed"
     """Parked: the remote refuses it, and it blocks later writes of its key."""
+    VERIFYING = "verifying"
+    """The remote has it, but an earlier request of ours may still arrive there and replace it: the
+    remote is asked once more when no such request can be alive."""
+    CONFLICT = "conflict"
+    """The remote has a newer version, which reads show; the write waits for a decision, and does
+    not block later writes of its key."""
 
 
 FILTERED = "Filtered"
@@ -49,6 +55,22 @@ class PushError(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Of HTTP; 0 when no answer came."""
     at: float = 0.0
     """Unix seconds."""
+
+
+ABSENT = ""
+"""Stands for the ETag of a key without an object."""
+
+
+class Base(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What a write replaces at the remote."""
+
+    written: float = 0.0
+    """Unix seconds; when this very write was accepted."""
+    etag: str | None = None
+    """The remote's ETag, or ABSENT; None: not known. Never a hash of our own making: a remote that
+    encrypts gives other ETags."""
+    landed: str | None = None
+    """The remote's ETag, or ABSENT, after the push of this write; None: it was not pushed yet."""
 
 
 class RemoteUpload(msgspec.Struct, frozen=True, array_like=True):
@@ -117,6 +139,19 @@ class StagedWrite(NamedTuple):
     stored: Stored | None
     """The object as it is after this write; None for a delete."""
     upload: RemoteUpload | None
+    base: Base = Base()
+
+
+class Conflict(NamedTuple):
+    """A write that was not pushed because the remote has a newer version."""
+
+    write: PendingWrite
+    etag: str
+    """Of the write, as its client knows it; ABSENT for a delete."""
+    remote_etag: str
+    """What the remote had; ABSENT for a key that was deleted there."""
+    base_etag: str | None
+    """What the write was to replace; None: it was not known."""
 
 
 class Share(NamedTuple):
@@ -135,6 +170,8 @@ class QueueStatus(NamedTuple):
     paused: bool
     blocked: Share = Share()
     """Of those that wait: behind one of their key that is held or failed."""
+    conflicts: Share = Share()
+    """Writes that are pending no more: the remote has newer versions."""
 
     @property
     def files(self) -> int:

@@ -87,6 +87,10 @@ class Backlog:
         keys = self._buckets.get(bucket)
         return keys.writes.get(key, _NONE) if keys is not None else _NONE
 
+    def has(self, place: tuple[str, str]) -> bool:
+        """Whether a key has writes. place: bucket and key."""
+        return bool(self.of_key(*place))
+
     def writes(self, bucket: str, key: str = "") -> list[PendingWrite]:
         """Of a key, or (key "") of a whole bucket; oldest first."""
         if key:

@@ -11,6 +11,7 @@ from contextlib import suppress
 from functools import partial
 
 from s3d.agent.s3.errors import ERRORS, S3Error
+from s3d.agent.stores.write_queue.doubts import Doubt, Doubts
 from s3d.agent.stores.write_queue.pending import STUCK, PendingState, PendingWrite, PushError
 from s3d.agent.stores.write_queue.pending_index import Backlog
 from s3d.agent.stores.write_queue.push_scheduler import Schedule
@@ -26,6 +27,9 @@ class Memory:
         self.pushing: set[int] = set()
         """Such a write is not replaced. One that is taken while its row goes is pushed in vain, and
         the one that replaced it follows: no harm."""
+        self.doubtful: dict[int, Doubt] = {}
+        """By seq: an earlier push may have landed without an answer, or may land yet."""
+        self.doubts = Doubts()
         self.on_change: list[Callable[[], None]] = []
         """Told whenever what is pending has changed."""
         self._clock = clock
@@ -40,6 +44,9 @@ class Memory:
             if seq not in self.pushing:
                 self.backlog.remove(seq)
         self.backlog.add(write)
+        head = self.backlog.of_key(write.bucket, write.key)[0]
+        if head is not write and head.state is PendingState.VERIFYING:
+            head.retry_at = 0.0  # its successor will be verified in its place
         self.changed(write)
 
     def pushed(self, write: PendingWrite) -> None:
@@ -65,6 +72,19 @@ class Memory:
         write.error, write.retry_at = error, retry_at
         self.stuck(write, PendingState.FAILED)
 
+    def verify(self, write: PendingWrite, until: float, why: PushError) -> None:
+        """The remote has it, and is asked once more then (Unix seconds)."""
+        self.pushing.discard(write.seq)
+        write.error, write.retry_at = why, until
+        self.backlog.set_state(write, PendingState.VERIFYING)
+        self._waiters.pushed(write)
+        self.changed(write)
+
+    def overtaken(self, write: PendingWrite) -> None:
+        """The remote has a newer version, which whoever waits for the key is to see."""
+        self._waiters.pushed(write)
+        self.drop(write)
+
     def exclude(self, write: PendingWrite, why: PushError) -> None:
         """The filter holds it."""
         self.pushing.discard(write.seq)
@@ -89,6 +109,8 @@ class Memory:
         """
         needed: dict[str, int] = {}
         for write in self.backlog.writes(bucket, key):
+            if write.state is PendingState.VERIFYING:
+                continue  # the remote has it
             if write.state in STUCK:
                 if key:
                     raise _refused(write)
@@ -130,6 +152,7 @@ class Memory:
     def drop(self, write: PendingWrite) -> None:
         """It is not pending any more."""
         self.pushing.discard(write.seq)
+        self.doubtful.pop(write.seq, None)
         self.backlog.remove(write.seq)
         if not self.backlog.of_key(write.bucket, write.key):
             self._waiters.emptied(write)
@@ -138,14 +161,14 @@ class Memory:
     def changed(self, write: PendingWrite) -> None:
         """It may be the turn of its key, and there may be more room."""
         self._offer(write)
-        self._tell()
+        self.tell()
 
     def hurry(self, writes: Iterable[PendingWrite]) -> None:
         """They need not wait for their time any more."""
         for write in writes:
             write.retry_at = 0.0
             self._offer(write)
-        self._tell()
+        self.tell()
 
     def _offer(self, write: PendingWrite) -> None:
         later = self._schedule.next_at()
@@ -153,7 +176,8 @@ class Memory:
         if may_go or self._schedule.next_at() != later:
             self._news.set()
 
-    def _tell(self) -> None:
+    def tell(self) -> None:
+        """What is pending, or shown of it, has changed."""
         for tell in self.on_change:
             tell()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -12,6 +12,7 @@ from s3d.agent.s3.acl import CANNED, GRANT_MEMBERS, OWNER, requested
 from s3d.agent.s3.checksums import member_of
 from s3d.agent.s3.messages import Members
 from s3d.agent.storage.records import STANDARD, Layout, ObjectRecord, PartSize, Stored, cut
+from s3d.agent.stores.write_queue.pending import ABSENT
 
 _FULL = "FULL_OBJECT"
 
@@ -63,6 +64,22 @@ class Ask:
 
 
 Plan = Put | Multipart | Ask
+
+
+def conditional(todo: Plan, expected: str | None) -> Plan:
+    """The plan on the condition that the key is in this state: an ETag, or ABSENT.
+
+    None: without a condition. A multipart upload is judged when it is completed. No condition says
+    that a key must be absent for its deletion, nor anything of tags.
+    """
+    if expected is None or (isinstance(todo, Ask) and (todo.operation != "DeleteObject")):
+        return todo
+    if isinstance(todo, Ask) and expected == ABSENT:
+        return todo
+    condition = {"IfNoneMatch": "*"} if expected == ABSENT else {"IfMatch": expected}
+    if isinstance(todo, Multipart):
+        return replace(todo, complete=todo.complete | condition)
+    return replace(todo, members=todo.members | condition)
 
 
 def plan(kind: str, bucket: str, key: str, stored: Stored | None) -> Plan:

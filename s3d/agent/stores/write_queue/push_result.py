@@ -13,7 +13,7 @@ from s3d.agent.stores.write_queue.clock import Clock
 from s3d.agent.stores.write_queue.journal import Journal
 from s3d.agent.stores.write_queue.maintenance import Caretaker
 from s3d.agent.stores.write_queue.pending import PendingWrite, PushError
-from s3d.agent.stores.write_queue.push import Push, Pushed
+from s3d.agent.stores.write_queue.push import Overtaken, Push, Pushed
 from s3d.agent.stores.write_queue.remote_gate import Line
 from s3d.agent.stores.write_queue.retry_policy import (
     INTERCEPTIONS,
@@ -22,7 +22,6 @@ from s3d.agent.stores.write_queue.retry_policy import (
     Verdict,
     back_off,
     decide,
-    is_unknown,
     refusal_of,
     told,
 )
@@ -41,30 +40,42 @@ class Outcomes:
     def __init__(
         self, journal: Journal, push: Push, line: Line, caretaker: Caretaker, clock: Clock
     ) -> None:
-        self.inherited = 0
-        """Greatest seq of a former run, which may have pushed any of them unheard."""
         self._journal = journal
         self._push = push
         self._line = line
         self._caretaker = caretaker
         self._clock = clock
-        self._in_doubt: set[int] = set()
         self._wrong: Counter[int] = Counter()
         """Times that the remote had other bytes, by seq."""
         self._denied: Counter[int] = Counter()
         self._intercepted: Counter[int] = Counter()
         """Times that another server answered, by seq."""
 
-    def is_in_doubt(self, write: PendingWrite) -> bool:
-        """Whether an earlier push of it may have succeeded unheard."""
-        return write.seq <= self.inherited or write.seq in self._in_doubt
-
     async def succeeded(self, write: PendingWrite, pushed: Pushed) -> None:
         """The remote has it."""
         self._line.succeeded()
         self._caretaker.reached(write.bucket)
         self._forget(write)
-        await self._surely(partial(self._journal.done, write.seq, pushed.etag, pushed.alias))
+        if pushed.late_until and pushed.state is not None:
+            until, state = pushed.late_until, pushed.state
+            await self._surely(partial(self._journal.verify_later, write.seq, state, until))
+            return
+        done = partial(self._journal.done, write.seq, pushed.etag, pushed.alias, state=pushed.state)
+        await self._surely(done)
+
+    async def overtaken(self, write: PendingWrite, conflict: Overtaken) -> None:
+        """The remote has a newer version."""
+        self._line.succeeded()
+        self._forget(write)
+        await self._abandon(write)
+        conflicts = self._journal.conflicts
+        act = conflicts.give_way if conflict.is_dropped else conflicts.park
+        logger.warning(
+            "the remote has a newer version: etag=%s dropped=%s bucket=%s key=%s seq=%d",
+            conflict.remote_etag or "none", conflict.is_dropped,
+            write.bucket, write.key, write.seq,
+        )  # fmt: skip
+        await self._surely(partial(act, write, conflict.remote_etag))
 
     async def lost(self, write: PendingWrite, error: Rotten) -> None:
         """There is nothing left to be pushed."""
@@ -84,8 +95,6 @@ class Outcomes:
         """The push ended with this error."""
         self._line.heard(error)
         self._caretaker.failed()
-        if is_unknown(error):
-            self._in_doubt.add(write.seq)
         verdict = decide(error)
         logger.info(
             "a push failed: %s verdict=%s bucket=%s key=%s seq=%d",
@@ -147,7 +156,6 @@ class Outcomes:
             logger.info("an upload could not be aborted now: %s seq=%d", error, write.seq)
 
     def _forget(self, write: PendingWrite) -> None:
-        self._in_doubt.discard(write.seq)
         self._wrong.pop(write.seq, None)
         self._denied.pop(write.seq, None)
         self._intercepted.pop(write.seq, None)

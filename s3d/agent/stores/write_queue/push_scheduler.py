@@ -30,7 +30,7 @@ class Schedule:
         if not writes or not _may_go(writes[0]):
             return False
         write = writes[0]
-        if (bucket, key) in self._hurried:
+        if (bucket, key) in self._hurried and write.state is not PendingState.VERIFYING:
             write.retry_at = min(write.retry_at, now)
             self._urgent.append(write.seq)
         elif write.retry_at > now:
@@ -82,4 +82,4 @@ def _may_go(write: PendingWrite) -> bool:
     """A parked write may have a time at which it is tried again."""
     if write.state is PendingState.FAILED:
         return write.retry_at > 0
-    return write.state is PendingState.WAITING
+    return write.state in (PendingState.WAITING, PendingState.VERIFYING)

@@ -19,7 +19,7 @@ from s3d.agent.stores.write_queue.maintenance import Caretaker
 from s3d.agent.stores.write_queue.multipart_push import Means
 from s3d.agent.stores.write_queue.pending import PendingState, PendingWrite, QueueStatus
 from s3d.agent.stores.write_queue.progress import Progress, Traffic
-from s3d.agent.stores.write_queue.push import HeldBack, Push
+from s3d.agent.stores.write_queue.push import HeldBack, Overtaken, Push
 from s3d.agent.stores.write_queue.push_result import Outcomes
 from s3d.agent.stores.write_queue.remote_calls import knock
 from s3d.agent.stores.write_queue.remote_gate import Line
@@ -167,8 +167,8 @@ class Pusher:
         failed = self._journal.all(PendingState.FAILED)
         await self._journal.retry_these([write for write in failed if _was_for_a_header(write)])
         for write in list(self._journal.all()):
-            self._outcomes.inherited = max(self._outcomes.inherited, write.seq)
             if write.state is PendingState.PUSHING:  # by a run() of this process that failed
+                self._journal.suspect(write, None)
                 await self._journal.give_back(write.seq, now)
             elif write.state is PendingState.FAILED and write.error is not None:
                 self._caretaker.parked(write, write.error)
@@ -225,11 +225,13 @@ class Pusher:
             self._changed.set()
 
     async def _try(self, write: PendingWrite, progress: Progress) -> None:
-        in_doubt = self._outcomes.is_in_doubt(write)
+        in_doubt = self._journal.is_in_doubt(write)
         try:
             pushed = await self._push.carry_out(write, progress.moved, in_doubt=in_doubt)
         except HeldBack as held:
             await self._outcomes.held(write, str(held))
+        except Overtaken as conflict:
+            await self._outcomes.overtaken(write, conflict)
         except Rotten as error:
             await self._outcomes.lost(write, error)
         except S3Error as error:

@@ -40,6 +40,8 @@ class Verdict(StrEnum):
 CODES: Mapping[str, Verdict] = {
     "NoSuchBucket": Verdict.NO_BUCKET,
     "NoSuchUpload": Verdict.RESTART,
+    # Of a completion: its upload is lost.
+    "ConditionalRequestConflict": Verdict.RESTART,
     "InvalidPart": Verdict.PROVE,
     "BadDigest": Verdict.PROVE,
     "XAmzContentChecksumMismatch": Verdict.PROVE,

@@ -101,8 +101,10 @@ async def etag_of(body: Body, stored: Stored) -> str:
     return multipart_etag([hash.digest() for hash in hashes])
 
 
-def is_ours(stored: Stored, head: Members) -> bool:
+def is_ours(stored: Stored, head: Members, *, same_bytes: bool = False) -> bool:
     """Whether HeadObject shows what a write of ours would have left: a lost answer's work.
+
+    same_bytes: it was proven that the bytes are the same, whatever the ETag.
 
     Content alone does not say so: the key may have had the same bytes under another description,
     or from an earlier write. Tags and ACLs are not shown; a write that brings any is better
@@ -113,7 +115,7 @@ def is_ours(stored: Stored, head: Members) -> bool:
         return False
     modified = head.get("LastModified")
     return (
-        same_etag(head.get("ETag", ""), record.etag)
+        (same_bytes or same_etag(head.get("ETag", ""), record.etag))
         and head.get("ContentLength") == record.size
         and modified is not None
         and modified.timestamp() >= record.modified - SKEW

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -18,7 +19,9 @@ from tests.contract.queued import Queue, queue_before
 async def remote(tmp_path: Path) -> AsyncIterator[LocalStore]:
     """What stands behind the queue."""
     index = Index.open(tmp_path / "remote.sqlite", ephemeral=True)
-    yield LocalStore(index, Blobs(tmp_path / "remote-blobs", ephemeral=True))
+    # What others write there is to be older than any write of the queue, without waiting.
+    blobs = Blobs(tmp_path / "remote-blobs", ephemeral=True)
+    yield LocalStore(index, blobs, clock=lambda: time.time() - 60)
     index.close()
 
 

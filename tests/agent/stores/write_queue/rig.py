@@ -25,11 +25,13 @@ from s3d.agent.stores.remote.errors import refused
 from s3d.agent.stores.write_queue import journal_rows
 from s3d.agent.stores.write_queue.clock import Clock
 from s3d.agent.stores.write_queue.journal import Journal
-from s3d.agent.stores.write_queue.multipart_push import Means
+from s3d.agent.stores.write_queue.multipart_push import Judged, Means
+from s3d.agent.stores.write_queue.multipart_push import Rules as PushRules
 from s3d.agent.stores.write_queue.pending import PendingState, PendingWrite
 from s3d.agent.stores.write_queue.pusher import Pusher
 from s3d.agent.stores.write_queue.remote_gate import Line
 from s3d.agent.stores.write_queue.staged_body import Throttle
+from s3d.shared.conflicts import ConflictPolicy
 from s3d.shared.timetable import Timetable
 from tests.contract.client import Client
 
@@ -37,6 +39,7 @@ PATIENCE = 10.0
 """Real seconds that a test waits for what must happen at once."""
 EPOCH = 1_800_000_000.0
 MIB = 1 << 20
+JUDGED = Judged()
 
 
 class Time:
@@ -267,9 +270,17 @@ def body_of(index: Index, blobs: Blobs) -> Callable[[Layout], Body]:
 
 @asynccontextmanager
 async def open_rig(
-    folder: Path, *, over: ObjectStore | None = None, clock: Clock | None = None
+    folder: Path,
+    *,
+    over: ObjectStore | None = None,
+    clock: Clock | None = None,
+    judged: Judged = JUDGED,
+    policy: ConflictPolicy = ConflictPolicy.PARK,
+    rules: PushRules | None = None,
 ) -> AsyncIterator[Rig]:
-    """over: the remote; else a LocalStore in the folder, with bucket bbb. Nothing runs yet."""
+    """over: the remote; else a LocalStore in the folder, with bucket bbb. Nothing runs yet.
+
+    judged: what the remote is known to judge. policy: of conflicts. rules: what is held."""
     time = Time()
     clock = clock or time.clock
     (folder / "queue").mkdir(exist_ok=True)
@@ -289,7 +300,15 @@ async def open_rig(
         time.told.append(news.set)
         journal.on_change.append(news.set)
         throttle, line = Throttle(Timetable(), clock), Line(clock)
-        means = Means(remote, body_of(index, blobs), throttle, clock)
+        means = Means(
+            remote,
+            body_of(index, blobs),
+            throttle,
+            clock,
+            judged=lambda bucket: judged,
+            policy=lambda bucket, key: policy,
+            rules=rules,
+        )
         pusher = Pusher(journal, means, line, events)
         staged, client = Client(staging), Client(over or there)
         if over is None:

@@ -25,6 +25,7 @@ from s3d.agent.stores.local.store import LocalStore
 from s3d.agent.stores.write_queue import journal_rows
 from s3d.agent.stores.write_queue.journal import Journal
 from s3d.agent.stores.write_queue.pending import (
+    Base,
     Kind,
     PendingState,
     PendingWrite,
@@ -467,7 +468,8 @@ async def test_a_hundred_thousand_writes_are_loaded_quickly_and_are_slim(tmp_pat
     def fill(tx):
         for number in range(100_000):
             key = f"folder/of/some/depth/{number:08d}.jpeg"
-            journal_rows.insert(tx, PendingWrite(0, Kind.PUT, MANY, key, 4096, 1.7e9), object)
+            write = PendingWrite(0, Kind.PUT, MANY, key, 4096, 1.7e9)
+            journal_rows.insert(tx, write, object, Base())
 
     await index.write(fill)
     index.close()

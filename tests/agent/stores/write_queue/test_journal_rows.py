@@ -2,10 +2,13 @@
 
 import pytest
 
-from s3d.agent.storage.index import Index
-from s3d.agent.storage.records import Extent, Layout, ObjectRecord, Stored
-from s3d.agent.stores.write_queue import journal_rows
+from s3d.agent.core.events import Events
+from s3d.agent.storage.index import Index, Tables
+from s3d.agent.storage.records import Extent, Layout, ObjectRecord, Stored, encode
+from s3d.agent.stores.write_queue import aliases, journal_rows
+from s3d.agent.stores.write_queue.journal import Journal
 from s3d.agent.stores.write_queue.pending import (
+    Base,
     Kind,
     Orphan,
     PendingState,
@@ -34,7 +37,7 @@ def stored(key="k", blob=1):
 async def enter(index, blob=1, key="k"):
     def action(tx):
         tx.add_blob(blob, 4, b"data")
-        return journal_rows.insert(tx, write(key=key), stored(key, blob))
+        return journal_rows.insert(tx, write(key=key), stored(key, blob), Base())
 
     return await index.write(action)
 
@@ -58,7 +61,11 @@ async def test_a_row_is_loaded_as_it_was_and_waits(index):
     await index.write(lambda tx: journal_rows.set_upload(tx, seq, upload))
     (found,) = await index.read(journal_rows.load)
     assert (found.seq, found.state, found.error) == (seq, PendingState.FAILED, error)
-    assert index.look(lambda reader: journal_rows.find(reader, seq)) == (stored(), upload)
+    assert index.look(lambda reader: journal_rows.find(reader, seq)) == (
+        stored(),
+        upload,
+        Base(),
+    )
 
 
 async def test_numbers_are_never_given_twice(index):
@@ -69,7 +76,7 @@ async def test_numbers_are_never_given_twice(index):
 
 async def test_the_newest_write_of_a_key_counts(index):
     await enter(index, key="c")
-    await index.write(lambda tx: journal_rows.insert(tx, write(Kind.DELETE, "c"), None))
+    await index.write(lambda tx: journal_rows.insert(tx, write(Kind.DELETE, "c"), None, Base()))
     assert index.look(lambda r: journal_rows.newest(r, "bbb", "c")) is Kind.DELETE
 
 
@@ -99,3 +106,50 @@ def test_a_file_with_a_queue_is_not_opened_as_one_without(tmp_path):
     with pytest.raises(UsageError, match="newer"):
         Index.open(tmp_path / "index", ephemeral=True)
     Index.open(tmp_path / "index", ephemeral=True, tables=journal_rows.TABLES).close()
+
+
+LAYOUT_1 = Tables(
+    """
+CREATE TABLE queue(seq INTEGER PRIMARY KEY AUTOINCREMENT, bucket TEXT NOT NULL, key BLOB NOT NULL,
+    kind TEXT NOT NULL, size INTEGER NOT NULL, accepted REAL NOT NULL, state TEXT NOT NULL,
+    priority INTEGER NOT NULL, error BLOB, upload BLOB, record BLOB, layout BLOB);
+CREATE INDEX queue_keys ON queue(bucket, key);
+CREATE TABLE orphans(bucket TEXT, key BLOB, upload TEXT, begun REAL NOT NULL,
+    PRIMARY KEY(bucket, key, upload, begun)) WITHOUT ROWID;
+"""
+    + aliases.TABLE,
+    layout=1,
+)
+"""As the first edition made the queue."""
+
+
+@pytest.mark.finding("S3")
+async def test_writes_of_the_first_edition_are_upgraded_and_have_an_unknown_base(tmp_path):
+    old = Index.open(tmp_path / "queue", ephemeral=True, tables=LAYOUT_1)
+    object = stored("put")
+
+    def fill(tx):
+        tx.add_blob(1, 5)
+        query = """INSERT INTO queue(bucket, key, kind, size, accepted, state, priority, record,
+            layout) VALUES ('bbb', ?, ?, 5, 7.5, 'waiting', 0, ?, ?)"""
+        tx.run(query, (b"put", "put", encode(object.record), encode(object.layout)))
+        tx.run(query, (b"put", "delete", None, None))
+
+    await old.write(fill)
+    old.close()
+    index = Index.open(tmp_path / "queue", ephemeral=True, tables=journal_rows.TABLES)
+    journal = await Journal.open(index, Events(), lambda: 9.0)
+    assert [(write.kind, write.accepted) for write in journal.all()] == [
+        (Kind.PUT, 7.5),
+        (Kind.DELETE, 7.5),
+    ]
+    first, second = journal.all()
+    row = await journal.load(first)
+    assert row == (object, None, Base(written=7.5))
+    await journal.done(first.seq, '"e"', state='"e"')
+    row = await journal.load(second)
+    assert row is not None
+    assert row.base == Base(written=7.5, etag='"e"')
+    index.close()
+    with pytest.raises(UsageError, match="newer"):
+        Index.open(tmp_path / "queue", ephemeral=True, tables=LAYOUT_1)

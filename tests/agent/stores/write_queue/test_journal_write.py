@@ -20,9 +20,8 @@ async def index(tmp_path):
 async def enter(index, kind, *, pushing=(), one_version=True, accepted=9.0, **further):
     write = PendingWrite(0, kind, "bbb", "k", 0, accepted, **further)
     stored = None if kind is DELETE else Stored(ObjectRecord("k"), Layout())
-    await index.write(
-        lambda tx: journal_write.enter(tx, write, stored, pushing=pushing, one_version=one_version)
-    )
+    before = journal_write.Before(pushing, one_version)
+    await index.write(lambda tx: journal_write.enter(tx, write, stored, before))
     return write
 
 

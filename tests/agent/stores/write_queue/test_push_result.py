@@ -134,12 +134,14 @@ async def test_what_the_journal_cannot_write_now_is_written_later(
 ) -> None:
     done, refused = rig.journal.done, []
 
-    async def full_once(seq: int, etag: str = "", told: str = "") -> None:
+    async def full_once(
+        seq: int, etag: str = "", told: str = "", *, state: str | None = None
+    ) -> None:
         if not refused:
             refused.append(seq)
             rig.news.set()
             raise S3Error("SlowDown", "the disk is full")
-        await done(seq, etag, told)
+        await done(seq, etag, told, state=state)
 
     monkeypatch.setattr(rig.journal, "done", full_once)
     rig.start()

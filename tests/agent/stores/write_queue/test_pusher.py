@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from s3d.agent.core.failures import Reason, Refusal
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.model import operations
+from s3d.agent.storage.records import Stored
 from s3d.agent.stores.remote.errors import refused
 from s3d.agent.stores.write_queue.journal import Journal
 from s3d.agent.stores.write_queue.maintenance import ROUND
@@ -203,12 +205,14 @@ async def test_the_same_bytes_under_another_description_are_not_taken_for_ours(r
     assert (await rig.there("HeadObject", Bucket="bbb", Key="k"))["ContentType"] == "text/new"
 
 
-async def test_what_a_former_run_left_is_in_doubt(rig: Rig) -> None:
-    await rig.staged.put("bbb", "k", b"1")
-    await rig.there.put("bbb", "k", b"1")
-    rig.start()
-    await rig.pushed()
-    assert rig.remote.names() == ["HeadObject"]
+async def test_what_a_former_run_left_is_in_doubt(tmp_path: Path) -> None:
+    async with open_rig(tmp_path) as killed:
+        await killed.staged.put("bbb", "k", b"1")
+        await killed.there.put("bbb", "k", b"1")
+    async with open_rig(tmp_path) as rig:
+        rig.start()
+        await rig.pushed()
+        assert rig.remote.names() == ["HeadObject"]
 
 
 async def test_push_now_returns_when_the_key_is_there(rig: Rig) -> None:
@@ -431,3 +435,59 @@ async def test_an_answer_to_somebody_else_does_not_shorten_the_wait_that_the_rem
     rig.pusher.remote_answered(200)
     await rig.asleep()
     assert rig.remote.names() == ["PutObject"]
+
+
+@pytest.mark.finding("Q1")
+@pytest.mark.parametrize("order", ["tags first", "verdict first"])
+async def test_other_tags_wake_a_write_that_is_just_being_held_for_the_old_ones(
+    tmp_path: Path, order: str
+) -> None:
+    """As after a start: what was held is asked about again while its tags are being changed."""
+    asked, answered = asyncio.Event(), asyncio.Event()
+
+    async def rules(bucket: str, key: str, stored: Stored) -> str:
+        is_draft = stored.record.about.tags.get("state") == "draft"
+        if is_draft:
+            asked.set()
+            await answered.wait()
+        return "it is a draft" if is_draft else ""
+
+    async with open_rig(tmp_path, rules=rules) as rig:
+        await rig.staged.put("bbb", "k", b"1", Tagging="state=draft")
+        rig.start()
+        await asked.wait()
+        if order == "verdict first":
+            # The verdict is committed, and memory has not heard of it, when the tags come.
+            answered.set()
+        tags = {"TagSet": [{"Key": "state", "Value": "final"}]}
+        await rig.staged("PutObjectTagging", Bucket="bbb", Key="k", Tagging=tags)
+        answered.set()
+        await rig.pushed()
+        there = await rig.there("GetObjectTagging", Bucket="bbb", Key="k")
+        assert there["TagSet"] == tags["TagSet"]
+        assert await rig.there.read("bbb", "k") == b"1"
+        assert "PutObjectTagging" not in rig.remote.names()
+
+
+@pytest.mark.finding("Q1")
+async def test_a_later_write_takes_the_place_of_one_that_is_just_being_held(
+    tmp_path: Path,
+) -> None:
+    asked, answered = asyncio.Event(), asyncio.Event()
+
+    async def rules(bucket: str, key: str, stored: Stored) -> str:
+        if not stored.record.about.tags:
+            return ""
+        asked.set()
+        await answered.wait()
+        return "it has tags"
+
+    async with open_rig(tmp_path, rules=rules) as rig:
+        await rig.staged.put("bbb", "k", b"1", Tagging="a=b")
+        rig.start()
+        await asked.wait()
+        await rig.staged.put("bbb", "k", b"2")
+        answered.set()
+        await rig.pushed()
+        assert await rig.there.read("bbb", "k") == b"2"
+        assert rig.remote.names() == ["PutObject"]

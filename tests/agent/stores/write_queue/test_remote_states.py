@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import pytest
+
+from s3d.agent.s3.messages import S3Request, S3Response, WireResponse
+from s3d.agent.s3.model import operations
+from s3d.agent.stores.write_queue import remote_states
+from s3d.agent.stores.write_queue.pending import ABSENT
+from s3d.agent.stores.write_queue.remote_states import SHOWN, ObservedRemote, RemoteStates
+from tests.contract.client import Client
+
+
+class Stub:
+    """Answers as it is told to."""
+
+    def __init__(self, response):
+        self.response = response
+
+    async def call(self, request):
+        return self.response
+
+
+def state(states):
+    return states.hint("b", "k", 1e12)
+
+
+async def call(states, response, name, **members):
+    request = S3Request(operations()[name], {"Bucket": "b", "Key": "k", **members})
+    await ObservedRemote(Stub(response), states).call(request)
+
+
+def test_a_state_counts_as_shown_for_a_minute():
+    states = RemoteStates(lambda: 100.0)
+    states.note("b", "k", '"e"')
+    assert states.shown("b", "k", 100.0) == '"e"'
+    assert states.shown("b", "k", 100.0 + SHOWN) == '"e"'
+    assert states.shown("b", "k", 101.0 + SHOWN) is None
+    assert states.shown("b", "k", 99.0) is None
+    assert states.hint("b", "k", 500.0) == '"e"'
+    assert states.hint("b", "k", 99.0) is None
+    assert states.shown("b", "other", 100.0) is None
+
+
+def test_the_oldest_are_forgotten(monkeypatch):
+    monkeypatch.setattr(remote_states, "_KEYS", 2)
+    states = RemoteStates(lambda: 1.0)
+    for key in ("a", "b", "a", "c"):
+        states.note("b", key, '"e"')
+    assert [states.hint("b", key, 2.0) for key in "abc"] == ['"e"', None, '"e"']
+
+
+async def test_reads_and_writes_of_a_store_are_noted(queue, remote, there, bucket):
+    states = RemoteStates()
+    s3 = Client(ObservedRemote(remote, states))
+
+    def noted():
+        return states.hint(bucket, "k", 1e12)
+
+    put = await s3.put(bucket, "k", b"1")
+    assert noted() == put["ETag"]
+    await s3("DeleteObject", Bucket=bucket, Key="k")
+    assert noted() == ABSENT
+    put = await there.put(bucket, "k", b"2")
+    await s3("HeadObject", Bucket=bucket, Key="k")
+    assert noted() == put["ETag"]
+    await there("DeleteObject", Bucket=bucket, Key="k")
+    await s3.code("GetObject", Bucket=bucket, Key="k")
+    assert noted() == ABSENT
+    put = await there.put(bucket, "k", b"3")
+    await s3("ListObjectsV2", Bucket=bucket)
+    assert noted() == put["ETag"]
+    await s3("PutObjectTagging", Bucket=bucket, Key="k", Tagging={"TagSet": []})
+    assert noted() == put["ETag"]
+    await s3("CopyObject", Bucket=bucket, Key="copy", CopySource=f"{bucket}/k")
+    assert states.hint(bucket, "copy", 1e12) == put["ETag"]
+    await s3("DeleteObjects", Bucket=bucket, Delete={"Objects": [{"Key": "k"}]})
+    assert noted() is None
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "noted"),
+    [("PutObject", 200, '"w"'), ("PutObject", 412, None), ("GetObject", 304, None)],
+)
+async def test_answers_that_are_passed_on_unread_are_noted_by_their_headers(name, status, noted):
+    states = RemoteStates(lambda: 1.0)
+    await call(states, S3Response({}, wire=WireResponse(status, (("ETag", '"w"'),))), name)
+    assert state(states) == noted
+
+
+async def test_a_write_whose_etag_is_not_read_is_dated():
+    states = RemoteStates(lambda: 7.0)
+    answer = S3Response({}, wire=WireResponse(200, ()))
+    await call(states, answer, "CopyObject", CopySource="b/x")
+    assert state(states) is None
+    assert states.written("b", "k", 8.0) == 7.0
+    assert states.written("b", "k", 6.0) == 0.0
