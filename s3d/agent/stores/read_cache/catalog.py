@@ -171,6 +171,24 @@ class Catalog:
             found, _, key = name.partition("/")
             yield found, key
 
+    def mark(self, bucket: str, key: str, seen: bytearray) -> None:
+        """Note in seen, by its place here, that the entry was seen, if there is one."""
+        slot = self._slots.get(f"{bucket}/{key}", -1)
+        if slot >= len(seen):
+            seen.extend(bytes(slot + 1 - len(seen)))
+        if slot >= 0:
+            seen[slot] = 1
+
+    def unmarked(self, bucket: str, prefix: str, seen: bytearray, blob: int) -> list[str]:
+        """The keys that begin so of the entries that are older than blob and not marked."""
+        begin = f"{bucket}/{prefix}"
+        return [
+            name.partition("/")[2]
+            for name, slot in self._slots.items()
+            if name.startswith(begin) and self._blobs[slot] < blob
+            if slot >= len(seen) or not seen[slot]
+        ]
+
     # What comes
 
     def room_for(self, size: int) -> bool:
