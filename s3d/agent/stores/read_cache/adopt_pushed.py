@@ -62,6 +62,18 @@ async def adopt(catalog: Catalog, pushed: Pushed) -> Entry | None:
     return entry
 
 
+def row_of(pushed: Pushed) -> Members:
+    """As a listing says it."""
+    record = pushed.stored.record
+    return {
+        "Key": pushed.key,
+        "LastModified": datetime.fromtimestamp(int(record.modified), UTC),
+        "ETag": pushed.etag,
+        "Size": record.size,
+        "StorageClass": record.storage_class,
+    }
+
+
 def _link(catalog: Catalog, entry: Entry, source: Path) -> list[int]:
     """Give the file its second name; the checksums of its blocks. In a thread. Raises OSError."""
     catalog.blobs.link(entry.blob, source)

@@ -56,29 +56,30 @@ class ListOps:
 
     async def _version_1(self, request: S3Request[Members], marker: bytes) -> S3Response[Members]:
         input = request.input
-        found, output = await self._page(request, marker, owner=True)
+        found, output, headers = await self._page(request, marker, owner=True)
         output["Marker"] = input.get("Marker") or ""
         if output["IsTruncated"] and input.get("Delimiter"):
             output["NextMarker"] = found[-1][0].decode()
-        return S3Response(_encoded(output, "Marker", "NextMarker"))
+        return S3Response(_encoded(output, "Marker", "NextMarker"), headers=headers)
 
     async def _version_2(
         self, request: S3Request[Members], after: bytes | None
     ) -> S3Response[Members]:
         input = request.input
-        found, output = await self._page(request, after, owner=bool(input.get("FetchOwner")))
+        owner = bool(input.get("FetchOwner"))
+        found, output, headers = await self._page(request, after, owner=owner)
         output["KeyCount"] = len(found)
         for name in ("ContinuationToken", "StartAfter"):
             if input.get(name):
                 output[name] = input[name]
         if output["IsTruncated"]:
             output["NextContinuationToken"] = _TOKEN + encode_token(found[-1][0])
-        return S3Response(_encoded(output, "StartAfter"))
+        return S3Response(_encoded(output, "StartAfter"), headers=headers)
 
     async def _page(
         self, request: S3Request[Members], after: bytes | None, *, owner: bool
-    ) -> tuple[list[tuple[bytes, Members | None]], Members]:
-        """The items of the page, and the members that both listings have."""
+    ) -> tuple[list[tuple[bytes, Members | None]], Members, dict[str, str]]:
+        """The items of the page, the members that both listings have, and further headers."""
         input = request.input
         limit = min(MAX_KEYS, input["MaxKeys"] if input.get("MaxKeys") is not None else MAX_KEYS)
         prefix, delimiter = input.get("Prefix") or "", input.get("Delimiter") or ""
@@ -102,7 +103,7 @@ class ListOps:
         if len(rows) < len(found):
             groups = [name.decode() for name, row in found if row is None]
             output["CommonPrefixes"] = [{"Prefix": group} for group in groups]
-        return found, output
+        return found, output, overlay.headers
 
 
 def _is_plain(request: S3Request[Members]) -> bool:

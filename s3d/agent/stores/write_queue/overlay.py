@@ -50,6 +50,8 @@ class Overlay:
         self._journal = journal
         self._inner = inner
         self._wanted = wanted
+        self.headers: dict[str, str] = {}
+        """Of the pages of the remote that are in it: that one was stale, say."""
 
     async def items(self, after: bytes | None, token: str | None, limit: int) -> list[Item]:
         """At most limit items behind after, in order. None: behind where a token of the remote's
@@ -111,7 +113,7 @@ class Overlay:
                 members[name] = value.decode()
         if wanted.owner:
             members["FetchOwner"] = True
-        return await _list(self._inner, members)
+        return await self._list(members)
 
     async def _visible(self, items: Sequence[Item]) -> list[Item]:
         """Of items of the remote those that are not about to go, as they will be."""
@@ -147,12 +149,27 @@ class Overlay:
             members = {"Bucket": bucket, "Prefix": group.decode(), "MaxKeys": size}
             if after:
                 members["StartAfter"] = after.decode()
-            page = await _list(self._inner, members)
+            page = await self._list(members)
             if any(not _contains(doomed, key) for key, _ in page.items):
                 return True
             if page.end is None or page.end <= after:
                 return False
             after = page.end
+
+    async def _list(self, members: Members) -> Slice[Members]:
+        response = await self._inner.call(S3Request[Any](operations()["ListObjectsV2"], members))
+        self.headers |= response.headers
+        output = response.output
+        items: list[Item] = [
+            (row["Key"].encode(), dict(row)) for row in output.get("Contents") or ()
+        ]
+        items += [(one["Prefix"].encode(), None) for one in output.get("CommonPrefixes") or ()]
+        more = bool(items and output.get("IsTruncated"))
+        keys = [key for key, row in items if row is not None]
+        if more and any(key > later for key, later in pairwise(keys)):
+            raise _disordered()
+        items.sort(key=_name)
+        return Slice(items, items[-1][0] if more else None)
 
     def _start(self, after: bytes) -> str:
         """StartAfter for the remote: behind all of a common prefix that is over."""
@@ -166,19 +183,6 @@ class Overlay:
 
 def _staged(bucket: str, key: bytes, reader: Reader) -> ObjectRow | None:
     return reader.object(bucket, key)
-
-
-async def _list(inner: ObjectStore, members: Members) -> Slice[Members]:
-    response = await inner.call(S3Request[Any](operations()["ListObjectsV2"], members))
-    output = response.output
-    items: list[Item] = [(row["Key"].encode(), dict(row)) for row in output.get("Contents") or ()]
-    items += [(one["Prefix"].encode(), None) for one in output.get("CommonPrefixes") or ()]
-    more = bool(items and output.get("IsTruncated"))
-    keys = [key for key, row in items if row is not None]
-    if more and any(key > later for key, later in pairwise(keys)):
-        raise _disordered()
-    items.sort(key=_name)
-    return Slice(items, items[-1][0] if more else None)
 
 
 def _disordered() -> S3Error:
