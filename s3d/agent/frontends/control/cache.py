@@ -106,7 +106,7 @@ class CacheRoutes:
         }
         if any(value < 1 for value in given.values()):
             raise S3Error("InvalidArgument", "A limit is at least 1.")
-        self._layer.catalog.resized(**given)
+        await self._layer.catalog.resized(**given)
         return await self.show(call)
 
     async def entries(self, call: Call) -> web.Response:
@@ -124,10 +124,10 @@ class CacheRoutes:
         catalog = self._layer.catalog
         if place.key:
             return answer(Count(int(catalog.forget(place.bucket, place.key))))
-        return answer(Count(catalog.forget_all(place.bucket, place.prefix)))
+        return answer(Count(await catalog.clear(place.bucket, place.prefix)))
 
     async def clear(self, call: Call) -> web.Response:
-        return answer(Count(self._layer.catalog.forget_all()))
+        return answer(Count(await self._layer.catalog.clear()))
 
     async def verify(self, call: Call) -> web.Response:
         """Read what is here and see whether it is as it came, some entries in one call."""

@@ -41,6 +41,7 @@ async def adopt(catalog: Catalog, pushed: Pushed) -> Entry | None:
     """The new entry, in the place of any other; None when there is no room or no way."""
     record = pushed.stored.record
     is_file = isinstance(pushed.source, Path)
+    await catalog.free(record.size)
     if is_file != (record.size > INLINE) or not catalog.room_for(record.size):
         return None
     said = _said(record, pushed.etag)
@@ -61,6 +62,18 @@ async def adopt(catalog: Catalog, pushed: Pushed) -> Entry | None:
     entry.present = mask(0, block_count(entry.size))
     catalog.add(entry, data)
     return entry
+
+
+def row_of(pushed: Pushed) -> Members:
+    """As a listing says it."""
+    record = pushed.stored.record
+    return {
+        "Key": pushed.key,
+        "LastModified": datetime.fromtimestamp(int(record.modified), UTC),
+        "ETag": pushed.etag,
+        "Size": record.size,
+        "StorageClass": record.storage_class,
+    }
 
 
 def _link(catalog: Catalog, entry: Entry, source: Path) -> list[int]:

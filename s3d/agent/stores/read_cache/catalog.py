@@ -8,6 +8,7 @@ row is believed as far as the checksums of its blocks go.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 from array import array
 from collections.abc import Callable, Iterator
@@ -22,7 +23,7 @@ from s3d.agent.storage.record_cache import Recent
 from s3d.agent.storage.transaction import Transaction
 from s3d.agent.stores.read_cache import catalog_rows
 from s3d.agent.stores.read_cache.entry import UNPROVEN, Entry
-from s3d.agent.stores.read_cache.s3_fifo import Fifo
+from s3d.agent.stores.read_cache.s3_fifo import Fifo, Keep
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +37,8 @@ _ROW = 512
 """Bytes of a row without what it holds; generous."""
 _SLACK = 32 << 20
 """Bytes of the limit that are left for the log of the index."""
+_SLICE = 200
+"""Entries that go before others may run: this takes some milliseconds of the loop."""
 _FLOOR, _FLOOR_SHARE = 5 << 30, 0.1
 """No fill leaves less of the disk free than the smaller of these."""
 
@@ -168,18 +171,55 @@ class Catalog:
             found, _, key = name.partition("/")
             yield found, key
 
+    def mark(self, bucket: str, key: str, seen: bytearray) -> None:
+        """Note in seen, by its place here, that the entry was seen, if there is one."""
+        slot = self._slots.get(f"{bucket}/{key}", -1)
+        if slot >= len(seen):
+            seen.extend(bytes(slot + 1 - len(seen)))
+        if slot >= 0:
+            seen[slot] = 1
+
+    def unmarked(self, bucket: str, prefix: str, seen: bytearray, blob: int) -> list[str]:
+        """The keys that begin so of the entries that are older than blob and not marked."""
+        begin = f"{bucket}/{prefix}"
+        return [
+            name.partition("/")[2]
+            for name, slot in self._slots.items()
+            if name.startswith(begin) and self._blobs[slot] < blob
+            if slot >= len(seen) or not seen[slot]
+        ]
+
     # What comes
 
     def room_for(self, size: int) -> bool:
         """Make room for so many bytes of one more entry; False when there is none to be had."""
         if size > self.limits.room or not self._disk_has(size):
             return False
-        while self.used + size > self.limits.room or self.count >= self.limits.files:
+        while self._is_full(size):
             slot = self._fifo.evict(self._is_kept)
             if slot is None:
                 return False
             self._evicted(slot)
         return True
+
+    def pins_changed(self) -> None:
+        """is_pinned has other answers now."""
+        self._fifo.look_again()
+
+    async def free(self, size: int) -> None:
+        """Evict what room_for() would, and let others run meanwhile."""
+        for number in itertools.count(1):
+            if size > self.limits.room or not self._is_full(size):
+                return
+            slot = self._fifo.evict(self._is_kept)
+            if slot is None:
+                return
+            self._evicted(slot)
+            if not number % _SLICE:
+                await asyncio.sleep(0)
+
+    def _is_full(self, size: int) -> bool:
+        return self.used + size > self.limits.room or self.count >= self.limits.files
 
     def claim(self, size: int) -> bool:
         """Room for bytes to come; unclaim() them when they are there, or will not be."""
@@ -237,14 +277,19 @@ class Catalog:
         """All whose keys begin so; how many there were."""
         return sum([self.forget(*name) for name in self.names(bucket, prefix)])
 
-    def shrink(self) -> None:
-        """Make the limits hold, if they can."""
-        self.room_for(0)
+    async def clear(self, bucket: str = "", prefix: str = "") -> int:
+        """The same, and let others run meanwhile."""
+        count = 0
+        for number, name in enumerate(self.names(bucket, prefix), 1):
+            count += self.forget(*name)
+            if not number % _SLICE:
+                await asyncio.sleep(0)
+        return count
 
-    def resized(self, **changes: int) -> None:
-        """Other limits from now on."""
+    async def resized(self, **changes: int) -> None:
+        """Other limits from now on, which are made to hold, if they can."""
         self.limits = replace(self.limits, **changes)
-        self.shrink()
+        await self.free(0)
 
     async def committed(self) -> None:
         """Return when the rows are as the entries are now."""
@@ -314,12 +359,12 @@ class Catalog:
         self.on_evicted(1)
         self._leave(name, slot)
 
-    def _is_kept(self, slot: int) -> bool:
+    def _is_kept(self, slot: int) -> Keep:
         name = self._names[slot]
         if name in self._busy or self.blobs.is_leased(self._blobs[slot]):
-            return True
+            return Keep.IN_USE
         bucket, _, key = name.partition("/")
-        return self.is_pinned(bucket, key)
+        return Keep.PINNED if self.is_pinned(bucket, key) else Keep.NO
 
     def _is_busy(self, entry: Entry) -> bool:
         return any(each.blob == entry.blob for each in self._busy.get(_name(entry), ()))
@@ -343,13 +388,9 @@ class Catalog:
         except DAMAGE as error:
             self._damaged(error)
             return None
-        distrust = self._distrust
-        if (
-            entry is not None
-            and distrust is not None
-            and (entry.checked > 0.0 or distrust == UNPROVEN)
-        ):
-            entry.checked = distrust  # Its row does not say so yet.
+        distrust = self._distrust  # Its row does not say so yet.
+        if entry and distrust is not None and (entry.checked > 0.0 or distrust == UNPROVEN):
+            entry.checked = distrust
         return entry
 
     def _distrusted(self, saved: asyncio.Future[Any]) -> None:

@@ -3,10 +3,13 @@
 entries   one row an object: blob names its file, or its row in data. bits: which blocks are
           here, NULL for all; sums: CRC32C of each block, 0 where it is not here.
 bodies    the bytes of small objects, which get no file.
+pages     answers to listings, compressed.
+changes   what writes have made of keys since pages were given.
 """
 
 from __future__ import annotations
 
+import zlib
 from array import array
 from collections.abc import Iterator
 from typing import Any
@@ -19,6 +22,11 @@ from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.transaction import Transaction
 from s3d.agent.stores.read_cache.entry import UNPROVEN, Entry
 
+_CHANGES = """
+CREATE TABLE IF NOT EXISTS changes(bucket TEXT, key BLOB, seq INTEGER NOT NULL,
+    change BLOB NOT NULL, PRIMARY KEY(bucket, key)) WITHOUT ROWID;
+"""
+
 TABLES = Tables(
     """
 CREATE TABLE entries(blob INTEGER PRIMARY KEY, bucket TEXT NOT NULL, key BLOB NOT NULL,
@@ -28,12 +36,13 @@ CREATE INDEX entry_names ON entries(bucket, key);
 CREATE TABLE bodies(blob INTEGER PRIMARY KEY, data BLOB NOT NULL);
 CREATE TABLE pages(id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE,
     bucket TEXT NOT NULL, page BLOB NOT NULL);
-""",
+"""
+    + _CHANGES,
     layout=1,
 )
 """For Index.open."""
 
-PAGES = 64
+PAGES = 512
 """Answers to listings that are kept."""
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -104,9 +113,11 @@ def distrust(tx: Transaction, checked: float) -> None:
 
     What is UNPROVEN or UNASKED already stays so.
     """
+    tx.run(_CHANGES, ())  # A file of the first layout has none.
     if checked == UNPROVEN:
         tx.run("UPDATE entries SET checked = ?", (checked,))
         tx.run("DELETE FROM pages", ())
+        tx.run("DELETE FROM changes", ())
     else:
         tx.run("UPDATE entries SET checked = ? WHERE checked > 0", (checked,))
 
@@ -114,7 +125,13 @@ def distrust(tx: Transaction, checked: float) -> None:
 def page(reader: Reader, name: str) -> bytes | None:
     """A page of a listing as it was last."""
     row = reader.select("SELECT page FROM pages WHERE name = ?", (name,)).fetchone()
-    return None if row is None else bytes(row[0])
+    return None if row is None else zlib.decompress(row[0])
+
+
+def pages(reader: Reader, bucket: str) -> Iterator[bytes]:
+    """All pages of a bucket, the oldest first."""
+    query = "SELECT page FROM pages WHERE bucket = ? ORDER BY id"
+    return (zlib.decompress(page) for (page,) in reader.select(query, (bucket,)))
 
 
 def listed(reader: Reader) -> set[str]:
@@ -124,10 +141,36 @@ def listed(reader: Reader) -> set[str]:
 
 def save_page(tx: Transaction, row: tuple[str, str, bytes]) -> None:
     """Keep (name, bucket, page), and forget the one that is so many pages older."""
-    tx.run("REPLACE INTO pages(name, bucket, page) VALUES (?, ?, ?)", row)
+    name, bucket, page = row
+    values = name, bucket, zlib.compress(page, 1)
+    tx.run("REPLACE INTO pages(name, bucket, page) VALUES (?, ?, ?)", values)
     tx.run("DELETE FROM pages WHERE id <= (SELECT MAX(id) FROM pages) - ?", (PAGES,))
 
 
 def drop_pages(tx: Transaction, bucket: str) -> None:
-    """Forget those of a bucket, or the list of buckets."""
+    """Forget those of a bucket, or the list of buckets, and what has changed since."""
     tx.run("DELETE FROM pages WHERE bucket = ?", (bucket,))
+    drop_changes(tx, bucket, 1 << 62)
+
+
+def save_change(tx: Transaction, row: tuple[str, str, int, bytes]) -> None:
+    """Keep (bucket, key, seq, change): what a write has made of a key of a listing."""
+    bucket, key, seq, change = row
+    tx.run("REPLACE INTO changes VALUES (?, ?, ?, ?)", (bucket, key.encode(), seq, change))
+
+
+def drop_changes(tx: Transaction, bucket: str, seq: int) -> None:
+    """Forget those of a bucket up to one. The highest stays, so that seq only grows."""
+    newest = "(SELECT MAX(seq) FROM changes)"
+    tx.run(f"DELETE FROM changes WHERE bucket = ? AND seq <= ? AND seq < {newest}", (bucket, seq))
+
+
+def changes(reader: Reader, bucket: str) -> Iterator[tuple[int, bytes]]:
+    """(seq, change) of a bucket, the oldest first."""
+    query = "SELECT seq, change FROM changes WHERE bucket = ? ORDER BY seq"
+    return ((seq, bytes(change)) for seq, change in reader.select(query, (bucket,)))
+
+
+def highest_change(reader: Reader) -> int:
+    """The highest seq, 0 when there is none."""
+    return int(reader.select("SELECT COALESCE(MAX(seq), 0) FROM changes", ()).fetchone()[0])

@@ -8,7 +8,8 @@ from typing import Any
 
 from s3d.agent.core.failures import Unreachable
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.messages import S3Request
+from s3d.agent.s3.messages import Members, S3Request, S3Response
+from s3d.agent.stores.read_cache.last_listing import Change, date
 
 HARMLESS = frozenset(
     (
@@ -50,6 +51,58 @@ def changed(request: S3Request[Any]) -> Iterator[tuple[str, str]]:
             yield bucket, str(request.input.get("RenameSource", "")).partition("/")[2]
     elif name == "DeleteBucket" or not name.startswith(_OF_BUCKETS):
         yield bucket, ""
+
+
+_UNLISTED = frozenset(
+    (
+        "DeleteObjectTagging",
+        "PutObjectAcl",
+        "PutObjectLegalHold",
+        "PutObjectRetention",
+        "PutObjectTagging",
+        "RestoreObject",
+    )
+)
+"""Writes that change nothing of what a listing says."""
+
+
+def listing_changes(
+    request: S3Request[Any], response: S3Response[Any], now: float
+) -> list[Change] | None:
+    """What a write that was carried out changes in listings of its bucket; None: anything.
+
+    now: Unix seconds.
+    """
+    name, key, input = request.op.name, request.key, request.input
+    if name in _UNLISTED or (not key and name.startswith(_OF_BUCKETS)):
+        return []
+    if name == "DeleteObjects":
+        known = response.wire is None and not response.output.get("Errors")
+        objects = (input.get("Delete") or {}).get("Objects") or ()
+        return [Change(str(o.get("Key")), None, known and not o.get("VersionId")) for o in objects]
+    if not key:
+        return None
+    if name == "DeleteObject":
+        return [Change(key, None, not input.get("VersionId"))]
+    row = _row_of(request, response, now) if name == "PutObject" else None
+    if row is not None:
+        return [Change(key, row)]
+    return [Change(other, None, is_known=False) for _, other in changed(request)]
+
+
+def _row_of(request: S3Request[Any], response: S3Response[Any], now: float) -> Members | None:
+    headers = {} if response.wire is None else dict(response.wire.headers)
+    etag = response.output.get("ETag") or headers.get("etag")
+    size = 0 if request.body is None else request.body.size
+    if not etag or size is None or request.input.get("WriteOffsetBytes") is not None:
+        return None
+    return {
+        "Key": request.key,
+        "LastModified": date(now),
+        "ETag": etag,
+        "Size": size,
+        "StorageClass": request.input.get("StorageClass") or "STANDARD",
+    }
 
 
 def effect_of(error: BaseException | None, status: int | None) -> Effect:

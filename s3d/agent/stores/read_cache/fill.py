@@ -161,6 +161,7 @@ class Fills:
         if size <= INLINE:
             return await self._small(opening, entry, said, body)
         held = stop - start
+        await self.catalog.free(held)
         if not self.catalog.claim(held):
             raise await _refused(response, header)
         try:
@@ -190,6 +191,7 @@ class Fills:
         if entry.size:
             entry.sums[0] = crc(data)
             entry.present = mask(0, 1)
+        await self.catalog.free(entry.size)
         if opening.is_dead or not self.catalog.room_for(entry.size):
             said = {**entry.output, **entry.checksums, "ContentLength": entry.size}
             raise Uncached(S3Response(said, BytesBody(data)))
@@ -210,7 +212,8 @@ class Fills:
 
         Raises S3Error: PreconditionFailed when the object is another one by now.
         """
-        first, end = next(entry.missing(start, size))
+        await self.catalog.free(size)
+        first, end = next(entry.missing(start, size), blocks_of(start, 1))
         under_way = self.fetch_of(entry, first)
         if under_way is not None:
             return under_way

@@ -35,7 +35,7 @@ from s3d.agent.selection.filter_subject import of_answer, of_stored
 from s3d.agent.selection.use_policy import Rules
 from s3d.agent.storage.blobs import INLINE
 from s3d.agent.storage.record_cache import Recent
-from s3d.agent.stores.read_cache.adopt_pushed import Pushed, adopt
+from s3d.agent.stores.read_cache.adopt_pushed import Pushed, adopt, row_of
 from s3d.agent.stores.read_cache.cache_tag import NONE, PIN, TAG, mark_by
 from s3d.agent.stores.read_cache.cached_response import (
     Found,
@@ -46,11 +46,12 @@ from s3d.agent.stores.read_cache.cached_response import (
     validators,
 )
 from s3d.agent.stores.read_cache.catalog import Catalog
-from s3d.agent.stores.read_cache.changes import HARMLESS
+from s3d.agent.stores.read_cache.changes import HARMLESS, listing_changes
 from s3d.agent.stores.read_cache.entry import Entry
 from s3d.agent.stores.read_cache.files import Files
 from s3d.agent.stores.read_cache.fill import Counts, Fills, Uncached
 from s3d.agent.stores.read_cache.invalidation import Invalidation
+from s3d.agent.stores.read_cache.last_listing import Change
 from s3d.agent.stores.read_cache.listings import STALE, ListOps
 from s3d.agent.stores.read_cache.partial_body import FillBody
 from s3d.agent.stores.read_cache.revalidate import (
@@ -101,7 +102,7 @@ class Cache(Layer):
         self._checks = Checks(inner, catalog, freshness, self._away, spawn, clock, self._gone)
         self._absent: Recent[Name, float] = Recent(10_000, lambda _: 1)
         catalog.on_evicted = self._evicted
-        self._lists = ListOps(inner, catalog, freshness, self._away)
+        self._lists = ListOps(inner, catalog, freshness, self._away, clock)
         self._writes = Invalidation(inner, self, self._written)
         super().__init__(inner, self._lists)
 
@@ -252,26 +253,35 @@ class Cache(Layer):
     # Writes
 
     def otherwise(self, request: S3Request[Any]) -> Answer:
-        if request.op.access in ("read", "list") or request.op.name in HARMLESS:
-            if request.op.name == "CreateBucket":
-                self._lists.changed("")
+        if request.op.access in ("read", "list"):
             return self.inner.call(request)
-        self._list_changes(request)
+        if request.op.name == "CreateBucket":
+            return self._create_bucket(request)
+        if request.op.name in HARMLESS:
+            return self.inner.call(request)
+        self._lists.changed(request.bucket)
         return self._writes.pass_on(request)
 
+    async def _create_bucket(self, request: S3Request[Any]) -> S3Response[Any]:
+        self._lists.changed("")
+        response = await self.inner.call(request)
+        if response.wire is None or response.wire.status < 300:
+            self._lists.created(request.bucket)
+        return response
+
     def _written(self, request: S3Request[Any], response: S3Response[Any]) -> None:
-        self._list_changes(request)
+        if request.op.name == "DeleteBucket":
+            self._lists.deleted(request.bucket)
+        else:
+            changes = listing_changes(request, response, self._clock())
+            self._lists.wrote(request.bucket, changes)
         mark = mark_by(request)
         if mark is not None:
             self.on_mark(request.bucket, request.key, mark)
 
-    def _list_changes(self, request: S3Request[Any]) -> None:
-        self._lists.changed(request.bucket)
-        if not request.key:
-            self._lists.changed("")
-
     async def adopt(self, pushed: Pushed) -> None:
         """A write has reached the remote, and its bytes are still here."""
+        self._lists.wrote(pushed.bucket, [Change(pushed.key, row_of(pushed))])
         if not self._nursery.is_open or self.fills.is_resting:
             return
         mark = pushed.stored.record.about.tags.get(TAG)

@@ -1,7 +1,12 @@
 """Listings as they were last, for when the remote is away; always marked as stale then.
 
-What was written through the cache meanwhile would be missing in them: a write makes those of its
-bucket go. (What is still pending, the write queue puts into every listing.)
+1. The remote is asked each time, and its page is kept, unless the bucket was written meanwhile.
+2. What writes through the cache make of keys is kept beside the pages (changes).
+3. When the remote is away, or does not answer in time, the page is given as it was if nothing has
+   changed since. Else the pages of a complete listing are put together with the changes, and the
+   answer is a part of that (last_listing.py). Where neither is to be had, there is no answer.
+
+What is still pending, the write queue puts into every listing.
 """
 
 from __future__ import annotations
@@ -9,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
@@ -19,20 +25,27 @@ import msgspec
 from s3d.agent.core.store import Answer, ObjectStore, operation
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body, BytesBody, Members, S3Request, S3Response, WireResponse
+from s3d.agent.s3.model import operations
+from s3d.agent.s3.parse import parse_output
 from s3d.agent.storage.index import DAMAGE
-from s3d.agent.stores.read_cache import catalog_rows
+from s3d.agent.storage.reader import Reader
+from s3d.agent.stores.read_cache import catalog_rows, last_listing
 from s3d.agent.stores.read_cache.catalog import Catalog, noted
-from s3d.agent.stores.read_cache.revalidate import Away, Freshness, is_away
+from s3d.agent.stores.read_cache.last_listing import Chain, Change, chain_of, own_token, start_of
+from s3d.agent.stores.read_cache.revalidate import AWAY_PATIENCE, Away, Freshness, is_away
 
 logger = logging.getLogger(__name__)
 
 STALE = "x-s3d-stale"
 """Header of answers that could not be checked, since the remote is away: 1."""
 
-_PATIENCE = 5.0
-"""Seconds that the remote has for a page that is here as it was."""
+_PATIENCE = 3.0
+"""Seconds that the remote has when the last listing can be given instead."""
 _LARGEST = 2 << 20
 """Bytes of a page that is kept."""
+_MOST_CHANGES = 10_000
+"""Changes of a bucket; with more its pages go."""
+_NO_LISTING = "The remote is away, and the cache has no complete listing of this."
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(dict[str, Any]).decode
@@ -43,75 +56,221 @@ class ListOps:
     """Handlers of listings: asked of the remote each time, and kept."""
 
     def __init__(
-        self, inner: ObjectStore, catalog: Catalog, freshness: Freshness, away: Away
+        self,
+        inner: ObjectStore,
+        catalog: Catalog,
+        freshness: Freshness,
+        away: Away,
+        clock: Callable[[], float],
     ) -> None:
         self._inner = inner
         self._catalog = catalog
         self._freshness = freshness
         self._away = away
-        unproven = catalog.is_unproven
-        self._listed = set() if unproven else catalog.index.look(catalog_rows.listed)
+        self._clock = clock
+        self._listed: set[str] = set()
+        self._seq = 0
+        if not catalog.is_unproven:
+            self._listed = catalog.index.look(catalog_rows.listed)
+            self._seq = catalog.index.look(catalog_rows.highest_change)
         self._changes: Counter[str] = Counter()
         """Writes by bucket: an answer from before one is not kept."""
+        self._kept_changes: Counter[str] = Counter()
+        self._joined: tuple[tuple[Chain, int, int], last_listing.LastListing] | None = None
+        """The listing that was put together last, and of what."""
+        self._saves = 0
+
+    # What changes
 
     def changed(self, bucket: str) -> None:
-        """Something of the bucket is about to change, or has; "" for the list of buckets."""
+        """Something of the bucket is about to change; "" for the list of buckets."""
         self._changes[bucket] += 1
-        if bucket in self._listed:
-            self._listed.discard(bucket)
-            post = self._catalog.index.post(partial(catalog_rows.drop_pages, bucket=bucket))
-            post.add_done_callback(noted)
+
+    def wrote(self, bucket: str, changes: Iterable[Change] | None) -> None:
+        """Something of the bucket has changed; None: nobody knows what."""
+        self._changes[bucket] += 1
+        if bucket not in self._listed:
+            return
+        found = None if changes is None else list(changes)
+        if found is None or self._kept_changes[bucket] + len(found) > _MOST_CHANGES:
+            self._drop(bucket)
+            return
+        self._kept_changes[bucket] += len(found)
+        for change in found:
+            self._seq += 1
+            row = bucket, change.key, self._seq, _encode(change._asdict())
+            self._catalog.drop_rows(partial(catalog_rows.save_change, row=row))
+
+    def created(self, bucket: str) -> None:
+        self.wrote("", [Change(bucket, self._bucket(bucket))])
+
+    def deleted(self, bucket: str) -> None:
+        self.wrote("", [Change(bucket, None)])
+        self._drop(bucket)
+
+    def _bucket(self, name: str) -> Members:
+        return {"Name": name, "CreationDate": last_listing.date(self._clock())}
+
+    def _drop(self, bucket: str) -> None:
+        self._listed.discard(bucket)
+        self._kept_changes.pop(bucket, None)
+        self._catalog.drop_rows(partial(catalog_rows.drop_pages, bucket=bucket))
+
+    # What is asked
 
     @operation("ListBuckets", "ListObjects", "ListObjectsV2")
     def list(self, request: S3Request[Members]) -> Answer:
+        after = own_token(request.input)
         if request.fresh or not self._freshness.serve_stale:
-            return self._inner.call(request)
-        return self._list(request)
+            return self._inner.call(request if after is None else _from(request, after))
+        return self._list(request, after)
 
-    async def _list(self, request: S3Request[Members]) -> S3Response[Any]:
-        name = _name([request.op.name, request.wire is not None, request.input]).decode()
-        before = self._find(request.bucket, name)
-        changes = self._changes[request.bucket]
-        if before is not None and self._away.is_now:
-            return before
+    async def _list(self, request: S3Request[Members], after: str | None) -> S3Response[Any]:
+        is_listed, was_away = request.bucket in self._listed, self._away.is_now
+        if is_listed and was_away and (stale := await self._stale(request)) is not None:
+            return stale
+        patience = AWAY_PATIENCE if was_away else _PATIENCE if is_listed else None
+        asking = asyncio.get_running_loop().create_task(
+            self._ask(request if after is None else _from(request, after)), name="cache listing"
+        )
         try:
-            async with asyncio.timeout(None if before is None else _PATIENCE):
-                response = await self._inner.call(request)
-                page, response = await _kept(response)
-                if page is not None and changes == self._changes[request.bucket]:
-                    self._save(request.bucket, name, page)
-                return response
-        except S3Error as error:
-            if not is_away(error):
-                raise
-            self._away.note()
-            if before is None:
-                raise
-        except TimeoutError:
-            self._away.note()
-        assert before is not None
-        return before
+            await asyncio.wait((asking,), timeout=patience)
+            error = asking.exception() if asking.done() else None
+            if asking.done() and not (isinstance(error, S3Error) and is_away(error)):
+                return asking.result()
+            stale = await self._stale(request) if is_listed and not was_away else None
+            if stale is not None or asking.done():
+                self._away.note()
+            if stale is None and was_away and not asking.done():
+                raise self._away.error("", _NO_LISTING)
+            return await asking if stale is None else stale
+        finally:
+            asking.cancel()
 
-    def _save(self, bucket: str, name: str, page: Members) -> None:
+    async def _ask(self, request: S3Request[Members]) -> S3Response[Any]:
+        bucket, seq = request.bucket, self._seq
+        changes = self._changes[bucket]
+        response = await self._inner.call(request)
+        page, response = await _kept(response)
+        if page is not None:
+            self._away.is_back()
+            if changes == self._changes[bucket]:
+                self._save(request, {**page, "seq": seq})
+        return response
+
+    def _save(self, request: S3Request[Members], page: Members) -> None:
+        bucket, chain = request.bucket, chain_of(request.input)
         self._listed.add(bucket)
-        row = name, bucket, _encode(page)
+        self._saves += 1
+        if chain is not None and request.op.name != "ListBuckets":
+            start = start_of(request.input)
+            page |= {"chain": chain, "start": start, "op": request.op.name}
+        row = _exact(request), bucket, _encode(page)
         self._catalog.index.post(partial(catalog_rows.save_page, row=row)).add_done_callback(noted)
 
-    def _find(self, bucket: str, name: str) -> S3Response[Any] | None:
-        if bucket not in self._listed:
-            return None
+    # What is given while the remote is away
+
+    async def _stale(self, request: S3Request[Members]) -> S3Response[Any] | None:
         try:
-            found = self._catalog.index.look(lambda reader: catalog_rows.page(reader, name))
-        except DAMAGE:
+            exact = self._as_it_was(request)
+            return exact or await self._joined_answer(request)
+        except DAMAGE as error:
+            logger.info("the last listing cannot be read: %s bucket=%s", error, request.bucket)
             return None
+
+    def _as_it_was(self, request: S3Request[Members]) -> S3Response[Any] | None:
+        """The same page, if nothing has changed since."""
+        look, bucket = self._catalog.index.look, request.bucket
+        found = look(lambda reader: catalog_rows.page(reader, _exact(request)))
         if found is None:
             return None
         page = _decode(found)
+        newest = look(
+            lambda reader: max((s for s, _ in catalog_rows.changes(reader, bucket)), default=0)
+        )
+        if newest > page.get("seq", 0):
+            return None
         if "output" in page:
             return S3Response(page["output"], headers={STALE: "1"})
         headers = tuple((name, value) for name, value in page["headers"])
         wire = WireResponse(200, (*headers, (STALE, "1")))
         return S3Response({}, BytesBody(page["body"]), 200, wire)
+
+    async def _joined_answer(self, request: S3Request[Members]) -> S3Response[Any] | None:
+        if request.op.name == "ListBuckets":
+            output = await self._catalog.index.read(partial(_buckets, input=request.input))
+        else:
+            output = await self._part(request)
+        return None if output is None else S3Response(output, headers={STALE: "1"})
+
+    async def _part(self, request: S3Request[Members]) -> Members | None:
+        wanted = chain_of(request.input)
+        if wanted is None:
+            return None
+        key = wanted, self._seq, self._saves
+        if self._joined is None or self._joined[0] != key:
+            found = await self._catalog.index.read(partial(_join, wanted=wanted))
+            if found is None:
+                return None
+            self._joined = key, found
+        return last_listing.answer(request.op.name, request.input, self._joined[1])
+
+
+def _from(request: S3Request[Members], after: str) -> S3Request[Members]:
+    """A token of a kept listing means nothing to the remote."""
+    input = {**request.input, "StartAfter": after}
+    del input["ContinuationToken"]
+    return request.replace(input=input)
+
+
+def _exact(request: S3Request[Members]) -> str:
+    return _name([request.op.name, request.wire is not None, request.input]).decode()
+
+
+def _join(reader: Reader, wanted: Chain) -> last_listing.LastListing | None:
+    """In a thread."""
+    chains: dict[Chain, dict[str, Members]] = {}
+    for raw in catalog_rows.pages(reader, wanted.bucket):
+        page = _decode(raw)
+        if "chain" in page and (chain := Chain(*page["chain"])).serves(*wanted[1:]):
+            chains.setdefault(chain, {})[page["start"]] = page
+    changes = [(seq, _change(raw)) for seq, raw in catalog_rows.changes(reader, wanted.bucket)]
+    for chain in sorted(chains, key=lambda chain: chain != wanted):
+        pages = chains[chain]
+        oldest = min(page["seq"] for page in pages.values())
+        outputs = {start: _output(page) for start, page in pages.items()}
+        since = [change for seq, change in changes if seq > oldest]
+        found = last_listing.join(outputs, chain, since)
+        if found is not None:
+            return found
+    return None
+
+
+def _buckets(reader: Reader, input: Mapping[str, Any]) -> Members | None:
+    """The list of buckets. In a thread."""
+    changes = [(seq, _change(raw)) for seq, raw in catalog_rows.changes(reader, "")]
+    for raw in reversed(list(catalog_rows.pages(reader, ""))):
+        page = {"op": "ListBuckets", **_decode(raw)}
+        since = [change for seq, change in changes if seq > page.get("seq", 0)]
+        found = last_listing.buckets(_output(page), input, since)
+        if found is not None:
+            return found
+    return None
+
+
+def _change(raw: bytes) -> Change:
+    return Change(**_decode(raw))
+
+
+def _output(page: Members) -> Members:
+    if "output" in page:
+        output: Members = page["output"]
+        return output
+    op = operations()[page["op"]]
+    try:
+        return dict(parse_output(op, 200, page["headers"], page["body"]))
+    except ValueError:
+        return {"IsTruncated": True}  # It cannot be read: so the listing is not complete.
 
 
 async def _kept(response: S3Response[Any]) -> tuple[Members | None, S3Response[Any]]:

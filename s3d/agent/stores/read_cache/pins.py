@@ -27,6 +27,8 @@ class Pins:
         self._file = file
         self._keys: dict[tuple[str, str], Pin] = {}
         self._prefixes: dict[tuple[str, str], Pin] = {}
+        self._of_bucket: dict[str, tuple[str, ...]] = {}
+        """The prefixes of a bucket: a look at an entry that might go costs one call."""
         for pin in _read(file):
             self._enter(pin)
 
@@ -40,7 +42,7 @@ class Pins:
         """Whether this object must stay."""
         if (bucket, key) in self._keys:
             return True
-        return any(pin.covers(bucket, key) for pin in self._prefixes.values())
+        return key.startswith(self._of_bucket.get(bucket, ()))
 
     def has(self, bucket: str, key: str) -> Pin | None:
         """The pin of exactly this object."""
@@ -59,12 +61,17 @@ class Pins:
             return False
         before = list(self)
         del table[name]
+        self._gather(pin.bucket)
         self._save(before)
         return True
 
     def _enter(self, pin: Pin) -> None:
         table, name = self._place(pin)
         table[name] = pin
+        self._gather(pin.bucket)
+
+    def _gather(self, bucket: str) -> None:
+        self._of_bucket[bucket] = tuple(prefix for name, prefix in self._prefixes if name == bucket)
 
     def _place(self, pin: Pin) -> tuple[dict[tuple[str, str], Pin], tuple[str, str]]:
         if pin.key:
@@ -78,6 +85,7 @@ class Pins:
         except OSError:
             self._keys.clear()
             self._prefixes.clear()
+            self._of_bucket.clear()
             for pin in before:
                 self._enter(pin)
             raise

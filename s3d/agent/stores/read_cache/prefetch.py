@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, suppress
 
 from msgspec.structs import replace
@@ -15,7 +15,9 @@ from s3d.agent.core.client import Objects
 from s3d.agent.core.token_bucket import TokenBucket
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.stores.read_cache.cache_tag import PIN
+from s3d.agent.stores.read_cache.entry import UNASKED
 from s3d.agent.stores.read_cache.layer import Cache
+from s3d.agent.stores.read_cache.pin_schedule import SHORTEST, PinSchedule
 from s3d.agent.stores.read_cache.pins import Pins
 from s3d.agent.stores.read_cache.revalidate import is_away
 from s3d.shared.caching import Pin, PinStatus, PrefetchStatus
@@ -28,8 +30,6 @@ AT_ONCE = 4
 """Objects that are brought at the same time."""
 _STEP = 8 << 20
 """Bytes of a large object that are asked for at a time, when there is a limit to their rate."""
-_SHORTEST_ROUND = 5.0
-"""Seconds between two looks at what is pinned, at least."""
 _KEPT_JOBS = 100
 
 FULL = (
@@ -55,6 +55,9 @@ class Keeper:
         self._clock = clock
         self._steady = steady
         self._found: dict[Pin, PinStatus] = {}
+        self._schedule = PinSchedule(cache.freshness.max_age, steady)
+        self._brought = 0
+        """Objects that were not here, or not as the listing says."""
         self._changed = asyncio.Event()
         self._wanted: asyncio.Queue[Job] = asyncio.Queue(_KEPT_JOBS)
         self._ids = itertools.count(1)
@@ -75,7 +78,8 @@ class Keeper:
         return [self._found.get(pin, PinStatus(pin)) for pin in self.pins]
 
     def look(self) -> None:
-        """Look after the pins now."""
+        """Look after all pins now."""
+        self._schedule.all_due()
         self._changed.set()
 
     def _marked(self, bucket: str, key: str, mark: str) -> None:
@@ -150,55 +154,81 @@ class Keeper:
     async def _keep(self) -> None:
         while True:
             self._changed.clear()
+            self._cache.catalog.pins_changed()
+            self._schedule.keep_only(self.pins)
             for pin in self.pins:
+                if not self._schedule.is_due(pin):
+                    continue
                 try:
-                    await self._keep_one(pin)
+                    changed = await self._keep_one(pin)
                 except S3Error as error:
                     before = self._found.get(pin, PinStatus(pin))
                     self._found[pin] = replace(before, error=error.message)
+                    self._schedule.done(pin, changed=True)
                     if is_away(error):
                         break
-            pause = max(_SHORTEST_ROUND, self._cache.freshness.max_age)
+                else:
+                    self._schedule.done(pin, changed=changed)
+            pause = self._schedule.wait(self.pins)
+            if pause == 0.0:  # The remote is away: the others are not tried.
+                pause = SHORTEST
             with suppress(TimeoutError):
-                async with asyncio.timeout(pause if len(self.pins) else None):
+                async with asyncio.timeout(pause):
                     await self._changed.wait()
 
-    async def _keep_one(self, pin: Pin) -> None:
-        """Bring what is missing or has changed, forget what is gone."""
-        total, kept, error = Share(), Share(), ""
-        seen: set[str] = set()
+    async def _keep_one(self, pin: Pin) -> bool:
+        """Bring what is missing or has changed, forget what is gone; whether there was any.
+
+        Memory: a byte for each entry of the cache, however long the listing is.
+        """
+        catalog, at = self._cache.catalog, self._clock()
+        total, kept, error, brought = Share(), Share(), "", self._brought
+        begun, seen = catalog.blobs.new_id(), bytearray()
         throttle = _Throttle(None, self._steady)
-        for row in await self._rows(pin):
-            seen.add(row.key)
-            total = _more(total, row)
-            failed = await self._bring(row, throttle)
-            if failed:
-                error = error or f"{row.key}: {failed}"
-            else:
-                kept = _more(kept, row)
-            self._found[pin] = PinStatus(pin, total, kept, error, self._clock())
+        async with aclosing(self._rows(pin)) as rows:
+            async for row in rows:
+                total = _more(total, row)
+                failed = await self._bring(row, throttle, at)
+                catalog.mark(row.bucket, row.key, seen)
+                if failed:
+                    error = error or f"{row.key}: {failed}"
+                else:
+                    kept = _more(kept, row)
+                self._found[pin] = PinStatus(pin, total, kept, error, self._clock())
         self._found[pin] = PinStatus(pin, total, kept, error, self._clock())
-        for bucket, key in list(self._cache.catalog.names(pin.bucket, pin.key or pin.prefix)):
-            if pin.covers(bucket, key) and key not in seen:
-                self._cache.forget(bucket, key)
+        gone = catalog.unmarked(pin.bucket, pin.key or pin.prefix, seen, begun)
+        gone = [key for key in gone if pin.covers(pin.bucket, key)]
+        for key in gone:
+            self._cache.forget(pin.bucket, key)
+        return bool(gone or error or brought != self._brought)
 
-    async def _rows(self, pin: Pin) -> list[ObjectInfo]:
+    async def _rows(self, pin: Pin) -> AsyncGenerator[ObjectInfo, None]:
+        """As the remote has them now: a listing that was kept would make what is old look new."""
+        remote = Objects(self._cache.inner)
         if pin.key:
-            found = await Objects(self._cache.inner).head(pin.bucket, pin.key)
-            return [] if found is None else [found]
-        listing = self._objects.list(pin.bucket, pin.prefix)
-        return [row async for row in listing if isinstance(row, ObjectInfo)]
+            found = await remote.head(pin.bucket, pin.key)
+            if found is not None:
+                yield found
+            return
+        async for row in remote.list(pin.bucket, pin.prefix):
+            if isinstance(row, ObjectInfo):
+                yield row
 
-    async def _bring(self, row: ObjectInfo, throttle: _Throttle) -> str:
-        """Have all of an object here, as the listing says it is; why that could not be, or ""."""
+    async def _bring(self, row: ObjectInfo, throttle: _Throttle, at: float | None = None) -> str:
+        """Have all of an object here, as the listing says it is; why that could not be, or "".
+
+        at: Unix seconds at which the remote was asked for the listing, if it was.
+        """
         catalog, name = self._cache.catalog, (row.bucket, row.key)
         entry = catalog.peek(*name)
         if entry is not None and entry.etag != row.etag:
             self._cache.forget(*name)
         elif entry is not None:
-            entry.checked = self._clock()
+            if at is not None and entry.checked != UNASKED:
+                entry.checked = max(entry.checked, at)
             if entry.is_whole:
                 return ""
+        self._brought += 1
         try:
             await self._read(row, throttle)
         except S3Error as error:

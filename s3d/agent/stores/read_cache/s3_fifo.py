@@ -13,12 +13,29 @@ from __future__ import annotations
 from array import array
 from collections import deque
 from collections.abc import Callable
+from enum import IntEnum
 
 _SMALL_SHARE = 0.1
 _MOST = 3
 """Uses that are counted."""
 _PROMOTED = 2
 """Uses in the small queue that make an entry stay."""
+
+LOOKS = 1_000
+"""Entries that are looked at in one call, at most: this takes some milliseconds of the loop."""
+_SMALL_NEXT = 100
+"""Pinned entries in a row in the main queue after which the small one is tried."""
+
+
+class Keep(IntEnum):
+    """Whether an entry must stay."""
+
+    NO = 0
+    IN_USE = 1
+    """For a moment."""
+    PINNED = 2
+    """Until look_again() is called."""
+
 
 _FREE, _SMALL, _MAIN, _LEFT = range(4)
 """States of a slot; _LEFT: dropped, and still somewhere in a queue."""
@@ -40,6 +57,8 @@ class Fifo:
         self._small_size = 0
         self._free: list[int] = []
         self._ghosts: set[int] = set()
+        self._pinned_in_a_row = 0
+        """Pinned ones that were looked at last: when it is all of them, none need be looked at."""
         self._departures: deque[int] = deque()
         """The ghosts in the order of their leaving; those that came back are still in it."""
 
@@ -49,6 +68,7 @@ class Fifo:
         self._sizes[slot], self._marks[slot], self._uses[slot] = size, mark, 0
         self.size += size
         self.count += 1
+        self._pinned_in_a_row = 0
         if known or mark in self._ghosts:
             self._ghosts.discard(mark)
             self._put(slot, _MAIN)
@@ -76,36 +96,53 @@ class Fifo:
         if len(self._small) + len(self._main) > 2 * self.count + 1_000:
             self._small, self._main = self._swept(self._small), self._swept(self._main)
 
-    def evict(self, is_kept: Callable[[int], bool]) -> int | None:
-        """The one that has to go, which is dropped; None when none may. is_kept: it must stay."""
+    def evict(self, is_kept: Callable[[int], Keep | bool]) -> int | None:
+        """The one that has to go, which is dropped; None when none may, or none was found among
+        the next LOOKS: the next call goes on from there."""
         entries = len(self._small) + len(self._main)
+        if self._pinned_in_a_row >= entries:
+            return None
         patience = entries * (_MOST + 4)
-        while patience > 0:
+        for _ in range(min(patience, LOOKS)):
             is_due = self._small_size > _SMALL_SHARE * self.size or not self._main
             # In the end all of the small queue is tried, should the main one have to stay; what
             # moves over from there is tried in the main one after that.
-            from_small = bool(self._small) and (is_due or patience <= 2 * entries)
+            is_last_try = patience <= 2 * entries or self._pinned_in_a_row > _SMALL_NEXT
+            from_small = bool(self._small) and (is_due or is_last_try)
             patience -= 1
             if not from_small and not self._main:
                 return None
             slot = (self._small if from_small else self._main).popleft()
             if self._state[slot] == _LEFT:
                 self._release(slot)
-            elif is_kept(slot):
+            elif keep := is_kept(slot):
+                self._pinned_in_a_row = self._pinned_in_a_row + 1 if keep is Keep.PINNED else 0
                 self._move(slot, _MAIN)
-            elif from_small and self._uses[slot] >= _PROMOTED:
-                self._uses[slot] = 0
-                self._move(slot, _MAIN)
-            elif not from_small and self._uses[slot]:
-                self._uses[slot] -= 1
+            elif self._stays(slot, from_small):
+                self._pinned_in_a_row = 0
                 self._move(slot, _MAIN)
             else:
+                self._pinned_in_a_row = 0
                 if from_small:
                     self._remember(self._marks[slot])
                 self._account(slot)
                 self._release(slot)
                 return slot
         return None
+
+    def look_again(self) -> None:
+        """What had to stay may go now."""
+        self._pinned_in_a_row = 0
+
+    def _stays(self, slot: int, from_small: bool) -> bool:
+        """Whether its uses keep it for another round; they are counted down."""
+        if from_small and self._uses[slot] >= _PROMOTED:
+            self._uses[slot] = 0
+            return True
+        if not from_small and self._uses[slot]:
+            self._uses[slot] -= 1
+            return True
+        return False
 
     def _new_slot(self) -> int:
         if self._free:

@@ -64,35 +64,37 @@ class ListOps:
 
     async def _version_1(self, request: S3Request[Members], marker: bytes) -> S3Response[Members]:
         input = request.input
-        found, output = await self._page(request, marker, owner=True)
+        found, output, headers = await self._page(request, marker, owner=True)
         output["Marker"] = input.get("Marker") or ""
         if output["IsTruncated"] and input.get("Delimiter"):
             output["NextMarker"] = found[-1][0].decode()
-        return S3Response(_encoded(output, "Marker", "NextMarker"))
+        return S3Response(_encoded(output, "Marker", "NextMarker"), headers=headers)
 
     async def _version_2(
         self, request: S3Request[Members], after: bytes | None
     ) -> S3Response[Members]:
         input = request.input
-        found, output = await self._page(request, after, owner=bool(input.get("FetchOwner")))
+        owner = bool(input.get("FetchOwner"))
+        found, output, headers = await self._page(request, after, owner=owner)
         output["KeyCount"] = len(found)
         for name in ("ContinuationToken", "StartAfter"):
             if input.get(name):
                 output[name] = input[name]
         if output["IsTruncated"]:
             output["NextContinuationToken"] = _TOKEN + encode_token(found[-1][0])
-        return S3Response(_encoded(output, "StartAfter"))
+        return S3Response(_encoded(output, "StartAfter"), headers=headers)
 
     async def _page(
         self, request: S3Request[Members], after: bytes | None, *, owner: bool
-    ) -> tuple[list[tuple[bytes, Members | None]], Members]:
-        """The items of the page, and the members that both listings have."""
+    ) -> tuple[list[tuple[bytes, Members | None]], Members, dict[str, str]]:
+        """The items of the page, the members that both listings have, and further headers."""
         input = request.input
         limit = min(MAX_KEYS, input["MaxKeys"] if input.get("MaxKeys") is not None else MAX_KEYS)
         prefix, delimiter = input.get("Prefix") or "", input.get("Delimiter") or ""
         further = {name: input[name] for name in _PASSED_ON if input.get(name)}
         wanted = Wanted(request.bucket, prefix.encode(), delimiter.encode(), owner, further)
-        listing = await self._merged(wanted, after, input.get("ContinuationToken"), limit)
+        token = input.get("ContinuationToken")
+        listing, headers = await self._merged(wanted, after, token, limit)
         found = listing.items
         output: Members = {
             "Name": request.bucket,
@@ -109,23 +111,27 @@ class ListOps:
         if len(rows) < len(found):
             groups = [name.decode() for name, row in found if row is None]
             output["CommonPrefixes"] = [{"Prefix": group} for group in groups]
-        return found, output
+        return found, output, headers
 
     async def _merged(
         self, wanted: Wanted, after: bytes | None, token: str | None, size: int
-    ) -> Listing:
-        """Page by page while the remote's pages prove to be in order, else as a whole: to read all
-        of a large bucket for each page is slow, so it is done only where there is no other way."""
+    ) -> tuple[Listing, dict[str, str]]:
+        """The listing, and further headers of the remote's pages.
+
+        Page by page while the remote's pages prove to be in order, else as a whole: to read all
+        of a large bucket for each page is slow, so it is done only where there is no other way.
+        """
         bucket = wanted.bucket
         whole = bucket in self._disordered or self.listing_order(bucket) == OTHER
         if not whole:
             try:
-                return await Overlay(self._journal, self._inner, wanted).page(after, token, size)
+                overlay = Overlay(self._journal, self._inner, wanted)
+                return await overlay.page(after, token, size), overlay.headers
             except Disordered:
                 logger.info("the remote lists in an order of its own bucket=%s", bucket)
                 self._disordered.add(bucket)
         overlay = Overlay(self._journal, self._inner, wanted, whole=True)
-        return await overlay.page(after, token, size)
+        return await overlay.page(after, token, size), overlay.headers
 
 
 def _is_plain(request: S3Request[Members]) -> bool:

@@ -64,6 +64,8 @@ class Overlay:
         self._inner = inner
         self._wanted = wanted
         self._whole = whole
+        self.headers: dict[str, str] = {}
+        """Of the pages of the remote that are in it: that one was stale, say."""
 
     async def page(self, after: bytes | None, token: str | None, size: int) -> Listing:
         """At most size items behind after, in order. None: behind where a token of the remote's
@@ -101,7 +103,7 @@ class Overlay:
 
     async def _behind(self, after: bytes) -> list[Item]:
         """All items of the remote's listing behind this place, in order."""
-        items = [item async for page in _pages(self._inner, self._members()) for item in page]
+        items = [item async for page in self._pages(self._members()) for item in page]
         found = dict(item for item in items if item[0] > after)
         return await asyncio.to_thread(sorted, found.items(), key=_name)
 
@@ -129,7 +131,7 @@ class Overlay:
 
     async def _remote(self, place: Members) -> Run[bytes, Members]:
         """A page of the remote's own listing."""
-        return await _list(self._inner, self._members() | _given(place))
+        return await self._list(self._members() | _given(place))
 
     def _members(self) -> Members:
         wanted = self._wanted
@@ -168,10 +170,46 @@ class Overlay:
             return True
         size = min(_PAGE, len(doomed) + 1)
         members: Members = {"Bucket": bucket, "Prefix": group.decode(), "MaxKeys": size}
-        async for page in _pages(self._inner, members):
+        async for page in self._pages(members):
             if any(not _contains(doomed, key.decode()) for key, _ in page):
                 return True
         return False
+
+    async def _list(self, members: Members) -> Run[bytes, Members]:
+        """A page that may be merged with what is pending. Raises Disordered."""
+        items, output = await self._page(members)
+        more = bool(output.get("IsTruncated"))
+        keys = [key for key, row in items if row is not None]
+        if more and (not items or any(key > later for key, later in pairwise(keys))):
+            raise Disordered
+        items.sort(key=_name)
+        return Run(items, items[-1][0] if more else None)
+
+    async def _pages(self, members: Members) -> AsyncIterator[list[Item]]:
+        """The whole listing, in whatever order; it ends at its proven end. Raises S3Error."""
+        token = None
+        while True:
+            items, output = await self._page(members | _given({"ContinuationToken": token}))
+            yield items
+            if not output.get("IsTruncated"):
+                return
+            before, token = token, output.get("NextContinuationToken")
+            if not token or token == before:
+                raise S3Error(
+                    "ServiceUnavailable",
+                    "A page of the remote's listing is not the last and does not say how it goes "
+                    "on.",
+                )
+
+    async def _page(self, members: Members) -> tuple[list[Item], Members]:
+        response = await self._inner.call(S3Request[Any](operations()["ListObjectsV2"], members))
+        self.headers |= response.headers
+        output = response.output
+        items: list[Item] = [
+            (row["Key"].encode(), dict(row)) for row in output.get("Contents") or ()
+        ]
+        items += [(one["Prefix"].encode(), None) for one in output.get("CommonPrefixes") or ()]
+        return items, output
 
     def _start(self, after: bytes) -> str:
         """StartAfter for the remote: behind all of a common prefix that is over."""
@@ -185,41 +223,6 @@ class Overlay:
 
 def _staged(bucket: str, key: bytes, reader: Reader) -> ObjectRow | None:
     return reader.object(bucket, key)
-
-
-async def _list(inner: ObjectStore, members: Members) -> Run[bytes, Members]:
-    """A page that may be merged with what is pending. Raises Disordered."""
-    items, output = await _page(inner, members)
-    more = bool(output.get("IsTruncated"))
-    keys = [key for key, row in items if row is not None]
-    if more and (not items or any(key > later for key, later in pairwise(keys))):
-        raise Disordered
-    items.sort(key=_name)
-    return Run(items, items[-1][0] if more else None)
-
-
-async def _pages(inner: ObjectStore, members: Members) -> AsyncIterator[list[Item]]:
-    """The whole listing, in whatever order; it ends at its proven end. Raises S3Error."""
-    token = None
-    while True:
-        items, output = await _page(inner, members | _given({"ContinuationToken": token}))
-        yield items
-        if not output.get("IsTruncated"):
-            return
-        before, token = token, output.get("NextContinuationToken")
-        if not token or token == before:
-            raise S3Error(
-                "ServiceUnavailable",
-                "A page of the remote's listing is not the last and does not say how it goes on.",
-            )
-
-
-async def _page(inner: ObjectStore, members: Members) -> tuple[list[Item], Members]:
-    response = await inner.call(S3Request[Any](operations()["ListObjectsV2"], members))
-    output = response.output
-    items: list[Item] = [(row["Key"].encode(), dict(row)) for row in output.get("Contents") or ()]
-    items += [(one["Prefix"].encode(), None) for one in output.get("CommonPrefixes") or ()]
-    return items, output
 
 
 def _given(members: Members) -> Members:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 import tracemalloc
@@ -69,7 +70,7 @@ async def test_the_limits_hold(tmp_path):
             put(catalog, f"small{number}")
             assert catalog.count <= 50
         assert not catalog.room_for(2 << 20)
-        catalog.resized(files=10)
+        await catalog.resized(files=10)
         assert catalog.count < 10
         await settled(catalog)
 
@@ -202,3 +203,53 @@ async def test_an_entry_is_there_before_its_row_is_written(tmp_path, monkeypatch
         await settled(catalog)
         assert keys(catalog) == [f"k{number}" for number in range(5)]
         assert not catalog._unsaved
+
+
+def longest(callback) -> float:
+    begun = time.thread_time()
+    callback()
+    return time.thread_time() - begun
+
+
+@pytest.mark.finding("Q10")
+@pytest.mark.slow
+async def test_a_full_cache_of_pinned_entries_does_not_stop_the_loop(tmp_path):
+    """Each miss looked at all of them, seven times."""
+    with opened(tmp_path, files=100_000) as catalog:
+        for number in range(100_000):
+            catalog._enter(catalog._fifo.add(512, number, known=True), f"bbb/{number}", number + 1)
+        pinned = set(range(100_000))
+        catalog.is_pinned = lambda bucket, key: int(key) in pinned
+        for _ in range(120):
+            assert longest(lambda: catalog.room_for(100)) < 0.02
+        assert longest(lambda: catalog.room_for(100)) < 0.001  # Nothing is looked at any more.
+        pinned.remove(99_999)
+        catalog.pins_changed()
+        for _ in range(100):
+            if catalog.room_for(100):
+                break
+        assert (catalog.count, catalog.peek("bbb", "99999")) == (99_999, None)
+
+
+@pytest.mark.finding("Q10")
+async def test_room_for_a_large_object_is_made_bit_by_bit(tmp_path):
+    with opened(tmp_path, size=64 << 20) as catalog:
+        for number in range(2_000):
+            put(catalog, f"k{number}")
+        others = 0
+
+        async def other() -> None:
+            nonlocal others
+            while True:
+                others += 1
+                await asyncio.sleep(0)
+
+        task = asyncio.get_running_loop().create_task(other())
+        await catalog.free(catalog.limits.room - 1)
+        assert (catalog.count, others >= 9) == (0, True)
+        for number in range(1_000):
+            put(catalog, f"k{number}")
+        others = 0
+        assert await catalog.clear() == 1_000
+        assert (catalog.count, others >= 4) == (0, True)
+        task.cancel()

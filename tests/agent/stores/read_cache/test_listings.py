@@ -9,6 +9,7 @@ import pytest
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import BytesBody, S3Request, S3Response, WireRequest, WireResponse
 from s3d.agent.s3.model import operations
+from s3d.agent.stores.read_cache import listings
 from s3d.agent.stores.read_cache.listings import STALE
 from s3d.agent.stores.read_cache.revalidate import Freshness
 from tests.agent.stores.read_cache.rig import away, open_rig
@@ -33,7 +34,7 @@ async def test_the_last_answer_is_given_marked_also_after_a_restart(rig):
     assert (again.output, again.headers) == (first.output, {STALE: "1"})
     assert (await page(rig, MaxKeys=2, ContinuationToken=token)).output == second.output
     with pytest.raises(S3Error) as caught:
-        await page(rig, Prefix="never-asked")
+        await page(rig, Bucket="never-asked")
     assert caught.value.status == 503
 
 
@@ -79,16 +80,163 @@ async def test_a_refusal_is_no_reason_for_an_old_page(rig):
     assert caught.value.code == "AccessDenied"
 
 
-async def test_a_write_makes_the_pages_of_its_bucket_go(rig):
+def keys(response) -> list[str]:
+    return [row["Key"] for row in response.output.get("Contents", ())]
+
+
+def groups(response) -> list[str]:
+    return [one["Prefix"] for one in response.output.get("CommonPrefixes", ())]
+
+
+async def list_all(rig, **members) -> list[str]:
+    """Page by page."""
+    found, token = [], {}
+    while True:
+        response = await page(rig, **members, **token)
+        found += keys(response) + groups(response)
+        if not response.output["IsTruncated"]:
+            return found
+        token = {"ContinuationToken": response.output["NextContinuationToken"]}
+
+
+@pytest.mark.finding("D4")
+@pytest.mark.parametrize("is_restarted", [False, True])
+async def test_a_complete_listing_answers_for_all_that_is_in_it(rig, is_restarted):
+    names = [f"{group}/{number}" for group in "abc" for number in range(5)] + ["d", "ü x"]
+    for name in names:
+        await rig.there.put("bbb", name, b"1")
+    await list_all(rig, MaxKeys=4)
+    expected = {}
+    requests = (
+        {},
+        {"Prefix": "b/"},
+        {"Prefix": "b/3"},
+        {"Delimiter": "/"},
+        {"Prefix": "a/", "Delimiter": "/"},
+        {"StartAfter": "b/2"},
+        {"EncodingType": "url"},
+        {"Prefix": "nothing"},
+    )
+    for number, members in enumerate(requests):
+        for limit in (1, 3, 1_000):
+            expected[number, limit] = await list_all(Elsewhere(rig), MaxKeys=limit, **members)
+    rig.remote.error = away
+    if is_restarted:
+        await rig.restart()
+    for number, members in enumerate(requests):
+        for limit in (1, 3, 1_000):
+            found = await list_all(rig, MaxKeys=limit, **members)
+            assert found == expected[number, limit]
+
+
+class Elsewhere:
+    """Lists the store behind the cache."""
+
+    def __init__(self, rig) -> None:
+        self.cache = rig.remote.inner
+
+
+@pytest.mark.finding("D4")
+async def test_what_was_written_since_is_in_the_last_listing(rig):
+    for key in ("a", "b/1", "c"):
+        await rig.there.put("bbb", key, b"1")
+    await page(rig)
+    await page(rig, Delimiter="/")
+    await rig.s3.put("bbb", "new", b"12345")
+    await rig.s3.put("bbb", "e/f", b"1")
+    await rig.s3("DeleteObject", Bucket="bbb", Key="a")
+    await rig.s3("DeleteObjects", Bucket="bbb", Delete={"Objects": [{"Key": "c"}]})
+    await rig.s3("PutObjectTagging", Bucket="bbb", Key="new", Tagging={"TagSet": []})
+    rig.remote.error = away
+    for _ in range(2):
+        response = await page(rig)
+        assert (keys(response), response.headers) == (["b/1", "e/f", "new"], {STALE: "1"})
+        row = response.output["Contents"][-1]
+        there = await rig.there("HeadObject", Bucket="bbb", Key="new")
+        assert (row["ETag"], row["Size"]) == (there["ETag"], 5)
+        assert groups(await page(rig, Delimiter="/")) == ["b/", "e/"]
+        await rig.restart()
+
+
+@pytest.mark.finding("D4")
+async def test_a_write_of_which_a_listing_would_say_what_nobody_knows_ends_it(rig):
     await rig.there("CreateBucket", Bucket="other")
+    await rig.there.put("bbb", "old", b"1")
     for bucket in ("bbb", "other"):
         await page(rig, Bucket=bucket)
-    await rig.s3.put("bbb", "new", b"1")
-    await rig.cache.catalog.index.write(lambda tx: None)  # the rows are written behind the answers
+    await rig.s3("CopyObject", Bucket="bbb", Key="new", CopySource="bbb/old")
+    await rig.cache.catalog.committed()
     rig.remote.error = away
     with pytest.raises(S3Error):
         await page(rig)
     assert (await page(rig, Bucket="other")).headers == {STALE: "1"}
+
+
+@pytest.mark.finding("D7")
+async def test_a_write_that_fails_does_not_end_the_last_listing(rig):
+    await rig.there.put("bbb", "old", b"1")
+    await page(rig)
+    rig.remote.error = away
+    for name in ("CopyObject", "DeleteObject"):
+        with pytest.raises(S3Error):
+            await rig.s3(name, Bucket="bbb", Key="k", CopySource="bbb/old")
+    assert keys(await page(rig)) == ["old"]
+
+
+@pytest.mark.finding("D4")
+async def test_buckets_are_listed_as_they_are_now(rig):
+    async def names() -> list[str]:
+        response = await rig.cache.call(S3Request(operations()["ListBuckets"], {}))
+        return [row["Name"] for row in response.output["Buckets"]]
+
+    await rig.there("CreateBucket", Bucket="gone")
+    assert await names() == ["bbb", "gone"]
+    await rig.s3("CreateBucket", Bucket="aaa")
+    await rig.s3("DeleteBucket", Bucket="gone")
+    rig.remote.error = away
+    with pytest.raises(S3Error):
+        await rig.s3("CreateBucket", Bucket="ccc")
+    for _ in range(2):
+        assert await names() == ["aaa", "bbb"]
+        await rig.restart()
+
+
+@pytest.mark.finding("S9")
+async def test_a_remote_that_says_nothing_is_waited_for_shortly(rig, monkeypatch):
+    monkeypatch.setattr(listings, "_PATIENCE", 0.05)
+    await rig.there.put("bbb", "k", b"1")
+    await page(rig)
+    rig.remote.mute = "ListObjectsV2"
+    for members in ({}, {"Prefix": "k"}):
+        assert keys(await page(rig, **members)) == ["k"]
+    assert rig.remote.calls["ListObjectsV2"] == 2  # It is away for a moment then.
+
+
+async def test_a_slow_remote_is_waited_for_where_nothing_can_be_said(rig, monkeypatch):
+    monkeypatch.setattr(listings, "_PATIENCE", 0.01)
+    await rig.there("CreateBucket", Bucket="other")
+    inner = rig.remote.inner
+
+    class Slow:
+        async def call(self, request):
+            await asyncio.sleep(0.1)
+            return await inner.call(request)
+
+    await page(rig, Prefix="x")
+    rig.remote.inner = Slow()
+    assert keys(await page(rig, Prefix="y")) == []
+
+
+async def test_a_token_of_the_last_listing_goes_on_when_the_remote_is_back(rig):
+    for key in "abcd":
+        await rig.there.put("bbb", key, b"1")
+    await page(rig)
+    rig.remote.error = away
+    first = await page(rig, MaxKeys=2)
+    rig.remote.error = None
+    rig.time.now += 6
+    second = await page(rig, ContinuationToken=first.output["NextContinuationToken"])
+    assert (keys(first), keys(second), second.headers) == (["a", "b"], ["c", "d"], {})
 
 
 async def test_an_answer_from_before_a_write_is_not_kept(rig):

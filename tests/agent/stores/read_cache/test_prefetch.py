@@ -20,6 +20,7 @@ from s3d.agent.stores.read_cache.prefetch import FULL, Keeper
 from s3d.agent.stores.read_cache.revalidate import Freshness
 from s3d.shared.caching import Pin
 from s3d.shared.transfers import Share
+from tests.agent.stores.read_cache.rig import Time, away, open_rig
 from tests.contract.cached import cache_before
 from tests.contract.client import Client
 
@@ -173,3 +174,59 @@ async def test_the_tag_of_an_object_pins_it_and_a_person_s_pin_stays(rig):
     for key in ("tagged", "both"):
         await through("DeleteObjectTagging", Bucket="bbb", Key=key)
     assert list(rig.keeper.pins) == [Pin("bbb", key="both")]
+
+
+@pytest.mark.finding("Q12")
+async def test_a_pinned_prefix_is_not_listed_while_the_remote_is_away_and_seldom_otherwise(
+    tmp_path,
+):
+    async with open_rig(tmp_path) as rig:
+        steady = Time()
+        await rig.there.put("bbb", "p/k", b"12345")
+        keeper = Keeper(rig.cache, Pins(tmp_path / "pins.json"), rig.time, steady)
+        keeper.pins.add(Pin("bbb", prefix="p/"))
+        running = asyncio.get_running_loop().create_task(keeper.run())
+        for number in range(5):
+            pause = 60.0 * 1.5**number
+            await rig.until(lambda pause=pause: keeper._schedule.wait(keeper.pins) == pause)
+            assert rig.remote.calls["ListObjectsV2"] == number + 1
+            keeper.look()
+        await rig.until(lambda: keeper._schedule.wait(keeper.pins) == 60.0 * 1.5**5)
+        await rig.there.put("bbb", "p/k", b"new")
+        keeper.look()
+        await rig.until(lambda: keeper._schedule.wait(keeper.pins) == 60.0)
+        rig.remote.error = away
+        rig.time.now += 3_600
+        keeper.look()
+        await rig.until(lambda: bool(keeper.pinned()[0].error))
+        entry = rig.cache.catalog.peek("bbb", "p/k")
+        assert entry is not None
+        assert rig.time.now - entry.checked == 3_600  # It was not seen.
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+
+
+@pytest.mark.finding("Q12")
+async def test_what_is_seen_in_a_listing_was_checked_when_it_began(tmp_path):
+    async with open_rig(tmp_path) as rig:
+        inner, begun = rig.remote.inner, rig.time.now
+
+        class Slow:
+            async def call(self, request):
+                if request.op.name == "ListObjectsV2":
+                    rig.time.now += 40
+                return await inner.call(request)
+
+        await rig.there.put("bbb", "p/k", b"12345")
+        await rig.s3.read("bbb", "p/k")
+        rig.time.now = begun = begun + 100
+        rig.remote.inner = Slow()
+        keeper = Keeper(rig.cache, Pins(tmp_path / "pins.json"), rig.time)
+        keeper.pins.add(Pin("bbb", prefix="p/"))
+        running = asyncio.get_running_loop().create_task(keeper.run())
+        await rig.until(lambda: keeper.pinned()[0].looked is not None)
+        assert rig.cache.catalog.peek("bbb", "p/k").checked == begun
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
