@@ -10,10 +10,12 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractContextManager
+from functools import partial
 
 from msgspec.structs import replace
 
 from s3d.agent.core.client import Objects
+from s3d.agent.core.failures import FailureClass, Refused, Unreachable, classify
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members
@@ -26,6 +28,8 @@ logger = logging.getLogger(__name__)
 
 AT_ONCE = 8
 """Objects on their way at the same time."""
+PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
+"""Seconds before each further try of what the remote could not take just now."""
 TOLD = 100
 """Failures that the status names."""
 IDLE, RUNNING, DONE, FAILED, CANCELLED = "idle", "running", "done", "failed", "cancelled"
@@ -48,10 +52,16 @@ OpenSource = Callable[[], AbstractContextManager[ObjectStore]]
 class Migration:
     """Run run() as long as the agent lives; start() gives it a job. Belongs to the loop."""
 
-    def __init__(self, open_source: OpenSource, target: ObjectStore) -> None:
+    def __init__(
+        self,
+        open_source: OpenSource,
+        target: ObjectStore,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
         self.status = MigrationStatus()
         self._open = open_source
         self._target = target
+        self._sleep = sleep
         self._wanted = asyncio.Event()
         self._ended = asyncio.Event()
         self._chosen: list[str] = []
@@ -120,12 +130,15 @@ class Migration:
         carrier = Carrier(source, self._target)
         for bucket in chosen:
             try:
-                await (self._empty if self._delete else self._carry)(carrier, bucket)
+                if self._delete:
+                    await self._empty(carrier, bucket)
+                else:
+                    await self._carry(carrier, bucket)
             except S3Error as error:
                 self._failed(bucket, "", error)
 
     async def _carry(self, carrier: Carrier, bucket: str) -> None:
-        await self._make(carrier.source, bucket)
+        await self._try(partial(self._make, carrier.source, bucket))
 
         async def carry(row: ObjectInfo) -> None:
             outcome = await carrier.carry(bucket, row.key)
@@ -183,7 +196,7 @@ class Migration:
 
         async def one(row: ObjectInfo) -> None:
             try:
-                await act(row)
+                await self._try(partial(act, row))
             except S3Error as error:
                 self._failed(row.bucket, row.key, error)
             finally:
@@ -193,6 +206,21 @@ class Migration:
             async for row in rows:
                 await gate.acquire()
                 group.create_task(one(row), name=f"migrate {row.bucket}/{row.key}")
+
+    async def _try(self, act: Callable[[], Awaitable[None]]) -> None:
+        """Act, and again where the remote is at a loss for the moment. Raises its last S3Error.
+
+        A server that makes room for a new bucket may fail its first writes.
+        """
+        for pause in PAUSES:
+            try:
+                return await act()
+            except S3Error as error:
+                if not _is_transient(error):
+                    raise
+                logger.info("tried again in %.1f s: %s", pause, error)
+            await self._sleep(pause)
+        await act()
 
     def _count(self, name: str, size: int) -> None:
         self.status = replace(self.status, **{name: _plus(getattr(self.status, name), size)})
@@ -205,6 +233,12 @@ class Migration:
         status, failure = self.status, MigrationFailure(bucket, key, error.code, error.message)
         told = [*status.failures, failure][:TOLD]
         self.status = replace(status, failed=status.failed + 1, failures=told)
+
+
+def _is_transient(error: S3Error) -> bool:
+    """Whether the remote, and not ourselves, says so."""
+    is_theirs = isinstance(error.__cause__, Refused | Unreachable)
+    return is_theirs and classify(error) is FailureClass.TRANSIENT
 
 
 async def _rows(objects: Objects, bucket: str) -> AsyncIterator[ObjectInfo]:

@@ -1,10 +1,11 @@
 import asyncio
+import math
 from contextlib import asynccontextmanager, contextmanager
 
 import pytest
 
 from s3d.agent.app.embedded import open_embedded
-from s3d.agent.transfers.migration import Migration
+from s3d.agent.transfers.migration import PAUSES, Migration
 from s3d.shared.errors import S3dError
 from s3d.shared.transfers import MigrationStatus, Share
 from tests.agent.stores.write_queue.rig import Remote, refusal
@@ -19,7 +20,11 @@ class Move:
         self.remote = remote
         self.here = Client(source)
         self.there = Client(remote.inner)
-        self.migration = Migration(self.opened, remote)
+        self.pauses: list[float] = []
+        self.migration = Migration(self.opened, remote, self.pause)
+
+    async def pause(self, seconds: float) -> None:
+        self.pauses.append(seconds)
 
     @contextmanager
     def opened(self):
@@ -82,7 +87,7 @@ async def test_a_bucket_that_is_not_there_is_said(move):
 
 async def test_it_goes_on_where_it_stopped(move):
     await move.fill("one", a=b"1", b=b"22")
-    move.remote.fail("PutObject", refusal(500, "InternalError"))
+    move.remote.fail("PutObject", refusal(400, "InvalidArgument"))
     first = await move.run()
     assert (first.state, first.failed, first.copied.files) == ("failed", 1, 1)
     second = await move.run()
@@ -154,3 +159,22 @@ async def test_a_store_that_cannot_be_opened_is_said(move):
     move.migration._open = broken
     status = await move.run()
     assert (status.state, "newer" in status.failures[0].message) == ("failed", True)
+
+
+@pytest.mark.parametrize("operation", ["CreateBucket", "PutObject", "HeadObject", "ListObjectsV2"])
+async def test_what_the_remote_cannot_take_just_now_is_tried_again(move, operation):
+    """A busy server fails the first writes of a new bucket: seen in tests/cli/test_migrate.py."""
+    await move.fill("bbb", a=b"1", b=b"22")
+    move.remote.fail(operation, refusal(500, "InternalError"), 2)
+    status = await move.run("bbb")
+    assert (status.state, status.copied, status.failures) == ("done", Share(2, 3), [])
+    assert move.pauses
+    assert await move.keys(move.there, "bbb") == ["a", "b"]
+
+
+async def test_what_the_remote_never_takes_is_given_up(move):
+    await move.fill("bbb", a=b"1")
+    move.remote.fail("PutObject", refusal(503, "SlowDown"), math.inf)
+    status = await move.run("bbb")
+    assert (status.state, status.failed) == ("failed", 1)
+    assert move.pauses == list(PAUSES)
