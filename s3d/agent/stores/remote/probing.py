@@ -1,7 +1,7 @@
 """What the remote does with conditions, checksums and listings: probed once, and kept.
 
 A probe writes and deletes small objects below .s3d/ in a bucket. It runs in the first bucket that
-a conditional write is sent to and that allows it, once for each state of versioning, since servers
+a write is pushed to, or a conditional write sent to, and that allows it, once for each state of versioning, since servers
 judge conditions otherwise in buckets that keep versions. What it finds holds for all buckets of
 that state. It never runs in a bucket with object lock, nor where S3D_PROBE forbids it: then nothing
 is known, which counts as "does not".
@@ -39,6 +39,10 @@ DAY = 24 * 3600.0
 """Seconds until a bucket is asked again whether it keeps versions and allows a probe."""
 AGAIN = 300.0
 """Seconds before a probe that came to nothing is tried again."""
+SOON = 10.0
+"""Seconds before it is tried again when the remote was away."""
+PATIENCE = 10.0
+"""Seconds that a first push waits for the probe of its bucket."""
 CONDITIONS = ("IfMatch", "IfNoneMatch")
 VERSION = 2
 """Of the file. 1 was a list of Capabilities, one for each bucket."""
@@ -86,6 +90,8 @@ class Probing(Layer):
         self._conditional: set[str] = set()
         self._due: dict[str, float] = {}
         """Bucket -> when to look at it."""
+        self._learned: dict[str, asyncio.Event] = {}
+        """Of buckets that somebody waits for."""
         self._news = asyncio.Event()
         self._saved = b""
 
@@ -104,10 +110,17 @@ class Probing(Layer):
         """Whether conditional writes are sent to this bucket."""
         return bucket in self._conditional
 
-    def request_probe(self, bucket: str) -> None:
-        """Have the bucket probed soon, unless that is known or due already."""
-        if bucket not in self._due:
+    async def learn(self, bucket: str) -> None:
+        """Return when it is known what the bucket does, or that it cannot be found out just now."""
+        learned = self._learned.get(bucket)
+        if learned is None:
+            if self._due.get(bucket, 0.0) > self._clock():
+                return
+            learned = self._learned[bucket] = asyncio.Event()
             self._look_at(bucket)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE):
+                await learned.wait()
 
     def otherwise(self, request: S3Request[Any]) -> Answer:
         bucket = request.bucket
@@ -137,7 +150,11 @@ class Probing(Layer):
         while True:
             self._news.clear()
             for bucket in [name for name, at in self._due.items() if at <= self._clock()]:
-                await self._examine(bucket)
+                try:
+                    await self._examine(bucket)
+                finally:
+                    if learned := self._learned.pop(bucket, None):
+                        learned.set()
             await self._save()
             wait = min(self._due.values()) - self._clock() if self._due else None
             with suppress(TimeoutError):
@@ -160,8 +177,11 @@ class Probing(Layer):
             if state not in self._results and await self._may_probe(bucket):
                 await self._probe(bucket)
         except S3Error as error:
-            if classify(error) is FailureClass.DENIED:
+            kind = classify(error)
+            if kind is FailureClass.DENIED:
                 self._due[bucket] = self._clock() + DAY
+            elif kind is FailureClass.TRANSIENT:
+                self._due[bucket] = self._clock() + SOON
             logger.info("a bucket cannot be probed now: %s bucket=%s", error, bucket)
             return
         self._states[bucket] = state

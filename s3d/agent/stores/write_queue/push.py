@@ -139,7 +139,8 @@ class Push:
         if row is None or (stored is None and write.kind is not Kind.DELETE):
             return Pushed()  # Discarded meanwhile.
         todo = plan(write.kind, write.bucket, write.key, stored)
-        job = _Job(write, stored, row.base, in_doubt, self._is_judged(write.bucket, todo))
+        is_judged = await self._is_judged(write.bucket, todo)
+        job = _Job(write, stored, row.base, in_doubt, is_judged)
         if job.base.landed is not None:
             verified = await self._verified(job, job.base.landed)
             if verified is not None:
@@ -269,10 +270,16 @@ class Push:
         keeps versions, once."""
         return not is_ours_likely and job.write.bucket not in self._journal.unversioned
 
-    def _is_judged(self, bucket: str, todo: Plan) -> bool:
-        if self._unjudged.get(bucket, 0.0) > self._means.clock.steady():
+    async def _is_judged(self, bucket: str, todo: Plan) -> bool:
+        means = self._means
+        if self._unjudged.get(bucket, 0.0) > means.clock.steady():
             return False
-        judged = self._means.judged(bucket)
+        judged = means.judged(bucket)
+        if judged is None and means.learn is not None:
+            await means.learn(bucket)
+            judged = means.judged(bucket)
+        if judged is None:
+            return False
         if isinstance(todo, Ask):
             return judged.delete
         return judged.put if isinstance(todo, Put) else judged.complete

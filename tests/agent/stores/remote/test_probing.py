@@ -8,7 +8,7 @@ from s3d.agent.app.embedded import open_embedded
 from s3d.agent.core.failures import Refusal, Refused
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.optional_headers import OptionalGroup
-from s3d.agent.stores.remote.probing import DAY, Probing
+from s3d.agent.stores.remote.probing import DAY, SOON, Probing
 from tests.agent.stores.write_queue.rig import Remote, unreachable
 from tests.contract.client import Client
 
@@ -221,3 +221,25 @@ async def test_a_remote_that_is_away_is_probed_later(lab):
         await lab.until(lambda: lab.probing._due["bbb"] > lab.now)
         await lab.until(lambda: lab.remote.calls)
     assert lab.levels == {}
+
+
+async def test_a_first_push_can_wait_until_its_bucket_is_probed(lab):
+    async with lab.running():
+        await lab.probing.learn("bbb")
+        assert set(lab.levels) == {"bbb"}
+        lab.remote.calls.clear()
+        await lab.probing.learn("bbb")
+        assert lab.remote.calls == []
+
+
+async def test_nobody_waits_for_a_probe_that_has_just_failed(lab):
+    lab.remote.fail("", unreachable(), 1)
+    async with lab.running():
+        await lab.probing.learn("bbb")
+        assert lab.levels == {}
+        asked = len(lab.remote.calls)
+        await lab.probing.learn("bbb")
+        assert len(lab.remote.calls) == asked
+        lab.now += SOON + 1
+        await lab.probing.learn("bbb")
+        assert set(lab.levels) == {"bbb"}
