@@ -3,8 +3,8 @@
 A probe writes and deletes small objects below .s3d/ in a bucket. It runs in the first bucket that
 a write is pushed to, or a conditional write is sent to, and that allows it: once for each state of
 versioning, since servers judge conditions otherwise in buckets that keep versions. What it finds
-holds for all buckets of that state. It never runs in a bucket with object lock, nor where S3D_PROBE forbids it: then nothing
-is known, which counts as "does not".
+holds for all buckets of that state. It never runs in a bucket with object lock, nor where S3D_PROBE
+forbids it: then nothing is known, which counts as "does not".
 """
 
 from __future__ import annotations
