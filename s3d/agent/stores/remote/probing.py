@@ -28,7 +28,9 @@ from s3d.agent.stores.remote.capabilities import (
     Capabilities,
     allows_probe,
     judge,
+    new_probe_key,
     probe,
+    remove_probe,
     versioning_of,
 )
 from s3d.agent.stores.remote.traits import RemoteTraits
@@ -55,6 +57,8 @@ class _OneRemote(msgspec.Struct):
     results: list[Capabilities] = []
     """One for each state of versioning."""
     traits: RemoteTraits = msgspec.field(default_factory=RemoteTraits)
+    unfinished: list[tuple[str, str]] = []
+    """Bucket, and what the keys of a probe begin with that may have left objects there."""
 
 
 class _File(msgspec.Struct):
@@ -94,6 +98,7 @@ class Probing(Layer):
         """Of buckets that somebody waits for."""
         self._news = asyncio.Event()
         self._saved = b""
+        self._unfinished: list[tuple[str, str]] = []
 
     @property
     def known(self) -> dict[str, Capabilities]:
@@ -155,8 +160,11 @@ class Probing(Layer):
                 finally:
                     if learned := self._learned.pop(bucket, None):
                         learned.set()
+            await self._finish()
             await self._save()
             wait = min(self._due.values()) - self._clock() if self._due else None
+            if self._unfinished:
+                wait = SOON
             with suppress(TimeoutError):
                 async with asyncio.timeout(wait):
                     await self._news.wait()
@@ -191,12 +199,29 @@ class Probing(Layer):
         return self._allowed and await allows_probe(self.inner, bucket)
 
     async def _probe(self, bucket: str) -> None:
-        found = judge(self._endpoint, bucket, await probe(self.inner, bucket), self._clock())
+        place = bucket, new_probe_key()
+        self._unfinished.append(place)
+        await self._save()
+        seen = await probe(self.inner, bucket, key=place[1])
+        if seen.is_clean:
+            self._unfinished.remove(place)
+        found = judge(self._endpoint, bucket, seen, self._clock())
         if found.level != "A":
             logger.warning(
                 "conditional writes are not safe level=%s bucket=%s", found.level, bucket
             )
         self._results[found.versioning] = found
+
+    async def _finish(self) -> None:
+        """Delete what probes have left that a crash or the network has interrupted."""
+        for place in list(self._unfinished):
+            try:
+                await remove_probe(self.inner, *place)
+            except S3Error as error:
+                if classify(error) is FailureClass.TRANSIENT:
+                    continue
+                logger.info("a probe has left objects: %s bucket=%s key=%s", error, *place)
+            self._unfinished.remove(place)
 
     def _load(self) -> None:
         """Of this endpoint. A file that cannot be read is as good as none."""
@@ -205,6 +230,7 @@ class Probing(Layer):
                 for found in remote.results:
                     self._results.setdefault(found.versioning, found)
                 self.traits.take_over(remote.traits)
+                self._unfinished += remote.unfinished
 
     def _read(self) -> list[_OneRemote]:
         """What is kept of all remotes."""
@@ -214,9 +240,10 @@ class Probing(Layer):
             return []
 
     async def _save(self) -> None:
-        mine = _OneRemote(self._endpoint, list(self._results.values()), self.traits)
+        results = list(self._results.values())
+        mine = _OneRemote(self._endpoint, results, self.traits, list(self._unfinished))
         encoded = msgspec.json.encode(mine)
-        is_empty = not self._results and self.traits == RemoteTraits()
+        is_empty = not (self._results or self._unfinished) and self.traits == RemoteTraits()
         if encoded != self._saved and not is_empty:
             await asyncio.to_thread(self._write, msgspec.json.decode(encoded, type=_OneRemote))
             self._saved = encoded
