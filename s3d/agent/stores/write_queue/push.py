@@ -140,7 +140,8 @@ class Push:
             return Pushed()  # Discarded meanwhile.
         todo = plan(write.kind, write.bucket, write.key, stored)
         is_judged = await self._is_judged(write.bucket, todo)
-        job = _Job(write, stored, row.base, in_doubt, is_judged)
+        base = self._journal.base_of(write, row)
+        job = _Job(write, stored, base, in_doubt, is_judged)
         if job.base.landed is not None:
             verified = await self._verified(job, job.base.landed)
             if verified is not None:
@@ -219,6 +220,7 @@ class Push:
         bucket, key, steady = job.write.bucket, job.write.key, self._means.clock.steady()
         if self._unseen.get(bucket, 0.0) > steady:
             return None
+        passed = self._journal.states.written(bucket, key, job.base.written)
         try:
             head: Members = await ask(self._means.inner, "HeadObject", job.place)
         except S3Error as error:
@@ -229,7 +231,6 @@ class Push:
                 return None
             head = {}
         remote = _state(head)
-        passed = self._journal.states.written(bucket, key, job.base.written)
         self._journal.states.note(bucket, key, remote.etag)
         if job.stored is not None and is_ours_likely and is_ours(job.stored, head):
             raise _Landed(remote.etag)
@@ -249,6 +250,7 @@ class Push:
         if resolution is Resolution.DONE and not self._leaves_marker(job, is_ours_likely):
             raise _Landed(ABSENT)
         self._journal.saw(job.write, remote.etag)
+        self._journal.rebase(job.write, remote.etag)
         return remote.etag
 
     def _own_states(self, job: _Job) -> list[str]:
