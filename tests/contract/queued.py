@@ -89,7 +89,7 @@ async def queue_before(
     lazy: bool = False,
     clock: Clock | None = None,
     states: RemoteStates | None = None,
-    judged: Callable[[str], Judged] = lambda bucket: Judged(),
+    judged: Callable[[str], Judged | None] = lambda bucket: Judged(),
     clock_offset: Callable[[], float] = lambda: 0.0,
 ) -> AsyncIterator[Queue]:
     """lazy: nothing is pushed unless a request has to wait for it."""

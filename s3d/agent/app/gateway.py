@@ -283,13 +283,11 @@ class Below(NamedTuple):
     """Seconds that the remote's clock is ahead of ours."""
 
 
-def judged_in(probing: Probing, bucket: str) -> Judged:
-    """Whose conditions the remote judges in a bucket. What is not known counts as not judged, and
-    is found out soon."""
+def judged_in(probing: Probing, bucket: str) -> Judged | None:
+    """Whose conditions the remote judges in a bucket; None: that is not known."""
     known = probing.known_of(bucket)
     if known is None:
-        probing.request_probe(bucket)
-        return Judged(put=False, complete=False, delete=False)
+        return None
     return Judged(
         put=known.put_if_absent and known.put_if_match,
         complete=known.complete_if_absent and known.complete_if_match,
@@ -321,6 +319,7 @@ def _queue(
         adopt,
         rules,
         judged=partial(judged_in, below.probing),
+        learn=below.probing.learn,
         policy=config.conflicts.of,
         clock_offset=below.clock_offset,
     )

@@ -11,8 +11,8 @@ import asyncio
 import base64
 import hashlib
 import uuid
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from enum import StrEnum
 from typing import Any
 
@@ -85,6 +85,8 @@ class Observations(msgspec.Struct):
     versioning: str = ""
     encryption: str = ""
     listing_order: str = UNKNOWN
+    is_clean: bool = True
+    """Nothing was left behind."""
 
 
 def judge(endpoint: str, bucket: str, seen: Observations, now: float) -> Capabilities:
@@ -159,10 +161,35 @@ async def versioning_of(store: ObjectStore, bucket: str) -> str:
     return str(output.get("Status") or "")
 
 
-async def probe(store: ObjectStore, bucket: str, *, prefix: str = "") -> Observations:
-    """Try it out. Raises S3Error when the remote is away, our credentials are bad, or probing is
-    not allowed: then nothing is known."""
-    attempt = _Attempt(store, bucket, f"{prefix}{FOLDER}probe-{uuid.uuid4().hex}")
+def new_probe_key(prefix: str = "") -> str:
+    """What the keys of the objects of one probe begin with."""
+    return f"{prefix}{FOLDER}probe-{uuid.uuid4().hex}"
+
+
+async def remove_probe(store: ObjectStore, bucket: str, key: str) -> None:
+    """Delete what a probe that was interrupted has left; key: what its keys begin with.
+
+    Raises S3Error.
+    """
+    attempt = _Attempt(store, bucket, key)
+    attempt.seen.versioning = await versioning_of(store, bucket)
+    uploads = await _call(store, "ListMultipartUploads", bucket, Prefix=key)
+    for upload in uploads.get("Uploads") or ():
+        members = {"Key": upload["Key"], "UploadId": upload["UploadId"]}
+        await _call(store, "AbortMultipartUpload", bucket, **members)
+    listed = await _call(store, "ListObjectsV2", bucket, Prefix=key)
+    for row in listed.get("Contents") or ():
+        await _call(store, "DeleteObject", bucket, Key=row["Key"])
+    if attempt.seen.versioning in ("Enabled", "Suspended"):
+        await attempt.delete_versions()
+
+
+async def probe(
+    store: ObjectStore, bucket: str, *, prefix: str = "", key: str = ""
+) -> Observations:
+    """Try it out. key: of new_probe_key(). Raises S3Error when the remote is away, our credentials
+    are bad, or probing is not allowed: then nothing is known."""
+    attempt = _Attempt(store, bucket, key or new_probe_key(prefix))
     attempt.seen.versioning = await versioning_of(store, bucket)
     try:
         await attempt.conditions_of_put()
@@ -258,16 +285,24 @@ class _Attempt:
         id, so that no delete marker is left."""
         for key, upload in self._written.items():
             if upload:
-                with suppress(S3Error):
+                with self._noted():
                     await self._call("AbortMultipartUpload", key, UploadId=upload)
-        with suppress(S3Error):
+        with self._noted():
             if self.seen.versioning in ("Enabled", "Suspended"):
-                return await self._delete_versions()
+                return await self.delete_versions()
         for key in self._written:
-            with suppress(S3Error):
+            with self._noted():
                 await self._call("DeleteObject", key)
 
-    async def _delete_versions(self) -> None:
+    @contextmanager
+    def _noted(self) -> Iterator[None]:
+        try:
+            yield
+        except S3Error:
+            self.seen.is_clean = False
+
+    async def delete_versions(self) -> None:
+        """All versions and delete markers of the probe's keys."""
         while True:
             output = await self._call("ListObjectVersions", "", Prefix=self._key)
             found = [*(output.get("Versions") or ()), *(output.get("DeleteMarkers") or ())]

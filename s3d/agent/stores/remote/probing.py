@@ -1,10 +1,10 @@
 """What the remote does with conditions, checksums and listings: probed once, and kept.
 
 A probe writes and deletes small objects below .s3d/ in a bucket. It runs in the first bucket that
-a conditional write is sent to and that allows it, once for each state of versioning, since servers
-judge conditions otherwise in buckets that keep versions. What it finds holds for all buckets of
-that state. It never runs in a bucket with object lock, nor where S3D_PROBE forbids it: then nothing
-is known, which counts as "does not".
+a write is pushed to, or a conditional write is sent to, and that allows it: once for each state of
+versioning, since servers judge conditions otherwise in buckets that keep versions. What it finds
+holds for all buckets of that state. It never runs in a bucket with object lock, nor where S3D_PROBE
+forbids it: then nothing is known, which counts as "does not".
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ from s3d.agent.stores.remote.capabilities import (
     Capabilities,
     allows_probe,
     judge,
+    new_probe_key,
     probe,
+    remove_probe,
     versioning_of,
 )
 from s3d.agent.stores.remote.traits import RemoteTraits
@@ -39,6 +41,10 @@ DAY = 24 * 3600.0
 """Seconds until a bucket is asked again whether it keeps versions and allows a probe."""
 AGAIN = 300.0
 """Seconds before a probe that came to nothing is tried again."""
+SOON = 10.0
+"""Seconds before it is tried again when the remote was away."""
+PATIENCE = 10.0
+"""Seconds that a first push waits for the probe of its bucket."""
 CONDITIONS = ("IfMatch", "IfNoneMatch")
 VERSION = 2
 """Of the file. 1 was a list of Capabilities, one for each bucket."""
@@ -51,6 +57,8 @@ class _OneRemote(msgspec.Struct):
     results: list[Capabilities] = []
     """One for each state of versioning."""
     traits: RemoteTraits = msgspec.field(default_factory=RemoteTraits)
+    unfinished: list[tuple[str, str]] = []
+    """Bucket, and what the keys of a probe begin with that may have left objects there."""
 
 
 class _File(msgspec.Struct):
@@ -86,8 +94,11 @@ class Probing(Layer):
         self._conditional: set[str] = set()
         self._due: dict[str, float] = {}
         """Bucket -> when to look at it."""
+        self._learned: dict[str, asyncio.Event] = {}
+        """Of buckets that somebody waits for."""
         self._news = asyncio.Event()
         self._saved = b""
+        self._unfinished: list[tuple[str, str]] = []
 
     @property
     def known(self) -> dict[str, Capabilities]:
@@ -104,10 +115,17 @@ class Probing(Layer):
         """Whether conditional writes are sent to this bucket."""
         return bucket in self._conditional
 
-    def request_probe(self, bucket: str) -> None:
-        """Have the bucket probed soon, unless that is known or due already."""
-        if bucket not in self._due:
+    async def learn(self, bucket: str) -> None:
+        """Return when it is known what the bucket does, or that it cannot be found out just now."""
+        learned = self._learned.get(bucket)
+        if learned is None:
+            if self._due.get(bucket, 0.0) > self._clock():
+                return
+            learned = self._learned[bucket] = asyncio.Event()
             self._look_at(bucket)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE):
+                await learned.wait()
 
     def otherwise(self, request: S3Request[Any]) -> Answer:
         bucket = request.bucket
@@ -137,9 +155,16 @@ class Probing(Layer):
         while True:
             self._news.clear()
             for bucket in [name for name, at in self._due.items() if at <= self._clock()]:
-                await self._examine(bucket)
+                try:
+                    await self._examine(bucket)
+                finally:
+                    if learned := self._learned.pop(bucket, None):
+                        learned.set()
+            await self._finish()
             await self._save()
             wait = min(self._due.values()) - self._clock() if self._due else None
+            if self._unfinished:
+                wait = SOON
             with suppress(TimeoutError):
                 async with asyncio.timeout(wait):
                     await self._news.wait()
@@ -160,8 +185,11 @@ class Probing(Layer):
             if state not in self._results and await self._may_probe(bucket):
                 await self._probe(bucket)
         except S3Error as error:
-            if classify(error) is FailureClass.DENIED:
+            kind = classify(error)
+            if kind is FailureClass.DENIED:
                 self._due[bucket] = self._clock() + DAY
+            elif kind is FailureClass.TRANSIENT:
+                self._due[bucket] = self._clock() + SOON
             logger.info("a bucket cannot be probed now: %s bucket=%s", error, bucket)
             return
         self._states[bucket] = state
@@ -171,12 +199,29 @@ class Probing(Layer):
         return self._allowed and await allows_probe(self.inner, bucket)
 
     async def _probe(self, bucket: str) -> None:
-        found = judge(self._endpoint, bucket, await probe(self.inner, bucket), self._clock())
+        place = bucket, new_probe_key()
+        self._unfinished.append(place)
+        await self._save()
+        seen = await probe(self.inner, bucket, key=place[1])
+        if seen.is_clean:
+            self._unfinished.remove(place)
+        found = judge(self._endpoint, bucket, seen, self._clock())
         if found.level != "A":
             logger.warning(
                 "conditional writes are not safe level=%s bucket=%s", found.level, bucket
             )
         self._results[found.versioning] = found
+
+    async def _finish(self) -> None:
+        """Delete what probes have left that a crash or the network has interrupted."""
+        for place in list(self._unfinished):
+            try:
+                await remove_probe(self.inner, *place)
+            except S3Error as error:
+                if classify(error) is FailureClass.TRANSIENT:
+                    continue
+                logger.info("a probe has left objects: %s bucket=%s key=%s", error, *place)
+            self._unfinished.remove(place)
 
     def _load(self) -> None:
         """Of this endpoint. A file that cannot be read is as good as none."""
@@ -185,6 +230,7 @@ class Probing(Layer):
                 for found in remote.results:
                     self._results.setdefault(found.versioning, found)
                 self.traits.take_over(remote.traits)
+                self._unfinished += remote.unfinished
 
     def _read(self) -> list[_OneRemote]:
         """What is kept of all remotes."""
@@ -194,9 +240,10 @@ class Probing(Layer):
             return []
 
     async def _save(self) -> None:
-        mine = _OneRemote(self._endpoint, list(self._results.values()), self.traits)
+        results = list(self._results.values())
+        mine = _OneRemote(self._endpoint, results, self.traits, list(self._unfinished))
         encoded = msgspec.json.encode(mine)
-        is_empty = not self._results and self.traits == RemoteTraits()
+        is_empty = not (self._results or self._unfinished) and self.traits == RemoteTraits()
         if encoded != self._saved and not is_empty:
             await asyncio.to_thread(self._write, msgspec.json.decode(encoded, type=_OneRemote))
             self._saved = encoded

@@ -37,6 +37,7 @@ from s3d.agent.stores.write_queue.pending import (
     ABSENT,
     FILTERED,
     STUCK,
+    Base,
     Kind,
     Orphan,
     PendingState,
@@ -415,6 +416,15 @@ class Journal:
         if known is not None:
             memory.doubtful[write.seq] = known.with_state(state)
         memory.doubts.saw((write.bucket, write.key), state)
+
+    def rebase(self, write: PendingWrite, state: str) -> None:
+        """The remote was looked at: the write replaces this state of the key."""
+        self._memory.bases[write.seq] = state
+
+    def base_of(self, write: PendingWrite, row: StagedWrite) -> Base:
+        """What a write replaces, as far as it is known."""
+        state = self._memory.bases.get(write.seq)
+        return row.base if state is None else msgspec.structs.replace(row.base, etag=state)
 
     def own_states(self, write: PendingWrite) -> Collection[str]:
         """States of the key that earlier pushes of ours, now replaced, may have left unheard."""

@@ -66,8 +66,10 @@ class Means:
     """Told of a write that the remote has now, while its bytes are still here."""
     rules: Rules | None = None
     """Asked before an object is pushed; None: all are."""
-    judged: Callable[[str], Judged] = lambda bucket: Judged()
-    """What the remote judges in a bucket."""
+    judged: Callable[[str], Judged | None] = lambda bucket: Judged()
+    """What the remote judges in a bucket; None: it is not known, which counts as nothing."""
+    learn: Callable[[str], Awaitable[None]] | None = None
+    """Has it found out, if that is possible just now."""
     policy: Callable[[str, str], ConflictPolicy] = lambda bucket, key: ConflictPolicy.PARK
     """What happens to a write of a key that the remote has overtaken."""
     clock_offset: Callable[[], float] = lambda: 0.0

@@ -30,6 +30,9 @@ class Memory:
         self.doubtful: dict[int, Doubt] = {}
         """By seq: an earlier push may have landed without an answer, or may land yet."""
         self.doubts = Doubts()
+        self.bases: dict[int, str] = {}
+        """By seq: the state of the key that a look at the remote has shown, and that may be
+        replaced."""
         self.on_change: list[Callable[[], None]] = []
         """Told whenever what is pending has changed."""
         self._clock = clock
@@ -43,6 +46,8 @@ class Memory:
             # One that was taken meanwhile stays until its push has ended: its key is busy.
             if seq not in self.pushing:
                 self.backlog.remove(seq)
+                self.doubtful.pop(seq, None)
+                self.bases.pop(seq, None)
         self.backlog.add(write)
         head = self.backlog.of_key(write.bucket, write.key)[0]
         if head is not write and head.state is PendingState.VERIFYING:
@@ -153,6 +158,7 @@ class Memory:
         """It is not pending any more."""
         self.pushing.discard(write.seq)
         self.doubtful.pop(write.seq, None)
+        self.bases.pop(write.seq, None)
         self.backlog.remove(write.seq)
         if not self.backlog.of_key(write.bucket, write.key):
             self._waiters.emptied(write)

@@ -139,7 +139,9 @@ class Push:
         if row is None or (stored is None and write.kind is not Kind.DELETE):
             return Pushed()  # Discarded meanwhile.
         todo = plan(write.kind, write.bucket, write.key, stored)
-        job = _Job(write, stored, row.base, in_doubt, self._is_judged(write.bucket, todo))
+        is_judged = await self._is_judged(write.bucket, todo)
+        base = self._journal.base_of(write, row)
+        job = _Job(write, stored, base, in_doubt, is_judged)
         if job.base.landed is not None:
             verified = await self._verified(job, job.base.landed)
             if verified is not None:
@@ -218,6 +220,7 @@ class Push:
         bucket, key, steady = job.write.bucket, job.write.key, self._means.clock.steady()
         if self._unseen.get(bucket, 0.0) > steady:
             return None
+        passed = self._journal.states.written(bucket, key, job.base.written)
         try:
             head: Members = await ask(self._means.inner, "HeadObject", job.place)
         except S3Error as error:
@@ -228,7 +231,6 @@ class Push:
                 return None
             head = {}
         remote = _state(head)
-        passed = self._journal.states.written(bucket, key, job.base.written)
         self._journal.states.note(bucket, key, remote.etag)
         if job.stored is not None and is_ours_likely and is_ours(job.stored, head):
             raise _Landed(remote.etag)
@@ -248,6 +250,7 @@ class Push:
         if resolution is Resolution.DONE and not self._leaves_marker(job, is_ours_likely):
             raise _Landed(ABSENT)
         self._journal.saw(job.write, remote.etag)
+        self._journal.rebase(job.write, remote.etag)
         return remote.etag
 
     def _own_states(self, job: _Job) -> list[str]:
@@ -269,10 +272,16 @@ class Push:
         keeps versions, once."""
         return not is_ours_likely and job.write.bucket not in self._journal.unversioned
 
-    def _is_judged(self, bucket: str, todo: Plan) -> bool:
-        if self._unjudged.get(bucket, 0.0) > self._means.clock.steady():
+    async def _is_judged(self, bucket: str, todo: Plan) -> bool:
+        means = self._means
+        if self._unjudged.get(bucket, 0.0) > means.clock.steady():
             return False
-        judged = self._means.judged(bucket)
+        judged = means.judged(bucket)
+        if judged is None and means.learn is not None:
+            await means.learn(bucket)
+            judged = means.judged(bucket)
+        if judged is None:
+            return False
         if isinstance(todo, Ask):
             return judged.delete
         return judged.put if isinstance(todo, Put) else judged.complete

@@ -122,8 +122,17 @@ class ObservedRemote(Layer):
 
     async def _write(self, request: S3Request[Any]) -> S3Response[Any]:
         self._forget(request)
-        response = await self.inner.call(request)
-        if not request.key or not _is_success(response) or request.input.get("VersionId"):
+        try:
+            response = await self.inner.call(request)
+        except S3Error as error:
+            if error.status >= 500 and request.key:  # it may have been done all the same
+                self._states.note(request.bucket, request.key, None)
+            raise
+        if not request.key or request.input.get("VersionId"):
+            return response
+        if response.wire is not None and response.wire.status >= 500:
+            self._states.note(request.bucket, request.key, None)
+        if not _is_success(response):
             return response
         name = request.op.name
         if name in _WRITES:

@@ -1,6 +1,15 @@
 import pytest
 
-from s3d.shared.transfers import PriorityRequest, RetryRequest, Transfer, TransferList
+from s3d.shared.transfers import (
+    Count,
+    DrainRequest,
+    PriorityRequest,
+    QueueStatus,
+    RetryRequest,
+    Share,
+    Transfer,
+    TransferList,
+)
 from tests.agent.stores.write_queue.rig import DENIED
 
 
@@ -157,3 +166,63 @@ async def test_a_priority_has_its_bounds(gate):
     transfer = await gate.put("a")
     path = f"/v1/transfers/{transfer}:priority"
     assert (await gate.refused("POST", path, PriorityRequest(1001)))[0] == 400
+
+
+async def conflict(gate, key: str = "k") -> str:
+    """A write that somebody else has overtaken; its id."""
+    number = await gate.put(key, b"ours")
+    gate.rig.time.advance(10)
+    await gate.rig.there.put("bbb", key, b"theirs")
+    gate.rig.start()
+    await gate.rig.until(lambda: gate.rig.journal.conflicts.get(int(number)) is not None)
+    return number
+
+
+@pytest.mark.finding("S5")
+async def test_a_conflict_is_listed_apart_with_both_etags(gate):
+    number = await conflict(gate)
+    theirs = await gate.rig.there("HeadObject", Bucket="bbb", Key="k")
+    assert await listed(gate, "?state=conflict") == ["k"]
+    assert await listed(gate, "?bucket=bbb&key=k") == ["k"]
+    assert await listed(gate, "?state=failed") == []
+    shown = await gate.ask("GET", f"/v1/transfers/{number}", Transfer)
+    assert (shown.state, shown.remote_etag) == ("conflict", theirs["ETag"])
+    assert shown.etag
+    assert shown.etag != shown.remote_etag
+    status = await gate.ask("GET", "/v1/queue", QueueStatus)
+    assert (status.conflict, status.left) == (Share(1, 4), Share())
+    drained = await gate.ask("POST", "/v1/queue:drain", QueueStatus, DrainRequest(5))
+    assert drained.conflict.files == 1
+
+
+@pytest.mark.finding("S5")
+async def test_a_conflict_is_pushed_only_by_force(gate):
+    number = await conflict(gate)
+    path = f"/v1/transfers/{number}:retry"
+    assert await gate.refused("POST", path, RetryRequest()) == (409, "WrongState")
+    assert (await gate.ask("POST", "/v1/queue:retry", Count)).count == 0
+    forced = await gate.ask("POST", path, Transfer, RetryRequest(force=True))
+    assert forced.id != number
+    await gate.rig.pushed()
+    assert await gate.rig.there.read("bbb", "k") == b"ours"
+
+
+@pytest.mark.finding("S5")
+async def test_a_conflict_goes_to_another_key(gate):
+    number = await conflict(gate)
+    path = f"/v1/transfers/{number}:retry"
+    moved = await gate.ask("POST", path, Transfer, RetryRequest("mine"))
+    assert moved.key == "mine"
+    await gate.rig.pushed()
+    assert await gate.rig.there.read("bbb", "mine") == b"ours"
+    assert await gate.rig.there.read("bbb", "k") == b"theirs"
+
+
+@pytest.mark.finding("S5")
+async def test_a_conflict_is_exported_and_discarded(gate):
+    number = await conflict(gate)
+    async with gate.client.post(f"/v1/transfers/{number}:export") as response:
+        assert await response.read() == b"ours"
+    async with gate.client.post(f"/v1/transfers/{number}:discard") as response:
+        assert response.status == 204
+    assert await listed(gate, "?state=conflict") == []

@@ -8,7 +8,7 @@ from s3d.agent.app.embedded import open_embedded
 from s3d.agent.core.failures import Refusal, Refused
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.optional_headers import OptionalGroup
-from s3d.agent.stores.remote.probing import DAY, Probing
+from s3d.agent.stores.remote.probing import DAY, SOON, Probing, _read
 from tests.agent.stores.write_queue.rig import Remote, unreachable
 from tests.contract.client import Client
 
@@ -46,6 +46,11 @@ class Lab:
     @property
     def levels(self) -> dict[str, str]:
         return {name: str(found.level) for name, found in self.probing.known.items()}
+
+    def has_saved(self) -> bool:
+        """Whether the file has what was found at this remote."""
+        remotes = _read(self.file.read_bytes()) if self.file.exists() else []
+        return any(each.endpoint == self.probing._endpoint and each.results for each in remotes)
 
     def probes(self) -> int:
         """So many were carried out."""
@@ -159,7 +164,7 @@ async def test_nothing_is_probed_where_it_is_forbidden(lab):
 async def test_what_was_found_is_kept_and_not_probed_again(lab):
     async with lab.running():
         await conditional(lab)
-        await lab.until(lab.file.exists)
+        await lab.until(lab.has_saved)
     lab.now += 10 * DAY
     lab.make()
     lab.remote.calls.clear()
@@ -173,14 +178,13 @@ async def test_what_was_found_is_kept_and_not_probed_again(lab):
 async def test_what_is_known_of_another_remote_survives(lab):
     async with lab.running():
         await conditional(lab)
-        await lab.until(lab.file.exists)
-    before = lab.file.read_bytes()
+        await lab.until(lab.has_saved)
     lab.make("http://other.test")
     lab.probing.traits.refused.add(OptionalGroup.CHECKSUMS)
     async with lab.running():
         assert lab.levels == {}
         await conditional(lab, key="k2")
-        await lab.until(lambda: lab.file.read_bytes() != before)
+        await lab.until(lab.has_saved)
     for endpoint, refused in (
         ("http://s3.test", set()), ("http://other.test", {OptionalGroup.CHECKSUMS}),
     ):  # fmt: skip
@@ -221,3 +225,40 @@ async def test_a_remote_that_is_away_is_probed_later(lab):
         await lab.until(lambda: lab.probing._due["bbb"] > lab.now)
         await lab.until(lambda: lab.remote.calls)
     assert lab.levels == {}
+
+
+async def test_a_first_push_can_wait_until_its_bucket_is_probed(lab):
+    async with lab.running():
+        await lab.probing.learn("bbb")
+        assert set(lab.levels) == {"bbb"}
+        lab.remote.calls.clear()
+        await lab.probing.learn("bbb")
+        assert lab.remote.calls == []
+
+
+async def test_nobody_waits_for_a_probe_that_has_just_failed(lab):
+    lab.remote.fail("", unreachable(), 1)
+    async with lab.running():
+        await lab.probing.learn("bbb")
+        assert lab.levels == {}
+        asked = len(lab.remote.calls)
+        await lab.probing.learn("bbb")
+        assert len(lab.remote.calls) == asked
+        lab.now += SOON + 1
+        await lab.probing.learn("bbb")
+        assert set(lab.levels) == {"bbb"}
+
+
+async def test_what_an_interrupted_probe_has_left_is_removed_later(lab):
+    """The agent is killed in the middle of it, or the network goes."""
+    there = Client(lab.remote.inner)
+    lab.remote.fail("DeleteObject", unreachable(), 1_000)
+    async with lab.running():
+        await lab.probing.learn("bbb")
+    assert await there.keys("bbb") != []
+    lab.remote.troubles.clear()
+    lab.make()
+    async with lab.running(), asyncio.timeout(10):
+        await lab.probing.learn("bbb")
+        while await there.keys("bbb"):
+            await asyncio.to_thread(int)

@@ -343,3 +343,21 @@ async def test_new_tags_of_a_conflict_stay_with_it(rig: Rig) -> None:
     assert stored.record.about.tags == {"a": "b"}
     assert "PutObjectTagging" not in rig.remote.names()
     assert await rig.staged.code("HeadObject", Bucket="bbb", Key="k") == "NoSuchKey"
+
+
+async def test_a_write_after_one_that_our_client_sent_to_the_remote_itself_is_no_conflict(
+    rig: Rig,
+) -> None:
+    """Its ETag was not read: it is known by its date, also when the first push is lost."""
+    await rig.there.put("bbb", "k", b"copied")
+    rig.journal.states.note("bbb", "k", None)
+    rig.remote.fail("PutObject", lost, 2)
+    rig.start()
+    await rig.staged.put("bbb", "k", OURS)
+    await rig.back()
+    await rig.advance(301)
+    await rig.back(2)
+    await rig.advance(301)
+    await rig.pushed()
+    assert rig.journal.status().conflicts.files == 0
+    assert await rig.there.read("bbb", "k") == OURS

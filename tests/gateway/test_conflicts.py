@@ -1,0 +1,58 @@
+"""Conflicts with another program at the remote, as a person sees and settles them."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import Any
+
+import pytest
+
+from s3d.shared.errors import PendingError
+from tests.gateway.conftest import Gateway, peer_client
+from tests.gateway.network import Network
+from tests.peers.servers import Peer
+
+pytestmark = [pytest.mark.slow, pytest.mark.finding("S5")]
+
+
+def run(agent: Any, *words: str) -> tuple[int, str]:
+    import subprocess
+    import sys
+
+    done = subprocess.run(
+        [sys.executable, "-m", "s3d", *words],
+        env=agent.env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_drain_and_status_name_a_conflict_and_force_pushes_it(
+    start_agent: Any, tmp_path: Any, seaweedfs: Peer, new_bucket: str
+) -> None:
+    with Network(seaweedfs) as network, closing(peer_client(seaweedfs)) as there:
+        gateway = Gateway(start_agent, network.peer, tmp_path / "home")
+        agent = gateway.start()
+        network.go_away()
+        with closing(agent.s3()) as s3:
+            s3.put_object(Bucket=new_bucket, Key="k", Body=b"ours")
+            there.put_object(Bucket=new_bucket, Key="k", Body=b"theirs")
+            network.come_back()
+            code, text = run(agent, "drain", "--timeout", "30s")
+            assert code == PendingError.exit_code
+            assert "1 conflict" in text
+            assert f"{new_bucket}/k" in text
+            assert s3.get_object(Bucket=new_bucket, Key="k")["Body"].read() == b"theirs"
+            code, text = run(agent, "status", "-q")
+            assert (code, text.split(":")[0]) == (PendingError.exit_code, "clean; 1 conflict")
+            code, text = run(agent, "queue", "show", f"{new_bucket}/k")
+            theirs = there.head_object(Bucket=new_bucket, Key="k")["ETag"]
+            assert theirs in text
+            assert "conflict" in text
+            assert run(agent, "queue", "retry", f"{new_bucket}/k")[0] == 1
+            assert run(agent, "queue", "retry", "--force", f"{new_bucket}/k")[0] == 0
+            assert run(agent, "drain", "--timeout", "30s")[0] == 0
+        assert there.get_object(Bucket=new_bucket, Key="k")["Body"].read() == b"ours"
+        assert run(agent, "status", "-q") == (0, "clean\n")
