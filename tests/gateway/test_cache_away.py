@@ -1,9 +1,9 @@
-"""What is given while the remote is away, by the real agent before SeaweedFS; also after kill -9."""
+"""What the real agent gives while SeaweedFS is away; also after kill -9."""
 
 from __future__ import annotations
 
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Any
 
 import pytest
@@ -33,6 +33,7 @@ def header(answer: Any, name: str = "x-s3d-stale") -> str | None:
 
 @pytest.mark.slow
 @pytest.mark.finding("S2")
+@pytest.mark.rule("AWAY-5")
 @pytest.mark.parametrize("queue", ["on", "off"])
 def test_no_older_version_comes_back_after_kill_9(
     gateway: Gateway, network: Network, new_bucket: str, queue: str
@@ -62,10 +63,10 @@ def test_no_older_version_comes_back_after_kill_9(
         with closing(agent.s3()) as client:
             seen = code_of(client.get_object, Bucket=new_bucket, Key=gone)
             assert seen in (("ServiceUnavailable",) if number % 2 else ("NoSuchKey",))
-            try:
-                assert client.get_object(Bucket=new_bucket, Key=kept)["Body"].read() == b"new"
-            except ClientError as error:
-                assert number % 2, error
+            given: list[bytes] = []
+            with suppress(ClientError):
+                given.append(client.get_object(Bucket=new_bucket, Key=kept)["Body"].read())
+            assert given in ([b"new"], [b"new"] if number % 2 == 0 else [])
         agent.kill()
 
 

@@ -150,6 +150,7 @@ async def running(cache):
 
 
 @pytest.mark.finding("S2")
+@pytest.mark.rule("AWAY-5")
 @pytest.mark.parametrize(
     ("boot_id", "stale"), [("", b"12345"), ("another boot", "ServiceUnavailable")]
 )

@@ -172,9 +172,10 @@ class ListOps:
 
     async def _stale(self, request: S3Request[Members]) -> S3Response[Any] | None:
         try:
+            await self._catalog.committed()  # The rows are written behind the answers.
             exact = self._as_it_was(request)
             return exact or await self._joined_answer(request)
-        except DAMAGE as error:
+        except (S3Error, DAMAGE) as error:
             logger.info("the last listing cannot be read: %s bucket=%s", error, request.bucket)
             return None
 
