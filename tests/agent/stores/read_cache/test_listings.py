@@ -167,7 +167,7 @@ async def test_a_write_of_which_a_listing_would_say_what_nobody_knows_ends_it(ri
     for bucket in ("bbb", "other"):
         await page(rig, Bucket=bucket)
     await rig.s3("CopyObject", Bucket="bbb", Key="new", CopySource="bbb/old")
-    await rig.cache.catalog.committed()
+    await rig.cache.catalog.rows.committed()
     rig.remote.error = away
     with pytest.raises(S3Error):
         await page(rig)
