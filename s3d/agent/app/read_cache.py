@@ -93,7 +93,7 @@ def _opened(folder: Path, limits: Limits, closing: ExitStack) -> Catalog:
     except BaseException:
         index.close()
         raise
-    catalog.on_row_left = marker.spoil
+    catalog.rows.on_row_left = marker.spoil
     closing.callback(marker.end)  # after the next, as callbacks are called last one first
     closing.callback(index.close)
     return catalog

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import IntEnum
-from typing import Any, NamedTuple
+from typing import Any, Protocol
 
 from s3d.agent.s3.conditions import check_read
 from s3d.agent.s3.errors import S3Error
@@ -29,11 +29,14 @@ class Authority(IntEnum):
     """Only the remote can answer."""
 
 
-class Validators(NamedTuple):
+class Validators(Protocol):
     """By which a cached object is known."""
 
-    etag: str
-    modified: datetime
+    @property
+    def etag(self) -> str: ...
+
+    @property
+    def modified(self) -> datetime: ...
 
 
 PLAIN_READ = frozenset(("Bucket", "Key", "ChecksumMode"))
@@ -78,6 +81,13 @@ REMOTE_ONLY_MEMBERS = frozenset(
 ACCOUNT_ACLS = frozenset({"aws-exec-read", "bucket-owner-full-control", "bucket-owner-read"})
 """Canned ACLs that speak of accounts, of which this computer has but one."""
 
+STAGED_READ_REMOTE_ONLY = frozenset({"ExpectedBucketOwner", "SSECustomerAlgorithm", "VersionId"})
+"""Members of a read of an object that is pending of which only the remote knows; its conditions
+are judged by what is pending, which is the newest version."""
+
+DELETION_REMOTE_ONLY = frozenset({"ETag", "LastModifiedTime", "Size", "VersionId"})
+"""Members of an entry of DeleteObjects that only the remote can judge."""
+
 WRITE_CONDITIONS = ("IfMatch", "IfNoneMatch")
 """Members by which a write depends on what the key holds."""
 
@@ -98,13 +108,26 @@ def authority_of_write(input: Mapping[str, Any]) -> Authority:
     """Who carries out a write: HERE, it can be staged, or FORWARD."""
     if input.get("ACL") in ACCOUNT_ACLS:
         return Authority.FORWARD
-    remote_only = any(input.get(name) is not None for name in REMOTE_ONLY_MEMBERS & input.keys())
-    return Authority.FORWARD if remote_only else Authority.HERE
+    return _unless(REMOTE_ONLY_MEMBERS, (name for name in input if input[name] is not None))
+
+
+def authority_of_staged_read(input: Mapping[str, Any]) -> Authority:
+    """Who answers a read of an object that is pending: HERE or FORWARD."""
+    return _unless(STAGED_READ_REMOTE_ONLY, (name for name in input if input[name]))
+
+
+def authority_of_deletion(entry: Mapping[str, Any]) -> Authority:
+    """Who carries out one entry of DeleteObjects: HERE or FORWARD."""
+    return _unless(DELETION_REMOTE_ONLY, (name for name in entry if entry[name] is not None))
 
 
 def is_conditional_write(input: Mapping[str, Any]) -> bool:
     """Whether it depends on what the key holds."""
     return any(input.get(name) is not None for name in WRITE_CONDITIONS)
+
+
+def _unless(remote_only: frozenset[str], given: Iterable[str]) -> Authority:
+    return Authority.HERE if remote_only.isdisjoint(given) else Authority.FORWARD
 
 
 def _deciding(given: Iterable[str]) -> list[str]:

@@ -150,6 +150,7 @@ async def running(cache):
 
 
 @pytest.mark.finding("S2")
+@pytest.mark.rule("AWAY-5")
 @pytest.mark.parametrize(
     ("boot_id", "stale"), [("", b"12345"), ("another boot", "ServiceUnavailable")]
 )
@@ -162,7 +163,7 @@ async def test_after_an_unclean_stop_nothing_is_fresh(tmp_path, remote, boot_id,
     with ExitStack() as crashing, opened(tmp_path, line, S3D_READ_CACHE_MAX_AGE="1h") as cache:
         async with running(cache) as s3:
             await s3.read("bbb", "k")
-            await cache.layer.catalog.committed()
+            await cache.layer.catalog.rows.committed()
             crashing.enter_context(crash(tmp_path, boot_id))
     line.is_cut = True
     with opened(tmp_path, line, S3D_READ_CACHE_MAX_AGE="1h") as cache:

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 import pytest
 
 from s3d.agent.s3.authority import (
     REMOTE_ONLY_MEMBERS,
     Authority,
-    Validators,
+    authority_of_deletion,
     authority_of_read,
+    authority_of_staged_read,
     authority_of_write,
     is_conditional_write,
 )
 
+
+class Known(NamedTuple):
+    etag: str
+    modified: datetime
+
+
 PLACE = {"Bucket": "b", "Key": "k"}
 MODIFIED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-KNOWN = Validators('"e"', MODIFIED)
+KNOWN = Known('"e"', MODIFIED)
 BEFORE, AFTER = MODIFIED - timedelta(days=1), MODIFIED + timedelta(days=1)
 HERE, REVALIDATE, FORWARD = Authority.HERE, Authority.REVALIDATE, Authority.FORWARD
 
@@ -65,3 +73,23 @@ def test_a_plain_write_can_be_staged():
 def test_writes_that_depend_on_what_is_there():
     assert is_conditional_write(PLACE | {"IfNoneMatch": "*"})
     assert not is_conditional_write(PLACE | {"IfMatch": None})
+
+
+@pytest.mark.parametrize(
+    ("members", "authority"),
+    [
+        ({"IfMatch": '"e"', "Range": "bytes=0-1", "VersionId": ""}, HERE),
+        ({"VersionId": "1"}, FORWARD),
+        ({"SSECustomerAlgorithm": "AES256"}, FORWARD),
+    ],
+)
+def test_who_answers_a_read_of_what_is_pending(members, authority):
+    assert authority_of_staged_read(PLACE | members) is authority
+
+
+@pytest.mark.parametrize(
+    ("entry", "authority"),
+    [({}, HERE), ({"VersionId": None}, HERE), ({"ETag": '"e"'}, FORWARD), ({"Size": 0}, FORWARD)],
+)
+def test_who_carries_out_a_deletion_among_others(entry, authority):
+    assert authority_of_deletion({"Key": "k"} | entry) is authority

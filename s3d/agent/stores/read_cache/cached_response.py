@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from s3d.agent.s3.authority import PLAIN_READ, Validators
+from s3d.agent.s3.authority import PLAIN_READ
 from s3d.agent.s3.conditions import byte_range, check_read
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members
@@ -28,15 +28,10 @@ class Found(NamedTuple):
     kept: dict[str, str] | None = None
 
 
-def validators(entry: Entry) -> Validators:
-    """By which the entry is compared with what a request names."""
-    return Validators(entry.etag, entry.output["LastModified"])
-
-
 def is_refused(input: Mapping[str, Any], entry: Entry) -> bool:
     """Whether the entry does not meet what the request demands of it."""
     try:
-        check_read(input, entry.etag, entry.output["LastModified"].timestamp())
+        check_read(input, entry.etag, entry.modified.timestamp())
     except S3Error:
         return True
     return False

@@ -14,15 +14,14 @@ from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 from s3d.agent.storage.blobs import INLINE, Blobs
 from s3d.agent.storage.blocks import crc
-from s3d.agent.storage.index import DAMAGE, Index
+from s3d.agent.storage.index import Index
 from s3d.agent.storage.record_cache import Recent
-from s3d.agent.storage.transaction import Transaction
 from s3d.agent.stores.read_cache import catalog_rows
-from s3d.agent.stores.read_cache.entry import UNPROVEN, Entry
+from s3d.agent.stores.read_cache.entry import Entry
+from s3d.agent.stores.read_cache.entry_rows import EntryRows
 from s3d.agent.stores.read_cache.s3_fifo import Fifo, Keep
 
 logger = logging.getLogger(__name__)
@@ -56,16 +55,6 @@ class Limits:
         return self.size - min(_SLACK, self.size // 8)
 
 
-@dataclass(slots=True)
-class _Unsaved:
-    """An entry on its way to its row. data: all of a small object, when it is new."""
-
-    entry: Entry
-    data: bytes | None
-    saves: int = 0
-    """Commits that are still to come."""
-
-
 class Catalog:
     """The entries. Belongs to the loop."""
 
@@ -80,8 +69,6 @@ class Catalog:
         self.is_pinned: Callable[[str, str], bool] = lambda bucket, key: False
         """Whether a bucket and key must stay."""
         self.on_evicted: Callable[[int], None] = lambda size: None
-        self.on_row_left: Callable[[], None] = lambda: None
-        """The row of something that was forgotten could not be dropped."""
         self._fifo = Fifo()
         self._slots: dict[str, int] = {}
         self._names: list[str] = []
@@ -89,16 +76,9 @@ class Catalog:
         self._hot: Recent[str, Entry] = Recent(_HOT, lambda _: 1)
         self._data: Recent[int, bytes] = Recent(_HOT_DATA, len)
         self._busy: dict[str, list[Entry]] = {}
-        self._unsaved: dict[int, _Unsaved] = {}
-        """By blob, the entries whose rows are not committed yet: what their rows will say."""
-        self._dropping: asyncio.Future[Any] | None = None
-        """The last of the rows that go."""
         self._reserved = 0
+        self.rows = EntryRows(index, distrust)
         self._load()
-        self._distrust = distrust
-        if distrust is not None:
-            distrusted = index.post(partial(catalog_rows.distrust, checked=distrust))
-            distrusted.add_done_callback(self._distrusted)
 
     # What is there
 
@@ -127,7 +107,7 @@ class Catalog:
         slot = self._slots.get(name)
         if slot is None:
             return None
-        entry = self._busy[name][-1] if name in self._busy else self._stored(self._blobs[slot])
+        entry = self._busy[name][-1] if name in self._busy else self.rows.read(self._blobs[slot])
         if entry is None or entry.name != (bucket, key):
             self._leave(name, slot)
             return None
@@ -142,14 +122,7 @@ class Catalog:
         data = self._data.get(entry.blob)
         if data is not None:
             return data
-        unsaved = self._unsaved.get(entry.blob)
-        if unsaved is not None and unsaved.data is not None:
-            return unsaved.data
-        try:
-            data = self.index.look(lambda reader: catalog_rows.body(reader, entry.blob))
-        except DAMAGE as error:
-            self._damaged(error)
-            return None
+        data = self.rows.body(entry.blob)
         if data is None or len(data) != entry.size or crc(data) != entry.sums[0]:
             return None
         self._data.put(entry.blob, data)
@@ -240,14 +213,14 @@ class Catalog:
         self._hot.put(name, entry)
         if data is not None:
             self._data.put(entry.blob, data)
-        self._save(entry, data)
+        self.rows.save(entry, data)
 
     def update(self, entry: Entry) -> None:
         """It has other blocks now, or something else was said of it."""
         if entry.is_dead or entry.slot < 0:
             return
         self._fifo.resize(entry.slot, weight(entry))
-        self._save(entry)
+        self.rows.save(entry)
 
     def begin(self, entry: Entry) -> None:
         """Bytes are on their way into it: there must be no second Entry of it, nor an eviction."""
@@ -291,25 +264,6 @@ class Catalog:
         self.limits = replace(self.limits, **changes)
         await self.free(0)
 
-    async def committed(self) -> None:
-        """Return when the rows are as the entries are now."""
-        await self.index.write(lambda tx: None)
-
-    def drop_rows(self, action: Callable[[Transaction], Any]) -> None:
-        """Have what is wrong taken out of the tables: see forgotten()."""
-        self._dropping = self.index.post(action)
-        self._dropping.add_done_callback(self._dropped)
-
-    async def forgotten(self) -> None:
-        """Return when no row is left of what was forgotten."""
-        if self._dropping is not None and not self._dropping.done():
-            await asyncio.wait((self._dropping,))
-
-    def _dropped(self, saved: asyncio.Future[Any]) -> None:
-        noted(saved)
-        if saved.cancelled() or saved.exception() is not None:
-            self.on_row_left()
-
     async def sweep(self) -> int:
         """Remove files of earlier runs that no entry names; how many there were."""
 
@@ -339,9 +293,9 @@ class Catalog:
 
     def _leave(self, name: str, slot: int) -> None:
         """Take it out of everything but the queues."""
-        entry, unsaved = self._hot.get(name), self._unsaved.get(self._blobs[slot])
+        entry, unsaved = self._hot.get(name), self.rows.unsaved(self._blobs[slot])
         busy = self._busy.get(name, ())
-        for each in (entry, unsaved and unsaved.entry, *busy):
+        for each in (entry, unsaved, *busy):
             if each is not None and each.blob == self._blobs[slot]:
                 each.is_dead, each.slot = True, -1
         self._hot.forget(name)
@@ -349,7 +303,7 @@ class Catalog:
         blob = self._blobs[slot]
         self._names[slot] = ""
         self._data.forget(blob)
-        self.drop_rows(partial(catalog_rows.drop, blobs=[blob]))
+        self.rows.drop(partial(catalog_rows.drop, blobs=[blob]))
         if not any(each.blob == blob for each in busy):
             self.blobs.remove([blob])
 
@@ -375,53 +329,6 @@ class Catalog:
         except OSError:
             return False
 
-    # The rows
-
-    def _stored(self, blob: int) -> Entry | None:
-        """The entry as its row has it, or will have it."""
-        unsaved = self._unsaved.get(blob)
-        return self._read(blob) if unsaved is None else unsaved.entry
-
-    def _read(self, blob: int) -> Entry | None:
-        try:
-            entry = self.index.look(lambda reader: catalog_rows.find(reader, blob))
-        except DAMAGE as error:
-            self._damaged(error)
-            return None
-        distrust = self._distrust  # Its row does not say so yet.
-        if entry and distrust is not None and (entry.checked > 0.0 or distrust == UNPROVEN):
-            entry.checked = distrust
-        return entry
-
-    def _distrusted(self, saved: asyncio.Future[Any]) -> None:
-        self._dropped(saved)
-        if not saved.cancelled() and saved.exception() is None:
-            self._distrust = None
-
-    @property
-    def is_unproven(self) -> bool:
-        """Whether the tables may have lost their newest changes, and do not say so yet."""
-        return self._distrust == UNPROVEN
-
-    def _save(self, entry: Entry, data: bytes | None = None) -> None:
-        unsaved = self._unsaved.setdefault(entry.blob, _Unsaved(entry, data))
-        unsaved.saves += 1
-        self._post(partial(catalog_rows.save, row=catalog_rows.row_of(entry), data=data), unsaved)
-
-    def _post(self, action: Callable[[Transaction], Any], unsaved: _Unsaved | None = None) -> None:
-        saved = self.index.post(action)
-        saved.add_done_callback(noted)
-        if unsaved is not None:
-            saved.add_done_callback(lambda _: self._is_saved(unsaved))
-
-    def _is_saved(self, unsaved: _Unsaved) -> None:
-        unsaved.saves -= 1
-        if not unsaved.saves:
-            self._unsaved.pop(unsaved.entry.blob, None)
-
-    def _damaged(self, error: Exception) -> None:
-        logger.error("the index of the cache is damaged, and is made anew: %s", error)
-
 
 def weight(entry: Entry) -> int:
     """Bytes that it takes on the disk."""
@@ -436,9 +343,3 @@ def _weight(held: int, size: int) -> int:
 
 def _name(entry: Entry) -> str:
     return f"{entry.bucket}/{entry.key}"
-
-
-def noted(saved: asyncio.Future[Any]) -> None:
-    """Say that a row could not be written."""
-    if not saved.cancelled() and (error := saved.exception()) is not None:
-        logger.warning("the cache could not note what it has: %s", error)

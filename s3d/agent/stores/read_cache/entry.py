@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 from s3d.agent.s3.messages import Members
@@ -83,6 +84,11 @@ class Entry:
     @property
     def name(self) -> tuple[str, str]:
         return self.bucket, self.key
+
+    @property
+    def modified(self) -> datetime:
+        modified: datetime = self.output["LastModified"]
+        return modified
 
     @property
     def is_whole(self) -> bool:

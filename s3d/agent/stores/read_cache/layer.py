@@ -43,7 +43,6 @@ from s3d.agent.stores.read_cache.cached_response import (
     find,
     is_refused,
     is_simple_range,
-    validators,
 )
 from s3d.agent.stores.read_cache.catalog import Catalog
 from s3d.agent.stores.read_cache.changes import HARMLESS, listing_changes
@@ -119,7 +118,7 @@ class Cache(Layer):
         if request.fresh or not self._nursery.is_open:
             return self.inner.call(request)
         entry = self.catalog.get(request.bucket, request.key)
-        authority = authority_of_read(request.input, None if entry is None else validators(entry))
+        authority = authority_of_read(request.input, entry)
         if authority is Authority.FORWARD:
             return self.inner.call(request)
         if entry is not None and authority is Authority.HERE and self._is_fresh(entry):
@@ -165,7 +164,7 @@ class Cache(Layer):
         # another reader may have opened the object meanwhile.
         entry, is_stale = self.catalog.peek(request.bucket, request.key), False
         if entry is not None:
-            authority = authority_of_read(request.input, validators(entry))
+            authority = authority_of_read(request.input, entry)
             if authority is Authority.REVALIDATE or not self._is_fresh(entry):
                 anew = authority is Authority.REVALIDATE
                 entry, is_stale = await self._checks.checked(entry, anew=anew)
@@ -314,7 +313,7 @@ class Cache(Layer):
 
     async def committed(self) -> None:
         """Return when nothing that was forgotten comes back after a crash."""
-        await self.catalog.forgotten()
+        await self.catalog.rows.forgotten()
 
     # What else
 
@@ -335,7 +334,7 @@ class Cache(Layer):
     async def verify(self, entry: Entry) -> bool:
         """Read all that is here of it; False when something was wrong, which is then forgotten."""
         if entry.size <= INLINE:
-            await self.catalog.committed()  # Else there is no row yet to be read.
+            await self.catalog.rows.committed()  # Else there is no row yet to be read.
             self.catalog.cool(entry)
             is_right = self.catalog.data(entry) is not None
         else:

@@ -30,7 +30,8 @@ from s3d.agent.s3.parse import parse_output
 from s3d.agent.storage.index import DAMAGE
 from s3d.agent.storage.reader import Reader
 from s3d.agent.stores.read_cache import catalog_rows, last_listing
-from s3d.agent.stores.read_cache.catalog import Catalog, noted
+from s3d.agent.stores.read_cache.catalog import Catalog
+from s3d.agent.stores.read_cache.entry_rows import noted
 from s3d.agent.stores.read_cache.last_listing import Chain, Change, chain_of, own_token, start_of
 from s3d.agent.stores.read_cache.revalidate import AWAY_PATIENCE, Away, Freshness, is_away
 
@@ -70,7 +71,7 @@ class ListOps:
         self._clock = clock
         self._listed: set[str] = set()
         self._seq = 0
-        if not catalog.is_unproven:
+        if not catalog.rows.is_unproven:
             self._listed = catalog.index.look(catalog_rows.listed)
             self._seq = catalog.index.look(catalog_rows.highest_change)
         self._changes: Counter[str] = Counter()
@@ -99,7 +100,7 @@ class ListOps:
         for change in found:
             self._seq += 1
             row = bucket, change.key, self._seq, _encode(change._asdict())
-            self._catalog.drop_rows(partial(catalog_rows.save_change, row=row))
+            self._catalog.rows.drop(partial(catalog_rows.save_change, row=row))
 
     def created(self, bucket: str) -> None:
         self.wrote("", [Change(bucket, self._bucket(bucket))])
@@ -114,7 +115,7 @@ class ListOps:
     def _drop(self, bucket: str) -> None:
         self._listed.discard(bucket)
         self._kept_changes.pop(bucket, None)
-        self._catalog.drop_rows(partial(catalog_rows.drop_pages, bucket=bucket))
+        self._catalog.rows.drop(partial(catalog_rows.drop_pages, bucket=bucket))
 
     # What is asked
 
@@ -172,9 +173,10 @@ class ListOps:
 
     async def _stale(self, request: S3Request[Members]) -> S3Response[Any] | None:
         try:
+            await self._catalog.rows.committed()  # The rows are written behind the answers.
             exact = self._as_it_was(request)
             return exact or await self._joined_answer(request)
-        except DAMAGE as error:
+        except (S3Error, DAMAGE) as error:
             logger.info("the last listing cannot be read: %s bucket=%s", error, request.bucket)
             return None
 

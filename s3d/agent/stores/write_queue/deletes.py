@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from s3d.agent.core.store import operation
+from s3d.agent.s3.authority import Authority, authority_of_deletion
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members, S3Request, S3Response
 from s3d.agent.stores.write_queue.journal import Journal
@@ -17,7 +18,6 @@ from s3d.agent.stores.write_queue.staging import Stage
 
 MAX_DELETES = 1_000
 
-_JUDGED = ("VersionId", "ETag", "LastModifiedTime", "Size")
 """What makes the deletion of one key a matter of the remote."""
 
 One = Mapping[str, Any]
@@ -81,4 +81,4 @@ class DeleteOps:
 
 
 def _is_judged(one: One) -> bool:
-    return any(one.get(name) is not None for name in _JUDGED)
+    return authority_of_deletion(one) is Authority.FORWARD

@@ -9,12 +9,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from s3d.agent.core.store import Answer, operation
+from s3d.agent.s3.authority import WRITE_CONDITIONS
 from s3d.agent.s3.conditions import check_write
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members, S3Request, S3Response
 from s3d.agent.s3.model import operations
 from s3d.agent.stores.write_queue.journal import Journal
-from s3d.agent.stores.write_queue.settle import CONDITIONS, Settler, is_conditional, is_judged
+from s3d.agent.stores.write_queue.settle import Settler, is_conditional, is_judged
 from s3d.agent.stores.write_queue.staging import Stage
 
 
@@ -78,7 +79,9 @@ class MultipartOps:
             return await self._complete_if(request)
 
     async def _complete_if(self, request: S3Request[Members]) -> S3Response[Members]:
-        conditions = {name: request.input[name] for name in CONDITIONS if request.input.get(name)}
+        conditions = {
+            name: request.input[name] for name in WRITE_CONDITIONS if request.input.get(name)
+        }
         await self._settler.settle(request.bucket, request.key)
         await self._judge(request, conditions)
         # The stage sees what was accepted since; of another object's ETag it knows nothing.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from s3d.agent.core.store import Answer, Ready, operation
+from s3d.agent.s3.authority import Authority, authority_of_staged_read
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members, S3Request, S3Response
 from s3d.agent.stores.write_queue.journal import Journal
@@ -14,8 +15,6 @@ from s3d.agent.stores.write_queue.staging import Stage
 
 STATE = "x-s3d-state"
 """Header of answers about content that the remote has refused: failed."""
-
-_JUDGED = ("ExpectedBucketOwner", "SSECustomerAlgorithm", "VersionId")
 
 
 class ObjectOps:
@@ -85,4 +84,4 @@ class ObjectOps:
 
 def is_judged_read(request: S3Request[Any]) -> bool:
     """Whether a read says something that only the remote can judge."""
-    return any(request.input.get(name) for name in _JUDGED)
+    return authority_of_staged_read(request.input) is Authority.FORWARD

@@ -9,6 +9,7 @@ from typing import Any
 from s3d.agent.core.keyed_lock import Turns
 from s3d.agent.core.store import Answer, ObjectStore
 from s3d.agent.s3.address import parse_copy_source
+from s3d.agent.s3.authority import Authority, authority_of_write, is_conditional_write
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import S3Request, S3Response
 from s3d.agent.storage.records import NULL_VERSION
@@ -17,34 +18,8 @@ from s3d.agent.stores.write_queue.journal import Journal
 from s3d.agent.stores.write_queue.push_scheduler import Place
 from s3d.agent.stores.write_queue.pusher import Pusher
 
-CONDITIONS = ("IfMatch", "IfNoneMatch")
 PATIENCE = 20.0
 """Seconds that a request waits for pending writes to reach the remote."""
-
-JUDGED = frozenset(
-    {
-        "BypassGovernanceRetention",
-        "ExpectedBucketOwner",
-        "IfMatch",
-        "IfMatchLastModifiedTime",
-        "IfMatchSize",
-        "IfNoneMatch",
-        "MFA",
-        "ObjectLockLegalHoldStatus",
-        "ObjectLockMode",
-        "ObjectLockRetainUntilDate",
-        "SSECustomerAlgorithm",
-        "RequestPayer",
-        "SSECustomerKey",
-        "SSEKMSEncryptionContext",
-        "VersionId",
-        "WriteOffsetBytes",
-    }
-)
-"""Members of a write that only the remote can judge or carry out, or that the stage cannot keep."""
-
-OF_ACCOUNTS = frozenset({"aws-exec-read", "bucket-owner-full-control", "bucket-owner-read"})
-"""Canned ACLs that speak of accounts, of which the stage has but one."""
 
 _OF_OBJECTS = frozenset({"ListObjectVersions", "ListObjects", "ListObjectsV2"})
 """Reads of a bucket that tell of its objects."""
@@ -104,13 +79,12 @@ def is_conditional(request: S3Request[Any]) -> bool:
     """Whether this is a write that depends on what the key holds."""
     if request.op.access in ("read", "list"):
         return False
-    return any(request.input.get(name) is not None for name in CONDITIONS)
+    return is_conditional_write(request.input)
 
 
 def is_judged(request: S3Request[Any]) -> bool:
     """Whether this write has to be carried out by the remote itself."""
-    given = (name for name, value in request.input.items() if value is not None)
-    return request.input.get("ACL") in OF_ACCOUNTS or not JUDGED.isdisjoint(given)
+    return authority_of_write(request.input) is Authority.FORWARD
 
 
 def places_of(request: S3Request[Any]) -> list[Place]:

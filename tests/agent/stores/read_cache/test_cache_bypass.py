@@ -27,7 +27,7 @@ async def test_a_push_that_turns_out_to_have_landed_makes_the_cache_forget(rig, 
     """Its answer was lost; the queue looks at what the remote has, and is done with the write."""
     await rig.there.put("bbb", "k", b"old")
     await rig.s3.read("bbb", "k")
-    await rig.cache.catalog.committed()
+    await rig.cache.catalog.rows.committed()
     if is_deleted:
         await rig.there("DeleteObject", Bucket="bbb", Key="k")
     else:

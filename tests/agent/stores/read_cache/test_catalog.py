@@ -202,7 +202,7 @@ async def test_an_entry_is_there_before_its_row_is_written(tmp_path, monkeypatch
         await late
         await settled(catalog)
         assert keys(catalog) == [f"k{number}" for number in range(5)]
-        assert not catalog._unsaved
+        assert not catalog.rows._unsaved
 
 
 def longest(callback) -> float:

@@ -115,7 +115,7 @@ async def test_while_a_write_is_under_way_the_remote_is_asked(cached):
 @pytest.mark.parametrize("name", ["PutObject", "DeleteObject"])
 async def test_a_write_is_answered_when_no_row_of_the_old_version_is_left(cached, name):
     """So an agent that is killed right after it does not bring the old version back."""
-    await cached.cache.catalog.committed()
+    await cached.cache.catalog.rows.committed()
     written = threading.Event()
     cached.cache.catalog.index.post(lambda tx: written.wait(10))
     members = PLACE | ({"Body": b"new"} if name == "PutObject" else {})

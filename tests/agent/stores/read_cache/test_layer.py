@@ -101,6 +101,7 @@ async def test_a_condition_that_is_not_met_costs_one_question_and_no_fetch(rig):
 
 
 @pytest.mark.finding("Q2")
+@pytest.mark.rule("AWAY-6")
 async def test_a_condition_that_cannot_be_judged_is_not_answered_wrongly(rig):
     place = {"Bucket": "bbb", "Key": "k"}
     await rig.there.put("bbb", "k", b"12345")

@@ -137,6 +137,7 @@ class Elsewhere:
 
 
 @pytest.mark.finding("D4")
+@pytest.mark.rule("AWAY-4")
 async def test_what_was_written_since_is_in_the_last_listing(rig):
     for key in ("a", "b/1", "c"):
         await rig.there.put("bbb", key, b"1")
@@ -159,13 +160,14 @@ async def test_what_was_written_since_is_in_the_last_listing(rig):
 
 
 @pytest.mark.finding("D4")
+@pytest.mark.rule("AWAY-4")
 async def test_a_write_of_which_a_listing_would_say_what_nobody_knows_ends_it(rig):
     await rig.there("CreateBucket", Bucket="other")
     await rig.there.put("bbb", "old", b"1")
     for bucket in ("bbb", "other"):
         await page(rig, Bucket=bucket)
     await rig.s3("CopyObject", Bucket="bbb", Key="new", CopySource="bbb/old")
-    await rig.cache.catalog.committed()
+    await rig.cache.catalog.rows.committed()
     rig.remote.error = away
     with pytest.raises(S3Error):
         await page(rig)
@@ -184,6 +186,7 @@ async def test_a_write_that_fails_does_not_end_the_last_listing(rig):
 
 
 @pytest.mark.finding("D4")
+@pytest.mark.rule("AWAY-4")
 async def test_buckets_are_listed_as_they_are_now(rig):
     async def names() -> list[str]:
         response = await rig.cache.call(S3Request(operations()["ListBuckets"], {}))
