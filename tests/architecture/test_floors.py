@@ -43,7 +43,7 @@ ONLY_IN = {
     "aiobotocore": ("s3d.agent.stores.remote",),
     "boto3": (),
     "botocore": ("s3d.agent.stores.remote",),
-    "sqlite3": ("s3d.agent.storage.index", "s3d.agent.storage.tables",
+    "sqlite3": ("s3d.agent.storage.index", "s3d.agent.storage.salvage", "s3d.agent.storage.tables",
                 "s3d.agent.sync.baseline_file"),
     "regopy": ("s3d.agent.selection.rego",),
     "watchfiles": ("s3d.agent.sync.watch",),

@@ -19,7 +19,10 @@ from s3d.agent.app.process import only_one, private_folder
 from s3d.agent.app.stack import Stack
 from s3d.agent.storage.blobs import INLINE, Blobs
 from s3d.agent.storage.check import NAME, SOURCES, Check, Source
+from s3d.agent.storage.disk import LOST
 from s3d.agent.storage.index import DAMAGE, Index
+from s3d.agent.storage.salvage import salvage
+from s3d.agent.storage.tables import Tables
 from s3d.agent.stores.read_cache import catalog_rows
 from s3d.agent.stores.read_cache.catalog import Catalog, Limits
 from s3d.agent.stores.read_cache.entry import Entry
@@ -42,7 +45,10 @@ _OBJECT = {
     "store": "restore it from a copy, or write it again",
     "queue": "write it again; then s3d queue discard",
 }
-_INDEX = "stop the agent and restore the whole folder, index and blobs together, from a copy"
+_INDEX = (
+    "stop the agent, then restore the whole folder, index and blobs together, from a copy, "
+    "or save what can be read: s3d check --repair"
+)
 _MEMORY = "s3d sync approve, or s3d check --repair while no agent runs: nothing is deleted by that"
 _ENDS = 1_000
 """Rows after which a line is sent at least, so that whoever waits sees that it goes on."""
@@ -90,20 +96,26 @@ class Checker:
         yield CheckLine(self._share, done=True)
 
     async def _store(self, place: str, folder: Path, repair: bool) -> Lines:
+        path = folder / INDEX
         opened = self._opened.stores.get(folder)
         if opened is not None:
             async for line in self._opened_store(place, opened, repair):
                 yield line
             return
-        if not (folder / INDEX).exists():
-            missing = Damage(place, str(folder / INDEX), "the index is missing", remedy=_INDEX)
-            yield self._line(missing)
+        if not path.exists():
+            yield self._line(Damage(place, str(path), "the index is missing", remedy=_INDEX))
             return
-        try:
-            index = open_index(folder, tables=None if place == "store" else journal_rows.TABLES)
-            store = open_store(index, folder)
-        except (S3dError, DAMAGE) as error:
-            yield self._line(Damage(place, str(folder / INDEX), str(error), remedy=_INDEX))
+        # A second writer beside the agent's own use of the folder would be one too many.
+        repair = repair and not self._opened.is_running
+        tables = None if place == "store" else journal_rows.TABLES
+        problem, store = await _open(folder, tables)
+        if problem:
+            if not repair:
+                yield self._line(Damage(place, str(path), problem, remedy=_INDEX))
+                return
+            yield self._line(await _salvaged(place, path, tables, problem))
+            problem, store = await _open(folder, tables)
+        if store is None:
             return
         with closing(store):
             async for line in self._opened_store(place, store, repair):
@@ -205,6 +217,29 @@ def check_at_rest(places: Places, *, repair: bool, show: Callable[[CheckLine], N
     private_folder(places.state_dir)
     with only_one(places.lock_file, places.socket):
         asyncio.run(check())
+
+
+async def _open(folder: Path, tables: Tables | None) -> tuple[str, Embedded | None]:
+    """A store, or what is wrong with its index."""
+    try:
+        store = open_store(open_index(folder, tables=tables), folder)
+        problem = await Check(store.index, store.blobs, repair=False).structure()
+    except (S3dError, DAMAGE) as error:
+        return str(error), None
+    if not problem:
+        return "", store
+    store.close()
+    return problem, None
+
+
+async def _salvaged(place: str, path: Path, tables: Tables | None, problem: str) -> Damage:
+    """Put a new index in the place of one that is damaged."""
+    try:
+        saved = await asyncio.to_thread(salvage, path, tables)
+    except S3dError as error:
+        return Damage(place, str(path), problem, remedy=error.remedy)
+    done = f"{count(saved, 'row')} went to a new index, and the old one to {LOST}"
+    return Damage(place, str(path), problem, done)
 
 
 async def _verify(catalog: Catalog, entry: Entry) -> bool:

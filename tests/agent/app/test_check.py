@@ -158,11 +158,21 @@ async def test_files_that_were_put_aside_are_shown_until_they_are_gone(places):
     store.close()
 
 
-async def test_a_broken_index_is_said(places):
-    places.store_dir.mkdir(parents=True)
-    (places.store_dir / "index.sqlite").write_bytes(b"no database" * 1_000)
+@pytest.mark.finding("S6")
+async def test_a_broken_index_is_said_and_a_repair_makes_a_new_one(places):
+    (await filled_store(places)).close()
+    index = places.store_dir / "index.sqlite"
+    index.write_bytes(b"no database" * 1_000)
     (damage,), _ = await found_by(places)
-    assert damage.name == str(places.store_dir / "index.sqlite")
+    assert (damage.name, damage.repaired) == (str(index), "")
+    (damage,), _ = await found_by(places, Opened(is_running=True), repair=True)
+    assert damage.repaired == ""
+    damages, _ = await found_by(places, repair=True)
+    assert damages[0].repaired
+    store = open_embedded(places.store_dir)
+    await store.sweep()  # no file is gone
+    assert BIG in [file.read_bytes() for file in (places.store_dir / "lost+found").iterdir()]
+    store.close()
 
 
 def test_without_an_agent_its_lock_is_held(places):
