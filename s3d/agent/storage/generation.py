@@ -97,6 +97,7 @@ class Generation:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._execute = execute
         self._fd = os.open(folder / NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        """-1: the number cannot be written, so the folder stays behind."""
         mark = parse(os.pread(self._fd, 64, 0))
         index = State(_id(execute), _number(execute), is_new)
         self.doubt = doubt_about(index, mark, has_files=has_files(folder))
@@ -107,7 +108,8 @@ class Generation:
             execute("REPLACE INTO settings VALUES (?, ?, ?)", (*_ID, self.id.encode()))
         # A doubt outlives this run: only settle() ends it.
         self._write_mark(index.number if self.doubt is None else self._number)
-        sync_folder(folder)
+        if self._fd >= 0:
+            sync_folder(folder)
 
     def enter(self, tx: Transaction) -> None:
         """An action that changes nothing but the number, which it raises above the folder's."""
@@ -127,6 +129,8 @@ class Generation:
             self._write_number()
 
     def _write_number(self) -> None:
+        if self._fd < 0:
+            return
         try:
             os.pwrite(self._fd, b"%020d" % self._number, _NUMBER_AT)
         except OSError as error:  # the folder stays behind the index, which is agreement
@@ -140,12 +144,21 @@ class Generation:
     def close(self) -> None:
         """After the last commit."""
         self._write_number()
-        os.close(self._fd)
+        if self._fd >= 0:
+            os.close(self._fd)
 
     def _write_mark(self, number: int) -> None:
+        if self._fd < 0:
+            return
         state = _SURE if self.doubt is None else _DOUBT
-        os.pwrite(self._fd, b"%s %020d %s\n" % (self.id.encode(), number, state), 0)
-        sync_file(self._fd)
+        try:
+            os.pwrite(self._fd, b"%s %020d %s\n" % (self.id.encode(), number, state), 0)
+            sync_file(self._fd)
+        except OSError as error:
+            # On a full disk, say. Later numbers must not pass for the mark that is missing here.
+            logger.warning("cannot write the generation of the files: %s", error)
+            os.close(self._fd)
+            self._fd = -1
 
 
 def parse(content: bytes) -> Mark | None:

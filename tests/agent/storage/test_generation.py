@@ -87,3 +87,26 @@ def test_what_can_be_had_again_has_no_number(tmp_path, kind):
     index = Index.open(tmp_path / "index.sqlite", blobs=tmp_path / "blobs", **{kind: True})
     assert index.generation is None
     index.close()
+
+
+async def test_a_doubt_that_cannot_be_written_is_there_at_the_next_start(tmp_path, monkeypatch):
+    path, blobs = tmp_path / "index.sqlite", tmp_path / "blobs"
+    index = Index.open(path, blobs=blobs)
+    await index.write(lambda tx: tx.add_blob(1, 4))
+    index.close()
+    for file in tmp_path.glob("index.sqlite*"):
+        file.unlink()
+
+    def fail(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", fail)
+        index = Index.open(path, blobs=blobs)
+    for number in range(5):
+        await index.write(lambda tx, number=number: tx.add_blob(number, 4))
+    await index.settle_generation()
+    index.close()
+    again = Index.open(path, blobs=blobs)
+    assert again.generation.doubt is not None
+    again.close()
