@@ -52,6 +52,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "logs": ("logs", "Show what the agent says"),
     "sync": ("sync", "Keep local folders the same as objects below a prefix"),
     "filter": ("filter", "Explain a filter, and try it on objects"),
+    "check": ("check", "See whether all on the disk is as it was written"),
     "migrate": ("migrate", "Carry the embedded store over to the remote"),
     "env": ("access", "Print what points S3 programs at the agent"),
     "config": ("config", "Show and check the configuration"),

@@ -35,7 +35,7 @@ SIBLINGS = {
 }
 """Packages that never import one another: only s3d.agent.app knows them all."""
 
-DOORS_OF_CLI = {"s3d.agent.app.agent", "s3d.tui.run"}
+DOORS_OF_CLI = {"s3d.agent.app.agent", "s3d.agent.app.check", "s3d.tui.run"}
 """What a command may import of the upper floors, and only in a function."""
 
 ONLY_IN = {
@@ -43,7 +43,7 @@ ONLY_IN = {
     "aiobotocore": ("s3d.agent.stores.remote",),
     "boto3": (),
     "botocore": ("s3d.agent.stores.remote",),
-    "sqlite3": ("s3d.agent.storage.index", "s3d.agent.storage.tables",
+    "sqlite3": ("s3d.agent.storage.index", "s3d.agent.storage.salvage", "s3d.agent.storage.tables",
                 "s3d.agent.sync.baseline_file"),
     "regopy": ("s3d.agent.selection.rego",),
     "watchfiles": ("s3d.agent.sync.watch",),

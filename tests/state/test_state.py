@@ -109,7 +109,6 @@ def test_the_queue_goes_on_to_the_remote(start_agent, state, tmp_path):
     remote = start_agent(home=tmp_path / "behind")
     behind = remote.s3()
     behind.create_bucket(Bucket="remote")
-    behind.put_object(Bucket="remote", Key=DELETED, Body=b"it was here")
     access_key, secret = remote.key
     env = {
         "S3D_REMOTE": remote.endpoint,
@@ -134,6 +133,7 @@ def test_the_queue_goes_on_to_the_remote(start_agent, state, tmp_path):
     queue.resume()
     left = queue.drain(30, hurry=True)
     assert (left.moving.files, left.failed.files) == (0, 0)
+    assert list(queue.transfers()) == []  # not even a conflict
     for key, size in PENDING.items():
         assert read(behind, "remote", key) == data(key, size)
     for key in ("queued-parts", "queued-unfinished"):

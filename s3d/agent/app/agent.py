@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from s3d import __version__
+from s3d.agent.app.check import Checker, opened_of
 from s3d.agent.app.preflight import (
     check_exposure,
     check_loop,
@@ -39,6 +40,7 @@ from s3d.agent.core.events import Events, LogEvents
 from s3d.agent.core.log_buffer import LogBook
 from s3d.agent.core.supervise import supervise
 from s3d.agent.frontends.control.cache import CacheRoutes, state_of
+from s3d.agent.frontends.control.check import CheckRoutes
 from s3d.agent.frontends.control.facts import FactRoutes
 from s3d.agent.frontends.control.migration import MigrationRoutes
 from s3d.agent.frontends.control.moving import MovingRoutes
@@ -183,6 +185,7 @@ class Agent:
             CacheRoutes(cache),
             MigrationRoutes(None if gateway is None else gateway.migration),
             SyncRoutes(self._folders, objects, self._places.config_file),
+            CheckRoutes(Checker(self._places, opened_of(stack))),
             Stream(self._events),
         )
         return ControlServer([route for part in parts for route in part.routes()], grace=GRACE)

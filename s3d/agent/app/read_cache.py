@@ -24,7 +24,7 @@ from s3d.agent.stores.read_cache.prefetch import Keeper
 from s3d.agent.stores.read_cache.revalidate import Freshness
 from s3d.shared.config import CacheConfig
 from s3d.shared.control import Scalar
-from s3d.shared.errors import S3dError
+from s3d.shared.errors import S3dError, UsageError
 from s3d.shared.paths import Places
 
 logger = logging.getLogger(__name__)
@@ -73,6 +73,8 @@ def _catalog(config: CacheConfig, folder: Path, closing: ExitStack) -> Catalog:
     limits = Limits(config.max_size, config.max_files)
     try:
         return _opened(folder, limits, closing)
+    except UsageError:  # of a newer s3d, which will want it again
+        raise
     except (S3dError, DAMAGE) as error:
         logger.warning("the read cache is damaged, and begins anew: %s folder=%s", error, folder)
         shutil.rmtree(folder)

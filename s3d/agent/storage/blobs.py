@@ -242,6 +242,19 @@ class Blobs:
             sync_file(fd)
             sync_folder(self.path(blob).parent)
 
+    def replace_from(self, blob: int, file: Path) -> None:
+        """Let a file be this blob, in the place of what is there; that goes to the lost folder.
+
+        Raises OSError.
+        """
+        path = self.path(blob)
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        if path.exists():
+            self._move_aside([blob])
+        file.rename(path)
+        sync_folder(path.parent)
+        sync_folder(self.lost)
+
     def _move_aside(self, blobs: list[int]) -> None:
         self.lost.mkdir(mode=0o700, exist_ok=True)
         for blob in blobs:

@@ -6,8 +6,9 @@ index that is missing, that was restored from an older copy or that has lost its
 number than its folder, and an index of other files another id. Then a file that the index does not
 name may well be an object, and a sweep must not remove it.
 
-The number is not synced with each commit. A power cut may take some of it, which leaves the folder
-behind the index, never before it: that is agreement, too.
+The number is written at once for a commit that names a file, else now and then; and it is not
+synced. So the folder may be behind the index, also after a power cut, and never is before it: that
+is agreement, too.
 
     FOLDER/generation    "ID NUMBER STATE\\n", 16 hex digits, 20 digits, and "sure " or "doubt"
 """
@@ -17,6 +18,7 @@ from __future__ import annotations
 import logging
 import os
 import secrets
+import time
 from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
@@ -28,6 +30,9 @@ from s3d.agent.storage.transaction import Transaction
 logger = logging.getLogger(__name__)
 
 NAME = "generation"
+EVERY = 0.1
+"""Seconds between two numbers in the folder while no commit names a file: the write costs as much
+as a twentieth of a small object."""
 
 UPGRADE = """
 ALTER TABLE totals ADD COLUMN generation INTEGER NOT NULL DEFAULT 0;
@@ -92,16 +97,19 @@ class Generation:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._execute = execute
         self._fd = os.open(folder / NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        """-1: the number cannot be written, so the folder stays behind."""
         mark = parse(os.pread(self._fd, 64, 0))
         index = State(_id(execute), _number(execute), is_new)
         self.doubt = doubt_about(index, mark, has_files=has_files(folder))
         self._number = max(index.number, mark.number if mark is not None else 0)
+        self._due = 0.0
         self.id = index.id or secrets.token_hex(8)
         if not index.id:
             execute("REPLACE INTO settings VALUES (?, ?, ?)", (*_ID, self.id.encode()))
         # A doubt outlives this run: only settle() ends it.
         self._write_mark(index.number if self.doubt is None else self._number)
-        sync_folder(folder)
+        if self._fd >= 0:
+            sync_folder(folder)
 
     def enter(self, tx: Transaction) -> None:
         """An action that changes nothing but the number, which it raises above the folder's."""
@@ -112,9 +120,17 @@ class Generation:
         query = "UPDATE totals SET generation = ? WHERE bucket = ''"
         self._execute(query, (self._number + 1,))
 
-    def committed(self) -> None:
-        """The commit is durable."""
+    def committed(self, *, names_files: bool) -> None:
+        """The commit is durable. names_files: the loss of this one would make files nameless."""
         self._number += 1
+        now = time.monotonic()
+        if names_files or now >= self._due:
+            self._due = now + EVERY
+            self._write_number()
+
+    def _write_number(self) -> None:
+        if self._fd < 0:
+            return
         try:
             os.pwrite(self._fd, b"%020d" % self._number, _NUMBER_AT)
         except OSError as error:  # the folder stays behind the index, which is agreement
@@ -126,12 +142,23 @@ class Generation:
         self._write_mark(self._number)
 
     def close(self) -> None:
-        os.close(self._fd)
+        """After the last commit."""
+        self._write_number()
+        if self._fd >= 0:
+            os.close(self._fd)
 
     def _write_mark(self, number: int) -> None:
+        if self._fd < 0:
+            return
         state = _SURE if self.doubt is None else _DOUBT
-        os.pwrite(self._fd, b"%s %020d %s\n" % (self.id.encode(), number, state), 0)
-        sync_file(self._fd)
+        try:
+            os.pwrite(self._fd, b"%s %020d %s\n" % (self.id.encode(), number, state), 0)
+            sync_file(self._fd)
+        except OSError as error:
+            # On a full disk, say. Later numbers must not pass for the mark that is missing here.
+            logger.warning("cannot write the generation of the files: %s", error)
+            os.close(self._fd)
+            self._fd = -1
 
 
 def parse(content: bytes) -> Mark | None:

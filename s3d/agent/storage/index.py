@@ -310,7 +310,7 @@ class Index:
             failed = error
         if failed is None:
             if wrote and generation is not None:
-                generation.committed()
+                generation.committed(names_files=tx.effects.names_files)
             effects, tx.effects = tx.effects, Effects()
             self._deliver(effects, group)
             return True

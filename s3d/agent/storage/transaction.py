@@ -34,6 +34,8 @@ class Effects:
     """Those whose current version changed."""
     freed: list[int] = field(default_factory=list)
     """Blobs in files that no row names any more."""
+    names_files: bool = False
+    """A row names a new file."""
     then: list[Callable[[], None]] = field(default_factory=list)
     """To be called on the loop, in this order, before those who wait for the commit are told."""
 
@@ -172,6 +174,7 @@ class Transaction(Reader):
 
     def add_blob(self, blob: int, size: int, data: bytes | None = None) -> None:
         """Enter a new blob with one holder; data: its bytes, None when they lie in a file."""
+        self.effects.names_files |= data is None
         self._write("INSERT INTO blobs VALUES (?, 1, ?, ?)", (blob, size, data))
 
     def hold(self, extents: Iterable[Extent]) -> bool:

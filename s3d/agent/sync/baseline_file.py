@@ -149,3 +149,16 @@ def _carry_over(path: Path) -> None:
         with suppress(sqlite3.OperationalError):  # somebody reads or writes: the next time, then
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             db.execute("INSERT OR REPLACE INTO root VALUES ('carried', '')")
+
+
+def problem(path: Path) -> str:
+    """What is wrong with a file that may be in use; "" when nothing is. In a thread."""
+    try:
+        with closing(sqlite3.connect(str(path), isolation_level=None)) as db:
+            (layout,) = db.execute("PRAGMA user_version").fetchone()
+        if layout > LAYOUT:
+            return f"it has layout {layout}, of a newer s3d"
+        check(path)
+    except (Damaged, sqlite3.Error) as error:
+        return str(error)
+    return ""

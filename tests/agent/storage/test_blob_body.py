@@ -5,6 +5,7 @@ import pytest
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import BytesBody
 from s3d.agent.storage import blob_body
+from s3d.agent.storage.blocks import StoredDataCorrupt
 from s3d.agent.storage.records import Extent
 from tests.contract.client import read
 
@@ -72,6 +73,63 @@ async def test_a_file_that_is_gone_is_an_error_at_once(blobs, blob):
         blobs.body([Extent(blob, 0, 10)])
     assert refused.value.code == "InternalError"
     assert blobs._leases.total() == 0
+
+
+async def received(blobs, data):
+    """The extent of a new file, with its checksums."""
+    return (await blobs.receive(BytesBody(data), [], inline=0)).extent
+
+
+def flip(blobs, extent, at):
+    with blobs.path(extent.blob).open("r+b") as file:
+        byte = os.pread(file.fileno(), 1, at)[0]
+        os.pwrite(file.fileno(), bytes([byte ^ 1]), at)
+
+
+@pytest.mark.finding("S10")
+@pytest.mark.parametrize("size", [1_000, 100_000, 3_000_000])
+async def test_a_damaged_file_is_never_read(blobs, size):
+    extent = await received(blobs, DATA[:size])
+    flip(blobs, extent, size - 1)
+    body = blobs.body([extent], "bucket/key")
+    if size <= 256 << 10:
+        with pytest.raises(StoredDataCorrupt):
+            body.now()
+    else:
+        assert body.now() is None
+        with pytest.raises(StoredDataCorrupt):
+            await read(body)
+    await body.aclose()
+    assert list(blobs.damage) == ["bucket/key"]
+    assert blobs._leases.total() == 0
+
+
+@pytest.mark.finding("S10")
+async def test_a_range_checks_the_blocks_that_it_touches(blobs):
+    extent = await received(blobs, DATA)
+    flip(blobs, extent, 2_500_000)
+    begin = Extent(extent.blob, 1_000, 2_000_000, extent.sums)
+    assert await read(blobs.body([begin])) == DATA[1_000:2_001_000]
+    few = Extent(extent.blob, 5, 100, extent.sums)
+    assert blobs.body([few]).now() == DATA[5:105]  # its block was checked before
+    end = Extent(extent.blob, 2_999_000, 100, extent.sums)
+    body = blobs.body([end], "bucket/key")
+    assert body.now() is None  # the whole block has to be read, which takes a thread
+    with pytest.raises(StoredDataCorrupt):
+        await read(body)
+    assert list(blobs.damage) == ["bucket/key"]
+
+
+@pytest.mark.finding("S10")
+async def test_a_piece_is_checked_until_it_was_found_right(blobs):
+    extent = await received(blobs, DATA)
+    body = blobs.body([extent])
+    (piece,) = list(body.pieces())
+    assert piece.check(0, len(DATA)) == len(DATA)
+    await body.aclose()
+    body = blobs.body([extent])
+    assert next(body.pieces()).check is None
+    await body.aclose()
 
 
 async def test_a_file_that_is_too_short_is_an_error(blobs, blob):

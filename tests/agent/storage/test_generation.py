@@ -2,6 +2,7 @@ import os
 
 import pytest
 
+from s3d.agent.storage import generation
 from s3d.agent.storage.generation import Doubt, Mark, State, doubt_about, parse
 from s3d.agent.storage.index import Index
 
@@ -33,7 +34,8 @@ def test_what_is_no_mark_is_none(content):
     assert parse(content) is None
 
 
-async def test_the_folder_has_the_number_of_each_commit(tmp_path):
+async def test_the_folder_has_the_number_of_each_commit(tmp_path, monkeypatch):
+    monkeypatch.setattr(generation, "EVERY", 0.0)
     index = Index.open(tmp_path / "index.sqlite", blobs=tmp_path / "blobs")
     file = tmp_path / "blobs/generation"
     for number in range(1, 4):
@@ -60,8 +62,51 @@ async def test_a_folder_that_cannot_take_the_number_stays_behind_the_index(tmp_p
     again.close()
 
 
+async def test_a_commit_that_names_a_file_is_noted_at_once_others_now_and_then(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(generation, "EVERY", 1_000.0)
+    index = Index.open(tmp_path / "index.sqlite", blobs=tmp_path / "blobs")
+
+    def noted():
+        return parse((tmp_path / "blobs/generation").read_bytes()).number
+
+    for expected in (1, 1):
+        await index.write(lambda tx: tx.add_blob(tx.highest_blob() + 1, 4, b"data"))
+        assert noted() == expected
+    await index.write(lambda tx: tx.add_blob(tx.highest_blob() + 1, 4))
+    assert noted() == 3
+    await index.write(lambda tx: tx.add_blob(tx.highest_blob() + 1, 4, b"data"))
+    assert noted() == 3
+    index.close()
+    assert noted() == 4
+
+
 @pytest.mark.parametrize("kind", ["ephemeral", "lossy"])
 def test_what_can_be_had_again_has_no_number(tmp_path, kind):
     index = Index.open(tmp_path / "index.sqlite", blobs=tmp_path / "blobs", **{kind: True})
     assert index.generation is None
     index.close()
+
+
+async def test_a_doubt_that_cannot_be_written_is_there_at_the_next_start(tmp_path, monkeypatch):
+    path, blobs = tmp_path / "index.sqlite", tmp_path / "blobs"
+    index = Index.open(path, blobs=blobs)
+    await index.write(lambda tx: tx.add_blob(1, 4))
+    index.close()
+    for file in tmp_path.glob("index.sqlite*"):
+        file.unlink()
+
+    def fail(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", fail)
+        index = Index.open(path, blobs=blobs)
+    for number in range(5):
+        await index.write(lambda tx, number=number: tx.add_blob(number, 4))
+    await index.settle_generation()
+    index.close()
+    again = Index.open(path, blobs=blobs)
+    assert again.generation.doubt is not None
+    again.close()

@@ -12,8 +12,16 @@ import msgspec
 
 from s3d.agent.storage.disk import sync_folder
 from s3d.shared.caching import Pin
+from s3d.shared.errors import UsageError
 
 logger = logging.getLogger(__name__)
+
+VERSION = 1
+
+
+class _Version(msgspec.Struct):
+    version: int
+
 
 _decode = msgspec.json.Decoder(list[Pin]).decode
 
@@ -93,8 +101,11 @@ class Pins:
 
 
 def _read(file: Path) -> list[Pin]:
+    """Raises UsageError for a file of a newer s3d, which stays as it is."""
     try:
-        return _decode(file.read_bytes())
+        data = file.read_bytes()
+        _refuse_newer(file, data)
+        return _decode(data)
     except FileNotFoundError:
         return []
     except (OSError, msgspec.DecodeError) as error:
@@ -102,6 +113,18 @@ def _read(file: Path) -> list[Pin]:
         with contextlib.suppress(OSError):
             file.rename(file.with_suffix(".broken"))
         return []
+
+
+def _refuse_newer(file: Path, data: bytes) -> None:
+    """Version 1 is the list alone; a later one is an object that says its version."""
+    with contextlib.suppress(msgspec.DecodeError):
+        version = msgspec.json.decode(data, type=_Version).version
+        if version > VERSION:
+            raise UsageError(
+                "the pins were written by a newer s3d",
+                f"{file} has version {version}, and this s3d reads {VERSION} at most",
+                "run the newer s3d, or move the file away to forget the pins",
+            )
 
 
 def _write(file: Path, data: bytes) -> None:

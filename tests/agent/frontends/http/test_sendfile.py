@@ -6,6 +6,7 @@ import asyncio
 import os
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import uvloop
 from s3d.agent.core.store import Endpoint, Ready, operation
 from s3d.agent.frontends.http import sendfile
 from s3d.agent.frontends.http.limits import Limits
+from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import NO_TRAILERS, Piece, S3Request, S3Response
 from tests.agent.frontends.http.wire import opened
 
@@ -37,6 +39,8 @@ class Shelf(Endpoint):
     def get_object(self, request: S3Request) -> Ready:
         size = SIZE + (4096 if request.key == "broken" else 0)
         body = Pages(os.open(self.path, os.O_RDONLY), size, self.closed)
+        if request.key.startswith("damaged-"):
+            body.damaged = int(request.key.removeprefix("damaged-"))
         return Ready(S3Response({"ContentLength": size}, body))
 
 
@@ -47,15 +51,27 @@ class Pages:
         self.fd = fd
         self.size = size
         self.closed = closed
+        self.damaged: int | None = None
+        """Offset of a byte that is damaged; nothing is checked when there is none."""
+
+    def check(self, start: int, end: int) -> int:
+        """Up to a million bytes at once."""
+        assert self.damaged is not None
+        assert threading.current_thread() is not threading.main_thread()
+        checked = min(end, start + 1_000_000)
+        if start <= self.damaged < checked:
+            raise S3Error("InternalError", "damaged")
+        return checked
 
     def now(self) -> None:
         return None
 
     def pieces(self) -> Iterator[Piece]:
         first, second = 5, SIZE // 2
-        yield Piece(self.fd, 0, first)
-        yield Piece(self.fd, first, second)
-        yield Piece(self.fd, first + second, self.size - first - second)
+        check = None if self.damaged is None else self.check
+        yield Piece(self.fd, 0, first, check)
+        yield Piece(self.fd, first, second, check)
+        yield Piece(self.fd, first + second, self.size - first - second, check)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         raise AssertionError("a file must not pass through Python")
@@ -90,6 +106,50 @@ def test_all_pieces_arrive_in_order(shelf: Shelf, run: Callable) -> None:
 
     run(main())
     assert shelf.closed.is_set()
+
+
+@pytest.mark.finding("S10")
+def test_damage_before_the_head_is_an_error_and_the_connection_goes_on(
+    shelf: Shelf, run: Callable
+) -> None:
+    async def main() -> None:
+        async with opened(shelf) as door, door.wire() as wire:
+            for _ in range(2):
+                answer = await wire.ask(door.request("GET", "/bucket/damaged-3"))
+                assert (answer.status, b"<Code>InternalError" in answer.body) == (500, True)
+            assert len((await wire.ask(door.request("GET", "/bucket/k"))).body) == SIZE
+
+    run(main())
+
+
+@pytest.mark.finding("S10")
+@pytest.mark.parametrize("at", [5, 2_000_005, SIZE - 1])
+def test_damage_behind_the_head_breaks_the_answer_off(shelf: Shelf, run: Callable, at: int) -> None:
+    async def main() -> None:
+        async with opened(shelf) as door:
+            reader, writer = await asyncio.open_connection(*door.address)
+            writer.write(door.request("GET", f"/bucket/damaged-{at}"))
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 200")
+            got = bytearray()
+            with suppress(ConnectionError):
+                while data := await reader.read(1 << 20):
+                    got += data
+            assert len(got) <= at
+            assert bytes(got) == shelf.path.read_bytes()[: len(got)]
+            writer.close()
+
+    run(main())
+
+
+@pytest.mark.finding("S10")
+def test_what_is_checked_on_the_way_arrives_whole(shelf: Shelf, run: Callable) -> None:
+    async def main() -> None:
+        async with opened(shelf) as door, door.wire() as wire:
+            answer = await wire.ask(door.request("GET", f"/bucket/damaged-{2 * SIZE}"))
+            assert answer.body == shelf.path.read_bytes()
+
+    run(main())
 
 
 def test_a_pipelined_answer_before_it_comes_first(shelf: Shelf, run: Callable) -> None:

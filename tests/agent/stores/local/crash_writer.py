@@ -31,7 +31,7 @@ def content(seed: int, size: int) -> bytes | None:
 
 
 def open_store(folder: Path) -> tuple[Index, LocalStore]:
-    index = Index.open(folder / "index.sqlite")
+    index = Index.open(folder / "index.sqlite", blobs=folder / "blobs")
     return index, LocalStore(index, Blobs(folder / "blobs"))
 
 
