@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,8 +65,11 @@ class Setting:
     """Of files that are downloaded."""
     host: str
     level: Callable[[], str] = lambda: ""
-    order: Callable[[], str] = lambda: BYTES
     """What the remote makes of conditions: A, B, C, or "" while that is not known."""
+    order: Callable[[], str] = lambda: BYTES
+    """In which the remote lists, see s3/listing_order.py."""
+    pending: Callable[[], Iterable[str]] = lambda: ()
+    """Keys below the prefix that wait to be pushed."""
     from_file: bool = True
 
 
@@ -187,9 +190,14 @@ class SyncFolder:
         )
         passes = Passes(executor, tree, selection, room, config.prefix)
         passes.on_progress = self._progress
+        passes.own_writes = self._own_writes
         passes.is_stopped = lambda: self.is_paused
         watcher = Watcher(self.path, self.schedule.changed, tree.touch_canary)
         return Opened(tree, passes, watcher, Trash(tree, executor, trash_clock))
+
+    def _own_writes(self) -> Iterator[str]:
+        start = len(self.setting.config.prefix)
+        return (key[start:] for key in self.setting.pending())
 
     def _beside(self, path: str) -> str:
         return conflict_name(path, self.setting.host, self._clock(), new_id()[:4])
@@ -406,7 +414,7 @@ class SyncFolder:
             conflicts=total.count(Action.CONFLICT),
             adopted=total.count(Action.ADOPT),
             moved=total.count(Action.MOVE),
-            troubles=len(self._standing.troubles),
+            troubles=len(self._standing.troubles) - self._standing.left_out,
         )
 
     def status(self) -> FolderStatus:
@@ -429,7 +437,8 @@ class SyncFolder:
             todo=now.todo,
             done=now.done,
             troubles=now.shown(),
-            trouble_count=len(now.troubles),
+            trouble_count=len(now.troubles) - now.left_out,
+            left_out=now.left_out,
             conflicts=len(self.baseline.conflicts(SHOWN)),
             last_pass=now.last_pass,
             watch=self._open.watcher.state if self._open is not None else "",

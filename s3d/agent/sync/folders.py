@@ -42,6 +42,8 @@ class Surroundings:
     level_of: Callable[[str], str] = lambda bucket: ""
     order_of: Callable[[str], str] = lambda bucket: BYTES
     """In which the bucket's objects are listed: s3/listing_order.py."""
+    pending_of: Callable[[str, str], Iterable[str]] = lambda bucket, prefix: ()
+    """Keys below a prefix that wait in this agent to be pushed."""
     keep: Callable[[str, Callable[[], Awaitable[None]]], Awaitable[None]] = _once
     """Runs what is given, by its name, again and again when it fails."""
     fixed: SyncFolderConfig | None = None
@@ -122,6 +124,7 @@ class Folders:
             host=socket.gethostname().partition(".")[0],
             level=partial(around.level_of, config.bucket),
             order=partial(around.order_of, config.bucket),
+            pending=partial(around.pending_of, config.bucket, config.prefix),
             from_file=config != around.fixed,
         )
 

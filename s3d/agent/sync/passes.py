@@ -84,6 +84,8 @@ class Passes:
         """When files were deleted of late, in Unix seconds."""
         self.is_stopped: Callable[[], bool] = lambda: False
         """Asked between two paths."""
+        self.own_writes: Callable[[], Iterable[str]] = lambda: ()
+        """Paths of objects that wait in this agent to be pushed."""
         self.on_progress: Callable[[int, int], None] = lambda done, todo: None
 
     async def plan(self, scope: Scope, *, reads: bool = False) -> list[Step]:
@@ -140,15 +142,20 @@ class Passes:
         for part in (transfers(steps), *_by_depth(deletions(steps))):
             self._check_root()
             await self._each(part, self._settle, note)
+        await self._each(_in_the_way(steps, outcome.done), self._settle, note)
         await self._baseline.flush()
         return outcome
 
     def _check(self, steps: list[Step]) -> None:
         """Raises Doubtful."""
+        if not any(step.action in DELETIONS for step in steps):
+            return
         now = self.executor.clock()
         while self._deleted and not 0 <= now - self._deleted[0] < RECENT:
             self._deleted.popleft()
-        check(steps, agreed=self._baseline.count()[0], recent=len(self._deleted))
+        own = {path for path in self.own_writes() if self._baseline.get(path) is not None}
+        agreed = self._baseline.count()[0]
+        check(steps, agreed=agreed, recent=len(self._deleted), own=own)
 
     def _check_root(self) -> None:
         if not self._tree.is_in_place():
@@ -283,6 +290,18 @@ def _seen(differences: list[Difference]) -> list[Difference]:
     if not unread:
         return differences
     return [d for d in differences if d.local is not None or not d.path.startswith(unread)]
+
+
+def _in_the_way(steps: list[Step], done: list[Done]) -> list[Step]:
+    """Those that were blocked by what has been deleted since: where a file becomes a folder of its
+    name, or the other way round, on the other side."""
+    gone = [each.path for each in done if each.action is Action.DELETE_LOCAL]
+    blocked = {each.path for each in done if each.action is Action.BLOCK}
+    if not gone or not blocked:
+        return []
+    free = {path for path in blocked if any(folder[:-1] in gone for folder in parents(path))}
+    free |= blocked.intersection(folder[:-1] for path in gone for folder in parents(path))
+    return [step for step in steps if step.path in free]
 
 
 def _by_depth(steps: list[Step]) -> list[list[Step]]:

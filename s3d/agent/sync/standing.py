@@ -11,11 +11,13 @@ from s3d.shared.syncing import PathStatus
 
 SHOWN = 100
 """Troubles that a status lists."""
+LEFT_OUT = "left out"
 _STATES = {
     Action.BLOCK: "blocked",
     Action.WAIT: "waiting",
     Action.SKIP: "skipped",
     Action.KEEP: "kept",
+    Action.LEAVE: LEFT_OUT,
 }
 """What was not done with a path -> the word for it."""
 
@@ -54,5 +56,12 @@ class Standing:
                 self.troubles[done.path] = PathStatus(done.path, state, done.detail)
         self.todo = self.done = 0
 
+    @property
+    def left_out(self) -> int:
+        """Paths that are left out, which is as it should be; all other troubles are not."""
+        return sum(trouble.state == LEFT_OUT for trouble in self.troubles.values())
+
     def shown(self) -> list[PathStatus]:
-        return list(self.troubles.values())[:SHOWN]
+        """What keeps a folder from being in sync comes first."""
+        found = sorted(self.troubles.values(), key=lambda trouble: trouble.state == LEFT_OUT)
+        return found[:SHOWN]

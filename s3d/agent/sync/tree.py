@@ -40,6 +40,8 @@ PART = ".part"
 """Ends the name of a file on the stage that is being received."""
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _STAGED = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+FOLDER_HERE = "a folder has this name here"
+FILE_HERE = "a file or a link has the name of a folder here"
 _GONE = (errno.ENOENT, errno.ENOTDIR)
 T = TypeVar("T")
 
@@ -177,7 +179,7 @@ class FolderTree:
                 if not is_folder(path):
                     return local_of(path, facts)
                 if not stat.S_ISDIR(facts.st_mode):
-                    return Local(path, NO_BYTES, trouble="a file has this name here")
+                    return None
                 return Local(path, NO_BYTES, is_empty=self._is_empty(place))
         except OSError as error:
             if error.errno not in _GONE:
@@ -193,6 +195,12 @@ class FolderTree:
                 return next(entries, None) is None
         finally:
             os.close(fd)
+
+    def _is_folder(self, path: str) -> bool:
+        with suppress(OSError), self.at(path) as place:
+            facts = os.stat(place.name, dir_fd=place.folder, follow_symlinks=False)
+            return stat.S_ISDIR(facts.st_mode)
+        return False
 
     def _is_below_link(self, path: str) -> bool:
         parts = path.removesuffix("/").split("/")[:-1]
@@ -278,12 +286,14 @@ class FolderTree:
                     failpoint.hit("sync.after_place")
                     _sync(new.folder, self._stage)
             except FileExistsError as error:
+                if self._is_folder(path):
+                    raise Refused(FOLDER_HERE) from error
                 raise Moved from error
             except OSError as error:
                 if error.errno == errno.ENOENT:
                     raise Moved from error
                 if error.errno == errno.ENOTDIR:
-                    raise Refused("a file or a link has the name of a folder here") from error
+                    raise Refused(FILE_HERE) from error
                 raise
             return None if expected is None else signature_at(old)
 
@@ -398,6 +408,8 @@ class FolderTree:
             with self.at(path, make=True) as place:
                 if self._make(place):
                     _sync(place.folder)
+            if not self._is_folder(path):
+                raise Refused(FILE_HERE)
 
         await self._do(work)
 

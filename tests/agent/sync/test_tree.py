@@ -156,12 +156,17 @@ async def test_a_folder_with_something_in_it_is_not_removed(tree):
 
 async def test_a_file_in_the_place_of_a_folder_is_told(tree):
     (tree.root / "a").touch()
-    assert (await tree.look("a/")).trouble
+    assert await tree.look("a/") is None
     assert await tree.look("a/b") is None
+    with pytest.raises(Refused, match="has the name of a folder"):
+        await tree.make_folder("a/")
     with pytest.raises(Refused, match="has the name of a folder"):
         await tree.place(await staged(tree), "a/b", None)
     (tree.root / "d").mkdir()
-    assert (await tree.look("d")).trouble == "a folder has this name here"
+    assert await tree.look("d") is None
+    await tree.drop_staged("stage-id")
+    with pytest.raises(Refused, match="a folder has this name here"):
+        await tree.place(await staged(tree), "d", None)
 
 
 async def test_a_move_overwrites_nothing(tree):

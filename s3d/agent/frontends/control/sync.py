@@ -69,7 +69,7 @@ class SyncRoutes:
             Route("POST", "/v1/sync:validate", self.validate, frozenset({"name"})),
             Route("POST", "/v1/sync:check", self.check),
             Route("GET", "/v1/sync/{name}/diff", self.diff, frozenset({"copy"})),
-            Route("PUT", "/v1/sync/{name}", self.save),
+            Route("PUT", "/v1/sync/{name}", self.save, frozenset({"new"})),
             Route("DELETE", "/v1/sync/{name}", self.remove),
             Route("GET", "/v1/sync/{name}", self.show),
             Route("GET", "/v1/sync/{name}/history", self.history, frozenset({"limit", "file"})),
@@ -129,7 +129,7 @@ class SyncRoutes:
         return answer(_plan(steps, agreed=0))
 
     async def save(self, call: Call) -> web.Response:
-        """Add the folder, or change it, in the configuration file too."""
+        """Add the folder, or change it, in the configuration file too. new=true: only add it."""
         name = call.request.match_info["name"]
         if not _NAME.fullmatch(name):
             raise S3Error("InvalidArgument", "A name is letters, digits, dots, - and _.")
@@ -138,6 +138,13 @@ class SyncRoutes:
         before = self._folders.by_name.get(name)
         if before is not None and not before.setting.from_file:
             raise Refusal(409, control.WRONG_STATE, f"{name} is set by the environment")
+        if before is not None and call.query.get("new") == "true":
+            its = before.setting.config
+            raise Refusal(
+                409, control.WRONG_STATE,
+                f"there is a sync folder {name} already: {its.path} with {its.bucket}/{its.prefix}",
+                f"give this one another name, or s3d sync rm {name} first",
+            )  # fmt: skip
         folder = await self._folders.save(config)
         await asyncio.to_thread(self._write, name, spec)
         return answer(folder.status(), 201 if before is None else 200)
