@@ -151,7 +151,7 @@ class Folders:
         if why:
             raise UsageError(f"{config.path} cannot be a sync folder", why, "take another folder")
         await self.remove(name_of(config))
-        folder = self._add(config)
+        folder = await asyncio.to_thread(self._add, config)
         self._start(folder)
         return folder
 

@@ -30,7 +30,7 @@ class Standing:
     """One of shared.syncing.STATES."""
     reason: str = ""
     question: str = ""
-    """What a person would answer with approve: deletions, or root; "" for nothing."""
+    """What a person would answer with approve: deletions, root, memory; "" for nothing."""
     todo: int = 0
     done: int = 0
     last_pass: float | None = None
@@ -43,6 +43,11 @@ class Standing:
         changed = (state, reason) != (self.state, self.reason)
         self.state, self.reason = state, reason
         return changed
+
+    def stop(self, reason: str, question: str) -> bool:
+        """Until a person has done something; False when it had stopped for that."""
+        self.question = question
+        return self.turn("stopped", reason)
 
     def note(self, outcome: Iterable[Done], *, is_whole: bool) -> None:
         """What a pass has come to. is_whole: it has looked at everything."""

@@ -110,10 +110,10 @@ class SyncRoutes:
     async def diff(self, call: Call) -> web.Response:
         """Both sides of a conflict."""
         folder, copy = self._folder(call), call.query.get("copy", "")
-        if not any(row.path == copy for row in folder.baseline.conflicts(control.MAX_PAGE)):
-            hint = f"s3d sync conflicts {folder.name}"
-            raise Refusal(404, "NoSuchKey", "there is no such conflict copy", hint)
         with asked():
+            if not any(row.path == copy for row in folder.baseline.conflicts(control.MAX_PAGE)):
+                hint = f"s3d sync conflicts {folder.name}"
+                raise Refusal(404, "NoSuchKey", "there is no such conflict copy", hint)
             return answer(await folder.here.difference(copy))
 
     async def validate(self, call: Call) -> web.Response:
@@ -179,7 +179,7 @@ class SyncRoutes:
         folder = self._folder(call)
         with asked():
             steps = await folder.plan()
-        return answer(_plan(steps, agreed=folder.baseline.count()[0]))
+            return answer(_plan(steps, agreed=folder.baseline.count()[0]))
 
     async def now(self, call: Call) -> web.Response:
         """Answered when the pass is over."""
@@ -193,12 +193,14 @@ class SyncRoutes:
 
     async def pause(self, call: Call) -> web.Response:
         folder = self._folder(call)
-        await folder.pause(paused=True)
+        with asked():
+            await folder.pause(paused=True)
         return answer(folder.status())
 
     async def resume(self, call: Call) -> web.Response:
         folder = self._folder(call)
-        await folder.pause(paused=False)
+        with asked():
+            await folder.pause(paused=False)
         return answer(folder.status())
 
     async def approve(self, call: Call) -> web.Response:
@@ -221,7 +223,8 @@ class SyncRoutes:
     async def history(self, call: Call) -> web.Response:
         """The newest first."""
         limit = call.number("limit", 100, control.MAX_PAGE)
-        baseline = self._folder(call).baseline
+        with asked():
+            baseline = self._folder(call).baseline
         rows = baseline.history(limit, path=call.query.get("file", ""))
         return answer(
             HistoryList(
@@ -236,7 +239,8 @@ class SyncRoutes:
         )  # fmt: skip
 
     async def conflicts(self, call: Call) -> web.Response:
-        found = self._folder(call).baseline.conflicts(control.MAX_PAGE)
+        with asked():
+            found = self._folder(call).baseline.conflicts(control.MAX_PAGE)
         rows = [
             Conflict(original_of(row.path), row.path, row.size, row.signature.mtime_ns / 1e9)
             for row in found
