@@ -24,6 +24,7 @@ from s3d.agent.sync.memory import Memory, NoMemory
 from s3d.agent.sync.names import conflict_name
 from s3d.agent.sync.passes import Interrupted, Outcome, Passes, RootGone, Scope
 from s3d.agent.sync.placement import new_id
+from s3d.agent.sync.planning import EACH
 from s3d.agent.sync.reasons import refusing
 from s3d.agent.sync.recover import recover_all
 from s3d.agent.sync.root import begin_anew, open_root
@@ -400,8 +401,9 @@ class SyncFolder:
         async with self._turn:
             steps = await self._steps()
             gone = [s for s in steps if s.action in (Action.DELETE_LOCAL, Action.DELETE_REMOTE)]
-            for step in gone:
-                self.baseline.drop(step.path)
+            for start in range(0, len(gone), EACH):
+                self.baseline.drop(*(step.path for step in gone[start : start + EACH]))
+                await asyncio.sleep(0)
         self._set("idle")
         self.schedule.everything()
         return len(gone)
