@@ -5,38 +5,27 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from s3d.agent.core.client import Objects
-from s3d.agent.core.events import Events
-from s3d.agent.s3.listing_order import BYTES
 from s3d.agent.sync.baseline import Baseline
 from s3d.agent.sync.baseline_file import FAILURE, Damaged
-from s3d.agent.sync.decide import Action, Doubtful, Mode, Step
-from s3d.agent.sync.differ import difference
-from s3d.agent.sync.execute import Done, Executor, Terms
-from s3d.agent.sync.hub import ObjectHub
+from s3d.agent.sync.decide import Action, Doubtful, Step
+from s3d.agent.sync.execute import Done
 from s3d.agent.sync.memory import Memory, NoMemory
-from s3d.agent.sync.names import conflict_name
+from s3d.agent.sync.opened import Opened, Setting, open_folder
 from s3d.agent.sync.passes import Interrupted, Outcome, Passes, RootGone, Scope
-from s3d.agent.sync.placement import new_id
 from s3d.agent.sync.planning import EACH
-from s3d.agent.sync.reasons import refusing
 from s3d.agent.sync.recover import recover_all
 from s3d.agent.sync.root import begin_anew, open_root
 from s3d.agent.sync.schedule import Schedule
 from s3d.agent.sync.sides import Unavailable
 from s3d.agent.sync.standing import SHOWN, Standing
-from s3d.agent.sync.terms import QUIET, Ignore, Room, Selection, is_settled
-from s3d.agent.sync.trash import Trash, TrashClock
+from s3d.agent.sync.terms import QUIET
 from s3d.agent.sync.tree import FolderTree
-from s3d.agent.sync.watch import Watcher
-from s3d.shared.config import SyncFolderConfig, name_of
-from s3d.shared.syncing import ConflictDiff, FolderStatus, SyncReport
+from s3d.shared.config import name_of
+from s3d.shared.syncing import FolderStatus, SyncReport
 
 logger = logging.getLogger(__name__)
 
@@ -52,42 +41,6 @@ _WRITES = {
 """Actions that change the bucket -> the operation that others are told of."""
 ROOT_LOOK = 5.0
 """Seconds between two looks at whether the root is still there."""
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """What a folder works with. objects: fresh ones. remote: URL of what is behind them."""
-
-    config: SyncFolderConfig
-    objects: Objects
-    remote: str
-    file: Path
-    """Of the baseline."""
-    events: Events
-    umask: int
-    """Of files that are downloaded."""
-    host: str
-    level: Callable[[], str] = lambda: ""
-    """What the remote makes of conditions: A, B, C, or "" while that is not known."""
-    order: Callable[[], str] = lambda: BYTES
-    """In which the remote lists, see s3/listing_order.py."""
-    pending: Callable[[], Iterable[str]] = lambda: ()
-    """Keys below the prefix that wait to be pushed."""
-    from_file: bool = True
-
-
-class Opened(NamedTuple):
-    """What there is while the root is there."""
-
-    tree: FolderTree
-    passes: Passes
-    watcher: Watcher
-    trash: Trash
-
-    async def difference(self, copy: str) -> ConflictDiff:
-        """Of a conflict copy and its original. Raises Refused."""
-        with refusing():
-            return await asyncio.to_thread(difference, self.tree, copy)
 
 
 class SyncFolder:
@@ -197,44 +150,11 @@ class SyncFolder:
         return f"{self.setting.remote} {config.bucket}/{config.prefix}"
 
     def _equip(self, tree: FolderTree) -> Opened:
-        config, objects = self.setting.config, self.setting.objects
-        hub = ObjectHub(
-            objects,
-            config.bucket,
-            config.prefix,
-            level=self.setting.level,
-            order=self.setting.order,
-            beside=self._beside,
-        )
-        selection = Selection(
-            objects, config.bucket, config.prefix, Ignore(self.path), config.filter
-        )
-        room = Room(self.path, config.max_size, config.max_files)
-        terms = Terms(selection.excluded, is_settled, room.claim, selection.tagged_out,
-                      config.keep_mode)  # fmt: skip
-        trash_clock = TrashClock(self.baseline, self._clock)
-        executor = Executor(
-            tree,
-            hub,
-            self.baseline,
-            terms,
-            Mode(config.mode),
-            host=self.setting.host,
-            trash_age=trash_clock.now,
-        )
-        passes = Passes(executor, tree, selection, room, config.prefix)
-        passes.on_progress = self._progress
-        passes.own_writes = self._own_writes
-        passes.is_stopped = lambda: self.is_paused
-        watcher = Watcher(self.path, self.schedule.changed, tree.touch_canary)
-        return Opened(tree, passes, watcher, Trash(tree, executor, trash_clock))
-
-    def _own_writes(self) -> Iterator[str]:
-        start = len(self.setting.config.prefix)
-        return (key[start:] for key in self.setting.pending())
-
-    def _beside(self, path: str) -> str:
-        return conflict_name(path, self.setting.host, self._clock(), new_id()[:4])
+        changed = self.schedule.changed
+        opened = open_folder(self.setting, tree, self.baseline, changed, self._clock)
+        opened.passes.on_progress = self._progress
+        opened.passes.is_stopped = lambda: self.is_paused
+        return opened
 
     async def _serve(self, here: Opened) -> None:
         self.schedule.everything()

@@ -16,7 +16,8 @@ from msgspec.structs import replace
 from s3d.agent.core.client import Objects
 from s3d.agent.core.events import Events
 from s3d.agent.s3.listing_order import BYTES
-from s3d.agent.sync.folder import Setting, SyncFolder
+from s3d.agent.sync.folder import SyncFolder
+from s3d.agent.sync.opened import Setting
 from s3d.agent.sync.root import why_no_root
 from s3d.shared.config import SyncFolderConfig, name_of
 from s3d.shared.errors import UsageError

@@ -228,20 +228,6 @@ async def test_every_folder_that_a_step_changes_is_synced(tree, synced):
     await check(tree.sync_names("a/b/new"), own / "stage", own / "trash", root / "a/b")
 
 
-async def test_the_root_is_in_place_while_it_is_the_same_and_marked(tree):
-    assert not tree.is_in_place()
-    tree.mark("uuid")
-    assert (tree.marker(), tree.is_in_place()) == ("uuid", True)
-    aside = tree.root.rename(tree.root.with_name("aside"))
-    assert not tree.is_in_place()
-    tree.root.mkdir()
-    assert not tree.is_in_place()
-    tree.root.rmdir()
-    aside.rename(tree.root)
-    assert tree.is_in_place()
-    tree.touch_canary()
-
-
 async def test_reading_takes_the_signature_that_was_seen(tree):
     (tree.root / "f").write_text("x")
     local = await tree.look("f")
