@@ -126,6 +126,7 @@ def test_a_plan_that_deletes_much_is_not_believed(action, count, agreed, is_doub
 
 
 @pytest.mark.finding("F9")
+@pytest.mark.rule("SYNC-4")
 @pytest.mark.parametrize("action", [Action.DELETE_LOCAL, Action.DELETE_REMOTE])
 def test_ones_own_edit_is_no_sign_that_a_side_is_as_it_was(action):
     """An empty listing: nine files would go, and the tenth, which was edited, is uploaded again."""

@@ -215,6 +215,7 @@ class Away(Layer):
 
 
 @pytest.mark.finding("F3")
+@pytest.mark.rule("SYNC-2")
 async def test_a_404_alone_deletes_no_file(setting, root, objects):
     away = Away(objects._store)
     await objects.put(BUCKET, "a", BytesBody(b"1"))
