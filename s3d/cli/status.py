@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import click
@@ -15,7 +15,8 @@ from s3d.cli.target import Names, Target, target_argument
 from s3d.shared.caching import CacheState, CacheStatus
 from s3d.shared.control import AgentStatus, BucketInfo, ObjectStatus
 from s3d.shared.errors import PendingError, UsageError
-from s3d.shared.text import age, count, moment, size
+from s3d.shared.syncing import FolderStatus
+from s3d.shared.text import age, count, moment, safe, size
 from s3d.shared.transfers import QueueStatus, RemoteStatus
 
 if TYPE_CHECKING:
@@ -42,7 +43,12 @@ LIMITATIONS = {
 
 @click.command("status")
 @target_argument(Names.EITHER, required=False)
-@click.option("-q", "--quiet", is_flag=True, help="One line; exit 6 while anything is pending.")
+@click.option(
+    "-q",
+    "--quiet",
+    is_flag=True,
+    help="Briefly; exit 6 while a write is pending or a sync folder has stopped.",
+)
 @json_option
 @socket_option
 @pass_session
@@ -79,12 +85,16 @@ def status_command(
 
 
 def _quiet(client: ControlClient, target: Target | None) -> int:
-    """Prints clean, or what is pending; 0 or 6."""
+    """Prints clean, or what is pending, and each sync folder that has stopped; 0 or 6."""
     if target is not None:
         raise UsageError("bad usage", "-q is about all writes", f"s3d status {target}")
-    queue = client.status().queue
+    status = client.status()
+    queue = status.queue
     click.echo(summary(queue))
-    return 0 if is_clean(queue) else PendingError.exit_code
+    stopped = list(_stopped(status.sync))
+    for _, row in stopped:
+        click.echo(f"sync stopped: {row}")
+    return 0 if is_clean(queue) and not stopped else PendingError.exit_code
 
 
 def _agent(status: AgentStatus) -> Iterator[Row]:
@@ -103,8 +113,16 @@ def _agent(status: AgentStatus) -> Iterator[Row]:
         held = f"{count(store.buckets, 'bucket')}, {count(store.objects, 'object')}"
         yield "store", store.path + (" (gone at the end)" if status.ephemeral else "")
         yield "", f"{held}, {size(store.size)}; {size(store.free)} free"
+    yield from _stopped(status.sync)
     for warning in status.warnings:
         yield "warning", warning
+
+
+def _stopped(folders: Iterable[FolderStatus]) -> Iterator[Row]:
+    """Sync folders that do nothing until somebody has decided, or mended something."""
+    for folder in folders:
+        if folder.state == "stopped":
+            yield "SYNC STOPPED", safe(f"{folder.name}: {folder.reason} (s3d sync status)")
 
 
 def _remote(remote: RemoteStatus) -> Iterator[Row]:

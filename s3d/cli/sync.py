@@ -28,6 +28,7 @@ ACTIONS = {
     "compare": "on both sides, to compare; what differs is kept twice",
     "move": "to rename",
     "block": "that cannot be synced",
+    "leave": "that no bucket can hold (links, devices): left out",
     "keep": "that differ, and stay as they are in this mode",
 }
 """Action of a plan -> what it says of so many paths."""
@@ -92,20 +93,47 @@ def add_command(
         keep_mode=keep_mode,
     )
     client = session.sync()
-    plan = client.validate(spec)
+    name = name or path.name
+    is_new = _is_new(client, name, spec)
+    plan = client.validate(spec, name="" if is_new else name)
     if dry_run and as_json:
         json_line(plan)
         return
     if not as_json:
         click.echo(f"{path} and {target}, {mode}:")
+        if not is_new:
+            click.echo(f"  folder {name} syncs them already; it gets these settings")
+        if not path.exists():
+            click.echo(f"  {path} is not there: it will be made")
+        elif not plan.counts:
+            click.echo("  both sides are the same")
         _show(plan, SHOWN)
     if dry_run or not (yes or confirmed("Sync them from now on?")):
         return
-    status = client.save(name or path.name, spec)
+    was_there = path.exists()
+    status = client.save(name, spec, new=is_new)
     if as_json:
         json_line(status)
     else:
-        report(f"syncing {path}; s3d sync status {status.name} shows how far it is")
+        made = "" if was_there else "made and "
+        report(f"{made}syncing {path}; s3d sync status {status.name} shows how far it is")
+
+
+def _is_new(client: SyncClient, name: str, spec: FolderSpec) -> bool:
+    """Whether a name is free; False: its folder is to have other settings. Raises UsageError when
+    the folder of that name is another one."""
+    for folder in client.folders():
+        if folder.name != name:
+            continue
+        places = [(f.path, f.bucket, f.prefix.rstrip("/")) for f in (folder, spec)]
+        if places[0] == places[1]:
+            return False
+        raise UsageError(
+            f"sync folder {name}",
+            f"there is one already: {folder.path} with {folder.bucket}/{folder.prefix}",
+            f"give this one another --name, or s3d sync rm {name} first",
+        )
+    return True
 
 
 @sync_command.command("ls")
@@ -136,7 +164,7 @@ def status_command(session: Session, /, folder: str | None, *, as_json: bool) ->
         fields(_facts(status))
         for trouble in status.troubles:
             click.echo(f"  {trouble.state:8} {safe(trouble.path)}: {safe(trouble.reason)}")
-        hidden = status.trouble_count - len(status.troubles)
+        hidden = status.trouble_count + status.left_out - len(status.troubles)
         if hidden > 0:
             click.echo(f"  and {count(hidden, 'other')}")
     return 0 if status.state == "idle" and not status.trouble_count else 6
@@ -157,6 +185,8 @@ def plan_command(
     if as_json:
         json_line(plan)
     else:
+        if not plan.counts:
+            click.echo("  both sides are the same")
         _show(plan, len(plan.steps) if everything else SHOWN)
 
 
@@ -375,12 +405,12 @@ def _facts(status: FolderStatus) -> list[tuple[str, str]]:
         rows.append(("decide", f"s3d sync approve {status.name}, or s3d sync restore"))
     if status.trouble_count:
         rows.append(("not in sync", count(status.trouble_count, "path")))
+    if status.left_out:
+        rows.append(("left out", f"{count(status.left_out, 'path')}: links and devices"))
     return [(name, safe(value)) for name, value in rows]
 
 
 def _show(plan: SyncPlan, most: int) -> None:
-    if not plan.counts:
-        click.echo("  both sides are the same")
     for action, number in sorted(plan.counts.items()):
         total = {"upload": plan.upload_size, "download": plan.download_size}.get(action)
         said = f", {size(total)}" if total else ""

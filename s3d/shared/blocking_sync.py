@@ -61,12 +61,15 @@ class SyncClient:
         place = path_of(f"{_place(status.name)}/diff", copy=path)
         return self._client.ask("GET", place, ConflictDiff)
 
-    def validate(self, spec: FolderSpec) -> SyncPlan:
-        """What it would do first; nothing is changed."""
-        return self._client.ask("POST", "/v1/sync:validate", SyncPlan, spec)
+    def validate(self, spec: FolderSpec, *, name: str = "") -> SyncPlan:
+        """What it would do first; nothing is changed. name: of the folder whose place it takes."""
+        place = path_of("/v1/sync:validate", name=name)
+        return self._client.ask("POST", place, SyncPlan, spec)
 
-    def save(self, name: str, spec: FolderSpec) -> FolderStatus:
-        return self._client.ask("PUT", _place(name), FolderStatus, spec)
+    def save(self, name: str, spec: FolderSpec, *, new: bool = False) -> FolderStatus:
+        """new: there must be no folder of this name yet."""
+        place = path_of(_place(name), new="true" if new else "")
+        return self._client.ask("PUT", place, FolderStatus, spec)
 
     def remove(self, name: str) -> None:
         self._client.ask("DELETE", _place(name), Count)

@@ -30,7 +30,7 @@ class PathStatus(msgspec.Struct, frozen=True):
 
     path: str
     state: str
-    """blocked, waiting, skipped, kept or conflict."""
+    """blocked, waiting, skipped, kept; or left out: a link or a device, which is no failure."""
     reason: str = ""
 
 
@@ -56,6 +56,9 @@ class FolderStatus(msgspec.Struct, frozen=True):
     troubles: list[PathStatus] = []
     """At most 100 of them."""
     trouble_count: int = 0
+    """Paths that are not in sync; those that are left out are not among them."""
+    left_out: int = 0
+    """Links and devices, which no bucket can hold."""
     conflicts: int = 0
     last_pass: float | None = None
     """When both sides were last seen to agree, in Unix seconds."""

@@ -24,7 +24,7 @@ def notes(s3d, bucket, tmp_path):
 def test_adding_shows_asks_and_writes_the_file(s3d, serving, bucket, tmp_path):
     folder = tmp_path / "docs"
     shown = s3d("sync", "add", str(folder), bucket, "--dry-run")
-    assert (shown.code, "both sides are the same" in shown.out) == (0, True)
+    assert (shown.code, f"{folder} is not there: it will be made" in shown.out) == (0, True)
     assert not folder.exists()
     asked = s3d("sync", "add", str(folder), bucket)
     assert (asked.code, "--yes" in asked.err) == (2, True)
@@ -52,8 +52,57 @@ def test_status_says_what_is_not_in_sync(s3d, notes, bucket):
     os.mkfifo(notes / "fifo")
     s3d("sync", "now", bucket)
     result = s3d("sync", "status", bucket)
-    assert (result.code, "fifo: not a regular file" in result.out) == (6, True)
+    assert (result.code, "left out fifo: not a regular file" in result.out) == (0, True)
     assert s3d("sync").out.startswith(bucket)
+
+
+@pytest.mark.finding("D24")
+def test_a_link_is_no_failure(s3d, notes, bucket):
+    (notes / "link").symlink_to("/etc/passwd")
+    s3d("sync", "now", bucket)
+    result = s3d("sync", "status", bucket)
+    assert (result.code, "left out link: a symbolic link" in result.out) == (0, True)
+    assert "left out  1 path" in result.out
+
+
+@pytest.mark.finding("D5")
+def test_a_folder_that_has_stopped_is_told_by_s3d_status(s3d, notes, bucket):
+    assert s3d("status", "-q").code == 0
+    (notes / "b.txt").write_text("b")
+    s3d("sync", "now", bucket)
+    for name in ("a.txt", "b.txt"):
+        (notes / name).unlink()
+    s3d("sync", "now", bucket)
+    loud = s3d("status")
+    assert (loud.code, f"SYNC STOPPED  {bucket}: nothing is left" in loud.out) == (0, True)
+    brief = s3d("status", "-q")
+    assert (brief.code, f"sync stopped: {bucket}: nothing is left" in brief.out) == (6, True)
+    s3d("sync", "restore", bucket)
+    s3d("sync", "now", bucket)
+    assert s3d("status", "-q").code == 0
+
+
+@pytest.mark.finding("D9")
+def test_a_folder_does_not_take_the_place_of_another(s3d, notes, bucket, tmp_path):
+    for path, prefix in ((notes, "other"), (tmp_path / "x" / bucket, "n")):
+        refused = s3d("sync", "add", str(path), f"{bucket}/{prefix}", "--yes")
+        assert refused.code == 2
+        assert f"there is one already: {notes} with {bucket}/n/" in refused.err
+        assert f"s3d sync rm {bucket}" in refused.err
+    again = s3d("sync", "add", str(notes), f"{bucket}/n", "--mode", "backup", "--yes")
+    assert (again.code, "it gets these settings" in again.out) == (0, True)
+    status = json.loads(s3d("sync", "status", bucket, "--json").out)
+    assert (status["prefix"], status["mode"]) == ("n/", "backup")
+
+
+@pytest.mark.finding("D9")
+def test_a_folder_that_is_made_is_told(s3d, bucket, tmp_path):
+    typo = tmp_path / f"typo-{bucket}"
+    result = s3d("sync", "add", str(typo), bucket, "--yes")
+    assert f"{typo} is not there: it will be made" in result.out
+    assert "the same" not in result.out
+    assert f"made and syncing {typo}" in result.out
+    assert s3d("sync", "rm", typo.name, "--yes").code == 0
 
 
 def test_plan_and_now(s3d, notes, bucket):

@@ -47,6 +47,7 @@ def test_events_alone_bring_a_change_to_the_other_device(devices, remote, sync_b
     until(lambda: a.tree() == {"renamed.txt": b"x"}, a.root)
 
 
+@pytest.mark.rule("SYNC-3")
 def test_both_edit_and_both_versions_stay(devices, remote, sync_bucket):
     a, b = devices
     a.write("plan.txt", "first")

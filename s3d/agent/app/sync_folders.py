@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from s3d.agent.app.stack import Stack
 from s3d.agent.core.client import Objects
 from s3d.agent.core.events import Events
@@ -30,6 +32,12 @@ def open_folders(
     def order_of(bucket: str) -> str:
         return BYTES if gateway is None else gateway.listing_order(bucket)
 
+    def pending_of(bucket: str, prefix: str) -> Iterator[str]:
+        if gateway is None or gateway.queue is None:
+            return
+        for write in gateway.queue.journal.under(bucket, prefix.encode()):
+            yield write.key
+
     around = Surroundings(
         objects=Objects(stack.silent, fresh=True),
         remote=config.remote or str(places.store_dir),
@@ -40,6 +48,7 @@ def open_folders(
         umask=umask,
         level_of=level_of,
         order_of=order_of,
+        pending_of=pending_of,
         keep=lambda name, run: supervise(name, run, events),
         fixed=config.sync_folder,
     )  # fmt: skip

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -54,6 +55,10 @@ UPDATE base SET etag = '"' || trim(etag, '"') || '"' WHERE etag NOT IN ('', '?')
 on the folder's own clock (see trash.py), and ETags that all have their quotes."""
 
 _UPGRADES = {0: _TABLES + _SECOND, 1: _SECOND}
+
+
+FAILURE: type[Exception] = sqlite3.Error
+"""What any call of a Baseline may raise."""
 
 
 class Damaged(Exception):
@@ -123,6 +128,16 @@ def check(path: Path) -> None:
         raise damaged(path, error) from error
     if word != "ok":
         raise damaged(path, word)
+
+
+def put_aside(path: Path) -> Path:
+    """Give a damaged file another name, with its log, for whoever wants to look into it."""
+    aside = path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}")
+    for end in ("", "-wal", "-shm"):
+        with suppress(FileNotFoundError):
+            os.rename(f"{path}{end}", f"{aside}{end}")
+    sync_folder(path.parent)
+    return aside
 
 
 def flush_log(path: Path) -> None:

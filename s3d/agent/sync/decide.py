@@ -6,11 +6,11 @@ unless the place where it should be was seen in full.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from s3d.agent.sync.state import Difference, is_changed, is_folder, is_other
+from s3d.agent.sync.state import UNSUPPORTED, Difference, is_changed, is_folder, is_other
 
 
 class Action(StrEnum):
@@ -37,6 +37,8 @@ class Action(StrEnum):
     """There is no room for it."""
     MOVE = "move"
     """It has another path on the other side by now, and gets it here."""
+    LEAVE = "leave"
+    """It is a link or a device, which no bucket can hold."""
     KEEP = "keep"
     """The mode of the folder leaves the difference as it is."""
 
@@ -158,7 +160,8 @@ def decide(
     if there is Side.UNKNOWN:
         return Action.NOTHING
     if about.trouble:
-        return Action.BLOCK
+        is_alone = not base and there is Side.ABSENT
+        return Action.LEAVE if is_alone and about.trouble in UNSUPPORTED else Action.BLOCK
     action = TABLE[base, here, there]
     if action is Action.COMPARE and about.equal is not None:
         action = Action.ADOPT if about.equal else Action.CONFLICT
@@ -199,21 +202,31 @@ class Doubtful(Exception):
     """A plan that deletes so much that a person has to agree. str(): why."""
 
 
-def check(steps: Iterable[Step], *, agreed: int, recent: int = 0) -> None:
+def check(
+    steps: Iterable[Step], *, agreed: int, recent: int = 0, own: Collection[str] = ()
+) -> None:
     """Raise Doubtful for a plan that empties a side, or deletes too much of it.
 
     agreed: files that both sides have agreed on. recent: that were deleted just before, since what
-    removes a tree is seen in pieces. More than 50 and more than a quarter of them is too much; all
-    of them, from two on, is what a side looks like that was swapped or not mounted.
+    removes a tree is seen in pieces. own: agreed paths whose object is a write of this device that
+    the remote has not seen yet, which proves nothing about the remote. More than 50 and more than a
+    quarter of them is too much; a side that has none of the agreed files, of two at least, looks
+    like one that was swapped or not mounted, whatever is done about each: one's own edit is
+    uploaded again, and says nothing for the others.
     """
-    found = [step for step in steps if step.action in DELETIONS and not is_folder(step.path)]
-    for action, where, gone in (
-        (Action.DELETE_LOCAL, "from the folder", "the bucket"),
-        (Action.DELETE_REMOTE, "from the bucket", "the folder"),
+    steps = [step for step in steps if not is_folder(step.path)]
+    found = [step for step in steps if step.action in DELETIONS]
+    known = [step.difference for step in steps if step.difference.base is not None]
+    there = {d.path for d in known if d.remote_known and d.remote is None}.union(own)
+    here = {d.path for d in known if d.local is None}
+    for action, gone, where, side in (
+        (Action.DELETE_LOCAL, there, "from the folder", "the bucket"),
+        (Action.DELETE_REMOTE, here, "from the bucket", "the folder"),
     ):
         count = sum(step.action is action for step in found)
-        if count >= 2 and count >= agreed:
-            raise Doubtful(f"nothing is left in {gone}: all {count} files would go {where}")
+        if count and len(gone) >= max(agreed, 2):
+            many = "all" if count >= agreed else f"{count} of"
+            raise Doubtful(f"nothing is left in {side}: {many} {agreed} files would go {where}")
     if found and len(found) + recent > max(MOST_DELETIONS, MOST_SHARE * (agreed + recent)):
         before = f", after {recent} just before" if recent else ""
         raise Doubtful(f"{len(found)} of {agreed} files would be deleted{before}")

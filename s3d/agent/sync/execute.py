@@ -6,6 +6,7 @@ that was not seen: a file that comes out of its place unexpectedly becomes a con
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
@@ -33,9 +34,12 @@ from s3d.agent.sync.state import (
     Difference,
     Local,
     Remote,
+    fits,
     is_changed,
     is_folder,
 )
+
+logger = logging.getLogger(__name__)
 
 RACY = 2 * 10**9
 """Nanoseconds after a write in which another one may leave the same times: the coarsest clock of a
@@ -102,8 +106,8 @@ class Executor(Placement):
     async def settle(self, step: Step) -> Done:
         """Do what has to be done about a path. Raises Unavailable."""
         difference = step.difference
-        if step.action is Action.BLOCK:
-            return Done(step.path, Action.BLOCK, difference.trouble)
+        if step.action in (Action.BLOCK, Action.LEAVE):
+            return Done(step.path, step.action, difference.trouble)
         try:
             for _ in range(ATTEMPTS):
                 try:
@@ -112,6 +116,10 @@ class Executor(Placement):
                     difference = await self.look(step.path)
         except Refused as error:
             return Done(step.path, Action.BLOCK, str(error))
+        except (OverflowError, ValueError) as error:
+            # A value that nobody has thought of is the trouble of its path, not of the folder.
+            logger.exception("sync path failed path=%s", step.path)
+            return Done(step.path, Action.BLOCK, f"{type(error).__name__}: {error}")
         return Done(step.path, Action.WAIT, "it changes all the time")
 
     async def look(self, path: str) -> Difference:
@@ -302,6 +310,8 @@ class Executor(Placement):
         if self.terms.keeps_mode and found.mode is not None:
             mode = found.mode
         mtime_ns = found.mtime_ns if found.mtime_ns is not None else int(found.modified * 1e9)
+        if not fits(mtime_ns):
+            mtime_ns = int(self.clock() * 1e9)
         about = About(mtime_ns, mode, found.sha256)
         async with aclosing(body):
             return found, await self.tree.receive(self.ids(), body, about)
@@ -314,6 +324,8 @@ class Executor(Placement):
             await self.tree.remove_folder(path)  # what is in it stays
             self.baseline.drop(path)
             return Done(path, Action.DELETE_LOCAL)
+        if not await self.hub.is_gone(path):
+            raise Moved
         name, expected = self.ids(), local.signature
         self.baseline.intend(path, Intent("discard", expected, stage=name))
         self.trash_row(name, path, expected, "deleted")
@@ -363,6 +375,7 @@ def _edit_won(difference: Difference) -> str:
 def _why(action: Action, difference: Difference, about: Circumstances) -> str:
     reasons = {
         Action.BLOCK: about.trouble,
+        Action.LEAVE: about.trouble,
         Action.IGNORE: about.excluded,
         Action.WAIT: "it is being written",
         Action.SKIP: "there is no room for it here",

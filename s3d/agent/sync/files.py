@@ -11,7 +11,15 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from s3d.agent.s3.messages import Body
 from s3d.agent.sync.rename import Name
 from s3d.agent.sync.sides import About, Moved
-from s3d.agent.sync.state import Local, Signature
+from s3d.agent.sync.state import (
+    NO_BYTES,
+    SPECIAL,
+    STRANGE_TIME,
+    SYMLINK,
+    Local,
+    Signature,
+    fits,
+)
 
 BLOCK = 1 << 20
 _READING = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -28,21 +36,22 @@ def open_regular(place: Name) -> int:
 
 
 def signature_of(facts: os.stat_result) -> Signature:
-    return Signature(facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino)
+    """Inode numbers that have no sign get one, as SQLite's integers have it."""
+    inode = facts.st_ino if facts.st_ino < 1 << 63 else facts.st_ino - (1 << 64)
+    return Signature(facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, inode)
 
 
-def local_of(path: str, facts: os.stat_result) -> Local:
-    """What lstat tells of a path that should be a file."""
+def local_of(path: str, facts: os.stat_result) -> Local | None:
+    """What lstat tells of a path that should be a file. A folder of its name is none."""
     mode = facts.st_mode
     if stat.S_ISREG(mode):
+        if not (fits(facts.st_mtime_ns) and fits(facts.st_ctime_ns)):
+            return Local(path, NO_BYTES, trouble=STRANGE_TIME)
         return Local(path, signature_of(facts), stat.S_IMODE(mode) & 0o777)
-    if stat.S_ISLNK(mode):
-        trouble = "a symbolic link"
-    elif stat.S_ISDIR(mode):
-        trouble = "a folder has this name here"
-    else:
-        trouble = "not a regular file"
-    return Local(path, signature_of(facts), trouble=trouble)
+    if stat.S_ISDIR(mode):
+        return None
+    trouble = SYMLINK if stat.S_ISLNK(mode) else SPECIAL
+    return Local(path, NO_BYTES, trouble=trouble)
 
 
 class FileContent:

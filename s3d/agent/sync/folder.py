@@ -5,35 +5,27 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from pathlib import Path
-from typing import NamedTuple
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Any
 
-from s3d.agent.core.client import Objects
-from s3d.agent.core.events import Events
-from s3d.agent.s3.listing_order import BYTES
 from s3d.agent.sync.baseline import Baseline
-from s3d.agent.sync.decide import Action, Doubtful, Mode, Step
-from s3d.agent.sync.differ import difference
-from s3d.agent.sync.execute import Done, Executor, Terms
-from s3d.agent.sync.hub import ObjectHub
-from s3d.agent.sync.names import conflict_name
+from s3d.agent.sync.baseline_file import FAILURE, Damaged
+from s3d.agent.sync.decide import Action, Doubtful, Step
+from s3d.agent.sync.execute import Done
+from s3d.agent.sync.memory import Memory, NoMemory
+from s3d.agent.sync.opened import Opened, Setting, open_folder
 from s3d.agent.sync.passes import Interrupted, Outcome, Passes, RootGone, Scope
-from s3d.agent.sync.placement import new_id
-from s3d.agent.sync.reasons import refusing
+from s3d.agent.sync.planning import EACH
 from s3d.agent.sync.recover import recover_all
 from s3d.agent.sync.root import begin_anew, open_root
 from s3d.agent.sync.schedule import Schedule
 from s3d.agent.sync.sides import Unavailable
 from s3d.agent.sync.standing import SHOWN, Standing
-from s3d.agent.sync.terms import QUIET, Ignore, Room, Selection, is_settled
-from s3d.agent.sync.trash import Trash, TrashClock
+from s3d.agent.sync.terms import QUIET
 from s3d.agent.sync.tree import FolderTree
-from s3d.agent.sync.watch import Watcher
-from s3d.shared.config import SyncFolderConfig, name_of
-from s3d.shared.syncing import ConflictDiff, FolderStatus, SyncReport
+from s3d.shared.config import name_of
+from s3d.shared.syncing import FolderStatus, SyncReport
 
 logger = logging.getLogger(__name__)
 
@@ -51,39 +43,6 @@ ROOT_LOOK = 5.0
 """Seconds between two looks at whether the root is still there."""
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """What a folder works with. objects: fresh ones. remote: URL of what is behind them."""
-
-    config: SyncFolderConfig
-    objects: Objects
-    remote: str
-    file: Path
-    """Of the baseline."""
-    events: Events
-    umask: int
-    """Of files that are downloaded."""
-    host: str
-    level: Callable[[], str] = lambda: ""
-    order: Callable[[], str] = lambda: BYTES
-    """What the remote makes of conditions: A, B, C, or "" while that is not known."""
-    from_file: bool = True
-
-
-class Opened(NamedTuple):
-    """What there is while the root is there."""
-
-    tree: FolderTree
-    passes: Passes
-    watcher: Watcher
-    trash: Trash
-
-    async def difference(self, copy: str) -> ConflictDiff:
-        """Of a conflict copy and its original. Raises Refused."""
-        with refusing():
-            return await asyncio.to_thread(difference, self.tree, copy)
-
-
 class SyncFolder:
     """The folder. Run run(); everything else may be called meanwhile, from the same loop."""
 
@@ -93,9 +52,13 @@ class SyncFolder:
         assert config.path is not None
         self.name = name_of(config)
         self.path = config.path
-        self.baseline = Baseline(setting.file)
         self.schedule = Schedule(config.interval)
         self._standing = Standing()
+        self._memory = Memory(setting.file)
+        try:
+            self._memory.open()
+        except NoMemory as error:
+            self._standing.stop(str(error), "memory" if error.can_be_replaced else "")
         self._clock = clock
         self._turn = asyncio.Lock()
         self._open: Opened | None = None
@@ -103,7 +66,14 @@ class SyncFolder:
         self._approved = False
 
     def close(self) -> None:
-        self.baseline.close()
+        self._memory.close()
+
+    @property
+    def baseline(self) -> Baseline:
+        """Raises Unavailable while it cannot be used."""
+        if self._memory.baseline is None:
+            raise Unavailable(self._standing.reason or "the folder is not open")
+        return self._memory.baseline
 
     @property
     def here(self) -> Opened:
@@ -121,28 +91,48 @@ class SyncFolder:
         """Until cancelled; a root that is gone is waited for."""
         while True:
             try:
-                with self._opened() as here:
+                await self._remember()
+                async with self._opened() as here:
                     await self._serve(here)
             except* RootGone as gone:
-                self._stop_for(str(gone.exceptions[0]), "root")
+                self._stop_for(str(_first(gone)), "root")
+            except* NoMemory as lost:
+                self._stop_without_memory(_first(lost))
+            except* (Damaged, FAILURE) as failed:
+                self._stop_without_memory(self._memory.failed(_first(failed)))
             except* OSError as failed:
-                self._stop_for(str(failed.exceptions[0]), "")
+                self._stop_for(str(_first(failed)), "")
             task = asyncio.current_task()
             if task is not None and task.cancelling():  # a group that fails drops it
                 raise asyncio.CancelledError
             await self.schedule.wait(ROOT_LOOK)
 
-    @contextmanager
-    def _opened(self) -> Iterator[Opened]:
+    async def _remember(self) -> None:
+        """Have the memory. Raises NoMemory."""
+        if self._standing.question == "memory" and self._approved:
+            self._approved = False
+            await self._memory.replace()
+        await self._memory.ensure()
+
+    def _stop_without_memory(self, error: NoMemory) -> None:
+        self._stop_for(str(error), "memory" if error.can_be_replaced else "")
+
+    def _open_root(self, *, approved: bool) -> tuple[FolderTree, bool]:
+        """For a thread: folders are made and synced, and a memory may be emptied."""
         remote = self._remote
         try:
-            tree, is_first = open_root(self.path, self.baseline, remote, self.setting.umask)
+            return open_root(self.path, self.baseline, remote, self.setting.umask)
         except RootGone:
-            if not self._approved:
+            if not approved:
                 raise
             begin_anew(self.path, self.baseline, remote)
-            self._approved = False
-            tree, is_first = open_root(self.path, self.baseline, remote, self.setting.umask)
+        return open_root(self.path, self.baseline, remote, self.setting.umask)
+
+    @asynccontextmanager
+    async def _opened(self) -> AsyncIterator[Opened]:
+        approved, self._approved = self._approved, False
+        tree, is_first = await asyncio.to_thread(self._open_root, approved=approved)
+        self._approved = approved and not is_first
         if is_first:
             logger.info("first sync folder=%s bucket=%s", self.path, self.setting.config.bucket)
         try:
@@ -160,39 +150,11 @@ class SyncFolder:
         return f"{self.setting.remote} {config.bucket}/{config.prefix}"
 
     def _equip(self, tree: FolderTree) -> Opened:
-        config, objects = self.setting.config, self.setting.objects
-        hub = ObjectHub(
-            objects,
-            config.bucket,
-            config.prefix,
-            level=self.setting.level,
-            order=self.setting.order,
-            beside=self._beside,
-        )
-        selection = Selection(
-            objects, config.bucket, config.prefix, Ignore(self.path), config.filter
-        )
-        room = Room(self.path, config.max_size, config.max_files)
-        terms = Terms(selection.excluded, is_settled, room.claim, selection.tagged_out,
-                      config.keep_mode)  # fmt: skip
-        trash_clock = TrashClock(self.baseline, self._clock)
-        executor = Executor(
-            tree,
-            hub,
-            self.baseline,
-            terms,
-            Mode(config.mode),
-            host=self.setting.host,
-            trash_age=trash_clock.now,
-        )
-        passes = Passes(executor, tree, selection, room, config.prefix)
-        passes.on_progress = self._progress
-        passes.is_stopped = lambda: self.is_paused
-        watcher = Watcher(self.path, self.schedule.changed, tree.touch_canary)
-        return Opened(tree, passes, watcher, Trash(tree, executor, trash_clock))
-
-    def _beside(self, path: str) -> str:
-        return conflict_name(path, self.setting.host, self._clock(), new_id()[:4])
+        changed = self.schedule.changed
+        opened = open_folder(self.setting, tree, self.baseline, changed, self._clock)
+        opened.passes.on_progress = self._progress
+        opened.passes.is_stopped = lambda: self.is_paused
+        return opened
 
     async def _serve(self, here: Opened) -> None:
         self.schedule.everything()
@@ -317,20 +279,25 @@ class SyncFolder:
 
     def _stop_for(self, reason: str, question: str) -> None:
         """Until a person has said what to do."""
-        self._standing.question = question
-        self._set("stopped", reason)
+        if self._standing.stop(reason, question):
+            self._changed()
 
     def _set(self, state: str, reason: str = "") -> None:
         if self._standing.turn(state, reason):
-            self.setting.events.emit("sync.state", self.name, state=state, reason=reason)
-            if state in ("offline", "stopped"):
-                logger.warning("sync %s folder=%s why=%s", state, self.path, reason)
+            self._changed()
+
+    def _changed(self) -> None:
+        state, reason = self._standing.state, self._standing.reason
+        self.setting.events.emit("sync.state", self.name, state=state, reason=reason)
+        if state in ("offline", "stopped"):
+            logger.warning("sync %s folder=%s why=%s", state, self.path, reason)
 
     # What a person may ask for
 
     @property
     def is_paused(self) -> bool:
-        return self.baseline.fact("paused") == "true"
+        baseline = self._memory.baseline
+        return baseline is not None and baseline.fact("paused") == "true"
 
     async def pause(self, *, paused: bool) -> None:
         """Kept over restarts. Once it is paused, nothing is done any more."""
@@ -354,8 +321,9 @@ class SyncFolder:
         async with self._turn:
             steps = await self._steps()
             gone = [s for s in steps if s.action in (Action.DELETE_LOCAL, Action.DELETE_REMOTE)]
-            for step in gone:
-                self.baseline.drop(step.path)
+            for start in range(0, len(gone), EACH):
+                self.baseline.drop(*(step.path for step in gone[start : start + EACH]))
+                await asyncio.sleep(0)
         self._set("idle")
         self.schedule.everything()
         return len(gone)
@@ -406,14 +374,25 @@ class SyncFolder:
             conflicts=total.count(Action.CONFLICT),
             adopted=total.count(Action.ADOPT),
             moved=total.count(Action.MOVE),
-            troubles=len(self._standing.troubles),
+            troubles=len(self._standing.troubles) - self._standing.left_out,
         )
+
+    def _known(self) -> tuple[int, int, int, bool]:
+        """Files, bytes and conflicts that are remembered, and whether it is paused. A damaged
+        memory must not keep a status from being told; run() finds it out."""
+        baseline = self._memory.baseline
+        if baseline is None:
+            return 0, 0, 0, False
+        try:
+            return *baseline.count(), len(baseline.conflicts(SHOWN)), self.is_paused
+        except FAILURE:
+            return 0, 0, 0, False
 
     def status(self) -> FolderStatus:
         config, now = self.setting.config, self._standing
-        files, size = self.baseline.count()
+        files, size, conflicts, is_paused = self._known()
         state, reason = now.state, now.reason
-        if self.is_paused and state != "stopped":
+        if is_paused and state != "stopped":
             state, reason = "paused", ""
         return FolderStatus(
             name=self.name,
@@ -429,11 +408,20 @@ class SyncFolder:
             todo=now.todo,
             done=now.done,
             troubles=now.shown(),
-            trouble_count=len(now.troubles),
-            conflicts=len(self.baseline.conflicts(SHOWN)),
+            trouble_count=len(now.troubles) - now.left_out,
+            left_out=now.left_out,
+            conflicts=conflicts,
             last_pass=now.last_pass,
             watch=self._open.watcher.state if self._open is not None else "",
             level=self.setting.level(),
             question=now.question,
             from_file=self.setting.from_file,
         )
+
+
+def _first(group: BaseExceptionGroup[Exception]) -> Any:
+    """Of the errors in a group, however deep."""
+    found: BaseException = group
+    while isinstance(found, BaseExceptionGroup):
+        found = found.exceptions[0]
+    return found

@@ -16,7 +16,8 @@ from msgspec.structs import replace
 from s3d.agent.core.client import Objects
 from s3d.agent.core.events import Events
 from s3d.agent.s3.listing_order import BYTES
-from s3d.agent.sync.folder import Setting, SyncFolder
+from s3d.agent.sync.folder import SyncFolder
+from s3d.agent.sync.opened import Setting
 from s3d.agent.sync.root import why_no_root
 from s3d.shared.config import SyncFolderConfig, name_of
 from s3d.shared.errors import UsageError
@@ -42,6 +43,8 @@ class Surroundings:
     level_of: Callable[[str], str] = lambda bucket: ""
     order_of: Callable[[str], str] = lambda bucket: BYTES
     """In which the bucket's objects are listed: s3/listing_order.py."""
+    pending_of: Callable[[str, str], Iterable[str]] = lambda bucket, prefix: ()
+    """Keys below a prefix that wait in this agent to be pushed."""
     keep: Callable[[str, Callable[[], Awaitable[None]]], Awaitable[None]] = _once
     """Runs what is given, by its name, again and again when it fails."""
     fixed: SyncFolderConfig | None = None
@@ -122,6 +125,7 @@ class Folders:
             host=socket.gethostname().partition(".")[0],
             level=partial(around.level_of, config.bucket),
             order=partial(around.order_of, config.bucket),
+            pending=partial(around.pending_of, config.bucket, config.prefix),
             from_file=config != around.fixed,
         )
 
@@ -148,7 +152,7 @@ class Folders:
         if why:
             raise UsageError(f"{config.path} cannot be a sync folder", why, "take another folder")
         await self.remove(name_of(config))
-        folder = self._add(config)
+        folder = await asyncio.to_thread(self._add, config)
         self._start(folder)
         return folder
 

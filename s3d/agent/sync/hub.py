@@ -22,7 +22,7 @@ from s3d.agent.s3.listing_order import BYTES, is_in_order, may_stream
 from s3d.agent.s3.messages import Body, BytesBody, StreamBody
 from s3d.agent.sync.names import RESERVED, why_no_path
 from s3d.agent.sync.sides import About, Content, Moved, Refused, Unavailable
-from s3d.agent.sync.state import Remote
+from s3d.agent.sync.state import Remote, fits
 from s3d.shared.control import ObjectInfo
 
 MTIME, MODE = "mtime", "mode"
@@ -78,6 +78,19 @@ class ObjectHub:
         with asking():
             info = await self._objects.head(self._bucket, self._prefix + path)
         return None if info is None else self._remote(info)
+
+    async def is_gone(self, path: str) -> bool:
+        key, cursor = self._prefix + path, ""
+        while True:
+            with asking(all_or_nothing=True):
+                page = await self._objects.page(
+                    self._bucket, key, delimiter="/", cursor=cursor, limit=PAGE
+                )
+            if any(info.key == key for info in page.objects):
+                return False
+            if not page.cursor:
+                return True
+            cursor = page.cursor
 
     async def tags(self, path: str) -> dict[str, str]:
         with asking():
@@ -162,6 +175,9 @@ class ObjectHub:
     async def get(self, path: str, etag: str) -> tuple[Remote, Body]:
         with asking():
             info, body = await self._objects.get(self._bucket, self._prefix + path, if_match=etag)
+        if info.etag != etag:
+            await body.aclose()
+            raise Moved
         return self._remote(info), StreamBody(_asked(body), body.size)
 
     async def delete(self, path: str, etag: str) -> None:
@@ -265,18 +281,21 @@ def write_mtime(mtime_ns: int) -> str:
 
 
 def read_mtime(text: str) -> int | None:
-    """Nanoseconds of what rclone, s3fs (seconds) and others (RFC 3339) write; None for the rest."""
+    """Nanoseconds of what rclone, s3fs (seconds) and others (RFC 3339) write; None for the rest,
+    and for a time that cannot be remembered (see state.py)."""
     sign, digits = (-1, text[1:]) if text.startswith("-") else (1, text)
     whole, dot, rest = digits.partition(".")
     if whole.isdecimal() and whole.isascii() and (not dot or (rest.isdecimal() and rest.isascii())):
-        return (
-            sign * (int(whole) * 10**9 + int(rest[:9].ljust(9, "0"))) if len(whole) < 12 else None
-        )
+        if len(whole) > 11:
+            return None
+        found = sign * (int(whole) * 10**9 + int(rest[:9].ljust(9, "0")))
+        return found if fits(found) else None
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        found = int(moment.timestamp()) * 10**9
+    except (ValueError, OverflowError):
         return None
-    return int(moment.timestamp()) * 10**9 if moment.tzinfo is not None else None
+    return found if moment.tzinfo is not None and fits(found) else None
 
 
 def read_mode(text: str) -> int | None:

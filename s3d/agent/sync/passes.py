@@ -84,6 +84,8 @@ class Passes:
         """When files were deleted of late, in Unix seconds."""
         self.is_stopped: Callable[[], bool] = lambda: False
         """Asked between two paths."""
+        self.own_writes: Callable[[], Iterable[str]] = lambda: ()
+        """Paths of objects that wait in this agent to be pushed."""
         self.on_progress: Callable[[int, int], None] = lambda done, todo: None
 
     async def plan(self, scope: Scope, *, reads: bool = False) -> list[Step]:
@@ -121,11 +123,11 @@ class Passes:
         Raises Unavailable, RootGone, Interrupted; Doubtful, before anything is deleted.
         """
         steps = await self.plan(scope)
-        moves, steps = find_moves(steps)
+        moves, steps = await asyncio.to_thread(find_moves, steps)
         if approved:
             self._deleted.clear()
         else:
-            self._check(steps)
+            await self._check(steps)
         outcome = Outcome()
         outcome.finds = sum(_is_local(step) for step in steps)
         todo = len(moves) + len(steps)
@@ -136,19 +138,26 @@ class Passes:
 
         await self._each(moves, partial(self._move, steps), note)
         if not approved:
-            self._check(steps)  # what turned out to be no rename is among them now
-        for part in (transfers(steps), *_by_depth(deletions(steps))):
+            await self._check(steps)  # what turned out to be no rename is among them now
+        first = await asyncio.to_thread(transfers, steps)
+        for part in (first, *_by_depth(deletions(steps))):
             self._check_root()
             await self._each(part, self._settle, note)
+        await self._each(_in_the_way(steps, outcome.done), self._settle, note)
         await self._baseline.flush()
         return outcome
 
-    def _check(self, steps: list[Step]) -> None:
+    async def _check(self, steps: list[Step]) -> None:
         """Raises Doubtful."""
+        if not any(step.action in DELETIONS for step in steps):
+            return
         now = self.executor.clock()
         while self._deleted and not 0 <= now - self._deleted[0] < RECENT:
             self._deleted.popleft()
-        check(steps, agreed=self._baseline.count()[0], recent=len(self._deleted))
+        own = {path for path in self.own_writes() if self._baseline.get(path) is not None}
+        agreed = self._baseline.count()[0]
+        recent = len(self._deleted)
+        await asyncio.to_thread(check, steps, agreed=agreed, recent=recent, own=own)
 
     def _check_root(self) -> None:
         if not self._tree.is_in_place():
@@ -234,6 +243,7 @@ class Passes:
         """Page by page, so that what has not changed is not kept. The next page is on its way
         while one is compared."""
         found: list[tuple[Base | None, Remote | None]] = []
+        baseline = await asyncio.to_thread(self._baseline.other)
         pages: asyncio.Queue[list[Remote] | None] = asyncio.Queue(2)
 
         async def ask() -> None:
@@ -241,19 +251,25 @@ class Passes:
                 await pages.put(page)
             await pages.put(None)
 
+        def compare(page: list[Remote], after: str, last: str | None) -> None:
+            """In a thread: where the bucket has nothing, all the rest of the baseline differs."""
+            known = baseline.identities(after, last)
+            found.extend(remote_differences(page, known, baseline.get))
+
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(ask(), name="pages")
                 after = ""
                 while (page := await pages.get()) is not None:
                     last = page[-1].path if page else after
-                    known = self._baseline.identities(after, last)
-                    found += remote_differences(page, known, self._baseline.get)
+                    await asyncio.to_thread(compare, page, after, last)
                     after = last
+            await asyncio.to_thread(compare, [], after, None)
         except* Unavailable as away:
             raise away.exceptions[0] from None
-        known = self._baseline.identities(after, None)
-        found += remote_differences([], known, self._baseline.get)
+        finally:
+            if baseline is not self._baseline:
+                baseline.close()
         return found
 
 
@@ -283,6 +299,18 @@ def _seen(differences: list[Difference]) -> list[Difference]:
     if not unread:
         return differences
     return [d for d in differences if d.local is not None or not d.path.startswith(unread)]
+
+
+def _in_the_way(steps: list[Step], done: list[Done]) -> list[Step]:
+    """Those that were blocked by what has been deleted since: where a file becomes a folder of its
+    name, or the other way round, on the other side."""
+    gone = [each.path for each in done if each.action is Action.DELETE_LOCAL]
+    blocked = {each.path for each in done if each.action is Action.BLOCK}
+    if not gone or not blocked:
+        return []
+    free = {path for path in blocked if any(folder[:-1] in gone for folder in parents(path))}
+    free |= blocked.intersection(folder[:-1] for path in gone for folder in parents(path))
+    return [step for step in steps if step.path in free]
 
 
 def _by_depth(steps: list[Step]) -> list[list[Step]]:

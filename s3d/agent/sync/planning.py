@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 
 from s3d.agent.sync.decide import Action, Circumstances, Step, decide
@@ -12,6 +13,8 @@ from s3d.agent.sync.state import Base, Difference, Local, Remote
 LocalFinds = Iterable[tuple[Base | None, Local | None]]
 RemoteFinds = Iterable[tuple[Base | None, Remote | None]]
 
+EACH = 256
+"""Differences that are looked at in one go on the event loop."""
 _IDLE = (Action.NOTHING, Action.IGNORE)
 
 
@@ -25,11 +28,13 @@ async def join(
     """
     found: dict[str, Difference] = {}
     known = remotes is not None
-    for base, local in locals:
+    for number, (base, local) in enumerate(locals):
+        await _let_others_run(number)
         path = base.path if base is not None else local.path if local is not None else ""
         remote = Remote(path, base.etag, base.size, 0.0) if base is not None else None
         found[path] = Difference(path, base, local, remote, known)
-    for base, remote in remotes or ():
+    for number, (base, remote) in enumerate(remotes or ()):
+        await _let_others_run(number)
         path = base.path if base is not None else remote.path if remote is not None else ""
         before = found.get(path)
         local = before.local if before is not None else await _look(executor, path, remote)
@@ -50,7 +55,8 @@ async def plan(
     """What would be done. reads: files that may have changed are read, to tell it for certain.
     Those that were too young when they were read always are."""
     steps = []
-    for difference in differences:
+    for number, difference in enumerate(differences):
+        await _let_others_run(number)
         local, remote = difference.local, difference.remote
         excluded = await executor.terms.excluded(difference.path, local, remote)
         may_be_same = reads or (difference.base is not None and difference.base.is_racy)
@@ -60,6 +66,12 @@ async def plan(
         if action not in _IDLE:
             steps.append(Step(difference, action))
     return steps
+
+
+async def _let_others_run(number: int) -> None:
+    """A first sync has as many differences as files."""
+    if number % EACH == EACH - 1:
+        await asyncio.sleep(0)
 
 
 async def _is_same(executor: Executor, difference: Difference) -> bool:

@@ -11,8 +11,8 @@ from s3d.agent.sync.baseline import Baseline
 from s3d.agent.sync.compare import local_differences, remote_differences
 from s3d.agent.sync.decide import Mode, Step
 from s3d.agent.sync.execute import Executor, Terms
-from s3d.agent.sync.folder import Setting
 from s3d.agent.sync.hub import ObjectHub
+from s3d.agent.sync.opened import Setting
 from s3d.agent.sync.planning import join, plan
 from s3d.agent.sync.scan import Walk
 from s3d.agent.sync.state import Local

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from s3d.agent.sync.files import signature_of
 from s3d.agent.sync.names import LONGEST_KEY, RESERVED, why_no_key
-from s3d.agent.sync.state import NO_BYTES, Local
+from s3d.agent.sync.state import NO_BYTES, SPECIAL, STRANGE_TIME, SYMLINK, Local, fits
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _REG, _DIR = stat.S_IFREG, stat.S_IFDIR
@@ -131,11 +131,12 @@ class Walk:
         if mode & 0o170000 == _REG:
             self.files += 1
             self.size += facts.st_size
+            if not (fits(facts.st_mtime_ns) and fits(facts.st_ctime_ns)):
+                return Local(path, NO_BYTES, trouble=STRANGE_TIME)
             is_short = path.isascii() and len(path) <= self._room
             trouble = "" if is_short else why_no_key(path, self._prefix)
             return Local(path, signature_of(facts), mode & 0o777, trouble)
-        is_link = stat.S_ISLNK(mode)
-        return Local(path, NO_BYTES, trouble="a symbolic link" if is_link else "not a regular file")
+        return Local(path, NO_BYTES, trouble=SYMLINK if stat.S_ISLNK(mode) else SPECIAL)
 
 
 def _entries(fd: int, folder: str) -> list[tuple[str, os.DirEntry[str]]]:

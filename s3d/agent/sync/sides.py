@@ -136,6 +136,10 @@ class Hub(Protocol):
     async def look(self, path: str) -> Remote | None:
         """What is at a path now, with all that is known of it."""
 
+    async def is_gone(self, path: str) -> bool:
+        """Whether a listing of its key, to the end, shows that an object is not there. A 404 of a
+        HEAD has no body, so anybody on the way may have answered it."""
+
     async def tags(self, path: str) -> Mapping[str, str]:
         """Of an object; none where the remote knows no tags."""
 

@@ -11,11 +11,13 @@ from s3d.shared.syncing import PathStatus
 
 SHOWN = 100
 """Troubles that a status lists."""
+LEFT_OUT = "left out"
 _STATES = {
     Action.BLOCK: "blocked",
     Action.WAIT: "waiting",
     Action.SKIP: "skipped",
     Action.KEEP: "kept",
+    Action.LEAVE: LEFT_OUT,
 }
 """What was not done with a path -> the word for it."""
 
@@ -28,7 +30,7 @@ class Standing:
     """One of shared.syncing.STATES."""
     reason: str = ""
     question: str = ""
-    """What a person would answer with approve: deletions, or root; "" for nothing."""
+    """What a person would answer with approve: deletions, root, memory; "" for nothing."""
     todo: int = 0
     done: int = 0
     last_pass: float | None = None
@@ -42,6 +44,11 @@ class Standing:
         self.state, self.reason = state, reason
         return changed
 
+    def stop(self, reason: str, question: str) -> bool:
+        """Until a person has done something; False when it had stopped for that."""
+        self.question = question
+        return self.turn("stopped", reason)
+
     def note(self, outcome: Iterable[Done], *, is_whole: bool) -> None:
         """What a pass has come to. is_whole: it has looked at everything."""
         if is_whole:
@@ -54,5 +61,12 @@ class Standing:
                 self.troubles[done.path] = PathStatus(done.path, state, done.detail)
         self.todo = self.done = 0
 
+    @property
+    def left_out(self) -> int:
+        """Paths that are left out, which is as it should be; all other troubles are not."""
+        return sum(trouble.state == LEFT_OUT for trouble in self.troubles.values())
+
     def shown(self) -> list[PathStatus]:
-        return list(self.troubles.values())[:SHOWN]
+        """What keeps a folder from being in sync comes first."""
+        found = sorted(self.troubles.values(), key=lambda trouble: trouble.state == LEFT_OUT)
+        return found[:SHOWN]

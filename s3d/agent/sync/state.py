@@ -9,6 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+_MOST = 2**63
+"""SQLite's and msgpack's integers end below it: in nanoseconds that is in the year 2262."""
+SYMLINK, SPECIAL = "a symbolic link", "not a regular file"
+UNSUPPORTED = (SYMLINK, SPECIAL)
+"""Troubles of what no bucket can hold: left out, which is no failure."""
+STRANGE_TIME = "its time of change lies before 1677 or after 2262"
+
+
+def fits(nanoseconds: int) -> bool:
+    """Whether a time can be remembered."""
+    return -_MOST <= nanoseconds < _MOST
+
 
 class Signature(NamedTuple):
     """A file as lstat tells it: what changes when its bytes do. Times in nanoseconds."""

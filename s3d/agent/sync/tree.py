@@ -14,7 +14,6 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
-from pathlib import Path
 from typing import TypeVar
 
 from s3d.agent.core import failpoint
@@ -29,98 +28,24 @@ from s3d.agent.sync.files import (
     signature_of,
     write_all,
 )
-from s3d.agent.sync.names import RESERVED, why_no_path
+from s3d.agent.sync.marked_folder import OPEN_FOLDER, MarkedFolder, sync_names_of
+from s3d.agent.sync.names import why_no_path
 from s3d.agent.sync.reasons import reason_of, refusing
 from s3d.agent.sync.rename import Name, exchange, rename_to_free
 from s3d.agent.sync.sides import About, Moved, Refused, Staged
 from s3d.agent.sync.state import NO_BYTES, Local, Signature, is_folder
 
-STAGE, TRASH, MARKER = "stage", "trash", "marker"
 PART = ".part"
 """Ends the name of a file on the stage that is being received."""
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _STAGED = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+FOLDER_HERE = "a folder has this name here"
+FILE_HERE = "a file or a link has the name of a folder here"
 _GONE = (errno.ENOENT, errno.ENOTDIR)
 T = TypeVar("T")
 
 
-class FolderTree:
+class FolderTree(MarkedFolder):
     """The folder, open. Raises OSError when it is not there."""
-
-    def __init__(self, root: Path, *, own: bool = True, umask: int = 0o077) -> None:
-        """own: with .s3d in it; without, it can only be looked at and read. umask: of files and
-        folders that are made."""
-        self._umask = umask
-        self.root = root
-        self.fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        self._own = self._stage = self._trash = -1
-        self.folds = False
-        if not own:
-            return
-        try:
-            self._own = self._own_folder(RESERVED, self.fd)
-            self._stage = self._own_folder(STAGE, self._own)
-            self._trash = self._own_folder(TRASH, self._own)
-            self.folds = self._is_folding()
-        except OSError:
-            os.close(self.fd)
-            raise
-
-    def _is_folding(self) -> bool:
-        """Whether the disk takes names that differ in case only for the same."""
-        try:
-            os.stat(RESERVED.upper(), dir_fd=self.fd)
-        except OSError:
-            return False
-        return True
-
-    def _own_folder(self, name: str, folder: int) -> int:
-        with suppress(FileExistsError):
-            os.mkdir(name, 0o700, dir_fd=folder)
-        return os.open(name, _FOLDER, dir_fd=folder)
-
-    def close(self) -> None:
-        for fd in (self._trash, self._stage, self._own, self.fd):
-            if fd >= 0:
-                os.close(fd)
-
-    @property
-    def identity(self) -> tuple[int, int]:
-        """Device and inode."""
-        facts = os.fstat(self.fd)
-        return facts.st_dev, facts.st_ino
-
-    def is_in_place(self) -> bool:
-        """The path still leads to this folder, and its marker is there."""
-        try:
-            facts = os.stat(self.root)
-            os.stat(MARKER, dir_fd=self._own)
-        except OSError:
-            return False
-        return (facts.st_dev, facts.st_ino) == self.identity
-
-    def marker(self) -> str:
-        """What says which folder this is; "" when there is none."""
-        try:
-            fd = os.open(MARKER, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=self._own)
-        except OSError:
-            return ""
-        with os.fdopen(fd, encoding="ascii", errors="replace") as file:
-            return file.read(100).strip()
-
-    def mark(self, uuid: str) -> None:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
-        with os.fdopen(os.open(MARKER, flags, 0o600, dir_fd=self._own), "w") as file:
-            file.write(uuid + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        _sync(self._own, self.fd)
-
-    def touch_canary(self) -> None:
-        """A change that a watcher has to tell of."""
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
-        with os.fdopen(os.open("canary", flags, 0o600, dir_fd=self._own), "w") as file:
-            file.write("s3d\n")
 
     @contextmanager
     def at(self, path: str, *, make: bool = False) -> Iterator[Name]:
@@ -136,8 +61,8 @@ class FolderTree:
         try:
             for part in parts:
                 if make and self._make(Name(fd, part)):
-                    _sync(fd)
-                inner = os.open(part, _FOLDER, dir_fd=fd)
+                    sync_names_of(fd)
+                inner = os.open(part, OPEN_FOLDER, dir_fd=fd)
                 os.close(fd)
                 fd = inner
             yield Name(fd, name)
@@ -177,7 +102,7 @@ class FolderTree:
                 if not is_folder(path):
                     return local_of(path, facts)
                 if not stat.S_ISDIR(facts.st_mode):
-                    return Local(path, NO_BYTES, trouble="a file has this name here")
+                    return None
                 return Local(path, NO_BYTES, is_empty=self._is_empty(place))
         except OSError as error:
             if error.errno not in _GONE:
@@ -187,12 +112,18 @@ class FolderTree:
             return None
 
     def _is_empty(self, place: Name) -> bool:
-        fd = os.open(place.name, _FOLDER, dir_fd=place.folder)
+        fd = os.open(place.name, OPEN_FOLDER, dir_fd=place.folder)
         try:
             with os.scandir(fd) as entries:
                 return next(entries, None) is None
         finally:
             os.close(fd)
+
+    def _is_folder(self, path: str) -> bool:
+        with suppress(OSError), self.at(path) as place:
+            facts = os.stat(place.name, dir_fd=place.folder, follow_symlinks=False)
+            return stat.S_ISDIR(facts.st_mode)
+        return False
 
     def _is_below_link(self, path: str) -> bool:
         parts = path.removesuffix("/").split("/")[:-1]
@@ -257,7 +188,7 @@ class FolderTree:
 
     def _complete(self, part: str, name: str) -> Signature:
         os.rename(part, name, src_dir_fd=self._stage, dst_dir_fd=self._stage)
-        _sync(self._stage)
+        sync_names_of(self._stage)
         return signature_of(os.stat(name, dir_fd=self._stage, follow_symlinks=False))
 
     async def place(
@@ -276,14 +207,16 @@ class FolderTree:
                             raise Moved
                         exchange(old, new)
                     failpoint.hit("sync.after_place")
-                    _sync(new.folder, self._stage)
+                    sync_names_of(new.folder, self._stage)
             except FileExistsError as error:
+                if self._is_folder(path):
+                    raise Refused(FOLDER_HERE) from error
                 raise Moved from error
             except OSError as error:
                 if error.errno == errno.ENOENT:
                     raise Moved from error
                 if error.errno == errno.ENOTDIR:
-                    raise Refused("a file or a link has the name of a folder here") from error
+                    raise Refused(FILE_HERE) from error
                 raise
             return None if expected is None else signature_at(old)
 
@@ -299,7 +232,7 @@ class FolderTree:
         try:
             with self.at(path, make=True) as new:
                 rename_to_free(old, new)
-                _sync(new.folder, old.folder)
+                sync_names_of(new.folder, old.folder)
         except (FileExistsError, FileNotFoundError):
             return False
         return True
@@ -314,8 +247,8 @@ class FolderTree:
     async def sync_names(self, path: str) -> None:
         def work() -> None:
             with suppress(FileNotFoundError, NotADirectoryError), self.at(path) as place:
-                _sync(place.folder)
-            _sync(self._stage, self._trash)
+                sync_names_of(place.folder)
+            sync_names_of(self._stage, self._trash)
 
         await self._do(work)
 
@@ -343,7 +276,7 @@ class FolderTree:
                 with self.at(path) as place:
                     os.rename(place.name, name, src_dir_fd=place.folder, dst_dir_fd=self._trash)
                     failpoint.hit("sync.after_discard")
-                    _sync(self._trash, place.folder)
+                    sync_names_of(self._trash, place.folder)
             except OSError as error:
                 if error.errno not in _GONE:
                     raise
@@ -360,7 +293,7 @@ class FolderTree:
             while parts:
                 with self.at("/".join(parts)) as place:
                     os.rmdir(place.name, dir_fd=place.folder)
-                    _sync(place.folder)
+                    sync_names_of(place.folder)
                 parts.pop()
 
     async def trashed(self, name: str) -> Signature | None:
@@ -383,7 +316,7 @@ class FolderTree:
             try:
                 with self.at(path) as old, self.at(to, make=True) as new:
                     rename_to_free(old, new)
-                    _sync(new.folder, old.folder)
+                    sync_names_of(new.folder, old.folder)
                     return signature_at(new)
             except (FileExistsError, FileNotFoundError, NotADirectoryError):
                 return None
@@ -397,7 +330,9 @@ class FolderTree:
         def work() -> None:
             with self.at(path, make=True) as place:
                 if self._make(place):
-                    _sync(place.folder)
+                    sync_names_of(place.folder)
+            if not self._is_folder(path):
+                raise Refused(FILE_HERE)
 
         await self._do(work)
 
@@ -406,15 +341,9 @@ class FolderTree:
             try:
                 with self.at(path) as place:
                     os.rmdir(place.name, dir_fd=place.folder)
-                    _sync(place.folder)
+                    sync_names_of(place.folder)
             except OSError as error:
                 return error.errno == errno.ENOENT
             return True
 
         return await self._do(work)
-
-
-def _sync(*folders: int) -> None:
-    """Make what was done to the names in these folders durable."""
-    for folder in folders:
-        os.fsync(folder)

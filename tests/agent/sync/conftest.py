@@ -11,7 +11,8 @@ import pytest
 from s3d.agent.app.embedded import open_embedded
 from s3d.agent.core.client import Objects
 from s3d.agent.core.events import Events
-from s3d.agent.sync.folder import Setting, SyncFolder
+from s3d.agent.sync.folder import SyncFolder
+from s3d.agent.sync.opened import Setting
 from s3d.shared.config import SyncFolderConfig
 
 BUCKET = "bucket"

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from s3d.agent.sync.decide import (
@@ -14,7 +16,7 @@ from s3d.agent.sync.decide import (
     sides,
     transfers,
 )
-from s3d.agent.sync.state import Base, Difference, Local, Remote, Signature
+from s3d.agent.sync.state import UNSUPPORTED, Base, Difference, Local, Remote, Signature
 
 SEEN, EDITED = Signature(3, 10, 10, 1), Signature(4, 20, 20, 1)
 BASE = Base("p", SEEN, 0o644, "sha", '"one"', 3)
@@ -103,9 +105,11 @@ def test_a_file_that_was_young_when_it_was_read_may_have_changed():
 
 
 def steps(action: Action, count: int, suffix: str = "") -> list[Step]:
-    return [
-        Step(Difference(f"{number}{suffix}", None, None, None), action) for number in range(count)
-    ]
+    """The first of those that were agreed on."""
+    gone_here = action is Action.DELETE_REMOTE
+    here, there = (None, REMOTE["="]) if gone_here else (LOCAL["="], None)
+    paths = [f"{number}{suffix}" for number in range(count)]
+    return [Step(Difference(path, BASE, here, there), action) for path in paths]
 
 
 @pytest.mark.parametrize("action", [Action.DELETE_LOCAL, Action.DELETE_REMOTE])
@@ -119,6 +123,39 @@ def test_a_plan_that_deletes_much_is_not_believed(action, count, agreed, is_doub
         return check(steps(action, count), agreed=agreed)
     with pytest.raises(Doubtful):
         check(steps(action, count), agreed=agreed)
+
+
+@pytest.mark.finding("F9")
+@pytest.mark.rule("SYNC-4")
+@pytest.mark.parametrize("action", [Action.DELETE_LOCAL, Action.DELETE_REMOTE])
+def test_ones_own_edit_is_no_sign_that_a_side_is_as_it_was(action):
+    """An empty listing: nine files would go, and the tenth, which was edited, is uploaded again."""
+    edit = Action.UPLOAD if action is Action.DELETE_LOCAL else Action.DOWNLOAD
+    given = steps(action, 9)
+    edited = replace(given[0].difference, path="edited")
+    with pytest.raises(Doubtful, match="9 of 10 files"):
+        check([*given, Step(edited, edit)], agreed=10)
+    check(given, agreed=10)  # the tenth is there
+
+
+@pytest.mark.finding("F9")
+def test_ones_own_pending_write_is_no_sign_that_the_bucket_is_as_it_was():
+    given = steps(Action.DELETE_LOCAL, 9)
+    with pytest.raises(Doubtful, match="nothing is left in the bucket: 9 of 10 files"):
+        check(given, agreed=10, own={"pending"})
+    check(given, agreed=11, own={"pending"})
+    check([], agreed=2, own={"a", "b"})
+
+
+@pytest.mark.finding("D24")
+@pytest.mark.parametrize("trouble", UNSUPPORTED)
+def test_what_no_bucket_can_hold_is_left_out(trouble):
+    link = Local("p", SEEN, trouble=trouble)
+    about = Circumstances(trouble=trouble)
+    assert decide(Difference("p", None, link, None), about=about) is Action.LEAVE
+    # A file that was synced, or an object that it hides, is another matter.
+    assert decide(Difference("p", BASE, link, None), about=about) is Action.BLOCK
+    assert decide(Difference("p", None, link, REMOTE["*"]), about=about) is Action.BLOCK
 
 
 def test_what_was_deleted_just_before_counts_too():

@@ -28,7 +28,7 @@ from tests.agent.sync.world import (
     _signature,
 )
 
-WITHIN = 500
+WITHIN = 1_000
 """Histories in which a missing protection has to show."""
 
 

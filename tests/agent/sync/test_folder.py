@@ -1,10 +1,16 @@
 import asyncio
 import os
+from dataclasses import replace
 
 import pytest
 
+from s3d.agent.core.client import Objects
+from s3d.agent.core.store import Layer
+from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import BytesBody
-from s3d.agent.sync.decide import Doubtful
+from s3d.agent.sync.decide import Action, Doubtful
+from s3d.agent.sync.folder import SyncFolder
+from s3d.agent.sync.passes import Scope
 from s3d.agent.sync.sides import Unavailable
 from tests.agent.sync.conftest import BUCKET
 
@@ -99,6 +105,138 @@ async def test_a_bucket_that_is_gone_is_no_deletion(running, root, objects):
         assert (root / "a").exists()
 
 
+BEYOND = 10**19
+"""Nanoseconds after 1970: in the year 2286, and not in 64 bits."""
+
+
+@pytest.mark.finding("F5")
+async def test_a_file_of_another_age_blocks_only_itself(running, root, objects):
+    async with running() as folder:
+        await until_open(folder)
+        (root / "good").write_text("x")
+        (root / "odd").write_text("x")
+        os.utime(root / "odd", ns=(BEYOND, BEYOND))
+        if (root / "odd").stat().st_mtime_ns != BEYOND:
+            pytest.skip("this file system has no such times")
+        await folder.sync_now()
+        (trouble,) = folder.status().troubles
+        assert (trouble.path, trouble.state) == ("odd", "blocked")
+        assert "after 2262" in trouble.reason
+        assert await keys(objects) == ["good"]
+        os.utime(root / "odd")
+        await folder.sync_now()
+        assert (await keys(objects), folder.status().trouble_count) == (["good", "odd"], 0)
+        # One that was agreed on is not taken for deleted.
+        os.utime(root / "odd", ns=(BEYOND, BEYOND))
+        await folder.sync_now()
+        assert (await keys(objects), folder.status().trouble_count) == (["good", "odd"], 1)
+
+
+@pytest.mark.finding("F5")
+async def test_an_object_of_another_age_is_downloaded(running, root, objects):
+    from s3d.agent.core.client import Attributes
+
+    odd = Attributes(metadata={"mtime": "10000000000"})
+    await objects.put(BUCKET, "odd", BytesBody(b"x"), odd)
+    async with running() as folder:
+        await until_open(folder)
+        await folder.sync_now()
+        assert (root / "odd").read_text() == "x"
+        assert (folder.status().state, folder.status().trouble_count) == ("idle", 0)
+
+
+@pytest.mark.finding("F8")
+async def test_a_file_becomes_a_folder_of_its_name_and_a_file_again(running, root, objects):
+    async with running() as folder:
+        await until_open(folder)
+        (root / "p").write_text("file")
+        (root / "q").write_text("other")
+        await folder.sync_now()
+        (root / "p").unlink()
+        (root / "p").mkdir()
+        (root / "p/x").write_text("in it")
+        await folder.sync_now()
+        assert (await keys(objects), folder.status().trouble_count) == (["p/x", "q"], 0)
+        (root / "p/x").unlink()
+        (root / "p").rmdir()
+        (root / "p").write_text("file again")
+        await folder.sync_now()
+        assert (await keys(objects), folder.status().trouble_count) == (["p", "q"], 0)
+
+
+@pytest.mark.finding("F8")
+async def test_a_file_becomes_a_folder_in_the_bucket_and_a_file_again(running, root, objects):
+    await objects.put(BUCKET, "p", BytesBody(b"file"))
+    await objects.put(BUCKET, "q", BytesBody(b"other"))
+    async with running() as folder:
+        await until_open(folder)
+        await folder.sync_now()
+        for gone, new in (("p", "p/x"), ("p/x", "p")):
+            await objects.delete(BUCKET, gone)
+            await objects.put(BUCKET, new, BytesBody(b"new"))
+            await folder.sync_now()
+            assert (root / new).read_text() == "new"
+            assert folder.status().trouble_count == 0
+
+
+@pytest.mark.finding("S13")
+async def test_a_folder_that_has_just_come_is_no_trouble(running, root):
+    async with running() as folder:
+        here = await until_open(folder)
+        await folder.sync_now()
+        await folder.pause(paused=True)
+        (root / "new").mkdir()
+        steps = await here.passes.plan(Scope(paths={"new"}))
+        assert [step.action for step in steps if step.action is Action.BLOCK] == []
+
+
+@pytest.mark.finding("D24")
+async def test_a_link_is_left_out_and_no_failure(running, root):
+    root.mkdir(parents=True)
+    (root / "link").symlink_to("/etc/passwd")
+    async with running() as folder:
+        await until_open(folder)
+        report = await folder.sync_now()
+        status = folder.status()
+        assert (status.state, status.trouble_count, status.left_out) == ("idle", 0, 1)
+        assert [(each.path, each.state) for each in status.troubles] == [("link", "left out")]
+        assert report.troubles == 0
+
+
+class Away(Layer):
+    """Somebody else answers HEAD: 404, as from a network that knows no such page."""
+
+    is_away = False
+
+    async def call(self, request):
+        if self.is_away and request.op.name == "HeadObject":
+            raise S3Error("NoSuchKey", "Not found.")
+        return await self.inner.call(request)
+
+
+@pytest.mark.finding("F3")
+@pytest.mark.rule("SYNC-2")
+async def test_a_404_alone_deletes_no_file(setting, root, objects):
+    away = Away(objects._store)
+    await objects.put(BUCKET, "a", BytesBody(b"1"))
+    await objects.put(BUCKET, "b", BytesBody(b"1"))
+    folder = SyncFolder(replace(setting(), objects=Objects(away, fresh=True)))
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(folder.run())
+        await until_open(folder)
+        await folder.sync_now()
+        away.is_away = True
+        outcome = await folder._pass(Scope(touched={"a"}))
+        assert [done.action for done in outcome.done] == [Action.WAIT]
+        assert (root / "a").read_text() == "1"
+        away.is_away = False
+        await objects.delete(BUCKET, "a")
+        await folder._pass(Scope(touched={"a"}))
+        assert not (root / "a").exists()
+        task.cancel()
+    folder.close()
+
+
 async def test_limits_leave_the_rest_in_the_bucket(running, root, objects):
     for number in range(3):
         await objects.put(BUCKET, f"{number}", BytesBody(b"12345"))
@@ -126,10 +264,6 @@ async def test_metadata_tags_and_modes_stay(running, root, objects):
 
 
 async def test_a_remote_without_conditions_is_refused_both_ways(setting):
-    from dataclasses import replace
-
-    from s3d.agent.sync.folder import SyncFolder
-
     for mode, unsafe, refused in (("two-way", False, True), ("two-way", True, False),
                                   ("backup", False, False)):  # fmt: skip
         folder = SyncFolder(replace(setting(mode=mode, unsafe=unsafe), level=lambda: "C"))

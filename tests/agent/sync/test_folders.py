@@ -71,3 +71,23 @@ async def test_the_one_of_the_environment_is_not_in_the_file(around, tmp_path):
     folders = Folders(replace(around, fixed=fixed), [fixed, config(tmp_path / "b")])
     assert [status.from_file for status in folders.status()] == [False, True]
     folders.close()
+
+
+@pytest.mark.finding("S11")
+async def test_a_damaged_memory_leaves_the_other_folders_alone(around, tmp_path, objects):
+    configs = [config(tmp_path / "a", prefix="a/"), config(tmp_path / "b", prefix="b/")]
+    folders = Folders(around, configs)
+    damaged = folders.by_name["a"].setting.file
+    folders.close()
+    damaged.write_bytes(b"damaged" * 2_000)
+    folders = Folders(around, configs)
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(folders.run())
+        await until_open(folders.by_name["b"])
+        (tmp_path / "b/file").write_text("x")
+        await folders.by_name["b"].sync_now()
+        assert await keys(objects) == ["b/file"]
+        (status, _) = folders.status()
+        assert (status.name, status.state, status.question) == ("a", "stopped", "memory")
+        task.cancel()
+    folders.close()

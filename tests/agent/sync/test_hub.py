@@ -172,6 +172,25 @@ async def test_a_key_that_is_listed_twice_makes_no_listing(objects):
         await listed(ObjectHub(Objects(store, fresh=True), BUCKET, "", order=lambda: "other"))
 
 
+@pytest.mark.finding("F3")
+async def test_only_a_listing_proves_that_an_object_is_gone(hub, objects):
+    for key in ("p/a", "p/a/b", "p/a-c"):
+        await objects.put(BUCKET, key, BytesBody(b""))
+    assert not await hub.is_gone("a")
+    await objects.delete(BUCKET, "p/a")
+    assert await hub.is_gone("a")
+    await objects.put(BUCKET, "p/ab", BytesBody(b""))
+    assert await hub.is_gone("a")
+
+
+@pytest.mark.finding("F5")
+@pytest.mark.parametrize(
+    "text", ["9223372037", "-9223372037", "99999999999.5", "9999-12-31T23:59:59Z", "0001-01-01"]
+)
+def test_a_time_that_cannot_be_remembered_is_none(text):
+    assert read_mtime(text) is None
+
+
 async def test_a_copy_takes_everything_along_and_overwrites_nothing(hub, objects, content):
     about = About(5 * 10**9, 0o600, "5" * 64, tags={"k": "v"})
     stored = await hub.put("ä b", content(b"1"), about, ABSENT)

@@ -19,6 +19,7 @@ WITHIN = 500
 
 @pytest.mark.slow
 @pytest.mark.finding("S1")
+@pytest.mark.rule("SYNC-1")
 def test_nothing_is_lost_when_the_power_fails():
     for seed in range(300):
         history(seed, faults=PowerFaults)

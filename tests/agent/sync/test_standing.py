@@ -1,3 +1,5 @@
+import pytest
+
 from s3d.agent.sync.decide import Action
 from s3d.agent.sync.execute import Done
 from s3d.agent.sync.standing import SHOWN, Standing
@@ -20,6 +22,17 @@ def test_only_some_are_shown_and_all_are_counted():
     standing = Standing()
     standing.note([Done(str(n), Action.BLOCK) for n in range(SHOWN + 5)], is_whole=False)
     assert (len(standing.shown()), len(standing.troubles)) == (SHOWN, SHOWN + 5)
+
+
+@pytest.mark.finding("D24")
+def test_what_is_left_out_comes_last_and_is_counted_by_itself():
+    standing = Standing()
+    standing.note([Done("link", Action.LEAVE, "why"), Done("x", Action.BLOCK)], is_whole=True)
+    assert [(each.path, each.state) for each in standing.shown()] == [
+        ("x", "blocked"),
+        ("link", "left out"),
+    ]
+    assert standing.left_out == 1
 
 
 def test_only_who_has_stopped_asks():

@@ -156,12 +156,17 @@ async def test_a_folder_with_something_in_it_is_not_removed(tree):
 
 async def test_a_file_in_the_place_of_a_folder_is_told(tree):
     (tree.root / "a").touch()
-    assert (await tree.look("a/")).trouble
+    assert await tree.look("a/") is None
     assert await tree.look("a/b") is None
+    with pytest.raises(Refused, match="has the name of a folder"):
+        await tree.make_folder("a/")
     with pytest.raises(Refused, match="has the name of a folder"):
         await tree.place(await staged(tree), "a/b", None)
     (tree.root / "d").mkdir()
-    assert (await tree.look("d")).trouble == "a folder has this name here"
+    assert await tree.look("d") is None
+    await tree.drop_staged("stage-id")
+    with pytest.raises(Refused, match="a folder has this name here"):
+        await tree.place(await staged(tree), "d", None)
 
 
 async def test_a_move_overwrites_nothing(tree):
@@ -221,20 +226,6 @@ async def test_every_folder_that_a_step_changes_is_synced(tree, synced):
     await check(tree.make_folder("e/f/"), root, root / "e")
     await check(tree.remove_folder("e/f/"), root / "e")
     await check(tree.sync_names("a/b/new"), own / "stage", own / "trash", root / "a/b")
-
-
-async def test_the_root_is_in_place_while_it_is_the_same_and_marked(tree):
-    assert not tree.is_in_place()
-    tree.mark("uuid")
-    assert (tree.marker(), tree.is_in_place()) == ("uuid", True)
-    aside = tree.root.rename(tree.root.with_name("aside"))
-    assert not tree.is_in_place()
-    tree.root.mkdir()
-    assert not tree.is_in_place()
-    tree.root.rmdir()
-    aside.rename(tree.root)
-    assert tree.is_in_place()
-    tree.touch_canary()
 
 
 async def test_reading_takes_the_signature_that_was_seen(tree):

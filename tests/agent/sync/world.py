@@ -341,6 +341,10 @@ class FakeHub:
         await self._reach("head")
         return _remote(path, self.objects.get(path), whole=True)
 
+    async def is_gone(self, path: str) -> bool:
+        await self._reach("list")
+        return path not in self.objects
+
     async def tags(self, path: str) -> dict[str, str]:
         return {}
 

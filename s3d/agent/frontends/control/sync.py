@@ -69,7 +69,7 @@ class SyncRoutes:
             Route("POST", "/v1/sync:validate", self.validate, frozenset({"name"})),
             Route("POST", "/v1/sync:check", self.check),
             Route("GET", "/v1/sync/{name}/diff", self.diff, frozenset({"copy"})),
-            Route("PUT", "/v1/sync/{name}", self.save),
+            Route("PUT", "/v1/sync/{name}", self.save, frozenset({"new"})),
             Route("DELETE", "/v1/sync/{name}", self.remove),
             Route("GET", "/v1/sync/{name}", self.show),
             Route("GET", "/v1/sync/{name}/history", self.history, frozenset({"limit", "file"})),
@@ -110,10 +110,10 @@ class SyncRoutes:
     async def diff(self, call: Call) -> web.Response:
         """Both sides of a conflict."""
         folder, copy = self._folder(call), call.query.get("copy", "")
-        if not any(row.path == copy for row in folder.baseline.conflicts(control.MAX_PAGE)):
-            hint = f"s3d sync conflicts {folder.name}"
-            raise Refusal(404, "NoSuchKey", "there is no such conflict copy", hint)
         with asked():
+            if not any(row.path == copy for row in folder.baseline.conflicts(control.MAX_PAGE)):
+                hint = f"s3d sync conflicts {folder.name}"
+                raise Refusal(404, "NoSuchKey", "there is no such conflict copy", hint)
             return answer(await folder.here.difference(copy))
 
     async def validate(self, call: Call) -> web.Response:
@@ -129,7 +129,7 @@ class SyncRoutes:
         return answer(_plan(steps, agreed=0))
 
     async def save(self, call: Call) -> web.Response:
-        """Add the folder, or change it, in the configuration file too."""
+        """Add the folder, or change it, in the configuration file too. new=true: only add it."""
         name = call.request.match_info["name"]
         if not _NAME.fullmatch(name):
             raise S3Error("InvalidArgument", "A name is letters, digits, dots, - and _.")
@@ -138,6 +138,13 @@ class SyncRoutes:
         before = self._folders.by_name.get(name)
         if before is not None and not before.setting.from_file:
             raise Refusal(409, control.WRONG_STATE, f"{name} is set by the environment")
+        if before is not None and call.query.get("new") == "true":
+            its = before.setting.config
+            raise Refusal(
+                409, control.WRONG_STATE,
+                f"there is a sync folder {name} already: {its.path} with {its.bucket}/{its.prefix}",
+                f"give this one another name, or s3d sync rm {name} first",
+            )  # fmt: skip
         folder = await self._folders.save(config)
         await asyncio.to_thread(self._write, name, spec)
         return answer(folder.status(), 201 if before is None else 200)
@@ -172,7 +179,7 @@ class SyncRoutes:
         folder = self._folder(call)
         with asked():
             steps = await folder.plan()
-        return answer(_plan(steps, agreed=folder.baseline.count()[0]))
+            return answer(_plan(steps, agreed=folder.baseline.count()[0]))
 
     async def now(self, call: Call) -> web.Response:
         """Answered when the pass is over."""
@@ -186,12 +193,14 @@ class SyncRoutes:
 
     async def pause(self, call: Call) -> web.Response:
         folder = self._folder(call)
-        await folder.pause(paused=True)
+        with asked():
+            await folder.pause(paused=True)
         return answer(folder.status())
 
     async def resume(self, call: Call) -> web.Response:
         folder = self._folder(call)
-        await folder.pause(paused=False)
+        with asked():
+            await folder.pause(paused=False)
         return answer(folder.status())
 
     async def approve(self, call: Call) -> web.Response:
@@ -214,7 +223,8 @@ class SyncRoutes:
     async def history(self, call: Call) -> web.Response:
         """The newest first."""
         limit = call.number("limit", 100, control.MAX_PAGE)
-        baseline = self._folder(call).baseline
+        with asked():
+            baseline = self._folder(call).baseline
         rows = baseline.history(limit, path=call.query.get("file", ""))
         return answer(
             HistoryList(
@@ -229,7 +239,8 @@ class SyncRoutes:
         )  # fmt: skip
 
     async def conflicts(self, call: Call) -> web.Response:
-        found = self._folder(call).baseline.conflicts(control.MAX_PAGE)
+        with asked():
+            found = self._folder(call).baseline.conflicts(control.MAX_PAGE)
         rows = [
             Conflict(original_of(row.path), row.path, row.size, row.signature.mtime_ns / 1e9)
             for row in found

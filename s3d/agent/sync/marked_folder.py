@@ -1,0 +1,101 @@
+"""The root of a sync folder: its marker, which says which folder it is, and what is ours in it.
+
+In .s3d of the root: marker, canary, stage (files that are complete, and not in their place yet) and
+trash (what was replaced or deleted, by id).
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from s3d.agent.sync.names import RESERVED
+
+STAGE, TRASH, MARKER = "stage", "trash", "marker"
+OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class MarkedFolder:
+    """The root, open. Raises OSError when it is not there."""
+
+    def __init__(self, root: Path, *, own: bool = True, umask: int = 0o077) -> None:
+        """own: with .s3d in it; without, it can only be looked at and read. umask: of files and
+        folders that are made."""
+        self._umask = umask
+        self.root = root
+        self.fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._own = self._stage = self._trash = -1
+        self.folds = False
+        if not own:
+            return
+        try:
+            self._own = self._own_folder(RESERVED, self.fd)
+            self._stage = self._own_folder(STAGE, self._own)
+            self._trash = self._own_folder(TRASH, self._own)
+            self.folds = self._is_folding()
+        except OSError:
+            os.close(self.fd)
+            raise
+
+    def _is_folding(self) -> bool:
+        """Whether the disk takes names that differ in case only for the same."""
+        try:
+            os.stat(RESERVED.upper(), dir_fd=self.fd)
+        except OSError:
+            return False
+        return True
+
+    def _own_folder(self, name: str, folder: int) -> int:
+        with suppress(FileExistsError):
+            os.mkdir(name, 0o700, dir_fd=folder)
+        return os.open(name, OPEN_FOLDER, dir_fd=folder)
+
+    def close(self) -> None:
+        for fd in (self._trash, self._stage, self._own, self.fd):
+            if fd >= 0:
+                os.close(fd)
+
+    @property
+    def identity(self) -> tuple[int, int]:
+        """Device and inode."""
+        facts = os.fstat(self.fd)
+        return facts.st_dev, facts.st_ino
+
+    def is_in_place(self) -> bool:
+        """The path still leads to this folder, and its marker is there."""
+        try:
+            facts = os.stat(self.root)
+            os.stat(MARKER, dir_fd=self._own)
+        except OSError:
+            return False
+        return (facts.st_dev, facts.st_ino) == self.identity
+
+    def marker(self) -> str:
+        """What says which folder this is; "" when there is none."""
+        try:
+            fd = os.open(MARKER, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=self._own)
+        except OSError:
+            return ""
+        with os.fdopen(fd, encoding="ascii", errors="replace") as file:
+            return file.read(100).strip()
+
+    def mark(self, uuid: str) -> None:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+        with os.fdopen(os.open(MARKER, flags, 0o600, dir_fd=self._own), "w") as file:
+            file.write(uuid + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        sync_names_of(self._own, self.fd)
+
+    def touch_canary(self) -> None:
+        """A change that a watcher has to tell of."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+        with os.fdopen(os.open("canary", flags, 0o600, dir_fd=self._own), "w") as file:
+            file.write("s3d\n")
+
+
+def sync_names_of(*folders: int) -> None:
+    """Make what was done to the names in these folders durable."""
+    for folder in folders:
+        os.fsync(folder)
