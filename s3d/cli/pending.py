@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from s3d.shared.text import age, count, size
-from s3d.shared.transfers import QueueStatus, Share
+from s3d.shared.text import age, count, safe, size
+from s3d.shared.transfers import QueueStatus, Share, WaitingRemote
 
 CLEAN = "clean"
 CONFLICTS = "s3d queue ls --state conflict"
@@ -26,6 +26,11 @@ def summary(queue: QueueStatus | None) -> str:
 def is_clean(queue: QueueStatus | None) -> bool:
     """Whether nothing is pending, and nothing waits for a decision."""
     return queue is None or not (queue.left.files or queue.conflict.files)
+
+
+def waiting_for(other: WaitingRemote) -> str:
+    """What waits for a remote that is not in use, and how to look at it."""
+    return f"{amount(other.writes)} for {safe(other.url)}: s3d queue ls --remote {other.id}"
 
 
 def _obstacles(queue: QueueStatus) -> list[str]:

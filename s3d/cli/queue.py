@@ -10,6 +10,13 @@ import click
 
 from s3d.cli.output import confirmed, fields, for_each, json_line, report
 from s3d.cli.pending import CLEAN, amount, summary
+from s3d.cli.queue_remotes import (
+    adopt_command,
+    move_command,
+    remote_of,
+    remotes_command,
+    writes_named,
+)
 from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.cli.target import Names, Target, parse_target, target_argument
 from s3d.cli.transfer import STDIO, destination
@@ -21,6 +28,10 @@ from s3d.shared.unix_http import BLOCK
 
 STATES = ("waiting", "running", "held", "failed", "verifying", "conflict")
 WRITE = "ID|BUCKET/KEY"
+
+remote_option = click.option(
+    "--remote", metavar="REMOTE", help="Of what waits for a remote that is not in use: URL or id."
+)
 
 
 @click.group("queue", invoke_without_command=True)
@@ -39,28 +50,38 @@ def queue_command(ctx: click.Context, /, *, as_json: bool) -> None:
       s3d queue retry photos/cat.jpg
     """
     if ctx.invoked_subcommand is None:
-        ctx.invoke(ls_command, target=None, state=None, as_json=as_json)
+        ctx.invoke(ls_command, target=None, state=None, remote=None, as_json=as_json)
 
 
 @queue_command.command("ls")
 @target_argument(Names.PREFIX, required=False)
 @click.option("--state", type=click.Choice(STATES), help="Only those.")
+@remote_option
 @json_option
 @socket_option
 @pass_session
 def ls_command(
-    session: Session, /, target: Target | None, *, state: str | None, as_json: bool
+    session: Session,
+    /,
+    target: Target | None,
+    *,
+    state: str | None,
+    remote: str | None,
+    as_json: bool,
 ) -> None:
     """List pending writes, oldest first; --json prints one a line."""
     client = session.queue()
     place = target or Target("")
-    found = client.transfers(bucket=place.bucket, prefix=place.key, state=state or "")
+    if remote is not None:
+        found = _waiting(client, remote, place, state)
+    else:
+        found = client.transfers(bucket=place.bucket, prefix=place.key, state=state or "")
     for transfer in found:
         if as_json:
             json_line(transfer)
         else:
             click.echo(_row(transfer))
-    if not as_json and target is None and state is None:
+    if not as_json and target is None and state is None and remote is None:
         click.echo(summary(client.status()))
 
 
@@ -147,9 +168,12 @@ def retry_command(
 @queue_command.command("discard")
 @click.argument("writes", metavar=f"{WRITE}...", nargs=-1, required=True)
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@remote_option
 @socket_option
 @pass_session
-def discard_command(session: Session, /, writes: tuple[str, ...], *, yes: bool) -> int:
+def discard_command(
+    session: Session, /, writes: tuple[str, ...], *, yes: bool, remote: str | None
+) -> int:
     """Forget writes that the remote does not have: their data is gone.
 
     \b
@@ -157,25 +181,32 @@ def discard_command(session: Session, /, writes: tuple[str, ...], *, yes: bool) 
       s3d queue export 17 saved.jpg && s3d queue discard 17
     """
     client = session.queue()
+    other = "" if remote is None else remote_of(client, remote)
 
     def discard(found: Transfer) -> None:
         if yes or confirmed(f"Forget {_name(found)} ({size(found.size)})? Nobody else has it."):
-            client.discard(found.id)
+            if other:
+                client.discard_of(other, found.id)
+            else:
+                client.discard(found.id)
             report(f"{_name(found)}: discarded")
 
-    return for_each(writes, lambda write: _apply(discard, _named(client, write)))
+    return for_each(writes, lambda write: _apply(discard, _named(client, write, other)))
 
 
 @queue_command.command("export")
 @click.argument("write", metavar=WRITE)
 @click.argument("file", type=click.Path())
+@remote_option
 @socket_option
 @pass_session
-def export_command(session: Session, /, write: str, file: str) -> None:
+def export_command(session: Session, /, write: str, file: str, *, remote: str | None) -> None:
     """Save the bytes of a write to FILE, or - for stdout; of a key those of its newest one."""
     client = session.queue()
-    *_, newest = _named(client, write)
-    with client.export(newest.id) as source, destination(_path(file)) as out:
+    other = "" if remote is None else remote_of(client, remote)
+    *_, newest = _named(client, write, other)
+    download = client.export_of(other, newest.id) if other else client.export(newest.id)
+    with download as source, destination(_path(file)) as out:
         while block := source.read(BLOCK):
             out.write(block)
         out.flush()
@@ -216,8 +247,23 @@ def _apply(act: Callable[[Transfer], None], found: list[Transfer]) -> None:
         act(transfer)
 
 
-def _named(client: QueueClient, write: str) -> list[Transfer]:
-    """The write of an ID, or all of BUCKET/KEY, oldest first. Raises NotFoundError."""
+def _waiting(
+    client: QueueClient, remote: str, place: Target, state: str | None
+) -> Iterator[Transfer]:
+    """What waits for a remote that is not in use."""
+    for found in client.writes_of(remote_of(client, remote)):
+        in_place = found.bucket == place.bucket and found.key.startswith(place.key)
+        if (not place.bucket or in_place) and state in (None, found.state):
+            yield found
+
+
+def _named(client: QueueClient, write: str, remote: str = "") -> list[Transfer]:
+    """The write of an ID, or all of BUCKET/KEY, oldest first. Raises NotFoundError.
+
+    remote: id of the one for which it waits, if that is not the one in use.
+    """
+    if remote:
+        return writes_named(client, remote, write)
     if write.isascii() and write.isdigit():
         return [client.transfer(write)]
     bucket, key = parse_target(Names.OBJECT, write)
@@ -266,3 +312,7 @@ def _name(item: Transfer) -> str:
 
 def _path(file: str) -> Path | None:
     return None if file == STDIO else Path(file)
+
+
+for _command in (move_command, adopt_command, remotes_command):
+    queue_command.add_command(_command)

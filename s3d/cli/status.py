@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from s3d.cli.output import fields, json_line
-from s3d.cli.pending import amount, is_clean, summary
+from s3d.cli.pending import amount, is_clean, summary, waiting_for
 from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.cli.target import Names, Target, target_argument
 from s3d.shared.caching import CacheState, CacheStatus
@@ -89,12 +89,12 @@ def _quiet(client: ControlClient, target: Target | None) -> int:
     if target is not None:
         raise UsageError("bad usage", "-q is about all writes", f"s3d status {target}")
     status = client.status()
-    queue = status.queue
-    click.echo(summary(queue))
+    queue, others = status.queue, status.waiting
+    click.echo("; ".join([summary(queue), *map(waiting_for, others)]))
     stopped = list(_stopped(status.sync))
     for _, row in stopped:
         click.echo(f"sync stopped: {row}")
-    return 0 if is_clean(queue) and not stopped else PendingError.exit_code
+    return 0 if is_clean(queue) and not others and not stopped else PendingError.exit_code
 
 
 def _agent(status: AgentStatus) -> Iterator[Row]:
@@ -106,6 +106,8 @@ def _agent(status: AgentStatus) -> Iterator[Row]:
         yield from _remote(status.remote)
     if status.queue:
         yield from _queue(status.queue)
+    for other in status.waiting:
+        yield "WAITING", waiting_for(other)
     if status.cache:
         yield from _cache(status.cache)
     if status.store:
@@ -135,6 +137,8 @@ def _remote(remote: RemoteStatus) -> Iterator[Row]:
         since = "" if last is None else f", last heard {age(time.time() - last)} ago"
         yield "remote", f"{remote.url}"
         yield "REMOTE AWAY", f"{remote.error}{since}"
+    if remote.unconfirmed:
+        yield "HELD", f"{remote.unconfirmed}: s3d queue adopt"
     if abs(remote.clock_offset) >= SKEW:
         yield "", f"its clock is {remote.clock_offset:+.0f} s from ours"
     for name in remote.limitations:

@@ -7,17 +7,22 @@ from typing import Any
 
 from s3d.shared.blocking import ControlClient, Download, path_of
 from s3d.shared.transfers import (
+    AdoptRequest,
     Bandwidth,
     BandwidthStatus,
     Count,
     DrainRequest,
     MigrateRequest,
     MigrationStatus,
+    MoveRequest,
+    MoveResult,
     PriorityRequest,
     QueueStatus,
+    RemoteList,
     RetryRequest,
     Transfer,
     TransferList,
+    WaitingRemote,
 )
 
 
@@ -96,6 +101,38 @@ class QueueClient:
     def export(self, id: str) -> Download:
         """Its bytes; close the download."""
         return Download(self._client.call("POST", f"/v1/transfers/{id}:export"))
+
+    def remotes(self) -> list[WaitingRemote]:
+        """Remotes that are not in use, and for which writes are pending."""
+        return self._client.ask("GET", "/v1/remotes", RemoteList).remotes
+
+    def writes_of(self, remote: str) -> Iterator[Transfer]:
+        """What waits for another remote, oldest first. remote: its id."""
+        cursor = ""
+        while True:
+            path = path_of(f"/v1/remotes/{remote}/writes", cursor=cursor)
+            page = self._client.ask("GET", path, TransferList)
+            yield from page.transfers
+            cursor = page.cursor
+            if not cursor:
+                return
+
+    def export_of(self, remote: str, id: str) -> Download:
+        """Bytes of a write that waits for another remote; close the download."""
+        return Download(self._client.call("POST", f"/v1/remotes/{remote}/writes/{id}:export"))
+
+    def discard_of(self, remote: str, id: str) -> None:
+        """Forget a write that waits for another remote."""
+        self._client.call("POST", f"/v1/remotes/{remote}/writes/{id}:discard").close()
+
+    def move(self, remote: str, to: str, writes: list[str]) -> MoveResult:
+        """Write to the remote in use (to) what waits for another one; no writes: all."""
+        wanted = MoveRequest(to, writes)
+        return self._client.ask("POST", f"/v1/remotes/{remote}:move", MoveResult, wanted)
+
+    def adopt(self, *, separate: bool) -> QueueStatus:
+        """Pending writes are for the account of the access key in use; separate: they are not."""
+        return self._client.ask("POST", "/v1/queue:adopt", QueueStatus, AdoptRequest(separate))
 
     def migration(self) -> MigrationStatus:
         return self._client.ask("GET", "/v1/migration", MigrationStatus)

@@ -13,7 +13,7 @@ import msgspec
 
 from s3d.shared.caching import CacheState, CacheStatus
 from s3d.shared.syncing import FolderStatus
-from s3d.shared.transfers import QueueStatus, RemoteStatus, Transfer
+from s3d.shared.transfers import QueueStatus, RemoteStatus, Transfer, WaitingRemote
 
 API_MAJOR = 1
 API_MINOR = 3
@@ -89,6 +89,8 @@ class AgentStatus(Struct, frozen=True):
     store: StoreStatus | None = None
     sync: list[FolderStatus] = []
     """The sync folders, without their troubles."""
+    waiting: list[WaitingRemote] = []
+    """Remotes that are not in use, and for which writes are pending."""
     warnings: list[str] = []
     metrics: dict[str, float] = {}
 
@@ -238,6 +240,7 @@ NO_SUCH_ROUTE = "NoSuchRoute"
 TOO_MANY_SUBSCRIBERS = "TooManySubscribers"
 NO_SUCH_TRANSFER = "NoSuchTransfer"
 NO_SUCH_FOLDER = "NoSuchFolder"
+NO_SUCH_REMOTE = "NoSuchRemote"
 NO_REMOTE = "NoRemote"
 WRONG_STATE = "WrongState"
 """The control API's own error codes; all others are S3's."""

@@ -36,9 +36,11 @@ class Places(msgspec.Struct, frozen=True):
     state_dir: Path
     socket: Path
     write_queue_dir: Path
-    """The writes that wait for the remote."""
+    """The writes that wait for remotes."""
     read_cache_dir: Path
     """What was read; may be deleted while no agent runs."""
+    remote_state_dir: Path | None = None
+    """The part of the state folder that belongs to the remote in use; None: the folder itself."""
 
     @property
     def config_file(self) -> Path:
@@ -56,22 +58,26 @@ class Places(msgspec.Struct, frozen=True):
     @property
     def capabilities_file(self) -> Path:
         """What was found out about the remote's buckets."""
-        return self.state_dir / "capabilities.json"
+        return self._of_remote / "capabilities.json"
 
     @property
     def remote_headers_file(self) -> Path:
-        """The headers by which each remote identifies itself."""
-        return self.state_dir / "remote-headers.json"
+        """The headers by which the remote identifies itself."""
+        return self._of_remote / "remote-headers.json"
 
     @property
     def pins_file(self) -> Path:
         """What must always be in the read cache."""
-        return self.state_dir / "pins.json"
+        return self._of_remote / "pins.json"
 
     @property
     def transfers_file(self) -> Path:
         """The transfers that have not ended."""
-        return self.state_dir / "transfers.json"
+        return self._of_remote / "transfers.json"
+
+    @property
+    def _of_remote(self) -> Path:
+        return self.remote_state_dir or self.state_dir
 
     @property
     def lock_file(self) -> Path:

@@ -8,6 +8,26 @@ from __future__ import annotations
 import msgspec
 
 
+class Share(msgspec.Struct, frozen=True):
+    """Writes and their bytes."""
+
+    files: int = 0
+    size: int = 0
+
+
+class WaitingRemote(msgspec.Struct, frozen=True):
+    """A remote that is not in use, and for which writes are pending."""
+
+    id: str
+    url: str
+    """As configured first."""
+    account: str
+    """Owner id, else the access key id; "" while neither is known."""
+    writes: Share
+    oldest: float | None = None
+    """When the first of them was accepted, Unix seconds."""
+
+
 class RemoteStatus(msgspec.Struct, frozen=True):
     """The S3 behind us; times in Unix seconds."""
 
@@ -26,13 +46,10 @@ class RemoteStatus(msgspec.Struct, frozen=True):
     limitations: list[str] = []
     """What it does not do and s3d works around: checksums, checksum_mode, listing_order,
     empty_segments."""
-
-
-class Share(msgspec.Struct, frozen=True):
-    """Writes and their bytes."""
-
-    files: int = 0
-    size: int = 0
+    id: str = ""
+    """Names the endpoint and the account; the queue, the cache and the sync memory are its own."""
+    unconfirmed: str = ""
+    """Why pending writes are held until it is known whose the access key is; "" when it is."""
 
 
 class QueueLimits(msgspec.Struct, frozen=True):
@@ -208,6 +225,44 @@ class PriorityRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """POST /v1/transfers/{id}:priority. 0 is the usual, greater goes first."""
 
     priority: int
+
+
+class AdoptRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """POST /v1/queue:adopt. separate: the access key is of another account than pending writes."""
+
+    separate: bool = False
+
+
+class RemoteList(msgspec.Struct, frozen=True):
+    """GET /v1/remotes: those that are not in use and for which writes are pending."""
+
+    remotes: list[WaitingRemote]
+
+
+class MoveRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """POST /v1/remotes/{id}:move."""
+
+    to: str
+    """Id or URL of the remote in use, so that nothing goes anywhere by mistake."""
+    writes: list[str] = []
+    """Ids of pending writes; none means all."""
+
+
+class MoveFailure(msgspec.Struct, frozen=True):
+    """A write that was not moved."""
+
+    id: str
+    bucket: str
+    key: str
+    code: str
+    message: str
+
+
+class MoveResult(msgspec.Struct, frozen=True):
+    """Its answer."""
+
+    moved: int
+    failures: list[MoveFailure] = []
 
 
 class Count(msgspec.Struct, frozen=True):

@@ -35,6 +35,10 @@ PAUSE = 0.05
 """Seconds between two questions whether it is there."""
 ENVIRONMENT = {"WEED_MASTER_VOLUME_GROWTH_COPY_1": "1"}
 """SeaweedFS makes so many volumes for each new bucket; its default of seven takes time and room."""
+ROTATED = ("peerkeyrotated", "peersecretrotated")
+"""A second key of the account of every test, at SeaweedFS."""
+OTHER = ("otherkey1234567", "othersecret1234567")
+"""A key of another account there."""
 _PR_SET_PDEATHSIG = 1
 
 
@@ -109,13 +113,17 @@ def keep(name: str, folder: Path) -> None:
 def _seaweedfs(folder: Path) -> tuple[Peer, list[str], list[str]]:
     ports = free_ports(9)
     peer = Peer("seaweedfs", f"http://127.0.0.1:{ports[0]}", "peerkey1234567", "peersecret1234567")
-    credentials = [{"accessKey": peer.access_key, "secretKey": peer.secret_key}]
-    identity = {
-        "name": "tests",
-        "credentials": credentials,
-        "actions": ["Admin", "Read", "Write", "List", "Tagging"],
-    }
-    (folder / "identities.json").write_text(json.dumps({"identities": [identity]}))
+    names = {"tests": [(peer.access_key, peer.secret_key), ROTATED], "others": [OTHER]}
+    identities = [
+        {
+            "name": name,
+            "account": {"id": f"{name}-account", "displayName": name},
+            "credentials": [{"accessKey": key, "secretKey": secret} for key, secret in keys],
+            "actions": ["Admin", "Read", "Write", "List", "Tagging"],
+        }
+        for name, keys in names.items()
+    ]
+    (folder / "identities.json").write_text(json.dumps({"identities": identities}))
     (folder / "data").mkdir()
     flags = {
         "dir": folder / "data",

@@ -16,6 +16,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+import msgspec
+
 from s3d import __version__
 from s3d.agent.app.check import Checker, opened_of
 from s3d.agent.app.preflight import (
@@ -46,6 +48,7 @@ from s3d.agent.frontends.control.migration import MigrationRoutes
 from s3d.agent.frontends.control.moving import MovingRoutes
 from s3d.agent.frontends.control.objects import ObjectRoutes
 from s3d.agent.frontends.control.queue import QueueRoutes
+from s3d.agent.frontends.control.remotes import RemoteRoutes
 from s3d.agent.frontends.control.server import ControlServer
 from s3d.agent.frontends.control.standing import Behind
 from s3d.agent.frontends.control.status import Facts, Status
@@ -111,6 +114,7 @@ class Agent:
         self._events = Events()
         self._notifier = Notifier.from_environment(os.environ)
         self._stopping = asyncio.Event()
+        self._is_announced = False
         self._started = time.time()
         self._endpoint = config.endpoint
         self._numbers: Callable[[], dict[str, float]] = dict
@@ -122,19 +126,26 @@ class Agent:
         loop = asyncio.get_running_loop()
         loop.set_default_executor(ThreadPoolExecutor(THREADS, thread_name_prefix="agent"))
         self._catch_signals(loop)
+        with self._log_events(loop):
+            while not self._stopping.is_set():
+                await self._serve_once(announce)
+            self._events.close()
+
+    async def _serve_once(self, announce: Announce) -> None:
+        """Until a signal, or until the remote's access key is one of another account: then the next
+        round opens the state of that account."""
         async with AsyncExitStack() as closing:
-            closing.enter_context(self._log_events(loop))
             with start_errors():
                 stack = await build_stack(self._config, self._places, self._events)
                 closing.push_async_callback(stack.close)
                 endpoint = await self._open_doors(stack, closing)
             settle_memory()
-            status = await self._status(stack)
-            self._notifier.send("READY=1", f"STATUS=Serving {self._endpoint}")
-            announce(status)
+            if not self._is_announced:
+                self._is_announced = True
+                self._notifier.send("READY=1", f"STATUS=Serving {self._endpoint}")
+                announce(await self._status(stack))
             logger.info("serving endpoint=%s version=%s", self._endpoint, __version__)
             await self._serve(stack, endpoint)
-            self._events.close()
 
     async def _open_doors(self, stack: Stack, closing: AsyncExitStack) -> S3Server:
         """The endpoint and the socket; closing stops both."""
@@ -144,7 +155,7 @@ class Agent:
             await create_buckets(objects, config.buckets)
         self._folders = open_folders(stack, config, self._places, self._events, self._umask)
         closing.callback(self._folders.close)
-        file = self._places.transfers_file
+        file = stack.places(self._places).transfers_file
         makes_room = stack.gateway is not None and stack.gateway.queue is not None
         self._transfers = Transfers(objects, self._events, file, self._umask, makes_room=makes_room)
         endpoint = S3Server(
@@ -156,6 +167,9 @@ class Agent:
         )
         closing.push_async_callback(endpoint.stop, GRACE)
         self._endpoint = await listen(endpoint, config)
+        if not config.port:  # any free one, which stays the same when this state is closed
+            start, port = config.endpoint.rpartition(":")[0], self._endpoint.rpartition(":")[2]
+            self._config = msgspec.structs.replace(config, endpoint=f"{start}:{port}")
         self._numbers = endpoint.numbers
         self._sampler = sampler_of(stack, endpoint)
         control = self._control(stack, objects, self._sampler)
@@ -183,6 +197,7 @@ class Agent:
             QueueRoutes(queue),
             TransferRoutes(queue, MovingRoutes(self._transfers, keeper)),
             CacheRoutes(cache),
+            RemoteRoutes(stack.waiting, None if gateway is None else gateway.state, queue),
             MigrationRoutes(None if gateway is None else gateway.migration),
             SyncRoutes(self._folders, objects, self._places.config_file),
             CheckRoutes(Checker(self._places, opened_of(stack))),
@@ -207,15 +222,28 @@ class Agent:
                 group.create_task(supervise(name, part, self._events), name=name)
                 for name, part in parts.items()
             ]
-            await self._stopping.wait()
-            logger.info("stopping")
-            patience = 2 * GRACE + self._config.flush_timeout + 5
-            self._notifier.send("STOPPING=1", f"EXTEND_TIMEOUT_USEC={int(patience * 1e6)}")
+            await self._until_end(stack.gateway)
+            if self._stopping.is_set():
+                logger.info("stopping")
+                patience = 2 * GRACE + self._config.flush_timeout + 5
+                self._notifier.send("STOPPING=1", f"EXTEND_TIMEOUT_USEC={int(patience * 1e6)}")
             await endpoint.stop(GRACE)
-            if stack.gateway is not None:
+            if stack.gateway is not None and self._stopping.is_set():
                 await self._flush(stack.gateway)
             for task in tasks:
                 task.cancel()
+
+    async def _until_end(self, gateway: Gateway | None) -> None:
+        """A signal, or an access key of another account."""
+        if gateway is None:
+            await self._stopping.wait()
+            return
+        async with asyncio.TaskGroup() as group:
+            events = (self._stopping, gateway.account.changed)
+            waits = [group.create_task(each.wait(), name="end") for each in events]
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            for wait in waits:
+                wait.cancel()
 
     async def _flush(self, gateway: Gateway) -> None:
         """Push what is pending, as far as the time allows, and say what is left."""
@@ -223,7 +251,7 @@ class Agent:
         if left.files:
             logger.warning(
                 "%s, %s, not at the remote yet: kept in %s for the next start",
-                count(left.files, "write"), size(left.size), self._places.write_queue_dir,
+                count(left.files, "write"), size(left.size), gateway.state.places.write_queue_dir,
             )  # fmt: skip
 
     async def _status(self, stack: Stack) -> AgentStatus:
@@ -241,6 +269,7 @@ class Agent:
             cache=stack.cache_status(),
             store=await stack.store_status(),
             sync=self._folders.status(),
+            waiting=stack.waiting_remotes(),
             warnings=exposure_warnings(config) + stack.warnings(),
             metrics=self._numbers(),
         )

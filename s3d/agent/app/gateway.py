@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import ssl
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -13,7 +15,11 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 from s3d.agent.app.embedded import Embedded, open_embedded, open_index, open_store
 from s3d.agent.app.process import only_one, private_folder
-from s3d.agent.app.read_cache import open_cache, tell
+from s3d.agent.app.read_cache import open_cache, remove_unused, tell
+from s3d.agent.app.remote_account import HeldUntilConfirmed, RemoteAccount
+from s3d.agent.app.remote_state import RemoteState, open_remote_state
+from s3d.agent.app.take_over import take_over
+from s3d.agent.app.waiting_writes import WaitingWrites, has_pending
 from s3d.agent.core.client import Objects
 from s3d.agent.core.events import Events
 from s3d.agent.core.store import ObjectStore
@@ -31,7 +37,8 @@ from s3d.agent.stores.read_cache.layer import Cache
 from s3d.agent.stores.remote.addressing import known_order
 from s3d.agent.stores.remote.compatibility import Compatibility
 from s3d.agent.stores.remote.conditional_writes import Judging
-from s3d.agent.stores.remote.credentials import KeyChain
+from s3d.agent.stores.remote.credentials import KeyChain, RemoteKey
+from s3d.agent.stores.remote.owner import owner_of
 from s3d.agent.stores.remote.probing import Probing
 from s3d.agent.stores.remote.remote_signature import RemoteSignature
 from s3d.agent.stores.remote.slash_keys import SlashKeys
@@ -85,13 +92,22 @@ class Gateway:
     events: Events
     probing: Probing
     migration: Migration
+    state: RemoteState
+    waiting: WaitingWrites | None
+    """What waits for other remotes; None where another agent may use the queue's folder."""
     found: list[str]
     """At the start, what a person should know."""
     _closing: AsyncExitStack
 
     def parts(self) -> dict[str, Run]:
         """What runs as long as the agent does, by name."""
-        parts: dict[str, Run] = {"migration": self.migration.run, "probing": self.probing.run}
+        parts: dict[str, Run] = {
+            "migration": self.migration.run,
+            "probing": self.probing.run,
+            "account": partial(self.account.run, self._has_answered),
+        }
+        if self.state.identity.take_over is not None and self.waiting is not None:
+            parts["take over"] = partial(take_over, self.state, self.waiting)
         if self.queue is not None and self.staging is not None:
             parts |= {
                 "pusher": self.queue.pusher.run,
@@ -106,8 +122,21 @@ class Gateway:
                 "cache": self.cache.layer.run,
                 "pins": self.cache.keeper.run,
                 "numbers": partial(tell, self.cache, self.events),
+                "unused caches": self._remove_unused_caches,
             }
         return parts
+
+    async def _remove_unused_caches(self) -> None:
+        if self.cache is not None:
+            base, in_use = self.state.places.read_cache_dir, self.cache.folder
+            await asyncio.to_thread(remove_unused, base, in_use, time.time())
+
+    @property
+    def account(self) -> RemoteAccount:
+        return self.state.account
+
+    def _has_answered(self) -> bool:
+        return self.remote.health.last_success is not None and not self.remote.health.error
 
     def status(self) -> RemoteStatus:
         health = self.remote.health
@@ -121,6 +150,8 @@ class Gateway:
             clock_offset=health.clock_offset,
             capabilities={name: str(found.level) for name, found in self.probing.known.items()},
             limitations=self.probing.traits.limitations,
+            id=self.state.identity.id,
+            unconfirmed=self.account.trouble,
         )
 
     def listing_order(self, bucket: str) -> str:
@@ -157,18 +188,26 @@ class Gateway:
 
 
 async def open_gateway(config: Config, places: Places, events: Events) -> Gateway:
-    """Open the queue; the remote is not asked for anything. Raises S3dError, OSError."""
+    """Open what belongs to the remote, which is asked for nothing unless its access key is another
+    one than before. Raises S3dError, OSError."""
     async with AsyncExitStack() as closing:
         keys = KeyChain(profile=config.remote_profile, region=config.remote_region)
-        remote = RemoteStore(_settings(config), keys, signature=_signature(config, places))
+        settings = _settings(config)
+        _lock_queue(config, places, closing)
+        ask = partial(_owner_of, settings, keys)
+        state = await open_remote_state(config, places, keys, ask, has_pending)
+        remote = RemoteStore(settings, keys, signature=_signature(state))
         closing.push_async_callback(remote.close)
-        is_aws = known_order(remote.url, "") == BYTES
-        traits = RemoteTraits(keeps_empty_segments=True if is_aws else None)
+        traits = RemoteTraits(keeps_empty_segments=True if _is_aws(remote) else None)
         learning = Compatibility(remote, traits)
         compatible = SlashKeys(learning, traits, may_probe=config.probe)
         migration = Migration(partial(_embedded, places.store_dir), compatible)
         probing = Probing(
-            compatible, remote.url, places.capabilities_file, traits=traits, allowed=config.probe
+            compatible,
+            state.identity.endpoint,
+            state.places.capabilities_file,
+            traits=traits,
+            allowed=config.probe,
         )
         learning.on_learned = compatible.on_learned = probing.wake
         judging = Judging(probing)
@@ -179,31 +218,27 @@ async def open_gateway(config: Config, places: Places, events: Events) -> Gatewa
             closing.push_async_callback(policy.close)
         states = RemoteStates()
         observed = ObservedRemote(judging, states)
-        cache = _cache(config, places, observed, closing)
+        cache = _cache(config, state, observed, closing)
         if cache is not None and cache.trouble:
             warnings.append(cache.trouble)
         layer = None if cache is None else cache.layer
         if layer is not None:
             layer.rules = Rules("cache", config.read_cache.filter, tags.of, policy=policy)
         top: ObjectStore = layer or observed
-        past = observed if layer is None else CacheBypass(layer)
+        past = HeldUntilConfirmed(observed if layer is None else CacheBypass(layer), state.account)
         rules = Rules("push", config.write_queue.filter, tags.of, UPLOAD, policy)
         queue = staging = None
         if config.write_queue.enabled:
-            journal, staging = await _open_queue(config, places, events, states, closing)
-            if layer is not None:
-                for write in journal.all():
-                    # An earlier agent may have pushed it, and not have lived to note that.
-                    layer.forget(write.bucket, write.key)
+            journal, staging = await _open_queue(state, layer, events, states, closing)
             below = Below(top, past, layer, rules, probing, lambda: remote.health.clock_offset)
             layer_of_queue, queue = _queue(config, below, journal, staging, events)
             layer_of_queue.lists.listing_order = lambda bucket: gateway.listing_order(bucket)
             layer_of_queue.keys.check_remote = compatible.check
             top = layer_of_queue
-        if queue is not None:
-            remote.health.on_answer = queue.pusher.remote_answered
+            remote.health.on_answer = partial(_wake, queue, state.account)
+        top = LoopGuard(top, remote.hops)
         gateway = Gateway(
-            top=LoopGuard(top, remote.hops),
+            top=top,
             remote=remote,
             queue=queue,
             staging=staging,
@@ -212,36 +247,74 @@ async def open_gateway(config: Config, places: Places, events: Events) -> Gatewa
             events=events,
             probing=probing,
             migration=migration,
+            state=state,
+            waiting=_waiting(config, places, state, top),
             found=warnings,
             _closing=closing.pop_all(),
         )
         return gateway
 
 
+def _is_aws(remote: RemoteStore) -> bool:
+    return known_order(remote.url, "") == BYTES
+
+
+def _wake(queue: Queue, account: RemoteAccount, status: int) -> None:
+    """Any answer of the remote says that it is there, but not whose the access key is."""
+    if account.is_confirmed:
+        queue.pusher.remote_answered(status)
+
+
+async def _owner_of(settings: Settings, keys: KeyChain, key: RemoteKey) -> str:
+    return await owner_of(settings, key, await keys.region())
+
+
+def _lock_queue(config: Config, places: Places, closing: AsyncExitStack) -> None:
+    """A queue outside the data folder may be meant for several agents, one after the other."""
+    if not config.write_queue.enabled:
+        return
+    folder = places.write_queue_dir
+    private_folder(folder)
+    if not folder.is_relative_to(places.data_dir):
+        closing.enter_context(only_one(folder / "agent.lock", places.socket))
+
+
+def _waiting(
+    config: Config, base: Places, state: RemoteState, top: ObjectStore
+) -> WaitingWrites | None:
+    folder = base.write_queue_dir
+    if not config.write_queue.enabled and not folder.is_relative_to(base.data_dir):
+        return None
+    current = state.places.write_queue_dir if config.write_queue.enabled else None
+    return WaitingWrites(folder, current, top)
+
+
 def _cache(
-    config: Config, places: Places, remote: ObjectStore, closing: AsyncExitStack
+    config: Config, state: RemoteState, remote: ObjectStore, closing: AsyncExitStack
 ) -> ReadCache | None:
     if not config.read_cache.enabled:
         return None
-    return open_cache(config.read_cache, places, remote, closing)
+    return open_cache(config.read_cache, state.places, remote, closing, claim=state.claim_cache)
 
 
 async def _open_queue(
-    config: Config,
-    places: Places,
+    state: RemoteState,
+    cache: Cache | None,
     events: Events,
     states: RemoteStates,
     closing: AsyncExitStack,
 ) -> tuple[Journal, Embedded]:
     """What an earlier run has left to be pushed."""
-    folder = places.write_queue_dir
-    private_folder(folder)
-    if not folder.is_relative_to(places.data_dir):
-        closing.enter_context(only_one(folder / "agent.lock", places.socket))
+    folder = state.places.write_queue_dir
     index = open_index(folder, tables=journal_rows.TABLES)
     closing.callback(index.close)
     journal = await Journal.open(index, events, states=states)
     closing.push_async_callback(journal.close)
+    state.account.before.note(journal)
+    if cache is not None:
+        for write in journal.all():
+            # An earlier agent may have pushed it, and not have lived to note that.
+            cache.forget(write.bucket, write.key)
     return journal, open_store(index, folder, on_change=journal.record)
 
 
@@ -348,9 +421,9 @@ def _settings(config: Config) -> Settings:
     return Settings(config.remote, addressing, ca_bundle=_ca_bundle(config.remote))
 
 
-def _signature(config: Config, places: Places) -> RemoteSignature:
+def _signature(state: RemoteState) -> RemoteSignature:
     """What an earlier run has learnt of the remote's headers."""
-    signature = RemoteSignature(config.remote, places.remote_headers_file)
+    signature = RemoteSignature(state.identity.endpoint, state.places.remote_headers_file)
     signature.load()
     return signature
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
+from collections.abc import Callable
 from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 
 from s3d.agent.app.process import only_one, private_folder
+from s3d.agent.app.remote_folders import FILE, folders_of
 from s3d.agent.core.events import Events
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.frontends.control.cache import ReadCache, numbers_of
@@ -29,6 +31,8 @@ from s3d.shared.paths import Places
 
 logger = logging.getLogger(__name__)
 
+UNUSED = 30 * 24 * 3600.0
+"""Seconds after which the cache of a remote that is not in use is removed."""
 TOLD_EVERY = 2.0
 """Seconds between two events about the numbers."""
 VERSION = "v2"
@@ -38,16 +42,29 @@ ADOPTED = "v1"
 _DISTRUST = {LastStop.KILLED: EXPIRED, LastStop.POWER_CUT: UNPROVEN}
 
 
+def _whole(folder: Path) -> Path:
+    return folder
+
+
 def open_cache(
-    config: CacheConfig, places: Places, inner: ObjectStore, closing: ExitStack | AsyncExitStack
+    config: CacheConfig,
+    places: Places,
+    inner: ObjectStore,
+    closing: ExitStack | AsyncExitStack,
+    *,
+    claim: Callable[[Path], Path] = _whole,
 ) -> ReadCache:
-    """Open what an earlier run has left, or begin anew; closing closes it. Never fails."""
+    """Open what an earlier run has left, or begin anew; closing closes it. Never fails.
+
+    claim: called with the folder of all caches once its lock is held; the folder of this remote.
+    """
     folder = places.read_cache_dir
     with ExitStack() as leaving:
         try:
             private_folder(folder)
             if not folder.is_relative_to(places.cache_dir):
                 leaving.enter_context(only_one(folder / "agent.lock", places.socket))
+            folder = claim(folder)
             catalog = _catalog(config, folder / VERSION, leaving)
         except (OSError, S3dError, DAMAGE) as error:
             trouble = f"there is no read cache: {_reason(error)}"
@@ -56,6 +73,18 @@ def open_cache(
         closing.callback(leaving.pop_all().close)
     layer = Cache(inner, catalog, Freshness(config.max_age, config.serve_stale))
     return ReadCache(layer, Keeper(layer, Pins(places.pins_file)), folder)
+
+
+def remove_unused(base: Path, in_use: Path, now: float) -> None:
+    """Remove caches of remotes that were not in use for long. now: Unix seconds. Blocks.
+
+    The lock of the base is held. What cannot be removed stays for the next start.
+    """
+    for path, identity in folders_of(base):
+        if path == in_use or now - (path / FILE).stat().st_mtime < UNUSED:
+            continue
+        logger.info("the unused read cache of %s is removed folder=%s", identity.url, path)
+        shutil.rmtree(path / VERSION, ignore_errors=True)
 
 
 async def tell(cache: ReadCache, events: Events) -> None:

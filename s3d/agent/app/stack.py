@@ -17,10 +17,11 @@ from s3d.shared.caching import CacheStatus
 from s3d.shared.config import Config
 from s3d.shared.control import StoreStatus
 from s3d.shared.paths import Places
-from s3d.shared.transfers import QueueStatus, RemoteStatus
+from s3d.shared.transfers import QueueStatus, RemoteStatus, WaitingRemote
 
 if TYPE_CHECKING:
     from s3d.agent.app.gateway import Gateway
+    from s3d.agent.app.waiting_writes import WaitingWrites
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,8 @@ class Stack:
     top: ObjectStore
     embedded: Embedded | None
     gateway: Gateway | None
+    waiting: WaitingWrites | None = None
+    """What waits for remotes that are not in use."""
 
     @property
     def silent(self) -> ObjectStore:
@@ -43,6 +46,10 @@ class Stack:
         if self.gateway is not None:
             return self.gateway.parts()
         return {} if self.embedded is None else {"sweep": self.embedded.sweep}
+
+    def places(self, base: Places) -> Places:
+        """Where the state of the remote in use lies."""
+        return base if self.gateway is None else self.gateway.state.places
 
     async def usage(self, bucket: str) -> Totals | None:
         """Objects and bytes of one bucket; None: only the remote knows."""
@@ -62,6 +69,9 @@ class Stack:
         cache = None if self.gateway is None else self.gateway.cache
         return None if cache is None else cache_status(cache)
 
+    def waiting_remotes(self) -> list[WaitingRemote]:
+        return [] if self.waiting is None else self.waiting.status()
+
     def warnings(self) -> list[str]:
         """What a person should know."""
         if self.embedded is not None:
@@ -80,10 +90,21 @@ async def build_stack(config: Config, places: Places, events: Events) -> Stack:
     """Open the stores. Raises S3dError for what cannot be opened, OSError for the disk's errors."""
     if not config.remote:
         embedded = open_embedded(places.store_dir, ephemeral=config.ephemeral)
-        return Stack(Notices(embedded.local, events), embedded, None)
+        waiting = _waiting(config, places)
+        return Stack(Notices(embedded.local, events), embedded, None, waiting)
     from s3d.agent.app.gateway import (
         open_gateway,  # the libraries of a client, which most starts spare
     )
 
     gateway = await open_gateway(config, places, events)
-    return Stack(Notices(gateway.top, events), None, gateway)
+    return Stack(Notices(gateway.top, events), None, gateway, gateway.waiting)
+
+
+def _waiting(config: Config, places: Places) -> WaitingWrites | None:
+    """Without a remote the queue's folder is locked only where it lies in the data folder."""
+    folder = places.write_queue_dir
+    if not folder.is_relative_to(places.data_dir) or not folder.exists():
+        return None
+    from s3d.agent.app.waiting_writes import WaitingWrites
+
+    return WaitingWrites(folder, None, None)

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing, suppress
+from typing import TYPE_CHECKING
 
 from s3d.agent.app.stack import Stack
 from s3d.agent.core.client import Objects
 from s3d.agent.core.events import Events
 from s3d.agent.core.supervise import supervise
 from s3d.agent.s3.listing_order import BYTES
+from s3d.agent.storage.index import DAMAGE
+from s3d.agent.stores.remote.identity import endpoint_of
+from s3d.agent.sync.baseline import Baseline
 from s3d.agent.sync.folders import Folders, Surroundings
 from s3d.shared.config import Config
+from s3d.shared.errors import UsageError
 from s3d.shared.paths import Places
+
+if TYPE_CHECKING:
+    from s3d.agent.app.remote_state import RemoteState
 
 EMBEDDED_LEVEL = "A"
 """The embedded store judges every condition."""
@@ -38,9 +47,11 @@ def open_folders(
         for write in gateway.queue.journal.under(bucket, prefix.encode()):
             yield write.key
 
+    if gateway is not None:
+        _rename_remote(gateway.state, places)
     around = Surroundings(
         objects=Objects(stack.silent, fresh=True),
-        remote=config.remote or str(places.store_dir),
+        remote=str(places.store_dir) if gateway is None else gateway.state.identity.id,
         state=places.state_dir / "sync",
         own=(places.config_dir, places.data_dir, places.cache_dir, places.state_dir,
              places.write_queue_dir, places.read_cache_dir),
@@ -53,3 +64,24 @@ def open_folders(
         fixed=config.sync_folder,
     )  # fmt: skip
     return Folders(around, config.sync_folders)
+
+
+def _rename_remote(state: RemoteState, places: Places) -> None:
+    """What a folder has agreed on with the remote stays so: s3d 0.1 named it by the URL as written.
+
+    A memory that cannot be read is for the folder itself to report.
+    """
+    if state.places.remote_state_dir != places.state_dir:
+        return  # another remote was in use then
+    for file in sorted((places.state_dir / "sync").glob("*.sqlite")):
+        with suppress(UsageError, DAMAGE), closing(Baseline(file)) as baseline:
+            url, _, rest = baseline.fact("remote").partition(" ")
+            if rest and _is_endpoint(url, state.identity.endpoint):
+                baseline.set_facts(remote=f"{state.identity.id} {rest}")
+
+
+def _is_endpoint(url: str, endpoint: str) -> bool:
+    try:
+        return endpoint_of(url) == endpoint
+    except UsageError:
+        return False

@@ -32,6 +32,12 @@ from tests.peers.servers import Peer, free_ports
 NOWHERE = "http://127.0.0.1:9"
 
 
+@pytest.fixture
+def network(seaweedfs):
+    with Network(seaweedfs) as network:
+        yield network
+
+
 def settings(tmp_path, **env):
     env = {"S3D_LOCAL_DIR": str(tmp_path), "S3D_REMOTE": NOWHERE} | env
     config = load_config(None, env, {})
@@ -70,7 +76,15 @@ async def test_without_the_queue_a_write_goes_through(tmp_path):
     with pytest.raises(S3Error) as caught:
         await Objects(gateway.top).put("bucket", "k", BytesBody(b"12345"))
     assert (caught.value.status, gateway.queue) == (503, None)
-    assert set(gateway.parts()) == {"cache", "migration", "numbers", "pins", "probing"}
+    assert set(gateway.parts()) == {
+        "account",
+        "cache",
+        "migration",
+        "numbers",
+        "pins",
+        "probing",
+        "unused caches",
+    }
     assert await gateway.flush(1.0) == Share()
     await gateway.close()
 
@@ -249,7 +263,7 @@ def test_a_second_signal_does_not_wait_for_the_flush(start_agent):
         while "stopping" not in agent.stderr:
             pass
         assert agent.stop() == 128 + signal.SIGTERM
-    again = start_agent(env=env | {"S3D_REMOTE": NOWHERE})
+    again = start_agent(env=env)
     assert again.client.status().queue.left == Share(1, 5)
 
 
@@ -289,13 +303,15 @@ def test_buckets_of_the_settings_are_made_at_the_remote(start_agent, seaweedfs, 
 
 @pytest.mark.slow
 def test_a_remote_that_comes_later_gets_what_was_written(
-    start_agent, seaweedfs, new_bucket, tmp_path
+    start_agent, seaweedfs, network, new_bucket
 ):
-    first = start_agent(env={**upstream(seaweedfs), "S3D_REMOTE": NOWHERE})
+    network.go_away()
+    first = start_agent(env=upstream(network.peer))
     with closing(first.s3()) as s3:
         s3.put_object(Bucket=new_bucket, Key="k", Body=b"12345")
     first.kill()
-    second = start_agent(env=upstream(seaweedfs))
+    network.come_back()
+    second = start_agent(env=upstream(network.peer))
     assert QueueClient(second.client).drain(20.0, hurry=True).left == Share()
     assert seaweedfs.ask("HEAD", f"/{new_bucket}/k") == 200
     status = second.client.object_status(new_bucket, "k")
@@ -303,14 +319,16 @@ def test_a_remote_that_comes_later_gets_what_was_written(
 
 
 @pytest.mark.slow
-def test_drain_ends_at_once_and_names_what_is_parked_and_why(start_agent, seaweedfs, bucket_name):
+def test_drain_ends_at_once_and_names_what_is_parked_and_why(start_agent, network, bucket_name):
     """The second write of the key waits behind the first, which its missing bucket parks."""
-    first = start_agent(env={**upstream(seaweedfs), "S3D_REMOTE": NOWHERE})
+    network.go_away()
+    first = start_agent(env=upstream(network.peer))
     with closing(first.s3()) as s3:
         for data in (b"1", b"2"):
             s3.put_object(Bucket=bucket_name, Key="k", Body=data)
     first.kill()
-    second = start_agent(env=upstream(seaweedfs))
+    network.come_back()
+    second = start_agent(env=upstream(network.peer))
     command = [sys.executable, "-m", "s3d", "drain"]
     drained = subprocess.run(command, env=second.env, capture_output=True, text=True, timeout=30)
     assert drained.returncode == 6

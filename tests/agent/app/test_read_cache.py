@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 
 import pytest
 
 from s3d.agent.app.process import only_one
-from s3d.agent.app.read_cache import ADOPTED, VERSION, open_cache, tell
+from s3d.agent.app.read_cache import ADOPTED, UNUSED, VERSION, open_cache, remove_unused, tell
+from s3d.agent.app.remote_folders import FILE, claim
 from s3d.agent.core.events import Events
 from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.index import Index
 from s3d.agent.stores.local.store import LocalStore
+from s3d.agent.stores.remote.identity import RemoteIdentity
 from s3d.shared.config import load_config
 from s3d.shared.paths import find_places
 from tests.agent.stores.read_cache.rig import away
@@ -211,3 +214,17 @@ async def test_a_cache_of_the_first_layout_is_taken_over_unproven(tmp_path, remo
             assert await s3.read("bbb", "k") == b"12345"
     assert line.calls == ["GetObject", "HeadObject"]
     assert [each.name for each in folder.iterdir()] == [VERSION]
+
+
+async def test_caches_of_remotes_that_were_not_in_use_for_long_are_removed(tmp_path):
+    base = tmp_path / "read_cache"
+    claim(base, RemoteIdentity("first", "http://first", "http://first"))
+    for name in ("second", "third", "used"):
+        url = f"http://{name}"
+        (claim(base, RemoteIdentity(name, url, url)) / VERSION).mkdir()
+    (base / VERSION).mkdir()
+    now = (base / FILE).stat().st_mtime + UNUSED + 1
+    os.utime(base / "remotes" / "third" / FILE, (now, now))
+    remove_unused(base, base / "remotes" / "used", now)
+    left = sorted(path.parent.name for path in base.rglob(VERSION))
+    assert left == ["third", "used"]

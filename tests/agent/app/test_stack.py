@@ -52,11 +52,13 @@ async def test_a_remote_takes_the_place_of_the_embedded_store(config, places):
     assert stack.remote_status().url == "http://127.0.0.1:9"
     assert stack.queue_status().path == str(places.write_queue_dir)
     assert set(stack.parts()) == {
+        "account",
         "cache",
         "numbers",
         "pins",
         "pusher",
         "sweep",
+        "unused caches",
         "migration",
         "probing",
     }

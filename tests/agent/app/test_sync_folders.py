@@ -37,3 +37,37 @@ async def test_what_is_ours_cannot_be_synced(opened, tmp_path):
     for path in ("local", "local/data/store"):
         with pytest.raises(UsageError, match="its own files"):
             await opened(SyncFolderConfig(path=tmp_path / path, bucket="home"))
+
+
+@pytest.mark.finding("D1")
+@pytest.mark.parametrize(
+    ("written", "is_same"),
+    [
+        ("http://127.0.0.1:9", True),
+        ("HTTP://127.0.0.1:9/", True),
+        ("http://127.0.0.1:19", False),
+        ("/the/embedded/store", False),
+    ],
+)
+async def test_the_memory_of_before_stays_with_the_remote(tmp_path, monkeypatch, written, is_same):
+    """What was agreed on under the URL as it was written is not taken for another remote's."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    folder = SyncFolderConfig(path=tmp_path / "a", bucket="home", prefix="p/")
+    config = Config(
+        local_dir=tmp_path / "local", sync_folders=(folder,), remote="http://127.0.0.1:9"
+    )
+    places = find_places(config, {})
+    places.state_dir.mkdir(parents=True)
+    events = Events()
+    stack = await build_stack(config, places, events)
+    opened = open_folders(stack, config, places, events, 0o022)
+    baseline = opened.by_name["a"].baseline
+    baseline.set_facts(remote=f"{written} home/p/")
+    opened.close()
+    opened = open_folders(stack, config, places, events, 0o022)
+    remote = opened.by_name["a"].baseline.fact("remote")
+    assert (remote == f"{stack.gateway.state.identity.id} home/p/") is is_same
+    assert (opened.by_name["a"]._remote == remote) is is_same
+    opened.close()
+    await stack.close()

@@ -28,6 +28,7 @@ FEATURES = [
     "transfers",
     "migration",
     "cache",
+    "remotes",
 ]
 LIMITS = {"page": control.MAX_PAGE, "subscribers": SUBSCRIBERS, "events": RING}
 

@@ -11,6 +11,7 @@ import asyncio
 import logging
 import math
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,6 +37,10 @@ class RemoteKey:
     account_id: str | None = None
 
 
+Admit = Callable[[RemoteKey], Awaitable[bool]]
+OnKey = Callable[[RemoteKey | None, RemoteKey], Awaitable[None]]
+
+
 class KeyChain:
     """Gives the key to sign with, always a good one if there is any.
 
@@ -54,6 +59,17 @@ class KeyChain:
         self._good_until = math.inf if key else 0.0
         self._renewed = -math.inf
         self._lock = asyncio.Lock()
+        self.admit: Admit | None = None
+        """Decides whether another key from the chain may be used: whether it is of the account
+        whose state this agent has open. None: any may."""
+        self.on_key: OnKey | None = None
+        """Awaited with the key before (None: there was none) and a new one, before that is given to
+        anybody. Both come from the same provider, so they are of one account."""
+
+    @property
+    def current(self) -> RemoteKey | None:
+        """The key that was given last; None before the first."""
+        return self._key
 
     async def key(self) -> RemoteKey:
         """The key to use now. Raises Unreachable (CREDENTIALS) when there is none."""
@@ -61,9 +77,12 @@ class KeyChain:
             return self._key
         async with self._lock:
             if self._key is None or time.monotonic() >= self._good_until:
-                self._key = await self._ask(self._look_up)
-                refreshable = hasattr(self._found, "refresh_needed")
-                self._good_until = time.monotonic() + LOOK_AGAIN if refreshable else math.inf
+                before, key = self._key, await self._look_up_in_thread()
+                is_same = before is not None and before.access_key == key.access_key
+                if not is_same and self.on_key is not None:
+                    await self.on_key(before, key)
+                self._use(key)
+                return key
         return self._key
 
     async def region(self) -> str:
@@ -75,13 +94,34 @@ class KeyChain:
     async def renew(self) -> bool:
         """After the remote refused our key: resolve the chain from its beginning.
 
-        True when another key came out of it than the one before.
+        True when another key came out of it than the one before, and may be used.
         """
         if self._fixed is not None or time.monotonic() - self._renewed < RENEW_PAUSE:
             return False
         self._renewed = time.monotonic()
-        before, self._key, self._found = self._key, None, None
-        return await self.key() != before
+        async with self._lock:
+            before, provider = self._key, self._found
+            self._key = self._found = None
+            key = await self._look_up_in_thread()
+            if before is None or self.admit is None or key == before:
+                self._use(key)
+                return key != before
+            # Nobody may sign with the new key before it is known to be of the same account.
+            self._key, found, self._found = before, self._found, provider
+            if not await self.admit(key):
+                return False
+            self._found = found
+            self._use(key)
+            return True
+
+    def _use(self, key: RemoteKey) -> None:
+        self._key = key
+        refreshable = hasattr(self._found, "refresh_needed")
+        self._good_until = time.monotonic() + LOOK_AGAIN if refreshable else math.inf
+
+    async def _look_up_in_thread(self) -> RemoteKey:
+        key: RemoteKey = await self._ask(self._look_up)
+        return key
 
     async def _ask(self, question: Any) -> Any:
         try:

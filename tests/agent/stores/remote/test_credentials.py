@@ -115,3 +115,32 @@ async def test_the_chain_asks_no_configured_endpoint(monkeypatch: pytest.MonkeyP
 
 def test_a_key_shows_no_secret() -> None:
     assert "hidden" not in repr(RemoteKey("A", "hidden-secret", "hidden-token"))
+
+
+@pytest.mark.finding("D1")
+async def test_another_key_is_used_only_once_it_is_admitted(
+    aws: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(credentials, "RENEW_PAUSE", 0.0)
+    aws.write_text("[default]\naws_access_key_id=A\naws_secret_access_key=a\n")
+    chain = KeyChain()
+    seen = []
+
+    async def note(before: RemoteKey | None, key: RemoteKey) -> None:
+        seen.append((before, key.access_key))
+
+    async def admit(key: RemoteKey) -> bool:
+        assert chain.current is not None
+        seen.append((chain.current.access_key, key.access_key))
+        return is_ours
+
+    chain.on_key, chain.admit = note, admit
+    await chain.key()
+    aws.write_text("[default]\naws_access_key_id=B\naws_secret_access_key=b\n")
+    is_ours = False
+    assert not await chain.renew()
+    assert (await chain.key()).access_key == "A"
+    is_ours = True
+    assert await chain.renew()
+    assert (await chain.key()).access_key == "B"
+    assert seen == [(None, "A"), ("A", "B"), ("A", "B")]

@@ -1,0 +1,109 @@
+"""Which folders hold the state of a remote: each base folder has one for every remote it has seen.
+
+A base is the write queue's folder, the read cache's or the state folder. The base itself belongs to
+the remote that used it first; any other remote has BASE/remotes/ID. Either says whose it is in
+remote.json (see stores/remote/identity.py). So the state that s3d 0.1 wrote, which knew one remote
+only, is adopted by one small file that is replaced atomically: there is no moment at which a crash
+loses anything, and nothing is moved.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from s3d.agent.app.process import private_folder
+from s3d.agent.core import failpoint
+from s3d.agent.storage.disk import sync_file, sync_folder
+from s3d.agent.stores.remote.identity import VERSION, RemoteIdentity
+from s3d.shared.errors import S3dError, UsageError
+
+FILE = "remote.json"
+SUBFOLDER = "remotes"
+
+
+class RemoteFolder(NamedTuple):
+    """A folder, and the remote that it belongs to."""
+
+    path: Path
+    identity: RemoteIdentity
+
+
+def folders_of(base: Path) -> list[RemoteFolder]:
+    """Those of a base, the most recently used first.
+
+    Raises UsageError for a file of a newer s3d, S3dError for one that cannot be read; OSError.
+    """
+    paths = [base]
+    with suppress(FileNotFoundError):
+        paths += sorted((base / SUBFOLDER).iterdir())
+    found = [(path, identity) for path in paths if (identity := read_identity(path)) is not None]
+    found.sort(key=lambda each: (each[0] / FILE).stat().st_mtime_ns, reverse=True)
+    return [RemoteFolder(*each) for each in found]
+
+
+def read_identity(folder: Path) -> RemoteIdentity | None:
+    """Whose a folder is; None: nobody's yet. Raises as folders_of does."""
+    file = folder / FILE
+    try:
+        data = file.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    try:
+        identity = msgspec.json.decode(data, type=RemoteIdentity)
+    except msgspec.DecodeError as error:
+        raise S3dError(
+            "cannot read which remote a folder belongs to",
+            f"{file}: {error}",
+            "restore it from a copy; without it the remote of the next start takes the folder",
+        ) from error
+    if identity.version > VERSION:
+        raise UsageError(
+            "the state was written by a newer s3d",
+            f"{file} has format {identity.version}, this s3d knows formats up to {VERSION}",
+            "install that newer version again",
+        )
+    return identity
+
+
+def write_identity(folder: Path, identity: RemoteIdentity) -> None:
+    """Replace the identity file; durable, and whole at any moment. Raises OSError."""
+    file, part = folder / FILE, folder / f"{FILE}.part"
+    with part.open("wb") as out:
+        out.write(msgspec.json.format(msgspec.json.encode(identity), indent=2) + b"\n")
+        out.flush()
+        sync_file(out.fileno())
+    failpoint.hit(f"remote.written.{folder.name}")
+    os.replace(part, file)
+    sync_folder(folder)
+    failpoint.hit(f"remote.named.{folder.name}")
+
+
+def claim(base: Path, identity: RemoteIdentity) -> Path:
+    """The folder of a remote in a base, made when it has none. Raises OSError, S3dError.
+
+    identity: also replaces what the folder says of its remote. The base itself is taken when it is
+    nobody's.
+    """
+    private_folder(base)
+    own = {each.identity.id: each for each in folders_of(base)}
+    known = own.get(identity.id)
+    if known is not None:
+        folder = known.path
+        if known.identity == identity:
+            os.utime(folder / FILE)
+            return folder
+    elif read_identity(base) is None:
+        folder = base
+    else:
+        private_folder(base / SUBFOLDER)
+        folder = base / SUBFOLDER / identity.id
+        private_folder(folder)
+        sync_folder(base / SUBFOLDER)
+        sync_folder(base)
+    write_identity(folder, identity)
+    return folder

@@ -1,0 +1,136 @@
+"""Writes that wait for remotes other than the one in use: shown, exported, discarded, moved.
+
+Their queues are closed as long as nobody asks for them. The agent holds the lock of the queue's
+folder, so nobody else changes them meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from s3d.agent.app.embedded import open_index, open_store
+from s3d.agent.app.remote_folders import RemoteFolder, folders_of
+from s3d.agent.core.events import Events
+from s3d.agent.core.store import ObjectStore
+from s3d.agent.storage.index import Index
+from s3d.agent.stores.remote.identity import RemoteIdentity
+from s3d.agent.stores.write_queue import journal_rows
+from s3d.agent.stores.write_queue.journal import Journal
+from s3d.agent.stores.write_queue.move_writes import Mover, OpenQueue, Unmoved
+from s3d.shared.errors import NotFoundError, S3dError
+from s3d.shared.transfers import Share, WaitingRemote
+
+logger = logging.getLogger(__name__)
+
+INDEX = "index.sqlite"
+
+
+@asynccontextmanager
+async def open_queue(folder: Path) -> AsyncIterator[OpenQueue]:
+    """Raises S3dError, OSError."""
+    index = open_index(folder, tables=journal_rows.TABLES)
+    try:
+        journal = await Journal.open(index, Events())
+        staging = open_store(index, folder, on_change=journal.record)
+        try:
+            yield OpenQueue(journal, staging.body_of, staging.local)
+        finally:
+            await journal.close()
+    finally:
+        index.close()
+
+
+def count_pending(folder: Path) -> tuple[Share, float | None]:
+    """Writes that wait in a queue's folder, and when the oldest was accepted."""
+    if not (folder / INDEX).exists():
+        return Share(), None
+    index: Index = open_index(folder, tables=journal_rows.TABLES)
+    try:
+        writes = index.look(journal_rows.load)
+    finally:
+        index.close()
+    oldest = min((write.accepted for write in writes), default=None)
+    return Share(len(writes), sum(write.size for write in writes)), oldest
+
+
+def has_pending(folder: Path) -> bool:
+    return count_pending(folder)[0].files > 0
+
+
+class WaitingWrites:
+    """The queues of the other remotes. Belongs to the loop."""
+
+    def __init__(self, base: Path, current: Path | None, top: ObjectStore | None) -> None:
+        """base: the folder of all queues. current: of the queue in use. top: where writes are moved
+        to. Reads what waits; raises S3dError, OSError."""
+        self._base = base
+        self._current = current
+        self._top = top
+        self._lock = asyncio.Lock()
+        self._waiting: dict[str, WaitingRemote] = {}
+        for folder in folders_of(base):
+            if folder.path != current:
+                self._note(folder)
+
+    def status(self) -> list[WaitingRemote]:
+        """Those for which something waits."""
+        return [waiting for waiting in self._waiting.values() if waiting.writes.files]
+
+    def find(self, name: str) -> RemoteFolder:
+        """By id or URL. Raises NotFoundError."""
+        folders = [each for each in folders_of(self._base) if each.path != self._current]
+        for folder in folders:
+            if name == folder.identity.id:
+                return folder
+        found = [each for each in folders if name in (each.identity.url, each.identity.endpoint)]
+        if len(found) == 1:
+            return found[0]
+        why = "several accounts of it: name it by its id" if found else "no other remote has it"
+        raise NotFoundError("no such remote", f"{name}: {why}", "s3d status names them")
+
+    @asynccontextmanager
+    async def opened(self, name: str) -> AsyncIterator[OpenQueue]:
+        """The queue of a remote, by id or URL. Raises NotFoundError, S3dError, OSError."""
+        folder = self.find(name)
+        async with self._lock:
+            try:
+                async with open_queue(folder.path) as queue:
+                    yield queue
+            finally:
+                self._note(folder)
+
+    async def move(
+        self, name: str, seqs: Sequence[int] = (), *, after: int = 0
+    ) -> tuple[int, list[Unmoved]]:
+        """Write to the remote in use what waits for another one. seqs: none means all.
+
+        after: only what was accepted after this number. How many, and what stays.
+        """
+        if self._top is None:
+            raise S3dError("there is no remote to move to")
+        async with self.opened(name) as queue:
+            mover = Mover(queue, self._top)
+            chosen = [
+                write
+                for write in queue.journal.all()
+                if write.seq > after and (not seqs or write.seq in seqs)
+            ]
+            return await mover.move(chosen)
+
+    def _note(self, folder: RemoteFolder) -> None:
+        try:
+            writes, oldest = count_pending(folder.path)
+        except S3dError as error:
+            logger.warning("cannot read what waits for %s: %s", folder.identity.url, error)
+            return
+        self._waiting[folder.identity.id] = waiting_remote(folder.identity, writes, oldest)
+
+
+def waiting_remote(identity: RemoteIdentity, writes: Share, oldest: float | None) -> WaitingRemote:
+    """In the words of the control API."""
+    account = identity.owner or (identity.keys[-1] if identity.keys else "")
+    return WaitingRemote(identity.id, identity.url, account, writes, oldest)

@@ -1,0 +1,81 @@
+"""Queues of remotes that are not in use, as files of real queues."""
+
+import pytest
+
+from s3d.agent.app.embedded import open_embedded
+from s3d.agent.app.remote_folders import claim
+from s3d.agent.app.waiting_writes import WaitingWrites, count_pending, has_pending, open_queue
+from s3d.agent.stores.remote.identity import RemoteIdentity
+from s3d.shared.errors import NotFoundError, S3dError
+from s3d.shared.transfers import Share
+from tests.contract.client import Client
+
+FIRST = RemoteIdentity("first", "http://first", "http://first/", ("K1",), "owner-1")
+SECOND = RemoteIdentity("second", "http://second", "http://second", ("K2",))
+
+
+async def stage(folder, *keys):
+    """Accept writes into a queue that is not in use."""
+    async with open_queue(folder) as queue:
+        staging = Client(queue.store)
+        await staging("CreateBucket", Bucket="bbb")
+        for key in keys:
+            await staging("PutObject", Bucket="bbb", Key=key, Body=b"12345")
+
+
+@pytest.fixture
+async def base(tmp_path):
+    base = tmp_path / "write_queue"
+    claim(base, FIRST)
+    claim(base, SECOND)
+    await stage(base, "a", "b")
+    return base
+
+
+@pytest.mark.finding("D1")
+async def test_what_waits_for_others_is_counted_and_named(base):
+    waiting = WaitingWrites(base, base / "remotes" / "second", None)
+    (first,) = waiting.status()
+    assert (first.id, first.url, first.account) == ("first", "http://first/", "owner-1")
+    assert (first.writes, first.oldest is not None) == (Share(2, 10), True)
+    assert WaitingWrites(base, base, None).status() == []
+
+
+@pytest.mark.parametrize("name", ["first", "http://first/", "http://first"])
+async def test_a_remote_is_named_by_id_and_url(base, name):
+    waiting = WaitingWrites(base, base / "remotes" / "second", None)
+    async with waiting.opened(name) as queue:
+        (first, _) = queue.journal.all()
+        await queue.journal.discard(first.seq)
+    assert waiting.status()[0].writes == Share(1, 5)
+
+
+async def test_the_remote_in_use_and_unknown_ones_are_not_among_them(base):
+    waiting = WaitingWrites(base, base, None)
+    for name in ("first", "nobody"):
+        with pytest.raises(NotFoundError):
+            waiting.find(name)
+
+
+@pytest.mark.finding("D1")
+async def test_they_are_moved_to_the_remote_in_use(base, tmp_path):
+    store = open_embedded(tmp_path / "store")
+    target = Client(store.local)
+    await target("CreateBucket", Bucket="bbb")
+    waiting = WaitingWrites(base, base / "remotes" / "second", store.local)
+    assert await waiting.move("first", after=1) == (1, [])
+    assert (await target("ListObjectsV2", Bucket="bbb")).names("Contents", "Key") == ["b"]
+    assert await waiting.move("first", [1]) == (1, [])
+    assert waiting.status() == []
+    store.close()
+
+
+async def test_without_a_remote_there_is_nowhere_to_move(base):
+    with pytest.raises(S3dError):
+        await WaitingWrites(base, None, None).move("first")
+
+
+async def test_a_folder_without_a_queue_has_nothing(tmp_path, base):
+    assert count_pending(tmp_path) == (Share(), None)
+    assert not has_pending(base / "remotes" / "second")
+    assert has_pending(base)

@@ -1,0 +1,78 @@
+"""Moves to another store, in one process; what a crash does to them is in tests/gateway."""
+
+import pytest
+
+from s3d.agent.stores.write_queue.move_writes import MOVING, Mover, OpenQueue
+from s3d.agent.stores.write_queue.pending import PendingState, PushError
+from tests.agent.stores.write_queue.rig import DENIED, MIB, lost, open_rig
+
+
+@pytest.fixture
+async def rig(tmp_path):
+    async with open_rig(tmp_path) as rig:
+        yield rig
+
+
+async def move(rig, writes=None):
+    mover = Mover(OpenQueue(rig.journal, rig.pusher._means.body_of), rig.remote)
+    return await mover.move(list(rig.journal.all()) if writes is None else writes)
+
+
+@pytest.mark.finding("D1")
+async def test_all_kinds_of_writes_arrive_as_they_were_accepted(rig):
+    await rig.there("PutObject", Bucket="bbb", Key="gone", Body=b"x")
+    await rig.there("PutObject", Bucket="bbb", Key="kept", Body=b"kept")
+    await rig.staged("PutObject", Bucket="bbb", Key="k", Body=b"data", Metadata={"m": "1"})
+    etag = await rig.put_parts("large", 5 * MIB, 7)
+    await rig.journal.delete("bbb", ["gone"])
+    assert await move(rig) == (3, [])
+    assert rig.journal.status().files == 0
+    got = await rig.there("GetObject", Bucket="bbb", Key="k")
+    assert (got.body, got["Metadata"]) == (b"data", {"m": "1"})
+    assert (await rig.there("HeadObject", Bucket="bbb", Key="large"))["ETag"] == etag
+    assert (await rig.there("ListObjectsV2", Bucket="bbb")).names("Contents", "Key") == [
+        "k", "kept", "large"]  # fmt: skip
+
+
+async def test_what_is_refused_stays_as_it_was_and_so_do_later_writes_of_its_key(rig):
+    for data in (b"1", b"2"):
+        await rig.staged("PutObject", Bucket="bbb", Key="k", Body=data)
+    await rig.staged("PutObject", Bucket="bbb", Key="other", Body=b"3")
+    await rig.journal.hold(next(rig.journal.all()).seq)
+    rig.remote.fail("PutObject", DENIED)
+    moved, (left,) = await move(rig)
+    assert (moved, left.write.key, left.error.code) == (1, "k", "AccessDenied")
+    assert [write.state for write in rig.journal.all()] == [
+        PendingState.HELD, PendingState.WAITING]  # fmt: skip
+    assert await rig.there.code("HeadObject", Bucket="bbb", Key="k") == "NoSuchKey"
+
+
+async def test_an_upload_that_breaks_off_is_aborted(rig):
+    await rig.put_parts("large", 5 * MIB, 7)
+    rig.remote.fail("CompleteMultipartUpload", DENIED)
+    assert (await move(rig))[0] == 0
+    assert not (await rig.there("ListMultipartUploads", Bucket="bbb")).get("Uploads")
+
+
+async def test_a_parked_write_that_is_refused_again_keeps_its_reason(rig):
+    await rig.staged("PutObject", Bucket="bbb", Key="k", Body=b"data")
+    (write,) = rig.journal.all()
+    await rig.journal.park(write.seq, PushError("TheFirst"))
+    rig.remote.fail("PutObject", DENIED)
+    await move(rig)
+    assert next(rig.journal.all()).error.code == "TheFirst"
+
+
+@pytest.mark.parametrize("there", [b"data", b"newer", None])
+async def test_a_write_that_may_have_arrived_is_never_put_over_something_else(rig, there):
+    await rig.staged("PutObject", Bucket="bbb", Key="k", Body=b"data")
+    rig.remote.fail("PutObject", lost)
+    assert (await move(rig))[0] == 0
+    assert next(rig.journal.all()).error.code == MOVING
+    if there is not None:
+        await rig.there("PutObject", Bucket="bbb", Key="k", Body=there)
+    moved, left = await move(rig)
+    assert (moved, [unmoved.error.code for unmoved in left]) == (
+        (0, ["OperationAborted"]) if there == b"newer" else (1, []))  # fmt: skip
+    got = await rig.there("GetObject", Bucket="bbb", Key="k")
+    assert got.body == (there or b"data")

@@ -1,0 +1,368 @@
+"""One remote, one queue, one cache: an agent that is started with another remote finds its own.
+
+The remotes are agents with embedded stores: real S3 servers that start fast.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import select
+import sqlite3
+import time
+from collections.abc import Callable
+from contextlib import closing
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from s3d.shared.blocking_queue import QueueClient
+from s3d.shared.errors import S3dError
+from tests.agent_process import AgentProcess, StartFailed
+from tests.gateway.conftest import Gateway
+from tests.gateway.network import Network
+from tests.peers.proxy import Fault
+from tests.peers.servers import OTHER, ROTATED
+
+BUCKET = "photos"
+
+
+class Home:
+    """One s3d home, and the remotes that its agent is started with one after the other."""
+
+    def __init__(self, start: Callable[..., AgentProcess], folder: Path) -> None:
+        self._start = start
+        self._folder = folder
+
+    def remote(self, name: str, **env: str) -> AgentProcess:
+        """A server with one bucket."""
+        home = self._folder / name
+        return self._start("--bucket", BUCKET, home=home, env=env)
+
+    def serve(self, remote: AgentProcess, **env: str) -> AgentProcess:
+        """The agent before this remote."""
+        access_key, secret = remote.key
+        settings = {
+            "S3D_REMOTE": remote.endpoint,
+            "AWS_ACCESS_KEY_ID": access_key,
+            "AWS_SECRET_ACCESS_KEY": secret,
+            "S3D_FLUSH_TIMEOUT": "0",
+        }
+        return self._start(home=self._folder / "gateway", env=settings | env)
+
+
+@pytest.fixture
+def home(start_agent: Callable[..., AgentProcess], tmp_path: Path) -> Home:
+    return Home(start_agent, tmp_path)
+
+
+def put(agent: AgentProcess, key: str, data: bytes) -> None:
+    agent.client.put(BUCKET, key, BytesIO(data), len(data))
+
+
+def get(agent: AgentProcess, key: str) -> bytes:
+    _, download = agent.client.get(BUCKET, key)
+    with closing(download):
+        return bytes(download.read())
+
+
+def keys(agent: AgentProcess) -> list[str]:
+    return [row["Key"] for row in agent.s3().list_objects_v2(Bucket=BUCKET).get("Contents", [])]
+
+
+@pytest.mark.slow
+@pytest.mark.finding("D1")
+@pytest.mark.rule("REMOTE-1")
+def test_what_waits_for_one_remote_is_not_pushed_to_another(home: Home) -> None:
+    first, second = home.remote("first"), home.remote("second")
+    agent = home.serve(first)
+    QueueClient(agent.client).pause()
+    put(agent, "cat.jpg", b"for the first")
+    agent.stop()
+
+    agent = home.serve(second)
+    queue = QueueClient(agent.client)
+    queue.resume()
+    assert queue.drain(20.0, hurry=True).left.files == 0
+    assert keys(second) == []
+    agent.stop()
+
+    agent = home.serve(first)
+    queue = QueueClient(agent.client)
+    assert queue.status().left.files == 1
+    queue.resume()
+    assert queue.drain(20.0, hurry=True).left.files == 0
+    assert get(first, "cat.jpg") == b"for the first"
+
+
+@pytest.mark.slow
+@pytest.mark.finding("D2")
+@pytest.mark.rule("REMOTE-2")
+def test_cached_bytes_of_one_remote_are_not_served_for_another(home: Home) -> None:
+    first, second = home.remote("first"), home.remote("second")
+    put(first, "hello.txt", b"of the first")
+    put(second, "hello.txt", b"of the second")
+    for remote, data in ((first, b"of the first"), (second, b"of the second")) * 2:
+        agent = home.serve(remote)
+        assert get(agent, "hello.txt") == data
+        agent.stop()
+
+
+# ------------------------------------------------------------------ what waits for another remote
+
+
+@pytest.mark.slow
+@pytest.mark.finding("D1")
+def test_what_waits_for_another_remote_is_shown_exported_discarded_and_moved(home: Home) -> None:
+    first, second = home.remote("first"), home.remote("second")
+    agent = home.serve(first)
+    QueueClient(agent.client).pause()
+    for key in ("a", "b", "c"):
+        put(agent, key, f"bytes of {key}".encode())
+    agent.s3().put_object_tagging(
+        Bucket=BUCKET, Key="c", Tagging={"TagSet": [{"Key": "kind", "Value": "test"}]}
+    )
+    agent.stop()
+
+    agent = home.serve(second)
+    queue = QueueClient(agent.client)
+    (waiting,) = agent.client.status().waiting
+    assert (waiting.url, waiting.writes.files) == (first.endpoint, 3)
+    writes = {write.key: write for write in queue.writes_of(waiting.id)}
+    with queue.export_of(waiting.id, writes["a"].id) as source:
+        assert source.read() == b"bytes of a"
+    queue.discard_of(waiting.id, writes["a"].id)
+    assert agent.client.status().waiting[0].writes.files == 2
+    with pytest.raises(S3dError, match="not the remote in use"):
+        queue.move(waiting.id, first.endpoint, [])
+    assert queue.move(waiting.id, second.endpoint, [writes["b"].id]).moved == 1
+    assert queue.move(waiting.id, second.endpoint, []).moved == 1
+    assert agent.client.status().waiting == []
+    assert queue.drain(20.0, hurry=True).left.files == 0
+    assert (get(second, "b"), get(second, "c")) == (b"bytes of b", b"bytes of c")
+    assert second.client.object_status(BUCKET, "c").tags == {"kind": "test"}
+
+
+@pytest.mark.slow
+@pytest.mark.rule("REMOTE-4")
+@pytest.mark.parametrize("point", ["move.begun", "move.sent"])
+def test_a_move_that_was_killed_is_finished_and_overwrites_nothing_newer(
+    home: Home, point: str
+) -> None:
+    first, second = home.remote("first"), home.remote("second")
+    agent = home.serve(first)
+    QueueClient(agent.client).pause()
+    put(agent, "k", b"old")
+    put(agent, "other", b"other")
+    agent.stop()
+
+    agent = home.serve(second, S3D_FAILPOINT=f"{point}:kill")
+    (waiting,) = agent.client.status().waiting
+    with pytest.raises(S3dError):
+        QueueClient(agent.client).move(waiting.id, second.endpoint, [])
+    agent.wait()
+
+    agent = home.serve(second)
+    queue = QueueClient(agent.client)
+    put(agent, "k", b"newer")
+    result = queue.move(waiting.id, second.endpoint, [])
+    assert [failure.key for failure in result.failures] == ["k"]
+    assert queue.drain(20.0, hurry=True).left.files == 0
+    assert (get(second, "k"), get(second, "other")) == (b"newer", b"other")
+
+
+# ------------------------------------------------------------------ state of before
+
+
+def forget_identities(home: Path) -> None:
+    """Make the state what a version that knew one remote only has left."""
+    for file in home.rglob("remote.json"):
+        file.unlink()
+
+
+@pytest.mark.slow
+@pytest.mark.finding("D1")
+@pytest.mark.parametrize(
+    ("point", "base"),
+    [("written", "write_queue"), ("named", "write_queue"), ("named", "state"),
+     ("written", "read_cache")],
+)  # fmt: skip
+def test_a_kill_while_state_of_before_is_adopted_loses_and_mixes_nothing(
+    home: Home, tmp_path: Path, point: str, base: str
+) -> None:
+    first, second = home.remote("first"), home.remote("second")
+    put(first, "hello", b"of the first")
+    put(second, "hello", b"of the second")
+    agent = home.serve(first)
+    assert get(agent, "hello") == b"of the first"
+    QueueClient(agent.client).pause()
+    put(agent, "waits", b"for the first")
+    agent.stop()
+    forget_identities(tmp_path / "gateway")
+
+    with pytest.raises(StartFailed):
+        home.serve(first, S3D_FAILPOINT=f"remote.{point}.{base}:kill")
+    if (tmp_path / "gateway" / "data" / "write_queue" / "remote.json").exists():
+        agent = home.serve(second)
+        assert QueueClient(agent.client).status().left.files == 0
+        assert get(agent, "hello") == b"of the second"
+        agent.stop()
+    agent = home.serve(first)
+    assert QueueClient(agent.client).status().left.files == 1
+    assert get(agent, "waits") == b"for the first"
+    assert agent.client.status().cache.files >= 1
+
+
+@pytest.mark.slow
+@pytest.mark.finding("D1")
+def test_without_a_remote_what_waits_is_shown_and_older_versions_refuse_it(
+    home: Home, tmp_path: Path, start_agent: Callable[..., AgentProcess]
+) -> None:
+    first = home.remote("first")
+    agent = home.serve(first)
+    QueueClient(agent.client).pause()
+    put(agent, "k", b"for the first")
+    agent.stop()
+    agent = start_agent(home=tmp_path / "gateway")
+    (waiting,) = agent.client.status().waiting
+    assert (waiting.url, waiting.writes.files) == (first.endpoint, 1)
+    with QueueClient(agent.client).export_of(waiting.id, "1") as source:
+        assert source.read() == b"for the first"
+    agent.stop()
+    index = tmp_path / "gateway" / "data" / "write_queue" / "index.sqlite"
+    with closing(sqlite3.connect(index)) as database:
+        (layout,) = database.execute("PRAGMA user_version").fetchone()
+    assert layout > 1001, "which is the layout up to which the version of one remote opens a queue"
+
+
+# ------------------------------------------------------------------ accounts of one remote
+
+
+class Accounts:
+    """One gateway before SeaweedFS, with keys of two accounts."""
+
+    def __init__(self, gateway: Gateway, network: Network, bucket: str) -> None:
+        self.network, self.bucket = network, bucket
+        self._gateway = gateway
+
+    def start(self, key: tuple[str, str] | None = None) -> AgentProcess:
+        env = {"S3D_FLUSH_TIMEOUT": "0"}
+        if key is not None:
+            env |= {"AWS_ACCESS_KEY_ID": key[0], "AWS_SECRET_ACCESS_KEY": key[1]}
+        return self._gateway.start(**env)
+
+    def learnt(self, agent: AgentProcess) -> None:
+        """Return when the owner of the key is noted."""
+        file = agent.home / "state" / "remote.json"
+        wait_until(lambda: json.loads(file.read_text())["owner"])
+
+
+@pytest.fixture
+def accounts(gateway: Gateway, network: Network, new_bucket: str) -> Accounts:
+    return Accounts(gateway, network, new_bucket)
+
+
+def wait_until(is_so: Callable[[], Any]) -> None:
+    end = time.monotonic() + 30.0
+    while not is_so():
+        assert time.monotonic() < end
+        select.select([], [], [], 0.05)
+
+
+def waits(accounts: Accounts, key: str) -> AgentProcess:
+    """A write waits for the first account, whose owner is known; the agent has ended."""
+    agent = accounts.start()
+    agent.client.list(accounts.bucket)
+    accounts.learnt(agent)
+    QueueClient(agent.client).pause()
+    agent.client.put(accounts.bucket, key, BytesIO(b"first"), 5)
+    agent.stop()
+    return agent
+
+
+@pytest.mark.slow
+@pytest.mark.finding("D1")
+def test_a_rotated_key_of_the_same_owner_goes_on(accounts: Accounts, remote: Any) -> None:
+    waits(accounts, "k")
+    agent = accounts.start(ROTATED)
+    queue = QueueClient(agent.client)
+    assert agent.client.status().remote.unconfirmed == ""
+    queue.resume()
+    assert queue.drain(20.0, hurry=True).left.files == 0
+    assert remote.get_object(Bucket=accounts.bucket, Key="k")["Body"].read() == b"first"
+
+
+@pytest.mark.slow
+@pytest.mark.finding("D1")
+@pytest.mark.rule("REMOTE-3")
+def test_with_a_new_key_pending_writes_are_held_until_the_account_is_known(
+    accounts: Accounts, remote: Any
+) -> None:
+    waits(accounts, "k")
+    accounts.network.go_away()
+    agent = accounts.start(ROTATED)
+    assert agent.client.status().remote.unconfirmed
+    assert agent.s3().get_object(Bucket=accounts.bucket, Key="k")["Body"].read() == b"first"
+    queue = QueueClient(agent.client)
+    queue.resume()
+    assert queue.drain(0.5, hurry=True).left.files == 1
+    accounts.network.come_back()
+    assert queue.drain(20.0, hurry=True).left.files == 0
+    assert agent.client.status().remote.unconfirmed == ""
+    assert remote.get_object(Bucket=accounts.bucket, Key="k")["Body"].read() == b"first"
+
+
+@pytest.mark.slow
+@pytest.mark.finding("D1")
+@pytest.mark.rule("REMOTE-1")
+def test_writes_of_another_account_never_go_with_its_key(accounts: Accounts, remote: Any) -> None:
+    waits(accounts, "k")
+    accounts.network.go_away()
+    agent = accounts.start(OTHER)
+    agent.client.put(accounts.bucket, "later", BytesIO(b"of the other"), 12)
+    QueueClient(agent.client).resume()
+    accounts.network.come_back()
+    QueueClient(agent.client).drain(5.0, hurry=True)
+    wait_until(lambda: owner_in_use(agent) == "others")
+    queue = QueueClient(agent.client)
+    wait_until(lambda: "later" in names(remote, accounts.bucket))
+    assert names(remote, accounts.bucket) == ["later"]
+    (waiting,) = agent.client.status().waiting
+    assert (waiting.writes.files, [write.key for write in queue.writes_of(waiting.id)]) == (
+        1, ["k"])  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.finding("D1")
+def test_a_remote_that_does_not_tell_waits_for_a_person(accounts: Accounts, remote: Any) -> None:
+    waits(accounts, "k")
+    denied = Fault(status=403, code="AccessDenied")
+    accounts.network.do(
+        lambda proxy: proxy.inject(
+            denied, times=math.inf, when=lambda head: head.target.startswith("/?")
+        )
+    )
+    agent = accounts.start(ROTATED)
+    queue = QueueClient(agent.client)
+    queue.resume()
+    assert queue.drain(0.5, hurry=True).left.files == 1
+    assert agent.client.status().remote.unconfirmed
+    queue.adopt(separate=False)
+    assert queue.drain(20.0, hurry=True).left.files == 0
+    assert names(remote, accounts.bucket) == ["k"]
+
+
+def owner_in_use(agent: AgentProcess) -> str:
+    try:
+        used = agent.client.status().remote.id
+    except S3dError:  # it opens the other account's state just now
+        return ""
+    files = (agent.home / "state").rglob("remote.json")
+    found = {each["id"]: each["owner"] for file in files if (each := json.loads(file.read_text()))}
+    return str(found.get(used, ""))
+
+
+def names(remote: Any, bucket: str) -> list[str]:
+    return [row["Key"] for row in remote.list_objects_v2(Bucket=bucket).get("Contents", [])]
