@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterable
 from contextlib import aclosing
@@ -32,6 +33,8 @@ METADATA = "x-amz-meta-"
 METHODS = ("GET", "HEAD", "PUT", "DELETE")
 """What a presigned URL can be for."""
 WEEK = 7 * 24 * 3600
+TAGS_WITHIN = 5.0
+"""Seconds that the remote has for tags."""
 PAGE = frozenset({"prefix", "delimiter", "cursor", "limit"})
 KEY = frozenset({"key"})
 VERSION = frozenset({"key", "version"})
@@ -82,9 +85,15 @@ class ObjectRoutes:
         return web.Response(status=204)
 
     async def tags(self, call: Call) -> web.Response:
-        """Of the bucket, or of an object."""
+        """Of the bucket, or of an object. A remote that is silent is not waited for: whoever asks
+        has the object already, and its tags are an extra."""
         key = call.query.get("key", "")
-        return answer(Tags(await self._objects.tags(call.bucket, key)))
+        try:
+            async with asyncio.timeout(TAGS_WITHIN):
+                return answer(Tags(await self._objects.tags(call.bucket, key)))
+        except TimeoutError:
+            message = f"the remote has not sent the tags within {TAGS_WITHIN:g} s"
+            raise S3Error("ServiceUnavailable", message) from None
 
     async def change_tags(self, call: Call) -> web.Response:
         """Add and remove; what is not named stays."""

@@ -166,6 +166,24 @@ def new_probe_key(prefix: str = "") -> str:
     return f"{prefix}{FOLDER}probe-{uuid.uuid4().hex}"
 
 
+async def remove_empty_folder(store: ObjectStore, bucket: str, folder: str) -> None:
+    """SeaweedFS goes on to list a folder of which all objects are deleted; only a DELETE of its own
+    name removes it, once there are no folders in it. Elsewhere there is nothing to delete.
+
+    folder: with a slash at its end. Raises S3Error.
+    """
+    above = await _call(
+        store, "ListObjectsV2", bucket, Prefix=folder.removesuffix("/"), Delimiter="/"
+    )
+    inside = await _call(store, "ListObjectsV2", bucket, Prefix=folder, MaxKeys=1)
+    if {"Prefix": folder} not in (above.get("CommonPrefixes") or ()) or inside.get("Contents"):
+        return
+    folders = await _call(store, "ListObjectsV2", bucket, Prefix=folder, Delimiter="/")
+    for row in folders.get("CommonPrefixes") or ():
+        await remove_empty_folder(store, bucket, row["Prefix"])
+    await _call(store, "DeleteObject", bucket, Key=folder)
+
+
 async def remove_probe(store: ObjectStore, bucket: str, key: str) -> None:
     """Delete what a probe that was interrupted has left; key: what its keys begin with.
 
@@ -293,6 +311,9 @@ class _Attempt:
         for key in self._written:
             with self._noted():
                 await self._call("DeleteObject", key)
+        with self._noted():
+            folder = self._key[: self._key.rindex("/") + 1]
+            await remove_empty_folder(self._store, self._bucket, folder)
 
     @contextmanager
     def _noted(self) -> Iterator[None]:

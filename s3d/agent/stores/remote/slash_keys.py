@@ -20,7 +20,7 @@ from s3d.agent.s3.address import parse_copy_source
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import BytesBody, Members, S3Request, S3Response
 from s3d.agent.s3.model import operations
-from s3d.agent.stores.remote.capabilities import FOLDER, allows_probe
+from s3d.agent.stores.remote.capabilities import FOLDER, allows_probe, remove_empty_folder
 from s3d.agent.stores.remote.traits import RemoteTraits
 
 logger = logging.getLogger(__name__)
@@ -98,9 +98,10 @@ class SlashKeys(Layer):
         """Write a key with an empty segment, and look for it under the other key."""
         if not await allows_probe(self.inner, bucket):
             return None
-        name = f"{FOLDER}probe-{uuid.uuid4().hex}"
+        name = f"probe-{uuid.uuid4().hex}"
+        key = f"{FOLDER}/{name}"
         try:
-            stored = await self._call("PutObject", bucket, f"{name}//k", b"probe")
+            stored = await self._call("PutObject", bucket, key, b"probe")
         except S3Error as error:
             if classify(error) is FailureClass.DENIED:
                 return None
@@ -108,12 +109,12 @@ class SlashKeys(Layer):
                 return True  # refused, and so not merged: the remote speaks for itself
             raise
         try:
-            is_merged = await self._is_there(bucket, f"{name}/k")
+            is_merged = await self._is_there(bucket, f"{FOLDER}{name}")
             if is_merged:
                 logger.warning("the remote stores x//y as x/y: such keys are refused")
             return not is_merged
         finally:
-            await self._remove(bucket, f"{name}//k", stored.get("VersionId"))
+            await self._remove(bucket, key, stored.get("VersionId"))
 
     async def _is_there(self, bucket: str, key: str) -> bool:
         try:
@@ -128,6 +129,7 @@ class SlashKeys(Layer):
         try:
             given: Members = {"VersionId": version} if version else {}
             await self._call("DeleteObject", bucket, key, **given)
+            await remove_empty_folder(self.inner, bucket, FOLDER)
         except S3Error as error:
             logger.info("an object of a probe is left: %s bucket=%s key=%s", error, bucket, key)
 

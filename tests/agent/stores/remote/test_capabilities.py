@@ -96,6 +96,14 @@ async def test_seaweedfs_is_level_a(remote: RemoteStore, new_bucket: str) -> Non
 
 
 @real
+async def test_a_probe_leaves_no_empty_folder(remote: RemoteStore, new_bucket: str) -> None:
+    """SeaweedFS would go on to list it."""
+    await probe(remote, new_bucket)
+    listed = await Client(remote)("ListObjectsV2", Bucket=new_bucket, Delimiter="/")
+    assert listed.get("CommonPrefixes", []) == []
+
+
+@real
 async def test_a_server_that_ignores_conditions_is_found_out(
     open_remote: Open, faulty_seaweedfs: FaultyProxy, new_bucket: str
 ) -> None:
