@@ -154,6 +154,7 @@ async def test_a_forwarded_body_is_asked_for_again(
     assert found.body == DATA
 
 
+@pytest.mark.rule("REMOTE-1")
 @pytest.mark.finding("F4")
 @pytest.mark.parametrize("streamed", [True, False])
 async def test_what_the_remote_does_not_compare_is_compared_here(
@@ -165,6 +166,7 @@ async def test_what_the_remote_does_not_compare_is_compared_here(
         await compatible.call(put(new_bucket, DATA, crc32(b"other"), streamed=streamed))
 
 
+@pytest.mark.rule("REMOTE-1")
 @pytest.mark.finding("F4")
 @pytest.mark.parametrize("streamed", [True, False])
 async def test_other_bytes_at_the_remote_are_no_success(
