@@ -33,6 +33,7 @@ def refuse(network: Network, prefix: str) -> None:
     network.do(lambda proxy: proxy.inject(fault, times=math.inf, when=has(prefix)))
 
 
+@pytest.mark.rule("REMOTE-1")
 @pytest.mark.finding("F4")
 @pytest.mark.finding("F4b")
 def test_a_remote_that_takes_no_checksums_gets_every_write(
@@ -66,6 +67,7 @@ def test_a_remote_that_takes_no_checksums_gets_every_write(
     assert limitations == ["checksum_mode", "checksums"]
 
 
+@pytest.mark.rule("REMOTE-3")
 @pytest.mark.finding("S8")
 def test_a_folder_beside_a_file_of_almost_its_name_is_synced(
     make_device: Any, remote: Any, sync_bucket: str
@@ -82,6 +84,7 @@ def test_a_folder_beside_a_file_of_almost_its_name_is_synced(
     assert set(device.tree()) == {"src/a", "src-old/b"}
 
 
+@pytest.mark.rule("REMOTE-3")
 @pytest.mark.finding("S8")
 def test_pages_are_merged_with_pending_writes_where_the_order_is_another(
     gateway: Gateway, remote: Any, new_bucket: str
@@ -102,6 +105,7 @@ def test_pages_are_merged_with_pending_writes_where_the_order_is_another(
     assert "listing_order" in agent.client.status().remote.limitations
 
 
+@pytest.mark.rule("REMOTE-4")
 @pytest.mark.finding("D28")
 @pytest.mark.parametrize("queue", ["true", "false"])
 def test_two_keys_that_the_remote_takes_for_one_are_not_both_accepted(
@@ -119,6 +123,7 @@ def test_two_keys_that_the_remote_takes_for_one_are_not_both_accepted(
     assert "empty_segments" in agent.client.status().remote.limitations
 
 
+@pytest.mark.rule("REMOTE-4")
 @pytest.mark.finding("D28")
 def test_without_a_probe_such_a_key_is_refused_with_the_reason(
     gateway: Gateway, remote: Any, new_bucket: str
@@ -129,6 +134,7 @@ def test_without_a_probe_such_a_key_is_refused_with_the_reason(
     assert remote.list_objects_v2(Bucket=new_bucket).get("KeyCount") == 0
 
 
+@pytest.mark.rule("REMOTE-4")
 @pytest.mark.finding("D28")
 def test_such_a_key_that_was_accepted_while_the_remote_was_away_is_parked(
     gateway: Gateway, network: Network, remote: Any, new_bucket: str

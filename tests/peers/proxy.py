@@ -464,6 +464,7 @@ def _refusal(fault: Fault, *, bodiless: bool) -> bytes:
         ("Content-Type", "application/xml"),
         ("Content-Length", str(len(body))),
         ("x-amz-request-id", "fault"),
+        ("Server", "SeaweedFS"),
     ]
     if fault.retry_after is not None:
         headers.append(("Retry-After", str(fault.retry_after)))

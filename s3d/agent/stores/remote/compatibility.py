@@ -85,6 +85,8 @@ class Compatibility(Layer):
             refusal = _refusal_in(response)
             error = None
         except S3Error as caught:
+            if _is_bare_refusal(request, caught):
+                return await self._without(request, group)
             refusal, error = _refusal_of(caught), caught
         if refusal is None or not may_blame(group, *refusal):
             return _answer(response if error is None else error)
@@ -246,6 +248,14 @@ def _refusal_of(error: S3Error) -> tuple[int, str, str] | None:
     if not isinstance(cause, Refused):
         return None
     return cause.refusal.status, cause.refusal.code, cause.refusal.message
+
+
+def _is_bare_refusal(request: S3Request[Any], error: S3Error) -> bool:
+    """Whether HEAD was refused by what may or may not be the remote: no document proves it. It is
+    asked once more without the headers, and nothing is learnt from it."""
+    cause = error.__cause__
+    is_answered = isinstance(cause, Unreachable) and cause.status in (400, 501)
+    return is_answered and request.op.method == "HEAD"
 
 
 def _answer(outcome: S3Response[Any] | S3Error) -> S3Response[Any]:

@@ -1,8 +1,10 @@
 """Keys with empty segments (`x//y`, `/x`) before a remote that stores them under another key.
 
 Servers that keep objects as files (SeaweedFS) store `x//y` as `x/y`: the second of two such writes
-would replace the first, both answered with 200. So a key with an empty segment is written only
-where the remote is known to keep it: that is found out once, with an object of our own.
+would replace the first, both answered with 200, and a delete of one deletes the other. So a key
+with an empty segment is written or deleted only where the remote is known to keep it: that is found
+out once, with an object of our own. (A listing does not tell: SeaweedFS shows `x//y` for the prefix
+`x//y` when it has `x/y`.) Reads change nothing, and are passed on while nothing is known.
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
 """
 
@@ -61,38 +63,25 @@ class SlashKeys(Layer):
 
     async def _answer(self, request: S3Request[Any]) -> S3Response[Any]:
         name = request.op.name
-        if name == "DeleteObjects":
-            for each in (request.input.get("Delete") or {}).get("Objects") or ():
-                await self.check(request.bucket, str(each.get("Key", "")))
-        elif name in _CREATES and has_empty_segment(request.key):
-            await self.check(request.bucket, request.key)
-        elif name not in _OF_UPLOADS:
-            place = request.bucket, request.key
-            if name == "CopyObject":
-                place = parse_copy_source(request.input["CopySource"])[:2]
-            if not await self._has(*place):
-                if name == "DeleteObject":
-                    return S3Response({})
-                raise S3Error("NoSuchKey", Key=place[1])
-        return await self.inner.call(request)
+        if request.op.access in ("read", "list") or name in _OF_UPLOADS:
+            keeps = self._traits.keeps_empty_segments
+        else:
+            keeps = await self._keeps(request.bucket)
+            if keeps is None or (keeps is False and _is_refused(request)):
+                raise self._refusal(request.key)
+        if keeps is not False or name in _OF_UPLOADS:
+            return await self.inner.call(request)
+        if name == "DeleteObject":
+            return S3Response({})
+        raise S3Error("NoSuchKey", Key=request.key)
 
-    async def _has(self, bucket: str, key: str) -> bool:
-        """Whether the remote has just this key, as its listing shows."""
-        if self._traits.keeps_empty_segments is None:
-            page = await self._call("ListObjectsV2", bucket, Prefix=key, MaxKeys=1)
-            found = [row["Key"] for row in page.get("Contents") or ()]
-            if key in found:
-                self._traits.keeps_empty_segments = True
-                self.on_learned()
-        return bool(self._traits.keeps_empty_segments)
-
-    async def _keeps(self, bucket: str) -> bool:
-        """Unknown counts as no. Raises S3Error when the remote is away."""
+    async def _keeps(self, bucket: str) -> bool | None:
+        """None: not known, and not to be found out. Raises S3Error when the remote is away."""
         async with self._lock:
             if self._traits.keeps_empty_segments is None and self._may_probe:
                 self._traits.keeps_empty_segments = await self._probe(bucket)
                 self.on_learned()
-        return bool(self._traits.keeps_empty_segments)
+        return self._traits.keeps_empty_segments
 
     async def _probe(self, bucket: str) -> bool | None:
         """Write a key with an empty segment, and look for it under the other key."""
@@ -155,6 +144,12 @@ class SlashKeys(Layer):
                 "this write would replace another object."
             )
         return S3Error("InvalidURI", message, URI=key)
+
+
+def _is_refused(request: S3Request[Any]) -> bool:
+    """Whether the request would make such a key, or is a batch that names one."""
+    name = request.op.name
+    return name == "DeleteObjects" or (name in _CREATES and has_empty_segment(request.key))
 
 
 def _is_concerned(request: S3Request[Any]) -> bool:

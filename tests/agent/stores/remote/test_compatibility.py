@@ -19,7 +19,7 @@ from s3d.agent.s3.optional_headers import OptionalGroup
 from s3d.agent.stores.remote.compatibility import Compatibility
 from s3d.agent.stores.remote.store import RemoteStore
 from tests.contract.client import Client
-from tests.peers.proxy import Fault, FaultyProxy, Head
+from tests.peers.proxy import Fault, FaultyProxy, Head, Page
 
 pytestmark = pytest.mark.slow
 
@@ -154,6 +154,7 @@ async def test_a_forwarded_body_is_asked_for_again(
     assert found.body == DATA
 
 
+@pytest.mark.rule("REMOTE-1")
 @pytest.mark.finding("F4")
 @pytest.mark.parametrize("streamed", [True, False])
 async def test_what_the_remote_does_not_compare_is_compared_here(
@@ -165,6 +166,7 @@ async def test_what_the_remote_does_not_compare_is_compared_here(
         await compatible.call(put(new_bucket, DATA, crc32(b"other"), streamed=streamed))
 
 
+@pytest.mark.rule("REMOTE-1")
 @pytest.mark.finding("F4")
 @pytest.mark.parametrize("streamed", [True, False])
 async def test_other_bytes_at_the_remote_are_no_success(
@@ -232,3 +234,17 @@ async def test_documents_of_the_agents_own_have_the_digest_that_every_server_tak
     assert await s3.keys(new_bucket) == []
     (head,) = [each.head for each in faulty_seaweedfs.seen if each.head.method == "POST"]
     assert head["content-md5"]
+
+
+@pytest.mark.finding("F4b")
+async def test_a_bare_refusal_of_head_is_asked_again_and_teaches_nothing(
+    compatible: Compatibility, faulty_seaweedfs: FaultyProxy, new_bucket: str
+) -> None:
+    s3 = Client(compatible)
+    await s3.put(new_bucket, "k", DATA)
+    fault = Fault(page=Page(400, b"", ()))
+    faulty_seaweedfs.inject(fault, times=math.inf, when=has("x-amz-checksum-mode"))
+    for _ in range(2):
+        found = await s3("HeadObject", Bucket=new_bucket, Key="k", ChecksumMode="ENABLED")
+        assert found["ContentLength"] == len(DATA)
+    assert not compatible.traits.refused

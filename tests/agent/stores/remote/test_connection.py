@@ -65,6 +65,7 @@ async def test_silence_ends_in_a_time_out(
     await s3.put(new_bucket, "k", b"x")
 
 
+@pytest.mark.rule("WAIT-1")
 @pytest.mark.finding("S9")
 @pytest.mark.parametrize("operation", ["GetObject", "HeadObject", "ListObjectsV2", "ListBuckets"])
 async def test_a_read_waits_once_and_the_next_one_not_at_all(

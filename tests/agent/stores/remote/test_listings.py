@@ -51,6 +51,7 @@ async def test_a_page_without_an_answer_is_asked_for_again(faulty, faulty_seawee
     assert (await faulty.call(request)).output == before
 
 
+@pytest.mark.rule("REMOTE-6")
 @pytest.mark.finding("F6")
 async def test_an_etag_is_the_same_in_a_listing_and_in_headers(faulty, faulty_seaweedfs, bucket):
     faulty_seaweedfs.inject(Fault(edit_xml=without_quotes), times=math.inf)
@@ -60,6 +61,7 @@ async def test_an_etag_is_the_same_in_a_listing_and_in_headers(faulty, faulty_se
     assert [info.etag for info in listed.objects] == [info.etag for info in headers if info]
 
 
+@pytest.mark.rule("REMOTE-2")
 @pytest.mark.finding("F7")
 async def test_a_listing_that_stops_in_the_middle_is_not_whole(faulty, faulty_seaweedfs, bucket):
     faulty_seaweedfs.inject(Fault(edit_xml=without_token), times=math.inf)

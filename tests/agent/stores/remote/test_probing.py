@@ -111,6 +111,7 @@ async def test_a_bucket_without_conditional_writes_is_left_alone(lab):
     assert lab.remote.names() == ["PutObject", "GetObject"]
 
 
+@pytest.mark.rule("REMOTE-5")
 @pytest.mark.finding("D28")
 async def test_one_probe_serves_all_buckets_of_a_state_of_versioning(lab):
     await make_bucket(lab, "other")
@@ -140,6 +141,7 @@ async def test_a_bucket_whose_versioning_changes_is_looked_at_again(lab):
         assert lab.probing.known["bbb"].versioning == "Enabled"
 
 
+@pytest.mark.rule("REMOTE-5")
 async def test_a_bucket_with_object_lock_is_never_probed(lab):
     await make_bucket(lab, "locked", ObjectLockEnabledForBucket=True)
     async with lab.running():
@@ -152,6 +154,7 @@ async def test_a_bucket_with_object_lock_is_never_probed(lab):
     assert lab.levels == {"bbb": "A"}
 
 
+@pytest.mark.rule("REMOTE-5")
 async def test_nothing_is_probed_where_it_is_forbidden(lab):
     lab.make(allowed=False)
     async with lab.running():

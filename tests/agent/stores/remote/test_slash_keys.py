@@ -106,15 +106,29 @@ async def test_no_version_of_a_probe_is_left(keeping: Remote) -> None:
     assert found.names("Versions", "Key") + found.names("DeleteMarkers", "Key") == ["x//y"]
 
 
-async def test_a_key_that_is_there_is_read_without_a_probe(keeping: Remote) -> None:
+async def test_while_nothing_is_known_reads_pass_and_writes_do_not(keeping: Remote) -> None:
     await Client(keeping.inner)("PutObject", Bucket=BUCKET, Key="x//y", Body=b"data")
     traits = RemoteTraits()
     s3 = Client(SlashKeys(keeping, traits, may_probe=False))
-    await s3.refused("NoSuchKey", "GetObject", Bucket=BUCKET, Key="z//y")
-    await s3.refused("InvalidURI", "PutObject", Bucket=BUCKET, Key="z//y", Body=b"1")
     assert await s3.read(BUCKET, "x//y") == b"data"
-    assert traits.keeps_empty_segments, "its listing has shown it"
-    await s3.put(BUCKET, "z//y", b"1")
+    await s3.refused("NoSuchKey", "GetObject", Bucket=BUCKET, Key="z//y")
+    for name, members in (("PutObject", {"Body": b"1"}), ("DeleteObject", {})):
+        await s3.refused("InvalidURI", name, Bucket=BUCKET, Key="x//y", **members)
+    assert traits.keeps_empty_segments is None
+    assert await s3.read(BUCKET, "x//y") == b"data"
+
+
+@pytest.mark.slow
+async def test_what_a_listing_shows_is_not_believed(remote: RemoteStore, new_bucket: str) -> None:
+    """SeaweedFS shows the prefix that it was asked for."""
+    traits = RemoteTraits()
+    s3 = Client(SlashKeys(remote, traits))
+    await s3.put(new_bucket, "x/y", b"one")
+    listed = await s3("ListObjectsV2", Bucket=new_bucket, Prefix="x//y")
+    assert listed.names("Contents", "Key") == ["x//y"]
+    await s3("DeleteObject", Bucket=new_bucket, Key="x//y")
+    assert await s3.read(new_bucket, "x/y") == b"one"
+    assert traits.keeps_empty_segments is False
 
 
 async def test_a_bucket_with_object_lock_is_not_written_to(keeping: Remote) -> None:
