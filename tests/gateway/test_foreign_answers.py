@@ -42,6 +42,8 @@ async def believes_nobody(
     """Each row, for all requests and for this one alone."""
     for row in rows:
         for inject in (foreign.always, foreign.once):
+            if inject is foreign.once and row[1] == "cut" and is_read(name):
+                continue  # A read that broke off is asked again, and the remote answers.
             proxy.heal()
             proxy.seen.clear()
             inject(proxy, foreign.page(row))
@@ -52,6 +54,10 @@ async def believes_nobody(
             elif proxy.seen:
                 assert (error.code, error.status) == ("ServiceUnavailable", 503), (row, error)
                 assert isinstance(error.__cause__, Unreachable), row
+
+
+def is_read(name: str) -> bool:
+    return operations()[name].access in ("read", "list")
 
 
 async def _error_of(client: Client, name: str, members: dict[str, Any]) -> S3Error | None:

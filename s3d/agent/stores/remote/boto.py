@@ -31,10 +31,12 @@ from s3d.agent.stores.remote.transport import as_unreachable
 POOL = 32
 """Connections at the same time."""
 
-ERRORS = (BotoCoreError, ClientError, TimeoutError)
+_RAW = (aiohttp.ClientError, OSError)
+"""What botocore does not wrap: TimeoutError, and an answer whose body breaks off."""
+ERRORS = (BotoCoreError, ClientError, *_RAW)
 """Whatever a call of the client raises."""
 
-_NO_ANSWER = (TimeoutError, BotoConnectionError, HTTPClientError)
+_NO_ANSWER = (*_RAW, BotoConnectionError, HTTPClientError)
 
 
 Prove = Callable[[int, Mapping[str, str], bytes], Awaitable[None]]
@@ -83,8 +85,13 @@ def make_client(hooks: Hooks, target: Target, region: str) -> Any:
     async def prove(response_dict: dict[str, Any], **_: Any) -> None:
         headers = {name.lower(): value for name, value in response_dict["headers"].items()}
         body = response_dict["body"]
-        document = body if isinstance(body, bytes) else b""
-        await hooks.prove(response_dict["status_code"], headers, document)
+        document = body if isinstance(body, bytes) else b""  # else a stream
+        try:
+            await hooks.prove(response_dict["status_code"], headers, document)
+        except BaseException:
+            if not isinstance(body, bytes):
+                body.close()
+            raise
 
     events = client.meta.events
     events.register("before-call.s3", add)
@@ -149,10 +156,11 @@ def unreachable_by(error: Exception) -> Unreachable | None:
     if not isinstance(error, _NO_ANSWER):
         return None
     inner = getattr(error, "kwargs", {}).get("error")
-    if isinstance(inner, (aiohttp.ClientError, OSError)):
+    if inner is None and not isinstance(error, BotoCoreError):
+        inner = error
+    if isinstance(inner, _RAW):
         return as_unreachable(inner)
-    reason = Reason.TIMEOUT if isinstance(error, TimeoutError) else Reason.LOST
-    return Unreachable(reason, str(error) or type(error).__name__, sent=True)
+    return Unreachable(Reason.LOST, str(error) or type(error).__name__, sent=True)
 
 
 def _config(connection: Connection, target: Target) -> AioConfig:

@@ -177,6 +177,9 @@ def from_boto(request: S3Request[Any], answer: Members) -> S3Response[Any]:
     quote_etags(op.name, answer)
     body = answer.pop("Body", None) if op.streaming_output else None
     if op.streaming_output and body is None:
+        for stream in answer.values():
+            if hasattr(stream, "close"):
+                stream.close()
         raise S3Error("NotImplemented")
     stream = StreamBody(body.iter_chunks()) if body is not None else None
     return S3Response(answer, stream, None if status == op.status else status)

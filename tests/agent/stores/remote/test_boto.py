@@ -36,6 +36,7 @@ KEY = aiohttp.client_reqrep.ConnectionKey("h", 1, False, True, None, None, None)
         (ConnectionClosedError(**URL, error=aiohttp.ServerDisconnectedError()),
          Reason.LOST, True),
         (HTTPClientError(error="x"), Reason.LOST, True),
+        (aiohttp.ClientPayloadError("cut off"), Reason.LOST, True),
     ],
 )  # fmt: skip
 def test_why_there_was_no_answer(error: Exception, reason: Reason, sent: bool) -> None:

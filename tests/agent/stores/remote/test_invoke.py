@@ -17,7 +17,7 @@ from s3d.agent.stores.remote.store import RemoteStore
 from s3d.agent.stores.remote.transport import Settings
 from s3d.agent.stores.remote.via_guard import Hops
 from tests.contract.client import Client
-from tests.peers.proxy import Drop, Fault, FaultyProxy, Partition
+from tests.peers.proxy import Drop, Fault, FaultyProxy, Page, Partition
 
 META = {"ResponseMetadata": {"HTTPStatusCode": 200}}
 
@@ -175,3 +175,16 @@ async def test_silence_ends_in_a_time_out(
 async def test_members_that_boto3_would_not_send_are_refused(s3: Client, new_bucket: str) -> None:
     await s3.refused("InvalidRequest", "PutBucketTagging", Bucket=new_bucket, Tagging="nonsense")
     await s3.refused("InvalidBucketName", "ListObjectsV2", Bucket="a/b")
+
+
+@pytest.mark.finding("F2")
+async def test_an_answer_that_breaks_off_is_no_answer(
+    faulty: RemoteStore, faulty_seaweedfs: FaultyProxy, new_bucket: str
+) -> None:
+    """botocore does not wrap what aiohttp raises for a body that is cut off."""
+    faulty_seaweedfs.inject(Fault(page=Page(403, missing=1000)), times=2)  # a read is repeated
+    error = await Client(faulty).refused(
+        "ServiceUnavailable", "GetObjectTorrent", Bucket=new_bucket, Key="k"
+    )
+    assert isinstance(error.__cause__, Unreachable)
+    assert (error.__cause__.reason, error.__cause__.sent) == (Reason.LOST, True)
