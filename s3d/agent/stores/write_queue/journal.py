@@ -330,11 +330,18 @@ class Journal:
         return begun.union(self._uploads.get(bucket, ()))
 
     async def done(
-        self, seq: int, etag: str = "", told: str = "", *, state: str | None = None
+        self,
+        seq: int,
+        etag: str = "",
+        told: str = "",
+        *,
+        state: str | None = None,
+        was_there: bool = False,
     ) -> None:
         """The remote has it. etag: what the remote calls it now; told: what we called it, if that
         is something else. state: what the key is there now, the base of the next write: an ETag or
-        ABSENT; None: it is not known."""
+        ABSENT; None: it is not known. was_there: an earlier push had landed, so that an upload
+        that was begun since is to be aborted."""
         write = self._backlog.get(seq)
         if write is None:
             return
@@ -342,7 +349,7 @@ class Journal:
 
         def drop(tx: Transaction) -> None:
             own = self._own_etag(tx, seq) if doubt is not None else ABSENT
-            journal_rows.drop(tx, seq, pushed=True)
+            journal_rows.drop(tx, seq, pushed=not was_there)
             now = self._clock()
             following = journal_rows.first(tx, *place)
             if following is None:

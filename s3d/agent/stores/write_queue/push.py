@@ -61,6 +61,8 @@ class Pushed(NamedTuple):
     """What the key is at the remote now: an ETag or ABSENT; None: it is not known."""
     late_until: float = 0.0
     """Until when an older push of ours may replace it, Unix seconds; 0: none may."""
+    was_there: bool = False
+    """An earlier push had landed: an upload that was begun since is of no use."""
 
     @property
     def alias(self) -> str:
@@ -155,7 +157,7 @@ class Push:
             expected = await self._start(job, todo)
             answer = await self._push(job, todo, expected, moved)
         except _Landed as landed:
-            return self._result(job, landed.etag)
+            return self._result(job, landed.etag)._replace(was_there=True)
         if stored is None:
             return self._result(job, ABSENT)
         etag = await self._proven(write, stored, answer)

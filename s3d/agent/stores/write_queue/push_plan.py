@@ -77,6 +77,8 @@ def conditional(todo: Plan, expected: str | None) -> Plan:
     if isinstance(todo, Ask) and expected == ABSENT:
         return todo
     condition = {"IfNoneMatch": "*"} if expected == ABSENT else {"IfMatch": expected}
+    if isinstance(todo, Put):
+        return Put(todo.members | condition, todo.md5, todo.layout)
     if isinstance(todo, Multipart):
         return replace(todo, complete=todo.complete | condition)
     return replace(todo, members=todo.members | condition)

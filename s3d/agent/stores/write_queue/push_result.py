@@ -60,8 +60,17 @@ class Outcomes:
             until, state = pushed.late_until, pushed.state
             await self._surely(partial(self._journal.verify_later, write.seq, state, until))
             return
-        done = partial(self._journal.done, write.seq, pushed.etag, pushed.alias, state=pushed.state)
+        done = partial(
+            self._journal.done,
+            write.seq,
+            pushed.etag,
+            pushed.alias,
+            state=pushed.state,
+            was_there=pushed.was_there,
+        )
         await self._surely(done)
+        if pushed.was_there:
+            self._caretaker.failed()  # for the upload
 
     async def overtaken(self, write: PendingWrite, conflict: Overtaken) -> None:
         """The remote has a newer version."""

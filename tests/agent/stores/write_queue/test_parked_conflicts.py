@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from s3d.agent.stores.write_queue.maintenance import ROUND
 from s3d.agent.stores.write_queue.pending import ABSENT, Conflict, PendingState
 from s3d.agent.stores.write_queue.push_plan import plan
 from s3d.shared.conflicts import ConflictPolicy
@@ -361,3 +362,35 @@ async def test_a_write_after_one_that_our_client_sent_to_the_remote_itself_is_no
     await rig.pushed()
     assert rig.journal.status().conflicts.files == 0
     assert await rig.there.read("bbb", "k") == OURS
+
+
+async def test_an_upload_that_was_begun_again_is_aborted_when_the_first_has_landed_late(
+    rig: Rig,
+) -> None:
+    rig.remote.fail("CompleteMultipartUpload", lost)  # it is on its way
+    rig.remote.fail("UploadPart", lost, 2)
+    etag = await rig.put_parts("k", 5 << 20, 3)
+    rig.start()
+    await rig.back()
+    # What was on its way arrives now, as another upload of the same parts.
+    named = {"Bucket": "bbb", "Key": "k"}
+    made = await rig.there("CreateMultipartUpload", **named)
+    parts = []
+    for number, size in ((1, 5 << 20), (2, 3)):
+        members = {**named, "UploadId": made["UploadId"], "PartNumber": number}
+        part = await rig.there("UploadPart", **members, Body=bytes([number]) * size)
+        parts.append({"PartNumber": number, "ETag": part["ETag"]})
+    done = await rig.there(
+        "CompleteMultipartUpload",
+        **named,
+        UploadId=made["UploadId"],
+        MultipartUpload={"Parts": parts},
+    )
+    assert done["ETag"] == etag
+    await rig.advance(301)
+    await rig.pushed()
+    await rig.asleep()
+    await rig.advance(ROUND)
+    await rig.until(lambda: "AbortMultipartUpload" in rig.remote.names())
+    await rig.asleep()
+    assert not (await rig.there("ListMultipartUploads", Bucket="bbb")).get("Uploads")

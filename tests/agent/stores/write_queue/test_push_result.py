@@ -135,13 +135,18 @@ async def test_what_the_journal_cannot_write_now_is_written_later(
     done, refused = rig.journal.done, []
 
     async def full_once(
-        seq: int, etag: str = "", told: str = "", *, state: str | None = None
+        seq: int,
+        etag: str = "",
+        told: str = "",
+        *,
+        state: str | None = None,
+        was_there: bool = False,
     ) -> None:
         if not refused:
             refused.append(seq)
             rig.news.set()
             raise S3Error("SlowDown", "the disk is full")
-        await done(seq, etag, told, state=state)
+        await done(seq, etag, told, state=state, was_there=was_there)
 
     monkeypatch.setattr(rig.journal, "done", full_once)
     rig.start()
