@@ -11,15 +11,15 @@ from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, cast
 
-from s3d.agent.app.embedded import Embedded, open_embedded, open_index, open_store
-from s3d.agent.app.process import only_one, private_folder
+from s3d.agent.app.embedded import Embedded, open_embedded
 from s3d.agent.app.read_cache import open_cache, remove_unused, tell
 from s3d.agent.app.remote_account import HeldUntilConfirmed, RemoteAccount
 from s3d.agent.app.remote_state import RemoteState, open_remote_state
 from s3d.agent.app.take_over import take_over
 from s3d.agent.app.waiting_writes import WaitingWrites, has_pending
+from s3d.agent.app.write_queue import Below, build_queue, lock_queue, open_queue_files
 from s3d.agent.core.client import Objects
 from s3d.agent.core.events import Events
 from s3d.agent.core.store import ObjectStore
@@ -28,12 +28,8 @@ from s3d.agent.frontends.control.pending import Queue, queue_status
 from s3d.agent.s3.listing_order import BYTES, UNKNOWN
 from s3d.agent.selection.bucket_tags import LIFE, BucketTags
 from s3d.agent.selection.factory import open_policy
-from s3d.agent.selection.filter_subject import of_stored
 from s3d.agent.selection.use_policy import UPLOAD, Rules
-from s3d.agent.storage.records import Stored
-from s3d.agent.stores.read_cache.adopt_pushed import Pushed
 from s3d.agent.stores.read_cache.cache_bypass import CacheBypass
-from s3d.agent.stores.read_cache.layer import Cache
 from s3d.agent.stores.remote.addressing import known_order
 from s3d.agent.stores.remote.compatibility import Compatibility
 from s3d.agent.stores.remote.conditional_writes import Judging
@@ -46,21 +42,13 @@ from s3d.agent.stores.remote.store import RemoteStore
 from s3d.agent.stores.remote.traits import RemoteTraits
 from s3d.agent.stores.remote.transport import Settings
 from s3d.agent.stores.remote.via_guard import LoopGuard
-from s3d.agent.stores.write_queue import journal_rows
-from s3d.agent.stores.write_queue.admission import Limits
 from s3d.agent.stores.write_queue.clock import Clock
-from s3d.agent.stores.write_queue.journal import Journal
-from s3d.agent.stores.write_queue.layer import WriteQueue
-from s3d.agent.stores.write_queue.multipart_push import Judged, Means
-from s3d.agent.stores.write_queue.pusher import Pusher
 from s3d.agent.stores.write_queue.reevaluate_filters import decide_now_and_then
 from s3d.agent.stores.write_queue.remote_calls import knock
-from s3d.agent.stores.write_queue.remote_gate import Line
 from s3d.agent.stores.write_queue.remote_states import ObservedRemote, RemoteStates
 from s3d.agent.stores.write_queue.retry_policy import is_missed
-from s3d.agent.stores.write_queue.staged_body import Throttle
 from s3d.agent.transfers.migration import Migration
-from s3d.shared.config import Config, QueueConfig
+from s3d.shared.config import Config
 from s3d.shared.errors import S3dError, UsageError
 from s3d.shared.filter_terms import Fact
 from s3d.shared.paths import Places
@@ -72,8 +60,6 @@ if TYPE_CHECKING:
 
 POLICY_LIFE = 5.0
 """Seconds after which the policy is asked again about what it holds."""
-FULL_WAIT = 60.0
-"""Seconds that a write waits for room in a full queue."""
 
 Run = Callable[[], Awaitable[None]]
 
@@ -193,7 +179,7 @@ async def open_gateway(config: Config, places: Places, events: Events) -> Gatewa
     async with AsyncExitStack() as closing:
         keys = KeyChain(profile=config.remote_profile, region=config.remote_region)
         settings = _settings(config)
-        _lock_queue(config, places, closing)
+        lock_queue(config, places, closing)
         ask = partial(_owner_of, settings, keys)
         state = await open_remote_state(config, places, keys, ask, has_pending)
         remote = RemoteStore(settings, keys, signature=_signature(state))
@@ -229,9 +215,9 @@ async def open_gateway(config: Config, places: Places, events: Events) -> Gatewa
         rules = Rules("push", config.write_queue.filter, tags.of, UPLOAD, policy)
         queue = staging = None
         if config.write_queue.enabled:
-            journal, staging = await _open_queue(state, layer, events, states, closing)
+            journal, staging = await open_queue_files(state, layer, events, states, closing)
             below = Below(top, past, layer, rules, probing, lambda: remote.health.clock_offset)
-            layer_of_queue, queue = _queue(config, below, journal, staging, events)
+            layer_of_queue, queue = build_queue(config, below, journal, staging, events)
             layer_of_queue.lists.listing_order = lambda bucket: gateway.listing_order(bucket)
             layer_of_queue.keys.check_remote = compatible.check
             top = layer_of_queue
@@ -269,16 +255,6 @@ async def _owner_of(settings: Settings, keys: KeyChain, key: RemoteKey) -> str:
     return await owner_of(settings, key, await keys.region())
 
 
-def _lock_queue(config: Config, places: Places, closing: AsyncExitStack) -> None:
-    """A queue outside the data folder may be meant for several agents, one after the other."""
-    if not config.write_queue.enabled:
-        return
-    folder = places.write_queue_dir
-    private_folder(folder)
-    if not folder.is_relative_to(places.data_dir):
-        closing.enter_context(only_one(folder / "agent.lock", places.socket))
-
-
 def _waiting(
     config: Config, base: Places, state: RemoteState, top: ObjectStore
 ) -> WaitingWrites | None:
@@ -295,27 +271,6 @@ def _cache(
     if not config.read_cache.enabled:
         return None
     return open_cache(config.read_cache, state.places, remote, closing, claim=state.claim_cache)
-
-
-async def _open_queue(
-    state: RemoteState,
-    cache: Cache | None,
-    events: Events,
-    states: RemoteStates,
-    closing: AsyncExitStack,
-) -> tuple[Journal, Embedded]:
-    """What an earlier run has left to be pushed."""
-    folder = state.places.write_queue_dir
-    index = open_index(folder, tables=journal_rows.TABLES)
-    closing.callback(index.close)
-    journal = await Journal.open(index, events, states=states)
-    closing.push_async_callback(journal.close)
-    state.account.before.note(journal)
-    if cache is not None:
-        for write in journal.all():
-            # An earlier agent may have pushed it, and not have lived to note that.
-            cache.forget(write.bucket, write.key)
-    return journal, open_store(index, folder, on_change=journal.record)
 
 
 async def _warnings(config: Config, places: Places) -> list[str]:
@@ -337,83 +292,6 @@ def _embedded(folder: Path) -> Iterator[ObjectStore]:
         yield store.local
     finally:
         store.close()
-
-
-class Below(NamedTuple):
-    """What a write queue works with."""
-
-    inner: ObjectStore
-    """Who reads for clients."""
-    past: ObjectStore
-    """Where pushes go."""
-    cache: Cache | None
-    """Who adopts what was pushed."""
-    rules: Rules
-    """What is pushed."""
-    probing: Probing
-    """Who knows what the remote judges."""
-    clock_offset: Callable[[], float]
-    """Seconds that the remote's clock is ahead of ours."""
-
-
-def judged_in(probing: Probing, bucket: str) -> Judged | None:
-    """Whose conditions the remote judges in a bucket; None: that is not known."""
-    known = probing.known_of(bucket)
-    if known is None:
-        return None
-    return Judged(
-        put=known.put_if_absent and known.put_if_match,
-        complete=known.complete_if_absent and known.complete_if_match,
-        delete=known.delete_if_match,
-    )
-
-
-async def _why_held(rules: Rules, bucket: str, key: str, stored: Stored) -> str:
-    return await rules.why_not(of_stored(bucket, key, stored))
-
-
-def _queue(
-    config: Config,
-    below: Below,
-    journal: Journal,
-    staging: Embedded,
-    events: Events,
-) -> tuple[WriteQueue, Queue]:
-    """The layer, and the parts that push what it takes in."""
-    clock = Clock()
-    throttle = Throttle(config.write_queue.bandwidth, clock)
-    adopt = None if below.cache is None else partial(_adopt, below.cache, staging)
-    rules = partial(_why_held, below.rules)
-    means = Means(
-        below.past,
-        staging.body_of,
-        throttle,
-        clock,
-        adopt,
-        rules,
-        judged=partial(judged_in, below.probing),
-        learn=below.probing.learn,
-        policy=config.conflicts.of,
-        clock_offset=below.clock_offset,
-    )
-    pusher = Pusher(journal, means, Line(clock), events)
-    limits = _limits(config.write_queue)
-    layer = WriteQueue(below.inner, staging.local, journal, limits, pusher, clock)
-    return layer, Queue(journal, pusher, throttle, layer.admission, staging.body_of, staging.folder)
-
-
-async def _adopt(
-    cache: Cache, staging: Embedded, bucket: str, key: str, etag: str, stored: Stored
-) -> None:
-    """Let the cache have the bytes that were pushed, if they are one row or one file."""
-    source = staging.whole(stored.layout)
-    if source is not None:
-        await cache.adopt(Pushed(bucket, key, etag, stored, source))
-
-
-def _limits(config: QueueConfig) -> Limits:
-    wait = FULL_WAIT if config.when_full == "wait" else 0.0
-    return Limits(config.max_size, config.max_files, config.max_age, wait)
 
 
 def _settings(config: Config) -> Settings:

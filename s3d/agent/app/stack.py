@@ -6,7 +6,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from s3d.agent.app.embedded import Embedded, open_embedded
+from s3d.agent.app.process import private_folder
 from s3d.agent.core.events import Events
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.frontends.control.cache import cache_status
@@ -22,6 +25,12 @@ from s3d.shared.transfers import QueueStatus, RemoteStatus, WaitingRemote
 if TYPE_CHECKING:
     from s3d.agent.app.gateway import Gateway
     from s3d.agent.app.waiting_writes import WaitingWrites
+
+
+EMBEDDED = "embedded"
+"""Subfolder of the state folder."""
+REMOTE_FILE = "remote.json"
+"""In the state folder: a remote has taken what was there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +57,8 @@ class Stack:
         return {} if self.embedded is None else {"sweep": self.embedded.sweep}
 
     def places(self, base: Places) -> Places:
-        """Where the state of the remote in use lies."""
-        return base if self.gateway is None else self.gateway.state.places
+        """Where the state of the remote in use lies, or of the embedded store. Raises OSError."""
+        return _of_embedded(base) if self.gateway is None else self.gateway.state.places
 
     async def usage(self, bucket: str) -> Totals | None:
         """Objects and bytes of one bucket; None: only the remote knows."""
@@ -108,3 +117,16 @@ def _waiting(config: Config, places: Places) -> WaitingWrites | None:
     from s3d.agent.app.waiting_writes import WaitingWrites
 
     return WaitingWrites(folder, None, None)
+
+
+def _of_embedded(places: Places) -> Places:
+    """Transfers of the embedded store must not go on with a remote, so they have a folder too.
+
+    A file that a version without such folders has left belongs to whoever is started first.
+    """
+    own = msgspec.structs.replace(places, remote_state_dir=places.state_dir / EMBEDDED)
+    private_folder(places.state_dir / EMBEDDED)
+    is_nobodys = not (places.state_dir / REMOTE_FILE).exists()
+    if is_nobodys and places.transfers_file.exists() and not own.transfers_file.exists():
+        places.transfers_file.rename(own.transfers_file)
+    return own

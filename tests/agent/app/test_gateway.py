@@ -22,7 +22,7 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import BytesBody
 from s3d.shared.blocking_queue import QueueClient
 from s3d.shared.config import load_config
-from s3d.shared.errors import AlreadyRunningError, UsageError
+from s3d.shared.errors import UsageError
 from s3d.shared.paths import find_places
 from s3d.shared.transfers import Share
 from tests.agent_process import StartFailed
@@ -86,28 +86,6 @@ async def test_without_the_queue_a_write_goes_through(tmp_path):
         "unused caches",
     }
     assert await gateway.flush(1.0) == Share()
-    await gateway.close()
-
-
-async def test_the_limits_are_those_of_the_settings(tmp_path):
-    env = {
-        "S3D_WRITE_QUEUE_MAX_FILES": "7",
-        "S3D_WRITE_QUEUE_WHEN_FULL": "reject",
-        "S3D_WRITE_QUEUE_BANDWIDTH": "2MiB",
-    }
-    gateway = await open_gateway(*settings(tmp_path, **env), Events())
-    limits = gateway.queue.admission.limits
-    assert (limits.max_files, limits.wait, gateway.queue.throttle.rate) == (7, 0.0, 2 << 20)
-    await gateway.close()
-
-
-async def test_a_folder_of_its_own_has_a_lock_of_its_own(tmp_path):
-    folder = str(tmp_path / "elsewhere")
-    config, places = settings(tmp_path / "one", S3D_WRITE_QUEUE_DIR=folder)
-    gateway = await open_gateway(config, places, Events())
-    config, places = settings(tmp_path / "two", S3D_WRITE_QUEUE_DIR=folder)
-    with pytest.raises(AlreadyRunningError):
-        await open_gateway(config, places, Events())
     await gateway.close()
 
 

@@ -69,3 +69,16 @@ async def test_without_a_remote_there_is_nothing_to_say_of_one(config, places):
     stack = await build_stack(config, places, Events())
     assert (stack.remote_status(), stack.queue_status(), stack.warnings()) == (None, None, [])
     await stack.close()
+
+
+@pytest.mark.finding("D1")
+async def test_transfers_of_the_embedded_store_do_not_go_on_with_a_remote(config, places):
+    places.state_dir.mkdir(parents=True)
+    places.transfers_file.write_text("of a version that knew one place only")
+    files = []
+    for remote in ("", "http://127.0.0.1:9", ""):
+        stack = await build_stack(msgspec.structs.replace(config, remote=remote), places, Events())
+        files.append(stack.places(places).transfers_file)
+        await stack.close()
+    assert files[0] == files[2] != files[1]
+    assert (files[0].exists(), files[1].exists()) == (True, False)

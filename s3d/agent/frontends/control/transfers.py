@@ -204,9 +204,11 @@ class TransferRoutes:
 
     def _find(self, call: Call) -> PendingWrite:
         seq = _seq(call.request.match_info["id"])
+        if seq is None:  # the id of something else than a write, also where there is no queue
+            raise _gone()
         journal = self._queue.journal
-        write = None if seq is None else journal.get(seq)
-        conflict = None if seq is None else journal.conflicts.get(seq)
+        write = journal.get(seq)
+        conflict = journal.conflicts.get(seq)
         if conflict is not None:
             return conflict.write
         if write is None:

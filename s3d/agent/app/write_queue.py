@@ -1,0 +1,144 @@
+"""The write queue with its files: what it is made of, and what an earlier run has left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from functools import partial
+from typing import NamedTuple
+
+from s3d.agent.app.embedded import Embedded, open_index, open_store
+from s3d.agent.app.process import only_one, private_folder
+from s3d.agent.app.remote_state import RemoteState
+from s3d.agent.core.events import Events
+from s3d.agent.core.store import ObjectStore
+from s3d.agent.frontends.control.pending import Queue
+from s3d.agent.selection.filter_subject import of_stored
+from s3d.agent.selection.use_policy import Rules
+from s3d.agent.storage.records import Stored
+from s3d.agent.stores.read_cache.adopt_pushed import Pushed
+from s3d.agent.stores.read_cache.layer import Cache
+from s3d.agent.stores.remote.probing import Probing
+from s3d.agent.stores.write_queue import journal_rows
+from s3d.agent.stores.write_queue.admission import Limits
+from s3d.agent.stores.write_queue.clock import Clock
+from s3d.agent.stores.write_queue.journal import Journal
+from s3d.agent.stores.write_queue.layer import WriteQueue
+from s3d.agent.stores.write_queue.multipart_push import Judged, Means
+from s3d.agent.stores.write_queue.pusher import Pusher
+from s3d.agent.stores.write_queue.remote_gate import Line
+from s3d.agent.stores.write_queue.remote_states import RemoteStates
+from s3d.agent.stores.write_queue.staged_body import Throttle
+from s3d.shared.config import Config, QueueConfig
+from s3d.shared.paths import Places
+
+FULL_WAIT = 60.0
+"""Seconds that a write waits for room in a full queue."""
+
+
+def lock_queue(config: Config, places: Places, closing: AsyncExitStack) -> None:
+    """A queue outside the data folder may be meant for several agents, one after the other."""
+    if not config.write_queue.enabled:
+        return
+    folder = places.write_queue_dir
+    private_folder(folder)
+    if not folder.is_relative_to(places.data_dir):
+        closing.enter_context(only_one(folder / "agent.lock", places.socket))
+
+
+async def open_queue_files(
+    state: RemoteState,
+    cache: Cache | None,
+    events: Events,
+    states: RemoteStates,
+    closing: AsyncExitStack,
+) -> tuple[Journal, Embedded]:
+    """What an earlier run has left to be pushed."""
+    folder = state.places.write_queue_dir
+    index = open_index(folder, tables=journal_rows.TABLES)
+    closing.callback(index.close)
+    journal = await Journal.open(index, events, states=states)
+    closing.push_async_callback(journal.close)
+    state.account.before.note(journal)
+    if cache is not None:
+        for write in journal.all():
+            # An earlier agent may have pushed it, and not have lived to note that.
+            cache.forget(write.bucket, write.key)
+    return journal, open_store(index, folder, on_change=journal.record)
+
+
+class Below(NamedTuple):
+    """What a write queue works with."""
+
+    inner: ObjectStore
+    """Who reads for clients."""
+    past: ObjectStore
+    """Where pushes go."""
+    cache: Cache | None
+    """Who adopts what was pushed."""
+    rules: Rules
+    """What is pushed."""
+    probing: Probing
+    """Who knows what the remote judges."""
+    clock_offset: Callable[[], float]
+    """Seconds that the remote's clock is ahead of ours."""
+
+
+def judged_in(probing: Probing, bucket: str) -> Judged | None:
+    """Whose conditions the remote judges in a bucket; None: that is not known."""
+    known = probing.known_of(bucket)
+    if known is None:
+        return None
+    return Judged(
+        put=known.put_if_absent and known.put_if_match,
+        complete=known.complete_if_absent and known.complete_if_match,
+        delete=known.delete_if_match,
+    )
+
+
+async def _why_held(rules: Rules, bucket: str, key: str, stored: Stored) -> str:
+    return await rules.why_not(of_stored(bucket, key, stored))
+
+
+def build_queue(
+    config: Config,
+    below: Below,
+    journal: Journal,
+    staging: Embedded,
+    events: Events,
+) -> tuple[WriteQueue, Queue]:
+    """The layer, and the parts that push what it takes in."""
+    clock = Clock()
+    throttle = Throttle(config.write_queue.bandwidth, clock)
+    adopt = None if below.cache is None else partial(_adopt, below.cache, staging)
+    rules = partial(_why_held, below.rules)
+    means = Means(
+        below.past,
+        staging.body_of,
+        throttle,
+        clock,
+        adopt,
+        rules,
+        judged=partial(judged_in, below.probing),
+        learn=below.probing.learn,
+        policy=config.conflicts.of,
+        clock_offset=below.clock_offset,
+    )
+    pusher = Pusher(journal, means, Line(clock), events)
+    limits = _limits(config.write_queue)
+    layer = WriteQueue(below.inner, staging.local, journal, limits, pusher, clock)
+    return layer, Queue(journal, pusher, throttle, layer.admission, staging.body_of, staging.folder)
+
+
+async def _adopt(
+    cache: Cache, staging: Embedded, bucket: str, key: str, etag: str, stored: Stored
+) -> None:
+    """Let the cache have the bytes that were pushed, if they are one row or one file."""
+    source = staging.whole(stored.layout)
+    if source is not None:
+        await cache.adopt(Pushed(bucket, key, etag, stored, source))
+
+
+def _limits(config: QueueConfig) -> Limits:
+    wait = FULL_WAIT if config.when_full == "wait" else 0.0
+    return Limits(config.max_size, config.max_files, config.max_age, wait)
