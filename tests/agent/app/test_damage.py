@@ -57,6 +57,7 @@ def refusal(agent, key, **members):
     return refused.value.response["Error"]["Code"]
 
 
+@pytest.mark.rule("REST-1")
 @pytest.mark.finding("S10")
 @pytest.mark.parametrize(
     ("key", "data"),
@@ -118,6 +119,7 @@ def test_damage_of_a_part_and_of_a_copy(start_agent):
         assert page["Body"].read() == LARGE[: MIB + 1]
 
 
+@pytest.mark.rule("REST-1")
 @pytest.mark.finding("S10")
 def test_queued_bytes_that_are_damaged_are_neither_served_nor_pushed(start_agent):
     behind = start_agent()
