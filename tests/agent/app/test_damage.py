@@ -145,6 +145,6 @@ def test_queued_bytes_that_are_damaged_are_neither_served_nor_pushed(start_agent
         assert any(f"bucket/{key}" in warning for warning in front.client.status().warnings)
     queue = QueueClient(front.client)
     queue.resume()
-    assert queue.drain(10, hurry=True).failed.files == len(objects)
+    assert queue.drain(30, hurry=True).failed.files == len(objects)
     assert {write.error.code for write in queue.transfers(state="failed")} == {"corrupt"}
     assert "Contents" not in behind.s3().list_objects_v2(Bucket="bucket")
