@@ -50,3 +50,37 @@ def test_where_all_is_well_the_code_is_0(s3d):
     result = s3d("check", "--repair")
     assert (result.code, result.err) == (0, "")
     assert "all is well" in result.out
+
+
+@pytest.mark.slow
+@pytest.mark.finding("S10")
+def test_the_queue_and_the_cache_of_a_running_gateway(tmp_path):
+    behind = launch(tmp_path / "behind")
+    behind.s3().create_bucket(Bucket="bucket")
+    behind.s3().put_object(Bucket="bucket", Key="cached", Body=b"c" * 200_000)
+    access_key, secret = behind.key
+    env = {
+        "S3D_REMOTE": behind.endpoint,
+        "AWS_ACCESS_KEY_ID": access_key,
+        "AWS_SECRET_ACCESS_KEY": secret,
+    }
+    front = launch(tmp_path / "front", env=env)
+    s3d = Commands(tmp_path, front.env)
+    try:
+        assert s3d("queue", "pause").code == 0
+        front.s3().put_object(Bucket="bucket", Key="queued", Body=b"q" * 100_000)
+        assert len(front.s3().get_object(Bucket="bucket", Key="cached")["Body"].read()) == 200_000
+        result = s3d("check")
+        assert (result.code, result.err) == (0, "")
+        assert "checked 3 objects" in result.out  # the write, its staged object, the cached one
+        for file in (tmp_path / "front").rglob("blobs/*/*"):
+            file.write_bytes(b"x" + file.read_bytes()[1:])
+        result = s3d("check")
+        assert result.code == 1
+        assert "queue: bucket/queued" in result.out
+        assert "cache: bucket/cached" in result.out
+        assert "repaired" in result.out
+    finally:
+        for agent in (front, behind):
+            agent.kill()
+            agent.process.stdout.close()

@@ -42,12 +42,14 @@ def refused(open_it):
     return error.value
 
 
+@pytest.mark.rule("REST-3")
 async def test_the_store(places):
     open_embedded(places.store_dir).close()
     make_newer(places.store_dir / "index.sqlite")
     assert str(places.store_dir) in refused(lambda: open_embedded(places.store_dir)).detail
 
 
+@pytest.mark.rule("REST-3")
 @pytest.mark.parametrize("by", [1, TABLES])
 async def test_the_queue(places, by):
     def open_it():

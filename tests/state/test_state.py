@@ -62,6 +62,7 @@ def lost(folder: Path) -> list[Path]:
     return list(folder.rglob("lost+found/*"))
 
 
+@pytest.mark.rule("REST-3")
 def test_the_embedded_store(start_agent, state):
     agent = start_agent(home=state)
     s3 = agent.s3()
@@ -105,6 +106,7 @@ def test_the_queue_and_the_cache_while_the_remote_is_away(start_agent, state):
     assert not lost(state)
 
 
+@pytest.mark.rule("REST-3")
 def test_the_queue_goes_on_to_the_remote(start_agent, state, tmp_path):
     remote = start_agent(home=tmp_path / "behind")
     behind = remote.s3()

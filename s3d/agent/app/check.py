@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
-from contextlib import aclosing, closing
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import ExitStack, aclosing, closing
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -80,11 +80,11 @@ class Checker:
     async def run(self, *, repair: bool) -> Lines:
         """A line for each damage, now and then one without, and one at the end."""
         self._files = self._size = 0
-        for place, folder in _stores(self._places):
+        for place, folder in await asyncio.to_thread(_stores, self._places):
             async with aclosing(self._store(place, folder, repair)) as lines:
                 async for line in lines:
                     yield line
-        for folder in _folders(self._places.read_cache_dir):
+        for folder in await asyncio.to_thread(_folders, self._places.read_cache_dir):
             async with aclosing(self._cache(folder, repair)) as lines:
                 async for line in lines:
                     yield line
@@ -140,7 +140,7 @@ class Checker:
             elif found.size or not self._files % _ENDS:
                 yield self._line()
         if lost := await check.lost():
-            size = sum(file.stat().st_size for file in lost)
+            size = await asyncio.to_thread(_size_of, lost)
             what = f"{count(len(lost), 'file')}, {shown_size(size)}, that no object names"
             yield self._line(Damage(place, str(store.blobs.lost), what, remedy=_LOST))
 
@@ -215,7 +215,14 @@ def check_at_rest(places: Places, *, repair: bool, show: Callable[[CheckLine], N
 
     os.umask(0o077)
     private_folder(places.state_dir)
-    with only_one(places.lock_file, places.socket):
+    with ExitStack() as locks:
+        locks.enter_context(only_one(places.lock_file, places.socket))
+        for folder, usual in (
+            (places.write_queue_dir, places.data_dir),
+            (places.read_cache_dir, places.cache_dir),
+        ):  # in a place of its own, another agent may use it
+            if folder.is_dir() and not folder.is_relative_to(usual):
+                locks.enter_context(only_one(folder / "agent.lock", places.socket))
         asyncio.run(check())
 
 
@@ -255,13 +262,21 @@ async def _verify(catalog: Catalog, entry: Entry) -> bool:
     return is_right
 
 
-def _stores(places: Places) -> Iterator[tuple[str, Path]]:
-    for folder in _folders(places.store_dir):
-        yield "store", folder
-    for folder in _folders(places.write_queue_dir):
-        yield "queue", folder
+def _stores(places: Places) -> list[tuple[str, Path]]:
+    """Kind and folder of each index of objects. In a thread."""
+    stores = [("store", folder) for folder in _folders(places.store_dir)]
+    return stores + [("queue", folder) for folder in _folders(places.write_queue_dir)]
 
 
 def _folders(base: Path) -> list[Path]:
-    """Where an index lies, or its files without one."""
-    return sorted({file.parent for name in (INDEX, BLOBS) for file in base.rglob(name)})
+    """Where an index lies, or its files without one. In a thread."""
+    found = []
+    for folder, names, files in os.walk(base):
+        if INDEX in files or BLOBS in names:
+            found.append(Path(folder))
+        names[:] = [name for name in names if name not in (BLOBS, LOST)]
+    return sorted(found)
+
+
+def _size_of(files: list[Path]) -> int:
+    return sum(file.stat().st_size for file in files)

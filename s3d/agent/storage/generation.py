@@ -38,8 +38,8 @@ UPGRADE = """
 ALTER TABLE totals ADD COLUMN generation INTEGER NOT NULL DEFAULT 0;
 INSERT INTO totals(bucket, objects, size) VALUES ('', 0, 0);
 """
-"""Layout 2 of the index. The number lies in a row of its own of a table that most commits write to
-anyway, so that it costs no further page."""
+"""Layout 2 of the index. The number is the highest of a table that most commits write to anyway, so
+that it costs neither a further page nor a further statement; its own row is for the others."""
 
 _ID = ("", "index.id")
 """Bucket and name of the setting."""
@@ -95,7 +95,6 @@ class Generation:
     def __init__(self, execute: Execute, folder: Path, *, is_new: bool) -> None:
         """execute: of the connection that writes, outside a transaction. Raises OSError."""
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._execute = execute
         self._fd = os.open(folder / NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         """-1: the number cannot be written, so the folder stays behind."""
         mark = parse(os.pread(self._fd, 64, 0))
@@ -115,10 +114,10 @@ class Generation:
         """An action that changes nothing but the number, which it raises above the folder's."""
         tx.run("REPLACE INTO settings VALUES (?, ?, ?)", (*_ID, self.id.encode()))
 
-    def advance(self) -> None:
-        """Within a commit that changes rows."""
-        query = "UPDATE totals SET generation = ? WHERE bucket = ''"
-        self._execute(query, (self._number + 1,))
+    @property
+    def next(self) -> int:
+        """What the next commit that changes rows has."""
+        return self._number + 1
 
     def committed(self, *, names_files: bool) -> None:
         """The commit is durable. names_files: the loss of this one would make files nameless."""
@@ -181,5 +180,4 @@ def _id(execute: Execute) -> str:
 
 
 def _number(execute: Execute) -> int:
-    row = execute("SELECT generation FROM totals WHERE bucket = ''", ()).fetchone()
-    return int(row[0]) if row is not None else 0
+    return int(execute("SELECT COALESCE(MAX(generation), 0) FROM totals", ()).fetchone()[0])

@@ -302,9 +302,7 @@ class Index:
                         break
                 wrote = wrote or tx.wrote
             if failed is None:
-                tx.settle()
-                if wrote and generation is not None:
-                    generation.advance()
+                tx.settle(generation.next if wrote and generation is not None else 0)
                 self._writer.execute("COMMIT")
         except sqlite3.Error as error:
             failed = error

@@ -50,12 +50,15 @@ class Transaction(Reader):
         self.effects = Effects()
         self._buckets: dict[str, BucketRecord] = {}
         self._totals: dict[str, list[int]] = {}
+        self._bucket_is_gone = False
+        """Its row of the totals may have had the highest generation."""
 
     def forget(self) -> None:
         """After a rollback: nothing that was noted or remembered holds any more."""
         self.effects = Effects()
         self._buckets.clear()
         self._totals.clear()
+        self._bucket_is_gone = False
 
     def then(self, follow: Callable[[], None]) -> None:
         """Call it on the loop once this is durable, before the action's caller is told.
@@ -68,15 +71,24 @@ class Transaction(Reader):
         """Change rows of a further table (index.Tables); the cursor."""
         return self._write(query, arguments)
 
-    def settle(self) -> None:
-        """Before a commit: write the totals, once for the whole group."""
+    def settle(self, generation: int = 0) -> None:
+        """Before a commit: write the totals, once for the whole group.
+
+        generation: of this commit, for the highest one of all rows to be; 0: nobody counts. It
+        goes along with a row that is written anyway, where there is one.
+        """
         for bucket, (objects, size) in self._totals.items():
             self._execute(
-                """INSERT INTO totals(bucket, objects, size) VALUES (?1, ?2, ?3)
-                   ON CONFLICT (bucket) DO UPDATE SET objects = objects + ?2, size = size + ?3""",
-                (bucket, objects, size),
+                """INSERT INTO totals(bucket, objects, size, generation) VALUES (?1, ?2, ?3, ?4)
+                   ON CONFLICT (bucket) DO UPDATE SET
+                   objects = objects + ?2, size = size + ?3, generation = ?4""",
+                (bucket, objects, size, generation),
             )
+        if generation and (self._bucket_is_gone or not self._totals):
+            query = "UPDATE totals SET generation = ? WHERE bucket = ''"
+            self._execute(query, (generation,))
         self._totals.clear()
+        self._bucket_is_gone = False
 
     # Buckets
 
@@ -98,6 +110,7 @@ class Transaction(Reader):
         self._write("DELETE FROM settings WHERE bucket = ?", (name,))
         self._write("DELETE FROM totals WHERE bucket = ?", (name,))
         self._totals.pop(name, None)
+        self._bucket_is_gone = True
         self._buckets.pop(name, None)
         self.effects.buckets.add(name)
 

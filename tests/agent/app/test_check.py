@@ -4,9 +4,11 @@ import os
 import shutil
 
 import pytest
+from msgspec.structs import replace
 
 from s3d.agent.app.check import Checker, Opened, check_at_rest
 from s3d.agent.app.embedded import open_embedded, open_index, open_store
+from s3d.agent.app.process import only_one
 from s3d.agent.core.client import Objects
 from s3d.agent.core.events import Events
 from s3d.agent.s3.messages import BytesBody
@@ -173,6 +175,14 @@ async def test_a_broken_index_is_said_and_a_repair_makes_a_new_one(places):
     await store.sweep()  # no file is gone
     assert BIG in [file.read_bytes() for file in (places.store_dir / "lost+found").iterdir()]
     store.close()
+
+
+def test_the_lock_of_a_queue_in_another_place_is_held(tmp_path, places):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    others = replace(places, write_queue_dir=elsewhere)
+    with only_one(elsewhere / "agent.lock", places.socket), pytest.raises(AlreadyRunningError):
+        check_at_rest(others, repair=False, show=lambda line: None)
 
 
 def test_without_an_agent_its_lock_is_held(places):

@@ -57,6 +57,7 @@ def refusal(agent, key, **members):
     return refused.value.response["Error"]["Code"]
 
 
+@pytest.mark.rule("REST-1")
 @pytest.mark.finding("S10")
 @pytest.mark.parametrize(
     ("key", "data"),
@@ -118,6 +119,7 @@ def test_damage_of_a_part_and_of_a_copy(start_agent):
         assert page["Body"].read() == LARGE[: MIB + 1]
 
 
+@pytest.mark.rule("REST-1")
 @pytest.mark.finding("S10")
 def test_queued_bytes_that_are_damaged_are_neither_served_nor_pushed(start_agent):
     behind = start_agent()
@@ -143,6 +145,6 @@ def test_queued_bytes_that_are_damaged_are_neither_served_nor_pushed(start_agent
         assert any(f"bucket/{key}" in warning for warning in front.client.status().warnings)
     queue = QueueClient(front.client)
     queue.resume()
-    assert queue.drain(10, hurry=True).failed.files == len(objects)
+    assert queue.drain(30, hurry=True).failed.files == len(objects)
     assert {write.error.code for write in queue.transfers(state="failed")} == {"corrupt"}
     assert "Contents" not in behind.s3().list_objects_v2(Bucket="bucket")

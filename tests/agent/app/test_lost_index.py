@@ -91,6 +91,7 @@ async def lose(how, folder):
         connection.close()
 
 
+@pytest.mark.rule("REST-2")
 @pytest.mark.finding("S6")
 @pytest.mark.parametrize(
     "how",

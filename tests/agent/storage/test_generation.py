@@ -5,6 +5,7 @@ import pytest
 from s3d.agent.storage import generation
 from s3d.agent.storage.generation import Doubt, Mark, State, doubt_about, parse
 from s3d.agent.storage.index import Index
+from s3d.agent.storage.records import BucketRecord, Layout, ObjectRecord, Stored
 
 INDEX = State("a", 7, is_new=False)
 
@@ -110,3 +111,27 @@ async def test_a_doubt_that_cannot_be_written_is_there_at_the_next_start(tmp_pat
     again = Index.open(path, blobs=blobs)
     assert again.generation.doubt is not None
     again.close()
+
+
+async def test_a_bucket_that_goes_does_not_take_the_number_along(tmp_path):
+    def open_it():
+        return Index.open(tmp_path / "index.sqlite", blobs=tmp_path / "blobs")
+
+    def in_the_index(index):
+        return index.look(lambda r: r.select("SELECT MAX(generation) FROM totals", ()).fetchone())
+
+    index = open_it()
+    record = Stored(ObjectRecord("k", 1, size=5), Layout())
+    for action in (
+        lambda tx: tx.put_bucket(BucketRecord("b", 0.0)),
+        lambda tx: tx.put_current("b", record, None),
+        lambda tx: (tx.drop_current("b", record.record), tx.delete_bucket("b")),
+        lambda tx: tx.put_setting("", "s", b"1"),
+    ):
+        (before,) = in_the_index(index)
+        await index.write(action)
+        assert in_the_index(index) == (before + 1,)
+    index.close()
+    index = open_it()
+    assert index.generation.doubt is None
+    index.close()
