@@ -93,8 +93,17 @@ class Image:
         self._copies.append(place)
         return place
 
+    def lose_power(self) -> None:
+        """The same, but at the same place: nobody may use the disk any more."""
+        copy = self._folder / "after.img"
+        _run("cp", "--sparse=always", str(self._file), str(copy))
+        _run("umount", str(self.root))
+        self._file.unlink()
+        copy.rename(self._file)
+        self._mount(self._file, self.root)
+
     def _mount(self, file: Path, place: Path) -> None:
-        place.mkdir()
+        place.mkdir(exist_ok=True)
         _run("mount", "-o", "loop", str(file), str(place))
 
     def __exit__(self, *exc: object) -> None:

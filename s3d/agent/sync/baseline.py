@@ -111,6 +111,10 @@ class Baseline:
 
     def _write(self, *statements: Statement) -> None:
         """One transaction; an error of any kind leaves it undone and the connection as before."""
+        if len(statements) == 1:  # is a transaction by itself
+            self._db.execute(*statements[0])
+            self._written += 1
+            return
         self._db.execute("BEGIN IMMEDIATE")
         try:
             for statement in statements:

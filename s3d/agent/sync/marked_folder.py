@@ -6,7 +6,10 @@ trash (what was replaced or deleted, by id).
 
 from __future__ import annotations
 
+import itertools
 import os
+import threading
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -26,6 +29,7 @@ class MarkedFolder:
         self.root = root
         self.fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._own = self._stage = self._trash = -1
+        self._stage_sync = SharedSync(lambda: os.fsync(self._stage))
         self.folds = False
         if not own:
             return
@@ -93,6 +97,26 @@ class MarkedFolder:
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
         with os.fdopen(os.open("canary", flags, 0o600, dir_fd=self._own), "w") as file:
             file.write("s3d\n")
+
+
+class SharedSync:
+    """One sync for all threads that wait for it at the same time."""
+
+    def __init__(self, sync: Callable[[], None]) -> None:
+        self._sync = sync
+        self._lock = threading.Lock()
+        self._numbers = itertools.count(1)
+        self._synced = 0
+
+    def wait(self) -> None:
+        """Until what the caller has done would survive a power cut. Raises OSError."""
+        mine = next(self._numbers)
+        with self._lock:
+            if self._synced >= mine:
+                return
+            latest = next(self._numbers)  # all that have a smaller one have done their work
+            self._sync()
+            self._synced = latest
 
 
 def sync_names_of(*folders: int) -> None:

@@ -170,26 +170,30 @@ class FolderTree(MarkedFolder):
                     size += gathered
                     await self._do(partial(write_all, fd, b"".join(blocks), sha256))
                     blocks, gathered = [], 0
-            size += gathered
+            is_short = body.size is not None and size + gathered != body.size
             data = b"".join(blocks)
-            await self._do(partial(finish, fd, data, sha256, about))
+            work = partial(self._complete, fd, data, sha256, about, name)
+            signature = None if is_short else await self._do(work)
+            if signature is None:
+                raise Refused("it came incomplete, or damaged") if is_short else Moved
         except BaseException:
             with suppress(OSError):
                 os.unlink(part, dir_fd=self._stage)
             raise
         finally:
             os.close(fd)
-        found = sha256.hexdigest()
-        is_short = body.size is not None and size != body.size
-        if is_short or (about.sha256 and found != about.sha256):
-            await self.drop_staged(part)
-            raise Moved if not is_short else Refused("it came incomplete, or damaged")
-        return Staged(name, await self._do(lambda: self._complete(part, name)), found)
+        return Staged(name, signature, sha256.hexdigest())
 
-    def _complete(self, part: str, name: str) -> Signature:
-        os.rename(part, name, src_dir_fd=self._stage, dst_dir_fd=self._stage)
-        sync_names_of(self._stage)
-        return signature_of(os.stat(name, dir_fd=self._stage, follow_symlinks=False))
+    def _complete(
+        self, fd: int, data: bytes, sha256: hashlib._Hash, about: About, name: str
+    ) -> Signature | None:
+        """The last block, and the name of a whole file; None: it is not what was announced."""
+        finish(fd, data, sha256, about)
+        if about.sha256 and sha256.hexdigest() != about.sha256:
+            return None
+        os.rename(name + PART, name, src_dir_fd=self._stage, dst_dir_fd=self._stage)
+        self._stage_sync.wait()
+        return signature_of(os.fstat(fd))
 
     async def place(
         self, staged: Staged, path: str, expected: Signature | None
@@ -207,7 +211,7 @@ class FolderTree(MarkedFolder):
                             raise Moved
                         exchange(old, new)
                     failpoint.hit("sync.after_place")
-                    sync_names_of(new.folder, self._stage)
+                    sync_names_of(new.folder)  # a rename is whole, or not there
             except FileExistsError as error:
                 if self._is_folder(path):
                     raise Refused(FOLDER_HERE) from error

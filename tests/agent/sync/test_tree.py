@@ -215,10 +215,10 @@ async def test_every_folder_that_a_step_changes_is_synced(tree, synced):
 
     file = await check(staged(tree), own / "stage")
     assert file.signature.ino in synced  # the bytes
-    await check(tree.place(file, "a/b/new", None), own / "stage", root)
+    await check(tree.place(file, "a/b/new", None), root)
     assert {(root / name).stat().st_ino for name in ("a", "a/b")} <= set(synced)
     there = (await tree.look("a/b/new")).signature
-    await check(tree.place(await staged(tree), "a/b/new", there), own / "stage", root / "a/b")
+    await check(tree.place(await staged(tree), "a/b/new", there), root / "a/b")
     await check(tree.unstage("stage-id", "c"), own / "stage", root)
     await check(tree.move("c", "d/c"), root, root / "d")
     await check(tree.discard("d/c", "id"), own / "trash", root)  # the empty folder is gone, too

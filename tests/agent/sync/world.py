@@ -231,7 +231,7 @@ class FakeTree:
             self._change(partial(_exchange, staged.name, path), ROOT, STAGE)
             self.taken.add(there.data)
         await Tick("placed")
-        await self._synced("place", ROOT, STAGE)
+        await self._synced("place", ROOT)
         return _signature(self.stage[staged.name]) if there is not None else None
 
     async def staged(self, name: str) -> Signature | None:
