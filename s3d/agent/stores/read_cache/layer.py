@@ -120,14 +120,28 @@ class Cache(Layer):
         entry = self.catalog.get(request.bucket, request.key)
         authority = authority_of_read(request.input, entry)
         if authority is Authority.FORWARD:
-            return self.inner.call(request)
+            return self._forward(request)
         if entry is not None and authority is Authority.HERE and self._is_fresh(entry):
             answer = self._at_once(entry, request)
             if answer is not None:
                 return answer
         elif entry is None and request.op.name == "HeadObject":
-            return self.inner.call(request)
+            return self._forward(request)
         return self._read(request)
+
+    def _forward(self, request: S3Request[Members]) -> Answer:
+        """The remote's answer; one that was away a moment ago is not waited for long."""
+        return self._soon(request) if self._away.is_now else self.inner.call(request)
+
+    async def _soon(self, request: S3Request[Members]) -> S3Response[Members]:
+        try:
+            async with asyncio.timeout(AWAY_PATIENCE):
+                response = await self.inner.call(request)
+        except TimeoutError:
+            self._away.note()
+            raise self._away.error(request.key) from None
+        self._away.is_back()
+        return response
 
     def _is_fresh(self, entry: Entry) -> bool:
         return self._checks.is_fresh(entry) and not self._writes.is_under_way(entry.name)
@@ -185,7 +199,7 @@ class Cache(Layer):
         name = bucket, key = request.bucket, request.key
         unknown = authority_of_read(request.input, None)
         if request.op.name == "HeadObject" or unknown is Authority.FORWARD:
-            return await self.inner.call(request)
+            return await self._forward(request)
         until = self._absent.get(name)
         if until is not None and self._clock() < until:
             raise S3Error("NoSuchKey", Key=key)
