@@ -39,8 +39,10 @@ def bucket(remote: Any, new_bucket: str) -> str:
 
 
 def fetched(network: Network) -> list[str]:
-    """Targets of the objects that were read from the remote since the last call."""
-    return [seen.head.target for seen in network.take_seen() if seen.head.method == "GET"]
+    """Targets of the objects that were read from the remote since the last call. (A listing proves
+    once, at the first answer, that the remote is what it seems.)"""
+    seen = [each.head for each in network.take_seen() if each.head.method == "GET"]
+    return [head.target for head in seen if "list-type=2" not in head.target]
 
 
 def read(client: Any, bucket: str, key: str, **members: Any) -> bytes:

@@ -291,13 +291,6 @@ async def check_read(rig, random_, key, versions, max_age) -> None:
         assert answer.body in wanted
 
 
-async def test_a_reader_does_not_wait_for_ever_for_tags(rig, monkeypatch):
-    monkeypatch.setattr(layer, "TAGS_PATIENCE", 0.01)
-    await rig.there.put("bbb", "k", b"data", Tagging="a=1")
-    rig.remote.mute = "GetObjectTagging"
-    assert await rig.s3.read("bbb", "k") == b"data"
-
-
 @pytest.mark.finding("Q11")
 async def test_what_was_just_read_is_not_damaged(rig):
     """Its row may not be written yet when all that is here is verified."""
