@@ -39,8 +39,14 @@ def bucket(remote: Any, new_bucket: str) -> str:
 
 
 def fetched(network: Network) -> list[str]:
-    """Targets of the objects that were read from the remote since the last call."""
-    return [seen.head.target for seen in network.take_seen() if seen.head.method == "GET"]
+    """Targets of the objects of a test that were read from the remote since the last call.
+
+    Not what the agent asks for its own sake: a listing that proves that the remote is what it
+    seems, and a probe of what it can do.
+    """
+    seen = [each.head for each in network.take_seen() if each.head.method == "GET"]
+    own = ("list-type=2", "/.s3d/", "?versioning")
+    return [head.target for head in seen if not any(part in head.target for part in own)]
 
 
 def read(client: Any, bucket: str, key: str, **members: Any) -> bytes:

@@ -209,7 +209,9 @@ async def open_gateway(config: Config, places: Places, events: Events) -> Gatewa
             warnings.append(cache.trouble)
         layer = None if cache is None else cache.layer
         if layer is not None:
-            layer.rules = Rules("cache", config.read_cache.filter, tags.of, policy=policy)
+            layer.eligibility.rules = Rules(
+                "cache", config.read_cache.filter, tags.of, policy=policy
+            )
         top: ObjectStore = layer or observed
         past = HeldUntilConfirmed(observed if layer is None else CacheBypass(layer), state.account)
         rules = Rules("push", config.write_queue.filter, tags.of, UPLOAD, policy)

@@ -25,14 +25,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from s3d.agent.core.client import whole_size
 from s3d.agent.core.store import Answer, Layer, ObjectStore, Ready, operation
 from s3d.agent.s3.authority import Authority, authority_of_read
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body, BytesBody, Members, S3Request, S3Response
-from s3d.agent.s3.model import operations
-from s3d.agent.selection.filter_subject import of_answer, of_stored
-from s3d.agent.selection.use_policy import Rules
+from s3d.agent.selection.filter_subject import of_stored
 from s3d.agent.storage.blobs import INLINE
 from s3d.agent.storage.record_cache import Recent
 from s3d.agent.stores.read_cache.adopt_pushed import Pushed, adopt, row_of
@@ -46,6 +43,7 @@ from s3d.agent.stores.read_cache.cached_response import (
 )
 from s3d.agent.stores.read_cache.catalog import Catalog
 from s3d.agent.stores.read_cache.changes import HARMLESS, listing_changes
+from s3d.agent.stores.read_cache.eligibility import Eligibility
 from s3d.agent.stores.read_cache.entry import Entry
 from s3d.agent.stores.read_cache.files import Files
 from s3d.agent.stores.read_cache.fill import Counts, Fills, Uncached
@@ -61,12 +59,9 @@ from s3d.agent.stores.read_cache.revalidate import (
     is_unreachable,
 )
 from s3d.agent.stores.read_cache.task_scope import Nursery
-from s3d.shared.filter_terms import Subject
 
 logger = logging.getLogger(__name__)
 
-TAGS_PATIENCE = 5.0
-"""Seconds that the remote has to tell the tags of an object whose reader is waiting."""
 _NO_FILL = ("SlowDown", "PreconditionFailed")
 """Errors of a fill that are the cache's own, or that say that the object is another one by now."""
 
@@ -88,15 +83,14 @@ class Cache(Layer):
         self.freshness = freshness
         self.on_mark: Callable[[str, str, str], None] = lambda bucket, key, mark: None
         """Told of the tag s3d.cache of an object, "" for none, when it is seen or changed."""
-        self.rules: Rules | None = None
-        """Which objects are kept; None: all."""
+        self.eligibility = Eligibility(inner, lambda *mark: self.on_mark(*mark))
         self._clock = clock
         self._nursery = Nursery()
         self._away = Away(clock)
         self._files = Files(catalog.blobs)
         spawn = self._nursery.spawn
         self.fills = Fills(
-            catalog, self._files, inner, spawn, self.counts, self._admits, clock=clock
+            catalog, self._files, inner, spawn, self.counts, self.eligibility.admits, clock=clock
         )
         self._checks = Checks(inner, catalog, freshness, self._away, spawn, clock, self._gone)
         self._absent: Recent[Name, float] = Recent(10_000, lambda _: 1)
@@ -120,14 +114,28 @@ class Cache(Layer):
         entry = self.catalog.get(request.bucket, request.key)
         authority = authority_of_read(request.input, entry)
         if authority is Authority.FORWARD:
-            return self.inner.call(request)
+            return self._forward(request)
         if entry is not None and authority is Authority.HERE and self._is_fresh(entry):
             answer = self._at_once(entry, request)
             if answer is not None:
                 return answer
         elif entry is None and request.op.name == "HeadObject":
-            return self.inner.call(request)
+            return self._forward(request)
         return self._read(request)
+
+    def _forward(self, request: S3Request[Members]) -> Answer:
+        """The remote's answer; one that was away a moment ago is not waited for long."""
+        return self._soon(request) if self._away.is_now else self.inner.call(request)
+
+    async def _soon(self, request: S3Request[Members]) -> S3Response[Members]:
+        try:
+            async with asyncio.timeout(AWAY_PATIENCE):
+                response = await self.inner.call(request)
+        except TimeoutError:
+            self._away.note()
+            raise self._away.error(request.key) from None
+        self._away.is_back()
+        return response
 
     def _is_fresh(self, entry: Entry) -> bool:
         return self._checks.is_fresh(entry) and not self._writes.is_under_way(entry.name)
@@ -185,7 +193,7 @@ class Cache(Layer):
         name = bucket, key = request.bucket, request.key
         unknown = authority_of_read(request.input, None)
         if request.op.name == "HeadObject" or unknown is Authority.FORWARD:
-            return await self.inner.call(request)
+            return await self._forward(request)
         until = self._absent.get(name)
         if until is not None and self._clock() < until:
             raise S3Error("NoSuchKey", Key=key)
@@ -285,7 +293,7 @@ class Cache(Layer):
             return
         mark = pushed.stored.record.about.tags.get(TAG)
         subject = of_stored(pushed.bucket, pushed.key, pushed.stored)
-        if mark != NONE and await self._takes(subject, pinned=mark == PIN):
+        if mark != NONE and await self.eligibility.takes(subject, pinned=mark == PIN):
             self.forget(pushed.bucket, pushed.key)
             await adopt(self.catalog, pushed)
 
@@ -355,41 +363,3 @@ class Cache(Layer):
     def _gone(self, bucket: str, key: str) -> None:
         """The remote has another object there, or none."""
         self.forget(bucket, key)
-
-    async def _admits(self, bucket: str, key: str, said: Members) -> bool:
-        """Whether an object may be kept: its tag s3d.cache decides, or else the filter."""
-        tags: dict[str, str] | None = {}
-        if said.get("TagCount"):
-            tags = await self._tags(bucket, key)
-            if tags is not None:
-                self.on_mark(bucket, key, tags.get(TAG, ""))
-        mark = (tags or {}).get(TAG, "")
-        if mark == NONE:
-            return False
-        subject = of_answer(bucket, key, said, whole_size(said), tags)
-        return await self._takes(subject, pinned=mark == PIN)
-
-    async def _takes(self, subject: Subject, *, pinned: bool) -> bool:
-        """What the filter says, unless a tag has pinned it, and the policy; what they cannot
-        decide is not kept."""
-        if self.rules is None:
-            return True
-        try:
-            return not await self.rules.why_not(subject, overruled=pinned)
-        except S3Error as error:
-            logger.info("not kept: %s key=%s", error.message, subject.key)
-            return False
-
-    async def _tags(self, bucket: str, key: str) -> dict[str, str] | None:
-        """None when they cannot be read."""
-        members = {"Bucket": bucket, "Key": key}
-        try:
-            async with asyncio.timeout(TAGS_PATIENCE):
-                answer = await self.inner.call(S3Request(operations()["GetObjectTagging"], members))
-        except TimeoutError:
-            logger.info("the tags cannot be read within %g s: key=%s", TAGS_PATIENCE, key)
-            return None
-        except S3Error as error:
-            logger.info("the tags cannot be read: %s key=%s", error.message, key)
-            return None
-        return {tag["Key"]: tag["Value"] for tag in answer.output.get("TagSet") or ()}

@@ -291,13 +291,6 @@ async def check_read(rig, random_, key, versions, max_age) -> None:
         assert answer.body in wanted
 
 
-async def test_a_reader_does_not_wait_for_ever_for_tags(rig, monkeypatch):
-    monkeypatch.setattr(layer, "TAGS_PATIENCE", 0.01)
-    await rig.there.put("bbb", "k", b"data", Tagging="a=1")
-    rig.remote.mute = "GetObjectTagging"
-    assert await rig.s3.read("bbb", "k") == b"data"
-
-
 @pytest.mark.finding("Q11")
 async def test_what_was_just_read_is_not_damaged(rig):
     """Its row may not be written yet when all that is here is verified."""
@@ -309,3 +302,23 @@ async def test_what_was_just_read_is_not_damaged(rig):
     assert await rig.cache.verify(rig.cache.catalog.peek("bbb", "k"))
     assert rig.cache.catalog.peek("bbb", "k") is not None
     await late
+
+
+@pytest.mark.finding("S9")
+@pytest.mark.parametrize(
+    ("name", "members"),
+    [("HeadObject", {}), ("GetObject", {"VersionId": "1"}), ("GetObject", {"IfMatch": '"x"'})],
+)
+async def test_a_remote_that_was_away_a_moment_ago_is_not_waited_for_long(
+    rig, monkeypatch, name, members
+):
+    monkeypatch.setattr(layer, "AWAY_PATIENCE", 0.05)
+    await rig.there.put("bbb", "k", b"12345")
+    await rig.s3.read("bbb", "k")
+    rig.remote.error = away
+    rig.time.now += 61
+    await rig.s3.read("bbb", "k")
+    rig.remote.error, rig.remote.mute = None, name
+    await rig.s3.refused("ServiceUnavailable", name, Bucket="bbb", Key="other", **members)
+    rig.remote.mute = ""
+    await rig.s3.refused("NoSuchKey", "HeadObject", Bucket="bbb", Key="other")
