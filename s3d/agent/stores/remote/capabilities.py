@@ -176,11 +176,15 @@ async def remove_empty_folder(store: ObjectStore, bucket: str, folder: str) -> N
         store, "ListObjectsV2", bucket, Prefix=folder.removesuffix("/"), Delimiter="/"
     )
     inside = await _call(store, "ListObjectsV2", bucket, Prefix=folder, MaxKeys=1)
-    if {"Prefix": folder} not in (above.get("CommonPrefixes") or ()) or inside.get("Contents"):
-        return
-    folders = await _call(store, "ListObjectsV2", bucket, Prefix=folder, Delimiter="/")
-    for row in folders.get("CommonPrefixes") or ():
-        await remove_empty_folder(store, bucket, row["Prefix"])
+    if {"Prefix": folder} in (above.get("CommonPrefixes") or ()) and not inside.get("Contents"):
+        await _remove_folders(store, bucket, folder)
+
+
+async def _remove_folders(store: ObjectStore, bucket: str, folder: str) -> None:
+    """This one, below which there is no object, after those that are in it."""
+    inside = await _call(store, "ListObjectsV2", bucket, Prefix=folder, Delimiter="/")
+    for row in inside.get("CommonPrefixes") or ():
+        await _remove_folders(store, bucket, row["Prefix"])
     await _call(store, "DeleteObject", bucket, Key=folder)
 
 
