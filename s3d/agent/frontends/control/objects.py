@@ -85,15 +85,9 @@ class ObjectRoutes:
         return web.Response(status=204)
 
     async def tags(self, call: Call) -> web.Response:
-        """Of the bucket, or of an object. A remote that is silent is not waited for: whoever asks
-        has the object already, and its tags are an extra."""
+        """Of the bucket, or of an object."""
         key = call.query.get("key", "")
-        try:
-            async with asyncio.timeout(TAGS_WITHIN):
-                return answer(Tags(await self._objects.tags(call.bucket, key)))
-        except TimeoutError:
-            message = f"the remote has not sent the tags within {TAGS_WITHIN:g} s"
-            raise S3Error("ServiceUnavailable", message) from None
+        return answer(Tags(await tags_within(self._objects, call.bucket, key)))
 
     async def change_tags(self, call: Call) -> web.Response:
         """Add and remove; what is not named stays."""
@@ -204,6 +198,17 @@ class ObjectRoutes:
         if not 1 <= wanted.expires <= WEEK:
             raise S3Error("InvalidArgument", f"expires must be from 1 to {WEEK} seconds.")
         return answer(self._presign(wanted, call.bucket, call.key))
+
+
+async def tags_within(objects: Objects, bucket: str, key: str = "") -> dict[str, str]:
+    """The tags, unless the remote is silent: whoever asks has the object, so a read's patience is too
+    long. Raises S3Error ServiceUnavailable."""
+    try:
+        async with asyncio.timeout(TAGS_WITHIN):
+            return await objects.tags(bucket, key)
+    except TimeoutError:
+        message = f"The remote has not sent the tags within {TAGS_WITHIN:g} s."
+        raise S3Error("ServiceUnavailable", message) from None
 
 
 async def send(body: Body, response: web.StreamResponse, request: web.Request) -> None:

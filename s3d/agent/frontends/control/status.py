@@ -11,6 +11,7 @@ from aiohttp import web
 from s3d import __version__
 from s3d.agent.core.client import Objects
 from s3d.agent.core.events import RING, SUBSCRIBERS, Events
+from s3d.agent.frontends.control.objects import tags_within
 from s3d.agent.frontends.control.route import Call, Route, answer
 from s3d.agent.frontends.control.standing import Behind
 from s3d.agent.s3.errors import S3Error
@@ -125,7 +126,7 @@ class Status:
     async def _object(self, bucket: str, key: str) -> ObjectInfo:
         info = await self._objects.head(bucket, key)
         if info is not None:
-            info = msgspec.structs.replace(info, tags=await self._objects.tags(bucket, key))
+            info = msgspec.structs.replace(info, tags=await tags_within(self._objects, bucket, key))
         if self._behind is not None:
             info = await self._behind.status(bucket, key, info)
         if info is None:
