@@ -136,7 +136,8 @@ def _remote(remote: RemoteStatus) -> Iterator[Row]:
         last = remote.last_success
         since = "" if last is None else f", last heard {age(time.time() - last)} ago"
         yield "remote", f"{remote.url}"
-        yield "REMOTE AWAY", f"{remote.error}{since}"
+        label = "REMOTE FAILS" if remote.answers else "REMOTE AWAY"
+        yield label, f"{remote.error}{since}"
     if remote.unconfirmed:
         yield "HELD", f"{remote.unconfirmed}: s3d queue adopt"
     if abs(remote.clock_offset) >= SKEW:

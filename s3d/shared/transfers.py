@@ -41,6 +41,8 @@ class RemoteStatus(msgspec.Struct, frozen=True):
     last_failure: float | None = None
     clock_offset: float = 0.0
     """Seconds that its clock is ahead of ours."""
+    answers: bool = False
+    """The last call got an answer: with an error, the remote is there and fails, or refuses us."""
     capabilities: dict[str, str] = {}
     """Bucket -> how far conditional writes can be trusted there: A, B or C."""
     limitations: list[str] = []

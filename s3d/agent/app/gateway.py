@@ -134,6 +134,7 @@ class Gateway:
             last_success=health.last_success,
             last_failure=health.last_failure,
             clock_offset=health.clock_offset,
+            answers=health.is_answering,
             capabilities={name: str(found.level) for name, found in self.probing.known.items()},
             limitations=self.probing.traits.limitations,
             id=self.state.identity.id,

@@ -106,6 +106,13 @@ class Disk:
         return True
 
 
+def is_disk_full(error: BaseException) -> bool:
+    """Whether this machine's disk has no room, for a store or for a file."""
+    if isinstance(error, S3Error) and error.__cause__ is not None:
+        error = error.__cause__
+    return isinstance(error, OSError) and error.errno in FULL
+
+
 def sync_file(fd: int) -> None:
     """Make the bytes of a file durable, and what is needed to find them."""
     if _FULL_SYNC is not None:

@@ -14,7 +14,7 @@ from s3d.agent.core.client import Objects
 from s3d.agent.core.events import Events
 from s3d.agent.core.failures import FailureClass, classify
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.storage.disk import FULL
+from s3d.agent.storage.disk import FULL, is_disk_full
 from s3d.agent.sync.reasons import reason_of
 from s3d.agent.transfers import saved
 from s3d.agent.transfers.files import NotTransferable
@@ -266,13 +266,6 @@ class Transfers:
 def is_temporary(error: S3Error) -> bool:
     """Whether the store cannot be asked now, so that waiting helps."""
     return error.status >= 500 and classify(error) is FailureClass.TRANSIENT
-
-
-def is_disk_full(error: BaseException) -> bool:
-    """Whether this machine's disk has no room, for the store or for a downloaded file."""
-    if isinstance(error, S3Error) and error.__cause__ is not None:
-        error = error.__cause__
-    return isinstance(error, OSError) and error.errno in FULL
 
 
 def _failed(job: Job) -> saved.Failed:

@@ -201,8 +201,10 @@ class ObjectRoutes:
 
 
 async def tags_within(objects: Objects, bucket: str, key: str = "") -> dict[str, str]:
-    """The tags, unless the remote is silent: whoever asks has the object, so a read's patience is too
-    long. Raises S3Error ServiceUnavailable."""
+    """The tags, unless the remote is silent: whoever asks has the object and need not wait long.
+
+    Raises S3Error ServiceUnavailable.
+    """
     try:
         async with asyncio.timeout(TAGS_WITHIN):
             return await objects.tags(bucket, key)

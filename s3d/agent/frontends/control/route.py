@@ -12,7 +12,9 @@ from urllib.parse import parse_qsl
 import msgspec
 from aiohttp import web
 
+from s3d.agent.core.failures import Refused
 from s3d.agent.s3.errors import S3Error
+from s3d.agent.storage.disk import is_disk_full
 from s3d.shared import control
 from s3d.shared.control import Problem
 from s3d.shared.errors import S3dError
@@ -140,6 +142,10 @@ def problem(status: int, what: Problem, request_id: str = "") -> web.Response:
 def _of_s3_error(error: S3Error, bucket: str) -> Problem:
     title = error.message.rstrip(".")
     hint = HINTS.get(error.code, "")
+    if error.status >= 500 and isinstance(error.__cause__, Refused):  # it is the remote that failed
+        hint = "the remote answered so; s3d status shows how it is"
+    elif is_disk_full(error):
+        hint = "free some space on the disk that it names, or set S3D_LOCAL_DIR to another disk"
     return Problem(error.code, title, _detail(error, bucket), hint, error.status >= 500)
 
 

@@ -17,6 +17,7 @@ import aiohttp
 from yarl import URL
 
 from s3d.agent.core.failures import (
+    CODES,
     FailureClass,
     Reason,
     Refusal,
@@ -103,6 +104,8 @@ class Health:
     last_failure: float | None = None
     error: str = ""
     """Of the last failure; "" when the last call succeeded."""
+    is_answering: bool = False
+    """The last call got an answer, even if it was an error."""
     clock_offset: float = 0.0
     """Seconds that the remote's clock is ahead of ours."""
     on_answer: Callable[[int], None] = lambda status: None
@@ -223,15 +226,20 @@ class Connection:
         if cause.reason is not Reason.INTERCEPTED:
             self.health.last_failure = self._clock()
             self.health.error = error.message
+            self.health.is_answering = False
             self._outage.missed(cause)
         return error
 
     def answered(self, status: int, code: str = "") -> None:
         """Note an answer that is proven; code: of an error."""
         self._outage.answered()
+        self.health.is_answering = True
         if status >= 500:
             self.health.last_failure = self._clock()
             self.health.error = f"The remote answers {status} {code}".rstrip() + "."
+        elif CODES.get(code) is FailureClass.AUTH:
+            self.health.last_failure = self._clock()
+            self.health.error = f"The remote does not accept our credentials: {code}."
         else:
             self.health.last_success = self._clock()
             self.health.error = ""
