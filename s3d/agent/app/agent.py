@@ -111,7 +111,7 @@ class Agent:
         self._config = config
         self._places = places
         self._key = key
-        self._events = Events()
+        self._events: Events
         self._notifier = Notifier.from_environment(os.environ)
         self._stopping = asyncio.Event()
         self._is_announced = False
@@ -126,15 +126,15 @@ class Agent:
         loop = asyncio.get_running_loop()
         loop.set_default_executor(ThreadPoolExecutor(THREADS, thread_name_prefix="agent"))
         self._catch_signals(loop)
-        with self._log_events(loop):
-            while not self._stopping.is_set():
-                await self._serve_once(announce)
-            self._events.close()
+        while not self._stopping.is_set():
+            await self._serve_once(announce, loop)
 
-    async def _serve_once(self, announce: Announce) -> None:
+    async def _serve_once(self, announce: Announce, loop: asyncio.AbstractEventLoop) -> None:
         """Until a signal, or until the remote's access key is one of another account: then the next
-        round opens the state of that account."""
+        round opens the state of that account, for clients like another start of the agent."""
+        self._events = Events()
         async with AsyncExitStack() as closing:
+            closing.enter_context(self._log_events(loop))
             with start_errors():
                 stack = await build_stack(self._config, self._places, self._events)
                 closing.push_async_callback(stack.close)
@@ -146,6 +146,7 @@ class Agent:
                 announce(await self._status(stack))
             logger.info("serving endpoint=%s version=%s", self._endpoint, __version__)
             await self._serve(stack, endpoint)
+            self._events.close()
 
     async def _open_doors(self, stack: Stack, closing: AsyncExitStack) -> S3Server:
         """The endpoint and the socket; closing stops both."""
