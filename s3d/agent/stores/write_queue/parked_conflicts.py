@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from s3d.agent.core import failpoint
 from s3d.agent.core.events import Events
 from s3d.agent.storage.index import Index
 from s3d.agent.storage.records import Stored
@@ -66,7 +65,6 @@ class ParkedConflicts:
 
     async def park(self, write: PendingWrite, remote_etag: str) -> None:
         """Move a pending write here. remote_etag: what the remote has; ABSENT: no object."""
-        failpoint.hit("queue.conflict")
         parked = await self._index.write(partial(self._park, write, remote_etag))
         if parked is None:
             self._memory.drop(write)

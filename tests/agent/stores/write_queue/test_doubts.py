@@ -6,6 +6,7 @@ from s3d.agent.storage.index import Index
 from s3d.agent.stores.write_queue import doubts, journal_rows
 from s3d.agent.stores.write_queue.doubts import Doubt, Doubts
 from s3d.agent.stores.write_queue.pending import ABSENT
+from tests.agent.stores.write_queue.rig import open_rig
 
 PLACE = ("b", "k")
 
@@ -71,3 +72,32 @@ async def test_doubts_survive_a_restart_as_long_as_they_matter(tmp_path):
     await index.write(lambda tx: doubts.drop(tx, ("b", "alive")))
     assert not (await load()).etags(("b", "alive"))
     index.close()
+
+
+@pytest.mark.finding("S3")
+@pytest.mark.parametrize("is_closed", [True, False])
+async def test_only_a_run_that_was_not_closed_leaves_its_writes_in_doubt(tmp_path, is_closed):
+    async with open_rig(tmp_path) as rig:
+        await rig.staged.put("bbb", "k", b"1")
+        if is_closed:
+            await rig.journal.close()
+    async with open_rig(tmp_path) as rig:
+        (write,) = rig.journal.all()
+        assert rig.journal.is_in_doubt(write) is not is_closed
+        rig.start()
+        await rig.pushed()
+        first = "PutObject" if is_closed else "HeadObject"
+        assert rig.remote.names()[0] == first
+
+
+async def test_a_run_that_is_closed_while_a_push_is_on_its_way_leaves_it_in_doubt(tmp_path):
+    async with open_rig(tmp_path) as rig:
+        rig.remote.gate.clear()
+        rig.start()
+        await rig.staged.put("bbb", "k", b"1")
+        await rig.until(lambda: rig.remote.calls)
+        await rig.stop()
+        await rig.journal.close()
+    async with open_rig(tmp_path) as rig:
+        (write,) = rig.journal.all()
+        assert rig.journal.is_in_doubt(write)
