@@ -103,7 +103,7 @@ async def test_a_damaged_row_is_named(store, tmp_path):
     store()
     with closing(sqlite3.connect(tmp_path / "index.sqlite")) as connection, connection:
         query = "UPDATE blobs SET data = ? WHERE data IS NOT NULL"
-        connection.execute(query, (SMALL[:-1] + b"?",))
+        connection.execute(query, (SMALL[:-1] + bytes([SMALL[-1] ^ 1]),))
     with closing(sqlite3.connect(tmp_path / "index.sqlite")) as connection, connection:
         connection.execute("UPDATE objects SET record = x'c1' WHERE key = x'6c61726765'")
     wrong, _ = await check(store())
