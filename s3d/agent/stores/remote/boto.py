@@ -79,8 +79,14 @@ def make_client(hooks: Hooks, target: Target, region: str) -> Any:
         params["headers"].update(hooks.headers())
         use_md5(params)
 
-    async def sign_it(request: Any, region_name: str, **_: Any) -> None:
-        await _sign(hooks.connection, request, region_name)
+    def choose(context: dict[str, Any], **_: Any) -> Any:
+        # Directory buckets have sessions of their own, which botocore alone knows.
+        is_express = context.get("signing", {}).get("signing_name") == "s3express"
+        return None if is_express else UNSIGNED
+
+    async def sign_it(request: Any, region_name: str, signature_version: Any, **_: Any) -> None:
+        if signature_version is UNSIGNED:
+            await _sign(hooks.connection, request, region_name)
 
     async def prove(response_dict: dict[str, Any], **_: Any) -> None:
         headers = {name.lower(): value for name, value in response_dict["headers"].items()}
@@ -95,7 +101,7 @@ def make_client(hooks: Hooks, target: Target, region: str) -> Any:
 
     events = client.meta.events
     events.register("before-call.s3", add)
-    events.register("choose-signer.s3", lambda **_: UNSIGNED)
+    events.register("choose-signer.s3", choose)
     events.register("before-sign.s3", sign_it)
     events.register("before-parse.s3", prove)
     return client

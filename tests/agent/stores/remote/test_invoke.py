@@ -188,3 +188,9 @@ async def test_an_answer_that_breaks_off_is_no_answer(
     )
     assert isinstance(error.__cause__, Unreachable)
     assert (error.__cause__.reason, error.__cause__.sent) == (Reason.LOST, True)
+
+
+async def test_an_operation_of_directory_buckets_is_asked_too(remote: RemoteStore) -> None:
+    """It is signed by botocore itself: SeaweedFS refuses it, and knows no such thing."""
+    error = await Client(remote).code("ListDirectoryBuckets")
+    assert error in ("", "ServiceUnavailable", "AccessDenied", "NotImplemented")
