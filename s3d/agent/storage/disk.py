@@ -21,6 +21,8 @@ LOST = "lost+found"
 _FLOOR = 512 << 20
 _FLOOR_SHARE = 0.05
 _BALLAST = 16 << 20
+_BALLAST_SHARE = 8
+"""Of a small disk, the ballast is one part in so many."""
 _LOOK_AGAIN = 1.0
 """Seconds for which the free space is taken to be what it was."""
 
@@ -51,6 +53,11 @@ class Disk:
             self._whole = facts.f_blocks * facts.f_frsize
             self._looked = now
         return self._free
+
+    def whole(self) -> int:
+        """Bytes of the disk, used ones included."""
+        self.free()
+        return self._whole
 
     def has_above(self, size: int, floor: int = _FLOOR, share: float = _FLOOR_SHARE) -> bool:
         """Whether size more bytes leave the smaller of floor (bytes) and share (of all) free."""
@@ -85,11 +92,12 @@ class Disk:
         """Have the ballast if there is room for it; False: there was none."""
         if self._ballast.exists():
             return True
-        if not self.has_above(_BALLAST):
+        size = min(_BALLAST, self.whole() // _BALLAST_SHARE)
+        if not self.has_above(size):
             return False
         try:
             with self._ballast.open("wb") as file:
-                file.write(bytes(_BALLAST))
+                file.write(bytes(size))
                 sync_file(file.fileno())
         except OSError:
             self.drop_ballast()

@@ -55,6 +55,12 @@ _CHECKPOINT = 4_000
 """Pages (4 KiB) of the log after which SQLite carries them over into the file."""
 _LOG_SIZE = 64 << 20
 """Bytes above which the log is cut after a checkpoint."""
+_PAGE = 4096
+"""Bytes of a page of SQLite."""
+_LOG_SHARE = 16
+"""The log is carried over when it is one part in so many of a small disk."""
+_FEWEST = 16
+"""Pages of the log between two checkpoints, at least."""
 _READERS = 2
 
 
@@ -236,8 +242,10 @@ class Index:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA synchronous = {self._sync}")
         connection.execute("PRAGMA fullfsync = ON")  # macOS
-        connection.execute(f"PRAGMA journal_size_limit = {_LOG_SIZE}")
-        connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT}")
+        # On a disk of a few megabytes the log must leave room for the tables that it ends up in.
+        pages = min(_CHECKPOINT, max(_FEWEST, self.disk.whole() // _LOG_SHARE // _PAGE))
+        connection.execute(f"PRAGMA journal_size_limit = {min(_LOG_SIZE, pages * _PAGE)}")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {pages}")
         return connection
 
     # The writer thread
