@@ -95,7 +95,8 @@ async def survives(stack: Stack, bucket: str, name: str, row: Row) -> None:
     """One row: what is written and read while another server answers, and what comes of it."""
     kept, gone, new = (f"{name}-{each}" for each in ("kept", "gone", "new"))
     for key in (kept, gone):
-        await stack.behind.put(bucket, key, b"old")
+        await stack.top.put(bucket, key, b"old")
+    await stack.pushed()  # so the queue knows what its delete replaces
     assert await foreign.outcome(stack.top, "GetObject", Bucket=bucket, Key=kept) == b"old"
     stack.proxy.seen.clear()
     foreign.always(stack.proxy, foreign.page(row))
