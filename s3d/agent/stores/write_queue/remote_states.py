@@ -78,7 +78,7 @@ class RemoteStates:
         """When a write through this agent whose ETag was not read came back, if before this time;
         otherwise 0."""
         state = self._states.get((bucket, key))
-        is_write = state is not None and state.etag is None and state.at <= before
+        is_write = state is not None and state.etag is None and state.at < before
         return state.at if state is not None and is_write else 0.0
 
 

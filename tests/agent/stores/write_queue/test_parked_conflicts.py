@@ -352,6 +352,7 @@ async def test_a_write_after_one_that_our_client_sent_to_the_remote_itself_is_no
     """Its ETag was not read: it is known by its date, also when the first push is lost."""
     await rig.there.put("bbb", "k", b"copied")
     rig.journal.states.note("bbb", "k", None)
+    rig.time.advance(1)
     rig.remote.fail("PutObject", lost, 2)
     rig.start()
     await rig.staged.put("bbb", "k", OURS)
