@@ -11,6 +11,7 @@ CODES = {
     "NotRunningError": 5,
     "PendingError": 6,
     "FullError": 7,
+    "UnavailableError": 1,
     "AlreadyRunningError": 75,
 }
 
