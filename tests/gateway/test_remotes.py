@@ -74,7 +74,7 @@ def keys(agent: AgentProcess) -> list[str]:
 
 @pytest.mark.slow
 @pytest.mark.finding("D1")
-@pytest.mark.rule("REMOTE-1")
+@pytest.mark.rule("IDENT-1")
 def test_what_waits_for_one_remote_is_not_pushed_to_another(home: Home) -> None:
     first, second = home.remote("first"), home.remote("second")
     agent = home.serve(first)
@@ -99,7 +99,7 @@ def test_what_waits_for_one_remote_is_not_pushed_to_another(home: Home) -> None:
 
 @pytest.mark.slow
 @pytest.mark.finding("D2")
-@pytest.mark.rule("REMOTE-2")
+@pytest.mark.rule("IDENT-2")
 def test_cached_bytes_of_one_remote_are_not_served_for_another(home: Home) -> None:
     first, second = home.remote("first"), home.remote("second")
     put(first, "hello.txt", b"of the first")
@@ -146,7 +146,7 @@ def test_what_waits_for_another_remote_is_shown_exported_discarded_and_moved(hom
 
 
 @pytest.mark.slow
-@pytest.mark.rule("REMOTE-4")
+@pytest.mark.rule("IDENT-4")
 @pytest.mark.parametrize("point", ["move.begun", "move.sent"])
 def test_a_move_that_was_killed_is_finished_and_overwrites_nothing_newer(
     home: Home, point: str
@@ -296,7 +296,7 @@ def test_a_rotated_key_of_the_same_owner_goes_on(accounts: Accounts, remote: Any
 
 @pytest.mark.slow
 @pytest.mark.finding("D1")
-@pytest.mark.rule("REMOTE-3")
+@pytest.mark.rule("IDENT-3")
 def test_with_a_new_key_pending_writes_are_held_until_the_account_is_known(
     accounts: Accounts, remote: Any
 ) -> None:
@@ -316,7 +316,7 @@ def test_with_a_new_key_pending_writes_are_held_until_the_account_is_known(
 
 @pytest.mark.slow
 @pytest.mark.finding("D1")
-@pytest.mark.rule("REMOTE-1")
+@pytest.mark.rule("IDENT-1")
 def test_writes_of_another_account_never_go_with_its_key(accounts: Accounts, remote: Any) -> None:
     waits(accounts, "k")
     accounts.network.go_away()
