@@ -60,6 +60,17 @@ class RemoteStates:
         if len(self._states) > _KEYS:
             del self._states[next(iter(self._states))]
 
+    def now(self) -> float:
+        """Unix seconds."""
+        return self._clock()
+
+    def note_read(self, bucket: str, key: str, etag: str, begun: float) -> None:
+        """What an answer shows of a key. begun: when it was asked for, Unix seconds: a write that
+        has come back since may be missing from it."""
+        state = self._states.get((bucket, key))
+        if state is None or state.at < begun:
+            self.note(bucket, key, etag, begun)
+
     def forget(self, bucket: str, key: str) -> None:
         """It may be another by now."""
         self._states.pop((bucket, key), None)
@@ -102,22 +113,24 @@ class ObservedRemote(Layer):
     async def _read(self, request: S3Request[Any]) -> S3Response[Any]:
         if request.input.get("VersionId"):
             return await self.inner.call(request)
+        begun = self._states.now()
         try:
             response = await self.inner.call(request)
         except S3Error as error:
             if error.code == "NoSuchKey":
-                self._states.note(request.bucket, request.key, ABSENT)
+                self._states.note_read(request.bucket, request.key, ABSENT, begun)
             raise
         etag = _etag_of(response)
         if etag:
-            self._states.note(request.bucket, request.key, etag)
+            self._states.note_read(request.bucket, request.key, etag, begun)
         return response
 
     async def _list(self, request: S3Request[Any]) -> S3Response[Any]:
+        begun = self._states.now()
         response = await self.inner.call(request)
         for row in response.output.get("Contents") or ():
             if row.get("ETag"):
-                self._states.note(request.bucket, row["Key"], row["ETag"])
+                self._states.note_read(request.bucket, row["Key"], row["ETag"], begun)
         return response
 
     async def _write(self, request: S3Request[Any]) -> S3Response[Any]:

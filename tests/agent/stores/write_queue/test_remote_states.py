@@ -41,6 +41,18 @@ def test_a_state_counts_as_shown_for_a_minute():
     assert states.shown("b", "other", 100.0) is None
 
 
+def test_an_answer_that_was_overtaken_by_a_write_shows_nothing():
+    now = [1.0]
+    states = RemoteStates(lambda: now[0])
+    begun = states.now()
+    now[0] = 2.0
+    states.note("b", "k", '"written"')
+    states.note_read("b", "k", '"older"', begun)
+    assert state(states) == '"written"'
+    states.note_read("b", "k", '"newer"', 3.0)
+    assert state(states) == '"newer"'
+
+
 def test_the_oldest_are_forgotten(monkeypatch):
     monkeypatch.setattr(remote_states, "_KEYS", 2)
     states = RemoteStates(lambda: 1.0)
