@@ -405,15 +405,22 @@ class Journal:
         memory = self._memory
         return write.seq in memory.doubtful or bool(memory.doubts.etags((write.bucket, write.key)))
 
-    def suspect(self, write: PendingWrite, expected: str | None) -> None:
+    def suspect(self, write: PendingWrite, expected: str | None, etag: str = ABSENT) -> None:
         """A push of it may have succeeded unheard, or may yet. expected: its condition, an ETag or
-        ABSENT; None: it had none."""
+        ABSENT; None: it had none. etag: what it leaves."""
         until = self._clock() + doubts.REQUEST_LIFE
         states = None if expected is None else frozenset((expected.strip('"'),))
         known = self._memory.doubtful.get(write.seq)
         if known is not None and states is not None:
             states = None if known.states is None else states | known.states
-        self._memory.doubtful[write.seq] = Doubt(until, states)
+        doubt = Doubt(until, states)
+        self._memory.doubtful[write.seq] = doubt
+        if self._index.look(lambda reader: journal_rows.find(reader, write.seq)) is None:
+            # Another write has taken its place while it was on its way.
+            place = write.bucket, write.key
+            self._memory.doubts.add(place, etag, doubt)
+            note = partial(_note_doubt, place, etag, doubt)
+            self._index.post(note).add_done_callback(_ignore_failure)
 
     def saw(self, write: PendingWrite, state: str) -> None:
         """The remote shows this state of the key, and not the write: what is on its way may have it
@@ -711,6 +718,10 @@ class Journal:
             journal_rows.drop(tx, write.seq, pushed=False)
             journal_rows.restage(tx, write.bucket, write.key)
             tx.then(partial(self._memory.drop, write))
+
+
+def _note_doubt(place: Place, etag: str, doubt: Doubt, tx: Transaction) -> None:
+    doubts.put(tx, place, etag, doubt)
 
 
 def _ignore_failure(done: asyncio.Future[None]) -> None:

@@ -303,7 +303,8 @@ class Push:
             return await Parts(self._means, todo, save, moved).push(upload)
         except S3Error as error:
             if is_unknown(error) and job.write.kind is not Kind.TAGS:
-                self._journal.suspect(job.write, None if todo is plain else condition)
+                expected = None if todo is plain else condition
+                self._journal.suspect(job.write, expected, job.etag)
             raise
 
     async def _begun(self, write: PendingWrite) -> RemoteUpload | None:

@@ -395,3 +395,21 @@ async def test_an_upload_that_was_begun_again_is_aborted_when_the_first_has_land
     await rig.until(lambda: "AbortMultipartUpload" in rig.remote.names())
     await rig.asleep()
     assert not (await rig.there("ListMultipartUploads", Bucket="bbb")).get("Uploads")
+
+
+async def test_a_lost_push_whose_place_was_taken_meanwhile_is_ours(rig: Rig) -> None:
+    rig.journal.unversioned.add("bbb")
+    rig.remote.fail("PutObject", lost, after=True)
+    rig.remote.gate.clear()
+    await rig.staged.put("bbb", "k", b"1")
+    write = await rig.journal.take()
+    row = await rig.journal.load(write)
+    assert row is not None
+    # The row goes between the look at who is being pushed and the push.
+    rig.journal._memory.pushing.discard(write.seq)
+    await rig.journal.delete("bbb", ["k"])
+    rig.journal.suspect(write, ABSENT, '"left"')
+    await rig.journal.give_back(write.seq, 0.0)
+    newest = rig.journal.pending("bbb", "k")
+    assert newest is not None
+    assert "left" in rig.journal.own_states(newest)
