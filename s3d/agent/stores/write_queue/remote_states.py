@@ -71,9 +71,14 @@ class RemoteStates:
         if state is None or state.at < begun:
             self.note(bucket, key, etag, begun)
 
-    def forget(self, bucket: str, key: str) -> None:
-        """It may be another by now."""
-        self._states.pop((bucket, key), None)
+    def forget(self, bucket: str, key: str) -> _State | None:
+        """It may be another by now; what it was."""
+        return self._states.pop((bucket, key), None)
+
+    def restore(self, bucket: str, key: str, state: _State | None) -> None:
+        """It was forgotten, and is the same: the write was refused."""
+        if state is not None:
+            self._states.setdefault((bucket, key), state)
 
     def shown(self, bucket: str, key: str, at: float) -> str | None:
         """What the remote showed at this time (Unix seconds), if it was asked shortly before."""
@@ -134,18 +139,21 @@ class ObservedRemote(Layer):
         return response
 
     async def _write(self, request: S3Request[Any]) -> S3Response[Any]:
-        self._forget(request)
+        before = self._forget(request)
         try:
             response = await self.inner.call(request)
         except S3Error as error:
             if error.status >= 500 and request.key:  # it may have been done all the same
                 self._states.note(request.bucket, request.key, None)
+            else:
+                self._states.restore(request.bucket, request.key, before)
             raise
         if not request.key or request.input.get("VersionId"):
             return response
         if response.wire is not None and response.wire.status >= 500:
             self._states.note(request.bucket, request.key, None)
         if not _is_success(response):
+            self._states.restore(request.bucket, request.key, before)
             return response
         name = request.op.name
         if name in _WRITES:
@@ -154,12 +162,12 @@ class ObservedRemote(Layer):
             self._states.note(request.bucket, request.key, ABSENT)
         return response
 
-    def _forget(self, request: S3Request[Any]) -> None:
+    def _forget(self, request: S3Request[Any]) -> _State | None:
         if request.key:
-            self._states.forget(request.bucket, request.key)
-            return
+            return self._states.forget(request.bucket, request.key)
         for each in (request.input.get("Delete") or {}).get("Objects") or ():
             self._states.forget(request.bucket, str(each.get("Key", "")))
+        return None
 
 
 def _is_success(response: S3Response[Any]) -> bool:

@@ -99,6 +99,13 @@ async def test_answers_that_are_passed_on_unread_are_noted_by_their_headers(name
     assert state(states) == noted
 
 
+async def test_a_refused_write_changes_nothing():
+    states = RemoteStates(lambda: 7.0)
+    states.note("b", "k", '"e"')
+    await call(states, S3Response({}, wire=WireResponse(404, ())), "CopyObject", CopySource="b/x")
+    assert state(states) == '"e"'
+
+
 async def test_a_write_whose_etag_is_not_read_is_dated():
     states = RemoteStates(lambda: 7.0)
     answer = S3Response({}, wire=WireResponse(200, ()))
