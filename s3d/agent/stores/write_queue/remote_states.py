@@ -42,6 +42,8 @@ class _State(NamedTuple):
     etag: str | None
     """None: a write through this agent left an ETag that was not read."""
     at: float
+    written: float = 0.0
+    """When the last write through this agent came back, if its ETag was not read."""
 
 
 class RemoteStates:
@@ -56,7 +58,8 @@ class RemoteStates:
         """etag: the remote's, or ABSENT; None: of a write whose answer did not say."""
         place = bucket, key
         self._states.pop(place, None)
-        self._states[place] = _State(etag, self._clock() if at is None else at)
+        now = self._clock() if at is None else at
+        self._states[place] = _State(etag, now, now if etag is None else 0.0)
         if len(self._states) > _KEYS:
             del self._states[next(iter(self._states))]
 
@@ -70,6 +73,8 @@ class RemoteStates:
         state = self._states.get((bucket, key))
         if state is None or state.at < begun:
             self.note(bucket, key, etag, begun)
+            if state is not None and state.written:
+                self._states[bucket, key] = _State(etag, begun, state.written)
 
     def forget(self, bucket: str, key: str) -> _State | None:
         """It may be another by now; what it was."""
@@ -94,8 +99,7 @@ class RemoteStates:
         """When a write through this agent whose ETag was not read came back, if before this time;
         otherwise 0."""
         state = self._states.get((bucket, key))
-        is_write = state is not None and state.etag is None and state.at < before
-        return state.at if state is not None and is_write else 0.0
+        return state.written if state is not None and state.written < before else 0.0
 
 
 class ObservedRemote(Layer):
