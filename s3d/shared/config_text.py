@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from s3d.shared.config import Config
+from s3d.shared.conflicts import Conflicts
 from s3d.shared.filters import Filter
 from s3d.shared.secret import MASK, Secret
 from s3d.shared.timetable import Timetable
@@ -22,7 +23,7 @@ def plain(config: Config, name: str) -> Any:
         return MASK
     if isinstance(value, Filter):
         return [str(term) for term in value.terms] or None
-    if isinstance(value, Path | Timetable):
+    if isinstance(value, Path | Timetable | Conflicts):
         return str(value)
     return list(value) if isinstance(value, tuple) else value if value != "" else None
 

@@ -81,7 +81,7 @@ def test_a_prefetch_says_what_it_brought(cached, new_bucket):
 def test_a_damaged_file_is_found(cached, new_bucket, tmp_path):
     s3d = cached
     assert s3d("prefetch", f"{new_bucket}/large").code == 0
-    (path,) = [p for p in (tmp_path / "home").rglob("read_cache/v1/blobs/*/*") if p.is_file()]
+    (path,) = [p for p in (tmp_path / "home").rglob("read_cache/v*/blobs/*/*") if p.is_file()]
     with path.open("r+b") as file:
         file.seek(2_000_000)
         file.write(b"Y")

@@ -7,8 +7,6 @@ from tests.cli.conftest import Commands
 from tests.peers.proxy import Fault
 from tests.peers.servers import Peer
 
-pytest_plugins = ["tests.gateway.conftest"]
-
 
 def commands(agent: AgentProcess, tmp_path) -> Commands:
     return Commands(tmp_path, agent.env)
