@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 
 from s3d.shared.paths import load
 
-_WATCHED = 1.0
-"""Seconds in which an agent that cannot start has ended."""
+_PATIENCE = 20.0
+"""Seconds in which an agent is there, or has ended; a slower one is left to start."""
+_LOOK = 0.05
+"""Seconds between two looks at it."""
 _LINES = 20
 _STARTED: list[subprocess.Popen[bytes]] = []
 """Agents that go on when the app ends: nobody waits for them."""
@@ -36,12 +41,23 @@ def _start() -> Path:
             [sys.executable, "-m", "s3d", "run"],
             stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
         )  # fmt: skip
-    try:
-        process.wait(_WATCHED)
-    except subprocess.TimeoutExpired:
-        _STARTED.append(process)
-        return log
+    until = time.monotonic() + _PATIENCE
+    while process.poll() is None:
+        if _answers(places.socket) or time.monotonic() > until:
+            _STARTED.append(process)
+            return log
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_LOOK)
     with log.open("rb") as read:
         read.seek(start)
         said = read.read().decode(errors="replace").splitlines()
     raise NotStarted("\n".join(said[-_LINES:]) or f"it ended with code {process.returncode}")
+
+
+def _answers(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(str(path))
+        except OSError:
+            return False
+    return True
