@@ -93,6 +93,23 @@ async def test_tags_are_read_as_they_were_written_last(world):
     assert answer["TagSet"] == [{"Key": "a", "Value": "3"}]
 
 
+@pytest.mark.rule("RYW-1")
+@on(*WITH_A_QUEUE)
+async def test_a_copy_over_a_deleted_key_is_listed_and_read(world):
+    """The copy passes through, after the delete: which an earlier push could still undo."""
+    await world.top.put(world.bucket, "source", b"copied")
+    await world.pushed()
+    world.faults.lose_answer("PutObject")
+    await world.top.put(world.bucket, "k", b"one")
+    await world.pushed()
+    world.go_away()
+    await world.top("DeleteObject", Bucket=world.bucket, Key="k")
+    world.come_back()
+    await world.top("CopyObject", Bucket=world.bucket, Key="k", CopySource=f"{world.bucket}/source")
+    assert await world.keys() == ["k", "source"]
+    assert await world.read("k") == b"copied"
+
+
 @pytest.mark.rule("STALE-1")
 async def test_a_foreign_write_is_read_after_the_maximum_age_at_the_latest(world):
     await world.top.put(world.bucket, "k", b"ours")
