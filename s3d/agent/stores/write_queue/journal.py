@@ -225,12 +225,16 @@ class Journal:
         Of a key: raises S3Error when the remote refuses or cannot take it. Of a bucket (key ""):
         what is held or parked, or is being parked, is passed over.
         """
+        await self._end_verifications(bucket, key)
         await self._memory.settled(bucket, key)
-        # Not before: a push that was waited for may have ended in VERIFYING as well.
+        await self._end_verifications(bucket, key)  # of what was waited for
+
+    async def _end_verifications(self, bucket: str, key: str) -> None:
+        """What follows is newer than all that may still arrive. key "": nothing follows."""
         for write in self._backlog.writes(bucket, key) if key else ():
             if write.state is PendingState.VERIFYING:
                 row = await self.load(write)
-                if row is not None:  # what follows is newer than all that may still arrive
+                if row is not None:
                     await self.done(write.seq, state=row.base.landed)
 
     # Accepting

@@ -78,9 +78,11 @@ class Memory:
         self.stuck(write, PendingState.FAILED)
 
     def verify(self, write: PendingWrite, until: float, why: PushError) -> None:
-        """The remote has it, and is asked once more then (Unix seconds)."""
+        """The remote has it, and is asked once more then (Unix seconds): at once when a later write
+        of the key was accepted while this was being noted, which would wait for it."""
         self.pushing.discard(write.seq)
-        write.error, write.retry_at = why, until
+        has_successor = len(self.backlog.of_key(write.bucket, write.key)) > 1
+        write.error, write.retry_at = why, 0.0 if has_successor else until
         self.backlog.set_state(write, PendingState.VERIFYING)
         self._waiters.pushed(write)
         self.changed(write)

@@ -71,3 +71,13 @@ async def test_while_it_is_paused_nobody_looks_at_the_clock():
         memory.paused = False
         memory.wake()
     assert taking.result().seq == 1
+
+
+async def test_a_write_accepted_while_its_predecessor_is_noted_as_unverified_does_not_wait():
+    memory = Memory(lambda: 100.0)
+    memory.add(put(1), [])
+    first = await memory.take()
+    memory.add(put(2), [])  # while the journal commits that the first is to be verified
+    memory.verify(first, 1_000.0, PushError("Unverified"))
+    async with asyncio.timeout(5):
+        assert await memory.take() is first
