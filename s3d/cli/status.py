@@ -134,10 +134,10 @@ def _remote(remote: RemoteStatus) -> Iterator[Row]:
         yield "remote", f"{remote.url} (ok)"
     else:
         last = remote.last_success
-        since = "" if last is None else f", last heard {age(time.time() - last)} ago"
+        since = "" if last is None else f", last answer {age(time.time() - last)} ago"
         yield "remote", f"{remote.url}"
         label = "REMOTE FAILS" if remote.answers else "REMOTE AWAY"
-        yield label, f"{remote.error}{since}"
+        yield label, f"{remote.error.removesuffix('.')}{since}"
     if remote.unconfirmed:
         yield "HELD", f"{remote.unconfirmed}: s3d queue adopt"
     if abs(remote.clock_offset) >= SKEW:
