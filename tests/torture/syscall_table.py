@@ -1,0 +1,71 @@
+"""The scenarios of the campaign over system calls."""
+
+from __future__ import annotations
+
+from tests.torture.syscall_scenarios import OfQueue, OfStore, Scenario
+from tests.torture.syscall_steps import (
+    BIG,
+    PART,
+    Abort,
+    Begin,
+    Complete,
+    Copy,
+    Delete,
+    Part,
+    Put,
+)
+from tests.torture.syscall_sync import OfSync
+
+_OLD = (Put("a", 100, "old a"), Put("b", BIG, "old b"), Put("c", BIG, "old c"))
+_UPLOAD = (
+    Begin("m"), Part("m", 1, PART, "one"), Part("m", 2, 9, "two"), Part("m", 2, BIG, "again"),
+    Complete("m"), Begin("n"), Part("n", 1, BIG, "other"), Abort("n"), Begin("o"),
+    Part("o", 1, BIG, "left"),
+)  # fmt: skip
+_OVERWRITES = (
+    Put("a", 90, "new a"), Put("b", BIG, "new b"), Put("a", BIG, "newer a"),
+    Put("b", 80, "newer b"),
+)  # fmt: skip
+_WRITES = (
+    Put("a", 90, "new a"), Put("d", BIG, "d"), Put("b", BIG, "new b"), Delete("c"),
+    Put("b", 70, "newer b"), Put("c", BIG, "c anew"), Delete("a"),
+)  # fmt: skip
+
+_ALL: tuple[Scenario, ...] = (
+    OfStore("put", (), _OLD),
+    OfStore("overwrite", _OLD, _OVERWRITES),
+    OfStore("delete", _OLD, (Delete("a"), Delete("b"), Delete("none"), Delete("c"))),
+    OfStore("multipart", (Put("m", BIG, "old m"),), _UPLOAD),
+    OfStore("copy", _OLD, (Copy("a", "d"), Copy("b", "e"), Copy("b", "a"), Copy("a", "b"))),
+    OfStore("versions", _OLD, (*_OVERWRITES, Delete("a"), Copy("b", "c")), versioned=True),
+    OfQueue("queue", _OLD, (), _WRITES),
+    OfQueue("queue-multipart", _OLD, (), _UPLOAD),
+    OfQueue("push", _OLD, _WRITES, (), pushes=True),
+    OfQueue("push-multipart", _OLD, _UPLOAD[:5], (), pushes=True),
+    OfQueue("push-meanwhile", _OLD, _OVERWRITES, (Delete("c"), *_WRITES[:3]), pushes=True),
+    OfQueue("adopt", _OLD, _WRITES, (), pushes=True, cached=True),
+    OfSync(
+        "sync-download",
+        agreed={"same": "s", "a": "old a", "d/b": "old b+", "c": "old c", "d/e": "old e+"},
+        there={"a": "new a", "d/b": "new b+", "c": None, "d/e": None, "x/f": "f", "g": "g+"},
+    ),
+    OfSync(
+        "sync-upload",
+        agreed={"same": "s", "a": "old a", "d/b": "old b+", "c": "old c", "d/e": "old e+"},
+        here={"a": "new a", "d/b": "new b+", "c": None, "d/e": None, "x/f": "f", "g": "g+"},
+    ),
+    OfSync(
+        "sync-rename",
+        agreed={"same": "s", "a": "a", "d/b": "b+", "c": "c", "e": "e+"},
+        here_moves={"a": "x/a2", "d/b": "b2"},
+        there_moves={"c": "y/c2", "e": "e2"},
+    ),
+    OfSync(
+        "sync-conflict",
+        agreed={"same": "s", "a": "old a", "d/b": "old b+"},
+        here={"a": "my a", "d/b": "my b+", "n": "my n"},
+        there={"a": "their a", "d/b": "their b+", "n": "their n"},
+        copies={"a": "my a", "d/b": "my b+", "n": "my n"},
+    ),
+)  # fmt: skip
+SCENARIOS = {scenario.name: scenario for scenario in _ALL}
