@@ -21,10 +21,11 @@ import signal
 import subprocess
 import sys
 import threading
+import traceback
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ def serve() -> None:
         if asked["call"] is None:
             answer = _count(scenario, folder)
         else:
-            answer = _round(scenario, folder, *asked["call"])
+            answer = _round(scenario, folder, asked["call"], asked["again"])
         if not answer.get("why"):
             shutil.rmtree(folder)
         print(json.dumps(answer), flush=True)
@@ -77,23 +78,33 @@ def _count(scenario: Scenario, folder: Path) -> dict[str, Any]:
         is_ours = str(folder / "state") in rest
         if is_ours and (call != "openat" or any(flag in rest for flag in _CREATES)):
             found.append((thread, call, seen[thread, call]))
-    why = _fork_to_verify(scenario, folder, playing.acknowledged(), is_whole=True)
+    why = _verified(scenario, folder, playing.acknowledged())
     return {"calls": found, "why": why}
 
 
-def _round(scenario: Scenario, folder: Path, thread: str, call: str, number: int) -> dict[str, Any]:
-    """One kill and what it left."""
+def _round(
+    scenario: Scenario, folder: Path, call: tuple[str, str, int], again: tuple[str, int] | None
+) -> dict[str, Any]:
+    """One kill and what it left. again: see _verified."""
+    thread, name, number = call
     playing = _Playing(scenario, folder)
-    inject = f"inject={call}:signal=KILL:when={number}"
-    options = ["-o", "/dev/null", "-e", "signal=none", "-e", f"trace={call}", "-e", inject]
-    with _Traced(playing.threads[thread], options):
+    with _Traced(playing.threads[thread], _kill_at(name, number)):
         status = playing.end()
-    killed = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
+    killed = _is_killed(status)
     if status and not killed:
         return {"killed": killed, "why": f"it ended with {status}"}
-    acknowledged = playing.acknowledged()
-    why = _fork_to_verify(scenario, folder, acknowledged, is_whole=not killed)
-    return {"killed": killed, "why": why, "acknowledged": acknowledged}
+    why = _verified(scenario, folder, playing.acknowledged(), again=again)
+    return {"killed": killed, "why": why}
+
+
+def _kill_at(call: str, number: int) -> list[str]:
+    """Options of strace."""
+    inject = f"inject={call}:signal=KILL:when={number}"
+    return ["-o", "/dev/null", "-e", "signal=none", "-e", f"trace={call}", "-e", inject]
+
+
+def _is_killed(status: int) -> bool:
+    return os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
 
 
 class _Playing:
@@ -162,7 +173,6 @@ def _play(scenario: Scenario, folder: Path, is_ready: int, may_go: int) -> None:
             if os.read(may_go, 1):
                 await go_on(acknowledge)
 
-    ctypes.CDLL(None).prctl(*map(ctypes.c_ulong, _ANY_TRACER), 0, 0, 0)
     asyncio.run(play())
 
 
@@ -178,23 +188,36 @@ def _threads() -> dict[str, int]:
     return found
 
 
-def _fork_to_verify(scenario: Scenario, folder: Path, acknowledged: int, *, is_whole: bool) -> str:
-    """What is wrong; "" for nothing."""
+def _verified(
+    scenario: Scenario, folder: Path, acknowledged: int, *, again: tuple[str, int] | None = None
+) -> str:
+    """What is wrong; "" for nothing.
+
+    again: whoever opens the state is killed, too, when one of its threads makes a call of this name
+    so many times, and another one begins anew.
+    """
     result = folder / "why"
+    may_go, go = os.pipe()
 
     def verify() -> None:
+        os.read(may_go, 1)
         try:
-            work = scenario.verify(folder / "state", acknowledged, is_whole=is_whole)
+            work = scenario.verify(folder / "state", acknowledged)
             asyncio.run(asyncio.wait_for(work, ENDS_WITHIN))
         except Exception as error:  # noqa: BLE001 - whatever it is, the state was not right
-            import traceback
-
             place = "" if isinstance(error, AssertionError) else traceback.format_exc()
             result.write_text(f"{type(error).__name__}: {error} {place}")
             return
         result.write_text("")
 
-    _, status = os.waitpid(_fork(verify), 0)
+    pid = _fork(verify)
+    with _Traced(pid, ["-f", *_kill_at(*again)]) if again else nullcontext():
+        os.write(go, b"g")
+        _, status = os.waitpid(pid, 0)
+    os.close(go)
+    os.close(may_go)
+    if again and _is_killed(status):
+        return _verified(scenario, folder, acknowledged)
     return result.read_text() if status == 0 else f"verifying ended with {status}"
 
 
@@ -205,11 +228,10 @@ def _fork(work: Callable[[], None]) -> int:
         return pid
     code = 1
     try:
+        ctypes.CDLL(None).prctl(*map(ctypes.c_ulong, _ANY_TRACER), 0, 0, 0)
         work()
         code = 0
     except BaseException:  # noqa: BLE001 - it must not go on as the server
-        import traceback
-
         traceback.print_exc()
     finally:
         os._exit(code)

@@ -56,8 +56,8 @@ class Scenario(Protocol):
     def session(self, folder: Path) -> Any:
         """`async with scenario.session(folder) as play: await play(acknowledge)`."""
 
-    async def verify(self, folder: Path, acknowledged: int, *, is_whole: bool) -> None:
-        """Raises Broken. is_whole: the process came to its end."""
+    async def verify(self, folder: Path, acknowledged: int) -> None:
+        """Raises Broken. It may be killed and called again."""
 
 
 def lay_ballast(*folders: Path) -> None:
@@ -83,6 +83,9 @@ async def swept(store: Embedded, what: str) -> None:
     """Nothing is left to do, and nothing to complain about."""
     again = await store.local.sweep()
     expect(f"{what} sweeps again", (again.removed, again.lost), (0, 0))
+    there = _files(store.blobs.folder)
+    named = await store.index.read(lambda reader: reader.known_blobs(there))
+    expect(f"{what} has files that nothing names", set(there) - named, set())
     expect(f"{what} complains", store.warnings(), [])
 
 
@@ -120,7 +123,7 @@ class OfStore:
 
             yield play
 
-    async def verify(self, folder: Path, acknowledged: int, *, is_whole: bool) -> None:
+    async def verify(self, folder: Path, acknowledged: int) -> None:
         past = list(models([*self.before, *self.steps]))[len(self.before) :]
         wanted = [
             model.visible(versioned=self.versioned)
@@ -300,7 +303,7 @@ class OfQueue:
 
             yield play
 
-    async def verify(self, folder: Path, acknowledged: int, *, is_whole: bool) -> None:
+    async def verify(self, folder: Path, acknowledged: int) -> None:
         fixed = [*self.before, *self.waiting]
         past = list(models([*fixed, *self.steps]))[len(fixed) :]
         possible = [m.visible(versioned=False) for m in past[acknowledged : acknowledged + 2]]
@@ -334,6 +337,7 @@ async def _cache_is_tidy(gateway: Gateway) -> None:
     expect("the cache sweeps again", again, 0)
 
 
-def _files(folder: Path) -> list[str]:
+def _files(folder: Path) -> list[int]:
+    """The numbers of the blobs in files."""
     names = (name for _, _, names in os.walk(folder) for name in names)
-    return sorted(name for name in names if name.isdigit())
+    return [int(name) for name in names if name.isdigit()]

@@ -121,7 +121,7 @@ class OfSync:
             else:
                 await client.put(BUCKET, path, value(name))
 
-    async def verify(self, folder: Path, acknowledged: int, *, is_whole: bool) -> None:
+    async def verify(self, folder: Path, acknowledged: int) -> None:
         root = folder / "files" / "tree"
         with closing(open_embedded(places_of(folder).store_dir)) as store:
             await started(store, "the store")

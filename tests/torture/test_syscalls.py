@@ -23,6 +23,9 @@ needs_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="needs 
 Call = tuple[str, str, int]
 """Thread, name, and the how manieth of the thread."""
 
+AGAIN = {"pwrite64": 60, "fdatasync": 6, "fsync": 6, "unlink": 4, "renameat": 3, "write": 5}
+"""Calls at which whoever opens what is left is killed itself: name -> how many to choose from."""
+
 
 class Driver:
     """The process that carries scenarios out. folder: each run gets a new one below it."""
@@ -44,17 +47,24 @@ class Driver:
         assert not answer["why"], f"{scenario}, without a kill: {answer['why']}"
         return [(thread, name, number) for thread, name, number in answer["calls"]]
 
-    def kill(self, scenario: str, call: Call) -> tuple[bool, str]:
-        """Whether it was killed there, and what was wrong afterwards; "" for nothing."""
-        answer = self._ask(scenario, call)
+    def kill(
+        self, scenario: str, call: Call, again: tuple[str, int] | None = None
+    ) -> tuple[bool, str]:
+        """Whether it was killed there, and what was wrong afterwards; "" for nothing.
+
+        again: name and number of the call at which whoever opens the state is killed, too.
+        """
+        answer = self._ask(scenario, call, again)
         return answer["killed"], answer["why"]
 
-    def _ask(self, scenario: str, call: Call | None = None) -> dict[str, Any]:
+    def _ask(
+        self, scenario: str, call: Call | None = None, again: tuple[str, int] | None = None
+    ) -> dict[str, Any]:
         self._runs += 1
         folder = self._folder / f"{self._runs}-{scenario}"
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        asked = {"scenario": scenario, "folder": str(folder), "call": call}
+        asked = {"scenario": scenario, "folder": str(folder), "call": call, "again": again}
         self._process.stdin.write(json.dumps(asked) + "\n")
         self._process.stdin.flush()
         line = self._process.stdout.readline()
@@ -108,10 +118,12 @@ def test_1500_kills_at_system_calls(
         start = number * len(points) // run.asked
         end = max(start + 1, (number + 1) * len(points) // run.asked)
         scenario, call = points[chance.randrange(start, end)]
-        killed, why = driver.kill(scenario, call)
+        name = chance.choice(list(AGAIN))
+        again = (name, chance.randint(1, AGAIN[name])) if chance.random() < 0.5 else None
+        killed, why = driver.kill(scenario, call, again)
         missed += not killed
         if why:
-            run.failed(number, f"{scenario} at {call}: {why}")
+            run.failed(number, f"{scenario} at {call}, {again}: {why}")
         else:
             run.passed(number)
     print(f"{missed} rounds ended before the call came")
