@@ -37,7 +37,7 @@ CALLS = (
     "unlink", "unlinkat", "openat", "mkdir", "mkdirat", "ftruncate", "fallocate", "utimensat",
     "fchmod",
 )  # fmt: skip
-"""What changes files, by its name on Linux."""
+"""What changes files, by its name on Linux; not every architecture has them all."""
 _CREATES = ("O_CREAT", "O_TRUNC")
 _LINE = re.compile(r"(\d+) +(\w+)\((.*)")
 _ANY_TRACER = 0x59616D61, -1
@@ -62,7 +62,16 @@ def serve() -> None:
 def _count(scenario: Scenario, folder: Path) -> dict[str, Any]:
     """The calls of a scenario that nobody interrupts, as they came."""
     trace = folder / "trace"
-    options = ["-f", "-y", "-s", "0", "-e", "signal=none", "-e", "trace=" + ",".join(CALLS)]
+    options = [
+        "-f",
+        "-y",
+        "-s",
+        "0",
+        "-e",
+        "signal=none",
+        "-e",
+        "trace=" + ",".join(f"?{call}" for call in CALLS),
+    ]
     playing = _Playing(scenario, folder)
     names = {tid: name for name, tid in playing.threads.items()}
     with _Traced(playing.pid, [*options, "-o", str(trace)]):
@@ -99,8 +108,8 @@ def _round(
 
 def _kill_at(call: str, number: int) -> list[str]:
     """Options of strace."""
-    inject = f"inject={call}:signal=KILL:when={number}"
-    return ["-o", "/dev/null", "-e", "signal=none", "-e", f"trace={call}", "-e", inject]
+    inject = f"inject=?{call}:signal=KILL:when={number}"
+    return ["-o", "/dev/null", "-e", "signal=none", "-e", f"trace=?{call}", "-e", inject]
 
 
 def _is_killed(status: int) -> bool:

@@ -80,6 +80,9 @@ async def look(client: Client, *, versioned: bool) -> dict[str, Any]:
 
 
 class Step(Protocol):
+    @property
+    def key(self) -> str: ...
+
     def apply(self, model: Model) -> None: ...
 
     async def run(self, client: Client, uploads: dict[str, str]) -> None:
@@ -97,6 +100,17 @@ class Put:
 
     async def run(self, client: Client, uploads: dict[str, str]) -> None:
         await client.put(BUCKET, self.key, content(self.name, self.size))
+
+
+@dataclass(frozen=True)
+class Get:
+    key: str
+
+    def apply(self, model: Model) -> None:
+        pass
+
+    async def run(self, client: Client, uploads: dict[str, str]) -> None:
+        await client.read(BUCKET, self.key)
 
 
 @dataclass(frozen=True)

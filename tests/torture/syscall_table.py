@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.torture.syscall_scenarios import OfQueue, OfStore, Scenario
+from tests.torture.syscall_queue import OfQueue
+from tests.torture.syscall_scenarios import OfStore, Scenario
 from tests.torture.syscall_steps import (
     BIG,
     PART,
@@ -11,6 +12,7 @@ from tests.torture.syscall_steps import (
     Complete,
     Copy,
     Delete,
+    Get,
     Part,
     Put,
 )
@@ -30,6 +32,10 @@ _WRITES = (
     Put("a", 90, "new a"), Put("d", BIG, "d"), Put("b", BIG, "new b"), Delete("c"),
     Put("b", 70, "newer b"), Put("c", BIG, "c anew"), Delete("a"),
 )  # fmt: skip
+_OURS = (*_OVERWRITES, Delete("c"), Put("d", BIG, "d"), Put("e", 9, "e"))
+_THEIRS = (
+    Put("a", 80, "their a"), Delete("b"), Put("c", BIG, "their c"), Put("d", 9, "their d"),
+)  # fmt: skip
 
 _ALL: tuple[Scenario, ...] = (
     OfStore("put", (), _OLD),
@@ -44,6 +50,9 @@ _ALL: tuple[Scenario, ...] = (
     OfQueue("push-multipart", _OLD, _UPLOAD[:5], (), pushes=True),
     OfQueue("push-meanwhile", _OLD, _OVERWRITES, (Delete("c"), *_WRITES[:3]), pushes=True),
     OfQueue("adopt", _OLD, _WRITES, (), pushes=True, cached=True),
+    OfQueue("fill", _OLD, (), (Get("b"), Put("b", BIG, "new b"), Get("b"), Get("a"), Get("c")),
+            sees=False, pushes=True, cached=True),
+    OfQueue("queue-conflict", _OLD, _OURS, (), _THEIRS, pushes=True),
     OfSync(
         "sync-download",
         agreed={"same": "s", "a": "old a", "d/b": "old b+", "c": "old c", "d/e": "old e+"},
