@@ -7,6 +7,7 @@ them, lets the agent's own parts open what is left, and looks at everything.
 from __future__ import annotations
 
 import json
+import random
 import shutil
 import subprocess
 import sys
@@ -114,9 +115,11 @@ def test_1500_kills_at_system_calls(
     points = [(name, call) for name in SCENARIOS for call in driver.calls(name)]
     print(f"{len(points)} system calls that change files, in {len(SCENARIOS)} scenarios")
     missed = 0
+    shares = list(range(run.asked))
+    random.Random(run.seed).shuffle(shares)  # a part of the rounds comes by all scenarios, too
     for number, chance in run.rounds():
-        start = number * len(points) // run.asked
-        end = max(start + 1, (number + 1) * len(points) // run.asked)
+        start = shares[number] * len(points) // run.asked
+        end = max(start + 1, (shares[number] + 1) * len(points) // run.asked)
         scenario, call = points[chance.randrange(start, end)]
         name = chance.choice(list(AGAIN))
         again = (name, chance.randint(1, AGAIN[name])) if chance.random() < 0.5 else None
