@@ -47,13 +47,13 @@ ENDS_WITHIN = 60
 
 def serve() -> None:
     for line in sys.stdin:
-        asked = json.loads(line)
-        scenario, folder = SCENARIOS[asked["scenario"]], Path(asked["folder"])
+        order = json.loads(line)
+        scenario, folder = SCENARIOS[order["scenario"]], Path(order["folder"])
         folder.mkdir(parents=True)
-        if asked["call"] is None:
+        if order["call"] is None:
             answer = _count(scenario, folder)
         else:
-            answer = _round(scenario, folder, asked["call"], asked["again"])
+            answer = _round(scenario, folder, order["call"], order["again"])
         if not answer.get("why"):
             shutil.rmtree(folder)
         print(json.dumps(answer), flush=True)
@@ -128,9 +128,9 @@ class _Playing:
         os.close(is_ready)
         os.close(may_go)
         with open(ready) as file:
-            told = file.read()
-        assert told, f"{scenario.name} could not be prepared"
-        self.threads: dict[str, int] = json.loads(told)
+            line = file.read()
+        assert line, f"{scenario.name} could not be prepared"
+        self.threads: dict[str, int] = json.loads(line)
 
     def end(self) -> int:
         """Let it play, and wait for its end; its status."""

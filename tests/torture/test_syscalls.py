@@ -85,12 +85,12 @@ def driver(tmp_path: Path) -> Iterator[Driver]:
         ["strace", "-o", "/dev/null", "-p", str(sleeper.pid)], stderr=subprocess.PIPE, text=True
     )
     assert traced.stderr is not None
-    told = traced.stderr.readline()
+    line = traced.stderr.readline()
     sleeper.kill()
     sleeper.wait()
     traced.communicate()
-    if "attached" not in told:
-        pytest.skip(f"strace may not trace: {told.strip()}")
+    if "attached" not in line:
+        pytest.skip(f"strace may not trace: {line.strip()}")
     made = Driver(tmp_path)
     yield made
     made.close()
