@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -254,6 +254,25 @@ class OfQueue:
             {key: data and digest(data) for key, data in side.items()} for side in (kept, wanted)
         ]
         expect("parked as conflicts", *shown)
+
+
+@dataclass(frozen=True)
+class OfFirstQueue(OfQueue):
+    """The queue and the cache are made, and take their first steps."""
+
+    @asynccontextmanager
+    async def session(self, folder: Path) -> AsyncIterator[Callable[[Acknowledge], Any]]:
+        lay_ballast(folder / "remote")
+        with closing(open_embedded(folder / "remote")) as remote:
+            await Client(remote.local)("CreateBucket", Bucket=BUCKET)
+
+        async def play(acknowledge: Acknowledge) -> None:
+            async with open_gateway(folder, cached=self.cached) as gateway:
+                for step in self.steps:
+                    await step.run(Client(gateway.top), {})
+                    acknowledge()
+
+        yield play
 
 
 async def _bytes(gateway: Gateway, stored: Any) -> bytes | None:

@@ -129,6 +129,23 @@ class OfStore:
             expect("at the second start", found_again, found)
 
 
+@dataclass(frozen=True)
+class OfFirstStart(OfStore):
+    """The store is made, and takes its first steps."""
+
+    @asynccontextmanager
+    async def session(self, folder: Path) -> AsyncIterator[Callable[[Acknowledge], Any]]:
+        async def play(acknowledge: Acknowledge) -> None:
+            with closing(open_embedded(places_of(folder).store_dir)) as store:
+                client = Client(store.local)
+                await client("CreateBucket", Bucket=BUCKET)
+                for step in self.steps:
+                    await step.run(client, {})
+                    acknowledge()
+
+        yield play
+
+
 def files_of(folder: Path) -> list[int]:
     """The numbers of the blobs in files."""
     names = (name for _, _, names in os.walk(folder) for name in names)

@@ -63,6 +63,8 @@ class Model:
 async def look(client: Client, *, versioned: bool) -> dict[str, Any]:
     """Everything that a client sees in the bucket."""
     found: dict[str, Any] = {"objects": {}, "uploads": {}}
+    if await client.code("HeadBucket", Bucket=BUCKET):
+        return found  # nothing has been made yet
     for key in await client.keys(BUCKET):
         found["objects"][key] = digest(await client.read(BUCKET, key))
     listed = await client("ListMultipartUploads", Bucket=BUCKET)

@@ -57,6 +57,8 @@ class OfSync:
     there: Mapping[str, str | None] = field(default_factory=dict)
     here_moves: Mapping[str, str] = field(default_factory=dict)
     there_moves: Mapping[str, str] = field(default_factory=dict)
+    is_joined: bool = True
+    """Whether both sides have been synced before."""
     copies: Mapping[str, str] = field(default_factory=dict)
     """Contents of the conflict copies, by the path that they are copies of."""
 
@@ -90,8 +92,9 @@ class OfSync:
             await client("CreateBucket", Bucket=BUCKET)
             for path, name in self.agreed.items():
                 await client.put(BUCKET, path, value(name))
-            async with _folder(folder, store) as opened:
-                await opened.sync_now()
+            if self.is_joined:
+                async with _folder(folder, store) as opened:
+                    await opened.sync_now()
             await self._edit(root, client)
 
             async def play(acknowledge: Acknowledge) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.torture.syscall_queue import OfQueue
-from tests.torture.syscall_scenarios import OfStore, Scenario
+from tests.torture.syscall_queue import OfFirstQueue, OfQueue
+from tests.torture.syscall_scenarios import OfFirstStart, OfStore, Scenario
 from tests.torture.syscall_steps import (
     BIG,
     PART,
@@ -38,12 +38,14 @@ _THEIRS = (
 )  # fmt: skip
 
 _ALL: tuple[Scenario, ...] = (
+    OfFirstStart("first-start", (), _OLD[:2]),
     OfStore("put", (), _OLD),
     OfStore("overwrite", _OLD, _OVERWRITES),
     OfStore("delete", _OLD, (Delete("a"), Delete("b"), Delete("none"), Delete("c"))),
     OfStore("multipart", (Put("m", BIG, "old m"),), _UPLOAD),
     OfStore("copy", _OLD, (Copy("a", "d"), Copy("b", "e"), Copy("b", "a"), Copy("a", "b"))),
     OfStore("versions", _OLD, (*_OVERWRITES, Delete("a"), Copy("b", "c")), versioned=True),
+    OfFirstQueue("first-queue", (), (), _OLD[:2], cached=True),
     OfQueue("queue", _OLD, (), _WRITES),
     OfQueue("queue-multipart", _OLD, (), _UPLOAD),
     OfQueue("push", _OLD, _WRITES, (), pushes=True),
@@ -53,6 +55,14 @@ _ALL: tuple[Scenario, ...] = (
     OfQueue("fill", _OLD, (), (Get("b"), Put("b", BIG, "new b"), Get("b"), Get("a"), Get("c")),
             sees=False, pushes=True, cached=True),
     OfQueue("queue-conflict", _OLD, _OURS, (), _THEIRS, pushes=True),
+    OfSync(
+        "sync-first",
+        agreed={},
+        here={"same": "s", "a": "my a", "b": "b+"},
+        there={"a": "their a", "d/c": "c+", "same": "s"},
+        copies={"a": "my a"},
+        is_joined=False,
+    ),
     OfSync(
         "sync-download",
         agreed={"same": "s", "a": "old a", "d/b": "old b+", "c": "old c", "d/e": "old e+"},
