@@ -90,8 +90,9 @@ class Disk:
 
     def lay_ballast(self) -> bool:
         """Have the ballast if there is room for it; False: there was none."""
-        if self._ballast.exists():
-            return True
+        with contextlib.suppress(FileNotFoundError):
+            if self._ballast.stat().st_size == _BALLAST:  # else a crash has cut it short
+                return True
         size = min(_BALLAST, self.whole() // _BALLAST_SHARE)
         if not self.has_above(size):
             return False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -84,9 +85,8 @@ def open_folder(
     ignore = Ignore(tree.root)
     selection = Selection(objects, config.bucket, config.prefix, ignore, config.filter)
     room = Room(tree.root, config.max_size, config.max_files)
-    terms = Terms(
-        selection.excluded, is_settled, room.claim, selection.tagged_out, config.keep_mode
-    )
+    settled = partial(is_settled, clock=clock)
+    terms = Terms(selection.excluded, settled, room.claim, selection.tagged_out, config.keep_mode)
     trash_clock = TrashClock(baseline, clock)
     executor = Executor(
         tree, hub, baseline, terms, Mode(config.mode), host=setting.host, trash_age=trash_clock.now

@@ -82,6 +82,12 @@ def test_the_ballast_gives_its_room_back(tmp_path):
     assert disk.lay_ballast()
 
 
+def test_a_ballast_that_a_kill_has_cut_short_is_laid_again(tmp_path):
+    (tmp_path / "ballast").write_bytes(b"\0" * MIB)
+    assert Disk(tmp_path).lay_ballast()
+    assert (tmp_path / "ballast").stat().st_size == 16 * MIB
+
+
 def test_no_ballast_where_there_is_no_room_for_it(tmp_path, space):
     space.f_bavail = 520
     assert not Disk(tmp_path, Clock()).lay_ballast()

@@ -16,11 +16,15 @@ from s3d.agent.stores.write_queue.staged_body import lost_is_rotten
 BodyOf = Callable[[Layout], Body]
 """The staged bytes of a layout; whoever asks closes them. Raises InternalError for lost files."""
 
+_NOTHING = BytesBody(b"")
+
 
 async def ask(inner: ObjectStore, name: str, members: Members, body: Body | None = None) -> Members:
-    """The members of the answer; its payload is thrown away. Raises S3Error."""
+    """The members of the answer; its payload is thrown away, and the body that is sent is closed,
+    also one that nobody has read: what it lies in cannot be removed before. Raises S3Error."""
     request: S3Request[Any] = S3Request(operations()[name], members, body)
-    response = await inner.call(request)
+    async with aclosing(body if body is not None else _NOTHING):
+        response = await inner.call(request)
     if response.body is not None:
         await response.body.aclose()
     return dict(response.output)

@@ -1,17 +1,20 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.messages import Body
+from s3d.agent.s3.messages import Body, BytesBody
 from s3d.agent.storage.records import Extent, Layout
 from s3d.agent.stores.write_queue.remote_calls import ask, knock, staged
 from s3d.agent.stores.write_queue.staged_body import Rotten
 from tests.agent.stores.write_queue.rig import DENIED, Rig, open_rig
 from tests.contract.client import read
+
+PART = 5 << 20
 
 
 @pytest.fixture
@@ -43,3 +46,30 @@ async def test_an_empty_layout_has_no_bytes_to_open() -> None:
     assert await read(staged(lost, Layout())) == b""
     with pytest.raises(Rotten):
         staged(lost, Layout((Extent(1, 0, 1),)))
+
+
+@pytest.mark.parametrize("is_refused", [True, False])
+async def test_what_is_sent_is_closed_although_nobody_read_it(rig: Rig, is_refused: bool) -> None:
+    """Else its file stays open, and on the disk once it is pushed, until the next start."""
+    closed = []
+
+    class Opened(BytesBody):
+        async def aclose(self) -> None:
+            closed.append(True)
+
+    if is_refused:
+        rig.remote.fail("PutObject", DENIED)
+    with suppress(S3Error):
+        await ask(rig.remote, "PutObject", {"Bucket": "bbb", "Key": "k"}, Opened(b"value"))
+    assert closed
+
+
+async def test_nothing_is_left_of_a_large_push(rig: Rig) -> None:
+    rig.remote.fail("UploadPart", DENIED)
+    await rig.put_parts("m", PART, PART)
+    await rig.staged.put("bbb", "k", bytes(PART))
+    rig.start()
+    await rig.parked()
+    await rig.journal.retry(bucket="bbb")
+    await rig.pushed()
+    assert not any(rig.blobs.is_leased(blob) for blob in range(10))
