@@ -143,6 +143,8 @@ def retry_command(
 ) -> int:
     """Try again at once what failed or is delayed. A conflict needs --force, or another key.
 
+    Both are refused while a newer write of that key is pending.
+
     \b
     Examples:
       s3d queue retry --all
@@ -160,9 +162,20 @@ def retry_command(
     if as_key and len(writes) > 1:
         raise UsageError("bad usage", "--as takes one write")
     done = f"goes to {as_key} instead" if as_key else "is tried again"
-    return _each(
-        client, writes, lambda found: client.retry(found.id, as_key or "", force=force), done
-    )
+
+    def retry(found: Transfer) -> None:
+        entered = client.retry(found.id, as_key or "", force=force)
+        number = f", as {entered.id}" if entered.id != found.id else ""
+        report(f"{_name(found)}: {done}{number}")
+
+    def retry_named(write: str) -> None:
+        found = _named(client, write)
+        conflicts = [each for each in found if each.state == "conflict"]
+        if as_key or force:
+            _check_single(write, found if as_key else conflicts)
+        _apply(retry, found)
+
+    return for_each(writes, retry_named)
 
 
 @queue_command.command("discard")
@@ -271,6 +284,15 @@ def _named(client: QueueClient, write: str, remote: str = "") -> list[Transfer]:
     if not found:
         raise NotFoundError("nothing is pending", write, "s3d queue ls lists what is")
     return found
+
+
+def _check_single(write: str, replacing: list[Transfer]) -> None:
+    """Raise UsageError when several writes would go to one key: each would replace the others."""
+    if len(replacing) > 1:
+        numbers = ", ".join(each.id for each in replacing)
+        raise UsageError(
+            f"{write} has several writes", numbers, "name one by its ID; s3d queue show tells more"
+        )
 
 
 def _row(item: Transfer) -> str:

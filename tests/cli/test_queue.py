@@ -126,6 +126,37 @@ def test_a_write_goes_to_another_key(s3d, put):
     assert s3d("get", f"{bucket}/b", "-q").out == "12345"
 
 
+@pytest.mark.finding("C9")
+def test_a_write_that_goes_to_another_key_is_shown_with_its_new_id(s3d, put):
+    target, number = put("a", b"12345")
+    out = s3d("queue", "retry", number, "--as", "b").out
+    new = json.loads(s3d("queue", "show", f"{target[:-1]}b", "--json").out)["id"]
+    assert new != number
+    assert out == f"{number} {target}: goes to b instead, as {new}\n"
+
+
+@pytest.mark.finding("A2")
+def test_a_write_does_not_replace_a_pending_write_of_another_key(s3d, put):
+    target, number = put("a", b"old")
+    other, _ = put("b", b"newest")
+    result = s3d("queue", "retry", number, "--as", "b")
+    assert (result.code, result.out) == (1, "")
+    assert f"a newer write of {other} is pending" in result.err
+    assert "discard it" in result.err
+    assert s3d("get", other, "-q").out == "newest"
+    assert s3d("get", target, "-q").out == "old"
+
+
+@pytest.mark.finding("A2")
+def test_a_key_with_several_writes_does_not_go_to_another_key(s3d, put):
+    target, first = put("a", b"one")
+    put("a", b"two")  # the remote is away: the bucket may have versions, so both stay
+    result = s3d("queue", "retry", target, "--as", "b")
+    assert (result.code, result.out) == (2, "")
+    assert "name one by its ID" in result.err
+    assert s3d("queue", "show", first).code == 0
+
+
 def test_the_queue_is_paused_and_resumed(s3d, put):
     put("a")
     assert s3d("queue", "pause").out.startswith("paused: ")

@@ -56,3 +56,42 @@ def test_drain_and_status_name_a_conflict_and_force_pushes_it(
             assert run(agent, "drain", "--timeout", "30s")[0] == 0
         assert there.get_object(Bucket=new_bucket, Key="k")["Body"].read() == b"ours"
         assert run(agent, "status", "-q") == (0, "clean\n")
+
+
+@pytest.mark.finding("A1")
+@pytest.mark.finding("C9")
+def test_force_keeps_a_newer_pending_write_and_shows_the_new_id(
+    start_agent: Any, tmp_path: Any, seaweedfs: Peer, new_bucket: str
+) -> None:
+    name = f"{new_bucket}/m"
+    with closing(peer_client(seaweedfs)) as there:
+        agent = Gateway(start_agent, seaweedfs, tmp_path / "home").start()
+        with closing(agent.s3()) as s3:
+            s3.put_object(Bucket=new_bucket, Key="m", Body=b"old1")
+            assert run(agent, "drain", "--timeout", "30s")[0] == 0
+            for body in (b"old2", b"old3"):
+                assert run(agent, "queue", "pause")[0] == 0
+                s3.put_object(Bucket=new_bucket, Key="m", Body=body)
+                there.put_object(Bucket=new_bucket, Key="m", Body=b"foreign, not " + body)
+                assert run(agent, "queue", "resume")[0] == 0
+                assert run(agent, "drain", "--timeout", "30s")[0] == PendingError.exit_code
+            rows = run(agent, "queue", "ls", "--state", "conflict")[1].splitlines()
+            first, second = [row.split()[0] for row in rows]
+            assert run(agent, "queue", "pause")[0] == 0
+            code, text = run(agent, "queue", "retry", "--force", name)
+            assert (code, "name one by its ID" in text) == (2, True)
+            s3.put_object(Bucket=new_bucket, Key="m", Body=b"newest")
+            assert run(agent, "queue", "discard", "--yes", first)[0] == 0
+            for write in (second, name):
+                code, text = run(agent, "queue", "retry", "--force", write)
+                assert (code, f"a newer write of {name} is pending" in text) == (1, True)
+            assert s3.get_object(Bucket=new_bucket, Key="m")["Body"].read() == b"newest"
+            newest = run(agent, "queue", "ls", "--state", "waiting")[1].split()[0]
+            assert run(agent, "queue", "discard", "--yes", newest)[0] == 0
+            code, text = run(agent, "queue", "retry", "--force", name)
+            assert code == 0
+            entered = run(agent, "queue", "ls", "--state", "waiting")[1].split()[0]
+            assert text == f"{second} {name}: is tried again, as {entered}\n"
+            assert run(agent, "queue", "resume")[0] == 0
+            assert run(agent, "drain", "--timeout", "30s")[0] == 0
+        assert there.get_object(Bucket=new_bucket, Key="m")["Body"].read() == b"old3"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from contextlib import aclosing, suppress
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import aclosing, contextmanager, suppress
 from itertools import islice
 
 from aiohttp import web
@@ -24,7 +24,11 @@ from s3d.agent.frontends.control.route import Call, Refusal, Route, answer
 from s3d.agent.s3.address import check_key
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.storage.records import Stored
-from s3d.agent.stores.write_queue.pending import PendingState, PendingWrite
+from s3d.agent.stores.write_queue.pending import (
+    NewerWritePending,
+    PendingState,
+    PendingWrite,
+)
 from s3d.shared import control
 from s3d.shared.transfers import PriorityRequest, RetryRequest, Transfer, TransferList
 
@@ -119,7 +123,8 @@ class TransferRoutes:
         check_key(wanted.as_key)
         if write.kind != "put":
             raise _unfit(f"a {write.kind} cannot go to another key")
-        await journal.retry(seq=write.seq, as_key=wanted.as_key)
+        with _refused_if_replacing():
+            await journal.retry(seq=write.seq, as_key=wanted.as_key)
         renamed = journal.pending(write.bucket, wanted.as_key)
         return answer(transfer_of(renamed or write))
 
@@ -133,7 +138,8 @@ class TransferRoutes:
             if write.kind != "put":
                 raise _unfit(f"a {write.kind} cannot go to another key")
         journal = self._queue.journal
-        await journal.force(write.seq, wanted.as_key or None)
+        with _refused_if_replacing():
+            await journal.force(write.seq, wanted.as_key or None)
         entered = journal.pending(write.bucket, wanted.as_key or write.key)
         return answer(transfer_of(entered or write))
 
@@ -238,6 +244,15 @@ class TransferRoutes:
             writes = journal.all()
             conflicts = [each.write for each in journal.conflicts]
         return heapq.merge(writes, conflicts, key=lambda write: write.seq)
+
+
+@contextmanager
+def _refused_if_replacing() -> Iterator[None]:
+    try:
+        yield
+    except NewerWritePending as error:
+        hint = "let it be pushed, or discard it, first; s3d queue ls lists it"
+        raise Refusal(409, control.WRONG_STATE, str(error), hint) from error
 
 
 def _state(query: Mapping[str, str]) -> PendingState | None:

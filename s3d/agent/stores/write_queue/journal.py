@@ -595,7 +595,8 @@ class Journal:
     ) -> int:
         """Try parked and delayed writes again at once: one, those of a bucket, or all; how many.
 
-        as_key: only with seq: the write goes to this key instead, behind what is pending there.
+        as_key: only with seq: the write goes to this key instead. Raises NewerWritePending when
+        another write of that key is pending.
         """
         if seq is not None:
             one = self._backlog.get(seq)
@@ -612,9 +613,9 @@ class Journal:
         return len(chosen)
 
     async def force(self, seq: int, as_key: str | None = None) -> None:
-        """Push a conflict over the version that it was parked for; it goes behind what is pending.
+        """Push a conflict over the version that it was parked for.
 
-        as_key: to this key instead.
+        as_key: to this key instead. Raises NewerWritePending when a write of the key is pending.
         """
         await self.conflicts.force(seq, self._enter, as_key)
 
@@ -717,6 +718,7 @@ class Journal:
 
     def _move(self, write: PendingWrite, key: str, tx: Transaction) -> None:
         """In the writer thread: let the object go to another key."""
+        journal_rows.check_none_pending(tx, write.bucket, key, but=write.seq)
         moved = journal_write.stage_as(tx, write, key)
         if moved is not None:
             self._enter(tx, Kind.PUT, moved)

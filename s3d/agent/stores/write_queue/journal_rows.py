@@ -23,6 +23,7 @@ from s3d.agent.stores.write_queue import (
 from s3d.agent.stores.write_queue.pending import (
     Base,
     Kind,
+    NewerWritePending,
     Orphan,
     PendingState,
     PendingWrite,
@@ -88,6 +89,15 @@ def of_key(reader: Reader, bucket: str, key: str) -> list[PendingWrite]:
     """The writes of a key, oldest first."""
     query = f"SELECT {_SLIM} FROM queue WHERE bucket = ? AND key = ? ORDER BY seq"
     return [_slim(*row) for row in reader.select(query, (bucket, key.encode()))]
+
+
+def check_none_pending(reader: Reader, bucket: str, key: str, but: int = 0) -> None:
+    """Raise NewerWritePending when a write of the key is in the queue. but: seq of one that may.
+
+    A person's old write would take the place of that one, or go out behind it and replace it.
+    """
+    if any(each.seq != but for each in of_key(reader, bucket, key)):
+        raise NewerWritePending(bucket, key)
 
 
 def newest(reader: Reader, bucket: str, key: str) -> Kind | None:

@@ -102,9 +102,10 @@ class ParkedConflicts:
         return True
 
     async def force(self, seq: int, enter: Enter, as_key: str | None = None) -> None:
-        """Let it be pushed over the version that it was parked for, behind what is pending now.
+        """Let it be pushed over the version that it was parked for.
 
-        as_key: to this key instead, whatever that holds.
+        as_key: to this key instead, whatever the remote has there. Raises NewerWritePending when a
+        write of the key is pending.
         """
         conflict = self._by_seq.get(seq)
         if conflict is None:
@@ -114,6 +115,7 @@ class ParkedConflicts:
         base = conflict.remote_etag if as_key is None else None
 
         def move(tx: Transaction) -> None:
+            journal_rows.check_none_pending(tx, write.bucket, key)
             stored = conflict_rows.find(tx, seq)
             if stored is None:
                 journal_rows.unstage(tx, write.bucket, key)

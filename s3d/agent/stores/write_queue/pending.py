@@ -161,6 +161,13 @@ class Share(NamedTuple):
     size: int = 0
 
 
+class NewerWritePending(Exception):
+    """A write that somebody wants to push to a key would replace a newer pending one of it."""
+
+    def __init__(self, bucket: str, key: str) -> None:
+        super().__init__(f"a newer write of {bucket}/{key} is pending")
+
+
 class QueueStatus(NamedTuple):
     """What is pending now."""
 

@@ -226,3 +226,18 @@ async def test_a_conflict_is_exported_and_discarded(gate):
     async with gate.client.post(f"/v1/transfers/{number}:discard") as response:
         assert response.status == 204
     assert await listed(gate, "?state=conflict") == []
+
+
+@pytest.mark.finding("A1")
+@pytest.mark.finding("A2")
+async def test_a_retry_that_would_replace_a_newer_pending_write_is_refused(gate):
+    number = await conflict(gate)
+    await gate.rig.stop()
+    newest = [await gate.put(key, b"newest") for key in ("k", "other")]
+    path = f"/v1/transfers/{number}:retry"
+    for body in (RetryRequest(force=True), RetryRequest("other")):
+        assert await gate.refused("POST", path, body) == (409, "WrongState")
+    path = f"/v1/transfers/{newest[0]}:retry"
+    assert await gate.refused("POST", path, RetryRequest("other")) == (409, "WrongState")
+    page = await gate.ask("GET", "/v1/transfers", TransferList)
+    assert [each.id for each in page.transfers] == [number, *newest]

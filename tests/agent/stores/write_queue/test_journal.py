@@ -27,6 +27,7 @@ from s3d.agent.stores.write_queue.journal import Journal
 from s3d.agent.stores.write_queue.pending import (
     Base,
     Kind,
+    NewerWritePending,
     PendingState,
     PendingWrite,
     PushError,
@@ -333,6 +334,32 @@ async def test_retry_as_another_key(desk):
     assert desk.staged(ONE, "k") is None
     assert desk.staged(ONE, "other") == (b"1", {"a": "b"})
     assert [key for _, key, _ in await desk.pushed()] == ["other"]
+
+
+@pytest.mark.finding("A2")
+@pytest.mark.rule("ORD-5")
+@pytest.mark.parametrize("key", ["other", "k"])
+@pytest.mark.parametrize("one_version", [True, False])
+async def test_a_retry_as_another_key_replaces_no_pending_write(desk, key, one_version):
+    await desk.s3.put(ONE, "k", b"1")
+    write = await desk.journal.take()
+    await desk.s3.put(ONE, key, b"newest")
+    await desk.journal.park(write.seq, ERROR)
+    if one_version:
+        desk.journal.unversioned.add(ONE)
+    with pytest.raises(NewerWritePending):
+        await desk.journal.retry(seq=write.seq, as_key=key)
+    assert desk.journal.get(write.seq).state is PendingState.FAILED
+    assert desk.staged(ONE, key) == (b"newest", {})
+    assert len(desk.journal.writes(ONE)) == 2
+
+
+async def test_a_retry_as_its_own_key_keeps_the_write(desk):
+    await desk.s3.put(ONE, "k", b"1")
+    write = await desk.journal.take()
+    await desk.journal.park(write.seq, ERROR)
+    assert await desk.journal.retry(seq=write.seq, as_key="k") == 1
+    assert [key for _, key, _ in await desk.pushed()] == ["k"]
 
 
 async def test_an_upload_whose_write_is_replaced_is_an_orphan(desk):

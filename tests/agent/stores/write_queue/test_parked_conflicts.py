@@ -9,7 +9,12 @@ from typing import Any
 import pytest
 
 from s3d.agent.stores.write_queue.maintenance import ROUND
-from s3d.agent.stores.write_queue.pending import ABSENT, Conflict, PendingState
+from s3d.agent.stores.write_queue.pending import (
+    ABSENT,
+    Conflict,
+    NewerWritePending,
+    PendingState,
+)
 from s3d.agent.stores.write_queue.push_plan import plan
 from s3d.shared.conflicts import ConflictPolicy
 from tests.agent.stores.write_queue.rig import Rig, lost, open_rig, refusal
@@ -308,6 +313,64 @@ async def test_a_conflict_can_go_to_another_key(rig: Rig) -> None:
     await rig.pushed()
     assert await rig.there.read("bbb", "k") == THEIRS
     assert await rig.there.read("bbb", "other") == OURS
+
+
+@pytest.mark.finding("A1")
+@pytest.mark.rule("ORD-5")
+@pytest.mark.parametrize("one_version", [True, False])
+@pytest.mark.parametrize("delete", [True, False])
+async def test_a_forced_conflict_does_not_replace_a_newer_pending_write(
+    rig: Rig, one_version: bool, delete: bool
+) -> None:
+    if one_version:
+        rig.journal.unversioned.add("bbb")
+    conflict, _ = await overtaken(rig, delete=delete)
+    await rig.stop()
+    await rig.staged.put("bbb", "k", b"newest")
+    with pytest.raises(NewerWritePending) as refused:
+        await rig.journal.force(conflict.write.seq)
+    assert str(refused.value) == "a newer write of bbb/k is pending"
+    assert [each.write.seq for each in rig.journal.conflicts] == [conflict.write.seq]
+    assert await rig.staged.read("bbb", "k") == b"newest"
+    rig.start()
+    await rig.pushed()
+    assert await rig.there.read("bbb", "k") == b"newest"
+
+
+@pytest.mark.finding("A2")
+@pytest.mark.rule("ORD-5")
+@pytest.mark.parametrize("one_version", [True, False])
+async def test_a_conflict_does_not_replace_a_pending_write_of_another_key(
+    rig: Rig, one_version: bool
+) -> None:
+    if one_version:
+        rig.journal.unversioned.add("bbb")
+    conflict, _ = await overtaken(rig)
+    await rig.stop()
+    await rig.staged.put("bbb", "other", b"newest")
+    with pytest.raises(NewerWritePending):
+        await rig.journal.force(conflict.write.seq, "other")
+    assert [each.write.seq for each in rig.journal.conflicts] == [conflict.write.seq]
+    rig.start()
+    await rig.pushed()
+    assert await rig.there.read("bbb", "other") == b"newest"
+
+
+@pytest.mark.finding("A1")
+async def test_the_policy_theirs_drops_no_newer_write(tmp_path: Path) -> None:
+    async with open_rig(tmp_path, policy=ConflictPolicy.THEIRS) as rig:
+        await put_old(rig)
+        await rig.staged.put("bbb", "k", OURS)
+        rig.time.advance(10)
+        await rig.there.put("bbb", "k", THEIRS)
+        rig.time.advance(10)
+        rig.remote.gate.clear()
+        rig.start()
+        await rig.until(lambda: bool(rig.remote.calls))
+        await rig.staged.put("bbb", "k", b"newest")
+        rig.remote.gate.set()
+        await rig.pushed()
+        assert await rig.there.read("bbb", "k") == b"newest"
 
 
 async def test_a_conflict_survives_a_restart_and_can_be_discarded(tmp_path: Path) -> None:
