@@ -1,4 +1,4 @@
-"""s3d drain: wait until the remote has all that was written."""
+"""s3d drain: wait until the remote has all that was written, and all of the sync folders."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from itertools import islice
 import click
 
 from s3d.cli.output import StatusLine, json_line, report
-from s3d.cli.pending import CLEAN, is_clean, summary
+from s3d.cli.pending import CLEAN, folder_left, is_clean, is_moving, summary
 from s3d.cli.session import Session, json_option, pass_session, socket_option
+from s3d.shared.blocking import ControlClient
 from s3d.shared.blocking_queue import QueueClient
 from s3d.shared.errors import PendingError, UsageError
 from s3d.shared.text import size
@@ -21,6 +22,8 @@ LOOK = 0.5
 """Seconds between two looks while a person watches."""
 PATIENCE = 20.0
 """Seconds between two looks otherwise."""
+FOLDER_LOOK = 0.25
+"""Seconds between two looks at the sync folders."""
 NAMED = 3
 """Writes that are named of those that failed."""
 _WIDTH = 24
@@ -35,7 +38,8 @@ def drain_command(session: Session, /, *, timeout: str | None, as_json: bool) ->
     """Wait until the remote has everything; exit 6 with what is left when it cannot.
 
     Tries at once what is delayed. Writes that failed or are held do not go by themselves: they are
-    not waited for, and are left.
+    not waited for, and are left. Sync folders that are at work are waited for; one that is paused,
+    stopped or offline is left.
 
     \b
     Examples:
@@ -43,16 +47,33 @@ def drain_command(session: Session, /, *, timeout: str | None, as_json: bool) ->
       s3d drain --timeout 5m
     """
     deadline = None if timeout is None else time.monotonic() + _seconds(timeout)
-    if session.client().status().queue is None:
-        report(CLEAN)  # a store that has no remote, or one that is written to at once
-        return
-    queue = _drain(session.queue(), deadline)
-    if as_json:
-        json_line(queue)
-    if not is_clean(queue):
-        raise _left(queue, _parked(session.queue(), queue))
+    folders = _drain_folders(session.client(), deadline)
+    if session.client().status().queue is not None:  # else no remote, or written to at once
+        queue = _drain(session.queue(), deadline)
+        if as_json:
+            json_line(queue)
+        if not is_clean(queue):
+            raise _left(queue, [*_parked(session.queue(), queue), *folders])
+        folders = _folders_left(session.client())
+    else:
+        as_json = False
+    if folders:
+        raise PendingError("not drained", "; ".join(folders), "s3d sync status tells more")
     if not as_json:
         report(CLEAN)
+
+
+def _drain_folders(client: ControlClient, deadline: float | None) -> list[str]:
+    """Wait for the sync folders that are at work, whose uploads go to the queue; what is left."""
+    while any(map(is_moving, client.status().sync)):
+        if deadline is not None and time.monotonic() >= deadline:
+            break
+        time.sleep(FOLDER_LOOK)  # noqa: TID251 - the status tells more than any one event
+    return _folders_left(client)
+
+
+def _folders_left(client: ControlClient) -> list[str]:
+    return [line for folder in client.status().sync if (line := folder_left(folder))]
 
 
 def _drain(client: QueueClient, deadline: float | None) -> QueueStatus:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from s3d.shared.syncing import FolderStatus
 from s3d.shared.text import age, count, safe, size
 from s3d.shared.transfers import QueueStatus, Share, WaitingRemote
 
@@ -31,6 +32,24 @@ def is_clean(queue: QueueStatus | None) -> bool:
 def waiting_for(other: WaitingRemote) -> str:
     """What waits for a remote that is not in use, and how to look at it."""
     return f"{amount(other.writes)} for {safe(other.url)}: s3d queue ls --remote {other.id}"
+
+
+def folder_left(folder: FolderStatus) -> str:
+    """Why a sync folder is not in sync, in a line; "" when it is, as far as its agent knows."""
+    if folder.state in ("offline", "stopped"):
+        return safe(f"sync {folder.state}: {folder.name}: {folder.reason}")
+    if left := folder.pending + folder.todo - folder.done:
+        return safe(f"sync {folder.state}: {folder.name}: {count(left, 'path')} pending")
+    if folder.last_pass is None and folder.state != "paused":
+        return safe(f"sync {folder.state}: {folder.name}: not looked through since the start")
+    return ""
+
+
+def is_moving(folder: FolderStatus) -> bool:
+    """Whether a sync folder gets in sync by itself soon; not while a file is being written."""
+    if folder.state in ("starting", "syncing"):
+        return True
+    return folder.state == "idle" and folder.pending > folder.waiting
 
 
 def _obstacles(queue: QueueStatus) -> list[str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from s3d.cli.output import fields, json_line
-from s3d.cli.pending import amount, is_clean, summary, waiting_for
+from s3d.cli.pending import amount, folder_left, is_clean, summary, waiting_for
 from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.cli.target import Names, Target, target_argument
 from s3d.shared.caching import CacheState, CacheStatus
@@ -47,7 +47,7 @@ LIMITATIONS = {
     "-q",
     "--quiet",
     is_flag=True,
-    help="Briefly; exit 6 while a write is pending or a sync folder has stopped.",
+    help="Briefly; exit 6 while a write is pending or a sync folder is not in sync.",
 )
 @json_option
 @socket_option
@@ -85,16 +85,18 @@ def status_command(
 
 
 def _quiet(client: ControlClient, target: Target | None) -> int:
-    """Prints clean, or what is pending, and each sync folder that has stopped; 0 or 6."""
+    """Prints clean, or what is pending, and each sync folder that is not in sync; 0 or 6."""
     if target is not None:
         raise UsageError("bad usage", "-q is about all writes", f"s3d status {target}")
     status = client.status()
     queue, others = status.queue, status.waiting
-    click.echo("; ".join([summary(queue), *map(waiting_for, others)]))
-    stopped = list(_stopped(status.sync))
-    for _, row in stopped:
-        click.echo(f"sync stopped: {row}")
-    return 0 if is_clean(queue) and not others and not stopped else PendingError.exit_code
+    folders = [line for folder in status.sync if (line := folder_left(folder))]
+    is_done = is_clean(queue) and not others
+    if not is_done or not folders:
+        click.echo("; ".join([summary(queue), *map(waiting_for, others)]))
+    for line in folders:
+        click.echo(line)
+    return 0 if is_done and not folders else PendingError.exit_code
 
 
 def _agent(status: AgentStatus) -> Iterator[Row]:
@@ -115,16 +117,17 @@ def _agent(status: AgentStatus) -> Iterator[Row]:
         held = f"{count(store.buckets, 'bucket')}, {count(store.objects, 'object')}"
         yield "store", store.path + (" (gone at the end)" if status.ephemeral else "")
         yield "", f"{held}, {size(store.size)}; {size(store.free)} free"
-    yield from _stopped(status.sync)
+    yield from _not_syncing(status.sync)
     for warning in status.warnings:
         yield "warning", warning
 
 
-def _stopped(folders: Iterable[FolderStatus]) -> Iterator[Row]:
-    """Sync folders that do nothing until somebody has decided, or mended something."""
+def _not_syncing(folders: Iterable[FolderStatus]) -> Iterator[Row]:
+    """Sync folders that wait for the remote, or until somebody has decided or mended something."""
     for folder in folders:
-        if folder.state == "stopped":
-            yield "SYNC STOPPED", safe(f"{folder.name}: {folder.reason} (s3d sync status)")
+        if folder.state in ("stopped", "offline"):
+            label = f"SYNC {folder.state.upper()}"
+            yield label, safe(f"{folder.name}: {folder.reason} (s3d sync status)")
 
 
 def _remote(remote: RemoteStatus) -> Iterator[Row]:

@@ -254,7 +254,9 @@ class Download(io.RawIOBase):
             return self._answer.readinto(buffer)
         except OSError as error:
             raise S3dError(
-                "the agent hung up", f"{self._answer.left} bytes are missing", "try again"
+                "the agent hung up",
+                f"{self._answer.left} bytes are missing",
+                "try again; if it stays so, s3d check tells whether the object is damaged",
             ) from error
 
     def close(self) -> None:

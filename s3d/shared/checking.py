@@ -11,7 +11,7 @@ class Damage(msgspec.Struct, frozen=True):
     """One thing that is wrong on the disk."""
 
     place: str
-    """store, queue, cache or sync."""
+    """store, queue, cache, sync or state."""
     name: str
     """BUCKET/KEY of an object, else the path of a file or folder."""
     problem: str

@@ -60,6 +60,10 @@ class FolderStatus(msgspec.Struct, frozen=True):
     left_out: int = 0
     """Links and devices, which no bucket can hold."""
     conflicts: int = 0
+    pending: int = 0
+    """Paths that are known to have changed and were not looked at yet, or have to be again."""
+    waiting: int = 0
+    """Of those, the ones that are still being written after several looks."""
     last_pass: float | None = None
     """When both sides were last seen to agree, in Unix seconds."""
     watch: str = ""

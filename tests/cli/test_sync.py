@@ -67,6 +67,7 @@ def test_a_link_is_no_failure(s3d, notes, bucket):
 
 @pytest.mark.finding("D5")
 def test_a_folder_that_has_stopped_is_told_by_s3d_status(s3d, notes, bucket):
+    assert s3d("drain").code == 0
     assert s3d("status", "-q").code == 0
     (notes / "b.txt").write_text("b")
     s3d("sync", "now", bucket)
@@ -79,6 +80,7 @@ def test_a_folder_that_has_stopped_is_told_by_s3d_status(s3d, notes, bucket):
     assert (brief.code, f"sync stopped: {bucket}: nothing is left" in brief.out) == (6, True)
     s3d("sync", "restore", bucket)
     s3d("sync", "now", bucket)
+    assert s3d("drain").code == 0
     assert s3d("status", "-q").code == 0
 
 

@@ -216,6 +216,29 @@ def test_a_kill_while_state_of_before_is_adopted_loses_and_mixes_nothing(
 
 
 @pytest.mark.slow
+@pytest.mark.finding("B4")
+@pytest.mark.parametrize("base", ["state", "data/write_queue"])
+def test_a_damaged_identity_stops_no_start(
+    home: Home, tmp_path: Path, start_agent: Callable[..., AgentProcess], base: str
+) -> None:
+    first = home.remote("first")
+    agent = home.serve(first)
+    QueueClient(agent.client).pause()
+    put(agent, "k", b"for the first")
+    agent.stop()
+    file = tmp_path / "gateway" / base / "remote.json"
+    file.write_bytes(b"")
+    agent = start_agent(home=tmp_path / "gateway")
+    (waiting,) = agent.client.status().waiting
+    assert (waiting.url, waiting.writes.files) == (first.endpoint, 1)
+    agent.stop()
+    file.write_bytes(b"")
+    agent = home.serve(first)
+    assert QueueClient(agent.client).status().left.files == 1
+    assert f"{file} was damaged" in agent.stderr
+
+
+@pytest.mark.slow
 @pytest.mark.finding("D1")
 def test_without_a_remote_what_waits_is_shown_and_older_versions_refuse_it(
     home: Home, tmp_path: Path, start_agent: Callable[..., AgentProcess]

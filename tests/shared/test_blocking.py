@@ -327,8 +327,9 @@ def test_a_download_that_breaks_off_is_an_error(tmp_path):
     info = '{"bucket":"b","key":"k","size":10,"etag":"e","last_modified":0}'
     cut = reply("200 OK", "0123456789", f"S3d-Object: {info}")[:-4]
     (_, download) = answer_of(tmp_path, cut, lambda client: client.get("b", "k"))
-    with download, pytest.raises(S3dError, match="4 bytes are missing"):
+    with download, pytest.raises(S3dError, match="4 bytes are missing") as hung_up:
         download.read()
+    assert "s3d check" in hung_up.value.remedy
 
 
 HEAVY = "import sys; import s3d.shared.blocking; print(*sys.modules)"

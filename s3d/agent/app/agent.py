@@ -35,6 +35,7 @@ from s3d.agent.app.preflight import (
 from s3d.agent.app.process import harden, only_one, private_folder, settle_memory
 from s3d.agent.app.sampler import Sampler, sampler_of
 from s3d.agent.app.service_manager import Notifier
+from s3d.agent.app.set_aside import set_aside
 from s3d.agent.app.stack import Stack, build_stack
 from s3d.agent.app.sync_folders import open_folders
 from s3d.agent.core.client import Objects
@@ -157,6 +158,7 @@ class Agent:
         self._folders = open_folders(stack, config, self._places, self._events, self._umask)
         closing.callback(self._folders.close)
         file = stack.places(self._places).transfers_file
+        self._state_dir = file.parent
         makes_room = stack.gateway is not None and stack.gateway.queue is not None
         self._transfers = Transfers(objects, self._events, file, self._umask, makes_room=makes_room)
         endpoint = S3Server(
@@ -271,7 +273,7 @@ class Agent:
             store=await stack.store_status(),
             sync=self._folders.status(),
             waiting=stack.waiting_remotes(),
-            warnings=exposure_warnings(config) + stack.warnings(),
+            warnings=[*exposure_warnings(config), *stack.warnings(), *set_aside(self._state_dir)],
             metrics=self._numbers(),
         )
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from s3d.agent.app.embedded import BLOBS, Embedded, open_index, open_store
 from s3d.agent.app.process import only_one, private_folder
+from s3d.agent.app.set_aside import damaged_state
 from s3d.agent.app.stack import Stack
 from s3d.agent.storage.blobs import INLINE, Blobs
 from s3d.agent.storage.check import NAME, SOURCES, Check, Source
@@ -93,6 +94,8 @@ class Checker:
             self._files += 1
             if problem:
                 yield self._line(self._memory(file, problem, repair))
+        for damage in await asyncio.to_thread(damaged_state, self._places):
+            yield self._line(damage)
         yield CheckLine(self._share, done=True)
 
     async def _store(self, place: str, folder: Path, repair: bool) -> Lines:

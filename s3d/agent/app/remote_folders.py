@@ -26,6 +26,18 @@ FILE = "remote.json"
 SUBFOLDER = "remotes"
 
 
+class DamagedIdentity(S3dError):
+    """An identity file that cannot be understood."""
+
+    def __init__(self, file: Path, why: Exception) -> None:
+        super().__init__(
+            "cannot read which remote a folder belongs to",
+            f"{file}: {why}",
+            "restore it from a copy; without it the remote of the next start takes the folder",
+        )
+        self.file = file
+
+
 class RemoteFolder(NamedTuple):
     """A folder, and the remote that it belongs to."""
 
@@ -55,12 +67,8 @@ def read_identity(folder: Path) -> RemoteIdentity | None:
         return None
     try:
         identity = msgspec.json.decode(data, type=RemoteIdentity)
-    except msgspec.DecodeError as error:
-        raise S3dError(
-            "cannot read which remote a folder belongs to",
-            f"{file}: {error}",
-            "restore it from a copy; without it the remote of the next start takes the folder",
-        ) from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise DamagedIdentity(file, error) from error
     if identity.version > VERSION:
         raise UsageError(
             "the state was written by a newer s3d",

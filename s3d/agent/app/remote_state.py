@@ -19,6 +19,7 @@ from typing import NamedTuple
 import msgspec
 
 from s3d.agent.app.read_cache import ADOPTED, VERSION
+from s3d.agent.app.rebuild_identities import rebuild_identities
 from s3d.agent.app.remote_account import AskOwner, RemoteAccount
 from s3d.agent.app.remote_folders import (
     RemoteFolder,
@@ -91,6 +92,9 @@ async def open_remote_state(
     Raises S3dError for identity files that cannot be used; OSError.
     """
     bases = Bases(config, places)
+    bases.rebuild(places.state_dir)
+    if bases.queue is not None:
+        bases.rebuild(bases.queue)
     was_adopted = bases.finish_adoption()
     known = await _known(config, bases, keys, ask, has_pending)
     account = RemoteAccount(ask, keys, config.remote, is_confirmed=known.is_confirmed)
@@ -107,6 +111,7 @@ async def open_remote_state(
                     config.remote)  # fmt: skip
 
     def claim_cache(base: Path) -> Path:
+        bases.rebuild(base)
         cache = bases.choose(base, known)
         account.opened(cache)
         return cache.path
@@ -137,6 +142,10 @@ class Bases:
             if base == self.queue or base == self.all[-1]:
                 raise
             return []
+
+    def rebuild(self, base: Path) -> None:
+        """Mend its identity files, where the other bases tell whose they are. Raises OSError."""
+        rebuild_identities(base, [each for each in self.all if each != base])
 
     def everywhere(self) -> list[RemoteIdentity]:
         return [identity for base in self.all for identity in self.identities(base)]

@@ -11,9 +11,9 @@ from s3d.agent.core.client import Objects
 from s3d.agent.core.events import Events
 from s3d.agent.core.supervise import supervise
 from s3d.agent.s3.listing_order import BYTES
-from s3d.agent.storage.index import DAMAGE
 from s3d.agent.stores.remote.identity import endpoint_of
 from s3d.agent.sync.baseline import Baseline
+from s3d.agent.sync.baseline_file import FAILURE, Damaged
 from s3d.agent.sync.folders import Folders, Surroundings
 from s3d.shared.config import Config
 from s3d.shared.errors import UsageError
@@ -74,7 +74,7 @@ def _rename_remote(state: RemoteState, places: Places) -> None:
     if state.places.remote_state_dir != places.state_dir:
         return  # another remote was in use then
     for file in sorted((places.state_dir / "sync").glob("*.sqlite")):
-        with suppress(UsageError, DAMAGE), closing(Baseline(file)) as baseline:
+        with suppress(UsageError, Damaged, FAILURE), closing(Baseline(file)) as baseline:
             url, _, rest = baseline.fact("remote").partition(" ")
             if rest and _is_endpoint(url, state.identity.endpoint):
                 baseline.set_facts(remote=f"{state.identity.id} {rest}")

@@ -411,6 +411,8 @@ class SyncFolder:
             trouble_count=len(now.troubles) - now.left_out,
             left_out=now.left_out,
             conflicts=conflicts,
+            pending=self.schedule.pending,
+            waiting=self.schedule.waiting,
             last_pass=now.last_pass,
             watch=self._open.watcher.state if self._open is not None else "",
             level=self.setting.level(),

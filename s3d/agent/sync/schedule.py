@@ -21,6 +21,8 @@ SLOWEST = 10
 """Times the interval, between two looks at a bucket in which nothing changes."""
 RETRY_FIRST, RETRY_LONGEST = 1.0, 60.0
 """Seconds before a path is looked at again that is being written."""
+SOON = 2
+"""Tries within a few seconds: a file that has just been saved is in sync after these."""
 AWAY_FIRST, AWAY_LONGEST = 2.0, 60.0
 NEW_FOLDER = 2.0
 """Seconds after which a folder is scanned again that has just come: events are lost in these."""
@@ -103,6 +105,16 @@ class Schedule:
             self._bucket_at = now
         self._not_before = now + pause
 
+    @property
+    def pending(self) -> int:
+        """Paths that were noticed and not looked at yet, or have to be looked at again."""
+        return len(self._paths | self._touched | self._later.keys())
+
+    @property
+    def waiting(self) -> int:
+        """Of those, the ones that are still being written after several looks."""
+        return sum(self._tries.get(path, 0) > SOON for path in self._later)
+
     # When
 
     def is_due(self, *, is_polling: bool = False) -> bool:
@@ -149,6 +161,10 @@ class Schedule:
         """A pass was made: look sooner where something changes, and later where nothing does."""
         self._away = 0
         now = self._clock()
+        if scope.everything_here and scope.bucket:  # has seen what was to be looked at again
+            waits = {done.path for done in outcome.done if done.action == "wait"}
+            for path in self._later.keys() & self._tries.keys() - waits:
+                del self._later[path]
         for done in outcome.done:
             if done.path not in self._later:
                 self._tries.pop(done.path, None)

@@ -195,3 +195,24 @@ def test_without_an_agent_its_lock_is_held(places):
 
     with pytest.raises(AlreadyRunningError):
         check_at_rest(places, repair=False, show=again)
+
+
+@pytest.mark.finding("B3")
+@pytest.mark.parametrize("name", ["pins.broken", "transfers.bad", "remotes/one/pins.broken"])
+async def test_state_that_was_set_aside_is_shown_until_it_is_gone(places, name):
+    file = places.state_dir / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(b"{")
+    (damage,), _ = await found_by(places)
+    assert (damage.place, damage.name, damage.repaired) == ("state", str(file), "")
+    file.unlink()
+    assert (await found_by(places))[0] == []
+
+
+@pytest.mark.finding("B4")
+async def test_a_damaged_identity_is_shown(places):
+    file = places.write_queue_dir / "remote.json"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"")
+    (damage,), _ = await found_by(places, repair=True)
+    assert (damage.place, damage.name) == ("state", str(file))

@@ -12,6 +12,7 @@ from s3d.agent.app.remote_state import open_remote_state
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.stores.remote.credentials import KeyChain, RemoteKey
 from s3d.shared.config import load_config
+from s3d.shared.errors import S3dError
 from s3d.shared.paths import find_places
 
 HERE = "https://s3.example.org"
@@ -224,3 +225,53 @@ def test_the_identity_file_is_json(tmp_path, starts):
     identity = new_identity(HERE, "K1", "", 1.0)
     write_identity(tmp_path, identity)
     assert msgspec.json.decode((tmp_path / FILE).read_bytes())["endpoint"] == HERE
+
+
+@pytest.mark.finding("B4")
+@pytest.mark.parametrize("base", ["data/write_queue", "state", "cache/read_cache"])
+@pytest.mark.parametrize("content", [b"", b"{nonsense\xff"])
+async def test_a_damaged_identity_is_written_again_from_the_others(starts, caplog, base, content):
+    first = await starts.start()
+    identity = read_identity(starts.home / base)
+    file = starts.home / base / FILE
+    file.write_bytes(content)
+    with caplog.at_level(logging.WARNING):
+        again = await starts.start()
+    assert again.places == first.places
+    assert read_identity(starts.home / base) == identity
+    assert file.with_name(f"{FILE}.damaged").read_bytes() == content
+    assert caplog.text.count(str(file)) == 1
+
+
+@pytest.mark.finding("B4")
+async def test_a_damaged_identity_of_another_remote_is_written_again(starts):
+    first = await starts.start()
+    second = await starts.start("https://s3.example.com", "K9")
+    for file in (first.places.write_queue_dir / FILE, second.places.write_queue_dir / FILE):
+        content = file.read_bytes()
+        file.write_bytes(b"")
+        assert (await starts.start()).places == first.places
+        assert read_identity(file.parent) is not None
+        assert msgspec.json.decode(file.read_bytes()) == msgspec.json.decode(content)
+
+
+@pytest.mark.finding("B4")
+async def test_a_damaged_identity_that_may_be_of_two_remotes_is_refused(starts):
+    """The first remote was used without a queue, so the queue's folder is the second one's."""
+    await starts.start(S3D_WRITE_QUEUE="off", S3D_READ_CACHE="off")
+    second = await starts.start("https://s3.example.com", "K9", S3D_READ_CACHE="off")
+    (second.places.write_queue_dir / FILE).write_bytes(b"")
+    for remote, key in ((HERE, "K1"), ("https://s3.example.com", "K9")):
+        with pytest.raises(S3dError, match="cannot read which remote"):
+            await starts.start(remote, key)
+    assert (second.places.write_queue_dir / FILE).read_bytes() == b""
+
+
+@pytest.mark.finding("B4")
+async def test_where_all_identities_are_damaged_the_start_is_refused(starts):
+    await starts.start()
+    for file in starts.home.rglob(FILE):
+        file.write_bytes(b"")
+    with pytest.raises(S3dError, match="cannot read which remote") as refused:
+        await starts.start()
+    assert "restore it from a copy" in refused.value.remedy

@@ -151,3 +151,25 @@ def test_a_folder_that_has_come_is_looked_at_once_more(schedule, clock):
     clock.now += 2
     scope = schedule.take()
     assert ("new/" in scope.folders, scope.events) == (True, set())
+
+
+@pytest.mark.finding("A5")
+def test_what_is_pending_is_counted(schedule, clock):
+    assert (schedule.pending, schedule.waiting) == (0, 0)
+    schedule.changed({"a", "b"})
+    schedule.touched("b")
+    schedule.folder_came("d")
+    assert (schedule.pending, schedule.waiting) == (3, 0)
+    scope = schedule.take()
+    schedule.put_back(scope, 1.0)
+    assert schedule.pending == 3, "a pass that came to nothing leaves them"
+    schedule.ended(schedule.take(), Outcome())
+    clock.now += RETRY_LONGEST
+    schedule.ended(schedule.take(), Outcome())
+    assert schedule.pending == 0
+    for waiting in (0, 0, 1):
+        schedule.retry("log")
+        assert (schedule.pending, schedule.waiting) == (1, waiting)
+    schedule.everything()
+    schedule.ended(schedule.take(), Outcome())
+    assert schedule.pending == 0, "a look at everything has found it in sync"

@@ -109,9 +109,10 @@ def _read(file: Path) -> list[Pin]:
     except FileNotFoundError:
         return []
     except (OSError, msgspec.DecodeError) as error:
-        logger.error("the pins cannot be read: %s file=%s", error, file)
+        aside = file.with_suffix(".broken")
+        logger.error("the pins cannot be read: %s file=%s kept as %s", error, file, aside)
         with contextlib.suppress(OSError):
-            file.rename(file.with_suffix(".broken"))
+            file.rename(aside)
         return []
 
 
