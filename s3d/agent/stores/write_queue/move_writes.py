@@ -8,8 +8,9 @@ that one is looked for in the other store first, and never written over somethin
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from heapq import merge
 from typing import NamedTuple
 
 from s3d.agent.core import failpoint
@@ -46,6 +47,29 @@ class OpenQueue(NamedTuple):
     body_of: BodyOf
     store: ObjectStore | None = None
     """What it has staged."""
+
+    def writes(self) -> Iterator[PendingWrite]:
+        """What is pending, and what is parked as a conflict; oldest first."""
+        conflicts = [conflict.write for conflict in self.journal.conflicts]
+        return merge(self.journal.all(), conflicts, key=lambda write: write.seq)
+
+    def get(self, seq: int) -> PendingWrite | None:
+        conflict = self.journal.conflicts.get(seq)
+        return self.journal.get(seq) if conflict is None else conflict.write
+
+    async def load(self, write: PendingWrite) -> Stored | None:
+        """The object of a write; None for a delete."""
+        if write.state is PendingState.CONFLICT:
+            return self.journal.conflicts.find(write.seq)
+        row = await self.journal.load(write)
+        return None if row is None else row.stored
+
+    async def discard(self, write: PendingWrite) -> None:
+        """Forget it and its bytes."""
+        if write.state is PendingState.CONFLICT:
+            await self.journal.conflicts.discard(write.seq)
+        else:
+            await self.journal.discard(write.seq)
 
 
 class Unmoved(NamedTuple):

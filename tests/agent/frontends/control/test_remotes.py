@@ -19,7 +19,7 @@ from s3d.shared.transfers import (
     RemoteList,
     TransferList,
 )
-from tests.agent.app.test_waiting_writes import FIRST, SECOND, stage
+from tests.agent.app.test_waiting_writes import FIRST, SECOND, park, stage
 from tests.contract.client import Client
 
 
@@ -88,6 +88,23 @@ async def test_what_waits_is_listed_exported_discarded_and_moved(places, waiting
         moved = await ask(client, "POST", "/v1/remotes/first:move", body)
         assert decode(moved[1], MoveResult) == MoveResult(1)
         assert waiting.status() == []
+
+
+@pytest.mark.finding("A4")
+async def test_a_conflict_that_is_parked_there_is_listed_exported_and_discarded(
+    places, waiting, tmp_path
+):
+    await park(tmp_path / "write_queue")
+    async with served(places, RemoteRoutes(waiting, InUse(), None)) as client:
+        path = "/v1/remotes/first/writes"
+        page = decode((await ask(client, "GET", path))[1], TransferList).transfers
+        assert [(write.key, write.state) for write in page] == [
+            ("a", "conflict"), ("b", "waiting"), ("c", "waiting")]  # fmt: skip
+        assert page[0].remote_etag == '"theirs"'
+        assert await ask(client, "POST", f"{path}/1:export") == (200, b"12345")
+        assert (await ask(client, "POST", f"{path}/1:discard"))[0] == 204
+        assert (await ask(client, "POST", f"{path}/1:export"))[0] == 404
+        assert waiting.status()[0].writes.files == 2
 
 
 @pytest.mark.parametrize(
