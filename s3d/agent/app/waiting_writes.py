@@ -15,13 +15,12 @@ from pathlib import Path
 from s3d.agent.app.embedded import open_index, open_store
 from s3d.agent.app.remote_folders import RemoteFolder, folders_of
 from s3d.agent.core.events import Events
-from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.storage.index import Index
 from s3d.agent.stores.remote.identity import RemoteIdentity
 from s3d.agent.stores.write_queue import conflict_rows, journal_rows
 from s3d.agent.stores.write_queue.journal import Journal
-from s3d.agent.stores.write_queue.move_writes import Mover, OpenQueue, Unmoved
+from s3d.agent.stores.write_queue.move_writes import Mover, OpenQueue, Target, Unmoved
 from s3d.agent.stores.write_queue.pending import PendingState, PendingWrite
 from s3d.shared.errors import NotFoundError, S3dError
 from s3d.shared.transfers import Share, WaitingRemote
@@ -77,12 +76,12 @@ def _writes_of(folder: Path) -> tuple[list[PendingWrite], list[PendingWrite]]:
 class WaitingWrites:
     """The queues of the other remotes. Belongs to the loop."""
 
-    def __init__(self, base: Path, current: Path | None, top: ObjectStore | None) -> None:
-        """base: the folder of all queues. current: of the queue in use. top: where writes are moved
-        to. Reads what waits; raises S3dError, OSError."""
+    def __init__(self, base: Path, current: Path | None, target: Target | None) -> None:
+        """base: the folder of all queues. current: of the queue in use. target: where writes are
+        moved to. Reads what waits; raises S3dError, OSError."""
         self._base = base
         self._current = current
-        self._top = top
+        self._target = target
         self._lock = asyncio.Lock()
         self._waiting: dict[str, WaitingRemote] = {}
         for folder in folders_of(base):
@@ -124,10 +123,10 @@ class WaitingWrites:
         after: only what was accepted after this number. How many, and what stays: parked conflicts
         do, because they wait for a decision about what their own remote has.
         """
-        if self._top is None:
+        if self._target is None:
             raise S3dError("there is no remote to move to")
         async with self.opened(name) as queue:
-            mover = Mover(queue, self._top)
+            mover = Mover(queue, self._target)
             chosen = [
                 write
                 for write in queue.writes()

@@ -6,6 +6,7 @@ from s3d.agent.app.embedded import open_embedded
 from s3d.agent.app.remote_folders import claim
 from s3d.agent.app.waiting_writes import WaitingWrites, count_waiting, has_pending, open_queue
 from s3d.agent.stores.remote.identity import RemoteIdentity
+from s3d.agent.stores.write_queue.move_writes import Target
 from s3d.shared.errors import NotFoundError, S3dError
 from s3d.shared.transfers import Share
 from tests.contract.client import Client
@@ -62,7 +63,7 @@ async def test_they_are_moved_to_the_remote_in_use(base, tmp_path):
     store = open_embedded(tmp_path / "store")
     target = Client(store.local)
     await target("CreateBucket", Bucket="bbb")
-    waiting = WaitingWrites(base, base / "remotes" / "second", store.local)
+    waiting = WaitingWrites(base, base / "remotes" / "second", Target(store.local))
     assert await waiting.move("first", after=1) == (1, [])
     assert (await target("ListObjectsV2", Bucket="bbb")).names("Contents", "Key") == ["b"]
     assert await waiting.move("first", [1]) == (1, [])
@@ -81,7 +82,7 @@ async def test_parked_conflicts_wait_as_well_and_are_not_moved(base, tmp_path):
     await park(base)
     store = open_embedded(tmp_path / "store")
     await Client(store.local)("CreateBucket", Bucket="bbb")
-    waiting = WaitingWrites(base, base / "remotes" / "second", store.local)
+    waiting = WaitingWrites(base, base / "remotes" / "second", Target(store.local))
     assert waiting.status()[0].writes == Share(2, 10)
     moved, (left,) = await waiting.move("first")
     assert (moved, left.write.key, "conflict" in left.error.message) == (1, "a", True)

@@ -10,6 +10,7 @@ from s3d.agent.app.remote_folders import claim
 from s3d.agent.app.waiting_writes import WaitingWrites
 from s3d.agent.frontends.control.remotes import RemoteRoutes
 from s3d.agent.frontends.control.server import ControlServer
+from s3d.agent.stores.write_queue.move_writes import Target
 from s3d.shared.control import Problem, decode, encode
 from s3d.shared.transfers import (
     AdoptRequest,
@@ -64,7 +65,7 @@ async def waiting(places, tmp_path):
     await stage(base, "a", "b", "c")
     store = open_embedded(tmp_path / "store")
     await Client(store.local)("CreateBucket", Bucket="bbb")
-    yield WaitingWrites(base, base / "remotes" / "second", store.local)
+    yield WaitingWrites(base, base / "remotes" / "second", Target(store.local))
     store.close()
 
 
@@ -126,7 +127,7 @@ async def test_what_is_refused(places, waiting, path, body, status, code):
 
 
 async def test_a_move_that_the_target_refuses_names_the_writes(places, waiting):
-    await Client(waiting._top)("DeleteBucket", Bucket="bbb")
+    await Client(waiting._target.store)("DeleteBucket", Bucket="bbb")
     async with served(places, RemoteRoutes(waiting, InUse(), None)) as client:
         _, answer = await ask(client, "POST", "/v1/remotes/first:move", MoveRequest("second"))
         result = decode(answer, MoveResult)
