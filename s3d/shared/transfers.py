@@ -24,6 +24,7 @@ class WaitingRemote(msgspec.Struct, frozen=True):
     account: str
     """Owner id, else the access key id; "" while neither is known."""
     writes: Share
+    """Parked conflicts are among them."""
     oldest: float | None = None
     """When the first of them was accepted, Unix seconds."""
 

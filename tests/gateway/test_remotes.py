@@ -173,6 +173,29 @@ def test_a_move_that_was_killed_is_finished_and_overwrites_nothing_newer(
     assert (get(second, "k"), get(second, "other")) == (b"newer", b"other")
 
 
+@pytest.mark.slow
+@pytest.mark.finding("A3")
+def test_a_move_replaces_and_deletes_nothing_that_others_wrote_later(home: Home) -> None:
+    first, second = home.remote("first"), home.remote("second")
+    agent = home.serve(first)
+    QueueClient(agent.client).pause()
+    for key in ("k", "seen", "new"):
+        put(agent, key, b"ours")
+    agent.s3().delete_object(Bucket=BUCKET, Key="doomed")
+    agent.stop()
+    for key in ("k", "seen", "doomed"):
+        put(second, key, b"theirs")
+
+    agent = home.serve(second)
+    assert get(agent, "seen") == b"theirs"
+    (waiting,) = agent.client.status().waiting
+    queue = QueueClient(agent.client)
+    queue.move(waiting.id, second.endpoint, [])
+    assert queue.drain(20.0, hurry=True).conflict.files == 3
+    assert {key: get(second, key) for key in keys(second)} == {
+        "doomed": b"theirs", "k": b"theirs", "new": b"ours", "seen": b"theirs"}  # fmt: skip
+
+
 # ------------------------------------------------------------------ state of before
 
 

@@ -43,6 +43,7 @@ from s3d.agent.stores.remote.traits import RemoteTraits
 from s3d.agent.stores.remote.transport import Settings
 from s3d.agent.stores.remote.via_guard import LoopGuard
 from s3d.agent.stores.write_queue.clock import Clock
+from s3d.agent.stores.write_queue.move_writes import Target
 from s3d.agent.stores.write_queue.reevaluate_filters import decide_now_and_then
 from s3d.agent.stores.write_queue.remote_calls import knock
 from s3d.agent.stores.write_queue.remote_states import ObservedRemote, RemoteStates
@@ -226,6 +227,10 @@ async def open_gateway(config: Config, places: Places, events: Events) -> Gatewa
             top = layer_of_queue
             remote.health.on_answer = partial(_wake, queue, state.account)
         top = LoopGuard(top, remote.hops)
+        target = Target(top, clock_offset=lambda: remote.health.clock_offset)
+        if queue is not None:
+            is_too_large = queue.admission.is_too_large
+            target = target._replace(journal=queue.journal, is_too_large=is_too_large)
         gateway = Gateway(
             top=top,
             remote=remote,
@@ -237,7 +242,7 @@ async def open_gateway(config: Config, places: Places, events: Events) -> Gatewa
             probing=probing,
             migration=migration,
             state=state,
-            waiting=_waiting(config, places, state, top),
+            waiting=_waiting(config, places, state, target),
             found=warnings,
             _closing=closing.pop_all(),
         )
@@ -259,13 +264,13 @@ async def _owner_of(settings: Settings, keys: KeyChain, key: RemoteKey) -> str:
 
 
 def _waiting(
-    config: Config, base: Places, state: RemoteState, top: ObjectStore
+    config: Config, base: Places, state: RemoteState, target: Target
 ) -> WaitingWrites | None:
     folder = base.write_queue_dir
     if not config.write_queue.enabled and not folder.is_relative_to(base.data_dir):
         return None
     current = state.places.write_queue_dir if config.write_queue.enabled else None
-    return WaitingWrites(folder, current, top)
+    return WaitingWrites(folder, current, target)
 
 
 def _cache(

@@ -15,12 +15,13 @@ from pathlib import Path
 from s3d.agent.app.embedded import open_index, open_store
 from s3d.agent.app.remote_folders import RemoteFolder, folders_of
 from s3d.agent.core.events import Events
-from s3d.agent.core.store import ObjectStore
+from s3d.agent.s3.errors import S3Error
 from s3d.agent.storage.index import Index
 from s3d.agent.stores.remote.identity import RemoteIdentity
-from s3d.agent.stores.write_queue import journal_rows
+from s3d.agent.stores.write_queue import conflict_rows, journal_rows
 from s3d.agent.stores.write_queue.journal import Journal
-from s3d.agent.stores.write_queue.move_writes import Mover, OpenQueue, Unmoved
+from s3d.agent.stores.write_queue.move_writes import Mover, OpenQueue, Target, Unmoved
+from s3d.agent.stores.write_queue.pending import PendingState, PendingWrite
 from s3d.shared.errors import NotFoundError, S3dError
 from s3d.shared.transfers import Share, WaitingRemote
 
@@ -44,32 +45,43 @@ async def open_queue(folder: Path) -> AsyncIterator[OpenQueue]:
         index.close()
 
 
-def count_pending(folder: Path) -> tuple[Share, float | None]:
-    """Writes that wait in a queue's folder, and when the oldest was accepted."""
-    if not (folder / INDEX).exists():
-        return Share(), None
-    index: Index = open_index(folder, tables=journal_rows.TABLES)
-    try:
-        writes = index.look(journal_rows.load)
-    finally:
-        index.close()
+def count_waiting(folder: Path) -> tuple[Share, float | None]:
+    """Writes of a queue's folder that are not at its remote, and when the oldest was accepted.
+
+    Parked conflicts are among them: this queue has the only copy of their bytes.
+    """
+    pending, parked = _writes_of(folder)
+    writes = pending + parked
     oldest = min((write.accepted for write in writes), default=None)
     return Share(len(writes), sum(write.size for write in writes)), oldest
 
 
 def has_pending(folder: Path) -> bool:
-    return count_pending(folder)[0].files > 0
+    """Whether the queue would push anything; a parked conflict is not pushed by itself."""
+    return bool(_writes_of(folder)[0])
+
+
+def _writes_of(folder: Path) -> tuple[list[PendingWrite], list[PendingWrite]]:
+    """What is pending, and what is parked as a conflict."""
+    if not (folder / INDEX).exists():
+        return [], []
+    index: Index = open_index(folder, tables=journal_rows.TABLES)
+    try:
+        parked = [conflict.write for conflict in index.look(conflict_rows.load)]
+        return list(index.look(journal_rows.load)), parked
+    finally:
+        index.close()
 
 
 class WaitingWrites:
     """The queues of the other remotes. Belongs to the loop."""
 
-    def __init__(self, base: Path, current: Path | None, top: ObjectStore | None) -> None:
-        """base: the folder of all queues. current: of the queue in use. top: where writes are moved
-        to. Reads what waits; raises S3dError, OSError."""
+    def __init__(self, base: Path, current: Path | None, target: Target | None) -> None:
+        """base: the folder of all queues. current: of the queue in use. target: where writes are
+        moved to. Reads what waits; raises S3dError, OSError."""
         self._base = base
         self._current = current
-        self._top = top
+        self._target = target
         self._lock = asyncio.Lock()
         self._waiting: dict[str, WaitingRemote] = {}
         for folder in folders_of(base):
@@ -108,26 +120,36 @@ class WaitingWrites:
     ) -> tuple[int, list[Unmoved]]:
         """Write to the remote in use what waits for another one. seqs: none means all.
 
-        after: only what was accepted after this number. How many, and what stays.
+        after: only what was accepted after this number. How many, and what stays: parked conflicts
+        do, because they wait for a decision about what their own remote has.
         """
-        if self._top is None:
+        if self._target is None:
             raise S3dError("there is no remote to move to")
         async with self.opened(name) as queue:
-            mover = Mover(queue, self._top)
+            mover = Mover(queue, self._target)
             chosen = [
                 write
-                for write in queue.journal.all()
+                for write in queue.writes()
                 if write.seq > after and (not seqs or write.seq in seqs)
             ]
-            return await mover.move(chosen)
+            parked = [write for write in chosen if write.state is PendingState.CONFLICT]
+            movable = [write for write in chosen if write.state is not PendingState.CONFLICT]
+            moved, left = await mover.move(movable)
+            return moved, [*left, *(Unmoved(write, _is_conflict()) for write in parked)]
 
     def _note(self, folder: RemoteFolder) -> None:
         try:
-            writes, oldest = count_pending(folder.path)
+            writes, oldest = count_waiting(folder.path)
         except S3dError as error:
             logger.warning("cannot read what waits for %s: %s", folder.identity.url, error)
             return
         self._waiting[folder.identity.id] = waiting_remote(folder.identity, writes, oldest)
+
+
+def _is_conflict() -> S3Error:
+    return S3Error(
+        "OperationAborted", "It is a conflict with its own remote: export it or discard it."
+    )
 
 
 def waiting_remote(identity: RemoteIdentity, writes: Share, oldest: float | None) -> WaitingRemote:

@@ -9,6 +9,7 @@ from s3d.agent.app.remote_folders import claim, read_identity
 from s3d.agent.app.take_over import take_over
 from s3d.agent.app.waiting_writes import WaitingWrites
 from s3d.agent.stores.remote.identity import TakeOver
+from s3d.agent.stores.write_queue.move_writes import Target
 from tests.agent.app.test_waiting_writes import FIRST, SECOND, stage
 from tests.contract.client import Client
 
@@ -22,7 +23,7 @@ async def test_only_the_later_writes_go_and_only_once(tmp_path):
     store = open_embedded(tmp_path / "store")
     target = Client(store.local)
     await target("CreateBucket", Bucket="bbb")
-    waiting = WaitingWrites(base, None, store.local)
+    waiting = WaitingWrites(base, None, Target(store.local))
     here = SimpleNamespace(identity=identity, places=SimpleNamespace(remote_state_dir=state))
     await take_over(here, waiting)
     assert (await target("ListObjectsV2", Bucket="bbb")).names("Contents", "Key") == ["after"]
@@ -35,7 +36,7 @@ async def test_a_queue_that_is_gone_is_no_trouble(tmp_path):
     identity = msgspec.structs.replace(SECOND, take_over=TakeOver("gone", 1))
     claim(tmp_path, identity)
     store = open_embedded(tmp_path / "store")
-    waiting = WaitingWrites(tmp_path / "write_queue", None, store.local)
+    waiting = WaitingWrites(tmp_path / "write_queue", None, Target(store.local))
     here = SimpleNamespace(identity=identity, places=SimpleNamespace(remote_state_dir=tmp_path))
     await take_over(here, waiting)
     assert read_identity(tmp_path).take_over is None

@@ -4,8 +4,9 @@ import pytest
 
 from s3d.agent.app.embedded import open_embedded
 from s3d.agent.app.remote_folders import claim
-from s3d.agent.app.waiting_writes import WaitingWrites, count_pending, has_pending, open_queue
+from s3d.agent.app.waiting_writes import WaitingWrites, count_waiting, has_pending, open_queue
 from s3d.agent.stores.remote.identity import RemoteIdentity
+from s3d.agent.stores.write_queue.move_writes import Target
 from s3d.shared.errors import NotFoundError, S3dError
 from s3d.shared.transfers import Share
 from tests.contract.client import Client
@@ -62,11 +63,31 @@ async def test_they_are_moved_to_the_remote_in_use(base, tmp_path):
     store = open_embedded(tmp_path / "store")
     target = Client(store.local)
     await target("CreateBucket", Bucket="bbb")
-    waiting = WaitingWrites(base, base / "remotes" / "second", store.local)
+    waiting = WaitingWrites(base, base / "remotes" / "second", Target(store.local))
     assert await waiting.move("first", after=1) == (1, [])
     assert (await target("ListObjectsV2", Bucket="bbb")).names("Contents", "Key") == ["b"]
     assert await waiting.move("first", [1]) == (1, [])
     assert waiting.status() == []
+    store.close()
+
+
+async def park(folder):
+    """Let the remote have overtaken the oldest write."""
+    async with open_queue(folder) as queue:
+        await queue.journal.conflicts.park(next(queue.journal.all()), '"theirs"')
+
+
+@pytest.mark.finding("A4")
+async def test_parked_conflicts_wait_as_well_and_are_not_moved(base, tmp_path):
+    await park(base)
+    store = open_embedded(tmp_path / "store")
+    await Client(store.local)("CreateBucket", Bucket="bbb")
+    waiting = WaitingWrites(base, base / "remotes" / "second", Target(store.local))
+    assert waiting.status()[0].writes == Share(2, 10)
+    moved, (left,) = await waiting.move("first")
+    assert (moved, left.write.key, "conflict" in left.error.message) == (1, "a", True)
+    (first,) = waiting.status()
+    assert (first.writes, first.oldest is not None) == (Share(1, 5), True)
     store.close()
 
 
@@ -76,6 +97,6 @@ async def test_without_a_remote_there_is_nowhere_to_move(base):
 
 
 async def test_a_folder_without_a_queue_has_nothing(tmp_path, base):
-    assert count_pending(tmp_path) == (Share(), None)
+    assert count_waiting(tmp_path) == (Share(), None)
     assert not has_pending(base / "remotes" / "second")
     assert has_pending(base)

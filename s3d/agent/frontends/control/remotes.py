@@ -11,7 +11,12 @@ from typing import Protocol
 from aiohttp import web
 
 from s3d.agent.frontends.control.objects import send
-from s3d.agent.frontends.control.pending import Queue, queue_status, transfer_of
+from s3d.agent.frontends.control.pending import (
+    Queue,
+    queue_status,
+    transfer_of,
+    transfer_of_conflict,
+)
 from s3d.agent.frontends.control.queue import check_there
 from s3d.agent.frontends.control.route import Call, Refusal, Route, answer
 from s3d.agent.s3.errors import S3Error
@@ -25,6 +30,7 @@ from s3d.shared.transfers import (
     MoveRequest,
     MoveResult,
     RemoteList,
+    Transfer,
     TransferList,
     WaitingRemote,
 )
@@ -100,19 +106,19 @@ class RemoteRoutes:
         after, limit = _seq(call.query.get("cursor") or "0"), control.MAX_PAGE
         limit = call.number("limit", limit, limit)
         async with self._opened(call) as queue:
-            found = (write for write in queue.journal.all() if write.seq > after)
+            found = (write for write in queue.writes() if write.seq > after)
             page = list(islice(found, limit + 1))
         cursor = str(page[limit - 1].seq) if len(page) > limit else ""
-        return answer(TransferList([transfer_of(write) for write in page[:limit]], cursor))
+        return answer(TransferList([_shown(queue, write) for write in page[:limit]], cursor))
 
     async def export(self, call: Call, queue: OpenQueue, write: PendingWrite) -> web.StreamResponse:
         """The bytes, as they were accepted."""
-        row = await queue.journal.load(write)
-        if row is None or row.stored is None:
+        stored = await queue.load(write)
+        if stored is None:
             raise Refusal(409, control.WRONG_STATE, f"a {write.kind} has no bytes")
-        about = row.stored.record.about
+        about = stored.record.about
         kind = str(about.headers.get("ContentType", "binary/octet-stream"))
-        async with aclosing(queue.body_of(row.stored.layout)) as body:
+        async with aclosing(queue.body_of(stored.layout)) as body:
             response = web.StreamResponse(headers={"Content-Type": kind})
             response.content_length = write.size
             await response.prepare(call.request)
@@ -120,7 +126,7 @@ class RemoteRoutes:
         return response
 
     async def discard(self, call: Call, queue: OpenQueue, write: PendingWrite) -> web.Response:
-        await queue.journal.discard(write.seq)
+        await queue.discard(write)
         return web.Response(status=204)
 
     async def move(self, call: Call) -> web.Response:
@@ -159,7 +165,7 @@ class RemoteRoutes:
         async def handler(call: Call) -> web.StreamResponse:
             seq = _seq(call.request.match_info["id"])
             async with self._opened(call) as queue:
-                write = queue.journal.get(seq)
+                write = queue.get(seq)
                 if write is None:
                     hint = "s3d queue ls --remote lists what waits"
                     raise Refusal(404, control.NO_SUCH_TRANSFER, "no such write", hint)
@@ -187,6 +193,11 @@ async def _translated(waiting: Waiting, name: str) -> AsyncIterator[OpenQueue]:
 
 def _no_remote(error: NotFoundError) -> Refusal:
     return Refusal(404, control.NO_SUCH_REMOTE, f"{error.title}: {error.detail}", error.remedy)
+
+
+def _shown(queue: OpenQueue, write: PendingWrite) -> Transfer:
+    conflict = queue.journal.conflicts.get(write.seq)
+    return transfer_of(write) if conflict is None else transfer_of_conflict(conflict)
 
 
 def _failure(unmoved: Unmoved) -> MoveFailure:

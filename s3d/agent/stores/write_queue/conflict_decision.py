@@ -10,6 +10,7 @@ from collections.abc import Collection
 from enum import Enum, auto
 from typing import NamedTuple
 
+from s3d.agent.s3.messages import Members
 from s3d.agent.stores.write_queue.pending import ABSENT, Base, Kind
 from s3d.shared.conflicts import ConflictPolicy
 
@@ -27,6 +28,14 @@ class RemoteState(NamedTuple):
     """ABSENT when there is no object."""
     modified: float = 0.0
     """Unix seconds of the remote's clock."""
+
+
+def state_of(head: Members) -> RemoteState:
+    """Of an answer of HeadObject; empty for a key that is not there."""
+    if not head:
+        return RemoteState(ABSENT)
+    modified = head.get("LastModified")
+    return RemoteState(str(head.get("ETag", "")), modified.timestamp() if modified else 1e12)
 
 
 class Action(Enum):

@@ -18,6 +18,7 @@ import msgspec
 
 from s3d.agent.core import failpoint
 from s3d.agent.core.events import Events
+from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members
 from s3d.agent.storage.index import Index
 from s3d.agent.storage.reader import Reader
@@ -32,6 +33,7 @@ from s3d.agent.stores.write_queue import (
 )
 from s3d.agent.stores.write_queue.admission import Used
 from s3d.agent.stores.write_queue.doubts import Doubt, Place
+from s3d.agent.stores.write_queue.journal_write import Moving
 from s3d.agent.stores.write_queue.parked_conflicts import ParkedConflicts
 from s3d.agent.stores.write_queue.pending import (
     ABSENT,
@@ -85,6 +87,8 @@ class Journal:
         """By bucket, (key, id) of the uploads that pushes have begun since the start."""
         self._backlog = self._memory.backlog
         self.conflicts = ParkedConflicts(index, self._memory, events, clock)
+        self._moving: dict[Place, Moving] = {}
+        """Writes of another queue that are being entered here; asked by the writer thread."""
         self._landed = 0
         """Pushes since the old landings were removed."""
 
@@ -258,6 +262,22 @@ class Journal:
         await self._index.write(delete, frees=True)
         failpoint.hit("queue.accepted")
 
+    @contextmanager
+    def moving_in(self, place: Place, moving: Moving) -> Iterator[None]:
+        """What is accepted for this key meanwhile, if it is this write, was accepted elsewhere.
+
+        It keeps its time, and its base is not known. Raises S3Error, here or where the write is
+        entered, when a newer write of the key is pending.
+        """
+        if self._memory.doubts.etags(place):
+            raise S3Error("OperationAborted", "An earlier push of the key may still arrive.")
+        self._index.look(lambda reader: moving.check(reader, *place))
+        self._moving[place] = moving
+        try:
+            yield
+        finally:
+            del self._moving[place]
+
     def _enter(
         self,
         tx: Transaction,
@@ -270,11 +290,17 @@ class Journal:
         stored = change.stored
         size = 0 if stored is None else stored.record.size
         now = self._clock()
+        moving = self._moving.get((change.bucket, change.key))
+        if moving is not None and moving.etag == (ABSENT if stored is None else stored.record.etag):
+            moving.check(tx, change.bucket, change.key)
+            now, shown = moving.accepted, None  # what the remote shows now may be newer
+        elif shown is None:
+            shown = self.states.shown(change.bucket, change.key, now)
         write = PendingWrite(0, kind, change.bucket, change.key, size, now)
         before = journal_write.Before(
             self._memory.pushing,
             change.bucket in self.unversioned,
-            self.states.shown(change.bucket, change.key, now) if shown is None else shown,
+            shown,
             self._memory.doubtful,
         )
         entered = journal_write.enter(tx, write, stored, before)

@@ -11,6 +11,8 @@ from typing import NamedTuple, Protocol
 import msgspec
 from msgspec.structs import replace
 
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.records import Stored
 from s3d.agent.storage.transaction import Transaction
 from s3d.agent.stores.write_queue import journal_rows
@@ -57,6 +59,22 @@ class Before(NamedTuple):
     """What the remote shows of the key: an ETag or ABSENT; None: it is not known."""
     doubtful: Mapping[int, Doubt] = {}
     """By seq: pushes that may have landed, or may yet."""
+
+
+class Moving(NamedTuple):
+    """A write that another queue has accepted and that is moved into this one."""
+
+    etag: str
+    """Of its object; ABSENT for a delete. A client's write of the same key has another."""
+    accepted: float
+    """Unix seconds; by the other queue."""
+
+    def check(self, reader: Reader, bucket: str, key: str) -> None:
+        """Raises S3Error when a write of the key that was accepted later is pending."""
+        for each in journal_rows.of_key(reader, bucket, key):
+            row = journal_rows.find(reader, each.seq)
+            if row is not None and row.base.written > self.accepted:
+                raise S3Error("OperationAborted", "A newer write of the key waits there.")
 
 
 class Entered(NamedTuple):

@@ -20,12 +20,12 @@ from s3d.agent.s3.messages import Members
 from s3d.agent.storage.records import Stored
 from s3d.agent.stores.write_queue.conflict_decision import (
     SMALL,
-    RemoteState,
     Resolution,
     decide,
     resolve,
     same_state,
     start_of,
+    state_of,
 )
 from s3d.agent.stores.write_queue.journal import Journal
 from s3d.agent.stores.write_queue.multipart_push import Means, Parts, abort
@@ -232,7 +232,7 @@ class Push:
                 self._unseen[bucket] = steady + DISTRUST
                 return None
             head = {}
-        remote = _state(head)
+        remote = state_of(head)
         self._journal.states.note(bucket, key, remote.etag)
         if job.stored is not None and is_ours_likely and is_ours(job.stored, head):
             raise _Landed(remote.etag)
@@ -364,7 +364,7 @@ class Push:
             if error.status != 404:
                 return result
             head = {}
-        remote = _state(head)
+        remote = state_of(head)
         own = self._journal.own_states(job.write)
         replaced = not same_state(remote.etag, landed) and any(
             same_state(remote.etag, each) for each in own
@@ -373,14 +373,6 @@ class Push:
             return result
         await self._journal.forget_landing(job.write.seq)
         return None
-
-
-def _state(head: Members) -> RemoteState:
-    """Of an answer of HeadObject; empty for a key that is not there."""
-    if not head:
-        return RemoteState(ABSENT)
-    modified = head.get("LastModified")
-    return RemoteState(str(head.get("ETag", "")), modified.timestamp() if modified else 1e12)
 
 
 def _is_about_condition(error: S3Error, todo: Plan, condition: str) -> bool:

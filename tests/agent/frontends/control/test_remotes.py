@@ -10,6 +10,7 @@ from s3d.agent.app.remote_folders import claim
 from s3d.agent.app.waiting_writes import WaitingWrites
 from s3d.agent.frontends.control.remotes import RemoteRoutes
 from s3d.agent.frontends.control.server import ControlServer
+from s3d.agent.stores.write_queue.move_writes import Target
 from s3d.shared.control import Problem, decode, encode
 from s3d.shared.transfers import (
     AdoptRequest,
@@ -19,7 +20,7 @@ from s3d.shared.transfers import (
     RemoteList,
     TransferList,
 )
-from tests.agent.app.test_waiting_writes import FIRST, SECOND, stage
+from tests.agent.app.test_waiting_writes import FIRST, SECOND, park, stage
 from tests.contract.client import Client
 
 
@@ -64,7 +65,7 @@ async def waiting(places, tmp_path):
     await stage(base, "a", "b", "c")
     store = open_embedded(tmp_path / "store")
     await Client(store.local)("CreateBucket", Bucket="bbb")
-    yield WaitingWrites(base, base / "remotes" / "second", store.local)
+    yield WaitingWrites(base, base / "remotes" / "second", Target(store.local))
     store.close()
 
 
@@ -90,6 +91,23 @@ async def test_what_waits_is_listed_exported_discarded_and_moved(places, waiting
         assert waiting.status() == []
 
 
+@pytest.mark.finding("A4")
+async def test_a_conflict_that_is_parked_there_is_listed_exported_and_discarded(
+    places, waiting, tmp_path
+):
+    await park(tmp_path / "write_queue")
+    async with served(places, RemoteRoutes(waiting, InUse(), None)) as client:
+        path = "/v1/remotes/first/writes"
+        page = decode((await ask(client, "GET", path))[1], TransferList).transfers
+        assert [(write.key, write.state) for write in page] == [
+            ("a", "conflict"), ("b", "waiting"), ("c", "waiting")]  # fmt: skip
+        assert page[0].remote_etag == '"theirs"'
+        assert await ask(client, "POST", f"{path}/1:export") == (200, b"12345")
+        assert (await ask(client, "POST", f"{path}/1:discard"))[0] == 204
+        assert (await ask(client, "POST", f"{path}/1:export"))[0] == 404
+        assert waiting.status()[0].writes.files == 2
+
+
 @pytest.mark.parametrize(
     ("path", "body", "status", "code"),
     [
@@ -109,7 +127,7 @@ async def test_what_is_refused(places, waiting, path, body, status, code):
 
 
 async def test_a_move_that_the_target_refuses_names_the_writes(places, waiting):
-    await Client(waiting._top)("DeleteBucket", Bucket="bbb")
+    await Client(waiting._target.store)("DeleteBucket", Bucket="bbb")
     async with served(places, RemoteRoutes(waiting, InUse(), None)) as client:
         _, answer = await ask(client, "POST", "/v1/remotes/first:move", MoveRequest("second"))
         result = decode(answer, MoveResult)

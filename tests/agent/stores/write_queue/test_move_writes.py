@@ -2,7 +2,7 @@
 
 import pytest
 
-from s3d.agent.stores.write_queue.move_writes import MOVING, Mover, OpenQueue
+from s3d.agent.stores.write_queue.move_writes import MOVING, Mover, OpenQueue, Target
 from s3d.agent.stores.write_queue.pending import PendingState, PushError
 from tests.agent.stores.write_queue.rig import DENIED, MIB, lost, open_rig
 
@@ -14,7 +14,7 @@ async def rig(tmp_path):
 
 
 async def move(rig, writes=None):
-    mover = Mover(OpenQueue(rig.journal, rig.pusher._means.body_of), rig.remote)
+    mover = Mover(OpenQueue(rig.journal, rig.pusher._means.body_of), Target(rig.remote))
     return await mover.move(list(rig.journal.all()) if writes is None else writes)
 
 
@@ -22,6 +22,7 @@ async def move(rig, writes=None):
 async def test_all_kinds_of_writes_arrive_as_they_were_accepted(rig):
     await rig.there("PutObject", Bucket="bbb", Key="gone", Body=b"x")
     await rig.there("PutObject", Bucket="bbb", Key="kept", Body=b"kept")
+    rig.time.advance(10.0)
     await rig.staged("PutObject", Bucket="bbb", Key="k", Body=b"data", Metadata={"m": "1"})
     etag = await rig.put_parts("large", 5 * MIB, 7)
     await rig.journal.delete("bbb", ["gone"])
@@ -76,3 +77,49 @@ async def test_a_write_that_may_have_arrived_is_never_put_over_something_else(ri
         (0, ["OperationAborted"]) if there == b"newer" else (1, []))  # fmt: skip
     got = await rig.there("GetObject", Bucket="bbb", Key="k")
     assert got.body == (there or b"data")
+
+
+@pytest.mark.finding("A3")
+async def test_what_is_not_older_at_the_target_is_neither_replaced_nor_deleted(rig):
+    await rig.there("PutObject", Bucket="bbb", Key="older", Body=b"before")
+    rig.time.advance(10.0)
+    for key in ("k", "older"):
+        await rig.staged("PutObject", Bucket="bbb", Key=key, Body=b"ours")
+    await rig.journal.delete("bbb", ["doomed"])
+    for key in ("k", "doomed"):
+        await rig.there("PutObject", Bucket="bbb", Key=key, Body=b"theirs")
+    rig.time.advance(10.0)
+    moved, left = await move(rig)
+    assert (moved, [unmoved.write.key for unmoved in left]) == (1, ["k", "doomed"])
+    bodies = [(await rig.there("GetObject", Bucket="bbb", Key=key)).body
+              for key in ("k", "doomed", "older")]  # fmt: skip
+    assert bodies == [b"theirs", b"theirs", b"ours"]
+    assert {write.state for write in rig.journal.all()} == {PendingState.WAITING}
+
+
+@pytest.mark.finding("A3")
+async def test_later_writes_of_a_key_follow_the_ones_that_were_moved_before(rig):
+    for data in (b"1", b"2"):
+        await rig.staged("PutObject", Bucket="bbb", Key="k", Body=data)
+    rig.time.advance(10.0)
+    assert await move(rig) == (2, [])
+    assert (await rig.there("GetObject", Bucket="bbb", Key="k")).body == b"2"
+
+
+@pytest.mark.finding("A3")
+async def test_a_moved_write_keeps_its_time_and_goes_before_nothing_newer(rig, tmp_path):
+    (tmp_path / "second").mkdir()
+    async with open_rig(tmp_path / "second", clock=rig.time.clock) as other:
+        for key in ("k", "newer"):
+            await rig.staged("PutObject", Bucket="bbb", Key=key, Body=b"ours")
+        accepted = next(rig.journal.all()).accepted
+        rig.time.advance(10.0)
+        other.journal.states.note("bbb", "k", '"theirs"')
+        await other.staged("PutObject", Bucket="bbb", Key="newer", Body=b"newer")
+        target = Target(other.staged.store, other.journal)
+        mover = Mover(OpenQueue(rig.journal, rig.pusher._means.body_of), target)
+        moved, (left,) = await mover.move(list(rig.journal.all()))
+        assert (moved, left.write.key) == (1, "newer")
+        (write,) = other.journal.writes("bbb", "k")
+        row = await other.journal.load(write)
+        assert (row.base.written, row.base.etag) == (accepted, None)
