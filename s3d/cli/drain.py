@@ -24,6 +24,8 @@ PATIENCE = 20.0
 """Seconds between two looks otherwise."""
 FOLDER_LOOK = 0.25
 """Seconds between two looks at the sync folders."""
+CONFIRMING = 2.0
+"""Seconds that the remote has to say whose the access key is."""
 NAMED = 3
 """Writes that are named of those that failed."""
 _WIDTH = 24
@@ -38,8 +40,8 @@ def drain_command(session: Session, /, *, timeout: str | None, as_json: bool) ->
     """Wait until the remote has everything; exit 6 with what is left when it cannot.
 
     Tries at once what is delayed. Writes that failed or are held do not go by themselves: they are
-    not waited for, and are left. Sync folders that are at work are waited for; one that is paused,
-    stopped or offline is left.
+    not waited for, and are left; neither is anything while it is not known whose the access key is.
+    Sync folders that are at work are waited for; one that is paused, stopped or offline is left.
 
     \b
     Examples:
@@ -49,11 +51,12 @@ def drain_command(session: Session, /, *, timeout: str | None, as_json: bool) ->
     deadline = None if timeout is None else time.monotonic() + _seconds(timeout)
     folders = _drain_folders(session.client(), deadline)
     if session.client().status().queue is not None:  # else no remote, or written to at once
-        queue = _drain(session.queue(), deadline)
+        held, client = _held(session), session.queue()
+        queue = client.drain(0.0, hurry=False) if held else _drain(client, deadline)
         if as_json:
             json_line(queue)
         if not is_clean(queue):
-            raise _left(queue, [*_parked(session.queue(), queue), *folders])
+            raise _left(queue, [*_parked(client, queue), *folders], held)
         folders = _folders_left(session.client())
     else:
         as_json = False
@@ -74,6 +77,19 @@ def _drain_folders(client: ControlClient, deadline: float | None) -> list[str]:
 
 def _folders_left(client: ControlClient) -> list[str]:
     return [line for folder in client.status().sync if (line := folder_left(folder))]
+
+
+def _held(session: Session) -> str:
+    """Why nothing is pushed until a person says whose the access key is; "" where it is known."""
+    if not _unconfirmed(session):
+        return ""
+    session.queue().drain(CONFIRMING, hurry=True)  # the remote is asked once more
+    return _unconfirmed(session)
+
+
+def _unconfirmed(session: Session) -> str:
+    remote = session.client().status().remote
+    return "" if remote is None else remote.unconfirmed
 
 
 def _drain(client: QueueClient, deadline: float | None) -> QueueStatus:
@@ -115,8 +131,11 @@ def _parked(client: QueueClient, queue: QueueStatus) -> list[str]:
     ]
 
 
-def _left(queue: QueueStatus, parked: list[str]) -> PendingError:
-    if queue.paused and queue.moving.files:
+def _left(queue: QueueStatus, parked: list[str], held: str) -> PendingError:
+    if held and queue.moving.files:
+        parked = [held, *parked]
+        remedy = "s3d queue adopt pushes them with this access key, if it is of that account"
+    elif queue.paused and queue.moving.files:
         remedy = "s3d queue resume lets it go on"
     elif queue.failed.files:
         remedy = "s3d queue ls --state failed tells why; then retry, export or discard them"

@@ -23,6 +23,7 @@ from s3d.shared.errors import S3dError
 from tests.agent_process import AgentProcess, StartFailed
 from tests.gateway.conftest import Gateway
 from tests.gateway.network import Network
+from tests.gateway.test_conflicts import run
 from tests.peers.proxy import Fault
 from tests.peers.servers import OTHER, ROTATED
 
@@ -382,6 +383,7 @@ def test_writes_of_another_account_never_go_with_its_key(accounts: Accounts, rem
 
 @pytest.mark.slow
 @pytest.mark.finding("D1")
+@pytest.mark.finding("B2")
 def test_a_remote_that_does_not_tell_waits_for_a_person(accounts: Accounts, remote: Any) -> None:
     waits(accounts, "k")
     denied = Fault(status=403, code="AccessDenied")
@@ -395,6 +397,9 @@ def test_a_remote_that_does_not_tell_waits_for_a_person(accounts: Accounts, remo
     queue.resume()
     assert queue.drain(0.5, hurry=True).left.files == 1
     assert agent.client.status().remote.unconfirmed
+    code, text = run(agent, "drain", "--timeout", "60s")
+    assert (code, "s3d queue adopt" in text, "does not say whether" in text) == (6, True, True)
+    assert "needs credentials" not in run(agent, "status")[1]
     queue.adopt(separate=False)
     assert queue.drain(20.0, hurry=True).left.files == 0
     assert names(remote, accounts.bucket) == ["k"]

@@ -225,9 +225,9 @@ async def open_gateway(config: Config, places: Places, events: Events) -> Gatewa
             layer_of_queue.lists.listing_order = lambda bucket: gateway.listing_order(bucket)
             layer_of_queue.keys.check_remote = compatible.check
             top = layer_of_queue
-            remote.health.on_answer = partial(_wake, queue, state.account)
         top = LoopGuard(top, remote.hops)
         target = Target(top, clock_offset=lambda: remote.health.clock_offset)
+        remote.health.on_answer = partial(_note_answer, queue, state.account)
         if queue is not None:
             is_too_large = queue.admission.is_too_large
             target = target._replace(journal=queue.journal, is_too_large=is_too_large)
@@ -253,9 +253,11 @@ def _is_aws(remote: RemoteStore) -> bool:
     return known_order(remote.url, "") == BYTES
 
 
-def _wake(queue: Queue, account: RemoteAccount, status: int) -> None:
+def _note_answer(queue: Queue | None, account: RemoteAccount, status: int) -> None:
     """Any answer of the remote says that it is there, but not whose the access key is."""
-    if account.is_confirmed:
+    if status < 400:
+        account.answered()
+    if queue is not None and account.is_confirmed:
         queue.pusher.remote_answered(status)
 
 

@@ -12,6 +12,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +33,14 @@ from s3d.agent.stores.remote.identity import (
     new_identity,
 )
 from s3d.agent.stores.write_queue.journal import Journal
+from s3d.agent.stores.write_queue.remote_gate import AccountUnknown
 
 logger = logging.getLogger(__name__)
 
 LOOK = 5.0
-"""Seconds between two looks at whether the remote has answered, which is when it can be asked."""
+"""Seconds between two looks at whether the remote has answered, for what answered() misses."""
+SETTLE = 1.0
+"""Seconds after the first answer: the question does not compete with what brought that answer."""
 PAUSE = 60.0
 """Seconds after a question that failed."""
 
@@ -76,6 +80,7 @@ class RemoteAccount:
         self.changed = asyncio.Event()
         """Set when the state of another account has to be opened in the place of this one."""
         self.before = PendingBefore()
+        self._answered = asyncio.Event()
         self._ask = ask
         self._keys = keys
         self._url = url
@@ -138,7 +143,11 @@ class RemoteAccount:
     async def run(self, has_answered: Callable[[], bool]) -> None:
         """Learn the owner and confirm the key as soon as the remote answers; until that is done."""
         while self.needs_owner or not self.is_confirmed:
-            await asyncio.sleep(LOOK)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK):
+                    await self._answered.wait()
+                    await asyncio.sleep(SETTLE)
+            self._answered.clear()
             if not has_answered():
                 continue
             try:
@@ -147,6 +156,10 @@ class RemoteAccount:
             except S3Error as error:
                 logger.info("the owner of the access key is not known yet: %s", error.message)
             await asyncio.sleep(PAUSE)
+
+    def answered(self) -> None:
+        """The remote has answered something: it can be asked now, and may be gone soon."""
+        self._answered.set()
 
     async def _learn(self) -> bool:
         """Whether nothing is left to learn; a remote that does not say is asked once a start."""
@@ -207,8 +220,10 @@ class RemoteAccount:
             await self._accept(key.access_key)
 
     def _hold(self, owner: str) -> None:
-        what = "the account of the earlier key is not known" if owner else "the remote does not say"
-        trouble = f"{what} whether the access key is of the account that they were written for"
+        question = "whether the access key is of the account that they were written for"
+        trouble = f"the remote does not say {question}"
+        if owner:
+            trouble = f"the account of the earlier key is not known, nor {question}"
         if trouble != self.trouble:
             logger.warning("pending writes are held: %s: s3d queue adopt", trouble)
         self.trouble = trouble
@@ -229,10 +244,10 @@ class RemoteAccount:
 
     def _held(self) -> S3Error:
         remedy = "" if self.changed.is_set() else ": s3d queue adopt"
-        return self._error(self.trouble + remedy)
+        return self._error(self.trouble + remedy, AccountUnknown)
 
-    def _error(self, detail: str) -> S3Error:
-        cause = Unreachable(Reason.CREDENTIALS, detail, sent=False)
+    def _error(self, detail: str, kind: type[Unreachable] = Unreachable) -> S3Error:
+        cause = kind(Reason.CREDENTIALS, detail, sent=False)
         error = S3Error("ServiceUnavailable", f"Pending writes are held: {detail}")
         error.__cause__ = cause
         return error

@@ -14,6 +14,8 @@ from s3d.agent.s3.messages import BytesBody, S3Request, S3Response
 from s3d.agent.s3.model import operations
 from s3d.agent.stores.remote.credentials import KeyChain, RemoteKey
 from s3d.agent.stores.remote.identity import RemoteIdentity
+from s3d.agent.stores.write_queue.clock import Clock
+from s3d.agent.stores.write_queue.remote_gate import HELD, Line
 
 ONE = RemoteIdentity("one", "http://one", "http://one", ("K1",), "owner-1")
 OWNERS = {"K1": "owner-1", "K2": "owner-1", "K3": "owner-3", "K4": ""}
@@ -126,3 +128,32 @@ async def test_the_owner_is_learnt_when_the_remote_has_answered(tmp_path, monkey
     async with asyncio.timeout(10.0):
         await rig.account.run(has_answered)
     assert read_identity(tmp_path).owner == "owner-1"
+
+
+@pytest.mark.finding("B2")
+async def test_the_owner_is_learnt_at_the_first_answer_of_the_remote(tmp_path, monkeypatch):
+    monkeypatch.setattr(remote_account, "LOOK", 3600.0)
+    monkeypatch.setattr(remote_account, "SETTLE", 0.0)
+    rig = Rig(tmp_path, identity=RemoteIdentity("one", "http://one", "http://one", ("K1",)))
+    async with asyncio.timeout(10.0), asyncio.TaskGroup() as tasks:
+        tasks.create_task(rig.account.run(lambda: True))
+        await asyncio.sleep(0)
+        assert read_identity(tmp_path).owner == ""
+        rig.account.answered()
+    assert read_identity(tmp_path).owner == "owner-1"
+
+
+@pytest.mark.finding("B2")
+async def test_held_writes_need_no_credentials_but_a_word_on_the_account(tmp_path):
+    unknown = RemoteIdentity("one", "http://one", "http://one", ("K1",))
+    rig = Rig(tmp_path, key="K3", identity=unknown, is_confirmed=False)
+    rig.account.before = SimpleNamespace(is_left=True, after=7)
+    line = Line(Clock())
+    with pytest.raises(S3Error) as caught:
+        await HeldUntilConfirmed(rig, rig.account).call(put())
+    line.heard(caught.value)
+    assert line.trouble == HELD
+    assert rig.account.trouble == (
+        "the account of the earlier key is not known, nor whether the access key is of the "
+        "account that they were written for"
+    )

@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 AWAY = "remote away"
 NEEDS_CREDENTIALS = "needs credentials"
+HELD = "held: whose the access key is is not known"
 
 _FIRST_ASK = 5.0
 _LAST_ASK = 300.0
@@ -33,6 +34,10 @@ _LAST_WAKE = 60.0
 requests get through and pushes do not, the back-off of the pushes has to hold."""
 _CALM = 300.0
 """Seconds without such a time after which the next one counts as the first."""
+
+
+class AccountUnknown(Unreachable):
+    """There is an access key, and it may be of another account than pending writes are for."""
 
 
 class Line:
@@ -51,6 +56,7 @@ class Line:
         self._pace = pace or Pace()
         self._breaker = breaker or Breaker()
         self._ask_at: float | None = None
+        self._refusal = NEEDS_CREDENTIALS
         self._wait = _FIRST_ASK
         self._wake_at = float("-inf")
         self._wake_wait = _FIRST_WAKE
@@ -64,7 +70,7 @@ class Line:
     def trouble(self) -> str:
         """Why nothing goes, in words for the status; "" while the line is open."""
         if self._ask_at is not None:
-            return NEEDS_CREDENTIALS
+            return self._refusal
         return AWAY if self._breaker.is_open else ""
 
     @property
@@ -90,6 +96,8 @@ class Line:
         elif error is not None and decide(error) is Verdict.PAUSE:
             if not isinstance(error.__cause__, Unreachable):
                 self._breaker.reached()
+            is_held = isinstance(error.__cause__, AccountUnknown)
+            self._refusal = HELD if is_held else NEEDS_CREDENTIALS
             self._refused(now)
         elif error is None or not isinstance(error.__cause__, Unreachable) or _is_there(error):
             self._breaker.reached()
