@@ -21,8 +21,8 @@ SHOWN = 5
 
 
 def remote_of(client: QueueClient, name: str) -> str:
-    """The id of a remote for which writes wait, by its id or URL. Raises NotFoundError."""
-    found = [each for each in client.remotes() if name in (each.id, each.url, each.url.rstrip("/"))]
+    """The id of a remote for which writes wait, by its id or any URL. Raises NotFoundError."""
+    found = client.remotes(name)
     if len(found) > 1:
         ids = ", ".join(each.id for each in found)
         raise UsageError("several accounts of that remote are waited for", ids, "name it by its id")

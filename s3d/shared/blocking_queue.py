@@ -102,9 +102,12 @@ class QueueClient:
         """Its bytes; close the download."""
         return Download(self._client.call("POST", f"/v1/transfers/{id}:export"))
 
-    def remotes(self) -> list[WaitingRemote]:
-        """Remotes that are not in use, and for which writes are pending."""
-        return self._client.ask("GET", "/v1/remotes", RemoteList).remotes
+    def remotes(self, name: str = "") -> list[WaitingRemote]:
+        """Remotes that are not in use, and for which writes are pending.
+
+        name: only those of this id or URL, however it is written.
+        """
+        return self._client.ask("GET", path_of("/v1/remotes", name=name), RemoteList).remotes
 
     def writes_of(self, remote: str) -> Iterator[Transfer]:
         """What waits for another remote, oldest first. remote: its id."""

@@ -38,7 +38,7 @@ def test_status_and_lists_name_what_waits(s3d: Commands):
     assert s3d("queue", "ls").out == "clean\n"
     rows = s3d("queue", "ls", "--remote", FIRST).out.splitlines()
     assert [row.split()[-1] for row in rows] == ["photos/a", "photos/b", "photos/dir/c"]
-    rows = s3d("queue", "ls", "--remote", FIRST, "photos/dir/").out.splitlines()
+    rows = s3d("queue", "ls", "--remote", "HTTP://127.0.0.1:9/", "photos/dir/").out.splitlines()
     assert [row.split()[-1] for row in rows] == ["photos/dir/c"]
     (line,) = s3d("queue", "remotes").out.splitlines()
     assert FIRST in line

@@ -17,7 +17,7 @@ from s3d.agent.app.remote_folders import RemoteFolder, folders_of
 from s3d.agent.core.events import Events
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.storage.index import Index
-from s3d.agent.stores.remote.identity import RemoteIdentity
+from s3d.agent.stores.remote.identity import RemoteIdentity, is_name_of
 from s3d.agent.stores.write_queue import conflict_rows, journal_rows
 from s3d.agent.stores.write_queue.journal import Journal
 from s3d.agent.stores.write_queue.move_writes import Mover, OpenQueue, Target, Unmoved
@@ -88,9 +88,14 @@ class WaitingWrites:
             if folder.path != current:
                 self._note(folder)
 
-    def status(self) -> list[WaitingRemote]:
-        """Those for which something waits."""
-        return [waiting for waiting in self._waiting.values() if waiting.writes.files]
+    def status(self, name: str = "") -> list[WaitingRemote]:
+        """Those for which something waits. name: only of this id or URL, however it is written."""
+        there = [waiting for waiting in self._waiting.values() if waiting.writes.files]
+        if not name:
+            return there
+        named = {each.identity.id for each in folders_of(self._base)
+                 if _is_named(each.identity, name)}  # fmt: skip
+        return [waiting for waiting in there if waiting.id in named]
 
     def find(self, name: str) -> RemoteFolder:
         """By id or URL. Raises NotFoundError."""
@@ -98,7 +103,7 @@ class WaitingWrites:
         for folder in folders:
             if name == folder.identity.id:
                 return folder
-        found = [each for each in folders if name in (each.identity.url, each.identity.endpoint)]
+        found = [each for each in folders if _is_named(each.identity, name)]
         if len(found) == 1:
             return found[0]
         why = "several accounts of it: name it by its id" if found else "no other remote has it"
@@ -144,6 +149,10 @@ class WaitingWrites:
             logger.warning("cannot read what waits for %s: %s", folder.identity.url, error)
             return
         self._waiting[folder.identity.id] = waiting_remote(folder.identity, writes, oldest)
+
+
+def _is_named(identity: RemoteIdentity, name: str) -> bool:
+    return is_name_of(name, identity.id, identity.endpoint)
 
 
 def _is_conflict() -> S3Error:

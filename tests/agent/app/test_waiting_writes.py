@@ -42,7 +42,7 @@ async def test_what_waits_for_others_is_counted_and_named(base):
     assert WaitingWrites(base, base, None).status() == []
 
 
-@pytest.mark.parametrize("name", ["first", "http://first/", "http://first"])
+@pytest.mark.parametrize("name", ["first", "http://first/", "http://first", "HTTP://First:80/"])
 async def test_a_remote_is_named_by_id_and_url(base, name):
     waiting = WaitingWrites(base, base / "remotes" / "second", None)
     async with waiting.opened(name) as queue:

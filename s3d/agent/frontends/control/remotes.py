@@ -20,6 +20,7 @@ from s3d.agent.frontends.control.pending import (
 from s3d.agent.frontends.control.queue import check_there
 from s3d.agent.frontends.control.route import Call, Refusal, Route, answer
 from s3d.agent.s3.errors import S3Error
+from s3d.agent.stores.remote.identity import is_name_of
 from s3d.agent.stores.write_queue.move_writes import OpenQueue, Unmoved
 from s3d.agent.stores.write_queue.pending import PendingWrite
 from s3d.shared import control
@@ -42,7 +43,7 @@ PATIENCE = 4.0
 class Waiting(Protocol):
     """The queues of the remotes that are not in use. Raises NotFoundError for a wrong name."""
 
-    def status(self) -> list[WaitingRemote]: ...
+    def status(self, name: str = "") -> list[WaitingRemote]: ...
 
     def opened(self, name: str) -> AbstractAsyncContextManager[OpenQueue]: ...
 
@@ -82,7 +83,7 @@ class RemoteRoutes:
     def routes(self) -> list[Route]:
         one = "/v1/remotes/{remote}/writes/{id}"
         return [
-            Route("GET", "/v1/remotes", self.list),
+            Route("GET", "/v1/remotes", self.list, frozenset({"name"})),
             Route(
                 "GET", "/v1/remotes/{remote}/writes", self.writes, frozenset({"cursor", "limit"})
             ),
@@ -99,7 +100,8 @@ class RemoteRoutes:
         return self._maybe
 
     async def list(self, call: Call) -> web.Response:
-        return answer(RemoteList([] if self._maybe is None else self._maybe.status()))
+        name = call.query.get("name", "")
+        return answer(RemoteList([] if self._maybe is None else self._maybe.status(name)))
 
     async def writes(self, call: Call) -> web.Response:
         """One page, oldest first."""
@@ -132,7 +134,7 @@ class RemoteRoutes:
     async def move(self, call: Call) -> web.Response:
         """Write them to the remote in use, which must be the one that is named."""
         wanted = await call.body(MoveRequest)
-        if self._in_use is None or wanted.to not in self._in_use.names:
+        if self._in_use is None or not _names(self._in_use, wanted.to):
             hint = "start the agent with that remote (S3D_REMOTE) first"
             title = f"{wanted.to} is not the remote in use"
             raise Refusal(409, control.WRONG_STATE, title, hint)
@@ -193,6 +195,11 @@ async def _translated(waiting: Waiting, name: str) -> AsyncIterator[OpenQueue]:
 
 def _no_remote(error: NotFoundError) -> Refusal:
     return Refusal(404, control.NO_SUCH_REMOTE, f"{error.title}: {error.detail}", error.remedy)
+
+
+def _names(remote: InUse, name: str) -> bool:
+    id, *spellings = remote.names
+    return name in spellings or is_name_of(name, id, spellings[-1])
 
 
 def _shown(queue: OpenQueue, write: PendingWrite) -> Transfer:

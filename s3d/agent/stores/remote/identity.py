@@ -21,6 +21,7 @@ from typing import NamedTuple
 import msgspec
 
 from s3d.agent.stores.remote.addressing import AWS, Target
+from s3d.shared.errors import UsageError
 
 VERSION = 1
 """Of the format of an identity file; a file with a higher one is refused."""
@@ -90,6 +91,16 @@ def endpoint_of(remote: str) -> str:
         host = f"[{ip_address(host.strip('[]')).compressed}]" if "%" not in host else host
     plain = Target(target.scheme, host, target.port)
     return AWS if plain.is_aws and plain.scheme == "https" else plain.url
+
+
+def is_name_of(name: str, id: str, endpoint: str) -> bool:
+    """Whether a person means this remote: by its id, or by its URL in any spelling."""
+    if name == id:
+        return True
+    try:
+        return endpoint_of(name) == endpoint
+    except UsageError:
+        return False
 
 
 def new_identity(remote: str, key: str, owner: str, now: float) -> RemoteIdentity:

@@ -91,6 +91,17 @@ async def test_what_waits_is_listed_exported_discarded_and_moved(places, waiting
         assert waiting.status() == []
 
 
+@pytest.mark.finding("B6")
+async def test_a_url_names_a_remote_however_it_is_written(places, waiting):
+    async with served(places, RemoteRoutes(waiting, InUse(), None)) as client:
+        for name, ids in (("HTTP%3A%2F%2FFirst%3A80%2F", ["first"]), ("first", ["first"]),
+                          ("http%3A%2F%2Fother", []), ("nothing", [])):  # fmt: skip
+            _, body = await ask(client, "GET", f"/v1/remotes?name={name}")
+            assert [each.id for each in decode(body, RemoteList).remotes] == ids
+        moved = await ask(client, "POST", "/v1/remotes/first:move", MoveRequest("HTTP://Second/"))
+        assert decode(moved[1], MoveResult) == MoveResult(3)
+
+
 @pytest.mark.finding("A4")
 async def test_a_conflict_that_is_parked_there_is_listed_exported_and_discarded(
     places, waiting, tmp_path
