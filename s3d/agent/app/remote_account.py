@@ -90,7 +90,7 @@ class RemoteAccount:
         keys.admit = self.admit
         keys.on_key = self._on_key
         if not is_confirmed:
-            self.trouble = "the remote has not said yet whose the access key is"
+            self.trouble = "the remote has not named the account of the access key yet"
 
     def opened(self, folder: RemoteFolder) -> None:
         """A folder of this remote is in use."""

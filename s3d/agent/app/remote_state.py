@@ -217,7 +217,7 @@ async def _known(
     try:
         owner = await ask(found)
     except S3Error as error:
-        logger.warning("it is not known yet whose the access key is: %s", error.message)
+        logger.warning("the account of the access key is not known yet: %s", error.message)
         return Known(key, "", is_confirmed=False)
     folder = bases.open_queue(key, owner)
     return Known(key, owner, is_confirmed=folder is None or not has_pending(folder))

@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 AWAY = "remote away"
 NEEDS_CREDENTIALS = "needs credentials"
-HELD = "held: whose the access key is is not known"
+HELD = "held: the account of the access key is not known"
 
 _FIRST_ASK = 5.0
 _LAST_ASK = 300.0
