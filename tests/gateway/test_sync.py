@@ -165,6 +165,7 @@ def test_names_that_one_side_cannot_have_stay_where_they_are(start_agent, tmp_pa
     """Before the embedded store, which takes every key that S3 does."""
     env = {"S3D_SYNC_FOLDER_BUCKET": "hostile", "S3D_BUCKETS": "hostile"}
     a = Device(start_agent, tmp_path / "a", env).start()
+    settle(a)  # the agent makes the folder after it has begun to serve
     (a.root / os.fsdecode(b"bad-\xff")).write_text("x")
     (a.root / "link").symlink_to("/etc/passwd")
     os.mkfifo(a.root / "fifo")
