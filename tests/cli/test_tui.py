@@ -108,9 +108,10 @@ def test_it_fits_every_screen_and_leaves_the_terminal_clean(opened):
     terminal.until("* connected")
     for width, height in ((80, 24), (160, 48), (200, 50), (40, 10), (100, 30)):
         terminal.resize(width, height)
-        lines = terminal.until("q Quit" if width >= 80 else "s3d  *").splitlines()
-        assert len(lines) <= height
-        assert all(line.isascii() for line in lines)
+        mark = "q Quit" if width >= 80 else "s3d  *"
+        # For a frame Textual may cut a line of the old width, with an ellipsis of its own.
+        terminal.once(lambda shown, mark=mark: mark in shown and shown.isascii(), "ASCII alone")
+        assert len(terminal.shown().splitlines()) <= height
     terminal.press("?")
     terminal.until("esc closes")
     terminal.press("q", "q")

@@ -42,11 +42,12 @@ def fetched(network: Network) -> list[str]:
     """Targets of the objects of a test that were read from the remote since the last call.
 
     Not what the agent asks for its own sake: a listing that proves that the remote is what it
-    seems, and a probe of what it can do.
+    seems, whose account it is, and a probe of what it can do.
     """
     seen = [each.head for each in network.take_seen() if each.head.method == "GET"]
     own = ("list-type=2", "/.s3d/", "?versioning")
-    return [head.target for head in seen if not any(part in head.target for part in own)]
+    objects = [head.target for head in seen if head.target.partition("?")[0].count("/") > 1]
+    return [target for target in objects if not any(part in target for part in own)]
 
 
 def read(client: Any, bucket: str, key: str, **members: Any) -> bytes:
