@@ -11,6 +11,7 @@ from contextlib import suppress
 from s3d.agent.sync.files import signature_of
 from s3d.agent.sync.names import LONGEST_KEY, RESERVED, why_no_key
 from s3d.agent.sync.state import NO_BYTES, SPECIAL, STRANGE_TIME, SYMLINK, Local, fits
+from s3d.shared.text import printable_path
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _REG, _DIR = stat.S_IFREG, stat.S_IFDIR
@@ -95,7 +96,7 @@ class Walk:
                     os.close(fd)
 
     def _unname(self, path: str) -> None:
-        shown = os.fsencode(path).decode("utf-8", "backslashreplace")
+        shown = printable_path(path)
         self.unnamed.append(Local(shown, NO_BYTES, trouble="the name is not UTF-8"))
 
     def _enter(
