@@ -15,6 +15,7 @@ from tests.contract.client import Client
 from tests.contract.queued import queue_before
 
 PENDING = 100_000
+EMPTY_MD5 = '"d41d8cd98f00b204e9800998ecf8427e"'
 LONGEST = 0.02
 """Seconds of CPU of one callback of the loop."""
 MOST = {Kind.PUT: 0.015, Kind.DELETE: 0.045}
@@ -36,7 +37,7 @@ async def fill(folder, kind: Kind) -> None:
             if kind is Kind.DELETE:
                 tx.run(enter, (key.encode(), kind, None, None))
                 continue
-            record = encode(ObjectRecord(key=key, etag='"e"'))
+            record = encode(ObjectRecord(key=key, etag=EMPTY_MD5))
             tx.run(enter, (key.encode(), kind, record, layout))
             tx.run(stage, (key.encode(), record, layout))
 
