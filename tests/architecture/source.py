@@ -211,7 +211,8 @@ def report(folders: list[str]) -> Iterator[str]:
         if _within(module, folders):
             yield from (f"name   {one.module}:{one.line} {one.name}" for one in refused(module))
             yield from (
-                f"class  {one.module} {one.name}: {one.methods} methods, {one.attributes} attributes"
+                f"class  {one.module} {one.name}: "
+                f"{one.methods} methods, {one.attributes} attributes"
                 for one in class_sizes(module)
                 if too_big(one)
             )
