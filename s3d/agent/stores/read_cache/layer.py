@@ -42,7 +42,11 @@ from s3d.agent.stores.read_cache.cached_response import (
     is_simple_range,
 )
 from s3d.agent.stores.read_cache.catalog import Catalog
-from s3d.agent.stores.read_cache.changes import HARMLESS, listing_changes
+from s3d.agent.stores.read_cache.changes import (
+    HARMLESS,
+    listing_changes,
+    unknown_listing_changes,
+)
 from s3d.agent.stores.read_cache.eligibility import Eligibility
 from s3d.agent.stores.read_cache.entry import Entry
 from s3d.agent.stores.read_cache.files import Files
@@ -96,7 +100,7 @@ class Cache(Layer):
         self._absent: Recent[Name, float] = Recent(10_000, lambda _: 1)
         catalog.on_evicted = self._evicted
         self._lists = ListOps(inner, catalog, freshness, self._away, clock)
-        self._writes = Invalidation(inner, self, self._written)
+        self._writes = Invalidation(inner, self, self._written, self._outcome_unknown)
         super().__init__(inner, self._lists)
 
     async def run(self) -> None:
@@ -285,6 +289,13 @@ class Cache(Layer):
         mark = mark_by(request)
         if mark is not None:
             self.on_mark(request.bucket, request.key, mark)
+
+    def _outcome_unknown(self, request: S3Request[Any]) -> None:
+        self._lists.wrote(request.bucket, unknown_listing_changes(request))
+
+    def seen_at_remote(self, bucket: str, key: str, row: Members | None) -> None:
+        """The remote itself has shown the object. row: as a listing has it; None: it is absent."""
+        self._lists.seen(bucket, key, row)
 
     async def adopt(self, pushed: Pushed) -> None:
         """A write has reached the remote, and its bytes are still here."""
