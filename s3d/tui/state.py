@@ -147,5 +147,5 @@ class State:
         return found
 
 
-_TOLD = frozenset(("sync.state", "sync.conflict", "agent.part_failed", "store.changed"))
+_TOLD = frozenset(("sync.state", "sync.conflict", "agent.task_failed", "store.changed"))
 """Events that are lines of the log here."""

@@ -91,14 +91,14 @@ class Faults(Layer):
             raise _unreachable(Reason.LOST, sent=True)
         return response
 
-    def otherwise(self, request: S3Request[Any]) -> Answer:
+    def fallback(self, request: S3Request[Any]) -> Answer:
         return self._through(request)
 
 
 class IgnoresConditions(Layer):
     """A remote that answers 200 to a conditional write whatever the condition says."""
 
-    def otherwise(self, request: S3Request[Any]) -> Answer:
+    def fallback(self, request: S3Request[Any]) -> Answer:
         if request.op.access in ("read", "list"):
             return self.inner.call(request)
         ignored = ("IfMatch", "IfNoneMatch", "IfMatchSize", "IfMatchLastModifiedTime")

@@ -38,9 +38,9 @@ from s3d.agent.app.service_manager import Notifier
 from s3d.agent.app.set_aside import set_aside
 from s3d.agent.app.stack import Stack, build_stack
 from s3d.agent.app.sync_folders import open_folders
-from s3d.agent.core.client import Objects
+from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events, LogEvents
-from s3d.agent.core.log_buffer import LogBook
+from s3d.agent.core.log_buffer import LogBuffer
 from s3d.agent.core.supervise import supervise
 from s3d.agent.frontends.control.cache import CacheRoutes, state_of
 from s3d.agent.frontends.control.check import CheckRoutes
@@ -120,7 +120,7 @@ class Agent:
         self._endpoint = config.endpoint
         self._numbers: Callable[[], dict[str, float]] = dict
         self._folders: Folders
-        self._book = LogBook((key.secret,))
+        self._log_buffer = LogBuffer((key.secret,))
 
     async def run(self, announce: Announce) -> None:
         """Open, serve until a signal, close. Raises S3dError when it cannot start."""
@@ -152,7 +152,7 @@ class Agent:
     async def _open_doors(self, stack: Stack, closing: AsyncExitStack) -> S3Server:
         """The endpoint and the socket; closing stops both."""
         config = self._config
-        objects = Objects(stack.top)
+        objects = S3Client(stack.top)
         if stack.gateway is None:
             await create_buckets(objects, config.buckets)
         self._folders = open_folders(stack, config, self._places, self._events, self._umask)
@@ -180,7 +180,7 @@ class Agent:
         await control.start(self._places.socket)
         return endpoint
 
-    def _control(self, stack: Stack, objects: Objects, sampler: Sampler) -> ControlServer:
+    def _control(self, stack: Stack, objects: S3Client, sampler: Sampler) -> ControlServer:
         facts = Facts(
             agent=lambda: self._status(stack),
             usage=stack.usage,
@@ -192,11 +192,11 @@ class Agent:
         keeper = None if cache is None else cache.keeper
         behind = None
         if gateway is not None:
-            behind = Behind(Objects(gateway.remote), queue, partial(state_of, cache))
+            behind = Behind(S3Client(gateway.remote), queue, partial(state_of, cache))
         parts = (
             Status(facts, objects, self._events, behind),
             ObjectRoutes(objects, self._presign, *([behind.words] if behind is not None else [])),
-            FactRoutes(self._book, sampler.samples, self._config),
+            FactRoutes(self._log_buffer, sampler.samples, self._config),
             QueueRoutes(queue),
             TransferRoutes(queue, MovingRoutes(self._transfers, keeper)),
             CacheRoutes(cache),
@@ -218,7 +218,7 @@ class Agent:
             **stack.parts(),
         }
         if stack.gateway is not None:
-            make = partial(create_remote_buckets, Objects(stack.top), self._config.buckets)
+            make = partial(create_remote_buckets, S3Client(stack.top), self._config.buckets)
             parts["buckets"] = make
         async with asyncio.TaskGroup() as group:
             tasks = [
@@ -289,7 +289,7 @@ class Agent:
 
     @contextlib.contextmanager
     def _log_events(self, loop: asyncio.AbstractEventLoop) -> Iterator[None]:
-        handlers = (LogEvents(self._events, loop), self._book)
+        handlers = (LogEvents(self._events, loop), self._log_buffer)
         for handler in handlers:
             logging.getLogger().addHandler(handler)
         try:

@@ -20,7 +20,7 @@ from s3d.agent.app.remote_state import RemoteState, open_remote_state
 from s3d.agent.app.take_over import take_over
 from s3d.agent.app.waiting_writes import WaitingWrites, has_pending
 from s3d.agent.app.write_queue import Below, build_queue, lock_queue, open_queue_files
-from s3d.agent.core.client import Objects
+from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.frontends.control.cache import ReadCache
@@ -287,7 +287,7 @@ async def _warnings(config: Config, places: Places) -> list[str]:
     found = []
     if (places.store_dir / "index.sqlite").exists():
         with suppress(S3dError), _embedded(places.store_dir) as store:
-            hidden = len(await Objects(store).buckets())
+            hidden = len(await S3Client(store).buckets())
             if hidden:
                 buckets = count(hidden, "bucket")
                 found.append(f"the embedded store has {buckets} that a remote hides: s3d migrate")

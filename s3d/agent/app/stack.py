@@ -15,7 +15,7 @@ from s3d.agent.core.store import ObjectStore
 from s3d.agent.frontends.control.cache import cache_status
 from s3d.agent.frontends.control.pending import queue_status
 from s3d.agent.storage.records import Totals
-from s3d.agent.stores.change_events import Notices
+from s3d.agent.stores.change_events import ChangeEvents
 from s3d.shared.caching import CacheStatus
 from s3d.shared.config import Config
 from s3d.shared.control import StoreStatus
@@ -100,13 +100,13 @@ async def build_stack(config: Config, places: Places, events: Events) -> Stack:
     if not config.remote:
         embedded = open_embedded(places.store_dir, ephemeral=config.ephemeral)
         waiting = _waiting(config, places)
-        return Stack(Notices(embedded.local, events), embedded, None, waiting)
+        return Stack(ChangeEvents(embedded.local, events), embedded, None, waiting)
     from s3d.agent.app.gateway import (
         open_gateway,  # the libraries of a client, which most starts spare
     )
 
     gateway = await open_gateway(config, places, events)
-    return Stack(Notices(gateway.top, events), None, gateway, gateway.waiting)
+    return Stack(ChangeEvents(gateway.top, events), None, gateway, gateway.waiting)
 
 
 def _waiting(config: Config, places: Places) -> WaitingWrites | None:

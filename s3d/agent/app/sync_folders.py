@@ -7,7 +7,7 @@ from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 from s3d.agent.app.stack import Stack
-from s3d.agent.core.client import Objects
+from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
 from s3d.agent.core.supervise import supervise
 from s3d.agent.s3.listing_order import BYTES
@@ -50,7 +50,7 @@ def open_folders(
     if gateway is not None:
         _rename_remote(gateway.state, places)
     around = Surroundings(
-        objects=Objects(stack.silent, fresh=True),
+        objects=S3Client(stack.silent, fresh=True),
         remote=str(places.store_dir) if gateway is None else gateway.state.identity.id,
         state=places.state_dir / "sync",
         own=(places.config_dir, places.data_dir, places.cache_dir, places.state_dir,

@@ -65,7 +65,7 @@ class Attributes:
 PLAIN = Attributes()
 
 
-class Objects:
+class S3Client:
     """The store, spoken to in Python."""
 
     def __init__(self, store: ObjectStore, *, fresh: bool = False) -> None:

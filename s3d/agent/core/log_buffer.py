@@ -18,7 +18,7 @@ OWN = "s3d.agent."
 """What the names of our loggers begin with, and their sources do not."""
 
 
-class LogBook(logging.Handler):
+class LogBuffer(logging.Handler):
     """Keeps lines of level info and above, from any thread, without secrets."""
 
     def __init__(self, secrets: Iterable[Secret] = (), *, lines: int = LINES) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from msgspec.structs import asdict, replace
 
-from s3d.agent.core.client import Objects
+from s3d.agent.core.client import S3Client
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.sync.folders import Folders
 from s3d.agent.sync.names import RESERVED
@@ -41,7 +41,7 @@ class Checker:
     """folders: those there are, with which a draft must not overlap."""
 
     def __init__(
-        self, folders: Folders, objects: Objects, steady: Callable[[], float] = time.monotonic
+        self, folders: Folders, objects: S3Client, steady: Callable[[], float] = time.monotonic
     ) -> None:
         self._folders, self._objects, self._steady = folders, objects, steady
         self._buckets: dict[str, tuple[float, str]] = {}

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from s3d.agent.core.client import Objects
+from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
 from s3d.agent.s3.listing_order import BYTES
 from s3d.agent.sync.folder import SyncFolder
@@ -33,7 +33,7 @@ class Surroundings:
     """What all folders work with. remote: URL of what is behind the objects, which are fresh ones.
     state: folder for the baselines. own: the folders that s3d keeps its files in."""
 
-    objects: Objects
+    objects: S3Client
     remote: str
     state: Path
     own: tuple[Path, ...]

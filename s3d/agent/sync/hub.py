@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 
-from s3d.agent.core.client import Attributes, Objects
+from s3d.agent.core.client import Attributes, S3Client
 from s3d.agent.core.failures import FailureClass, classify
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.listing_order import BYTES, is_in_order, may_stream
@@ -60,7 +60,7 @@ class ObjectHub:
 
     def __init__(
         self,
-        objects: Objects,
+        objects: S3Client,
         bucket: str,
         prefix: str,
         *,

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from s3d.agent.core.client import Objects
+from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
 from s3d.agent.s3.listing_order import BYTES
 from s3d.agent.sync.baseline import Baseline
@@ -34,7 +34,7 @@ class Setting:
     """What a folder works with. objects: fresh ones. remote: URL of what is behind them."""
 
     config: SyncFolderConfig
-    objects: Objects
+    objects: S3Client
     remote: str
     file: Path
     """Of the baseline."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import pathspec
 from msgspec.structs import replace
 
-from s3d.agent.core.client import Objects
+from s3d.agent.core.client import S3Client
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.storage.disk import Disk
 from s3d.agent.sync.hub import asking
@@ -67,7 +67,7 @@ def _is_pattern(line: str) -> bool:
 class Selection:
     """What of a folder is synced."""
 
-    def __init__(self, objects: Objects, bucket: str, prefix: str, ignore: Ignore,
+    def __init__(self, objects: S3Client, bucket: str, prefix: str, ignore: Ignore,
                  filter: Filter = EVERYTHING) -> None:  # fmt: skip
         self.filter, self.ignore = filter, ignore
         self._objects, self._bucket, self._prefix = objects, bucket, prefix

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from pathlib import Path
 
-from s3d.agent.core.client import Objects
+from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
 from s3d.agent.core.failures import FailureClass, classify
 from s3d.agent.s3.errors import S3Error
@@ -50,7 +50,7 @@ class Transfers:
     """Run run(). path: of the file for those that have not ended."""
 
     def __init__(
-        self, objects: Objects, events: Events, path: Path, umask: int, *,
+        self, objects: S3Client, events: Events, path: Path, umask: int, *,
         makes_room: bool = False, clock: Callable[[], float] = time.time,
     ) -> None:  # fmt: skip
         """clock: Unix seconds. umask: of files that are made. makes_room: a full disk empties by

@@ -14,7 +14,7 @@ from functools import partial
 
 from msgspec.structs import replace
 
-from s3d.agent.core.client import Objects
+from s3d.agent.core.client import S3Client
 from s3d.agent.core.failures import FailureClass, Refused, Unreachable, classify
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.errors import S3Error
@@ -117,7 +117,7 @@ class Migration:
             logger.info("migration %s copied=%d", state, self.status.copied.files)
 
     async def _all(self, source: ObjectStore) -> None:
-        objects = Objects(source)
+        objects = S3Client(source)
         names = [bucket.name for bucket in await objects.buckets()]
         for name in self._chosen:
             if name not in names:
@@ -145,7 +145,7 @@ class Migration:
             count = "copied" if outcome is Outcome.COPIED else "there"
             self._count(count, row.size)
 
-        await self._each(_rows(Objects(carrier.source), bucket), carry)
+        await self._each(_rows(S3Client(carrier.source), bucket), carry)
 
     async def _empty(self, carrier: Carrier, bucket: str) -> None:
         """Delete what the target is seen to have; the bucket too, when nothing is left in it."""
@@ -158,7 +158,7 @@ class Migration:
             await ask(carrier.source, "DeleteObject", members)
             self._count("deleted", row.size)
 
-        await self._each(_rows(Objects(carrier.source), bucket), delete)
+        await self._each(_rows(S3Client(carrier.source), bucket), delete)
         try:
             await ask(carrier.source, "DeleteBucket", {"Bucket": bucket})
         except S3Error as error:
@@ -168,7 +168,7 @@ class Migration:
 
     async def _make(self, source: ObjectStore, bucket: str) -> None:
         """Have the bucket at the target, with its settings if it was not there."""
-        target = Objects(self._target)
+        target = S3Client(self._target)
         try:
             await target.page(bucket, limit=1)
             return
@@ -241,7 +241,7 @@ def _is_transient(error: S3Error) -> bool:
     return is_theirs and classify(error) is FailureClass.TRANSIENT
 
 
-async def _rows(objects: Objects, bucket: str) -> AsyncIterator[ObjectInfo]:
+async def _rows(objects: S3Client, bucket: str) -> AsyncIterator[ObjectInfo]:
     async for row in objects.list(bucket):
         if isinstance(row, ObjectInfo):
             yield row

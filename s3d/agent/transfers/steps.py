@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import aclosing, contextmanager
 from pathlib import Path
 
-from s3d.agent.core.client import ABSENT, Attributes, Objects
+from s3d.agent.core.client import ABSENT, Attributes, S3Client
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import StreamBody
 from s3d.agent.sync.names import why_no_path
@@ -26,7 +26,7 @@ MTIME = "mtime"
 class Steps:
     """objects: the stores' front door. umask: of files that are made."""
 
-    def __init__(self, objects: Objects, umask: int) -> None:
+    def __init__(self, objects: S3Client, umask: int) -> None:
         self._objects, self._umask = objects, umask
         self._acts = {
             UPLOAD: self._upload, DOWNLOAD: self._download, COPY: self._copy, MOVE: self._move,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from s3d.agent.app.embedded import open_embedded
-from s3d.agent.core.client import Objects
+from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
 from s3d.agent.sync.folder import SyncFolder
 from s3d.agent.sync.opened import Setting
@@ -19,10 +19,10 @@ BUCKET = "bucket"
 
 
 @pytest.fixture
-async def objects(tmp_path: Path) -> AsyncIterator[Objects]:
+async def objects(tmp_path: Path) -> AsyncIterator[S3Client]:
     """Of an embedded store with a bucket."""
     store = open_embedded(tmp_path / "store")
-    found = Objects(store.local, fresh=True)
+    found = S3Client(store.local, fresh=True)
     await found.create_bucket(BUCKET)
     yield found
     store.close()
@@ -34,7 +34,7 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def setting(tmp_path: Path, root: Path, objects: Objects) -> Callable[..., Setting]:
+def setting(tmp_path: Path, root: Path, objects: S3Client) -> Callable[..., Setting]:
     """settings: of the folder's configuration."""
 
     def make(**settings: Any) -> Setting:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from s3d.agent.core.client import Objects
+from s3d.agent.core.client import S3Client
 from s3d.agent.core.store import Layer
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import BytesBody
@@ -220,7 +220,7 @@ async def test_a_404_alone_deletes_no_file(setting, root, objects):
     away = Away(objects._store)
     await objects.put(BUCKET, "a", BytesBody(b"1"))
     await objects.put(BUCKET, "b", BytesBody(b"1"))
-    folder = SyncFolder(replace(setting(), objects=Objects(away, fresh=True)))
+    folder = SyncFolder(replace(setting(), objects=S3Client(away, fresh=True)))
     async with asyncio.TaskGroup() as group:
         task = group.create_task(folder.run())
         await until_open(folder)

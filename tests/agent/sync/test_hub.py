@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from s3d.agent.core.client import Attributes, Objects
+from s3d.agent.core.client import Attributes, S3Client
 from s3d.agent.core.store import Layer
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import BytesBody, S3Request, S3Response
@@ -148,7 +148,7 @@ async def test_a_listing_that_is_not_in_order_is_not_believed(objects):
         await objects.put(BUCKET, key, BytesBody(b""))
     store = Shuffled(objects._store, ["a", "c", "b"])
     with pytest.raises(Unavailable, match="order"):
-        await listed(ObjectHub(Objects(store, fresh=True), BUCKET, ""))
+        await listed(ObjectHub(S3Client(store, fresh=True), BUCKET, ""))
 
 
 @pytest.mark.finding("S8")
@@ -159,7 +159,7 @@ async def test_a_listing_in_another_order_is_sorted(objects, monkeypatch, order)
     for key in keys:
         await objects.put(BUCKET, f"p/{key}", BytesBody(b""))
     tree = FolderByFolder(objects._store)
-    hub = ObjectHub(Objects(tree, fresh=True), BUCKET, "p/", order=lambda: order)
+    hub = ObjectHub(S3Client(tree, fresh=True), BUCKET, "p/", order=lambda: order)
     assert await listed(hub) == sorted(keys)
 
 
@@ -169,7 +169,7 @@ async def test_a_key_that_is_listed_twice_makes_no_listing(objects):
         await objects.put(BUCKET, key, BytesBody(b""))
     store = Shuffled(objects._store, ["b", "a", "b"])
     with pytest.raises(Unavailable, match="twice"):
-        await listed(ObjectHub(Objects(store, fresh=True), BUCKET, "", order=lambda: "other"))
+        await listed(ObjectHub(S3Client(store, fresh=True), BUCKET, "", order=lambda: "other"))
 
 
 @pytest.mark.finding("F3")
@@ -236,7 +236,7 @@ class Unconditional:
 async def test_what_was_overwritten_unseen_is_kept_where_there_are_versions(objects, content, deed):
     enabled = {"Bucket": BUCKET, "VersioningConfiguration": {"Status": "Enabled"}}
     await objects._store.call(S3Request(operations()["PutBucketVersioning"], enabled))
-    loose = Objects(Unconditional(objects._store), fresh=True)
+    loose = S3Client(Unconditional(objects._store), fresh=True)
     hub = ObjectHub(loose, BUCKET, "p/", level=lambda: "B", beside=lambda path: path + " aside")
     first = await hub.put("a", content(b"1"), About(), ABSENT)
     await objects.put(BUCKET, "p/a", BytesBody(b"unseen"))
@@ -272,7 +272,7 @@ class Failing:
     ],
 )
 async def test_errors_are_told_apart(error, wanted):
-    hub = ObjectHub(Objects(Failing(error)), BUCKET, "")
+    hub = ObjectHub(S3Client(Failing(error)), BUCKET, "")
     with pytest.raises(wanted):
         await hub.delete("a", '"e"')
     with pytest.raises(Unavailable):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from s3d.agent.core.log_buffer import LEVELS, LINES, LogBook
+from s3d.agent.core.log_buffer import LEVELS, LINES, LogBuffer
 from s3d.agent.frontends.control.queue import wait_of
 from s3d.agent.frontends.control.route import Call, Route, answer
 from s3d.agent.s3.errors import S3Error
@@ -30,8 +30,10 @@ DEFAULT = "default"
 class FactRoutes:
     """samples: as the sampler has them."""
 
-    def __init__(self, book: LogBook, samples: Callable[[], Samples], config: Config) -> None:
-        self._book, self._samples, self._config = book, samples, config
+    def __init__(
+        self, log_buffer: LogBuffer, samples: Callable[[], Samples], config: Config
+    ) -> None:
+        self._log_buffer, self._samples, self._config = log_buffer, samples, config
 
     def routes(self) -> list[Route]:
         words = frozenset({"since", "level", "source", "limit", "wait"})
@@ -53,8 +55,8 @@ class FactRoutes:
         source = call.query.get("source", "")
         if "wait" in call.query:
             await self._next_line(int(since), wait_of(call))
-        seq = self._book.seq
-        lines = self._book.after(int(since), limit, level=level, source=source)
+        seq = self._log_buffer.seq
+        lines = self._log_buffer.after(int(since), limit, level=level, source=source)
         is_cut = int(since) > 0 and len(lines) == limit
         return answer(LogList(lines, lines[-1].seq if is_cut else seq))
 
@@ -64,15 +66,15 @@ class FactRoutes:
         def told() -> None:
             loop.call_soon_threadsafe(news.set)
 
-        self._book.on_line.append(told)
+        self._log_buffer.on_line.append(told)
         try:
-            if self._book.seq <= since:
+            if self._log_buffer.seq <= since:
                 async with asyncio.timeout(seconds):
                     await news.wait()
         except TimeoutError:
             pass
         finally:
-            self._book.on_line.remove(told)
+            self._log_buffer.on_line.remove(told)
 
     async def samples(self, call: Call) -> web.Response:
         return answer(self._samples())

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 import msgspec
 from aiohttp import web
 
-from s3d.agent.core.client import ABSENT, HEADERS, Attributes, Objects
+from s3d.agent.core.client import ABSENT, HEADERS, Attributes, S3Client
 from s3d.agent.frontends.control.route import Call, Route, answer
 from s3d.agent.s3.conditions import byte_range
 from s3d.agent.s3.errors import S3Error
@@ -49,7 +49,7 @@ class ObjectRoutes:
     """The routes to the store."""
 
     def __init__(
-        self, objects: Objects, presign: Presign, standing: Standing = lambda bucket, keys: {}
+        self, objects: S3Client, presign: Presign, standing: Standing = lambda bucket, keys: {}
     ) -> None:
         self._objects = objects
         self._presign = presign
@@ -200,7 +200,7 @@ class ObjectRoutes:
         return answer(self._presign(wanted, call.bucket, call.key))
 
 
-async def tags_within(objects: Objects, bucket: str, key: str = "") -> dict[str, str]:
+async def tags_within(objects: S3Client, bucket: str, key: str = "") -> dict[str, str]:
     """The tags, unless the remote is silent: whoever asks has the object and need not wait long.
 
     Raises S3Error ServiceUnavailable.

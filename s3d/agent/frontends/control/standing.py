@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from s3d.agent.core.client import Objects
+from s3d.agent.core.client import S3Client
 from s3d.agent.frontends.control.pending import Queue, transfer_of
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.stores.write_queue.pending import Kind, PendingState
@@ -27,7 +27,7 @@ _WORDS = {PendingState.FAILED: "failed", PendingState.HELD: "held"}
 class Behind:
     """What lies behind the agent's own answers. queue None: writes go through to the remote."""
 
-    remote: Objects
+    remote: S3Client
     queue: Queue | None
     cached: Callable[[str, str], CacheState | None] = lambda bucket, key: None
     """What is in the read cache of a bucket and key."""

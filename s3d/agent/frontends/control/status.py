@@ -9,7 +9,7 @@ import msgspec
 from aiohttp import web
 
 from s3d import __version__
-from s3d.agent.core.client import Objects
+from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import RING, SUBSCRIBERS, Events
 from s3d.agent.frontends.control.objects import tags_within
 from s3d.agent.frontends.control.route import Call, Route, answer
@@ -49,7 +49,7 @@ class Status:
     """The routes without data."""
 
     def __init__(
-        self, facts: Facts, objects: Objects, events: Events, behind: Behind | None = None
+        self, facts: Facts, objects: S3Client, events: Events, behind: Behind | None = None
     ) -> None:
         self._facts = facts
         self._objects = objects

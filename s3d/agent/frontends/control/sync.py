@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from s3d.agent.core.client import Objects
+from s3d.agent.core.client import S3Client
 from s3d.agent.frontends.control.route import Call, Refusal, Route, answer
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.sync.checking import Checker
@@ -49,7 +49,7 @@ _NAME = re.compile(r"[\w.-]{1,64}")
 class SyncRoutes:
     """config_file: where folders are added and removed."""
 
-    def __init__(self, folders: Folders, objects: Objects, file: Path) -> None:
+    def __init__(self, folders: Folders, objects: S3Client, file: Path) -> None:
         self._folders, self._file = folders, file
         self._checker = Checker(folders, objects)
 

@@ -8,7 +8,7 @@ from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from s3d.agent.core.store import Answer, ObjectStore, Ready
+from s3d.agent.core.store import Answer, Completed, ObjectStore
 from s3d.agent.frontends.http import cors
 from s3d.agent.frontends.http.body import (
     Upload,
@@ -77,7 +77,7 @@ class Door:
             check_document(admitted, document)
         request = self._request(exchange, admitted, document)
         answer = self._store.call(request)
-        if not isinstance(answer, Ready):
+        if not isinstance(answer, Completed):
             return self._guarded(exchange, self._finish(exchange, request, answer))
         later = self._sender.send(exchange, request.op, answer.response)
         return self._guarded(exchange, later) if later else None

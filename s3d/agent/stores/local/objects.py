@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from s3d.agent.core.store import Ready, operation
+from s3d.agent.core.store import Completed, operation
 from s3d.agent.s3.address import check_key
 from s3d.agent.s3.conditions import byte_range, check_delete, check_write
 from s3d.agent.s3.errors import S3Error
@@ -85,15 +85,15 @@ class ObjectOps:
         return S3Response(await self._index.write(publish, received.draft.discard))
 
     @operation("GetObject")
-    def get_object(self, request: S3Request[Members]) -> Ready[Members]:
+    def get_object(self, request: S3Request[Members]) -> Completed[Members]:
         name = f"{request.bucket}/{request.key}"
         found, body = look_and_open(self._index, self._blobs, partial(_find, request.input), name)
-        return Ready(S3Response(found.output, body, found.status, kept=found.kept))
+        return Completed(S3Response(found.output, body, found.status, kept=found.kept))
 
     @operation("HeadObject")
-    def head_object(self, request: S3Request[Members]) -> Ready[Members]:
+    def head_object(self, request: S3Request[Members]) -> Completed[Members]:
         found = self._index.look(partial(_find, request.input))
-        return Ready(S3Response(found.output, status=found.status, kept=found.kept))
+        return Completed(S3Response(found.output, status=found.status, kept=found.kept))
 
     @operation("DeleteObject")
     async def delete_object(self, request: S3Request[Members]) -> S3Response[Members]:

@@ -25,7 +25,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from s3d.agent.core.store import Answer, Layer, ObjectStore, Ready, operation
+from s3d.agent.core.store import Answer, Completed, Layer, ObjectStore, operation
 from s3d.agent.s3.authority import Authority, authority_of_read
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body, BytesBody, Members, S3Request, S3Response
@@ -146,11 +146,11 @@ class Cache(Layer):
 
     def _at_once(
         self, entry: Entry, request: S3Request[Members], *, is_hit: bool = True
-    ) -> Ready[Members] | None:
+    ) -> Completed[Members] | None:
         """The answer, if nothing has to be waited for. is_hit: it was here before."""
         found = find(request.input, entry)
         if found.span is None or request.op.name == "HeadObject":
-            return Ready(self._response(found, None))
+            return Completed(self._response(found, None))
         start, size = found.span
         body: Body | None
         if entry.size <= INLINE:
@@ -166,7 +166,7 @@ class Cache(Layer):
         if is_hit:
             self.counts.hits += 1
             self.counts.hit_bytes += size
-        return Ready(self._response(found, body))
+        return Completed(self._response(found, body))
 
     def _response(self, found: Found, body: Body | None) -> S3Response[Members]:
         return S3Response(found.output, body, found.status, kept=found.kept)
@@ -263,7 +263,7 @@ class Cache(Layer):
 
     # Writes
 
-    def otherwise(self, request: S3Request[Any]) -> Answer:
+    def fallback(self, request: S3Request[Any]) -> Answer:
         if request.op.access in ("read", "list"):
             return self.inner.call(request)
         if request.op.name == "CreateBucket":

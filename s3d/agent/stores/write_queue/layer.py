@@ -64,5 +64,5 @@ class WriteQueue(Layer):
             UploadListOps(*parts),
         )
 
-    def otherwise(self, request: S3Request[Any]) -> Answer:
+    def fallback(self, request: S3Request[Any]) -> Answer:
         return self._settler.through(request)

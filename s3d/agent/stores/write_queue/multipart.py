@@ -75,7 +75,7 @@ class MultipartOps:
             return await self._settler.through(request)
         if not is_conditional(request):
             return await self._stage.write(request)
-        async with self._settler.turns.of(request.bucket, request.key):
+        async with self._settler.key_locks.hold((request.bucket, request.key)):
             return await self._complete_if(request)
 
     async def _complete_if(self, request: S3Request[Members]) -> S3Response[Members]:

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from s3d.agent.core.store import Endpoint, ObjectStore, Ready, operation
+from s3d.agent.core.store import Completed, ObjectStore, TerminalStore, operation
 from s3d.agent.frontends.http.limits import Limits
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import S3Request, S3Response
@@ -18,7 +18,7 @@ from tests.agent.frontends.http.wire import Door, Wire, opened, plain_head
 SHORT = Limits(head=0.1, idle=0.3, body=0.1, write=0.2, linger=0.2)
 
 
-class Reading(Endpoint):
+class Reading(TerminalStore):
     """PutObject reads its body and tells how it ended."""
 
     def __init__(self) -> None:
@@ -41,7 +41,7 @@ class Reading(Endpoint):
         return S3Response({"ETag": '"e"'})
 
     @operation("GetObject")
-    def get_object(self, request: S3Request) -> Ready:
+    def get_object(self, request: S3Request) -> Completed:
         raise S3Error("NoSuchKey")
 
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from s3d.agent.core.store import Answer, Endpoint, Ready, operation
+from s3d.agent.core.store import Answer, Completed, TerminalStore, operation
 from s3d.agent.s3.messages import S3Request, S3Response
 from s3d.agent.stores.local.store import LocalStore
 from tests.agent.frontends.http.wire import ACCESS_KEY, Door, opened
 
 
-class Seen(Endpoint):
+class Seen(TerminalStore):
     """Keeps the last request, also of what S3 does not know."""
 
     def __init__(self) -> None:
@@ -32,8 +32,8 @@ class Seen(Endpoint):
         return S3Response({"ETag": str([piece async for piece in request.body])})
 
     @operation("PutBucketTagging")
-    def put_bucket_tagging(self, request: S3Request) -> Ready:
-        return Ready(S3Response({}))
+    def put_bucket_tagging(self, request: S3Request) -> Completed:
+        return Completed(S3Response({}))
 
 
 async def test_a_request_carries_who_what_and_how_it_came() -> None:
@@ -113,7 +113,7 @@ async def test_a_long_document_is_checked_and_read(door: Door) -> None:
 
 
 async def test_a_store_that_reads_nothing_leaves_the_connection_usable() -> None:
-    class Deaf(Endpoint):
+    class Deaf(TerminalStore):
         @operation("PutObject")
         async def put_object(self, request: S3Request) -> S3Response:
             return S3Response({"ETag": '"e"'})

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from s3d.agent.core.store import Endpoint, operation
+from s3d.agent.core.store import TerminalStore, operation
 from s3d.agent.frontends.http.limits import Limits
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import S3Request, S3Response
@@ -16,7 +16,7 @@ from tests.agent.frontends.http.wire import opened
 COPY = {"x_amz_copy_source": "/bucket/other"}
 
 
-class Copying(Endpoint):
+class Copying(TerminalStore):
     """CopyObject ends when it is told how."""
 
     def __init__(self) -> None:

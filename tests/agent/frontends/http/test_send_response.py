@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from s3d.agent.core.store import Endpoint, Ready, operation
+from s3d.agent.core.store import Completed, TerminalStore, operation
 from s3d.agent.frontends.http.send_response import as_chunk
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import BytesBody, S3Request, S3Response, StreamBody, WireResponse
 from tests.agent.frontends.http.wire import Door, opened
 
 
-class Prepared(Endpoint):
+class Prepared(TerminalStore):
     """GetObject answers what a test has prepared."""
 
     def __init__(self, response: S3Response[Any]) -> None:
@@ -22,8 +22,8 @@ class Prepared(Endpoint):
         self.response = response
 
     @operation("GetObject", "HeadObject")
-    def get_object(self, request: S3Request) -> Ready:
-        return Ready(self.response)
+    def get_object(self, request: S3Request) -> Completed:
+        return Completed(self.response)
 
 
 async def pieces(*found: bytes | Exception) -> AsyncIterator[bytes]:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import uvloop
 
-from s3d.agent.core.store import Endpoint, Ready, operation
+from s3d.agent.core.store import Completed, TerminalStore, operation
 from s3d.agent.frontends.http import sendfile
 from s3d.agent.frontends.http.limits import Limits
 from s3d.agent.s3.errors import S3Error
@@ -27,7 +27,7 @@ LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
 }
 
 
-class Shelf(Endpoint):
+class Shelf(TerminalStore):
     """Every object is the same file, in three pieces that overlap nowhere; Broken says too much."""
 
     def __init__(self, path: Path) -> None:
@@ -36,12 +36,12 @@ class Shelf(Endpoint):
         self.closed = threading.Event()
 
     @operation("GetObject")
-    def get_object(self, request: S3Request) -> Ready:
+    def get_object(self, request: S3Request) -> Completed:
         size = SIZE + (4096 if request.key == "broken" else 0)
         body = Pages(os.open(self.path, os.O_RDONLY), size, self.closed)
         if request.key.startswith("damaged-"):
             body.damaged = int(request.key.removeprefix("damaged-"))
-        return Ready(S3Response({"ContentLength": size}, body))
+        return Completed(S3Response({"ContentLength": size}, body))
 
 
 class Pages:

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Mapping
 
 import pytest
 
-from s3d.agent.core.store import Endpoint, operation
+from s3d.agent.core.store import TerminalStore, operation
 from s3d.agent.frontends.http.limits import Limits
 from s3d.agent.frontends.http.server import S3Server
 from s3d.agent.s3.messages import NO_TRAILERS, BytesBody, S3Request, S3Response
@@ -24,7 +24,7 @@ SECURITY = {
 }
 
 
-class Slow(Endpoint):
+class Slow(TerminalStore):
     """HeadBucket answers when told to."""
 
     def __init__(self) -> None:
@@ -113,7 +113,7 @@ async def test_stop_lets_the_upload_in_hand_end(door: Door) -> None:
 
 
 async def test_stop_does_not_wait_for_a_client_whose_answer_had_begun() -> None:
-    class Downloads(Endpoint):
+    class Downloads(TerminalStore):
         def __init__(self) -> None:
             super().__init__()
             self.go = asyncio.Event()
@@ -143,7 +143,7 @@ async def test_stop_cuts_a_request_that_outlives_the_grace() -> None:
         assert await wire.ended()
 
 
-async def test_one_connection_too_many_is_told_to_slow_down(store: Endpoint) -> None:
+async def test_one_connection_too_many_is_told_to_slow_down(store: TerminalStore) -> None:
     async with opened(store, Limits(connections=1)) as door, door.wire() as first:
         assert (await first.ask(door.request("GET", "/"))).status == 200
         async with door.wire() as second:
@@ -173,7 +173,7 @@ async def test_numbers_count_requests_errors_and_bytes(door: Door) -> None:
 async def test_an_exception_in_the_store_is_one_log_line_and_an_internal_error(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    class Broken(Endpoint):
+    class Broken(TerminalStore):
         @operation("GetObject")
         def get_object(self, request: S3Request) -> S3Response:
             raise RuntimeError("a bug")
@@ -190,7 +190,7 @@ async def test_an_exception_in_the_store_is_one_log_line_and_an_internal_error(
     assert [r.levelno for r in caplog.records] == [logging.ERROR] * 2
 
 
-async def test_a_port_in_use_is_an_os_error(store: Endpoint) -> None:
+async def test_a_port_in_use_is_an_os_error(store: TerminalStore) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         server = S3Server(store, secret_of=None)
         with pytest.raises(OSError, match="in use"):
@@ -199,7 +199,7 @@ async def test_a_port_in_use_is_an_os_error(store: Endpoint) -> None:
 
 
 async def test_localhost_is_both_loopback_addresses_when_the_machine_has_them() -> None:
-    class Empty(Endpoint):
+    class Empty(TerminalStore):
         @operation("ListBuckets")
         async def list_buckets(self, request: S3Request) -> S3Response:
             return S3Response({}, BytesBody(b""))
