@@ -50,7 +50,7 @@ snapshots: $(VENV)/.installed-dev ## write down anew what the screens of the ter
 	S3D_SNAPSHOTS=write $(BIN)/python -m pytest -q tests/tui/test_snapshots.py
 
 screenshots: $(VENV)/.installed-dev ## draw the pictures of the terminal app anew
-	$(BIN)/python -m s3d.tui.shots screenshots
+	$(BIN)/python -m s3d.tui.screenshots screenshots
 
 env: ## print the line that puts this checkout's s3d on the PATH
 	@echo 'export PATH="$(CURDIR)/$(BIN):$$PATH"'
