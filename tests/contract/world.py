@@ -28,7 +28,7 @@ from s3d.agent.stores.remote.conditional_writes import Judging
 from s3d.agent.stores.remote.probing import Probing
 from s3d.agent.stores.remote.slash_keys import SlashKeys
 from s3d.agent.stores.remote.traits import RemoteTraits
-from s3d.agent.stores.write_queue.multipart_push import Judged
+from s3d.agent.stores.write_queue.multipart_push import ConditionSupport
 from s3d.agent.stores.write_queue.remote_states import ObservedRemote, RemoteStates
 from tests.agent.stores.write_queue.rig import Time
 from tests.contract.cached import cache_before
@@ -267,7 +267,11 @@ async def _stacked(
         top = await stack.enter_async_context(cached)
     world = World("", Client(top), Client(remote), time, faults, has_cache=cache)
     if queue:
-        known = Judged() if conditions else Judged(put=False, complete=False, delete=False)
+        known = (
+            ConditionSupport()
+            if conditions
+            else ConditionSupport(put=False, complete=False, delete=False)
+        )
         before = queue_before(
             top,
             folder / "queue",

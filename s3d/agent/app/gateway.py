@@ -44,10 +44,10 @@ from s3d.agent.stores.remote.transport import Settings
 from s3d.agent.stores.remote.via_guard import LoopGuard
 from s3d.agent.stores.write_queue.clock import Clock
 from s3d.agent.stores.write_queue.move_writes import Target
-from s3d.agent.stores.write_queue.reevaluate_filters import decide_now_and_then
-from s3d.agent.stores.write_queue.remote_calls import knock
+from s3d.agent.stores.write_queue.reevaluate_filters import reevaluate_periodically
+from s3d.agent.stores.write_queue.remote_calls import probe
 from s3d.agent.stores.write_queue.remote_states import ObservedRemote, RemoteStates
-from s3d.agent.stores.write_queue.retry_policy import is_missed
+from s3d.agent.stores.write_queue.retry_policy import is_unreachable
 from s3d.agent.transfers.migration import Migration
 from s3d.shared.config import Config
 from s3d.shared.errors import S3dError, UsageError
@@ -103,7 +103,7 @@ class Gateway:
             every = POLICY_LIFE if self.pushes.policy is not None else LIFE
             if self.pushes.policy is not None or self.pushes.filter.needs & Fact.BUCKET_TAGS:
                 means = (self.queue.journal, Clock(), every, self.pushes)
-                parts["filter"] = partial(decide_now_and_then, *means)
+                parts["filter"] = partial(reevaluate_periodically, *means)
         if self.cache is not None and self.cache.layer and self.cache.keeper:
             parts |= {
                 "cache": self.cache.layer.run,
@@ -167,8 +167,8 @@ class Gateway:
         """After a failure, see whether it is worth to try: nobody likes to wait for nothing."""
         if not self.remote.health.error:
             return False
-        error = await knock(self.remote, "", "")
-        return error is not None and is_missed(error)
+        error = await probe(self.remote, "", "")
+        return error is not None and is_unreachable(error)
 
     async def close(self) -> None:
         """Close the connections and the files."""

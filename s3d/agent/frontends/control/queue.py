@@ -62,7 +62,7 @@ class QueueRoutes:
         """Limits, until the next start."""
         admission = self._queue.admission
         admission.limits = _changed(admission.limits, await call.body(QueueChanges))
-        admission.look()
+        admission.admit_waiting()
         return answer(queue_status(self._queue))
 
     async def pause(self, call: Call) -> web.Response:
@@ -116,14 +116,14 @@ async def _wait(queue: Queue, changed: asyncio.Event) -> None:
     except TimeoutError:
         if queue.pusher.status().trouble:
             with suppress(S3Error):
-                await queue.pusher.look_again()
+                await queue.pusher.probe_now()
 
 
 async def _hurry(queue: Queue) -> None:
     """What is delayed goes at once, and the remote is asked whether it is back."""
     queue.journal.hurry()
     with suppress(S3Error):  # it is still away: what is left says so
-        await queue.pusher.look_again()
+        await queue.pusher.probe_now()
 
 
 @contextmanager

@@ -181,7 +181,7 @@ async def _push(queue: Queue) -> None:
     queue.journal.hurry()
     with suppress(S3Error, TimeoutError):
         async with asyncio.timeout(PATIENCE):
-            await queue.pusher.look_again()
+            await queue.pusher.probe_now()
 
 
 @asynccontextmanager

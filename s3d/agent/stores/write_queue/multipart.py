@@ -55,7 +55,7 @@ class MultipartOps:
         if not self._is_ours(request):
             return await self._settler.through(request)
         response = await self._stage.look(request)
-        self._stage.admission.look()
+        self._stage.admission.admit_waiting()
         return response
 
     @operation("CompleteMultipartUpload")

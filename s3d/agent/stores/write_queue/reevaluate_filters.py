@@ -10,7 +10,9 @@ from s3d.agent.stores.write_queue.journal import Journal
 from s3d.agent.stores.write_queue.pending import PendingState, PendingWrite
 
 
-async def decide_now_and_then(journal: Journal, clock: Clock, every: float, rules: Rules) -> None:
+async def reevaluate_periodically(
+    journal: Journal, clock: Clock, every: float, rules: Rules
+) -> None:
     """every: seconds. Until cancelled.
 
     What is held as before is left alone: nothing is written, and nobody is told of it again.

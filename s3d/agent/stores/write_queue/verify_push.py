@@ -34,7 +34,7 @@ _SHOWN = (
 """Members of HeadObject that are there only if the writer said so."""
 
 
-class Proof(Enum):
+class IntegrityCheck(Enum):
     """What an answer says about the content."""
 
     SAME = auto()
@@ -48,17 +48,17 @@ def same_etag(one: str, other: str) -> bool:
     return bool(one) and one.strip('"') == other.strip('"')
 
 
-def judge(record: ObjectRecord, answer: Members) -> Proof:
+def judge(record: ObjectRecord, answer: Members) -> IntegrityCheck:
     """Of the answer of a write or of HeadObject with ChecksumMode."""
     if same_etag(answer.get("ETag", ""), record.etag):
-        return Proof.SAME
+        return IntegrityCheck.SAME
     if answer.get("ContentLength", record.size) != record.size:
-        return Proof.OTHER
+        return IntegrityCheck.OTHER
     checksum = record.checksum
     theirs = answer.get(f"Checksum{checksum.algorithm}") if checksum is not None else None
     if checksum is None or theirs is None or answer.get("ChecksumType", _FULL) != checksum.kind:
-        return Proof.OPEN
-    return Proof.SAME if theirs == checksum.value else Proof.OTHER
+        return IntegrityCheck.OPEN
+    return IntegrityCheck.SAME if theirs == checksum.value else IntegrityCheck.OTHER
 
 
 async def prove(
@@ -71,8 +71,8 @@ async def prove(
     head = await ask(inner, "HeadObject", {**place, "ChecksumMode": "ENABLED"})
     etag = str(head.get("ETag", ""))
     proof = judge(stored.record, head)
-    if proof is not Proof.OPEN:
-        return proof is Proof.SAME, etag
+    if proof is not IntegrityCheck.OPEN:
+        return proof is IntegrityCheck.SAME, etag
     algorithm = next((each for each in ALGORITHMS if head.get(f"Checksum{each}")), None)
     if algorithm is not None and head.get("ChecksumType", _FULL) == _FULL:
         ours = await _checksum(staged(body_of, stored.layout), algorithm)
