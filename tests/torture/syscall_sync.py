@@ -19,7 +19,7 @@ from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
 from s3d.agent.sync.folder import SyncFolder
 from s3d.agent.sync.names import original_of
-from s3d.agent.sync.opened import Setting
+from s3d.agent.sync.open_folder import FolderSettings
 from s3d.shared.config import SyncFolderConfig
 from tests.contract.client import Client
 from tests.torture.syscall_scenarios import (
@@ -182,8 +182,8 @@ async def _folder(folder: Path, store: Embedded) -> AsyncIterator[SyncFolder]:
     state.mkdir(parents=True, exist_ok=True)
     objects = S3Client(store.local, fresh=True)
     file = state / "baseline.sqlite"
-    setting = Setting(config, objects, "store", file, Events(), 0o022, "host", lambda: "A")
-    opened = SyncFolder(setting, lambda: time.time() + LATER)
+    settings = FolderSettings(config, objects, "store", file, Events(), 0o022, "host", lambda: "A")
+    opened = SyncFolder(settings, lambda: time.time() + LATER)
     task = asyncio.get_running_loop().create_task(opened.run())
     try:
         yield opened

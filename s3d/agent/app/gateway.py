@@ -48,7 +48,7 @@ from s3d.agent.stores.write_queue.reevaluate_filters import reevaluate_periodica
 from s3d.agent.stores.write_queue.remote_calls import probe
 from s3d.agent.stores.write_queue.remote_states import ObservedRemote, RemoteStates
 from s3d.agent.stores.write_queue.retry_policy import is_unreachable
-from s3d.agent.transfers.migration import Migration
+from s3d.agent.transfers.store_migration import Migration
 from s3d.shared.config import Config
 from s3d.shared.errors import S3dError, UsageError
 from s3d.shared.filter_terms import Fact

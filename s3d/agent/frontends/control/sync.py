@@ -16,14 +16,14 @@ from aiohttp import web
 from s3d.agent.core.client import S3Client
 from s3d.agent.frontends.control.route import Call, Refusal, Route, answer
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.sync.checking import Checker
-from s3d.agent.sync.decide import Action, Doubtful, Step, check
+from s3d.agent.sync.decide import Action, MassDeletionGuard, Step, check
+from s3d.agent.sync.draft_validation import DraftValidator
 from s3d.agent.sync.folder import SyncFolder
 from s3d.agent.sync.folders import Folders
+from s3d.agent.sync.interfaces import PathBlocked, Unavailable
 from s3d.agent.sync.names import original_of
 from s3d.agent.sync.passes import RootGone
 from s3d.agent.sync.preview import preview
-from s3d.agent.sync.sides import Refused, Unavailable
 from s3d.shared import config_file, control
 from s3d.shared.config import SyncFolderConfig, folder_of, name_of
 from s3d.shared.syncing import (
@@ -51,7 +51,7 @@ class SyncRoutes:
 
     def __init__(self, folders: Folders, objects: S3Client, file: Path) -> None:
         self._folders, self._file = folders, file
-        self._checker = Checker(folders, objects)
+        self._checker = DraftValidator(folders, objects)
 
     def routes(self) -> list[Route]:
         acts: dict[str, Callable[[Call], Awaitable[web.StreamResponse]]] = {
@@ -114,7 +114,7 @@ class SyncRoutes:
             if not any(row.path == copy for row in folder.baseline.conflicts(control.MAX_PAGE)):
                 hint = f"s3d sync conflicts {folder.name}"
                 raise Refusal(404, "NoSuchKey", "there is no such conflict copy", hint)
-            return answer(await folder.here.difference(copy))
+            return answer(await folder.here.diff_conflict(copy))
 
     async def validate(self, call: Call) -> web.Response:
         """What a folder would do first, were it added; nothing is changed. name: the one whose
@@ -125,7 +125,7 @@ class SyncRoutes:
         if why:
             raise Refusal(400, "InvalidArgument", f"{config.path} cannot be a sync folder: {why}")
         with asked():
-            steps = await preview(self._folders.setting_of(config, Path()))
+            steps = await preview(self._folders.settings_of(config, Path()))
         return answer(_plan(steps, agreed=0))
 
     async def save(self, call: Call) -> web.Response:
@@ -136,10 +136,10 @@ class SyncRoutes:
         spec = await call.body(FolderSpec)
         config = msgspec.structs.replace(folder_of(spec), name=name)
         before = self._folders.by_name.get(name)
-        if before is not None and not before.setting.from_file:
+        if before is not None and not before.settings.from_file:
             raise Refusal(409, control.WRONG_STATE, f"{name} is set by the environment")
         if before is not None and call.query.get("new") == "true":
-            its = before.setting.config
+            its = before.settings.config
             raise Refusal(
                 409, control.WRONG_STATE,
                 f"there is a sync folder {name} already: {its.path} with {its.bucket}/{its.prefix}",
@@ -168,7 +168,7 @@ class SyncRoutes:
     async def remove(self, call: Call) -> web.Response:
         """Sync it no more. Both sides stay as they are."""
         folder = self._folder(call)
-        if not folder.setting.from_file:
+        if not folder.settings.from_file:
             hint = "unset S3D_SYNC_FOLDER and start the agent again"
             raise Refusal(409, control.WRONG_STATE, "it is set by the environment", hint)
         await self._folders.remove(folder.name)
@@ -280,10 +280,10 @@ def asked() -> Iterator[None]:
         raise Refusal(503, "ServiceUnavailable", str(error)) from error
     except RootGone as error:
         raise Refusal(409, control.WRONG_STATE, str(error) or "the folder is gone") from error
-    except Doubtful as error:
+    except MassDeletionGuard as error:
         hint = "s3d sync plan shows it; then s3d sync approve, or s3d sync restore"
         raise Refusal(409, control.WRONG_STATE, str(error), hint) from error
-    except Refused as error:
+    except PathBlocked as error:
         raise Refusal(409, control.WRONG_STATE, str(error)) from error
 
 
@@ -291,7 +291,7 @@ def _plan(steps: list[Step], *, agreed: int) -> SyncPlan:
     doubt = ""
     try:
         check(steps, agreed=agreed)
-    except Doubtful as error:
+    except MassDeletionGuard as error:
         doubt = str(error)
     sizes: Counter[Action] = Counter()
     for step in steps:

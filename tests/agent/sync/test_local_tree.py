@@ -4,8 +4,8 @@ import stat
 import pytest
 
 from s3d.agent.s3.messages import BytesBody, StreamBody
-from s3d.agent.sync.sides import About, Moved, Refused
-from s3d.agent.sync.tree import FolderTree
+from s3d.agent.sync.interfaces import ConcurrentChange, FileAttributes, PathBlocked
+from s3d.agent.sync.local_tree import FolderTree
 
 
 @pytest.fixture
@@ -27,8 +27,8 @@ def outside(tmp_path, tree):
     return found
 
 
-async def staged(tree, data=b"new", **about):
-    return await tree.receive("stage-id", BytesBody(data), About(**about))
+async def staged(tree, data=b"new", **attributes):
+    return await tree.receive("stage-id", BytesBody(data), FileAttributes(**attributes))
 
 
 def stage(tree):
@@ -56,17 +56,17 @@ async def test_a_body_that_is_short_or_another_leaves_nothing(tree):
     async def half():
         yield b"half"
 
-    with pytest.raises(Refused):
-        await tree.receive("x", StreamBody(half(), 10), About())
-    with pytest.raises(Moved):
-        await tree.receive("x", BytesBody(b"data"), About(sha256="0" * 64))
+    with pytest.raises(PathBlocked):
+        await tree.receive("x", StreamBody(half(), 10), FileAttributes())
+    with pytest.raises(ConcurrentChange):
+        await tree.receive("x", BytesBody(b"data"), FileAttributes(sha256="0" * 64))
 
     async def broken():
         yield b"half"
         raise ConnectionError("lost")
 
     with pytest.raises(ConnectionError):
-        await tree.receive("x", StreamBody(broken(), 10), About())
+        await tree.receive("x", StreamBody(broken(), 10), FileAttributes())
     assert stage(tree) == []
 
 
@@ -75,13 +75,13 @@ async def test_a_large_body_is_written_in_blocks(tree):
         for number in range(40):
             yield bytes([number]) * 100_000
 
-    found = await tree.receive("x", StreamBody(blocks(), 4_000_000), About())
+    found = await tree.receive("x", StreamBody(blocks(), 4_000_000), FileAttributes())
     assert found.signature.size == 4_000_000
 
 
 async def test_a_name_that_is_taken_is_not_overwritten(tree):
     (tree.root / "f").write_text("mine")
-    with pytest.raises(Moved):
+    with pytest.raises(ConcurrentChange):
         await tree.place(await staged(tree), "f", None)
     assert (tree.root / "f").read_text() == "mine"
 
@@ -102,8 +102,10 @@ async def test_what_was_in_the_place_comes_out(tree):
 
 async def test_nothing_to_replace_is_found_out(tree):
     signature = (await staged(tree)).signature
-    with pytest.raises(Moved):
-        await tree.place(await tree.receive("y", BytesBody(b""), About()), "gone", signature)
+    with pytest.raises(ConcurrentChange):
+        await tree.place(
+            await tree.receive("y", BytesBody(b""), FileAttributes()), "gone", signature
+        )
 
 
 async def test_no_link_is_followed(tree, outside):
@@ -112,9 +114,9 @@ async def test_no_link_is_followed(tree, outside):
     assert (await tree.look("link")).trouble == "a symbolic link"
     assert await tree.discard("link/secret", "t") is None
     assert await tree.move("link/secret", "stolen") is None
-    with pytest.raises((Moved, Refused)):
+    with pytest.raises((ConcurrentChange, PathBlocked)):
         await tree.place(await staged(tree), "link/new", None)
-    with pytest.raises(Moved):
+    with pytest.raises(ConcurrentChange):
         await tree.read("link/secret", found.signature)
     assert os.listdir(outside) == ["secret"]
 
@@ -125,7 +127,7 @@ async def test_no_path_leads_out_or_into_what_is_ours(tree, path):
     tree.mark("m")
     assert await tree.look(path) is None
     assert await tree.discard(path, "t") is None
-    with pytest.raises((Moved, Refused)):
+    with pytest.raises((ConcurrentChange, PathBlocked)):
         await tree.place(await staged(tree), path, None)
     assert (tree.root.parent / "x").read_text() == "outside"
     assert tree.marker() == "m"
@@ -158,14 +160,14 @@ async def test_a_file_in_the_place_of_a_folder_is_told(tree):
     (tree.root / "a").touch()
     assert await tree.look("a/") is None
     assert await tree.look("a/b") is None
-    with pytest.raises(Refused, match="has the name of a folder"):
+    with pytest.raises(PathBlocked, match="has the name of a folder"):
         await tree.make_folder("a/")
-    with pytest.raises(Refused, match="has the name of a folder"):
+    with pytest.raises(PathBlocked, match="has the name of a folder"):
         await tree.place(await staged(tree), "a/b", None)
     (tree.root / "d").mkdir()
     assert await tree.look("d") is None
     await tree.drop_staged("stage-id")
-    with pytest.raises(Refused, match="a folder has this name here"):
+    with pytest.raises(PathBlocked, match="a folder has this name here"):
         await tree.place(await staged(tree), "d", None)
 
 
@@ -233,9 +235,9 @@ async def test_reading_takes_the_signature_that_was_seen(tree):
     local = await tree.look("f")
     assert (await tree.read("f", local.signature)).size == 1
     (tree.root / "f").write_text("yy")
-    with pytest.raises(Moved):
+    with pytest.raises(ConcurrentChange):
         await tree.read("f", local.signature)
-    with pytest.raises(Moved):
+    with pytest.raises(ConcurrentChange):
         await tree.read("gone", local.signature)
 
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body
-from s3d.agent.sync.tree import FolderTree
+from s3d.agent.sync.local_tree import FolderTree
 from s3d.agent.transfers.items import Item
 
 BLOCK = 1 << 20

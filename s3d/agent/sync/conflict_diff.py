@@ -6,23 +6,23 @@ import difflib
 import os
 from contextlib import suppress
 
-from s3d.agent.sync.files import open_regular
+from s3d.agent.sync.file_content import open_regular
+from s3d.agent.sync.interfaces import ConcurrentChange, PathBlocked
+from s3d.agent.sync.local_tree import FolderTree
 from s3d.agent.sync.names import original_of
-from s3d.agent.sync.sides import Moved, Refused
-from s3d.agent.sync.tree import FolderTree
 from s3d.shared.syncing import ConflictDiff
 
-MOST = 256 << 10
+MAX_TEXT_SIZE = 256 << 10
 """Bytes of each side that are compared as text."""
 LINES, WIDTH = 2_000, 1_000
 """Lines that are given, and characters of each."""
 
 
-def difference(tree: FolderTree, copy: str) -> ConflictDiff:
-    """For a thread. copy: the path of a conflict copy. Raises Refused; OSError."""
+def diff_conflict(tree: FolderTree, copy: str) -> ConflictDiff:
+    """For a thread. copy: the path of a conflict copy. Raises PathBlocked; OSError."""
     original = original_of(copy)
     if not original:
-        raise Refused("it is no conflict copy")
+        raise PathBlocked("it is no conflict copy")
     (one, size, at), (other, other_size, other_at) = _read(tree, original), _read(tree, copy)
     found = ConflictDiff(original, copy, size, other_size, at, other_at)
     texts = [_text(one, size), _text(other, other_size)]
@@ -44,17 +44,17 @@ def _with(found: ConflictDiff, lines: list[str], *, is_text: bool) -> ConflictDi
 
 def _read(tree: FolderTree, path: str) -> tuple[bytes, int, float]:
     """The beginning, the size, and when it was changed; nothing when it is not there."""
-    with suppress(FileNotFoundError, Moved), tree.at(path) as place:
+    with suppress(FileNotFoundError, ConcurrentChange), tree.at(path) as place:
         fd = open_regular(place)
         with os.fdopen(fd, "rb") as file:
             facts = os.fstat(fd)
-            return file.read(MOST + 1), facts.st_size, facts.st_mtime
+            return file.read(MAX_TEXT_SIZE + 1), facts.st_size, facts.st_mtime
     return b"", 0, 0.0
 
 
 def _text(data: bytes, size: int) -> str | None:
     """None: it is none, or too much of it."""
-    if size > MOST or b"\0" in data:
+    if size > MAX_TEXT_SIZE or b"\0" in data:
         return None
     try:
         return data.decode()

@@ -10,11 +10,11 @@ from pathlib import Path
 from s3d.agent.core.client import ABSENT, Attributes, S3Client
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import StreamBody
+from s3d.agent.sync.local_tree import FolderTree
 from s3d.agent.sync.names import why_no_path
-from s3d.agent.sync.tree import FolderTree
-from s3d.agent.transfers.files import NotTransferable, blocks, is_there, land, same_file
 from s3d.agent.transfers.items import Item
 from s3d.agent.transfers.job import Job
+from s3d.agent.transfers.local_files import NotTransferable, blocks, is_there, land, same_file
 from s3d.agent.transfers.naming import COPY, DELETE, DOWNLOAD, MOVE, UPLOAD, name_of, target_of
 
 MOST = 5 << 30

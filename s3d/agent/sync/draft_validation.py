@@ -19,7 +19,7 @@ from s3d.agent.core.client import S3Client
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.sync.folders import Folders
 from s3d.agent.sync.names import RESERVED
-from s3d.agent.sync.terms import IGNORE_FILE, Ignore
+from s3d.agent.sync.path_selection import IGNORE_FILE, Ignore
 from s3d.shared.config import SyncFolderConfig, folder_of
 from s3d.shared.filter_terms import Subject
 from s3d.shared.filters import Filter, Verdict
@@ -32,12 +32,12 @@ LOOKED = 2_000
 SHOWN = 200
 PATIENCE = 1.0
 """Seconds that the bucket has to answer."""
-KEPT = 10.0
+BUCKET_TTL = 10.0
 """Seconds that what was found of a bucket is good for."""
 FIELDS = ("path", "bucket", "prefix", "mode", "filter", "interval", "max_size", "max_files")
 
 
-class Checker:
+class DraftValidator:
     """folders: those there are, with which a draft must not overlap."""
 
     def __init__(
@@ -57,7 +57,7 @@ class Checker:
             wrong.setdefault("bucket", "which bucket?")
         if config.path is not None and "path" not in wrong:
             wrong |= self._overlaps(config)
-            texts["path"] = await asyncio.to_thread(_about, config.path)
+            texts["path"] = await asyncio.to_thread(_describe_path, config.path)
         if config.bucket and "bucket" not in wrong:
             why = await self._bucket(config.bucket)
             if why:
@@ -85,7 +85,7 @@ class Checker:
     async def _bucket(self, bucket: str) -> str:
         """Why it cannot be synced with; "" when it can. Away is no reason: it may come back."""
         at, why = self._buckets.get(bucket, (float("-inf"), ""))
-        if self._steady() - at < KEPT:
+        if self._steady() - at < BUCKET_TTL:
             return why
         try:
             async with asyncio.timeout(PATIENCE):
@@ -123,7 +123,7 @@ def _spec(draft: FolderDraft) -> FolderSpec:
     return FolderSpec(**values)
 
 
-def _about(path: Path) -> str:
+def _describe_path(path: Path) -> str:
     """Of a folder, for a person."""
     if not path.exists():
         return "not there yet: it is made"

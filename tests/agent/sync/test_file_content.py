@@ -4,9 +4,9 @@ import stat
 
 import pytest
 
-from s3d.agent.sync.files import BLOCK, FileContent, local_of, open_regular, signature_of
+from s3d.agent.sync.file_content import BLOCK, FileContent, local_of, open_regular, signature_of
+from s3d.agent.sync.interfaces import ConcurrentChange
 from s3d.agent.sync.rename import Name
-from s3d.agent.sync.sides import Moved
 
 
 def content(path) -> FileContent:
@@ -64,7 +64,7 @@ def test_another_signature_is_not_read(tmp_path):
     path = tmp_path / "f"
     path.write_bytes(b"x")
     signature = signature_of(path.stat())
-    with pytest.raises(Moved):
+    with pytest.raises(ConcurrentChange):
         FileContent(lambda: os.open(path, os.O_RDONLY), signature._replace(mtime_ns=1))
 
 
@@ -72,7 +72,7 @@ def test_only_regular_files_are_opened_and_nothing_waits(tmp_path):
     os.mkfifo(tmp_path / "fifo")
     (tmp_path / "link").symlink_to("/etc/passwd")
     fd = os.open(tmp_path, os.O_RDONLY)
-    with pytest.raises(Moved):
+    with pytest.raises(ConcurrentChange):
         open_regular(Name(fd, "fifo"))
     with pytest.raises(OSError, match="symbolic"):
         open_regular(Name(fd, "link"))

@@ -20,9 +20,15 @@ from s3d.agent.core.failures import FailureClass, classify
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.listing_order import BYTES, is_in_order, may_stream
 from s3d.agent.s3.messages import Body, BytesBody, StreamBody
+from s3d.agent.sync.interfaces import (
+    ConcurrentChange,
+    Content,
+    FileAttributes,
+    PathBlocked,
+    Unavailable,
+)
 from s3d.agent.sync.names import RESERVED, why_no_path
-from s3d.agent.sync.sides import About, Content, Moved, Refused, Unavailable
-from s3d.agent.sync.state import Remote, fits
+from s3d.agent.sync.path_state import RemoteEntry, fits
 from s3d.shared.control import ObjectInfo
 
 MTIME, MODE = "mtime", "mode"
@@ -40,22 +46,22 @@ _ARCHIVED = frozenset(("GLACIER", "DEEP_ARCHIVE"))
 
 
 @contextmanager
-def asking(*, all_or_nothing: bool = False) -> Iterator[None]:
+def translate_errors(*, all_or_nothing: bool = False) -> Iterator[None]:
     """The store's errors as what they mean for a sync. all_or_nothing: of no single object."""
     try:
         yield
     except S3Error as error:
         if error.code in _OTHER and not all_or_nothing:
-            raise Moved from error
+            raise ConcurrentChange from error
         why = f"{error.code}: {error.message}"
         if all_or_nothing or error.code in _WHOLE or classify(error) in _PASSING:
             raise Unavailable(why) from error
-        raise Refused(why) from error
+        raise PathBlocked(why) from error
     except (ConnectionError, TimeoutError) as error:
         raise Unavailable(f"the connection was lost: {error}") from error
 
 
-class ObjectHub:
+class BucketTree:
     """The objects of one bucket below one prefix, "" or with its slash."""
 
     def __init__(
@@ -74,15 +80,15 @@ class ObjectHub:
         self._level, self._order, self._beside = level, order, beside
         self._versioned: bool | None = None
 
-    async def look(self, path: str) -> Remote | None:
-        with asking():
+    async def look(self, path: str) -> RemoteEntry | None:
+        with translate_errors():
             info = await self._objects.head(self._bucket, self._prefix + path)
         return None if info is None else self._remote(info)
 
     async def is_gone(self, path: str) -> bool:
         key, cursor = self._prefix + path, ""
         while True:
-            with asking(all_or_nothing=True):
+            with translate_errors(all_or_nothing=True):
                 page = await self._objects.page(
                     self._bucket, key, delimiter="/", cursor=cursor, limit=PAGE
                 )
@@ -93,7 +99,7 @@ class ObjectHub:
             cursor = page.cursor
 
     async def tags(self, path: str) -> dict[str, str]:
-        with asking():
+        with translate_errors():
             try:
                 return await self._objects.tags(self._bucket, self._prefix + path)
             except S3Error as error:
@@ -101,7 +107,7 @@ class ObjectHub:
                     raise
                 return {}
 
-    async def listing(self) -> AsyncIterator[list[Remote]]:
+    async def listing(self) -> AsyncIterator[list[RemoteEntry]]:
         """All objects, in the order of their keys. Where the remote lists in another order, the
         first page comes when the listing has been read to its end."""
         if may_stream(self._order()):
@@ -120,11 +126,11 @@ class ObjectHub:
         for start in range(0, len(rows), PAGE):
             yield _files(rows[start : start + PAGE])
 
-    async def _pages(self) -> AsyncIterator[list[Remote]]:
+    async def _pages(self) -> AsyncIterator[list[RemoteEntry]]:
         """As the remote has them, to the proven end."""
         cursor = ""
         while True:
-            with asking(all_or_nothing=True):
+            with translate_errors(all_or_nothing=True):
                 page = await self._objects.page(
                     self._bucket, self._prefix, cursor=cursor, limit=PAGE
                 )
@@ -133,34 +139,36 @@ class ObjectHub:
             if not cursor:
                 return
 
-    async def put(self, path: str, content: Content | None, about: About, condition: str) -> Remote:
+    async def put(
+        self, path: str, content: Content | None, attributes: FileAttributes, condition: str
+    ) -> RemoteEntry:
         body: Body = BytesBody(b"") if content is None else content.body()
         md5 = "" if content is None else base64.b64encode(bytes.fromhex(content.md5)).decode()
-        attributes = Attributes(_content_type(path), _metadata(about), about.tags)
+        headers = Attributes(_content_type(path), _metadata(attributes), attributes.tags)
         try:
-            with asking():
+            with translate_errors():
                 etag, _ = await self._objects.store(
                     self._bucket,
                     self._prefix + path,
                     body,
-                    attributes,
+                    headers,
                     if_match=condition,
                     md5=md5,
                 )
-        except (Unavailable, Refused) as error:
+        except (Unavailable, PathBlocked) as error:
             if content is not None and content.is_torn:
-                raise Moved from error
+                raise ConcurrentChange from error
             raise
         if self._level() == "B":
             await self._rescue(path, condition)
-        return Remote(path, etag, body.size or 0, time.time(), sha256=about.sha256)
+        return RemoteEntry(path, etag, body.size or 0, time.time(), sha256=attributes.sha256)
 
     async def _rescue(self, path: str, condition: str) -> None:
         """Where nobody judges conditions but versions are kept: what was overwritten or deleted
         just now should be what the condition says; another one was written by somebody who was
         quicker, and becomes a conflict copy."""
         key = self._prefix + path
-        with asking():
+        with translate_errors():
             page = await self._objects.versions(self._bucket, key, limit=PAGE)
             rows = [row for row in page.objects if row.key == key]
             rows.sort(key=lambda row: (row.last_modified, not row.etag), reverse=True)
@@ -172,16 +180,16 @@ class ObjectHub:
                 if_match=before.etag, version=before.version_id or "",
             )  # fmt: skip
 
-    async def get(self, path: str, etag: str) -> tuple[Remote, Body]:
-        with asking():
+    async def get(self, path: str, etag: str) -> tuple[RemoteEntry, Body]:
+        with translate_errors():
             info, body = await self._objects.get(self._bucket, self._prefix + path, if_match=etag)
         if info.etag != etag:
             await body.aclose()
-            raise Moved
+            raise ConcurrentChange
         return self._remote(info), StreamBody(_asked(body), body.size)
 
     async def delete(self, path: str, etag: str) -> None:
-        with asking():
+        with translate_errors():
             try:
                 await self._objects.delete(self._bucket, self._prefix + path, if_match=etag)
             except S3Error as error:
@@ -190,14 +198,14 @@ class ObjectHub:
         if self._level() == "B":
             await self._rescue(path, etag)
 
-    async def copy(self, source: str, etag: str, path: str) -> Remote:
-        with asking():
+    async def copy(self, source: str, etag: str, path: str) -> RemoteEntry:
+        with translate_errors():
             await self._objects.copy(
                 self._bucket, self._prefix + source, self._prefix + path, if_match=etag
             )
         copied = await self.look(path)
         if copied is None:
-            raise Moved
+            raise ConcurrentChange
         return copied
 
     async def landed(self, path: str, sha256: str, md5: str) -> bool:
@@ -205,7 +213,7 @@ class ObjectHub:
         if not await self._has_versions():
             return False
         key = self._prefix + path
-        with asking():
+        with translate_errors():
             page = await self._objects.versions(self._bucket, key, limit=PAGE)
         return any(row.key == key and row.etag.strip('"') == md5 for row in page.objects)
 
@@ -216,17 +224,17 @@ class ObjectHub:
                 self._versioned = bool(await self._objects.versioning(self._bucket))
         return self._versioned
 
-    def _listed(self, info: ObjectInfo) -> Remote:
+    def _listed(self, info: ObjectInfo) -> RemoteEntry:
         """A row of a listing has no metadata; and most keys are plain."""
         path = info.key[len(self._prefix) :]
         is_plain = info.storage_class == "STANDARD" and _PLAIN.fullmatch(path)
         trouble = "" if is_plain else _trouble(path, info)
-        return Remote(path, info.etag, info.size, info.last_modified, trouble=trouble)
+        return RemoteEntry(path, info.etag, info.size, info.last_modified, trouble=trouble)
 
-    def _remote(self, info: ObjectInfo) -> Remote:
+    def _remote(self, info: ObjectInfo) -> RemoteEntry:
         path = info.key.removeprefix(self._prefix)
         metadata = info.metadata
-        return Remote(
+        return RemoteEntry(
             path,
             info.etag,
             info.size,
@@ -239,11 +247,11 @@ class ObjectHub:
         )
 
 
-def _path(row: Remote) -> str:
+def _path(row: RemoteEntry) -> str:
     return row.path
 
 
-def _files(rows: Iterable[Remote]) -> list[Remote]:
+def _files(rows: Iterable[RemoteEntry]) -> list[RemoteEntry]:
     return [row for row in rows if row.path and not _is_ours(row.path)]
 
 
@@ -264,12 +272,12 @@ def _content_type(path: str) -> str | None:
     return None if path.endswith("/") else mimetypes.guess_type(path, strict=False)[0]
 
 
-def _metadata(about: About) -> dict[str, str]:
-    found = {SHA256: about.sha256, PARENT: about.parent}
-    if about.mtime_ns is not None:
-        found[MTIME] = write_mtime(about.mtime_ns)
-    if about.mode is not None:
-        found[MODE] = f"{0o100000 | about.mode:o}"
+def _metadata(attributes: FileAttributes) -> dict[str, str]:
+    found = {SHA256: attributes.sha256, PARENT: attributes.parent}
+    if attributes.mtime_ns is not None:
+        found[MTIME] = write_mtime(attributes.mtime_ns)
+    if attributes.mode is not None:
+        found[MODE] = f"{0o100000 | attributes.mode:o}"
     return {name: value for name, value in found.items() if value}
 
 
@@ -313,7 +321,7 @@ def read_mode(text: str) -> int | None:
 
 async def _asked(body: Body) -> AsyncIterator[bytes]:
     try:
-        with asking():
+        with translate_errors():
             async for block in body:
                 yield block
     finally:

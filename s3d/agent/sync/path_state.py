@@ -39,7 +39,7 @@ NO_BYTES = Signature(0, 0, 0, 0)
 """Of a folder, which is there or not, and nothing else."""
 
 
-class Local(NamedTuple):
+class LocalEntry(NamedTuple):
     """What is at a path in the local folder."""
 
     path: str
@@ -52,7 +52,7 @@ class Local(NamedTuple):
     """Of a folder: nothing is in it."""
 
 
-class Remote(NamedTuple):
+class RemoteEntry(NamedTuple):
     """What is at a path in the bucket. etag identifies it, and is never taken for a hash."""
 
     path: str
@@ -68,7 +68,7 @@ class Remote(NamedTuple):
     trouble: str = ""
 
 
-class Base(NamedTuple):
+class BaselineEntry(NamedTuple):
     """What both sides last agreed on."""
 
     path: str
@@ -91,9 +91,9 @@ class Difference:
     """
 
     path: str
-    base: Base | None
-    local: Local | None
-    remote: Remote | None
+    base: BaselineEntry | None
+    local: LocalEntry | None
+    remote: RemoteEntry | None
     remote_known: bool = True
 
     @property
@@ -107,7 +107,7 @@ def is_folder(path: str) -> bool:
     return path.endswith("/")
 
 
-def is_changed(base: Base | None, local: Local | None) -> bool:
+def is_changed(base: BaselineEntry | None, local: LocalEntry | None) -> bool:
     """Whether a local file may differ from what was agreed; its bytes tell for certain."""
     if base is None or local is None:
         return (base is None) != (local is None)
@@ -116,7 +116,7 @@ def is_changed(base: Base | None, local: Local | None) -> bool:
     return base.is_racy or base.signature != local.signature
 
 
-def is_other(base: Base | None, remote: Remote | None) -> bool:
+def is_other(base: BaselineEntry | None, remote: RemoteEntry | None) -> bool:
     """Whether an object is another one than was agreed on."""
     if base is None or remote is None:
         return (base is None) != (remote is None)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from s3d.agent.sync.decide import Action
-from s3d.agent.sync.execute import Done
+from s3d.agent.sync.execute import StepResult
 from s3d.shared.syncing import PathStatus
 
 SHOWN = 100
@@ -23,7 +23,7 @@ _STATES = {
 
 
 @dataclass(slots=True)
-class Standing:
+class FolderState:
     """Of one folder."""
 
     state: str = "starting"
@@ -49,7 +49,7 @@ class Standing:
         self.question = question
         return self.turn("stopped", reason)
 
-    def note(self, outcome: Iterable[Done], *, is_whole: bool) -> None:
+    def note(self, outcome: Iterable[StepResult], *, is_whole: bool) -> None:
         """What a pass has come to. is_whole: it has looked at everything."""
         if is_whole:
             self.troubles.clear()

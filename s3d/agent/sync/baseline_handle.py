@@ -16,7 +16,7 @@ from s3d.shared.errors import UsageError
 logger = logging.getLogger(__name__)
 
 
-class NoMemory(Exception):
+class BaselineUnusable(Exception):
     """The memory cannot be used. str(): which file, why, and what to do."""
 
     def __init__(self, why: str, *, can_be_replaced: bool = False) -> None:
@@ -25,7 +25,7 @@ class NoMemory(Exception):
         self.can_be_replaced = can_be_replaced
 
 
-class Memory:
+class BaselineHandle:
     """Baseline or nothing."""
 
     def __init__(self, file: Path) -> None:
@@ -34,7 +34,7 @@ class Memory:
         self._is_checked = False
 
     def open(self) -> Baseline:
-        """Blocks for a few syncs when the file is new. Raises NoMemory."""
+        """Blocks for a few syncs when the file is new. Raises BaselineUnusable."""
         if self.baseline is None:
             try:
                 self.baseline = Baseline(self._file)
@@ -43,7 +43,7 @@ class Memory:
         return self.baseline
 
     async def ensure(self) -> Baseline:
-        """Open and, the first time, read as a whole. Raises NoMemory."""
+        """Open and, the first time, read as a whole. Raises BaselineUnusable."""
         baseline = await asyncio.to_thread(self.open)
         if not self._is_checked:
             try:
@@ -53,7 +53,7 @@ class Memory:
             self._is_checked = True
         return baseline
 
-    def failed(self, error: Exception) -> NoMemory:
+    def failed(self, error: Exception) -> BaselineUnusable:
         """What an error of the baseline means; it is closed, to be opened anew. Any other error is
         raised again."""
         if not isinstance(error, (Damaged, UsageError, OSError, FAILURE)):
@@ -62,10 +62,10 @@ class Memory:
         if is_damage(error):
             error = damaged(self._file, error)
         if isinstance(error, Damaged):
-            return NoMemory(str(error), can_be_replaced=True)
+            return BaselineUnusable(str(error), can_be_replaced=True)
         if isinstance(error, UsageError):
-            return NoMemory(str(error))
-        return NoMemory(f"its memory {self._file} cannot be used: {error}")
+            return BaselineUnusable(str(error))
+        return BaselineUnusable(f"its memory {self._file} cannot be used: {error}")
 
     async def replace(self) -> None:
         """Put the file aside. What was deleted while it was good is not known any more, so the next

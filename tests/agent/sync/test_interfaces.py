@@ -4,15 +4,20 @@ import inspect
 
 import pytest
 
-from s3d.agent.sync.hub import ObjectHub
-from s3d.agent.sync.sides import Hub, Tree
-from s3d.agent.sync.tree import FolderTree
-from tests.agent.sync.world import FakeHub, FakeTree
+from s3d.agent.sync.interfaces import LocalTree, RemoteTree
+from s3d.agent.sync.local_tree import FolderTree
+from s3d.agent.sync.remote_tree import BucketTree
+from tests.agent.sync.world import FakeRemoteTree, FakeTree
 
 
 @pytest.mark.parametrize(
     ("side", "found"),
-    [(Tree, FolderTree), (Tree, FakeTree), (Hub, ObjectHub), (Hub, FakeHub)],
+    [
+        (LocalTree, FolderTree),
+        (LocalTree, FakeTree),
+        (RemoteTree, BucketTree),
+        (RemoteTree, FakeRemoteTree),
+    ],
     ids=lambda each: each.__name__,
 )
 def test_every_step_is_there_with_the_same_arguments(side, found):

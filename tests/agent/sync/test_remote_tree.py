@@ -12,15 +12,21 @@ from s3d.agent.core.store import Layer
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import BytesBody, S3Request, S3Response
 from s3d.agent.s3.model import operations
-from s3d.agent.sync.files import FileContent, signature_of
-from s3d.agent.sync.hub import ObjectHub, read_mode, read_mtime, write_mtime
-from s3d.agent.sync.sides import ABSENT, About, Moved, Refused, Unavailable
+from s3d.agent.sync.file_content import FileContent, signature_of
+from s3d.agent.sync.interfaces import (
+    ABSENT,
+    ConcurrentChange,
+    FileAttributes,
+    PathBlocked,
+    Unavailable,
+)
+from s3d.agent.sync.remote_tree import BucketTree, read_mode, read_mtime, write_mtime
 from tests.agent.sync.conftest import BUCKET
 
 
 @pytest.fixture
-def hub(objects):
-    return ObjectHub(objects, BUCKET, "p/")
+def remote_tree(objects):
+    return BucketTree(objects, BUCKET, "p/")
 
 
 @pytest.fixture
@@ -33,13 +39,13 @@ def content(tmp_path):
     return make
 
 
-async def listed(hub):
-    return [row.path async for page in hub.listing() for row in page]
+async def listed(remote_tree):
+    return [row.path async for page in remote_tree.listing() for row in page]
 
 
-async def test_a_file_is_stored_with_what_goes_along(hub, objects, content):
-    about = About(1_700_000_000_123_456_789, 0o640, "5" * 64, "4" * 64, {"k": "v"})
-    stored = await hub.put("d/a.txt", content(b"data"), about, ABSENT)
+async def test_a_file_is_stored_with_what_goes_along(remote_tree, objects, content):
+    attributes = FileAttributes(1_700_000_000_123_456_789, 0o640, "5" * 64, "4" * 64, {"k": "v"})
+    stored = await remote_tree.put("d/a.txt", content(b"data"), attributes, ABSENT)
     info = await objects.head(BUCKET, "p/d/a.txt")
     assert info.metadata == {
         "mtime": "1700000000.123456789",
@@ -48,67 +54,75 @@ async def test_a_file_is_stored_with_what_goes_along(hub, objects, content):
         "s3d-parent": "4" * 64,
     }
     assert (info.content_type, stored.etag, stored.sha256) == ("text/plain", info.etag, "5" * 64)
-    assert await hub.tags("d/a.txt") == {"k": "v"}
-    found = await hub.look("d/a.txt")
-    assert (found.mtime_ns, found.mode, found.parent) == (about.mtime_ns, 0o640, "4" * 64)
+    assert await remote_tree.tags("d/a.txt") == {"k": "v"}
+    found = await remote_tree.look("d/a.txt")
+    assert (found.mtime_ns, found.mode, found.parent) == (attributes.mtime_ns, 0o640, "4" * 64)
 
 
-async def test_a_condition_that_does_not_hold_is_told(hub, content):
-    first = await hub.put("a", content(b"1"), About(), ABSENT)
-    second = await hub.put("a", content(b"2"), About(), first.etag)
+async def test_a_condition_that_does_not_hold_is_told(remote_tree, content):
+    first = await remote_tree.put("a", content(b"1"), FileAttributes(), ABSENT)
+    second = await remote_tree.put("a", content(b"2"), FileAttributes(), first.etag)
     for condition in (ABSENT, first.etag):
-        with pytest.raises(Moved):
-            await hub.put("a", content(b"3"), About(), condition)
-    with pytest.raises(Moved):
-        await hub.get("a", first.etag)
-    with pytest.raises(Moved):
-        await hub.delete("a", first.etag)
-    with pytest.raises(Moved):
-        await hub.get("gone", first.etag)
-    assert (await hub.look("a")).etag == second.etag
-    await hub.delete("a", second.etag)
-    assert await hub.look("a") is None
-    await hub.delete("a", second.etag)
+        with pytest.raises(ConcurrentChange):
+            await remote_tree.put("a", content(b"3"), FileAttributes(), condition)
+    with pytest.raises(ConcurrentChange):
+        await remote_tree.get("a", first.etag)
+    with pytest.raises(ConcurrentChange):
+        await remote_tree.delete("a", first.etag)
+    with pytest.raises(ConcurrentChange):
+        await remote_tree.get("gone", first.etag)
+    assert (await remote_tree.look("a")).etag == second.etag
+    await remote_tree.delete("a", second.etag)
+    assert await remote_tree.look("a") is None
+    await remote_tree.delete("a", second.etag)
 
 
-async def test_torn_content_is_not_stored(hub, tmp_path, content):
+async def test_torn_content_is_not_stored(remote_tree, tmp_path, content):
     torn = content(bytes(3 << 20))
     (tmp_path / "content").write_bytes(b"x" * (3 << 20))
-    with pytest.raises(Moved):
-        await hub.put("a", torn, About(), ABSENT)
-    assert await hub.look("a") is None
+    with pytest.raises(ConcurrentChange):
+        await remote_tree.put("a", torn, FileAttributes(), ABSENT)
+    assert await remote_tree.look("a") is None
 
 
-async def test_bytes_come_back(hub, content):
-    stored = await hub.put("a", content(b"data"), About(), ABSENT)
-    _, body = await hub.get("a", stored.etag)
+async def test_bytes_come_back(remote_tree, content):
+    stored = await remote_tree.put("a", content(b"data"), FileAttributes(), ABSENT)
+    _, body = await remote_tree.get("a", stored.etag)
     async with aclosing(body):
         assert b"".join([block async for block in body]) == b"data"
 
 
-async def test_a_listing_has_the_prefix_off_and_nothing_of_ours(hub, objects):
+async def test_a_listing_has_the_prefix_off_and_nothing_of_ours(remote_tree, objects):
     for key in ("p/a", "p/b/", "p/.s3d/probe", "p/", "other", "p/b/c"):
         await objects.put(BUCKET, key, BytesBody(b""))
-    assert await listed(hub) == ["a", "b/", "b/c"]
+    assert await listed(remote_tree) == ["a", "b/", "b/c"]
 
 
 @pytest.mark.parametrize(
     ("key", "data", "storage_class"),
     [("a//b", b"", None), ("n" * 256, b"", None), ("folder/", b"x", None), ("a", b"", "GLACIER")],
 )
-async def test_what_cannot_be_a_file_has_its_trouble(hub, objects, key, data, storage_class):
-    about = Attributes(storage_class=storage_class)
-    await objects.put(BUCKET, f"p/{key}", BytesBody(data), about)
-    rows = [row async for page in hub.listing() for row in page]
+async def test_what_cannot_be_a_file_has_its_trouble(
+    remote_tree, objects, key, data, storage_class
+):
+    attributes = Attributes(storage_class=storage_class)
+    await objects.put(BUCKET, f"p/{key}", BytesBody(data), attributes)
+    rows = [row async for page in remote_tree.listing() for row in page]
     assert [bool(row.trouble) for row in rows] == [True]
 
 
-async def test_a_bucket_that_is_gone_is_no_answer(hub, objects, content):
+async def test_a_bucket_that_is_gone_is_no_answer(remote_tree, objects, content):
     await objects.delete_bucket(BUCKET)
-    for asking in (hub.look("a"), listed(hub), hub.get("a", '"e"'), hub.tags("a"),
-                   hub.put("a", content(b""), About(), ABSENT)):  # fmt: skip
+    calls = (
+        remote_tree.look("a"),
+        listed(remote_tree),
+        remote_tree.get("a", '"e"'),
+        remote_tree.tags("a"),
+        remote_tree.put("a", content(b""), FileAttributes(), ABSENT),
+    )
+    for call in calls:
         with pytest.raises(Unavailable, match="NoSuchBucket"):
-            await asking
+            await call
 
 
 class Shuffled:
@@ -148,19 +162,19 @@ async def test_a_listing_that_is_not_in_order_is_not_believed(objects):
         await objects.put(BUCKET, key, BytesBody(b""))
     store = Shuffled(objects._store, ["a", "c", "b"])
     with pytest.raises(Unavailable, match="order"):
-        await listed(ObjectHub(S3Client(store, fresh=True), BUCKET, ""))
+        await listed(BucketTree(S3Client(store, fresh=True), BUCKET, ""))
 
 
 @pytest.mark.finding("S8")
 @pytest.mark.parametrize("order", ["other", ""])
 async def test_a_listing_in_another_order_is_sorted(objects, monkeypatch, order):
-    monkeypatch.setattr("s3d.agent.sync.hub.PAGE", 2)
+    monkeypatch.setattr("s3d.agent.sync.remote_tree.PAGE", 2)
     keys = ["src.tar.gz", "src/a", "src-b", "z", "a"]
     for key in keys:
         await objects.put(BUCKET, f"p/{key}", BytesBody(b""))
     tree = FolderByFolder(objects._store)
-    hub = ObjectHub(S3Client(tree, fresh=True), BUCKET, "p/", order=lambda: order)
-    assert await listed(hub) == sorted(keys)
+    remote_tree = BucketTree(S3Client(tree, fresh=True), BUCKET, "p/", order=lambda: order)
+    assert await listed(remote_tree) == sorted(keys)
 
 
 @pytest.mark.finding("S8")
@@ -169,18 +183,18 @@ async def test_a_key_that_is_listed_twice_makes_no_listing(objects):
         await objects.put(BUCKET, key, BytesBody(b""))
     store = Shuffled(objects._store, ["b", "a", "b"])
     with pytest.raises(Unavailable, match="twice"):
-        await listed(ObjectHub(S3Client(store, fresh=True), BUCKET, "", order=lambda: "other"))
+        await listed(BucketTree(S3Client(store, fresh=True), BUCKET, "", order=lambda: "other"))
 
 
 @pytest.mark.finding("F3")
-async def test_only_a_listing_proves_that_an_object_is_gone(hub, objects):
+async def test_only_a_listing_proves_that_an_object_is_gone(remote_tree, objects):
     for key in ("p/a", "p/a/b", "p/a-c"):
         await objects.put(BUCKET, key, BytesBody(b""))
-    assert not await hub.is_gone("a")
+    assert not await remote_tree.is_gone("a")
     await objects.delete(BUCKET, "p/a")
-    assert await hub.is_gone("a")
+    assert await remote_tree.is_gone("a")
     await objects.put(BUCKET, "p/ab", BytesBody(b""))
-    assert await hub.is_gone("a")
+    assert await remote_tree.is_gone("a")
 
 
 @pytest.mark.finding("F5")
@@ -191,32 +205,32 @@ def test_a_time_that_cannot_be_remembered_is_none(text):
     assert read_mtime(text) is None
 
 
-async def test_a_copy_takes_everything_along_and_overwrites_nothing(hub, objects, content):
-    about = About(5 * 10**9, 0o600, "5" * 64, tags={"k": "v"})
-    stored = await hub.put("ä b", content(b"1"), about, ABSENT)
-    copied = await hub.copy("ä b", stored.etag, "new")
+async def test_a_copy_takes_everything_along_and_overwrites_nothing(remote_tree, objects, content):
+    attributes = FileAttributes(5 * 10**9, 0o600, "5" * 64, tags={"k": "v"})
+    stored = await remote_tree.put("ä b", content(b"1"), attributes, ABSENT)
+    copied = await remote_tree.copy("ä b", stored.etag, "new")
     assert (copied.sha256, copied.mtime_ns) == ("5" * 64, 5 * 10**9)
-    assert await hub.tags("new") == {"k": "v"}
-    with pytest.raises(Moved):
-        await hub.copy("ä b", stored.etag, "new")
-    with pytest.raises(Moved):
-        await hub.copy("ä b", '"other"', "newer")
+    assert await remote_tree.tags("new") == {"k": "v"}
+    with pytest.raises(ConcurrentChange):
+        await remote_tree.copy("ä b", stored.etag, "new")
+    with pytest.raises(ConcurrentChange):
+        await remote_tree.copy("ä b", '"other"', "newer")
 
 
-async def test_only_a_bucket_with_versions_knows_what_it_held(objects, hub, content):
+async def test_only_a_bucket_with_versions_knows_what_it_held(objects, remote_tree, content):
     first = content(b"1")
-    stored = await hub.put("a", first, About(), ABSENT)
-    await hub.put("a", content(b"2"), About(), stored.etag)
-    assert not await hub.landed("a", first.sha256, first.md5)
+    stored = await remote_tree.put("a", first, FileAttributes(), ABSENT)
+    await remote_tree.put("a", content(b"2"), FileAttributes(), stored.etag)
+    assert not await remote_tree.landed("a", first.sha256, first.md5)
     enabled = {"Bucket": BUCKET, "VersioningConfiguration": {"Status": "Enabled"}}
     await objects._store.call(S3Request(operations()["PutBucketVersioning"], enabled))
-    hub = ObjectHub(objects, BUCKET, "p/")
-    second = await hub.look("a")
+    remote_tree = BucketTree(objects, BUCKET, "p/")
+    second = await remote_tree.look("a")
     third = content(b"3")
-    await hub.put("a", third, About(), second.etag)
-    await hub.delete("a", (await hub.look("a")).etag)
-    assert await hub.landed("a", third.sha256, third.md5)
-    assert not await hub.landed("a", first.sha256, "0" * 32)
+    await remote_tree.put("a", third, FileAttributes(), second.etag)
+    await remote_tree.delete("a", (await remote_tree.look("a")).etag)
+    assert await remote_tree.landed("a", third.sha256, third.md5)
+    assert not await remote_tree.landed("a", first.sha256, "0" * 32)
 
 
 class Unconditional:
@@ -237,19 +251,21 @@ async def test_what_was_overwritten_unseen_is_kept_where_there_are_versions(obje
     enabled = {"Bucket": BUCKET, "VersioningConfiguration": {"Status": "Enabled"}}
     await objects._store.call(S3Request(operations()["PutBucketVersioning"], enabled))
     loose = S3Client(Unconditional(objects._store), fresh=True)
-    hub = ObjectHub(loose, BUCKET, "p/", level=lambda: "B", beside=lambda path: path + " aside")
-    first = await hub.put("a", content(b"1"), About(), ABSENT)
+    remote_tree = BucketTree(
+        loose, BUCKET, "p/", level=lambda: "B", beside=lambda path: path + " aside"
+    )
+    first = await remote_tree.put("a", content(b"1"), FileAttributes(), ABSENT)
     await objects.put(BUCKET, "p/a", BytesBody(b"unseen"))
     if deed == "put":
-        await hub.put("a", content(b"2"), About(), first.etag)
+        await remote_tree.put("a", content(b"2"), FileAttributes(), first.etag)
     else:
-        await hub.delete("a", first.etag)
-    assert await listed(hub) == (["a", "a aside"] if deed == "put" else ["a aside"])
+        await remote_tree.delete("a", first.etag)
+    assert await listed(remote_tree) == (["a", "a aside"] if deed == "put" else ["a aside"])
     _, body = await objects.get(BUCKET, "p/a aside")
     assert b"".join([block async for block in body]) == b"unseen"
-    seen = await hub.look("a aside")
-    await hub.put("a aside", content(b"3"), About(), seen.etag)
-    assert len(await listed(hub)) == (2 if deed == "put" else 1)
+    seen = await remote_tree.look("a aside")
+    await remote_tree.put("a aside", content(b"3"), FileAttributes(), seen.etag)
+    assert len(await listed(remote_tree)) == (2 if deed == "put" else 1)
 
 
 class Failing:
@@ -266,17 +282,17 @@ class Failing:
         (S3Error("SlowDown"), Unavailable),
         (S3Error("InternalError"), Unavailable),
         (S3Error("ServiceUnavailable"), Unavailable),
-        (S3Error("PreconditionFailed"), Moved),
-        (S3Error("KeyTooLongError"), Refused),
+        (S3Error("PreconditionFailed"), ConcurrentChange),
+        (S3Error("KeyTooLongError"), PathBlocked),
         (ConnectionError("lost"), Unavailable),
     ],
 )
 async def test_errors_are_told_apart(error, wanted):
-    hub = ObjectHub(S3Client(Failing(error)), BUCKET, "")
+    remote_tree = BucketTree(S3Client(Failing(error)), BUCKET, "")
     with pytest.raises(wanted):
-        await hub.delete("a", '"e"')
+        await remote_tree.delete("a", '"e"')
     with pytest.raises(Unavailable):
-        await listed(hub)
+        await listed(remote_tree)
 
 
 @given(st.integers(-(10**18), 4 * 10**18))

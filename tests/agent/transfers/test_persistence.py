@@ -1,13 +1,13 @@
-from s3d.agent.transfers.saved import File, Saved, read, write
+from s3d.agent.transfers.persistence import SavedTransfer, SavedTransfers, read, write
 from s3d.shared.transfers import TransferRequest
 
 
 def test_what_is_written_is_read(tmp_path):
     path = tmp_path / "transfers.json"
-    file = File(
+    file = SavedTransfers(
         7,
         [
-            Saved(
+            SavedTransfer(
                 "t7",
                 TransferRequest(
                     "delete", "bucket", ["a\ud800".encode("utf-8", "replace").decode()]
@@ -24,12 +24,12 @@ def test_what_is_written_is_read(tmp_path):
 
 
 def test_no_file_is_nothing(tmp_path):
-    assert read(tmp_path / "none") == File()
+    assert read(tmp_path / "none") == SavedTransfers()
 
 
 def test_a_file_that_is_not_understood_is_put_aside(tmp_path, caplog):
     path = tmp_path / "transfers.json"
     path.write_bytes(b"{nonsense")
-    assert read(path) == File()
+    assert read(path) == SavedTransfers()
     assert (tmp_path / "transfers.bad").read_bytes() == b"{nonsense"
     assert "not taken up again" in caplog.text

@@ -18,7 +18,7 @@ from typing import TypeVar
 
 from s3d.agent.core import failpoint
 from s3d.agent.s3.messages import Body
-from s3d.agent.sync.files import (
+from s3d.agent.sync.file_content import (
     BLOCK,
     FileContent,
     finish,
@@ -28,12 +28,12 @@ from s3d.agent.sync.files import (
     signature_of,
     write_all,
 )
+from s3d.agent.sync.interfaces import ConcurrentChange, FileAttributes, PathBlocked, StagedFile
 from s3d.agent.sync.marked_folder import OPEN_FOLDER, MarkedFolder, sync_names_of
 from s3d.agent.sync.names import why_no_path
+from s3d.agent.sync.path_state import NO_BYTES, LocalEntry, Signature, is_folder
 from s3d.agent.sync.reasons import reason_of, refusing
 from s3d.agent.sync.rename import Name, exchange, rename_to_free
-from s3d.agent.sync.sides import About, Moved, Refused, Staged
-from s3d.agent.sync.state import NO_BYTES, Local, Signature, is_folder
 
 PART = ".part"
 """Ends the name of a file on the stage that is being received."""
@@ -82,33 +82,35 @@ class FolderTree(MarkedFolder):
         with refusing():
             return await asyncio.to_thread(work)
 
-    async def look(self, path: str) -> Local | None:
+    async def look(self, path: str) -> LocalEntry | None:
         return await self._do(lambda: self.look_now(path))
 
-    def look_safely(self, path: str) -> Local | None:
+    def look_safely(self, path: str) -> LocalEntry | None:
         """For threads; what the system does not let us see has its trouble."""
         try:
             return self.look_now(path)
         except OSError as error:
-            return Local(path, NO_BYTES, trouble=reason_of(error))
+            return LocalEntry(path, NO_BYTES, trouble=reason_of(error))
 
-    def look_now(self, path: str) -> Local | None:
+    def look_now(self, path: str) -> LocalEntry | None:
         """For threads. Raises OSError."""
         try:
             with self.at(path) as place:
                 facts = os.stat(place.name, dir_fd=place.folder, follow_symlinks=False)
                 if self.folds and place.name not in os.listdir(place.folder):
-                    return Local(path, NO_BYTES, trouble="the disk takes another name for this one")
+                    return LocalEntry(
+                        path, NO_BYTES, trouble="the disk takes another name for this one"
+                    )
                 if not is_folder(path):
                     return local_of(path, facts)
                 if not stat.S_ISDIR(facts.st_mode):
                     return None
-                return Local(path, NO_BYTES, is_empty=self._is_empty(place))
+                return LocalEntry(path, NO_BYTES, is_empty=self._is_empty(place))
         except OSError as error:
             if error.errno not in _GONE:
                 raise
             if self._is_below_link(path):
-                return Local(path, NO_BYTES, trouble="below a symbolic link")
+                return LocalEntry(path, NO_BYTES, trouble="below a symbolic link")
             return None
 
     def _is_empty(self, place: Name) -> bool:
@@ -143,7 +145,7 @@ class FolderTree(MarkedFolder):
                 return FileContent(lambda: self._open(path), signature)
             except OSError as error:
                 if error.errno in (*_GONE, errno.ELOOP):
-                    raise Moved from error
+                    raise ConcurrentChange from error
                 raise
 
         return await self._do(work)
@@ -152,12 +154,12 @@ class FolderTree(MarkedFolder):
         with self.at(path) as place:
             return open_regular(place)
 
-    async def receive(self, name: str, body: Body, about: About) -> Staged:
+    async def receive(self, name: str, body: Body, attributes: FileAttributes) -> StagedFile:
         """Blocks are gathered, so that a small file takes one thread hop. Until it is complete its
         name says so: what a crash leaves of it is of no use to anybody."""
         sha256, size = hashlib.sha256(), 0
-        if about.mode is None:
-            about = about._replace(mode=0o666 & ~self._umask)
+        if attributes.mode is None:
+            attributes = attributes._replace(mode=0o666 & ~self._umask)
         part = name + PART
         fd = await self._do(lambda: os.open(part, _STAGED, 0o600, dir_fd=self._stage))
         try:
@@ -172,31 +174,33 @@ class FolderTree(MarkedFolder):
                     blocks, gathered = [], 0
             is_short = body.size is not None and size + gathered != body.size
             data = b"".join(blocks)
-            work = partial(self._complete, fd, data, sha256, about, name)
+            work = partial(self._complete, fd, data, sha256, attributes, name)
             signature = None if is_short else await self._do(work)
             if signature is None:
-                raise Refused("it came incomplete, or damaged") if is_short else Moved
+                raise (
+                    PathBlocked("it came incomplete, or damaged") if is_short else ConcurrentChange
+                )
         except BaseException:
             with suppress(OSError):
                 os.unlink(part, dir_fd=self._stage)
             raise
         finally:
             os.close(fd)
-        return Staged(name, signature, sha256.hexdigest())
+        return StagedFile(name, signature, sha256.hexdigest())
 
     def _complete(
-        self, fd: int, data: bytes, sha256: hashlib._Hash, about: About, name: str
+        self, fd: int, data: bytes, sha256: hashlib._Hash, attributes: FileAttributes, name: str
     ) -> Signature | None:
         """The last block, and the name of a whole file; None: it is not what was announced."""
-        finish(fd, data, sha256, about)
-        if about.sha256 and sha256.hexdigest() != about.sha256:
+        finish(fd, data, sha256, attributes)
+        if attributes.sha256 and sha256.hexdigest() != attributes.sha256:
             return None
         os.rename(name + PART, name, src_dir_fd=self._stage, dst_dir_fd=self._stage)
         self._stage_sync.wait()
         return signature_of(os.fstat(fd))
 
     async def place(
-        self, staged: Staged, path: str, expected: Signature | None
+        self, staged: StagedFile, path: str, expected: Signature | None
     ) -> Signature | None:
         def work() -> Signature | None:
             old = Name(self._stage, staged.name)
@@ -208,19 +212,19 @@ class FolderTree(MarkedFolder):
                     else:
                         facts = os.stat(new.name, dir_fd=new.folder, follow_symlinks=False)
                         if not stat.S_ISREG(facts.st_mode):
-                            raise Moved
+                            raise ConcurrentChange
                         exchange(old, new)
                     failpoint.hit("sync.after_place")
                     sync_names_of(new.folder)  # a rename is whole, or not there
             except FileExistsError as error:
                 if self._is_folder(path):
-                    raise Refused(FOLDER_HERE) from error
-                raise Moved from error
+                    raise PathBlocked(FOLDER_HERE) from error
+                raise ConcurrentChange from error
             except OSError as error:
                 if error.errno == errno.ENOENT:
-                    raise Moved from error
+                    raise ConcurrentChange from error
                 if error.errno == errno.ENOTDIR:
-                    raise Refused(FILE_HERE) from error
+                    raise PathBlocked(FILE_HERE) from error
                 raise
             return None if expected is None else signature_at(old)
 
@@ -336,7 +340,7 @@ class FolderTree(MarkedFolder):
                 if self._make(place):
                     sync_names_of(place.folder)
             if not self._is_folder(path):
-                raise Refused(FILE_HERE)
+                raise PathBlocked(FILE_HERE)
 
         await self._do(work)
 

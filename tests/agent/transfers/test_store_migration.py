@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager, contextmanager
 import pytest
 
 from s3d.agent.app.embedded import open_embedded
-from s3d.agent.transfers.migration import PAUSES, Migration
+from s3d.agent.transfers.store_migration import PAUSES, Migration
 from s3d.shared.errors import S3dError
 from s3d.shared.transfers import MigrationStatus, Share
 from tests.agent.stores.write_queue.rig import Remote, refusal

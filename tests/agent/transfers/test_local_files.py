@@ -4,9 +4,9 @@ import pytest
 
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import BytesBody, StreamBody
-from s3d.agent.sync.tree import FolderTree
-from s3d.agent.transfers.files import blocks, land, same_file
+from s3d.agent.sync.local_tree import FolderTree
 from s3d.agent.transfers.items import Item
+from s3d.agent.transfers.local_files import blocks, land, same_file
 
 
 @pytest.fixture

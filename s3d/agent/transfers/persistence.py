@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 VERSION = 2
 
 
-class Saved(msgspec.Struct, frozen=True):
+class SavedTransfer(msgspec.Struct, frozen=True):
     """One of them. is_held: a person has paused it."""
 
     id: str
@@ -30,7 +30,7 @@ class Saved(msgspec.Struct, frozen=True):
     is_held: bool = False
 
 
-class Failed(msgspec.Struct, frozen=True):
+class FailedTransfer(msgspec.Struct, frozen=True):
     """One that has ended, and of which objects were not moved."""
 
     id: str
@@ -44,22 +44,22 @@ class Failed(msgspec.Struct, frozen=True):
     failures: list[TransferError]
 
 
-class File(msgspec.Struct, frozen=True):
+class SavedTransfers(msgspec.Struct, frozen=True):
     """All of them. last: the number of the newest, so that none comes twice."""
 
     last: int = 0
-    transfers: list[Saved] = []
-    failed: list[Failed] = []
+    transfers: list[SavedTransfer] = []
+    failed: list[FailedTransfer] = []
     version: int = VERSION
 
 
-def read(path: Path) -> File:
+def read(path: Path) -> SavedTransfers:
     """What is there; a file that cannot be read is put aside, with a line in the log.
 
     Raises UsageError for a file of a newer s3d, which stays as it is.
     """
     try:
-        file = msgspec.json.decode(path.read_bytes(), type=File)
+        file = msgspec.json.decode(path.read_bytes(), type=SavedTransfers)
         if file.version > VERSION:
             raise UsageError(
                 "the transfers were saved by a newer s3d",
@@ -68,7 +68,7 @@ def read(path: Path) -> File:
             )
         return file
     except FileNotFoundError:
-        return File()
+        return SavedTransfers()
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
         aside = path.with_suffix(".bad")
         logger.error("transfers are not taken up again: %s, kept as %s", error, aside)
@@ -76,10 +76,10 @@ def read(path: Path) -> File:
             path.replace(aside)
         except OSError:
             logger.exception("it cannot be put aside path=%s", path)
-        return File()
+        return SavedTransfers()
 
 
-def write(path: Path, file: File) -> None:
+def write(path: Path, file: SavedTransfers) -> None:
     """Durable when it returns; for a thread. Raises OSError."""
     fresh = path.with_name(f".{path.name}.new")
     fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)

@@ -1,6 +1,6 @@
 import pytest
 
-from s3d.agent.sync import checking
+from s3d.agent.sync import draft_validation
 from s3d.shared.syncing import FolderCheck, FolderDraft, FolderSpec
 
 
@@ -81,11 +81,11 @@ def test_two_folders_do_not_overlap(agent, check, tree, tmp_path):
 
 
 def test_only_a_part_of_a_large_tree_is_looked_at(tmp_path, monkeypatch):
-    monkeypatch.setattr(checking, "LOOKED", 10)
+    monkeypatch.setattr(draft_validation, "LOOKED", 10)
     for number in range(30):
         (tmp_path / f"{number:02}").write_text("")
     from s3d.shared.config import folder_of
 
-    rows, is_partial = checking._rows(folder_of(FolderSpec(str(tmp_path), "home")))
+    rows, is_partial = draft_validation._rows(folder_of(FolderSpec(str(tmp_path), "home")))
     assert (len(rows), is_partial) == (10, True)
-    assert checking._about(tmp_path) == "exists, writable, more than 10 files"
+    assert draft_validation._describe_path(tmp_path) == "exists, writable, more than 10 files"

@@ -13,24 +13,24 @@ from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
 from s3d.agent.s3.listing_order import BYTES
 from s3d.agent.sync.baseline import Baseline
+from s3d.agent.sync.conflict_diff import diff_conflict
 from s3d.agent.sync.decide import Mode
-from s3d.agent.sync.differ import difference
-from s3d.agent.sync.execute import Executor, Terms
-from s3d.agent.sync.hub import ObjectHub
+from s3d.agent.sync.execute import Executor, SyncPolicy
+from s3d.agent.sync.local_tree import FolderTree
 from s3d.agent.sync.names import conflict_name
 from s3d.agent.sync.passes import Passes
+from s3d.agent.sync.path_selection import Ignore, Room, Selection, is_settled
 from s3d.agent.sync.placement import new_id
 from s3d.agent.sync.reasons import refusing
-from s3d.agent.sync.terms import Ignore, Room, Selection, is_settled
+from s3d.agent.sync.remote_tree import BucketTree
 from s3d.agent.sync.trash import Trash, TrashClock
-from s3d.agent.sync.tree import FolderTree
 from s3d.agent.sync.watch import Watcher
 from s3d.shared.config import SyncFolderConfig
 from s3d.shared.syncing import ConflictDiff
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class FolderSettings:
     """What a folder works with. objects: fresh ones. remote: URL of what is behind them."""
 
     config: SyncFolderConfig
@@ -51,7 +51,7 @@ class Setting:
     from_file: bool = True
 
 
-class Opened(NamedTuple):
+class OpenFolder(NamedTuple):
     """What there is while the root is there."""
 
     tree: FolderTree
@@ -59,45 +59,53 @@ class Opened(NamedTuple):
     watcher: Watcher
     trash: Trash
 
-    async def difference(self, copy: str) -> ConflictDiff:
-        """Of a conflict copy and its original. Raises Refused."""
+    async def diff_conflict(self, copy: str) -> ConflictDiff:
+        """Of a conflict copy and its original. Raises PathBlocked."""
         with refusing():
-            return await asyncio.to_thread(difference, self.tree, copy)
+            return await asyncio.to_thread(diff_conflict, self.tree, copy)
 
 
 def open_folder(
-    setting: Setting,
+    settings: FolderSettings,
     tree: FolderTree,
     baseline: Baseline,
     changed: Callable[[set[str] | None], None],
     clock: Callable[[], float],
-) -> Opened:
+) -> OpenFolder:
     """changed: gets the paths that have changed here; None: anything may have."""
-    config, objects = setting.config, setting.objects
+    config, objects = settings.config, settings.objects
 
     def beside(path: str) -> str:
-        return conflict_name(path, setting.host, clock(), new_id()[:4])
+        return conflict_name(path, settings.host, clock(), new_id()[:4])
 
-    hub = ObjectHub(
+    remote_tree = BucketTree(
         objects, config.bucket, config.prefix,
-        level=setting.level, order=setting.order, beside=beside,
+        level=settings.level, order=settings.order, beside=beside,
     )  # fmt: skip
     ignore = Ignore(tree.root)
     selection = Selection(objects, config.bucket, config.prefix, ignore, config.filter)
     room = Room(tree.root, config.max_size, config.max_files)
     settled = partial(is_settled, clock=clock)
-    terms = Terms(selection.excluded, settled, room.claim, selection.tagged_out, config.keep_mode)
+    policy = SyncPolicy(
+        selection.excluded, settled, room.claim, selection.tagged_out, config.keep_mode
+    )
     trash_clock = TrashClock(baseline, clock)
     executor = Executor(
-        tree, hub, baseline, terms, Mode(config.mode), host=setting.host, trash_age=trash_clock.now
+        tree,
+        remote_tree,
+        baseline,
+        policy,
+        Mode(config.mode),
+        host=settings.host,
+        trash_age=trash_clock.now,
     )
     passes = Passes(executor, tree, selection, room, config.prefix)
-    passes.own_writes = lambda: own_paths(setting)
+    passes.own_writes = lambda: own_paths(settings)
     watcher = Watcher(tree.root, changed, tree.touch_canary)
-    return Opened(tree, passes, watcher, Trash(tree, executor, trash_clock))
+    return OpenFolder(tree, passes, watcher, Trash(tree, executor, trash_clock))
 
 
-def own_paths(setting: Setting) -> Iterable[str]:
+def own_paths(settings: FolderSettings) -> Iterable[str]:
     """Paths of the objects that wait in this agent to be pushed."""
-    start = len(setting.config.prefix)
-    return (key[start:] for key in setting.pending())
+    start = len(settings.config.prefix)
+    return (key[start:] for key in settings.pending())

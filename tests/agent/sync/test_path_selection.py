@@ -2,8 +2,8 @@ import pytest
 
 from s3d.agent.core.client import Attributes
 from s3d.agent.s3.messages import BytesBody
-from s3d.agent.sync.state import Local, Remote, Signature
-from s3d.agent.sync.terms import LARGE, Ignore, Room, Selection, is_settled
+from s3d.agent.sync.path_selection import LARGE, Ignore, Room, Selection, is_settled
+from s3d.agent.sync.path_state import LocalEntry, RemoteEntry, Signature
 from s3d.shared.filters import EVERYTHING, Filter
 from tests.agent.sync.conftest import BUCKET
 
@@ -21,7 +21,7 @@ def select(objects, tmp_path):
 
 
 def local(path, size=1):
-    return Local(path, Signature(size, 1, 1, 1))
+    return LocalEntry(path, Signature(size, 1, 1, 1))
 
 
 @pytest.mark.parametrize(
@@ -58,16 +58,16 @@ async def test_tags_are_asked_for_when_the_filter_depends_on_them(select, object
     selection = select("*/*[tag:sync=yes]")
     for key, tags in (("a", {"sync": "yes"}), ("b", {})):
         await objects.put(BUCKET, f"p/{key}", BytesBody(b"1"), Attributes(tags=tags))
-    assert await selection.excluded("a", None, Remote("a", '"e"', 1, 0.0)) == ""
-    assert await selection.excluded("b", None, Remote("b", '"e"', 1, 0.0))
+    assert await selection.excluded("a", None, RemoteEntry("a", '"e"', 1, 0.0)) == ""
+    assert await selection.excluded("b", None, RemoteEntry("b", '"e"', 1, 0.0))
     assert await selection.excluded("c", local("c"), None)
     await objects.delete(BUCKET, "p/b")
-    assert await selection.excluded("b", None, Remote("b", '"e"', 1, 0.0)), "it is remembered"
+    assert await selection.excluded("b", None, RemoteEntry("b", '"e"', 1, 0.0)), "it is remembered"
 
 
 async def test_the_special_tag_keeps_an_object_out(select):
     selection = select()
-    remote = Remote("a", '"e"', 1, 0.0)
+    remote = RemoteEntry("a", '"e"', 1, 0.0)
     assert selection.tagged_out("a", '"e"', {"s3d.sync": "true"}) == ""
     assert selection.tagged_out("a", '"e"', {"s3d.sync": "false"})
     assert await selection.excluded("a", None, remote)
@@ -81,7 +81,7 @@ async def test_the_special_tag_keeps_an_object_out(select):
 )  # fmt: skip
 def test_a_file_is_settled_when_nobody_writes_to_it(age, size, settled):
     ctime_ns = int((1000.0 - age) * 1e9)
-    found = Local("p", Signature(size, 99 * 10**18, ctime_ns, 1))
+    found = LocalEntry("p", Signature(size, 99 * 10**18, ctime_ns, 1))
     assert is_settled(found, lambda: 1000.0) is settled
 
 

@@ -9,17 +9,17 @@ import stat
 from collections.abc import AsyncIterator, Callable, Mapping
 
 from s3d.agent.s3.messages import Body
-from s3d.agent.sync.rename import Name
-from s3d.agent.sync.sides import About, Moved
-from s3d.agent.sync.state import (
+from s3d.agent.sync.interfaces import ConcurrentChange, FileAttributes
+from s3d.agent.sync.path_state import (
     NO_BYTES,
     SPECIAL,
     STRANGE_TIME,
     SYMLINK,
-    Local,
+    LocalEntry,
     Signature,
     fits,
 )
+from s3d.agent.sync.rename import Name
 
 BLOCK = 1 << 20
 _READING = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -27,39 +27,39 @@ _READING = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 def open_regular(place: Name) -> int:
-    """A descriptor to read from. Raises Moved when it is no regular file; OSError."""
+    """A descriptor to read from. Raises ConcurrentChange when it is no regular file; OSError."""
     fd = os.open(place.name, _READING, dir_fd=place.folder)
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         os.close(fd)
-        raise Moved
+        raise ConcurrentChange
     return fd
 
 
-def signature_of(facts: os.stat_result) -> Signature:
+def signature_of(stat_result: os.stat_result) -> Signature:
     """Inode numbers that have no sign get one, as SQLite's integers have it."""
-    inode = facts.st_ino if facts.st_ino < 1 << 63 else facts.st_ino - (1 << 64)
-    return Signature(facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, inode)
+    inode = stat_result.st_ino if stat_result.st_ino < 1 << 63 else stat_result.st_ino - (1 << 64)
+    return Signature(stat_result.st_size, stat_result.st_mtime_ns, stat_result.st_ctime_ns, inode)
 
 
-def local_of(path: str, facts: os.stat_result) -> Local | None:
+def local_of(path: str, stat_result: os.stat_result) -> LocalEntry | None:
     """What lstat tells of a path that should be a file. A folder of its name is none."""
-    mode = facts.st_mode
+    mode = stat_result.st_mode
     if stat.S_ISREG(mode):
-        if not (fits(facts.st_mtime_ns) and fits(facts.st_ctime_ns)):
-            return Local(path, NO_BYTES, trouble=STRANGE_TIME)
-        return Local(path, signature_of(facts), stat.S_IMODE(mode) & 0o777)
+        if not (fits(stat_result.st_mtime_ns) and fits(stat_result.st_ctime_ns)):
+            return LocalEntry(path, NO_BYTES, trouble=STRANGE_TIME)
+        return LocalEntry(path, signature_of(stat_result), stat.S_IMODE(mode) & 0o777)
     if stat.S_ISDIR(mode):
         return None
     trouble = SYMLINK if stat.S_ISLNK(mode) else SPECIAL
-    return Local(path, NO_BYTES, trouble=trouble)
+    return LocalEntry(path, NO_BYTES, trouble=trouble)
 
 
 class FileContent:
     """The bytes of a file at one moment. Large ones are read once more, and compared."""
 
     def __init__(self, open_file: Callable[[], int], signature: Signature) -> None:
-        """Reads it; open_file gives a descriptor. Raises Moved when the file is not of this
-        signature, before or after; OSError."""
+        """Reads it; open_file gives a descriptor. Raises ConcurrentChange when the file is not of
+        this signature, before or after; OSError."""
         self._open = open_file
         self._data: bytes | None = None
         self.size = signature.size
@@ -68,7 +68,7 @@ class FileContent:
         fd = open_file()
         try:
             if signature_of(os.fstat(fd)) != signature:
-                raise Moved
+                raise ConcurrentChange
             size = 0
             while block := os.read(fd, BLOCK):
                 size += len(block)
@@ -76,7 +76,7 @@ class FileContent:
                 md5.update(block)
                 self._data = block if size == signature.size == len(block) else None
             if size != signature.size or signature_of(os.fstat(fd)) != signature:
-                raise Moved
+                raise ConcurrentChange
         finally:
             os.close(fd)
         if not size:
@@ -95,7 +95,7 @@ class FileContent:
         sha256, left = hashlib.sha256(), self.size
         try:
             fd = await asyncio.to_thread(self._open)
-        except (OSError, Moved) as error:
+        except (OSError, ConcurrentChange) as error:
             self.is_torn = True
             raise ConnectionError("the file has changed") from error
         try:
@@ -129,10 +129,10 @@ class ContentBody:
 def signature_at(place: Name) -> Signature | None:
     """None: nothing has this name."""
     try:
-        facts = os.stat(place.name, dir_fd=place.folder, follow_symlinks=False)
+        stat_result = os.stat(place.name, dir_fd=place.folder, follow_symlinks=False)
     except FileNotFoundError:
         return None
-    return signature_of(facts)
+    return signature_of(stat_result)
 
 
 def write_all(fd: int, data: bytes, sha256: hashlib._Hash) -> None:
@@ -143,12 +143,12 @@ def write_all(fd: int, data: bytes, sha256: hashlib._Hash) -> None:
         view = view[os.write(fd, view) :]
 
 
-def finish(fd: int, data: bytes, sha256: hashlib._Hash, about: About) -> Signature:
+def finish(fd: int, data: bytes, sha256: hashlib._Hash, attributes: FileAttributes) -> Signature:
     """The last block; then mode and time, and all of it durable."""
     write_all(fd, data, sha256)
-    if about.mode is not None:
-        os.fchmod(fd, about.mode & 0o777)
-    if about.mtime_ns is not None:
-        os.utime(fd, ns=(about.mtime_ns, about.mtime_ns))
+    if attributes.mode is not None:
+        os.fchmod(fd, attributes.mode & 0o777)
+    if attributes.mtime_ns is not None:
+        os.utime(fd, ns=(attributes.mtime_ns, attributes.mtime_ns))
     os.fsync(fd)
     return signature_of(os.fstat(fd))

@@ -12,9 +12,9 @@ from msgspec.structs import replace
 from s3d.agent.core.client import S3Client
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.storage.disk import Disk
-from s3d.agent.sync.hub import asking
 from s3d.agent.sync.names import RESERVED
-from s3d.agent.sync.state import Local, Remote, is_folder
+from s3d.agent.sync.path_state import LocalEntry, RemoteEntry, is_folder
+from s3d.agent.sync.remote_tree import translate_errors
 from s3d.shared.control import ObjectInfo
 from s3d.shared.filter_terms import Fact, Subject
 from s3d.shared.filters import EVERYTHING, Filter, Verdict
@@ -78,7 +78,9 @@ class Selection:
         """Whether a walk leaves a folder out."""
         return self.ignore.matches(folder)
 
-    async def excluded(self, path: str, local: Local | None, remote: Remote | None) -> str:
+    async def excluded(
+        self, path: str, local: LocalEntry | None, remote: RemoteEntry | None
+    ) -> str:
         """Why a path is not synced; "" if it is. Raises Unavailable."""
         if path == RESERVED or path.startswith(RESERVED + "/"):
             return "it is reserved"
@@ -91,12 +93,14 @@ class Selection:
             return ""
         return await self._filtered(path, local, remote)
 
-    async def _filtered(self, path: str, local: Local | None, remote: Remote | None) -> str:
+    async def _filtered(
+        self, path: str, local: LocalEntry | None, remote: RemoteEntry | None
+    ) -> str:
         size = remote.size if remote is not None else local.signature.size if local else 0
         subject = Subject(bucket=self._bucket, key=self._prefix + path, size=size)
         decision = self.filter.explain(subject)
         if decision.verdict is Verdict.UNKNOWN:
-            with asking():
+            with translate_errors():
                 subject = await self._all_of(subject, decision.missing, remote)
             decision = self.filter.explain(subject)
         why = "" if decision.verdict is Verdict.INCLUDE else decision.why
@@ -104,7 +108,7 @@ class Selection:
             self._remember(path, remote.etag, why)
         return why
 
-    async def _all_of(self, subject: Subject, missing: Fact, remote: Remote | None) -> Subject:
+    async def _all_of(self, subject: Subject, missing: Fact, remote: RemoteEntry | None) -> Subject:
         """A file that is no object yet has no tags and no metadata."""
         bucket, key = subject.bucket, subject.key
         tags: Mapping[str, str] = {}
@@ -152,7 +156,7 @@ def _headers(info: ObjectInfo | None, size: int) -> dict[str, str]:
     return found
 
 
-def is_settled(local: Local, clock: Callable[[], float] = time.time) -> bool:
+def is_settled(local: LocalEntry, clock: Callable[[], float] = time.time) -> bool:
     """Whether nobody has written to a file for a while.
 
     By ctime, which is the system's clock and nobody can set; one in the future tells nothing.

@@ -10,13 +10,13 @@ from collections.abc import AsyncIterator, Mapping
 from typing import NamedTuple, Protocol
 
 from s3d.agent.s3.messages import Body
-from s3d.agent.sync.state import Local, Remote, Signature
+from s3d.agent.sync.path_state import LocalEntry, RemoteEntry, Signature
 
 ABSENT = "*"
 """Condition of a write: there is no such object."""
 
 
-class Moved(Exception):
+class ConcurrentChange(Exception):
     """What was planned for is not what is there any more: look again."""
 
 
@@ -24,7 +24,7 @@ class Unavailable(Exception):
     """The remote cannot be asked, or not by us, just now. str(): why."""
 
 
-class Refused(Exception):
+class PathBlocked(Exception):
     """This path cannot be synced now; the others can. str(): why."""
 
 
@@ -49,7 +49,7 @@ class Content(Protocol):
         """To be read once and closed."""
 
 
-class Staged(NamedTuple):
+class StagedFile(NamedTuple):
     """A complete file beside the folder, on the same file system. name: of the stage."""
 
     name: str
@@ -57,7 +57,7 @@ class Staged(NamedTuple):
     sha256: str
 
 
-class About(NamedTuple):
+class FileAttributes(NamedTuple):
     """What goes with the bytes of a file. parent: SHA-256 of the version that it replaces."""
 
     mtime_ns: int | None = None
@@ -67,30 +67,30 @@ class About(NamedTuple):
     tags: Mapping[str, str] = {}
 
 
-class Tree(Protocol):
-    """The local folder. Raises Refused for what the system does not let us do, Moved as said.
+class LocalTree(Protocol):
+    """The local folder. Raises PathBlocked for what the system does not let us do, Moved as said.
 
     What a method has done to the names in a folder would survive a power cut when it returns: the
     baseline agrees on it then. Only drop_staged and trash_staged may be undone
     by one: what is on the stage then goes to the trash.
     """
 
-    async def look(self, path: str) -> Local | None:
+    async def look(self, path: str) -> LocalEntry | None:
         """What is at a path now."""
 
     async def read(self, path: str, signature: Signature) -> Content:
-        """Raises Moved when the file is not of this signature, before or after."""
+        """Raises ConcurrentChange when the file is not of this signature, before or after."""
 
-    async def receive(self, name: str, body: Body, about: About) -> Staged:
-        """Write a body to the stage. Raises Moved when it is not of about.sha256."""
+    async def receive(self, name: str, body: Body, attributes: FileAttributes) -> StagedFile:
+        """Write a body to the stage. Raises ConcurrentChange when it is not attributes.sha256."""
 
     async def place(
-        self, staged: Staged, path: str, expected: Signature | None
+        self, staged: StagedFile, path: str, expected: Signature | None
     ) -> Signature | None:
         """Give a staged file its path in one step, and tell what was there.
 
         expected None: nothing may be there. Otherwise the two change places, and what was at path
-        is on the stage then. Raises Moved when nothing, or something, is there.
+        is on the stage then. Raises ConcurrentChange when nothing, or something, is there.
         """
 
     async def staged(self, name: str) -> Signature | None:
@@ -130,10 +130,10 @@ class Tree(Protocol):
         """Remove a folder that is empty; False when it is not."""
 
 
-class Hub(Protocol):
+class RemoteTree(Protocol):
     """The objects below the prefix. Raises Unavailable, Refused, and Moved as said."""
 
-    async def look(self, path: str) -> Remote | None:
+    async def look(self, path: str) -> RemoteEntry | None:
         """What is at a path now, with all that is known of it."""
 
     async def is_gone(self, path: str) -> bool:
@@ -143,21 +143,25 @@ class Hub(Protocol):
     async def tags(self, path: str) -> Mapping[str, str]:
         """Of an object; none where the remote knows no tags."""
 
-    def listing(self) -> AsyncIterator[list[Remote]]:
+    def listing(self) -> AsyncIterator[list[RemoteEntry]]:
         """All there is, page by page, in the order of their bytes. To its end, it is complete."""
 
-    async def put(self, path: str, content: Content | None, about: About, condition: str) -> Remote:
-        """condition: the ETag to be replaced, or ABSENT. Raises Moved when it does not hold, or the
-        content is torn. content None: the marker of a folder."""
+    async def put(
+        self, path: str, content: Content | None, attributes: FileAttributes, condition: str
+    ) -> RemoteEntry:
+        """condition: the ETag to be replaced, or ABSENT. Raises ConcurrentChange when it does not
+        hold, or the content is torn. content None: the marker of a folder."""
 
-    async def get(self, path: str, etag: str) -> tuple[Remote, Body]:
-        """Raises Moved when it is another object, or gone. The caller closes the body."""
+    async def get(self, path: str, etag: str) -> tuple[RemoteEntry, Body]:
+        """Raises ConcurrentChange when it is another object, or gone. The caller closes the
+        body."""
 
     async def delete(self, path: str, etag: str) -> None:
-        """Raises Moved when it is another object. One that is gone is no error."""
+        """Raises ConcurrentChange when it is another object. One that is gone is no error."""
 
-    async def copy(self, source: str, etag: str, path: str) -> Remote:
-        """Copy an object with all that goes with it to a path that is free. Raises Moved."""
+    async def copy(self, source: str, etag: str, path: str) -> RemoteEntry:
+        """Copy an object with all that goes with it to a path that is free. Raises
+        ConcurrentChange."""
 
     async def landed(self, path: str, sha256: str, md5: str) -> bool:
         """Whether a version that was replaced or deleted since had this content."""
