@@ -10,20 +10,14 @@ from typing import Any
 
 from s3d.agent.s3.conditions import check_read
 from s3d.agent.s3.messages import Members
+from s3d.agent.s3.object_headers import CONTENT
 
 Span = tuple[int, int]
 """Start and size, in bytes."""
 
 CONDITIONS = frozenset(("IfMatch", "IfNoneMatch", "IfModifiedSince", "IfUnmodifiedSince"))
 
-OVERRIDES: Mapping[str, str] = {
-    "ResponseCacheControl": "CacheControl",
-    "ResponseContentDisposition": "ContentDisposition",
-    "ResponseContentEncoding": "ContentEncoding",
-    "ResponseContentLanguage": "ContentLanguage",
-    "ResponseContentType": "ContentType",
-    "ResponseExpires": "Expires",
-}
+OVERRIDES: Mapping[str, str] = {f"Response{member}": member for member in CONTENT}
 """Members of a request that stand in for those of the object."""
 
 _NOT_MODIFIED = ("ETag", "LastModified", "CacheControl", "Expires", "VersionId")

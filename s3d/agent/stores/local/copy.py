@@ -21,6 +21,7 @@ from s3d.agent.s3.address import check_key, parse_copy_source
 from s3d.agent.s3.conditions import check_copy_source, check_write, copy_range
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body, Members, S3Request, S3Response
+from s3d.agent.s3.object_headers import ENCRYPTION, NOT_COPIED
 from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.index import Index
 from s3d.agent.storage.reader import Reader
@@ -44,8 +45,6 @@ from s3d.agent.stores.local.lookup import (
 )
 from s3d.agent.stores.local.multipart import Parts, check_part_number
 from s3d.agent.stores.local.object_description import (
-    ENCRYPTION,
-    LOCK,
     describe,
     is_locked,
     storage_class,
@@ -62,8 +61,6 @@ from s3d.agent.stores.local.response_members import (
 
 _CHANGES = ("StorageClass", "WebsiteRedirectLocation", *ENCRYPTION)
 """Members any of which makes a copy of an object onto itself a change."""
-_NOT_COPIED = ("WebsiteRedirectLocation", *ENCRYPTION, *LOCK)
-"""What a copy has only if the request says so, even when it copies the metadata."""
 
 
 class _Source(NamedTuple):
@@ -276,8 +273,8 @@ def _about(input: Mapping[str, Any], given: Description, source: Description) ->
     headers, metadata = given.headers, given.metadata
     if input.get("MetadataDirective") != "REPLACE":
         metadata = source.metadata
-        headers = {k: v for k, v in source.headers.items() if k not in _NOT_COPIED}
-        headers |= {k: v for k, v in given.headers.items() if k in _NOT_COPIED}
+        headers = {k: v for k, v in source.headers.items() if k not in NOT_COPIED}
+        headers |= {k: v for k, v in given.headers.items() if k in NOT_COPIED}
     tags = given.tags if input.get("TaggingDirective") == "REPLACE" else source.tags
     return Description(headers, metadata, tags, given.acl)
 
