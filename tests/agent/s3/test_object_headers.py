@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from s3d.agent.s3 import supplement
+from s3d.agent.s3 import model_overrides
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.model import Shape, service
 from s3d.agent.s3.object_headers import (
@@ -31,7 +31,7 @@ WRITTEN = [row for row in TABLE if row.group is not Group.SERVICE]
 def shape_kind(shape: Shape, of: str) -> Kind:
     member = shape.members[of]
     value = service().shapes[member.shape]
-    if value.type == "timestamp" or member.shape in supplement.VERBATIM:
+    if value.type == "timestamp" or member.shape in model_overrides.VERBATIM:
         is_iso = (member.timestamp_format or value.timestamp_format) == "iso8601"
         return Kind.ISO_DATE if is_iso else Kind.HTTP_DATE
     return {"string": Kind.TEXT, "boolean": Kind.BOOLEAN}[value.type]

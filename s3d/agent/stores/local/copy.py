@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from s3d.agent.core.store import operation
 from s3d.agent.s3 import checksums
 from s3d.agent.s3.address import check_key, parse_copy_source
-from s3d.agent.s3.conditions import check_copy_source, check_write, copy_range
+from s3d.agent.s3.conditions import check_copy_source, check_write, resolve_copy_range
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body, Members, S3Request, S3Response
 from s3d.agent.s3.object_headers import ENCRYPTION, NOT_COPIED
@@ -49,7 +49,7 @@ from s3d.agent.stores.local.object_description import (
     is_locked,
     storage_class,
 )
-from s3d.agent.stores.local.open_body import Span, look_and_open
+from s3d.agent.stores.local.open_body import ByteRange, look_and_open
 from s3d.agent.stores.local.publish import Publisher
 from s3d.agent.stores.local.receive_body import MAX_SIZE, receive
 from s3d.agent.stores.local.response_members import (
@@ -68,7 +68,7 @@ class _Source(NamedTuple):
 
     bucket: BucketRecord
     stored: Stored
-    span: Span
+    span: ByteRange
 
     @property
     def record(self) -> ObjectRecord:
@@ -233,7 +233,7 @@ def _find(input: Mapping[str, Any], reader: Reader) -> _Source:
         raise S3Error("InvalidRequest", message + "version id.") from error
     record = stored.record
     check_copy_source(input, record.etag, record.modified)
-    span = copy_range(input.get("CopySourceRange"), record.size)
+    span = resolve_copy_range(input.get("CopySourceRange"), record.size)
     if span[1] > MAX_SIZE:
         message = "The specified copy source is larger than the maximum allowable size for a copy "
         raise S3Error("InvalidRequest", f"{message}source: {MAX_SIZE}")

@@ -12,7 +12,7 @@ from s3d.agent.s3.conditions import check_read
 from s3d.agent.s3.messages import Members
 from s3d.agent.s3.object_headers import CONTENT
 
-Span = tuple[int, int]
+ByteRange = tuple[int, int]
 """Start and size, in bytes."""
 
 CONDITIONS = frozenset(("IfMatch", "IfNoneMatch", "IfModifiedSince", "IfUnmodifiedSince"))
@@ -37,15 +37,15 @@ def not_modified(input: Mapping[str, Any], output: Members, modified: float) -> 
     return {name: output[name] for name in _NOT_MODIFIED if name in output}
 
 
-def override(input: Mapping[str, Any], output: Members) -> None:
+def apply_response_overrides(input: Mapping[str, Any], output: Members) -> None:
     """Let the request's own headers stand in for the object's."""
     for name, member in OVERRIDES.items():
         if name in input:
             output[member] = input[name]
 
 
-def frame(
-    input: Mapping[str, Any], output: Members, size: int, span: Span | None, checksums: Members
+def set_content_range(
+    input: Mapping[str, Any], output: Members, size: int, span: ByteRange | None, checksums: Members
 ) -> int | None:
     """Say in output which bytes come; the status, None for that of the whole.
 
