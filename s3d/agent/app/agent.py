@@ -56,7 +56,7 @@ from s3d.agent.frontends.control.status import Facts, Status
 from s3d.agent.frontends.control.stream import Stream
 from s3d.agent.frontends.control.sync import SyncRoutes
 from s3d.agent.frontends.control.transfers import TransferRoutes
-from s3d.agent.frontends.http.server import S3Server
+from s3d.agent.frontends.http.s3_server import S3Server
 from s3d.agent.s3 import signing
 from s3d.agent.s3.credential import Signer
 from s3d.agent.sync.folders import Folders
@@ -173,7 +173,7 @@ class Agent:
         if not config.port:  # any free one, which stays the same when this state is closed
             start, port = config.endpoint.rpartition(":")[0], self._endpoint.rpartition(":")[2]
             self._config = msgspec.structs.replace(config, endpoint=f"{start}:{port}")
-        self._numbers = endpoint.numbers
+        self._numbers = endpoint.counters_by_name
         self._sampler = sampler_of(stack, endpoint)
         control = self._control(stack, objects, self._sampler)
         closing.push_async_callback(control.stop)

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from s3d.agent.core.client import S3Client
-from s3d.agent.frontends.http.server import S3Server
+from s3d.agent.frontends.http.s3_server import S3Server
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.storage.index import IndexUnreadable
 from s3d.shared.config import Config

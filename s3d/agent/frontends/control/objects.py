@@ -12,11 +12,12 @@ from urllib.parse import parse_qsl
 import msgspec
 from aiohttp import web
 
-from s3d.agent.core.client import ABSENT, HEADERS, Attributes, S3Client
+from s3d.agent.core.client import ABSENT, Attributes, S3Client
 from s3d.agent.frontends.control.route import Call, Route, answer
 from s3d.agent.s3.conditions import byte_range
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body, StreamBody
+from s3d.agent.s3.object_headers import ATTRIBUTES
 from s3d.shared import control
 from s3d.shared.control import (
     BucketList,
@@ -237,7 +238,7 @@ def _attributes(request: web.Request) -> Attributes:
             if name.startswith(METADATA)
         },
         tags=dict(parse_qsl(headers.get("x-amz-tagging", ""), keep_blank_values=True)),
-        headers={name: headers[name] for name in HEADERS if name in headers},
+        headers={name: headers[name] for name in ATTRIBUTES if name in headers},
         storage_class=headers.get("x-amz-storage-class"),
     )
 

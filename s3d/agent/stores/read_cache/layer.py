@@ -169,7 +169,7 @@ class Cache(Layer):
         return Completed(self._response(found, body))
 
     def _response(self, found: Found, body: Body | None) -> S3Response[Members]:
-        return S3Response(found.output, body, found.status, kept=found.kept)
+        return S3Response(found.output, body, found.status, rendered_headers=found.kept)
 
     async def _read(self, request: S3Request[Members]) -> S3Response[Members]:
         # Looked up again: an answer is awaited in a task that starts later than the call, and
@@ -189,7 +189,7 @@ class Cache(Layer):
         if is_stale:
             self.counts.stale += 1
             response.headers[STALE] = "1"
-            response.kept = None
+            response.rendered_headers = None
         return response
 
     async def _missed(self, request: S3Request[Members]) -> S3Response[Members]:

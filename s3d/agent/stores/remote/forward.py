@@ -14,7 +14,7 @@ from s3d.agent.core.failures import FailureClass, classify
 from s3d.agent.s3.canonical import EMPTY_SHA256
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body, BytesBody, S3Request, S3Response, WireResponse
-from s3d.agent.s3.supplement import EMPTY_CHECKSUMS
+from s3d.agent.s3.model_overrides import EMPTY_CHECKSUMS
 from s3d.agent.stores.remote.bodies import TrailedBody, are_checksums
 from s3d.agent.stores.remote.connection import Connection
 from s3d.agent.stores.remote.errors import refused

@@ -15,6 +15,7 @@ from typing import Any
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.checksums import ALGORITHMS, hasher, multipart_etag
 from s3d.agent.s3.messages import Body, Members
+from s3d.agent.s3.object_headers import OPTIONAL
 from s3d.agent.storage.records import STANDARD, ObjectRecord, Stored
 from s3d.agent.stores.write_queue.remote_calls import BodyOf, ask, fetch, staged
 
@@ -22,16 +23,6 @@ _FULL = "FULL_OBJECT"
 
 SKEW = 2.0
 """Seconds that the remote may date a write of ours before its acceptance."""
-
-_SHOWN = (
-    "CacheControl",
-    "ContentDisposition",
-    "ContentEncoding",
-    "ContentLanguage",
-    "Expires",
-    "WebsiteRedirectLocation",
-)
-"""Members of HeadObject that are there only if the writer said so."""
 
 
 class IntegrityCheck(Enum):
@@ -121,7 +112,7 @@ def is_ours(stored: Stored, head: Members, *, same_bytes: bool = False) -> bool:
         and modified.timestamp() >= record.modified - SKEW
         and head.get("StorageClass", STANDARD) == record.storage_class
         and (head.get("Metadata") or {}) == about.metadata
-        and all(head.get(name) == about.headers.get(name) for name in (*_SHOWN, *about.headers))
+        and all(head.get(name) == about.headers.get(name) for name in (*OPTIONAL, *about.headers))
     )
 
 

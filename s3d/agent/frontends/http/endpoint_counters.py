@@ -12,7 +12,7 @@ access_log = logging.getLogger("s3d.access")
 access_log.setLevel(logging.WARNING)
 
 
-class Numbers:
+class EndpointCounters:
     """What the endpoint has done since it was made."""
 
     def __init__(self) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from s3d.agent.core.store import Answer
 from s3d.agent.frontends.http.exchange import ClientGone, Exchange
-from s3d.agent.frontends.http.send_response import Sender, as_chunk
+from s3d.agent.frontends.http.response_writer import ResponseWriter, as_chunk
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import S3Response
 from s3d.agent.s3.model import Operation
@@ -24,10 +24,10 @@ _DECLARATION = b'<?xml version="1.0" encoding="UTF-8"?>\n'
 _DECLARATION_RE = re.compile(rb"^<\?xml[^>]*\?>\s*")
 
 
-class Patience:
+class KeepAliveResponder:
     """Waits for one slow answer and writes spaces meanwhile, each after some seconds."""
 
-    def __init__(self, sender: Sender, exchange: Exchange, seconds: float) -> None:
+    def __init__(self, sender: ResponseWriter, exchange: Exchange, seconds: float) -> None:
         self._sender = sender
         self._exchange = exchange
         self._seconds = seconds
@@ -70,11 +70,11 @@ class Patience:
         else:
             _, _, document = serialize_output(op, outcome.output)
         self._write(_DECLARATION_RE.sub(b"", document))
-        if not self._exchange.is_old:
+        if not self._exchange.is_http_1_0:
             self._exchange.write(as_chunk(b""))
 
     def _write(self, data: bytes) -> None:
-        self._exchange.write(data if self._exchange.is_old else as_chunk(data))
+        self._exchange.write(data if self._exchange.is_http_1_0 else as_chunk(data))
 
 
 async def _outcome(answer: Answer) -> S3Response[Any] | S3Error:

@@ -14,17 +14,17 @@ from aiohttp.http_parser import HttpRequestParser, HttpRequestParserPy
 
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.frontends.http.connection import Connection
-from s3d.agent.frontends.http.counters import Numbers
+from s3d.agent.frontends.http.endpoint_counters import EndpointCounters
 from s3d.agent.frontends.http.exchange import Exchange
-from s3d.agent.frontends.http.handler import Door
 from s3d.agent.frontends.http.hosts import Hosts
 from s3d.agent.frontends.http.latency import Latency
 from s3d.agent.frontends.http.limits import Limits, connection_cap
 from s3d.agent.frontends.http.post import FormPost
-from s3d.agent.frontends.http.read_request import Receiver
-from s3d.agent.frontends.http.response_head import Heads
-from s3d.agent.frontends.http.send_response import Sender
-from s3d.agent.frontends.http.sendfile import FilePump
+from s3d.agent.frontends.http.request_handler import RequestHandler
+from s3d.agent.frontends.http.request_reader import RequestReader
+from s3d.agent.frontends.http.response_head import ResponseHeadWriter
+from s3d.agent.frontends.http.response_writer import ResponseWriter
+from s3d.agent.frontends.http.sendfile import SendfilePool
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.sigv4 import SecretOf
 
@@ -60,11 +60,11 @@ class S3Server:
         self._secret_of = secret_of
         self._names = hosts
         self._clock = clock
-        self._heads = Heads(clock)
+        self._heads = ResponseHeadWriter(clock)
         self.latency = Latency()
         """Of whole requests, the last byte of the answer included."""
-        self._numbers = Numbers()
-        self._pump = FilePump(self.limits.write)
+        self._counters = EndpointCounters()
+        self._pump = SendfilePool(self.limits.write)
         self._connections: set[Connection] = set()
         self._cap = connection_cap(self.limits)
         self._left = asyncio.Event()
@@ -78,10 +78,11 @@ class S3Server:
         if HttpRequestParser is HttpRequestParserPy:
             raise RuntimeError("aiohttp's compiled parser is missing: install an aiohttp wheel")
         hosts = Hosts(host, self._names)
-        receiver = Receiver(self._secret_of, hosts, self._clock)
-        sender = Sender(self._heads, self._pump)
+        reader = RequestReader(self._secret_of, hosts, self._clock)
+        sender = ResponseWriter(self._heads, self._pump)
         post = FormPost(self._store, sender, self._secret_of, self._clock)
-        self._door = Door(self._store, receiver, sender, post, self.limits.spaces)
+        interval = self.limits.keepalive_interval
+        self._handler = RequestHandler(self._store, reader, sender, post, interval)
         self._loop = asyncio.get_running_loop()
         addresses = ["127.0.0.1", "::1"] if host == "localhost" else [host]
         self._servers = [await self._listen(addresses[0], port)]
@@ -113,15 +114,15 @@ class S3Server:
         self._pump.close()
 
     @property
-    def counts(self) -> Numbers:
+    def counters(self) -> EndpointCounters:
         """The counters themselves."""
-        return self._numbers
+        return self._counters
 
-    def numbers(self) -> dict[str, float]:
+    def counters_by_name(self) -> dict[str, float]:
         """Counters since the start, for people: flat, by name."""
-        found = self._numbers.as_dict()
+        found = self._counters.as_dict()
         found["connections"] = len(self._connections)
-        found["uploads"] = self._door.uploads
+        found["uploads"] = self._handler.uploads
         return found
 
     # ------------------------------------------------------------------ for the connections
@@ -141,10 +142,10 @@ class S3Server:
     def serve(self, exchange: Exchange) -> Coroutine[Any, Any, None] | None:
         exchange.request_id = self._heads.request_id()
         exchange.began = self._loop.time()
-        return self._door.serve(exchange)
+        return self._handler.serve(exchange)
 
     def answered(self, exchange: Exchange) -> None:
-        self._numbers.count(exchange)
+        self._counters.count(exchange)
         if exchange.began:
             self.latency.add(self._loop.time() - exchange.began)
 

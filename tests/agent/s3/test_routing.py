@@ -6,8 +6,8 @@ import pytest
 
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.model import UNKNOWN, operations, required_words, service
-from s3d.agent.s3.route import route
-from s3d.agent.s3.supplement import OFF_THE_TABLE
+from s3d.agent.s3.model_overrides import OFF_THE_TABLE
+from s3d.agent.s3.routing import route
 
 Query = dict[str, str]
 PART = {"partNumber": "1", "uploadId": "u"}

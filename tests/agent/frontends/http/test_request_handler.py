@@ -1,4 +1,4 @@
-"""The way of one request through the door."""
+"""The way of one request through the endpoint."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from s3d.agent.core.store import Answer, Completed, TerminalStore, operation
 from s3d.agent.s3.messages import S3Request, S3Response
 from s3d.agent.stores.local.store import LocalStore
-from tests.agent.frontends.http.wire import ACCESS_KEY, Door, opened
+from tests.agent.frontends.http.wire import ACCESS_KEY, RunningEndpoint, opened
 
 
 class Seen(TerminalStore):
@@ -38,8 +38,8 @@ class Seen(TerminalStore):
 
 async def test_a_request_carries_who_what_and_how_it_came() -> None:
     store = Seen()
-    async with opened(store) as door:
-        answer = await door.ask("PUT", "/bucket/a%20b?x-id=PutObject", b"x", x_amz_meta_a="1")
+    async with opened(store) as endpoint:
+        answer = await endpoint.ask("PUT", "/bucket/a%20b?x-id=PutObject", b"x", x_amz_meta_a="1")
     request = store.request
     assert request is not None
     assert request.op.name == "PutObject"
@@ -54,8 +54,8 @@ async def test_a_request_carries_who_what_and_how_it_came() -> None:
 async def test_a_document_goes_along_as_it_came() -> None:
     store = Seen()
     tags = b"<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet></Tagging>"
-    async with opened(store) as door:
-        assert (await door.ask("PUT", "/bucket?tagging", tags)).status == 204
+    async with opened(store) as endpoint:
+        assert (await endpoint.ask("PUT", "/bucket?tagging", tags)).status == 204
     assert store.request is not None
     assert store.request.input["Tagging"] == {"TagSet": [{"Key": "a", "Value": "b"}]}
     assert store.request.body is not None
@@ -64,32 +64,36 @@ async def test_a_document_goes_along_as_it_came() -> None:
 
 async def test_what_nobody_knows_reaches_the_store_with_bucket_and_key() -> None:
     store = Seen()
-    async with opened(store) as door:
-        assert (await door.ask("POST", "/bucket/k?frobnicate")).status == 501
+    async with opened(store) as endpoint:
+        assert (await endpoint.ask("POST", "/bucket/k?frobnicate")).status == 501
     assert store.request is not None
     assert (store.request.op.name, store.request.bucket, store.request.key) == ("", "bucket", "k")
 
 
 async def test_without_signatures_nobody_is_the_principal(store: LocalStore) -> None:
     seen = Seen()
-    async with opened(seen, auth=False) as door, door.wire() as wire:
-        head = f"PUT /bucket/k HTTP/1.1\r\nHost: {door.host}\r\nContent-Length: 1\r\n\r\nx"
+    async with opened(seen, auth=False) as endpoint, endpoint.wire() as wire:
+        head = f"PUT /bucket/k HTTP/1.1\r\nHost: {endpoint.host}\r\nContent-Length: 1\r\n\r\nx"
         assert (await wire.ask(head.encode())).status == 200
     assert seen.request is not None
     assert seen.request.principal is None
 
 
 @pytest.mark.parametrize("path", ["/", "/bucket", "/bucket/k", "/bucket?list-type=2"])
-async def test_anonymous_is_refused_alike_whatever_is_there(door: Door, path: str) -> None:
-    async with door.wire() as wire:
-        head = f"GET {path} HTTP/1.1\r\nHost: {door.host}\r\n\r\n".encode()
+async def test_anonymous_is_refused_alike_whatever_is_there(
+    endpoint: RunningEndpoint, path: str
+) -> None:
+    async with endpoint.wire() as wire:
+        head = f"GET {path} HTTP/1.1\r\nHost: {endpoint.host}\r\n\r\n".encode()
         answer = await wire.ask(head)
         assert (answer.status, answer.code) == (403, "AccessDenied")
 
 
-async def test_a_hit_makes_no_task(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with door.wire() as wire:
-        await wire.ask(door.request("GET", "/bucket/k"))
+async def test_a_hit_makes_no_task(
+    endpoint: RunningEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with endpoint.wire() as wire:
+        await wire.ask(endpoint.request("GET", "/bucket/k"))
         made: list[str] = []
         loop = asyncio.get_running_loop()
         create = loop.create_task
@@ -100,15 +104,15 @@ async def test_a_hit_makes_no_task(door: Door, monkeypatch: pytest.MonkeyPatch) 
 
         monkeypatch.setattr(loop, "create_task", counted)
         for method, path in [("GET", "/bucket/k"), ("HEAD", "/bucket/k"), ("GET", "/bucket/none")]:
-            await wire.ask(door.request(method, path), method)
+            await wire.ask(endpoint.request(method, path), method)
         assert "s3 request" not in made
 
 
-async def test_a_long_document_is_checked_and_read(door: Door) -> None:
+async def test_a_long_document_is_checked_and_read(endpoint: RunningEndpoint) -> None:
     keys = "".join(f"<Object><Key>{n:0900}</Key></Object>" for n in range(100))
     document = f"<Delete>{keys}</Delete>".encode()
     md5 = b64encode(hashlib.md5(document).digest()).decode()
-    answer = await door.ask("POST", "/bucket?delete", document, content_md5=md5)
+    answer = await endpoint.ask("POST", "/bucket?delete", document, content_md5=md5)
     assert (answer.status, answer.body.count(b"<Deleted>")) == (200, 100)
 
 
@@ -118,6 +122,6 @@ async def test_a_store_that_reads_nothing_leaves_the_connection_usable() -> None
         async def put_object(self, request: S3Request) -> S3Response:
             return S3Response({"ETag": '"e"'})
 
-    async with opened(Deaf()) as door, door.wire() as wire:
+    async with opened(Deaf()) as endpoint, endpoint.wire() as wire:
         for size in (10, 200_000, 10):
-            assert (await wire.ask(door.request("PUT", "/bucket/k", b"x" * size))).status == 200
+            assert (await wire.ask(endpoint.request("PUT", "/bucket/k", b"x" * size))).status == 200

@@ -17,6 +17,7 @@ from s3d.agent.s3.address import Address, check_key
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members, WireRequest
 from s3d.agent.s3.model import operations
+from s3d.agent.s3.object_headers import CONTENT_HEADERS
 from s3d.agent.s3.parse import parse_input
 
 MAX_FIELDS = 20 * 1024
@@ -24,15 +25,7 @@ MAX_FIELDS = 20 * 1024
 
 _BOUNDARY = re.compile(r"[!-~](?:[ -~]{0,68}[!-~])?")
 _PARAMETER = re.compile(r";\s*([\w!#$%&+^`|~.*-]+)\s*=\s*(\"(?:[^\"\\]|\\.)*\"|[^\";\s]*)\s*")
-_HEADERS = {
-    "acl": "x-amz-acl",
-    "cache-control": "cache-control",
-    "content-disposition": "content-disposition",
-    "content-encoding": "content-encoding",
-    "content-language": "content-language",
-    "content-type": "content-type",
-    "expires": "expires",
-}
+_HEADERS = {"acl": "x-amz-acl", **{name: name for name in CONTENT_HEADERS.values()}}
 """Field -> header of PutObject; so are x-amz-* fields, under their own name."""
 _HEADER_NAME = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")

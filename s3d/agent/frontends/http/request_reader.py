@@ -19,14 +19,14 @@ from s3d.agent.s3.canonical import joined_headers
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import WireRequest
 from s3d.agent.s3.model import Operation
-from s3d.agent.s3.route import route
+from s3d.agent.s3.routing import route
 from s3d.agent.s3.sigv4 import SecretOf, Verified
 
 STATE_CHANGING = frozenset({"PUT", "POST", "DELETE"})
 
 
 @dataclass(slots=True)
-class Incoming:
+class RequestHead:
     """A request that is well-formed and meant for us; nobody knows yet whether it is allowed."""
 
     wire: WireRequest
@@ -48,17 +48,17 @@ class Incoming:
 
 
 @dataclass(slots=True)
-class Admitted:
+class AuthorizedRequest:
     """A request that may be carried out once its body has come."""
 
-    incoming: Incoming
+    head: RequestHead
     op: Operation
     verified: Verified
     size: int | None
     """Bytes of the payload without any coding; None: unknown until its end."""
 
 
-class Receiver:
+class RequestReader:
     """Judges heads of requests."""
 
     def __init__(
@@ -69,7 +69,7 @@ class Receiver:
         self._hosts = hosts
         self._clock = clock
 
-    def read(self, message: RawRequestMessage) -> Incoming:
+    def parse_head(self, message: RawRequestMessage) -> RequestHead:
         """Raises S3Error: RequestHeaderSectionTooLarge, AccessDenied for a foreign Host, InvalidURI
         and the like for a bad address."""
         size = sum([len(name) + len(value) + 4 for name, value in message.raw_headers])
@@ -85,11 +85,11 @@ class Receiver:
             raise S3Error("AccessDenied")
         wire = WireRequest(message.method, path, query, pairs)
         address = parse_address(host, path, self._hosts.bases)
-        return Incoming(wire, headers, host, address, parse_query(query) if query else {})
+        return RequestHead(wire, headers, host, address, parse_query(query) if query else {})
 
-    def admit(self, incoming: Incoming) -> Admitted:
+    def authorize(self, head: RequestHead) -> AuthorizedRequest:
         """Raises S3Error for a bad signature, an impossible operation or length."""
-        wire, address = incoming.wire, incoming.address
+        wire, address = head.wire, head.address
         if self._secret_of is None:
             verified = sigv4.unauthenticated(wire)
         else:
@@ -98,11 +98,11 @@ class Receiver:
                 wire,
                 self._secret_of,
                 self._clock(),
-                headers=incoming.headers,
+                headers=head.headers,
                 virtual_bucket=bucket,
             )
-        op = route(wire.method, address.bucket, address.key, incoming.query, incoming.headers)
-        return Admitted(incoming, op, verified, _payload_size(incoming.headers, op, verified))
+        op = route(wire.method, address.bucket, address.key, head.query, head.headers)
+        return AuthorizedRequest(head, op, verified, _payload_size(head.headers, op, verified))
 
 
 def split_target(target: str) -> tuple[str, str, str]:

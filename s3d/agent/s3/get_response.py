@@ -10,20 +10,14 @@ from typing import Any
 
 from s3d.agent.s3.conditions import check_read
 from s3d.agent.s3.messages import Members
+from s3d.agent.s3.object_headers import CONTENT
 
-Span = tuple[int, int]
+ByteRange = tuple[int, int]
 """Start and size, in bytes."""
 
 CONDITIONS = frozenset(("IfMatch", "IfNoneMatch", "IfModifiedSince", "IfUnmodifiedSince"))
 
-OVERRIDES: Mapping[str, str] = {
-    "ResponseCacheControl": "CacheControl",
-    "ResponseContentDisposition": "ContentDisposition",
-    "ResponseContentEncoding": "ContentEncoding",
-    "ResponseContentLanguage": "ContentLanguage",
-    "ResponseContentType": "ContentType",
-    "ResponseExpires": "Expires",
-}
+OVERRIDES: Mapping[str, str] = {f"Response{member}": member for member in CONTENT}
 """Members of a request that stand in for those of the object."""
 
 _NOT_MODIFIED = ("ETag", "LastModified", "CacheControl", "Expires", "VersionId")
@@ -43,15 +37,15 @@ def not_modified(input: Mapping[str, Any], output: Members, modified: float) -> 
     return {name: output[name] for name in _NOT_MODIFIED if name in output}
 
 
-def override(input: Mapping[str, Any], output: Members) -> None:
+def apply_response_overrides(input: Mapping[str, Any], output: Members) -> None:
     """Let the request's own headers stand in for the object's."""
     for name, member in OVERRIDES.items():
         if name in input:
             output[member] = input[name]
 
 
-def frame(
-    input: Mapping[str, Any], output: Members, size: int, span: Span | None, checksums: Members
+def set_content_range(
+    input: Mapping[str, Any], output: Members, size: int, span: ByteRange | None, checksums: Members
 ) -> int | None:
     """Say in output which bytes come; the status, None for that of the whole.
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from urllib3.filepost import encode_multipart_formdata
 
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.form import MAX_FIELDS, FormReader, Success, put_members, success
+from s3d.agent.s3.post_form import MAX_FIELDS, FormReader, Success, put_members, success
 
 BOUNDARY = "----WebKitFormBoundary7MA4YWxkTrZu0gW"
 TYPE = f"multipart/form-data; boundary={BOUNDARY}"

@@ -1,4 +1,4 @@
-"""The way of one request: admitted, carried out by the store, answered; a failure is S3's XML."""
+"""The way of one request: authorized, carried out by the store, answered; a failure is S3's XML."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from s3d.agent.frontends.http.body import (
     read_document,
 )
 from s3d.agent.frontends.http.exchange import ClientGone, Exchange
-from s3d.agent.frontends.http.keepalive import SLOW, Patience
+from s3d.agent.frontends.http.keepalive_responder import SLOW, KeepAliveResponder
 from s3d.agent.frontends.http.limits import INLINE_HASH
 from s3d.agent.frontends.http.post import FormPost
-from s3d.agent.frontends.http.read_request import Admitted, Incoming, Receiver
-from s3d.agent.frontends.http.send_response import Sender
+from s3d.agent.frontends.http.request_reader import AuthorizedRequest, RequestHead, RequestReader
+from s3d.agent.frontends.http.response_writer import ResponseWriter
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body, BytesBody, S3Request
 from s3d.agent.s3.parse import parse_input
@@ -33,18 +33,23 @@ _FAILED = "request failed op=%s id=%s"
 Later = Coroutine[Any, Any, None] | None
 
 
-class Door:
+class RequestHandler:
     """Serves requests from a store."""
 
     def __init__(
-        self, store: ObjectStore, receiver: Receiver, sender: Sender, post: FormPost, spaces: float
+        self,
+        store: ObjectStore,
+        reader: RequestReader,
+        sender: ResponseWriter,
+        post: FormPost,
+        keepalive_interval: float,
     ) -> None:
-        """spaces: seconds after which a slow copy is kept alive by spaces."""
+        """keepalive_interval: seconds between the spaces that keep a slow request's connection."""
         self._store = store
-        self._receiver = receiver
+        self._reader = reader
         self._sender = sender
         self._post = post
-        self._spaces = spaces
+        self._keepalive_interval = keepalive_interval
         self.uploads = 0
         """Bodies being taken in."""
 
@@ -62,20 +67,20 @@ class Door:
     def _begin(self, exchange: Exchange) -> Later:
         if isinstance(exchange.head, S3Error):
             raise exchange.head
-        incoming = self._receiver.read(exchange.head)
+        head = self._reader.parse_head(exchange.head)
         if exchange.method == "OPTIONS":
-            return self._guarded(exchange, self._preflight(exchange, incoming))
-        if incoming.is_form:
-            return self._guarded(exchange, self._form(exchange, incoming))
-        admitted = self._receiver.admit(incoming)
-        exchange.operation = admitted.op.name
-        if cors.is_cross_site(incoming.headers) or not _body_is_at_hand(exchange, admitted):
-            return self._guarded(exchange, self._carry_out(exchange, admitted))
+            return self._guarded(exchange, self._preflight(exchange, head))
+        if head.is_form:
+            return self._guarded(exchange, self._form(exchange, head))
+        authorized = self._reader.authorize(head)
+        exchange.operation = authorized.op.name
+        if cors.is_cross_site(head.headers) or not _body_is_at_hand(exchange, authorized):
+            return self._guarded(exchange, self._carry_out(exchange, authorized))
         document = b""
-        if not admitted.op.streaming_input:
+        if not authorized.op.streaming_input:
             document = exchange.read_now()
-            check_document(admitted, document)
-        request = self._request(exchange, admitted, document)
+            check_document(authorized, document)
+        request = self._request(exchange, authorized, document)
         answer = self._store.call(request)
         if not isinstance(answer, Completed):
             return self._guarded(exchange, self._finish(exchange, request, answer))
@@ -96,40 +101,40 @@ class Door:
             logger.exception(_FAILED, exchange.operation, exchange.request_id)
             self._sender.refuse(exchange, S3Error("InternalError"))
 
-    async def _carry_out(self, exchange: Exchange, admitted: Admitted) -> None:
-        if cors.is_cross_site(admitted.incoming.headers):
-            exchange.extra = await cors.grant(self._store, admitted.incoming)
+    async def _carry_out(self, exchange: Exchange, authorized: AuthorizedRequest) -> None:
+        if cors.is_cross_site(authorized.head.headers):
+            exchange.extra = await cors.grant(self._store, authorized.head)
         document = b""
-        if not admitted.op.streaming_input:
+        if not authorized.op.streaming_input:
             document = await read_document(exchange)
         if len(document) > INLINE_HASH:
-            await asyncio.to_thread(check_document, admitted, document)
-            request = await asyncio.to_thread(self._request, exchange, admitted, document)
+            await asyncio.to_thread(check_document, authorized, document)
+            request = await asyncio.to_thread(self._request, exchange, authorized, document)
         else:
-            if not admitted.op.streaming_input:
-                check_document(admitted, document)
-            request = self._request(exchange, admitted, document)
+            if not authorized.op.streaming_input:
+                check_document(authorized, document)
+            request = self._request(exchange, authorized, document)
         await self._finish(exchange, request, self._store.call(request))
 
     def _request(
-        self, exchange: Exchange, admitted: Admitted, document: bytes
+        self, exchange: Exchange, authorized: AuthorizedRequest, document: bytes
     ) -> S3Request[dict[str, Any]]:
-        incoming, op = admitted.incoming, admitted.op
-        principal = admitted.verified.access_key
+        head, op = authorized.head, authorized.op
+        principal = authorized.verified.access_key
         # A document goes along as it came, for a store that forwards the request verbatim.
         body: Body | None = BytesBody(document) if document else None
         if not op.name:
-            members = {"Bucket": incoming.address.bucket, "Key": incoming.address.key}
+            members = {"Bucket": head.address.bucket, "Key": head.address.key}
         else:
-            members = parse_input(op, incoming.wire, incoming.address, incoming.query, document)
+            members = parse_input(op, head.wire, head.address, head.query, document)
         if op.streaming_input:
-            body = Upload(exchange, admitted)
-            announce_checksum(members, incoming.headers)
-        return S3Request(op, members, body, incoming.wire, exchange.request_id, principal)
+            body = Upload(exchange, authorized)
+            announce_checksum(members, head.headers)
+        return S3Request(op, members, body, head.wire, exchange.request_id, principal)
 
     async def _finish(self, exchange: Exchange, request: S3Request[Any], answer: Answer) -> None:
         if request.op.name in SLOW:
-            patience = Patience(self._sender, exchange, self._spaces)
+            patience = KeepAliveResponder(self._sender, exchange, self._keepalive_interval)
             response = await patience.wait(request.op, answer)
             if response is None:
                 return
@@ -140,18 +145,18 @@ class Door:
         if later is not None:
             await later
 
-    async def _preflight(self, exchange: Exchange, incoming: Incoming) -> None:
+    async def _preflight(self, exchange: Exchange, head: RequestHead) -> None:
         exchange.operation = "OPTIONS"
-        exchange.extra = await cors.preflight(self._store, incoming)
+        exchange.extra = await cors.preflight(self._store, head)
         self._sender.write_plain(exchange, 200, [])
 
-    async def _form(self, exchange: Exchange, incoming: Incoming) -> None:
+    async def _form(self, exchange: Exchange, head: RequestHead) -> None:
         exchange.operation = "PostObject"
-        if cors.is_cross_site(incoming.headers):
-            exchange.extra = await cors.grant(self._store, incoming)
+        if cors.is_cross_site(head.headers):
+            exchange.extra = await cors.grant(self._store, head)
         self.uploads += 1
         try:
-            await self._post.receive(exchange, incoming)
+            await self._post.receive(exchange, head)
         finally:
             self.uploads -= 1
 
@@ -165,8 +170,8 @@ class Door:
             self.uploads -= count
 
 
-def _body_is_at_hand(exchange: Exchange, admitted: Admitted) -> bool:
+def _body_is_at_hand(exchange: Exchange, authorized: AuthorizedRequest) -> bool:
     """True when no wait and no thread is needed before the store can be asked."""
-    if admitted.op.streaming_input:
+    if authorized.op.streaming_input:
         return True
-    return exchange.body_is_whole and (admitted.size or 0) <= INLINE_HASH
+    return exchange.body_is_whole and (authorized.size or 0) <= INLINE_HASH

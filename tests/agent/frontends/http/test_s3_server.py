@@ -11,9 +11,9 @@ import pytest
 
 from s3d.agent.core.store import TerminalStore, operation
 from s3d.agent.frontends.http.limits import Limits
-from s3d.agent.frontends.http.server import S3Server
+from s3d.agent.frontends.http.s3_server import S3Server
 from s3d.agent.s3.messages import NO_TRAILERS, BytesBody, S3Request, S3Response
-from tests.agent.frontends.http.wire import Door, opened
+from tests.agent.frontends.http.wire import RunningEndpoint, opened
 
 IN_HEAD = ("x-amz-request-id", "x-amz-id-2", "date")
 SECURITY = {
@@ -69,26 +69,26 @@ class Halves:
     ],
 )
 async def test_every_answer_has_ids_date_and_security_headers(
-    door: Door, method: str, path: str, status: int
+    endpoint: RunningEndpoint, method: str, path: str, status: int
 ) -> None:
-    answer = await door.ask(method, path)
+    answer = await endpoint.ask(method, path)
     assert answer.status == status
     assert all(answer.headers[name] for name in IN_HEAD)
     assert SECURITY.items() <= answer.headers.items()
 
 
-async def test_request_ids_differ(door: Door) -> None:
-    ids = [(await door.ask("HEAD", "/bucket/k")).headers["x-amz-request-id"] for _ in range(3)]
+async def test_request_ids_differ(endpoint: RunningEndpoint) -> None:
+    ids = [(await endpoint.ask("HEAD", "/bucket/k")).headers["x-amz-request-id"] for _ in range(3)]
     assert len(set(ids)) == 3
 
 
 async def test_stop_lets_the_request_in_hand_end() -> None:
     store = Slow()
-    async with opened(store) as door, door.wire() as wire, door.wire() as idle:
-        wire.send(door.request("HEAD", "/bucket"))
+    async with opened(store) as endpoint, endpoint.wire() as wire, endpoint.wire() as idle:
+        wire.send(endpoint.request("HEAD", "/bucket"))
         await store.asked.wait()
         async with asyncio.TaskGroup() as group:
-            stopping = group.create_task(door.server.stop(grace=10))
+            stopping = group.create_task(endpoint.server.stop(grace=10))
             assert await idle.ended()
             store.go.set()
             answer = await wire.answer("HEAD")
@@ -97,15 +97,15 @@ async def test_stop_lets_the_request_in_hand_end() -> None:
         assert stopping.done()
 
 
-async def test_stop_lets_the_upload_in_hand_end(door: Door) -> None:
-    async with door.wire() as wire:
-        wire.send(door.head("PUT", "/bucket/up", b"whole", expect="100-continue"))
+async def test_stop_lets_the_upload_in_hand_end(endpoint: RunningEndpoint) -> None:
+    async with endpoint.wire() as wire:
+        wire.send(endpoint.head("PUT", "/bucket/up", b"whole", expect="100-continue"))
         await wire.reader.readuntil(b"\r\n\r\n")
         async with asyncio.TaskGroup() as group:
-            stopping = group.create_task(door.server.stop(grace=10))
+            stopping = group.create_task(endpoint.server.stop(grace=10))
             wire.send(b"wh")
             await asyncio.sleep(0)
-            wire.send(b"ole", door.request("DELETE", "/bucket/k"))
+            wire.send(b"ole", endpoint.request("DELETE", "/bucket/k"))
             answer = await wire.answer()
             assert (answer.status, answer.headers["connection"]) == (200, "close")
             assert await wire.ended()
@@ -123,12 +123,12 @@ async def test_stop_does_not_wait_for_a_client_whose_answer_had_begun() -> None:
             return S3Response({}, Halves(self.go))
 
     store = Downloads()
-    async with opened(store) as door, door.wire() as wire:
-        wire.send(door.request("GET", "/bucket/k"))
+    async with opened(store) as endpoint, endpoint.wire() as wire:
+        wire.send(endpoint.request("GET", "/bucket/k"))
         head = await wire.reader.readuntil(b"\r\n\r\nhalf")
         assert b"Connection: close" not in head
         async with asyncio.timeout(5), asyncio.TaskGroup() as group:
-            group.create_task(door.server.stop(grace=60))
+            group.create_task(endpoint.server.stop(grace=60))
             await asyncio.sleep(0)
             store.go.set()
             assert await wire.reader.read() == b"half"
@@ -136,30 +136,30 @@ async def test_stop_does_not_wait_for_a_client_whose_answer_had_begun() -> None:
 
 async def test_stop_cuts_a_request_that_outlives_the_grace() -> None:
     store = Slow()
-    async with opened(store) as door, door.wire() as wire:
-        wire.send(door.request("HEAD", "/bucket"))
+    async with opened(store) as endpoint, endpoint.wire() as wire:
+        wire.send(endpoint.request("HEAD", "/bucket"))
         await store.asked.wait()
-        await door.server.stop(grace=0)
+        await endpoint.server.stop(grace=0)
         assert await wire.ended()
 
 
 async def test_one_connection_too_many_is_told_to_slow_down(store: TerminalStore) -> None:
-    async with opened(store, Limits(connections=1)) as door, door.wire() as first:
-        assert (await first.ask(door.request("GET", "/"))).status == 200
-        async with door.wire() as second:
-            answer = await second.ask(door.request("GET", "/"))
+    async with opened(store, Limits(connections=1)) as endpoint, endpoint.wire() as first:
+        assert (await first.ask(endpoint.request("GET", "/"))).status == 200
+        async with endpoint.wire() as second:
+            answer = await second.ask(endpoint.request("GET", "/"))
             assert (answer.status, answer.code) == (503, "SlowDown")
             assert answer.headers["retry-after"]
             assert await second.ended()
-        assert (await first.ask(door.request("GET", "/"))).status == 200
+        assert (await first.ask(endpoint.request("GET", "/"))).status == 200
 
 
-async def test_numbers_count_requests_errors_and_bytes(door: Door) -> None:
-    before = door.server.numbers()
-    await door.ask("GET", "/bucket/k")
-    await door.ask("GET", "/bucket/none")
-    await door.ask("PUT", "/bucket/n", b"12345")
-    after = door.server.numbers()
+async def test_numbers_count_requests_errors_and_bytes(endpoint: RunningEndpoint) -> None:
+    before = endpoint.server.counters_by_name()
+    await endpoint.ask("GET", "/bucket/k")
+    await endpoint.ask("GET", "/bucket/none")
+    await endpoint.ask("PUT", "/bucket/n", b"12345")
+    after = endpoint.server.counters_by_name()
 
     def grown(name: str) -> float:
         return after.get(name, 0) - before.get(name, 0)
@@ -182,11 +182,11 @@ async def test_an_exception_in_the_store_is_one_log_line_and_an_internal_error(
         async def head_object(self, request: S3Request) -> S3Response:
             raise RuntimeError("a bug")
 
-    async with opened(Broken()) as door, door.wire() as wire:
-        answer = await wire.ask(door.request("GET", "/bucket/k"))
+    async with opened(Broken()) as endpoint, endpoint.wire() as wire:
+        answer = await wire.ask(endpoint.request("GET", "/bucket/k"))
         assert (answer.status, answer.code) == (500, "InternalError")
         assert b"a bug" not in answer.body
-        assert (await wire.ask(door.request("HEAD", "/bucket/k"), "HEAD")).status == 500
+        assert (await wire.ask(endpoint.request("HEAD", "/bucket/k"), "HEAD")).status == 500
     assert [r.levelno for r in caplog.records] == [logging.ERROR] * 2
 
 
@@ -217,11 +217,11 @@ async def test_localhost_is_both_loopback_addresses_when_the_machine_has_them() 
 
 
 async def test_access_log_is_off_until_asked_for(
-    door: Door, caplog: pytest.LogCaptureFixture
+    endpoint: RunningEndpoint, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await door.ask("GET", "/bucket/k")
+    await endpoint.ask("GET", "/bucket/k")
     assert not caplog.records
     with caplog.at_level(logging.INFO, "s3d.access"):
-        await door.ask("GET", "/bucket/k")
+        await endpoint.ask("GET", "/bucket/k")
     assert [r.name for r in caplog.records] == ["s3d.access"]
     assert "op=GetObject status=200" in caplog.text

@@ -12,7 +12,7 @@ from functools import cache
 
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.model import UNKNOWN, Operation, operations, required_words, service
-from s3d.agent.s3.supplement import OFF_THE_TABLE
+from s3d.agent.s3.model_overrides import OFF_THE_TABLE
 
 _MUTATING = frozenset({"PUT", "POST", "DELETE"})
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-from s3d.agent.frontends.http.counters import Numbers
+from s3d.agent.frontends.http.endpoint_counters import EndpointCounters
 
 
 def exchange(operation: str, status: int) -> Any:
@@ -13,7 +13,7 @@ def exchange(operation: str, status: int) -> Any:
 
 
 def test_counts_by_operation_and_status() -> None:
-    numbers = Numbers()
+    numbers = EndpointCounters()
     for operation, status in (("GetObject", 200), ("GetObject", 404), ("", 403)):
         numbers.count(exchange(operation, status))
     assert numbers.as_dict() == {

@@ -8,8 +8,8 @@ from contextlib import aclosing, suppress
 from typing import Any
 
 from s3d.agent.frontends.http.exchange import Exchange
-from s3d.agent.frontends.http.response_head import Heads, header_lines
-from s3d.agent.frontends.http.sendfile import FilePump
+from s3d.agent.frontends.http.response_head import ResponseHeadWriter, header_lines
+from s3d.agent.frontends.http.sendfile import SendfilePool
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body, BytesBody, S3Response
 from s3d.agent.s3.model import Operation
@@ -42,10 +42,10 @@ Its Content-Length stays: it is the only one that the answer to a HEAD has.
 """
 
 
-class Sender:
+class ResponseWriter:
     """Writes answers. Nothing here decides what the answer is."""
 
-    def __init__(self, heads: Heads, pump: FilePump) -> None:
+    def __init__(self, heads: ResponseHeadWriter, pump: SendfilePool) -> None:
         self._heads = heads
         self._pump = pump
 
@@ -53,7 +53,8 @@ class Sender:
         self, exchange: Exchange, op: Operation, response: S3Response[Any]
     ) -> Coroutine[Any, Any, None] | None:
         """Write an answer now, or give the coroutine that does."""
-        if response.kept is not None and self._send_kept(exchange, op, response, response.kept):
+        rendered = response.rendered_headers
+        if rendered is not None and self._send_rendered(exchange, op, response, rendered):
             return None
         status, headers, document = _rendered(op, response)
         body = response.body
@@ -71,8 +72,8 @@ class Sender:
         exchange.write(self._head(exchange, status, headers) + data)
         return None
 
-    def _send_kept(
-        self, exchange: Exchange, op: Operation, response: S3Response[Any], kept: dict[str, str]
+    def _send_rendered(
+        self, exchange: Exchange, op: Operation, response: S3Response[Any], rendered: dict[str, str]
     ) -> bool:
         """Write an answer whose header lines are those of the last time.
 
@@ -81,9 +82,9 @@ class Sender:
         data = b"" if response.body is None else _at_once(response.body)
         if data is None:
             return False
-        lines = kept.get(op.name)
+        lines = rendered.get(op.name)
         if lines is None:
-            lines = kept[op.name] = header_lines(serialize_output(op, response.output)[1])
+            lines = rendered[op.name] = header_lines(serialize_output(op, response.output)[1])
         head = self._head(exchange, op.status, (), lines)
         exchange.write(head + data if data else head)
         return True
@@ -156,7 +157,7 @@ class Sender:
         exchange.status = status
         if exchange.extra:
             headers = [*headers, *exchange.extra]
-        tail += exchange.settle_connection()
+        tail += exchange.decide_keep_alive()
         return self._heads.head(status, exchange.request_id, headers, tail)
 
 
@@ -167,7 +168,7 @@ def as_chunk(data: bytes) -> bytes:
 
 def _coding(exchange: Exchange) -> str:
     """The header line for a body of unknown size; HTTP/1.0 knows its end by the connection's."""
-    if exchange.is_old:
+    if exchange.is_http_1_0:
         exchange.wants_more = False
         return ""
     return "Transfer-Encoding: chunked\r\n"

@@ -31,8 +31,8 @@ class Copying(TerminalStore):
 async def test_a_quick_answer_is_a_plain_one() -> None:
     store = Copying()
     store.end.set_result(S3Response({"CopyObjectResult": {"ETag": '"e"'}}))
-    async with opened(store, Limits(spaces=5)) as door:
-        answer = await door.ask("PUT", "/bucket/k", **COPY)
+    async with opened(store, Limits(keepalive_interval=5)) as endpoint:
+        answer = await endpoint.ask("PUT", "/bucket/k", **COPY)
     assert "content-length" in answer.headers
     assert b"<ETag>" in answer.body
 
@@ -40,15 +40,15 @@ async def test_a_quick_answer_is_a_plain_one() -> None:
 async def test_a_quick_error_has_its_status() -> None:
     store = Copying()
     store.end.set_exception(S3Error("NoSuchKey"))
-    async with opened(store, Limits(spaces=5)) as door:
-        assert (await door.ask("PUT", "/bucket/k", **COPY)).status == 404
+    async with opened(store, Limits(keepalive_interval=5)) as endpoint:
+        assert (await endpoint.ask("PUT", "/bucket/k", **COPY)).status == 404
 
 
 @pytest.mark.parametrize("fails", [False, True])
 async def test_a_slow_answer_begins_with_spaces(fails: bool) -> None:
     store = Copying()
-    async with opened(store, Limits(spaces=0.01)) as door, door.wire() as wire:
-        wire.send(door.request("PUT", "/bucket/k", **COPY))
+    async with opened(store, Limits(keepalive_interval=0.01)) as endpoint, endpoint.wire() as wire:
+        wire.send(endpoint.request("PUT", "/bucket/k", **COPY))
         head = await wire.reader.readuntil(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 200 ")
         await wire.reader.readuntil(b" \r\n")
@@ -60,17 +60,17 @@ async def test_a_slow_answer_begins_with_spaces(fails: bool) -> None:
         assert (b"<Code>NoSuchKey</Code>" in rest) is fails
         assert (b"<CopyObjectResult" in rest) is not fails
         assert b"<?xml" not in rest
-        assert (await wire.ask(door.request("GET", "/bucket/k"))).status == 501
+        assert (await wire.ask(endpoint.request("GET", "/bucket/k"))).status == 501
 
 
 async def test_a_client_that_leaves_a_slow_copy_ends_it(caplog: pytest.LogCaptureFixture) -> None:
     store = Copying()
-    async with opened(store, Limits(spaces=0.01)) as door:
-        async with door.wire() as wire:
-            wire.send(door.request("PUT", "/bucket/k", **COPY))
+    async with opened(store, Limits(keepalive_interval=0.01)) as endpoint:
+        async with endpoint.wire() as wire:
+            wire.send(endpoint.request("PUT", "/bucket/k", **COPY))
             await wire.reader.readuntil(b" \r\n")
         with pytest.raises(asyncio.CancelledError):
             async with asyncio.timeout(5):
                 await store.end
-        await door.server.stop(5)
+        await endpoint.server.stop(5)
     assert not caplog.records
