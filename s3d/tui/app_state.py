@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from s3d.shared.caching import CacheEntry, PinStatus
 from s3d.shared.control import API_MAJOR, AgentStatus, BucketInfo, Event, Hello
-from s3d.shared.facts import LogLine, Samples
+from s3d.shared.diagnostics import LogLine, Samples
 from s3d.shared.syncing import Conflict, FolderStatus, HistoryRow
 from s3d.shared.transfers import Transfer
 

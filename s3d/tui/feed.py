@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from s3d.shared.caching import CacheList, PinList
 from s3d.shared.control import AgentStatus, BucketList, Event, Hello
-from s3d.shared.facts import LogList, Samples
+from s3d.shared.diagnostics import LogList, Samples
 from s3d.shared.syncing import ConflictList, FolderList, HistoryList
 from s3d.shared.transfers import TransferList
 from s3d.tui.agent_client import Agent, AgentUnreachable, RequestRefused

@@ -17,8 +17,8 @@ async def client(agent):
 
 
 async def test_calls_and_data(agent, client):
-    agent.client.create_bucket("photos")
-    agent.client.put("photos", "a", io.BytesIO(b"0123456789"), 10)
+    agent.objects.create_bucket("photos")
+    agent.objects.put("photos", "a", io.BytesIO(b"0123456789"), 10)
     assert (await client.ask("GET", "/v1/hello", Hello)).pid == agent.process.pid
     found = await client.ask("GET", "/v1/buckets", BucketList)
     assert [bucket.name for bucket in found.buckets] == ["photos"]
@@ -45,7 +45,7 @@ async def test_events_come_until_the_agent_dies(agent, client):
         async for event in client.events():
             kinds.append(event.kind)
             if event.kind == "hello":
-                agent.client.create_bucket("new")
+                agent.objects.create_bucket("new")
             if event.kind == "store.changed":
                 agent.kill()
 

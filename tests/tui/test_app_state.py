@@ -1,7 +1,7 @@
 import msgspec
 
 from s3d.shared.control import API_MAJOR, ApiVersion, Event, Hello
-from s3d.shared.facts import LogLine, Samples
+from s3d.shared.diagnostics import LogLine, Samples
 from s3d.tui.app_state import LINES, Link, State
 from s3d.tui.demo import DemoAgent
 

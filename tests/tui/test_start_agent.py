@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from s3d.shared.blocking import ControlClient
+from s3d.cli.client.control_client import ControlClient
 from s3d.shared.paths import load
 from s3d.tui.start_agent import NotStarted, start_agent
 from tests.agent_process import environment

@@ -11,7 +11,7 @@ import msgspec
 
 from s3d.agent.app.stack import Stack
 from s3d.agent.frontends.http.s3_server import S3Server
-from s3d.shared.facts import Samples
+from s3d.shared.diagnostics import Samples
 
 EVERY = 1.0
 """Seconds."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from itertools import islice
 from threading import Lock
 
-from s3d.shared.facts import LogLine
+from s3d.shared.diagnostics import LogLine
 from s3d.shared.logs import mask
 from s3d.shared.secret import Secret
 

@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
-from s3d.shared.facts import LogLine
+from s3d.shared.diagnostics import LogLine
 from s3d.shared.text import moment, safe
 from s3d.tui.cli_equivalent import command
 from s3d.tui.draw import cell

@@ -12,7 +12,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from s3d.shared.facts import SettingInfo, SettingList
+from s3d.shared.diagnostics import SettingInfo, SettingList
 from s3d.shared.text import safe
 from s3d.tui.agent_client import AgentUnreachable, RequestRefused
 from s3d.tui.table import Column, Row, Table

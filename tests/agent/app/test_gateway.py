@@ -20,7 +20,7 @@ from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import BytesBody
-from s3d.shared.blocking_queue import QueueClient
+from s3d.cli.client.queue_client import QueueClient
 from s3d.shared.config import load_config
 from s3d.shared.errors import UsageError
 from s3d.shared.paths import find_places
@@ -292,7 +292,7 @@ def test_a_remote_that_comes_later_gets_what_was_written(
     second = start_agent(env=upstream(network.peer))
     assert QueueClient(second.client).drain(20.0, hurry=True).left == Share()
     assert seaweedfs.ask("HEAD", f"/{new_bucket}/k") == 200
-    status = second.client.object_status(new_bucket, "k")
+    status = second.objects.object_status(new_bucket, "k")
     assert (status.state, status.remote_etag) == ("pushed", status.etag)
 
 

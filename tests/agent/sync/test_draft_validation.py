@@ -7,11 +7,11 @@ from s3d.shared.syncing import FolderCheck, FolderDraft, FolderSpec
 @pytest.fixture
 def check(agent, tmp_path):
     """check(path, ...): the real agent's word on a draft."""
-    agent.client.create_bucket("home")
+    agent.objects.create_bucket("home")
 
     def ask(path="", bucket="home", **more) -> FolderCheck:
         draft = FolderDraft(str(path), bucket, **more)
-        return agent.client.ask("POST", "/v1/sync:check", FolderCheck, draft)
+        return agent.client.request("POST", "/v1/sync:check", FolderCheck, draft)
 
     return ask
 
@@ -70,7 +70,7 @@ def test_what_is_wrong_is_said_beside_its_field(check, tree, field, more, word):
 
 
 def test_two_folders_do_not_overlap(agent, check, tree, tmp_path):
-    from s3d.shared.blocking_sync import SyncClient
+    from s3d.cli.client.sync_client import SyncClient
 
     SyncClient(agent.client).save("notes", FolderSpec(str(tree), "home", "notes/"))
     found = check(tree / "d", prefix="notes/d/")

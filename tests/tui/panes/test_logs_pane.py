@@ -1,6 +1,6 @@
 import pytest
 
-from s3d.shared.facts import LogLine
+from s3d.shared.diagnostics import LogLine
 from tests.tui.conftest import screen
 
 

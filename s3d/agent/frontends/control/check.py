@@ -13,7 +13,7 @@ from aiohttp import web
 from s3d.agent.frontends.control.route import Call, Refusal, Route, answer
 from s3d.agent.s3.errors import S3Error
 from s3d.shared import control
-from s3d.shared.checking import CheckLine, CheckPage, Damage
+from s3d.shared.diagnostics import CheckLine, CheckPage, Damage
 from s3d.shared.transfers import Share
 
 PAGE = 1.0

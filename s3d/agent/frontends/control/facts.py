@@ -13,7 +13,7 @@ from s3d.agent.frontends.control.route import Call, Route, answer
 from s3d.agent.s3.errors import S3Error
 from s3d.shared.config import Config
 from s3d.shared.config_text import as_text
-from s3d.shared.facts import LogList, Samples, SettingInfo, SettingList
+from s3d.shared.diagnostics import LogList, Samples, SettingInfo, SettingList
 from s3d.shared.settings import settings_of
 
 LIVE = frozenset(

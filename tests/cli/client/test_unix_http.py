@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from s3d.shared.unix_http import NotHTTP, exchange
+from s3d.cli.client.unix_http import NotHTTP, exchange
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -86,6 +86,12 @@ def test_an_answer_that_only_announces_is_passed_over(tmp_path):
     assert ask(tmp_path, b"HTTP/1.1 100 Continue\r\n\r\n" + OK)[0] == 200
 
 
+def test_an_answer_in_chunks_is_read_to_its_last_chunk(tmp_path):
+    chunks = b"3\r\nabc\r\n11;ext=1\r\n" + b"d" * 17 + b"\r\n0\r\nTrailer: x\r\n\r\n"
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    assert ask(tmp_path, head + chunks)[2] == b"abc" + b"d" * 17
+
+
 def test_an_answer_without_a_length_ends_with_the_connection(tmp_path):
     assert ask(tmp_path, b"HTTP/1.1 200 OK\r\n\r\nall of it")[2] == b"all of it"
 
@@ -107,7 +113,9 @@ def test_what_follows_the_body_is_not_read(tmp_path):
         b"HTTP/1.1 2x0 OK\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nA: " + b"x" * 70_000 + b"\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nshort"[:-1],
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nmany\r\nabc\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\na",
     ],
 )
 def test_what_is_no_whole_answer_is_an_error(tmp_path, answer):

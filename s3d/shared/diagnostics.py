@@ -1,11 +1,13 @@
-"""The control API's types for what the agent says of itself: its log, its rates, its settings.
+"""The control API's types for diagnostics: the log, rates, settings, and the check of the disk.
 
-Part of control.py in every respect but the file.
+The version and the compatibility rules of control.py hold for them too.
 """
 
 from __future__ import annotations
 
 import msgspec
+
+from s3d.shared.transfers import Share
 
 
 class LogLine(msgspec.Struct, frozen=True):
@@ -70,3 +72,38 @@ class SettingList(msgspec.Struct, frozen=True):
     """GET /v1/config."""
 
     settings: list[SettingInfo]
+
+
+class Damage(msgspec.Struct, frozen=True):
+    """One thing that is wrong on the disk."""
+
+    place: str
+    """store, queue, cache, sync or state."""
+    name: str
+    """BUCKET/KEY of an object, else the path of a file or folder."""
+    problem: str
+    repaired: str = ""
+    """What was done about it; "" when it is as it was."""
+    remedy: str = ""
+    """What a person can do; "" when it is repaired."""
+
+
+class CheckPage(msgspec.Struct, frozen=True):
+    """The answer of POST /v1/check: how far the check has come, and what was found on the way."""
+
+    checked: Share
+    """What was read since the beginning of the check."""
+    damage: list[Damage]
+    """What was found since the page before."""
+    cursor: str = ""
+    """To go on with; "" on the last page."""
+
+
+class CheckLine(msgspec.Struct, frozen=True):
+    """One step of a check, in the agent or without one."""
+
+    checked: Share
+    """What was read since the beginning."""
+    damage: Damage | None = None
+    done: bool = False
+    """True on the last line."""

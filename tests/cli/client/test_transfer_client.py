@@ -2,14 +2,14 @@
 
 import pytest
 
-from s3d.shared.blocking_transfers import TransferClient
+from s3d.cli.client.transfer_client import TransferClient
 from s3d.shared.errors import NotFoundError, S3dError
 from s3d.shared.transfers import TransferRequest
 
 
 @pytest.fixture
 def client(agent):
-    agent.client.create_bucket("one")
+    agent.objects.create_bucket("one")
     return TransferClient(agent.client)
 
 

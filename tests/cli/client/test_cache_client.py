@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from s3d.shared.blocking_cache import CacheClient
+from s3d.cli.client.cache_client import CacheClient
 from s3d.shared.caching import CachePlace
 from s3d.shared.errors import NotFoundError, UsageError
 from tests.gateway.conftest import remote_settings
@@ -22,7 +22,7 @@ def test_without_a_remote_there_is_no_cache(start_agent):
 def test_all_calls_of_the_cache(start_agent, seaweedfs, bucket_name):
     agent = start_agent(env=dict(remote_settings(seaweedfs)))
     client = CacheClient(agent.client)
-    agent.client.create_bucket(bucket_name)
+    agent.objects.create_bucket(bucket_name)
     for number in range(3):
         assert seaweedfs.ask("PUT", f"/{bucket_name}/p/{number}", b"12345") == 200
     job = client.prefetch(bucket_name, "p/", None)

@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from s3d.shared.blocking_queue import QueueClient
+from s3d.cli.client.queue_client import QueueClient
 from s3d.shared.errors import NotFoundError, S3dError, UsageError
 from s3d.shared.transfers import Share
 
@@ -21,7 +21,7 @@ def client(start_agent):
     client = QueueClient(agent.client)
     client.pause()
     for key in ("a", "b"):
-        agent.client.put("bucket", key, io.BytesIO(b"12345"), 5)
+        agent.objects.put("bucket", key, io.BytesIO(b"12345"), 5)
     return client
 
 
@@ -44,10 +44,6 @@ def test_every_call_has_its_route(client):
     assert client.set_bandwidth("2MiB").limit == 2 << 20
     assert client.bandwidth().timetable == "2MiB"
     assert not client.resume().paused
-    assert client.migration().state == "idle"
-    assert client.start_migration([], delete_source=False).state in ("running", "done")
-    assert client.wait_for_migration(10.0).state == "done"
-    assert client.cancel_migration().state == "done"
 
 
 def test_errors_are_those_of_the_command_line(client):

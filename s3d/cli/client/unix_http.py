@@ -1,6 +1,7 @@
-"""HTTP/1.1 over a Unix socket, one request a connection: as much as the control API's client needs.
+"""HTTP/1.1 over a Unix socket, one request per connection: what the control API's client needs.
 
-http.client would do it too, but its import takes a third of the time that `s3d status` may take.
+The standard library's http.client is not used because importing it takes a third of the time that
+`s3d status` may take.
 """
 
 from __future__ import annotations
@@ -19,32 +20,35 @@ _NO_BODY = (204, 304)
 
 
 class NotHTTP(ConnectionError):
-    """What came is no answer, or not all of one."""
+    """The answer is not valid HTTP/1.1, or it ends too early."""
 
 
 class Answer(io.RawIOBase):
     """An answer: its head, and its body as a file. Header names are in lower case."""
 
-    def __init__(self, stream: io.BufferedReader) -> None:
-        self._stream = stream
+    def __init__(self, connection: socket.socket, stream: io.BufferedReader) -> None:
+        self._connection, self._stream = connection, stream
         self.status, self.reason = _status_line(stream)
-        while 100 <= self.status < 200:  # "go on", and others that announce the real one
+        while 100 <= self.status < 200:  # interim answers such as 100 Continue
             _headers(stream)
             self.status, self.reason = _status_line(stream)
         self.headers = _headers(stream)
-        if "transfer-encoding" in self.headers:
-            raise NotHTTP("an answer in chunks")
+        self._is_chunked = self.headers.get("transfer-encoding", "").lower() == "chunked"
         length = "0" if self.status in _NO_BODY else self.headers.get("content-length")
         if length is not None and not (length.isascii() and length.isdigit()):
-            raise NotHTTP("an answer of no proper length")
+            raise NotHTTP(f"the content length is {length!r}")
+        if self._is_chunked:
+            length = "0"  # of the chunk that is being read
         self.left = None if length is None else int(length)
-        """Bytes to come; None: until the end."""
+        """Bytes of the body, or of the current chunk, still to read; None: until the end."""
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
         """Raises NotHTTP when the body ends too early."""
+        if self._is_chunked and not self.left:
+            self._next_chunk()
         view = memoryview(buffer).cast("B")
         if self.left is not None:
             view = view[: self.left]
@@ -53,11 +57,28 @@ class Answer(io.RawIOBase):
             if len(view) and not count:
                 raise NotHTTP(f"{self.left} bytes are missing")
             self.left -= count
+            if self._is_chunked and count and not self.left:
+                _line(self._stream)  # the line break after a chunk
         return count
+
+    def set_timeout(self, seconds: float) -> None:
+        """How long each further read may take."""
+        self._connection.settimeout(seconds)
 
     def close(self) -> None:
         self._stream.close()
+        self._connection.close()
         super().close()
+
+    def _next_chunk(self) -> None:
+        size = _line(self._stream).partition(";")[0].strip()
+        try:
+            self.left = int(size, 16)
+        except ValueError:
+            raise NotHTTP(f"the chunk size is {size!r}") from None
+        if not self.left:
+            _headers(self._stream)  # trailers; the end of the body
+            self._is_chunked = False
 
 
 def exchange(
@@ -68,23 +89,31 @@ def exchange(
     *,
     timeout: float,
 ) -> Answer:
-    """Send a request, (method, target), and read the head of its answer; close the answer.
+    """Send a request, (method, target), and read the head of its answer. The caller closes it.
 
-    A body in blocks is sent as it is when headers have a Content-Length, else in chunks. timeout:
-    seconds for each read and write. Raises OSError; NotHTTP, which is one, for a bad answer.
+    A body of several blocks is sent in chunks unless headers have a Content-Length. timeout:
+    seconds for each read and write. Raises OSError, and NotHTTP for an invalid answer.
     """
     wire = _wire(*request, headers, body)
-    with socket.socket(socket.AF_UNIX) as connection:
+    connection = socket.socket(socket.AF_UNIX)
+    try:
         connection.settimeout(timeout)
         connection.connect(str(path))
         try:
             for block in wire:
                 connection.sendall(block)
         except (BrokenPipeError, ConnectionResetError):
-            pass  # whoever refuses a body answers before all of it is read
-        stream = connection.makefile("rb")  # has its own hold on the connection
+            pass  # the server may refuse a request before it has read the whole body
+        return _read_answer(connection)
+    except BaseException:
+        connection.close()
+        raise
+
+
+def _read_answer(connection: socket.socket) -> Answer:
+    stream = connection.makefile("rb")
     try:
-        return Answer(stream)
+        return Answer(connection, stream)
     except BaseException:
         stream.close()
         raise
@@ -120,20 +149,22 @@ def _status_line(stream: io.BufferedReader) -> tuple[int, str]:
     version, _, rest = _line(stream).partition(" ")
     status, _, reason = rest.partition(" ")
     if not version.startswith("HTTP/1.") or not (status.isdecimal() and len(status) == 3):
-        raise NotHTTP("not an answer in HTTP/1.1")
+        raise NotHTTP("the answer has no status line of HTTP/1.1")
     return int(status), reason
 
 
 def _headers(stream: io.BufferedReader) -> dict[str, str]:
-    found: dict[str, str] = {}
+    headers: dict[str, str] = {}
     while line := _line(stream):
         name, _, value = line.partition(":")
-        found[name.lower()] = value.strip()
-    return found
+        headers[name.lower()] = value.strip()
+    return headers
 
 
 def _line(stream: io.BufferedReader) -> str:
     line = stream.readline(LONGEST_LINE + 2)
     if not line.endswith(b"\n"):
-        raise NotHTTP("the line is too long" if line else "no answer")
+        raise NotHTTP(
+            "a line of the head is too long" if line else "the connection ended too early"
+        )
     return line.decode("latin-1").rstrip("\r\n")

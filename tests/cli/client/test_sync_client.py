@@ -2,12 +2,12 @@
 
 import io
 
-from s3d.shared.blocking_sync import SyncClient
+from s3d.cli.client.sync_client import SyncClient
 from s3d.shared.syncing import FolderSpec
 
 
 def test_all_calls_of_sync(agent, tmp_path):
-    client, sync = agent.client, SyncClient(agent.client)
+    client, sync = agent.objects, SyncClient(agent.client)
     client.create_bucket("home")
     root = tmp_path / "d"
     spec = FolderSpec(str(root), "home")
