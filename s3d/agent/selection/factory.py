@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from s3d.agent.selection.cached import CachedEngine
 from s3d.agent.selection.decision import PolicyEngine
-from s3d.agent.selection.http import HttpEngine
+from s3d.agent.selection.opa_http import HttpEngine
+from s3d.agent.selection.policy_cache import CachedEngine
 from s3d.agent.selection.rego import RegoEngine
 from s3d.shared.config import Config
 

@@ -26,7 +26,7 @@ HEADERS: Mapping[str, str] = {
 """Member of an answer -> the header that a filter knows it by; the size goes by itself."""
 
 
-def of_stored(bucket: str, key: str, stored: Stored) -> Subject:
+def subject_of_record(bucket: str, key: str, stored: Stored) -> Subject:
     """An object that is staged here; everything but the tags of its bucket is known."""
     record, about = stored.record, stored.record.about
     members = {
@@ -45,7 +45,7 @@ def of_stored(bucket: str, key: str, stored: Stored) -> Subject:
     )
 
 
-def of_answer(
+def subject_of_response(
     bucket: str, key: str, said: Mapping[str, Any], size: int, tags: Mapping[str, str] | None
 ) -> Subject:
     """An object of which a GET or HEAD has told. tags None: not known."""

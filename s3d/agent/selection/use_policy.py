@@ -28,7 +28,7 @@ TagsOf = Callable[[str], Awaitable[Mapping[str, str]]]
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class UsePolicy:
     """Of one use."""
 
     use: Use
@@ -39,7 +39,7 @@ class Rules:
     policy: PolicyEngine | None = None
     """Asked about what the filter takes; both have to agree."""
 
-    async def why_not(self, subject: Subject, *, overruled: bool = False) -> str:
+    async def exclusion_reason(self, subject: Subject, *, overruled: bool = False) -> str:
         """Why the object is not taken; "" when it is. Raises S3Error when the remote is away.
 
         overruled: whatever the filter says, but not against the policy.

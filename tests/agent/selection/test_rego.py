@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from s3d.agent.selection.cached import CachedEngine
 from s3d.agent.selection.decision import LONGEST, Decision, PolicyUnavailable
+from s3d.agent.selection.policy_cache import CachedEngine
 from s3d.agent.selection.rego import LOOK, PolicyError, RegoEngine
 from tests.peers.policy import POLICY, VECTORS
 
