@@ -26,8 +26,8 @@ from s3d.agent.core.store import ObjectStore
 from s3d.agent.frontends.control.cache_routes import ReadCache
 from s3d.agent.frontends.control.pending import Queue, queue_status
 from s3d.agent.s3.listing_order import BYTES, UNKNOWN
-from s3d.agent.selection.bucket_tags import LIFE, BucketTags
-from s3d.agent.selection.factory import open_policy
+from s3d.agent.selection.bucket_tags import TTL, BucketTags
+from s3d.agent.selection.policy import open_policy
 from s3d.agent.selection.use_policy import UPLOAD, UsePolicy
 from s3d.agent.stores.read_cache.cache_bypass import CacheBypass
 from s3d.agent.stores.remote.addressing import known_order
@@ -100,7 +100,7 @@ class Gateway:
                 "pusher": self.queue.pusher.run,
                 "sweep": self.staging.sweep,
             }
-            every = POLICY_LIFE if self.pushes.policy is not None else LIFE
+            every = POLICY_LIFE if self.pushes.policy is not None else TTL
             if self.pushes.policy is not None or self.pushes.filter.needs & Fact.BUCKET_TAGS:
                 means = (self.queue.journal, Clock(), every, self.pushes)
                 parts["filter"] = partial(decide_now_and_then, *means)

@@ -1,4 +1,4 @@
-"""What a filter may look at, taken from what is kept of an object and from answers. Pure."""
+"""The subject of a filter: what it can test of an object, from a record or a response. Pure."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ HEADERS: Mapping[str, str] = {
     "StorageClass": "x-amz-storage-class",
     "WebsiteRedirectLocation": "x-amz-website-redirect-location",
 }
-"""Member of an answer -> the header that a filter knows it by; the size goes by itself."""
+"""Member of a response -> the header by which a filter names it; content-length is apart."""
 
 
 def subject_of_record(bucket: str, key: str, stored: Stored) -> Subject:
-    """An object that is staged here; everything but the tags of its bucket is known."""
+    """Of an object that is stored here. Only the tags of its bucket are not known."""
     record, about = stored.record, stored.record.about
     members = {
         **about.headers,
@@ -46,26 +46,26 @@ def subject_of_record(bucket: str, key: str, stored: Stored) -> Subject:
 
 
 def subject_of_response(
-    bucket: str, key: str, said: Mapping[str, Any], size: int, tags: Mapping[str, str] | None
+    bucket: str, key: str, output: Mapping[str, Any], size: int, tags: Mapping[str, str] | None
 ) -> Subject:
-    """An object of which a GET or HEAD has told. tags None: not known."""
+    """Of an object that the remote described in a GET or HEAD. tags None: not known."""
     return Subject(
         bucket=bucket,
         key=key,
         size=size,
         tags=tags,
-        headers=_headers(said, size),
-        metadata=said.get("Metadata") or {},
+        headers=_headers(output, size),
+        metadata=output.get("Metadata") or {},
     )
 
 
 def _headers(members: Mapping[str, Any], size: int) -> dict[str, str]:
-    found = {
+    headers = {
         header: _text(members[member])
         for member, header in HEADERS.items()
         if members.get(member) not in (None, "")
     }
-    return {**found, "content-length": str(size)}
+    return {**headers, "content-length": str(size)}
 
 
 def _text(value: Any) -> str:

@@ -3,7 +3,7 @@
 import pytest
 
 from s3d.agent.selection.decision import Decision, PolicyUnavailable
-from s3d.agent.selection.opa_http import FAILURES, FIRST_REST, HttpEngine
+from s3d.agent.selection.opa_http import FAILURES, FIRST_PAUSE, HttpEngine
 from tests.peers.policy import VECTORS, PolicyServer
 
 
@@ -51,7 +51,7 @@ async def test_a_server_that_is_not_there_is_left_alone_for_a_while():
                 await engine.decide({})
         assert server.asked == FAILURES
         server.failure = ""
-        now[0] = FIRST_REST
+        now[0] = FIRST_PAUSE
         assert (await engine.decide({"tags": {}, "size": 1})).include
         assert engine.trouble == ""
         await engine.close()

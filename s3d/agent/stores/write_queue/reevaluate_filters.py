@@ -20,7 +20,7 @@ async def decide_now_and_then(
     while True:
         await clock.sleep(every)
         if rules.policy is not None:
-            await rules.policy.look()
+            await rules.policy.refresh()
         await journal.retry_these(await _changed(journal, rules))
 
 

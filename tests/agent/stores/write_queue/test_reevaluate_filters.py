@@ -27,7 +27,7 @@ class Policy:
         self.includes = False
         self.asked = asyncio.Event()
 
-    async def look(self):
+    async def refresh(self):
         pass
 
     async def decide(self, document):

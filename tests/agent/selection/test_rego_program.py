@@ -2,9 +2,9 @@
 
 import pytest
 
-from s3d.agent.selection import rego
-from s3d.agent.selection.rego import PolicyError, RegoEngine
-from s3d.agent.selection.self_test import CASES, first_wrong
+from s3d.agent.selection import rego_program
+from s3d.agent.selection.rego import RegoEngine
+from s3d.agent.selection.rego_program import CASES, PolicyError, first_wrong
 from tests.peers.policy import POLICY
 
 
@@ -19,6 +19,6 @@ def test_an_engine_that_is_wrong_is_told_by_its_first_error():
 
 def test_a_wrong_engine_is_refused(tmp_path, monkeypatch):
     (tmp_path / "policy.rego").write_text(POLICY)
-    monkeypatch.setattr(rego, "POLICY", POLICY)  # decides otherwise than the cases say
+    monkeypatch.setattr(rego_program, "POLICY", POLICY)  # decides otherwise than the cases say
     with pytest.raises(PolicyError, match="not to be trusted"):
         RegoEngine(tmp_path)
