@@ -137,7 +137,11 @@ class SyncFolderConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     path: Annotated[
         Path | None,
-        Rule("Local folder to keep the same as a bucket; unset: none", read_path, bare=True),
+        Rule(
+            "Local folder to keep the same as a bucket; unset: none",
+            read_path,
+            section_default=True,
+        ),
     ] = None
     bucket: Annotated[
         str,

@@ -59,8 +59,8 @@ class Rule(msgspec.Struct, frozen=True):
     sources: frozenset[str] = frozenset({FILE, ENV, FLAG})
     aliases: tuple[str, ...] = ()
     """Further variables, of other programs, that are taken when ours is not set."""
-    bare: bool = False
-    """The bare name of its section stands for it, as it does for `enabled`."""
+    section_default: bool = False
+    """The name of its section alone stands for it, as it does for `enabled`."""
 
 
 class Setting(msgspec.Struct, frozen=True):
@@ -82,9 +82,11 @@ class Setting(msgspec.Struct, frozen=True):
 
     @property
     def _path(self) -> str:
-        """A section's bare name stands for its key `enabled`, or for the one that is bare."""
+        """A section's bare name stands for its key `enabled`, or for its default setting."""
         return (
-            self.name.rpartition(".")[0] if self.rule.bare else self.name.removesuffix(".enabled")
+            self.name.rpartition(".")[0]
+            if self.rule.section_default
+            else self.name.removesuffix(".enabled")
         )
 
 

@@ -17,9 +17,9 @@ from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.index import Index
 from s3d.agent.stores.local.store import LocalStore
 from s3d.agent.stores.remote.compatibility import Compatibility
-from s3d.agent.stores.remote.slash_keys import SlashKeys
+from s3d.agent.stores.remote.empty_segments import EmptySegments
+from s3d.agent.stores.remote.remote_quirks import RemoteQuirks
 from s3d.agent.stores.remote.store import RemoteStore
-from s3d.agent.stores.remote.traits import RemoteTraits
 from tests.contract.cached import cache_before
 from tests.contract.client import Client
 from tests.contract.queued import Named, queue_before
@@ -57,8 +57,8 @@ async def lazy_queue(folder: Path) -> AsyncIterator[ObjectStore]:
 async def cache(folder: Path) -> AsyncIterator[ObjectStore]:
     """A read cache before the embedded store, through what stands above every remote."""
     async with local(folder) as store:
-        traits = RemoteTraits()
-        inner = SlashKeys(Compatibility(store, traits), traits)
+        quirks = RemoteQuirks()
+        inner = EmptySegments(Compatibility(store, quirks), quirks)
         async with cache_before(inner, folder / "cache") as made:
             yield made
 

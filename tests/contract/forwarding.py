@@ -14,8 +14,8 @@ from botocore.handlers import validate_ascii_metadata, validate_bucket_name
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.messages import BytesBody, Members, S3Request, S3Response, WireRequest
 from s3d.agent.s3.model import Operation
-from s3d.agent.stores.remote.invoke import for_boto
-from s3d.agent.stores.remote.objects import settled
+from s3d.agent.stores.remote.boto_call import for_boto
+from s3d.agent.stores.remote.direct_call import settled
 from tests.contract.client import read
 
 

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Mapping
 import pytest
 
 from s3d.agent.core.store import ObjectStore
-from s3d.agent.stores.remote.credentials import KeyChain, RemoteKey
+from s3d.agent.stores.remote.credential_provider import CredentialProvider, RemoteKey
+from s3d.agent.stores.remote.http_transport import Settings
 from s3d.agent.stores.remote.store import RemoteStore
-from s3d.agent.stores.remote.transport import Settings
 from tests.contract.forwarding import Forwarding
 from tests.peers.servers import Peer
 
@@ -144,7 +144,7 @@ _LEFT_OUT = frozenset(test for tests in DEVIATIONS.values() for test in tests)
 
 def remote_store(peer: Peer) -> RemoteStore:
     """A store for all tests of a run; it is closed after each, since each has its own loop."""
-    keys = KeyChain(region=peer.region, key=RemoteKey(peer.access_key, peer.secret_key))
+    keys = CredentialProvider(region=peer.region, key=RemoteKey(peer.access_key, peer.secret_key))
     return RemoteStore(Settings(peer.endpoint), keys)
 
 

@@ -23,12 +23,12 @@ from s3d.agent.s3.messages import BytesBody, S3Request, S3Response
 from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.index import Index
 from s3d.agent.stores.local.store import LocalStore
+from s3d.agent.stores.remote.capability_prober import CapabilityProber
 from s3d.agent.stores.remote.compatibility import Compatibility
-from s3d.agent.stores.remote.conditional_writes import Judging
-from s3d.agent.stores.remote.probing import Probing
-from s3d.agent.stores.remote.slash_keys import SlashKeys
-from s3d.agent.stores.remote.traits import RemoteTraits
-from s3d.agent.stores.write_queue.multipart_push import ConditionSupport
+from s3d.agent.stores.remote.conditional_writes import ConditionalWrites
+from s3d.agent.stores.remote.empty_segments import EmptySegments
+from s3d.agent.stores.remote.remote_quirks import RemoteQuirks
+from s3d.agent.stores.write_queue.multipart_push import Judged
 from s3d.agent.stores.write_queue.remote_states import ObservedRemote, RemoteStates
 from tests.agent.stores.write_queue.rig import Time
 from tests.contract.cached import cache_before
@@ -254,14 +254,16 @@ async def _stacked(
 ) -> World:
     """The layers as the agent stacks them, on faults and the judgement of conditions."""
     faults = Faults(remote)
-    traits = RemoteTraits()
-    learning = SlashKeys(Compatibility(faults, traits), traits)
-    probing = Probing(learning, "http://remote", folder / "capabilities.json", traits=traits)
+    quirks = RemoteQuirks()
+    learning = EmptySegments(Compatibility(faults, quirks), quirks)
+    prober = CapabilityProber(
+        learning, "http://remote", folder / "capabilities.json", quirks=quirks
+    )
     if not conditions:  # elsewhere the objects of a probe would be seen in listings for a moment
-        running = asyncio.get_running_loop().create_task(probing.run())
+        running = asyncio.get_running_loop().create_task(prober.run())
         stack.push_async_callback(_cancelled, running)
     states = RemoteStates(time.clock.now)
-    top: ObjectStore = ObservedRemote(Judging(probing), states)
+    top: ObjectStore = ObservedRemote(ConditionalWrites(prober), states)
     if cache:
         cached = cache_before(top, folder / "cache", clock=time.clock.now)
         top = await stack.enter_async_context(cached)

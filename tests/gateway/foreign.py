@@ -15,9 +15,9 @@ from typing import Any
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.model import Member, service
-from s3d.agent.stores.remote.credentials import KeyChain, RemoteKey
+from s3d.agent.stores.remote.credential_provider import CredentialProvider, RemoteKey
+from s3d.agent.stores.remote.http_transport import Settings, Timeouts
 from s3d.agent.stores.remote.store import RemoteStore
-from s3d.agent.stores.remote.transport import Settings, Timeouts
 from tests.contract.cached import cache_before
 from tests.contract.client import Client
 from tests.contract.queued import Queue, queue_before
@@ -71,7 +71,7 @@ def always(proxy: FaultyProxy, fault: Fault) -> None:
 
 
 def remote_store(peer: Peer) -> RemoteStore:
-    keys = KeyChain(region=peer.region, key=RemoteKey(peer.access_key, peer.secret_key))
+    keys = CredentialProvider(region=peer.region, key=RemoteKey(peer.access_key, peer.secret_key))
     return RemoteStore(Settings(peer.endpoint, timeouts=Timeouts(connect=5, silence=30)), keys)
 
 

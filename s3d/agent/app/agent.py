@@ -42,21 +42,21 @@ from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events, LogEvents
 from s3d.agent.core.log_buffer import LogBuffer
 from s3d.agent.core.supervise import supervise
-from s3d.agent.frontends.control.cache import CacheRoutes, state_of
-from s3d.agent.frontends.control.check import CheckRoutes
-from s3d.agent.frontends.control.facts import FactRoutes
+from s3d.agent.frontends.control.cache_routes import CacheRoutes, state_of
+from s3d.agent.frontends.control.check_routes import CheckRoutes
+from s3d.agent.frontends.control.control_server import ControlServer
+from s3d.agent.frontends.control.diagnostics_routes import DiagnosticsRoutes
+from s3d.agent.frontends.control.event_stream import EventStream
+from s3d.agent.frontends.control.key_status import KeyStatus
 from s3d.agent.frontends.control.migration import MigrationRoutes
-from s3d.agent.frontends.control.moving import MovingRoutes
-from s3d.agent.frontends.control.objects import ObjectRoutes
-from s3d.agent.frontends.control.queue import QueueRoutes
-from s3d.agent.frontends.control.remotes import RemoteRoutes
-from s3d.agent.frontends.control.server import ControlServer
-from s3d.agent.frontends.control.standing import Behind
-from s3d.agent.frontends.control.status import Facts, Status
-from s3d.agent.frontends.control.stream import Stream
-from s3d.agent.frontends.control.sync import SyncRoutes
-from s3d.agent.frontends.control.transfers import TransferRoutes
-from s3d.agent.frontends.http.s3_server import S3Server
+from s3d.agent.frontends.control.object_routes import ObjectRoutes
+from s3d.agent.frontends.control.queue_routes import QueueRoutes
+from s3d.agent.frontends.control.remote_routes import RemoteRoutes
+from s3d.agent.frontends.control.status_routes import StatusRoutes, StatusSources
+from s3d.agent.frontends.control.sync_routes import SyncRoutes
+from s3d.agent.frontends.control.transfer_routes import TransferRoutes
+from s3d.agent.frontends.control.user_transfer_routes import UserTransferRoutes
+from s3d.agent.frontends.http.server import S3Server
 from s3d.agent.s3 import signing
 from s3d.agent.s3.credential import Signer
 from s3d.agent.sync.folders import Folders
@@ -180,8 +180,8 @@ class Agent:
         await control.start(self._places.socket)
         return endpoint
 
-    def _control(self, stack: Stack, objects: S3Client, sampler: Sampler) -> ControlServer:
-        facts = Facts(
+    def _control(self, stack: Stack, objects: Objects, sampler: Sampler) -> ControlServer:
+        sources = StatusSources(
             agent=lambda: self._status(stack),
             usage=stack.usage,
             serving=lambda: not self._stopping.is_set(),
@@ -192,19 +192,19 @@ class Agent:
         keeper = None if cache is None else cache.keeper
         behind = None
         if gateway is not None:
-            behind = Behind(S3Client(gateway.remote), queue, partial(state_of, cache))
+            behind = KeyStatus(Objects(gateway.remote), queue, partial(state_of, cache))
         parts = (
-            Status(facts, objects, self._events, behind),
+            StatusRoutes(sources, objects, self._events, behind),
             ObjectRoutes(objects, self._presign, *([behind.words] if behind is not None else [])),
-            FactRoutes(self._log_buffer, sampler.samples, self._config),
+            DiagnosticsRoutes(self._book, sampler.samples, self._config),
             QueueRoutes(queue),
-            TransferRoutes(queue, MovingRoutes(self._transfers, keeper)),
+            TransferRoutes(queue, UserTransferRoutes(self._transfers, keeper)),
             CacheRoutes(cache),
             RemoteRoutes(stack.waiting, None if gateway is None else gateway.state, queue),
             MigrationRoutes(None if gateway is None else gateway.migration),
             SyncRoutes(self._folders, objects, self._places.config_file),
             CheckRoutes(Checker(self._places, opened_of(stack))),
-            Stream(self._events),
+            EventStream(self._events),
         )
         return ControlServer([route for part in parts for route in part.routes()], grace=GRACE)
 

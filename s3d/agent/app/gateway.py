@@ -23,25 +23,25 @@ from s3d.agent.app.write_queue import Below, build_queue, lock_queue, open_queue
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
 from s3d.agent.core.store import ObjectStore
-from s3d.agent.frontends.control.cache import ReadCache
+from s3d.agent.frontends.control.cache_routes import ReadCache
 from s3d.agent.frontends.control.pending import Queue, queue_status
 from s3d.agent.s3.listing_order import BYTES, UNKNOWN
-from s3d.agent.selection.bucket_tags import LIFE, BucketTags
-from s3d.agent.selection.factory import open_policy
-from s3d.agent.selection.use_policy import UPLOAD, Rules
+from s3d.agent.selection.bucket_tags import TTL, BucketTags
+from s3d.agent.selection.policy import open_policy
+from s3d.agent.selection.use_policy import UPLOAD, UsePolicy
 from s3d.agent.stores.read_cache.cache_bypass import CacheBypass
 from s3d.agent.stores.remote.addressing import known_order
+from s3d.agent.stores.remote.capability_prober import CapabilityProber
 from s3d.agent.stores.remote.compatibility import Compatibility
-from s3d.agent.stores.remote.conditional_writes import Judging
-from s3d.agent.stores.remote.credentials import KeyChain, RemoteKey
+from s3d.agent.stores.remote.conditional_writes import ConditionalWrites
+from s3d.agent.stores.remote.credential_provider import CredentialProvider, RemoteKey
+from s3d.agent.stores.remote.empty_segments import EmptySegments
+from s3d.agent.stores.remote.http_transport import Settings
+from s3d.agent.stores.remote.loop_detection import LoopDetection
 from s3d.agent.stores.remote.owner import owner_of
-from s3d.agent.stores.remote.probing import Probing
-from s3d.agent.stores.remote.remote_signature import RemoteSignature
-from s3d.agent.stores.remote.slash_keys import SlashKeys
+from s3d.agent.stores.remote.remote_fingerprint import RemoteFingerprint
+from s3d.agent.stores.remote.remote_quirks import RemoteQuirks
 from s3d.agent.stores.remote.store import RemoteStore
-from s3d.agent.stores.remote.traits import RemoteTraits
-from s3d.agent.stores.remote.transport import Settings
-from s3d.agent.stores.remote.via_guard import LoopGuard
 from s3d.agent.stores.write_queue.clock import Clock
 from s3d.agent.stores.write_queue.move_writes import Target
 from s3d.agent.stores.write_queue.reevaluate_filters import reevaluate_periodically
@@ -74,10 +74,10 @@ class Gateway:
     queue: Queue | None
     staging: Embedded | None
     cache: ReadCache | None
-    pushes: Rules
+    pushes: UsePolicy
     """What is pushed."""
     events: Events
-    probing: Probing
+    prober: CapabilityProber
     migration: Migration
     state: RemoteState
     waiting: WaitingWrites | None
@@ -90,7 +90,7 @@ class Gateway:
         """What runs as long as the agent does, by name."""
         parts: dict[str, Run] = {
             "migration": self.migration.run,
-            "probing": self.probing.run,
+            "probing": self.prober.run,
             "account": partial(self.account.run, self._has_answered),
         }
         if self.state.identity.take_over is not None and self.waiting is not None:
@@ -100,7 +100,7 @@ class Gateway:
                 "pusher": self.queue.pusher.run,
                 "sweep": self.staging.sweep,
             }
-            every = POLICY_LIFE if self.pushes.policy is not None else LIFE
+            every = POLICY_LIFE if self.pushes.policy is not None else TTL
             if self.pushes.policy is not None or self.pushes.filter.needs & Fact.BUCKET_TAGS:
                 means = (self.queue.journal, Clock(), every, self.pushes)
                 parts["filter"] = partial(reevaluate_periodically, *means)
@@ -136,17 +136,17 @@ class Gateway:
             last_failure=health.last_failure,
             clock_offset=health.clock_offset,
             answers=health.is_answering,
-            capabilities={name: str(found.level) for name, found in self.probing.known.items()},
-            limitations=self.probing.traits.limitations,
+            capabilities={name: str(found.level) for name, found in self.prober.known.items()},
+            limitations=self.prober.quirks.limitations,
             id=self.state.identity.id,
             unconfirmed=self.account.trouble,
         )
 
     def listing_order(self, bucket: str) -> str:
         """In which the remote lists the bucket, as far as it is known: s3/listing_order.py."""
-        known = self.probing.known_of(bucket)
+        known = self.prober.known_of(bucket)
         probed = UNKNOWN if known is None else known.listing_order
-        return self.probing.traits.listing_order or probed or known_order(self.remote.url, bucket)
+        return self.prober.quirks.listing_order or probed or known_order(self.remote.url, bucket)
 
     @property
     def warnings(self) -> list[str]:
@@ -179,53 +179,53 @@ async def open_gateway(config: Config, places: Places, events: Events) -> Gatewa
     """Open what belongs to the remote, which is asked for nothing unless its access key is another
     one than before. Raises S3dError, OSError."""
     async with AsyncExitStack() as closing:
-        keys = KeyChain(profile=config.remote_profile, region=config.remote_region)
+        keys = CredentialProvider(profile=config.remote_profile, region=config.remote_region)
         settings = _settings(config)
         lock_queue(config, places, closing)
         ask = partial(_owner_of, settings, keys)
         state = await open_remote_state(config, places, keys, ask, has_pending)
         remote = RemoteStore(settings, keys, signature=_signature(state))
         closing.push_async_callback(remote.close)
-        traits = RemoteTraits(keeps_empty_segments=True if _is_aws(remote) else None)
-        learning = Compatibility(remote, traits)
-        compatible = SlashKeys(learning, traits, may_probe=config.probe)
+        quirks = RemoteQuirks(keeps_empty_segments=True if _is_aws(remote) else None)
+        learning = Compatibility(remote, quirks)
+        compatible = EmptySegments(learning, quirks, may_probe=config.probe)
         migration = Migration(partial(_embedded, places.store_dir), compatible)
-        probing = Probing(
+        prober = CapabilityProber(
             compatible,
             state.identity.endpoint,
             state.places.capabilities_file,
-            traits=traits,
+            quirks=quirks,
             allowed=config.probe,
         )
-        learning.on_learned = compatible.on_learned = probing.wake
-        judging = Judging(probing)
+        learning.on_learned = compatible.on_learned = prober.wake
+        conditional = ConditionalWrites(prober)
         warnings = await _warnings(config, places)
         tags = BucketTags(remote)
         policy = open_policy(config)
         if policy is not None:
             closing.push_async_callback(policy.close)
         states = RemoteStates()
-        observed = ObservedRemote(judging, states)
+        observed = ObservedRemote(conditional, states)
         cache = _cache(config, state, observed, closing)
         if cache is not None and cache.trouble:
             warnings.append(cache.trouble)
         layer = None if cache is None else cache.layer
         if layer is not None:
-            layer.eligibility.rules = Rules(
+            layer.eligibility.rules = UsePolicy(
                 "cache", config.read_cache.filter, tags.of, policy=policy
             )
         top: ObjectStore = layer or observed
         past = HeldUntilConfirmed(observed if layer is None else CacheBypass(layer), state.account)
-        rules = Rules("push", config.write_queue.filter, tags.of, UPLOAD, policy)
+        rules = UsePolicy("push", config.write_queue.filter, tags.of, UPLOAD, policy)
         queue = staging = None
         if config.write_queue.enabled:
             journal, staging = await open_queue_files(state, layer, events, states, closing)
-            below = Below(top, past, layer, rules, probing, lambda: remote.health.clock_offset)
+            below = Below(top, past, layer, rules, prober, lambda: remote.health.clock_offset)
             layer_of_queue, queue = build_queue(config, below, journal, staging, events)
             layer_of_queue.lists.listing_order = lambda bucket: gateway.listing_order(bucket)
             layer_of_queue.keys.check_remote = compatible.check
             top = layer_of_queue
-        top = LoopGuard(top, remote.hops)
+        top = LoopDetection(top, remote.via)
         target = Target(top, clock_offset=lambda: remote.health.clock_offset)
         remote.health.on_answer = partial(_note_answer, queue, state.account)
         if queue is not None:
@@ -239,7 +239,7 @@ async def open_gateway(config: Config, places: Places, events: Events) -> Gatewa
             cache=cache,
             pushes=rules,
             events=events,
-            probing=probing,
+            prober=prober,
             migration=migration,
             state=state,
             waiting=_waiting(config, places, state, target),
@@ -261,7 +261,7 @@ def _note_answer(queue: Queue | None, account: RemoteAccount, status: int) -> No
         queue.pusher.remote_answered(status)
 
 
-async def _owner_of(settings: Settings, keys: KeyChain, key: RemoteKey) -> str:
+async def _owner_of(settings: Settings, keys: CredentialProvider, key: RemoteKey) -> str:
     return await owner_of(settings, key, await keys.region())
 
 
@@ -309,9 +309,9 @@ def _settings(config: Config) -> Settings:
     return Settings(config.remote, addressing, ca_bundle=_ca_bundle(config.remote))
 
 
-def _signature(state: RemoteState) -> RemoteSignature:
+def _signature(state: RemoteState) -> RemoteFingerprint:
     """What an earlier run has learnt of the remote's headers."""
-    signature = RemoteSignature(state.identity.endpoint, state.places.remote_headers_file)
+    signature = RemoteFingerprint(state.identity.endpoint, state.places.remote_headers_file)
     signature.load()
     return signature
 

@@ -13,7 +13,7 @@ from s3d.agent.app.process import only_one, private_folder
 from s3d.agent.app.remote_folders import FILE, folders_of
 from s3d.agent.core.events import Events
 from s3d.agent.core.store import ObjectStore
-from s3d.agent.frontends.control.cache import ReadCache, numbers_of
+from s3d.agent.frontends.control.cache_routes import ReadCache, numbers_of
 from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.index import DAMAGE, Index
 from s3d.agent.stores.read_cache.catalog import Catalog, Limits

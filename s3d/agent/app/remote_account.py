@@ -23,7 +23,7 @@ from s3d.agent.core.failures import Reason, Unreachable
 from s3d.agent.core.store import Answer, Layer, ObjectStore
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import S3Request, S3Response
-from s3d.agent.stores.remote.credentials import KeyChain, RemoteKey
+from s3d.agent.stores.remote.credential_provider import CredentialProvider, RemoteKey
 from s3d.agent.stores.remote.identity import (
     Certainty,
     RemoteIdentity,
@@ -72,7 +72,9 @@ class PendingBefore:
 class RemoteAccount:
     """Belongs to the loop. Run run() as long as the gateway is open."""
 
-    def __init__(self, ask: AskOwner, keys: KeyChain, url: str, *, is_confirmed: bool) -> None:
+    def __init__(
+        self, ask: AskOwner, keys: CredentialProvider, url: str, *, is_confirmed: bool
+    ) -> None:
         self.is_confirmed = is_confirmed
         """Whether pending writes may be pushed."""
         self.trouble = ""

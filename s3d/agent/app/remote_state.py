@@ -30,7 +30,7 @@ from s3d.agent.app.remote_folders import (
 )
 from s3d.agent.core.failures import Unreachable
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.stores.remote.credentials import KeyChain, RemoteKey
+from s3d.agent.stores.remote.credential_provider import CredentialProvider, RemoteKey
 from s3d.agent.stores.remote.identity import (
     Certainty,
     RemoteIdentity,
@@ -85,7 +85,7 @@ class RemoteState:
 
 
 async def open_remote_state(
-    config: Config, places: Places, keys: KeyChain, ask: AskOwner, has_pending: HasPending
+    config: Config, places: Places, keys: CredentialProvider, ask: AskOwner, has_pending: HasPending
 ) -> RemoteState:
     """Find the folders of the configured remote, or make them. The queue's lock is held already.
 
@@ -201,7 +201,7 @@ class Bases:
 
 
 async def _known(
-    config: Config, bases: Bases, keys: KeyChain, ask: AskOwner, has_pending: HasPending
+    config: Config, bases: Bases, keys: CredentialProvider, ask: AskOwner, has_pending: HasPending
 ) -> Known:
     here = [each for each in bases.everywhere() if each.endpoint == bases.endpoint]
     key = _key_of_environment(config)
@@ -230,7 +230,7 @@ def _key_of_environment(config: Config) -> str:
     return os.environ.get("AWS_ACCESS_KEY_ID", "")
 
 
-async def _key_of_chain(keys: KeyChain) -> RemoteKey | None:
+async def _key_of_chain(keys: CredentialProvider) -> RemoteKey | None:
     try:
         async with asyncio.timeout(PATIENCE):
             return await keys.key()

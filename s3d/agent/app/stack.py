@@ -12,7 +12,7 @@ from s3d.agent.app.embedded import Embedded, open_embedded
 from s3d.agent.app.process import private_folder
 from s3d.agent.core.events import Events
 from s3d.agent.core.store import ObjectStore
-from s3d.agent.frontends.control.cache import cache_status
+from s3d.agent.frontends.control.cache_routes import cache_status
 from s3d.agent.frontends.control.pending import queue_status
 from s3d.agent.storage.records import Totals
 from s3d.agent.stores.change_events import ChangeEvents

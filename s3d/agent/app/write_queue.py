@@ -13,12 +13,12 @@ from s3d.agent.app.remote_state import RemoteState
 from s3d.agent.core.events import Events
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.frontends.control.pending import Queue
-from s3d.agent.selection.filter_subject import of_stored
-from s3d.agent.selection.use_policy import Rules
+from s3d.agent.selection.filter_subject import subject_of_record
+from s3d.agent.selection.use_policy import UsePolicy
 from s3d.agent.storage.records import Stored
 from s3d.agent.stores.read_cache.adopt_pushed import Pushed
 from s3d.agent.stores.read_cache.layer import Cache
-from s3d.agent.stores.remote.probing import Probing
+from s3d.agent.stores.remote.capability_prober import CapabilityProber
 from s3d.agent.stores.write_queue import journal_rows
 from s3d.agent.stores.write_queue.admission import Limits
 from s3d.agent.stores.write_queue.clock import Clock
@@ -76,17 +76,17 @@ class Below(NamedTuple):
     """Where pushes go."""
     cache: Cache | None
     """Who adopts what was pushed."""
-    rules: Rules
+    rules: UsePolicy
     """What is pushed."""
-    probing: Probing
+    prober: CapabilityProber
     """Who knows what the remote judges."""
     clock_offset: Callable[[], float]
     """Seconds that the remote's clock is ahead of ours."""
 
 
-def judged_in(probing: Probing, bucket: str) -> ConditionSupport | None:
+def judged_in(prober: CapabilityProber, bucket: str) -> Judged | None:
     """Whose conditions the remote judges in a bucket; None: that is not known."""
-    known = probing.known_of(bucket)
+    known = prober.known_of(bucket)
     if known is None:
         return None
     return ConditionSupport(
@@ -96,8 +96,8 @@ def judged_in(probing: Probing, bucket: str) -> ConditionSupport | None:
     )
 
 
-async def _why_held(rules: Rules, bucket: str, key: str, stored: Stored) -> str:
-    return await rules.why_not(of_stored(bucket, key, stored))
+async def _why_held(rules: UsePolicy, bucket: str, key: str, stored: Stored) -> str:
+    return await rules.exclusion_reason(subject_of_record(bucket, key, stored))
 
 
 def build_queue(
@@ -119,8 +119,8 @@ def build_queue(
         clock,
         adopt,
         rules,
-        judged=partial(judged_in, below.probing),
-        learn=below.probing.learn,
+        judged=partial(judged_in, below.prober),
+        learn=below.prober.learn,
         policy=config.conflicts.of,
         clock_offset=below.clock_offset,
     )

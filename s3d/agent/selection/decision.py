@@ -1,4 +1,4 @@
-"""What a policy is asked and what it may answer, as values. Pure.
+"""The input document and the decision of a policy, as values. Pure.
 
 https://www.openpolicyagent.org/docs/latest/rest-api/#data-api
 """
@@ -12,22 +12,22 @@ from typing import Any, Literal, Protocol
 from s3d.shared.filter_terms import Subject
 
 ENTRY = "s3d/filter/decision"
-"""Path of the rule that decides."""
+"""Path of the rule whose value is the decision."""
 
 Use = Literal["push", "cache"]
-"""What is to be done with an object."""
+"""The use of an object that is decided on."""
 
 Document = Mapping[str, Any]
 
-LONGEST = 500
-"""Characters of a reason that are kept."""
-MOST_TTL = 365 * 86_400.0
-"""Seconds. JSON has numbers that no clock can add."""
+MAX_REASON = 500
+"""Characters of a reason; the rest is cut off."""
+MAX_TTL = 365 * 86_400.0
+"""Seconds. A JSON number can be too large to be added to a time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """ttl: seconds that it counts for; None: as long as usual."""
+    """ttl: seconds for which it is valid; None: the default of the cache."""
 
     include: bool
     reason: str = ""
@@ -35,31 +35,31 @@ class Decision:
 
 
 class PolicyUnavailable(Exception):
-    """Nothing was decided; the text says why."""
+    """The policy made no decision; the text says why."""
 
 
 class PolicyEngine(Protocol):
-    """Whoever evaluates policies."""
+    """Evaluates a policy."""
 
     @property
     def version(self) -> int:
-        """Another number when the policy is another one."""
+        """Changes with the policy."""
 
     @property
     def trouble(self) -> str:
-        """What a person should know; "" while all is well."""
+        """What keeps the policy from deciding, for people; "" while it decides."""
 
     async def decide(self, document: Document) -> Decision:
         """Raises PolicyUnavailable."""
 
-    async def look(self) -> None:
-        """See whether the policy is another one by now. Never fails."""
+    async def refresh(self) -> None:
+        """Take up a change of the policy. Never raises."""
 
     async def close(self) -> None: ...
 
 
 def document_of(use: Use, subject: Subject) -> Document:
-    """The input of the policy. null: not known."""
+    """The input of the policy; a null means that the value is not known."""
     headers = subject.headers or {}
     return {
         "v": 1,
@@ -77,16 +77,17 @@ def document_of(use: Use, subject: Subject) -> Document:
 
 
 def decision_of(result: Any) -> Decision:
-    """Of {"include": bool, "reason": str?, "ttl": seconds?}, or a bare boolean.
+    """Decode {"include": bool, "reason": str?, "ttl": seconds?}, or a boolean alone.
 
     Raises PolicyUnavailable.
     """
     if isinstance(result, bool):
         return Decision(result)
-    found = result if isinstance(result, dict) else {}
-    include, reason, ttl = found.get("include"), found.get("reason", ""), found.get("ttl")
+    members = result if isinstance(result, dict) else {}
+    include, reason = members.get("include"), members.get("reason", "")
+    ttl = members.get("ttl")
     if not isinstance(include, bool) or not isinstance(reason, str):
         raise PolicyUnavailable(f"{ENTRY} is neither a boolean nor an object with include")
     if isinstance(ttl, bool) or not isinstance(ttl, int | float | None):
         raise PolicyUnavailable(f"the ttl of {ENTRY} is no number")
-    return Decision(include, reason[:LONGEST], None if ttl is None else min(ttl, MOST_TTL))
+    return Decision(include, reason[:MAX_REASON], None if ttl is None else min(ttl, MAX_TTL))

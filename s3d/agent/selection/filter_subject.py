@@ -1,4 +1,4 @@
-"""What a filter may look at, taken from what is kept of an object and from answers. Pure."""
+"""The subject of a filter: what it can test of an object, from a record or a response. Pure."""
 
 from __future__ import annotations
 
@@ -11,9 +11,24 @@ from s3d.agent.s3.object_headers import FILTERABLE
 from s3d.agent.storage.records import Stored
 from s3d.shared.filter_terms import Subject
 
+HEADERS: Mapping[str, str] = {
+    "CacheControl": "cache-control",
+    "ContentDisposition": "content-disposition",
+    "ContentEncoding": "content-encoding",
+    "ContentLanguage": "content-language",
+    "ContentType": "content-type",
+    "ETag": "etag",
+    "Expires": "expires",
+    "LastModified": "last-modified",
+    "ServerSideEncryption": "x-amz-server-side-encryption",
+    "StorageClass": "x-amz-storage-class",
+    "WebsiteRedirectLocation": "x-amz-website-redirect-location",
+}
+"""Member of a response -> the header by which a filter names it; content-length is apart."""
 
-def of_stored(bucket: str, key: str, stored: Stored) -> Subject:
-    """An object that is staged here; everything but the tags of its bucket is known."""
+
+def subject_of_record(bucket: str, key: str, stored: Stored) -> Subject:
+    """Of an object that is stored here. Only the tags of its bucket are not known."""
     record, about = stored.record, stored.record.about
     members = {
         **about.headers,
@@ -31,27 +46,27 @@ def of_stored(bucket: str, key: str, stored: Stored) -> Subject:
     )
 
 
-def of_answer(
-    bucket: str, key: str, said: Mapping[str, Any], size: int, tags: Mapping[str, str] | None
+def subject_of_response(
+    bucket: str, key: str, output: Mapping[str, Any], size: int, tags: Mapping[str, str] | None
 ) -> Subject:
-    """An object of which a GET or HEAD has told. tags None: not known."""
+    """Of an object that the remote described in a GET or HEAD. tags None: not known."""
     return Subject(
         bucket=bucket,
         key=key,
         size=size,
         tags=tags,
-        headers=_headers(said, size),
-        metadata=said.get("Metadata") or {},
+        headers=_headers(output, size),
+        metadata=output.get("Metadata") or {},
     )
 
 
 def _headers(members: Mapping[str, Any], size: int) -> dict[str, str]:
-    found = {
+    headers = {
         header: _text(members[member])
         for member, header in FILTERABLE.items()
         if members.get(member) not in (None, "")
     }
-    return {**found, "content-length": str(size)}
+    return {**headers, "content-length": str(size)}
 
 
 def _text(value: Any) -> str:

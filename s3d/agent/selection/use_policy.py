@@ -1,7 +1,7 @@
-"""What one use of objects (pushing, caching) takes: a filter, and a tag that overrules it.
+"""Which objects one use (pushing, caching) includes: a filter, an overriding tag, a policy.
 
-Never decides what it cannot know: it fetches the tags of the bucket when the verdict depends on
-them, and says so when something is missing even then.
+The tags of the bucket are fetched only when the verdict depends on them. What is unknown even then
+is excluded, with a reason.
 """
 
 from __future__ import annotations
@@ -18,60 +18,61 @@ from s3d.shared.filter_terms import Fact, Subject
 from s3d.shared.filters import Filter, Verdict
 
 UPLOAD = "s3d.upload"
-"""Tag of an object: true, it is pushed whatever the filter says; false, it is held."""
+"""Object tag: true pushes the object whatever the filter decides, false holds it."""
 
-_PASSING = (FailureClass.TRANSIENT, FailureClass.CLOCK, FailureClass.AUTH)
-"""Failures that are over sooner or later: then the question is asked again."""
+_TEMPORARY = (FailureClass.TRANSIENT, FailureClass.CLOCK, FailureClass.AUTH)
+"""Failures that end by themselves: the decision is made again later."""
 
 TagsOf = Callable[[str], Awaitable[Mapping[str, str]]]
 """Tags of a bucket by its name; raises S3Error."""
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
-    """Of one use."""
+class UsePolicy:
+    """The rules of one use."""
 
     use: Use
     filter: Filter
     tags_of: TagsOf
     tag: str = ""
-    """Name of the tag whose true and false overrule the filter; "" for none."""
+    """Name of the object tag whose true and false override the filter; "" for none."""
     policy: PolicyEngine | None = None
-    """Asked about what the filter takes; both have to agree."""
+    """Decides on what the filter includes; both have to include an object."""
 
-    async def why_not(self, subject: Subject, *, overruled: bool = False) -> str:
-        """Why the object is not taken; "" when it is. Raises S3Error when the remote is away.
+    async def exclusion_reason(self, subject: Subject, *, overruled: bool = False) -> str:
+        """Why the object is excluded; "" when it is included.
 
-        overruled: whatever the filter says, but not against the policy.
+        overruled: include it whatever the filter decides, unless the policy excludes it. Raises
+        S3Error when the remote is unreachable.
         """
-        said = (subject.tags or {}).get(self.tag, "") if self.tag else ""
-        if said == "false":
+        override = (subject.tags or {}).get(self.tag, "") if self.tag else ""
+        if override == "false":
             return f"its tag {self.tag} is false"
-        if overruled or said == "true":
-            return await self._forbidden(subject)
+        if overruled or override == "true":
+            return await self._policy_reason(subject)
         decision = self.filter.explain(subject)
         if decision.verdict is Verdict.UNKNOWN and decision.missing & Fact.BUCKET_TAGS:
             try:
                 subject = replace(subject, bucket_tags=await self.tags_of(subject.bucket))
             except S3Error as error:
-                if classify(error) in _PASSING:
+                if classify(error) in _TEMPORARY:
                     raise
                 return f"the tags of the bucket cannot be read: {error.code}"
             decision = self.filter.explain(subject)
-        # What is still unknown is not taken: it can be taken later, but not taken back.
+        # An object that is excluded now can be included later; a push cannot be undone.
         if decision.verdict is not Verdict.INCLUDE:
             return decision.why
-        return await self._forbidden(subject)
+        return await self._policy_reason(subject)
 
-    async def _forbidden(self, subject: Subject) -> str:
-        """Why the policy does not take it; a policy that cannot be asked takes nothing."""
+    async def _policy_reason(self, subject: Subject) -> str:
+        """Why the policy excludes it; a policy that is unavailable excludes everything."""
         if self.policy is None:
             return ""
         if subject.bucket_tags is None:
             try:
                 subject = replace(subject, bucket_tags=await self.tags_of(subject.bucket))
             except S3Error as error:
-                if classify(error) in _PASSING:
+                if classify(error) in _TEMPORARY:
                     raise
         try:
             decision = await self.policy.decide(document_of(self.use, subject))

@@ -12,7 +12,7 @@ from s3d.agent.core.failures import FailureClass, classify
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import BytesBody, S3Request, S3Response
 from s3d.agent.s3.model import operations
-from s3d.agent.stores.remote.credentials import KeyChain, RemoteKey
+from s3d.agent.stores.remote.credential_provider import CredentialProvider, RemoteKey
 from s3d.agent.stores.remote.identity import RemoteIdentity
 from s3d.agent.stores.write_queue.clock import Clock
 from s3d.agent.stores.write_queue.remote_gate import HELD, RemoteGate
@@ -24,7 +24,7 @@ OWNERS = {"K1": "owner-1", "K2": "owner-1", "K3": "owner-3", "K4": ""}
 class Rig:
     def __init__(self, base, *, key="K1", identity=ONE, is_confirmed=True):
         self.base = base
-        self.keys = KeyChain(key=RemoteKey(key, "secret"))
+        self.keys = CredentialProvider(key=RemoteKey(key, "secret"))
         self.is_away = False
         self.account = RemoteAccount(self.ask, self.keys, "http://one", is_confirmed=is_confirmed)
         self.account.state_is_in(base)

@@ -10,7 +10,7 @@ import pytest
 from s3d.agent.app.remote_folders import FILE, read_identity, write_identity
 from s3d.agent.app.remote_state import open_remote_state
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.stores.remote.credentials import KeyChain, RemoteKey
+from s3d.agent.stores.remote.credential_provider import CredentialProvider, RemoteKey
 from s3d.shared.config import load_config
 from s3d.shared.errors import S3dError
 from s3d.shared.paths import find_places
@@ -42,7 +42,7 @@ class Starts:
         config = load_config(None, env, {})
         places = find_places(config, {})
         places.state_dir.mkdir(parents=True, exist_ok=True)
-        keys = KeyChain(key=RemoteKey(key, "secret"))
+        keys = CredentialProvider(key=RemoteKey(key, "secret"))
         state = await open_remote_state(config, places, keys, self.ask, lambda path: self.pending)
         state.claim_cache(places.read_cache_dir)
         return state

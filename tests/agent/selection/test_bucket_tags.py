@@ -7,7 +7,7 @@ import pytest
 from s3d.agent.core.failures import FailureClass, classify
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import S3Response
-from s3d.agent.selection.bucket_tags import LIFE, REST, BucketTags
+from s3d.agent.selection.bucket_tags import FAILURE_TTL, TTL, BucketTags
 from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.index import Index
 from s3d.agent.stores.local.store import LocalStore
@@ -34,7 +34,7 @@ async def test_they_are_kept_for_a_while(store):
     assert await tags.of("bucket") == {}
     await s3("PutBucketTagging", Bucket="bucket", Tagging=tagging(env="prod"))
     assert await tags.of("bucket") == {}
-    now[0] = LIFE
+    now[0] = TTL
     assert await tags.of("bucket") == {"env": "prod"}
 
 
@@ -65,14 +65,14 @@ class Slow:
 
 async def test_nobody_waits_for_ever_and_not_once_more_for_the_same():
     store, now = Slow(), [0.0]
-    tags = BucketTags(store, lambda: now[0], patience=0.01)
+    tags = BucketTags(store, lambda: now[0], timeout=0.01)
     for _ in range(3):
         with pytest.raises(S3Error, match=r"within 0\.01 s") as caught:
             await tags.of("b")
         assert classify(caught.value) is FailureClass.TRANSIENT
     assert store.asked == 1
     store.go.set()
-    now[0] = REST
+    now[0] = FAILURE_TTL
     assert [await tags.of("b") for _ in range(2)] == [{"env": "prod"}] * 2
     assert store.asked == 2
 

@@ -3,8 +3,8 @@
 import pytest
 
 from s3d.agent.selection.decision import (
-    LONGEST,
-    MOST_TTL,
+    MAX_REASON,
+    MAX_TTL,
     Decision,
     PolicyUnavailable,
     decision_of,
@@ -38,9 +38,9 @@ def test_the_document_says_what_is_known():
         ({"include": True}, Decision(True)),
         ({"include": False, "reason": "r", "ttl": 5}, Decision(False, "r", 5)),
         ({"include": True, "other": 1}, Decision(True)),
-        ({"include": True, "ttl": 10**400}, Decision(True, ttl=MOST_TTL)),
+        ({"include": True, "ttl": 10**400}, Decision(True, ttl=MAX_TTL)),
         ({"include": True, "ttl": -1.5}, Decision(True, ttl=-1.5)),
-        ({"include": False, "reason": "r" * 9_999}, Decision(False, "r" * LONGEST)),
+        ({"include": False, "reason": "r" * 9_999}, Decision(False, "r" * MAX_REASON)),
     ],
 )
 def test_what_decides(result, decision):

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from s3d.agent.selection.filter_subject import of_answer, of_stored
+from s3d.agent.selection.filter_subject import subject_of_record, subject_of_response
 from s3d.agent.storage.records import Description, Layout, ObjectRecord, Stored
 
 AT = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -11,7 +11,7 @@ AT = datetime(2026, 1, 31, 12, tzinfo=UTC)
 def test_all_of_a_staged_object_is_known_but_the_tags_of_its_bucket():
     about = Description({"ContentType": "video/mp4", "Expires": AT}, {"owner": "ann"}, {"t": "1"})
     record = ObjectRecord("k", size=5, etag='"e"', modified=AT.timestamp(), about=about)
-    subject = of_stored("b", "k", Stored(record, Layout()))
+    subject = subject_of_record("b", "k", Stored(record, Layout()))
     assert (subject.bucket, subject.key, subject.size) == ("b", "k", 5)
     assert (subject.bucket_tags, subject.tags) == (None, {"t": "1"})
     assert subject.metadata == {"owner": "ann"}
@@ -28,7 +28,7 @@ def test_all_of_a_staged_object_is_known_but_the_tags_of_its_bucket():
 
 def test_an_answer_tells_headers_and_metadata():
     said = {"ContentType": "a/b", "LastModified": AT, "ContentLength": 2, "Metadata": {"m": "1"}}
-    subject = of_answer("b", "k", said, 7, None)
+    subject = subject_of_response("b", "k", said, 7, None)
     assert (subject.tags, subject.size, subject.metadata) == (None, 7, {"m": "1"})
     assert subject.headers == {
         "content-length": "7",

@@ -2,13 +2,17 @@
 
 import json
 import os
+import subprocess
+import sys
+import threading
 import time
 
 import pytest
 
-from s3d.agent.selection.cached import CachedEngine
-from s3d.agent.selection.decision import LONGEST, Decision, PolicyUnavailable
-from s3d.agent.selection.rego import LOOK, PolicyError, RegoEngine
+from s3d.agent.selection.decision import MAX_REASON, Decision, PolicyUnavailable
+from s3d.agent.selection.policy import CachedEngine
+from s3d.agent.selection.rego import RELOAD_INTERVAL, DaemonThread, RegoEngine
+from s3d.agent.selection.rego_program import PolicyError
 from tests.peers.policy import POLICY, VECTORS
 
 
@@ -57,7 +61,7 @@ async def test_a_change_is_read_and_a_broken_one_is_not(policy):
     async def after(text):
         policy.write_text(text)
         os.utime(policy, ns=(int(now[0]), int(now[0])))
-        now[0] += LOOK
+        now[0] += RELOAD_INTERVAL
         return (await engine.decide(VECTORS[0][0])).include
 
     assert await after(POLICY.replace("true", "false")) is False
@@ -68,7 +72,7 @@ async def test_a_change_is_read_and_a_broken_one_is_not(policy):
     assert await after(POLICY) is True
     assert (engine.version, engine.trouble) == (2, "")
     policy.unlink()
-    now[0] += LOOK
+    now[0] += RELOAD_INTERVAL
     assert (await engine.decide(VECTORS[0][0])).include
     assert "No such file" in engine.trouble
     await engine.close()
@@ -124,7 +128,7 @@ async def test_a_value_reaches_the_policy_as_it_is_and_comes_back_so(policy, tex
         "utf-8",
     )
     engine = RegoEngine(policy, timeout=10)
-    reason = text[:LONGEST]
+    reason = text[:MAX_REASON]
     assert await engine.decide({"key": text, "tags": {text: text}}) == Decision(True, reason)
     await engine.close()
 
@@ -172,8 +176,8 @@ async def test_a_policy_that_was_away_is_read_when_it_is_back(policy):
     for name in ("aside", "policy.rego"):
         [file] = policy.parent.iterdir()
         file.rename(policy.parent / name)
-        now[0] += LOOK
-        await engine.look()
+        now[0] += RELOAD_INTERVAL
+        await engine.refresh()
         assert ("No such file" in engine.trouble) is (name == "aside")
     await engine.close()
 
@@ -184,7 +188,7 @@ async def test_a_change_counts_at_once_for_what_was_decided(policy):
     document = VECTORS[0][0]
     assert (await engine.decide(document)).include
     policy.write_text(POLICY.replace("true", "false"))
-    now[0] += LOOK
+    now[0] += RELOAD_INTERVAL
     assert not (await engine.decide(document)).include
     await engine.close()
 
@@ -200,7 +204,7 @@ async def test_no_end_waits_for_a_policy_that_takes_too_long(policy):
     for _ in range(100):  # nor does anybody wait behind it
         with pytest.raises(PolicyUnavailable, match="no decision within"):
             await engine.decide({})
-    await engine.look()
+    await engine.refresh()
     assert engine.trouble == "the policy does not decide: no decision within 0.05 s"
     await engine.close()
     assert time.monotonic() - began < 1
@@ -212,6 +216,36 @@ async def test_rules_that_contradict_one_another(policy):
     )
     engine = RegoEngine(policy, timeout=10)
     assert (await engine.decide({"size": 1})).include
-    with pytest.raises(PolicyUnavailable, match="two rules"):
+    with pytest.raises(PolicyUnavailable, match="two of its rules"):
         await engine.decide({"size": 2})
     await engine.close()
+
+
+def test_results_and_errors_come_back():
+    worker = DaemonThread("test")
+    assert worker.submit(divmod, 7, 2).result(10) == (3, 1)
+    with pytest.raises(ZeroDivisionError):
+        worker.submit(divmod, 7, 0).result(10)
+    assert worker.submit(threading.current_thread).result(10).name == "test"
+    worker.close()
+
+
+def test_what_is_cancelled_before_its_turn_is_not_begun():
+    worker, go, done = DaemonThread("test"), threading.Event(), []
+    first = worker.submit(go.wait, 10)
+    second = worker.submit(done.append, 2)
+    assert second.cancel()
+    go.set()
+    assert first.result(10)
+    worker.submit(done.append, 3).result(10)
+    worker.close()
+    assert done == [3]
+
+
+def test_a_process_ends_without_it():
+    text = """
+import time
+from s3d.agent.selection.rego import DaemonThread
+DaemonThread("test").submit(time.sleep, 60)
+"""
+    assert subprocess.run([sys.executable, "-c", text], timeout=20, check=False).returncode == 0

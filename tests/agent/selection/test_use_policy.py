@@ -4,7 +4,7 @@ import pytest
 
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.selection.decision import Decision, PolicyUnavailable
-from s3d.agent.selection.use_policy import UPLOAD, Rules
+from s3d.agent.selection.use_policy import UPLOAD, UsePolicy
 from s3d.shared.filter_terms import Subject
 from s3d.shared.filters import Filter
 
@@ -24,8 +24,8 @@ class Tags:
 
 
 async def why(text, found=None, tags=None):
-    rules = Rules("push", Filter.parse(text), Tags(found or {}).of, UPLOAD)
-    return await rules.why_not(Subject(bucket="b", key="k", tags=tags or {}, headers={}))
+    rules = UsePolicy("push", Filter.parse(text), Tags(found or {}).of, UPLOAD)
+    return await rules.exclusion_reason(Subject(bucket="b", key="k", tags=tags or {}, headers={}))
 
 
 async def test_the_filter_decides():
@@ -44,15 +44,17 @@ async def test_tags_of_the_bucket_are_asked_for_when_they_matter():
     assert await why("b[tag:env=prod]", {"env": "prod"}) == ""
     assert await why("b[tag:env=prod]", {"env": "dev"}) == "no term includes it"
     tags = Tags({"env": "prod"})
-    await Rules("push", Filter.parse("b;c[tag:env]"), tags.of).why_not(Subject(bucket="b", key="k"))
+    await UsePolicy("push", Filter.parse("b;c[tag:env]"), tags.of).exclusion_reason(
+        Subject(bucket="b", key="k")
+    )
     assert tags.asked == 0
 
 
 async def test_what_cannot_be_known_is_not_taken():
     denied = S3Error("AccessDenied", "no")
     assert await why("b[tag:env]", denied) == "the tags of the bucket cannot be read: AccessDenied"
-    rules = Rules("push", Filter.parse("b/*[tag:x]"), Tags({}).of)
-    found = await rules.why_not(Subject(bucket="b", key="k"))
+    rules = UsePolicy("push", Filter.parse("b/*[tag:x]"), Tags({}).of)
+    found = await rules.exclusion_reason(Subject(bucket="b", key="k"))
     assert found == "it depends on the tags of the object"
 
 
@@ -88,19 +90,21 @@ class Policy:
     ],
 )
 async def test_filter_and_policy_have_to_agree(text, answer, why):
-    rules = Rules("push", Filter.parse(text), Tags({}).of, UPLOAD, Policy(answer))
-    assert await rules.why_not(Subject(bucket="b", key="k")) == why
+    rules = UsePolicy("push", Filter.parse(text), Tags({}).of, UPLOAD, Policy(answer))
+    assert await rules.exclusion_reason(Subject(bucket="b", key="k")) == why
 
 
 @pytest.mark.parametrize("overruled", [True, False])
 async def test_no_tag_overrules_the_policy(overruled):
     policy = Policy(Decision(False, "because"))
-    rules = Rules("push", Filter.parse("c"), Tags({}).of, UPLOAD, policy)
+    rules = UsePolicy("push", Filter.parse("c"), Tags({}).of, UPLOAD, policy)
     tags = {} if overruled else {UPLOAD: "true"}
     subject = Subject(bucket="b", key="k", tags=tags)
-    assert await rules.why_not(subject, overruled=overruled) == "the policy says no: because"
+    assert (
+        await rules.exclusion_reason(subject, overruled=overruled) == "the policy says no: because"
+    )
     policy.answer = Decision(True)
-    assert await rules.why_not(subject, overruled=overruled) == ""
+    assert await rules.exclusion_reason(subject, overruled=overruled) == ""
 
 
 @pytest.mark.parametrize(
@@ -108,7 +112,7 @@ async def test_no_tag_overrules_the_policy(overruled):
 )
 async def test_the_policy_is_told_the_tags_of_the_bucket(found, told):
     policy = Policy(Decision(True))
-    await Rules("push", Filter(), Tags(found).of, policy=policy).why_not(
+    await UsePolicy("push", Filter(), Tags(found).of, policy=policy).exclusion_reason(
         Subject(bucket="b", key="k")
     )
     assert policy.document["bucket_tags"] == told
@@ -116,6 +120,6 @@ async def test_the_policy_is_told_the_tags_of_the_bucket(found, told):
 
 async def test_a_policy_is_not_asked_without_tags_that_can_be_had_later():
     away = S3Error("ServiceUnavailable", "away")
-    rules = Rules("push", Filter(), Tags(away).of, policy=Policy(AssertionError("not asked")))
+    rules = UsePolicy("push", Filter(), Tags(away).of, policy=Policy(AssertionError("not asked")))
     with pytest.raises(S3Error, match="away"):
-        await rules.why_not(Subject(bucket="b", key="k"))
+        await rules.exclusion_reason(Subject(bucket="b", key="k"))

@@ -7,9 +7,9 @@ from contextlib import suppress
 
 from aiohttp import web
 
-from s3d.agent.frontends.control.queue import wait_of
-from s3d.agent.frontends.control.route import Call, Refusal, Route, answer
-from s3d.agent.transfers.store_migration import Migration
+from s3d.agent.frontends.control.queue_routes import wait_of
+from s3d.agent.frontends.control.routing import Call, ControlError, Route, answer
+from s3d.agent.transfers.migration import Migration
 from s3d.shared import control
 from s3d.shared.transfers import MigrateRequest
 
@@ -31,7 +31,9 @@ class MigrationRoutes:
     def _migration(self) -> Migration:
         if self._maybe is None:
             hint = "set S3D_REMOTE and start the agent again"
-            raise Refusal(409, control.NO_REMOTE, "there is no remote to carry anything to", hint)
+            raise ControlError(
+                409, control.NO_REMOTE, "there is no remote to carry anything to", hint
+            )
         return self._maybe
 
     async def show(self, call: Call) -> web.Response:
@@ -45,7 +47,7 @@ class MigrationRoutes:
     async def start(self, call: Call) -> web.Response:
         wanted, migration = await call.body(MigrateRequest), self._migration
         if not migration.start(wanted.buckets, delete_source=wanted.delete_source):
-            raise Refusal(409, control.WRONG_STATE, "a migration is running already")
+            raise ControlError(409, control.WRONG_STATE, "a migration is running already")
         return answer(migration.status, 202)
 
     async def cancel(self, call: Call) -> web.Response:

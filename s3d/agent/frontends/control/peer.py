@@ -24,7 +24,7 @@ class Socket(Protocol):
 def peer_uid(connection: Socket) -> int:
     """The user id of the process that connected. Raises OSError."""
     if sys.platform == "darwin":
-        facts = connection.getsockopt(0, _LOCAL_PEERCRED, 76)
-        return int(_XUCRED.unpack_from(facts)[1])
-    facts = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
-    return int(_UCRED.unpack(facts)[1])
+        credentials = connection.getsockopt(0, _LOCAL_PEERCRED, 76)
+        return int(_XUCRED.unpack_from(credentials)[1])
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
+    return int(_UCRED.unpack(credentials)[1])

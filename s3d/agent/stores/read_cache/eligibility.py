@@ -11,8 +11,8 @@ from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members, S3Request
 from s3d.agent.s3.model import operations
-from s3d.agent.selection.filter_subject import of_answer
-from s3d.agent.selection.use_policy import Rules
+from s3d.agent.selection.filter_subject import subject_of_response
+from s3d.agent.selection.use_policy import UsePolicy
 from s3d.agent.stores.read_cache.cache_tag import NONE, PIN, TAG
 from s3d.shared.filter_terms import Subject
 
@@ -27,7 +27,7 @@ class Eligibility:
 
     def __init__(self, inner: ObjectStore, on_mark: Callable[[str, str, str], None]) -> None:
         """on_mark: is given the tag of an object, "" for none, when it is seen."""
-        self.rules: Rules | None = None
+        self.rules: UsePolicy | None = None
         self._inner = inner
         self._on_mark = on_mark
 
@@ -41,7 +41,7 @@ class Eligibility:
         mark = (tags or {}).get(TAG, "")
         if mark == NONE:
             return False
-        subject = of_answer(bucket, key, said, whole_size(said), tags)
+        subject = subject_of_response(bucket, key, said, whole_size(said), tags)
         return await self.takes(subject, pinned=mark == PIN)
 
     async def takes(self, subject: Subject, *, pinned: bool) -> bool:
@@ -50,7 +50,7 @@ class Eligibility:
         if self.rules is None:
             return True
         try:
-            return not await self.rules.why_not(subject, overruled=pinned)
+            return not await self.rules.exclusion_reason(subject, overruled=pinned)
         except S3Error as error:
             logger.info("not kept: %s key=%s", error.message, subject.key)
             return False

@@ -29,7 +29,7 @@ from s3d.agent.core.store import Answer, Completed, Layer, ObjectStore, operatio
 from s3d.agent.s3.authority import Authority, authority_of_read
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body, BytesBody, Members, S3Request, S3Response
-from s3d.agent.selection.filter_subject import of_stored
+from s3d.agent.selection.filter_subject import subject_of_record
 from s3d.agent.storage.blobs import INLINE
 from s3d.agent.storage.record_cache import Recent
 from s3d.agent.stores.read_cache.adopt_pushed import Pushed, adopt, row_of
@@ -303,7 +303,7 @@ class Cache(Layer):
         if not self._nursery.is_open or self.fills.is_resting:
             return
         mark = pushed.stored.record.about.tags.get(TAG)
-        subject = of_stored(pushed.bucket, pushed.key, pushed.stored)
+        subject = subject_of_record(pushed.bucket, pushed.key, pushed.stored)
         if mark != NONE and await self.eligibility.takes(subject, pinned=mark == PIN):
             self.forget(pushed.bucket, pushed.key)
             await adopt(self.catalog, pushed)

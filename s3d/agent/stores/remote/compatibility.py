@@ -36,9 +36,9 @@ from s3d.agent.s3.messages import (
 )
 from s3d.agent.s3.model import operations
 from s3d.agent.s3.optional_headers import OptionalGroup, blames, group_of, may_blame, without
-from s3d.agent.stores.remote.bodies import HASH_INLINE
-from s3d.agent.stores.remote.errors import error_elements
-from s3d.agent.stores.remote.traits import RemoteTraits
+from s3d.agent.stores.remote.error_mapping import error_elements
+from s3d.agent.stores.remote.remote_quirks import RemoteQuirks
+from s3d.agent.stores.remote.request_body import HASH_INLINE
 
 logger = logging.getLogger(__name__)
 
@@ -50,10 +50,10 @@ _SAME_OBJECT = ("Bucket", "Key", "SSECustomerAlgorithm", "SSECustomerKey", "SSEC
 class Compatibility(Layer):
     """Directly above the RemoteStore. Belongs to the loop."""
 
-    def __init__(self, inner: ObjectStore, traits: RemoteTraits | None = None) -> None:
-        """traits: where it keeps what it learns."""
+    def __init__(self, inner: ObjectStore, quirks: RemoteQuirks | None = None) -> None:
+        """quirks: where it keeps what it learns."""
         super().__init__(inner)
-        self.traits = traits or RemoteTraits()
+        self.quirks = quirks or RemoteQuirks()
         self.on_learned: Callable[[], None] = lambda: None
 
     @operation("ListObjectsV2")
@@ -63,8 +63,8 @@ class Compatibility(Layer):
     async def _list(self, request: S3Request[Any]) -> S3Response[Any]:
         response = await self.inner.call(request)
         keys = [row["Key"] for row in response.output.get("Contents") or ()]
-        if self.traits.listing_order == UNKNOWN and order_of(keys) == OTHER:
-            self.traits.listing_order = OTHER
+        if self.quirks.listing_order == UNKNOWN and order_of(keys) == OTHER:
+            self.quirks.listing_order = OTHER
             self.on_learned()
             logger.info("the remote does not list in the order of the keys")
         return response
@@ -73,7 +73,7 @@ class Compatibility(Layer):
         group = group_of(request)
         if group is None:
             return self.inner.call(request)
-        if group in self.traits.refused:
+        if group in self.quirks.refused:
             return self._without(request, group)
         return self._try(request, group)
 
@@ -152,7 +152,7 @@ class Compatibility(Layer):
         return measured.md5
 
     def _learn(self, group: OptionalGroup, refusal: tuple[int, str, str]) -> None:
-        self.traits.refused.add(group)
+        self.quirks.refused.add(group)
         self.on_learned()
         logger.warning("the remote does not take %s, s3d goes on without: %s", group, refusal[2])
 

@@ -18,8 +18,8 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members, S3Request, S3Response
 from s3d.agent.s3.model import operations
 from s3d.agent.stores.remote.capabilities import Capabilities
-from s3d.agent.stores.remote.objects import settled
-from s3d.agent.stores.remote.probing import Probing
+from s3d.agent.stores.remote.capability_prober import CapabilityProber
+from s3d.agent.stores.remote.direct_call import settled
 
 _JUDGES: Mapping[str, Mapping[str, str]] = {
     "PutObject": {"IfNoneMatch": "put_if_absent", "IfMatch": "put_if_match"},
@@ -40,13 +40,13 @@ _ALL = frozenset(name for row in _JUDGES.values() for name in row.values())
 _OF_HEAD = ("Bucket", "Key", "SSECustomerAlgorithm", "SSECustomerKey", "SSECustomerKeyMD5")
 
 
-class Judging(Layer):
+class ConditionalWrites(Layer):
     """Asks before it lets a conditional write pass, where that is needed."""
 
-    def __init__(self, inner: Probing) -> None:
+    def __init__(self, inner: CapabilityProber) -> None:
         super().__init__(inner)
-        self._probing = inner
-        self._key_locks = KeyedLock()
+        self._prober = inner
+        self._turns = Turns()
 
     def fallback(self, request: S3Request[Any]) -> Answer:
         judges = _JUDGES.get(request.op.name)
@@ -54,10 +54,10 @@ class Judging(Layer):
             return self.inner.call(request)
         needed = {by for name, by in judges.items() if request.input.get(name) is not None}
         if needed:
-            self._probing.watch(request.bucket)
-        elif not self._probing.is_watched(request.bucket):
+            self._prober.watch(request.bucket)
+        elif not self._prober.is_watched(request.bucket):
             return self.inner.call(request)
-        known = self._probing.known_of(request.bucket)
+        known = self._prober.known_of(request.bucket)
         if known is not None and _does(known, needed or _ALL):
             return self.inner.call(request)
         return self._in_turn(request, known, conditional=bool(needed))

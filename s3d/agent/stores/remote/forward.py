@@ -14,12 +14,12 @@ from s3d.agent.core.failures import FailureClass, classify
 from s3d.agent.s3.canonical import EMPTY_SHA256
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body, BytesBody, S3Request, S3Response, WireResponse
-from s3d.agent.s3.model_overrides import EMPTY_CHECKSUMS
-from s3d.agent.stores.remote.bodies import TrailedBody, are_checksums
-from s3d.agent.stores.remote.connection import Connection
-from s3d.agent.stores.remote.errors import refused
-from s3d.agent.stores.remote.transport import HOP_BY_HOP
-from s3d.agent.stores.remote.wire_call import Answer, Call
+from s3d.agent.s3.supplement import EMPTY_CHECKSUMS
+from s3d.agent.stores.remote.error_mapping import refused
+from s3d.agent.stores.remote.http_transport import HOP_BY_HOP
+from s3d.agent.stores.remote.messages import Answer, Call
+from s3d.agent.stores.remote.remote_connection import Connection
+from s3d.agent.stores.remote.request_body import TrailedBody, are_checksums
 
 HOPS = "x-s3d-hops"
 """Header with the ids of the agents that a request has passed, separated by commas."""

@@ -10,8 +10,8 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 from s3d.agent.s3.messages import Members, S3Request, S3Response
-from s3d.agent.stores.remote import objects
-from s3d.agent.stores.remote.connection import Connection
+from s3d.agent.stores.remote import direct_call
+from s3d.agent.stores.remote.remote_connection import Connection
 
 OPERATIONS = frozenset(("ListObjectsV2",))
 
@@ -21,9 +21,9 @@ _ENCODED = ("Prefix", "Delimiter", "StartAfter")
 async def ask(connection: Connection, request: S3Request[Any], hops: str) -> S3Response[Any]:
     """The page in members. Raises S3Error as every store does."""
     if request.input.get("EncodingType"):
-        return await objects.ask(connection, request, hops)
+        return await direct_call.ask(connection, request, hops)
     encoded = request.replace(input={**request.input, "EncodingType": "url"})
-    response = await objects.ask(connection, encoded, hops)
+    response = await direct_call.ask(connection, encoded, hops)
     if response.output.pop("EncodingType", "") == "url":
         _decode(response.output)
     return response

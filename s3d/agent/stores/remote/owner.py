@@ -13,12 +13,12 @@ from s3d.agent.core.failures import FailureClass, Reason, Unreachable, classify
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.model import operations
 from s3d.agent.s3.parse import parse_output
-from s3d.agent.stores.remote.answer_proof import root_of
-from s3d.agent.stores.remote.connection import Connection
-from s3d.agent.stores.remote.credentials import KeyChain, RemoteKey
-from s3d.agent.stores.remote.errors import refused, unreachable
-from s3d.agent.stores.remote.transport import Settings
-from s3d.agent.stores.remote.wire_call import Answer, Call
+from s3d.agent.stores.remote.credential_provider import CredentialProvider, RemoteKey
+from s3d.agent.stores.remote.error_mapping import refused, unreachable
+from s3d.agent.stores.remote.http_transport import Settings
+from s3d.agent.stores.remote.messages import Answer, Call
+from s3d.agent.stores.remote.remote_connection import Connection
+from s3d.agent.stores.remote.response_proof import root_of
 
 PATIENCE = 5.0
 """Seconds for the whole question."""
@@ -35,7 +35,7 @@ async def owner_of(settings: Settings, key: RemoteKey, region: str) -> str:
     Raises S3Error when the remote cannot be asked: it is away, something else answers in its place,
     or it does not accept the key.
     """
-    connection = Connection(settings, KeyChain(region=region, key=key))
+    connection = Connection(settings, CredentialProvider(region=region, key=key))
     op = operations()["ListBuckets"]
     try:
         async with asyncio.timeout(PATIENCE):

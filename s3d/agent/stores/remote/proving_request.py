@@ -13,9 +13,9 @@ from urllib.parse import parse_qsl, quote, unquote_plus
 from s3d.agent.s3.messages import Members
 from s3d.agent.s3.model import operations
 from s3d.agent.s3.parse import parse_output
-from s3d.agent.stores.remote.answer_proof import Listed, Question, bare, root_of
-from s3d.agent.stores.remote.errors import error_elements
-from s3d.agent.stores.remote.wire_call import Answer, Call
+from s3d.agent.stores.remote.error_mapping import error_elements
+from s3d.agent.stores.remote.messages import Answer, Call
+from s3d.agent.stores.remote.response_proof import Listed, Question, bare, root_of
 
 _ETAG = re.compile(r'"[^"]*"|\*')
 _CONDITIONS = ("if-match", "if-none-match")

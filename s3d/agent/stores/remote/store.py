@@ -14,20 +14,20 @@ from typing import Any
 
 from s3d.agent.core.store import Answer
 from s3d.agent.s3.messages import S3Request
-from s3d.agent.stores.remote import listings, objects
-from s3d.agent.stores.remote.connection import Connection, Health
-from s3d.agent.stores.remote.credentials import KeyChain
+from s3d.agent.stores.remote import direct_call, listings
+from s3d.agent.stores.remote.boto_call import BotoCaller
+from s3d.agent.stores.remote.credential_provider import CredentialProvider
 from s3d.agent.stores.remote.forward import forward
-from s3d.agent.stores.remote.invoke import Invoker
-from s3d.agent.stores.remote.remote_signature import RemoteSignature
-from s3d.agent.stores.remote.transport import Settings
-from s3d.agent.stores.remote.via_guard import Hops
+from s3d.agent.stores.remote.http_transport import Settings
+from s3d.agent.stores.remote.loop_detection import ViaTracker
+from s3d.agent.stores.remote.remote_connection import Connection, Health
+from s3d.agent.stores.remote.remote_fingerprint import RemoteFingerprint
 
 
 class RemoteStore:
     """An ObjectStore that asks the remote. Nothing is opened before the first call.
 
-    A forwarded answer is returned with its wire, errors included (objects.settled turns it into
+    A forwarded answer is returned with its wire, errors included (direct_call.settled turns it into
     members); everything else raises S3Error.
     The cause of an S3Error is a failures.Refused or a failures.Unreachable. close() when done.
     """
@@ -35,23 +35,23 @@ class RemoteStore:
     def __init__(
         self,
         settings: Settings,
-        keys: KeyChain,
+        keys: CredentialProvider,
         *,
         agent: str = "",
-        signature: RemoteSignature | None = None,
+        signature: RemoteFingerprint | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """agent: our id among the hops of a request; "" for a random one. signature: the headers by
         which the remote identifies itself, which are learnt where None. Raises UsageError."""
-        self.hops = Hops(agent or uuid.uuid4().hex)
-        """Told by a LoopGuard of what came in."""
+        self.via = ViaTracker(agent or uuid.uuid4().hex)
+        """Told by a LoopDetection of what came in."""
         self._connection = Connection(settings, keys, signature=signature, clock=clock)
-        self._invoker = Invoker(self._connection, self.hops)
+        self._invoker = BotoCaller(self._connection, self.via)
 
     @property
     def agent(self) -> str:
         """Our id among the hops."""
-        return self.hops.agent
+        return self.via.agent
 
     @property
     def url(self) -> str:
@@ -66,10 +66,10 @@ class RemoteStore:
     def call(self, request: S3Request[Any]) -> Answer:
         if request.wire is not None:
             return forward(self._connection, request, self.agent)
-        if request.op.name in objects.OPERATIONS:
-            return objects.ask(self._connection, request, self.hops.header)
+        if request.op.name in direct_call.OPERATIONS:
+            return direct_call.ask(self._connection, request, self.via.header)
         if request.op.name in listings.OPERATIONS:
-            return listings.ask(self._connection, request, self.hops.header)
+            return listings.ask(self._connection, request, self.via.header)
         return self._invoker.ask(request)
 
     async def close(self) -> None:

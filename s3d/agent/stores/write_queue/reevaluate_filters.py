@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.selection.filter_subject import of_stored
-from s3d.agent.selection.use_policy import Rules
+from s3d.agent.selection.filter_subject import subject_of_record
+from s3d.agent.selection.use_policy import UsePolicy
 from s3d.agent.stores.write_queue.clock import Clock
 from s3d.agent.stores.write_queue.journal import Journal
 from s3d.agent.stores.write_queue.pending import PendingState, PendingWrite
 
 
-async def reevaluate_periodically(
-    journal: Journal, clock: Clock, every: float, rules: Rules
+async def decide_now_and_then(
+    journal: Journal, clock: Clock, every: float, rules: UsePolicy
 ) -> None:
     """every: seconds. Until cancelled.
 
@@ -20,11 +20,11 @@ async def reevaluate_periodically(
     while True:
         await clock.sleep(every)
         if rules.policy is not None:
-            await rules.policy.look()
+            await rules.policy.refresh()
         await journal.retry_these(await _changed(journal, rules))
 
 
-async def _changed(journal: Journal, rules: Rules) -> list[PendingWrite]:
+async def _changed(journal: Journal, rules: UsePolicy) -> list[PendingWrite]:
     """What may go now, or is held for another reason."""
     found = []
     for write in [write for write in journal.all(PendingState.HELD) if write.is_filtered]:
@@ -32,7 +32,9 @@ async def _changed(journal: Journal, rules: Rules) -> list[PendingWrite]:
         if row is None or row.stored is None:  # gone meanwhile
             continue
         try:
-            why = await rules.why_not(of_stored(write.bucket, write.key, row.stored))
+            why = await rules.exclusion_reason(
+                subject_of_record(write.bucket, write.key, row.stored)
+            )
         except S3Error:  # the remote is away, for the others too
             break
         if write.error is None or why != write.error.message:

@@ -14,15 +14,15 @@ import pytest
 from s3d.agent.app.stack import Stack, build_stack
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
-from s3d.agent.frontends.control.moving import MovingRoutes
-from s3d.agent.frontends.control.objects import ObjectRoutes
+from s3d.agent.frontends.control.control_server import ControlServer
+from s3d.agent.frontends.control.event_stream import EventStream
+from s3d.agent.frontends.control.key_status import KeyStatus
+from s3d.agent.frontends.control.object_routes import ObjectRoutes
 from s3d.agent.frontends.control.pending import Queue
-from s3d.agent.frontends.control.queue import QueueRoutes
-from s3d.agent.frontends.control.server import ControlServer
-from s3d.agent.frontends.control.standing import Behind
-from s3d.agent.frontends.control.status import Facts, Status
-from s3d.agent.frontends.control.stream import Stream
-from s3d.agent.frontends.control.transfers import TransferRoutes
+from s3d.agent.frontends.control.queue_routes import QueueRoutes
+from s3d.agent.frontends.control.status_routes import StatusRoutes, StatusSources
+from s3d.agent.frontends.control.transfer_routes import TransferRoutes
+from s3d.agent.frontends.control.user_transfer_routes import UserTransferRoutes
 from s3d.agent.s3.credential import Signer
 from s3d.agent.s3.signing import presign
 from s3d.agent.stores.write_queue.admission import Limits
@@ -76,11 +76,11 @@ async def control(places: Places) -> AsyncIterator[Control]:
     stack = await build_stack(load_config(None, {}, {}), places, events)
     objects = S3Client(stack.top)
     parts = Control(places.socket, events, objects, stack)
-    facts = Facts(parts.status, stack.usage, lambda: parts.serving)
+    sources = StatusSources(parts.status, stack.usage, lambda: parts.serving)
     routes = [
-        *Status(facts, objects, events).routes(),
+        *StatusRoutes(sources, objects, events).routes(),
         *ObjectRoutes(objects, parts.presign).routes(),
-        *Stream(events, heartbeat=0.05).routes(),
+        *EventStream(events, heartbeat=0.05).routes(),
     ]
     server = ControlServer(routes, grace=1.0)
     await server.start(places.socket)
@@ -133,11 +133,11 @@ async def gate(places: Places, tmp_path: Path) -> AsyncIterator[Gate]:
         places.state_dir.mkdir(parents=True, exist_ok=True)
         transfers = Transfers(objects, rig.events, places.transfers_file, 0o022)
         control = Control(places.socket, rig.events, objects, None)
-        facts = Facts(control.status, _no_usage, lambda: True)
+        sources = StatusSources(control.status, _no_usage, lambda: True)
         routes = [
-            *Status(facts, objects, rig.events, Behind(S3Client(inner), queue)).routes(),
+            *StatusRoutes(sources, objects, rig.events, KeyStatus(Objects(inner), queue)).routes(),
             *QueueRoutes(queue).routes(),
-            *TransferRoutes(queue, MovingRoutes(transfers, None)).routes(),
+            *TransferRoutes(queue, UserTransferRoutes(transfers, None)).routes(),
         ]
         server = ControlServer(routes, grace=1.0)
         await server.start(places.socket)

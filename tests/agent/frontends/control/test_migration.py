@@ -3,8 +3,8 @@ from contextlib import contextmanager
 import aiohttp
 import pytest
 
+from s3d.agent.frontends.control.control_server import ControlServer
 from s3d.agent.frontends.control.migration import MigrationRoutes
-from s3d.agent.frontends.control.server import ControlServer
 from s3d.agent.s3.messages import BytesBody
 from s3d.agent.transfers.store_migration import Migration
 from s3d.shared.control import decode, encode
@@ -74,8 +74,8 @@ async def test_a_wait_has_its_bounds(moving, wait):
 
 
 async def test_without_a_remote_there_is_nowhere_to_go():
-    from s3d.agent.frontends.control.route import Refusal
+    from s3d.agent.frontends.control.routing import ControlError
 
     for route in MigrationRoutes(None).routes()[::2]:
-        with pytest.raises(Refusal, match="no remote"):
+        with pytest.raises(ControlError, match="no remote"):
             await route.handler(None)

@@ -23,7 +23,11 @@ async def test_the_numbers_of_the_queue(gate):
     await gate.put("b", b"123")
     await gate.rig.journal.hold(1)
     status = queue_status(gate.queue)
-    assert (status.waiting, status.held, status.moving) == (Share(1, 3), Share(1, 5), Share(1, 3))
+    assert (status.waiting, status.held, status.moving) == (
+        Share(1, 3),
+        Share(1, 5),
+        Share(1, 3),
+    )
     assert status.left == Share(2, 8)
     assert (status.limits.when_full, status.paused, status.trouble) == ("wait", False, "")
     assert status.path == str(Path(gate.queue.path))

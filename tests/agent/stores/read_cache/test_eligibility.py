@@ -26,11 +26,11 @@ async def test_the_tag_of_an_object_decides(rig, tag, is_kept):
 
 
 async def test_what_the_rules_cannot_decide_is_not_kept(rig):
-    class Rules:
-        async def why_not(self, subject, *, overruled):
+    class UsePolicy:
+        async def exclusion_reason(self, subject, *, overruled):
             raise S3Error("ServiceUnavailable")
 
-    rig.cache.eligibility.rules = Rules()
+    rig.cache.eligibility.rules = UsePolicy()
     await rig.there.put("bbb", "k", b"data")
     assert await rig.s3.read("bbb", "k") == b"data"
     assert rig.cache.catalog.peek("bbb", "k") is None

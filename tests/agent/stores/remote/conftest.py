@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from s3d.agent.stores.remote.credentials import KeyChain, RemoteKey
+from s3d.agent.stores.remote.credential_provider import CredentialProvider, RemoteKey
+from s3d.agent.stores.remote.http_transport import Settings, Timeouts
 from s3d.agent.stores.remote.store import RemoteStore
-from s3d.agent.stores.remote.transport import Settings, Timeouts
 from tests.contract.client import Client
 from tests.peers.proxy import FaultyProxy
 from tests.peers.servers import Peer
@@ -26,7 +26,7 @@ async def open_remote() -> AsyncIterator[Open]:
         def make(peer: Peer, agent: str = "", **settings: Any) -> RemoteStore:
             settings.setdefault("timeouts", Timeouts(connect=5, silence=30))
             key = RemoteKey(peer.access_key, peer.secret_key)
-            chain = KeyChain(region=peer.region, key=key)
+            chain = CredentialProvider(region=peer.region, key=key)
             remote = RemoteStore(Settings(peer.endpoint, **settings), chain, agent=agent)
             stack.push_async_callback(remote.close)
             return remote

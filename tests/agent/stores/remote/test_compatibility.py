@@ -90,7 +90,7 @@ async def test_a_write_goes_on_without_checksum_headers(
             "PutObject", Bucket=new_bucket, Key="k", Body=DATA, ContentMD5=md5,
             ChecksumCRC32=crc32(DATA),
         )  # fmt: skip
-    assert compatible.traits.refused == {OptionalGroup.CHECKSUMS}
+    assert compatible.quirks.refused == {OptionalGroup.CHECKSUMS}
     sent = [each.head for each in faulty_seaweedfs.seen if each.head.method == "PUT"]
     assert [bool(head["x-amz-checksum-crc32"]) for head in sent] == [True, False, False]
     assert all(head["content-md5"] for head in sent), "the remote still compares the bytes"
@@ -134,7 +134,7 @@ async def test_a_read_goes_on_without_the_checksum_mode(
         assert response.wire is None or response.wire.status == 200
         if response.body is not None:
             await response.body.aclose()
-    assert compatible.traits.refused == {OptionalGroup.CHECKSUM_MODE}
+    assert compatible.quirks.refused == {OptionalGroup.CHECKSUM_MODE}
     sent = [each.head["x-amz-checksum-mode"] for each in faulty_seaweedfs.seen[1:]]
     assert sent == ["ENABLED", "", ""]
 
@@ -161,7 +161,7 @@ async def test_what_the_remote_does_not_compare_is_compared_here(
     compatible: Compatibility, faulty_seaweedfs: FaultyProxy, new_bucket: str, streamed: bool
 ) -> None:
     refuse(faulty_seaweedfs, "x-amz-checksum-")
-    compatible.traits.refused.add(OptionalGroup.CHECKSUMS)
+    compatible.quirks.refused.add(OptionalGroup.CHECKSUMS)
     with pytest.raises(S3Error, match="BadDigest"):
         await compatible.call(put(new_bucket, DATA, crc32(b"other"), streamed=streamed))
 
@@ -172,7 +172,7 @@ async def test_what_the_remote_does_not_compare_is_compared_here(
 async def test_other_bytes_at_the_remote_are_no_success(
     compatible: Compatibility, faulty_seaweedfs: FaultyProxy, new_bucket: str, streamed: bool
 ) -> None:
-    compatible.traits.refused.add(OptionalGroup.CHECKSUMS)
+    compatible.quirks.refused.add(OptionalGroup.CHECKSUMS)
     faulty_seaweedfs.inject(Fault(swap_etag=True), times=math.inf)
     with pytest.raises(S3Error, match="BadDigest: The remote has other bytes"):
         await compatible.call(put(new_bucket, DATA, crc32(DATA), streamed=streamed))
@@ -185,7 +185,7 @@ async def test_another_refusal_is_passed_on_and_teaches_nothing(
     response = await compatible.call(put(new_bucket, DATA, crc32(DATA), streamed=False))
     assert response.wire is not None
     assert response.wire.status == 400
-    assert not compatible.traits.refused
+    assert not compatible.quirks.refused
     assert len(faulty_seaweedfs.seen) == 2
 
 
@@ -196,10 +196,10 @@ async def test_the_order_of_a_listing_is_learnt_from_it(
     client = Client(compatible)
     await client("PutObject", Bucket=new_bucket, Key="a-b", Body=b"1")
     await client("ListObjectsV2", Bucket=new_bucket)
-    assert (compatible.traits.listing_order, compatible.traits.limitations) == ("", [])
+    assert (compatible.quirks.listing_order, compatible.quirks.limitations) == ("", [])
     await client("PutObject", Bucket=new_bucket, Key="a/b", Body=b"1")
     await client("ListObjectsV2", Bucket=new_bucket)
-    assert (compatible.traits.listing_order, compatible.traits.limitations) == (
+    assert (compatible.quirks.listing_order, compatible.quirks.limitations) == (
         "other",
         ["listing_order"],
     )
@@ -247,4 +247,4 @@ async def test_a_bare_refusal_of_head_is_asked_again_and_teaches_nothing(
     for _ in range(2):
         found = await s3("HeadObject", Bucket=new_bucket, Key="k", ChecksumMode="ENABLED")
         assert found["ContentLength"] == len(DATA)
-    assert not compatible.traits.refused
+    assert not compatible.quirks.refused

@@ -8,8 +8,8 @@ import pytest
 from s3d.agent.app.embedded import open_embedded
 from s3d.agent.core.failures import Refusal, Refused
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.stores.remote.conditional_writes import Judging
-from s3d.agent.stores.remote.probing import Probing
+from s3d.agent.stores.remote.capability_prober import CapabilityProber
+from s3d.agent.stores.remote.conditional_writes import ConditionalWrites
 from tests.contract.client import Client
 
 CONDITIONS = ("IfMatch", "IfNoneMatch", "IfMatchSize", "IfMatchLastModifiedTime")
@@ -42,8 +42,8 @@ class Remote:
 class Lab:
     def __init__(self, store, file, *, deaf):
         self.remote = Remote(store, deaf=deaf)
-        self.probing = Probing(self.remote, "http://s3.test", file)
-        self.client = Client(Judging(self.probing))
+        self.probing = CapabilityProber(self.remote, "http://s3.test", file)
+        self.client = Client(ConditionalWrites(self.probing))
 
     async def probe(self):
         """Have the bucket's capabilities found out."""

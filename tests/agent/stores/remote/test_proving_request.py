@@ -6,13 +6,13 @@ import pytest
 
 from s3d.agent.core.failures import Refusal
 from s3d.agent.s3.model import operations
-from s3d.agent.stores.remote.answer_proof import Listed, Question
-from s3d.agent.stores.remote.bodies import RemoteBody
+from s3d.agent.stores.remote.messages import Answer, Call
 from s3d.agent.stores.remote.proving_request import proving_call, question_of, read_listing
-from s3d.agent.stores.remote.wire_call import Answer, Call
+from s3d.agent.stores.remote.request_body import ResponseBody
+from s3d.agent.stores.remote.response_proof import Listed, Question
 
 OPS = operations()
-NO_BODY = cast("RemoteBody", None)
+NO_BODY = cast("ResponseBody", None)
 
 
 def test_a_question_knows_the_version_and_the_etags_that_were_sent() -> None:

@@ -21,7 +21,7 @@ from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.index import Index
 from s3d.agent.storage.records import Layout
 from s3d.agent.stores.local.store import LocalStore
-from s3d.agent.stores.remote.errors import refused
+from s3d.agent.stores.remote.error_mapping import refused
 from s3d.agent.stores.write_queue import journal_rows
 from s3d.agent.stores.write_queue.clock import Clock
 from s3d.agent.stores.write_queue.journal import Journal

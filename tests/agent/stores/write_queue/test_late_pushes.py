@@ -17,9 +17,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from s3d.agent.stores.remote.credentials import KeyChain, RemoteKey
+from s3d.agent.stores.remote.credential_provider import CredentialProvider, RemoteKey
+from s3d.agent.stores.remote.http_transport import Settings, Timeouts
 from s3d.agent.stores.remote.store import RemoteStore
-from s3d.agent.stores.remote.transport import Settings, Timeouts
 from s3d.agent.stores.write_queue.clock import Clock
 from s3d.agent.stores.write_queue.doubts import REQUEST_LIFE
 from s3d.agent.stores.write_queue.multipart_push import ConditionSupport
@@ -53,7 +53,7 @@ class Scene:
         peer = self.proxy.peer
         key = RemoteKey(peer.access_key, peer.secret_key)
         settings = Settings(peer.endpoint, timeouts=Timeouts(connect=5, silence=10, work=10))
-        remote = RemoteStore(settings, KeyChain(region=peer.region, key=key))
+        remote = RemoteStore(settings, CredentialProvider(region=peer.region, key=key))
         clock = Clock(now=lambda: time.time() + self.later, random=lambda: 0.0)
         try:
             async with open_rig(self.folder, over=remote, clock=clock, judged=self.judged) as rig:

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from s3d.agent.stores.remote.credentials import KeyChain, RemoteKey
+from s3d.agent.stores.remote.credential_provider import CredentialProvider, RemoteKey
+from s3d.agent.stores.remote.http_transport import Settings, Timeouts
 from s3d.agent.stores.remote.store import RemoteStore
-from s3d.agent.stores.remote.transport import Settings, Timeouts
 from s3d.agent.stores.write_queue.clock import Clock
 from s3d.agent.stores.write_queue.pending import PendingState
 from s3d.agent.stores.write_queue.remote_gate import AWAY
@@ -48,7 +48,8 @@ def opened(tmp_path: Path, new_bucket: str) -> Open:
         key = RemoteKey(peer.access_key, peer.secret_key)
         timeouts = Timeouts(connect=1, answer=1, silence=0.5, work=5)
         remote = RemoteStore(
-            Settings(peer.endpoint, timeouts=timeouts), KeyChain(region=peer.region, key=key)
+            Settings(peer.endpoint, timeouts=timeouts),
+            CredentialProvider(region=peer.region, key=key),
         )
         try:
             async with open_rig(tmp_path, over=remote, clock=hasty()) as rig:

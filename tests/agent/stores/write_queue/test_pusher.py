@@ -11,7 +11,7 @@ from s3d.agent.core.failures import Reason, Refusal
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.model import operations
 from s3d.agent.storage.records import Stored
-from s3d.agent.stores.remote.errors import refused
+from s3d.agent.stores.remote.error_mapping import refused
 from s3d.agent.stores.write_queue.journal import Journal
 from s3d.agent.stores.write_queue.maintenance import ROUND
 from s3d.agent.stores.write_queue.pending import PendingState

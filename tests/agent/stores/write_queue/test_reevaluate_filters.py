@@ -5,7 +5,7 @@ from contextlib import suppress
 
 from s3d.agent.core.events import Events
 from s3d.agent.selection.decision import Decision
-from s3d.agent.selection.use_policy import Rules
+from s3d.agent.selection.use_policy import UsePolicy
 from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.index import Index
 from s3d.agent.stores.local.store import LocalStore
@@ -27,7 +27,7 @@ class Policy:
         self.includes = False
         self.asked = asyncio.Event()
 
-    async def look(self):
+    async def refresh(self):
         pass
 
     async def decide(self, document):
@@ -60,7 +60,7 @@ async def test_what_the_filter_holds_waits_again_and_what_a_person_holds_does_no
     assert (kept.is_filtered, kept.error.message) == (True, REASON)
 
     policy = Policy()
-    rules = Rules("push", EVERYTHING, no_tags, policy=policy)
+    rules = UsePolicy("push", EVERYTHING, no_tags, policy=policy)
     running = asyncio.get_running_loop().create_task(
         reevaluate_periodically(again, Clock(), 0.0, rules)
     )
@@ -89,7 +89,7 @@ async def test_what_is_held_for_another_reason_says_so(tmp_path):
     await s3("CreateBucket", Bucket="bucket")
     await s3("PutObject", Bucket="bucket", Key="key", Body=b"x")
     await journal.exclude((await journal.take()).seq, "another reason")
-    rules = Rules("push", EVERYTHING, no_tags, policy=Policy())
+    rules = UsePolicy("push", EVERYTHING, no_tags, policy=Policy())
     running = asyncio.get_running_loop().create_task(
         reevaluate_periodically(journal, Clock(), 0.0, rules)
     )

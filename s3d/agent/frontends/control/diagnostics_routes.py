@@ -1,0 +1,95 @@
+"""What the agent says of itself: its log, its rates, its settings."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from aiohttp import web
+
+from s3d.agent.core.log_buffer import LEVELS, LINES, LogBook
+from s3d.agent.frontends.control.queue_routes import wait_of
+from s3d.agent.frontends.control.routing import Call, Route, answer
+from s3d.agent.s3.errors import S3Error
+from s3d.shared.config import Config
+from s3d.shared.config_text import as_text
+from s3d.shared.diagnostics import LogList, Samples, SettingInfo, SettingList
+from s3d.shared.settings import settings_of
+
+LIVE = frozenset(
+    {
+        "write_queue.max_size", "write_queue.max_files", "write_queue.max_age",
+        "write_queue.when_full", "write_queue.bandwidth", "read_cache.max_size",
+        "read_cache.max_files",
+    }
+)  # fmt: skip
+"""Settings that a call changes until the next start."""
+DEFAULT = "default"
+
+
+class DiagnosticsRoutes:
+    """samples: as the sampler has them."""
+
+    def __init__(
+        self, log_buffer: LogBuffer, samples: Callable[[], Samples], config: Config
+    ) -> None:
+        self._log_buffer, self._samples, self._config = log_buffer, samples, config
+
+    def routes(self) -> list[Route]:
+        words = frozenset({"since", "level", "source", "limit", "wait"})
+        return [
+            Route("GET", "/v1/logs", self.logs, words),
+            Route("GET", "/v1/samples", self.samples),
+            Route("GET", "/v1/config", self.config),
+        ]
+
+    async def logs(self, call: Call) -> web.Response:
+        """From a number on; without one, the last lines. With wait, when there is another one."""
+        level = call.query.get("level", "info")
+        if level not in LEVELS:
+            raise S3Error("InvalidArgument", f"level must be one of {', '.join(LEVELS)}.")
+        since = call.query.get("since", "0")
+        if not since.isascii() or not since.isdigit() or len(since) > 18:
+            raise S3Error("InvalidArgument", "since must be the seq of a line.")
+        limit = call.number("limit", 1_000, LINES)
+        source = call.query.get("source", "")
+        if "wait" in call.query:
+            await self._next_line(int(since), wait_of(call))
+        seq = self._log_buffer.seq
+        lines = self._log_buffer.after(int(since), limit, level=level, source=source)
+        is_cut = int(since) > 0 and len(lines) == limit
+        return answer(LogList(lines, lines[-1].seq if is_cut else seq))
+
+    async def _next_line(self, since: int, seconds: float) -> None:
+        loop, news = asyncio.get_running_loop(), asyncio.Event()
+
+        def told() -> None:
+            loop.call_soon_threadsafe(news.set)
+
+        self._log_buffer.on_line.append(told)
+        try:
+            if self._log_buffer.seq <= since:
+                async with asyncio.timeout(seconds):
+                    await news.wait()
+        except TimeoutError:
+            pass
+        finally:
+            self._log_buffer.on_line.remove(told)
+
+    async def samples(self, call: Call) -> web.Response:
+        return answer(self._samples())
+
+    async def config(self, call: Call) -> web.Response:
+        """As they were at the start; secrets are masked."""
+        config = self._config
+        return answer(
+            SettingList(
+                [
+                    SettingInfo(
+                        name, as_text(config, name), config.origin.get(name, DEFAULT),
+                        setting.rule.help, name not in LIVE,
+                    )
+                    for name, setting in settings_of(Config).items()
+                ]
+            )
+        )  # fmt: skip

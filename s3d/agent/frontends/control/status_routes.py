@@ -1,0 +1,138 @@
+"""What the agent says of itself: hello, status, the state for the event stream, health."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import msgspec
+from aiohttp import web
+
+from s3d import __version__
+from s3d.agent.core.client import S3Client
+from s3d.agent.core.events import RING, SUBSCRIBERS, Events
+from s3d.agent.frontends.control.key_status import KeyStatus
+from s3d.agent.frontends.control.object_routes import tags_within
+from s3d.agent.frontends.control.routing import Call, Route, answer
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.storage.records import Totals
+from s3d.shared import control
+from s3d.shared.control import AgentStatus, ApiVersion, BucketInfo, Hello, ObjectInfo, State
+
+FEATURES = [
+    "buckets",
+    "objects",
+    "tags",
+    "presign",
+    "events",
+    "queue",
+    "transfers",
+    "migration",
+    "cache",
+    "remotes",
+]
+LIMITS = {"page": control.MAX_PAGE, "subscribers": SUBSCRIBERS, "events": RING}
+
+
+@dataclass(frozen=True, slots=True)
+class StatusSources:
+    """Where the status comes from."""
+
+    agent: Callable[[], Awaitable[AgentStatus]]
+    usage: Callable[[str], Awaitable[Totals | None]]
+    """Of one bucket; None: only the remote knows."""
+    serving: Callable[[], bool]
+    """All is bound, and the agent is not about to stop."""
+
+
+class StatusRoutes:
+    """The routes without data."""
+
+    def __init__(
+        self,
+        sources: StatusSources,
+        objects: Objects,
+        events: Events,
+        key_status: KeyStatus | None = None,
+    ) -> None:
+        self._sources = sources
+        self._objects = objects
+        self._events = events
+        self._key_status = key_status
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("GET", "/v1/hello", self.hello),
+            Route("GET", "/v1/status", self.status, frozenset({"bucket", "key"})),
+            Route("GET", "/v1/state", self.state),
+            Route("GET", "/healthz", self.health),
+            Route("GET", "/readyz", self.readiness),
+        ]
+
+    async def hello(self, call: Call) -> web.Response:
+        status = await self._sources.agent()
+        return answer(
+            Hello(
+                agent=__version__,
+                api=ApiVersion(),
+                boot=self._events.boot,
+                pid=status.pid,
+                endpoint=status.endpoint,
+                features=FEATURES,
+                limits=LIMITS,
+            )
+        )
+
+    async def status(self, call: Call) -> web.Response:
+        """Of the agent, of a bucket, or of an object."""
+        bucket, key = call.query.get("bucket", ""), call.query.get("key", "")
+        if key and not bucket:
+            raise S3Error("InvalidArgument", "The query word bucket is missing.")
+        if key:
+            return answer(await self._object(bucket, key))
+        if bucket:
+            return answer(await self._bucket(bucket))
+        return answer(await self._sources.agent())
+
+    async def state(self, call: Call) -> web.Response:
+        """The seq is taken first: an event during the snapshot is told again, never missed."""
+        seq = self._events.seq
+        status = await self._sources.agent()
+        try:
+            buckets = await self._objects.buckets()
+        except S3Error:  # the remote is away, which the status says
+            buckets = []
+        return answer(State(seq, self._events.boot, status, buckets))
+
+    async def health(self, call: Call) -> web.Response:
+        """200 as long as the loop turns."""
+        return web.Response(text="ok\n")
+
+    async def readiness(self, call: Call) -> web.Response:
+        """200 while requests are served, else 503."""
+        if self._sources.serving():
+            return web.Response(text="ready\n")
+        return web.Response(text="not ready\n", status=503)
+
+    async def _bucket(self, bucket: str) -> BucketInfo:
+        found = {info.name: info for info in await self._objects.buckets()}
+        if bucket not in found:
+            raise S3Error("NoSuchBucket", BucketName=bucket)
+        usage = await self._sources.usage(bucket)
+        return msgspec.structs.replace(
+            found[bucket],
+            objects=None if usage is None else usage.objects,
+            size=None if usage is None else usage.size,
+            tags=await self._objects.tags(bucket),
+            versioning=await self._objects.versioning(bucket),
+        )
+
+    async def _object(self, bucket: str, key: str) -> ObjectInfo:
+        info = await self._objects.head(bucket, key)
+        if info is not None:
+            info = msgspec.structs.replace(info, tags=await tags_within(self._objects, bucket, key))
+        if self._key_status is not None:
+            info = await self._key_status.status(bucket, key, info)
+        if info is None:
+            raise S3Error("NoSuchKey", Key=key)
+        return info

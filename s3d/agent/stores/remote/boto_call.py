@@ -1,0 +1,202 @@
+"""The rest of what the agent asks for itself, through aioboto3: settings, listings, anything rare.
+
+aioboto3 is imported and its client made at the first such call, in a thread: both together cost
+the better part of a second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from contextvars import ContextVar
+from typing import Any
+from urllib.parse import urlencode
+
+from s3d.agent.core.failures import Refusal, Refused, Unreachable
+from s3d.agent.s3.address import parse_copy_source
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.etags import quote_etags
+from s3d.agent.s3.messages import Members, S3Request, S3Response, StreamBody
+from s3d.agent.s3.request import is_header_only
+from s3d.agent.stores.remote.addressing import Target
+from s3d.agent.stores.remote.credential_provider import DEFAULT_REGION
+from s3d.agent.stores.remote.error_mapping import refused
+from s3d.agent.stores.remote.forward import HOPS
+from s3d.agent.stores.remote.loop_detection import ViaTracker
+from s3d.agent.stores.remote.messages import Call
+from s3d.agent.stores.remote.remote_connection import FIRST_ATTEMPT, MAX_CORRECTIONS, Connection
+from s3d.agent.stores.remote.response_proof import Evidence
+
+logger = logging.getLogger(__name__)
+
+_request: ContextVar[S3Request[Any]] = ContextVar("request")
+"""The request that this task is sending through aioboto3, whose hooks do not know it."""
+
+_OF_THE_DOCUMENT = ("ContentMD5", "ChecksumAlgorithm")
+"""Members that speak of a document as the client wrote it; ours is another."""
+
+
+class BotoCaller:
+    """aioboto3's client, made when it is first needed."""
+
+    def __init__(self, connection: Connection, hops: ViaTracker) -> None:
+        """hops: whom a request has passed."""
+        self._connection = connection
+        self._via = hops
+        self._boto: Any = None
+        self._client: Any = None
+        self._names: dict[str, str] = {}
+        self._lock = asyncio.Lock()
+
+    async def ask(self, request: S3Request[Any]) -> S3Response[Any]:
+        """The remote's answer in members. Raises S3Error as every store does."""
+        if request.body is not None:
+            await request.body.aclose()  # a document as it came, whose members are in the input
+        for _ in range(MAX_CORRECTIONS - 1):
+            try:
+                return await self._reach(request)
+            except S3Error as error:
+                cause = error.__cause__
+                # Regions are botocore's own lesson: only it knows where it has sent the request.
+                lesson = isinstance(cause, Refused) and await self._connection.learn(
+                    request.bucket, cause.refusal, {}
+                )
+                if not lesson:
+                    raise
+                logger.info("remote %s; asking again remote=%s", lesson, self._connection.url)
+        return await self._reach(request)
+
+    async def close(self) -> None:
+        """Close all connections; a call after that opens new ones."""
+        if self._client is not None:
+            await self._client.close()
+
+    async def _reach(self, request: S3Request[Any]) -> S3Response[Any]:
+        """One answer; a read that got none is asked again, with what is left of its time."""
+        repeatable = request.op.access in ("read", "list")
+        patience = self._connection.admit(request.op, repeatable=repeatable)
+        if not repeatable:
+            return await self._once(request, patience)
+        try:
+            return await self._once(request, patience * FIRST_ATTEMPT)
+        except S3Error as error:
+            cause = error.__cause__
+            if not (isinstance(cause, Unreachable) and cause.sent and not cause.status):
+                raise
+        return await self._once(request, patience * (1 - FIRST_ATTEMPT))
+
+    async def _once(self, request: S3Request[Any], patience: float) -> S3Response[Any]:
+        """patience: seconds until the answer."""
+        target, region = await self._connection.target(request.bucket)
+        target.locate(request.bucket)  # raises for a name that is none
+        client = await self._ready()
+        op = request.op
+        call = getattr(client, self._names.get(op.name, ""), None)
+        if call is None:
+            raise S3Error("NotImplemented")
+        given = for_boto(op.name, request.input)
+        if op.name == "CreateBucket" and target.is_aws:
+            given = placed(given, region)
+        under_way = _request.set(request)
+        try:
+            async with asyncio.timeout(patience):
+                answer: Members = await call(**given)
+        except self._boto.ERRORS as error:
+            ours = self._translated(request, error)
+            raise ours from ours.__cause__
+        finally:
+            _request.reset(under_way)
+        return from_boto(request, answer)
+
+    async def _prove(self, status: int, headers: Mapping[str, str], document: bytes) -> None:
+        """Called with each answer before botocore reads it. Raises S3Error for another's."""
+        request = _request.get()
+        version = request.input.get("VersionId")
+        query = urlencode({"versionId": version}) if version else ""
+        asked = Call(request.op, request.op.method, request.bucket, request.key, query)
+        await self._connection.prove(asked, Evidence(status, headers, document))
+
+    async def _ready(self) -> Any:
+        async with self._lock:
+            if self._client is None:
+                target, region = await self._connection.target()
+                self._client = await asyncio.to_thread(self._make, target, region)
+                names = self._client.meta.method_to_api_mapping
+                self._names = {operation: method for method, operation in names.items()}
+        return self._client
+
+    def _make(self, target: Target, region: str) -> Any:
+        from s3d.agent.stores.remote import boto_client
+
+        self._boto = boto_client
+        hooks = boto_client.Hooks(self._connection, lambda: {HOPS: self._via.header}, self._prove)
+        return boto_client.make_client(hooks, target, region)
+
+    def _translated(self, request: S3Request[Any], error: Exception) -> S3Error:
+        """The S3Error, with its cause, of an exception of aioboto3's."""
+        answer = self._boto.error_answer(error)
+        if answer is not None:
+            return refused(request.op, _refusal(answer), _details(answer))
+        cause = self._boto.unreachable_by(error)
+        if cause is not None:
+            return self._connection.failed(cause)
+        ours = S3Error("InvalidRequest", str(error))  # botocore would not send these members
+        ours.__cause__ = error
+        return ours
+
+
+def for_boto(name: str, members: Members) -> Members:
+    """Our input members as boto3 takes them."""
+    dropped = () if is_header_only(name) else _OF_THE_DOCUMENT
+    given = {k: v for k, v in members.items() if v is not None and k not in dropped}
+    if "CopySource" in given and isinstance(given["CopySource"], str):
+        bucket, key, version = parse_copy_source(given["CopySource"])
+        named = {"Bucket": bucket, "Key": key, "VersionId": version}
+        given["CopySource"] = {k: v for k, v in named.items() if v}
+    return given
+
+
+def placed(given: Members, region: str) -> Members:
+    """CreateBucket as AWS takes it: a region has to be named, but the first must not be.
+
+    Other servers are not told: they have one region, and may know it by another name.
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html
+    """
+    if region == DEFAULT_REGION or given.get("CreateBucketConfiguration"):
+        return given
+    return {**given, "CreateBucketConfiguration": {"LocationConstraint": region}}
+
+
+def from_boto(request: S3Request[Any], answer: Members) -> S3Response[Any]:
+    """boto3's answer as ours. Raises S3Error NotImplemented for an event stream."""
+    op = request.op
+    status = answer.pop("ResponseMetadata")["HTTPStatusCode"]
+    if "EncodingType" not in request.input:
+        answer.pop("EncodingType", None)  # botocore asked for it, and has undone it
+    quote_etags(op.name, answer)
+    body = answer.pop("Body", None) if op.streaming_output else None
+    if op.streaming_output and body is None:
+        for stream in answer.values():
+            if hasattr(stream, "close"):
+                stream.close()
+        raise S3Error("NotImplemented")
+    stream = StreamBody(body.iter_chunks()) if body is not None else None
+    return S3Response(answer, stream, None if status == op.status else status)
+
+
+def _refusal(answer: Members) -> Refusal:
+    said, meta = answer.get("Error", {}), answer["ResponseMetadata"]
+    code = str(said.get("Code", ""))
+    after = meta.get("HTTPHeaders", {}).get("retry-after", "")
+    return Refusal(
+        meta["HTTPStatusCode"],
+        "" if code.isdigit() else code,
+        "" if code.isdigit() else said.get("Message", ""),
+        meta.get("RequestId", ""),
+        float(after) if after.isdigit() else None,
+    )
+
+
+def _details(answer: Members) -> dict[str, str]:
+    return {k: v for k, v in answer.get("Error", {}).items() if isinstance(v, str)}

@@ -1,0 +1,205 @@
+"""aioboto3 itself. Imported by invoke.py only, at the first need and in a thread."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+from aioboto3.session import Session
+from aiobotocore.config import AioConfig
+from aiobotocore.credentials import AioCredentials
+from aiobotocore.session import AioSession
+from botocore import UNSIGNED
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as BotoConnectionError
+
+from s3d.agent.core.failures import Reason, Unreachable
+from s3d.agent.s3.credential import Signer
+from s3d.agent.s3.messages import WireRequest
+from s3d.agent.s3.signing import sign
+from s3d.agent.stores.remote.addressing import AWS, Target, is_directory_bucket
+from s3d.agent.stores.remote.credential_provider import RemoteKey
+from s3d.agent.stores.remote.http_transport import as_unreachable
+from s3d.agent.stores.remote.remote_connection import Connection, is_signed
+
+POOL = 32
+"""Connections at the same time."""
+
+_RAW = (aiohttp.ClientError, OSError)
+"""What botocore does not wrap: TimeoutError, and an answer whose body breaks off."""
+ERRORS = (BotoCoreError, ClientError, *_RAW)
+"""Whatever a call of the client raises."""
+
+_NO_ANSWER = (*_RAW, BotoConnectionError, HTTPClientError)
+
+
+Prove = Callable[[int, Mapping[str, str], bytes], Awaitable[None]]
+"""Called with status, headers and document of each answer; raises S3Error for another's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """What the client takes from us at every request."""
+
+    connection: Connection
+    """Has the key and the time to sign with."""
+    headers: Callable[[], Mapping[str, str]]
+    """To be added to the request."""
+    prove: Prove
+
+
+def make_client(hooks: Hooks, target: Target, region: str) -> Any:
+    """An S3 client that asks the hooks at every request.
+
+    Called in a thread: the client binds to a loop when it is first used, not before.
+    """
+    connection = hooks.connection
+    session: Any = AioSession()  # type: ignore[no-untyped-call]
+    # The environment may name our own address there, so that tools find s3d.
+    session.set_config_variable("ignore_configured_endpoint_urls", True)
+    session.register_component("credential_provider", _Provider(connection))
+    boto: Any = Session(botocore_session=session)  # type: ignore[no-untyped-call]
+    opening = boto.client(
+        "s3",
+        endpoint_url=None if connection.url == AWS else target.url,
+        region_name=region,
+        # Without TLS no certificates need be read.
+        verify=(connection.settings.ca_bundle or None) if target.scheme == "https" else False,
+        config=_config(connection, target),
+    )
+    client: Any = asyncio.run(opening.__aenter__())
+
+    def add(params: dict[str, Any], **_: Any) -> None:
+        params["headers"].update(hooks.headers())
+        use_md5(params)
+
+    def choose(context: dict[str, Any], **_: Any) -> Any:
+        # Directory buckets have sessions of their own, which botocore alone knows.
+        is_express = context.get("signing", {}).get("signing_name") == "s3express"
+        return None if is_express else UNSIGNED
+
+    async def sign_it(request: Any, region_name: str, signature_version: Any, **_: Any) -> None:
+        if signature_version is UNSIGNED:
+            await _sign(hooks.connection, request, region_name)
+
+    async def prove(response_dict: dict[str, Any], **_: Any) -> None:
+        headers = {name.lower(): value for name, value in response_dict["headers"].items()}
+        body = response_dict["body"]
+        document = body if isinstance(body, bytes) else b""  # else a stream
+        try:
+            await hooks.prove(response_dict["status_code"], headers, document)
+        except BaseException:
+            if not isinstance(body, bytes):
+                body.close()
+            raise
+
+    events = client.meta.events
+    events.register("before-call.s3", add)
+    events.register("choose-signer.s3", choose)
+    events.register("before-sign.s3", sign_it)
+    events.register("before-parse.s3", prove)
+    return client
+
+
+def use_md5(params: dict[str, Any]) -> None:
+    """Send the digest that an operation requires as Content-MD5, which every server takes. Only
+    AWS's directory buckets do not; they keep the CRC32 that botocore has chosen.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/s3-express-differences.html
+    """
+    checksum = params.get("context", {}).get("checksum", {})
+    body = params.get("body")
+    if not isinstance(body, bytes) or not checksum.get("request_algorithm"):
+        return
+    bucket = params["context"].get("input_params", {}).get("Bucket", "")
+    if is_directory_bucket(str(bucket)):
+        return
+    del checksum["request_algorithm"]
+    digest = hashlib.md5(body, usedforsecurity=False).digest()
+    params["headers"]["Content-MD5"] = base64.b64encode(digest).decode()
+
+
+async def _sign(connection: Connection, request: Any, region: str) -> None:
+    """Sign an AWSRequest as every other request is signed: botocore knows no clock but ours.
+
+    region: the client's; the one that a redirect has taught botocore goes before it.
+    """
+    key = await connection.key()
+    url = urlsplit(request.url)
+    body = request.body or b""
+    headers = {name.lower(): str(value) for name, value in request.headers.items()}
+    signed = {name: value for name, value in headers.items() if is_signed(name)}
+    signed["host"] = url.netloc
+    if key.token is not None:
+        signed["x-amz-security-token"] = request.headers["x-amz-security-token"] = key.token
+    signer = Signer(
+        key.access_key, key.secret_key, request.context.get("signing", {}).get("region") or region
+    )
+    wire = WireRequest(request.method, url.path or "/", url.query, tuple(signed.items()))
+    payload = hashlib.sha256(body if isinstance(body, bytes) else body.encode()).hexdigest()
+    for name, value in sign(wire, payload, signer, connection.signing_time()).items():
+        del request.headers[name]
+        request.headers[name] = value
+
+
+def error_answer(error: Exception) -> dict[str, Any] | None:
+    """What the remote answered, when the exception is an error answer of it."""
+    return dict(error.response) if isinstance(error, ClientError) else None
+
+
+def unreachable_by(error: Exception) -> Unreachable | None:
+    """Why there was no answer, when the exception means that.
+
+    What botocore wraps is looked at: its own exceptions call a connection that broke one that never
+    was, and so hide that the remote may have acted.
+    """
+    if not isinstance(error, _NO_ANSWER):
+        return None
+    inner = getattr(error, "kwargs", {}).get("error")
+    if inner is None and not isinstance(error, BotoCoreError):
+        inner = error
+    if isinstance(inner, _RAW):
+        return as_unreachable(inner)
+    return Unreachable(Reason.LOST, str(error) or type(error).__name__, sent=True)
+
+
+def _config(connection: Connection, target: Target) -> AioConfig:
+    timeouts = connection.settings.timeouts
+    virtual = target.is_aws or target.addressing == "virtual"
+    return AioConfig(  # type: ignore[no-untyped-call]
+        signature_version="s3v4",
+        s3={"addressing_style": "virtual" if virtual else "path"},
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+        retries={"total_max_attempts": 1},
+        connect_timeout=timeouts.connect,
+        read_timeout=timeouts.work,
+        max_pool_connections=POOL,
+    )
+
+
+class _Provider:
+    """The whole of the client's credential chain."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def load_credentials(self) -> AioCredentials:
+        return _Borrowed(self._connection)
+
+
+class _Borrowed(AioCredentials):
+    """Credentials that are the connection's at each use; it renews them."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__("", "")  # type: ignore[no-untyped-call]
+        self._connection = connection
+
+    async def get_frozen_credentials(self) -> RemoteKey:
+        return await self._connection.key()

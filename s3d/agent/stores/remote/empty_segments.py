@@ -1,0 +1,163 @@
+"""Keys with empty segments (`x//y`, `/x`) before a remote that stores them under another key.
+
+Servers that keep objects as files (SeaweedFS) store `x//y` as `x/y`: the second of two such writes
+would replace the first, both answered with 200, and a delete of one deletes the other. So a key
+with an empty segment is written or deleted only where the remote is known to keep it: that is found
+out once, with an object of our own. (A listing does not tell: SeaweedFS shows `x//y` for the prefix
+`x//y` when it has `x/y`.) Reads change nothing, and are passed on while nothing is known.
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from s3d.agent.core.failures import FailureClass, classify
+from s3d.agent.core.store import Answer, Layer, ObjectStore
+from s3d.agent.s3.address import parse_copy_source
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.messages import BytesBody, Members, S3Request, S3Response
+from s3d.agent.s3.model import operations
+from s3d.agent.stores.remote.capabilities import FOLDER, allows_probe, remove_empty_folder
+from s3d.agent.stores.remote.remote_quirks import RemoteQuirks
+
+logger = logging.getLogger(__name__)
+
+_CREATES = frozenset(
+    ("CompleteMultipartUpload", "CopyObject", "CreateMultipartUpload", "PutObject", "RenameObject")
+)
+_OF_UPLOADS = frozenset(("AbortMultipartUpload", "ListParts", "UploadPart", "UploadPartCopy"))
+"""Operations on an upload that the remote has under its id, whatever it calls the key."""
+
+
+def has_empty_segment(key: str) -> bool:
+    """Whether a server that keeps objects as files may store this key under another one."""
+    return key.startswith("/") or "//" in key
+
+
+class EmptySegments(Layer):
+    """Answers for keys that the remote cannot have. Belongs to the loop."""
+
+    def __init__(self, inner: ObjectStore, quirks: RemoteQuirks, *, may_probe: bool = True) -> None:
+        """may_probe: small objects may be written to find out what the remote does."""
+        super().__init__(inner)
+        self.on_learned: Callable[[], None] = lambda: None
+        self._quirks = quirks
+        self._may_probe = may_probe
+        self._lock = asyncio.Lock()
+
+    def otherwise(self, request: S3Request[Any]) -> Answer:
+        if self._quirks.keeps_empty_segments or not _is_concerned(request):
+            return self.inner.call(request)
+        return self._answer(request)
+
+    async def check(self, bucket: str, key: str) -> None:
+        """Raises S3Error InvalidURI for a key that must not be written, and what keeps the remote
+        from being asked."""
+        if has_empty_segment(key) and not await self._keeps(bucket):
+            raise self._refusal(key)
+
+    async def _answer(self, request: S3Request[Any]) -> S3Response[Any]:
+        name = request.op.name
+        if request.op.access in ("read", "list") or name in _OF_UPLOADS:
+            keeps = self._quirks.keeps_empty_segments
+        else:
+            keeps = await self._keeps(request.bucket)
+            if keeps is None or (keeps is False and _is_refused(request)):
+                raise self._refusal(request.key)
+        if keeps is not False or name in _OF_UPLOADS:
+            return await self.inner.call(request)
+        if name == "DeleteObject":
+            return S3Response({})
+        raise S3Error("NoSuchKey", Key=request.key)
+
+    async def _keeps(self, bucket: str) -> bool | None:
+        """None: not known, and not to be found out. Raises S3Error when the remote is away."""
+        async with self._lock:
+            if self._quirks.keeps_empty_segments is None and self._may_probe:
+                self._quirks.keeps_empty_segments = await self._probe(bucket)
+                self.on_learned()
+        return self._quirks.keeps_empty_segments
+
+    async def _probe(self, bucket: str) -> bool | None:
+        """Write a key with an empty segment, and look for it under the other key."""
+        if not await allows_probe(self.inner, bucket):
+            return None
+        name = f"probe-{uuid.uuid4().hex}"
+        key = f"{FOLDER}/{name}"
+        try:
+            stored = await self._call("PutObject", bucket, key, b"probe")
+        except S3Error as error:
+            if classify(error) is FailureClass.DENIED:
+                return None
+            if classify(error) is FailureClass.PERMANENT:
+                return True  # refused, and so not merged: the remote speaks for itself
+            raise
+        try:
+            is_merged = await self._is_there(bucket, f"{FOLDER}{name}")
+            if is_merged:
+                logger.warning("the remote stores x//y as x/y: such keys are refused")
+            return not is_merged
+        finally:
+            await self._remove(bucket, key, stored.get("VersionId"))
+
+    async def _is_there(self, bucket: str, key: str) -> bool:
+        try:
+            await self._call("HeadObject", bucket, key)
+        except S3Error as error:
+            if error.status != 404:
+                raise
+            return False
+        return True
+
+    async def _remove(self, bucket: str, key: str, version: str | None) -> None:
+        try:
+            given: Members = {"VersionId": version} if version else {}
+            await self._call("DeleteObject", bucket, key, **given)
+            await remove_empty_folder(self.inner, bucket, FOLDER)
+        except S3Error as error:
+            logger.info("an object of a probe is left: %s bucket=%s key=%s", error, bucket, key)
+
+    async def _call(
+        self, operation: str, bucket: str, key: str = "", body: bytes | None = None, **members: Any
+    ) -> Members:
+        given: Members = {"Bucket": bucket, **members}
+        if key:
+            given["Key"] = key
+        payload = None if body is None else BytesBody(body)
+        response = await self.inner.call(S3Request(operations()[operation], given, payload))
+        return dict(response.output)
+
+    def _refusal(self, key: str) -> S3Error:
+        if self._quirks.keeps_empty_segments is None:
+            message = (
+                "It is not known whether the remote keeps the empty segments of such a key, and "
+                "s3d may not find it out here (S3D_PROBE, object lock, permissions)."
+            )
+        else:
+            message = (
+                "The remote leaves out the empty segments of a key (x//y is stored as x/y), so "
+                "this write would replace another object."
+            )
+        return S3Error("InvalidURI", message, URI=key)
+
+
+def _is_refused(request: S3Request[Any]) -> bool:
+    """Whether the request would make such a key, or is a batch that names one."""
+    name = request.op.name
+    return name == "DeleteObjects" or (name in _CREATES and has_empty_segment(request.key))
+
+
+def _is_concerned(request: S3Request[Any]) -> bool:
+    if has_empty_segment(request.key):
+        return True
+    if request.op.name == "CopyObject":
+        return has_empty_segment(parse_copy_source(request.input["CopySource"])[1])
+    if request.op.name == "DeleteObjects":
+        objects = (request.input.get("Delete") or {}).get("Objects") or ()
+        return any(has_empty_segment(str(each.get("Key", ""))) for each in objects)
+    return False
