@@ -56,7 +56,7 @@ from s3d.agent.frontends.control.status_routes import StatusRoutes, StatusSource
 from s3d.agent.frontends.control.sync_routes import SyncRoutes
 from s3d.agent.frontends.control.transfer_routes import TransferRoutes
 from s3d.agent.frontends.control.user_transfer_routes import UserTransferRoutes
-from s3d.agent.frontends.http.server import S3Server
+from s3d.agent.frontends.http.s3_server import S3Server
 from s3d.agent.s3 import signing
 from s3d.agent.s3.credential import Signer
 from s3d.agent.sync.folders import Folders
@@ -180,7 +180,7 @@ class Agent:
         await control.start(self._places.socket)
         return endpoint
 
-    def _control(self, stack: Stack, objects: Objects, sampler: Sampler) -> ControlServer:
+    def _control(self, stack: Stack, objects: S3Client, sampler: Sampler) -> ControlServer:
         sources = StatusSources(
             agent=lambda: self._status(stack),
             usage=stack.usage,
@@ -192,11 +192,11 @@ class Agent:
         keeper = None if cache is None else cache.keeper
         behind = None
         if gateway is not None:
-            behind = KeyStatus(Objects(gateway.remote), queue, partial(state_of, cache))
+            behind = KeyStatus(S3Client(gateway.remote), queue, partial(state_of, cache))
         parts = (
             StatusRoutes(sources, objects, self._events, behind),
             ObjectRoutes(objects, self._presign, *([behind.words] if behind is not None else [])),
-            DiagnosticsRoutes(self._book, sampler.samples, self._config),
+            DiagnosticsRoutes(self._log_buffer, sampler.samples, self._config),
             QueueRoutes(queue),
             TransferRoutes(queue, UserTransferRoutes(self._transfers, keeper)),
             CacheRoutes(cache),

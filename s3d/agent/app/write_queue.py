@@ -84,7 +84,7 @@ class Below(NamedTuple):
     """Seconds that the remote's clock is ahead of ours."""
 
 
-def judged_in(prober: CapabilityProber, bucket: str) -> Judged | None:
+def judged_in(prober: CapabilityProber, bucket: str) -> ConditionSupport | None:
     """Whose conditions the remote judges in a bucket; None: that is not known."""
     known = prober.known_of(bucket)
     if known is None:

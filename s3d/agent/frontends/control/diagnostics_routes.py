@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from s3d.agent.core.log_buffer import LEVELS, LINES, LogBook
+from s3d.agent.core.log_buffer import LEVELS, LINES, LogBuffer
 from s3d.agent.frontends.control.queue_routes import wait_of
 from s3d.agent.frontends.control.routing import Call, Route, answer
 from s3d.agent.s3.errors import S3Error

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from s3d.agent.frontends.control.queue_routes import wait_of
 from s3d.agent.frontends.control.routing import Call, ControlError, Route, answer
-from s3d.agent.transfers.migration import Migration
+from s3d.agent.transfers.store_migration import Migration
 from s3d.shared import control
 from s3d.shared.transfers import MigrateRequest
 

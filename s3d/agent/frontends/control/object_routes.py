@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 import msgspec
 from aiohttp import web
 
-from s3d.agent.core.client import ABSENT, HEADERS, Attributes, Objects
+from s3d.agent.core.client import ABSENT, Attributes, S3Client
 from s3d.agent.frontends.control.routing import Call, Route, answer
 from s3d.agent.s3.conditions import byte_range
 from s3d.agent.s3.errors import S3Error

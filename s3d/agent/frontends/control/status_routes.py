@@ -51,7 +51,7 @@ class StatusRoutes:
     def __init__(
         self,
         sources: StatusSources,
-        objects: Objects,
+        objects: S3Client,
         events: Events,
         key_status: KeyStatus | None = None,
     ) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from s3d.agent.core.client import Objects
+from s3d.agent.core.client import S3Client
 from s3d.agent.frontends.control.routing import Call, ControlError, Route, answer
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.sync.decide import Action, MassDeletionGuard, Step, check
@@ -114,7 +114,7 @@ class SyncRoutes:
             if not any(row.path == copy for row in folder.baseline.conflicts(control.MAX_PAGE)):
                 hint = f"s3d sync conflicts {folder.name}"
                 raise ControlError(404, "NoSuchKey", "there is no such conflict copy", hint)
-            return answer(await folder.here.difference(copy))
+            return answer(await folder.here.diff_conflict(copy))
 
     async def validate(self, call: Call) -> web.Response:
         """What a folder would do first, were it added; nothing is changed. name: the one whose
@@ -138,10 +138,10 @@ class SyncRoutes:
         spec = await call.body(FolderSpec)
         config = msgspec.structs.replace(folder_of(spec), name=name)
         before = self._folders.by_name.get(name)
-        if before is not None and not before.setting.from_file:
+        if before is not None and not before.settings.from_file:
             raise ControlError(409, control.WRONG_STATE, f"{name} is set by the environment")
         if before is not None and call.query.get("new") == "true":
-            its = before.setting.config
+            its = before.settings.config
             raise ControlError(
                 409, control.WRONG_STATE,
                 f"there is a sync folder {name} already: {its.path} with {its.bucket}/{its.prefix}",
@@ -282,10 +282,10 @@ def asked() -> Iterator[None]:
         raise ControlError(503, "ServiceUnavailable", str(error)) from error
     except RootGone as error:
         raise ControlError(409, control.WRONG_STATE, str(error) or "the folder is gone") from error
-    except Doubtful as error:
+    except MassDeletionGuard as error:
         hint = "s3d sync plan shows it; then s3d sync approve, or s3d sync restore"
         raise ControlError(409, control.WRONG_STATE, str(error), hint) from error
-    except Refused as error:
+    except PathBlocked as error:
         raise ControlError(409, control.WRONG_STATE, str(error)) from error
 
 

@@ -46,7 +46,7 @@ class ConditionalWrites(Layer):
     def __init__(self, inner: CapabilityProber) -> None:
         super().__init__(inner)
         self._prober = inner
-        self._turns = Turns()
+        self._key_locks = KeyedLock()
 
     def fallback(self, request: S3Request[Any]) -> Answer:
         judges = _JUDGES.get(request.op.name)

@@ -135,7 +135,7 @@ async def gate(places: Places, tmp_path: Path) -> AsyncIterator[Gate]:
         control = Control(places.socket, rig.events, objects, None)
         sources = StatusSources(control.status, _no_usage, lambda: True)
         routes = [
-            *StatusRoutes(sources, objects, rig.events, KeyStatus(Objects(inner), queue)).routes(),
+            *StatusRoutes(sources, objects, rig.events, KeyStatus(S3Client(inner), queue)).routes(),
             *QueueRoutes(queue).routes(),
             *TransferRoutes(queue, UserTransferRoutes(transfers, None)).routes(),
         ]
