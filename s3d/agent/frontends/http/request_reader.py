@@ -9,13 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from aiohttp.http_parser import RawRequestMessage
-
 from s3d.agent.frontends.http.hosts import Hosts
 from s3d.agent.frontends.http.limits import DOCUMENT_SIZE, HEAD_SIZE, PUT_SIZE
+from s3d.agent.frontends.http.request_parser import HttpRequest
 from s3d.agent.s3 import sigv4
 from s3d.agent.s3.address import Address, parse_address, parse_query
-from s3d.agent.s3.canonical import joined_headers
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import WireRequest
 from s3d.agent.s3.model import Operation
@@ -69,21 +67,19 @@ class RequestReader:
         self._hosts = hosts
         self._clock = clock
 
-    def parse_head(self, message: RawRequestMessage) -> RequestHead:
+    def parse_head(self, request: HttpRequest) -> RequestHead:
         """Raises S3Error: RequestHeaderSectionTooLarge, AccessDenied for a foreign Host, InvalidURI
         and the like for a bad address."""
-        size = sum([len(name) + len(value) + 4 for name, value in message.raw_headers])
-        if size + len(message.path) > HEAD_SIZE:
+        if request.head_size > HEAD_SIZE:
             raise S3Error("RequestHeaderSectionTooLarge", MaxSizeAllowed=HEAD_SIZE)
-        pairs = tuple([(name.lower(), value) for name, value in message.headers.items()])
-        headers = joined_headers(pairs)
-        authority, path, query = split_target(message.path)
+        headers = request.by_name
+        authority, path, query = split_target(request.target)
         host = headers.get("host", "")
         if authority and authority.lower() != host.lower():
             raise S3Error("BadRequest", "The request target and the Host header differ.")
         if not self._hosts.allows(host):
             raise S3Error("AccessDenied")
-        wire = WireRequest(message.method, path, query, pairs)
+        wire = WireRequest(request.method, path, query, request.headers)
         address = parse_address(host, path, self._hosts.bases)
         return RequestHead(wire, headers, host, address, parse_query(query) if query else {})
 

@@ -155,8 +155,8 @@ class ResponseWriter:
         self, exchange: Exchange, status: int, headers: Sequence[tuple[str, str]], tail: str = ""
     ) -> bytes:
         exchange.status = status
-        if exchange.extra:
-            headers = [*headers, *exchange.extra]
+        if exchange.extra_headers:
+            headers = [*headers, *exchange.extra_headers]
         tail += exchange.decide_keep_alive()
         return self._heads.head(status, exchange.request_id, headers, tail)
 
@@ -169,7 +169,7 @@ def as_chunk(data: bytes) -> bytes:
 def _coding(exchange: Exchange) -> str:
     """The header line for a body of unknown size; HTTP/1.0 knows its end by the connection's."""
     if exchange.is_http_1_0:
-        exchange.wants_more = False
+        exchange.wants_keep_alive = False
         return ""
     return "Transfer-Encoding: chunked\r\n"
 
@@ -203,4 +203,4 @@ def _sized(headers: Headers, size: int) -> list[tuple[str, str]]:
 
 
 def _path_of(exchange: Exchange) -> str:
-    return "" if isinstance(exchange.head, S3Error) else exchange.head.path.partition("?")[0]
+    return exchange.request.target.partition("?")[0]
