@@ -56,7 +56,7 @@ from s3d.agent.frontends.control.status_routes import StatusRoutes, StatusSource
 from s3d.agent.frontends.control.sync_routes import SyncRoutes
 from s3d.agent.frontends.control.transfer_routes import TransferRoutes
 from s3d.agent.frontends.control.user_transfer_routes import UserTransferRoutes
-from s3d.agent.frontends.http.server import S3Server
+from s3d.agent.frontends.http.s3_server import S3Server
 from s3d.agent.s3 import signing
 from s3d.agent.s3.credential import Signer
 from s3d.agent.sync.folders import Folders

@@ -20,7 +20,6 @@ from s3d.agent.frontends.http.exchange import ClientGone, Exchange
 from s3d.agent.frontends.http.limits import LINGER_SIZE, Limits
 from s3d.agent.frontends.http.request_body import RequestBody
 from s3d.agent.frontends.http.request_parser import ParserState, RequestParser
-from s3d.agent.frontends.http.write_flow import WriteFlow
 from s3d.agent.s3.errors import S3Error
 
 logger = logging.getLogger(__name__)
@@ -287,3 +286,32 @@ class ClientConnection(asyncio.Protocol):
             transport.resume_reading()
         else:
             transport.pause_reading()
+
+
+# ---------------------------------------------------------------- write flow
+
+
+class WriteFlow:
+    """Turned by pause_writing() and resume_writing() of an asyncio.Protocol; one waits at most."""
+
+    __slots__ = ("_loop", "_waiter", "is_paused")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._waiter: asyncio.Future[None] | None = None
+        self.is_paused = False
+
+    def pause(self) -> None:
+        self.is_paused = True
+
+    def resume(self) -> None:
+        """The buffer is nearly empty, or the connection is lost."""
+        self.is_paused = False
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def drained(self) -> None:
+        """Wait for resume()."""
+        while self.is_paused:
+            self._waiter = self._loop.create_future()
+            await self._waiter

@@ -8,7 +8,8 @@ from typing import Protocol
 from s3d.agent.frontends.http.limits import DRAIN_SIZE
 from s3d.agent.frontends.http.request_body import EMPTY_BODY, RequestBody
 from s3d.agent.frontends.http.request_parser import HttpRequest
-from s3d.agent.frontends.http.response_head import CONTINUE
+
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class ClientGone(ConnectionError):

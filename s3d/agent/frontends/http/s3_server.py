@@ -11,17 +11,14 @@ from typing import Any
 
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.frontends.http.client_connection import ClientConnection
-from s3d.agent.frontends.http.endpoint_counters import EndpointCounters
+from s3d.agent.frontends.http.endpoint_counters import EndpointCounters, Latency
 from s3d.agent.frontends.http.exchange import Exchange
-from s3d.agent.frontends.http.hosts import Hosts
-from s3d.agent.frontends.http.latency import Latency
 from s3d.agent.frontends.http.limits import Limits, connection_cap
 from s3d.agent.frontends.http.post import FormPost
 from s3d.agent.frontends.http.request_handler import RequestHandler
 from s3d.agent.frontends.http.request_parser import error_of
-from s3d.agent.frontends.http.request_reader import RequestReader
-from s3d.agent.frontends.http.response_head import ResponseHeadWriter
-from s3d.agent.frontends.http.response_writer import ResponseWriter
+from s3d.agent.frontends.http.request_reader import Hosts, RequestReader
+from s3d.agent.frontends.http.response_writer import ResponseHeadWriter, ResponseWriter
 from s3d.agent.frontends.http.sendfile import SendfilePool
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.sigv4 import SecretOf
