@@ -25,7 +25,7 @@ from s3d.agent.core.events import Events
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.frontends.control.cache_routes import ReadCache
 from s3d.agent.frontends.control.pending import Queue, queue_status
-from s3d.agent.s3.listing_order import BYTES, UNKNOWN
+from s3d.agent.s3.listing import BYTES, UNKNOWN
 from s3d.agent.selection.bucket_tags import TTL, BucketTags
 from s3d.agent.selection.policy import open_policy
 from s3d.agent.selection.use_policy import UPLOAD, UsePolicy
@@ -143,7 +143,7 @@ class Gateway:
         )
 
     def listing_order(self, bucket: str) -> str:
-        """In which the remote lists the bucket, as far as it is known: s3/listing_order.py."""
+        """In which the remote lists the bucket, as far as it is known: s3/listing.py."""
         known = self.prober.known_of(bucket)
         probed = UNKNOWN if known is None else known.listing_order
         return self.prober.quirks.listing_order or probed or known_order(self.remote.url, bucket)

@@ -22,7 +22,7 @@ from s3d.agent.core.failures import FailureClass, Refused, classify
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.checksums import ALGORITHMS
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.listing_order import SAMPLE, UNKNOWN, order_of_sample
+from s3d.agent.s3.listing import SAMPLE, UNKNOWN, order_of_sample
 from s3d.agent.s3.messages import BytesBody, Members, S3Request
 from s3d.agent.s3.model import operations
 
@@ -71,7 +71,7 @@ class Capabilities(msgspec.Struct, frozen=True):
     """Of the bucket by default: "" or AES256 leave ETags alone, aws:kms and its like do not."""
     level: Level
     listing_order: str = UNKNOWN
-    """In which keys are listed: s3/listing_order.py."""
+    """In which keys are listed: s3/listing.py."""
 
 
 class Observations(msgspec.Struct):

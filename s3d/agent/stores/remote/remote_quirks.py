@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from s3d.agent.s3.listing_order import OTHER, UNKNOWN
+from s3d.agent.s3.listing import OTHER, UNKNOWN
 from s3d.agent.s3.optional_headers import OptionalGroup
 
 
