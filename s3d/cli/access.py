@@ -15,7 +15,7 @@ from s3d.cli.target import Names, Target, target_argument
 from s3d.shared import credentials
 from s3d.shared.credentials import AccessKey
 from s3d.shared.errors import NotRunningError, UsageError
-from s3d.shared.units import parse_age
+from s3d.shared.text import parse_age
 
 MAX_EXPIRES = 7 * 86400
 """Seconds: https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-presigned-url.html"""

@@ -6,9 +6,9 @@ import click
 
 from s3d.cli.output import fields, json_line
 from s3d.cli.session import Session, json_option, pass_session, socket_option
+from s3d.shared.config.values import parse_timetable
 from s3d.shared.errors import UsageError
 from s3d.shared.text import size
-from s3d.shared.timetable import parse_timetable
 
 
 @click.command("bandwidth")

@@ -15,9 +15,8 @@ from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.cli.target import Names, Target, target_argument
 from s3d.shared.caching import CacheEntry, CachePlace, CacheStatus, PinStatus, PrefetchStatus
 from s3d.shared.errors import NotFoundError, S3dError, UsageError
-from s3d.shared.text import age, count, safe, size
+from s3d.shared.text import age, count, parse_size, safe, size
 from s3d.shared.transfers import Share
-from s3d.shared.units import parse_size
 
 RUNNING, DONE = "running", "done"
 LOOK, PATIENCE = 0.5, 20.0
@@ -203,7 +202,7 @@ def _prefetch(client: CacheClient, target: Target, rate: int | None, *, as_json:
     try:
         while status.state == RUNNING:
             status = client.wait_for_prefetch(status.id, pace)
-            line.show(f"{target}: {amount(status.done)} of {amount(status.found)}")
+            line.show(f"{target}: {amount(status.done)} of {amount(status.listed)}")
     except KeyboardInterrupt:
         client.cancel_prefetch(status.id)
         raise
@@ -220,7 +219,7 @@ def _conclude(target: Target, status: PrefetchStatus, *, as_json: bool) -> None:
         raise S3dError(
             f"prefetch {status.state}", f"{target}: {what}", "s3d cache shows its limits"
         )
-    if not status.found.files:
+    if not status.listed.files:
         raise NotFoundError("no such key or prefix", str(target))
     if not as_json:
         report(f"{target}: {amount(status.done)} in the cache")
@@ -275,5 +274,5 @@ def _pin_row(status: PinStatus) -> str:
     name = safe(f"{pin.bucket}/{pin.key or pin.prefix}" if pin.key or pin.prefix else pin.bucket)
     if status.looked is None and not status.error:
         return f"{name}  not looked at yet"
-    line = f"{name}  {amount(status.kept)} of {amount(status.total)}"
+    line = f"{name}  {amount(status.cached)} of {amount(status.total)}"
     return f"{line}  ({safe(status.error)})" if status.error else line

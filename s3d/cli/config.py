@@ -10,10 +10,10 @@ import msgspec
 
 from s3d.cli.output import fields, json_line
 from s3d.cli.session import Session, json_option, pass_session
-from s3d.shared.config import Config
-from s3d.shared.config_text import plain
+from s3d.shared.config.display import plain
+from s3d.shared.config.rules import settings_of
+from s3d.shared.config.schema import Config
 from s3d.shared.paths import config_file
-from s3d.shared.settings import settings_of
 from s3d.shared.text import count
 
 DEFAULT = "default"

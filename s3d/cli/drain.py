@@ -14,9 +14,8 @@ from s3d.cli.output import StatusLine, json_line, report
 from s3d.cli.pending import CLEAN, folder_left, is_clean, is_moving, summary
 from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.shared.errors import PendingError, UsageError
-from s3d.shared.text import size
+from s3d.shared.text import parse_age, size
 from s3d.shared.transfers import QueueStatus
-from s3d.shared.units import parse_age
 
 REFRESH = 0.5
 """Seconds between two updates of the progress bar."""

@@ -15,9 +15,9 @@ from s3d.cli.tags import pairs
 from s3d.cli.target import Names, Target, target_argument
 from s3d.shared.control import ObjectInfo
 from s3d.shared.errors import NotFoundError, UsageError
-from s3d.shared.filter_parse import FilterError
-from s3d.shared.filter_terms import Fact, Subject
-from s3d.shared.filters import Filter, Verdict
+from s3d.shared.filters.expression import Filter, Verdict
+from s3d.shared.filters.parser import FilterError
+from s3d.shared.filters.terms import Attributes, FilterSubject
 from s3d.shared.text import count, safe, size
 
 MOST = 1_000
@@ -67,7 +67,7 @@ def filter_command() -> None:
 def explain_command(wanted: Filter, *, as_json: bool) -> None:
     """Say how a filter is read, term by term."""
     if as_json:
-        needs = [fact.name for fact in Fact if fact & wanted.needs]
+        needs = [fact.name for fact in Attributes if fact & wanted.needs]
         json_line({"terms": [str(term) for term in wanted.terms], "needs": needs})
         return
     rows = list(wanted.sentences())
@@ -89,7 +89,7 @@ def test_command(
 
     The agent is only asked about the object when its name does not decide.
     """
-    subject = Subject(bucket=target.bucket, key=target.key, tags=pairs(tags, "--tag") or None)
+    subject = FilterSubject(bucket=target.bucket, key=target.key, tags=pairs(tags, "--tag") or None)
     decision = wanted.explain(subject)
     if decision.verdict is Verdict.UNKNOWN:
         client = session.objects()
@@ -142,7 +142,7 @@ def _listed(client: ObjectClient, wanted: Filter, target: Target) -> Iterator[Ob
 
 
 def _takes(client: ObjectClient, wanted: Filter, info: ObjectInfo) -> bool:
-    subject = Subject(bucket=info.bucket, key=info.key, size=info.size)
+    subject = FilterSubject(bucket=info.bucket, key=info.key, size=info.size)
     verdict = wanted.verdict(subject)
     if verdict is Verdict.UNKNOWN:
         try:
@@ -153,7 +153,7 @@ def _takes(client: ObjectClient, wanted: Filter, info: ObjectInfo) -> bool:
     return verdict is Verdict.INCLUDE
 
 
-def _known(client: ObjectClient, subject: Subject, info: ObjectInfo) -> Subject:
+def _known(client: ObjectClient, subject: FilterSubject, info: ObjectInfo) -> FilterSubject:
     """With all that the agent knows of the object."""
     headers = {
         **info.headers,

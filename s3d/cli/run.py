@@ -14,9 +14,9 @@ import click
 
 from s3d.cli.session import Session, pass_session
 from s3d.shared import credentials, logs
-from s3d.shared.config import Config
+from s3d.shared.config.rules import ENV, FLAG, Setting, settings_of
+from s3d.shared.config.schema import Config
 from s3d.shared.control import AgentStatus
-from s3d.shared.settings import ENV, FLAG, Setting, settings_of
 
 F = TypeVar("F", bound=Callable[..., Any])
 

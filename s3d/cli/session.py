@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from s3d.cli.client.remote_client import FormerRemoteClient, MigrationClient
     from s3d.cli.client.sync_client import SyncClient
     from s3d.cli.client.transfer_client import TransferClient
-    from s3d.shared.config import Config
+    from s3d.shared.config.schema import Config
     from s3d.shared.paths import Places
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -10,8 +10,8 @@ from s3d.cli.filter import Expression
 from s3d.cli.output import json_line
 from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.cli.target import Names, Target, target_argument
-from s3d.shared.filters import Filter
-from s3d.shared.readers import SYNC_MODES
+from s3d.shared.config.validators import SYNC_MODES
+from s3d.shared.filters.expression import Filter
 from s3d.shared.syncing import FolderDraft
 from s3d.shared.text import moment, safe, size
 
@@ -44,10 +44,10 @@ def check_command(
         if verdict.text:
             click.echo(f"{'+' if verdict.ok else 'x'} {verdict.field:10} {safe(verdict.text)}")
     for row in found.preview:
-        rule = "" if row.kept else f"  ({row.rule})"
-        click.echo(f"{'+' if row.kept else '-'} {safe(row.path + rule)}")
+        rule = "" if row.included else f"  ({row.rule})"
+        click.echo(f"{'+' if row.included else '-'} {safe(row.path + rule)}")
     more = f" of the first {found.looked:,}" if found.partial else ""
-    click.echo(f"{found.kept:,} kept, {found.excluded:,} left out{more}")
+    click.echo(f"{found.included:,} kept, {found.excluded:,} left out{more}")
     return 0 if found.can_save else 1
 
 

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from s3d.shared.config import load_config
+from s3d.shared.config.load import load_config
 
 
 @pytest.fixture

@@ -10,19 +10,19 @@ import unicodedata
 from difflib import get_close_matches
 from typing import NoReturn
 
-from s3d.shared.filter_terms import (
+from s3d.shared.filters.globs import ALL, Glob, Token, Wild
+from s3d.shared.filters.terms import (
     DATES,
     HEADERS,
     ORDERS,
     SIZE,
+    Operand,
     Predicate,
     Source,
     Term,
-    Wanted,
     date_of,
     number_of,
 )
-from s3d.shared.globs import ALL, Glob, Token, Wild
 
 _BUCKET = frozenset("abcdefghijklmnopqrstuvwxyz0123456789.-*?")
 _WILD = {"*": Wild.RUN, "?": Wild.ONE}
@@ -221,7 +221,7 @@ class _Parser:
 
     def _wanted(
         self, source: Source, name: str, op: str, value: list[Token], written: str, begin: int
-    ) -> tuple[Wanted, str]:
+    ) -> tuple[Operand, str]:
         """What a value is held against, and how it is written."""
         text = "".join(token if isinstance(token, str) else token.value for token in value)
         is_header = source is Source.HEADER

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from s3d.shared.filter_terms import Fact, Subject, date_of, number_of, sentence_of
-from s3d.shared.filters import Filter
+from s3d.shared.filters.expression import Filter
+from s3d.shared.filters.terms import Attributes, FilterSubject, date_of, number_of, sentence_of
 
 
 def term(text):
@@ -63,36 +63,36 @@ def test_dates(text, date):
     ],
 )
 def test_comparisons(predicate, value, holds):
-    subject = Subject(bucket="b", key="k", tags={"n": value})
+    subject = FilterSubject(bucket="b", key="k", tags={"n": value})
     assert term(f"b/*[tag:{predicate}]").matches(subject) is holds
 
 
 @pytest.mark.parametrize(("op", "holds"), [("=", True), ("!=", False)])
 def test_sizes_and_dates_are_equal_by_value(op, holds):
     headers = {"last-modified": "Sat, 31 Jan 2026 00:00:00 GMT"}
-    subject = Subject(bucket="b", key="k", size=1024, headers=headers)
+    subject = FilterSubject(bucket="b", key="k", size=1024, headers=headers)
     assert term(f"b/*[hdr:content-length{op}1Ki]").matches(subject) is holds
     assert term(f"b/*[hdr:last-modified{op}2026-01-31]").matches(subject) is holds
 
 
 def test_a_header_that_is_no_date_differs_from_every_date():
-    subject = Subject(bucket="b", key="k", headers={"expires": "never"})
+    subject = FilterSubject(bucket="b", key="k", headers={"expires": "never"})
     assert term("b/*[hdr:expires!=2026-01-31]").matches(subject) is True
     assert term("b/*[hdr:expires=2026-01-31]").matches(subject) is False
 
 
 def test_the_size_is_known_without_the_headers():
-    subject = Subject(bucket="b", key="k", size=5)
+    subject = FilterSubject(bucket="b", key="k", size=5)
     assert term("b/*[hdr:content-length<10]").matches(subject) is True
     assert term("b/*[hdr:content-type=a]").matches(subject) is None
 
 
 def test_what_is_false_already_needs_nothing_more():
-    subject = Subject(bucket="b", key="k", tags={})
+    subject = FilterSubject(bucket="b", key="k", tags={})
     found = term("b[tag:x]/*[tag:y][md:z]")
     assert found.matches(subject) is False
-    assert found.needs == Fact.BUCKET_TAGS | Fact.TAGS | Fact.METADATA
-    assert found.missing(subject) == Fact.BUCKET_TAGS | Fact.METADATA
+    assert found.needs == Attributes.BUCKET_TAGS | Attributes.TAGS | Attributes.METADATA
+    assert found.missing(subject) == Attributes.BUCKET_TAGS | Attributes.METADATA
 
 
 @pytest.mark.parametrize(

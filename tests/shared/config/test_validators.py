@@ -2,7 +2,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from s3d.shared.readers import read_endpoint, read_max_age, read_policy_server, read_remote
+from s3d.shared.config.validators import (
+    parse_endpoint,
+    parse_max_age,
+    parse_policy_server,
+    parse_remote,
+)
 
 
 @pytest.mark.parametrize(
@@ -16,7 +21,7 @@ from s3d.shared.readers import read_endpoint, read_max_age, read_policy_server, 
     ],
 )
 def test_an_endpoint_is_put_into_one_form(text, expected):
-    assert read_endpoint(text) == expected
+    assert parse_endpoint(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -43,7 +48,7 @@ def test_an_endpoint_is_put_into_one_form(text, expected):
 )
 def test_an_endpoint_that_is_none_is_explained(text, why):
     with pytest.raises(ValueError, match=why) as caught:
-        read_endpoint(text)
+        parse_endpoint(text)
     assert "http://HOST:PORT" in str(caught.value)
 
 
@@ -51,7 +56,7 @@ def test_an_endpoint_that_is_none_is_explained(text, why):
 @settings(max_examples=200, deadline=None)
 def test_an_endpoint_is_read_or_refused_and_nothing_else(text):
     try:
-        found = read_endpoint(text)
+        found = parse_endpoint(text)
     except ValueError as error:
         found = str(error)
     assert "http://" in found
@@ -69,7 +74,7 @@ def test_an_endpoint_is_read_or_refused_and_nothing_else(text):
     ],
 )
 def test_a_remote_is_put_into_one_form(text, expected):
-    assert read_remote(text) == expected
+    assert parse_remote(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -87,19 +92,19 @@ def test_a_remote_is_put_into_one_form(text, expected):
 )
 def test_a_remote_that_is_none_is_explained(text, why):
     with pytest.raises(ValueError, match=why):
-        read_remote(text)
+        parse_remote(text)
 
 
 @pytest.mark.parametrize(("text", "expected"), [("none", None), ("off", None), ("1h", 3600.0)])
 def test_an_age_may_be_without_limit(text, expected):
-    assert read_max_age(text) == expected
+    assert parse_max_age(text) == expected
 
 
 @pytest.mark.parametrize(
     "text", ["http://opa:8181", "https://opa", "http://[::1]:8181/v1/data/mine", "unix:///run/opa"]
 )
 def test_a_policy_server(text):
-    assert read_policy_server(text) == text
+    assert parse_policy_server(text) == text
 
 
 @pytest.mark.parametrize(
@@ -117,5 +122,5 @@ def test_a_policy_server(text):
 )
 def test_no_policy_server(text, why):
     with pytest.raises(ValueError, match=why) as caught:
-        read_policy_server(text)
+        parse_policy_server(text)
     assert "secret" not in str(caught.value)

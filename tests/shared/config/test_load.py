@@ -3,9 +3,11 @@ from pathlib import Path
 
 import pytest
 
-from s3d.shared.config import Config, ConfigError, load_config
-from s3d.shared.readers import is_loopback
-from s3d.shared.secret import Secret
+from s3d.shared.config.load import load_config
+from s3d.shared.config.rules import ConfigError
+from s3d.shared.config.schema import Config
+from s3d.shared.config.validators import is_loopback
+from s3d.shared.config.values import Secret
 
 FIXED = {
     "S3D_LOCAL_DIR",
@@ -46,7 +48,7 @@ def test_defaults():
 
 
 def test_the_promised_variables_are_settings():
-    from s3d.shared.settings import settings_of
+    from s3d.shared.config.rules import settings_of
 
     assert {setting.env for setting in settings_of(Config).values()} >= FIXED
 
@@ -137,7 +139,7 @@ def test_a_bad_secret_is_refused_and_not_shown(secret):
 
 
 def test_the_secret_has_no_flag_and_no_place_in_the_text():
-    from s3d.shared.settings import FLAG, settings_of
+    from s3d.shared.config.rules import FLAG, settings_of
 
     assert FLAG not in settings_of(Config)["secret_access_key"].rule.sources
     config = load_config(

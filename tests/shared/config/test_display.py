@@ -1,5 +1,5 @@
-from s3d.shared.config import load_config
-from s3d.shared.config_text import as_text, plain
+from s3d.shared.config.display import as_text, plain
+from s3d.shared.config.load import load_config
 
 
 def test_values_are_as_json_has_them_and_no_secret_is_told():

@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from s3d.shared.config_file import FileError, FileValue, add_table, read
+from s3d.shared.config.toml_file import FileError, FileValue, add_table, read
 
 TEXT = """\
 # a comment

@@ -7,11 +7,9 @@ from typing import Any
 
 import msgspec
 
-from s3d.shared.config import Config
-from s3d.shared.conflicts import Conflicts
-from s3d.shared.filters import Filter
-from s3d.shared.secret import MASK, Secret
-from s3d.shared.timetable import Timetable
+from s3d.shared.config.schema import Config
+from s3d.shared.config.values import MASK, Conflicts, Secret, Timetable
+from s3d.shared.filters.expression import Filter
 
 
 def plain(config: Config, name: str) -> Any:

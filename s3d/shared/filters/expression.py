@@ -13,8 +13,15 @@ from enum import Enum
 from functools import reduce
 from operator import or_
 
-from s3d.shared.filter_parse import parse_terms
-from s3d.shared.filter_terms import NOTHING, WORDS, Fact, Subject, Term, sentence_of
+from s3d.shared.filters.parser import parse_terms
+from s3d.shared.filters.terms import (
+    ATTRIBUTE_NAMES,
+    NO_ATTRIBUTES,
+    Attributes,
+    FilterSubject,
+    Term,
+    sentence_of,
+)
 
 
 class Verdict(Enum):
@@ -33,7 +40,7 @@ class Decision:
     verdict: Verdict
     why: str
     term: int | None = None
-    missing: Fact = NOTHING
+    missing: Attributes = NO_ATTRIBUTES
     """With UNKNOWN: what has to be fetched."""
 
 
@@ -54,24 +61,24 @@ class Filter:
         return cls(tuple(term for text in texts for term in parse_terms(text)))
 
     @property
-    def needs(self) -> Fact:
+    def needs(self) -> Attributes:
         """All that it may ask for."""
-        return reduce(or_, (term.needs for term in self.terms), NOTHING)
+        return reduce(or_, (term.needs for term in self.terms), NO_ATTRIBUTES)
 
-    def verdict(self, subject: Subject) -> Verdict:
+    def verdict(self, subject: FilterSubject) -> Verdict:
         decided, unknown = self._decide(subject)
         takes = self._takes(decided)
         if any(self.terms[number].excludes is takes for number in unknown):
             return Verdict.UNKNOWN
         return Verdict.INCLUDE if takes else Verdict.EXCLUDE
 
-    def explain(self, subject: Subject) -> Decision:
+    def explain(self, subject: FilterSubject) -> Decision:
         """The verdict, in words."""
         verdict = self.verdict(subject)
         decided, unknown = self._decide(subject)
         if verdict is Verdict.UNKNOWN:
-            missing = reduce(or_, (self.terms[n].missing(subject) for n in unknown), NOTHING)
-            facts = " and ".join(WORDS[fact] for fact in Fact if fact & missing)
+            missing = reduce(or_, (self.terms[n].missing(subject) for n in unknown), NO_ATTRIBUTES)
+            facts = " and ".join(ATTRIBUTE_NAMES[fact] for fact in Attributes if fact & missing)
             return Decision(verdict, f"it depends on {facts}", unknown[0] + 1, missing)
         if decided is not None:
             term = self.terms[decided]
@@ -107,7 +114,7 @@ class Filter:
                 found.append(literal)
         return tuple(found)
 
-    def _decide(self, subject: Subject) -> tuple[int | None, list[int]]:
+    def _decide(self, subject: FilterSubject) -> tuple[int | None, list[int]]:
         """The last term that matches for certain, and those behind it that may match."""
         unknown: list[int] = []
         for number in range(len(self.terms) - 1, -1, -1):

@@ -11,25 +11,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from s3d.shared.filter_parse import FilterError
-from s3d.shared.filter_terms import Fact, Subject
-from s3d.shared.filters import EVERYTHING, Filter, Verdict
-from s3d.shared.units import parse_size
+from s3d.shared.filters.expression import EVERYTHING, Filter, Verdict
+from s3d.shared.filters.parser import FilterError
+from s3d.shared.filters.terms import Attributes, FilterSubject
+from s3d.shared.text import parse_size
 
 VECTORS = json.loads(Path(__file__).with_name("filter_vectors.json").read_text())
 VERDICTS = {"true": Verdict.INCLUDE, "false": Verdict.EXCLUDE, "unknown": Verdict.UNKNOWN}
 NAMES = {
-    Fact.BUCKET_TAGS: "bucket_tags",
-    Fact.TAGS: "tags",
-    Fact.HEADERS: "headers",
-    Fact.METADATA: "metadata",
+    Attributes.BUCKET_TAGS: "bucket_tags",
+    Attributes.TAGS: "tags",
+    Attributes.HEADERS: "headers",
+    Attributes.METADATA: "metadata",
 }
 
 
 @pytest.mark.parametrize("vector", VECTORS["decide"], ids=lambda vector: vector["filter"])
 def test_vectors(vector):
     wanted = Filter.parse(vector["filter"])
-    assert wanted.verdict(Subject(**vector["object"])) is VERDICTS[vector["expect"]]
+    assert wanted.verdict(FilterSubject(**vector["object"])) is VERDICTS[vector["expect"]]
     assert Filter.parse(str(wanted)) == wanted
 
 
@@ -55,7 +55,7 @@ FULL, EMPTY = {"x": "1", "etag": "1"}, {}
 
 @given(filters, st.tuples(*[st.sampled_from([None, FULL, EMPTY])] * 4))
 def test_unknown_exactly_when_what_is_unknown_decides(wanted, facts):
-    subject = Subject(bucket="b", key="k", **dict(zip(NAMES.values(), facts, strict=True)))
+    subject = FilterSubject(bucket="b", key="k", **dict(zip(NAMES.values(), facts, strict=True)))
     choices = [[fact] if fact is not None else [FULL, EMPTY] for fact in facts]
     verdicts = {
         wanted.verdict(replace(subject, **dict(zip(NAMES.values(), each, strict=True))))
@@ -75,7 +75,7 @@ def test_unknown_exactly_when_what_is_unknown_decides(wanted, facts):
 
 @given(filters, st.sampled_from(["b", "c"]), st.sampled_from(["k", "kk", "a"]))
 def test_what_is_taken_has_one_of_the_prefixes(wanted, bucket, key):
-    subject = Subject(
+    subject = FilterSubject(
         bucket=bucket, key=key, bucket_tags=FULL, tags=FULL, headers=FULL, metadata={}
     )
     prefixes = wanted.prefixes(bucket)
@@ -110,11 +110,11 @@ def test_prefixes(text, prefixes):
     ],
 )  # fmt: skip
 def test_why(text, why, term):
-    decision = Filter.parse(text).explain(Subject(bucket="b", key="k"))
+    decision = Filter.parse(text).explain(FilterSubject(bucket="b", key="k"))
     assert (decision.why, decision.term) == (why, term)
 
 
-GUIDE = (Path(__file__).parents[2] / "docs" / "user-guide.md").read_text()
+GUIDE = (Path(__file__).parents[3] / "docs" / "user-guide.md").read_text()
 EXAMPLES = re.findall(
     r"^\| `(.+)` \| `([a-z]+)/(.+)`(?: of (.+)| with the tag (.+))? \| (taken|not taken) \|$",
     GUIDE,
@@ -125,7 +125,7 @@ EXAMPLES = re.findall(
 @pytest.mark.parametrize(("text", "bucket", "key", "size", "tag", "said"), EXAMPLES)
 def test_the_examples_of_the_user_guide(text, bucket, key, size, tag, said):
     tags = dict([tag.split("=")]) if tag else {}
-    subject = Subject(bucket=bucket, key=key, size=parse_size(size) if size else 1, tags=tags)
+    subject = FilterSubject(bucket=bucket, key=key, size=parse_size(size) if size else 1, tags=tags)
     assert Filter.parse(text).verdict(subject) is VERDICTS[str(said == "taken").lower()]
 
 
@@ -148,7 +148,7 @@ def test_in_words():
 
 def test_a_decision_with_three_terms_takes_less_than_15_us():
     wanted = Filter.parse("b/*;!b/tmp/*[tag:a=b*];b/keep*[hdr:content-length<100]")
-    subject = Subject(bucket="b", key="some/key.mp4", size=50, tags={"a": "x"})
+    subject = FilterSubject(bucket="b", key="some/key.mp4", size=50, tags={"a": "x"})
     times = []
     for _ in range(5):
         begin = time.process_time()

@@ -14,10 +14,10 @@ from typing import Any
 
 import msgspec
 
-from s3d.shared.globs import Glob, escaped
+from s3d.shared.filters.globs import Glob, escaped
 
 
-class Fact(Flag):
+class Attributes(Flag):
     """What has to be known of an object beyond its name."""
 
     BUCKET_TAGS = auto()
@@ -26,17 +26,17 @@ class Fact(Flag):
     METADATA = auto()
 
 
-NOTHING = Fact(0)
+NO_ATTRIBUTES = Attributes(0)
 
-WORDS: Mapping[Fact, str] = {
-    Fact.BUCKET_TAGS: "the tags of the bucket",
-    Fact.TAGS: "the tags of the object",
-    Fact.HEADERS: "the headers of the object",
-    Fact.METADATA: "the metadata of the object",
+ATTRIBUTE_NAMES: Mapping[Attributes, str] = {
+    Attributes.BUCKET_TAGS: "the tags of the bucket",
+    Attributes.TAGS: "the tags of the object",
+    Attributes.HEADERS: "the headers of the object",
+    Attributes.METADATA: "the metadata of the object",
 }
 
 
-class Subject(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class FilterSubject(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a filter may look at. None: not fetched."""
 
     bucket: str
@@ -60,11 +60,11 @@ class Source(StrEnum):
     METADATA = "md"
 
 
-FACTS: Mapping[Source, Fact] = {
-    Source.BUCKET_TAG: Fact.BUCKET_TAGS,
-    Source.TAG: Fact.TAGS,
-    Source.HEADER: Fact.HEADERS,
-    Source.METADATA: Fact.METADATA,
+ATTRIBUTE_OF: Mapping[Source, Attributes] = {
+    Source.BUCKET_TAG: Attributes.BUCKET_TAGS,
+    Source.TAG: Attributes.TAGS,
+    Source.HEADER: Attributes.HEADERS,
+    Source.METADATA: Attributes.METADATA,
 }
 
 SIZE = "content-length"
@@ -88,7 +88,7 @@ HEADERS = frozenset(
 
 ORDERS: Mapping[str, Callable[[Any, Any], bool]] = {"<": lt, "<=": le, ">": gt, ">=": ge}
 
-Wanted = Glob | float | datetime
+Operand = Glob | float | datetime
 """What a value is held against."""
 
 
@@ -101,11 +101,11 @@ class Predicate:
     """Lower-case for headers and metadata."""
     op: str = ""
     """"" asks whether it is there."""
-    wanted: Wanted | None = None
+    operand: Operand | None = None
     written: str = ""
     """The value as it was written: a size or a date."""
 
-    def holds(self, subject: Subject) -> bool | None:
+    def holds(self, subject: FilterSubject) -> bool | None:
         """None: it is not known."""
         value = self._value(subject)
         if value is _UNKNOWN:
@@ -116,7 +116,7 @@ class Predicate:
             return self.op == "!="
         return self._compares(value)
 
-    def _value(self, subject: Subject) -> str | None:
+    def _value(self, subject: FilterSubject) -> str | None:
         source, name = self.source, self.name
         if source is Source.HEADER:
             if name == SIZE and subject.size is not None:
@@ -131,15 +131,15 @@ class Predicate:
         return _UNKNOWN if values is None else values.get(name)
 
     def _compares(self, value: str) -> bool:
-        wanted = self.wanted
-        if isinstance(wanted, Glob):
-            return wanted.matches(value) is (self.op == "=")
-        found: Any = number_of(value) if isinstance(wanted, float) else date_of(value)
+        operand = self.operand
+        if isinstance(operand, Glob):
+            return operand.matches(value) is (self.op == "=")
+        found: Any = number_of(value) if isinstance(operand, float) else date_of(value)
         if found is None:
             return self.op == "!="
         if self.op in ("=", "!="):
-            return (found == wanted) is (self.op == "=")
-        return ORDERS[self.op](found, wanted)
+            return (found == operand) is (self.op == "=")
+        return ORDERS[self.op](found, operand)
 
     def __str__(self) -> str:
         source = "tag" if self.source is Source.BUCKET_TAG else self.source.value
@@ -148,8 +148,8 @@ class Predicate:
             name = self.name
         if not self.op:
             return f"[{source}:{name}]"
-        if isinstance(self.wanted, Glob):
-            return f"[{source}:{name}{self.op}'{self.wanted.text(chr(39))}']"
+        if isinstance(self.operand, Glob):
+            return f"[{source}:{name}{self.op}'{self.operand.text(chr(39))}']"
         return f"[{source}:{name}{self.op}{self.written}]"
 
 
@@ -166,7 +166,7 @@ class Term:
     predicates: tuple[Predicate, ...] = ()
     excludes: bool = False
 
-    def matches(self, subject: Subject) -> bool | None:
+    def matches(self, subject: FilterSubject) -> bool | None:
         """None: that depends on what is not known."""
         if not self.bucket.matches(subject.bucket) or not self.key.matches(subject.key):
             return False
@@ -180,13 +180,15 @@ class Term:
         return result
 
     @property
-    def needs(self) -> Fact:
-        return reduce(or_, (FACTS[each.source] for each in self.predicates), NOTHING)
+    def needs(self) -> Attributes:
+        return reduce(or_, (ATTRIBUTE_OF[each.source] for each in self.predicates), NO_ATTRIBUTES)
 
-    def missing(self, subject: Subject) -> Fact:
+    def missing(self, subject: FilterSubject) -> Attributes:
         """What is not known of the subject and would be needed."""
-        unknown = (FACTS[each.source] for each in self.predicates if each.holds(subject) is None)
-        return reduce(or_, unknown, NOTHING)
+        unknown = (
+            ATTRIBUTE_OF[each.source] for each in self.predicates if each.holds(subject) is None
+        )
+        return reduce(or_, unknown, NO_ATTRIBUTES)
 
     def __str__(self) -> str:
         of_bucket = [each for each in self.predicates if each.source is Source.BUCKET_TAG]
@@ -215,7 +217,7 @@ def _condition(predicate: Predicate) -> str:
     name = f"{_NOUNS[predicate.source]} {predicate.name}"
     if not predicate.op:
         return f"{name} is there"
-    value = predicate.wanted.text() if isinstance(predicate.wanted, Glob) else predicate.written
+    value = predicate.operand.text() if isinstance(predicate.operand, Glob) else predicate.written
     return f"{name} {_VERBS[predicate.op]} {value}"
 
 

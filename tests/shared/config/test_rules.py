@@ -6,9 +6,7 @@ from typing import Annotated
 import msgspec
 import pytest
 
-from s3d.shared.readers import read_bool, read_text
-from s3d.shared.secret import Secret
-from s3d.shared.settings import (
+from s3d.shared.config.rules import (
     ENV,
     FILE,
     FLAG,
@@ -19,23 +17,25 @@ from s3d.shared.settings import (
     fill,
     settings_of,
 )
-from s3d.shared.units import parse_size
+from s3d.shared.config.validators import parse_bool, parse_text
+from s3d.shared.config.values import Secret
+from s3d.shared.text import parse_size
 
 
 class Queue(msgspec.Struct, frozen=True):
-    enabled: Annotated[bool, Rule("On or off", read_bool)] = True
+    enabled: Annotated[bool, Rule("On or off", parse_bool)] = True
     max_size: Annotated[int, Rule("Bytes", parse_size)] = 10
 
 
 class Sample(msgspec.Struct, frozen=True):
-    region: Annotated[str, Rule("A text", read_text)] = "r"
+    region: Annotated[str, Rule("A text", parse_text)] = "r"
     names: Annotated[
         tuple[str, ...], Rule("Names", lambda t: tuple(t.split(",")), "--name", many=True)
     ] = ()
     key: Annotated[
         Secret | None, Rule("Hidden", parse_size, secret=True, sources=frozenset({FILE, ENV}))
     ] = None
-    once: Annotated[bool, Rule("For this run", read_bool, sources=frozenset({FLAG}))] = False
+    once: Annotated[bool, Rule("For this run", parse_bool, sources=frozenset({FLAG}))] = False
     queue: Queue = Queue()
     note: str = "not a setting"
 

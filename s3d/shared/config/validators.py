@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from s3d.shared.secret import Secret
-from s3d.shared.units import parse_age, parse_size
+from s3d.shared.config.values import Secret
+from s3d.shared.text import parse_age, parse_size
 
 if TYPE_CHECKING:
     from ipaddress import IPv4Address, IPv6Address
@@ -36,11 +36,11 @@ _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 
-def read_text(text: str) -> str:
+def parse_text(text: str) -> str:
     return text
 
 
-def read_bool(text: str) -> bool:
+def parse_bool(text: str) -> bool:
     """true or false, and the other words that people use for them."""
     words = {"true": True, "on": True, "yes": True, "1": True}
     words |= {"false": False, "off": False, "no": False, "0": False}
@@ -49,7 +49,7 @@ def read_bool(text: str) -> bool:
     return words[text.lower()]
 
 
-def read_path(text: str) -> Path:
+def parse_path(text: str) -> Path:
     """A path; ~ is the home folder, a relative one is below the current folder."""
     if "\0" in text:
         raise ValueError("a path has no NUL")
@@ -59,7 +59,7 @@ def read_path(text: str) -> Path:
         raise ValueError("there is no such home folder") from error
 
 
-def read_endpoint(text: str) -> str:
+def parse_endpoint(text: str) -> str:
     """http://HOST:PORT in its canonical form."""
     try:
         url = urlsplit(text)
@@ -79,25 +79,25 @@ def read_endpoint(text: str) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def read_access_key_id(text: str) -> str:
+def parse_access_key_id(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9._-]{3,128}", text):
         raise ValueError("an access key id has 3 to 128 letters, digits, dots, - or _")
     return text
 
 
-def read_secret(text: str) -> Secret:
+def parse_secret(text: str) -> Secret:
     if not re.fullmatch(r"[!-~]{8,256}", text):
         raise ValueError("a secret has 8 to 256 characters, ASCII and without spaces")
     return Secret(text)
 
 
-def read_auth(text: str) -> str:
+def parse_auth(text: str) -> str:
     if text not in ("sigv4", "none"):
         raise ValueError("write sigv4 (every request is signed) or none (anyone may do anything)")
     return text
 
 
-def read_buckets(text: str) -> tuple[str, ...]:
+def parse_buckets(text: str) -> tuple[str, ...]:
     """Names with commas between them; the finer rules are the store's."""
     names = _split(text)
     for name in names:
@@ -109,34 +109,34 @@ def read_buckets(text: str) -> tuple[str, ...]:
     return names
 
 
-def read_bucket(text: str) -> str:
+def parse_bucket(text: str) -> str:
     """One name; empty: none."""
-    names = read_buckets(text)
+    names = parse_buckets(text)
     if len(names) > 1:
         raise ValueError("write one bucket")
     return names[0] if names else ""
 
 
-def read_prefix(text: str) -> str:
+def parse_prefix(text: str) -> str:
     """A prefix with the slash that makes a folder of it; empty: none."""
     if text.startswith("/"):
         raise ValueError("a prefix does not begin with a slash")
     return text if not text or text.endswith("/") else text + "/"
 
 
-def read_name(text: str) -> str:
+def parse_name(text: str) -> str:
     if not re.fullmatch(r"[\w.-]{1,64}", text):
         raise ValueError("a name is letters, digits, dots, - and _, 64 at most")
     return text
 
 
-def read_mode_of_sync(text: str) -> str:
+def parse_sync_mode(text: str) -> str:
     if text not in SYNC_MODES:
         raise ValueError(f"write one of {', '.join(SYNC_MODES)}")
     return text
 
 
-def read_interval(text: str) -> float:
+def parse_interval(text: str) -> float:
     """A second at least: each look is a request for every thousand objects."""
     interval = parse_age(text)
     if interval < 1:
@@ -144,7 +144,7 @@ def read_interval(text: str) -> float:
     return interval
 
 
-def read_hosts(text: str) -> tuple[str, ...]:
+def parse_hosts(text: str) -> tuple[str, ...]:
     """Host names with commas between them, in lower case."""
     names = tuple(name.lower() for name in _split(text))
     for name in names:
@@ -153,13 +153,13 @@ def read_hosts(text: str) -> tuple[str, ...]:
     return names
 
 
-def read_region(text: str) -> str:
+def parse_region(text: str) -> str:
     if not re.fullmatch(r"[a-z0-9-]{1,63}", text):
         raise ValueError("a region is lower-case letters, digits and -, such as us-east-1")
     return text
 
 
-def read_log_level(text: str) -> str:
+def parse_log_level(text: str) -> str:
     """A level, then LOGGER=LEVEL for those that differ: "info,s3d.agent.frontends.http=debug"."""
     for number, part in enumerate(_split(text) or ("",)):
         logger, given, level = part.rpartition("=")
@@ -171,13 +171,13 @@ def read_log_level(text: str) -> str:
     return text
 
 
-def read_log_format(text: str) -> str:
+def parse_log_format(text: str) -> str:
     if text not in ("text", "json"):
         raise ValueError("write text or json")
     return text
 
 
-def read_remote(text: str) -> str:
+def parse_remote(text: str) -> str:
     """aws, or http[s]://HOST[:PORT] in its canonical form."""
     if text.lower() == AWS:
         return AWS
@@ -199,7 +199,7 @@ def read_remote(text: str) -> str:
     return f"{url.scheme}://{netloc}" + (f":{port}" if port else "")
 
 
-def read_addressing(text: str) -> str:
+def parse_addressing(text: str) -> str:
     if text not in ADDRESSING:
         raise ValueError(
             "write path (HOST/BUCKET), virtual (BUCKET.HOST) or auto (virtual at AWS, else path)"
@@ -207,19 +207,19 @@ def read_addressing(text: str) -> str:
     return text
 
 
-def read_when_full(text: str) -> str:
+def parse_when_full(text: str) -> str:
     if text not in WHEN_FULL:
         raise ValueError("write wait (up to 60 s, then SlowDown) or reject (SlowDown at once)")
     return text
 
 
-def read_limit(text: str) -> int:
+def parse_limit(text: str) -> int:
     if not re.fullmatch(r"[1-9]\d{0,11}", text):
         raise ValueError("write a number from 1 on, such as 100000")
     return int(text)
 
 
-def read_room(text: str) -> int:
+def parse_max_size(text: str) -> int:
     """A size that has room for something."""
     room = parse_size(text)
     if room < 1:
@@ -227,7 +227,7 @@ def read_room(text: str) -> int:
     return room
 
 
-def read_policy_server(text: str) -> str:
+def parse_policy_server(text: str) -> str:
     """A URL of HTTP, or unix:// and the path of a socket."""
     try:
         parts = urlsplit(text)
@@ -245,7 +245,7 @@ def read_policy_server(text: str) -> str:
 _POLICY_SERVER = "write http://HOST:PORT or unix:///PATH"
 
 
-def read_max_age(text: str) -> float | None:
+def parse_max_age(text: str) -> float | None:
     """An age; none is no limit."""
     if text.lower() in ("none", "off"):
         return None

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from s3d.shared.filter_parse import FilterError, parse_terms
-from s3d.shared.filter_terms import DATES, HEADERS, SIZE, Predicate, Source, Term
-from s3d.shared.filters import Filter
-from s3d.shared.globs import Glob, Wild
+from s3d.shared.filters.expression import Filter
+from s3d.shared.filters.globs import Glob, Wild
+from s3d.shared.filters.parser import FilterError, parse_terms
+from s3d.shared.filters.terms import DATES, HEADERS, SIZE, Predicate, Source, Term
 
 WILD = [Wild.RUN, Wild.ONE]
 names = st.text(min_size=1, max_size=4)

@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from s3d.shared import config_file
+from s3d.shared.config.schema import toml_file
 from s3d.shared.errors import UsageError
 from s3d.shared.text import safe
 
@@ -46,7 +46,7 @@ class Rule(msgspec.Struct, frozen=True):
     """What a field of a settings struct says beside its type and its default."""
 
     help: str
-    read: Callable[[str], Any]
+    parse: Callable[[str], Any]
     """Text to value; raises ValueError that says what is right."""
     flag: str = ""
     """The flag, when it is not the name with dashes."""
@@ -160,8 +160,8 @@ def tables(struct: type[S], name: str, file: Path, problems: list[Problem]) -> l
     settings = settings_of(struct, name + ".")
     found = []
     try:
-        rows = config_file.read_tables(file, name)
-    except config_file.FileError:
+        rows = toml_file.read_tables(file, name)
+    except toml_file.FileError:
         return []  # collect() has said so
     for line, table in rows:
         origin = f"{file}:{line}"
@@ -189,7 +189,7 @@ def fill(
         if "." in key or name not in given:
             continue
         try:
-            values[key] = setting.rule.read(given[name].text)
+            values[key] = setting.rule.parse(given[name].text)
         except ValueError as error:
             quoted: tuple[str, ...] = getattr(error, "quoted", ())
             is_shown = not setting.rule.secret and not quoted
@@ -215,8 +215,8 @@ def _from_file(
     settings: Mapping[str, Setting], file: Path, problems: list[Problem]
 ) -> dict[str, Given]:
     try:
-        values = config_file.read(file)
-    except config_file.FileError as error:
+        values = toml_file.read(file)
+    except toml_file.FileError as error:
         problems.append(Problem("", str(file), str(error)))
         return {}
     given: dict[str, Given] = {}

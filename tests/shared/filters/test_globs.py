@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from s3d.shared.globs import ALL, Glob, Token, Wild, escaped
+from s3d.shared.filters.globs import ALL, Glob, Token, Wild, escaped
 
 tokens = st.lists(st.sampled_from(["a", "b", "/", Wild.RUN, Wild.ONE]), max_size=8)
 texts = st.text("ab/", max_size=8)
