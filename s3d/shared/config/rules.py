@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from s3d.shared.config.schema import toml_file
+from s3d.shared.config import toml_file
 from s3d.shared.errors import UsageError
 from s3d.shared.text import safe
 
