@@ -1,4 +1,4 @@
-"""s3d env and s3d presign: how other programs get at the endpoint."""
+"""s3d env, presign and completion: what the shell and other programs need to use s3d."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 import click
+from click.shell_completion import get_completion_class
 
 from s3d.cli.output import json_line
 from s3d.cli.session import Session, json_option, pass_session, socket_option
@@ -140,3 +141,23 @@ def presign_command(
         json_line(answer)
     else:
         click.echo(answer.url)
+
+
+SHELLS = ("bash", "zsh", "fish")
+
+
+@click.command("completion")
+@click.argument("shell", type=click.Choice(SHELLS))
+@click.pass_context
+def completion_command(ctx: click.Context, shell: str) -> None:
+    """Print the script that completes s3d's commands, buckets and keys.
+
+    \b
+    Examples:
+      eval "$(s3d completion bash)"      # in ~/.bashrc
+      eval "$(s3d completion zsh)"       # in ~/.zshrc
+      s3d completion fish > ~/.config/fish/completions/s3d.fish
+    """
+    kind = get_completion_class(shell)
+    assert kind is not None, "click knows the shells of SHELLS"
+    click.echo(kind(ctx.find_root().command, {}, "s3d", "_S3D_COMPLETE").source())

@@ -1,4 +1,4 @@
-"""s3d ls and s3d rm: many objects at a time, page by page."""
+"""s3d ls, rm, versions and restore: objects and their versions, page by page."""
 
 from __future__ import annotations
 
@@ -157,3 +157,47 @@ def delete_all(client: ObjectClient, target: Target, *, yes: bool, versions: boo
     finally:
         progress.close()
     report(f"deleted {what}")
+
+
+@click.command("versions")
+@target_argument(Names.OBJECT)
+@json_option
+@socket_option
+@pass_session
+def versions_command(session: Session, /, target: Target, *, as_json: bool) -> None:
+    """List the versions of an object, the newest first; delete markers too.
+
+    \b
+    Example:
+      s3d versions photos/cat.jpg
+    """
+    found = session.objects().versions_of(*target)
+    if not found:
+        raise NotFoundError("no such object", f"{target} has no version")
+    for info in found:
+        if as_json:
+            json_line(info)
+            continue
+        what = size(info.size) if info.etag else "deleted"
+        now = "  now" if info.is_latest else ""
+        click.echo(f"{moment(info.last_modified)}  {what:>9}  {safe(info.version_id or '-')}{now}")
+
+
+@click.command("restore")
+@target_argument(Names.OBJECT)
+@click.argument("version")
+@json_option
+@socket_option
+@pass_session
+def restore_command(session: Session, /, target: Target, version: str, *, as_json: bool) -> None:
+    """Make an older VERSION of an object the newest; nothing is lost by it.
+
+    \b
+    Example:
+      s3d restore photos/cat.jpg 3sL4kqtJlcpXroDTDmJ
+    """
+    info = session.objects().restore(*target, version)
+    if as_json:
+        json_line(info)
+    else:
+        report(f"restored {target}, {size(info.size)}")

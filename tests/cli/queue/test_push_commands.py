@@ -1,8 +1,10 @@
+import json
+
 import pytest
 
-from s3d.cli.drain import bar
+from s3d.cli.queue.push_commands import bar
 from s3d.shared.transfers import QueueLimits, QueueStatus, Share
-from tests.cli.test_queue import put, serving
+from tests.cli.queue.test_commands import put, serving
 
 __all__ = ["put", "serving"]
 
@@ -31,3 +33,20 @@ def test_a_person_sees_how_it_goes(s3d, put):
 @pytest.mark.parametrize("timeout", ["soon", "-1s"])
 def test_a_time_is_one(s3d, timeout):
     assert s3d("drain", "--timeout", timeout).code == 2
+
+
+__all__ = ["serving"]
+
+
+def test_the_bandwidth_is_shown_set_and_taken_off(s3d):
+    assert s3d("bandwidth").out.splitlines()[:2] == ["timetable  off", "limit now  none"]
+    assert "limit now  2 MiB/s" in s3d("bandwidth", "2MiB").out
+    day = s3d("bandwidth", "08:00 512KiB, 18:00 off").out
+    assert "timetable  08:00 512KiB, 18:00 off" in day
+    assert json.loads(s3d("bandwidth", "off", "--json").out)["limit"] is None
+
+
+@pytest.mark.parametrize("timetable", ["fast", "1", "25:00 1MiB"])
+def test_a_timetable_is_one(s3d, timetable):
+    result = s3d("bandwidth", timetable)
+    assert (result.code, result.out) == (2, "")

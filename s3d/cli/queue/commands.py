@@ -13,7 +13,7 @@ from s3d.cli.client.remote_client import FormerRemoteClient
 from s3d.cli.client.unix_http import BLOCK
 from s3d.cli.output import confirmed, fields, for_each, json_line, report
 from s3d.cli.pending import CLEAN, amount, summary
-from s3d.cli.queue_remotes import (
+from s3d.cli.queue.remote_commands import (
     adopt_command,
     move_command,
     remote_of,

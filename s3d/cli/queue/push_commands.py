@@ -1,4 +1,4 @@
-"""s3d drain: wait until the remote has every pending write and the sync folders are in sync."""
+"""s3d drain and s3d bandwidth: wait for the queue to be pushed, and limit its speed."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import click
 
 from s3d.cli.client.control_client import ControlClient
 from s3d.cli.client.queue_client import QueueClient
-from s3d.cli.output import StatusLine, json_line, report
+from s3d.cli.output import StatusLine, fields, json_line, report
 from s3d.cli.pending import CLEAN, folder_left, is_clean, is_moving, summary
 from s3d.cli.session import Session, json_option, pass_session, socket_option
+from s3d.shared.config.values import parse_timetable
 from s3d.shared.errors import PendingError, UsageError
 from s3d.shared.text import parse_age, size
 from s3d.shared.transfers import QueueStatus
@@ -158,3 +159,37 @@ def _seconds(text: str) -> float:
         return parse_age(text)
     except ValueError as error:
         raise UsageError("bad usage", f"--timeout {text!r}: {error}") from error
+
+
+@click.command("bandwidth")
+@click.argument("timetable", required=False)
+@json_option
+@socket_option
+@pass_session
+def bandwidth_command(session: Session, /, timetable: str | None, *, as_json: bool) -> None:
+    """Show how fast writes go to the remote, or limit it until the agent's next start.
+
+    TIMETABLE is a rate in bytes a second, rates by the time of the day, or off. For good:
+    S3D_WRITE_QUEUE_BANDWIDTH.
+
+    \b
+    Examples:
+      s3d bandwidth
+      s3d bandwidth 2MiB
+      s3d bandwidth "08:00 512KiB, 18:00 off"
+    """
+    client = session.queue()
+    if timetable is None:
+        answer = client.bandwidth()
+    else:
+        try:
+            parse_timetable(timetable)
+        except ValueError as error:
+            raise UsageError("bad usage", f"{timetable!r}: {error}") from error
+        answer = client.set_bandwidth(timetable)
+    if as_json:
+        json_line(answer)
+        return
+    limit = "none" if answer.limit is None else f"{size(answer.limit)}/s"
+    rows = [("limit now", limit), ("pushing", f"{size(int(answer.rate))}/s")]
+    fields([("timetable", answer.timetable), *rows])

@@ -1,0 +1,134 @@
+"""s3d sync add and check: set up a sync folder, after showing what the first pass would do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from s3d.cli.client.sync_client import SyncClient
+from s3d.cli.filter import Expression
+from s3d.cli.output import confirmed, json_line, report
+from s3d.cli.session import Session, json_option, pass_session, socket_option
+from s3d.cli.sync.folder_text import SHOWN, show_plan
+from s3d.cli.target import Names, Target, target_argument
+from s3d.shared.config.validators import SYNC_MODES
+from s3d.shared.errors import UsageError
+from s3d.shared.filters.expression import Filter
+from s3d.shared.syncing import FolderDraft, FolderSpec
+from s3d.shared.text import safe
+
+
+@click.command("add")
+@click.argument("path", type=click.Path(path_type=Path))
+@target_argument(Names.PREFIX)
+@click.option("--mode", type=click.Choice(SYNC_MODES), default="two-way", show_default=True,
+              help="backup: only to the bucket; mirror: only to the folder.")  # fmt: skip
+@click.option(
+    "--filter", "terms", type=Expression(), metavar="EXPR", help="Which files are synced."
+)
+@click.option("--name", default="", help="Its name in commands; else the last part of its path.")
+@click.option("--interval", default="", metavar="AGE", help="Between two looks at the bucket.")
+@click.option("--keep-mode", is_flag=True, help="Sync permission bits too.")
+@click.option("-n", "--dry-run", is_flag=True, help="Show what it would do, and do nothing.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@json_option
+@socket_option
+@pass_session
+def add_command(
+    session: Session, /, path: Path, target: Target, *, mode: str, terms: Filter | None, name: str,
+    interval: str, keep_mode: bool, dry_run: bool, yes: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Begin to sync a folder with BUCKET or BUCKET/PREFIX. The first time deletes nothing.
+
+    \b
+    Example:
+      s3d sync add ~/notes my-bucket/notes
+    """
+    path = path.expanduser().absolute()
+    spec = FolderSpec(
+        path=str(path),
+        bucket=target.bucket,
+        prefix=target.key,
+        mode=mode,
+        filter=str(terms or ""),
+        interval=interval,
+        keep_mode=keep_mode,
+    )
+    client = session.sync()
+    name = name or path.name
+    is_new = _is_new(client, name, spec)
+    plan = client.validate(spec, name="" if is_new else name)
+    if dry_run and as_json:
+        json_line(plan)
+        return
+    if not as_json:
+        click.echo(f"{path} and {target}, {mode}:")
+        if not is_new:
+            click.echo(f"  folder {name} syncs them already; it gets these settings")
+        if not path.exists():
+            click.echo(f"  {path} is not there: it will be made")
+        elif not plan.counts:
+            click.echo("  both sides are the same")
+        show_plan(plan, SHOWN)
+    if dry_run or not (yes or confirmed("Sync them from now on?")):
+        return
+    was_there = path.exists()
+    status = client.save(name, spec, new=is_new)
+    if as_json:
+        json_line(status)
+    else:
+        made = "" if was_there else "made and "
+        report(f"{made}syncing {path}; s3d sync status {status.name} shows how far it is")
+
+
+@click.command("check")
+@click.argument("path", type=click.Path(path_type=Path))
+@target_argument(Names.PREFIX)
+@click.option("--mode", type=click.Choice(SYNC_MODES), default="two-way", show_default=True)
+@click.option("--filter", "terms", type=Expression(), metavar="EXPR", help="Which files.")
+@json_option
+@socket_option
+@pass_session
+def check_command(
+    session: Session, /, path: Path, target: Target, *, mode: str, terms: Filter | None,
+    as_json: bool,
+) -> int:  # fmt: skip
+    """Say whether a folder can be synced, and what its filter keeps; exit 1 when it cannot.
+
+    \b
+    Example:
+      s3d sync check ~/notes my-bucket/notes --filter '!*/*.tmp'
+    """
+    path = path.expanduser().absolute()
+    draft = FolderDraft(str(path), target.bucket, target.key, mode, str(terms or ""))
+    found = session.sync().check(draft)
+    if as_json:
+        json_line(found)
+        return 0 if found.can_save else 1
+    for verdict in found.fields:
+        if verdict.text:
+            click.echo(f"{'+' if verdict.ok else 'x'} {verdict.field:10} {safe(verdict.text)}")
+    for row in found.preview:
+        rule = "" if row.included else f"  ({row.rule})"
+        click.echo(f"{'+' if row.included else '-'} {safe(row.path + rule)}")
+    more = f" of the first {found.looked:,}" if found.partial else ""
+    click.echo(f"{found.included:,} kept, {found.excluded:,} left out{more}")
+    return 0 if found.can_save else 1
+
+
+def _is_new(client: SyncClient, name: str, spec: FolderSpec) -> bool:
+    """Whether a name is free; False: its folder is to have other settings. Raises UsageError when
+    the folder of that name is another one."""
+    for folder in client.folders():
+        if folder.name != name:
+            continue
+        places = [(f.path, f.bucket, f.prefix.rstrip("/")) for f in (folder, spec)]
+        if places[0] == places[1]:
+            return False
+        raise UsageError(
+            f"sync folder {name}",
+            f"there is one already: {folder.path} with {folder.bucket}/{folder.prefix}",
+            f"give this one another --name, or s3d sync rm {name} first",
+        )
+    return True
