@@ -13,50 +13,50 @@ from s3d.shared.transfers import Share
 
 
 @click.command("check")
-@click.option("--repair", is_flag=True, help="Mend what can be mended.")
+@click.option("--repair", is_flag=True, help="Repair what can be repaired.")
 @json_option
 @socket_option
 @pass_session
 def check_command(session: Session, /, *, repair: bool, as_json: bool) -> int:
-    """Read all that is on the disk and see whether it is as it was written.
+    """Verify everything that s3d has on the disk, with or without a running agent.
 
-    The store, the write queue, the read cache and the memory of the sync folders; with or without
-    a running agent. Exit code 0: all is well, 1: damage was found. --repair brings files back from
-    lost+found, drops damaged entries of the cache, and notes checksums of objects of older
-    versions of s3d; while no agent runs, it also puts a damaged memory of a sync folder aside.
+    This includes the store, the write queue, the read cache and the baselines of the sync folders.
+    The exit code is 1 if there is damage. --repair moves files back from lost+answer, drops damaged
+    entries of the cache, and stores checksums for objects of older versions of s3d. While no agent
+    runs, it also renames damaged baselines of sync folders.
 
     \b
     Examples:
       s3d check
       s3d check --repair
     """
-    seen = _Seen(as_json=as_json)
+    result = _Report(as_json=as_json)
     try:
-        _check(session, seen, repair=repair)
+        _check(session, result, repair=repair)
     finally:
-        seen.line.close()
+        result.line.close()
     if not as_json:
-        report(seen.summary())
-    return 1 if seen.damages else 0
+        report(result.summary())
+    return 1 if result.damages else 0
 
 
-def _check(session: Session, seen: _Seen, *, repair: bool) -> None:
-    """In the agent, or here when none runs."""
+def _check(session: Session, result: _Report, *, repair: bool) -> None:
+    """Let the agent check, or check in this process when no agent runs."""
     places = session.load()[1]
     try:
         for page in session.client().check(repair=repair):
-            seen.take(page.checked, page.damage)
+            result.take(page.checked, page.damage)
     except NotRunningError:
         from s3d.agent.app.check import check_at_rest
 
         def show(line: CheckLine) -> None:
-            seen.take(line.checked, [] if line.damage is None else [line.damage])
+            result.take(line.checked, [] if line.damage is None else [line.damage])
 
         check_at_rest(places, repair=repair, show=show)
 
 
-class _Seen:
-    """What was said so far."""
+class _Report:
+    """What the check has found so far."""
 
     def __init__(self, *, as_json: bool) -> None:
         self.line = StatusLine()
@@ -96,24 +96,26 @@ def _show(damage: Damage) -> None:
 
 
 LEVELS = ("info", "warning", "error")
-LONGEST = "20"
-"""Seconds that one call waits for another line, with -f."""
+LONG_POLL = "20"
+"""Seconds that one request waits for another line, with -f."""
 
 
 @click.command("logs")
-@click.option("-f", "--follow", is_flag=True, help="Go on with what comes, until Ctrl-C.")
+@click.option("-f", "--follow", is_flag=True, help="Print new lines as they arrive, until Ctrl-C.")
 @click.option("--level", type=click.Choice(LEVELS), default="info", show_default=True,
-              help="This and what is more serious.")  # fmt: skip
-@click.option("--source", default="", help="Only those of a source that begins so, as sync.")
+              help="Lines of at least this level.")  # fmt: skip
+@click.option(
+    "--source", default="", help="Only lines from sources with this prefix, such as sync."
+)
 @click.option("-n", "--lines", type=click.IntRange(1, 5000), default=50, show_default=True,
-              help="The last ones.")  # fmt: skip
+              help="How many lines.")  # fmt: skip
 @json_option
 @socket_option
 @pass_session
 def logs_command(
     session: Session, /, *, follow: bool, level: str, source: str, lines: int, as_json: bool
 ) -> None:
-    """Print the last lines of the running agent's log; it keeps 5,000.
+    """Print the last lines of the log of the running agent, which keeps 5,000 lines.
 
     \b
     Examples:
@@ -121,16 +123,18 @@ def logs_command(
       s3d logs -f --source sync
     """
     client = session.client()
-    found = client.logs(limit=lines, level=level, source=source)
+    answer = client.logs(limit=lines, level=level, source=source)
     while True:
-        for line in found.lines:
+        for line in answer.lines:
             if as_json:
                 json_line(line)
             else:
                 click.echo(_log_row(line))
         if not follow:
             return
-        found = client.logs(since=found.seq, limit=5000, level=level, source=source, wait=LONGEST)
+        answer = client.logs(
+            since=answer.seq, limit=5000, level=level, source=source, wait=LONG_POLL
+        )
 
 
 def _log_row(line: LogLine) -> str:

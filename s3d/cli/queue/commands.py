@@ -1,4 +1,4 @@
-"""s3d queue: the writes that wait for the remote, seen and steered."""
+"""The group s3d queue, and its commands for pending writes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,9 @@ STATES = ("waiting", "running", "held", "failed", "verifying", "conflict")
 WRITE = "ID|BUCKET/KEY"
 
 remote_option = click.option(
-    "--remote", metavar="REMOTE", help="Of what waits for a remote that is not in use: URL or id."
+    "--remote",
+    metavar="REMOTE",
+    help="URL or id of a remote that is not in use: use its pending writes.",
 )
 
 
@@ -40,9 +42,9 @@ remote_option = click.option(
 @socket_option
 @click.pass_context
 def queue_command(ctx: click.Context, /, *, as_json: bool) -> None:
-    """Show and steer the writes that wait for the remote. Alone: all of them.
+    """Show and control the pending writes. Without a command: list all of them.
 
-    A write is named by its ID, or by BUCKET/KEY for all pending writes of that key.
+    Name a write by its ID, or all pending writes of a key by BUCKET/KEY.
 
     \b
     Examples:
@@ -56,7 +58,7 @@ def queue_command(ctx: click.Context, /, *, as_json: bool) -> None:
 
 @queue_command.command("ls")
 @target_argument(Names.PREFIX, required=False)
-@click.option("--state", type=click.Choice(STATES), help="Only those.")
+@click.option("--state", type=click.Choice(STATES), help="Only writes in this state.")
 @remote_option
 @json_option
 @socket_option
@@ -70,7 +72,7 @@ def ls_command(
     remote: str | None,
     as_json: bool,
 ) -> None:
-    """List pending writes, oldest first; --json prints one a line."""
+    """List pending writes, the oldest first. --json prints one per line."""
     client = session.queue()
     place = target or Target("")
     if remote is not None:
@@ -92,14 +94,14 @@ def ls_command(
 @socket_option
 @pass_session
 def show_command(session: Session, /, write: str, *, as_json: bool) -> None:
-    """Show one write, or those of a key: what it is, and why it is still here."""
+    """Show a write, or the writes of a key, and why they are still pending."""
     for number, transfer in enumerate(_named(session.queue(), write)):
         if as_json:
             json_line(transfer)
             continue
         if number:
             click.echo()
-        fields(_facts(transfer))
+        fields(_details(transfer))
 
 
 @queue_command.command("pause")
@@ -107,7 +109,7 @@ def show_command(session: Session, /, write: str, *, as_json: bool) -> None:
 @socket_option
 @pass_session
 def pause_command(session: Session, /, writes: tuple[str, ...]) -> int:
-    """Push nothing more until resume, restarts included; or hold back single writes."""
+    """Pause the queue until resume, also after a restart; or hold single writes."""
     client = session.queue()
     if not writes:
         report(f"paused: {_left(client.pause())}")
@@ -119,7 +121,7 @@ def pause_command(session: Session, /, writes: tuple[str, ...]) -> int:
 @socket_option
 @pass_session
 def resume_command(session: Session, /, writes: tuple[str, ...]) -> int:
-    """Push again; or let go of single writes that are held."""
+    """Resume the queue; or release single held writes."""
     client = session.queue()
     if not writes:
         report(f"resumed: {_left(client.resume())}")
@@ -129,8 +131,10 @@ def resume_command(session: Session, /, writes: tuple[str, ...]) -> int:
 @queue_command.command("retry")
 @click.argument("writes", metavar=f"{WRITE}...", nargs=-1)
 @click.option("--as", "as_key", metavar="KEY", help="Push it to this key of its bucket instead.")
-@click.option("--all", "all_", is_flag=True, help="Everything that failed or is delayed.")
-@click.option("--force", is_flag=True, help="Push a conflict over the remote's newer version.")
+@click.option("--all", "all_", is_flag=True, help="All writes that have failed or are delayed.")
+@click.option(
+    "--force", is_flag=True, help="Replace the newer version of the remote with a conflict."
+)
 @socket_option
 @pass_session
 def retry_command(
@@ -142,9 +146,9 @@ def retry_command(
     all_: bool,
     force: bool,
 ) -> int:
-    """Try again at once what failed or is delayed. A conflict needs --force, or another key.
+    """Retry failed or delayed writes now. A conflict needs --force, or --as with another key.
 
-    Both are refused while a newer write of that key is pending.
+    Both are refused while another write of that key is pending.
 
     \b
     Examples:
@@ -154,9 +158,11 @@ def retry_command(
     """
     client = session.queue()
     if all_ == bool(writes):
-        raise UsageError("bad usage", "name writes, or say --all", "s3d queue ls lists them")
+        raise UsageError("bad usage", "name writes, or use --all", "s3d queue ls lists them")
     if all_ and force:
-        raise UsageError("bad usage", "--force names its writes", "s3d queue ls --state conflict")
+        raise UsageError(
+            "bad usage", "--force needs the names of writes", "s3d queue ls --state conflict"
+        )
     if all_:
         report(f"trying again: {count(client.retry_all(), 'write')}")
         return 0
@@ -188,7 +194,7 @@ def retry_command(
 def discard_command(
     session: Session, /, writes: tuple[str, ...], *, yes: bool, remote: str | None
 ) -> int:
-    """Forget writes that the remote does not have: their data is gone.
+    """Drop pending writes. Their data is lost.
 
     \b
     Example:
@@ -219,7 +225,7 @@ def discard_command(
 @socket_option
 @pass_session
 def export_command(session: Session, /, write: str, file: str, *, remote: str | None) -> None:
-    """Save the bytes of a write to FILE, or - for stdout; of a key those of its newest one."""
+    """Save the data of a write, or of the newest write of a key, to FILE; - means stdout."""
     if remote is None:
         client = session.queue()
         download = client.export(_named(client, write)[-1].id)
@@ -239,14 +245,14 @@ def export_command(session: Session, /, write: str, file: str, *, remote: str | 
 @socket_option
 @pass_session
 def priority_command(session: Session, /, write: str, priority: int) -> int:
-    """Let a write go before (above 0) or after (below) all others; 0 is the usual."""
+    """Push a write before (above 0) or after (below 0) the others. The default is 0."""
     client = session.queue()
     done = f"has priority {priority}"
     return _each(client, (write,), lambda item: client.set_priority(item.id, priority), done)
 
 
 def _left(queue: QueueStatus) -> str:
-    """What is pending; when it will be gone is a guess just now."""
+    """What is pending. The remaining time is unknown just after pause and resume."""
     return amount(queue.left) if queue.left.files else CLEAN
 
 
@@ -290,16 +296,16 @@ def _named(client: QueueClient, write: str) -> list[Transfer]:
 
 
 def _check_single(write: str, replacing: list[Transfer]) -> None:
-    """Raise UsageError when several writes would go to one key: each would replace the others."""
+    """Raise UsageError when several writes would go to one key and replace each other."""
     if len(replacing) > 1:
         numbers = ", ".join(each.id for each in replacing)
         raise UsageError(
-            f"{write} has several writes", numbers, "name one by its ID; s3d queue show tells more"
+            f"{write} has several writes", numbers, "name one by its ID; s3d queue show lists them"
         )
 
 
 def _row(item: Transfer) -> str:
-    """Fixed columns first, then what may be long."""
+    """Columns of a fixed width first, then those that can be long."""
     since = age(time.time() - item.accepted)
     line = f"{item.id:>6}  {item.state:9}  {item.operation:6}  {size(item.size):>9}  {since:>6}  "
     line += safe(f"{item.bucket}/{item.key}")
@@ -308,7 +314,7 @@ def _row(item: Transfer) -> str:
     return line
 
 
-def _facts(item: Transfer) -> Iterator[tuple[str, str]]:
+def _details(item: Transfer) -> Iterator[tuple[str, str]]:
     yield "write", f"{item.id}, {item.operation} of {item.bucket}/{item.key}"
     yield "state", item.state
     yield "size", size(item.size)
@@ -320,8 +326,8 @@ def _facts(item: Transfer) -> Iterator[tuple[str, str]]:
     if item.retry_at > time.time():
         yield "next try", moment(item.retry_at)
     if item.state == "conflict":
-        yield "etag", item.etag or "none: it deletes the object"
-        yield "remote etag", item.remote_etag or "none: it was deleted there"
+        yield "etag", item.etag or "none: the write deletes the object"
+        yield "remote etag", item.remote_etag or "none: the object was deleted there"
     if item.error is not None:
         error = item.error
         status = f" ({error.status})" if error.status else ""

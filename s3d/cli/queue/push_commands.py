@@ -167,10 +167,10 @@ def _seconds(text: str) -> float:
 @socket_option
 @pass_session
 def bandwidth_command(session: Session, /, timetable: str | None, *, as_json: bool) -> None:
-    """Show how fast writes go to the remote, or limit it until the agent's next start.
+    """Show the upload speed of the queue, or limit it until the agent's next start.
 
-    TIMETABLE is a rate in bytes a second, rates by the time of the day, or off. For good:
-    S3D_WRITE_QUEUE_BANDWIDTH.
+    TIMETABLE is a rate in bytes per second, rates by the time of day, or off. To limit the speed
+    permanently, set S3D_WRITE_QUEUE_BANDWIDTH.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""s3d queue: writes that wait for a remote that is not in use, and whose the access key is."""
+"""s3d queue move, adopt and remotes: pending writes of other remotes and accounts."""
 
 from __future__ import annotations
 
@@ -17,39 +17,43 @@ from s3d.shared.transfers import MoveFailure, Transfer, WaitingRemote
 
 WRITE = "ID|BUCKET/KEY"
 SHOWN = 5
-"""Failures that are named."""
+"""How many failures the error lists."""
 
 
 def remote_of(client: FormerRemoteClient, name: str) -> str:
-    """The id of a remote for which writes wait, by its id or any URL. Raises NotFoundError."""
-    found = client.remotes(name)
-    if len(found) > 1:
-        ids = ", ".join(each.id for each in found)
-        raise UsageError("several accounts of that remote are waited for", ids, "name it by its id")
-    if not found:
-        raise NotFoundError("nothing waits for that remote", name, "s3d queue remotes lists them")
-    return found[0].id
+    """The id of a remote with pending writes, by its id or URL. Raises NotFoundError."""
+    remotes = client.remotes(name)
+    if len(remotes) > 1:
+        ids = ", ".join(each.id for each in remotes)
+        raise UsageError(
+            "several accounts of that remote have pending writes", ids, "name one by its id"
+        )
+    if not remotes:
+        raise NotFoundError(
+            "no pending writes for that remote", name, "s3d queue remotes lists the remotes"
+        )
+    return remotes[0].id
 
 
 def writes_named(client: FormerRemoteClient, remote: str, write: str) -> list[Transfer]:
-    """The write of an ID, or all of BUCKET/KEY, oldest first. Raises NotFoundError."""
+    """The write of an ID, or all writes of BUCKET/KEY, the oldest first. Raises NotFoundError."""
     if write.isascii() and write.isdigit():
-        found = [each for each in client.writes(remote) if each.id == write]
+        matches = [each for each in client.writes(remote) if each.id == write]
     else:
         place = parse_target(Names.OBJECT, write)
-        found = [
+        matches = [
             each
             for each in client.writes(remote)
             if (each.bucket, each.key) == (place.bucket, place.key)
         ]
-    if not found:
-        hint = f"s3d queue ls --remote {remote} lists what does"
-        raise NotFoundError("no such write waits", write, hint)
-    return found
+    if not matches:
+        hint = f"s3d queue ls --remote {remote} lists the pending writes"
+        raise NotFoundError("no such pending write", write, hint)
+    return matches
 
 
 def remote_rows(remotes: list[WaitingRemote], now: float) -> Iterator[str]:
-    """A line for each: id, how much waits and for how long, URL and account."""
+    """A line for each remote: id, pending writes and their age, URL and account."""
     for each in remotes:
         since = "" if each.oldest is None else f", oldest {age(now - each.oldest)}"
         account = f" (account {safe(each.account)})" if each.account else ""
@@ -58,12 +62,17 @@ def remote_rows(remotes: list[WaitingRemote], now: float) -> Iterator[str]:
 
 @click.command("move")
 @click.argument("writes", metavar=f"[{WRITE}]...", nargs=-1)
-@click.option("--remote", required=True, metavar="REMOTE", help="For which they wait: URL or id.")
-@click.option("--to", required=True, metavar="REMOTE", help="The remote in use: URL or id.")
+@click.option(
+    "--remote",
+    required=True,
+    metavar="REMOTE",
+    help="URL or id of the remote that the writes are for.",
+)
+@click.option("--to", required=True, metavar="REMOTE", help="URL or id of the remote in use.")
 @socket_option
 @pass_session
 def move_command(session: Session, /, writes: tuple[str, ...], *, remote: str, to: str) -> None:
-    """Let what waits for one remote go to another one: the one in use. All, or those named.
+    """Move pending writes of another remote to the remote in use. By default, move all of them.
 
     \b
     Example:
@@ -79,24 +88,29 @@ def move_command(session: Session, /, writes: tuple[str, ...], *, remote: str, t
         raise S3dError(
             f"not moved: {count(len(result.failures), 'write')}",
             named,
-            "they still wait for the other remote: s3d queue ls --remote",
+            "they are still pending for the other remote: s3d queue ls --remote",
         )
 
 
 @click.command("adopt")
-@click.option("--separate", is_flag=True, help="It is another account: give it its own queue.")
+@click.option(
+    "--separate",
+    is_flag=True,
+    help="The key is of another account: give that account its own queue.",
+)
 @socket_option
 @pass_session
 def adopt_command(session: Session, /, *, separate: bool) -> None:
-    """Push pending writes with the access key in use, though nobody can say whose it is.
+    """Push held writes with the access key in use.
 
-    They are held when the key has changed and the remote does not tell which account it is of.
+    s3d holds the pending writes when the access key has changed and the remote does not say which
+    account the key belongs to. adopt says that it is the same account.
     """
     queue = session.queue().adopt(separate=separate)
     if separate:
-        report("the access key has a queue of its own now")
+        report("the account of the access key has its own queue now")
     else:
-        report(f"pending writes go with this access key: {amount(queue.left)}")
+        report(f"s3d pushes the pending writes with this access key: {amount(queue.left)}")
 
 
 @click.command("remotes")
@@ -104,7 +118,7 @@ def adopt_command(session: Session, /, *, separate: bool) -> None:
 @socket_option
 @pass_session
 def remotes_command(session: Session, /, *, as_json: bool) -> None:
-    """List the remotes that are not in use and for which writes wait."""
+    """List the remotes that are not in use and have pending writes."""
     import time
 
     from s3d.cli.output import json_line

@@ -24,9 +24,9 @@ from s3d.shared.text import count, safe
 @socket_option
 @click.pass_context
 def sync_command(ctx: click.Context, /, *, as_json: bool) -> None:
-    """Keep local folders the same as objects below a prefix, both ways. Alone: list them.
+    """Keep local folders in sync with the objects of a prefix. Without a command: list the folders.
 
-    FOLDER is the name of a sync folder, or a path in it; it can be left out when there is one.
+    FOLDER is the name of a sync folder, or a path in it. You can omit it if there is only one.
 
     \b
     Examples:
@@ -44,7 +44,7 @@ def sync_command(ctx: click.Context, /, *, as_json: bool) -> None:
 @socket_option
 @pass_session
 def ls_command(session: Session, /, *, as_json: bool) -> None:
-    """List the folders; --json prints one a line."""
+    """List the sync folders. --json prints one per line."""
     for folder in session.sync().folders():
         if as_json:
             json_line(folder)
@@ -58,7 +58,7 @@ def ls_command(session: Session, /, *, as_json: bool) -> None:
 @socket_option
 @pass_session
 def status_command(session: Session, /, folder: str | None, *, as_json: bool) -> int:
-    """Show how a folder is, and what is not in sync and why. Exit 6 when something is not."""
+    """Show the state of a folder, and what is not in sync. Exit code 6 if something is not."""
     client = session.sync()
     status = client.folder(folder_name(client, folder))
     if as_json:
@@ -89,7 +89,7 @@ def plan_command(
         json_line(plan)
     else:
         if not plan.counts:
-            click.echo("  both sides are the same")
+            click.echo("  both sides are in sync")
         show_plan(plan, len(plan.steps) if everything else SHOWN)
 
 
@@ -99,7 +99,7 @@ def plan_command(
 @socket_option
 @pass_session
 def now_command(session: Session, /, folder: str | None, *, as_json: bool) -> None:
-    """Make a whole pass, and wait for its end."""
+    """Run a pass now, and wait for its end."""
     client = session.sync()
     done = client.now(folder_name(client, folder))
     if as_json:
@@ -114,8 +114,8 @@ def now_command(session: Session, /, folder: str | None, *, as_json: bool) -> No
         "in conflict": done.conflicts,
         "not in sync": done.troubles,
     }
-    told = ", ".join(f"{number:,} {word}" for word, number in words.items() if number)
-    report(told or "nothing to do")
+    summary = ", ".join(f"{number:,} {word}" for word, number in words.items() if number)
+    report(summary or "nothing to do")
 
 
 @sync_command.command("pause")
@@ -123,7 +123,7 @@ def now_command(session: Session, /, folder: str | None, *, as_json: bool) -> No
 @socket_option
 @pass_session
 def pause_command(session: Session, /, folder: str | None) -> None:
-    """Leave both sides alone until it is resumed, also after a restart."""
+    """Stop syncing a folder until resume, also after a restart."""
     client = session.sync()
     report(f"paused {client.pause(folder_name(client, folder)).name}")
 
@@ -133,7 +133,7 @@ def pause_command(session: Session, /, folder: str | None) -> None:
 @socket_option
 @pass_session
 def resume_command(session: Session, /, folder: str | None) -> None:
-    """Go on."""
+    """Continue syncing a paused folder."""
     client = session.sync()
     report(f"resumed {client.resume(folder_name(client, folder)).name}")
 
@@ -144,12 +144,12 @@ def resume_command(session: Session, /, folder: str | None) -> None:
 @socket_option
 @pass_session
 def approve_command(session: Session, /, folder: str | None, *, yes: bool) -> None:
-    """Agree to what a folder has stopped for, and let it be done."""
+    """Approve the pass for which a folder has stopped."""
     client = session.sync()
     status = client.folder(folder_name(client, folder))
     if not status.question:
-        raise S3dError(status.name, "it asks nothing")
-    if yes or confirmed(f"{status.name}: {status.reason}. Do it?"):
+        raise S3dError(status.name, "the folder has not asked anything")
+    if yes or confirmed(f"{status.name}: {status.reason}. Carry it out?"):
         client.approve(status.name)
         report("approved")
 
@@ -159,7 +159,7 @@ def approve_command(session: Session, /, folder: str | None, *, yes: bool) -> No
 @socket_option
 @pass_session
 def restore_command(session: Session, /, folder: str | None) -> None:
-    """Have what a folder would delete come back from the other side instead."""
+    """Restore the files that a stopped folder would delete, from the other side."""
     client = session.sync()
     report(f"restoring {count(client.restore(folder_name(client, folder)), 'file')}")
 
@@ -170,12 +170,12 @@ def restore_command(session: Session, /, folder: str | None) -> None:
 @socket_option
 @pass_session
 def rm_command(session: Session, /, folder: str, *, yes: bool) -> None:
-    """Sync a folder no more. Both sides keep their files."""
+    """Stop syncing a folder. Both sides keep their files."""
     client = session.sync()
     status = client.folder(folder_name(client, folder))
     if yes or confirmed(f"Stop syncing {status.path}? Both sides keep their files."):
         client.remove(status.name)
-        report(f"{status.path} is not synced any more")
+        report(f"{status.path} is no longer synced")
 
 
 for _command in (

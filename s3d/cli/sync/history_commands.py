@@ -36,7 +36,9 @@ def conflicts_command(session: Session, /, folder: str | None, *, as_json: bool)
 @socket_option
 @pass_session
 def resolve_command(session: Session, /, copy: Path, *, keep: str) -> None:
-    """End a conflict; COPY is the path of the conflict copy. What goes, goes to the trash.
+    """Resolve a conflict. COPY is the path of the conflict copy.
+
+    The version that you do not keep goes to the trash.
 
     \b
     Example:
@@ -60,16 +62,16 @@ def diff_command(session: Session, /, copy: Path, *, as_json: bool) -> None:
     Example:
       s3d sync diff "notes/todo (conflict laptop 2026-11-27 101500 a1b2).txt"
     """
-    found = session.sync().diff(copy)
+    diff = session.sync().diff(copy)
     if as_json:
-        json_line(found)
+        json_line(diff)
         return
     for name, bytes, at in (
-        ("original", found.original_size, found.original_modified),
-        ("copy", found.copy_size, found.copy_modified),
+        ("original", diff.original_size, diff.original_modified),
+        ("copy", diff.copy_size, diff.copy_modified),
     ):
         click.echo(f"{name:9} {size(bytes):>10}  {moment(at) if at else '-'}")
-    for line in found.lines:
+    for line in diff.lines:
         click.echo(safe(line.expandtabs(4)))
 
 
@@ -80,7 +82,7 @@ def diff_command(session: Session, /, copy: Path, *, as_json: bool) -> None:
 @socket_option
 @pass_session
 def history_command(session: Session, /, folder: str | None, *, limit: int, as_json: bool) -> None:
-    """Show what was done, the newest first; * marks what s3d sync undo can undo."""
+    """Show what was done, the newest first. * marks what s3d sync undo can undo."""
     client = session.sync()
     for row in client.history(folder_name(client, folder), limit):
         if as_json:
@@ -94,15 +96,18 @@ def history_command(session: Session, /, folder: str | None, *, limit: int, as_j
 
 @click.command("undo")
 @click.argument("file", type=click.Path(path_type=Path), required=False)
-@click.option("--id", "number", type=int, default=0, help="Of a row of the history, instead.")
-@click.option("--folder", default=None, help="The folder of that row.")
+@click.option(
+    "--id", "number", type=int, default=0, help="The id of a row of the history, instead of FILE."
+)
+@click.option("--folder", default=None, help="The sync folder of that row.")
 @socket_option
 @pass_session
 def undo_command(
     session: Session, /, file: Path | None, *, number: int, folder: str | None
 ) -> None:
-    """Have FILE as it was before it was replaced or deleted here; what is there now goes to the
-    trash.
+    """Restore FILE as it was before s3d replaced or deleted it.
+
+    The current version of FILE goes to the trash.
 
     \b
     Examples:
@@ -117,5 +122,7 @@ def undo_command(
         status = client.folder(folder_name(client, folder))
         path = client.undo(status.name, id=number)
     else:
-        raise UsageError("sync undo", "what is to be undone?", "name a file, or a row with --id")
-    report(f"{Path(status.path, path)} is as it was")
+        raise UsageError(
+            "sync undo", "no file named", "name a file, or a row of the history with --id"
+        )
+    report(f"{Path(status.path, path)} is restored")

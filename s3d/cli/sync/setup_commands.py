@@ -23,14 +23,16 @@ from s3d.shared.text import safe
 @click.argument("path", type=click.Path(path_type=Path))
 @target_argument(Names.PREFIX)
 @click.option("--mode", type=click.Choice(SYNC_MODES), default="two-way", show_default=True,
-              help="backup: only to the bucket; mirror: only to the folder.")  # fmt: skip
+              help="backup only uploads; mirror only downloads.")  # fmt: skip
+@click.option("--filter", "terms", type=Expression(), metavar="EXPR", help="Files to sync.")
 @click.option(
-    "--filter", "terms", type=Expression(), metavar="EXPR", help="Which files are synced."
+    "--name",
+    default="",
+    help="Name of the folder in commands; by default, the last part of its path.",
 )
-@click.option("--name", default="", help="Its name in commands; else the last part of its path.")
-@click.option("--interval", default="", metavar="AGE", help="Between two looks at the bucket.")
-@click.option("--keep-mode", is_flag=True, help="Sync permission bits too.")
-@click.option("-n", "--dry-run", is_flag=True, help="Show what it would do, and do nothing.")
+@click.option("--interval", default="", metavar="AGE", help="How often s3d lists the bucket.")
+@click.option("--keep-mode", is_flag=True, help="Sync permission bits as well.")
+@click.option("-n", "--dry-run", is_flag=True, help="Only show what the first pass would do.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @json_option
 @socket_option
@@ -39,7 +41,7 @@ def add_command(
     session: Session, /, path: Path, target: Target, *, mode: str, terms: Filter | None, name: str,
     interval: str, keep_mode: bool, dry_run: bool, yes: bool, as_json: bool,
 ) -> None:  # fmt: skip
-    """Begin to sync a folder with BUCKET or BUCKET/PREFIX. The first time deletes nothing.
+    """Keep a folder in sync with BUCKET or BUCKET/PREFIX. The first pass deletes nothing.
 
     \b
     Example:
@@ -65,11 +67,11 @@ def add_command(
     if not as_json:
         click.echo(f"{path} and {target}, {mode}:")
         if not is_new:
-            click.echo(f"  folder {name} syncs them already; it gets these settings")
+            click.echo(f"  folder {name} syncs them already; s3d changes its settings")
         if not path.exists():
-            click.echo(f"  {path} is not there: it will be made")
+            click.echo(f"  {path} does not exist; s3d will create it")
         elif not plan.counts:
-            click.echo("  both sides are the same")
+            click.echo("  both sides are in sync")
         show_plan(plan, SHOWN)
     if dry_run or not (yes or confirmed("Sync them from now on?")):
         return
@@ -78,15 +80,15 @@ def add_command(
     if as_json:
         json_line(status)
     else:
-        made = "" if was_there else "made and "
-        report(f"{made}syncing {path}; s3d sync status {status.name} shows how far it is")
+        made = "" if was_there else "created and "
+        report(f"{made}syncing {path}; s3d sync status {status.name} shows the progress")
 
 
 @click.command("check")
 @click.argument("path", type=click.Path(path_type=Path))
 @target_argument(Names.PREFIX)
 @click.option("--mode", type=click.Choice(SYNC_MODES), default="two-way", show_default=True)
-@click.option("--filter", "terms", type=Expression(), metavar="EXPR", help="Which files.")
+@click.option("--filter", "terms", type=Expression(), metavar="EXPR", help="Files to sync.")
 @json_option
 @socket_option
 @pass_session
@@ -94,7 +96,9 @@ def check_command(
     session: Session, /, path: Path, target: Target, *, mode: str, terms: Filter | None,
     as_json: bool,
 ) -> int:  # fmt: skip
-    """Say whether a folder can be synced, and what its filter keeps; exit 1 when it cannot.
+    """Check whether a folder can be synced, and which files its filter includes.
+
+    The exit code is 1 if the folder cannot be synced.
 
     \b
     Example:
@@ -102,24 +106,26 @@ def check_command(
     """
     path = path.expanduser().absolute()
     draft = FolderDraft(str(path), target.bucket, target.key, mode, str(terms or ""))
-    found = session.sync().check(draft)
+    check = session.sync().check(draft)
     if as_json:
-        json_line(found)
-        return 0 if found.can_save else 1
-    for verdict in found.fields:
+        json_line(check)
+        return 0 if check.can_save else 1
+    for verdict in check.fields:
         if verdict.text:
             click.echo(f"{'+' if verdict.ok else 'x'} {verdict.field:10} {safe(verdict.text)}")
-    for row in found.preview:
+    for row in check.preview:
         rule = "" if row.included else f"  ({row.rule})"
         click.echo(f"{'+' if row.included else '-'} {safe(row.path + rule)}")
-    more = f" of the first {found.looked:,}" if found.partial else ""
-    click.echo(f"{found.included:,} kept, {found.excluded:,} left out{more}")
-    return 0 if found.can_save else 1
+    more = f" of the first {check.looked:,}" if check.partial else ""
+    click.echo(f"{check.included:,} included, {check.excluded:,} excluded{more}")
+    return 0 if check.can_save else 1
 
 
 def _is_new(client: SyncClient, name: str, spec: FolderSpec) -> bool:
-    """Whether a name is free; False: its folder is to have other settings. Raises UsageError when
-    the folder of that name is another one."""
+    """Whether a name is free. False: its folder is the same one, and gets other settings.
+
+    Raises UsageError when the name belongs to another folder.
+    """
     for folder in client.folders():
         if folder.name != name:
             continue
@@ -128,7 +134,7 @@ def _is_new(client: SyncClient, name: str, spec: FolderSpec) -> bool:
             return False
         raise UsageError(
             f"sync folder {name}",
-            f"there is one already: {folder.path} with {folder.bucket}/{folder.prefix}",
-            f"give this one another --name, or s3d sync rm {name} first",
+            f"the name exists: {folder.path} with {folder.bucket}/{folder.prefix}",
+            f"choose another --name, or run s3d sync rm {name} first",
         )
     return True

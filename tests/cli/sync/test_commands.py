@@ -24,7 +24,7 @@ def notes(s3d, bucket, tmp_path):
 def test_adding_shows_asks_and_writes_the_file(s3d, serving, bucket, tmp_path):
     folder = tmp_path / "docs"
     shown = s3d("sync", "add", str(folder), bucket, "--dry-run")
-    assert (shown.code, f"{folder} is not there: it will be made" in shown.out) == (0, True)
+    assert (shown.code, f"{folder} does not exist; s3d will create it" in shown.out) == (0, True)
     assert not folder.exists()
     asked = s3d("sync", "add", str(folder), bucket)
     assert (asked.code, "--yes" in asked.err) == (2, True)
@@ -89,10 +89,10 @@ def test_a_folder_does_not_take_the_place_of_another(s3d, notes, bucket, tmp_pat
     for path, prefix in ((notes, "other"), (tmp_path / "x" / bucket, "n")):
         refused = s3d("sync", "add", str(path), f"{bucket}/{prefix}", "--yes")
         assert refused.code == 2
-        assert f"there is one already: {notes} with {bucket}/n/" in refused.err
+        assert f"the name exists: {notes} with {bucket}/n/" in refused.err
         assert f"s3d sync rm {bucket}" in refused.err
     again = s3d("sync", "add", str(notes), f"{bucket}/n", "--mode", "backup", "--yes")
-    assert (again.code, "it gets these settings" in again.out) == (0, True)
+    assert (again.code, "s3d changes its settings" in again.out) == (0, True)
     status = json.loads(s3d("sync", "status", bucket, "--json").out)
     assert (status["prefix"], status["mode"]) == ("n/", "backup")
 
@@ -101,9 +101,9 @@ def test_a_folder_does_not_take_the_place_of_another(s3d, notes, bucket, tmp_pat
 def test_a_folder_that_is_made_is_told(s3d, bucket, tmp_path):
     typo = tmp_path / f"typo-{bucket}"
     result = s3d("sync", "add", str(typo), bucket, "--yes")
-    assert f"{typo} is not there: it will be made" in result.out
-    assert "the same" not in result.out
-    assert f"made and syncing {typo}" in result.out
+    assert f"{typo} does not exist; s3d will create it" in result.out
+    assert "in sync" not in result.out
+    assert f"created and syncing {typo}" in result.out
     assert s3d("sync", "rm", typo.name, "--yes").code == 0
 
 

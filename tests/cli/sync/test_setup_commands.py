@@ -16,7 +16,7 @@ def test_a_folder_is_checked_before_it_is_synced(s3d, bucket, notes):
     done = s3d("sync", "check", "notes", f"{bucket}/n", "--filter", "!*/*.tmp")
     assert done.code == 0, done.err
     for text in ("+ path       exists, writable, 2 files", "+ bucket     reachable", "+ a.md",
-                 "- b.tmp  (!*/*.tmp)", "1 kept, 1 left out"):  # fmt: skip
+                 "- b.tmp  (!*/*.tmp)", "1 included, 1 excluded"):  # fmt: skip
         assert text in done.out
     done = s3d("sync", "check", "/", "nowhere-at-all", "--json")
     assert done.code == 1
