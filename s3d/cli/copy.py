@@ -165,7 +165,7 @@ def _carry_out(client: TransferClient, requests: Sequence[TransferRequest], *, d
         return _wait(client, [each.id for each in started])
     except KeyboardInterrupt:
         report(
-            "the transfer continues in the agent: s3d transfers shows it, s3d transfers cancel ends it"
+            "the agent continues: s3d transfers shows the progress, s3d transfers cancel ends it"
         )
         raise
 

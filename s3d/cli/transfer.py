@@ -98,7 +98,7 @@ def _file_for(path: Path, target: Target) -> Path:
 
 @contextmanager
 def destination(path: Path | None) -> Iterator[IO[bytes]]:
-    """stdout, or the file. The file is replaced in one step at the end, and not at all on errors."""
+    """stdout, or the file. The file is replaced in one step, and not at all on errors."""
     with _named(path or "stdout"):
         if path is None:
             yield sys.stdout.buffer
