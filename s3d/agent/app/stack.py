@@ -17,7 +17,7 @@ from s3d.agent.frontends.control.pending import queue_status
 from s3d.agent.storage.records import Totals
 from s3d.agent.stores.change_events import ChangeEvents
 from s3d.shared.caching import CacheStatus
-from s3d.shared.config import Config
+from s3d.shared.config.schema import Config
 from s3d.shared.control import StoreStatus
 from s3d.shared.paths import Places
 from s3d.shared.transfers import QueueStatus, RemoteStatus, WaitingRemote

@@ -15,7 +15,7 @@ from s3d.agent.stores.remote.identity import endpoint_of
 from s3d.agent.sync.baseline import Baseline
 from s3d.agent.sync.baseline_file import FAILURE, Damaged
 from s3d.agent.sync.folders import Folders, SyncContext
-from s3d.shared.config import Config
+from s3d.shared.config.schema import Config
 from s3d.shared.errors import UsageError
 from s3d.shared.paths import Places
 

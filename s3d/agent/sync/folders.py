@@ -19,7 +19,8 @@ from s3d.agent.s3.listing import BYTES
 from s3d.agent.sync.folder import SyncFolder
 from s3d.agent.sync.open_folder import FolderSettings
 from s3d.agent.sync.root import why_no_root
-from s3d.shared.config import SyncFolderConfig, name_of
+from s3d.shared.config.load import name_of
+from s3d.shared.config.schema import SyncFolderConfig
 from s3d.shared.errors import UsageError
 from s3d.shared.syncing import FolderStatus
 

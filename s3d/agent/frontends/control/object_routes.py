@@ -111,7 +111,7 @@ class ObjectRoutes:
         )
         if call.query.get("standing", "") == "1":
             words = self._standing(call.bucket, (info.key for info in page.objects))
-            page = msgspec.structs.replace(page, standing=words)
+            page = msgspec.structs.replace(page, key_states=words)
         return answer(page)
 
     async def versions(self, call: Call) -> web.Response:

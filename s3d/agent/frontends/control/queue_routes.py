@@ -14,7 +14,7 @@ from s3d.agent.frontends.control.routing import Call, ControlError, Route, answe
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.stores.write_queue.admission import Limits
 from s3d.shared import control
-from s3d.shared.timetable import parse_timetable
+from s3d.shared.config.values import parse_timetable
 from s3d.shared.transfers import Bandwidth, BandwidthStatus, Count, DrainRequest, QueueChanges
 
 LONGEST_WAIT = 30.0
