@@ -70,7 +70,7 @@ async def swept(store: Embedded, what: str) -> None:
     again = await store.local.sweep()
     expect(f"{what} sweeps again", (again.removed, again.lost), (0, 0))
     there = files_of(store.blobs.folder)
-    named = await store.index.read(lambda reader: reader.known_blobs(there))
+    named = await store.index.read_in_thread(lambda reader: reader.known_blobs(there))
     expect(f"{what} has files that nothing names", set(there) - named, set())
     expect(f"{what} complains", store.warnings(), [])
 

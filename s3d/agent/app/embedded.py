@@ -47,10 +47,10 @@ class Embedded:
 
     async def usage(self, bucket: str) -> Totals:
         """Objects and bytes of one bucket."""
-        return await self.index.read(lambda reader: reader.totals(bucket))
+        return await self.index.read_in_thread(lambda reader: reader.totals(bucket))
 
     async def status(self) -> StoreStatus:
-        buckets, totals = await self.index.read(_count)
+        buckets, totals = await self.index.read_in_thread(_count)
         return StoreStatus(
             buckets, totals.objects, totals.size, str(self.folder), self.index.disk.free()
         )
@@ -69,7 +69,7 @@ class Embedded:
         (extent,) = layout.extents
         if layout.inline:
             with suppress(StoredDataCorrupt):
-                return self.index.look(lambda reader: reader.data(extent))
+                return self.index.read_inline(lambda reader: reader.data(extent))
             return None
         path = self.blobs.path(extent.blob)
         with suppress(OSError):

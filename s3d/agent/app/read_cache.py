@@ -22,7 +22,7 @@ from s3d.agent.stores.read_cache.entry import EXPIRED, UNPROVEN
 from s3d.agent.stores.read_cache.last_stop import LastStop, StopMarker
 from s3d.agent.stores.read_cache.layer import Cache
 from s3d.agent.stores.read_cache.pins import Pins
-from s3d.agent.stores.read_cache.prefetch import Keeper
+from s3d.agent.stores.read_cache.prefetch import PinManager
 from s3d.agent.stores.read_cache.revalidate import Freshness
 from s3d.shared.config.schema import CacheConfig
 from s3d.shared.control import Scalar
@@ -72,7 +72,7 @@ def open_cache(
             return ReadCache(None, None, folder, trouble)
         closing.callback(leaving.pop_all().close)
     layer = Cache(inner, catalog, Freshness(config.max_age, config.serve_stale))
-    return ReadCache(layer, Keeper(layer, Pins(places.pins_file)), folder)
+    return ReadCache(layer, PinManager(layer, Pins(places.pins_file)), folder)
 
 
 def remove_unused(base: Path, in_use: Path, now: float) -> None:

@@ -67,8 +67,8 @@ def _writes_of(folder: Path) -> tuple[list[PendingWrite], list[PendingWrite]]:
         return [], []
     index: Index = open_index(folder, tables=journal_rows.TABLES)
     try:
-        parked = [conflict.write for conflict in index.look(conflict_rows.load)]
-        return list(index.look(journal_rows.load)), parked
+        parked = [conflict.write for conflict in index.read_inline(conflict_rows.load)]
+        return list(index.read_inline(journal_rows.load)), parked
     finally:
         index.close()
 

@@ -14,7 +14,7 @@ from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import S3Request
 from s3d.agent.s3.model import operations
-from s3d.agent.storage.record_cache import Recent
+from s3d.agent.storage.record_cache import LRUCache
 
 TTL = 60.0
 """Seconds for which the tags of a bucket are cached."""
@@ -42,7 +42,7 @@ class BucketTags:
         self._clock = clock
         self._timeout = timeout
         self._bucket_locks = KeyedLock()
-        self._known: Recent[str, tuple[float, Tags | S3Error]] = Recent(1_000, lambda _: 1)
+        self._known: LRUCache[str, tuple[float, Tags | S3Error]] = LRUCache(1_000, lambda _: 1)
 
     async def of(self, bucket: str) -> Tags:
         """The tags of a bucket. Raises S3Error when the remote does not answer or refuses."""

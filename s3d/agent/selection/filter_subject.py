@@ -29,7 +29,7 @@ HEADERS: Mapping[str, str] = {
 
 def subject_of_record(bucket: str, key: str, stored: Stored) -> FilterSubject:
     """Of an object that is stored here. Only the tags of its bucket are not known."""
-    record, about = stored.record, stored.record.about
+    record, about = stored.record, stored.record.description
     members = {
         **about.headers,
         "ETag": record.etag,

@@ -95,7 +95,7 @@ class Blobs:
         self.damage: dict[str, str] = {}
         """Objects whose bytes were found lost or wrong since the start, and how."""
 
-    def begin_behind(self, blob: int) -> None:
+    def reserve_ids_above(self, blob: int) -> None:
         """Hand out only numbers greater than this one, which an index knows."""
         self._next = self._first = max(self._next, blob + 1)
 
@@ -141,7 +141,7 @@ class Blobs:
         """
         return BlobBody(self, extents, name)
 
-    def note_damage(self, name: str, why: str) -> None:
+    def report_damage(self, name: str, why: str) -> None:
         """The bytes of an object (BUCKET/KEY) are lost or wrong. In any thread."""
         if name and name not in self.damage and len(self.damage) < _DAMAGE:
             logger.error("%s object=%s", why, name)
@@ -154,7 +154,7 @@ class Blobs:
         """Keep these files although they may be removed meanwhile, until give_back."""
         self._leases.update(blobs)
 
-    def give_back(self, blobs: Iterable[int]) -> None:
+    def end_lease(self, blobs: Iterable[int]) -> None:
         due = []
         for blob in blobs:
             self._leases[blob] -= 1
@@ -191,7 +191,7 @@ class Blobs:
             logger.info("removed files that no object names count=%d", swept)
         return swept
 
-    async def set_aside(self, named: Named) -> int:
+    async def quarantine(self, named: Named) -> int:
         """The same, but the files go to the lost folder; how many there were. Raises OSError.
 
         Their numbers are not given to other blobs, so that each can be brought back.
@@ -236,7 +236,7 @@ class Blobs:
         path.parent.mkdir(mode=0o700, exist_ok=True)
         os.link(source, path)
 
-    def seal(self, blob: int, fd: int) -> None:
+    def fsync_blob(self, blob: int, fd: int) -> None:
         """Make a file durable, its name included."""
         if not self._ephemeral:
             sync_file(fd)
@@ -324,7 +324,7 @@ class _Writer:
     # In a thread, one visit at a time
 
     def _absorb(self, chunks: list[bytes]) -> None:
-        with self._blobs.disk.errors():
+        with self._blobs.disk.translate_errors():
             if self._fd < 0:
                 self._fd = self._blobs.create(self._blob)
             for chunk in chunks:
@@ -336,8 +336,8 @@ class _Writer:
 
     def _seal(self, chunks: list[bytes]) -> None:
         self._absorb(chunks)
-        with self._blobs.disk.errors():
-            self._blobs.seal(self._blob, self._fd)
+        with self._blobs.disk.translate_errors():
+            self._blobs.fsync_blob(self._blob, self._fd)
             fd, self._fd = self._fd, -1
             os.close(fd)
 

@@ -97,9 +97,9 @@ def mask(first: int, end: int) -> int:
 
 
 def wrong_blocks(
-    fd: int, size: int, blocks: Iterable[int], wanted: Callable[[int], int]
+    fd: int, size: int, blocks: Iterable[int], expected: Callable[[int], int]
 ) -> Iterator[int]:
-    """Those blocks of an open file of this size whose bytes do not have the wanted checksum.
+    """Those blocks of an open file of this size whose bytes do not have the expected checksum.
 
     What cannot be read is wrong as well. Blocks the caller: in a thread.
     """
@@ -109,7 +109,7 @@ def wrong_blocks(
             data = os.pread(fd, length, block * BLOCK)
         except OSError:
             data = b""
-        if len(data) != length or crc(data) != wanted(block):
+        if len(data) != length or crc(data) != expected(block):
             yield block
 
 

@@ -123,7 +123,7 @@ class Check:
     async def structure(self) -> str:
         """What is wrong with the index file itself, in SQLite's words; "" when nothing is."""
         try:
-            return await self._index.read(_quick_check)
+            return await self._index.read_in_thread(_quick_check)
         except IndexUnreadable as error:
             return error.message
 
@@ -141,7 +141,7 @@ class Check:
         return await asyncio.to_thread(_files_of, self._blobs.lost)
 
     async def _page(self, source: Source, after: tuple[Any, ...] | None) -> list[Row]:
-        return await self._index.read(partial(_rows, source, after))
+        return await self._index.read_in_thread(partial(_rows, source, after))
 
     async def _row(self, row: Row) -> Checked:
         try:
@@ -154,7 +154,7 @@ class Check:
             if found.problem and self._repair and not claim.layout.inline:
                 found = await self._restore(row, claim, found)
         finally:
-            self._blobs.give_back(blobs)
+            self._blobs.end_lease(blobs)
         if found.problem and not found.repaired and not await self._is_still_there(row):
             return Checked(row.name, found.size)
         if found.repaired:
@@ -162,7 +162,7 @@ class Check:
         return found
 
     async def _is_still_there(self, row: Row) -> bool:
-        now = await self._index.read(partial(_one, row))
+        now = await self._index.read_in_thread(partial(_one, row))
         return now is not None and now.layout == row.layout
 
     async def _bytes(self, row: Row, claim: _Claim) -> Checked:
@@ -192,7 +192,7 @@ class Check:
             path = self._blobs.path(extent.blob)
             return await asyncio.to_thread(_read_file, path, extent, md5=md5)
         try:
-            data = await self._index.read(lambda reader: reader.data(extent))
+            data = await self._index.read_in_thread(lambda reader: reader.data(extent))
         except StoredDataCorrupt as error:
             return _Read(problem=error.message)
         if data is None or len(data) != extent.size:

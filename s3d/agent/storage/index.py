@@ -25,7 +25,7 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.storage.disk import Disk, sync_folder
 from s3d.agent.storage.generation import Generation
 from s3d.agent.storage.reader import Reader
-from s3d.agent.storage.record_cache import Memo
+from s3d.agent.storage.record_cache import RecordCache
 from s3d.agent.storage.tables import LAYOUT as LAYOUT
 from s3d.agent.storage.tables import Tables as Tables
 from s3d.agent.storage.tables import prepare, save_log
@@ -109,9 +109,9 @@ class Index:
             sync_folder(path.parent)
             self.disk.lay_ballast()
         self._ballast_is_gone = False
-        self._memo = Memo()
+        self._cache = RecordCache()
         self._connections = [self._writer]
-        self._reader = Reader(self._connect_reader().execute, self._memo)
+        self._reader = Reader(self._connect_reader().execute, self._cache)
         self._local = threading.local()
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="index-read")
         self._queue: SimpleQueue[_Write[Any] | None] = SimpleQueue()
@@ -161,7 +161,7 @@ class Index:
             await self.write(generation.enter)
             await asyncio.to_thread(generation.settle)
 
-    def look(self, query: Callable[[Reader], T]) -> T:
+    def read_inline(self, query: Callable[[Reader], T]) -> T:
         """Ask at once, on the loop: for point look-ups, which take some microseconds.
 
         Raises IndexUnreadable, here as in read().
@@ -176,9 +176,9 @@ class Index:
 
     def forget_all(self) -> None:
         """Do not answer from memory what is looked at next."""
-        self._memo.clear()
+        self._cache.clear()
 
-    async def read(self, query: Callable[[Reader], T]) -> T:
+    async def read_in_thread(self, query: Callable[[Reader], T]) -> T:
         """Ask in a thread: for pages. The query sees one state from its beginning to its end."""
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, query)
 
@@ -243,7 +243,7 @@ class Index:
         connection.execute(f"PRAGMA synchronous = {self._sync}")
         connection.execute("PRAGMA fullfsync = ON")  # macOS
         # On a disk of a few megabytes the log must leave room for the tables that it ends up in.
-        pages = min(_CHECKPOINT, max(_FEWEST, self.disk.whole() // _LOG_SHARE // _PAGE))
+        pages = min(_CHECKPOINT, max(_FEWEST, self.disk.total() // _LOG_SHARE // _PAGE))
         connection.execute(f"PRAGMA journal_size_limit = {min(_LOG_SIZE, pages * _PAGE)}")
         connection.execute(f"PRAGMA wal_autocheckpoint = {pages}")
         return connection
@@ -326,7 +326,7 @@ class Index:
     def _roll_back(self, tx: Transaction, group: list[_Write[Any]], failed: BaseException) -> None:
         with contextlib.suppress(sqlite3.Error):
             self._writer.execute("ROLLBACK")
-        tx.forget()
+        tx.roll_back()
         if not isinstance(failed, sqlite3.Error):
             return
         name = getattr(failed, "sqlite_errorname", "")
@@ -362,12 +362,12 @@ class Index:
         # Forgotten, not replaced: the next group may be committed already, and whoever has seen its
         # state must not see this one's after it.
         for bucket in effects.buckets:
-            self._memo.buckets.pop(bucket, None)
+            self._cache.buckets.pop(bucket, None)
         for name in effects.objects:
-            self._memo.objects.forget(name)
+            self._cache.objects.forget(name)
         if effects.freed:
             self.on_freed(effects.freed)
-        for follow in effects.then:
+        for follow in effects.callbacks:
             follow()
         for write in group:
             if write.error is not None and write.undo is not None and not write.in_doubt:

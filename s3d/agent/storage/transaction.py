@@ -1,7 +1,8 @@
 """What a write may do to the index: rows in and out, and the reference counts of blobs.
 
 A Transaction lives in the writer thread and is used by one action after the other. It also notes
-what follows once the group is durable: what the memo must forget, files that nobody names any more.
+what follows once the group is durable: what the cache must drop and which
+files no row names any more.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class Effects:
     """Blobs in files that no row names any more."""
     names_files: bool = False
     """A row names a new file."""
-    then: list[Callable[[], None]] = field(default_factory=list)
+    callbacks: list[Callable[[], None]] = field(default_factory=list)
     """To be called on the loop, in this order, before those who wait for the commit are told."""
 
 
@@ -53,19 +54,19 @@ class Transaction(Reader):
         self._bucket_is_gone = False
         """Its row of the totals may have had the highest generation."""
 
-    def forget(self) -> None:
+    def roll_back(self) -> None:
         """After a rollback: nothing that was noted or remembered holds any more."""
         self.effects = Effects()
         self._buckets.clear()
         self._totals.clear()
         self._bucket_is_gone = False
 
-    def then(self, follow: Callable[[], None]) -> None:
+    def on_commit(self, follow: Callable[[], None]) -> None:
         """Call it on the loop once this is durable, before the action's caller is told.
 
         Never called when the commit fails; it must not raise.
         """
-        self.effects.then.append(follow)
+        self.effects.callbacks.append(follow)
 
     def run(self, query: str, arguments: tuple[Any, ...]) -> Any:
         """Change rows of a further table (index.Tables); the cursor."""
@@ -190,7 +191,7 @@ class Transaction(Reader):
         self.effects.names_files |= data is None
         self._write("INSERT INTO blobs VALUES (?, 1, ?, ?)", (blob, size, data))
 
-    def hold(self, extents: Iterable[Extent]) -> bool:
+    def incref(self, extents: Iterable[Extent]) -> bool:
         """One more holder for each extent's blob; False, and nothing done, if one is gone."""
         wanted = [(extent.blob,) for extent in extents]
         if any(self._one("SELECT 1 FROM blobs WHERE id = ?", blob) is None for blob in wanted):
@@ -199,7 +200,7 @@ class Transaction(Reader):
             self._write("UPDATE blobs SET refs = refs + 1 WHERE id = ?", blob)
         return True
 
-    def release(self, layout: Layout) -> None:
+    def decref(self, layout: Layout) -> None:
         """One holder less for each extent's blob; one that nobody holds is dropped."""
         for extent in layout.extents:
             dropped = self._write("DELETE FROM blobs WHERE id = ? AND refs = 1", (extent.blob,))

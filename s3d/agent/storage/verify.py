@@ -20,7 +20,7 @@ from s3d.agent.storage.blocks import (
     sum_count,
     wrong_blocks,
 )
-from s3d.agent.storage.record_cache import Recent
+from s3d.agent.storage.record_cache import LRUCache
 
 _FILES = 32_768
 """Files of which it is remembered what was checked."""
@@ -73,7 +73,7 @@ class VerifiedBlocks:
     """FileChecks by blob. Belongs to the loop."""
 
     def __init__(self) -> None:
-        self._files: Recent[int, FileChecks] = Recent(_FILES, lambda _: 1)
+        self._files: LRUCache[int, FileChecks] = LRUCache(_FILES, lambda _: 1)
 
     def of(self, blob: int, fd: int, sums: bytes) -> FileChecks | None:
         """None for a blob without checksums. Raises StoredDataCorrupt for one of another size."""

@@ -10,7 +10,7 @@ AT = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 def test_all_of_a_staged_object_is_known_but_the_tags_of_its_bucket():
     about = Description({"ContentType": "video/mp4", "Expires": AT}, {"owner": "ann"}, {"t": "1"})
-    record = ObjectRecord("k", size=5, etag='"e"', modified=AT.timestamp(), about=about)
+    record = ObjectRecord("k", size=5, etag='"e"', modified=AT.timestamp(), description=about)
     subject = subject_of_record("b", "k", Stored(record, Layout()))
     assert (subject.bucket, subject.key, subject.size) == ("b", "k", 5)
     assert (subject.bucket_tags, subject.tags) == (None, {"t": "1"})

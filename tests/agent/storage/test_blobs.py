@@ -63,7 +63,7 @@ async def test_numbers_increase_and_go_on_behind_the_highest_known(tmp_path):
     second = await receive(blobs, b"inline")
     assert second.blob == first.blob + 1
     again = Blobs(tmp_path / "blobs", ephemeral=True)
-    again.begin_behind(2_500)
+    again.reserve_ids_above(2_500)
     third = await receive(again, BIG)
     assert third.blob == 2_501
     assert again.path(third.blob).parent.name == "002"
@@ -146,7 +146,7 @@ async def test_a_file_on_lease_goes_when_it_is_given_back(blobs):
 
 async def test_a_sweep_removes_what_nobody_names_and_nothing_of_this_run(tmp_path):
     before = Blobs(tmp_path / "blobs", ephemeral=True)
-    before.begin_behind(998)
+    before.reserve_ids_above(998)
     kept = [(await receive(before, BIG)).blob for _ in range(4)]
     now = Blobs(tmp_path / "blobs", ephemeral=True)
     fresh = (await receive(now, BIG)).blob

@@ -131,7 +131,9 @@ async def test_a_repair_notes_the_checksums_of_rows_of_layout_1(store, tmp_path)
     assert (await check(store(), repair=True))[0] == {}
     local = store()
     for key in ("small", "large", "parts"):
-        layout = local._index.look(lambda r, key=key: r.current("bucket", key.encode())).layout
+        layout = local._index.read_inline(
+            lambda r, key=key: r.current("bucket", key.encode())
+        ).layout
         assert all(extent.sums for extent in layout.extents)
     flip(file_with(tmp_path / "blobs", LARGE), 7)
     wrong, _ = await check(local)

@@ -28,7 +28,7 @@ def spoil(tx):
 
 
 def settings(index):
-    return index.look(lambda reader: reader.settings("b"))
+    return index.read_inline(lambda reader: reader.settings("b"))
 
 
 async def together(index, *actions):
@@ -130,11 +130,11 @@ async def test_a_look_after_a_write_sees_it_although_it_was_remembered_otherwise
         return reader.bucket("b").versioning
 
     await index.write(lambda tx: tx.put_bucket(BucketRecord("b", 0.0)))
-    assert index.look(look) == ""
+    assert index.read_inline(look) == ""
     await index.write(lambda tx: tx.put_bucket(BucketRecord("b", 0.0, versioning="Enabled")))
-    assert index.look(look) == "Enabled"
+    assert index.read_inline(look) == "Enabled"
     await index.write(lambda tx: tx.delete_bucket("b"))
-    assert index.look(lambda reader: reader.bucket("b")) is None
+    assert index.read_inline(lambda reader: reader.bucket("b")) is None
 
 
 async def test_a_read_sees_one_state_from_beginning_to_end(index):
@@ -148,7 +148,7 @@ async def test_a_read_sees_one_state_from_beginning_to_end(index):
         return before, reader.setting("b", "a")
 
     async with asyncio.TaskGroup() as group:
-        reading = group.create_task(index.read(read))
+        reading = group.create_task(index.read_in_thread(read))
         await asyncio.to_thread(first.wait, 10)
         await index.write(put("a", b"2"))
         second.set()
@@ -157,7 +157,7 @@ async def test_a_read_sees_one_state_from_beginning_to_end(index):
 
 async def test_readers_cannot_write(index):
     with pytest.raises(sqlite3.OperationalError, match="readonly"):
-        index.look(lambda reader: reader._execute("DELETE FROM buckets", ()))
+        index.read_inline(lambda reader: reader._execute("DELETE FROM buckets", ()))
 
 
 @pytest.mark.parametrize(("ephemeral", "level"), [(False, 2), (True, 0)])
@@ -237,7 +237,7 @@ async def test_without_the_ballast_only_what_gives_room_back_is_committed(
     full, tmp_path, monkeypatch
 ):
     has_room = [False]
-    monkeypatch.setattr(full.disk, "has_above", lambda size: has_room[0])
+    monkeypatch.setattr(full.disk, "has_free", lambda size: has_room[0])
     with pytest.raises(S3Error, match="no space left"):
         await full.write(put("c", b"x" * 100_000), frees=True)
     with pytest.raises(S3Error, match="no space left"):
@@ -270,9 +270,9 @@ async def test_an_error_of_the_disk_while_reading_is_said_without_a_traceback(tm
         return reader.select("SELECT sum(length(hex(data))) FROM t", ()).fetchall()
 
     with pytest.raises(DAMAGE) as looked:
-        index.look(query)
+        index.read_inline(query)
     with pytest.raises(DAMAGE):
-        await index.read(query)
+        await index.read_in_thread(query)
     assert looked.value.code == "InternalError"
     assert str(tmp_path) in looked.value.message
     assert all(record.exc_info is None for record in caplog.records)
@@ -283,6 +283,6 @@ async def test_an_error_of_the_disk_while_reading_is_said_without_a_traceback(tm
 async def test_a_row_that_cannot_be_decoded_is_damage(index):
     await index.write(lambda tx: tx.run("INSERT INTO buckets VALUES ('b', x'c1')", ()))
     with pytest.raises(DAMAGE):
-        index.look(lambda reader: reader.bucket("b"))
+        index.read_inline(lambda reader: reader.bucket("b"))
     with pytest.raises(DAMAGE):
         await index.write(lambda tx: tx.bucket("b"))

@@ -18,7 +18,7 @@ from s3d.agent.s3.address import check_bucket_name
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.stores.read_cache.entry import Entry
 from s3d.agent.stores.read_cache.layer import Cache
-from s3d.agent.stores.read_cache.prefetch import Job, Keeper
+from s3d.agent.stores.read_cache.prefetch import Job, PinManager
 from s3d.shared import control
 from s3d.shared.caching import (
     CacheChanges,
@@ -44,7 +44,7 @@ class ReadCache:
     """The layer and who brings things into it. layer None: there is none, see trouble."""
 
     layer: Cache | None
-    keeper: Keeper | None
+    keeper: PinManager | None
     folder: Path
     trouble: str = ""
 
@@ -77,10 +77,10 @@ class CacheRoutes:
         return self._there()[0]
 
     @property
-    def _keeper(self) -> Keeper:
+    def _keeper(self) -> PinManager:
         return self._there()[1]
 
-    def _there(self) -> tuple[Cache, Keeper]:
+    def _there(self) -> tuple[Cache, PinManager]:
         cache = self._maybe
         if cache is None:
             hint = "set S3D_REMOTE, and S3D_READ_CACHE is not to be off"
@@ -219,7 +219,7 @@ def numbers_of(cache: ReadCache) -> dict[str, int]:
     }
 
 
-def entry_of(entry: Entry, keeper: Keeper) -> CacheEntry:
+def entry_of(entry: Entry, keeper: PinManager) -> CacheEntry:
     return CacheEntry(
         bucket=entry.bucket,
         key=entry.key,

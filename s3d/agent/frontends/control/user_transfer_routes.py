@@ -8,7 +8,7 @@ from aiohttp import web
 
 from s3d.agent.frontends.control.routing import Call, ControlError, Route, answer
 from s3d.agent.stores.read_cache.prefetch import Job as Prefetch
-from s3d.agent.stores.read_cache.prefetch import Keeper
+from s3d.agent.stores.read_cache.prefetch import PinManager
 from s3d.agent.transfers.engine import Transfers
 from s3d.agent.transfers.job import FAILED, HELD, RUNNING, WAITING, Job
 from s3d.shared import control
@@ -27,7 +27,7 @@ _FIT = {
 class UserTransferRoutes:
     """keeper: who prefetches, if there is a cache."""
 
-    def __init__(self, transfers: Transfers, keeper: Keeper | None) -> None:
+    def __init__(self, transfers: Transfers, keeper: PinManager | None) -> None:
         self._transfers, self._keeper = transfers, keeper
 
     def routes(self) -> list[Route]:

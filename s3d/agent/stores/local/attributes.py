@@ -35,7 +35,7 @@ class AttributeOps:
         if not wanted or not _ATTRIBUTES.issuperset(wanted):
             raise S3Error("InvalidArgument", "Invalid attribute name specified.")
 
-        return Completed(S3Response(self._index.look(partial(_look, request.input))))
+        return Completed(S3Response(self._index.read_inline(partial(_look, request.input))))
 
 
 def _look(input: Mapping[str, Any], reader: Reader) -> Members:

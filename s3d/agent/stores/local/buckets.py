@@ -67,13 +67,13 @@ class BucketOps:
 
     @operation("HeadBucket")
     def head_bucket(self, request: S3Request[Members]) -> Completed[Members]:
-        record = self._index.look(lambda reader: find_bucket(reader, request.bucket))
+        record = self._index.read_inline(lambda reader: find_bucket(reader, request.bucket))
         return Completed(S3Response({"BucketRegion": record.region}))
 
     @operation("GetBucketLocation")
     def get_bucket_location(self, request: S3Request[Members]) -> Completed[Members]:
         """us-east-1 is said by saying nothing."""
-        record = self._index.look(lambda reader: find_bucket(reader, request.bucket))
+        record = self._index.read_inline(lambda reader: find_bucket(reader, request.bucket))
         region = record.region
         return Completed(
             S3Response({"LocationConstraint": None if region == US_EAST_1 else region})
@@ -89,7 +89,7 @@ class BucketOps:
         region = input.get("BucketRegion")
         found = [
             record
-            for record in await self._index.read(Reader.buckets)
+            for record in await self._index.read_in_thread(Reader.buckets)
             if record.name > after
             and record.name.startswith(prefix)
             and region in (None, record.region)
@@ -123,7 +123,7 @@ def _delete(name: str, tx: Transaction) -> None:
         raise S3Error("BucketNotEmpty", BucketName=name)
     for upload in tx.upload_page(name, b"", (b"", ""), -1):
         for part in tx.parts(upload.id):
-            tx.release(Layout(part.extents))
+            tx.decref(Layout(part.extents))
         tx.drop_upload(name, upload)
     tx.delete_bucket(name)
 

@@ -138,7 +138,7 @@ def assemble(
         size=sum(part.size for part in chosen),
         etag=f'"{checksums.multipart_etag(md5s)}"',
         storage_class=upload.storage_class,
-        about=upload.about,
+        description=upload.description,
         checksum=checksum,
         upload_id=upload.id,
     )

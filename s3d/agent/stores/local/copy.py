@@ -45,7 +45,7 @@ from s3d.agent.stores.local.lookup import (
 )
 from s3d.agent.stores.local.multipart import Parts, check_part_number
 from s3d.agent.stores.local.object_description import (
-    describe,
+    description_of,
     is_locked,
     storage_class,
 )
@@ -103,7 +103,7 @@ class _Shared(NamedTuple):
     checksum: Checksum | None
 
     def enter(self, tx: Transaction) -> Layout:
-        if not tx.hold(self.layout.extents):
+        if not tx.incref(self.layout.extents):
             raise _replaced_meanwhile()
         return self.layout
 
@@ -121,7 +121,7 @@ class CopyOps:
     async def copy_object(self, request: S3Request[Members]) -> S3Response[Members]:
         check_key(request.key)
         _check_directives(request.input)
-        given = describe(request.input)
+        given = description_of(request.input)
         digest = await self._digest(request.input)
         return S3Response(await self._index.write(partial(self._copy, request, given, digest)))
 
@@ -130,7 +130,7 @@ class CopyOps:
         """The bytes of a small source are written again: a multipart object is all files."""
         input = request.input
         number = check_part_number(input)
-        upload = self._index.look(
+        upload = self._index.read_inline(
             lambda reader: find_upload(reader, request.bucket, request.key, input["UploadId"])
         )
         source, body = look_and_open(
@@ -150,7 +150,7 @@ class CopyOps:
         result = {"ETag": part.etag, "LastModified": moment(part.modified)}
         if part.checksum is not None:
             result[checksums.member_of(part.checksum.algorithm)] = part.checksum.value
-        output = {"CopyPartResult": result, **source.members(), **encryption(upload.about)}
+        output = {"CopyPartResult": result, **source.members(), **encryption(upload.description)}
         return S3Response(output)
 
     async def _digest(self, input: Mapping[str, Any]) -> _Digest:
@@ -182,9 +182,9 @@ class CopyOps:
             etag=digest.etag,
             storage_class=storage_class(input),
             checksum=digest.checksum,
-            about=_about(input, given, source.record.about),
+            description=_copied_description(input, given, source.record.description),
         )
-        tx.hold(source.layout.extents)
+        tx.incref(source.layout.extents)
         copied = self._publisher.put(tx, bucket, record, source.layout)
         return {
             "CopyObjectResult": _result(copied),
@@ -269,7 +269,9 @@ def _check_sense(reader: Reader, request: S3Request[Members], source: _Source) -
         )
 
 
-def _about(input: Mapping[str, Any], given: Description, source: Description) -> Description:
+def _copied_description(
+    input: Mapping[str, Any], given: Description, source: Description
+) -> Description:
     headers, metadata = given.headers, given.metadata
     if input.get("MetadataDirective") != "REPLACE":
         metadata = source.metadata

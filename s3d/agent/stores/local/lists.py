@@ -39,11 +39,11 @@ class ListOps:
 
     @operation("ListObjects")
     async def list_objects(self, request: S3Request[Members]) -> S3Response[Members]:
-        return S3Response(await self._index.read(partial(_list, request.input)))
+        return S3Response(await self._index.read_in_thread(partial(_list, request.input)))
 
     @operation("ListObjectsV2")
     async def list_objects_v2(self, request: S3Request[Members]) -> S3Response[Members]:
-        return S3Response(await self._index.read(partial(_list_v2, request.input)))
+        return S3Response(await self._index.read_in_thread(partial(_list_v2, request.input)))
 
 
 def page_size(wanted: int | None, name: str) -> int:

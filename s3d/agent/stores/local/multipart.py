@@ -31,7 +31,7 @@ from s3d.agent.storage.records import (
 from s3d.agent.storage.transaction import Transaction
 from s3d.agent.stores.local import complete
 from s3d.agent.stores.local.lookup import check_object_lock, condition_of, find_bucket, find_upload
-from s3d.agent.stores.local.object_description import describe, is_locked, storage_class
+from s3d.agent.stores.local.object_description import description_of, is_locked, storage_class
 from s3d.agent.stores.local.publish import Publisher
 from s3d.agent.stores.local.receive_body import receive
 from s3d.agent.stores.local.response_members import checksum_members, encryption, stored_members
@@ -81,7 +81,7 @@ class Parts:
         part = PartRecord(number, taken.size, taken.etag, self._clock(), extents, taken.checksum)
         replaced = tx.part(upload_id, number)
         if replaced is not None:
-            tx.release(Layout(replaced.extents))
+            tx.decref(Layout(replaced.extents))
         tx.put_part(request.bucket, upload_id, part, replaced)
         return part
 
@@ -114,14 +114,14 @@ class MultipartOps:
             key=request.key,
             initiated=now,
             storage_class=storage_class(input),
-            about=describe(input),
+            description=description_of(input),
             checksum_algorithm=algorithm,
             checksum_kind=kind,
         )
 
         def create(tx: Transaction) -> None:
             bucket = find_bucket(tx, request.bucket)
-            if is_locked(upload.about):
+            if is_locked(upload.description):
                 check_object_lock(tx, bucket)
             tx.put_upload(bucket.name, upload)
 
@@ -129,21 +129,25 @@ class MultipartOps:
         output: Members = {"Bucket": request.bucket, "Key": request.key, "UploadId": upload.id}
         if algorithm:
             output |= {"ChecksumAlgorithm": algorithm, "ChecksumType": kind}
-        return S3Response({**output, **encryption(upload.about)})
+        return S3Response({**output, **encryption(upload.description)})
 
     @operation("UploadPart")
     async def upload_part(self, request: S3Request[Members]) -> S3Response[Members]:
         """Always into a file, however small, so that a multipart object is all files."""
         input = request.input
         number = check_part_number(input)
-        upload = self._index.look(
+        upload = self._index.read_inline(
             lambda reader: find_upload(reader, request.bucket, request.key, input["UploadId"])
         )
         received = await receive(
             self._blobs, request, algorithm=upload.checksum_algorithm, inline=0
         )
         part = await self._parts.put(request, number, received, received.draft.discard)
-        output = {"ETag": part.etag, **checksum_members(part.checksum), **encryption(upload.about)}
+        output = {
+            "ETag": part.etag,
+            **checksum_members(part.checksum),
+            **encryption(upload.description),
+        }
         output.pop("ChecksumType", None)
         return S3Response(output)
 
@@ -157,7 +161,7 @@ class MultipartOps:
         def abort(tx: Transaction) -> None:
             upload = find_upload(tx, request.bucket, request.key, request.input["UploadId"])
             for part in tx.parts(upload.id):
-                tx.release(Layout(part.extents))
+                tx.decref(Layout(part.extents))
             tx.drop_upload(request.bucket, upload)
 
         await self._index.write(abort, frees=True)
@@ -178,7 +182,7 @@ class MultipartOps:
         record, layout = complete.assemble(upload, chosen, checksum)
         tx.drop_upload(bucket.name, upload)
         for part in set(parts) - set(chosen):
-            tx.release(Layout(part.extents))
+            tx.decref(Layout(part.extents))
         return _answer(bucket, self._publisher.put(tx, bucket, record, layout))
 
 

@@ -23,7 +23,7 @@ DEFAULT_TYPE = "binary/octet-stream"
 _ALGORITHMS = frozenset({"AES256", "aws:kms", "aws:kms:dsse"})
 
 
-def describe(input: Mapping[str, Any]) -> Description:
+def description_of(input: Mapping[str, Any]) -> Description:
     """Of the input of PutObject, CopyObject or CreateMultipartUpload. Raises S3Error."""
     headers = {name: input[name] for name in DESCRIPTION if input.get(name) not in (None, "")}
     headers.setdefault("ContentType", DEFAULT_TYPE)
@@ -37,9 +37,9 @@ def describe(input: Mapping[str, Any]) -> Description:
     )
 
 
-def is_locked(about: Description) -> bool:
+def is_locked(description: Description) -> bool:
     """Whether a retention or a legal hold is asked for."""
-    return any(name in about.headers for name in OBJECT_LOCK)
+    return any(name in description.headers for name in OBJECT_LOCK)
 
 
 def storage_class(input: Mapping[str, Any]) -> str:

@@ -32,7 +32,7 @@ from s3d.agent.stores.local.lookup import (
     find_bucket,
     find_version,
 )
-from s3d.agent.stores.local.object_description import describe, is_locked, storage_class
+from s3d.agent.stores.local.object_description import description_of, is_locked, storage_class
 from s3d.agent.stores.local.open_body import ByteRange, look_and_open
 from s3d.agent.stores.local.publish import Publisher
 from s3d.agent.stores.local.receive_body import Received, receive
@@ -74,9 +74,9 @@ class ObjectOps:
     async def put_object(self, request: S3Request[Members]) -> S3Response[Members]:
         input = request.input
         check_key(request.key)
-        about, kept_in = describe(input), storage_class(input)
+        description, kept_in = description_of(input), storage_class(input)
         # Before the body, so that a refusal costs no upload; again at the end, where it counts.
-        self._index.look(partial(_admit, request, about))
+        self._index.read_inline(partial(_admit, request, description))
         received = await receive(self._blobs, request)
         record = ObjectRecord(
             key=request.key,
@@ -84,7 +84,7 @@ class ObjectOps:
             etag=received.etag,
             storage_class=kept_in,
             checksum=received.checksum,
-            about=about,
+            description=description,
         )
         publish = partial(self._publish, request, record, received)
         return S3Response(await self._index.write(publish, received.draft.discard))
@@ -97,7 +97,7 @@ class ObjectOps:
 
     @operation("HeadObject")
     def head_object(self, request: S3Request[Members]) -> Completed[Members]:
-        found = self._index.look(partial(_find, request.input))
+        found = self._index.read_inline(partial(_find, request.input))
         return Completed(S3Response(found.output, status=found.status, rendered_headers=found.kept))
 
     @operation("DeleteObject")
@@ -133,7 +133,7 @@ class ObjectOps:
         received: Received,
         tx: Transaction,
     ) -> Members:
-        bucket = _admit(request, record.about, tx)
+        bucket = _admit(request, record.description, tx)
         return stored_members(bucket, self._publisher.put(tx, bucket, record, received.enter(tx)))
 
     def _delete_all(
@@ -185,10 +185,10 @@ class ObjectOps:
         return {"VersionId": version_id}
 
 
-def _admit(request: S3Request[Members], about: Description, reader: Reader) -> BucketRecord:
+def _admit(request: S3Request[Members], description: Description, reader: Reader) -> BucketRecord:
     """The bucket, if the object may be put into it now. Raises S3Error."""
     bucket, input = find_bucket(reader, request.bucket), request.input
-    if is_locked(about):
+    if is_locked(description):
         check_object_lock(reader, bucket)
     if "IfMatch" in input or "IfNoneMatch" in input:
         check_write(input, condition_of(reader.current(bucket.name, request.key.encode())))
@@ -220,8 +220,8 @@ def _judge(input: Mapping[str, Any], bucket: BucketRecord, stored: Stored) -> _F
     if unmodified is not None:
         return _Found(stored, unmodified, None, NOT_MODIFIED)
     apply_response_overrides(input, output)
-    if record.about.tags:
-        output["TagCount"] = len(record.about.tags)
+    if record.description.tags:
+        output["TagCount"] = len(record.description.tags)
     span = _span(input, stored, output)
     checksums = checksum_members(record.checksum)
     status = set_content_range(input, output, record.size, span, checksums)

@@ -39,17 +39,17 @@ def look_and_open(
     Raises StoredDataCorrupt.
     """
     while True:
-        found = index.look(find)
+        found = index.read_inline(find)
         if found.span is None:
             return found, None
         try:
             body = _open(index, blobs, found.stored.layout, found.span, name)
         except StoredDataCorrupt as error:
-            blobs.note_damage(name, error.message)
+            blobs.report_damage(name, error.message)
             raise
         if body is not None:
             return found, body
-        # A commit replaced it after it was put into the memo, which hears of that in the next turn
+        # A commit replaced it after it was put into the cache, which hears of that in the next turn
         # of the loop. What is in the index itself is newer.
         index.forget_all()
 
@@ -61,7 +61,7 @@ def _open(index: Index, blobs: Blobs, layout: Layout, span: ByteRange, name: str
     if not layout.inline:
         return blobs.body(cut(layout.extents, start, size), name)
     (extent,) = layout.extents
-    data = index.look(lambda reader: reader.data(extent))
+    data = index.read_inline(lambda reader: reader.data(extent))
     if data is None:
         return None
     return BytesBody(data if size == len(data) else data[start : start + size])
@@ -77,7 +77,7 @@ def open_layout(index: Index, blobs: Blobs, layout: Layout) -> Body:
     if not layout.inline:
         return blobs.body(layout.extents)
     (extent,) = layout.extents
-    data = index.look(lambda reader: reader.data(extent))
+    data = index.read_inline(lambda reader: reader.data(extent))
     if data is None:
         raise S3Error("InternalError", f"the bytes of blob {extent.blob} are gone")
     return BytesBody(data[extent.offset : extent.offset + extent.size])

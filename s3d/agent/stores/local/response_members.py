@@ -27,13 +27,13 @@ def moment(time: float) -> datetime:
 
 def object_members(bucket: BucketRecord, record: ObjectRecord) -> Members:
     """What GetObject and HeadObject say of an object, without length, range and checksum."""
-    about = record.about
+    description = record.description
     members: Members = {
         "AcceptRanges": "bytes",
         "LastModified": moment(record.modified),
         "ETag": record.etag,
-        "Metadata": about.metadata,
-        **about.headers,
+        "Metadata": description.metadata,
+        **description.headers,
         **shown_version(bucket, record),
     }
     if record.storage_class != STANDARD:
@@ -45,15 +45,15 @@ def stored_members(
     bucket: BucketRecord, record: ObjectRecord, *, composed: bool = False
 ) -> Members:
     """What PutObject and its relatives say of what they stored; composed: of other objects."""
-    members = {**shown_version(bucket, record), **encryption(record.about)}
+    members = {**shown_version(bucket, record), **encryption(record.description)}
     if not composed:
         members["ETag"] = record.etag
         members |= checksum_members(record.checksum)
     return members
 
 
-def encryption(about: Description) -> Members:
-    return {name: about.headers[name] for name in ENCRYPTION if name in about.headers}
+def encryption(description: Description) -> Members:
+    return {name: description.headers[name] for name in ENCRYPTION if name in description.headers}
 
 
 def checksum_members(checksum: Checksum | None) -> Members:

@@ -231,7 +231,7 @@ class SettingOps:
                 return _decode(kept)
             return setting.implied(bucket) if setting.implied is not None else None
 
-        kept = self._index.look(look)
+        kept = self._index.read_inline(look)
         if kept is not None:
             return Completed(S3Response(kept))
         if isinstance(setting.absent, str):
@@ -251,7 +251,7 @@ class SettingOps:
         def look(reader: Reader) -> bytes | None:
             return reader.setting(find_bucket(reader, request.bucket).name, "policy")
 
-        kept = self._index.look(look)
+        kept = self._index.read_inline(look)
         if kept is None:
             raise S3Error("NoSuchBucketPolicy", BucketName=request.bucket)
         public = rules.is_public(json.loads(_decode(kept)["Policy"]))

@@ -49,7 +49,7 @@ class LocalStore(TerminalStore):
         on_change: OnChange | None = None,
     ) -> None:
         """clock: Unix seconds. on_change: see publish.OnChange."""
-        blobs.begin_behind(index.look(lambda reader: reader.highest_blob()))
+        blobs.reserve_ids_above(index.read_inline(lambda reader: reader.highest_blob()))
         index.on_freed = blobs.remove
         publisher, parts = Publisher(clock, on_change), Parts(index, clock)
         super().__init__(
@@ -79,9 +79,9 @@ class LocalStore(TerminalStore):
         generation = self._index.generation
         if generation is None or generation.doubt is None:
             return Swept(removed=await self._blobs.sweep(self._named))
-        moved = await self._blobs.set_aside(self._named)
+        moved = await self._blobs.quarantine(self._named)
         await self._index.settle_generation()
         return Swept(lost=moved)
 
     async def _named(self, blobs: list[int]) -> set[int]:
-        return await self._index.read(lambda reader: reader.known_blobs(blobs))
+        return await self._index.read_in_thread(lambda reader: reader.known_blobs(blobs))

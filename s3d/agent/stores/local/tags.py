@@ -19,7 +19,7 @@ from s3d.agent.storage.transaction import Transaction
 from s3d.agent.stores.local.lookup import find_bucket, find_version, shown_version
 from s3d.agent.stores.local.publish import Publisher
 from s3d.agent.stores.local.tagging import BUCKET_TAGS, OBJECT_TAGS, parse_set, tag_set
-from s3d.agent.stores.local.update_metadata import revise
+from s3d.agent.stores.local.update_metadata import update_metadata
 
 _SETTING = "tagging"
 _decode = msgspec.msgpack.Decoder(dict[str, str]).decode
@@ -46,10 +46,10 @@ class TagOps:
         def look(reader: Reader) -> Members:
             bucket = find_bucket(reader, request.bucket)
             stored = find_version(reader, bucket, request.key, request.input.get("VersionId"))
-            tags = tag_set(stored.record.about.tags.items())
+            tags = tag_set(stored.record.description.tags.items())
             return {"TagSet": tags, **shown_version(bucket, stored.record)}
 
-        return Completed(S3Response(self._index.look(look)))
+        return Completed(S3Response(self._index.read_inline(look)))
 
     @operation("PutBucketTagging")
     async def put_bucket_tagging(self, request: S3Request[Members]) -> S3Response[Members]:
@@ -65,7 +65,7 @@ class TagOps:
         def look(reader: Reader) -> bytes | None:
             return reader.setting(find_bucket(reader, request.bucket).name, _SETTING)
 
-        kept = self._index.look(look)
+        kept = self._index.read_inline(look)
         if kept is None:
             raise S3Error("NoSuchTagSet", BucketName=request.bucket)
         return Completed(S3Response({"TagSet": tag_set(_decode(kept).items())}))
@@ -79,8 +79,8 @@ class TagOps:
         self, request: S3Request[Members], tags: dict[str, str], tx: Transaction
     ) -> Members:
         bucket, version_id = find_bucket(tx, request.bucket), request.input.get("VersionId")
-        tagged = revise(
-            tx, bucket, request.key, version_id, lambda about: replace(about, tags=tags)
+        tagged = update_metadata(
+            tx, bucket, request.key, version_id, lambda description: replace(description, tags=tags)
         )
         if not version_id:
             self._publisher.tagged(tx, bucket, request.key)

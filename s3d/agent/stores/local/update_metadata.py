@@ -11,7 +11,7 @@ from s3d.agent.storage.transaction import Transaction
 from s3d.agent.stores.local.lookup import find_version
 
 
-def revise(
+def update_metadata(
     tx: Transaction,
     bucket: BucketRecord,
     key: str,
@@ -20,7 +20,7 @@ def revise(
 ) -> ObjectRecord:
     """Of the named version, or the current one. Raises what find_version raises."""
     record, layout = find_version(tx, bucket, key, version_id)
-    revised = Stored(replace(record, about=change(record.about)), layout)
+    revised = Stored(replace(record, description=change(record.description)), layout)
     current = tx.current(bucket.name, key.encode())
     if current is not None and current.record.seq == record.seq:
         tx.put_current(bucket.name, revised, record)

@@ -34,11 +34,11 @@ class UploadOps:
 
     @operation("ListMultipartUploads")
     async def list_multipart_uploads(self, request: S3Request[Members]) -> S3Response[Members]:
-        return S3Response(await self._index.read(partial(_list_uploads, request.input)))
+        return S3Response(await self._index.read_in_thread(partial(_list_uploads, request.input)))
 
     @operation("ListParts")
     async def list_parts(self, request: S3Request[Members]) -> S3Response[Members]:
-        return S3Response(await self._index.read(partial(_list_parts, request.input)))
+        return S3Response(await self._index.read_in_thread(partial(_list_parts, request.input)))
 
 
 def _list_uploads(input: Mapping[str, Any], reader: Reader) -> Members:

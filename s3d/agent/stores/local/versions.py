@@ -49,12 +49,12 @@ class VersionOps:
 
     @operation("GetBucketVersioning")
     def get_bucket_versioning(self, request: S3Request[Members]) -> Completed[Members]:
-        bucket = self._index.look(lambda reader: find_bucket(reader, request.bucket))
+        bucket = self._index.read_inline(lambda reader: find_bucket(reader, request.bucket))
         return Completed(S3Response({"Status": bucket.versioning} if bucket.versioning else {}))
 
     @operation("ListObjectVersions")
     async def list_object_versions(self, request: S3Request[Members]) -> S3Response[Members]:
-        return S3Response(await self._index.read(partial(_list, request.input)))
+        return S3Response(await self._index.read_in_thread(partial(_list, request.input)))
 
 
 def _put_status(name: str, status: str, tx: Transaction) -> None:

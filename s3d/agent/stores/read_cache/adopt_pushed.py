@@ -100,7 +100,7 @@ def _read(file: Any, size: int) -> bytes:
 
 def _said(record: ObjectRecord, etag: str) -> Mapping[str, Any]:
     """As GetObject will say it, but for what only the remote knows."""
-    about = record.about
+    about = record.description
     said: Members = {
         "AcceptRanges": "bytes",
         "LastModified": datetime.fromtimestamp(int(record.modified), UTC),

@@ -18,7 +18,7 @@ from functools import partial
 from s3d.agent.storage.blobs import INLINE, Blobs
 from s3d.agent.storage.blocks import crc
 from s3d.agent.storage.index import Index
-from s3d.agent.storage.record_cache import Recent
+from s3d.agent.storage.record_cache import LRUCache
 from s3d.agent.stores.read_cache import catalog_rows
 from s3d.agent.stores.read_cache.entry import Entry
 from s3d.agent.stores.read_cache.entry_rows import EntryRows
@@ -73,8 +73,8 @@ class Catalog:
         self._slots: dict[str, int] = {}
         self._names: list[str] = []
         self._blobs = array("q")
-        self._hot: Recent[str, Entry] = Recent(_HOT, lambda _: 1)
-        self._data: Recent[int, bytes] = Recent(_HOT_DATA, len)
+        self._hot: LRUCache[str, Entry] = LRUCache(_HOT, lambda _: 1)
+        self._data: LRUCache[int, bytes] = LRUCache(_HOT_DATA, len)
         self._busy: dict[str, list[Entry]] = {}
         self._reserved = 0
         self.rows = EntryRows(index, distrust)
@@ -268,12 +268,12 @@ class Catalog:
         """Remove files of earlier runs that no entry names; how many there were."""
 
         async def named(blobs: list[int]) -> set[int]:
-            return await self.index.read(partial(catalog_rows.known, blobs=blobs))
+            return await self.index.read_in_thread(partial(catalog_rows.known, blobs=blobs))
 
         return await self.blobs.sweep(named)
 
     def _load(self) -> None:
-        for blob, bucket, key, held, size in self.index.look(catalog_rows.names):
+        for blob, bucket, key, held, size in self.index.read_inline(catalog_rows.names):
             name = f"{bucket}/{key.decode()}"
             old = self._slots.get(name)
             if old is not None:  # a crash came between its end and the beginning of this one
@@ -281,7 +281,7 @@ class Catalog:
                 self._leave(name, old)
             slot = self._fifo.add(_weight(held, size), hash(name), known=True)
             self._enter(slot, name, blob)
-        self.blobs.begin_behind(self.index.look(catalog_rows.highest))
+        self.blobs.reserve_ids_above(self.index.read_inline(catalog_rows.highest))
 
     def _enter(self, slot: int, name: str, blob: int) -> None:
         while len(self._names) <= slot:
@@ -325,7 +325,7 @@ class Catalog:
 
     def _disk_has(self, size: int) -> bool:
         try:
-            return self.blobs.disk.has_above(size, _FLOOR, _FLOOR_SHARE)
+            return self.blobs.disk.has_free(size, _FLOOR, _FLOOR_SHARE)
         except OSError:
             return False
 

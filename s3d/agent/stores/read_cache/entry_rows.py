@@ -60,7 +60,7 @@ class EntryRows:
         if unsaved is not None:
             return unsaved
         try:
-            entry = self._index.look(lambda reader: catalog_rows.find(reader, blob))
+            entry = self._index.read_inline(lambda reader: catalog_rows.find(reader, blob))
         except DAMAGE as error:
             _damaged(error)
             return None
@@ -75,7 +75,7 @@ class EntryRows:
         if unsaved is not None and unsaved.data is not None:
             return unsaved.data
         try:
-            return self._index.look(lambda reader: catalog_rows.body(reader, blob))
+            return self._index.read_inline(lambda reader: catalog_rows.body(reader, blob))
         except DAMAGE as error:
             _damaged(error)
             return None

@@ -31,7 +31,7 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body, BytesBody, Members, S3Request, S3Response
 from s3d.agent.selection.filter_subject import subject_of_record
 from s3d.agent.storage.blobs import INLINE
-from s3d.agent.storage.record_cache import Recent
+from s3d.agent.storage.record_cache import LRUCache
 from s3d.agent.stores.read_cache.adopt_pushed import Pushed, adopt, row_of
 from s3d.agent.stores.read_cache.cache_tag import NONE, PIN, TAG, mark_by
 from s3d.agent.stores.read_cache.cached_response import (
@@ -62,7 +62,7 @@ from s3d.agent.stores.read_cache.revalidate import (
     Freshness,
     is_unreachable,
 )
-from s3d.agent.stores.read_cache.task_scope import Nursery
+from s3d.agent.stores.read_cache.task_scope import TaskScope
 
 logger = logging.getLogger(__name__)
 
@@ -89,7 +89,7 @@ class Cache(Layer):
         """Told of the tag s3d.cache of an object, "" for none, when it is seen or changed."""
         self.eligibility = Eligibility(inner, lambda *mark: self.on_mark(*mark))
         self._clock = clock
-        self._nursery = Nursery()
+        self._nursery = TaskScope()
         self._away = Away(clock)
         self._files = Files(catalog.blobs)
         spawn = self._nursery.spawn
@@ -97,7 +97,7 @@ class Cache(Layer):
             catalog, self._files, inner, spawn, self.counts, self.eligibility.admits, clock=clock
         )
         self._checks = Checks(inner, catalog, freshness, self._away, spawn, clock, self._gone)
-        self._absent: Recent[Name, float] = Recent(10_000, lambda _: 1)
+        self._absent: LRUCache[Name, float] = LRUCache(10_000, lambda _: 1)
         catalog.on_evicted = self._evicted
         self._lists = ListOps(inner, catalog, freshness, self._away, clock)
         self._writes = Invalidation(inner, self, self._written, self._outcome_unknown)
@@ -302,7 +302,7 @@ class Cache(Layer):
         self._lists.wrote(pushed.bucket, [Change(pushed.key, row_of(pushed))])
         if not self._nursery.is_open or self.fills.is_resting:
             return
-        mark = pushed.stored.record.about.tags.get(TAG)
+        mark = pushed.stored.record.description.tags.get(TAG)
         subject = subject_of_record(pushed.bucket, pushed.key, pushed.stored)
         if mark != NONE and await self.eligibility.takes(subject, pinned=mark == PIN):
             self.forget(pushed.bucket, pushed.key)

@@ -72,8 +72,8 @@ class ListOps:
         self._listed: set[str] = set()
         self._seq = 0
         if not catalog.rows.is_unproven:
-            self._listed = catalog.index.look(catalog_rows.listed)
-            self._seq = catalog.index.look(catalog_rows.highest_change)
+            self._listed = catalog.index.read_inline(catalog_rows.listed)
+            self._seq = catalog.index.read_inline(catalog_rows.highest_change)
         self._changes: Counter[str] = Counter()
         """Writes by bucket: an answer from before one is not kept."""
         self._kept_changes: Counter[str] = Counter()
@@ -192,7 +192,7 @@ class ListOps:
 
     def _as_it_was(self, request: S3Request[Members]) -> S3Response[Any] | None:
         """The same page, if nothing has changed since."""
-        look, bucket = self._catalog.index.look, request.bucket
+        look, bucket = self._catalog.index.read_inline, request.bucket
         found = look(lambda reader: catalog_rows.page(reader, _exact(request)))
         if found is None:
             return None
@@ -210,7 +210,9 @@ class ListOps:
 
     async def _joined_answer(self, request: S3Request[Members]) -> S3Response[Any] | None:
         if request.op.name == "ListBuckets":
-            output = await self._catalog.index.read(partial(_buckets, input=request.input))
+            output = await self._catalog.index.read_in_thread(
+                partial(_buckets, input=request.input)
+            )
         else:
             output = await self._part(request)
         return None if output is None else S3Response(output, headers={STALE: "1"})
@@ -221,7 +223,7 @@ class ListOps:
             return None
         key = wanted, self._seq, self._saves
         if self._joined is None or self._joined[0] != key:
-            found = await self._catalog.index.read(partial(_join, wanted=wanted))
+            found = await self._catalog.index.read_in_thread(partial(_join, wanted=wanted))
             if found is None:
                 return None
             self._joined = key, found

@@ -54,7 +54,7 @@ class FillBody:
         fd, self._fd = self._fd, None
         if fd is not None:
             os.close(fd)
-            self._fills.catalog.blobs.give_back([self._entry.blob])
+            self._fills.catalog.blobs.end_lease([self._entry.blob])
 
     async def _available(self) -> int:
         """Wait for the byte at self._at; up to where there are more of them in the file."""

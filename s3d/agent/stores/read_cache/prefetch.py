@@ -37,7 +37,7 @@ FULL = (
 )
 
 
-class Keeper:
+class PinManager:
     """Run run() beside the cache's own."""
 
     def __init__(

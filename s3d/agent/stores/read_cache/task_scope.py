@@ -12,7 +12,7 @@ from s3d.agent.s3.errors import S3Error
 T = TypeVar("T")
 
 
-class Nursery:
+class TaskScope:
     """Tasks of one TaskGroup; their errors are told to those who wait and to nobody else."""
 
     def __init__(self) -> None:

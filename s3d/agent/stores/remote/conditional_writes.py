@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from s3d.agent.core.failures import FailureClass, classify
-from s3d.agent.core.keyed_lock import KeyedLock
 from s3d.agent.core.store import Answer, Layer
 from s3d.agent.s3.conditions import check_delete, check_write
 from s3d.agent.s3.errors import S3Error

@@ -48,7 +48,7 @@ def insert(tx: Transaction, conflict: Conflict, stored: Stored | None) -> None:
     write = conflict.write
     record = layout = None
     if stored is not None:
-        tx.hold(stored.layout.extents)
+        tx.incref(stored.layout.extents)
         record, layout = encode(stored.record), encode(stored.layout)
     etags = msgspec.msgpack.encode((conflict.etag, conflict.remote_etag, conflict.base_etag))
     place = (write.seq, write.bucket, write.key.encode(), write.kind, write.size, write.accepted)
@@ -65,7 +65,7 @@ def drop(tx: Transaction, seq: int) -> bool:
         return False
     tx.run("DELETE FROM conflicts WHERE seq = ?", (seq,))
     if row[0] is not None:
-        tx.release(decode_layout(row[0]))
+        tx.decref(decode_layout(row[0]))
     return True
 
 

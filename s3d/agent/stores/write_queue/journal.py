@@ -106,20 +106,20 @@ class Journal:
         """
         journal = cls(index, events, clock, states)
         memory, now = journal._memory, clock()
-        if index.look(completions.must_enter_pending):
+        if index.read_inline(completions.must_enter_pending):
             await index.write(lambda tx: completions.enter_pending(tx, now))
-        memory.paused = index.look(lambda reader: reader.setting(*_PAUSED)) is not None
-        unclean = index.look(lambda reader: reader.setting(*_RUNNING)) is not None
+        memory.paused = index.read_inline(lambda reader: reader.setting(*_PAUSED)) is not None
+        unclean = index.read_inline(lambda reader: reader.setting(*_RUNNING)) is not None
         doubt = UnresolvedPush(now + doubts.REQUEST_LIFE)
-        for write in await index.read(journal_rows.load):
+        for write in await index.read_in_thread(journal_rows.load):
             memory.add(write, [])
             if unclean:
                 memory.doubtful[write.seq] = doubt
         memory.backlog.put_in_order()
-        memory.doubts = await index.read(
+        memory.doubts = await index.read_in_thread(
             lambda reader: doubts.load(reader, now, memory.backlog.has)
         )
-        for bucket, key, etag, at in await index.read(
+        for bucket, key, etag, at in await index.read_in_thread(
             lambda reader: landings.load(reader, now - SHOWN)
         ):
             journal.states.note(bucket, key, etag, min(at, now))
@@ -190,7 +190,7 @@ class Journal:
 
     def used(self) -> Used:
         """What counts against the limits: all writes, and the parts of unfinished uploads."""
-        totals = self._index.look(lambda reader: reader.totals())
+        totals = self._index.read_inline(lambda reader: reader.totals())
         parts = max(0, totals.size - self._backlog.staged)
         parked = self.conflicts.share
         return Used(len(self._backlog) + parked.files, self._backlog.size + parts + parked.size)
@@ -201,7 +201,7 @@ class Journal:
 
     def newest(self, bucket: str, key: str) -> Kind | None:
         """What the newest write of a key does, as the disk has it: memory hears of it later."""
-        return self._index.look(lambda reader: journal_rows.newest(reader, bucket, key))
+        return self._index.read_inline(lambda reader: journal_rows.newest(reader, bucket, key))
 
     def has_upload(self, bucket: str, key: str, upload_id: str) -> bool:
         """Whether a multipart upload is staged here, or was and has made the staged object."""
@@ -213,15 +213,17 @@ class Journal:
             current = reader.object(bucket, name)
             return current is not None and current.upload_id == upload_id
 
-        return self._index.look(look)
+        return self._index.read_inline(look)
 
     def completion(self, bucket: str, key: str, upload_id: str) -> Members | None:
         """What CompleteMultipartUpload was answered with, if it was completed here lately."""
-        return self._index.look(lambda reader: completions.find(reader, bucket, key, upload_id))
+        return self._index.read_inline(
+            lambda reader: completions.find(reader, bucket, key, upload_id)
+        )
 
     async def read(self, query: Callable[[Reader], T]) -> T:
         """Ask the staging index in a thread; the query sees one state of it."""
-        return await self._index.read(query)
+        return await self._index.read_in_thread(query)
 
     async def settled(self, bucket: str, key: str = "") -> None:
         """Wait until what is pending now has reached the remote; it goes first from now on.
@@ -271,7 +273,7 @@ class Journal:
         """
         if self._memory.doubts.etags(place):
             raise S3Error("OperationAborted", "An earlier push of the key may still arrive.")
-        self._index.look(lambda reader: moving.check(reader, *place))
+        self._index.read_inline(lambda reader: moving.check(reader, *place))
         self._moving[place] = moving
         try:
             yield
@@ -305,7 +307,7 @@ class Journal:
         )
         entered = journal_write.enter(tx, write, stored, before)
         failpoint.hit("queue.recorded")
-        tx.then(partial(self._accepted, write, entered))
+        tx.on_commit(partial(self._accepted, write, entered))
 
     def _accepted(self, write: PendingWrite, entered: journal_write.Entered) -> None:
         """On the loop, after the commit, before the client hears of it."""
@@ -330,7 +332,7 @@ class Journal:
 
     async def load(self, write: PendingWrite) -> StagedWrite | None:
         """The full row. None: another write has taken its place, and it is not pending any more."""
-        found = self._index.look(lambda reader: journal_rows.find(reader, write.seq))
+        found = self._index.read_inline(lambda reader: journal_rows.find(reader, write.seq))
         if found is None:
             self._memory.drop(write)
         return found
@@ -357,7 +359,7 @@ class Journal:
         Those that have ended since the start are among them: a listing that the remote made before
         the end may still be on its way.
         """
-        begun = await self._index.read(lambda reader: journal_rows.begun(reader, bucket))
+        begun = await self._index.read_in_thread(lambda reader: journal_rows.begun(reader, bucket))
         return begun.union(self._uploads.get(bucket, ()))
 
     async def done(
@@ -394,8 +396,8 @@ class Journal:
                 aliases.put(tx, place, told, etag, now)
             if doubt is not None:
                 doubts.put(tx, place, own, doubt)
-                tx.then(partial(self._memory.doubts.add, place, own, doubt))
-            tx.then(partial(self._done, write, etag))
+                tx.on_commit(partial(self._memory.doubts.add, place, own, doubt))
+            tx.on_commit(partial(self._done, write, etag))
 
         failpoint.hit("queue.done")
         await self._index.write(drop, frees=True)
@@ -446,7 +448,7 @@ class Journal:
             states = None if known.states is None else states | known.states
         doubt = UnresolvedPush(until, states)
         self._memory.doubtful[write.seq] = doubt
-        if self._index.look(lambda reader: journal_rows.find(reader, write.seq)) is None:
+        if self._index.read_inline(lambda reader: journal_rows.find(reader, write.seq)) is None:
             # Another write has taken its place while it was on its way.
             place = write.bucket, write.key
             self._memory.doubts.add(place, etag, doubt)
@@ -582,7 +584,7 @@ class Journal:
         def take_over(tx: Transaction) -> None:
             replaced = journal_write.replace_held(tx, write.bucket, write.key)
             if replaced is not None:
-                tx.then(partial(self._replaced, *replaced))
+                tx.on_commit(partial(self._replaced, *replaced))
 
         # Nobody waits for it; where the disk is full, the later write stays behind the held one.
         self._index.post(take_over).add_done_callback(_ignore_failure)
@@ -604,11 +606,11 @@ class Journal:
 
     def alias(self, bucket: str, key: str) -> tuple[str, str] | None:
         """(the ETag that was told, the remote's) of an object, when they are not the same."""
-        return self._index.look(lambda reader: aliases.find(reader, bucket, key))
+        return self._index.read_inline(lambda reader: aliases.find(reader, bucket, key))
 
     async def orphans(self) -> list[Orphan]:
         """Multipart uploads at the remote that are to be aborted: their writes have gone."""
-        return await self._index.read(journal_rows.orphans)
+        return await self._index.read_in_thread(journal_rows.orphans)
 
     async def forget_orphan(self, orphan: Orphan) -> None:
         """It is aborted."""
@@ -683,7 +685,7 @@ class Journal:
             completions.drop(tx, write.bucket, None if row is None else row.stored)
             journal_rows.drop(tx, seq, pushed=False)
             journal_rows.restage(tx, write.bucket, write.key)
-            tx.then(partial(self._memory.drop, write))
+            tx.on_commit(partial(self._memory.drop, write))
 
         with self._excluded_from_push(write):
             await self._index.write(drop, frees=True)
@@ -750,7 +752,7 @@ class Journal:
             self._enter(tx, Kind.PUT, moved)
             journal_rows.drop(tx, write.seq, pushed=False)
             journal_rows.restage(tx, write.bucket, write.key)
-            tx.then(partial(self._memory.drop, write))
+            tx.on_commit(partial(self._memory.drop, write))
 
 
 def _note_doubt(place: Place, etag: str, doubt: UnresolvedPush, tx: Transaction) -> None:

@@ -144,7 +144,7 @@ def insert(tx: Transaction, write: PendingWrite, stored: Stored | None, base: Ba
     """Enter a write, which holds the bytes of stored from now on; its seq."""
     record = layout = None
     if stored is not None:
-        tx.hold(stored.layout.extents)
+        tx.incref(stored.layout.extents)
         record, layout = encode(stored.record), encode(stored.layout)
     query = """INSERT INTO queue(bucket, key, kind, size, accepted, state, priority,
         record, layout, base) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
@@ -178,7 +178,7 @@ def drop(tx: Transaction, seq: int, *, pushed: bool) -> bool:
     bucket, key, layout, upload = row
     tx.run("DELETE FROM queue WHERE seq = ?", (seq,))
     if layout is not None:
-        tx.release(decode_layout(layout))
+        tx.decref(decode_layout(layout))
     if upload is not None and not pushed:
         begun = _decode_upload(upload)
         add_orphan(tx, Orphan(bucket, key.decode(), begun.upload_id, begun.begun))
@@ -252,9 +252,9 @@ def restage(tx: Transaction, bucket: str, key: str) -> None:
     if wanted is not None and current is not None and current.record == wanted.record:
         return
     if wanted is not None:
-        tx.hold(wanted.layout.extents)
+        tx.incref(wanted.layout.extents)
     if current is not None:
-        tx.release(current.layout)
+        tx.decref(current.layout)
     if wanted is not None:
         tx.put_current(bucket, wanted, current.record if current is not None else None)
     elif current is not None:
@@ -265,7 +265,7 @@ def unstage(tx: Transaction, bucket: str, key: str) -> None:
     """Take the staged object away, if there is one."""
     current = tx.current(bucket, key.encode())
     if current is not None:
-        tx.release(current.layout)
+        tx.decref(current.layout)
         tx.drop_current(bucket, current.record)
 
 

@@ -178,9 +178,9 @@ def stage(tx: Transaction, bucket: str, key: str, object: Stored) -> JournalChan
     """Stage an object whose bytes are here under this key."""
     record, layout = object
     stored = Stored(replace(record, key=key), layout)
-    tx.hold(layout.extents)
+    tx.incref(layout.extents)
     current = tx.current(bucket, key.encode())
     if current is not None:
-        tx.release(current.layout)
+        tx.decref(current.layout)
     tx.put_current(bucket, stored, current.record if current is not None else None)
     return JournalChange(bucket, key, stored)

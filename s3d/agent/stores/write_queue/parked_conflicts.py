@@ -44,7 +44,7 @@ class ParkedConflicts:
 
     async def load(self) -> None:
         """What an earlier run has left."""
-        for conflict in await self._index.read(conflict_rows.load):
+        for conflict in await self._index.read_in_thread(conflict_rows.load):
             self._by_seq[conflict.write.seq] = conflict
 
     def __iter__(self) -> Iterator[Conflict]:
@@ -61,7 +61,7 @@ class ParkedConflicts:
 
     def find(self, seq: int) -> Stored | None:
         """The object of a conflict; None for a delete."""
-        return self._index.look(lambda reader: conflict_rows.find(reader, seq))
+        return self._index.read_inline(lambda reader: conflict_rows.find(reader, seq))
 
     async def park(self, write: PendingWrite, remote_etag: str) -> None:
         """Move a pending write here. remote_etag: what the remote has; ABSENT: no object."""
@@ -86,7 +86,7 @@ class ParkedConflicts:
             for seq in (write.seq, *followers):
                 journal_rows.drop(tx, seq, pushed=False)
             journal_rows.restage(tx, write.bucket, write.key)
-            tx.then(partial(self._overtaken, write, followers))
+            tx.on_commit(partial(self._overtaken, write, followers))
 
         await self._index.write(drop)
         self._events.emit("queue.yielded", write.subject, seq=write.seq, remote_etag=remote_etag)
@@ -96,7 +96,7 @@ class ParkedConflicts:
 
         def drop(tx: Transaction) -> None:
             conflict_rows.drop(tx, seq)
-            tx.then(partial(self._forget, seq))
+            tx.on_commit(partial(self._forget, seq))
 
         await self._index.write(drop)
         return True
@@ -123,7 +123,7 @@ class ParkedConflicts:
             else:
                 enter(tx, Kind.PUT, stage(tx, write.bucket, key, stored), base)
             conflict_rows.drop(tx, seq)
-            tx.then(partial(self._forget, seq))
+            tx.on_commit(partial(self._forget, seq))
 
         await self._index.write(move)
 
@@ -152,7 +152,7 @@ class ParkedConflicts:
         for seq in (write.seq, *followers):
             journal_rows.drop(tx, seq, pushed=False)
         journal_rows.restage(tx, write.bucket, write.key)
-        tx.then(partial(self._parked, write, conflict, followers))
+        tx.on_commit(partial(self._parked, write, conflict, followers))
         return conflict
 
     def _parked(self, write: PendingWrite, conflict: Conflict, followers: list[int]) -> None:

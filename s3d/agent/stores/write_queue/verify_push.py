@@ -101,7 +101,7 @@ def is_ours(stored: Stored, head: Members, *, same_bytes: bool = False) -> bool:
     or from an earlier write. Tags and ACLs are not shown; a write that brings any is better
     repeated, and so is every other of which this cannot be told for certain.
     """
-    record, about = stored.record, stored.record.about
+    record, about = stored.record, stored.record.description
     if about.tags or about.acl is not None or head.get("TagCount"):
         return False
     modified = head.get("LastModified")

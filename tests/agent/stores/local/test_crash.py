@@ -62,7 +62,7 @@ async def check(folder: Path, journal: Journal) -> None:
             assert journal.allowed[key], key
         assert (await store.sweep()).lost == 0  # a kill is no reason to doubt the index
         files = [int(path.name) for path in (folder / "blobs").glob("*/*")]
-        assert index.look(lambda reader: reader.known_blobs(files)) == set(files)
+        assert index.read_inline(lambda reader: reader.known_blobs(files)) == set(files)
     finally:
         index.close()
 

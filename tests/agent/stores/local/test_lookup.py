@@ -6,14 +6,14 @@ from s3d.agent.stores.local.lookup import find_bucket, find_upload, find_version
 
 async def refused(index, function, *arguments):
     with pytest.raises(S3Error) as error:
-        index.look(lambda reader: function(reader, *arguments))
+        index.read_inline(lambda reader: function(reader, *arguments))
     return error.value
 
 
 async def test_what_is_not_there_is_named(index, bucket):
     error = await refused(index, find_bucket, "none")
     assert (error.code, error.detail) == ("NoSuchBucket", {"BucketName": "none"})
-    record = index.look(lambda reader: find_bucket(reader, bucket))
+    record = index.read_inline(lambda reader: find_bucket(reader, bucket))
     error = await refused(index, find_version, record, "k")
     assert (error.code, error.detail) == ("NoSuchKey", {"Key": "k"})
     error = await refused(index, find_version, record, "k", "0" * 16)
@@ -27,7 +27,7 @@ async def test_what_is_not_there_is_named(index, bucket):
 async def test_a_delete_marker_says_that_it_is_one(index, s3, bucket):
     await s3("PutBucketVersioning", Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     marker = (await s3("DeleteObject", Bucket=bucket, Key="k"))["VersionId"]
-    record = index.look(lambda reader: find_bucket(reader, bucket))
+    record = index.read_inline(lambda reader: find_bucket(reader, bucket))
     hidden = await refused(index, find_version, record, "k")
     named = await refused(index, find_version, record, "k", marker)
     assert (hidden.code, named.code) == ("NoSuchKey", "MethodNotAllowed")

@@ -3,15 +3,15 @@ import pytest
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.stores.local.object_description import (
     DEFAULT_TYPE,
-    describe,
+    description_of,
     is_locked,
     storage_class,
 )
 
 
 def test_the_default_type_is_that_of_aws():
-    assert describe({}).headers == {"ContentType": DEFAULT_TYPE}
-    assert describe({"ContentType": "a/b"}).headers == {"ContentType": "a/b"}
+    assert description_of({}).headers == {"ContentType": DEFAULT_TYPE}
+    assert description_of({"ContentType": "a/b"}).headers == {"ContentType": "a/b"}
 
 
 @pytest.mark.parametrize(
@@ -25,14 +25,14 @@ def test_the_default_type_is_that_of_aws():
     ],
 )
 def test_the_coding_of_the_request_is_not_that_of_the_object(coding, kept):
-    assert describe({"ContentEncoding": coding}).headers.get("ContentEncoding") == kept
+    assert description_of({"ContentEncoding": coding}).headers.get("ContentEncoding") == kept
 
 
 def test_metadata_is_two_kibibytes_of_utf_8_at_most():
     fits = {"Ab": "ä" * 1_023}
-    assert describe({"Metadata": fits}).metadata == {"ab": "ä" * 1_023}
+    assert description_of({"Metadata": fits}).metadata == {"ab": "ä" * 1_023}
     with pytest.raises(S3Error) as refused:
-        describe({"Metadata": {**fits, "c": ""}})
+        description_of({"Metadata": {**fits, "c": ""}})
     assert refused.value.code == "MetadataTooLarge"
     assert refused.value.detail == {"Size": 2_049, "MaxSizeAllowed": 2_048}
 
@@ -51,7 +51,7 @@ def test_metadata_is_two_kibibytes_of_utf_8_at_most():
 )
 def test_what_cannot_be_kept_is_refused(input, code):
     with pytest.raises(S3Error) as refused:
-        describe(input)
+        description_of(input)
     assert refused.value.code == code
 
 
@@ -65,5 +65,5 @@ def test_storage_classes_are_those_of_the_model():
 
 
 def test_a_legal_hold_is_a_lock():
-    assert is_locked(describe({"ObjectLockLegalHoldStatus": "OFF"}))
-    assert not is_locked(describe({"ContentType": "a/b"}))
+    assert is_locked(description_of({"ObjectLockLegalHoldStatus": "OFF"}))
+    assert not is_locked(description_of({"ContentType": "a/b"}))

@@ -18,11 +18,11 @@ def whole(bucket, key):
 
 async def test_a_record_that_a_commit_overtook_is_looked_up_again(index, local, s3, bucket):
     await s3.put(bucket, "k", b"old")
-    index.look(lambda reader: reader.current(bucket, b"k"))  # now it is remembered
-    remembered = index._memo.objects.get((bucket, b"k"))
+    index.read_inline(lambda reader: reader.current(bucket, b"k"))  # now it is remembered
+    remembered = index._cache.objects.get((bucket, b"k"))
     await s3.put(bucket, "k", b"new")
     # As if the news of the commit were still on its way to the loop.
-    index._memo.objects.put((bucket, b"k"), remembered)
+    index._cache.objects.put((bucket, b"k"), remembered)
     found, body = look_and_open(index, local._blobs, whole(bucket, b"k"))
     assert await read(body) == b"new"
     assert found.stored.record.seq > remembered.record.seq

@@ -116,5 +116,5 @@ async def test_bytes_are_entered_where_they_lie(index, blobs):
     assert await index.write(large.enter) == Layout(
         (Extent(large.draft.blob, 0, len(BIG), sums_of(BIG)),)
     )
-    assert index.look(lambda reader: reader.data(small.draft.extent)) == DATA
-    assert index.look(lambda reader: reader.data(large.draft.extent)) is None
+    assert index.read_inline(lambda reader: reader.data(small.draft.extent)) == DATA
+    assert index.read_inline(lambda reader: reader.data(large.draft.extent)) is None

@@ -15,7 +15,7 @@ RECORD = ObjectRecord(
     size=3,
     etag='"e"',
     checksum=Checksum("SHA1", "x"),
-    about=Description(
+    description=Description(
         {"ContentType": "a/b", "ServerSideEncryption": "AES256"}, {"m": "1"}, {"t": ""}
     ),
 )
@@ -40,7 +40,7 @@ def test_the_standard_storage_class_goes_without_saying_but_in_listings():
 def test_the_members_of_an_answer_may_be_changed_without_harm():
     members = object_members(PLAIN, RECORD)
     members["ContentType"] = "other"
-    assert RECORD.about.headers["ContentType"] == "a/b"
+    assert RECORD.description.headers["ContentType"] == "a/b"
 
 
 def test_what_was_stored_is_told_with_its_checksum_and_encryption():

@@ -6,11 +6,11 @@ TAGGING = {"TagSet": [{"Key": "a", "Value": "1"}]}
 async def test_tagging_changes_neither_bytes_nor_time_nor_totals(s3, index, bucket):
     await s3.put(bucket, "k", b"data")
     before = await s3("HeadObject", Bucket=bucket, Key="k")
-    totals = index.look(Reader.totals)
+    totals = index.read_inline(Reader.totals)
     await s3("PutObjectTagging", Bucket=bucket, Key="k", Tagging=TAGGING)
     after = await s3("HeadObject", Bucket=bucket, Key="k")
     assert after.output == {**before.output, "TagCount": 1}
-    assert index.look(Reader.totals) == totals
+    assert index.read_inline(Reader.totals) == totals
     assert await s3.read(bucket, "k") == b"data"
 
 

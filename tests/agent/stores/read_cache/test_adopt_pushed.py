@@ -19,7 +19,7 @@ SIZES = (0, 5, 65_536, 65_537, 3 * MIB + 1)
 def stored_of(data: bytes) -> Stored:
     about = Description(headers={"ContentType": "text/plain"}, metadata={"a": "1"})
     checksum = Checksum("CRC32", "AAAAAA==")
-    return Stored(ObjectRecord("k", size=len(data), about=about, checksum=checksum), LAYOUT)
+    return Stored(ObjectRecord("k", size=len(data), description=about, checksum=checksum), LAYOUT)
 
 
 async def pushed(rig, data: bytes) -> Pushed:

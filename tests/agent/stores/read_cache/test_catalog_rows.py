@@ -25,23 +25,23 @@ async def test_an_entry_comes_back_as_it_was(index, size, present):
     for block in range(len(entry.sums)):
         entry.sums[block] = 4_000_000_000 + block
     await index.write(partial(catalog_rows.save, row=catalog_rows.row_of(entry), data=b"data"))
-    found = index.look(lambda reader: catalog_rows.find(reader, entry.blob))
+    found = index.read_inline(lambda reader: catalog_rows.find(reader, entry.blob))
     same = ("name", "size", "blob", "etag", "output", "checksums", "checked", "present", "sums")
     assert [getattr(found, name) for name in same] == [getattr(entry, name) for name in same]
-    assert index.look(lambda reader: catalog_rows.body(reader, entry.blob)) == b"data"
-    assert list(index.look(catalog_rows.names)) == [(1, "b", b"k", entry.held, size)]
+    assert index.read_inline(lambda reader: catalog_rows.body(reader, entry.blob)) == b"data"
+    assert list(index.read_inline(catalog_rows.names)) == [(1, "b", b"k", entry.held, size)]
 
 
 async def test_what_is_dropped_is_gone(index):
     await index.write(
         partial(catalog_rows.save, row=catalog_rows.row_of(entry_of(9, 1)), data=b"data")
     )
-    assert index.look(lambda reader: catalog_rows.known(reader, [1, 2])) == {1}
-    assert index.look(catalog_rows.highest) == 1
+    assert index.read_inline(lambda reader: catalog_rows.known(reader, [1, 2])) == {1}
+    assert index.read_inline(catalog_rows.highest) == 1
     await index.write(partial(catalog_rows.drop, blobs=[1]))
-    assert index.look(lambda reader: catalog_rows.find(reader, 1)) is None
-    assert index.look(lambda reader: catalog_rows.body(reader, 1)) is None
-    assert index.look(catalog_rows.highest) == 0
+    assert index.read_inline(lambda reader: catalog_rows.find(reader, 1)) is None
+    assert index.read_inline(lambda reader: catalog_rows.body(reader, 1)) is None
+    assert index.read_inline(catalog_rows.highest) == 0
 
 
 async def test_only_the_newest_pages_are_kept(index):
@@ -50,12 +50,14 @@ async def test_only_the_newest_pages_are_kept(index):
             partial(catalog_rows.save_page, row=(f"page {number}", "b", b"%d" % number))
         )
     await index.write(partial(catalog_rows.save_page, row=("page 20", "c", b"new")))
-    assert index.look(lambda reader: catalog_rows.page(reader, "page 0")) is None
-    assert index.look(lambda reader: catalog_rows.page(reader, "page 20")) == b"new"
+    assert index.read_inline(lambda reader: catalog_rows.page(reader, "page 0")) is None
+    assert index.read_inline(lambda reader: catalog_rows.page(reader, "page 20")) == b"new"
     assert (
-        index.look(lambda reader: catalog_rows.page(reader, f"page {catalog_rows.PAGES + 9}"))
+        index.read_inline(
+            lambda reader: catalog_rows.page(reader, f"page {catalog_rows.PAGES + 9}")
+        )
         is not None
     )
-    assert index.look(catalog_rows.listed) == {"b", "c"}
+    assert index.read_inline(catalog_rows.listed) == {"b", "c"}
     await index.write(partial(catalog_rows.drop_pages, bucket="b"))
-    assert index.look(catalog_rows.listed) == {"c"}
+    assert index.read_inline(catalog_rows.listed) == {"c"}

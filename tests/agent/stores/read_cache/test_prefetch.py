@@ -16,7 +16,7 @@ from s3d.agent.stores.local.store import LocalStore
 from s3d.agent.stores.read_cache.catalog import Limits
 from s3d.agent.stores.read_cache.layer import Cache
 from s3d.agent.stores.read_cache.pins import Pins
-from s3d.agent.stores.read_cache.prefetch import FULL, Keeper
+from s3d.agent.stores.read_cache.prefetch import FULL, PinManager
 from s3d.agent.stores.read_cache.revalidate import Freshness
 from s3d.shared.caching import Pin
 from s3d.shared.transfers import Share
@@ -31,7 +31,7 @@ PATIENCE = 10.0
 class Rig:
     """A keeper on a cache before a store, which there writes to behind the cache's back."""
 
-    keeper: Keeper
+    keeper: PinManager
     cache: Cache
     there: Client
 
@@ -54,7 +54,7 @@ async def keeper_before(tmp_path, limits: Limits | None = None) -> AsyncIterator
     await there("CreateBucket", Bucket="bbb")
     fresh = Freshness(absent=0.0)
     async with cache_before(inner, tmp_path / "cache", limits=limits, freshness=fresh) as cache:
-        keeper = Keeper(cache, Pins(tmp_path / "pins.json"))
+        keeper = PinManager(cache, Pins(tmp_path / "pins.json"))
         running = asyncio.get_running_loop().create_task(keeper.run())
         try:
             yield Rig(keeper, cache, there)
@@ -183,7 +183,7 @@ async def test_a_pinned_prefix_is_not_listed_while_the_remote_is_away_and_seldom
     async with open_rig(tmp_path) as rig:
         steady = Time()
         await rig.there.put("bbb", "p/k", b"12345")
-        keeper = Keeper(rig.cache, Pins(tmp_path / "pins.json"), rig.time, steady)
+        keeper = PinManager(rig.cache, Pins(tmp_path / "pins.json"), rig.time, steady)
         keeper.pins.add(Pin("bbb", prefix="p/"))
         running = asyncio.get_running_loop().create_task(keeper.run())
         for number in range(5):
@@ -222,7 +222,7 @@ async def test_what_is_seen_in_a_listing_was_checked_when_it_began(tmp_path):
         await rig.s3.read("bbb", "p/k")
         rig.time.now = begun = begun + 100
         rig.remote.inner = Slow()
-        keeper = Keeper(rig.cache, Pins(tmp_path / "pins.json"), rig.time)
+        keeper = PinManager(rig.cache, Pins(tmp_path / "pins.json"), rig.time)
         keeper.pins.add(Pin("bbb", prefix="p/"))
         running = asyncio.get_running_loop().create_task(keeper.run())
         await rig.until(lambda: keeper.pinned()[0].looked is not None)

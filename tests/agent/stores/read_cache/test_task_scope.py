@@ -8,7 +8,7 @@ from contextlib import suppress
 import pytest
 
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.stores.read_cache.task_scope import Nursery
+from s3d.agent.stores.read_cache.task_scope import TaskScope
 
 
 async def number(value: int) -> int:
@@ -21,7 +21,7 @@ async def failing() -> None:
 
 
 async def test_what_comes_of_it_is_told_to_all_who_wait():
-    nursery = Nursery()
+    nursery = TaskScope()
     with suppress(asyncio.CancelledError):
         async with nursery.open():
             outcome = nursery.spawn(number(7), "seven")
@@ -33,14 +33,14 @@ async def test_what_comes_of_it_is_told_to_all_who_wait():
 
 
 async def test_an_error_that_nobody_waits_for_disturbs_nobody():
-    nursery = Nursery()
+    nursery = TaskScope()
     async with nursery.open():
         nursery.spawn(failing(), "fails")
         assert await nursery.spawn(number(1), "one") == 1
 
 
 async def test_at_the_end_who_waits_is_told_so():
-    nursery = Nursery()
+    nursery = TaskScope()
 
     async def life() -> None:
         async with nursery.open():

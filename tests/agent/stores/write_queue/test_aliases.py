@@ -54,10 +54,10 @@ async def test_an_alias_is_kept_for_a_week(tmp_path: Path) -> None:
     index = Index.open(tmp_path / "index", ephemeral=True, tables=journal_rows.TABLES)
     try:
         await index.write(lambda tx: aliases.put(tx, ("bbb", "k"), f'"{OURS}"', THEIRS, 0.0))
-        assert index.look(lambda reader: aliases.find(reader, "bbb", "k")) == (OURS, THEIRS)
-        assert index.look(lambda reader: aliases.find(reader, "bbb", "kk")) is None
+        assert index.read_inline(lambda reader: aliases.find(reader, "bbb", "k")) == (OURS, THEIRS)
+        assert index.read_inline(lambda reader: aliases.find(reader, "bbb", "kk")) is None
         later = aliases.LIFE + 1
         await index.write(lambda tx: aliases.put(tx, ("bbb", "kk"), OURS, THEIRS, later))
-        assert index.look(lambda reader: aliases.find(reader, "bbb", "k")) is None
+        assert index.read_inline(lambda reader: aliases.find(reader, "bbb", "k")) is None
     finally:
         index.close()

@@ -39,10 +39,10 @@ def index(tmp_path):
 @pytest.mark.finding("Q6")
 async def test_an_answer_is_kept_for_more_than_a_day(index):
     about = Description(headers={"ServerSideEncryption": "AES256", "ContentType": "text/plain"})
-    first = record("1", checksum=Checksum("CRC32", "AAAA-1", "COMPOSITE"), about=about)
+    first = record("1", checksum=Checksum("CRC32", "AAAA-1", "COMPOSITE"), description=about)
     await index.write(lambda tx: completions.put(tx, "bbb", first, 1000.0))
     await index.write(lambda tx: completions.put(tx, "bbb", record("2"), 1000.0 + 86_400))
-    assert index.look(lambda reader: completions.find(reader, "bbb", "a b", "1")) == {
+    assert index.read_inline(lambda reader: completions.find(reader, "bbb", "a b", "1")) == {
         "Location": "/bbb/a%20b",
         "Bucket": "bbb",
         "Key": "a b",
@@ -53,7 +53,7 @@ async def test_an_answer_is_kept_for_more_than_a_day(index):
     }
     later = 1000.0 + completions.LIFE + 1
     await index.write(lambda tx: completions.put(tx, "bbb", record("3"), later))
-    found = [index.look(lambda r, n=n: completions.find(r, "bbb", "a b", n)) for n in "123"]
+    found = [index.read_inline(lambda r, n=n: completions.find(r, "bbb", "a b", n)) for n in "123"]
     assert [answer is not None for answer in found] == [False, True, True]
 
 

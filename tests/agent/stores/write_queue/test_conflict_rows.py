@@ -28,12 +28,12 @@ async def test_a_conflict_is_loaded_as_it_was_and_holds_its_bytes(tmp_path):
         tx.add_blob(7, 5)
         conflict_rows.insert(tx, conflict(1), stored)
         conflict_rows.insert(tx, conflict(2, Kind.DELETE), None)
-        tx.release(stored.layout)
+        tx.decref(stored.layout)
 
     await index.write(enter)
-    assert await index.read(conflict_rows.load) == [conflict(1), conflict(2, Kind.DELETE)]
-    assert index.look(lambda reader: conflict_rows.find(reader, 1)) == stored
-    assert index.look(lambda reader: conflict_rows.find(reader, 2)) is None
+    assert await index.read_in_thread(conflict_rows.load) == [conflict(1), conflict(2, Kind.DELETE)]
+    assert index.read_inline(lambda reader: conflict_rows.find(reader, 1)) == stored
+    assert index.read_inline(lambda reader: conflict_rows.find(reader, 2)) is None
     assert freed == []
     assert await index.write(lambda tx: conflict_rows.drop(tx, 1))
     assert freed == [7]

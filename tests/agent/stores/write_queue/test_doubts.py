@@ -63,7 +63,9 @@ async def test_doubts_survive_a_restart_as_long_as_they_matter(tmp_path):
         await index.write(lambda tx, p=place, d=doubt: doubts.put(tx, p, '"late"', d))
 
     def load():
-        return index.read(lambda r: doubts.load(r, 20.0, lambda place: place == ("b", "pending")))
+        return index.read_in_thread(
+            lambda r: doubts.load(r, 20.0, lambda place: place == ("b", "pending"))
+        )
 
     found = await load()
     assert found.until(("b", "alive"), ABSENT, '"any"', is_judged=True) == 50.0

@@ -50,14 +50,14 @@ class Desk:
 
     def staged(self, bucket, key):
         """(data, tags) as reads see it; None: nothing."""
-        stored = self.index.look(lambda reader: reader.current(bucket, key.encode()))
+        stored = self.index.read_inline(lambda reader: reader.current(bucket, key.encode()))
         return None if stored is None else self.told(stored)
 
     def told(self, stored):
         data = b""
         if stored.layout.extents:
-            data = self.index.look(lambda reader: reader.data(stored.layout.extents[0]))
-        return data, dict(stored.record.about.tags)
+            data = self.index.read_inline(lambda reader: reader.data(stored.layout.extents[0]))
+        return data, dict(stored.record.description.tags)
 
     async def take(self):
         """The next write, or None when there is none due."""
@@ -144,7 +144,7 @@ class JournalMachine(RuleBasedStateMachine):
             assert self.remote.get(place) == states[-1]
             assert self.desk.staged(*place) is None
         orphans = "SELECT count(*) FROM blobs"
-        assert self.desk.index.look(lambda r: r.select(orphans, ()).fetchone()) == (0,)
+        assert self.desk.index.read_inline(lambda r: r.select(orphans, ()).fetchone()) == (0,)
 
     async def push(self, write):
         place = (write.bucket, write.key)

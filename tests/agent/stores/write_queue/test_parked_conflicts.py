@@ -404,7 +404,7 @@ async def test_new_tags_of_a_conflict_stay_with_it(rig: Rig) -> None:
     (conflict,) = rig.journal.conflicts
     stored = rig.journal.conflicts.find(conflict.write.seq)
     assert stored is not None
-    assert stored.record.about.tags == {"a": "b"}
+    assert stored.record.description.tags == {"a": "b"}
     assert "PutObjectTagging" not in rig.remote.names()
     assert await rig.staged.code("HeadObject", Bucket="bbb", Key="k") == "NoSuchKey"
 
