@@ -27,7 +27,7 @@ from s3d.agent.storage.tables import Tables
 from s3d.agent.stores.read_cache import catalog_rows
 from s3d.agent.stores.read_cache.catalog import Catalog, Limits
 from s3d.agent.stores.read_cache.entry import Entry
-from s3d.agent.stores.read_cache.files import Files
+from s3d.agent.stores.read_cache.verify import EntryFiles
 from s3d.agent.stores.write_queue import journal_rows
 from s3d.agent.sync.baseline_file import problem as problem_of
 from s3d.shared.diagnostics import CheckLine, Damage
@@ -259,7 +259,7 @@ async def _verify(catalog: Catalog, entry: Entry) -> bool:
         is_right = catalog.data(entry) is not None
     else:
         entry.proven = 0
-        is_right = await Files(catalog.blobs).prove(entry, 0, entry.size)
+        is_right = await EntryFiles(catalog.blobs).prove(entry, 0, entry.size)
     if not is_right:
         catalog.forget(entry.bucket, entry.key)
     return is_right

@@ -15,7 +15,7 @@ from s3d.agent.storage.generation import Doubt
 from s3d.agent.storage.index import Index, Tables
 from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.records import Layout, Totals
-from s3d.agent.stores.local.open_body import open_layout
+from s3d.agent.stores.local.object_bodies import open_layout
 from s3d.agent.stores.local.publish import OnChange
 from s3d.agent.stores.local.store import LocalStore
 from s3d.shared.control import StoreStatus

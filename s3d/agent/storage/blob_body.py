@@ -13,9 +13,8 @@ from typing import Protocol
 
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import NO_TRAILERS, Piece
-from s3d.agent.storage.blocks import StoredDataCorrupt
+from s3d.agent.storage.blocks import FileChecks, StoredDataCorrupt, VerifiedBlocks
 from s3d.agent.storage.records import Extent
-from s3d.agent.storage.verify import FileChecks, VerifiedBlocks
 
 _AT_ONCE = 256 << 10
 """Up to this size (bytes) a body may be had without waiting."""

@@ -192,7 +192,7 @@ class Transfers:
         items = items_of(job.request, self._objects)
         async with asyncio.TaskGroup() as tasks, aclosing(items):  # type: ignore[type-var]
             while (item := await self._next(items)) is not None:
-                job.found(item.size)
+                job.discovered(item.size)
                 tasks.create_task(self._one(job, item), name=f"transfer {job.id} object")
 
     async def _next(self, items: AsyncIterator[Item]) -> Item | None:

@@ -54,7 +54,7 @@ class Job:
         self.size = self.done = self.files = self.files_done = self.files_failed = 0
         self.error, self.retry_at, self.failures = None, 0.0, []
 
-    def found(self, size: int) -> None:
+    def discovered(self, size: int) -> None:
         """One more object belongs to it."""
         self.files += 1
         self.size += size

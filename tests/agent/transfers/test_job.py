@@ -7,8 +7,8 @@ def test_it_tells_how_far_it_is():
     request = TransferRequest("download", "bucket", prefixes=["p/"], to_path="/home/x")
     job = Job("t1", request, 5.0, steady=lambda: now[0])
     job.begin()
-    job.found(100)
-    job.found(300)
+    job.discovered(100)
+    job.discovered(300)
     job.moved(100)
     now[0] = 2.0
     job.files_done = 1

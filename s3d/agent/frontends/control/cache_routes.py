@@ -214,7 +214,7 @@ def numbers_of(cache: ReadCache) -> dict[str, int]:
         "files": layer.catalog.count,
         "pins": len(keeper.pins),
         "in_flight": layer.fills.in_flight,
-        "revalidated": layer.asked,
+        "revalidated": layer.revalidations,
         **asdict(layer.counts),
     }
 

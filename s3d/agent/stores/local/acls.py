@@ -15,8 +15,7 @@ from s3d.agent.s3.messages import Members, S3Request, S3Response
 from s3d.agent.storage.index import Index
 from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.transaction import Transaction
-from s3d.agent.stores.local.lookup import find_bucket, find_version
-from s3d.agent.stores.local.update_metadata import update_metadata
+from s3d.agent.stores.local.lookup import find_bucket, find_version, update_metadata
 
 SETTING = "acl"
 

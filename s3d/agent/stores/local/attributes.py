@@ -16,9 +16,9 @@ from s3d.agent.s3.messages import Members, S3Request, S3Response
 from s3d.agent.storage.index import Index
 from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.records import PartSize, Stored
-from s3d.agent.stores.local.lists import page_size
+from s3d.agent.stores.local.listings import page_size
 from s3d.agent.stores.local.lookup import find_bucket, find_version, shown_version
-from s3d.agent.stores.local.response_members import checksum_members, moment
+from s3d.agent.stores.local.object_description import checksum_members, moment
 
 _ATTRIBUTES = frozenset({"ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"})
 

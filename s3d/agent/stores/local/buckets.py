@@ -19,8 +19,8 @@ from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.records import BucketRecord, Layout
 from s3d.agent.storage.transaction import Transaction
 from s3d.agent.stores.local.lookup import find_bucket
+from s3d.agent.stores.local.object_description import moment
 from s3d.agent.stores.local.publish import ENABLED
-from s3d.agent.stores.local.response_members import moment
 from s3d.agent.stores.local.tagging import BUCKET_TAGS, parse_set
 
 US_EAST_1 = "us-east-1"

@@ -44,20 +44,17 @@ from s3d.agent.stores.local.lookup import (
     shown_version,
 )
 from s3d.agent.stores.local.multipart import Parts, check_part_number
+from s3d.agent.stores.local.object_bodies import MAX_SIZE, ByteRange, look_and_open, receive
 from s3d.agent.stores.local.object_description import (
-    description_of,
-    is_locked,
-    storage_class,
-)
-from s3d.agent.stores.local.open_body import ByteRange, look_and_open
-from s3d.agent.stores.local.publish import Publisher
-from s3d.agent.stores.local.receive_body import MAX_SIZE, receive
-from s3d.agent.stores.local.response_members import (
     checksum_members,
+    description_of,
     encryption,
+    is_locked,
     moment,
+    storage_class,
     stored_members,
 )
+from s3d.agent.stores.local.publish import Publisher
 
 _CHANGES = ("StorageClass", "WebsiteRedirectLocation", *ENCRYPTION)
 """Members any of which makes a copy of an object onto itself a change."""

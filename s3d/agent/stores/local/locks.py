@@ -17,9 +17,13 @@ from s3d.agent.s3.messages import Members, S3Request, S3Response
 from s3d.agent.storage.index import Index
 from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.transaction import Transaction
-from s3d.agent.stores.local.lookup import check_object_lock, find_bucket, find_version
+from s3d.agent.stores.local.lookup import (
+    check_object_lock,
+    find_bucket,
+    find_version,
+    update_metadata,
+)
 from s3d.agent.stores.local.setting_rules import payload_of
-from s3d.agent.stores.local.update_metadata import update_metadata
 
 _HEADERS: Mapping[str, Mapping[str, str]] = {
     "LegalHold": {"Status": "ObjectLockLegalHoldStatus"},

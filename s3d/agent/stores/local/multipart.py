@@ -31,10 +31,16 @@ from s3d.agent.storage.records import (
 from s3d.agent.storage.transaction import Transaction
 from s3d.agent.stores.local import complete
 from s3d.agent.stores.local.lookup import check_object_lock, condition_of, find_bucket, find_upload
-from s3d.agent.stores.local.object_description import description_of, is_locked, storage_class
+from s3d.agent.stores.local.object_bodies import receive
+from s3d.agent.stores.local.object_description import (
+    checksum_members,
+    description_of,
+    encryption,
+    is_locked,
+    storage_class,
+    stored_members,
+)
 from s3d.agent.stores.local.publish import Publisher
-from s3d.agent.stores.local.receive_body import receive
-from s3d.agent.stores.local.response_members import checksum_members, encryption, stored_members
 
 MAX_PARTS = 10_000
 

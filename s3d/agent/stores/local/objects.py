@@ -32,11 +32,16 @@ from s3d.agent.stores.local.lookup import (
     find_bucket,
     find_version,
 )
-from s3d.agent.stores.local.object_description import description_of, is_locked, storage_class
-from s3d.agent.stores.local.open_body import ByteRange, look_and_open
+from s3d.agent.stores.local.object_bodies import ByteRange, Received, look_and_open, receive
+from s3d.agent.stores.local.object_description import (
+    checksum_members,
+    description_of,
+    is_locked,
+    object_members,
+    storage_class,
+    stored_members,
+)
 from s3d.agent.stores.local.publish import Publisher
-from s3d.agent.stores.local.receive_body import Received, receive
-from s3d.agent.stores.local.response_members import checksum_members, object_members, stored_members
 
 MAX_DELETES = 1_000
 

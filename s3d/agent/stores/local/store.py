@@ -18,14 +18,13 @@ from s3d.agent.stores.local.attributes import AttributeOps
 from s3d.agent.stores.local.buckets import BucketOps
 from s3d.agent.stores.local.configurations import ConfigurationOps
 from s3d.agent.stores.local.copy import CopyOps
-from s3d.agent.stores.local.lists import ListOps
+from s3d.agent.stores.local.listings import ListOps, UploadOps
 from s3d.agent.stores.local.locks import LockOps
 from s3d.agent.stores.local.multipart import MultipartOps, Parts
 from s3d.agent.stores.local.objects import ObjectOps
 from s3d.agent.stores.local.publish import OnChange, Publisher
 from s3d.agent.stores.local.settings import SettingOps
-from s3d.agent.stores.local.tags import TagOps
-from s3d.agent.stores.local.uploads import UploadOps
+from s3d.agent.stores.local.tagging import TagOps
 from s3d.agent.stores.local.versions import VersionOps
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from s3d.agent.core.store import Answer
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import S3Request, S3Response
-from s3d.agent.stores.read_cache.changes import row_of_head
+from s3d.agent.stores.read_cache.invalidation import row_of_head
 from s3d.agent.stores.read_cache.layer import Cache
 
 _READS = ("GetObject", "HeadObject")

@@ -20,9 +20,9 @@ from s3d.agent.storage.blocks import crc
 from s3d.agent.storage.index import Index
 from s3d.agent.storage.record_cache import LRUCache
 from s3d.agent.stores.read_cache import catalog_rows
+from s3d.agent.stores.read_cache.catalog_rows import EntryRows
 from s3d.agent.stores.read_cache.entry import Entry
-from s3d.agent.stores.read_cache.entry_rows import EntryRows
-from s3d.agent.stores.read_cache.s3_fifo import Fifo, Keep
+from s3d.agent.stores.read_cache.s3_fifo import Fifo, Retention
 
 logger = logging.getLogger(__name__)
 
@@ -144,7 +144,7 @@ class Catalog:
             found, _, key = name.partition("/")
             yield found, key
 
-    def mark(self, bucket: str, key: str, seen: bytearray) -> None:
+    def note_seen(self, bucket: str, key: str, seen: bytearray) -> None:
         """Note in seen, by its place here, that the entry was seen, if there is one."""
         slot = self._slots.get(f"{bucket}/{key}", -1)
         if slot >= len(seen):
@@ -152,7 +152,7 @@ class Catalog:
         if slot >= 0:
             seen[slot] = 1
 
-    def unmarked(self, bucket: str, prefix: str, seen: bytearray, blob: int) -> list[str]:
+    def unseen_keys(self, bucket: str, prefix: str, seen: bytearray, blob: int) -> list[str]:
         """The keys that begin so of the entries that are older than blob and not marked."""
         begin = f"{bucket}/{prefix}"
         return [
@@ -169,7 +169,7 @@ class Catalog:
         if size > self.limits.room or not self._disk_has(size):
             return False
         while self._is_full(size):
-            slot = self._fifo.evict(self._is_kept)
+            slot = self._fifo.evict(self._retention)
             if slot is None:
                 return False
             self._evicted(slot)
@@ -177,14 +177,14 @@ class Catalog:
 
     def pins_changed(self) -> None:
         """is_pinned has other answers now."""
-        self._fifo.look_again()
+        self._fifo.pins_changed()
 
     async def free(self, size: int) -> None:
         """Evict what room_for() would, and let others run meanwhile."""
         for number in itertools.count(1):
             if size > self.limits.room or not self._is_full(size):
                 return
-            slot = self._fifo.evict(self._is_kept)
+            slot = self._fifo.evict(self._retention)
             if slot is None:
                 return
             self._evicted(slot)
@@ -217,7 +217,7 @@ class Catalog:
 
     def update(self, entry: Entry) -> None:
         """It has other blocks now, or something else was said of it."""
-        if entry.is_dead or entry.slot < 0:
+        if entry.superseded or entry.slot < 0:
             return
         self._fifo.resize(entry.slot, weight(entry))
         self.rows.save(entry)
@@ -231,7 +231,7 @@ class Catalog:
         self._busy[name].remove(entry)
         if not self._busy[name]:
             del self._busy[name]
-        if entry.is_dead and not self._is_busy(entry):
+        if entry.superseded and not self._is_busy(entry):
             self.blobs.remove([entry.blob])
 
     # What goes
@@ -297,7 +297,7 @@ class Catalog:
         busy = self._busy.get(name, ())
         for each in (entry, unsaved, *busy):
             if each is not None and each.blob == self._blobs[slot]:
-                each.is_dead, each.slot = True, -1
+                each.superseded, each.slot = True, -1
         self._hot.forget(name)
         del self._slots[name]
         blob = self._blobs[slot]
@@ -313,12 +313,12 @@ class Catalog:
         self.on_evicted(1)
         self._leave(name, slot)
 
-    def _is_kept(self, slot: int) -> Keep:
+    def _retention(self, slot: int) -> Retention:
         name = self._names[slot]
         if name in self._busy or self.blobs.is_leased(self._blobs[slot]):
-            return Keep.IN_USE
+            return Retention.IN_USE
         bucket, _, key = name.partition("/")
-        return Keep.PINNED if self.is_pinned(bucket, key) else Keep.NO
+        return Retention.PINNED if self.is_pinned(bucket, key) else Retention.NO
 
     def _is_busy(self, entry: Entry) -> bool:
         return any(each.blob == entry.blob for each in self._busy.get(_name(entry), ()))

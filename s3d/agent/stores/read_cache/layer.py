@@ -33,36 +33,35 @@ from s3d.agent.selection.filter_subject import subject_of_record
 from s3d.agent.storage.blobs import INLINE
 from s3d.agent.storage.record_cache import LRUCache
 from s3d.agent.stores.read_cache.adopt_pushed import Pushed, adopt, row_of
-from s3d.agent.stores.read_cache.cache_tag import NONE, PIN, TAG, mark_by
-from s3d.agent.stores.read_cache.cached_response import (
-    Found,
+from s3d.agent.stores.read_cache.catalog import Catalog
+from s3d.agent.stores.read_cache.eligibility import NONE, PIN, TAG, Eligibility, cache_tag_in
+from s3d.agent.stores.read_cache.entry import (
+    Entry,
+    SelectedResponse,
     direct,
-    find,
     is_refused,
     is_simple_range,
+    select_response,
 )
-from s3d.agent.stores.read_cache.catalog import Catalog
-from s3d.agent.stores.read_cache.changes import (
+from s3d.agent.stores.read_cache.fill import Counts, FillCoordinator, Uncached
+from s3d.agent.stores.read_cache.invalidation import (
     HARMLESS,
+    Invalidation,
     listing_changes,
     unknown_listing_changes,
 )
-from s3d.agent.stores.read_cache.eligibility import Eligibility
-from s3d.agent.stores.read_cache.entry import Entry
-from s3d.agent.stores.read_cache.files import Files
-from s3d.agent.stores.read_cache.fill import Counts, Fills, Uncached
-from s3d.agent.stores.read_cache.invalidation import Invalidation
 from s3d.agent.stores.read_cache.last_listing import Change
 from s3d.agent.stores.read_cache.listings import STALE, ListOps
 from s3d.agent.stores.read_cache.partial_body import FillBody
 from s3d.agent.stores.read_cache.revalidate import (
-    AWAY_PATIENCE,
-    Away,
-    Checks,
+    OUTAGE_TIMEOUT,
     Freshness,
+    RemoteOutage,
+    Revalidator,
     is_unreachable,
 )
 from s3d.agent.stores.read_cache.task_scope import TaskScope
+from s3d.agent.stores.read_cache.verify import EntryFiles
 
 logger = logging.getLogger(__name__)
 
@@ -85,27 +84,29 @@ class Cache(Layer):
         self.catalog = catalog
         self.counts = Counts()
         self.freshness = freshness
-        self.on_mark: Callable[[str, str, str], None] = lambda bucket, key, mark: None
+        self.on_cache_tag: Callable[[str, str, str], None] = lambda bucket, key, mark: None
         """Told of the tag s3d.cache of an object, "" for none, when it is seen or changed."""
-        self.eligibility = Eligibility(inner, lambda *mark: self.on_mark(*mark))
+        self.eligibility = Eligibility(inner, lambda *mark: self.on_cache_tag(*mark))
         self._clock = clock
-        self._nursery = TaskScope()
-        self._away = Away(clock)
-        self._files = Files(catalog.blobs)
-        spawn = self._nursery.spawn
-        self.fills = Fills(
+        self._tasks = TaskScope()
+        self._outage = RemoteOutage(clock)
+        self._files = EntryFiles(catalog.blobs)
+        spawn = self._tasks.spawn
+        self.fills = FillCoordinator(
             catalog, self._files, inner, spawn, self.counts, self.eligibility.admits, clock=clock
         )
-        self._checks = Checks(inner, catalog, freshness, self._away, spawn, clock, self._gone)
-        self._absent: LRUCache[Name, float] = LRUCache(10_000, lambda _: 1)
+        self._checks = Revalidator(
+            inner, catalog, freshness, self._outage, spawn, clock, self._gone
+        )
+        self._negative_cache: LRUCache[Name, float] = LRUCache(10_000, lambda _: 1)
         catalog.on_evicted = self._evicted
-        self._lists = ListOps(inner, catalog, freshness, self._away, clock)
+        self._lists = ListOps(inner, catalog, freshness, self._outage, clock)
         self._writes = Invalidation(inner, self, self._written, self._outcome_unknown)
         super().__init__(inner, self._lists)
 
     async def run(self) -> None:
         """Until cancelled."""
-        async with self._nursery.open():
+        async with self._tasks.open():
             await self.catalog.sweep()
             await asyncio.Event().wait()
 
@@ -113,7 +114,7 @@ class Cache(Layer):
 
     @operation("GetObject", "HeadObject")
     def read(self, request: S3Request[Members]) -> Answer:
-        if request.fresh or not self._nursery.is_open:
+        if request.fresh or not self._tasks.is_open:
             return self.inner.call(request)
         entry = self.catalog.get(request.bucket, request.key)
         authority = authority_of_read(request.input, entry)
@@ -129,16 +130,16 @@ class Cache(Layer):
 
     def _forward(self, request: S3Request[Members]) -> Answer:
         """The remote's answer; one that was away a moment ago is not waited for long."""
-        return self._soon(request) if self._away.is_now else self.inner.call(request)
+        return self._soon(request) if self._outage.is_active else self.inner.call(request)
 
     async def _soon(self, request: S3Request[Members]) -> S3Response[Members]:
         try:
-            async with asyncio.timeout(AWAY_PATIENCE):
+            async with asyncio.timeout(OUTAGE_TIMEOUT):
                 response = await self.inner.call(request)
         except TimeoutError:
-            self._away.note()
-            raise self._away.error(request.key) from None
-        self._away.is_back()
+            self._outage.begin()
+            raise self._outage.error(request.key) from None
+        self._outage.end()
         return response
 
     def _is_fresh(self, entry: Entry) -> bool:
@@ -148,7 +149,7 @@ class Cache(Layer):
         self, entry: Entry, request: S3Request[Members], *, is_hit: bool = True
     ) -> Completed[Members] | None:
         """The answer, if nothing has to be waited for. is_hit: it was here before."""
-        found = find(request.input, entry)
+        found = select_response(request.input, entry)
         if found.span is None or request.op.name == "HeadObject":
             return Completed(self._response(found, None))
         start, size = found.span
@@ -168,8 +169,8 @@ class Cache(Layer):
             self.counts.hit_bytes += size
         return Completed(self._response(found, body))
 
-    def _response(self, found: Found, body: Body | None) -> S3Response[Members]:
-        return S3Response(found.output, body, found.status, rendered_headers=found.kept)
+    def _response(self, found: SelectedResponse, body: Body | None) -> S3Response[Members]:
+        return S3Response(found.output, body, found.status, rendered_headers=found.rendered_headers)
 
     async def _read(self, request: S3Request[Members]) -> S3Response[Members]:
         # Looked up again: an answer is awaited in a task that starts later than the call, and
@@ -178,12 +179,12 @@ class Cache(Layer):
         if entry is not None:
             authority = authority_of_read(request.input, entry)
             if authority is Authority.REVALIDATE or not self._is_fresh(entry):
-                anew = authority is Authority.REVALIDATE
-                entry, is_stale = await self._checks.checked(entry, anew=anew)
-        if entry is None or entry.is_dead:
+                force = authority is Authority.REVALIDATE
+                entry, is_stale = await self._checks.revalidate(entry, force=force)
+        if entry is None or entry.superseded:
             return await self._missed(request)
         if is_stale and is_refused(request.input, entry):
-            raise self._away.error(request.key, "The remote is away, and only it can judge this.")
+            raise self._outage.error(request.key, "The remote is away, and only it can judge this.")
         answer = self._at_once(entry, request)
         response = answer.response if answer is not None else await self._filled(request, entry)
         if is_stale:
@@ -198,7 +199,7 @@ class Cache(Layer):
         unknown = authority_of_read(request.input, None)
         if request.op.name == "HeadObject" or unknown is Authority.FORWARD:
             return await self._forward(request)
-        until = self._absent.get(name)
+        until = self._negative_cache.get(name)
         if until is not None and self._clock() < until:
             raise S3Error("NoSuchKey", Key=key)
         header = request.input.get("Range") or ""
@@ -207,9 +208,9 @@ class Cache(Layer):
         self.counts.misses += 1
         writes = self._writes.count
         try:
-            async with asyncio.timeout(AWAY_PATIENCE if self._away.is_now else None):
+            async with asyncio.timeout(OUTAGE_TIMEOUT if self._outage.is_active else None):
                 entry = await self.fills.open(bucket, key, header)
-            self._away.is_back()
+            self._outage.end()
         except Uncached as answer:
             if answer.response is None:
                 return await self.inner.call(request)
@@ -219,13 +220,13 @@ class Cache(Layer):
             if error.code == "InvalidRange":
                 return await self.inner.call(request)
             if error.code == "NoSuchKey" and writes == self._writes.count:
-                self._absent.put(name, self._clock() + self.freshness.absent)
+                self._negative_cache.put(name, self._clock() + self.freshness.negative_ttl)
             elif is_unreachable(error):
-                self._away.note()
+                self._outage.begin()
             raise
         except TimeoutError:
-            self._away.note()
-            raise self._away.error(key) from None
+            self._outage.begin()
+            raise self._outage.error(key) from None
         if entry.size <= INLINE:
             ready = self._at_once(entry, request, is_hit=False)
             return ready.response if ready is not None else await self.inner.call(request)
@@ -233,7 +234,7 @@ class Cache(Layer):
 
     async def _filled(self, request: S3Request[Members], entry: Entry) -> S3Response[Members]:
         """Of a large entry, some of whose bytes are to be fetched or to be found right first."""
-        found = find(request.input, entry)
+        found = select_response(request.input, entry)
         if found.span is None or request.op.name == "HeadObject":
             return self._response(found, None)
         start, size = found.span
@@ -286,9 +287,9 @@ class Cache(Layer):
         else:
             changes = listing_changes(request, response, self._clock())
             self._lists.wrote(request.bucket, changes)
-        mark = mark_by(request)
+        mark = cache_tag_in(request)
         if mark is not None:
-            self.on_mark(request.bucket, request.key, mark)
+            self.on_cache_tag(request.bucket, request.key, mark)
 
     def _outcome_unknown(self, request: S3Request[Any]) -> None:
         self._lists.wrote(request.bucket, unknown_listing_changes(request))
@@ -300,7 +301,7 @@ class Cache(Layer):
     async def adopt(self, pushed: Pushed) -> None:
         """A write has reached the remote, and its bytes are still here."""
         self._lists.wrote(pushed.bucket, [Change(pushed.key, row_of(pushed))])
-        if not self._nursery.is_open or self.fills.is_resting:
+        if not self._tasks.is_open or self.fills.is_resting:
             return
         mark = pushed.stored.record.description.tags.get(TAG)
         subject = subject_of_record(pushed.bucket, pushed.key, pushed.stored)
@@ -316,18 +317,18 @@ class Cache(Layer):
             self.catalog.forget_all(bucket)
         self.superseded(bucket, key)
 
-    def doubt(self, bucket: str, key: str = "") -> None:
+    def mark_stale(self, bucket: str, key: str = "") -> None:
         """Ask the remote before the object, or all of the bucket, is believed again."""
-        self._checks.doubt(bucket, key)
+        self._checks.mark_stale(bucket, key)
 
     def superseded(self, bucket: str, key: str = "") -> None:
         """What the remote is being asked about it now is kept for nobody."""
         if key:
-            self.fills.written(bucket, key)
-            self._absent.forget((bucket, key))
+            self.fills.supersede(bucket, key)
+            self._negative_cache.forget((bucket, key))
         else:
-            self.fills.written_all(bucket)
-            self._absent.clear()
+            self.fills.supersede_all(bucket)
+            self._negative_cache.clear()
         self._checks.forget(bucket, key)
 
     async def committed(self) -> None:
@@ -337,9 +338,9 @@ class Cache(Layer):
     # What else
 
     @property
-    def asked(self) -> int:
+    def revalidations(self) -> int:
         """Times that the remote has said whether something is still the same."""
-        return self._checks.asked
+        return self._checks.revalidations
 
     @property
     def trouble(self) -> str:
@@ -359,7 +360,7 @@ class Cache(Layer):
         else:
             entry.proven = 0
             is_right = await self._files.prove(entry, 0, entry.size)
-        if not is_right and not entry.is_dead:
+        if not is_right and not entry.superseded:
             self._rotten(entry)
         return is_right
 

@@ -31,16 +31,21 @@ from s3d.agent.storage.index import DAMAGE
 from s3d.agent.storage.reader import Reader
 from s3d.agent.stores.read_cache import catalog_rows, last_listing
 from s3d.agent.stores.read_cache.catalog import Catalog
-from s3d.agent.stores.read_cache.entry_rows import noted
+from s3d.agent.stores.read_cache.catalog_rows import noted
 from s3d.agent.stores.read_cache.last_listing import Chain, Change, chain_of, own_token, start_of
-from s3d.agent.stores.read_cache.revalidate import AWAY_PATIENCE, Away, Freshness, is_away
+from s3d.agent.stores.read_cache.revalidate import (
+    OUTAGE_TIMEOUT,
+    Freshness,
+    RemoteOutage,
+    is_outage,
+)
 
 logger = logging.getLogger(__name__)
 
 STALE = "x-s3d-stale"
 """Header of answers that could not be checked, since the remote is away: 1."""
 
-_PATIENCE = 3.0
+_TIMEOUT = 3.0
 """Seconds that the remote has when the last listing can be given instead."""
 _LARGEST = 2 << 20
 """Bytes of a page that is kept."""
@@ -61,13 +66,13 @@ class ListOps:
         inner: ObjectStore,
         catalog: Catalog,
         freshness: Freshness,
-        away: Away,
+        outage: RemoteOutage,
         clock: Callable[[], float],
     ) -> None:
         self._inner = inner
         self._catalog = catalog
         self._freshness = freshness
-        self._away = away
+        self._outage = outage
         self._clock = clock
         self._listed: set[str] = set()
         self._seq = 0
@@ -137,23 +142,23 @@ class ListOps:
         return self._list(request, after)
 
     async def _list(self, request: S3Request[Members], after: str | None) -> S3Response[Any]:
-        is_listed, was_away = request.bucket in self._listed, self._away.is_now
+        is_listed, was_away = request.bucket in self._listed, self._outage.is_active
         if is_listed and was_away and (stale := await self._stale(request)) is not None:
             return stale
-        patience = AWAY_PATIENCE if was_away else _PATIENCE if is_listed else None
+        patience = OUTAGE_TIMEOUT if was_away else _TIMEOUT if is_listed else None
         asking = asyncio.get_running_loop().create_task(
             self._ask(request if after is None else _from(request, after)), name="cache listing"
         )
         try:
             await asyncio.wait((asking,), timeout=patience)
             error = asking.exception() if asking.done() else None
-            if asking.done() and not (isinstance(error, S3Error) and is_away(error)):
+            if asking.done() and not (isinstance(error, S3Error) and is_outage(error)):
                 return asking.result()
             stale = await self._stale(request) if is_listed and not was_away else None
             if stale is not None or asking.done():
-                self._away.note()
+                self._outage.begin()
             if stale is None and was_away and not asking.done():
-                raise self._away.error("", _NO_LISTING)
+                raise self._outage.error("", _NO_LISTING)
             return await asking if stale is None else stale
         finally:
             asking.cancel()
@@ -164,7 +169,7 @@ class ListOps:
         response = await self._inner.call(request)
         page, response = await _kept(response)
         if page is not None:
-            self._away.is_back()
+            self._outage.end()
             if changes == self._changes[bucket]:
                 self._save(request, {**page, "seq": seq})
         return response

@@ -11,7 +11,7 @@ from s3d.agent.s3.messages import NO_TRAILERS
 from s3d.agent.storage.blocks import BLOCK
 from s3d.agent.stores.read_cache.entry import Entry
 from s3d.agent.stores.read_cache.fetch import Fetch
-from s3d.agent.stores.read_cache.fill import Fills
+from s3d.agent.stores.read_cache.fill import FillCoordinator
 
 _CHUNK = 1 << 20
 _RETRIES = 3
@@ -21,7 +21,7 @@ _RETRIES = 3
 class FillBody:
     """Bytes [start, start + size) of an entry. A Body: its iteration may raise S3Error."""
 
-    def __init__(self, fills: Fills, entry: Entry, start: int, size: int) -> None:
+    def __init__(self, fills: FillCoordinator, entry: Entry, start: int, size: int) -> None:
         self.size = size
         self._fills = fills
         self._entry = entry

@@ -14,12 +14,11 @@ from msgspec.structs import replace
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.token_bucket import TokenBucket
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.stores.read_cache.cache_tag import PIN
-from s3d.agent.stores.read_cache.entry import UNASKED
+from s3d.agent.stores.read_cache.eligibility import PIN
+from s3d.agent.stores.read_cache.entry import UNCHECKED
 from s3d.agent.stores.read_cache.layer import Cache
-from s3d.agent.stores.read_cache.pin_schedule import SHORTEST, PinSchedule
-from s3d.agent.stores.read_cache.pins import Pins
-from s3d.agent.stores.read_cache.revalidate import is_away
+from s3d.agent.stores.read_cache.pins import SHORTEST, Pins, PinSchedule
+from s3d.agent.stores.read_cache.revalidate import is_outage
 from s3d.shared.caching import Pin, PinStatus, PrefetchStatus
 from s3d.shared.control import ObjectInfo
 from s3d.shared.transfers import Share
@@ -62,7 +61,7 @@ class PinManager:
         self._wanted: asyncio.Queue[Job] = asyncio.Queue(_KEPT_JOBS)
         self._ids = itertools.count(1)
         cache.catalog.is_pinned = pins.covers
-        cache.on_mark = self._marked
+        cache.on_cache_tag = self._marked
         pins.on_change = self._changed.set
 
     async def run(self) -> None:
@@ -77,7 +76,7 @@ class PinManager:
     def pinned(self) -> list[PinStatus]:
         return [self._found.get(pin, PinStatus(pin)) for pin in self.pins]
 
-    def look(self) -> None:
+    def wake(self) -> None:
         """Look after all pins now."""
         self._schedule.all_due()
         self._changed.set()
@@ -132,7 +131,7 @@ class PinManager:
             async with aclosing(listing):  # type: ignore[type-var]
                 async for row in listing:
                     assert isinstance(row, ObjectInfo)
-                    job.found(row)
+                    job.discovered(row)
                     await room.acquire()
                     work = self._bring_one(job, row, throttle, room)
                     tasks.create_task(work, name=f"prefetch {job.id} object")
@@ -165,7 +164,7 @@ class PinManager:
                     before = self._found.get(pin, PinStatus(pin))
                     self._found[pin] = replace(before, error=error.message)
                     self._schedule.done(pin, changed=True)
-                    if is_away(error):
+                    if is_outage(error):
                         break
                 else:
                     self._schedule.done(pin, changed=changed)
@@ -189,14 +188,14 @@ class PinManager:
             async for row in rows:
                 total = _more(total, row)
                 failed = await self._bring(row, throttle, at)
-                catalog.mark(row.bucket, row.key, seen)
+                catalog.note_seen(row.bucket, row.key, seen)
                 if failed:
                     error = error or f"{row.key}: {failed}"
                 else:
                     kept = _more(kept, row)
                 self._found[pin] = PinStatus(pin, total, kept, error, self._clock())
         self._found[pin] = PinStatus(pin, total, kept, error, self._clock())
-        gone = catalog.unmarked(pin.bucket, pin.key or pin.prefix, seen, begun)
+        gone = catalog.unseen_keys(pin.bucket, pin.key or pin.prefix, seen, begun)
         gone = [key for key in gone if pin.covers(pin.bucket, key)]
         for key in gone:
             self._cache.forget(pin.bucket, key)
@@ -224,7 +223,7 @@ class PinManager:
         if entry is not None and entry.etag != row.etag:
             self._cache.forget(*name)
         elif entry is not None:
-            if at is not None and entry.checked != UNASKED:
+            if at is not None and entry.checked != UNCHECKED:
                 entry.checked = max(entry.checked, at)
             if entry.is_whole:
                 return ""
@@ -232,7 +231,7 @@ class PinManager:
         try:
             await self._read(row, throttle)
         except S3Error as error:
-            if is_away(error):
+            if is_outage(error):
                 raise
             return error.message
         entry = catalog.peek(*name)
@@ -274,7 +273,7 @@ class Job:
         self.status = replace(self.status, state=state)
         self.ended.set()
 
-    def found(self, row: ObjectInfo) -> None:
+    def discovered(self, row: ObjectInfo) -> None:
         self.status = replace(self.status, listed=_more(self.status.listed, row))
 
     def brought(self, row: ObjectInfo) -> None:

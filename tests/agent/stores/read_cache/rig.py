@@ -27,7 +27,7 @@ PIECE = 100_000
 """Bytes in which bodies come."""
 
 
-def away() -> S3Error:
+def outage() -> S3Error:
     error = S3Error("ServiceUnavailable", "The remote cannot be reached")
     error.__cause__ = Unreachable(Reason.CONNECT, "nothing", sent=False)
     return error

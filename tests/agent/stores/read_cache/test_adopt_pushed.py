@@ -9,7 +9,7 @@ import pytest
 from s3d.agent.storage.records import Checksum, Description, Extent, Layout, ObjectRecord, Stored
 from s3d.agent.stores.read_cache.adopt_pushed import Pushed
 from s3d.agent.stores.read_cache.catalog import Limits
-from tests.agent.stores.read_cache.rig import away, open_rig
+from tests.agent.stores.read_cache.rig import open_rig, outage
 
 MIB = 1 << 20
 LAYOUT = Layout((Extent(0, 0, 1),))
@@ -55,7 +55,7 @@ async def test_a_large_one_is_the_staged_file_itself(rig):
 
 async def test_it_can_be_read_while_the_remote_is_away(rig):
     await rig.cache.adopt(await pushed(rig, b"12345"))
-    rig.remote.error = away
+    rig.remote.error = outage
     answer = await rig.s3("GetObject", Bucket="bbb", Key="k")
     assert (answer.body, answer["ContentType"], answer["Metadata"]) == (
         b"12345",

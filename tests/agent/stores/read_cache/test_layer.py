@@ -17,7 +17,7 @@ from s3d.agent.stores.read_cache import layer
 from s3d.agent.stores.read_cache.catalog import Limits
 from s3d.agent.stores.read_cache.listings import STALE
 from s3d.agent.stores.read_cache.revalidate import Freshness
-from tests.agent.stores.read_cache.rig import away, open_rig
+from tests.agent.stores.read_cache.rig import open_rig, outage
 from tests.contract.client import read
 
 MIB = 1 << 20
@@ -106,7 +106,7 @@ async def test_a_condition_that_cannot_be_judged_is_not_answered_wrongly(rig):
     place = {"Bucket": "bbb", "Key": "k"}
     await rig.there.put("bbb", "k", b"12345")
     etag = (await rig.s3("GetObject", **place))["ETag"]
-    rig.remote.error = away
+    rig.remote.error = outage
     await rig.s3.refused("ServiceUnavailable", "GetObject", **place, IfMatch='"x"')
     assert (await rig.s3("GetObject", **place, IfMatch=etag)).body == b"12345"
     assert (await rig.s3("GetObject", **place, IfNoneMatch='"x"')).body == b"12345"
@@ -196,7 +196,7 @@ async def test_while_the_remote_is_away_what_is_here_is_given_and_marked(rig):
     for key, size in (("small", 100), ("large", 200_000)):
         await rig.there.put("bbb", key, data_of(size))
         await rig.s3.read("bbb", key)
-    rig.remote.error = away
+    rig.remote.error = outage
     rig.time.now += 3_600
     for key, size in (("small", 100), ("large", 200_000)):
         for name in ("GetObject", "HeadObject"):
@@ -218,7 +218,7 @@ async def test_nothing_stale_is_given_where_that_is_not_wanted(tmp_path):
     async with open_rig(tmp_path, freshness=Freshness(serve_stale=False)) as rig:
         await rig.there.put("bbb", "k", b"12345")
         await rig.s3.read("bbb", "k")
-        rig.remote.error = away
+        rig.remote.error = outage
         assert await rig.s3.read("bbb", "k") == b"12345"
         rig.time.now += 61
         with pytest.raises(S3Error) as caught:
@@ -240,7 +240,7 @@ async def test_no_read_is_wrong_whatever_happens(tmp_path):
     """Reads, ranges, writes through and behind the cache, evictions, restarts, faults."""
     random_ = random.Random(7)
     limits, max_age = Limits(size=6 << 20, files=12), 60.0
-    async with open_rig(tmp_path, limits, Freshness(max_age, absent=0.0)) as rig:
+    async with open_rig(tmp_path, limits, Freshness(max_age, negative_ttl=0.0)) as rig:
         history: dict[str, list[tuple[float, bytes | None]]] = {}
         for _ in range(400):
             key, what = f"k{random_.randrange(20)}", random_.random()
@@ -312,10 +312,10 @@ async def test_what_was_just_read_is_not_damaged(rig):
 async def test_a_remote_that_was_away_a_moment_ago_is_not_waited_for_long(
     rig, monkeypatch, name, members
 ):
-    monkeypatch.setattr(layer, "AWAY_PATIENCE", 0.05)
+    monkeypatch.setattr(layer, "OUTAGE_TIMEOUT", 0.05)
     await rig.there.put("bbb", "k", b"12345")
     await rig.s3.read("bbb", "k")
-    rig.remote.error = away
+    rig.remote.error = outage
     rig.time.now += 61
     await rig.s3.read("bbb", "k")
     rig.remote.error, rig.remote.mute = None, name

@@ -20,7 +20,7 @@ from s3d.agent.stores.read_cache.prefetch import FULL, PinManager
 from s3d.agent.stores.read_cache.revalidate import Freshness
 from s3d.shared.caching import Pin
 from s3d.shared.transfers import Share
-from tests.agent.stores.read_cache.rig import Time, away, open_rig
+from tests.agent.stores.read_cache.rig import Time, open_rig, outage
 from tests.contract.cached import cache_before
 from tests.contract.client import Client
 
@@ -42,7 +42,7 @@ class Rig:
                 status = next(each for each in self.keeper.pinned() if each.pin == pin)
                 if status.looked is not None and status.cached == status.total == total:
                     return
-                self.keeper.look()
+                self.keeper.wake()
                 await asyncio.sleep(0)
 
 
@@ -52,7 +52,7 @@ async def keeper_before(tmp_path, limits: Limits | None = None) -> AsyncIterator
     inner = LocalStore(index, Blobs(tmp_path / "blobs", ephemeral=True))
     there = Client(inner)
     await there("CreateBucket", Bucket="bbb")
-    fresh = Freshness(absent=0.0)
+    fresh = Freshness(negative_ttl=0.0)
     async with cache_before(inner, tmp_path / "cache", limits=limits, freshness=fresh) as cache:
         keeper = PinManager(cache, Pins(tmp_path / "pins.json"))
         running = asyncio.get_running_loop().create_task(keeper.run())
@@ -118,7 +118,7 @@ async def test_a_pin_that_has_no_room_says_so(tmp_path):
         rig.keeper.pins.add(pin)
         async with asyncio.timeout(PATIENCE):
             while not rig.keeper.pinned()[0].error:
-                rig.keeper.look()
+                rig.keeper.wake()
                 await asyncio.sleep(0)
         assert rig.keeper.pinned()[0].error == f"large: {FULL}"
 
@@ -190,14 +190,14 @@ async def test_a_pinned_prefix_is_not_listed_while_the_remote_is_away_and_seldom
             pause = 60.0 * 1.5**number
             await rig.until(lambda pause=pause: keeper._schedule.wait(keeper.pins) == pause)
             assert rig.remote.calls["ListObjectsV2"] == number + 1
-            keeper.look()
+            keeper.wake()
         await rig.until(lambda: keeper._schedule.wait(keeper.pins) == 60.0 * 1.5**5)
         await rig.there.put("bbb", "p/k", b"new")
-        keeper.look()
+        keeper.wake()
         await rig.until(lambda: keeper._schedule.wait(keeper.pins) == 60.0)
-        rig.remote.error = away
+        rig.remote.error = outage
         rig.time.now += 3_600
-        keeper.look()
+        keeper.wake()
         await rig.until(lambda: bool(keeper.pinned()[0].error))
         entry = rig.cache.catalog.peek("bbb", "p/k")
         assert entry is not None

@@ -1,21 +1,21 @@
-"""Take the body of an object or a part in, and hold it against what the client promised of it.
-
-https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html
-"""
+"""The bodies of objects: received into blobs, and opened for a reader."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import hashlib
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from s3d.agent.s3 import checksums
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.messages import BytesBody, Members, S3Request
+from s3d.agent.s3.messages import Body, BytesBody, Members, S3Request
 from s3d.agent.storage.blobs import INLINE, Blobs, Draft
-from s3d.agent.storage.records import Checksum, Layout
+from s3d.agent.storage.blocks import StoredDataCorrupt
+from s3d.agent.storage.index import Index
+from s3d.agent.storage.reader import Reader
+from s3d.agent.storage.records import Checksum, Layout, Stored, cut
 from s3d.agent.storage.transaction import Transaction
 
 MAX_SIZE = 5 << 30
@@ -115,3 +115,73 @@ def _check(promised: tuple[str, str] | None, found: Checksum | None) -> None:
     if found.value != value:
         message = f"The {algorithm} you specified did not match the calculated checksum."
         raise S3Error("BadDigest", message)
+
+
+ByteRange = tuple[int, int]
+"""Start and size, in bytes."""
+
+
+class Found(Protocol):
+    """An object that was looked up, and which of its bytes are wanted."""
+
+    @property
+    def stored(self) -> Stored: ...
+
+    @property
+    def span(self) -> ByteRange | None:
+        """None: no body."""
+
+
+F = TypeVar("F", bound=Found)
+
+
+def look_and_open(
+    index: Index, blobs: Blobs, find: Callable[[Reader], F], name: str = ""
+) -> tuple[F, Body | None]:
+    """What find finds, and its bytes; the caller closes the body. name: of the object.
+
+    Raises StoredDataCorrupt.
+    """
+    while True:
+        found = index.read_inline(find)
+        if found.span is None:
+            return found, None
+        try:
+            body = _open(index, blobs, found.stored.layout, found.span, name)
+        except StoredDataCorrupt as error:
+            blobs.report_damage(name, error.message)
+            raise
+        if body is not None:
+            return found, body
+        # A commit replaced it after it was put into the cache, which hears of that in the next turn
+        # of the loop. What is in the index itself is newer.
+        index.forget_all()
+
+
+def _open(index: Index, blobs: Blobs, layout: Layout, span: ByteRange, name: str) -> Body | None:
+    start, size = span
+    if not size:
+        return BytesBody(b"")
+    if not layout.inline:
+        return blobs.body(cut(layout.extents, start, size), name)
+    (extent,) = layout.extents
+    data = index.read_inline(lambda reader: reader.data(extent))
+    if data is None:
+        return None
+    return BytesBody(data if size == len(data) else data[start : start + size])
+
+
+def open_layout(index: Index, blobs: Blobs, layout: Layout) -> Body:
+    """All bytes of a layout that somebody holds; the caller closes the body.
+
+    Raises InternalError when they are not there or damaged.
+    """
+    if not layout.extents:
+        return BytesBody(b"")
+    if not layout.inline:
+        return blobs.body(layout.extents)
+    (extent,) = layout.extents
+    data = index.read_inline(lambda reader: reader.data(extent))
+    if data is None:
+        raise S3Error("InternalError", f"the bytes of blob {extent.blob} are gone")
+    return BytesBody(data[extent.offset : extent.offset + extent.size])
