@@ -10,7 +10,7 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import BytesBody, S3Request, S3Response, WireRequest, WireResponse
 from s3d.agent.s3.model import operations
 from s3d.agent.stores.read_cache import listings
-from s3d.agent.stores.read_cache.cache_bypass import CacheBypass
+from s3d.agent.stores.read_cache.layer import CacheBypass
 from s3d.agent.stores.read_cache.listings import STALE
 from s3d.agent.stores.read_cache.revalidate import Freshness
 from tests.agent.stores.read_cache.rig import answer_lost, open_rig, outage
