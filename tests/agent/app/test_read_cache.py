@@ -19,7 +19,7 @@ from s3d.agent.stores.local.store import LocalStore
 from s3d.agent.stores.remote.identity import RemoteIdentity
 from s3d.shared.config.load import load_config
 from s3d.shared.paths import find_places
-from tests.agent.stores.read_cache.rig import away
+from tests.agent.stores.read_cache.rig import outage
 from tests.contract.client import Client
 
 
@@ -136,7 +136,7 @@ class Line:
     async def call(self, request):
         self.calls.append(request.op.name)
         if self.is_cut:
-            raise away()
+            raise outage()
         return await self.remote.call(request)
 
 
