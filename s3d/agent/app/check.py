@@ -19,10 +19,10 @@ from s3d.agent.app.process import only_one, private_folder
 from s3d.agent.app.set_aside import damaged_state
 from s3d.agent.app.stack import Stack
 from s3d.agent.storage.blobs import INLINE, Blobs
-from s3d.agent.storage.check import NAME, SOURCES, Check, Source
 from s3d.agent.storage.disk import LOST
 from s3d.agent.storage.index import DAMAGE, Index
 from s3d.agent.storage.salvage import salvage
+from s3d.agent.storage.store_check import NAME, SOURCES, Source, StoreCheck
 from s3d.agent.storage.tables import Tables
 from s3d.agent.stores.read_cache import catalog_rows
 from s3d.agent.stores.read_cache.catalog import Catalog, Limits
@@ -126,7 +126,7 @@ class Checker:
 
     async def _opened_store(self, place: str, store: Embedded, repair: bool) -> Lines:
         sources = SOURCES if place == "store" else (*SOURCES, QUEUE)
-        check = Check(store.index, store.blobs, sources, repair=repair)
+        check = StoreCheck(store.index, store.blobs, sources, repair=repair)
         if problem := await check.structure():
             yield self._line(Damage(place, str(store.folder / INDEX), problem, remedy=_INDEX))
             return
@@ -233,7 +233,7 @@ async def _open(folder: Path, tables: Tables | None) -> tuple[str, Embedded | No
     """A store, or what is wrong with its index."""
     try:
         store = open_store(open_index(folder, tables=tables), folder)
-        problem = await Check(store.index, store.blobs, repair=False).structure()
+        problem = await StoreCheck(store.index, store.blobs, repair=False).structure()
     except (S3dError, DAMAGE) as error:
         return str(error), None
     if not problem:

@@ -128,17 +128,17 @@ def _delete(name: str, tx: Transaction) -> None:
     tx.delete_bucket(name)
 
 
-def _limit(wanted: int | None) -> int:
-    if wanted is None:
+def _limit(requested: int | None) -> int:
+    if requested is None:
         return _MAX_BUCKETS
-    if not 1 <= wanted <= _MAX_BUCKETS:
+    if not 1 <= requested <= _MAX_BUCKETS:
         raise S3Error(
             "InvalidArgument",
             f"max-buckets must be between 1 and {_MAX_BUCKETS}",
             ArgumentName="max-buckets",
-            ArgumentValue=wanted,
+            ArgumentValue=requested,
         )
-    return wanted
+    return requested
 
 
 def _row(record: BucketRecord) -> dict[str, Any]:

@@ -47,14 +47,14 @@ class ListOps:
         return S3Response(await self._index.read_in_thread(partial(_list_v2, request.input)))
 
 
-def page_size(wanted: int | None, name: str) -> int:
+def page_size(requested: int | None, name: str) -> int:
     """max-keys and its like: 1000 at most, and unless said otherwise. Raises InvalidArgument."""
-    if wanted is None:
+    if requested is None:
         return MAX_KEYS
-    if wanted < 0:
+    if requested < 0:
         message = f"Argument {name} must be an integer between 0 and 2147483647"
-        raise S3Error("InvalidArgument", message, ArgumentName=name, ArgumentValue=wanted)
-    return min(wanted, MAX_KEYS)
+        raise S3Error("InvalidArgument", message, ArgumentName=name, ArgumentValue=requested)
+    return min(requested, MAX_KEYS)
 
 
 def is_url_encoded(input: Mapping[str, Any]) -> bool:

@@ -45,7 +45,7 @@ from s3d.agent.stores.local.publish import Publisher
 MAX_PARTS = 10_000
 
 
-class Bytes(Protocol):
+class PartSource(Protocol):
     """What a part is made of: a body that was received, or bytes of another object."""
 
     @property
@@ -61,7 +61,7 @@ class Bytes(Protocol):
         """Hold them for the part, and say where they lie."""
 
 
-class Parts:
+class PartWriter:
     """Puts parts into unfinished uploads."""
 
     def __init__(self, index: Index, clock: Callable[[], float]) -> None:
@@ -72,14 +72,14 @@ class Parts:
         self,
         request: S3Request[Members],
         number: int,
-        taken: Bytes,
+        taken: PartSource,
         undo: Callable[[], None] | None = None,
     ) -> PartRecord:
         """The part; one of the same number goes. Raises NoSuchUpload."""
         return await self._index.write(partial(self._put, request, number, taken), undo)
 
     def _put(
-        self, request: S3Request[Members], number: int, taken: Bytes, tx: Transaction
+        self, request: S3Request[Members], number: int, taken: PartSource, tx: Transaction
     ) -> PartRecord:
         upload_id = request.input["UploadId"]
         find_upload(tx, request.bucket, request.key, upload_id)
@@ -100,7 +100,7 @@ class MultipartOps:
         index: Index,
         blobs: Blobs,
         publisher: Publisher,
-        parts: Parts,
+        parts: PartWriter,
         clock: Callable[[], float],
     ) -> None:
         self._index = index
@@ -159,8 +159,8 @@ class MultipartOps:
 
     @operation("CompleteMultipartUpload")
     async def complete_multipart_upload(self, request: S3Request[Members]) -> S3Response[Members]:
-        wanted = complete.wanted_parts(request.input)
-        return S3Response(await self._index.write(partial(self._publish, request.input, wanted)))
+        requested = complete.wanted_parts(request.input)
+        return S3Response(await self._index.write(partial(self._publish, request.input, requested)))
 
     @operation("AbortMultipartUpload")
     async def abort_multipart_upload(self, request: S3Request[Members]) -> S3Response[Members]:
@@ -174,14 +174,14 @@ class MultipartOps:
         return S3Response({})
 
     def _publish(
-        self, input: Members, wanted: Sequence[Mapping[str, Any]], tx: Transaction
+        self, input: Members, requested: Sequence[Mapping[str, Any]], tx: Transaction
     ) -> Members:
         bucket, key = find_bucket(tx, input["Bucket"]), input["Key"].encode()
         upload = tx.upload(bucket.name, key, input["UploadId"])
         if upload is None:
             return _completed(tx, bucket, input)
         parts = tx.parts(upload.id)
-        chosen = complete.choose(parts, wanted, upload)
+        chosen = complete.choose(parts, requested, upload)
         complete.check_size(chosen, input)
         checksum = complete.checksum_of_object(upload, chosen, input)
         check_write(input, condition_of(tx.current(bucket.name, key)))

@@ -90,29 +90,29 @@ def _announced(request: S3Request[Members]) -> str:
         for name, value in request.wire.headers:
             if name == "x-amz-trailer":
                 for trailer in value.lower().split(","):
-                    if found := checksums.algorithm_of(trailer.strip()):
-                        return found
+                    if computed := checksums.algorithm_of(trailer.strip()):
+                        return computed
     return str(request.input.get("ChecksumAlgorithm") or "").upper()
 
 
-def _agreed(wanted: str, offered: str) -> str:
+def _agreed(promised: str, offered: str) -> str:
     """Parts of an upload come with the checksum that was agreed on at its beginning."""
-    if wanted and offered and wanted != offered:
-        message = f"expected checksum Type: {wanted.lower()}, actual checksum Type: "
+    if promised and offered and promised != offered:
+        message = f"expected checksum Type: {promised.lower()}, actual checksum Type: "
         raise S3Error(
             "InvalidRequest", f"Checksum Type mismatch occurred, {message}{offered.lower()}"
         )
-    return wanted or offered
+    return promised or offered
 
 
-def _check(promised: tuple[str, str] | None, found: Checksum | None) -> None:
+def _check(promised: tuple[str, str] | None, computed: Checksum | None) -> None:
     if promised is None:
         return
     algorithm, value = promised
-    if found is None or found.algorithm != algorithm:
+    if computed is None or computed.algorithm != algorithm:
         message = f"The trailer x-amz-checksum-{algorithm.lower()} was not announced."
         raise S3Error("InvalidRequest", message)
-    if found.value != value:
+    if computed.value != value:
         message = f"The {algorithm} you specified did not match the calculated checksum."
         raise S3Error("BadDigest", message)
 
@@ -121,7 +121,7 @@ ByteRange = tuple[int, int]
 """Start and size, in bytes."""
 
 
-class Found(Protocol):
+class LocatedBody(Protocol):
     """An object that was looked up, and which of its bytes are wanted."""
 
     @property
@@ -132,7 +132,7 @@ class Found(Protocol):
         """None: no body."""
 
 
-F = TypeVar("F", bound=Found)
+F = TypeVar("F", bound=LocatedBody)
 
 
 def look_and_open(
@@ -143,16 +143,16 @@ def look_and_open(
     Raises StoredDataCorrupt.
     """
     while True:
-        found = index.read_inline(find)
-        if found.span is None:
-            return found, None
+        located = index.read_inline(find)
+        if located.span is None:
+            return located, None
         try:
-            body = _open(index, blobs, found.stored.layout, found.span, name)
+            body = _open(index, blobs, located.stored.layout, located.span, name)
         except StoredDataCorrupt as error:
             blobs.report_damage(name, error.message)
             raise
         if body is not None:
-            return found, body
+            return located, body
         # A commit replaced it after it was put into the cache, which hears of that in the next turn
         # of the loop. What is in the index itself is newer.
         index.forget_all()

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from s3d.agent.s3.acl import OWNER, requested
+from s3d.agent.s3.acl import GRANT_MEMBERS, OWNER, requested
 from s3d.agent.s3.checksums import member_of
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members
@@ -29,6 +29,7 @@ MAX_METADATA = 2 << 10
 
 DEFAULT_TYPE = "binary/octet-stream"
 
+_ACL_MEMBERS = frozenset({"ACL", *GRANT_MEMBERS})
 _ALGORITHMS = frozenset({"AES256", "aws:kms", "aws:kms:dsse"})
 
 
@@ -41,8 +42,8 @@ def description_of(input: Mapping[str, Any]) -> Description:
     return Description(
         headers=headers,
         metadata=_metadata(input.get("Metadata") or {}),
-        tags=parse_header(input.get("Tagging") or ""),
-        acl=requested(input, OWNER),
+        tags=parse_header(tagging) if (tagging := input.get("Tagging")) else {},
+        acl=None if _ACL_MEMBERS.isdisjoint(input) else requested(input, OWNER),
     )
 
 

@@ -19,7 +19,7 @@ from s3d.agent.s3.get_response import (
     not_modified,
     set_content_range,
 )
-from s3d.agent.s3.messages import Members, S3Request, S3Response
+from s3d.agent.s3.messages import Body, Members, S3Request, S3Response
 from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.index import Index
 from s3d.agent.storage.reader import Reader
@@ -49,14 +49,17 @@ _PLAIN = frozenset({"Bucket", "Key", "ChecksumMode"})
 """Members of a request for the whole of an object, whatever it is."""
 
 
-class _Found(NamedTuple):
+class _ReadResponse(NamedTuple):
     """What a GET or HEAD is answered with; span None: no body, it is not modified."""
 
     stored: Stored
     output: Members
     span: ByteRange | None
     status: int | None
-    kept: dict[str, str] | None = None
+    rendered_headers: dict[str, str] | None = None
+
+    def response(self, body: Body | None = None) -> S3Response[Members]:
+        return S3Response(self.output, body, self.status, rendered_headers=self.rendered_headers)
 
 
 class _Plain(NamedTuple):
@@ -64,7 +67,7 @@ class _Plain(NamedTuple):
 
     bucket: BucketRecord
     output: Members
-    kept: dict[str, str]
+    rendered_headers: dict[str, str]
 
 
 class ObjectOps:
@@ -98,12 +101,16 @@ class ObjectOps:
     def get_object(self, request: S3Request[Members]) -> Completed[Members]:
         name = f"{request.bucket}/{request.key}"
         found, body = look_and_open(self._index, self._blobs, partial(_find, request.input), name)
-        return Completed(S3Response(found.output, body, found.status, rendered_headers=found.kept))
+        return Completed(
+            S3Response(found.output, body, found.status, rendered_headers=found.rendered_headers)
+        )
 
     @operation("HeadObject")
     def head_object(self, request: S3Request[Members]) -> Completed[Members]:
         found = self._index.read_inline(partial(_find, request.input))
-        return Completed(S3Response(found.output, status=found.status, rendered_headers=found.kept))
+        return Completed(
+            S3Response(found.output, status=found.status, rendered_headers=found.rendered_headers)
+        )
 
     @operation("DeleteObject")
     async def delete_object(self, request: S3Request[Members]) -> S3Response[Members]:
@@ -200,7 +207,7 @@ def _admit(request: S3Request[Members], description: Description, reader: Reader
     return bucket
 
 
-def _find(input: Mapping[str, Any], reader: Reader) -> _Found:
+def _find(input: Mapping[str, Any], reader: Reader) -> _ReadResponse:
     """What GetObject and HeadObject have in common: all but the bytes.
 
     What is asked of a hot object is nearly always the same, so that answer is made once.
@@ -214,23 +221,25 @@ def _find(input: Mapping[str, Any], reader: Reader) -> _Found:
     if plain is None or plain.bucket is not bucket:
         plain = _Plain(bucket, _judge(input, bucket, stored).output, {})
         stored.made[shows_checksum] = plain
-    return _Found(stored, plain.output, (0, stored.record.size), None, plain.kept)
+    return _ReadResponse(
+        stored, plain.output, (0, stored.record.size), None, plain.rendered_headers
+    )
 
 
-def _judge(input: Mapping[str, Any], bucket: BucketRecord, stored: Stored) -> _Found:
+def _judge(input: Mapping[str, Any], bucket: BucketRecord, stored: Stored) -> _ReadResponse:
     """Conditions, overrides and the range of a request, applied to what it asks for."""
     record = stored.record
     output = object_members(bucket, record)
     unmodified = not_modified(input, output, record.modified)
     if unmodified is not None:
-        return _Found(stored, unmodified, None, NOT_MODIFIED)
+        return _ReadResponse(stored, unmodified, None, NOT_MODIFIED)
     apply_response_overrides(input, output)
     if record.description.tags:
         output["TagCount"] = len(record.description.tags)
     span = _span(input, stored, output)
     checksums = checksum_members(record.checksum)
     status = set_content_range(input, output, record.size, span, checksums)
-    return _Found(stored, output, span or (0, record.size), status)
+    return _ReadResponse(stored, output, span or (0, record.size), status)
 
 
 def _span(input: Mapping[str, Any], stored: Stored, output: Members) -> ByteRange | None:

@@ -17,7 +17,7 @@ from s3d.agent.s3.get_response import (
     not_modified,
     set_content_range,
 )
-from s3d.agent.s3.messages import Members
+from s3d.agent.s3.messages import Body, Members, S3Response
 from s3d.agent.storage.blocks import BLOCK, block_count, block_size, blocks_of, mask
 
 UNCHECKED = 0.0
@@ -152,6 +152,9 @@ class SelectedResponse(NamedTuple):
     span: ByteRange | None
     status: int | None
     rendered_headers: dict[str, str] | None = None
+
+    def response(self, body: Body | None = None) -> S3Response[Members]:
+        return S3Response(self.output, body, self.status, rendered_headers=self.rendered_headers)
 
 
 def is_refused(input: Mapping[str, Any], entry: Entry) -> bool:

@@ -16,7 +16,7 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body
 from s3d.agent.storage.blocks import BLOCK, block_count, block_size, mask
 from s3d.agent.stores.read_cache.entry import Entry
-from s3d.agent.stores.read_cache.verify import IntegrityCheck
+from s3d.agent.stores.read_cache.verify import DigestCheck
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ class Fetch:
     """Blocks [first, end) of an entry, on their way. Belongs to the loop."""
 
     def __init__(
-        self, entry: Entry, first: int, end: int, fd: int | None, integrity: IntegrityCheck
+        self, entry: Entry, first: int, end: int, fd: int | None, digest_check: DigestCheck
     ) -> None:
         """fd: the entry's file, open for reading and writing; close() closes it. None: it is set
         before run()."""
@@ -37,7 +37,7 @@ class Fetch:
         self.error: S3Error | None = None
         self.is_over = False
         self.fd = fd
-        self.integrity = integrity
+        self.digest_check = digest_check
         self._sums: list[int] = []
         self._hasher: Hasher = hasher("CRC32C")
         self._news = asyncio.Event()
@@ -115,7 +115,7 @@ class Fetch:
 
     def _write(self, chunk: bytes, at: int) -> None:
         """In a thread, one chunk after the other."""
-        self.integrity.update(chunk)
+        self.digest_check.update(chunk)
         left = memoryview(chunk)
         offset = at
         while left:

@@ -26,7 +26,7 @@ from s3d.agent.stores.read_cache.catalog import Catalog
 from s3d.agent.stores.read_cache.entry import Entry
 from s3d.agent.stores.read_cache.fetch import Fetch, whole
 from s3d.agent.stores.read_cache.task_scope import consume_exception
-from s3d.agent.stores.read_cache.verify import EntryFiles, IntegrityCheck, claim_of, stamp_of
+from s3d.agent.stores.read_cache.verify import DigestCheck, EntryFiles, claim_of, stamp_of
 
 logger = logging.getLogger(__name__)
 
@@ -172,8 +172,8 @@ class FillCoordinator:
         entry.superseded = opening.superseded
         if not entry.superseded:
             self.catalog.add(entry)
-        integrity = IntegrityCheck(claim_of(members) if (first, end) == whole(entry) else None)
-        self._start(Fetch(entry, first, end, fd, integrity), body, held)
+        digest_check = DigestCheck(claim_of(members) if (first, end) == whole(entry) else None)
+        self._start(Fetch(entry, first, end, fd, digest_check), body, held)
         return entry
 
     async def _small(self, opening: _Opening, entry: Entry, members: Members, body: Body) -> Entry:
@@ -181,11 +181,11 @@ class FillCoordinator:
         async with aclosing(body):
             data = b"".join([chunk async for chunk in body])
         self.counts.fetched_bytes += len(data)
-        integrity = IntegrityCheck(claim_of(members))
-        integrity.update(data)
+        digest_check = DigestCheck(claim_of(members))
+        digest_check.update(data)
         if len(data) != entry.size:
             raise S3Error("ServiceUnavailable", "The remote's answer broke off.")
-        if not self._holds(entry, integrity):
+        if not self._holds(entry, digest_check):
             raise S3Error("InternalError", "The remote's answer is not what its ETag says.")
         if entry.size:
             entry.sums[0] = crc(data)
@@ -224,7 +224,7 @@ class FillCoordinator:
         if not self.catalog.claim(held):
             raise S3Error("SlowDown", "The cache is full of what must stay.")
         # It is entered before anything is awaited, so that a second reader finds it.
-        fetch = Fetch(entry, first, end, None, IntegrityCheck(None))
+        fetch = Fetch(entry, first, end, None, DigestCheck(None))
         await self._start_later(fetch, held)
         return fetch
 
@@ -286,7 +286,7 @@ class FillCoordinator:
         try:
             await fetch.run(body)
             self.counts.fetched_bytes += fetch.at - fetch.first * BLOCK
-            if fetch.error is None and not self._holds(entry, fetch.integrity):
+            if fetch.error is None and not self._holds(entry, fetch.digest_check):
                 fetch.error = S3Error(
                     "InternalError", "The remote's answer is not what its ETag says."
                 )
@@ -319,21 +319,21 @@ class FillCoordinator:
         asked = {"Bucket": bucket, "Key": key, "ChecksumMode": "ENABLED", **members}
         return await self.inner.call(S3Request(operations()["GetObject"], asked))
 
-    def _holds(self, entry: Entry, integrity: IntegrityCheck) -> bool:
+    def _holds(self, entry: Entry, digest_check: DigestCheck) -> bool:
         """Whether the bytes are right. The same wrong MD5 twice says that the ETag is none."""
-        if integrity.holds or (integrity.is_doubtful and entry.bucket in self._strange):
+        if digest_check.holds or (digest_check.is_doubtful and entry.bucket in self._strange):
             return True
         self.counts.corrupt += 1
-        if not integrity.is_doubtful:
+        if not digest_check.is_doubtful:
             return False
-        if self._odd.get(entry.name) == integrity.computed:
+        if self._odd.get(entry.name) == digest_check.computed:
             logger.info("the ETags of this bucket are no MD5 bucket=%s", entry.bucket)
             self._strange.add(entry.bucket)
             self._odd.clear()
             return True
         if len(self._odd) > 1_000:
             self._odd.clear()
-        self._odd[entry.name] = integrity.computed
+        self._odd[entry.name] = digest_check.computed
         return False
 
     def _failed(self, error: OSError) -> None:

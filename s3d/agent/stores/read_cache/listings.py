@@ -223,12 +223,12 @@ class ListOps:
         return None if output is None else S3Response(output, headers={STALE: "1"})
 
     async def _part(self, request: S3Request[Members]) -> Members | None:
-        wanted = chain_of(request.input)
-        if wanted is None:
+        requested = chain_of(request.input)
+        if requested is None:
             return None
-        key = wanted, self._seq, self._saves
+        key = requested, self._seq, self._saves
         if self._joined is None or self._joined[0] != key:
-            found = await self._catalog.index.read_in_thread(partial(_join, wanted=wanted))
+            found = await self._catalog.index.read_in_thread(partial(_join, requested=requested))
             if found is None:
                 return None
             self._joined = key, found
@@ -246,15 +246,15 @@ def _exact(request: S3Request[Members]) -> str:
     return _name([request.op.name, request.wire is not None, request.input]).decode()
 
 
-def _join(reader: Reader, wanted: Chain) -> last_listing.LastListing | None:
+def _join(reader: Reader, requested: Chain) -> last_listing.LastListing | None:
     """In a thread."""
     chains: dict[Chain, dict[str, Members]] = {}
-    for raw in catalog_rows.pages(reader, wanted.bucket):
+    for raw in catalog_rows.pages(reader, requested.bucket):
         page = _decode(raw)
-        if "chain" in page and (chain := Chain(*page["chain"])).serves(*wanted[1:]):
+        if "chain" in page and (chain := Chain(*page["chain"])).serves(*requested[1:]):
             chains.setdefault(chain, {})[page["start"]] = page
-    changes = [(seq, _change(raw)) for seq, raw in catalog_rows.changes(reader, wanted.bucket)]
-    for chain in sorted(chains, key=lambda chain: chain != wanted):
+    changes = [(seq, _change(raw)) for seq, raw in catalog_rows.changes(reader, requested.bucket)]
+    for chain in sorted(chains, key=lambda chain: chain != requested):
         pages = chains[chain]
         oldest = min(page["seq"] for page in pages.values())
         outputs = {start: _output(page) for start, page in pages.items()}

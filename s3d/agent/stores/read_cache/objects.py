@@ -19,7 +19,6 @@ from s3d.agent.storage.record_cache import LRUCache
 from s3d.agent.stores.read_cache.catalog import Catalog
 from s3d.agent.stores.read_cache.entry import (
     Entry,
-    SelectedResponse,
     direct,
     is_refused,
     is_simple_range,
@@ -122,10 +121,10 @@ class ObjectReads:
         self, entry: Entry, request: S3Request[Members], *, is_hit: bool = True
     ) -> Completed[Members] | None:
         """The answer, if nothing has to be waited for. is_hit: it was here before."""
-        found = select_response(request.input, entry)
-        if found.span is None or request.op.name == "HeadObject":
-            return Completed(self._response(found, None))
-        start, size = found.span
+        selected = select_response(request.input, entry)
+        if selected.span is None or request.op.name == "HeadObject":
+            return Completed(selected.response())
+        start, size = selected.span
         body: Body | None
         if entry.size <= INLINE:
             data = self._catalog.data(entry)
@@ -140,10 +139,7 @@ class ObjectReads:
         if is_hit:
             self._counts.hits += 1
             self._counts.hit_bytes += size
-        return Completed(self._response(found, body))
-
-    def _response(self, found: SelectedResponse, body: Body | None) -> S3Response[Members]:
-        return S3Response(found.output, body, found.status, rendered_headers=found.rendered_headers)
+        return Completed(selected.response(body))
 
     async def _read_later(self, request: S3Request[Members]) -> S3Response[Members]:
         # Looked up again: an answer is awaited in a task that starts later than the call, and
@@ -212,17 +208,17 @@ class ObjectReads:
 
     async def _answer_large(self, request: S3Request[Members], entry: Entry) -> S3Response[Members]:
         """Of a large entry, some of whose bytes are to be fetched or to be found right first."""
-        found = select_response(request.input, entry)
-        if found.span is None or request.op.name == "HeadObject":
-            return self._response(found, None)
-        start, size = found.span
+        selected = select_response(request.input, entry)
+        if selected.span is None or request.op.name == "HeadObject":
+            return selected.response()
+        start, size = selected.span
         if entry.covers(start, size):
             if await self._files.prove(entry, start, size):
                 body = self._files.body(entry, start, size)
                 if body is not None:
                     self._counts.hits += 1
                     self._counts.hit_bytes += size
-                    return self._response(found, body)
+                    return selected.response(body)
             else:
                 self._counts.corrupt += 1
                 self._catalog.update(entry)
@@ -238,7 +234,7 @@ class ObjectReads:
             if error.code not in _NO_FILL:
                 raise
             return await self._inner.call(request)
-        return self._response(found, filling)
+        return selected.response(filling)
 
     async def verify(self, entry: Entry) -> bool:
         """Read all that is here of it; False when something was wrong, which is then forgotten."""

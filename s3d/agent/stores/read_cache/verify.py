@@ -50,7 +50,7 @@ def claim_of(members: Mapping[str, Any]) -> Claim | None:
     return Claim("MD5", etag.strip('"')) if plain and _MD5.fullmatch(etag) else None
 
 
-class IntegrityCheck:
+class DigestCheck:
     """A claim on trial. It may forgive an MD5: not every server's ETag is one."""
 
     def __init__(self, claim: Claim | None) -> None:

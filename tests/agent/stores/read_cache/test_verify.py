@@ -11,7 +11,7 @@ import pytest
 from s3d.agent.s3.checksums import hasher
 from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.blocks import BLOCK, crc, mask
-from s3d.agent.stores.read_cache.verify import Claim, EntryFiles, IntegrityCheck, claim_of
+from s3d.agent.stores.read_cache.verify import Claim, DigestCheck, EntryFiles, claim_of
 from tests.agent.stores.read_cache.test_entry import entry_of
 from tests.contract.client import read
 
@@ -46,23 +46,23 @@ def test_a_checksum_tells_right_from_wrong(algorithm):
     whole = hasher(algorithm)
     whole.update(DATA)
     for data, holds in ((DATA, True), (DATA[1:], False)):
-        integrity = IntegrityCheck(Claim(algorithm, whole.b64()))
-        integrity.update(data[:4])
-        integrity.update(data[4:])
-        assert (integrity.holds, integrity.is_doubtful) == (holds, False)
+        digest_check = DigestCheck(Claim(algorithm, whole.b64()))
+        digest_check.update(data[:4])
+        digest_check.update(data[4:])
+        assert (digest_check.holds, digest_check.is_doubtful) == (holds, False)
 
 
 def test_an_md5_that_is_none_is_doubtful():
-    integrity = IntegrityCheck(Claim("MD5", MD5))
-    integrity.update(b"other")
-    assert (integrity.holds, integrity.is_doubtful) == (False, True)
-    assert integrity.computed == hashlib.md5(b"other").hexdigest()
+    digest_check = DigestCheck(Claim("MD5", MD5))
+    digest_check.update(b"other")
+    assert (digest_check.holds, digest_check.is_doubtful) == (False, True)
+    assert digest_check.computed == hashlib.md5(b"other").hexdigest()
 
 
 def test_without_a_test_all_is_right():
-    integrity = IntegrityCheck(None)
-    integrity.update(DATA)
-    assert integrity.holds
+    digest_check = DigestCheck(None)
+    digest_check.update(DATA)
+    assert digest_check.holds
     assert base64.b64encode(b"") == b""
 
 

@@ -107,7 +107,7 @@ class _Read:
     sums: bytes = b""
 
 
-class Check:
+class StoreCheck:
     """One check of one index with its files."""
 
     def __init__(

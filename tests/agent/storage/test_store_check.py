@@ -7,9 +7,9 @@ import pytest
 from msgspec.structs import replace
 
 from s3d.agent.storage.blobs import Blobs
-from s3d.agent.storage.check import Check
 from s3d.agent.storage.index import Index
 from s3d.agent.storage.records import decode_layout, decode_part, encode
+from s3d.agent.storage.store_check import StoreCheck
 from s3d.agent.stores.local.store import LocalStore
 from tests.contract.client import Client
 
@@ -49,7 +49,7 @@ async def store(tmp_path):
 
 async def check(store, *, repair=False):
     """Name -> (problem, what was done) of what is wrong; and how many bytes were read."""
-    checking = Check(store._index, store._blobs, repair=repair)
+    checking = StoreCheck(store._index, store._blobs, repair=repair)
     assert await checking.structure() == ""
     rows = [row async for row in checking.rows()]
     wrong = {row.name: (row.problem, row.repaired) for row in rows if row.problem}
@@ -158,14 +158,14 @@ async def test_a_repair_brings_files_back_from_the_lost_folder(store, tmp_path, 
     assert wrong["bucket/large"][1]
     assert (await check(local))[0] == {}
     assert await Client(local).read("bucket", "large") == LARGE
-    assert [left.name for left in await Check(local._index, local._blobs, repair=False).lost()] == [
-        "12345"
-    ]
+    assert [
+        left.name for left in await StoreCheck(local._index, local._blobs, repair=False).lost()
+    ] == ["12345"]
 
 
 async def test_what_is_removed_meanwhile_is_no_damage(store, tmp_path):
     local = store()
-    checking = Check(local._index, local._blobs, repair=False)
+    checking = StoreCheck(local._index, local._blobs, repair=False)
     rows = checking.rows()
     first = await anext(rows)
     assert first.name == "bucket/large"

@@ -4,7 +4,7 @@ import os
 import pytest
 
 from s3d.agent.storage.reader import Reader
-from s3d.agent.stores.local import copy
+from s3d.agent.stores.local import object_copy
 from tests.agent.storage.files import files, left
 
 BIG = os.urandom(300_000)
@@ -103,14 +103,14 @@ async def test_a_source_that_is_replaced_while_it_is_read_is_not_mixed(
     s3, bucket, monkeypatch, tmp_path
 ):
     await s3.put(bucket, "from", BIG)
-    real = copy._digest
+    real = object_copy._digest
 
     async def overtaken(*arguments):
         digest = await real(*arguments)
         await s3.put(bucket, "from", BIG[::-1])
         return digest
 
-    monkeypatch.setattr(copy, "_digest", overtaken)
+    monkeypatch.setattr(object_copy, "_digest", overtaken)
     at = {"Bucket": bucket, "Key": "to", "CopySource": f"{bucket}/from"}
     await s3.refused("SlowDown", "CopyObject", **at)
     upload = (await s3("CreateMultipartUpload", Bucket=bucket, Key="to"))["UploadId"]

@@ -43,7 +43,7 @@ from s3d.agent.stores.local.lookup import (
     find_version,
     shown_version,
 )
-from s3d.agent.stores.local.multipart import Parts, check_part_number
+from s3d.agent.stores.local.multipart import PartWriter, check_part_number
 from s3d.agent.stores.local.object_bodies import MAX_SIZE, ByteRange, look_and_open, receive
 from s3d.agent.stores.local.object_description import (
     checksum_members,
@@ -108,7 +108,7 @@ class _Shared(NamedTuple):
 class CopyOps:
     """Handlers of copies."""
 
-    def __init__(self, index: Index, blobs: Blobs, publisher: Publisher, parts: Parts) -> None:
+    def __init__(self, index: Index, blobs: Blobs, publisher: Publisher, parts: PartWriter) -> None:
         self._index = index
         self._blobs = blobs
         self._publisher = publisher
