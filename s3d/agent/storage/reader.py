@@ -235,15 +235,6 @@ class Reader:
             cache.data.put(blob, data)
         return data
 
-    def highest_blob(self) -> int:
-        """The highest id in use, 0 when there is none."""
-        return int(self._one("SELECT COALESCE(MAX(id), 0) FROM blobs", ())[0])
-
-    def known_blobs(self, ids: list[int]) -> set[int]:
-        """Those of the ids that a row names."""
-        query = "SELECT 1 FROM blobs WHERE id = ?"
-        return {blob for blob in ids if self._one(query, (blob,)) is not None}
-
     # Further tables
 
     def select(self, query: str, arguments: tuple[Any, ...]) -> Any:
@@ -252,6 +243,17 @@ class Reader:
 
     def _one(self, query: str, arguments: tuple[Any, ...]) -> Any:
         return self._execute(query, arguments).fetchone()
+
+
+def highest_blob(reader: Reader) -> int:
+    """The highest id of a blob in use, 0 when there is none."""
+    return int(reader.select("SELECT COALESCE(MAX(id), 0) FROM blobs", ()).fetchone()[0])
+
+
+def known_blobs(reader: Reader, ids: list[int]) -> set[int]:
+    """Those of the ids that a row names."""
+    query = "SELECT 1 FROM blobs WHERE id = ?"
+    return {blob for blob in ids if reader.select(query, (blob,)).fetchone() is not None}
 
 
 def _stored(record: bytes, layout: bytes) -> Stored:

@@ -28,7 +28,8 @@ from s3d.agent.storage.blocks import (
     sum_count,
     sums_of,
 )
-from s3d.agent.storage.index import Index, IndexUnreadable
+from s3d.agent.storage.index import Index
+from s3d.agent.storage.index_writer import IndexUnreadable
 from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.records import (
     Extent,
@@ -39,6 +40,7 @@ from s3d.agent.storage.records import (
     decode_part,
     encode,
 )
+from s3d.agent.storage.stray_blobs import replace_from
 from s3d.agent.storage.transaction import Transaction
 
 _PAGE = 200
@@ -335,7 +337,7 @@ def _bring_back(blobs: Blobs, extent: Extent, md5: str) -> bool:
         read = _read_file(file, extent, md5=not extent.sums)
         if read.problem or (not extent.sums and (not md5 or read.md5.hex() != md5)):
             continue
-        blobs.replace_from(extent.blob, file)
+        replace_from(blobs, extent.blob, file)
         return True
     return False
 

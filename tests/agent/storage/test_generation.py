@@ -5,6 +5,7 @@ import pytest
 from s3d.agent.storage import generation
 from s3d.agent.storage.generation import Doubt, Mark, State, find_doubt, parse
 from s3d.agent.storage.index import Index
+from s3d.agent.storage.reader import highest_blob
 from s3d.agent.storage.records import BucketRecord, Layout, ObjectRecord, Stored
 
 INDEX = State("a", 7, is_new=False)
@@ -73,11 +74,11 @@ async def test_a_commit_that_names_a_file_is_noted_at_once_others_now_and_then(
         return parse((tmp_path / "blobs/generation").read_bytes()).number
 
     for expected in (1, 1):
-        await index.write(lambda tx: tx.add_blob(tx.highest_blob() + 1, 4, b"data"))
+        await index.write(lambda tx: tx.add_blob(highest_blob(tx) + 1, 4, b"data"))
         assert noted() == expected
-    await index.write(lambda tx: tx.add_blob(tx.highest_blob() + 1, 4))
+    await index.write(lambda tx: tx.add_blob(highest_blob(tx) + 1, 4))
     assert noted() == 3
-    await index.write(lambda tx: tx.add_blob(tx.highest_blob() + 1, 4, b"data"))
+    await index.write(lambda tx: tx.add_blob(highest_blob(tx) + 1, 4, b"data"))
     assert noted() == 3
     index.close()
     assert noted() == 4

@@ -1,5 +1,6 @@
 import pytest
 
+from s3d.agent.storage.reader import known_blobs
 from s3d.agent.storage.records import (
     BucketRecord,
     Extent,
@@ -32,10 +33,10 @@ async def test_a_blob_goes_with_its_last_holder(index, freed):
     assert await index.write(lambda tx: tx.incref(layout(1, 1).extents))
     await index.write(lambda tx: tx.decref(layout(1)))
     await index.write(lambda tx: tx.decref(layout(1)))
-    assert index.read_inline(lambda reader: reader.known_blobs([1, 2])) == {1}
+    assert index.read_inline(lambda reader: known_blobs(reader, [1, 2])) == {1}
     assert freed == []
     await index.write(lambda tx: tx.decref(layout(1)))
-    assert index.read_inline(lambda reader: reader.known_blobs([1, 2])) == set()
+    assert index.read_inline(lambda reader: known_blobs(reader, [1, 2])) == set()
     assert freed == [1]
 
 
@@ -43,7 +44,7 @@ async def test_a_blob_in_the_index_has_no_file_to_remove(index, freed):
     await index.write(lambda tx: tx.add_blob(1, 4, b"data"))
     assert index.read_inline(lambda reader: reader.data(Extent(1, 0, 4))) == b"data"
     await index.write(lambda tx: tx.decref(layout(1, inline=True)))
-    assert index.read_inline(lambda reader: reader.known_blobs([1])) == set()
+    assert index.read_inline(lambda reader: known_blobs(reader, [1])) == set()
     assert freed == []
 
 
@@ -64,7 +65,7 @@ async def test_files_are_removed_only_when_the_group_is_committed(index, freed):
     with pytest.raises(ValueError, match="spoilt"):
         await index.write(spoilt)
     assert freed == []
-    assert index.read_inline(lambda reader: reader.known_blobs([1])) == {1}
+    assert index.read_inline(lambda reader: known_blobs(reader, [1])) == {1}
 
 
 async def test_totals_count_current_objects_and_all_bytes(index):

@@ -30,6 +30,8 @@ from typing import NamedTuple
 from s3d.agent.core.store import TerminalStore
 from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.index import Index
+from s3d.agent.storage.reader import highest_blob, known_blobs
+from s3d.agent.storage.stray_blobs import quarantine, sweep
 from s3d.agent.stores.local.acls import AclOps
 from s3d.agent.stores.local.attributes import AttributeOps
 from s3d.agent.stores.local.buckets import BucketOps
@@ -65,7 +67,7 @@ class LocalStore(TerminalStore):
         on_change: OnChange | None = None,
     ) -> None:
         """clock: Unix seconds. on_change: see publish.OnChange."""
-        blobs.reserve_ids_above(index.read_inline(lambda reader: reader.highest_blob()))
+        blobs.reserve_ids_above(index.read_inline(highest_blob))
         index.on_freed = blobs.remove
         publisher, parts = Publisher(clock, on_change), PartWriter(index, clock)
         super().__init__(
@@ -94,10 +96,10 @@ class LocalStore(TerminalStore):
         """
         generation = self._index.generation
         if generation is None or generation.doubt is None:
-            return Swept(removed=await self._blobs.sweep(self._named))
-        moved = await self._blobs.quarantine(self._named)
+            return Swept(removed=await sweep(self._blobs, self._referenced))
+        moved = await quarantine(self._blobs, self._referenced)
         await self._index.settle_generation()
         return Swept(lost=moved)
 
-    async def _named(self, blobs: list[int]) -> set[int]:
-        return await self._index.read_in_thread(lambda reader: reader.known_blobs(blobs))
+    async def _referenced(self, blobs: list[int]) -> set[int]:
+        return await self._index.read_in_thread(lambda reader: known_blobs(reader, blobs))

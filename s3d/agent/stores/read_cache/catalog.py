@@ -19,6 +19,7 @@ from s3d.agent.storage.blobs import INLINE, Blobs
 from s3d.agent.storage.blocks import crc
 from s3d.agent.storage.index import Index
 from s3d.agent.storage.record_cache import LRUCache
+from s3d.agent.storage.stray_blobs import sweep
 from s3d.agent.stores.read_cache import catalog_rows
 from s3d.agent.stores.read_cache.catalog_rows import EntryRows
 from s3d.agent.stores.read_cache.entry import Entry
@@ -267,10 +268,10 @@ class Catalog:
     async def sweep(self) -> int:
         """Remove files of earlier runs that no entry names; how many there were."""
 
-        async def named(blobs: list[int]) -> set[int]:
+        async def referenced(blobs: list[int]) -> set[int]:
             return await self.index.read_in_thread(partial(catalog_rows.known, blobs=blobs))
 
-        return await self.blobs.sweep(named)
+        return await sweep(self.blobs, referenced)
 
     def _load(self) -> None:
         for blob, bucket, key, held, size in self.index.read_inline(catalog_rows.names):

@@ -3,7 +3,7 @@ import os
 import pytest
 
 from s3d.agent.s3.messages import StreamBody
-from s3d.agent.storage.reader import Reader
+from s3d.agent.storage.reader import Reader, highest_blob
 from s3d.agent.storage.records import Extent, PartRecord
 from s3d.agent.stores.local.complete import MIN_PART
 from tests.agent.storage.files import files, left
@@ -58,7 +58,7 @@ async def test_unfinished_uploads_go_with_their_bucket(s3, at, index, tmp_path):
     await part(s3, at, 1, b"data")
     await s3("DeleteBucket", Bucket=at["Bucket"])
     assert await left(tmp_path, 0)
-    assert index.read_inline(Reader.highest_blob) == 0
+    assert index.read_inline(highest_blob) == 0
     assert index.read_inline(Reader.totals) == (0, 0)
     await s3("CreateBucket", Bucket=at["Bucket"])
     assert "Uploads" not in await s3("ListMultipartUploads", Bucket=at["Bucket"])
@@ -93,7 +93,7 @@ async def test_a_repeated_complete_is_answered_alike_until_the_object_is_another
 async def test_ten_thousand_parts_are_listed_in_one_commit(s3, at, index):
     etag = f'"{"0" * 32}"'
     await s3.put(at["Bucket"], "bytes", PART)
-    blob = index.read_inline(Reader.highest_blob)
+    blob = index.read_inline(highest_blob)
 
     def fill(tx):
         for number in range(1, 10_001):

@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-from s3d.agent.storage.reader import Reader
+from s3d.agent.storage.reader import highest_blob
 from s3d.agent.stores.local import object_copy
 from tests.agent.storage.files import files, left
 
@@ -42,14 +42,14 @@ async def complete(s3, upload, *parts):
 @pytest.mark.parametrize("data", [b"small", BIG])
 async def test_a_copy_has_no_bytes_of_its_own(s3, index, bucket, tmp_path, data):
     await s3.put(bucket, "from", data)
-    before = files(tmp_path), index.read_inline(Reader.highest_blob)
+    before = files(tmp_path), index.read_inline(highest_blob)
     await s3("CopyObject", Bucket=bucket, Key="to", CopySource=f"{bucket}/from")
-    assert (files(tmp_path), index.read_inline(Reader.highest_blob)) == before
+    assert (files(tmp_path), index.read_inline(highest_blob)) == before
     await s3("DeleteObject", Bucket=bucket, Key="from")
     assert await s3.read(bucket, "to") == data
     await s3("DeleteObject", Bucket=bucket, Key="to")
     assert await left(tmp_path, 0)
-    assert index.read_inline(Reader.highest_blob) == 0
+    assert index.read_inline(highest_blob) == 0
 
 
 async def test_a_copy_onto_itself_keeps_the_bytes(s3, bucket, tmp_path):

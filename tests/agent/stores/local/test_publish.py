@@ -2,6 +2,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from s3d.agent.storage.reader import known_blobs
 from s3d.agent.storage.records import (
     NULL_VERSION,
     BucketRecord,
@@ -58,7 +59,7 @@ class Keys:
         return None if stored is None else stored.layout.extents[0].blob
 
     def blobs(self):
-        return self.index.read_inline(lambda reader: reader.known_blobs(list(range(100))))
+        return self.index.read_inline(lambda reader: known_blobs(reader, list(range(100))))
 
     def set_versioning(self, status):
         self.bucket = BucketRecord("b", 0.0, versioning=status)
