@@ -158,3 +158,10 @@ def is_remote_failing(error: S3Error) -> bool:
         and cause.refusal.status >= 500
         and classify(cause.refusal) is FailureClass.TRANSIENT
     )
+
+
+def may_have_happened(error: S3Error) -> bool:
+    """Whether the remote may have carried out a write that ended with this error: its answer was
+    lost, or the remote failed while it worked. A refusal with a 4xx status changes nothing."""
+    cause = error.__cause__
+    return cause.sent if isinstance(cause, Unreachable) else error.status >= 500

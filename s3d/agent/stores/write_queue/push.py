@@ -305,6 +305,8 @@ class Push:
     async def _send(self, job: _Job, todo: Plan, condition: str | None, moved: Moved) -> Members:
         """The answer. A push whose answer is lost is noted together with its condition."""
         plain, todo = todo, conditional(todo, condition)
+        place, states = (job.write.bucket, job.write.key), self._journal.states
+        before = states.of(*place)
         try:
             if isinstance(todo, SimpleCall):
                 return await self._ask(todo)
@@ -317,6 +319,7 @@ class Push:
             if is_unknown(error) and job.write.kind is not Kind.TAGS:
                 expected = None if todo is plain else condition
                 self._journal.suspect(job.write, expected, job.etag)
+                states.undo_unknown(*place, before)
             raise
 
     async def _begun(self, write: PendingWrite) -> RemoteUpload | None:
