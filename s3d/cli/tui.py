@@ -41,7 +41,7 @@ def tui_command(
     run(
         places.socket,
         config_dir=places.config_dir,
-        is_here="socket" not in session.flags,
+        is_local="socket" not in session.flags,
         demo=demo,
         readonly=readonly,
         ascii=plain,

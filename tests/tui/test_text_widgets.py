@@ -1,6 +1,6 @@
 from textual.app import App
 
-from s3d.tui.panes.box import Box
+from s3d.tui.text_widgets import Box, TextBar
 from tests.tui.conftest import screen
 
 
@@ -15,7 +15,7 @@ async def test_it_shows_text_as_it_is():
     async with Shown().run_test(size=(40, 6)) as pilot:
         box = pilot.app.query_one(Box)
         box.put("[red]x[/red]", "[/]")
-        box.name_it("[@click=app.bell]t[/]")
+        box.set_title("[@click=app.bell]t[/]")
         await pilot.pause()
         for text in ("[red]x[/red]", "[/]", "[@click=app.bell]t[/]"):
             assert text in screen(pilot.app)
@@ -28,3 +28,14 @@ async def test_the_same_is_not_drawn_again(monkeypatch):
         for lines in (("a",), ("a",), ("b",)):
             box.put(*lines)
         assert len(drawn) == 2
+
+
+async def test_a_bar_is_text_too():
+    class Bar(App[None]):
+        def compose(self):
+            yield TextBar("bar")
+
+    async with Bar().run_test(size=(40, 6)) as pilot:
+        pilot.app.query_one(TextBar).put("[red]x[/] [@click=app.bell]y[/]")
+        await pilot.pause()
+        assert "[red]x[/] [@click=app.bell]y[/]" in screen(pilot.app)
