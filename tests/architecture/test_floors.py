@@ -56,6 +56,7 @@ ONLY_IN = {
     "click": ("s3d.cli",),
     "http": ("s3d.agent.frontends.http",),
     "httptools": ("s3d.agent.frontends.http.request_parser",),
+    "python_multipart": ("s3d.agent.s3.post_form",),
     "mfuse": ("s3d.agent.frontends.fuse",),
 }  # fmt: skip
 """Third party (and a few of the library) -> the only places that may import it."""

@@ -108,5 +108,5 @@ def sampler_of(stack: Stack, endpoint: S3Server) -> Sampler:
             *numbers.failures(),
         )
 
-    latency = endpoint.latency
+    latency = endpoint.counters.latency
     return Sampler(counters, latency.quantiles, latency.turn)

@@ -19,11 +19,6 @@ Rule = Mapping[str, Any]
 """A CORSRule by its members' AWS names."""
 
 
-def is_cross_site(headers: Mapping[str, str]) -> bool:
-    """True when a browser may have sent this for another site's page."""
-    return "origin" in headers or headers.get("sec-fetch-site") == "cross-site"
-
-
 async def grant(store: ObjectStore, head: RequestHead) -> ExtraHeaders:
     """The headers that let a web page read the answer; none without a rule for it.
 
