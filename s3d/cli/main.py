@@ -177,9 +177,7 @@ def _usage(error: click.ClickException) -> S3dError:
     context = error.ctx if isinstance(error, click.UsageError) else None
     command = context.command_path if context else "s3d"
     message = " ".join(error.format_message().split()).rstrip(".")
-    translated = UsageError(
-        message[:1].lower() + message[1:], remedy=f"{command} --help shows the usage"
-    )
+    translated = UsageError(message[:1].lower() + message[1:], remedy=f"{command} --help")
     translated.__cause__ = error
     return translated
 

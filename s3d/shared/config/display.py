@@ -1,4 +1,4 @@
-"""The value of a setting for people: as JSON has it, and no secret."""
+"""The values of settings as JSON and as text, with masked secrets."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from s3d.shared.filters.expression import Filter
 
 
 def plain(config: Config, name: str) -> Any:
-    """A value that JSON knows; None when it is unset. name: "write_queue.max_size"."""
+    """The value as JSON has it; None when it is unset. name: "write_queue.max_size"."""
     value: Any = config
     for part in name.split("."):
         value = getattr(value, part)
@@ -27,7 +27,7 @@ def plain(config: Config, name: str) -> Any:
 
 
 def as_text(config: Config, name: str) -> str:
-    """The same as a text; "" when it is unset."""
+    """The value as text; "" when it is unset."""
     value = plain(config, name)
     if value is None or isinstance(value, str):
         return value or ""
