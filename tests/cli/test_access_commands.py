@@ -5,7 +5,7 @@ import urllib.request
 
 import pytest
 
-from s3d.cli.access import _no_proxy
+from s3d.cli.access_commands import _no_proxy
 
 
 def sourced(lines: str, *names: str) -> list[str]:

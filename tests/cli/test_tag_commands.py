@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from s3d.cli.tags import pairs
+from s3d.cli.tag_commands import pairs
 from s3d.shared.errors import UsageError
 
 

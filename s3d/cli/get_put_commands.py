@@ -19,7 +19,7 @@ from s3d.cli.client.object_client import ObjectClient
 from s3d.cli.client.unix_http import BLOCK
 from s3d.cli.output import Progress, json_line, report
 from s3d.cli.session import Session, json_option, pass_session, socket_option
-from s3d.cli.tags import pairs
+from s3d.cli.tag_commands import pairs
 from s3d.cli.target import Names, Target, target_argument
 from s3d.shared.control import ObjectInfo
 from s3d.shared.errors import S3dError, UnavailableError, UsageError

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import click
 
-from s3d.cli.copy import failure_text, named, progress
+from s3d.cli.copy_commands import failure_text, named, progress
 from s3d.cli.output import fields, for_each, json_line, report
 from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.shared.text import count, moment, safe, size

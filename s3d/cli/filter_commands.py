@@ -11,7 +11,7 @@ import msgspec
 from s3d.cli.client.object_client import ObjectClient
 from s3d.cli.output import fields, json_line
 from s3d.cli.session import Session, json_option, pass_session, socket_option
-from s3d.cli.tags import pairs
+from s3d.cli.tag_commands import pairs
 from s3d.cli.target import Names, Target, target_argument
 from s3d.shared.control import ObjectInfo
 from s3d.shared.errors import NotFoundError, UsageError

@@ -10,9 +10,8 @@ import msgspec
 
 from s3d.cli.output import fields, json_line
 from s3d.cli.session import Session, json_option, pass_session
-from s3d.shared.config.display import plain
 from s3d.shared.config.rules import settings_of
-from s3d.shared.config.schema import Config
+from s3d.shared.config.schema import Config, json_value
 from s3d.shared.paths import config_file
 from s3d.shared.text import count
 
@@ -52,7 +51,7 @@ def show_command(session: Session, /, *, origin: bool, as_json: bool) -> None:
     """
     config, _ = session.load()
     shown = [
-        Shown(name, plain(config, name), config.origin.get(name, DEFAULT), setting.env)
+        Shown(name, json_value(config, name), config.origin.get(name, DEFAULT), setting.env)
         for name, setting in settings_of(Config).items()
     ]
     if as_json:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from s3d.cli.output import fields, json_line
-from s3d.cli.pending import amount, folder_left, is_clean, summary, waiting_for
+from s3d.cli.pending_summary import amount, folder_left, is_clean, summary, waiting_for
 from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.cli.target import Names, Target, target_argument
 from s3d.shared.caching import CacheState, CacheStatus

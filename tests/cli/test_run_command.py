@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from s3d.cli.main import cli
-from s3d.cli.run import _announce
+from s3d.cli.run_command import _announce
 from s3d.shared.control import AgentStatus, StoreStatus
 from tests.agent_process import StartFailed, environment
 from tests.cli.conftest import S3D, Commands

@@ -56,7 +56,7 @@ def rb_command(session: Session, /, targets: tuple[Target, ...], *, force: bool,
 
 
 def _empty(client: ObjectClient, target: Target, *, yes: bool) -> None:
-    from s3d.cli.objects import delete_all
+    from s3d.cli.object_commands import delete_all
 
     versioned = client.bucket_status(target.bucket).versioning != ""
     delete_all(client, target, yes=yes, versions=versioned)

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from s3d.cli.transfer import _is_binary
+from s3d.cli.get_put_commands import _is_binary
 
 
 def test_put_and_get_a_file(s3d):
