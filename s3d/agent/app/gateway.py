@@ -167,7 +167,7 @@ class Gateway:
         """After a failure, see whether it is worth to try: nobody likes to wait for nothing."""
         if not self.remote.health.error:
             return False
-        error = await probe(self.remote, "", "")
+        error = await probe(S3Client(self.remote), "", "")
         return error is not None and is_unreachable(error)
 
     async def close(self) -> None:

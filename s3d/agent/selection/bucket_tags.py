@@ -9,11 +9,10 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 
+from s3d.agent.core.client import S3Client
 from s3d.agent.core.keyed_lock import KeyedLock
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.messages import S3Request
-from s3d.agent.s3.model import operations
 from s3d.agent.storage.record_cache import Recent
 
 TTL = 60.0
@@ -61,10 +60,9 @@ class BucketTags:
         self._known.forget(bucket)
 
     async def _fetch(self, bucket: str) -> Tags | S3Error:
-        request = S3Request(operations()["GetBucketTagging"], {"Bucket": bucket})
         try:
             async with asyncio.timeout(self._timeout):
-                response = await self._remote.call(request)
+                response = await S3Client(self._remote).call("GetBucketTagging", {"Bucket": bucket})
         except TimeoutError:
             why = f"The remote did not return the tags of the bucket within {self._timeout:g} s."
             return S3Error("ServiceUnavailable", why)

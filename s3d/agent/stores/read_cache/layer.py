@@ -113,7 +113,7 @@ class Cache(Layer):
 
     @operation("GetObject", "HeadObject")
     def read(self, request: S3Request[Members]) -> Answer:
-        if request.fresh or not self._nursery.is_open:
+        if request.context.bypass_cache or not self._nursery.is_open:
             return self.inner.call(request)
         entry = self.catalog.get(request.bucket, request.key)
         authority = authority_of_read(request.input, entry)
@@ -179,7 +179,7 @@ class Cache(Layer):
             authority = authority_of_read(request.input, entry)
             if authority is Authority.REVALIDATE or not self._is_fresh(entry):
                 anew = authority is Authority.REVALIDATE
-                entry, is_stale = await self._checks.checked(entry, anew=anew)
+                entry, is_stale = await self._checks.checked(entry, request.context, anew=anew)
         if entry is None or entry.is_dead:
             return await self._missed(request)
         if is_stale and is_refused(request.input, entry):
@@ -208,7 +208,7 @@ class Cache(Layer):
         writes = self._writes.count
         try:
             async with asyncio.timeout(AWAY_PATIENCE if self._away.is_now else None):
-                entry = await self.fills.open(bucket, key, header)
+                entry = await self.fills.open(bucket, key, header, request.context)
             self._away.is_back()
         except Uncached as answer:
             if answer.response is None:
@@ -248,7 +248,7 @@ class Cache(Layer):
                 self.counts.corrupt += 1
                 self.catalog.update(entry)
         try:
-            filling = FillBody(self.fills, entry, start, size)
+            filling = FillBody(self.fills, entry, start, size, context=request.context)
         except S3Error:
             self._rotten(entry)
             return await self.inner.call(request)

@@ -21,6 +21,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
+from s3d.agent.core.client import S3Client
 from s3d.agent.core.failures import Reason, Refused, Unreachable
 from s3d.agent.core.store import Answer, Layer, ObjectStore, operation
 from s3d.agent.s3 import checksums
@@ -34,7 +35,6 @@ from s3d.agent.s3.messages import (
     S3Response,
     WireRequest,
 )
-from s3d.agent.s3.model import operations
 from s3d.agent.s3.optional_headers import OptionalGroup, blames, group_of, may_blame, without
 from s3d.agent.stores.remote.error_mapping import error_elements
 from s3d.agent.stores.remote.remote_quirks import RemoteQuirks
@@ -140,7 +140,7 @@ class Compatibility(Layer):
         members: Members = {name: request.input.get(name) for name in _SAME_OBJECT}
         members |= {"VersionId": version or None, "IfMatch": etag or None}
         try:
-            found = await self.inner.call(S3Request(operations()["GetObject"], members))
+            found = await S3Client(self.inner, request.context).call("GetObject", members)
         except S3Error as error:
             if error.status in (404, 412):
                 return ""

@@ -16,12 +16,12 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
+from s3d.agent.core.client import S3Client
 from s3d.agent.core.failures import FailureClass, classify
 from s3d.agent.core.store import Answer, Layer, ObjectStore
 from s3d.agent.s3.address import parse_copy_source
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import BytesBody, Members, S3Request, S3Response
-from s3d.agent.s3.model import operations
 from s3d.agent.stores.remote.capabilities import FOLDER, allows_probe, remove_empty_folder
 from s3d.agent.stores.remote.remote_quirks import RemoteQuirks
 
@@ -129,8 +129,7 @@ class EmptySegments(Layer):
         if key:
             given["Key"] = key
         payload = None if body is None else BytesBody(body)
-        response = await self.inner.call(S3Request(operations()[operation], given, payload))
-        return dict(response.output)
+        return await S3Client(self.inner).output(operation, given, payload)
 
     def _refusal(self, key: str) -> S3Error:
         if self._quirks.keeps_empty_segments is None:
