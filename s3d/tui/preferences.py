@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from s3d.shared.atomic_file import write_atomically
 
 FILE = "tui.toml"
 """In the folder of the configuration file."""
@@ -35,9 +36,7 @@ class Preferences:
         if self.keys:
             found["keys"] = self.keys
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = self.path.with_name(f".{self.path.name}.new")
-        fresh.write_text(tomli_w.dumps(found), encoding="utf-8")
-        os.replace(fresh, self.path)
+        write_atomically(self.path, tomli_w.dumps(found).encode(), durable=False, mode=0o666)
 
 
 def load(path: Path) -> Preferences:

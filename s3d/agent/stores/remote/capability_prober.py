@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -34,6 +33,7 @@ from s3d.agent.stores.remote.capabilities import (
     versioning_of,
 )
 from s3d.agent.stores.remote.remote_quirks import RemoteQuirks
+from s3d.shared.atomic_file import write_atomically
 
 logger = logging.getLogger(__name__)
 
@@ -251,10 +251,10 @@ class CapabilityProber(Layer):
     def _write(self, mine: _OneRemote) -> None:
         """Those of other remotes stay as they are."""
         others = [each for each in self._read() if each.endpoint != self._endpoint]
-        part = self._file.with_suffix(".part")
         try:
-            part.write_bytes(msgspec.json.encode(_File(VERSION, [*others, mine])))
-            os.replace(part, self._file)
+            write_atomically(
+                self._file, msgspec.json.encode(_File(VERSION, [*others, mine])), durable=False
+            )
         except OSError as error:
             logger.warning("cannot keep what was probed: %s path=%s", error, self._file)
 
