@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from s3d.agent.core.backoff import Backoff
 from s3d.agent.core.client import S3Client
 from s3d.agent.frontends.http.s3_server import S3Server
 from s3d.agent.s3.errors import S3Error
@@ -95,14 +96,13 @@ async def create_buckets(objects: S3Client, names: tuple[str, ...]) -> None:
 
 async def create_remote_buckets(objects: S3Client, names: tuple[str, ...]) -> None:
     """The same at a remote that may be away: when it is there, and without a fuss."""
-    pause = 1.0
+    backoff = Backoff(1.0, LONGEST_PAUSE)
     for name in names:
         while (error := await _create_if_missing(objects, name)) is not None:
             if error.status < 500:
                 logger.warning("cannot create bucket %s: %s", name, error.message)
                 break
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE)
+            await asyncio.sleep(backoff.advance())
 
 
 async def _create_if_missing(objects: S3Client, name: str) -> S3Error | None:

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from s3d.agent.stores.remote.probing import Probing
 
 from s3d.agent.app.embedded import open_embedded
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.context import background_context, internal_request, with_timeout
 from s3d.agent.core.store import Answer, Layer
 from s3d.agent.s3.messages import BytesBody, RequestContext, S3Request
-from s3d.agent.stores.remote.conditional_writes import Judging
+from s3d.agent.stores.remote.capability_prober import CapabilityProber
+from s3d.agent.stores.remote.conditional_writes import ConditionalWrites
 from tests.contract.cached import cache_before
 
 PUT = RequestContext("ID0123456789ABCD", "access-key")
@@ -49,7 +49,7 @@ def request(operation: str, body: bytes | None = None, **members: Any) -> S3Requ
 
 async def test_the_head_and_the_put_made_for_a_clients_put_have_its_request_id(remote, tmp_path):
     await remote.inner.call(request("CreateBucket"))
-    top = Judging(Probing(remote, "http://s3.test", tmp_path / "capabilities.json"))
+    top = ConditionalWrites(CapabilityProber(remote, "http://s3.test", tmp_path / "c.json"))
     await top.call(request("PutObject", b"data", Key="k", IfNoneMatch="*"))
     assert remote.ids() == {("HeadObject", PUT.request_id), ("PutObject", PUT.request_id)}
 
