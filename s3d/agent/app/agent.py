@@ -20,6 +20,7 @@ import msgspec
 
 from s3d import __version__
 from s3d.agent.app.check import Checker, opened_of
+from s3d.agent.app.damaged_state import unreadable_state_warnings
 from s3d.agent.app.preflight import (
     check_exposure,
     check_loop,
@@ -32,10 +33,8 @@ from s3d.agent.app.preflight import (
     start_errors,
     temporary_places,
 )
-from s3d.agent.app.process import harden, only_one, private_folder, settle_memory
+from s3d.agent.app.process import Notifier, harden, only_one, private_folder, settle_memory
 from s3d.agent.app.sampler import Sampler, sampler_of
-from s3d.agent.app.service_manager import Notifier
-from s3d.agent.app.set_aside import set_aside
 from s3d.agent.app.stack import Stack, build_stack
 from s3d.agent.app.sync_folders import open_folders
 from s3d.agent.core.client import S3Client
@@ -273,7 +272,11 @@ class Agent:
             store=await stack.store_status(),
             sync=self._folders.status(),
             waiting=stack.waiting_remotes(),
-            warnings=[*exposure_warnings(config), *stack.warnings(), *set_aside(self._state_dir)],
+            warnings=[
+                *exposure_warnings(config),
+                *stack.warnings(),
+                *unreadable_state_warnings(self._state_dir),
+            ],
             metrics=self._numbers(),
         )
 

@@ -17,8 +17,7 @@ from s3d.agent.app.embedded import Embedded, open_embedded
 from s3d.agent.app.read_cache import open_cache, remove_unused, tell
 from s3d.agent.app.remote_account import HeldUntilConfirmed, RemoteAccount
 from s3d.agent.app.remote_state import RemoteState, open_remote_state
-from s3d.agent.app.take_over import take_over
-from s3d.agent.app.waiting_writes import WaitingWrites, has_pending
+from s3d.agent.app.waiting_writes import WaitingWrites, has_pending, take_over
 from s3d.agent.app.write_queue import Below, build_queue, lock_queue, open_queue_files
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events

@@ -15,7 +15,7 @@ from s3d.shared.diagnostics import Samples
 
 EVERY = 1.0
 """Seconds."""
-KEPT = 300
+SAMPLE_COUNT = 300
 MINUTE = 60
 NOTHING_READ = -1.0
 
@@ -47,7 +47,7 @@ class Sampler:
         self._at = 0.0
         self._last = (steady(), counters())
         self._past: deque[Counters] = deque([self._last[1]], maxlen=MINUTE + 1)
-        self._rates: deque[tuple[float, float, float, float]] = deque(maxlen=KEPT)
+        self._rates: deque[tuple[float, float, float, float]] = deque(maxlen=SAMPLE_COUNT)
 
     async def run(self) -> None:
         """Until cancelled."""

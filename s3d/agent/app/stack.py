@@ -114,7 +114,7 @@ def _waiting(config: Config, places: Places) -> WaitingWrites | None:
     folder = places.write_queue_dir
     if not folder.is_relative_to(places.data_dir) or not folder.exists():
         return None
-    from s3d.agent.app.rebuild_identities import rebuild_identities
+    from s3d.agent.app.damaged_state import rebuild_identities
     from s3d.agent.app.waiting_writes import WaitingWrites
 
     rebuild_identities(folder, [places.state_dir, places.read_cache_dir])
