@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import ssl
-import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -14,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from s3d.agent.app.embedded import Embedded, open_embedded
-from s3d.agent.app.read_cache import open_cache, remove_unused, tell
+from s3d.agent.app.read_cache import open_cache
 from s3d.agent.app.remote_account import HeldUntilConfirmed, RemoteAccount
 from s3d.agent.app.remote_state import RemoteState, open_remote_state
-from s3d.agent.app.waiting_writes import WaitingWrites, has_pending, take_over
+from s3d.agent.app.waiting_writes import WaitingWrites, has_pending
 from s3d.agent.app.write_queue import Below, build_queue, lock_queue, open_queue_files
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
@@ -25,7 +23,7 @@ from s3d.agent.core.store import ObjectStore
 from s3d.agent.frontends.control.cache_routes import ReadCache
 from s3d.agent.frontends.control.pending import Queue, queue_status
 from s3d.agent.s3.listing import BYTES, UNKNOWN
-from s3d.agent.selection.bucket_tags import TTL, BucketTags
+from s3d.agent.selection.bucket_tags import BucketTags
 from s3d.agent.selection.policy import open_policy
 from s3d.agent.selection.use_policy import UPLOAD, UsePolicy
 from s3d.agent.stores.read_cache.cache_bypass import CacheBypass
@@ -41,27 +39,19 @@ from s3d.agent.stores.remote.owner import owner_of
 from s3d.agent.stores.remote.remote_fingerprint import RemoteFingerprint
 from s3d.agent.stores.remote.remote_quirks import RemoteQuirks
 from s3d.agent.stores.remote.store import RemoteStore
-from s3d.agent.stores.write_queue.clock import Clock
 from s3d.agent.stores.write_queue.move_writes import Target
-from s3d.agent.stores.write_queue.reevaluate_filters import reevaluate_periodically
 from s3d.agent.stores.write_queue.remote_calls import probe
 from s3d.agent.stores.write_queue.remote_states import ObservedRemote, RemoteStates
 from s3d.agent.stores.write_queue.retry_policy import is_unreachable
 from s3d.agent.transfers.store_migration import Migration
 from s3d.shared.config.schema import Config
 from s3d.shared.errors import S3dError, UsageError
-from s3d.shared.filters.terms import Attributes
 from s3d.shared.paths import Places
 from s3d.shared.text import count
 from s3d.shared.transfers import RemoteStatus, Share
 
 if TYPE_CHECKING:
     from s3d.agent.stores.remote.addressing import Addressing
-
-POLICY_LIFE = 5.0
-"""Seconds after which the policy is asked again about what it holds."""
-
-Run = Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +63,7 @@ class Gateway:
     queue: Queue | None
     staging: Embedded | None
     cache: ReadCache | None
-    pushes: UsePolicy
+    push_policy: UsePolicy
     """What is pushed."""
     events: Events
     prober: CapabilityProber
@@ -81,47 +71,15 @@ class Gateway:
     state: RemoteState
     waiting: WaitingWrites | None
     """What waits for other remotes; None where another agent may use the queue's folder."""
-    found: list[str]
-    """At the start, what a person should know."""
+    start_warnings: list[str]
+    """What a person should know of the start."""
     _closing: AsyncExitStack
-
-    def parts(self) -> dict[str, Run]:
-        """What runs as long as the agent does, by name."""
-        parts: dict[str, Run] = {
-            "migration": self.migration.run,
-            "probing": self.prober.run,
-            "account": partial(self.account.run, self._has_answered),
-        }
-        if self.state.identity.take_over is not None and self.waiting is not None:
-            parts["take over"] = partial(take_over, self.state, self.waiting)
-        if self.queue is not None and self.staging is not None:
-            parts |= {
-                "pusher": self.queue.pusher.run,
-                "sweep": self.staging.sweep,
-            }
-            every = POLICY_LIFE if self.pushes.policy is not None else TTL
-            if self.pushes.policy is not None or self.pushes.filter.needs & Attributes.BUCKET_TAGS:
-                means = (self.queue.journal, Clock(), every, self.pushes)
-                parts["filter"] = partial(reevaluate_periodically, *means)
-        if self.cache is not None and self.cache.layer and self.cache.keeper:
-            parts |= {
-                "cache": self.cache.layer.run,
-                "pins": self.cache.keeper.run,
-                "numbers": partial(tell, self.cache, self.events),
-                "unused caches": self._remove_unused_caches,
-            }
-        return parts
-
-    async def _remove_unused_caches(self) -> None:
-        if self.cache is not None:
-            base, in_use = self.state.places.read_cache_dir, self.cache.folder
-            await asyncio.to_thread(remove_unused, base, in_use, time.time())
 
     @property
     def account(self) -> RemoteAccount:
         return self.state.account
 
-    def _has_answered(self) -> bool:
+    def has_answered(self) -> bool:
         return self.remote.health.last_success is not None and not self.remote.health.error
 
     def status(self) -> RemoteStatus:
@@ -150,9 +108,10 @@ class Gateway:
     @property
     def warnings(self) -> list[str]:
         """What a person should know."""
-        policy = self.pushes.policy
-        found = [*self.found] if self.staging is None else [*self.found, *self.staging.warnings()]
-        return found if policy is None or not policy.trouble else [*found, policy.trouble]
+        policy = self.push_policy.policy
+        of_staging = [] if self.staging is None else self.staging.warnings()
+        of_policy = [policy.trouble] if policy is not None and policy.trouble else []
+        return [*self.start_warnings, *of_staging, *of_policy]
 
     async def flush(self, timeout: float) -> Share:
         """Push what can be pushed within so many seconds; what is left."""
@@ -236,13 +195,13 @@ async def open_gateway(config: Config, places: Places, events: Events) -> Gatewa
             queue=queue,
             staging=staging,
             cache=cache,
-            pushes=rules,
+            push_policy=rules,
             events=events,
             prober=prober,
             migration=migration,
             state=state,
             waiting=_waiting(config, places, state, target),
-            found=warnings,
+            start_warnings=warnings,
             _closing=closing.pop_all(),
         )
         return gateway

@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 UNUSED = 30 * 24 * 3600.0
 """Seconds after which the cache of a remote that is not in use is removed."""
-TOLD_EVERY = 2.0
+PUBLISH_EVERY = 2.0
 """Seconds between two events about the numbers."""
 VERSION = "v2"
 """Of the layout; another one lies in another folder and is made anew."""
@@ -87,15 +87,15 @@ def remove_unused(base: Path, in_use: Path, now: float) -> None:
         shutil.rmtree(path / VERSION, ignore_errors=True)
 
 
-async def tell(cache: ReadCache, events: Events) -> None:
+async def publish_cache_stats(cache: ReadCache, events: Events) -> None:
     """Emit cache.changed with the numbers, now and then while they change. Until cancelled."""
-    told: dict[str, Scalar] = {}
+    published: dict[str, Scalar] = {}
     while True:
         numbers: dict[str, Scalar] = {**numbers_of(cache)}
-        if numbers != told:
-            told = numbers
+        if numbers != published:
+            published = numbers
             events.emit("cache.changed", "", **numbers)
-        await asyncio.sleep(TOLD_EVERY)
+        await asyncio.sleep(PUBLISH_EVERY)
 
 
 def _catalog(config: CacheConfig, folder: Path, closing: ExitStack) -> Catalog:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -44,17 +43,11 @@ class Stack:
     """What waits for remotes that are not in use."""
 
     @property
-    def silent(self) -> ObjectStore:
-        """The top for those who tell of their changes themselves."""
+    def without_events(self) -> ObjectStore:
+        """The top without ChangeEvents, for callers that emit events of their own."""
         if self.gateway is not None:
             return self.gateway.top
         return self.top if self.embedded is None else self.embedded.local
-
-    def parts(self) -> dict[str, Callable[[], Awaitable[None]]]:
-        """What runs as long as the agent does, by name."""
-        if self.gateway is not None:
-            return self.gateway.parts()
-        return {} if self.embedded is None else {"sweep": self.embedded.sweep}
 
     def places(self, base: Places) -> Places:
         """Where the state of the remote in use lies, or of the embedded store. Raises OSError."""
