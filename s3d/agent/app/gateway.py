@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import ssl
 from collections.abc import Iterator
@@ -100,10 +101,8 @@ class Gateway:
         )
 
     def listing_order(self, bucket: str) -> str:
-        """In which the remote lists the bucket, as far as it is known: s3/listing.py."""
-        known = self.prober.known_of(bucket)
-        probed = UNKNOWN if known is None else known.listing_order
-        return self.prober.quirks.listing_order or probed or known_order(self.remote.url, bucket)
+        """The order of the remote's listings, as far as it is known: s3/listing.py."""
+        return _listing_order(self.prober, self.remote.url, bucket)
 
     @property
     def warnings(self) -> list[str]:
@@ -134,77 +133,110 @@ class Gateway:
 
 
 async def open_gateway(config: Config, places: Places, events: Events) -> Gateway:
-    """Open what belongs to the remote, which is asked for nothing unless its access key is another
-    one than before. Raises S3dError, OSError."""
+    """Open what belongs to the remote. See stack.py for the order of the layers.
+
+    No request goes to the remote, unless its access key is another one than before. Raises
+    S3dError, OSError.
+    """
     async with AsyncExitStack() as closing:
         keys = CredentialProvider(profile=config.remote_profile, region=config.remote_region)
         settings = _settings(config)
         lock_queue(config, places, closing)
-        ask = partial(_owner_of, settings, keys)
-        state = await open_remote_state(config, places, keys, ask, has_pending)
+        ask_owner = partial(_owner_of, settings, keys)
+        state = await open_remote_state(config, places, keys, ask_owner, has_pending)
         remote = RemoteStore(settings, keys, signature=_signature(state))
         closing.push_async_callback(remote.close)
-        quirks = RemoteQuirks(keeps_empty_segments=True if _is_aws(remote) else None)
-        learning = Compatibility(remote, quirks)
-        compatible = EmptySegments(learning, quirks, may_probe=config.probe)
-        migration = Migration(partial(_embedded, places.store_dir), compatible)
-        prober = CapabilityProber(
-            compatible,
-            state.identity.endpoint,
-            state.places.capabilities_file,
-            quirks=quirks,
-            allowed=config.probe,
-        )
-        learning.on_learned = compatible.on_learned = prober.wake
-        conditional = ConditionalWrites(prober)
-        warnings = await _warnings(config, places)
+        compatible, prober = _adapted(config, state, remote)
+        states = RemoteStates()
+        observed = ObservedRemote(ConditionalWrites(prober), states)
+
         tags = BucketTags(remote)
         policy = open_policy(config)
         if policy is not None:
             closing.push_async_callback(policy.close)
-        states = RemoteStates()
-        observed = ObservedRemote(conditional, states)
-        cache = _cache(config, state, observed, closing)
-        if cache is not None and cache.trouble:
-            warnings.append(cache.trouble)
+        cache_policy = UsePolicy("cache", config.read_cache.filter, tags.of, policy=policy)
+        push_policy = UsePolicy("push", config.write_queue.filter, tags.of, UPLOAD, policy)
+
+        cache = _cache(config, state, observed, closing, cache_policy)
         layer = None if cache is None else cache.layer
-        if layer is not None:
-            layer.eligibility.rules = UsePolicy(
-                "cache", config.read_cache.filter, tags.of, policy=policy
-            )
         top: ObjectStore = layer or observed
-        past = HeldUntilConfirmed(observed if layer is None else CacheBypass(layer), state.account)
-        rules = UsePolicy("push", config.write_queue.filter, tags.of, UPLOAD, policy)
         queue = staging = None
         if config.write_queue.enabled:
+            push_to = observed if layer is None else CacheBypass(layer)
             journal, staging = await open_queue_files(state, layer, events, states, closing)
-            below = Below(top, past, layer, rules, prober, lambda: remote.health.clock_offset)
-            layer_of_queue, queue = build_queue(config, below, journal, staging, events)
-            layer_of_queue.lists.listing_order = lambda bucket: gateway.listing_order(bucket)
-            layer_of_queue.keys.check_remote = compatible.check
-            top = layer_of_queue
+            below = Below(
+                top,
+                HeldUntilConfirmed(push_to, state.account),
+                layer,
+                push_policy,
+                prober,
+                lambda: remote.health.clock_offset,
+            )
+            top, queue = build_queue(
+                config,
+                below,
+                journal,
+                staging,
+                events,
+                listing_order=partial(_listing_order, prober, remote.url),
+                check_remote_key=compatible.check,
+            )
         top = LoopDetection(top, remote.via)
-        target = Target(top, clock_offset=lambda: remote.health.clock_offset)
+        # The one cycle: the pusher calls the remote, and is woken by the remote's answers.
         remote.health.on_answer = partial(_note_answer, queue, state.account)
-        if queue is not None:
-            is_too_large = queue.admission.is_too_large
-            target = target._replace(journal=queue.journal, is_too_large=is_too_large)
-        gateway = Gateway(
+        return Gateway(
             top=top,
             remote=remote,
             queue=queue,
             staging=staging,
             cache=cache,
-            push_policy=rules,
+            push_policy=push_policy,
             events=events,
             prober=prober,
-            migration=migration,
+            migration=Migration(partial(_embedded, places.store_dir), compatible),
             state=state,
-            waiting=_waiting(config, places, state, target),
-            start_warnings=warnings,
+            waiting=_waiting(config, places, state, _target(top, remote, queue)),
+            start_warnings=await _warnings(config, places, cache),
             _closing=closing.pop_all(),
         )
-        return gateway
+
+
+def _adapted(
+    config: Config, state: RemoteState, remote: RemoteStore
+) -> tuple[EmptySegments, CapabilityProber]:
+    """The layers that make the remote behave as S3 does, and find out what it cannot do."""
+    quirks = RemoteQuirks(keeps_empty_segments=True if _is_aws(remote) else None)
+    learned = asyncio.Event()
+    compatible = EmptySegments(
+        Compatibility(remote, quirks, on_learned=learned.set),
+        quirks,
+        may_probe=config.probe,
+        on_learned=learned.set,
+    )
+    prober = CapabilityProber(
+        compatible,
+        state.identity.endpoint,
+        state.places.capabilities_file,
+        quirks=quirks,
+        allowed=config.probe,
+        wake=learned,
+    )
+    return compatible, prober
+
+
+def _target(top: ObjectStore, remote: RemoteStore, queue: Queue | None) -> Target:
+    """Where writes that wait for other remotes are moved to."""
+    target = Target(top, clock_offset=lambda: remote.health.clock_offset)
+    if queue is None:
+        return target
+    return target._replace(journal=queue.journal, is_too_large=queue.admission.is_too_large)
+
+
+def _listing_order(prober: CapabilityProber, url: str, bucket: str) -> str:
+    """In which the remote lists the bucket, as far as it is known: s3/listing.py."""
+    known = prober.known_of(bucket)
+    probed = UNKNOWN if known is None else known.listing_order
+    return prober.quirks.listing_order or probed or known_order(url, bucket)
 
 
 def _is_aws(remote: RemoteStore) -> bool:
@@ -234,22 +266,38 @@ def _waiting(
 
 
 def _cache(
-    config: Config, state: RemoteState, remote: ObjectStore, closing: AsyncExitStack
+    config: Config,
+    state: RemoteState,
+    remote: ObjectStore,
+    closing: AsyncExitStack,
+    use_policy: UsePolicy,
 ) -> ReadCache | None:
     if not config.read_cache.enabled:
         return None
-    return open_cache(config.read_cache, state.places, remote, closing, claim=state.claim_cache)
+    return open_cache(
+        config.read_cache,
+        state.places,
+        remote,
+        closing,
+        claim=state.claim_cache,
+        use_policy=use_policy,
+    )
 
 
-async def _warnings(config: Config, places: Places) -> list[str]:
-    found = []
+async def _warnings(config: Config, places: Places, cache: ReadCache | None) -> list[str]:
+    """What a person should know of the start."""
+    warnings = []
     if (places.store_dir / "index.sqlite").exists():
         with suppress(S3dError), _embedded(places.store_dir) as store:
             hidden = len(await S3Client(store).buckets())
             if hidden:
                 buckets = count(hidden, "bucket")
-                found.append(f"the embedded store has {buckets} that a remote hides: s3d migrate")
-    return found
+                warnings.append(
+                    f"the embedded store has {buckets} that a remote hides: s3d migrate"
+                )
+    if cache is not None and cache.trouble:
+        warnings.append(cache.trouble)
+    return warnings
 
 
 @contextmanager

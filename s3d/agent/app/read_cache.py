@@ -14,6 +14,7 @@ from s3d.agent.app.remote_folders import FILE, folders_of
 from s3d.agent.core.events import Events
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.frontends.control.cache_routes import ReadCache, numbers_of
+from s3d.agent.selection.use_policy import UsePolicy
 from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.index import DAMAGE, Index
 from s3d.agent.stores.read_cache.catalog import Catalog, Limits
@@ -53,10 +54,12 @@ def open_cache(
     closing: ExitStack | AsyncExitStack,
     *,
     claim: Callable[[Path], Path] = _whole,
+    use_policy: UsePolicy | None = None,
 ) -> ReadCache:
     """Open what an earlier run has left, or begin anew; closing closes it. Never fails.
 
     claim: called with the folder of all caches once its lock is held; the folder of this remote.
+    use_policy: which objects are cached; None: all.
     """
     folder = places.read_cache_dir
     with ExitStack() as leaving:
@@ -71,7 +74,8 @@ def open_cache(
             logger.warning("%s folder=%s", trouble, folder)
             return ReadCache(None, None, folder, trouble)
         closing.callback(leaving.pop_all().close)
-    layer = Cache(inner, catalog, Freshness(config.max_age, config.serve_stale))
+    freshness = Freshness(config.max_age, config.serve_stale)
+    layer = Cache(inner, catalog, freshness, use_policy=use_policy)
     return ReadCache(layer, Keeper(layer, Pins(places.pins_file)), folder)
 
 

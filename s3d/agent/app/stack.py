@@ -1,4 +1,21 @@
-"""The stack of stores that the configuration asks for: the only place that knows their order."""
+"""The stack of stores that the configuration asks for.
+
+The layers of a remote from the top down; each calls only the one below it:
+
+    ChangeEvents        emits store.changed after each successful write
+    LoopDetection       refuses a request that has passed through this agent before
+    WriteQueue          accepts writes and pushes them later         (S3D_WRITE_QUEUE)
+    Cache               answers reads from the disk                  (S3D_READ_CACHE)
+    ObservedRemote      notes the ETags that the remote's answers show
+    ConditionalWrites   checks conditions that the remote ignores
+    CapabilityProber    finds out what the remote supports
+    EmptySegments       refuses keys that the remote would store under other names
+    Compatibility       leaves out the optional headers that the remote refuses
+    RemoteStore         sends the request
+
+Pushes enter at HeldUntilConfirmed and CacheBypass, beside the queue. gateway.py constructs these
+layers. The embedded store has ChangeEvents and LocalStore only.
+"""
 
 from __future__ import annotations
 

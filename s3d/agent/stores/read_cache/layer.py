@@ -30,6 +30,7 @@ from s3d.agent.s3.authority import Authority, authority_of_read
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body, BytesBody, Members, S3Request, S3Response
 from s3d.agent.selection.filter_subject import subject_of_record
+from s3d.agent.selection.use_policy import UsePolicy
 from s3d.agent.storage.blobs import INLINE
 from s3d.agent.storage.record_cache import Recent
 from s3d.agent.stores.read_cache.adopt_pushed import Pushed, adopt, row_of
@@ -81,13 +82,17 @@ class Cache(Layer):
         catalog: Catalog,
         freshness: Freshness,
         clock: Callable[[], float] = time.time,
+        *,
+        use_policy: UsePolicy | None = None,
     ) -> None:
+        """use_policy: which objects are cached; None: all."""
         self.catalog = catalog
         self.counts = Counts()
         self.freshness = freshness
         self.on_mark: Callable[[str, str, str], None] = lambda bucket, key, mark: None
         """Told of the tag s3d.cache of an object, "" for none, when it is seen or changed."""
         self.eligibility = Eligibility(inner, lambda *mark: self.on_mark(*mark))
+        self.eligibility.rules = use_policy
         self._clock = clock
         self._nursery = Nursery()
         self._away = Away(clock)

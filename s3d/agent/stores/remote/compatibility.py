@@ -50,11 +50,17 @@ _SAME_OBJECT = ("Bucket", "Key", "SSECustomerAlgorithm", "SSECustomerKey", "SSEC
 class Compatibility(Layer):
     """Directly above the RemoteStore. Belongs to the loop."""
 
-    def __init__(self, inner: ObjectStore, quirks: RemoteQuirks | None = None) -> None:
-        """quirks: where it keeps what it learns."""
+    def __init__(
+        self,
+        inner: ObjectStore,
+        quirks: RemoteQuirks | None = None,
+        *,
+        on_learned: Callable[[], None] = lambda: None,
+    ) -> None:
+        """quirks: where it keeps what it learns; on_learned is called when that has changed."""
         super().__init__(inner)
         self.quirks = quirks or RemoteQuirks()
-        self.on_learned: Callable[[], None] = lambda: None
+        self._on_learned = on_learned
 
     @operation("ListObjectsV2")
     def list(self, request: S3Request[Any]) -> Answer:
@@ -65,7 +71,7 @@ class Compatibility(Layer):
         keys = [row["Key"] for row in response.output.get("Contents") or ()]
         if self.quirks.listing_order == UNKNOWN and order_of(keys) == OTHER:
             self.quirks.listing_order = OTHER
-            self.on_learned()
+            self._on_learned()
             logger.info("the remote does not list in the order of the keys")
         return response
 
@@ -153,7 +159,7 @@ class Compatibility(Layer):
 
     def _learn(self, group: OptionalGroup, refusal: tuple[int, str, str]) -> None:
         self.quirks.refused.add(group)
-        self.on_learned()
+        self._on_learned()
         logger.warning("the remote does not take %s, s3d goes on without: %s", group, refusal[2])
 
 

@@ -42,10 +42,18 @@ def has_empty_segment(key: str) -> bool:
 class EmptySegments(Layer):
     """Answers for keys that the remote cannot have. Belongs to the loop."""
 
-    def __init__(self, inner: ObjectStore, quirks: RemoteQuirks, *, may_probe: bool = True) -> None:
-        """may_probe: small objects may be written to find out what the remote does."""
+    def __init__(
+        self,
+        inner: ObjectStore,
+        quirks: RemoteQuirks,
+        *,
+        may_probe: bool = True,
+        on_learned: Callable[[], None] = lambda: None,
+    ) -> None:
+        """may_probe: small objects may be written to find out what the remote does. on_learned: is
+        called when the quirks have changed."""
         super().__init__(inner)
-        self.on_learned: Callable[[], None] = lambda: None
+        self._on_learned = on_learned
         self._quirks = quirks
         self._may_probe = may_probe
         self._lock = asyncio.Lock()
@@ -80,7 +88,7 @@ class EmptySegments(Layer):
         async with self._lock:
             if self._quirks.keeps_empty_segments is None and self._may_probe:
                 self._quirks.keeps_empty_segments = await self._probe(bucket)
-                self.on_learned()
+                self._on_learned()
         return self._quirks.keeps_empty_segments
 
     async def _probe(self, bucket: str) -> bool | None:
