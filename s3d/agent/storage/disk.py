@@ -67,7 +67,7 @@ class Disk:
 
     def full(self) -> S3Error:
         error = S3Error("SlowDown", f"no space left on the disk that holds {self.folder}")
-        error.__cause__ = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        error.failure = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return error
 
     def error(self, error: OSError) -> S3Error:
@@ -114,6 +114,6 @@ class Disk:
 
 def is_disk_full(error: BaseException) -> bool:
     """Whether this machine's disk has no room, for a store or for a file."""
-    if isinstance(error, S3Error) and error.__cause__ is not None:
-        error = error.__cause__
+    if isinstance(error, S3Error) and error.failure is not None:
+        error = error.failure
     return isinstance(error, OSError) and error.errno in FULL

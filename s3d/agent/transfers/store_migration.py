@@ -237,7 +237,7 @@ class Migration:
 
 def _is_transient(error: S3Error) -> bool:
     """Whether the remote, and not ourselves, says so."""
-    is_theirs = isinstance(error.__cause__, Refused | Unreachable)
+    is_theirs = isinstance(error.failure, Refused | Unreachable)
     return is_theirs and classify(error) is FailureClass.TRANSIENT
 
 

@@ -310,8 +310,8 @@ class Fills:
                 fetch.note()
                 entry.proven |= mask(fetch.first, fetch.end)
                 entry.stamp = stamp_of(fetch.file)
-            elif isinstance(fetch.error.__cause__, OSError):
-                self._failed(fetch.error.__cause__)
+            elif isinstance(fetch.error.failure, OSError):
+                self._failed(fetch.error.failure)
             if fetch.error is not None:
                 logger.info("a fill failed: %s key=%s", fetch.error.message, entry.key)
         finally:

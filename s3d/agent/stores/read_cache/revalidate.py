@@ -64,20 +64,20 @@ class Away:
     def error(self, key: str, message: str = _NOT_HERE) -> S3Error:
         """What to answer meanwhile for what is not here."""
         error = S3Error("ServiceUnavailable", message, Key=key)
-        error.__cause__ = Unreachable(Reason.TIMEOUT, "no answer", sent=True)
+        error.failure = Unreachable(Reason.TIMEOUT, "no answer", sent=True)
         return error
 
 
 def is_away(error: S3Error) -> bool:
     """Whether it says that the remote cannot be asked now."""
-    return isinstance(error.__cause__, Unreachable) or (
+    return isinstance(error.failure, Unreachable) or (
         classify(error) is FailureClass.TRANSIENT and error.status >= 500
     )
 
 
 def is_unreachable(error: S3Error) -> bool:
     """Whether nobody answered at all: an answer that broke off says little about the next."""
-    cause = error.__cause__
+    cause = error.failure
     return isinstance(cause, Unreachable) and cause.reason not in (
         Reason.LOST,
         Reason.INTERCEPTED,  # of this request alone: the remote answered a listing

@@ -415,5 +415,5 @@ async def _call(
 def _raise_unless_refused(error: S3Error) -> None:
     """Go on only after an answer that tells something about what was asked."""
     telling = classify(error) is FailureClass.PERMANENT or error.status in (409, 500, 501)
-    if not isinstance(error.__cause__, Refused) or not telling or error.code == "NoSuchBucket":
+    if not isinstance(error.failure, Refused) or not telling or error.code == "NoSuchBucket":
         raise error

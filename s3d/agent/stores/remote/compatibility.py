@@ -250,7 +250,7 @@ def _refusal_in(response: S3Response[Any]) -> tuple[int, str, str] | None:
 
 
 def _refusal_of(error: S3Error) -> tuple[int, str, str] | None:
-    cause = error.__cause__
+    cause = error.failure
     if not isinstance(cause, Refused):
         return None
     return cause.refusal.status, cause.refusal.code, cause.refusal.message
@@ -259,7 +259,7 @@ def _refusal_of(error: S3Error) -> tuple[int, str, str] | None:
 def _is_bare_refusal(request: S3Request[Any], error: S3Error) -> bool:
     """Whether HEAD was refused by what may or may not be the remote: no document proves it. It is
     asked once more without the headers, and nothing is learnt from it."""
-    cause = error.__cause__
+    cause = error.failure
     is_answered = isinstance(cause, Unreachable) and cause.status in (400, 501)
     return is_answered and request.op.method == "HEAD"
 
@@ -275,5 +275,5 @@ def _send_again(group: OptionalGroup) -> S3Error:
     error = S3Error(
         "ServiceUnavailable", f"The remote does not take {group}. Send the request again."
     )
-    error.__cause__ = Unreachable(Reason.LOST, "the remote refused an optional header", sent=False)
+    error.failure = Unreachable(Reason.LOST, "the remote refused an optional header", sent=False)
     return error
