@@ -1,4 +1,4 @@
-"""What stands before a remote: RemoteStore, the write queue on it, and what keeps both going."""
+"""The gateway: a remote with the layers in front of it, constructed in the order of stack.py."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """The remote, and what is in front of it: a read cache and a queue, if they are wanted."""
+    """The remote, and the layers in front of it; cache and queue are optional."""
 
     top: ObjectStore
     remote: RemoteStore
@@ -73,7 +73,7 @@ class Gateway:
     waiting: WaitingWrites | None
     """What waits for other remotes; None where another agent may use the queue's folder."""
     start_warnings: list[str]
-    """What a person should know of the start."""
+    """Warnings of the start, for the status."""
     _closing: AsyncExitStack
 
     @property
@@ -113,7 +113,7 @@ class Gateway:
         return [*self.start_warnings, *of_staging, *of_policy]
 
     async def flush(self, timeout: float) -> Share:
-        """Push what can be pushed within so many seconds; what is left."""
+        """Push what can be pushed within timeout seconds; what is still pending."""
         if self.queue is None:
             return Share()
         if not self.queue.journal.paused and not await self._is_away():
@@ -121,7 +121,7 @@ class Gateway:
         return queue_status(self.queue).left
 
     async def _is_away(self) -> bool:
-        """After a failure, see whether it is worth to try: nobody likes to wait for nothing."""
+        """After a failure, probe the remote, so that a stop does not wait in vain."""
         if not self.remote.health.error:
             return False
         error = await probe(S3Client(self.remote), "", "")
@@ -244,7 +244,7 @@ def _is_aws(remote: RemoteStore) -> bool:
 
 
 def _note_answer(queue: Queue | None, account: RemoteAccount, status: int) -> None:
-    """Any answer of the remote says that it is there, but not whose the access key is."""
+    """Any response shows that the remote can be reached; a success, that it accepts the key."""
     if status < 400:
         account.answered()
     if queue is not None and account.is_confirmed:
@@ -302,7 +302,7 @@ async def _warnings(config: Config, places: Places, cache: ReadCache | None) -> 
 
 @contextmanager
 def _embedded(folder: Path) -> Iterator[ObjectStore]:
-    """The embedded store that was in use before the remote was set."""
+    """The embedded store, which was in use before the remote was configured."""
     store = open_embedded(folder)
     try:
         yield store.local
@@ -316,7 +316,7 @@ def _settings(config: Config) -> Settings:
 
 
 def _signature(state: RemoteState) -> RemoteFingerprint:
-    """What an earlier run has learnt of the remote's headers."""
+    """The identifying headers of the remote that an earlier run has learned."""
     signature = RemoteFingerprint(state.identity.endpoint, state.places.remote_headers_file)
     signature.load()
     return signature

@@ -1,4 +1,4 @@
-"""A value a second of what the agent moves, kept for five minutes: a chart has a past at once."""
+"""Transfer rates and request counts, once a second for five minutes, for charts of clients."""
 
 from __future__ import annotations
 

@@ -46,18 +46,18 @@ if TYPE_CHECKING:
 EMBEDDED = "embedded"
 """Subfolder of the state folder."""
 REMOTE_FILE = "remote.json"
-"""In the state folder: a remote has taken what was there."""
+"""Exists in the state folder once a remote has adopted its content."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """The stores. Front doors only ever call the top. Either embedded or gateway is there."""
+    """The stores. Front ends call the top only. Exactly one of embedded and gateway is set."""
 
     top: ObjectStore
     embedded: Embedded | None
     gateway: Gateway | None
     waiting: WaitingWrites | None = None
-    """What waits for remotes that are not in use."""
+    """Pending writes for remotes that are not in use."""
 
     @property
     def without_events(self) -> ObjectStore:
@@ -67,7 +67,7 @@ class Stack:
         return self.top if self.embedded is None else self.embedded.local
 
     def places(self, base: Places) -> Places:
-        """Where the state of the remote in use lies, or of the embedded store. Raises OSError."""
+        """The folders of the remote in use, or of the embedded store. Raises OSError."""
         return _of_embedded(base) if self.gateway is None else self.gateway.state.places
 
     async def usage(self, bucket: str) -> Totals | None:
@@ -92,13 +92,13 @@ class Stack:
         return [] if self.waiting is None else self.waiting.status()
 
     def warnings(self) -> list[str]:
-        """What a person should know."""
+        """Warnings for the status."""
         if self.embedded is not None:
             return self.embedded.warnings()
         return [] if self.gateway is None else self.gateway.warnings
 
     async def close(self) -> None:
-        """Finish what was asked for and close the files."""
+        """Finish what is in hand and close the files."""
         if self.embedded is not None:
             self.embedded.close()
         if self.gateway is not None:
@@ -120,7 +120,7 @@ async def build_stack(config: Config, places: Places, events: Events) -> Stack:
 
 
 def _waiting(config: Config, places: Places) -> WaitingWrites | None:
-    """Without a remote the queue's folder is locked only where it lies in the data folder."""
+    """Without a remote only a queue folder inside the data folder is covered by a lock."""
     folder = places.write_queue_dir
     if not folder.is_relative_to(places.data_dir) or not folder.exists():
         return None
@@ -132,9 +132,9 @@ def _waiting(config: Config, places: Places) -> WaitingWrites | None:
 
 
 def _of_embedded(places: Places) -> Places:
-    """Transfers of the embedded store must not go on with a remote, so they have a folder too.
+    """Transfers of the embedded store must not continue with a remote, so it has its own folder.
 
-    A file that a version without such folders has left belongs to whoever is started first.
+    A transfers file of a version without such folders is adopted by the store started first.
     """
     own = msgspec.structs.replace(places, remote_state_dir=places.state_dir / EMBEDDED)
     private_folder(places.state_dir / EMBEDDED)

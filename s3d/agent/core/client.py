@@ -21,7 +21,7 @@ from s3d.agent.s3.messages import Body, BytesBody, Members, RequestContext, S3Re
 from s3d.shared.control import BucketInfo, Listing, ObjectInfo
 
 ABSENT = "*"
-"""As if_match of put: there must be no such object yet."""
+"""The if_match of a put that must not replace an object."""
 
 
 class S3Client:
@@ -88,7 +88,7 @@ class S3Client:
         return str(output.get("Status", ""))
 
     async def head(self, bucket: str, key: str, *, version: str = "") -> ObjectInfo | None:
-        """The object without its data and tags; None when there is none. Raises NoSuchBucket."""
+        """The object without its data and tags, or None. Raises NoSuchBucket."""
         try:
             response = await self._call(
                 "HeadObject", Bucket=bucket, Key=key, VersionId=version, ChecksumMode="ENABLED"
@@ -104,7 +104,7 @@ class S3Client:
     ) -> tuple[ObjectInfo, Body]:
         """The object and its data; the caller closes the body.
 
-        byte_range: as in HTTP ("bytes=0-99"); the body's size tells how much came.
+        byte_range: as in HTTP ("bytes=0-99"); the size of the body is that of the range.
         """
         response = await self._call(
             "GetObject",
@@ -127,7 +127,7 @@ class S3Client:
         if_match: str = "",
         md5: str = "",
     ) -> ObjectInfo:
-        """Store an object, and tell of it as it is there. See store()."""
+        """Store an object, and read back what is stored. See store()."""
         size = body.size
         etag, version = await self.store(bucket, key, body, attributes, if_match=if_match, md5=md5)
         stored = await self.head(bucket, key, version=version)
@@ -147,8 +147,8 @@ class S3Client:
     ) -> tuple[str, str]:
         """Store an object; its ETag, and its version id or "".
 
-        if_match: the ETag of the one to be replaced, or ABSENT. md5: of the body in Base64, which
-        the store compares. The body is closed in any case.
+        if_match: the ETag of the object to replace, or ABSENT. md5: Content-MD5 of the body, which
+        the store verifies. The body is closed in any case.
         """
         async with aclosing(body):
             condition = "IfNoneMatch" if if_match == ABSENT else "IfMatch"
@@ -195,10 +195,10 @@ class S3Client:
     async def page(
         self, bucket: str, prefix: str = "", *, delimiter: str = "", cursor: str = "", limit: int
     ) -> Listing:
-        """One page; the next begins at its cursor. "": nothing follows.
+        """One page of a listing. Its cursor leads to the next one; "": it is the last.
 
-        Raises InternalError for a page that is not the last and does not say how to go on: what it
-        lacks would be taken for deleted.
+        Raises InternalError for a page that is truncated and has no token for the next one:
+        callers would take the keys that it lacks for deleted.
         """
         output = (
             await self._call(
@@ -217,7 +217,7 @@ class S3Client:
         )
 
     async def restore(self, bucket: str, key: str, version: str) -> None:
-        """Make an older version the newest, with its metadata and tags. Raises NoSuchVersion."""
+        """Copy an older version over the newest, with metadata and tags. Raises NoSuchVersion."""
         place = f"{bucket}/{quote(key)}?versionId={quote(version)}"
         await self._call("CopyObject", Bucket=bucket, Key=key, CopySource=place)
 
@@ -256,7 +256,7 @@ class S3Client:
                 return
 
     async def tags(self, bucket: str, key: str = "", *, version: str = "") -> dict[str, str]:
-        """Of the object, or of the bucket."""
+        """The tags of an object or, if key is "", of a bucket."""
         try:
             if key:
                 response = await self._call(
@@ -273,10 +273,11 @@ class S3Client:
     async def set_tags(
         self, bucket: str, key: str, changes: Mapping[str, str | None]
     ) -> dict[str, str]:
-        """Change tags of the object, or of the bucket if key is "", and keep the others.
+        """Change some tags of an object, or of a bucket if key is ""; the whole set afterwards.
 
-        None takes a tag off. The whole set afterwards. A change over S3 at the same moment can be
-        lost, since S3 only knows how to replace the set; changes made here never are.
+        changes: tag -> value, None to remove it. S3 can only replace a whole tag set, so a change
+        that another client makes at the same moment can be lost; changes made with this object
+        run one after the other.
         """
         async with self._tagging:
             tags = await self.tags(bucket, key)
@@ -320,10 +321,10 @@ def _tag_change(bucket: str, key: str, tags: Mapping[str, str]) -> tuple[str, Me
 
 
 def _next_cursor(output: Mapping[str, Any], cursor: str, following: str) -> str:
-    """The cursor of the next page, "" behind the last one. cursor: of this page.
+    """The cursor of the next page, "" after the last one. cursor: of this page.
 
-    IsTruncated alone decides whether a page is the last: it is the one member that every answer
-    has. Raises InternalError when more follows and nothing leads there.
+    Only IsTruncated decides whether a page is the last: every response has it. Raises InternalError
+    for a truncated page without a token, or with the token that led to this page.
     """
     if not output.get("IsTruncated", bool(following)):
         return ""

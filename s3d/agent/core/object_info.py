@@ -1,4 +1,4 @@
-"""What the agent's own callers know of an object: boto3's members as ObjectInfo, and back."""
+"""Objects as callers inside the agent see them: boto3's members as ObjectInfo, and back."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from s3d.shared.control import ObjectInfo
 
 @dataclass(frozen=True, slots=True)
 class Attributes:
-    """What an object carries beside its data."""
+    """What an object has beside its data."""
 
     content_type: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
@@ -24,7 +24,7 @@ class Attributes:
     storage_class: str | None = None
 
     def members(self) -> Members:
-        """Of PutObject. Raises InvalidArgument for an Expires that is no HTTP date."""
+        """As members of PutObject. Raises InvalidArgument for an Expires that is no HTTP date."""
         members = [(ATTRIBUTES[name], text) for name, text in self.headers.items()]
         found: Members = {member: member_value(member, text) for member, text in members}
         own: Members = {
@@ -40,7 +40,7 @@ PLAIN = Attributes()
 
 
 def object_info(bucket: str, key: str, output: Mapping[str, Any]) -> ObjectInfo:
-    """Of the output of GetObject or HeadObject."""
+    """An object by the output of GetObject or HeadObject."""
     return ObjectInfo(
         bucket=bucket,
         key=key,
@@ -65,12 +65,13 @@ def object_info(bucket: str, key: str, output: Mapping[str, Any]) -> ObjectInfo:
 
 
 def whole_size(output: Mapping[str, Any]) -> int:
-    """Also when only a range of it came: bytes 0-9/SIZE."""
+    """The size of the whole object, also if the output is of a range: bytes 0-9/SIZE."""
     content_range = output.get("ContentRange", "")
     return int(content_range.rpartition("/")[2]) if content_range else output["ContentLength"]
 
 
 def listed_info(bucket: str, row: Mapping[str, Any]) -> ObjectInfo:
+    """An object, version or delete marker by its row in a listing."""
     return ObjectInfo(
         bucket=bucket,
         key=row["Key"],
