@@ -18,6 +18,7 @@ from pathlib import Path
 
 import msgspec
 
+from s3d.shared.atomic_file import sync_file, sync_folder
 from s3d.shared.config.schema import Config
 from s3d.shared.config.values import Secret
 from s3d.shared.errors import S3dError, UsageError
@@ -94,13 +95,9 @@ def _create(path: Path) -> None:
     with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=".credentials-") as file:
         file.write(f'version = {VERSION}\n\n[[key]]\nid = "{access_key_id}"\nsecret = "{secret}"\n')
         file.flush()
-        os.fsync(file.fileno())
+        sync_file(file.fileno())
         try:
             os.link(file.name, path)  # like a rename, but never replaces the key of another process
         except FileExistsError:
             return
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(path.parent)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from s3d.shared.atomic_file import write_atomically
 
 FILE = "tui.toml"
 """In the folder of the configuration file."""
@@ -39,9 +40,8 @@ class Preferences:
             document["keys"] = self.keys
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            temporary = self.path.with_name(f".{self.path.name}.new")
-            temporary.write_text(tomli_w.dumps(document), encoding="utf-8")
-            os.replace(temporary, self.path)
+            text = tomli_w.dumps(document)
+            write_atomically(self.path, text.encode(), durable=False, mode=0o666)
         except OSError as error:
             return f"the preferences cannot be saved: {error}"
         return ""

@@ -53,6 +53,7 @@ ONLY_IN = {
     "PIL": ("s3d.tui.picture",),
     "aiohttp": ("s3d.agent.frontends", "s3d.agent.stores.remote", "s3d.agent.selection",
                 "s3d.tui.agent_client"),
+    "cachetools": ("s3d.agent.core", "s3d.agent.storage"),
     "click": ("s3d.cli",),
     "http": ("s3d.agent.frontends.http",),
     "httptools": ("s3d.agent.frontends.http.request_parser",),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 
 import msgspec
+
+from s3d.shared.atomic_file import write_atomically
 
 _TABLE = re.compile(r"\s*\[\[\s*([\w.\- ]+?)\s*\]\]\s*(?:#.*)?")
 _HEADER = re.compile(r"\s*\[\s*([\w.\- ]+?)\s*\]\s*(?:#.*)?")
@@ -83,24 +84,7 @@ def _is_table(line: str, name: str) -> bool:
 def _write(path: Path, text: str) -> None:
     """Replace the file in one step, readable only by its owner, because it can contain secrets."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    real = path.resolve()
-    draft = real.with_name(f".{real.name}.new")
-    fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(fd, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(draft, real)
-    _sync_folder(real.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Sync the folder, so that the old file does not return after a power cut."""
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+    write_atomically(path.resolve(), text.encode(), durable=True)
 
 
 def _text(path: Path) -> str:

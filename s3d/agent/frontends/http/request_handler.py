@@ -8,6 +8,7 @@ from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from s3d.agent.core.client import S3Client
 from s3d.agent.core.store import Answer, Completed, ObjectStore
 from s3d.agent.frontends.http import cors
 from s3d.agent.frontends.http.body import (
@@ -23,7 +24,7 @@ from s3d.agent.frontends.http.post import FormPost
 from s3d.agent.frontends.http.request_reader import AuthorizedRequest, RequestHead, RequestReader
 from s3d.agent.frontends.http.response_writer import ResponseWriter
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.messages import Body, BytesBody, S3Request
+from s3d.agent.s3.messages import Body, BytesBody, RequestContext, S3Request
 from s3d.agent.s3.parse import parse_input
 
 logger = logging.getLogger(__name__)
@@ -115,7 +116,7 @@ class RequestHandler:
 
     async def _wait_for_input(self, exchange: Exchange, authorized: AuthorizedRequest) -> None:
         if authorized.head.is_cross_site:
-            exchange.extra_headers = await cors.grant(self._store, authorized.head)
+            exchange.extra_headers = await cors.grant(self._client(exchange), authorized.head)
         document = b""
         if not authorized.op.streaming_input:
             document = await read_document(exchange)
@@ -143,8 +144,8 @@ class RequestHandler:
         if op.streaming_input:
             body = Upload(exchange, authorized)
             announce_checksum(members, head.headers)
-        principal = authorized.verified.access_key
-        return S3Request(op, members, body, head.wire, exchange.request_id, principal)
+        context = RequestContext(exchange.request_id, authorized.verified.access_key)
+        return S3Request(op, members, body, head.wire, context)
 
     def _call(self, exchange: Exchange, request: S3Request[Any]) -> Work | None:
         answer = self._store.call(request)
@@ -165,15 +166,19 @@ class RequestHandler:
         if work is not None:
             await work
 
+    def _client(self, exchange: Exchange) -> S3Client:
+        """For calls that are made before the request itself."""
+        return S3Client(self._store, RequestContext(exchange.request_id))
+
     async def _preflight(self, exchange: Exchange, head: RequestHead) -> None:
         exchange.operation = "OPTIONS"
-        exchange.extra_headers = await cors.preflight(self._store, head)
+        exchange.extra_headers = await cors.preflight(self._client(exchange), head)
         self._writer.write_plain(exchange, 200, [])
 
     async def _form(self, exchange: Exchange, head: RequestHead) -> None:
         exchange.operation = "PostObject"
         if head.is_cross_site:
-            exchange.extra_headers = await cors.grant(self._store, head)
+            exchange.extra_headers = await cors.grant(self._client(exchange), head)
         self.uploads += 1
         try:
             await self._form_post.receive(exchange, head)

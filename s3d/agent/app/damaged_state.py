@@ -1,13 +1,15 @@
-"""A damaged remote.json is written again from those of the other bases, where they leave no doubt.
+"""State files that cannot be read: which there are, and how they are mended or reported.
 
-A wrong guess would push the writes of one remote to another, so any doubt leaves the file as it is.
-"""
+pins.json and transfers.json are renamed and the agent goes on without them; as long as the renamed
+file is there, its owner may want its content, so the status and s3d check name it. A remote.json is
+written again from its copies in the other folders, but only when they leave no doubt: a wrong guess
+would push the writes of one remote to another."""
 
 from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,7 +21,9 @@ from s3d.agent.app.remote_folders import (
     write_identity,
 )
 from s3d.agent.stores.remote.identity import RemoteIdentity
+from s3d.shared.diagnostics import Damage
 from s3d.shared.errors import S3dError
+from s3d.shared.paths import Places
 
 logger = logging.getLogger(__name__)
 
@@ -88,3 +92,38 @@ def _folders(base: Path) -> list[Path]:
     with suppress(FileNotFoundError, NotADirectoryError):
         folders += sorted((base / SUBFOLDER).iterdir())
     return folders
+
+
+_FORGOTTEN = {"pins.broken": "pins", "transfers.bad": "unfinished transfers"}
+"""Name of a file that was set aside -> what was in it."""
+_REMEDY = "make them anew, then move the file away or remove it"
+_IDENTITY = "the next start before a remote writes it again, or says why it cannot"
+
+
+def unreadable_state_warnings(folder: Path) -> list[str]:
+    """A warning for each such file of a folder. Two looks for a name."""
+    return [
+        f"the {what} could not be read and are forgotten: see {file}, {_REMEDY}"
+        for name, what in _FORGOTTEN.items()
+        if (file := folder / name).exists()
+    ]
+
+
+def damaged_state(places: Places) -> list[Damage]:
+    """What a check shows. Blocks."""
+    bases = (places.state_dir, places.write_queue_dir, places.read_cache_dir)
+    return [
+        *_files(places.state_dir),
+        *(
+            Damage("state", str(error.file), "it cannot be understood", remedy=_IDENTITY)
+            for base in bases
+            for error in damaged_identities(base)
+        ),
+    ]
+
+
+def _files(state: Path) -> Iterator[Damage]:
+    for name, what in _FORGOTTEN.items():
+        for file in sorted(state.rglob(name)):
+            problem = f"the {what} could not be read and are forgotten"
+            yield Damage("state", str(file), problem, remedy=_REMEDY)
