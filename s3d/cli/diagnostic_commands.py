@@ -21,7 +21,7 @@ def check_command(session: Session, /, *, repair: bool, as_json: bool) -> int:
     """Verify everything that s3d has on the disk, with or without a running agent.
 
     This includes the store, the write queue, the read cache and the baselines of the sync folders.
-    The exit code is 1 if there is damage. --repair moves files back from lost+answer, drops damaged
+    The exit code is 1 if there is damage. --repair moves files back from lost+found, drops damaged
     entries of the cache, and stores checksums for objects of older versions of s3d. While no agent
     runs, it also renames damaged baselines of sync folders.
 

@@ -74,7 +74,7 @@ def explain_command(expression: Filter, *, as_json: bool) -> None:
         return
     rows = list(expression.sentences())
     fields((str(number), text) for number, text in enumerate(rows, 1))
-    click.echo(expression.otherwise)
+    click.echo(expression.fallback_sentence)
 
 
 @filter_command.command("test")

@@ -6,9 +6,9 @@ import json
 def test_explain_needs_no_agent(alone):
     result = alone("filter", "explain", "photos/*;!photos/*[tag:draft]")
     assert result.out == (
-        "1  take: all objects of buckets named photos\n"
-        "2  not: all objects of buckets named photos, if its tag draft is there\n"
-        "The last term that matches decides. What no term matches is not taken.\n"
+        "1  include: all objects of buckets named photos\n"
+        "2  exclude: all objects of buckets named photos, if its tag draft exists\n"
+        "The last term that matches decides. An object that no term matches is excluded.\n"
     )
     found = json.loads(alone("filter", "explain", "photos/*[tag:x]", "--json").out)
     assert found == {"terms": ["photos/*[tag:x]"], "needs": ["TAGS"]}

@@ -94,10 +94,10 @@ class Filter:
         return (sentence_of(term) for term in self.terms)
 
     @property
-    def otherwise(self) -> str:
+    def fallback_sentence(self) -> str:
         """What happens to an object that no term matches, in words."""
-        word = "taken" if self._takes(None) else "not taken"
-        return f"The last term that matches decides. What no term matches is {word}."
+        word = "included" if self._takes(None) else "excluded"
+        return f"The last term that matches decides. An object that no term matches is {word}."
 
     def prefixes(self, bucket: str) -> tuple[str, ...]:
         """The prefixes of the keys that can be included: ("",) for all keys, () for none."""

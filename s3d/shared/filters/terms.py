@@ -202,7 +202,7 @@ class Term:
 
 def sentence_of(term: Term) -> str:
     """A term in words."""
-    word = "not" if term.excludes else "take"
+    word = "exclude" if term.excludes else "include"
     keys = "all objects" if term.key.fits_all else f"objects {_named(term.key)}"
     where = f"of {'any bucket' if term.bucket.fits_all else 'buckets ' + _named(term.bucket)}"
     conditions = "".join(f", if {_condition(each)}" for each in term.predicates)
@@ -216,7 +216,7 @@ def _named(pattern: Glob) -> str:
 def _condition(predicate: Predicate) -> str:
     name = f"{_NOUNS[predicate.source]} {predicate.name}"
     if not predicate.op:
-        return f"{name} is there"
+        return f"{name} exists"
     value = predicate.operand.text() if isinstance(predicate.operand, Glob) else predicate.written
     return f"{name} {_VERBS[predicate.op]} {value}"
 
