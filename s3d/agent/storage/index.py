@@ -18,7 +18,7 @@ from typing import Any, Self, TypeVar
 
 import msgspec
 
-from s3d.agent.storage.disk import Disk, sync_folder
+from s3d.agent.storage.disk import Disk
 from s3d.agent.storage.generation import Generation
 from s3d.agent.storage.index_writer import IndexUnreadable, IndexWriter, PendingWrite, damage_of
 from s3d.agent.storage.reader import Reader
@@ -27,6 +27,7 @@ from s3d.agent.storage.tables import LAYOUT as LAYOUT
 from s3d.agent.storage.tables import Tables as Tables
 from s3d.agent.storage.tables import prepare, save_log
 from s3d.agent.storage.transaction import Effects, Transaction
+from s3d.shared.atomic_file import sync_folder
 from s3d.shared.errors import S3dError
 
 logger = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 from s3d.agent.storage.blobs import Blobs, folders_of, ids_in
-from s3d.agent.storage.disk import sync_folder
+from s3d.shared.atomic_file import sync_folder
 
 logger = logging.getLogger(__name__)
 

@@ -38,6 +38,7 @@ from s3d.agent.core.store import Answer, Layer, ObjectStore
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members, S3Request, S3Response
 from s3d.agent.selection.filter_subject import subject_of_record
+from s3d.agent.selection.use_policy import UsePolicy
 from s3d.agent.stores.read_cache.adopt_pushed import Pushed, adopt, row_of
 from s3d.agent.stores.read_cache.catalog import Catalog
 from s3d.agent.stores.read_cache.eligibility import NONE, PIN, TAG, Eligibility, cache_tag_in
@@ -72,13 +73,17 @@ class Cache(Layer):
         catalog: Catalog,
         freshness: Freshness,
         clock: Callable[[], float] = time.time,
+        *,
+        use_policy: UsePolicy | None = None,
     ) -> None:
+        """use_policy: which objects are cached; None: all."""
         self.catalog = catalog
         self.counts = Counts()
         self.freshness = freshness
         self.on_cache_tag: Callable[[str, str, str], None] = lambda bucket, key, mark: None
         """Called with the tag s3d.cache of an object ("" for none) when it is seen or changed."""
         self.eligibility = Eligibility(inner, lambda *mark: self.on_cache_tag(*mark))
+        self.eligibility.rules = use_policy
         self._clock = clock
         self._tasks = TaskScope()
         outage = RemoteOutage(clock)

@@ -82,7 +82,7 @@ class ObjectReads:
 
     @operation("GetObject", "HeadObject")
     def read(self, request: S3Request[Members]) -> Answer:
-        if request.fresh or not self._tasks.is_open:
+        if request.context.bypass_cache or not self._tasks.is_open:
             return self._inner.call(request)
         entry = self._catalog.get(request.bucket, request.key)
         authority = authority_of_read(request.input, entry)
@@ -149,7 +149,9 @@ class ObjectReads:
             authority = authority_of_read(request.input, entry)
             if authority is Authority.REVALIDATE or not self._is_current(entry):
                 force = authority is Authority.REVALIDATE
-                entry, is_stale = await self._revalidator.revalidate(entry, force=force)
+                entry, is_stale = await self._revalidator.revalidate(
+                    entry, request.context, force=force
+                )
         if entry is None or entry.superseded:
             return await self._fill(request)
         if is_stale and is_refused(request.input, entry):
@@ -181,7 +183,7 @@ class ObjectReads:
         writes = self._writes.count
         try:
             async with asyncio.timeout(OUTAGE_TIMEOUT if self._outage.is_active else None):
-                entry = await self._fills.open(bucket, key, header)
+                entry = await self._fills.open(bucket, key, header, request.context)
             self._outage.end()
         except Uncached as answer:
             if answer.response is None:
@@ -223,7 +225,7 @@ class ObjectReads:
                 self._counts.corrupt += 1
                 self._catalog.update(entry)
         try:
-            filling = FillBody(self._fills, entry, start, size)
+            filling = FillBody(self._fills, entry, start, size, context=request.context)
         except S3Error:
             self._drop_corrupt(entry)
             return await self._inner.call(request)

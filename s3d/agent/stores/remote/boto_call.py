@@ -15,8 +15,8 @@ from urllib.parse import urlencode
 
 from s3d.agent.core.failures import Refusal, Refused, Unreachable
 from s3d.agent.s3.address import parse_copy_source
-from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.conditions import quote_etags
+from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members, S3Request, S3Response, StreamBody
 from s3d.agent.s3.request import is_header_only
 from s3d.agent.stores.remote.addressing import Target
@@ -57,7 +57,7 @@ class BotoCaller:
             try:
                 return await self._reach(request)
             except S3Error as error:
-                cause = error.__cause__
+                cause = error.failure
                 # Regions are botocore's own lesson: only it knows where it has sent the request.
                 lesson = isinstance(cause, Refused) and await self._connection.learn(
                     request.bucket, cause.refusal, {}
@@ -81,7 +81,7 @@ class BotoCaller:
         try:
             return await self._once(request, patience * FIRST_ATTEMPT)
         except S3Error as error:
-            cause = error.__cause__
+            cause = error.failure
             if not (isinstance(cause, Unreachable) and cause.sent and not cause.status):
                 raise
         return await self._once(request, patience * (1 - FIRST_ATTEMPT))
@@ -104,7 +104,7 @@ class BotoCaller:
                 answer: Members = await call(**given)
         except self._boto.ERRORS as error:
             ours = self._translated(request, error)
-            raise ours from ours.__cause__
+            raise ours from ours.failure
         finally:
             _request.reset(under_way)
         return from_boto(request, answer)
@@ -142,7 +142,7 @@ class BotoCaller:
         if cause is not None:
             return self._connection.failed(cause)
         ours = S3Error("InvalidRequest", str(error))  # botocore would not send these members
-        ours.__cause__ = error
+        ours.failure = error
         return ours
 
 

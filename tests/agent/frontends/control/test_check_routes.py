@@ -1,6 +1,5 @@
 import aiohttp
 import pytest
-from s3d.shared.checking import CheckLine, CheckPage, Damage
 
 from s3d.agent.frontends.control import check_routes
 from s3d.agent.frontends.control.check_routes import CheckRoutes
