@@ -25,7 +25,8 @@ from s3d.agent.storage.salvage import salvage
 from s3d.agent.storage.store_check import NAME, SOURCES, Source, StoreCheck
 from s3d.agent.storage.tables import Tables
 from s3d.agent.stores.read_cache import catalog_rows
-from s3d.agent.stores.read_cache.catalog import Catalog, Limits
+from s3d.agent.stores.read_cache.cache_room import Limits
+from s3d.agent.stores.read_cache.catalog import Catalog
 from s3d.agent.stores.read_cache.entry import Entry
 from s3d.agent.stores.read_cache.verify import EntryFiles
 from s3d.agent.stores.write_queue import journal_rows
@@ -164,7 +165,7 @@ class Checker:
             yield self._line(Damage("cache", str(folder / INDEX), str(error), remedy=what))
 
     async def _entries(self, catalog: Catalog, verify: Verify) -> Lines:
-        for bucket, key in list(catalog.names()):
+        for bucket, key in list(catalog.names.of()):
             entry = catalog.peek(bucket, key)
             if entry is None:
                 continue

@@ -17,7 +17,8 @@ from s3d.agent.frontends.control.cache_routes import ReadCache, numbers_of
 from s3d.agent.selection.use_policy import UsePolicy
 from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.index import DAMAGE, Index
-from s3d.agent.stores.read_cache.catalog import Catalog, Limits
+from s3d.agent.stores.read_cache.cache_room import Limits
+from s3d.agent.stores.read_cache.catalog import Catalog
 from s3d.agent.stores.read_cache.catalog_rows import TABLES
 from s3d.agent.stores.read_cache.entry import EXPIRED, UNPROVEN
 from s3d.agent.stores.read_cache.last_stop import LastStop, StopMarker

@@ -70,7 +70,7 @@ async def test_what_was_read_is_there_after_the_next_start(tmp_path, remote):
 async def test_the_settings_are_its_limits(tmp_path, remote):
     env = {"S3D_READ_CACHE_MAX_FILES": "7", "S3D_READ_CACHE_MAX_AGE": "5m"}
     with opened(tmp_path, remote, S3D_READ_CACHE_MAX_SIZE="64MiB", **env) as cache:
-        limits = cache.layer.catalog.limits
+        limits = cache.layer.catalog.room.limits
         assert (limits.size, limits.files, cache.layer.freshness.max_age) == (64 << 20, 7, 300.0)
 
 

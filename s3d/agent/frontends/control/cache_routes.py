@@ -106,7 +106,7 @@ class CacheRoutes:
         }
         if any(value < 1 for value in given.values()):
             raise S3Error("InvalidArgument", "A limit is at least 1.")
-        await self._layer.catalog.resized(**given)
+        await self._layer.catalog.room.set_limits(**given)
         return await self.show(call)
 
     async def entries(self, call: Call) -> web.Response:
@@ -193,7 +193,7 @@ def cache_status(cache: ReadCache) -> CacheStatus:
     layer = cache.layer
     if layer is None:
         return CacheStatus(str(cache.folder), 0, 0, 0, 0, 0.0, trouble=cache.trouble)
-    limits = layer.catalog.limits
+    limits = layer.catalog.room.limits
     return CacheStatus(
         path=str(cache.folder),
         max_size=limits.size,
@@ -210,7 +210,7 @@ def numbers_of(cache: ReadCache) -> dict[str, int]:
     if layer is None or keeper is None:
         return {}
     return {
-        "size": layer.catalog.used,
+        "size": layer.catalog.room.used,
         "files": layer.catalog.count,
         "pins": len(keeper.pins),
         "in_flight": layer.fills.in_flight,
@@ -244,7 +244,7 @@ def state_of(cache: ReadCache | None, bucket: str, key: str) -> CacheState | Non
 
 def _page(layer: Cache, place: tuple[str, str], after: str, limit: int) -> list[Entry]:
     """The first entries after a name, in order."""
-    names = (f"{bucket}/{key}" for bucket, key in layer.catalog.names(*place))
+    names = (f"{bucket}/{key}" for bucket, key in layer.catalog.names.of(*place))
     found = heapq.nsmallest(limit, (name for name in names if name > after))
     entries = (layer.catalog.peek(*_split(name)) for name in found)
     return [entry for entry in entries if entry is not None]

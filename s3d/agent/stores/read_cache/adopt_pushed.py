@@ -41,8 +41,8 @@ async def adopt(catalog: Catalog, pushed: Pushed) -> Entry | None:
     """The new entry, in the place of any other; None when there is no room or no way."""
     record = pushed.stored.record
     is_file = isinstance(pushed.source, Path)
-    await catalog.free(record.size)
-    if is_file != (record.size > INLINE) or not catalog.room_for(record.size):
+    await catalog.room.make_slowly(record.size)
+    if is_file != (record.size > INLINE) or not catalog.room.make(record.size):
         return None
     members = _members(record, pushed.etag)
     entry = Entry(

@@ -168,13 +168,13 @@ class FillCoordinator:
         if size <= INLINE:
             return await self._small(opening, entry, members, body)
         held = stop - start
-        await self.catalog.free(held)
-        if not self.catalog.claim(held):
+        await self.catalog.room.make_slowly(held)
+        if not self.catalog.room.claim(held):
             raise await _refused(response, header)
         try:
             fd = await asyncio.to_thread(self.files.create, entry.blob)
         except OSError as error:
-            self.catalog.unclaim(held)
+            self.catalog.room.unclaim(held)
             self._failed(error)
             raise await _refused(response, header) from error
         entry.superseded = opening.superseded
@@ -198,8 +198,8 @@ class FillCoordinator:
         if entry.size:
             entry.sums[0] = crc(data)
             entry.present = mask(0, 1)
-        await self.catalog.free(entry.size)
-        if opening.superseded or not self.catalog.room_for(entry.size):
+        await self.catalog.room.make_slowly(entry.size)
+        if opening.superseded or not self.catalog.room.make(entry.size):
             members = {**entry.output, **entry.checksums, "ContentLength": entry.size}
             raise Uncached(S3Response(members, BytesBody(data)))
         self.catalog.add(entry, data)
@@ -221,7 +221,7 @@ class FillCoordinator:
 
         Raises S3Error: PreconditionFailed when the object is another one by now.
         """
-        await self.catalog.free(size)
+        await self.catalog.room.make_slowly(size)
         first, end = next(entry.missing(start, size), blocks_of(start, 1))
         under_way = self.fetch_of(entry, first)
         if under_way is not None:
@@ -231,7 +231,7 @@ class FillCoordinator:
                 end = block
                 break
         held = sum(block_size(entry.size, block) for block in range(first, end))
-        if not self.catalog.claim(held):
+        if not self.catalog.room.claim(held):
             raise S3Error("SlowDown", "The cache is full of what must stay.")
         # It is entered before anything is awaited, so that a second reader finds it.
         fetch = Fetch(entry, first, end, None, DigestCheck(None))
@@ -326,7 +326,7 @@ class FillCoordinator:
         self._fetches[entry.blob].remove(fetch)
         if not self._fetches[entry.blob]:
             del self._fetches[entry.blob]
-        self.catalog.unclaim(held)
+        self.catalog.room.unclaim(held)
         self.catalog.end(entry)
         if not entry.present and not entry.superseded and entry.blob not in self._fetches:
             self.catalog.forget(*entry.name)

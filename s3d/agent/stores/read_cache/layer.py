@@ -206,7 +206,7 @@ class Cache(Layer):
         """Why nothing new is kept just now; "" while all is well."""
         if self.fills.is_resting:
             return "the disk of the cache has failed lately: nothing new is kept for now"
-        if not self.catalog.has_room:
+        if not self.catalog.room.is_on_disk:
             return "the disk is nearly full: nothing new is kept"
         return ""
 

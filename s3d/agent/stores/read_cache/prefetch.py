@@ -153,7 +153,7 @@ class PinManager:
     async def _keep(self) -> None:
         while True:
             self._changed.clear()
-            self._cache.catalog.pins_changed()
+            self._cache.catalog.room.pins_changed()
             self._schedule.keep_only(self.pins)
             for pin in self.pins:
                 if not self._schedule.is_due(pin):
@@ -188,14 +188,14 @@ class PinManager:
             async for row in rows:
                 total = _more(total, row)
                 failed = await self._bring(row, throttle, at)
-                catalog.note_seen(row.bucket, row.key, seen)
+                catalog.names.note_seen(row.bucket, row.key, seen)
                 if failed:
                     error = error or f"{row.key}: {failed}"
                 else:
                     kept = _more(kept, row)
                 self._found[pin] = PinStatus(pin, total, kept, error, self._clock())
         self._found[pin] = PinStatus(pin, total, kept, error, self._clock())
-        gone = catalog.unseen_keys(pin.bucket, pin.key or pin.prefix, seen, begun)
+        gone = catalog.names.unseen_keys(pin.bucket, pin.key or pin.prefix, seen, begun)
         gone = [key for key in gone if pin.covers(pin.bucket, key)]
         for key in gone:
             self._cache.forget(pin.bucket, key)

@@ -14,7 +14,7 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import S3Request
 from s3d.agent.s3.model import operations
 from s3d.agent.stores.read_cache import objects
-from s3d.agent.stores.read_cache.catalog import Limits
+from s3d.agent.stores.read_cache.cache_room import Limits
 from s3d.agent.stores.read_cache.listings import STALE
 from s3d.agent.stores.read_cache.revalidate import Freshness
 from tests.agent.stores.read_cache.rig import open_rig, outage
@@ -263,7 +263,7 @@ async def test_no_read_is_wrong_whatever_happens(tmp_path):
                 rig.remote.truncate = random_.choice((None, 5, 80_000))
             else:
                 await check_read(rig, random_, key, versions, max_age)
-            assert rig.cache.catalog.used <= limits.size
+            assert rig.cache.catalog.room.used <= limits.size
 
 
 async def check_read(rig, random_, key, versions, max_age) -> None:
