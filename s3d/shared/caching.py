@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-from s3d.shared.transfers import Share
+from s3d.shared.transfers import Totals
 
 
 class CacheStatus(msgspec.Struct, frozen=True):
@@ -79,7 +79,7 @@ class CachePlace(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Verified(msgspec.Struct, frozen=True):
     """POST /v1/cache:verify: one page of entries was read; cursor is empty on the last."""
 
-    checked: Share
+    checked: Totals
     wrong: list[CacheEntry]
     """Whose bytes had changed on the disk; they are not there any more."""
     cursor: str = ""
@@ -105,9 +105,9 @@ class PinStatus(msgspec.Struct, frozen=True):
     """A pin, and how far it is kept."""
 
     pin: Pin
-    total: Share = Share()
+    total: Totals = Totals()
     """What the remote has of it, as of the last look."""
-    cached: Share = msgspec.field(name="kept", default=Share())
+    cached: Totals = msgspec.field(name="kept", default=Totals())
     """What of that is here."""
     error: str = ""
     """Why not all of it is."""
@@ -137,9 +137,9 @@ class PrefetchStatus(msgspec.Struct, frozen=True):
     prefix: str
     state: str = "running"
     """running, done, failed (something could not be had) or cancelled."""
-    listed: Share = msgspec.field(name="found", default=Share())
+    listed: Totals = msgspec.field(name="found", default=Totals())
     """What was listed so far."""
-    done: Share = Share()
+    done: Totals = Totals()
     """What of it is here."""
     failed: int = 0
     error: str = ""

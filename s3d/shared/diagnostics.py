@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-from s3d.shared.transfers import Share
+from s3d.shared.transfers import Totals
 
 
 class LogLine(msgspec.Struct, frozen=True):
@@ -91,7 +91,7 @@ class Damage(msgspec.Struct, frozen=True):
 class CheckPage(msgspec.Struct, frozen=True):
     """The answer of POST /v1/check: how far the check has come, and what was found on the way."""
 
-    checked: Share
+    checked: Totals
     """What was read since the beginning of the check."""
     damage: list[Damage]
     """What was found since the page before."""
@@ -102,7 +102,7 @@ class CheckPage(msgspec.Struct, frozen=True):
 class CheckLine(msgspec.Struct, frozen=True):
     """One step of a check, in the agent or without one."""
 
-    checked: Share
+    checked: Totals
     """What was read since the beginning."""
     damage: Damage | None = None
     done: bool = False

@@ -8,7 +8,7 @@ from __future__ import annotations
 import msgspec
 
 
-class Share(msgspec.Struct, frozen=True):
+class Totals(msgspec.Struct, frozen=True):
     """Writes and their bytes."""
 
     files: int = 0
@@ -23,7 +23,7 @@ class WaitingRemote(msgspec.Struct, frozen=True):
     """As configured first."""
     account: str
     """Owner id, else the access key id; "" while neither is known."""
-    writes: Share
+    writes: Totals
     """Parked conflicts are among them."""
     oldest: float | None = None
     """When the first of them was accepted, Unix seconds."""
@@ -67,16 +67,16 @@ class QueueLimits(msgspec.Struct, frozen=True):
 class QueueStatus(msgspec.Struct, frozen=True):
     """GET /v1/queue: what is accepted and has not reached the remote."""
 
-    waiting: Share
-    running: Share
-    held: Share
+    waiting: Totals
+    running: Totals
+    held: Totals
     """Not to be pushed: somebody said so, or the filter."""
-    failed: Share
+    failed: Totals
     """Parked: the remote refuses them."""
     limits: QueueLimits
     path: str
     paused: bool = False
-    blocked: Share = Share()
+    blocked: Totals = Totals()
     """Of those that wait: behind one of their key that is held or failed."""
     trouble: str = ""
     """Why nothing is pushed: "remote away", "needs credentials"; "" while all is well."""
@@ -86,19 +86,19 @@ class QueueStatus(msgspec.Struct, frozen=True):
     """Bytes a second, over the last ones."""
     remaining: float | None = None
     """Seconds until all is pushed at this rate; None: not to be said."""
-    verifying: Share = Share()
+    verifying: Totals = Totals()
     """At the remote, and checked once more when no earlier request can replace them there."""
-    conflict: Share = Share()
+    conflict: Totals = Totals()
     """Not pending any more: the remote has newer versions, and somebody has to decide."""
 
     @property
-    def moving(self) -> Share:
+    def moving(self) -> Totals:
         """What will be pushed by itself."""
         there, stuck = _sum(self.waiting, self.running), self.blocked
-        return Share(there.files - stuck.files, there.size - stuck.size)
+        return Totals(there.files - stuck.files, there.size - stuck.size)
 
     @property
-    def left(self) -> Share:
+    def left(self) -> Totals:
         """All that is pending: conflicts are not."""
         return _sum(self.waiting, self.running, self.held, self.failed, self.verifying)
 
@@ -316,13 +316,13 @@ class MigrationStatus(msgspec.Struct, frozen=True):
     """idle, running, done, failed (something was not carried over) or cancelled."""
     buckets: list[str] = []
     """Those of the embedded store that are meant."""
-    total: Share = Share()
+    total: Totals = Totals()
     """What they hold."""
-    copied: Share = Share()
+    copied: Totals = Totals()
     """Seen at the remote after it was sent there."""
-    there: Share = Share()
+    there: Totals = Totals()
     """Was there already, byte for byte."""
-    deleted: Share = Share()
+    deleted: Totals = Totals()
     """Taken from the embedded store, after it was seen at the remote."""
     failed: int = 0
     failures: list[MigrationFailure] = []
@@ -331,5 +331,5 @@ class MigrationStatus(msgspec.Struct, frozen=True):
     """What a person should know: what is not carried over."""
 
 
-def _sum(*shares: Share) -> Share:
-    return Share(sum(share.files for share in shares), sum(share.size for share in shares))
+def _sum(*shares: Totals) -> Totals:
+    return Totals(sum(share.files for share in shares), sum(share.size for share in shares))

@@ -35,7 +35,7 @@ from s3d.shared.errors import S3dError
 from s3d.shared.paths import Places
 from s3d.shared.text import count
 from s3d.shared.text import size as shown_size
-from s3d.shared.transfers import Share
+from s3d.shared.transfers import Totals
 
 INDEX = "index.sqlite"
 QUEUE = Source("queue", ("seq",), NAME, "record", "layout")
@@ -185,8 +185,8 @@ class Checker:
         return Damage("sync", str(file), problem, f"it was put aside as {file.name}.damaged")
 
     @property
-    def _share(self) -> Share:
-        return Share(self._files, self._size)
+    def _share(self) -> Totals:
+        return Totals(self._files, self._size)
 
     def _line(self, damage: Damage | None = None) -> CheckLine:
         return CheckLine(self._share, damage)

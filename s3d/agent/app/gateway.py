@@ -54,7 +54,7 @@ from s3d.shared.errors import S3dError, UsageError
 from s3d.shared.filters.terms import Attributes
 from s3d.shared.paths import Places
 from s3d.shared.text import count
-from s3d.shared.transfers import RemoteStatus, Share
+from s3d.shared.transfers import RemoteStatus, Totals
 
 if TYPE_CHECKING:
     from s3d.agent.stores.remote.addressing import Addressing
@@ -155,10 +155,10 @@ class Gateway:
         found = [*self.found] if self.staging is None else [*self.found, *self.staging.warnings()]
         return found if policy is None or not policy.trouble else [*found, policy.trouble]
 
-    async def flush(self, timeout: float) -> Share:
+    async def flush(self, timeout: float) -> Totals:
         """Push what can be pushed within so many seconds; what is left."""
         if self.queue is None:
-            return Share()
+            return Totals()
         if not self.queue.journal.paused and not await self._is_away():
             await self.queue.pusher.flush(timeout)
         return queue_status(self.queue).left

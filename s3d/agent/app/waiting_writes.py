@@ -23,7 +23,7 @@ from s3d.agent.stores.write_queue.journal import Journal
 from s3d.agent.stores.write_queue.move_writes import Mover, OpenQueue, Target, Unmoved
 from s3d.agent.stores.write_queue.pending import PendingState, PendingWrite
 from s3d.shared.errors import NotFoundError, S3dError
-from s3d.shared.transfers import Share, WaitingRemote
+from s3d.shared.transfers import Totals, WaitingRemote
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ async def open_queue(folder: Path) -> AsyncIterator[OpenQueue]:
         index.close()
 
 
-def count_waiting(folder: Path) -> tuple[Share, float | None]:
+def count_waiting(folder: Path) -> tuple[Totals, float | None]:
     """Writes of a queue's folder that are not at its remote, and when the oldest was accepted.
 
     Parked conflicts are among them: this queue has the only copy of their bytes.
@@ -53,7 +53,7 @@ def count_waiting(folder: Path) -> tuple[Share, float | None]:
     pending, parked = _writes_of(folder)
     writes = pending + parked
     oldest = min((write.accepted for write in writes), default=None)
-    return Share(len(writes), sum(write.size for write in writes)), oldest
+    return Totals(len(writes), sum(write.size for write in writes)), oldest
 
 
 def has_pending(folder: Path) -> bool:
@@ -161,7 +161,7 @@ def _is_conflict() -> S3Error:
     )
 
 
-def waiting_remote(identity: RemoteIdentity, writes: Share, oldest: float | None) -> WaitingRemote:
+def waiting_remote(identity: RemoteIdentity, writes: Totals, oldest: float | None) -> WaitingRemote:
     """In the words of the control API."""
     account = identity.owner or (identity.keys[-1] if identity.keys else "")
     return WaitingRemote(identity.id, identity.url, account, writes, oldest)

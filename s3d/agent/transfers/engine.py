@@ -21,14 +21,14 @@ from s3d.agent.transfers.items import Item, items_of
 from s3d.agent.transfers.job import CANCELLED, DONE, ENDED, FAILED, HELD, RUNNING, WAITING, Job
 from s3d.agent.transfers.local_files import NotTransferable
 from s3d.agent.transfers.naming import parts_of
-from s3d.agent.transfers.operations import Steps
+from s3d.agent.transfers.operations import Operations
 from s3d.shared.transfers import TransferError, TransferRequest
 
 logger = logging.getLogger(__name__)
 
 AT_ONCE = 4
 """Objects that are moved at the same time, of all transfers."""
-KEPT = 200
+MAX_ENDED = 200
 """Transfers that have ended and are still listed."""
 MOST = 2_000
 """Transfers that have not ended."""
@@ -57,7 +57,7 @@ class Transfers:
         itself, as that of a write queue does. Raises UsageError for a file of a newer s3d."""
         self._makes_room = makes_room
         self._objects, self._events, self._path, self._clock = objects, events, path, clock
-        self._steps = Steps(objects, umask)
+        self._operations = Operations(objects, umask)
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._jobs: dict[str, Job] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -210,7 +210,7 @@ class Transfers:
 
     async def _one(self, job: Job, item: Item) -> None:
         try:
-            await self._steps.carry_out(job, item)
+            await self._operations.carry_out(job, item)
         except S3Error as error:
             if self._is_away(error):
                 raise Away(error) from error
@@ -242,7 +242,7 @@ class Transfers:
 
     def _forget_old(self) -> None:
         ended = [job.id for job in self._jobs.values() if job.state in ENDED]
-        for id in ended[: max(len(ended) - KEPT, 0)]:
+        for id in ended[: max(len(ended) - MAX_ENDED, 0)]:
             del self._jobs[id]
             self._told.pop(id, None)
 

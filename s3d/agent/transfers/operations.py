@@ -14,7 +14,13 @@ from s3d.agent.sync.local_tree import FolderTree
 from s3d.agent.sync.names import why_no_path
 from s3d.agent.transfers.items import Item
 from s3d.agent.transfers.job import Job
-from s3d.agent.transfers.local_files import NotTransferable, blocks, is_there, land, same_file
+from s3d.agent.transfers.local_files import (
+    NotTransferable,
+    blocks,
+    is_there,
+    same_file,
+    write_atomically,
+)
 from s3d.agent.transfers.naming import COPY, DELETE, DOWNLOAD, MOVE, UPLOAD, name_of, target_of
 
 MOST = 5 << 30
@@ -23,7 +29,7 @@ MTIME = "mtime"
 """Metadata as rclone and the sync folders write it."""
 
 
-class Steps:
+class Operations:
     """objects: the stores' front door. umask: of files that are made."""
 
     def __init__(self, objects: S3Client, umask: int) -> None:
@@ -99,7 +105,7 @@ class Steps:
             _, body = await self._objects.get(request.bucket, item.key)
             async with aclosing(body):
                 mode = 0o666 & ~self._umask
-                await land(tree, path, body, item.modified, mode, job.moved, job.id)
+                await write_atomically(tree, path, body, item.modified, mode, job.moved, job.id)
         finally:
             tree.close()
 

@@ -19,10 +19,10 @@ from s3d.agent.core.failures import FailureClass, Refused, Unreachable, classify
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members
-from s3d.agent.transfers.object_copier import Carrier, Outcome, ask
+from s3d.agent.transfers.object_copier import CopyResult, ObjectCopier, ask
 from s3d.shared.control import ObjectInfo
 from s3d.shared.errors import S3dError
-from s3d.shared.transfers import MigrationFailure, MigrationStatus, Share
+from s3d.shared.transfers import MigrationFailure, MigrationStatus, Totals
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ AT_ONCE = 8
 """Objects on their way at the same time."""
 PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Seconds before each further try of what the remote could not take just now."""
-TOLD = 100
+MAX_FAILURES = 100
 """Failures that the status names."""
 IDLE, RUNNING, DONE, FAILED, CANCELLED = "idle", "running", "done", "failed", "cancelled"
 
@@ -127,40 +127,40 @@ class Migration:
         for bucket in chosen:
             async for row in _rows(objects, bucket):
                 self.status = replace(self.status, total=_plus(self.status.total, row.size))
-        carrier = Carrier(source, self._target)
+        copier = ObjectCopier(source, self._target)
         for bucket in chosen:
             try:
                 if self._delete:
-                    await self._empty(carrier, bucket)
+                    await self._empty(copier, bucket)
                 else:
-                    await self._carry(carrier, bucket)
+                    await self._carry(copier, bucket)
             except S3Error as error:
                 self._failed(bucket, "", error)
 
-    async def _carry(self, carrier: Carrier, bucket: str) -> None:
-        await self._try(partial(self._make, carrier.source, bucket))
+    async def _carry(self, copier: ObjectCopier, bucket: str) -> None:
+        await self._try(partial(self._make, copier.source, bucket))
 
         async def carry(row: ObjectInfo) -> None:
-            outcome = await carrier.carry(bucket, row.key)
-            count = "copied" if outcome is Outcome.COPIED else "there"
+            outcome = await copier.copy(bucket, row.key)
+            count = "copied" if outcome is CopyResult.COPIED else "there"
             self._count(count, row.size)
 
-        await self._each(_rows(S3Client(carrier.source), bucket), carry)
+        await self._each(_rows(S3Client(copier.source), bucket), carry)
 
-    async def _empty(self, carrier: Carrier, bucket: str) -> None:
+    async def _empty(self, copier: ObjectCopier, bucket: str) -> None:
         """Delete what the target is seen to have; the bucket too, when nothing is left in it."""
 
         async def delete(row: ObjectInfo) -> None:
-            etag = await carrier.is_there(bucket, row.key)
+            etag = await copier.is_there(bucket, row.key)
             if not etag:
                 raise S3Error("NotCopied", "the remote does not have it; it stays")
             members: Members = {"Bucket": bucket, "Key": row.key, "IfMatch": etag}
-            await ask(carrier.source, "DeleteObject", members)
+            await ask(copier.source, "DeleteObject", members)
             self._count("deleted", row.size)
 
-        await self._each(_rows(S3Client(carrier.source), bucket), delete)
+        await self._each(_rows(S3Client(copier.source), bucket), delete)
         try:
-            await ask(carrier.source, "DeleteBucket", {"Bucket": bucket})
+            await ask(copier.source, "DeleteBucket", {"Bucket": bucket})
         except S3Error as error:
             if error.code != "BucketNotEmpty":
                 raise
@@ -231,8 +231,8 @@ class Migration:
     def _failed(self, bucket: str, key: str, error: S3Error) -> None:
         logger.warning("not carried over: %s bucket=%s key=%s", error, bucket, key)
         status, failure = self.status, MigrationFailure(bucket, key, error.code, error.message)
-        told = [*status.failures, failure][:TOLD]
-        self.status = replace(status, failed=status.failed + 1, failures=told)
+        failures = [*status.failures, failure][:MAX_FAILURES]
+        self.status = replace(status, failed=status.failed + 1, failures=failures)
 
 
 def _is_transient(error: S3Error) -> bool:
@@ -247,5 +247,5 @@ async def _rows(objects: S3Client, bucket: str) -> AsyncIterator[ObjectInfo]:
             yield row
 
 
-def _plus(share: Share, size: int) -> Share:
-    return Share(share.files + 1, share.size + size)
+def _plus(share: Totals, size: int) -> Totals:
+    return Totals(share.files + 1, share.size + size)

@@ -33,7 +33,7 @@ from s3d.shared.caching import (
     PrefetchRequest,
     Verified,
 )
-from s3d.shared.transfers import Count, Share
+from s3d.shared.transfers import Count, Totals
 
 VERIFY_PAGE = 64 << 20
 """Bytes that are read in one call of verify, or a little more."""
@@ -133,11 +133,11 @@ class CacheRoutes:
         """Read what is here and see whether it is as it came, some entries in one call."""
         layer, keeper = self._there()
         wrong: list[CacheEntry] = []
-        checked, cursor = Share(), ""
+        checked, cursor = Totals(), ""
         for entry in _page(layer, ("", ""), call.query.get("cursor", ""), control.MAX_PAGE):
             if checked.size >= VERIFY_PAGE:
                 return answer(Verified(checked, wrong, cursor))
-            checked = Share(checked.files + 1, checked.size + entry.held)
+            checked = Totals(checked.files + 1, checked.size + entry.held)
             cursor = f"{entry.bucket}/{entry.key}"
             said = entry_of(entry, keeper)
             if not await layer.verify(entry):

@@ -22,7 +22,7 @@ from s3d.agent.stores.read_cache.pins import Pins
 from s3d.agent.stores.read_cache.revalidate import is_away
 from s3d.shared.caching import Pin, PinStatus, PrefetchStatus
 from s3d.shared.control import ObjectInfo
-from s3d.shared.transfers import Share
+from s3d.shared.transfers import Totals
 
 logger = logging.getLogger(__name__)
 
@@ -182,7 +182,7 @@ class Keeper:
         Memory: a byte for each entry of the cache, however long the listing is.
         """
         catalog, at = self._cache.catalog, self._clock()
-        total, kept, error, brought = Share(), Share(), "", self._brought
+        total, kept, error, brought = Totals(), Totals(), "", self._brought
         begun, seen = catalog.blobs.new_id(), bytearray()
         throttle = _Throttle(None, self._steady)
         async with aclosing(self._rows(pin)) as rows:
@@ -303,5 +303,5 @@ class _Throttle:
             await asyncio.sleep(wait)
 
 
-def _more(share: Share, row: ObjectInfo) -> Share:
-    return Share(share.files + 1, share.size + row.size)
+def _more(share: Totals, row: ObjectInfo) -> Totals:
+    return Totals(share.files + 1, share.size + row.size)

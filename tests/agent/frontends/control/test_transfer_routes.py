@@ -6,7 +6,7 @@ from s3d.shared.transfers import (
     PriorityRequest,
     QueueStatus,
     RetryRequest,
-    Share,
+    Totals,
     Transfer,
     TransferList,
 )
@@ -190,7 +190,7 @@ async def test_a_conflict_is_listed_apart_with_both_etags(gate):
     assert shown.etag
     assert shown.etag != shown.remote_etag
     status = await gate.ask("GET", "/v1/queue", QueueStatus)
-    assert (status.conflict, status.left) == (Share(1, 4), Share())
+    assert (status.conflict, status.left) == (Totals(1, 4), Totals())
     drained = await gate.ask("POST", "/v1/queue:drain", QueueStatus, DrainRequest(5))
     assert drained.conflict.files == 1
 
