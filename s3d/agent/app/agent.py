@@ -60,7 +60,7 @@ from s3d.agent.frontends.http.s3_server import S3Server
 from s3d.agent.s3 import signing
 from s3d.agent.s3.credential import Signer
 from s3d.agent.sync.folders import Folders
-from s3d.agent.transfers.engine import Transfers
+from s3d.agent.transfers.user_transfers import UserTransfers
 from s3d.shared.config.schema import Config
 from s3d.shared.control import AgentStatus, Presigned, PresignRequest
 from s3d.shared.credentials import AccessKey, load_or_create
@@ -160,7 +160,9 @@ class Agent:
         file = stack.places(self._places).transfers_file
         self._state_dir = file.parent
         makes_room = stack.gateway is not None and stack.gateway.queue is not None
-        self._transfers = Transfers(objects, self._events, file, self._umask, makes_room=makes_room)
+        self._transfers = UserTransfers(
+            objects, self._events, file, self._umask, waits_for_disk=makes_room
+        )
         endpoint = S3Server(
             stack.top,
             secret_of=None if config.auth == "none" else self._secret_of,

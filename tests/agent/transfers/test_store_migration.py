@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager, contextmanager
 import pytest
 
 from s3d.agent.app.embedded import open_embedded
-from s3d.agent.transfers.store_migration import PAUSES, Migration
+from s3d.agent.transfers.store_migration import RETRY_PAUSES, Migration
 from s3d.shared.errors import S3dError
 from s3d.shared.transfers import MigrationStatus, Totals
 from tests.agent.stores.write_queue.rig import Remote, refusal
@@ -141,7 +141,7 @@ async def test_one_at_a_time_and_it_can_be_cancelled(move):
         assert move.migration.start([], delete_source=False)
         assert not move.migration.start([], delete_source=False)
         await asked.wait()
-        move.migration.cancel()
+        await move.migration.cancel()
         await move.migration.ended()
         assert move.migration.status.state == "cancelled"
         move.remote.gate.set()
@@ -177,4 +177,4 @@ async def test_what_the_remote_never_takes_is_given_up(move):
     move.remote.fail("PutObject", refusal(503, "SlowDown"), math.inf)
     status = await move.run("bbb")
     assert (status.state, status.failed) == ("failed", 1)
-    assert move.pauses == list(PAUSES)
+    assert move.pauses == list(RETRY_PAUSES)
