@@ -16,9 +16,9 @@ from s3d.agent.stores.local.store import LocalStore
 from s3d.agent.stores.read_cache.catalog import Limits
 from s3d.agent.stores.read_cache.layer import Cache
 from s3d.agent.stores.read_cache.pins import Pins
-from s3d.agent.stores.read_cache.prefetch import FULL, Keeper
+from s3d.agent.stores.read_cache.prefetch import FULL, Keeper, prefetch_status
 from s3d.agent.stores.read_cache.revalidate import Freshness
-from s3d.shared.caching import Pin
+from s3d.shared.caching import Pin, PrefetchRequest
 from s3d.shared.transfers import Totals
 from tests.agent.stores.read_cache.rig import Time, away, open_rig
 from tests.contract.cached import cache_before
@@ -126,39 +126,39 @@ async def test_a_pin_that_has_no_room_says_so(tmp_path):
 async def test_a_prefetch_brings_what_is_below_a_prefix(rig):
     for number in range(30):
         await rig.there.put("bbb", f"p/{number}", b"1" * 1_000)
-    job = rig.keeper.prefetch("bbb", "p/", None)
+    job = rig.keeper.prefetch(PrefetchRequest("bbb", "p/", None))
     async with asyncio.timeout(PATIENCE):
         await job.ended.wait()
-    assert (job.status.state, job.status.listed) == ("done", Totals(30, 30_000))
-    assert job.status.done == Totals(30, 30_000)
+    assert (prefetch_status(job).state, prefetch_status(job).listed) == ("done", Totals(30, 30_000))
+    assert prefetch_status(job).done == Totals(30, 30_000)
     assert rig.cache.catalog.count == 30
 
 
 async def test_a_prefetch_of_no_bucket_fails_and_says_why(rig):
-    job = rig.keeper.prefetch("nothing-here", "", None)
+    job = rig.keeper.prefetch(PrefetchRequest("nothing-here", "", None))
     async with asyncio.timeout(PATIENCE):
         await job.ended.wait()
-    assert (job.status.state, bool(job.status.error)) == ("failed", True)
+    assert (prefetch_status(job).state, bool(prefetch_status(job).error)) == ("failed", True)
 
 
 async def test_a_prefetch_can_be_broken_off(rig):
     for number in range(8):
         await rig.there.put("bbb", f"p/{number}", b"1" * 1_000)
-    job = rig.keeper.prefetch("bbb", "p/", 1)  # a byte a second: it does not end by itself
+    # At a byte a second it does not end by itself.
+    job = rig.keeper.prefetch(PrefetchRequest("bbb", "p/", 1))
     async with asyncio.timeout(PATIENCE):
-        while job.task is None or not job.status.listed.files:  # noqa: ASYNC110
+        while not prefetch_status(job).listed.files:  # noqa: ASYNC110
             await asyncio.sleep(0)
-    job.cancel()
     async with asyncio.timeout(PATIENCE):
-        await job.ended.wait()
-    assert job.status.state == "cancelled"
+        await rig.keeper.prefetches.cancel(job)
+    assert prefetch_status(job).state == "cancelled"
 
 
 async def test_too_many_prefetches_are_refused(rig):
     for _ in range(100):
-        rig.keeper.prefetch("bbb", "", None)
+        rig.keeper.prefetch(PrefetchRequest("bbb", "", None))
     with pytest.raises(S3Error) as caught:
-        rig.keeper.prefetch("bbb", "", None)
+        rig.keeper.prefetch(PrefetchRequest("bbb", "", None))
     assert caught.value.code == "SlowDown"
 
 
