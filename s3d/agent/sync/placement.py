@@ -10,7 +10,13 @@ import uuid
 from collections.abc import Awaitable, Callable
 
 from s3d.agent.sync.baseline import Baseline, Intent, TrashEntry
-from s3d.agent.sync.interfaces import ConcurrentChange, LocalTree, PathBlocked, StagedFile
+from s3d.agent.sync.interfaces import (
+    ConcurrentChange,
+    LocalTree,
+    PathBlocked,
+    RemoteTree,
+    StagedFile,
+)
 from s3d.agent.sync.names import conflict_name
 from s3d.agent.sync.path_state import BaselineEntry, Signature
 
@@ -25,8 +31,8 @@ def new_id() -> str:
 class Placement:
     """The local half of an Executor."""
 
-    def __init__(self, tree: LocalTree, baseline: Baseline) -> None:
-        self.tree, self.baseline = tree, baseline
+    def __init__(self, tree: LocalTree, remote_tree: RemoteTree, baseline: Baseline) -> None:
+        self.tree, self.remote_tree, self.baseline = tree, remote_tree, baseline
         self.host = "host"
         self.clock: Callable[[], float] = time.time
         self.ids: Callable[[], str] = new_id
@@ -107,10 +113,6 @@ class Placement:
         """A file of the trash that should not be there: to its path, or beside it."""
         if not await self.tree.untrash(name, path):
             await self.beside(path, lambda to: self.tree.untrash(name, to))
-
-    async def putbeside(self, path: str, name: str) -> str:
-        """A file of the trash that somebody still wants: the path of its conflict copy."""
-        return await self.beside(path, lambda to: self.tree.untrash(name, to))
 
     async def agree_on_placed(self, path: str) -> None:
         """What is intended for a path is in its place: agree on it, as it was on the stage."""

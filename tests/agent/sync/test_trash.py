@@ -3,6 +3,7 @@ import asyncio
 import pytest
 
 from s3d.agent.s3.messages import BytesBody
+from s3d.agent.sync import folder_actions
 from s3d.agent.sync.baseline import Baseline, TrashEntry
 from s3d.agent.sync.interfaces import PathBlocked
 from s3d.agent.sync.names import original_of
@@ -18,9 +19,9 @@ async def folder(running, root, objects):
     async with running() as folder:
         await until_open(folder)
         (root / "doc").write_text("first")
-        await folder.sync_now()
+        await folder_actions.sync_now(folder)
         await objects.put(BUCKET, "doc", BytesBody(b"second"))
-        await folder.sync_now()
+        await folder_actions.sync_now(folder)
         assert (root / "doc").read_text() == "second"
         yield folder
 
@@ -29,7 +30,7 @@ async def test_what_was_replaced_comes_back_and_can_go_again(folder, root, objec
     trash = folder.here.trash
     assert await trash.undo(path="doc") == "doc"
     assert (root / "doc").read_text() == "first"
-    await folder.sync_now()
+    await folder_actions.sync_now(folder)
     assert await trash.undo(path="doc") == "doc"
     assert (root / "doc").read_text() == "second"
 
@@ -44,10 +45,10 @@ async def test_a_row_of_the_history_can_be_named(folder, root):
 async def test_what_was_deleted_comes_back(folder, root, objects):
     await objects.put(BUCKET, "other", BytesBody(b"x"))
     await objects.delete(BUCKET, "doc")
-    await folder.sync_now()
+    await folder_actions.sync_now(folder)
     assert not (root / "doc").exists()
     await folder.here.trash.undo(path="doc")
-    await folder.sync_now()
+    await folder_actions.sync_now(folder)
     assert await keys(objects) == ["doc", "other"]
 
 
@@ -143,8 +144,12 @@ async def test_what_is_written_to_in_the_trash_comes_back_beside(folder, root, t
 @pytest.mark.parametrize("act", ["undo", "resolve"])
 async def test_a_person_waits_for_the_folders_turn(folder, root, act):
     """What they do moves files that a pass is looking at."""
-    work = folder.undo(path="doc") if act == "undo" else folder.resolve("doc", "copy")
-    async with folder._turn:
+    work = (
+        folder_actions.undo(folder, path="doc")
+        if act == "undo"
+        else folder_actions.resolve(folder, "doc", "copy")
+    )
+    async with folder.pass_lock:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.05):
                 await work
@@ -156,7 +161,7 @@ async def conflict(folder, root, objects):
     """The name of a conflict copy of doc."""
     (root / "doc").write_text("mine, longer")
     await objects.put(BUCKET, "doc", BytesBody(b"theirs"))
-    await folder.sync_now()
+    await folder_actions.sync_now(folder)
     (copy,) = [path.name for path in root.iterdir() if original_of(path.name)]
     return copy
 
@@ -166,7 +171,7 @@ async def conflict(folder, root, objects):
 )
 async def test_a_conflict_is_resolved(folder, conflict, root, objects, keep, wanted):
     await folder.here.trash.resolve(conflict, keep)
-    await folder.sync_now()
+    await folder_actions.sync_now(folder)
     assert (root / "doc").read_text() == wanted
     assert not (root / conflict).exists()
     assert await keys(objects) == (["doc", "doc 1"] if keep == "both" else ["doc"])
