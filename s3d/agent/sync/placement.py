@@ -9,7 +9,8 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable
 
-from s3d.agent.sync.baseline import Baseline, Intent, TrashEntry
+from s3d.agent.sync.baseline import Baseline, Intent
+from s3d.agent.sync.baseline_tables import TrashEntry
 from s3d.agent.sync.interfaces import (
     ConcurrentChange,
     LocalTree,
@@ -63,7 +64,7 @@ class Placement:
 
     def trash_row(self, name: str, path: str, signature: Signature, reason: str) -> None:
         row = TrashEntry(name, path, signature, reason, self.clock(), self.trash_age())
-        self.baseline.trash(row)
+        self.baseline.trash.add(row)
 
     async def put_away_stray(self, name: str) -> None:
         """A file of the stage that no intent names: to the trash. If its path is not known any
@@ -71,7 +72,7 @@ class Placement:
         signature = await self.tree.staged(name)
         if signature is None:
             return
-        if self.baseline.trash_of(name) is None:
+        if self.baseline.trash.get(name) is None:
             path = f"recovered {name[:8]}"
             self.trash_row(name, path, signature, "found after a crash")
             self.note("found after a crash", path, "kept in the trash", name)
@@ -127,4 +128,4 @@ class Placement:
         self.baseline.agree(base)
 
     def note(self, action: str, path: str, detail: str = "", trash: str = "") -> None:
-        self.baseline.note(self.clock(), action, path, detail, trash)
+        self.baseline.history.add(self.clock(), action, path, detail, trash)

@@ -84,7 +84,7 @@ async def _discard(placement: Placement, path: str, intent: Intent) -> None:
     trashed = await placement.tree.trashed(intent.stage)
     expected = intent.signature
     if trashed is None:
-        placement.baseline.untrash(intent.stage)
+        placement.baseline.trash.remove(intent.stage)
         placement.baseline.settle(path)
         return
     if expected is not None and trashed.is_same_file(expected):
@@ -92,7 +92,7 @@ async def _discard(placement: Placement, path: str, intent: Intent) -> None:
         placement.baseline.drop(path)
         return
     await placement.put_back(path, intent.stage)
-    placement.baseline.untrash(intent.stage)
+    placement.baseline.trash.remove(intent.stage)
     placement.baseline.settle(path)
 
 

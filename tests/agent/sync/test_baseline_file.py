@@ -43,9 +43,9 @@ def test_a_file_of_the_first_layout_is_upgraded(tmp_path):
         "true",
         ["b/new"],
     )
-    (trashed,) = found.trashed()
+    (trashed,) = found.trash.rows()
     assert (trashed.id, trashed.path, trashed.age) == ("4567", "old.txt", 0.0)
-    assert found.last_trashed(path="old.txt").trash == "4567"
+    assert found.history.last_trashed(path="old.txt").trash == "4567"
     found.close()
     Baseline(file).close()
 

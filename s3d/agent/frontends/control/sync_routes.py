@@ -230,13 +230,13 @@ class SyncRoutes:
         limit = call.number("limit", 100, control.MAX_PAGE)
         with asked():
             baseline = self._folder(call).baseline
-        rows = baseline.history(limit, path=call.query.get("file", ""))
+        rows = baseline.history.rows(limit, path=call.query.get("file", ""))
         return answer(
             HistoryList(
                 [
                     HistoryRow(
                         row.id, row.at, row.action, row.path, row.detail,
-                        bool(row.trash) and baseline.trash_of(row.trash) is not None,
+                        bool(row.trash) and baseline.trash.get(row.trash) is not None,
                     )
                     for row in rows
                 ]
