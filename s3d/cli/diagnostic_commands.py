@@ -47,7 +47,7 @@ def _check(session: Session, result: _Report, *, repair: bool) -> None:
         for page in session.client().check(repair=repair):
             result.take(page.checked, page.damage)
     except NotRunningError:
-        from s3d.agent.app.check import check_at_rest
+        from s3d.agent.app.integrity_check import check_at_rest
 
         def show(line: CheckLine) -> None:
             result.take(line.checked, [] if line.damage is None else [line.damage])

@@ -91,7 +91,9 @@ class ListOps:
         limit = min(MAX_KEYS, input["MaxKeys"] if input.get("MaxKeys") is not None else MAX_KEYS)
         prefix, delimiter = input.get("Prefix") or "", input.get("Delimiter") or ""
         further = {name: input[name] for name in _PASSED_ON if input.get(name)}
-        wanted = Wanted(request.bucket, prefix.encode(), delimiter.encode(), owner, further)
+        wanted = Wanted(
+            request.bucket, prefix.encode(), delimiter.encode(), owner, further, request.context
+        )
         token = input.get("ContinuationToken")
         listing, headers = await self._merged(wanted, after, token, limit)
         found = listing.items

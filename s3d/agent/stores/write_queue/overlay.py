@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from itertools import pairwise
-from typing import Any
 
+from s3d.agent.core.client import S3Client
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.listing import Place, Query, roll_up
 from s3d.agent.s3.listing_merge import MergedListing, Run, merge_runs
-from s3d.agent.s3.messages import Members, S3Request
-from s3d.agent.s3.model import operations
+from s3d.agent.s3.messages import NO_CONTEXT, Members, RequestContext
 from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.records import ObjectRow
 from s3d.agent.stores.write_queue.journal import Journal
@@ -45,6 +44,8 @@ class Wanted:
     owner: bool
     further: Members
     """For the remote alone."""
+    context: RequestContext = NO_CONTEXT
+    """Of the listing's request."""
 
 
 class Disordered(Exception):
@@ -202,7 +203,8 @@ class Overlay:
                 )
 
     async def _page(self, members: Members) -> tuple[list[Item], Members]:
-        response = await self._inner.call(S3Request[Any](operations()["ListObjectsV2"], members))
+        client = S3Client(self._inner, self._wanted.context)
+        response = await client.call("ListObjectsV2", members)
         self.headers |= response.headers
         output = response.output
         items: list[Item] = [

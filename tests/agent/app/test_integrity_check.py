@@ -6,8 +6,8 @@ import shutil
 import pytest
 from msgspec.structs import replace
 
-from s3d.agent.app.check import Checker, Opened, check_at_rest
 from s3d.agent.app.embedded import open_embedded, open_index, open_store
+from s3d.agent.app.integrity_check import Checker, Opened, check_at_rest
 from s3d.agent.app.process import only_one
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events

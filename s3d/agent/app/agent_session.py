@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,15 +16,13 @@ import msgspec
 
 from s3d import __version__
 from s3d.agent.app.damaged_state import unreadable_state_warnings
-from s3d.agent.app.frontends import ControlSocket, S3Endpoint, control_routes
-from s3d.agent.app.preflight import create_buckets, exposure_warnings
-from s3d.agent.app.sampler import Sampler, sampler_of
-from s3d.agent.app.stack import Stack, build_stack
-from s3d.agent.app.sync_folders import open_folders
+from s3d.agent.app.frontends import S3Endpoint
+from s3d.agent.app.preflight import exposure_warnings
+from s3d.agent.app.sampler import Sampler
+from s3d.agent.app.stack import Stack
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
 from s3d.agent.core.log_buffer import LogBuffer
-from s3d.agent.frontends.frontend import Frontend
 from s3d.agent.sync.folders import Folders
 from s3d.agent.transfers.engine import Transfers
 from s3d.shared.config.schema import Config
@@ -50,7 +47,7 @@ class ProcessContext:
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class AgentSession:
     """The parts of a session. open_session() opens it, its exit stack closes it."""
 
     config: Config
@@ -91,53 +88,6 @@ class Session:
             ],
             metrics=dict(self.endpoint.status()),
         )
-
-
-async def open_session(
-    config: Config,
-    places: Places,
-    process: ProcessContext,
-    events: Events,
-    closing: AsyncExitStack,
-) -> Session:
-    """Open the stores, then start the front ends; closing ends all of it in the reverse order.
-
-    Raises S3dError, OSError.
-    """
-    stack = await build_stack(config, places, events)
-    closing.push_async_callback(stack.close)
-    client = S3Client(stack.top)
-    if stack.gateway is None:
-        await create_buckets(client, config.buckets)
-    folders = open_folders(stack, config, places, events, process.umask)
-    closing.callback(folders.close)
-    file = stack.places(places).transfers_file
-    makes_room = stack.gateway is not None and stack.gateway.queue is not None
-    transfers = Transfers(client, events, file, process.umask, makes_room=makes_room)
-    endpoint = S3Endpoint(stack.top, config, process.key)
-    await _start(endpoint, closing)
-    session = Session(
-        config=with_bound_port(config, endpoint.url),
-        places=places,
-        state_dir=file.parent,
-        process=process,
-        events=events,
-        stack=stack,
-        client=client,
-        folders=folders,
-        transfers=transfers,
-        endpoint=endpoint,
-        sampler=sampler_of(stack, endpoint.server),
-    )
-    routes = control_routes(session, log_buffer=process.log_buffer, is_serving=process.is_serving)
-    await _start(ControlSocket(routes, places.socket), closing)
-    return session
-
-
-async def _start(frontend: Frontend, closing: AsyncExitStack) -> None:
-    """It is stopped also when it has started only in part."""
-    closing.push_async_callback(frontend.stop)
-    await frontend.start()
 
 
 def with_bound_port(config: Config, url: str) -> Config:

@@ -1,11 +1,11 @@
 from contextlib import AsyncExitStack
 
-import msgspec
 import pytest
 
+from s3d.agent.app.agent_session import ProcessContext
 from s3d.agent.app.background import background_tasks
+from s3d.agent.app.open_session import open_session
 from s3d.agent.app.process import Notifier
-from s3d.agent.app.session import ProcessContext, open_session, with_bound_port
 from s3d.agent.core.events import Events
 from s3d.agent.core.log_buffer import LogBuffer
 from s3d.shared.config.schema import Config
@@ -40,8 +40,6 @@ async def test_a_session_has_the_configured_buckets_and_a_status(session):
 async def test_the_next_session_has_the_port_that_the_system_has_chosen(session):
     port = session.endpoint.url.rpartition(":")[2]
     assert session.config.endpoint == f"http://127.0.0.1:{port}"
-    fixed = msgspec.structs.replace(session.config, endpoint="http://localhost:5")
-    assert with_bound_port(fixed, "http://127.0.0.1:7") is fixed
 
 
 async def test_an_embedded_store_has_no_tasks_of_a_remote(session):
