@@ -20,10 +20,11 @@ from s3d.agent.core.events import Events
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.storage.index import Index
 from s3d.agent.stores.remote.identity import RemoteIdentity, is_name_of
-from s3d.agent.stores.write_queue import conflict_rows, journal_rows
+from s3d.agent.stores.write_queue import journal_rows
 from s3d.agent.stores.write_queue.journal import Journal
 from s3d.agent.stores.write_queue.move_writes import Mover, OpenQueue, Target, Unmoved
-from s3d.agent.stores.write_queue.pending import PendingState, PendingWrite
+from s3d.agent.stores.write_queue.parked_conflicts import load_conflicts
+from s3d.agent.stores.write_queue.pending_write import PendingState, PendingWrite
 from s3d.shared.errors import NotFoundError, S3dError
 from s3d.shared.text import count
 from s3d.shared.transfers import Share, WaitingRemote
@@ -39,7 +40,7 @@ async def open_queue(folder: Path) -> AsyncIterator[OpenQueue]:
     index = open_index(folder, tables=journal_rows.TABLES)
     try:
         journal = await Journal.open(index, Events())
-        staging = open_store(index, folder, on_change=journal.record)
+        staging = open_store(index, folder, on_change=journal.recorder.record)
         try:
             yield OpenQueue(journal, staging.body_of, staging.local)
         finally:
@@ -70,7 +71,7 @@ def _writes_of(folder: Path) -> tuple[list[PendingWrite], list[PendingWrite]]:
         return [], []
     index: Index = open_index(folder, tables=journal_rows.TABLES)
     try:
-        parked = [conflict.write for conflict in index.look(conflict_rows.load)]
+        parked = [conflict.write for conflict in index.look(load_conflicts)]
         return list(index.look(journal_rows.load)), parked
     finally:
         index.close()

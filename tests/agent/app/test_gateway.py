@@ -50,7 +50,7 @@ async def test_a_write_is_accepted_although_the_remote_is_away(tmp_path):
     objects = S3Client(gateway.top)
     await objects.put("bucket", "k", BytesBody(b"12345"))
     assert (await objects.head("bucket", "k")).size == 5
-    assert gateway.queue.journal.status().size == 5
+    assert gateway.queue.journal.totals().size == 5
     assert (gateway.status().ok, gateway.status().url) == (False, NOWHERE)
     await gateway.close()
 
@@ -60,7 +60,7 @@ async def test_what_was_accepted_is_there_after_a_restart(tmp_path):
     await S3Client(gateway.top).put("bucket", "k", BytesBody(b"12345"))
     await gateway.close()
     gateway = await open_gateway(*settings(tmp_path), Events())
-    assert gateway.queue.journal.status().size == 5
+    assert gateway.queue.journal.totals().size == 5
     assert (await S3Client(gateway.top).head("bucket", "k")).size == 5
     assert await gateway.flush(0.05) == Share(1, 5)
     await gateway.close()

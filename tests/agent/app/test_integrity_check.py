@@ -89,7 +89,7 @@ async def test_a_damaged_write_of_the_queue(places):
     folder = places.write_queue_dir
     index = open_index(folder, tables=journal_rows.TABLES)
     journal = await Journal.open(index, Events())
-    store = open_store(index, folder, on_change=journal.record)
+    store = open_store(index, folder, on_change=journal.recorder.record)
     await put(store)
     store.close()
     assert (await found_by(places))[0] == []

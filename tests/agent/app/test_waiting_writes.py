@@ -55,8 +55,8 @@ async def test_what_waits_for_others_is_counted_and_named(base):
 async def test_a_remote_is_named_by_id_and_url(base, name):
     waiting = WaitingWrites(base, base / "remotes" / "second", None)
     async with waiting.opened(name) as queue:
-        (first, _) = queue.journal.all()
-        await queue.journal.discard(first.seq)
+        (first, _) = queue.journal.pending
+        await queue.journal.control.discard(first.seq)
     assert waiting.status()[0].writes == Share(1, 5)
 
 
@@ -83,7 +83,7 @@ async def test_they_are_moved_to_the_remote_in_use(base, tmp_path):
 async def park(folder):
     """Let the remote have overtaken the oldest write."""
     async with open_queue(folder) as queue:
-        await queue.journal.conflicts.park(next(queue.journal.all()), '"theirs"')
+        await queue.journal.conflicts.park(next(iter(queue.journal.pending)), '"theirs"')
 
 
 @pytest.mark.finding("A4")

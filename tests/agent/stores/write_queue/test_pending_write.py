@@ -1,11 +1,11 @@
 """Values of the queue."""
 
-from s3d.agent.stores.write_queue.pending import (
+from s3d.agent.stores.write_queue.pending_write import (
     Kind,
     PendingState,
     PendingWrite,
-    QueueStatus,
-    Share,
+    QueueTotals,
+    Usage,
 )
 
 
@@ -14,6 +14,6 @@ def test_a_write_is_named_by_its_place():
 
 
 def test_a_status_sums_its_shares():
-    shares = {PendingState.WAITING: Share(1, 10), PendingState.FAILED: Share(2, 5)}
-    status = QueueStatus(shares, None, paused=False)
+    shares = {PendingState.WAITING: Usage(1, 10), PendingState.FAILED: Usage(2, 5)}
+    status = QueueTotals(shares, None, paused=False)
     assert (status.files, status.size) == (3, 15)

@@ -4,8 +4,9 @@ import pytest
 
 from s3d.agent.storage.index import Index
 from s3d.agent.storage.records import Layout, ObjectRecord, Stored
-from s3d.agent.stores.write_queue import journal_rows, journal_write
-from s3d.agent.stores.write_queue.pending import Kind, PendingState, PendingWrite
+from s3d.agent.stores.write_queue import journal_rows
+from s3d.agent.stores.write_queue.journal_entry import insert
+from s3d.agent.stores.write_queue.pending_write import Kind, PendingState, PendingWrite
 
 PUT, DELETE, TAGS = Kind.PUT, Kind.DELETE, Kind.TAGS
 
@@ -20,8 +21,9 @@ async def index(tmp_path):
 async def enter(index, kind, *, pushing=(), one_version=True, accepted=9.0, **further):
     write = PendingWrite(0, kind, "bbb", "k", 0, accepted, **further)
     stored = None if kind is DELETE else Stored(ObjectRecord("k"), Layout())
-    before = journal_write.Before(pushing, one_version)
-    await index.write(lambda tx: journal_write.enter(tx, write, stored, before))
+    await index.write(
+        lambda tx: insert(tx, write, stored, pushing=pushing, keeps_one_version=one_version)
+    )
     return write
 
 
