@@ -50,12 +50,14 @@ async def preflight(client: S3Client, head: RequestHead) -> ExtraHeaders:
     rules = await rules_of(client, head.address.bucket)
     if not rules:
         raise S3Error("AccessForbidden", "CORSResponse: CORS is not enabled for this bucket.")
-    wanted = [name.strip() for name in headers.get("access-control-request-headers", "").split(",")]
-    wanted = [name for name in wanted if name]
-    rule = matching(rules, origin, method, wanted)
+    requested = [
+        name.strip() for name in headers.get("access-control-request-headers", "").split(",")
+    ]
+    requested = [name for name in requested if name]
+    rule = matching(rules, origin, method, requested)
     if rule is None:
         raise S3Error("AccessForbidden", Method=method, ResourceType="OBJECT")
-    return _preflight_headers(rule, origin, wanted)
+    return _preflight_headers(rule, origin, requested)
 
 
 async def rules_of(client: S3Client, bucket: str) -> Sequence[Rule]:
@@ -96,13 +98,13 @@ def _grant_headers(rule: Rule, origin: str) -> ExtraHeaders:
     return tuple(found)
 
 
-def _preflight_headers(rule: Rule, origin: str, wanted: Sequence[str]) -> ExtraHeaders:
+def _preflight_headers(rule: Rule, origin: str, requested: Sequence[str]) -> ExtraHeaders:
     found = [
         *_origin_headers(rule, origin),
         ("Access-Control-Allow-Methods", ", ".join(rule["AllowedMethods"])),
     ]
-    if wanted:
-        found.append(("Access-Control-Allow-Headers", ", ".join(wanted)))
+    if requested:
+        found.append(("Access-Control-Allow-Headers", ", ".join(requested)))
     if rule.get("MaxAgeSeconds") is not None:
         found.append(("Access-Control-Max-Age", str(rule["MaxAgeSeconds"])))
     return tuple(found)

@@ -119,11 +119,11 @@ class Latency:
         return [_edge(sums, share * total) for share in shares]
 
 
-def _edge(sums: list[int], wanted: float) -> float:
+def _edge(sums: list[int], rank: float) -> float:
     seen = 0
     for at, count in enumerate(sums):
         seen += count
-        if seen >= wanted:
+        if seen >= rank:
             return _upper(at) / 1e6
     return _upper(len(sums) - 1) / 1e6
 
