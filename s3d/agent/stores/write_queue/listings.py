@@ -19,7 +19,6 @@ from functools import partial
 from itertools import pairwise
 from typing import Any
 
-from s3d.agent.core.client import S3Client
 from s3d.agent.core.store import Answer, ObjectStore, operation
 from s3d.agent.s3.acl import OWNER
 from s3d.agent.s3.errors import S3Error
@@ -34,7 +33,8 @@ from s3d.agent.s3.listing import (
     url_encode,
 )
 from s3d.agent.s3.listing_merge import MergedListing, Run, merge_runs
-from s3d.agent.s3.messages import NO_CONTEXT, Members, RequestContext, S3Request, S3Response
+from s3d.agent.s3.messages import Members, S3Request, S3Response
+from s3d.agent.s3.model import operations
 from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.records import ObjectRow
 from s3d.agent.stores.write_queue.journal import Journal
@@ -120,9 +120,7 @@ class ListOps:
         limit = min(MAX_KEYS, input["MaxKeys"] if input.get("MaxKeys") is not None else MAX_KEYS)
         prefix, delimiter = input.get("Prefix") or "", input.get("Delimiter") or ""
         further = {name: input[name] for name in _PASSED_ON if input.get(name)}
-        query = ListingQuery(
-            request.bucket, prefix.encode(), delimiter.encode(), owner, further, request.context
-        )
+        query = ListingQuery(request.bucket, prefix.encode(), delimiter.encode(), owner, further)
         token = input.get("ContinuationToken")
         listing, headers = await self._merged(query, after, token, limit)
         found = listing.items
@@ -207,8 +205,6 @@ class ListingQuery:
     owner: bool
     further: Members
     """Members for the remote only."""
-    context: RequestContext = NO_CONTEXT
-    """Of the listing's request."""
 
 
 class UnorderedListing(Exception):
@@ -364,8 +360,7 @@ class ListingOverlay:
                 )
 
     async def _page(self, members: Members) -> tuple[list[Item], Members]:
-        client = S3Client(self._inner, self._query.context)
-        response = await client.call("ListObjectsV2", members)
+        response = await self._inner.call(S3Request[Any](operations()["ListObjectsV2"], members))
         self.headers |= response.headers
         output = response.output
         items: list[Item] = [

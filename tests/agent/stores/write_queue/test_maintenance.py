@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
 from s3d.agent.selection.decision import Decision
 from s3d.agent.selection.use_policy import UsePolicy
@@ -40,7 +41,9 @@ async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
 @pytest.fixture
 async def maintenance(rig: Rig) -> QueueMaintenance:
     """With a write that is parked since its bucket is missing."""
-    maintenance = QueueMaintenance(rig.journal, rig.remote, rig.time.clock, on_wakeup=nothing)
+    maintenance = QueueMaintenance(
+        rig.journal, S3Client(rig.remote), rig.time.clock, on_wakeup=nothing
+    )
     await rig.staged("CreateBucket", Bucket="new")
     await rig.staged.put("new", "k", b"1")
     write = await rig.journal.take()
@@ -87,7 +90,9 @@ async def test_a_bucket_that_nobody_waits_for_is_forgotten(
 
 
 async def test_it_rests_when_there_is_nothing_to_look_after(rig: Rig) -> None:
-    maintenance = QueueMaintenance(rig.journal, rig.remote, rig.time.clock, on_wakeup=nothing)
+    maintenance = QueueMaintenance(
+        rig.journal, S3Client(rig.remote), rig.time.clock, on_wakeup=nothing
+    )
     assert not await maintenance.round()
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from s3d.agent.core.client import S3Client
 from s3d.agent.s3.messages import Members
 from s3d.agent.stores.write_queue.multipart_push import abort_orphan
 from s3d.agent.stores.write_queue.pending_write import Orphan, PendingState, RemoteUpload
@@ -294,7 +295,7 @@ async def begin(rig: Rig) -> str:
 
 
 async def abort(rig: Rig, orphan: Orphan) -> bool:
-    return await abort_orphan(rig.remote, rig.journal.uploads, orphan)
+    return await abort_orphan(S3Client(rig.remote), rig.journal.uploads, orphan)
 
 
 async def test_one_that_is_known_is_aborted(rig: Rig) -> None:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from s3d.agent.core.client import S3Client
 from s3d.agent.s3.checksums import hasher, multipart_etag
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body, BytesBody, Members, StreamBody
@@ -100,7 +101,7 @@ async def test_an_opaque_etag_is_looked_behind(
     rig.remote.edit = lambda name, answer: (
         answer | {"ETag": '"opaque"'} if "ETag" in answer else answer
     )
-    assert await compare_content(rig.remote, value, PLACE, stored()) == (same, '"opaque"')
+    assert await compare_content(S3Client(rig.remote), value, PLACE, stored()) == (same, '"opaque"')
     reads = rig.remote.names().count("GetObject")
     assert reads == (0 if checksum or len(there) != len(VALUE) else 1)
 
