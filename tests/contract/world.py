@@ -28,7 +28,7 @@ from s3d.agent.stores.remote.compatibility import Compatibility
 from s3d.agent.stores.remote.conditional_writes import ConditionalWrites
 from s3d.agent.stores.remote.empty_segments import EmptySegments
 from s3d.agent.stores.remote.remote_quirks import RemoteQuirks
-from s3d.agent.stores.write_queue.multipart_push import ConditionSupport
+from s3d.agent.stores.write_queue.remote_buckets import ConditionSupport
 from s3d.agent.stores.write_queue.remote_states import ObservedRemote, RemoteStates
 from tests.agent.stores.write_queue.rig import Time
 from tests.contract.cached import cache_before
@@ -181,7 +181,7 @@ def _take(times: dict[str, int], name: str) -> bool:
 
 def _unreachable(reason: Reason, *, sent: bool) -> S3Error:
     error = S3Error("ServiceUnavailable", f"The remote cannot be reached: {reason}.")
-    error.__cause__ = Unreachable(reason, "a fault of the test", sent=sent)
+    error.failure = Unreachable(reason, "a fault of the test", sent=sent)
     return error
 
 

@@ -45,7 +45,7 @@ _decode = msgspec.msgpack.Decoder(Intent).decode
 
 
 class Baseline:
-    """The file. Each call is one transaction; iterate over another one, see other(), to read meanwhile."""
+    """The file. Each call is one transaction; a thread reads through a second one, see other()."""
 
     def __init__(self, path: Path | None) -> None:
         """path None: in memory, for tests. Raises Damaged, UsageError for a newer layout."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable
 
+from s3d.agent.core.backoff import exponential_delay
+
 RETRY_FIRST, RETRY_LONGEST = 1.0, 60.0
 """Seconds before a path is looked at again; they double with each try."""
 SOON = 2
@@ -39,7 +41,7 @@ class RetryQueue:
         """Have a path due again, later each time."""
         tries = self._tries.get(path, 0)
         self._tries[path] = tries + 1
-        self._schedule(path, self._clock() + min(RETRY_LONGEST, RETRY_FIRST * float(2**tries)))
+        self._schedule(path, self._clock() + exponential_delay(tries, RETRY_FIRST, RETRY_LONGEST))
         if tries + 1 > SOON:
             self._slow.add(path)
 

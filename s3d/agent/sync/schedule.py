@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable
 
+from s3d.agent.core.backoff import Backoff
 from s3d.agent.sync.decide import Action
 from s3d.agent.sync.names import parents
 from s3d.agent.sync.pass_scope import PassResult, Scope
@@ -38,7 +39,7 @@ class Schedule:
         self._bucket_every, self._full_every = interval, FULL_FIRST
         self._bucket_at = self._full_at = 0.0
         self._not_before = 0.0
-        self._away = 0
+        self._away = Backoff(AWAY_FIRST, AWAY_LONGEST)
         self._paths: set[str] = set()
         self._touched: set[str] = set()
         self._retries = RetryQueue(clock)
@@ -88,8 +89,7 @@ class Schedule:
 
     def backoff(self) -> float:
         """Seconds until the remote is asked again, after it was away once more."""
-        self._away += 1
-        pause = min(AWAY_LONGEST, AWAY_FIRST * float(2 ** (self._away - 1)))
+        pause = self._away.advance()
         self._not_before = self._clock() + pause
         return pause
 
@@ -157,7 +157,7 @@ class Schedule:
 
         Call retry() or synced() for each of its paths after that.
         """
-        self._away = 0
+        self._away.reset()
         now = self._clock()
         if scope.is_whole:
             self._retries.postpone_all()

@@ -7,15 +7,14 @@ a version, 2 today; a file without one was written before failed transfers were 
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import msgspec
 
 from s3d.agent.core.job import ENDED, Job, JobFailure, JobState, Progress
-from s3d.agent.storage.disk import sync_folder
 from s3d.agent.transfers.transfer_status import TransferJob, transfer_error
+from s3d.shared.atomic_file import write_atomically
 from s3d.shared.errors import UsageError
 from s3d.shared.transfers import TransferError, TransferRequest
 
@@ -83,15 +82,8 @@ def read(path: Path) -> SavedTransfers:
 
 
 def write(path: Path, file: SavedTransfers) -> None:
-    """Replace the file; it is durable on return. Runs in a thread. Raises OSError."""
-    fresh = path.with_name(f".{path.name}.new")
-    fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with open(fd, "wb") as out:
-        out.write(msgspec.json.encode(file))
-        out.flush()
-        os.fsync(out.fileno())
-    os.replace(fresh, path)
-    sync_folder(path.parent)
+    """Durable when it returns; for a thread. Raises OSError."""
+    write_atomically(path, msgspec.json.encode(file), durable=True)
 
 
 def file_of(last: int, jobs: Iterable[TransferJob]) -> SavedTransfers:

@@ -22,7 +22,7 @@ from s3d.agent.core.jobs import JobEngine, JobPolicy, first_error
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members
-from s3d.agent.transfers.object_copier import CopyResult, ObjectCopier, ask
+from s3d.agent.transfers.object_copier import CopyResult, ObjectCopier
 from s3d.shared.control import ObjectInfo
 from s3d.shared.errors import S3dError
 from s3d.shared.transfers import MigrateRequest, MigrationFailure, MigrationStatus, Totals
@@ -173,12 +173,12 @@ class Migration:
             if not etag:
                 raise S3Error("NotCopied", "the remote does not have it; it stays")
             members: Members = {"Bucket": bucket, "Key": row.key, "IfMatch": etag}
-            await ask(copier.source, "DeleteObject", members)
+            await S3Client(copier.source).output("DeleteObject", members)
             self._count("deleted", row.size)
 
         await self._engine.for_each(job, _rows(S3Client(copier.source), bucket), delete, _name)
         try:
-            await ask(copier.source, "DeleteBucket", {"Bucket": bucket})
+            await S3Client(copier.source).output("DeleteBucket", {"Bucket": bucket})
         except S3Error as error:
             if error.code != "BucketNotEmpty":
                 raise
@@ -196,14 +196,14 @@ class Migration:
         await target.create_bucket(bucket)
         for read, (write, member, fields) in SETTINGS.items():
             try:
-                found = await ask(source, read, {"Bucket": bucket})
+                found = await S3Client(source).output(read, {"Bucket": bucket})
                 value = {name: found[name] for name in fields if found.get(name)}
                 if value:
-                    await ask(self._target, write, {"Bucket": bucket, member: value})
+                    await S3Client(self._target).output(write, {"Bucket": bucket, member: value})
             except S3Error as error:
                 if error.status != 404:
                     self._note(f"{bucket}: {write} was refused: {error.code}")
-        if (await ask(source, "GetBucketVersioning", {"Bucket": bucket})).get("Status"):
+        if (await S3Client(source).output("GetBucketVersioning", {"Bucket": bucket})).get("Status"):
             self._note(f"{bucket}: older versions of its objects are not carried over")
 
     def _count(self, name: str, size: int) -> None:
@@ -225,8 +225,10 @@ def _describe(error: Exception, bucket: str, key: str) -> JobFailure:
 
 def _is_temporary(error: Exception) -> bool:
     """Whether the remote cannot take it now; an error of the embedded store is never temporary."""
-    is_theirs = isinstance(error.__cause__, Refused | Unreachable)
-    return isinstance(error, S3Error) and is_theirs and classify(error) is FailureClass.TRANSIENT
+    if not isinstance(error, S3Error):
+        return False
+    is_theirs = isinstance(error.failure, Refused | Unreachable)
+    return is_theirs and classify(error) is FailureClass.TRANSIENT
 
 
 async def _rows(objects: S3Client, bucket: str) -> AsyncIterator[ObjectInfo]:

@@ -142,7 +142,7 @@ def problem(status: int, what: Problem, request_id: str = "") -> web.Response:
 def _of_s3_error(error: S3Error, bucket: str) -> Problem:
     title = error.message.rstrip(".")
     hint = HINTS.get(error.code, "")
-    if error.status >= 500 and isinstance(error.__cause__, Refused):  # it is the remote that failed
+    if error.status >= 500 and isinstance(error.failure, Refused):  # it is the remote that failed
         hint = "the remote answered so; s3d status shows how it is"
     elif is_disk_full(error):
         hint = "free some space on the disk that it names, or set S3D_LOCAL_DIR to another disk"

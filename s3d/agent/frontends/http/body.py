@@ -31,16 +31,16 @@ class Upload:
     """The streaming body of a request. Its iteration ends only if everything fits.
 
     Raises S3Error: IncompleteBody, RequestTimeout, XAmzContentSHA256Mismatch, and what the chunk
-    decoder finds. The client is asked to go on (100 Continue) when the first piece is wanted.
+    decoder finds. The client is asked to go on (100 Continue) when the first piece is expected.
     """
 
-    __slots__ = ("_decoder", "_exchange", "_heavy", "_sha256", "_wanted", "size")
+    __slots__ = ("_decoder", "_exchange", "_expected", "_heavy", "_sha256", "size")
 
     def __init__(self, exchange: Exchange, authorized: AuthorizedRequest) -> None:
         self._exchange = exchange
         self.size: int | None = authorized.size
         payload = authorized.verified.payload
-        self._wanted = payload.sha256
+        self._expected = payload.sha256
         self._sha256 = hashlib.sha256() if payload.kind is PayloadKind.SIGNED else None
         self._decoder: Decoder | None = None
         self._heavy = payload.kind.chunks_signed
@@ -88,8 +88,8 @@ class Upload:
             self._decoder.finish()
         elif self._exchange.received != self.size:
             raise S3Error("IncompleteBody")
-        if self._sha256 and self._sha256.hexdigest() != self._wanted:
-            raise _sha256_mismatch(self._wanted, self._sha256.hexdigest())
+        if self._sha256 and self._sha256.hexdigest() != self._expected:
+            raise _sha256_mismatch(self._expected, self._sha256.hexdigest())
 
 
 async def read_document(exchange: Exchange) -> bytes:
@@ -132,12 +132,12 @@ def check_document(authorized: AuthorizedRequest, document: bytes) -> None:
 def check_md5(header: str, digest: bytes) -> None:
     """Raises S3Error InvalidDigest (no MD5 at all) or BadDigest (of something else)."""
     try:
-        wanted = b64decode(header, validate=True)
+        expected = b64decode(header, validate=True)
     except (Base64Error, ValueError):
-        wanted = b""
-    if len(wanted) != 16:
+        expected = b""
+    if len(expected) != 16:
         raise S3Error("InvalidDigest")
-    if wanted != digest:
+    if expected != digest:
         raise S3Error("BadDigest")
 
 
@@ -174,10 +174,10 @@ def _check_sha256(verified: Verified, document: bytes) -> None:
             raise _sha256_mismatch(verified.payload.sha256, computed)
 
 
-def _sha256_mismatch(wanted: str, computed: str) -> S3Error:
+def _sha256_mismatch(expected: str, computed: str) -> S3Error:
     return S3Error(
         "XAmzContentSHA256Mismatch",
-        ClientComputedContentSHA256=wanted,
+        ClientComputedContentSHA256=expected,
         S3ComputedContentSHA256=computed,
     )
 

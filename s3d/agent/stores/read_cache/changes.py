@@ -127,7 +127,7 @@ def row_of_head(key: str, output: Members) -> Members:
 def effect_of(error: BaseException | None, status: int | None) -> Effect:
     """error: what the write ended with, if it raised. status: of an answer that was forwarded."""
     if isinstance(error, S3Error):
-        cause = error.__cause__
+        cause = error.failure
         never_sent = isinstance(cause, Unreachable) and not cause.sent
         return Effect.NONE if never_sent else Effect.DOUBT
     if error is not None or (status is not None and status >= 300):

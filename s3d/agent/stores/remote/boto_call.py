@@ -57,7 +57,7 @@ class BotoCaller:
             try:
                 return await self._reach(request)
             except S3Error as error:
-                cause = error.__cause__
+                cause = error.failure
                 # Regions are botocore's own lesson: only it knows where it has sent the request.
                 lesson = isinstance(cause, Refused) and await self._connection.learn(
                     request.bucket, cause.refusal, {}
@@ -81,7 +81,7 @@ class BotoCaller:
         try:
             return await self._once(request, patience * FIRST_ATTEMPT)
         except S3Error as error:
-            cause = error.__cause__
+            cause = error.failure
             if not (isinstance(cause, Unreachable) and cause.sent and not cause.status):
                 raise
         return await self._once(request, patience * (1 - FIRST_ATTEMPT))
@@ -104,7 +104,7 @@ class BotoCaller:
                 answer: Members = await call(**given)
         except self._boto.ERRORS as error:
             ours = self._translated(request, error)
-            raise ours from ours.__cause__
+            raise ours from ours.failure
         finally:
             _request.reset(under_way)
         return from_boto(request, answer)
@@ -142,7 +142,7 @@ class BotoCaller:
         if cause is not None:
             return self._connection.failed(cause)
         ours = S3Error("InvalidRequest", str(error))  # botocore would not send these members
-        ours.__cause__ = error
+        ours.failure = error
         return ours
 
 

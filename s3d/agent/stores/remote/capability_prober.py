@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -34,6 +33,7 @@ from s3d.agent.stores.remote.capabilities import (
     versioning_of,
 )
 from s3d.agent.stores.remote.remote_quirks import RemoteQuirks
+from s3d.shared.atomic_file import write_atomically
 
 logger = logging.getLogger(__name__)
 
@@ -77,10 +77,12 @@ class CapabilityProber(Layer):
         *,
         quirks: RemoteQuirks | None = None,
         allowed: bool = True,
+        wake: asyncio.Event | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """file: keeps the results, and the quirks, from one start to the next. allowed: whether
-        anything may be written for a probe. clock: Unix seconds."""
+        anything may be written for a probe. wake: set when the quirks have changed, so that they
+        are saved. clock: Unix seconds."""
         super().__init__(inner)
         self.quirks = quirks or RemoteQuirks()
         self._endpoint = endpoint
@@ -96,7 +98,7 @@ class CapabilityProber(Layer):
         """Bucket -> when to look at it."""
         self._learned: dict[str, asyncio.Event] = {}
         """Of buckets that somebody waits for."""
-        self._news = asyncio.Event()
+        self._news = wake or asyncio.Event()
         self._saved = b""
         self._unfinished: list[tuple[str, str]] = []
 
@@ -168,10 +170,6 @@ class CapabilityProber(Layer):
             with suppress(TimeoutError):
                 async with asyncio.timeout(wait):
                     await self._news.wait()
-
-    def wake(self) -> None:
-        """The quirks have changed: have them saved."""
-        self._news.set()
 
     def _look_at(self, bucket: str) -> None:
         self._due[bucket] = 0.0
@@ -251,10 +249,10 @@ class CapabilityProber(Layer):
     def _write(self, mine: _OneRemote) -> None:
         """Those of other remotes stay as they are."""
         others = [each for each in self._read() if each.endpoint != self._endpoint]
-        part = self._file.with_suffix(".part")
         try:
-            part.write_bytes(msgspec.json.encode(_File(VERSION, [*others, mine])))
-            os.replace(part, self._file)
+            write_atomically(
+                self._file, msgspec.json.encode(_File(VERSION, [*others, mine])), durable=False
+            )
         except OSError as error:
             logger.warning("cannot keep what was probed: %s path=%s", error, self._file)
 

@@ -21,6 +21,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
+from s3d.agent.core.client import S3Client
 from s3d.agent.core.failures import Reason, Refused, Unreachable
 from s3d.agent.core.store import Answer, Layer, ObjectStore, operation
 from s3d.agent.s3 import checksums
@@ -34,7 +35,6 @@ from s3d.agent.s3.messages import (
     S3Response,
     WireRequest,
 )
-from s3d.agent.s3.model import operations
 from s3d.agent.s3.optional_headers import OptionalGroup, blames, group_of, may_blame, without
 from s3d.agent.stores.remote.error_mapping import error_elements
 from s3d.agent.stores.remote.remote_quirks import RemoteQuirks
@@ -50,11 +50,17 @@ _SAME_OBJECT = ("Bucket", "Key", "SSECustomerAlgorithm", "SSECustomerKey", "SSEC
 class Compatibility(Layer):
     """Directly above the RemoteStore. Belongs to the loop."""
 
-    def __init__(self, inner: ObjectStore, quirks: RemoteQuirks | None = None) -> None:
-        """quirks: where it keeps what it learns."""
+    def __init__(
+        self,
+        inner: ObjectStore,
+        quirks: RemoteQuirks | None = None,
+        *,
+        on_learned: Callable[[], None] = lambda: None,
+    ) -> None:
+        """quirks: where it keeps what it learns; on_learned is called when that has changed."""
         super().__init__(inner)
         self.quirks = quirks or RemoteQuirks()
-        self.on_learned: Callable[[], None] = lambda: None
+        self._on_learned = on_learned
 
     @operation("ListObjectsV2")
     def list(self, request: S3Request[Any]) -> Answer:
@@ -65,7 +71,7 @@ class Compatibility(Layer):
         keys = [row["Key"] for row in response.output.get("Contents") or ()]
         if self.quirks.listing_order == UNKNOWN and order_of(keys) == OTHER:
             self.quirks.listing_order = OTHER
-            self.on_learned()
+            self._on_learned()
             logger.info("the remote does not list in the order of the keys")
         return response
 
@@ -140,7 +146,7 @@ class Compatibility(Layer):
         members: Members = {name: request.input.get(name) for name in _SAME_OBJECT}
         members |= {"VersionId": version or None, "IfMatch": etag or None}
         try:
-            found = await self.inner.call(S3Request(operations()["GetObject"], members))
+            found = await S3Client(self.inner, request.context).call("GetObject", members)
         except S3Error as error:
             if error.status in (404, 412):
                 return ""
@@ -153,7 +159,7 @@ class Compatibility(Layer):
 
     def _learn(self, group: OptionalGroup, refusal: tuple[int, str, str]) -> None:
         self.quirks.refused.add(group)
-        self.on_learned()
+        self._on_learned()
         logger.warning("the remote does not take %s, s3d goes on without: %s", group, refusal[2])
 
 
@@ -244,7 +250,7 @@ def _refusal_in(response: S3Response[Any]) -> tuple[int, str, str] | None:
 
 
 def _refusal_of(error: S3Error) -> tuple[int, str, str] | None:
-    cause = error.__cause__
+    cause = error.failure
     if not isinstance(cause, Refused):
         return None
     return cause.refusal.status, cause.refusal.code, cause.refusal.message
@@ -253,7 +259,7 @@ def _refusal_of(error: S3Error) -> tuple[int, str, str] | None:
 def _is_bare_refusal(request: S3Request[Any], error: S3Error) -> bool:
     """Whether HEAD was refused by what may or may not be the remote: no document proves it. It is
     asked once more without the headers, and nothing is learnt from it."""
-    cause = error.__cause__
+    cause = error.failure
     is_answered = isinstance(cause, Unreachable) and cause.status in (400, 501)
     return is_answered and request.op.method == "HEAD"
 
@@ -269,5 +275,5 @@ def _send_again(group: OptionalGroup) -> S3Error:
     error = S3Error(
         "ServiceUnavailable", f"The remote does not take {group}. Send the request again."
     )
-    error.__cause__ = Unreachable(Reason.LOST, "the remote refused an optional header", sent=False)
+    error.failure = Unreachable(Reason.LOST, "the remote refused an optional header", sent=False)
     return error

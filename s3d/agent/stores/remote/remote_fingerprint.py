@@ -6,13 +6,13 @@ The file holds those of several remotes, by URL; what belongs to others survives
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
 from s3d.agent.stores.remote.response_proof import identity_marks
+from s3d.shared.atomic_file import write_atomically
 
 logger = logging.getLogger(__name__)
 
@@ -64,10 +64,8 @@ class RemoteFingerprint:
         if kept.version > VERSION:
             return
         kept.marks[self._remote] = sorted(self.marks)
-        part = self._file.with_suffix(".part")
         try:
-            part.write_bytes(msgspec.json.encode(kept))
-            os.replace(part, self._file)
+            write_atomically(self._file, msgspec.json.encode(kept), durable=False)
         except OSError as error:
             logger.warning("cannot write the remote's headers: %s path=%s", error, self._file)
 

@@ -7,6 +7,7 @@ listings as one signed request, the rest through aioboto3.
 
 from __future__ import annotations
 
+import logging
 import time
 import uuid
 from collections.abc import Callable
@@ -22,6 +23,8 @@ from s3d.agent.stores.remote.http_transport import Settings
 from s3d.agent.stores.remote.loop_detection import ViaTracker
 from s3d.agent.stores.remote.remote_connection import Connection, Health
 from s3d.agent.stores.remote.remote_fingerprint import RemoteFingerprint
+
+logger = logging.getLogger(__name__)
 
 
 class RemoteStore:
@@ -64,6 +67,12 @@ class RemoteStore:
         return self._connection.health
 
     def call(self, request: S3Request[Any]) -> Answer:
+        if logger.isEnabledFor(logging.DEBUG):
+            context = request.context
+            logger.debug(
+                "request to the remote op=%s bucket=%s key=%s id=%s parent=%s",
+                request.op.name, request.bucket, request.key, context.request_id, context.parent,
+            )  # fmt: skip
         if request.wire is not None:
             return forward(self._connection, request, self.agent)
         if request.op.name in direct_call.OPERATIONS:

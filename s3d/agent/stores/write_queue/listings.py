@@ -1,44 +1,73 @@
 """ListObjects and ListObjectsV2 as they will be once everything pending has reached the remote.
 
-With nothing pending below the prefix a request goes to the remote as it came. Otherwise pages of
-the remote are merged with what is pending. Of each run the pending part is looked up first: a write
-that reaches the remote in between is then seen twice, and never not at all.
+Without pending writes below the prefix a request is forwarded unchanged. Otherwise pages of the
+remote are merged with what is pending (ListingOverlay). For each run of the listing the pending
+part is read first: a write that reaches the remote in between is then seen twice, never missed.
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Callable, Mapping
+import sys
+from bisect import bisect_left
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from itertools import pairwise
 from typing import Any
 
-from s3d.agent.core.store import Answer, operation
+from s3d.agent.core.store import Answer, ObjectStore, operation
 from s3d.agent.s3.acl import OWNER
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.listing import OTHER, UNKNOWN, decode_token, encode_token, url_encode
+from s3d.agent.s3.listing import (
+    OTHER,
+    UNKNOWN,
+    Place,
+    Query,
+    decode_token,
+    encode_token,
+    roll_up,
+    url_encode,
+)
+from s3d.agent.s3.listing_merge import MergedListing, Run, merge_runs
 from s3d.agent.s3.messages import Members, S3Request, S3Response
+from s3d.agent.s3.model import operations
+from s3d.agent.storage.reader import Reader
+from s3d.agent.storage.records import ObjectRow
 from s3d.agent.stores.write_queue.journal import Journal
-from s3d.agent.stores.write_queue.overlay import Disordered, Listing, Overlay, Wanted
 from s3d.agent.stores.write_queue.settle import Settler
 
 logger = logging.getLogger(__name__)
 
 MAX_KEYS = 1_000
 _TOKEN = "s3d"
-"""What our continuation tokens begin with."""
+"""Prefix of our continuation tokens."""
 _PASSED_ON = ("ExpectedBucketOwner", "OptionalObjectAttributes", "RequestPayer")
+_PAGE = 1_000
+_MAX_HIDDEN = 2_000
+_MAX_HIDDEN_OF_WHOLE = 20_000
+"""Pending deletions that are merged in one run; more where each run reads the whole listing."""
+_LAST = "\U0010ffff"
+"""Sorts after every key with a common prefix."""
+
+Item = tuple[bytes, Members | None]
+"""A key and its row, or a common prefix and None."""
+Listing = MergedListing[bytes, Members]
 
 
 class ListOps:
-    """Handlers of listings."""
+    """ListObjects and ListObjectsV2."""
 
     def __init__(self, journal: Journal, settler: Settler) -> None:
         self.listing_order: Callable[[str], str] = lambda bucket: UNKNOWN
-        """In which order the remote lists a bucket, as far as it is known: s3/listing.py."""
+        """The order in which the remote lists a bucket, if known: s3/listing.py."""
         self._journal = journal
         self._inner = settler.inner
-        self._disordered: set[str] = set()
-        """Buckets of which a listing was not in the order of the keys."""
+        self._unordered: set[str] = set()
+        """Buckets of which a listing was not in key order."""
 
     @operation("ListObjects")
     def list_objects(self, request: S3Request[Members]) -> Answer:
@@ -51,7 +80,7 @@ class ListOps:
     def list_objects_v2(self, request: S3Request[Members]) -> Answer:
         input = request.input
         token = input.get("ContinuationToken")
-        after = (input.get("StartAfter") or "").encode() if token is None else _place(token)
+        after = (input.get("StartAfter") or "").encode() if token is None else _key_of(token)
         is_ours = bool(token) and after is not None
         if _is_plain(request) and (is_ours or self._is_pending(request, after or b"")):
             return self._version_2(request, after)
@@ -59,7 +88,7 @@ class ListOps:
 
     def _is_pending(self, request: S3Request[Members], after: bytes) -> bool:
         prefix = (request.input.get("Prefix") or "").encode()
-        return next(self._journal.under(request.bucket, prefix, after), None) is not None
+        return next(self._journal.pending.under(request.bucket, prefix, after), None) is not None
 
     async def _version_1(self, request: S3Request[Members], marker: bytes) -> S3Response[Members]:
         input = request.input
@@ -86,14 +115,14 @@ class ListOps:
     async def _page(
         self, request: S3Request[Members], after: bytes | None, *, owner: bool
     ) -> tuple[list[tuple[bytes, Members | None]], Members, dict[str, str]]:
-        """The items of the page, the members that both listings have, and further headers."""
+        """The items of the page, the members that both operations have, and response headers."""
         input = request.input
         limit = min(MAX_KEYS, input["MaxKeys"] if input.get("MaxKeys") is not None else MAX_KEYS)
         prefix, delimiter = input.get("Prefix") or "", input.get("Delimiter") or ""
         further = {name: input[name] for name in _PASSED_ON if input.get(name)}
-        wanted = Wanted(request.bucket, prefix.encode(), delimiter.encode(), owner, further)
+        query = ListingQuery(request.bucket, prefix.encode(), delimiter.encode(), owner, further)
         token = input.get("ContinuationToken")
-        listing, headers = await self._merged(wanted, after, token, limit)
+        listing, headers = await self._merged(query, after, token, limit)
         found = listing.items
         output: Members = {
             "Name": request.bucket,
@@ -113,36 +142,35 @@ class ListOps:
         return found, output, headers
 
     async def _merged(
-        self, wanted: Wanted, after: bytes | None, token: str | None, size: int
+        self, query: ListingQuery, after: bytes | None, token: str | None, size: int
     ) -> tuple[Listing, dict[str, str]]:
-        """The listing, and further headers of the remote's pages.
+        """The listing, and the headers of the remote's pages.
 
-        Page by page while the remote's pages prove to be in order, else as a whole: to read all
-        of a large bucket for each page is slow, so it is done only where there is no other way.
+        Where these are not in key order, the whole listing is read for each page, which is slow.
         """
-        bucket = wanted.bucket
-        whole = bucket in self._disordered or self.listing_order(bucket) == OTHER
+        bucket = query.bucket
+        whole = bucket in self._unordered or self.listing_order(bucket) == OTHER
         if not whole:
             try:
-                overlay = Overlay(self._journal, self._inner, wanted)
+                overlay = ListingOverlay(self._journal, self._inner, query)
                 return await overlay.page(after, token, size), overlay.headers
-            except Disordered:
-                logger.info("the remote lists in an order of its own bucket=%s", bucket)
-                self._disordered.add(bucket)
-        overlay = Overlay(self._journal, self._inner, wanted, whole=True)
+            except UnorderedListing:
+                logger.info("the remote does not list in key order bucket=%s", bucket)
+                self._unordered.add(bucket)
+        overlay = ListingOverlay(self._journal, self._inner, query, whole=True)
         return await overlay.page(after, token, size), overlay.headers
 
 
 def _is_plain(request: S3Request[Members]) -> bool:
-    """Whether a page is asked for at all. What is not right is for the remote to refuse."""
+    """Whether the parameters are valid and a page is requested; the remote refuses the others."""
     limit = request.input.get("MaxKeys")
     if request.input.get("ContinuationToken") == "":
         return False
     return (limit is None or limit > 0) and request.input.get("EncodingType") in (None, "", "url")
 
 
-def _place(token: str) -> bytes | None:
-    """Behind what our token continues; None for a token of the remote's."""
+def _key_of(token: str) -> bytes | None:
+    """The key after which our token continues; None for a token of the remote."""
     try:
         return decode_token(token.removeprefix(_TOKEN)) if token.startswith(_TOKEN) else None
     except S3Error:
@@ -150,7 +178,7 @@ def _place(token: str) -> bytes | None:
 
 
 def _encoded(output: Members, *names: str) -> Members:
-    """With the names in it as encoding-type=url wants them, if it was asked for."""
+    """Encode the names if encoding-type=url was requested."""
     if output.get("EncodingType") != "url":
         return output
     coded: Members = {
@@ -165,3 +193,215 @@ def _encoded(output: Members, *names: str) -> Members:
 
 def _coded(row: Mapping[str, Any], name: str) -> Members:
     return {**row, name: url_encode(row[name])}
+
+
+@dataclass(frozen=True, slots=True)
+class ListingQuery:
+    """The parameters of a listing."""
+
+    bucket: str
+    prefix: bytes
+    delimiter: bytes
+    owner: bool
+    further: Members
+    """Members for the remote only."""
+
+
+class UnorderedListing(Exception):
+    """The remote does not list in key order, so keys would be missing from a merged page."""
+
+
+class ListingOverlay:
+    """One listing made of the remote's pages and of what is pending; serves one request."""
+
+    def __init__(
+        self, journal: Journal, inner: ObjectStore, query: ListingQuery, *, whole: bool = False
+    ) -> None:
+        """whole: read the remote's listing to its end and sort it, because its pages are not in key
+        order."""
+        self._journal = journal
+        self._inner = inner
+        self._query = query
+        self._whole = whole
+        self.headers: dict[str, str] = {}
+        """Response headers of the remote's pages, for example that one was stale."""
+
+    async def page(self, after: bytes | None, token: str | None, size: int) -> Listing:
+        """At most size items after a key, in order. None: after the position of the remote's token;
+        pending keys just before the next item of the remote are not listed then.
+
+        Raises UnorderedListing, unless the remote's listing is read as a whole. A token of the
+        remote has no position in that listing, so it starts over: keys may be listed twice, and
+        none is missing.
+        """
+        if self._whole:
+            after = after or b""
+        listing: Listing = MergedListing(size, after or b"")
+        if after is None:
+            first = await self._remote({"ContinuationToken": token, "MaxKeys": 1})
+            place = first.items[0][0] if first.items else None
+            listing.add(Run(await self._visible(first.items[:1]), place))
+        while listing.is_open and listing.place is not None:
+            step = await self._step(listing.place, listing.missing)
+            listing.add(Run(await self._nonempty(step.items), step.end))
+        return listing
+
+    async def _step(self, after: bytes, limit: int) -> Run[bytes, Members]:
+        """A run of the listing that begins after a key. Its common prefixes may be empty."""
+        hidden = self._hidden(after)
+        pending = await self._journal.read(lambda reader: self._pending(reader, after, limit))
+        if self._whole:
+            return merge_runs(Run(await self._whole_after(after)), pending, hidden)
+        size = min(_PAGE, limit + len(hidden.items))
+        remote = await self._remote({"StartAfter": self._start(after), "MaxKeys": size})
+        if any(key <= after and row is not None for key, row in remote.items):
+            raise UnorderedListing
+        known = [item for item in remote.items if item[0] > after]
+        end = remote.end if known or not remote.items else None
+        return merge_runs(Run(known, end), pending, hidden)
+
+    async def _whole_after(self, after: bytes) -> list[Item]:
+        """All items of the remote's listing after a key, in order."""
+        items = [item async for page in self._pages(self._members()) for item in page]
+        found = dict(item for item in items if item[0] > after)
+        return await asyncio.to_thread(sorted, found.items(), key=_key)
+
+    def _hidden(self, after: bytes) -> Run[bytes, None]:
+        """Pending deletions, from memory, which has every deletion that was acknowledged."""
+        query = self._query
+        limit = _MAX_HIDDEN_OF_WHOLE if self._whole else _MAX_HIDDEN
+        found = self._journal.pending.deleted(query.bucket, query.prefix, after, limit)
+        keys = [key.encode() for key in found]
+        return Run([(key, None) for key in keys], keys[-1] if len(keys) == limit else None)
+
+    def _pending(self, reader: Reader, after: bytes, limit: int) -> Run[bytes, Members]:
+        query = self._query
+
+        def fetch(place: Place[None], size: int) -> list[tuple[Place[None], ObjectRow]]:
+            found = reader.page(query.bucket, query.prefix, place[0], size)
+            return [((row.key.encode(), None), row) for row in found]
+
+        page = roll_up(fetch, Query(query.prefix, query.delimiter, (after, None), limit))
+        items: list[Item] = [(row.key.encode(), _row(row)) for row in page.entries]
+        items += [(group, None) for group in page.prefixes]
+        items.sort(key=_key)
+        return Run(items, page.next[0] if page.truncated else None)
+
+    async def _remote(self, place: Members) -> Run[bytes, Members]:
+        """A page of the remote's own listing."""
+        return await self._list(self._members() | _given(place))
+
+    def _members(self) -> Members:
+        query = self._query
+        members: Members = {"Bucket": query.bucket, **query.further}
+        for name, value in (("Prefix", query.prefix), ("Delimiter", query.delimiter)):
+            if value:
+                members[name] = value.decode()
+        if query.owner:
+            members["FetchOwner"] = True
+        return members
+
+    async def _visible(self, items: Sequence[Item]) -> list[Item]:
+        """The items of the remote that are not pending deletions, as they will be."""
+        found: list[Item] = []
+        for key, row in await self._nonempty(items):
+            newest = self._journal.kind_on_disk(self._query.bucket, key.decode()) if row else None
+            if newest is None:
+                found.append((key, row))
+                continue
+            get = partial(Reader.object, bucket=self._query.bucket, key=key)
+            staged = await self._journal.read(get)
+            if staged is not None:
+                found.append((key, _row(staged)))
+        return found
+
+    async def _nonempty(self, items: Sequence[Item]) -> list[Item]:
+        """Remove common prefixes under which no key will be left."""
+        return [item for item in items if item[1] is not None or await self._has_keys(item[0])]
+
+    async def _has_keys(self, group: bytes) -> bool:
+        bucket = self._query.bucket
+        if next(self._journal.pending.under(bucket, group), None) is None:
+            return True
+        deleted = self._journal.pending.deleted(bucket, group, b"", sys.maxsize)
+        staged = await self._journal.read(lambda reader: reader.page(bucket, group, b"", 1))
+        if staged or not deleted:
+            return True
+        size = min(_PAGE, len(deleted) + 1)
+        members: Members = {"Bucket": bucket, "Prefix": group.decode(), "MaxKeys": size}
+        async for page in self._pages(members):
+            if any(not _contains(deleted, key.decode()) for key, _ in page):
+                return True
+        return False
+
+    async def _list(self, members: Members) -> Run[bytes, Members]:
+        """A page that can be merged with what is pending. Raises UnorderedListing."""
+        items, output = await self._page(members)
+        more = bool(output.get("IsTruncated"))
+        keys = [key for key, row in items if row is not None]
+        if more and (not items or any(key > later for key, later in pairwise(keys))):
+            raise UnorderedListing
+        items.sort(key=_key)
+        return Run(items, items[-1][0] if more else None)
+
+    async def _pages(self, members: Members) -> AsyncIterator[list[Item]]:
+        """All pages of the remote's listing, in its order, to the proven end. Raises S3Error."""
+        token = None
+        while True:
+            items, output = await self._page(members | _given({"ContinuationToken": token}))
+            yield items
+            if not output.get("IsTruncated"):
+                return
+            before, token = token, output.get("NextContinuationToken")
+            if not token or token == before:
+                raise S3Error(
+                    "ServiceUnavailable",
+                    "A page of the remote's listing is truncated but has no continuation token.",
+                )
+
+    async def _page(self, members: Members) -> tuple[list[Item], Members]:
+        response = await self._inner.call(S3Request[Any](operations()["ListObjectsV2"], members))
+        self.headers |= response.headers
+        output = response.output
+        items: list[Item] = [
+            (row["Key"].encode(), dict(row)) for row in output.get("Contents") or ()
+        ]
+        items += [(one["Prefix"].encode(), None) for one in output.get("CommonPrefixes") or ()]
+        return items, output
+
+    def _start(self, after: bytes) -> str:
+        """StartAfter for the remote: after all keys of a common prefix that was listed."""
+        query = self._query
+        if query.delimiter and after.startswith(query.prefix):
+            found = after.find(query.delimiter, len(query.prefix))
+            if found >= 0:
+                return after[: found + len(query.delimiter)].decode() + _LAST
+        return after.decode()
+
+
+def _given(members: Members) -> Members:
+    return {name: value for name, value in members.items() if value not in (None, "")}
+
+
+def _key(item: Item) -> bytes:
+    return item[0]
+
+
+def _row(record: ObjectRow) -> Members:
+    """A pending object in a listing."""
+    row: Members = {
+        "Key": record.key,
+        "LastModified": datetime.fromtimestamp(int(record.modified), UTC),
+        "ETag": record.etag,
+        "Size": record.size,
+        "StorageClass": record.storage_class,
+    }
+    if record.checksum is not None:
+        row["ChecksumAlgorithm"] = [record.checksum.algorithm]
+        row["ChecksumType"] = record.checksum.kind
+    return row
+
+
+def _contains(keys: Sequence[str], key: str) -> bool:
+    place = bisect_left(keys, key)
+    return place < len(keys) and keys[place] == key

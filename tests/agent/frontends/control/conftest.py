@@ -116,7 +116,7 @@ class Gate:
     async def put(self, key: str, data: bytes = b"data") -> str:
         """Accept a write; the id of its transfer."""
         await self.rig.staged("PutObject", Bucket="bbb", Key=key, Body=data)
-        write = self.rig.journal.pending("bbb", key)
+        write = self.rig.journal.pending.newest("bbb", key)
         assert write is not None
         return str(write.seq)
 
@@ -126,8 +126,8 @@ async def gate(places: Places, tmp_path: Path) -> AsyncIterator[Gate]:
     """Nothing is pushed before rig.start()."""
     async with open_rig(tmp_path, clock=Clock()) as rig:
         inner, staging = rig.remote, rig.staged.store
-        layer = WriteQueue(inner, staging, rig.journal, Limits(), rig.pusher, Clock())
-        opened = rig.pusher._means.body_of
+        layer = WriteQueue(inner, staging, rig.journal, Limits(), rig.pusher, clock=Clock())
+        opened = rig.body_of
         queue = Queue(rig.journal, rig.pusher, rig.throttle, layer.admission, opened, tmp_path)
         objects = S3Client(layer)
         places.state_dir.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
 from pathlib import Path
 
 from s3d.agent.frontends.control.pending import queue_status, transfer_of
-from s3d.agent.stores.write_queue.pending import Kind, PendingState, PendingWrite, PushError
+from s3d.agent.stores.write_queue.pending_write import Kind, PendingState, PendingWrite, PushError
 from s3d.shared.transfers import Totals, TransferError
 
 
@@ -21,7 +21,7 @@ def test_a_write_that_is_being_pushed_runs():
 async def test_the_numbers_of_the_queue(gate):
     await gate.put("a", b"12345")
     await gate.put("b", b"123")
-    await gate.rig.journal.hold(1)
+    await gate.rig.journal.control.hold(1)
     status = queue_status(gate.queue)
     assert (status.waiting, status.held, status.moving) == (
         Totals(1, 3),

@@ -59,7 +59,7 @@ async def test_drain_says_that_the_remote_is_away(gate):
 
 async def test_drain_does_not_wait_for_what_does_not_move(gate):
     transfer = await gate.put("k")
-    await gate.rig.journal.hold(int(transfer))
+    await gate.rig.journal.control.hold(int(transfer))
     gate.rig.start()
     status = await drain(gate, 10.0)
     assert (status.held.files, status.moving.files) == (1, 0)

@@ -1,0 +1,82 @@
+"""The front ends as the agent starts and stops them: the S3 endpoint and the control socket."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from s3d.agent.app.preflight import listen
+from s3d.agent.core.store import ObjectStore
+from s3d.agent.frontends.control.control_server import ControlServer
+from s3d.agent.frontends.control.routing import Route
+from s3d.agent.frontends.http.s3_server import S3Server
+from s3d.agent.s3 import signing
+from s3d.agent.s3.credential import Signer
+from s3d.shared.config.schema import Config
+from s3d.shared.control import Presigned, PresignRequest
+from s3d.shared.credentials import AccessKey
+
+if TYPE_CHECKING:
+    pass
+
+GRACE = 20.0
+"""Seconds that requests in hand get to finish when the agent stops."""
+
+
+class S3Endpoint:
+    """The S3 API over HTTP, at the configured endpoint."""
+
+    def __init__(self, store: ObjectStore, config: Config, key: AccessKey) -> None:
+        self._config = config
+        self._key = key
+        self.server = S3Server(
+            store,
+            secret_of=None if config.auth == "none" else self._secret_of,
+            hosts=config.hosts,
+            region=config.region,
+            clock=time.time,
+        )
+        self.url = config.endpoint
+        """With the real port, once it is started."""
+
+    async def start(self) -> str:
+        self.url = await listen(self.server, self._config)
+        return self.url
+
+    async def stop(self) -> None:
+        await self.server.stop(GRACE)
+
+    def status(self) -> Mapping[str, float]:
+        return self.server.counters_by_name()
+
+    def presign(self, request: PresignRequest, bucket: str, key: str) -> Presigned:
+        """A URL of this endpoint that needs no signature of its own."""
+        url = f"{self.url}/{bucket}/{quote(key, safe='/-_.~')}"
+        now = time.time()
+        signer = Signer(self._key.access_key_id, self._key.secret.reveal(), self._config.region)
+        signed = signing.presign(request.method, url, signer, request.expires, now)
+        return Presigned(signed, int(now) + request.expires)
+
+    def _secret_of(self, access_key_id: str) -> str | None:
+        return self._key.secret.reveal() if access_key_id == self._key.access_key_id else None
+
+
+class ControlSocket:
+    """The control API on the agent's Unix socket."""
+
+    def __init__(self, routes: list[Route], socket: Path) -> None:
+        self._server = ControlServer(routes, grace=GRACE)
+        self._socket = socket
+
+    async def start(self) -> str:
+        await self._server.start(self._socket)
+        return str(self._socket)
+
+    async def stop(self) -> None:
+        await self._server.stop()
+
+    def status(self) -> Mapping[str, float]:
+        return {}
