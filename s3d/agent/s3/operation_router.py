@@ -1,4 +1,4 @@
-"""Which operation a request asks for: a table of rules by method and scope, made from the model.
+"""Selects the operation of a request by a table of rules, by method and scope, from the model.
 
 Of the rules that one query word selects, the most demanding that fits wins: UploadPartCopy needs a
 header more than UploadPart. Nothing is parsed or checked here beyond that.
@@ -21,9 +21,9 @@ _MUTATING = frozenset({"PUT", "POST", "DELETE"})
 class _Rule:
     op: Operation
     words: frozenset[str]
-    """Query words that must be there, beside the one the rule is filed under."""
+    """Query words that must be present, beside the one that selects the rule."""
     headers: frozenset[str]
-    """Lower-case names of headers that must be there."""
+    """Lower-case names of headers that must be present."""
 
     def fits(self, query: Mapping[str, str], headers: Mapping[str, str]) -> bool:
         return query.keys() >= self.words and headers.keys() >= self.headers
@@ -36,7 +36,7 @@ class _Rules:
     plain: list[_Rule] = field(default_factory=list)
     by_word: dict[str, list[_Rule]] = field(default_factory=dict)
     values: dict[str, str] = field(default_factory=dict)
-    """The value that a word must have to count: list-type=2."""
+    """The value that a word must have: list-type=2."""
 
 
 def route(
@@ -63,7 +63,7 @@ def route(
     for rule in candidates:
         if rule.fits(query, headers):
             return rule.op
-    if candidates:  # what it lacks is for the parser to name
+    if candidates:  # the parser names what is missing
         return candidates[-1].op
     if method == "POST" and scope == "bucket":
         needed = "Bucket POST must be of the enclosure-type multipart/form-data"

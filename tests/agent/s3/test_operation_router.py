@@ -7,7 +7,7 @@ import pytest
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.model import UNKNOWN, operations, required_words, service
 from s3d.agent.s3.model_overrides import OFF_THE_TABLE
-from s3d.agent.s3.routing import route
+from s3d.agent.s3.operation_router import route
 
 Query = dict[str, str]
 PART = {"partNumber": "1", "uploadId": "u"}

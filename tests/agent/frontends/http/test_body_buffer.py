@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from s3d.agent.frontends.http.request_body import EMPTY_BODY, HIGH_WATER, RequestBody
+from s3d.agent.frontends.http.body_buffer import EMPTY_BODY, HIGH_WATER, BodyBuffer
 from s3d.agent.s3.errors import S3Error
 
 
@@ -16,11 +16,11 @@ def room() -> list[int]:
 
 
 @pytest.fixture
-def body(room: list[int]) -> RequestBody:
-    return RequestBody(lambda: room.append(1))
+def body(room: list[int]) -> BodyBuffer:
+    return BodyBuffer(lambda: room.append(1))
 
 
-async def test_pieces_come_as_they_arrived_and_then_nothing(body: RequestBody) -> None:
+async def test_pieces_come_as_they_arrived_and_then_nothing(body: BodyBuffer) -> None:
     body.feed(b"ab")
     body.feed(b"c")
     body.complete()
@@ -28,7 +28,7 @@ async def test_pieces_come_as_they_arrived_and_then_nothing(body: RequestBody) -
     assert body.received == 3
 
 
-async def test_a_reader_waits_for_a_piece_and_for_the_end(body: RequestBody) -> None:
+async def test_a_reader_waits_for_a_piece_and_for_the_end(body: BodyBuffer) -> None:
     async with asyncio.TaskGroup() as group:
         first = group.create_task(body.read())
         await asyncio.sleep(0)
@@ -40,7 +40,7 @@ async def test_a_reader_waits_for_a_piece_and_for_the_end(body: RequestBody) -> 
     assert second.result() == b""
 
 
-async def test_a_failure_wakes_the_reader(body: RequestBody) -> None:
+async def test_a_failure_wakes_the_reader(body: BodyBuffer) -> None:
     reading = asyncio.get_running_loop().create_task(body.read())
     await asyncio.sleep(0)
     body.fail(S3Error("RequestTimeout"))
@@ -48,7 +48,7 @@ async def test_a_failure_wakes_the_reader(body: RequestBody) -> None:
         await reading
 
 
-async def test_a_complete_body_does_not_fail(body: RequestBody) -> None:
+async def test_a_complete_body_does_not_fail(body: BodyBuffer) -> None:
     body.feed(b"a")
     body.complete()
     body.fail(S3Error("RequestTimeout"))
@@ -56,7 +56,7 @@ async def test_a_complete_body_does_not_fail(body: RequestBody) -> None:
 
 
 def test_room_is_announced_once_when_a_full_buffer_was_read(
-    body: RequestBody, room: list[int]
+    body: BodyBuffer, room: list[int]
 ) -> None:
     half = bytes(HIGH_WATER // 2)
     for _ in range(3):
@@ -68,7 +68,7 @@ def test_room_is_announced_once_when_a_full_buffer_was_read(
     assert (body.read_now(), room) == (b"a", [1])
 
 
-def test_what_is_discarded_takes_no_room(body: RequestBody, room: list[int]) -> None:
+def test_what_is_discarded_takes_no_room(body: BodyBuffer, room: list[int]) -> None:
     body.feed(bytes(HIGH_WATER + 1))
     body.discard()
     body.feed(bytes(HIGH_WATER + 1))

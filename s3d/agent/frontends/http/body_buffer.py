@@ -14,7 +14,7 @@ LOW_WATER = 256 * 1024
 """Buffered bytes below which reading goes on."""
 
 
-class RequestBody:
+class BodyBuffer:
     """Bytes without any HTTP transfer coding, in pieces as they arrive."""
 
     __slots__ = (
@@ -109,6 +109,6 @@ def _nothing() -> None:
     """An empty body never has too much."""
 
 
-EMPTY_BODY = RequestBody(_nothing)
+EMPTY_BODY = BodyBuffer(_nothing)
 """The body of every request without one."""
 EMPTY_BODY.complete()
