@@ -11,21 +11,6 @@ from s3d.agent.s3.object_headers import FILTERABLE
 from s3d.agent.storage.records import Stored
 from s3d.shared.filters.terms import FilterSubject
 
-HEADERS: Mapping[str, str] = {
-    "CacheControl": "cache-control",
-    "ContentDisposition": "content-disposition",
-    "ContentEncoding": "content-encoding",
-    "ContentLanguage": "content-language",
-    "ContentType": "content-type",
-    "ETag": "etag",
-    "Expires": "expires",
-    "LastModified": "last-modified",
-    "ServerSideEncryption": "x-amz-server-side-encryption",
-    "StorageClass": "x-amz-storage-class",
-    "WebsiteRedirectLocation": "x-amz-website-redirect-location",
-}
-"""Member of a response -> the header by which a filter names it; content-length is apart."""
-
 
 def subject_of_record(bucket: str, key: str, stored: Stored) -> FilterSubject:
     """Of an object that is stored here. Only the tags of its bucket are not known."""

@@ -18,7 +18,7 @@ from s3d.agent.s3.address import check_bucket_name
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.stores.read_cache.entry import Entry
 from s3d.agent.stores.read_cache.layer import Cache
-from s3d.agent.stores.read_cache.prefetch import Job, PinManager
+from s3d.agent.stores.read_cache.prefetch import PinManager, PrefetchJob, prefetch_status
 from s3d.shared import control
 from s3d.shared.caching import (
     CacheChanges,
@@ -33,7 +33,7 @@ from s3d.shared.caching import (
     PrefetchRequest,
     Verified,
 )
-from s3d.shared.transfers import Count, Share
+from s3d.shared.transfers import Count, Totals
 
 VERIFY_PAGE = 64 << 20
 """Bytes that are read in one call of verify, or a little more."""
@@ -133,11 +133,11 @@ class CacheRoutes:
         """Read what is here and see whether it is as it came, some entries in one call."""
         layer, keeper = self._there()
         wrong: list[CacheEntry] = []
-        checked, cursor = Share(), ""
+        checked, cursor = Totals(), ""
         for entry in _page(layer, ("", ""), call.query.get("cursor", ""), control.MAX_PAGE):
             if checked.size >= VERIFY_PAGE:
                 return answer(Verified(checked, wrong, cursor))
-            checked = Share(checked.files + 1, checked.size + entry.held)
+            checked = Totals(checked.files + 1, checked.size + entry.held)
             cursor = f"{entry.bucket}/{entry.key}"
             said = entry_of(entry, keeper)
             if not await layer.verify(entry):
@@ -164,8 +164,7 @@ class CacheRoutes:
         check_bucket_name(wanted.bucket)
         if wanted.bandwidth is not None and wanted.bandwidth < 1:
             raise S3Error("InvalidArgument", "bandwidth is at least 1 byte a second.")
-        job = self._keeper.prefetch(wanted.bucket, wanted.prefix, wanted.bandwidth)
-        return answer(job.status, 202)
+        return answer(prefetch_status(self._keeper.prefetch(wanted)), 202)
 
     async def job(self, call: Call) -> web.Response:
         """At once; or, with wait, when it has ended or after so many seconds."""
@@ -173,16 +172,16 @@ class CacheRoutes:
         with suppress(TimeoutError):
             async with asyncio.timeout(wait_of(call)):
                 await job.ended.wait()
-        return answer(job.status)
+        return answer(prefetch_status(job))
 
     async def cancel(self, call: Call) -> web.Response:
         job = self._job(call)
-        job.cancel()
-        await job.ended.wait()
-        return answer(job.status)
+        if not job.ended.is_set():
+            await self._keeper.prefetches.cancel(job)
+        return answer(prefetch_status(job))
 
-    def _job(self, call: Call) -> Job:
-        job = self._keeper.jobs.get(call.request.match_info["id"])
+    def _job(self, call: Call) -> PrefetchJob:
+        job = self._keeper.prefetches.jobs.get(call.request.match_info["id"])
         if job is None:
             raise ControlError(404, control.NO_SUCH_TRANSFER, "there is no such prefetch")
         return job

@@ -11,7 +11,7 @@ import msgspec
 from s3d.agent.core.client import S3Client
 from s3d.agent.frontends.control.pending import Queue, transfer_of
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.stores.write_queue.pending import Kind, PendingState
+from s3d.agent.stores.write_queue.pending_write import Kind, PendingState
 from s3d.shared.caching import CacheState
 from s3d.shared.control import ObjectInfo, ObjectStatus
 
@@ -34,7 +34,7 @@ class KeyStatus:
 
     async def status(self, bucket: str, key: str, info: ObjectInfo | None) -> ObjectStatus | None:
         """Of one key. info: as it is read now, if it is there. None: there is nothing at all."""
-        writes = self.queue.journal.writes(bucket, key) if self.queue is not None else []
+        writes = self.queue.journal.pending.writes(bucket, key) if self.queue is not None else []
         if info is None and not writes:
             return None
         etag, error = await self._ask(bucket, key)
@@ -55,7 +55,7 @@ class KeyStatus:
         return {key: word for key, word in found.items() if word}
 
     def _word(self, bucket: str, key: str) -> str:
-        writes = self.queue.journal.writes(bucket, key) if self.queue is not None else []
+        writes = self.queue.journal.pending.writes(bucket, key) if self.queue is not None else []
         if writes:
             return _WORDS.get(writes[0].state, "pending")
         cached = self.cached(bucket, key)

@@ -51,6 +51,5 @@ class MigrationRoutes:
         return answer(migration.status, 202)
 
     async def cancel(self, call: Call) -> web.Response:
-        self._migration.cancel()
-        await self._migration.ended()
+        await self._migration.cancel()
         return answer(self._migration.status)

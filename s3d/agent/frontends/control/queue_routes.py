@@ -67,16 +67,18 @@ class QueueRoutes:
 
     async def pause(self, call: Call) -> web.Response:
         """Push nothing more; also after a restart, until resume."""
-        await self._queue.journal.pause()
+        await self._queue.journal.control.pause()
         return answer(queue_status(self._queue))
 
     async def resume(self, call: Call) -> web.Response:
-        await self._queue.journal.resume()
+        await self._queue.journal.control.resume()
         return answer(queue_status(self._queue))
 
     async def retry(self, call: Call) -> web.Response:
         """What failed or is delayed, at once: all of it, or of a bucket."""
-        return answer(Count(await self._queue.journal.retry(bucket=call.query.get("bucket"))))
+        return answer(
+            Count(await self._queue.journal.control.retry(bucket=call.query.get("bucket")))
+        )
 
     async def drain(self, call: Call) -> web.Response:
         """Answer when nothing moves any more, or after the timeout."""
@@ -121,7 +123,7 @@ async def _wait(queue: Queue, changed: asyncio.Event) -> None:
 
 async def _hurry(queue: Queue) -> None:
     """What is delayed goes at once, and the remote is asked whether it is back."""
-    queue.journal.hurry()
+    queue.journal.control.retry_delayed()
     with suppress(S3Error):  # it is still away: what is left says so
         await queue.pusher.probe_now()
 

@@ -22,7 +22,7 @@ from s3d.agent.frontends.control.routing import Call, ControlError, Route, answe
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.stores.remote.identity import is_name_of
 from s3d.agent.stores.write_queue.move_writes import OpenQueue, Unmoved
-from s3d.agent.stores.write_queue.pending import PendingWrite
+from s3d.agent.stores.write_queue.pending_write import PendingWrite
 from s3d.shared import control
 from s3d.shared.errors import NotFoundError
 from s3d.shared.transfers import (
@@ -178,7 +178,7 @@ class RemoteRoutes:
 
 async def _push(queue: Queue) -> None:
     """At once, if the remote is there."""
-    queue.journal.hurry()
+    queue.journal.control.retry_delayed()
     with suppress(S3Error, TimeoutError):
         async with asyncio.timeout(PATIENCE):
             await queue.pusher.probe_now()

@@ -16,14 +16,15 @@ from aiohttp import web
 from s3d.agent.core.client import S3Client
 from s3d.agent.frontends.control.routing import Call, ControlError, Route, answer
 from s3d.agent.s3.errors import S3Error
+from s3d.agent.sync import folder_actions
 from s3d.agent.sync.decide import Action, MassDeletionGuard, Step, check
 from s3d.agent.sync.draft_validation import DraftValidator
 from s3d.agent.sync.folder import SyncFolder
 from s3d.agent.sync.folders import Folders
 from s3d.agent.sync.interfaces import PathBlocked, Unavailable
 from s3d.agent.sync.names import original_of
+from s3d.agent.sync.open_folder import preview
 from s3d.agent.sync.passes import RootGone
-from s3d.agent.sync.preview import preview
 from s3d.shared import control
 from s3d.shared.config import toml_file
 from s3d.shared.config.load import folder_of, name_of
@@ -182,7 +183,7 @@ class SyncRoutes:
     async def plan(self, call: Call) -> web.Response:
         folder = self._folder(call)
         with asked():
-            steps = await folder.plan()
+            steps = await folder_actions.plan(folder)
             return answer(_plan(steps, agreed=folder.baseline.count()[0]))
 
     async def now(self, call: Call) -> web.Response:
@@ -193,30 +194,30 @@ class SyncRoutes:
                 409, control.WRONG_STATE, "it is paused", f"s3d sync resume {folder.name}"
             )
         with asked():
-            return answer(await folder.sync_now())
+            return answer(await folder_actions.sync_now(folder))
 
     async def pause(self, call: Call) -> web.Response:
         folder = self._folder(call)
         with asked():
-            await folder.pause(paused=True)
+            await folder_actions.pause(folder)
         return answer(folder.status())
 
     async def resume(self, call: Call) -> web.Response:
         folder = self._folder(call)
         with asked():
-            await folder.pause(paused=False)
+            folder_actions.resume(folder)
         return answer(folder.status())
 
     async def approve(self, call: Call) -> web.Response:
         folder = self._asking(call)
-        folder.approve()
+        folder_actions.approve(folder)
         return answer(folder.status())
 
     async def restore(self, call: Call) -> web.Response:
         """How many files come back."""
         folder = self._asking(call)
         with asked():
-            return answer(Count(await folder.restore()))
+            return answer(Count(await folder_actions.restore(folder)))
 
     def _asking(self, call: Call) -> SyncFolder:
         folder = self._folder(call)
@@ -229,13 +230,13 @@ class SyncRoutes:
         limit = call.number("limit", 100, control.MAX_PAGE)
         with asked():
             baseline = self._folder(call).baseline
-        rows = baseline.history(limit, path=call.query.get("file", ""))
+        rows = baseline.history.rows(limit, path=call.query.get("file", ""))
         return answer(
             HistoryList(
                 [
                     HistoryRow(
                         row.id, row.at, row.action, row.path, row.detail,
-                        bool(row.trash) and baseline.trash_of(row.trash) is not None,
+                        bool(row.trash) and baseline.trash.get(row.trash) is not None,
                     )
                     for row in rows
                 ]
@@ -257,14 +258,14 @@ class SyncRoutes:
         if wanted.keep not in ("original", "copy", "both"):
             raise S3Error("InvalidArgument", "keep is original, copy or both.")
         with asked():
-            paths = await folder.resolve(wanted.copy, wanted.keep)
+            paths = await folder_actions.resolve(folder, wanted.copy, wanted.keep)
         return answer(Count(len(paths)))
 
     async def undo(self, call: Call) -> web.Response:
         wanted = await call.body(UndoRequest)
         folder = self._folder(call)
         with asked():
-            path = await folder.undo(id=wanted.id, path=wanted.path)
+            path = await folder_actions.undo(folder, id=wanted.id, path=wanted.path)
         return answer(PlannedStep(path, "undone"))
 
 

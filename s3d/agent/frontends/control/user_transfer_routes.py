@@ -6,20 +6,22 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
+from s3d.agent.core.job import JobState
 from s3d.agent.frontends.control.routing import Call, ControlError, Route, answer
-from s3d.agent.stores.read_cache.prefetch import Job as Prefetch
-from s3d.agent.stores.read_cache.prefetch import PinManager
-from s3d.agent.transfers.engine import Transfers
-from s3d.agent.transfers.job import FAILED, HELD, RUNNING, WAITING, Job
+from s3d.agent.stores.read_cache.prefetch import PinManager, PrefetchJob, prefetch_status
+from s3d.agent.transfers.transfer_status import STATES, TransferJob, transfer_of
+from s3d.agent.transfers.user_transfers import UserTransfers
 from s3d.shared import control
+from s3d.shared.caching import PrefetchRequest
 from s3d.shared.transfers import Count, Transfer, TransferError, TransferList, TransferRequest
 
+UserJob = TransferJob | PrefetchJob
 PREFETCH = "prefetch"
 _FIT = {
-    "pause": (WAITING, RUNNING),
-    "resume": (HELD,),
-    "retry": (FAILED, WAITING),
-    "cancel": (WAITING, RUNNING, HELD, FAILED),
+    "pause": (JobState.QUEUED, JobState.RUNNING),
+    "resume": (JobState.PAUSED,),
+    "retry": (JobState.FAILED, JobState.QUEUED),
+    "cancel": (JobState.QUEUED, JobState.RUNNING, JobState.PAUSED, JobState.FAILED),
 }
 """Verb -> the states of a transfer that it is for."""
 
@@ -27,7 +29,7 @@ _FIT = {
 class UserTransferRoutes:
     """keeper: who prefetches, if there is a cache."""
 
-    def __init__(self, transfers: Transfers, keeper: PinManager | None) -> None:
+    def __init__(self, transfers: UserTransfers, keeper: PinManager | None) -> None:
         self._transfers, self._keeper = transfers, keeper
 
     def routes(self) -> list[Route]:
@@ -38,59 +40,62 @@ class UserTransferRoutes:
 
     async def start(self, call: Call) -> web.Response:
         started = await self._transfers.start(await call.body(TransferRequest))
-        return answer(TransferList([job.transfer() for job in started]), 202)
+        return answer(TransferList([transfer_of(job) for job in started]), 202)
 
     async def clear(self, call: Call) -> web.Response:
         """Those that have ended are listed no more."""
-        return answer(Count(await self._transfers.clear()))
+        return answer(Count(await self._transfers.engine.clear()))
 
     def listed(self, kind: str, state: str) -> list[Transfer]:
         """All that are no pushes, prefetches first."""
-        jobs = [] if self._keeper is None else list(self._keeper.jobs.values())
+        jobs = [] if self._keeper is None else list(self._keeper.prefetches.jobs.values())
         found = [_of_prefetch(job) for job in jobs]
-        found += [job.transfer() for job in self._transfers.all()]
+        found += [transfer_of(job) for job in self._transfers.all()]
         return [each for each in found if kind in ("", each.kind) and state in ("", each.state)]
 
-    def find(self, id: str) -> Job | Prefetch | None:
+    def find(self, id: str) -> UserJob | None:
         """By the id of a transfer; a push has a number and is not found here."""
         if id.startswith("f") and self._keeper is not None:
-            return self._keeper.jobs.get(id[1:])
+            return self._keeper.prefetches.jobs.get(id[1:])
         return self._transfers.get(id)
 
-    async def apply_action(self, job: Job | Prefetch, verb: str) -> web.Response:
-        """Raises ControlError for what does not fit its state."""
-        if isinstance(job, Prefetch):
-            if verb != "cancel" or job.ended.is_set():
-                raise _unfit(verb, PREFETCH, job.status.state)
-            job.cancel()
-            await job.ended.wait()
-            return answer(_of_prefetch(job))
+    async def apply_action(self, job: UserJob, verb: str) -> web.Response:
+        """Raises ControlError for an action that does not fit the job's state."""
+        if isinstance(job.request, PrefetchRequest):
+            return await self._cancel_prefetch(job, verb)
+        engine = self._transfers.engine
         if verb not in _FIT or job.state not in _FIT[verb]:
-            raise _unfit(verb, job.request.kind, job.state)
-        transfers = self._transfers
-        acts: dict[str, Callable[[Job], Awaitable[None]]] = {
-            "pause": transfers.pause,
-            "resume": transfers.resume,
-            "retry": transfers.resume,
-            "cancel": transfers.cancel,
+            raise _unfit(verb, job.request.kind, STATES[job.state])
+        actions: dict[str, Callable[[TransferJob], Awaitable[None]]] = {
+            "pause": engine.pause,
+            "resume": engine.resume,
+            "retry": engine.resume,
+            "cancel": engine.cancel,
         }
-        await acts[verb](job)
-        return answer(job.transfer())
+        await actions[verb](job)
+        return answer(transfer_of(job))
+
+    async def _cancel_prefetch(self, job: PrefetchJob, verb: str) -> web.Response:
+        """A prefetch can only be cancelled."""
+        if verb != "cancel" or job.ended.is_set() or self._keeper is None:
+            raise _unfit(verb, PREFETCH, prefetch_status(job).state)
+        await self._keeper.prefetches.cancel(job)
+        return answer(_of_prefetch(job))
 
 
-def show(job: Job | Prefetch) -> Transfer:
+def show(job: UserJob) -> Transfer:
     """With each object that failed."""
-    if isinstance(job, Prefetch):
+    if isinstance(job.request, PrefetchRequest):
         return _of_prefetch(job)
-    return job.transfer(with_failures=True)
+    return transfer_of(job, with_failures=True)
 
 
-def _of_prefetch(job: Prefetch) -> Transfer:
-    status = job.status
+def _of_prefetch(job: PrefetchJob) -> Transfer:
+    status = prefetch_status(job)
     error = TransferError("Prefetch", status.error) if status.error else None
     return Transfer(
-        f"f{job.id}", PREFETCH, PREFETCH, job.bucket, job.prefix, status.listed.size, status.state,
-        0.0, error=error, done=status.done.size, files=max(status.listed.files, 1),
+        f"f{job.id}", PREFETCH, PREFETCH, status.bucket, status.prefix, status.listed.size,
+        status.state, 0.0, error=error, done=status.done.size, files=max(status.listed.files, 1),
         files_done=status.done.files, files_failed=status.failed,
     )  # fmt: skip
 

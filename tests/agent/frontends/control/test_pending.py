@@ -1,8 +1,8 @@
 from pathlib import Path
 
 from s3d.agent.frontends.control.pending import queue_status, transfer_of
-from s3d.agent.stores.write_queue.pending import Kind, PendingState, PendingWrite, PushError
-from s3d.shared.transfers import Share, TransferError
+from s3d.agent.stores.write_queue.pending_write import Kind, PendingState, PendingWrite, PushError
+from s3d.shared.transfers import Totals, TransferError
 
 
 def test_a_write_tells_all_that_a_person_wants_to_know():
@@ -21,13 +21,13 @@ def test_a_write_that_is_being_pushed_runs():
 async def test_the_numbers_of_the_queue(gate):
     await gate.put("a", b"12345")
     await gate.put("b", b"123")
-    await gate.rig.journal.hold(1)
+    await gate.rig.journal.control.hold(1)
     status = queue_status(gate.queue)
     assert (status.waiting, status.held, status.moving) == (
-        Share(1, 3),
-        Share(1, 5),
-        Share(1, 3),
+        Totals(1, 3),
+        Totals(1, 5),
+        Totals(1, 3),
     )
-    assert status.left == Share(2, 8)
+    assert status.left == Totals(2, 8)
     assert (status.limits.when_full, status.paused, status.trouble) == ("wait", False, "")
     assert status.path == str(Path(gate.queue.path))
