@@ -1,4 +1,4 @@
-"""One object of a transfer, carried out. Each can be done twice without harm."""
+"""The operations of a transfer on one object. Each can be repeated without harm."""
 
 from __future__ import annotations
 
