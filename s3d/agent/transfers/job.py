@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from s3d.agent.core.rate_meter import RateMeter
+from s3d.agent.core.bandwidth import RateMeter
 from s3d.agent.transfers.naming import DELETE, DOWNLOAD, UPLOAD, name_of, target_of
 from s3d.shared.text import printable_path
 from s3d.shared.transfers import Transfer, TransferError, TransferRequest

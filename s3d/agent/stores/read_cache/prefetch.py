@@ -11,8 +11,8 @@ from contextlib import aclosing, suppress
 
 from msgspec.structs import replace
 
+from s3d.agent.core.bandwidth import TokenBucket
 from s3d.agent.core.client import S3Client
-from s3d.agent.core.token_bucket import TokenBucket
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.stores.read_cache.cache_tag import PIN
 from s3d.agent.stores.read_cache.entry import UNASKED
