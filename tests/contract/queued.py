@@ -101,7 +101,7 @@ async def queue_before(
     def body_of(layout: Layout) -> Body:
         if not layout.inline:
             return blobs.body(layout.extents)
-        data = index.look(lambda reader: reader.data(layout.extents[0]))
+        data = index.read_inline(lambda reader: reader.data(layout.extents[0]))
         if data is None:
             raise S3Error("InternalError", "the bytes are gone")
         return BytesBody(data)

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from s3d.agent.app.embedded import Embedded, open_embedded
 from s3d.agent.app.integrity_check import Checker, Opened
+from s3d.agent.storage.reader import known_blobs
 from s3d.shared.config.load import load_config
 from s3d.shared.paths import Places, find_places
 from tests.contract.client import Client
@@ -70,7 +71,7 @@ async def swept(store: Embedded, what: str) -> None:
     again = await store.local.sweep()
     expect(f"{what} sweeps again", (again.removed, again.lost), (0, 0))
     there = files_of(store.blobs.folder)
-    named = await store.index.read(lambda reader: reader.known_blobs(there))
+    named = await store.index.read_in_thread(lambda reader: known_blobs(reader, there))
     expect(f"{what} has files that nothing names", set(there) - named, set())
     expect(f"{what} complains", store.warnings(), [])
 

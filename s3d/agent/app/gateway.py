@@ -27,7 +27,7 @@ from s3d.agent.s3.listing import BYTES, UNKNOWN
 from s3d.agent.selection.bucket_tags import BucketTags
 from s3d.agent.selection.policy import open_policy
 from s3d.agent.selection.use_policy import UPLOAD, UsePolicy
-from s3d.agent.stores.read_cache.cache_bypass import CacheBypass
+from s3d.agent.stores.read_cache.layer import CacheBypass
 from s3d.agent.stores.remote.addressing import known_order
 from s3d.agent.stores.remote.capability_prober import CapabilityProber
 from s3d.agent.stores.remote.compatibility import Compatibility

@@ -17,13 +17,14 @@ from s3d.agent.frontends.control.cache_routes import ReadCache, numbers_of
 from s3d.agent.selection.use_policy import UsePolicy
 from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.index import DAMAGE, Index
-from s3d.agent.stores.read_cache.catalog import Catalog, Limits
+from s3d.agent.stores.read_cache.cache_room import Limits
+from s3d.agent.stores.read_cache.catalog import Catalog
 from s3d.agent.stores.read_cache.catalog_rows import TABLES
 from s3d.agent.stores.read_cache.entry import EXPIRED, UNPROVEN
 from s3d.agent.stores.read_cache.last_stop import LastStop, StopMarker
 from s3d.agent.stores.read_cache.layer import Cache
 from s3d.agent.stores.read_cache.pins import Pins
-from s3d.agent.stores.read_cache.prefetch import Keeper
+from s3d.agent.stores.read_cache.prefetch import PinManager
 from s3d.agent.stores.read_cache.revalidate import Freshness
 from s3d.shared.config.schema import CacheConfig
 from s3d.shared.control import Scalar
@@ -76,7 +77,7 @@ def open_cache(
         closing.callback(leaving.pop_all().close)
     freshness = Freshness(config.max_age, config.serve_stale)
     layer = Cache(inner, catalog, freshness, use_policy=use_policy)
-    return ReadCache(layer, Keeper(layer, Pins(places.pins_file)), folder)
+    return ReadCache(layer, PinManager(layer, Pins(places.pins_file)), folder)
 
 
 def remove_unused(base: Path, in_use: Path, now: float) -> None:

@@ -3,37 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
-from email.utils import format_datetime
+from datetime import UTC, datetime
 from typing import Any
 
-from s3d.agent.s3.object_headers import FILTERABLE
+from s3d.agent.s3.object_headers import FILTERABLE, header_text
 from s3d.agent.storage.records import Stored
 from s3d.shared.filters.terms import FilterSubject
-
-HEADERS: Mapping[str, str] = {
-    "CacheControl": "cache-control",
-    "ContentDisposition": "content-disposition",
-    "ContentEncoding": "content-encoding",
-    "ContentLanguage": "content-language",
-    "ContentType": "content-type",
-    "ETag": "etag",
-    "Expires": "expires",
-    "LastModified": "last-modified",
-    "ServerSideEncryption": "x-amz-server-side-encryption",
-    "StorageClass": "x-amz-storage-class",
-    "WebsiteRedirectLocation": "x-amz-website-redirect-location",
-}
-"""Member of a response -> the header by which a filter names it; content-length is apart."""
 
 
 def subject_of_record(bucket: str, key: str, stored: Stored) -> FilterSubject:
     """Of an object that is stored here. Only the tags of its bucket are not known."""
-    record, about = stored.record, stored.record.about
+    record, about = stored.record, stored.record.description
     members = {
         **about.headers,
         "ETag": record.etag,
-        "LastModified": datetime.fromtimestamp(record.modified).astimezone(),
+        "LastModified": datetime.fromtimestamp(record.modified, UTC),
         "StorageClass": record.storage_class,
     }
     return FilterSubject(
@@ -62,12 +46,8 @@ def subject_of_response(
 
 def _headers(members: Mapping[str, Any], size: int) -> dict[str, str]:
     headers = {
-        header: _text(members[member])
+        header: header_text(members[member])
         for member, header in FILTERABLE.items()
         if members.get(member) not in (None, "")
     }
     return {**headers, "content-length": str(size)}
-
-
-def _text(value: Any) -> str:
-    return format_datetime(value) if isinstance(value, datetime) else str(value)

@@ -13,9 +13,8 @@ from typing import Protocol
 
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import NO_TRAILERS, Piece
-from s3d.agent.storage.blocks import StoredDataCorrupt
+from s3d.agent.storage.blocks import FileChecks, StoredDataCorrupt, VerifiedBlocks
 from s3d.agent.storage.records import Extent
-from s3d.agent.storage.verify import FileChecks, VerifiedBlocks
 
 _AT_ONCE = 256 << 10
 """Up to this size (bytes) a body may be had without waiting."""
@@ -33,11 +32,11 @@ class Place(Protocol):
 
     def path(self, blob: int) -> Path: ...
 
-    def note_damage(self, name: str, why: str) -> None: ...
+    def report_damage(self, name: str, why: str) -> None: ...
 
     def lease(self, blobs: Sequence[int]) -> None: ...
 
-    def give_back(self, blobs: Sequence[int]) -> None: ...
+    def end_lease(self, blobs: Sequence[int]) -> None: ...
 
 
 class BlobBody:
@@ -102,7 +101,7 @@ class BlobBody:
         if not self._closed:
             self._closed = True
             os.close(self._fd)
-            self._place.give_back(self._leased)
+            self._place.end_lease(self._leased)
 
     def _now(self) -> bytes | None:
         found = []
@@ -135,14 +134,14 @@ class BlobBody:
         except OSError as error:
             reason = error.strerror or str(error)
             if error.errno == errno.ENOENT:
-                self._place.note_damage(self._name, f"{path}: {reason}")
+                self._place.report_damage(self._name, f"{path}: {reason}")
             raise S3Error("InternalError", f"cannot read a file of the store: {reason}") from error
         try:
             return fd, self._place.verified.of(extent.blob, fd, extent.sums)
         except BaseException as error:
             os.close(fd)
             if isinstance(error, StoredDataCorrupt):
-                self._place.note_damage(self._name, error.message)
+                self._place.report_damage(self._name, error.message)
             raise
 
     def _check(self, checks: FileChecks, fd: int, start: int, end: int) -> int:
@@ -150,14 +149,14 @@ class BlobBody:
         try:
             return checks.check(fd, start, end)
         except StoredDataCorrupt as error:
-            self._place.note_damage(self._name, error.message)
+            self._place.report_damage(self._name, error.message)
             raise
 
     def _check_whole(self, checks: FileChecks, data: bytes) -> None:
         try:
             checks.check_whole(data)
         except StoredDataCorrupt as error:
-            self._place.note_damage(self._name, error.message)
+            self._place.report_damage(self._name, error.message)
             raise
 
 

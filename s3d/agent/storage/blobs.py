@@ -16,16 +16,15 @@ import contextlib
 import logging
 import os
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from s3d.agent.s3.messages import Body
 from s3d.agent.storage.blob_body import BlobBody
-from s3d.agent.storage.blocks import BlockSums, sums_of
+from s3d.agent.storage.blocks import BlockSums, VerifiedBlocks, sums_of
 from s3d.agent.storage.disk import LOST, Disk
 from s3d.agent.storage.records import Extent
-from s3d.agent.storage.verify import VerifiedBlocks
 from s3d.shared.atomic_file import sync_file, sync_folder
 
 logger = logging.getLogger(__name__)
@@ -39,10 +38,6 @@ _BUFFERS = 64 << 20
 _PER_FOLDER = 1_000
 _DAMAGE = 1_000
 """Damaged objects that are remembered."""
-
-
-Named = Callable[[list[int]], Awaitable[set[int]]]
-"""Which of these blobs the index names."""
 
 
 class Hash(Protocol):
@@ -87,7 +82,8 @@ class Blobs:
         self.lost = folder.parent / LOST
         self.disk = Disk(folder)
         self._ephemeral = ephemeral
-        self._next = self._first = max(_highest(folder), _highest_lost(self.lost)) + 1
+        self._next = self.first_id = max(_highest(folder), _highest_lost(self.lost)) + 1
+        """Blobs below this number are of earlier runs."""
         self._made: set[Path] = set()
         self._receiving = 0
         self._leases: Counter[int] = Counter()
@@ -96,9 +92,9 @@ class Blobs:
         self.damage: dict[str, str] = {}
         """Objects whose bytes were found lost or wrong since the start, and how."""
 
-    def begin_behind(self, blob: int) -> None:
+    def reserve_ids_above(self, blob: int) -> None:
         """Hand out only numbers greater than this one, which an index knows."""
-        self._next = self._first = max(self._next, blob + 1)
+        self._next = self.first_id = max(self._next, blob + 1)
 
     def new_id(self) -> int:
         """A number that no blob has, and none will get."""
@@ -142,7 +138,7 @@ class Blobs:
         """
         return BlobBody(self, extents, name)
 
-    def note_damage(self, name: str, why: str) -> None:
+    def report_damage(self, name: str, why: str) -> None:
         """The bytes of an object (BUCKET/KEY) are lost or wrong. In any thread."""
         if name and name not in self.damage and len(self.damage) < _DAMAGE:
             logger.error("%s object=%s", why, name)
@@ -152,10 +148,10 @@ class Blobs:
         return self.folder / f"{blob // _PER_FOLDER:03d}" / str(blob)
 
     def lease(self, blobs: Iterable[int]) -> None:
-        """Keep these files although they may be removed meanwhile, until give_back."""
+        """Keep these files although they may be removed meanwhile, until end_lease."""
         self._leases.update(blobs)
 
-    def give_back(self, blobs: Iterable[int]) -> None:
+    def end_lease(self, blobs: Iterable[int]) -> None:
         due = []
         for blob in blobs:
             self._leases[blob] -= 1
@@ -170,45 +166,13 @@ class Blobs:
         return blob in self._leases
 
     def remove(self, blobs: list[int]) -> None:
-        """Take files away, soon, in a thread; those on lease when they are given back."""
+        """Take files away, soon, in a thread; those on lease when their lease ends."""
         self._doomed.update(blob for blob in blobs if blob in self._leases)
         due = [blob for blob in blobs if blob not in self._leases]
         if due:
             # While the loop is closing there are no threads any more; the next start sweeps.
             with contextlib.suppress(RuntimeError):
-                asyncio.get_running_loop().run_in_executor(None, self._unlink, due)
-
-    async def sweep(self, named: Named) -> int:
-        """Remove the files of former runs that nobody names; how many there were.
-
-        Folder by folder, and it may go on while the store is in use, since files of this run are
-        not looked at.
-        """
-        swept = 0
-        async for stray in self._strays(named):
-            await asyncio.to_thread(self._unlink, stray)
-            swept += len(stray)
-        if swept:
-            logger.info("removed files that no object names count=%d", swept)
-        return swept
-
-    async def set_aside(self, named: Named) -> int:
-        """The same, but the files go to the lost folder; how many there were. Raises OSError.
-
-        Their numbers are not given to other blobs, so that each can be brought back.
-        """
-        moved = 0
-        async for stray in self._strays(named):
-            await asyncio.to_thread(self._move_aside, stray)
-            moved += len(stray)
-        return moved
-
-    async def _strays(self, named: Named) -> AsyncIterator[list[int]]:
-        for folder in await asyncio.to_thread(_folders, self.folder):
-            old = [b for b in await asyncio.to_thread(_files, folder) if b < self._first]
-            known = await named(old)
-            if stray := [blob for blob in old if blob not in known]:
-                yield stray
+                asyncio.get_running_loop().run_in_executor(None, self.unlink, due)
 
     def _keep(self, chunks: list[bytes], hashes: Sequence[Hash]) -> Draft:
         data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
@@ -237,37 +201,13 @@ class Blobs:
         path.parent.mkdir(mode=0o700, exist_ok=True)
         os.link(source, path)
 
-    def seal(self, blob: int, fd: int) -> None:
+    def fsync_blob(self, blob: int, fd: int) -> None:
         """Make a file durable, its name included."""
         if not self._ephemeral:
             sync_file(fd)
             sync_folder(self.path(blob).parent)
 
-    def replace_from(self, blob: int, file: Path) -> None:
-        """Let a file be this blob, in the place of what is there; that goes to the lost folder.
-
-        Raises OSError.
-        """
-        path = self.path(blob)
-        path.parent.mkdir(mode=0o700, exist_ok=True)
-        if path.exists():
-            self._move_aside([blob])
-        file.rename(path)
-        sync_folder(path.parent)
-        sync_folder(self.lost)
-
-    def _move_aside(self, blobs: list[int]) -> None:
-        self.lost.mkdir(mode=0o700, exist_ok=True)
-        for blob in blobs:
-            target = self.lost / str(blob)
-            count = 0
-            while target.exists():
-                count += 1
-                target = self.lost / f"{blob}.{count}"
-            self.path(blob).rename(target)
-        sync_folder(self.lost)
-
-    def _unlink(self, blobs: list[int]) -> None:
+    def unlink(self, blobs: list[int]) -> None:
         for blob in blobs:
             try:
                 self.path(blob).unlink(missing_ok=True)
@@ -325,7 +265,7 @@ class _Writer:
     # In a thread, one visit at a time
 
     def _absorb(self, chunks: list[bytes]) -> None:
-        with self._blobs.disk.errors():
+        with self._blobs.disk.translate_errors():
             if self._fd < 0:
                 self._fd = self._blobs.create(self._blob)
             for chunk in chunks:
@@ -337,8 +277,8 @@ class _Writer:
 
     def _seal(self, chunks: list[bytes]) -> None:
         self._absorb(chunks)
-        with self._blobs.disk.errors():
-            self._blobs.seal(self._blob, self._fd)
+        with self._blobs.disk.translate_errors():
+            self._blobs.fsync_blob(self._blob, self._fd)
             fd, self._fd = self._fd, -1
             os.close(fd)
 
@@ -349,11 +289,13 @@ def _write(fd: int, data: bytes) -> None:
         left = left[os.write(fd, left) :]
 
 
-def _folders(folder: Path) -> list[Path]:
+def folders_of(folder: Path) -> list[Path]:
+    """The folders NNN of a folder of blobs."""
     return [Path(entry.path) for entry in os.scandir(folder) if entry.name.isdigit()]
 
 
-def _files(folder: Path) -> list[int]:
+def ids_in(folder: Path) -> list[int]:
+    """The blobs in one folder NNN."""
     return [int(entry.name) for entry in os.scandir(folder) if entry.name.isdigit()]
 
 
@@ -367,7 +309,7 @@ def _highest_lost(folder: Path) -> int:
 
 def _highest(folder: Path) -> int:
     """The highest number of a file, 0 when there is none; looks into one folder as a rule."""
-    for last in sorted(_folders(folder), key=lambda path: int(path.name), reverse=True):
-        if files := _files(last):
+    for last in sorted(folders_of(folder), key=lambda path: int(path.name), reverse=True):
+        if files := ids_in(last):
             return max(files)
     return 0

@@ -51,18 +51,18 @@ class Disk:
             self._looked = now
         return self._free
 
-    def whole(self) -> int:
+    def total(self) -> int:
         """Bytes of the disk, used ones included."""
         self.free()
         return self._whole
 
-    def has_above(self, size: int, floor: int = _FLOOR, share: float = _FLOOR_SHARE) -> bool:
+    def has_free(self, size: int, floor: int = _FLOOR, share: float = _FLOOR_SHARE) -> bool:
         """Whether size more bytes leave the smaller of floor (bytes) and share (of all) free."""
         return self.free() - size >= min(floor, int(share * self._whole))
 
     def admit(self, size: int = 0) -> None:
         """Raise SlowDown when size more bytes would leave less free than the floor."""
-        if not self.has_above(size):
+        if not self.has_free(size):
             raise self.full()
 
     def full(self) -> S3Error:
@@ -70,7 +70,7 @@ class Disk:
         error.failure = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return error
 
-    def error(self, error: OSError) -> S3Error:
+    def s3_error(self, error: OSError) -> S3Error:
         """What an error of the system means to an S3 client: try again later, and why."""
         if error.errno in FULL:
             return self.full()
@@ -78,20 +78,20 @@ class Disk:
         return S3Error("SlowDown", f"the disk that holds {self.folder} failed: {reason}")
 
     @contextlib.contextmanager
-    def errors(self) -> Iterator[None]:
+    def translate_errors(self) -> Iterator[None]:
         """Within it every OSError becomes the S3Error that it means."""
         try:
             yield
         except OSError as error:
-            raise self.error(error) from error
+            raise self.s3_error(error) from error
 
     def lay_ballast(self) -> bool:
         """Have the ballast if there is room for it; False: there was none."""
         with contextlib.suppress(FileNotFoundError):
             if self._ballast.stat().st_size == _BALLAST:  # else a crash has cut it short
                 return True
-        size = min(_BALLAST, self.whole() // _BALLAST_SHARE)
-        if not self.has_above(size):
+        size = min(_BALLAST, self.total() // _BALLAST_SHARE)
+        if not self.has_free(size):
             return False
         try:
             with self._ballast.open("wb") as file:

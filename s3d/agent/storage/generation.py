@@ -74,7 +74,7 @@ class State(NamedTuple):
     is_new: bool
 
 
-def doubt_about(index: State, mark: Mark | None, *, has_files: bool) -> Doubt | None:
+def find_doubt(index: State, mark: Mark | None, *, has_files: bool) -> Doubt | None:
     """None: what the index does not name can be removed."""
     if mark is None:
         if not has_files:
@@ -99,7 +99,7 @@ class Generation:
         """-1: the number cannot be written, so the folder stays behind."""
         mark = parse(os.pread(self._fd, 64, 0))
         index = State(_id(execute), _number(execute), is_new)
-        self.doubt = doubt_about(index, mark, has_files=has_files(folder))
+        self.doubt = find_doubt(index, mark, has_files=has_files(folder))
         self._number = max(index.number, mark.number if mark is not None else 0)
         self._due = 0.0
         self.id = index.id or secrets.token_hex(8)

@@ -8,24 +8,21 @@ commit and so one sync of the disk (synchronous=FULL): a write is durable when i
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import sqlite3
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
-from queue import Empty, SimpleQueue
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import msgspec
 
-from s3d.agent.s3.errors import S3Error
 from s3d.agent.storage.disk import Disk
 from s3d.agent.storage.generation import Generation
+from s3d.agent.storage.index_writer import IndexUnreadable, IndexWriter, PendingWrite, damage_of
 from s3d.agent.storage.reader import Reader
-from s3d.agent.storage.record_cache import Memo
+from s3d.agent.storage.record_cache import RecordCache
 from s3d.agent.storage.tables import LAYOUT as LAYOUT
 from s3d.agent.storage.tables import Tables as Tables
 from s3d.agent.storage.tables import prepare, save_log
@@ -38,20 +35,8 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
-class IndexUnreadable(S3Error):
-    """The file or the disk below it is damaged: what is in the index cannot be read."""
-
-    def __init__(self, path: Path, why: object) -> None:
-        super().__init__("InternalError", f"the index {path} cannot be read: {why}")
-
-
 DAMAGE: type[Exception] = IndexUnreadable
 """Raised by look, read and write for a file that is no index any more."""
-_DAMAGE_NAMES = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_IOERR", "SQLITE_CANTOPEN")
-"""How names of the errors begin that speak of the file and not of a statement."""
-
-_GROUP = 256
-"""Actions in one commit, at most."""
 _CHECKPOINT = 4_000
 """Pages (4 KiB) of the log after which SQLite carries them over into the file."""
 _LOG_SIZE = 64 << 20
@@ -63,21 +48,6 @@ _LOG_SHARE = 16
 _FEWEST = 16
 """Pages of the log between two checkpoints, at least."""
 _READERS = 2
-
-
-@dataclass(slots=True)
-class _Write(Generic[T]):
-    """An action on its way through the writer thread."""
-
-    action: Callable[[Transaction], T]
-    undo: Callable[[], None] | None
-    future: asyncio.Future[T]
-    frees: bool = False
-    result: T | None = None
-    error: BaseException | None = None
-    in_doubt: bool = False
-    """The sync of the disk failed: what was written may still turn up after a crash."""
-    met_full_disk: bool = False
 
 
 class Index:
@@ -105,19 +75,23 @@ class Index:
         """None: nothing says whether the index is the newest one of its files."""
         if blobs is not None and self._sync == "FULL":
             self.generation = Generation(self._writer.execute, blobs, is_new=is_new)
-        self._has_ballast = self._sync == "FULL"
-        if self._has_ballast:
+        has_ballast = self._sync == "FULL"
+        if has_ballast:
             sync_folder(path.parent)
             self.disk.lay_ballast()
-        self._ballast_is_gone = False
-        self._memo = Memo()
+        self._cache = RecordCache()
         self._connections = [self._writer]
-        self._reader = Reader(self._connect_reader().execute, self._memo)
+        self._reader = Reader(self._connect_reader().execute, self._cache)
         self._local = threading.local()
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="index-read")
-        self._queue: SimpleQueue[_Write[Any] | None] = SimpleQueue()
-        self._thread = threading.Thread(target=self._serve, name="index-write", daemon=True)
-        self._thread.start()
+        self._write_thread = IndexWriter(
+            self._writer,
+            path,
+            disk=self.disk,
+            generation=self.generation,
+            has_ballast=has_ballast,
+            on_committed=self._finish,
+        )
 
     @classmethod
     def open(
@@ -147,8 +121,7 @@ class Index:
 
     def close(self) -> None:
         """Finish what was asked for, then close the file."""
-        self._queue.put(None)
-        self._thread.join()
+        self._write_thread.close()
         self._readers.shutdown()
         for connection in reversed(self._connections):
             connection.close()
@@ -162,7 +135,7 @@ class Index:
             await self.write(generation.enter)
             await asyncio.to_thread(generation.settle)
 
-    def look(self, query: Callable[[Reader], T]) -> T:
+    def read_inline(self, query: Callable[[Reader], T]) -> T:
         """Ask at once, on the loop: for point look-ups, which take some microseconds.
 
         Raises IndexUnreadable, here as in read().
@@ -170,16 +143,16 @@ class Index:
         try:
             return query(self._reader)
         except (sqlite3.Error, msgspec.DecodeError) as error:
-            damage = self._damage(error)
+            damage = damage_of(error, self.path)
             if damage is None:
                 raise
             raise damage from error
 
     def forget_all(self) -> None:
         """Do not answer from memory what is looked at next."""
-        self._memo.clear()
+        self._cache.clear()
 
-    async def read(self, query: Callable[[Reader], T]) -> T:
+    async def read_in_thread(self, query: Callable[[Reader], T]) -> T:
         """Ask in a thread: for pages. The query sees one state from its beginning to its end."""
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, query)
 
@@ -208,10 +181,8 @@ class Index:
         frees: bool = False,
     ) -> asyncio.Future[T]:
         """The same for a caller that goes on meanwhile. Actions run in the order of their calls."""
-        if not self._thread.is_alive():
-            raise S3Error("ServiceUnavailable", "the store is closed")
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._queue.put(_Write(action, undo, future, frees))
+        self._write_thread.put(PendingWrite(action, undo, future, frees))
         return future
 
     def _read(self, query: Callable[[Reader], T]) -> T:
@@ -225,7 +196,7 @@ class Index:
             finally:
                 connection.execute("COMMIT")
         except (sqlite3.Error, msgspec.DecodeError) as error:
-            damage = self._damage(error)
+            damage = damage_of(error, self.path)
             if damage is None:
                 raise
             raise damage from error
@@ -244,131 +215,23 @@ class Index:
         connection.execute(f"PRAGMA synchronous = {self._sync}")
         connection.execute("PRAGMA fullfsync = ON")  # macOS
         # On a disk of a few megabytes the log must leave room for the tables that it ends up in.
-        pages = min(_CHECKPOINT, max(_FEWEST, self.disk.whole() // _LOG_SHARE // _PAGE))
+        pages = min(_CHECKPOINT, max(_FEWEST, self.disk.total() // _LOG_SHARE // _PAGE))
         connection.execute(f"PRAGMA journal_size_limit = {min(_LOG_SIZE, pages * _PAGE)}")
         connection.execute(f"PRAGMA wal_autocheckpoint = {pages}")
         return connection
 
-    # The writer thread
-
-    def _serve(self) -> None:
-        tx = Transaction(self._writer.execute)
-        while (first := self._queue.get()) is not None:
-            group = [first]
-            stop = False
-            while len(group) < _GROUP and not stop:
-                try:
-                    following = self._queue.get_nowait()
-                except Empty:
-                    break
-                if following is None:
-                    stop = True
-                else:
-                    group.append(following)
-            self._run(tx, group)
-            if stop:
-                break
-
-    def _run(self, tx: Transaction, group: list[_Write[Any]]) -> None:
-        """Commit a group; if one of it spoils it, commit its actions one by one."""
-        if self._ballast_is_gone:
-            self._ballast_is_gone = not self.disk.lay_ballast()
-        if self._ballast_is_gone or not self._attempt(tx, group):
-            for write in group:
-                if not self._run_alone(tx, write):
-                    self._deliver(Effects(), [write])
-
-    def _run_alone(self, tx: Transaction, write: _Write[Any]) -> bool:
-        """Commit one action; on a full disk, one that gives room back has that of the ballast."""
-        write.result, write.error = None, None
-        if self._ballast_is_gone and not write.frees:
-            write.error = self.disk.full()
-            return False
-        if self._attempt(tx, [write]):
-            return True
-        if not (write.met_full_disk and write.frees and self._has_ballast):
-            return False
-        if self._ballast_is_gone or not self.disk.drop_ballast():
-            return False
-        self._ballast_is_gone = True
-        write.error = None
-        return self._attempt(tx, [write])
-
-    def _attempt(self, tx: Transaction, group: list[_Write[Any]]) -> bool:
-        """True: the group is committed and delivered. False: rolled back, errors are noted."""
-        failed: BaseException | None = None
-        generation, wrote = self.generation, False
-        try:
-            self._writer.execute("BEGIN IMMEDIATE")
-            for write in group:
-                tx.wrote = False
-                try:
-                    write.result = write.action(tx)
-                except Exception as error:  # noqa: BLE001 - it is raised where the caller waits
-                    write.error = self._meaning(error)
-                    if tx.wrote:
-                        failed = error
-                        break
-                wrote = wrote or tx.wrote
-            if failed is None:
-                tx.settle(generation.next if wrote and generation is not None else 0)
-                self._writer.execute("COMMIT")
-        except sqlite3.Error as error:
-            failed = error
-        if failed is None:
-            if wrote and generation is not None:
-                generation.committed(names_files=tx.effects.names_files)
-            effects, tx.effects = tx.effects, Effects()
-            self._deliver(effects, group)
-            return True
-        self._roll_back(tx, group, failed)
-        return False
-
-    def _roll_back(self, tx: Transaction, group: list[_Write[Any]], failed: BaseException) -> None:
-        with contextlib.suppress(sqlite3.Error):
-            self._writer.execute("ROLLBACK")
-        tx.forget()
-        if not isinstance(failed, sqlite3.Error):
-            return
-        name = getattr(failed, "sqlite_errorname", "")
-        for write in group:
-            write.error = self._meaning(failed)
-            write.met_full_disk = name == "SQLITE_FULL"
-            write.in_doubt = not write.met_full_disk and len(group) == 1
-
-    def _damage(self, error: Exception) -> IndexUnreadable | None:
-        """What an error of a statement means; None: it is a bug, and stays what it is."""
-        name = getattr(error, "sqlite_errorname", "")
-        if not name.startswith(_DAMAGE_NAMES) and not isinstance(error, msgspec.DecodeError):
-            return None
-        logger.error("the index cannot be read: %s path=%s", error, self.path)
-        return IndexUnreadable(self.path, error)
-
-    def _meaning(self, error: Exception) -> Exception:
-        name = getattr(error, "sqlite_errorname", "")
-        if name == "SQLITE_FULL":
-            return self.disk.full()
-        if name.startswith("SQLITE_IOERR"):
-            logger.error("the index cannot be written: %s path=%s", name, self.path)
-            return S3Error("SlowDown", f"the disk that holds {self.disk.folder} failed: {error}")
-        return self._damage(error) or error
-
-    def _deliver(self, effects: Effects, group: list[_Write[Any]]) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            group[0].future.get_loop().call_soon_threadsafe(self._finish, effects, group)
-
     # Back on the loop
 
-    def _finish(self, effects: Effects, group: list[_Write[Any]]) -> None:
+    def _finish(self, effects: Effects, group: list[PendingWrite[Any]]) -> None:
         # Forgotten, not replaced: the next group may be committed already, and whoever has seen its
         # state must not see this one's after it.
         for bucket in effects.buckets:
-            self._memo.buckets.pop(bucket, None)
+            self._cache.buckets.pop(bucket, None)
         for name in effects.objects:
-            self._memo.objects.forget(name)
+            self._cache.objects.forget(name)
         if effects.freed:
             self.on_freed(effects.freed)
-        for follow in effects.then:
+        for follow in effects.callbacks:
             follow()
         for write in group:
             if write.error is not None and write.undo is not None and not write.in_doubt:

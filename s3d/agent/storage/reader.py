@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from s3d.agent.storage.blocks import StoredDataCorrupt, sums_of
-from s3d.agent.storage.record_cache import Memo
+from s3d.agent.storage.record_cache import RecordCache
 from s3d.agent.storage.records import (
     NULL_VERSION,
     BucketRecord,
@@ -40,24 +40,24 @@ _NEWEST = (1 << 63) - 1
 
 
 class Reader:
-    """Reads the state as last committed; with a memo, hot answers come from memory."""
+    """Reads the state as last committed; with a cache, hot answers come from memory."""
 
-    def __init__(self, execute: Execute, memo: Memo | None = None) -> None:
+    def __init__(self, execute: Execute, cache: RecordCache | None = None) -> None:
         self._execute = execute
-        self._memo = memo
+        self._cache = cache
 
     # Buckets
 
     def bucket(self, name: str) -> BucketRecord | None:
-        memo = self._memo
-        if memo is not None and (known := memo.buckets.get(name)) is not None:
+        cache = self._cache
+        if cache is not None and (known := cache.buckets.get(name)) is not None:
             return known
         row = self._one("SELECT record FROM buckets WHERE name = ?", (name,))
         if row is None:
             return None
         record = decode_bucket(row[0])
-        if memo is not None:
-            memo.buckets[name] = record
+        if cache is not None:
+            cache.buckets[name] = record
         return record
 
     def buckets(self) -> list[BucketRecord]:
@@ -94,8 +94,8 @@ class Reader:
 
     def current(self, bucket: str, key: bytes) -> Stored | None:
         """The same, with the place of its bytes."""
-        memo = self._memo
-        if memo is not None and (known := memo.objects.get((bucket, key))) is not None:
+        cache = self._cache
+        if cache is not None and (known := cache.objects.get((bucket, key))) is not None:
             return known
         row = self._one(
             "SELECT record, layout FROM objects WHERE bucket = ? AND key = ?", (bucket, key)
@@ -103,9 +103,9 @@ class Reader:
         if row is None:
             return None
         stored = _stored(*row)
-        if memo is not None:
+        if cache is not None:
             stored = Remembered(*stored)
-            memo.objects.put((bucket, key), stored)
+            cache.objects.put((bucket, key), stored)
         return stored
 
     def version(self, bucket: str, key: bytes, version_id: str) -> Stored | None:
@@ -224,25 +224,16 @@ class Reader:
 
         Checked whenever they come from the disk. Raises StoredDataCorrupt.
         """
-        memo, blob = self._memo, extent.blob
-        if memo is not None and (known := memo.data.get(blob)) is not None:
+        cache, blob = self._cache, extent.blob
+        if cache is not None and (known := cache.data.get(blob)) is not None:
             return known
         row = self._one("SELECT data FROM blobs WHERE id = ?", (blob,))
         data: bytes | None = None if row is None else row[0]
         if data is not None and extent.sums and sums_of(data) != extent.sums:
             raise StoredDataCorrupt("its row does not have its checksum")
-        if data is not None and memo is not None:
-            memo.data.put(blob, data)
+        if data is not None and cache is not None:
+            cache.data.put(blob, data)
         return data
-
-    def highest_blob(self) -> int:
-        """The highest id in use, 0 when there is none."""
-        return int(self._one("SELECT COALESCE(MAX(id), 0) FROM blobs", ())[0])
-
-    def known_blobs(self, ids: list[int]) -> set[int]:
-        """Those of the ids that a row names."""
-        query = "SELECT 1 FROM blobs WHERE id = ?"
-        return {blob for blob in ids if self._one(query, (blob,)) is not None}
 
     # Further tables
 
@@ -252,6 +243,17 @@ class Reader:
 
     def _one(self, query: str, arguments: tuple[Any, ...]) -> Any:
         return self._execute(query, arguments).fetchone()
+
+
+def highest_blob(reader: Reader) -> int:
+    """The highest id of a blob in use, 0 when there is none."""
+    return int(reader.select("SELECT COALESCE(MAX(id), 0) FROM blobs", ()).fetchone()[0])
+
+
+def known_blobs(reader: Reader, ids: list[int]) -> set[int]:
+    """Those of the ids that a row names."""
+    query = "SELECT 1 FROM blobs WHERE id = ?"
+    return {blob for blob in ids if reader.select(query, (blob,)).fetchone() is not None}
 
 
 def _stored(record: bytes, layout: bytes) -> Stored:

@@ -16,7 +16,7 @@ _DATA = 8 << 20
 """Bytes of small bodies that are kept."""
 
 
-class Recent(Generic[K, V]):
+class LRUCache(Generic[K, V]):
     """A dict of bounded weight; what was not used for longest goes first."""
 
     def __init__(self, limit: int, weigh: Callable[[V], int]) -> None:
@@ -48,13 +48,13 @@ class Recent(Generic[K, V]):
         self._weight = 0
 
 
-class Memo:
+class RecordCache:
     """What was read of committed state, until a commit has changed what it says."""
 
     def __init__(self) -> None:
         self.buckets: dict[str, BucketRecord] = {}
-        self.objects: Recent[tuple[str, bytes], Stored] = Recent(_RECORDS, _weigh)
-        self.data: Recent[int, bytes] = Recent(_DATA, len)
+        self.objects: LRUCache[tuple[str, bytes], Stored] = LRUCache(_RECORDS, _weigh)
+        self.data: LRUCache[int, bytes] = LRUCache(_DATA, len)
         """By blob; a blob never changes, so these go for want of room only."""
 
     def clear(self) -> None:

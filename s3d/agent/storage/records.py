@@ -100,7 +100,7 @@ class ObjectRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class ObjectRecord(ObjectRow, frozen=True, array_like=True):
     """All that is kept of it but its bytes."""
 
-    about: Description = Description()
+    description: Description = Description()
     upload_id: str = ""
     """The multipart upload that made it: a repeated Complete gets the same answer."""
 
@@ -139,7 +139,7 @@ class UploadRecord(msgspec.Struct, frozen=True, array_like=True):
     key: str
     initiated: float
     storage_class: str = STANDARD
-    about: Description = Description()
+    description: Description = Description()
     checksum_algorithm: str = ""
     checksum_kind: str = ""
 

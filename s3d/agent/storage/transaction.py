@@ -1,7 +1,8 @@
 """What a write may do to the index: rows in and out, and the reference counts of blobs.
 
 A Transaction lives in the writer thread and is used by one action after the other. It also notes
-what follows once the group is durable: what the memo must forget, files that nobody names any more.
+what follows once the group is durable: what the cache must drop and which
+files no row names any more.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class Effects:
     """Blobs in files that no row names any more."""
     names_files: bool = False
     """A row names a new file."""
-    then: list[Callable[[], None]] = field(default_factory=list)
+    callbacks: list[Callable[[], None]] = field(default_factory=list)
     """To be called on the loop, in this order, before those who wait for the commit are told."""
 
 
@@ -53,23 +54,24 @@ class Transaction(Reader):
         self._bucket_is_gone = False
         """Its row of the totals may have had the highest generation."""
 
-    def forget(self) -> None:
+    def roll_back(self) -> None:
         """After a rollback: nothing that was noted or remembered holds any more."""
         self.effects = Effects()
         self._buckets.clear()
         self._totals.clear()
         self._bucket_is_gone = False
 
-    def then(self, follow: Callable[[], None]) -> None:
+    def on_commit(self, follow: Callable[[], None]) -> None:
         """Call it on the loop once this is durable, before the action's caller is told.
 
         Never called when the commit fails; it must not raise.
         """
-        self.effects.then.append(follow)
+        self.effects.callbacks.append(follow)
 
     def run(self, query: str, arguments: tuple[Any, ...]) -> Any:
-        """Change rows of a further table (index.Tables); the cursor."""
-        return self._write(query, arguments)
+        """Execute a statement that changes rows (of a further table, too); the cursor."""
+        self.wrote = True
+        return self._execute(query, arguments)
 
     def settle(self, generation: int = 0) -> None:
         """Before a commit: write the totals, once for the whole group.
@@ -100,15 +102,15 @@ class Transaction(Reader):
         return known
 
     def put_bucket(self, record: BucketRecord) -> None:
-        self._write("REPLACE INTO buckets VALUES (?, ?)", (record.name, encode(record)))
+        self.run("REPLACE INTO buckets VALUES (?, ?)", (record.name, encode(record)))
         self._buckets[record.name] = record
         self.effects.buckets.add(record.name)
 
     def delete_bucket(self, name: str) -> None:
         """The bucket and its settings; its objects and uploads must be gone."""
-        self._write("DELETE FROM buckets WHERE name = ?", (name,))
-        self._write("DELETE FROM settings WHERE bucket = ?", (name,))
-        self._write("DELETE FROM totals WHERE bucket = ?", (name,))
+        self.run("DELETE FROM buckets WHERE name = ?", (name,))
+        self.run("DELETE FROM settings WHERE bucket = ?", (name,))
+        self.run("DELETE FROM totals WHERE bucket = ?", (name,))
         self._totals.pop(name, None)
         self._bucket_is_gone = True
         self._buckets.pop(name, None)
@@ -117,9 +119,9 @@ class Transaction(Reader):
     def put_setting(self, bucket: str, name: str, value: bytes | None) -> None:
         """None removes it."""
         if value is None:
-            self._write("DELETE FROM settings WHERE bucket = ? AND name = ?", (bucket, name))
+            self.run("DELETE FROM settings WHERE bucket = ? AND name = ?", (bucket, name))
         else:
-            self._write("REPLACE INTO settings VALUES (?, ?, ?)", (bucket, name, value))
+            self.run("REPLACE INTO settings VALUES (?, ?, ?)", (bucket, name, value))
 
     # Objects
 
@@ -127,7 +129,7 @@ class Transaction(Reader):
         """Make it the current version; replaced: the one whose row it takes."""
         record, layout = stored
         key = record.key.encode()
-        self._write(
+        self.run(
             "REPLACE INTO objects VALUES (?, ?, ?, ?)",
             (bucket, key, encode(record), encode(layout)),
         )
@@ -139,7 +141,7 @@ class Transaction(Reader):
 
     def drop_current(self, bucket: str, record: ObjectRecord) -> None:
         key = record.key.encode()
-        self._write("DELETE FROM objects WHERE bucket = ? AND key = ?", (bucket, key))
+        self.run("DELETE FROM objects WHERE bucket = ? AND key = ?", (bucket, key))
         self.effects.objects.add((bucket, key))
         self._count(bucket, -1, -record.size)
 
@@ -147,14 +149,14 @@ class Transaction(Reader):
         """Keep a version that is not current, or a delete marker."""
         record, layout = stored
         is_null = record.version_id == NULL_VERSION
-        self._write(
+        self.run(
             "REPLACE INTO versions VALUES (?, ?, ?, ?, ?, ?)",
             (bucket, record.key.encode(), record.seq, is_null, encode(record), encode(layout)),
         )
         self._count(bucket, 0, record.size)
 
     def drop_version(self, bucket: str, record: ObjectRecord) -> None:
-        self._write(
+        self.run(
             "DELETE FROM versions WHERE bucket = ? AND key = ? AND seq = ?",
             (bucket, record.key.encode(), record.seq),
         )
@@ -163,7 +165,7 @@ class Transaction(Reader):
     # Multipart uploads
 
     def put_upload(self, bucket: str, record: UploadRecord) -> None:
-        self._write(
+        self.run(
             "REPLACE INTO uploads VALUES (?, ?, ?, ?)",
             (bucket, record.key.encode(), record.id, encode(record)),
         )
@@ -171,8 +173,8 @@ class Transaction(Reader):
     def drop_upload(self, bucket: str, record: UploadRecord) -> None:
         """The upload and its parts; who holds their bytes now is the caller's business."""
         self._count(bucket, 0, -sum(part.size for part in self.parts(record.id)))
-        self._write("DELETE FROM parts WHERE upload = ?", (record.id,))
-        self._write(
+        self.run("DELETE FROM parts WHERE upload = ?", (record.id,))
+        self.run(
             "DELETE FROM uploads WHERE bucket = ? AND key = ? AND id = ?",
             (bucket, record.key.encode(), record.id),
         )
@@ -180,7 +182,7 @@ class Transaction(Reader):
     def put_part(
         self, bucket: str, upload_id: str, part: PartRecord, replaced: PartRecord | None
     ) -> None:
-        self._write("REPLACE INTO parts VALUES (?, ?, ?)", (upload_id, part.number, encode(part)))
+        self.run("REPLACE INTO parts VALUES (?, ?, ?)", (upload_id, part.number, encode(part)))
         self._count(bucket, 0, part.size - (replaced.size if replaced is not None else 0))
 
     # Blobs
@@ -188,23 +190,23 @@ class Transaction(Reader):
     def add_blob(self, blob: int, size: int, data: bytes | None = None) -> None:
         """Enter a new blob with one holder; data: its bytes, None when they lie in a file."""
         self.effects.names_files |= data is None
-        self._write("INSERT INTO blobs VALUES (?, 1, ?, ?)", (blob, size, data))
+        self.run("INSERT INTO blobs VALUES (?, 1, ?, ?)", (blob, size, data))
 
-    def hold(self, extents: Iterable[Extent]) -> bool:
+    def incref(self, extents: Iterable[Extent]) -> bool:
         """One more holder for each extent's blob; False, and nothing done, if one is gone."""
         wanted = [(extent.blob,) for extent in extents]
         if any(self._one("SELECT 1 FROM blobs WHERE id = ?", blob) is None for blob in wanted):
             return False
         for blob in wanted:
-            self._write("UPDATE blobs SET refs = refs + 1 WHERE id = ?", blob)
+            self.run("UPDATE blobs SET refs = refs + 1 WHERE id = ?", blob)
         return True
 
-    def release(self, layout: Layout) -> None:
+    def decref(self, layout: Layout) -> None:
         """One holder less for each extent's blob; one that nobody holds is dropped."""
         for extent in layout.extents:
-            dropped = self._write("DELETE FROM blobs WHERE id = ? AND refs = 1", (extent.blob,))
+            dropped = self.run("DELETE FROM blobs WHERE id = ? AND refs = 1", (extent.blob,))
             if dropped.rowcount == 0:
-                self._write("UPDATE blobs SET refs = refs - 1 WHERE id = ?", (extent.blob,))
+                self.run("UPDATE blobs SET refs = refs - 1 WHERE id = ?", (extent.blob,))
             elif not layout.inline:
                 self.effects.freed.append(extent.blob)
 
@@ -215,7 +217,3 @@ class Transaction(Reader):
         else:
             totals[0] += objects
             totals[1] += size
-
-    def _write(self, query: str, arguments: tuple[Any, ...]) -> Any:
-        self.wrote = True
-        return self._execute(query, arguments)

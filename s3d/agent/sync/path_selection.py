@@ -189,7 +189,7 @@ class Room:
             return False
         if self._max_files is not None and self._files >= self._max_files:
             return False
-        if not self._disk.has_above(size, FLOOR, FLOOR_SHARE):
+        if not self._disk.has_free(size, FLOOR, FLOOR_SHARE):
             return False
         self._claims[path] = size
         self._files += 1

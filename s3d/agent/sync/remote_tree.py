@@ -17,7 +17,7 @@ from datetime import datetime
 
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.failures import FailureClass, classify
-from s3d.agent.core.object_info import Attributes
+from s3d.agent.core.object_info import ObjectAttributes
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.listing import BYTES, is_in_order, may_stream
 from s3d.agent.s3.messages import Body, BytesBody, StreamBody
@@ -146,7 +146,7 @@ class BucketTree:
     ) -> RemoteEntry:
         body: Body = BytesBody(b"") if content is None else content.body()
         md5 = "" if content is None else base64.b64encode(bytes.fromhex(content.md5)).decode()
-        headers = Attributes(_content_type(path), _metadata(attributes), attributes.tags)
+        headers = ObjectAttributes(_content_type(path), _metadata(attributes), attributes.tags)
         try:
             with translate_errors():
                 etag, _ = await self._objects.store(

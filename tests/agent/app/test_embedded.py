@@ -55,8 +55,8 @@ async def test_the_bytes_of_a_layout_are_had_wherever_they_lie(tmp_path, size):
     objects = S3Client(store.local)
     await objects.create_bucket("bucket")
     await objects.put("bucket", "k", BytesBody(b"x" * size))
-    stored = store.index.look(lambda reader: reader.object("bucket", b"k"))
-    full = await store.index.read(lambda reader: reader.current("bucket", b"k"))
+    stored = store.index.read_inline(lambda reader: reader.object("bucket", b"k"))
+    full = await store.index.read_in_thread(lambda reader: reader.current("bucket", b"k"))
     assert stored is not None
     body = store.body_of(full.layout)
     assert b"".join([chunk async for chunk in body]) == b"x" * size
@@ -70,7 +70,7 @@ async def test_the_whole_bytes_of_a_layout_are_one_row_or_one_file(tmp_path):
     await client("CreateBucket", Bucket="bbb")
     for key, data in (("empty", b""), ("small", b"12345"), ("large", bytes(100_000))):
         await client.put("bbb", key, data)
-        layout = store.index.look(
+        layout = store.index.read_inline(
             lambda reader, key=key: reader.current("bbb", key.encode()).layout
         )
         whole = store.whole(layout)

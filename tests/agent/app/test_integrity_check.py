@@ -16,7 +16,8 @@ from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.blocks import crc
 from s3d.agent.storage.index import Index
 from s3d.agent.stores.read_cache import catalog_rows
-from s3d.agent.stores.read_cache.catalog import Catalog, Limits
+from s3d.agent.stores.read_cache.cache_room import Limits
+from s3d.agent.stores.read_cache.catalog import Catalog
 from s3d.agent.stores.read_cache.entry import Entry
 from s3d.agent.stores.write_queue import journal_rows
 from s3d.agent.stores.write_queue.journal import Journal

@@ -26,7 +26,7 @@ from s3d.agent.stores.local.store import LocalStore
 from s3d.agent.stores.remote.identity import RemoteIdentity
 from s3d.shared.config.load import load_config
 from s3d.shared.paths import find_places
-from tests.agent.stores.read_cache.rig import away
+from tests.agent.stores.read_cache.rig import outage
 from tests.contract.client import Client
 
 
@@ -70,7 +70,7 @@ async def test_what_was_read_is_there_after_the_next_start(tmp_path, remote):
 async def test_the_settings_are_its_limits(tmp_path, remote):
     env = {"S3D_READ_CACHE_MAX_FILES": "7", "S3D_READ_CACHE_MAX_AGE": "5m"}
     with opened(tmp_path, remote, S3D_READ_CACHE_MAX_SIZE="64MiB", **env) as cache:
-        limits = cache.layer.catalog.limits
+        limits = cache.layer.catalog.room.limits
         assert (limits.size, limits.files, cache.layer.freshness.max_age) == (64 << 20, 7, 300.0)
 
 
@@ -143,7 +143,7 @@ class Line:
     async def call(self, request):
         self.calls.append(request.op.name)
         if self.is_cut:
-            raise away()
+            raise outage()
         return await self.remote.call(request)
 
 

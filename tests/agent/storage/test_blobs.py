@@ -63,7 +63,7 @@ async def test_numbers_increase_and_go_on_behind_the_highest_known(tmp_path):
     second = await receive(blobs, b"inline")
     assert second.blob == first.blob + 1
     again = Blobs(tmp_path / "blobs", ephemeral=True)
-    again.begin_behind(2_500)
+    again.reserve_ids_above(2_500)
     third = await receive(again, BIG)
     assert third.blob == 2_501
     assert again.path(third.blob).parent.name == "002"
@@ -144,24 +144,6 @@ async def test_a_file_on_lease_goes_when_it_is_given_back(blobs):
     await gone(blobs, draft.blob)
 
 
-async def test_a_sweep_removes_what_nobody_names_and_nothing_of_this_run(tmp_path):
-    before = Blobs(tmp_path / "blobs", ephemeral=True)
-    before.begin_behind(998)
-    kept = [(await receive(before, BIG)).blob for _ in range(4)]
-    now = Blobs(tmp_path / "blobs", ephemeral=True)
-    fresh = (await receive(now, BIG)).blob
-    asked: list[int] = []
-
-    async def named(ids: list[int]) -> set[int]:
-        asked.extend(ids)
-        return {kept[0], kept[3]}
-
-    assert await now.sweep(named) == 2
-    assert sorted(asked) == kept
-    assert files(now) == {kept[0], kept[3], fresh}
-    assert await now.sweep(named) == 0
-
-
 async def test_a_file_that_cannot_be_removed_is_logged_and_left_to_the_next_sweep(
     blobs, monkeypatch, caplog
 ):
@@ -171,7 +153,7 @@ async def test_a_file_that_cannot_be_removed_is_logged_and_left_to_the_next_swee
         raise PermissionError(errno.EACCES, "no")
 
     monkeypatch.setattr("pathlib.Path.unlink", fail)
-    await asyncio.to_thread(blobs._unlink, [draft.blob])
+    await asyncio.to_thread(blobs.unlink, [draft.blob])
     assert "cannot remove a blob" in caplog.text
 
 

@@ -60,13 +60,16 @@ def test_the_disk_is_asked_once_a_second(tmp_path, space):
 def test_a_full_disk_is_named(tmp_path, number):
     with (
         pytest.raises(S3Error, match=f"no space left on the disk that holds {tmp_path}"),
-        Disk(tmp_path).errors(),
+        Disk(tmp_path).translate_errors(),
     ):
         raise OSError(number, os.strerror(number))
 
 
 def test_another_error_of_the_disk_is_told_too(tmp_path):
-    with pytest.raises(S3Error, match="Input/output error") as refused, Disk(tmp_path).errors():
+    with (
+        pytest.raises(S3Error, match="Input/output error") as refused,
+        Disk(tmp_path).translate_errors(),
+    ):
         raise OSError(errno.EIO, os.strerror(errno.EIO))
     assert refused.value.code == "SlowDown"
 

@@ -3,8 +3,9 @@ import os
 import pytest
 
 from s3d.agent.storage import generation
-from s3d.agent.storage.generation import Doubt, Mark, State, doubt_about, parse
+from s3d.agent.storage.generation import Doubt, Mark, State, find_doubt, parse
 from s3d.agent.storage.index import Index
+from s3d.agent.storage.reader import highest_blob
 from s3d.agent.storage.records import BucketRecord, Layout, ObjectRecord, Stored
 
 INDEX = State("a", 7, is_new=False)
@@ -27,7 +28,7 @@ INDEX = State("a", 7, is_new=False)
     ],
 )
 def test_an_index_is_believed_when_it_is_not_older_than_its_files(index, mark, has_files, doubt):
-    assert doubt_about(index, mark, has_files=has_files) is doubt
+    assert find_doubt(index, mark, has_files=has_files) is doubt
 
 
 @pytest.mark.parametrize("content", [b"", b"\0" * 44, b"x y z", b"0123456789abcdef -1 sure"])
@@ -73,11 +74,11 @@ async def test_a_commit_that_names_a_file_is_noted_at_once_others_now_and_then(
         return parse((tmp_path / "blobs/generation").read_bytes()).number
 
     for expected in (1, 1):
-        await index.write(lambda tx: tx.add_blob(tx.highest_blob() + 1, 4, b"data"))
+        await index.write(lambda tx: tx.add_blob(highest_blob(tx) + 1, 4, b"data"))
         assert noted() == expected
-    await index.write(lambda tx: tx.add_blob(tx.highest_blob() + 1, 4))
+    await index.write(lambda tx: tx.add_blob(highest_blob(tx) + 1, 4))
     assert noted() == 3
-    await index.write(lambda tx: tx.add_blob(tx.highest_blob() + 1, 4, b"data"))
+    await index.write(lambda tx: tx.add_blob(highest_blob(tx) + 1, 4, b"data"))
     assert noted() == 3
     index.close()
     assert noted() == 4
@@ -118,7 +119,9 @@ async def test_a_bucket_that_goes_does_not_take_the_number_along(tmp_path):
         return Index.open(tmp_path / "index.sqlite", blobs=tmp_path / "blobs")
 
     def in_the_index(index):
-        return index.look(lambda r: r.select("SELECT MAX(generation) FROM totals", ()).fetchone())
+        return index.read_inline(
+            lambda r: r.select("SELECT MAX(generation) FROM totals", ()).fetchone()
+        )
 
     index = open_it()
     record = Stored(ObjectRecord("k", 1, size=5), Layout())

@@ -24,7 +24,7 @@ async def fill(index, *, current=(), versions=()):
 
 
 def page(index, prefix=b"", after=b"", limit=1_000):
-    rows = index.look(lambda reader: reader.page("b", prefix, after, limit))
+    rows = index.read_inline(lambda reader: reader.page("b", prefix, after, limit))
     return [row.key for row in rows]
 
 
@@ -46,7 +46,7 @@ async def test_a_page_has_its_prefix_and_no_other_bucket(index):
 
 
 def versions(index, prefix=b"", after=(b"", 0), limit=1_000):
-    rows = index.look(lambda reader: reader.version_page("b", prefix, after, limit))
+    rows = index.read_inline(lambda reader: reader.version_page("b", prefix, after, limit))
     return [(row.key, row.seq, latest) for row, latest in rows]
 
 
@@ -78,7 +78,7 @@ async def test_a_version_is_found_by_its_id(index):
     await fill(index, current=[stored("a", 3)], versions=[stored("a", 1), null])
 
     def find(version_id):
-        found = index.look(lambda reader: reader.version("b", b"a", version_id))
+        found = index.read_inline(lambda reader: reader.version("b", b"a", version_id))
         return None if found is None else found.record.seq
 
     assert find(version_id_of(3)) == 3
@@ -98,7 +98,7 @@ async def test_uploads_come_by_key_and_then_by_their_beginning(index):
     await index.write(action)
 
     def found(after):
-        rows = index.look(lambda reader: reader.upload_page("b", b"", after, 10))
+        rows = index.read_inline(lambda reader: reader.upload_page("b", b"", after, 10))
         return [(row.key, row.id) for row in rows]
 
     assert found((b"", "")) == [("a", "1"), ("a", "2"), ("b", "0")]
@@ -108,5 +108,5 @@ async def test_uploads_come_by_key_and_then_by_their_beginning(index):
 
 async def test_data_that_was_read_is_not_read_again(index):
     await index.write(lambda tx: tx.add_blob(7, 4, b"data"))
-    first = index.look(lambda reader: reader.data(Extent(7, 0, 1)))
-    assert index.look(lambda reader: reader.data(Extent(7, 0, 1))) is first
+    first = index.read_inline(lambda reader: reader.data(Extent(7, 0, 1)))
+    assert index.read_inline(lambda reader: reader.data(Extent(7, 0, 1))) is first

@@ -50,7 +50,7 @@ def test_a_row_is_the_beginning_of_a_record():
         etag='"e"',
         storage_class="GLACIER",
         checksum=Checksum("CRC32", "AAAAAA=="),
-        about=Description({"ContentType": "text/plain"}, {"a": "b"}, {"t": ""}),
+        description=Description({"ContentType": "text/plain"}, {"a": "b"}, {"t": ""}),
         upload_id="u",
     )
     row = decode_row(encode(record))

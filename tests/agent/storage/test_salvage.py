@@ -4,10 +4,10 @@ from contextlib import closing
 import pytest
 
 from s3d.agent.storage.blobs import Blobs
-from s3d.agent.storage.check import Check
 from s3d.agent.storage.generation import Doubt
 from s3d.agent.storage.index import Index
 from s3d.agent.storage.salvage import salvage
+from s3d.agent.storage.store_check import StoreCheck
 from s3d.agent.storage.tables import LAYOUT
 from s3d.agent.stores.local.store import LocalStore
 from s3d.shared.errors import UsageError
@@ -59,7 +59,7 @@ async def test_all_but_the_damaged_page_is_saved(folder):
     assert OBJECTS // 2 < len(keys) < OBJECTS + 1
     assert {"00000", "large"} <= set(keys)
     assert await Client(store).read("bucket", keys[5]) == b"x" * 500
-    assert await Check(store._index, store._blobs, repair=False).structure() == ""
+    assert await StoreCheck(store._index, store._blobs, repair=False).structure() == ""
     assert [file.name[:22] for file in (folder / "lost+found").iterdir()] == [
         "index.sqlite-damaged-1"
     ]

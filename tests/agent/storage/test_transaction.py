@@ -1,5 +1,6 @@
 import pytest
 
+from s3d.agent.storage.reader import known_blobs
 from s3d.agent.storage.records import (
     BucketRecord,
     Extent,
@@ -29,28 +30,28 @@ def freed(index):
 
 async def test_a_blob_goes_with_its_last_holder(index, freed):
     await index.write(lambda tx: tx.add_blob(1, 10))
-    assert await index.write(lambda tx: tx.hold(layout(1, 1).extents))
-    await index.write(lambda tx: tx.release(layout(1)))
-    await index.write(lambda tx: tx.release(layout(1)))
-    assert index.look(lambda reader: reader.known_blobs([1, 2])) == {1}
+    assert await index.write(lambda tx: tx.incref(layout(1, 1).extents))
+    await index.write(lambda tx: tx.decref(layout(1)))
+    await index.write(lambda tx: tx.decref(layout(1)))
+    assert index.read_inline(lambda reader: known_blobs(reader, [1, 2])) == {1}
     assert freed == []
-    await index.write(lambda tx: tx.release(layout(1)))
-    assert index.look(lambda reader: reader.known_blobs([1, 2])) == set()
+    await index.write(lambda tx: tx.decref(layout(1)))
+    assert index.read_inline(lambda reader: known_blobs(reader, [1, 2])) == set()
     assert freed == [1]
 
 
 async def test_a_blob_in_the_index_has_no_file_to_remove(index, freed):
     await index.write(lambda tx: tx.add_blob(1, 4, b"data"))
-    assert index.look(lambda reader: reader.data(Extent(1, 0, 4))) == b"data"
-    await index.write(lambda tx: tx.release(layout(1, inline=True)))
-    assert index.look(lambda reader: reader.known_blobs([1])) == set()
+    assert index.read_inline(lambda reader: reader.data(Extent(1, 0, 4))) == b"data"
+    await index.write(lambda tx: tx.decref(layout(1, inline=True)))
+    assert index.read_inline(lambda reader: known_blobs(reader, [1])) == set()
     assert freed == []
 
 
 async def test_what_is_gone_cannot_be_held_not_even_in_part(index, freed):
     await index.write(lambda tx: tx.add_blob(1, 10))
-    assert not await index.write(lambda tx: tx.hold(layout(1, 2).extents))
-    await index.write(lambda tx: tx.release(layout(1)))
+    assert not await index.write(lambda tx: tx.incref(layout(1, 2).extents))
+    await index.write(lambda tx: tx.decref(layout(1)))
     assert freed == [1]
 
 
@@ -58,18 +59,18 @@ async def test_files_are_removed_only_when_the_group_is_committed(index, freed):
     await index.write(lambda tx: tx.add_blob(1, 10))
 
     def spoilt(tx):
-        tx.release(layout(1))
+        tx.decref(layout(1))
         raise ValueError("spoilt")
 
     with pytest.raises(ValueError, match="spoilt"):
         await index.write(spoilt)
     assert freed == []
-    assert index.look(lambda reader: reader.known_blobs([1])) == {1}
+    assert index.read_inline(lambda reader: known_blobs(reader, [1])) == {1}
 
 
 async def test_totals_count_current_objects_and_all_bytes(index):
     def totals(bucket=None):
-        return index.look(lambda reader: reader.totals(bucket))
+        return index.read_inline(lambda reader: reader.totals(bucket))
 
     first, second = stored(size=10, seq=1), stored(size=7, seq=2)
     await index.write(lambda tx: tx.put_current("b", first, None))
@@ -103,7 +104,7 @@ async def test_a_rollback_takes_the_totals_back(index):
     with pytest.raises(ValueError, match="spoilt"):
         await index.write(spoilt)
     await index.write(lambda tx: tx.put_setting("b", "s", b"x"))
-    assert index.look(lambda reader: reader.totals()) == Totals(0, 0)
+    assert index.read_inline(lambda reader: reader.totals()) == Totals(0, 0)
 
 
 async def test_settings_and_totals_go_with_their_bucket(index):
@@ -111,8 +112,8 @@ async def test_settings_and_totals_go_with_their_bucket(index):
     await index.write(lambda tx: tx.put_setting("b", "cors", b"x"))
     await index.write(lambda tx: tx.put_current("b", stored(), None))
     await index.write(lambda tx: tx.delete_bucket("b"))
-    assert index.look(lambda reader: reader.settings("b")) == {}
-    assert index.look(lambda reader: reader.totals("b")) == Totals(0, 0)
+    assert index.read_inline(lambda reader: reader.settings("b")) == {}
+    assert index.read_inline(lambda reader: reader.totals("b")) == Totals(0, 0)
 
 
 async def test_a_bucket_made_in_a_group_that_failed_is_not_there(index):

@@ -18,7 +18,7 @@ from s3d.agent.s3.address import check_bucket_name
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.stores.read_cache.entry import Entry
 from s3d.agent.stores.read_cache.layer import Cache
-from s3d.agent.stores.read_cache.prefetch import Keeper, PrefetchJob, prefetch_status
+from s3d.agent.stores.read_cache.prefetch import PinManager, PrefetchJob, prefetch_status
 from s3d.shared import control
 from s3d.shared.caching import (
     CacheChanges,
@@ -44,7 +44,7 @@ class ReadCache:
     """The layer and who brings things into it. layer None: there is none, see trouble."""
 
     layer: Cache | None
-    keeper: Keeper | None
+    keeper: PinManager | None
     folder: Path
     trouble: str = ""
 
@@ -77,10 +77,10 @@ class CacheRoutes:
         return self._there()[0]
 
     @property
-    def _keeper(self) -> Keeper:
+    def _keeper(self) -> PinManager:
         return self._there()[1]
 
-    def _there(self) -> tuple[Cache, Keeper]:
+    def _there(self) -> tuple[Cache, PinManager]:
         cache = self._maybe
         if cache is None:
             hint = "set S3D_REMOTE, and S3D_READ_CACHE is not to be off"
@@ -106,7 +106,7 @@ class CacheRoutes:
         }
         if any(value < 1 for value in given.values()):
             raise S3Error("InvalidArgument", "A limit is at least 1.")
-        await self._layer.catalog.resized(**given)
+        await self._layer.catalog.room.set_limits(**given)
         return await self.show(call)
 
     async def entries(self, call: Call) -> web.Response:
@@ -192,7 +192,7 @@ def cache_status(cache: ReadCache) -> CacheStatus:
     layer = cache.layer
     if layer is None:
         return CacheStatus(str(cache.folder), 0, 0, 0, 0, 0.0, trouble=cache.trouble)
-    limits = layer.catalog.limits
+    limits = layer.catalog.room.limits
     return CacheStatus(
         path=str(cache.folder),
         max_size=limits.size,
@@ -209,16 +209,16 @@ def numbers_of(cache: ReadCache) -> dict[str, int]:
     if layer is None or keeper is None:
         return {}
     return {
-        "size": layer.catalog.used,
+        "size": layer.catalog.room.used,
         "files": layer.catalog.count,
         "pins": len(keeper.pins),
         "in_flight": layer.fills.in_flight,
-        "revalidated": layer.asked,
+        "revalidated": layer.revalidations,
         **asdict(layer.counts),
     }
 
 
-def entry_of(entry: Entry, keeper: Keeper) -> CacheEntry:
+def entry_of(entry: Entry, keeper: PinManager) -> CacheEntry:
     return CacheEntry(
         bucket=entry.bucket,
         key=entry.key,
@@ -243,7 +243,7 @@ def state_of(cache: ReadCache | None, bucket: str, key: str) -> CacheState | Non
 
 def _page(layer: Cache, place: tuple[str, str], after: str, limit: int) -> list[Entry]:
     """The first entries after a name, in order."""
-    names = (f"{bucket}/{key}" for bucket, key in layer.catalog.names(*place))
+    names = (f"{bucket}/{key}" for bucket, key in layer.catalog.names.of(*place))
     found = heapq.nsmallest(limit, (name for name in names if name > after))
     entries = (layer.catalog.peek(*_split(name)) for name in found)
     return [entry for entry in entries if entry is not None]

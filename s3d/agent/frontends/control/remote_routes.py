@@ -118,7 +118,7 @@ class RemoteRoutes:
         stored = await queue.load(write)
         if stored is None:
             raise ControlError(409, control.WRONG_STATE, f"a {write.kind} has no bytes")
-        about = stored.record.about
+        about = stored.record.description
         kind = str(about.headers.get("ContentType", "binary/octet-stream"))
         async with aclosing(queue.body_of(stored.layout)) as body:
             response = web.StreamResponse(headers={"Content-Type": kind})

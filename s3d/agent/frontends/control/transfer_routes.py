@@ -157,7 +157,7 @@ class TransferRoutes:
         stored = await self._stored(write)
         if stored is None:
             raise _unfit("a delete has no bytes")
-        about = stored.record.about
+        about = stored.record.description
         kind = str(about.headers.get("ContentType", "binary/octet-stream"))
         async with aclosing(self._queue.body_of(stored.layout)) as body:
             response = web.StreamResponse(headers={"Content-Type": kind})

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from s3d.agent.core.job import JobState
 from s3d.agent.frontends.control.routing import Call, ControlError, Route, answer
-from s3d.agent.stores.read_cache.prefetch import Keeper, PrefetchJob, prefetch_status
+from s3d.agent.stores.read_cache.prefetch import PinManager, PrefetchJob, prefetch_status
 from s3d.agent.transfers.transfer_status import STATES, TransferJob, transfer_of
 from s3d.agent.transfers.user_transfers import UserTransfers
 from s3d.shared import control
@@ -29,7 +29,7 @@ _FIT = {
 class UserTransferRoutes:
     """keeper: who prefetches, if there is a cache."""
 
-    def __init__(self, transfers: UserTransfers, keeper: Keeper | None) -> None:
+    def __init__(self, transfers: UserTransfers, keeper: PinManager | None) -> None:
         self._transfers, self._keeper = transfers, keeper
 
     def routes(self) -> list[Route]:

@@ -16,9 +16,9 @@ import logging
 from collections.abc import Coroutine
 from typing import Any, Protocol, cast
 
+from s3d.agent.frontends.http.body_buffer import BodyBuffer
 from s3d.agent.frontends.http.exchange import ClientGone, Exchange
 from s3d.agent.frontends.http.limits import LINGER_SIZE, Limits
-from s3d.agent.frontends.http.request_body import RequestBody
 from s3d.agent.frontends.http.request_parser import ParserState, RequestParser
 from s3d.agent.s3.errors import S3Error
 
@@ -73,7 +73,7 @@ class ClientConnection(asyncio.Protocol):
         self._parser = RequestParser(delegate.malformed, self._update_reading)
         self._writes = WriteFlow(loop)
         self._task: asyncio.Task[None] | None = None
-        self._discarded: RequestBody | None = None
+        self._discarded: BodyBuffer | None = None
         """The unread rest of an answered request's body: it ends before the next is served."""
         self._is_reading = True
         self._is_finishing = False
@@ -239,7 +239,7 @@ class ClientConnection(asyncio.Protocol):
             self._discarded = exchange.body
             self._discarded.discard()
 
-    def _is_discarding(self, body: RequestBody) -> bool:
+    def _is_discarding(self, body: BodyBuffer) -> bool:
         """Whether the rest of an answered request's body is still due."""
         if body.is_complete:
             self._discarded = None

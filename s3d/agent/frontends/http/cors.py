@@ -1,4 +1,4 @@
-"""What a web page may do: nothing, unless the bucket's own CORS configuration says so.
+"""CORS: a web page may use a bucket only as far as the bucket's CORS configuration allows.
 
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/cors.html
 """
@@ -18,9 +18,9 @@ Rule = Mapping[str, Any]
 
 
 async def grant(client: S3Client, head: RequestHead) -> ExtraHeaders:
-    """The headers that let a web page read the answer; none without a rule for it.
+    """The headers that let a web page read the response; none without a matching rule.
 
-    Raises S3Error AccessDenied for a foreign page that would change something and has no rule.
+    Raises S3Error AccessDenied for a state-changing request of another site without a rule.
     """
     headers, method = head.headers, head.wire.method
     origin = headers.get("origin", "")
@@ -78,7 +78,7 @@ def matching(
     rules: Sequence[Rule], origin: str, method: str, headers: Sequence[str]
 ) -> Rule | None:
     """The first rule that allows this origin, method and every header. `null` is never allowed:
-    sandboxed pages of anybody have that origin."""
+    sandboxed pages of every site have that origin."""
     if origin == "null":
         return None
     for rule in rules:
@@ -111,7 +111,7 @@ def _preflight_headers(rule: Rule, origin: str, requested: Sequence[str]) -> Ext
 
 
 def _origin_headers(rule: Rule, origin: str) -> ExtraHeaders:
-    """An origin that is named is told back, with credentials; for `*` there are none."""
+    """A rule that names the origin repeats it and allows credentials; `*` allows none."""
     vary = ("Vary", "Origin, Access-Control-Request-Headers, Access-Control-Request-Method")
     if any(pattern != "*" and _fits(pattern, origin) for pattern in rule["AllowedOrigins"]):
         return (

@@ -20,8 +20,8 @@ from httptools import (
     HttpRequestParser,
 )
 
+from s3d.agent.frontends.http.body_buffer import EMPTY_BODY, BodyBuffer
 from s3d.agent.frontends.http.limits import HEAD_SIZE, PIPELINE
-from s3d.agent.frontends.http.request_body import EMPTY_BODY, RequestBody
 from s3d.agent.s3.canonical import joined_headers
 from s3d.agent.s3.errors import S3Error
 
@@ -68,7 +68,7 @@ class HttpRequest:
     """Bytes of the request target and the header section."""
     is_http_1_0: bool
     wants_keep_alive: bool
-    body: RequestBody
+    body: BodyBuffer
     error: S3Error | None = None
     """The response to bytes that are no HTTP request."""
 
@@ -107,7 +107,7 @@ class RequestParser:
     def __init__(
         self, on_malformed: Callable[[Exception], S3Error], on_room: Callable[[], None]
     ) -> None:
-        """on_malformed: the response to a parser's error. on_room: see RequestBody."""
+        """on_malformed: the response to a parser's error. on_room: see BodyBuffer."""
         self._on_malformed = on_malformed
         self._on_room = on_room
         self._parser = HttpRequestParser(self)
@@ -198,7 +198,7 @@ class RequestParser:
         self._left = (
             None if "transfer-encoding" in by_name else int(by_name.get("content-length", "0"))
         )
-        self.body = EMPTY_BODY if self._left == 0 else RequestBody(self._on_room)
+        self.body = EMPTY_BODY if self._left == 0 else BodyBuffer(self._on_room)
         request = HttpRequest(
             method,
             self._target.decode("utf-8", _ESCAPE),

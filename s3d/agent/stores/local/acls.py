@@ -15,8 +15,7 @@ from s3d.agent.s3.messages import Members, S3Request, S3Response
 from s3d.agent.storage.index import Index
 from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.transaction import Transaction
-from s3d.agent.stores.local.lookup import find_bucket, find_version
-from s3d.agent.stores.local.update_metadata import revise
+from s3d.agent.stores.local.lookup import find_bucket, find_version, update_metadata
 
 SETTING = "acl"
 
@@ -43,7 +42,7 @@ class AclOps:
             kept = reader.setting(find_bucket(reader, request.bucket).name, SETTING)
             return private(OWNER) if kept is None else msgspec.msgpack.decode(kept, type=Members)
 
-        return Completed(S3Response(self._index.look(look)))
+        return Completed(S3Response(self._index.read_inline(look)))
 
     @operation("PutObjectAcl")
     async def put_object_acl(self, request: S3Request[Members]) -> S3Response[Members]:
@@ -51,7 +50,13 @@ class AclOps:
 
         def put(tx: Transaction) -> None:
             bucket, version_id = find_bucket(tx, request.bucket), request.input.get("VersionId")
-            revise(tx, bucket, request.key, version_id, lambda about: replace(about, acl=granted))
+            update_metadata(
+                tx,
+                bucket,
+                request.key,
+                version_id,
+                lambda description: replace(description, acl=granted),
+            )
 
         await self._index.write(put)
         return S3Response({})
@@ -61,9 +66,9 @@ class AclOps:
         def look(reader: Reader) -> Members:
             bucket, version_id = find_bucket(reader, request.bucket), request.input.get("VersionId")
             record = find_version(reader, bucket, request.key, version_id).record
-            return record.about.acl or private(OWNER)
+            return record.description.acl or private(OWNER)
 
-        return Completed(S3Response(self._index.look(look)))
+        return Completed(S3Response(self._index.read_inline(look)))
 
 
 def _requested(request: S3Request[Members]) -> Members:

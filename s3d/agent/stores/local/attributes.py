@@ -16,9 +16,9 @@ from s3d.agent.s3.messages import Members, S3Request, S3Response
 from s3d.agent.storage.index import Index
 from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.records import PartSize, Stored
-from s3d.agent.stores.local.lists import page_size
+from s3d.agent.stores.local.listings import page_size
 from s3d.agent.stores.local.lookup import find_bucket, find_version, shown_version
-from s3d.agent.stores.local.response_members import checksum_members, moment
+from s3d.agent.stores.local.object_description import checksum_members, moment
 
 _ATTRIBUTES = frozenset({"ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"})
 
@@ -35,7 +35,7 @@ class AttributeOps:
         if not wanted or not _ATTRIBUTES.issuperset(wanted):
             raise S3Error("InvalidArgument", "Invalid attribute name specified.")
 
-        return Completed(S3Response(self._index.look(partial(_look, request.input))))
+        return Completed(S3Response(self._index.read_inline(partial(_look, request.input))))
 
 
 def _look(input: Mapping[str, Any], reader: Reader) -> Members:

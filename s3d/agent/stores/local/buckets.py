@@ -19,8 +19,8 @@ from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.records import BucketRecord, Layout
 from s3d.agent.storage.transaction import Transaction
 from s3d.agent.stores.local.lookup import find_bucket
+from s3d.agent.stores.local.object_description import moment
 from s3d.agent.stores.local.publish import ENABLED
-from s3d.agent.stores.local.response_members import moment
 from s3d.agent.stores.local.tagging import BUCKET_TAGS, parse_set
 
 US_EAST_1 = "us-east-1"
@@ -67,13 +67,13 @@ class BucketOps:
 
     @operation("HeadBucket")
     def head_bucket(self, request: S3Request[Members]) -> Completed[Members]:
-        record = self._index.look(lambda reader: find_bucket(reader, request.bucket))
+        record = self._index.read_inline(lambda reader: find_bucket(reader, request.bucket))
         return Completed(S3Response({"BucketRegion": record.region}))
 
     @operation("GetBucketLocation")
     def get_bucket_location(self, request: S3Request[Members]) -> Completed[Members]:
         """us-east-1 is said by saying nothing."""
-        record = self._index.look(lambda reader: find_bucket(reader, request.bucket))
+        record = self._index.read_inline(lambda reader: find_bucket(reader, request.bucket))
         region = record.region
         return Completed(
             S3Response({"LocationConstraint": None if region == US_EAST_1 else region})
@@ -89,7 +89,7 @@ class BucketOps:
         region = input.get("BucketRegion")
         found = [
             record
-            for record in await self._index.read(Reader.buckets)
+            for record in await self._index.read_in_thread(Reader.buckets)
             if record.name > after
             and record.name.startswith(prefix)
             and region in (None, record.region)
@@ -123,22 +123,22 @@ def _delete(name: str, tx: Transaction) -> None:
         raise S3Error("BucketNotEmpty", BucketName=name)
     for upload in tx.upload_page(name, b"", (b"", ""), -1):
         for part in tx.parts(upload.id):
-            tx.release(Layout(part.extents))
+            tx.decref(Layout(part.extents))
         tx.drop_upload(name, upload)
     tx.delete_bucket(name)
 
 
-def _limit(wanted: int | None) -> int:
-    if wanted is None:
+def _limit(requested: int | None) -> int:
+    if requested is None:
         return _MAX_BUCKETS
-    if not 1 <= wanted <= _MAX_BUCKETS:
+    if not 1 <= requested <= _MAX_BUCKETS:
         raise S3Error(
             "InvalidArgument",
             f"max-buckets must be between 1 and {_MAX_BUCKETS}",
             ArgumentName="max-buckets",
-            ArgumentValue=wanted,
+            ArgumentValue=requested,
         )
-    return wanted
+    return requested
 
 
 def _row(record: BucketRecord) -> dict[str, Any]:

@@ -67,12 +67,12 @@ def wanted_parts(input: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def choose(
-    parts: Sequence[PartRecord], wanted: Sequence[Mapping[str, Any]], upload: UploadRecord
+    parts: Sequence[PartRecord], requested: Sequence[Mapping[str, Any]], upload: UploadRecord
 ) -> list[PartRecord]:
     """The parts that the client means. Raises InvalidPart, EntityTooSmall."""
     known = {part.number: part for part in parts}
     chosen = []
-    for one in wanted:
+    for one in requested:
         part = known.get(one["PartNumber"])
         if part is None or part.etag.strip('"') != one["ETag"].strip('"') or _differs(part, one):
             raise S3Error(
@@ -138,7 +138,7 @@ def assemble(
         size=sum(part.size for part in chosen),
         etag=f'"{checksums.multipart_etag(md5s)}"',
         storage_class=upload.storage_class,
-        about=upload.about,
+        description=upload.description,
         checksum=checksum,
         upload_id=upload.id,
     )

@@ -63,7 +63,7 @@ class ConfigurationOps:
             bucket = find_bucket(reader, request.bucket).name
             return reader.setting(bucket, _setting(request, request.input["Id"]))
 
-        kept = self._index.look(look)
+        kept = self._index.read_inline(look)
         if kept is None:
             raise S3Error("NoSuchConfiguration")
         payload = str(service().output_of(request.op.name).payload)
@@ -92,7 +92,7 @@ class ConfigurationOps:
             ids = sorted(id for id in _ids(request, kept) if id.encode() > after)
             return [(id, kept[_setting(request, id)]) for id in ids[: PAGE + 1]]
 
-        found = await self._index.read(find)
+        found = await self._index.read_in_thread(find)
         output: Members = {"IsTruncated": len(found) > PAGE}
         if token is not None:
             output["ContinuationToken"] = token

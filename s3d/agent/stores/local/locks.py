@@ -17,9 +17,13 @@ from s3d.agent.s3.messages import Members, S3Request, S3Response
 from s3d.agent.storage.index import Index
 from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.transaction import Transaction
-from s3d.agent.stores.local.lookup import check_object_lock, find_bucket, find_version
+from s3d.agent.stores.local.lookup import (
+    check_object_lock,
+    find_bucket,
+    find_version,
+    update_metadata,
+)
 from s3d.agent.stores.local.setting_rules import payload_of
-from s3d.agent.stores.local.update_metadata import revise
 
 _HEADERS: Mapping[str, Mapping[str, str]] = {
     "LegalHold": {"Status": "ObjectLockLegalHoldStatus"},
@@ -76,12 +80,14 @@ class LockOps:
             bucket, version_id = find_bucket(tx, request.bucket), request.input.get("VersionId")
             check_object_lock(tx, bucket)
             gone = names.values()
-            revise(
+            update_metadata(
                 tx,
                 bucket,
                 request.key,
                 version_id,
-                lambda about: replace(about, headers=_without(about.headers, gone) | given),
+                lambda description: replace(
+                    description, headers=_without(description.headers, gone) | given
+                ),
             )
 
         await self._index.write(put)
@@ -92,9 +98,9 @@ class LockOps:
             bucket, version_id = find_bucket(reader, request.bucket), request.input.get("VersionId")
             stored = find_version(reader, bucket, request.key, version_id)
             check_object_lock(reader, bucket)
-            return stored.record.about.headers
+            return stored.record.description.headers
 
-        headers = self._index.look(look)
+        headers = self._index.read_inline(look)
         names = _HEADERS[name]
         value = {member: headers[name] for member, name in names.items() if name in headers}
         if not value:

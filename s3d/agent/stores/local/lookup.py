@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from msgspec.structs import replace
+
 from s3d.agent.s3.conditions import Current
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.records import (
     NULL_VERSION,
     BucketRecord,
+    Description,
     ObjectRecord,
     Stored,
     UploadRecord,
     seq_of,
 )
+from s3d.agent.storage.transaction import Transaction
 
 OBJECT_LOCK = "object-lock"
 """Query word of the setting of a bucket that switches object lock on."""
@@ -98,3 +104,22 @@ def _no_such_key(reader: Reader, bucket: BucketRecord, key: str) -> S3Error:
     if newest is None:
         return S3Error("NoSuchKey", Key=key)
     return S3Error("NoSuchKey", Key=key, DeleteMarker="true", VersionId=newest.record.version_id)
+
+
+def update_metadata(
+    tx: Transaction,
+    bucket: BucketRecord,
+    key: str,
+    version_id: str | None,
+    change: Callable[[Description], Description],
+) -> ObjectRecord:
+    """Of the named version, or the current one. Raises what find_version raises."""
+    record, layout = find_version(tx, bucket, key, version_id)
+    revised = Stored(replace(record, description=change(record.description)), layout)
+    current = tx.current(bucket.name, key.encode())
+    if current is not None and current.record.seq == record.seq:
+        tx.put_current(bucket.name, revised, record)
+    else:
+        tx.drop_version(bucket.name, record)
+        tx.put_version(bucket.name, revised)
+    return revised.record

@@ -31,15 +31,21 @@ from s3d.agent.storage.records import (
 from s3d.agent.storage.transaction import Transaction
 from s3d.agent.stores.local import complete
 from s3d.agent.stores.local.lookup import check_object_lock, condition_of, find_bucket, find_upload
-from s3d.agent.stores.local.object_description import describe, is_locked, storage_class
+from s3d.agent.stores.local.object_bodies import receive
+from s3d.agent.stores.local.object_description import (
+    checksum_members,
+    description_of,
+    encryption,
+    is_locked,
+    storage_class,
+    stored_members,
+)
 from s3d.agent.stores.local.publish import Publisher
-from s3d.agent.stores.local.receive_body import receive
-from s3d.agent.stores.local.response_members import checksum_members, encryption, stored_members
 
 MAX_PARTS = 10_000
 
 
-class Bytes(Protocol):
+class PartSource(Protocol):
     """What a part is made of: a body that was received, or bytes of another object."""
 
     @property
@@ -55,7 +61,7 @@ class Bytes(Protocol):
         """Hold them for the part, and say where they lie."""
 
 
-class Parts:
+class PartWriter:
     """Puts parts into unfinished uploads."""
 
     def __init__(self, index: Index, clock: Callable[[], float]) -> None:
@@ -66,14 +72,14 @@ class Parts:
         self,
         request: S3Request[Members],
         number: int,
-        taken: Bytes,
+        taken: PartSource,
         undo: Callable[[], None] | None = None,
     ) -> PartRecord:
         """The part; one of the same number goes. Raises NoSuchUpload."""
         return await self._index.write(partial(self._put, request, number, taken), undo)
 
     def _put(
-        self, request: S3Request[Members], number: int, taken: Bytes, tx: Transaction
+        self, request: S3Request[Members], number: int, taken: PartSource, tx: Transaction
     ) -> PartRecord:
         upload_id = request.input["UploadId"]
         find_upload(tx, request.bucket, request.key, upload_id)
@@ -81,7 +87,7 @@ class Parts:
         part = PartRecord(number, taken.size, taken.etag, self._clock(), extents, taken.checksum)
         replaced = tx.part(upload_id, number)
         if replaced is not None:
-            tx.release(Layout(replaced.extents))
+            tx.decref(Layout(replaced.extents))
         tx.put_part(request.bucket, upload_id, part, replaced)
         return part
 
@@ -94,7 +100,7 @@ class MultipartOps:
         index: Index,
         blobs: Blobs,
         publisher: Publisher,
-        parts: Parts,
+        parts: PartWriter,
         clock: Callable[[], float],
     ) -> None:
         self._index = index
@@ -114,14 +120,14 @@ class MultipartOps:
             key=request.key,
             initiated=now,
             storage_class=storage_class(input),
-            about=describe(input),
+            description=description_of(input),
             checksum_algorithm=algorithm,
             checksum_kind=kind,
         )
 
         def create(tx: Transaction) -> None:
             bucket = find_bucket(tx, request.bucket)
-            if is_locked(upload.about):
+            if is_locked(upload.description):
                 check_object_lock(tx, bucket)
             tx.put_upload(bucket.name, upload)
 
@@ -129,56 +135,60 @@ class MultipartOps:
         output: Members = {"Bucket": request.bucket, "Key": request.key, "UploadId": upload.id}
         if algorithm:
             output |= {"ChecksumAlgorithm": algorithm, "ChecksumType": kind}
-        return S3Response({**output, **encryption(upload.about)})
+        return S3Response({**output, **encryption(upload.description)})
 
     @operation("UploadPart")
     async def upload_part(self, request: S3Request[Members]) -> S3Response[Members]:
         """Always into a file, however small, so that a multipart object is all files."""
         input = request.input
         number = check_part_number(input)
-        upload = self._index.look(
+        upload = self._index.read_inline(
             lambda reader: find_upload(reader, request.bucket, request.key, input["UploadId"])
         )
         received = await receive(
             self._blobs, request, algorithm=upload.checksum_algorithm, inline=0
         )
         part = await self._parts.put(request, number, received, received.draft.discard)
-        output = {"ETag": part.etag, **checksum_members(part.checksum), **encryption(upload.about)}
+        output = {
+            "ETag": part.etag,
+            **checksum_members(part.checksum),
+            **encryption(upload.description),
+        }
         output.pop("ChecksumType", None)
         return S3Response(output)
 
     @operation("CompleteMultipartUpload")
     async def complete_multipart_upload(self, request: S3Request[Members]) -> S3Response[Members]:
-        wanted = complete.wanted_parts(request.input)
-        return S3Response(await self._index.write(partial(self._publish, request.input, wanted)))
+        requested = complete.wanted_parts(request.input)
+        return S3Response(await self._index.write(partial(self._publish, request.input, requested)))
 
     @operation("AbortMultipartUpload")
     async def abort_multipart_upload(self, request: S3Request[Members]) -> S3Response[Members]:
         def abort(tx: Transaction) -> None:
             upload = find_upload(tx, request.bucket, request.key, request.input["UploadId"])
             for part in tx.parts(upload.id):
-                tx.release(Layout(part.extents))
+                tx.decref(Layout(part.extents))
             tx.drop_upload(request.bucket, upload)
 
         await self._index.write(abort, frees=True)
         return S3Response({})
 
     def _publish(
-        self, input: Members, wanted: Sequence[Mapping[str, Any]], tx: Transaction
+        self, input: Members, requested: Sequence[Mapping[str, Any]], tx: Transaction
     ) -> Members:
         bucket, key = find_bucket(tx, input["Bucket"]), input["Key"].encode()
         upload = tx.upload(bucket.name, key, input["UploadId"])
         if upload is None:
             return _completed(tx, bucket, input)
         parts = tx.parts(upload.id)
-        chosen = complete.choose(parts, wanted, upload)
+        chosen = complete.choose(parts, requested, upload)
         complete.check_size(chosen, input)
         checksum = complete.checksum_of_object(upload, chosen, input)
         check_write(input, condition_of(tx.current(bucket.name, key)))
         record, layout = complete.assemble(upload, chosen, checksum)
         tx.drop_upload(bucket.name, upload)
         for part in set(parts) - set(chosen):
-            tx.release(Layout(part.extents))
+            tx.decref(Layout(part.extents))
         return _answer(bucket, self._publisher.put(tx, bucket, record, layout))
 
 

@@ -1,18 +1,27 @@
-"""What a request says about an object to be: checked, and kept as a Description.
-
-https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html
-"""
+"""The description of an object, as requests give it and as responses show it. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
-from s3d.agent.s3.acl import OWNER, requested
+from s3d.agent.s3.acl import GRANT_MEMBERS, OWNER, requested
+from s3d.agent.s3.checksums import member_of
 from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.messages import Members
 from s3d.agent.s3.model import service
-from s3d.agent.s3.object_headers import DESCRIPTION, OBJECT_LOCK
-from s3d.agent.storage.records import STANDARD, Description
+from s3d.agent.s3.object_headers import DESCRIPTION, ENCRYPTION, OBJECT_LOCK
+from s3d.agent.storage.records import (
+    STANDARD,
+    BucketRecord,
+    Checksum,
+    Description,
+    ObjectRecord,
+    ObjectRow,
+)
+from s3d.agent.stores.local.lookup import shown_version
 from s3d.agent.stores.local.tagging import parse_header
 
 MAX_METADATA = 2 << 10
@@ -20,10 +29,11 @@ MAX_METADATA = 2 << 10
 
 DEFAULT_TYPE = "binary/octet-stream"
 
+_ACL_MEMBERS = frozenset({"ACL", *GRANT_MEMBERS})
 _ALGORITHMS = frozenset({"AES256", "aws:kms", "aws:kms:dsse"})
 
 
-def describe(input: Mapping[str, Any]) -> Description:
+def description_of(input: Mapping[str, Any]) -> Description:
     """Of the input of PutObject, CopyObject or CreateMultipartUpload. Raises S3Error."""
     headers = {name: input[name] for name in DESCRIPTION if input.get(name) not in (None, "")}
     headers.setdefault("ContentType", DEFAULT_TYPE)
@@ -32,14 +42,14 @@ def describe(input: Mapping[str, Any]) -> Description:
     return Description(
         headers=headers,
         metadata=_metadata(input.get("Metadata") or {}),
-        tags=parse_header(input.get("Tagging") or ""),
-        acl=requested(input, OWNER),
+        tags=parse_header(tagging) if (tagging := input.get("Tagging")) else {},
+        acl=None if _ACL_MEMBERS.isdisjoint(input) else requested(input, OWNER),
     )
 
 
-def is_locked(about: Description) -> bool:
+def is_locked(description: Description) -> bool:
     """Whether a retention or a legal hold is asked for."""
-    return any(name in about.headers for name in OBJECT_LOCK)
+    return any(name in description.headers for name in OBJECT_LOCK)
 
 
 def storage_class(input: Mapping[str, Any]) -> str:
@@ -90,3 +100,66 @@ def _check_headers(headers: Mapping[str, Any], input: Mapping[str, Any]) -> None
     if ("ObjectLockMode" in headers) != ("ObjectLockRetainUntilDate" in headers):
         message = "x-amz-object-lock-retain-until-date and x-amz-object-lock-mode must both be "
         raise S3Error("InvalidArgument", message + "supplied")
+
+
+def moment(time: float) -> datetime:
+    """Whole seconds, as S3 counts them."""
+    return _second(int(time))
+
+
+def object_members(bucket: BucketRecord, record: ObjectRecord) -> Members:
+    """What GetObject and HeadObject say of an object, without length, range and checksum."""
+    description = record.description
+    members: Members = {
+        "AcceptRanges": "bytes",
+        "LastModified": moment(record.modified),
+        "ETag": record.etag,
+        "Metadata": description.metadata,
+        **description.headers,
+        **shown_version(bucket, record),
+    }
+    if record.storage_class != STANDARD:
+        members["StorageClass"] = record.storage_class
+    return members
+
+
+def stored_members(
+    bucket: BucketRecord, record: ObjectRecord, *, composed: bool = False
+) -> Members:
+    """What PutObject and its relatives say of what they stored; composed: of other objects."""
+    members = {**shown_version(bucket, record), **encryption(record.description)}
+    if not composed:
+        members["ETag"] = record.etag
+        members |= checksum_members(record.checksum)
+    return members
+
+
+def encryption(description: Description) -> Members:
+    return {name: description.headers[name] for name in ENCRYPTION if name in description.headers}
+
+
+def checksum_members(checksum: Checksum | None) -> Members:
+    if checksum is None:
+        return {}
+    return {member_of(checksum.algorithm): checksum.value, "ChecksumType": checksum.kind}
+
+
+def row(record: ObjectRow) -> dict[str, Any]:
+    """An object in a listing."""
+    members = {
+        "Key": record.key,
+        "LastModified": moment(record.modified),
+        "ETag": record.etag,
+        "Size": record.size,
+        "StorageClass": record.storage_class,
+    }
+    if record.checksum is not None:
+        members["ChecksumAlgorithm"] = [record.checksum.algorithm]
+        members["ChecksumType"] = record.checksum.kind
+    return members
+
+
+@lru_cache(1_024)
+def _second(time: int) -> datetime:
+    # Objects of one listing were often written in the same second.
+    return datetime.fromtimestamp(time, UTC)

@@ -19,7 +19,7 @@ from s3d.agent.s3.get_response import (
     not_modified,
     set_content_range,
 )
-from s3d.agent.s3.messages import Members, S3Request, S3Response
+from s3d.agent.s3.messages import Body, Members, S3Request, S3Response
 from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.index import Index
 from s3d.agent.storage.reader import Reader
@@ -32,11 +32,16 @@ from s3d.agent.stores.local.lookup import (
     find_bucket,
     find_version,
 )
-from s3d.agent.stores.local.object_description import describe, is_locked, storage_class
-from s3d.agent.stores.local.open_body import ByteRange, look_and_open
+from s3d.agent.stores.local.object_bodies import ByteRange, Received, look_and_open, receive
+from s3d.agent.stores.local.object_description import (
+    checksum_members,
+    description_of,
+    is_locked,
+    object_members,
+    storage_class,
+    stored_members,
+)
 from s3d.agent.stores.local.publish import Publisher
-from s3d.agent.stores.local.receive_body import Received, receive
-from s3d.agent.stores.local.response_members import checksum_members, object_members, stored_members
 
 MAX_DELETES = 1_000
 
@@ -44,14 +49,17 @@ _PLAIN = frozenset({"Bucket", "Key", "ChecksumMode"})
 """Members of a request for the whole of an object, whatever it is."""
 
 
-class _Found(NamedTuple):
+class _ReadResponse(NamedTuple):
     """What a GET or HEAD is answered with; span None: no body, it is not modified."""
 
     stored: Stored
     output: Members
     span: ByteRange | None
     status: int | None
-    kept: dict[str, str] | None = None
+    rendered_headers: dict[str, str] | None = None
+
+    def response(self, body: Body | None = None) -> S3Response[Members]:
+        return S3Response(self.output, body, self.status, rendered_headers=self.rendered_headers)
 
 
 class _Plain(NamedTuple):
@@ -59,7 +67,7 @@ class _Plain(NamedTuple):
 
     bucket: BucketRecord
     output: Members
-    kept: dict[str, str]
+    rendered_headers: dict[str, str]
 
 
 class ObjectOps:
@@ -74,9 +82,9 @@ class ObjectOps:
     async def put_object(self, request: S3Request[Members]) -> S3Response[Members]:
         input = request.input
         check_key(request.key)
-        about, kept_in = describe(input), storage_class(input)
+        description, kept_in = description_of(input), storage_class(input)
         # Before the body, so that a refusal costs no upload; again at the end, where it counts.
-        self._index.look(partial(_admit, request, about))
+        self._index.read_inline(partial(_admit, request, description))
         received = await receive(self._blobs, request)
         record = ObjectRecord(
             key=request.key,
@@ -84,7 +92,7 @@ class ObjectOps:
             etag=received.etag,
             storage_class=kept_in,
             checksum=received.checksum,
-            about=about,
+            description=description,
         )
         publish = partial(self._publish, request, record, received)
         return S3Response(await self._index.write(publish, received.draft.discard))
@@ -93,12 +101,16 @@ class ObjectOps:
     def get_object(self, request: S3Request[Members]) -> Completed[Members]:
         name = f"{request.bucket}/{request.key}"
         found, body = look_and_open(self._index, self._blobs, partial(_find, request.input), name)
-        return Completed(S3Response(found.output, body, found.status, rendered_headers=found.kept))
+        return Completed(
+            S3Response(found.output, body, found.status, rendered_headers=found.rendered_headers)
+        )
 
     @operation("HeadObject")
     def head_object(self, request: S3Request[Members]) -> Completed[Members]:
-        found = self._index.look(partial(_find, request.input))
-        return Completed(S3Response(found.output, status=found.status, rendered_headers=found.kept))
+        found = self._index.read_inline(partial(_find, request.input))
+        return Completed(
+            S3Response(found.output, status=found.status, rendered_headers=found.rendered_headers)
+        )
 
     @operation("DeleteObject")
     async def delete_object(self, request: S3Request[Members]) -> S3Response[Members]:
@@ -133,7 +145,7 @@ class ObjectOps:
         received: Received,
         tx: Transaction,
     ) -> Members:
-        bucket = _admit(request, record.about, tx)
+        bucket = _admit(request, record.description, tx)
         return stored_members(bucket, self._publisher.put(tx, bucket, record, received.enter(tx)))
 
     def _delete_all(
@@ -185,17 +197,17 @@ class ObjectOps:
         return {"VersionId": version_id}
 
 
-def _admit(request: S3Request[Members], about: Description, reader: Reader) -> BucketRecord:
+def _admit(request: S3Request[Members], description: Description, reader: Reader) -> BucketRecord:
     """The bucket, if the object may be put into it now. Raises S3Error."""
     bucket, input = find_bucket(reader, request.bucket), request.input
-    if is_locked(about):
+    if is_locked(description):
         check_object_lock(reader, bucket)
     if "IfMatch" in input or "IfNoneMatch" in input:
         check_write(input, condition_of(reader.current(bucket.name, request.key.encode())))
     return bucket
 
 
-def _find(input: Mapping[str, Any], reader: Reader) -> _Found:
+def _find(input: Mapping[str, Any], reader: Reader) -> _ReadResponse:
     """What GetObject and HeadObject have in common: all but the bytes.
 
     What is asked of a hot object is nearly always the same, so that answer is made once.
@@ -209,23 +221,25 @@ def _find(input: Mapping[str, Any], reader: Reader) -> _Found:
     if plain is None or plain.bucket is not bucket:
         plain = _Plain(bucket, _judge(input, bucket, stored).output, {})
         stored.made[shows_checksum] = plain
-    return _Found(stored, plain.output, (0, stored.record.size), None, plain.kept)
+    return _ReadResponse(
+        stored, plain.output, (0, stored.record.size), None, plain.rendered_headers
+    )
 
 
-def _judge(input: Mapping[str, Any], bucket: BucketRecord, stored: Stored) -> _Found:
+def _judge(input: Mapping[str, Any], bucket: BucketRecord, stored: Stored) -> _ReadResponse:
     """Conditions, overrides and the range of a request, applied to what it asks for."""
     record = stored.record
     output = object_members(bucket, record)
     unmodified = not_modified(input, output, record.modified)
     if unmodified is not None:
-        return _Found(stored, unmodified, None, NOT_MODIFIED)
+        return _ReadResponse(stored, unmodified, None, NOT_MODIFIED)
     apply_response_overrides(input, output)
-    if record.about.tags:
-        output["TagCount"] = len(record.about.tags)
+    if record.description.tags:
+        output["TagCount"] = len(record.description.tags)
     span = _span(input, stored, output)
     checksums = checksum_members(record.checksum)
     status = set_content_range(input, output, record.size, span, checksums)
-    return _Found(stored, output, span or (0, record.size), status)
+    return _ReadResponse(stored, output, span or (0, record.size), status)
 
 
 def _span(input: Mapping[str, Any], stored: Stored, output: Members) -> ByteRange | None:

@@ -91,7 +91,7 @@ class Publisher:
         doomed = tx.version(bucket.name, name, version_id)
         if doomed is None:
             return None
-        tx.release(doomed.layout)
+        tx.decref(doomed.layout)
         if current is None or doomed.record.seq != current.record.seq:
             tx.drop_version(bucket.name, doomed.record)
         else:
@@ -132,13 +132,13 @@ def _retire(tx: Transaction, bucket: BucketRecord, key: str, current: Stored | N
     is_null = current is not None and current.record.version_id == NULL_VERSION
     if current is not None:
         if is_null and bucket.versioning != ENABLED:
-            tx.release(current.layout)
+            tx.decref(current.layout)
         else:
             tx.put_version(bucket.name, current)
     if bucket.versioning == SUSPENDED and not is_null:
         former = tx.version(bucket.name, key.encode(), NULL_VERSION)
         if former is not None:
-            tx.release(former.layout)
+            tx.decref(former.layout)
             tx.drop_version(bucket.name, former.record)
 
 

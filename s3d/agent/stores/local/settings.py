@@ -1,7 +1,7 @@
 """The settings of buckets: kept as they were put and given back; a table, and handlers for all.
 
 What is kept is the very output of the Get operation, under the query word of the setting ("cors").
-A setting goes with its bucket. ENFORCED and KEPT say which change what s3d does.
+A setting goes with its bucket. ENFORCED and STORED_ONLY say which change what s3d does.
 
 Of their own: configurations by Id (configurations.py), ACLs (acls.py), object lock of versions
 (locks.py), tags, versioning and location. Without a handler, so that the answer is NotImplemented:
@@ -162,7 +162,7 @@ ENFORCED: Mapping[str, str] = {
 }
 """Settings that s3d acts upon: query word -> name for people. CORS: in the S3 endpoint."""
 
-KEPT: Mapping[str, str] = {
+STORED_ONLY: Mapping[str, str] = {
     "accelerate": "transfer acceleration",
     "acl": "access control lists",
     "analytics": "analytics configurations",
@@ -231,7 +231,7 @@ class SettingOps:
                 return _decode(kept)
             return setting.implied(bucket) if setting.implied is not None else None
 
-        kept = self._index.look(look)
+        kept = self._index.read_inline(look)
         if kept is not None:
             return Completed(S3Response(kept))
         if isinstance(setting.absent, str):
@@ -251,7 +251,7 @@ class SettingOps:
         def look(reader: Reader) -> bytes | None:
             return reader.setting(find_bucket(reader, request.bucket).name, "policy")
 
-        kept = self._index.look(look)
+        kept = self._index.read_inline(look)
         if kept is None:
             raise S3Error("NoSuchBucketPolicy", BucketName=request.bucket)
         public = rules.is_public(json.loads(_decode(kept)["Policy"]))

@@ -1,7 +1,24 @@
-"""LocalStore: S3 answered from an index and a folder of blobs on this machine.
+"""The embedded store: S3 answered from an index (SQLite) and a folder of blobs on this machine.
 
-It knows nothing of layers, queues and caches; who needs its writes in a commit of their own rows
-hands in on_change.
+It knows nothing of layers, queues and caches. A layer that needs its own rows in the commit of a
+write hands in on_change.
+
+One PutObject; "loop" is the event loop, and each change of thread is named:
+1. loop: TerminalStore.call finds the handler, ObjectOps.put_object. description_of checks the
+   members that describe the object, and Index.read_inline the bucket, before the body is read.
+2. loop: object_bodies.receive reads the body through Blobs.receive, with the hashes for the ETag
+   and the checksum. Up to INLINE bytes stay in memory.
+3. -> pool of threads: a larger body is hashed, written and, at its end, synced to its file there,
+   one MiB at a time, while the loop receives the next one (blobs._Writer). -> loop.
+4. loop: Index.write puts the action, ObjectOps._publish, into the queue of the writer.
+5. -> thread "index-write": it runs many actions in one transaction. Each checks the conditions of
+   its request, then Publisher.put replaces the current version and calls on_change. COMMIT syncs
+   the database: the write is durable.
+6. -> loop: Index._finish drops changed records from the cache of records, has files removed that
+   no row names any more, and wakes the handler, which answers with the ETag.
+
+GetObject needs no other thread for a hot or small object: Index.read_inline finds the record, and
+object_bodies.look_and_open the bytes. BlobBody reads what is not in memory in threads.
 """
 
 from __future__ import annotations
@@ -13,19 +30,20 @@ from typing import NamedTuple
 from s3d.agent.core.store import TerminalStore
 from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.index import Index
+from s3d.agent.storage.reader import highest_blob, known_blobs
+from s3d.agent.storage.stray_blobs import quarantine, sweep
 from s3d.agent.stores.local.acls import AclOps
 from s3d.agent.stores.local.attributes import AttributeOps
 from s3d.agent.stores.local.buckets import BucketOps
 from s3d.agent.stores.local.configurations import ConfigurationOps
-from s3d.agent.stores.local.copy import CopyOps
-from s3d.agent.stores.local.lists import ListOps
+from s3d.agent.stores.local.listings import ListOps, UploadOps
 from s3d.agent.stores.local.locks import LockOps
-from s3d.agent.stores.local.multipart import MultipartOps, Parts
+from s3d.agent.stores.local.multipart import MultipartOps, PartWriter
+from s3d.agent.stores.local.object_copy import CopyOps
 from s3d.agent.stores.local.objects import ObjectOps
 from s3d.agent.stores.local.publish import OnChange, Publisher
 from s3d.agent.stores.local.settings import SettingOps
-from s3d.agent.stores.local.tags import TagOps
-from s3d.agent.stores.local.uploads import UploadOps
+from s3d.agent.stores.local.tagging import TagOps
 from s3d.agent.stores.local.versions import VersionOps
 
 
@@ -49,9 +67,9 @@ class LocalStore(TerminalStore):
         on_change: OnChange | None = None,
     ) -> None:
         """clock: Unix seconds. on_change: see publish.OnChange."""
-        blobs.begin_behind(index.look(lambda reader: reader.highest_blob()))
+        blobs.reserve_ids_above(index.read_inline(highest_blob))
         index.on_freed = blobs.remove
-        publisher, parts = Publisher(clock, on_change), Parts(index, clock)
+        publisher, parts = Publisher(clock, on_change), PartWriter(index, clock)
         super().__init__(
             BucketOps(index, clock),
             ObjectOps(index, blobs, publisher),
@@ -78,10 +96,10 @@ class LocalStore(TerminalStore):
         """
         generation = self._index.generation
         if generation is None or generation.doubt is None:
-            return Swept(removed=await self._blobs.sweep(self._named))
-        moved = await self._blobs.set_aside(self._named)
+            return Swept(removed=await sweep(self._blobs, self._referenced))
+        moved = await quarantine(self._blobs, self._referenced)
         await self._index.settle_generation()
         return Swept(lost=moved)
 
-    async def _named(self, blobs: list[int]) -> set[int]:
-        return await self._index.read(lambda reader: reader.known_blobs(blobs))
+    async def _referenced(self, blobs: list[int]) -> set[int]:
+        return await self._index.read_in_thread(lambda reader: known_blobs(reader, blobs))

@@ -20,10 +20,10 @@ from s3d.agent.storage.index import Index
 from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.records import ObjectRow, seq_of, version_id_of
 from s3d.agent.storage.transaction import Transaction
-from s3d.agent.stores.local.lists import encode_names, is_url_encoded, page_size
+from s3d.agent.stores.local.listings import encode_names, is_url_encoded, page_size
 from s3d.agent.stores.local.lookup import check_version_id, find_bucket, has_object_lock
+from s3d.agent.stores.local.object_description import moment, row
 from s3d.agent.stores.local.publish import ENABLED, SUSPENDED
-from s3d.agent.stores.local.response_members import moment, row
 
 Version = tuple[ObjectRow, bool]
 """With True for the latest of its key."""
@@ -49,12 +49,12 @@ class VersionOps:
 
     @operation("GetBucketVersioning")
     def get_bucket_versioning(self, request: S3Request[Members]) -> Completed[Members]:
-        bucket = self._index.look(lambda reader: find_bucket(reader, request.bucket))
+        bucket = self._index.read_inline(lambda reader: find_bucket(reader, request.bucket))
         return Completed(S3Response({"Status": bucket.versioning} if bucket.versioning else {}))
 
     @operation("ListObjectVersions")
     async def list_object_versions(self, request: S3Request[Members]) -> S3Response[Members]:
-        return S3Response(await self._index.read(partial(_list, request.input)))
+        return S3Response(await self._index.read_in_thread(partial(_list, request.input)))
 
 
 def _put_status(name: str, status: str, tx: Transaction) -> None:

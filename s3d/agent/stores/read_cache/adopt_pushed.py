@@ -20,7 +20,7 @@ from s3d.agent.storage.blobs import INLINE
 from s3d.agent.storage.blocks import block_count, block_size, crc, mask
 from s3d.agent.storage.records import STANDARD, Layout, ObjectRecord, Stored
 from s3d.agent.stores.read_cache.catalog import Catalog
-from s3d.agent.stores.read_cache.entry import UNASKED, Entry
+from s3d.agent.stores.read_cache.entry import UNCHECKED, Entry
 
 logger = logging.getLogger(__name__)
 
@@ -41,11 +41,13 @@ async def adopt(catalog: Catalog, pushed: Pushed) -> Entry | None:
     """The new entry, in the place of any other; None when there is no room or no way."""
     record = pushed.stored.record
     is_file = isinstance(pushed.source, Path)
-    await catalog.free(record.size)
-    if is_file != (record.size > INLINE) or not catalog.room_for(record.size):
+    await catalog.room.make_slowly(record.size)
+    if is_file != (record.size > INLINE) or not catalog.room.make(record.size):
         return None
-    said = _said(record, pushed.etag)
-    entry = Entry((pushed.bucket, pushed.key), said, record.size, catalog.blobs.new_id(), UNASKED)
+    members = _members(record, pushed.etag)
+    entry = Entry(
+        (pushed.bucket, pushed.key), members, record.size, catalog.blobs.new_id(), UNCHECKED
+    )
     if isinstance(pushed.source, Path):
         try:
             sums = await asyncio.to_thread(_link, catalog, entry, pushed.source)
@@ -98,10 +100,10 @@ def _read(file: Any, size: int) -> bytes:
     return data
 
 
-def _said(record: ObjectRecord, etag: str) -> Mapping[str, Any]:
+def _members(record: ObjectRecord, etag: str) -> Mapping[str, Any]:
     """As GetObject will say it, but for what only the remote knows."""
-    about = record.about
-    said: Members = {
+    about = record.description
+    members: Members = {
         "AcceptRanges": "bytes",
         "LastModified": datetime.fromtimestamp(int(record.modified), UTC),
         "ETag": etag,
@@ -109,10 +111,10 @@ def _said(record: ObjectRecord, etag: str) -> Mapping[str, Any]:
         **about.headers,
     }
     if about.tags:
-        said["TagCount"] = len(about.tags)
+        members["TagCount"] = len(about.tags)
     if record.storage_class != STANDARD:
-        said["StorageClass"] = record.storage_class
+        members["StorageClass"] = record.storage_class
     if record.checksum is not None:
-        said[member_of(record.checksum.algorithm)] = record.checksum.value
-        said["ChecksumType"] = record.checksum.kind
-    return said
+        members[member_of(record.checksum.algorithm)] = record.checksum.value
+        members["ChecksumType"] = record.checksum.kind
+    return members

@@ -8,21 +8,21 @@ row is believed as far as the checksums of its blocks go.
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
 from array import array
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from functools import partial
 
 from s3d.agent.storage.blobs import INLINE, Blobs
 from s3d.agent.storage.blocks import crc
 from s3d.agent.storage.index import Index
-from s3d.agent.storage.record_cache import Recent
+from s3d.agent.storage.record_cache import LRUCache
+from s3d.agent.storage.stray_blobs import sweep
 from s3d.agent.stores.read_cache import catalog_rows
+from s3d.agent.stores.read_cache.cache_room import SLICE, CacheRoom, Limits
+from s3d.agent.stores.read_cache.catalog_rows import EntryRows
 from s3d.agent.stores.read_cache.entry import Entry
-from s3d.agent.stores.read_cache.entry_rows import EntryRows
-from s3d.agent.stores.read_cache.s3_fifo import Fifo, Keep
+from s3d.agent.stores.read_cache.s3_fifo import Fifo, Retention
 
 logger = logging.getLogger(__name__)
 
@@ -34,25 +34,50 @@ _PAGE = 4 << 10
 """Bytes of a page of the index and of a block of the file system."""
 _ROW = 512
 """Bytes of a row without what it holds; generous."""
-_SLACK = 32 << 20
-"""Bytes of the limit that are left for the log of the index."""
-_SLICE = 200
-"""Entries that go before others may run: this takes some milliseconds of the loop."""
-_FLOOR, _FLOOR_SHARE = 5 << 30, 0.1
-"""No fill leaves less of the disk free than the smaller of these."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """size: bytes on the disk; files: entries."""
+class EntryNames:
+    """Where each entry is: its slot in the queues, by its name BUCKET/KEY."""
 
-    size: int = 10 << 30
-    files: int = 100_000
+    def __init__(self) -> None:
+        self.slots: dict[str, int] = {}
+        self.of_slot: list[str] = []
+        """Slot -> name; "" for a slot that is free."""
+        self.blobs = array("q")
+        """Slot -> blob."""
 
-    @property
-    def room(self) -> int:
-        """Bytes for entries."""
-        return self.size - min(_SLACK, self.size // 8)
+    def of(self, bucket: str = "", prefix: str = "") -> Iterator[tuple[str, str]]:
+        """(bucket, key) of the entries of a bucket whose keys begin so; of all buckets for ""."""
+        begin = f"{bucket}/{prefix}" if bucket else ""
+        for name in [name for name in self.slots if name.startswith(begin)]:
+            found, _, key = name.partition("/")
+            yield found, key
+
+    def enter(self, slot: int, name: str, blob: int) -> None:
+        while len(self.of_slot) <= slot:
+            self.of_slot.append("")
+            self.blobs.append(0)
+        self.slots[name] = slot
+        self.of_slot[slot] = name
+        self.blobs[slot] = blob
+
+    def note_seen(self, bucket: str, key: str, seen: bytearray) -> None:
+        """Note in seen, by its slot, that the entry was seen, if there is one."""
+        slot = self.slots.get(f"{bucket}/{key}", -1)
+        if slot >= len(seen):
+            seen.extend(bytes(slot + 1 - len(seen)))
+        if slot >= 0:
+            seen[slot] = 1
+
+    def unseen_keys(self, bucket: str, prefix: str, seen: bytearray, blob: int) -> list[str]:
+        """The keys that begin so of the entries that are older than blob and were not seen."""
+        begin = f"{bucket}/{prefix}"
+        return [
+            name.partition("/")[2]
+            for name, slot in self.slots.items()
+            if name.startswith(begin) and self.blobs[slot] < blob
+            if slot >= len(seen) or not seen[slot]
+        ]
 
 
 class Catalog:
@@ -63,29 +88,23 @@ class Catalog:
     ) -> None:
         """Reads what an earlier run has left. distrust: EXPIRED or UNPROVEN for all of that.
         Raises index.DAMAGE."""
-        self.limits = limits
         self.index = index
         self.blobs = blobs
         self.is_pinned: Callable[[str, str], bool] = lambda bucket, key: False
         """Whether a bucket and key must stay."""
         self.on_evicted: Callable[[int], None] = lambda size: None
         self._fifo = Fifo()
-        self._slots: dict[str, int] = {}
-        self._names: list[str] = []
-        self._blobs = array("q")
-        self._hot: Recent[str, Entry] = Recent(_HOT, lambda _: 1)
-        self._data: Recent[int, bytes] = Recent(_HOT_DATA, len)
+        self.room = CacheRoom(
+            self._fifo, limits, blobs.disk, retention=self._retention, evicted=self._evicted
+        )
+        self.names = EntryNames()
+        self._hot: LRUCache[str, Entry] = LRUCache(_HOT, lambda _: 1)
+        self._data: LRUCache[int, bytes] = LRUCache(_HOT_DATA, len)
         self._busy: dict[str, list[Entry]] = {}
-        self._reserved = 0
         self.rows = EntryRows(index, distrust)
         self._load()
 
     # What is there
-
-    @property
-    def used(self) -> int:
-        """Bytes on the disk, and those that fills under way have claimed."""
-        return self._fifo.size + self._reserved
 
     @property
     def count(self) -> int:
@@ -104,10 +123,12 @@ class Catalog:
         entry = self._hot.get(name)
         if entry is not None:
             return entry
-        slot = self._slots.get(name)
+        slot = self.names.slots.get(name)
         if slot is None:
             return None
-        entry = self._busy[name][-1] if name in self._busy else self.rows.read(self._blobs[slot])
+        entry = (
+            self._busy[name][-1] if name in self._busy else self.rows.read(self.names.blobs[slot])
+        )
         if entry is None or entry.name != (bucket, key):
             self._leave(name, slot)
             return None
@@ -132,84 +153,14 @@ class Catalog:
         """Read its bytes from the disk the next time."""
         self._data.forget(entry.blob)
 
-    @property
-    def has_room(self) -> bool:
-        """Whether the disk has any for the cache."""
-        return self._disk_has(0)
-
-    def names(self, bucket: str = "", prefix: str = "") -> Iterator[tuple[str, str]]:
-        """(bucket, key) of the entries of a bucket whose keys begin so; of all buckets for ""."""
-        begin = f"{bucket}/{prefix}" if bucket else ""
-        for name in [name for name in self._slots if name.startswith(begin)]:
-            found, _, key = name.partition("/")
-            yield found, key
-
-    def mark(self, bucket: str, key: str, seen: bytearray) -> None:
-        """Note in seen, by its place here, that the entry was seen, if there is one."""
-        slot = self._slots.get(f"{bucket}/{key}", -1)
-        if slot >= len(seen):
-            seen.extend(bytes(slot + 1 - len(seen)))
-        if slot >= 0:
-            seen[slot] = 1
-
-    def unmarked(self, bucket: str, prefix: str, seen: bytearray, blob: int) -> list[str]:
-        """The keys that begin so of the entries that are older than blob and not marked."""
-        begin = f"{bucket}/{prefix}"
-        return [
-            name.partition("/")[2]
-            for name, slot in self._slots.items()
-            if name.startswith(begin) and self._blobs[slot] < blob
-            if slot >= len(seen) or not seen[slot]
-        ]
-
     # What comes
-
-    def room_for(self, size: int) -> bool:
-        """Make room for so many bytes of one more entry; False when there is none to be had."""
-        if size > self.limits.room or not self._disk_has(size):
-            return False
-        while self._is_full(size):
-            slot = self._fifo.evict(self._is_kept)
-            if slot is None:
-                return False
-            self._evicted(slot)
-        return True
-
-    def pins_changed(self) -> None:
-        """is_pinned has other answers now."""
-        self._fifo.look_again()
-
-    async def free(self, size: int) -> None:
-        """Evict what room_for() would, and let others run meanwhile."""
-        for number in itertools.count(1):
-            if size > self.limits.room or not self._is_full(size):
-                return
-            slot = self._fifo.evict(self._is_kept)
-            if slot is None:
-                return
-            self._evicted(slot)
-            if not number % _SLICE:
-                await asyncio.sleep(0)
-
-    def _is_full(self, size: int) -> bool:
-        return self.used + size > self.limits.room or self.count >= self.limits.files
-
-    def claim(self, size: int) -> bool:
-        """Room for bytes to come; unclaim() them when they are there, or will not be."""
-        if not self.room_for(size):
-            return False
-        self._reserved += size
-        return True
-
-    def unclaim(self, size: int) -> None:
-        self._reserved -= size
 
     def add(self, entry: Entry, data: bytes | None = None) -> None:
         """Enter a new entry in the place of any other of its name. data: all of a small object."""
         self.forget(entry.bucket, entry.key)
         name = _name(entry)
         entry.slot = slot = self._fifo.add(weight(entry), hash(name))
-        self._enter(slot, name, entry.blob)
+        self.names.enter(slot, name, entry.blob)
         self._hot.put(name, entry)
         if data is not None:
             self._data.put(entry.blob, data)
@@ -217,7 +168,7 @@ class Catalog:
 
     def update(self, entry: Entry) -> None:
         """It has other blocks now, or something else was said of it."""
-        if entry.is_dead or entry.slot < 0:
+        if entry.superseded or entry.slot < 0:
             return
         self._fifo.resize(entry.slot, weight(entry))
         self.rows.save(entry)
@@ -231,7 +182,7 @@ class Catalog:
         self._busy[name].remove(entry)
         if not self._busy[name]:
             del self._busy[name]
-        if entry.is_dead and not self._is_busy(entry):
+        if entry.superseded and not self._is_busy(entry):
             self.blobs.remove([entry.blob])
 
     # What goes
@@ -239,7 +190,7 @@ class Catalog:
     def forget(self, bucket: str, key: str) -> bool:
         """It is wrong, or not wanted any more; False when it is not there."""
         name = f"{bucket}/{key}"
-        slot = self._slots.get(name)
+        slot = self.names.slots.get(name)
         if slot is None:
             return False
         self._fifo.drop(slot)
@@ -248,86 +199,67 @@ class Catalog:
 
     def forget_all(self, bucket: str = "", prefix: str = "") -> int:
         """All whose keys begin so; how many there were."""
-        return sum([self.forget(*name) for name in self.names(bucket, prefix)])
+        return sum([self.forget(*name) for name in self.names.of(bucket, prefix)])
 
     async def clear(self, bucket: str = "", prefix: str = "") -> int:
         """The same, and let others run meanwhile."""
         count = 0
-        for number, name in enumerate(self.names(bucket, prefix), 1):
+        for number, name in enumerate(self.names.of(bucket, prefix), 1):
             count += self.forget(*name)
-            if not number % _SLICE:
+            if not number % SLICE:
                 await asyncio.sleep(0)
         return count
-
-    async def resized(self, **changes: int) -> None:
-        """Other limits from now on, which are made to hold, if they can."""
-        self.limits = replace(self.limits, **changes)
-        await self.free(0)
 
     async def sweep(self) -> int:
         """Remove files of earlier runs that no entry names; how many there were."""
 
-        async def named(blobs: list[int]) -> set[int]:
-            return await self.index.read(partial(catalog_rows.known, blobs=blobs))
+        async def referenced(blobs: list[int]) -> set[int]:
+            return await self.index.read_in_thread(partial(catalog_rows.known, blobs=blobs))
 
-        return await self.blobs.sweep(named)
+        return await sweep(self.blobs, referenced)
 
     def _load(self) -> None:
-        for blob, bucket, key, held, size in self.index.look(catalog_rows.names):
+        for blob, bucket, key, held, size in self.index.read_inline(catalog_rows.names):
             name = f"{bucket}/{key.decode()}"
-            old = self._slots.get(name)
+            old = self.names.slots.get(name)
             if old is not None:  # a crash came between its end and the beginning of this one
                 self._fifo.drop(old)
                 self._leave(name, old)
             slot = self._fifo.add(_weight(held, size), hash(name), known=True)
-            self._enter(slot, name, blob)
-        self.blobs.begin_behind(self.index.look(catalog_rows.highest))
-
-    def _enter(self, slot: int, name: str, blob: int) -> None:
-        while len(self._names) <= slot:
-            self._names.append("")
-            self._blobs.append(0)
-        self._slots[name] = slot
-        self._names[slot] = name
-        self._blobs[slot] = blob
+            self.names.enter(slot, name, blob)
+        self.blobs.reserve_ids_above(self.index.read_inline(catalog_rows.highest))
 
     def _leave(self, name: str, slot: int) -> None:
         """Take it out of everything but the queues."""
-        entry, unsaved = self._hot.get(name), self.rows.unsaved(self._blobs[slot])
+        entry, unsaved = self._hot.get(name), self.rows.unsaved(self.names.blobs[slot])
         busy = self._busy.get(name, ())
         for each in (entry, unsaved, *busy):
-            if each is not None and each.blob == self._blobs[slot]:
-                each.is_dead, each.slot = True, -1
+            if each is not None and each.blob == self.names.blobs[slot]:
+                each.superseded, each.slot = True, -1
         self._hot.forget(name)
-        del self._slots[name]
-        blob = self._blobs[slot]
-        self._names[slot] = ""
+        del self.names.slots[name]
+        blob = self.names.blobs[slot]
+        self.names.of_slot[slot] = ""
         self._data.forget(blob)
         self.rows.drop(partial(catalog_rows.drop, blobs=[blob]))
         if not any(each.blob == blob for each in busy):
             self.blobs.remove([blob])
 
     def _evicted(self, slot: int) -> None:
-        name = self._names[slot]
+        name = self.names.of_slot[slot]
         logger.debug("evicted name=%s", name)
         self.on_evicted(1)
         self._leave(name, slot)
 
-    def _is_kept(self, slot: int) -> Keep:
-        name = self._names[slot]
-        if name in self._busy or self.blobs.is_leased(self._blobs[slot]):
-            return Keep.IN_USE
+    def _retention(self, slot: int) -> Retention:
+        name = self.names.of_slot[slot]
+        if name in self._busy or self.blobs.is_leased(self.names.blobs[slot]):
+            return Retention.IN_USE
         bucket, _, key = name.partition("/")
-        return Keep.PINNED if self.is_pinned(bucket, key) else Keep.NO
+        return Retention.PINNED if self.is_pinned(bucket, key) else Retention.NO
 
     def _is_busy(self, entry: Entry) -> bool:
         return any(each.blob == entry.blob for each in self._busy.get(_name(entry), ()))
-
-    def _disk_has(self, size: int) -> bool:
-        try:
-            return self.blobs.disk.has_above(size, _FLOOR, _FLOOR_SHARE)
-        except OSError:
-            return False
 
 
 def weight(entry: Entry) -> int:

@@ -9,18 +9,24 @@ changes   what writes have made of keys since pages were given.
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import zlib
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from s3d.agent.storage.blocks import block_count, mask
-from s3d.agent.storage.index import Tables
+from s3d.agent.storage.index import DAMAGE, Index, Tables
 from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.transaction import Transaction
 from s3d.agent.stores.read_cache.entry import UNPROVEN, Entry
+
+logger = logging.getLogger(__name__)
 
 _CHANGES = """
 CREATE TABLE IF NOT EXISTS changes(bucket TEXT, key BLOB, seq INTEGER NOT NULL,
@@ -62,8 +68,8 @@ def find(reader: Reader, blob: int) -> Entry | None:
     row = reader.select(query, (blob,)).fetchone()
     if row is None:
         return None
-    bucket, key, size, checked, said, bits, sums = row
-    entry = Entry((bucket, key.decode()), _decode(said), size, blob, checked)
+    bucket, key, size, checked, members, bits, sums = row
+    entry = Entry((bucket, key.decode()), _decode(members), size, blob, checked)
     entry.sums = array("I", sums)
     entry.present = mask(0, block_count(size)) if bits is None else int.from_bytes(bits, "little")
     return entry
@@ -89,9 +95,9 @@ def highest(reader: Reader) -> int:
 def row_of(entry: Entry) -> tuple[Any, ...]:
     """What save() writes, as it is now."""
     bits = None if entry.is_whole else entry.present.to_bytes(len(entry.sums) // 8 + 1, "little")
-    said = _encode({**entry.output, **entry.checksums})
+    members = _encode({**entry.output, **entry.checksums})
     place = entry.blob, entry.bucket, entry.key.encode(), entry.size
-    return (*place, entry.held, entry.checked, said, bits, entry.sums.tobytes())
+    return (*place, entry.held, entry.checked, members, bits, entry.sums.tobytes())
 
 
 def save(tx: Transaction, row: tuple[Any, ...], data: bytes | None = None) -> None:
@@ -108,7 +114,7 @@ def drop(tx: Transaction, blobs: list[int]) -> None:
         tx.run("DELETE FROM bodies WHERE blob = ?", (blob,))
 
 
-def distrust(tx: Transaction, checked: float) -> None:
+def expire(tx: Transaction, checked: float) -> None:
     """Set checked of all entries (entry.EXPIRED or UNPROVEN), and for UNPROVEN drop all pages.
 
     What is UNPROVEN or UNASKED already stays so.
@@ -174,3 +180,115 @@ def changes(reader: Reader, bucket: str) -> Iterator[tuple[int, bytes]]:
 def highest_change(reader: Reader) -> int:
     """The highest seq, 0 when there is none."""
     return int(reader.select("SELECT COALESCE(MAX(seq), 0) FROM changes", ()).fetchone()[0])
+
+
+@dataclass(slots=True)
+class _Unsaved:
+    """An entry on its way to its row. data: all of a small object, when it is new."""
+
+    entry: Entry
+    data: bytes | None
+    saves: int = 0
+    """Commits that are still to come."""
+
+
+class EntryRows:
+    """Belongs to the loop."""
+
+    def __init__(self, index: Index, distrust: float | None) -> None:
+        """distrust: EXPIRED or UNPROVEN for all rows that are there."""
+        self.on_row_left: Callable[[], None] = lambda: None
+        """The row of something that was forgotten could not be dropped."""
+        self._index = index
+        self._unsaved: dict[int, _Unsaved] = {}
+        """By blob, the entries whose rows are not committed yet: what their rows will say."""
+        self._dropping: asyncio.Future[Any] | None = None
+        """The last of the rows that go."""
+        self._distrust = distrust
+        if distrust is not None:
+            distrusted = index.post(partial(expire, checked=distrust))
+            distrusted.add_done_callback(self._distrusted)
+
+    @property
+    def is_unproven(self) -> bool:
+        """Whether the tables may have lost their newest changes, and do not say so yet."""
+        return self._distrust == UNPROVEN
+
+    def unsaved(self, blob: int) -> Entry | None:
+        """The entry, if its row is still to be written."""
+        unsaved = self._unsaved.get(blob)
+        return None if unsaved is None else unsaved.entry
+
+    def read(self, blob: int) -> Entry | None:
+        """The entry as its row has it, or will have it; None when there is none."""
+        unsaved = self.unsaved(blob)
+        if unsaved is not None:
+            return unsaved
+        try:
+            entry = self._index.read_inline(lambda reader: find(reader, blob))
+        except DAMAGE as error:
+            _damaged(error)
+            return None
+        distrust = self._distrust  # Its row does not say so yet.
+        if entry and distrust is not None and (entry.checked > 0.0 or distrust == UNPROVEN):
+            entry.checked = distrust
+        return entry
+
+    def body(self, blob: int) -> bytes | None:
+        """The bytes of a small object."""
+        unsaved = self._unsaved.get(blob)
+        if unsaved is not None and unsaved.data is not None:
+            return unsaved.data
+        try:
+            return self._index.read_inline(lambda reader: body(reader, blob))
+        except DAMAGE as error:
+            _damaged(error)
+            return None
+
+    def save(self, entry: Entry, data: bytes | None = None) -> None:
+        """Enter it, or what has become of it. data: all of a small object, when it is new."""
+        unsaved = self._unsaved.setdefault(entry.blob, _Unsaved(entry, data))
+        unsaved.saves += 1
+        action = partial(save, row=row_of(entry), data=data)
+        saved = self._index.post(action)
+        saved.add_done_callback(noted)
+        saved.add_done_callback(lambda _: self._is_saved(unsaved))
+
+    def drop(self, action: Callable[[Transaction], Any]) -> None:
+        """Have what is wrong taken out of the tables: see forgotten()."""
+        self._dropping = self._index.post(action)
+        self._dropping.add_done_callback(self._dropped)
+
+    async def forgotten(self) -> None:
+        """Return when no row is left of what was forgotten."""
+        if self._dropping is not None and not self._dropping.done():
+            await asyncio.wait((self._dropping,))
+
+    async def committed(self) -> None:
+        """Return when the rows are as the entries are now. Raises S3Error."""
+        await self._index.write(lambda tx: None)
+
+    def _is_saved(self, unsaved: _Unsaved) -> None:
+        unsaved.saves -= 1
+        if not unsaved.saves:
+            self._unsaved.pop(unsaved.entry.blob, None)
+
+    def _dropped(self, saved: asyncio.Future[Any]) -> None:
+        noted(saved)
+        if saved.cancelled() or saved.exception() is not None:
+            self.on_row_left()
+
+    def _distrusted(self, saved: asyncio.Future[Any]) -> None:
+        self._dropped(saved)
+        if not saved.cancelled() and saved.exception() is None:
+            self._distrust = None
+
+
+def noted(saved: asyncio.Future[Any]) -> None:
+    """Say that a row could not be written."""
+    if not saved.cancelled() and (error := saved.exception()) is not None:
+        logger.warning("the cache could not note what it has: %s", error)
+
+
+def _damaged(error: Exception) -> None:
+    logger.error("the index of the cache is damaged, and is made anew: %s", error)

@@ -1,49 +1,75 @@
-"""Which objects the cache keeps: the tag s3d.cache decides, else the filter and the policy."""
+"""Which objects may be cached: their tag s3d.cache decides, else the filter and the policy.
+
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import parse_qsl
 
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.object_info import whole_size
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.messages import Members, RequestContext
+from s3d.agent.s3.messages import Members, RequestContext, S3Request
 from s3d.agent.selection.filter_subject import subject_of_response
 from s3d.agent.selection.use_policy import UsePolicy
-from s3d.agent.stores.read_cache.cache_tag import NONE, PIN, TAG
 from s3d.shared.filters.terms import FilterSubject
 
 logger = logging.getLogger(__name__)
 
-TAGS_PATIENCE = 5.0
+TAG = "s3d.cache"
+PIN, NONE = "pin", "none"
+
+
+def cache_tag_of(tagging: Mapping[str, Any]) -> str:
+    """The value in an answer of GetObjectTagging or a Tagging member; "" for none."""
+    found = {tag["Key"]: tag["Value"] for tag in tagging.get("TagSet") or ()}
+    return str(found.get(TAG, ""))
+
+
+def cache_tag_in(request: S3Request[Any]) -> str | None:
+    """The value that a write gives the object; None: it says nothing about tags."""
+    name, input = request.op.name, request.input
+    if name == "PutObjectTagging" and not input.get("VersionId"):
+        return cache_tag_of(input.get("Tagging") or {})
+    if name == "DeleteObjectTagging" and not input.get("VersionId"):
+        return ""
+    if name == "PutObject":
+        return str(dict(parse_qsl(input.get("Tagging") or "")).get(TAG, ""))
+    return None
+
+
+TAGS_TIMEOUT = 5.0
 """Seconds that the remote has to tell the tags of an object whose reader is waiting."""
 
 
 class Eligibility:
     """rules: which objects are kept; None: all."""
 
-    def __init__(self, inner: ObjectStore, on_mark: Callable[[str, str, str], None]) -> None:
+    def __init__(self, inner: ObjectStore, on_cache_tag: Callable[[str, str, str], None]) -> None:
         """on_mark: is given the tag of an object, "" for none, when it is seen."""
         self.rules: UsePolicy | None = None
         self._inner = inner
-        self._on_mark = on_mark
+        self._on_cache_tag = on_cache_tag
 
     async def admits(
-        self, bucket: str, key: str, said: Members, context: RequestContext | None = None
+        self, bucket: str, key: str, members: Members, context: RequestContext | None = None
     ) -> bool:
         """Whether an object may be kept: its tag s3d.cache decides, or else the filter."""
         tags: dict[str, str] | None = {}
-        if said.get("TagCount"):
+        if members.get("TagCount"):
             tags = await self._tags(bucket, key, context)
             if tags is not None:
-                self._on_mark(bucket, key, tags.get(TAG, ""))
+                self._on_cache_tag(bucket, key, tags.get(TAG, ""))
         mark = (tags or {}).get(TAG, "")
         if mark == NONE:
             return False
-        subject = subject_of_response(bucket, key, said, whole_size(said), tags)
+        subject = subject_of_response(bucket, key, members, whole_size(members), tags)
         return await self.takes(subject, pinned=mark == PIN)
 
     async def takes(self, subject: FilterSubject, *, pinned: bool) -> bool:
@@ -63,10 +89,10 @@ class Eligibility:
         """None when they cannot be read."""
         members = {"Bucket": bucket, "Key": key}
         try:
-            async with asyncio.timeout(TAGS_PATIENCE):
+            async with asyncio.timeout(TAGS_TIMEOUT):
                 answer = await S3Client(self._inner, context).call("GetObjectTagging", members)
         except TimeoutError:
-            logger.info("the tags cannot be read within %g s: key=%s", TAGS_PATIENCE, key)
+            logger.info("the tags cannot be read within %g s: key=%s", TAGS_TIMEOUT, key)
             return None
         except S3Error as error:
             logger.info("the tags cannot be read: %s key=%s", error.message, key)

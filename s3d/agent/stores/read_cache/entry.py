@@ -1,16 +1,26 @@
-"""What the cache knows of an object: what the remote said, and which of its bytes are here."""
+"""What is known of a cached object, and its answers to GetObject and HeadObject. Pure."""
 
 from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from s3d.agent.s3.messages import Members
+from s3d.agent.s3.authority import PLAIN_READ
+from s3d.agent.s3.conditions import byte_range, check_read
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.get_response import (
+    NOT_MODIFIED,
+    ByteRange,
+    apply_response_overrides,
+    not_modified,
+    set_content_range,
+)
+from s3d.agent.s3.messages import Body, Members, S3Response
 from s3d.agent.storage.blocks import BLOCK, block_count, block_size, blocks_of, mask
 
-UNASKED = 0.0
+UNCHECKED = 0.0
 """As checked of an entry: what the remote says of the object is asked at its next use."""
 EXPIRED = -1.0
 """As checked of an entry that an agent has left which was killed: it is checked before its next
@@ -33,22 +43,22 @@ class Entry:
         "checked",
         "checksums",
         "etag",
-        "is_dead",
-        "kept",
         "key",
         "output",
         "present",
         "proven",
+        "rendered_headers",
         "size",
         "slot",
         "stamp",
         "sums",
+        "superseded",
     )
 
     def __init__(
         self,
         place: tuple[str, str],
-        said: Mapping[str, Any],
+        members: Mapping[str, Any],
         size: int,
         blob: int,
         checked: float,
@@ -68,16 +78,16 @@ class Entry:
         """Bit n: the bytes of block n were read and found right, as the file is now (stamp)."""
         self.stamp = (0, 0)
         """Size and ctime (ns) of the file when its blocks were found right."""
-        self.is_dead = False
+        self.superseded = False
         """Something newer is known: whoever reads it may finish, nobody begins."""
-        self.describe(said, checked)
+        self.set_members(members, checked)
 
-    def describe(self, said: Mapping[str, Any], checked: float) -> None:
+    def set_members(self, members: Mapping[str, Any], checked: float) -> None:
         """Take over what the remote says of the same object now."""
-        self.etag = str(said["ETag"])
-        self.output, self.checksums = split(said)
+        self.etag = str(members["ETag"])
+        self.output, self.checksums = split(members)
         self.checked = checked
-        self.kept: tuple[dict[str, str], dict[str, str]] = ({}, {})
+        self.rendered_headers: tuple[dict[str, str], dict[str, str]] = ({}, {})
         """Header lines of the plain answers, without checksums and with them, as the first
         serialisation left them."""
 
@@ -128,8 +138,62 @@ class Entry:
             yield first, block
 
 
-def split(said: Mapping[str, Any]) -> tuple[Members, Members]:
+def split(members: Mapping[str, Any]) -> tuple[Members, Members]:
     """What an answer says of the object: members of every answer, and its checksums."""
-    output = {name: value for name, value in said.items() if name not in _ABOUT_THE_ANSWER}
+    output = {name: value for name, value in members.items() if name not in _ABOUT_THE_ANSWER}
     checksums = {name: output.pop(name) for name in list(output) if name.startswith("Checksum")}
     return output, checksums
+
+
+class SelectedResponse(NamedTuple):
+    """span: the bytes that are wanted; None: no body."""
+
+    output: Members
+    span: ByteRange | None
+    status: int | None
+    rendered_headers: dict[str, str] | None = None
+
+    def response(self, body: Body | None = None) -> S3Response[Members]:
+        return S3Response(self.output, body, self.status, rendered_headers=self.rendered_headers)
+
+
+def is_refused(input: Mapping[str, Any], entry: Entry) -> bool:
+    """Whether the entry does not meet what the request demands of it."""
+    try:
+        check_read(input, entry.etag, entry.modified.timestamp())
+    except S3Error:
+        return True
+    return False
+
+
+def select_response(input: Mapping[str, Any], entry: Entry) -> SelectedResponse:
+    """Raises PreconditionFailed, InvalidRange."""
+    output = dict(entry.output)
+    if input.keys() <= PLAIN_READ:
+        set_content_range(input, output, entry.size, None, entry.checksums)
+        kept = entry.rendered_headers[input.get("ChecksumMode") == "ENABLED"]
+        return SelectedResponse(output, (0, entry.size), None, kept)
+    unmodified = not_modified(input, output, output["LastModified"].timestamp())
+    if unmodified is not None:
+        return SelectedResponse(unmodified, None, NOT_MODIFIED)
+    apply_response_overrides(input, output)
+    header = input.get("Range")
+    span = byte_range(header, entry.size) if header else None
+    status = set_content_range(input, output, entry.size, span, entry.checksums)
+    return SelectedResponse(output, span or (0, entry.size), status)
+
+
+def direct(input: Mapping[str, Any], members: Mapping[str, Any]) -> Members:
+    """The output of an answer that is not kept, for a request of the whole object."""
+    output, checksums = split(members)
+    apply_response_overrides(input, output)
+    set_content_range(input, output, members["ContentLength"], None, checksums)
+    return output
+
+
+def is_simple_range(header: str) -> bool:
+    """A range that has a beginning: of its blocks one knows which they are."""
+    kind, _, range_ = header.partition("=")
+    first, dash, last = range_.strip().partition("-")
+    ends = last.isdecimal() and last.isascii() if last else True
+    return kind.lower() == "bytes" and bool(dash) and first.isdecimal() and ends and first.isascii()

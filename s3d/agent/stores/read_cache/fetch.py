@@ -16,7 +16,7 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body
 from s3d.agent.storage.blocks import BLOCK, block_count, block_size, mask
 from s3d.agent.stores.read_cache.entry import Entry
-from s3d.agent.stores.read_cache.verify import Proof
+from s3d.agent.stores.read_cache.verify import DigestCheck
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +24,9 @@ logger = logging.getLogger(__name__)
 class Fetch:
     """Blocks [first, end) of an entry, on their way. Belongs to the loop."""
 
-    def __init__(self, entry: Entry, first: int, end: int, fd: int | None, proof: Proof) -> None:
+    def __init__(
+        self, entry: Entry, first: int, end: int, fd: int | None, digest_check: DigestCheck
+    ) -> None:
         """fd: the entry's file, open for reading and writing; close() closes it. None: it is set
         before run()."""
         self.entry = entry
@@ -35,7 +37,7 @@ class Fetch:
         self.error: S3Error | None = None
         self.is_over = False
         self.fd = fd
-        self.proof = proof
+        self.digest_check = digest_check
         self._sums: list[int] = []
         self._hasher: Hasher = hasher("CRC32C")
         self._news = asyncio.Event()
@@ -113,7 +115,7 @@ class Fetch:
 
     def _write(self, chunk: bytes, at: int) -> None:
         """In a thread, one chunk after the other."""
-        self.proof.update(chunk)
+        self.digest_check.update(chunk)
         left = memoryview(chunk)
         offset = at
         while left:

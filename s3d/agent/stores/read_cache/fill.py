@@ -25,9 +25,8 @@ from s3d.agent.storage.blocks import BLOCK, block_size, blocks_of, crc, mask
 from s3d.agent.stores.read_cache.catalog import Catalog
 from s3d.agent.stores.read_cache.entry import Entry
 from s3d.agent.stores.read_cache.fetch import Fetch, whole
-from s3d.agent.stores.read_cache.files import Files, stamp_of
-from s3d.agent.stores.read_cache.task_scope import heard
-from s3d.agent.stores.read_cache.verify import Proof, claim_of
+from s3d.agent.stores.read_cache.task_scope import consume_exception
+from s3d.agent.stores.read_cache.verify import DigestCheck, EntryFiles, claim_of, stamp_of
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +59,7 @@ class _Opening:
     """None: it is not to be cached."""
     context: RequestContext | None = None
     """Of the first reader's request."""
-    is_dead: bool = False
+    superseded: bool = False
     """The object was written meanwhile: nobody else may have what comes."""
 
 
@@ -73,11 +72,11 @@ class Uncached(Exception):
 
 
 @dataclass
-class Fills:
+class FillCoordinator:
     """All fills of the cache. spawn: runs a coroutine, named, and tells its outcome."""
 
     catalog: Catalog
-    files: Files
+    files: EntryFiles
     inner: ObjectStore
     spawn: Callable[[Any, str], asyncio.Future[Any]]
     counts: Counts
@@ -101,15 +100,15 @@ class Fills:
         """The disk has failed lately."""
         return self.clock() < self._rest_until
 
-    def written(self, bucket: str, key: str) -> None:
+    def supersede(self, bucket: str, key: str) -> None:
         """The object is about to change, or has changed: what is being opened is for nobody new."""
         opening = self._opening.pop((bucket, key), None)
         if opening is not None:
-            opening.is_dead = True
+            opening.superseded = True
 
-    def written_all(self, bucket: str) -> None:
+    def supersede_all(self, bucket: str) -> None:
         for name in [name for name in self._opening if name[0] == bucket]:
-            self.written(*name)
+            self.supersede(*name)
 
     async def open(
         self, bucket: str, key: str, header: str, context: RequestContext | None = None
@@ -125,14 +124,14 @@ class Fills:
             return await self._other(opening)
         loop = asyncio.get_running_loop()
         opening = self._opening[bucket, key] = _Opening(loop.create_future(), context)
-        opening.result.add_done_callback(heard)
+        opening.result.add_done_callback(consume_exception)
         opened = self.spawn(self._open(opening, bucket, key, header), f"cache open {bucket}/{key}")
         entry: Entry = await asyncio.shield(opened)  # Others may wait for it too.
         return entry
 
     async def _other(self, opening: _Opening) -> Entry:
         entry = await asyncio.shield(opening.result)
-        if entry is None or entry.is_dead:
+        if entry is None or entry.superseded:
             raise Uncached(None)
         return entry
 
@@ -147,62 +146,62 @@ class Fills:
             if self._opening.get((bucket, key)) is opening:
                 del self._opening[bucket, key]
             if not opening.result.done():
-                opening.result.set_result(None if opening.is_dead else entry)
+                opening.result.set_result(None if opening.superseded else entry)
         return entry
 
     async def _first(self, opening: _Opening, bucket: str, key: str, header: str) -> Entry:
         wanted = {"Range": _aligned(header)} if header else {}
         response = await self._get(bucket, key, wanted, opening.context)
-        said, body = response.output, response.body or BytesBody(b"")
-        size = whole_size(said)
-        start, stop = _extent(said, size)
+        members, body = response.output, response.body or BytesBody(b"")
+        size = whole_size(members)
+        start, stop = _extent(members, size)
         first, end = blocks_of(start, stop - start) if size else (0, 0)
         aligned = start % BLOCK == 0 and (stop == size or stop % BLOCK == 0)
         if (
-            opening.is_dead
+            opening.superseded
             or not aligned
-            or not await self.admits(bucket, key, said, opening.context)
+            or not await self.admits(bucket, key, members, opening.context)
         ):
             raise await _refused(response, header)
-        entry = Entry((bucket, key), said, size, self.catalog.blobs.new_id(), self.clock())
+        entry = Entry((bucket, key), members, size, self.catalog.blobs.new_id(), self.clock())
         self.counts.fills += 1
         if size <= INLINE:
-            return await self._small(opening, entry, said, body)
+            return await self._small(opening, entry, members, body)
         held = stop - start
-        await self.catalog.free(held)
-        if not self.catalog.claim(held):
+        await self.catalog.room.make_slowly(held)
+        if not self.catalog.room.claim(held):
             raise await _refused(response, header)
         try:
             fd = await asyncio.to_thread(self.files.create, entry.blob)
         except OSError as error:
-            self.catalog.unclaim(held)
+            self.catalog.room.unclaim(held)
             self._failed(error)
             raise await _refused(response, header) from error
-        entry.is_dead = opening.is_dead
-        if not entry.is_dead:
+        entry.superseded = opening.superseded
+        if not entry.superseded:
             self.catalog.add(entry)
-        proof = Proof(claim_of(said) if (first, end) == whole(entry) else None)
-        self._start(Fetch(entry, first, end, fd, proof), body, held)
+        digest_check = DigestCheck(claim_of(members) if (first, end) == whole(entry) else None)
+        self._start(Fetch(entry, first, end, fd, digest_check), body, held)
         return entry
 
-    async def _small(self, opening: _Opening, entry: Entry, said: Members, body: Body) -> Entry:
+    async def _small(self, opening: _Opening, entry: Entry, members: Members, body: Body) -> Entry:
         """All of a small object, in memory."""
         async with aclosing(body):
             data = b"".join([chunk async for chunk in body])
         self.counts.fetched_bytes += len(data)
-        proof = Proof(claim_of(said))
-        proof.update(data)
+        digest_check = DigestCheck(claim_of(members))
+        digest_check.update(data)
         if len(data) != entry.size:
             raise S3Error("ServiceUnavailable", "The remote's answer broke off.")
-        if not self._holds(entry, proof):
+        if not self._holds(entry, digest_check):
             raise S3Error("InternalError", "The remote's answer is not what its ETag says.")
         if entry.size:
             entry.sums[0] = crc(data)
             entry.present = mask(0, 1)
-        await self.catalog.free(entry.size)
-        if opening.is_dead or not self.catalog.room_for(entry.size):
-            said = {**entry.output, **entry.checksums, "ContentLength": entry.size}
-            raise Uncached(S3Response(said, BytesBody(data)))
+        await self.catalog.room.make_slowly(entry.size)
+        if opening.superseded or not self.catalog.room.make(entry.size):
+            members = {**entry.output, **entry.checksums, "ContentLength": entry.size}
+            raise Uncached(S3Response(members, BytesBody(data)))
         self.catalog.add(entry, data)
         return entry
 
@@ -222,7 +221,7 @@ class Fills:
 
         Raises S3Error: PreconditionFailed when the object is another one by now.
         """
-        await self.catalog.free(size)
+        await self.catalog.room.make_slowly(size)
         first, end = next(entry.missing(start, size), blocks_of(start, 1))
         under_way = self.fetch_of(entry, first)
         if under_way is not None:
@@ -232,10 +231,10 @@ class Fills:
                 end = block
                 break
         held = sum(block_size(entry.size, block) for block in range(first, end))
-        if not self.catalog.claim(held):
+        if not self.catalog.room.claim(held):
             raise S3Error("SlowDown", "The cache is full of what must stay.")
         # It is entered before anything is awaited, so that a second reader finds it.
-        fetch = Fetch(entry, first, end, None, Proof(None))
+        fetch = Fetch(entry, first, end, None, DigestCheck(None))
         await self._start_later(fetch, held, context)
         return fetch
 
@@ -257,7 +256,7 @@ class Fills:
         self._fetches.setdefault(fetch.entry.blob, []).append(fetch)
         self.catalog.begin(fetch.entry)
         begun: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        begun.add_done_callback(heard)
+        begun.add_done_callback(consume_exception)
         self.spawn(self._ask(fetch, held, begun, context), f"cache fetch {fetch.entry.blob}")
         return begun
 
@@ -273,8 +272,11 @@ class Fills:
         try:
             await self._reopen(fetch)
             response = await self._get(entry.bucket, entry.key, wanted, context)
-            said = response.output
-            if said["ETag"] != entry.etag or _extent(said, entry.size) != (fetch.at, fetch.stop):
+            members = response.output
+            if members["ETag"] != entry.etag or _extent(members, entry.size) != (
+                fetch.at,
+                fetch.stop,
+            ):
                 await _close(response.body)
                 raise S3Error("PreconditionFailed")
         except S3Error as error:
@@ -302,7 +304,7 @@ class Fills:
         try:
             await fetch.run(body)
             self.counts.fetched_bytes += fetch.at - fetch.first * BLOCK
-            if fetch.error is None and not self._holds(entry, fetch.proof):
+            if fetch.error is None and not self._holds(entry, fetch.digest_check):
                 fetch.error = S3Error(
                     "InternalError", "The remote's answer is not what its ETag says."
                 )
@@ -324,9 +326,9 @@ class Fills:
         self._fetches[entry.blob].remove(fetch)
         if not self._fetches[entry.blob]:
             del self._fetches[entry.blob]
-        self.catalog.unclaim(held)
+        self.catalog.room.unclaim(held)
         self.catalog.end(entry)
-        if not entry.present and not entry.is_dead and entry.blob not in self._fetches:
+        if not entry.present and not entry.superseded and entry.blob not in self._fetches:
             self.catalog.forget(*entry.name)
         else:
             self.catalog.update(entry)
@@ -337,21 +339,21 @@ class Fills:
         asked = {"Bucket": bucket, "Key": key, "ChecksumMode": "ENABLED", **members}
         return await S3Client(self.inner, context).call("GetObject", asked)
 
-    def _holds(self, entry: Entry, proof: Proof) -> bool:
+    def _holds(self, entry: Entry, digest_check: DigestCheck) -> bool:
         """Whether the bytes are right. The same wrong MD5 twice says that the ETag is none."""
-        if proof.holds or (proof.is_doubtful and entry.bucket in self._strange):
+        if digest_check.holds or (digest_check.is_doubtful and entry.bucket in self._strange):
             return True
         self.counts.corrupt += 1
-        if not proof.is_doubtful:
+        if not digest_check.is_doubtful:
             return False
-        if self._odd.get(entry.name) == proof.found:
+        if self._odd.get(entry.name) == digest_check.computed:
             logger.info("the ETags of this bucket are no MD5 bucket=%s", entry.bucket)
             self._strange.add(entry.bucket)
             self._odd.clear()
             return True
         if len(self._odd) > 1_000:
             self._odd.clear()
-        self._odd[entry.name] = proof.found
+        self._odd[entry.name] = digest_check.computed
         return False
 
     def _failed(self, error: OSError) -> None:
@@ -370,9 +372,9 @@ def _aligned(header: str) -> str:
     return f"bytes={start}-{(int(last) // BLOCK + 1) * BLOCK - 1}" if last else f"bytes={start}-"
 
 
-def _extent(said: Members, size: int) -> tuple[int, int]:
+def _extent(members: Members, size: int) -> tuple[int, int]:
     """The (start, stop) of what an answer holds."""
-    content_range = str(said.get("ContentRange") or "")
+    content_range = str(members.get("ContentRange") or "")
     if not content_range:
         return 0, size
     start, _, last = content_range.removeprefix("bytes ").partition("/")[0].partition("-")

@@ -1,20 +1,29 @@
-"""Cache: answers reads from this disk, and has what is missing fetched once.
+"""The read cache: answers reads from this disk, and fetches what is missing once.
 
-A read takes these steps:
-1. authority_of_read decides whether what is here may answer. What may, and is fresh (checked less
-   than max_age ago, and not being written), is answered at once.
-2. Else the remote is asked by the ETag (revalidate.py), by one question for all readers; a
-   condition that is not met here is asked anew each time. What has changed is forgotten.
-3. What is not here is fetched (fill.py).
+One GetObject, on the event loop where nothing else is said:
+1. ObjectReads.read looks the entry up (Catalog.get) and authority_of_read decides, as a table,
+   whether the cache may answer, must revalidate, or must forward the request.
+2. An entry that is fresh (checked less than max_age ago, and with no write under way) is answered
+   at once: select_response makes the members and the range; Catalog.data has the bytes of a small
+   object, EntryFiles.body opens the file of a large one, whose bytes BlobBody reads in threads.
+3. Otherwise Revalidator.revalidate asks the remote by the ETag, with one HeadObject for all readers
+   that wait. A condition that the entry does not meet is asked anew for each request. An entry that
+   has changed at the remote is dropped.
+4. What is not cached is fetched: FillCoordinator.open sends one GetObject for all readers. Fetch
+   writes the bytes in a thread, and FillBody gives them to each reader as they arrive.
+5. Blocks of a file that were not verified since the start are verified before they are given
+   (EntryFiles.prove, in a thread). A wrong block is fetched again.
 
-When the remote cannot be asked, what is here is given, and marked as stale; a condition that only
-the remote can judge is answered by 503. What is given so may be older than what somebody else has
-written, but never older than a write of this agent that was acknowledged: a success is passed on
-when the row of the version that it replaced is gone (invalidation.py), and what the queue has
-acknowledged it answers itself until then. This holds after a kill as well, since committed rows
-outlive the process: what is left is not fresh, but may be given as stale (entry.EXPIRED). A power
-cut may take the newest commits, so after one (or when it is not known how the last agent stopped)
-an entry is given only when the remote has said that it is right (entry.UNPROVEN).
+A write (fallback) passes through Invalidation.pass_on: entries of the keys that it changes are
+dropped, and their rows with them, before its success is passed on. Listings are in listings.py.
+
+When the remote cannot be asked, a cached object is given and marked as stale; a condition that only
+the remote can decide is answered by 503. A stale answer may be older than what another client has
+written, but never older than an acknowledged write of this agent, because the row of the replaced
+version is gone by then, and because the write queue answers for what it has acknowledged. This
+holds after a kill as well: committed rows outlive the process (entry.EXPIRED). A power cut may take
+the newest commits, so after one an entry is given only when the remote has confirmed it
+(entry.UNPROVEN).
 """
 
 from __future__ import annotations
@@ -25,52 +34,34 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from s3d.agent.core.store import Answer, Completed, Layer, ObjectStore, operation
-from s3d.agent.s3.authority import Authority, authority_of_read
+from s3d.agent.core.store import Answer, Layer, ObjectStore
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.messages import Body, BytesBody, Members, S3Request, S3Response
+from s3d.agent.s3.messages import Members, S3Request, S3Response
 from s3d.agent.selection.filter_subject import subject_of_record
 from s3d.agent.selection.use_policy import UsePolicy
-from s3d.agent.storage.blobs import INLINE
-from s3d.agent.storage.record_cache import Recent
 from s3d.agent.stores.read_cache.adopt_pushed import Pushed, adopt, row_of
-from s3d.agent.stores.read_cache.cache_tag import NONE, PIN, TAG, mark_by
-from s3d.agent.stores.read_cache.cached_response import (
-    Found,
-    direct,
-    find,
-    is_refused,
-    is_simple_range,
-)
 from s3d.agent.stores.read_cache.catalog import Catalog
-from s3d.agent.stores.read_cache.changes import (
+from s3d.agent.stores.read_cache.eligibility import NONE, PIN, TAG, Eligibility, cache_tag_in
+from s3d.agent.stores.read_cache.fill import Counts, FillCoordinator
+from s3d.agent.stores.read_cache.invalidation import (
     HARMLESS,
+    Invalidation,
     listing_changes,
+    row_of_head,
     unknown_listing_changes,
 )
-from s3d.agent.stores.read_cache.eligibility import Eligibility
-from s3d.agent.stores.read_cache.entry import Entry
-from s3d.agent.stores.read_cache.files import Files
-from s3d.agent.stores.read_cache.fill import Counts, Fills, Uncached
-from s3d.agent.stores.read_cache.invalidation import Invalidation
 from s3d.agent.stores.read_cache.last_listing import Change
-from s3d.agent.stores.read_cache.listings import STALE, ListOps
-from s3d.agent.stores.read_cache.partial_body import FillBody
+from s3d.agent.stores.read_cache.listings import ListOps
+from s3d.agent.stores.read_cache.objects import ObjectReads
 from s3d.agent.stores.read_cache.revalidate import (
-    AWAY_PATIENCE,
-    Away,
-    Checks,
     Freshness,
-    is_unreachable,
+    RemoteOutage,
+    Revalidator,
 )
-from s3d.agent.stores.read_cache.task_scope import Nursery
+from s3d.agent.stores.read_cache.task_scope import TaskScope
+from s3d.agent.stores.read_cache.verify import EntryFiles
 
 logger = logging.getLogger(__name__)
-
-_NO_FILL = ("SlowDown", "PreconditionFailed")
-"""Errors of a fill that are the cache's own, or that say that the object is another one by now."""
-
-Name = tuple[str, str]
 
 
 class Cache(Layer):
@@ -89,182 +80,47 @@ class Cache(Layer):
         self.catalog = catalog
         self.counts = Counts()
         self.freshness = freshness
-        self.on_mark: Callable[[str, str, str], None] = lambda bucket, key, mark: None
-        """Told of the tag s3d.cache of an object, "" for none, when it is seen or changed."""
-        self.eligibility = Eligibility(inner, lambda *mark: self.on_mark(*mark))
+        self.on_cache_tag: Callable[[str, str, str], None] = lambda bucket, key, mark: None
+        """Called with the tag s3d.cache of an object ("" for none) when it is seen or changed."""
+        self.eligibility = Eligibility(inner, lambda *mark: self.on_cache_tag(*mark))
         self.eligibility.rules = use_policy
         self._clock = clock
-        self._nursery = Nursery()
-        self._away = Away(clock)
-        self._files = Files(catalog.blobs)
-        spawn = self._nursery.spawn
-        self.fills = Fills(
-            catalog, self._files, inner, spawn, self.counts, self.eligibility.admits, clock=clock
+        self._tasks = TaskScope()
+        outage = RemoteOutage(clock)
+        spawn = self._tasks.spawn
+        self.fills = FillCoordinator(
+            catalog,
+            EntryFiles(catalog.blobs),
+            inner,
+            spawn,
+            self.counts,
+            self.eligibility.admits,
+            clock=clock,
         )
-        self._checks = Checks(inner, catalog, freshness, self._away, spawn, clock, self._gone)
-        self._absent: Recent[Name, float] = Recent(10_000, lambda _: 1)
+        self._revalidator = Revalidator(
+            inner, catalog, freshness, outage, spawn, clock, self._changed_at_remote
+        )
         catalog.on_evicted = self._evicted
-        self._lists = ListOps(inner, catalog, freshness, self._away, clock)
+        self._lists = ListOps(inner, catalog, freshness, outage, clock)
         self._writes = Invalidation(inner, self, self._written, self._outcome_unknown)
-        super().__init__(inner, self._lists)
+        self._reads = ObjectReads(
+            inner,
+            catalog,
+            fills=self.fills,
+            revalidator=self._revalidator,
+            outage=outage,
+            writes=self._writes,
+            tasks=self._tasks,
+            clock=clock,
+        )
+        self.verify = self._reads.verify
+        super().__init__(inner, self._reads, self._lists)
 
     async def run(self) -> None:
         """Until cancelled."""
-        async with self._nursery.open():
+        async with self._tasks.open():
             await self.catalog.sweep()
             await asyncio.Event().wait()
-
-    # Reads
-
-    @operation("GetObject", "HeadObject")
-    def read(self, request: S3Request[Members]) -> Answer:
-        if request.context.bypass_cache or not self._nursery.is_open:
-            return self.inner.call(request)
-        entry = self.catalog.get(request.bucket, request.key)
-        authority = authority_of_read(request.input, entry)
-        if authority is Authority.FORWARD:
-            return self._forward(request)
-        if entry is not None and authority is Authority.HERE and self._is_fresh(entry):
-            answer = self._at_once(entry, request)
-            if answer is not None:
-                return answer
-        elif entry is None and request.op.name == "HeadObject":
-            return self._forward(request)
-        return self._read(request)
-
-    def _forward(self, request: S3Request[Members]) -> Answer:
-        """The remote's answer; one that was away a moment ago is not waited for long."""
-        return self._soon(request) if self._away.is_now else self.inner.call(request)
-
-    async def _soon(self, request: S3Request[Members]) -> S3Response[Members]:
-        try:
-            async with asyncio.timeout(AWAY_PATIENCE):
-                response = await self.inner.call(request)
-        except TimeoutError:
-            self._away.note()
-            raise self._away.error(request.key) from None
-        self._away.is_back()
-        return response
-
-    def _is_fresh(self, entry: Entry) -> bool:
-        return self._checks.is_fresh(entry) and not self._writes.is_under_way(entry.name)
-
-    def _at_once(
-        self, entry: Entry, request: S3Request[Members], *, is_hit: bool = True
-    ) -> Completed[Members] | None:
-        """The answer, if nothing has to be waited for. is_hit: it was here before."""
-        found = find(request.input, entry)
-        if found.span is None or request.op.name == "HeadObject":
-            return Completed(self._response(found, None))
-        start, size = found.span
-        body: Body | None
-        if entry.size <= INLINE:
-            data = self.catalog.data(entry)
-            if data is None:
-                self._rotten(entry)
-                return None
-            body = BytesBody(data if size == entry.size else data[start : start + size])
-        else:
-            body = self._files.body(entry, start, size)
-            if body is None:
-                return None
-        if is_hit:
-            self.counts.hits += 1
-            self.counts.hit_bytes += size
-        return Completed(self._response(found, body))
-
-    def _response(self, found: Found, body: Body | None) -> S3Response[Members]:
-        return S3Response(found.output, body, found.status, rendered_headers=found.kept)
-
-    async def _read(self, request: S3Request[Members]) -> S3Response[Members]:
-        # Looked up again: an answer is awaited in a task that starts later than the call, and
-        # another reader may have opened the object meanwhile.
-        entry, is_stale = self.catalog.peek(request.bucket, request.key), False
-        if entry is not None:
-            authority = authority_of_read(request.input, entry)
-            if authority is Authority.REVALIDATE or not self._is_fresh(entry):
-                anew = authority is Authority.REVALIDATE
-                entry, is_stale = await self._checks.checked(entry, request.context, anew=anew)
-        if entry is None or entry.is_dead:
-            return await self._missed(request)
-        if is_stale and is_refused(request.input, entry):
-            raise self._away.error(request.key, "The remote is away, and only it can judge this.")
-        answer = self._at_once(entry, request)
-        response = answer.response if answer is not None else await self._filled(request, entry)
-        if is_stale:
-            self.counts.stale += 1
-            response.headers[STALE] = "1"
-            response.rendered_headers = None
-        return response
-
-    async def _missed(self, request: S3Request[Members]) -> S3Response[Members]:
-        """Of an object that is not here, or is not right any more."""
-        name = bucket, key = request.bucket, request.key
-        unknown = authority_of_read(request.input, None)
-        if request.op.name == "HeadObject" or unknown is Authority.FORWARD:
-            return await self._forward(request)
-        until = self._absent.get(name)
-        if until is not None and self._clock() < until:
-            raise S3Error("NoSuchKey", Key=key)
-        header = request.input.get("Range") or ""
-        if header and not is_simple_range(header):
-            return await self.inner.call(request)
-        self.counts.misses += 1
-        writes = self._writes.count
-        try:
-            async with asyncio.timeout(AWAY_PATIENCE if self._away.is_now else None):
-                entry = await self.fills.open(bucket, key, header, request.context)
-            self._away.is_back()
-        except Uncached as answer:
-            if answer.response is None:
-                return await self.inner.call(request)
-            output = direct(request.input, answer.response.output)
-            return S3Response(output, answer.response.body)
-        except S3Error as error:
-            if error.code == "InvalidRange":
-                return await self.inner.call(request)
-            if error.code == "NoSuchKey" and writes == self._writes.count:
-                self._absent.put(name, self._clock() + self.freshness.absent)
-            elif is_unreachable(error):
-                self._away.note()
-            raise
-        except TimeoutError:
-            self._away.note()
-            raise self._away.error(key) from None
-        if entry.size <= INLINE:
-            ready = self._at_once(entry, request, is_hit=False)
-            return ready.response if ready is not None else await self.inner.call(request)
-        return await self._filled(request, entry)
-
-    async def _filled(self, request: S3Request[Members], entry: Entry) -> S3Response[Members]:
-        """Of a large entry, some of whose bytes are to be fetched or to be found right first."""
-        found = find(request.input, entry)
-        if found.span is None or request.op.name == "HeadObject":
-            return self._response(found, None)
-        start, size = found.span
-        if entry.covers(start, size):
-            if await self._files.prove(entry, start, size):
-                body = self._files.body(entry, start, size)
-                if body is not None:
-                    self.counts.hits += 1
-                    self.counts.hit_bytes += size
-                    return self._response(found, body)
-            else:
-                self.counts.corrupt += 1
-                self.catalog.update(entry)
-        try:
-            filling = FillBody(self.fills, entry, start, size, context=request.context)
-        except S3Error:
-            self._rotten(entry)
-            return await self.inner.call(request)
-        try:
-            await filling.begin()
-        except S3Error as error:
-            await filling.aclose()
-            if error.code not in _NO_FILL:
-                raise
-            return await self.inner.call(request)
-        return self._response(found, filling)
 
     # Writes
 
@@ -291,9 +147,9 @@ class Cache(Layer):
         else:
             changes = listing_changes(request, response, self._clock())
             self._lists.wrote(request.bucket, changes)
-        mark = mark_by(request)
+        mark = cache_tag_in(request)
         if mark is not None:
-            self.on_mark(request.bucket, request.key, mark)
+            self.on_cache_tag(request.bucket, request.key, mark)
 
     def _outcome_unknown(self, request: S3Request[Any]) -> None:
         self._lists.wrote(request.bucket, unknown_listing_changes(request))
@@ -305,9 +161,9 @@ class Cache(Layer):
     async def adopt(self, pushed: Pushed) -> None:
         """A write has reached the remote, and its bytes are still here."""
         self._lists.wrote(pushed.bucket, [Change(pushed.key, row_of(pushed))])
-        if not self._nursery.is_open or self.fills.is_resting:
+        if not self._tasks.is_open or self.fills.is_resting:
             return
-        mark = pushed.stored.record.about.tags.get(TAG)
+        mark = pushed.stored.record.description.tags.get(TAG)
         subject = subject_of_record(pushed.bucket, pushed.key, pushed.stored)
         if mark != NONE and await self.eligibility.takes(subject, pinned=mark == PIN):
             self.forget(pushed.bucket, pushed.key)
@@ -321,61 +177,86 @@ class Cache(Layer):
             self.catalog.forget_all(bucket)
         self.superseded(bucket, key)
 
-    def doubt(self, bucket: str, key: str = "") -> None:
+    def mark_stale(self, bucket: str, key: str = "") -> None:
         """Ask the remote before the object, or all of the bucket, is believed again."""
-        self._checks.doubt(bucket, key)
+        self._revalidator.mark_stale(bucket, key)
 
     def superseded(self, bucket: str, key: str = "") -> None:
         """What the remote is being asked about it now is kept for nobody."""
         if key:
-            self.fills.written(bucket, key)
-            self._absent.forget((bucket, key))
+            self.fills.supersede(bucket, key)
         else:
-            self.fills.written_all(bucket)
-            self._absent.clear()
-        self._checks.forget(bucket, key)
+            self.fills.supersede_all(bucket)
+        self._reads.forget_absent(bucket, key)
+        self._revalidator.forget(bucket, key)
 
     async def committed(self) -> None:
         """Return when nothing that was forgotten comes back after a crash."""
         await self.catalog.rows.forgotten()
 
-    # What else
+    # Status
 
     @property
-    def asked(self) -> int:
+    def revalidations(self) -> int:
         """Times that the remote has said whether something is still the same."""
-        return self._checks.asked
+        return self._revalidator.revalidations
 
     @property
     def trouble(self) -> str:
         """Why nothing new is kept just now; "" while all is well."""
         if self.fills.is_resting:
             return "the disk of the cache has failed lately: nothing new is kept for now"
-        if not self.catalog.has_room:
+        if not self.catalog.room.is_on_disk:
             return "the disk is nearly full: nothing new is kept"
         return ""
-
-    async def verify(self, entry: Entry) -> bool:
-        """Read all that is here of it; False when something was wrong, which is then forgotten."""
-        if entry.size <= INLINE:
-            await self.catalog.rows.committed()  # Else there is no row yet to be read.
-            self.catalog.cool(entry)
-            is_right = self.catalog.data(entry) is not None
-        else:
-            entry.proven = 0
-            is_right = await self._files.prove(entry, 0, entry.size)
-        if not is_right and not entry.is_dead:
-            self._rotten(entry)
-        return is_right
-
-    def _rotten(self, entry: Entry) -> None:
-        self.counts.corrupt += 1
-        logger.warning("a cached object is damaged bucket=%s key=%s", entry.bucket, entry.key)
-        self.catalog.forget(*entry.name)
 
     def _evicted(self, count: int) -> None:
         self.counts.evictions += count
 
-    def _gone(self, bucket: str, key: str) -> None:
+    def _changed_at_remote(self, bucket: str, key: str) -> None:
         """The remote has another object there, or none."""
         self.forget(bucket, key)
+
+
+_READS = ("GetObject", "HeadObject")
+
+
+class CacheBypass:
+    """Reads go to the remote, writes pass through the cache, which forgets what they change.
+
+    What a read shows counts for the cache, too: a push whose answer was lost may turn out to have
+    been carried out, and the write is then done for the queue. So the entry that it has replaced
+    is gone, with its row, before the answer is given, and the last listing knows of the write.
+    """
+
+    def __init__(self, cache: Cache) -> None:
+        self._cache = cache
+
+    def call(self, request: S3Request[Any]) -> Answer:
+        if request.op.name not in _READS:
+            return self._cache.call(request)
+        if request.input.get("VersionId") or request.input.get("PartNumber"):
+            return self._cache.inner.call(request)
+        return self._read(request)
+
+    async def _read(self, request: S3Request[Any]) -> S3Response[Any]:
+        try:
+            response = await self._cache.inner.call(request)
+        except S3Error as error:
+            if error.status == 404:
+                self._cache.seen_at_remote(request.bucket, request.key, None)
+                await self._seen(request, "")
+            raise
+        if request.op.name == "HeadObject":
+            row = row_of_head(request.key, response.output)
+            self._cache.seen_at_remote(request.bucket, request.key, row)
+        await self._seen(request, str(response.output.get("ETag") or ""), is_there=True)
+        return response
+
+    async def _seen(self, request: S3Request[Any], etag: str, *, is_there: bool = False) -> None:
+        """etag: of the object that is there, if the answer says it."""
+        entry = self._cache.catalog.peek(request.bucket, request.key)
+        if entry is None or (is_there and etag in ("", entry.etag)):
+            return
+        self._cache.forget(request.bucket, request.key)
+        await self._cache.committed()

@@ -31,16 +31,21 @@ from s3d.agent.storage.index import DAMAGE
 from s3d.agent.storage.reader import Reader
 from s3d.agent.stores.read_cache import catalog_rows, last_listing
 from s3d.agent.stores.read_cache.catalog import Catalog
-from s3d.agent.stores.read_cache.entry_rows import noted
+from s3d.agent.stores.read_cache.catalog_rows import noted
 from s3d.agent.stores.read_cache.last_listing import Chain, Change, chain_of, own_token, start_of
-from s3d.agent.stores.read_cache.revalidate import AWAY_PATIENCE, Away, Freshness, is_away
+from s3d.agent.stores.read_cache.revalidate import (
+    OUTAGE_TIMEOUT,
+    Freshness,
+    RemoteOutage,
+    is_outage,
+)
 
 logger = logging.getLogger(__name__)
 
 STALE = "x-s3d-stale"
 """Header of answers that could not be checked, since the remote is away: 1."""
 
-_PATIENCE = 3.0
+_TIMEOUT = 3.0
 """Seconds that the remote has when the last listing can be given instead."""
 _LARGEST = 2 << 20
 """Bytes of a page that is kept."""
@@ -61,19 +66,19 @@ class ListOps:
         inner: ObjectStore,
         catalog: Catalog,
         freshness: Freshness,
-        away: Away,
+        outage: RemoteOutage,
         clock: Callable[[], float],
     ) -> None:
         self._inner = inner
         self._catalog = catalog
         self._freshness = freshness
-        self._away = away
+        self._outage = outage
         self._clock = clock
         self._listed: set[str] = set()
         self._seq = 0
         if not catalog.rows.is_unproven:
-            self._listed = catalog.index.look(catalog_rows.listed)
-            self._seq = catalog.index.look(catalog_rows.highest_change)
+            self._listed = catalog.index.read_inline(catalog_rows.listed)
+            self._seq = catalog.index.read_inline(catalog_rows.highest_change)
         self._changes: Counter[str] = Counter()
         """Writes by bucket: an answer from before one is not kept."""
         self._kept_changes: Counter[str] = Counter()
@@ -137,23 +142,23 @@ class ListOps:
         return self._list(request, after)
 
     async def _list(self, request: S3Request[Members], after: str | None) -> S3Response[Any]:
-        is_listed, was_away = request.bucket in self._listed, self._away.is_now
+        is_listed, was_away = request.bucket in self._listed, self._outage.is_active
         if is_listed and was_away and (stale := await self._stale(request)) is not None:
             return stale
-        patience = AWAY_PATIENCE if was_away else _PATIENCE if is_listed else None
+        patience = OUTAGE_TIMEOUT if was_away else _TIMEOUT if is_listed else None
         asking = asyncio.get_running_loop().create_task(
             self._ask(request if after is None else _from(request, after)), name="cache listing"
         )
         try:
             await asyncio.wait((asking,), timeout=patience)
             error = asking.exception() if asking.done() else None
-            if asking.done() and not (isinstance(error, S3Error) and is_away(error)):
+            if asking.done() and not (isinstance(error, S3Error) and is_outage(error)):
                 return asking.result()
             stale = await self._stale(request) if is_listed and not was_away else None
             if stale is not None or asking.done():
-                self._away.note()
+                self._outage.begin()
             if stale is None and was_away and not asking.done():
-                raise self._away.error("", _NO_LISTING)
+                raise self._outage.error("", _NO_LISTING)
             return await asking if stale is None else stale
         finally:
             asking.cancel()
@@ -164,7 +169,7 @@ class ListOps:
         response = await self._inner.call(request)
         page, response = await _kept(response)
         if page is not None:
-            self._away.is_back()
+            self._outage.end()
             if changes == self._changes[bucket]:
                 self._save(request, {**page, "seq": seq})
         return response
@@ -192,7 +197,7 @@ class ListOps:
 
     def _as_it_was(self, request: S3Request[Members]) -> S3Response[Any] | None:
         """The same page, if nothing has changed since."""
-        look, bucket = self._catalog.index.look, request.bucket
+        look, bucket = self._catalog.index.read_inline, request.bucket
         found = look(lambda reader: catalog_rows.page(reader, _exact(request)))
         if found is None:
             return None
@@ -210,18 +215,20 @@ class ListOps:
 
     async def _joined_answer(self, request: S3Request[Members]) -> S3Response[Any] | None:
         if request.op.name == "ListBuckets":
-            output = await self._catalog.index.read(partial(_buckets, input=request.input))
+            output = await self._catalog.index.read_in_thread(
+                partial(_buckets, input=request.input)
+            )
         else:
             output = await self._part(request)
         return None if output is None else S3Response(output, headers={STALE: "1"})
 
     async def _part(self, request: S3Request[Members]) -> Members | None:
-        wanted = chain_of(request.input)
-        if wanted is None:
+        requested = chain_of(request.input)
+        if requested is None:
             return None
-        key = wanted, self._seq, self._saves
+        key = requested, self._seq, self._saves
         if self._joined is None or self._joined[0] != key:
-            found = await self._catalog.index.read(partial(_join, wanted=wanted))
+            found = await self._catalog.index.read_in_thread(partial(_join, requested=requested))
             if found is None:
                 return None
             self._joined = key, found
@@ -239,15 +246,15 @@ def _exact(request: S3Request[Members]) -> str:
     return _name([request.op.name, request.wire is not None, request.input]).decode()
 
 
-def _join(reader: Reader, wanted: Chain) -> last_listing.LastListing | None:
+def _join(reader: Reader, requested: Chain) -> last_listing.LastListing | None:
     """In a thread."""
     chains: dict[Chain, dict[str, Members]] = {}
-    for raw in catalog_rows.pages(reader, wanted.bucket):
+    for raw in catalog_rows.pages(reader, requested.bucket):
         page = _decode(raw)
-        if "chain" in page and (chain := Chain(*page["chain"])).serves(*wanted[1:]):
+        if "chain" in page and (chain := Chain(*page["chain"])).serves(*requested[1:]):
             chains.setdefault(chain, {})[page["start"]] = page
-    changes = [(seq, _change(raw)) for seq, raw in catalog_rows.changes(reader, wanted.bucket)]
-    for chain in sorted(chains, key=lambda chain: chain != wanted):
+    changes = [(seq, _change(raw)) for seq, raw in catalog_rows.changes(reader, requested.bucket)]
+    for chain in sorted(chains, key=lambda chain: chain != requested):
         pages = chains[chain]
         oldest = min(page["seq"] for page in pages.values())
         outputs = {start: _output(page) for start, page in pages.items()}

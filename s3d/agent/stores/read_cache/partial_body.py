@@ -11,7 +11,7 @@ from s3d.agent.s3.messages import NO_TRAILERS, RequestContext
 from s3d.agent.storage.blocks import BLOCK
 from s3d.agent.stores.read_cache.entry import Entry
 from s3d.agent.stores.read_cache.fetch import Fetch
-from s3d.agent.stores.read_cache.fill import Fills
+from s3d.agent.stores.read_cache.fill import FillCoordinator
 
 _CHUNK = 1 << 20
 _RETRIES = 3
@@ -23,7 +23,7 @@ class FillBody:
 
     def __init__(
         self,
-        fills: Fills,
+        fills: FillCoordinator,
         entry: Entry,
         start: int,
         size: int,
@@ -64,7 +64,7 @@ class FillBody:
         fd, self._fd = self._fd, None
         if fd is not None:
             os.close(fd)
-            self._fills.catalog.blobs.give_back([self._entry.blob])
+            self._fills.catalog.blobs.end_lease([self._entry.blob])
 
     async def _available(self) -> int:
         """Wait for the byte at self._at; up to where there are more of them in the file."""

@@ -11,17 +11,16 @@ from contextlib import aclosing, suppress
 
 from msgspec.structs import replace
 
+from s3d.agent.core.bandwidth import Throttle
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.job import ItemProgress, Job, JobFailure, JobState
 from s3d.agent.core.jobs import JobEngine, JobPolicy
-from s3d.agent.core.token_bucket import Throttle
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.stores.read_cache.cache_tag import PIN
-from s3d.agent.stores.read_cache.entry import UNASKED
+from s3d.agent.stores.read_cache.eligibility import PIN
+from s3d.agent.stores.read_cache.entry import UNCHECKED
 from s3d.agent.stores.read_cache.layer import Cache
-from s3d.agent.stores.read_cache.pin_schedule import SHORTEST, PinSchedule
-from s3d.agent.stores.read_cache.pins import Pins
-from s3d.agent.stores.read_cache.revalidate import is_away
+from s3d.agent.stores.read_cache.pins import SHORTEST, Pins, PinSchedule
+from s3d.agent.stores.read_cache.revalidate import is_outage
 from s3d.shared.caching import Pin, PinStatus, PrefetchRequest, PrefetchStatus
 from s3d.shared.control import ObjectInfo
 from s3d.shared.transfers import Totals
@@ -53,7 +52,7 @@ class NotCached(Exception):
     """An object was not cached: str() says why."""
 
 
-class Keeper:
+class PinManager:
     """Run run() beside the cache's own."""
 
     def __init__(
@@ -70,7 +69,7 @@ class Keeper:
             is_limit_per_job=True,
             expected=(S3Error, NotCached),
             describe=_describe,
-            is_temporary=lambda error: isinstance(error, S3Error) and is_away(error),
+            is_temporary=lambda error: isinstance(error, S3Error) and is_outage(error),
             max_ended=MAX_QUEUED,
             is_resumed=False,
         )
@@ -88,7 +87,7 @@ class Keeper:
         self._changed = asyncio.Event()
         self._ids = itertools.count(1)
         cache.catalog.is_pinned = pins.covers
-        cache.on_mark = self._marked
+        cache.on_cache_tag = self._marked
         pins.on_change = self._changed.set
 
     async def run(self) -> None:
@@ -100,7 +99,7 @@ class Keeper:
     def pinned(self) -> list[PinStatus]:
         return [self._found.get(pin, PinStatus(pin)) for pin in self.pins]
 
-    def look(self) -> None:
+    def wake(self) -> None:
         """Look after all pins now."""
         self._schedule.all_due()
         self._changed.set()
@@ -145,7 +144,7 @@ class Keeper:
     async def _keep(self) -> None:
         while True:
             self._changed.clear()
-            self._cache.catalog.pins_changed()
+            self._cache.catalog.room.pins_changed()
             self._schedule.keep_only(self.pins)
             for pin in self.pins:
                 if not self._schedule.is_due(pin):
@@ -156,7 +155,7 @@ class Keeper:
                     before = self._found.get(pin, PinStatus(pin))
                     self._found[pin] = replace(before, error=error.message)
                     self._schedule.done(pin, changed=True)
-                    if is_away(error):
+                    if is_outage(error):
                         break
                 else:
                     self._schedule.done(pin, changed=changed)
@@ -180,14 +179,14 @@ class Keeper:
             async for row in rows:
                 total = _more(total, row)
                 failed = await self._bring(row, throttle, at)
-                catalog.mark(row.bucket, row.key, seen)
+                catalog.names.note_seen(row.bucket, row.key, seen)
                 if failed:
                     error = error or f"{row.key}: {failed}"
                 else:
                     kept = _more(kept, row)
                 self._found[pin] = PinStatus(pin, total, kept, error, self._clock())
         self._found[pin] = PinStatus(pin, total, kept, error, self._clock())
-        gone = catalog.unmarked(pin.bucket, pin.key or pin.prefix, seen, begun)
+        gone = catalog.names.unseen_keys(pin.bucket, pin.key or pin.prefix, seen, begun)
         gone = [key for key in gone if pin.covers(pin.bucket, key)]
         for key in gone:
             self._cache.forget(pin.bucket, key)
@@ -215,7 +214,7 @@ class Keeper:
         if entry is not None and entry.etag != row.etag:
             self._cache.forget(*name)
         elif entry is not None:
-            if at is not None and entry.checked != UNASKED:
+            if at is not None and entry.checked != UNCHECKED:
                 entry.checked = max(entry.checked, at)
             if entry.is_whole:
                 return ""
@@ -223,7 +222,7 @@ class Keeper:
         try:
             await self._read(row, throttle)
         except S3Error as error:
-            if is_away(error):
+            if is_outage(error):
                 raise
             return error.message
         entry = catalog.peek(*name)

@@ -13,13 +13,13 @@ from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import RequestContext
 from s3d.agent.stores.read_cache.catalog import Catalog
-from s3d.agent.stores.read_cache.entry import EXPIRED, UNASKED, UNPROVEN, Entry
+from s3d.agent.stores.read_cache.entry import EXPIRED, UNCHECKED, UNPROVEN, Entry
 
-_PATIENCE = 3.0
+_TIMEOUT = 3.0
 """Seconds that the remote has to say whether something that is here is still right."""
-_AWAY = 5.0
+_OUTAGE = 5.0
 """Seconds for which the remote is taken to be away after it was found so."""
-AWAY_PATIENCE = 5.0
+OUTAGE_TIMEOUT = 5.0
 """Seconds that a remote which was away a moment ago has for what is not here."""
 _ABSENT = 5.0
 """Seconds for which a key is taken not to exist after the remote said so."""
@@ -41,10 +41,10 @@ class Freshness:
 
     max_age: float = 60.0
     serve_stale: bool = True
-    absent: float = _ABSENT
+    negative_ttl: float = _ABSENT
 
 
-class Away:
+class RemoteOutage:
     """Remembers for a moment that the remote could not be asked."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -52,13 +52,13 @@ class Away:
         self._until = 0.0
 
     @property
-    def is_now(self) -> bool:
+    def is_active(self) -> bool:
         return self._clock() < self._until
 
-    def note(self) -> None:
-        self._until = self._clock() + _AWAY
+    def begin(self) -> None:
+        self._until = self._clock() + _OUTAGE
 
-    def is_back(self) -> None:
+    def end(self) -> None:
         self._until = 0.0
 
     def error(self, key: str, message: str = _NOT_HERE) -> S3Error:
@@ -68,7 +68,7 @@ class Away:
         return error
 
 
-def is_away(error: S3Error) -> bool:
+def is_outage(error: S3Error) -> bool:
     """Whether it says that the remote cannot be asked now."""
     return isinstance(error.failure, Unreachable) or (
         classify(error) is FailureClass.TRANSIENT and error.status >= 500
@@ -85,18 +85,18 @@ def is_unreachable(error: S3Error) -> bool:
 
 
 @dataclass
-class Checks:
+class Revalidator:
     """Questions to the remote, one at a time for each object."""
 
     inner: ObjectStore
     catalog: Catalog
     freshness: Freshness
-    away: Away
+    outage: RemoteOutage
     spawn: Spawn
     clock: Callable[[], float]
     gone: Callable[[str, str], None]
     """Told of an object that is another one, or none, at the remote now."""
-    asked: int = 0
+    revalidations: int = 0
     """Times that the remote has answered."""
 
     def __post_init__(self) -> None:
@@ -110,14 +110,14 @@ class Checks:
             return False
         return not self._doubted or entry.checked > self._doubted.get(entry.bucket, 0.0)
 
-    def doubt(self, bucket: str, key: str) -> None:
+    def mark_stale(self, bucket: str, key: str) -> None:
         """The object (or for key "" all of a bucket) is to be checked before it is given again."""
         if not key:
             self._doubted[bucket] = self.clock()
             return
         entry = self.catalog.peek(bucket, key)
         if entry is not None and entry.checked != UNPROVEN:
-            entry.checked = UNASKED
+            entry.checked = UNCHECKED
             self.catalog.update(entry)
 
     def forget(self, bucket: str, key: str = "") -> None:
@@ -125,19 +125,19 @@ class Checks:
         for name in [name for name in self._asking if name[0] == bucket and key in ("", name[1])]:
             del self._asking[name]
 
-    async def checked(
-        self, entry: Entry, context: RequestContext | None = None, *, anew: bool = False
+    async def revalidate(
+        self, entry: Entry, context: RequestContext | None = None, *, force: bool = False
     ) -> tuple[Entry | None, bool]:
         """The entry if it is still right, and whether that could not be found out.
 
-        anew: an answer to an earlier question does not do. Raises S3Error NoSuchKey, and what the
+        force: an answer to an earlier question does not do. Raises S3Error NoSuchKey, and what the
         remote refuses the question with; ServiceUnavailable when the remote is away and the entry
         is not to be given unproven.
         """
         serves = self.freshness.serve_stale and entry.checked != UNPROVEN
-        if serves and self.away.is_now:
+        if serves and self.outage.is_active:
             return entry, True
-        asking = None if anew else self._asking.get(entry.name)
+        asking = None if force else self._asking.get(entry.name)
         if asking is None:
             asking = self.spawn(
                 self._ask(entry, context), f"cache check {entry.bucket}/{entry.key}"
@@ -145,17 +145,17 @@ class Checks:
             self._asking[entry.name] = asking
             asking.add_done_callback(lambda done: self._done(entry.name, done))
         try:
-            async with asyncio.timeout(_PATIENCE if self.freshness.serve_stale else None):
+            async with asyncio.timeout(_TIMEOUT if self.freshness.serve_stale else None):
                 return await asyncio.shield(asking), False
         except TimeoutError:
-            self.away.note()
+            self.outage.begin()
         except S3Error as error:
-            if not self.freshness.serve_stale or not is_away(error):
+            if not self.freshness.serve_stale or not is_outage(error):
                 raise
             if is_unreachable(error):
-                self.away.note()
+                self.outage.begin()
         if not serves:
-            raise self.away.error(entry.key, _MAY_BE_OLD)
+            raise self.outage.error(entry.key, _MAY_BE_OLD)
         return entry, True
 
     async def _ask(self, entry: Entry, context: RequestContext | None) -> Entry | None:
@@ -167,18 +167,18 @@ class Checks:
             response = await S3Client(self.inner, context).call("HeadObject", members)
         except S3Error as error:
             if error.status == 404:
-                if not entry.is_dead:  # Else it is newer than the answer.
+                if not entry.superseded:  # Else it is newer than the answer.
                     self.gone(*entry.name)
                 raise S3Error("NoSuchKey", Key=entry.key) from error
             raise
-        if entry.is_dead:
+        if entry.superseded:
             return None
-        self.away.is_back()
-        self.asked += 1
+        self.outage.end()
+        self.revalidations += 1
         if response.status == 304:
             entry.checked = self.clock()
         elif response.output.get("ETag") == entry.etag:
-            entry.describe(response.output, self.clock())
+            entry.set_members(response.output, self.clock())
         else:
             self.gone(*entry.name)
             return None

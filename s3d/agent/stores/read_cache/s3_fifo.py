@@ -27,7 +27,7 @@ _SMALL_NEXT = 100
 """Pinned entries in a row in the main queue after which the small one is tried."""
 
 
-class Keep(IntEnum):
+class Retention(IntEnum):
     """Whether an entry must stay."""
 
     NO = 0
@@ -96,7 +96,7 @@ class Fifo:
         if len(self._small) + len(self._main) > 2 * self.count + 1_000:
             self._small, self._main = self._swept(self._small), self._swept(self._main)
 
-    def evict(self, is_kept: Callable[[int], Keep | bool]) -> int | None:
+    def evict(self, retention: Callable[[int], Retention | bool]) -> int | None:
         """The one that has to go, which is dropped; None when none may, or none was found among
         the next LOOKS: the next call goes on from there."""
         entries = len(self._small) + len(self._main)
@@ -115,8 +115,8 @@ class Fifo:
             slot = (self._small if from_small else self._main).popleft()
             if self._state[slot] == _LEFT:
                 self._release(slot)
-            elif keep := is_kept(slot):
-                self._pinned_in_a_row = self._pinned_in_a_row + 1 if keep is Keep.PINNED else 0
+            elif keep := retention(slot):
+                self._pinned_in_a_row = self._pinned_in_a_row + 1 if keep is Retention.PINNED else 0
                 self._move(slot, _MAIN)
             elif self._stays(slot, from_small):
                 self._pinned_in_a_row = 0
@@ -130,7 +130,7 @@ class Fifo:
                 return slot
         return None
 
-    def look_again(self) -> None:
+    def pins_changed(self) -> None:
         """What had to stay may go now."""
         self._pinned_in_a_row = 0
 

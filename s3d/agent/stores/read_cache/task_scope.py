@@ -12,7 +12,7 @@ from s3d.agent.s3.errors import S3Error
 T = TypeVar("T")
 
 
-class Nursery:
+class TaskScope:
     """Tasks of one TaskGroup; their errors are told to those who wait and to nobody else."""
 
     def __init__(self) -> None:
@@ -34,7 +34,7 @@ class Nursery:
     def spawn(self, work: Coroutine[Any, Any, T], name: str) -> asyncio.Future[T]:
         """Begin it: what comes of it, error or not. Shield it when waiting."""
         outcome: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        outcome.add_done_callback(heard)
+        outcome.add_done_callback(consume_exception)
         if self._tasks is None:
             work.close()
             outcome.set_exception(_stopping())
@@ -43,7 +43,7 @@ class Nursery:
         return outcome
 
 
-def heard(outcome: asyncio.Future[Any]) -> None:
+def consume_exception(outcome: asyncio.Future[Any]) -> None:
     """Nobody may be waiting for it: that is no mistake."""
     if not outcome.cancelled():
         outcome.exception()

@@ -94,12 +94,12 @@ class Journal:
         """
         journal = cls(index, events, clock, remote_states)
         writes, now = journal._writes, clock()
-        if index.look(journal_history.must_enter_pending_completions):
+        if index.read_inline(journal_history.must_enter_pending_completions):
             await index.write(lambda tx: journal_history.enter_pending_completions(tx, now))
-        writes.paused = index.look(lambda reader: reader.setting(*PAUSED)) is not None
-        is_unclean = index.look(lambda reader: reader.setting(*_RUNNING)) is not None
+        writes.paused = index.read_inline(lambda reader: reader.setting(*PAUSED)) is not None
+        is_unclean = index.read_inline(lambda reader: reader.setting(*_RUNNING)) is not None
         unresolved = UnresolvedPush(now + REQUEST_LIFE)
-        for write in await index.read(journal_rows.load):
+        for write in await index.read_in_thread(journal_rows.load):
             writes.add(write, [])
             if is_unclean:
                 writes.unresolved.of_write[write.seq] = unresolved
@@ -108,11 +108,11 @@ class Journal:
         def is_pending(place: Place) -> bool:
             return bool(writes.index.of_key(*place))
 
-        for place, etag, push in await index.read(
+        for place, etag, push in await index.read_in_thread(
             lambda reader: journal_history.load_unresolved(reader, now, is_pending)
         ):
             writes.unresolved.add(place, etag, push)
-        for bucket, key, etag, at in await index.read(
+        for bucket, key, etag, at in await index.read_in_thread(
             lambda reader: journal_history.load_landings(reader, now - FRESH)
         ):
             journal.remote_states.note(bucket, key, etag, min(at, now))
@@ -154,14 +154,14 @@ class Journal:
 
     def used(self) -> Usage:
         """What counts against the limits: all writes, and the parts of unfinished uploads."""
-        totals = self._index.look(lambda reader: reader.totals())
+        totals = self._index.read_inline(lambda reader: reader.totals())
         parts = max(0, totals.size - self.pending.staged)
         parked = self.conflicts.usage
         return Usage(len(self.pending) + parked.files, self.pending.size + parts + parked.size)
 
     def kind_on_disk(self, bucket: str, key: str) -> Kind | None:
         """The kind of the newest write of a key, by its rows: memory follows a commit later."""
-        return self._index.look(lambda reader: journal_rows.newest_kind(reader, bucket, key))
+        return self._index.read_inline(lambda reader: journal_rows.newest_kind(reader, bucket, key))
 
     def has_upload(self, bucket: str, key: str, upload_id: str) -> bool:
         """Whether a multipart upload is staged here, or has created the staged object."""
@@ -173,21 +173,23 @@ class Journal:
             current = reader.object(bucket, name)
             return current is not None and current.upload_id == upload_id
 
-        return self._index.look(look)
+        return self._index.read_inline(look)
 
     def completion(self, bucket: str, key: str, upload_id: str) -> Members | None:
         """The answer of CompleteMultipartUpload, if the upload was completed here recently."""
-        return self._index.look(
+        return self._index.read_inline(
             lambda reader: journal_history.find_completion(reader, bucket, key, upload_id)
         )
 
     def alias(self, bucket: str, key: str) -> EtagAlias | None:
         """The ETags of an object whose client was given another one than the remote's."""
-        return self._index.look(lambda reader: journal_history.find_alias(reader, bucket, key))
+        return self._index.read_inline(
+            lambda reader: journal_history.find_alias(reader, bucket, key)
+        )
 
     async def read(self, query: Callable[[Reader], T]) -> T:
         """Run a query of the staging index in a thread, in one read transaction."""
-        return await self._index.read(query)
+        return await self._index.read_in_thread(query)
 
     async def take(self) -> PendingWrite:
         """Wait for the next due write of a key that is not being pushed; it is PUSHING then.
@@ -198,7 +200,7 @@ class Journal:
 
     async def load(self, write: PendingWrite) -> StagedWrite | None:
         """The full row. None: another write has replaced it, and it is not pending any more."""
-        row = self._index.look(lambda reader: journal_rows.find(reader, write.seq))
+        row = self._index.read_inline(lambda reader: journal_rows.find(reader, write.seq))
         if row is None:
             self._writes.drop(write)
         return row

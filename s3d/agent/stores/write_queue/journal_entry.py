@@ -129,7 +129,7 @@ class WriteRecorder:
         """
         if self._writes.unresolved.etags(place):
             raise S3Error("OperationAborted", "An earlier push of the key may still arrive.")
-        self._index.look(lambda reader: moved.check(reader, *place))
+        self._index.read_inline(lambda reader: moved.check(reader, *place))
         self._moved[place] = moved
         try:
             yield
@@ -164,7 +164,7 @@ class WriteRecorder:
             unresolved=self._writes.unresolved.of_write,
         )
         failpoint.hit("queue.recorded")
-        tx.then(partial(self._accepted, write, entered))
+        tx.on_commit(partial(self._accepted, write, entered))
 
     def _accepted(self, write: PendingWrite, entered: Entered) -> None:
         """Runs on the loop, after the commit and before the client is answered."""
@@ -190,7 +190,7 @@ class WriteRecorder:
         def replace_first(tx: Transaction) -> None:
             replaced = replace_held(tx, write.bucket, write.key)
             if replaced is not None:
-                tx.then(partial(self._replaced, *replaced))
+                tx.on_commit(partial(self._replaced, *replaced))
 
         # Nobody waits for this. When the disk is full, the later write stays behind the held one.
         self._index.post(replace_first).add_done_callback(ignore_failure)
@@ -321,10 +321,10 @@ def stage(tx: Transaction, bucket: str, key: str, object: Stored) -> JournalChan
     """Stage an object, whose bytes are in the store already, under this key."""
     record, layout = object
     stored = Stored(replace(record, key=key), layout)
-    tx.hold(layout.extents)
+    tx.incref(layout.extents)
     current = tx.current(bucket, key.encode())
     if current is not None:
-        tx.release(current.layout)
+        tx.decref(current.layout)
     tx.put_current(bucket, stored, current.record if current is not None else None)
     return JournalChange(bucket, key, stored)
 

@@ -96,7 +96,7 @@ def _answer(bucket: str, record: ObjectRecord) -> Members:
         "Key": record.key,
         "ETag": record.etag,
     }
-    headers = record.about.headers
+    headers = record.description.headers
     answer |= {name: headers[name] for name in ENCRYPTION if name in headers}
     if record.checksum is not None:
         answer[member_of(record.checksum.algorithm)] = record.checksum.value

@@ -165,7 +165,7 @@ def insert(tx: Transaction, write: PendingWrite, stored: Stored | None, base: Ba
     """Insert a write, which holds the bytes of stored from now on; returns its seq."""
     record = layout = None
     if stored is not None:
-        tx.hold(stored.layout.extents)
+        tx.incref(stored.layout.extents)
         record, layout = encode(stored.record), encode(stored.layout)
     query = """INSERT INTO queue(bucket, key, kind, size, accepted, state, priority,
         record, layout, base) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
@@ -199,7 +199,7 @@ def drop(tx: Transaction, seq: int, *, pushed: bool) -> bool:
     bucket, key, layout, upload = row
     tx.run("DELETE FROM queue WHERE seq = ?", (seq,))
     if layout is not None:
-        tx.release(decode_layout(layout))
+        tx.decref(decode_layout(layout))
     if upload is not None and not pushed:
         begun = _decode_upload(upload)
         add_orphan(tx, Orphan(bucket, key.decode(), begun.upload_id, begun.begun))
@@ -273,9 +273,9 @@ def restage(tx: Transaction, bucket: str, key: str) -> None:
     if newest is not None and current is not None and current.record == newest.record:
         return
     if newest is not None:
-        tx.hold(newest.layout.extents)
+        tx.incref(newest.layout.extents)
     if current is not None:
-        tx.release(current.layout)
+        tx.decref(current.layout)
     if newest is not None:
         tx.put_current(bucket, newest, current.record if current is not None else None)
     elif current is not None:
@@ -286,7 +286,7 @@ def unstage(tx: Transaction, bucket: str, key: str) -> None:
     """Remove the staged object, if there is one."""
     current = tx.current(bucket, key.encode())
     if current is not None:
-        tx.release(current.layout)
+        tx.decref(current.layout)
         tx.drop_current(bucket, current.record)
 
 

@@ -54,11 +54,13 @@ class ParkedConflicts:
         self._clock = clock
         self._recorder = recorder
         self._by_seq: dict[int, Conflict] = {}
+        self.usage = Usage()
+        """How many conflicts, and their bytes."""
 
     async def load(self) -> None:
         """Read the conflicts of an earlier run."""
-        for conflict in await self._index.read(load_conflicts):
-            self._by_seq[conflict.write.seq] = conflict
+        for conflict in await self._index.read_in_thread(load_conflicts):
+            self._add(conflict)
 
     def __iter__(self) -> Iterator[Conflict]:
         """Oldest first."""
@@ -67,13 +69,9 @@ class ParkedConflicts:
     def get(self, seq: int) -> Conflict | None:
         return self._by_seq.get(seq)
 
-    @property
-    def usage(self) -> Usage:
-        return Usage(len(self._by_seq), sum(each.write.size for each in self._by_seq.values()))
-
     def find(self, seq: int) -> Stored | None:
         """The object of a conflict; None for a delete."""
-        return self._index.look(lambda reader: find_object(reader, seq))
+        return self._index.read_inline(lambda reader: find_object(reader, seq))
 
     async def park(self, write: PendingWrite, remote_etag: str) -> None:
         """Move a pending write here. remote_etag: of the remote; ABSENT: it has no object."""
@@ -98,7 +96,7 @@ class ParkedConflicts:
             for seq in (write.seq, *followers):
                 journal_rows.drop(tx, seq, pushed=False)
             journal_rows.restage(tx, write.bucket, write.key)
-            tx.then(partial(self._overtaken, write, followers))
+            tx.on_commit(partial(self._overtaken, write, followers))
 
         await self._index.write(remove)
         self._events.emit("queue.yielded", write.subject, seq=write.seq, remote_etag=remote_etag)
@@ -108,7 +106,7 @@ class ParkedConflicts:
 
         def remove(tx: Transaction) -> None:
             drop_conflict(tx, seq)
-            tx.then(partial(self._forget, seq))
+            tx.on_commit(partial(self._forget, seq))
 
         await self._index.write(remove)
         return True
@@ -136,7 +134,7 @@ class ParkedConflicts:
                 staged = stage(tx, write.bucket, key, stored)
                 self._recorder.enter(tx, Kind.PUT, staged, base)
             drop_conflict(tx, seq)
-            tx.then(partial(self._forget, seq))
+            tx.on_commit(partial(self._forget, seq))
 
         await self._index.write(move)
 
@@ -165,11 +163,11 @@ class ParkedConflicts:
         for seq in (write.seq, *followers):
             journal_rows.drop(tx, seq, pushed=False)
         journal_rows.restage(tx, write.bucket, write.key)
-        tx.then(partial(self._parked, write, conflict, followers))
+        tx.on_commit(partial(self._parked, write, conflict, followers))
         return conflict
 
     def _parked(self, write: PendingWrite, conflict: Conflict, followers: list[int]) -> None:
-        self._by_seq[write.seq] = conflict
+        self._add(conflict)
         self._overtaken(write, followers)
 
     def _overtaken(self, write: PendingWrite, followers: list[int]) -> None:
@@ -179,8 +177,14 @@ class ParkedConflicts:
                 self._writes.pushed(follower)
         self._writes.pushed(write)
 
+    def _add(self, conflict: Conflict) -> None:
+        self._by_seq[conflict.write.seq] = conflict
+        self.usage = Usage(self.usage.files + 1, self.usage.size + conflict.write.size)
+
     def _forget(self, seq: int) -> None:
-        self._by_seq.pop(seq, None)
+        conflict = self._by_seq.pop(seq, None)
+        if conflict is not None:
+            self.usage = Usage(self.usage.files - 1, self.usage.size - conflict.write.size)
         self._writes.notify()
 
 
@@ -230,7 +234,7 @@ def insert_conflict(tx: Transaction, conflict: Conflict, stored: Stored | None) 
     write = conflict.write
     record = layout = None
     if stored is not None:
-        tx.hold(stored.layout.extents)
+        tx.incref(stored.layout.extents)
         record, layout = encode(stored.record), encode(stored.layout)
     etags = msgspec.msgpack.encode((conflict.etag, conflict.remote_etag, conflict.base_etag))
     place = (write.seq, write.bucket, write.key.encode(), write.kind, write.size, write.accepted)
@@ -247,7 +251,7 @@ def drop_conflict(tx: Transaction, seq: int) -> bool:
         return False
     tx.run("DELETE FROM conflicts WHERE seq = ?", (seq,))
     if row[0] is not None:
-        tx.release(decode_layout(row[0]))
+        tx.decref(decode_layout(row[0]))
     return True
 
 

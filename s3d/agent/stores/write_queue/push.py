@@ -299,10 +299,7 @@ class PushExecutor:
         return [*ours, job.etag] if job.is_unresolved and job.etag else ours
 
     async def _has_our_bytes(self, job: _Job, head: Members) -> bool:
-        """Whether a push of this write has reached a remote that returns ETags of its own.
-
-        Raises _AlreadyThere when nothing is left to do.
-        """
+        """Whether an earlier push succeeded: ETags may be the remote's own. Or _AlreadyThere."""
         if job.stored is None or head.get("ContentLength") != job.stored.record.size:
             return False
         same, etag = await compare_content(self._remote, self._body_of, job.place, job.stored)

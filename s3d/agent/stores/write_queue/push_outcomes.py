@@ -99,8 +99,8 @@ class PushOutcomes:
                 journal_history.put_alias(tx, place, EtagAlias(client_etag, etag), now)
             if unresolved is not None:
                 journal_history.put_unresolved(tx, place, own, unresolved)
-                tx.then(partial(self._writes.unresolved.add, place, own, unresolved))
-            tx.then(partial(self._acknowledged, write, etag))
+                tx.on_commit(partial(self._writes.unresolved.add, place, own, unresolved))
+            tx.on_commit(partial(self._acknowledged, write, etag))
 
         failpoint.hit("queue.done")
         await self._index.write(drop, frees=True)
@@ -219,7 +219,7 @@ class PushOutcomes:
         expected: its condition, an ETag or ABSENT; None: it had none. etag: what it leaves.
         """
         push = self._writes.unresolved.mark(write, expected, self._clock() + REQUEST_LIFE)
-        if self._index.look(lambda reader: journal_rows.find(reader, write.seq)) is None:
+        if self._index.read_inline(lambda reader: journal_rows.find(reader, write.seq)) is None:
             # Another write has replaced this one while it was in flight.
             place = write.bucket, write.key
             self._writes.unresolved.add(place, etag, push)
@@ -305,16 +305,20 @@ class RemoteUploads:
         Includes those that have ended since the start: a listing that the remote made before may
         still be on its way.
         """
-        begun = await self._index.read(lambda reader: journal_rows.uploads_begun(reader, bucket))
+        begun = await self._index.read_in_thread(
+            lambda reader: journal_rows.uploads_begun(reader, bucket)
+        )
         return begun.union(self._recent.get(bucket, ()))
 
     async def ids_of(self, bucket: str, key: str) -> set[str]:
         """Ids of the uploads that writes of a key will continue; "": its id is not known yet."""
-        return await self._index.read(partial(journal_rows.upload_ids, bucket=bucket, key=key))
+        return await self._index.read_in_thread(
+            partial(journal_rows.upload_ids, bucket=bucket, key=key)
+        )
 
     async def orphans(self) -> list[Orphan]:
         """Uploads that are to be aborted: their writes are gone."""
-        return await self._index.read(journal_rows.orphans)
+        return await self._index.read_in_thread(journal_rows.orphans)
 
     async def forget_orphan(self, orphan: Orphan) -> None:
         """The upload was aborted."""

@@ -93,7 +93,7 @@ def plan(kind: str, bucket: str, key: str, stored: Stored | None) -> Plan:
     if stored is None:
         raise ValueError(f"a {kind} without an object")
     if kind == "tags":
-        return _tags(place, stored.record.about.tags)
+        return _tags(place, stored.record.description.tags)
     return _multipart(place, stored) if stored.layout.parts else _put(place, stored)
 
 
@@ -288,7 +288,7 @@ def _tags(place: Members, tags: dict[str, str]) -> SimpleCall:
 
 def description_members(record: ObjectRecord) -> Members:
     """The object's headers, metadata, tags, ACL and storage class, as members of a write."""
-    about = record.about
+    about = record.description
     members: Members = {**about.headers, **_acl(about.acl)}
     if about.metadata:
         members["Metadata"] = about.metadata

@@ -97,7 +97,7 @@ class QueueControl:
             journal_history.drop_completion(tx, write.bucket, stored)
             journal_rows.drop(tx, seq, pushed=False)
             journal_rows.restage(tx, write.bucket, write.key)
-            tx.then(partial(self._writes.drop, write))
+            tx.on_commit(partial(self._writes.drop, write))
 
         with self._excluded_from_push(write):
             await self._index.write(drop, frees=True)
@@ -164,4 +164,4 @@ class QueueControl:
             self._recorder.enter(tx, Kind.PUT, moved)
             journal_rows.drop(tx, write.seq, pushed=False)
             journal_rows.restage(tx, write.bucket, write.key)
-            tx.then(partial(self._writes.drop, write))
+            tx.on_commit(partial(self._writes.drop, write))

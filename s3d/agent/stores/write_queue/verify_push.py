@@ -229,7 +229,7 @@ def is_our_write(stored: Stored, head: Members, *, same_bytes: bool = False) -> 
     description, or from an earlier write. HeadObject does not show tags and ACLs, so a write that
     sets any returns False and is repeated.
     """
-    record, about = stored.record, stored.record.about
+    record, about = stored.record, stored.record.description
     if about.tags or about.acl is not None or head.get("TagCount"):
         return False
     modified = head.get("LastModified")

@@ -17,7 +17,7 @@ from s3d.agent.storage.index import Index
 from s3d.agent.stores.local.store import LocalStore
 from s3d.agent.stores.read_cache.layer import Cache
 from s3d.agent.stores.read_cache.pins import Pins
-from s3d.agent.stores.read_cache.prefetch import Keeper
+from s3d.agent.stores.read_cache.prefetch import PinManager
 from s3d.shared.caching import (
     CacheChanges,
     CacheList,
@@ -75,7 +75,7 @@ async def door(places, tmp_path) -> AsyncIterator[Door]:
     index = Index.open(tmp_path / "index.sqlite", ephemeral=True)
     inner = LocalStore(index, Blobs(tmp_path / "blobs", ephemeral=True))
     async with cache_before(inner, tmp_path / "cache") as cache:
-        keeper = Keeper(cache, Pins(tmp_path / "pins.json"))
+        keeper = PinManager(cache, Pins(tmp_path / "pins.json"))
         running = asyncio.get_running_loop().create_task(keeper.run())
         parts = ReadCache(cache, keeper, tmp_path)
         through = Client(cache)

@@ -9,8 +9,8 @@ async def test_without_a_list_everything_is_private_and_nothing_is_kept(s3, buck
     await s3.put(bucket, "k")
     assert (await s3("GetBucketAcl", Bucket=bucket)).output == private(OWNER)
     assert (await s3("GetObjectAcl", Bucket=bucket, Key="k")).output == private(OWNER)
-    assert index.look(lambda reader: reader.settings(bucket)) == {}
-    assert index.look(lambda reader: reader.object(bucket, b"k")).about.acl is None
+    assert index.read_inline(lambda reader: reader.settings(bucket)) == {}
+    assert index.read_inline(lambda reader: reader.object(bucket, b"k")).description.acl is None
 
 
 async def test_each_version_has_its_own_list(s3, bucket):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from s3d.agent.storage.reader import known_blobs
 from tests.agent.stores.local.crash_writer import BUCKET, content, open_store
 from tests.contract.client import Client
 
@@ -62,7 +63,7 @@ async def check(folder: Path, journal: Journal) -> None:
             assert journal.allowed[key], key
         assert (await store.sweep()).lost == 0  # a kill is no reason to doubt the index
         files = [int(path.name) for path in (folder / "blobs").glob("*/*")]
-        assert index.look(lambda reader: reader.known_blobs(files)) == set(files)
+        assert index.read_inline(lambda reader: known_blobs(reader, files)) == set(files)
     finally:
         index.close()
 

@@ -13,7 +13,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 
 from s3d.agent.storage.blobs import INLINE, Blobs
 from s3d.agent.storage.index import Index
-from s3d.agent.storage.reader import Reader
+from s3d.agent.storage.reader import Reader, highest_blob
 from s3d.agent.stores.local.store import LocalStore
 from tests.contract.client import Client
 
@@ -165,7 +165,7 @@ class Versioned(RuleBasedStateMachine):
         assert listed == sorted(expected, key=str.encode)
         for key, data in expected.items():
             assert self.ask("GetObject", Key=key).body == data
-        assert self.index.look(Reader.totals).objects == len(expected)
+        assert self.index.read_inline(Reader.totals).objects == len(expected)
 
     @invariant()
     def versions_are_those_of_the_model(self):
@@ -200,8 +200,8 @@ class Versioned(RuleBasedStateMachine):
         for key, versions in self.model.items():
             for id, _ in versions:
                 await self.s3("DeleteObject", Bucket="bucket", Key=key, VersionId=id)
-        assert self.index.look(Reader.highest_blob) == 0
-        assert self.index.look(Reader.totals) == (0, 0)
+        assert self.index.read_inline(highest_blob) == 0
+        assert self.index.read_inline(Reader.totals) == (0, 0)
         await asyncio.get_running_loop().shutdown_default_executor()
         assert list(self.blobs.folder.glob("*/*")) == []
 

@@ -3,7 +3,7 @@ import os
 import pytest
 
 from s3d.agent.s3.messages import StreamBody
-from s3d.agent.storage.reader import Reader
+from s3d.agent.storage.reader import Reader, highest_blob
 from s3d.agent.storage.records import Extent, PartRecord
 from s3d.agent.stores.local.complete import MIN_PART
 from tests.agent.storage.files import files, left
@@ -27,7 +27,7 @@ async def test_to_complete_writes_no_bytes(s3, at, index, tmp_path):
     before = files(tmp_path)
     await s3("CompleteMultipartUpload", MultipartUpload={"Parts": parts}, **at)
     assert files(tmp_path) == before
-    assert index.look(Reader.totals).size == len(PART) + 4
+    assert index.read_inline(Reader.totals).size == len(PART) + 4
     assert await s3.read(at["Bucket"], "k") == PART + b"tail"
     assert await s3.read(at["Bucket"], "k", Range="bytes=-6") == PART[-2:] + b"tail"
 
@@ -58,8 +58,8 @@ async def test_unfinished_uploads_go_with_their_bucket(s3, at, index, tmp_path):
     await part(s3, at, 1, b"data")
     await s3("DeleteBucket", Bucket=at["Bucket"])
     assert await left(tmp_path, 0)
-    assert index.look(Reader.highest_blob) == 0
-    assert index.look(Reader.totals) == (0, 0)
+    assert index.read_inline(highest_blob) == 0
+    assert index.read_inline(Reader.totals) == (0, 0)
     await s3("CreateBucket", Bucket=at["Bucket"])
     assert "Uploads" not in await s3("ListMultipartUploads", Bucket=at["Bucket"])
 
@@ -93,12 +93,12 @@ async def test_a_repeated_complete_is_answered_alike_until_the_object_is_another
 async def test_ten_thousand_parts_are_listed_in_one_commit(s3, at, index):
     etag = f'"{"0" * 32}"'
     await s3.put(at["Bucket"], "bytes", PART)
-    blob = index.look(Reader.highest_blob)
+    blob = index.read_inline(highest_blob)
 
     def fill(tx):
         for number in range(1, 10_001):
             extents = (Extent(blob, 0, MIN_PART),)
-            tx.hold(extents)
+            tx.incref(extents)
             tx.put_part(
                 at["Bucket"], at["UploadId"], PartRecord(number, MIN_PART, etag, 0.0, extents), None
             )

@@ -1,17 +1,25 @@
+from datetime import UTC, datetime
+
 import pytest
 
 from s3d.agent.s3.errors import S3Error
+from s3d.agent.storage.records import BucketRecord, Checksum, Description, ObjectRecord
 from s3d.agent.stores.local.object_description import (
     DEFAULT_TYPE,
-    describe,
+    checksum_members,
+    description_of,
     is_locked,
+    moment,
+    object_members,
+    row,
     storage_class,
+    stored_members,
 )
 
 
 def test_the_default_type_is_that_of_aws():
-    assert describe({}).headers == {"ContentType": DEFAULT_TYPE}
-    assert describe({"ContentType": "a/b"}).headers == {"ContentType": "a/b"}
+    assert description_of({}).headers == {"ContentType": DEFAULT_TYPE}
+    assert description_of({"ContentType": "a/b"}).headers == {"ContentType": "a/b"}
 
 
 @pytest.mark.parametrize(
@@ -25,14 +33,14 @@ def test_the_default_type_is_that_of_aws():
     ],
 )
 def test_the_coding_of_the_request_is_not_that_of_the_object(coding, kept):
-    assert describe({"ContentEncoding": coding}).headers.get("ContentEncoding") == kept
+    assert description_of({"ContentEncoding": coding}).headers.get("ContentEncoding") == kept
 
 
 def test_metadata_is_two_kibibytes_of_utf_8_at_most():
     fits = {"Ab": "ä" * 1_023}
-    assert describe({"Metadata": fits}).metadata == {"ab": "ä" * 1_023}
+    assert description_of({"Metadata": fits}).metadata == {"ab": "ä" * 1_023}
     with pytest.raises(S3Error) as refused:
-        describe({"Metadata": {**fits, "c": ""}})
+        description_of({"Metadata": {**fits, "c": ""}})
     assert refused.value.code == "MetadataTooLarge"
     assert refused.value.detail == {"Size": 2_049, "MaxSizeAllowed": 2_048}
 
@@ -51,7 +59,7 @@ def test_metadata_is_two_kibibytes_of_utf_8_at_most():
 )
 def test_what_cannot_be_kept_is_refused(input, code):
     with pytest.raises(S3Error) as refused:
-        describe(input)
+        description_of(input)
     assert refused.value.code == code
 
 
@@ -65,5 +73,49 @@ def test_storage_classes_are_those_of_the_model():
 
 
 def test_a_legal_hold_is_a_lock():
-    assert is_locked(describe({"ObjectLockLegalHoldStatus": "OFF"}))
-    assert not is_locked(describe({"ContentType": "a/b"}))
+    assert is_locked(description_of({"ObjectLockLegalHoldStatus": "OFF"}))
+    assert not is_locked(description_of({"ContentType": "a/b"}))
+
+
+RECORD = ObjectRecord(
+    "k",
+    modified=1_700_000_000.9,
+    size=3,
+    etag='"e"',
+    checksum=Checksum("SHA1", "x"),
+    description=Description(
+        {"ContentType": "a/b", "ServerSideEncryption": "AES256"}, {"m": "1"}, {"t": ""}
+    ),
+)
+PLAIN, VERSIONED = BucketRecord("b", 0.0), BucketRecord("b", 0.0, versioning="Suspended")
+
+
+def test_times_are_whole_seconds_of_utc():
+    assert moment(1_700_000_000.999) == datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)
+
+
+def test_version_ids_are_shown_where_there_ever_was_versioning():
+    assert "VersionId" not in object_members(PLAIN, RECORD)
+    assert object_members(VERSIONED, RECORD)["VersionId"] == "null"
+    assert stored_members(VERSIONED, RECORD)["VersionId"] == "null"
+
+
+def test_the_standard_storage_class_goes_without_saying_but_in_listings():
+    assert "StorageClass" not in object_members(PLAIN, RECORD)
+    assert row(RECORD)["StorageClass"] == "STANDARD"
+
+
+def test_the_members_of_an_answer_may_be_changed_without_harm():
+    members = object_members(PLAIN, RECORD)
+    members["ContentType"] = "other"
+    assert RECORD.description.headers["ContentType"] == "a/b"
+
+
+def test_what_was_stored_is_told_with_its_checksum_and_encryption():
+    assert stored_members(PLAIN, RECORD) == {
+        "ETag": '"e"',
+        "ChecksumSHA1": "x",
+        "ChecksumType": "FULL_OBJECT",
+        "ServerSideEncryption": "AES256",
+    }
+    assert checksum_members(None) == {}

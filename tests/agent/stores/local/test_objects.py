@@ -155,12 +155,12 @@ async def test_what_is_asked_again_is_answered_with_what_was_made_before(local, 
     await s3.put(bucket, "k", b"value", ChecksumAlgorithm="SHA256")
     first, second = asked(local, "HeadObject"), asked(local, "GetObject")
     assert first.output is second.output
-    assert first.kept is not None
-    assert first.kept is second.kept
+    assert first.rendered_headers is not None
+    assert first.rendered_headers is second.rendered_headers
     with_checksum = asked(local, "HeadObject", ChecksumMode="ENABLED")
     assert "ChecksumSHA256" in with_checksum.output
     assert "ChecksumSHA256" not in asked(local, "HeadObject").output
-    assert with_checksum.kept is not first.kept
+    assert with_checksum.rendered_headers is not first.rendered_headers
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ async def test_what_is_asked_again_is_answered_with_what_was_made_before(local, 
 async def test_what_is_asked_in_particular_is_answered_anew(local, s3, bucket, members):
     await s3.put(bucket, "k", b"value")
     plain = dict(asked(local, "GetObject").output)
-    assert asked(local, "GetObject", **members).kept is None
+    assert asked(local, "GetObject", **members).rendered_headers is None
     assert asked(local, "GetObject").output == plain
 
 
@@ -192,7 +192,7 @@ async def test_an_answer_is_made_anew_after_a_change(local, s3, bucket):
     await s3.put(bucket, "k", b"longer value")
     newest = asked(local, "HeadObject")
     assert newest.output["ContentLength"] == 12
-    assert not newest.kept
+    assert not newest.rendered_headers
 
 
 TAG = {"Key": "a", "Value": "b"}

@@ -2,6 +2,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from s3d.agent.storage.reader import known_blobs
 from s3d.agent.storage.records import (
     NULL_VERSION,
     BucketRecord,
@@ -43,10 +44,10 @@ class Keys:
 
     def versions(self):
         """Of all versions, newest first: the blob of each, "marker" for a delete marker."""
-        rows = self.index.look(lambda reader: reader.version_page("b", b"", (b"", 0), 100))
+        rows = self.index.read_inline(lambda reader: reader.version_page("b", b"", (b"", 0), 100))
         found = []
         for row, _ in rows:
-            stored = self.index.look(
+            stored = self.index.read_inline(
                 lambda reader, row=row: reader.version("b", b"k", row.version_id)
             )
             extents = stored.layout.extents
@@ -54,11 +55,11 @@ class Keys:
         return found
 
     def current(self):
-        stored = self.index.look(lambda reader: reader.current("b", b"k"))
+        stored = self.index.read_inline(lambda reader: reader.current("b", b"k"))
         return None if stored is None else stored.layout.extents[0].blob
 
     def blobs(self):
-        return self.index.look(lambda reader: reader.known_blobs(list(range(100))))
+        return self.index.read_inline(lambda reader: known_blobs(reader, list(range(100))))
 
     def set_versioning(self, status):
         self.bucket = BucketRecord("b", 0.0, versioning=status)
@@ -127,7 +128,7 @@ async def test_the_newest_of_those_left_becomes_current(keys):
     await keys.delete()
     await keys.delete_version(marker.version_id)
     assert keys.versions() == ["marker", 3]
-    newest = keys.index.look(lambda reader: reader.newest_version("b", b"k")).record
+    newest = keys.index.read_inline(lambda reader: reader.newest_version("b", b"k")).record
     await keys.delete_version(newest.version_id)
     assert (keys.versions(), keys.current()) == ([3], 3)
 
@@ -177,4 +178,4 @@ async def test_what_is_told_joins_the_commit(index):
     await index.write(lambda tx: publisher.put(tx, bucket, ObjectRecord("kept"), Layout()))
     with pytest.raises(ValueError, match="spoilt"):
         await index.write(spoilt)
-    assert list(index.look(lambda reader: reader.settings("journal"))) == ["kept"]
+    assert list(index.read_inline(lambda reader: reader.settings("journal"))) == ["kept"]

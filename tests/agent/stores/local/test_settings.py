@@ -11,7 +11,7 @@ from s3d.agent.s3.model import operations, service
 from s3d.agent.stores.local.acls import AclOps
 from s3d.agent.stores.local.configurations import ConfigurationOps
 from s3d.agent.stores.local.locks import LockOps
-from s3d.agent.stores.local.settings import ENFORCED, KEPT, SETTINGS, SettingOps
+from s3d.agent.stores.local.settings import ENFORCED, SETTINGS, STORED_ONLY, SettingOps
 
 GUIDE = Path(__file__).parents[4] / "docs" / "user-guide.md"
 
@@ -72,14 +72,14 @@ def test_every_setting_is_either_kept_or_enforced():
         for part in (SettingOps, ConfigurationOps, AclOps, LockOps)
         for name in handlers_of(part)
     }
-    assert not KEPT.keys() & ENFORCED.keys()
-    assert words - {"policyStatus"} == KEPT.keys() | ENFORCED.keys()
+    assert not STORED_ONLY.keys() & ENFORCED.keys()
+    assert words - {"policyStatus"} == STORED_ONLY.keys() | ENFORCED.keys()
 
 
 def test_the_user_guide_lists_what_is_kept_and_not_enforced():
     _, _, section = GUIDE.read_text().lower().partition("kept, not enforced")
     section = section.partition("\n#")[0]
-    assert [name for name in KEPT.values() if name not in section] == []
+    assert [name for name in STORED_ONLY.values() if name not in section] == []
     assert [name for name in ENFORCED.values() if name.lower() in section] == []
 
 

@@ -17,7 +17,7 @@ from s3d.agent.s3.messages import Body, S3Request, S3Response, StreamBody
 from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.index import Index
 from s3d.agent.stores.local.store import LocalStore
-from s3d.agent.stores.read_cache.catalog import Limits
+from s3d.agent.stores.read_cache.cache_room import Limits
 from s3d.agent.stores.read_cache.layer import Cache
 from s3d.agent.stores.read_cache.revalidate import Freshness
 from tests.contract.cached import cache_before
@@ -27,7 +27,7 @@ PIECE = 100_000
 """Bytes in which bodies come."""
 
 
-def away() -> S3Error:
+def outage() -> S3Error:
     error = S3Error("ServiceUnavailable", "The remote cannot be reached")
     error.failure = Unreachable(Reason.CONNECT, "nothing", sent=False)
     return error

@@ -8,8 +8,8 @@ import pytest
 
 from s3d.agent.storage.records import Checksum, Description, Extent, Layout, ObjectRecord, Stored
 from s3d.agent.stores.read_cache.adopt_pushed import Pushed
-from s3d.agent.stores.read_cache.catalog import Limits
-from tests.agent.stores.read_cache.rig import away, open_rig
+from s3d.agent.stores.read_cache.cache_room import Limits
+from tests.agent.stores.read_cache.rig import open_rig, outage
 
 MIB = 1 << 20
 LAYOUT = Layout((Extent(0, 0, 1),))
@@ -19,7 +19,7 @@ SIZES = (0, 5, 65_536, 65_537, 3 * MIB + 1)
 def stored_of(data: bytes) -> Stored:
     about = Description(headers={"ContentType": "text/plain"}, metadata={"a": "1"})
     checksum = Checksum("CRC32", "AAAAAA==")
-    return Stored(ObjectRecord("k", size=len(data), about=about, checksum=checksum), LAYOUT)
+    return Stored(ObjectRecord("k", size=len(data), description=about, checksum=checksum), LAYOUT)
 
 
 async def pushed(rig, data: bytes) -> Pushed:
@@ -55,7 +55,7 @@ async def test_a_large_one_is_the_staged_file_itself(rig):
 
 async def test_it_can_be_read_while_the_remote_is_away(rig):
     await rig.cache.adopt(await pushed(rig, b"12345"))
-    rig.remote.error = away
+    rig.remote.error = outage
     answer = await rig.s3("GetObject", Bucket="bbb", Key="k")
     assert (answer.body, answer["ContentType"], answer["Metadata"]) == (
         b"12345",

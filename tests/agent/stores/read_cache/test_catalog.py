@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import time
 import tracemalloc
@@ -16,7 +15,8 @@ from s3d.agent.storage.blocks import crc, mask
 from s3d.agent.storage.index import Index
 from s3d.agent.stores.read_cache import catalog as catalog_module
 from s3d.agent.stores.read_cache import catalog_rows
-from s3d.agent.stores.read_cache.catalog import Catalog, Limits
+from s3d.agent.stores.read_cache.cache_room import Limits
+from s3d.agent.stores.read_cache.catalog import Catalog
 from s3d.agent.stores.read_cache.entry import Entry
 from tests.agent.stores.read_cache.test_entry import SAID
 
@@ -31,7 +31,7 @@ def opened(tmp_path, **limits):
 def put(catalog: Catalog, key: str, data: bytes = b"12345") -> Entry:
     entry = Entry(("bbb", key), SAID, len(data), catalog.blobs.new_id(), 1.0)
     entry.sums[0], entry.present = crc(data), mask(0, 1)
-    assert catalog.room_for(len(data))
+    assert catalog.room.make(len(data))
     catalog.add(entry, data)
     return entry
 
@@ -42,7 +42,7 @@ async def settled(catalog: Catalog) -> None:
 
 
 def keys(catalog: Catalog) -> list[str]:
-    return sorted(key for _, key in catalog.names())
+    return sorted(key for _, key in catalog.names.of())
 
 
 async def test_what_is_there_is_there_after_a_restart(tmp_path):
@@ -51,28 +51,13 @@ async def test_what_is_there_is_there_after_a_restart(tmp_path):
             put(catalog, f"k{number}", b"%d" % number)
         catalog.forget("bbb", "k3")
         put(catalog, "k1", b"new")
-        used = catalog.used
+        used = catalog.room.used
         await settled(catalog)
     with opened(tmp_path) as again:
         assert keys(again) == ["k0", "k1", "k2", "k4"]
         assert again.data(again.get("bbb", "k1")) == b"new"
-        assert (again.used, again.count) == (used, 4)
+        assert (again.room.used, again.count) == (used, 4)
         assert again.get("bbb", "k3") is None
-
-
-async def test_the_limits_hold(tmp_path):
-    with opened(tmp_path, size=1 << 20, files=50) as catalog:
-        for number in range(200):
-            put(catalog, f"k{number}", bytes(30_000))
-            assert catalog.used <= catalog.limits.room
-        assert catalog.count < 50
-        for number in range(200):
-            put(catalog, f"small{number}")
-            assert catalog.count <= 50
-        assert not catalog.room_for(2 << 20)
-        await catalog.resized(files=10)
-        assert catalog.count < 10
-        await settled(catalog)
 
 
 async def test_what_is_pinned_or_busy_stays(tmp_path):
@@ -88,24 +73,6 @@ async def test_what_is_pinned_or_busy_stays(tmp_path):
         await settled(catalog)
 
 
-async def test_nothing_is_taken_in_when_all_must_stay(tmp_path):
-    with opened(tmp_path, files=3) as catalog:
-        catalog.is_pinned = lambda bucket, key: True
-        for number in range(3):
-            put(catalog, f"k{number}")
-        assert not catalog.room_for(1)
-        await settled(catalog)
-
-
-async def test_a_claim_counts_until_it_is_given_back(tmp_path):
-    with opened(tmp_path, size=1 << 20) as catalog:
-        assert catalog.claim(600_000)
-        assert not catalog.claim(600_000)
-        catalog.unclaim(600_000)
-        assert catalog.used == 0
-        assert catalog.claim(600_000)
-
-
 async def test_all_of_a_prefix_are_forgotten(tmp_path):
     with opened(tmp_path) as catalog:
         for key in ("a/1", "a/2", "ab", "b"):
@@ -114,7 +81,7 @@ async def test_all_of_a_prefix_are_forgotten(tmp_path):
         assert keys(catalog) == ["ab", "b"]
         assert catalog.forget_all("bb") == 0
         assert catalog.forget_all() == 2
-        assert catalog.used == 0
+        assert catalog.room.used == 0
         await settled(catalog)
 
 
@@ -132,7 +99,7 @@ async def test_files_that_no_entry_names_are_swept_away(tmp_path):
         for number in (3, 4):
             (tmp_path / "blobs/000").mkdir(exist_ok=True)
             (tmp_path / f"blobs/000/{number}").write_bytes(b"stray")
-        assert list(catalog.names()) == []
+        assert list(catalog.names.of()) == []
     with opened(tmp_path) as catalog:
         assert await catalog.sweep() == 2
         assert list(tmp_path.glob("blobs/*/*")) == []
@@ -203,53 +170,3 @@ async def test_an_entry_is_there_before_its_row_is_written(tmp_path, monkeypatch
         await settled(catalog)
         assert keys(catalog) == [f"k{number}" for number in range(5)]
         assert not catalog.rows._unsaved
-
-
-def longest(callback) -> float:
-    begun = time.thread_time()
-    callback()
-    return time.thread_time() - begun
-
-
-@pytest.mark.finding("Q10")
-@pytest.mark.slow
-async def test_a_full_cache_of_pinned_entries_does_not_stop_the_loop(tmp_path):
-    """Each miss looked at all of them, seven times."""
-    with opened(tmp_path, files=100_000) as catalog:
-        for number in range(100_000):
-            catalog._enter(catalog._fifo.add(512, number, known=True), f"bbb/{number}", number + 1)
-        pinned = set(range(100_000))
-        catalog.is_pinned = lambda bucket, key: int(key) in pinned
-        for _ in range(120):
-            assert longest(lambda: catalog.room_for(100)) < 0.02
-        assert longest(lambda: catalog.room_for(100)) < 0.001  # Nothing is looked at any more.
-        pinned.remove(99_999)
-        catalog.pins_changed()
-        for _ in range(100):
-            if catalog.room_for(100):
-                break
-        assert (catalog.count, catalog.peek("bbb", "99999")) == (99_999, None)
-
-
-@pytest.mark.finding("Q10")
-async def test_room_for_a_large_object_is_made_bit_by_bit(tmp_path):
-    with opened(tmp_path, size=64 << 20) as catalog:
-        for number in range(2_000):
-            put(catalog, f"k{number}")
-        others = 0
-
-        async def other() -> None:
-            nonlocal others
-            while True:
-                others += 1
-                await asyncio.sleep(0)
-
-        task = asyncio.get_running_loop().create_task(other())
-        await catalog.free(catalog.limits.room - 1)
-        assert (catalog.count, others >= 9) == (0, True)
-        for number in range(1_000):
-            put(catalog, f"k{number}")
-        others = 0
-        assert await catalog.clear() == 1_000
-        assert (catalog.count, others >= 4) == (0, True)
-        task.cancel()

@@ -12,7 +12,7 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import BytesBody, StreamBody
 from s3d.agent.storage.blocks import BLOCK, crc
 from s3d.agent.stores.read_cache.fetch import Fetch, whole
-from s3d.agent.stores.read_cache.verify import Proof
+from s3d.agent.stores.read_cache.verify import DigestCheck
 from tests.agent.stores.read_cache.test_entry import entry_of
 from tests.contract.client import chunks
 
@@ -23,7 +23,7 @@ DATA = random.Random(1).randbytes(2 * BLOCK + 1_000)
 def fetch(tmp_path):
     entry = entry_of(len(DATA))
     fd = os.open(tmp_path / "file", os.O_RDWR | os.O_CREAT)
-    made = Fetch(entry, *whole(entry), fd, Proof(None))
+    made = Fetch(entry, *whole(entry), fd, DigestCheck(None))
     yield made
     made.close()
 

@@ -1,4 +1,4 @@
-"""What writes that pass through do to what is cached."""
+"""What makes the cache forget; every operation of the model is judged."""
 
 from __future__ import annotations
 
@@ -11,10 +11,57 @@ from s3d.agent.core.failures import Reason, Unreachable
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import BytesBody, S3Request, S3Response, StreamBody, WireResponse
 from s3d.agent.s3.model import operations
+from s3d.agent.stores.read_cache.invalidation import HARMLESS, changed
 from s3d.agent.stores.read_cache.listings import STALE
-from tests.agent.stores.read_cache.rig import away
+from tests.agent.stores.read_cache.rig import outage
 
-PLACE = {"Bucket": "bbb", "Key": "k"}
+PLACE = {"Bucket": "b", "Key": "k"}
+
+
+def forgets(name: str, members: dict) -> list[tuple[str, str]]:
+    return list(changed(S3Request(operations()[name], members)))
+
+
+@pytest.mark.parametrize(
+    ("name", "members", "forgotten"),
+    [
+        ("PutObject", PLACE, [("b", "k")]),
+        ("DeleteObject", PLACE, [("b", "k")]),
+        ("CopyObject", PLACE | {"CopySource": "b/other"}, [("b", "k")]),
+        ("CompleteMultipartUpload", PLACE, [("b", "k")]),
+        ("PutObjectTagging", PLACE, [("b", "k")]),
+        ("DeleteObjects", {"Bucket": "b", "Delete": {"Objects": [{"Key": "1"}, {"Key": "2"}]}},
+         [("b", "1"), ("b", "2")]),
+        ("DeleteBucket", {"Bucket": "b"}, [("b", "")]),
+        ("PutBucketPolicy", {"Bucket": "b"}, []),
+    ],
+)  # fmt: skip
+def test_what_is_forgotten(name, members, forgotten):
+    assert forgets(name, members) == forgotten
+
+
+@pytest.mark.parametrize("name", sorted(operations()))
+def test_every_operation_of_objects_that_is_no_read_makes_forget_or_is_known_as_harmless(name):
+    op = operations()[name]
+    if op.access in ("read", "list") or name in HARMLESS:
+        return
+    if op.scope == "object":
+        assert ("b", "k") in forgets(name, PLACE)
+    elif name != "DeleteObjects":
+        assert forgets(name, {"Bucket": "b"}) or "Bucket" in name
+
+
+def test_the_harmless_ones_are_these():
+    assert sorted(HARMLESS) == [
+        "AbortMultipartUpload",
+        "CreateBucket",
+        "CreateMultipartUpload",
+        "UploadPart",
+        "UploadPartCopy",
+    ]
+
+
+OBJECT = {"Bucket": "bbb", "Key": "k"}
 TAGGING = {"TagSet": [{"Key": "a", "Value": "1"}]}
 
 
@@ -46,15 +93,15 @@ async def fails(rig, error, name="PutObjectTagging", **members) -> None:
 @pytest.mark.parametrize(
     ("name", "members"),
     [
-        ("PutObjectTagging", PLACE | {"Tagging": TAGGING}),
-        ("PutObject", PLACE | {"Body": b"new"}),
-        ("DeleteObject", PLACE),
+        ("PutObjectTagging", OBJECT | {"Tagging": TAGGING}),
+        ("PutObject", OBJECT | {"Body": b"new"}),
+        ("DeleteObject", OBJECT),
         ("DeleteObjects", {"Bucket": "bbb", "Delete": {"Objects": [{"Key": "k"}]}}),
         ("DeleteBucket", {"Bucket": "bbb"}),
     ],
 )
 async def test_a_write_that_never_reached_the_remote_changes_nothing(cached, name, members):
-    await fails(cached, away, name, **members)
+    await fails(cached, outage, name, **members)
     assert await cached.s3.read("bbb", "k") == b"12345"
     assert cached.remote.calls == {name: 1}
 
@@ -64,21 +111,21 @@ async def test_a_write_that_never_reached_the_remote_changes_nothing(cached, nam
 @pytest.mark.parametrize(
     ("name", "members"),
     [
-        ("PutObjectTagging", PLACE | {"Tagging": TAGGING}),
-        ("PutObject", PLACE | {"Body": b"new"}),
+        ("PutObjectTagging", OBJECT | {"Tagging": TAGGING}),
+        ("PutObject", OBJECT | {"Body": b"new"}),
         ("DeleteBucket", {"Bucket": "bbb"}),
     ],
 )
 async def test_after_a_write_in_doubt_the_remote_is_asked(cached, error, name, members):
     await fails(cached, error, name, **members)
-    cached.remote.error = away
-    response = await cached.cache.call(S3Request(operations()["GetObject"], PLACE))
+    cached.remote.error = outage
+    response = await cached.cache.call(S3Request(operations()["GetObject"], OBJECT))
     assert response.headers[STALE] == "1"
     cached.remote.error = None
     cached.time.now += 6
-    await cached.there("PutObjectTagging", **PLACE, Tagging=TAGGING)  # it was carried out
+    await cached.there("PutObjectTagging", **OBJECT, Tagging=TAGGING)  # it was carried out
     cached.remote.calls.clear()
-    answer = await cached.s3("GetObject", **PLACE)
+    answer = await cached.s3("GetObject", **OBJECT)
     assert answer.output.get("TagCount") == (None if name == "DeleteBucket" else 1)
     assert cached.remote.calls == {"HeadObject": 1}
 
@@ -118,7 +165,7 @@ async def test_a_write_is_answered_when_no_row_of_the_old_version_is_left(cached
     await cached.cache.catalog.rows.committed()
     written = threading.Event()
     cached.cache.catalog.index.post(lambda tx: written.wait(10))
-    members = PLACE | ({"Body": b"new"} if name == "PutObject" else {})
+    members = OBJECT | ({"Body": b"new"} if name == "PutObject" else {})
     writing = asyncio.get_running_loop().create_task(cached.s3(name, **members))
     await cached.until(lambda: cached.remote.calls[name] == 1)
     done, _ = await asyncio.wait((writing,), timeout=0.1)
@@ -147,7 +194,7 @@ async def test_an_answer_that_begins_before_the_deed_ends_after_the_old_version_
             return S3Response({}, StreamBody(body()), 200, WireResponse(200, ()))
 
     cached.remote.inner = Forwarded()
-    request = S3Request(operations()["CompleteMultipartUpload"], PLACE | {"UploadId": "1"})
+    request = S3Request(operations()["CompleteMultipartUpload"], OBJECT | {"UploadId": "1"})
     response = await cached.cache.call(request)
     assert response.body is not None
     assert [chunk async for chunk in response.body] == chunks
@@ -162,7 +209,7 @@ async def test_a_refusal_that_is_forwarded_leaves_the_entry(cached):
             return S3Response({}, BytesBody(b"<Error/>"), 403, WireResponse(403, ()))
 
     inner, cached.remote.inner = cached.remote.inner, Refusing()
-    await cached.cache.call(S3Request(operations()["DeleteObject"], PLACE))
+    await cached.cache.call(S3Request(operations()["DeleteObject"], OBJECT))
     cached.remote.inner = inner
     assert cached.cache.catalog.peek("bbb", "k") is not None
     assert await cached.s3.read("bbb", "k") == b"12345"
@@ -182,7 +229,7 @@ async def test_a_404_that_comes_after_a_write_is_not_believed(rig):
                 raise
 
     rig.remote.inner = Slow()
-    reading = asyncio.get_running_loop().create_task(rig.s3.code("GetObject", **PLACE))
+    reading = asyncio.get_running_loop().create_task(rig.s3.code("GetObject", **OBJECT))
     await rig.until(lambda: rig.remote.gets() == 1)
     await rig.s3.put("bbb", "k", b"12345")
     answering.set()

@@ -10,10 +10,10 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import BytesBody, S3Request, S3Response, WireRequest, WireResponse
 from s3d.agent.s3.model import operations
 from s3d.agent.stores.read_cache import listings
-from s3d.agent.stores.read_cache.cache_bypass import CacheBypass
+from s3d.agent.stores.read_cache.layer import CacheBypass
 from s3d.agent.stores.read_cache.listings import STALE
 from s3d.agent.stores.read_cache.revalidate import Freshness
-from tests.agent.stores.read_cache.rig import answer_lost, away, open_rig
+from tests.agent.stores.read_cache.rig import answer_lost, open_rig, outage
 from tests.contract.client import Client, read
 
 
@@ -29,7 +29,7 @@ async def test_the_last_answer_is_given_marked_also_after_a_restart(rig):
     token = first.output["NextContinuationToken"]
     second = await page(rig, MaxKeys=2, ContinuationToken=token)
     assert STALE not in first.headers
-    rig.remote.error = away
+    rig.remote.error = outage
     await rig.restart()
     again = await page(rig, MaxKeys=2)
     assert (again.output, again.headers) == (first.output, {STALE: "1"})
@@ -50,7 +50,7 @@ async def test_a_forwarded_page_comes_back_as_it_was(rig):
     class Wire:
         async def call(self, request):
             if rig.remote.error:
-                raise away()
+                raise outage()
             headers = (("content-type", "application/xml"),)
             return S3Response({}, BytesBody(b"<x/>"), 200, WireResponse(200, headers))
 
@@ -59,7 +59,7 @@ async def test_a_forwarded_page_comes_back_as_it_was(rig):
     request = S3Request(operations()["ListObjectsV2"], {"Bucket": "bbb"}, wire=wire)
     assert await read((await rig.cache.call(request)).body) == b"<x/>"
     await rig.cache.catalog.index.write(lambda tx: None)  # the row is written behind the answer
-    rig.remote.error = away
+    rig.remote.error = outage
     stale = await rig.cache.call(request)
     assert await read(stale.body) == b"<x/>"
     assert stale.wire == WireResponse(200, (("content-type", "application/xml"), (STALE, "1")))
@@ -68,7 +68,7 @@ async def test_a_forwarded_page_comes_back_as_it_was(rig):
 async def test_nothing_is_kept_where_nothing_stale_is_wanted(tmp_path):
     async with open_rig(tmp_path, freshness=Freshness(serve_stale=False)) as rig:
         await page(rig)
-        rig.remote.error = away
+        rig.remote.error = outage
         with pytest.raises(S3Error):
             await page(rig)
 
@@ -121,7 +121,7 @@ async def test_a_complete_listing_answers_for_all_that_is_in_it(rig, is_restarte
     for number, members in enumerate(requests):
         for limit in (1, 3, 1_000):
             expected[number, limit] = await list_all(Elsewhere(rig), MaxKeys=limit, **members)
-    rig.remote.error = away
+    rig.remote.error = outage
     if is_restarted:
         await rig.restart()
     for number, members in enumerate(requests):
@@ -149,7 +149,7 @@ async def test_what_was_written_since_is_in_the_last_listing(rig):
     await rig.s3("DeleteObject", Bucket="bbb", Key="a")
     await rig.s3("DeleteObjects", Bucket="bbb", Delete={"Objects": [{"Key": "c"}]})
     await rig.s3("PutObjectTagging", Bucket="bbb", Key="new", Tagging={"TagSet": []})
-    rig.remote.error = away
+    rig.remote.error = outage
     for _ in range(2):
         response = await page(rig)
         assert (keys(response), response.headers) == (["b/1", "e/f", "new"], {STALE: "1"})
@@ -169,7 +169,7 @@ async def test_a_write_of_which_a_listing_would_say_what_nobody_knows_ends_it(ri
         await page(rig, Bucket=bucket)
     await rig.s3("CopyObject", Bucket="bbb", Key="new", CopySource="bbb/old")
     await rig.cache.catalog.rows.committed()
-    rig.remote.error = away
+    rig.remote.error = outage
     with pytest.raises(S3Error):
         await page(rig)
     assert (await page(rig, Bucket="other")).headers == {STALE: "1"}
@@ -179,7 +179,7 @@ async def test_a_write_of_which_a_listing_would_say_what_nobody_knows_ends_it(ri
 async def test_a_write_that_fails_does_not_end_the_last_listing(rig):
     await rig.there.put("bbb", "old", b"1")
     await page(rig)
-    rig.remote.error = away
+    rig.remote.error = outage
     for name in ("CopyObject", "DeleteObject"):
         with pytest.raises(S3Error):
             await rig.s3(name, Bucket="bbb", Key="k", CopySource="bbb/old")
@@ -198,13 +198,13 @@ async def test_a_write_whose_outcome_is_unknown_ends_the_last_listing(rig, name,
     rig.remote.error_after = error
     with pytest.raises(S3Error):
         await rig.s3(name, Bucket="bbb", Key="a")
-    rig.remote.error_after, rig.remote.error = None, away
+    rig.remote.error_after, rig.remote.error = None, outage
     with pytest.raises(S3Error):
         await page(rig)
     rig.remote.error = None
     await Client(CacheBypass(rig.cache)).code("HeadObject", Bucket="bbb", Key="a")
     expected = (await rig.there("ListObjectsV2", Bucket="bbb"))["Contents"]
-    rig.remote.error = away
+    rig.remote.error = outage
     members = "Key", "ETag", "Size"
     for _ in range(2):
         listed = (await page(rig)).output["Contents"]
@@ -225,7 +225,7 @@ async def test_buckets_are_listed_as_they_are_now(rig):
     assert await names() == ["bbb", "gone"]
     await rig.s3("CreateBucket", Bucket="aaa")
     await rig.s3("DeleteBucket", Bucket="gone")
-    rig.remote.error = away
+    rig.remote.error = outage
     with pytest.raises(S3Error):
         await rig.s3("CreateBucket", Bucket="ccc")
     for _ in range(2):
@@ -235,7 +235,7 @@ async def test_buckets_are_listed_as_they_are_now(rig):
 
 @pytest.mark.finding("S9")
 async def test_a_remote_that_says_nothing_is_waited_for_shortly(rig, monkeypatch):
-    monkeypatch.setattr(listings, "_PATIENCE", 0.05)
+    monkeypatch.setattr(listings, "_TIMEOUT", 0.05)
     await rig.there.put("bbb", "k", b"1")
     await page(rig)
     rig.remote.mute = "ListObjectsV2"
@@ -245,7 +245,7 @@ async def test_a_remote_that_says_nothing_is_waited_for_shortly(rig, monkeypatch
 
 
 async def test_a_slow_remote_is_waited_for_where_nothing_can_be_said(rig, monkeypatch):
-    monkeypatch.setattr(listings, "_PATIENCE", 0.01)
+    monkeypatch.setattr(listings, "_TIMEOUT", 0.01)
     await rig.there("CreateBucket", Bucket="other")
     inner = rig.remote.inner
 
@@ -263,7 +263,7 @@ async def test_a_token_of_the_last_listing_goes_on_when_the_remote_is_back(rig):
     for key in "abcd":
         await rig.there.put("bbb", key, b"1")
     await page(rig)
-    rig.remote.error = away
+    rig.remote.error = outage
     first = await page(rig, MaxKeys=2)
     rig.remote.error = None
     rig.time.now += 6
@@ -287,6 +287,6 @@ async def test_an_answer_from_before_a_write_is_not_kept(rig):
     await rig.s3.put("bbb", "new", b"1")
     gate.set()
     await listing
-    rig.remote.error = away
+    rig.remote.error = outage
     with pytest.raises(S3Error):
         await page(rig)

@@ -13,14 +13,14 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.index import Index
 from s3d.agent.stores.local.store import LocalStore
-from s3d.agent.stores.read_cache.catalog import Limits
+from s3d.agent.stores.read_cache.cache_room import Limits
 from s3d.agent.stores.read_cache.layer import Cache
 from s3d.agent.stores.read_cache.pins import Pins
-from s3d.agent.stores.read_cache.prefetch import FULL, Keeper, prefetch_status
+from s3d.agent.stores.read_cache.prefetch import FULL, PinManager, prefetch_status
 from s3d.agent.stores.read_cache.revalidate import Freshness
 from s3d.shared.caching import Pin, PrefetchRequest
 from s3d.shared.transfers import Totals
-from tests.agent.stores.read_cache.rig import Time, away, open_rig
+from tests.agent.stores.read_cache.rig import Time, open_rig, outage
 from tests.contract.cached import cache_before
 from tests.contract.client import Client
 
@@ -31,7 +31,7 @@ PATIENCE = 10.0
 class Rig:
     """A keeper on a cache before a store, which there writes to behind the cache's back."""
 
-    keeper: Keeper
+    keeper: PinManager
     cache: Cache
     there: Client
 
@@ -42,7 +42,7 @@ class Rig:
                 status = next(each for each in self.keeper.pinned() if each.pin == pin)
                 if status.looked is not None and status.cached == status.total == total:
                     return
-                self.keeper.look()
+                self.keeper.wake()
                 await asyncio.sleep(0)
 
 
@@ -54,7 +54,7 @@ async def keeper_before(tmp_path, limits: Limits | None = None) -> AsyncIterator
     await there("CreateBucket", Bucket="bbb")
     fresh = Freshness(absent=0.0)
     async with cache_before(inner, tmp_path / "cache", limits=limits, freshness=fresh) as cache:
-        keeper = Keeper(cache, Pins(tmp_path / "pins.json"))
+        keeper = PinManager(cache, Pins(tmp_path / "pins.json"))
         running = asyncio.get_running_loop().create_task(keeper.run())
         try:
             yield Rig(keeper, cache, there)
@@ -118,7 +118,7 @@ async def test_a_pin_that_has_no_room_says_so(tmp_path):
         rig.keeper.pins.add(pin)
         async with asyncio.timeout(PATIENCE):
             while not rig.keeper.pinned()[0].error:
-                rig.keeper.look()
+                rig.keeper.wake()
                 await asyncio.sleep(0)
         assert rig.keeper.pinned()[0].error == f"large: {FULL}"
 
@@ -183,21 +183,21 @@ async def test_a_pinned_prefix_is_not_listed_while_the_remote_is_away_and_seldom
     async with open_rig(tmp_path) as rig:
         steady = Time()
         await rig.there.put("bbb", "p/k", b"12345")
-        keeper = Keeper(rig.cache, Pins(tmp_path / "pins.json"), rig.time, steady)
+        keeper = PinManager(rig.cache, Pins(tmp_path / "pins.json"), rig.time, steady)
         keeper.pins.add(Pin("bbb", prefix="p/"))
         running = asyncio.get_running_loop().create_task(keeper.run())
         for number in range(5):
             pause = 60.0 * 1.5**number
             await rig.until(lambda pause=pause: keeper._schedule.wait(keeper.pins) == pause)
             assert rig.remote.calls["ListObjectsV2"] == number + 1
-            keeper.look()
+            keeper.wake()
         await rig.until(lambda: keeper._schedule.wait(keeper.pins) == 60.0 * 1.5**5)
         await rig.there.put("bbb", "p/k", b"new")
-        keeper.look()
+        keeper.wake()
         await rig.until(lambda: keeper._schedule.wait(keeper.pins) == 60.0)
-        rig.remote.error = away
+        rig.remote.error = outage
         rig.time.now += 3_600
-        keeper.look()
+        keeper.wake()
         await rig.until(lambda: bool(keeper.pinned()[0].error))
         entry = rig.cache.catalog.peek("bbb", "p/k")
         assert entry is not None
@@ -222,7 +222,7 @@ async def test_what_is_seen_in_a_listing_was_checked_when_it_began(tmp_path):
         await rig.s3.read("bbb", "p/k")
         rig.time.now = begun = begun + 100
         rig.remote.inner = Slow()
-        keeper = Keeper(rig.cache, Pins(tmp_path / "pins.json"), rig.time)
+        keeper = PinManager(rig.cache, Pins(tmp_path / "pins.json"), rig.time)
         keeper.pins.add(Pin("bbb", prefix="p/"))
         running = asyncio.get_running_loop().create_task(keeper.run())
         await rig.until(lambda: keeper.pinned()[0].looked is not None)

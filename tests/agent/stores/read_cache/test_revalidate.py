@@ -8,25 +8,25 @@ import pytest
 
 from s3d.agent.core.failures import Unreachable
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.stores.read_cache.revalidate import Away, is_away
-from tests.agent.stores.read_cache.rig import Time, away
+from s3d.agent.stores.read_cache.revalidate import RemoteOutage, is_outage
+from tests.agent.stores.read_cache.rig import Time, outage
 
 
 def test_the_remote_is_away_for_a_moment_after_it_was_found_so():
     time = Time()
-    state = Away(time)
-    assert not state.is_now
-    state.note()
-    assert state.is_now
+    state = RemoteOutage(time)
+    assert not state.is_active
+    state.begin()
+    assert state.is_active
     time.now += 6
-    assert not state.is_now
-    state.note()
-    state.is_back()
-    assert not state.is_now
+    assert not state.is_active
+    state.begin()
+    state.end()
+    assert not state.is_active
 
 
 def test_the_error_says_what_is_the_matter():
-    error = Away(Time()).error("k")
+    error = RemoteOutage(Time()).error("k")
     assert (error.status, type(error.failure)) == (503, Unreachable)
     assert "not in the cache" in error.message
 
@@ -34,7 +34,7 @@ def test_the_error_says_what_is_the_matter():
 @pytest.mark.parametrize(
     ("error", "is_it"),
     [
-        (away(), True),
+        (outage(), True),
         (S3Error("ServiceUnavailable"), True),
         (S3Error("InternalError"), True),
         (S3Error("NoSuchKey"), False),
@@ -43,7 +43,7 @@ def test_the_error_says_what_is_the_matter():
     ],
 )
 def test_what_says_that_the_remote_is_away(error, is_it):
-    assert is_away(error) is is_it
+    assert is_outage(error) is is_it
 
 
 async def test_a_write_while_it_is_asked_makes_the_answer_nobody_s(rig):

@@ -7,7 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from s3d.agent.stores.read_cache.s3_fifo import LOOKS, Fifo, Keep
+from s3d.agent.stores.read_cache.s3_fifo import LOOKS, Fifo, Retention
 from tests.agent.stores.read_cache.sim import OBJECTS, hits_of_fifo, hits_of_lru, with_scans, zipf
 
 
@@ -67,10 +67,10 @@ def test_one_that_may_go_is_found_behind_one_that_has_to_stay():
 def test_what_is_pinned_is_not_looked_at_again_until_something_has_changed():
     fifo, looks = Fifo(), 0
 
-    def is_pinned(slot: int) -> Keep:
+    def is_pinned(slot: int) -> Retention:
         nonlocal looks
         looks += 1
-        return Keep.PINNED
+        return Retention.PINNED
 
     for number in range(3 * LOOKS):
         fifo.add(1, number)
@@ -81,8 +81,8 @@ def test_what_is_pinned_is_not_looked_at_again_until_something_has_changed():
     before = looks
     assert fifo.evict(is_pinned) is None
     assert looks == before
-    fifo.look_again()
-    assert fifo.evict(lambda slot: Keep.NO) is not None
+    fifo.pins_changed()
+    assert fifo.evict(lambda slot: Retention.NO) is not None
 
 
 @pytest.mark.finding("Q10")
@@ -90,7 +90,10 @@ def test_what_was_used_once_goes_before_many_pinned_ones_were_looked_at():
     fifo = Fifo()
     pinned = {fifo.add(1, number, known=True) for number in range(100_000)}
     once = [fifo.add(1, 200_000 + number) for number in range(10)]
-    gone = [fifo.evict(lambda slot: Keep.PINNED if slot in pinned else Keep.NO) for _ in range(10)]
+    gone = [
+        fifo.evict(lambda slot: Retention.PINNED if slot in pinned else Retention.NO)
+        for _ in range(10)
+    ]
     assert gone == once
 
 

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import random
 
 import pytest
 
 from s3d.agent.s3.checksums import hasher
-from s3d.agent.stores.read_cache.verify import Claim, Proof, claim_of
+from s3d.agent.storage.blobs import Blobs
+from s3d.agent.storage.blocks import BLOCK, crc, mask
+from s3d.agent.stores.read_cache.verify import Claim, DigestCheck, EntryFiles, claim_of
+from tests.agent.stores.read_cache.test_entry import entry_of
+from tests.contract.client import read
 
 DATA = b"some bytes"
 MD5 = hashlib.md5(DATA).hexdigest()
@@ -16,7 +21,7 @@ ETAG = f'"{MD5}"'
 
 
 @pytest.mark.parametrize(
-    ("said", "claim"),
+    ("members", "claim"),
     [
         ({"ETag": ETAG}, Claim("MD5", MD5)),
         ({"ETag": ETAG, "ServerSideEncryption": "AES256"}, Claim("MD5", MD5)),
@@ -32,8 +37,8 @@ ETAG = f'"{MD5}"'
         ),
     ],
 )
-def test_the_best_test_is_taken(said, claim):
-    assert claim_of(said) == claim
+def test_the_best_test_is_taken(members, claim):
+    assert claim_of(members) == claim
 
 
 @pytest.mark.parametrize("algorithm", ["CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256"])
@@ -41,21 +46,75 @@ def test_a_checksum_tells_right_from_wrong(algorithm):
     whole = hasher(algorithm)
     whole.update(DATA)
     for data, holds in ((DATA, True), (DATA[1:], False)):
-        proof = Proof(Claim(algorithm, whole.b64()))
-        proof.update(data[:4])
-        proof.update(data[4:])
-        assert (proof.holds, proof.is_doubtful) == (holds, False)
+        digest_check = DigestCheck(Claim(algorithm, whole.b64()))
+        digest_check.update(data[:4])
+        digest_check.update(data[4:])
+        assert (digest_check.holds, digest_check.is_doubtful) == (holds, False)
 
 
 def test_an_md5_that_is_none_is_doubtful():
-    proof = Proof(Claim("MD5", MD5))
-    proof.update(b"other")
-    assert (proof.holds, proof.is_doubtful) == (False, True)
-    assert proof.found == hashlib.md5(b"other").hexdigest()
+    digest_check = DigestCheck(Claim("MD5", MD5))
+    digest_check.update(b"other")
+    assert (digest_check.holds, digest_check.is_doubtful) == (False, True)
+    assert digest_check.computed == hashlib.md5(b"other").hexdigest()
 
 
 def test_without_a_test_all_is_right():
-    proof = Proof(None)
-    proof.update(DATA)
-    assert proof.holds
+    digest_check = DigestCheck(None)
+    digest_check.update(DATA)
+    assert digest_check.holds
     assert base64.b64encode(b"") == b""
+
+
+BLOCKS = random.Random(1).randbytes(3 * BLOCK)
+
+
+@pytest.fixture
+def files(tmp_path):
+    return EntryFiles(Blobs(tmp_path / "blobs", ephemeral=True))
+
+
+@pytest.fixture
+def entry(files):
+    """Whole, its file written, nothing proven."""
+    entry = entry_of(len(BLOCKS), mask(0, 3))
+    entry.blob = files._blobs.new_id()
+    with open(files.create(entry.blob), "wb") as file:
+        file.write(BLOCKS)
+    for block in range(3):
+        entry.sums[block] = crc(BLOCKS[block * BLOCK : (block + 1) * BLOCK])
+    return entry
+
+
+def damage(files, entry, at):
+    with files._blobs.path(entry.blob).open("r+b") as file:
+        file.seek(at)
+        file.write(bytes([BLOCKS[at] ^ 1]))
+
+
+async def test_only_what_was_found_right_is_given_at_once(files, entry):
+    assert files.body(entry, 0, 10) is None
+    assert await files.prove(entry, 5, 10)
+    assert await read(files.body(entry, 5, 10)) == BLOCKS[5:15]
+    assert files.body(entry, BLOCK, 10) is None
+    assert await files.prove(entry, 0, len(BLOCKS))
+    assert await read(files.body(entry, 0, len(BLOCKS))) == BLOCKS
+
+
+async def test_a_file_that_was_written_to_is_read_again(files, entry):
+    await files.prove(entry, 0, len(BLOCKS))
+    damage(files, entry, BLOCK + 5)
+    assert files.body(entry, 0, 10) is None
+    assert await files.prove(entry, 0, BLOCK)
+    assert not await files.prove(entry, 0, len(BLOCKS))
+    assert [entry.has(block) for block in range(3)] == [True, False, True]
+    assert await read(files.body(entry, 0, BLOCK)) == BLOCKS[:BLOCK]
+
+
+async def test_a_file_that_is_gone_or_short_has_nothing(files, entry):
+    files._blobs.path(entry.blob).write_bytes(BLOCKS[: BLOCK + 5])
+    assert not await files.prove(entry, 0, len(BLOCKS))
+    assert entry.present == 0b001
+    files._blobs.path(entry.blob).unlink()
+    assert not await files.prove(entry, 0, 10)
+    assert (entry.present, files.body(entry, 0, 10)) == (0, None)

@@ -34,14 +34,14 @@ class Desk:
 
     def staged(self, bucket, key):
         """(data, tags) as reads see it; None: nothing."""
-        stored = self.index.look(lambda reader: reader.current(bucket, key.encode()))
+        stored = self.index.read_inline(lambda reader: reader.current(bucket, key.encode()))
         return None if stored is None else self.content(stored)
 
     def content(self, stored):
         data = b""
         if stored.layout.extents:
-            data = self.index.look(lambda reader: reader.data(stored.layout.extents[0]))
-        return data, dict(stored.record.about.tags)
+            data = self.index.read_inline(lambda reader: reader.data(stored.layout.extents[0]))
+        return data, dict(stored.record.description.tags)
 
     async def take(self):
         """The next write, or None when there is none due."""

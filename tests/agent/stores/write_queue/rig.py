@@ -261,7 +261,7 @@ def body_of(index: Index, blobs: Blobs) -> Callable[[Layout], Body]:
         if not layout.inline:
             return blobs.body(layout.extents)
         (extent,) = layout.extents
-        data = index.look(lambda reader: reader.data(extent))
+        data = index.read_inline(lambda reader: reader.data(extent))
         if data is None:
             raise S3Error("InternalError", "the bytes are gone")
         return BytesBody(data)

@@ -61,7 +61,7 @@ class JournalMachine(RuleBasedStateMachine):
             assert self.remote.get(place) == states[-1]
             assert self.desk.staged(*place) is None
         orphans = "SELECT count(*) FROM blobs"
-        assert self.desk.index.look(lambda r: r.select(orphans, ()).fetchone()) == (0,)
+        assert self.desk.index.read_inline(lambda r: r.select(orphans, ()).fetchone()) == (0,)
 
     async def push(self, write):
         place = (write.bucket, write.key)

@@ -28,7 +28,7 @@ async def enter(index, kind, *, pushing=(), one_version=True, accepted=9.0, **fu
 
 
 async def kinds(index):
-    found = await index.read(lambda reader: journal_rows.of_key(reader, "bbb", "k"))
+    found = await index.read_in_thread(lambda reader: journal_rows.of_key(reader, "bbb", "k"))
     return [write.kind for write in found]
 
 
@@ -49,7 +49,9 @@ async def test_what_is_left_of_two(index, first, second, one_version, many_versi
         await enter(index, first, one_version=versions)
         await enter(index, second, one_version=versions)
         assert await kinds(index) == left
-        for write in await index.read(lambda reader: journal_rows.of_key(reader, "bbb", "k")):
+        for write in await index.read_in_thread(
+            lambda reader: journal_rows.of_key(reader, "bbb", "k")
+        ):
             await index.write(lambda tx, seq=write.seq: journal_rows.drop(tx, seq, pushed=True))
 
 

@@ -44,12 +44,12 @@ def index(tmp_path):
 @pytest.mark.finding("Q6")
 async def test_an_answer_is_kept_for_more_than_a_day(index):
     about = Description(headers={"ServerSideEncryption": "AES256", "ContentType": "text/plain"})
-    first = record("1", checksum=Checksum("CRC32", "AAAA-1", "COMPOSITE"), about=about)
+    first = record("1", checksum=Checksum("CRC32", "AAAA-1", "COMPOSITE"), description=about)
     await index.write(lambda tx: journal_history.put_completion(tx, "bbb", first, 1000.0))
     await index.write(
         lambda tx: journal_history.put_completion(tx, "bbb", record("2"), 1000.0 + 86_400)
     )
-    assert index.look(
+    assert index.read_inline(
         lambda reader: journal_history.find_completion(reader, "bbb", "a b", "1")
     ) == {
         "Location": "/bbb/a%20b",
@@ -63,7 +63,7 @@ async def test_an_answer_is_kept_for_more_than_a_day(index):
     later = 1000.0 + journal_history.COMPLETION_LIFE + 1
     await index.write(lambda tx: journal_history.put_completion(tx, "bbb", record("3"), later))
     found = [
-        index.look(lambda r, n=n: journal_history.find_completion(r, "bbb", "a b", n))
+        index.read_inline(lambda r, n=n: journal_history.find_completion(r, "bbb", "a b", n))
         for n in "123"
     ]
     assert [answer is not None for answer in found] == [False, True, True]
@@ -148,7 +148,7 @@ async def test_doubts_survive_a_restart_as_long_as_they_matter(tmp_path):
 
     async def load():
         pushes = UnresolvedPushes()
-        for place, etag, push in await index.read(
+        for place, etag, push in await index.read_in_thread(
             lambda r: journal_history.load_unresolved(r, 20.0, lambda p: p == ("b", "pending"))
         ):
             pushes.add(place, etag, push)
@@ -198,12 +198,12 @@ async def test_the_last_landing_of_each_key_is_kept_for_a_minute(tmp_path):
         await index.write(
             lambda tx, k=key, t=at: journal_history.put_landing(tx, ("b", k), f"e{t}", 100.0 + t)
         )
-    found = await index.read(lambda reader: journal_history.load_landings(reader, 102.0))
+    found = await index.read_in_thread(lambda reader: journal_history.load_landings(reader, 102.0))
     assert found == [("b", "a", "e2", 102.0), ("b", "c", "e3", 103.0)]
     await index.write(lambda tx: journal_history.prune_landings(tx, 162.5))
-    assert await index.read(lambda reader: journal_history.load_landings(reader, 0.0)) == [
-        ("b", "c", "e3", 103.0)
-    ]
+    assert await index.read_in_thread(
+        lambda reader: journal_history.load_landings(reader, 0.0)
+    ) == [("b", "c", "e3", 103.0)]
     index.close()
 
 
@@ -217,10 +217,10 @@ async def test_an_alias_is_kept_for_a_week(tmp_path: Path) -> None:
     put, find = journal_history.put_alias, journal_history.find_alias
     try:
         await index.write(lambda tx: put(tx, ("bbb", "k"), quoted, 0.0))
-        assert index.look(lambda reader: find(reader, "bbb", "k")) == alias
-        assert index.look(lambda reader: find(reader, "bbb", "kk")) is None
+        assert index.read_inline(lambda reader: find(reader, "bbb", "k")) == alias
+        assert index.read_inline(lambda reader: find(reader, "bbb", "kk")) is None
         later = journal_history.ALIAS_LIFE + 1
         await index.write(lambda tx: put(tx, ("bbb", "kk"), alias, later))
-        assert index.look(lambda reader: find(reader, "bbb", "k")) is None
+        assert index.read_inline(lambda reader: find(reader, "bbb", "k")) is None
     finally:
         index.close()

@@ -43,7 +43,9 @@ async def enter(index, blob=1, key="k"):
 
 
 def blobs(index):
-    return index.look(lambda reader: reader.select("SELECT id, refs FROM blobs", ()).fetchall())
+    return index.read_inline(
+        lambda reader: reader.select("SELECT id, refs FROM blobs", ()).fetchall()
+    )
 
 
 async def test_a_row_holds_its_bytes_until_it_is_dropped(index):
@@ -59,9 +61,9 @@ async def test_a_row_is_loaded_as_it_was_and_waits(index):
     error, upload = PushError("AccessDenied", "no", "id", 403, 2.0), RemoteUpload("there", {1: "e"})
     await index.write(lambda tx: journal_rows.set_state(tx, seq, PendingState.FAILED, error))
     await index.write(lambda tx: journal_rows.set_upload(tx, seq, upload))
-    (found,) = await index.read(journal_rows.load)
+    (found,) = await index.read_in_thread(journal_rows.load)
     assert (found.seq, found.state, found.error) == (seq, PendingState.FAILED, error)
-    assert index.look(lambda reader: journal_rows.find(reader, seq)) == (
+    assert index.read_inline(lambda reader: journal_rows.find(reader, seq)) == (
         stored(),
         upload,
         Base(),
@@ -77,7 +79,7 @@ async def test_numbers_are_never_given_twice(index):
 async def test_the_newest_write_of_a_key_counts(index):
     await enter(index, key="c")
     await index.write(lambda tx: journal_rows.insert(tx, write(Kind.DELETE, "c"), None, Base()))
-    assert index.look(lambda r: journal_rows.newest_kind(r, "bbb", "c")) is Kind.DELETE
+    assert index.read_inline(lambda r: journal_rows.newest_kind(r, "bbb", "c")) is Kind.DELETE
 
 
 async def test_a_dropped_upload_is_an_orphan_unless_it_was_pushed(index):
@@ -87,12 +89,12 @@ async def test_a_dropped_upload_is_an_orphan_unless_it_was_pushed(index):
         await index.write(lambda tx, seq=seq, up=upload: journal_rows.set_upload(tx, seq, up))
         await index.write(lambda tx, seq=seq, p=pushed: journal_rows.drop(tx, seq, pushed=p))
     orphan = Orphan("bbb", "k", "upload-2")
-    assert index.look(journal_rows.orphans) == [orphan]
-    assert index.look(lambda reader: journal_rows.uploads_begun(reader, "bbb")) == {
+    assert index.read_inline(journal_rows.orphans) == [orphan]
+    assert index.read_inline(lambda reader: journal_rows.uploads_begun(reader, "bbb")) == {
         ("k", "upload-2")
     }
     await index.write(lambda tx: journal_rows.drop_orphan(tx, orphan))
-    assert index.look(journal_rows.orphans) == []
+    assert index.read_inline(journal_rows.orphans) == []
 
 
 async def test_progress_without_a_row_is_an_orphan(index):
@@ -100,7 +102,7 @@ async def test_progress_without_a_row_is_an_orphan(index):
     await index.write(
         lambda tx: journal_rows.save_upload(tx=tx, write=gone, upload=RemoteUpload("there"))
     )
-    assert index.look(journal_rows.orphans) == [Orphan("bbb", "k", "there")]
+    assert index.read_inline(journal_rows.orphans) == [Orphan("bbb", "k", "there")]
 
 
 def test_a_file_with_a_queue_is_not_opened_as_one_without(tmp_path):

@@ -159,7 +159,7 @@ async def test_a_full_disk_takes_deletes_and_pushes_after_a_put_was_refused(
     async with queue_before(remote, tmp_path / "queue", lazy=True) as queue:
         s3, index = Client(queue.store), queue.index
         await s3.put(bucket, "k", b"data")
-        index._has_ballast = index.disk.lay_ballast()
+        index._write_thread.has_ballast = index.disk.lay_ballast()
         (pages,) = index._writer.execute("PRAGMA page_count").fetchone()
         index._writer.execute(f"PRAGMA max_page_count = {pages}")
 

@@ -416,7 +416,7 @@ async def test_new_tags_of_a_conflict_stay_with_it(rig: Rig) -> None:
     (conflict,) = rig.journal.conflicts
     stored = rig.journal.conflicts.find(conflict.write.seq)
     assert stored is not None
-    assert stored.record.about.tags == {"a": "b"}
+    assert stored.record.description.tags == {"a": "b"}
     assert "PutObjectTagging" not in rig.remote.names()
     assert await rig.staged.code("HeadObject", Bucket="bbb", Key="k") == "NoSuchKey"
 
@@ -506,12 +506,12 @@ async def test_a_conflict_is_loaded_as_it_was_and_holds_its_bytes(tmp_path):
         tx.add_blob(7, 5)
         insert_conflict(tx, conflict(1), stored)
         insert_conflict(tx, conflict(2, Kind.DELETE), None)
-        tx.release(stored.layout)
+        tx.decref(stored.layout)
 
     await index.write(enter)
-    assert await index.read(load_conflicts) == [conflict(1), conflict(2, Kind.DELETE)]
-    assert index.look(lambda reader: find_object(reader, 1)) == stored
-    assert index.look(lambda reader: find_object(reader, 2)) is None
+    assert await index.read_in_thread(load_conflicts) == [conflict(1), conflict(2, Kind.DELETE)]
+    assert index.read_inline(lambda reader: find_object(reader, 1)) == stored
+    assert index.read_inline(lambda reader: find_object(reader, 2)) is None
     assert freed == []
     assert await index.write(lambda tx: drop_conflict(tx, 1))
     assert freed == [7]

@@ -47,7 +47,7 @@ def stored(layout: Layout | None = None, **record: object) -> Stored:
 
 
 def put(**about: object) -> dict[str, object]:
-    todo = plan("put", "bbb", "k", stored(about=Description(**about)))  # type: ignore[arg-type]
+    todo = plan("put", "bbb", "k", stored(description=Description(**about)))  # type: ignore[arg-type]
     assert isinstance(todo, Put)
     return dict(todo.members)
 
@@ -68,7 +68,7 @@ def test_the_checksum_of_the_client_goes_along() -> None:
 
 def test_description_tags_and_storage_class_go_along() -> None:
     about = Description({"ContentType": "text/x"}, {"a": "b"}, {"x": "1 &", "y": ""})
-    todo = plan("put", "bbb", "k", stored(about=about, storage_class="GLACIER"))
+    todo = plan("put", "bbb", "k", stored(description=about, storage_class="GLACIER"))
     assert isinstance(todo, Put)
     members = todo.members
     assert (members["ContentType"], members["Metadata"]) == ("text/x", {"a": "b"})
@@ -128,7 +128,7 @@ def test_a_delete_needs_no_object() -> None:
 
 
 def test_tags_are_set_or_taken_away() -> None:
-    tagged = plan("tags", "bbb", "k", stored(about=Description(tags={"a": "b"})))
+    tagged = plan("tags", "bbb", "k", stored(description=Description(tags={"a": "b"})))
     assert isinstance(tagged, SimpleCall)
     assert tagged.members["Tagging"] == {"TagSet": [{"Key": "a", "Value": "b"}]}
     bare = plan("tags", "bbb", "k", stored())

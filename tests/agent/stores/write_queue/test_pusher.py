@@ -449,7 +449,7 @@ async def test_other_tags_wake_a_write_that_is_just_being_held_for_the_old_ones(
     asked, answered = asyncio.Event(), asyncio.Event()
 
     async def rules(bucket: str, key: str, stored: Stored) -> str:
-        is_draft = stored.record.about.tags.get("state") == "draft"
+        is_draft = stored.record.description.tags.get("state") == "draft"
         if is_draft:
             asked.set()
             await answered.wait()
@@ -479,7 +479,7 @@ async def test_a_later_write_takes_the_place_of_one_that_is_just_being_held(
     asked, answered = asyncio.Event(), asyncio.Event()
 
     async def rules(bucket: str, key: str, stored: Stored) -> str:
-        if not stored.record.about.tags:
+        if not stored.record.description.tags:
             return ""
         asked.set()
         await answered.wait()

@@ -138,9 +138,9 @@ HEAD = {
     ],
 )
 def test_our_own_write_is_known_by_content_and_description(about: Description, ours: bool) -> None:
-    assert is_our_write(stored(about=about), HEAD) is ours
-    assert not is_our_write(stored(about=about), HEAD | {"ETag": '"other"'})
-    assert not is_our_write(stored(about=about), HEAD | {"ContentLength": 6})
+    assert is_our_write(stored(description=about), HEAD) is ours
+    assert not is_our_write(stored(description=about), HEAD | {"ETag": '"other"'})
+    assert not is_our_write(stored(description=about), HEAD | {"ContentLength": 6})
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_our_own_write_is_known_by_content_and_description(about: Description, o
     ],
 )
 def test_the_same_bytes_under_another_description_are_another_write(older: Members) -> None:
-    ours = stored(about=Description({"ContentType": "a"}, {"m": "1"}))
+    ours = stored(description=Description({"ContentType": "a"}, {"m": "1"}))
     assert is_our_write(ours, HEAD)
     assert not is_our_write(ours, HEAD | older)
 

@@ -1,0 +1,263 @@
+"""ListObjects and ListObjectsV2.
+
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from s3d.agent.core.store import operation
+from s3d.agent.s3.acl import OWNER
+from s3d.agent.s3.checksums import member_of
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.listing import (
+    Page,
+    Place,
+    Query,
+    decode_token,
+    encode_token,
+    roll_up,
+    url_encode,
+)
+from s3d.agent.s3.messages import Members, S3Request, S3Response
+from s3d.agent.storage.index import Index
+from s3d.agent.storage.reader import Reader
+from s3d.agent.storage.records import ObjectRow, PartRecord, UploadRecord
+from s3d.agent.stores.local.lookup import find_bucket, find_upload
+from s3d.agent.stores.local.object_description import moment, row
+
+MAX_KEYS = 1_000
+
+
+class ListOps:
+    """Handlers of the listings of current objects."""
+
+    def __init__(self, index: Index) -> None:
+        self._index = index
+
+    @operation("ListObjects")
+    async def list_objects(self, request: S3Request[Members]) -> S3Response[Members]:
+        return S3Response(await self._index.read_in_thread(partial(_list, request.input)))
+
+    @operation("ListObjectsV2")
+    async def list_objects_v2(self, request: S3Request[Members]) -> S3Response[Members]:
+        return S3Response(await self._index.read_in_thread(partial(_list_v2, request.input)))
+
+
+def page_size(requested: int | None, name: str) -> int:
+    """max-keys and its like: 1000 at most, and unless said otherwise. Raises InvalidArgument."""
+    if requested is None:
+        return MAX_KEYS
+    if requested < 0:
+        message = f"Argument {name} must be an integer between 0 and 2147483647"
+        raise S3Error("InvalidArgument", message, ArgumentName=name, ArgumentValue=requested)
+    return min(requested, MAX_KEYS)
+
+
+def is_url_encoded(input: Mapping[str, Any]) -> bool:
+    """Whether names are to be encoded. Raises InvalidArgument."""
+    encoding = input.get("EncodingType")
+    if encoding in (None, ""):
+        return False
+    if encoding != "url":
+        raise S3Error(
+            "InvalidArgument",
+            "Invalid Encoding Method specified in Request",
+            ArgumentName="encoding-type",
+            ArgumentValue=encoding,
+        )
+    return True
+
+
+def encode_names(output: Members, names: tuple[str, ...], rows: Mapping[str, str]) -> None:
+    """What encoding-type=url asks for: names of members, and rows as list member -> name in it."""
+    for name in names:
+        if output.get(name):
+            output[name] = url_encode(output[name])
+    for member, name in rows.items():
+        for entry in output.get(member, ()):
+            entry[name] = url_encode(entry[name])
+
+
+def _list(input: Mapping[str, Any], reader: Reader) -> Members:
+    marker = input.get("Marker") or ""
+    page, output = _page(reader, input, marker.encode())
+    output["Marker"] = marker
+    for contents in output.get("Contents", ()):
+        contents["Owner"] = OWNER
+    if page.truncated and output.get("Delimiter"):
+        output["NextMarker"] = page.next[0].decode()
+    return _encoded(output, "Marker", "NextMarker")
+
+
+def _list_v2(input: Mapping[str, Any], reader: Reader) -> Members:
+    token, start_after = input.get("ContinuationToken"), input.get("StartAfter")
+    after = (start_after or "").encode() if token is None else decode_token(token)
+    page, output = _page(reader, input, after)
+    output["KeyCount"] = len(page)
+    if input.get("FetchOwner"):
+        for contents in output.get("Contents", ()):
+            contents["Owner"] = OWNER
+    if token is not None:
+        output["ContinuationToken"] = token
+    if start_after:
+        output["StartAfter"] = start_after
+    if page.truncated:
+        output["NextContinuationToken"] = encode_token(page.next[0])
+    return _encoded(output, "StartAfter")
+
+
+def _page(
+    reader: Reader, input: Mapping[str, Any], after: bytes
+) -> tuple[Page[ObjectRow, None], Members]:
+    """The page, and the members that both listings have."""
+    bucket = find_bucket(reader, input["Bucket"]).name
+    prefix, delimiter = input.get("Prefix") or "", input.get("Delimiter") or ""
+    query = Query(
+        prefix.encode(),
+        delimiter.encode(),
+        (after, None),
+        page_size(input.get("MaxKeys"), "max-keys"),
+    )
+
+    def fetch(after: Place[None], limit: int) -> list[tuple[Place[None], ObjectRow]]:
+        found = reader.page(bucket, query.prefix, after[0], limit)
+        return [((record.key.encode(), None), record) for record in found]
+
+    page = roll_up(fetch, query)
+    output: Members = {
+        "Name": bucket,
+        "Prefix": prefix,
+        "MaxKeys": query.limit,
+        "IsTruncated": page.truncated,
+    }
+    if delimiter:
+        output["Delimiter"] = delimiter
+    if is_url_encoded(input):
+        output["EncodingType"] = "url"
+    if page.entries:
+        output["Contents"] = [row(record) for record in page.entries]
+    if page.prefixes:
+        output["CommonPrefixes"] = [{"Prefix": name.decode()} for name in page.prefixes]
+    return page, output
+
+
+def _encoded(output: Members, *names: str) -> Members:
+    if "EncodingType" in output:
+        rows = {"Contents": "Key", "CommonPrefixes": "Prefix"}
+        encode_names(output, ("Prefix", "Delimiter", *names), rows)
+    return output
+
+
+_INITIATOR = {"ID": OWNER["ID"], "DisplayName": OWNER["DisplayName"]}
+_LAST = "~"
+"""Behind every upload id, which are hexadecimal."""
+
+
+class UploadOps:
+    """Handlers of the two listings."""
+
+    def __init__(self, index: Index) -> None:
+        self._index = index
+
+    @operation("ListMultipartUploads")
+    async def list_multipart_uploads(self, request: S3Request[Members]) -> S3Response[Members]:
+        return S3Response(await self._index.read_in_thread(partial(_list_uploads, request.input)))
+
+    @operation("ListParts")
+    async def list_parts(self, request: S3Request[Members]) -> S3Response[Members]:
+        return S3Response(await self._index.read_in_thread(partial(_list_parts, request.input)))
+
+
+def _list_uploads(input: Mapping[str, Any], reader: Reader) -> Members:
+    bucket = find_bucket(reader, input["Bucket"]).name
+    prefix, delimiter = input.get("Prefix") or "", input.get("Delimiter") or ""
+    key, upload_id = input.get("KeyMarker") or "", input.get("UploadIdMarker") or ""
+    query = Query(
+        prefix.encode(),
+        delimiter.encode(),
+        (key.encode(), (upload_id or _LAST) if key else ""),
+        page_size(input.get("MaxUploads"), "max-uploads"),
+    )
+
+    def fetch(after: Place[str], limit: int) -> list[tuple[Place[str], UploadRecord]]:
+        found = reader.upload_page(bucket, query.prefix, after, limit)
+        return [((upload.key.encode(), upload.id), upload) for upload in found]
+
+    page = roll_up(fetch, query)
+    output: Members = {
+        "Bucket": bucket,
+        "Prefix": prefix,
+        "KeyMarker": key,
+        "UploadIdMarker": upload_id if key else "",
+        "MaxUploads": query.limit,
+        "IsTruncated": page.truncated,
+        **{name: input[name] for name in ("Delimiter", "EncodingType") if input.get(name)},
+        "Uploads": [_upload(upload) for upload in page.entries],
+        "CommonPrefixes": [{"Prefix": name.decode()} for name in page.prefixes],
+    }
+    if page.truncated:
+        output["NextKeyMarker"] = page.next[0].decode()
+        if page.next[0] not in page.prefixes:
+            output["NextUploadIdMarker"] = page.next[1]
+    if is_url_encoded(input):
+        names = ("Prefix", "Delimiter", "KeyMarker", "NextKeyMarker")
+        encode_names(output, names, {"Uploads": "Key", "CommonPrefixes": "Prefix"})
+    return {name: value for name, value in output.items() if value != []}
+
+
+def _list_parts(input: Mapping[str, Any], reader: Reader) -> Members:
+    upload = find_upload(reader, input["Bucket"], input["Key"], input["UploadId"])
+    marker = int(input.get("PartNumberMarker") or 0)
+    limit = page_size(input.get("MaxParts"), "max-parts")
+    found = reader.parts(upload.id, marker, limit + 1)
+    page = found[:limit]
+    output: Members = {
+        "Bucket": input["Bucket"],
+        "Key": upload.key,
+        "UploadId": upload.id,
+        "PartNumberMarker": marker,
+        "NextPartNumberMarker": page[-1].number if page else marker,
+        "MaxParts": limit,
+        "IsTruncated": bool(limit) and len(found) > limit,
+        **_common(upload),
+    }
+    if page:
+        output["Parts"] = [_part(part) for part in page]
+    return output
+
+
+def _upload(upload: UploadRecord) -> Members:
+    return {
+        "UploadId": upload.id,
+        "Key": upload.key,
+        "Initiated": moment(upload.initiated),
+        **_common(upload),
+    }
+
+
+def _common(upload: UploadRecord) -> Members:
+    members: Members = {
+        "Owner": OWNER,
+        "Initiator": _INITIATOR,
+        "StorageClass": upload.storage_class,
+    }
+    if upload.checksum_algorithm:
+        members["ChecksumAlgorithm"] = upload.checksum_algorithm
+        members["ChecksumType"] = upload.checksum_kind
+    return members
+
+
+def _part(part: PartRecord) -> Members:
+    members: Members = {
+        "PartNumber": part.number,
+        "LastModified": moment(part.modified),
+        "ETag": part.etag,
+        "Size": part.size,
+    }
+    if part.checksum is not None:
+        members[member_of(part.checksum.algorithm)] = part.checksum.value
+    return members

@@ -1,0 +1,187 @@
+"""The bodies of objects: received into blobs, and opened for a reader."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+from s3d.agent.s3 import checksums
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.messages import Body, BytesBody, Members, S3Request
+from s3d.agent.storage.blobs import INLINE, Blobs, Draft
+from s3d.agent.storage.blocks import StoredDataCorrupt
+from s3d.agent.storage.index import Index
+from s3d.agent.storage.reader import Reader
+from s3d.agent.storage.records import Checksum, Layout, Stored, cut
+from s3d.agent.storage.transaction import Transaction
+
+MAX_SIZE = 5 << 30
+"""Bytes of one PUT, one part or one copy."""
+
+
+class Received(NamedTuple):
+    """A body whose promises were kept."""
+
+    draft: Draft
+    etag: str
+    checksum: Checksum | None
+
+    @property
+    def size(self) -> int:
+        return self.draft.size
+
+    def enter(self, tx: Transaction) -> Layout:
+        """Name its bytes in the index, and say where they lie."""
+        draft = self.draft
+        if not draft.size:
+            return Layout()
+        tx.add_blob(draft.blob, draft.size, draft.data)
+        return Layout((draft.extent,), inline=draft.data is not None)
+
+
+async def receive(
+    blobs: Blobs, request: S3Request[Members], *, algorithm: str = "", inline: int = INLINE
+) -> Received:
+    """Read the body to its end. Raises BadDigest when it is not what was promised.
+
+    algorithm: a checksum that is wanted in any case. Nothing is left behind by an error.
+    """
+    input, body = request.input, request.body or BytesBody(b"")
+    if (body.size or 0) > MAX_SIZE:
+        raise S3Error("EntityTooLarge", ProposedSize=body.size or 0, MaxSizeAllowed=MAX_SIZE)
+    promised_md5 = _promised_md5(input)
+    promised = checksums.expected(input, {})
+    algorithm = _agreed(algorithm, promised[0] if promised else _announced(request))
+    md5 = hashlib.md5(usedforsecurity=False)
+    hasher = checksums.hasher(algorithm) if algorithm else None
+    draft = await blobs.receive(body, (md5, hasher) if hasher else (md5,), inline=inline)
+    try:
+        if promised_md5 not in (None, md5.digest()):
+            raise S3Error("BadDigest", "The Content-MD5 you specified did not match what we got.")
+        checksum = Checksum(algorithm, hasher.b64()) if hasher else None
+        if body.trailers:
+            promised = checksums.expected(input, body.trailers)
+        _check(promised, checksum)
+    except S3Error:
+        draft.discard()
+        raise
+    return Received(draft, f'"{md5.hexdigest()}"', checksum)
+
+
+def _promised_md5(input: Mapping[str, Any]) -> bytes | None:
+    text = input.get("ContentMD5")
+    if text is None:
+        return None
+    try:
+        digest = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        digest = b""
+    if len(digest) != 16:
+        raise S3Error("InvalidDigest", "The Content-MD5 you specified was invalid.")
+    return digest
+
+
+def _announced(request: S3Request[Members]) -> str:
+    """The algorithm of a checksum that comes as a trailer, or that is asked for by name."""
+    if request.wire is not None:
+        for name, value in request.wire.headers:
+            if name == "x-amz-trailer":
+                for trailer in value.lower().split(","):
+                    if computed := checksums.algorithm_of(trailer.strip()):
+                        return computed
+    return str(request.input.get("ChecksumAlgorithm") or "").upper()
+
+
+def _agreed(promised: str, offered: str) -> str:
+    """Parts of an upload come with the checksum that was agreed on at its beginning."""
+    if promised and offered and promised != offered:
+        message = f"expected checksum Type: {promised.lower()}, actual checksum Type: "
+        raise S3Error(
+            "InvalidRequest", f"Checksum Type mismatch occurred, {message}{offered.lower()}"
+        )
+    return promised or offered
+
+
+def _check(promised: tuple[str, str] | None, computed: Checksum | None) -> None:
+    if promised is None:
+        return
+    algorithm, value = promised
+    if computed is None or computed.algorithm != algorithm:
+        message = f"The trailer x-amz-checksum-{algorithm.lower()} was not announced."
+        raise S3Error("InvalidRequest", message)
+    if computed.value != value:
+        message = f"The {algorithm} you specified did not match the calculated checksum."
+        raise S3Error("BadDigest", message)
+
+
+ByteRange = tuple[int, int]
+"""Start and size, in bytes."""
+
+
+class LocatedBody(Protocol):
+    """An object that was looked up, and which of its bytes are wanted."""
+
+    @property
+    def stored(self) -> Stored: ...
+
+    @property
+    def span(self) -> ByteRange | None:
+        """None: no body."""
+
+
+F = TypeVar("F", bound=LocatedBody)
+
+
+def look_and_open(
+    index: Index, blobs: Blobs, find: Callable[[Reader], F], name: str = ""
+) -> tuple[F, Body | None]:
+    """What find finds, and its bytes; the caller closes the body. name: of the object.
+
+    Raises StoredDataCorrupt.
+    """
+    while True:
+        located = index.read_inline(find)
+        if located.span is None:
+            return located, None
+        try:
+            body = _open(index, blobs, located.stored.layout, located.span, name)
+        except StoredDataCorrupt as error:
+            blobs.report_damage(name, error.message)
+            raise
+        if body is not None:
+            return located, body
+        # A commit replaced it after it was put into the cache, which hears of that in the next turn
+        # of the loop. What is in the index itself is newer.
+        index.forget_all()
+
+
+def _open(index: Index, blobs: Blobs, layout: Layout, span: ByteRange, name: str) -> Body | None:
+    start, size = span
+    if not size:
+        return BytesBody(b"")
+    if not layout.inline:
+        return blobs.body(cut(layout.extents, start, size), name)
+    (extent,) = layout.extents
+    data = index.read_inline(lambda reader: reader.data(extent))
+    if data is None:
+        return None
+    return BytesBody(data if size == len(data) else data[start : start + size])
+
+
+def open_layout(index: Index, blobs: Blobs, layout: Layout) -> Body:
+    """All bytes of a layout that somebody holds; the caller closes the body.
+
+    Raises InternalError when they are not there or damaged.
+    """
+    if not layout.extents:
+        return BytesBody(b"")
+    if not layout.inline:
+        return blobs.body(layout.extents)
+    (extent,) = layout.extents
+    data = index.read_inline(lambda reader: reader.data(extent))
+    if data is None:
+        raise S3Error("InternalError", f"the bytes of blob {extent.blob} are gone")
+    return BytesBody(data[extent.offset : extent.offset + extent.size])

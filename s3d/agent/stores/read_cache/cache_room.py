@@ -1,0 +1,114 @@
+"""How much the cache may hold, and what goes when it holds too much."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from s3d.agent.storage.disk import Disk
+from s3d.agent.stores.read_cache.s3_fifo import Fifo, Retention
+
+SLICE = 200
+"""Entries that go before others may run: this takes some milliseconds of the loop."""
+_SLACK = 32 << 20
+"""Bytes of the limit that are left for the log of the index."""
+_FLOOR, _FLOOR_SHARE = 5 << 30, 0.1
+"""No fill leaves less of the disk free than the smaller of these."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """size: bytes on the disk; files: entries."""
+
+    size: int = 10 << 30
+    files: int = 100_000
+
+    @property
+    def room(self) -> int:
+        """Bytes for entries."""
+        return self.size - min(_SLACK, self.size // 8)
+
+
+class CacheRoom:
+    """The limits of the cache and of the disk, and eviction. Belongs to the loop."""
+
+    def __init__(
+        self,
+        fifo: Fifo,
+        limits: Limits,
+        disk: Disk,
+        *,
+        retention: Callable[[int], Retention],
+        evicted: Callable[[int], None],
+    ) -> None:
+        """retention: whether the entry of a slot must stay. evicted: called with the slot of an
+        entry that the queues have dropped."""
+        self.limits = limits
+        self._fifo = fifo
+        self._disk = disk
+        self._retention = retention
+        self._evicted = evicted
+        self._claimed = 0
+
+    @property
+    def used(self) -> int:
+        """Bytes on the disk, and those that fills under way have claimed."""
+        return self._fifo.size + self._claimed
+
+    @property
+    def is_on_disk(self) -> bool:
+        """Whether the disk has any room for the cache."""
+        return self._disk_has(0)
+
+    def make(self, size: int) -> bool:
+        """Make room for so many bytes of one more entry; False when there is none to be had."""
+        if size > self.limits.room or not self._disk_has(size):
+            return False
+        while self._is_full(size):
+            slot = self._fifo.evict(self._retention)
+            if slot is None:
+                return False
+            self._evicted(slot)
+        return True
+
+    async def make_slowly(self, size: int) -> None:
+        """Evict what make() would, and let other tasks run meanwhile."""
+        for number in itertools.count(1):
+            if size > self.limits.room or not self._is_full(size):
+                return
+            slot = self._fifo.evict(self._retention)
+            if slot is None:
+                return
+            self._evicted(slot)
+            if not number % SLICE:
+                await asyncio.sleep(0)
+
+    def claim(self, size: int) -> bool:
+        """Reserve room for bytes to come; unclaim() them when they are there, or will not be."""
+        if not self.make(size):
+            return False
+        self._claimed += size
+        return True
+
+    def unclaim(self, size: int) -> None:
+        self._claimed -= size
+
+    def pins_changed(self) -> None:
+        """Entries that were pinned may be evicted now."""
+        self._fifo.pins_changed()
+
+    async def set_limits(self, **changes: int) -> None:
+        """Replace limits, and evict down to them as far as that is possible."""
+        self.limits = replace(self.limits, **changes)
+        await self.make_slowly(0)
+
+    def _is_full(self, size: int) -> bool:
+        return self.used + size > self.limits.room or self._fifo.count >= self.limits.files
+
+    def _disk_has(self, size: int) -> bool:
+        try:
+            return self._disk.has_free(size, _FLOOR, _FLOOR_SHARE)
+        except OSError:
+            return False

@@ -1,0 +1,257 @@
+"""GetObject and HeadObject of the cache: answered here, revalidated, filled, or forwarded.
+
+The steps of a read are in layer.py. Everything in this module runs on the event loop, but for
+EntryFiles.prove(), which reads blocks in a thread, and for the bodies, which read files in threads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from s3d.agent.core.store import Answer, Completed, ObjectStore, operation
+from s3d.agent.s3.authority import Authority, authority_of_read
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.messages import Body, BytesBody, Members, S3Request, S3Response
+from s3d.agent.storage.blobs import INLINE
+from s3d.agent.storage.record_cache import LRUCache
+from s3d.agent.stores.read_cache.catalog import Catalog
+from s3d.agent.stores.read_cache.entry import (
+    Entry,
+    direct,
+    is_refused,
+    is_simple_range,
+    select_response,
+)
+from s3d.agent.stores.read_cache.fill import FillCoordinator, Uncached
+from s3d.agent.stores.read_cache.invalidation import Invalidation
+from s3d.agent.stores.read_cache.listings import STALE
+from s3d.agent.stores.read_cache.partial_body import FillBody
+from s3d.agent.stores.read_cache.revalidate import (
+    OUTAGE_TIMEOUT,
+    RemoteOutage,
+    Revalidator,
+    is_unreachable,
+)
+from s3d.agent.stores.read_cache.task_scope import TaskScope
+
+logger = logging.getLogger(__name__)
+
+_NO_FILL = ("SlowDown", "PreconditionFailed")
+"""Errors of a fill that are the cache's own, or that say that the object is another one by now."""
+_MOST_ABSENT = 10_000
+"""Keys that are remembered as absent at the remote."""
+
+Name = tuple[str, str]
+
+
+class ObjectReads:
+    """Handlers of the reads of objects, with the memory of keys that do not exist."""
+
+    def __init__(
+        self,
+        inner: ObjectStore,
+        catalog: Catalog,
+        *,
+        fills: FillCoordinator,
+        revalidator: Revalidator,
+        outage: RemoteOutage,
+        writes: Invalidation,
+        tasks: TaskScope,
+        clock: Callable[[], float],
+    ) -> None:
+        self._inner = inner
+        self._catalog = catalog
+        self._fills = fills
+        self._files = fills.files
+        self._counts = fills.counts
+        self._revalidator = revalidator
+        self._outage = outage
+        self._writes = writes
+        self._tasks = tasks
+        self._clock = clock
+        self._negative_cache: LRUCache[Name, float] = LRUCache(_MOST_ABSENT, lambda _: 1)
+
+    def forget_absent(self, bucket: str, key: str = "") -> None:
+        """A write may have created the key, or (for key "") any key of any bucket."""
+        if key:
+            self._negative_cache.forget((bucket, key))
+        else:
+            self._negative_cache.clear()
+
+    @operation("GetObject", "HeadObject")
+    def read(self, request: S3Request[Members]) -> Answer:
+        if request.context.bypass_cache or not self._tasks.is_open:
+            return self._inner.call(request)
+        entry = self._catalog.get(request.bucket, request.key)
+        authority = authority_of_read(request.input, entry)
+        if authority is Authority.FORWARD:
+            return self._forward(request)
+        if entry is not None and authority is Authority.HERE and self._is_current(entry):
+            answer = self._answer_now(entry, request)
+            if answer is not None:
+                return answer
+        elif entry is None and request.op.name == "HeadObject":
+            return self._forward(request)
+        return self._read_later(request)
+
+    def _forward(self, request: S3Request[Members]) -> Answer:
+        """The remote's answer; one that was away a moment ago is not waited for long."""
+        return (
+            self._forward_with_timeout(request)
+            if self._outage.is_active
+            else self._inner.call(request)
+        )
+
+    async def _forward_with_timeout(self, request: S3Request[Members]) -> S3Response[Members]:
+        try:
+            async with asyncio.timeout(OUTAGE_TIMEOUT):
+                response = await self._inner.call(request)
+        except TimeoutError:
+            self._outage.begin()
+            raise self._outage.error(request.key) from None
+        self._outage.end()
+        return response
+
+    def _is_current(self, entry: Entry) -> bool:
+        return self._revalidator.is_fresh(entry) and not self._writes.is_under_way(entry.name)
+
+    def _answer_now(
+        self, entry: Entry, request: S3Request[Members], *, is_hit: bool = True
+    ) -> Completed[Members] | None:
+        """The answer, if nothing has to be waited for. is_hit: it was here before."""
+        selected = select_response(request.input, entry)
+        if selected.span is None or request.op.name == "HeadObject":
+            return Completed(selected.response())
+        start, size = selected.span
+        body: Body | None
+        if entry.size <= INLINE:
+            data = self._catalog.data(entry)
+            if data is None:
+                self._drop_corrupt(entry)
+                return None
+            body = BytesBody(data if size == entry.size else data[start : start + size])
+        else:
+            body = self._files.body(entry, start, size)
+            if body is None:
+                return None
+        if is_hit:
+            self._counts.hits += 1
+            self._counts.hit_bytes += size
+        return Completed(selected.response(body))
+
+    async def _read_later(self, request: S3Request[Members]) -> S3Response[Members]:
+        # Looked up again: an answer is awaited in a task that starts later than the call, and
+        # another reader may have opened the object meanwhile.
+        entry, is_stale = self._catalog.peek(request.bucket, request.key), False
+        if entry is not None:
+            authority = authority_of_read(request.input, entry)
+            if authority is Authority.REVALIDATE or not self._is_current(entry):
+                force = authority is Authority.REVALIDATE
+                entry, is_stale = await self._revalidator.revalidate(
+                    entry, request.context, force=force
+                )
+        if entry is None or entry.superseded:
+            return await self._fill(request)
+        if is_stale and is_refused(request.input, entry):
+            message = "The remote is away, and only it can judge this."
+            raise self._outage.error(request.key, message)
+        answer = self._answer_now(entry, request)
+        response = (
+            answer.response if answer is not None else await self._answer_large(request, entry)
+        )
+        if is_stale:
+            self._counts.stale += 1
+            response.headers[STALE] = "1"
+            response.rendered_headers = None
+        return response
+
+    async def _fill(self, request: S3Request[Members]) -> S3Response[Members]:
+        """Of an object that is not here, or is not right any more."""
+        name = bucket, key = request.bucket, request.key
+        unknown = authority_of_read(request.input, None)
+        if request.op.name == "HeadObject" or unknown is Authority.FORWARD:
+            return await self._forward(request)
+        until = self._negative_cache.get(name)
+        if until is not None and self._clock() < until:
+            raise S3Error("NoSuchKey", Key=key)
+        header = request.input.get("Range") or ""
+        if header and not is_simple_range(header):
+            return await self._inner.call(request)
+        self._counts.misses += 1
+        writes = self._writes.count
+        try:
+            async with asyncio.timeout(OUTAGE_TIMEOUT if self._outage.is_active else None):
+                entry = await self._fills.open(bucket, key, header, request.context)
+            self._outage.end()
+        except Uncached as answer:
+            if answer.response is None:
+                return await self._inner.call(request)
+            output = direct(request.input, answer.response.output)
+            return S3Response(output, answer.response.body)
+        except S3Error as error:
+            if error.code == "InvalidRange":
+                return await self._inner.call(request)
+            if error.code == "NoSuchKey" and writes == self._writes.count:
+                self._negative_cache.put(
+                    name, self._clock() + self._revalidator.freshness.negative_ttl
+                )
+            elif is_unreachable(error):
+                self._outage.begin()
+            raise
+        except TimeoutError:
+            self._outage.begin()
+            raise self._outage.error(key) from None
+        if entry.size <= INLINE:
+            ready = self._answer_now(entry, request, is_hit=False)
+            return ready.response if ready is not None else await self._inner.call(request)
+        return await self._answer_large(request, entry)
+
+    async def _answer_large(self, request: S3Request[Members], entry: Entry) -> S3Response[Members]:
+        """Of a large entry, some of whose bytes are to be fetched or to be found right first."""
+        selected = select_response(request.input, entry)
+        if selected.span is None or request.op.name == "HeadObject":
+            return selected.response()
+        start, size = selected.span
+        if entry.covers(start, size):
+            if await self._files.prove(entry, start, size):
+                body = self._files.body(entry, start, size)
+                if body is not None:
+                    self._counts.hits += 1
+                    self._counts.hit_bytes += size
+                    return selected.response(body)
+            else:
+                self._counts.corrupt += 1
+                self._catalog.update(entry)
+        try:
+            filling = FillBody(self._fills, entry, start, size, context=request.context)
+        except S3Error:
+            self._drop_corrupt(entry)
+            return await self._inner.call(request)
+        try:
+            await filling.begin()
+        except S3Error as error:
+            await filling.aclose()
+            if error.code not in _NO_FILL:
+                raise
+            return await self._inner.call(request)
+        return selected.response(filling)
+
+    async def verify(self, entry: Entry) -> bool:
+        """Read all that is here of it; False when something was wrong, which is then forgotten."""
+        if entry.size <= INLINE:
+            await self._catalog.rows.committed()  # Else there is no row yet to be read.
+            self._catalog.cool(entry)
+            is_right = self._catalog.data(entry) is not None
+        else:
+            entry.proven = 0
+            is_right = await self._files.prove(entry, 0, entry.size)
+        if not is_right and not entry.superseded:
+            self._drop_corrupt(entry)
+        return is_right
+
+    def _drop_corrupt(self, entry: Entry) -> None:
+        self._counts.corrupt += 1
+        logger.warning("a cached object is damaged bucket=%s key=%s", entry.bucket, entry.key)
+        self._catalog.forget(*entry.name)
