@@ -42,23 +42,24 @@ from s3d.agent.core.client import Objects
 from s3d.agent.core.events import Events, LogEvents
 from s3d.agent.core.log_buffer import LogBook
 from s3d.agent.core.supervise import supervise
-from s3d.agent.frontends.control.cache_routes import CacheRoutes, state_of
+from s3d.agent.frontends.control.cache_routes import CacheRoutes
 from s3d.agent.frontends.control.check_routes import CheckRoutes
 from s3d.agent.frontends.control.control_server import ControlServer
 from s3d.agent.frontends.control.diagnostics_routes import DiagnosticsRoutes
 from s3d.agent.frontends.control.event_stream import EventStream
 from s3d.agent.frontends.control.key_status import KeyStatus
-from s3d.agent.frontends.control.migration import MigrationRoutes
 from s3d.agent.frontends.control.object_routes import ObjectRoutes
 from s3d.agent.frontends.control.queue_routes import QueueRoutes
 from s3d.agent.frontends.control.remote_routes import RemoteRoutes
 from s3d.agent.frontends.control.status_routes import StatusRoutes, StatusSources
-from s3d.agent.frontends.control.sync_routes import SyncRoutes
+from s3d.agent.frontends.control.sync_action_routes import SyncActionRoutes
+from s3d.agent.frontends.control.sync_folder_routes import SyncFolderRoutes
 from s3d.agent.frontends.control.transfer_routes import TransferRoutes
-from s3d.agent.frontends.control.user_transfer_routes import UserTransferRoutes
+from s3d.agent.frontends.control.user_transfer_routes import MigrationRoutes, UserTransferRoutes
 from s3d.agent.frontends.http.server import S3Server
 from s3d.agent.s3 import signing
 from s3d.agent.s3.credential import Signer
+from s3d.agent.stores.read_cache.cache_status import cache_state
 from s3d.agent.sync.folders import Folders
 from s3d.agent.transfers.engine import Transfers
 from s3d.shared.config import Config
@@ -190,19 +191,20 @@ class Agent:
         queue = None if gateway is None else gateway.queue
         cache = None if gateway is None else gateway.cache
         keeper = None if cache is None else cache.keeper
-        behind = None
+        key_status = None
         if gateway is not None:
-            behind = KeyStatus(Objects(gateway.remote), queue, partial(state_of, cache))
+            key_status = KeyStatus(Objects(gateway.remote), queue, partial(cache_state, cache))
         parts = (
-            StatusRoutes(sources, objects, self._events, behind),
-            ObjectRoutes(objects, self._presign, *([behind.words] if behind is not None else [])),
+            StatusRoutes(sources, objects, self._events, key_status),
+            ObjectRoutes(objects, self._presign, key_status),
             DiagnosticsRoutes(self._book, sampler.samples, self._config),
             QueueRoutes(queue),
             TransferRoutes(queue, UserTransferRoutes(self._transfers, keeper)),
             CacheRoutes(cache),
             RemoteRoutes(stack.waiting, None if gateway is None else gateway.state, queue),
             MigrationRoutes(None if gateway is None else gateway.migration),
-            SyncRoutes(self._folders, objects, self._places.config_file),
+            SyncFolderRoutes(self._folders, objects, self._places.config_file),
+            SyncActionRoutes(self._folders),
             CheckRoutes(Checker(self._places, opened_of(stack))),
             EventStream(self._events),
         )

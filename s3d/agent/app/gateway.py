@@ -23,13 +23,12 @@ from s3d.agent.app.write_queue import Below, build_queue, lock_queue, open_queue
 from s3d.agent.core.client import Objects
 from s3d.agent.core.events import Events
 from s3d.agent.core.store import ObjectStore
-from s3d.agent.frontends.control.cache_routes import ReadCache
-from s3d.agent.frontends.control.pending import Queue, queue_status
 from s3d.agent.s3.listing_order import BYTES, UNKNOWN
 from s3d.agent.selection.bucket_tags import TTL, BucketTags
 from s3d.agent.selection.policy import open_policy
 from s3d.agent.selection.use_policy import UPLOAD, UsePolicy
 from s3d.agent.stores.read_cache.cache_bypass import CacheBypass
+from s3d.agent.stores.read_cache.cache_status import ReadCache
 from s3d.agent.stores.remote.addressing import known_order
 from s3d.agent.stores.remote.capability_prober import CapabilityProber
 from s3d.agent.stores.remote.compatibility import Compatibility
@@ -44,6 +43,7 @@ from s3d.agent.stores.remote.remote_quirks import RemoteQuirks
 from s3d.agent.stores.remote.store import RemoteStore
 from s3d.agent.stores.write_queue.clock import Clock
 from s3d.agent.stores.write_queue.move_writes import Target
+from s3d.agent.stores.write_queue.queue_status import Queue, queue_status
 from s3d.agent.stores.write_queue.reevaluate_filters import decide_now_and_then
 from s3d.agent.stores.write_queue.remote_calls import knock
 from s3d.agent.stores.write_queue.remote_states import ObservedRemote, RemoteStates

@@ -12,7 +12,6 @@ from s3d.agent.app.process import only_one, private_folder
 from s3d.agent.app.remote_state import RemoteState
 from s3d.agent.core.events import Events
 from s3d.agent.core.store import ObjectStore
-from s3d.agent.frontends.control.pending import Queue
 from s3d.agent.selection.filter_subject import subject_of_record
 from s3d.agent.selection.use_policy import UsePolicy
 from s3d.agent.storage.records import Stored
@@ -26,6 +25,7 @@ from s3d.agent.stores.write_queue.journal import Journal
 from s3d.agent.stores.write_queue.layer import WriteQueue
 from s3d.agent.stores.write_queue.multipart_push import Judged, Means
 from s3d.agent.stores.write_queue.pusher import Pusher
+from s3d.agent.stores.write_queue.queue_status import Queue
 from s3d.agent.stores.write_queue.remote_gate import Line
 from s3d.agent.stores.write_queue.remote_states import RemoteStates
 from s3d.agent.stores.write_queue.staged_body import Throttle

@@ -81,7 +81,7 @@ async def test_a_restart_finds_everything_and_sweeps_what_nobody_names(tmp_path)
     index.close()
 
 
-async def test_numbers_of_blobs_go_on_behind_those_in_the_index(tmp_path):
+async def test_cache_counts_blobs_go_on_behind_those_in_the_index(tmp_path):
     for expected in (["0"], ["0", "1"], ["0", "1", "2"]):
         index, store = await reopened(tmp_path)
         s3 = Client(store)
