@@ -4,9 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint deploy/constraints.txt
 WORKERS ?= 2
+QUICK := tests/architecture tests/shared tests/agent/s3 tests/agent/core tests/agent/selection tests/contract
 
 .DEFAULT_GOAL := install
-.PHONY: install dev run test lint format torture env clean help screenshots snapshots
+.PHONY: install dev run test check lint format torture env clean help screenshots snapshots
 
 install: $(VENV)/.installed ## set up .venv with s3d in it
 	@echo 's3d is installed. Next:  eval "$$(make env)"  and then  s3d run'
@@ -31,6 +32,9 @@ run: $(VENV)/.installed ## serve S3 on localhost
 test: lint ## lint, then the test suite
 	$(BIN)/python -m pytest -n $(WORKERS) -m "not torture"
 
+check: lint ## in under a minute: lint, types, the pure parts, the contract on the local store
+	$(BIN)/python -m pytest -q -n $(WORKERS) -m "not torture and not slow" -k "not contract or embedded or local" $(QUICK)
+
 lint: $(VENV)/.installed-dev ## ruff and mypy --strict
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -50,7 +54,7 @@ snapshots: $(VENV)/.installed-dev ## write down anew what the screens of the ter
 	S3D_SNAPSHOTS=write $(BIN)/python -m pytest -q tests/tui/test_snapshots.py
 
 screenshots: $(VENV)/.installed-dev ## draw the pictures of the terminal app anew
-	$(BIN)/python -m s3d.tui.shots screenshots
+	$(BIN)/python -m s3d.tui.screenshots screenshots
 
 env: ## print the line that puts this checkout's s3d on the PATH
 	@echo 'export PATH="$(CURDIR)/$(BIN):$$PATH"'

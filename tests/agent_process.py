@@ -20,7 +20,8 @@ from typing import Any
 
 import pytest
 
-from s3d.shared.blocking import ControlClient
+from s3d.cli.client.control_client import ControlClient
+from s3d.cli.client.object_client import ObjectClient
 from s3d.shared.config import load_config
 from s3d.shared.credentials import load_or_create
 from s3d.shared.paths import Places, find_places
@@ -50,6 +51,7 @@ class AgentProcess:
         self.env = env
         """For the commands that are to find it."""
         self.client = ControlClient(self.places.socket)
+        self.objects = ObjectClient(self.client)
         self.endpoint = self.client.hello().endpoint
 
     @property

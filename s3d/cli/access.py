@@ -135,7 +135,7 @@ def presign_command(
         raise UsageError("bad usage", f"--expires {expires!r}: {error}") from error
     if not 1 <= seconds <= MAX_EXPIRES:
         raise UsageError("bad usage", f"--expires {expires}: from 1s to 7d")
-    answer = session.client().presign(*target, method=method, expires=seconds)
+    answer = session.objects().presign(*target, method=method, expires=seconds)
     if as_json:
         json_line(answer)
     else:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
+from s3d.cli.client.object_client import ObjectClient
 from s3d.cli.output import for_each, report
 from s3d.cli.session import Session, pass_session, socket_option
 from s3d.cli.target import Names, Target, target_argument
-from s3d.shared.blocking import ControlClient
 
 
 @click.command("mb")
@@ -21,7 +21,7 @@ def mb_command(session: Session, /, targets: tuple[Target, ...]) -> int:
     Example:
       s3d mb photos
     """
-    client = session.client()
+    client = session.objects()
 
     def make(target: Target) -> None:
         client.create_bucket(target.bucket)
@@ -44,7 +44,7 @@ def rb_command(session: Session, /, targets: tuple[Target, ...], *, force: bool,
       s3d rb photos
       s3d rb photos --force
     """
-    client = session.client()
+    client = session.objects()
 
     def remove(target: Target) -> None:
         if force:
@@ -55,7 +55,7 @@ def rb_command(session: Session, /, targets: tuple[Target, ...], *, force: bool,
     return for_each(targets, remove)
 
 
-def _empty(client: ControlClient, target: Target, *, yes: bool) -> None:
+def _empty(client: ObjectClient, target: Target, *, yes: bool) -> None:
     from s3d.cli.objects import delete_all
 
     versioned = client.bucket_status(target.bucket).versioning != ""

@@ -6,7 +6,7 @@ import click
 
 from s3d.cli.output import StatusLine, json_line, report
 from s3d.cli.session import Session, json_option, pass_session, socket_option
-from s3d.shared.checking import CheckLine, Damage
+from s3d.shared.diagnostics import CheckLine, Damage
 from s3d.shared.errors import NotRunningError
 from s3d.shared.text import count, size
 from s3d.shared.transfers import Share
@@ -42,11 +42,9 @@ def check_command(session: Session, /, *, repair: bool, as_json: bool) -> int:
 
 def _check(session: Session, seen: _Seen, *, repair: bool) -> None:
     """In the agent, or here when none runs."""
-    from s3d.shared.blocking_check import check
-
     places = session.load()[1]
     try:
-        for page in check(places.socket, repair=repair):
+        for page in session.client().check(repair=repair):
             seen.take(page.checked, page.damage)
     except NotRunningError:
         from s3d.agent.app.check import check_at_rest
@@ -66,10 +64,10 @@ class _Seen:
         self.checked = Share()
         self._as_json = as_json
 
-    def take(self, checked: Share, found: list[Damage]) -> None:
+    def take(self, checked: Share, damages: list[Damage]) -> None:
         self.checked = checked
         self.line.show(_amount(checked))
-        for damage in found:
+        for damage in damages:
             self.damages.append(damage)
             self.line.close()
             if self._as_json:

@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 import click
 
+from s3d.cli.client.control_client import ERRORS
+from s3d.cli.client.transfer_client import TransferClient
 from s3d.cli.output import StatusLine, complain, report
 from s3d.cli.session import Session, pass_session, socket_option
 from s3d.cli.target import SCHEME
-from s3d.shared.blocking import ERRORS
-from s3d.shared.blocking_transfers import TransferClient
 from s3d.shared.errors import S3dError, UsageError
 from s3d.shared.text import age, count, safe, size
 from s3d.shared.transfers import LOCAL_CODES, Transfer, TransferError, TransferRequest

@@ -1,4 +1,4 @@
-"""s3d drain: wait until the remote has all that was written, and all of the sync folders."""
+"""s3d drain: wait until the remote has every pending write and the sync folders are in sync."""
 
 from __future__ import annotations
 
@@ -8,26 +8,24 @@ from itertools import islice
 
 import click
 
+from s3d.cli.client.control_client import ControlClient
+from s3d.cli.client.queue_client import QueueClient
 from s3d.cli.output import StatusLine, json_line, report
 from s3d.cli.pending import CLEAN, folder_left, is_clean, is_moving, summary
 from s3d.cli.session import Session, json_option, pass_session, socket_option
-from s3d.shared.blocking import ControlClient
-from s3d.shared.blocking_queue import QueueClient
 from s3d.shared.errors import PendingError, UsageError
 from s3d.shared.text import size
 from s3d.shared.transfers import QueueStatus
 from s3d.shared.units import parse_age
 
-LOOK = 0.5
-"""Seconds between two looks while a person watches."""
-PATIENCE = 20.0
-"""Seconds between two looks otherwise."""
-FOLDER_LOOK = 0.25
-"""Seconds between two looks at the sync folders."""
-CONFIRMING = 2.0
-"""Seconds that the remote has to say whose the access key is."""
-NAMED = 3
-"""Writes that are named of those that failed."""
+REFRESH = 0.5
+"""Seconds between two updates of the progress bar."""
+LONG_POLL = 20.0
+"""Seconds that one request waits when nobody watches."""
+ACCOUNT_CHECK = 2.0
+"""Seconds that the remote has to say which account the access key is of."""
+LISTED = 3
+"""How many of the failed writes the error lists."""
 _WIDTH = 24
 
 
@@ -37,11 +35,12 @@ _WIDTH = 24
 @socket_option
 @pass_session
 def drain_command(session: Session, /, *, timeout: str | None, as_json: bool) -> None:
-    """Wait until the remote has everything; exit 6 with what is left when it cannot.
+    """Wait until the remote has every pending write and the sync folders are in sync.
 
-    Tries at once what is delayed. Writes that failed or are held do not go by themselves: they are
-    not waited for, and are left; neither is anything while it is not known whose the access key is.
-    Sync folders that are at work are waited for; one that is paused, stopped or offline is left.
+    Writes that wait for their next attempt are retried at once. drain does not wait for writes that
+    have failed or are held, nor for sync folders that are paused, stopped or offline, because they
+    need a decision first. It does not wait either while s3d cannot tell which account the access
+    key belongs to. When something is left, the exit code is 6 and the error says what it is.
 
     \b
     Examples:
@@ -50,8 +49,8 @@ def drain_command(session: Session, /, *, timeout: str | None, as_json: bool) ->
     """
     deadline = None if timeout is None else time.monotonic() + _seconds(timeout)
     folders = _drain_folders(session.client(), deadline)
-    if session.client().status().queue is not None:  # else no remote, or written to at once
-        held, client = _held(session), session.queue()
+    if session.client().status().queue is not None:  # there is a remote, and a queue in front of it
+        held, client = _unconfirmed_account(session), session.queue()
         queue = client.drain(0.0, hurry=False) if held else _drain(client, deadline)
         if as_json:
             json_line(queue)
@@ -61,17 +60,20 @@ def drain_command(session: Session, /, *, timeout: str | None, as_json: bool) ->
     else:
         as_json = False
     if folders:
-        raise PendingError("not drained", "; ".join(folders), "s3d sync status tells more")
+        raise PendingError("not drained", "; ".join(folders), "s3d sync status shows why")
     if not as_json:
         report(CLEAN)
 
 
 def _drain_folders(client: ControlClient, deadline: float | None) -> list[str]:
-    """Wait for the sync folders that are at work, whose uploads go to the queue; what is left."""
-    while any(map(is_moving, client.status().sync)):
-        if deadline is not None and time.monotonic() >= deadline:
-            break
-        time.sleep(FOLDER_LOOK)  # noqa: TID251 - the status tells more than any one event
+    """Wait for the sync folders that are at work, whose uploads go to the queue.
+
+    Returns a line for each folder that is not in sync then.
+    """
+    if any(map(is_moving, client.status().sync)):
+        for _ in client.events("sync", deadline=deadline):
+            if not any(map(is_moving, client.status().sync)):
+                break
     return _folders_left(client)
 
 
@@ -79,11 +81,11 @@ def _folders_left(client: ControlClient) -> list[str]:
     return [line for folder in client.status().sync if (line := folder_left(folder))]
 
 
-def _held(session: Session) -> str:
-    """Why nothing is pushed until a person says whose the access key is; "" where it is known."""
+def _unconfirmed_account(session: Session) -> str:
+    """Why nothing is pushed until the account of the access key is known; "" when it is known."""
     if not _unconfirmed(session):
         return ""
-    session.queue().drain(CONFIRMING, hurry=True)  # the remote is asked once more
+    session.queue().drain(ACCOUNT_CHECK, hurry=True)  # asks the remote once more
     return _unconfirmed(session)
 
 
@@ -93,8 +95,8 @@ def _unconfirmed(session: Session) -> str:
 
 
 def _drain(client: QueueClient, deadline: float | None) -> QueueStatus:
-    """Until nothing moves any more, or until then."""
-    pace = LOOK if sys.stderr.isatty() else PATIENCE
+    """Wait until nothing is left to push, or until the deadline."""
+    pace = REFRESH if sys.stderr.isatty() else LONG_POLL
     line, most, hurry = StatusLine(), 0, True
     try:
         while True:
@@ -111,7 +113,7 @@ def _drain(client: QueueClient, deadline: float | None) -> QueueStatus:
 
 
 def bar(queue: QueueStatus, most: int) -> str:
-    """How far it is. most: writes that moved when there were most of them."""
+    """The progress bar. most: the greatest number of writes to push so far."""
     done = 1 - queue.moving.files / most
     filled = int(_WIDTH * done)
     speed = f"{size(int(queue.rate))}/s" if queue.rate else ""
@@ -120,13 +122,13 @@ def bar(queue: QueueStatus, most: int) -> str:
 
 
 def _parked(client: QueueClient, queue: QueueStatus) -> list[str]:
-    """The first of the writes that failed, and what with; then the first of the conflicts."""
+    """The first failed writes with their errors; then the first conflicts."""
     shares = {"failed": queue.failed, "conflict": queue.conflict}
     return [
         f"{write.bucket}/{write.key}: {write.error.code}: {write.error.message}"
         for state in shares
         if shares[state].files
-        for write in islice(client.transfers(state=state), NAMED)
+        for write in islice(client.transfers(state=state), LISTED)
         if write.error is not None
     ]
 
@@ -134,17 +136,21 @@ def _parked(client: QueueClient, queue: QueueStatus) -> list[str]:
 def _left(queue: QueueStatus, parked: list[str], held: str) -> PendingError:
     if held and queue.moving.files:
         parked = [held, *parked]
-        remedy = "s3d queue adopt pushes them with this access key, if it is of that account"
+        remedy = "if the access key is of that account, s3d queue adopt pushes them with it"
     elif queue.paused and queue.moving.files:
-        remedy = "s3d queue resume lets it go on"
+        remedy = "s3d queue resume continues pushing"
     elif queue.failed.files:
-        remedy = "s3d queue ls --state failed tells why; then retry, export or discard them"
+        remedy = "s3d queue ls --state failed shows why; then retry, export or discard them"
     elif queue.conflict.files and not queue.left.files:
-        remedy = "s3d queue retry --force, export or discard them: the remote has newer versions"
+        remedy = (
+            "the remote has newer versions: s3d queue retry --force, export or discard the writes"
+        )
     elif queue.verifying.files == queue.left.files:
-        remedy = "the remote has them; they are checked again within 15 minutes: s3d queue"
+        remedy = "the remote has the writes; s3d verifies them again within 15 minutes: s3d queue"
     else:
-        remedy = "they are safe here, and will be pushed when that is possible: s3d queue"
+        remedy = (
+            "the writes are safe on this machine, and s3d pushes them as soon as it can: s3d queue"
+        )
     return PendingError("not drained", "; ".join([summary(queue), *parked]), remedy)
 
 

@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 import click
 import msgspec
 
+from s3d.cli.client.object_client import ObjectClient
 from s3d.cli.output import fields, json_line
 from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.cli.tags import pairs
 from s3d.cli.target import Names, Target, target_argument
-from s3d.shared.blocking import ControlClient
 from s3d.shared.control import ObjectInfo
 from s3d.shared.errors import NotFoundError, UsageError
 from s3d.shared.filter_parse import FilterError
@@ -92,7 +92,7 @@ def test_command(
     subject = Subject(bucket=target.bucket, key=target.key, tags=pairs(tags, "--tag") or None)
     decision = wanted.explain(subject)
     if decision.verdict is Verdict.UNKNOWN:
-        client = session.client()
+        client = session.objects()
         info = client.object_status(target.bucket, target.key)
         decision = wanted.explain(_known(client, subject, info))
     if as_json:
@@ -116,7 +116,7 @@ def preview_command(
 
     Of objects whose name, size and date do not decide, tags and metadata are asked for one by one.
     """
-    client, taken, looked = session.client(), 0, 0
+    client, taken, looked = session.objects(), 0, 0
     for info in _listed(client, wanted, target):
         if looked == limit:
             click.echo(f"stopped after {count(looked, 'object')}: --limit looks at more", err=True)
@@ -132,7 +132,7 @@ def preview_command(
     click.echo(f"{taken} of {count(looked, 'object')} would be taken", err=True)
 
 
-def _listed(client: ControlClient, wanted: Filter, target: Target) -> Iterator[ObjectInfo]:
+def _listed(client: ObjectClient, wanted: Filter, target: Target) -> Iterator[ObjectInfo]:
     """What may be taken: other keys are not even listed."""
     for literal in wanted.prefixes(target.bucket):
         if not (literal.startswith(target.key) or target.key.startswith(literal)):
@@ -141,7 +141,7 @@ def _listed(client: ControlClient, wanted: Filter, target: Target) -> Iterator[O
             yield from page.objects
 
 
-def _takes(client: ControlClient, wanted: Filter, info: ObjectInfo) -> bool:
+def _takes(client: ObjectClient, wanted: Filter, info: ObjectInfo) -> bool:
     subject = Subject(bucket=info.bucket, key=info.key, size=info.size)
     verdict = wanted.verdict(subject)
     if verdict is Verdict.UNKNOWN:
@@ -153,7 +153,7 @@ def _takes(client: ControlClient, wanted: Filter, info: ObjectInfo) -> bool:
     return verdict is Verdict.INCLUDE
 
 
-def _known(client: ControlClient, subject: Subject, info: ObjectInfo) -> Subject:
+def _known(client: ObjectClient, subject: Subject, info: ObjectInfo) -> Subject:
     """With all that the agent knows of the object."""
     headers = {
         **info.headers,

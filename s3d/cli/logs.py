@@ -6,7 +6,7 @@ import click
 
 from s3d.cli.output import json_line
 from s3d.cli.session import Session, json_option, pass_session, socket_option
-from s3d.shared.facts import LogLine
+from s3d.shared.diagnostics import LogLine
 from s3d.shared.text import moment, safe
 
 LEVELS = ("info", "warning", "error")

@@ -6,11 +6,11 @@ import sys
 
 import click
 
+from s3d.cli.client.remote_client import MigrationClient
 from s3d.cli.output import StatusLine, complain, confirmed, json_line, report
 from s3d.cli.pending import amount
 from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.cli.target import Names, Target, target_argument
-from s3d.shared.blocking_queue import QueueClient
 from s3d.shared.errors import S3dError
 from s3d.shared.transfers import MigrationStatus
 
@@ -40,7 +40,7 @@ def migrate_command(
       s3d migrate
       s3d migrate photos --delete-source
     """
-    client = session.queue()
+    client = session.migration()
     buckets = [target.bucket for target in targets]
     status = _run(client, buckets, delete_source=False, verb="copied")
     if as_json:
@@ -57,18 +57,18 @@ def migrate_command(
 
 
 def _run(
-    client: QueueClient, buckets: list[str], *, delete_source: bool, verb: str
+    client: MigrationClient, buckets: list[str], *, delete_source: bool, verb: str
 ) -> MigrationStatus:
     """Start it and watch it to its end; Ctrl-C breaks it off."""
     pace = LOOK if sys.stderr.isatty() else PATIENCE
-    status = client.start_migration(buckets, delete_source=delete_source)
+    status = client.start(buckets, delete_source=delete_source)
     line = StatusLine()
     try:
         while status.state == RUNNING:
-            status = client.wait_for_migration(pace)
+            status = client.wait(pace)
             line.show(_progress(status, verb))
     except KeyboardInterrupt:
-        client.cancel_migration()
+        client.cancel()
         raise
     finally:
         line.close()

@@ -9,10 +9,10 @@ from functools import partial
 import click
 import msgspec
 
+from s3d.cli.client.object_client import ObjectClient
 from s3d.cli.output import Progress, confirmed, for_each, json_line, report
 from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.cli.target import Names, Target, target_argument
-from s3d.shared.blocking import ControlClient
 from s3d.shared.control import ObjectInfo
 from s3d.shared.errors import NotFoundError, S3dError, UnavailableError, UsageError
 from s3d.shared.text import count, moment, safe, size
@@ -48,7 +48,7 @@ def ls_command(
       s3d ls photos/2026/
       s3d ls -r photos --json
     """
-    client = session.client()
+    client = session.objects()
     if target is None:
         _list_buckets(client, as_json=as_json)
         return
@@ -63,7 +63,7 @@ def ls_command(
         raise NotFoundError("nothing found", f"no key of {target.bucket} begins with {target.key}")
 
 
-def _list_buckets(client: ControlClient, *, as_json: bool) -> None:
+def _list_buckets(client: ObjectClient, *, as_json: bool) -> None:
     for bucket in client.buckets():
         if as_json:
             json_line(bucket)
@@ -71,7 +71,7 @@ def _list_buckets(client: ControlClient, *, as_json: bool) -> None:
             click.echo(f"{moment(bucket.created)}  {safe(bucket.name)}/")
 
 
-def _items(client: ControlClient, target: Target, delimiter: str) -> Iterator[ObjectInfo | Prefix]:
+def _items(client: ObjectClient, target: Target, delimiter: str) -> Iterator[ObjectInfo | Prefix]:
     """Objects and prefixes in the order of their names."""
     for page in client.pages(target.bucket, target.key, delimiter=delimiter):
         rows: list[tuple[str, ObjectInfo | Prefix]] = [(item.key, item) for item in page.objects]
@@ -107,7 +107,7 @@ def rm_command(
       s3d rm photos/cat.jpg photos/dog.jpg
       s3d rm -r photos/2025/
     """
-    client = session.client()
+    client = session.objects()
     if not recursive:
         for target in targets:
             if not target.key:
@@ -118,7 +118,7 @@ def rm_command(
     return for_each(targets, lambda target: delete_all(client, target, yes=yes))
 
 
-def _delete(client: ControlClient, target: Target) -> None:
+def _delete(client: ObjectClient, target: Target) -> None:
     # S3 deletes what is not there without a word, so look first; a remote that is away cannot say.
     with suppress(UnavailableError):
         client.object_status(*target)
@@ -126,7 +126,7 @@ def _delete(client: ControlClient, target: Target) -> None:
     report(f"deleted {target}")
 
 
-def delete_all(client: ControlClient, target: Target, *, yes: bool, versions: bool = False) -> None:
+def delete_all(client: ObjectClient, target: Target, *, yes: bool, versions: bool = False) -> None:
     """Delete every object that begins with the target, after asking.
 
     versions: of a bucket, also the old versions and the delete markers. Raises S3dError when the

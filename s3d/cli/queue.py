@@ -8,6 +8,9 @@ from pathlib import Path
 
 import click
 
+from s3d.cli.client.queue_client import QueueClient
+from s3d.cli.client.remote_client import FormerRemoteClient
+from s3d.cli.client.unix_http import BLOCK
 from s3d.cli.output import confirmed, fields, for_each, json_line, report
 from s3d.cli.pending import CLEAN, amount, summary
 from s3d.cli.queue_remotes import (
@@ -20,11 +23,9 @@ from s3d.cli.queue_remotes import (
 from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.cli.target import Names, Target, parse_target, target_argument
 from s3d.cli.transfer import STDIO, destination
-from s3d.shared.blocking_queue import QueueClient
 from s3d.shared.errors import NotFoundError, UsageError
 from s3d.shared.text import age, count, moment, safe, size
 from s3d.shared.transfers import QueueStatus, Transfer
-from s3d.shared.unix_http import BLOCK
 
 STATES = ("waiting", "running", "held", "failed", "verifying", "conflict")
 WRITE = "ID|BUCKET/KEY"
@@ -73,10 +74,10 @@ def ls_command(
     client = session.queue()
     place = target or Target("")
     if remote is not None:
-        found = _waiting(client, remote, place, state)
+        writes = _former_writes(session.former_remotes(), remote, place, state)
     else:
-        found = client.transfers(bucket=place.bucket, prefix=place.key, state=state or "")
-    for transfer in found:
+        writes = client.transfers(bucket=place.bucket, prefix=place.key, state=state or "")
+    for transfer in writes:
         if as_json:
             json_line(transfer)
         else:
@@ -110,7 +111,7 @@ def pause_command(session: Session, /, writes: tuple[str, ...]) -> int:
     client = session.queue()
     if not writes:
         report(f"paused: {_left(client.pause())}")
-    return _each(client, writes, lambda found: client.hold(found.id), "held")
+    return _each(client, writes, lambda item: client.hold(item.id), "held")
 
 
 @queue_command.command("resume")
@@ -122,7 +123,7 @@ def resume_command(session: Session, /, writes: tuple[str, ...]) -> int:
     client = session.queue()
     if not writes:
         report(f"resumed: {_left(client.resume())}")
-    return _each(client, writes, lambda found: client.release(found.id), "released")
+    return _each(client, writes, lambda item: client.release(item.id), "released")
 
 
 @queue_command.command("retry")
@@ -163,17 +164,17 @@ def retry_command(
         raise UsageError("bad usage", "--as takes one write")
     done = f"goes to {as_key} instead" if as_key else "is tried again"
 
-    def retry(found: Transfer) -> None:
-        entered = client.retry(found.id, as_key or "", force=force)
-        number = f", as {entered.id}" if entered.id != found.id else ""
-        report(f"{_name(found)}: {done}{number}")
+    def retry(item: Transfer) -> None:
+        entered = client.retry(item.id, as_key or "", force=force)
+        number = f", as {entered.id}" if entered.id != item.id else ""
+        report(f"{_name(item)}: {done}{number}")
 
     def retry_named(write: str) -> None:
-        found = _named(client, write)
-        conflicts = [each for each in found if each.state == "conflict"]
+        items = _named(client, write)
+        conflicts = [each for each in items if each.state == "conflict"]
         if as_key or force:
-            _check_single(write, found if as_key else conflicts)
-        _apply(retry, found)
+            _check_single(write, items if as_key else conflicts)
+        _apply(retry, items)
 
     return for_each(writes, retry_named)
 
@@ -193,18 +194,22 @@ def discard_command(
     Example:
       s3d queue export 17 saved.jpg && s3d queue discard 17
     """
-    client = session.queue()
-    other = "" if remote is None else remote_of(client, remote)
+    client, former = session.queue(), session.former_remotes()
+    source = None if remote is None else remote_of(former, remote)
 
-    def discard(found: Transfer) -> None:
-        if yes or confirmed(f"Forget {_name(found)} ({size(found.size)})? Nobody else has it."):
-            if other:
-                client.discard_of(other, found.id)
+    def discard(item: Transfer) -> None:
+        if yes or confirmed(f"Discard {_name(item)} ({size(item.size)})? It is the only copy."):
+            if source is not None:
+                former.discard(source, item.id)
             else:
-                client.discard(found.id)
-            report(f"{_name(found)}: discarded")
+                client.discard(item.id)
+            report(f"{_name(item)}: discarded")
 
-    return for_each(writes, lambda write: _apply(discard, _named(client, write, other)))
+    def discard_named(write: str) -> None:
+        items = _named(client, write) if source is None else writes_named(former, source, write)
+        _apply(discard, items)
+
+    return for_each(writes, discard_named)
 
 
 @queue_command.command("export")
@@ -215,12 +220,15 @@ def discard_command(
 @pass_session
 def export_command(session: Session, /, write: str, file: str, *, remote: str | None) -> None:
     """Save the bytes of a write to FILE, or - for stdout; of a key those of its newest one."""
-    client = session.queue()
-    other = "" if remote is None else remote_of(client, remote)
-    *_, newest = _named(client, write, other)
-    download = client.export_of(other, newest.id) if other else client.export(newest.id)
-    with download as source, destination(_path(file)) as out:
-        while block := source.read(BLOCK):
+    if remote is None:
+        client = session.queue()
+        download = client.export(_named(client, write)[-1].id)
+    else:
+        former = session.former_remotes()
+        source = remote_of(former, remote)
+        download = former.export(source, writes_named(former, source, write)[-1].id)
+    with download as data, destination(_path(file)) as out:
+        while block := data.read(BLOCK):
             out.write(block)
         out.flush()
 
@@ -234,7 +242,7 @@ def priority_command(session: Session, /, write: str, priority: int) -> int:
     """Let a write go before (above 0) or after (below) all others; 0 is the usual."""
     client = session.queue()
     done = f"has priority {priority}"
-    return _each(client, (write,), lambda found: client.set_priority(found.id, priority), done)
+    return _each(client, (write,), lambda item: client.set_priority(item.id, priority), done)
 
 
 def _left(queue: QueueStatus) -> str:
@@ -248,42 +256,37 @@ def _each(
     act: Callable[[Transfer], Transfer],
     done: str,
 ) -> int:
-    def one(found: Transfer) -> None:
-        act(found)
-        report(f"{_name(found)}: {done}")
+    def one(item: Transfer) -> None:
+        act(item)
+        report(f"{_name(item)}: {done}")
 
     return for_each(writes, lambda write: _apply(one, _named(client, write)))
 
 
-def _apply(act: Callable[[Transfer], None], found: list[Transfer]) -> None:
-    for transfer in found:
+def _apply(act: Callable[[Transfer], None], items: list[Transfer]) -> None:
+    for transfer in items:
         act(transfer)
 
 
-def _waiting(
-    client: QueueClient, remote: str, place: Target, state: str | None
+def _former_writes(
+    client: FormerRemoteClient, remote: str, place: Target, state: str | None
 ) -> Iterator[Transfer]:
-    """What waits for a remote that is not in use."""
-    for found in client.writes_of(remote_of(client, remote)):
-        in_place = found.bucket == place.bucket and found.key.startswith(place.key)
-        if (not place.bucket or in_place) and state in (None, found.state):
-            yield found
+    """The writes that are pending for a remote that is not in use."""
+    for item in client.writes(remote_of(client, remote)):
+        in_place = item.bucket == place.bucket and item.key.startswith(place.key)
+        if (not place.bucket or in_place) and state in (None, item.state):
+            yield item
 
 
-def _named(client: QueueClient, write: str, remote: str = "") -> list[Transfer]:
-    """The write of an ID, or all of BUCKET/KEY, oldest first. Raises NotFoundError.
-
-    remote: id of the one for which it waits, if that is not the one in use.
-    """
-    if remote:
-        return writes_named(client, remote, write)
+def _named(client: QueueClient, write: str) -> list[Transfer]:
+    """The write of an ID, or all writes of BUCKET/KEY, the oldest first. Raises NotFoundError."""
     if write.isascii() and write.isdigit():
         return [client.transfer(write)]
     bucket, key = parse_target(Names.OBJECT, write)
-    found = list(client.transfers(bucket=bucket, key=key))
-    if not found:
-        raise NotFoundError("nothing is pending", write, "s3d queue ls lists what is")
-    return found
+    items = list(client.transfers(bucket=bucket, key=key))
+    if not items:
+        raise NotFoundError("no such pending write", write, "s3d queue ls lists the pending writes")
+    return items
 
 
 def _check_single(write: str, replacing: list[Transfer]) -> None:

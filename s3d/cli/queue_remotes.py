@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import click
 
+from s3d.cli.client.remote_client import FormerRemoteClient
 from s3d.cli.output import report
 from s3d.cli.pending import amount
 from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.cli.target import Names, parse_target
-from s3d.shared.blocking_queue import QueueClient
 from s3d.shared.errors import NotFoundError, S3dError, UsageError
 from s3d.shared.text import age, count, safe
 from s3d.shared.transfers import MoveFailure, Transfer, WaitingRemote
@@ -20,7 +20,7 @@ SHOWN = 5
 """Failures that are named."""
 
 
-def remote_of(client: QueueClient, name: str) -> str:
+def remote_of(client: FormerRemoteClient, name: str) -> str:
     """The id of a remote for which writes wait, by its id or any URL. Raises NotFoundError."""
     found = client.remotes(name)
     if len(found) > 1:
@@ -31,15 +31,15 @@ def remote_of(client: QueueClient, name: str) -> str:
     return found[0].id
 
 
-def writes_named(client: QueueClient, remote: str, write: str) -> list[Transfer]:
+def writes_named(client: FormerRemoteClient, remote: str, write: str) -> list[Transfer]:
     """The write of an ID, or all of BUCKET/KEY, oldest first. Raises NotFoundError."""
     if write.isascii() and write.isdigit():
-        found = [each for each in client.writes_of(remote) if each.id == write]
+        found = [each for each in client.writes(remote) if each.id == write]
     else:
         place = parse_target(Names.OBJECT, write)
         found = [
             each
-            for each in client.writes_of(remote)
+            for each in client.writes(remote)
             if (each.bucket, each.key) == (place.bucket, place.key)
         ]
     if not found:
@@ -69,7 +69,7 @@ def move_command(session: Session, /, writes: tuple[str, ...], *, remote: str, t
     Example:
       s3d queue move --remote https://old.example.org --to https://new.example.org
     """
-    client = session.queue()
+    client = session.former_remotes()
     source = remote_of(client, remote)
     ids = [each.id for write in writes for each in writes_named(client, source, write)]
     result = client.move(source, to, ids)
@@ -109,7 +109,7 @@ def remotes_command(session: Session, /, *, as_json: bool) -> None:
 
     from s3d.cli.output import json_line
 
-    remotes = session.queue().remotes()
+    remotes = session.former_remotes().remotes()
     for line in remotes if as_json else remote_rows(remotes, time.time()):
         if as_json:
             json_line(line)

@@ -1,4 +1,4 @@
-"""What every command starts from: the options for all, the configuration, the agent's client."""
+"""What every command starts from: the common options, the configuration, the agent's clients."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from s3d.shared.blocking import ControlClient
-    from s3d.shared.blocking_cache import CacheClient
-    from s3d.shared.blocking_queue import QueueClient
-    from s3d.shared.blocking_sync import SyncClient
-    from s3d.shared.blocking_transfers import TransferClient
+    from s3d.cli.client.cache_client import CacheClient
+    from s3d.cli.client.control_client import ControlClient
+    from s3d.cli.client.object_client import ObjectClient
+    from s3d.cli.client.queue_client import QueueClient
+    from s3d.cli.client.remote_client import FormerRemoteClient, MigrationClient
+    from s3d.cli.client.sync_client import SyncClient
+    from s3d.cli.client.transfer_client import TransferClient
     from s3d.shared.config import Config
     from s3d.shared.paths import Places
 
@@ -27,38 +29,56 @@ class Session:
         self.flags: dict[str, str] = {}
 
     def load(self) -> tuple[Config, Places]:
-        """The configuration and where things lie. Raises ConfigError, UsageError."""
+        """The configuration, and where the files of s3d are. Raises ConfigError, UsageError."""
         from s3d.shared.paths import load
 
         return load(os.environ, self.flags)
 
     def client(self) -> ControlClient:
-        """The running agent; whether it is there shows at the first call."""
-        from s3d.shared.blocking import ControlClient
+        """The running agent. The first call finds out whether one runs, as with the others."""
+        from s3d.cli.client.control_client import ControlClient
 
         return ControlClient(self.load()[1].socket)
 
+    def objects(self) -> ObjectClient:
+        """The running agent's buckets and objects."""
+        from s3d.cli.client.object_client import ObjectClient
+
+        return ObjectClient(self.client())
+
     def queue(self) -> QueueClient:
-        """The running agent's write queue; the same holds."""
-        from s3d.shared.blocking_queue import QueueClient
+        """The running agent's write queue."""
+        from s3d.cli.client.queue_client import QueueClient
 
         return QueueClient(self.client())
 
+    def former_remotes(self) -> FormerRemoteClient:
+        """The remotes that the running agent used before and has pending writes for."""
+        from s3d.cli.client.remote_client import FormerRemoteClient
+
+        return FormerRemoteClient(self.client())
+
+    def migration(self) -> MigrationClient:
+        """The running agent's migration to the remote."""
+        from s3d.cli.client.remote_client import MigrationClient
+
+        return MigrationClient(self.client())
+
     def transfers(self) -> TransferClient:
-        """The running agent's transfers; the same holds."""
-        from s3d.shared.blocking_transfers import TransferClient
+        """The running agent's transfers."""
+        from s3d.cli.client.transfer_client import TransferClient
 
         return TransferClient(self.client())
 
     def cache(self) -> CacheClient:
-        """The running agent's read cache; the same holds."""
-        from s3d.shared.blocking_cache import CacheClient
+        """The running agent's read cache."""
+        from s3d.cli.client.cache_client import CacheClient
 
         return CacheClient(self.client())
 
     def sync(self) -> SyncClient:
-        """The running agent's sync folders; the same holds."""
-        from s3d.shared.blocking_sync import SyncClient
+        """The running agent's sync folders."""
+        from s3d.cli.client.sync_client import SyncClient
 
         return SyncClient(self.client())
 

@@ -20,7 +20,7 @@ from s3d.shared.text import age, count, moment, safe, size
 from s3d.shared.transfers import QueueStatus, RemoteStatus
 
 if TYPE_CHECKING:
-    from s3d.shared.blocking import ControlClient
+    from s3d.cli.client.control_client import ControlClient
 
 Row = tuple[str, str]
 
@@ -64,18 +64,17 @@ def status_command(
       s3d status photos
       s3d status photos/2026/cat.jpg --json
     """
-    client = session.client()
     if quiet:
-        return _quiet(client, target)
+        return _quiet(session.client(), target)
     answer: AgentStatus | BucketInfo | ObjectStatus
     if target is None:
-        answer = client.status()
+        answer = session.client().status()
         rows = _agent(answer)
     elif not target.key:
-        answer = client.bucket_status(target.bucket)
+        answer = session.objects().bucket_status(target.bucket)
         rows = _bucket(answer)
     else:
-        answer = client.object_status(*target)
+        answer = session.objects().object_status(*target)
         rows = _object(answer)
     if as_json:
         json_line(answer)

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import click
 
+from s3d.cli.client.sync_client import SyncClient
 from s3d.cli.filter import Expression
 from s3d.cli.output import confirmed, fields, json_line, report
 from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.cli.sync_look import check_command, diff_command
 from s3d.cli.target import Names, Target, target_argument
-from s3d.shared.blocking_sync import SyncClient
 from s3d.shared.errors import NotFoundError, S3dError, UsageError
 from s3d.shared.filters import Filter
 from s3d.shared.readers import SYNC_MODES

@@ -53,7 +53,7 @@ def set_command(
         raise UsageError("nothing to set", remedy="s3d set BUCKET/KEY --tag NAME=VALUE")
     if both := set(added) & set(untags):
         raise UsageError("bad usage", f"{', '.join(sorted(both))}: both --tag and --untag")
-    result = session.client().change_tags(*target, added, untags)
+    result = session.objects().change_tags(*target, added, untags)
     if as_json:
         json_line({"bucket": target.bucket, "key": target.key, "tags": result})
     else:

@@ -75,7 +75,7 @@ def _complete(
 
     scheme = SCHEME if incomplete.startswith(SCHEME) else ""
     bucket, slash, prefix = incomplete.removeprefix(SCHEME).partition("/")
-    client = ctx.find_root().ensure_object(Session).client
+    client = ctx.find_root().ensure_object(Session).objects
     try:
         if slash:
             page = client().list(bucket, prefix, delimiter="/", limit=MAX_COMPLETIONS)

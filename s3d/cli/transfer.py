@@ -15,15 +15,15 @@ from urllib.parse import quote, urlencode
 import click
 import msgspec
 
+from s3d.cli.client.object_client import ObjectClient
+from s3d.cli.client.unix_http import BLOCK
 from s3d.cli.output import Progress, json_line, report
 from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.cli.tags import pairs
 from s3d.cli.target import Names, Target, target_argument
-from s3d.shared.blocking import ControlClient
 from s3d.shared.control import ObjectInfo
 from s3d.shared.errors import S3dError, UnavailableError, UsageError
 from s3d.shared.text import safe, size
-from s3d.shared.unix_http import BLOCK
 
 STDIO = "-"
 _NOT_TEXT = bytes(set(range(32)) - set(b"\t\n\r\f\b")) + b"\x7f"
@@ -49,7 +49,7 @@ def get_command(
       s3d get logs/today.gz | zcat
     """
     path = None if file in (None, STDIO) else _file_for(Path(file), target)
-    info, source = session.client().get(*target)
+    info, source = session.objects().get(*target)
     progress = Progress(str(target), info.size)
     with source:
         first = source.read(BLOCK)
@@ -58,7 +58,7 @@ def get_command(
             raise UsageError("not printed", f"{target} is not text", hint)
         with destination(path) as out:
             if not quiet:
-                _tell(_with_tags(session.client(), info), as_json=as_json)
+                _tell(_with_tags(session.objects(), info), as_json=as_json)
             block = first
             try:
                 while block:
@@ -70,7 +70,7 @@ def get_command(
             out.flush()
 
 
-def _with_tags(client: ControlClient, info: ObjectInfo) -> ObjectInfo:
+def _with_tags(client: ObjectClient, info: ObjectInfo) -> ObjectInfo:
     """S3 gives only the number of the tags with the data. The data is here even while the remote,
     which has the tags, cannot be asked."""
     try:
@@ -214,7 +214,7 @@ def put_command(
         progress = Progress(str(target), length)
         try:
             counted = cast(IO[bytes], _Counted(source, progress))
-            info = session.client().put(*target, counted, length, headers)
+            info = session.objects().put(*target, counted, length, headers)
         finally:
             progress.close()
     if as_json:

@@ -32,7 +32,7 @@ def tui_command(
       s3d tui --demo
       ssh -N -L /tmp/a.sock:$XDG_RUNTIME_DIR/s3d/agent.sock HOST & s3d tui --socket /tmp/a.sock
     """
-    from s3d.tui.run import print_keys, run
+    from s3d.tui.launch import print_keys, run
 
     if keys:
         print_keys()

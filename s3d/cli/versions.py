@@ -23,7 +23,7 @@ def versions_command(session: Session, /, target: Target, *, as_json: bool) -> N
     Example:
       s3d versions photos/cat.jpg
     """
-    found = session.client().versions_of(*target)
+    found = session.objects().versions_of(*target)
     if not found:
         raise NotFoundError("no such object", f"{target} has no version")
     for info in found:
@@ -48,7 +48,7 @@ def restore_command(session: Session, /, target: Target, version: str, *, as_jso
     Example:
       s3d restore photos/cat.jpg 3sL4kqtJlcpXroDTDmJ
     """
-    info = session.client().restore(*target, version)
+    info = session.objects().restore(*target, version)
     if as_json:
         json_line(info)
     else:

@@ -21,34 +21,34 @@ from s3d.shared.control import Event
 from s3d.shared.errors import S3dError
 from s3d.shared.text import count, safe, size
 from s3d.tui import frame
-from s3d.tui.asking import TOLD, Asking
-from s3d.tui.client import Agent
+from s3d.tui.agent_actions import TOLD, AgentActions
+from s3d.tui.agent_client import Agent
+from s3d.tui.app_state import ENDED, Link
 from s3d.tui.draw import ASCII, UNICODE, Glyphs
 from s3d.tui.feed import Feed
-from s3d.tui.frame import Absent, Head, Tabs
+from s3d.tui.frame import NoAgentView, Tabs, TextBar
 from s3d.tui.keys import Sources, keys_of, with_user_keys
 from s3d.tui.palette import commands
-from s3d.tui.panes.buckets import Buckets
-from s3d.tui.panes.cache import CachePane
-from s3d.tui.panes.dashboard import Dashboard
-from s3d.tui.panes.logs import Logs
+from s3d.tui.panes.buckets_pane import BucketsPane
+from s3d.tui.panes.cache_pane import CachePane
+from s3d.tui.panes.dashboard_pane import DashboardPane
+from s3d.tui.panes.logs_pane import LogsPane
 from s3d.tui.panes.pane import Pane
-from s3d.tui.panes.sync import SyncPane
-from s3d.tui.panes.transfers import Transfers
+from s3d.tui.panes.sync_pane import SyncPane
+from s3d.tui.panes.transfers_pane import TransfersPane
 from s3d.tui.preferences import Preferences
-from s3d.tui.settings import Settings
-from s3d.tui.start import NotStarted, start_agent
-from s3d.tui.state import ENDED, Link
+from s3d.tui.screens.settings_screen import SettingsScreen
+from s3d.tui.start_agent import NotStarted, start_agent
 from s3d.tui.table import Table
 from s3d.tui.themes import CYCLE, DEFAULT, THEMES
 
 TABS: tuple[tuple[str, str, str, type[Pane]], ...] = (
-    ("dashboard", "Dashboard", "Dash", Dashboard),
-    ("buckets", "Buckets", "Buckets", Buckets),
-    ("transfers", "Transfers", "Xfer", Transfers),
+    ("dashboard", "Dashboard", "Dash", DashboardPane),
+    ("buckets", "Buckets", "Buckets", BucketsPane),
+    ("transfers", "Transfers", "Xfer", TransfersPane),
     ("cache", "Cache", "Cache", CachePane),
     ("sync", "Sync", "Sync", SyncPane),
-    ("logs", "Logs", "Logs", Logs),
+    ("logs", "Logs", "Logs", LogsPane),
 )
 """Name, title, short title; in the order of their keys, 1 to 6."""
 FRAMES = 0.1
@@ -56,7 +56,7 @@ FRAMES = 0.1
 FRAMES_BLURRED = 0.25
 
 
-class S3dApp(Asking):
+class S3dApp(AgentActions):
     """Talks to one agent.
 
     socket: where it is, for people. is_here: it is on this machine, so paths can be checked.
@@ -113,15 +113,15 @@ class S3dApp(Asking):
         self._frames = frames
 
     def compose(self) -> ComposeResult:
-        yield Head("head")
+        yield TextBar("head")
         yield Tabs("tabs")
-        yield Head("banner")
-        yield Absent(id="absent")
+        yield TextBar("banner")
+        yield NoAgentView(id="absent")
         with ContentSwitcher(initial="dashboard", id="panes"):
             for name, _, _, kind in TABS:
                 with Vertical(id=name):
                     yield kind()
-        yield Head("foot")
+        yield TextBar("foot")
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
@@ -175,7 +175,7 @@ class S3dApp(Asking):
         """What changes in the store may be what is listed."""
         if event.kind == "store.changed":
             bucket, _, key = event.subject.partition("/")
-            self._base.query_one(Buckets).changed(bucket, key)
+            self._base.query_one(BucketsPane).changed(bucket, key)
 
     def on_resize(self) -> None:
         self._changed()
@@ -203,11 +203,11 @@ class S3dApp(Asking):
 
     def draw_frame(self) -> None:
         state, now, width = self.state, self.clock(), self.size.width
-        self._base.query_one("#head", Head).put(frame.head(state, self.glyphs, now, width))
+        self._base.query_one("#head", TextBar).put(frame.head(state, self.glyphs, now, width))
         self._base.query_one(Tabs).put(
             self._titles(), [tab[0] for tab in TABS].index(self._shown) + 1
         )
-        banner = self._base.query_one("#banner", Head)
+        banner = self._base.query_one("#banner", TextBar)
         text = frame.banner(state, now, is_readonly=self.is_readonly)
         banner.display = bool(text)
         banner.put(text)
@@ -217,7 +217,7 @@ class S3dApp(Asking):
 
     def _draw_absent(self, now: float) -> None:
         """The panes, or a word in their place when there was never anything to show."""
-        absent, panes = self._base.query_one(Absent), self._base.query_one("#panes")
+        absent, panes = self._base.query_one(NoAgentView), self._base.query_one("#panes")
         is_absent = self.state.hello is None and self.state.link is Link.LOST
         panes.set_class(self.state.link is Link.LOST, "-stale")
         if absent.display != is_absent or panes.display == is_absent:
@@ -240,7 +240,7 @@ class S3dApp(Asking):
             text = told
         else:
             text = self.pane.status()
-        self._base.query_one("#foot", Head).put(text)
+        self._base.query_one("#foot", TextBar).put(text)
 
     def _titles(self) -> list[str]:
         is_wide = self.size.width >= frame.WIDE
@@ -261,12 +261,12 @@ class S3dApp(Asking):
         """A level of Buckets, with the cursor on the key."""
         self.show_tab(2)
         folder = key.rstrip("/").rpartition("/")[0]
-        self._base.query_one(Buckets).enter((bucket, f"{folder}/" if folder else ""), then=key)
+        self._base.query_one(BucketsPane).enter((bucket, f"{folder}/" if folder else ""), then=key)
 
     def show_log(self, wanted: str) -> None:
         """The log, where it tells of something."""
         self.show_tab(6)
-        self._base.query_one(Logs).search(wanted)
+        self._base.query_one(LogsPane).search(wanted)
 
     # Keys
 
@@ -291,7 +291,7 @@ class S3dApp(Asking):
         """Connect now; or list again what is shown."""
         self.hurry()
         pane = self.pane
-        if isinstance(pane, Buckets) and self.state.is_live:
+        if isinstance(pane, BucketsPane) and self.state.is_live:
             pane.action_again()
 
     def action_keys(self) -> None:
@@ -299,7 +299,7 @@ class S3dApp(Asking):
         self.view("Keys", keys_of(self.screen.active_bindings.values()))
 
     def action_settings(self) -> None:
-        self.push_screen(Settings())
+        self.push_screen(SettingsScreen())
 
     def action_theme(self) -> None:
         at = CYCLE.index(self.theme) if self.theme in CYCLE else -1

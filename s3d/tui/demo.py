@@ -50,7 +50,7 @@ from s3d.shared.transfers import (
     TransferList,
 )
 from s3d.tui import demo_values as values
-from s3d.tui.client import Denied
+from s3d.tui.agent_client import RequestRefused
 from s3d.tui.demo_values import ENDPOINT, GIB, LOG, MIB, NOW
 
 PAGE = 1_000
@@ -165,7 +165,9 @@ class DemoAgent:
     def _steer(self, what: str, body: Any) -> Any:
         id, _, verb = what.partition(":")
         if verb == "retry" and id == "8f10":
-            raise Denied(Problem("AccessDenied", "the remote still says no", "s3:PutObject"))
+            raise RequestRefused(
+                Problem("AccessDenied", "the remote still says no", "s3:PutObject")
+            )
         if verb in ("discard", "cancel"):
             self.transfers = [each for each in self.transfers if each.id != id]
         states = {"pause": "held", "resume": "waiting", "retry": "waiting"}
@@ -210,7 +212,9 @@ class DemoAgent:
 
     def _page(self, bucket: str, words: dict[str, str]) -> Listing:
         if bucket not in {found.name for found in values.buckets()}:
-            raise Denied(Problem("NoSuchBucket", "The specified bucket does not exist", bucket))
+            raise RequestRefused(
+                Problem("NoSuchBucket", "The specified bucket does not exist", bucket)
+            )
         prefix, start = words.get("prefix", ""), int(words.get("cursor") or 0)
         keys, folders = values.keys(bucket, prefix)
         rows = [

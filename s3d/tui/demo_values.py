@@ -16,7 +16,7 @@ from s3d.shared.control import (
     Listing,
     ObjectInfo,
 )
-from s3d.shared.facts import LogLine, LogList, Samples, SettingInfo, SettingList
+from s3d.shared.diagnostics import LogLine, LogList, Samples, SettingInfo, SettingList
 from s3d.shared.syncing import (
     Conflict,
     ConflictDiff,

@@ -9,11 +9,11 @@ from urllib.parse import quote
 
 from s3d.shared.caching import CacheList, PinList
 from s3d.shared.control import AgentStatus, BucketList, Event, Hello
-from s3d.shared.facts import LogList, Samples
+from s3d.shared.diagnostics import LogList, Samples
 from s3d.shared.syncing import ConflictList, FolderList, HistoryList
 from s3d.shared.transfers import TransferList
-from s3d.tui.client import Agent, Denied, Lost
-from s3d.tui.state import State
+from s3d.tui.agent_client import Agent, AgentUnreachable, RequestRefused
+from s3d.tui.app_state import State
 
 PAUSES = (0.25, 0.5, 1.0, 2.0, 4.0, 5.0)
 """Seconds before each try to reach an agent that was lost."""
@@ -60,7 +60,7 @@ class Feed:
                 async with asyncio.TaskGroup() as group:
                     group.create_task(self._follow(), name="events")
                     group.create_task(self._look(), name="look")
-            except* (Lost, Denied) as errors:
+            except* (AgentUnreachable, RequestRefused) as errors:
                 await self._lost(str(errors.exceptions[0]))
 
     async def _lost(self, why: str) -> None:

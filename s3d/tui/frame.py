@@ -16,8 +16,8 @@ from textual.message import Message
 from textual.widgets import Static
 
 from s3d.shared.text import age, safe, size
+from s3d.tui.app_state import Link, State
 from s3d.tui.draw import Glyphs, elide
-from s3d.tui.state import Link, State
 
 WIDE = 96
 """Cells from which there is room for everything."""
@@ -82,7 +82,7 @@ def stale(state: State, now: float) -> str:
     return f" data of {age(now - state.fresh)} ago; actions wait for the agent"
 
 
-class Head(Static):
+class TextBar(Static):
     """Text that is drawn only when it is another one."""
 
     def __init__(self, id: str) -> None:
@@ -133,7 +133,7 @@ class Tabs(Static):
                 return
 
 
-class Absent(Middle, can_focus=True):
+class NoAgentView(Middle, can_focus=True):
     """In place of the panes as long as no agent was there."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

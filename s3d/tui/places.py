@@ -13,7 +13,7 @@ MOST = 100
 
 
 @dataclass
-class Trail:
+class History:
     """The places in the order in which they were seen."""
 
     _past: list[Place] = field(default_factory=list)

@@ -75,7 +75,7 @@ class Table(ScrollView, can_focus=True):
             self.row = id
             super().__init__()
 
-    class Titled(Message):
+    class HeaderClicked(Message):
         """The title of a column was clicked: its number."""
 
         def __init__(self, column: int) -> None:
@@ -215,7 +215,7 @@ class Table(ScrollView, can_focus=True):
     def on_click(self, event: Click) -> None:
         line = event.y - 1 + round(self.scroll_y)
         if event.y == 0:
-            self.post_message(self.Titled(self._column_at(event.x)))
+            self.post_message(self.HeaderClicked(self._column_at(event.x)))
         elif 0 <= line < len(self._rows):
             self._move_to(line)
             if event.chain == 2:

@@ -35,7 +35,7 @@ SIBLINGS = {
 }
 """Packages that never import one another: only s3d.agent.app knows them all."""
 
-DOORS_OF_CLI = {"s3d.agent.app.agent", "s3d.agent.app.check", "s3d.tui.run"}
+DOORS_OF_CLI = {"s3d.agent.app.agent", "s3d.agent.app.check", "s3d.tui.launch"}
 """What a command may import of the upper floors, and only in a function."""
 
 ONLY_IN = {
@@ -52,7 +52,7 @@ ONLY_IN = {
     "rich": ("s3d.tui",),
     "PIL": ("s3d.tui.picture",),
     "aiohttp": ("s3d.agent.frontends", "s3d.agent.stores.remote", "s3d.agent.selection",
-                "s3d.tui.client"),
+                "s3d.tui.agent_client"),
     "click": ("s3d.cli",),
     "http": ("s3d.agent.frontends.http",),
     "mfuse": ("s3d.agent.frontends.fuse",),

@@ -111,7 +111,7 @@ def alone(tmp_path: Path) -> Commands:
 def bucket(serving: AgentProcess, request: pytest.FixtureRequest) -> str:
     """A new bucket, named after the test."""
     name = request.node.originalname.replace("_", "-")[:50] + f"-{next(NUMBERS)}"
-    serving.client.create_bucket(name)
+    serving.objects.create_bucket(name)
     return name
 
 
@@ -122,7 +122,7 @@ def store(serving: AgentProcess, bucket: str) -> Callable[..., str]:
 
     def put(key: str, data: bytes = b"data", **headers: str) -> str:
         names = {name.replace("_", "-"): value for name, value in headers.items()}
-        serving.client.put(bucket, key, io.BytesIO(data), len(data), names)
+        serving.objects.put(bucket, key, io.BytesIO(data), len(data), names)
         return f"{bucket}/{key}"
 
     return put

@@ -25,10 +25,10 @@ def moved(tmp_path, seaweedfs, bucket_name):
     """Commands of an agent that had an embedded store with a bucket, and has a remote now."""
     home = tmp_path / "home"
     agent = launch(home)
-    agent.client.create_bucket(bucket_name)
+    agent.objects.create_bucket(bucket_name)
     for number in range(30):
         data = b"x" * number
-        agent.client.put(bucket_name, f"k{number}", io.BytesIO(data), number)
+        agent.objects.put(bucket_name, f"k{number}", io.BytesIO(data), number)
     agent.stop()
     env = {
         "S3D_REMOTE": seaweedfs.endpoint,

@@ -34,8 +34,8 @@ def put(serving: AgentProcess, request):
     bucket = request.node.originalname.replace("_", "-")[:50].strip("-")
 
     def store(key: str, data: bytes = b"data") -> tuple[str, str]:
-        serving.client.put(bucket, key, io.BytesIO(data), len(data))
-        status = serving.client.object_status(bucket, key)
+        serving.objects.put(bucket, key, io.BytesIO(data), len(data))
+        status = serving.objects.object_status(bucket, key)
         return f"{bucket}/{key}", status.pending[-1].id
 
     return store

@@ -19,7 +19,7 @@ def serving(tmp_path_factory):
     env = KEYS | {"S3D_FLUSH_TIMEOUT": "0"}
     agent = launch(home, env=env | {"S3D_REMOTE": FIRST})
     for key in ("a", "b", "dir/c"):
-        agent.client.put("photos", key, io.BytesIO(b"of " + key.encode()), 3 + len(key))
+        agent.objects.put("photos", key, io.BytesIO(b"of " + key.encode()), 3 + len(key))
     agent.stop()
     agent.process.stdout.close()
     agent = launch(home, env=env | {"S3D_REMOTE": SECOND})

@@ -58,7 +58,7 @@ def test_the_ready_block_is_paste_ready(capsys):
 
 def test_ready_goes_to_stdout_and_the_log_to_stderr(tmp_path, start_agent):
     agent = start_agent("--bucket", "one,two", "--bucket", "three", "--log-format", "json")
-    assert {item.name for item in agent.client.buckets()} == {"one", "two", "three"}
+    assert {item.name for item in agent.objects.buckets()} == {"one", "two", "three"}
     assert agent.stop(signal.SIGTERM) == 0
     assert all(json.loads(line)["logger"] for line in agent.stderr.splitlines())
 
@@ -151,7 +151,7 @@ def test_no_secret_in_the_arguments_or_the_log(start_agent):
 
 
 def test_files_are_the_owner_s_only(agent):
-    agent.client.create_bucket("demo")
+    agent.objects.create_bucket("demo")
     modes = {}
     for folder, _, files in os.walk(agent.home):
         for path in [Path(folder), *(Path(folder) / name for name in files)]:

@@ -90,4 +90,8 @@ def test_drain_waits_for_a_sync_folder_at_work(
     env = {"S3D_SYNC_FOLDER": str(tree), "S3D_SYNC_FOLDER_BUCKET": "photos"}
     agent = start_agent("--bucket", "photos", home=tmp_path / "home", env=env)
     drained = Commands(tmp_path, agent.env)("drain")
-    assert (drained.err, drained.code, agent.client.bucket_status("photos").objects) == ("", 0, 200)
+    assert (drained.err, drained.code, agent.objects.bucket_status("photos").objects) == (
+        "",
+        0,
+        200,
+    )

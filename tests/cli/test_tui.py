@@ -66,7 +66,7 @@ def test_a_person_looks_around(serving, bucket, store, opened):
     terminal.until("hello")
     terminal.press("q", "5")
     terminal.until("No folder is synced")
-    serving.client.create_bucket(f"{bucket}-new")
+    serving.objects.create_bucket(f"{bucket}-new")
     terminal.press("6")
     terminal.until("CreateBucket")
     terminal.press("q")
@@ -132,7 +132,7 @@ def test_an_agent_is_started_from_the_app(tmp_path):
         terminal.until("The agent is not running")
         terminal.press("Enter")
         terminal.until("connected  agent")
-        from s3d.shared.blocking import ControlClient
+        from s3d.cli.client.control_client import ControlClient
         from s3d.shared.config import load_config
         from s3d.shared.paths import find_places
 

@@ -23,9 +23,9 @@ from s3d.agent.stores.write_queue.admission import Limits
 from s3d.agent.stores.write_queue.clock import Clock
 from s3d.agent.stores.write_queue.journal import Journal
 from s3d.agent.stores.write_queue.layer import WriteQueue
-from s3d.agent.stores.write_queue.multipart_push import Judged, Means
+from s3d.agent.stores.write_queue.multipart_push import ConditionSupport, Means
 from s3d.agent.stores.write_queue.pusher import Pusher
-from s3d.agent.stores.write_queue.remote_gate import Line
+from s3d.agent.stores.write_queue.remote_gate import RemoteGate
 from s3d.agent.stores.write_queue.remote_states import RemoteStates
 from s3d.agent.stores.write_queue.staged_body import Throttle
 from s3d.shared.timetable import Timetable
@@ -38,10 +38,10 @@ class Gate:
         self.inner = inner
         self.open = asyncio.Event()
         self.open.set()
-        self.knocked = asyncio.Event()
+        self.reached = asyncio.Event()
 
     async def call(self, request: S3Request[Any]) -> S3Response[Any]:
-        self.knocked.set()
+        self.reached.set()
         await self.open.wait()
         return await self.inner.call(request)
 
@@ -64,7 +64,7 @@ class LazyPusher(Pusher):
 
     async def taken(self) -> None:
         """Wait until some push has come as far as the gate."""
-        await self.gate.knocked.wait()
+        await self.gate.reached.wait()
 
 
 @dataclass
@@ -89,7 +89,7 @@ async def queue_before(
     lazy: bool = False,
     clock: Clock | None = None,
     states: RemoteStates | None = None,
-    judged: Callable[[str], Judged | None] = lambda bucket: Judged(),
+    judged: Callable[[str], ConditionSupport | None] = lambda bucket: ConditionSupport(),
     clock_offset: Callable[[], float] = lambda: 0.0,
 ) -> AsyncIterator[Queue]:
     """lazy: nothing is pushed unless a request has to wait for it."""
@@ -118,7 +118,7 @@ async def queue_before(
             judged=judged,
             clock_offset=clock_offset,
         )
-        pusher = (LazyPusher if lazy else Pusher)(journal, means, Line(clock), events)
+        pusher = (LazyPusher if lazy else Pusher)(journal, means, RemoteGate(clock), events)
         if isinstance(pusher, LazyPusher):
             pusher.gate = gate
             gate.open.clear()

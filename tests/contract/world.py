@@ -28,7 +28,7 @@ from s3d.agent.stores.remote.compatibility import Compatibility
 from s3d.agent.stores.remote.conditional_writes import ConditionalWrites
 from s3d.agent.stores.remote.empty_segments import EmptySegments
 from s3d.agent.stores.remote.remote_quirks import RemoteQuirks
-from s3d.agent.stores.write_queue.multipart_push import Judged
+from s3d.agent.stores.write_queue.multipart_push import ConditionSupport
 from s3d.agent.stores.write_queue.remote_states import ObservedRemote, RemoteStates
 from tests.agent.stores.write_queue.rig import Time
 from tests.contract.cached import cache_before
@@ -91,14 +91,14 @@ class Faults(Layer):
             raise _unreachable(Reason.LOST, sent=True)
         return response
 
-    def otherwise(self, request: S3Request[Any]) -> Answer:
+    def fallback(self, request: S3Request[Any]) -> Answer:
         return self._through(request)
 
 
 class IgnoresConditions(Layer):
     """A remote that answers 200 to a conditional write whatever the condition says."""
 
-    def otherwise(self, request: S3Request[Any]) -> Answer:
+    def fallback(self, request: S3Request[Any]) -> Answer:
         if request.op.access in ("read", "list"):
             return self.inner.call(request)
         ignored = ("IfMatch", "IfNoneMatch", "IfMatchSize", "IfMatchLastModifiedTime")
@@ -269,7 +269,11 @@ async def _stacked(
         top = await stack.enter_async_context(cached)
     world = World("", Client(top), Client(remote), time, faults, has_cache=cache)
     if queue:
-        known = Judged() if conditions else Judged(put=False, complete=False, delete=False)
+        known = (
+            ConditionSupport()
+            if conditions
+            else ConditionSupport(put=False, complete=False, delete=False)
+        )
         before = queue_before(
             top,
             folder / "queue",

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from s3d.shared.blocking_queue import QueueClient
+from s3d.cli.client.queue_client import QueueClient
 from s3d.shared.transfers import QueueStatus
 from tests.agent_process import AgentProcess
 from tests.gateway.devices import devices, make_device, sync_bucket  # noqa: F401 - fixtures

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import watchfiles
 
-from s3d.shared.blocking_sync import SyncClient
+from s3d.cli.client.sync_client import SyncClient
 from s3d.shared.syncing import FolderStatus, SyncReport
 from tests.agent_process import AgentProcess
 from tests.gateway.network import Network

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
-from s3d.shared.blocking_cache import CacheClient
+from s3d.cli.client.cache_client import CacheClient
 from s3d.shared.caching import CachePlace
 from tests.agent_process import AgentProcess
 from tests.gateway.conftest import Gateway

@@ -8,6 +8,7 @@ the end both buckets hold the same.
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from itertools import chain, islice
@@ -39,6 +40,7 @@ ACCEPTED_ANYWAY = frozenset(
     }
 )
 """Operations for which the remote is not needed."""
+READS = ("get_", "head_", "list_")
 
 
 class History:
@@ -81,7 +83,8 @@ class History:
         else:
             self._is_fair = False
             self._network.do(lambda proxy: setattr(proxy, "chaos", BAD_WEATHER))
-        self.log.append(f"-- away: {self._network.is_away}, fair: {self._is_fair}")
+        state = f"away: {self._network.is_away}, fair: {self._is_fair}"
+        self.log.append(f"-- {time.monotonic():.3f} {state}")
 
     def _do(self, step: Step) -> None:
         found = self._ask_gateway(step)
@@ -112,7 +115,7 @@ class History:
             self._etags.pop(key, None)
         if step.name in ("put_object", "copy_object", "complete_multipart_upload"):
             self._etags[step.key] = answer["ETag"]
-        if self._network.is_away and step.name not in ("get_object", "head_object"):
+        if self._network.is_away and not step.name.startswith(READS):
             self._known |= {step.key, *step.removes} - {""}
 
     def _compare_listings(self, listing: Listing, *found: list[list[list[str]]]) -> None:
@@ -181,7 +184,8 @@ def compare(gateway: Gateway, network: Network, sides: list[Side], seeds: range)
             wanted = contents(direct)
             assert contents(behind) == wanted
         except BaseException:
-            print(f"seed {seed}", *history.log, sep="\n")
+            print(f"seed {seed}", *history.log, "-- what the proxy saw", sep="\n")
+            print(*network.take_seen(), sep="\n")
             raise
         empty(direct, wanted)
         empty(through, wanted)  # What is done behind its back the read cache learns later.

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from s3d.shared.blocking_cache import CacheClient
+from s3d.cli.client.cache_client import CacheClient
 from tests.gateway.conftest import Gateway
 from tests.peers.policy import POLICY, PolicyServer, in_a_thread
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from s3d.shared.blocking_queue import QueueClient
+from s3d.cli.client.queue_client import QueueClient
 from s3d.shared.errors import S3dError
 from tests.agent_process import AgentProcess, StartFailed
 from tests.gateway.conftest import Gateway
@@ -60,11 +60,11 @@ def home(start_agent: Callable[..., AgentProcess], tmp_path: Path) -> Home:
 
 
 def put(agent: AgentProcess, key: str, data: bytes) -> None:
-    agent.client.put(BUCKET, key, BytesIO(data), len(data))
+    agent.objects.put(BUCKET, key, BytesIO(data), len(data))
 
 
 def get(agent: AgentProcess, key: str) -> bytes:
-    _, download = agent.client.get(BUCKET, key)
+    _, download = agent.objects.get(BUCKET, key)
     with closing(download):
         return bytes(download.read())
 
@@ -143,7 +143,7 @@ def test_what_waits_for_another_remote_is_shown_exported_discarded_and_moved(hom
     assert agent.client.status().waiting == []
     assert queue.drain(20.0, hurry=True).left.files == 0
     assert (get(second, "b"), get(second, "c")) == (b"bytes of b", b"bytes of c")
-    assert second.client.object_status(BUCKET, "c").tags == {"kind": "test"}
+    assert second.objects.object_status(BUCKET, "c").tags == {"kind": "test"}
 
 
 @pytest.mark.slow
@@ -321,10 +321,10 @@ def wait_until(is_so: Callable[[], Any]) -> None:
 def waits(accounts: Accounts, key: str) -> AgentProcess:
     """A write waits for the first account, whose owner is known; the agent has ended."""
     agent = accounts.start()
-    agent.client.list(accounts.bucket)
+    agent.objects.list(accounts.bucket)
     accounts.learnt(agent)
     QueueClient(agent.client).pause()
-    agent.client.put(accounts.bucket, key, BytesIO(b"first"), 5)
+    agent.objects.put(accounts.bucket, key, BytesIO(b"first"), 5)
     agent.stop()
     return agent
 
@@ -368,7 +368,7 @@ def test_writes_of_another_account_never_go_with_its_key(accounts: Accounts, rem
     waits(accounts, "k")
     accounts.network.go_away()
     agent = accounts.start(OTHER)
-    agent.client.put(accounts.bucket, "later", BytesIO(b"of the other"), 12)
+    agent.objects.put(accounts.bucket, "later", BytesIO(b"of the other"), 12)
     QueueClient(agent.client).resume()
     accounts.network.come_back()
     QueueClient(agent.client).drain(5.0, hurry=True)

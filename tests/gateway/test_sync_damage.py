@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from s3d.shared.blocking_sync import SyncClient
+from s3d.cli.client.sync_client import SyncClient
 from tests.agent_process import AgentProcess
 
 BUCKET = "photos"
@@ -60,5 +60,5 @@ def test_a_damaged_memory_stops_its_folder_before_a_remote(
     assert status.state == "stopped"
     assert str(file) in status.reason
     assert question in status.reason
-    agent.client.put(BUCKET, "k", BytesIO(b"data"), 4)
-    assert agent.client.object_status(BUCKET, "k").size == 4
+    agent.objects.put(BUCKET, "k", BytesIO(b"data"), 4)
+    assert agent.objects.object_status(BUCKET, "k").size == 4

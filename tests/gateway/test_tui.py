@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from s3d.shared.blocking_cache import CacheClient
+from s3d.cli.client.cache_client import CacheClient
 from s3d.shared.syncing import FolderSpec
 from tests.gateway.conftest import Gateway
 from tests.gateway.network import Network
@@ -296,7 +296,7 @@ def test_13_a_folder_is_written_and_judged(app: App, new_bucket: str, tmp_path: 
 
 
 def test_14_a_conflict_is_seen_and_ended(app: App, new_bucket: str, tmp_path: Path) -> None:
-    from s3d.shared.blocking_sync import SyncClient
+    from s3d.cli.client.sync_client import SyncClient
 
     notes = tmp_path / "person/notes"
     notes.mkdir()

@@ -140,6 +140,15 @@ class Exchange:
     """What the server answered; None: it was not asked, or has not answered."""
     answered: asyncio.Event = field(default_factory=asyncio.Event)
     """The server has answered."""
+    begun: float = field(default_factory=time.monotonic)
+    ended: float | None = None
+    """When the server has answered."""
+
+    def __str__(self) -> str:
+        conditions = [f"{k}: {v}" for k, v in self.head.headers if k.lower().startswith("if-")]
+        took = "never answered" if self.ended is None else f"{self.ended - self.begun:.3f} s"
+        what = f"{self.begun:.3f} {self.head.method} {self.head.target[:120]} {conditions}"
+        return f"{what} -> {self.status} {took} {self.fault.drop or ''}"
 
 
 @dataclass
@@ -318,6 +327,7 @@ class FaultyProxy:
         writer: asyncio.StreamWriter,
     ) -> bool:
         exchange.answered.set()
+        exchange.ended = time.monotonic()
         fault = exchange.fault
         bodiless = exchange.head.method == "HEAD" or answer.status in (204, 304)
         if fault.drop is Drop.AFTER:

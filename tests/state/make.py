@@ -21,9 +21,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from s3d.shared.blocking_cache import CacheClient
-from s3d.shared.blocking_queue import QueueClient
-from s3d.shared.blocking_sync import SyncClient
+from s3d.cli.client.cache_client import CacheClient
+from s3d.cli.client.queue_client import QueueClient
+from s3d.cli.client.sync_client import SyncClient
 from s3d.shared.caching import CachePlace
 from tests.agent_process import AgentProcess, launch
 from tests.state.contents import (

@@ -13,7 +13,7 @@ from s3d.agent.app.read_cache import open_cache
 from s3d.agent.stores.read_cache.pins import Pins
 from s3d.agent.stores.write_queue import journal_rows
 from s3d.agent.sync.baseline import Baseline
-from s3d.agent.transfers import saved
+from s3d.agent.transfers import persistence
 from s3d.shared.config import CacheConfig, load_config
 from s3d.shared.errors import UsageError
 from s3d.shared.paths import find_places
@@ -90,6 +90,6 @@ def test_the_pins(tmp_path):
 
 def test_the_transfers(tmp_path):
     path = tmp_path / "transfers.json"
-    path.write_text(json.dumps({"version": saved.VERSION + 1}))
-    refused(lambda: saved.read(path))
+    path.write_text(json.dumps({"version": persistence.VERSION + 1}))
+    refused(lambda: persistence.read(path))
     assert path.exists()

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from s3d.agent.storage.index import LAYOUT
-from s3d.shared.blocking_cache import CacheClient
-from s3d.shared.blocking_queue import QueueClient
-from s3d.shared.blocking_sync import SyncClient
+from s3d.cli.client.cache_client import CacheClient
+from s3d.cli.client.queue_client import QueueClient
+from s3d.cli.client.sync_client import SyncClient
 from tests.state.contents import (
     CACHED,
     DELETED,

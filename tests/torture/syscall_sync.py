@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from s3d.agent.app.embedded import Embedded, open_embedded
-from s3d.agent.core.client import Objects
+from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
 from s3d.agent.sync.folder import SyncFolder
 from s3d.agent.sync.names import original_of
-from s3d.agent.sync.opened import Setting
+from s3d.agent.sync.open_folder import FolderSettings
 from s3d.shared.config import SyncFolderConfig
 from tests.contract.client import Client
 from tests.torture.syscall_scenarios import (
@@ -180,10 +180,10 @@ async def _folder(folder: Path, store: Embedded) -> AsyncIterator[SyncFolder]:
     config = SyncFolderConfig(path=folder / "files" / "tree", bucket=BUCKET, interval=3600.0)
     state = places_of(folder).state_dir / "sync"
     state.mkdir(parents=True, exist_ok=True)
-    objects = Objects(store.local, fresh=True)
+    objects = S3Client(store.local, fresh=True)
     file = state / "baseline.sqlite"
-    setting = Setting(config, objects, "store", file, Events(), 0o022, "host", lambda: "A")
-    opened = SyncFolder(setting, lambda: time.time() + LATER)
+    settings = FolderSettings(config, objects, "store", file, Events(), 0o022, "host", lambda: "A")
+    opened = SyncFolder(settings, lambda: time.time() + LATER)
     task = asyncio.get_running_loop().create_task(opened.run())
     try:
         yield opened

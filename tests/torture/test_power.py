@@ -134,7 +134,7 @@ def test_the_write_queue_outlives_power_cuts(
 
     def look(agent: AgentProcess, memories: list[Memory]) -> None:
         _of_the_store(agent, memories)
-        from s3d.shared.blocking_queue import QueueClient
+        from s3d.cli.client.queue_client import QueueClient
 
         queue = QueueClient(agent.client)
         for _ in range(int(DRAINED_WITHIN / 10)):

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from s3d.tui.agent_client import AgentUnreachable
 from s3d.tui.app import S3dApp
-from s3d.tui.client import Lost
 from s3d.tui.demo import DemoAgent
 from s3d.tui.demo_values import NOW
 
@@ -24,10 +24,10 @@ def opened() -> Opened:
     ) -> AsyncIterator[Any]:
         app = S3dApp(agent or DemoAgent(), clock=lambda: NOW, **options)
         async with app.run_test(size=size, notifications=True) as pilot:
-            with suppress(Lost):
+            with suppress(AgentUnreachable):
                 await app.feed.look()
             await pilot.press(tab)
-            with suppress(Lost):
+            with suppress(AgentUnreachable):
                 await app.feed.look()
             app.draw()
             await pilot.pause()

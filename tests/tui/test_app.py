@@ -1,10 +1,10 @@
 import pytest
 
 from s3d.shared.control import ApiVersion, Hello
+from s3d.tui.agent_client import AgentUnreachable
 from s3d.tui.app import TABS
-from s3d.tui.client import Lost
+from s3d.tui.app_state import Link
 from s3d.tui.demo import DemoAgent
-from s3d.tui.state import Link
 from tests.tui.conftest import loaded, screen
 
 
@@ -31,7 +31,7 @@ async def test_the_head_says_how_the_agent_is(opened):
 
 class Gone(DemoAgent):
     async def ask(self, method, path, kind, body=None):
-        raise Lost("no agent at /run/agent.sock")
+        raise AgentUnreachable("no agent at /run/agent.sock")
 
 
 async def test_an_agent_that_is_lost_is_a_line_and_the_data_stays(opened):

@@ -6,7 +6,7 @@ from s3d.shared.caching import CacheList, PinList
 from s3d.shared.control import AgentStatus, BucketList, Hello, Listing, ObjectStatus
 from s3d.shared.syncing import ConflictList, FolderList, HistoryList
 from s3d.shared.transfers import TransferList
-from s3d.tui.client import Denied
+from s3d.tui.agent_client import RequestRefused
 from s3d.tui.demo import DemoAgent
 from s3d.tui.demo_values import HOSTILE, MANY
 
@@ -41,7 +41,7 @@ async def test_deletions_and_refusals():
     await agent.ask("DELETE", "/v1/buckets/evil/object?key=%5B%2F%5D", object)
     page = await agent.ask("GET", "/v1/buckets/evil/objects", Listing)
     assert len(page.objects) == len(HOSTILE) - 1
-    with pytest.raises(Denied):
+    with pytest.raises(RequestRefused):
         await agent.ask("GET", "/v1/buckets/nothing/objects", Listing)
-    with pytest.raises(Denied):
+    with pytest.raises(RequestRefused):
         await agent.ask("POST", "/v1/transfers/8f10:retry", object)

@@ -2,10 +2,10 @@ import asyncio
 
 import pytest
 
-from s3d.tui.client import Lost
+from s3d.tui.agent_client import AgentUnreachable
+from s3d.tui.app_state import Link, State
 from s3d.tui.demo import DemoAgent
 from s3d.tui.feed import Feed
-from s3d.tui.state import Link, State
 
 
 @pytest.mark.parametrize(
@@ -31,13 +31,13 @@ class Mortal(DemoAgent):
 
     async def ask(self, method, path, kind, body=None):
         if self.is_dead:
-            raise Lost("gone")
+            raise AgentUnreachable("gone")
         return await super().ask(method, path, kind, body)
 
     async def events(self):
         async for event in super().events():
             yield event
-        raise Lost("gone")
+        raise AgentUnreachable("gone")
 
 
 async def test_an_agent_that_dies_is_noticed_and_found_again():

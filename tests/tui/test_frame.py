@@ -3,10 +3,10 @@ import pytest
 
 from s3d.shared.control import ApiVersion, Hello
 from s3d.tui import frame
+from s3d.tui.app_state import State
 from s3d.tui.demo import DemoAgent
 from s3d.tui.demo_values import NOW
 from s3d.tui.draw import UNICODE
-from s3d.tui.state import State
 
 
 def state(**more):

@@ -1,8 +1,8 @@
-from s3d.tui.places import HOME, MOST, Trail, bucket_path, object_path, page_path, parent, parse
+from s3d.tui.places import HOME, MOST, History, bucket_path, object_path, page_path, parent, parse
 
 
 def test_back_and_forward():
-    trail = Trail()
+    trail = History()
     assert trail.back(HOME) is None
     trail.left(HOME)
     trail.left(("b", ""))
@@ -14,7 +14,7 @@ def test_back_and_forward():
 
 
 def test_a_new_way_forgets_the_old_one():
-    trail = Trail()
+    trail = History()
     trail.left(HOME)
     trail.back(("b", ""))
     trail.left(HOME)

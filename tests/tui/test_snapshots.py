@@ -16,7 +16,7 @@ from textual.widgets import Footer
 from textual.worker import WorkerCancelled, WorkerFailed
 
 from s3d.shared.control import Listing, Problem
-from s3d.tui.client import Denied, Lost
+from s3d.tui.agent_client import AgentUnreachable, RequestRefused
 from s3d.tui.demo import DemoAgent
 from s3d.tui.demo_values import NOW
 from s3d.tui.draw import ASCII
@@ -79,14 +79,14 @@ class Denying(DemoAgent):
     """A bucket that may not be listed."""
 
     def _of_bucket(self, bucket, what, words):
-        raise Denied(Problem("AccessDenied", "Access Denied", f"s3:ListBucket on {bucket}"))
+        raise RequestRefused(Problem("AccessDenied", "Access Denied", f"s3:ListBucket on {bucket}"))
 
 
 class Gone(DemoAgent):
     """Never there."""
 
     async def ask(self, method, path, kind, body=None):
-        raise Lost("no agent at /run/user/1000/s3d/agent.sock")
+        raise AgentUnreachable("no agent at /run/user/1000/s3d/agent.sock")
 
 
 def keys(*pressed: str) -> Callable[..., Awaitable[None]]:

@@ -22,7 +22,7 @@ class Shown(App[None]):
     def on_mount(self):
         self.query_one(Table).focus()
 
-    def on_table_titled(self, event):
+    def on_table_header_clicked(self, event):
         self.titled.append(event.column)
 
     def on_table_opened(self, event):

@@ -38,9 +38,9 @@ from s3d.agent.app.service_manager import Notifier
 from s3d.agent.app.set_aside import set_aside
 from s3d.agent.app.stack import Stack, build_stack
 from s3d.agent.app.sync_folders import open_folders
-from s3d.agent.core.client import Objects
+from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events, LogEvents
-from s3d.agent.core.log_buffer import LogBook
+from s3d.agent.core.log_buffer import LogBuffer
 from s3d.agent.core.supervise import supervise
 from s3d.agent.frontends.control.cache_routes import CacheRoutes
 from s3d.agent.frontends.control.check_routes import CheckRoutes
@@ -56,7 +56,7 @@ from s3d.agent.frontends.control.sync_action_routes import SyncActionRoutes
 from s3d.agent.frontends.control.sync_folder_routes import SyncFolderRoutes
 from s3d.agent.frontends.control.transfer_routes import TransferRoutes
 from s3d.agent.frontends.control.user_transfer_routes import MigrationRoutes, UserTransferRoutes
-from s3d.agent.frontends.http.server import S3Server
+from s3d.agent.frontends.http.s3_server import S3Server
 from s3d.agent.s3 import signing
 from s3d.agent.s3.credential import Signer
 from s3d.agent.stores.read_cache.cache_status import cache_state
@@ -121,7 +121,7 @@ class Agent:
         self._endpoint = config.endpoint
         self._numbers: Callable[[], dict[str, float]] = dict
         self._folders: Folders
-        self._book = LogBook((key.secret,))
+        self._log_buffer = LogBuffer((key.secret,))
 
     async def run(self, announce: Announce) -> None:
         """Open, serve until a signal, close. Raises S3dError when it cannot start."""
@@ -153,7 +153,7 @@ class Agent:
     async def _open_doors(self, stack: Stack, closing: AsyncExitStack) -> S3Server:
         """The endpoint and the socket; closing stops both."""
         config = self._config
-        objects = Objects(stack.top)
+        objects = S3Client(stack.top)
         if stack.gateway is None:
             await create_buckets(objects, config.buckets)
         self._folders = open_folders(stack, config, self._places, self._events, self._umask)
@@ -174,14 +174,14 @@ class Agent:
         if not config.port:  # any free one, which stays the same when this state is closed
             start, port = config.endpoint.rpartition(":")[0], self._endpoint.rpartition(":")[2]
             self._config = msgspec.structs.replace(config, endpoint=f"{start}:{port}")
-        self._numbers = endpoint.numbers
+        self._numbers = endpoint.counters_by_name
         self._sampler = sampler_of(stack, endpoint)
         control = self._control(stack, objects, self._sampler)
         closing.push_async_callback(control.stop)
         await control.start(self._places.socket)
         return endpoint
 
-    def _control(self, stack: Stack, objects: Objects, sampler: Sampler) -> ControlServer:
+    def _control(self, stack: Stack, objects: S3Client, sampler: Sampler) -> ControlServer:
         sources = StatusSources(
             agent=lambda: self._status(stack),
             usage=stack.usage,
@@ -193,11 +193,11 @@ class Agent:
         keeper = None if cache is None else cache.keeper
         key_status = None
         if gateway is not None:
-            key_status = KeyStatus(Objects(gateway.remote), queue, partial(cache_state, cache))
+            key_status = KeyStatus(S3Client(gateway.remote), queue, partial(cache_state, cache))
         parts = (
             StatusRoutes(sources, objects, self._events, key_status),
             ObjectRoutes(objects, self._presign, key_status),
-            DiagnosticsRoutes(self._book, sampler.samples, self._config),
+            DiagnosticsRoutes(self._log_buffer, sampler.samples, self._config),
             QueueRoutes(queue),
             TransferRoutes(queue, UserTransferRoutes(self._transfers, keeper)),
             CacheRoutes(cache),
@@ -220,7 +220,7 @@ class Agent:
             **stack.parts(),
         }
         if stack.gateway is not None:
-            make = partial(create_remote_buckets, Objects(stack.top), self._config.buckets)
+            make = partial(create_remote_buckets, S3Client(stack.top), self._config.buckets)
             parts["buckets"] = make
         async with asyncio.TaskGroup() as group:
             tasks = [
@@ -291,7 +291,7 @@ class Agent:
 
     @contextlib.contextmanager
     def _log_events(self, loop: asyncio.AbstractEventLoop) -> Iterator[None]:
-        handlers = (LogEvents(self._events, loop), self._book)
+        handlers = (LogEvents(self._events, loop), self._log_buffer)
         for handler in handlers:
             logging.getLogger().addHandler(handler)
         try:

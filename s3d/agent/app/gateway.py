@@ -20,7 +20,7 @@ from s3d.agent.app.remote_state import RemoteState, open_remote_state
 from s3d.agent.app.take_over import take_over
 from s3d.agent.app.waiting_writes import WaitingWrites, has_pending
 from s3d.agent.app.write_queue import Below, build_queue, lock_queue, open_queue_files
-from s3d.agent.core.client import Objects
+from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.listing_order import BYTES, UNKNOWN
@@ -44,11 +44,11 @@ from s3d.agent.stores.remote.store import RemoteStore
 from s3d.agent.stores.write_queue.clock import Clock
 from s3d.agent.stores.write_queue.move_writes import Target
 from s3d.agent.stores.write_queue.queue_status import Queue, queue_status
-from s3d.agent.stores.write_queue.reevaluate_filters import decide_now_and_then
-from s3d.agent.stores.write_queue.remote_calls import knock
+from s3d.agent.stores.write_queue.reevaluate_filters import reevaluate_periodically
+from s3d.agent.stores.write_queue.remote_calls import probe
 from s3d.agent.stores.write_queue.remote_states import ObservedRemote, RemoteStates
-from s3d.agent.stores.write_queue.retry_policy import is_missed
-from s3d.agent.transfers.migration import Migration
+from s3d.agent.stores.write_queue.retry_policy import is_unreachable
+from s3d.agent.transfers.store_migration import Migration
 from s3d.shared.config import Config
 from s3d.shared.errors import S3dError, UsageError
 from s3d.shared.filter_terms import Fact
@@ -103,7 +103,7 @@ class Gateway:
             every = POLICY_LIFE if self.pushes.policy is not None else TTL
             if self.pushes.policy is not None or self.pushes.filter.needs & Fact.BUCKET_TAGS:
                 means = (self.queue.journal, Clock(), every, self.pushes)
-                parts["filter"] = partial(decide_now_and_then, *means)
+                parts["filter"] = partial(reevaluate_periodically, *means)
         if self.cache is not None and self.cache.layer and self.cache.keeper:
             parts |= {
                 "cache": self.cache.layer.run,
@@ -167,8 +167,8 @@ class Gateway:
         """After a failure, see whether it is worth to try: nobody likes to wait for nothing."""
         if not self.remote.health.error:
             return False
-        error = await knock(self.remote, "", "")
-        return error is not None and is_missed(error)
+        error = await probe(self.remote, "", "")
+        return error is not None and is_unreachable(error)
 
     async def close(self) -> None:
         """Close the connections and the files."""
@@ -287,7 +287,7 @@ async def _warnings(config: Config, places: Places) -> list[str]:
     found = []
     if (places.store_dir / "index.sqlite").exists():
         with suppress(S3dError), _embedded(places.store_dir) as store:
-            hidden = len(await Objects(store).buckets())
+            hidden = len(await S3Client(store).buckets())
             if hidden:
                 buckets = count(hidden, "bucket")
                 found.append(f"the embedded store has {buckets} that a remote hides: s3d migrate")

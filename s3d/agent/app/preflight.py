@@ -13,8 +13,8 @@ from pathlib import Path
 
 import msgspec
 
-from s3d.agent.core.client import Objects
-from s3d.agent.frontends.http.server import S3Server
+from s3d.agent.core.client import S3Client
+from s3d.agent.frontends.http.s3_server import S3Server
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.storage.index import IndexUnreadable
 from s3d.shared.config import Config
@@ -77,7 +77,7 @@ def check_loop(config: Config, port: int) -> None:
         )
 
 
-async def create_buckets(objects: Objects, names: tuple[str, ...]) -> None:
+async def create_buckets(objects: S3Client, names: tuple[str, ...]) -> None:
     """Those that are missing. Raises UsageError for a name that S3 does not allow."""
     there = {bucket.name for bucket in await objects.buckets()} if names else set()
     for name in names:
@@ -93,7 +93,7 @@ async def create_buckets(objects: Objects, names: tuple[str, ...]) -> None:
             ) from error
 
 
-async def create_remote_buckets(objects: Objects, names: tuple[str, ...]) -> None:
+async def create_remote_buckets(objects: S3Client, names: tuple[str, ...]) -> None:
     """The same at a remote that may be away: when it is there, and without a fuss."""
     pause = 1.0
     for name in names:
@@ -105,7 +105,7 @@ async def create_remote_buckets(objects: Objects, names: tuple[str, ...]) -> Non
             pause = min(2 * pause, LONGEST_PAUSE)
 
 
-async def _create_if_missing(objects: Objects, name: str) -> S3Error | None:
+async def _create_if_missing(objects: S3Client, name: str) -> S3Error | None:
     """What it failed with."""
     try:
         try:

@@ -262,7 +262,7 @@ class HeldUntilConfirmed(Layer):
         super().__init__(inner)
         self._account = account
 
-    def otherwise(self, request: S3Request[Any]) -> Answer:
+    def fallback(self, request: S3Request[Any]) -> Answer:
         if self._account.is_confirmed:
             return self.inner.call(request)
         return self._confirmed(request)

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from s3d.agent.app.stack import Stack
-from s3d.agent.frontends.http.server import S3Server
-from s3d.shared.facts import Samples
+from s3d.agent.frontends.http.s3_server import S3Server
+from s3d.shared.diagnostics import Samples
 
 EVERY = 1.0
 """Seconds."""
@@ -97,7 +97,7 @@ def sampler_of(stack: Stack, endpoint: S3Server) -> Sampler:
     cache = None if gateway is None or gateway.cache is None else gateway.cache.layer
 
     def counters() -> Counters:
-        numbers = endpoint.counts
+        numbers = endpoint.counters
         found = None if cache is None else cache.counts
         return Counters(
             numbers.received if queue is None else queue.pusher.sent,

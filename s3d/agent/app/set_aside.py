@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from s3d.agent.app.rebuild_identities import damaged_identities
-from s3d.shared.checking import Damage
+from s3d.shared.diagnostics import Damage
 from s3d.shared.paths import Places
 
 _FORGOTTEN = {"pins.broken": "pins", "transfers.bad": "unfinished transfers"}

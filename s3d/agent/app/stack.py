@@ -13,7 +13,7 @@ from s3d.agent.app.process import private_folder
 from s3d.agent.core.events import Events
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.storage.records import Totals
-from s3d.agent.stores.change_events import Notices
+from s3d.agent.stores.change_events import ChangeEvents
 from s3d.agent.stores.read_cache.cache_status import cache_status
 from s3d.agent.stores.write_queue.queue_status import queue_status
 from s3d.shared.caching import CacheStatus
@@ -61,7 +61,7 @@ class Stack:
         return _of_embedded(base) if self.gateway is None else self.gateway.state.places
 
     async def usage(self, bucket: str) -> Totals | None:
-        """Objects and bytes of one bucket; None: only the remote knows."""
+        """S3Client and bytes of one bucket; None: only the remote knows."""
         return None if self.embedded is None else await self.embedded.usage(bucket)
 
     async def store_status(self) -> StoreStatus | None:
@@ -100,13 +100,13 @@ async def build_stack(config: Config, places: Places, events: Events) -> Stack:
     if not config.remote:
         embedded = open_embedded(places.store_dir, ephemeral=config.ephemeral)
         waiting = _waiting(config, places)
-        return Stack(Notices(embedded.local, events), embedded, None, waiting)
+        return Stack(ChangeEvents(embedded.local, events), embedded, None, waiting)
     from s3d.agent.app.gateway import (
         open_gateway,  # the libraries of a client, which most starts spare
     )
 
     gateway = await open_gateway(config, places, events)
-    return Stack(Notices(gateway.top, events), None, gateway, gateway.waiting)
+    return Stack(ChangeEvents(gateway.top, events), None, gateway, gateway.waiting)
 
 
 def _waiting(config: Config, places: Places) -> WaitingWrites | None:

@@ -7,14 +7,14 @@ from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 from s3d.agent.app.stack import Stack
-from s3d.agent.core.client import Objects
+from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
 from s3d.agent.core.supervise import supervise
 from s3d.agent.s3.listing_order import BYTES
 from s3d.agent.stores.remote.identity import endpoint_of
 from s3d.agent.sync.baseline import Baseline
 from s3d.agent.sync.baseline_file import FAILURE, Damaged
-from s3d.agent.sync.folders import Folders, Surroundings
+from s3d.agent.sync.folders import Folders, SyncContext
 from s3d.shared.config import Config
 from s3d.shared.errors import UsageError
 from s3d.shared.paths import Places
@@ -49,8 +49,8 @@ def open_folders(
 
     if gateway is not None:
         _rename_remote(gateway.state, places)
-    around = Surroundings(
-        objects=Objects(stack.silent, fresh=True),
+    around = SyncContext(
+        objects=S3Client(stack.silent, fresh=True),
         remote=str(places.store_dir) if gateway is None else gateway.state.identity.id,
         state=places.state_dir / "sync",
         own=(places.config_dir, places.data_dir, places.cache_dir, places.state_dir,
@@ -75,9 +75,9 @@ def _rename_remote(state: RemoteState, places: Places) -> None:
         return  # another remote was in use then
     for file in sorted((places.state_dir / "sync").glob("*.sqlite")):
         with suppress(UsageError, Damaged, FAILURE), closing(Baseline(file)) as baseline:
-            url, _, rest = baseline.fact("remote").partition(" ")
+            url, _, rest = baseline.get_meta("remote").partition(" ")
             if rest and _is_endpoint(url, state.identity.endpoint):
-                baseline.set_facts(remote=f"{state.identity.id} {rest}")
+                baseline.set_meta(remote=f"{state.identity.id} {rest}")
 
 
 def _is_endpoint(url: str, endpoint: str) -> bool:

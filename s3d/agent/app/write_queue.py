@@ -23,10 +23,10 @@ from s3d.agent.stores.write_queue.admission import Limits
 from s3d.agent.stores.write_queue.clock import Clock
 from s3d.agent.stores.write_queue.journal import Journal
 from s3d.agent.stores.write_queue.layer import WriteQueue
-from s3d.agent.stores.write_queue.multipart_push import Judged, Means
+from s3d.agent.stores.write_queue.multipart_push import ConditionSupport, Means
 from s3d.agent.stores.write_queue.pusher import Pusher
 from s3d.agent.stores.write_queue.queue_status import Queue
-from s3d.agent.stores.write_queue.remote_gate import Line
+from s3d.agent.stores.write_queue.remote_gate import RemoteGate
 from s3d.agent.stores.write_queue.remote_states import RemoteStates
 from s3d.agent.stores.write_queue.staged_body import Throttle
 from s3d.shared.config import Config, QueueConfig
@@ -84,12 +84,12 @@ class Below(NamedTuple):
     """Seconds that the remote's clock is ahead of ours."""
 
 
-def judged_in(prober: CapabilityProber, bucket: str) -> Judged | None:
+def judged_in(prober: CapabilityProber, bucket: str) -> ConditionSupport | None:
     """Whose conditions the remote judges in a bucket; None: that is not known."""
     known = prober.known_of(bucket)
     if known is None:
         return None
-    return Judged(
+    return ConditionSupport(
         put=known.put_if_absent and known.put_if_match,
         complete=known.complete_if_absent and known.complete_if_match,
         delete=known.delete_if_match,
@@ -124,7 +124,7 @@ def build_queue(
         policy=config.conflicts.of,
         clock_offset=below.clock_offset,
     )
-    pusher = Pusher(journal, means, Line(clock), events)
+    pusher = Pusher(journal, means, RemoteGate(clock), events)
     limits = _limits(config.write_queue)
     layer = WriteQueue(below.inner, staging.local, journal, limits, pusher, clock)
     return layer, Queue(journal, pusher, throttle, layer.admission, staging.body_of, staging.folder)

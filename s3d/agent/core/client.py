@@ -11,8 +11,6 @@ import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from datetime import datetime
-from email.utils import format_datetime, parsedate_to_datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -21,20 +19,11 @@ from s3d.agent.s3.address import check_bucket_name, check_key
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body, BytesBody, Members, S3Request, S3Response
 from s3d.agent.s3.model import operations
+from s3d.agent.s3.object_headers import ATTRIBUTES, header_text, member_value
 from s3d.shared.control import BucketInfo, Listing, ObjectInfo
 
 ABSENT = "*"
 """As if_match of put: there must be no such object yet."""
-
-HEADERS: Mapping[str, str] = {
-    "cache-control": "CacheControl",
-    "content-disposition": "ContentDisposition",
-    "content-encoding": "ContentEncoding",
-    "content-language": "ContentLanguage",
-    "expires": "Expires",
-    "x-amz-website-redirect-location": "WebsiteRedirectLocation",
-}
-"""The headers that an object keeps beside its type and metadata: HTTP name -> member."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +34,13 @@ class Attributes:
     metadata: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
-    """By lower-case HTTP name, of HEADERS."""
+    """By lower-case HTTP name, of object_headers.ATTRIBUTES."""
     storage_class: str | None = None
 
     def members(self) -> Members:
         """Of PutObject. Raises InvalidArgument for an Expires that is no HTTP date."""
-        found: Members = {HEADERS[name]: value for name, value in self.headers.items()}
-        if "Expires" in found:
-            found["Expires"] = _date(found["Expires"])
+        members = [(ATTRIBUTES[name], text) for name, text in self.headers.items()]
+        found: Members = {member: member_value(member, text) for member, text in members}
         own: Members = {
             "ContentType": self.content_type,
             "Metadata": dict(self.metadata),
@@ -65,7 +53,7 @@ class Attributes:
 PLAIN = Attributes()
 
 
-class Objects:
+class S3Client:
     """The store, spoken to in Python."""
 
     def __init__(self, store: ObjectStore, *, fresh: bool = False) -> None:
@@ -345,7 +333,9 @@ def _info(bucket: str, key: str, output: Mapping[str, Any]) -> ObjectInfo:
         version_id=output.get("VersionId"),
         metadata=output.get("Metadata", {}),
         headers={
-            name: _header(output[member]) for name, member in HEADERS.items() if member in output
+            name: header_text(output[member])
+            for name, member in ATTRIBUTES.items()
+            if member in output
         },
         checksums={
             member.removeprefix("Checksum"): value
@@ -388,17 +378,6 @@ def _row(bucket: str, row: Mapping[str, Any]) -> ObjectInfo:
         version_id=row.get("VersionId"),
         is_latest=row.get("IsLatest", False),
     )
-
-
-def _date(header: str) -> datetime:
-    try:
-        return parsedate_to_datetime(header)
-    except ValueError as error:
-        raise S3Error("InvalidArgument", f"Expires is not an HTTP date: {header}") from error
-
-
-def _header(value: str | datetime) -> str:
-    return value if isinstance(value, str) else format_datetime(value, usegmt=True)
 
 
 def _name(row: ObjectInfo | str) -> bytes:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from itertools import islice
 from threading import Lock
 
-from s3d.shared.facts import LogLine
+from s3d.shared.diagnostics import LogLine
 from s3d.shared.logs import mask
 from s3d.shared.secret import Secret
 
@@ -18,7 +18,7 @@ OWN = "s3d.agent."
 """What the names of our loggers begin with, and their sources do not."""
 
 
-class LogBook(logging.Handler):
+class LogBuffer(logging.Handler):
     """Keeps lines of level info and above, from any thread, without secrets."""
 
     def __init__(self, secrets: Iterable[Secret] = (), *, lines: int = LINES) -> None:

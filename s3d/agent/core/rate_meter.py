@@ -9,7 +9,7 @@ WINDOW = 10.0
 _SLOT = 0.5
 
 
-class Meter:
+class RateMeter:
     """Times are seconds of a clock that never goes back."""
 
     def __init__(self) -> None:

@@ -22,7 +22,7 @@ class ObjectStore(Protocol):
     def call(self, request: S3Request[Any]) -> Answer: ...
 
 
-class Ready(Generic[Out]):
+class Completed(Generic[Out]):
     """An answer already known: awaitable, and readable as .response without awaiting."""
 
     __slots__ = ("response",)
@@ -61,7 +61,7 @@ def handlers_of(owner: type) -> dict[str, str]:
     return found
 
 
-class Parts:
+class HandlerTable:
     """A table of handlers put together from the marked methods of several objects."""
 
     def __init__(self, *parts: object) -> None:
@@ -73,11 +73,11 @@ class Parts:
                 self.table[name] = getattr(part, attribute)
 
 
-class Endpoint:
+class TerminalStore:
     """Base of stores that end the way down: no handler means NotImplemented (501)."""
 
     def __init__(self, *parts: object) -> None:
-        self._handlers = Parts(self, *parts).table
+        self._handlers = HandlerTable(self, *parts).table
 
     def call(self, request: S3Request[Any]) -> Answer:
         handler = self._handlers.get(request.op.name)
@@ -87,15 +87,15 @@ class Endpoint:
 
 
 class Layer:
-    """Base of stores that wrap another: no handler means otherwise(), by default inner.call."""
+    """Base of stores that wrap another: no handler means fallback(), by default inner.call."""
 
     def __init__(self, inner: ObjectStore, *parts: object) -> None:
         self.inner = inner
-        self._handlers = Parts(self, *parts).table
+        self._handlers = HandlerTable(self, *parts).table
 
     def call(self, request: S3Request[Any]) -> Answer:
         handler = self._handlers.get(request.op.name)
-        return handler(request) if handler is not None else self.otherwise(request)
+        return handler(request) if handler is not None else self.fallback(request)
 
-    def otherwise(self, request: S3Request[Any]) -> Answer:
+    def fallback(self, request: S3Request[Any]) -> Answer:
         return self.inner.call(request)

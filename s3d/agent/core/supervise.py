@@ -26,8 +26,8 @@ async def supervise(
         try:
             await run()
         except Exception as error:
-            logger.exception("part failed part=%s restart_in=%.1f", name, wait)
-            events.emit("agent.part_failed", name, error=str(error), restart_in=wait)
+            logger.exception("background task failed task=%s restart_in=%.1f", name, wait)
+            events.emit("agent.task_failed", name, error=str(error), restart_in=wait)
         else:
             return
         if loop.time() - began > LONGEST_PAUSE:

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from s3d.agent.s3.conditions import check_read
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.reading import CONDITIONS, OVERRIDES
+from s3d.agent.s3.get_response import CONDITIONS, OVERRIDES
 
 
 class Authority(IntEnum):

@@ -111,7 +111,7 @@ def byte_range(header: str | None, size: int) -> tuple[int, int] | None:
     return start, stop - start
 
 
-def copy_range(header: str | None, size: int) -> tuple[int, int]:
+def resolve_copy_range(header: str | None, size: int) -> tuple[int, int]:
     """The (start, length) that the CopySourceRange of UploadPartCopy asks of size bytes.
 
     Stricter than byte_range: both ends are needed and must lie in the object, else InvalidArgument.

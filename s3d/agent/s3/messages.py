@@ -173,6 +173,6 @@ class S3Response(Generic[Out]):
     wire: WireResponse | None = None
     headers: dict[str, str] = field(default_factory=dict)
     """Further headers that no member of the output names."""
-    kept: dict[str, str] | None = None
+    rendered_headers: dict[str, str] | None = None
     """For an output that is given again and again, and is not to be changed: its header lines by
     operation. Who serialises it first leaves them here, and the store keeps them for the next."""

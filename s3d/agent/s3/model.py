@@ -16,7 +16,7 @@ from typing import Literal
 
 import msgspec
 
-from s3d.agent.s3 import supplement
+from s3d.agent.s3 import model_overrides
 
 Scope = Literal["service", "bucket", "object"]
 Access = Literal["read", "write", "list", "admin"]
@@ -24,7 +24,7 @@ Access = Literal["read", "write", "list", "admin"]
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One S3 operation, compiled once from the botocore model plus supplement.py."""
+    """One S3 operation, compiled once from the botocore model plus model_overrides.py."""
 
     name: str
     method: str
@@ -140,7 +140,7 @@ def _compile(name: str) -> Operation:
         method=model.http.method,
         scope=scope,
         subresource=_subresource(model, given),
-        status=supplement.STATUSES.get(name, model.http.response_code),
+        status=model_overrides.STATUSES.get(name, model.http.response_code),
         root_tag=_root_tag(name, answer),
         streaming_input=_is_streaming(given),
         streaming_output=_is_streaming(answer),
@@ -171,8 +171,8 @@ def required_words(given: Shape, location: str) -> list[str]:
 
 
 def _root_tag(name: str, answer: Shape) -> str | None:
-    if name in supplement.ROOTS:
-        return supplement.ROOTS[name]
+    if name in model_overrides.ROOTS:
+        return model_overrides.ROOTS[name]
     if answer.payload is None:
         return None
     member = answer.members[answer.payload]
@@ -190,11 +190,11 @@ def _is_streaming(shape: Shape) -> bool:
 
 
 def _access(name: str, method: str, scope: Scope) -> Access:
-    if name in supplement.LIST_OPERATIONS:
+    if name in model_overrides.LIST_OPERATIONS:
         return "list"
-    if method in ("GET", "HEAD") or name in supplement.READ_BY_POST:
+    if method in ("GET", "HEAD") or name in model_overrides.READ_BY_POST:
         return "read"
-    if name in supplement.ADMIN_OBJECT_OPERATIONS:
+    if name in model_overrides.ADMIN_OBJECT_OPERATIONS:
         return "admin"
-    writes = scope == "object" or name in supplement.WRITE_BUCKET_OPERATIONS
+    writes = scope == "object" or name in model_overrides.WRITE_BUCKET_OPERATIONS
     return "write" if writes else "admin"

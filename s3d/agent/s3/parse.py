@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
 
-from s3d.agent.s3 import scalars, supplement, xml
+from s3d.agent.s3 import model_overrides, scalars, xml
 from s3d.agent.s3.address import Address
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members, WireRequest
@@ -85,7 +85,7 @@ def parse_input(
         try:
             _read_body(plan, payload, members, strict=True)
         except ValueError as error:
-            code = supplement.MALFORMED.get(op.name, "MalformedXML")
+            code = model_overrides.MALFORMED.get(op.name, "MalformedXML")
             raise S3Error(code) from error
     for field in plan.required:
         if field.member not in members:
@@ -121,7 +121,7 @@ def _read_query(plan: _Plan, query: Mapping[str, str], members: Members) -> list
             _put(field, value, members)
         elif word[:6].lower() == "x-amz-":
             is_checksum = word[6:15].lower() == "checksum-"
-            if not (is_checksum and value in supplement.EMPTY_CHECKSUMS):
+            if not (is_checksum and value in model_overrides.EMPTY_CHECKSUMS):
                 hoisted.append((word.lower(), value))
     return hoisted
 
@@ -159,7 +159,7 @@ def _read_headers(
 
 def _put(field: _Field, value: str, members: Members) -> None:
     if not value and not field.keeps_empty:
-        if field.wire in supplement.NEVER_EMPTY:
+        if field.wire in model_overrides.NEVER_EMPTY:
             raise _invalid(field, value)
         return
     try:
@@ -212,8 +212,10 @@ def _unicode(value: str) -> str:
 
 def _check_metadata(metadata: Mapping[str, str]) -> None:
     size = sum(len(name.encode()) + len(value.encode()) for name, value in metadata.items())
-    if size > supplement.MAX_METADATA_SIZE:
-        raise S3Error("MetadataTooLarge", Size=size, MaxSizeAllowed=supplement.MAX_METADATA_SIZE)
+    if size > model_overrides.MAX_METADATA_SIZE:
+        raise S3Error(
+            "MetadataTooLarge", Size=size, MaxSizeAllowed=model_overrides.MAX_METADATA_SIZE
+        )
 
 
 # ---------------------------------------------------------------- plans
@@ -223,7 +225,7 @@ def _check_metadata(metadata: Mapping[str, str]) -> None:
 def _input_plan(name: str) -> _Plan:
     model = service().operations[name]
     root = model.input.location_name if model.input else None
-    required = name in supplement.BODY_REQUIRED
+    required = name in model_overrides.BODY_REQUIRED
     return _plan(service().input_of(name), model.input, root, body_required=required)
 
 
@@ -288,25 +290,25 @@ def _field(name: str, member: Member) -> _Field:
         member.location == "querystring"
         and shape.type == "string"
         and not shape.enum
-        and wire not in supplement.NEVER_EMPTY
+        and wire not in model_overrides.NEVER_EMPTY
     )
-    error = supplement.HEADER_ENUMS.get(item, ("InvalidArgument", ""))
+    error = model_overrides.HEADER_ENUMS.get(item, ("InvalidArgument", ""))
     becomes_header = wire.startswith("response-")
     read = _read_text if becomes_header else _reader(member.shape, shape)
     return _Field(name, wire, read, keeps_empty, error)
 
 
 def _reader(name: str, shape: Shape) -> Callable[[str], Any]:
-    if name in supplement.VERBATIM:
+    if name in model_overrides.VERBATIM:
         return _read_text
     if shape.member:
         return partial(_read_list, item=_reader(shape.member.shape, _shape(shape.member)))
-    if name in supplement.HEADER_ENUMS:
+    if name in model_overrides.HEADER_ENUMS:
         return partial(scalars.read_one_of, values=frozenset(shape.enum))
-    if name in supplement.LENIENT_TIMES:
+    if name in model_overrides.LENIENT_TIMES:
         return _read_lenient_time
-    if name in supplement.RANGES:
-        low, high = supplement.RANGES[name]
+    if name in model_overrides.RANGES:
+        low, high = model_overrides.RANGES[name]
         return partial(scalars.read_integer, low=low, high=high)
     return _READERS[shape.type]
 

@@ -14,7 +14,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from s3d.agent.s3 import scalars, supplement, xml
+from s3d.agent.s3 import model_overrides, scalars, xml
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.model import Member, Operation, operations, service
 
@@ -160,7 +160,7 @@ def _document(name: str) -> xml.Write | None:
         return _write_location
     shape = service().output_of(name)
     of = shape.members[shape.payload].shape if shape.payload else output.shape
-    return xml.writer(of, root, namespace=supplement.NAMESPACE, lists_last=not shape.payload)
+    return xml.writer(of, root, namespace=model_overrides.NAMESPACE, lists_last=not shape.payload)
 
 
 def _write_location(region: str) -> str:
@@ -168,13 +168,13 @@ def _write_location(region: str) -> str:
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketLocation.html
     """
-    tag = f'LocationConstraint xmlns="{supplement.NAMESPACE}"'
+    tag = f'LocationConstraint xmlns="{model_overrides.NAMESPACE}"'
     return f"<{tag}>{xml.escape(region)}</LocationConstraint>" if region else f"<{tag}/>"
 
 
 def _header_writer(member: Member) -> Callable[[Any], str]:
     shape = service().shapes[member.shape]
-    if member.shape in supplement.VERBATIM:
+    if member.shape in model_overrides.VERBATIM:
         return _write_verbatim
     if shape.type == "timestamp":
         is_iso = (member.timestamp_format or shape.timestamp_format) == "iso8601"

@@ -16,7 +16,7 @@ from xml.parsers import expat
 
 from s3d.agent.s3 import scalars
 from s3d.agent.s3.model import Member, Shape, service
-from s3d.agent.s3.supplement import LIST_LIMITS, REQUIRED_MEMBERS, STRICT_XML_ENUMS
+from s3d.agent.s3.model_overrides import LIST_LIMITS, REQUIRED_MEMBERS, STRICT_XML_ENUMS
 
 MAX_DEPTH = 16
 MAX_ELEMENTS = 70_000

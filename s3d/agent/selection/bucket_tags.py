@@ -9,7 +9,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 
-from s3d.agent.core.keyed_lock import Turns
+from s3d.agent.core.keyed_lock import KeyedLock
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import S3Request
@@ -41,12 +41,12 @@ class BucketTags:
         self._remote = remote
         self._clock = clock
         self._timeout = timeout
-        self._turns = Turns()
+        self._bucket_locks = KeyedLock()
         self._known: Recent[str, tuple[float, Tags | S3Error]] = Recent(1_000, lambda _: 1)
 
     async def of(self, bucket: str) -> Tags:
         """The tags of a bucket. Raises S3Error when the remote does not answer or refuses."""
-        async with self._turns.of(bucket, ""):
+        async with self._bucket_locks.hold(bucket):
             expires, result = self._known.get(bucket) or (0.0, None)
             if result is None or self._clock() >= expires:
                 result = await self._fetch(bucket)

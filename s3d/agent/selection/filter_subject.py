@@ -7,23 +7,9 @@ from datetime import datetime
 from email.utils import format_datetime
 from typing import Any
 
+from s3d.agent.s3.object_headers import FILTERABLE
 from s3d.agent.storage.records import Stored
 from s3d.shared.filter_terms import Subject
-
-HEADERS: Mapping[str, str] = {
-    "CacheControl": "cache-control",
-    "ContentDisposition": "content-disposition",
-    "ContentEncoding": "content-encoding",
-    "ContentLanguage": "content-language",
-    "ContentType": "content-type",
-    "ETag": "etag",
-    "Expires": "expires",
-    "LastModified": "last-modified",
-    "ServerSideEncryption": "x-amz-server-side-encryption",
-    "StorageClass": "x-amz-storage-class",
-    "WebsiteRedirectLocation": "x-amz-website-redirect-location",
-}
-"""Member of a response -> the header by which a filter names it; content-length is apart."""
 
 
 def subject_of_record(bucket: str, key: str, stored: Stored) -> Subject:
@@ -62,7 +48,7 @@ def subject_of_response(
 def _headers(members: Mapping[str, Any], size: int) -> dict[str, str]:
     headers = {
         header: _text(members[member])
-        for member, header in HEADERS.items()
+        for member, header in FILTERABLE.items()
         if members.get(member) not in (None, "")
     }
     return {**headers, "content-length": str(size)}

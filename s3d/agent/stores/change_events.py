@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from s3d.agent.core.events import Events
-from s3d.agent.core.store import Answer, Layer, ObjectStore, Ready
+from s3d.agent.core.store import Answer, Completed, Layer, ObjectStore
 from s3d.agent.s3.messages import S3Request, S3Response
 
 UNSEEN = frozenset(
@@ -14,18 +14,18 @@ UNSEEN = frozenset(
 """Writes after which everything still looks the same."""
 
 
-class Notices(Layer):
+class ChangeEvents(Layer):
     """Emits store.changed, its subject bucket or bucket/key, once a write has succeeded."""
 
     def __init__(self, inner: ObjectStore, events: Events) -> None:
         super().__init__(inner)
         self._events = events
 
-    def otherwise(self, request: S3Request[Any]) -> Answer:
+    def fallback(self, request: S3Request[Any]) -> Answer:
         answer = self.inner.call(request)
         if request.op.access in ("read", "list") or request.op.name in UNSEEN:
             return answer
-        if isinstance(answer, Ready):
+        if isinstance(answer, Completed):
             self._tell(request)
             return answer
         return self._await(request, answer)

@@ -17,7 +17,7 @@ import msgspec
 
 from s3d.agent.sync.baseline_file import connect, flush_log
 from s3d.agent.sync.names import original_of
-from s3d.agent.sync.state import Base, Signature
+from s3d.agent.sync.path_state import BaselineEntry, Signature
 
 HISTORY = 10_000
 """Rows of the history that are kept."""
@@ -46,7 +46,7 @@ class Intent(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Trashed:
+class TrashEntry:
     """A file in the trash, by the id that is its name there."""
 
     id: str
@@ -60,7 +60,7 @@ class Trashed:
 
 
 @dataclass(frozen=True, slots=True)
-class Happened:
+class HistoryEntry:
     """One row of the history. trash: where the file is that it replaced or removed."""
 
     id: int
@@ -128,26 +128,26 @@ class Baseline:
 
     # Of the folder as a whole
 
-    def fact(self, name: str) -> str:
+    def get_meta(self, name: str) -> str:
         """ "" when it is not known."""
         row = self._db.execute("SELECT value FROM root WHERE name = ?", (name,)).fetchone()
         return row[0] if row else ""
 
-    def set_facts(self, **facts: str) -> None:
-        self._write(*_facts(facts))
+    def set_meta(self, **values: str) -> None:
+        self._write(*_meta_rows(values))
 
-    def forget_all(self, **facts: str) -> None:
+    def forget_all(self, **values: str) -> None:
         """As before the first sync: nothing was agreed on, so nothing can be deleted. facts: to be
         set in the same step."""
-        self._write(("DELETE FROM base", ()), ("DELETE FROM intent", ()), *_facts(facts))
+        self._write(("DELETE FROM base", ()), ("DELETE FROM intent", ()), *_meta_rows(values))
 
     # Agreements
 
-    def get(self, path: str) -> Base | None:
+    def get(self, path: str) -> BaselineEntry | None:
         row = self._db.execute("SELECT * FROM base WHERE path = ?", (path,)).fetchone()
         return _base(row) if row else None
 
-    def rows(self) -> Iterator[Base]:
+    def rows(self) -> Iterator[BaselineEntry]:
         """All, in the order of their bytes."""
         return map(_base, self._db.execute("SELECT * FROM base ORDER BY path"))
 
@@ -174,7 +174,7 @@ class Baseline:
         row = self._db.execute("SELECT files, size FROM totals").fetchone()
         return row[0], row[1]
 
-    def conflicts(self, limit: int) -> list[Base]:
+    def conflicts(self, limit: int) -> list[BaselineEntry]:
         """Those that are conflict copies by their name."""
         query = (
             "SELECT * FROM base INDEXED BY base_conflicts WHERE instr(path, ' (conflict ') > 0 "
@@ -183,7 +183,7 @@ class Baseline:
         found = [_base(row) for row in self._db.execute(query, (limit,))]
         return [row for row in found if original_of(row.path)]
 
-    def agree(self, base: Base) -> None:
+    def agree(self, base: BaselineEntry) -> None:
         """Both sides have it now; what was intended is done."""
         self._write(
             (_AGREE, (base.path, *base.signature, *base[2:])),
@@ -217,14 +217,14 @@ class Baseline:
 
     # Trash and history
 
-    def trash(self, row: Trashed) -> None:
+    def trash(self, row: TrashEntry) -> None:
         size, mtime_ns, _, ino = row.signature
         values = (row.id, row.path, size, mtime_ns, ino, row.reason, row.at, row.age)
         self._write(("INSERT OR REPLACE INTO trash VALUES (?,?,?,?,?,?,?,?)", values))
 
     def trashed(
         self, *, since: float = float("-inf"), before: float = float("inf"), limit: int = -1
-    ) -> list[Trashed]:
+    ) -> list[TrashEntry]:
         """The oldest first. since, before: age of the trash when they came, in seconds."""
         query = "SELECT * FROM trash WHERE age >= ? AND age < ? ORDER BY age, at LIMIT ?"
         return [_trashed(row) for row in self._db.execute(query, (since, before, limit))]
@@ -232,7 +232,7 @@ class Baseline:
     def trash_count(self) -> int:
         return int(self._db.execute("SELECT count(*) FROM trash").fetchone()[0])
 
-    def trash_of(self, id: str) -> Trashed | None:
+    def trash_of(self, id: str) -> TrashEntry | None:
         row = self._db.execute("SELECT * FROM trash WHERE id = ?", (id,)).fetchone()
         return _trashed(row) if row else None
 
@@ -246,7 +246,7 @@ class Baseline:
         if number % 1000 == 0:
             self._write(("DELETE FROM history WHERE id <= ?", (number - HISTORY,)))
 
-    def last_trashed(self, *, id: int = 0, path: str = "") -> Happened | None:
+    def last_trashed(self, *, id: int = 0, path: str = "") -> HistoryEntry | None:
         """The newest row of the history whose file is in the trash: that id, or of that path."""
         query = (
             "SELECT history.* FROM history JOIN trash ON trash.id = history.trash "
@@ -254,12 +254,12 @@ class Baseline:
             "ORDER BY history.id DESC LIMIT 1"
         )
         row = self._db.execute(query, (id, path)).fetchone()
-        return Happened(*row) if row else None
+        return HistoryEntry(*row) if row else None
 
-    def history(self, limit: int, *, path: str = "") -> list[Happened]:
+    def history(self, limit: int, *, path: str = "") -> list[HistoryEntry]:
         """The newest first; of one path, if one is given."""
         query = "SELECT * FROM history WHERE ? IN ('', path) ORDER BY id DESC LIMIT ?"
-        return [Happened(*row) for row in self._db.execute(query, (path, limit))]
+        return [HistoryEntry(*row) for row in self._db.execute(query, (path, limit))]
 
 
 _AGREE = (
@@ -271,15 +271,16 @@ _AGREE = (
 """No REPLACE, for which the triggers of the totals would see no deletion."""
 
 
-def _facts(facts: Mapping[str, str]) -> list[Statement]:
-    return [("INSERT OR REPLACE INTO root VALUES (?, ?)", fact) for fact in facts.items()]
+def _meta_rows(values: Mapping[str, str]) -> list[Statement]:
+    return [("INSERT OR REPLACE INTO root VALUES (?, ?)", row) for row in values.items()]
 
 
-def _base(row: tuple[object, ...]) -> Base:
+def _base(row: tuple[object, ...]) -> BaselineEntry:
     path, size, mtime, ctime, ino, mode, sha256, etag, bytes_, racy = row
-    return Base(path, Signature(size, mtime, ctime, ino), mode, sha256, etag, bytes_, bool(racy))  # type: ignore[arg-type]
+    signature = Signature(size, mtime, ctime, ino)  # type: ignore[arg-type]
+    return BaselineEntry(path, signature, mode, sha256, etag, bytes_, bool(racy))  # type: ignore[arg-type]
 
 
-def _trashed(row: tuple[object, ...]) -> Trashed:
+def _trashed(row: tuple[object, ...]) -> TrashEntry:
     id, path, size, mtime_ns, ino, reason, at, age = row
-    return Trashed(id, path, Signature(size, mtime_ns, 0, ino), reason, at, age)  # type: ignore[arg-type]
+    return TrashEntry(id, path, Signature(size, mtime_ns, 0, ino), reason, at, age)  # type: ignore[arg-type]

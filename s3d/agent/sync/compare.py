@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol, TypeVar
 
-from s3d.agent.sync.state import Base, Local, Remote, is_folder
+from s3d.agent.sync.path_state import BaselineEntry, LocalEntry, RemoteEntry, is_folder
 
 Known = Iterable[tuple[object, ...]]
 """Rows of what was agreed on: the path, and then what tells whether it is the same still. In the
 order of the paths, which is that of the keys."""
-BaseOf = Callable[[str], Base | None]
+BaseOf = Callable[[str], BaselineEntry | None]
 
 
 class _Named(Protocol):
@@ -51,8 +51,8 @@ def merged(
 
 
 def local_differences(
-    found: Iterable[Local], known: Known, base_of: BaseOf
-) -> Iterator[tuple[Base | None, Local | None]]:
+    found: Iterable[LocalEntry], known: Known, base_of: BaseOf
+) -> Iterator[tuple[BaselineEntry | None, LocalEntry | None]]:
     """Where the folder may differ from what was agreed on.
 
     A folder with something in it needs no marker, so it is no difference.
@@ -66,17 +66,17 @@ def local_differences(
 
 
 def remote_differences(
-    found: Iterable[Remote], known: Known, base_of: BaseOf
-) -> Iterator[tuple[Base | None, Remote | None]]:
+    found: Iterable[RemoteEntry], known: Known, base_of: BaseOf
+) -> Iterator[tuple[BaselineEntry | None, RemoteEntry | None]]:
     """Where the bucket differs from what was agreed on."""
     for path, agreed, remote in merged(found, known, _object):
         yield base_of(path) if agreed else None, remote
 
 
-def _signature(local: Local) -> tuple[object, ...]:
+def _signature(local: LocalEntry) -> tuple[object, ...]:
     """What cannot be synced is always told."""
     return local.signature if not local.trouble else ()
 
 
-def _object(remote: Remote) -> tuple[object, ...]:
+def _object(remote: RemoteEntry) -> tuple[object, ...]:
     return (remote.etag, remote.size) if not remote.trouble else ()

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from s3d.agent.sync.state import UNSUPPORTED, Difference, is_changed, is_folder, is_other
+from s3d.agent.sync.path_state import UNSUPPORTED, Difference, is_changed, is_folder, is_other
 
 
 class Action(StrEnum):
@@ -56,7 +56,7 @@ class Mode(StrEnum):
     """From the bucket to the folder; nothing is ever written to the bucket."""
 
 
-class Side(StrEnum):
+class SideState(StrEnum):
     """One side of a path against what was agreed."""
 
     ABSENT = "0"
@@ -66,9 +66,9 @@ class Side(StrEnum):
     """Nobody could look."""
 
 
-_0, _S, _C = Side.ABSENT, Side.SAME, Side.CHANGED
+_0, _S, _C = SideState.ABSENT, SideState.SAME, SideState.CHANGED
 
-TABLE: Mapping[tuple[bool, Side, Side], Action] = {
+TABLE: Mapping[tuple[bool, SideState, SideState], Action] = {
     # (was agreed on, local, remote)
     (False, _0, _0): Action.NOTHING,
     (False, _0, _C): Action.DOWNLOAD,
@@ -86,7 +86,7 @@ TABLE: Mapping[tuple[bool, Side, Side], Action] = {
 }
 """Where both sides are known. Without an agreement there is no SAME."""
 
-_ONE_WAY: Mapping[Mode, Mapping[tuple[Action, Side, Side], Action]] = {
+_ONE_WAY: Mapping[Mode, Mapping[tuple[Action, SideState, SideState], Action]] = {
     Mode.TWO_WAY: {},
     Mode.BACKUP: {
         (Action.DOWNLOAD, _0, _C): Action.KEEP,
@@ -105,7 +105,7 @@ _ONE_WAY: Mapping[Mode, Mapping[tuple[Action, Side, Side], Action]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Circumstances:
+class DecisionInputs:
     """What else counts for a path."""
 
     excluded: str = ""
@@ -122,53 +122,53 @@ class Circumstances:
     """The local bytes were looked at: they are those that were agreed on."""
 
 
-PLAIN = Circumstances()
+PLAIN = DecisionInputs()
 
 
-def sides(
-    difference: Difference, about: Circumstances = PLAIN, *, is_complete: bool = True
-) -> tuple[Side, Side]:
+def side_states(
+    difference: Difference, inputs: DecisionInputs = PLAIN, *, is_complete: bool = True
+) -> tuple[SideState, SideState]:
     """Each side against the base. is_complete: whoever is not in a listing is not there."""
     base, local, remote = difference.base, difference.local, difference.remote
     if local is None:
-        here = Side.ABSENT
-    elif base is not None and (about.same_local or not is_changed(base, local)):
-        here = Side.SAME
+        here = SideState.ABSENT
+    elif base is not None and (inputs.same_local or not is_changed(base, local)):
+        here = SideState.SAME
     else:
-        here = Side.CHANGED
+        here = SideState.CHANGED
     if not difference.remote_known:
-        there = Side.ABSENT if base is None else Side.SAME
+        there = SideState.ABSENT if base is None else SideState.SAME
     elif remote is None:
-        there = Side.ABSENT if is_complete else Side.UNKNOWN
+        there = SideState.ABSENT if is_complete else SideState.UNKNOWN
     else:
-        there = Side.CHANGED if is_other(base, remote) else Side.SAME
+        there = SideState.CHANGED if is_other(base, remote) else SideState.SAME
     return here, there
 
 
 def decide(
     difference: Difference,
     mode: Mode = Mode.TWO_WAY,
-    about: Circumstances = PLAIN,
+    inputs: DecisionInputs = PLAIN,
     *,
     is_complete: bool = True,
 ) -> Action:
     """The action for one path: what stands above the table, the table, what the mode allows."""
-    here, there = sides(difference, about, is_complete=is_complete)
+    here, there = side_states(difference, inputs, is_complete=is_complete)
     base = difference.base is not None
-    if about.excluded:
+    if inputs.excluded:
         return Action.UNTRACK if base else Action.IGNORE
-    if there is Side.UNKNOWN:
+    if there is SideState.UNKNOWN:
         return Action.NOTHING
-    if about.trouble:
-        is_alone = not base and there is Side.ABSENT
-        return Action.LEAVE if is_alone and about.trouble in UNSUPPORTED else Action.BLOCK
+    if inputs.trouble:
+        is_alone = not base and there is SideState.ABSENT
+        return Action.LEAVE if is_alone and inputs.trouble in UNSUPPORTED else Action.BLOCK
     action = TABLE[base, here, there]
-    if action is Action.COMPARE and about.equal is not None:
-        action = Action.ADOPT if about.equal else Action.CONFLICT
+    if action is Action.COMPARE and inputs.equal is not None:
+        action = Action.ADOPT if inputs.equal else Action.CONFLICT
     action = _ONE_WAY[mode].get((action, here, there), action)
-    if here is Side.CHANGED and not about.is_settled and action is not Action.NOTHING:
+    if here is SideState.CHANGED and not inputs.is_settled and action is not Action.NOTHING:
         return Action.WAIT
-    if action is Action.DOWNLOAD and not about.has_room:
+    if action is Action.DOWNLOAD and not inputs.has_room:
         return Action.SKIP
     return action
 
@@ -198,14 +198,14 @@ MOST_DELETIONS = 50
 MOST_SHARE = 0.25
 
 
-class Doubtful(Exception):
+class MassDeletionGuard(Exception):
     """A plan that deletes so much that a person has to agree. str(): why."""
 
 
 def check(
     steps: Iterable[Step], *, agreed: int, recent: int = 0, own: Collection[str] = ()
 ) -> None:
-    """Raise Doubtful for a plan that empties a side, or deletes too much of it.
+    """Raise MassDeletionGuard for a plan that empties a side, or deletes too much of it.
 
     agreed: files that both sides have agreed on. recent: that were deleted just before, since what
     removes a tree is seen in pieces. own: agreed paths whose object is a write of this device that
@@ -226,10 +226,12 @@ def check(
         count = sum(step.action is action for step in found)
         if count and len(gone) >= max(agreed, 2):
             many = "all" if count >= agreed else f"{count} of"
-            raise Doubtful(f"nothing is left in {side}: {many} {agreed} files would go {where}")
+            raise MassDeletionGuard(
+                f"nothing is left in {side}: {many} {agreed} files would go {where}"
+            )
     if found and len(found) + recent > max(MOST_DELETIONS, MOST_SHARE * (agreed + recent)):
         before = f", after {recent} just before" if recent else ""
-        raise Doubtful(f"{len(found)} of {agreed} files would be deleted{before}")
+        raise MassDeletionGuard(f"{len(found)} of {agreed} files would be deleted{before}")
 
 
 _ORDER = (Action.FORGET, Action.UNTRACK, Action.ADOPT, Action.COMPARE, Action.CONFLICT)

@@ -18,26 +18,34 @@ from s3d.agent.sync.decide import (
     DELETIONS,
     PLAIN,
     Action,
-    Circumstances,
+    DecisionInputs,
     Mode,
-    Side,
+    SideState,
     Step,
     decide,
-    sides,
+    side_states,
 )
-from s3d.agent.sync.placement import ATTEMPTS, Placement, new_id
-from s3d.agent.sync.recover import recover
-from s3d.agent.sync.sides import ABSENT, About, Hub, Moved, Refused, Staged, Tree
-from s3d.agent.sync.state import (
+from s3d.agent.sync.interfaces import (
+    ABSENT,
+    ConcurrentChange,
+    FileAttributes,
+    LocalTree,
+    PathBlocked,
+    RemoteTree,
+    StagedFile,
+)
+from s3d.agent.sync.path_state import (
     NO_BYTES,
-    Base,
+    BaselineEntry,
     Difference,
-    Local,
-    Remote,
+    LocalEntry,
+    RemoteEntry,
     fits,
     is_changed,
     is_folder,
 )
+from s3d.agent.sync.placement import ATTEMPTS, Placement, new_id
+from s3d.agent.sync.recover import recover
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +54,7 @@ RACY = 2 * 10**9
 file system, FAT's."""
 
 
-class Done(NamedTuple):
+class StepResult(NamedTuple):
     """What was done with a path. more: paths that have to be looked at because of it."""
 
     path: str
@@ -57,12 +65,12 @@ class Done(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class SyncPolicy:
     """What counts for a path beside the two sides."""
 
-    excluded: Callable[[str, Local | None, Remote | None], Awaitable[str]]
+    excluded: Callable[[str, LocalEntry | None, RemoteEntry | None], Awaitable[str]]
     """Why it is not synced; "" if it is."""
-    is_settled: Callable[[Local], bool] = lambda local: True
+    is_settled: Callable[[LocalEntry], bool] = lambda local: True
     has_room: Callable[[str, int], bool] = lambda path, size: True
     """For a download to a path of so many bytes, which are kept free for it from then on."""
     tagged_out: Callable[[str, str, Mapping[str, str]], str] = lambda path, etag, tags: ""
@@ -75,10 +83,10 @@ class Executor(Placement):
 
     def __init__(
         self,
-        tree: Tree,
-        hub: Hub,
+        tree: LocalTree,
+        remote_tree: RemoteTree,
         baseline: Baseline,
-        terms: Terms,
+        policy: SyncPolicy,
         mode: Mode = Mode.TWO_WAY,
         *,
         host: str = "host",
@@ -88,11 +96,11 @@ class Executor(Placement):
     ) -> None:
         """trash_age: seconds that the trash has been there, on its own clock."""
         super().__init__(tree, baseline)
-        self.hub = hub
-        self.terms, self.mode = terms, mode
+        self.remote_tree = remote_tree
+        self.policy, self.mode = policy, mode
         self.host, self.clock, self.ids = host, clock, ids
         self.trash_age = trash_age
-        self._acts: dict[Action, Callable[[Difference], Awaitable[Done]]] = {
+        self._acts: dict[Action, Callable[[Difference], Awaitable[StepResult]]] = {
             Action.UPLOAD: self._upload,
             Action.DOWNLOAD: self._download,
             Action.DELETE_LOCAL: self._delete_local,
@@ -103,77 +111,77 @@ class Executor(Placement):
             Action.UNTRACK: self._forget,
         }
 
-    async def settle(self, step: Step) -> Done:
+    async def settle(self, step: Step) -> StepResult:
         """Do what has to be done about a path. Raises Unavailable."""
         difference = step.difference
         if step.action in (Action.BLOCK, Action.LEAVE):
-            return Done(step.path, step.action, difference.trouble)
+            return StepResult(step.path, step.action, difference.trouble)
         try:
             for _ in range(ATTEMPTS):
                 try:
                     return await self._once(difference, step.action)
-                except Moved:
+                except ConcurrentChange:
                     difference = await self.look(step.path)
-        except Refused as error:
-            return Done(step.path, Action.BLOCK, str(error))
+        except PathBlocked as error:
+            return StepResult(step.path, Action.BLOCK, str(error))
         except (OverflowError, ValueError) as error:
             # A value that nobody has thought of is the trouble of its path, not of the folder.
             logger.exception("sync path failed path=%s", step.path)
-            return Done(step.path, Action.BLOCK, f"{type(error).__name__}: {error}")
-        return Done(step.path, Action.WAIT, "it changes all the time")
+            return StepResult(step.path, Action.BLOCK, f"{type(error).__name__}: {error}")
+        return StepResult(step.path, Action.WAIT, "it changes all the time")
 
     async def look(self, path: str) -> Difference:
         """Both sides as they are now."""
         if self.baseline.intent(path) is not None:
             await recover(self, path)
-        remote = await self.hub.look(path)
+        remote = await self.remote_tree.look(path)
         named = remote is None or not remote.trouble  # else no file can have such a name
         local = await self.look_here(path) if named else None
         return Difference(path, self.baseline.get(path), local, remote)
 
-    async def look_here(self, path: str) -> Local | None:
+    async def look_here(self, path: str) -> LocalEntry | None:
         """The local side; what the system does not let us see has its trouble, and is not gone."""
         try:
             return await self.tree.look(path)
-        except Refused as error:
-            return Local(path, NO_BYTES, trouble=str(error))
+        except PathBlocked as error:
+            return LocalEntry(path, NO_BYTES, trouble=str(error))
 
-    async def _once(self, difference: Difference, planned: Action) -> Done:
+    async def _once(self, difference: Difference, planned: Action) -> StepResult:
         if self.baseline.intent(difference.path) is not None:
-            raise Moved  # something was begun: see first what came of it
-        about = await self._circumstances(difference)
-        action = decide(difference, self.mode, about)
+            raise ConcurrentChange  # something was begun: see first what came of it
+        inputs = await self._inputs(difference)
+        action = decide(difference, self.mode, inputs)
         if action is Action.COMPARE:
-            about = replace(about, equal=await self._compare(difference))
-            action = decide(difference, self.mode, about)
+            inputs = replace(inputs, equal=await self._compare(difference))
+            action = decide(difference, self.mode, inputs)
         if action in DELETIONS and planned not in DELETIONS:
             # How much is deleted is judged for a whole pass, so this one waits for the next.
-            return Done(difference.path, Action.NOTHING, more=(difference.path,))
+            return StepResult(difference.path, Action.NOTHING, more=(difference.path,))
         size = difference.remote.size if difference.remote is not None else 0
-        if action is Action.DOWNLOAD and not self.terms.has_room(difference.path, size):
-            action = decide(difference, self.mode, replace(about, has_room=False))
+        if action is Action.DOWNLOAD and not self.policy.has_room(difference.path, size):
+            action = decide(difference, self.mode, replace(inputs, has_room=False))
         act = self._acts.get(action)
         if act is None:
-            return Done(difference.path, action, _why(action, difference, about))
+            return StepResult(difference.path, action, _why(action, difference, inputs))
         return await act(difference)
 
-    async def _circumstances(self, difference: Difference) -> Circumstances:
+    async def _inputs(self, difference: Difference) -> DecisionInputs:
         local, remote = difference.local, difference.remote
-        excluded = await self.terms.excluded(difference.path, local, remote)
+        excluded = await self.policy.excluded(difference.path, local, remote)
         if excluded:
-            return Circumstances(excluded=excluded)
+            return DecisionInputs(excluded=excluded)
         if difference.trouble:
-            return Circumstances(trouble=difference.trouble)
+            return DecisionInputs(trouble=difference.trouble)
         if local is None or is_folder(local.path):
             return PLAIN
-        if not self.terms.is_settled(local):
-            return Circumstances(is_settled=False)
+        if not self.policy.is_settled(local):
+            return DecisionInputs(is_settled=False)
         same = await self.is_as_agreed(difference)
-        return Circumstances(same_local=True) if same else PLAIN
+        return DecisionInputs(same_local=True) if same else PLAIN
 
     async def is_as_agreed(self, difference: Difference) -> bool:
         """Whether a file that may have changed holds the bytes that were agreed on all the same;
-        then that is remembered. Raises Moved."""
+        then that is remembered. Raises ConcurrentChange."""
         base, local = difference.base, difference.local
         if base is None or local is None or base.signature.size != local.signature.size:
             return False
@@ -186,23 +194,23 @@ class Executor(Placement):
         self.baseline.agree(base._replace(signature=local.signature, mode=local.mode, is_racy=racy))
         return True
 
-    def _is_racy(self, local: Local) -> bool:
+    def _is_racy(self, local: LocalEntry) -> bool:
         return self.clock() * 1e9 - local.signature.mtime_ns < RACY
 
     async def _compare(self, difference: Difference) -> bool:
-        """Whether both sides hold the same bytes. Raises Moved when the remote's was made from the
-        local one, which is no conflict; what was agreed on is set right then."""
+        """Whether both sides hold the same bytes. Raises ConcurrentChange when the remote's
+        was made from the local one, which is no conflict; the baseline is corrected then."""
         path, local = difference.path, difference.local
-        remote = await self.hub.look(path)
+        remote = await self.remote_tree.look(path)
         if local is None or remote is None:
-            raise Moved
+            raise ConcurrentChange
         if is_folder(path):
             return True
         content = await self.tree.read(path, local.signature)
         if remote.parent == content.sha256 and remote.sha256 != content.sha256:
             # The remote's writer had what we have, whatever we remember.
             self.baseline.agree(self._base(local, content.sha256, replace_etag="?"))
-            raise Moved
+            raise ConcurrentChange
         if local.signature.size != remote.size:
             return False
         if remote.sha256:
@@ -213,77 +221,79 @@ class Executor(Placement):
         await self.tree.drop_staged(staged.name)
         return staged.sha256 == content.sha256
 
-    def _base(self, local: Local, sha256: str, *, replace_etag: str) -> Base:
+    def _base(self, local: LocalEntry, sha256: str, *, replace_etag: str) -> BaselineEntry:
         size = local.signature.size
         racy = self._is_racy(local)
-        return Base(local.path, local.signature, local.mode, sha256, replace_etag, size, racy)
+        return BaselineEntry(
+            local.path, local.signature, local.mode, sha256, replace_etag, size, racy
+        )
 
-    async def _adopt(self, difference: Difference) -> Done:
+    async def _adopt(self, difference: Difference) -> StepResult:
         path, local = difference.path, difference.local
-        remote = await self.hub.look(path)
+        remote = await self.remote_tree.look(path)
         if local is None or remote is None or remote.etag != _etag(difference.remote):
-            raise Moved
+            raise ConcurrentChange
         sha256 = ""
         if not is_folder(path):
             sha256 = (await self.tree.read(path, local.signature)).sha256
         base = self._base(local, sha256, replace_etag=remote.etag)._replace(size=remote.size)
         self.baseline.agree(base)
-        return Done(path, Action.ADOPT)
+        return StepResult(path, Action.ADOPT)
 
-    async def _forget(self, difference: Difference) -> Done:
+    async def _forget(self, difference: Difference) -> StepResult:
         self.baseline.drop(difference.path)
-        return Done(difference.path, Action.FORGET)
+        return StepResult(difference.path, Action.FORGET)
 
-    async def _upload(self, difference: Difference) -> Done:
+    async def _upload(self, difference: Difference) -> StepResult:
         path, local, base = difference.path, difference.local, difference.base
         if local is None:
-            raise Moved
+            raise ConcurrentChange
         there = difference.remote is not None or not difference.remote_known
         condition = base.etag if base is not None and there else ABSENT
         if is_folder(path):
-            remote = await self.hub.put(path, None, About(), condition)
-            self.baseline.agree(Base(path, NO_BYTES, 0, "", remote.etag, remote.size))
-            return Done(path, Action.UPLOAD)
+            remote = await self.remote_tree.put(path, None, FileAttributes(), condition)
+            self.baseline.agree(BaselineEntry(path, NO_BYTES, 0, "", remote.etag, remote.size))
+            return StepResult(path, Action.UPLOAD)
         content = await self.tree.read(path, local.signature)
         tags: Mapping[str, str] = {}
         if condition != ABSENT:  # tags of the one that is replaced stay
-            tags = await self.hub.tags(path)
-            excluded = self.terms.tagged_out(path, condition, tags)
+            tags = await self.remote_tree.tags(path)
+            excluded = self.policy.tagged_out(path, condition, tags)
             if excluded:
-                return Done(path, Action.IGNORE, excluded)
-        mode = local.mode if self.terms.keeps_mode else None
+                return StepResult(path, Action.IGNORE, excluded)
+        mode = local.mode if self.policy.keeps_mode else None
         parent = base.sha256 if base is not None else ""
-        about = About(local.signature.mtime_ns, mode, content.sha256, parent, tags)
+        attributes = FileAttributes(local.signature.mtime_ns, mode, content.sha256, parent, tags)
         self.baseline.intend(
             path,
             Intent("upload", local.signature, content.sha256, md5=content.md5, mode=local.mode),
         )
         await self.baseline.flush()
         try:
-            remote = await self.hub.put(path, content, about, condition)
-        except Moved:
+            remote = await self.remote_tree.put(path, content, attributes, condition)
+        except ConcurrentChange:
             await recover(self, path)  # an answer that was lost looks like this, too
             raise
         agreed = self._base(local, content.sha256, replace_etag=remote.etag)
         self.baseline.agree(agreed._replace(size=remote.size))
         self.note("uploaded", path, _edit_won(difference))
-        return Done(path, Action.UPLOAD, size=content.size)
+        return StepResult(path, Action.UPLOAD, size=content.size)
 
-    async def _download(self, difference: Difference) -> Done:
+    async def _download(self, difference: Difference) -> StepResult:
         path, local, remote = difference.path, difference.local, difference.remote
         if remote is None:
-            raise Moved
+            raise ConcurrentChange
         if is_folder(path):
             await self.tree.make_folder(path)
-            self.baseline.agree(Base(path, NO_BYTES, 0, "", remote.etag, remote.size))
-            return Done(path, Action.DOWNLOAD)
-        tags = await self.hub.tags(path)
-        excluded = self.terms.tagged_out(path, remote.etag, tags)
+            self.baseline.agree(BaselineEntry(path, NO_BYTES, 0, "", remote.etag, remote.size))
+            return StepResult(path, Action.DOWNLOAD)
+        tags = await self.remote_tree.tags(path)
+        excluded = self.policy.tagged_out(path, remote.etag, tags)
         if excluded:
-            return Done(path, Action.IGNORE, excluded)
+            return StepResult(path, Action.IGNORE, excluded)
         remote, staged = await self._stage(remote, local)
         expected = local.signature if local is not None else None
-        mode = remote.mode if self.terms.keeps_mode and remote.mode is not None else 0
+        mode = remote.mode if self.policy.keeps_mode and remote.mode is not None else 0
         self.baseline.intend(
             path,
             Intent(
@@ -294,38 +304,40 @@ class Executor(Placement):
         await self.baseline.flush()
         try:
             came_out = await self.tree.place(staged, path, expected)
-        except (Moved, Refused):
+        except (ConcurrentChange, PathBlocked):
             await self.throw_away(path, staged.name)
             raise
         more = await self.clear_away(path, staged.name, came_out, expected)
         await self.agree_on_placed(path)
         replaced = staged.name if came_out is not None and not more else ""
         self.note("downloaded", path, _edit_won(difference), replaced)
-        return Done(path, Action.DOWNLOAD, size=remote.size, more=more)
+        return StepResult(path, Action.DOWNLOAD, size=remote.size, more=more)
 
-    async def _stage(self, remote: Remote, local: Local | None) -> tuple[Remote, Staged]:
+    async def _stage(
+        self, remote: RemoteEntry, local: LocalEntry | None
+    ) -> tuple[RemoteEntry, StagedFile]:
         """The object and its bytes, complete and beside its place. local: what it will replace."""
-        found, body = await self.hub.get(remote.path, remote.etag)
+        found, body = await self.remote_tree.get(remote.path, remote.etag)
         mode = local.mode if local is not None else None
-        if self.terms.keeps_mode and found.mode is not None:
+        if self.policy.keeps_mode and found.mode is not None:
             mode = found.mode
         mtime_ns = found.mtime_ns if found.mtime_ns is not None else int(found.modified * 1e9)
         if not fits(mtime_ns):
             mtime_ns = int(self.clock() * 1e9)
-        about = About(mtime_ns, mode, found.sha256)
+        attributes = FileAttributes(mtime_ns, mode, found.sha256)
         async with aclosing(body):
-            return found, await self.tree.receive(self.ids(), body, about)
+            return found, await self.tree.receive(self.ids(), body, attributes)
 
-    async def _delete_local(self, difference: Difference) -> Done:
+    async def _delete_local(self, difference: Difference) -> StepResult:
         path, local = difference.path, difference.local
         if local is None:
-            raise Moved
+            raise ConcurrentChange
         if is_folder(path):
             await self.tree.remove_folder(path)  # what is in it stays
             self.baseline.drop(path)
-            return Done(path, Action.DELETE_LOCAL)
-        if not await self.hub.is_gone(path):
-            raise Moved
+            return StepResult(path, Action.DELETE_LOCAL)
+        if not await self.remote_tree.is_gone(path):
+            raise ConcurrentChange
         name, expected = self.ids(), local.signature
         self.baseline.intend(path, Intent("discard", expected, stage=name))
         self.trash_row(name, path, expected, "deleted")
@@ -333,22 +345,22 @@ class Executor(Placement):
         came_out = await self.tree.discard(path, name)
         if came_out is None or not came_out.is_same_file(expected):
             await recover(self, path)
-            raise Moved
+            raise ConcurrentChange
         self.baseline.drop(path)
         self.note("deleted here", path, "", name)
-        return Done(path, Action.DELETE_LOCAL)
+        return StepResult(path, Action.DELETE_LOCAL)
 
-    async def _delete_remote(self, difference: Difference) -> Done:
+    async def _delete_remote(self, difference: Difference) -> StepResult:
         path, base = difference.path, difference.base
         if base is None or await self.tree.look(path) is not None:
-            raise Moved
-        await self.hub.delete(path, base.etag)
+            raise ConcurrentChange
+        await self.remote_tree.delete(path, base.etag)
         self.baseline.drop(path)
         if not is_folder(path):
             self.note("deleted in the bucket", path)
-        return Done(path, Action.DELETE_REMOTE)
+        return StepResult(path, Action.DELETE_REMOTE)
 
-    async def _conflict(self, difference: Difference) -> Done:
+    async def _conflict(self, difference: Difference) -> StepResult:
         """The remote keeps the name, which all devices agree on; the local side moves aside."""
         path = difference.path
 
@@ -357,26 +369,26 @@ class Executor(Placement):
 
         to = await self.beside(path, give)
         self.baseline.drop(path)
-        return Done(path, Action.CONFLICT, f"kept as {to}", more=(path, to))
+        return StepResult(path, Action.CONFLICT, f"kept as {to}", more=(path, to))
 
 
-def _etag(remote: Remote | None) -> str:
+def _etag(remote: RemoteEntry | None) -> str:
     return remote.etag if remote is not None else ""
 
 
 def _edit_won(difference: Difference) -> str:
     """What a person should know of a transfer."""
-    here, there = sides(difference)
-    if difference.base is not None and Side.ABSENT in (here, there):
+    here, there = side_states(difference)
+    if difference.base is not None and SideState.ABSENT in (here, there):
         return "an edit beats a deletion"
     return ""
 
 
-def _why(action: Action, difference: Difference, about: Circumstances) -> str:
+def _why(action: Action, difference: Difference, inputs: DecisionInputs) -> str:
     reasons = {
-        Action.BLOCK: about.trouble,
-        Action.LEAVE: about.trouble,
-        Action.IGNORE: about.excluded,
+        Action.BLOCK: inputs.trouble,
+        Action.LEAVE: inputs.trouble,
+        Action.IGNORE: inputs.excluded,
         Action.WAIT: "it is being written",
         Action.SKIP: "there is no room for it here",
         Action.KEEP: "it differs, and the folder's mode leaves that as it is",

@@ -11,19 +11,19 @@ from typing import Any
 
 from s3d.agent.sync.baseline import Baseline
 from s3d.agent.sync.baseline_file import FAILURE, Damaged
-from s3d.agent.sync.decide import Action, Doubtful, Step
-from s3d.agent.sync.execute import Done
-from s3d.agent.sync.memory import Memory, NoMemory
-from s3d.agent.sync.opened import Opened, Setting, open_folder
-from s3d.agent.sync.passes import Interrupted, Outcome, Passes, RootGone, Scope
+from s3d.agent.sync.baseline_handle import BaselineHandle, BaselineUnusable
+from s3d.agent.sync.decide import Action, MassDeletionGuard, Step
+from s3d.agent.sync.execute import StepResult
+from s3d.agent.sync.folder_status import SHOWN, FolderState
+from s3d.agent.sync.interfaces import Unavailable
+from s3d.agent.sync.local_tree import FolderTree
+from s3d.agent.sync.open_folder import FolderSettings, OpenFolder, open_folder
+from s3d.agent.sync.passes import Passes, PassInterrupted, PassResult, RootGone, Scope
+from s3d.agent.sync.path_selection import QUIET
 from s3d.agent.sync.planning import EACH
 from s3d.agent.sync.recover import recover_all
-from s3d.agent.sync.root import begin_anew, open_root
+from s3d.agent.sync.root import adopt_root, open_root
 from s3d.agent.sync.schedule import Schedule
-from s3d.agent.sync.sides import Unavailable
-from s3d.agent.sync.standing import SHOWN, Standing
-from s3d.agent.sync.terms import QUIET
-from s3d.agent.sync.tree import FolderTree
 from s3d.shared.config import name_of
 from s3d.shared.syncing import FolderStatus, SyncReport
 
@@ -46,43 +46,43 @@ ROOT_LOOK = 5.0
 class SyncFolder:
     """The folder. Run run(); everything else may be called meanwhile, from the same loop."""
 
-    def __init__(self, setting: Setting, clock: Callable[[], float] = time.time) -> None:
-        self.setting = setting
-        config = setting.config
+    def __init__(self, settings: FolderSettings, clock: Callable[[], float] = time.time) -> None:
+        self.settings = settings
+        config = settings.config
         assert config.path is not None
         self.name = name_of(config)
         self.path = config.path
         self.schedule = Schedule(config.interval)
-        self._standing = Standing()
-        self._memory = Memory(setting.file)
+        self._state = FolderState()
+        self._baseline_handle = BaselineHandle(settings.file)
         try:
-            self._memory.open()
-        except NoMemory as error:
-            self._standing.stop(str(error), "memory" if error.can_be_replaced else "")
+            self._baseline_handle.open()
+        except BaselineUnusable as error:
+            self._state.stop(str(error), "memory" if error.can_be_replaced else "")
         self._clock = clock
         self._turn = asyncio.Lock()
-        self._open: Opened | None = None
+        self._open: OpenFolder | None = None
         self._is_open = asyncio.Event()
         self._approved = False
 
     def close(self) -> None:
-        self._memory.close()
+        self._baseline_handle.close()
 
     @property
     def baseline(self) -> Baseline:
         """Raises Unavailable while it cannot be used."""
-        if self._memory.baseline is None:
-            raise Unavailable(self._standing.reason or "the folder is not open")
-        return self._memory.baseline
+        if self._baseline_handle.baseline is None:
+            raise Unavailable(self._state.reason or "the folder is not open")
+        return self._baseline_handle.baseline
 
     @property
-    def here(self) -> Opened:
+    def here(self) -> OpenFolder:
         """Raises Unavailable while the root is not there."""
         if self._open is None:
-            raise Unavailable(self._standing.reason or "the folder is not open")
+            raise Unavailable(self._state.reason or "the folder is not open")
         return self._open
 
-    async def opened(self) -> Opened:
+    async def opened(self) -> OpenFolder:
         """Wait until the root is there."""
         await self._is_open.wait()
         return self.here
@@ -96,10 +96,10 @@ class SyncFolder:
                     await self._serve(here)
             except* RootGone as gone:
                 self._stop_for(str(_first(gone)), "root")
-            except* NoMemory as lost:
+            except* BaselineUnusable as lost:
                 self._stop_without_memory(_first(lost))
             except* (Damaged, FAILURE) as failed:
-                self._stop_without_memory(self._memory.failed(_first(failed)))
+                self._stop_without_memory(self._baseline_handle.failed(_first(failed)))
             except* OSError as failed:
                 self._stop_for(str(_first(failed)), "")
             task = asyncio.current_task()
@@ -108,33 +108,33 @@ class SyncFolder:
             await self.schedule.wait(ROOT_LOOK)
 
     async def _remember(self) -> None:
-        """Have the memory. Raises NoMemory."""
-        if self._standing.question == "memory" and self._approved:
+        """Have the memory. Raises BaselineUnusable."""
+        if self._state.question == "memory" and self._approved:
             self._approved = False
-            await self._memory.replace()
-        await self._memory.ensure()
+            await self._baseline_handle.replace()
+        await self._baseline_handle.ensure()
 
-    def _stop_without_memory(self, error: NoMemory) -> None:
+    def _stop_without_memory(self, error: BaselineUnusable) -> None:
         self._stop_for(str(error), "memory" if error.can_be_replaced else "")
 
     def _open_root(self, *, approved: bool) -> tuple[FolderTree, bool]:
         """For a thread: folders are made and synced, and a memory may be emptied."""
         remote = self._remote
         try:
-            return open_root(self.path, self.baseline, remote, self.setting.umask)
+            return open_root(self.path, self.baseline, remote, self.settings.umask)
         except RootGone:
             if not approved:
                 raise
-            begin_anew(self.path, self.baseline, remote)
-        return open_root(self.path, self.baseline, remote, self.setting.umask)
+            adopt_root(self.path, self.baseline, remote)
+        return open_root(self.path, self.baseline, remote, self.settings.umask)
 
     @asynccontextmanager
-    async def _opened(self) -> AsyncIterator[Opened]:
+    async def _opened(self) -> AsyncIterator[OpenFolder]:
         approved, self._approved = self._approved, False
         tree, is_first = await asyncio.to_thread(self._open_root, approved=approved)
         self._approved = approved and not is_first
         if is_first:
-            logger.info("first sync folder=%s bucket=%s", self.path, self.setting.config.bucket)
+            logger.info("first sync folder=%s bucket=%s", self.path, self.settings.config.bucket)
         try:
             self._open = self._equip(tree)
             self._is_open.set()
@@ -146,17 +146,17 @@ class SyncFolder:
 
     @property
     def _remote(self) -> str:
-        config = self.setting.config
-        return f"{self.setting.remote} {config.bucket}/{config.prefix}"
+        config = self.settings.config
+        return f"{self.settings.remote} {config.bucket}/{config.prefix}"
 
-    def _equip(self, tree: FolderTree) -> Opened:
+    def _equip(self, tree: FolderTree) -> OpenFolder:
         changed = self.schedule.changed
-        opened = open_folder(self.setting, tree, self.baseline, changed, self._clock)
+        opened = open_folder(self.settings, tree, self.baseline, changed, self._clock)
         opened.passes.on_progress = self._progress
         opened.passes.is_stopped = lambda: self.is_paused
         return opened
 
-    async def _serve(self, here: Opened) -> None:
+    async def _serve(self, here: OpenFolder) -> None:
         self.schedule.everything()
         async with asyncio.TaskGroup() as group:
             group.create_task(here.watcher.run(), name=f"watch {self.name}")
@@ -165,10 +165,10 @@ class SyncFolder:
                 await self._recover(here.passes)
             while True:
                 await self._wait(here)
-                with suppress(Unavailable, Doubtful):
-                    await self._pass(self.schedule.take(), is_asked=False)
+                with suppress(Unavailable, MassDeletionGuard):
+                    await self._pass(self.schedule.take(), on_demand=False)
                 async with self._turn:
-                    await here.trash.tidy()
+                    await here.trash.prune()
 
     async def _recover(self, passes: Passes) -> None:
         while True:
@@ -178,7 +178,7 @@ class SyncFolder:
                 self._offline(error)
                 await self.schedule.wait(self.schedule.backoff())
 
-    async def _wait(self, here: Opened) -> None:
+    async def _wait(self, here: OpenFolder) -> None:
         """For the next pass that may be made."""
         while True:
             may_run = self._may_run()
@@ -190,13 +190,13 @@ class SyncFolder:
 
     def _may_run(self) -> bool:
         """Without being asked."""
-        return not self.is_paused and (self._standing.state != "stopped" or self._approved)
+        return not self.is_paused and (self._state.state != "stopped" or self._approved)
 
     async def _follow_store(self) -> None:
         """What clients of this agent write below the prefix is looked at without delay."""
-        config = self.setting.config
+        config = self.settings.config
         start = f"{config.bucket}/{config.prefix}"
-        with self.setting.events.subscribe(("store",)) as events:
+        with self.settings.events.subscribe(("store",)) as events:
             while batch := await events.take():
                 for event in batch:
                     if event.kind == "resync":
@@ -206,14 +206,16 @@ class SyncFolder:
                     if path and path != event.subject and event.data.get("by") != self.name:
                         self.schedule.touched(path)
 
-    async def _pass(self, scope: Scope, *, is_asked: bool = True) -> Outcome:
-        """One pass, after the one under way. is_asked: by a person. Raises Unavailable, Doubtful,
-        RootGone."""
+    async def _pass(self, scope: Scope, *, on_demand: bool = True) -> PassResult:
+        """One pass, after the one under way. on_demand: by a person.
+
+        Raises Unavailable, MassDeletionGuard, RootGone.
+        """
         passes = self.here.passes
         async with self._turn:
-            if not is_asked and not self._may_run():
+            if not on_demand and not self._may_run():
                 self.schedule.put_back(scope, 0.0)
-                return Outcome()
+                return PassResult()
             self._check_level()
             self._set("syncing")
             approved, self._approved = self._approved, False
@@ -223,14 +225,14 @@ class SyncFolder:
                 self._offline(error)
                 self.schedule.put_back(scope, self.schedule.backoff())
                 raise
-            except Doubtful as error:
+            except MassDeletionGuard as error:
                 self.schedule.put_back(scope, 0.0)
                 self._stop_for(str(error), "deletions")
                 raise
-            except Interrupted:
+            except PassInterrupted:
                 self.schedule.put_back(scope, 0.0)
                 self._set("idle")
-                return Outcome()
+                return PassResult()
             except BaseException:
                 self.schedule.put_back(scope, 0.0)
                 raise
@@ -239,15 +241,15 @@ class SyncFolder:
 
     def _check_level(self) -> None:
         """Raises Unavailable where writers could overwrite one another unseen."""
-        config = self.setting.config
-        if config.mode == "two-way" and not config.unsafe and self.setting.level() == "C":
+        config = self.settings.config
+        if config.mode == "two-way" and not config.unsafe and self.settings.level() == "C":
             raise Unavailable(
                 "the remote ignores conditional writes and keeps no versions: two writers can lose "
                 "updates; set unsafe = true for the folder, or mode = backup or mirror"
             )
 
-    def _finish(self, scope: Scope, outcome: Outcome) -> None:
-        self._standing.note(outcome.done, is_whole=scope.everything_here and scope.bucket)
+    def _finish(self, scope: Scope, outcome: PassResult) -> None:
+        self._state.note(outcome.done, is_whole=scope.everything_here and scope.bucket)
         for done in outcome.done:
             if done.action is Action.WAIT:
                 self.schedule.retry(done.path)
@@ -257,13 +259,13 @@ class SyncFolder:
                 self.schedule.folder_came(path)
         self.schedule.ended(scope, outcome)
         if scope.bucket:
-            self._standing.last_pass = self._clock()
+            self._state.last_pass = self._clock()
         self._set("idle")
         for done in outcome.done:
             self._tell(done)
 
-    def _tell(self, done: Done) -> None:
-        events, config = self.setting.events, self.setting.config
+    def _tell(self, done: StepResult) -> None:
+        events, config = self.settings.events, self.settings.config
         if done.action in _WRITES:
             subject = f"{config.bucket}/{config.prefix}{done.path}"
             events.emit("store.changed", subject, operation=_WRITES[done.action], by=self.name)
@@ -271,24 +273,24 @@ class SyncFolder:
             events.emit("sync.conflict", self.name, path=done.path)
 
     def _progress(self, done: int, todo: int) -> None:
-        self._standing.done, self._standing.todo = done, todo
-        self.setting.events.emit("sync.progress", self.name, done=done, todo=todo)
+        self._state.done, self._state.todo = done, todo
+        self.settings.events.emit("sync.progress", self.name, done=done, todo=todo)
 
     def _offline(self, error: Unavailable) -> None:
         self._set("offline", str(error))
 
     def _stop_for(self, reason: str, question: str) -> None:
         """Until a person has said what to do."""
-        if self._standing.stop(reason, question):
+        if self._state.stop(reason, question):
             self._changed()
 
     def _set(self, state: str, reason: str = "") -> None:
-        if self._standing.turn(state, reason):
+        if self._state.turn(state, reason):
             self._changed()
 
     def _changed(self) -> None:
-        state, reason = self._standing.state, self._standing.reason
-        self.setting.events.emit("sync.state", self.name, state=state, reason=reason)
+        state, reason = self._state.state, self._state.reason
+        self.settings.events.emit("sync.state", self.name, state=state, reason=reason)
         if state in ("offline", "stopped"):
             logger.warning("sync %s folder=%s why=%s", state, self.path, reason)
 
@@ -296,13 +298,13 @@ class SyncFolder:
 
     @property
     def is_paused(self) -> bool:
-        baseline = self._memory.baseline
-        return baseline is not None and baseline.fact("paused") == "true"
+        baseline = self._baseline_handle.baseline
+        return baseline is not None and baseline.get_meta("paused") == "true"
 
     async def pause(self, *, paused: bool) -> None:
         """Kept over restarts. Once it is paused, nothing is done any more."""
-        self.baseline.set_facts(paused="true" if paused else "")
-        self.setting.events.emit("sync.state", self.name, state="paused" if paused else "idle")
+        self.baseline.set_meta(paused="true" if paused else "")
+        self.settings.events.emit("sync.state", self.name, state="paused" if paused else "idle")
         if not paused:
             self.schedule.everything()
             return
@@ -312,7 +314,7 @@ class SyncFolder:
     def approve(self) -> None:
         """Do what was doubtful."""
         self._approved = True
-        if self._standing.question == "deletions":
+        if self._state.question == "deletions":
             self._set("idle")
         self.schedule.everything()
 
@@ -354,9 +356,9 @@ class SyncFolder:
     async def sync_now(self) -> SyncReport:
         """Whole passes until nothing is left, also of what is being written just now.
 
-        Raises Unavailable, Doubtful.
+        Raises Unavailable, MassDeletionGuard.
         """
-        total = Outcome()
+        total = PassResult()
         with suppress(TimeoutError):
             async with asyncio.timeout(OPENING):
                 await self.opened()
@@ -374,13 +376,13 @@ class SyncFolder:
             conflicts=total.count(Action.CONFLICT),
             adopted=total.count(Action.ADOPT),
             moved=total.count(Action.MOVE),
-            troubles=len(self._standing.troubles) - self._standing.left_out,
+            troubles=len(self._state.troubles) - self._state.left_out,
         )
 
     def _known(self) -> tuple[int, int, int, bool]:
         """Files, bytes and conflicts that are remembered, and whether it is paused. A damaged
         memory must not keep a status from being told; run() finds it out."""
-        baseline = self._memory.baseline
+        baseline = self._baseline_handle.baseline
         if baseline is None:
             return 0, 0, 0, False
         try:
@@ -389,7 +391,7 @@ class SyncFolder:
             return 0, 0, 0, False
 
     def status(self) -> FolderStatus:
-        config, now = self.setting.config, self._standing
+        config, now = self.settings.config, self._state
         files, size, conflicts, is_paused = self._known()
         state, reason = now.state, now.reason
         if is_paused and state != "stopped":
@@ -415,9 +417,9 @@ class SyncFolder:
             waiting=self.schedule.waiting,
             last_pass=now.last_pass,
             watch=self._open.watcher.state if self._open is not None else "",
-            level=self.setting.level(),
+            level=self.settings.level(),
             question=now.question,
-            from_file=self.setting.from_file,
+            from_file=self.settings.from_file,
         )
 
 

@@ -13,11 +13,11 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from s3d.agent.core.client import Objects
+from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
 from s3d.agent.s3.listing_order import BYTES
 from s3d.agent.sync.folder import SyncFolder
-from s3d.agent.sync.opened import Setting
+from s3d.agent.sync.open_folder import FolderSettings
 from s3d.agent.sync.root import why_no_root
 from s3d.shared.config import SyncFolderConfig, name_of
 from s3d.shared.errors import UsageError
@@ -29,11 +29,11 @@ async def _once(name: str, run: Callable[[], Awaitable[None]]) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class SyncContext:
     """What all folders work with. remote: URL of what is behind the objects, which are fresh ones.
     state: folder for the baselines. own: the folders that s3d keeps its files in."""
 
-    objects: Objects
+    objects: S3Client
     remote: str
     state: Path
     own: tuple[Path, ...]
@@ -54,9 +54,9 @@ class Surroundings:
 class Folders:
     """All of them, by name. Run run() as long as the agent lives."""
 
-    def __init__(self, surroundings: Surroundings, configs: Iterable[SyncFolderConfig]) -> None:
+    def __init__(self, context: SyncContext, configs: Iterable[SyncFolderConfig]) -> None:
         """Raises UsageError for a folder that cannot be one."""
-        self._around = surroundings
+        self._context = context
         self.by_name: dict[str, SyncFolder] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._group: asyncio.TaskGroup | None = None
@@ -75,7 +75,7 @@ class Folders:
         """Why its path cannot be one; "" when it can."""
         path = config.path
         assert path is not None
-        why = why_no_root(path, home=Path.home(), own=self._around.own, mounts=())
+        why = why_no_root(path, home=Path.home(), own=self._context.own, mounts=())
         if why:
             return why
         if path.exists() and not path.is_dir():
@@ -91,7 +91,7 @@ class Folders:
         Each would take the other's files for deleted.
         """
         for other in self.by_name.values():
-            its = other.setting.config
+            its = other.settings.config
             prefixes = (config.prefix, its.prefix)
             is_nested = prefixes[0].startswith(prefixes[1]) or prefixes[1].startswith(prefixes[0])
             if name_of(config) != other.name and its.bucket == config.bucket and is_nested:
@@ -104,18 +104,18 @@ class Folders:
             raise UsageError(
                 f"{config.path} cannot be a sync folder", why, "take another folder: s3d sync add"
             )
-        folder = SyncFolder(self.setting_of(config))
+        folder = SyncFolder(self.settings_of(config))
         self.by_name[folder.name] = folder
         return folder
 
-    def setting_of(self, config: SyncFolderConfig, file: Path | None = None) -> Setting:
+    def settings_of(self, config: SyncFolderConfig, file: Path | None = None) -> FolderSettings:
         """file: of the baseline, if it is not to be the folder's own."""
-        around = self._around
+        around = self._context
         own = hashlib.sha256(os.fsencode(config.path or "")).hexdigest()[:16]
         if file is None:
             around.state.mkdir(mode=0o700, parents=True, exist_ok=True)
             file = around.state / f"{own}.sqlite"
-        return Setting(
+        return FolderSettings(
             config=config,
             objects=around.objects,
             remote=around.remote,
@@ -144,7 +144,7 @@ class Folders:
             self._tasks[folder.name] = task
 
     async def _keep(self, name: str, folder: SyncFolder) -> None:
-        await self._around.keep(name, folder.run)
+        await self._context.keep(name, folder.run)
 
     async def save(self, config: SyncFolderConfig) -> SyncFolder:
         """Add a folder, or have one with other settings from now on. Raises UsageError."""

@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 from s3d.agent.sync.baseline import Intent
 from s3d.agent.sync.decide import Action, Step
-from s3d.agent.sync.execute import Done, Executor
+from s3d.agent.sync.execute import Executor, StepResult
+from s3d.agent.sync.interfaces import ConcurrentChange, PathBlocked
+from s3d.agent.sync.path_state import is_folder
 from s3d.agent.sync.recover import recover
-from s3d.agent.sync.sides import Moved, Refused
-from s3d.agent.sync.state import is_folder
 
 
 class Move(NamedTuple):
@@ -80,36 +80,36 @@ def _counterpart(
     return None
 
 
-async def carry_out(executor: Executor, move: Move) -> Done | None:
+async def carry_out(executor: Executor, move: Move) -> StepResult | None:
     """Do it; None: it is none, and both paths are left to be treated by themselves.
 
     Raises Unavailable.
     """
     try:
         return await (_copy if move.is_local else _rename)(executor, move)
-    except (Moved, Refused):
+    except (ConcurrentChange, PathBlocked):
         return None
 
 
-async def _copy(executor: Executor, move: Move) -> Done:
+async def _copy(executor: Executor, move: Move) -> StepResult:
     """Within the remote, then the old one is deleted there."""
     gone, new = move.gone.difference, move.new.difference
     base, local = gone.base, new.local
-    if base is None or local is None or not executor.terms.is_settled(local):
-        raise Moved
-    if await executor.terms.excluded(new.path, local, None):
-        raise Moved
+    if base is None or local is None or not executor.policy.is_settled(local):
+        raise ConcurrentChange
+    if await executor.policy.excluded(new.path, local, None):
+        raise ConcurrentChange
     content = await executor.tree.read(new.path, local.signature)
     if content.sha256 != base.sha256 or await executor.tree.look(gone.path) is not None:
-        raise Moved
+        raise ConcurrentChange
     intent = Intent(
         "upload", local.signature, content.sha256, md5=content.md5, mode=local.mode
     )  # a copy that has arrived is as good as an upload
     executor.baseline.intend(new.path, intent)
     await executor.baseline.flush()
     try:
-        remote = await executor.hub.copy(gone.path, base.etag, new.path)
-    except Moved:
+        remote = await executor.remote_tree.copy(gone.path, base.etag, new.path)
+    except ConcurrentChange:
         await recover(executor, new.path)
         raise
     agreed = base._replace(
@@ -117,23 +117,23 @@ async def _copy(executor: Executor, move: Move) -> Done:
         etag=remote.etag, size=remote.size,
     )  # fmt: skip
     executor.baseline.agree(agreed)
-    await executor.hub.delete(gone.path, base.etag)
+    await executor.remote_tree.delete(gone.path, base.etag)
     executor.baseline.drop(gone.path)
     executor.note("renamed in the bucket", new.path, f"was {base.path}")
-    return Done(new.path, Action.MOVE, f"was {gone.path}")
+    return StepResult(new.path, Action.MOVE, f"was {gone.path}")
 
 
-async def _rename(executor: Executor, move: Move) -> Done:
+async def _rename(executor: Executor, move: Move) -> StepResult:
     """Here, without a download."""
     gone, new = move.gone.difference, move.new.difference
     base, local = gone.base, gone.local
     if base is None or local is None:
-        raise Moved
-    remote = await executor.hub.look(new.path)
+        raise ConcurrentChange
+    remote = await executor.remote_tree.look(new.path)
     if remote is None or not base.sha256 or remote.sha256 != base.sha256:
-        raise Moved  # no proof that it is the same
-    if await executor.terms.excluded(new.path, None, remote):
-        raise Moved
+        raise ConcurrentChange  # no proof that it is the same
+    if await executor.policy.excluded(new.path, None, remote):
+        raise ConcurrentChange
     intent = Intent(
         "rename", base.signature, base.sha256, remote.etag, gone.path,
         size=remote.size, mode=base.mode,
@@ -143,10 +143,10 @@ async def _rename(executor: Executor, move: Move) -> Done:
     moved = await executor.tree.move(gone.path, new.path)
     if moved is None or not moved.is_same_file(base.signature):
         executor.baseline.settle(new.path)
-        raise Moved
+        raise ConcurrentChange
     executor.baseline.agree(
         base._replace(path=new.path, signature=moved, etag=remote.etag, size=remote.size)
     )
     executor.baseline.drop(gone.path)
     executor.note("renamed here", new.path, f"was {base.path}")
-    return Done(new.path, Action.MOVE, f"was {gone.path}")
+    return StepResult(new.path, Action.MOVE, f"was {gone.path}")

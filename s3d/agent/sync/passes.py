@@ -15,15 +15,22 @@ from functools import partial
 
 from s3d.agent.sync.compare import local_differences, remote_differences
 from s3d.agent.sync.decide import DELETIONS, Action, Step, check, deletions, transfers
-from s3d.agent.sync.execute import Done, Executor
+from s3d.agent.sync.execute import Executor, StepResult
+from s3d.agent.sync.interfaces import PathBlocked, Unavailable
+from s3d.agent.sync.local_tree import FolderTree
 from s3d.agent.sync.moves import Move, carry_out, find_moves
 from s3d.agent.sync.names import parents
+from s3d.agent.sync.path_selection import Room, Selection
+from s3d.agent.sync.path_state import (
+    BaselineEntry,
+    Difference,
+    LocalEntry,
+    RemoteEntry,
+    is_changed,
+    is_folder,
+)
 from s3d.agent.sync.planning import LocalFinds, RemoteFinds, join, plan
 from s3d.agent.sync.scan import Walk
-from s3d.agent.sync.sides import Refused, Unavailable
-from s3d.agent.sync.state import Base, Difference, Local, Remote, is_changed, is_folder
-from s3d.agent.sync.terms import Room, Selection
-from s3d.agent.sync.tree import FolderTree
 
 RECENT = 60.0
 """Seconds for which a deletion counts together with those that follow."""
@@ -33,7 +40,7 @@ WORKERS = 16
 """Paths that are worked on at the same time."""
 
 
-class Interrupted(Exception):
+class PassInterrupted(Exception):
     """Somebody has paused the folder."""
 
 
@@ -61,10 +68,10 @@ class Scope:
 
 
 @dataclass(slots=True)
-class Outcome:
+class PassResult:
     """What a pass has done. finds: local differences that no event had told of."""
 
-    done: list[Done] = field(default_factory=list)
+    done: list[StepResult] = field(default_factory=list)
     finds: int = 0
 
     def count(self, *actions: Action) -> int:
@@ -79,7 +86,7 @@ class Passes:
     ) -> None:
         self.executor, self._tree, self._baseline = executor, tree, executor.baseline
         self._selection, self._room, self._prefix = selection, room, prefix
-        self._unnamed: list[Local] = []
+        self._unnamed: list[LocalEntry] = []
         self._deleted: deque[float] = deque(maxlen=100_000)
         """When files were deleted of late, in Unix seconds."""
         self.is_stopped: Callable[[], bool] = lambda: False
@@ -98,7 +105,7 @@ class Passes:
         differences = await join(self.executor, locals, remotes)
         known = {difference.path for difference in differences}
         for path in sorted(scope.touched - known):
-            with suppress(Refused):  # one that we may not see: the listing will tell of it
+            with suppress(PathBlocked):  # one that we may not see: the listing will tell of it
                 differences.append(await self.executor.look(path))
         steps = await plan(self.executor, _seen(differences), reads=reads)
         unnamed = [Difference(local.path, None, local, None) for local in self._unnamed]
@@ -117,10 +124,10 @@ class Passes:
             raise away.exceptions[0] from None
         return locals.result(), remotes.result()
 
-    async def run(self, scope: Scope, *, approved: bool = False) -> Outcome:
+    async def run(self, scope: Scope, *, approved: bool = False) -> PassResult:
         """Plan and do it. approved: a person has agreed to what is deleted.
 
-        Raises Unavailable, RootGone, Interrupted; Doubtful, before anything is deleted.
+        Raises Unavailable, RootGone, PassInterrupted; MassDeletionGuard, before any deletion.
         """
         steps = await self.plan(scope)
         moves, steps = await asyncio.to_thread(find_moves, steps)
@@ -128,11 +135,11 @@ class Passes:
             self._deleted.clear()
         else:
             await self._check(steps)
-        outcome = Outcome()
+        outcome = PassResult()
         outcome.finds = sum(_is_local(step) for step in steps)
         todo = len(moves) + len(steps)
 
-        def note(done: Iterable[Done]) -> None:
+        def note(done: Iterable[StepResult]) -> None:
             outcome.done.extend(done)
             self.on_progress(len(outcome.done), todo)
 
@@ -148,7 +155,7 @@ class Passes:
         return outcome
 
     async def _check(self, steps: list[Step]) -> None:
-        """Raises Doubtful."""
+        """Raises MassDeletionGuard."""
         if not any(step.action in DELETIONS for step in steps):
             return
         now = self.executor.clock()
@@ -163,13 +170,13 @@ class Passes:
         if not self._tree.is_in_place():
             raise RootGone
 
-    async def _settle(self, step: Step) -> list[Done]:
+    async def _settle(self, step: Step) -> list[StepResult]:
         done = await self.executor.settle(step)
         if done.action in DELETIONS and not is_folder(done.path):
             self._deleted.append(self.executor.clock())
         return [done]
 
-    async def _move(self, steps: list[Step], move: Move) -> list[Done]:
+    async def _move(self, steps: list[Step], move: Move) -> list[StepResult]:
         """What turns out to be no rename joins the steps."""
         done = await carry_out(self.executor, move)
         if done is None:
@@ -181,7 +188,7 @@ class Passes:
         self,
         work: Iterable[Step] | Iterable[Move],
         act: Callable[..., object],
-        note: Callable[[Iterable[Done]], None],
+        note: Callable[[Iterable[StepResult]], None],
     ) -> None:
         """Several at a time. A path that cannot be asked for waits; several in a row, or all, say
         that the remote is away, which ends it."""
@@ -198,7 +205,7 @@ class Passes:
                 except Unavailable as error:
                     away.append(error)
                     path = item.new.path if isinstance(item, Move) else item.path
-                    note([Done(path, Action.WAIT, str(error))])
+                    note([StepResult(path, Action.WAIT, str(error))])
                 else:
                     passed += 1
                     away.clear()
@@ -209,7 +216,7 @@ class Passes:
         if away and (queue or not passed):
             raise away[0]
         if queue:
-            raise Interrupted
+            raise PassInterrupted
 
     def _local(self, scope: Scope) -> LocalFinds:
         """In a thread, with a connection of its own."""
@@ -220,7 +227,7 @@ class Passes:
                 whole = list(local_differences(walk.under(), baseline.signatures(), baseline.get))
                 self._unnamed = walk.unnamed
                 return whole
-            found: dict[str, tuple[Base | None, Local | None]] = {}
+            found: dict[str, tuple[BaselineEntry | None, LocalEntry | None]] = {}
             for folder in scope.folders:
                 if not self._is_skipped(folder):
                     pairs = local_differences(
@@ -242,16 +249,16 @@ class Passes:
     async def _remote(self) -> RemoteFinds:
         """Page by page, so that what has not changed is not kept. The next page is on its way
         while one is compared."""
-        found: list[tuple[Base | None, Remote | None]] = []
+        found: list[tuple[BaselineEntry | None, RemoteEntry | None]] = []
         baseline = await asyncio.to_thread(self._baseline.other)
-        pages: asyncio.Queue[list[Remote] | None] = asyncio.Queue(2)
+        pages: asyncio.Queue[list[RemoteEntry] | None] = asyncio.Queue(2)
 
         async def ask() -> None:
-            async for page in self.executor.hub.listing():
+            async for page in self.executor.remote_tree.listing():
                 await pages.put(page)
             await pages.put(None)
 
-        def compare(page: list[Remote], after: str, last: str | None) -> None:
+        def compare(page: list[RemoteEntry], after: str, last: str | None) -> None:
             """In a thread: where the bucket has nothing, all the rest of the baseline differs."""
             known = baseline.identities(after, last)
             found.extend(remote_differences(page, known, baseline.get))
@@ -273,12 +280,12 @@ class Passes:
         return found
 
 
-def _path(pair: tuple[Base | None, Local | None]) -> str:
+def _path(pair: tuple[BaselineEntry | None, LocalEntry | None]) -> str:
     base, local = pair
     return base.path if base is not None else local.path if local is not None else ""
 
 
-def _differs(pair: tuple[Base | None, Local | None]) -> bool:
+def _differs(pair: tuple[BaselineEntry | None, LocalEntry | None]) -> bool:
     base, local = pair
     if local is None or local.trouble:
         return base is not None or local is not None
@@ -301,7 +308,7 @@ def _seen(differences: list[Difference]) -> list[Difference]:
     return [d for d in differences if d.local is not None or not d.path.startswith(unread)]
 
 
-def _in_the_way(steps: list[Step], done: list[Done]) -> list[Step]:
+def _in_the_way(steps: list[Step], done: list[StepResult]) -> list[Step]:
     """Those that were blocked by what has been deleted since: where a file becomes a folder of its
     name, or the other way round, on the other side."""
     gone = [each.path for each in done if each.action is Action.DELETE_LOCAL]

@@ -9,10 +9,10 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable
 
-from s3d.agent.sync.baseline import Baseline, Intent, Trashed
+from s3d.agent.sync.baseline import Baseline, Intent, TrashEntry
+from s3d.agent.sync.interfaces import ConcurrentChange, LocalTree, PathBlocked, StagedFile
 from s3d.agent.sync.names import conflict_name
-from s3d.agent.sync.sides import Moved, Refused, Staged, Tree
-from s3d.agent.sync.state import Base, Signature
+from s3d.agent.sync.path_state import BaselineEntry, Signature
 
 ATTEMPTS = 5
 """Times that a path is looked at anew, or another name is tried."""
@@ -25,7 +25,7 @@ def new_id() -> str:
 class Placement:
     """The local half of an Executor."""
 
-    def __init__(self, tree: Tree, baseline: Baseline) -> None:
+    def __init__(self, tree: LocalTree, baseline: Baseline) -> None:
         self.tree, self.baseline = tree, baseline
         self.host = "host"
         self.clock: Callable[[], float] = time.time
@@ -53,10 +53,10 @@ class Placement:
             if await give(to):
                 self.note("conflict", path, f"kept as {to}")
                 return to
-        raise Refused("no name is free for the conflict copy")
+        raise PathBlocked("no name is free for the conflict copy")
 
     def trash_row(self, name: str, path: str, signature: Signature, reason: str) -> None:
-        row = Trashed(name, path, signature, reason, self.clock(), self.trash_age())
+        row = TrashEntry(name, path, signature, reason, self.clock(), self.trash_age())
         self.baseline.trash(row)
 
     async def put_away_stray(self, name: str) -> None:
@@ -85,9 +85,9 @@ class Placement:
         if intent.staged is None:
             return
         try:
-            staged = Staged(name, intent.staged, intent.sha256)
+            staged = StagedFile(name, intent.staged, intent.sha256)
             came_out = await self.tree.place(staged, path, intent.signature)
-        except (Moved, Refused):
+        except (ConcurrentChange, PathBlocked):
             await self.beside(path, lambda to: self.tree.unstage(name, to))
             self.baseline.settle(path)
             return
@@ -121,7 +121,7 @@ class Placement:
         signature = intent.staged
         if local is not None and local.signature.is_same_file(signature):
             signature = local.signature  # its ctime is that of the rename
-        base = Base(path, signature, intent.mode, intent.sha256, intent.etag, intent.size)
+        base = BaselineEntry(path, signature, intent.mode, intent.sha256, intent.etag, intent.size)
         self.baseline.agree(base)
 
     def note(self, action: str, path: str, detail: str = "", trash: str = "") -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
-from s3d.agent.sync.decide import Action, Circumstances, Step, decide
+from s3d.agent.sync.decide import Action, DecisionInputs, Step, decide
 from s3d.agent.sync.execute import Executor
-from s3d.agent.sync.sides import Moved, Refused
-from s3d.agent.sync.state import Base, Difference, Local, Remote
+from s3d.agent.sync.interfaces import ConcurrentChange, PathBlocked
+from s3d.agent.sync.path_state import BaselineEntry, Difference, LocalEntry, RemoteEntry
 
-LocalFinds = Iterable[tuple[Base | None, Local | None]]
-RemoteFinds = Iterable[tuple[Base | None, Remote | None]]
+LocalFinds = Iterable[tuple[BaselineEntry | None, LocalEntry | None]]
+RemoteFinds = Iterable[tuple[BaselineEntry | None, RemoteEntry | None]]
 
 EACH = 256
 """Differences that are looked at in one go on the event loop."""
@@ -31,7 +31,7 @@ async def join(
     for number, (base, local) in enumerate(locals):
         await _let_others_run(number)
         path = base.path if base is not None else local.path if local is not None else ""
-        remote = Remote(path, base.etag, base.size, 0.0) if base is not None else None
+        remote = RemoteEntry(path, base.etag, base.size, 0.0) if base is not None else None
         found[path] = Difference(path, base, local, remote, known)
     for number, (base, remote) in enumerate(remotes or ()):
         await _let_others_run(number)
@@ -42,7 +42,7 @@ async def join(
     return list(found.values())
 
 
-async def _look(executor: Executor, path: str, remote: Remote | None) -> Local | None:
+async def _look(executor: Executor, path: str, remote: RemoteEntry | None) -> LocalEntry | None:
     """Names that no file can have are not looked for."""
     if remote is not None and remote.trouble:
         return None
@@ -58,11 +58,11 @@ async def plan(
     for number, difference in enumerate(differences):
         await _let_others_run(number)
         local, remote = difference.local, difference.remote
-        excluded = await executor.terms.excluded(difference.path, local, remote)
+        excluded = await executor.policy.excluded(difference.path, local, remote)
         may_be_same = reads or (difference.base is not None and difference.base.is_racy)
         same = may_be_same and not excluded and await _is_same(executor, difference)
-        about = Circumstances(excluded=excluded, trouble=difference.trouble, same_local=same)
-        action = decide(difference, executor.mode, about)
+        inputs = DecisionInputs(excluded=excluded, trouble=difference.trouble, same_local=same)
+        action = decide(difference, executor.mode, inputs)
         if action not in _IDLE:
             steps.append(Step(difference, action))
     return steps
@@ -77,5 +77,5 @@ async def _let_others_run(number: int) -> None:
 async def _is_same(executor: Executor, difference: Difference) -> bool:
     try:
         return await executor.is_as_agreed(difference)
-    except (Moved, Refused):
+    except (ConcurrentChange, PathBlocked):
         return False

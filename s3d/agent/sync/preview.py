@@ -10,32 +10,34 @@ from pathlib import Path
 from s3d.agent.sync.baseline import Baseline
 from s3d.agent.sync.compare import local_differences, remote_differences
 from s3d.agent.sync.decide import Mode, Step
-from s3d.agent.sync.execute import Executor, Terms
-from s3d.agent.sync.hub import ObjectHub
-from s3d.agent.sync.opened import Setting
+from s3d.agent.sync.execute import Executor, SyncPolicy
+from s3d.agent.sync.local_tree import FolderTree
+from s3d.agent.sync.open_folder import FolderSettings
+from s3d.agent.sync.path_selection import Ignore, Selection
+from s3d.agent.sync.path_state import LocalEntry
 from s3d.agent.sync.planning import join, plan
+from s3d.agent.sync.remote_tree import BucketTree
 from s3d.agent.sync.scan import Walk
-from s3d.agent.sync.state import Local
-from s3d.agent.sync.terms import Ignore, Selection
-from s3d.agent.sync.tree import FolderTree
 
 
-async def preview(setting: Setting) -> list[Step]:
+async def preview(settings: FolderSettings) -> list[Step]:
     """The steps. Raises Unavailable; OSError."""
-    config = setting.config
+    config = settings.config
     assert config.path is not None
-    hub = ObjectHub(setting.objects, config.bucket, config.prefix, order=setting.order)
-    found = [row async for page in hub.listing() for row in page]
+    remote_tree = BucketTree(settings.objects, config.bucket, config.prefix, order=settings.order)
+    found = [row async for page in remote_tree.listing() for row in page]
     ignore = Ignore(config.path)
     ignore.refresh()
-    selection = Selection(setting.objects, config.bucket, config.prefix, ignore, config.filter)
+    selection = Selection(settings.objects, config.bucket, config.prefix, ignore, config.filter)
     is_there = config.path.is_dir()
     empty = tempfile.mkdtemp(prefix="s3d-") if not is_there else ""
     tree = FolderTree(Path(empty) if empty else config.path, own=False)
     baseline = Baseline(None)
     try:
-        executor = Executor(tree, hub, baseline, Terms(selection.excluded), Mode(config.mode))
-        entries: list[Local] = []
+        executor = Executor(
+            tree, remote_tree, baseline, SyncPolicy(selection.excluded), Mode(config.mode)
+        )
+        entries: list[LocalEntry] = []
         if is_there:
             walk = Walk(tree.fd, config.prefix, selection.skips)
             entries = await asyncio.to_thread(lambda: list(walk.under()))

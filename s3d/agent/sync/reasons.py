@@ -6,7 +6,7 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from s3d.agent.sync.sides import Refused
+from s3d.agent.sync.interfaces import PathBlocked
 
 _REASONS = {
     errno.ENOSPC: "no space left on the disk",
@@ -28,7 +28,7 @@ def refusing() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise Refused(reason_of(error)) from error
+        raise PathBlocked(reason_of(error)) from error
 
 
 def reason_of(error: OSError) -> str:

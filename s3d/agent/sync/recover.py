@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from s3d.agent.sync.baseline import Intent
+from s3d.agent.sync.path_state import BaselineEntry, RemoteEntry
 from s3d.agent.sync.rename import ASIDE
-from s3d.agent.sync.state import Base, Remote
 
 if TYPE_CHECKING:
     from s3d.agent.sync.execute import Executor
@@ -39,7 +39,7 @@ async def recover(executor: Executor, path: str) -> None:
 
 async def _upload(executor: Executor, path: str, intent: Intent) -> None:
     """Did it arrive? Then it was agreed on, whatever has become of the file or the object since."""
-    remote = await executor.hub.look(path)
+    remote = await executor.remote_tree.look(path)
     if intent.signature is None:
         executor.baseline.settle(path)
         return
@@ -48,15 +48,15 @@ async def _upload(executor: Executor, path: str, intent: Intent) -> None:
     if remote is not None and _is_it(remote, intent):
         has_landed, etag, size = True, remote.etag, remote.size
     elif not has_landed:
-        has_landed = await executor.hub.landed(path, intent.sha256, intent.md5)
+        has_landed = await executor.remote_tree.landed(path, intent.sha256, intent.md5)
     if not has_landed:
         executor.baseline.settle(path)
         return
-    base = Base(path, intent.signature, intent.mode, intent.sha256, etag, size)
+    base = BaselineEntry(path, intent.signature, intent.mode, intent.sha256, etag, size)
     executor.baseline.agree(base)
 
 
-def _is_it(remote: Remote, intent: Intent) -> bool:
+def _is_it(remote: RemoteEntry, intent: Intent) -> bool:
     """A copy of what another program has written knows no SHA-256."""
     return remote.sha256 == intent.sha256 or remote.etag.strip('"') == intent.md5
 
@@ -114,7 +114,7 @@ async def _rename(executor: Executor, path: str, intent: Intent) -> None:
     await executor.tree.sync_names(intent.stage)
     if local.signature.is_same_file(signature):
         signature = local.signature
-    base = Base(path, signature, intent.mode, intent.sha256, intent.etag, intent.size)
+    base = BaselineEntry(path, signature, intent.mode, intent.sha256, intent.etag, intent.size)
     executor.baseline.agree(base)
     executor.baseline.drop(intent.stage)
 

@@ -13,8 +13,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from s3d.agent.sync.baseline import Baseline
+from s3d.agent.sync.local_tree import FolderTree
 from s3d.agent.sync.passes import RootGone
-from s3d.agent.sync.tree import FolderTree
 
 
 def why_no_root(path: Path, *, home: Path, own: Iterable[Path], mounts: Iterable[Path]) -> str:
@@ -42,7 +42,7 @@ def open_root(path: Path, baseline: Baseline, remote: str, umask: int) -> tuple[
 
     A folder that is not there is made when it never was synced. Raises RootGone; OSError.
     """
-    known = baseline.fact("marker")
+    known = baseline.get_meta("marker")
     if not path.is_dir():
         if known and not path.is_symlink():
             raise RootGone(f"{path} is gone: is its disk mounted?")
@@ -52,7 +52,7 @@ def open_root(path: Path, baseline: Baseline, remote: str, umask: int) -> tuple[
     try:
         is_first = not _is_known(tree, baseline, remote)
         if is_first:
-            if known and baseline.fact("remote") == remote and baseline.count()[0]:
+            if known and baseline.get_meta("remote") == remote and baseline.count()[0]:
                 raise RootGone(_other_folder(path))
             _begin(tree, baseline, remote)
     except BaseException:
@@ -66,7 +66,7 @@ def _is_known(tree: FolderTree, baseline: Baseline, remote: str) -> bool:
     wanted = {"marker": tree.marker(), "root": f"{device}:{inode}", "remote": remote}
     if not wanted["marker"]:
         return False
-    return all(baseline.fact(name) == value for name, value in wanted.items())
+    return all(baseline.get_meta(name) == value for name, value in wanted.items())
 
 
 def _other_folder(path: Path) -> str:
@@ -85,7 +85,7 @@ def _begin(tree: FolderTree, baseline: Baseline, remote: str) -> None:
     baseline.flush_now()
 
 
-def begin_anew(path: Path, baseline: Baseline, remote: str) -> None:
+def adopt_root(path: Path, baseline: Baseline, remote: str) -> None:
     """Take the folder as it is: a first sync, which deletes nothing. Raises OSError."""
     tree = FolderTree(path)
     try:

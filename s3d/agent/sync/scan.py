@@ -8,9 +8,9 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
-from s3d.agent.sync.files import signature_of
+from s3d.agent.sync.file_content import signature_of
 from s3d.agent.sync.names import LONGEST_KEY, RESERVED, why_no_key
-from s3d.agent.sync.state import NO_BYTES, SPECIAL, STRANGE_TIME, SYMLINK, Local, fits
+from s3d.agent.sync.path_state import NO_BYTES, SPECIAL, STRANGE_TIME, SYMLINK, LocalEntry, fits
 from s3d.shared.text import printable_path
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -25,7 +25,7 @@ class Walk:
 
     def __init__(self, root: int, prefix: str, skip: Callable[[str], bool]) -> None:
         """root: descriptor of the folder. prefix: of the keys."""
-        self.unnamed: list[Local] = []
+        self.unnamed: list[LocalEntry] = []
         """Files whose names are no text, so that no key and no row can have them."""
         self.files = 0
         self.size = 0
@@ -35,7 +35,7 @@ class Walk:
         self._skip = skip
         self._device = os.fstat(root).st_dev
 
-    def under(self, folder: str = "") -> Iterator[Local]:
+    def under(self, folder: str = "") -> Iterator[LocalEntry]:
         """All below a folder ("a/", or "" for the root), that folder first.
 
         A folder that cannot be read comes with its trouble: what is in it is not known.
@@ -44,7 +44,7 @@ class Walk:
             fd = self._open(folder)
         except OSError as error:
             if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
-                yield Local(folder, NO_BYTES, trouble=_reason(error))
+                yield LocalEntry(folder, NO_BYTES, trouble=_reason(error))
             return
         yield from self._walk(fd, folder)
 
@@ -58,7 +58,7 @@ class Walk:
             fd = inner
         return fd
 
-    def _walk(self, fd: int, folder: str) -> Iterator[Local]:
+    def _walk(self, fd: int, folder: str) -> Iterator[LocalEntry]:
         """Closes fd."""
         stack: list[tuple[int, str, Iterator[tuple[str, os.DirEntry[str]]]]] = []
         try:
@@ -66,10 +66,10 @@ class Walk:
                 found = _entries(fd, folder)
             except OSError as error:
                 os.close(fd)
-                yield Local(folder, NO_BYTES, trouble=_reason(error))
+                yield LocalEntry(folder, NO_BYTES, trouble=_reason(error))
                 return
             if folder:
-                yield Local(folder, NO_BYTES, is_empty=not found)
+                yield LocalEntry(folder, NO_BYTES, is_empty=not found)
             stack.append((fd, folder, iter(found)))
             while stack:
                 fd, folder, entries = stack[-1]
@@ -81,11 +81,11 @@ class Walk:
                         yield self._file(folder + name, entry)
                         continue
                     inner = self._enter(fd, folder + name, entry)
-                    if isinstance(inner, Local):
+                    if isinstance(inner, LocalEntry):
                         yield inner
                     elif inner is not None:
                         stack.append((inner[0], folder + name, iter(inner[1])))
-                        yield Local(folder + name, NO_BYTES, is_empty=not inner[1])
+                        yield LocalEntry(folder + name, NO_BYTES, is_empty=not inner[1])
                         break
                 else:
                     os.close(fd)
@@ -97,47 +97,47 @@ class Walk:
 
     def _unname(self, path: str) -> None:
         shown = printable_path(path)
-        self.unnamed.append(Local(shown, NO_BYTES, trouble="the name is not UTF-8"))
+        self.unnamed.append(LocalEntry(shown, NO_BYTES, trouble="the name is not UTF-8"))
 
     def _enter(
         self, fd: int, path: str, entry: os.DirEntry[str]
-    ) -> Local | tuple[int, list[tuple[str, os.DirEntry[str]]]] | None:
+    ) -> LocalEntry | tuple[int, list[tuple[str, os.DirEntry[str]]]] | None:
         """A folder's descriptor and entries; its trouble; None when it is left out or gone."""
         if path == RESERVED + "/" or self._skip(path):
             return None
         trouble = why_no_key(path, self._prefix)
         if trouble:
-            return Local(path, NO_BYTES, trouble=trouble)
+            return LocalEntry(path, NO_BYTES, trouble=trouble)
         try:
             inner = os.open(entry.name, _FOLDER, dir_fd=fd)
         except FileNotFoundError:
             return None
         except OSError as error:
-            return Local(path, NO_BYTES, trouble=_reason(error))
+            return LocalEntry(path, NO_BYTES, trouble=_reason(error))
         try:
             if os.fstat(inner).st_dev != self._device:
                 os.close(inner)
-                return Local(path, NO_BYTES, trouble="another file system is mounted here")
+                return LocalEntry(path, NO_BYTES, trouble="another file system is mounted here")
             return inner, _entries(inner, path)
         except OSError as error:
             os.close(inner)
-            return Local(path, NO_BYTES, trouble=_reason(error))
+            return LocalEntry(path, NO_BYTES, trouble=_reason(error))
 
-    def _file(self, path: str, entry: os.DirEntry[str]) -> Local:
+    def _file(self, path: str, entry: os.DirEntry[str]) -> LocalEntry:
         try:
             facts = entry.stat(follow_symlinks=False)
         except OSError as error:
-            return Local(path, NO_BYTES, trouble=_reason(error))
+            return LocalEntry(path, NO_BYTES, trouble=_reason(error))
         mode = facts.st_mode
         if mode & 0o170000 == _REG:
             self.files += 1
             self.size += facts.st_size
             if not (fits(facts.st_mtime_ns) and fits(facts.st_ctime_ns)):
-                return Local(path, NO_BYTES, trouble=STRANGE_TIME)
+                return LocalEntry(path, NO_BYTES, trouble=STRANGE_TIME)
             is_short = path.isascii() and len(path) <= self._room
             trouble = "" if is_short else why_no_key(path, self._prefix)
-            return Local(path, signature_of(facts), mode & 0o777, trouble)
-        return Local(path, NO_BYTES, trouble=SYMLINK if stat.S_ISLNK(mode) else SPECIAL)
+            return LocalEntry(path, signature_of(facts), mode & 0o777, trouble)
+        return LocalEntry(path, NO_BYTES, trouble=SYMLINK if stat.S_ISLNK(mode) else SPECIAL)
 
 
 def _entries(fd: int, folder: str) -> list[tuple[str, os.DirEntry[str]]]:

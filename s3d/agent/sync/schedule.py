@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from s3d.agent.sync.names import parents
 
 if TYPE_CHECKING:
-    from s3d.agent.sync.passes import Outcome, Scope
+    from s3d.agent.sync.passes import PassResult, Scope
 
 FULL_FIRST, FULL_LONGEST = 300.0, 3600.0
 """Seconds between two scans of the whole folder."""
@@ -157,7 +157,7 @@ class Schedule:
         self._paths, self._touched = set(), set()
         return scope
 
-    def ended(self, scope: Scope, outcome: Outcome) -> None:
+    def ended(self, scope: Scope, outcome: PassResult) -> None:
         """A pass was made: look sooner where something changes, and later where nothing does."""
         self._away = 0
         now = self._clock()

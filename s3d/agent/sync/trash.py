@@ -10,16 +10,16 @@ import logging
 import time
 from collections.abc import Callable
 
-from s3d.agent.sync.baseline import Baseline, Trashed
+from s3d.agent.sync.baseline import Baseline, TrashEntry
 from s3d.agent.sync.execute import Executor
+from s3d.agent.sync.interfaces import PathBlocked
+from s3d.agent.sync.local_tree import FolderTree
 from s3d.agent.sync.names import original_of
-from s3d.agent.sync.sides import Refused
-from s3d.agent.sync.tree import FolderTree
 
 logger = logging.getLogger(__name__)
 
 DAY = 24 * 3600.0
-KEPT = 30 * DAY
+MAX_AGE = 30 * DAY
 """Seconds, of the trash's clock."""
 WATCHED = 60.0
 """Seconds for which a program that had the file open may still write to what is in the trash."""
@@ -43,7 +43,7 @@ class TrashClock:
     ) -> None:
         """clock: Unix seconds, of which only the time over a stop is believed, up to a day."""
         self._baseline, self._clock, self._steady = baseline, clock, steady
-        before, stopped = _numbers(baseline.fact("trash_clock"), 0.0, clock())
+        before, stopped = _numbers(baseline.get_meta("trash_clock"), 0.0, clock())
         self._begun = before + min(max(clock() - stopped, 0.0), DAY)
         self._started = steady()
         self._saved = before
@@ -55,7 +55,7 @@ class TrashClock:
         now = self.now()
         if now - self._saved >= every:
             self._saved = now
-            self._baseline.set_facts(trash_clock=f"{now:.0f} {self._clock():.0f}")
+            self._baseline.set_meta(trash_clock=f"{now:.0f} {self._clock():.0f}")
 
 
 class Trash:
@@ -66,7 +66,7 @@ class Trash:
         self._clock = clock
         self._looked = float("-inf")
 
-    async def tidy(self) -> None:
+    async def prune(self) -> None:
         """Give back what was written to after it came here; remove what is too old."""
         now = self._clock.now()
         if now - self._looked < EVERY:
@@ -78,19 +78,19 @@ class Trash:
         await self._expire(now)
 
     async def _expire(self, now: float) -> None:
-        old = self._baseline.trashed(before=now - KEPT, limit=1)
+        old = self._baseline.trashed(before=now - MAX_AGE, limit=1)
         if not old:
             return
-        day, left = _numbers(self._baseline.fact("trash_day"), float("-inf"), 0.0)
+        day, left = _numbers(self._baseline.get_meta("trash_day"), float("-inf"), 0.0)
         if now - day >= DAY:
             day, left = now, max(FEW, SHARE * self._baseline.trash_count())
-        for row in self._baseline.trashed(before=now - KEPT, limit=int(left)):
+        for row in self._baseline.trashed(before=now - MAX_AGE, limit=int(left)):
             await self._tree.drop_trashed(row.id)
             self._baseline.untrash(row.id)
             left -= 1
-        self._baseline.set_facts(trash_day=f"{day:.0f} {left:.0f}")
+        self._baseline.set_meta(trash_day=f"{day:.0f} {left:.0f}")
 
-    async def _check(self, row: Trashed) -> None:
+    async def _check(self, row: TrashEntry) -> None:
         found = await self._tree.trashed(row.id)
         if found is None or found.is_same_file(row.signature):
             return
@@ -101,37 +101,41 @@ class Trash:
     async def undo(self, *, id: int = 0, path: str = "") -> str:
         """Have a file as it was before a row of the history, or the newest one of a path; the path.
 
-        What is there now goes to the trash in its turn. Within the folder's turn. Raises Refused.
+        What is there now goes to the trash in its turn. Within the folder's turn.
+        Raises PathBlocked.
         """
         row = self._baseline.last_trashed(id=id, path=path)
         if row is None or await self._tree.trashed(row.trash) is None:
-            raise Refused("there is nothing in the trash for it")
+            raise PathBlocked("there is nothing in the trash for it")
         if await self._tree.look(row.path) is not None:
             await self.discard(row.path, "replaced by an undo")
         if not await self._tree.untrash(row.trash, row.path):
-            raise Refused("its place is taken")
+            raise PathBlocked("its place is taken")
         self._baseline.untrash(row.trash)
         self._baseline.note(self._executor.clock(), "undone", row.path, row.action)
         return row.path
 
     async def discard(self, path: str, reason: str) -> None:
-        """Put a file away. Raises Refused when there is none."""
+        """Put a file away. Raises PathBlocked when there is none."""
         local = await self._tree.look(path)
         if local is None or local.trouble:
-            raise Refused(local.trouble if local is not None else "it is not there")
+            raise PathBlocked(local.trouble if local is not None else "it is not there")
         name, now = self._executor.ids(), self._executor.clock()
         age = self._executor.trash_age()
-        self._baseline.trash(Trashed(name, path, local.signature, reason, now, age))
+        self._baseline.trash(TrashEntry(name, path, local.signature, reason, now, age))
         await self._baseline.flush()
         if await self._tree.discard(path, name) is None:
-            raise Refused("it is not there any more")
+            raise PathBlocked("it is not there any more")
         self._baseline.note(now, reason, path, "", name)
 
     async def resolve(self, copy: str, keep: str) -> list[str]:
-        """End a conflict: the paths that have changed. Within the folder's turn. Raises Refused."""
+        """End a conflict: the paths that have changed. Within the folder's turn.
+
+        Raises PathBlocked.
+        """
         original = original_of(copy)
         if not original:
-            raise Refused("it is no conflict copy")
+            raise PathBlocked("it is no conflict copy")
         if keep == "original":
             await self.discard(copy, "resolved")
             return [copy]
@@ -139,7 +143,7 @@ class Trash:
             if await self._tree.look(original) is not None:
                 await self.discard(original, "resolved")
             if await self._tree.move(copy, original) is None:
-                raise Refused("its place is taken")
+                raise PathBlocked("its place is taken")
             return [copy, original]
         for number in range(1, 100):
             stem, dot, suffix = original.rpartition(".")
@@ -148,7 +152,7 @@ class Trash:
             )
             if await self._tree.move(copy, name) is not None:
                 return [copy, name]
-        raise Refused("no name is free for it")
+        raise PathBlocked("no name is free for it")
 
 
 def _numbers(text: str, *otherwise: float) -> list[float]:

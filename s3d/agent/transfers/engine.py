@@ -10,18 +10,18 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from pathlib import Path
 
-from s3d.agent.core.client import Objects
+from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
 from s3d.agent.core.failures import FailureClass, classify
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.storage.disk import FULL, is_disk_full
 from s3d.agent.sync.reasons import reason_of
-from s3d.agent.transfers import saved
-from s3d.agent.transfers.files import NotTransferable
+from s3d.agent.transfers import persistence
 from s3d.agent.transfers.items import Item, items_of
 from s3d.agent.transfers.job import CANCELLED, DONE, ENDED, FAILED, HELD, RUNNING, WAITING, Job
+from s3d.agent.transfers.local_files import NotTransferable
 from s3d.agent.transfers.naming import parts_of
-from s3d.agent.transfers.steps import Steps
+from s3d.agent.transfers.operations import Steps
 from s3d.shared.transfers import TransferError, TransferRequest
 
 logger = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ class Transfers:
     """Run run(). path: of the file for those that have not ended."""
 
     def __init__(
-        self, objects: Objects, events: Events, path: Path, umask: int, *,
+        self, objects: S3Client, events: Events, path: Path, umask: int, *,
         makes_room: bool = False, clock: Callable[[], float] = time.time,
     ) -> None:  # fmt: skip
         """clock: Unix seconds. umask: of files that are made. makes_room: a full disk empties by
@@ -64,7 +64,7 @@ class Transfers:
         self._wanted: asyncio.Queue[Job] = asyncio.Queue()
         self._told: dict[str, float] = {}
         self._saving = asyncio.Lock()
-        file = saved.read(path)
+        file = persistence.read(path)
         self._last = file.last
         for each in file.transfers:
             state = HELD if each.is_held else WAITING
@@ -251,14 +251,14 @@ class Transfers:
         cannot be written."""
         async with self._saving:
             left = [
-                saved.Saved(job.id, job.request, job.accepted, job.state == HELD)
+                persistence.SavedTransfer(job.id, job.request, job.accepted, job.state == HELD)
                 for job in self._jobs.values()
                 if job.state not in ENDED
             ]
             failed = [_failed(job) for job in self._jobs.values() if job.state == FAILED]
-            file = saved.File(self._last, left, failed)
+            file = persistence.SavedTransfers(self._last, left, failed)
             try:
-                await asyncio.to_thread(saved.write, self._path, file)
+                await asyncio.to_thread(persistence.write, self._path, file)
             except OSError as error:
                 logger.warning("transfers would not survive a restart: %s", reason_of(error))
 
@@ -268,14 +268,14 @@ def is_temporary(error: S3Error) -> bool:
     return error.status >= 500 and classify(error) is FailureClass.TRANSIENT
 
 
-def _failed(job: Job) -> saved.Failed:
-    return saved.Failed(
+def _failed(job: Job) -> persistence.FailedTransfer:
+    return persistence.FailedTransfer(
         job.id, job.request, job.accepted, job.files, job.files_done, job.files_failed, job.size,
         job.done, job.failures,
     )  # fmt: skip
 
 
-def _failed_job(failed: saved.Failed) -> Job:
+def _failed_job(failed: persistence.FailedTransfer) -> Job:
     job = Job(
         failed.id, failed.request, failed.accepted, FAILED, is_again=True, size=failed.size,
         done=failed.done, files=failed.files, files_done=failed.files_done,

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from itertools import islice
 from typing import NamedTuple
 
-from s3d.agent.core.client import Objects
+from s3d.agent.core.client import S3Client
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.sync.reasons import reason_of
 from s3d.agent.transfers.naming import DELETE, UPLOAD
@@ -35,7 +35,7 @@ class Item(NamedTuple):
     """Why it cannot be moved."""
 
 
-async def items_of(request: TransferRequest, objects: Objects) -> AsyncIterator[Item]:
+async def items_of(request: TransferRequest, objects: S3Client) -> AsyncIterator[Item]:
     """Raises S3Error; OSError when the path of an upload is not there.
 
     What cannot be read below a folder is an item with its trouble, and the walk goes on.

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from s3d.agent.core.rate_meter import Meter
+from s3d.agent.core.rate_meter import RateMeter
 from s3d.agent.transfers.naming import DELETE, DOWNLOAD, UPLOAD, name_of, target_of
 from s3d.shared.text import printable_path
 from s3d.shared.transfers import Transfer, TransferError, TransferRequest
@@ -42,7 +42,7 @@ class Job:
     """One for each object that failed, the first FAILURES of them."""
     error: TransferError | None = None
     """Of the first object that failed, or of the remote that is away."""
-    rate: Meter = field(default_factory=Meter)
+    rate: RateMeter = field(default_factory=RateMeter)
     steady: Callable[[], float] = time.monotonic
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     """For who waits."""

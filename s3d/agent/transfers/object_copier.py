@@ -19,19 +19,8 @@ from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body, BytesBody, Members, S3Request
 from s3d.agent.s3.model import operations
+from s3d.agent.s3.object_headers import TRANSFERABLE
 
-KEPT = (
-    "CacheControl",
-    "ContentDisposition",
-    "ContentEncoding",
-    "ContentLanguage",
-    "ContentType",
-    "Expires",
-    "Metadata",
-    "StorageClass",
-    "WebsiteRedirectLocation",
-)
-"""Members of HeadObject that PutObject and CreateMultipartUpload take."""
 ABORT_PATIENCE = 5.0
 """Seconds that the remote has to abort an upload which will not be completed."""
 EXISTS = "ObjectAlreadyExists"
@@ -66,7 +55,7 @@ class Carrier:
             if same(head, there):
                 return Outcome.THERE
             raise S3Error(EXISTS, "the remote has another object of this name")
-        said = {name: head[name] for name in KEPT if head.get(name)}
+        said = {name: head[name] for name in (*TRANSFERABLE, "Metadata") if head.get(name)}
         tags = (await ask(self.source, "GetObjectTagging", place)).get("TagSet") or ()
         if tags:
             said["Tagging"] = urlencode({tag["Key"]: tag["Value"] for tag in tags})

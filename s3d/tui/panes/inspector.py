@@ -13,7 +13,7 @@ from textual.widgets import Static
 
 from s3d.shared.control import BucketInfo, Listing, ObjectInfo, ObjectStatus
 from s3d.shared.text import moment, safe, size
-from s3d.tui.client import Denied, Lost
+from s3d.tui.agent_client import AgentUnreachable, RequestRefused
 from s3d.tui.places import bucket_path
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class Inspector(VerticalScroll):
         await asyncio.sleep(REST if cast("S3dApp", self.app).is_slow else 0)
         try:
             self._put(*await self._lines(bucket, key))
-        except (Lost, Denied) as error:
+        except (AgentUnreachable, RequestRefused) as error:
             self._put(*(_about(info) if info is not None else [safe(bucket)]), "", safe(str(error)))
 
     async def _lines(self, bucket: str, key: str) -> list[str]:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from textual.containers import Vertical
 from textual.widget import Widget
 
+from s3d.tui.app_state import State
 from s3d.tui.draw import Glyphs
-from s3d.tui.state import State
 
 if TYPE_CHECKING:
     from s3d.tui.app import S3dApp

@@ -33,7 +33,7 @@ def test_the_agent_serves_s3_and_the_control_api(agent):
     with closing(agent.s3()) as s3:
         s3.create_bucket(Bucket="bucket")
         s3.put_object(Bucket="bucket", Key="k", Body=b"data")
-    assert agent.client.bucket_status("bucket").objects == 1
+    assert agent.objects.bucket_status("bucket").objects == 1
     assert agent.client.status().store.objects == 1
 
 
@@ -41,8 +41,8 @@ def test_the_agent_serves_s3_and_the_control_api(agent):
 def test_buckets_of_the_settings_are_made_once(start_agent):
     for _ in range(2):
         agent = start_agent("--bucket", "one,two")
-        agent.client.put("one", "k", io.BytesIO(b"kept"), 4)
-        assert [bucket.name for bucket in agent.client.buckets()] == ["one", "two"]
+        agent.objects.put("one", "k", io.BytesIO(b"kept"), 4)
+        assert [bucket.name for bucket in agent.objects.buckets()] == ["one", "two"]
         assert agent.stop() == 0
 
 
@@ -53,7 +53,7 @@ def test_everything_is_there_after_a_restart(start_agent):
         s3.put_object(Bucket="bucket", Key="k", Body=b"data", Metadata={"a": "b"})
     assert first.stop() == 0
     second = start_agent()
-    info, download = second.client.get("bucket", "k")
+    info, download = second.objects.get("bucket", "k")
     with download:
         assert (download.read(), info.metadata) == (b"data", {"a": "b"})
     assert first.client.status().pid == second.process.pid
@@ -186,7 +186,7 @@ def test_sigterm_lets_the_request_in_hand_end(start_agent):
 
     stored = []
     upload = threading.Thread(
-        target=lambda: stored.append(agent.client.put("bucket", "k", Slow(), 2000))
+        target=lambda: stored.append(agent.objects.put("bucket", "k", Slow(), 2000))
     )
     upload.start()
     assert sent.wait(10)
@@ -197,7 +197,7 @@ def test_sigterm_lets_the_request_in_hand_end(start_agent):
     assert agent.wait() == 0
     assert stored[0].size == 2000
     assert not agent.places.socket.exists()
-    assert start_agent().client.object_status("bucket", "k").etag == stored[0].etag
+    assert start_agent().objects.object_status("bucket", "k").etag == stored[0].etag
 
 
 def _wait_until_it_takes_no_more(agent) -> None:
@@ -233,7 +233,7 @@ def test_a_second_signal_ends_it_at_once(start_agent):
         _wait_until_it_takes_no_more(agent)
         assert agent.process.poll() is None
         assert agent.stop(signal.SIGTERM) == 128 + signal.SIGTERM
-    assert start_agent().client.list("bucket").objects == []
+    assert start_agent().objects.list("bucket").objects == []
 
 
 def test_an_ephemeral_agent_leaves_nothing(start_agent, tmp_path):

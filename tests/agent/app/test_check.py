@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from s3d.agent.app.check import Checker, Opened, check_at_rest
 from s3d.agent.app.embedded import open_embedded, open_index, open_store
 from s3d.agent.app.process import only_one
-from s3d.agent.core.client import Objects
+from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
 from s3d.agent.s3.messages import BytesBody
 from s3d.agent.storage.blobs import Blobs
@@ -42,7 +42,7 @@ async def found_by(places, opened=None, *, repair=False):
 
 
 async def put(store):
-    objects = Objects(store.local)
+    objects = S3Client(store.local)
     await objects.create_bucket("bucket")
     await objects.put("bucket", "small", BytesBody(b"data"))
     await objects.put("bucket", "big", BytesBody(BIG))

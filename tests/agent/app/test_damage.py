@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 from botocore.exceptions import ClientError
 
-from s3d.shared.blocking_queue import QueueClient
+from s3d.cli.client.queue_client import QueueClient
 
 pytestmark = pytest.mark.slow
 

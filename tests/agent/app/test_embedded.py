@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from s3d.agent.app.embedded import open_embedded
-from s3d.agent.core.client import Objects
+from s3d.agent.core.client import S3Client
 from s3d.agent.s3.messages import BytesBody
 from s3d.agent.storage.records import Extent, Layout
 from s3d.shared.errors import FullError, S3dError
@@ -14,7 +14,7 @@ from tests.contract.client import Client
 
 async def test_the_status_counts_what_is_stored(tmp_path):
     store = open_embedded(tmp_path)
-    objects = Objects(store.local)
+    objects = S3Client(store.local)
     for bucket in ("one", "two"):
         await objects.create_bucket(bucket)
     await objects.put("one", "k", BytesBody(b"12345"))
@@ -52,7 +52,7 @@ def test_a_store_that_cannot_be_opened_is_broken_or_has_no_room(tmp_path, monkey
 @pytest.mark.parametrize("size", [0, 5, 300 << 10])
 async def test_the_bytes_of_a_layout_are_had_wherever_they_lie(tmp_path, size):
     store = open_embedded(tmp_path, ephemeral=True)
-    objects = Objects(store.local)
+    objects = S3Client(store.local)
     await objects.create_bucket("bucket")
     await objects.put("bucket", "k", BytesBody(b"x" * size))
     stored = store.index.look(lambda reader: reader.object("bucket", b"k"))

@@ -16,11 +16,11 @@ from aiohttp import web
 
 from s3d.agent.app.embedded import open_embedded
 from s3d.agent.app.gateway import open_gateway
-from s3d.agent.core.client import Objects
+from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import BytesBody
-from s3d.shared.blocking_queue import QueueClient
+from s3d.cli.client.queue_client import QueueClient
 from s3d.shared.config import load_config
 from s3d.shared.errors import UsageError
 from s3d.shared.paths import find_places
@@ -46,7 +46,7 @@ def settings(tmp_path, **env):
 
 async def test_a_write_is_accepted_although_the_remote_is_away(tmp_path):
     gateway = await open_gateway(*settings(tmp_path), Events())
-    objects = Objects(gateway.top)
+    objects = S3Client(gateway.top)
     await objects.put("bucket", "k", BytesBody(b"12345"))
     assert (await objects.head("bucket", "k")).size == 5
     assert gateway.queue.journal.status().size == 5
@@ -56,11 +56,11 @@ async def test_a_write_is_accepted_although_the_remote_is_away(tmp_path):
 
 async def test_what_was_accepted_is_there_after_a_restart(tmp_path):
     gateway = await open_gateway(*settings(tmp_path), Events())
-    await Objects(gateway.top).put("bucket", "k", BytesBody(b"12345"))
+    await S3Client(gateway.top).put("bucket", "k", BytesBody(b"12345"))
     await gateway.close()
     gateway = await open_gateway(*settings(tmp_path), Events())
     assert gateway.queue.journal.status().size == 5
-    assert (await Objects(gateway.top).head("bucket", "k")).size == 5
+    assert (await S3Client(gateway.top).head("bucket", "k")).size == 5
     assert await gateway.flush(0.05) == Share(1, 5)
     await gateway.close()
 
@@ -74,7 +74,7 @@ async def test_nothing_was_asked_before_the_first_request(tmp_path):
 async def test_without_the_queue_a_write_goes_through(tmp_path):
     gateway = await open_gateway(*settings(tmp_path, S3D_WRITE_QUEUE="false"), Events())
     with pytest.raises(S3Error) as caught:
-        await Objects(gateway.top).put("bucket", "k", BytesBody(b"12345"))
+        await S3Client(gateway.top).put("bucket", "k", BytesBody(b"12345"))
     assert (caught.value.status, gateway.queue) == (503, None)
     assert set(gateway.parts()) == {
         "account",
@@ -92,7 +92,7 @@ async def test_without_the_queue_a_write_goes_through(tmp_path):
 async def test_what_a_remote_hides_is_said(tmp_path):
     config, places = settings(tmp_path)
     store = open_embedded(places.store_dir)
-    await Objects(store.local).create_bucket("bucket")
+    await S3Client(store.local).create_bucket("bucket")
     store.close()
     gateway = await open_gateway(config, places, Events())
     (hidden,) = gateway.warnings
@@ -155,7 +155,7 @@ async def test_the_certificates_to_trust_are_those_of_aws_s_variable(
     env = {"S3D_REMOTE": tls_remote, "S3D_WRITE_QUEUE": "false", "S3D_REMOTE_ADDRESSING": "path"}
     gateway = await open_gateway(*settings(tmp_path, **env), Events())
     with nullcontext() if named else pytest.raises(S3Error, match="no secure connection"):
-        await Objects(gateway.top).delete("bucket", "k")
+        await S3Client(gateway.top).delete("bucket", "k")
     await gateway.close()
 
 
@@ -292,7 +292,7 @@ def test_a_remote_that_comes_later_gets_what_was_written(
     second = start_agent(env=upstream(network.peer))
     assert QueueClient(second.client).drain(20.0, hurry=True).left == Share()
     assert seaweedfs.ask("HEAD", f"/{new_bucket}/k") == 200
-    status = second.client.object_status(new_bucket, "k")
+    status = second.objects.object_status(new_bucket, "k")
     assert (status.state, status.remote_etag) == ("pushed", status.etag)
 
 

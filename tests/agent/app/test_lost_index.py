@@ -6,7 +6,7 @@ import sqlite3
 import pytest
 
 from s3d.agent.app.embedded import open_embedded
-from s3d.agent.core.client import Objects
+from s3d.agent.core.client import S3Client
 from s3d.agent.s3.messages import BytesBody
 
 BIG = 100_000
@@ -18,7 +18,7 @@ def data_of(key):
 
 
 async def put_all(store, keys):
-    objects = Objects(store.local)
+    objects = S3Client(store.local)
     await objects.create_bucket("bucket")
     for key in keys:
         await objects.put("bucket", key, BytesBody(data_of(key)))
@@ -115,7 +115,7 @@ async def test_the_newest_index_is_put_back_and_all_is_as_it_was(tmp_path):
     await lose("an older copy", folder)
     store = open_embedded(folder)
     await store.sweep()
-    later = await Objects(store.local).put("bucket", "e", BytesBody(data_of("e")))
+    later = await S3Client(store.local).put("bucket", "e", BytesBody(data_of("e")))
     store.close()
     names = [file.name for file in (folder / "lost+found").iterdir()]
     assert len(names) == 2

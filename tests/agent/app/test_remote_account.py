@@ -15,7 +15,7 @@ from s3d.agent.s3.model import operations
 from s3d.agent.stores.remote.credential_provider import CredentialProvider, RemoteKey
 from s3d.agent.stores.remote.identity import RemoteIdentity
 from s3d.agent.stores.write_queue.clock import Clock
-from s3d.agent.stores.write_queue.remote_gate import HELD, Line
+from s3d.agent.stores.write_queue.remote_gate import HELD, RemoteGate
 
 ONE = RemoteIdentity("one", "http://one", "http://one", ("K1",), "owner-1")
 OWNERS = {"K1": "owner-1", "K2": "owner-1", "K3": "owner-3", "K4": ""}
@@ -148,11 +148,11 @@ async def test_held_writes_need_no_credentials_but_a_word_on_the_account(tmp_pat
     unknown = RemoteIdentity("one", "http://one", "http://one", ("K1",))
     rig = Rig(tmp_path, key="K3", identity=unknown, is_confirmed=False)
     rig.account.before = SimpleNamespace(is_left=True, after=7)
-    line = Line(Clock())
+    gate = RemoteGate(Clock())
     with pytest.raises(S3Error) as caught:
         await HeldUntilConfirmed(rig, rig.account).call(put())
-    line.heard(caught.value)
-    assert line.trouble == HELD
+    gate.record_outcome(caught.value)
+    assert gate.trouble == HELD
     assert rig.account.trouble == (
         "the account of the earlier key is not known, nor whether the access key is of the "
         "account that they were written for"

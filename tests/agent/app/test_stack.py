@@ -2,7 +2,7 @@ import msgspec
 import pytest
 
 from s3d.agent.app.stack import build_stack
-from s3d.agent.core.client import Objects
+from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
 from s3d.agent.s3.messages import BytesBody
 from s3d.shared.config import load_config
@@ -21,7 +21,7 @@ def places(tmp_path, config) -> Places:
 
 async def test_the_status_counts_what_is_stored(config, places):
     stack = await build_stack(config, places, Events())
-    objects = Objects(stack.top)
+    objects = S3Client(stack.top)
     for bucket in ("one", "two"):
         await objects.create_bucket(bucket)
     await objects.put("one", "k", BytesBody(b"12345"))
@@ -36,10 +36,10 @@ async def test_the_status_counts_what_is_stored(config, places):
 
 async def test_what_was_stored_is_there_when_it_is_opened_again(config, places):
     stack = await build_stack(config, places, Events())
-    await Objects(stack.top).create_bucket("bucket")
+    await S3Client(stack.top).create_bucket("bucket")
     await stack.close()
     stack = await build_stack(config, places, Events())
-    assert [bucket.name for bucket in await Objects(stack.top).buckets()] == ["bucket"]
+    assert [bucket.name for bucket in await S3Client(stack.top).buckets()] == ["bucket"]
     await stack.close()
 
 

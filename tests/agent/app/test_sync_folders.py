@@ -63,10 +63,10 @@ async def test_the_memory_of_before_stays_with_the_remote(tmp_path, monkeypatch,
     stack = await build_stack(config, places, events)
     opened = open_folders(stack, config, places, events, 0o022)
     baseline = opened.by_name["a"].baseline
-    baseline.set_facts(remote=f"{written} home/p/")
+    baseline.set_meta(remote=f"{written} home/p/")
     opened.close()
     opened = open_folders(stack, config, places, events, 0o022)
-    remote = opened.by_name["a"].baseline.fact("remote")
+    remote = opened.by_name["a"].baseline.get_meta("remote")
     assert (remote == f"{stack.gateway.state.identity.id} home/p/") is is_same
     assert (opened.by_name["a"]._remote == remote) is is_same
     opened.close()

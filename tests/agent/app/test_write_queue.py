@@ -3,7 +3,7 @@
 import pytest
 
 from s3d.agent.app.gateway import open_gateway
-from s3d.agent.core.client import Objects
+from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
 from s3d.agent.s3.messages import BytesBody
 from s3d.shared.errors import AlreadyRunningError
@@ -45,7 +45,7 @@ async def test_a_folder_that_several_agents_use_says_for_whom_its_writes_are(tmp
         env = {"S3D_WRITE_QUEUE_DIR": folder, "S3D_REMOTE": remote}
         gateway = await open_gateway(*settings(tmp_path / home, **env), Events())
         if home == "one":
-            await Objects(gateway.top).put("bucket", "k", BytesBody(b"12345"))
+            await S3Client(gateway.top).put("bucket", "k", BytesBody(b"12345"))
         waiting = sum(each.writes.files for each in gateway.waiting.status())
         left.append((gateway.queue.journal.status().files, waiting))
         await gateway.close()

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from s3d.agent.core.client import ABSENT, Attributes, Objects
+from s3d.agent.core.client import ABSENT, Attributes, S3Client
 from s3d.agent.core.store import Layer
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import BytesBody, StreamBody
@@ -14,9 +14,9 @@ from s3d.agent.stores.local.store import LocalStore
 
 
 @pytest.fixture
-async def objects(tmp_path) -> AsyncIterator[Objects]:
+async def objects(tmp_path) -> AsyncIterator[S3Client]:
     index = Index.open(tmp_path / "index.sqlite", ephemeral=True)
-    found = Objects(LocalStore(index, Blobs(tmp_path / "blobs", ephemeral=True)))
+    found = S3Client(LocalStore(index, Blobs(tmp_path / "blobs", ephemeral=True)))
     await found.create_bucket("bucket")
     yield found
     index.close()
@@ -233,8 +233,8 @@ async def test_a_page_that_does_not_say_how_to_go_on_is_not_the_last(objects):
         await put(objects, key)
     store = Without(objects._store, "NextContinuationToken")
     with pytest.raises(S3Error, match="does not say how it goes on"):
-        await Objects(store).page("bucket", limit=2)
-    assert len((await Objects(store).page("bucket", limit=3)).objects) == 3
+        await S3Client(store).page("bucket", limit=2)
+    assert len((await S3Client(store).page("bucket", limit=3)).objects) == 3
 
 
 @pytest.mark.finding("F7")
@@ -243,9 +243,9 @@ async def test_a_page_that_goes_on_with_itself_is_no_listing(objects):
         await put(objects, key)
     first = await objects.page("bucket", limit=1)
     store = Without(objects._store, NextContinuationToken=first.cursor)
-    await Objects(store).page("bucket", limit=1)
+    await S3Client(store).page("bucket", limit=1)
     with pytest.raises(S3Error, match="does not say how it goes on"):
-        await Objects(store).page("bucket", cursor=first.cursor, limit=1)
+        await S3Client(store).page("bucket", cursor=first.cursor, limit=1)
 
 
 @pytest.mark.finding("F7")
@@ -254,4 +254,4 @@ async def test_a_page_of_versions_that_does_not_say_how_to_go_on_is_not_the_last
     for key in ("a", "b"):
         await put(objects, key)
     with pytest.raises(S3Error, match="does not say how it goes on"):
-        await Objects(Without(objects._store, lost)).versions("bucket", limit=1)
+        await S3Client(Without(objects._store, lost)).versions("bucket", limit=1)

@@ -1,13 +1,13 @@
 import asyncio
 
-from s3d.agent.core.keyed_lock import Turns
+from s3d.agent.core.keyed_lock import KeyedLock
 
 
 async def test_one_is_alone_with_a_key_in_the_order_of_coming():
-    turns, busy, seen = Turns(), [], []
+    locks, busy, seen = KeyedLock(), [], []
 
     async def work(number):
-        async with turns.of("bucket", "key"):
+        async with locks.hold(("bucket", "key")):
             busy.append(number)
             await asyncio.sleep(0)
             assert busy == [number]
@@ -20,8 +20,12 @@ async def test_one_is_alone_with_a_key_in_the_order_of_coming():
 
 
 async def test_other_keys_do_not_wait_and_nothing_is_left_behind():
-    turns = Turns()
-    async with turns.of("bucket", "one"), turns.of("bucket", "two"), turns.of("other", "one"):
-        assert len(turns._locks) == 3
-    assert not turns._locks
-    assert not turns._users
+    locks = KeyedLock()
+    async with (
+        locks.hold(("bucket", "one")),
+        locks.hold(("bucket", "two")),
+        locks.hold(("other", "one")),
+    ):
+        assert len(locks._locks) == 3
+    assert not locks._locks
+    assert not locks._users

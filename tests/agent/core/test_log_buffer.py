@@ -3,13 +3,13 @@ import threading
 
 import pytest
 
-from s3d.agent.core.log_buffer import LogBook
+from s3d.agent.core.log_buffer import LogBuffer
 from s3d.shared.secret import Secret
 
 
 @pytest.fixture
 def book():
-    book = LogBook((Secret("hush"),), lines=10)
+    book = LogBuffer((Secret("hush"),), lines=10)
     logger = logging.getLogger("s3d.agent.test_log_book")
     logger.setLevel(logging.DEBUG)
     logger.addHandler(book)

@@ -1,6 +1,13 @@
 import pytest
 
-from s3d.agent.core.store import Endpoint, Layer, Parts, Ready, handlers_of, operation
+from s3d.agent.core.store import (
+    Completed,
+    HandlerTable,
+    Layer,
+    TerminalStore,
+    handlers_of,
+    operation,
+)
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import S3Request, S3Response
 from s3d.agent.s3.model import operations
@@ -9,7 +16,7 @@ from s3d.agent.s3.model import operations
 class Heads:
     @operation("HeadObject", "HeadBucket")
     def head(self, request):
-        return Ready(S3Response({"From": "heads"}))
+        return Completed(S3Response({"From": "heads"}))
 
 
 class Puts:
@@ -18,10 +25,10 @@ class Puts:
         return S3Response({"From": "puts"})
 
 
-class Below(Endpoint):
+class Below(TerminalStore):
     @operation("GetObject")
     def get(self, request):
-        return Ready(S3Response({"From": "below"}))
+        return Completed(S3Response({"From": "below"}))
 
 
 class Above(Layer):
@@ -52,19 +59,19 @@ async def test_a_layer_passes_on_what_it_does_not_name():
     layer = Above(Below(Puts()))
     assert (await layer.call(ask("PutObject"))).output["From"] == "above puts"
     passed = layer.call(ask("GetObject"))
-    assert isinstance(passed, Ready)
+    assert isinstance(passed, Completed)
     assert passed.response.output["From"] == "below"
 
 
 async def test_ready_is_awaitable_and_readable():
     response = S3Response({})
-    assert await Ready(response) is response
-    assert Ready(response).response is response
+    assert await Completed(response) is response
+    assert Completed(response).response is response
 
 
 def test_two_handlers_of_one_operation_are_refused():
     with pytest.raises(TypeError, match="two parts handle HeadObject"):
-        Parts(Heads(), Heads())
+        HandlerTable(Heads(), Heads())
 
     class Twice(Heads):
         @operation("HeadObject")
@@ -82,4 +89,4 @@ def test_a_name_that_s3_has_not_is_refused():
             raise NotImplementedError
 
     with pytest.raises(TypeError, match="no operation PutObjekt"):
-        Endpoint(Wrong())
+        TerminalStore(Wrong())

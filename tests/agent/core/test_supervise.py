@@ -7,7 +7,7 @@ from s3d.agent.core.events import Events
 from s3d.agent.core.supervise import supervise
 
 
-async def test_a_part_that_fails_is_told_of_and_run_again(caplog):
+async def test_a_task_that_fails_is_reported_and_restarted(caplog):
     events, runs = Events(), 0
 
     async def part() -> None:
@@ -20,12 +20,12 @@ async def test_a_part_that_fails_is_told_of_and_run_again(caplog):
         await supervise("sweep", part, events, pause=0.001)
         (event,) = await subscription.take()
     assert runs == 3
-    assert (event.kind, event.subject) == ("agent.part_failed", "sweep")
+    assert (event.kind, event.subject) == ("agent.task_failed", "sweep")
     assert event.data == {"error": "no luck", "restart_in": 0.002}
-    assert "part=sweep" in caplog.text
+    assert "task=sweep" in caplog.text
 
 
-async def test_a_part_can_be_cancelled_and_is_not_run_again():
+async def test_a_task_can_be_cancelled_and_is_not_run_again():
     started = asyncio.Event()
 
     async def part() -> None:

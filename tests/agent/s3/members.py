@@ -8,7 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from s3d.agent.s3 import supplement
+from s3d.agent.s3 import model_overrides
 from s3d.agent.s3.model import Member, Shape, service
 
 Values = st.SearchStrategy[Any]
@@ -60,7 +60,9 @@ SPECIAL: dict[str, Values] = {
 def inputs(name: str) -> Values:
     """Inputs of the named operation that botocore sends as they are."""
     shape = service().input_of(name)
-    return structures(shape, (shape.payload or "",) if name in supplement.BODY_REQUIRED else ())
+    return structures(
+        shape, (shape.payload or "",) if name in model_overrides.BODY_REQUIRED else ()
+    )
 
 
 @cache
@@ -95,7 +97,7 @@ def _member(member: Member) -> Values:
     if shape.member:
         return _lists(member, shape)
     if shape.type == "structure":
-        return structures(shape, supplement.REQUIRED_MEMBERS.get(member.shape, ()))
+        return structures(shape, model_overrides.REQUIRED_MEMBERS.get(member.shape, ()))
     return _scalars(member, shape)
 
 
@@ -111,11 +113,11 @@ def _lists(member: Member, shape: Shape) -> Values:
 
 
 def _scalars(member: Member, shape: Shape) -> Values:
-    if member.shape in supplement.VERBATIM:
+    if member.shape in model_overrides.VERBATIM:
         return times
     if shape.enum:
         return st.sampled_from(shape.enum)
-    low, high = supplement.RANGES.get(member.shape, (0, 2**31 - 1))
+    low, high = model_overrides.RANGES.get(member.shape, (0, 2**31 - 1))
     return {
         "string": {"header": header_text, "querystring": query_text}.get(
             member.location or "", xml_text

@@ -17,13 +17,13 @@ from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from s3d.agent.s3 import supplement
+from s3d.agent.s3 import model_overrides
 from s3d.agent.s3.address import Address, parse_address, parse_query
 from s3d.agent.s3.errors import ERRORS, S3Error
 from s3d.agent.s3.messages import Members, WireRequest
 from s3d.agent.s3.model import operations, service
 from s3d.agent.s3.parse import parse_input, parse_output
-from s3d.agent.s3.route import route
+from s3d.agent.s3.routing import route
 from s3d.agent.s3.scalars import http_time
 from s3d.agent.s3.serialize import serialize_error, serialize_output
 from tests.agent.s3 import members
@@ -31,7 +31,7 @@ from tests.agent.s3 import members
 ROUTED = sorted(
     name
     for name in operations()
-    if name not in supplement.OFF_THE_TABLE and not service().operations[name].deprecated
+    if name not in model_overrides.OFF_THE_TABLE and not service().operations[name].deprecated
 )
 ADDED_BY_BOTOCORE = frozenset(
     {"ChecksumAlgorithm", "ChecksumCRC32", "ClientToken", "ContentLength", "ContentMD5"}
@@ -101,7 +101,7 @@ def as_we_have_it(name: str, given: Members) -> Members:
     """Times that S3 gives back verbatim are text with us."""
     shape = service().input_of(name)
     return {
-        key: http_time(value) if shape.members[key].shape in supplement.VERBATIM else value
+        key: http_time(value) if shape.members[key].shape in model_overrides.VERBATIM else value
         for key, value in given.items()
     }
 

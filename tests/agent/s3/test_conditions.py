@@ -14,7 +14,7 @@ from s3d.agent.s3.conditions import (
     check_delete,
     check_read,
     check_write,
-    copy_range,
+    resolve_copy_range,
 )
 from s3d.agent.s3.errors import S3Error
 
@@ -213,4 +213,4 @@ def test_a_range_is_the_slice_it_names(first, last, size):
     ],
 )
 def test_the_range_of_a_copy_needs_both_ends_within_the_source(header, expected):
-    assert code_of(copy_range, header, 10) == expected
+    assert code_of(resolve_copy_range, header, 10) == expected

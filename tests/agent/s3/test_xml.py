@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from s3d.agent.s3 import xml
-from s3d.agent.s3.supplement import NAMESPACE
+from s3d.agent.s3.model_overrides import NAMESPACE
 
 NOON = datetime(2026, 11, 22, 12, 0, 5, tzinfo=UTC)
 

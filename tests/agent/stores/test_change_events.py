@@ -4,19 +4,19 @@ from typing import Any
 import pytest
 
 from s3d.agent.core.events import Events
-from s3d.agent.core.store import Endpoint, Ready, operation
+from s3d.agent.core.store import Completed, TerminalStore, operation
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import S3Request, S3Response
 from s3d.agent.s3.model import operations
-from s3d.agent.stores.change_events import Notices
+from s3d.agent.stores.change_events import ChangeEvents
 
 
-class Store(Endpoint):
+class Store(TerminalStore):
     """Answers at once, after a wait, or with an error."""
 
     @operation("HeadObject", "PutObject", "DeleteObjects", "UploadPart")
-    def at_once(self, request: S3Request[Any]) -> Ready[Any]:
-        return Ready(S3Response({}))
+    def at_once(self, request: S3Request[Any]) -> Completed[Any]:
+        return Completed(S3Response({}))
 
     @operation("CopyObject")
     async def later(self, request: S3Request[Any]) -> S3Response[Any]:
@@ -33,8 +33,8 @@ def events() -> Events:
 
 
 @pytest.fixture
-def store(events) -> Notices:
-    return Notices(Store(), events)
+def store(events) -> ChangeEvents:
+    return ChangeEvents(Store(), events)
 
 
 def request(name: str, **members: Any) -> S3Request[Any]:
@@ -73,5 +73,5 @@ async def test_reads_parts_and_failures_are_not_told(events, store):
 
 
 def test_an_answer_that_is_ready_stays_ready(store):
-    assert isinstance(store.call(request("PutObject", Key="k")), Ready)
-    assert isinstance(store.call(request("HeadObject", Key="k")), Ready)
+    assert isinstance(store.call(request("PutObject", Key="k")), Completed)
+    assert isinstance(store.call(request("HeadObject", Key="k")), Completed)

@@ -9,20 +9,20 @@ from typing import Any
 import pytest
 
 from s3d.agent.app.embedded import open_embedded
-from s3d.agent.core.client import Objects
+from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
 from s3d.agent.sync.folder import SyncFolder
-from s3d.agent.sync.opened import Setting
+from s3d.agent.sync.open_folder import FolderSettings
 from s3d.shared.config import SyncFolderConfig
 
 BUCKET = "bucket"
 
 
 @pytest.fixture
-async def objects(tmp_path: Path) -> AsyncIterator[Objects]:
+async def objects(tmp_path: Path) -> AsyncIterator[S3Client]:
     """Of an embedded store with a bucket."""
     store = open_embedded(tmp_path / "store")
-    found = Objects(store.local, fresh=True)
+    found = S3Client(store.local, fresh=True)
     await found.create_bucket(BUCKET)
     yield found
     store.close()
@@ -34,13 +34,13 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def setting(tmp_path: Path, root: Path, objects: Objects) -> Callable[..., Setting]:
-    """settings: of the folder's configuration."""
+def settings(tmp_path: Path, root: Path, objects: S3Client) -> Callable[..., FolderSettings]:
+    """values: of the folder's configuration."""
 
-    def make(**settings: Any) -> Setting:
-        config = SyncFolderConfig(path=root, bucket=BUCKET, interval=3600.0, **settings)
+    def make(**values: Any) -> FolderSettings:
+        config = SyncFolderConfig(path=root, bucket=BUCKET, interval=3600.0, **values)
         file = tmp_path / "baseline.sqlite"
-        return Setting(config, objects, "store", file, Events(), 0o022, "host")
+        return FolderSettings(config, objects, "store", file, Events(), 0o022, "host")
 
     return make
 
@@ -49,10 +49,10 @@ Running = Callable[..., AbstractAsyncContextManager[SyncFolder]]
 
 
 @pytest.fixture
-def running(setting: Callable[..., Setting]) -> Running:
+def running(settings: Callable[..., FolderSettings]) -> Running:
     @asynccontextmanager
-    async def run(**settings: Any) -> AsyncIterator[SyncFolder]:
-        folder = SyncFolder(setting(**settings))
+    async def run(**values: Any) -> AsyncIterator[SyncFolder]:
+        folder = SyncFolder(settings(**values))
         async with asyncio.TaskGroup() as group:
             task = group.create_task(folder.run())
             try:

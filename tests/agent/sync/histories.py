@@ -60,10 +60,10 @@ def act(world: World, chance: random.Random) -> None:
 def run_pass(world: World, chance: random.Random, faults: type[Faults]) -> None:
     """An agent makes a pass while the others go on, and may die in it."""
     device = chance.randrange(2)
-    hub = world.devices[device].hub
-    hub.is_away = chance.random() < faults.away
-    hub.loses_answers = int(chance.random() < faults.lost_answer)
-    hub.cuts_listing = chance.random() < faults.cut_listing
+    remote_tree = world.devices[device].remote_tree
+    remote_tree.is_away = chance.random() < faults.away
+    remote_tree.loses_answers = int(chance.random() < faults.lost_answer)
+    remote_tree.cuts_listing = chance.random() < faults.cut_listing
 
     def at(name: str) -> None:
         luck = chance.random()

@@ -2,14 +2,14 @@ import asyncio
 
 import pytest
 
-from s3d.agent.sync.baseline import HISTORY, Baseline, Intent, Trashed
-from s3d.agent.sync.state import Base, Signature
+from s3d.agent.sync.baseline import HISTORY, Baseline, Intent, TrashEntry
+from s3d.agent.sync.path_state import BaselineEntry, Signature
 
 SEEN = Signature(3, 2**62, -5, 2**63 - 1)
 
 
-def base(path: str, size: int = 3) -> Base:
-    return Base(path, SEEN, 0o644, "sha", '"e"', size, True)
+def base(path: str, size: int = 3) -> BaselineEntry:
+    return BaselineEntry(path, SEEN, 0o644, "sha", '"e"', size, True)
 
 
 @pytest.fixture
@@ -23,11 +23,11 @@ def test_what_was_agreed_on_is_there_after_a_restart(tmp_path):
     file = tmp_path / "b.sqlite"
     first = Baseline(file)
     first.agree(base("é/ü"))
-    first.set_facts(marker="m", remote="r")
+    first.set_meta(marker="m", remote="r")
     first.close()
     again = Baseline(file)
     assert again.get("é/ü") == base("é/ü")
-    assert (again.fact("marker"), again.fact("nothing")) == ("m", "")
+    assert (again.get_meta("marker"), again.get_meta("nothing")) == ("m", "")
     again.close()
 
 
@@ -85,7 +85,7 @@ def test_another_thread_reads_what_is_committed(baseline):
 
 def test_the_trash_is_listed_by_age(baseline):
     for number, age in enumerate((30.0, 10.0, 20.0)):
-        baseline.trash(Trashed(str(number), "p", SEEN, "deleted", 1.0, age))
+        baseline.trash(TrashEntry(str(number), "p", SEEN, "deleted", 1.0, age))
     assert [row.id for row in baseline.trashed()] == ["1", "2", "0"]
     assert [row.id for row in baseline.trashed(since=20.0)] == ["2", "0"]
     assert [row.id for row in baseline.trashed(before=20.0)] == ["1"]
@@ -117,7 +117,7 @@ def test_an_error_in_a_transaction_leaves_the_next_one_possible(baseline):
     with pytest.raises(OverflowError):
         baseline.agree(base("q")._replace(signature=beyond))
     with pytest.raises(OverflowError):
-        baseline.trash(Trashed("1", "q", beyond, "deleted", 1.0))
+        baseline.trash(TrashEntry("1", "q", beyond, "deleted", 1.0))
     baseline.drop("p")
     assert (baseline.get("p"), baseline.get("q"), baseline.trashed()) == (None, None, [])
 
@@ -132,7 +132,7 @@ def test_the_totals_follow_every_change(baseline):
     baseline.drop("a", "c/", "nothing")
     assert baseline.count() == (1, 1)
     baseline.forget_all(marker="m")
-    assert (baseline.count(), baseline.fact("marker")) == ((0, 0), "m")
+    assert (baseline.count(), baseline.get_meta("marker")) == ((0, 0), "m")
 
 
 @pytest.mark.finding("S1")

@@ -6,7 +6,7 @@ import pytest
 
 from s3d.agent.sync.baseline import Baseline
 from s3d.agent.sync.baseline_file import Damaged, check
-from s3d.agent.sync.state import Base, Signature
+from s3d.agent.sync.path_state import BaselineEntry, Signature
 from s3d.shared.errors import UsageError
 
 SEEN = Signature(3, 1, 1, 1)
@@ -17,7 +17,7 @@ async def test_the_log_is_carried_over_before_it_grows_large(tmp_path):
     baseline = Baseline(tmp_path / "b.sqlite")
     reader = baseline.other()
     for number in range(4_000):
-        baseline.agree(Base(f"p{number:010}" * 10, SEEN, 0o644, "sha", '"e"', 3))
+        baseline.agree(BaselineEntry(f"p{number:010}" * 10, SEEN, 0o644, "sha", '"e"', 3))
         if number % 100 == 0:
             await baseline.flush()
     reader.close()
@@ -38,7 +38,11 @@ def test_a_file_of_the_first_layout_is_upgraded(tmp_path):
     }  # fmt: skip
     assert {row.signature for row in rows.values()} == {signature}
     assert (found.count(), [row.path for row in found.conflicts(9)]) == ((4, 26), [copy])
-    assert (found.fact("marker"), found.fact("paused"), found.intents()) == ("m", "true", ["b/new"])
+    assert (found.get_meta("marker"), found.get_meta("paused"), found.intents()) == (
+        "m",
+        "true",
+        ["b/new"],
+    )
     (trashed,) = found.trashed()
     assert (trashed.id, trashed.path, trashed.age) == ("4567", "old.txt", 0.0)
     assert found.last_trashed(path="old.txt").trash == "4567"
@@ -60,7 +64,7 @@ def test_damage_within_a_file_is_found_by_reading_it(tmp_path):
     file = tmp_path / "b.sqlite"
     baseline = Baseline(file)
     for number in range(500):
-        baseline.agree(Base(f"p{number}" * 20, SEEN, 0o644, "sha", '"e"', 3))
+        baseline.agree(BaselineEntry(f"p{number}" * 20, SEEN, 0o644, "sha", '"e"', 3))
     baseline.close()
     check(file)
     with file.open("r+b") as damaged:

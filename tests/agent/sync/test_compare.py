@@ -2,13 +2,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from s3d.agent.sync.compare import local_differences, merged, remote_differences
-from s3d.agent.sync.state import NO_BYTES, Base, Local, Remote, Signature
+from s3d.agent.sync.path_state import NO_BYTES, BaselineEntry, LocalEntry, RemoteEntry, Signature
 
 SEEN, EDITED = Signature(3, 10, 10, 1), Signature(3, 11, 11, 1)
 
 
-def base(path: str) -> Base:
-    return Base(path, SEEN, 0, "sha", '"e"', 3)
+def base(path: str) -> BaselineEntry:
+    return BaselineEntry(path, SEEN, 0, "sha", '"e"', 3)
 
 
 paths = st.sets(st.text("ab/.", min_size=1, max_size=4))
@@ -16,7 +16,7 @@ paths = st.sets(st.text("ab/.", min_size=1, max_size=4))
 
 @given(paths, paths, paths)
 def test_what_is_on_one_side_only_or_not_the_same_comes_in_order(here, agreed, edited):
-    found = [Local(path, EDITED if path in edited else SEEN) for path in sorted(here)]
+    found = [LocalEntry(path, EDITED if path in edited else SEEN) for path in sorted(here)]
     rows = [(path, *SEEN) for path in sorted(agreed)]
     told = list(merged(found, rows, lambda local: local.signature))
     assert [path for path, _, _ in told] == sorted((here ^ agreed) | (here & agreed & edited))
@@ -37,13 +37,13 @@ def base_of(rows):
 
 def test_only_what_differs_here_comes_out():
     found = [
-        Local("changed", EDITED),
-        Local("empty/", NO_BYTES, is_empty=True),
-        Local("full/", NO_BYTES),
-        Local("full/same", SEEN),
-        Local("link", SEEN, trouble="a symbolic link"),
-        Local("marked/", NO_BYTES),
-        Local("new", SEEN),
+        LocalEntry("changed", EDITED),
+        LocalEntry("empty/", NO_BYTES, is_empty=True),
+        LocalEntry("full/", NO_BYTES),
+        LocalEntry("full/same", SEEN),
+        LocalEntry("link", SEEN, trouble="a symbolic link"),
+        LocalEntry("marked/", NO_BYTES),
+        LocalEntry("new", SEEN),
     ]
     marker = base("marked/")._replace(signature=NO_BYTES)
     rows = [base("changed"), base("full/same"), base("gone"), base("link"), marker]
@@ -59,10 +59,10 @@ def test_only_what_differs_here_comes_out():
 
 def test_only_what_differs_there_comes_out():
     found = [
-        Remote("new", '"e"', 3, 0.0),
-        Remote("other", '"f"', 3, 0.0),
-        Remote("same", '"e"', 3, 9.0),
-        Remote("size", '"e"', 4, 0.0),
+        RemoteEntry("new", '"e"', 3, 0.0),
+        RemoteEntry("other", '"f"', 3, 0.0),
+        RemoteEntry("same", '"e"', 3, 9.0),
+        RemoteEntry("size", '"e"', 4, 0.0),
     ]
     rows = [base("gone"), base("other"), base("same"), base("size")]
     pairs = list(remote_differences(found, known(rows, remote=True), base_of(rows)))

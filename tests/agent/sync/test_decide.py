@@ -5,23 +5,30 @@ import pytest
 from s3d.agent.sync.decide import (
     TABLE,
     Action,
-    Circumstances,
-    Doubtful,
+    DecisionInputs,
+    MassDeletionGuard,
     Mode,
-    Side,
+    SideState,
     Step,
     check,
     decide,
     deletions,
-    sides,
+    side_states,
     transfers,
 )
-from s3d.agent.sync.state import UNSUPPORTED, Base, Difference, Local, Remote, Signature
+from s3d.agent.sync.path_state import (
+    UNSUPPORTED,
+    BaselineEntry,
+    Difference,
+    LocalEntry,
+    RemoteEntry,
+    Signature,
+)
 
 SEEN, EDITED = Signature(3, 10, 10, 1), Signature(4, 20, 20, 1)
-BASE = Base("p", SEEN, 0o644, "sha", '"one"', 3)
-LOCAL = {"0": None, "=": Local("p", SEEN), "*": Local("p", EDITED)}
-REMOTE = {"0": None, "=": Remote("p", '"one"', 3, 0.0), "*": Remote("p", '"two"', 5, 0.0)}
+BASE = BaselineEntry("p", SEEN, 0o644, "sha", '"one"', 3)
+LOCAL = {"0": None, "=": LocalEntry("p", SEEN), "*": LocalEntry("p", EDITED)}
+REMOTE = {"0": None, "=": RemoteEntry("p", '"one"', 3, 0.0), "*": RemoteEntry("p", '"two"', 5, 0.0)}
 
 ROWS = [
     # (agreed, local, remote, two-way, backup, mirror)
@@ -58,38 +65,38 @@ def test_the_table_is_complete():
 
 def test_what_is_equal_is_adopted_and_what_is_not_is_a_conflict():
     both = difference(True, "*", "*")
-    assert decide(both, about=Circumstances(equal=True)) is Action.ADOPT
-    assert decide(both, about=Circumstances(equal=False)) is Action.CONFLICT
-    assert decide(both, Mode.BACKUP, Circumstances(equal=False)) is Action.KEEP
-    assert decide(both, Mode.MIRROR, Circumstances(equal=False)) is Action.CONFLICT
+    assert decide(both, inputs=DecisionInputs(equal=True)) is Action.ADOPT
+    assert decide(both, inputs=DecisionInputs(equal=False)) is Action.CONFLICT
+    assert decide(both, Mode.BACKUP, DecisionInputs(equal=False)) is Action.KEEP
+    assert decide(both, Mode.MIRROR, DecisionInputs(equal=False)) is Action.CONFLICT
 
 
 OVERLAYS = [
     # (circumstances, difference, action)
-    (Circumstances(excluded="why"), (True, "0", "="), Action.UNTRACK),
-    (Circumstances(excluded="why"), (False, "*", "0"), Action.IGNORE),
-    (Circumstances(excluded="why", trouble="why"), (False, "*", "0"), Action.IGNORE),
-    (Circumstances(trouble="why"), (True, "0", "="), Action.BLOCK),
-    (Circumstances(is_settled=False), (True, "*", "="), Action.WAIT),
-    (Circumstances(is_settled=False), (True, "*", "*"), Action.WAIT),
-    (Circumstances(is_settled=False), (True, "=", "*"), Action.DOWNLOAD),
-    (Circumstances(has_room=False), (False, "0", "*"), Action.SKIP),
-    (Circumstances(has_room=False), (False, "*", "0"), Action.UPLOAD),
-    (Circumstances(same_local=True), (True, "*", "="), Action.NOTHING),
-    (Circumstances(same_local=True), (True, "*", "0"), Action.DELETE_LOCAL),
+    (DecisionInputs(excluded="why"), (True, "0", "="), Action.UNTRACK),
+    (DecisionInputs(excluded="why"), (False, "*", "0"), Action.IGNORE),
+    (DecisionInputs(excluded="why", trouble="why"), (False, "*", "0"), Action.IGNORE),
+    (DecisionInputs(trouble="why"), (True, "0", "="), Action.BLOCK),
+    (DecisionInputs(is_settled=False), (True, "*", "="), Action.WAIT),
+    (DecisionInputs(is_settled=False), (True, "*", "*"), Action.WAIT),
+    (DecisionInputs(is_settled=False), (True, "=", "*"), Action.DOWNLOAD),
+    (DecisionInputs(has_room=False), (False, "0", "*"), Action.SKIP),
+    (DecisionInputs(has_room=False), (False, "*", "0"), Action.UPLOAD),
+    (DecisionInputs(same_local=True), (True, "*", "="), Action.NOTHING),
+    (DecisionInputs(same_local=True), (True, "*", "0"), Action.DELETE_LOCAL),
 ]
 
 
-@pytest.mark.parametrize(("about", "where", "wanted"), OVERLAYS)
-def test_what_stands_above_the_table(about, where, wanted):
-    assert decide(difference(*where), about=about) is wanted
+@pytest.mark.parametrize(("inputs", "where", "wanted"), OVERLAYS)
+def test_what_stands_above_the_table(inputs, where, wanted):
+    assert decide(difference(*where), inputs=inputs) is wanted
 
 
 def test_what_nobody_could_look_at_is_not_gone():
     for local in LOCAL:
         gone = difference(True, local, "0")
         assert decide(gone, is_complete=False) is Action.NOTHING
-        assert sides(gone, is_complete=False)[1] is Side.UNKNOWN
+        assert side_states(gone, is_complete=False)[1] is SideState.UNKNOWN
 
 
 def test_a_remote_that_was_not_looked_at_is_as_agreed():
@@ -121,7 +128,7 @@ def steps(action: Action, count: int, suffix: str = "") -> list[Step]:
 def test_a_plan_that_deletes_much_is_not_believed(action, count, agreed, is_doubtful):
     if not is_doubtful:
         return check(steps(action, count), agreed=agreed)
-    with pytest.raises(Doubtful):
+    with pytest.raises(MassDeletionGuard):
         check(steps(action, count), agreed=agreed)
 
 
@@ -133,7 +140,7 @@ def test_ones_own_edit_is_no_sign_that_a_side_is_as_it_was(action):
     edit = Action.UPLOAD if action is Action.DELETE_LOCAL else Action.DOWNLOAD
     given = steps(action, 9)
     edited = replace(given[0].difference, path="edited")
-    with pytest.raises(Doubtful, match="9 of 10 files"):
+    with pytest.raises(MassDeletionGuard, match="9 of 10 files"):
         check([*given, Step(edited, edit)], agreed=10)
     check(given, agreed=10)  # the tenth is there
 
@@ -141,7 +148,7 @@ def test_ones_own_edit_is_no_sign_that_a_side_is_as_it_was(action):
 @pytest.mark.finding("F9")
 def test_ones_own_pending_write_is_no_sign_that_the_bucket_is_as_it_was():
     given = steps(Action.DELETE_LOCAL, 9)
-    with pytest.raises(Doubtful, match="nothing is left in the bucket: 9 of 10 files"):
+    with pytest.raises(MassDeletionGuard, match="nothing is left in the bucket: 9 of 10 files"):
         check(given, agreed=10, own={"pending"})
     check(given, agreed=11, own={"pending"})
     check([], agreed=2, own={"a", "b"})
@@ -150,17 +157,19 @@ def test_ones_own_pending_write_is_no_sign_that_the_bucket_is_as_it_was():
 @pytest.mark.finding("D24")
 @pytest.mark.parametrize("trouble", UNSUPPORTED)
 def test_what_no_bucket_can_hold_is_left_out(trouble):
-    link = Local("p", SEEN, trouble=trouble)
-    about = Circumstances(trouble=trouble)
-    assert decide(Difference("p", None, link, None), about=about) is Action.LEAVE
+    link = LocalEntry("p", SEEN, trouble=trouble)
+    inputs = DecisionInputs(trouble=trouble)
+    assert decide(Difference("p", None, link, None), inputs=inputs) is Action.LEAVE
     # A file that was synced, or an object that it hides, is another matter.
-    assert decide(Difference("p", BASE, link, None), about=about) is Action.BLOCK
-    assert decide(Difference("p", None, link, REMOTE["*"]), about=about) is Action.BLOCK
+    assert decide(Difference("p", BASE, link, None), inputs=inputs) is Action.BLOCK
+    assert decide(Difference("p", None, link, REMOTE["*"]), inputs=inputs) is Action.BLOCK
 
 
 def test_what_was_deleted_just_before_counts_too():
     check(steps(Action.DELETE_LOCAL, 30), agreed=100, recent=20)
-    with pytest.raises(Doubtful, match="30 of 90 files would be deleted, after 30 just before"):
+    with pytest.raises(
+        MassDeletionGuard, match="30 of 90 files would be deleted, after 30 just before"
+    ):
         check(steps(Action.DELETE_LOCAL, 30), agreed=90, recent=30)
     check([], agreed=10, recent=1000)
 
@@ -171,7 +180,7 @@ def test_folders_do_not_count_as_deletions():
 
 def test_small_downloads_come_first_and_deletions_last_deepest_first():
     def step(path: str, action: Action, size: int = 0) -> Step:
-        return Step(Difference(path, None, None, Remote(path, "", size, 0.0)), action)
+        return Step(Difference(path, None, None, RemoteEntry(path, "", size, 0.0)), action)
 
     given = [
         step("a", Action.DELETE_LOCAL),

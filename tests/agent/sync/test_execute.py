@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
 from s3d.agent.sync.decide import Action
-from s3d.agent.sync.execute import Done, Executor
-from s3d.agent.sync.sides import ABSENT, Moved, Staged, Unavailable
-from s3d.agent.sync.state import Difference, Remote, Signature
+from s3d.agent.sync.execute import Executor, StepResult
+from s3d.agent.sync.interfaces import ABSENT, ConcurrentChange, StagedFile, Unavailable
+from s3d.agent.sync.path_state import Difference, RemoteEntry, Signature
 from tests.agent.sync.histories import PATHS, Faults, history
 from tests.agent.sync.world import (
     Crash,
     FakeContent,
-    FakeHub,
+    FakeRemoteTree,
     FakeTree,
     Tick,
     World,
@@ -82,7 +82,7 @@ class Machine(RuleBasedStateMachine):
         self, device: int, deeds: dict[int, Any], crash: int | None, *, lost: bool
     ) -> None:
         """A pass in which others act at some of its steps, and that may end early."""
-        self.world.devices[device].hub.loses_answers = int(lost)
+        self.world.devices[device].remote_tree.loses_answers = int(lost)
         steps = itertools.count()
 
         def at(name: str) -> None:
@@ -154,7 +154,7 @@ def test_a_memory_that_is_lost_loses_no_file():
 class NoExchange(FakeTree):
     """A check and a rename, and what comes in between is overwritten."""
 
-    async def place(self, staged: Staged, path: str, expected: Signature | None) -> Any:
+    async def place(self, staged: StagedFile, path: str, expected: Signature | None) -> Any:
         await Tick("place")
         if expected is not None:
             self.files[path] = self.stage.pop(staged.name)
@@ -165,7 +165,7 @@ class NoExchange(FakeTree):
 class OverwritingRename(FakeTree):
     """A download takes a name that is taken."""
 
-    async def place(self, staged: Staged, path: str, expected: Signature | None) -> Any:
+    async def place(self, staged: StagedFile, path: str, expected: Signature | None) -> Any:
         if expected is None:
             self.files.pop(path, None)
         return await super().place(staged, path, expected)
@@ -178,7 +178,7 @@ class UnseenRead(FakeTree):
         before = self.files.get(path)
         await Tick("read")
         if path not in self.files or before is None:
-            raise Moved
+            raise ConcurrentChange
         return FakeContent(self.files[path].data)
 
 
@@ -194,28 +194,28 @@ class CarelessDiscard(FakeTree):
         return expected if found is not None else None
 
 
-class NoPutCondition(FakeHub):
+class NoPutCondition(FakeRemoteTree):
     """A remote that answers 200 to a condition that it ignores."""
 
-    async def put(self, path: str, content: Any, about: Any, condition: str) -> Remote:
+    async def put(self, path: str, content: Any, attributes: Any, condition: str) -> RemoteEntry:
         await self._reach("put")
-        stored = self._put(path, content.data, about)
+        stored = self._put(path, content.data, attributes)
         found = _remote(path, stored, whole=True)
         assert found is not None
         return found
 
 
-class NoDeleteCondition(FakeHub):
+class NoDeleteCondition(FakeRemoteTree):
     async def delete(self, path: str, etag: str) -> None:
         await self._reach("delete")
         if path in self.objects:
             self.remove(path)
 
 
-class SilentCut(FakeHub):
+class SilentCut(FakeRemoteTree):
     """A listing that breaks off, and nobody notices."""
 
-    async def listing(self) -> AsyncIterator[list[Remote]]:
+    async def listing(self) -> AsyncIterator[list[RemoteEntry]]:
         try:
             async for page in super().listing():
                 yield page
@@ -223,16 +223,16 @@ class SilentCut(FakeHub):
             return
 
 
-class Unreachable(FakeHub):
+class Unreachable(FakeRemoteTree):
     """Somebody who cannot be asked is taken to have nothing."""
 
-    async def look(self, path: str) -> Remote | None:
+    async def look(self, path: str) -> RemoteEntry | None:
         try:
             return await super().look(path)
         except Unavailable:
             return None
 
-    async def listing(self) -> AsyncIterator[list[Remote]]:
+    async def listing(self) -> AsyncIterator[list[RemoteEntry]]:
         if self.is_away:
             return
         async for page in super().listing():
@@ -240,19 +240,19 @@ class Unreachable(FakeHub):
 
 
 class LastWriterWins(Executor):
-    async def _conflict(self, difference: Difference) -> Done:
-        local, remote = difference.local, await self.hub.look(difference.path)
+    async def _conflict(self, difference: Difference) -> StepResult:
+        local, remote = difference.local, await self.remote_tree.look(difference.path)
         if local is None or remote is None:
-            raise Moved
+            raise ConcurrentChange
         content = await self.tree.read(difference.path, local.signature)
         self.baseline.agree(self._base(local, content.sha256, replace_etag=remote.etag))
-        return Done(difference.path, Action.CONFLICT)
+        return StepResult(difference.path, Action.CONFLICT)
 
 
 class NoIntents(Executor):
     """What was begun is not remembered."""
 
-    async def _upload(self, difference: Difference) -> Done:
+    async def _upload(self, difference: Difference) -> StepResult:
         self.baseline.intend = lambda path, intent: None  # type: ignore[method-assign]
         return await super()._upload(difference)
 
@@ -260,26 +260,26 @@ class NoIntents(Executor):
 class NoLastLook(Executor):
     """The file is deleted in the bucket though it came back here."""
 
-    async def _delete_remote(self, difference: Difference) -> Done:
+    async def _delete_remote(self, difference: Difference) -> StepResult:
         assert difference.base is not None
-        await self.hub.delete(difference.path, difference.base.etag)
+        await self.remote_tree.delete(difference.path, difference.base.etag)
         self.tree.files.pop(difference.path, None)  # type: ignore[attr-defined]
         self.baseline.drop(difference.path)
-        return Done(difference.path, Action.DELETE_REMOTE)
+        return StepResult(difference.path, Action.DELETE_REMOTE)
 
 
 class DeletionBeatsEdit(Executor):
-    async def _upload(self, difference: Difference) -> Done:
+    async def _upload(self, difference: Difference) -> StepResult:
         gone = difference.base is not None and difference.remote is None
         if gone and difference.remote_known:
             return await self._delete_local(difference)
         return await super()._upload(difference)
 
 
-class NoConditions(FakeHub):
-    async def put(self, path: str, content: Any, about: Any, condition: str) -> Remote:
+class NoConditions(FakeRemoteTree):
+    async def put(self, path: str, content: Any, attributes: Any, condition: str) -> RemoteEntry:
         there = self.objects.get(path)
-        return await super().put(path, content, about, there.etag if there else ABSENT)
+        return await super().put(path, content, attributes, there.etag if there else ABSENT)
 
 
 MUTANTS: list[type] = [
@@ -289,7 +289,7 @@ MUTANTS: list[type] = [
 
 
 def mutated(mutant: type) -> Callable[[], World]:
-    name = {FakeTree: "tree_type", FakeHub: "hub_type", Executor: "executor_type"}
+    name = {FakeTree: "tree_type", FakeRemoteTree: "hub_type", Executor: "executor_type"}
     field = next(name[base] for base in name if issubclass(mutant, base))
     return type("Mutated", (World,), {field: mutant})
 

@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from s3d.agent.core.client import Objects
+from s3d.agent.core.client import S3Client
 from s3d.agent.core.store import Layer
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import BytesBody
-from s3d.agent.sync.decide import Action, Doubtful
+from s3d.agent.sync.decide import Action, MassDeletionGuard
 from s3d.agent.sync.folder import SyncFolder
+from s3d.agent.sync.interfaces import Unavailable
 from s3d.agent.sync.passes import Scope
-from s3d.agent.sync.sides import Unavailable
 from tests.agent.sync.conftest import BUCKET
 
 
@@ -25,7 +25,7 @@ async def until_open(folder):
 
 
 async def until_stopped(folder):
-    with folder.setting.events.subscribe(("sync",)) as events:
+    with folder.settings.events.subscribe(("sync",)) as events:
         async with asyncio.timeout(10):
             while folder.status().state != "stopped":
                 await events.take()
@@ -77,7 +77,7 @@ async def test_a_doubtful_pass_is_approved_or_restored(running, root, objects):
         await folder.sync_now()
         for name in "abc":
             (root / name).unlink()
-        with pytest.raises(Doubtful, match="all 3 files"):
+        with pytest.raises(MassDeletionGuard, match="all 3 files"):
             await folder.sync_now()
         assert folder.status().question == "deletions"
         assert await folder.restore() == 3
@@ -85,7 +85,7 @@ async def test_a_doubtful_pass_is_approved_or_restored(running, root, objects):
         assert sorted(os.listdir(root)) == [".s3d", "a", "b", "c"]
         for name in "abc":
             (root / name).unlink()
-        with pytest.raises(Doubtful):
+        with pytest.raises(MassDeletionGuard):
             await folder.sync_now()
         folder.approve()
         await folder.sync_now()
@@ -216,11 +216,11 @@ class Away(Layer):
 
 @pytest.mark.finding("F3")
 @pytest.mark.rule("SYNC-2")
-async def test_a_404_alone_deletes_no_file(setting, root, objects):
+async def test_a_404_alone_deletes_no_file(settings, root, objects):
     away = Away(objects._store)
     await objects.put(BUCKET, "a", BytesBody(b"1"))
     await objects.put(BUCKET, "b", BytesBody(b"1"))
-    folder = SyncFolder(replace(setting(), objects=Objects(away, fresh=True)))
+    folder = SyncFolder(replace(settings(), objects=S3Client(away, fresh=True)))
     async with asyncio.TaskGroup() as group:
         task = group.create_task(folder.run())
         await until_open(folder)
@@ -263,10 +263,10 @@ async def test_metadata_tags_and_modes_stay(running, root, objects):
     assert info.metadata["mode"] == "100750"
 
 
-async def test_a_remote_without_conditions_is_refused_both_ways(setting):
+async def test_a_remote_without_conditions_is_refused_both_ways(settings):
     for mode, unsafe, refused in (("two-way", False, True), ("two-way", True, False),
                                   ("backup", False, False)):  # fmt: skip
-        folder = SyncFolder(replace(setting(mode=mode, unsafe=unsafe), level=lambda: "C"))
+        folder = SyncFolder(replace(settings(mode=mode, unsafe=unsafe), level=lambda: "C"))
         async with asyncio.TaskGroup() as group:
             task = group.create_task(folder.run())
             await until_open(folder)

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from s3d.agent.core.events import Events
-from s3d.agent.sync.folders import Folders, Surroundings
+from s3d.agent.sync.folders import Folders, SyncContext
 from s3d.shared.config import SyncFolderConfig
 from s3d.shared.errors import UsageError
 from tests.agent.sync.conftest import BUCKET
@@ -14,7 +14,7 @@ from tests.agent.sync.test_folder import keys, until_open
 @pytest.fixture
 def around(tmp_path, objects):
     own = (tmp_path / "own",)
-    return Surroundings(objects, "store", tmp_path / "state", own, Events(), 0o022)
+    return SyncContext(objects, "store", tmp_path / "state", own, Events(), 0o022)
 
 
 def config(path: Path, **settings) -> SyncFolderConfig:
@@ -77,7 +77,7 @@ async def test_the_one_of_the_environment_is_not_in_the_file(around, tmp_path):
 async def test_a_damaged_memory_leaves_the_other_folders_alone(around, tmp_path, objects):
     configs = [config(tmp_path / "a", prefix="a/"), config(tmp_path / "b", prefix="b/")]
     folders = Folders(around, configs)
-    damaged = folders.by_name["a"].setting.file
+    damaged = folders.by_name["a"].settings.file
     folders.close()
     damaged.write_bytes(b"damaged" * 2_000)
     folders = Folders(around, configs)

@@ -7,19 +7,19 @@ import pytest
 
 from s3d.agent.sync.baseline import Baseline
 from s3d.agent.sync.decide import Action
-from s3d.agent.sync.execute import Executor, Terms
+from s3d.agent.sync.execute import Executor, SyncPolicy
 from s3d.agent.sync.folder import SyncFolder
+from s3d.agent.sync.path_state import LocalEntry, Signature
 from s3d.agent.sync.planning import join, plan
-from s3d.agent.sync.state import Local, Signature
-from tests.agent.sync.world import FakeHub, FakeTree, _nothing
+from tests.agent.sync.world import FakeRemoteTree, FakeTree, _nothing
 
 FILES = 300_000
 
 
 @pytest.fixture
-def full(setting):
+def full(settings):
     """A folder that remembers many files."""
-    folder = SyncFolder(setting())
+    folder = SyncFolder(settings())
     query = (
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) "
         "INSERT INTO base SELECT printf('folder %03d/file %06d', i % 1000, i), "
@@ -47,9 +47,9 @@ def test_the_status_of_a_large_folder_is_no_scan(full):
 @pytest.mark.finding("Q13")
 async def test_a_plan_of_many_files_lets_others_run():
     tree, baseline = FakeTree(None), Baseline(None)
-    executor = Executor(tree, FakeHub({}, {}, None), baseline, Terms(_nothing))
+    executor = Executor(tree, FakeRemoteTree({}, {}, None), baseline, SyncPolicy(_nothing))
     seen = Signature(1, 1, 1, 1)
-    locals = [(None, Local(f"file {number}", seen)) for number in range(20_000)]
+    locals = [(None, LocalEntry(f"file {number}", seen)) for number in range(20_000)]
     turns = 0
 
     async def other() -> None:

@@ -2,19 +2,21 @@ import pytest
 
 from s3d.agent.sync.decide import Action, Step
 from s3d.agent.sync.moves import carry_out, find_moves
-from s3d.agent.sync.state import Base, Difference, Local, Remote, Signature
+from s3d.agent.sync.path_state import BaselineEntry, Difference, LocalEntry, RemoteEntry, Signature
 from tests.agent.sync.world import World, drive
 
 SEEN = Signature(3, 10, 10, 1)
 
 
 def gone_here(path: str, signature: Signature = SEEN) -> Step:
-    base = Base(path, signature, 0, "sha", '"e"', signature.size)
-    return Step(Difference(path, base, None, Remote(path, '"e"', 3, 0.0)), Action.DELETE_REMOTE)
+    base = BaselineEntry(path, signature, 0, "sha", '"e"', signature.size)
+    return Step(
+        Difference(path, base, None, RemoteEntry(path, '"e"', 3, 0.0)), Action.DELETE_REMOTE
+    )
 
 
 def new_here(path: str, signature: Signature) -> Step:
-    return Step(Difference(path, None, Local(path, signature), None), Action.UPLOAD)
+    return Step(Difference(path, None, LocalEntry(path, signature), None), Action.UPLOAD)
 
 
 def test_the_inode_tells_which_of_several_it_was():
@@ -39,10 +41,10 @@ def test_another_inode_is_tried_when_only_one_of_its_size_is_gone():
 
 
 def test_an_object_is_known_by_etag_and_size():
-    base = Base("a", SEEN, 0, "sha", '"e"', 3)
-    gone = Step(Difference("a", base, Local("a", SEEN), None), Action.DELETE_LOCAL)
+    base = BaselineEntry("a", SEEN, 0, "sha", '"e"', 3)
+    gone = Step(Difference("a", base, LocalEntry("a", SEEN), None), Action.DELETE_LOCAL)
     for etag, size, count in (('"e"', 3, 1), ('"f"', 3, 0), ('"e"', 4, 0)):
-        new = Step(Difference("x", None, None, Remote("x", etag, size, 0.0)), Action.DOWNLOAD)
+        new = Step(Difference("x", None, None, RemoteEntry("x", etag, size, 0.0)), Action.DOWNLOAD)
         assert len(find_moves([gone, new])[0]) == count
 
 
@@ -85,8 +87,8 @@ def test_other_bytes_of_the_same_size_are_no_rename(world):
     moved = device.tree.files["new"]
     moved.data = moved.data[::-1]
     base = device.baseline.get("old")
-    local = Local("new", base.signature)
-    remote = Remote("old", base.etag, base.size, 0.0)
+    local = LocalEntry("new", base.signature)
+    remote = RemoteEntry("old", base.etag, base.size, 0.0)
     gone = Step(Difference("old", base, None, remote), Action.DELETE_REMOTE)
     new = Step(Difference("new", None, local, None), Action.UPLOAD)
     (move,), rest = find_moves([gone, new])

@@ -4,8 +4,8 @@ import pytest
 
 from s3d.agent.s3.messages import BytesBody
 from s3d.agent.sync.decide import Action
-from s3d.agent.sync.passes import Interrupted, RootGone, Scope
-from s3d.agent.sync.sides import Unavailable
+from s3d.agent.sync.interfaces import Unavailable
+from s3d.agent.sync.passes import PassInterrupted, RootGone, Scope
 from tests.agent.sync.conftest import BUCKET
 from tests.agent.sync.test_folder import keys, until_open
 
@@ -46,7 +46,7 @@ async def test_only_what_is_named_is_looked_at(passes, root):
 
 
 async def test_what_is_gone_below_a_folder_is_noticed(passes, root, objects):
-    passes.executor.terms = passes.executor.terms.__class__(passes.executor.terms.excluded)
+    passes.executor.policy = passes.executor.policy.__class__(passes.executor.policy.excluded)
     for name in ("d/a", "d/b", "e"):
         write(root, name)
     await passes.run(Scope(everything_here=True))
@@ -73,7 +73,7 @@ async def test_names_that_are_no_text_are_told_of(passes, root):
 async def test_a_folder_that_cannot_be_read_hides_nothing(passes, root):
     if os.geteuid() == 0:
         pytest.skip("root reads everything")
-    passes.executor.terms = passes.executor.terms.__class__(passes.executor.terms.excluded)
+    passes.executor.policy = passes.executor.policy.__class__(passes.executor.policy.excluded)
     write(root, "d/a")
     await passes.run(Scope(everything_here=True))
     (root / "d").chmod(0)
@@ -88,7 +88,7 @@ async def test_without_its_root_there_is_no_pass(passes, root):
 
 
 async def test_many_files_go_at_once_and_progress_is_told(passes, root, objects):
-    passes.executor.terms = passes.executor.terms.__class__(passes.executor.terms.excluded)
+    passes.executor.policy = passes.executor.policy.__class__(passes.executor.policy.excluded)
     told = []
     passes.on_progress = lambda done, todo: told.append((done, todo))
     for number in range(50):
@@ -100,25 +100,25 @@ async def test_many_files_go_at_once_and_progress_is_told(passes, root, objects)
 
 
 async def test_a_pass_is_broken_off_between_two_paths(passes, root, objects):
-    passes.executor.terms = passes.executor.terms.__class__(passes.executor.terms.excluded)
+    passes.executor.policy = passes.executor.policy.__class__(passes.executor.policy.excluded)
     for number in range(60):
         write(root, f"{number}")
     passes.on_progress = lambda done, todo: setattr(passes, "is_stopped", lambda: done >= 5)
-    with pytest.raises(Interrupted):
+    with pytest.raises(PassInterrupted):
         await passes.run(Scope(everything_here=True))
     assert 5 <= len(await keys(objects)) < 60
 
 
 async def test_one_path_that_cannot_be_asked_for_holds_up_no_other(passes, root, objects):
-    passes.executor.terms = passes.executor.terms.__class__(passes.executor.terms.excluded)
-    put = passes.executor.hub.put
+    passes.executor.policy = passes.executor.policy.__class__(passes.executor.policy.excluded)
+    put = passes.executor.remote_tree.put
 
     async def put_others(path, *arguments):
         if path in away:
             raise Unavailable("ServiceUnavailable: pending writes of it are held")
         return await put(path, *arguments)
 
-    passes.executor.hub.put = put_others
+    passes.executor.remote_tree.put = put_others
     away = {"3"}
     for number in range(6):
         write(root, f"{number}")

@@ -3,11 +3,11 @@
 import pytest
 
 from s3d.agent.sync.baseline import Baseline, Intent
-from s3d.agent.sync.execute import Executor, Terms
+from s3d.agent.sync.execute import Executor, SyncPolicy
+from s3d.agent.sync.local_tree import FolderTree
 from s3d.agent.sync.recover import recover_all
-from s3d.agent.sync.tree import FolderTree
 from tests.agent.sync.test_power import Worst, replaced
-from tests.agent.sync.world import FakeHub, World, _nothing
+from tests.agent.sync.world import FakeRemoteTree, World, _nothing
 
 
 @pytest.mark.finding("S1")
@@ -40,7 +40,7 @@ async def test_a_kill_between_the_steps_of_an_exchange_loses_nothing(tmp_path, i
     """Where the system has no exchange, see rename.py."""
     (tmp_path / "p").write_text("old")
     tree, baseline = FolderTree(tmp_path), Baseline(None)
-    executor = Executor(tree, FakeHub({}, {}, None), baseline, Terms(_nothing))
+    executor = Executor(tree, FakeRemoteTree({}, {}, None), baseline, SyncPolicy(_nothing))
     old = tree.look_now("p").signature
     stage = tmp_path / ".s3d/stage"
     (stage / "id").write_text("new")

@@ -1,11 +1,11 @@
 import asyncio
 
 from s3d.agent.sync.decide import Action
+from s3d.agent.sync.path_state import BaselineEntry, LocalEntry, RemoteEntry
 from s3d.agent.sync.planning import join, plan
-from s3d.agent.sync.state import Base, Local, Remote
 from tests.agent.sync.world import World, drive
 
-SEEN = Local("p", (1, 1, 1, 1))
+SEEN = LocalEntry("p", (1, 1, 1, 1))
 
 
 def planned(world: World, locals_, remotes):
@@ -21,7 +21,7 @@ def test_what_differs_on_one_side_is_as_agreed_on_the_other():
     world = World()
     world.write(0, "new")
     (local,) = world.devices[0].tree.entries()
-    base = Base("gone", local.signature, 0, "sha", '"e"', 2)
+    base = BaselineEntry("gone", local.signature, 0, "sha", '"e"', 2)
     found, actions = planned(world, [(None, local), (base, None)], [])
     assert actions == {"new": Action.UPLOAD, "gone": Action.DELETE_REMOTE}
     assert all(difference.remote_known for difference in found)
@@ -39,14 +39,14 @@ def test_a_bucket_that_was_not_looked_at_is_not_known():
 def test_a_file_that_has_come_since_the_scan_is_seen():
     world = World()
     world.write(0, "p")
-    remote = Remote("p", '"e"', 3, 0.0)
+    remote = RemoteEntry("p", '"e"', 3, 0.0)
     _, actions = planned(world, [], [(None, remote)])
     assert actions == {"p": Action.COMPARE}
 
 
 def test_a_name_that_no_file_can_have_is_not_looked_for():
     world = World()
-    remote = Remote("../x", '"e"', 3, 0.0, trouble="a name that is ..")
+    remote = RemoteEntry("../x", '"e"', 3, 0.0, trouble="a name that is ..")
     world.devices[0].tree.look = None  # type: ignore[assignment, method-assign]
     _, actions = planned(world, [], [(None, remote)])
     assert actions == {"../x": Action.BLOCK}

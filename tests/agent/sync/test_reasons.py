@@ -3,8 +3,8 @@ import os
 
 import pytest
 
+from s3d.agent.sync.interfaces import PathBlocked
 from s3d.agent.sync.reasons import reason_of, refusing
-from s3d.agent.sync.sides import Refused
 
 
 @pytest.mark.parametrize(
@@ -19,5 +19,5 @@ from s3d.agent.sync.sides import Refused
 def test_an_error_of_the_system_is_a_reason(number, reason):
     error = OSError(number, os.strerror(number))
     assert reason_of(error) == reason
-    with pytest.raises(Refused, match=reason), refusing():
+    with pytest.raises(PathBlocked, match=reason), refusing():
         raise error

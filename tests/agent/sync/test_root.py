@@ -5,8 +5,8 @@ import pytest
 
 from s3d.agent.sync.baseline import Baseline
 from s3d.agent.sync.passes import RootGone
-from s3d.agent.sync.root import begin_anew, open_root, why_no_root
-from s3d.agent.sync.state import Base, Signature
+from s3d.agent.sync.path_state import BaselineEntry, Signature
+from s3d.agent.sync.root import adopt_root, open_root, why_no_root
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def baseline(tmp_path):
 
 
 def agree(baseline):
-    baseline.agree(Base("p", Signature(1, 1, 1, 1), 0, "s", '"e"', 1))
+    baseline.agree(BaselineEntry("p", Signature(1, 1, 1, 1), 0, "s", '"e"', 1))
 
 
 def opened(path, baseline, remote="r"):
@@ -61,7 +61,7 @@ def test_another_root_is_not_taken_for_the_one(tmp_path, baseline, change):
     if change == "gone":
         assert not root.exists()
         return
-    begin_anew(root, baseline, "r")
+    adopt_root(root, baseline, "r")
     assert not opened(root, baseline)
     assert baseline.count() == (0, 0)
 

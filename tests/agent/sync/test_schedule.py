@@ -3,8 +3,8 @@ import asyncio
 import pytest
 
 from s3d.agent.sync.decide import Action
-from s3d.agent.sync.execute import Done
-from s3d.agent.sync.passes import Outcome
+from s3d.agent.sync.execute import StepResult
+from s3d.agent.sync.passes import PassResult
 from s3d.agent.sync.schedule import FULL_FIRST, FULL_LONGEST, RETRY_LONGEST, SLOWEST, Schedule
 
 
@@ -24,7 +24,7 @@ def clock():
 def schedule(clock):
     """After its first pass."""
     found = Schedule(10.0, clock)
-    found.ended(found.take(), Outcome())
+    found.ended(found.take(), PassResult())
     return found
 
 
@@ -46,7 +46,7 @@ def test_what_has_changed_is_looked_at_with_its_folder(schedule):
 def test_too_many_changes_are_a_change_of_everything(schedule):
     schedule.changed({str(number) for number in range(5_000)})
     assert schedule.take().everything_here
-    schedule.ended(schedule.take(), Outcome())
+    schedule.ended(schedule.take(), PassResult())
     schedule.changed(None)
     assert schedule.take().everything_here
 
@@ -64,12 +64,12 @@ def test_the_bucket_is_looked_at_less_often_while_nothing_changes(schedule, cloc
         while not (scope := schedule.take()).bucket:
             clock.now += 1
         pauses.append(clock.now - start)
-        schedule.ended(scope, Outcome())
+        schedule.ended(scope, PassResult())
     assert pauses == sorted(pauses)
     assert pauses[0] >= 10
     assert pauses[-1] == 10.0 * SLOWEST
     clock.now += 10.0 * SLOWEST
-    schedule.ended(schedule.take(), Outcome([Done("a", Action.DOWNLOAD)]))
+    schedule.ended(schedule.take(), PassResult([StepResult("a", Action.DOWNLOAD)]))
     clock.now += 10
     assert schedule.take().bucket
 
@@ -79,13 +79,13 @@ def test_the_folder_is_scanned_less_often_while_nothing_is_found(schedule, clock
     scope = schedule.take()
     assert scope.everything_here
     for _ in range(8):
-        schedule.ended(scope, Outcome())
+        schedule.ended(scope, PassResult())
     clock.now += FULL_LONGEST - 1
     assert not schedule.take().everything_here
     clock.now += 1
     scope = schedule.take()
     assert scope.everything_here
-    schedule.ended(scope, Outcome(finds=1))
+    schedule.ended(scope, PassResult(finds=1))
     clock.now += FULL_FIRST
     assert schedule.take().everything_here
 
@@ -117,7 +117,7 @@ def test_a_remote_that_is_away_is_asked_less_and_less_often(schedule, clock):
         pauses.append(pause)
     assert pauses[0] == 2.0
     assert pauses[-1] == 60.0
-    schedule.ended(scope, Outcome())
+    schedule.ended(scope, PassResult())
     assert schedule.backoff() == 2.0
 
 
@@ -163,13 +163,13 @@ def test_what_is_pending_is_counted(schedule, clock):
     scope = schedule.take()
     schedule.put_back(scope, 1.0)
     assert schedule.pending == 3, "a pass that came to nothing leaves them"
-    schedule.ended(schedule.take(), Outcome())
+    schedule.ended(schedule.take(), PassResult())
     clock.now += RETRY_LONGEST
-    schedule.ended(schedule.take(), Outcome())
+    schedule.ended(schedule.take(), PassResult())
     assert schedule.pending == 0
     for waiting in (0, 0, 1):
         schedule.retry("log")
         assert (schedule.pending, schedule.waiting) == (1, waiting)
     schedule.everything()
-    schedule.ended(schedule.take(), Outcome())
+    schedule.ended(schedule.take(), PassResult())
     assert schedule.pending == 0, "a look at everything has found it in sync"

@@ -3,11 +3,11 @@ import asyncio
 import pytest
 
 from s3d.agent.s3.messages import BytesBody
-from s3d.agent.sync.baseline import Baseline, Trashed
+from s3d.agent.sync.baseline import Baseline, TrashEntry
+from s3d.agent.sync.interfaces import PathBlocked
 from s3d.agent.sync.names import original_of
-from s3d.agent.sync.sides import Refused
-from s3d.agent.sync.state import NO_BYTES
-from s3d.agent.sync.trash import DAY, EVERY, FEW, KEPT, Trash, TrashClock
+from s3d.agent.sync.path_state import NO_BYTES
+from s3d.agent.sync.trash import DAY, EVERY, FEW, MAX_AGE, Trash, TrashClock
 from tests.agent.sync.conftest import BUCKET
 from tests.agent.sync.test_folder import keys, until_open
 
@@ -37,7 +37,7 @@ async def test_what_was_replaced_comes_back_and_can_go_again(folder, root, objec
 async def test_a_row_of_the_history_can_be_named(folder, root):
     (row,) = [row for row in folder.baseline.history(10) if row.trash]
     assert await folder.here.trash.undo(id=row.id) == "doc"
-    with pytest.raises(Refused, match="nothing in the trash"):
+    with pytest.raises(PathBlocked, match="nothing in the trash"):
         await folder.here.trash.undo(id=row.id)
 
 
@@ -79,11 +79,11 @@ def tidied(folder, times):
 
 async def test_the_trash_is_emptied_after_thirty_days(folder, root, times, tidied):
     (row,) = folder.baseline.trashed()
-    times.run(KEPT - 1)
-    await tidied.tidy()
+    times.run(MAX_AGE - 1)
+    await tidied.prune()
     assert folder.baseline.trashed() == [row]
     times.run(EVERY + 2)
-    await tidied.tidy()
+    await tidied.prune()
     assert folder.baseline.trashed() == []
     assert list((root / ".s3d/trash").iterdir()) == []
 
@@ -94,7 +94,7 @@ async def test_a_clock_that_is_wrong_for_a_while_empties_no_trash(folder, times,
     for jump in (40 * DAY, -80 * DAY, 400 * DAY):
         times.wall += jump
         times.run(EVERY)
-        await tidied.tidy()
+        await tidied.prune()
     assert folder.baseline.trashed() == [row]
 
 
@@ -110,20 +110,20 @@ def test_a_stop_counts_for_a_day_at_most(times):
     assert again.now() == 4 * DAY
     times.wall -= 100 * DAY
     assert again.now() == 4 * DAY
-    baseline.set_facts(trash_clock="damaged")
+    baseline.set_meta(trash_clock="damaged")
     assert times.clock(baseline).now() == 0.0
 
 
 @pytest.mark.finding("S7")
 async def test_no_more_than_a_share_of_the_trash_goes_in_a_day(folder, times, tidied):
     for number in range(4 * FEW - 1):
-        folder.baseline.trash(Trashed(f"{number}", "p", NO_BYTES, "deleted", 1.0, -1.0))
+        folder.baseline.trash(TrashEntry(f"{number}", "p", NO_BYTES, "deleted", 1.0, -1.0))
     left = []
     for _ in range(3):
-        times.run(KEPT)
-        await tidied.tidy()
+        times.run(MAX_AGE)
+        await tidied.prune()
         times.run(EVERY)
-        await tidied.tidy()
+        await tidied.prune()
         left.append(folder.baseline.trash_count())
     assert left == [3 * FEW, 2 * FEW, FEW]
 
@@ -133,7 +133,7 @@ async def test_what_is_written_to_in_the_trash_comes_back_beside(folder, root, t
     with (root / ".s3d/trash" / row.id).open("a") as still_open:
         still_open.write(" and more")
     times.run(EVERY)
-    await tidied.tidy()
+    await tidied.prune()
     (copy,) = [path for path in root.iterdir() if original_of(path.name) == "doc"]
     assert copy.read_text() == "first and more"
     assert folder.baseline.trashed() == []
@@ -173,5 +173,5 @@ async def test_a_conflict_is_resolved(folder, conflict, root, objects, keep, wan
 
 
 async def test_only_a_conflict_copy_is_resolved(folder):
-    with pytest.raises(Refused, match="no conflict copy"):
+    with pytest.raises(PathBlocked, match="no conflict copy"):
         await folder.here.trash.resolve("doc", "copy")

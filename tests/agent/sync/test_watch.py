@@ -4,7 +4,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from s3d.agent.sync import watch
-from s3d.agent.sync.tree import FolderTree
+from s3d.agent.sync.local_tree import FolderTree
 from s3d.agent.sync.watch import Watcher
 
 

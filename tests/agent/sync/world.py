@@ -18,13 +18,19 @@ from s3d.agent.s3.messages import BytesBody
 from s3d.agent.sync.baseline import Baseline
 from s3d.agent.sync.compare import local_differences, remote_differences
 from s3d.agent.sync.decide import deletions, transfers
-from s3d.agent.sync.execute import Executor, Terms
+from s3d.agent.sync.execute import Executor, SyncPolicy
+from s3d.agent.sync.interfaces import (
+    ABSENT,
+    ConcurrentChange,
+    FileAttributes,
+    StagedFile,
+    Unavailable,
+)
 from s3d.agent.sync.moves import carry_out, find_moves
 from s3d.agent.sync.names import original_of
+from s3d.agent.sync.path_state import LocalEntry, RemoteEntry, Signature
 from s3d.agent.sync.planning import join, plan
 from s3d.agent.sync.recover import recover_all
-from s3d.agent.sync.sides import ABSENT, About, Moved, Staged, Unavailable
-from s3d.agent.sync.state import Local, Remote, Signature
 
 PASSES = 12
 PAGE = 2
@@ -143,8 +149,8 @@ class FakeTree:
         yield
         self._durable[ROOT] = dict(self.files)
 
-    def entries(self) -> list[Local]:
-        return [Local(path, _signature(file)) for path, file in sorted(self.files.items())]
+    def entries(self) -> list[LocalEntry]:
+        return [LocalEntry(path, _signature(file)) for path, file in sorted(self.files.items())]
 
     # The disk
 
@@ -197,34 +203,36 @@ class FakeTree:
 
     # The agent
 
-    async def look(self, path: str) -> Local | None:
+    async def look(self, path: str) -> LocalEntry | None:
         await Tick("look")
         file = self.files.get(path)
-        return Local(path, _signature(file)) if file is not None else None
+        return LocalEntry(path, _signature(file)) if file is not None else None
 
     async def read(self, path: str, signature: Signature) -> FakeContent:
         await Tick("read")
         file = self.files.get(path)
         if file is None or _signature(file) != signature:
-            raise Moved
+            raise ConcurrentChange
         return FakeContent(file.data)
 
-    async def receive(self, name: str, body: BytesBody, about: About) -> Staged:
+    async def receive(self, name: str, body: BytesBody, attributes: FileAttributes) -> StagedFile:
         await Tick("receive")
-        if about.sha256 and about.sha256 != sha(body.data):
-            raise Moved
+        if attributes.sha256 and attributes.sha256 != sha(body.data):
+            raise ConcurrentChange
         number = next(self._numbers)
-        file = File(body.data, about.mtime_ns or number, number, is_synced="data" in self.syncs)
+        file = File(
+            body.data, attributes.mtime_ns or number, number, is_synced="data" in self.syncs
+        )
         self._change(lambda at: at[STAGE].update({name: file}), STAGE)
         await self._synced("receive", STAGE)
         await Tick("received")
-        return Staged(name, _signature(file), sha(body.data))
+        return StagedFile(name, _signature(file), sha(body.data))
 
-    async def place(self, staged: Staged, path: str, expected: Signature | None):
+    async def place(self, staged: StagedFile, path: str, expected: Signature | None):
         await Tick("place")
         there = self.files.get(path)
         if (there is None) != (expected is None):
-            raise Moved
+            raise ConcurrentChange
         if there is None:
             self._move(STAGE, staged.name, ROOT, path)
         else:
@@ -310,7 +318,7 @@ def _signature(file: File) -> Signature:
     return Signature(len(file.data), file.mtime, 0, file.ino)
 
 
-class FakeHub:
+class FakeRemoteTree:
     """A bucket that judges conditions and keeps versions, as seen by one device."""
 
     def __init__(self, objects: dict[str, Object], past: dict[str, list[Object]], numbers) -> None:
@@ -323,21 +331,23 @@ class FakeHub:
     # People
 
     def store(self, path: str, data: bytes) -> None:
-        self._put(path, data, About())
+        self._put(path, data, FileAttributes())
 
     def remove(self, path: str) -> None:
         self.past.setdefault(path, []).append(self.objects.pop(path))
 
-    def _put(self, path: str, data: bytes, about: About) -> Object:
+    def _put(self, path: str, data: bytes, attributes: FileAttributes) -> Object:
         if path in self.objects:
             self.past.setdefault(path, []).append(self.objects[path])
-        stored = Object(data, about.sha256, about.parent, about.mtime_ns, next(self._numbers))
+        stored = Object(
+            data, attributes.sha256, attributes.parent, attributes.mtime_ns, next(self._numbers)
+        )
         self.objects[path] = stored
         return stored
 
     # The agent
 
-    async def look(self, path: str) -> Remote | None:
+    async def look(self, path: str) -> RemoteEntry | None:
         await self._reach("head")
         return _remote(path, self.objects.get(path), whole=True)
 
@@ -348,7 +358,7 @@ class FakeHub:
     async def tags(self, path: str) -> dict[str, str]:
         return {}
 
-    async def listing(self) -> AsyncIterator[list[Remote]]:
+    async def listing(self) -> AsyncIterator[list[RemoteEntry]]:
         after = ""
         while True:
             await self._reach("list")
@@ -361,16 +371,18 @@ class FakeHub:
                 return
             after = paths[PAGE - 1]
 
-    async def put(self, path: str, content: FakeContent, about: About, condition: str) -> Remote:
+    async def put(
+        self, path: str, content: FakeContent, attributes: FileAttributes, condition: str
+    ) -> RemoteEntry:
         await self._reach("put")
         self._judge(path, condition)
-        stored = self._put(path, content.data, about)
+        stored = self._put(path, content.data, attributes)
         await self._answer("stored")
         found = _remote(path, stored, whole=True)
         assert found is not None
         return found
 
-    async def get(self, path: str, etag: str) -> tuple[Remote, BytesBody]:
+    async def get(self, path: str, etag: str) -> tuple[RemoteEntry, BytesBody]:
         await self._reach("get")
         self._judge(path, etag)
         found = _remote(path, self.objects[path], whole=True)
@@ -384,12 +396,12 @@ class FakeHub:
             self.remove(path)
         await self._answer("deleted")
 
-    async def copy(self, source: str, etag: str, path: str) -> Remote:
+    async def copy(self, source: str, etag: str, path: str) -> RemoteEntry:
         await self._reach("copy")
         self._judge(source, etag)
         self._judge(path, ABSENT)
         from_ = self.objects[source]
-        stored = self._put(path, from_.data, About(from_.mtime_ns, None, from_.sha256, ""))
+        stored = self._put(path, from_.data, FileAttributes(from_.mtime_ns, None, from_.sha256, ""))
         await self._answer("copied")
         found = _remote(path, stored, whole=True)
         assert found is not None
@@ -415,19 +427,19 @@ class FakeHub:
         if (stored is None) != (condition == ABSENT) or (
             stored is not None and stored.etag != condition
         ):
-            raise Moved
+            raise ConcurrentChange
 
 
-def _remote(path: str, stored: Object | None, *, whole: bool = False) -> Remote | None:
+def _remote(path: str, stored: Object | None, *, whole: bool = False) -> RemoteEntry | None:
     if stored is None:
         return None
-    found = Remote(path, stored.etag, len(stored.data), 0.0)
+    found = RemoteEntry(path, stored.etag, len(stored.data), 0.0)
     if not whole:
         return found
     return found._replace(sha256=stored.sha256, parent=stored.parent, mtime_ns=stored.mtime_ns)
 
 
-async def _nothing(path: str, local: Local | None, remote: Remote | None) -> str:
+async def _nothing(path: str, local: LocalEntry | None, remote: RemoteEntry | None) -> str:
     return ""
 
 
@@ -458,14 +470,14 @@ class Device:
     def __init__(self, world: "World", name: str) -> None:
         self.world, self.name = world, name
         self.tree = world.tree_type(world.numbers)
-        self.hub = world.hub_type(world.objects, world.past, world.numbers)
+        self.remote_tree = world.hub_type(world.objects, world.past, world.numbers)
         self.baseline = world.baseline_type()
         self.acted = 0
 
     def executor(self) -> Executor:
         ids = (f"{next(self.world.numbers):032x}"[::-1] for _ in itertools.count())
         return self.world.executor_type(
-            self.tree, self.hub, self.baseline, Terms(_nothing), host=self.name,
+            self.tree, self.remote_tree, self.baseline, SyncPolicy(_nothing), host=self.name,
             clock=lambda: 1e9, ids=lambda: next(ids),
         )  # fmt: skip
 
@@ -474,7 +486,7 @@ class Device:
         executor = self.executor()
         await recover_all(executor)
         entries = self.tree.entries()
-        found = [row async for page in self.hub.listing() for row in page]
+        found = [row async for page in self.remote_tree.listing() for row in page]
         await Tick("listed")
         differences = await join(
             executor,
@@ -523,7 +535,7 @@ class World:
 
     executor_type: type[Executor] = Executor
     tree_type: type[FakeTree] = FakeTree
-    hub_type: type[FakeHub] = FakeHub
+    hub_type: type[FakeRemoteTree] = FakeRemoteTree
     baseline_type: type[FakeBaseline] = FakeBaseline
     """What a mutation replaces."""
 
@@ -575,16 +587,16 @@ class World:
         tree.write(path, data)
 
     def store(self, path: str) -> None:
-        hub = self.devices[0].hub
+        remote_tree = self.devices[0].remote_tree
         data = self._value()
         seen = self.objects[path].data if path in self.objects else None
         self.ledger.wrote(path, data, seen)
-        hub.store(path, data)
+        remote_tree.store(path, data)
 
     def remove(self, path: str) -> None:
         if path in self.objects:
             self.ledger.removed(path, self.objects[path].data)
-            self.devices[0].hub.remove(path)
+            self.devices[0].remote_tree.remove(path)
 
     def _value(self) -> bytes:
         return b"v%d" % next(self.numbers)
@@ -608,8 +620,8 @@ class World:
     def check(self) -> None:
         """Let all come to rest, and explain what is there."""
         for device in self.devices:
-            device.hub.is_away = device.hub.cuts_listing = False
-            device.hub.loses_answers = 0
+            device.remote_tree.is_away = device.remote_tree.cuts_listing = False
+            device.remote_tree.loses_answers = 0
         for _ in range(PASSES):
             for number, device in enumerate(self.devices):
                 device.acted = 0
@@ -618,22 +630,22 @@ class World:
                 break
         else:
             raise AssertionError("it does not come to rest")
-        hub = {path: stored.data for path, stored in self.objects.items()}
+        remote_tree = {path: stored.data for path, stored in self.objects.items()}
         for device in self.devices:
-            assert {path: file.data for path, file in device.tree.files.items()} == hub
+            assert {path: file.data for path, file in device.tree.files.items()} == remote_tree
             assert not device.tree.stage
             put_away = {file.data for file in device.tree.trash.values()}
             assert device.tree.taken <= put_away, f"not in the trash: {device.tree.taken}"
             assert not device.baseline.intents()
-        self._explain(hub)
+        self._explain(remote_tree)
 
-    def _explain(self, hub: dict[str, bytes]) -> None:
-        live = Counter(hub.values())
+    def _explain(self, remote_tree: dict[str, bytes]) -> None:
+        live = Counter(remote_tree.values())
         for path, data in self.ledger.claims - self.ledger.done:
             assert live[data], f"lost: {data!r} of {path}"
         if self.has_lost_memory:
             return  # then what was deleted or replaced meanwhile may come back, beside the others
-        for path, data in hub.items():
+        for path, data in remote_tree.items():
             assert (path, data) not in self.ledger.done, f"resurrected: {data!r} at {path}"
             original = original_of(path)
             while original_of(original):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from s3d.agent.core.client import Objects
+from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import BytesBody
@@ -54,7 +54,7 @@ class World:
         self.store = Flaky(LocalStore(self.index, blobs))
         self.disk = blobs.disk
         """The disk that the store believes to be on; writes ask it for room."""
-        self.objects = Objects(self.store)
+        self.objects = S3Client(self.store)
         self.folder = tmp_path / "folder"
         self.file = tmp_path / "transfers.json"
         self.events = Events()

@@ -14,7 +14,7 @@ from s3d.agent.frontends.control.problems import ControlError
 from s3d.agent.frontends.control.routing import Call, Route, answer
 from s3d.agent.s3.errors import S3Error
 from s3d.shared import control
-from s3d.shared.checking import CheckLine, CheckPage, Damage
+from s3d.shared.diagnostics import CheckLine, CheckPage, Damage
 from s3d.shared.transfers import Share
 
 PAGE = 1.0

@@ -7,12 +7,12 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from s3d.agent.core.log_buffer import LEVELS, LINES, LogBook
+from s3d.agent.core.log_buffer import LEVELS, LINES, LogBuffer
 from s3d.agent.frontends.control.routing import Call, Route, answer
 from s3d.agent.s3.errors import S3Error
 from s3d.shared.config import Config
 from s3d.shared.config_text import as_text
-from s3d.shared.facts import LogList, Samples, SettingInfo, SettingList
+from s3d.shared.diagnostics import LogList, Samples, SettingInfo, SettingList
 from s3d.shared.settings import settings_of
 
 LIVE = frozenset(
@@ -29,8 +29,10 @@ DEFAULT = "default"
 class DiagnosticsRoutes:
     """samples: returns the rates of the last minutes."""
 
-    def __init__(self, book: LogBook, samples: Callable[[], Samples], config: Config) -> None:
-        self._book, self._samples, self._config = book, samples, config
+    def __init__(
+        self, log_buffer: LogBuffer, samples: Callable[[], Samples], config: Config
+    ) -> None:
+        self._log_buffer, self._samples, self._config = log_buffer, samples, config
 
     def routes(self) -> list[Route]:
         words = frozenset({"since", "level", "source", "limit", "wait"})
@@ -50,8 +52,8 @@ class DiagnosticsRoutes:
         source = call.query.get("source", "")
         if "wait" in call.query:
             await self._next_line(since, call.wait)
-        seq = self._book.seq
-        lines = self._book.after(since, limit, level=level, source=source)
+        seq = self._log_buffer.seq
+        lines = self._log_buffer.after(since, limit, level=level, source=source)
         is_cut = since > 0 and len(lines) == limit
         return answer(LogList(lines, lines[-1].seq if is_cut else seq))
 
@@ -61,15 +63,15 @@ class DiagnosticsRoutes:
         def on_line() -> None:  # called in the thread that logs
             loop.call_soon_threadsafe(arrived.set)
 
-        self._book.on_line.append(on_line)
+        self._log_buffer.on_line.append(on_line)
         try:
-            if self._book.seq <= since:
+            if self._log_buffer.seq <= since:
                 async with asyncio.timeout(seconds):
                     await arrived.wait()
         except TimeoutError:
             pass
         finally:
-            self._book.on_line.remove(on_line)
+            self._log_buffer.on_line.remove(on_line)
 
     async def samples(self, call: Call) -> web.Response:
         return answer(self._samples())

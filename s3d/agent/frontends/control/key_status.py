@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from s3d.agent.core.client import Objects
+from s3d.agent.core.client import S3Client
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.stores.write_queue.pending import Kind, PendingState
 from s3d.agent.stores.write_queue.queue_status import Queue, transfer_of
@@ -27,7 +27,7 @@ _STATES = {PendingState.FAILED: "failed", PendingState.HELD: "held"}
 class KeyStatus:
     """Compares what clients read with queue, cache and remote. queue None: writes go through."""
 
-    remote: Objects
+    remote: S3Client
     queue: Queue | None
     cached: Callable[[str, str], CacheState | None] = lambda bucket, key: None
     """The state of (bucket, key) in the read cache."""

@@ -12,12 +12,13 @@ from urllib.parse import parse_qsl
 import msgspec
 from aiohttp import web
 
-from s3d.agent.core.client import ABSENT, HEADERS, Attributes, Objects
+from s3d.agent.core.client import ABSENT, Attributes, S3Client
 from s3d.agent.frontends.control.key_status import KeyStatus
 from s3d.agent.frontends.control.routing import Call, Route, answer
 from s3d.agent.s3.conditions import byte_range
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import StreamBody
+from s3d.agent.s3.object_headers import ATTRIBUTES
 from s3d.shared import control
 from s3d.shared.control import (
     BucketList,
@@ -48,7 +49,7 @@ class ObjectRoutes:
     """Routes to the store."""
 
     def __init__(
-        self, objects: Objects, presign: Presign, key_status: KeyStatus | None = None
+        self, objects: S3Client, presign: Presign, key_status: KeyStatus | None = None
     ) -> None:
         self._objects = objects
         self._presign = presign
@@ -196,7 +197,7 @@ class ObjectRoutes:
         return answer(self._presign(presign, call.bucket, call.key))
 
 
-async def get_tags(objects: Objects, bucket: str, key: str = "") -> dict[str, str]:
+async def get_tags(objects: S3Client, bucket: str, key: str = "") -> dict[str, str]:
     """The tags. Raises S3Error ServiceUnavailable after TAGS_TIMEOUT: the caller has the object
     itself, and should not wait long for less."""
     try:
@@ -217,7 +218,7 @@ def _attributes(request: web.Request) -> Attributes:
             if name.startswith(METADATA)
         },
         tags=dict(parse_qsl(headers.get("x-amz-tagging", ""), keep_blank_values=True)),
-        headers={name: headers[name] for name in HEADERS if name in headers},
+        headers={name: headers[name] for name in ATTRIBUTES if name in headers},
         storage_class=headers.get("x-amz-storage-class"),
     )
 

@@ -15,10 +15,9 @@ from s3d.agent.core.failures import Refused
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.storage.disk import is_disk_full
 from s3d.agent.stores.write_queue.pending import NewerWritePending
-from s3d.agent.sync.decide import Doubtful
+from s3d.agent.sync.decide import MassDeletionGuard
+from s3d.agent.sync.interfaces import PathBlocked, Unavailable
 from s3d.agent.sync.passes import RootGone
-from s3d.agent.sync.sides import Refused as SyncRefused
-from s3d.agent.sync.sides import Unavailable
 from s3d.shared import control
 from s3d.shared.control import Problem
 from s3d.shared.errors import S3dError
@@ -37,9 +36,9 @@ HINTS: Mapping[str, str] = {
 _DOMAIN_ERRORS: tuple[tuple[type[Exception], int, str, str], ...] = (
     (Unavailable, 503, "ServiceUnavailable", ""),
     (RootGone, 409, control.WRONG_STATE, ""),
-    (Doubtful, 409, control.WRONG_STATE,
+    (MassDeletionGuard, 409, control.WRONG_STATE,
      "s3d sync plan shows it; then s3d sync approve, or s3d sync restore"),
-    (SyncRefused, 409, control.WRONG_STATE, ""),
+    (PathBlocked, 409, control.WRONG_STATE, ""),
     (NewerWritePending, 409, control.WRONG_STATE,
      "let it be pushed, or discard it, first; s3d queue ls lists it"),
 )  # fmt: skip

@@ -61,7 +61,7 @@ class QueueRoutes:
         """Change limits until the next start."""
         admission = self._queue.admission
         admission.limits = _changed(admission.limits, await call.body(QueueChanges))
-        admission.look()
+        admission.admit_waiting()
         return answer(queue_status(self._queue))
 
     async def pause(self, call: Call) -> web.Response:
@@ -115,14 +115,14 @@ async def _wait(queue: Queue, changed: asyncio.Event) -> None:
     except TimeoutError:
         if queue.pusher.status().trouble:
             with suppress(S3Error):
-                await queue.pusher.look_again()
+                await queue.pusher.probe_now()
 
 
 async def _hurry(queue: Queue) -> None:
     """Make delayed writes due, and probe the remote."""
     queue.journal.hurry()
     with suppress(S3Error):  # still unreachable: the response shows what is left
-        await queue.pusher.look_again()
+        await queue.pusher.probe_now()
 
 
 @contextmanager

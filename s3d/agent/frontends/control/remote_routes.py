@@ -172,7 +172,7 @@ async def _push(queue: Queue) -> None:
     queue.journal.hurry()
     with suppress(S3Error, TimeoutError):
         async with asyncio.timeout(PUSH_TIMEOUT):
-            await queue.pusher.look_again()
+            await queue.pusher.probe_now()
 
 
 @asynccontextmanager

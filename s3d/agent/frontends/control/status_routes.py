@@ -9,7 +9,7 @@ import msgspec
 from aiohttp import web
 
 from s3d import __version__
-from s3d.agent.core.client import Objects
+from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import RING, SUBSCRIBERS, Events
 from s3d.agent.frontends.control.key_status import KeyStatus
 from s3d.agent.frontends.control.object_routes import get_tags
@@ -40,7 +40,7 @@ class StatusSources:
 
     agent: Callable[[], Awaitable[AgentStatus]]
     usage: Callable[[str], Awaitable[Totals | None]]
-    """Objects and bytes of a bucket; None: only the remote knows them."""
+    """S3Client and bytes of a bucket; None: only the remote knows them."""
     serving: Callable[[], bool]
     """All listeners are bound, and the agent is not stopping."""
 
@@ -51,7 +51,7 @@ class StatusRoutes:
     def __init__(
         self,
         sources: StatusSources,
-        objects: Objects,
+        objects: S3Client,
         events: Events,
         key_status: KeyStatus | None = None,
     ) -> None:

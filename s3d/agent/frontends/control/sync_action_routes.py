@@ -9,7 +9,7 @@ from aiohttp import web
 from s3d.agent.frontends.control.problems import ControlError
 from s3d.agent.frontends.control.routing import Call, Handler, Route, answer
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.sync.decide import Action, Doubtful, Step, check
+from s3d.agent.sync.decide import Action, MassDeletionGuard, Step, check
 from s3d.agent.sync.folder import SyncFolder
 from s3d.agent.sync.folders import Folders
 from s3d.agent.sync.names import original_of
@@ -120,7 +120,7 @@ class SyncActionRoutes:
         if not any(row.path == copy for row in folder.baseline.conflicts(control.MAX_PAGE)):
             hint = f"s3d sync conflicts {folder.name}"
             raise ControlError(404, "NoSuchKey", "there is no such conflict copy", hint)
-        return answer(await folder.here.difference(copy))
+        return answer(await folder.here.diff_conflict(copy))
 
     async def resolve(self, call: Call) -> web.Response:
         request = await call.body(ResolveRequest)
@@ -158,7 +158,7 @@ def sync_plan(steps: list[Step], *, agreed: int) -> SyncPlan:
     doubt = ""
     try:
         check(steps, agreed=agreed)
-    except Doubtful as error:
+    except MassDeletionGuard as error:
         doubt = str(error)
     sizes: Counter[Action] = Counter()
     for step in steps:

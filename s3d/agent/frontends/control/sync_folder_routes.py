@@ -15,12 +15,12 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from s3d.agent.core.client import Objects
+from s3d.agent.core.client import S3Client
 from s3d.agent.frontends.control.problems import ControlError
 from s3d.agent.frontends.control.routing import Call, Route, answer
 from s3d.agent.frontends.control.sync_action_routes import folder_of_call, sync_plan
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.sync.checking import Checker
+from s3d.agent.sync.draft_validation import DraftValidator
 from s3d.agent.sync.folders import Folders
 from s3d.agent.sync.preview import preview
 from s3d.shared import config_file, control
@@ -34,9 +34,9 @@ _NAME = re.compile(r"[\w.-]{1,64}")
 class SyncFolderRoutes:
     """file: the configuration file, where folders are added and removed."""
 
-    def __init__(self, folders: Folders, objects: Objects, file: Path) -> None:
+    def __init__(self, folders: Folders, objects: S3Client, file: Path) -> None:
         self._folders, self._file = folders, file
-        self._checker = Checker(folders, objects)
+        self._checker = DraftValidator(folders, objects)
 
     def routes(self) -> list[Route]:
         return [
@@ -71,7 +71,7 @@ class SyncFolderRoutes:
             raise ControlError(
                 400, "InvalidArgument", f"{config.path} cannot be a sync folder: {why}"
             )
-        steps = await preview(self._folders.setting_of(config, Path()))
+        steps = await preview(self._folders.settings_of(config, Path()))
         return answer(sync_plan(steps, agreed=0))
 
     async def save(self, call: Call) -> web.Response:
@@ -82,10 +82,10 @@ class SyncFolderRoutes:
         spec = await call.body(FolderSpec)
         config = msgspec.structs.replace(folder_of(spec), name=name)
         before = self._folders.by_name.get(name)
-        if before is not None and not before.setting.from_file:
+        if before is not None and not before.settings.from_file:
             raise ControlError(409, control.WRONG_STATE, f"{name} is set by the environment")
         if before is not None and call.query.get("new") == "true":
-            its = before.setting.config
+            its = before.settings.config
             raise ControlError(
                 409, control.WRONG_STATE,
                 f"there is a sync folder {name} already: {its.path} with {its.bucket}/{its.prefix}",
@@ -98,7 +98,7 @@ class SyncFolderRoutes:
     async def remove(self, call: Call) -> web.Response:
         """Stop to sync it. Both sides stay as they are."""
         folder = folder_of_call(self._folders, call)
-        if not folder.setting.from_file:
+        if not folder.settings.from_file:
             hint = "unset S3D_SYNC_FOLDER and start the agent again"
             raise ControlError(409, control.WRONG_STATE, "it is set by the environment", hint)
         await self._folders.remove(folder.name)

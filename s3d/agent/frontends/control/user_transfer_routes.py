@@ -12,7 +12,7 @@ from s3d.agent.stores.read_cache.prefetch import Job as Prefetch
 from s3d.agent.stores.read_cache.prefetch import Keeper
 from s3d.agent.transfers.engine import Transfers
 from s3d.agent.transfers.job import FAILED, HELD, RUNNING, WAITING, Job
-from s3d.agent.transfers.migration import Migration
+from s3d.agent.transfers.store_migration import Migration
 from s3d.shared import control
 from s3d.shared.transfers import (
     Count,

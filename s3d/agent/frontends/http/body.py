@@ -11,7 +11,7 @@ from typing import Any
 
 from s3d.agent.frontends.http.exchange import Exchange
 from s3d.agent.frontends.http.limits import DOCUMENT_SIZE, HASH_BLOCK, INLINE_HASH
-from s3d.agent.frontends.http.read_request import Admitted
+from s3d.agent.frontends.http.request_reader import AuthorizedRequest
 from s3d.agent.s3 import checksums
 from s3d.agent.s3.canonical import EMPTY_SHA256
 from s3d.agent.s3.chunked import Decoder
@@ -37,17 +37,17 @@ class Upload:
 
     __slots__ = ("_decoder", "_exchange", "_heavy", "_sha256", "_wanted", "size")
 
-    def __init__(self, exchange: Exchange, admitted: Admitted) -> None:
+    def __init__(self, exchange: Exchange, authorized: AuthorizedRequest) -> None:
         self._exchange = exchange
-        self.size: int | None = admitted.size
-        payload = admitted.verified.payload
+        self.size: int | None = authorized.size
+        payload = authorized.verified.payload
         self._wanted = payload.sha256
         self._sha256 = hashlib.sha256() if payload.kind is PayloadKind.SIGNED else None
         self._decoder: Decoder | None = None
         self._heavy = payload.kind.chunks_signed
         if payload.kind.streaming:
-            declared = declared_trailers(admitted.incoming.headers)
-            self._decoder = Decoder(admitted.verified, admitted.size, declared)
+            declared = declared_trailers(authorized.head.headers)
+            self._decoder = Decoder(authorized.verified, authorized.size, declared)
 
     @property
     def trailers(self) -> Mapping[str, str]:
@@ -103,16 +103,16 @@ async def read_document(exchange: Exchange) -> bytes:
     return b"".join(pieces)
 
 
-def check_document(admitted: Admitted, document: bytes) -> None:
+def check_document(authorized: AuthorizedRequest, document: bytes) -> None:
     """Compare a document with every digest that was promised for it.
 
     Raises S3Error: XAmzContentSHA256Mismatch, BadDigest, InvalidDigest, InvalidRequest (an
     operation that needs a digest came without).
     """
-    _check_sha256(admitted.verified, document)
-    if not document and admitted.op.method in _BODILESS:
+    _check_sha256(authorized.verified, document)
+    if not document and authorized.op.method in _BODILESS:
         return
-    headers = admitted.incoming.headers
+    headers = authorized.head.headers
     md5 = headers.get("content-md5")
     if md5 is not None:
         check_md5(md5, hashlib.md5(document, usedforsecurity=False).digest())
@@ -123,7 +123,7 @@ def check_document(admitted: Admitted, document: bytes) -> None:
         hasher.update(document)
         if hasher.b64() != value:
             raise S3Error("BadDigest", f"The {algorithm} you specified did not match")
-    if admitted.op.name in DIGEST_REQUIRED and md5 is None and not promised:
+    if authorized.op.name in DIGEST_REQUIRED and md5 is None and not promised:
         raise S3Error(
             "InvalidRequest",
             "Missing required header for this request: Content-MD5 OR x-amz-checksum-*",

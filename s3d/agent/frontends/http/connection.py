@@ -32,7 +32,7 @@ _HEAD_BYTES = 4 * HEAD_SIZE
 """Of an unfinished head. More than HEAD_SIZE, so that what is too long is named as such."""
 
 
-class House(Protocol):
+class ConnectionDelegate(Protocol):
     """What a connection needs of the server."""
 
     @property
@@ -72,7 +72,7 @@ class Connection(BaseProtocol):
         "deadline",
     )
 
-    def __init__(self, house: House, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, house: ConnectionDelegate, loop: asyncio.AbstractEventLoop) -> None:
         parser = HttpRequestParser(
             self,
             loop,
@@ -171,7 +171,7 @@ class Connection(BaseProtocol):
         """True when no request follows the one in hand."""
         return self._leaving or (self._ending and not self._queue)
 
-    def await_body(self, waiting: bool) -> None:
+    def set_body_timeout(self, waiting: bool) -> None:
         """Whether the request in hand waits for the next piece of its body."""
         self.deadline = self._loop.time() + self._house.limits.body if waiting else NEVER
 

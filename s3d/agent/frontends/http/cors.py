@@ -10,7 +10,7 @@ from typing import Any
 
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.frontends.http.exchange import Extra
-from s3d.agent.frontends.http.read_request import STATE_CHANGING, Incoming
+from s3d.agent.frontends.http.request_reader import STATE_CHANGING, RequestHead
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import S3Request
 from s3d.agent.s3.model import operations
@@ -24,17 +24,17 @@ def is_cross_site(headers: Mapping[str, str]) -> bool:
     return "origin" in headers or headers.get("sec-fetch-site") == "cross-site"
 
 
-async def grant(store: ObjectStore, incoming: Incoming) -> Extra:
+async def grant(store: ObjectStore, head: RequestHead) -> Extra:
     """The headers that let a web page read the answer; none without a rule for it.
 
     Raises S3Error AccessDenied for a foreign page that would change something and has no rule.
     """
-    headers, method = incoming.headers, incoming.wire.method
+    headers, method = head.headers, head.wire.method
     origin = headers.get("origin", "")
-    if origin and origin.lower() == f"http://{incoming.host.lower()}":
+    if origin and origin.lower() == f"http://{head.host.lower()}":
         return ()
     if origin:
-        rules = await rules_of(store, incoming.address.bucket)
+        rules = await rules_of(store, head.address.bucket)
         rule = matching(rules, origin, method, ())
         if rule is not None:
             return _grant_headers(rule, origin)
@@ -43,18 +43,18 @@ async def grant(store: ObjectStore, incoming: Incoming) -> Extra:
     return ()
 
 
-async def preflight(store: ObjectStore, incoming: Incoming) -> Extra:
+async def preflight(store: ObjectStore, head: RequestHead) -> Extra:
     """The headers that answer OPTIONS. Raises S3Error BadRequest or AccessForbidden.
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/RESTOPTIONSobject.html
     """
-    headers = incoming.headers
+    headers = head.headers
     origin, method = headers.get("origin"), headers.get("access-control-request-method")
     if not origin:
         raise S3Error("BadRequest", "Insufficient information. Origin request header needed.")
     if not method:
         raise S3Error("BadRequest", "Invalid Access-Control-Request-Method: null")
-    rules = await rules_of(store, incoming.address.bucket)
+    rules = await rules_of(store, head.address.bucket)
     if not rules:
         raise S3Error("AccessForbidden", "CORSResponse: CORS is not enabled for this bucket.")
     wanted = [name.strip() for name in headers.get("access-control-request-headers", "").split(",")]

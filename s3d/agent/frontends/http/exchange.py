@@ -79,7 +79,7 @@ class Exchange:
             self._expects = expected is not None and expected.lower() == "100-continue"
 
     @property
-    def is_old(self) -> bool:
+    def is_http_1_0(self) -> bool:
         """True for HTTP/1.0, which has no chunked coding and closes unless told otherwise."""
         return not isinstance(self.head, S3Error) and self.head.version == HttpVersion10
 
@@ -97,10 +97,10 @@ class Exchange:
         while True:
             self._invite()
             if not payload.is_eof():
-                self.connection.await_body(True)
+                self.connection.set_body_timeout(True)
             data, ends_chunk = await payload.readchunk()
             if data or not ends_chunk or payload.at_eof():
-                self.connection.await_body(False)
+                self.connection.set_body_timeout(False)
                 self.received += len(data)
                 return data
 
@@ -113,7 +113,7 @@ class Exchange:
         self.received += len(data)
         return data
 
-    def settle_connection(self) -> str:
+    def decide_keep_alive(self) -> str:
         """Decide whether the connection outlives the answer; the header line that tells it, or ''.
 
         A client that still waits for 100 Continue may or may not send its body after an answer
@@ -128,7 +128,7 @@ class Exchange:
         )
         if not self.keep_alive:
             return "Connection: close\r\n"
-        return "Connection: keep-alive\r\n" if self.is_old else ""
+        return "Connection: keep-alive\r\n" if self.is_http_1_0 else ""
 
     def write(self, data: bytes) -> None:
         """Hand bytes to the transport; nothing happens when the client has gone."""

@@ -49,7 +49,7 @@ class Limits:
     """Without the client taking any byte of an answer."""
     linger: float = 10.0
     """From an answer that ends a connection to its hard end."""
-    spaces: float = 5.0
+    keepalive_interval: float = 5.0
     """From the start of a slow copy or complete to its first keep-alive space, and between two."""
 
 

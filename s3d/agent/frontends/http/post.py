@@ -12,9 +12,9 @@ from urllib.parse import quote
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.frontends.http.exchange import Exchange
 from s3d.agent.frontends.http.limits import PUT_SIZE
-from s3d.agent.frontends.http.read_request import Incoming, sent_size
-from s3d.agent.frontends.http.send_response import Headers, Sender
-from s3d.agent.s3 import form, xml
+from s3d.agent.frontends.http.request_reader import RequestHead, sent_size
+from s3d.agent.frontends.http.response_writer import Headers, ResponseWriter
+from s3d.agent.s3 import post_form, xml
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import NO_TRAILERS, S3Request
 from s3d.agent.s3.model import operations
@@ -28,7 +28,7 @@ class FormPost:
     def __init__(
         self,
         store: ObjectStore,
-        sender: Sender,
+        sender: ResponseWriter,
         secret_of: SecretOf | None,
         clock: Callable[[], float],
     ) -> None:
@@ -38,25 +38,25 @@ class FormPost:
         self._secret_of = secret_of
         self._clock = clock
 
-    async def receive(self, exchange: Exchange, incoming: Incoming) -> None:
+    async def receive(self, exchange: Exchange, head: RequestHead) -> None:
         """Read the form, put its file, answer as the form wants it. Raises S3Error."""
-        size = sent_size(incoming.headers)
+        size = sent_size(head.headers)
         if size is None:
             raise S3Error("MissingContentLength")
         if size > PUT_SIZE:
             raise S3Error("EntityTooLarge", ProposedSize=size, MaxSizeAllowed=PUT_SIZE)
-        reader = form.FormReader(incoming.headers.get("content-type", ""))
+        reader = post_form.FormReader(head.headers.get("content-type", ""))
         body = _FileOfForm(exchange, reader)
         await body.read_fields()
-        bucket = incoming.address.bucket
+        bucket = head.address.bucket
         if self._secret_of is not None:
             body.grant = verify_policy(reader.fields, bucket, self._secret_of, self._clock())
-        members = form.put_members(reader.fields, bucket)
+        members = post_form.put_members(reader.fields, bucket)
         principal = body.grant.access_key if body.grant else None
         op = operations()["PutObject"]
         request = S3Request(op, members, body, None, exchange.request_id, principal)
         response = await self._store.call(request)
-        status, headers, document = _answer(reader.fields, incoming, members, response.output)
+        status, headers, document = _answer(reader.fields, head, members, response.output)
         self._sender.write_plain(exchange, status, headers, document)
 
 
@@ -66,7 +66,7 @@ class _FileOfForm:
     size = None
     trailers: Mapping[str, str] = NO_TRAILERS
 
-    def __init__(self, exchange: Exchange, reader: form.FormReader) -> None:
+    def __init__(self, exchange: Exchange, reader: post_form.FormReader) -> None:
         self._exchange = exchange
         self._reader = reader
         self._first = b""
@@ -102,18 +102,18 @@ class _FileOfForm:
 
 def _answer(
     fields: Mapping[str, str],
-    incoming: Incoming,
+    head: RequestHead,
     members: Mapping[str, Any],
     output: Mapping[str, Any],
 ) -> tuple[int, Headers, bytes]:
     """Status, headers and document that the form asked for."""
     bucket, key, etag = members["Bucket"], members["Key"], output.get("ETag", "")
-    path = quote(f"/{key}" if incoming.address.virtual else f"/{bucket}/{key}")
-    location = f"http://{incoming.host}{path}"
+    path = quote(f"/{key}" if head.address.virtual else f"/{bucket}/{key}")
+    location = f"http://{head.host}{path}"
     headers = [("ETag", etag)]
     if "VersionId" in output:
         headers.append(("x-amz-version-id", output["VersionId"]))
-    success = form.success(fields)
+    success = post_form.success(fields)
     if success.redirect:
         return 303, [*headers, ("Location", success.location(bucket, key, etag))], b""
     headers.append(("Location", location))

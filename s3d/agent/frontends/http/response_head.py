@@ -24,7 +24,7 @@ _SECURITY = (
 )
 
 
-class Heads:
+class ResponseHeadWriter:
     """Makes heads; keeps the Date line of the running second."""
 
     def __init__(self, clock: Callable[[], float]) -> None:

@@ -31,7 +31,7 @@ _PATIENCE = 20
 _MORE = getattr(socket, "MSG_MORE", 0)
 
 
-class FilePump:
+class SendfilePool:
     """The threads that send files."""
 
     def __init__(self, write_timeout: float) -> None:
@@ -49,7 +49,7 @@ class FilePump:
         original = exchange.transport.get_extra_info("socket")
         with socket.socket(fileno=os.dup(original.fileno())) as out:
             for piece in pieces:
-                turn = _Turn(out, head, piece)
+                turn = SendfileTask(out, head, piece)
                 try:
                     await self._send_piece(out, turn)
                 except S3Error:
@@ -62,7 +62,7 @@ class FilePump:
     def close(self) -> None:
         self._pool.shutdown(wait=False)
 
-    async def _send_piece(self, out: socket.socket, turn: _Turn) -> None:
+    async def _send_piece(self, out: socket.socket, turn: SendfileTask) -> None:
         loop = asyncio.get_running_loop()
         while True:
             future = loop.run_in_executor(self._pool, turn.run)
@@ -90,7 +90,7 @@ class FilePump:
             loop.remove_writer(out)
 
 
-class _Turn:
+class SendfileTask:
     """Sending one piece, in as many turns as it takes."""
 
     __slots__ = ("_check", "_checked", "_head", "_left", "_offset", "_out", "_source", "_whole")

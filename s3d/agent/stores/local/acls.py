@@ -8,7 +8,7 @@ from __future__ import annotations
 import msgspec
 from msgspec.structs import replace
 
-from s3d.agent.core.store import Ready, operation
+from s3d.agent.core.store import Completed, operation
 from s3d.agent.s3.acl import OWNER, private, requested
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members, S3Request, S3Response
@@ -38,12 +38,12 @@ class AclOps:
         return S3Response({})
 
     @operation("GetBucketAcl")
-    def get_bucket_acl(self, request: S3Request[Members]) -> Ready[Members]:
+    def get_bucket_acl(self, request: S3Request[Members]) -> Completed[Members]:
         def look(reader: Reader) -> Members:
             kept = reader.setting(find_bucket(reader, request.bucket).name, SETTING)
             return private(OWNER) if kept is None else msgspec.msgpack.decode(kept, type=Members)
 
-        return Ready(S3Response(self._index.look(look)))
+        return Completed(S3Response(self._index.look(look)))
 
     @operation("PutObjectAcl")
     async def put_object_acl(self, request: S3Request[Members]) -> S3Response[Members]:
@@ -57,13 +57,13 @@ class AclOps:
         return S3Response({})
 
     @operation("GetObjectAcl")
-    def get_object_acl(self, request: S3Request[Members]) -> Ready[Members]:
+    def get_object_acl(self, request: S3Request[Members]) -> Completed[Members]:
         def look(reader: Reader) -> Members:
             bucket, version_id = find_bucket(reader, request.bucket), request.input.get("VersionId")
             record = find_version(reader, bucket, request.key, version_id).record
             return record.about.acl or private(OWNER)
 
-        return Ready(S3Response(self._index.look(look)))
+        return Completed(S3Response(self._index.look(look)))
 
 
 def _requested(request: S3Request[Members]) -> Members:

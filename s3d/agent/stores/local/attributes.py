@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from s3d.agent.core.store import Ready, operation
+from s3d.agent.core.store import Completed, operation
 from s3d.agent.s3.checksums import member_of
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members, S3Request, S3Response
@@ -30,12 +30,12 @@ class AttributeOps:
         self._index = index
 
     @operation("GetObjectAttributes")
-    def get_object_attributes(self, request: S3Request[Members]) -> Ready[Members]:
+    def get_object_attributes(self, request: S3Request[Members]) -> Completed[Members]:
         wanted = request.input.get("ObjectAttributes") or ()
         if not wanted or not _ATTRIBUTES.issuperset(wanted):
             raise S3Error("InvalidArgument", "Invalid attribute name specified.")
 
-        return Ready(S3Response(self._index.look(partial(_look, request.input))))
+        return Completed(S3Response(self._index.look(partial(_look, request.input))))
 
 
 def _look(input: Mapping[str, Any], reader: Reader) -> Members:

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from s3d.agent.core.store import Ready, operation
+from s3d.agent.core.store import Completed, operation
 from s3d.agent.s3.acl import OWNER, requested
 from s3d.agent.s3.address import check_bucket_name
 from s3d.agent.s3.errors import S3Error
@@ -66,16 +66,18 @@ class BucketOps:
         return S3Response({})
 
     @operation("HeadBucket")
-    def head_bucket(self, request: S3Request[Members]) -> Ready[Members]:
+    def head_bucket(self, request: S3Request[Members]) -> Completed[Members]:
         record = self._index.look(lambda reader: find_bucket(reader, request.bucket))
-        return Ready(S3Response({"BucketRegion": record.region}))
+        return Completed(S3Response({"BucketRegion": record.region}))
 
     @operation("GetBucketLocation")
-    def get_bucket_location(self, request: S3Request[Members]) -> Ready[Members]:
+    def get_bucket_location(self, request: S3Request[Members]) -> Completed[Members]:
         """us-east-1 is said by saying nothing."""
         record = self._index.look(lambda reader: find_bucket(reader, request.bucket))
         region = record.region
-        return Ready(S3Response({"LocationConstraint": None if region == US_EAST_1 else region}))
+        return Completed(
+            S3Response({"LocationConstraint": None if region == US_EAST_1 else region})
+        )
 
     @operation("ListBuckets")
     async def list_buckets(self, request: S3Request[Members]) -> S3Response[Members]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from s3d.agent.core.store import Ready, operation
+from s3d.agent.core.store import Completed, operation
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.listing import decode_token, encode_token
 from s3d.agent.s3.messages import Members, S3Request, S3Response
@@ -58,7 +58,7 @@ class ConfigurationOps:
         return S3Response({})
 
     @operation(*(f"GetBucket{family}Configuration" for family in FAMILIES))
-    def get_configuration(self, request: S3Request[Members]) -> Ready[Members]:
+    def get_configuration(self, request: S3Request[Members]) -> Completed[Members]:
         def look(reader: Reader) -> bytes | None:
             bucket = find_bucket(reader, request.bucket).name
             return reader.setting(bucket, _setting(request, request.input["Id"]))
@@ -67,7 +67,7 @@ class ConfigurationOps:
         if kept is None:
             raise S3Error("NoSuchConfiguration")
         payload = str(service().output_of(request.op.name).payload)
-        return Ready(S3Response({payload: _decode(kept)}))
+        return Completed(S3Response({payload: _decode(kept)}))
 
     @operation(*(f"DeleteBucket{family}Configuration" for family in FAMILIES))
     async def delete_configuration(self, request: S3Request[Members]) -> S3Response[Members]:

@@ -18,9 +18,10 @@ from typing import Any, NamedTuple
 from s3d.agent.core.store import operation
 from s3d.agent.s3 import checksums
 from s3d.agent.s3.address import check_key, parse_copy_source
-from s3d.agent.s3.conditions import check_copy_source, check_write, copy_range
+from s3d.agent.s3.conditions import check_copy_source, check_write, resolve_copy_range
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body, Members, S3Request, S3Response
+from s3d.agent.s3.object_headers import ENCRYPTION, NOT_COPIED
 from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.index import Index
 from s3d.agent.storage.reader import Reader
@@ -44,13 +45,11 @@ from s3d.agent.stores.local.lookup import (
 )
 from s3d.agent.stores.local.multipart import Parts, check_part_number
 from s3d.agent.stores.local.object_description import (
-    ENCRYPTION,
-    LOCK,
     describe,
     is_locked,
     storage_class,
 )
-from s3d.agent.stores.local.open_body import Span, look_and_open
+from s3d.agent.stores.local.open_body import ByteRange, look_and_open
 from s3d.agent.stores.local.publish import Publisher
 from s3d.agent.stores.local.receive_body import MAX_SIZE, receive
 from s3d.agent.stores.local.response_members import (
@@ -62,8 +61,6 @@ from s3d.agent.stores.local.response_members import (
 
 _CHANGES = ("StorageClass", "WebsiteRedirectLocation", *ENCRYPTION)
 """Members any of which makes a copy of an object onto itself a change."""
-_NOT_COPIED = ("WebsiteRedirectLocation", *ENCRYPTION, *LOCK)
-"""What a copy has only if the request says so, even when it copies the metadata."""
 
 
 class _Source(NamedTuple):
@@ -71,7 +68,7 @@ class _Source(NamedTuple):
 
     bucket: BucketRecord
     stored: Stored
-    span: Span
+    span: ByteRange
 
     @property
     def record(self) -> ObjectRecord:
@@ -236,7 +233,7 @@ def _find(input: Mapping[str, Any], reader: Reader) -> _Source:
         raise S3Error("InvalidRequest", message + "version id.") from error
     record = stored.record
     check_copy_source(input, record.etag, record.modified)
-    span = copy_range(input.get("CopySourceRange"), record.size)
+    span = resolve_copy_range(input.get("CopySourceRange"), record.size)
     if span[1] > MAX_SIZE:
         message = "The specified copy source is larger than the maximum allowable size for a copy "
         raise S3Error("InvalidRequest", f"{message}source: {MAX_SIZE}")
@@ -276,8 +273,8 @@ def _about(input: Mapping[str, Any], given: Description, source: Description) ->
     headers, metadata = given.headers, given.metadata
     if input.get("MetadataDirective") != "REPLACE":
         metadata = source.metadata
-        headers = {k: v for k, v in source.headers.items() if k not in _NOT_COPIED}
-        headers |= {k: v for k, v in given.headers.items() if k in _NOT_COPIED}
+        headers = {k: v for k, v in source.headers.items() if k not in NOT_COPIED}
+        headers |= {k: v for k, v in given.headers.items() if k in NOT_COPIED}
     tags = given.tags if input.get("TaggingDirective") == "REPLACE" else source.tags
     return Description(headers, metadata, tags, given.acl)
 

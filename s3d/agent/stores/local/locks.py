@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from s3d.agent.core.store import Ready, operation
+from s3d.agent.core.store import Completed, operation
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members, S3Request, S3Response
 from s3d.agent.storage.index import Index
@@ -59,11 +59,11 @@ class LockOps:
         return await self._put(request, "Retention", value)
 
     @operation("GetObjectLegalHold")
-    def get_object_legal_hold(self, request: S3Request[Members]) -> Ready[Members]:
+    def get_object_legal_hold(self, request: S3Request[Members]) -> Completed[Members]:
         return self._get(request, "LegalHold")
 
     @operation("GetObjectRetention")
-    def get_object_retention(self, request: S3Request[Members]) -> Ready[Members]:
+    def get_object_retention(self, request: S3Request[Members]) -> Completed[Members]:
         return self._get(request, "Retention")
 
     async def _put(
@@ -87,7 +87,7 @@ class LockOps:
         await self._index.write(put)
         return S3Response({})
 
-    def _get(self, request: S3Request[Members], name: str) -> Ready[Members]:
+    def _get(self, request: S3Request[Members], name: str) -> Completed[Members]:
         def look(reader: Reader) -> Mapping[str, Any]:
             bucket, version_id = find_bucket(reader, request.bucket), request.input.get("VersionId")
             stored = find_version(reader, bucket, request.key, version_id)
@@ -99,7 +99,7 @@ class LockOps:
         value = {member: headers[name] for member, name in names.items() if name in headers}
         if not value:
             raise S3Error("NoSuchObjectLockConfiguration", Key=request.key)
-        return Ready(S3Response({name: value}))
+        return Completed(S3Response({name: value}))
 
 
 def _without(headers: Mapping[str, Any], names: Any) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 from s3d.agent.s3.acl import OWNER, requested
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.model import service
+from s3d.agent.s3.object_headers import DESCRIPTION, OBJECT_LOCK
 from s3d.agent.storage.records import STANDARD, Description
 from s3d.agent.stores.local.tagging import parse_header
 
@@ -19,28 +20,12 @@ MAX_METADATA = 2 << 10
 
 DEFAULT_TYPE = "binary/octet-stream"
 
-ENCRYPTION = ("ServerSideEncryption", "SSEKMSKeyId", "BucketKeyEnabled")
-"""Accepted and given back; the bytes are as safe as the disk they lie on."""
-
-LOCK = ("ObjectLockMode", "ObjectLockRetainUntilDate", "ObjectLockLegalHoldStatus")
-
-_KEPT = (
-    "CacheControl",
-    "ContentDisposition",
-    "ContentEncoding",
-    "ContentLanguage",
-    "ContentType",
-    "Expires",
-    "WebsiteRedirectLocation",
-    *ENCRYPTION,
-    *LOCK,
-)
 _ALGORITHMS = frozenset({"AES256", "aws:kms", "aws:kms:dsse"})
 
 
 def describe(input: Mapping[str, Any]) -> Description:
     """Of the input of PutObject, CopyObject or CreateMultipartUpload. Raises S3Error."""
-    headers = {name: input[name] for name in _KEPT if input.get(name) not in (None, "")}
+    headers = {name: input[name] for name in DESCRIPTION if input.get(name) not in (None, "")}
     headers.setdefault("ContentType", DEFAULT_TYPE)
     _strip_transfer_coding(headers)
     _check_headers(headers, input)
@@ -54,7 +39,7 @@ def describe(input: Mapping[str, Any]) -> Description:
 
 def is_locked(about: Description) -> bool:
     """Whether a retention or a legal hold is asked for."""
-    return any(name in about.headers for name in LOCK)
+    return any(name in about.headers for name in OBJECT_LOCK)
 
 
 def storage_class(input: Mapping[str, Any]) -> str:

@@ -9,12 +9,17 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from s3d.agent.core.store import Ready, operation
+from s3d.agent.core.store import Completed, operation
 from s3d.agent.s3.address import check_key
 from s3d.agent.s3.conditions import byte_range, check_delete, check_write
 from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.get_response import (
+    NOT_MODIFIED,
+    apply_response_overrides,
+    not_modified,
+    set_content_range,
+)
 from s3d.agent.s3.messages import Members, S3Request, S3Response
-from s3d.agent.s3.reading import NOT_MODIFIED, frame, not_modified, override
 from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.index import Index
 from s3d.agent.storage.reader import Reader
@@ -28,7 +33,7 @@ from s3d.agent.stores.local.lookup import (
     find_version,
 )
 from s3d.agent.stores.local.object_description import describe, is_locked, storage_class
-from s3d.agent.stores.local.open_body import Span, look_and_open
+from s3d.agent.stores.local.open_body import ByteRange, look_and_open
 from s3d.agent.stores.local.publish import Publisher
 from s3d.agent.stores.local.receive_body import Received, receive
 from s3d.agent.stores.local.response_members import checksum_members, object_members, stored_members
@@ -44,7 +49,7 @@ class _Found(NamedTuple):
 
     stored: Stored
     output: Members
-    span: Span | None
+    span: ByteRange | None
     status: int | None
     kept: dict[str, str] | None = None
 
@@ -85,15 +90,15 @@ class ObjectOps:
         return S3Response(await self._index.write(publish, received.draft.discard))
 
     @operation("GetObject")
-    def get_object(self, request: S3Request[Members]) -> Ready[Members]:
+    def get_object(self, request: S3Request[Members]) -> Completed[Members]:
         name = f"{request.bucket}/{request.key}"
         found, body = look_and_open(self._index, self._blobs, partial(_find, request.input), name)
-        return Ready(S3Response(found.output, body, found.status, kept=found.kept))
+        return Completed(S3Response(found.output, body, found.status, rendered_headers=found.kept))
 
     @operation("HeadObject")
-    def head_object(self, request: S3Request[Members]) -> Ready[Members]:
+    def head_object(self, request: S3Request[Members]) -> Completed[Members]:
         found = self._index.look(partial(_find, request.input))
-        return Ready(S3Response(found.output, status=found.status, kept=found.kept))
+        return Completed(S3Response(found.output, status=found.status, rendered_headers=found.kept))
 
     @operation("DeleteObject")
     async def delete_object(self, request: S3Request[Members]) -> S3Response[Members]:
@@ -214,16 +219,16 @@ def _judge(input: Mapping[str, Any], bucket: BucketRecord, stored: Stored) -> _F
     unmodified = not_modified(input, output, record.modified)
     if unmodified is not None:
         return _Found(stored, unmodified, None, NOT_MODIFIED)
-    override(input, output)
+    apply_response_overrides(input, output)
     if record.about.tags:
         output["TagCount"] = len(record.about.tags)
     span = _span(input, stored, output)
     checksums = checksum_members(record.checksum)
-    status = frame(input, output, record.size, span, checksums)
+    status = set_content_range(input, output, record.size, span, checksums)
     return _Found(stored, output, span or (0, record.size), status)
 
 
-def _span(input: Mapping[str, Any], stored: Stored, output: Members) -> Span | None:
+def _span(input: Mapping[str, Any], stored: Stored, output: Members) -> ByteRange | None:
     """The bytes that Range or PartNumber asks for; None: all of it."""
     header, number = input.get("Range"), input.get("PartNumber")
     if number is None:

@@ -13,7 +13,7 @@ from s3d.agent.storage.index import Index
 from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.records import Layout, Stored, cut
 
-Span = tuple[int, int]
+ByteRange = tuple[int, int]
 """Start and size, in bytes."""
 
 
@@ -24,7 +24,7 @@ class Found(Protocol):
     def stored(self) -> Stored: ...
 
     @property
-    def span(self) -> Span | None:
+    def span(self) -> ByteRange | None:
         """None: no body."""
 
 
@@ -54,7 +54,7 @@ def look_and_open(
         index.forget_all()
 
 
-def _open(index: Index, blobs: Blobs, layout: Layout, span: Span, name: str) -> Body | None:
+def _open(index: Index, blobs: Blobs, layout: Layout, span: ByteRange, name: str) -> Body | None:
     start, size = span
     if not size:
         return BytesBody(b"")

@@ -8,6 +8,7 @@ from typing import Any
 
 from s3d.agent.s3.checksums import member_of
 from s3d.agent.s3.messages import Members
+from s3d.agent.s3.object_headers import ENCRYPTION
 from s3d.agent.storage.records import (
     STANDARD,
     BucketRecord,
@@ -17,7 +18,6 @@ from s3d.agent.storage.records import (
     ObjectRow,
 )
 from s3d.agent.stores.local.lookup import shown_version
-from s3d.agent.stores.local.object_description import ENCRYPTION
 
 
 def moment(time: float) -> datetime:

@@ -18,7 +18,7 @@ from typing import Any
 
 import msgspec
 
-from s3d.agent.core.store import Ready, operation
+from s3d.agent.core.store import Completed, operation
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members, S3Request, S3Response
 from s3d.agent.s3.model import service
@@ -221,7 +221,7 @@ class SettingOps:
         return S3Response(beside)
 
     @operation(*(setting.get for setting in SETTINGS))
-    def get_setting(self, request: S3Request[Members]) -> Ready[Members]:
+    def get_setting(self, request: S3Request[Members]) -> Completed[Members]:
         setting = _BY_OPERATION[request.op.name]
 
         def look(reader: Reader) -> Members | None:
@@ -233,10 +233,10 @@ class SettingOps:
 
         kept = self._index.look(look)
         if kept is not None:
-            return Ready(S3Response(kept))
+            return Completed(S3Response(kept))
         if isinstance(setting.absent, str):
             raise S3Error(setting.absent, BucketName=request.bucket)
-        return Ready(S3Response(dict(setting.absent)))
+        return Completed(S3Response(dict(setting.absent)))
 
     @operation(*(setting.delete for setting in SETTINGS if setting.delete))
     async def delete_setting(self, request: S3Request[Members]) -> S3Response[Members]:
@@ -247,7 +247,7 @@ class SettingOps:
         return S3Response({})
 
     @operation("GetBucketPolicyStatus")
-    def get_bucket_policy_status(self, request: S3Request[Members]) -> Ready[Members]:
+    def get_bucket_policy_status(self, request: S3Request[Members]) -> Completed[Members]:
         def look(reader: Reader) -> bytes | None:
             return reader.setting(find_bucket(reader, request.bucket).name, "policy")
 
@@ -255,7 +255,7 @@ class SettingOps:
         if kept is None:
             raise S3Error("NoSuchBucketPolicy", BucketName=request.bucket)
         public = rules.is_public(json.loads(_decode(kept)["Policy"]))
-        return Ready(S3Response({"PolicyStatus": {"IsPublic": public}}))
+        return Completed(S3Response({"PolicyStatus": {"IsPublic": public}}))
 
 
 _encode = msgspec.msgpack.Encoder().encode

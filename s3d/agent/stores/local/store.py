@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from s3d.agent.core.store import Endpoint
+from s3d.agent.core.store import TerminalStore
 from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.index import Index
 from s3d.agent.stores.local.acls import AclOps
@@ -37,7 +37,7 @@ class Swept(NamedTuple):
     """Put aside."""
 
 
-class LocalStore(Endpoint):
+class LocalStore(TerminalStore):
     """The embedded store. The index and the blobs are the caller's to open and to close."""
 
     def __init__(

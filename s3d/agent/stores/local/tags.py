@@ -10,7 +10,7 @@ from functools import partial
 import msgspec
 from msgspec.structs import replace
 
-from s3d.agent.core.store import Ready, operation
+from s3d.agent.core.store import Completed, operation
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members, S3Request, S3Response
 from s3d.agent.storage.index import Index
@@ -42,14 +42,14 @@ class TagOps:
         return await self._tag_object(request, {})
 
     @operation("GetObjectTagging")
-    def get_object_tagging(self, request: S3Request[Members]) -> Ready[Members]:
+    def get_object_tagging(self, request: S3Request[Members]) -> Completed[Members]:
         def look(reader: Reader) -> Members:
             bucket = find_bucket(reader, request.bucket)
             stored = find_version(reader, bucket, request.key, request.input.get("VersionId"))
             tags = tag_set(stored.record.about.tags.items())
             return {"TagSet": tags, **shown_version(bucket, stored.record)}
 
-        return Ready(S3Response(self._index.look(look)))
+        return Completed(S3Response(self._index.look(look)))
 
     @operation("PutBucketTagging")
     async def put_bucket_tagging(self, request: S3Request[Members]) -> S3Response[Members]:
@@ -61,14 +61,14 @@ class TagOps:
         return await self._tag_bucket(request.bucket, None)
 
     @operation("GetBucketTagging")
-    def get_bucket_tagging(self, request: S3Request[Members]) -> Ready[Members]:
+    def get_bucket_tagging(self, request: S3Request[Members]) -> Completed[Members]:
         def look(reader: Reader) -> bytes | None:
             return reader.setting(find_bucket(reader, request.bucket).name, _SETTING)
 
         kept = self._index.look(look)
         if kept is None:
             raise S3Error("NoSuchTagSet", BucketName=request.bucket)
-        return Ready(S3Response({"TagSet": tag_set(_decode(kept).items())}))
+        return Completed(S3Response({"TagSet": tag_set(_decode(kept).items())}))
 
     async def _tag_object(
         self, request: S3Request[Members], tags: dict[str, str]

@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from s3d.agent.core.store import Ready, operation
+from s3d.agent.core.store import Completed, operation
 from s3d.agent.s3.acl import OWNER
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.listing import Page, Place, Query, roll_up
@@ -48,9 +48,9 @@ class VersionOps:
         return S3Response({})
 
     @operation("GetBucketVersioning")
-    def get_bucket_versioning(self, request: S3Request[Members]) -> Ready[Members]:
+    def get_bucket_versioning(self, request: S3Request[Members]) -> Completed[Members]:
         bucket = self._index.look(lambda reader: find_bucket(reader, request.bucket))
-        return Ready(S3Response({"Status": bucket.versioning} if bucket.versioning else {}))
+        return Completed(S3Response({"Status": bucket.versioning} if bucket.versioning else {}))
 
     @operation("ListObjectVersions")
     async def list_object_versions(self, request: S3Request[Members]) -> S3Response[Members]:

@@ -7,6 +7,7 @@ from typing import Any
 from s3d.agent.core.store import Answer
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import S3Request, S3Response
+from s3d.agent.stores.read_cache.changes import row_of_head
 from s3d.agent.stores.read_cache.layer import Cache
 
 _READS = ("GetObject", "HeadObject")
@@ -17,7 +18,7 @@ class CacheBypass:
 
     What a read shows counts for the cache, too: a push whose answer was lost may turn out to have
     been carried out, and the write is then done for the queue. So the entry that it has replaced
-    is gone, with its row, before the answer is given.
+    is gone, with its row, before the answer is given, and the last listing knows of the write.
     """
 
     def __init__(self, cache: Cache) -> None:
@@ -35,8 +36,12 @@ class CacheBypass:
             response = await self._cache.inner.call(request)
         except S3Error as error:
             if error.status == 404:
+                self._cache.seen_at_remote(request.bucket, request.key, None)
                 await self._seen(request, "")
             raise
+        if request.op.name == "HeadObject":
+            row = row_of_head(request.key, response.output)
+            self._cache.seen_at_remote(request.bucket, request.key, row)
         await self._seen(request, str(response.output.get("ETag") or ""), is_there=True)
         return response
 

@@ -8,14 +8,14 @@ from typing import Any, NamedTuple
 from s3d.agent.s3.authority import PLAIN_READ
 from s3d.agent.s3.conditions import byte_range, check_read
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.messages import Members
-from s3d.agent.s3.reading import (
+from s3d.agent.s3.get_response import (
     NOT_MODIFIED,
-    Span,
-    frame,
+    ByteRange,
+    apply_response_overrides,
     not_modified,
-    override,
+    set_content_range,
 )
+from s3d.agent.s3.messages import Members
 from s3d.agent.stores.read_cache.entry import Entry, split
 
 
@@ -23,7 +23,7 @@ class Found(NamedTuple):
     """span: the bytes that are wanted; None: no body."""
 
     output: Members
-    span: Span | None
+    span: ByteRange | None
     status: int | None
     kept: dict[str, str] | None = None
 
@@ -41,24 +41,24 @@ def find(input: Mapping[str, Any], entry: Entry) -> Found:
     """Raises PreconditionFailed, InvalidRange."""
     output = dict(entry.output)
     if input.keys() <= PLAIN_READ:
-        frame(input, output, entry.size, None, entry.checksums)
+        set_content_range(input, output, entry.size, None, entry.checksums)
         kept = entry.kept[input.get("ChecksumMode") == "ENABLED"]
         return Found(output, (0, entry.size), None, kept)
     unmodified = not_modified(input, output, output["LastModified"].timestamp())
     if unmodified is not None:
         return Found(unmodified, None, NOT_MODIFIED)
-    override(input, output)
+    apply_response_overrides(input, output)
     header = input.get("Range")
     span = byte_range(header, entry.size) if header else None
-    status = frame(input, output, entry.size, span, entry.checksums)
+    status = set_content_range(input, output, entry.size, span, entry.checksums)
     return Found(output, span or (0, entry.size), status)
 
 
 def direct(input: Mapping[str, Any], said: Mapping[str, Any]) -> Members:
     """The output of an answer that is not kept, for a request of the whole object."""
     output, checksums = split(said)
-    override(input, output)
-    frame(input, output, said["ContentLength"], None, checksums)
+    apply_response_overrides(input, output)
+    set_content_range(input, output, said["ContentLength"], None, checksums)
     return output
 
 

@@ -90,6 +90,14 @@ def listing_changes(
     return [Change(other, None, is_known=False) for _, other in changed(request)]
 
 
+def unknown_listing_changes(request: S3Request[Any]) -> list[Change] | None:
+    """What a write whose outcome is unknown may have changed in listings; None: anything."""
+    if request.op.name in _UNLISTED:
+        return []
+    keys = [key for _, key in changed(request)]
+    return None if "" in keys else [Change(key, None, is_known=False) for key in keys]
+
+
 def _row_of(request: S3Request[Any], response: S3Response[Any], now: float) -> Members | None:
     headers = {} if response.wire is None else dict(response.wire.headers)
     etag = response.output.get("ETag") or headers.get("etag")
@@ -105,6 +113,17 @@ def _row_of(request: S3Request[Any], response: S3Response[Any], now: float) -> M
     }
 
 
+def row_of_head(key: str, output: Members) -> Members:
+    """What a listing says of an object. output: of HeadObject, without a range."""
+    return {
+        "Key": key,
+        "LastModified": output.get("LastModified"),
+        "ETag": output.get("ETag"),
+        "Size": output.get("ContentLength"),
+        "StorageClass": output.get("StorageClass") or "STANDARD",
+    }
+
+
 def effect_of(error: BaseException | None, status: int | None) -> Effect:
     """error: what the write ended with, if it raised. status: of an answer that was forwarded."""
     if isinstance(error, S3Error):
@@ -114,3 +133,14 @@ def effect_of(error: BaseException | None, status: int | None) -> Effect:
     if error is not None or (status is not None and status >= 300):
         return Effect.DOUBT
     return Effect.FORGET
+
+
+def may_have_happened(error: BaseException | None, status: int | None) -> bool:
+    """Whether a write that did not succeed may have been carried out: its answer was lost, or the
+    remote failed while it worked. A refusal with a 4xx status has changed nothing."""
+    if error is None:
+        return status is not None and status >= 500
+    if not isinstance(error, S3Error):
+        return True
+    cause = error.__cause__
+    return cause.sent if isinstance(cause, Unreachable) else error.status >= 500

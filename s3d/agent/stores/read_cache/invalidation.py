@@ -16,7 +16,7 @@ from typing import Any, Protocol, TypeGuard
 
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.messages import Body, S3Request, S3Response
-from s3d.agent.stores.read_cache.changes import Effect, changed, effect_of
+from s3d.agent.stores.read_cache.changes import Effect, changed, effect_of, may_have_happened
 
 Name = tuple[str, str]
 
@@ -37,11 +37,16 @@ class Entries(Protocol):
 
 @dataclass
 class Invalidation:
-    """Passes writes on. on_done: told of each that was carried out, with its answer."""
+    """Passes writes on.
+
+    on_done gets each that was carried out, with its answer; on_unknown each that may have been
+    carried out although it did not succeed.
+    """
 
     inner: ObjectStore
     entries: Entries
     on_done: Callable[[S3Request[Any], S3Response[Any]], None]
+    on_unknown: Callable[[S3Request[Any]], None]
     count: int = 0
     """Grows with each beginning and end of a write: what was asked before it is not known now."""
     _under_way: Counter[Name] = field(default_factory=Counter)
@@ -60,6 +65,8 @@ class Invalidation:
             response = await self.inner.call(request)
         except BaseException as error:
             self._end(names, effect_of(error, None))
+            if may_have_happened(error, None):
+                self.on_unknown(request)
             raise
         status = None if response.wire is None else response.wire.status
         effect = effect_of(None, status)
@@ -72,6 +79,8 @@ class Invalidation:
         if effect is Effect.FORGET:
             self.on_done(request, response)
             await self.entries.committed()
+        elif may_have_happened(None, status):
+            self.on_unknown(request)
         return response
 
     def _followed(
@@ -82,6 +91,8 @@ class Invalidation:
             if whole:
                 self.on_done(request, response)
                 await self.entries.committed()
+            else:
+                self.on_unknown(request)
 
         return ended
 

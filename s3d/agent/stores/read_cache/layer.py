@@ -25,7 +25,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from s3d.agent.core.store import Answer, Layer, ObjectStore, Ready, operation
+from s3d.agent.core.store import Answer, Completed, Layer, ObjectStore, operation
 from s3d.agent.s3.authority import Authority, authority_of_read
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body, BytesBody, Members, S3Request, S3Response
@@ -42,7 +42,11 @@ from s3d.agent.stores.read_cache.cached_response import (
     is_simple_range,
 )
 from s3d.agent.stores.read_cache.catalog import Catalog
-from s3d.agent.stores.read_cache.changes import HARMLESS, listing_changes
+from s3d.agent.stores.read_cache.changes import (
+    HARMLESS,
+    listing_changes,
+    unknown_listing_changes,
+)
 from s3d.agent.stores.read_cache.eligibility import Eligibility
 from s3d.agent.stores.read_cache.entry import Entry
 from s3d.agent.stores.read_cache.files import Files
@@ -96,7 +100,7 @@ class Cache(Layer):
         self._absent: Recent[Name, float] = Recent(10_000, lambda _: 1)
         catalog.on_evicted = self._evicted
         self._lists = ListOps(inner, catalog, freshness, self._away, clock)
-        self._writes = Invalidation(inner, self, self._written)
+        self._writes = Invalidation(inner, self, self._written, self._outcome_unknown)
         super().__init__(inner, self._lists)
 
     async def run(self) -> None:
@@ -142,11 +146,11 @@ class Cache(Layer):
 
     def _at_once(
         self, entry: Entry, request: S3Request[Members], *, is_hit: bool = True
-    ) -> Ready[Members] | None:
+    ) -> Completed[Members] | None:
         """The answer, if nothing has to be waited for. is_hit: it was here before."""
         found = find(request.input, entry)
         if found.span is None or request.op.name == "HeadObject":
-            return Ready(self._response(found, None))
+            return Completed(self._response(found, None))
         start, size = found.span
         body: Body | None
         if entry.size <= INLINE:
@@ -162,10 +166,10 @@ class Cache(Layer):
         if is_hit:
             self.counts.hits += 1
             self.counts.hit_bytes += size
-        return Ready(self._response(found, body))
+        return Completed(self._response(found, body))
 
     def _response(self, found: Found, body: Body | None) -> S3Response[Members]:
-        return S3Response(found.output, body, found.status, kept=found.kept)
+        return S3Response(found.output, body, found.status, rendered_headers=found.kept)
 
     async def _read(self, request: S3Request[Members]) -> S3Response[Members]:
         # Looked up again: an answer is awaited in a task that starts later than the call, and
@@ -185,7 +189,7 @@ class Cache(Layer):
         if is_stale:
             self.counts.stale += 1
             response.headers[STALE] = "1"
-            response.kept = None
+            response.rendered_headers = None
         return response
 
     async def _missed(self, request: S3Request[Members]) -> S3Response[Members]:
@@ -259,7 +263,7 @@ class Cache(Layer):
 
     # Writes
 
-    def otherwise(self, request: S3Request[Any]) -> Answer:
+    def fallback(self, request: S3Request[Any]) -> Answer:
         if request.op.access in ("read", "list"):
             return self.inner.call(request)
         if request.op.name == "CreateBucket":
@@ -285,6 +289,13 @@ class Cache(Layer):
         mark = mark_by(request)
         if mark is not None:
             self.on_mark(request.bucket, request.key, mark)
+
+    def _outcome_unknown(self, request: S3Request[Any]) -> None:
+        self._lists.wrote(request.bucket, unknown_listing_changes(request))
+
+    def seen_at_remote(self, bucket: str, key: str, row: Members | None) -> None:
+        """The remote itself has shown the object. row: as a listing has it; None: it is absent."""
+        self._lists.seen(bucket, key, row)
 
     async def adopt(self, pushed: Pushed) -> None:
         """A write has reached the remote, and its bytes are still here."""

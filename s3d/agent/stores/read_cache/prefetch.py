@@ -11,7 +11,7 @@ from contextlib import aclosing, suppress
 
 from msgspec.structs import replace
 
-from s3d.agent.core.client import Objects
+from s3d.agent.core.client import S3Client
 from s3d.agent.core.token_bucket import TokenBucket
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.stores.read_cache.cache_tag import PIN
@@ -51,7 +51,7 @@ class Keeper:
         self.jobs: dict[str, Job] = {}
         """By id, those of this run."""
         self._cache = cache
-        self._objects = Objects(cache)
+        self._objects = S3Client(cache)
         self._clock = clock
         self._steady = steady
         self._found: dict[Pin, PinStatus] = {}
@@ -204,7 +204,7 @@ class Keeper:
 
     async def _rows(self, pin: Pin) -> AsyncGenerator[ObjectInfo, None]:
         """As the remote has them now: a listing that was kept would make what is old look new."""
-        remote = Objects(self._cache.inner)
+        remote = S3Client(self._cache.inner)
         if pin.key:
             found = await remote.head(pin.bucket, pin.key)
             if found is not None:

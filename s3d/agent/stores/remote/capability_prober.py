@@ -127,7 +127,7 @@ class CapabilityProber(Layer):
             async with asyncio.timeout(PATIENCE):
                 await learned.wait()
 
-    def otherwise(self, request: S3Request[Any]) -> Answer:
+    def fallback(self, request: S3Request[Any]) -> Answer:
         bucket = request.bucket
         if request.op.name == "PutBucketVersioning" and bucket in self._due:
             return self._changed(request)

@@ -69,7 +69,7 @@ class Compatibility(Layer):
             logger.info("the remote does not list in the order of the keys")
         return response
 
-    def otherwise(self, request: S3Request[Any]) -> Answer:
+    def fallback(self, request: S3Request[Any]) -> Answer:
         group = group_of(request)
         if group is None:
             return self.inner.call(request)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from s3d.agent.core.failures import FailureClass, classify
-from s3d.agent.core.keyed_lock import Turns
+from s3d.agent.core.keyed_lock import KeyedLock
 from s3d.agent.core.store import Answer, Layer
 from s3d.agent.s3.conditions import check_delete, check_write
 from s3d.agent.s3.errors import S3Error
@@ -46,9 +46,9 @@ class ConditionalWrites(Layer):
     def __init__(self, inner: CapabilityProber) -> None:
         super().__init__(inner)
         self._prober = inner
-        self._turns = Turns()
+        self._key_locks = KeyedLock()
 
-    def otherwise(self, request: S3Request[Any]) -> Answer:
+    def fallback(self, request: S3Request[Any]) -> Answer:
         judges = _JUDGES.get(request.op.name)
         if judges is None:
             return self.inner.call(request)
@@ -65,7 +65,7 @@ class ConditionalWrites(Layer):
     async def _in_turn(
         self, request: S3Request[Any], known: Capabilities | None, *, conditional: bool
     ) -> S3Response[Any]:
-        async with self._turns.of(request.bucket, request.key):
+        async with self._key_locks.hold((request.bucket, request.key)):
             if conditional:
                 await self._judge(request, known)
             response = await self.inner.call(request)

@@ -50,7 +50,7 @@ class EmptySegments(Layer):
         self._may_probe = may_probe
         self._lock = asyncio.Lock()
 
-    def otherwise(self, request: S3Request[Any]) -> Answer:
+    def fallback(self, request: S3Request[Any]) -> Answer:
         if self._quirks.keeps_empty_segments or not _is_concerned(request):
             return self.inner.call(request)
         return self._answer(request)

@@ -14,7 +14,7 @@ from s3d.agent.core.failures import FailureClass, classify
 from s3d.agent.s3.canonical import EMPTY_SHA256
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body, BytesBody, S3Request, S3Response, WireResponse
-from s3d.agent.s3.supplement import EMPTY_CHECKSUMS
+from s3d.agent.s3.model_overrides import EMPTY_CHECKSUMS
 from s3d.agent.stores.remote.error_mapping import refused
 from s3d.agent.stores.remote.http_transport import HOP_BY_HOP
 from s3d.agent.stores.remote.messages import Answer, Call

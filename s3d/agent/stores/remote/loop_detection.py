@@ -56,7 +56,7 @@ class LoopDetection(Layer):
         super().__init__(inner)
         self._via = hops
 
-    def otherwise(self, request: S3Request[Any]) -> Answer:
+    def fallback(self, request: S3Request[Any]) -> Answer:
         if request.wire is not None:
             for name, value in request.wire.headers:
                 if name == HOPS:

@@ -22,7 +22,7 @@ from enum import Enum, auto
 from functools import lru_cache
 
 from s3d.agent.s3.model import UNKNOWN, Operation
-from s3d.agent.s3.supplement import NAMESPACE
+from s3d.agent.s3.model_overrides import NAMESPACE
 from s3d.agent.stores.remote.error_mapping import error_elements
 
 MAX_PROLOG = 4096

@@ -110,7 +110,7 @@ class Admission:
             yield room
         finally:
             self._reserve(-room.files, -room.size)
-            self.look()
+            self.admit_waiting()
 
     async def grow(self, size: int, missing: int) -> None:
         """Reserve the missing bytes of a body of which size bytes have come, or raise."""
@@ -125,7 +125,7 @@ class Admission:
         else:
             self._reserve(0, missing)
 
-    def look(self) -> None:
+    def admit_waiting(self) -> None:
         """There may be more room than before: let those in whose turn it is."""
         self._let_in(self._growing, lambda claim: self._lacks(claim.size))
         if not self._growing:
@@ -157,7 +157,7 @@ class Admission:
             raise
         finally:
             turn.cancel()
-            self.look()
+            self.admit_waiting()
 
     def _full(self, files: int, size: int) -> S3Error:
         why = self._obstacle(files, size) or "others were first"

@@ -13,6 +13,7 @@ import msgspec
 
 from s3d.agent.s3.checksums import member_of
 from s3d.agent.s3.messages import Members
+from s3d.agent.s3.object_headers import ENCRYPTION
 from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.records import ObjectRecord, Stored, decode_object, encode
 from s3d.agent.storage.transaction import Transaction
@@ -31,7 +32,6 @@ UPGRADE = TABLE + "REPLACE INTO settings VALUES ('', 'queue.enter_completions', 
 """For an index that may hold completed uploads already: see enter_pending."""
 
 _TO_ENTER = ("", "queue.enter_completions")
-_ENCRYPTION = ("ServerSideEncryption", "SSEKMSKeyId", "BucketKeyEnabled")
 
 _decode = msgspec.msgpack.Decoder(dict[str, str | bool]).decode
 
@@ -80,7 +80,7 @@ def _answer(bucket: str, record: ObjectRecord) -> Members:
         "ETag": record.etag,
     }
     headers = record.about.headers
-    answer |= {name: headers[name] for name in _ENCRYPTION if name in headers}
+    answer |= {name: headers[name] for name in ENCRYPTION if name in headers}
     if record.checksum is not None:
         answer[member_of(record.checksum.algorithm)] = record.checksum.value
         answer["ChecksumType"] = record.checksum.kind

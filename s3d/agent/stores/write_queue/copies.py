@@ -10,7 +10,7 @@ from typing import Any
 
 from s3d.agent.core.store import operation
 from s3d.agent.s3.address import parse_copy_source
-from s3d.agent.s3.conditions import copy_range, parse_copy_range
+from s3d.agent.s3.conditions import parse_copy_range, resolve_copy_range
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body, BytesBody, Members, S3Request, S3Response
 from s3d.agent.s3.model import operations
@@ -78,7 +78,9 @@ class CopyOps:
             source = await self._settler.inner.call(S3Request(operations()["GetObject"], members))
         except S3Error as error:
             if error.code == "InvalidRange":
-                copy_range(input["CopySourceRange"], int(error.detail.get("ActualObjectSize") or 0))
+                resolve_copy_range(
+                    input["CopySourceRange"], int(error.detail.get("ActualObjectSize") or 0)
+                )
             raise
         if source.status == 304:
             raise S3Error("PreconditionFailed")
@@ -119,6 +121,6 @@ def _check_range(header: str | None, source: S3Response[Members]) -> None:
     sent = str(source.output.get("ContentRange") or "")
     span, _, total = sent.removeprefix("bytes ").partition("/")
     size = int(total) if total.isdecimal() else int(source.output["ContentLength"])
-    start, length = copy_range(header, size)
+    start, length = resolve_copy_range(header, size)
     if span != f"{start}-{start + length - 1}" and (sent or length != size):
         raise S3Error("InternalError", "The remote did not send the range of the source.")

@@ -35,7 +35,7 @@ Place = tuple[str, str]
 _decode_states = msgspec.msgpack.Decoder(tuple[str, ...]).decode
 
 
-class Doubt(NamedTuple):
+class UnresolvedPush(NamedTuple):
     """One request."""
 
     until: float
@@ -43,7 +43,7 @@ class Doubt(NamedTuple):
     states: frozenset[str] | None = frozenset((ABSENT,))
     """States of the key in which the remote takes it; None: any."""
 
-    def with_state(self, state: str) -> Doubt:
+    def with_state(self, state: str) -> UnresolvedPush:
         """It may have been sent with this state as its condition."""
         states = self.states
         return self if states is None else self._replace(states=states | {state.strip('"')})
@@ -53,13 +53,13 @@ class Doubt(NamedTuple):
         return self.states is None or not is_judged or state.strip('"') in self.states
 
 
-class Doubts:
+class UnresolvedPushes:
     """Of writes that are pending no more, or were replaced. Belongs to the loop."""
 
     def __init__(self) -> None:
-        self._of: dict[Place, dict[str, Doubt]] = {}
+        self._of: dict[Place, dict[str, UnresolvedPush]] = {}
 
-    def add(self, place: Place, etag: str, doubt: Doubt) -> None:
+    def add(self, place: Place, etag: str, doubt: UnresolvedPush) -> None:
         """etag: what the request would leave; ABSENT for a delete."""
         self._of.setdefault(place, {})[etag.strip('"')] = doubt
 
@@ -96,7 +96,7 @@ class Doubts:
         return True
 
 
-def put(tx: Transaction, place: Place, etag: str, doubt: Doubt) -> None:
+def put(tx: Transaction, place: Place, etag: str, doubt: UnresolvedPush) -> None:
     """Keep one across a restart."""
     states = None if doubt.states is None else msgspec.msgpack.encode(sorted(doubt.states))
     row = (place[0], place[1].encode(), etag.strip('"'), doubt.until, states)
@@ -108,14 +108,14 @@ def drop(tx: Transaction, place: Place) -> None:
     tx.run("DELETE FROM doubts WHERE bucket = ? AND key = ?", (place[0], place[1].encode()))
 
 
-def load(reader: Reader, now: float, is_pending: Callable[[Place], bool]) -> Doubts:
+def load(reader: Reader, now: float, is_pending: Callable[[Place], bool]) -> UnresolvedPushes:
     """Those that still matter: they may arrive, or a write of their key is pending."""
-    doubts = Doubts()
+    doubts = UnresolvedPushes()
     for bucket, key, etag, until, states in reader.select(
         "SELECT bucket, key, etag, until, states FROM doubts", ()
     ):
         place = bucket, key.decode()
         if until > now or is_pending(place):
             known = None if states is None else frozenset(_decode_states(states))
-            doubts.add(place, etag, Doubt(until, known))
+            doubts.add(place, etag, UnresolvedPush(until, known))
     return doubts

@@ -32,7 +32,7 @@ from s3d.agent.stores.write_queue import (
     landings,
 )
 from s3d.agent.stores.write_queue.admission import Used
-from s3d.agent.stores.write_queue.doubts import Doubt, Place
+from s3d.agent.stores.write_queue.doubts import Place, UnresolvedPush
 from s3d.agent.stores.write_queue.journal_write import Moving
 from s3d.agent.stores.write_queue.parked_conflicts import ParkedConflicts
 from s3d.agent.stores.write_queue.pending import (
@@ -49,7 +49,7 @@ from s3d.agent.stores.write_queue.pending import (
     RemoteUpload,
     StagedWrite,
 )
-from s3d.agent.stores.write_queue.pending_state import Memory
+from s3d.agent.stores.write_queue.pending_state import PendingWrites
 from s3d.agent.stores.write_queue.remote_states import SHOWN, RemoteStates
 
 T = TypeVar("T")
@@ -82,7 +82,7 @@ class Journal:
         self._index = index
         self._events = events
         self._clock = clock
-        self._memory = Memory(clock)
+        self._memory = PendingWrites(clock)
         self._uploads: dict[str, dict[tuple[str, str], None]] = {}
         """By bucket, (key, id) of the uploads that pushes have begun since the start."""
         self._backlog = self._memory.backlog
@@ -110,7 +110,7 @@ class Journal:
             await index.write(lambda tx: completions.enter_pending(tx, now))
         memory.paused = index.look(lambda reader: reader.setting(*_PAUSED)) is not None
         unclean = index.look(lambda reader: reader.setting(*_RUNNING)) is not None
-        doubt = Doubt(now + doubts.REQUEST_LIFE)
+        doubt = UnresolvedPush(now + doubts.REQUEST_LIFE)
         for write in await index.read(journal_rows.load):
             memory.add(write, [])
             if unclean:
@@ -257,7 +257,7 @@ class Journal:
         def delete(tx: Transaction) -> None:
             for key in doomed:
                 journal_rows.unstage(tx, bucket, key)
-                self._enter(tx, Kind.DELETE, journal_write.Deed(bucket, key))
+                self._enter(tx, Kind.DELETE, journal_write.JournalChange(bucket, key))
 
         await self._index.write(delete, frees=True)
         failpoint.hit("queue.accepted")
@@ -431,7 +431,7 @@ class Journal:
             seconds=round(self._clock() - write.accepted, 3),
         )
 
-    def is_in_doubt(self, write: PendingWrite) -> bool:
+    def is_unresolved(self, write: PendingWrite) -> bool:
         """Whether an earlier push of this key may have succeeded unheard."""
         memory = self._memory
         return write.seq in memory.doubtful or bool(memory.doubts.etags((write.bucket, write.key)))
@@ -444,7 +444,7 @@ class Journal:
         known = self._memory.doubtful.get(write.seq)
         if known is not None and states is not None:
             states = None if known.states is None else states | known.states
-        doubt = Doubt(until, states)
+        doubt = UnresolvedPush(until, states)
         self._memory.doubtful[write.seq] = doubt
         if self._index.look(lambda reader: journal_rows.find(reader, write.seq)) is None:
             # Another write has taken its place while it was on its way.
@@ -573,7 +573,7 @@ class Journal:
     def _replace_held(self, write: PendingWrite) -> None:
         """A write that came while the filter was being asked about an earlier one takes its place.
 
-        The verdict was about the earlier one: it would hold back the tags that change it.
+        The action was about the earlier one: it would hold back the tags that change it.
         """
         writes = self._backlog.of_key(write.bucket, write.key)
         if len(writes) < 2 or not writes[0].is_filtered:
@@ -634,7 +634,7 @@ class Journal:
             await self.retry_these(chosen)
             return len(chosen)
         for write in chosen:
-            with self._aside(write):
+            with self._excluded_from_push(write):
                 await self._index.write(partial(self._move, write, as_key))
         return len(chosen)
 
@@ -645,7 +645,7 @@ class Journal:
         """
         await self.conflicts.force(seq, self._enter, as_key)
 
-    async def decide_anew(self, bucket: str | None = None) -> None:
+    async def reevaluate_filters(self, bucket: str | None = None) -> None:
         """Let the filter be asked again about what it holds: in one bucket, or everywhere."""
         found = self.all(PendingState.HELD) if bucket is None else self._backlog.writes(bucket)
         await self.retry_these([write for write in found if write.is_filtered])
@@ -685,7 +685,7 @@ class Journal:
             journal_rows.restage(tx, write.bucket, write.key)
             tx.then(partial(self._memory.drop, write))
 
-        with self._aside(write):
+        with self._excluded_from_push(write):
             await self._index.write(drop, frees=True)
         return True
 
@@ -719,7 +719,7 @@ class Journal:
         write = self._backlog.get(seq)
         if write is None or write.state is not old:
             return
-        with self._aside(write):
+        with self._excluded_from_push(write):
             await self._index.write(partial(journal_rows.set_states, [seq], new))
         if self._backlog.get(seq) is not write:
             return
@@ -731,7 +731,7 @@ class Journal:
             self._memory.changed(write)
 
     @contextmanager
-    def _aside(self, write: PendingWrite) -> Iterator[None]:
+    def _excluded_from_push(self, write: PendingWrite) -> Iterator[None]:
         """Let nobody push it meanwhile."""
         before = write.state
         self._backlog.set_state(write, PendingState.HELD)
@@ -753,7 +753,7 @@ class Journal:
             tx.then(partial(self._memory.drop, write))
 
 
-def _note_doubt(place: Place, etag: str, doubt: Doubt, tx: Transaction) -> None:
+def _note_doubt(place: Place, etag: str, doubt: UnresolvedPush, tx: Transaction) -> None:
     doubts.put(tx, place, etag, doubt)
 
 

@@ -16,7 +16,7 @@ from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.records import Stored
 from s3d.agent.storage.transaction import Transaction
 from s3d.agent.stores.write_queue import journal_rows
-from s3d.agent.stores.write_queue.doubts import Doubt
+from s3d.agent.stores.write_queue.doubts import UnresolvedPush
 from s3d.agent.stores.write_queue.doubts import put as put_doubt
 from s3d.agent.stores.write_queue.pending import ABSENT, Base, Kind, PendingState, PendingWrite
 
@@ -38,7 +38,7 @@ class Change(Protocol):
         """The object is the same, its tags are other ones."""
 
 
-class Deed(NamedTuple):
+class JournalChange(NamedTuple):
     """A Change that the journal makes itself."""
 
     bucket: str
@@ -57,7 +57,7 @@ class Before(NamedTuple):
     the remote, but those that the filter holds."""
     shown: str | None = None
     """What the remote shows of the key: an ETag or ABSENT; None: it is not known."""
-    doubtful: Mapping[int, Doubt] = {}
+    doubtful: Mapping[int, UnresolvedPush] = {}
     """By seq: pushes that may have landed, or may yet."""
 
 
@@ -82,7 +82,7 @@ class Entered(NamedTuple):
 
     replaced: list[int]
     """Seqs of the writes whose place it takes."""
-    doubts: list[tuple[str, Doubt]]
+    doubts: list[tuple[str, UnresolvedPush]]
     """Of those: the ETag that a push of theirs leaves."""
 
 
@@ -101,7 +101,7 @@ def enter(tx: Transaction, write: PendingWrite, stored: Stored | None, before: B
         if retagged.state is PendingState.HELD and not retagged.is_filtered:
             write.state = PendingState.HELD
     base = Base(write.accepted, None if known else before.shown)
-    doubts: list[tuple[str, Doubt]] = []
+    doubts: list[tuple[str, UnresolvedPush]] = []
     if replaced:
         base, doubts = _inherited(tx, write, known[0], replaced, before.doubtful)
     for each in replaced:
@@ -120,8 +120,8 @@ def _inherited(
     write: PendingWrite,
     head: PendingWrite,
     replaced: Sequence[PendingWrite],
-    doubtful: Mapping[int, Doubt],
-) -> tuple[Base, list[tuple[str, Doubt]]]:
+    doubtful: Mapping[int, UnresolvedPush],
+) -> tuple[Base, list[tuple[str, UnresolvedPush]]]:
     """The base of a write that takes the place of others, and what of those may still arrive."""
     state, doubts = None, []
     for each in replaced:
@@ -166,7 +166,7 @@ def replace_held(tx: Transaction, bucket: str, key: str) -> tuple[int, int, Kind
     return held.seq, following.seq, kind
 
 
-def stage_as(tx: Transaction, write: PendingWrite, key: str) -> Deed | None:
+def stage_as(tx: Transaction, write: PendingWrite, key: str) -> JournalChange | None:
     """Stage the object of a write under another key as well; None when there is none."""
     row = journal_rows.find(tx, write.seq)
     if row is None or row.stored is None:
@@ -174,7 +174,7 @@ def stage_as(tx: Transaction, write: PendingWrite, key: str) -> Deed | None:
     return stage(tx, write.bucket, key, row.stored)
 
 
-def stage(tx: Transaction, bucket: str, key: str, object: Stored) -> Deed:
+def stage(tx: Transaction, bucket: str, key: str, object: Stored) -> JournalChange:
     """Stage an object whose bytes are here under this key."""
     record, layout = object
     stored = Stored(replace(record, key=key), layout)
@@ -183,4 +183,4 @@ def stage(tx: Transaction, bucket: str, key: str, object: Stored) -> Deed:
     if current is not None:
         tx.release(current.layout)
     tx.put_current(bucket, stored, current.record if current is not None else None)
-    return Deed(bucket, key, stored)
+    return JournalChange(bucket, key, stored)

@@ -15,7 +15,7 @@ from s3d.agent.core.failures import FailureClass, classify
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.address import check_key
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.stores.write_queue.remote_calls import knock
+from s3d.agent.stores.write_queue.remote_calls import probe
 from s3d.agent.stores.write_queue.retry_policy import refusal_of
 
 FRESH = 300.0
@@ -71,7 +71,7 @@ class KeyRules:
         error: S3Error | None
         try:
             async with asyncio.timeout(PATIENCE):
-                error = await knock(self._inner, bucket, key)
+                error = await probe(self._inner, bucket, key)
         except TimeoutError:
             return
         if error is None or error.code == "NoSuchKey":

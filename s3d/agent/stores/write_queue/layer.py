@@ -47,7 +47,7 @@ class WriteQueue(Layer):
         known = KnownBuckets(inner, journal.unversioned, clock.steady, is_away)
         self.admission = Admission(limits, journal.used, journal.oldest, clock.now)
         """Its limits may be changed."""
-        journal.on_change.append(self.admission.look)
+        journal.on_change.append(self.admission.admit_waiting)
         self.keys = keys = KeyRules(inner, clock.steady)
         stage = Stage(staging, known, keys, self.admission, clock.now)
         self._settler = Settler(inner, journal, pusher)
@@ -64,5 +64,5 @@ class WriteQueue(Layer):
             UploadListOps(*parts),
         )
 
-    def otherwise(self, request: S3Request[Any]) -> Answer:
+    def fallback(self, request: S3Request[Any]) -> Answer:
         return self._settler.through(request)

@@ -13,8 +13,8 @@ from s3d.agent.stores.write_queue.clock import Clock, Jumps
 from s3d.agent.stores.write_queue.journal import Journal
 from s3d.agent.stores.write_queue.orphans import abort_orphan
 from s3d.agent.stores.write_queue.pending import PendingState, PendingWrite, PushError
-from s3d.agent.stores.write_queue.remote_calls import knock
-from s3d.agent.stores.write_queue.retry_policy import Verdict, decide
+from s3d.agent.stores.write_queue.remote_calls import probe
+from s3d.agent.stores.write_queue.retry_policy import FailureAction, decide
 
 logger = logging.getLogger(__name__)
 
@@ -22,11 +22,11 @@ ROUND = 15.0
 """Seconds between two rounds, while there is anything to look after."""
 MISSING = "NoSuchBucket"
 
-_UNCLEAR = (Verdict.RETRY, Verdict.PAUSE, Verdict.INTERCEPTED)
-"""Outcomes that do not tell whether a bucket is there."""
+_UNCLEAR = (FailureAction.RETRY, FailureAction.PAUSE, FailureAction.INTERCEPTED)
+"""PushResultHandler that do not tell whether a bucket is there."""
 
 
-class Caretaker:
+class QueueMaintenance:
     """Run run() beside the pushes."""
 
     def __init__(
@@ -90,7 +90,7 @@ class Caretaker:
     async def _look_for(self, bucket: str) -> None:
         parked = self._parked(bucket)
         if parked:
-            error = await knock(self._inner, bucket, parked[0].key)
+            error = await probe(self._inner, bucket, parked[0].key)
             if error is not None and (error.code == MISSING or decide(error) in _UNCLEAR):
                 return
         self._missing.pop(bucket, None)

@@ -33,7 +33,7 @@ from s3d.agent.stores.write_queue.pending import (
     RemoteUpload,
     StagedWrite,
 )
-from s3d.agent.stores.write_queue.push_plan import Ask, Multipart, Plan, conditional, plan
+from s3d.agent.stores.write_queue.push_plan import Multipart, Plan, SimpleCall, conditional, plan
 from s3d.agent.stores.write_queue.remote_calls import BodyOf, ask, staged
 from s3d.agent.stores.write_queue.retry_policy import is_unknown
 from s3d.agent.stores.write_queue.staged_body import Throttle, ready
@@ -140,15 +140,15 @@ class Mover:
                 "OperationAborted", f"It is in the state {write.state} with its own remote."
             )
         state, error = write.state, write.error
-        in_doubt = error is not None and error.code == MOVING
+        is_unresolved = error is not None and error.code == MOVING
         mark = PushError(MOVING, "its move to another remote was interrupted", at=time.time())
         await self._journal.park(write.seq, mark)
         failpoint.hit("move.begun")
         try:
-            if not (in_doubt and await self._has_landed(write, row.stored)):
+            if not (is_unresolved and await self._has_landed(write, row.stored)):
                 await self._send(write, row)
         except S3Error as failure:
-            if not in_doubt and not is_unknown(failure):
+            if not is_unresolved and not is_unknown(failure):
                 await self._put_back(write, state, error)
             raise
         failpoint.hit("move.sent")
@@ -223,7 +223,7 @@ class Mover:
         means = self._means
         if isinstance(todo, Multipart):
             return await self._send_parts(todo)
-        if isinstance(todo, Ask):
+        if isinstance(todo, SimpleCall):
             answer = await ask(means.inner, todo.operation, todo.members)
         else:
             source = staged(means.body_of, todo.layout)

@@ -55,7 +55,7 @@ class MultipartOps:
         if not self._is_ours(request):
             return await self._settler.through(request)
         response = await self._stage.look(request)
-        self._stage.admission.look()
+        self._stage.admission.admit_waiting()
         return response
 
     @operation("CompleteMultipartUpload")
@@ -75,7 +75,7 @@ class MultipartOps:
             return await self._settler.through(request)
         if not is_conditional(request):
             return await self._stage.write(request)
-        async with self._settler.turns.of(request.bucket, request.key):
+        async with self._settler.key_locks.hold((request.bucket, request.key)):
             return await self._complete_if(request)
 
     async def _complete_if(self, request: S3Request[Members]) -> S3Response[Members]:

@@ -23,7 +23,7 @@ from s3d.agent.stores.write_queue.clock import Clock
 from s3d.agent.stores.write_queue.pending import RemoteUpload
 from s3d.agent.stores.write_queue.push_plan import Multipart, Part
 from s3d.agent.stores.write_queue.remote_calls import BodyOf, ask, staged
-from s3d.agent.stores.write_queue.staged_body import Rotten, Throttle, md5_of, ready
+from s3d.agent.stores.write_queue.staged_body import StagedDataCorrupt, Throttle, md5_of, ready
 from s3d.agent.stores.write_queue.verify_push import same_etag
 from s3d.shared.conflicts import ConflictPolicy
 
@@ -46,7 +46,7 @@ Rules = Callable[[str, str, Stored], Awaitable[str]]
 """Bucket, key and what is to be pushed: why it is held, "" when it may go. Raises S3Error."""
 
 
-class Judged(NamedTuple):
+class ConditionSupport(NamedTuple):
     """Whose conditions a bucket of the remote judges."""
 
     put: bool = True
@@ -66,7 +66,7 @@ class Means:
     """Told of a write that the remote has now, while its bytes are still here."""
     rules: Rules | None = None
     """Asked before an object is pushed; None: all are."""
-    judged: Callable[[str], Judged | None] = lambda bucket: Judged()
+    judged: Callable[[str], ConditionSupport | None] = lambda bucket: ConditionSupport()
     """What the remote judges in a bucket; None: it is not known, which counts as nothing."""
     learn: Callable[[str], Awaitable[None]] | None = None
     """Has it found out, if that is possible just now."""
@@ -95,7 +95,7 @@ class Parts:
     async def push(self, upload: RemoteUpload | None) -> Members:
         """The answer of CompleteMultipartUpload. upload: how far an earlier push has come.
 
-        Raises S3Error, and Rotten before the object exists at the remote.
+        Raises S3Error, and StagedDataCorrupt before the object exists at the remote.
         """
         if upload is not None and upload.upload_id and upload.made_as == self._plan.made_as:
             self._upload = upload
@@ -192,7 +192,7 @@ class Parts:
     async def _complete(self) -> Members:
         md5s = [self._md5s[part.number] for part in self._plan.parts]
         if not same_etag(multipart_etag(md5s), self._plan.etag):
-            raise Rotten("the staged parts are not those that were accepted")
+            raise StagedDataCorrupt("the staged parts are not those that were accepted")
         parts = sorted(self._done, key=lambda part: int(part["PartNumber"]))
         members = self._plan.complete | {
             "UploadId": self._upload.upload_id,

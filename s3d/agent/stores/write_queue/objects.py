@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from s3d.agent.core.store import Answer, Ready, operation
+from s3d.agent.core.store import Answer, Completed, operation
 from s3d.agent.s3.authority import Authority, authority_of_staged_read
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members, S3Request, S3Response
@@ -39,7 +39,7 @@ class ObjectOps:
                 raise
             return self._settler.inner.call(request)
         writes = self._journal.writes(request.bucket, request.key)
-        if isinstance(answer, Ready) and any(w.state is PendingState.FAILED for w in writes):
+        if isinstance(answer, Completed) and any(w.state is PendingState.FAILED for w in writes):
             answer.response.headers[STATE] = PendingState.FAILED
         return answer
 

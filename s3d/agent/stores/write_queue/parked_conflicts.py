@@ -11,7 +11,7 @@ from s3d.agent.storage.index import Index
 from s3d.agent.storage.records import Stored
 from s3d.agent.storage.transaction import Transaction
 from s3d.agent.stores.write_queue import conflict_rows, journal_rows
-from s3d.agent.stores.write_queue.journal_write import Change, Deed, stage
+from s3d.agent.stores.write_queue.journal_write import Change, JournalChange, stage
 from s3d.agent.stores.write_queue.pending import (
     ABSENT,
     Conflict,
@@ -21,7 +21,7 @@ from s3d.agent.stores.write_queue.pending import (
     PushError,
     Share,
 )
-from s3d.agent.stores.write_queue.pending_state import Memory
+from s3d.agent.stores.write_queue.pending_state import PendingWrites
 
 CODE = "Conflict"
 """Stands for the code of an error in what is shown of a conflict."""
@@ -34,7 +34,7 @@ class ParkedConflicts:
     """Belongs to the loop."""
 
     def __init__(
-        self, index: Index, memory: Memory, events: Events, clock: Callable[[], float]
+        self, index: Index, memory: PendingWrites, events: Events, clock: Callable[[], float]
     ) -> None:
         self._index = index
         self._memory = memory
@@ -119,7 +119,7 @@ class ParkedConflicts:
             stored = conflict_rows.find(tx, seq)
             if stored is None:
                 journal_rows.unstage(tx, write.bucket, key)
-                enter(tx, Kind.DELETE, Deed(write.bucket, key), base)
+                enter(tx, Kind.DELETE, JournalChange(write.bucket, key), base)
             else:
                 enter(tx, Kind.PUT, stage(tx, write.bucket, key, stored), base)
             conflict_rows.drop(tx, seq)

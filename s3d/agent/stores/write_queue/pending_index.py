@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from s3d.agent.stores.write_queue.pending import STUCK, Kind, PendingState, PendingWrite, Share
 
 
-class Backlog:
+class PendingIndex:
     """Adds, removes and finds; what a write means is the journal's business."""
 
     def __init__(self) -> None:

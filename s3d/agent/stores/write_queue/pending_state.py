@@ -11,33 +11,33 @@ from contextlib import suppress
 from functools import partial
 
 from s3d.agent.s3.errors import ERRORS, S3Error
-from s3d.agent.stores.write_queue.doubts import Doubt, Doubts
+from s3d.agent.stores.write_queue.doubts import UnresolvedPush, UnresolvedPushes
 from s3d.agent.stores.write_queue.pending import STUCK, PendingState, PendingWrite, PushError
-from s3d.agent.stores.write_queue.pending_index import Backlog
-from s3d.agent.stores.write_queue.push_scheduler import Schedule
-from s3d.agent.stores.write_queue.settle_waiters import Waiter, Waiters
+from s3d.agent.stores.write_queue.pending_index import PendingIndex
+from s3d.agent.stores.write_queue.push_scheduler import PushScheduler
+from s3d.agent.stores.write_queue.settle_waiters import SettleWaiter, SettleWaiters
 
 
-class Memory:
+class PendingWrites:
     """Kept in step with the rows by the journal."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self.paused = False
-        self.backlog = Backlog()
+        self.backlog = PendingIndex()
         self.pushing: set[int] = set()
         """Such a write is not replaced. One that is taken while its row goes is pushed in vain, and
         the one that replaced it follows: no harm."""
-        self.doubtful: dict[int, Doubt] = {}
+        self.doubtful: dict[int, UnresolvedPush] = {}
         """By seq: an earlier push may have landed without an answer, or may land yet."""
-        self.doubts = Doubts()
+        self.doubts = UnresolvedPushes()
         self.bases: dict[int, str] = {}
         """By seq: the state of the key that a look at the remote has shown, and that may be
         replaced."""
         self.on_change: list[Callable[[], None]] = []
         """Told whenever what is pending has changed."""
         self._clock = clock
-        self._schedule = Schedule(self.backlog)
-        self._waiters = Waiters()
+        self._schedule = PushScheduler(self.backlog)
+        self._waiters = SettleWaiters()
         self._news = asyncio.Event()
 
     def add(self, write: PendingWrite, replaced: list[int]) -> None:
@@ -133,7 +133,7 @@ class Memory:
             self._schedule.offer(*place, self._clock())
         self._news.set()
         try:
-            await self._waiters.wait(Waiter(bucket, needed, strict=bool(key)))
+            await self._waiters.wait(SettleWaiter(bucket, needed, strict=bool(key)))
         finally:
             for place in places:
                 self._schedule.relax(place)

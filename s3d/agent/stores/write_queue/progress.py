@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from s3d.agent.core.events import Events
-from s3d.agent.core.rate_meter import Meter
+from s3d.agent.core.rate_meter import RateMeter
 from s3d.agent.stores.write_queue.clock import Clock
 from s3d.agent.stores.write_queue.pending import PendingWrite
 from s3d.agent.stores.write_queue.staged_body import SMALL
@@ -18,8 +18,8 @@ class Traffic:
     def __init__(self, events: Events, clock: Clock) -> None:
         self.events = events
         self.clock = clock
-        self.size = Meter()
-        self.writes = Meter()
+        self.size = RateMeter()
+        self.writes = RateMeter()
         self.sent = 0
         """Bytes, since the start."""
         self.large: dict[int, Progress] = {}
@@ -56,7 +56,7 @@ class Progress:
         self._write = write
         self.sent = 0
         """Bytes; those that the remote had already before count, too."""
-        self.size = Meter()
+        self.size = RateMeter()
         self._told = float("-inf")
 
     def moved(self, size: int) -> None:

@@ -36,11 +36,24 @@ from s3d.agent.stores.write_queue.pending import (
     PendingWrite,
     RemoteUpload,
 )
-from s3d.agent.stores.write_queue.push_plan import Ask, Multipart, Plan, Put, conditional, plan
+from s3d.agent.stores.write_queue.push_plan import (
+    Multipart,
+    Plan,
+    Put,
+    SimpleCall,
+    conditional,
+    plan,
+)
 from s3d.agent.stores.write_queue.remote_calls import ask, staged
 from s3d.agent.stores.write_queue.retry_policy import is_unknown
 from s3d.agent.stores.write_queue.staged_body import ready
-from s3d.agent.stores.write_queue.verify_push import Proof, is_ours, judge, prove, same_etag
+from s3d.agent.stores.write_queue.verify_push import (
+    IntegrityCheck,
+    is_ours,
+    judge,
+    prove,
+    same_etag,
+)
 
 _NO_ANSWER = (FailureClass.TRANSIENT, FailureClass.CLOCK, FailureClass.AUTH)
 """Failures that say nothing of the object."""
@@ -129,12 +142,11 @@ class Push:
         self._unseen: dict[str, float] = {}
         """The same of buckets whose objects we may not look at."""
 
-    async def carry_out(self, write: PendingWrite, moved: Moved, *, in_doubt: bool) -> Pushed:
+    async def carry_out(self, write: PendingWrite, moved: Moved, *, is_unresolved: bool) -> Pushed:
         """What is at the remote now.
 
-        in_doubt: an earlier push may have succeeded unheard. Raises S3Error; HeldBack; Overtaken;
-        Rotten for staged bytes that must not be pushed; BadDigest when the remote has other bytes
-        than we sent.
+        is_unresolved: the outcome of an earlier push is unknown. Raises S3Error; HeldBack;
+        Overtaken; StagedDataCorrupt; BadDigest when the remote has other bytes than were sent.
         """
         row = await self._journal.load(write)
         stored = row.stored if row is not None else None
@@ -143,7 +155,7 @@ class Push:
         todo = plan(write.kind, write.bucket, write.key, stored)
         is_judged = await self._is_judged(write.bucket, todo)
         base = self._journal.base_of(write, row)
-        job = _Job(write, stored, base, in_doubt, is_judged)
+        job = _Job(write, stored, base, is_unresolved, is_judged)
         if job.base.landed is not None:
             verified = await self._verified(job, job.base.landed)
             if verified is not None:
@@ -284,7 +296,7 @@ class Push:
             judged = means.judged(bucket)
         if judged is None:
             return False
-        if isinstance(todo, Ask):
+        if isinstance(todo, SimpleCall):
             return judged.delete
         return judged.put if isinstance(todo, Put) else judged.complete
 
@@ -294,7 +306,7 @@ class Push:
         """The answer. A push whose answer is lost is noted together with its condition."""
         plain, todo = todo, conditional(todo, condition)
         try:
-            if isinstance(todo, Ask):
+            if isinstance(todo, SimpleCall):
                 return await self._ask(todo)
             if isinstance(todo, Put):
                 return await self._put(todo, moved)
@@ -311,7 +323,7 @@ class Push:
         row = await self._journal.load(write)
         return None if row is None else row.upload
 
-    async def _ask(self, todo: Ask) -> Members:
+    async def _ask(self, todo: SimpleCall) -> Members:
         failpoint.hit("queue.before_send")
         try:
             answer = await ask(self._means.inner, todo.operation, todo.members)
@@ -332,8 +344,8 @@ class Push:
 
     async def _proven(self, write: PendingWrite, stored: Stored, answer: Members) -> str:
         proof, etag = judge(stored.record, answer), str(answer.get("ETag", ""))
-        same = proof is Proof.SAME
-        if proof is Proof.OPEN:
+        same = proof is IntegrityCheck.SAME
+        if proof is IntegrityCheck.OPEN:
             place = {"Bucket": write.bucket, "Key": write.key}
             same, etag = await prove(self._means.inner, self._means.body_of, place, stored)
         if not same:

@@ -56,14 +56,14 @@ class Multipart:
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class SimpleCall:
     """One operation without a payload."""
 
     operation: str
     members: Members
 
 
-Plan = Put | Multipart | Ask
+Plan = Put | Multipart | SimpleCall
 
 
 def conditional(todo: Plan, expected: str | None) -> Plan:
@@ -72,9 +72,9 @@ def conditional(todo: Plan, expected: str | None) -> Plan:
     None: without a condition. A multipart upload is judged when it is completed. No condition says
     that a key must be absent for its deletion, nor anything of tags.
     """
-    if expected is None or (isinstance(todo, Ask) and (todo.operation != "DeleteObject")):
+    if expected is None or (isinstance(todo, SimpleCall) and (todo.operation != "DeleteObject")):
         return todo
-    if isinstance(todo, Ask) and expected == ABSENT:
+    if isinstance(todo, SimpleCall) and expected == ABSENT:
         return todo
     condition = {"IfNoneMatch": "*"} if expected == ABSENT else {"IfMatch": expected}
     if isinstance(todo, Put):
@@ -91,7 +91,7 @@ def plan(kind: str, bucket: str, key: str, stored: Stored | None) -> Plan:
     """
     place = {"Bucket": bucket, "Key": key}
     if kind == "delete":
-        return Ask("DeleteObject", place)
+        return SimpleCall("DeleteObject", place)
     if stored is None:
         raise ValueError(f"a {kind} without an object")
     if kind == "tags":
@@ -133,11 +133,11 @@ def _part_checksum(record: ObjectRecord, part: PartSize) -> Members:
     return {member_of(record.checksum.algorithm): part.checksum}
 
 
-def _tags(place: Members, tags: dict[str, str]) -> Ask:
+def _tags(place: Members, tags: dict[str, str]) -> SimpleCall:
     if not tags:
-        return Ask("DeleteObjectTagging", place)
+        return SimpleCall("DeleteObjectTagging", place)
     tag_set = [{"Key": name, "Value": value} for name, value in tags.items()]
-    return Ask("PutObjectTagging", {**place, "Tagging": {"TagSet": tag_set}})
+    return SimpleCall("PutObjectTagging", {**place, "Tagging": {"TagSet": tag_set}})
 
 
 def said(record: ObjectRecord) -> Members:

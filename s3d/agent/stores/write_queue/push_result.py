@@ -1,4 +1,4 @@
-"""What becomes of a write after a push: done, given back or parked. The rules: verdict.py."""
+"""What becomes of a write after a push: done, given back or parked. The rules: action.py."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from itertools import count
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.stores.write_queue.clock import Clock
 from s3d.agent.stores.write_queue.journal import Journal
-from s3d.agent.stores.write_queue.maintenance import Caretaker
+from s3d.agent.stores.write_queue.maintenance import QueueMaintenance
 from s3d.agent.stores.write_queue.pending import PendingWrite, PushError
 from s3d.agent.stores.write_queue.push import Overtaken, Push, Pushed
-from s3d.agent.stores.write_queue.remote_gate import Line
+from s3d.agent.stores.write_queue.remote_gate import RemoteGate
 from s3d.agent.stores.write_queue.retry_policy import (
+    DENIED_RETRIES,
+    INTEGRITY_FAILURES,
     INTERCEPTIONS,
-    PROOFS,
-    QUIET,
-    Verdict,
+    FailureAction,
     back_off,
     decide,
     refusal_of,
     told,
 )
-from s3d.agent.stores.write_queue.staged_body import Rotten
+from s3d.agent.stores.write_queue.staged_body import StagedDataCorrupt
 
 logger = logging.getLogger(__name__)
 
@@ -34,16 +34,21 @@ INTEGRITY = "integrity"
 """Words of ours that stand for the code of an error: our bytes are lost, theirs come out wrong."""
 
 
-class Outcomes:
+class PushResultHandler:
     """Tells the journal, and remembers of a write what the next push of it has to know."""
 
     def __init__(
-        self, journal: Journal, push: Push, line: Line, caretaker: Caretaker, clock: Clock
+        self,
+        journal: Journal,
+        push: Push,
+        gate: RemoteGate,
+        maintenance: QueueMaintenance,
+        clock: Clock,
     ) -> None:
         self._journal = journal
         self._push = push
-        self._line = line
-        self._caretaker = caretaker
+        self._gate = gate
+        self._maintenance = maintenance
         self._clock = clock
         self._wrong: Counter[int] = Counter()
         """Times that the remote had other bytes, by seq."""
@@ -53,12 +58,14 @@ class Outcomes:
 
     async def succeeded(self, write: PendingWrite, pushed: Pushed) -> None:
         """The remote has it."""
-        self._line.succeeded()
-        self._caretaker.reached(write.bucket)
+        self._gate.record_success()
+        self._maintenance.reached(write.bucket)
         self._forget(write)
         if pushed.late_until and pushed.state is not None:
             until, state = pushed.late_until, pushed.state
-            await self._surely(partial(self._journal.verify_later, write.seq, state, until))
+            await self._retry_until_saved(
+                partial(self._journal.verify_later, write.seq, state, until)
+            )
             return
         done = partial(
             self._journal.done,
@@ -68,13 +75,13 @@ class Outcomes:
             state=pushed.state,
             was_there=pushed.was_there,
         )
-        await self._surely(done)
+        await self._retry_until_saved(done)
         if pushed.was_there:
-            self._caretaker.failed()  # for the upload
+            self._maintenance.failed()  # for the upload
 
     async def overtaken(self, write: PendingWrite, conflict: Overtaken) -> None:
         """The remote has a newer version."""
-        self._line.succeeded()
+        self._gate.record_success()
         self._forget(write)
         await self._abandon(write)
         conflicts = self._journal.conflicts
@@ -84,9 +91,9 @@ class Outcomes:
             conflict.remote_etag or "none", conflict.is_dropped,
             write.bucket, write.key, write.seq,
         )  # fmt: skip
-        await self._surely(partial(act, write, conflict.remote_etag))
+        await self._retry_until_saved(partial(act, write, conflict.remote_etag))
 
-    async def lost(self, write: PendingWrite, error: Rotten) -> None:
+    async def lost(self, write: PendingWrite, error: StagedDataCorrupt) -> None:
         """There is nothing left to be pushed."""
         logger.error("staged bytes are lost: %s seq=%d", error.message, write.seq)
         await self._park(write, told(error, self._clock.now(), CORRUPT))
@@ -94,22 +101,22 @@ class Outcomes:
     async def held(self, write: PendingWrite, why: str) -> None:
         """The filter keeps it here."""
         self._forget(write)
-        await self._surely(partial(self._journal.exclude, write.seq, why))
+        await self._retry_until_saved(partial(self._journal.exclude, write.seq, why))
 
     async def park(self, write: PendingWrite, error: PushError) -> None:
         """It was not even tried."""
-        await self._surely(partial(self._journal.park, write.seq, error))
+        await self._retry_until_saved(partial(self._journal.park, write.seq, error))
 
     async def failed(self, write: PendingWrite, error: S3Error) -> None:
         """The push ended with this error."""
-        self._line.heard(error)
-        self._caretaker.failed()
-        verdict = decide(error)
+        self._gate.record_outcome(error)
+        self._maintenance.failed()
+        action = decide(error)
         logger.info(
-            "a push failed: %s verdict=%s bucket=%s key=%s seq=%d",
-            error, verdict, write.bucket, write.key, write.seq,
+            "a push failed: %s action=%s bucket=%s key=%s seq=%d",
+            error, action, write.bucket, write.key, write.seq,
         )  # fmt: skip
-        await _FOLLOWS[verdict](self, write, error)
+        await _HANDLERS[action](self, write, error)
 
     async def _again(self, write: PendingWrite, error: S3Error) -> None:
         refusal = refusal_of(error)
@@ -127,7 +134,7 @@ class Outcomes:
 
     async def _prove(self, write: PendingWrite, error: S3Error) -> None:
         self._wrong[write.seq] += 1
-        if self._wrong[write.seq] >= PROOFS:
+        if self._wrong[write.seq] >= INTEGRITY_FAILURES:
             await self._park(write, told(error, self._clock.now(), INTEGRITY))
         else:
             await self._restart(write, error)
@@ -144,7 +151,7 @@ class Outcomes:
         tried = self._denied[write.seq]
         self._denied[write.seq] += 1
         now = self._clock.now()
-        retry_at = now + QUIET[tried] if tried < len(QUIET) else 0.0
+        retry_at = now + DENIED_RETRIES[tried] if tried < len(DENIED_RETRIES) else 0.0
         await self._park(write, told(error, now), retry_at)
 
     async def _refuse(self, write: PendingWrite, error: S3Error) -> None:
@@ -152,8 +159,8 @@ class Outcomes:
 
     async def _park(self, write: PendingWrite, error: PushError, retry_at: float = 0.0) -> None:
         await self._abandon(write)
-        self._caretaker.parked(write, error)
-        await self._surely(partial(self._journal.park, write.seq, error, retry_at))
+        self._maintenance.parked(write, error)
+        await self._retry_until_saved(partial(self._journal.park, write.seq, error, retry_at))
         if not retry_at:
             self._forget(write)
 
@@ -169,7 +176,7 @@ class Outcomes:
         self._denied.pop(write.seq, None)
         self._intercepted.pop(write.seq, None)
 
-    async def _surely(self, note: Callable[[], Awaitable[None]]) -> None:
+    async def _retry_until_saved(self, note: Callable[[], Awaitable[None]]) -> None:
         """Have the journal note it, however long its disk is full."""
         for attempt in count():
             try:
@@ -179,13 +186,15 @@ class Outcomes:
                 await self._clock.sleep(back_off(attempt, 1.0, self._clock.random()))
 
 
-_FOLLOWS: Mapping[Verdict, Callable[[Outcomes, PendingWrite, S3Error], Awaitable[None]]] = {
-    Verdict.RETRY: Outcomes._again,
-    Verdict.INTERCEPTED: Outcomes._intercept,
-    Verdict.PROVE: Outcomes._prove,
-    Verdict.RESTART: Outcomes._restart,
-    Verdict.PAUSE: Outcomes._wait_for_credentials,
-    Verdict.DENY: Outcomes._deny,
-    Verdict.NO_BUCKET: Outcomes._refuse,
-    Verdict.PARK: Outcomes._refuse,
+_HANDLERS: Mapping[
+    FailureAction, Callable[[PushResultHandler, PendingWrite, S3Error], Awaitable[None]]
+] = {
+    FailureAction.RETRY: PushResultHandler._again,
+    FailureAction.INTERCEPTED: PushResultHandler._intercept,
+    FailureAction.PROVE: PushResultHandler._prove,
+    FailureAction.RESTART: PushResultHandler._restart,
+    FailureAction.PAUSE: PushResultHandler._wait_for_credentials,
+    FailureAction.DENY: PushResultHandler._deny,
+    FailureAction.NO_BUCKET: PushResultHandler._refuse,
+    FailureAction.PARK: PushResultHandler._refuse,
 }

@@ -6,17 +6,17 @@ import heapq
 from collections import Counter, deque
 
 from s3d.agent.stores.write_queue.pending import PendingState, PendingWrite
-from s3d.agent.stores.write_queue.pending_index import Backlog
+from s3d.agent.stores.write_queue.pending_index import PendingIndex
 from s3d.agent.stores.write_queue.push_priority import Rank, rank
 
 Place = tuple[str, str]
 """Bucket and key."""
 
 
-class Schedule:
+class PushScheduler:
     """Entries may be out of date: each is held against the write when its turn comes."""
 
-    def __init__(self, backlog: Backlog) -> None:
+    def __init__(self, backlog: PendingIndex) -> None:
         self._backlog = backlog
         self._ready: list[Rank] = []
         self._later: list[tuple[float, int]] = []

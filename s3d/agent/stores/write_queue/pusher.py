@@ -15,16 +15,16 @@ from s3d.agent.core.events import Events
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.optional_headers import OptionalGroup, blames
 from s3d.agent.stores.write_queue.journal import Journal
-from s3d.agent.stores.write_queue.maintenance import Caretaker
+from s3d.agent.stores.write_queue.maintenance import QueueMaintenance
 from s3d.agent.stores.write_queue.multipart_push import Means
 from s3d.agent.stores.write_queue.pending import PendingState, PendingWrite, QueueStatus
 from s3d.agent.stores.write_queue.progress import Progress, Traffic
 from s3d.agent.stores.write_queue.push import HeldBack, Overtaken, Push
-from s3d.agent.stores.write_queue.push_result import Outcomes
-from s3d.agent.stores.write_queue.remote_calls import knock
-from s3d.agent.stores.write_queue.remote_gate import Line
-from s3d.agent.stores.write_queue.retry_policy import QUIET, is_denied
-from s3d.agent.stores.write_queue.staged_body import Rotten
+from s3d.agent.stores.write_queue.push_result import PushResultHandler
+from s3d.agent.stores.write_queue.remote_calls import probe
+from s3d.agent.stores.write_queue.remote_gate import RemoteGate
+from s3d.agent.stores.write_queue.retry_policy import DENIED_RETRIES, is_denied
+from s3d.agent.stores.write_queue.staged_body import StagedDataCorrupt
 
 logger = logging.getLogger(__name__)
 
@@ -52,33 +52,33 @@ class PushStatus:
 class Pusher:
     """Run run() as long as the agent lives."""
 
-    def __init__(self, journal: Journal, means: Means, line: Line, events: Events) -> None:
+    def __init__(self, journal: Journal, means: Means, gate: RemoteGate, events: Events) -> None:
         self._journal = journal
         self._means = means
         self._clock = means.clock
-        self._line = line
+        self._gate = gate
         self._push = Push(means, journal)
-        self._caretaker = Caretaker(journal, means.inner, self._clock, self._woke)
-        self._outcomes = Outcomes(journal, self._push, line, self._caretaker, self._clock)
+        self._maintenance = QueueMaintenance(journal, means.inner, self._clock, self._woke)
+        self._results = PushResultHandler(journal, self._push, gate, self._maintenance, self._clock)
         self._traffic = Traffic(events, self._clock)
         self._changed = asyncio.Event()
-        line.on_return = self._returned
+        gate.on_return = self._returned
         self._pushing = 0
         self._urgent = 0
         """Callers of push_now, each of whom may have a push beyond the limit."""
         self._last = ("", "")
-        """Bucket and key of the last push: where to knock."""
+        """Bucket and key of the last push: where to probe."""
 
     async def run(self) -> None:
         """Push until cancelled. What was under way then is in doubt at the next run."""
         await self._inherit()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._reopen(), name="queue probe")
-            tasks.create_task(self._caretaker.run(), name="queue caretaker")
+            tasks.create_task(self._maintenance.run(), name="queue maintenance")
             while True:
                 await self._room()
                 write = await self._journal.take()
-                if self._line.closed.is_set():
+                if self._gate.closed.is_set():
                     await self._journal.give_back(write.seq, write.retry_at)
                     continue
                 self._pushing += 1
@@ -95,8 +95,8 @@ class Pusher:
         self._urgent += 1
         try:
             async with asyncio.timeout(timeout):
-                if self._line.closed.is_set():
-                    await self.look_again()
+                if self._gate.closed.is_set():
+                    await self.probe_now()
                 self._changed.set()
                 await self._journal.settled(bucket, key)
         except TimeoutError:
@@ -113,29 +113,29 @@ class Pusher:
         """
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout):
-                if self._line.closed.is_set():
+                if self._gate.closed.is_set():
                     with suppress(S3Error):
-                        await self.look_again()
+                        await self.probe_now()
                 self._journal.hurry()
                 while self._is_moving():
                     self._changed.clear()
                     await self._changed.wait()
         return self._journal.status()
 
-    async def look_again(self) -> None:
+    async def probe_now(self) -> None:
         """Something has changed (network, credentials): see at once whether the remote is back.
 
         Raises S3Error ServiceUnavailable when it is not.
         """
-        self._line.look_again()
+        self._gate.reset_backoff()
         await self._probe()
-        if self._line.closed.is_set():
-            why = self._line.error.message if self._line.error else self._line.trouble
+        if self._gate.closed.is_set():
+            why = self._gate.error.message if self._gate.error else self._gate.trouble
             raise S3Error("ServiceUnavailable", why)
 
     def remote_answered(self, status: int) -> None:
         """The remote has answered somebody else's request; it is known to be its own answer."""
-        self._line.answered(status)
+        self._gate.record_answer(status)
 
     @property
     def sent(self) -> int:
@@ -152,9 +152,9 @@ class Pusher:
         rate, writes = self._traffic.rates()
         waiting, pushing = (pending.shares[state].size for state in _MOVING)
         left = waiting + pushing - pending.blocked.size
-        trouble = self._line.doubt if self._journal.is_moving else self._line.trouble
+        trouble = self._gate.suspected_trouble if self._journal.is_moving else self._gate.trouble
         eta = left / rate if rate and not trouble and not pending.paused else None
-        return PushStatus(trouble, self._pushing, self._line.limit, rate, writes, eta)
+        return PushStatus(trouble, self._pushing, self._gate.limit, rate, writes, eta)
 
     # Which goes next, and when
 
@@ -163,7 +163,7 @@ class Pusher:
         and what the filter held is decided anew, for it may be another filter. What was refused
         because of an optional header goes again: this s3d may know to do without."""
         now = self._clock.now()
-        await self._journal.decide_anew()
+        await self._journal.reevaluate_filters()
         failed = self._journal.all(PendingState.FAILED)
         await self._journal.retry_these([write for write in failed if _was_for_a_header(write)])
         for write in list(self._journal.all()):
@@ -171,26 +171,26 @@ class Pusher:
                 self._journal.suspect(write, None)
                 await self._journal.give_back(write.seq, now)
             elif write.state is PendingState.FAILED and write.error is not None:
-                self._caretaker.parked(write, write.error)
+                self._maintenance.parked(write, write.error)
                 if is_denied(write.error):
-                    self._journal.try_again(write, max(now, write.error.at + QUIET[0]))
+                    self._journal.try_again(write, max(now, write.error.at + DENIED_RETRIES[0]))
 
     async def _room(self) -> None:
         """Return when one more may go."""
-        while self._line.closed.is_set() or self._pushing >= self._line.limit + self._urgent:
+        while self._gate.closed.is_set() or self._pushing >= self._gate.limit + self._urgent:
             self._changed.clear()
             await self._changed.wait()
 
     def _is_moving(self) -> bool:
-        return self._journal.is_moving and not self._line.closed.is_set()
+        return self._journal.is_moving and not self._gate.closed.is_set()
 
     async def _reopen(self) -> None:
         """While the line is closed, probe at its times."""
         while True:
-            await self._line.closed.wait()
-            at = self._line.probe_at or 0.0
+            await self._gate.closed.wait()
+            at = self._gate.probe_at or 0.0
             await self._clock.sleep(max(0.0, at - self._clock.steady()))
-            if self._line.closed.is_set() and (self._line.probe_at or at) <= at:
+            if self._gate.closed.is_set() and (self._gate.probe_at or at) <= at:
                 await self._probe()
 
     def _returned(self) -> None:
@@ -202,10 +202,10 @@ class Pusher:
         """The machine has slept: what was tried in vain before says nothing any more."""
         self._journal.hurry()
         with suppress(S3Error):  # still away, as it is said elsewhere
-            await self.look_again()
+            await self.probe_now()
 
     async def _probe(self) -> None:
-        self._line.heard(await knock(self._means.inner, *self._last))
+        self._gate.record_outcome(await probe(self._means.inner, *self._last))
         self._changed.set()
 
     # One write
@@ -214,9 +214,9 @@ class Pusher:
         self._last = write.bucket, write.key
         progress = self._traffic.begin(write)
         try:
-            known = self._caretaker.error_of(write)
+            known = self._maintenance.error_of(write)
             if known is not None:
-                await self._outcomes.park(write, known)
+                await self._results.park(write, known)
             else:
                 await self._try(write, progress)
         finally:
@@ -225,27 +225,27 @@ class Pusher:
             self._changed.set()
 
     async def _try(self, write: PendingWrite, progress: Progress) -> None:
-        in_doubt = self._journal.is_in_doubt(write)
+        is_unresolved = self._journal.is_unresolved(write)
         try:
-            pushed = await self._push.carry_out(write, progress.moved, in_doubt=in_doubt)
+            pushed = await self._push.carry_out(write, progress.moved, is_unresolved=is_unresolved)
         except HeldBack as held:
-            await self._outcomes.held(write, str(held))
+            await self._results.held(write, str(held))
         except Overtaken as conflict:
-            await self._outcomes.overtaken(write, conflict)
-        except Rotten as error:
-            await self._outcomes.lost(write, error)
+            await self._results.overtaken(write, conflict)
+        except StagedDataCorrupt as error:
+            await self._results.lost(write, error)
         except S3Error as error:
-            await self._outcomes.failed(write, error)
+            await self._results.failed(write, error)
         except OSError as error:  # this machine's trouble, not the remote's
             failure = S3Error("SlowDown", f"cannot push for now: {error.strerror or error}")
-            await self._outcomes.failed(write, failure)
+            await self._results.failed(write, failure)
         except Exception as error:  # a fault of ours must not keep the other writes back
             logger.exception("a push broke bucket=%s key=%s", write.bucket, write.key)
             failure = S3Error("InternalError", f"s3d cannot push it: {error!r}")
-            await self._outcomes.failed(write, failure)
+            await self._results.failed(write, failure)
         else:
             progress.ended()
-            await self._outcomes.succeeded(write, pushed)
+            await self._results.succeeded(write, pushed)
 
 
 def _was_for_a_header(write: PendingWrite) -> bool:

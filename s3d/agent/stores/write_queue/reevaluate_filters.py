@@ -10,7 +10,7 @@ from s3d.agent.stores.write_queue.journal import Journal
 from s3d.agent.stores.write_queue.pending import PendingState, PendingWrite
 
 
-async def decide_now_and_then(
+async def reevaluate_periodically(
     journal: Journal, clock: Clock, every: float, rules: UsePolicy
 ) -> None:
     """every: seconds. Until cancelled.

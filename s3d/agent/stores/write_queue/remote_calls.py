@@ -11,7 +11,7 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body, BytesBody, Members, S3Request
 from s3d.agent.s3.model import operations
 from s3d.agent.storage.records import Layout
-from s3d.agent.stores.write_queue.staged_body import lost_is_rotten
+from s3d.agent.stores.write_queue.staged_body import lost_as_corrupt
 
 BodyOf = Callable[[Layout], Body]
 """The staged bytes of a layout; whoever asks closes them. Raises InternalError for lost files."""
@@ -36,7 +36,7 @@ async def fetch(inner: ObjectStore, members: Members) -> Body:
     return response.body or BytesBody(b"")
 
 
-async def knock(inner: ObjectStore, bucket: str, key: str) -> S3Error | None:
+async def probe(inner: ObjectStore, bucket: str, key: str) -> S3Error | None:
     """Ask for as little as possible; the error that came back, if any.
 
     One byte of an object: unlike HEAD, GET says why it is refused, and it needs no listing.
@@ -50,8 +50,8 @@ async def knock(inner: ObjectStore, bucket: str, key: str) -> S3Error | None:
 
 
 def staged(body_of: BodyOf, layout: Layout) -> Body:
-    """The bytes of a layout, be they none. Raises Rotten."""
+    """The bytes of a layout, be they none. Raises StagedDataCorrupt."""
     if not layout.extents:
         return BytesBody(b"")
-    with lost_is_rotten():
+    with lost_as_corrupt():
         return body_of(layout)

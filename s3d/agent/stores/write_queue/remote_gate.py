@@ -13,9 +13,9 @@ from s3d.agent.stores.write_queue.clock import Clock
 from s3d.agent.stores.write_queue.pace import Pace
 from s3d.agent.stores.write_queue.retry_policy import (
     SLOWING,
-    Verdict,
+    FailureAction,
     decide,
-    is_missed,
+    is_unreachable,
     refusal_of,
 )
 
@@ -40,7 +40,7 @@ class AccountUnknown(Unreachable):
     """There is an access key, and it may be of another account than pending writes are for."""
 
 
-class Line:
+class RemoteGate:
     """One endpoint. Belongs to the loop."""
 
     def __init__(
@@ -74,7 +74,7 @@ class Line:
         return AWAY if self._breaker.is_open else ""
 
     @property
-    def doubt(self) -> str:
+    def suspected_trouble(self) -> str:
         """The same, and also what the last try met with before the line is closed for it."""
         return self.trouble or (AWAY if self._breaker.is_missing else "")
 
@@ -83,17 +83,17 @@ class Line:
         """When to ask whether it works again, by the steady clock; None while it is open."""
         return self._breaker.probe_at if self._breaker.is_open else self._ask_at
 
-    def succeeded(self) -> None:
+    def record_success(self) -> None:
         """A push came through."""
         self._pace.succeeded()
-        self.heard(None)
+        self.record_outcome(None)
 
-    def heard(self, error: S3Error | None) -> None:
+    def record_outcome(self, error: S3Error | None) -> None:
         """The outcome of a push or of a probe."""
-        before, doubt, now = self.trouble, self.doubt, self._clock.steady()
-        if error is not None and is_missed(error):
+        before, suspected, now = self.trouble, self.suspected_trouble, self._clock.steady()
+        if error is not None and is_unreachable(error):
             self._breaker.missed(now)
-        elif error is not None and decide(error) is Verdict.PAUSE:
+        elif error is not None and decide(error) is FailureAction.PAUSE:
             if not isinstance(error.__cause__, Unreachable):
                 self._breaker.reached()
             is_held = isinstance(error.__cause__, AccountUnknown)
@@ -105,20 +105,20 @@ class Line:
             if error is not None and _status(error) in SLOWING:
                 self._pace.slowed(now)
         if self.trouble != before:
-            self._tell(error)
-        if doubt and not self.doubt:
+            self._report(error)
+        if suspected and not self.suspected_trouble:
             self._wake(now)
 
-    def answered(self, status: int) -> None:
+    def record_answer(self, status: int) -> None:
         """The remote, for certain, gave this answer to a request that is not a push.
 
         Only one that is no refusal shows that it accepts our credentials.
         """
         is_good = status < 400 or (status < 500 and self._ask_at is None)
-        if is_good and self.doubt:
-            self.heard(None)
+        if is_good and self.suspected_trouble:
+            self.record_outcome(None)
 
-    def look_again(self) -> None:
+    def reset_backoff(self) -> None:
         """Something has changed (network, credentials): probe at once."""
         now = self._clock.steady()
         self._breaker.network_changed(now)
@@ -140,7 +140,7 @@ class Line:
             self._wait = min(_LAST_ASK, self._wait * 2)
             self._ask_at = now + self._wait
 
-    def _tell(self, error: S3Error | None) -> None:
+    def _report(self, error: S3Error | None) -> None:
         self.error = error
         if self.trouble:
             self.closed.set()

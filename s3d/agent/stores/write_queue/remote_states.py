@@ -109,7 +109,7 @@ class ObservedRemote(Layer):
         super().__init__(inner)
         self._states = states
 
-    def otherwise(self, request: S3Request[Any]) -> Answer:
+    def fallback(self, request: S3Request[Any]) -> Answer:
         name = request.op.name
         if name in _READS:
             return self._read(request)

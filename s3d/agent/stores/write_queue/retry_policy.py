@@ -17,7 +17,7 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.stores.write_queue.pending import PushError
 
 
-class Verdict(StrEnum):
+class FailureAction(StrEnum):
     """What to do with the write, or with all of them."""
 
     RETRY = "retry"
@@ -37,42 +37,42 @@ class Verdict(StrEnum):
     PARK = "park"
 
 
-CODES: Mapping[str, Verdict] = {
-    "NoSuchBucket": Verdict.NO_BUCKET,
-    "NoSuchUpload": Verdict.RESTART,
+CODES: Mapping[str, FailureAction] = {
+    "NoSuchBucket": FailureAction.NO_BUCKET,
+    "NoSuchUpload": FailureAction.RESTART,
     # Of a completion: its upload is lost.
-    "ConditionalRequestConflict": Verdict.RESTART,
-    "InvalidPart": Verdict.PROVE,
-    "BadDigest": Verdict.PROVE,
-    "XAmzContentChecksumMismatch": Verdict.PROVE,
-    "XAmzContentSHA256Mismatch": Verdict.PROVE,
-    "IncompleteBody": Verdict.RETRY,
+    "ConditionalRequestConflict": FailureAction.RESTART,
+    "InvalidPart": FailureAction.PROVE,
+    "BadDigest": FailureAction.PROVE,
+    "XAmzContentChecksumMismatch": FailureAction.PROVE,
+    "XAmzContentSHA256Mismatch": FailureAction.PROVE,
+    "IncompleteBody": FailureAction.RETRY,
     # Answers for the client of a refusal that teaches: the next try does it right.
-    "ServiceUnavailable": Verdict.RETRY,
+    "ServiceUnavailable": FailureAction.RETRY,
 }
 """S3 codes of which a pusher knows more than the class says."""
 
-CLASSES: Mapping[FailureClass, Verdict] = {
-    FailureClass.TRANSIENT: Verdict.RETRY,
-    FailureClass.CLOCK: Verdict.RETRY,
-    FailureClass.AUTH: Verdict.PAUSE,
-    FailureClass.DENIED: Verdict.DENY,
-    FailureClass.PERMANENT: Verdict.PARK,
+CLASSES: Mapping[FailureClass, FailureAction] = {
+    FailureClass.TRANSIENT: FailureAction.RETRY,
+    FailureClass.CLOCK: FailureAction.RETRY,
+    FailureClass.AUTH: FailureAction.PAUSE,
+    FailureClass.DENIED: FailureAction.DENY,
+    FailureClass.PERMANENT: FailureAction.PARK,
 }
 
 INTERCEPTED = "Intercepted"
 """A word of ours for the code of an error: another server answered in the remote's place."""
 
-_NOT_MISSED = frozenset((Reason.CREDENTIALS, Reason.INTERCEPTED))
+_NOT_UNREACHABLE = frozenset((Reason.CREDENTIALS, Reason.INTERCEPTED))
 
 SLOWING = frozenset((429, 503))
 """Statuses by which a remote asks for less."""
 
 INTERCEPTIONS = 8
 """Times that another server may answer a write, while the remote answers other requests."""
-PROOFS = 3
+INTEGRITY_FAILURES = 3
 """Times that a write's bytes may come out wrong."""
-QUIET = (60.0, 300.0, 900.0, 900.0, 1440.0)
+DENIED_RETRIES = (60.0, 300.0, 900.0, 900.0, 1440.0)
 """Seconds before each of the quiet tries of a denied write: an hour in all."""
 LONGEST = 300.0
 """Seconds of the longest back-off."""
@@ -80,16 +80,16 @@ PATIENCE = 3600.0
 """Seconds that we wait at most because a remote asks for it."""
 
 
-def decide(error: S3Error) -> Verdict:
+def decide(error: S3Error) -> FailureAction:
     """What follows from this error of the remote store."""
     cause = error.__cause__
     if isinstance(cause, Unreachable) and cause.reason is Reason.INTERCEPTED:
         # A load balancer's 502 passes; a proxy's 413 and a firewall's 403 are about this write.
         passes = classify(Refusal(cause.status, "")) is FailureClass.TRANSIENT
-        return Verdict.RETRY if passes and cause.status >= 400 else Verdict.INTERCEPTED
+        return FailureAction.RETRY if passes and cause.status >= 400 else FailureAction.INTERCEPTED
     kind = classify(error)
     if kind is FailureClass.AUTH:
-        return Verdict.PAUSE
+        return FailureAction.PAUSE
     return CODES.get(error.code) or CLASSES[kind]
 
 
@@ -109,10 +109,10 @@ def refusal_of(error: S3Error) -> Refusal | None:
     return cause.refusal if isinstance(cause, Refused) else None
 
 
-def is_missed(error: S3Error) -> bool:
+def is_unreachable(error: S3Error) -> bool:
     """Whether the remote could not be reached, which is what a breaker counts."""
     cause = error.__cause__
-    return isinstance(cause, Unreachable) and cause.reason not in _NOT_MISSED
+    return isinstance(cause, Unreachable) and cause.reason not in _NOT_UNREACHABLE
 
 
 def is_denied(error: PushError) -> bool:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from s3d.agent.core.keyed_lock import Turns
+from s3d.agent.core.keyed_lock import KeyedLock
 from s3d.agent.core.store import Answer, ObjectStore
 from s3d.agent.s3.address import parse_copy_source
 from s3d.agent.s3.authority import Authority, authority_of_write, is_conditional_write
@@ -37,7 +37,7 @@ class Settler:
         patience: float = PATIENCE,
     ) -> None:
         self.inner = inner
-        self.turns = Turns()
+        self.key_locks = KeyedLock()
         """Of the conditional writes of a key, from the judgement to the deed."""
         self._journal = journal
         self._pusher = pusher
@@ -66,7 +66,7 @@ class Settler:
         await self._pusher.push_now(bucket, key, timeout=self._patience)
 
     async def _in_turn(self, request: S3Request[Any]) -> S3Response[Any]:
-        async with self.turns.of(request.bucket, request.key):
+        async with self.key_locks.hold((request.bucket, request.key)):
             return await self._through(request)
 
     async def _after(self, places: list[Place], request: S3Request[Any]) -> S3Response[Any]:

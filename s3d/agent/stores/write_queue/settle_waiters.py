@@ -9,7 +9,7 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.stores.write_queue.pending import PendingWrite
 
 
-class Waiter:
+class SettleWaiter:
     """Waits for a write of each of some keys, or for later ones of them."""
 
     def __init__(self, bucket: str, needed: dict[str, int], *, strict: bool) -> None:
@@ -25,13 +25,13 @@ class Waiter:
             self.future.set_result(None)
 
 
-class Waiters:
+class SettleWaiters:
     """All of them. Belongs to the loop."""
 
     def __init__(self) -> None:
-        self._waiters: set[Waiter] = set()
+        self._waiters: set[SettleWaiter] = set()
 
-    async def wait(self, waiter: Waiter) -> None:
+    async def wait(self, waiter: SettleWaiter) -> None:
         """Raises what failed() is called with, for a strict waiter."""
         self._waiters.add(waiter)
         try:
@@ -64,7 +64,7 @@ class Waiters:
             if waiter.strict and not waiter.future.done():
                 waiter.future.set_exception(error())
 
-    def _of(self, write: PendingWrite) -> list[Waiter]:
+    def _of(self, write: PendingWrite) -> list[SettleWaiter]:
         return [
             waiter
             for waiter in self._waiters

@@ -67,15 +67,15 @@ class Throttle:
             yield piece
 
 
-class Rotten(S3Error):
+class StagedDataCorrupt(S3Error):
     """The staged bytes are lost, or are not those that were accepted: they must not be pushed."""
 
     def __init__(self, why: str) -> None:
         super().__init__("InternalError", why)
 
 
-class Staged:
-    """A Body whose iteration ends with Rotten when the bytes are wrong. moved: told of each send"""
+class VerifiedBody:
+    """A Body whose iteration raises StagedDataCorrupt at its end when the bytes are wrong."""
 
     def __init__(
         self, source: Body, md5: bytes, throttle: Throttle, moved: Callable[[int], None]
@@ -104,9 +104,9 @@ class Staged:
 
 
 async def ready(source: Body, md5: bytes, throttle: Throttle, moved: Callable[[int], None]) -> Body:
-    """The payload to be sent; a small one has been checked and let pass. Raises Rotten."""
+    """The payload to send; a small one is verified here. Raises StagedDataCorrupt."""
     if (source.size or 0) > SMALL:
-        return Staged(source, md5, throttle, moved)
+        return VerifiedBody(source, md5, throttle, moved)
     if isinstance(source, BytesBody):
         data = source.data
     else:
@@ -119,7 +119,7 @@ async def ready(source: Body, md5: bytes, throttle: Throttle, moved: Callable[[i
 
 
 async def md5_of(source: Body) -> bytes:
-    """The MD5 of a payload, which is closed. Raises Rotten."""
+    """The MD5 of a payload, which is closed. Raises StagedDataCorrupt."""
     md5 = hashlib.md5(usedforsecurity=False)
     async with aclosing(source):
         async for chunk in read(source):
@@ -128,22 +128,24 @@ async def md5_of(source: Body) -> bytes:
 
 
 async def read(source: Body) -> AsyncIterator[bytes]:
-    """The bytes of a staged payload. Raises Rotten where they cannot be had any more."""
-    with lost_is_rotten():
+    """The bytes of a staged payload. Raises StagedDataCorrupt where they cannot be had any more."""
+    with lost_as_corrupt():
         async for chunk in source:
             yield chunk
 
 
 @contextmanager
-def lost_is_rotten() -> Iterator[None]:
-    """Around what opens or reads staged files: raises Rotten for what is lost for good."""
+def lost_as_corrupt() -> Iterator[None]:
+    """Translate errors of lost staged files into StagedDataCorrupt."""
     try:
         yield
     except S3Error as error:
         cause = error.__cause__
-        if isinstance(error, Rotten) or (isinstance(cause, OSError) and cause.errno not in _GONE):
+        if isinstance(error, StagedDataCorrupt) or (
+            isinstance(cause, OSError) and cause.errno not in _GONE
+        ):
             raise
-        raise Rotten(error.message) from error
+        raise StagedDataCorrupt(error.message) from error
 
 
 async def _update(md5: Hash, chunk: bytes) -> None:
@@ -155,4 +157,4 @@ async def _update(md5: Hash, chunk: bytes) -> None:
 
 def _check(md5: Hash, wanted: bytes) -> None:
     if md5.digest() != wanted:
-        raise Rotten("the staged bytes are not those that were accepted")
+        raise StagedDataCorrupt("the staged bytes are not those that were accepted")

@@ -15,6 +15,7 @@ from typing import Any
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.checksums import ALGORITHMS, hasher, multipart_etag
 from s3d.agent.s3.messages import Body, Members
+from s3d.agent.s3.object_headers import OPTIONAL
 from s3d.agent.storage.records import STANDARD, ObjectRecord, Stored
 from s3d.agent.stores.write_queue.remote_calls import BodyOf, ask, fetch, staged
 
@@ -23,18 +24,8 @@ _FULL = "FULL_OBJECT"
 SKEW = 2.0
 """Seconds that the remote may date a write of ours before its acceptance."""
 
-_SHOWN = (
-    "CacheControl",
-    "ContentDisposition",
-    "ContentEncoding",
-    "ContentLanguage",
-    "Expires",
-    "WebsiteRedirectLocation",
-)
-"""Members of HeadObject that are there only if the writer said so."""
 
-
-class Proof(Enum):
+class IntegrityCheck(Enum):
     """What an answer says about the content."""
 
     SAME = auto()
@@ -48,17 +39,17 @@ def same_etag(one: str, other: str) -> bool:
     return bool(one) and one.strip('"') == other.strip('"')
 
 
-def judge(record: ObjectRecord, answer: Members) -> Proof:
+def judge(record: ObjectRecord, answer: Members) -> IntegrityCheck:
     """Of the answer of a write or of HeadObject with ChecksumMode."""
     if same_etag(answer.get("ETag", ""), record.etag):
-        return Proof.SAME
+        return IntegrityCheck.SAME
     if answer.get("ContentLength", record.size) != record.size:
-        return Proof.OTHER
+        return IntegrityCheck.OTHER
     checksum = record.checksum
     theirs = answer.get(f"Checksum{checksum.algorithm}") if checksum is not None else None
     if checksum is None or theirs is None or answer.get("ChecksumType", _FULL) != checksum.kind:
-        return Proof.OPEN
-    return Proof.SAME if theirs == checksum.value else Proof.OTHER
+        return IntegrityCheck.OPEN
+    return IntegrityCheck.SAME if theirs == checksum.value else IntegrityCheck.OTHER
 
 
 async def prove(
@@ -71,8 +62,8 @@ async def prove(
     head = await ask(inner, "HeadObject", {**place, "ChecksumMode": "ENABLED"})
     etag = str(head.get("ETag", ""))
     proof = judge(stored.record, head)
-    if proof is not Proof.OPEN:
-        return proof is Proof.SAME, etag
+    if proof is not IntegrityCheck.OPEN:
+        return proof is IntegrityCheck.SAME, etag
     algorithm = next((each for each in ALGORITHMS if head.get(f"Checksum{each}")), None)
     if algorithm is not None and head.get("ChecksumType", _FULL) == _FULL:
         ours = await _checksum(staged(body_of, stored.layout), algorithm)
@@ -121,7 +112,7 @@ def is_ours(stored: Stored, head: Members, *, same_bytes: bool = False) -> bool:
         and modified.timestamp() >= record.modified - SKEW
         and head.get("StorageClass", STANDARD) == record.storage_class
         and (head.get("Metadata") or {}) == about.metadata
-        and all(head.get(name) == about.headers.get(name) for name in (*_SHOWN, *about.headers))
+        and all(head.get(name) == about.headers.get(name) for name in (*OPTIONAL, *about.headers))
     )
 
 

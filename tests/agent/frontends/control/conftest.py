@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 
 from s3d.agent.app.stack import Stack, build_stack
-from s3d.agent.core.client import Objects
+from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
 from s3d.agent.frontends.control.control_server import ControlServer
 from s3d.agent.frontends.control.event_stream import EventStream
@@ -52,7 +52,7 @@ class Control:
 
     socket: Path
     events: Events
-    objects: Objects
+    objects: S3Client
     stack: Stack | None
     serving: bool = True
 
@@ -74,7 +74,7 @@ def places(tmp_path: Path) -> Places:
 async def control(places: Places) -> AsyncIterator[Control]:
     events = Events(time.time)
     stack = await build_stack(load_config(None, {}, {}), places, events)
-    objects = Objects(stack.top)
+    objects = S3Client(stack.top)
     parts = Control(places.socket, events, objects, stack)
     sources = StatusSources(parts.status, stack.usage, lambda: parts.serving)
     routes = [
@@ -129,13 +129,13 @@ async def gate(places: Places, tmp_path: Path) -> AsyncIterator[Gate]:
         layer = WriteQueue(inner, staging, rig.journal, Limits(), rig.pusher, Clock())
         opened = rig.pusher._means.body_of
         queue = Queue(rig.journal, rig.pusher, rig.throttle, layer.admission, opened, tmp_path)
-        objects = Objects(layer)
+        objects = S3Client(layer)
         places.state_dir.mkdir(parents=True, exist_ok=True)
         transfers = Transfers(objects, rig.events, places.transfers_file, 0o022)
         control = Control(places.socket, rig.events, objects, None)
         sources = StatusSources(control.status, _no_usage, lambda: True)
         routes = [
-            *StatusRoutes(sources, objects, rig.events, KeyStatus(Objects(inner), queue)).routes(),
+            *StatusRoutes(sources, objects, rig.events, KeyStatus(S3Client(inner), queue)).routes(),
             *QueueRoutes(queue).routes(),
             *TransferRoutes(queue, UserTransferRoutes(transfers, None)).routes(),
         ]

@@ -4,8 +4,8 @@ import pytest
 from s3d.agent.frontends.control import check_routes
 from s3d.agent.frontends.control.check_routes import CheckRoutes
 from s3d.agent.frontends.control.control_server import ControlServer
-from s3d.shared.checking import CheckLine, CheckPage, Damage
 from s3d.shared.control import Problem, decode
+from s3d.shared.diagnostics import CheckLine, CheckPage, Damage
 from s3d.shared.transfers import Share
 
 WRONG = Damage("store", "bucket/key", "gone", remedy="restore it")

@@ -52,7 +52,7 @@ async def test_drain_says_that_the_remote_is_away(gate):
     for number in range(8):
         await gate.put(f"k{number}")
     gate.rig.start()
-    await gate.rig.until(lambda: gate.rig.line.trouble)
+    await gate.rig.until(lambda: gate.rig.remote_gate.trouble)
     status = await drain(gate, 0.05)
     assert (status.trouble, status.moving.files) == ("remote away", 8)
 
@@ -142,6 +142,6 @@ async def test_drain_looks_for_a_remote_that_is_away_again_and_again(gate, monke
     for number in range(8):
         await gate.put(f"k{number}")
     gate.rig.start()
-    await gate.rig.until(lambda: gate.rig.line.trouble)
+    await gate.rig.until(lambda: gate.rig.remote_gate.trouble)
     assert (await drain(gate, 10.0)).left == Share()
     assert gate.rig.time.passed == 0

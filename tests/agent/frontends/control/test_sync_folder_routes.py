@@ -2,14 +2,14 @@
 
 import pytest
 
-from s3d.shared.blocking_sync import SyncClient
+from s3d.cli.client.sync_client import SyncClient
 from s3d.shared.errors import NotFoundError, S3dError, UsageError
 from s3d.shared.syncing import FolderSpec
 
 
 @pytest.fixture
 def sync(agent, tmp_path):
-    agent.client.create_bucket("home")
+    agent.objects.create_bucket("home")
     return SyncClient(agent.client)
 
 

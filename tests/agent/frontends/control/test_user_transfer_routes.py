@@ -8,7 +8,7 @@ import pytest
 from s3d.agent.frontends.control.control_server import ControlServer
 from s3d.agent.frontends.control.user_transfer_routes import MigrationRoutes
 from s3d.agent.s3.messages import BytesBody
-from s3d.agent.transfers.migration import Migration
+from s3d.agent.transfers.store_migration import Migration
 from s3d.shared.control import decode, encode
 from s3d.shared.transfers import (
     Count,

@@ -10,7 +10,7 @@ import pytest
 from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.index import Index
 from s3d.agent.stores.local.store import LocalStore
-from tests.agent.frontends.http.wire import Door, opened
+from tests.agent.frontends.http.wire import RunningEndpoint, opened
 
 
 @pytest.fixture
@@ -23,9 +23,9 @@ def store(tmp_path: Path) -> Iterator[LocalStore]:
 
 
 @pytest.fixture
-async def door(store: LocalStore) -> AsyncIterator[Door]:
+async def endpoint(store: LocalStore) -> AsyncIterator[RunningEndpoint]:
     """With a bucket named `bucket`, in which `k` is b"value"."""
-    async with opened(store) as door:
-        assert (await door.ask("PUT", "/bucket")).status == 200
-        assert (await door.ask("PUT", "/bucket/k", b"value")).status == 200
-        yield door
+    async with opened(store) as endpoint:
+        assert (await endpoint.ask("PUT", "/bucket")).status == 200
+        assert (await endpoint.ask("PUT", "/bucket/k", b"value")).status == 200
+        yield endpoint

@@ -10,7 +10,7 @@ import pytest
 
 from s3d.agent.frontends.http.body import check_md5, declared_trailers
 from s3d.agent.s3.errors import S3Error
-from tests.agent.frontends.http.wire import Door
+from tests.agent.frontends.http.wire import RunningEndpoint
 
 TRAILER = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
 DELETE = b"<Delete><Object><Key>k</Key></Object></Delete>"
@@ -30,7 +30,7 @@ def framed(data: bytes, trailer: str, size: int = 65536) -> bytes:
     return body + f"0\r\nx-amz-checksum-crc32:{trailer}\r\n\r\n".encode()
 
 
-async def put_framed(door: Door, data: bytes, trailer: str, **headers: str) -> int:
+async def put_framed(endpoint: RunningEndpoint, data: bytes, trailer: str, **headers: str) -> int:
     body = framed(data, trailer)
     given = {
         "content_length": str(len(body)),
@@ -38,67 +38,71 @@ async def put_framed(door: Door, data: bytes, trailer: str, **headers: str) -> i
         "x_amz_decoded_content_length": str(len(data)),
         "x_amz_trailer": "x-amz-checksum-crc32",
     }
-    head = door.head("PUT", "/bucket/framed", payload=TRAILER, **given | headers)
-    async with door.wire() as wire:
+    head = endpoint.head("PUT", "/bucket/framed", payload=TRAILER, **given | headers)
+    async with endpoint.wire() as wire:
         return (await wire.ask(head + body)).status
 
 
 @pytest.mark.parametrize("size", [0, 1, 70_000, 3 * 1024**2 + 5])
-async def test_a_chunked_body_is_stored_without_its_framing(door: Door, size: int) -> None:
+async def test_a_chunked_body_is_stored_without_its_framing(
+    endpoint: RunningEndpoint, size: int
+) -> None:
     data = bytes(range(256)) * (size // 256) + b"x" * (size % 256)
-    assert await put_framed(door, data, crc32(data)) == 200
-    answer = await door.ask("GET", "/bucket/framed", x_amz_checksum_mode="ENABLED")
+    assert await put_framed(endpoint, data, crc32(data)) == 200
+    answer = await endpoint.ask("GET", "/bucket/framed", x_amz_checksum_mode="ENABLED")
     assert answer.body == data
     assert answer.headers["x-amz-checksum-crc32"] == crc32(data)
     assert "content-encoding" not in answer.headers
 
 
-async def test_other_codings_than_aws_chunked_are_kept(door: Door) -> None:
-    assert await put_framed(door, b"x", crc32(b"x"), content_encoding="aws-chunked,gzip") == 200
-    assert (await door.ask("HEAD", "/bucket/framed")).headers["content-encoding"] == "gzip"
+async def test_other_codings_than_aws_chunked_are_kept(endpoint: RunningEndpoint) -> None:
+    assert await put_framed(endpoint, b"x", crc32(b"x"), content_encoding="aws-chunked,gzip") == 200
+    assert (await endpoint.ask("HEAD", "/bucket/framed")).headers["content-encoding"] == "gzip"
 
 
-async def test_a_wrong_trailing_checksum_stores_nothing(door: Door) -> None:
-    assert await put_framed(door, b"hello", crc32(b"other")) == 400
-    assert (await door.ask("HEAD", "/bucket/framed")).status == 404
+async def test_a_wrong_trailing_checksum_stores_nothing(endpoint: RunningEndpoint) -> None:
+    assert await put_framed(endpoint, b"hello", crc32(b"other")) == 400
+    assert (await endpoint.ask("HEAD", "/bucket/framed")).status == 404
 
 
 @pytest.mark.parametrize("size", [5, 2 * 1024**2])
-async def test_a_body_unlike_its_signed_hash_leaves_the_old_object(door: Door, size: int) -> None:
+async def test_a_body_unlike_its_signed_hash_leaves_the_old_object(
+    endpoint: RunningEndpoint, size: int
+) -> None:
     other = hashlib.sha256(b"other").hexdigest()
     data = b"z" * size
-    async with door.wire() as wire:
-        head = door.head("PUT", "/bucket/k", payload=other, content_length=str(size))
+    async with endpoint.wire() as wire:
+        head = endpoint.head("PUT", "/bucket/k", payload=other, content_length=str(size))
         answer = await wire.ask(head + data)
     assert (answer.status, answer.code) == (400, "XAmzContentSHA256Mismatch")
     assert other.encode() in answer.body
-    assert (await door.ask("GET", "/bucket/k")).body == b"value"
+    assert (await endpoint.ask("GET", "/bucket/k")).body == b"value"
 
 
-async def test_a_large_signed_body_is_stored(door: Door) -> None:
+async def test_a_large_signed_body_is_stored(endpoint: RunningEndpoint) -> None:
     data = bytes(range(256)) * 8192
-    assert (await door.ask("PUT", "/bucket/large", data)).status == 200
-    assert (await door.ask("GET", "/bucket/large")).body == data
+    assert (await endpoint.ask("PUT", "/bucket/large", data)).status == 200
+    assert (await endpoint.ask("GET", "/bucket/large")).body == data
 
 
-async def test_a_compressed_body_is_stored_byte_for_byte(door: Door) -> None:
+async def test_a_compressed_body_is_stored_byte_for_byte(endpoint: RunningEndpoint) -> None:
     for coding in ("gzip", "deflate", "br", "zstd"):
-        await door.ask("PUT", "/bucket/z", b"not compressed at all", content_encoding=coding)
-        answer = await door.ask("GET", "/bucket/z")
+        await endpoint.ask("PUT", "/bucket/z", b"not compressed at all", content_encoding=coding)
+        answer = await endpoint.ask("GET", "/bucket/z")
         assert (answer.body, answer.headers["content-encoding"]) == (
             b"not compressed at all",
             coding,
         )
 
 
-async def test_a_body_that_breaks_off_leaves_the_old_object(door: Door) -> None:
-    async with door.wire() as wire:
-        head = door.head("PUT", "/bucket/k", payload="UNSIGNED-PAYLOAD", content_length="1000")
+async def test_a_body_that_breaks_off_leaves_the_old_object(endpoint: RunningEndpoint) -> None:
+    async with endpoint.wire() as wire:
+        head = endpoint.head("PUT", "/bucket/k", payload="UNSIGNED-PAYLOAD", content_length="1000")
         wire.send(head, b"half")
         wire.writer.write_eof()
         answer = await wire.answer()
         assert (answer.status, answer.code) == (400, "IncompleteBody")
-    assert (await door.ask("GET", "/bucket/k")).body == b"value"
+    assert (await endpoint.ask("GET", "/bucket/k")).body == b"value"
 
 
 @pytest.mark.parametrize(
@@ -113,50 +117,52 @@ async def test_a_body_that_breaks_off_leaves_the_old_object(door: Door) -> None:
     ],
 )
 async def test_a_document_must_be_what_its_digests_say(
-    door: Door, headers: dict[str, str], code: str
+    endpoint: RunningEndpoint, headers: dict[str, str], code: str
 ) -> None:
-    async with door.wire() as wire:
-        answer = await wire.ask(door.head("POST", "/bucket?delete", DELETE, **headers) + DELETE)
+    async with endpoint.wire() as wire:
+        answer = await wire.ask(endpoint.head("POST", "/bucket?delete", DELETE, **headers) + DELETE)
     assert (answer.status, answer.code) == (400, code)
-    assert (await door.ask("GET", "/bucket/k")).status == 200
+    assert (await endpoint.ask("GET", "/bucket/k")).status == 200
 
 
 @pytest.mark.parametrize(
     "headers", [{"content_md5": md5(DELETE)}, {"x_amz_checksum_crc32": crc32(DELETE)}]
 )
-async def test_a_document_with_a_right_digest_is_taken(door: Door, headers: dict[str, str]) -> None:
-    assert (await door.ask("POST", "/bucket?delete", DELETE, **headers)).status == 200
-    assert (await door.ask("GET", "/bucket/k")).status == 404
+async def test_a_document_with_a_right_digest_is_taken(
+    endpoint: RunningEndpoint, headers: dict[str, str]
+) -> None:
+    assert (await endpoint.ask("POST", "/bucket?delete", DELETE, **headers)).status == 200
+    assert (await endpoint.ask("GET", "/bucket/k")).status == 404
 
 
-async def test_a_long_document_in_http_chunks_is_counted(door: Door) -> None:
-    head = door.head(
+async def test_a_long_document_in_http_chunks_is_counted(endpoint: RunningEndpoint) -> None:
+    head = endpoint.head(
         "PUT",
         "/bucket?tagging",
         payload="UNSIGNED-PAYLOAD",
         content_length="\x00",
         transfer_encoding="chunked",
     )
-    async with door.wire() as wire:
+    async with endpoint.wire() as wire:
         wire.send(head)
         for _ in range(5):
             wire.send(b"100000\r\n", b" " * 0x100000, b"\r\n")
         assert (await wire.answer()).code == "MaxMessageLengthExceeded"
 
 
-async def test_a_document_in_http_chunks_is_read(door: Door) -> None:
+async def test_a_document_in_http_chunks_is_read(endpoint: RunningEndpoint) -> None:
     tags = b"<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet></Tagging>"
-    head = door.head(
+    head = endpoint.head(
         "PUT",
         "/bucket/k?tagging",
         payload="UNSIGNED-PAYLOAD",
         content_length="\x00",
         transfer_encoding="chunked",
     )
-    async with door.wire() as wire:
+    async with endpoint.wire() as wire:
         chunks = b"%x\r\n%b\r\n0\r\n\r\n" % (len(tags), tags)
         assert (await wire.ask(head + chunks)).status == 200
-    assert b"<Value>b</Value>" in (await door.ask("GET", "/bucket/k?tagging")).body
+    assert b"<Value>b</Value>" in (await endpoint.ask("GET", "/bucket/k?tagging")).body
 
 
 def test_md5_of_the_right_length_only() -> None:

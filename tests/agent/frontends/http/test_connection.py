@@ -9,16 +9,16 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from s3d.agent.core.store import Endpoint, ObjectStore, Ready, operation
+from s3d.agent.core.store import Completed, ObjectStore, TerminalStore, operation
 from s3d.agent.frontends.http.limits import Limits
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import S3Request, S3Response
-from tests.agent.frontends.http.wire import Door, Wire, opened, plain_head
+from tests.agent.frontends.http.wire import RunningEndpoint, Wire, opened, plain_head
 
 SHORT = Limits(head=0.1, idle=0.3, body=0.1, write=0.2, linger=0.2)
 
 
-class Reading(Endpoint):
+class Reading(TerminalStore):
     """PutObject reads its body and tells how it ended."""
 
     def __init__(self) -> None:
@@ -41,65 +41,69 @@ class Reading(Endpoint):
         return S3Response({"ETag": '"e"'})
 
     @operation("GetObject")
-    def get_object(self, request: S3Request) -> Ready:
+    def get_object(self, request: S3Request) -> Completed:
         raise S3Error("NoSuchKey")
 
 
 @pytest.fixture
-async def hasty(store: ObjectStore) -> AsyncIterator[Door]:
+async def hasty(store: ObjectStore) -> AsyncIterator[RunningEndpoint]:
     """An endpoint with short patience."""
-    async with opened(store, SHORT) as door:
-        yield door
+    async with opened(store, SHORT) as endpoint:
+        yield endpoint
 
 
 # ---------------------------------------------------------------------- one after another
 
 
-async def test_answers_come_in_the_order_of_pipelined_requests(door: Door) -> None:
-    async with door.wire() as wire:
+async def test_answers_come_in_the_order_of_pipelined_requests(endpoint: RunningEndpoint) -> None:
+    async with endpoint.wire() as wire:
         for n in range(40):
-            wire.send(door.request("PUT", f"/bucket/p{n}", b"%d" % n))
-            wire.send(door.request("GET", f"/bucket/p{n}"))
+            wire.send(endpoint.request("PUT", f"/bucket/p{n}", b"%d" % n))
+            wire.send(endpoint.request("GET", f"/bucket/p{n}"))
         for n in range(40):
             assert (await wire.answer()).status == 200
             assert (await wire.answer()).body == b"%d" % n
 
 
-async def test_answers_come_in_order_behind_a_request_whose_body_is_at_hand(door: Door) -> None:
-    deletion = door.request("DELETE", "/bucket/none", b"nobody wants this")
-    async with door.wire() as wire:
-        wire.send(deletion + door.request("GET", "/bucket/k"))
+async def test_answers_come_in_order_behind_a_request_whose_body_is_at_hand(
+    endpoint: RunningEndpoint,
+) -> None:
+    deletion = endpoint.request("DELETE", "/bucket/none", b"nobody wants this")
+    async with endpoint.wire() as wire:
+        wire.send(deletion + endpoint.request("GET", "/bucket/k"))
         assert (await wire.answer()).status == 204
         assert (await wire.answer()).body == b"value"
 
 
-async def test_many_pipelined_requests_at_once_are_all_answered(door: Door) -> None:
-    async with door.wire() as wire:
-        wire.send(door.request("HEAD", "/bucket/k") * 800)
+async def test_many_pipelined_requests_at_once_are_all_answered(endpoint: RunningEndpoint) -> None:
+    async with endpoint.wire() as wire:
+        wire.send(endpoint.request("HEAD", "/bucket/k") * 800)
         statuses = {(await wire.answer("HEAD")).status for _ in range(800)}
     assert statuses == {200}
 
 
-async def test_a_client_that_takes_no_answers_gets_no_more_of_them(door: Door) -> None:
+async def test_a_client_that_takes_no_answers_gets_no_more_of_them(
+    endpoint: RunningEndpoint,
+) -> None:
     large, many = b"x" * 60_000, 600
-    assert (await door.ask("PUT", "/bucket/large", large)).status == 200
-    with socket.create_connection(door.address) as sock:
+    assert (await endpoint.ask("PUT", "/bucket/large", large)).status == 200
+    with socket.create_connection(endpoint.address) as sock:
         sock.setblocking(False)
         await asyncio.get_running_loop().sock_sendall(
-            sock, door.request("GET", "/bucket/large") * many
+            sock, endpoint.request("GET", "/bucket/large") * many
         )
         for _ in range(3):
-            assert (await door.ask("GET", "/bucket/k")).body == b"value"
-        assert door.server.numbers()["requests.GetObject"] < many / 2
+            assert (await endpoint.ask("GET", "/bucket/k")).body == b"value"
+        assert endpoint.server.counters_by_name()["requests.GetObject"] < many / 2
         wire = Wire(*await asyncio.open_connection(sock=sock.dup(), limit=1 << 20))
         for _ in range(many):
             assert (await wire.answer()).body == large
-        assert (await wire.ask(door.request("GET", "/bucket/k"))).body == b"value"
+        assert (await wire.ask(endpoint.request("GET", "/bucket/k"))).body == b"value"
         wire.writer.close()
 
 
 async def test_a_client_that_never_takes_its_answer_is_cut_off(
-    hasty: Door, store: ObjectStore
+    hasty: RunningEndpoint, store: ObjectStore
 ) -> None:
     for path, body in (("/bucket", b""), ("/bucket/large", b"x" * 60_000)):
         assert (await hasty.ask("PUT", path, body)).status == 200
@@ -116,42 +120,48 @@ async def ask_for_ever(sock: socket.socket, request: bytes) -> None:
 
 
 @pytest.mark.parametrize("method", ["HEAD", "GET", "DELETE"])
-async def test_a_connection_is_usable_after_an_error(door: Door, method: str) -> None:
-    async with door.wire() as wire:
-        answer = await wire.ask(door.request(method, "/none/k"), method)
+async def test_a_connection_is_usable_after_an_error(
+    endpoint: RunningEndpoint, method: str
+) -> None:
+    async with endpoint.wire() as wire:
+        answer = await wire.ask(endpoint.request(method, "/none/k"), method)
         assert answer.status == 404
         assert "connection" not in answer.headers
-        assert (await wire.ask(door.request("GET", "/bucket/k"))).body == b"value"
+        assert (await wire.ask(endpoint.request("GET", "/bucket/k"))).body == b"value"
 
 
-async def test_a_request_byte_by_byte_is_served(door: Door) -> None:
-    async with door.wire() as wire:
-        for byte in door.request("PUT", "/bucket/slow", b"body"):
+async def test_a_request_byte_by_byte_is_served(endpoint: RunningEndpoint) -> None:
+    async with endpoint.wire() as wire:
+        for byte in endpoint.request("PUT", "/bucket/slow", b"body"):
             wire.send(bytes([byte]))
             await wire.writer.drain()
             await asyncio.sleep(0)
         assert (await wire.answer()).status == 200
 
 
-async def test_connection_close_is_obeyed(door: Door) -> None:
-    async with door.wire() as wire:
-        answer = await wire.ask(door.request("GET", "/bucket/k", connection="close"))
+async def test_connection_close_is_obeyed(endpoint: RunningEndpoint) -> None:
+    async with endpoint.wire() as wire:
+        answer = await wire.ask(endpoint.request("GET", "/bucket/k", connection="close"))
         assert answer.headers["connection"] == "close"
         assert await wire.ended()
 
 
-async def test_a_half_closed_client_gets_the_answers_to_what_it_sent(door: Door) -> None:
-    async with door.wire() as wire:
-        wire.send(door.request("PUT", "/bucket/half", b"x"), door.request("GET", "/bucket/k"))
+async def test_a_half_closed_client_gets_the_answers_to_what_it_sent(
+    endpoint: RunningEndpoint,
+) -> None:
+    async with endpoint.wire() as wire:
+        wire.send(
+            endpoint.request("PUT", "/bucket/half", b"x"), endpoint.request("GET", "/bucket/k")
+        )
         wire.writer.write_eof()
         assert (await wire.answer()).status == 200
         assert (await wire.answer()).body == b"value"
         assert await wire.ended()
 
 
-async def test_an_upgrade_is_not_made(door: Door) -> None:
-    async with door.wire() as wire:
-        request = door.request("GET", "/bucket/k", connection="Upgrade", upgrade="websocket")
+async def test_an_upgrade_is_not_made(endpoint: RunningEndpoint) -> None:
+    async with endpoint.wire() as wire:
+        request = endpoint.request("GET", "/bucket/k", connection="Upgrade", upgrade="websocket")
         answer = await wire.ask(request)
         assert (answer.status, answer.headers["connection"]) == (200, "close")
 
@@ -159,25 +169,29 @@ async def test_an_upgrade_is_not_made(door: Door) -> None:
 # ---------------------------------------------------------------------- bodies nobody wants
 
 
-async def test_a_small_unread_body_is_dropped_and_the_connection_kept(door: Door) -> None:
-    async with door.wire() as wire:
-        wire.send(door.head("PUT", "/none/k", content_length="100000"))
+async def test_a_small_unread_body_is_dropped_and_the_connection_kept(
+    endpoint: RunningEndpoint,
+) -> None:
+    async with endpoint.wire() as wire:
+        wire.send(endpoint.head("PUT", "/none/k", content_length="100000"))
         answer = await wire.answer()
         assert (answer.status, "connection" in answer.headers) == (404, False)
-        wire.send(b"x" * 100000, door.request("GET", "/bucket/k"))
+        wire.send(b"x" * 100000, endpoint.request("GET", "/bucket/k"))
         assert (await wire.answer()).body == b"value"
 
 
-async def test_a_client_sees_the_answer_before_it_has_sent_a_large_body(door: Door) -> None:
-    async with door.wire() as wire:
-        head = plain_head("PUT", "/bucket/k", {"Host": door.host, "Content-Length": "20000000"})
+async def test_a_client_sees_the_answer_before_it_has_sent_a_large_body(
+    endpoint: RunningEndpoint,
+) -> None:
+    async with endpoint.wire() as wire:
+        head = plain_head("PUT", "/bucket/k", {"Host": endpoint.host, "Content-Length": "20000000"})
         wire.send(head, b"x" * 20_000_000)
         answer = await wire.answer()
         assert (answer.status, answer.headers["connection"]) == (403, "close")
         assert await wire.ended()
 
 
-async def test_a_client_that_goes_on_sending_is_cut_off(hasty: Door) -> None:
+async def test_a_client_that_goes_on_sending_is_cut_off(hasty: RunningEndpoint) -> None:
     async with hasty.wire() as wire:
         wire.send(
             plain_head("PUT", "/bucket/k", {"Host": hasty.host, "Content-Length": "999999999"})
@@ -196,32 +210,34 @@ async def send_for_ever(wire: Wire) -> None:
 # ---------------------------------------------------------------------- 100 Continue
 
 
-async def test_a_body_is_invited_once_it_is_wanted(door: Door) -> None:
-    async with door.wire() as wire:
-        head = door.head("PUT", "/bucket/e", b"body", expect="100-continue")
+async def test_a_body_is_invited_once_it_is_wanted(endpoint: RunningEndpoint) -> None:
+    async with endpoint.wire() as wire:
+        head = endpoint.head("PUT", "/bucket/e", b"body", expect="100-continue")
         wire.send(head)
         assert await wire.reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
         assert (await wire.ask(b"body")).status == 200
-        assert (await wire.ask(door.request("GET", "/bucket/e"))).body == b"body"
+        assert (await wire.ask(endpoint.request("GET", "/bucket/e"))).body == b"body"
 
 
 @pytest.mark.parametrize(
     ("path", "secret"), [("/bucket/k", "wrong"), ("/none/k", ""), ("/bucket/bad%zz", "")]
 )
-async def test_a_refused_body_is_not_invited(door: Door, path: str, secret: str) -> None:
-    head = door.head("PUT", path, b"body", expect="100-continue")
+async def test_a_refused_body_is_not_invited(
+    endpoint: RunningEndpoint, path: str, secret: str
+) -> None:
+    head = endpoint.head("PUT", path, b"body", expect="100-continue")
     if secret:
         head = head.replace(b"Signature=", b"Signature=0")
-    async with door.wire() as wire:
+    async with endpoint.wire() as wire:
         answer = await wire.ask(head)
         assert answer.status >= 400
         assert answer.informed == []
         assert answer.headers["connection"] == "close"
 
 
-async def test_a_body_that_came_unasked_needs_no_invitation(door: Door) -> None:
-    async with door.wire() as wire:
-        request = door.request("PUT", "/bucket/e", b"body", expect="100-continue")
+async def test_a_body_that_came_unasked_needs_no_invitation(endpoint: RunningEndpoint) -> None:
+    async with endpoint.wire() as wire:
+        request = endpoint.request("PUT", "/bucket/e", b"body", expect="100-continue")
         answer = await wire.ask(request)
         assert (answer.status, answer.informed) == (200, [])
 
@@ -229,25 +245,25 @@ async def test_a_body_that_came_unasked_needs_no_invitation(door: Door) -> None:
 # ---------------------------------------------------------------------- time
 
 
-async def test_a_half_sent_head_is_cut_off(hasty: Door) -> None:
+async def test_a_half_sent_head_is_cut_off(hasty: RunningEndpoint) -> None:
     async with hasty.wire() as wire:
         wire.send(b"GET / HTTP/1.1\r\nHost: ")
         assert await wire.ended()
 
 
-async def test_a_half_sent_second_head_is_cut_off(hasty: Door) -> None:
+async def test_a_half_sent_second_head_is_cut_off(hasty: RunningEndpoint) -> None:
     async with hasty.wire() as wire:
         wire.send(hasty.request("GET", "/") + b"GET / HT")
         await wire.answer()
         assert await wire.ended()
 
 
-async def test_a_connection_without_a_request_is_cut_off(hasty: Door) -> None:
+async def test_a_connection_without_a_request_is_cut_off(hasty: RunningEndpoint) -> None:
     async with hasty.wire() as wire:
         assert await wire.ended()
 
 
-async def test_an_idle_connection_is_closed(hasty: Door) -> None:
+async def test_an_idle_connection_is_closed(hasty: RunningEndpoint) -> None:
     async with hasty.wire() as wire:
         await wire.ask(hasty.request("GET", "/"))
         assert await wire.ended()
@@ -255,8 +271,8 @@ async def test_an_idle_connection_is_closed(hasty: Door) -> None:
 
 async def test_a_body_that_does_not_come_is_a_request_timeout() -> None:
     store = Reading()
-    async with opened(store, SHORT) as door, door.wire() as wire:
-        wire.send(door.head("PUT", "/bucket/k", payload="UNSIGNED-PAYLOAD", content_length="9"))
+    async with opened(store, SHORT) as endpoint, endpoint.wire() as wire:
+        wire.send(endpoint.head("PUT", "/bucket/k", payload="UNSIGNED-PAYLOAD", content_length="9"))
         wire.send(b"some")
         answer = await wire.answer()
         assert (answer.status, answer.code) == (400, "RequestTimeout")
@@ -269,17 +285,17 @@ async def test_a_body_that_does_not_come_is_a_request_timeout() -> None:
 
 async def test_a_client_that_vanishes_ends_the_reading_of_its_body() -> None:
     store = Reading()
-    async with opened(store) as door:
-        async with door.wire() as wire:
-            head = door.head("PUT", "/bucket/k", payload="UNSIGNED-PAYLOAD", content_length="9")
+    async with opened(store) as endpoint:
+        async with endpoint.wire() as wire:
+            head = endpoint.head("PUT", "/bucket/k", payload="UNSIGNED-PAYLOAD", content_length="9")
             wire.send(head, b"some")
             await store.begun.wait()
         async with asyncio.timeout(5):
             await store.over.wait()
         assert isinstance(store.error, S3Error)
         assert store.error.code == "IncompleteBody"
-        await door.server.stop(5)
-        assert door.server.numbers()["connections"] == 0
+        await endpoint.server.stop(5)
+        assert endpoint.server.counters_by_name()["connections"] == 0
 
 
 # ---------------------------------------------------------------------- what is no HTTP
@@ -304,8 +320,10 @@ NO_HTTP = [
 
 
 @pytest.mark.parametrize("data", NO_HTTP)
-async def test_what_is_no_http_is_answered_as_s3_does(door: Door, data: bytes) -> None:
-    async with door.wire() as wire:
+async def test_what_is_no_http_is_answered_as_s3_does(
+    endpoint: RunningEndpoint, data: bytes
+) -> None:
+    async with endpoint.wire() as wire:
         answer = await wire.ask(data)
         assert (answer.status, answer.code) == (400, "BadRequest")
         assert answer.headers["content-type"] == "application/xml"
@@ -323,14 +341,14 @@ async def test_what_is_no_http_is_answered_as_s3_does(door: Door, data: bytes) -
         b"GET / HTTP/1.1\r\n" + b"X: yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy\r\n" * 4000,
     ],
 )
-async def test_a_head_without_measure_is_told_so(door: Door, head: bytes) -> None:
-    async with door.wire() as wire:
+async def test_a_head_without_measure_is_told_so(endpoint: RunningEndpoint, head: bytes) -> None:
+    async with endpoint.wire() as wire:
         answer = await wire.ask(head)
         assert (answer.status, answer.code) == (400, "RequestHeaderSectionTooLarge")
 
 
-async def test_an_endless_head_in_small_pieces_is_told_so(door: Door) -> None:
-    async with door.wire() as wire:
+async def test_an_endless_head_in_small_pieces_is_told_so(endpoint: RunningEndpoint) -> None:
+    async with endpoint.wire() as wire:
         wire.send(b"GET / HTTP/1.1\r\n")
         for _ in range(100):
             wire.send(b"X: " + b"y" * 1000 + b"\r\n")
@@ -339,10 +357,10 @@ async def test_an_endless_head_in_small_pieces_is_told_so(door: Door) -> None:
 
 
 async def test_floods_of_garbage_are_one_log_line_without_a_traceback(
-    door: Door, caplog: pytest.LogCaptureFixture
+    endpoint: RunningEndpoint, caplog: pytest.LogCaptureFixture
 ) -> None:
     for _ in range(20):
-        async with door.wire() as wire:
+        async with endpoint.wire() as wire:
             await wire.ask(b"garbage\r\n\r\n")
     assert len(caplog.records) == 1
     assert caplog.records[0].exc_info is None
@@ -350,16 +368,16 @@ async def test_floods_of_garbage_are_one_log_line_without_a_traceback(
     assert "garbage" not in caplog.text
 
 
-async def test_garbage_after_a_request_is_answered_after_it(door: Door) -> None:
-    async with door.wire() as wire:
-        assert (await wire.ask(door.request("PUT", "/bucket/g", b"x"))).status == 200
+async def test_garbage_after_a_request_is_answered_after_it(endpoint: RunningEndpoint) -> None:
+    async with endpoint.wire() as wire:
+        assert (await wire.ask(endpoint.request("PUT", "/bucket/g", b"x"))).status == 200
         assert (await wire.ask(b"\x00\x01garbage\r\n\r\n")).code == "BadRequest"
         assert await wire.ended()
 
 
-async def test_a_broken_transfer_coding_stores_nothing(door: Door) -> None:
-    async with door.wire() as wire:
-        head = door.head(
+async def test_a_broken_transfer_coding_stores_nothing(endpoint: RunningEndpoint) -> None:
+    async with endpoint.wire() as wire:
+        head = endpoint.head(
             "PUT",
             "/bucket/k?tagging",
             payload="UNSIGNED-PAYLOAD",
@@ -371,10 +389,12 @@ async def test_a_broken_transfer_coding_stores_nothing(door: Door) -> None:
         assert await wire.ended()
 
 
-async def test_a_smuggled_request_behind_two_lengths_is_not_answered(door: Door) -> None:
-    async with door.wire() as wire:
-        head = door.head("PUT", "/bucket/k", b"hello", transfer_encoding="chunked")
-        wire.send(head + b"0\r\n\r\n" + door.request("GET", "/bucket/k"))
+async def test_a_smuggled_request_behind_two_lengths_is_not_answered(
+    endpoint: RunningEndpoint,
+) -> None:
+    async with endpoint.wire() as wire:
+        head = endpoint.head("PUT", "/bucket/k", b"hello", transfer_encoding="chunked")
+        wire.send(head + b"0\r\n\r\n" + endpoint.request("GET", "/bucket/k"))
         assert (await wire.answer()).status == 400
         assert await wire.ended()
 
@@ -382,12 +402,12 @@ async def test_a_smuggled_request_behind_two_lengths_is_not_answered(door: Door)
 # ---------------------------------------------------------------------- HTTP/1.0
 
 
-async def test_http_1_0_closes_unless_asked_not_to(door: Door) -> None:
-    old = door.request("GET", "/bucket/k").replace(b"HTTP/1.1", b"HTTP/1.0")
-    async with door.wire() as wire:
+async def test_http_1_0_closes_unless_asked_not_to(endpoint: RunningEndpoint) -> None:
+    old = endpoint.request("GET", "/bucket/k").replace(b"HTTP/1.1", b"HTTP/1.0")
+    async with endpoint.wire() as wire:
         assert (await wire.ask(old)).headers["connection"] == "close"
         assert await wire.ended()
-    old = door.request("GET", "/bucket/k", connection="keep-alive").replace(b"/1.1", b"/1.0")
-    async with door.wire() as wire:
+    old = endpoint.request("GET", "/bucket/k", connection="keep-alive").replace(b"/1.1", b"/1.0")
+    async with endpoint.wire() as wire:
         assert (await wire.ask(old)).headers["connection"] == "keep-alive"
         assert (await wire.ask(old)).body == b"value"

@@ -8,7 +8,7 @@ import hashlib
 import pytest
 
 from s3d.agent.frontends.http.cors import matching
-from tests.agent.frontends.http.wire import Door, plain_head
+from tests.agent.frontends.http.wire import RunningEndpoint, plain_head
 
 PAGE = "https://app.example"
 RULES = b"""<CORSConfiguration><CORSRule>
@@ -21,24 +21,26 @@ RULES = b"""<CORSConfiguration><CORSRule>
 
 
 @pytest.fixture
-async def granting(door: Door) -> Door:
+async def granting(endpoint: RunningEndpoint) -> RunningEndpoint:
     """The bucket has RULES."""
     md5 = base64.b64encode(hashlib.md5(RULES).digest()).decode()
-    answer = await door.ask("PUT", "/bucket?cors", RULES, content_md5=md5)
+    answer = await endpoint.ask("PUT", "/bucket?cors", RULES, content_md5=md5)
     assert answer.status == 200, answer.body
-    return door
+    return endpoint
 
 
-async def preflight(door: Door, path: str = "/bucket/k", **headers: str) -> tuple[int, dict]:
-    given = {"Host": door.host} | {n.replace("_", "-"): v for n, v in headers.items()}
-    async with door.wire() as wire:
+async def preflight(
+    endpoint: RunningEndpoint, path: str = "/bucket/k", **headers: str
+) -> tuple[int, dict]:
+    given = {"Host": endpoint.host} | {n.replace("_", "-"): v for n, v in headers.items()}
+    async with endpoint.wire() as wire:
         answer = await wire.ask(plain_head("OPTIONS", path, given))
     found = {n: v for n, v in answer.headers.items() if n.startswith("access-control")}
     return answer.status, found
 
 
-async def test_without_rules_an_origin_reads_without_a_grant(door: Door) -> None:
-    answer = await door.ask("GET", "/bucket/k", origin="https://evil.example")
+async def test_without_rules_an_origin_reads_without_a_grant(endpoint: RunningEndpoint) -> None:
+    answer = await endpoint.ask("GET", "/bucket/k", origin="https://evil.example")
     assert answer.body == b"value"
     assert not any(name.startswith("access-control") for name in answer.headers)
 
@@ -50,19 +52,19 @@ async def test_without_rules_an_origin_reads_without_a_grant(door: Door) -> None
     "headers", [{"origin": "https://evil.example"}, {"sec_fetch_site": "cross-site"}]
 )
 async def test_a_foreign_page_changes_nothing_although_signed(
-    door: Door, method: str, path: str, headers: dict[str, str]
+    endpoint: RunningEndpoint, method: str, path: str, headers: dict[str, str]
 ) -> None:
-    answer = await door.ask(method, path, **headers)
+    answer = await endpoint.ask(method, path, **headers)
     assert (answer.status, answer.code) == (403, "AccessDenied")
-    assert (await door.ask("GET", "/bucket/k")).body == b"value"
+    assert (await endpoint.ask("GET", "/bucket/k")).body == b"value"
 
 
-async def test_a_page_of_our_own_origin_is_not_foreign(door: Door) -> None:
-    answer = await door.ask("PUT", "/bucket/k", b"new", origin=f"http://{door.host}")
+async def test_a_page_of_our_own_origin_is_not_foreign(endpoint: RunningEndpoint) -> None:
+    answer = await endpoint.ask("PUT", "/bucket/k", b"new", origin=f"http://{endpoint.host}")
     assert answer.status == 200
 
 
-async def test_a_rule_grants_its_origins_and_methods(granting: Door) -> None:
+async def test_a_rule_grants_its_origins_and_methods(granting: RunningEndpoint) -> None:
     answer = await granting.ask("PUT", "/bucket/page", b"x", origin=PAGE)
     assert answer.status == 200
     assert answer.headers["access-control-allow-origin"] == PAGE
@@ -71,24 +73,24 @@ async def test_a_rule_grants_its_origins_and_methods(granting: Door) -> None:
     assert "Origin" in answer.headers["vary"]
 
 
-async def test_errors_of_a_granted_page_are_told_to_it(granting: Door) -> None:
+async def test_errors_of_a_granted_page_are_told_to_it(granting: RunningEndpoint) -> None:
     answer = await granting.ask("GET", "/bucket/none", origin=PAGE)
     assert (answer.status, answer.headers["access-control-allow-origin"]) == (404, PAGE)
 
 
-async def test_a_star_never_comes_with_credentials(granting: Door) -> None:
+async def test_a_star_never_comes_with_credentials(granting: RunningEndpoint) -> None:
     answer = await granting.ask("HEAD", "/bucket/k", origin="https://any.example")
     assert answer.headers["access-control-allow-origin"] == "*"
     assert "access-control-allow-credentials" not in answer.headers
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://app.example"])
-async def test_other_origins_get_no_grant(granting: Door, origin: str) -> None:
+async def test_other_origins_get_no_grant(granting: RunningEndpoint, origin: str) -> None:
     answer = await granting.ask("GET", "/bucket/k", origin=origin)
     assert "access-control-allow-origin" not in answer.headers
 
 
-async def test_preflight_of_an_allowed_page(granting: Door) -> None:
+async def test_preflight_of_an_allowed_page(granting: RunningEndpoint) -> None:
     status, found = await preflight(
         granting,
         origin=PAGE,
@@ -124,18 +126,18 @@ async def test_preflight_of_an_allowed_page(granting: Door) -> None:
     ],
 )
 async def test_preflight_of_what_no_rule_allows(
-    granting: Door, headers: dict[str, str], status: int
+    granting: RunningEndpoint, headers: dict[str, str], status: int
 ) -> None:
     assert await preflight(granting, **headers) == (status, {})
 
 
-async def test_preflight_without_rules_or_bucket(door: Door) -> None:
+async def test_preflight_without_rules_or_bucket(endpoint: RunningEndpoint) -> None:
     asked = {"origin": PAGE, "access_control_request_method": "GET"}
     for path in ("/bucket/k", "/none/k", "/"):
-        assert await preflight(door, path, **asked) == (403, {})
+        assert await preflight(endpoint, path, **asked) == (403, {})
 
 
-async def test_preflight_of_a_foreign_host_is_refused(granting: Door) -> None:
+async def test_preflight_of_a_foreign_host_is_refused(granting: RunningEndpoint) -> None:
     asked = {"origin": PAGE, "access_control_request_method": "GET", "Host": "evil.example"}
     assert await preflight(granting, **asked) == (403, {})
 

@@ -27,7 +27,7 @@ class Line:
     def write(self, data: bytes) -> None:
         self.written += data
 
-    def await_body(self, waiting: bool) -> None:
+    def set_body_timeout(self, waiting: bool) -> None:
         self.waits.append(waiting)
 
     def pause_reading(self) -> None: ...
@@ -104,17 +104,17 @@ async def test_whether_the_connection_outlives_the_answer(
     line: Line, lines: list[str], version: str, told: str, keeps: bool
 ) -> None:
     exchange = await begin(line, *lines, version=version)
-    assert (exchange.settle_connection(), exchange.keep_alive) == (told, keeps)
+    assert (exchange.decide_keep_alive(), exchange.keep_alive) == (told, keeps)
 
 
 async def test_the_last_request_of_a_connection_says_so(line: Line) -> None:
     line.last = True
-    assert (await begin(line)).settle_connection() == "Connection: close\r\n"
+    assert (await begin(line)).decide_keep_alive() == "Connection: close\r\n"
 
 
 async def test_what_is_no_http_is_never_kept(line: Line) -> None:
     exchange = Exchange(line, S3Error("BadRequest"), (await begin(line)).payload)  # type: ignore[arg-type]
-    assert exchange.settle_connection() == "Connection: close\r\n"
+    assert exchange.decide_keep_alive() == "Connection: close\r\n"
 
 
 async def test_writing_to_a_client_that_has_gone_does_nothing(line: Line) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import uvloop
 
-from s3d.agent.core.store import Endpoint, Ready, operation
+from s3d.agent.core.store import Completed, TerminalStore, operation
 from s3d.agent.frontends.http import sendfile
 from s3d.agent.frontends.http.limits import Limits
 from s3d.agent.s3.errors import S3Error
@@ -27,7 +27,7 @@ LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
 }
 
 
-class Shelf(Endpoint):
+class Shelf(TerminalStore):
     """Every object is the same file, in three pieces that overlap nowhere; Broken says too much."""
 
     def __init__(self, path: Path) -> None:
@@ -36,12 +36,12 @@ class Shelf(Endpoint):
         self.closed = threading.Event()
 
     @operation("GetObject")
-    def get_object(self, request: S3Request) -> Ready:
+    def get_object(self, request: S3Request) -> Completed:
         size = SIZE + (4096 if request.key == "broken" else 0)
         body = Pages(os.open(self.path, os.O_RDONLY), size, self.closed)
         if request.key.startswith("damaged-"):
             body.damaged = int(request.key.removeprefix("damaged-"))
-        return Ready(S3Response({"ContentLength": size}, body))
+        return Completed(S3Response({"ContentLength": size}, body))
 
 
 class Pages:
@@ -97,12 +97,12 @@ def run(request: pytest.FixtureRequest) -> Iterator[Callable[[Coroutine[Any, Any
 
 def test_all_pieces_arrive_in_order(shelf: Shelf, run: Callable) -> None:
     async def main() -> None:
-        async with opened(shelf) as door, door.wire() as wire:
+        async with opened(shelf) as endpoint, endpoint.wire() as wire:
             for _ in range(2):
-                answer = await wire.ask(door.request("GET", "/bucket/k"))
+                answer = await wire.ask(endpoint.request("GET", "/bucket/k"))
                 assert answer.body == shelf.path.read_bytes()
-            await door.server.stop(5)
-            assert door.server.numbers()["sent"] > 2 * SIZE
+            await endpoint.server.stop(5)
+            assert endpoint.server.counters_by_name()["sent"] > 2 * SIZE
 
     run(main())
     assert shelf.closed.is_set()
@@ -113,11 +113,11 @@ def test_damage_before_the_head_is_an_error_and_the_connection_goes_on(
     shelf: Shelf, run: Callable
 ) -> None:
     async def main() -> None:
-        async with opened(shelf) as door, door.wire() as wire:
+        async with opened(shelf) as endpoint, endpoint.wire() as wire:
             for _ in range(2):
-                answer = await wire.ask(door.request("GET", "/bucket/damaged-3"))
+                answer = await wire.ask(endpoint.request("GET", "/bucket/damaged-3"))
                 assert (answer.status, b"<Code>InternalError" in answer.body) == (500, True)
-            assert len((await wire.ask(door.request("GET", "/bucket/k"))).body) == SIZE
+            assert len((await wire.ask(endpoint.request("GET", "/bucket/k"))).body) == SIZE
 
     run(main())
 
@@ -126,9 +126,9 @@ def test_damage_before_the_head_is_an_error_and_the_connection_goes_on(
 @pytest.mark.parametrize("at", [5, 2_000_005, SIZE - 1])
 def test_damage_behind_the_head_breaks_the_answer_off(shelf: Shelf, run: Callable, at: int) -> None:
     async def main() -> None:
-        async with opened(shelf) as door:
-            reader, writer = await asyncio.open_connection(*door.address)
-            writer.write(door.request("GET", f"/bucket/damaged-{at}"))
+        async with opened(shelf) as endpoint:
+            reader, writer = await asyncio.open_connection(*endpoint.address)
+            writer.write(endpoint.request("GET", f"/bucket/damaged-{at}"))
             head = await reader.readuntil(b"\r\n\r\n")
             assert head.startswith(b"HTTP/1.1 200")
             got = bytearray()
@@ -145,8 +145,8 @@ def test_damage_behind_the_head_breaks_the_answer_off(shelf: Shelf, run: Callabl
 @pytest.mark.finding("S10")
 def test_what_is_checked_on_the_way_arrives_whole(shelf: Shelf, run: Callable) -> None:
     async def main() -> None:
-        async with opened(shelf) as door, door.wire() as wire:
-            answer = await wire.ask(door.request("GET", f"/bucket/damaged-{2 * SIZE}"))
+        async with opened(shelf) as endpoint, endpoint.wire() as wire:
+            answer = await wire.ask(endpoint.request("GET", f"/bucket/damaged-{2 * SIZE}"))
             assert answer.body == shelf.path.read_bytes()
 
     run(main())
@@ -154,8 +154,8 @@ def test_what_is_checked_on_the_way_arrives_whole(shelf: Shelf, run: Callable) -
 
 def test_a_pipelined_answer_before_it_comes_first(shelf: Shelf, run: Callable) -> None:
     async def main() -> None:
-        async with opened(shelf) as door, door.wire() as wire:
-            wire.send(door.request("DELETE", "/bucket/k"), door.request("GET", "/bucket/k"))
+        async with opened(shelf) as endpoint, endpoint.wire() as wire:
+            wire.send(endpoint.request("DELETE", "/bucket/k"), endpoint.request("GET", "/bucket/k"))
             assert (await wire.answer()).status == 501
             assert len((await wire.answer()).body) == SIZE
 
@@ -164,15 +164,15 @@ def test_a_pipelined_answer_before_it_comes_first(shelf: Shelf, run: Callable) -
 
 def test_slow_clients_do_not_hold_the_threads(shelf: Shelf, run: Callable) -> None:
     async def main() -> None:
-        async with opened(shelf) as door:
+        async with opened(shelf) as endpoint:
             stalled = []
             for _ in range(12):
-                reader, writer = await asyncio.open_connection(*door.address, limit=4096)
-                writer.write(door.request("GET", "/bucket/k"))
+                reader, writer = await asyncio.open_connection(*endpoint.address, limit=4096)
+                writer.write(endpoint.request("GET", "/bucket/k"))
                 await reader.readuntil(b"\r\n\r\n")
                 stalled.append(writer)
-            async with door.wire() as quick:
-                assert len((await quick.ask(door.request("GET", "/bucket/k"))).body) == SIZE
+            async with endpoint.wire() as quick:
+                assert len((await quick.ask(endpoint.request("GET", "/bucket/k"))).body) == SIZE
             for writer in stalled:
                 writer.transport.abort()
 
@@ -185,8 +185,8 @@ def test_a_client_that_is_always_late_gets_all(
     monkeypatch.setattr(sendfile, "_PATIENCE", 0)
 
     async def main() -> None:
-        async with opened(shelf) as door, door.wire() as wire:
-            answer = await wire.ask(door.request("GET", "/bucket/k"))
+        async with opened(shelf) as endpoint, endpoint.wire() as wire:
+            answer = await wire.ask(endpoint.request("GET", "/bucket/k"))
             assert answer.body == shelf.path.read_bytes()
 
     run(main())
@@ -194,9 +194,9 @@ def test_a_client_that_is_always_late_gets_all(
 
 def test_a_client_that_takes_nothing_is_given_up(shelf: Shelf, run: Callable) -> None:
     async def main() -> None:
-        async with opened(shelf, Limits(write=0.1)) as door:
-            _, writer = await asyncio.open_connection(*door.address, limit=4096)
-            writer.write(door.request("GET", "/bucket/k"))
+        async with opened(shelf, Limits(write=0.1)) as endpoint:
+            _, writer = await asyncio.open_connection(*endpoint.address, limit=4096)
+            writer.write(endpoint.request("GET", "/bucket/k"))
             await asyncio.to_thread(shelf.closed.wait, 5)
             writer.close()
 
@@ -206,15 +206,15 @@ def test_a_client_that_takes_nothing_is_given_up(shelf: Shelf, run: Callable) ->
 
 def test_a_client_that_leaves_leaves_nothing_behind(shelf: Shelf, run: Callable) -> None:
     async def main() -> None:
-        async with opened(shelf) as door:
-            reader, writer = await asyncio.open_connection(*door.address, limit=4096)
-            writer.write(door.request("GET", "/bucket/k"))
+        async with opened(shelf) as endpoint:
+            reader, writer = await asyncio.open_connection(*endpoint.address, limit=4096)
+            writer.write(endpoint.request("GET", "/bucket/k"))
             await reader.readuntil(b"\r\n\r\n")
             before = len(os.listdir("/proc/self/fd"))
             writer.transport.abort()
             await asyncio.to_thread(shelf.closed.wait, 5)
-            await door.server.stop(5)
-            assert door.server.numbers()["connections"] == 0
+            await endpoint.server.stop(5)
+            assert endpoint.server.counters_by_name()["connections"] == 0
             assert len(os.listdir("/proc/self/fd")) < before
 
     run(main())
@@ -222,11 +222,11 @@ def test_a_client_that_leaves_leaves_nothing_behind(shelf: Shelf, run: Callable)
 
 def test_a_stop_cuts_a_sending(shelf: Shelf, run: Callable) -> None:
     async def main() -> None:
-        async with opened(shelf) as door:
-            reader, writer = await asyncio.open_connection(*door.address, limit=4096)
-            writer.write(door.request("GET", "/bucket/k"))
+        async with opened(shelf) as endpoint:
+            reader, writer = await asyncio.open_connection(*endpoint.address, limit=4096)
+            writer.write(endpoint.request("GET", "/bucket/k"))
             await reader.readuntil(b"\r\n\r\n")
-            await door.server.stop(0)
+            await endpoint.server.stop(0)
             assert shelf.closed.is_set()
             writer.close()
 
@@ -237,8 +237,8 @@ def test_a_file_that_is_too_short_breaks_the_answer_off(
     shelf: Shelf, run: Callable, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def main() -> None:
-        async with opened(shelf) as door, door.wire() as wire:
-            wire.send(door.request("GET", "/bucket/broken"))
+        async with opened(shelf) as endpoint, endpoint.wire() as wire:
+            wire.send(endpoint.request("GET", "/bucket/broken"))
             with pytest.raises((EOFError, ConnectionError)):
                 await wire.answer()
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.frontends.http.limits import Limits
-from s3d.agent.frontends.http.server import S3Server
+from s3d.agent.frontends.http.s3_server import S3Server
 from s3d.agent.s3.credential import Signer
 from s3d.agent.s3.messages import WireRequest
 from s3d.agent.s3.signing import sign
@@ -97,7 +97,7 @@ class Wire:
         return await self.reader.read()
 
 
-class Door:
+class RunningEndpoint:
     """A running endpoint with one known key."""
 
     def __init__(self, server: S3Server, address: tuple[str, int]) -> None:
@@ -153,12 +153,12 @@ def plain_head(method: str, path: str, headers: Headers) -> bytes:
 @asynccontextmanager
 async def opened(
     store: ObjectStore, limits: Limits | None = None, *, auth: bool = True
-) -> AsyncIterator[Door]:
+) -> AsyncIterator[RunningEndpoint]:
     """An endpoint for a store, at a free port of loopback."""
     secret_of = {ACCESS_KEY: SECRET}.get if auth else None
     server = S3Server(store, secret_of=secret_of, hosts=("s3.test",), limits=limits)
     address = await server.start("127.0.0.1", 0)
     try:
-        yield Door(server, address)
+        yield RunningEndpoint(server, address)
     finally:
         await server.stop(0)

@@ -1,6 +1,6 @@
 import pytest
 
-from s3d.agent.core.store import Ready
+from s3d.agent.core.store import Completed
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import BytesBody, S3Request
 from s3d.agent.s3.model import UNKNOWN, operations
@@ -36,7 +36,7 @@ async def test_what_needs_no_waiting_is_ready(local, s3, bucket, name, members):
     await s3.put(bucket, "small", b"data")
     await s3.put(bucket, "large", BIG)
     answer = call(local, name, Bucket=bucket, **members)
-    assert isinstance(answer, Ready)
+    assert isinstance(answer, Completed)
     if answer.response.body is not None:
         await answer.response.body.aclose()
 
@@ -81,7 +81,7 @@ async def test_a_restart_finds_everything_and_sweeps_what_nobody_names(tmp_path)
     index.close()
 
 
-async def test_cache_counts_blobs_go_on_behind_those_in_the_index(tmp_path):
+async def test_numbers_of_blobs_go_on_behind_those_in_the_index(tmp_path):
     for expected in (["0"], ["0", "1"], ["0", "1", "2"]):
         index, store = await reopened(tmp_path)
         s3 = Client(store)

@@ -33,6 +33,12 @@ def away() -> S3Error:
     return error
 
 
+def answer_lost() -> S3Error:
+    error = S3Error("ServiceUnavailable", "The remote's answer was lost")
+    error.__cause__ = Unreachable(Reason.TIMEOUT, "nothing", sent=True)
+    return error
+
+
 @dataclass
 class Remote:
     """The store behind, seen through a line that may be bad."""
@@ -43,6 +49,8 @@ class Remote:
     """Bytes of bodies that were given."""
     error: Callable[[], S3Error] | None = None
     """Raised instead of an answer."""
+    error_after: Callable[[], S3Error] | None = None
+    """Raised once the request has been carried out."""
     truncate: int | None = None
     """Bytes after which bodies end."""
     garble: bool = False
@@ -59,6 +67,8 @@ class Remote:
         if request.op.name == self.mute:
             await asyncio.Event().wait()
         response = await self.inner.call(request)
+        if self.error_after is not None:
+            raise self.error_after()
         if request.op.name == "GetObject" and response.body is not None:
             body = response.body
             response.body = StreamBody(self._through(body), body.size)

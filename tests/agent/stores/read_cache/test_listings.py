@@ -10,10 +10,11 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import BytesBody, S3Request, S3Response, WireRequest, WireResponse
 from s3d.agent.s3.model import operations
 from s3d.agent.stores.read_cache import listings
+from s3d.agent.stores.read_cache.cache_bypass import CacheBypass
 from s3d.agent.stores.read_cache.listings import STALE
 from s3d.agent.stores.read_cache.revalidate import Freshness
-from tests.agent.stores.read_cache.rig import away, open_rig
-from tests.contract.client import read
+from tests.agent.stores.read_cache.rig import answer_lost, away, open_rig
+from tests.contract.client import Client, read
 
 
 async def page(rig, **members):
@@ -183,6 +184,34 @@ async def test_a_write_that_fails_does_not_end_the_last_listing(rig):
         with pytest.raises(S3Error):
             await rig.s3(name, Bucket="bbb", Key="k", CopySource="bbb/old")
     assert keys(await page(rig)) == ["old"]
+
+
+@pytest.mark.finding("D4")
+@pytest.mark.rule("AWAY-4")
+@pytest.mark.parametrize("name", ["DeleteObject", "PutObject"])
+@pytest.mark.parametrize("error", [answer_lost, lambda: S3Error("InternalError")])
+async def test_a_write_whose_outcome_is_unknown_ends_the_last_listing(rig, name, error):
+    """Until the remote has shown the object itself, as the write queue's HeadObject sees it."""
+    await rig.there.put("bbb", "a", b"1")
+    await rig.there.put("bbb", "b", b"2")
+    await page(rig)
+    rig.remote.error_after = error
+    with pytest.raises(S3Error):
+        await rig.s3(name, Bucket="bbb", Key="a")
+    rig.remote.error_after, rig.remote.error = None, away
+    with pytest.raises(S3Error):
+        await page(rig)
+    rig.remote.error = None
+    await Client(CacheBypass(rig.cache)).code("HeadObject", Bucket="bbb", Key="a")
+    expected = (await rig.there("ListObjectsV2", Bucket="bbb"))["Contents"]
+    rig.remote.error = away
+    members = "Key", "ETag", "Size"
+    for _ in range(2):
+        listed = (await page(rig)).output["Contents"]
+        assert [[row[m] for m in members] for row in listed] == [
+            [row[m] for m in members] for row in expected
+        ]
+        await rig.restart()
 
 
 @pytest.mark.finding("D4")

@@ -5,7 +5,7 @@ from contextlib import closing
 
 import pytest
 
-from s3d.agent.core.client import Objects
+from s3d.agent.core.client import S3Client
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import S3Request
 from s3d.agent.s3.model import operations
@@ -55,7 +55,7 @@ async def test_a_page_without_an_answer_is_asked_for_again(faulty, faulty_seawee
 @pytest.mark.finding("F6")
 async def test_an_etag_is_the_same_in_a_listing_and_in_headers(faulty, faulty_seaweedfs, bucket):
     faulty_seaweedfs.inject(Fault(edit_xml=without_quotes), times=math.inf)
-    objects = Objects(faulty)
+    objects = S3Client(faulty)
     listed = await objects.page(bucket, limit=1_000)
     headers = [await objects.head(bucket, info.key) for info in listed.objects]
     assert [info.etag for info in listed.objects] == [info.etag for info in headers if info]
@@ -65,7 +65,7 @@ async def test_an_etag_is_the_same_in_a_listing_and_in_headers(faulty, faulty_se
 @pytest.mark.finding("F7")
 async def test_a_listing_that_stops_in_the_middle_is_not_whole(faulty, faulty_seaweedfs, bucket):
     faulty_seaweedfs.inject(Fault(edit_xml=without_token), times=math.inf)
-    found = Objects(faulty)
+    found = S3Client(faulty)
     with pytest.raises(S3Error, match="does not say how it goes on"):
         await found.page(bucket, limit=3)
     with pytest.raises(S3Error, match="does not say how it goes on"):

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from s3d.agent.core.store import Answer, Ready
+from s3d.agent.core.store import Answer, Completed
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import S3Request, S3Response, WireRequest
 from s3d.agent.s3.model import operations
@@ -32,7 +32,7 @@ class Open:
 
     def call(self, request: S3Request[Any]) -> Answer:
         self.taken.append(request.op.name)
-        return Ready(S3Response({}))
+        return Completed(S3Response({}))
 
 
 def arriving(via: str | None) -> S3Request[Any]:

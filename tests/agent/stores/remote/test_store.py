@@ -12,7 +12,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from s3d.agent.frontends.http.server import S3Server
+from s3d.agent.frontends.http.s3_server import S3Server
 from s3d.shared.errors import UsageError
 from tests.agent.stores.remote.conftest import Open
 from tests.peers.proxy import FaultyProxy

@@ -25,11 +25,11 @@ from s3d.agent.stores.remote.error_mapping import refused
 from s3d.agent.stores.write_queue import journal_rows
 from s3d.agent.stores.write_queue.clock import Clock
 from s3d.agent.stores.write_queue.journal import Journal
-from s3d.agent.stores.write_queue.multipart_push import Judged, Means
+from s3d.agent.stores.write_queue.multipart_push import ConditionSupport, Means
 from s3d.agent.stores.write_queue.multipart_push import Rules as PushRules
 from s3d.agent.stores.write_queue.pending import PendingState, PendingWrite
 from s3d.agent.stores.write_queue.pusher import Pusher
-from s3d.agent.stores.write_queue.remote_gate import Line
+from s3d.agent.stores.write_queue.remote_gate import RemoteGate
 from s3d.agent.stores.write_queue.staged_body import Throttle
 from s3d.shared.conflicts import ConflictPolicy
 from s3d.shared.timetable import Timetable
@@ -39,7 +39,7 @@ PATIENCE = 10.0
 """Real seconds that a test waits for what must happen at once."""
 EPOCH = 1_800_000_000.0
 MIB = 1 << 20
-JUDGED = Judged()
+ALL_CONDITIONS = ConditionSupport()
 
 
 class Time:
@@ -178,7 +178,7 @@ class Rig:
     time: Time
     journal: Journal
     pusher: Pusher
-    line: Line
+    remote_gate: RemoteGate
     events: Events
     blobs: Blobs
     throttle: Throttle
@@ -274,7 +274,7 @@ async def open_rig(
     *,
     over: ObjectStore | None = None,
     clock: Clock | None = None,
-    judged: Judged = JUDGED,
+    judged: ConditionSupport = ALL_CONDITIONS,
     policy: ConflictPolicy = ConflictPolicy.PARK,
     rules: PushRules | None = None,
 ) -> AsyncIterator[Rig]:
@@ -299,7 +299,7 @@ async def open_rig(
         remote.told.append(news.set)
         time.told.append(news.set)
         journal.on_change.append(news.set)
-        throttle, line = Throttle(Timetable(), clock), Line(clock)
+        throttle, gate = Throttle(Timetable(), clock), RemoteGate(clock)
         means = Means(
             remote,
             body_of(index, blobs),
@@ -309,14 +309,14 @@ async def open_rig(
             policy=lambda bucket, key: policy,
             rules=rules,
         )
-        pusher = Pusher(journal, means, line, events)
+        pusher = Pusher(journal, means, gate, events)
         staged, client = Client(staging), Client(over or there)
         if over is None:
             for each in (staged, client):
                 if await each.code("HeadBucket", Bucket="bbb"):
                     await each("CreateBucket", Bucket="bbb")
         rig = Rig(
-            time, journal, pusher, line, events, blobs, throttle, remote, staged, client, news
+            time, journal, pusher, gate, events, blobs, throttle, remote, staged, client, news
         )
         try:
             yield rig

@@ -66,11 +66,11 @@ async def test_the_first_to_come_is_the_first_to_enter():
             group.create_task(enter(admission, size, entered, name))
         await asyncio.sleep(0)
         pending.size = 5
-        admission.look()
+        admission.admit_waiting()
         await asyncio.sleep(0)
         assert entered == []
         pending.size = 0
-        admission.look()
+        admission.admit_waiting()
     assert entered == ["large", "small"]
 
 
@@ -131,5 +131,5 @@ async def test_a_body_that_has_begun_gets_room_before_one_that_waits():
         group.create_task(enter(admission, 4, entered, "waiting"))
         await asyncio.sleep(0)
         pending.size = 4
-        admission.look()
+        admission.admit_waiting()
     assert entered == ["begun", "waiting"]

@@ -4,7 +4,7 @@ import pytest
 
 from s3d.agent.storage.index import Index
 from s3d.agent.stores.write_queue import doubts, journal_rows
-from s3d.agent.stores.write_queue.doubts import Doubt, Doubts
+from s3d.agent.stores.write_queue.doubts import UnresolvedPush, UnresolvedPushes
 from s3d.agent.stores.write_queue.pending import ABSENT
 from tests.agent.stores.write_queue.rig import open_rig
 
@@ -26,9 +26,9 @@ PLACE = ("b", "k")
     ],
 )
 def test_when_a_late_request_is_taken(states, state, is_judged, may):
-    doubt = Doubt(50.0, None if states is None else frozenset(states))
+    doubt = UnresolvedPush(50.0, None if states is None else frozenset(states))
     assert doubt.may_replace(state, is_judged=is_judged) is may
-    known = Doubts()
+    known = UnresolvedPushes()
     known.add(PLACE, '"late"', doubt)
     until = known.until(PLACE, '"own"', state, is_judged=is_judged)
     assert until == (50.0 if may else 0.0)
@@ -36,17 +36,17 @@ def test_when_a_late_request_is_taken(states, state, is_judged, may):
 
 
 def test_what_the_remote_shows_may_be_the_condition_of_a_request_in_doubt():
-    known = Doubts()
+    known = UnresolvedPushes()
     known.saw(PLACE, '"seen"')
     assert not known.etags(PLACE)
-    known.add(PLACE, '"late"', Doubt(50.0))
+    known.add(PLACE, '"late"', UnresolvedPush(50.0))
     known.saw(PLACE, '"seen"')
     assert known.until(PLACE, '"own"', '"seen"', is_judged=True) == 50.0
 
 
 def test_doubts_are_forgotten_when_nothing_can_arrive():
-    known = Doubts()
-    known.add(PLACE, '"late"', Doubt(50.0))
+    known = UnresolvedPushes()
+    known.add(PLACE, '"late"', UnresolvedPush(50.0))
     assert not known.expire(PLACE, 49.0)
     assert known.expire(PLACE, 51.0)
     assert not known.etags(PLACE)
@@ -55,9 +55,9 @@ def test_doubts_are_forgotten_when_nothing_can_arrive():
 async def test_doubts_survive_a_restart_as_long_as_they_matter(tmp_path):
     index = Index.open(tmp_path / "index", ephemeral=True, tables=journal_rows.TABLES)
     kept = {
-        ("b", "alive"): Doubt(50.0, None),
-        ("b", "pending"): Doubt(10.0, frozenset((ABSENT, "x"))),
-        ("b", "over"): Doubt(10.0),
+        ("b", "alive"): UnresolvedPush(50.0, None),
+        ("b", "pending"): UnresolvedPush(10.0, frozenset((ABSENT, "x"))),
+        ("b", "over"): UnresolvedPush(10.0),
     }
     for place, doubt in kept.items():
         await index.write(lambda tx, p=place, d=doubt: doubts.put(tx, p, '"late"', d))
@@ -83,7 +83,7 @@ async def test_only_a_run_that_was_not_closed_leaves_its_writes_in_doubt(tmp_pat
             await rig.journal.close()
     async with open_rig(tmp_path) as rig:
         (write,) = rig.journal.all()
-        assert rig.journal.is_in_doubt(write) is not is_closed
+        assert rig.journal.is_unresolved(write) is not is_closed
         rig.start()
         await rig.pushed()
         first = "PutObject" if is_closed else "HeadObject"
@@ -100,4 +100,4 @@ async def test_a_run_that_is_closed_while_a_push_is_on_its_way_leaves_it_in_doub
         await rig.journal.close()
     async with open_rig(tmp_path) as rig:
         (write,) = rig.journal.all()
-        assert rig.journal.is_in_doubt(write)
+        assert rig.journal.is_unresolved(write)

@@ -22,15 +22,15 @@ from s3d.agent.stores.remote.http_transport import Settings, Timeouts
 from s3d.agent.stores.remote.store import RemoteStore
 from s3d.agent.stores.write_queue.clock import Clock
 from s3d.agent.stores.write_queue.doubts import REQUEST_LIFE
-from s3d.agent.stores.write_queue.multipart_push import Judged
+from s3d.agent.stores.write_queue.multipart_push import ConditionSupport
 from s3d.agent.stores.write_queue.pending import PendingState
-from tests.agent.stores.write_queue.rig import JUDGED, Rig, open_rig
+from tests.agent.stores.write_queue.rig import ALL_CONDITIONS, Rig, open_rig
 from tests.peers.proxy import Drop, Exchange, Fault, FaultyProxy, Head
 
 pytestmark = [pytest.mark.slow, pytest.mark.finding("S3"), pytest.mark.rule("ORD-3")]
 
 FIRST, SECOND = b"the first write", b"the second write"
-NOT_JUDGED = Judged(put=False, complete=False, delete=False)
+NOT_JUDGED = ConditionSupport(put=False, complete=False, delete=False)
 
 
 def is_put(head: Head) -> bool:
@@ -44,7 +44,7 @@ class Scene:
     folder: Path
     proxy: FaultyProxy
     bucket: str
-    judged: Judged
+    judged: ConditionSupport
     later: float = 0.0
     """Seconds by which the clock of the agent was moved."""
 
@@ -102,7 +102,7 @@ def scene(
     new_bucket: str,
     request: pytest.FixtureRequest,
 ) -> Scene:
-    return Scene(tmp_path, faulty_seaweedfs, new_bucket, getattr(request, "param", JUDGED))
+    return Scene(tmp_path, faulty_seaweedfs, new_bucket, getattr(request, "param", ALL_CONDITIONS))
 
 
 async def test_the_remote_refuses_a_late_commit_after_a_newer_write(scene: Scene) -> None:

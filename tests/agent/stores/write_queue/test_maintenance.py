@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from s3d.agent.stores.write_queue.maintenance import Caretaker
+from s3d.agent.stores.write_queue.maintenance import QueueMaintenance
 from s3d.agent.stores.write_queue.pending import Kind, PendingState, PendingWrite, PushError
 from tests.agent.stores.write_queue.rig import BAD_KEY, Rig, open_rig, unreachable
 
@@ -23,20 +23,20 @@ async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
 
 
 @pytest.fixture
-async def caretaker(rig: Rig) -> Caretaker:
+async def maintenance(rig: Rig) -> QueueMaintenance:
     """With a write that is parked since its bucket is missing."""
-    caretaker = Caretaker(rig.journal, rig.remote, rig.time.clock, nothing)
+    maintenance = QueueMaintenance(rig.journal, rig.remote, rig.time.clock, nothing)
     await rig.staged("CreateBucket", Bucket="new")
     await rig.staged.put("new", "k", b"1")
     write = await rig.journal.take()
-    caretaker.parked(write, GONE)
+    maintenance.parked(write, GONE)
     await rig.journal.park(write.seq, GONE)
-    return caretaker
+    return maintenance
 
 
-def error_of(caretaker: Caretaker) -> PushError | None:
+def error_of(maintenance: QueueMaintenance) -> PushError | None:
     """For a write that comes only now."""
-    return caretaker.error_of(PendingWrite(99, Kind.PUT, "new", "k", 1, 0.0))
+    return maintenance.error_of(PendingWrite(99, Kind.PUT, "new", "k", 1, 0.0))
 
 
 def waiting(rig: Rig) -> int:
@@ -44,31 +44,33 @@ def waiting(rig: Rig) -> int:
 
 
 async def test_a_missing_bucket_is_asked_for_until_it_is_there(
-    rig: Rig, caretaker: Caretaker
+    rig: Rig, maintenance: QueueMaintenance
 ) -> None:
-    assert await caretaker.look()
-    assert error_of(caretaker) == GONE
+    assert await maintenance.look()
+    assert error_of(maintenance) == GONE
     await rig.there("CreateBucket", Bucket="new")
-    await caretaker.look()
-    assert (error_of(caretaker), waiting(rig)) == (None, 1)
+    await maintenance.look()
+    assert (error_of(maintenance), waiting(rig)) == (None, 1)
 
 
 @pytest.mark.parametrize("trouble", [unreachable(), BAD_KEY])
 async def test_no_answer_does_not_mean_that_it_is_there(
-    rig: Rig, caretaker: Caretaker, trouble: object
+    rig: Rig, maintenance: QueueMaintenance, trouble: object
 ) -> None:
     rig.remote.fail("GetObject", trouble)  # type: ignore[arg-type]
-    await caretaker.look()
-    assert (error_of(caretaker), waiting(rig)) == (GONE, 0)
+    await maintenance.look()
+    assert (error_of(maintenance), waiting(rig)) == (GONE, 0)
 
 
-async def test_a_bucket_that_nobody_waits_for_is_forgotten(rig: Rig, caretaker: Caretaker) -> None:
+async def test_a_bucket_that_nobody_waits_for_is_forgotten(
+    rig: Rig, maintenance: QueueMaintenance
+) -> None:
     for write in list(rig.journal.all()):
         await rig.journal.discard(write.seq)
-    await caretaker.look()
-    assert (error_of(caretaker), rig.remote.names()) == (None, [])
+    await maintenance.look()
+    assert (error_of(maintenance), rig.remote.names()) == (None, [])
 
 
 async def test_it_rests_when_there_is_nothing_to_look_after(rig: Rig) -> None:
-    caretaker = Caretaker(rig.journal, rig.remote, rig.time.clock, nothing)
-    assert not await caretaker.look()
+    maintenance = QueueMaintenance(rig.journal, rig.remote, rig.time.clock, nothing)
+    assert not await maintenance.look()

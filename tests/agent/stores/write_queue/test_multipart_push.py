@@ -247,8 +247,8 @@ async def test_credentials_that_are_refused_amid_the_parts_close_the_line(rig: R
     rig.remote.fail("UploadPart", BAD_KEY, 9)
     await rig.put_parts("k", *SIZES)
     rig.start()
-    await rig.until(rig.line.closed.is_set)
-    assert rig.line.trouble == NEEDS_CREDENTIALS
+    await rig.until(rig.remote_gate.closed.is_set)
+    assert rig.remote_gate.trouble == NEEDS_CREDENTIALS
 
 
 @pytest.mark.parametrize(

@@ -110,7 +110,7 @@ async def test_what_the_remote_would_refuse_for_certain_is_refused_at_the_door(s
 
 
 async def test_a_read_of_a_key_pushed_a_moment_ago_asks_the_remote(s3, queue, there, bucket):
-    """Memory hears of a commit later than the stage."""
+    """PendingWrites hears of a commit later than the stage."""
     await s3.put(bucket, "k", b"data")
     write = queue.journal.pending(bucket, "k")
     await there.put(bucket, "k", b"data")

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from s3d.agent.stores.write_queue.pending import STUCK, Kind, PendingState, PendingWrite, Share
-from s3d.agent.stores.write_queue.pending_index import Backlog
+from s3d.agent.stores.write_queue.pending_index import PendingIndex
 
 KEYS = st.text("ab\u00e9\U0001f600", min_size=1, max_size=3)
 WRITES = st.lists(st.tuples(st.sampled_from(["one", "two"]), KEYS, st.integers(0, 9)), max_size=20)
@@ -14,7 +14,7 @@ KINDS = st.sampled_from([Kind.PUT, Kind.DELETE])
 
 def filled(places, listed=0):
     """listed: how many writes there are at the first listing."""
-    backlog, writes = Backlog(), []
+    backlog, writes = PendingIndex(), []
     for seq, (bucket, key, size) in enumerate(places, 1):
         if seq == listed:
             list(backlog.under("one", b"", b""))
@@ -102,7 +102,7 @@ def test_what_waits_behind_a_stuck_write_is_counted(places, data):
 @given(st.lists(st.tuples(KEYS, KINDS), max_size=20), st.data())
 def test_keys_whose_newest_write_is_a_delete_are_in_order(given_writes, data):
     """Whenever the order is made: after a start, at the first listing, or before all writes."""
-    backlog, left = Backlog(), []
+    backlog, left = PendingIndex(), []
     ordered = data.draw(st.integers(0, 20))
     for seq, (key, kind) in enumerate(given_writes, 1):
         if seq == ordered:

@@ -4,7 +4,7 @@ import asyncio
 import time
 
 from s3d.agent.stores.write_queue.pending import Kind, PendingState, PendingWrite, PushError
-from s3d.agent.stores.write_queue.pending_state import Memory
+from s3d.agent.stores.write_queue.pending_state import PendingWrites
 
 
 def put(seq, key="k"):
@@ -12,7 +12,7 @@ def put(seq, key="k"):
 
 
 async def test_a_write_that_was_taken_as_it_was_replaced_keeps_its_key_busy():
-    memory = Memory(lambda: 100.0)
+    memory = PendingWrites(lambda: 100.0)
     memory.add(put(1), [])
     taken = await memory.take()
     memory.add(put(2), [1])
@@ -22,14 +22,14 @@ async def test_a_write_that_was_taken_as_it_was_replaced_keeps_its_key_busy():
 
 
 async def test_a_write_that_is_replaced_is_gone():
-    memory = Memory(lambda: 100.0)
+    memory = PendingWrites(lambda: 100.0)
     memory.add(put(1), [])
     memory.add(put(2), [1])
     assert (await memory.take()).seq == 2
 
 
 async def test_whoever_takes_is_woken():
-    memory = Memory(lambda: 100.0)
+    memory = PendingWrites(lambda: 100.0)
     told = []
     memory.on_change.append(lambda: told.append(1))
     memory.add(put(1), [])
@@ -41,7 +41,7 @@ async def test_whoever_takes_is_woken():
 
 
 async def test_whoever_takes_already_learns_of_a_later_time():
-    memory = Memory(time.time)
+    memory = PendingWrites(time.time)
     memory.add(put(1), [])
     write = await memory.take()
     async with asyncio.TaskGroup() as tasks, asyncio.timeout(10):
@@ -58,7 +58,7 @@ async def test_while_it_is_paused_nobody_looks_at_the_clock():
         asked.append(1)
         return now[0]
 
-    memory = Memory(clock)
+    memory = PendingWrites(clock)
     memory.add(put(1), [])
     memory.give_back(await memory.take(), 100.5, PushError("SlowDown"))
     memory.paused = True
@@ -74,7 +74,7 @@ async def test_while_it_is_paused_nobody_looks_at_the_clock():
 
 
 async def test_a_write_accepted_while_its_predecessor_is_noted_as_unverified_does_not_wait():
-    memory = Memory(lambda: 100.0)
+    memory = PendingWrites(lambda: 100.0)
     memory.add(put(1), [])
     first = await memory.take()
     memory.add(put(2), [])  # while the journal commits that the first is to be verified

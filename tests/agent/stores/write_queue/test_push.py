@@ -192,11 +192,11 @@ async def test_after_an_outage_it_goes_on_by_itself(
     for number in range(20):
         await shaken.staged.put(new_bucket, f"k{number}", b"value")
     async with asyncio.timeout(10):
-        while shaken.line.trouble != AWAY:
+        while shaken.gate.trouble != AWAY:
             shaken.news.clear()
             await shaken.news.wait()
     spent = sum(write.attempts for write in shaken.journal.all())
-    assert spent <= 5 + shaken.line.limit
+    assert spent <= 5 + shaken.gate.limit
     faulty_seaweedfs.heal()
     await settled(shaken)
     assert len(await shaken.there.keys(new_bucket)) == 20
@@ -209,6 +209,6 @@ async def test_a_wrong_key_stops_all_and_parks_nothing(opened: Open, seaweedfs: 
         (bucket,) = [each["Name"] for each in (await rig.staged("ListBuckets"))["Buckets"]]
         await rig.staged.put(bucket, "k", b"value")
         async with asyncio.timeout(10):
-            await rig.line.closed.wait()
+            await rig.remote_gate.closed.wait()
         assert rig.pusher.status().trouble == "needs credentials"
         assert not any(rig.journal.all(PendingState.FAILED))

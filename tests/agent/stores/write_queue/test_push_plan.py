@@ -16,7 +16,7 @@ from s3d.agent.storage.records import (
     PartSize,
     Stored,
 )
-from s3d.agent.stores.write_queue.push_plan import Ask, Multipart, Put, plan
+from s3d.agent.stores.write_queue.push_plan import Multipart, Put, SimpleCall, plan
 
 MD5 = hashlib.md5(b"value").digest()
 
@@ -102,15 +102,17 @@ def test_a_composite_checksum_is_made_by_the_remote() -> None:
 
 
 def test_a_delete_needs_no_object() -> None:
-    assert plan("delete", "bbb", "k", None) == Ask("DeleteObject", {"Bucket": "bbb", "Key": "k"})
+    assert plan("delete", "bbb", "k", None) == SimpleCall(
+        "DeleteObject", {"Bucket": "bbb", "Key": "k"}
+    )
 
 
 def test_tags_are_set_or_taken_away() -> None:
     tagged = plan("tags", "bbb", "k", stored(about=Description(tags={"a": "b"})))
-    assert isinstance(tagged, Ask)
+    assert isinstance(tagged, SimpleCall)
     assert tagged.members["Tagging"] == {"TagSet": [{"Key": "a", "Value": "b"}]}
     bare = plan("tags", "bbb", "k", stored())
-    assert bare == Ask("DeleteObjectTagging", {"Bucket": "bbb", "Key": "k"})
+    assert bare == SimpleCall("DeleteObjectTagging", {"Bucket": "bbb", "Key": "k"})
 
 
 def test_a_put_without_an_object_is_a_mistake() -> None:

@@ -64,7 +64,7 @@ async def test_what_another_server_refuses_is_parked_and_the_rest_goes_on(rig: R
     assert write.error is not None
     assert (write.error.code, write.error.status) == ("Intercepted", 413)
     assert "Too large" in write.error.message
-    assert rig.line.trouble == ""
+    assert rig.remote_gate.trouble == ""
     await rig.staged.put("bbb", "other", b"2")
     await rig.until(lambda: rig.remote.names().count("PutObject") == INTERCEPTIONS + 1)
 

@@ -1,8 +1,8 @@
 """Whose turn it is."""
 
 from s3d.agent.stores.write_queue.pending import Kind, PendingState, PendingWrite
-from s3d.agent.stores.write_queue.pending_index import Backlog
-from s3d.agent.stores.write_queue.push_scheduler import Schedule
+from s3d.agent.stores.write_queue.pending_index import PendingIndex
+from s3d.agent.stores.write_queue.push_scheduler import PushScheduler
 
 MIB = 1 << 20
 
@@ -11,8 +11,8 @@ class Turns:
     """A schedule that is offered whatever is added."""
 
     def __init__(self):
-        self.backlog = Backlog()
-        self.schedule = Schedule(self.backlog)
+        self.backlog = PendingIndex()
+        self.schedule = PushScheduler(self.backlog)
         self.seq = 0
 
     def add(self, key, size=0, accepted=0.0, **further):

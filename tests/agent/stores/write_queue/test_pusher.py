@@ -16,7 +16,7 @@ from s3d.agent.stores.write_queue.journal import Journal
 from s3d.agent.stores.write_queue.maintenance import ROUND
 from s3d.agent.stores.write_queue.pending import PendingState
 from s3d.agent.stores.write_queue.pusher import Pusher
-from s3d.agent.stores.write_queue.remote_gate import AWAY, NEEDS_CREDENTIALS, Line
+from s3d.agent.stores.write_queue.remote_gate import AWAY, NEEDS_CREDENTIALS, RemoteGate
 from tests.agent.stores.write_queue.rig import (
     BAD_KEY,
     DENIED,
@@ -77,20 +77,20 @@ async def test_many_go_at_a_time_but_no_more_than_the_limit(rig: Rig) -> None:
     for number in range(20):
         await rig.staged.put("bbb", f"k{number}", b"1")
     rig.start()
-    await rig.until(lambda: len(rig.remote.calls) >= rig.line.limit)
+    await rig.until(lambda: len(rig.remote.calls) >= rig.remote_gate.limit)
     await rig.asleep()
-    assert len(rig.remote.calls) == rig.line.limit == rig.pusher.status().pushing
+    assert len(rig.remote.calls) == rig.remote_gate.limit == rig.pusher.status().pushing
     rig.remote.gate.set()
     await rig.pushed()
 
 
 async def test_slow_down_halves_the_limit_and_waits_as_long_as_asked(rig: Rig) -> None:
-    before = rig.line.limit
+    before = rig.remote_gate.limit
     rig.remote.fail("PutObject", refusal(503, "SlowDown", retry_after=77.0))
     rig.start()
     await rig.staged.put("bbb", "k", b"1")
     write = await rig.back()
-    assert rig.line.limit == before // 2
+    assert rig.remote_gate.limit == before // 2
     assert write.retry_at == rig.time.clock.now() + 77.0
     await rig.advance(76.9)
     await rig.asleep()
@@ -106,7 +106,7 @@ async def test_while_the_remote_is_away_no_attempt_is_spent(rig: Rig) -> None:
     for attempt in range(1, 6):
         await rig.back(attempt)
         await rig.advance(60)
-    await rig.until(lambda: rig.line.trouble == AWAY)
+    await rig.until(lambda: rig.remote_gate.trouble == AWAY)
     await rig.staged.put("bbb", "second", b"1")
     await rig.advance(600)
     await rig.until(lambda: rig.remote.names()[-1] == "GetObject")
@@ -116,7 +116,7 @@ async def test_while_the_remote_is_away_no_attempt_is_spent(rig: Rig) -> None:
     assert rig.remote.names().count("PutObject") == 5
     rig.remote.troubles.clear()
     await rig.advance(60)
-    await rig.until(lambda: not rig.line.trouble)
+    await rig.until(lambda: not rig.remote_gate.trouble)
     await rig.advance(60)
     await rig.pushed()
 
@@ -224,10 +224,10 @@ async def test_push_now_returns_when_the_key_is_there(rig: Rig) -> None:
 
 async def test_push_now_goes_beyond_the_limit(rig: Rig) -> None:
     rig.remote.gate.clear()
-    for number in range(rig.line.limit):
+    for number in range(rig.remote_gate.limit):
         await rig.staged.put("bbb", f"k{number}", b"1")
     rig.start()
-    await rig.until(lambda: len(rig.remote.calls) == rig.line.limit)
+    await rig.until(lambda: len(rig.remote.calls) == rig.remote_gate.limit)
     await rig.staged.put("bbb", "urgent", b"1")
     settling = rig.aside(rig.pusher.push_now("bbb", "urgent", timeout=5))
     await rig.until(lambda: rig.remote.calls[-1][1]["Key"] == "urgent")
@@ -269,7 +269,7 @@ async def test_flush_does_not_wait_for_a_remote_that_is_away(rig: Rig) -> None:
     for attempt in range(1, 6):
         await rig.back(attempt)
         await rig.advance(60)
-    await rig.until(lambda: bool(rig.line.trouble))
+    await rig.until(lambda: bool(rig.remote_gate.trouble))
     assert (await rig.pusher.flush(60)).files == 1
 
 
@@ -309,8 +309,8 @@ async def restarted(rig: Rig) -> None:
     clock, means = rig.time.clock, rig.pusher._means
     rig.journal = await Journal.open(rig.journal._index, rig.events, clock.now)
     rig.journal.on_change.append(rig.news.set)
-    rig.line = Line(clock)
-    rig.pusher = Pusher(rig.journal, means, rig.line, rig.events)
+    rig.remote_gate = RemoteGate(clock)
+    rig.pusher = Pusher(rig.journal, means, rig.remote_gate, rig.events)
     rig.start()
 
 
@@ -383,18 +383,18 @@ async def test_a_machine_that_has_slept_looks_for_the_remote_at_once(rig: Rig) -
     for number in range(8):
         await rig.staged.put("bbb", f"k{number}", b"1")
     rig.start()
-    await rig.until(lambda: rig.line.trouble == AWAY)
+    await rig.until(lambda: rig.remote_gate.trouble == AWAY)
     for _ in range(12):  # the probes become rare
         await rig.advance(15.0)
     rig.remote.troubles.clear()
-    probe_at = rig.line.probe_at
+    probe_at = rig.remote_gate.probe_at
     assert probe_at is not None
     while probe_at - rig.time.passed < 20.0:
         rig.remote.fail("", unreachable(), math.inf)
         await rig.advance(15.0)
         await rig.asleep()
         rig.remote.troubles.clear()
-        probe_at = rig.line.probe_at
+        probe_at = rig.remote_gate.probe_at
         assert probe_at is not None
     rig.time.suspended += 3600.0
     await rig.until(lambda: rig.time.wakes_within(ROUND))  # the probe is not so near
@@ -438,7 +438,7 @@ async def test_an_answer_to_somebody_else_does_not_shorten_the_wait_that_the_rem
 
 
 @pytest.mark.finding("Q1")
-@pytest.mark.parametrize("order", ["tags first", "verdict first"])
+@pytest.mark.parametrize("order", ["tags first", "action first"])
 async def test_other_tags_wake_a_write_that_is_just_being_held_for_the_old_ones(
     tmp_path: Path, order: str
 ) -> None:
@@ -456,8 +456,8 @@ async def test_other_tags_wake_a_write_that_is_just_being_held_for_the_old_ones(
         await rig.staged.put("bbb", "k", b"1", Tagging="state=draft")
         rig.start()
         await asked.wait()
-        if order == "verdict first":
-            # The verdict is committed, and memory has not heard of it, when the tags come.
+        if order == "action first":
+            # The action is committed, and memory has not heard of it, when the tags come.
             answered.set()
         tags = {"TagSet": [{"Key": "state", "Value": "final"}]}
         await rig.staged("PutObjectTagging", Bucket="bbb", Key="k", Tagging=tags)

@@ -13,7 +13,7 @@ from s3d.agent.stores.write_queue import journal_rows
 from s3d.agent.stores.write_queue.clock import Clock
 from s3d.agent.stores.write_queue.journal import Journal
 from s3d.agent.stores.write_queue.pending import PendingState
-from s3d.agent.stores.write_queue.reevaluate_filters import decide_now_and_then
+from s3d.agent.stores.write_queue.reevaluate_filters import reevaluate_periodically
 from s3d.shared.filters import EVERYTHING
 from tests.contract.client import Client
 
@@ -62,7 +62,7 @@ async def test_what_the_filter_holds_waits_again_and_what_a_person_holds_does_no
     policy = Policy()
     rules = UsePolicy("push", EVERYTHING, no_tags, policy=policy)
     running = asyncio.get_running_loop().create_task(
-        decide_now_and_then(again, Clock(), 0.0, rules)
+        reevaluate_periodically(again, Clock(), 0.0, rules)
     )
     told = events.seq
     for _ in range(3):
@@ -91,7 +91,7 @@ async def test_what_is_held_for_another_reason_says_so(tmp_path):
     await journal.exclude((await journal.take()).seq, "another reason")
     rules = UsePolicy("push", EVERYTHING, no_tags, policy=Policy())
     running = asyncio.get_running_loop().create_task(
-        decide_now_and_then(journal, Clock(), 0.0, rules)
+        reevaluate_periodically(journal, Clock(), 0.0, rules)
     )
     assert (await journal.take()).key == "key"  # the pusher asks for the reason
     running.cancel()

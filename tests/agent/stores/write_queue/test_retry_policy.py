@@ -7,92 +7,92 @@ import pytest
 from s3d.agent.core.failures import Reason, Refusal, Refused, Unreachable
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.stores.write_queue.retry_policy import (
-    QUIET,
-    Verdict,
+    DENIED_RETRIES,
+    FailureAction,
     back_off,
     decide,
-    is_missed,
     is_unknown,
+    is_unreachable,
     told,
 )
 from tests.agent.stores.write_queue.rig import lost, refusal, unreachable
 
 
 @pytest.mark.parametrize(
-    ("status", "code", "verdict"),
+    ("status", "code", "action"),
     [
-        (500, "InternalError", Verdict.RETRY),
-        (502, "", Verdict.RETRY),
-        (503, "SlowDown", Verdict.RETRY),
-        (429, "", Verdict.RETRY),
-        (400, "RequestTimeout", Verdict.RETRY),
-        (409, "OperationAborted", Verdict.RETRY),
-        (400, "IncompleteBody", Verdict.RETRY),
-        (403, "RequestTimeTooSkewed", Verdict.RETRY),
-        (400, "ExpiredToken", Verdict.PAUSE),
-        (403, "InvalidAccessKeyId", Verdict.PAUSE),
-        (403, "SignatureDoesNotMatch", Verdict.PAUSE),
-        (401, "", Verdict.PAUSE),
-        (403, "AccessDenied", Verdict.DENY),
-        (404, "NoSuchBucket", Verdict.NO_BUCKET),
-        (404, "NoSuchUpload", Verdict.RESTART),
-        (400, "InvalidPart", Verdict.PROVE),
-        (400, "BadDigest", Verdict.PROVE),
-        (400, "InvalidArgument", Verdict.PARK),
-        (405, "MethodNotAllowed", Verdict.PARK),
-        (412, "PreconditionFailed", Verdict.PARK),
-        (400, "EntityTooLarge", Verdict.PARK),
-        (400, "KeyTooLongError", Verdict.PARK),
-        (400, "InvalidTag", Verdict.PARK),
-        (403, "QuotaExceeded", Verdict.DENY),
-        (501, "NotImplemented", Verdict.PARK),
+        (500, "InternalError", FailureAction.RETRY),
+        (502, "", FailureAction.RETRY),
+        (503, "SlowDown", FailureAction.RETRY),
+        (429, "", FailureAction.RETRY),
+        (400, "RequestTimeout", FailureAction.RETRY),
+        (409, "OperationAborted", FailureAction.RETRY),
+        (400, "IncompleteBody", FailureAction.RETRY),
+        (403, "RequestTimeTooSkewed", FailureAction.RETRY),
+        (400, "ExpiredToken", FailureAction.PAUSE),
+        (403, "InvalidAccessKeyId", FailureAction.PAUSE),
+        (403, "SignatureDoesNotMatch", FailureAction.PAUSE),
+        (401, "", FailureAction.PAUSE),
+        (403, "AccessDenied", FailureAction.DENY),
+        (404, "NoSuchBucket", FailureAction.NO_BUCKET),
+        (404, "NoSuchUpload", FailureAction.RESTART),
+        (400, "InvalidPart", FailureAction.PROVE),
+        (400, "BadDigest", FailureAction.PROVE),
+        (400, "InvalidArgument", FailureAction.PARK),
+        (405, "MethodNotAllowed", FailureAction.PARK),
+        (412, "PreconditionFailed", FailureAction.PARK),
+        (400, "EntityTooLarge", FailureAction.PARK),
+        (400, "KeyTooLongError", FailureAction.PARK),
+        (400, "InvalidTag", FailureAction.PARK),
+        (403, "QuotaExceeded", FailureAction.DENY),
+        (501, "NotImplemented", FailureAction.PARK),
     ],
 )
-def test_what_follows_from_an_answer(status: int, code: str, verdict: Verdict) -> None:
-    assert decide(refusal(status, code)()) is verdict
+def test_what_follows_from_an_answer(status: int, code: str, action: FailureAction) -> None:
+    assert decide(refusal(status, code)()) is action
 
 
 @pytest.mark.parametrize(
     "reason", [each for each in Reason if each not in (Reason.CREDENTIALS, Reason.INTERCEPTED)]
 )
 def test_without_an_answer_it_is_tried_again(reason: Reason) -> None:
-    assert decide(unreachable(reason)()) is Verdict.RETRY
+    assert decide(unreachable(reason)()) is FailureAction.RETRY
 
 
 @pytest.mark.finding("F3")
 @pytest.mark.parametrize(
-    ("status", "verdict"),
+    ("status", "action"),
     [
-        (200, Verdict.INTERCEPTED),
-        (302, Verdict.INTERCEPTED),
-        (403, Verdict.INTERCEPTED),
-        (404, Verdict.INTERCEPTED),
-        (413, Verdict.INTERCEPTED),
-        (429, Verdict.RETRY),
-        (502, Verdict.RETRY),
+        (200, FailureAction.INTERCEPTED),
+        (302, FailureAction.INTERCEPTED),
+        (403, FailureAction.INTERCEPTED),
+        (404, FailureAction.INTERCEPTED),
+        (413, FailureAction.INTERCEPTED),
+        (429, FailureAction.RETRY),
+        (502, FailureAction.RETRY),
     ],
 )
 def test_an_answer_of_another_server_counts_against_its_write_alone(
-    status: int, verdict: Verdict
+    status: int, action: FailureAction
 ) -> None:
     error = S3Error("ServiceUnavailable", "an HTML page titled 'Blocked'")
     error.__cause__ = Unreachable(Reason.INTERCEPTED, "page", sent=True, status=status)
-    assert decide(error) is verdict
-    assert not is_missed(error)
+    assert decide(error) is action
+    assert not is_unreachable(error)
     kept = told(error, 1.0)
     assert (kept.code, kept.status, kept.message) == ("Intercepted", status, error.message)
 
 
 def test_without_credentials_everything_waits() -> None:
     error = unreachable(Reason.CREDENTIALS)()
-    assert decide(error) is Verdict.PAUSE
-    assert not is_missed(error)
+    assert decide(error) is FailureAction.PAUSE
+    assert not is_unreachable(error)
 
 
 def test_a_refusal_that_taught_us_better_is_tried_again() -> None:
     error = S3Error("ServiceUnavailable", "has the bucket in another region")
     error.__cause__ = Refused(Refusal(301, "PermanentRedirect"))
-    assert decide(error) is Verdict.RETRY
+    assert decide(error) is FailureAction.RETRY
 
 
 def test_only_what_may_have_reached_the_remote_is_in_doubt() -> None:
@@ -120,7 +120,7 @@ def test_back_off(attempts: int, retry_after: float | None, random: float, wait:
 
 
 def test_the_quiet_tries_take_an_hour() -> None:
-    assert (len(QUIET), sum(QUIET)) == (5, 3600)
+    assert (len(DENIED_RETRIES), sum(DENIED_RETRIES)) == (5, 3600)
 
 
 def test_what_is_kept_of_a_failure() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.stores.write_queue.pending import Kind, PendingWrite
-from s3d.agent.stores.write_queue.settle_waiters import Waiter, Waiters
+from s3d.agent.stores.write_queue.settle_waiters import SettleWaiter, SettleWaiters
 
 
 def write(seq, key="k", bucket="bbb"):
@@ -19,7 +19,7 @@ def denied():
 
 async def waits(act, *, strict, needed):
     """Whether somebody still waits after the act; what was raised is raised."""
-    waiters, waiter = Waiters(), Waiter("bbb", needed, strict=strict)
+    waiters, waiter = SettleWaiters(), SettleWaiter("bbb", needed, strict=strict)
     waiting = asyncio.get_running_loop().create_task(waiters.wait(waiter))
     await asyncio.sleep(0)
     act(waiters)

@@ -10,10 +10,10 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body, BytesBody, StreamBody
 from s3d.agent.stores.write_queue.staged_body import (
     SMALL,
-    Rotten,
-    Staged,
+    StagedDataCorrupt,
     Throttle,
-    lost_is_rotten,
+    VerifiedBody,
+    lost_as_corrupt,
     md5_of,
     ready,
 )
@@ -54,16 +54,16 @@ async def test_a_small_payload_is_checked_before_it_goes_and_can_go_twice() -> N
     moved = Sink()
     body = await ready(BytesBody(b"value"), md5(b"value"), free(), moved)
     assert (await read(body), await read(body), moved.size) == (b"value", b"value", 5)
-    with pytest.raises(Rotten):
+    with pytest.raises(StagedDataCorrupt):
         await ready(BytesBody(b"value"), md5(b"other"), free(), moved)
 
 
 async def test_a_large_payload_is_checked_while_it_goes() -> None:
     moved = Sink()
     body = await ready(large(), md5(LARGE), free(), moved)
-    assert isinstance(body, Staged)
+    assert isinstance(body, VerifiedBody)
     assert (await read(body), moved.size, body.size) == (LARGE, len(LARGE), len(LARGE))
-    with pytest.raises(Rotten):
+    with pytest.raises(StagedDataCorrupt):
         await read(await ready(large(), md5(b"other"), free(), moved))
 
 
@@ -73,14 +73,19 @@ async def test_the_md5_of_a_payload() -> None:
 
 @pytest.mark.parametrize(
     ("number", "kind"),
-    [(errno.ENOENT, Rotten), (errno.EIO, Rotten), (errno.EMFILE, S3Error), (None, Rotten)],
+    [
+        (errno.ENOENT, StagedDataCorrupt),
+        (errno.EIO, StagedDataCorrupt),
+        (errno.EMFILE, S3Error),
+        (None, StagedDataCorrupt),
+    ],
 )
 def test_a_file_that_is_lost_is_not_one_that_cannot_be_opened_now(
     number: int | None, kind: type[S3Error]
 ) -> None:
     def fail() -> None:
         cause = None if number is None else OSError(number, "no")
-        with lost_is_rotten():
+        with lost_as_corrupt():
             raise S3Error("InternalError") from cause
 
     with pytest.raises(S3Error) as caught:

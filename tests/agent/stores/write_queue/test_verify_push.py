@@ -22,7 +22,7 @@ from s3d.agent.storage.records import (
     Stored,
 )
 from s3d.agent.stores.write_queue.verify_push import (
-    Proof,
+    IntegrityCheck,
     etag_of,
     is_ours,
     judge,
@@ -60,18 +60,18 @@ def value(layout: Layout) -> Body:
 @pytest.mark.parametrize(
     ("answer", "proof"),
     [
-        ({"ETag": f'"{hashlib.md5(VALUE).hexdigest()}"'}, Proof.SAME),
-        ({"ETag": hashlib.md5(VALUE).hexdigest()}, Proof.SAME),
-        ({"ETag": '"opaque"'}, Proof.OPEN),
-        ({}, Proof.OPEN),
-        ({"ETag": '"opaque"', "ContentLength": 4}, Proof.OTHER),
-        ({"ETag": '"opaque"', "ChecksumCRC32": crc(VALUE)}, Proof.SAME),
-        ({"ETag": '"opaque"', "ChecksumCRC32": crc(b"other")}, Proof.OTHER),
-        ({"ChecksumCRC32": crc(VALUE), "ChecksumType": "COMPOSITE"}, Proof.OPEN),
-        ({"ChecksumCRC32C": "another algorithm"}, Proof.OPEN),
+        ({"ETag": f'"{hashlib.md5(VALUE).hexdigest()}"'}, IntegrityCheck.SAME),
+        ({"ETag": hashlib.md5(VALUE).hexdigest()}, IntegrityCheck.SAME),
+        ({"ETag": '"opaque"'}, IntegrityCheck.OPEN),
+        ({}, IntegrityCheck.OPEN),
+        ({"ETag": '"opaque"', "ContentLength": 4}, IntegrityCheck.OTHER),
+        ({"ETag": '"opaque"', "ChecksumCRC32": crc(VALUE)}, IntegrityCheck.SAME),
+        ({"ETag": '"opaque"', "ChecksumCRC32": crc(b"other")}, IntegrityCheck.OTHER),
+        ({"ChecksumCRC32": crc(VALUE), "ChecksumType": "COMPOSITE"}, IntegrityCheck.OPEN),
+        ({"ChecksumCRC32C": "another algorithm"}, IntegrityCheck.OPEN),
     ],
 )
-def test_what_an_answer_proves(answer: Members, proof: Proof) -> None:
+def test_what_an_answer_proves(answer: Members, proof: IntegrityCheck) -> None:
     assert judge(stored(checksum=Checksum("CRC32", crc(VALUE))).record, answer) is proof
 
 

@@ -1,0 +1,206 @@
+"""S3Response and S3Error to the wire: one write where it can be, sendfile or a stream where not."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Coroutine, Sequence
+from contextlib import aclosing, suppress
+from typing import Any
+
+from s3d.agent.frontends.http.exchange import Exchange
+from s3d.agent.frontends.http.response_head import ResponseHeadWriter, header_lines
+from s3d.agent.frontends.http.sendfile import SendfilePool
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.messages import Body, BytesBody, S3Response
+from s3d.agent.s3.model import Operation
+from s3d.agent.s3.serialize import serialize_error, serialize_output
+
+logger = logging.getLogger(__name__)
+
+Headers = list[tuple[str, str]]
+
+_BODILESS = frozenset({204, 304})
+
+_NOT_FORWARDED = frozenset(
+    {
+        "connection",
+        "date",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-connection",
+        "server",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "x-amz-id-2",
+        "x-amz-request-id",
+    }
+)
+"""Headers of a remote's answer that are between it and us (RFC 9110 section 7.6.1), or ours.
+
+Its Content-Length stays: it is the only one that the answer to a HEAD has.
+"""
+
+
+class ResponseWriter:
+    """Writes answers. Nothing here decides what the answer is."""
+
+    def __init__(self, heads: ResponseHeadWriter, pump: SendfilePool) -> None:
+        self._heads = heads
+        self._pump = pump
+
+    def send(
+        self, exchange: Exchange, op: Operation, response: S3Response[Any]
+    ) -> Coroutine[Any, Any, None] | None:
+        """Write an answer now, or give the coroutine that does."""
+        rendered = response.rendered_headers
+        if rendered is not None and self._send_rendered(exchange, op, response, rendered):
+            return None
+        status, headers, document = _rendered(op, response)
+        body = response.body
+        if exchange.method == "HEAD" or status in _BODILESS:
+            if status in _BODILESS:
+                headers = [h for h in headers if h[0].lower() != "content-length"]
+            exchange.write(self._head(exchange, status, headers))
+            return body.aclose() if body is not None else None
+        if body is None:
+            body = BytesBody(document)
+        data = _at_once(body)
+        if data is None:
+            return self._send_body(exchange, status, headers, body)
+        headers = _sized(headers, len(data))
+        exchange.write(self._head(exchange, status, headers) + data)
+        return None
+
+    def _send_rendered(
+        self, exchange: Exchange, op: Operation, response: S3Response[Any], rendered: dict[str, str]
+    ) -> bool:
+        """Write an answer whose header lines are those of the last time.
+
+        False: nothing was written, since the body is not at hand.
+        """
+        data = b"" if response.body is None else _at_once(response.body)
+        if data is None:
+            return False
+        lines = rendered.get(op.name)
+        if lines is None:
+            lines = rendered[op.name] = header_lines(serialize_output(op, response.output)[1])
+        head = self._head(exchange, op.status, (), lines)
+        exchange.write(head + data if data else head)
+        return True
+
+    def refuse(self, exchange: Exchange, error: S3Error) -> None:
+        """Write an error; nothing when the head of another answer is out: that one is broken."""
+        if exchange.status:
+            exchange.abort()
+            return
+        resource = _path_of(exchange)
+        status, headers, document = serialize_error(error, resource, exchange.request_id)
+        headers = _sized(headers, len(document))
+        if exchange.method == "HEAD" or status in _BODILESS:
+            headers = [h for h in headers if h[0].lower() not in ("content-length", "content-type")]
+            document = b""
+        exchange.write(self._head(exchange, status, headers) + document)
+
+    def write_plain(
+        self, exchange: Exchange, status: int, headers: Headers, document: bytes = b""
+    ) -> None:
+        """Write an answer that is of no operation: a preflight's, a form's."""
+        if status not in _BODILESS:
+            headers = _sized(headers, len(document))
+        exchange.write(self._head(exchange, status, headers) + document)
+
+    def begin_chunked(self, exchange: Exchange) -> None:
+        """Write the head of a 200 whose document, in HTTP chunks, comes later."""
+        headers = [("Content-Type", "application/xml")]
+        exchange.write(self._head(exchange, 200, headers, _coding(exchange)))
+
+    async def _send_body(
+        self, exchange: Exchange, status: int, headers: Headers, body: Body
+    ) -> None:
+        async with aclosing(body):
+            pieces = getattr(body, "pieces", None)
+            if pieces is not None and body.size is not None:
+                head = self._head(exchange, status, _sized(headers, body.size))
+                await self._pump.send(exchange, head, pieces())
+            else:
+                await self._send_stream(exchange, status, headers, body)
+
+    async def _send_stream(
+        self, exchange: Exchange, status: int, headers: Headers, body: Body
+    ) -> None:
+        """The first piece is awaited before the head is written: so long an error can be told."""
+        chunks = aiter(body)
+        data = await anext(chunks, b"")
+        tail = ""
+        if body.size is None:
+            headers = [h for h in headers if h[0].lower() != "content-length"]
+            tail = _coding(exchange)
+        else:
+            headers = _sized(headers, body.size)
+        exchange.write(self._head(exchange, status, headers, tail))
+        sent = 0
+        while data:
+            exchange.write(as_chunk(data) if tail else data)
+            sent += len(data)
+            await exchange.drain()
+            data = await anext(chunks, b"")
+        if body.size is not None and sent != body.size:
+            logger.error("a body of %d bytes was to have %d", sent, body.size)
+            exchange.abort()
+        if tail:
+            exchange.write(as_chunk(b""))
+
+    def _head(
+        self, exchange: Exchange, status: int, headers: Sequence[tuple[str, str]], tail: str = ""
+    ) -> bytes:
+        exchange.status = status
+        if exchange.extra:
+            headers = [*headers, *exchange.extra]
+        tail += exchange.decide_keep_alive()
+        return self._heads.head(status, exchange.request_id, headers, tail)
+
+
+def as_chunk(data: bytes) -> bytes:
+    """A chunk of the HTTP transfer coding; the last one when empty."""
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+def _coding(exchange: Exchange) -> str:
+    """The header line for a body of unknown size; HTTP/1.0 knows its end by the connection's."""
+    if exchange.is_http_1_0:
+        exchange.wants_more = False
+        return ""
+    return "Transfer-Encoding: chunked\r\n"
+
+
+def _rendered(op: Operation, response: S3Response[Any]) -> tuple[int, list[tuple[str, str]], bytes]:
+    wire = response.wire
+    if wire is not None:
+        kept = [(k, v) for k, v in wire.headers if k.lower() not in _NOT_FORWARDED]
+        return wire.status, kept, b""
+    status, headers, document = serialize_output(op, response.output)
+    if response.headers:
+        headers = [*headers, *response.headers.items()]
+    return response.status or status, headers, document
+
+
+def _at_once(body: Body) -> bytes | None:
+    """The whole of a small payload, closed; None when it has to be waited for or is large."""
+    if isinstance(body, BytesBody):
+        return body.data
+    now = getattr(body, "now", None)
+    data: bytes | None = now() if now is not None else None
+    if data is not None:
+        with suppress(StopIteration):
+            body.aclose().send(None)  # a FileBody's never waits
+    return data
+
+
+def _sized(headers: Headers, size: int) -> list[tuple[str, str]]:
+    kept = [h for h in headers if h[0].lower() != "content-length"]
+    return [*kept, ("Content-Length", str(size))]
+
+
+def _path_of(exchange: Exchange) -> str:
+    return "" if isinstance(exchange.head, S3Error) else exchange.head.path.partition("?")[0]

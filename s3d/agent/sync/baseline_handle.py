@@ -1,0 +1,81 @@
+"""The memory of one folder as its agent holds it: opened, checked, damaged, put aside.
+
+Whatever is wrong with it is the trouble of its folder alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+
+from s3d.agent.sync.baseline import Baseline
+from s3d.agent.sync.baseline_file import FAILURE, Damaged, check, damaged, is_damage, put_aside
+from s3d.shared.errors import UsageError
+
+logger = logging.getLogger(__name__)
+
+
+class BaselineUnusable(Exception):
+    """The memory cannot be used. str(): which file, why, and what to do."""
+
+    def __init__(self, why: str, *, can_be_replaced: bool = False) -> None:
+        """can_be_replaced: a person may have it put aside."""
+        super().__init__(why)
+        self.can_be_replaced = can_be_replaced
+
+
+class BaselineHandle:
+    """Baseline or nothing."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self.baseline: Baseline | None = None
+        self._is_checked = False
+
+    def open(self) -> Baseline:
+        """Blocks for a few syncs when the file is new. Raises BaselineUnusable."""
+        if self.baseline is None:
+            try:
+                self.baseline = Baseline(self._file)
+            except Exception as error:
+                raise self.failed(error) from error
+        return self.baseline
+
+    async def ensure(self) -> Baseline:
+        """Open and, the first time, read as a whole. Raises BaselineUnusable."""
+        baseline = await asyncio.to_thread(self.open)
+        if not self._is_checked:
+            try:
+                await asyncio.to_thread(check, self._file)
+            except Exception as error:
+                raise self.failed(error) from error
+            self._is_checked = True
+        return baseline
+
+    def failed(self, error: Exception) -> BaselineUnusable:
+        """What an error of the baseline means; it is closed, to be opened anew. Any other error is
+        raised again."""
+        if not isinstance(error, (Damaged, UsageError, OSError, FAILURE)):
+            raise error
+        self.close()
+        if is_damage(error):
+            error = damaged(self._file, error)
+        if isinstance(error, Damaged):
+            return BaselineUnusable(str(error), can_be_replaced=True)
+        if isinstance(error, UsageError):
+            return BaselineUnusable(str(error))
+        return BaselineUnusable(f"its memory {self._file} cannot be used: {error}")
+
+    async def replace(self) -> None:
+        """Put the file aside. What was deleted while it was good is not known any more, so the next
+        sync is a first one. Raises OSError."""
+        self.close()
+        aside = await asyncio.to_thread(put_aside, self._file)
+        logger.warning("sync memory put aside file=%s", aside)
+
+    def close(self) -> None:
+        self._is_checked = False
+        if self.baseline is not None:
+            self.baseline.close()
+            self.baseline = None

@@ -1,0 +1,111 @@
+"""What a sync folder works with: its setting, and what is put together once its root is there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from s3d.agent.core.client import S3Client
+from s3d.agent.core.events import Events
+from s3d.agent.s3.listing_order import BYTES
+from s3d.agent.sync.baseline import Baseline
+from s3d.agent.sync.conflict_diff import diff_conflict
+from s3d.agent.sync.decide import Mode
+from s3d.agent.sync.execute import Executor, SyncPolicy
+from s3d.agent.sync.local_tree import FolderTree
+from s3d.agent.sync.names import conflict_name
+from s3d.agent.sync.passes import Passes
+from s3d.agent.sync.path_selection import Ignore, Room, Selection, is_settled
+from s3d.agent.sync.placement import new_id
+from s3d.agent.sync.reasons import refusing
+from s3d.agent.sync.remote_tree import BucketTree
+from s3d.agent.sync.trash import Trash, TrashClock
+from s3d.agent.sync.watch import Watcher
+from s3d.shared.config import SyncFolderConfig
+from s3d.shared.syncing import ConflictDiff
+
+
+@dataclass(frozen=True, slots=True)
+class FolderSettings:
+    """What a folder works with. objects: fresh ones. remote: URL of what is behind them."""
+
+    config: SyncFolderConfig
+    objects: S3Client
+    remote: str
+    file: Path
+    """Of the baseline."""
+    events: Events
+    umask: int
+    """Of files that are downloaded."""
+    host: str
+    level: Callable[[], str] = lambda: ""
+    """What the remote makes of conditions: A, B, C, or "" while that is not known."""
+    order: Callable[[], str] = lambda: BYTES
+    """In which the remote lists, see s3/listing_order.py."""
+    pending: Callable[[], Iterable[str]] = lambda: ()
+    """Keys below the prefix that wait to be pushed."""
+    from_file: bool = True
+
+
+class OpenFolder(NamedTuple):
+    """What there is while the root is there."""
+
+    tree: FolderTree
+    passes: Passes
+    watcher: Watcher
+    trash: Trash
+
+    async def diff_conflict(self, copy: str) -> ConflictDiff:
+        """Of a conflict copy and its original. Raises PathBlocked."""
+        with refusing():
+            return await asyncio.to_thread(diff_conflict, self.tree, copy)
+
+
+def open_folder(
+    settings: FolderSettings,
+    tree: FolderTree,
+    baseline: Baseline,
+    changed: Callable[[set[str] | None], None],
+    clock: Callable[[], float],
+) -> OpenFolder:
+    """changed: gets the paths that have changed here; None: anything may have."""
+    config, objects = settings.config, settings.objects
+
+    def beside(path: str) -> str:
+        return conflict_name(path, settings.host, clock(), new_id()[:4])
+
+    remote_tree = BucketTree(
+        objects, config.bucket, config.prefix,
+        level=settings.level, order=settings.order, beside=beside,
+    )  # fmt: skip
+    ignore = Ignore(tree.root)
+    selection = Selection(objects, config.bucket, config.prefix, ignore, config.filter)
+    room = Room(tree.root, config.max_size, config.max_files)
+    settled = partial(is_settled, clock=clock)
+    policy = SyncPolicy(
+        selection.excluded, settled, room.claim, selection.tagged_out, config.keep_mode
+    )
+    trash_clock = TrashClock(baseline, clock)
+    executor = Executor(
+        tree,
+        remote_tree,
+        baseline,
+        policy,
+        Mode(config.mode),
+        host=settings.host,
+        trash_age=trash_clock.now,
+    )
+    passes = Passes(executor, tree, selection, room, config.prefix)
+    passes.own_writes = lambda: own_paths(settings)
+    watcher = Watcher(tree.root, changed, tree.touch_canary)
+    return OpenFolder(tree, passes, watcher, Trash(tree, executor, trash_clock))
+
+
+def own_paths(settings: FolderSettings) -> Iterable[str]:
+    """Paths of the objects that wait in this agent to be pushed."""
+    start = len(settings.config.prefix)
+    return (key[start:] for key in settings.pending())

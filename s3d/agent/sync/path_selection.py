@@ -1,0 +1,195 @@
+"""What is synced: the folder's filter, .s3dignore, the tag s3d.sync, and what there is room for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pathspec
+from msgspec.structs import replace
+
+from s3d.agent.core.client import S3Client
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.storage.disk import Disk
+from s3d.agent.sync.names import RESERVED
+from s3d.agent.sync.path_state import LocalEntry, RemoteEntry, is_folder
+from s3d.agent.sync.remote_tree import translate_errors
+from s3d.shared.control import ObjectInfo
+from s3d.shared.filter_terms import Fact, Subject
+from s3d.shared.filters import EVERYTHING, Filter, Verdict
+
+IGNORE_FILE = ".s3dignore"
+TAG = "s3d.sync"
+"""Tag of an object: false, it is not synced."""
+QUIET, QUIET_LARGE, LARGE = 1.0, 2.0, 64 << 20
+"""Seconds that nobody must have written to a file; longer above so many bytes."""
+FLOOR, FLOOR_SHARE = 1 << 30, 0.05
+"""Of the disk, what downloads leave free: bytes or a share, whichever is less."""
+
+
+class Ignore:
+    """.s3dignore of the folder's root, with the syntax of .gitignore. Read anew when it changes."""
+
+    def __init__(self, root: Path) -> None:
+        self._file = root / IGNORE_FILE
+        self._seen: tuple[int, int] | None = None
+        self._spec = pathspec.GitIgnoreSpec.from_lines([])
+
+    def refresh(self) -> bool:
+        """Look at the file; whether it has changed."""
+        try:
+            facts = self._file.stat()
+            seen = (facts.st_mtime_ns, facts.st_size)
+            lines = self._file.read_text("utf-8", "replace").splitlines()
+        except OSError:
+            seen, lines = None, []
+        if seen == self._seen:
+            return False
+        self._seen = seen
+        self._spec = pathspec.GitIgnoreSpec.from_lines(line for line in lines if _is_pattern(line))
+        return True
+
+    def matches(self, path: str) -> bool:
+        """A path, or a folder with its slash: what is below an ignored folder is ignored."""
+        return bool(self._spec.patterns) and self._spec.match_file(path)
+
+
+def _is_pattern(line: str) -> bool:
+    """A line that is none is left out, as git does."""
+    try:
+        pathspec.GitIgnoreSpec.from_lines([line])
+    except ValueError:
+        return False
+    return True
+
+
+class Selection:
+    """What of a folder is synced."""
+
+    def __init__(self, objects: S3Client, bucket: str, prefix: str, ignore: Ignore,
+                 filter: Filter = EVERYTHING) -> None:  # fmt: skip
+        self.filter, self.ignore = filter, ignore
+        self._objects, self._bucket, self._prefix = objects, bucket, prefix
+        self._known: dict[tuple[str, str], str] = {}
+        """Path and ETag -> why not, for what the remote had to be asked for."""
+
+    def skips(self, folder: str) -> bool:
+        """Whether a walk leaves a folder out."""
+        return self.ignore.matches(folder)
+
+    async def excluded(
+        self, path: str, local: LocalEntry | None, remote: RemoteEntry | None
+    ) -> str:
+        """Why a path is not synced; "" if it is. Raises Unavailable."""
+        if path == RESERVED or path.startswith(RESERVED + "/"):
+            return "it is reserved"
+        if self.ignore.matches(path):
+            return f"{IGNORE_FILE} has it"
+        etag = remote.etag if remote is not None else ""
+        if (path, etag) in self._known:
+            return self._known[path, etag]
+        if self.filter is EVERYTHING or is_folder(path):
+            return ""
+        return await self._filtered(path, local, remote)
+
+    async def _filtered(
+        self, path: str, local: LocalEntry | None, remote: RemoteEntry | None
+    ) -> str:
+        size = remote.size if remote is not None else local.signature.size if local else 0
+        subject = Subject(bucket=self._bucket, key=self._prefix + path, size=size)
+        decision = self.filter.explain(subject)
+        if decision.verdict is Verdict.UNKNOWN:
+            with translate_errors():
+                subject = await self._all_of(subject, decision.missing, remote)
+            decision = self.filter.explain(subject)
+        why = "" if decision.verdict is Verdict.INCLUDE else decision.why
+        if remote is not None and remote.etag:
+            self._remember(path, remote.etag, why)
+        return why
+
+    async def _all_of(self, subject: Subject, missing: Fact, remote: RemoteEntry | None) -> Subject:
+        """A file that is no object yet has no tags and no metadata."""
+        bucket, key = subject.bucket, subject.key
+        tags: Mapping[str, str] = {}
+        info: ObjectInfo | None = None
+        if remote is not None and missing & Fact.TAGS:
+            tags = await self._objects.tags(bucket, key)
+        if remote is not None and missing & (Fact.HEADERS | Fact.METADATA):
+            info = await self._objects.head(bucket, key)
+        bucket_tags = subject.bucket_tags
+        if missing & Fact.BUCKET_TAGS:
+            try:
+                bucket_tags = await self._objects.tags(bucket)
+            except S3Error as error:
+                if error.status >= 500:
+                    raise
+                bucket_tags = {}
+        return replace(
+            subject,
+            tags=tags,
+            metadata=info.metadata if info is not None else {},
+            headers=_headers(info, subject.size or 0),
+            bucket_tags=bucket_tags,
+        )
+
+    def tagged_out(self, path: str, etag: str, tags: Mapping[str, str]) -> str:
+        """Why an object with these tags is not synced; remembered."""
+        if tags.get(TAG) != "false":
+            return ""
+        why = f"its tag {TAG} is false"
+        self._remember(path, etag, why)
+        return why
+
+    def _remember(self, path: str, etag: str, why: str) -> None:
+        if len(self._known) > 100_000:
+            self._known.clear()
+        self._known[path, etag] = why
+
+
+def _headers(info: ObjectInfo | None, size: int) -> dict[str, str]:
+    found = {"content-length": str(size)}
+    if info is None:
+        return found
+    found |= info.headers
+    found |= {"content-type": info.content_type, "x-amz-storage-class": info.storage_class}
+    return found
+
+
+def is_settled(local: LocalEntry, clock: Callable[[], float] = time.time) -> bool:
+    """Whether nobody has written to a file for a while.
+
+    By ctime, which is the system's clock and nobody can set; one in the future tells nothing.
+    """
+    quiet = QUIET_LARGE if local.signature.size > LARGE else QUIET
+    return not 0 <= clock() - local.signature.ctime_ns / 1e9 < quiet
+
+
+class Room:
+    """What may still be downloaded. Call refresh() before a pass."""
+
+    def __init__(self, root: Path, max_size: int | None, max_files: int | None) -> None:
+        self._disk = Disk(root)
+        self._max_size, self._max_files = max_size, max_files
+        self._files = self._size = 0
+        self._claims: dict[str, int] = {}
+
+    def refresh(self, files: int, size: int) -> None:
+        """files, size: that there are."""
+        self._files, self._size = files, size
+        self._claims.clear()
+
+    def claim(self, path: str, size: int) -> bool:
+        """Whether a file of this size still fits; if so, its room is not given to another."""
+        if path in self._claims:
+            return True
+        if self._max_size is not None and self._size + size > self._max_size:
+            return False
+        if self._max_files is not None and self._files >= self._max_files:
+            return False
+        if not self._disk.has_above(size, FLOOR, FLOOR_SHARE):
+            return False
+        self._claims[path] = size
+        self._files += 1
+        self._size += size
+        return True

@@ -1,0 +1,1 @@
+"""The synchronous client of the control API, for the command line."""

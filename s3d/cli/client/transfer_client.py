@@ -1,0 +1,55 @@
+"""The client's part for transfers: uploads, downloads, copies, moves and deletions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from s3d.cli.client.control_client import ControlClient, path_of
+from s3d.shared.transfers import Count, Transfer, TransferList, TransferRequest
+
+
+class TransferClient:
+    """Transfers other than pushes, by the routes of frontends/control. id: of a Transfer.
+
+    Calls with an id raise NotFoundError when there is no such transfer, and S3dError when its state
+    does not allow the action.
+    """
+
+    def __init__(self, client: ControlClient) -> None:
+        self._client = client
+
+    def start(self, request: TransferRequest) -> list[Transfer]:
+        """Start one transfer for each source. They run in the agent, and outlive this client."""
+        return self._client.request("POST", "/v1/transfers", TransferList, request).transfers
+
+    def all(self, kind: str = "", state: str = "") -> Iterator[Transfer]:
+        """Every transfer, the oldest first; pending writes too unless kind says otherwise."""
+        query = {"kind": kind, "state": state}
+        for page in self._client.pages("GET", "/v1/transfers", TransferList, **query):
+            yield from page.transfers
+
+    def get(self, id: str, wait: str = "") -> Transfer:
+        """The transfer at its end, or after wait seconds."""
+        path = path_of(f"/v1/transfers/{id}", wait=wait)
+        return self._client.request("GET", path, Transfer)
+
+    def pause(self, id: str) -> Transfer:
+        return self._act(id, "pause")
+
+    def resume(self, id: str) -> Transfer:
+        return self._act(id, "resume")
+
+    def retry(self, id: str) -> Transfer:
+        """Move again the objects that failed."""
+        return self._act(id, "retry")
+
+    def cancel(self, id: str) -> Transfer:
+        """End it; objects that were moved stay moved."""
+        return self._act(id, "cancel")
+
+    def clear(self) -> int:
+        """Remove transfers that have ended from the list; returns their number."""
+        return self._client.request("POST", "/v1/transfers:clear", Count).count
+
+    def _act(self, id: str, verb: str) -> Transfer:
+        return self._client.request("POST", f"/v1/transfers/{id}:{verb}", Transfer)

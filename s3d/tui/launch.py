@@ -1,0 +1,86 @@
+"""Start the app in this terminal, or say why it cannot be."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import termios
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from threading import Event, Thread
+
+from s3d.shared.errors import UsageError
+from s3d.tui.agent_client import SocketAgent
+from s3d.tui.app import S3dApp, sources
+from s3d.tui.demo import DemoAgent
+from s3d.tui.demo_values import NOW
+from s3d.tui.draw import ASCII, UNICODE
+from s3d.tui.keys import all_keys
+from s3d.tui.preferences import FILE, load
+from s3d.tui.themes import PLAIN
+
+LOOK = 1.0
+"""Seconds between two looks at whether the terminal is there."""
+
+
+def check_terminal(env: Mapping[str, str], *, is_terminal: bool) -> None:
+    """Raises UsageError where there is no screen to draw on."""
+    hint = "s3d status and the other commands do without"
+    if not is_terminal:
+        raise UsageError("s3d tui needs a terminal", "this is none", hint)
+    if env.get("TERM", "") in ("dumb", ""):
+        raise UsageError(
+            "s3d tui needs a terminal", f"TERM is {env.get('TERM') or 'not set'}", hint
+        )
+
+
+def run(
+    socket: Path, *, config_dir: Path, is_here: bool = True, demo: bool = False,
+    readonly: bool = False, ascii: bool = False, color: bool = True, mouse: bool = True,
+    fps: int = 10,
+) -> None:  # fmt: skip
+    """Until the person leaves. config_dir: of the preferences. is_here: the agent is on this
+    machine. fps: drawings a second, at most. Raises UsageError."""
+    check_terminal(os.environ, is_terminal=sys.stdin.isatty() and sys.stdout.isatty())
+    if not color or os.environ.get("NO_COLOR"):
+        os.environ["NO_COLOR"] = "1"
+    glyphs = ASCII if ascii else UNICODE
+    preferences = load(config_dir / FILE)
+    if demo:
+        began = time.monotonic()
+
+        def clock() -> float:
+            return NOW + time.monotonic() - began
+
+        app = S3dApp(DemoAgent(clock), glyphs=glyphs, is_readonly=readonly, clock=clock)
+    else:
+        app = S3dApp(
+            SocketAgent(socket), glyphs=glyphs, is_readonly=readonly, preferences=preferences,
+            socket=str(socket), is_here=is_here, frames=1 / fps,
+        )  # fmt: skip
+    if os.environ.get("NO_COLOR"):
+        app.theme = PLAIN
+    end = Event()
+    Thread(target=_follow_terminal, args=(end,), daemon=True).start()
+    app.run(mouse=mouse)
+    end.set()
+    if app.last_word:
+        print(app.last_word)
+
+
+def _follow_terminal(end: Event) -> None:
+    """Nobody is there any more when the terminal is gone: a program that goes on would only
+    read its end, again and again."""
+    while not end.wait(LOOK):
+        try:
+            termios.tcgetattr(sys.stdin.fileno())
+        except (termios.error, ValueError):
+            os._exit(128 + signal.SIGHUP)
+
+
+def print_keys() -> None:
+    """Every key, for paper."""
+    for line in all_keys(sources()):
+        print(line)

@@ -1,0 +1,1 @@
+"""Modal screens: dialogs of one concept each. Each is given what it shows and returns an answer."""

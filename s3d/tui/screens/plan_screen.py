@@ -1,0 +1,66 @@
+"""What a pass of a sync folder would do: asked of the agent, and nothing is changed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.screen import ModalScreen
+
+from s3d.shared.syncing import SyncPlan
+from s3d.shared.text import count, safe, size
+from s3d.tui.agent_client import AgentUnreachable, RequestRefused
+from s3d.tui.lines import Lines
+
+if TYPE_CHECKING:
+    from s3d.tui.app import S3dApp
+
+
+class PlanScreen(ModalScreen[None]):
+    """path: of the control API. body: a draft, for a folder that is not saved yet."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,enter,t,ctrl+t", "dismiss", "Close")]
+
+    def __init__(self, path: str, name: str, body: Any = None) -> None:
+        super().__init__()
+        self._path, self._heading, self._body = path, name, body
+
+    def compose(self) -> ComposeResult:
+        lines = Lines(["looking at both sides"], id="text")
+        lines.border_title = Content(safe(f"What a pass of {self._heading} would do"))
+        lines.border_subtitle = "esc closes; nothing was changed"
+        yield lines
+
+    def on_mount(self) -> None:
+        self.set_focus(self.query_one(Lines))
+        self.load()
+
+    @work(exclusive=True, group="plan", exit_on_error=False)
+    async def load(self) -> None:
+        ask = cast("S3dApp", self.app).agent.ask
+        try:
+            found = await ask("POST", self._path, SyncPlan, self._body)
+        except (AgentUnreachable, RequestRefused) as error:
+            self.query_one(Lines).show([safe(str(error))])
+            return
+        self.query_one(Lines).show(told(found))
+
+
+def told(plan: SyncPlan) -> list[str]:
+    """The plan as lines: numbers first, then the steps."""
+    counts = ", ".join(f"{action} {number:,}" for action, number in sorted(plan.counts.items()))
+    lines = [
+        counts or "Nothing: both sides agree.",
+        f"up {size(plan.upload_size)}, down {size(plan.download_size)}",
+    ]
+    if plan.doubt:
+        lines.append(safe(f"A person would have to approve it: {plan.doubt}"))
+    lines.append("")
+    for step in plan.steps:
+        reason = f"  ({step.reason})" if step.reason else ""
+        lines.append(safe(f"{step.action:20} {size(step.size):>10}  {step.path}{reason}"))
+    more = sum(plan.counts.values()) - len(plan.steps)
+    return lines + ([f"and {count(more, 'step')} more"] if more > 0 else [])

@@ -1,0 +1,109 @@
+import pytest
+
+from s3d.agent.core.client import Attributes
+from s3d.agent.s3.messages import BytesBody
+from s3d.agent.sync.path_selection import LARGE, Ignore, Room, Selection, is_settled
+from s3d.agent.sync.path_state import LocalEntry, RemoteEntry, Signature
+from s3d.shared.filters import EVERYTHING, Filter
+from tests.agent.sync.conftest import BUCKET
+
+
+@pytest.fixture
+def select(objects, tmp_path):
+    def make(terms="", lines=""):
+        (tmp_path / ".s3dignore").write_text(lines)
+        ignore = Ignore(tmp_path)
+        ignore.refresh()
+        filter = Filter.parse(terms) if terms else EVERYTHING
+        return Selection(objects, BUCKET, "p/", ignore, filter)
+
+    return make
+
+
+def local(path, size=1):
+    return LocalEntry(path, Signature(size, 1, 1, 1))
+
+
+@pytest.mark.parametrize(
+    ("path", "is_ignored"),
+    [("a.log", True), ("d/a.log", True), ("build/x", True), ("build/", True), ("keep.log", False),
+     ("a.txt", False), ("rebuild/x", False), (".s3d/x", True), (".s3d", True)],
+)  # fmt: skip
+async def test_the_ignore_file_has_the_syntax_of_git(select, path, is_ignored):
+    selection = select(lines="*.log\n!keep.log\n# comment\nbuild/\n")
+    assert bool(await selection.excluded(path, local(path), None)) is is_ignored
+
+
+def test_the_ignore_file_is_read_again_when_it_changes(tmp_path):
+    ignore = Ignore(tmp_path)
+    assert not ignore.refresh()
+    (tmp_path / ".s3dignore").write_text("a\n")
+    assert ignore.refresh()
+    assert not ignore.refresh()
+    assert ignore.matches("a")
+    (tmp_path / ".s3dignore").unlink()
+    assert ignore.refresh()
+    assert not ignore.matches("a")
+
+
+async def test_a_filter_sees_the_key_and_the_size(select):
+    selection = select("bucket/p/*.txt[hdr:content-length<10]")
+    assert await selection.excluded("a.txt", local("a.txt"), None) == ""
+    assert await selection.excluded("a.txt", local("a.txt", 10), None)
+    assert await selection.excluded("a.bin", local("a.bin"), None)
+    assert await selection.excluded("d/", None, None) == ""
+
+
+async def test_tags_are_asked_for_when_the_filter_depends_on_them(select, objects):
+    selection = select("*/*[tag:sync=yes]")
+    for key, tags in (("a", {"sync": "yes"}), ("b", {})):
+        await objects.put(BUCKET, f"p/{key}", BytesBody(b"1"), Attributes(tags=tags))
+    assert await selection.excluded("a", None, RemoteEntry("a", '"e"', 1, 0.0)) == ""
+    assert await selection.excluded("b", None, RemoteEntry("b", '"e"', 1, 0.0))
+    assert await selection.excluded("c", local("c"), None)
+    await objects.delete(BUCKET, "p/b")
+    assert await selection.excluded("b", None, RemoteEntry("b", '"e"', 1, 0.0)), "it is remembered"
+
+
+async def test_the_special_tag_keeps_an_object_out(select):
+    selection = select()
+    remote = RemoteEntry("a", '"e"', 1, 0.0)
+    assert selection.tagged_out("a", '"e"', {"s3d.sync": "true"}) == ""
+    assert selection.tagged_out("a", '"e"', {"s3d.sync": "false"})
+    assert await selection.excluded("a", None, remote)
+    assert await selection.excluded("a", None, remote._replace(etag='"f"')) == ""
+
+
+@pytest.mark.parametrize(
+    ("age", "size", "settled"),
+    [(0.5, 1, False), (1.5, 1, True), (1.5, LARGE + 1, False), (2.5, LARGE + 1, True),
+     (-100.0, 1, True)],
+)  # fmt: skip
+def test_a_file_is_settled_when_nobody_writes_to_it(age, size, settled):
+    ctime_ns = int((1000.0 - age) * 1e9)
+    found = LocalEntry("p", Signature(size, 99 * 10**18, ctime_ns, 1))
+    assert is_settled(found, lambda: 1000.0) is settled
+
+
+def test_room_is_given_once(tmp_path):
+    room = Room(tmp_path, 10, 3)
+    room.refresh(1, 4)
+    assert room.claim("a", 5)
+    assert room.claim("a", 5)
+    assert not room.claim("b", 2)
+    assert room.claim("c", 1)
+    assert not room.claim("d", 0)
+    room.refresh(1, 4)
+    assert room.claim("b", 2)
+
+
+def test_the_disk_keeps_some_space(tmp_path):
+    assert not Room(tmp_path, None, None).claim("a", 1 << 60)
+
+
+def test_a_line_of_the_ignore_file_that_is_none_is_left_out(tmp_path):
+    (tmp_path / ".s3dignore").write_text("!\n*.tmp\n")
+    ignore = Ignore(tmp_path)
+    assert ignore.refresh()
+    assert ignore.matches("a.tmp")
+    assert not ignore.matches("a.md")

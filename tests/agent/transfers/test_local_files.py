@@ -1,0 +1,79 @@
+import os
+
+import pytest
+
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.messages import BytesBody, StreamBody
+from s3d.agent.sync.local_tree import FolderTree
+from s3d.agent.transfers.items import Item
+from s3d.agent.transfers.local_files import blocks, land, same_file
+
+
+@pytest.fixture
+def tree(tmp_path):
+    tree = FolderTree(tmp_path, own=False, umask=0o022)
+    yield tree
+    tree.close()
+
+
+async def test_a_file_is_read_block_by_block(tmp_path):
+    data = os.urandom(3 << 20)
+    path = tmp_path / "f"
+    path.write_bytes(data)
+    moved = []
+    read = blocks(Item("f", len(data), path=str(path)), moved.append)
+    assert b"".join([block async for block in read]) == data
+    assert sum(moved) == len(data)
+
+
+@pytest.mark.parametrize("now", [b"1", b"123456"])
+async def test_a_file_that_has_changed_is_not_sent(tmp_path, now):
+    path = tmp_path / "f"
+    path.write_bytes(now)
+    with pytest.raises(S3Error, match="changed while"):
+        async for _ in blocks(Item("f", 3, path=str(path)), lambda size: None):
+            pass
+
+
+async def test_it_is_there_whole_with_its_time(tree, tmp_path):
+    await land(tree, "a/b", BytesBody(b"data"), 1234.5, 0o640, lambda size: None)
+    path = tmp_path / "a/b"
+    assert (path.read_bytes(), path.stat().st_mtime, path.stat().st_mode & 0o777) == (
+        b"data", 1234.5, 0o640,
+    )  # fmt: skip
+    assert same_file(tree, "a/b", Item("k", 4, modified=1234.5))
+    assert not same_file(tree, "a/b", Item("k", 5, modified=1234.5))
+
+
+async def test_a_body_that_breaks_off_leaves_the_old_file(tree, tmp_path):
+    async def broken():
+        yield b"half"
+        raise S3Error("IncompleteBody")
+
+    (tmp_path / "f").write_bytes(b"old")
+    with pytest.raises(S3Error):
+        await land(tree, "f", StreamBody(broken()), 1.0, 0o644, lambda size: None)
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("f", b"old")]
+
+
+async def test_what_a_crash_has_left_is_taken_away_when_it_comes_again(tree, tmp_path):
+    """A process that is killed removes nothing."""
+
+    class Killed(BaseException):
+        pass
+
+    async def killed():
+        yield b"half"
+        parts.extend(path.read_bytes() for path in tmp_path.glob(".s3d-*.part"))
+        os.link(next(tmp_path.glob(".s3d-*.part")), tmp_path / "link")
+        name.append(next(tmp_path.glob(".s3d-*.part")).name)
+        raise Killed
+
+    parts, name = [], []
+    with pytest.raises(Killed):
+        await land(tree, "f", StreamBody(killed()), 1.0, 0o644, lambda size: None, "t1")
+    assert parts == [b"half"]
+    os.rename(tmp_path / "link", tmp_path / name[0])
+    await land(tree, "f", BytesBody(b"whole"), 1.0, 0o644, lambda size: None, "t1")
+    assert (tmp_path / "f").read_bytes() == b"whole"
+    assert list(tmp_path.glob(".s3d-*")) == []

@@ -1,0 +1,35 @@
+from s3d.agent.transfers.persistence import SavedTransfer, SavedTransfers, read, write
+from s3d.shared.transfers import TransferRequest
+
+
+def test_what_is_written_is_read(tmp_path):
+    path = tmp_path / "transfers.json"
+    file = SavedTransfers(
+        7,
+        [
+            SavedTransfer(
+                "t7",
+                TransferRequest(
+                    "delete", "bucket", ["a\ud800".encode("utf-8", "replace").decode()]
+                ),
+                1.5,
+                True,
+            )
+        ],
+    )
+    write(path, file)
+    assert read(path) == file
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert [each.name for each in tmp_path.iterdir()] == ["transfers.json"]
+
+
+def test_no_file_is_nothing(tmp_path):
+    assert read(tmp_path / "none") == SavedTransfers()
+
+
+def test_a_file_that_is_not_understood_is_put_aside(tmp_path, caplog):
+    path = tmp_path / "transfers.json"
+    path.write_bytes(b"{nonsense")
+    assert read(path) == SavedTransfers()
+    assert (tmp_path / "transfers.bad").read_bytes() == b"{nonsense"
+    assert "not taken up again" in caplog.text

@@ -1,0 +1,268 @@
+"""Counts the modules of s3d that one request enters, on all threads.
+
+`python -m tests.architecture.trace_modules [-v] [CASE ...]` starts real agents, sends each request
+of CASES with boto3 several times, and prints how many modules every repetition entered; -v lists
+them.
+Timers of the agent that fire during one of the repetitions do not count, and neither does what
+only the first request does (imports, connections, caches that are still empty).
+
+The agent under trace is `s3d run` in a child process with a profile function in every thread. The
+parent switches the recording on and off through the child's standard input.
+"""
+
+import json
+import runpy
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from argparse import ArgumentParser
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any, NamedTuple
+
+import boto3
+from botocore.client import BaseClient
+from botocore.config import Config
+
+from tests.agent_process import environment
+
+ROOT = Path(__file__).parents[2]
+SOURCES = str(ROOT / "s3d") + "/"
+KEY = {"S3D_ACCESS_KEY_ID": "tracekey1234567", "S3D_SECRET_ACCESS_KEY": "tracesecret1234567"}
+REPETITIONS = 6
+START_TIMEOUT = 60.0
+PUSH_TIMEOUT = 60.0
+AFTER_PUSH = 0.5
+"""Seconds that the queue has to record a push that has arrived."""
+BUCKET, LISTED = "bucket", 20
+
+
+# ---------------------------------------------------------------- in the agent's process
+
+
+class Recorder:
+    """The files of s3d whose functions were called while it is on."""
+
+    def __init__(self) -> None:
+        self.is_on = False
+        self.files: set[str] = set()
+
+    def install(self) -> None:
+        """In this thread and in all that start from now on."""
+        threading.setprofile(self._on_event)
+        sys.setprofile(self._on_event)
+
+    def obey(self) -> None:
+        """Read commands from standard input: on; off, which answers with the files."""
+        for line in sys.stdin:
+            if line.strip() == "on":
+                self.files.clear()
+                self.is_on = True
+            else:
+                self.is_on = False
+            print(f"TRACE {json.dumps(sorted(self.files))}", flush=True)
+
+    def _on_event(self, frame: FrameType, event: str, _: Any) -> None:
+        if self.is_on and event == "call":
+            file = frame.f_code.co_filename
+            if file.startswith(SOURCES):
+                self.files.add(file)
+
+
+def run_agent() -> None:
+    recorder = Recorder()
+    threading.Thread(target=recorder.obey, daemon=True).start()
+    recorder.install()
+    sys.argv = ["s3d", "run"]
+    runpy.run_module("s3d", run_name="__main__")
+
+
+# ---------------------------------------------------------------- in the parent's process
+
+
+class TracedAgent(NamedTuple):
+    """An agent, a client of it, and the switch of its recorder."""
+
+    client: BaseClient
+    process: subprocess.Popen[str]
+
+    def command(self, word: str) -> list[str]:
+        """The modules that were entered between "on" and "off"."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        print(word, file=self.process.stdin, flush=True)
+        for line in self.process.stdout:
+            if line.startswith("TRACE "):
+                return [module_of(file) for file in json.loads(line.removeprefix("TRACE "))]
+        raise RuntimeError("the agent has ended")
+
+    def trace(self, request: Callable[[], Any]) -> set[str]:
+        self.command("on")
+        request()
+        return set(self.command("off"))
+
+
+def module_of(file: str) -> str:
+    parts = Path(file).relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+@contextmanager
+def started(home: Path, **settings: str) -> Iterator[tuple[TracedAgent, str]]:
+    """An agent and its endpoint."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    home.mkdir(mode=0o700)
+    env = environment(home, **KEY, **settings) | {"S3D_ENDPOINT": endpoint}
+    with (home / "log").open("w") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.architecture.trace_modules", "--agent"],
+            cwd=ROOT,
+            env=env,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        )
+    try:
+        client = client_of(endpoint)
+        wait_for(client.list_buckets, START_TIMEOUT)
+        yield TracedAgent(client, process), endpoint
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def client_of(endpoint: str) -> BaseClient:
+    return boto3.client(
+        "s3",
+        endpoint_url=endpoint,
+        aws_access_key_id=KEY["S3D_ACCESS_KEY_ID"],
+        aws_secret_access_key=KEY["S3D_SECRET_ACCESS_KEY"],
+        region_name="us-east-1",
+        config=Config(retries={"total_max_attempts": 1}),
+    )
+
+
+def wait_for(request: Callable[[], Any], timeout: float) -> None:
+    """Until it succeeds. Raises its error after the time."""
+    end, pause = time.monotonic() + timeout, threading.Event()
+    while True:
+        try:
+            request()
+            return
+        except Exception:
+            if time.monotonic() > end:
+                raise
+            pause.wait(0.05)
+
+
+@contextmanager
+def embedded(folder: Path) -> Iterator[TracedAgent]:
+    with started(folder / "embedded") as (agent, _):
+        agent.client.create_bucket(Bucket=BUCKET)
+        for number in range(LISTED):
+            agent.client.put_object(Bucket=BUCKET, Key=f"list/{number}", Body=b"x")
+        agent.client.put_object(Bucket=BUCKET, Key="get", Body=b"value")
+        yield agent
+
+
+@contextmanager
+def gateway(folder: Path, remote: list[BaseClient], **settings: str) -> Iterator[TracedAgent]:
+    """An agent before another one. remote: gets the client of that one."""
+    with started(folder / "remote") as (far, endpoint):
+        remote.append(far.client)
+        far.client.create_bucket(Bucket=BUCKET)
+        far.client.put_object(Bucket=BUCKET, Key="get", Body=b"value")
+        credentials = {
+            "AWS_ACCESS_KEY_ID": KEY["S3D_ACCESS_KEY_ID"],
+            "AWS_SECRET_ACCESS_KEY": KEY["S3D_SECRET_ACCESS_KEY"],
+            "AWS_REGION": "us-east-1",
+        }
+        both = {"S3D_REMOTE": endpoint, **credentials, **settings}
+        with started(folder / "gateway", **both) as (agent, _):
+            yield agent
+
+
+def put_embedded(folder: Path) -> Iterator[set[str]]:
+    with embedded(folder) as agent:
+        for number in range(REPETITIONS):
+            yield agent.trace(
+                lambda key=f"put/{number}": agent.client.put_object(
+                    Bucket=BUCKET, Key=key, Body=b"value"
+                )
+            )
+
+
+def get_embedded(folder: Path) -> Iterator[set[str]]:
+    with embedded(folder) as agent:
+        for _ in range(REPETITIONS):
+            yield agent.trace(
+                lambda: agent.client.get_object(Bucket=BUCKET, Key="get")["Body"].read()
+            )
+
+
+def list_embedded(folder: Path) -> Iterator[set[str]]:
+    with embedded(folder) as agent:
+        for _ in range(REPETITIONS):
+            yield agent.trace(lambda: agent.client.list_objects_v2(Bucket=BUCKET, Prefix="list/"))
+
+
+def get_cached(folder: Path) -> Iterator[set[str]]:
+    with gateway(folder, [], S3D_READ_CACHE="true", S3D_WRITE_QUEUE="false") as agent:
+
+        def get() -> None:
+            agent.client.get_object(Bucket=BUCKET, Key="get")["Body"].read()
+
+        for _ in range(3):
+            get()
+        for _ in range(REPETITIONS):
+            yield agent.trace(get)
+
+
+def put_queued(folder: Path) -> Iterator[set[str]]:
+    remote: list[BaseClient] = []
+    with gateway(folder, remote, S3D_READ_CACHE="false", S3D_WRITE_QUEUE="true") as agent:
+
+        def put(key: str) -> None:
+            agent.client.put_object(Bucket=BUCKET, Key=key, Body=b"value")
+            wait_for(lambda: remote[0].head_object(Bucket=BUCKET, Key=key), PUSH_TIMEOUT)
+            threading.Event().wait(AFTER_PUSH)
+
+        put("warm")
+        for number in range(REPETITIONS):
+            yield agent.trace(lambda key=f"put/{number}": put(key))
+
+
+CASES: dict[str, tuple[Callable[[Path], Iterator[set[str]]], int]] = {
+    "PUT embedded": (put_embedded, 24),
+    "GET embedded": (get_embedded, 18),
+    "GET cached": (get_cached, 22),
+    "LIST embedded": (list_embedded, 20),
+    "PUT queued and pushed": (put_queued, 45),
+}
+"""Name -> (traces of its repetitions, number of modules that it should have at most)."""
+
+
+def main() -> None:
+    parser = ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("-v", action="store_true", help="list the modules")
+    parser.add_argument("cases", nargs="*", help="parts of the names of cases")
+    wanted = parser.parse_args()
+    for name, (case, goal) in CASES.items():
+        if wanted.cases and not any(part in name for part in wanted.cases):
+            continue
+        with tempfile.TemporaryDirectory(prefix="s3d-trace-") as folder:
+            modules = set.intersection(*case(Path(folder)))
+        print(f"{name}: {len(modules)} modules, goal {goal}", flush=True)
+        if wanted.v:
+            print("".join(f"    {module}\n" for module in sorted(modules)), end="")
+
+
+if __name__ == "__main__":
+    run_agent() if sys.argv[1:] == ["--agent"] else main()

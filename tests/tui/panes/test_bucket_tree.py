@@ -1,0 +1,54 @@
+import pytest
+from textual.app import App
+
+from s3d.tui.demo_values import HOSTILE
+from s3d.tui.panes.bucket_tree import MOST, BucketTree
+from tests.tui.conftest import screen
+
+
+class Shown(App[None]):
+    chosen = None
+
+    def compose(self):
+        yield BucketTree("tree")
+
+    def on_bucket_tree_chosen(self, event):
+        self.chosen = event.place
+
+
+@pytest.fixture
+async def pilot():
+    async with Shown().run_test(size=(60, 30)) as pilot:
+        yield pilot
+
+
+async def test_it_knows_what_was_listed(pilot):
+    tree = pilot.app.query_one(BucketTree)
+    tree.show_buckets(["a", "b"])
+    tree.show_prefixes(("b", ""), ["p/", "q/"])
+    tree.show_prefixes(("b", "q/"), ["q/r/"])
+    tree.show_prefixes(("nowhere", ""), ["x/"])
+    await pilot.pause()
+    for text in ("a", "b", "p/", "q/", "r/"):
+        assert text in screen(pilot.app)
+    tree.go(("b", "q/r/"))
+    tree.focus()
+    await pilot.press("enter")
+    await pilot.pause()
+    assert pilot.app.chosen == ("b", "q/r/")
+
+
+async def test_hostile_names_are_text(pilot):
+    tree = pilot.app.query_one(BucketTree)
+    tree.show_buckets(HOSTILE[:-1])
+    await pilot.pause()
+    shown = screen(pilot.app)
+    assert "[@click=app.quit]q[/]" in shown
+    assert "␛]0;PWNED␇" in shown
+
+
+async def test_very_many_prefixes_are_cut(pilot):
+    tree = pilot.app.query_one(BucketTree)
+    tree.show_buckets(["a"])
+    tree.show_prefixes(("a", ""), [f"{n}/" for n in range(MOST + 100)])
+    assert len(tree.root.children[0].children) == MOST

@@ -1,0 +1,49 @@
+import pytest
+
+from s3d.shared.syncing import ConflictDiff
+from s3d.tui.screens.conflicts_screen import ConflictsScreen, told
+from tests.tui.conftest import loaded, screen
+
+
+async def look(pilot):
+    pilot.app.push_screen(ConflictsScreen("notes"))
+    await loaded(pilot, "conflicts")
+
+
+@pytest.mark.parametrize(("key", "keep"), [("r", "original"), ("l", "copy"), ("b", "both")])
+async def test_which_one_stays_is_said(opened, key, keep):
+    async with opened("5") as pilot:
+        await look(pilot)
+        assert "todo.md" in screen(pilot.app)
+        await pilot.press(key)
+        await loaded(pilot, "act", "conflicts")
+        ((_, path, body),) = pilot.app.agent.asked
+        assert (path, body.keep) == ("/v1/sync/notes:resolve", keep)
+        assert body.copy.startswith("todo (conflict")
+
+
+async def test_the_difference_is_shown_as_text(opened):
+    async with opened("5") as pilot:
+        await look(pilot)
+        await pilot.press("equals_sign")
+        await loaded(pilot, "diff")
+        for text in ("-buy milk", "+buy [red]tea", "original", "1.2 KiB"):
+            assert text in screen(pilot.app)
+
+
+async def test_the_same_for_all_after_one(opened):
+    async with opened("5") as pilot:
+        await look(pilot)
+        await pilot.press("A")
+        await pilot.pause()
+        assert "first r, l or b" in screen(pilot.app)
+        await pilot.press("b")
+        await loaded(pilot, "act", "conflicts")
+        await pilot.press("A", "y")
+        await loaded(pilot, "act", "conflicts")
+        assert [body.keep for _, _, body in pilot.app.agent.asked] == ["both", "both"]
+
+
+def test_hostile_lines_are_text():
+    lines = told(ConflictDiff("a", "b", 1, 2, 0.0, 0.0, True, ["+\x1b[31m\tx"], True))
+    assert lines[-2:] == ["+␛[31m  x", "... and more"]

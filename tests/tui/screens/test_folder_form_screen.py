@@ -1,0 +1,103 @@
+import pytest
+
+from s3d.tui.screens.folder_form_screen import FolderFormScreen
+from tests.tui.conftest import loaded, screen
+
+
+async def write(pilot, field, text):
+    """In place of what is there."""
+    entry = pilot.app.screen.query_one(f"#folder-{field}")
+    entry.value = text
+    pilot.app.screen._judge()
+    await loaded(pilot, "check")
+
+
+async def test_each_field_is_judged_while_it_is_written(opened):
+    async with opened("5") as pilot:
+        await pilot.press("n")
+        await loaded(pilot, "check")
+        assert "✗ no such folder" in screen(pilot.app)
+        await pilot.press("tab", *"~/x")
+        await pilot.pause(0.4)
+        await loaded(pilot, "check")
+        assert "✓ writable, 5 files" in screen(pilot.app)
+        await write(pilot, "bucket", "pix")
+        await write(pilot, "prefix", "photos/2025/")
+        assert "✗ overlaps folder photos" in screen(pilot.app)
+        await pilot.press("ctrl+s")
+        await loaded(pilot, "save")
+        assert "it cannot be saved like this" in screen(pilot.app)
+        assert [method for method, path, _ in pilot.app.agent.asked if method == "PUT"] == []
+
+
+async def test_the_filter_shows_the_rule_for_each_path(opened):
+    async with opened("5") as pilot:
+        await pilot.press("n")
+        await write(pilot, "filter", "* !*.tmp")
+        shown = screen(pilot.app)
+        assert "2 kept, 1 left out" in shown
+        assert "✓ ideas.md" in shown
+        assert "term 2  !*.tmp" in shown
+
+
+async def test_a_good_one_is_saved(opened):
+    async with opened("5") as pilot:
+        await pilot.press("n")
+        for field, text in (("path", "~/new"), ("bucket", "pix"), ("prefix", "n/")):
+            await write(pilot, field, text)
+        await pilot.press("ctrl+o", "ctrl+s")
+        await loaded(pilot, "save")
+        method, path, body = pilot.app.agent.asked[-1]
+        assert (method, path) == ("PUT", "/v1/sync/new")
+        assert (body.path, body.bucket, body.prefix, body.mode) == ("~/new", "pix", "n/", "backup")
+        assert "new is saved" in screen(pilot.app)
+        assert "$ s3d sync add" in screen(pilot.app)
+
+
+async def test_a_folder_is_edited_with_what_it_has(opened):
+    async with opened("5") as pilot:
+        pilot.app.pane.query_one("#sync-folders").go("proj")
+        await pilot.press("e")
+        await loaded(pilot, "fill", "check")
+        form = pilot.app.screen
+        assert isinstance(form, FolderFormScreen)
+        assert form.values["filter"] == "* !*.tmp"
+        assert form.values["mode"] == "backup"
+        await pilot.press("ctrl+s")
+        await loaded(pilot, "save")
+        assert pilot.app.agent.asked[-1][:2] == ("PUT", "/v1/sync/proj")
+
+
+async def test_a_dry_run_changes_nothing(opened):
+    async with opened("5") as pilot:
+        pilot.app.pane.query_one("#sync-folders").go("proj")
+        await pilot.press("e")
+        await loaded(pilot, "fill", "check")
+        await pilot.press("ctrl+t")
+        await loaded(pilot, "plan")
+        assert "ideas.md" in screen(pilot.app)
+        paths = [path for _, path, _ in pilot.app.agent.asked if "check" not in path]
+        assert paths == ["/v1/sync:validate?name=proj"]
+        await pilot.press("escape", "escape")
+        await pilot.pause()
+        assert len(pilot.app.screen_stack) == 1
+
+
+@pytest.mark.parametrize("size", [(80, 24), (160, 48)])
+async def test_it_fits(opened, size):
+    async with opened("5", size=size) as pilot:
+        await pilot.press("n")
+        await loaded(pilot, "check")
+        for label in ("Name", "Local folder", "Bucket", "Filter"):
+            assert label in screen(pilot.app)
+
+
+async def test_a_new_one_does_not_take_the_place_of_another(opened):
+    async with opened("5") as pilot:
+        await pilot.press("n")
+        for field, text in (("path", "~/photos"), ("bucket", "pix"), ("prefix", "n/")):
+            await write(pilot, field, text)
+        await pilot.press("ctrl+s")
+        await loaded(pilot, "save")
+        assert "there is a folder photos already" in screen(pilot.app)
+        assert not [each for each in pilot.app.agent.asked if each[0] == "PUT"]

@@ -1,0 +1,43 @@
+from s3d.tui.screens.form_screen import Field
+from tests.tui.conftest import screen
+
+
+def short(text):
+    return "" if len(text) < 5 else "too long [/]"
+
+
+FIELDS = [
+    Field("one", "One", "ab", short, hint="some letters"),
+    Field("two", "Two", "skip", options=("skip", "replace")),
+    Field("three", "Three", "x\ny", lines=3),
+]
+
+
+async def test_it_gives_what_was_written(opened):
+    async with opened() as pilot:
+        found = []
+        pilot.app.form("A form [/]", FIELDS, found.append, about="about [red]it")
+        await pilot.pause()
+        shown = screen(pilot.app)
+        for text in ("A form [/]", "about [red]it", "some letters", "[skip] | replace"):
+            assert text in shown
+        await pilot.press("c", "tab", "ctrl+o", "ctrl+s")
+        await pilot.pause()
+        assert found == [{"one": "abc", "two": "replace", "three": "x\ny"}]
+
+
+async def test_what_is_wrong_is_said_and_holds_it_back(opened):
+    async with opened() as pilot:
+        found = []
+        pilot.app.form("A form", FIELDS, found.append)
+        await pilot.pause()
+        await pilot.press(*"cdef")
+        await pilot.pause()
+        assert "✗ too long [/]" in screen(pilot.app)
+        await pilot.press("tab", *"x", "enter")
+        await pilot.pause()
+        assert "is one of skip, replace" in screen(pilot.app)
+        assert found == []
+        await pilot.press("escape")
+        await pilot.pause()
+        assert (found, len(pilot.app.screen_stack)) == ([], 1)

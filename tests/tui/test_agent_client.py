@@ -1,0 +1,57 @@
+"""The real agent's socket, as the app uses it."""
+
+import asyncio
+import io
+
+import pytest
+
+from s3d.shared.control import BucketList, Hello, Listing
+from s3d.tui.agent_client import AgentUnreachable, RequestRefused, SocketAgent
+
+
+@pytest.fixture
+async def client(agent):
+    found = SocketAgent(agent.places.socket)
+    yield found
+    await found.close()
+
+
+async def test_calls_and_data(agent, client):
+    agent.objects.create_bucket("photos")
+    agent.objects.put("photos", "a", io.BytesIO(b"0123456789"), 10)
+    assert (await client.ask("GET", "/v1/hello", Hello)).pid == agent.process.pid
+    found = await client.ask("GET", "/v1/buckets", BucketList)
+    assert [bucket.name for bucket in found.buckets] == ["photos"]
+    page = await client.ask("GET", "/v1/buckets/photos/objects", Listing)
+    assert [info.key for info in page.objects] == ["a"]
+    path = "/v1/buckets/photos/object?key=a"
+    assert await client.data(path, 2, 3) == b"234"
+    assert await client.data(path, 20, 3) == b""
+    await client.ask("DELETE", path, object)
+
+
+async def test_a_no_says_why(client):
+    with pytest.raises(RequestRefused) as caught:
+        await client.ask("GET", "/v1/buckets/nothing/objects", Listing)
+    assert caught.value.problem.code == "NoSuchBucket"
+    with pytest.raises(RequestRefused):
+        await client.data("/v1/buckets/nothing/object?key=a", 0, 1)
+
+
+async def test_events_come_until_the_agent_dies(agent, client):
+    kinds: list[str] = []
+
+    async def follow() -> None:
+        async for event in client.events():
+            kinds.append(event.kind)
+            if event.kind == "hello":
+                agent.objects.create_bucket("new")
+            if event.kind == "store.changed":
+                agent.kill()
+
+    async with asyncio.timeout(20):
+        with pytest.raises(AgentUnreachable):
+            await follow()
+    assert kinds[0] == "hello"
+    with pytest.raises(AgentUnreachable, match="no agent at"):
+        await client.ask("GET", "/v1/hello", Hello)

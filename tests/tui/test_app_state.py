@@ -1,0 +1,74 @@
+import msgspec
+
+from s3d.shared.control import API_MAJOR, ApiVersion, Event, Hello
+from s3d.shared.diagnostics import LogLine, Samples
+from s3d.tui.app_state import LINES, Link, State
+from s3d.tui.demo import DemoAgent
+
+
+def hello(major=API_MAJOR):
+    return Hello("1", ApiVersion(major), "b", 1, "http://127.0.0.1:1")
+
+
+def test_a_link_is_connected_lost_and_back():
+    state = State()
+    assert (state.link, state.is_live) == (Link.CONNECTING, False)
+    state.connected(hello(), 10.0)
+    assert (state.is_live, state.since, state.fresh) == (True, 10.0, 10.0)
+    state.lost("why", 20.0, 21.0)
+    state.lost("why", 22.0, 24.0)
+    assert (state.link, state.since, state.tries, state.retry_at) == (Link.LOST, 20.0, 2, 24.0)
+    state.connected(hello(), 30.0)
+    assert (state.tries, state.since) == (0, 30.0)
+    state.connected(hello(API_MAJOR + 1), 31.0)
+    assert (state.link, state.is_live) == (Link.FOREIGN, False)
+
+
+def test_rates_are_those_of_the_agent():
+    state = State()
+    assert state.up == state.down == []
+    state.samples = Samples(1.0, 5.0, [1.0, 2.0], [3.0], [], [])
+    assert (state.up, state.down) == ([1.0, 2.0], [3.0])
+
+
+def test_the_log_keeps_what_is_one():
+    state = State()
+    lines = [LogLine(n, 1.0, "error", "x", str(n)) for n in range(LINES + 10)]
+    state.logged(lines, LINES + 9)
+    state.happened(Event(1, "b", 1.0, "heartbeat"))
+    state.happened(Event(1, "b", 1.0, "log.error", "x", {"message": "comes with the log"}))
+    state.happened(Event(1, "b", 1.0, "sync.state", "notes", {"state": "idle"}))
+    assert len(state.log) == LINES
+    assert (state.log[-1].source, state.log[-1].message) == ("sync.state", "notes state=idle")
+    assert state.log[-2].message == str(LINES + 9)
+    state.connected(hello(), 1.0)
+    assert state.log_seq == LINES + 9
+    state.connected(Hello("1", ApiVersion(), "another", 1, "http://127.0.0.1:1"), 2.0)
+    assert state.log_seq == 0, "another run of the agent counts anew"
+
+
+def test_news_are_of_transfers_that_are_known():
+    state = State()
+    state.transfers = DemoAgent().transfers
+    news = msgspec.structs.replace(state.transfers[0], done=7)
+    state.progressed([news, msgspec.structs.replace(news, id="other")])
+    assert state.transfers[0].done == 7
+    assert len(state.transfers) == 10
+
+
+def test_what_needs_attention_names_the_tab_that_mends_it():
+    state, agent = State(), DemoAgent()
+    assert state.troubles() == []
+    state.status, state.transfers, state.folders = agent._status(), agent.transfers, agent.folders
+    assert [(word, tab) for word, _, tab in state.troubles()] == [
+        ("failed", "3"),
+        ("stopped", "5"),
+        ("conflict", "5"),
+    ]
+
+
+def test_what_was_said_before_is_before():
+    state = State()
+    state.happened(Event(1, "b", 5.0, "store.changed", "b/k"))
+    state.logged([LogLine(1, 2.0, "info", "main", "serving"), LogLine(2, 6.0, "info", "x", "y")], 2)
+    assert [line.at for line in state.log] == [2.0, 5.0, 6.0]
