@@ -46,7 +46,7 @@ class Embedded:
     """What was wrong at the start."""
 
     async def usage(self, bucket: str) -> Totals:
-        """S3Client and bytes of one bucket."""
+        """Objects and bytes of one bucket."""
         return await self.index.read(lambda reader: reader.totals(bucket))
 
     async def status(self) -> StoreStatus:

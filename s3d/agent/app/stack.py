@@ -61,7 +61,7 @@ class Stack:
         return _of_embedded(base) if self.gateway is None else self.gateway.state.places
 
     async def usage(self, bucket: str) -> Totals | None:
-        """S3Client and bytes of one bucket; None: only the remote knows."""
+        """Objects and bytes of one bucket; None: only the remote knows."""
         return None if self.embedded is None else await self.embedded.usage(bucket)
 
     async def store_status(self) -> StoreStatus | None:

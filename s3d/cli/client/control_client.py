@@ -122,7 +122,7 @@ class ControlClient:
         patient = ControlClient(self._socket, timeout=CHECK_TIMEOUT)
         yield from patient.pages("POST", "/v1/check", CheckPage, repair="true" if repair else "")
 
-    def pages(self, method: str, path: str, kind: type[P], **query: str) -> Iterator[P]:
+    def pages(self, method: str, path: str, kind: type[P], /, **query: str) -> Iterator[P]:
         """Every page of a long answer, one request each."""
         cursor = ""
         while True:

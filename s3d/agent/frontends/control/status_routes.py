@@ -40,7 +40,7 @@ class StatusSources:
 
     agent: Callable[[], Awaitable[AgentStatus]]
     usage: Callable[[str], Awaitable[Totals | None]]
-    """S3Client and bytes of a bucket; None: only the remote knows them."""
+    """Objects and bytes of a bucket; None: only the remote knows them."""
     serving: Callable[[], bool]
     """All listeners are bound, and the agent is not stopping."""
 
