@@ -1,4 +1,4 @@
-"""What stands before a remote: RemoteStore, the write queue on it, and what keeps both going."""
+"""What stands before a remote: the backend, the write queue on it, and what keeps both going."""
 
 from __future__ import annotations
 
@@ -23,24 +23,16 @@ from s3d.agent.app.write_queue import Below, build_queue, lock_queue, open_queue
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
 from s3d.agent.core.store import ObjectStore
-from s3d.agent.s3.listing_order import BYTES, UNKNOWN
 from s3d.agent.selection.bucket_tags import TTL, BucketTags
 from s3d.agent.selection.policy import open_policy
 from s3d.agent.selection.use_policy import UPLOAD, UsePolicy
 from s3d.agent.stores.read_cache.cache_bypass import CacheBypass
 from s3d.agent.stores.read_cache.cache_status import ReadCache
-from s3d.agent.stores.remote.addressing import known_order
-from s3d.agent.stores.remote.capability_prober import CapabilityProber
-from s3d.agent.stores.remote.compatibility import Compatibility
-from s3d.agent.stores.remote.conditional_writes import ConditionalWrites
+from s3d.agent.stores.remote.backend import BackendFiles, RemoteBackend, open_backend
 from s3d.agent.stores.remote.credential_provider import CredentialProvider, RemoteKey
-from s3d.agent.stores.remote.empty_segments import EmptySegments
 from s3d.agent.stores.remote.http_transport import Settings
-from s3d.agent.stores.remote.loop_detection import LoopDetection
 from s3d.agent.stores.remote.owner import owner_of
 from s3d.agent.stores.remote.remote_fingerprint import RemoteFingerprint
-from s3d.agent.stores.remote.remote_quirks import RemoteQuirks
-from s3d.agent.stores.remote.store import RemoteStore
 from s3d.agent.stores.write_queue.clock import Clock
 from s3d.agent.stores.write_queue.move_writes import Target
 from s3d.agent.stores.write_queue.queue_status import Queue, queue_status
@@ -70,14 +62,13 @@ class Gateway:
     """The remote, and what is in front of it: a read cache and a queue, if they are wanted."""
 
     top: ObjectStore
-    remote: RemoteStore
+    remote: RemoteBackend
     queue: Queue | None
     staging: Embedded | None
     cache: ReadCache | None
     pushes: UsePolicy
     """What is pushed."""
     events: Events
-    prober: CapabilityProber
     migration: Migration
     state: RemoteState
     waiting: WaitingWrites | None
@@ -90,7 +81,7 @@ class Gateway:
         """What runs as long as the agent does, by name."""
         parts: dict[str, Run] = {
             "migration": self.migration.run,
-            "probing": self.prober.run,
+            "probing": self.remote.run,
             "account": partial(self.account.run, self._has_answered),
         }
         if self.state.identity.take_over is not None and self.waiting is not None:
@@ -126,7 +117,7 @@ class Gateway:
         return self.remote.health.last_success is not None and not self.remote.health.error
 
     def status(self) -> RemoteStatus:
-        health = self.remote.health
+        health, capabilities = self.remote.health, self.remote.capabilities
         asked = health.last_success is not None or health.last_failure is not None
         return RemoteStatus(
             url=self.remote.url,
@@ -136,17 +127,15 @@ class Gateway:
             last_failure=health.last_failure,
             clock_offset=health.clock_offset,
             answers=health.is_answering,
-            capabilities={name: str(found.level) for name, found in self.prober.known.items()},
-            limitations=self.prober.quirks.limitations,
+            capabilities={name: str(known.level) for name, known in capabilities.known.items()},
+            limitations=capabilities.limitations,
             id=self.state.identity.id,
             unconfirmed=self.account.trouble,
         )
 
     def listing_order(self, bucket: str) -> str:
         """In which the remote lists the bucket, as far as it is known: s3/listing_order.py."""
-        known = self.prober.known_of(bucket)
-        probed = UNKNOWN if known is None else known.listing_order
-        return self.prober.quirks.listing_order or probed or known_order(self.remote.url, bucket)
+        return self.remote.capabilities.listing_order(bucket)
 
     @property
     def warnings(self) -> list[str]:
@@ -184,28 +173,19 @@ async def open_gateway(config: Config, places: Places, events: Events) -> Gatewa
         lock_queue(config, places, closing)
         ask = partial(_owner_of, settings, keys)
         state = await open_remote_state(config, places, keys, ask, has_pending)
-        remote = RemoteStore(settings, keys, signature=_signature(state))
-        closing.push_async_callback(remote.close)
-        quirks = RemoteQuirks(keeps_empty_segments=True if _is_aws(remote) else None)
-        learning = Compatibility(remote, quirks)
-        compatible = EmptySegments(learning, quirks, may_probe=config.probe)
-        migration = Migration(partial(_embedded, places.store_dir), compatible)
-        prober = CapabilityProber(
-            compatible,
-            state.identity.endpoint,
-            state.places.capabilities_file,
-            quirks=quirks,
-            allowed=config.probe,
+        files = BackendFiles(
+            state.identity.endpoint, state.places.capabilities_file, _fingerprint(state)
         )
-        learning.on_learned = compatible.on_learned = prober.wake
-        conditional = ConditionalWrites(prober)
+        remote = open_backend(settings, keys, files, may_probe=config.probe)
+        closing.push_async_callback(remote.close)
+        migration = Migration(partial(_embedded, places.store_dir), remote.without_probes)
         warnings = await _warnings(config, places)
         tags = BucketTags(remote)
         policy = open_policy(config)
         if policy is not None:
             closing.push_async_callback(policy.close)
         states = RemoteStates()
-        observed = ObservedRemote(conditional, states)
+        observed = ObservedRemote(remote, states)
         cache = _cache(config, state, observed, closing)
         if cache is not None and cache.trouble:
             warnings.append(cache.trouble)
@@ -220,12 +200,14 @@ async def open_gateway(config: Config, places: Places, events: Events) -> Gatewa
         queue = staging = None
         if config.write_queue.enabled:
             journal, staging = await open_queue_files(state, layer, events, states, closing)
-            below = Below(top, past, layer, rules, prober, lambda: remote.health.clock_offset)
+            below = Below(
+                top, past, layer, rules, remote.capabilities, lambda: remote.health.clock_offset
+            )
             layer_of_queue, queue = build_queue(config, below, journal, staging, events)
             layer_of_queue.lists.listing_order = lambda bucket: gateway.listing_order(bucket)
-            layer_of_queue.keys.check_remote = compatible.check
+            layer_of_queue.keys.check_remote = remote.check_key
             top = layer_of_queue
-        top = LoopDetection(top, remote.via)
+        top = remote.detect_loops(top)
         target = Target(top, clock_offset=lambda: remote.health.clock_offset)
         remote.health.on_answer = partial(_note_answer, queue, state.account)
         if queue is not None:
@@ -239,7 +221,6 @@ async def open_gateway(config: Config, places: Places, events: Events) -> Gatewa
             cache=cache,
             pushes=rules,
             events=events,
-            prober=prober,
             migration=migration,
             state=state,
             waiting=_waiting(config, places, state, target),
@@ -247,10 +228,6 @@ async def open_gateway(config: Config, places: Places, events: Events) -> Gatewa
             _closing=closing.pop_all(),
         )
         return gateway
-
-
-def _is_aws(remote: RemoteStore) -> bool:
-    return known_order(remote.url, "") == BYTES
 
 
 def _note_answer(queue: Queue | None, account: RemoteAccount, status: int) -> None:
@@ -309,11 +286,11 @@ def _settings(config: Config) -> Settings:
     return Settings(config.remote, addressing, ca_bundle=_ca_bundle(config.remote))
 
 
-def _signature(state: RemoteState) -> RemoteFingerprint:
+def _fingerprint(state: RemoteState) -> RemoteFingerprint:
     """What an earlier run has learnt of the remote's headers."""
-    signature = RemoteFingerprint(state.identity.endpoint, state.places.remote_headers_file)
-    signature.load()
-    return signature
+    fingerprint = RemoteFingerprint(state.identity.endpoint, state.places.remote_headers_file)
+    fingerprint.load()
+    return fingerprint
 
 
 def _ca_bundle(remote: str) -> str:

@@ -17,7 +17,7 @@ from s3d.agent.selection.use_policy import UsePolicy
 from s3d.agent.storage.records import Stored
 from s3d.agent.stores.read_cache.adopt_pushed import Pushed
 from s3d.agent.stores.read_cache.layer import Cache
-from s3d.agent.stores.remote.capability_prober import CapabilityProber
+from s3d.agent.stores.remote.backend import BackendCapabilities
 from s3d.agent.stores.write_queue import journal_rows
 from s3d.agent.stores.write_queue.admission import Limits
 from s3d.agent.stores.write_queue.clock import Clock
@@ -78,15 +78,15 @@ class Below(NamedTuple):
     """Who adopts what was pushed."""
     rules: UsePolicy
     """What is pushed."""
-    prober: CapabilityProber
+    capabilities: BackendCapabilities
     """Who knows what the remote judges."""
     clock_offset: Callable[[], float]
     """Seconds that the remote's clock is ahead of ours."""
 
 
-def judged_in(prober: CapabilityProber, bucket: str) -> ConditionSupport | None:
+def judged_in(capabilities: BackendCapabilities, bucket: str) -> ConditionSupport | None:
     """Whose conditions the remote judges in a bucket; None: that is not known."""
-    known = prober.known_of(bucket)
+    known = capabilities.known_of(bucket)
     if known is None:
         return None
     return ConditionSupport(
@@ -119,8 +119,8 @@ def build_queue(
         clock,
         adopt,
         rules,
-        judged=partial(judged_in, below.prober),
-        learn=below.prober.learn,
+        judged=partial(judged_in, below.capabilities),
+        learn=below.capabilities.learn,
         policy=config.conflicts.of,
         clock_offset=below.clock_offset,
     )

@@ -1,6 +1,7 @@
-"""A request that nobody changed, passed on as it came, under our own signature.
+"""Forwarding: a client's request that no layer changed, sent verbatim under our own signature.
 
-What is not said here passes: unknown operations, headers, queries and documents of any kind.
+Unknown operations, headers, query words and documents pass unchanged, unless a rule here says
+otherwise.
 """
 
 from __future__ import annotations
@@ -12,24 +13,19 @@ from urllib.parse import quote, unquote_to_bytes
 
 from s3d.agent.core.failures import FailureClass, classify
 from s3d.agent.s3.canonical import EMPTY_SHA256
-from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body, BytesBody, S3Request, S3Response, WireResponse
 from s3d.agent.s3.model_overrides import EMPTY_CHECKSUMS
 from s3d.agent.stores.remote.error_mapping import refused
 from s3d.agent.stores.remote.http_transport import HOP_BY_HOP
-from s3d.agent.stores.remote.messages import Answer, Call
-from s3d.agent.stores.remote.remote_connection import Connection
+from s3d.agent.stores.remote.loop_detection import HOPS, check_hops, read_hops
+from s3d.agent.stores.remote.remote_connection import RemoteConnection
+from s3d.agent.stores.remote.remote_messages import RemoteRequest, RemoteResponse
 from s3d.agent.stores.remote.request_body import TrailedBody, are_checksums
-
-HOPS = "x-s3d-hops"
-"""Header with the ids of the agents that a request has passed, separated by commas."""
-MAX_HOPS = 16
-"""Agents that one request may pass. A client's header must not make ours too long to be taken."""
 
 UNSIGNED = "UNSIGNED-PAYLOAD"
 STREAMED = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
 
-_OURS = HOP_BY_HOP | {
+_CLIENT_TO_AGENT = HOP_BY_HOP | {
     "authorization",
     "content-length",
     "cookie",
@@ -43,9 +39,9 @@ _OURS = HOP_BY_HOP | {
     "x-amz-trailer",
     HOPS,
 }
-"""Headers that speak of the way from the client to us."""
+"""Headers about the connection between the client and us."""
 
-_PROOF = frozenset(
+_PRESIGNED = frozenset(
     (
         "awsaccesskeyid",
         "expires",
@@ -62,21 +58,22 @@ _PROOF = frozenset(
 )
 """Query words of a presigned URL, V4 and V2, in lower case."""
 
-_HOP = re.compile(r"[0-9a-f]{32}")
+
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
-async def forward(connection: Connection, request: S3Request[Any], agent: str) -> S3Response[Any]:
-    """The remote's answer as it came, also when it is an error.
+async def forward(
+    connection: RemoteConnection, request: S3Request[Any], agent: str
+) -> S3Response[Any]:
+    """The response verbatim, also when it is an error.
 
-    agent: our id among the hops. Raises S3Error when there is no answer, when the remote refuses
-    our own credentials or leads elsewhere, when the request has been here before, and what the
-    body raises.
+    agent: our id among the hops. Raises S3Error when there is no response, when the remote refuses
+    our credentials or redirects, when the request has passed us before, and what the body raises.
     """
     assert request.wire is not None
     call = forwarded(request, agent, trailers=connection.settings.trailers)
     try:
-        answer = await connection.ask(call)
+        answer = await connection.send(call)
     finally:
         if request.body is not None:
             await request.body.aclose()
@@ -87,7 +84,7 @@ async def forward(connection: Connection, request: S3Request[Any], agent: str) -
     return _verbatim(answer)
 
 
-def forwarded(request: S3Request[Any], agent: str, *, trailers: bool) -> Call:
+def forwarded(request: S3Request[Any], agent: str, *, trailers: bool) -> RemoteRequest:
     """The Call of an untouched request. Raises S3Error InvalidRequest when it goes in circles."""
     wire = request.wire
     assert wire is not None
@@ -98,7 +95,7 @@ def forwarded(request: S3Request[Any], agent: str, *, trailers: bool) -> Call:
     headers.append((HOPS, ",".join((*read_hops(hops), agent))))
     query, hoisted = split_query(wire.raw_query)
     headers += [each for each in hoisted if each[0] not in came]
-    call = Call(request.op, wire.method, request.bucket, request.key, query, headers)
+    call = RemoteRequest(request.op, wire.method, request.bucket, request.key, query, headers)
     call.may_repeat = wire.method in ("GET", "HEAD")
     if request.body is not None:
         _attach(call, request.body, came, trailers=trailers)
@@ -106,7 +103,7 @@ def forwarded(request: S3Request[Any], agent: str, *, trailers: bool) -> Call:
 
 
 def end_to_end(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    """The headers that are meant for the remote; without the coding that we have taken off."""
+    """The end-to-end headers, without the aws-chunked coding, which has been decoded."""
     headers = tuple(headers)
     named = {
         name.strip().lower()
@@ -116,7 +113,7 @@ def end_to_end(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     }
     kept = []
     for name, value in headers:
-        if name in _OURS or name in named:
+        if name in _CLIENT_TO_AGENT or name in named:
             continue
         if name == "content-encoding":
             codings = [c.strip() for c in value.split(",")]
@@ -128,11 +125,12 @@ def end_to_end(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
 
 
 def split_query(raw_query: str) -> tuple[str, list[tuple[str, str]]]:
-    """The query without a presigned URL's proof, and the headers that stood in it.
+    """The query without the signature of a presigned URL, and the headers that were in it.
 
-    A signer may put x-amz-* headers into the query of a presigned URL; only there do they count,
-    and a checksum of nothing is what some of them say about a body that they do not know.
-    Words are encoded canonically: a plus sign stays one, whatever the remote takes `+` for.
+    A signer may move x-amz-* headers into the query of a presigned URL; S3 reads them only there.
+    Some signers add the checksum of an empty body, because they do not know the body: it is
+    dropped. Words are encoded canonically, so that a plus sign stays one whatever the remote
+    decodes `+` to.
     """
     kept: list[str] = []
     hoisted: list[tuple[str, str]] = []
@@ -142,7 +140,7 @@ def split_query(raw_query: str) -> tuple[str, list[tuple[str, str]]]:
     presigned = bool(names & {b"x-amz-signature", b"signature"})
     for name, equals, value in words:
         lower = name.lower().decode("utf-8", "surrogateescape")
-        if presigned and lower in _PROOF:
+        if presigned and lower in _PRESIGNED:
             continue
         if presigned and lower.startswith("x-amz-"):
             text = value.decode("utf-8", "surrogateescape")
@@ -153,29 +151,8 @@ def split_query(raw_query: str) -> tuple[str, list[tuple[str, str]]]:
     return "&".join(kept), hoisted
 
 
-def read_hops(hops: str) -> list[str]:
-    """The ids of agents in this header; whatever else a client has put there does not count."""
-    return [hop for hop in (piece.strip() for piece in hops.split(",")) if _HOP.fullmatch(hop)]
-
-
-def check_hops(hops: str, agent: str) -> None:
-    """Raises S3Error InvalidRequest when the request has passed this agent, or too many others."""
-    if not hops:
-        return
-    before = read_hops(hops)
-    if agent in before:
-        raise S3Error(
-            "InvalidRequest", "The remote of this s3d leads back to itself: check S3D_REMOTE."
-        )
-    if len(before) > MAX_HOPS:
-        raise S3Error(
-            "InvalidRequest",
-            f"The request has passed {len(before)} agents: the remote of one leads back to itself.",
-        )
-
-
-def _attach(call: Call, body: Body, came: Mapping[str, str], *, trailers: bool) -> None:
-    """Give the Call its body, its length and what stands for it in the signature."""
+def _attach(call: RemoteRequest, body: Body, came: Mapping[str, str], *, trailers: bool) -> None:
+    """Give the RemoteRequest its body, its length and its hash in the signature."""
     if isinstance(body, BytesBody):
         call.body, call.length = body.data, body.size
     else:
@@ -189,12 +166,12 @@ def _attach(call: Call, body: Body, came: Mapping[str, str], *, trailers: bool) 
         return
     if trailers and body.size is not None and are_checksums(late):
         attach_trailed(call, body, body.size, late)
-    else:  # What they promise has been checked on our side: the remote is not told of it.
+    else:  # The trailing checksums were verified here, and cannot be sent.
         call.headers = [each for each in call.headers if each[0] != "x-amz-sdk-checksum-algorithm"]
 
 
-def attach_trailed(call: Call, body: Body, size: int, names: Collection[str]) -> None:
-    """Send the body, of this size, with these of its trailers."""
+def attach_trailed(call: RemoteRequest, body: Body, size: int, names: Collection[str]) -> None:
+    """Set a body of this size that ends with these of its trailers."""
     trailed = TrailedBody(body, size, names)
     call.body, call.length, call.payload = trailed, trailed.size, STREAMED
     coding = dict(call.headers).get("content-encoding", "")
@@ -206,7 +183,7 @@ def attach_trailed(call: Call, body: Body, size: int, names: Collection[str]) ->
     ]
 
 
-def _verbatim(answer: Answer) -> S3Response[Any]:
+def _verbatim(answer: RemoteResponse) -> S3Response[Any]:
     wire = WireResponse(answer.status, answer.headers)
     body = answer.body if answer.refusal is None else BytesBody(answer.document)
     return S3Response({}, body, answer.status, wire)
