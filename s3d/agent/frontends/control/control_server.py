@@ -20,8 +20,8 @@ from typing import Protocol
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from s3d.agent.frontends.control.control_call import Route, respond
 from s3d.agent.frontends.control.problems import ControlError, problem_response
-from s3d.agent.frontends.control.routing import Route, respond
 from s3d.shared.errors import AlreadyRunningError, UsageError
 from s3d.shared.paths import SOCKET_PATH_LIMIT
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from aiohttp import web
 
 from s3d.agent.core.log_buffer import LEVELS, LINES, LogBuffer
-from s3d.agent.frontends.control.routing import Call, Route, answer
+from s3d.agent.frontends.control.control_call import Call, Route, answer
 from s3d.agent.s3.errors import S3Error
 from s3d.shared.config import Config
 from s3d.shared.config_text import as_text

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 from aiohttp import web
 
 from s3d.agent.core.events import Events, Subscription, TooManySubscribers
+from s3d.agent.frontends.control.control_call import Call, Route
 from s3d.agent.frontends.control.problems import ControlError
-from s3d.agent.frontends.control.routing import Call, Route
 from s3d.shared import control
 from s3d.shared.control import Event
 

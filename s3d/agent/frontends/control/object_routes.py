@@ -13,8 +13,8 @@ import msgspec
 from aiohttp import web
 
 from s3d.agent.core.client import ABSENT, Attributes, S3Client
+from s3d.agent.frontends.control.control_call import Call, Route, answer
 from s3d.agent.frontends.control.key_status import KeyStatus
-from s3d.agent.frontends.control.routing import Call, Route, answer
 from s3d.agent.s3.conditions import byte_range
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import StreamBody

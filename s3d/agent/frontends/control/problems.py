@@ -1,6 +1,6 @@
 """Errors as responses of the control API: the one place where an exception becomes a Problem.
 
-Handlers let exceptions through: respond() in routing.py passes each one to problem_response().
+Handlers let exceptions through: respond() in control_call.py passes each one to problem_response().
 """
 
 from __future__ import annotations

@@ -9,8 +9,8 @@ from contextlib import contextmanager, suppress
 import msgspec
 from aiohttp import web
 
+from s3d.agent.frontends.control.control_call import MAX_WAIT, Call, Route, answer
 from s3d.agent.frontends.control.problems import ControlError
-from s3d.agent.frontends.control.routing import MAX_WAIT, Call, Route, answer
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.stores.write_queue.admission import Limits
 from s3d.agent.stores.write_queue.queue_status import REJECT, WAIT, Queue, queue_status

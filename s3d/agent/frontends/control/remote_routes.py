@@ -9,9 +9,16 @@ from typing import Protocol
 
 from aiohttp import web
 
+from s3d.agent.frontends.control.control_call import (
+    Call,
+    Handler,
+    Route,
+    answer,
+    page_of,
+    sequence_of,
+)
 from s3d.agent.frontends.control.problems import ControlError
 from s3d.agent.frontends.control.queue_routes import require_queue
-from s3d.agent.frontends.control.routing import Call, Handler, Route, answer, page_of, sequence_of
 from s3d.agent.frontends.control.transfer_routes import export_staged
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.stores.remote.identity import is_name_of

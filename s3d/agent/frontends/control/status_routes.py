@@ -11,9 +11,9 @@ from aiohttp import web
 from s3d import __version__
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import RING, SUBSCRIBERS, Events
+from s3d.agent.frontends.control.control_call import Call, Route, answer
 from s3d.agent.frontends.control.key_status import KeyStatus
 from s3d.agent.frontends.control.object_routes import get_tags
-from s3d.agent.frontends.control.routing import Call, Route, answer
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.storage.records import Totals
 from s3d.shared import control

@@ -6,8 +6,8 @@ from collections import Counter
 
 from aiohttp import web
 
+from s3d.agent.frontends.control.control_call import Call, Handler, Route, answer
 from s3d.agent.frontends.control.problems import ControlError
-from s3d.agent.frontends.control.routing import Call, Handler, Route, answer
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.sync.decide import Action, MassDeletionGuard, Step, check
 from s3d.agent.sync.folder import SyncFolder

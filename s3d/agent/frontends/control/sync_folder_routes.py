@@ -16,8 +16,8 @@ import msgspec
 from aiohttp import web
 
 from s3d.agent.core.client import S3Client
+from s3d.agent.frontends.control.control_call import Call, Route, answer
 from s3d.agent.frontends.control.problems import ControlError
-from s3d.agent.frontends.control.routing import Call, Route, answer
 from s3d.agent.frontends.control.sync_action_routes import folder_of_call, sync_plan
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.sync.draft_validation import DraftValidator

@@ -12,9 +12,9 @@ from contextlib import aclosing
 
 from aiohttp import web
 
+from s3d.agent.frontends.control.control_call import Call, Route, answer, page_of, sequence_of
 from s3d.agent.frontends.control.problems import ControlError
 from s3d.agent.frontends.control.queue_routes import require_queue
-from s3d.agent.frontends.control.routing import Call, Route, answer, page_of, sequence_of
 from s3d.agent.frontends.control.user_transfer_routes import UserTransferRoutes, describe_job
 from s3d.agent.s3.address import check_key
 from s3d.agent.s3.errors import S3Error

@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
+from s3d.agent.frontends.control.control_call import Call, Route, answer
 from s3d.agent.frontends.control.problems import ControlError
-from s3d.agent.frontends.control.routing import Call, Route, answer
 from s3d.agent.stores.read_cache.prefetch import Job as Prefetch
 from s3d.agent.stores.read_cache.prefetch import Keeper
 from s3d.agent.transfers.engine import Transfers

@@ -110,13 +110,13 @@ class BotoCaller:
         under_way = _request.set(request)
         try:
             async with asyncio.timeout(limit):
-                answer: Members = await call(**given)
+                output: Members = await call(**given)
         except self._boto.ERRORS as error:
             ours = self._translated(request, error)
             raise ours from ours.__cause__
         finally:
             _request.reset(under_way)
-        return from_boto(request, answer)
+        return from_boto(request, output)
 
     async def _verify(self, status: int, headers: Mapping[str, str], document: bytes) -> None:
         """Verify a response before botocore parses it. Raises S3Error if it is another's."""
@@ -144,9 +144,9 @@ class BotoCaller:
 
     def _translated(self, request: S3Request[Any], error: Exception) -> S3Error:
         """The S3Error, with its cause, for an exception of aioboto3."""
-        answer = self._boto.error_answer(error)
-        if answer is not None:
-            return refused(request.op, _refusal(answer), _details(answer))
+        output = self._boto.error_answer(error)
+        if output is not None:
+            return refused(request.op, _refusal(output), _details(output))
         cause = self._boto.unreachable_by(error)
         if cause is not None:
             return self._connection.monitor.failed(cause)
@@ -177,25 +177,25 @@ def placed(given: Members, region: str) -> Members:
     return {**given, "CreateBucketConfiguration": {"LocationConstraint": region}}
 
 
-def from_boto(request: S3Request[Any], answer: Members) -> S3Response[Any]:
+def from_boto(request: S3Request[Any], output: Members) -> S3Response[Any]:
     """The response of boto3 as ours. Raises S3Error NotImplemented for an event stream."""
     op = request.op
-    status = answer.pop("ResponseMetadata")["HTTPStatusCode"]
+    status = output.pop("ResponseMetadata")["HTTPStatusCode"]
     if "EncodingType" not in request.input:
-        answer.pop("EncodingType", None)  # botocore requested the encoding, and has decoded it
-    quote_etags(op.name, answer)
-    body = answer.pop("Body", None) if op.streaming_output else None
+        output.pop("EncodingType", None)  # botocore requested the encoding, and has decoded it
+    quote_etags(op.name, output)
+    body = output.pop("Body", None) if op.streaming_output else None
     if op.streaming_output and body is None:
-        for stream in answer.values():
+        for stream in output.values():
             if hasattr(stream, "close"):
                 stream.close()
         raise S3Error("NotImplemented")
     stream = StreamBody(body.iter_chunks()) if body is not None else None
-    return S3Response(answer, stream, None if status == op.status else status)
+    return S3Response(output, stream, None if status == op.status else status)
 
 
-def _refusal(answer: Members) -> Refusal:
-    error, meta = answer.get("Error", {}), answer["ResponseMetadata"]
+def _refusal(output: Members) -> Refusal:
+    error, meta = output.get("Error", {}), output["ResponseMetadata"]
     code = str(error.get("Code", ""))
     after = meta.get("HTTPHeaders", {}).get("retry-after", "")
     return Refusal(
@@ -207,5 +207,5 @@ def _refusal(answer: Members) -> Refusal:
     )
 
 
-def _details(answer: Members) -> dict[str, str]:
-    return {k: v for k, v in answer.get("Error", {}).items() if isinstance(v, str)}
+def _details(output: Members) -> dict[str, str]:
+    return {k: v for k, v in output.get("Error", {}).items() if isinstance(v, str)}

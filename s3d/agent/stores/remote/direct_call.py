@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-from contextlib import aclosing
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -25,7 +24,7 @@ from s3d.agent.stores.remote.error_mapping import error_elements, is_refusal, re
 from s3d.agent.stores.remote.forward import UNSIGNED, attach_trailed
 from s3d.agent.stores.remote.loop_detection import HOPS
 from s3d.agent.stores.remote.remote_connection import RemoteConnection
-from s3d.agent.stores.remote.remote_messages import Headers, RemoteRequest
+from s3d.agent.stores.remote.remote_messages import Headers, RemoteRequest, read_document
 from s3d.agent.stores.remote.request_body import HashedBody
 
 OBJECT_OPERATIONS = frozenset(
@@ -76,7 +75,7 @@ async def settled(op: Operation, response: S3Response[Any]) -> S3Response[Any]:
     if wire is None:
         return response
     if is_refusal(wire.status):
-        document = await _read(body)
+        document = await read_document(body, MAX_DOCUMENT)
         refusal = read_refusal(wire.status, dict(wire.headers), document)
         raise refused(op, refusal, error_elements(document))
     return await _in_members(op, wire.status, wire.headers, body)
@@ -123,7 +122,7 @@ def _attach(request: RemoteRequest, body: Body, members: Members, *, trailers: b
 
 async def _in_members(op: Operation, status: int, headers: Headers, body: Body) -> S3Response[Any]:
     streams = op.streaming_output and status in (200, 206)
-    document = b"" if streams else await _read(body)
+    document = b"" if streams else await read_document(body, MAX_DOCUMENT)
     try:
         output = parse_output(op, status, headers, document)
     except ValueError as error:
@@ -131,17 +130,6 @@ async def _in_members(op: Operation, status: int, headers: Headers, body: Body) 
         raise S3Error("InternalError", f"The remote's response is invalid: {error}") from error
     quote_etags(op.name, output)
     return S3Response(output, body if streams else None, None if status == op.status else status)
-
-
-async def _read(body: Body) -> bytes:
-    """All of a document; closes it. Raises S3Error InternalError above MAX_DOCUMENT."""
-    document = bytearray()
-    async with aclosing(body):
-        async for chunk in body:
-            document += chunk
-            if len(document) > MAX_DOCUMENT:
-                raise S3Error("InternalError", "The remote's response is too long.")
-    return bytes(document)
 
 
 def _sha256(members: Members) -> str:

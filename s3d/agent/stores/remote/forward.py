@@ -71,35 +71,37 @@ async def forward(
     our credentials or redirects, when the request has passed us before, and what the body raises.
     """
     assert request.wire is not None
-    call = forwarded(request, agent, trailers=connection.settings.trailers)
+    remote_request = forwarded(request, agent, trailers=connection.settings.trailers)
     try:
-        answer = await connection.send(call)
+        response = await connection.send(remote_request)
     finally:
         if request.body is not None:
             await request.body.aclose()
-    if answer.refusal is not None and (
-        answer.status < 400 or classify(answer.refusal) is FailureClass.AUTH
+    if response.refusal is not None and (
+        response.status < 400 or classify(response.refusal) is FailureClass.AUTH
     ):
-        raise refused(request.op, answer.refusal)
-    return _verbatim(answer)
+        raise refused(request.op, response.refusal)
+    return _verbatim(response)
 
 
 def forwarded(request: S3Request[Any], agent: str, *, trailers: bool) -> RemoteRequest:
-    """The Call of an untouched request. Raises S3Error InvalidRequest when it goes in circles."""
+    """The request to the remote. Raises S3Error InvalidRequest when the request has looped."""
     wire = request.wire
     assert wire is not None
-    came = dict(wire.headers)
+    received = dict(wire.headers)
     headers = end_to_end(wire.headers)
-    hops = came.get(HOPS, "")
+    hops = received.get(HOPS, "")
     check_hops(hops, agent)
     headers.append((HOPS, ",".join((*read_hops(hops), agent))))
     query, hoisted = split_query(wire.raw_query)
-    headers += [each for each in hoisted if each[0] not in came]
-    call = RemoteRequest(request.op, wire.method, request.bucket, request.key, query, headers)
-    call.may_repeat = wire.method in ("GET", "HEAD")
+    headers += [each for each in hoisted if each[0] not in received]
+    remote_request = RemoteRequest(
+        request.op, wire.method, request.bucket, request.key, query, headers
+    )
+    remote_request.may_repeat = wire.method in ("GET", "HEAD")
     if request.body is not None:
-        _attach(call, request.body, came, trailers=trailers)
-    return call
+        _attach(remote_request, request.body, received, trailers=trailers)
+    return remote_request
 
 
 def end_to_end(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -111,7 +113,7 @@ def end_to_end(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
         if header == "connection"
         for name in value.split(",")
     }
-    kept = []
+    passed = []
     for name, value in headers:
         if name in _CLIENT_TO_AGENT or name in named:
             continue
@@ -120,8 +122,8 @@ def end_to_end(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
             value = ",".join(c for c in codings if c.lower() != "aws-chunked")
             if not value:
                 continue
-        kept.append((name, value))
-    return kept
+        passed.append((name, value))
+    return passed
 
 
 def split_query(raw_query: str) -> tuple[str, list[tuple[str, str]]]:
@@ -132,7 +134,7 @@ def split_query(raw_query: str) -> tuple[str, list[tuple[str, str]]]:
     dropped. Words are encoded canonically, so that a plus sign stays one whatever the remote
     decodes `+` to.
     """
-    kept: list[str] = []
+    passed: list[str] = []
     hoisted: list[tuple[str, str]] = []
     pieces = [piece.partition("=") for piece in raw_query.split("&") if piece]
     words = [(_decoded(name), equals, _decoded(value)) for name, equals, value in pieces]
@@ -147,46 +149,52 @@ def split_query(raw_query: str) -> tuple[str, list[tuple[str, str]]]:
             if text not in EMPTY_CHECKSUMS:
                 hoisted.append((lower, text))
         else:
-            kept.append(quote(name, safe="-_.~") + equals + quote(value, safe="-_.~"))
-    return "&".join(kept), hoisted
+            passed.append(quote(name, safe="-_.~") + equals + quote(value, safe="-_.~"))
+    return "&".join(passed), hoisted
 
 
-def _attach(call: RemoteRequest, body: Body, came: Mapping[str, str], *, trailers: bool) -> None:
+def _attach(
+    request: RemoteRequest, body: Body, received: Mapping[str, str], *, trailers: bool
+) -> None:
     """Give the RemoteRequest its body, its length and its hash in the signature."""
     if isinstance(body, BytesBody):
-        call.body, call.length = body.data, body.size
+        request.body, request.length = body.data, body.size
     else:
-        call.body, call.length = body, body.size
-    declared = came.get("x-amz-content-sha256", "").lower()
-    call.payload = declared if _SHA256.fullmatch(declared) else UNSIGNED
-    if call.length == 0:
-        call.body, call.payload = b"", EMPTY_SHA256
-    late = tuple(name.strip().lower() for name in came.get("x-amz-trailer", "").split(",") if name)
+        request.body, request.length = body, body.size
+    declared = received.get("x-amz-content-sha256", "").lower()
+    request.payload = declared if _SHA256.fullmatch(declared) else UNSIGNED
+    if request.length == 0:
+        request.body, request.payload = b"", EMPTY_SHA256
+    late = tuple(
+        name.strip().lower() for name in received.get("x-amz-trailer", "").split(",") if name
+    )
     if not late:
         return
     if trailers and body.size is not None and are_checksums(late):
-        attach_trailed(call, body, body.size, late)
+        attach_trailed(request, body, body.size, late)
     else:  # The trailing checksums were verified here, and cannot be sent.
-        call.headers = [each for each in call.headers if each[0] != "x-amz-sdk-checksum-algorithm"]
+        request.headers = [
+            each for each in request.headers if each[0] != "x-amz-sdk-checksum-algorithm"
+        ]
 
 
-def attach_trailed(call: RemoteRequest, body: Body, size: int, names: Collection[str]) -> None:
+def attach_trailed(request: RemoteRequest, body: Body, size: int, names: Collection[str]) -> None:
     """Set a body of this size that ends with these of its trailers."""
     trailed = TrailedBody(body, size, names)
-    call.body, call.length, call.payload = trailed, trailed.size, STREAMED
-    coding = dict(call.headers).get("content-encoding", "")
-    call.headers = [
-        *(each for each in call.headers if each[0] != "content-encoding"),
+    request.body, request.length, request.payload = trailed, trailed.size, STREAMED
+    coding = dict(request.headers).get("content-encoding", "")
+    request.headers = [
+        *(each for each in request.headers if each[0] != "content-encoding"),
         ("content-encoding", f"aws-chunked,{coding}" if coding else "aws-chunked"),
         ("x-amz-decoded-content-length", str(size)),
         ("x-amz-trailer", ",".join(names)),
     ]
 
 
-def _verbatim(answer: RemoteResponse) -> S3Response[Any]:
-    wire = WireResponse(answer.status, answer.headers)
-    body = answer.body if answer.refusal is None else BytesBody(answer.document)
-    return S3Response({}, body, answer.status, wire)
+def _verbatim(response: RemoteResponse) -> S3Response[Any]:
+    wire = WireResponse(response.status, response.headers)
+    body = response.body if response.refusal is None else BytesBody(response.document)
+    return S3Response({}, body, response.status, wire)
 
 
 def _decoded(text: str) -> bytes:

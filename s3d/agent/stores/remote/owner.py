@@ -7,17 +7,15 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListBuckets.html
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing
 
 from s3d.agent.core.failures import FailureClass, Reason, Unreachable, classify
-from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.model import operations
 from s3d.agent.s3.parse import parse_output
 from s3d.agent.stores.remote.credential_provider import CredentialProvider, RemoteKey
 from s3d.agent.stores.remote.error_mapping import refused, unreachable
 from s3d.agent.stores.remote.http_transport import Settings
 from s3d.agent.stores.remote.remote_connection import RemoteConnection
-from s3d.agent.stores.remote.remote_messages import RemoteRequest, RemoteResponse
+from s3d.agent.stores.remote.remote_messages import RemoteRequest, read_document
 from s3d.agent.stores.remote.response_proof import root_of
 
 TIMEOUT = 5.0
@@ -39,13 +37,13 @@ async def owner_of(settings: Settings, key: RemoteKey, region: str) -> str:
     op = operations()["ListBuckets"]
     try:
         async with asyncio.timeout(TIMEOUT):
-            answer = await connection.send(RemoteRequest(op, "GET", raw_query="max-buckets=1"))
-            if answer.refusal is not None:
-                error = refused(op, answer.refusal)
-                if classify(error) in _REFUSED and answer.refusal.code:
+            response = await connection.send(RemoteRequest(op, "GET", raw_query="max-buckets=1"))
+            if response.refusal is not None:
+                error = refused(op, response.refusal)
+                if classify(error) in _REFUSED and response.refusal.code:
                     return ""
                 raise error
-            document = await _read(answer)
+            document = await read_document(response.body, MAX_DOCUMENT)
     except TimeoutError:
         cause = Unreachable(Reason.TIMEOUT, f"no answer within {TIMEOUT:.0f} s", sent=True)
         raise unreachable(settings.url, cause) from cause
@@ -54,18 +52,8 @@ async def owner_of(settings: Settings, key: RemoteKey, region: str) -> str:
     try:
         if root_of(document) != ROOT:
             raise ValueError("it is not a list of buckets")
-        output = parse_output(op, answer.status, answer.headers, document)
+        output = parse_output(op, response.status, response.headers, document)
     except ValueError as error:
         cause = Unreachable(Reason.LOST, f"the response is invalid: {error}", sent=True)
         raise unreachable(settings.url, cause) from cause
     return str((output.get("Owner") or {}).get("ID") or "")
-
-
-async def _read(answer: RemoteResponse) -> bytes:
-    data = bytearray()
-    async with aclosing(answer.body) as body:
-        async for chunk in body:
-            data += chunk
-            if len(data) > MAX_DOCUMENT:
-                raise S3Error("InternalError", "The remote's response is too long.")
-    return bytes(data)

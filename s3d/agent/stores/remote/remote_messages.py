@@ -121,3 +121,14 @@ def _size(response: aiohttp.ClientResponse) -> int | None:
         return 0
     text = response.headers.get("content-length", "")
     return int(text) if text.isdigit() else None
+
+
+async def read_document(body: Body, limit: int) -> bytes:
+    """All of a document; closes it. Raises S3Error InternalError for more bytes than limit."""
+    document = bytearray()
+    async with aclosing(body):
+        async for chunk in body:
+            document += chunk
+            if len(document) > limit:
+                raise S3Error("InternalError", "The remote's response is too long.")
+    return bytes(document)

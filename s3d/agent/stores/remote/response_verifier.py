@@ -94,7 +94,7 @@ class ResponseVerifier:
                     await asyncio.to_thread(self._fingerprint.save)
                 return
         if not may_list:
-            raise _answered_by_another(Reason.UNPROVEN, evidence)
+            raise _not_the_remote(Reason.UNPROVEN, evidence)
         if not self._fingerprint.is_known:
             async with self._first:  # one listing serves all requests that wait here
                 if prove(question, evidence, self._fingerprint.marks):
@@ -106,7 +106,7 @@ class ResponseVerifier:
         if prove(question, evidence, marks) is not None:
             return
         if not is_confirmed(question, evidence, listed, has_marks=bool(marks)):
-            raise _answered_by_another(Reason.INTERCEPTED, evidence)
+            raise _not_the_remote(Reason.INTERCEPTED, evidence)
 
     async def _list(self, request: RemoteRequest, question: Question, evidence: Evidence) -> Listed:
         """Raises Unreachable UNPROVEN when the listing has no proven response either."""
@@ -118,11 +118,11 @@ class ResponseVerifier:
                 async with aclosing(response.body):
                     document = await response.body.read(MAX_LISTING)
         except S3Error as error:
-            raise _answered_by_another(Reason.UNPROVEN, evidence) from error
+            raise _not_the_remote(Reason.UNPROVEN, evidence) from error
         return read_listing(question, listing, response, document)
 
 
-def _answered_by_another(reason: Reason, evidence: Evidence) -> Unreachable:
+def _not_the_remote(reason: Reason, evidence: Evidence) -> Unreachable:
     return Unreachable(reason, describe(evidence), sent=True, status=evidence.status)
 
 
@@ -135,7 +135,7 @@ def question_of(request: RemoteRequest) -> Question:
 
 
 def proving_call(request: RemoteRequest, question: Question) -> RemoteRequest:
-    """The request whose answer may_list the answer to this one."""
+    """The listing whose response decides about the response to this request."""
     if not request.bucket:
         return RemoteRequest(operations()["ListBuckets"], "GET", may_repeat=True)
     prefix = quote(question.key, safe="-_.~")
@@ -152,8 +152,8 @@ def proving_call(request: RemoteRequest, question: Question) -> RemoteRequest:
 def read_listing(
     question: Question, request: RemoteRequest, response: RemoteResponse, document: bytes
 ) -> Listed:
-    """What the proven answer to proving_call() shows. A listing that makes no sense shows nothing:
-    it has a code, and so confirms no response."""
+    """What the proven response to proving_call() shows. An invalid document has a code, so that it
+    confirms nothing."""
     if response.refusal is not None:
         return Listed(response.refusal.code or str(response.refusal.status))
     code = error_elements(document).get("Code", "")  # a 200 may have an error document

@@ -9,8 +9,8 @@ import msgspec
 import pytest
 import yarl
 
+from s3d.agent.frontends.control.control_call import Route, answer
 from s3d.agent.frontends.control.control_server import ControlServer, bind, check_folder, peer_uid
-from s3d.agent.frontends.control.routing import Route, answer
 from s3d.shared.control import Problem, Tags
 from s3d.shared.errors import AlreadyRunningError, UsageError
 

@@ -2,8 +2,8 @@ import msgspec
 import pytest
 from aiohttp.test_utils import make_mocked_request
 
+from s3d.agent.frontends.control.control_call import Route, respond
 from s3d.agent.frontends.control.problems import ControlError, problem_response
-from s3d.agent.frontends.control.routing import Route, respond
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.stores.write_queue.pending import NewerWritePending
 from s3d.agent.sync.interfaces import Unavailable

@@ -1,7 +1,7 @@
 import pytest
 from aiohttp.test_utils import make_mocked_request
 
-from s3d.agent.frontends.control.routing import Call, answer
+from s3d.agent.frontends.control.control_call import Call, answer
 from s3d.agent.s3.errors import S3Error
 from s3d.shared.control import Tags
 
