@@ -22,7 +22,7 @@ import pytest
 
 from s3d.cli.client.control_client import ControlClient
 from s3d.cli.client.object_client import ObjectClient
-from s3d.shared.config import load_config
+from s3d.shared.config.load import load_config
 from s3d.shared.credentials import load_or_create
 from s3d.shared.paths import Places, find_places
 

@@ -1,1 +1,1 @@
-"""The command line: the door to the agent and to the terminal app."""
+"""The command line: it starts the agent, and controls a running one."""

@@ -1,4 +1,4 @@
-"""s3d env and s3d presign: how other programs get at the endpoint."""
+"""s3d env, presign and completion: what the shell and other programs need to use s3d."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 import click
+from click.shell_completion import get_completion_class
 
 from s3d.cli.output import json_line
 from s3d.cli.session import Session, json_option, pass_session, socket_option
@@ -15,27 +16,29 @@ from s3d.cli.target import Names, Target, target_argument
 from s3d.shared import credentials
 from s3d.shared.credentials import AccessKey
 from s3d.shared.errors import NotRunningError, UsageError
-from s3d.shared.units import parse_age
+from s3d.shared.text import parse_age
 
 MAX_EXPIRES = 7 * 86400
-"""Seconds: https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-presigned-url.html"""
+"""The most seconds that S3 allows: https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-presigned-url.html"""
 PROXIES = ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY")
 FOREIGN = ("AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")
-"""Variables that would go along with our key, or keep programs from our endpoint."""
+"""Variables that would be used with our key, or would keep programs from our endpoint."""
 ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}
 
 
 @click.command("env")
 @click.option("--shell", type=click.Choice(["sh", "fish"]), default="sh", show_default=True)
-@click.option("--rclone", is_flag=True, help='Variables that make the remote "s3d:" for rclone.')
+@click.option(
+    "--rclone", is_flag=True, help='Print variables that define the rclone remote "s3d:".'
+)
 @json_option
 @socket_option
 @pass_session
 def env_command(session: Session, /, *, shell: str, rclone: bool, as_json: bool) -> None:
-    """Print the shell lines that point S3 programs at the agent.
+    """Print the environment variables that point S3 programs to the agent.
 
-    Works before the first start too, unless the endpoint's port is 0. The lines hold the secret of
-    your local access key.
+    The variables contain your local access key and its secret. The command also works while the
+    agent is not running, unless the port of the endpoint is 0.
 
     \b
     Examples:
@@ -61,7 +64,7 @@ def env_command(session: Session, /, *, shell: str, rclone: bool, as_json: bool)
 
 
 def _endpoint(session: Session, configured: str) -> str:
-    """The running agent's endpoint, else the configured one, as a client can reach it."""
+    """The endpoint of the running agent, or else the configured one, as clients can reach it."""
     try:
         endpoint = session.client().hello().endpoint
     except NotRunningError:
@@ -96,7 +99,7 @@ def _rclone(endpoint: str, key: AccessKey, region: str) -> dict[str, str]:
 
 
 def _no_proxy(endpoint: str, env: Mapping[str, str]) -> dict[str, str]:
-    """A proxy would take even requests to this machine, unless it is told not to."""
+    """Exclude the endpoint from a configured proxy, which would otherwise receive our requests."""
     if not any(env.get(name) for name in PROXIES):
         return {}
     host = urlsplit(endpoint).hostname or ""
@@ -109,7 +112,13 @@ def _no_proxy(endpoint: str, env: Mapping[str, str]) -> dict[str, str]:
 
 @click.command("presign")
 @target_argument(Names.OBJECT)
-@click.option("--expires", metavar="AGE", default="1h", show_default=True, help="1s to 7d.")
+@click.option(
+    "--expires",
+    metavar="AGE",
+    default="1h",
+    show_default=True,
+    help="How long it works, from 1s to 7d.",
+)
 @click.option(
     "--method",
     type=click.Choice(["GET", "PUT", "HEAD", "DELETE"]),
@@ -122,7 +131,7 @@ def _no_proxy(endpoint: str, env: Mapping[str, str]) -> dict[str, str]:
 def presign_command(
     session: Session, /, target: Target, *, expires: str, method: str, as_json: bool
 ) -> None:
-    """Print a URL that works without credentials for a while.
+    """Print a URL that works without credentials, for a limited time.
 
     \b
     Examples:
@@ -134,9 +143,29 @@ def presign_command(
     except ValueError as error:
         raise UsageError("bad usage", f"--expires {expires!r}: {error}") from error
     if not 1 <= seconds <= MAX_EXPIRES:
-        raise UsageError("bad usage", f"--expires {expires}: from 1s to 7d")
+        raise UsageError("bad usage", f"--expires {expires}: must be from 1s to 7d")
     answer = session.objects().presign(*target, method=method, expires=seconds)
     if as_json:
         json_line(answer)
     else:
         click.echo(answer.url)
+
+
+SHELLS = ("bash", "zsh", "fish")
+
+
+@click.command("completion")
+@click.argument("shell", type=click.Choice(SHELLS))
+@click.pass_context
+def completion_command(ctx: click.Context, shell: str) -> None:
+    """Print the script that completes commands, buckets and keys in a shell.
+
+    \b
+    Examples:
+      eval "$(s3d completion bash)"      # in ~/.bashrc
+      eval "$(s3d completion zsh)"       # in ~/.zshrc
+      s3d completion fish > ~/.config/fish/completions/s3d.fish
+    """
+    kind = get_completion_class(shell)
+    assert kind is not None, "click knows the shells of SHELLS"
+    click.echo(kind(ctx.find_root().command, {}, "s3d", "_S3D_COMPLETE").source())

@@ -1,4 +1,4 @@
-"""s3d mb and s3d rb: buckets made and removed."""
+"""s3d mb and s3d rb: create and delete buckets."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from s3d.cli.target import Names, Target, target_argument
 @socket_option
 @pass_session
 def mb_command(session: Session, /, targets: tuple[Target, ...]) -> int:
-    """Make buckets.
+    """Create buckets.
 
     \b
     Example:
@@ -32,12 +32,12 @@ def mb_command(session: Session, /, targets: tuple[Target, ...]) -> int:
 
 @click.command("rb")
 @target_argument(Names.BUCKET, many=True)
-@click.option("--force", is_flag=True, help="Delete what is in it first.")
+@click.option("--force", is_flag=True, help="Delete its objects and versions first.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @socket_option
 @pass_session
 def rb_command(session: Session, /, targets: tuple[Target, ...], *, force: bool, yes: bool) -> int:
-    """Remove buckets; with --force also those that hold objects, with all their versions.
+    """Delete buckets. --force deletes their objects and all versions first.
 
     \b
     Examples:

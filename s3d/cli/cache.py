@@ -1,4 +1,4 @@
-"""s3d cache, pin, unpin, prefetch: what is kept of what was read, and what is brought ahead."""
+"""s3d cache, pin, unpin and prefetch: the read cache."""
 
 from __future__ import annotations
 
@@ -15,13 +15,12 @@ from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.cli.target import Names, Target, target_argument
 from s3d.shared.caching import CacheEntry, CachePlace, CacheStatus, PinStatus, PrefetchStatus
 from s3d.shared.errors import NotFoundError, S3dError, UsageError
-from s3d.shared.text import age, count, safe, size
+from s3d.shared.text import age, count, parse_size, safe, size
 from s3d.shared.transfers import Share
-from s3d.shared.units import parse_size
 
 RUNNING, DONE = "running", "done"
-LOOK, PATIENCE = 0.5, 20.0
-"""Seconds between two looks: while a person watches, and otherwise."""
+REFRESH, LONG_POLL = 0.5, 20.0
+"""Seconds that one request waits for the end: while a person watches, and otherwise."""
 
 
 @click.group("cache", invoke_without_command=True)
@@ -29,7 +28,7 @@ LOOK, PATIENCE = 0.5, 20.0
 @socket_option
 @click.pass_context
 def cache_command(ctx: click.Context, /, *, as_json: bool) -> None:
-    """Show and steer the read cache. Alone: its numbers.
+    """Show and control the read cache. Without a command: show its statistics.
 
     \b
     Examples:
@@ -46,12 +45,12 @@ def cache_command(ctx: click.Context, /, *, as_json: bool) -> None:
 @socket_option
 @pass_session
 def stat_command(session: Session, /, *, as_json: bool) -> None:
-    """Show what it holds, and what it has saved since the agent started."""
+    """Show the contents of the cache, and its statistics since the start of the agent."""
     status = session.cache().status()
     if as_json:
         json_line(status)
     else:
-        fields(_facts(status))
+        fields(_statistics(status))
 
 
 @cache_command.command("ls")
@@ -60,7 +59,7 @@ def stat_command(session: Session, /, *, as_json: bool) -> None:
 @socket_option
 @pass_session
 def ls_command(session: Session, /, target: Target | None, *, as_json: bool) -> None:
-    """List what is here, by name; --json prints one a line."""
+    """List the cached objects by name. --json prints one per line."""
     for entry in session.cache().entries(*(target or ())):
         if as_json:
             json_line(entry)
@@ -73,14 +72,14 @@ def ls_command(session: Session, /, target: Target | None, *, as_json: bool) -> 
 @socket_option
 @pass_session
 def evict_command(session: Session, /, targets: tuple[Target, ...]) -> int:
-    """Take objects out: one key, or all below BUCKET or BUCKET/PREFIX/."""
+    """Evict objects: one key, or all objects of BUCKET or BUCKET/PREFIX/."""
     client = session.cache()
 
     def evict(target: Target) -> None:
-        found = client.evict(_place(target))
-        if not found:
-            raise NotFoundError("nothing is cached", str(target), "s3d cache ls lists what is")
-        report(f"evicted {count(found, 'object')} of {target}")
+        number = client.evict(_place(target))
+        if not number:
+            raise NotFoundError("not cached", str(target), "s3d cache ls lists the cached objects")
+        report(f"evicted {count(number, 'object')} of {target}")
 
     return for_each(targets, evict)
 
@@ -90,11 +89,11 @@ def evict_command(session: Session, /, targets: tuple[Target, ...]) -> int:
 @socket_option
 @pass_session
 def clear_command(session: Session, /, *, yes: bool) -> None:
-    """Take everything out; what is pinned is brought again."""
+    """Evict all objects. s3d fetches pinned objects again."""
     client = session.cache()
     status = client.status()
     what = f"{count(status.files, 'object')}, {size(status.size)}"
-    if yes or confirmed(f"Clear the read cache ({what})? It has to be fetched again."):
+    if yes or confirmed(f"Clear the read cache ({what})?"):
         report(f"cleared {count(client.clear(), 'object')}")
 
 
@@ -103,7 +102,7 @@ def clear_command(session: Session, /, *, yes: bool) -> None:
 @socket_option
 @pass_session
 def verify_command(session: Session, /, *, as_json: bool) -> int:
-    """Read all that is here and check it; what is damaged is dropped, and fetched when needed."""
+    """Verify all cached data, and drop damaged objects. Exit code 1 if there are any."""
     line, checked, wrong = StatusLine(), Share(), 0
     try:
         for page in session.cache().verify():
@@ -128,9 +127,10 @@ def verify_command(session: Session, /, *, as_json: bool) -> int:
 @socket_option
 @pass_session
 def pin_command(session: Session, /, targets: tuple[Target, ...], *, as_json: bool) -> int:
-    """Keep objects always in the cache: a key, or all below BUCKET or BUCKET/PREFIX/.
+    """Keep objects in the cache permanently: one key, or all objects of BUCKET or BUCKET/PREFIX/.
 
-    They are fetched when absent or changed, and never evicted. Alone: list the pins.
+    s3d fetches pinned objects, updates them when they change, and never evicts them. Without
+    arguments, pin lists the pins.
 
     \b
     Examples:
@@ -154,7 +154,7 @@ def pin_command(session: Session, /, targets: tuple[Target, ...], *, as_json: bo
 @socket_option
 @pass_session
 def unpin_command(session: Session, /, targets: tuple[Target, ...]) -> int:
-    """Let what was pinned go when room is needed. Name the pin as it was made.
+    """Remove pins. Name each pin as it was added.
 
     \b
     Example:
@@ -172,14 +172,14 @@ def unpin_command(session: Session, /, targets: tuple[Target, ...]) -> int:
 
 @click.command("prefetch")
 @target_argument(Names.PREFIX, many=True)
-@click.option("--bandwidth", metavar="SIZE", help="Bytes a second, at most, such as 2MiB.")
+@click.option("--bandwidth", metavar="SIZE", help="Maximum bytes per second, such as 2MiB.")
 @json_option
 @socket_option
 @pass_session
 def prefetch_command(
     session: Session, /, targets: tuple[Target, ...], *, bandwidth: str | None, as_json: bool
 ) -> int:
-    """Bring objects into the cache ahead of their use; Ctrl-C breaks it off, what came stays.
+    """Fetch objects into the cache before they are read. Ctrl-C keeps what was fetched.
 
     \b
     Examples:
@@ -192,18 +192,18 @@ def prefetch_command(
 
 def _pin(client: CacheClient, target: Target) -> None:
     client.pin(_place(target))
-    report(f"pinned {target}: s3d pin shows how far it has come")
+    report(f"pinned {target}: s3d pin shows the progress")
 
 
 def _prefetch(client: CacheClient, target: Target, rate: int | None, *, as_json: bool) -> None:
-    """Raises S3dError when not all could be had."""
-    pace = LOOK if sys.stderr.isatty() else PATIENCE
+    """Raises S3dError when an object could not be fetched."""
+    wait = REFRESH if sys.stderr.isatty() else LONG_POLL
     status = client.prefetch(target.bucket, target.key, rate)
     line = StatusLine()
     try:
         while status.state == RUNNING:
-            status = client.wait_for_prefetch(status.id, pace)
-            line.show(f"{target}: {amount(status.done)} of {amount(status.found)}")
+            status = client.wait_for_prefetch(status.id, wait)
+            line.show(f"{target}: {amount(status.done)} of {amount(status.listed)}")
     except KeyboardInterrupt:
         client.cancel_prefetch(status.id)
         raise
@@ -216,18 +216,20 @@ def _conclude(target: Target, status: PrefetchStatus, *, as_json: bool) -> None:
     if as_json:
         json_line(status)
     if status.state != DONE:
-        what = f"{status.failed:,} not brought: {status.error}" if status.failed else status.error
+        what = f"{status.failed:,} not fetched: {status.error}" if status.failed else status.error
         raise S3dError(
-            f"prefetch {status.state}", f"{target}: {what}", "s3d cache shows its limits"
+            f"prefetch {status.state}",
+            f"{target}: {what}",
+            "s3d cache shows the limits of the cache",
         )
-    if not status.found.files:
+    if not status.listed.files:
         raise NotFoundError("no such key or prefix", str(target))
     if not as_json:
         report(f"{target}: {amount(status.done)} in the cache")
 
 
 def _place(target: Target) -> CachePlace:
-    """A key is one object; a bucket, or a name that ends in /, all below it."""
+    """A key means one object; a bucket, or a key that ends in /, all objects with that prefix."""
     if target.key and not target.key.endswith("/"):
         return CachePlace(target.bucket, key=target.key)
     return CachePlace(target.bucket, prefix=target.key)
@@ -242,10 +244,10 @@ def _rate(text: str | None) -> int | None:
         raise UsageError("bad usage", f"--bandwidth: {error}") from error
 
 
-def _facts(status: CacheStatus) -> Iterator[tuple[str, str]]:
+def _statistics(status: CacheStatus) -> Iterator[tuple[str, str]]:
     yield "cache", status.path
     if status.trouble:
-        yield "NOT KEEPING", status.trouble
+        yield "NOT CACHING", status.trouble
     yield "holds", f"{count(status.files, 'object')} of {status.max_files:,}"
     yield "", f"{size(status.size)} of {size(status.max_size)}"
     yield "pins", f"{status.pins:,}"
@@ -254,15 +256,15 @@ def _facts(status: CacheStatus) -> Iterator[tuple[str, str]]:
     yield "hits", f"{status.hits:,} of {asked:,}{share}, {status.stale:,} stale"
     yield "saved", f"{size(status.hit_bytes)} of egress"
     fetched = f"{size(status.fetched_bytes)} in {count(status.fills, 'fill')}"
-    yield "fetched", f"{fetched}, {status.in_flight:,} under way"
-    yield "asked", f"{status.revalidated:,} times whether something is still the same"
+    yield "fetched", f"{fetched}, {status.in_flight:,} in progress"
+    yield "checked", f"{status.revalidated:,} times with the remote whether an object has changed"
     yield "evicted", count(status.evictions, "object")
     if status.corrupt:
-        yield "DAMAGED", f"{status.corrupt:,} times; fetched anew"
+        yield "DAMAGED", f"{status.corrupt:,} times; fetched again"
 
 
 def _row(entry: CacheEntry) -> str:
-    """Fixed columns first, then what may be long."""
+    """Columns of a fixed width first, then those that can be long."""
     since = age(time.time() - entry.checked) if entry.checked else "pushed"
     part = "whole" if entry.held == entry.size else f"{100 * entry.held // entry.size} %"
     mark = "pinned" if entry.pinned else ""
@@ -274,6 +276,6 @@ def _pin_row(status: PinStatus) -> str:
     pin = status.pin
     name = safe(f"{pin.bucket}/{pin.key or pin.prefix}" if pin.key or pin.prefix else pin.bucket)
     if status.looked is None and not status.error:
-        return f"{name}  not looked at yet"
-    line = f"{name}  {amount(status.kept)} of {amount(status.total)}"
+        return f"{name}  not checked yet"
+    line = f"{name}  {amount(status.cached)} of {amount(status.total)}"
     return f"{line}  ({safe(status.error)})" if status.error else line

@@ -1,4 +1,4 @@
-"""s3d config: what is set, where it was set, and whether it is right."""
+"""s3d config: show and check the configuration."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import msgspec
 
 from s3d.cli.output import fields, json_line
 from s3d.cli.session import Session, json_option, pass_session
-from s3d.shared.config import Config
-from s3d.shared.config_text import plain
+from s3d.shared.config.display import plain
+from s3d.shared.config.rules import settings_of
+from s3d.shared.config.schema import Config
 from s3d.shared.paths import config_file
-from s3d.shared.settings import settings_of
 from s3d.shared.text import count
 
 DEFAULT = "default"
 
 
 class Shown(msgspec.Struct, frozen=True):
-    """One setting of config show --json. value: null when it is unset."""
+    """One setting in config show --json. value is null when the setting is unset."""
 
     setting: str
     value: Any
@@ -40,11 +40,11 @@ def config_command() -> None:
 
 
 @config_command.command("show")
-@click.option("--origin", is_flag=True, help="Where each setting comes from.")
+@click.option("--origin", is_flag=True, help="Show where each value comes from.")
 @json_option
 @pass_session
 def show_command(session: Session, /, *, origin: bool, as_json: bool) -> None:
-    """Print every setting as it is now; secrets are masked.
+    """Print the value of every setting. Secrets are masked.
 
     \b
     Example:
@@ -67,9 +67,9 @@ def show_command(session: Session, /, *, origin: bool, as_json: bool) -> None:
 @json_option
 @pass_session
 def check_command(session: Session, /, *, as_json: bool) -> None:
-    """Read the whole configuration.
+    """Check the whole configuration.
 
-    Tells every problem, and exits with 2, when there is one.
+    check prints every problem, and exits with 2 if there is one.
 
     \b
     Example:
@@ -82,11 +82,11 @@ def check_command(session: Session, /, *, as_json: bool) -> None:
             {"ok": True, "file": str(path), "exists": path.exists(), "set": len(config.origin)}
         )
         return
-    found = "" if path.exists() else " (not there, and it need not be)"
+    note = "" if path.exists() else " (does not exist; it is optional)"
     fields(
         [
-            ("file", f"{path}{found}"),
-            ("result", f"right; {count(len(config.origin), 'setting')} not at default"),
+            ("file", f"{path}{note}"),
+            ("result", f"valid; {count(len(config.origin), 'setting')} not at the default"),
         ]
     )
 
@@ -94,7 +94,7 @@ def check_command(session: Session, /, *, as_json: bool) -> None:
 @config_command.command("path")
 @pass_session
 def path_command(session: Session, /) -> None:
-    """Print where the configuration file is looked for.
+    """Print the path of the configuration file.
 
     \b
     Example:
@@ -104,7 +104,7 @@ def path_command(session: Session, /) -> None:
 
 
 def _line(item: Shown) -> str:
-    """As the configuration file would have it; a comment when the setting is unset."""
+    """The setting as a line of the configuration file; a comment when it is unset."""
     if item.value is None:
         return f"# {item.setting} ="
     return f"{item.setting} = {msgspec.json.encode(item.value).decode()}"

@@ -1,4 +1,4 @@
-"""s3d cp and s3d mv: files and objects, one or very many, carried by the agent."""
+"""s3d cp and s3d mv: copy and move files and objects. The agent carries them out."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from s3d.shared.transfers import LOCAL_CODES, Transfer, TransferError, TransferR
 
 ENDED = ("done", "failed", "cancelled")
 EVERY = "0.5"
-"""Seconds between two looks at what is under way."""
+"""Seconds between two updates of the progress."""
 _ARGUMENT = "SOURCE..."
 
 
 class Place(NamedTuple):
-    """s3://BUCKET/KEY; or a path of this machine, when bucket is empty."""
+    """s3://BUCKET/KEY; or a path on this machine, when bucket is empty."""
 
     bucket: str
     key: str
@@ -36,9 +36,11 @@ class Place(NamedTuple):
 @click.command("cp")
 @click.argument("sources", metavar=_ARGUMENT, nargs=-1, required=True)
 @click.argument("target")
-@click.option("-r", "--recursive", is_flag=True, help="Whole folders, and all below a prefix.")
-@click.option("--skip-existing", is_flag=True, help="Leave alone what is there already.")
-@click.option("--detach", is_flag=True, help="Do not wait: s3d transfers shows how far it is.")
+@click.option("-r", "--recursive", is_flag=True, help="Copy folders and prefixes.")
+@click.option("--skip-existing", is_flag=True, help="Do not replace what exists.")
+@click.option(
+    "--detach", is_flag=True, help="Do not wait for the end; s3d transfers shows the progress."
+)
 @socket_option
 @pass_session
 def cp_command(
@@ -47,9 +49,9 @@ def cp_command(
 ) -> int:  # fmt: skip
     """Copy files to S3, objects to files, or objects to objects.
 
-    Places in S3 are written s3://BUCKET/KEY here; everything else is a path. With -r, what is in a
-    folder or below a prefix goes below the target, as aws s3 cp has it. The agent does the work: it
-    goes on after Ctrl-C, and after a restart of the agent.
+    Write S3 places as s3://BUCKET/KEY; everything else is a path. With -r, the contents of a folder
+    or prefix go below the target, as in aws s3 cp. The agent carries out the copy, and continues
+    after Ctrl-C and after a restart.
 
     \b
     Examples:
@@ -64,16 +66,18 @@ def cp_command(
 @click.command("mv")
 @click.argument("sources", metavar=_ARGUMENT, nargs=-1, required=True)
 @click.argument("target")
-@click.option("-r", "--recursive", is_flag=True, help="All below a prefix.")
-@click.option("--skip-existing", is_flag=True, help="Leave alone what is there already.")
-@click.option("--detach", is_flag=True, help="Do not wait: s3d transfers shows how far it is.")
+@click.option("-r", "--recursive", is_flag=True, help="Move all objects of a prefix.")
+@click.option("--skip-existing", is_flag=True, help="Do not replace what exists.")
+@click.option(
+    "--detach", is_flag=True, help="Do not wait for the end; s3d transfers shows the progress."
+)
 @socket_option
 @pass_session
 def mv_command(
     session: Session, /, sources: tuple[str, ...], target: str, *, recursive: bool,
     skip_existing: bool, detach: bool,
 ) -> int:  # fmt: skip
-    """Move or rename objects: each is copied by the remote, seen there, and then deleted.
+    """Move or rename objects. s3d copies each object, verifies the copy, and deletes the source.
 
     \b
     Examples:
@@ -97,10 +101,10 @@ def parse_place(text: str) -> Place:
 def _requests(
     kind: str, sources: Sequence[str], target: str, recursive: bool, existing: str
 ) -> list[TransferRequest]:
-    """What the agent is asked for. Raises UsageError."""
+    """The transfers to start, one for each source. Raises UsageError."""
     to, places = parse_place(target), [parse_place(source) for source in sources]
     if to.bucket and len(places) > 1 and to.key and not to.key.endswith("/"):
-        raise UsageError("bad usage", f"{to} is one key, and there are several sources",
+        raise UsageError("bad usage", f"{to} is a single key, but there are several sources",
                          "end the prefix with /")  # fmt: skip
     return [_request(kind, place, to, recursive, existing) for place in places]
 
@@ -112,12 +116,14 @@ def _request(
         raise UsageError("bad usage", f"neither {source} nor {to} is in S3",
                          f"write {SCHEME}BUCKET/KEY")  # fmt: skip
     if kind == "move" and not (source.bucket and to.bucket):
-        raise UsageError("bad usage", "mv is for objects", "s3d cp, and remove the source yourself")
+        raise UsageError(
+            "bad usage", "mv is for objects", "use s3d cp, and delete the source yourself"
+        )
     if not source.bucket:
         return _upload(source, to, recursive, existing)
     is_prefix = not source.key or source.key.endswith("/")
     if is_prefix and not recursive:
-        raise UsageError("bad usage", f"{source} stands for many objects", "add -r for all of them")
+        raise UsageError("bad usage", f"{source} is a prefix", "add -r to include all its objects")
     base = source.key if is_prefix else source.key.rpartition("/")[0] + "/" * ("/" in source.key)
     keys, prefixes = ([], [source.key]) if is_prefix else ([source.key], [])
     if not to.bucket:
@@ -136,11 +142,11 @@ def _request(
 def _upload(source: Place, to: Place, recursive: bool, existing: str) -> TransferRequest:
     path = os.path.abspath(os.path.expanduser(source.key))
     if os.path.isdir(path) and not recursive:
-        raise UsageError("bad usage", f"{source} is a folder", "add -r for all that is in it")
+        raise UsageError("bad usage", f"{source} is a folder", "add -r to include its contents")
     prefix = to.key
     if prefix and not prefix.endswith("/"):
         if os.path.basename(path) != prefix.rpartition("/")[2] or os.path.isdir(path):
-            raise UsageError("bad usage", f"{to} is a key, and cp keeps the names of files",
+            raise UsageError("bad usage", f"cp keeps the names of files, and {to} has another name",
                              f"s3d put {to.bucket}/{to.key} {source}")  # fmt: skip
         prefix = prefix[: len(prefix) - len(os.path.basename(path))]
     base = f"{os.path.basename(path)}/" if os.path.isdir(path) else ""
@@ -158,31 +164,33 @@ def _carry_out(client: TransferClient, requests: Sequence[TransferRequest], *, d
     try:
         return _wait(client, [each.id for each in started])
     except KeyboardInterrupt:
-        report("the agent goes on: s3d transfers shows how far it is, s3d transfers cancel ends it")
+        report(
+            "the agent continues: s3d transfers shows the progress, s3d transfers cancel ends it"
+        )
         raise
 
 
 def _wait(client: TransferClient, ids: Sequence[str]) -> int:
-    """Until all have ended; 1 when something could not be moved."""
+    """Wait until all transfers have ended. Returns the exit code."""
     line, left, code = StatusLine(), list(ids), 0
     try:
         while left:
             first = client.get(left[0], wait=EVERY)
-            found = [first, *(client.get(id) for id in left[1:])]
-            for each in [each for each in found if each.state in ENDED]:
+            current = [first, *(client.get(id) for id in left[1:])]
+            for each in [each for each in current if each.state in ENDED]:
                 line.close()
-                code = max(code, tell(each))
+                code = max(code, report_end(each))
                 left.remove(each.id)
             if left:
-                moving = [each for each in found if each.id in left]
+                moving = [each for each in current if each.id in left]
                 line.show(" ".join(progress(each) for each in moving[:2]))
     finally:
         line.close()
     return code
 
 
-def tell(transfer: Transfer) -> int:
-    """Print how one has ended; the exit code for that, of the first failure."""
+def report_end(transfer: Transfer) -> int:
+    """Print how a transfer has ended. Returns the exit code for its first error."""
     what = f"{named(transfer)}: {count(transfer.files_done, 'object')}, {size(transfer.done)}"
     if transfer.state == "done":
         report(what)
@@ -192,26 +200,26 @@ def tell(transfer: Transfer) -> int:
     failed = f"{count(transfer.files_failed, 'object')} failed; " if transfer.files_failed else ""
     more = f", s3d transfers show {transfer.id} lists all" if transfer.files_failed > 1 else ""
     kind = S3dError if error is None else ERRORS.get(error.code, S3dError)
-    hint = f"s3d transfers retry {transfer.id} tries what failed again{more}"
+    hint = f"s3d transfers retry {transfer.id} moves the failed objects again{more}"
     problem = kind(safe(what), safe(f"{failed}{why}"), hint)
     complain(problem)
     return problem.exit_code
 
 
 def failure_text(error: TransferError) -> str:
-    """Why an object was not moved: with the code of S3, where it is S3's word."""
+    """Why an object was not moved, with the code if it is one of S3's."""
     return error.message if error.code in LOCAL_CODES else f"{error.code}: {error.message}"
 
 
 def named(transfer: Transfer) -> str:
-    """What goes where."""
+    """The kind of a transfer, its source and its target."""
     source = transfer.source or f"{transfer.bucket}/{transfer.key}"
     target = transfer.target or (f"{transfer.bucket}/{transfer.key}" if transfer.source else "")
     return safe(f"{transfer.kind} {source}" + (f" to {target}" if target else ""))
 
 
 def progress(transfer: Transfer) -> str:
-    """How far one is."""
+    """The progress of a transfer, its speed and the remaining time."""
     share = f"{100 * transfer.done // transfer.size} %" if transfer.size else transfer.state
     left = f", {age(transfer.remaining)} to go" if transfer.remaining is not None else ""
     rate = f", {size(round(transfer.rate))}/s" if transfer.rate else ""

@@ -1,4 +1,4 @@
-"""s3d filter: what a filter says, and which objects it takes."""
+"""s3d filter: explain a filter, and show which objects it includes."""
 
 from __future__ import annotations
 
@@ -15,26 +15,28 @@ from s3d.cli.tags import pairs
 from s3d.cli.target import Names, Target, target_argument
 from s3d.shared.control import ObjectInfo
 from s3d.shared.errors import NotFoundError, UsageError
-from s3d.shared.filter_parse import FilterError
-from s3d.shared.filter_terms import Fact, Subject
-from s3d.shared.filters import Filter, Verdict
+from s3d.shared.filters.expression import Filter, Verdict
+from s3d.shared.filters.parser import FilterError
+from s3d.shared.filters.terms import Attributes, FilterSubject
 from s3d.shared.text import count, safe, size
 
 MOST = 1_000
-"""Objects that a preview looks at, unless told otherwise."""
+"""Objects that a preview checks by default."""
 
 
 class BadFilterError(UsageError):
-    """quoted: the filter, with the place marked."""
+    """A filter that cannot be parsed. quoted: the filter, and a line that marks the error."""
 
     def __init__(self, error: FilterError) -> None:
         self.quoted = error.quoted
         super().__init__(
-            "the filter cannot be read", str(error), "the language: docs/user-guide.md"
+            "the filter cannot be read", str(error), "docs/user-guide.md explains the syntax"
         )
 
 
 class Expression(click.ParamType):  # type: ignore[type-arg]
+    """The click type of a filter expression."""
+
     name = "expr"
 
     def convert(
@@ -46,12 +48,12 @@ class Expression(click.ParamType):  # type: ignore[type-arg]
             raise BadFilterError(error) from None
 
 
-_expression = click.argument("wanted", metavar="EXPR", type=Expression())
+_expression = click.argument("expression", metavar="EXPR", type=Expression())
 
 
 @click.group("filter")
 def filter_command() -> None:
-    """Explain a filter, and try it on objects. Nothing is changed by it.
+    """Explain a filter, and test it on objects. These commands change nothing.
 
     \b
     Examples:
@@ -64,37 +66,44 @@ def filter_command() -> None:
 @filter_command.command("explain")
 @_expression
 @json_option
-def explain_command(wanted: Filter, *, as_json: bool) -> None:
-    """Say how a filter is read, term by term."""
+def explain_command(expression: Filter, *, as_json: bool) -> None:
+    """Explain each term of a filter."""
     if as_json:
-        needs = [fact.name for fact in Fact if fact & wanted.needs]
-        json_line({"terms": [str(term) for term in wanted.terms], "needs": needs})
+        needs = [attribute.name for attribute in Attributes if attribute & expression.needs]
+        json_line({"terms": [str(term) for term in expression.terms], "needs": needs})
         return
-    rows = list(wanted.sentences())
+    rows = list(expression.sentences())
     fields((str(number), text) for number, text in enumerate(rows, 1))
-    click.echo(wanted.otherwise)
+    click.echo(expression.otherwise)
 
 
 @filter_command.command("test")
 @_expression
 @target_argument(Names.OBJECT)
-@click.option("--tag", "tags", metavar="NAME=VALUE", multiple=True, help="As if it had this tag.")
+@click.option(
+    "--tag",
+    "tags",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="Assume that the object has this tag.",
+)
 @json_option
 @socket_option
 @pass_session
 def test_command(
-    session: Session, /, wanted: Filter, target: Target, *, tags: tuple[str, ...], as_json: bool
+    session: Session, /, expression: Filter, target: Target, *, tags: tuple[str, ...], as_json: bool
 ) -> int:
-    """Say whether a filter takes an object, and which term decides. Exit code 1: it does not.
+    """Say whether a filter includes an object, and which term decides.
 
-    The agent is only asked about the object when its name does not decide.
+    The exit code is 1 if the filter excludes the object. s3d reads the object's tags and metadata
+    only if its name alone does not decide.
     """
-    subject = Subject(bucket=target.bucket, key=target.key, tags=pairs(tags, "--tag") or None)
-    decision = wanted.explain(subject)
+    subject = FilterSubject(bucket=target.bucket, key=target.key, tags=pairs(tags, "--tag") or None)
+    decision = expression.explain(subject)
     if decision.verdict is Verdict.UNKNOWN:
         client = session.objects()
         info = client.object_status(target.bucket, target.key)
-        decision = wanted.explain(_known(client, subject, info))
+        decision = expression.explain(_known(client, subject, info))
     if as_json:
         json_line({"verdict": decision.verdict.value, "term": decision.term, "why": decision.why})
     else:
@@ -105,56 +114,58 @@ def test_command(
 @filter_command.command("preview")
 @_expression
 @target_argument(Names.PREFIX)
-@click.option("--limit", type=click.IntRange(1), default=MOST, help="Objects to look at, at most.")
+@click.option(
+    "--limit", type=click.IntRange(1), default=MOST, help="Maximum number of objects to check."
+)
 @json_option
 @socket_option
 @pass_session
 def preview_command(
-    session: Session, /, wanted: Filter, target: Target, *, limit: int, as_json: bool
+    session: Session, /, expression: Filter, target: Target, *, limit: int, as_json: bool
 ) -> None:
-    """List what a filter would take of a bucket, or of what is below BUCKET/PREFIX.
+    """List the objects of BUCKET or BUCKET/PREFIX that a filter includes.
 
-    Of objects whose name, size and date do not decide, tags and metadata are asked for one by one.
+    s3d reads the tags and metadata of each object whose name and size alone do not decide.
     """
-    client, taken, looked = session.objects(), 0, 0
-    for info in _listed(client, wanted, target):
+    client, included, looked = session.objects(), 0, 0
+    for info in _candidates(client, expression, target):
         if looked == limit:
-            click.echo(f"stopped after {count(looked, 'object')}: --limit looks at more", err=True)
+            click.echo(f"stopped after {count(looked, 'object')}; --limit checks more", err=True)
             break
         looked += 1
-        if not _takes(client, wanted, info):
+        if not _includes(client, expression, info):
             continue
-        taken += 1
+        included += 1
         if as_json:
             json_line(info)
         else:
             click.echo(f"{size(info.size):>10}  {safe(f'{info.bucket}/{info.key}')}")
-    click.echo(f"{taken} of {count(looked, 'object')} would be taken", err=True)
+    click.echo(f"{included} of {count(looked, 'object')} would be included", err=True)
 
 
-def _listed(client: ObjectClient, wanted: Filter, target: Target) -> Iterator[ObjectInfo]:
-    """What may be taken: other keys are not even listed."""
-    for literal in wanted.prefixes(target.bucket):
+def _candidates(client: ObjectClient, expression: Filter, target: Target) -> Iterator[ObjectInfo]:
+    """The objects that the filter may include; it does not list other keys."""
+    for literal in expression.prefixes(target.bucket):
         if not (literal.startswith(target.key) or target.key.startswith(literal)):
             continue
         for page in client.pages(target.bucket, max(literal, target.key, key=len)):
             yield from page.objects
 
 
-def _takes(client: ObjectClient, wanted: Filter, info: ObjectInfo) -> bool:
-    subject = Subject(bucket=info.bucket, key=info.key, size=info.size)
-    verdict = wanted.verdict(subject)
+def _includes(client: ObjectClient, expression: Filter, info: ObjectInfo) -> bool:
+    subject = FilterSubject(bucket=info.bucket, key=info.key, size=info.size)
+    verdict = expression.verdict(subject)
     if verdict is Verdict.UNKNOWN:
         try:
             info = client.object_status(info.bucket, info.key)
-        except NotFoundError:  # gone since it was listed
+        except NotFoundError:  # it was deleted after the listing
             return False
-        verdict = wanted.verdict(_known(client, subject, info))
+        verdict = expression.verdict(_known(client, subject, info))
     return verdict is Verdict.INCLUDE
 
 
-def _known(client: ObjectClient, subject: Subject, info: ObjectInfo) -> Subject:
-    """With all that the agent knows of the object."""
+def _known(client: ObjectClient, subject: FilterSubject, info: ObjectInfo) -> FilterSubject:
+    """The subject with everything that the agent knows about the object."""
     headers = {
         **info.headers,
         "content-type": info.content_type,

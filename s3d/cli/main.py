@@ -1,6 +1,6 @@
-"""The command `s3d`: its sub-commands by name, loaded when called; every error as lines and a code.
+"""The command `s3d`: it runs sub-commands, and turns errors into messages and exit codes.
 
-Imports as little as it can: `s3d --help` reads no module of a sub-command.
+It imports as little as possible: `s3d --help` imports no module of a sub-command.
 """
 
 from __future__ import annotations
@@ -33,32 +33,32 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "put": ("transfer", "Store a file or stdin as an object"),
     "cp": ("copy", "Copy files and objects, one or many"),
     "mv": ("copy", "Move or rename objects"),
-    "transfers": ("transfers", "Show and steer what moves in the background"),
+    "transfers": ("transfers", "Show and control background transfers"),
     "set": ("tags", "Add and remove tags of an object or a bucket"),
     "rm": ("objects", "Delete objects"),
-    "versions": ("versions", "List the versions of an object"),
-    "restore": ("versions", "Make an older version the newest"),
-    "mb": ("buckets", "Make buckets"),
-    "rb": ("buckets", "Remove buckets"),
-    "presign": ("access", "Make a URL that works without credentials for a while"),
-    "queue": ("queue", "Show and steer the writes that wait for the remote"),
-    "drain": ("drain", "Wait until the remote has all that was written"),
-    "bandwidth": ("bandwidth", "Show or limit how fast the queue pushes"),
-    "cache": ("cache", "Show and steer the read cache"),
-    "pin": ("cache", "Keep objects always in the read cache"),
-    "unpin": ("cache", "Let pinned objects go when room is needed"),
-    "prefetch": ("cache", "Bring objects into the read cache ahead of their use"),
-    "tui": ("tui", "Watch and steer the agent in the terminal"),
-    "logs": ("logs", "Show what the agent says"),
-    "sync": ("sync", "Keep local folders the same as objects below a prefix"),
-    "filter": ("filter", "Explain a filter, and try it on objects"),
-    "check": ("check", "See whether all on the disk is as it was written"),
-    "migrate": ("migrate", "Carry the embedded store over to the remote"),
-    "env": ("access", "Print what points S3 programs at the agent"),
+    "versions": ("objects", "List the versions of an object"),
+    "restore": ("objects", "Make an older version of an object the current one"),
+    "mb": ("buckets", "Create buckets"),
+    "rb": ("buckets", "Delete buckets"),
+    "presign": ("access", "Print a URL that works without credentials"),
+    "queue": ("queue.commands", "Show and control the pending writes"),
+    "drain": ("queue.push_commands", "Wait until the remote has every pending write"),
+    "bandwidth": ("queue.push_commands", "Show or limit the upload speed of the queue"),
+    "cache": ("cache", "Show and control the read cache"),
+    "pin": ("cache", "Keep objects in the read cache permanently"),
+    "unpin": ("cache", "Allow pinned objects to be evicted again"),
+    "prefetch": ("cache", "Fetch objects into the read cache before they are read"),
+    "tui": ("tui", "Open the terminal app"),
+    "logs": ("diagnostics", "Print the agent's log"),
+    "sync": ("sync.commands", "Keep local folders in sync with objects"),
+    "filter": ("filter", "Explain and test a filter"),
+    "check": ("diagnostics", "Verify everything on the disk"),
+    "migrate": ("migrate", "Copy the embedded store to the remote"),
+    "env": ("access", "Print the environment variables for S3 programs"),
     "config": ("config", "Show and check the configuration"),
-    "completion": ("completion", "Print the completion script of a shell"),
+    "completion": ("access", "Print a completion script for the shell"),
 }
-"""Name -> (module of s3d.cli, help in a line); the command in it is called NAME_command."""
+"""Name -> (module in s3d.cli, one line of help). The module defines NAME_command."""
 
 OS_ERRORS: dict[int, type[S3dError]] = {
     errno.ENOENT: NotFoundError,
@@ -71,7 +71,7 @@ OS_ERRORS: dict[int, type[S3dError]] = {
 
 
 class LazyGroup(click.Group):
-    """A group that imports a sub-command's module only to run it or to show its help."""
+    """A group that imports the module of a sub-command only to run it or to show its help."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -93,20 +93,20 @@ class LazyGroup(click.Group):
     no_args_is_help=False,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Start with: s3d run. A BUCKET/KEY may be written s3://BUCKET/KEY.",
+    epilog="Start the agent with: s3d run. You can write BUCKET/KEY as s3://BUCKET/KEY.",
 )
 @click.version_option(__version__, prog_name="s3d", message="%(prog)s %(version)s")
 @socket_option
 @click.pass_context
 def cli(ctx: click.Context) -> None:
-    """The S3 daemon: an agent of your own that serves S3 on localhost."""
+    """The S3 daemon: a background agent that serves the S3 API on localhost."""
     ctx.ensure_object(Session)
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())
 
 
 def main() -> NoReturn:
-    """The entry point: runs the command line and ends the process with its exit code."""
+    """Run the command line of this process, and exit with its exit code."""
     sys.excepthook = _unexpected
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) == signal.SIG_DFL:  # nohup ignores SIGHUP, and so do we then
@@ -116,7 +116,7 @@ def main() -> NoReturn:
 
 
 def execute(arguments: Sequence[str]) -> int:
-    """Run a command line; print its error, if any. Returns the exit code."""
+    """Run a command line and print its error, if any. Returns the exit code."""
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
@@ -141,12 +141,12 @@ def execute(arguments: Sequence[str]) -> int:
 
 
 def _stop(number: int, frame: FrameType | None) -> NoReturn:
-    """End as by the signal, but leave no half file behind."""
+    """Exit as the signal would, but after cleaning up partial files."""
     sys.exit(128 + number)
 
 
 def _open_closed_streams() -> None:
-    """A stream that whoever started us has closed (>&-): output is lost, reading is an error."""
+    """Replace standard streams that the caller has closed (>&-): output to them is lost."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             null = os.open(os.devnull, os.O_WRONLY)
@@ -160,7 +160,7 @@ def _report(error: S3dError) -> int:
 
 
 def _trace(error: BaseException) -> None:
-    """Where it happened, for those who asked."""
+    """Print the traceback if the log level is debug."""
     if os.environ.get("S3D_LOG_LEVEL", "").startswith("debug"):
         import traceback  # 6 ms of start-up
 
@@ -168,7 +168,7 @@ def _trace(error: BaseException) -> None:
 
 
 def _reader_gone() -> int:
-    """Whoever read our output has seen enough (head, a pager): say nothing."""
+    """The reader of the output has closed the pipe (head, a pager): end without a message."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return FAILED
 
@@ -177,7 +177,9 @@ def _usage(error: click.ClickException) -> S3dError:
     context = error.ctx if isinstance(error, click.UsageError) else None
     command = context.command_path if context else "s3d"
     message = " ".join(error.format_message().split()).rstrip(".")
-    translated = UsageError(message[:1].lower() + message[1:], remedy=f"{command} --help")
+    translated = UsageError(
+        message[:1].lower() + message[1:], remedy=f"{command} --help shows the usage"
+    )
     translated.__cause__ = error
     return translated
 
@@ -186,18 +188,18 @@ def _of_the_system(error: OSError) -> S3dError:
     kind = OS_ERRORS.get(error.errno or 0, S3dError)
     name = error.filename
     path = os.fsdecode(name) if isinstance(name, str | bytes) else ""
-    translated = kind(path or "the system refused", error.strerror or str(error))
+    translated = kind(path or "the operating system reports an error", error.strerror or str(error))
     translated.__cause__ = error
     return translated
 
 
 def _not_utf8(error: UnicodeEncodeError) -> S3dError:
-    """Keys are UTF-8, and so is all that the agent is asked for. A name in another encoding reaches
-    us with its foreign bytes as surrogates, which nothing can encode."""
+    """Python represents bytes that are not UTF-8 as surrogates. They cannot be sent to the agent,
+    because keys and paths in the control API are UTF-8."""
     translated = UsageError(
         "bad usage",
-        f"{printable_path(error.object)} is not UTF-8, and keys and paths have to be",
-        "rename it, or give another name",
+        f"{printable_path(error.object)} is not UTF-8, but keys and paths have to be",
+        "rename the file, or use another name",
     )
     translated.__cause__ = error
     return translated
@@ -206,9 +208,13 @@ def _not_utf8(error: UnicodeEncodeError) -> S3dError:
 def _unexpected(
     kind: type[BaseException], error: BaseException, trace: TracebackType | None
 ) -> None:
-    """A bug."""
+    """Report an exception that nothing has handled, which is a bug in s3d."""
     _trace(error)
     detail = f"{kind.__name__}: {error}"
     complain(
-        S3dError("internal error", detail, "S3D_LOG_LEVEL=debug shows where; please report it")
+        S3dError(
+            "internal error",
+            detail,
+            "please report this bug with the traceback that S3D_LOG_LEVEL=debug prints",
+        )
     )

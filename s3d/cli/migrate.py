@@ -1,4 +1,4 @@
-"""s3d migrate: the embedded store's buckets, carried over to the remote that was set later."""
+"""s3d migrate: copy the buckets of the embedded store to the remote."""
 
 from __future__ import annotations
 
@@ -15,14 +15,16 @@ from s3d.shared.errors import S3dError
 from s3d.shared.transfers import MigrationStatus
 
 RUNNING, DONE = "running", "done"
-LOOK, PATIENCE = 0.5, 20.0
-"""Seconds between two looks: while a person watches, and otherwise."""
+REFRESH, LONG_POLL = 0.5, 20.0
+"""Seconds that one request waits for the end: while a person watches, and otherwise."""
 
 
 @click.command("migrate")
 @target_argument(Names.BUCKET, many=True, required=False)
-@click.option("--delete-source", is_flag=True, help="Then delete here what the remote has.")
-@click.option("-y", "--yes", is_flag=True, help="Do not ask before that.")
+@click.option(
+    "--delete-source", is_flag=True, help="Then delete from the embedded store what the remote has."
+)
+@click.option("-y", "--yes", is_flag=True, help="Do not ask before deleting.")
 @json_option
 @socket_option
 @pass_session
@@ -30,10 +32,10 @@ def migrate_command(
     session: Session, /, targets: tuple[Target, ...], *, delete_source: bool, yes: bool,
     as_json: bool,
 ) -> None:  # fmt: skip
-    """Copy buckets of the embedded store (all, if none is named) to the remote, and verify them.
+    """Copy buckets of the embedded store (by default, all) to the remote, and verify them.
 
-    Can be broken off and begun again: it goes on. Overwrites nothing at the remote, and leaves the
-    embedded store as it is unless told otherwise.
+    An interrupted migration continues when you run the command again. It overwrites nothing at the
+    remote, and leaves the embedded store unchanged unless you use --delete-source.
 
     \b
     Examples:
@@ -59,13 +61,13 @@ def migrate_command(
 def _run(
     client: MigrationClient, buckets: list[str], *, delete_source: bool, verb: str
 ) -> MigrationStatus:
-    """Start it and watch it to its end; Ctrl-C breaks it off."""
-    pace = LOOK if sys.stderr.isatty() else PATIENCE
+    """Start the migration and wait for its end. Ctrl-C cancels it."""
+    wait = REFRESH if sys.stderr.isatty() else LONG_POLL
     status = client.start(buckets, delete_source=delete_source)
     line = StatusLine()
     try:
         while status.state == RUNNING:
-            status = client.wait(pace)
+            status = client.wait(wait)
             line.show(_progress(status, verb))
     except KeyboardInterrupt:
         client.cancel()
@@ -81,15 +83,15 @@ def _progress(status: MigrationStatus, verb: str) -> str:
 
 
 def _conclude(status: MigrationStatus, *, as_json: bool) -> None:
-    """Say how it ended. Raises S3dError when it did not end well."""
+    """Print how it has ended. Raises S3dError when something was not copied."""
     for failure in status.failures:
         place = f"{failure.bucket}/{failure.key}" if failure.key else failure.bucket or "migration"
         complain(S3dError(place, f"{failure.code}: {failure.message}"))
     for note in status.notes if not as_json else ():
         report(f"note: {note}")
     if status.state != DONE:
-        hint = "s3d migrate goes on where it stopped; nothing was deleted here"
-        raise S3dError(f"migration {status.state}", f"{status.failed:,} not carried over", hint)
+        hint = "run s3d migrate again to continue; nothing was deleted from the embedded store"
+        raise S3dError(f"migration {status.state}", f"{status.failed:,} not copied", hint)
     if as_json:
         return
     if status.deleted.files:

@@ -1,4 +1,4 @@
-"""s3d ls and s3d rm: many objects at a time, page by page."""
+"""s3d ls, rm, versions and restore: objects and their versions, page by page."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _DATE_WIDTH = len("2026-01-31 12:34:56")
 
 
 class Prefix(msgspec.Struct, frozen=True):
-    """A row of ls --json that stands for all keys which begin with it."""
+    """A row of ls --json for all keys with this prefix."""
 
     bucket: str
     prefix: str
@@ -30,17 +30,18 @@ class Prefix(msgspec.Struct, frozen=True):
 
 @click.command("ls")
 @target_argument(Names.PREFIX, required=False)
-@click.option("-r", "--recursive", is_flag=True, help="Every key, not one level of them.")
-@click.option("-l", "--long", is_flag=True, help="Bytes and ETag too.")
+@click.option("-r", "--recursive", is_flag=True, help="List the keys of all levels.")
+@click.option("-l", "--long", is_flag=True, help="Show sizes in bytes, and ETags.")
 @json_option
 @socket_option
 @pass_session
 def ls_command(
     session: Session, /, target: Target | None, *, recursive: bool, long: bool, as_json: bool
 ) -> None:
-    """List buckets, or the objects of one, level by level as in folders.
+    """List buckets, or the objects of one level of a bucket.
 
-    --json prints one object a line; keys printed without it have their control characters escaped.
+    --json prints one object per line, with the keys unchanged. Otherwise control characters in keys
+    are made visible.
 
     \b
     Examples:
@@ -52,15 +53,15 @@ def ls_command(
     if target is None:
         _list_buckets(client, as_json=as_json)
         return
-    found = False
+    is_empty = True
     for item in _items(client, target, "" if recursive else DELIMITER):
-        found = True
+        is_empty = False
         if as_json:
             json_line(item)
         else:
             click.echo(_row(item, long=long))
-    if not found and target.key:
-        raise NotFoundError("nothing found", f"no key of {target.bucket} begins with {target.key}")
+    if is_empty and target.key:
+        raise NotFoundError("no such prefix", f"no key of {target.bucket} begins with {target.key}")
 
 
 def _list_buckets(client: ObjectClient, *, as_json: bool) -> None:
@@ -72,7 +73,7 @@ def _list_buckets(client: ObjectClient, *, as_json: bool) -> None:
 
 
 def _items(client: ObjectClient, target: Target, delimiter: str) -> Iterator[ObjectInfo | Prefix]:
-    """Objects and prefixes in the order of their names."""
+    """Objects and prefixes, in the order of their names."""
     for page in client.pages(target.bucket, target.key, delimiter=delimiter):
         rows: list[tuple[str, ObjectInfo | Prefix]] = [(item.key, item) for item in page.objects]
         rows += [(prefix, Prefix(target.bucket, prefix)) for prefix in page.prefixes]
@@ -91,16 +92,18 @@ def _row(item: ObjectInfo | Prefix, *, long: bool) -> str:
 
 @click.command("rm")
 @target_argument(Names.EITHER, many=True)
-@click.option("-r", "--recursive", is_flag=True, help="Every object whose key begins with KEY.")
+@click.option(
+    "-r", "--recursive", is_flag=True, help="Delete every object whose key begins with KEY."
+)
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @socket_option
 @pass_session
 def rm_command(
     session: Session, /, targets: tuple[Target, ...], *, recursive: bool, yes: bool
 ) -> int:
-    """Delete objects; with -r all that begin with a prefix, or all of a bucket.
+    """Delete objects. -r deletes all objects of a prefix or of a bucket.
 
-    Goes on after an error and exits with the code of the first.
+    After an error, rm continues with the next object. It exits with the code of the first error.
 
     \b
     Examples:
@@ -119,7 +122,7 @@ def rm_command(
 
 
 def _delete(client: ObjectClient, target: Target) -> None:
-    # S3 deletes what is not there without a word, so look first; a remote that is away cannot say.
+    # S3 answers the delete of a missing object with success, so find out whether it exists.
     with suppress(UnavailableError):
         client.object_status(*target)
     client.delete(*target)
@@ -127,10 +130,10 @@ def _delete(client: ObjectClient, target: Target) -> None:
 
 
 def delete_all(client: ObjectClient, target: Target, *, yes: bool, versions: bool = False) -> None:
-    """Delete every object that begins with the target, after asking.
+    """Delete every object whose key begins with the target, after a question.
 
-    versions: of a bucket, also the old versions and the delete markers. Raises S3dError when the
-    answer is no, NotFoundError when a prefix matches nothing.
+    versions: delete the older versions and delete markers of a bucket too. Raises S3dError when the
+    answer is no, and NotFoundError when no key has the prefix.
     """
     pages = (
         partial(client.version_pages, target.bucket) if versions else partial(client.pages, *target)
@@ -142,7 +145,7 @@ def delete_all(client: ObjectClient, target: Target, *, yes: bool, versions: boo
     if not total:
         if target.key:
             raise NotFoundError(
-                "nothing found", f"no key of {target.bucket} begins with {target.key}"
+                "no such prefix", f"no key of {target.bucket} begins with {target.key}"
             )
         return
     what = f"{count(total, 'version' if versions else 'object')} of {target}, {size(space)}"
@@ -157,3 +160,47 @@ def delete_all(client: ObjectClient, target: Target, *, yes: bool, versions: boo
     finally:
         progress.close()
     report(f"deleted {what}")
+
+
+@click.command("versions")
+@target_argument(Names.OBJECT)
+@json_option
+@socket_option
+@pass_session
+def versions_command(session: Session, /, target: Target, *, as_json: bool) -> None:
+    """List the versions and delete markers of an object, the newest first.
+
+    \b
+    Example:
+      s3d versions photos/cat.jpg
+    """
+    versions = session.objects().versions_of(*target)
+    if not versions:
+        raise NotFoundError("no such object", f"{target} has no version")
+    for info in versions:
+        if as_json:
+            json_line(info)
+            continue
+        what = size(info.size) if info.etag else "deleted"
+        now = "  now" if info.is_latest else ""
+        click.echo(f"{moment(info.last_modified)}  {what:>9}  {safe(info.version_id or '-')}{now}")
+
+
+@click.command("restore")
+@target_argument(Names.OBJECT)
+@click.argument("version")
+@json_option
+@socket_option
+@pass_session
+def restore_command(session: Session, /, target: Target, version: str, *, as_json: bool) -> None:
+    """Make an older VERSION of an object the current one. All versions are kept.
+
+    \b
+    Example:
+      s3d restore photos/cat.jpg 3sL4kqtJlcpXroDTDmJ
+    """
+    info = session.objects().restore(*target, version)
+    if as_json:
+        json_line(info)
+    else:
+        report(f"restored {target}, {size(info.size)}")

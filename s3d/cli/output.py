@@ -1,6 +1,6 @@
-"""What the commands print: fields, JSON, questions, errors, and progress while something lasts.
+"""What the commands print: fields, JSON, questions, errors and progress.
 
-Data goes to stdout; progress, questions and errors go to stderr. Text from outside is made safe.
+Data goes to stdout; progress, questions and errors go to stderr. Control characters become visible.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ _PLAIN = "\x1b[0m"
 _CLEAR_LINE = "\r\x1b[K"
 
 PROGRESS_AFTER = 1.0
-"""Seconds until progress is shown."""
+"""Seconds before the progress is shown."""
 PROGRESS_EVERY = 0.2
 
 
 def fields(rows: Iterable[tuple[str, str]]) -> None:
-    """Label and value in two columns; a label that is empty continues the one above."""
+    """Print labels and values in two columns. An empty label continues the row above."""
     rows = list(rows)
     width = max((len(label) for label, _ in rows), default=0)
     for label, value in rows:
@@ -37,16 +37,16 @@ def fields(rows: Iterable[tuple[str, str]]) -> None:
 
 
 def json_line(value: Any, *, err: bool = False) -> None:
-    """One JSON value on a line of its own."""
-    import msgspec  # s3d --help does without
+    """Print a JSON value on one line."""
+    import msgspec  # not needed for s3d --help
 
     click.echo(msgspec.json.encode(value), err=err)
 
 
 def complain(error: S3dError) -> None:
-    """An error on stderr: a line for it, or for each of its problems, and one with the hint.
+    """Print an error, or each of its problems, to stderr, and then the hint.
 
-    Below a line, what it is about, if that is quoted.
+    If a problem quotes a line of the input, it is printed below.
     """
     for line in getattr(error, "problems", (error,)):
         click.echo(f"{_styled('s3d:', RED)} {safe(str(line))}", err=True)
@@ -57,12 +57,12 @@ def complain(error: S3dError) -> None:
 
 
 def report(done: str) -> None:
-    """What a command that prints no data has done."""
+    """Print what a command has done."""
     click.echo(safe(done))
 
 
 def for_each(targets: Iterable[T], act: Callable[[T], None]) -> int:
-    """Act on each, complain of those that fail, go on; the exit code of the first that failed."""
+    """Act on each target, and report those that fail. Returns the exit code of the first error."""
     code = 0
     for target in targets:
         try:
@@ -76,15 +76,15 @@ def for_each(targets: Iterable[T], act: Callable[[T], None]) -> int:
 
 
 def confirmed(question: str) -> bool:
-    """Whether the person at the terminal says yes. Raises UsageError when there is none."""
+    """Ask a question on the terminal. Raises UsageError when there is no terminal."""
     if not sys.stdin.isatty():
-        raise UsageError("no terminal to ask on", question, "add --yes if that is meant")
+        raise UsageError("no terminal to ask on", question, "add --yes to confirm")
     click.echo(f"{safe(question)} [y/N] ", nl=False, err=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 class Progress:
-    """A line on stderr about something that lasts, if that is a terminal. Close it at the end."""
+    """Progress of a data transfer, on stderr if it is a terminal. Close it at the end."""
 
     def __init__(self, what: str, total: int | None = None) -> None:
         self._what = safe(what)
@@ -96,7 +96,7 @@ class Progress:
         self._on = sys.stderr.isatty()
 
     def add(self, count: int) -> None:
-        """So many bytes more are done."""
+        """Count further bytes."""
         self._done += count
         if self._on and (now := time.monotonic()) >= self._next:
             self._next = now + PROGRESS_EVERY
@@ -105,7 +105,7 @@ class Progress:
             sys.stderr.flush()
 
     def close(self) -> None:
-        """Take the line away."""
+        """Erase the line."""
         if self._shown:
             sys.stderr.write(_CLEAR_LINE)
             sys.stderr.flush()
@@ -117,7 +117,7 @@ class Progress:
 
 
 class StatusLine:
-    """A line on stderr that is written over and over, if that is a terminal. Close it."""
+    """A line on stderr that is updated in place, if stderr is a terminal. Close it at the end."""
 
     def __init__(self) -> None:
         self._on = sys.stderr.isatty()
@@ -130,14 +130,14 @@ class StatusLine:
             sys.stderr.flush()
 
     def close(self) -> None:
-        """Take the line away."""
+        """Erase the line."""
         if self._shown:
             sys.stderr.write(_CLEAR_LINE)
             sys.stderr.flush()
 
 
 def _fitting(line: str) -> str:
-    """Its end, if the terminal is too narrow: a line that wraps cannot be taken away."""
+    """The end of a line that does not fit, because a wrapped line cannot be erased."""
     try:
         width = os.get_terminal_size(sys.stderr.fileno()).columns
     except OSError:

@@ -1,4 +1,4 @@
-"""s3d run: the agent, with a flag for every setting that may have one."""
+"""s3d run: start the agent, with a flag for each setting."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ import click
 
 from s3d.cli.session import Session, pass_session
 from s3d.shared import credentials, logs
-from s3d.shared.config import Config
+from s3d.shared.config.rules import ENV, FLAG, Setting, settings_of
+from s3d.shared.config.schema import Config
 from s3d.shared.control import AgentStatus
-from s3d.shared.settings import ENV, FLAG, Setting, settings_of
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -38,11 +38,11 @@ def _setting_flags(command: F) -> F:
 
 
 def _flag(setting: Setting) -> Callable[[F], F]:
-    facts = [f"env: {setting.env}"] if ENV in setting.rule.sources else []
+    notes = [f"env: {setting.env}"] if ENV in setting.rule.sources else []
     default = setting.default if isinstance(setting.default, str) else ""
-    facts += [f"default: {default}"] if default else []
+    notes += [f"default: {default}"] if default else []
     names = (setting.flag, setting.name.replace(".", "__"))
-    text = f"{setting.rule.help}." + (f"  [{'; '.join(facts)}]" if facts else "")
+    text = f"{setting.rule.help}." + (f"  [{'; '.join(notes)}]" if notes else "")
     if setting.type is bool:
         flag = f"{setting.flag}/--no-{setting.flag[2:]}" if setting.default else setting.flag
         return click.option(flag, names[1], is_flag=True, default=None, help=text)
@@ -56,8 +56,8 @@ def _flag(setting: Setting) -> Callable[[F], F]:
 def run_command(session: Session, /, **options: Any) -> int:
     """Serve S3 on localhost until Ctrl-C or SIGTERM.
 
-    Prints how to point programs at it when it is ready; its log goes to stderr. Every setting can
-    also come from the environment or from the configuration file.
+    When the agent is ready, it prints how to use it. It writes its log to stderr. You can also set
+    every setting in the environment or in the configuration file.
 
     \b
     Examples:
@@ -76,19 +76,19 @@ def run_command(session: Session, /, **options: Any) -> int:
     logs.set_up(config.log_level, sys.stderr, form=config.log_format, secrets=[key.secret])
     from s3d.agent.app.agent import run
 
-    os.umask(umask)  # the agent takes it for the files that are the user's
+    os.umask(umask)  # downloads and sync folders create files with the umask of the user
     return run(config, places, partial(_announce, places.socket))
 
 
 def _text(value: str | bool | tuple[str, ...]) -> str:
-    """As the environment would have it."""
+    """The value of an option as the environment would have it."""
     if isinstance(value, bool):
         return str(value).lower()
     return value if isinstance(value, str) else ",".join(value)
 
 
 def _announce(usual: Path, status: AgentStatus) -> None:
-    """Say that it is ready. usual: the socket where the other commands look for the agent."""
+    """Print that the agent is ready. usual: the socket that the other commands use by default."""
     lead = "" if status.socket == str(usual) else f"  export S3D_SOCKET={quote(status.socket)}\n"
     ready = READY.format(
         version=status.version,
@@ -102,9 +102,9 @@ def _announce(usual: Path, status: AgentStatus) -> None:
 
 
 def _store(status: AgentStatus) -> Iterator[str]:
-    """Where things go."""
+    """The lines that say where objects are stored."""
     if status.store is not None:
-        yield f"store: {status.store.path}" + (" (gone at the end)" if status.ephemeral else "")
+        yield f"store: {status.store.path}" + (" (temporary)" if status.ephemeral else "")
     if status.remote is not None:
         yield f"remote: {status.remote.url}"
     if status.queue is not None:

@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from s3d.cli.client.remote_client import FormerRemoteClient, MigrationClient
     from s3d.cli.client.sync_client import SyncClient
     from s3d.cli.client.transfer_client import TransferClient
-    from s3d.shared.config import Config
+    from s3d.shared.config.schema import Config
     from s3d.shared.paths import Places
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Session:
-    """One command line. flags: setting name -> text, from options before and after the command."""
+    """One invocation of s3d. flags: setting -> text, from options before and after the command."""
 
     def __init__(self) -> None:
         self.flags: dict[str, str] = {}
@@ -92,7 +92,7 @@ def _keep_socket(ctx: click.Context, param: click.Parameter, value: str | None) 
 
 
 def socket_option(command: F) -> F:
-    """--socket, before or after the command's name."""
+    """Add --socket, which may stand before or after the name of the command."""
     option = click.option(
         "--socket",
         metavar="PATH",
@@ -104,6 +104,6 @@ def socket_option(command: F) -> F:
 
 
 def json_option(command: F) -> F:
-    """--json, for what prints data; the command gets as_json."""
+    """Add --json to a command that prints data; the command receives as_json."""
     option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
     return option(command)

@@ -1,4 +1,4 @@
-"""s3d status: the agent, a bucket or an object, in fields or as JSON."""
+"""s3d status: the state of the agent, a bucket or an object."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ if TYPE_CHECKING:
 Row = tuple[str, str]
 
 SKEW = 60.0
-"""Seconds that the remote's clock may differ before it is worth a line."""
+"""Seconds by which the remote's clock has to differ before the status shows it."""
 LEVELS = {
-    "A": "conditional writes are judged by the remote",
-    "B": "the remote ignores conditions, s3d judges for its own clients; older versions are kept",
-    "C": "the remote ignores conditions, s3d judges for its own clients; others can lose updates",
+    "A": "the remote evaluates conditional writes",
+    "B": "the remote ignores conditions; s3d does so for its clients; versions are kept",
+    "C": "the remote ignores conditions; s3d does so for its own clients only",
 }
 
 LIMITATIONS = {
-    "checksums": "the remote takes no checksum headers: s3d compares what it stored by its ETag",
-    "checksum_mode": "the remote gives no checksums with what is read",
-    "empty_segments": "the remote stores x//y as x/y: writes of such keys are refused",
-    "listing_order": "the remote does not list in the order of the keys: s3d reads and sorts",
+    "checksums": "the remote accepts no checksum headers: s3d compares ETags instead",
+    "checksum_mode": "the remote returns no checksums when objects are read",
+    "empty_segments": "the remote stores x//y as x/y: s3d refuses to write such keys",
+    "listing_order": "the remote does not list keys in order: s3d sorts whole listings",
 }
-"""What the remote does not do, in words."""
+"""Limitation -> what it means."""
 
 
 @click.command("status")
@@ -47,7 +47,7 @@ LIMITATIONS = {
     "-q",
     "--quiet",
     is_flag=True,
-    help="Briefly; exit 6 while a write is pending or a sync folder is not in sync.",
+    help="Print what is pending; exit code 6 unless everything is in sync.",
 )
 @json_option
 @socket_option
@@ -55,12 +55,12 @@ LIMITATIONS = {
 def status_command(
     session: Session, /, target: Target | None, *, quiet: bool, as_json: bool
 ) -> int:
-    """Show the agent, a bucket, or an object with its metadata, tags and whereabouts.
+    """Show the state of the agent, of a bucket, or of an object with its metadata and tags.
 
     \b
     Examples:
       s3d status
-      s3d status -q || echo "not all is at the remote yet"
+      s3d status -q || echo "some writes are pending"
       s3d status photos
       s3d status photos/2026/cat.jpg --json
     """
@@ -84,9 +84,9 @@ def status_command(
 
 
 def _quiet(client: ControlClient, target: Target | None) -> int:
-    """Prints clean, or what is pending, and each sync folder that is not in sync; 0 or 6."""
+    """Print clean, or what is pending, and a line for each sync folder that is not in sync."""
     if target is not None:
-        raise UsageError("bad usage", "-q is about all writes", f"s3d status {target}")
+        raise UsageError("bad usage", "-q takes no bucket or object", f"s3d status {target}")
     status = client.status()
     queue, others = status.queue, status.waiting
     folders = [line for folder in status.sync if (line := folder_left(folder))]
@@ -114,7 +114,7 @@ def _agent(status: AgentStatus) -> Iterator[Row]:
     if status.store:
         store = status.store
         held = f"{count(store.buckets, 'bucket')}, {count(store.objects, 'object')}"
-        yield "store", store.path + (" (gone at the end)" if status.ephemeral else "")
+        yield "store", store.path + (" (temporary)" if status.ephemeral else "")
         yield "", f"{held}, {size(store.size)}; {size(store.free)} free"
     yield from _not_syncing(status.sync)
     for warning in status.warnings:
@@ -122,7 +122,7 @@ def _agent(status: AgentStatus) -> Iterator[Row]:
 
 
 def _not_syncing(folders: Iterable[FolderStatus]) -> Iterator[Row]:
-    """Sync folders that wait for the remote, or until somebody has decided or mended something."""
+    """Sync folders that are offline or stopped."""
     for folder in folders:
         if folder.state in ("stopped", "offline"):
             label = f"SYNC {folder.state.upper()}"
@@ -131,7 +131,7 @@ def _not_syncing(folders: Iterable[FolderStatus]) -> Iterator[Row]:
 
 def _remote(remote: RemoteStatus) -> Iterator[Row]:
     if remote.ok is None:
-        yield "remote", f"{remote.url} (not asked yet)"
+        yield "remote", f"{remote.url} (not contacted yet)"
     elif remote.ok:
         yield "remote", f"{remote.url} (ok)"
     else:
@@ -143,7 +143,7 @@ def _remote(remote: RemoteStatus) -> Iterator[Row]:
     if remote.unconfirmed:
         yield "HELD", f"{remote.unconfirmed}: s3d queue adopt"
     if abs(remote.clock_offset) >= SKEW:
-        yield "", f"its clock is {remote.clock_offset:+.0f} s from ours"
+        yield "", f"the clock of the remote differs from ours by {remote.clock_offset:+.0f} s"
     for name in remote.limitations:
         yield "limitation", LIMITATIONS.get(name, name)
     for bucket, level in sorted(remote.capabilities.items()):
@@ -157,7 +157,7 @@ def _queue(queue: QueueStatus) -> Iterator[Row]:
     if queue.trouble:
         yield "NOT PUSHING", queue.trouble
     if queue.paused:
-        yield "PAUSED", "s3d queue resume lets it go on"
+        yield "PAUSED", "s3d queue resume continues pushing"
     if queue.failed.files:
         yield "FAILED", f"{amount(queue.failed)}: s3d queue ls --state failed"
 
@@ -168,7 +168,7 @@ def _cache(cache: CacheStatus) -> Iterator[Row]:
     held = f"{size(cache.size)} of {size(cache.max_size)}"
     yield "cache", f"{count(cache.files, 'object')}, {held}{hits}"
     if cache.trouble:
-        yield "NOT KEEPING", cache.trouble
+        yield "NOT CACHING", cache.trouble
 
 
 def _bucket(info: BucketInfo) -> Iterator[Row]:
@@ -183,7 +183,7 @@ def _bucket(info: BucketInfo) -> Iterator[Row]:
 
 def _object(info: ObjectStatus) -> Iterator[Row]:
     yield "object", f"{info.bucket}/{info.key}"
-    yield from _whereabouts(info)
+    yield from _remote_state(info)
     if info.deleted:
         return
     yield "size", f"{size(info.size)}" + (f" ({info.size:,} bytes)" if info.size >= 1024 else "")
@@ -202,8 +202,8 @@ def _object(info: ObjectStatus) -> Iterator[Row]:
     yield from _pairs("tag", info.tags)
 
 
-def _whereabouts(info: ObjectStatus) -> Iterator[Row]:
-    """How far it has come to the remote; nothing without one."""
+def _remote_state(info: ObjectStatus) -> Iterator[Row]:
+    """Whether the remote has the object, and whether it is cached."""
     if not info.state:
         return
     yield "state", info.state + (" (deleted here)" if info.deleted else "")
@@ -225,9 +225,9 @@ def _whereabouts(info: ObjectStatus) -> Iterator[Row]:
 
 
 def _cached(state: CacheState) -> str:
-    """cached, partial n %, pinned, and when the remote was asked last."""
+    """For example: partial 40 %, pinned, checked 5 s ago."""
     if not state.held and state.checked is None:
-        return "pinned, not here yet" if state.pinned else "not cached"
+        return "pinned, not cached yet" if state.pinned else "not cached"
     part = "cached" if state.held == state.size else f"partial {100 * state.held // state.size} %"
     asked = f"checked {age(time.time() - state.checked)} ago" if state.checked else "as pushed"
     return ", ".join([part, *(["pinned"] if state.pinned else []), asked])

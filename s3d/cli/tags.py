@@ -1,4 +1,4 @@
-"""s3d set: tags added to and taken from those that an object or a bucket has."""
+"""s3d set: add and remove tags of an object or a bucket."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from s3d.shared.errors import UsageError
 
 
 def pairs(values: tuple[str, ...], option: str) -> dict[str, str]:
-    """NAME=VALUE options as a dict. Raises UsageError for one without a name or twice given."""
-    found: dict[str, str] = {}
+    """NAME=VALUE options as a dict. Raises UsageError for a missing or repeated name."""
+    result: dict[str, str] = {}
     for text in values:
         name, equals, value = text.partition("=")
         if not name or not equals:
             raise UsageError("bad usage", f"{option} {text!r}: write NAME=VALUE")
-        if name in found:
+        if name in result:
             raise UsageError("bad usage", f"{option} {name!r} is given twice")
-        found[name] = value
-    return found
+        result[name] = value
+    return result
 
 
 @click.command("set")
 @target_argument(Names.EITHER)
 @click.option("--tag", "tags", metavar="NAME=VALUE", multiple=True, help="Add or replace a tag.")
-@click.option("--untag", "untags", metavar="NAME", multiple=True, help="Take a tag away.")
+@click.option("--untag", "untags", metavar="NAME", multiple=True, help="Remove a tag.")
 @json_option
 @socket_option
 @pass_session
@@ -39,9 +39,9 @@ def set_command(
     untags: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Add and remove tags of an object or a bucket; the other tags stay.
+    """Add and remove tags of an object or a bucket, and print the result.
 
-    Prints the tags that it has then.
+    Other tags stay as they are.
 
     \b
     Examples:
@@ -50,9 +50,9 @@ def set_command(
     """
     added = pairs(tags, "--tag")
     if not added and not untags:
-        raise UsageError("nothing to set", remedy="s3d set BUCKET/KEY --tag NAME=VALUE")
+        raise UsageError("no tag named", remedy="s3d set BUCKET/KEY --tag NAME=VALUE")
     if both := set(added) & set(untags):
-        raise UsageError("bad usage", f"{', '.join(sorted(both))}: both --tag and --untag")
+        raise UsageError("bad usage", f"{', '.join(sorted(both))}: named by --tag and by --untag")
     result = session.objects().change_tags(*target, added, untags)
     if as_json:
         json_line({"bucket": target.bucket, "key": target.key, "tags": result})

@@ -1,4 +1,4 @@
-"""BUCKET/KEY as an argument, with or without s3:// in front; completed by asking the agent."""
+"""BUCKET/KEY arguments, with or without s3://, and their completion."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Target(NamedTuple):
-    """A bucket, or an object when key is not empty."""
+    """A bucket; or an object of it, when key is not empty."""
 
     bucket: str
     key: str = ""
@@ -33,7 +33,7 @@ class Target(NamedTuple):
 
 
 class Names(StrEnum):
-    """What an argument may name, as its help shows it."""
+    """What an argument can name, as the help shows it."""
 
     OBJECT = "BUCKET/KEY"
     BUCKET = "BUCKET"
@@ -42,7 +42,7 @@ class Names(StrEnum):
 
 
 def target_argument(names: Names, *, many: bool = False, required: bool = True) -> Callable[[F], F]:
-    """An argument that the command gets as target: Target or None; with many, a tuple of them."""
+    """Add an argument that the command receives as target, or as a tuple targets with many."""
     return click.argument(
         "targets" if many else "target",
         metavar=names.value + ("..." if many else "") if required else f"[{names.value}]",
@@ -54,7 +54,7 @@ def target_argument(names: Names, *, many: bool = False, required: bool = True) 
 
 
 def parse_target(names: Names, text: str) -> Target:
-    """Raises click.BadParameter that says what is right."""
+    """Raises click.BadParameter, which says what is expected."""
     bucket, _, key = text.removeprefix(SCHEME).partition("/")
     if not bucket:
         raise click.BadParameter(f"{text!r} names no bucket; write {names}")
@@ -70,7 +70,7 @@ def parse_target(names: Names, text: str) -> Target:
 def _complete(
     names: Names, ctx: click.Context, param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """Buckets, then keys level by level; nothing when the agent does not answer."""
+    """Complete buckets, then keys level by level. Without an agent there are no completions."""
     from click.shell_completion import CompletionItem
 
     scheme = SCHEME if incomplete.startswith(SCHEME) else ""

@@ -1,4 +1,4 @@
-"""s3d get and s3d put: the bytes of one object, to and from a file or a pipe."""
+"""s3d get and s3d put: one object, to and from a file or a pipe."""
 
 from __future__ import annotations
 
@@ -32,16 +32,17 @@ _NOT_TEXT = bytes(set(range(32)) - set(b"\t\n\r\f\b")) + b"\x7f"
 @click.command("get")
 @target_argument(Names.OBJECT)
 @click.argument("file", required=False, type=click.Path())
-@click.option("-q", "--quiet", is_flag=True, help="No metadata on stderr.")
+@click.option("-q", "--quiet", is_flag=True, help="Do not print metadata.")
 @json_option
 @socket_option
 @pass_session
 def get_command(
     session: Session, /, target: Target, file: str | None, *, quiet: bool, as_json: bool
 ) -> None:
-    """Read an object: its data to stdout or FILE, its headers, metadata and tags to stderr.
+    """Write the data of an object to stdout or FILE, and its metadata and tags to stderr.
 
-    FILE appears when all of it is there; a folder takes the name from the key; - is stdout.
+    FILE appears only when it is complete. If FILE is a folder, the file in it is named after the
+    key. - means stdout.
 
     \b
     Examples:
@@ -54,11 +55,11 @@ def get_command(
     with source:
         first = source.read(BLOCK)
         if path is None and file is None and sys.stdout.isatty() and _is_binary(first or b""):
-            hint = f"s3d get {target} FILE, or - to print it all the same"
+            hint = f"s3d get {target} FILE; or s3d get {target} - to print it anyway"
             raise UsageError("not printed", f"{target} is not text", hint)
         with destination(path) as out:
             if not quiet:
-                _tell(_with_tags(session.objects(), info), as_json=as_json)
+                _print_metadata(_with_tags(session.objects(), info), as_json=as_json)
             block = first
             try:
                 while block:
@@ -71,29 +72,33 @@ def get_command(
 
 
 def _with_tags(client: ObjectClient, info: ObjectInfo) -> ObjectInfo:
-    """S3 gives only the number of the tags with the data. The data is here even while the remote,
-    which has the tags, cannot be asked."""
+    """S3 returns only the number of tags with the data. The tags may be at the remote alone, which
+    can be unreachable while the data is cached."""
     try:
         tags = client.tags(info.bucket, info.key)
     except UnavailableError as error:
-        click.echo(f"s3d: the tags are not known now: {safe(error.title)}", err=True)
+        click.echo(f"s3d: the tags are unavailable: {safe(error.title)}", err=True)
         return info
     return msgspec.structs.replace(info, tags=tags)
 
 
 def _file_for(path: Path, target: Target) -> Path:
-    """Where to write: in a folder, the last part of the key."""
+    """The file to write; in a folder, it is named by the last part of the key."""
     if not path.is_dir():
         return path
     name = target.key.rpartition("/")[2]
     if name in ("", ".", ".."):
-        raise UsageError("no file name", f"{target} gives none for {path}", "name the file")
+        raise UsageError(
+            "no file name",
+            f"{target} has no name for a file in {path}",
+            "name the file",
+        )
     return path / name
 
 
 @contextmanager
 def destination(path: Path | None) -> Iterator[IO[bytes]]:
-    """stdout; or the file, which is replaced at the end in one step and left alone on errors."""
+    """stdout, or the file. The file is replaced in one step, and not at all on errors."""
     with _named(path or "stdout"):
         if path is None:
             yield sys.stdout.buffer
@@ -104,7 +109,7 @@ def destination(path: Path | None) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def _named(what: Path | str) -> Iterator[None]:
-    """The system's errors name what the person has named, not the file on the way there."""
+    """Make errors of the system name the file that the user has named, not the temporary file."""
     try:
         yield
     except OSError as error:
@@ -145,7 +150,7 @@ def _umask() -> int:
 
 
 def _is_binary(data: bytes) -> bool:
-    """Whether a terminal had better not see it: no UTF-8, or with control characters."""
+    """Whether data is unsuitable for a terminal: not UTF-8, or with control characters."""
     if data.translate(None, _NOT_TEXT) != data:
         return True
     try:
@@ -155,7 +160,7 @@ def _is_binary(data: bytes) -> bool:
     return False
 
 
-def _tell(info: ObjectInfo, *, as_json: bool) -> None:
+def _print_metadata(info: ObjectInfo, *, as_json: bool) -> None:
     if as_json:
         json_line(info, err=True)
         return
@@ -164,7 +169,7 @@ def _tell(info: ObjectInfo, *, as_json: bool) -> None:
 
 
 def _headers(info: ObjectInfo) -> Mapping[str, str]:
-    """As an S3 answer would name them; tags one by one."""
+    """Headers and metadata by their names in S3, and the tags."""
     headers = {"content-length": str(info.size), "etag": info.etag}
     if info.content_type:
         headers["content-type"] = info.content_type
@@ -177,9 +182,9 @@ def _headers(info: ObjectInfo) -> Mapping[str, str]:
 @click.command("put")
 @target_argument(Names.EITHER)
 @click.argument("file", required=False, type=click.Path())
-@click.option("--tag", "tags", metavar="NAME=VALUE", multiple=True, help="A tag.")
-@click.option("--metadata", metavar="NAME=VALUE", multiple=True, help="A metadata entry.")
-@click.option("--content-type", metavar="TYPE", help="MIME type; guessed from the name if unset.")
+@click.option("--tag", "tags", metavar="NAME=VALUE", multiple=True, help="Set a tag.")
+@click.option("--metadata", metavar="NAME=VALUE", multiple=True, help="Set a metadata entry.")
+@click.option("--content-type", metavar="TYPE", help="MIME type; by default guessed from the name.")
 @json_option
 @socket_option
 @pass_session
@@ -194,9 +199,10 @@ def put_command(
     content_type: str | None,
     as_json: bool,
 ) -> None:
-    """Store FILE, or stdin, as an object; the old object stays until the new one is whole.
+    """Store FILE or stdin as an object.
 
-    A KEY that is empty or ends in / gets the name of FILE at its end.
+    If KEY is empty or ends in /, s3d appends the name of FILE. The previous object stays until the
+    new one is complete.
 
     \b
     Examples:
@@ -227,7 +233,11 @@ def _full_key(target: Target, path: Path | None) -> Target:
     if target.key and not target.key.endswith("/"):
         return target
     if path is None:
-        raise UsageError("no key", f"stdin has no name for {target}", "s3d put BUCKET/KEY < FILE")
+        raise UsageError(
+            "no key",
+            f"stdin has no name that could be appended to {target}",
+            "s3d put BUCKET/KEY < FILE",
+        )
     return Target(target.bucket, target.key + path.name)
 
 
@@ -235,17 +245,19 @@ def _put_headers(tags: Mapping[str, str], metadata: Mapping[str, str]) -> dict[s
     headers = {f"x-amz-meta-{name}": value for name, value in metadata.items()}
     for name, value in headers.items():
         if not (name + value).isascii() or not value.isprintable():
-            detail = f"--metadata {name.removeprefix('x-amz-meta-')}: only printable ASCII"
-            raise UsageError("bad usage", detail, "tags take any text")
+            detail = f"--metadata {name.removeprefix('x-amz-meta-')}: use printable ASCII"
+            raise UsageError("bad usage", detail, "tags can contain any text")
         if not name.replace("-", "").replace("_", "").replace(".", "").isalnum():
-            raise UsageError("bad usage", f"--metadata {name!r}: letters, digits, dots, - and _")
+            raise UsageError(
+                "bad usage", f"--metadata {name!r}: use letters, digits, dots, - and _"
+            )
     if tags:
         headers["x-amz-tagging"] = urlencode(tags, quote_via=quote)
     return headers
 
 
 def _guessed_type(name: str) -> str:
-    """By the end of the name; compressed files are what they are compressed with."""
+    """The MIME type for a file name; for compressed files, that of the compression."""
     import mimetypes
 
     kind, encoding = mimetypes.guess_type(name)
@@ -256,24 +268,24 @@ def _guessed_type(name: str) -> str:
 def _source(path: Path | None) -> Iterator[IO[bytes]]:
     if path is None:
         if sys.stdin.isatty():
-            click.echo("reading from the terminal; Ctrl-D ends it", err=True)
+            click.echo("reading from the terminal; end the input with Ctrl-D", err=True)
         yield sys.stdin.buffer
         return
     if path.is_dir():
-        hint = f"one file at a time; for a folder: aws s3 cp --recursive {path} s3://BUCKET/"
+        hint = f"for a folder: s3d cp -r {path} s3://BUCKET/"
         raise S3dError("not a file", f"{path} is a folder", hint)
     with path.open("rb") as file:
         yield file
 
 
 def _length(source: IO[bytes]) -> int | None:
-    """Bytes from here to the end of a regular file; None for a pipe."""
-    facts = os.fstat(source.fileno())
-    return facts.st_size - source.tell() if stat.S_ISREG(facts.st_mode) else None
+    """The bytes from the current position to the end of a regular file; None for a pipe."""
+    status = os.fstat(source.fileno())
+    return status.st_size - source.tell() if stat.S_ISREG(status.st_mode) else None
 
 
 class _Counted:
-    """A source that tells how much of it was read."""
+    """A source that counts the bytes read from it."""
 
     def __init__(self, source: IO[bytes], progress: Progress) -> None:
         self._source = source

@@ -1,4 +1,4 @@
-"""s3d transfers: what moves in the background, seen and steered."""
+"""s3d transfers: show and control background transfers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ KINDS = ("push", "upload", "download", "copy", "move", "delete", "prefetch")
 @socket_option
 @click.pass_context
 def transfers_command(ctx: click.Context, /, *, as_json: bool) -> None:
-    """Show and steer what moves: copies, moves, deletions, prefetches, and pending writes.
+    """Show and control background transfers and pending writes.
 
     \b
     Examples:
@@ -34,13 +34,13 @@ def transfers_command(ctx: click.Context, /, *, as_json: bool) -> None:
 
 
 @transfers_command.command("ls")
-@click.option("--kind", type=click.Choice(KINDS), help="Only those.")
-@click.option("--state", type=click.Choice(STATES), help="Only those.")
+@click.option("--kind", type=click.Choice(KINDS), help="Only transfers of this kind.")
+@click.option("--state", type=click.Choice(STATES), help="Only transfers in this state.")
 @json_option
 @socket_option
 @pass_session
 def ls_command(session: Session, /, *, kind: str | None, state: str | None, as_json: bool) -> None:
-    """List transfers, oldest first; --json prints one a line."""
+    """List transfers, the oldest first. --json prints one per line."""
     for transfer in session.transfers().all(kind or "", state or ""):
         if as_json:
             json_line(transfer)
@@ -54,7 +54,7 @@ def ls_command(session: Session, /, *, kind: str | None, state: str | None, as_j
 @socket_option
 @pass_session
 def show_command(session: Session, /, id: str, *, as_json: bool) -> None:
-    """Show one transfer: what it moves, how far it is, and each object that failed."""
+    """Show a transfer, its progress, and each object that failed."""
     transfer = session.transfers().get(id)
     if as_json:
         json_line(transfer)
@@ -65,7 +65,7 @@ def show_command(session: Session, /, id: str, *, as_json: bool) -> None:
         ("moved", f"{size(transfer.done)} of {size(transfer.size)}"),
         ("objects", f"{transfer.files_done:,} of {transfer.files:,} done, "
                     f"{transfer.files_failed:,} failed"),
-        ("begun", moment(transfer.accepted)),
+        ("started", moment(transfer.accepted)),
     ]  # fmt: skip
     failures = list(transfer.failures)
     if transfer.error is not None and transfer.error not in failures:
@@ -83,7 +83,7 @@ def show_command(session: Session, /, id: str, *, as_json: bool) -> None:
 @socket_option
 @pass_session
 def pause_command(session: Session, /, ids: tuple[str, ...]) -> int:
-    """Stop for now: what is in hand begins anew later."""
+    """Pause transfers. An object in progress starts again later."""
     return _each(ids, session.transfers().pause, "paused")
 
 
@@ -92,8 +92,8 @@ def pause_command(session: Session, /, ids: tuple[str, ...]) -> int:
 @socket_option
 @pass_session
 def resume_command(session: Session, /, ids: tuple[str, ...]) -> int:
-    """Go on."""
-    return _each(ids, session.transfers().resume, "goes on")
+    """Continue paused transfers."""
+    return _each(ids, session.transfers().resume, "continues")
 
 
 @transfers_command.command("retry")
@@ -101,7 +101,7 @@ def resume_command(session: Session, /, ids: tuple[str, ...]) -> int:
 @socket_option
 @pass_session
 def retry_command(session: Session, /, ids: tuple[str, ...]) -> int:
-    """Move again what has failed; what is there is not moved twice."""
+    """Move the failed objects again."""
     return _each(ids, session.transfers().retry, "is tried again")
 
 
@@ -110,7 +110,7 @@ def retry_command(session: Session, /, ids: tuple[str, ...]) -> int:
 @socket_option
 @pass_session
 def cancel_command(session: Session, /, ids: tuple[str, ...]) -> int:
-    """End it; what is done stays. A pending write is discarded instead: s3d queue discard."""
+    """End transfers. Finished objects stay moved. For a pending write: s3d queue discard."""
     return _each(ids, session.transfers().cancel, "cancelled")
 
 
@@ -118,7 +118,7 @@ def cancel_command(session: Session, /, ids: tuple[str, ...]) -> int:
 @socket_option
 @pass_session
 def clear_command(session: Session, /) -> None:
-    """List no more what has ended."""
+    """Remove finished transfers from the list."""
     report(f"cleared {count(session.transfers().clear(), 'transfer')}")
 
 

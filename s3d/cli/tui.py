@@ -1,4 +1,4 @@
-"""s3d tui: the agent on a screen."""
+"""s3d tui: the terminal app."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from s3d.cli.session import Session, pass_session, socket_option
 
 
 @click.command("tui")
-@click.option("--demo", is_flag=True, help="Show a made-up agent; nothing is asked of a real one.")
-@click.option("--readonly", is_flag=True, help="Look, and change nothing.")
-@click.option("--ascii", "plain", is_flag=True, help="Draw with ASCII signs only.")
-@click.option("--no-color", is_flag=True, help="The terminal's own colours, as NO_COLOR says.")
-@click.option("--no-mouse", is_flag=True, help="Leave the mouse to the terminal.")
+@click.option("--demo", is_flag=True, help="Show sample data, without an agent.")
+@click.option("--readonly", is_flag=True, help="Allow no changes.")
+@click.option("--ascii", "plain", is_flag=True, help="Draw with ASCII characters only.")
+@click.option("--no-color", is_flag=True, help="Use the terminal's own colours, as with NO_COLOR.")
+@click.option("--no-mouse", is_flag=True, help="Do not capture the mouse.")
 @click.option("--fps", type=click.IntRange(1, 30), default=10, show_default=True,
-              help="Drawings a second, at most: fewer over a slow line.")  # fmt: skip
-@click.option("--keys", is_flag=True, help="Print all keys, and by which names tui.toml has them.")
+              help="Maximum number of screen updates per second.")  # fmt: skip
+@click.option("--keys", is_flag=True, help="Print all keys with their names for tui.toml.")
 @socket_option
 @pass_session
 def tui_command(
     session: Session, /, *, demo: bool, readonly: bool, plain: bool, no_color: bool,
     no_mouse: bool, fps: int, keys: bool,
 ) -> None:  # fmt: skip
-    """Watch and steer the agent in the terminal: buckets, transfers, cache, sync folders, log.
+    """Show and control the agent in the terminal: buckets, transfers, cache, sync folders, log.
 
-    An agent on another machine is reached through a forwarded socket.
+    To use an agent on another machine, forward its socket with ssh.
 
     \b
     Examples:

@@ -107,7 +107,7 @@ class PinStatus(msgspec.Struct, frozen=True):
     pin: Pin
     total: Share = Share()
     """What the remote has of it, as of the last look."""
-    kept: Share = Share()
+    cached: Share = msgspec.field(name="kept", default=Share())
     """What of that is here."""
     error: str = ""
     """Why not all of it is."""
@@ -137,7 +137,7 @@ class PrefetchStatus(msgspec.Struct, frozen=True):
     prefix: str
     state: str = "running"
     """running, done, failed (something could not be had) or cancelled."""
-    found: Share = Share()
+    listed: Share = msgspec.field(name="found", default=Share())
     """What was listed so far."""
     done: Share = Share()
     """What of it is here."""

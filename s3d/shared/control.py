@@ -158,7 +158,7 @@ class Listing(Struct, frozen=True):
     objects: list[ObjectInfo]
     prefixes: list[str]
     cursor: str = ""
-    standing: dict[str, str] = {}
+    key_states: dict[str, str] = msgspec.field(name="standing", default_factory=dict)
     """Key -> pending, failed, held, pinned, cached or partial, when it was asked for; a key that is
     not in it is at the remote only."""
 

@@ -18,10 +18,10 @@ from pathlib import Path
 
 import msgspec
 
-from s3d.shared.config import Config
+from s3d.shared.config.schema import Config
+from s3d.shared.config.values import Secret
 from s3d.shared.errors import S3dError, UsageError
 from s3d.shared.paths import Places
-from s3d.shared.secret import Secret
 
 VERSION = 1
 ID_LENGTH = 20

@@ -63,7 +63,7 @@ class SettingInfo(msgspec.Struct, frozen=True):
     """As text; secrets are masked."""
     source: str
     """default, the configuration file, environment or flag."""
-    about: str = ""
+    description: str = msgspec.field(name="about", default="")
     restart: bool = True
     """A change counts after the next start only."""
 

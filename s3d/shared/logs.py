@@ -10,7 +10,7 @@ from typing import TextIO
 
 import msgspec
 
-from s3d.shared.secret import MASK, Secret
+from s3d.shared.config.values import MASK, Secret
 from s3d.shared.text import safe
 
 CAPPED = {

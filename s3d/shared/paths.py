@@ -12,7 +12,8 @@ from pathlib import Path
 
 import msgspec
 
-from s3d.shared.config import Config, load_config
+from s3d.shared.config.load import load_config
+from s3d.shared.config.schema import Config
 from s3d.shared.errors import UsageError
 
 APP = "s3d"

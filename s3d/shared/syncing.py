@@ -152,7 +152,7 @@ class FilterRow(msgspec.Struct, frozen=True):
     """A path of the folder, and what the filter makes of it."""
 
     path: str
-    kept: bool
+    included: bool = msgspec.field(name="kept")
     term: int = 0
     """Number of the deciding term, from 1; 0: none matched."""
     rule: str = ""
@@ -165,7 +165,7 @@ class FolderCheck(msgspec.Struct, frozen=True):
     fields: list[FieldVerdict]
     preview: list[FilterRow] = []
     """At most 200 paths."""
-    kept: int = 0
+    included: int = msgspec.field(name="kept", default=0)
     excluded: int = 0
     """Of those that were looked at."""
     looked: int = 0

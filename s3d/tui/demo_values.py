@@ -151,7 +151,7 @@ def check(draft: Any) -> FolderCheck:
         FilterRow("ideas.md", True), FilterRow("todo.md", True),
         FilterRow("draft.tmp", "tmp" not in draft.filter, 2, "!*.tmp"),
     ]  # fmt: skip
-    kept = sum(row.kept for row in rows)
+    kept = sum(row.included for row in rows)
     return FolderCheck(fields, rows, kept, len(rows) - kept, len(rows),
                        can_save=all(field.ok for field in fields))  # fmt: skip
 

@@ -62,7 +62,7 @@ class DirectoryListing:
         self.folders += folders
         self.objects += objects
         self._by_key.update((info.key, info) for info in objects)
-        self.standing.update(page.standing)
+        self.standing.update(page.key_states)
         if self._is_plain:
             self._show()
             return

@@ -55,6 +55,7 @@ ONLY_IN = {
                 "s3d.tui.agent_client"),
     "click": ("s3d.cli",),
     "http": ("s3d.agent.frontends.http",),
+    "httptools": ("s3d.agent.frontends.http.request_parser",),
     "mfuse": ("s3d.agent.frontends.fuse",),
 }  # fmt: skip
 """Third party (and a few of the library) -> the only places that may import it."""

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from s3d.shared.config import Config, load_config
-from s3d.shared.filters import EVERYTHING
-from s3d.shared.secret import Secret
-from s3d.shared.settings import ENV, FLAG, Setting, settings_of
+from s3d.shared.config.load import load_config
+from s3d.shared.config.rules import ENV, FLAG, Setting, settings_of
+from s3d.shared.config.schema import Config
+from s3d.shared.config.values import Secret
+from s3d.shared.filters.expression import EVERYTHING
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "user-guide.md").read_text()
 SETTINGS = settings_of(Config)
@@ -24,7 +25,7 @@ UNSET = {"unset", "none"}
 
 
 def default_of(setting: Setting, text: str) -> Any:
-    return setting.rule.read(text.strip("`"))
+    return setting.rule.parse(text.strip("`"))
 
 
 def test_every_setting_is_documented_and_nothing_else():

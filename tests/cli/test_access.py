@@ -98,3 +98,17 @@ def test_presign_is_for_one_object_and_method(s3d, store):
 @pytest.mark.parametrize("expires", ["0s", "8d", "soon", "-1h"])
 def test_presign_lasts_a_second_to_a_week(alone, expires):
     assert alone("presign", "b/k", "--expires", expires).code == 2
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_script_is_of_that_shell(alone, shell):
+    script = alone("completion", shell).out
+    assert f"_S3D_COMPLETE={shell}_complete" in script
+
+
+def test_bash_takes_the_script(alone):
+    script = alone("completion", "bash").out
+    done = subprocess.run(
+        ["bash", "-c", f"{script}\ncomplete -p s3d"], capture_output=True, text=True
+    )
+    assert "s3d" in done.stdout

@@ -45,13 +45,13 @@ def test_preview_lists_what_would_be_taken(s3d, store, bucket):
     for key, tags in (("a/1", ""), ("a/2", "draft=yes"), ("b/1", ""), ("c", "")):
         store(key, b"12345", **({"x_amz_tagging": tags} if tags else {}))
     result = s3d("filter", "preview", f"{bucket};!*/a*[tag:draft];!*/c", bucket)
-    assert result.err == "2 of 4 objects would be taken\n"
+    assert result.err == "2 of 4 objects would be included\n"
     assert [line.split()[-1] for line in result.out.splitlines()] == [
         f"{bucket}/a/1",
         f"{bucket}/b/1",
     ]
     result = s3d("filter", "preview", f"{bucket}/b*", f"{bucket}/b/", "--json")
     assert [json.loads(line)["key"] for line in result.out.splitlines()] == ["b/1"]
-    assert "1 of 1 object would be taken" in result.err
+    assert "1 of 1 object would be included" in result.err
     assert "--limit" in s3d("filter", "preview", "*", bucket, "--limit", "1").err
     assert "0 of 0 objects" in s3d("filter", "preview", f"{bucket}/b*", f"{bucket}/a/").err

@@ -6,8 +6,8 @@ import pytest
 
 from s3d.cli import output
 from s3d.cli.output import Progress, complain, confirmed, fields, for_each, json_line
+from s3d.shared.config.rules import ConfigError, Problem
 from s3d.shared.errors import DeniedError, NotFoundError, NotRunningError, S3dError, UsageError
-from s3d.shared.settings import ConfigError, Problem
 
 
 class Terminal(io.StringIO):

@@ -133,7 +133,7 @@ def test_an_agent_is_started_from_the_app(tmp_path):
         terminal.press("Enter")
         terminal.until("connected  agent")
         from s3d.cli.client.control_client import ControlClient
-        from s3d.shared.config import load_config
+        from s3d.shared.config.load import load_config
         from s3d.shared.paths import find_places
 
         socket = find_places(load_config(None, env, {}), env).socket

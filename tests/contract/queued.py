@@ -28,7 +28,7 @@ from s3d.agent.stores.write_queue.pusher import Pusher
 from s3d.agent.stores.write_queue.remote_gate import RemoteGate
 from s3d.agent.stores.write_queue.remote_states import RemoteStates
 from s3d.agent.stores.write_queue.staged_body import Throttle
-from s3d.shared.timetable import Timetable
+from s3d.shared.config.values import Timetable
 
 
 class Gate:

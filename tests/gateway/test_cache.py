@@ -195,7 +195,7 @@ def test_a_pin_keeps_every_byte_under_scans(
     agent = gateway.start(S3D_READ_CACHE_MAX_SIZE="9MiB", S3D_READ_CACHE_MAX_AGE="1h")
     cache = CacheClient(agent.client)
     cache.pin(CachePlace(new_bucket, prefix="pinned/"))
-    while cache.pins()[0].kept.files < len(pinned):
+    while cache.pins()[0].cached.files < len(pinned):
         assert not cache.pins()[0].error
     with closing(agent.s3()) as client:
         for key, data in scanned.items():

@@ -285,7 +285,7 @@ def test_13_a_folder_is_written_and_judged(app: App, new_bucket: str, tmp_path: 
     for label in ("Prefix", "Mode", "Filter"):
         terminal.tab_to(label)
     terminal.write("!*/*.tmp")
-    terminal.until("1 kept, 1 left out", TIMES)
+    terminal.until("1 included, 1 excluded", TIMES)
     terminal.press("C-t")
     terminal.until("upload 1")
     terminal.leave("upload 1")

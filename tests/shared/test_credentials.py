@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from s3d.shared.config import Config
+from s3d.shared.config.schema import Config
+from s3d.shared.config.values import Secret
 from s3d.shared.credentials import load_or_create
 from s3d.shared.errors import S3dError, UsageError
 from s3d.shared.paths import find_places
-from s3d.shared.secret import Secret
 
 
 @pytest.fixture

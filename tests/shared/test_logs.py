@@ -4,8 +4,8 @@ import logging
 
 import pytest
 
+from s3d.shared.config.values import Secret
 from s3d.shared.logs import ACCESS_LOGGER, mask, set_up
-from s3d.shared.secret import Secret
 
 LIVE = "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY00"
 

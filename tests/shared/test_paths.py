@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from s3d.shared.config import Config, load_config
+from s3d.shared.config.load import load_config
+from s3d.shared.config.schema import Config
 from s3d.shared.errors import UsageError
 from s3d.shared.paths import SOCKET_PATH_LIMIT, config_file, find_places, load
 

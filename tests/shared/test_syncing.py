@@ -1,8 +1,8 @@
 import pytest
 
 from s3d.shared import control, syncing
-from s3d.shared.config import folder_of
-from s3d.shared.settings import ConfigError
+from s3d.shared.config.load import folder_of
+from s3d.shared.config.rules import ConfigError
 from s3d.shared.syncing import FolderSpec, FolderStatus, PathStatus
 
 

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from s3d.agent.app.check import Checker, Opened
 from s3d.agent.app.embedded import Embedded, open_embedded
-from s3d.shared.config import load_config
+from s3d.shared.config.load import load_config
 from s3d.shared.paths import Places, find_places
 from tests.contract.client import Client
 from tests.torture.syscall_steps import BUCKET, Step, look, models

@@ -20,7 +20,7 @@ from s3d.agent.core.events import Events
 from s3d.agent.sync.folder import SyncFolder
 from s3d.agent.sync.names import original_of
 from s3d.agent.sync.open_folder import FolderSettings
-from s3d.shared.config import SyncFolderConfig
+from s3d.shared.config.schema import SyncFolderConfig
 from tests.contract.client import Client
 from tests.torture.syscall_scenarios import (
     Acknowledge,

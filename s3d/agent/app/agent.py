@@ -62,7 +62,7 @@ from s3d.agent.s3.credential import Signer
 from s3d.agent.stores.read_cache.cache_status import cache_state
 from s3d.agent.sync.folders import Folders
 from s3d.agent.transfers.engine import Transfers
-from s3d.shared.config import Config
+from s3d.shared.config.schema import Config
 from s3d.shared.control import AgentStatus, Presigned, PresignRequest
 from s3d.shared.credentials import AccessKey, load_or_create
 from s3d.shared.paths import Places

@@ -41,9 +41,9 @@ from s3d.agent.stores.write_queue.remote_calls import probe
 from s3d.agent.stores.write_queue.remote_states import ObservedRemote, RemoteStates
 from s3d.agent.stores.write_queue.retry_policy import is_unreachable
 from s3d.agent.transfers.store_migration import Migration
-from s3d.shared.config import Config
+from s3d.shared.config.schema import Config
 from s3d.shared.errors import S3dError, UsageError
-from s3d.shared.filter_terms import Fact
+from s3d.shared.filters.terms import Attributes
 from s3d.shared.paths import Places
 from s3d.shared.text import count
 from s3d.shared.transfers import RemoteStatus, Share
@@ -92,7 +92,7 @@ class Gateway:
                 "sweep": self.staging.sweep,
             }
             every = POLICY_LIFE if self.pushes.policy is not None else TTL
-            if self.pushes.policy is not None or self.pushes.filter.needs & Fact.BUCKET_TAGS:
+            if self.pushes.policy is not None or self.pushes.filter.needs & Attributes.BUCKET_TAGS:
                 means = (self.queue.journal, Clock(), every, self.pushes)
                 parts["filter"] = partial(reevaluate_periodically, *means)
         if self.cache is not None and self.cache.layer and self.cache.keeper:
@@ -134,7 +134,7 @@ class Gateway:
         )
 
     def listing_order(self, bucket: str) -> str:
-        """In which the remote lists the bucket, as far as it is known: s3/listing_order.py."""
+        """In which the remote lists the bucket, as far as it is known: s3/listing.py."""
         return self.remote.capabilities.listing_order(bucket)
 
     @property

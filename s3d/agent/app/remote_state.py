@@ -40,7 +40,7 @@ from s3d.agent.stores.remote.identity import (
     new_identity,
     owner_of_key,
 )
-from s3d.shared.config import Config
+from s3d.shared.config.schema import Config
 from s3d.shared.errors import S3dError
 from s3d.shared.paths import Places
 

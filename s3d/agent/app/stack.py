@@ -17,7 +17,7 @@ from s3d.agent.stores.change_events import ChangeEvents
 from s3d.agent.stores.read_cache.cache_status import cache_status
 from s3d.agent.stores.write_queue.queue_status import queue_status
 from s3d.shared.caching import CacheStatus
-from s3d.shared.config import Config
+from s3d.shared.config.schema import Config
 from s3d.shared.control import StoreStatus
 from s3d.shared.paths import Places
 from s3d.shared.transfers import QueueStatus, RemoteStatus, WaitingRemote

@@ -10,12 +10,12 @@ from s3d.agent.app.stack import Stack
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
 from s3d.agent.core.supervise import supervise
-from s3d.agent.s3.listing_order import BYTES
+from s3d.agent.s3.listing import BYTES
 from s3d.agent.stores.remote.identity import endpoint_of
 from s3d.agent.sync.baseline import Baseline
 from s3d.agent.sync.baseline_file import FAILURE, Damaged
 from s3d.agent.sync.folders import Folders, SyncContext
-from s3d.shared.config import Config
+from s3d.shared.config.schema import Config
 from s3d.shared.errors import UsageError
 from s3d.shared.paths import Places
 

@@ -29,7 +29,7 @@ from s3d.agent.stores.write_queue.queue_status import Queue
 from s3d.agent.stores.write_queue.remote_gate import RemoteGate
 from s3d.agent.stores.write_queue.remote_states import RemoteStates
 from s3d.agent.stores.write_queue.staged_body import Throttle
-from s3d.shared.config import Config, QueueConfig
+from s3d.shared.config.schema import Config, QueueConfig
 from s3d.shared.paths import Places
 
 FULL_WAIT = 60.0

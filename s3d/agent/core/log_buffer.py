@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable
 from itertools import islice
 from threading import Lock
 
+from s3d.shared.config.values import Secret
 from s3d.shared.diagnostics import LogLine
 from s3d.shared.logs import mask
-from s3d.shared.secret import Secret
 
 LINES = 5_000
 LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}

@@ -15,11 +15,10 @@ import hmac
 import re
 from collections.abc import Callable, Collection, Mapping
 
-from s3d.agent.s3.canonical import EMPTY_SHA256
+from s3d.agent.s3.canonical import EMPTY_SHA256, PayloadKind
 from s3d.agent.s3.checksums import algorithm_of
 from s3d.agent.s3.credential import ALGORITHM, mac
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.payload import PayloadKind
 from s3d.agent.s3.sigv4 import Seed, Verified
 
 HELD_CHUNK = 1024 * 1024

@@ -8,8 +8,9 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Generic, TypeVar
 from urllib.parse import quote_plus
 
@@ -137,3 +138,40 @@ def _behind(group: bytes, place: Place[P]) -> Place[P]:
     UTF-8 has no byte 0xFF, so no key is this one, and what comes with it is no matter.
     """
     return group + b"\xff", place[1]
+
+
+# ---------------------------------------------------------------- orders of listings
+
+BYTES = "bytes"
+"""The order of the keys' bytes, as S3 has it."""
+OTHER = "other"
+UNKNOWN = ""
+
+SAMPLE = ("a!", "a/b", "a/c/d", "a0", "a-b", "b", "B", "é", "z")
+"""Names that come in another order wherever it is not that of their bytes."""
+
+
+def may_stream(order: str) -> bool:
+    """Whether pages may be merged with other ordered data one after the other.
+
+    Otherwise the listing has to be read to its end and sorted: only then is a key that is missing
+    known to be missing. An unknown order counts as another one.
+    """
+    return order == BYTES
+
+
+def order_of(keys: Sequence[str]) -> str:
+    """OTHER when these keys of a listing prove it, else UNKNOWN: most keys fit several orders."""
+    return UNKNOWN if is_in_order(keys) else OTHER
+
+
+def order_of_sample(listed: Sequence[str]) -> str:
+    """The order of a server that has listed the whole SAMPLE so."""
+    if sorted(listed) != sorted(SAMPLE):
+        return UNKNOWN
+    return BYTES if is_in_order(listed) else OTHER
+
+
+def is_in_order(keys: Iterable[str]) -> bool:
+    """Whether every key comes behind the one before it; code points sort as UTF-8 bytes do."""
+    return all(one < other for one, other in pairwise(keys))

@@ -20,10 +20,12 @@ from urllib.parse import unquote
 from s3d.agent.s3 import sigv2
 from s3d.agent.s3.canonical import (
     Pairs,
+    Payload,
     canonical_path,
     canonical_query,
     canonical_request,
     joined_headers,
+    payload_of,
     query_pairs,
     string_to_sign,
     to_bytes,
@@ -39,7 +41,6 @@ from s3d.agent.s3.credential import (
 )
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import WireRequest
-from s3d.agent.s3.payload import Payload, payload_of
 
 MAX_SKEW = 900
 """Seconds that a caller's clock may be wrong."""

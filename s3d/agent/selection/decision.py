@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from s3d.shared.filter_terms import Subject
+from s3d.shared.filters.terms import FilterSubject
 
 ENTRY = "s3d/filter/decision"
 """Path of the rule whose value is the decision."""
@@ -58,7 +58,7 @@ class PolicyEngine(Protocol):
     async def close(self) -> None: ...
 
 
-def document_of(use: Use, subject: Subject) -> Document:
+def document_of(use: Use, subject: FilterSubject) -> Document:
     """The input of the policy; a null means that the value is not known."""
     headers = subject.headers or {}
     return {

@@ -9,10 +9,10 @@ from typing import Any
 
 from s3d.agent.s3.object_headers import FILTERABLE
 from s3d.agent.storage.records import Stored
-from s3d.shared.filter_terms import Subject
+from s3d.shared.filters.terms import FilterSubject
 
 
-def subject_of_record(bucket: str, key: str, stored: Stored) -> Subject:
+def subject_of_record(bucket: str, key: str, stored: Stored) -> FilterSubject:
     """Of an object that is stored here. Only the tags of its bucket are not known."""
     record, about = stored.record, stored.record.about
     members = {
@@ -21,7 +21,7 @@ def subject_of_record(bucket: str, key: str, stored: Stored) -> Subject:
         "LastModified": datetime.fromtimestamp(record.modified).astimezone(),
         "StorageClass": record.storage_class,
     }
-    return Subject(
+    return FilterSubject(
         bucket=bucket,
         key=key,
         size=record.size,
@@ -33,9 +33,9 @@ def subject_of_record(bucket: str, key: str, stored: Stored) -> Subject:
 
 def subject_of_response(
     bucket: str, key: str, output: Mapping[str, Any], size: int, tags: Mapping[str, str] | None
-) -> Subject:
+) -> FilterSubject:
     """Of an object that the remote described in a GET or HEAD. tags None: not known."""
-    return Subject(
+    return FilterSubject(
         bucket=bucket,
         key=key,
         size=size,

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from s3d.agent.selection.decision import Decision, Document, PolicyEngine
 from s3d.agent.selection.opa_http import HttpEngine
 from s3d.agent.selection.rego import RegoEngine
-from s3d.shared.config import Config
+from s3d.shared.config.schema import Config
 
 MAX_DECISIONS = 10_000
 """Decisions in the cache; the least recently used one is dropped first."""

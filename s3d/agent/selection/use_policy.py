@@ -14,8 +14,8 @@ from msgspec.structs import replace
 from s3d.agent.core.failures import FailureClass, classify
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.selection.decision import PolicyEngine, PolicyUnavailable, Use, document_of
-from s3d.shared.filter_terms import Fact, Subject
-from s3d.shared.filters import Filter, Verdict
+from s3d.shared.filters.expression import Filter, Verdict
+from s3d.shared.filters.terms import Attributes, FilterSubject
 
 UPLOAD = "s3d.upload"
 """Object tag: true pushes the object whatever the filter decides, false holds it."""
@@ -39,7 +39,7 @@ class UsePolicy:
     policy: PolicyEngine | None = None
     """Decides on what the filter includes; both have to include an object."""
 
-    async def exclusion_reason(self, subject: Subject, *, overruled: bool = False) -> str:
+    async def exclusion_reason(self, subject: FilterSubject, *, overruled: bool = False) -> str:
         """Why the object is excluded; "" when it is included.
 
         overruled: include it whatever the filter decides, unless the policy excludes it. Raises
@@ -51,7 +51,7 @@ class UsePolicy:
         if overruled or override == "true":
             return await self._policy_reason(subject)
         decision = self.filter.explain(subject)
-        if decision.verdict is Verdict.UNKNOWN and decision.missing & Fact.BUCKET_TAGS:
+        if decision.verdict is Verdict.UNKNOWN and decision.missing & Attributes.BUCKET_TAGS:
             try:
                 subject = replace(subject, bucket_tags=await self.tags_of(subject.bucket))
             except S3Error as error:
@@ -64,7 +64,7 @@ class UsePolicy:
             return decision.why
         return await self._policy_reason(subject)
 
-    async def _policy_reason(self, subject: Subject) -> str:
+    async def _policy_reason(self, subject: FilterSubject) -> str:
         """Why the policy excludes it; a policy that is unavailable excludes everything."""
         if self.policy is None:
             return ""

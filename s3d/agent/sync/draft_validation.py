@@ -20,10 +20,11 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.sync.folders import Folders
 from s3d.agent.sync.names import RESERVED
 from s3d.agent.sync.path_selection import IGNORE_FILE, Ignore
-from s3d.shared.config import SyncFolderConfig, folder_of
-from s3d.shared.filter_terms import Subject
-from s3d.shared.filters import Filter, Verdict
-from s3d.shared.settings import ConfigError
+from s3d.shared.config.load import folder_of
+from s3d.shared.config.rules import ConfigError
+from s3d.shared.config.schema import SyncFolderConfig
+from s3d.shared.filters.expression import Filter, Verdict
+from s3d.shared.filters.terms import FilterSubject
 from s3d.shared.syncing import FieldVerdict, FilterRow, FolderCheck, FolderDraft, FolderSpec
 from s3d.shared.text import count
 
@@ -64,7 +65,7 @@ class DraftValidator:
                 wrong["bucket"] = why
             texts["bucket"] = "reachable"
         rows, is_partial = await asyncio.to_thread(_rows, config)
-        kept = sum(row.kept for row in rows)
+        kept = sum(row.included for row in rows)
         fields = [
             FieldVerdict(field, field not in wrong, wrong.get(field) or texts[field])
             for field in FIELDS
@@ -152,7 +153,7 @@ def _judge(config: SyncFolderConfig, ignore: Ignore) -> Callable[[str], FilterRo
     def judge(path: str) -> FilterRow:
         if ignore.matches(path):
             return FilterRow(path, False, 0, IGNORE_FILE)
-        decision = filter.explain(Subject(bucket=config.bucket, key=config.prefix + path))
+        decision = filter.explain(FilterSubject(bucket=config.bucket, key=config.prefix + path))
         number = decision.term or 0
         is_kept = decision.verdict is not Verdict.EXCLUDE
         return FilterRow(path, is_kept, number, terms[number - 1] if number else decision.why)
@@ -180,7 +181,7 @@ def _paths(root: Path) -> Iterator[str]:
 
 def _spread(rows: list[FilterRow]) -> list[FilterRow]:
     """Some of both kinds, in their order."""
-    left_out = [row for row in rows if not row.kept][: SHOWN // 2]
-    kept = [row for row in rows if row.kept][: SHOWN - len(left_out)]
+    left_out = [row for row in rows if not row.included][: SHOWN // 2]
+    kept = [row for row in rows if row.included][: SHOWN - len(left_out)]
     chosen = {row.path for row in (*kept, *left_out)}
     return [row for row in rows if row.path in chosen]

@@ -24,7 +24,7 @@ from s3d.agent.sync.planning import EACH
 from s3d.agent.sync.recover import recover_all
 from s3d.agent.sync.root import adopt_root, open_root
 from s3d.agent.sync.schedule import Schedule
-from s3d.shared.config import name_of
+from s3d.shared.config.load import name_of
 from s3d.shared.syncing import FolderStatus, SyncReport
 
 logger = logging.getLogger(__name__)

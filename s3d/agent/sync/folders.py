@@ -15,11 +15,12 @@ from msgspec.structs import replace
 
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
-from s3d.agent.s3.listing_order import BYTES
+from s3d.agent.s3.listing import BYTES
 from s3d.agent.sync.folder import SyncFolder
 from s3d.agent.sync.open_folder import FolderSettings
 from s3d.agent.sync.root import why_no_root
-from s3d.shared.config import SyncFolderConfig, name_of
+from s3d.shared.config.load import name_of
+from s3d.shared.config.schema import SyncFolderConfig
 from s3d.shared.errors import UsageError
 from s3d.shared.syncing import FolderStatus
 
@@ -42,7 +43,7 @@ class SyncContext:
     """Of files that are downloaded."""
     level_of: Callable[[str], str] = lambda bucket: ""
     order_of: Callable[[str], str] = lambda bucket: BYTES
-    """In which the bucket's objects are listed: s3/listing_order.py."""
+    """In which the bucket's objects are listed: s3/listing.py."""
     pending_of: Callable[[str, str], Iterable[str]] = lambda bucket, prefix: ()
     """Keys below a prefix that wait in this agent to be pushed."""
     keep: Callable[[str, Callable[[], Awaitable[None]]], Awaitable[None]] = _once

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
-from s3d.agent.s3.listing_order import BYTES
+from s3d.agent.s3.listing import BYTES
 from s3d.agent.sync.baseline import Baseline
 from s3d.agent.sync.conflict_diff import diff_conflict
 from s3d.agent.sync.decide import Mode
@@ -25,7 +25,7 @@ from s3d.agent.sync.reasons import refusing
 from s3d.agent.sync.remote_tree import BucketTree
 from s3d.agent.sync.trash import Trash, TrashClock
 from s3d.agent.sync.watch import Watcher
-from s3d.shared.config import SyncFolderConfig
+from s3d.shared.config.schema import SyncFolderConfig
 from s3d.shared.syncing import ConflictDiff
 
 
@@ -45,7 +45,7 @@ class FolderSettings:
     level: Callable[[], str] = lambda: ""
     """What the remote makes of conditions: A, B, C, or "" while that is not known."""
     order: Callable[[], str] = lambda: BYTES
-    """In which the remote lists, see s3/listing_order.py."""
+    """In which the remote lists, see s3/listing.py."""
     pending: Callable[[], Iterable[str]] = lambda: ()
     """Keys below the prefix that wait to be pushed."""
     from_file: bool = True

@@ -16,8 +16,8 @@ from s3d.agent.sync.names import RESERVED
 from s3d.agent.sync.path_state import LocalEntry, RemoteEntry, is_folder
 from s3d.agent.sync.remote_tree import translate_errors
 from s3d.shared.control import ObjectInfo
-from s3d.shared.filter_terms import Fact, Subject
-from s3d.shared.filters import EVERYTHING, Filter, Verdict
+from s3d.shared.filters.expression import EVERYTHING, Filter, Verdict
+from s3d.shared.filters.terms import Attributes, FilterSubject
 
 IGNORE_FILE = ".s3dignore"
 TAG = "s3d.sync"
@@ -97,7 +97,7 @@ class Selection:
         self, path: str, local: LocalEntry | None, remote: RemoteEntry | None
     ) -> str:
         size = remote.size if remote is not None else local.signature.size if local else 0
-        subject = Subject(bucket=self._bucket, key=self._prefix + path, size=size)
+        subject = FilterSubject(bucket=self._bucket, key=self._prefix + path, size=size)
         decision = self.filter.explain(subject)
         if decision.verdict is Verdict.UNKNOWN:
             with translate_errors():
@@ -108,17 +108,19 @@ class Selection:
             self._remember(path, remote.etag, why)
         return why
 
-    async def _all_of(self, subject: Subject, missing: Fact, remote: RemoteEntry | None) -> Subject:
+    async def _all_of(
+        self, subject: FilterSubject, missing: Attributes, remote: RemoteEntry | None
+    ) -> FilterSubject:
         """A file that is no object yet has no tags and no metadata."""
         bucket, key = subject.bucket, subject.key
         tags: Mapping[str, str] = {}
         info: ObjectInfo | None = None
-        if remote is not None and missing & Fact.TAGS:
+        if remote is not None and missing & Attributes.TAGS:
             tags = await self._objects.tags(bucket, key)
-        if remote is not None and missing & (Fact.HEADERS | Fact.METADATA):
+        if remote is not None and missing & (Attributes.HEADERS | Attributes.METADATA):
             info = await self._objects.head(bucket, key)
         bucket_tags = subject.bucket_tags
-        if missing & Fact.BUCKET_TAGS:
+        if missing & Attributes.BUCKET_TAGS:
             try:
                 bucket_tags = await self._objects.tags(bucket)
             except S3Error as error:

@@ -18,7 +18,7 @@ from datetime import datetime
 from s3d.agent.core.client import Attributes, S3Client
 from s3d.agent.core.failures import FailureClass, classify
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.listing_order import BYTES, is_in_order, may_stream
+from s3d.agent.s3.listing import BYTES, is_in_order, may_stream
 from s3d.agent.s3.messages import Body, BytesBody, StreamBody
 from s3d.agent.sync.interfaces import (
     ConcurrentChange,

@@ -9,9 +9,8 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
 from s3d.shared.caching import CacheChanges, CacheEntry, CachePlace, PinStatus
-from s3d.shared.text import age, count, safe, size
+from s3d.shared.text import age, count, parse_size, safe, size
 from s3d.shared.transfers import Transfer
-from s3d.shared.units import parse_size
 from s3d.tui.cli_equivalent import command, place
 from s3d.tui.draw import gauge, spark
 from s3d.tui.match import Unmatchable, matcher
@@ -98,7 +97,7 @@ class CachePane(Pane):
         if cache.trouble:
             box.put(safe(cache.trouble), "", "")
             return
-        pinned = sum(pin.kept.size for pin in self.state.pins)
+        pinned = sum(pin.cached.size for pin in self.state.pins)
         queued = status.queue.left.size if status.queue is not None else 0
         width = max(box.size.width - 34, 10)
         most = max(cache.max_size, 1)
@@ -133,13 +132,13 @@ class CachePane(Pane):
     def _pin(self, pin: PinStatus) -> tuple[Row, CachePlace]:
         what = pin.pin
         name = place(what.bucket, what.key or what.prefix)
-        share = pin.kept.size / pin.total.size if pin.total.size else 1.0
+        share = pin.cached.size / pin.total.size if pin.total.size else 1.0
         state = f"{self.glyphs.pin} pinned" + ("" if share >= 1 else f" {share:.0%}")
         if pin.error:
             state = f"{self.glyphs.bad} {pin.error}"
         checked = age(self.host.clock() - pin.looked) + " ago" if pin.looked else "-"
         about = f"{name} ({count(pin.total.files, 'object')})" if not what.key else name
-        cells = (about, size(pin.kept.size), size(pin.total.size), checked, state)
+        cells = (about, size(pin.cached.size), size(pin.total.size), checked, state)
         return Row(f"pin {name}", cells, "bold"), CachePlace(what.bucket, what.key, what.prefix)
 
     def _prefetch(self, transfer: Transfer) -> tuple[Row, CachePlace]:

@@ -8,8 +8,8 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
+from s3d.shared.config.values import parse_timetable
 from s3d.shared.text import age, count, moment, safe, size
-from s3d.shared.timetable import parse_timetable
 from s3d.shared.transfers import Bandwidth, PriorityRequest, Transfer
 from s3d.tui.cli_equivalent import command, place
 from s3d.tui.draw import bar, spark

@@ -163,7 +163,7 @@ class FolderFormScreen(ModalScreen[str | None]):
             word.update(Content(safe(f"{glyphs.bad if is_wrong else glyphs.good} {text}")))
         more = " of the first " + f"{found.looked:,}" if found.partial else ""
         bad = sum(not verdict.ok for verdict in found.fields)
-        self._say(f"{found.kept:,} kept, {found.excluded:,} left out{more}"
+        self._say(f"{found.included:,} kept, {found.excluded:,} left out{more}"
                   + (f"   {bad} to be mended" if bad else ""))  # fmt: skip
         lines = self.query_one("#folder-paths", Lines)
         lines.show([_row(each, glyphs, lines.size.width) for each in found.preview])
@@ -235,7 +235,7 @@ def _spec(draft: FolderDraft) -> FolderSpec:
 
 def _row(row: FilterRow, glyphs: Glyphs, width: int) -> str:
     """A path, and the rule that leaves it out."""
-    if row.kept:
+    if row.included:
         return f"{glyphs.good} {safe(row.path)}"
     term = f"term {row.term}  " if row.term else ""
     path = cell(row.path, max(10, width - 22), more=glyphs.more)

@@ -68,5 +68,5 @@ class SettingsScreen(ModalScreen[None]):
                 "after a restart of the agent" if found.restart else "at once, by a key of a pane"
             )
             self.query_one("#about", Static).update(
-                Content(f"{safe(found.about)}\nA change counts {when}.   $ s3d config")
+                Content(f"{safe(found.description)}\nA change counts {when}.   $ s3d config")
             )

@@ -21,7 +21,7 @@ from s3d.agent.stores.read_cache.entry import Entry
 from s3d.agent.stores.write_queue import journal_rows
 from s3d.agent.stores.write_queue.journal import Journal
 from s3d.agent.sync.baseline import Baseline
-from s3d.shared.config import load_config
+from s3d.shared.config.load import load_config
 from s3d.shared.errors import AlreadyRunningError
 from s3d.shared.paths import find_places
 

@@ -21,7 +21,7 @@ from s3d.agent.core.events import Events
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import BytesBody
 from s3d.cli.client.queue_client import QueueClient
-from s3d.shared.config import load_config
+from s3d.shared.config.load import load_config
 from s3d.shared.errors import UsageError
 from s3d.shared.paths import find_places
 from s3d.shared.transfers import Share

@@ -17,7 +17,7 @@ from s3d.agent.app.preflight import (
     temporary_places,
 )
 from s3d.agent.s3.errors import S3Error
-from s3d.shared.config import Config
+from s3d.shared.config.schema import Config
 from s3d.shared.control import BucketInfo
 from s3d.shared.errors import FullError, S3dError, UsageError
 

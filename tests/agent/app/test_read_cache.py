@@ -17,7 +17,7 @@ from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.index import Index
 from s3d.agent.stores.local.store import LocalStore
 from s3d.agent.stores.remote.identity import RemoteIdentity
-from s3d.shared.config import load_config
+from s3d.shared.config.load import load_config
 from s3d.shared.paths import find_places
 from tests.agent.stores.read_cache.rig import away
 from tests.contract.client import Client

@@ -5,7 +5,7 @@ from s3d.agent.app.stack import build_stack
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
 from s3d.agent.s3.messages import BytesBody
-from s3d.shared.config import load_config
+from s3d.shared.config.load import load_config
 from s3d.shared.paths import Places, find_places
 
 

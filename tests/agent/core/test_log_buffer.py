@@ -4,7 +4,7 @@ import threading
 import pytest
 
 from s3d.agent.core.log_buffer import LogBuffer
-from s3d.shared.secret import Secret
+from s3d.shared.config.values import Secret
 
 
 @pytest.fixture

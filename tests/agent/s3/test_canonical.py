@@ -5,14 +5,19 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from s3d.agent.s3.canonical import (
+    UNSIGNED,
+    PayloadKind,
     canonical_path,
     canonical_query,
     canonical_request,
     joined_headers,
+    payload_of,
     query_pairs,
     string_to_sign,
     to_bytes,
 )
+from s3d.agent.s3.errors import S3Error
+from tests.agent.s3.wires import EMPTY
 
 
 @pytest.mark.parametrize(
@@ -91,3 +96,50 @@ def test_the_string_to_sign_of_the_aws_example() -> None:
 
 def test_bytes_that_were_not_utf8_come_back_as_they_were() -> None:
     assert to_bytes(b"\xff\xc3\xa4".decode("utf-8", "surrogateescape")) == b"\xff\xc3\xa4"
+
+
+def test_a_hash_is_a_signed_payload_in_lower_case() -> None:
+    payload = payload_of("PUT", EMPTY.upper())
+    assert payload == (PayloadKind.SIGNED, EMPTY)
+    assert not payload.kind.streaming
+
+
+def test_an_unsigned_payload_is_no_stream() -> None:
+    assert payload_of("GET", "UNSIGNED-PAYLOAD") is UNSIGNED
+    assert not UNSIGNED.kind.streaming
+
+
+@pytest.mark.parametrize(
+    ("word", "chunks_signed"),
+    [
+        ("STREAMING-AWS4-HMAC-SHA256-PAYLOAD", True),
+        ("STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER", True),
+        ("STREAMING-UNSIGNED-PAYLOAD-TRAILER", False),
+    ],
+)
+def test_streams_are_told_apart(word: str, chunks_signed: bool) -> None:
+    kind = payload_of("PUT", word).kind
+    assert kind == word
+    assert kind.streaming
+    assert kind.chunks_signed is chunks_signed
+
+
+@pytest.mark.parametrize(
+    ("method", "word", "code"),
+    [
+        ("PUT", "", "InvalidArgument"),
+        ("PUT", "SIGNED", "InvalidArgument"),
+        ("PUT", "unsigned-payload", "InvalidArgument"),
+        ("PUT", EMPTY[:-1], "InvalidArgument"),
+        ("PUT", EMPTY[:-1] + "g", "InvalidArgument"),
+        ("PUT", "STREAMING-UNSIGNED-PAYLOAD", "InvalidArgument"),
+        ("PUT", "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD", "InvalidRequest"),
+        ("PUT", "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD-TRAILER", "InvalidRequest"),
+        ("GET", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD", "InvalidRequest"),
+        ("POST", "STREAMING-UNSIGNED-PAYLOAD-TRAILER", "InvalidRequest"),
+    ],
+)
+def test_every_other_kind_is_refused(method: str, word: str, code: str) -> None:
+    with pytest.raises(S3Error) as caught:
+        payload_of(method, word)
+    assert caught.value.code == code

@@ -12,11 +12,19 @@ from hypothesis import strategies as st
 
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.listing import (
+    BYTES,
+    OTHER,
+    SAMPLE,
+    UNKNOWN,
     Page,
     Place,
     Query,
     decode_token,
     encode_token,
+    is_in_order,
+    may_stream,
+    order_of,
+    order_of_sample,
     roll_up,
     url_encode,
 )
@@ -236,3 +244,36 @@ def test_url_encoding_is_undone_by_the_decoder_of_botocore(name):
 )
 def test_url_encoding_as_aws_writes_it(name, encoded):
     assert url_encode(name) == encoded
+
+
+@pytest.mark.finding("S8")
+def test_only_the_order_of_s3_may_be_streamed():
+    assert [may_stream(order) for order in (BYTES, OTHER, UNKNOWN)] == [True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("keys", "order"),
+    [([], UNKNOWN), (["a"], UNKNOWN), (["a-", "a/b"], UNKNOWN), (["a/b", "a-"], OTHER),
+     (["a", "a"], OTHER), (["b", "a"], OTHER)],
+)  # fmt: skip
+def test_keys_out_of_order_prove_another_order(keys, order):
+    assert order_of(keys) == order
+    assert is_in_order(keys) is (order == UNKNOWN)
+
+
+@pytest.mark.parametrize(
+    ("key", "order"),
+    [
+        (str.encode, BYTES),
+        (lambda name: name.split("/"), OTHER),
+        (str.lower, OTHER),
+        (len, OTHER),
+        (lambda name: [-byte for byte in name.encode()], OTHER),
+    ],
+)
+def test_the_sample_tells_orders_apart(key, order):
+    assert order_of_sample(sorted(SAMPLE, key=key)) == order
+
+
+def test_a_sample_that_is_not_whole_proves_nothing():
+    assert order_of_sample(sorted(SAMPLE)[1:]) == UNKNOWN

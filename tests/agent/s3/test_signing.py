@@ -3,9 +3,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from s3d.agent.s3 import sigv4
-from s3d.agent.s3.canonical import query_pairs
+from s3d.agent.s3.canonical import PayloadKind, query_pairs
 from s3d.agent.s3.credential import Signer
-from s3d.agent.s3.payload import PayloadKind
 from s3d.agent.s3.signing import presign, sign
 from tests.agent.s3.wires import (
     ACCESS_KEY,

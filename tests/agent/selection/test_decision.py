@@ -10,11 +10,11 @@ from s3d.agent.selection.decision import (
     decision_of,
     document_of,
 )
-from s3d.shared.filter_terms import Subject
+from s3d.shared.filters.terms import FilterSubject
 
 
 def test_the_document_says_what_is_known():
-    subject = Subject(bucket="b", key="k", size=5, tags={"a": "1"}, headers={"etag": '"e"'})
+    subject = FilterSubject(bucket="b", key="k", size=5, tags={"a": "1"}, headers={"etag": '"e"'})
     assert document_of("push", subject) == {
         "v": 1,
         "op": "push",

@@ -5,8 +5,8 @@ import pytest
 from s3d.agent.selection import policy
 from s3d.agent.selection.decision import Decision
 from s3d.agent.selection.policy import DEFAULT_TTL, CachedEngine, open_policy
-from s3d.shared.config import load_config
-from s3d.shared.settings import ConfigError
+from s3d.shared.config.load import load_config
+from s3d.shared.config.rules import ConfigError
 from tests.peers.policy import POLICY
 
 

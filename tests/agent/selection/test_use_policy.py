@@ -5,8 +5,8 @@ import pytest
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.selection.decision import Decision, PolicyUnavailable
 from s3d.agent.selection.use_policy import UPLOAD, UsePolicy
-from s3d.shared.filter_terms import Subject
-from s3d.shared.filters import Filter
+from s3d.shared.filters.expression import Filter
+from s3d.shared.filters.terms import FilterSubject
 
 
 class Tags:
@@ -25,7 +25,9 @@ class Tags:
 
 async def why(text, found=None, tags=None):
     rules = UsePolicy("push", Filter.parse(text), Tags(found or {}).of, UPLOAD)
-    return await rules.exclusion_reason(Subject(bucket="b", key="k", tags=tags or {}, headers={}))
+    return await rules.exclusion_reason(
+        FilterSubject(bucket="b", key="k", tags=tags or {}, headers={})
+    )
 
 
 async def test_the_filter_decides():
@@ -45,7 +47,7 @@ async def test_tags_of_the_bucket_are_asked_for_when_they_matter():
     assert await why("b[tag:env=prod]", {"env": "dev"}) == "no term includes it"
     tags = Tags({"env": "prod"})
     await UsePolicy("push", Filter.parse("b;c[tag:env]"), tags.of).exclusion_reason(
-        Subject(bucket="b", key="k")
+        FilterSubject(bucket="b", key="k")
     )
     assert tags.asked == 0
 
@@ -54,7 +56,7 @@ async def test_what_cannot_be_known_is_not_taken():
     denied = S3Error("AccessDenied", "no")
     assert await why("b[tag:env]", denied) == "the tags of the bucket cannot be read: AccessDenied"
     rules = UsePolicy("push", Filter.parse("b/*[tag:x]"), Tags({}).of)
-    found = await rules.exclusion_reason(Subject(bucket="b", key="k"))
+    found = await rules.exclusion_reason(FilterSubject(bucket="b", key="k"))
     assert found == "it depends on the tags of the object"
 
 
@@ -91,7 +93,7 @@ class Policy:
 )
 async def test_filter_and_policy_have_to_agree(text, answer, why):
     rules = UsePolicy("push", Filter.parse(text), Tags({}).of, UPLOAD, Policy(answer))
-    assert await rules.exclusion_reason(Subject(bucket="b", key="k")) == why
+    assert await rules.exclusion_reason(FilterSubject(bucket="b", key="k")) == why
 
 
 @pytest.mark.parametrize("overruled", [True, False])
@@ -99,7 +101,7 @@ async def test_no_tag_overrules_the_policy(overruled):
     policy = Policy(Decision(False, "because"))
     rules = UsePolicy("push", Filter.parse("c"), Tags({}).of, UPLOAD, policy)
     tags = {} if overruled else {UPLOAD: "true"}
-    subject = Subject(bucket="b", key="k", tags=tags)
+    subject = FilterSubject(bucket="b", key="k", tags=tags)
     assert (
         await rules.exclusion_reason(subject, overruled=overruled) == "the policy says no: because"
     )
@@ -113,7 +115,7 @@ async def test_no_tag_overrules_the_policy(overruled):
 async def test_the_policy_is_told_the_tags_of_the_bucket(found, told):
     policy = Policy(Decision(True))
     await UsePolicy("push", Filter(), Tags(found).of, policy=policy).exclusion_reason(
-        Subject(bucket="b", key="k")
+        FilterSubject(bucket="b", key="k")
     )
     assert policy.document["bucket_tags"] == told
 
@@ -122,4 +124,4 @@ async def test_a_policy_is_not_asked_without_tags_that_can_be_had_later():
     away = S3Error("ServiceUnavailable", "away")
     rules = UsePolicy("push", Filter(), Tags(away).of, policy=Policy(AssertionError("not asked")))
     with pytest.raises(S3Error, match="away"):
-        await rules.exclusion_reason(Subject(bucket="b", key="k"))
+        await rules.exclusion_reason(FilterSubject(bucket="b", key="k"))

@@ -13,7 +13,7 @@ from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
 from s3d.agent.sync.folder import SyncFolder
 from s3d.agent.sync.open_folder import FolderSettings
-from s3d.shared.config import SyncFolderConfig
+from s3d.shared.config.schema import SyncFolderConfig
 
 BUCKET = "bucket"
 

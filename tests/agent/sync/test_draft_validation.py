@@ -84,7 +84,7 @@ def test_only_a_part_of_a_large_tree_is_looked_at(tmp_path, monkeypatch):
     monkeypatch.setattr(draft_validation, "LOOKED", 10)
     for number in range(30):
         (tmp_path / f"{number:02}").write_text("")
-    from s3d.shared.config import folder_of
+    from s3d.shared.config.load import folder_of
 
     rows, is_partial = draft_validation._rows(folder_of(FolderSpec(str(tmp_path), "home")))
     assert (len(rows), is_partial) == (10, True)

@@ -4,7 +4,7 @@ from s3d.agent.core.client import Attributes
 from s3d.agent.s3.messages import BytesBody
 from s3d.agent.sync.path_selection import LARGE, Ignore, Room, Selection, is_settled
 from s3d.agent.sync.path_state import LocalEntry, RemoteEntry, Signature
-from s3d.shared.filters import EVERYTHING, Filter
+from s3d.shared.filters.expression import EVERYTHING, Filter
 from tests.agent.sync.conftest import BUCKET
 
 

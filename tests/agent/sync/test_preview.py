@@ -3,7 +3,7 @@ import pytest
 from s3d.agent.s3.messages import BytesBody
 from s3d.agent.sync.interfaces import Unavailable
 from s3d.agent.sync.preview import preview
-from s3d.shared.filters import Filter
+from s3d.shared.filters.expression import Filter
 from tests.agent.sync.conftest import BUCKET
 
 

@@ -10,10 +10,10 @@ from aiohttp import web
 from s3d.agent.core.log_buffer import LEVELS, LINES, LogBuffer
 from s3d.agent.frontends.control.control_call import Call, Route, answer
 from s3d.agent.s3.errors import S3Error
-from s3d.shared.config import Config
-from s3d.shared.config_text import as_text
+from s3d.shared.config.display import as_text
+from s3d.shared.config.rules import settings_of
+from s3d.shared.config.schema import Config
 from s3d.shared.diagnostics import LogList, Samples, SettingInfo, SettingList
-from s3d.shared.settings import settings_of
 
 LIVE = frozenset(
     {

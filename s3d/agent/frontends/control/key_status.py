@@ -55,7 +55,7 @@ class KeyStatus:
         )
 
     def key_states(self, bucket: str, keys: Iterable[str]) -> dict[str, str]:
-        """State of each key in queue and cache (Listing.standing), without a call of the remote."""
+        """The state of each key in queue and cache (Listing.key_states), without a remote call."""
         states = {key: self._sync_state(bucket, key) for key in keys}
         return {key: state for key, state in states.items() if state}
 

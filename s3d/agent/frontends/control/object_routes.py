@@ -110,7 +110,7 @@ class ObjectRoutes:
         )
         if self._key_status is not None and call.query.get("standing", "") == "1":
             states = self._key_status.key_states(call.bucket, (info.key for info in page.objects))
-            page = msgspec.structs.replace(page, standing=states)
+            page = msgspec.structs.replace(page, key_states=states)
         return answer(page)
 
     async def versions(self, call: Call) -> web.Response:

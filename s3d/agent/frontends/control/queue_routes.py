@@ -15,7 +15,7 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.stores.write_queue.admission import Limits
 from s3d.agent.stores.write_queue.queue_status import REJECT, WAIT, Queue, queue_status
 from s3d.shared import control
-from s3d.shared.timetable import parse_timetable
+from s3d.shared.config.values import parse_timetable
 from s3d.shared.transfers import Bandwidth, BandwidthStatus, Count, DrainRequest, QueueChanges
 
 PROBE_EVERY = 1.0

@@ -23,8 +23,10 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.sync.draft_validation import DraftValidator
 from s3d.agent.sync.folders import Folders
 from s3d.agent.sync.preview import preview
-from s3d.shared import config_file, control
-from s3d.shared.config import SyncFolderConfig, folder_of, name_of
+from s3d.shared import control
+from s3d.shared.config import toml_file
+from s3d.shared.config.load import folder_of, name_of
+from s3d.shared.config.schema import SyncFolderConfig
 from s3d.shared.syncing import FolderDraft, FolderList, FolderSpec
 from s3d.shared.transfers import Count
 
@@ -108,8 +110,8 @@ class SyncFolderRoutes:
     def _spec_of(self, name: str) -> FolderSpec | None:
         """None for a folder that is not in the file."""
         known = {field.name for field in msgspec.structs.fields(FolderSpec)}
-        with suppress(OSError, config_file.FileError):
-            for _, table in config_file.read_tables(self._file, "sync_folder"):
+        with suppress(OSError, toml_file.FileError):
+            for _, table in toml_file.read_tables(self._file, "sync_folder"):
                 if _name_in(table) == name:
                     return FolderSpec(**{k: _text(v) for k, v in table.items() if k in known})
         return None
@@ -117,15 +119,15 @@ class SyncFolderRoutes:
     def _write(self, name: str, spec: FolderSpec | None) -> None:
         """Replace the folder in the file; spec None: remove it. Raises ControlError."""
         try:
-            rows = config_file.read_tables(self._file, "sync_folder")
+            rows = toml_file.read_tables(self._file, "sync_folder")
             for number, (_, table) in reversed(list(enumerate(rows))):
                 if _name_in(table) == name:
-                    config_file.remove_table(self._file, "sync_folder", number)
+                    toml_file.remove_table(self._file, "sync_folder", number)
             if spec is not None:
                 values = msgspec.to_builtins(spec)
                 table = {"name": name} | {key: value for key, value in values.items() if value}
-                config_file.add_table(self._file, "sync_folder", table)
-        except (OSError, config_file.FileError) as error:
+                toml_file.add_table(self._file, "sync_folder", table)
+        except (OSError, toml_file.FileError) as error:
             detail = f"{self._file}: {error}"
             hint = "the change is in effect until the agent ends; write it into the file by hand"
             raise ControlError(500, "InternalError", detail, hint) from error

@@ -136,8 +136,8 @@ def _of_prefetch(job: Prefetch) -> Transfer:
     status = job.status
     error = TransferError("Prefetch", status.error) if status.error else None
     return Transfer(
-        f"f{job.id}", PREFETCH, PREFETCH, job.bucket, job.prefix, status.found.size, status.state,
-        0.0, error=error, done=status.done.size, files=max(status.found.files, 1),
+        f"f{job.id}", PREFETCH, PREFETCH, job.bucket, job.prefix, status.listed.size, status.state,
+        0.0, error=error, done=status.done.size, files=max(status.listed.files, 1),
         files_done=status.done.files, files_failed=status.failed,
     )  # fmt: skip
 

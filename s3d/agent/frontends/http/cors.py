@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from s3d.agent.core.store import ObjectStore
-from s3d.agent.frontends.http.exchange import Extra
+from s3d.agent.frontends.http.exchange import ExtraHeaders
 from s3d.agent.frontends.http.request_reader import STATE_CHANGING, RequestHead
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import S3Request
@@ -24,7 +24,7 @@ def is_cross_site(headers: Mapping[str, str]) -> bool:
     return "origin" in headers or headers.get("sec-fetch-site") == "cross-site"
 
 
-async def grant(store: ObjectStore, head: RequestHead) -> Extra:
+async def grant(store: ObjectStore, head: RequestHead) -> ExtraHeaders:
     """The headers that let a web page read the answer; none without a rule for it.
 
     Raises S3Error AccessDenied for a foreign page that would change something and has no rule.
@@ -43,7 +43,7 @@ async def grant(store: ObjectStore, head: RequestHead) -> Extra:
     return ()
 
 
-async def preflight(store: ObjectStore, head: RequestHead) -> Extra:
+async def preflight(store: ObjectStore, head: RequestHead) -> ExtraHeaders:
     """The headers that answer OPTIONS. Raises S3Error BadRequest or AccessForbidden.
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/RESTOPTIONSobject.html
@@ -97,14 +97,14 @@ def matching(
     return None
 
 
-def _grant_headers(rule: Rule, origin: str) -> Extra:
+def _grant_headers(rule: Rule, origin: str) -> ExtraHeaders:
     found = [*_origin_headers(rule, origin)]
     if rule.get("ExposeHeaders"):
         found.append(("Access-Control-Expose-Headers", ", ".join(rule["ExposeHeaders"])))
     return tuple(found)
 
 
-def _preflight_headers(rule: Rule, origin: str, wanted: Sequence[str]) -> Extra:
+def _preflight_headers(rule: Rule, origin: str, wanted: Sequence[str]) -> ExtraHeaders:
     found = [
         *_origin_headers(rule, origin),
         ("Access-Control-Allow-Methods", ", ".join(rule["AllowedMethods"])),
@@ -116,7 +116,7 @@ def _preflight_headers(rule: Rule, origin: str, wanted: Sequence[str]) -> Extra:
     return tuple(found)
 
 
-def _origin_headers(rule: Rule, origin: str) -> Extra:
+def _origin_headers(rule: Rule, origin: str) -> ExtraHeaders:
     """An origin that is named is told back, with credentials; for `*` there are none."""
     vary = ("Vary", "Origin, Access-Control-Request-Headers, Access-Control-Request-Method")
     if any(pattern != "*" and _fits(pattern, origin) for pattern in rule["AllowedOrigins"]):

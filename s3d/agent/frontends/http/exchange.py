@@ -1,130 +1,137 @@
-"""One request on a connection, and the way of its answer: reading pieces, writing bytes."""
+"""One request on a connection and its response: reading pieces of the body, writing bytes."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from aiohttp.http_parser import RawRequestMessage
-from aiohttp.http_writer import HttpVersion10
-from aiohttp.streams import EMPTY_PAYLOAD
+import asyncio
+from typing import Protocol
 
 from s3d.agent.frontends.http.limits import DRAIN_SIZE
-from s3d.agent.frontends.http.response_head import CONTINUE
-from s3d.agent.s3.errors import S3Error
+from s3d.agent.frontends.http.request_body import EMPTY_BODY, RequestBody
+from s3d.agent.frontends.http.request_parser import HttpRequest
 
-if TYPE_CHECKING:
-    import asyncio
-
-    from aiohttp.streams import StreamReader
-
-    from s3d.agent.frontends.http.connection import Connection
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class ClientGone(ConnectionError):
-    """The client has left: there is nobody to answer."""
+    """The client has closed the connection: nobody reads the response."""
 
 
-Extra = tuple[tuple[str, str], ...]
-"""Headers that the door adds to an answer."""
+ExtraHeaders = tuple[tuple[str, str], ...]
+"""Response headers that do not come from the store."""
 
-Head = RawRequestMessage | S3Error
-"""A request's head as parsed, or what to answer when it is none."""
+
+class ResponseChannel(Protocol):
+    """What an exchange needs of its connection."""
+
+    @property
+    def transport(self) -> asyncio.Transport | None:
+        """None when the client has gone."""
+
+    @property
+    def is_last(self) -> bool:
+        """True when no request follows the one in hand."""
+
+    def set_body_timeout(self, waiting: bool) -> None:
+        """Start or end the time that the client has for the next piece of its body."""
+
+    async def drain(self) -> None:
+        """Wait until the client has taken what was written. Raises ClientGone."""
+
+    def abort(self) -> None:
+        """Reset the connection."""
 
 
 class Exchange:
-    """A request being served."""
+    """A request that is being served, and what is known of its response."""
 
     __slots__ = (
-        "_expects",
-        "began",
-        "connection",
-        "extra",
-        "head",
+        "_channel",
+        "_expects_continue",
+        "extra_headers",
         "keep_alive",
-        "method",
         "operation",
-        "payload",
         "received",
+        "request",
         "request_id",
         "sent",
+        "started",
         "status",
-        "wants_more",
+        "wants_keep_alive",
     )
 
-    def __init__(self, connection: Connection, head: Head, payload: StreamReader) -> None:
-        self.connection = connection
-        self.head = head
-        self.payload = payload
+    def __init__(self, channel: ResponseChannel, request: HttpRequest) -> None:
+        self._channel = channel
+        self.request = request
         self.request_id = ""
-        self.began = 0.0
-        """When its head was there, by the loop's clock."""
+        self.started = 0.0
+        """When its head was complete, by the loop's clock."""
         self.operation = ""
         """For the counters and the access log."""
-        self.extra: Extra = ()
-        """What a web page is granted."""
+        self.extra_headers: ExtraHeaders = ()
+        """The CORS headers of a response to a web page."""
         self.status = 0
-        """Of the answer, once its head is written."""
+        """Of the response, once its head is written."""
         self.received = 0
         """Bytes of the body that were read."""
         self.sent = 0
         """Bytes written."""
         self.keep_alive = False
-        """Known once the head of the answer is made."""
-        if isinstance(head, S3Error):
-            self.method, self.wants_more, self._expects = "", False, False
-        else:
-            self.method = head.method
-            self.wants_more = not head.should_close and not head.upgrade
-            expected = head.headers.get("Expect")
-            self._expects = expected is not None and expected.lower() == "100-continue"
+        """Known once the head of the response is made."""
+        self.wants_keep_alive = request.wants_keep_alive and request.error is None
+        expected = request.by_name.get("expect")
+        self._expects_continue = expected is not None and expected.lower() == "100-continue"
+
+    @property
+    def method(self) -> str:
+        return self.request.method
+
+    @property
+    def body(self) -> RequestBody:
+        return self.request.body
 
     @property
     def is_http_1_0(self) -> bool:
-        """True for HTTP/1.0, which has no chunked coding and closes unless told otherwise."""
-        return not isinstance(self.head, S3Error) and self.head.version == HttpVersion10
-
-    @property
-    def body_is_whole(self) -> bool:
-        """True when reading the body needs no waiting."""
-        return self.payload.is_eof()
+        """True for HTTP/1.0, which has no chunked coding and closes unless asked not to."""
+        return self.request.is_http_1_0
 
     async def read(self) -> bytes:
         """The next piece of the body as the client sent it; empty at the end.
 
         Raises S3Error IncompleteBody or RequestTimeout.
         """
-        payload = self.payload
-        while True:
-            self._invite()
-            if not payload.is_eof():
-                self.connection.set_body_timeout(True)
-            data, ends_chunk = await payload.readchunk()
-            if data or not ends_chunk or payload.at_eof():
-                self.connection.set_body_timeout(False)
-                self.received += len(data)
-                return data
+        body = self.request.body
+        self._send_continue()
+        if body.is_complete:
+            data = await body.read()
+        else:
+            self._channel.set_body_timeout(True)
+            data = await body.read()
+            self._channel.set_body_timeout(False)
+        self.received += len(data)
+        return data
 
     def read_now(self) -> bytes:
-        """All of a body that is whole."""
-        if self.payload is EMPTY_PAYLOAD and not self._expects:
+        """All of a body that is complete."""
+        body = self.request.body
+        if body is EMPTY_BODY and not self._expects_continue:
             return b""
-        self._invite()
-        data = self.payload.read_nowait()
+        self._send_continue()
+        data = body.read_now()
         self.received += len(data)
         return data
 
     def decide_keep_alive(self) -> str:
-        """Decide whether the connection outlives the answer; the header line that tells it, or ''.
+        """Decide whether the connection outlives the response; its Connection header line, or "".
 
-        A client that still waits for 100 Continue may or may not send its body after an answer
-        (and botocore then misreads the next one, so even an empty body is asked for); and of a
-        long body nobody wants to read the rest: both end the connection.
+        A client that still waits for 100 Continue may or may not send its body after the response
+        (and botocore then misreads the next one, so even an empty body is asked for); and nobody
+        wants to read the rest of a long body: both end the connection.
         """
         self.keep_alive = (
-            self.wants_more
-            and not self.connection.last
-            and not (self._expects and self._is_waiting())
-            and (self.payload.is_eof() or self._rest() <= DRAIN_SIZE)
+            self.wants_keep_alive
+            and not self._channel.is_last
+            and not self._awaits_continue()
+            and (self.request.body.is_complete or self._body_left() <= DRAIN_SIZE)
         )
         if not self.keep_alive:
             return "Connection: close\r\n"
@@ -132,37 +139,36 @@ class Exchange:
 
     def write(self, data: bytes) -> None:
         """Hand bytes to the transport; nothing happens when the client has gone."""
-        transport = self.connection.transport
+        transport = self._channel.transport
         if transport is not None:
             transport.write(data)
             self.sent += len(data)
 
     async def drain(self) -> None:
         """Wait until the client has taken what was written. Raises ClientGone."""
-        await self.connection.drain()
+        await self._channel.drain()
 
     def abort(self) -> None:
-        """Break the answer off, so that nobody takes it for whole."""
+        """Break the response off, so that no client takes it for complete."""
         self.keep_alive = False
-        self.connection.abort()
+        self._channel.abort()
 
     @property
     def transport(self) -> asyncio.Transport:
         """Raises ClientGone."""
-        if self.connection.transport is None:
+        if self._channel.transport is None:
             raise ClientGone
-        return self.connection.transport
+        return self._channel.transport
 
-    def _is_waiting(self) -> bool:
-        return self._expects and self.payload.total_bytes == 0
+    def _awaits_continue(self) -> bool:
+        return self._expects_continue and self.request.body.received == 0
 
-    def _invite(self) -> None:
-        if self._is_waiting():
+    def _send_continue(self) -> None:
+        if self._awaits_continue():
             self.write(CONTINUE)
-        self._expects = False
+        self._expects_continue = False
 
-    def _rest(self) -> int:
-        """Bytes of the body that have not come yet; more than any limit when nobody knows."""
-        assert not isinstance(self.head, S3Error)
-        length = self.head.headers.get("Content-Length", "")
-        return int(length) - self.payload.total_bytes if length.isdigit() else DRAIN_SIZE + 1
+    def _body_left(self) -> int:
+        """Bytes of the body that have not arrived; over every limit when the length is unknown."""
+        length = self.request.by_name.get("content-length")
+        return DRAIN_SIZE + 1 if length is None else int(length) - self.request.body.received

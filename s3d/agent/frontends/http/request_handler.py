@@ -65,9 +65,9 @@ class RequestHandler:
         return None
 
     def _begin(self, exchange: Exchange) -> Later:
-        if isinstance(exchange.head, S3Error):
-            raise exchange.head
-        head = self._reader.parse_head(exchange.head)
+        if exchange.request.error is not None:
+            raise exchange.request.error
+        head = self._reader.parse_head(exchange.request)
         if exchange.method == "OPTIONS":
             return self._guarded(exchange, self._preflight(exchange, head))
         if head.is_form:
@@ -103,7 +103,7 @@ class RequestHandler:
 
     async def _carry_out(self, exchange: Exchange, authorized: AuthorizedRequest) -> None:
         if cors.is_cross_site(authorized.head.headers):
-            exchange.extra = await cors.grant(self._store, authorized.head)
+            exchange.extra_headers = await cors.grant(self._store, authorized.head)
         document = b""
         if not authorized.op.streaming_input:
             document = await read_document(exchange)
@@ -147,13 +147,13 @@ class RequestHandler:
 
     async def _preflight(self, exchange: Exchange, head: RequestHead) -> None:
         exchange.operation = "OPTIONS"
-        exchange.extra = await cors.preflight(self._store, head)
+        exchange.extra_headers = await cors.preflight(self._store, head)
         self._sender.write_plain(exchange, 200, [])
 
     async def _form(self, exchange: Exchange, head: RequestHead) -> None:
         exchange.operation = "PostObject"
         if cors.is_cross_site(head.headers):
-            exchange.extra = await cors.grant(self._store, head)
+            exchange.extra_headers = await cors.grant(self._store, head)
         self.uploads += 1
         try:
             await self._post.receive(exchange, head)
@@ -174,4 +174,4 @@ def _body_is_at_hand(exchange: Exchange, authorized: AuthorizedRequest) -> bool:
     """True when no wait and no thread is needed before the store can be asked."""
     if authorized.op.streaming_input:
         return True
-    return exchange.body_is_whole and (authorized.size or 0) <= INLINE_HASH
+    return exchange.body.is_complete and (authorized.size or 0) <= INLINE_HASH

@@ -6,16 +6,13 @@ the head, Host, address, signature, operation, length. Only the raw target is lo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
-from aiohttp.http_parser import RawRequestMessage
-
-from s3d.agent.frontends.http.hosts import Hosts
 from s3d.agent.frontends.http.limits import DOCUMENT_SIZE, HEAD_SIZE, PUT_SIZE
+from s3d.agent.frontends.http.request_parser import HttpRequest
 from s3d.agent.s3 import sigv4
 from s3d.agent.s3.address import Address, parse_address, parse_query
-from s3d.agent.s3.canonical import joined_headers
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import WireRequest
 from s3d.agent.s3.model import Operation
@@ -69,21 +66,19 @@ class RequestReader:
         self._hosts = hosts
         self._clock = clock
 
-    def parse_head(self, message: RawRequestMessage) -> RequestHead:
+    def parse_head(self, request: HttpRequest) -> RequestHead:
         """Raises S3Error: RequestHeaderSectionTooLarge, AccessDenied for a foreign Host, InvalidURI
         and the like for a bad address."""
-        size = sum([len(name) + len(value) + 4 for name, value in message.raw_headers])
-        if size + len(message.path) > HEAD_SIZE:
+        if request.head_size > HEAD_SIZE:
             raise S3Error("RequestHeaderSectionTooLarge", MaxSizeAllowed=HEAD_SIZE)
-        pairs = tuple([(name.lower(), value) for name, value in message.headers.items()])
-        headers = joined_headers(pairs)
-        authority, path, query = split_target(message.path)
+        headers = request.by_name
+        authority, path, query = split_target(request.target)
         host = headers.get("host", "")
         if authority and authority.lower() != host.lower():
             raise S3Error("BadRequest", "The request target and the Host header differ.")
         if not self._hosts.allows(host):
             raise S3Error("AccessDenied")
-        wire = WireRequest(message.method, path, query, pairs)
+        wire = WireRequest(request.method, path, query, request.headers)
         address = parse_address(host, path, self._hosts.bases)
         return RequestHead(wire, headers, host, address, parse_query(query) if query else {})
 
@@ -157,3 +152,53 @@ def _decoded_size(headers: Mapping[str, str]) -> int:
         name = "x-amz-decoded-content-length"
         raise S3Error("InvalidArgument", ArgumentName=name, ArgumentValue=text)
     return int(text)
+
+
+# ---------------------------------------------------------------- names of the endpoint
+
+LOCAL_NAMES = ("localhost", "s3.localhost")
+"""Always ours, and so is BUCKET. before them (RFC 6761 section 6.3 keeps localhost at home)."""
+
+LOCAL_ADDRESSES = ("127.0.0.1", "[::1]")
+
+_WILDCARDS = ("", "0.0.0.0", "::", "[::]")
+_MEMO = 256
+
+
+class Hosts:
+    """The names and addresses that the endpoint answers to, at any port."""
+
+    def __init__(self, bind: str, configured: Collection[str]) -> None:
+        """bind: the address listened on; a wildcard adds nothing. configured: further names."""
+        names = {name.lower().rstrip(".") for name in configured}
+        self.bases = tuple(sorted({*LOCAL_NAMES, *names}, key=len, reverse=True))
+        """Names before which a bucket may stand (virtual-host style), longest first."""
+        self._exact = {*LOCAL_NAMES, *LOCAL_ADDRESSES, *names}
+        if bind not in _WILDCARDS:
+            self._exact.add(f"[{bind}]" if ":" in bind and bind[0] != "[" else bind.lower())
+        self._suffixes = tuple("." + name for name in self.bases)
+        self._known: set[str] = set()
+
+    def allows(self, host: str) -> bool:
+        """host: as a Host header or the authority of a request target has it, port included."""
+        if host in self._known:
+            return True
+        name = name_of(host)
+        if name is None or not (name in self._exact or name.endswith(self._suffixes)):
+            return False
+        if len(self._known) < _MEMO:
+            self._known.add(host)
+        return True
+
+
+def name_of(host: str) -> str | None:
+    """The host without its port, in lower case; None when it is not a host at all."""
+    name, colon, port = host.rpartition(":")
+    if not colon or host.endswith("]"):
+        name, port = host, "0"
+    if not (port.isascii() and port.isdigit()) and port != "":
+        return None
+    if ":" in name and not (name.startswith("[") and name.endswith("]")):
+        return None
+    name = name.lower().rstrip(".")
+    return name if name and not set(name) & set("/\\@?# \t") else None

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Coroutine, Sequence
+import random
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import aclosing, suppress
+from email.utils import formatdate
+from http import HTTPStatus
 from typing import Any
 
 from s3d.agent.frontends.http.exchange import Exchange
-from s3d.agent.frontends.http.response_head import ResponseHeadWriter, header_lines
 from s3d.agent.frontends.http.sendfile import SendfilePool
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body, BytesBody, S3Response
 from s3d.agent.s3.model import Operation
-from s3d.agent.s3.serialize import serialize_error, serialize_output
+from s3d.agent.s3.serialize import HOST_ID, serialize_error, serialize_output
 
 logger = logging.getLogger(__name__)
 
@@ -155,8 +157,8 @@ class ResponseWriter:
         self, exchange: Exchange, status: int, headers: Sequence[tuple[str, str]], tail: str = ""
     ) -> bytes:
         exchange.status = status
-        if exchange.extra:
-            headers = [*headers, *exchange.extra]
+        if exchange.extra_headers:
+            headers = [*headers, *exchange.extra_headers]
         tail += exchange.decide_keep_alive()
         return self._heads.head(status, exchange.request_id, headers, tail)
 
@@ -169,7 +171,7 @@ def as_chunk(data: bytes) -> bytes:
 def _coding(exchange: Exchange) -> str:
     """The header line for a body of unknown size; HTTP/1.0 knows its end by the connection's."""
     if exchange.is_http_1_0:
-        exchange.wants_more = False
+        exchange.wants_keep_alive = False
         return ""
     return "Transfer-Encoding: chunked\r\n"
 
@@ -203,4 +205,54 @@ def _sized(headers: Headers, size: int) -> list[tuple[str, str]]:
 
 
 def _path_of(exchange: Exchange) -> str:
-    return "" if isinstance(exchange.head, S3Error) else exchange.head.path.partition("?")[0]
+    return exchange.request.target.partition("?")[0]
+
+
+# ---------------------------------------------------------------- heads
+
+_STATUS_LINES = {s.value: f"HTTP/1.1 {s.value} {s.phrase}\r\n" for s in HTTPStatus}
+
+# What is stored may be HTML or a script: no browser shall run it as a page of this origin.
+_SECURITY = (
+    "Server: s3d\r\n"
+    "X-Content-Type-Options: nosniff\r\n"
+    "Content-Security-Policy: sandbox\r\n"
+    "Cross-Origin-Resource-Policy: same-origin\r\n"
+)
+
+
+class ResponseHeadWriter:
+    """Makes heads; keeps the Date line of the running second."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._second = -1
+        self._common = ""
+        self._bits = random.Random().getrandbits
+
+    def request_id(self) -> str:
+        """16 hexadecimal digits, as AWS's."""
+        return f"{self._bits(64):016X}"
+
+    def head(
+        self, status: int, request_id: str, headers: Sequence[tuple[str, str]], tail: str = ""
+    ) -> bytes:
+        """tail: further lines that need no care, each ended by CR LF."""
+        now = int(self._clock())
+        if now != self._second:
+            self._second = now
+            date = formatdate(now, usegmt=True)
+            self._common = f"{_SECURITY}x-amz-id-2: {HOST_ID}\r\nDate: {date}\r\n"
+        lines = header_lines(headers) if headers else ""
+        first = _STATUS_LINES.get(status) or f"HTTP/1.1 {status} \r\n"
+        text = f"{first}x-amz-request-id: {request_id}\r\n{self._common}{lines}{tail}\r\n"
+        return text.encode("utf-8", "surrogateescape")
+
+
+def header_lines(headers: Sequence[tuple[str, str]]) -> str:
+    """Header lines. Raises ValueError for a value that would end its line: it was not cleaned."""
+    lines = [f"{name}: {value}\r\n" for name, value in headers]
+    text = "".join(lines)
+    if text.count("\n") != len(lines) or text.count("\r") != len(lines):
+        raise ValueError("a header has a line break in it")
+    return text

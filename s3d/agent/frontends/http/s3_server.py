@@ -9,21 +9,16 @@ from collections.abc import Callable, Collection, Coroutine
 from contextlib import suppress
 from typing import Any
 
-from aiohttp.http_exceptions import HttpProcessingError, InvalidURLError, LineTooLong
-from aiohttp.http_parser import HttpRequestParser, HttpRequestParserPy
-
 from s3d.agent.core.store import ObjectStore
-from s3d.agent.frontends.http.connection import Connection
-from s3d.agent.frontends.http.endpoint_counters import EndpointCounters
+from s3d.agent.frontends.http.client_connection import ClientConnection
+from s3d.agent.frontends.http.endpoint_counters import EndpointCounters, Latency
 from s3d.agent.frontends.http.exchange import Exchange
-from s3d.agent.frontends.http.hosts import Hosts
-from s3d.agent.frontends.http.latency import Latency
 from s3d.agent.frontends.http.limits import Limits, connection_cap
 from s3d.agent.frontends.http.post import FormPost
 from s3d.agent.frontends.http.request_handler import RequestHandler
-from s3d.agent.frontends.http.request_reader import RequestReader
-from s3d.agent.frontends.http.response_head import ResponseHeadWriter
-from s3d.agent.frontends.http.response_writer import ResponseWriter
+from s3d.agent.frontends.http.request_parser import error_of
+from s3d.agent.frontends.http.request_reader import Hosts, RequestReader
+from s3d.agent.frontends.http.response_writer import ResponseHeadWriter, ResponseWriter
 from s3d.agent.frontends.http.sendfile import SendfilePool
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.sigv4 import SecretOf
@@ -65,7 +60,7 @@ class S3Server:
         """Of whole requests, the last byte of the answer included."""
         self._counters = EndpointCounters()
         self._pump = SendfilePool(self.limits.write)
-        self._connections: set[Connection] = set()
+        self._connections: set[ClientConnection] = set()
         self._cap = connection_cap(self.limits)
         self._left = asyncio.Event()
         self._servers: list[asyncio.Server] = []
@@ -75,8 +70,6 @@ class S3Server:
 
     async def start(self, host: str, port: int) -> tuple[str, int]:
         """Listen; the address with its real port. Raises OSError when it cannot be had."""
-        if HttpRequestParser is HttpRequestParserPy:
-            raise RuntimeError("aiohttp's compiled parser is missing: install an aiohttp wheel")
         hosts = Hosts(host, self._names)
         reader = RequestReader(self._secret_of, hosts, self._clock)
         sender = ResponseWriter(self._heads, self._pump)
@@ -101,7 +94,7 @@ class S3Server:
         for connection in tuple(self._connections):
             connection.finish()
         await self._empty(grace)
-        busy = sum(connection.busy for connection in self._connections)
+        busy = sum(connection.is_busy for connection in self._connections)
         if busy:
             logger.warning("cut at the stop requests=%d", busy)
         for connection in tuple(self._connections):
@@ -127,7 +120,7 @@ class S3Server:
 
     # ------------------------------------------------------------------ for the connections
 
-    def enter(self, connection: Connection) -> bool:
+    def opened(self, connection: ClientConnection) -> bool:
         self._connections.add(connection)
         if self._sweep is None:
             self._sweep_later()
@@ -135,38 +128,34 @@ class S3Server:
             connection.abort()
         return len(self._connections) <= self._cap
 
-    def leave(self, connection: Connection) -> None:
+    def closed(self, connection: ClientConnection) -> None:
         self._connections.discard(connection)
         self._left.set()
 
     def serve(self, exchange: Exchange) -> Coroutine[Any, Any, None] | None:
         exchange.request_id = self._heads.request_id()
-        exchange.began = self._loop.time()
+        exchange.started = self._loop.time()
         return self._handler.serve(exchange)
 
-    def answered(self, exchange: Exchange) -> None:
+    def completed(self, exchange: Exchange) -> None:
         self._counters.count(exchange)
-        if exchange.began:
-            self.latency.add(self._loop.time() - exchange.began)
+        if exchange.started:
+            self.latency.add(self._loop.time() - exchange.started)
 
-    def malformed(self, error: HttpProcessingError) -> S3Error:
+    def malformed(self, error: Exception) -> S3Error:
         self._refused += 1
         now = self._loop.time()
         if now >= self._quiet_until:
             self._quiet_until = now + _QUIET
             kind = type(error).__name__
             logger.warning("refused what is no HTTP kind=%s count=%d", kind, self._refused)
-        if isinstance(error, LineTooLong) or "Too many headers" in error.message:
-            return S3Error("RequestHeaderSectionTooLarge")
-        if isinstance(error, InvalidURLError):
-            return S3Error("InvalidURI")
-        return S3Error("BadRequest", "An error occurred when parsing the HTTP request.")
+        return error_of(error)
 
     # ------------------------------------------------------------------ inside
 
     async def _listen(self, address: str, port: int) -> asyncio.Server:
         return await self._loop.create_server(
-            lambda: Connection(self, self._loop), address, port, backlog=_BACKLOG
+            lambda: ClientConnection(self, self._loop), address, port, backlog=_BACKLOG
         )
 
     async def _empty(self, timeout: float) -> None:

@@ -14,7 +14,7 @@ from s3d.agent.s3.model import operations
 from s3d.agent.selection.filter_subject import subject_of_response
 from s3d.agent.selection.use_policy import UsePolicy
 from s3d.agent.stores.read_cache.cache_tag import NONE, PIN, TAG
-from s3d.shared.filter_terms import Subject
+from s3d.shared.filters.terms import FilterSubject
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ class Eligibility:
         subject = subject_of_response(bucket, key, said, whole_size(said), tags)
         return await self.takes(subject, pinned=mark == PIN)
 
-    async def takes(self, subject: Subject, *, pinned: bool) -> bool:
+    async def takes(self, subject: FilterSubject, *, pinned: bool) -> bool:
         """What the filter says, unless a tag has pinned it, and the policy; what they cannot
         decide is not kept."""
         if self.rules is None:

@@ -275,7 +275,7 @@ class Job:
         self.ended.set()
 
     def found(self, row: ObjectInfo) -> None:
-        self.status = replace(self.status, found=_more(self.status.found, row))
+        self.status = replace(self.status, listed=_more(self.status.listed, row))
 
     def brought(self, row: ObjectInfo) -> None:
         self.status = replace(self.status, done=_more(self.status.done, row))

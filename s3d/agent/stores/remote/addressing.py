@@ -10,7 +10,7 @@ from typing import Literal
 from urllib.parse import quote, urlsplit
 
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.listing_order import BYTES, OTHER, UNKNOWN
+from s3d.agent.s3.listing import BYTES, OTHER, UNKNOWN
 from s3d.shared.errors import UsageError
 
 Addressing = Literal["auto", "path", "virtual"]

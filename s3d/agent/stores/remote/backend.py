@@ -36,7 +36,7 @@ class BackendCapabilities(Protocol):
         """None: not known yet."""
 
     def listing_order(self, bucket: str) -> str:
-        """The order in which keys are listed: s3/listing_order.py."""
+        """The order in which keys are listed: s3/listing.py."""
 
     async def learn(self, bucket: str) -> None:
         """Return when the capabilities of a bucket are known, or cannot be found out now."""

@@ -10,7 +10,7 @@ from enum import StrEnum
 import msgspec
 
 from s3d.agent.s3.checksums import ALGORITHMS
-from s3d.agent.s3.listing_order import OTHER, UNKNOWN
+from s3d.agent.s3.listing import OTHER, UNKNOWN
 from s3d.agent.s3.optional_headers import OptionalGroup
 
 
@@ -50,7 +50,7 @@ class Capabilities(msgspec.Struct, frozen=True):
     """Default encryption of the bucket. With aws:kms and the like an ETag is no MD5."""
     level: Level
     listing_order: str = UNKNOWN
-    """The order in which keys are listed: s3/listing_order.py."""
+    """The order in which keys are listed: s3/listing.py."""
 
 
 class Observations(msgspec.Struct):

@@ -19,7 +19,7 @@ from s3d.agent.core.failures import FailureClass, Refused, classify
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.checksums import ALGORITHMS
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.listing_order import SAMPLE, order_of_sample
+from s3d.agent.s3.listing import SAMPLE, order_of_sample
 from s3d.agent.s3.messages import BytesBody, Members, S3Request
 from s3d.agent.s3.model import operations
 from s3d.agent.stores.remote.capabilities import Observations

@@ -20,7 +20,7 @@ from typing import Any
 from s3d.agent.core.failures import FailureClass, classify
 from s3d.agent.core.store import Answer, Layer, ObjectStore
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.listing_order import UNKNOWN
+from s3d.agent.s3.listing import UNKNOWN
 from s3d.agent.s3.messages import S3Request, S3Response
 from s3d.agent.stores.remote.capabilities import Capabilities, RemoteQuirks, evaluate
 from s3d.agent.stores.remote.capability_file import CapabilityFile, RemoteRecord
@@ -92,7 +92,7 @@ class CapabilityProber(Layer):
         return self.quirks.limitations
 
     def listing_order(self, bucket: str) -> str:
-        """The order in which keys are listed: s3/listing_order.py."""
+        """The order in which keys are listed: s3/listing.py."""
         known = self.known_of(bucket)
         probed = UNKNOWN if known is None else known.listing_order
         return self.quirks.listing_order or probed or self._default_order(bucket)

@@ -25,7 +25,7 @@ from s3d.agent.core.failures import Reason, Refused, Unreachable
 from s3d.agent.core.store import Answer, Layer, ObjectStore, operation
 from s3d.agent.s3 import checksums
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.listing_order import OTHER, UNKNOWN, order_of
+from s3d.agent.s3.listing import OTHER, UNKNOWN, order_of
 from s3d.agent.s3.messages import (
     Body,
     BytesBody,

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from s3d.agent.core.store import Answer, ObjectStore
-from s3d.agent.s3.listing_order import BYTES
+from s3d.agent.s3.listing import BYTES
 from s3d.agent.s3.messages import S3Request
 from s3d.agent.stores.remote.addressing import known_order
 from s3d.agent.stores.remote.capabilities import RemoteQuirks

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from s3d.agent.s3.messages import Members
 from s3d.agent.stores.write_queue.pending import ABSENT, Base, Kind
-from s3d.shared.conflicts import ConflictPolicy
+from s3d.shared.config.values import ConflictPolicy
 
 SKEW = 2.0
 """Seconds that must lie between the remote's modification and our acceptance: Last-Modified and

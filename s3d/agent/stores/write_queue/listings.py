@@ -15,8 +15,7 @@ from typing import Any
 from s3d.agent.core.store import Answer, operation
 from s3d.agent.s3.acl import OWNER
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.listing import decode_token, encode_token, url_encode
-from s3d.agent.s3.listing_order import OTHER, UNKNOWN
+from s3d.agent.s3.listing import OTHER, UNKNOWN, decode_token, encode_token, url_encode
 from s3d.agent.s3.messages import Members, S3Request, S3Response
 from s3d.agent.stores.write_queue.journal import Journal
 from s3d.agent.stores.write_queue.overlay import Disordered, Listing, Overlay, Wanted
@@ -35,7 +34,7 @@ class ListOps:
 
     def __init__(self, journal: Journal, settler: Settler) -> None:
         self.listing_order: Callable[[str], str] = lambda bucket: UNKNOWN
-        """In which order the remote lists a bucket, as far as it is known: s3/listing_order.py."""
+        """In which order the remote lists a bucket, as far as it is known: s3/listing.py."""
         self._journal = journal
         self._inner = settler.inner
         self._disordered: set[str] = set()

@@ -38,7 +38,7 @@ from s3d.agent.stores.write_queue.remote_calls import BodyOf, ask, staged
 from s3d.agent.stores.write_queue.retry_policy import is_unknown
 from s3d.agent.stores.write_queue.staged_body import Throttle, ready
 from s3d.agent.stores.write_queue.verify_push import is_ours, same_etag
-from s3d.shared.timetable import parse_timetable
+from s3d.shared.config.values import parse_timetable
 
 MOVING = "Moving"
 """Code of the error of a write that was being moved."""

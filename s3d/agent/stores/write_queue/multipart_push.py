@@ -25,7 +25,7 @@ from s3d.agent.stores.write_queue.push_plan import Multipart, Part
 from s3d.agent.stores.write_queue.remote_calls import BodyOf, ask, staged
 from s3d.agent.stores.write_queue.staged_body import StagedDataCorrupt, Throttle, md5_of, ready
 from s3d.agent.stores.write_queue.verify_push import same_etag
-from s3d.shared.conflicts import ConflictPolicy
+from s3d.shared.config.values import ConflictPolicy
 
 AT_ONCE = 4
 """Parts of one object that are under way at the same time."""

@@ -18,7 +18,7 @@ from s3d.agent.core.token_bucket import TokenBucket
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import NO_TRAILERS, Body, BytesBody
 from s3d.agent.stores.write_queue.clock import Clock
-from s3d.shared.timetable import Timetable
+from s3d.shared.config.values import Timetable
 
 SMALL = 256 << 10
 """Up to this size (bytes) a payload is read before it is sent, so that it can be sent twice."""

@@ -29,7 +29,7 @@ from s3d.agent.stores.write_queue.clock import Clock
 from s3d.agent.stores.write_queue.layer import WriteQueue
 from s3d.agent.stores.write_queue.queue_status import Queue
 from s3d.agent.transfers.engine import Transfers
-from s3d.shared.config import load_config
+from s3d.shared.config.load import load_config
 from s3d.shared.control import (
     AgentStatus,
     Presigned,

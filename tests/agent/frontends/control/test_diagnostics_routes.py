@@ -38,4 +38,4 @@ def test_settings_are_told_with_their_source_and_no_secret(start_agent):
     assert found["region"].source == "default"
     assert found["read_cache.max_size"].restart is False
     assert found["endpoint"].restart is True
-    assert found["endpoint"].about
+    assert found["endpoint"].description

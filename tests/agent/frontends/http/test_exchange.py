@@ -6,11 +6,10 @@ import asyncio
 from collections.abc import Iterator
 
 import pytest
-from aiohttp.http_parser import HttpRequestParser, RawRequestMessage
-from aiohttp.streams import StreamReader
 
 from s3d.agent.frontends.http.exchange import ClientGone, Exchange
 from s3d.agent.frontends.http.limits import DRAIN_SIZE
+from s3d.agent.frontends.http.request_parser import RequestParser, error_of
 from s3d.agent.s3.errors import S3Error
 
 
@@ -19,8 +18,7 @@ class Line:
 
     def __init__(self) -> None:
         self.transport: Line | None = self
-        self.connected = True
-        self.last = False
+        self.is_last = False
         self.written = b""
         self.waits: list[bool] = []
 
@@ -30,10 +28,6 @@ class Line:
     def set_body_timeout(self, waiting: bool) -> None:
         self.waits.append(waiting)
 
-    def pause_reading(self) -> None: ...
-
-    def resume_reading(self, resume_parser: bool = True) -> None: ...
-
 
 @pytest.fixture
 def line() -> Iterator[Line]:
@@ -42,19 +36,18 @@ def line() -> Iterator[Line]:
 
 async def begin(line: Line, *lines: str, body: bytes = b"", version: str = "1.1") -> Exchange:
     text = "\r\n".join([f"PUT /b/k HTTP/{version}", "Host: localhost", *lines, "", ""])
-    parser = HttpRequestParser(line, asyncio.get_running_loop(), 1 << 16)
-    messages, _, _ = parser.feed_data(text.encode() + body)
-    head: RawRequestMessage
-    payload: StreamReader
-    head, payload = messages[0]
-    return Exchange(line, head, payload)  # type: ignore[arg-type]
+    parser = RequestParser(error_of, lambda: None)
+    parser.feed(text.encode() + body)
+    request = parser.next()
+    assert request is not None
+    return Exchange(line, request)  # type: ignore[arg-type]
 
 
 async def test_pieces_are_counted_until_the_end(line: Line) -> None:
     exchange = await begin(line, "Content-Length: 5", body=b"hello")
     assert await exchange.read() == b"hello"
     assert await exchange.read() == b""
-    assert (exchange.received, exchange.body_is_whole) == (5, True)
+    assert (exchange.received, exchange.body.is_complete) == (5, True)
 
 
 async def test_http_chunks_are_taken_off(line: Line) -> None:
@@ -69,7 +62,7 @@ async def test_http_chunks_are_taken_off(line: Line) -> None:
 async def test_a_broken_body_raises_what_broke_it(line: Line) -> None:
     exchange = await begin(line, "Content-Length: 5", body=b"he")
     assert await exchange.read() == b"he"
-    exchange.payload.set_exception(S3Error("RequestTimeout"))
+    exchange.body.fail(S3Error("RequestTimeout"))
     with pytest.raises(S3Error, match="RequestTimeout"):
         await exchange.read()
 
@@ -80,8 +73,8 @@ async def test_the_client_is_invited_once_and_only_when_it_asked(line: Line) -> 
         reading = group.create_task(exchange.read())
         await asyncio.sleep(0)
         assert line.written == b"HTTP/1.1 100 Continue\r\n\r\n"
-        exchange.payload.feed_data(b"hello")
-        exchange.payload.feed_eof()
+        exchange.body.feed(b"hello")
+        exchange.body.complete()
     assert reading.result() == b"hello"
     assert await exchange.read() == b""
     assert line.written.count(b"100 Continue") == 1
@@ -108,12 +101,14 @@ async def test_whether_the_connection_outlives_the_answer(
 
 
 async def test_the_last_request_of_a_connection_says_so(line: Line) -> None:
-    line.last = True
+    line.is_last = True
     assert (await begin(line)).decide_keep_alive() == "Connection: close\r\n"
 
 
 async def test_what_is_no_http_is_never_kept(line: Line) -> None:
-    exchange = Exchange(line, S3Error("BadRequest"), (await begin(line)).payload)  # type: ignore[arg-type]
+    exchange = await begin(line)
+    exchange.request.error = S3Error("BadRequest")
+    exchange = Exchange(line, exchange.request)  # type: ignore[arg-type]
     assert exchange.decide_keep_alive() == "Connection: close\r\n"
 
 

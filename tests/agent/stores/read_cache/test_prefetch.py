@@ -40,7 +40,7 @@ class Rig:
         async with asyncio.timeout(PATIENCE):
             while True:
                 status = next(each for each in self.keeper.pinned() if each.pin == pin)
-                if status.looked is not None and status.kept == status.total == total:
+                if status.looked is not None and status.cached == status.total == total:
                     return
                 self.keeper.look()
                 await asyncio.sleep(0)
@@ -129,7 +129,7 @@ async def test_a_prefetch_brings_what_is_below_a_prefix(rig):
     job = rig.keeper.prefetch("bbb", "p/", None)
     async with asyncio.timeout(PATIENCE):
         await job.ended.wait()
-    assert (job.status.state, job.status.found) == ("done", Share(30, 30_000))
+    assert (job.status.state, job.status.listed) == ("done", Share(30, 30_000))
     assert job.status.done == Share(30, 30_000)
     assert rig.cache.catalog.count == 30
 
@@ -146,7 +146,7 @@ async def test_a_prefetch_can_be_broken_off(rig):
         await rig.there.put("bbb", f"p/{number}", b"1" * 1_000)
     job = rig.keeper.prefetch("bbb", "p/", 1)  # a byte a second: it does not end by itself
     async with asyncio.timeout(PATIENCE):
-        while job.task is None or not job.status.found.files:  # noqa: ASYNC110
+        while job.task is None or not job.status.listed.files:  # noqa: ASYNC110
             await asyncio.sleep(0)
     job.cancel()
     async with asyncio.timeout(PATIENCE):

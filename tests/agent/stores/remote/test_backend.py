@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from s3d.agent.s3.listing_order import BYTES, UNKNOWN
+from s3d.agent.s3.listing import BYTES, UNKNOWN
 from s3d.agent.stores.remote.backend import BackendFiles, open_backend
 from s3d.agent.stores.remote.credential_provider import CredentialProvider
 from s3d.agent.stores.remote.http_transport import Settings

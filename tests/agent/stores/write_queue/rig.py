@@ -31,8 +31,7 @@ from s3d.agent.stores.write_queue.pending import PendingState, PendingWrite
 from s3d.agent.stores.write_queue.pusher import Pusher
 from s3d.agent.stores.write_queue.remote_gate import RemoteGate
 from s3d.agent.stores.write_queue.staged_body import Throttle
-from s3d.shared.conflicts import ConflictPolicy
-from s3d.shared.timetable import Timetable
+from s3d.shared.config.values import ConflictPolicy, Timetable
 from tests.contract.client import Client
 
 PATIENCE = 10.0

@@ -18,7 +18,7 @@ from s3d.agent.stores.write_queue.conflict_decision import (
     start_of,
 )
 from s3d.agent.stores.write_queue.pending import ABSENT, Base, Kind
-from s3d.shared.conflicts import ConflictPolicy
+from s3d.shared.config.values import ConflictPolicy
 
 PUSH, DONE, CONFLICT = Action.PUSH, Action.DONE, Action.CONFLICT
 WRITTEN = 1_000.0

@@ -3,7 +3,7 @@
 import pytest
 
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.listing_order import OTHER
+from s3d.agent.s3.listing import OTHER
 from s3d.agent.s3.messages import S3Response
 from tests.contract.client import Client
 from tests.contract.queued import queue_before

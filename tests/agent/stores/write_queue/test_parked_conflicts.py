@@ -16,7 +16,7 @@ from s3d.agent.stores.write_queue.pending import (
     PendingState,
 )
 from s3d.agent.stores.write_queue.push_plan import plan
-from s3d.shared.conflicts import ConflictPolicy
+from s3d.shared.config.values import ConflictPolicy
 from tests.agent.stores.write_queue.rig import Rig, lost, open_rig, refusal
 
 pytestmark = pytest.mark.finding("S5")

@@ -14,7 +14,7 @@ from s3d.agent.stores.write_queue.clock import Clock
 from s3d.agent.stores.write_queue.journal import Journal
 from s3d.agent.stores.write_queue.pending import PendingState
 from s3d.agent.stores.write_queue.reevaluate_filters import reevaluate_periodically
-from s3d.shared.filters import EVERYTHING
+from s3d.shared.filters.expression import EVERYTHING
 from tests.contract.client import Client
 
 REASON = "the policy says no: some reason"

@@ -17,7 +17,7 @@ from s3d.agent.stores.write_queue.staged_body import (
     md5_of,
     ready,
 )
-from s3d.shared.timetable import Timetable
+from s3d.shared.config.values import Timetable
 from tests.agent.stores.write_queue.rig import Time
 from tests.contract.client import read
 

@@ -1,0 +1,1 @@
+"""s3d queue, drain and bandwidth: the write queue."""

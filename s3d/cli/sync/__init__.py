@@ -1,0 +1,1 @@
+"""s3d sync: local folders that are kept in sync with objects."""

@@ -1,0 +1,190 @@
+"""The group s3d sync, and its commands that control a folder."""
+
+from __future__ import annotations
+
+import click
+
+from s3d.cli.output import confirmed, fields, json_line, report
+from s3d.cli.session import Session, json_option, pass_session, socket_option
+from s3d.cli.sync.folder_text import SHOWN, folder_fields, folder_name, folder_row, show_plan
+from s3d.cli.sync.history_commands import (
+    conflicts_command,
+    diff_command,
+    history_command,
+    resolve_command,
+    undo_command,
+)
+from s3d.cli.sync.setup_commands import add_command, check_command
+from s3d.shared.errors import S3dError
+from s3d.shared.text import count, safe
+
+
+@click.group("sync", invoke_without_command=True)
+@json_option
+@socket_option
+@click.pass_context
+def sync_command(ctx: click.Context, /, *, as_json: bool) -> None:
+    """Keep local folders in sync with the objects of a prefix. Without a command: list the folders.
+
+    FOLDER is the name of a sync folder, or a path in it. You can omit it if there is only one.
+
+    \b
+    Examples:
+      s3d sync add ~/notes my-bucket/notes
+      s3d sync status notes
+      s3d sync plan notes
+      s3d sync rm notes
+    """
+    if ctx.invoked_subcommand is None:
+        ctx.invoke(ls_command, as_json=as_json)
+
+
+@sync_command.command("ls")
+@json_option
+@socket_option
+@pass_session
+def ls_command(session: Session, /, *, as_json: bool) -> None:
+    """List the sync folders. --json prints one per line."""
+    for folder in session.sync().folders():
+        if as_json:
+            json_line(folder)
+        else:
+            click.echo(folder_row(folder))
+
+
+@sync_command.command("status")
+@click.argument("folder", required=False)
+@json_option
+@socket_option
+@pass_session
+def status_command(session: Session, /, folder: str | None, *, as_json: bool) -> int:
+    """Show the state of a folder, and what is not in sync. Exit code 6 if something is not."""
+    client = session.sync()
+    status = client.folder(folder_name(client, folder))
+    if as_json:
+        json_line(status)
+    else:
+        fields(folder_fields(status))
+        for trouble in status.troubles:
+            click.echo(f"  {trouble.state:8} {safe(trouble.path)}: {safe(trouble.reason)}")
+        hidden = status.trouble_count + status.left_out - len(status.troubles)
+        if hidden > 0:
+            click.echo(f"  and {count(hidden, 'other')}")
+    return 0 if status.state == "idle" and not status.trouble_count else 6
+
+
+@sync_command.command("plan")
+@click.argument("folder", required=False)
+@click.option("--all", "everything", is_flag=True, help="Show every path.")
+@json_option
+@socket_option
+@pass_session
+def plan_command(
+    session: Session, /, folder: str | None, *, everything: bool, as_json: bool
+) -> None:
+    """Show what a pass would do now."""
+    client = session.sync()
+    plan = client.plan(folder_name(client, folder))
+    if as_json:
+        json_line(plan)
+    else:
+        if not plan.counts:
+            click.echo("  both sides are in sync")
+        show_plan(plan, len(plan.steps) if everything else SHOWN)
+
+
+@sync_command.command("now")
+@click.argument("folder", required=False)
+@json_option
+@socket_option
+@pass_session
+def now_command(session: Session, /, folder: str | None, *, as_json: bool) -> None:
+    """Run a pass now, and wait for its end."""
+    client = session.sync()
+    done = client.now(folder_name(client, folder))
+    if as_json:
+        json_line(done)
+        return
+    words = {
+        "uploaded": done.uploaded,
+        "downloaded": done.downloaded,
+        "renamed": done.moved,
+        "deleted": done.deleted,
+        "equal already": done.adopted,
+        "in conflict": done.conflicts,
+        "not in sync": done.troubles,
+    }
+    summary = ", ".join(f"{number:,} {word}" for word, number in words.items() if number)
+    report(summary or "nothing to do")
+
+
+@sync_command.command("pause")
+@click.argument("folder", required=False)
+@socket_option
+@pass_session
+def pause_command(session: Session, /, folder: str | None) -> None:
+    """Stop syncing a folder until resume, also after a restart."""
+    client = session.sync()
+    report(f"paused {client.pause(folder_name(client, folder)).name}")
+
+
+@sync_command.command("resume")
+@click.argument("folder", required=False)
+@socket_option
+@pass_session
+def resume_command(session: Session, /, folder: str | None) -> None:
+    """Continue syncing a paused folder."""
+    client = session.sync()
+    report(f"resumed {client.resume(folder_name(client, folder)).name}")
+
+
+@sync_command.command("approve")
+@click.argument("folder", required=False)
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@socket_option
+@pass_session
+def approve_command(session: Session, /, folder: str | None, *, yes: bool) -> None:
+    """Approve the pass for which a folder has stopped."""
+    client = session.sync()
+    status = client.folder(folder_name(client, folder))
+    if not status.question:
+        raise S3dError(status.name, "the folder has not asked anything")
+    if yes or confirmed(f"{status.name}: {status.reason}. Carry it out?"):
+        client.approve(status.name)
+        report("approved")
+
+
+@sync_command.command("restore")
+@click.argument("folder", required=False)
+@socket_option
+@pass_session
+def restore_command(session: Session, /, folder: str | None) -> None:
+    """Restore the files that a stopped folder would delete, from the other side."""
+    client = session.sync()
+    report(f"restoring {count(client.restore(folder_name(client, folder)), 'file')}")
+
+
+@sync_command.command("rm")
+@click.argument("folder")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@socket_option
+@pass_session
+def rm_command(session: Session, /, folder: str, *, yes: bool) -> None:
+    """Stop syncing a folder. Both sides keep their files."""
+    client = session.sync()
+    status = client.folder(folder_name(client, folder))
+    if yes or confirmed(f"Stop syncing {status.path}? Both sides keep their files."):
+        client.remove(status.name)
+        report(f"{status.path} is no longer synced")
+
+
+for _command in (
+    add_command,
+    check_command,
+    conflicts_command,
+    resolve_command,
+    diff_command,
+    history_command,
+    undo_command,
+):
+    sync_command.add_command(_command)

@@ -1,0 +1,1 @@
+"""The settings: what there is, how each is read, and where its value comes from."""

@@ -1,0 +1,110 @@
+"""Load the configuration: defaults < TOML file < environment < flags; then check it as a whole."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from s3d.shared.config.rules import ConfigError, Given, Problem, collect, fill, settings_of, tables
+from s3d.shared.config.schema import Config, SyncFolderConfig
+from s3d.shared.config.validators import is_loopback
+from s3d.shared.syncing import FolderSpec
+
+
+def load_config(file: Path | None, env: Mapping[str, str], flags: Mapping[str, str]) -> Config:
+    """Load the settings. flags: setting name -> text, with commas between the items of a list.
+
+    An empty variable counts as unset. Raises ConfigError with every problem at once.
+    """
+    given, problems = collect(settings_of(Config), file, env, flags)
+    config = fill(Config, given, problems)
+    folders = [] if file is None else tables(SyncFolderConfig, "sync_folder", file, problems)
+    if config.sync_folder.path is not None or config.sync_folder.bucket:
+        folders.append(config.sync_folder)
+    config = msgspec.structs.replace(config, sync_folders=tuple(folders))
+    problems += _cross_checks(config, given)
+    problems += _check_folders(config, given)
+    if file is not None:
+        problems += _open_secrets(file, given)
+    if problems:
+        raise ConfigError(problems)
+    return msgspec.structs.replace(
+        config, origin={name: value.origin for name, value in given.items()}
+    )
+
+
+def _cross_checks(config: Config, given: Mapping[str, Given]) -> list[Problem]:
+    """Problems between settings, which no validator of a single setting can see."""
+    problems = []
+    pair = ("access_key_id", "secret_access_key")
+    for one, other in (pair, pair[::-1]):
+        if one in given and other not in given:
+            message = f"{other} is not set: set both or neither"
+            problems.append(Problem(one, given[one].origin, message))
+    if config.auth == "none" and not is_loopback(config.host):
+        message = f"none would open {config.endpoint} to the network: use sigv4, or 127.0.0.1"
+        problems.append(Problem("auth", given["auth"].origin, message))
+    if config.opa_policy is not None and config.opa_url:
+        message = "opa_policy is set too: set one of the two"
+        problems.append(Problem("opa_url", given["opa_url"].origin, message))
+    if config.ephemeral and config.remote and config.write_queue.enabled:
+        message = "pending writes would be lost at the end: set S3D_WRITE_QUEUE=false too"
+        problems.append(Problem("ephemeral", given["ephemeral"].origin, message))
+    return problems
+
+
+def _check_folders(config: Config, given: Mapping[str, Given]) -> list[Problem]:
+    """Problems of sync folders: each needs a path and a bucket; none shares a folder or a name."""
+    problems = []
+    one = given.get("sync_folder.path") or given.get("sync_folder.bucket")
+    origin = one.origin if one is not None else "sync_folder"
+    seen: dict[str, Path] = {}
+    for folder in config.sync_folders:
+        place = f"sync_folder {folder.path or ''}".strip()
+        if folder.path is None or not folder.bucket:
+            missing = "path" if folder.path is None else "bucket"
+            problems.append(Problem(f"sync_folder.{missing}", origin, f"{place}: not set"))
+            continue
+        name = name_of(folder)
+        if name in seen:
+            message = f"{place}: {seen[name]} is named {name} too; set name"
+            problems.append(Problem("sync_folder.name", origin, message))
+        for other in seen.values():
+            if folder.path.is_relative_to(other) or other.is_relative_to(folder.path):
+                message = f"{place}: {other} is a sync folder too, and one is inside the other"
+                problems.append(Problem("sync_folder.path", origin, message))
+        seen[name] = folder.path
+    return problems
+
+
+def folder_of(spec: FolderSpec) -> SyncFolderConfig:
+    """The settings of a sync folder from the control API. Raises ConfigError with every problem."""
+    given = {
+        f"sync_folder.{key}": Given(str(value).lower() if value is True else value, "the folder")
+        for key, value in msgspec.to_builtins(spec).items()
+        if value
+    }
+    problems: list[Problem] = []
+    folder = fill(SyncFolderConfig, given, problems, "sync_folder.")
+    if problems:
+        raise ConfigError(problems)
+    return folder
+
+
+def name_of(folder: SyncFolderConfig) -> str:
+    """The name of a sync folder in commands."""
+    return folder.name or (folder.path.name if folder.path is not None else "") or "folder"
+
+
+def _open_secrets(file: Path, given: Mapping[str, Given]) -> list[Problem]:
+    """A file that holds a secret must be readable only by its owner."""
+    secret = given.get("secret_access_key")
+    if secret is None or not secret.origin.startswith(str(file)):
+        return []
+    if not stat.S_IMODE(file.stat().st_mode) & 0o077:
+        return []
+    message = f"other users can read the file, and it holds a secret: chmod 600 {file}"
+    return [Problem("secret_access_key", secret.origin, message)]

@@ -1,0 +1,323 @@
+"""Every setting of s3d: its type, default, help text and parser.
+
+To add a setting, add a field with a Rule; to add a section, add a struct. rules.py derives
+its names in the file, the environment and the flags. docs/user-guide.md lists all settings; a test
+keeps that list complete.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import msgspec
+
+from s3d.shared.config.rules import (
+    ENV,
+    FILE,
+    FLAG,
+    Rule,
+)
+from s3d.shared.config.validators import (
+    parse_access_key_id,
+    parse_addressing,
+    parse_auth,
+    parse_bool,
+    parse_bucket,
+    parse_buckets,
+    parse_endpoint,
+    parse_hosts,
+    parse_interval,
+    parse_limit,
+    parse_log_format,
+    parse_log_level,
+    parse_max_age,
+    parse_max_size,
+    parse_name,
+    parse_path,
+    parse_policy_server,
+    parse_prefix,
+    parse_region,
+    parse_remote,
+    parse_secret,
+    parse_sync_mode,
+    parse_text,
+    parse_when_full,
+)
+from s3d.shared.config.values import Conflicts, Secret, Timetable, parse_conflicts, parse_timetable
+from s3d.shared.filters.expression import EVERYTHING, Filter
+from s3d.shared.text import parse_age
+
+
+class QueueConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """[write_queue]: the queue of writes on their way to the remote. Unused without a remote."""
+
+    enabled: Annotated[
+        bool,
+        Rule("Acknowledge writes once they are durable here, and push them later", parse_bool),
+    ] = True
+    dir: Annotated[
+        Path | None,
+        Rule("Folder of the pending writes; unset: write_queue in the data folder", parse_path),
+    ] = None
+    max_size: Annotated[
+        int,
+        Rule("Maximum size of all pending writes, in bytes", parse_max_size),
+    ] = 10 << 30
+    max_files: Annotated[
+        int,
+        Rule("Maximum number of pending writes", parse_limit),
+    ] = 100_000
+    max_age: Annotated[
+        float | None,
+        Rule(
+            "Accept no writes while the oldest pending one is older; none: no limit", parse_max_age
+        ),
+    ] = None
+    filter: Annotated[
+        Filter,
+        Rule("Writes to push; all others are held. Empty: push all", Filter.parse, lines=True),
+    ] = EVERYTHING
+    when_full: Annotated[
+        str,
+        Rule("When full: wait up to 60 s, then answer SlowDown; or reject", parse_when_full),
+    ] = "wait"
+    bandwidth: Annotated[
+        Timetable,
+        Rule('Upload limit in bytes/s: 2MiB, "08:00 512KiB, 18:00 off", or off', parse_timetable),
+    ] = Timetable()
+
+
+class CacheConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """[read_cache]: copies of objects that were read. Unused without a remote."""
+
+    enabled: Annotated[
+        bool,
+        Rule("Cache objects that were read on the local disk", parse_bool),
+    ] = True
+    dir: Annotated[
+        Path | None,
+        Rule("Folder of the cache; unset: read_cache in the cache folder", parse_path),
+    ] = None
+    max_size: Annotated[
+        int,
+        Rule("Maximum size of the cache, in bytes", parse_max_size),
+    ] = 10 << 30
+    max_files: Annotated[
+        int,
+        Rule("Maximum number of cached objects", parse_limit),
+    ] = 100_000
+    max_age: Annotated[
+        float,
+        Rule("Age after which s3d revalidates a cached object with the remote", parse_age),
+    ] = 60.0
+    filter: Annotated[
+        Filter,
+        Rule("Objects to cache; empty: all", Filter.parse, lines=True),
+    ] = EVERYTHING
+    serve_stale: Annotated[
+        bool,
+        Rule("Serve stale objects, marked as stale, while the remote is unreachable", parse_bool),
+    ] = True
+
+
+class SyncFolderConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """[[sync_folder]]: a local folder that is kept in sync with the objects under a prefix."""
+
+    path: Annotated[
+        Path | None,
+        Rule(
+            "Local folder to keep in sync with a bucket; unset: none",
+            parse_path,
+            section_default=True,
+        ),
+    ] = None
+    bucket: Annotated[
+        str,
+        Rule("Bucket to keep the folder in sync with", parse_bucket),
+    ] = ""
+    prefix: Annotated[
+        str,
+        Rule("Prefix of the keys, with or without a final slash; empty: all keys", parse_prefix),
+    ] = ""
+    name: Annotated[
+        str,
+        Rule("Name of the sync folder in commands; unset: the last part of its path", parse_name),
+    ] = ""
+    mode: Annotated[
+        str,
+        Rule("two-way; backup (only upload); or mirror (only download)", parse_sync_mode),
+    ] = "two-way"
+    filter: Annotated[
+        Filter,
+        Rule("Files and objects to sync; empty: all", Filter.parse, lines=True),
+    ] = EVERYTHING
+    interval: Annotated[
+        float,
+        Rule("How often s3d lists the bucket; less often while nothing changes", parse_interval),
+    ] = 30.0
+    max_size: Annotated[
+        int | None,
+        Rule("Stop downloading above this many bytes; unset: limited by the disk", parse_max_size),
+    ] = None
+    max_files: Annotated[
+        int | None,
+        Rule("Stop downloading above this many files; unset: no limit", parse_limit),
+    ] = None
+    keep_mode: Annotated[
+        bool,
+        Rule("Sync the permission bits of files as well", parse_bool),
+    ] = False
+    unsafe: Annotated[
+        bool,
+        Rule("Sync two-way even if the remote ignores conditional writes", parse_bool),
+    ] = False
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True):
+    """All settings of one start. origin: setting -> where it was set, if anywhere."""
+
+    local_dir: Annotated[
+        Path | None,
+        Rule(
+            "Folder for all files of s3d; unset: the usual folders of the system",
+            parse_path,
+            sources=frozenset({ENV, FLAG}),
+        ),
+    ] = None
+    endpoint: Annotated[
+        str,
+        Rule("Address to serve S3 on, http://HOST:PORT; port 0 picks a free port", parse_endpoint),
+    ] = "http://127.0.0.1:33333"
+    socket: Annotated[
+        Path | None,
+        Rule("Unix socket through which the other commands reach the agent", parse_path),
+    ] = None
+    access_key_id: Annotated[
+        str,
+        Rule(
+            "Access key id that clients sign with; unset: generated on first start",
+            parse_access_key_id,
+            sources=frozenset({FILE, ENV}),
+        ),
+    ] = ""
+    secret_access_key: Annotated[
+        Secret | None,
+        Rule(
+            "Secret of that access key; set both or neither",
+            parse_secret,
+            secret=True,
+            sources=frozenset({FILE, ENV}),
+        ),
+    ] = None
+    auth: Annotated[
+        str,
+        Rule("sigv4: requests must be signed; none: full access for anyone", parse_auth),
+    ] = "sigv4"
+    buckets: Annotated[
+        tuple[str, ...],
+        Rule(
+            "Buckets to create at the start unless they exist",
+            parse_buckets,
+            "--bucket",
+            many=True,
+        ),
+    ] = ()
+    hosts: Annotated[
+        tuple[str, ...],
+        Rule(
+            "Further host names that clients use for the endpoint",
+            parse_hosts,
+            "--host",
+            many=True,
+        ),
+    ] = ()
+    region: Annotated[
+        str,
+        Rule("Region of the endpoint", parse_region),
+    ] = "us-east-1"
+    remote: Annotated[
+        str,
+        Rule(
+            "The remote: aws or a URL; empty: use the embedded store",
+            parse_remote,
+            aliases=("S3_ENDPOINT",),
+        ),
+    ] = ""
+    remote_profile: Annotated[
+        str,
+        Rule("AWS profile with the credentials for the remote", parse_text),
+    ] = ""
+    remote_region: Annotated[
+        str,
+        Rule("Region of the remote; unset: as in the AWS configuration", parse_region),
+    ] = ""
+    remote_addressing: Annotated[
+        str,
+        Rule("path, virtual, or auto (virtual for AWS, path for others)", parse_addressing),
+    ] = "auto"
+    probe: Annotated[
+        bool,
+        Rule("Test what the remote supports, with small objects below .s3d/", parse_bool),
+    ] = True
+    write_queue: QueueConfig = QueueConfig()
+    read_cache: CacheConfig = CacheConfig()
+    sync_folder: SyncFolderConfig = SyncFolderConfig()
+    """The sync folder of the environment and the flags; code reads sync_folders instead."""
+    sync_folders: tuple[SyncFolderConfig, ...] = ()
+    """All sync folders, those of the file first."""
+    opa_policy: Annotated[
+        Path | None,
+        Rule("Rego file or folder that decides what to push and cache; unset: none", parse_path),
+    ] = None
+    opa_url: Annotated[
+        str,
+        Rule(
+            "Open Policy Agent server to ask instead of opa_policy; unset: none",
+            parse_policy_server,
+        ),
+    ] = ""
+    conflicts: Annotated[
+        Conflicts,
+        Rule(
+            'On a conflict: park, ours or theirs; by prefix: "photos/=ours, park"',
+            parse_conflicts,
+            lines=True,
+        ),
+    ] = Conflicts()
+    flush_timeout: Annotated[
+        float,
+        Rule("How long a stopping agent keeps pushing pending writes", parse_age),
+    ] = 60.0
+    log_level: Annotated[
+        str,
+        Rule(
+            "debug, info, warning or error; then LOGGER=LEVEL for exceptions",
+            parse_log_level,
+        ),
+    ] = "info"
+    log_format: Annotated[
+        str,
+        Rule("text, or json for one JSON object per line", parse_log_format),
+    ] = "text"
+    ephemeral: Annotated[
+        bool,
+        Rule(
+            "Use a temporary store that is deleted at the end",
+            parse_bool,
+            sources=frozenset({FLAG}),
+        ),
+    ] = False
+    origin: Mapping[str, str] = {}
+
+    @property
+    def host(self) -> str:
+        """Host to listen on; an IPv6 address without its brackets."""
+        return urlsplit(self.endpoint).hostname or ""
+
+    @property
+    def port(self) -> int:
+        """Port to listen on; 0 picks a free port."""
+        return urlsplit(self.endpoint).port or 0

@@ -1,0 +1,280 @@
+"""Texts of settings to their values: one reader a kind of value.
+
+Each raises ValueError that says what is right; settings.py adds which setting it was, and where.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from s3d.shared.config.values import Secret
+from s3d.shared.text import parse_age, parse_size
+
+if TYPE_CHECKING:
+    from ipaddress import IPv4Address, IPv6Address
+
+LOG_LEVELS = ("debug", "info", "warning", "error")
+AWS = "aws"
+"""The remote that is AWS itself."""
+ADDRESSING = ("auto", "path", "virtual")
+WHEN_FULL = ("wait", "reject")
+SYNC_MODES = ("two-way", "backup", "mirror")
+
+_REMOTE = "write aws, or a URL such as https://s3.example.org"
+_ENDPOINT = "write http://HOST:PORT, such as http://127.0.0.1:33333"
+_ENDPOINT_PARTS = (
+    ("scheme", "http", "only http is served; a reverse proxy can add TLS"),
+    ("path", "/", "the endpoint has no path"),
+    ("query", "", "the endpoint has no query"),
+    ("fragment", "", "the endpoint has no fragment"),
+    ("username", None, "credentials do not belong into the endpoint"),
+)
+_HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+
+
+def parse_text(text: str) -> str:
+    return text
+
+
+def parse_bool(text: str) -> bool:
+    """true or false, and the other words that people use for them."""
+    words = {"true": True, "on": True, "yes": True, "1": True}
+    words |= {"false": False, "off": False, "no": False, "0": False}
+    if text.lower() not in words:
+        raise ValueError("write true or false")
+    return words[text.lower()]
+
+
+def parse_path(text: str) -> Path:
+    """A path; ~ is the home folder, a relative one is below the current folder."""
+    if "\0" in text:
+        raise ValueError("a path has no NUL")
+    try:
+        return Path(text).expanduser().absolute()
+    except RuntimeError as error:
+        raise ValueError("there is no such home folder") from error
+
+
+def parse_endpoint(text: str) -> str:
+    """http://HOST:PORT in its canonical form."""
+    try:
+        url = urlsplit(text)
+        port = url.port
+    except ValueError as error:
+        raise ValueError(f"not a URL: {_ENDPOINT}") from error
+    host = url.hostname or ""
+    if not url.scheme or not host:
+        raise ValueError(f"not a URL with a host: {_ENDPOINT}")
+    for part, right, why in _ENDPOINT_PARTS:
+        if getattr(url, part) not in (right, "" if part == "path" else right):
+            raise ValueError(f"{why}: {_ENDPOINT}")
+    if port is None:
+        raise ValueError(f"the port is missing (0 means any free one): {_ENDPOINT}")
+    if not _HOST.fullmatch(host) and not _is_address(host):
+        raise ValueError(f"not the name or address of a host: {_ENDPOINT}")
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def parse_access_key_id(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9._-]{3,128}", text):
+        raise ValueError("an access key id has 3 to 128 letters, digits, dots, - or _")
+    return text
+
+
+def parse_secret(text: str) -> Secret:
+    if not re.fullmatch(r"[!-~]{8,256}", text):
+        raise ValueError("a secret has 8 to 256 characters, ASCII and without spaces")
+    return Secret(text)
+
+
+def parse_auth(text: str) -> str:
+    if text not in ("sigv4", "none"):
+        raise ValueError("write sigv4 (every request is signed) or none (anyone may do anything)")
+    return text
+
+
+def parse_buckets(text: str) -> tuple[str, ...]:
+    """Names with commas between them; the finer rules are the store's."""
+    names = _split(text)
+    for name in names:
+        if not _BUCKET.fullmatch(name) or ".." in name:
+            raise ValueError(
+                f"{name!r} is not a bucket name: 3 to 63 lower-case letters, digits, dots and -, "
+                "with a letter or digit at both ends"
+            )
+    return names
+
+
+def parse_bucket(text: str) -> str:
+    """One name; empty: none."""
+    names = parse_buckets(text)
+    if len(names) > 1:
+        raise ValueError("write one bucket")
+    return names[0] if names else ""
+
+
+def parse_prefix(text: str) -> str:
+    """A prefix with the slash that makes a folder of it; empty: none."""
+    if text.startswith("/"):
+        raise ValueError("a prefix does not begin with a slash")
+    return text if not text or text.endswith("/") else text + "/"
+
+
+def parse_name(text: str) -> str:
+    if not re.fullmatch(r"[\w.-]{1,64}", text):
+        raise ValueError("a name is letters, digits, dots, - and _, 64 at most")
+    return text
+
+
+def parse_sync_mode(text: str) -> str:
+    if text not in SYNC_MODES:
+        raise ValueError(f"write one of {', '.join(SYNC_MODES)}")
+    return text
+
+
+def parse_interval(text: str) -> float:
+    """A second at least: each look is a request for every thousand objects."""
+    interval = parse_age(text)
+    if interval < 1:
+        raise ValueError("a second at least, such as 30s")
+    return interval
+
+
+def parse_hosts(text: str) -> tuple[str, ...]:
+    """Host names with commas between them, in lower case."""
+    names = tuple(name.lower() for name in _split(text))
+    for name in names:
+        if not _HOST.fullmatch(name) and not _is_address(name):
+            raise ValueError(f"{name!r} is not a host name; write it without http:// and port")
+    return names
+
+
+def parse_region(text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9-]{1,63}", text):
+        raise ValueError("a region is lower-case letters, digits and -, such as us-east-1")
+    return text
+
+
+def parse_log_level(text: str) -> str:
+    """A level, then LOGGER=LEVEL for those that differ: "info,s3d.agent.frontends.http=debug"."""
+    for number, part in enumerate(_split(text) or ("",)):
+        logger, given, level = part.rpartition("=")
+        if level not in LOG_LEVELS or bool(given) != bool(logger) or (number == 0) == bool(given):
+            raise ValueError(
+                f"write one of {', '.join(LOG_LEVELS)}, then LOGGER=LEVEL for those that differ, "
+                "such as info,s3d.agent.frontends.http=debug"
+            )
+    return text
+
+
+def parse_log_format(text: str) -> str:
+    if text not in ("text", "json"):
+        raise ValueError("write text or json")
+    return text
+
+
+def parse_remote(text: str) -> str:
+    """aws, or http[s]://HOST[:PORT] in its canonical form."""
+    if text.lower() == AWS:
+        return AWS
+    try:
+        url = urlsplit(text)
+        port = url.port
+    except ValueError as error:
+        raise ValueError(f"not a URL: {_REMOTE}") from error
+    host = url.hostname or ""
+    if url.scheme not in ("http", "https") or not host:
+        raise ValueError(f"not a URL of HTTP with a host: {_REMOTE}")
+    if url.username is not None:
+        raise ValueError("credentials do not belong into the URL, AWS_* variables have them")
+    if url.path not in ("", "/") or url.query or url.fragment:
+        raise ValueError(f"a host with nothing after it is right: {_REMOTE}")
+    if not _HOST.fullmatch(host) and not _is_address(host):
+        raise ValueError(f"not the name or address of a host: {_REMOTE}")
+    netloc = f"[{host}]" if ":" in host else host
+    return f"{url.scheme}://{netloc}" + (f":{port}" if port else "")
+
+
+def parse_addressing(text: str) -> str:
+    if text not in ADDRESSING:
+        raise ValueError(
+            "write path (HOST/BUCKET), virtual (BUCKET.HOST) or auto (virtual at AWS, else path)"
+        )
+    return text
+
+
+def parse_when_full(text: str) -> str:
+    if text not in WHEN_FULL:
+        raise ValueError("write wait (up to 60 s, then SlowDown) or reject (SlowDown at once)")
+    return text
+
+
+def parse_limit(text: str) -> int:
+    if not re.fullmatch(r"[1-9]\d{0,11}", text):
+        raise ValueError("write a number from 1 on, such as 100000")
+    return int(text)
+
+
+def parse_max_size(text: str) -> int:
+    """A size that has room for something."""
+    room = parse_size(text)
+    if room < 1:
+        raise ValueError("at least 1 byte, such as 10GiB")
+    return room
+
+
+def parse_policy_server(text: str) -> str:
+    """A URL of HTTP, or unix:// and the path of a socket."""
+    try:
+        parts = urlsplit(text)
+        has_host = parts.scheme in ("http", "https") and parts.port != 0 and bool(parts.hostname)
+    except ValueError:  # for a port that is none
+        raise ValueError(_POLICY_SERVER) from None
+    if parts.username is not None:
+        raise ValueError("credentials do not belong into the URL: it is shown and logged")
+    has_path = parts.scheme == "unix" and not parts.netloc and len(parts.path) > 1
+    if not has_host and not has_path:
+        raise ValueError(_POLICY_SERVER)
+    return text
+
+
+_POLICY_SERVER = "write http://HOST:PORT or unix:///PATH"
+
+
+def parse_max_age(text: str) -> float | None:
+    """An age; none is no limit."""
+    if text.lower() in ("none", "off"):
+        return None
+    age = parse_age(text)
+    if age <= 0:
+        raise ValueError("more than 0, such as 1h; none is no limit")
+    return age
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only programs of this machine can reach that address or name."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    return _is_address(host) and _address(host).is_loopback
+
+
+def _split(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _is_address(host: str) -> bool:
+    try:
+        _address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _address(host: str) -> IPv4Address | IPv6Address:
+    from ipaddress import ip_address  # a start with the default endpoint does without
+
+    return ip_address(host)

@@ -1,0 +1,169 @@
+"""Values of settings with a type of their own: secrets, bandwidth timetables, conflict policies.
+
+A timetable is written "08:00 512KiB, 18:00 off": from each time of the day on (local time), so many
+bytes a second; off means no limit. A single rate holds all day.
+
+Conflict policies are written "photos/=ours, park": each entry is BUCKET/PREFIX=POLICY, and an entry
+without a name is the policy for everything else. The longest matching name decides.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+
+import msgspec
+
+from s3d.shared.text import parse_size
+
+MASK = "***"
+
+
+class Secret:
+    """Holds a secret. str, repr, format, JSON and pickle never show it; reveal() does."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        return self._value
+
+    def __repr__(self) -> str:
+        return MASK
+
+    def __format__(self, spec: str) -> str:
+        return format(MASK, spec)
+
+    def __reduce__(self) -> tuple[type[Secret], tuple[str]]:
+        return Secret, (MASK,)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self._value == other._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+
+_DAY = 24 * 60
+_TIME = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
+_SLOWEST = 1024
+
+
+class Timetable(msgspec.Struct, frozen=True):
+    """Rates in bytes a second, None for no limit, each from a minute of the day on, in order."""
+
+    entries: tuple[tuple[int, int | None], ...] = ((0, None),)
+
+    def rate_at(self, minute: int) -> int | None:
+        """The rate at a minute of the day (0 to 1439): of the latest entry, or of yesterday's."""
+        at = minute % _DAY
+        started = [rate for start, rate in self.entries if start <= at]
+        return started[-1] if started else self.entries[-1][1]
+
+    def __str__(self) -> str:
+        """As it is written."""
+        if len(self.entries) == 1:
+            return _spelt(self.entries[0][1])
+        return ", ".join(f"{at // 60:02}:{at % 60:02} {_spelt(rate)}" for at, rate in self.entries)
+
+
+def parse_timetable(text: str) -> Timetable:
+    """Raises ValueError that says what is right."""
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) == 1 and not _TIME.match(parts[0]):
+        return Timetable(((0, _rate(parts[0])),))
+    entries: dict[int, int | None] = {}
+    for part in parts:
+        time, _, rate = part.partition(" ")
+        match = _TIME.fullmatch(time)
+        if match is None:
+            raise ValueError(f'{part!r} is not TIME RATE: write "08:00 512KiB, 18:00 off"')
+        minute = int(match[1]) * 60 + int(match[2])
+        if minute in entries:
+            raise ValueError(f"{time} stands in it twice")
+        entries[minute] = _rate(rate.strip())
+    return Timetable(tuple(sorted(entries.items())))
+
+
+def _rate(text: str) -> int | None:
+    if text.lower() == "off":
+        return None
+    rate = parse_size(text.removesuffix("/s"))
+    if rate < _SLOWEST:
+        raise ValueError(f"{text} is too slow: at least 1KiB a second, or off for no limit")
+    return rate
+
+
+def _spelt(rate: int | None) -> str:
+    if rate is None:
+        return "off"
+    for factor, unit in ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")):
+        if rate % factor == 0:
+            return f"{rate // factor}{unit}"
+    return str(rate)
+
+
+class ConflictPolicy(StrEnum):
+    """Which side wins when somebody else has written to the remote after us."""
+
+    PARK = "park"
+    """The remote keeps its version; ours is kept here until somebody decides."""
+    OURS = "ours"
+    """Our write replaces the remote's version."""
+    THEIRS = "theirs"
+    """The remote keeps its version, and our write is dropped."""
+
+
+class Conflicts(msgspec.Struct, frozen=True):
+    """The setting S3D_CONFLICTS."""
+
+    default: ConflictPolicy = ConflictPolicy.PARK
+    entries: tuple[tuple[str, ConflictPolicy], ...] = ()
+    """(BUCKET or BUCKET/PREFIX, policy); the longest name first."""
+
+    def of(self, bucket: str, key: str) -> ConflictPolicy:
+        """The policy for a key."""
+        if not self.entries:
+            return self.default
+        name = f"{bucket}/{key}"
+        return next(
+            (policy for start, policy in self.entries if name.startswith(start)), self.default
+        )
+
+    def __str__(self) -> str:
+        """As it is written."""
+        return ", ".join([*(f"{name}={policy}" for name, policy in self.entries), self.default])
+
+
+def parse_conflicts(text: str) -> Conflicts:
+    """Entries are parted by commas or lines. Raises ValueError that says what is right."""
+    default: ConflictPolicy | None = None
+    entries: dict[str, ConflictPolicy] = {}
+    parts = text.splitlines() if "\n" in text else text.split(",")
+    for part in filter(None, map(str.strip, parts)):
+        name, equals, word = part.rpartition("=")
+        policy = _policy(word.strip())
+        name = name.strip()
+        if not equals:
+            if default is not None:
+                raise ValueError(f"{word}: the policy for everything else is already {default}")
+            default = policy
+            continue
+        if not name or name.startswith("/"):
+            raise ValueError(f"{part!r} names no bucket: write BUCKET/PREFIX={policy}")
+        start = name if "/" in name else f"{name}/"
+        if start in entries:
+            raise ValueError(f"{name} stands in it twice")
+        entries[start] = policy
+    longest_first = sorted(entries.items(), key=lambda entry: (-len(entry[0]), entry[0]))
+    return Conflicts(default or ConflictPolicy.PARK, tuple(longest_first))
+
+
+def _policy(word: str) -> ConflictPolicy:
+    try:
+        return ConflictPolicy(word)
+    except ValueError:
+        words = ", ".join(ConflictPolicy)
+        raise ValueError(f"{word!r} is not one of {words}") from None

@@ -1,0 +1,1 @@
+"""The filter language: parsing, and deciding about an object. Pure."""

@@ -1,0 +1,52 @@
+import json
+
+import pytest
+
+from s3d.cli.queue.push_commands import bar
+from s3d.shared.transfers import QueueLimits, QueueStatus, Share
+from tests.cli.queue.test_commands import put, serving
+
+__all__ = ["put", "serving"]
+
+
+def test_the_bar_grows():
+    status = QueueStatus(
+        Share(5, 5 << 20), Share(), Share(), Share(), QueueLimits(1, 1), "/q", rate=1024.0
+    )
+    assert bar(status, 10) == "[############............]  50 %  5 objects, 5 MiB  1 KiB/s"
+
+
+def test_what_is_left_after_the_time_is_6(s3d, put):
+    put("a", b"12345")
+    result = s3d("drain", "--timeout", "0.1s")
+    assert (result.code, result.out) == (6, "")
+    assert result.err.startswith("s3d: not drained: ")
+
+
+def test_a_person_sees_how_it_goes(s3d, put):
+    put("a", b"12345")
+    result = s3d.on_terminal("drain", "--timeout", "1.2s")
+    assert result.code == 6
+    assert "[...." in result.out
+
+
+@pytest.mark.parametrize("timeout", ["soon", "-1s"])
+def test_a_time_is_one(s3d, timeout):
+    assert s3d("drain", "--timeout", timeout).code == 2
+
+
+__all__ = ["serving"]
+
+
+def test_the_bandwidth_is_shown_set_and_taken_off(s3d):
+    assert s3d("bandwidth").out.splitlines()[:2] == ["timetable  off", "limit now  none"]
+    assert "limit now  2 MiB/s" in s3d("bandwidth", "2MiB").out
+    day = s3d("bandwidth", "08:00 512KiB, 18:00 off").out
+    assert "timetable  08:00 512KiB, 18:00 off" in day
+    assert json.loads(s3d("bandwidth", "off", "--json").out)["limit"] is None
+
+
+@pytest.mark.parametrize("timetable", ["fast", "1", "25:00 1MiB"])
+def test_a_timetable_is_one(s3d, timetable):
+    result = s3d("bandwidth", timetable)
+    assert (result.code, result.out) == (2, "")
