@@ -113,7 +113,7 @@ class CapabilityProber(Layer):
             if self._due.get(bucket, 0.0) > self._clock():
                 return
             examined = self._examined[bucket] = asyncio.Event()
-            self._look_at(bucket)
+            self._schedule(bucket)
         with suppress(TimeoutError):
             async with asyncio.timeout(LEARN_TIMEOUT):
                 await examined.wait()
@@ -121,7 +121,7 @@ class CapabilityProber(Layer):
     def fallback(self, request: S3Request[Any]) -> Answer:
         bucket = request.bucket
         if request.op.name == "PutBucketVersioning" and bucket in self._due:
-            return self._changed(request)
+            return self._set_versioning(request)
         if bucket not in self._conditional and _is_conditional(request):
             self.watch(bucket)
         return self.inner.call(request)
@@ -130,15 +130,15 @@ class CapabilityProber(Layer):
         """Note a conditional write to the bucket."""
         self._conditional.add(bucket)
         if bucket not in self._due:
-            self._look_at(bucket)
+            self._schedule(bucket)
 
-    async def _changed(self, request: S3Request[Any]) -> S3Response[Any]:
-        """The state of the bucket changes with this request."""
+    async def _set_versioning(self, request: S3Request[Any]) -> S3Response[Any]:
+        """Read the state of the bucket again after this request."""
         try:
             return await self.inner.call(request)
         finally:
             self._states.pop(request.bucket, None)
-            self._look_at(request.bucket)
+            self._schedule(request.bucket)
 
     async def run(self) -> None:
         """Examine the buckets that are due, until cancelled."""
@@ -151,7 +151,7 @@ class CapabilityProber(Layer):
                 finally:
                     if examined := self._examined.pop(bucket, None):
                         examined.set()
-            await self._finish()
+            await self._remove_leftovers()
             await self._save()
             wait = min(self._due.values()) - self._clock() if self._due else None
             if self._unfinished:
@@ -164,7 +164,8 @@ class CapabilityProber(Layer):
         """Save the quirks, which have changed."""
         self._wakeup.set()
 
-    def _look_at(self, bucket: str) -> None:
+    def _schedule(self, bucket: str) -> None:
+        """Examine the bucket as soon as possible."""
         self._due[bucket] = 0.0
         self._wakeup.set()
 
@@ -203,7 +204,7 @@ class CapabilityProber(Layer):
             )
         self._results[found.versioning] = found
 
-    async def _finish(self) -> None:
+    async def _remove_leftovers(self) -> None:
         """Delete the objects of probes that a crash or the network has interrupted."""
         for place in list(self._unfinished):
             try:

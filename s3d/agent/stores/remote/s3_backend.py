@@ -7,6 +7,7 @@ others; Compatibility leaves out headers that the service refuses.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,8 @@ class S3Backend:
             default_order=lambda bucket: known_order(settings.url, bucket),
         )
         compatibility.on_learned = self._empty_segments.on_learned = self._prober.wake
-        self._top = ConditionalWrites(self._prober)
+        top = ConditionalWrites(self._prober)
+        self.call: Callable[[S3Request[Any]], Answer] = top.call
 
     @property
     def url(self) -> str:
@@ -71,9 +73,6 @@ class S3Backend:
     @property
     def without_probes(self) -> ObjectStore:
         return self._empty_segments
-
-    def call(self, request: S3Request[Any]) -> Answer:
-        return self._top.call(request)
 
     async def check_key(self, bucket: str, key: str) -> None:
         await self._empty_segments.check(bucket, key)
