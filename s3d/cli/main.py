@@ -26,37 +26,37 @@ INTERRUPTED = 130
 FAILED = 1
 
 COMMANDS: dict[str, tuple[str, str]] = {
-    "run": ("run", "Serve S3 on localhost"),
-    "status": ("status", "Show the agent, a bucket or an object"),
-    "ls": ("objects", "List buckets or objects"),
-    "get": ("transfer", "Read an object to stdout or a file"),
-    "put": ("transfer", "Store a file or stdin as an object"),
-    "cp": ("copy", "Copy files and objects, one or many"),
-    "mv": ("copy", "Move or rename objects"),
-    "transfers": ("transfers", "Show and control background transfers"),
-    "set": ("tags", "Add and remove tags of an object or a bucket"),
-    "rm": ("objects", "Delete objects"),
-    "versions": ("objects", "List the versions of an object"),
-    "restore": ("objects", "Make an older version of an object the current one"),
-    "mb": ("buckets", "Create buckets"),
-    "rb": ("buckets", "Delete buckets"),
-    "presign": ("access", "Print a URL that works without credentials"),
-    "queue": ("queue.commands", "Show and control the pending writes"),
+    "run": ("run_command", "Serve S3 on localhost"),
+    "status": ("status_command", "Show the agent, a bucket or an object"),
+    "ls": ("object_commands", "List buckets or objects"),
+    "get": ("get_put_commands", "Read an object to stdout or a file"),
+    "put": ("get_put_commands", "Store a file or stdin as an object"),
+    "cp": ("copy_commands", "Copy files and objects, one or many"),
+    "mv": ("copy_commands", "Move or rename objects"),
+    "transfers": ("transfer_commands", "Show and control background transfers"),
+    "set": ("tag_commands", "Add and remove tags of an object or a bucket"),
+    "rm": ("object_commands", "Delete objects"),
+    "versions": ("object_commands", "List the versions of an object"),
+    "restore": ("object_commands", "Make an older version of an object the current one"),
+    "mb": ("bucket_commands", "Create buckets"),
+    "rb": ("bucket_commands", "Delete buckets"),
+    "presign": ("access_commands", "Print a URL that works without credentials"),
+    "queue": ("queue.queue_commands", "Show and control the pending writes"),
     "drain": ("queue.push_commands", "Wait until the remote has every pending write"),
     "bandwidth": ("queue.push_commands", "Show or limit the upload speed of the queue"),
-    "cache": ("cache", "Show and control the read cache"),
-    "pin": ("cache", "Keep objects in the read cache permanently"),
-    "unpin": ("cache", "Allow pinned objects to be evicted again"),
-    "prefetch": ("cache", "Fetch objects into the read cache before they are read"),
-    "tui": ("tui", "Open the terminal app"),
-    "logs": ("diagnostics", "Print the agent's log"),
-    "sync": ("sync.commands", "Keep local folders in sync with objects"),
-    "filter": ("filter", "Explain and test a filter"),
-    "check": ("diagnostics", "Verify everything on the disk"),
-    "migrate": ("migrate", "Copy the embedded store to the remote"),
-    "env": ("access", "Print the environment variables for S3 programs"),
-    "config": ("config", "Show and check the configuration"),
-    "completion": ("access", "Print a completion script for the shell"),
+    "cache": ("cache_commands", "Show and control the read cache"),
+    "pin": ("cache_commands", "Keep objects in the read cache permanently"),
+    "unpin": ("cache_commands", "Allow pinned objects to be evicted again"),
+    "prefetch": ("cache_commands", "Fetch objects into the read cache before they are read"),
+    "tui": ("tui_command", "Open the terminal app"),
+    "logs": ("diagnostic_commands", "Print the agent's log"),
+    "sync": ("sync.sync_commands", "Keep local folders in sync with objects"),
+    "filter": ("filter_commands", "Explain and test a filter"),
+    "check": ("diagnostic_commands", "Verify everything on the disk"),
+    "migrate": ("migrate_command", "Copy the embedded store to the remote"),
+    "env": ("access_commands", "Print the environment variables for S3 programs"),
+    "config": ("config_commands", "Show and check the configuration"),
+    "completion": ("access_commands", "Print a completion script for the shell"),
 }
 """Name -> (module in s3d.cli, one line of help). The module defines NAME_command."""
 
@@ -177,9 +177,7 @@ def _usage(error: click.ClickException) -> S3dError:
     context = error.ctx if isinstance(error, click.UsageError) else None
     command = context.command_path if context else "s3d"
     message = " ".join(error.format_message().split()).rstrip(".")
-    translated = UsageError(
-        message[:1].lower() + message[1:], remedy=f"{command} --help shows the usage"
-    )
+    translated = UsageError(message[:1].lower() + message[1:], remedy=f"{command} --help")
     translated.__cause__ = error
     return translated
 

@@ -45,7 +45,7 @@ def target_argument(names: Names, *, many: bool = False, required: bool = True) 
     """Add an argument that the command receives as target, or as a tuple targets with many."""
     return click.argument(
         "targets" if many else "target",
-        metavar=names.value + ("..." if many else "") if required else f"[{names.value}]",
+        metavar=(names.value if required else f"[{names.value}]") + ("..." if many else ""),
         nargs=-1 if many else 1,
         required=required,
         type=lambda text: parse_target(names, text),

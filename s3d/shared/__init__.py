@@ -1,1 +1,1 @@
-"""What the agent, the terminal app and the command line all need. Imports nothing else of s3d."""
+"""What the agent, the terminal app and the command line share. It imports nothing else of s3d."""

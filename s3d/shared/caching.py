@@ -1,6 +1,6 @@
-"""The control API's types for the read cache: what is in it, pins, prefetching.
+"""The control API's types for the read cache: entries, pins and prefetches.
 
-Part of control.py in every respect but the file.
+The version and the compatibility rules of control.py hold for them too.
 """
 
 from __future__ import annotations
@@ -11,53 +11,53 @@ from s3d.shared.transfers import Share
 
 
 class CacheStatus(msgspec.Struct, frozen=True):
-    """GET /v1/cache: numbers since the start of the agent, and what is there now."""
+    """GET /v1/cache: the contents, and statistics since the start of the agent."""
 
     path: str
     size: int
-    """Bytes on the disk, those that fills under way have claimed included."""
+    """Bytes on the disk, including the room reserved by fills in progress."""
     files: int
     max_size: int
     max_files: int
     max_age: float
-    """Seconds after which the remote is asked."""
+    """Seconds after which an entry is revalidated."""
     pins: int = 0
     trouble: str = ""
-    """Why nothing is kept just now; "" while all is well."""
+    """Why nothing is cached at the moment; "" when everything works."""
     hits: int = 0
     misses: int = 0
     stale: int = 0
-    """Answers that could not be checked, since the remote was away."""
+    """Answers that were served stale, because the remote was unreachable."""
     revalidated: int = 0
     hit_bytes: int = 0
-    """Served from here and not fetched: what was saved of egress."""
+    """Bytes served from the cache instead of the remote."""
     fetched_bytes: int = 0
     fills: int = 0
     in_flight: int = 0
-    """Fills under way."""
+    """Fills in progress."""
     evictions: int = 0
     corrupt: int = 0
-    """Bytes found wrong, on the disk or as they came: none of them was served."""
+    """How often data was damaged, on the disk or on arrival. Damaged data is never served."""
 
 
 class CacheChanges(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """PATCH /v1/cache: limits until the next start; what is not named stays."""
+    """PATCH /v1/cache: set limits until the next start. Fields that are unset stay as they are."""
 
     max_size: int | msgspec.UnsetType = msgspec.UNSET
     max_files: int | msgspec.UnsetType = msgspec.UNSET
 
 
 class CacheEntry(msgspec.Struct, frozen=True):
-    """One object of which something is here."""
+    """An object that is cached completely or in part."""
 
     bucket: str
     key: str
     size: int
     held: int
-    """Bytes of it that are here."""
+    """Bytes of it that are cached."""
     etag: str
     checked: float
-    """When the remote said last that it is so, in Unix seconds; 0: not since it was pushed."""
+    """When the remote last confirmed it, in Unix seconds; 0: not since it was pushed."""
     pinned: bool = False
 
 
@@ -69,7 +69,7 @@ class CacheList(msgspec.Struct, frozen=True):
 
 
 class CachePlace(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Body of POST /v1/cache:evict, :pin, :unpin. key: an object; else all whose keys begin so."""
+    """Body of POST /v1/cache:evict, :pin, :unpin: one key, or all keys with a prefix."""
 
     bucket: str
     key: str = ""
@@ -77,41 +77,43 @@ class CachePlace(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Verified(msgspec.Struct, frozen=True):
-    """POST /v1/cache:verify: one page of entries was read; cursor is empty on the last."""
+    """POST /v1/cache:verify: the result for one page of entries; the last has an empty cursor."""
 
     checked: Share
     wrong: list[CacheEntry]
-    """Whose bytes had changed on the disk; they are not there any more."""
+    """Entries whose data was damaged; they have been dropped."""
     cursor: str = ""
 
 
 class Pin(msgspec.Struct, frozen=True):
-    """What is always to be here."""
+    """Objects to keep in the cache permanently."""
 
     bucket: str
     key: str = ""
-    """One object; "": all whose keys begin with prefix."""
+    """One object; "": all objects with the prefix."""
     prefix: str = ""
     tag: bool = False
-    """Only since the tag s3d.cache=pin of the object says so."""
+    """The object is pinned by its tag s3d.cache=pin."""
 
     def covers(self, bucket: str, key: str) -> bool:
+        """Whether the pin includes a key."""
         if bucket != self.bucket:
             return False
         return key == self.key if self.key else key.startswith(self.prefix)
 
 
 class PinStatus(msgspec.Struct, frozen=True):
-    """A pin, and how far it is kept."""
+    """A pin, and how much of it is cached."""
 
     pin: Pin
     total: Share = Share()
-    """What the remote has of it, as of the last look."""
+    """What the remote had of it at the last check."""
     cached: Share = msgspec.field(name="kept", default=Share())
-    """What of that is here."""
+    """What of that is cached."""
     error: str = ""
-    """Why not all of it is."""
+    """Why not all of it is cached."""
     looked: float | None = None
+    """When the remote was last checked, in Unix seconds."""
 
 
 class PinList(msgspec.Struct, frozen=True):
@@ -126,31 +128,31 @@ class PrefetchRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     bucket: str
     prefix: str = ""
     bandwidth: int | None = None
-    """Bytes a second, at most."""
+    """Maximum bytes per second."""
 
 
 class PrefetchStatus(msgspec.Struct, frozen=True):
-    """GET /v1/cache/prefetches/{id}: how far it is, or how it ended."""
+    """GET /v1/cache/prefetches/{id}: the progress or the result."""
 
     id: str
     bucket: str
     prefix: str
     state: str = "running"
-    """running, done, failed (something could not be had) or cancelled."""
+    """running, done, failed (an object could not be fetched) or cancelled."""
     listed: Share = msgspec.field(name="found", default=Share())
-    """What was listed so far."""
+    """What has been listed so far."""
     done: Share = Share()
-    """What of it is here."""
+    """What of it is cached."""
     failed: int = 0
     error: str = ""
-    """Of the first that failed."""
+    """The error of the first object that failed."""
 
 
 class CacheState(msgspec.Struct, frozen=True):
-    """What is here of one object, in GET /v1/status?bucket=&key=."""
+    """What is cached of one object, in GET /v1/status?bucket=&key=."""
 
     held: int
-    """Bytes."""
+    """Bytes of it that are cached."""
     size: int
     pinned: bool
     checked: float | None = None

@@ -1,8 +1,8 @@
 """The control API: the types that cross the Unix socket, their paths and their version.
 
-Both clients and the agent's server import from here; transfers.py has what concerns the remote, and
-docs/control-api.md tells it all to people.
-A new field with a default is a minor change; anything else is a major one.
+The clients and the agent's server use these types. caching.py, diagnostics.py, syncing.py and
+transfers.py have the rest of them, and docs/control-api.md is the documentation for users.
+Adding a field with a default is a minor change; every other change is a major one.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ Scalar = str | int | float | bool | None
 
 
 class Struct(msgspec.Struct, frozen=True, omit_defaults=False):
-    """Base of all types of the control API: immutable, unknown fields are ignored on decoding."""
+    """Base of the types below: immutable; decoding ignores unknown fields."""
 
 
 class ApiVersion(Struct, frozen=True):
-    """Differs in major: the client must refuse to write. Differs in minor: ignore what is new."""
+    """Another major version: the client must not write. Another minor: it ignores new fields."""
 
     major: int = API_MAJOR
     minor: int = API_MINOR
@@ -36,7 +36,7 @@ class Hello(Struct, frozen=True):
     """GET /v1/hello."""
 
     agent: str
-    """Version of the agent's program."""
+    """Version of s3d."""
     api: ApiVersion
     boot: str
     """Random for each start of the agent."""
@@ -51,7 +51,7 @@ class Problem(Struct, frozen=True):
     """Body of every error answer, content type application/problem+json."""
 
     code: str
-    """Stable word: an S3 error code, or one of the control API's own."""
+    """An S3 error code, or one of the codes below. It is stable."""
     title: str
     detail: str = ""
     hint: str = ""
@@ -65,7 +65,7 @@ class StoreStatus(Struct, frozen=True):
     buckets: int
     objects: int
     size: int
-    """Bytes of all objects, older versions and parts of unfinished uploads included."""
+    """Bytes of all objects, including older versions and parts of unfinished uploads."""
     path: str
     free: int
     """Bytes free on its file system."""
@@ -83,14 +83,14 @@ class AgentStatus(Struct, frozen=True):
     """sigv4 or none."""
     ephemeral: bool
     remote: RemoteStatus | None = None
-    """None: the embedded store answers."""
+    """None: the agent uses the embedded store."""
     queue: QueueStatus | None = None
     cache: CacheStatus | None = None
     store: StoreStatus | None = None
     sync: list[FolderStatus] = []
-    """The sync folders, without their troubles."""
+    """The sync folders, without the paths that are not in sync."""
     waiting: list[WaitingRemote] = []
-    """Remotes that are not in use, and for which writes are pending."""
+    """Remotes that are not in use and have pending writes."""
     warnings: list[str] = []
     metrics: dict[str, float] = {}
 
@@ -108,9 +108,9 @@ class BucketInfo(Struct, frozen=True):
 
 
 class ObjectInfo(Struct, frozen=True):
-    """One object: a row of a listing, or all of it, GET /v1/status?bucket=&key=.
+    """One object, as a row of a listing or in GET /v1/status?bucket=&key=.
 
-    A listing has no metadata, headers and checksums; only the status has tags.
+    Listings have no metadata, headers and checksums. Only the status has tags.
     """
 
     bucket: str
@@ -129,38 +129,38 @@ class ObjectInfo(Struct, frozen=True):
     checksums: dict[str, str] = {}
     """Algorithm -> base64."""
     is_latest: bool = False
-    """Among versions: this is the object as it is read."""
+    """In a list of versions: the current version."""
 
 
 class ObjectStatus(ObjectInfo, frozen=True):
-    """GET /v1/status?bucket=&key=: the object as it is read now, and how far it has come."""
+    """GET /v1/status?bucket=&key=: the object as clients read it, and what the remote has of it."""
 
     state: str = ""
     """"" without a remote; pushed, pending, held or failed."""
     deleted: bool = False
-    """There is no such object any more; its deletion is pending."""
+    """The object is deleted, and the deletion is pending."""
     pending: list[Transfer] = []
-    """Writes of this key that the remote does not have, oldest first."""
+    """The pending writes of this key, the oldest first."""
     remote_etag: str | None = None
-    """Of the object at the remote, if it has one and could be asked."""
+    """The ETag of the object at the remote; None: it has no such object, or is unreachable."""
     remote_error: str = ""
-    """Why it could not be asked."""
+    """Why the remote could not be asked."""
     cache: CacheState | None = None
-    """What of it is in the read cache."""
+    """What of it is cached."""
 
 
 class Listing(Struct, frozen=True):
-    """GET /v1/buckets/{bucket}/objects, or /versions: one page; cursor is empty on the last.
+    """GET /v1/buckets/{bucket}/objects, or /versions: one page; the last has an empty cursor.
 
-    Among versions, those without an ETag are delete markers.
+    Versions without an ETag are delete markers.
     """
 
     objects: list[ObjectInfo]
     prefixes: list[str]
     cursor: str = ""
     key_states: dict[str, str] = msgspec.field(name="standing", default_factory=dict)
-    """Key -> pending, failed, held, pinned, cached or partial, when it was asked for; a key that is
-    not in it is at the remote only."""
+    """Key -> pending, failed, held, pinned, cached or partial, if requested. A key that is missing
+    here is only at the remote."""
 
 
 class BucketList(Struct, frozen=True):
@@ -176,7 +176,7 @@ class Tags(Struct, frozen=True):
 
 
 class TagChanges(Struct, frozen=True, forbid_unknown_fields=True):
-    """PATCH /v1/buckets/{bucket}/tags[?key=]: adds to and removes from the existing set."""
+    """PATCH /v1/buckets/{bucket}/tags[?key=]: tags to add and to remove."""
 
     set: dict[str, str] = {}
     unset: list[str] = []
@@ -191,7 +191,7 @@ class PresignRequest(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Presigned(Struct, frozen=True):
-    """The answer: a URL that works without credentials until then."""
+    """The answer: a URL that works without credentials until expires_at."""
 
     url: str
     expires_at: float
@@ -210,7 +210,7 @@ class Event(Struct, frozen=True):
 
 
 class State(Struct, frozen=True):
-    """GET /v1/state: what the events after seq keep up to date."""
+    """GET /v1/state: the state at event seq, which later events keep up to date."""
 
     seq: int
     boot: str
@@ -221,20 +221,20 @@ class State(Struct, frozen=True):
 OBJECT_HEADER = "S3d-Object"
 """Answer header of GET, HEAD and PUT object: the ObjectInfo as ASCII JSON, without the tags."""
 CLIENT_HEADER = "S3d-Client"
-"""Request header: who calls, as NAME/VERSION."""
+"""Request header: the client, as NAME/VERSION."""
 REQUEST_ID_HEADER = "S3d-Request-Id"
-"""Answer header, and in the agent's log."""
+"""Answer header: the request id, which the agent's log has too."""
 
 JSON = "application/json"
 PROBLEM_JSON = "application/problem+json"
 NDJSON = "application/x-ndjson"
 
 HEARTBEAT = 5.0
-"""Seconds between two heartbeats of the event stream; a client waits 12 s before it gives up."""
+"""Seconds between heartbeats of the event stream; a client gives up after 12 s without one."""
 MAX_PAGE = 1_000
-"""Rows of one page of a listing, at most."""
+"""Maximum rows of one page of a listing."""
 MAX_JSON = 256 << 10
-"""Bytes of a JSON body, at most."""
+"""Maximum bytes of a JSON body."""
 
 NO_SUCH_ROUTE = "NoSuchRoute"
 TOO_MANY_SUBSCRIBERS = "TooManySubscribers"
@@ -243,23 +243,23 @@ NO_SUCH_FOLDER = "NoSuchFolder"
 NO_SUCH_REMOTE = "NoSuchRemote"
 NO_REMOTE = "NoRemote"
 WRONG_STATE = "WrongState"
-"""The control API's own error codes; all others are S3's."""
+"""Error codes of the control API; all others are those of S3."""
 
 T = TypeVar("T")
 
 
 def encode(value: Any) -> bytes:
-    """JSON of any type of this module."""
+    """Encode a value as JSON."""
     return msgspec.json.encode(value)
 
 
 def encode_ascii(value: Any) -> str:
-    """The same for a header."""
-    import json  # for the agent only
+    """Encode a value as ASCII JSON, for a header."""
+    import json  # used by the agent only, and slow to import
 
     return json.dumps(msgspec.to_builtins(value), separators=(",", ":"))
 
 
 def decode(data: bytes | str, kind: type[T]) -> T:
-    """The value of that type. Raises msgspec.DecodeError, also for a field of the wrong type."""
+    """Decode JSON. Raises msgspec.DecodeError, also for a field of the wrong type."""
     return msgspec.json.decode(data, type=kind)

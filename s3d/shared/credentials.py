@@ -1,6 +1,6 @@
-"""The local access key: from the configuration, or made at the first start and kept in a file.
+"""The local access key: from the configuration, or generated at the first start.
 
-The file is TOML, 0600, below the state folder (0700), with a version number:
+A generated key is in a TOML file with mode 0600, in the state folder with mode 0700:
 
     version = 1
     [[key]]
@@ -18,6 +18,7 @@ from pathlib import Path
 
 import msgspec
 
+from s3d.shared.atomic_file import sync_file, sync_folder
 from s3d.shared.config.schema import Config
 from s3d.shared.config.values import Secret
 from s3d.shared.errors import S3dError, UsageError
@@ -26,22 +27,22 @@ from s3d.shared.paths import Places
 VERSION = 1
 ID_LENGTH = 20
 SECRET_LENGTH = 40
-_REMAKE = "remove it: the next start makes a new one"
+_REMAKE = "remove it; the next start generates a new one"
 _ID_ALPHABET = string.ascii_uppercase + string.digits
 _SECRET_ALPHABET = string.ascii_letters + string.digits
 
 
 class AccessKey(msgspec.Struct, frozen=True):
-    """What a client signs with."""
+    """The key that clients sign with."""
 
     access_key_id: str
     secret: Secret
 
 
 def load_or_create(places: Places, config: Config) -> AccessKey:
-    """The key of the configuration, else of the file, which is made when it is not there.
+    """The key of the configuration, or else of the file, which is created if it does not exist.
 
-    Raises UsageError when others may read the file or it is not understood, S3dError when it
+    Raises UsageError when other users can read the file or it is invalid, and S3dError when it
     cannot be written.
     """
     if config.access_key_id and config.secret_access_key is not None:
@@ -63,21 +64,21 @@ def _read(path: Path) -> AccessKey:
     import tomllib
 
     with path.open("rb") as file:
-        facts = os.fstat(file.fileno())
+        status = os.fstat(file.fileno())
         text = file.read()
-    if facts.st_uid != os.geteuid():
+    if status.st_uid != os.geteuid():
         raise _refused(f"{path} belongs to another user", f"chown it, or {_REMAKE}")
-    if stat.S_IMODE(facts.st_mode) & 0o077:
-        raise _refused(f"other users may read {path}", f"chmod 600 {path}")
+    if stat.S_IMODE(status.st_mode) & 0o077:
+        raise _refused(f"other users can read {path}", f"chmod 600 {path}")
     try:
         content = tomllib.loads(text.decode())
         version, key = content["version"], content["key"][0]
-        found = AccessKey(str(key["id"]), Secret(str(key["secret"])))
+        access_key = AccessKey(str(key["id"]), Secret(str(key["secret"])))
     except (ValueError, LookupError, TypeError) as error:
-        raise _refused(f"{path} is not understood", _REMAKE) from error
+        raise _refused(f"{path} is not a valid credentials file", _REMAKE) from error
     if version != VERSION:
-        raise _refused(f"{path} is of another version of s3d", "upgrade s3d")
-    return found
+        raise _refused(f"{path} was written by another version of s3d", "upgrade s3d")
+    return access_key
 
 
 def _refused(detail: str, remedy: str) -> UsageError:
@@ -85,7 +86,7 @@ def _refused(detail: str, remedy: str) -> UsageError:
 
 
 def _create(path: Path) -> None:
-    """Write a new key, unless another process was first: a whole file appears, or none."""
+    """Write a new key, unless another process does so first. The file appears in one step."""
     import secrets
 
     access_key_id = "S3D" + "".join(secrets.choice(_ID_ALPHABET) for _ in range(ID_LENGTH - 3))
@@ -94,13 +95,9 @@ def _create(path: Path) -> None:
     with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=".credentials-") as file:
         file.write(f'version = {VERSION}\n\n[[key]]\nid = "{access_key_id}"\nsecret = "{secret}"\n')
         file.flush()
-        os.fsync(file.fileno())
+        sync_file(file.fileno())
         try:
-            os.link(file.name, path)  # as a rename, but never over the key of another process
+            os.link(file.name, path)  # like a rename, but never replaces the key of another process
         except FileExistsError:
             return
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(path.parent)

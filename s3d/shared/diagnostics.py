@@ -14,7 +14,7 @@ class LogLine(msgspec.Struct, frozen=True):
     """One line of the agent's log."""
 
     seq: int
-    """Its number in this run of the agent, from 1."""
+    """The number of the line since the start of the agent, from 1."""
     at: float
     """Unix seconds."""
     level: str
@@ -25,38 +25,38 @@ class LogLine(msgspec.Struct, frozen=True):
 
 
 class LogList(msgspec.Struct, frozen=True):
-    """GET /v1/logs: lines in the order of their numbers."""
+    """GET /v1/logs: lines, in the order of their numbers."""
 
     lines: list[LogLine]
     seq: int = 0
-    """What to ask for next: since."""
+    """The value of since for the next request."""
 
 
 class Samples(msgspec.Struct, frozen=True):
-    """GET /v1/samples: the last five minutes, a value a second, the newest last."""
+    """GET /v1/samples: the last five minutes, one value per second, the newest last."""
 
     every: float
     """Seconds between two values."""
     at: float
-    """When the newest was taken, in Unix seconds."""
+    """When the newest value was taken, in Unix seconds."""
     up: list[float]
-    """Bytes a second to the remote; without one, into the store."""
+    """Bytes per second to the remote; without a remote, into the store."""
     down: list[float]
-    """Bytes a second from the remote; without one, out of the store."""
+    """Bytes per second from the remote; without a remote, out of the store."""
     requests: list[float]
-    """S3 requests a second at the endpoint."""
+    """S3 requests per second at the endpoint."""
     hit_ratio: list[float]
-    """Share of the reads that the cache answered in that second; -1: nothing was read."""
+    """Share of the reads in that second that the cache answered; -1: there were none."""
     p50: float = 0.0
-    """Seconds that half of the requests took at most, over the last minute."""
+    """Median latency of the last minute in seconds."""
     p99: float = 0.0
     errors_4xx: int = 0
-    """Of the last minute."""
+    """Errors of the last minute."""
     errors_5xx: int = 0
 
 
 class SettingInfo(msgspec.Struct, frozen=True):
-    """One setting, as it is in force."""
+    """The current value of a setting."""
 
     name: str
     value: str
@@ -65,7 +65,7 @@ class SettingInfo(msgspec.Struct, frozen=True):
     """default, the configuration file, environment or flag."""
     description: str = msgspec.field(name="about", default="")
     restart: bool = True
-    """A change counts after the next start only."""
+    """A change takes effect at the next start."""
 
 
 class SettingList(msgspec.Struct, frozen=True):
@@ -75,35 +75,35 @@ class SettingList(msgspec.Struct, frozen=True):
 
 
 class Damage(msgspec.Struct, frozen=True):
-    """One thing that is wrong on the disk."""
+    """One damaged item on the disk."""
 
     place: str
     """store, queue, cache, sync or state."""
     name: str
-    """BUCKET/KEY of an object, else the path of a file or folder."""
+    """BUCKET/KEY of an object, or the path of a file or folder."""
     problem: str
     repaired: str = ""
-    """What was done about it; "" when it is as it was."""
+    """What the repair has done; "" when nothing was done."""
     remedy: str = ""
-    """What a person can do; "" when it is repaired."""
+    """What the user can do; "" when it is repaired."""
 
 
 class CheckPage(msgspec.Struct, frozen=True):
-    """The answer of POST /v1/check: how far the check has come, and what was found on the way."""
+    """The answer of POST /v1/check: the progress, and the damage since the previous page."""
 
     checked: Share
-    """What was read since the beginning of the check."""
+    """What has been read since the start of the check."""
     damage: list[Damage]
-    """What was found since the page before."""
+    """The damage since the previous page."""
     cursor: str = ""
-    """To go on with; "" on the last page."""
+    """For the next page; "" on the last one."""
 
 
 class CheckLine(msgspec.Struct, frozen=True):
-    """One step of a check, in the agent or without one."""
+    """One step of a check, with or without a running agent."""
 
     checked: Share
-    """What was read since the beginning."""
+    """What has been read since the start of the check."""
     damage: Damage | None = None
     done: bool = False
     """True on the last line."""

@@ -1,11 +1,11 @@
-"""Errors for people: what failed, on what, why, and what to do; and the exit codes.
+"""Errors for users: what failed, why, and what to do; and the exit codes.
 
-S3dError                     1  something asked for was not done
+S3dError                     1  the command failed
 |-- UsageError               2  bad usage or configuration
 |-- NotFoundError            3
 |-- DeniedError              4
 |-- NotRunningError          5  no agent answers on the socket
-|-- PendingError             6  writes are not drained
+|-- PendingError             6  writes are pending
 |-- FullError                7  quota or disk full
 |-- UnavailableError         1  the remote cannot be reached
 `-- AlreadyRunningError     75  another agent has the lock
@@ -15,7 +15,7 @@ from __future__ import annotations
 
 
 class S3dError(Exception):
-    """An error for people. title: what failed, no trailing full stop; remedy: what to do."""
+    """An error for users. title: what failed, without a full stop; remedy: what to do."""
 
     exit_code = 1
 
@@ -27,19 +27,19 @@ class S3dError(Exception):
 
 
 class UsageError(S3dError):
-    """Bad usage or configuration; also no terminal, or a data folder of a newer version."""
+    """Wrong usage or configuration; also no terminal, or a data folder of a newer version."""
 
     exit_code = 2
 
 
 class NotFoundError(S3dError):
-    """A bucket, key or file that is not there."""
+    """A bucket, key or file does not exist."""
 
     exit_code = 3
 
 
 class DeniedError(S3dError):
-    """Refused by a permission."""
+    """Permission denied."""
 
     exit_code = 4
 
@@ -51,7 +51,7 @@ class NotRunningError(S3dError):
 
 
 class PendingError(S3dError):
-    """Writes are still on their way to the remote."""
+    """Writes are pending, or a sync folder is not in sync."""
 
     exit_code = 6
 
@@ -63,7 +63,7 @@ class FullError(S3dError):
 
 
 class UnavailableError(S3dError):
-    """The remote cannot be reached now, so what was asked for is not known."""
+    """The remote is unreachable, so the answer is unknown."""
 
 
 class AlreadyRunningError(S3dError):

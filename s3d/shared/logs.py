@@ -1,4 +1,4 @@
-"""The log of the agent: lines of text or JSON, levels by logger, and no secret in any of them."""
+"""The agent's log: lines of text or JSON, levels by logger, and masked secrets."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ CAPPED = {
     "aiohttp": logging.INFO,
     "watchfiles": logging.WARNING,
 }
-"""Loggers of libraries -> the lowest level that is let through: below, they print canonical
-requests and headers, or a line for every file that changes."""
+"""Logger of a library -> its lowest level. Below it, the library prints canonical requests and
+headers, or a line for every file that changes."""
 ACCESS_LOGGER = "s3d.access"
-"""One line a request; off unless its level is set."""
+"""One line per request; off unless its level is set."""
 
 _SENSITIVE = re.compile(
     r"""
@@ -44,8 +44,8 @@ def set_up(
 ) -> None:
     """Send every log line of the process to stream.
 
-    level: "info", or "info,LOGGER=LEVEL,...". form: text or json. secrets: never printed, in any
-    form; headers and query words that carry signatures are masked by their names.
+    level: "info", or "info,LOGGER=LEVEL,...". form: text or json. secrets: masked wherever
+    they appear. Headers and query parameters with signatures are masked by their names.
     """
     handler = logging.StreamHandler(stream)
     handler.setFormatter(_Lines(secrets, as_json=form == "json"))
@@ -61,7 +61,7 @@ def set_up(
 
 
 def mask(text: str, secrets: Iterable[str] = ()) -> str:
-    """The text without secrets, signatures, credential scopes and Authorization headers."""
+    """Mask secrets, signatures, credential scopes and Authorization headers in a text."""
     for secret in secrets:
         text = text.replace(secret, MASK)
     return _SENSITIVE.sub(_masked, text)
@@ -73,7 +73,7 @@ def _masked(match: re.Match[str]) -> str:
 
 
 class _Lines(logging.Formatter):
-    """One line a record: time (UTC), level, logger, message; a traceback follows, escaped too."""
+    """One line per record: time (UTC), level, logger, message; then the traceback, if any."""
 
     def __init__(self, secrets: Iterable[Secret], *, as_json: bool) -> None:
         super().__init__()

@@ -1,6 +1,6 @@
-"""Where everything lies: the folders, the socket, and the files of s3d in them.
+"""Where the files of s3d are: the folders, the socket, and the files in them.
 
-Without local_dir, the usual folders of the system: https://specifications.freedesktop.org/basedir-spec
+Without local_dir, they are in the usual folders of the system: https://specifications.freedesktop.org/basedir-spec
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from s3d.shared.errors import UsageError
 
 APP = "s3d"
 SOCKET_PATH_LIMIT = 103 if sys.platform == "darwin" else 107
-"""Bytes that sun_path of a Unix socket's address holds, without its closing NUL."""
+"""Maximum length of a socket's path in bytes: the size of sun_path without its final NUL."""
 
 _XDG = {
     "config": ("XDG_CONFIG_HOME", ".config"),
@@ -37,9 +37,9 @@ class Places(msgspec.Struct, frozen=True):
     state_dir: Path
     socket: Path
     write_queue_dir: Path
-    """The writes that wait for remotes."""
+    """The pending writes."""
     read_cache_dir: Path
-    """What was read; may be deleted while no agent runs."""
+    """The read cache; it can be deleted while no agent runs."""
     remote_state_dir: Path | None = None
     """The part of the state folder that belongs to the remote in use; None: the folder itself."""
 
@@ -58,7 +58,7 @@ class Places(msgspec.Struct, frozen=True):
 
     @property
     def capabilities_file(self) -> Path:
-        """What was found out about the remote's buckets."""
+        """The capabilities of the remote and its buckets."""
         return self._of_remote / "capabilities.json"
 
     @property
@@ -68,12 +68,12 @@ class Places(msgspec.Struct, frozen=True):
 
     @property
     def pins_file(self) -> Path:
-        """What must always be in the read cache."""
+        """The pins of the read cache."""
         return self._of_remote / "pins.json"
 
     @property
     def transfers_file(self) -> Path:
-        """The transfers that have not ended."""
+        """The unfinished transfers."""
         return self._of_remote / "transfers.json"
 
     @property
@@ -90,13 +90,13 @@ class Places(msgspec.Struct, frozen=True):
 
 
 def load(env: Mapping[str, str], flags: Mapping[str, str]) -> tuple[Config, Places]:
-    """The configuration, from the file where it lies too. Raises ConfigError, UsageError."""
+    """Load the configuration and find the files. Raises ConfigError, UsageError."""
     config = load_config(config_file(env, flags), env, flags)
     return config, find_places(config, env)
 
 
 def config_file(env: Mapping[str, str], flags: Mapping[str, str]) -> Path:
-    """The TOML file: below local_dir, which only the environment and a flag can set."""
+    """The path of the TOML file: below local_dir, which only the environment and a flag can set."""
     local = flags.get("local_dir") or env.get("S3D_LOCAL_DIR")
     if local:
         return Path(local).expanduser().absolute() / "config" / "config.toml"
@@ -104,7 +104,7 @@ def config_file(env: Mapping[str, str], flags: Mapping[str, str]) -> Path:
 
 
 def find_places(config: Config, env: Mapping[str, str]) -> Places:
-    """Where things lie. Raises UsageError when the socket's path is too long for the system."""
+    """Find the files. Raises UsageError when the socket's path is too long for the system."""
     local = config.local_dir
     config_dir, data_dir, cache_dir, state_dir = (
         local / name if local else _usual(name, env) for name in _XDG
@@ -114,7 +114,7 @@ def find_places(config: Config, env: Mapping[str, str]) -> Places:
     if length > SOCKET_PATH_LIMIT:
         raise UsageError(
             "the socket's path is too long",
-            f"{socket} has {length} bytes, the system takes {SOCKET_PATH_LIMIT}",
+            f"{socket} has {length} bytes, and the system allows {SOCKET_PATH_LIMIT}",
             "set S3D_SOCKET to a shorter path in a folder of your own",
         )
     queue_dir = config.write_queue.dir or data_dir / "write_queue"
@@ -128,7 +128,7 @@ def _usual(name: str, env: Mapping[str, str]) -> Path:
 
         folder: Path = getattr(PlatformDirs(APP, appauthor=False), f"user_{name}_path")
         return folder
-    variable, usual = _XDG[name]  # as platformdirs has it, whose import takes 25 ms
+    variable, usual = _XDG[name]  # the same as in platformdirs, whose import takes 25 ms
     xdg = env.get(variable, "")
     home = Path(env.get("HOME") or Path.home())
     return (Path(xdg) if os.path.isabs(xdg) else home / usual) / APP

@@ -1,6 +1,6 @@
-"""The control API's types for sync folders: what they are, how they are, what they would do.
+"""The control API's types for sync folders: settings, status, plans, history and conflicts.
 
-Part of control.py in every respect but the file.
+The version and the compatibility rules of control.py hold for them too.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ STATES = ("starting", "syncing", "idle", "paused", "offline", "stopped")
 
 
 class FolderSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """PUT /v1/sync/{name}: a folder as the configuration file has it, each value as text there."""
+    """PUT /v1/sync/{name}: the settings of a folder, as in the configuration file."""
 
     path: str
     bucket: str
@@ -30,7 +30,7 @@ class PathStatus(msgspec.Struct, frozen=True):
 
     path: str
     state: str
-    """blocked, waiting, skipped, kept; or left out: a link or a device, which is no failure."""
+    """blocked, waiting, skipped, kept; or left out, for a link or device, which is no failure."""
     reason: str = ""
 
 
@@ -43,43 +43,44 @@ class FolderStatus(msgspec.Struct, frozen=True):
     prefix: str
     mode: str
     state: str
-    """One of STATES. stopped: a person has to agree, or to mend something; see reason."""
+    """One of STATES. stopped: the user has to decide, or to fix what reason says."""
     reason: str = ""
     filter: str = ""
     files: int = 0
-    """That both sides have agreed on."""
+    """Files in the baseline."""
     size: int = 0
-    """Of those, in bytes."""
+    """Their size in bytes."""
     todo: int = 0
-    """Steps of the pass that is under way, and how many of them are done."""
+    """Steps of the current pass."""
     done: int = 0
+    """Steps of it that are done."""
     troubles: list[PathStatus] = []
-    """At most 100 of them."""
+    """The first 100 paths that are not in sync."""
     trouble_count: int = 0
-    """Paths that are not in sync; those that are left out are not among them."""
+    """The number of paths that are not in sync, without those that are left out."""
     left_out: int = 0
-    """Links and devices, which no bucket can hold."""
+    """The number of links and devices, which a bucket cannot hold."""
     conflicts: int = 0
     pending: int = 0
-    """Paths that are known to have changed and were not looked at yet, or have to be again."""
+    """Changed paths that have not been processed yet, or have to be processed again."""
     waiting: int = 0
-    """Of those, the ones that are still being written after several looks."""
+    """Those of pending that are still being written."""
     last_pass: float | None = None
-    """When both sides were last seen to agree, in Unix seconds."""
+    """When both sides were last in sync, in Unix seconds."""
     watch: str = ""
-    """How changes here are noticed: events, or polling and why."""
+    """How local changes are noticed: events, or polling and why."""
     level: str = ""
-    """What the remote makes of conditional writes, A to C; "" as long as it is not known."""
+    """How the remote treats conditional writes, A to C; "" while it is unknown."""
     question: str = ""
-    """What approve and restore would answer; "" when nothing is asked."""
+    """What the user has to decide by approve or restore; "" when there is nothing."""
     from_file: bool = True
-    """It is in the configuration file, so it can be changed and removed there."""
+    """Whether it is in the configuration file, and can be changed and removed."""
     spec: FolderSpec | None = None
-    """As the configuration file has it; only in GET /v1/sync/{name}."""
+    """Its settings in the configuration file; only in GET /v1/sync/{name}."""
 
 
 class PlannedStep(msgspec.Struct, frozen=True):
-    """One step that a pass would make now."""
+    """One step of a plan."""
 
     path: str
     action: str
@@ -88,20 +89,20 @@ class PlannedStep(msgspec.Struct, frozen=True):
 
 
 class SyncPlan(msgspec.Struct, frozen=True):
-    """POST /v1/sync/{name}:plan, and /v1/sync:validate for a folder that is not there yet."""
+    """POST /v1/sync/{name}:plan and /v1/sync:validate: what a pass would do."""
 
     steps: list[PlannedStep]
-    """At most 1,000 of them."""
+    """The first 1,000 steps."""
     counts: dict[str, int] = {}
-    """Action -> how many paths."""
+    """Action -> number of paths."""
     upload_size: int = 0
     download_size: int = 0
     doubt: str = ""
-    """Why a person would have to approve it."""
+    """Why the user would have to approve it."""
 
 
 class SyncReport(msgspec.Struct, frozen=True):
-    """POST /v1/sync/{name}:now, when the pass is over."""
+    """POST /v1/sync/{name}:now: what the pass has done."""
 
     uploaded: int = 0
     downloaded: int = 0
@@ -113,7 +114,7 @@ class SyncReport(msgspec.Struct, frozen=True):
 
 
 class HistoryRow(msgspec.Struct, frozen=True):
-    """Something that was done to a path; GET /v1/sync/{name}/history."""
+    """An action on a path; GET /v1/sync/{name}/history."""
 
     id: int
     at: float
@@ -121,7 +122,7 @@ class HistoryRow(msgspec.Struct, frozen=True):
     path: str
     detail: str = ""
     can_undo: bool = False
-    """What it replaced or removed here is in the trash still."""
+    """The local file that it replaced or deleted is still in the trash."""
 
 
 class Conflict(msgspec.Struct, frozen=True):
@@ -129,19 +130,19 @@ class Conflict(msgspec.Struct, frozen=True):
 
     path: str
     copy: str
-    """Path of the copy."""
+    """The path of the conflict copy."""
     size: int
     modified: float
 
 
 class FolderDraft(FolderSpec, frozen=True, forbid_unknown_fields=True):
-    """POST /v1/sync:check: a folder as it is being written. name: of the one that is edited."""
+    """POST /v1/sync:check: unsaved settings of a folder. name: of the folder that is edited."""
 
     name: str = ""
 
 
 class FieldVerdict(msgspec.Struct, frozen=True):
-    """What is to be read beside a field of the form."""
+    """The text beside a field of the form."""
 
     field: str
     ok: bool
@@ -149,14 +150,14 @@ class FieldVerdict(msgspec.Struct, frozen=True):
 
 
 class FilterRow(msgspec.Struct, frozen=True):
-    """A path of the folder, and what the filter makes of it."""
+    """A path of the folder, and whether the filter includes it."""
 
     path: str
     included: bool = msgspec.field(name="kept")
     term: int = 0
-    """Number of the deciding term, from 1; 0: none matched."""
+    """The number of the term that decides, from 1; 0: none matches."""
     rule: str = ""
-    """That term, or what else has decided."""
+    """That term, or the other reason."""
 
 
 class FolderCheck(msgspec.Struct, frozen=True):
@@ -164,13 +165,13 @@ class FolderCheck(msgspec.Struct, frozen=True):
 
     fields: list[FieldVerdict]
     preview: list[FilterRow] = []
-    """At most 200 paths."""
+    """The first 200 paths."""
     included: int = msgspec.field(name="kept", default=0)
     excluded: int = 0
-    """Of those that were looked at."""
+    """Of the paths that were checked."""
     looked: int = 0
     partial: bool = False
-    """There are more paths than were looked at."""
+    """There are more paths than were checked."""
     can_save: bool = False
 
 
@@ -185,24 +186,24 @@ class ConflictDiff(msgspec.Struct, frozen=True):
     copy_modified: float = 0.0
     text: bool = False
     lines: list[str] = []
-    """A unified diff; or, where they are no text, in what they differ."""
+    """A unified diff; or, for binary files, a description of the difference."""
     truncated: bool = False
 
 
 class UndoRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """POST /v1/sync/{name}:undo: a row of the history, or the newest of a path."""
+    """POST /v1/sync/{name}:undo: undo a row of the history, or the newest row of a path."""
 
     id: int = 0
     path: str = ""
 
 
 class ResolveRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """POST /v1/sync/{name}:resolve: which of the two stays at the path of the original."""
+    """POST /v1/sync/{name}:resolve: which version stays at the path of the original."""
 
     copy: str
     keep: str
-    """original: the copy goes to the trash; copy: it takes the place of the original, which goes
-    to the trash; both: the copy is a file like any other from now on."""
+    """original: the copy goes to the trash. copy: it replaces the original, which goes to the
+    trash. both: the copy becomes an ordinary file."""
 
 
 class FolderList(msgspec.Struct, frozen=True):

@@ -43,21 +43,21 @@ _SAFE: Mapping[int, str] = (
 
 
 def safe(text: str) -> str:
-    """What a terminal may be given: one line, no control, direction or invisible character.
+    """Make a text safe for a terminal: one line, without control and invisible characters.
 
-    Keys, tags and errors can hold escape sequences that retitle a terminal, clear it or fill the
-    clipboard. Controls become their pictures, the others their number; the rest stays as it is.
+    Keys, tags and errors can contain escape sequences that change the title of a terminal, clear
+    it or fill the clipboard. Control characters become visible symbols, others their code point.
     """
     return text if text.isascii() and text.isprintable() else text.translate(_SAFE)
 
 
 def printable_path(path: str) -> str:
-    """A path of this system as text: bytes that are not UTF-8 become \\xNN, which JSON can hold."""
+    """A path as text. Bytes that are not UTF-8 become \\xNN, because JSON cannot contain them."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def size(count: int) -> str:
-    """Bytes for people: 512 B, 1.5 KiB, 64 MiB."""
+    """Format bytes: 512 B, 1.5 KiB, 64 MiB."""
     if count < 1024:
         return f"{count} B"
     value = float(count)
@@ -69,7 +69,7 @@ def size(count: int) -> str:
 
 
 def age(seconds: float) -> str:
-    """A span for people, rounded down to its largest unit: 5 s, 3 min, 2 h, 9 d."""
+    """Format seconds, rounded down to the largest unit: 5 s, 3 min, 2 h, 9 d."""
     seconds = max(seconds, 0)
     for length, unit in _AGES:
         if seconds >= length:
@@ -78,19 +78,19 @@ def age(seconds: float) -> str:
 
 
 def moment(at: float) -> str:
-    """Unix seconds as local time: 2026-01-31 12:34:56."""
+    """Format Unix seconds as local time: 2026-01-31 12:34:56."""
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at))
 
 
 def count(number: int, noun: str) -> str:
-    """1 object, 2 objects, 12,000 objects."""
+    """Format a number with a noun: 1 object, 2 objects, 12,000 objects."""
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def parse_size(text: str) -> int:
-    """Bytes. KiB, MiB, GiB, TiB, PiB and bare K, M, G, T, P count in 1024; kB, MB, ... in 1000.
+    """Bytes. K, M, G, T, P and KiB, MiB, ... are powers of 1024; kB, MB, ... are powers of 1000.
 
-    Raises ValueError that says what is right.
+    Raises ValueError, which says what is expected.
     """
     match = _SIZE_TEXT.fullmatch(text.strip())
     factor = _BYTES.get(match[2].lower()) if match else None
@@ -100,9 +100,9 @@ def parse_size(text: str) -> int:
 
 
 def parse_age(text: str) -> float:
-    """Seconds. Units ms, s, m, h, d, w, which may follow one another; a bare number is seconds.
+    """Seconds. The units ms, s, m, h, d, w can be combined; a number without a unit is seconds.
 
-    Raises ValueError that says what is right.
+    Raises ValueError, which says what is expected.
     """
     text = text.strip()
     if re.fullmatch(r"\d+(?:\.\d+)?", text):

@@ -1,6 +1,6 @@
-"""The control API's types for what lies between us and the remote: queue, transfers, migration.
+"""The control API's types for the remote, the write queue, transfers and the migration.
 
-Part of control.py in every respect but the file.
+The version and the compatibility rules of control.py hold for them too.
 """
 
 from __future__ import annotations
@@ -9,54 +9,54 @@ import msgspec
 
 
 class Share(msgspec.Struct, frozen=True):
-    """Writes and their bytes."""
+    """A number of objects or writes, and their size in bytes."""
 
     files: int = 0
     size: int = 0
 
 
 class WaitingRemote(msgspec.Struct, frozen=True):
-    """A remote that is not in use, and for which writes are pending."""
+    """A remote that is not in use and has pending writes."""
 
     id: str
     url: str
-    """As configured first."""
+    """The URL with which it was first configured."""
     account: str
-    """Owner id, else the access key id; "" while neither is known."""
+    """The owner id, or else the access key id; "" while neither is known."""
     writes: Share
-    """Parked conflicts are among them."""
+    """The pending writes, including conflicts."""
     oldest: float | None = None
-    """When the first of them was accepted, Unix seconds."""
+    """When the oldest of them was accepted, in Unix seconds."""
 
 
 class RemoteStatus(msgspec.Struct, frozen=True):
-    """The S3 behind us; times in Unix seconds."""
+    """The state of the remote. Times are Unix seconds."""
 
     url: str
     """As configured: aws, or a URL."""
     ok: bool | None = None
-    """The last call got through; None: nothing was asked yet."""
+    """Whether the last request succeeded; None: there was none yet."""
     error: str = ""
-    """What the last call failed with."""
+    """The error of the last request."""
     last_success: float | None = None
     last_failure: float | None = None
     clock_offset: float = 0.0
-    """Seconds that its clock is ahead of ours."""
+    """Seconds by which its clock is ahead of ours."""
     answers: bool = False
-    """The last call got an answer: with an error, the remote is there and fails, or refuses us."""
+    """The last request got an answer, so an error comes from the remote itself."""
     capabilities: dict[str, str] = {}
-    """Bucket -> how far conditional writes can be trusted there: A, B or C."""
+    """Bucket -> how the remote treats conditional writes there: A, B or C."""
     limitations: list[str] = []
-    """What it does not do and s3d works around: checksums, checksum_mode, listing_order,
-    empty_segments."""
+    """What the remote does not support, and s3d works around: checksums, checksum_mode,
+    listing_order, empty_segments."""
     id: str = ""
-    """Names the endpoint and the account; the queue, the cache and the sync memory are its own."""
+    """Identifies the endpoint and the account. Each has its own queue, cache and baselines."""
     unconfirmed: str = ""
-    """Why pending writes are held until it is known whose the access key is; "" when it is."""
+    """Why pending writes are held until the account of the access key is known; "" otherwise."""
 
 
 class QueueLimits(msgspec.Struct, frozen=True):
-    """What the write queue takes in, at most. max_age: seconds, None for any."""
+    """The limits of the write queue. max_age: seconds; None: no limit."""
 
     max_size: int
     max_files: int
@@ -65,46 +65,46 @@ class QueueLimits(msgspec.Struct, frozen=True):
 
 
 class QueueStatus(msgspec.Struct, frozen=True):
-    """GET /v1/queue: what is accepted and has not reached the remote."""
+    """GET /v1/queue: the pending writes by state, and how fast they are pushed."""
 
     waiting: Share
     running: Share
     held: Share
-    """Not to be pushed: somebody said so, or the filter."""
+    """Not to be pushed, because the user or the filter says so."""
     failed: Share
-    """Parked: the remote refuses them."""
+    """Parked, because the remote refuses them."""
     limits: QueueLimits
     path: str
     paused: bool = False
     blocked: Share = Share()
-    """Of those that wait: behind one of their key that is held or failed."""
+    """Those of waiting that are behind a held or failed write of their key."""
     trouble: str = ""
-    """Why nothing is pushed: "remote away", "needs credentials"; "" while all is well."""
+    """Why nothing is pushed: "remote away", "needs credentials"; "" when everything works."""
     oldest: float | None = None
-    """When the first of those that wait or run was accepted."""
+    """When the oldest waiting or running write was accepted."""
     rate: float = 0.0
-    """Bytes a second, over the last ones."""
+    """Current bytes per second."""
     remaining: float | None = None
-    """Seconds until all is pushed at this rate; None: not to be said."""
+    """Seconds until everything is pushed at this rate; None: unknown."""
     verifying: Share = Share()
-    """At the remote, and checked once more when no earlier request can replace them there."""
+    """At the remote, and to be checked once more when no earlier request can replace them."""
     conflict: Share = Share()
-    """Not pending any more: the remote has newer versions, and somebody has to decide."""
+    """No longer pending: the remote has newer versions, and the user has to decide."""
 
     @property
     def moving(self) -> Share:
-        """What will be pushed by itself."""
+        """The writes that s3d will push without a decision of the user."""
         there, stuck = _sum(self.waiting, self.running), self.blocked
         return Share(there.files - stuck.files, there.size - stuck.size)
 
     @property
     def left(self) -> Share:
-        """All that is pending: conflicts are not."""
+        """All pending writes; conflicts are not pending."""
         return _sum(self.waiting, self.running, self.held, self.failed, self.verifying)
 
 
 class QueueChanges(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """PATCH /v1/queue: limits until the next start; what is not named stays."""
+    """PATCH /v1/queue: set limits until the next start. Unset fields stay as they are."""
 
     max_size: int | msgspec.UnsetType = msgspec.UNSET
     max_files: int | msgspec.UnsetType = msgspec.UNSET
@@ -116,101 +116,100 @@ class DrainRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """POST /v1/queue:drain."""
 
     timeout: float = 0.0
-    """Seconds to wait until nothing is pushed any more, 0 to 30."""
+    """Seconds to wait until nothing is left to push, 0 to 30."""
     hurry: bool = True
-    """What is delayed after a failure is tried at once, and so is a remote that was away."""
+    """Retry delayed writes at once, and try to reach an unreachable remote."""
 
 
 class TransferError(msgspec.Struct, frozen=True):
-    """What the last push failed with."""
+    """The error of the last attempt."""
 
     code: str
     message: str = ""
     request_id: str = ""
-    """The remote's."""
+    """The request id of the remote."""
     status: int = 0
-    """Of HTTP; 0 when no answer came."""
+    """The HTTP status; 0 when there was no answer."""
     at: float = 0.0
 
 
 LOCAL_CODES = frozenset(
     ("DiskFull", "LocalFileError", "NoSuchFile", "NotTransferable", "PermissionDenied")
 )
-"""Codes of a TransferError that are of this machine, and none of S3's."""
+"""Codes of errors on this machine; all other codes of a TransferError are those of S3."""
 
 
 class Transfer(msgspec.Struct, frozen=True):
-    """Something that moves bytes. kind push: a write that waits for the remote."""
+    """A background transfer. A transfer of kind push is a pending write."""
 
     id: str
     kind: str
     """push, upload, download, copy, move, delete or prefetch."""
     operation: str
-    """put, delete or tags; else the kind."""
+    """put, delete or tags for a push; otherwise the kind."""
     bucket: str
     key: str
     size: int
     state: str
-    """waiting, running, held, failed, verifying or conflict; what is no push can be done or
-    cancelled, too."""
+    """waiting, running, held, failed, verifying or conflict for a push; waiting, running, held,
+    failed, done or cancelled for other kinds."""
     accepted: float
     attempts: int = 0
     retry_at: float = 0.0
-    """Not before; 0: when its turn comes, or never for one that failed."""
+    """When the next attempt is due; 0: as soon as possible, or never for a failed one."""
     priority: int = 0
-    """Greater goes first."""
+    """Higher priorities are pushed first."""
     error: TransferError | None = None
     done: int = 0
-    """Bytes that were moved."""
+    """Bytes moved so far."""
     files: int = 1
-    """Objects that are meant, as far as they are known."""
+    """The number of objects, as far as it is known."""
     files_done: int = 0
     files_failed: int = 0
     rate: float = 0.0
-    """Bytes a second."""
+    """Bytes per second."""
     remaining: float | None = None
-    """Seconds, at this rate; None: not to be said."""
+    """Remaining seconds at this rate; None: unknown."""
     target: str = ""
-    """Where it goes, as a person writes it."""
+    """The target as the user writes it."""
     source: str = ""
-    """Of an upload: the file or folder."""
+    """The file or folder of an upload."""
     etag: str = ""
-    """Of a conflict: of the write; "" for a delete."""
+    """Of a conflict: the ETag of the write; "" for a delete."""
     remote_etag: str = ""
-    """Of a conflict: what the remote had; "" for a key that was deleted there."""
+    """Of a conflict: the ETag at the remote; "" when the key was deleted there."""
     failures: list[TransferError] = []
-    """Of one transfer that is asked for by its id: each object that failed, the first 1,000."""
+    """In GET /v1/transfers/{id}: the first 1,000 objects that failed."""
 
 
 class TransferRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """POST /v1/transfers: move objects, in the background; one transfer for each of them."""
+    """POST /v1/transfers: start one transfer for each key, prefix and path."""
 
     kind: str
     """upload, download, copy, move or delete."""
     bucket: str
-    """Of an upload where to, else where from."""
+    """The target bucket of an upload; otherwise the source bucket."""
     keys: list[str] = []
     prefixes: list[str] = []
-    """And all whose keys begin so."""
+    """Transfer all objects with these prefixes."""
     paths: list[str] = []
-    """Of an upload: files and folders on the agent's machine, absolute; ~ is the home folder."""
+    """Of an upload: absolute paths of files and folders on the agent's machine; ~ is the home."""
     base: str = ""
-    """What is cut from the beginning of the keys, to name them where they go; of an upload from
-    FOLDER/PATH."""
+    """The prefix to remove from the keys (of an upload, from FOLDER/PATH) to name the targets."""
     to_path: str = ""
-    """Of a download: a folder, made when it is missing."""
+    """Of a download: the target folder, created if it is missing."""
     to_bucket: str = ""
-    """Of a copy or move."""
+    """Of a copy or move: the target bucket."""
     to_prefix: str = ""
-    """Of an upload, copy or move: put before the names."""
+    """Of an upload, copy or move: the prefix of the targets."""
     as_key: str = ""
-    """Of the copy or move of one key: its new name."""
+    """Of the copy or move of one key: its new key."""
     existing: str = "replace"
-    """replace or skip what is there."""
+    """replace or skip existing targets."""
 
 
 class TransferList(msgspec.Struct, frozen=True):
-    """GET /v1/transfers: one page, oldest first; cursor is empty on the last."""
+    """GET /v1/transfers: one page, the oldest first; the last page has an empty cursor."""
 
     transfers: list[Transfer]
     cursor: str = ""
@@ -221,23 +220,23 @@ class RetryRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     as_key: str = ""
     force: bool = False
-    """Push a conflict over the version of the remote that it was parked for."""
+    """Of a conflict: replace the version of the remote that caused it."""
 
 
 class PriorityRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """POST /v1/transfers/{id}:priority. 0 is the usual, greater goes first."""
+    """POST /v1/transfers/{id}:priority. The default is 0; higher priorities are pushed first."""
 
     priority: int
 
 
 class AdoptRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """POST /v1/queue:adopt. separate: the access key is of another account than pending writes."""
+    """POST /v1/queue:adopt. separate: the access key is of another account."""
 
     separate: bool = False
 
 
 class RemoteList(msgspec.Struct, frozen=True):
-    """GET /v1/remotes: those that are not in use and for which writes are pending."""
+    """GET /v1/remotes: the remotes that are not in use and have pending writes."""
 
     remotes: list[WaitingRemote]
 
@@ -246,13 +245,13 @@ class MoveRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """POST /v1/remotes/{id}:move."""
 
     to: str
-    """Id or URL of the remote in use, so that nothing goes anywhere by mistake."""
+    """The id or URL of the remote in use, so that no write is moved by mistake."""
     writes: list[str] = []
-    """Ids of pending writes; none means all."""
+    """Ids of pending writes; an empty list means all."""
 
 
 class MoveFailure(msgspec.Struct, frozen=True):
-    """A write that was not moved."""
+    """A write that could not be moved."""
 
     id: str
     bucket: str
@@ -262,14 +261,14 @@ class MoveFailure(msgspec.Struct, frozen=True):
 
 
 class MoveResult(msgspec.Struct, frozen=True):
-    """Its answer."""
+    """The answer of POST /v1/remotes/{id}:move."""
 
     moved: int
     failures: list[MoveFailure] = []
 
 
 class Count(msgspec.Struct, frozen=True):
-    """How many of them it was."""
+    """The number of items that an action has affected."""
 
     count: int
 
@@ -278,30 +277,30 @@ class Bandwidth(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """GET and PUT /v1/bandwidth."""
 
     timetable: str
-    """off, 2MiB, or "08:00 512KiB, 18:00 off": bytes a second from each time of the day on."""
+    """off, 2MiB, or "08:00 512KiB, 18:00 off": bytes per second from each time of day on."""
 
 
 class BandwidthStatus(msgspec.Struct, frozen=True):
-    """The answer of both."""
+    """The answer of GET and PUT /v1/bandwidth."""
 
     timetable: str
     limit: int | None
-    """Bytes a second at this time of the day; None: no limit."""
+    """Bytes per second at this time of day; None: no limit."""
     rate: float
-    """Bytes a second, over the last ones."""
+    """Current bytes per second."""
 
 
 class MigrateRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """POST /v1/migration:start."""
 
     buckets: list[str] = []
-    """Of the embedded store; none: all."""
+    """Buckets of the embedded store; an empty list means all."""
     delete_source: bool = False
-    """Nothing is copied: what the remote is seen to have is deleted from the embedded store."""
+    """Copy nothing, but delete from the embedded store the objects that the remote has."""
 
 
 class MigrationFailure(msgspec.Struct, frozen=True):
-    """One object (or bucket, key "") that could not be carried over."""
+    """An object (or a bucket, with an empty key) that could not be copied."""
 
     bucket: str
     key: str
@@ -310,25 +309,25 @@ class MigrationFailure(msgspec.Struct, frozen=True):
 
 
 class MigrationStatus(msgspec.Struct, frozen=True):
-    """GET /v1/migration and the answer of its verbs: how far the job is, or how it ended."""
+    """GET /v1/migration and the answer of its actions: the progress or the result."""
 
     state: str = "idle"
-    """idle, running, done, failed (something was not carried over) or cancelled."""
+    """idle, running, done, failed (something was not copied) or cancelled."""
     buckets: list[str] = []
-    """Those of the embedded store that are meant."""
+    """The buckets to migrate."""
     total: Share = Share()
     """What they hold."""
     copied: Share = Share()
-    """Seen at the remote after it was sent there."""
+    """Copied to the remote and verified there."""
     there: Share = Share()
-    """Was there already, byte for byte."""
+    """Identical objects that the remote had already."""
     deleted: Share = Share()
-    """Taken from the embedded store, after it was seen at the remote."""
+    """Deleted from the embedded store after verification at the remote."""
     failed: int = 0
     failures: list[MigrationFailure] = []
-    """The first of those that failed."""
+    """The first objects that failed."""
     notes: list[str] = []
-    """What a person should know: what is not carried over."""
+    """What the migration does not copy."""
 
 
 def _sum(*shares: Share) -> Share:

@@ -1,9 +1,9 @@
-"""The agent over its Unix socket, for the app: calls, data, events. Nothing here knows Textual."""
+"""The control API of the agent over its Unix socket: calls, data, events. No Textual."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -12,71 +12,96 @@ import msgspec
 
 from s3d import __version__
 from s3d.shared import control
-from s3d.shared.control import Event, Problem
+from s3d.shared.control import Event, Listing, Problem
+from s3d.tui.control_paths import listing_path
 
-CALL = 30.0
+CALL_TIMEOUT = 30.0
 """Seconds that a call may take."""
-SILENCE = 12.0
-"""Seconds without an event, the heartbeat included, after which the agent is taken for lost."""
-BASE = "http://s3d"
+EVENT_TIMEOUT = 12.0
+"""Seconds without an event, heartbeats included, after which the agent counts as unreachable."""
+BASE_URL = "http://s3d"
 
 T = TypeVar("T")
 
 
 class AgentUnreachable(Exception):
-    """The agent does not answer. str(): why."""
+    """The agent does not answer. str(): the reason, for a person."""
 
 
 class RequestRefused(Exception):
-    """The agent says no."""
+    """The agent has answered with an error."""
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
         super().__init__(": ".join(part for part in (problem.title, problem.detail) if part))
 
 
+def error_text(error: AgentUnreachable | RequestRefused) -> str:
+    """The error as a person should read it, with the agent's hint if there is one."""
+    hint = error.problem.hint if isinstance(error, RequestRefused) else ""
+    return f"{error}. {hint}" if hint else str(error)
+
+
 class Agent(Protocol):
-    """Whom the app talks to: the real agent, or the one of the demonstration."""
+    """What the app calls: the agent behind a socket, or the one of the demonstration."""
 
-    async def ask(self, method: str, path: str, kind: type[T], body: Any = None) -> T:
-        """A call of the control API. Raises Lost, Denied."""
+    socket: str
+    """Where it is, for people."""
+    is_local: bool
+    """It runs on this machine, so that paths can be checked and it can be started."""
 
-    async def data(self, path: str, start: int, size: int) -> bytes:
-        """A range of an object. Raises Lost, Denied."""
+    async def call(self, method: str, path: str, kind: type[T], body: Any = None) -> T:
+        """Call the control API and decode the answer. Raises AgentUnreachable, RequestRefused."""
 
-    def stamp(self) -> object:
-        """Another value when there is another agent, as far as that is seen from outside."""
+    async def read_range(self, path: str, start: int, size: int) -> bytes:
+        """A range of the bytes behind a path. Raises AgentUnreachable, RequestRefused."""
+
+    def instance_id(self) -> object:
+        """Changes when another agent listens, as far as the socket file shows it."""
 
     def events(self) -> AsyncIterator[Event]:
-        """All that happens from now on. Raises Lost in the end."""
+        """All events from now on. Ends with AgentUnreachable."""
 
     async def close(self) -> None: ...
 
 
-class SocketAgent:
-    """The one on the socket. Connections are made when they are needed."""
+async def listing_pages(
+    agent: Agent, bucket: str, prefix: str, *, deep: bool = False, key_states: bool = False
+) -> AsyncGenerator[Listing]:
+    """All pages of a listing, in the order of S3. Raises AgentUnreachable, RequestRefused."""
+    cursor, is_last = "", False
+    while not is_last:
+        path = listing_path(bucket, prefix, cursor=cursor, deep=deep, key_states=key_states)
+        page = await agent.call("GET", path, Listing)
+        cursor, is_last = page.cursor, not page.cursor
+        yield page
 
-    def __init__(self, socket: Path) -> None:
-        self.socket = socket
+
+class SocketAgent:
+    """The agent behind a Unix socket. Connections are opened when they are needed."""
+
+    def __init__(self, socket: Path, *, is_local: bool = True) -> None:
+        self._path = socket
+        self.socket, self.is_local = str(socket), is_local
         self._session: aiohttp.ClientSession | None = None
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
             headers = {control.CLIENT_HEADER: f"tui/{__version__}"}
-            connector = aiohttp.UnixConnector(str(self.socket), limit=8)
-            self._session = aiohttp.ClientSession(BASE, connector=connector, headers=headers)
+            connector = aiohttp.UnixConnector(self.socket, limit=8)
+            self._session = aiohttp.ClientSession(BASE_URL, connector=connector, headers=headers)
         return self._session
 
-    def stamp(self) -> object:
+    def instance_id(self) -> object:
         try:
-            facts = self.socket.stat()
+            status = self._path.stat()
         except OSError:
             return None
-        return facts.st_ino, facts.st_ctime_ns
+        return status.st_ino, status.st_ctime_ns
 
-    async def ask(self, method: str, path: str, kind: type[T], body: Any = None) -> T:
+    async def call(self, method: str, path: str, kind: type[T], body: Any = None) -> T:
         data = None if body is None else control.encode(body)
-        timeout = aiohttp.ClientTimeout(CALL)
+        timeout = aiohttp.ClientTimeout(CALL_TIMEOUT)
         try:
             async with self._open().request(method, path, data=data, timeout=timeout) as answer:
                 content = await answer.read()
@@ -84,13 +109,13 @@ class SocketAgent:
                     raise RequestRefused(_problem(content, answer.status))
                 return control.decode(content or b"null", kind)
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise AgentUnreachable(_why(error, self.socket)) from error
+            raise AgentUnreachable(_reason(error, self.socket)) from error
         except msgspec.DecodeError as error:
-            raise AgentUnreachable(f"the agent's answer is not understood: {error}") from error
+            raise AgentUnreachable(f"the agent's answer cannot be decoded: {error}") from error
 
-    async def data(self, path: str, start: int, size: int) -> bytes:
+    async def read_range(self, path: str, start: int, size: int) -> bytes:
         headers = {"Range": f"bytes={start}-{start + size - 1}"}
-        timeout = aiohttp.ClientTimeout(CALL)
+        timeout = aiohttp.ClientTimeout(CALL_TIMEOUT)
         try:
             async with self._open().get(path, headers=headers, timeout=timeout) as answer:
                 if answer.status == 416:
@@ -99,23 +124,23 @@ class SocketAgent:
                     raise RequestRefused(_problem(await answer.read(), answer.status))
                 return await answer.content.read(size)
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise AgentUnreachable(_why(error, self.socket)) from error
+            raise AgentUnreachable(_reason(error, self.socket)) from error
 
     async def events(self) -> AsyncIterator[Event]:
-        timeout = aiohttp.ClientTimeout(total=None, sock_read=SILENCE)
+        timeout = aiohttp.ClientTimeout(total=None, sock_read=EVENT_TIMEOUT)
         try:
             async with self._open().get("/v1/events", timeout=timeout) as answer:
                 async for line in answer.content:
                     yield control.decode(line, Event)
         except (aiohttp.ClientError, OSError, TimeoutError, msgspec.DecodeError) as error:
-            raise AgentUnreachable(_why(error, self.socket)) from error
+            raise AgentUnreachable(_reason(error, self.socket)) from error
         raise AgentUnreachable("the agent has stopped")
 
     async def close(self) -> None:
         if self._session is not None:
             await self._session.close()
             self._session = None
-            await asyncio.sleep(0)
+            await asyncio.sleep(0)  # aiohttp closes its sockets in the next turn of the loop
 
 
 def _problem(content: bytes, status: int) -> Problem:
@@ -125,7 +150,7 @@ def _problem(content: bytes, status: int) -> Problem:
         return Problem("InternalError", f"the agent answers {status}")
 
 
-def _why(error: Exception, socket: Path) -> str:
+def _reason(error: Exception, socket: str) -> str:
     if isinstance(error, TimeoutError | aiohttp.SocketTimeoutError):
         return "the agent does not answer"
     if isinstance(error, aiohttp.ClientConnectorError):

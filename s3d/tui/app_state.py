@@ -1,51 +1,93 @@
-"""What the app knows of the agent, and how calls and events change it. No Textual, no sockets."""
+"""What the app knows of the agent, and how answers and events change it. No Textual, no sockets."""
 
 from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
-from s3d.shared.caching import CacheEntry, PinStatus
+from s3d.shared.caching import CacheEntry, CacheStatus, PinStatus
 from s3d.shared.control import API_MAJOR, AgentStatus, BucketInfo, Event, Hello
 from s3d.shared.diagnostics import LogLine, Samples
 from s3d.shared.syncing import Conflict, FolderStatus, HistoryRow
-from s3d.shared.transfers import Transfer
+from s3d.shared.transfers import QueueStatus, Transfer
 
-LINES = 50_000
-"""Of the log."""
-
-
-NEEDED = 3
+MAX_LOG_LINES = 50_000
+MIN_API_MINOR = 3
 """Minor version of the control API from which there are rates, log and transfers."""
-ENDED = ("done", "cancelled")
-"""States of a transfer that needs nobody any more."""
+FINISHED = ("done", "cancelled")
+"""States of a transfer that needs no attention any more."""
+_LOGGED_EVENTS = frozenset(("sync.state", "sync.conflict", "agent.task_failed", "store.changed"))
+"""Events that the app shows as lines of the log."""
 
 
 class Link(StrEnum):
-    """How the connection to the agent is."""
+    """State of the connection to the agent."""
 
     CONNECTING = "connecting"
     CONNECTED = "connected"
     LOST = "lost"
     FOREIGN = "foreign"
-    """It speaks another major version of the control API: only looked at."""
+    """The agent speaks another major version of the control API: the app is read-only."""
 
 
 @dataclass(slots=True)
-class State:
-    """All of it. Empty until the agent has answered, and kept when it is lost."""
+class Connection:
+    """The connection to the agent. Times are Unix seconds."""
 
     link: Link = Link.CONNECTING
-    why: str = ""
-    """Why it is lost."""
+    error: str = ""
+    """Why the connection is lost."""
     since: float = 0.0
-    """When the link became what it is, in Unix seconds."""
-    fresh: float = 0.0
+    """When the link changed to its present state."""
+    answered_at: float = 0.0
     """When the agent last answered."""
     tries: int = 0
     retry_at: float = 0.0
     hello: Hello | None = None
+    """The greeting of the agent; None until it has answered once."""
+
+    @property
+    def is_current_api(self) -> bool:
+        """Whether the agent has every route that the app uses."""
+        return self.hello is None or self.hello.api.minor >= MIN_API_MINOR
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the data shown is current, and actions can be sent."""
+        return self.link is Link.CONNECTED
+
+    def mark_connected(self, hello: Hello, now: float) -> None:
+        is_foreign = hello.api.major != API_MAJOR
+        self.hello = hello
+        self._set_link(Link.FOREIGN if is_foreign else Link.CONNECTED, "", now)
+        self.answered_at, self.tries = now, 0
+
+    def mark_lost(self, error: str, now: float, retry_at: float) -> None:
+        self._set_link(Link.LOST, error, now)
+        self.tries += 1
+        self.retry_at = retry_at
+
+    def _set_link(self, link: Link, error: str, now: float) -> None:
+        if link is not self.link:
+            self.since = now
+        self.link, self.error = link, error
+
+
+class Trouble(NamedTuple):
+    """Something that needs attention. tab: name of the tab where a person can resolve it."""
+
+    kind: str
+    text: str
+    tab: str
+
+
+@dataclass(slots=True)
+class State:
+    """Everything that the app shows. Empty until the agent answers; kept when it is lost."""
+
+    connection: Connection = field(default_factory=Connection)
     status: AgentStatus | None = None
     buckets: list[BucketInfo] = field(default_factory=list)
     transfers: list[Transfer] = field(default_factory=list)
@@ -53,99 +95,107 @@ class State:
     pins: list[PinStatus] = field(default_factory=list)
     folders: list[FolderStatus] = field(default_factory=list)
     conflicts: dict[str, list[Conflict]] = field(default_factory=dict)
+    """Folder name -> its conflicts."""
     history: dict[str, list[HistoryRow]] = field(default_factory=dict)
-    log: deque[LogLine] = field(default_factory=lambda: deque(maxlen=LINES))
+    """Folder name -> its latest history."""
+    log: deque[LogLine] = field(default_factory=lambda: deque(maxlen=MAX_LOG_LINES))
     log_seq: int = 0
-    """Of the last line that came from the agent's log."""
+    """Sequence number of the last line read from the agent's log."""
     samples: Samples | None = None
-    """Rates of the last minutes, as the agent has kept them."""
+    """Rates of the last minutes, as sampled by the agent."""
 
     @property
-    def up(self) -> list[float]:
-        """Bytes a second to the remote, or into the store."""
+    def upload_rates(self) -> list[float]:
+        """Bytes a second to the remote, or into the embedded store; the latest last."""
         return self.samples.up if self.samples is not None else []
 
     @property
-    def down(self) -> list[float]:
-        """Bytes a second from the remote, or out of the store."""
+    def download_rates(self) -> list[float]:
+        """Bytes a second from the remote, or out of the embedded store; the latest last."""
         return self.samples.down if self.samples is not None else []
 
     @property
-    def is_recent(self) -> bool:
-        """The agent knows all that is asked of it here."""
-        return self.hello is None or self.hello.api.minor >= NEEDED
+    def queue(self) -> QueueStatus | None:
+        """The write queue; None without a remote."""
+        return self.status.queue if self.status is not None else None
 
     @property
-    def is_live(self) -> bool:
-        """Whether what is shown is true now, and actions can be asked for."""
-        return self.link is Link.CONNECTED
+    def cache(self) -> CacheStatus | None:
+        """The read cache; None without a remote."""
+        return self.status.cache if self.status is not None else None
 
-    def connected(self, hello: Hello, now: float) -> None:
-        is_foreign = hello.api.major != API_MAJOR
-        if self.hello is not None and self.hello.boot != hello.boot:
+    @property
+    def has_remote(self) -> bool:
+        """Whether the agent is a gateway: keys have queue and cache states, requests cost."""
+        return self.status is not None and self.status.remote is not None
+
+    @property
+    def endpoint(self) -> str:
+        """URL of the S3 endpoint; that of the default host until the agent has answered."""
+        return self.status.endpoint if self.status is not None else "http://127.0.0.1"
+
+    def mark_connected(self, hello: Hello, now: float) -> None:
+        """An agent has answered; another process than before numbers its log from the start."""
+        before = self.connection.hello
+        if before is not None and before.boot != hello.boot:
             self.log_seq = 0
-        self.hello = hello
-        self._turn(Link.FOREIGN if is_foreign else Link.CONNECTED, "", now)
-        self.fresh, self.tries = now, 0
+        self.connection.mark_connected(hello, now)
 
-    def lost(self, why: str, now: float, retry_at: float) -> None:
-        self._turn(Link.LOST, why, now)
-        self.tries += 1
-        self.retry_at = retry_at
+    def set_status(self, status: AgentStatus, now: float) -> None:
+        self.status, self.connection.answered_at = status, now
 
-    def _turn(self, link: Link, why: str, now: float) -> None:
-        if link is not self.link:
-            self.since = now
-        self.link, self.why = link, why
+    def update_transfers(self, changed: list[Transfer]) -> None:
+        """Replace the listed transfers that have changed; new ones come with the next list."""
+        by_id = {each.id: each for each in changed}
+        self.transfers = [by_id.get(each.id, each) for each in self.transfers]
 
-    def told(self, status: AgentStatus, now: float) -> None:
-        """A status of the agent."""
-        self.status, self.fresh = status, now
-
-    def progressed(self, running: list[Transfer]) -> None:
-        """News of transfers that are listed already; what is new comes with the next list."""
-        news = {each.id: each for each in running}
-        self.transfers = [news.get(each.id, each) for each in self.transfers]
-
-    def logged(self, lines: list[LogLine], seq: int) -> None:
-        """More lines of the agent's log."""
+    def add_log_lines(self, lines: list[LogLine], seq: int) -> None:
+        """Append lines of the agent's log, in the order of their times."""
         is_late = bool(lines and self.log and lines[0].at < self.log[-1].at)
         self.log.extend(lines)
         self.log_seq = seq
-        if is_late:  # events came first
-            self.log = deque(sorted(self.log, key=lambda line: line.at), LINES)
+        if is_late:  # events have arrived before these lines
+            self.log = deque(sorted(self.log, key=lambda line: line.at), MAX_LOG_LINES)
 
-    def happened(self, event: Event) -> None:
-        """Some events are lines here, too: they tell what was done and by whom."""
-        if event.kind in _TOLD:
+    def add_event(self, event: Event) -> None:
+        """Show some kinds of events as log lines: what was done, and by whom."""
+        if event.kind in _LOGGED_EVENTS:
             text = " ".join(f"{name}={value}" for name, value in event.data.items())
-            what = f"{event.subject} {text}".strip()
-            self.log.append(LogLine(0, event.at, "info", event.kind, what))
+            message = f"{event.subject} {text}".strip()
+            self.log.append(LogLine(0, event.at, "info", event.kind, message))
 
-    def troubles(self) -> list[tuple[str, str, str]]:
-        """What needs attention: a word, what it is about, and the tab where it is mended."""
-        found = []
-        if self.status is not None:
-            found += [("warning", text, "1") for text in self.status.warnings]
-            remote = self.status.remote
-            if remote is not None and remote.ok is False:
-                found.append(("offline", f"the remote: {remote.error}", "3"))
-            cache = self.status.cache
-            if cache is not None and cache.trouble:
-                found.append(("cache", cache.trouble, "4"))
-        for transfer in self.transfers:
-            if transfer.state == "failed":
-                error = transfer.error
-                why = f"{error.code} ({error.status})" if error is not None else ""
-                found.append(("failed", f"{transfer.bucket}/{transfer.key}  {why}".strip(), "3"))
-        for folder in self.folders:
-            if folder.state in ("stopped", "offline"):
-                found.append((folder.state, f"{folder.name}: {folder.reason}", "5"))
-            if folder.conflicts:
-                told = f"{folder.conflicts} conflict cop{'y' if folder.conflicts == 1 else 'ies'}"
-                found.append(("conflict", f"{folder.name}: {told}", "5"))
-        return found
+    def troubles(self) -> list[Trouble]:
+        """Everything that needs attention: agent first, then transfers, then sync folders."""
+        return [
+            *self._agent_troubles(),
+            *(_failed_transfer(each) for each in self.transfers if each.state == "failed"),
+            *(trouble for folder in self.folders for trouble in _folder_troubles(folder)),
+        ]
+
+    def _agent_troubles(self) -> list[Trouble]:
+        if self.status is None:
+            return []
+        troubles = [Trouble("warning", text, "dashboard") for text in self.status.warnings]
+        remote, cache = self.status.remote, self.status.cache
+        if remote is not None and remote.ok is False:
+            troubles.append(Trouble("offline", f"the remote: {remote.error}", "transfers"))
+        if cache is not None and cache.trouble:
+            troubles.append(Trouble("cache", cache.trouble, "cache"))
+        return troubles
 
 
-_TOLD = frozenset(("sync.state", "sync.conflict", "agent.task_failed", "store.changed"))
-"""Events that are lines of the log here."""
+def _failed_transfer(transfer: Transfer) -> Trouble:
+    error = transfer.error
+    reason = f"{error.code} ({error.status})" if error is not None else ""
+    text = f"{transfer.bucket}/{transfer.key}  {reason}".strip()
+    return Trouble("failed", text, "transfers")
+
+
+def _folder_troubles(folder: FolderStatus) -> list[Trouble]:
+    troubles = []
+    if folder.state in ("stopped", "offline"):
+        troubles.append(Trouble(folder.state, f"{folder.name}: {folder.reason}", "sync"))
+    if folder.conflicts:
+        copies = f"{folder.conflicts} conflict cop{'y' if folder.conflicts == 1 else 'ies'}"
+        troubles.append(Trouble("conflict", f"{folder.name}: {copies}", "sync"))
+    return troubles

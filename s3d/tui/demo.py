@@ -1,6 +1,6 @@
-"""A made-up agent: what `s3d tui --demo` shows, and what tests and screenshots are made from.
+"""An agent of the demonstration: `s3d tui --demo`, tests and screenshots use it.
 
-It answers the routes that the app asks, from values that are the same in every run.
+It answers the routes that the app calls, with values that are the same in every run.
 """
 
 from __future__ import annotations
@@ -59,34 +59,37 @@ T = TypeVar("T")
 
 
 class DemoAgent:
-    """Answers at once. Writes change what they should, as far as it is seen.
+    """Answers at once. Writes have the effects that can be seen in the app.
 
-    clock: Unix seconds; from NOW on, what moves has moved.
+    clock: Unix seconds; transfers make progress as it goes on from NOW.
     """
+
+    socket = ""
+    is_local = True
 
     def __init__(self, clock: Callable[[], float] = lambda: NOW) -> None:
         self._clock = clock
-        self.asked: list[tuple[str, str, Any]] = []
-        """Every call that is no GET."""
+        self.calls: list[tuple[str, str, Any]] = []
+        """Method, path and body of every call that changes something."""
         self.transfers = values.transfers()
         self.pins = [Pin("pix", prefix="photos/2024/")]
         self.folders = values.folders()
         self.tags = {"album": "2025"}
         self.deleted: set[tuple[str, str]] = set()
         self.is_gone = asyncio.Event()
-        """Set: the agent is killed."""
+        """When it is set, the events end, as those of an agent that is killed."""
 
-    async def ask(self, method: str, path: str, kind: type[T], body: Any = None) -> T:
+    async def call(self, method: str, path: str, kind: type[T], body: Any = None) -> T:
         place, _, query = path.partition("?")
         words = dict(parse_qsl(query, keep_blank_values=True))
         if method == "GET":
             found = self._get(unquote(place), words)
         else:
-            self.asked.append((method, path, body))
+            self.calls.append((method, path, body))
             found = self._do(method, unquote(place), words, body)
         return control.decode(control.encode(found), kind)
 
-    def stamp(self) -> object:
+    def instance_id(self) -> object:
         return None
 
     def _get(self, place: str, words: dict[str, str]) -> Any:
@@ -133,7 +136,7 @@ class DemoAgent:
         return structs.replace(found, spec=spec)
 
     def _moved(self, state: str) -> list[Transfer]:
-        """The transfers as they are at this moment."""
+        """The transfers with the progress of this moment."""
         seconds = max(self._clock() - NOW, 0.0)
         found = [values.after(each, seconds) for each in self.transfers]
         return [each for each in found if state in ("", each.state)]
@@ -146,7 +149,7 @@ class DemoAgent:
         if place.endswith(":presign"):
             return Presigned(f"{ENDPOINT}/signed?X-Amz-Expires={body.expires}", NOW + body.expires)
         if place.startswith("/v1/transfers/"):
-            return self._steer(place.split("/")[3], body)
+            return self._change_transfer(place.split("/")[3], body)
         if place == "/v1/transfers":
             return self._start(body)
         if method == "PATCH" and place.endswith("/tags"):
@@ -162,7 +165,7 @@ class DemoAgent:
             self.deleted.add((place.split("/")[3], words["key"]))
         return {}
 
-    def _steer(self, what: str, body: Any) -> Any:
+    def _change_transfer(self, what: str, body: Any) -> Any:
         id, _, verb = what.partition(":")
         if verb == "retry" and id == "8f10":
             raise RequestRefused(
@@ -179,7 +182,7 @@ class DemoAgent:
         return {}
 
     def _start(self, request: Any) -> TransferList:
-        """A transfer for each; what is deleted is gone at once."""
+        """A transfer for each key, prefix and path; deletions have their effect at once."""
         started = []
         for key in [*request.keys, *request.prefixes, *request.paths]:
             id = f"t{len(self.transfers) + 1}"
@@ -223,7 +226,7 @@ class DemoAgent:
             if (bucket, key) not in self.deleted
         ]
         more = str(start + PAGE) if len(keys) > start + PAGE else ""
-        return Listing(rows, folders if not start else [], more, values.standing(rows))
+        return Listing(rows, folders if not start else [], more, values.key_states(rows))
 
     def _object(self, bucket: str, key: str) -> ObjectStatus:
         return ObjectStatus(
@@ -233,7 +236,7 @@ class DemoAgent:
             cache=CacheState(2_535_456, 4_089_446, False),
         )  # fmt: skip
 
-    async def data(self, path: str, start: int, size: int) -> bytes:
+    async def read_range(self, path: str, start: int, size: int) -> bytes:
         if ".csv" in path:
             return b"name,size,kind\nIMG_0001,4400000,jpeg\nIMG_0002,4300000,jpeg\n"[
                 start : start + size

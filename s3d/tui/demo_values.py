@@ -1,4 +1,4 @@
-"""What the made-up agent says: the same in every run, with some of everything that can be seen."""
+"""The values of the demonstration: the same in every run, with an example of everything shown."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from s3d.shared.transfers import (
 )
 
 NOW = 1_795_760_000.0
-"""The moment at which the demonstration stands still."""
+"""The time at which the demonstration stands still, in Unix seconds."""
 MIB, GIB = 1 << 20, 1 << 30
 MANY = 100_000
 """Keys of the bucket `big`."""
@@ -49,8 +49,8 @@ HOSTILE = (
 
 ENDPOINT = "http://127.0.0.1:33333"
 LOG = [Event(0, "demo", NOW - 30, "hello")]
-"""What happens here."""
-_SAID = (
+"""The events of the demonstration."""
+_LOG_LINES = (
     ("info", "store.queue", "pushed bucket=pix key=photos/2025/IMG_0002.jpg size=4613734"),
     ("warning", "store.queue", "8f25 SlowDown, tried again in 8 s"),
     ("error", "store.queue", "8f10 AccessDenied s3:PutObject on backup/db.dump"),
@@ -68,14 +68,14 @@ PLAN = SyncPlan(
 def log(since: int) -> LogList:
     lines = [
         LogLine(number, NOW - 30 + number, level, source, message)
-        for number, (level, source, message) in enumerate(_SAID, 1)
+        for number, (level, source, message) in enumerate(_LOG_LINES, 1)
         if number > since
     ]
-    return LogList(lines, len(_SAID))
+    return LogList(lines, len(_LOG_LINES))
 
 
 def samples(now: float) -> Samples:
-    """Waves that go on as time does."""
+    """Rates as waves that move with the time."""
 
     def wave(height: float, phase: float) -> list[float]:
         seconds = range(int(now) - 299, int(now) + 1)
@@ -100,14 +100,14 @@ def settings() -> SettingList:
 
 
 def after(transfer: Transfer, seconds: float) -> Transfer:
-    """What runs has moved on; it begins anew at its end."""
+    """A transfer so many seconds later; a running one starts again when it has ended."""
     if transfer.state != "running" or not transfer.rate:
         return transfer
     done = int(transfer.done + seconds * transfer.rate) % max(transfer.size, 1)
     return structs.replace(transfer, done=done, remaining=(transfer.size - done) / transfer.rate)
 
 
-def standing(rows: list[ObjectInfo]) -> dict[str, str]:
+def key_states(rows: list[ObjectInfo]) -> dict[str, str]:
     words = ("cached", "cached", "partial", "", "pinned", "pending", "failed")
     return {
         row.key: words[number % len(words)]

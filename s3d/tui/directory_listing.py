@@ -1,44 +1,65 @@
-"""One level of a bucket, or all below it: its rows as they come, filtered and sorted. Pure."""
+"""The listing of a prefix, or of all keys below it, while its pages arrive. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from s3d.shared.control import Listing, ObjectInfo
-from s3d.tui.match import Test, matcher, narrows
+from s3d.tui.match import NameFilter, narrows
+from s3d.tui.places import HOME, Place
 
 UP = ".."
-"""Id of the row that leads to the level above."""
+"""Id of the row that leads to the parent prefix."""
 ORDERS = ("name", "size", "modified", "type")
 
 Item = str | ObjectInfo
-"""A prefix, or an object."""
+"""A common prefix, or an object."""
+
+
+class SortOrder(NamedTuple):
+    """field: one of ORDERS."""
+
+    field: str = "name"
+    is_reversed: bool = False
+
+    def then(self, field: str) -> SortOrder:
+        """The order after a choice: choosing the same field again reverses it."""
+        return SortOrder(field, field == self.field and not self.is_reversed)
+
+
+BY_NAME = SortOrder()
+"""The order of S3."""
 
 
 @dataclass
 class DirectoryListing:
-    """bucket and prefix: where it is. deep: every key below it, and no prefixes."""
+    """Filtered and sorted. place: bucket and prefix. deep: every key below it, and no prefixes."""
 
-    bucket: str = ""
-    prefix: str = ""
+    place: Place = HOME
     deep: bool = False
-    order: str = "name"
-    is_reversed: bool = False
-    folders: list[str] = field(default_factory=list)
+    order: SortOrder = BY_NAME
+    prefixes: list[str] = field(default_factory=list)
     objects: list[ObjectInfo] = field(default_factory=list)
-    standing: dict[str, str] = field(default_factory=dict)
-    """Key -> how it is with queue and cache; a key that is not in it is at the remote only."""
+    key_states: dict[str, str] = field(default_factory=dict)
+    """Key -> its state in queue and cache; a key without one is only at the remote."""
     is_loading: bool = False
     pages: int = 0
     error: str = ""
-    """Why it could not be listed."""
-    filter: str = ""
+    """Why the listing has failed."""
+    filter: NameFilter = field(default_factory=NameFilter)
     shown: Sequence[Item] = ()
-    """What matches, in its order."""
-    _test: Test | None = None
+    """What passes the filter, in the chosen order."""
     _by_key: dict[str, ObjectInfo] = field(default_factory=dict)
+
+    @property
+    def bucket(self) -> str:
+        return self.place[0]
+
+    @property
+    def prefix(self) -> str:
+        return self.place[1]
 
     @property
     def name(self) -> str:
@@ -46,90 +67,86 @@ class DirectoryListing:
 
     @property
     def total(self) -> int:
-        """Rows that have come so far."""
-        return len(self.folders) + len(self.objects)
+        """Rows that have arrived so far."""
+        return len(self.prefixes) + len(self.objects)
 
-    def info(self, id: str) -> ObjectInfo | None:
-        """The object of a row's id; None for a prefix, and for what is not here."""
+    def find_object(self, id: str) -> ObjectInfo | None:
+        """The object of a row's id; None for a prefix, and for keys that are not listed."""
         return self._by_key.get(id)
 
     def add(self, page: Listing) -> None:
-        """The next page, in the order of S3."""
+        """Append the next page; pages arrive in the order of S3."""
         self.pages += 1
-        folders = [] if self.deep else page.prefixes
+        prefixes = [] if self.deep else page.prefixes
         objects = [info for info in page.objects if info.key != self.prefix]
-        came: list[Item] = [*folders, *objects]
-        self.folders += folders
+        self.prefixes += prefixes
         self.objects += objects
         self._by_key.update((info.key, info) for info in objects)
-        self.standing.update(page.key_states)
+        self.key_states.update(page.key_states)
         if self._is_plain:
-            self._show()
+            self._arrange()
             return
-        test = self._test
-        new = [item for item in came if test is None or test(self.label(item))]
-        self.shown = self._sorted([*self.shown, *new])
+        arrived: list[Item] = [*prefixes, *objects]
+        self.shown = self._sorted([*self.shown, *self._matching(arrived)])
 
     def label(self, item: Item) -> str:
-        """What a person reads: the key from here on."""
+        """The part of the key below this prefix."""
         key = item if isinstance(item, str) else item.key
         return key[len(self.prefix) :]
 
     def search(self, text: str) -> None:
-        """Only what matches. Raises Unmatchable, and stays as it was."""
-        test = matcher(text)
-        narrower = self.filter and narrows(self.filter, text)
-        self._test, before, self.filter = test, self.shown, text
-        if narrower and test is not None:
-            self.shown = [item for item in before if test(self.label(item))]
+        """Show only what matches. Raises Unmatchable, and then leaves everything as it was."""
+        name_filter, before = NameFilter(text), self.shown
+        narrower = self.filter.text and narrows(self.filter.text, text)
+        self.filter = name_filter
+        if narrower:
+            self.shown = self._matching(before)
         else:
-            self._show()
+            self._arrange()
 
     def sort(self, order: str) -> None:
-        """By one of ORDERS; again: the other way round."""
-        self.is_reversed = order == self.order and not self.is_reversed
-        self.order = order
-        self._show()
+        """Sort by one of ORDERS; by the same again: in reverse."""
+        self.order = self.order.then(order)
+        self._arrange()
 
     @property
     def _is_plain(self) -> bool:
-        return self._test is None and self.order == "name" and not self.is_reversed
+        return not self.filter.text and self.order == BY_NAME
 
-    def _show(self) -> None:
+    def _arrange(self) -> None:
         if self._is_plain:
-            self.shown = Joined(self.folders, self.objects)
-            return
-        test = self._test
-        items: list[Item] = [*self.folders, *self.objects]
-        if test is not None:
-            items = [item for item in items if test(self.label(item))]
-        self.shown = self._sorted(items)
+            self.shown = Joined(self.prefixes, self.objects)
+        else:
+            self.shown = self._sorted(self._matching([*self.prefixes, *self.objects]))
+
+    def _matching(self, items: Sequence[Item]) -> list[Item]:
+        return [item for item in items if self.filter.matches(self.label(item))]
 
     def _sorted(self, items: list[Item]) -> list[Item]:
-        """Prefixes first, then objects, each in their order; equals stay as they are."""
-        folders = [item for item in items if isinstance(item, str)]
+        """Prefixes first, then objects; only names give prefixes an order. Sorting is stable."""
+        prefixes = [item for item in items if isinstance(item, str)]
         objects = [item for item in items if not isinstance(item, str)]
-        if self.order == "name":
-            folders.sort(reverse=self.is_reversed)
-        objects.sort(key=_KEYS[self.order], reverse=self.is_reversed)
-        return [*folders, *objects]
+        if self.order.field == "name":
+            prefixes.sort(reverse=self.order.is_reversed)
+        objects.sort(key=_SORT_KEYS[self.order.field], reverse=self.order.is_reversed)
+        return [*prefixes, *objects]
 
 
 class Joined(Sequence[Item]):
-    """Two lists one behind the other, without a copy: they may be a million long."""
+    """Two lists as one, without a copy: they may hold a million items."""
 
-    def __init__(self, folders: Sequence[str], objects: Sequence[ObjectInfo]) -> None:
-        self._folders, self._objects = folders, objects
+    def __init__(self, prefixes: Sequence[str], objects: Sequence[ObjectInfo]) -> None:
+        self._prefixes, self._objects = prefixes, objects
 
     def __len__(self) -> int:
-        return len(self._folders) + len(self._objects)
+        return len(self._prefixes) + len(self._objects)
 
     def __getitem__(self, n: int) -> Item:  # type: ignore[override]
-        count = len(self._folders)
-        return self._folders[n] if 0 <= n < count else self._objects[n - count if n >= 0 else n]
+        count = len(self._prefixes)
+        return self._prefixes[n] if 0 <= n < count else self._objects[n - count if n >= 0 else n]
 
     def __iter__(self) -> Iterator[Item]:
-        yield from self._folders
+        yield from self._prefixes
         yield from self._objects
 
 
@@ -138,7 +155,7 @@ def _type(info: ObjectInfo) -> str:
     return name.rpartition(".")[2].lower() if "." in name else ""
 
 
-_KEYS: dict[str, Callable[[ObjectInfo], Any]] = {
+_SORT_KEYS: dict[str, Callable[[ObjectInfo], Any]] = {
     "name": lambda info: info.key,
     "size": lambda info: info.size,
     "modified": lambda info: info.last_modified,

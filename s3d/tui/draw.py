@@ -1,64 +1,24 @@
-"""Drawings of text: bars, sparklines, cells of a width; with Unicode, or ASCII alone. Pure."""
+"""Text drawings: bars, gauges, sparklines, and cells of an exact width. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from rich.cells import cell_len, set_cell_size
 
 from s3d.shared.text import safe
-
-_EIGHTHS = "▁▂▃▄▅▆▇█"
-_LEVELS = "_.-=+*#@"
-
-
-@dataclass(frozen=True, slots=True)
-class Glyphs:
-    """Signs that go with a word, never alone."""
-
-    full: str = "█"
-    half: str = "▓"
-    light: str = "▒"
-    empty: str = "░"
-    line: str = "━"
-    gap: str = "─"
-    up: str = "↑"
-    down: str = "↓"
-    both: str = "⇄"
-    to: str = "→"
-    back: str = "←"
-    on: str = "●"
-    off: str = "○"
-    part: str = "◐"
-    wait: str = "·"
-    held: str = "‖"
-    bad: str = "✗"
-    good: str = "✓"
-    more: str = "…"
-    cursor: str = ">"
-    pin: str = "P"
-    retry: str = "↻"
-    levels: str = _EIGHTHS
-
-
-UNICODE = Glyphs()
-ASCII = Glyphs(
-    full="#", half="=", light="-", empty=".", line="=", gap="-", up="^", down="v", both="<>",
-    to="->", back="<-", on="*", off="o", part="%", wait=".", held="|", bad="x", good="+",
-    more="~", retry="r", levels=_LEVELS,
-)  # fmt: skip
+from s3d.tui.themes import UNICODE, Glyphs
 
 
 def cell(text: str, width: int, *, right: bool = False, more: str = "…") -> str:
-    """A text from outside, safe and of exactly so many cells; too long, it is cut in its middle."""
+    """A text from outside, made safe and exactly width cells wide; a longer one is elided."""
     text = elide(safe(text), width, more)
     gap = width - cell_len(text)
     return " " * gap + text if right else text + " " * gap
 
 
 def elide(text: str, width: int, more: str = "…") -> str:
-    """At most so many cells: the middle goes, since names differ at their ends."""
+    """At most width cells. The middle is cut out, because names differ at their ends."""
     if cell_len(text) <= width:
         return text
     if width <= 1:
@@ -79,13 +39,13 @@ def _last(text: str, width: int) -> str:
 
 
 def bar(share: float, width: int, glyphs: Glyphs = UNICODE) -> str:
-    """How far something is. share: 0 to 1."""
+    """A progress bar. share: 0 to 1."""
     done = round(min(max(share, 0.0), 1.0) * width)
     return glyphs.line * done + glyphs.gap * (width - done)
 
 
 def gauge(parts: Sequence[float], width: int, glyphs: Glyphs = UNICODE) -> str:
-    """Several shares of one whole, each with a sign of its own, and what is left."""
+    """Several shares of one whole, each with its own sign, and then what is free."""
     signs = (glyphs.full, glyphs.half, glyphs.light)
     drawn, left = "", width
     for share, sign in zip(parts, signs, strict=False):
@@ -98,7 +58,7 @@ def gauge(parts: Sequence[float], width: int, glyphs: Glyphs = UNICODE) -> str:
 
 
 def spark(values: Sequence[float], width: int, glyphs: Glyphs = UNICODE) -> str:
-    """The last values as columns, the highest as high as can be."""
+    """The last values as columns; the highest has the full height."""
     if width <= 0:
         return ""
     shown = list(values)[-width:]

@@ -1,11 +1,10 @@
-"""Keeps the State true: asks again and again, follows the events, comes back by itself."""
+"""Keeps the State current: polls the agent, follows its events, and reconnects by itself."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections.abc import Callable
-from urllib.parse import quote
 
 from s3d.shared.caching import CacheList, PinList
 from s3d.shared.control import AgentStatus, BucketList, Event, Hello
@@ -14,72 +13,75 @@ from s3d.shared.syncing import ConflictList, FolderList, HistoryList
 from s3d.shared.transfers import TransferList
 from s3d.tui.agent_client import Agent, AgentUnreachable, RequestRefused
 from s3d.tui.app_state import State
+from s3d.tui.control_paths import folder_path
 
-PAUSES = (0.25, 0.5, 1.0, 2.0, 4.0, 5.0)
-"""Seconds before each try to reach an agent that was lost."""
-EVERY = 1.0
-"""Seconds between two looks at what is shown."""
-BUCKETS = 15.0
-"""Seconds between two looks at the list of buckets, unless something was done."""
-OFTEN = 0.2
-"""Seconds between two looks at the transfers that run, while they are shown."""
-GLANCE = 0.1
-"""Seconds between two looks at whether there is an agent again."""
+RETRY_DELAYS = (0.25, 0.5, 1.0, 2.0, 4.0, 5.0)
+"""Seconds before each try to reach a lost agent; the last one repeats."""
+POLL_INTERVAL = 1.0
+"""Seconds between two polls of what is shown."""
+BUCKETS_INTERVAL = 15.0
+"""Seconds between two lists of the buckets, unless an action asks for one: it is a request to the
+remote, which costs."""
+TRANSFERS_INTERVAL = 0.2
+"""Seconds between two polls of the running transfers, while their tab is shown."""
+SOCKET_INTERVAL = 0.1
+"""Seconds between two looks at whether the socket of a lost agent is there again."""
 
 
 class Feed:
-    """Run run() as long as the app does. changed() is called whenever the State is another one."""
+    """changed: called when the State has changed. on_event: called with each event of the agent."""
 
     def __init__(
         self,
         agent: Agent,
         state: State,
+        *,
         changed: Callable[[], None],
+        on_event: Callable[[Event], None] = lambda event: None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.agent, self.state, self._clock = agent, state, clock
-        self.shown = "dashboard"
-        """The pane that is looked at: what it shows is asked for."""
-        self.on_event: Callable[[Event], None] = lambda event: None
-        self._changed = changed
+        self.tab = "dashboard"
+        """Name of the tab that is shown: only its data is polled."""
+        self._changed, self._on_event = changed, on_event
         self._wake = asyncio.Event()
-        self._seen = float("-inf")
+        self._buckets_at = float("-inf")
         """When the buckets were listed."""
-        self._hurried = False
+        self._is_urgent = False
 
-    def hurry(self) -> None:
-        """Ask now: another pane is shown, or something was done."""
-        self._hurried = True
+    def poll_now(self) -> None:
+        """Poll without waiting: another tab is shown, or an action has changed something."""
+        self._is_urgent = True
         self._wake.set()
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Connect, follow and reconnect until cancelled."""
         while True:
             try:
-                self.state.connected(await self.agent.ask("GET", "/v1/hello", Hello), self._clock())
+                hello = await self.agent.call("GET", "/v1/hello", Hello)
+                self.state.mark_connected(hello, self._clock())
                 async with asyncio.TaskGroup() as group:
-                    group.create_task(self._follow(), name="events")
-                    group.create_task(self._look(), name="look")
+                    group.create_task(self._follow_events(), name="events")
+                    group.create_task(self._poll_forever(), name="poll")
             except* (AgentUnreachable, RequestRefused) as errors:
-                await self._lost(str(errors.exceptions[0]))
+                await self._wait_to_reconnect(str(errors.exceptions[0]))
 
-    async def _lost(self, why: str) -> None:
-        pause = PAUSES[min(self.state.tries, len(PAUSES) - 1)]
+    async def _wait_to_reconnect(self, error: str) -> None:
+        """Wait for the next try, or until poll_now() is called or the socket has changed."""
+        connection = self.state.connection
+        delay = RETRY_DELAYS[min(connection.tries, len(RETRY_DELAYS) - 1)]
         now = self._clock()
-        self.state.lost(why, now, now + pause)
+        connection.mark_lost(error, now, now + delay)
         self._changed()
         self._wake.clear()
-        await self._wait_for_agent(pause)
-
-    async def _wait_for_agent(self, seconds: float) -> None:
-        """So long, or until its socket is another one."""
-        before = self.agent.stamp()
-        for _ in range(max(1, round(seconds / GLANCE))):
-            if await self._wait(min(GLANCE, seconds)) or self.agent.stamp() != before:
+        before = self.agent.instance_id()
+        for _ in range(max(1, round(delay / SOCKET_INTERVAL))):
+            is_woken = await self._wait(min(SOCKET_INTERVAL, delay))
+            if is_woken or self.agent.instance_id() != before:
                 return
 
     async def _wait(self, seconds: float) -> bool:
-        """So long, or until hurry(): whether it was that."""
+        """Wait at most so long for poll_now(); whether it was called."""
         try:
             async with asyncio.timeout(seconds):
                 await self._wake.wait()
@@ -88,80 +90,79 @@ class Feed:
         self._wake.clear()
         return True
 
-    async def _follow(self) -> None:
+    async def _follow_events(self) -> None:
         async for event in self.agent.events():
-            self.state.fresh = self._clock()
-            self.state.happened(event)
-            self.on_event(event)
+            self.state.connection.answered_at = self._clock()
+            self.state.add_event(event)
+            self._on_event(event)
             if event.kind not in ("hello", "heartbeat"):
                 self._changed()
 
-    async def _look(self) -> None:
+    async def _poll_forever(self) -> None:
         while True:
-            await self.look()
+            await self.poll()
             self._changed()
-            steps = round(EVERY / OFTEN) if self.shown == "transfers" else 1
+            steps = round(POLL_INTERVAL / TRANSFERS_INTERVAL) if self.tab == "transfers" else 1
             for step in range(steps):
-                if await self._wait(EVERY / steps):
+                if await self._wait(POLL_INTERVAL / steps):
                     break
                 if step < steps - 1:
-                    await self._glance()
+                    await self._poll_running_transfers()
 
-    async def _glance(self) -> None:
-        """How far the transfers are that run."""
+    async def _poll_running_transfers(self) -> None:
         if any(each.state == "running" for each in self.state.transfers):
             path = "/v1/transfers?state=running&limit=200"
-            found = await self.agent.ask("GET", path, TransferList)
-            self.state.progressed(found.transfers)
+            running = await self.agent.call("GET", path, TransferList)
+            self.state.update_transfers(running.transfers)
             self._changed()
 
-    async def look(self) -> None:
-        """Ask once for what is shown. Raises Lost, Denied."""
-        ask, state = self.agent.ask, self.state
-        state.told(await ask("GET", "/v1/status", AgentStatus), self._clock())
-        if state.is_recent:
-            state.samples = await ask("GET", "/v1/samples", Samples)
-        state.transfers = (await ask("GET", "/v1/transfers?limit=500", TransferList)).transfers
-        looks = {
-            "buckets": self._look_at_buckets, "cache": self._look_at_cache,
-            "sync": self._look_at_folders, "logs": self._look_at_log,
+    async def poll(self) -> None:
+        """Read once what is shown. Raises AgentUnreachable, RequestRefused."""
+        call, state = self.agent.call, self.state
+        state.set_status(await call("GET", "/v1/status", AgentStatus), self._clock())
+        if state.connection.is_current_api:
+            state.samples = await call("GET", "/v1/samples", Samples)
+        state.transfers = (await call("GET", "/v1/transfers?limit=500", TransferList)).transfers
+        polls = {
+            "buckets": self._poll_buckets, "cache": self._poll_cache,
+            "sync": self._poll_folders, "logs": self._poll_log,
         }  # fmt: skip
         state.folders = state.status.sync if state.status is not None else []
-        if self.shown in looks:
-            await looks[self.shown]()
+        if self.tab in polls:
+            await polls[self.tab]()
         elif not state.buckets:
-            await self._look_at_buckets()
-        self._hurried = False
+            await self._poll_buckets()
+        self._is_urgent = False
 
-    async def _look_at_buckets(self) -> None:
-        """Now and then: it is a request to the remote, which costs."""
-        if self._clock() - self._seen < BUCKETS and not self._hurried:
+    async def _poll_buckets(self) -> None:
+        if self._clock() - self._buckets_at < BUCKETS_INTERVAL and not self._is_urgent:
             return
-        self._seen = self._clock()
-        self.state.buckets = (await self.agent.ask("GET", "/v1/buckets", BucketList)).buckets
+        self._buckets_at = self._clock()
+        self.state.buckets = (await self.agent.call("GET", "/v1/buckets", BucketList)).buckets
 
-    async def _look_at_cache(self) -> None:
-        status, ask = self.state.status, self.agent.ask
-        if status is not None and status.cache is not None and not status.cache.trouble:
+    async def _poll_cache(self) -> None:
+        cache, call = self.state.cache, self.agent.call
+        if cache is not None and not cache.trouble:
             path = "/v1/cache/entries?limit=1000"
-            self.state.entries = (await ask("GET", path, CacheList)).entries
-            self.state.pins = (await ask("GET", "/v1/cache/pins", PinList)).pins
+            self.state.entries = (await call("GET", path, CacheList)).entries
+            self.state.pins = (await call("GET", "/v1/cache/pins", PinList)).pins
 
-    async def _look_at_log(self) -> None:
-        if not self.state.is_recent:
+    async def _poll_log(self) -> None:
+        if not self.state.connection.is_current_api:
             return
         path = f"/v1/logs?since={self.state.log_seq}&limit=1000"
-        found = await self.agent.ask("GET", path, LogList)
-        self.state.logged(found.lines, found.seq)
+        log = await self.agent.call("GET", path, LogList)
+        self.state.add_log_lines(log.lines, log.seq)
 
-    async def _look_at_folders(self) -> None:
-        self.state.folders = (await self.agent.ask("GET", "/v1/sync", FolderList)).folders
+    async def _poll_folders(self) -> None:
+        call = self.agent.call
+        self.state.folders = (await call("GET", "/v1/sync", FolderList)).folders
         for folder in self.state.folders:
-            place = f"/v1/sync/{quote(folder.name, safe='')}"
-            found = await self.agent.ask("GET", f"{place}/history?limit=50", HistoryList)
-            self.state.history[folder.name] = found.rows
+            path = folder_path(folder.name, "/history?limit=50")
+            self.state.history[folder.name] = (await call("GET", path, HistoryList)).rows
             if folder.conflicts:
-                listed = await self.agent.ask("GET", f"{place}/conflicts", ConflictList)
+                path = folder_path(folder.name, "/conflicts")
+                listed = await call("GET", path, ConflictList)
                 self.state.conflicts[folder.name] = listed.conflicts
             else:
                 self.state.conflicts.pop(folder.name, None)

@@ -1,9 +1,10 @@
-"""The keys: what each does, as a list for people, and the person's own in place of ours."""
+"""The keys as lists for people, and the keys that a person has chosen instead."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from textual.app import App
 from textual.binding import ActiveBinding, Binding, BindingType
@@ -21,22 +22,22 @@ _SIGNS = {
 
 
 def sign(key: str) -> str:
-    """A key as it is on the keyboard."""
+    """A key as it is printed on the keyboard."""
     return _SIGNS.get(key, key)
 
 
-def keys_of(found: Iterable[ActiveBinding]) -> list[str]:
-    """A line for each thing that can be done, with all its keys."""
+def keys_of(bindings: Iterable[ActiveBinding]) -> list[str]:
+    """A line for each description, with all its keys."""
     by_description: dict[str, list[str]] = {}
-    for _, binding, enabled, _ in found:
+    for _, binding, enabled, _ in bindings:
         if enabled and binding.description:
             by_description.setdefault(binding.description, []).append(sign(binding.key))
-    rows = [(" ".join(keys), about) for about, keys in by_description.items()]
-    return [f"{keys:18} {about}" for keys, about in sorted(rows)]
+    rows = [(" ".join(keys), description) for description, keys in by_description.items()]
+    return [f"{keys:18} {description}" for keys, description in sorted(rows)]
 
 
 def all_keys(sources: Sources) -> Iterator[str]:
-    """For paper: keys, what they do, and by which name they can be changed."""
+    """Lines to print: keys, what they do, and the name by which a person can change them."""
     for title, bindings in sources:
         yield title
         for binding in bindings:
@@ -55,25 +56,25 @@ def ids_of(sources: Sources) -> set[str]:
     }
 
 
-def with_user_keys(app: App[None], preferences: Preferences, sources: Sources) -> list[str]:
-    """Use the person's keys; what is wrong with them, a sentence each."""
-    troubles = [preferences.trouble] if preferences.trouble else []
-    wanted = preferences.keys
-    if not wanted:
-        return troubles
+def with_user_keys(app: App[Any], preferences: Preferences, sources: Sources) -> list[str]:
+    """Use the keys of the preferences. Returns what is wrong with them, a sentence each."""
+    problems = [preferences.error] if preferences.error else []
+    chosen = preferences.keys
+    if not chosen:
+        return problems
     known = ids_of(sources)
-    troubles += [
+    problems += [
         f"{preferences.path}: there is no key {name}; s3d tui --keys lists them"
-        for name in wanted
+        for name in chosen
         if name not in known
     ]
     scopes = Counter(
-        (name.partition(".")[0], key) for name, keys in wanted.items() for key in keys.split(",")
+        (name.partition(".")[0], key) for name, keys in chosen.items() for key in keys.split(",")
     )
-    troubles += [
+    problems += [
         f"{preferences.path}: {key} is given to two things"
         for (_, key), number in scopes.items()
         if number > 1
     ]
-    app.set_keymap({name: keys for name, keys in wanted.items() if name in known})
-    return troubles
+    app.set_keymap({name: keys for name, keys in chosen.items() if name in known})
+    return problems

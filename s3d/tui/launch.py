@@ -1,4 +1,4 @@
-"""Start the app in this terminal, or say why it cannot be."""
+"""Start the app in this terminal, or refuse with the reason."""
 
 from __future__ import annotations
 
@@ -16,13 +16,12 @@ from s3d.tui.agent_client import SocketAgent
 from s3d.tui.app import S3dApp, sources
 from s3d.tui.demo import DemoAgent
 from s3d.tui.demo_values import NOW
-from s3d.tui.draw import ASCII, UNICODE
 from s3d.tui.keys import all_keys
 from s3d.tui.preferences import FILE, load
-from s3d.tui.themes import PLAIN
+from s3d.tui.themes import ASCII, PLAIN, UNICODE
 
-LOOK = 1.0
-"""Seconds between two looks at whether the terminal is there."""
+TERMINAL_CHECK_INTERVAL = 1.0
+"""Seconds between two checks that the terminal still exists."""
 
 
 def check_terminal(env: Mapping[str, str], *, is_terminal: bool) -> None:
@@ -37,12 +36,15 @@ def check_terminal(env: Mapping[str, str], *, is_terminal: bool) -> None:
 
 
 def run(
-    socket: Path, *, config_dir: Path, is_here: bool = True, demo: bool = False,
+    socket: Path, *, config_dir: Path, is_local: bool = True, demo: bool = False,
     readonly: bool = False, ascii: bool = False, color: bool = True, mouse: bool = True,
     fps: int = 10,
 ) -> None:  # fmt: skip
-    """Until the person leaves. config_dir: of the preferences. is_here: the agent is on this
-    machine. fps: drawings a second, at most. Raises UsageError."""
+    """Run the app until the person quits.
+
+    config_dir: of the preferences. is_local: the agent runs on this machine. fps: drawings a
+    second, at most. Raises UsageError.
+    """
     check_terminal(os.environ, is_terminal=sys.stdin.isatty() and sys.stdout.isatty())
     if not color or os.environ.get("NO_COLOR"):
         os.environ["NO_COLOR"] = "1"
@@ -57,23 +59,22 @@ def run(
         app = S3dApp(DemoAgent(clock), glyphs=glyphs, is_readonly=readonly, clock=clock)
     else:
         app = S3dApp(
-            SocketAgent(socket), glyphs=glyphs, is_readonly=readonly, preferences=preferences,
-            socket=str(socket), is_here=is_here, frames=1 / fps,
+            SocketAgent(socket, is_local=is_local), glyphs=glyphs, is_readonly=readonly,
+            preferences=preferences, draw_interval=1 / fps,
         )  # fmt: skip
     if os.environ.get("NO_COLOR"):
         app.theme = PLAIN
     end = Event()
     Thread(target=_follow_terminal, args=(end,), daemon=True).start()
-    app.run(mouse=mouse)
+    message = app.run(mouse=mouse)
     end.set()
-    if app.last_word:
-        print(app.last_word)
+    if message:
+        print(message)
 
 
 def _follow_terminal(end: Event) -> None:
-    """Nobody is there any more when the terminal is gone: a program that goes on would only
-    read its end, again and again."""
-    while not end.wait(LOOK):
+    """End the process when its terminal is gone: otherwise it would read end-of-file forever."""
+    while not end.wait(TERMINAL_CHECK_INTERVAL):
         try:
             termios.tcgetattr(sys.stdin.fileno())
         except (termios.error, ValueError):
@@ -81,6 +82,6 @@ def _follow_terminal(end: Event) -> None:
 
 
 def print_keys() -> None:
-    """Every key, for paper."""
+    """Print every key and what it does."""
     for line in all_keys(sources()):
         print(line)

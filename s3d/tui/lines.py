@@ -1,4 +1,4 @@
-"""Many lines to scroll through, of which only what is seen is drawn."""
+"""A widget that scrolls through any number of lines and draws only the visible ones."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 Line = str | Strip
-"""Text that is safe already, or a strip with colours of its own."""
+"""Text that was made safe, or a strip with its own colours."""
 
 
 class Lines(ScrollView, can_focus=True):
-    """The lines; / and such belong to who shows them."""
+    """The lines; they scroll in both directions."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("down,j", "scroll(0, 1)", "Down", show=False),
@@ -38,7 +38,7 @@ class Lines(ScrollView, can_focus=True):
         self.show(self._lines)
 
     def show(self, lines: Sequence[Line]) -> None:
-        """Other lines; where they are scrolled to stays."""
+        """Show other lines at the same scroll position."""
         self._lines = lines
         width = max((_width(line) for line in lines), default=0)
         self.virtual_size = Size(width, len(lines))

@@ -1,4 +1,4 @@
-"""What a person types behind / as a test of names: txt, !txt, ~regex, -f letters. Pure."""
+"""Filters of names as a person types them behind /: txt, !txt, ~regex, -f letters. Pure."""
 
 from __future__ import annotations
 
@@ -9,40 +9,51 @@ Test = Callable[[str], bool]
 
 
 class Unmatchable(ValueError):
-    """str(): what is wrong with what was typed, for a person."""
+    """The filter is not valid. str(): why, for a person."""
+
+
+class NameFilter:
+    """The filter of a list. An empty text lets every name pass. Raises Unmatchable."""
+
+    def __init__(self, text: str = "") -> None:
+        self.text = text
+        self._test = matcher(text)
+
+    def matches(self, name: str) -> bool:
+        return self._test is None or self._test(name)
 
 
 def matcher(text: str) -> Test | None:
-    """None: everything matches. Case counts only when a capital letter is typed.
+    """The test of a filter; None when every name passes. Raises Unmatchable.
 
-    txt: names that hold it; !txt: those that do not; ~regex: in which it is found; -f letters: that
-    have these letters in this order. Raises Unmatchable.
+    txt: names that contain it; !txt: names that do not; ~regex: names in which it is found;
+    -f letters: names with these letters in this order. Case counts only with a capital letter.
     """
     if text.startswith("~"):
-        return _found(_compiled(text[1:], text[1:]))
+        return _finds(_compiled(text[1:], text[1:]))
     if text.startswith("-f"):
         letters = text[2:].strip()
-        return _found(_compiled(".*?".join(map(re.escape, letters)), letters)) if letters else None
+        return _finds(_compiled(".*?".join(map(re.escape, letters)), letters)) if letters else None
     if text.startswith("!"):
-        return _without(text[1:]) if text[1:] else None
-    return _with(text) if text else None
+        return _lacks(text[1:]) if text[1:] else None
+    return _contains(text) if text else None
 
 
 def narrows(before: str, after: str) -> bool:
-    """Whether what matches after, matched before too: then only that need be looked at again."""
+    """Whether every name that matches after matched before too, so that only those need a test."""
     plain = not before.startswith(("!", "~", "-f")) and not after.startswith(("!", "~", "-f"))
     same_case = before.islower() == after.islower() or not before
     return plain and same_case and after.startswith(before)
 
 
-def _with(text: str) -> Test:
+def _contains(text: str) -> Test:
     if text != text.lower():
         return lambda name: text in name
     return lambda name: text in name.lower()
 
 
-def _without(text: str) -> Test:
-    has = _with(text)
+def _lacks(text: str) -> Test:
+    has = _contains(text)
     return lambda name: not has(name)
 
 
@@ -54,5 +65,5 @@ def _compiled(pattern: str, typed: str) -> re.Pattern[str]:
         raise Unmatchable(f"no regular expression: {error}") from error
 
 
-def _found(pattern: re.Pattern[str]) -> Test:
+def _finds(pattern: re.Pattern[str]) -> Test:
     return lambda name: pattern.search(name) is not None

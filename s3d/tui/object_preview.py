@@ -1,4 +1,4 @@
-"""The beginning of an object as lines: JSON in its order, tables, text, or bytes in hex. Pure."""
+"""The beginning of an object as lines: indented JSON, a table, text, or bytes in hex. Pure."""
 
 from __future__ import annotations
 
@@ -10,36 +10,35 @@ from contextlib import suppress
 
 from s3d.shared.text import safe, size
 
-MOST = 5_000
-"""Lines."""
-_BYTES = 16
-_UNPACKED = 256 << 10
-"""Bytes that a packed beginning is unpacked to, at most."""
+MAX_LINES = 5_000
+_BYTES_PER_LINE = 16
+_MAX_UNPACKED = 256 << 10
+"""Bytes that a gzip beginning is unpacked to, at most."""
 
 
 def preview(key: str, data: bytes, whole: int) -> list[str]:
-    """data: the first bytes of an object of so many."""
+    """data: the first bytes of the object. whole: the size of the object."""
     is_whole = len(data) >= whole
     shown, inner = _unpacked(data)
     if inner:
         key, is_whole = key.removesuffix(".gz"), is_whole and inner == "whole"
     lines = _lines(key, shown, is_whole=is_whole)
-    lines = lines[:MOST]
+    lines = lines[:MAX_LINES]
     if len(data) < whole:
         lines.append(f"... the first {size(len(data))} of {size(whole)}")
     return lines
 
 
 def _unpacked(data: bytes) -> tuple[bytes, str]:
-    """What gzip has packed, as far as it is here, at most as much again; "" when it is not that."""
+    """Unpack a gzip beginning. Returns the bytes, and "whole" or "part"; "" when it is not gzip."""
     if not data.startswith(b"\x1f\x8b"):
         return data, ""
     unpack = zlib.decompressobj(31)
     try:
-        found = unpack.decompress(data, _UNPACKED)
+        unpacked = unpack.decompress(data, _MAX_UNPACKED)
     except zlib.error:
         return data, ""
-    return found, "whole" if unpack.eof else "part"
+    return unpacked, "whole" if unpack.eof else "part"
 
 
 def _lines(key: str, data: bytes, *, is_whole: bool) -> list[str]:
@@ -48,7 +47,7 @@ def _lines(key: str, data: bytes, *, is_whole: bool) -> list[str]:
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
-        if is_whole or error.start < len(data) - 4:  # a character that is cut in two is text still
+        if is_whole or error.start < len(data) - 4:  # unless the last character is only cut in two
             return hexdump(data)
         text = data[: error.start].decode("utf-8")
     if "\0" in text:
@@ -81,10 +80,10 @@ def _table(text: str, delimiter: str) -> list[str]:
 
 
 def hexdump(data: bytes) -> list[str]:
-    """Offset, sixteen bytes, and those of them that are ASCII."""
+    """Lines of an offset, sixteen bytes, and the printable ones of them."""
     lines = []
-    for start in range(0, len(data), _BYTES):
-        row = data[start : start + _BYTES]
+    for start in range(0, len(data), _BYTES_PER_LINE):
+        row = data[start : start + _BYTES_PER_LINE]
         shown = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in row)
-        lines.append(f"{start:08x}  {row.hex(' '):<{3 * _BYTES}} {shown}")
+        lines.append(f"{start:08x}  {row.hex(' '):<{3 * _BYTES_PER_LINE}} {shown}")
     return lines

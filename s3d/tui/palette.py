@@ -1,51 +1,67 @@
-"""The command palette: every tab, every key that does something here, every bucket and folder."""
+"""The command palette: every tab, every key that does something now, every bucket and folder."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 from textual.app import SystemCommand
 from textual.screen import Screen
 
 from s3d.shared.text import safe
+from s3d.tui.host import Host
 from s3d.tui.keys import sign
-
-if TYPE_CHECKING:
-    from s3d.tui.app import S3dApp
+from s3d.tui.tabs import TABS, key_of
 
 
-def commands(app: S3dApp, screen: Screen[object], tabs: Sequence[str]) -> Iterator[SystemCommand]:
-    """What is typed for is found by its title. screen: whose keys count. tabs: their titles."""
-    for number, title in enumerate(tabs, 1):
-        yield SystemCommand(f"Show {title}", f"key {number}", partial(app.show_tab, number))
+class ActionHost(Host, Protocol):
+    """The app, with the part of Textual's App that runs an action by its name."""
+
+    async def run_action(self, action: Any, default_namespace: Any = None) -> bool: ...
+
+
+def commands(host: ActionHost, screen: Screen[object]) -> Iterator[SystemCommand]:
+    """All commands; a person finds them by their titles. screen: whose keys are listed."""
+    yield from _tab_commands(host)
+    yield from _key_commands(host, screen)
+    yield from _queue_commands(host)
+    yield from _place_commands(host)
+
+
+def _tab_commands(host: Host) -> Iterator[SystemCommand]:
+    for tab in TABS:
+        show = partial(host.main.show_tab, tab.name)
+        yield SystemCommand(f"Show {tab.title}", f"key {key_of(tab.name)}", show)
+
+
+def _key_commands(host: ActionHost, screen: Screen[object]) -> Iterator[SystemCommand]:
+    """Everything that a key does now, but for the tabs, which have commands of their own."""
     for node, binding, enabled, _ in screen.active_bindings.values():
-        if enabled and binding.description and not binding.action.startswith("tab("):
-            act = partial(app.run_action, binding.action, node)
+        if enabled and binding.description and not binding.action.startswith("show_tab("):
+            act = partial(host.run_action, binding.action, node)
             yield SystemCommand(binding.description, f"key {sign(binding.key)}", act)
-    yield from _queue(app)
-    for info in app.state.buckets:
-        go = partial(app.show_place, info.name, "")
-        yield SystemCommand(_plain(f"Go to bucket {info.name}"), "Buckets", go)
-    for folder in app.state.folders:
-        title = _plain(f"Go to sync folder {folder.name}")
-        yield SystemCommand(title, "Sync", partial(app.show_tab, 5))
 
 
-def _queue(app: S3dApp) -> Iterator[SystemCommand]:
-    """What concerns the agent as a whole, from wherever one is."""
-    for verb, about in (("pause", "Pause all uploads"), ("resume", "Resume all uploads")):
-        act = partial(
-            app.act, "POST", f"/v1/queue:{verb}", f"queue {verb}d", command=f"s3d queue {verb}"
-        )
-        yield SystemCommand(about, f"s3d queue {verb}", act)
-    retry = partial(
-        app.act, "POST", "/v1/queue:retry", "tried again", command="s3d queue retry --all"
+def _queue_commands(host: Host) -> Iterator[SystemCommand]:
+    """Commands on the whole write queue, which work in every tab."""
+    for verb, title in (("pause", "Pause all uploads"), ("resume", "Resume all uploads")):
+        act = partial(host.actions.change_queue, verb)
+        yield SystemCommand(title, f"s3d queue {verb}", act)
+    yield SystemCommand(
+        "Retry all uploads that failed", "s3d queue retry --all", host.actions.retry_queue
     )
-    yield SystemCommand("Retry all uploads that failed", "s3d queue retry --all", retry)
 
 
-def _plain(text: str) -> str:
-    """The palette takes titles for markup: no bracket may open a tag."""
+def _place_commands(host: Host) -> Iterator[SystemCommand]:
+    for bucket in host.state.buckets:
+        go = partial(host.main.show_place, bucket.name, "")
+        yield SystemCommand(_without_markup(f"Go to bucket {bucket.name}"), "Buckets", go)
+    for folder in host.state.folders:
+        title = _without_markup(f"Go to sync folder {folder.name}")
+        yield SystemCommand(title, "Sync", partial(host.main.show_tab, "sync"))
+
+
+def _without_markup(text: str) -> str:
+    """The palette parses titles as markup, so no bracket may open a tag."""
     return safe(text).replace("[", "(").replace("]", ")")

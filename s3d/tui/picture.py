@@ -1,7 +1,7 @@
-"""A picture in cells: two pixels each, the upper half of a block before the lower. Needs Pillow.
+"""A picture in cells of the terminal, two pixels in each. Needs Pillow.
 
-It is decoded from the first bytes of the object only: what is missing stays grey, and of a photo
-the small picture that cameras put in front is taken instead.
+Only the first bytes of the object are decoded: missing rows stay grey, and for a photo the
+thumbnail in its EXIF data is used.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ if TYPE_CHECKING:
 
 KINDS = ("PNG", "JPEG", "GIF", "WEBP", "BMP")
 MOST_PIXELS = 50_000_000
-"""Of a picture that is decoded."""
+"""Pixels of the largest picture that is decoded."""
 _STARTS = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"BM")
 _HALF = "▀"
 _BLACK = Color.from_rgb(0, 0, 0)
 
 
 class NoPicture(Exception):
-    """str(): why it is not shown."""
+    """The picture cannot be shown. str(): why."""
 
 
 def is_picture(data: bytes) -> bool:
-    """By the first bytes."""
+    """Whether the first bytes are those of a picture format."""
     return data.startswith(_STARTS) and (data[:4] != b"RIFF" or data[8:12] == b"WEBP")
 
 
 def draw(data: bytes, width: int, height: int) -> tuple[str, list[Strip]]:
-    """What it is in words, and its lines, at most width by height cells. Raises NoPicture."""
+    """A description, and the lines, at most width by height cells. Raises NoPicture."""
     try:
         from PIL import Image, ImageFile
     except ImportError as error:
@@ -43,21 +43,21 @@ def draw(data: bytes, width: int, height: int) -> tuple[str, list[Strip]]:
     ImageFile.LOAD_TRUNCATED_IMAGES = True
     try:
         picture = Image.open(io.BytesIO(data), formats=KINDS)
-        about = f"{picture.format} {picture.width} x {picture.height} {picture.mode}"
+        description = f"{picture.format} {picture.width} x {picture.height} {picture.mode}"
         if picture.width * picture.height > MOST_PIXELS:
-            raise NoPicture(f"{about} is too large to be drawn")
+            raise NoPicture(f"{description} is too large to be drawn")
         small = _thumbnail(picture) or picture
         small.draft("RGB", (2 * width, 4 * height))
-        found = small.convert("RGBA")
-        found.thumbnail((width, 2 * height))
-        found = Image.alpha_composite(Image.new("RGBA", found.size, "black"), found)
+        scaled = small.convert("RGBA")
+        scaled.thumbnail((width, 2 * height))
+        scaled = Image.alpha_composite(Image.new("RGBA", scaled.size, "black"), scaled)
     except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
         raise NoPicture(f"the picture cannot be decoded: {error}") from error
-    return about, _lines(found.tobytes(), *found.size)
+    return description, _lines(scaled.tobytes(), *scaled.size)
 
 
 def _thumbnail(picture: Image) -> Image | None:
-    """The small one inside the EXIF data, if there is one."""
+    """The thumbnail of the EXIF data, if there is one."""
     from PIL import ExifTags, Image
 
     raw = picture.info.get("exif", b"")
@@ -72,7 +72,7 @@ def _thumbnail(picture: Image) -> Image | None:
 
 
 def _lines(pixels: bytes, width: int, height: int) -> list[Strip]:
-    """pixels: four bytes each, line by line."""
+    """pixels: four bytes each, row by row."""
 
     def color(x: int, y: int) -> Color:
         at = 4 * (y * width + x)

@@ -1,38 +1,42 @@
-"""Where a person has been, and the paths of the control API that lead there. Pure."""
+"""Places in the object store as the app shows them: bucket and prefix, history, and the texts that
+identify an object elsewhere. Pure."""
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, field
-from urllib.parse import quote, urlencode
+from typing import NamedTuple
+from urllib.parse import quote
 
 Place = tuple[str, str]
 """Bucket and prefix; ("", "") is the list of buckets."""
 HOME: Place = ("", "")
-MOST = 100
-"""Places that are remembered, either way."""
+MAX_HISTORY = 100
+"""Places that are remembered in either direction."""
 
 
 @dataclass
 class History:
-    """The places in the order in which they were seen."""
+    """The places visited, for back and forward as in a browser."""
 
     _past: list[Place] = field(default_factory=list)
     _future: list[Place] = field(default_factory=list)
 
-    def left(self, place: Place) -> None:
-        """Somewhere else is gone to, and not by back or forward."""
-        if not self._past or self._past[-1] != place:
-            self._past = [*self._past, place][-MOST:]
+    def visit(self, leaving: Place) -> None:
+        """Leave a place for a new one: what was ahead is forgotten."""
+        if not self._past or self._past[-1] != leaving:
+            self._past = [*self._past, leaving][-MAX_HISTORY:]
         self._future.clear()
 
     def back(self, here: Place) -> Place | None:
-        """The place before; None: there is none."""
+        """The place before; None when there is none."""
         if not self._past:
             return None
         self._future.append(here)
         return self._past.pop()
 
     def forward(self, here: Place) -> Place | None:
+        """The place after, when back() has been used; None when there is none."""
         if not self._future:
             return None
         self._past.append(here)
@@ -40,7 +44,7 @@ class History:
 
 
 def parent(place: Place) -> Place:
-    """One level up; of a bucket, the list of all."""
+    """One level up; for a whole bucket, the list of buckets."""
     bucket, prefix = place
     if not prefix:
         return HOME
@@ -48,29 +52,35 @@ def parent(place: Place) -> Place:
     return (bucket, f"{above}/" if above else "")
 
 
-def parse(text: str) -> Place:
-    """s3://BUCKET/PREFIX, with or without the beginning."""
+def parse_place(text: str) -> Place:
+    """BUCKET/PREFIX, with or without s3:// before it."""
     bucket, _, prefix = text.strip().removeprefix("s3://").partition("/")
     return (bucket, prefix)
 
 
-def bucket_path(bucket: str) -> str:
-    return f"/v1/buckets/{quote(bucket, safe='')}"
+class ClipboardChoice(NamedTuple):
+    """One way to write an object. letter: the key that picks it. text: what is copied."""
+
+    letter: str
+    label: str
+    text: str
 
 
-def object_path(bucket: str, key: str, verb: str = "", **words: str) -> str:
-    """verb: :presign and such."""
-    query = urlencode({"key": key, **{name: word for name, word in words.items() if word}})
-    return f"{bucket_path(bucket)}/object{verb}?{query}"
+def clipboard_choices(bucket: str, key: str, etag: str, endpoint: str) -> list[ClipboardChoice]:
+    """key is empty for a bucket, etag for a prefix. The texts hold the exact key."""
+    uri = f"s3://{bucket}/{key}"
+    choices = [
+        ClipboardChoice("k", "key", key),
+        ClipboardChoice("u", uri, uri),
+        ClipboardChoice("a", "ARN", f"arn:aws:s3:::{bucket}" + (f"/{key}" if key else "")),
+        ClipboardChoice("e", f"ETag {etag}", etag.strip('"')),
+        ClipboardChoice("l", "local URL", f"{endpoint}/{bucket}/{quote(key, safe='/-_.~')}"),
+        ClipboardChoice("c", "aws command", _aws_command(uri, endpoint, is_object=bool(etag))),
+    ]
+    missing = {"k": not key, "e": not etag}
+    return [choice for choice in choices if not missing.get(choice.letter, False)]
 
 
-def page_path(
-    bucket: str, prefix: str, *, cursor: str = "", deep: bool = False, standing: bool = False
-) -> str:
-    """One page of a level; deep: of all keys below it."""
-    words = {"prefix": prefix, "cursor": cursor, "limit": "1000"}
-    if not deep:
-        words["delimiter"] = "/"
-    if standing:
-        words["standing"] = "1"
-    return f"{bucket_path(bucket)}/objects?{urlencode(words)}"
+def _aws_command(uri: str, endpoint: str, *, is_object: bool) -> str:
+    words = ["aws", "s3", "cp", uri, "."] if is_object else ["aws", "s3", "ls", uri]
+    return shlex.join([*words, "--endpoint-url", endpoint])

@@ -1,12 +1,13 @@
-"""What a person has chosen for the app: theme, bookmarks, keys. A small TOML file of its own."""
+"""The choices of a person for the app: theme, bookmarks, keys. A small TOML file of its own."""
 
 from __future__ import annotations
 
-import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from s3d.shared.atomic_file import write_atomically
 
 FILE = "tui.toml"
 """In the folder of the configuration file."""
@@ -21,60 +22,66 @@ class Preferences:
     """BUCKET/PREFIX each."""
     keys: dict[str, str] = field(default_factory=dict)
     path: Path | None = None
-    """None: nothing is kept."""
-    trouble: str = ""
+    """None: nothing is saved."""
+    error: str = ""
     """Why the file is not used."""
 
-    def keep(self) -> None:
-        """Write the file. Raises OSError."""
-        if self.path is None or self.trouble:
-            return
+    def save(self) -> str:
+        """Write the file. Returns why that is impossible, for a person, or "".
+
+        A file that could not be read stays as it is.
+        """
+        if self.path is None or self.error:
+            return ""
         import tomli_w
 
-        found: dict[str, object] = {"theme": self.theme, "bookmarks": self.bookmarks}
+        document: dict[str, object] = {"theme": self.theme, "bookmarks": self.bookmarks}
         if self.keys:
-            found["keys"] = self.keys
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = self.path.with_name(f".{self.path.name}.new")
-        fresh.write_text(tomli_w.dumps(found), encoding="utf-8")
-        os.replace(fresh, self.path)
+            document["keys"] = self.keys
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            text = tomli_w.dumps(document)
+            write_atomically(self.path, text.encode(), durable=False, mode=0o666)
+        except OSError as error:
+            return f"the preferences cannot be saved: {error}"
+        return ""
 
 
 def load(path: Path) -> Preferences:
-    """Never fails: what is wrong with the file is its trouble, and the file stays as it is."""
+    """Never fails: a file that cannot be used gives empty preferences with an error."""
     try:
-        found = tomllib.loads(path.read_text(encoding="utf-8"))
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return Preferences(path=path)
     except (OSError, ValueError) as error:
-        return Preferences(path=path, trouble=f"{path} is not used: {error}")
+        return Preferences(path=path, error=f"{path} is not used: {error}")
     try:
         return Preferences(
-            _text(found, "theme"),
-            [str(each) for each in _list(found, "bookmarks")],
-            {name: str(keys) for name, keys in _table(found, "keys").items()},
+            _text(document, "theme"),
+            [str(each) for each in _list(document, "bookmarks")],
+            {name: str(keys) for name, keys in _table(document, "keys").items()},
             path,
         )
     except TypeError as error:
-        return Preferences(path=path, trouble=f"{path} is not used: {error}")
+        return Preferences(path=path, error=f"{path} is not used: {error}")
 
 
-def _text(found: Mapping[str, object], name: str) -> str:
-    value = found.get(name, "")
+def _text(document: Mapping[str, object], name: str) -> str:
+    value = document.get(name, "")
     if not isinstance(value, str):
         raise TypeError(f"{name} must be a text")
     return value
 
 
-def _list(found: Mapping[str, object], name: str) -> list[object]:
-    value = found.get(name, [])
+def _list(document: Mapping[str, object], name: str) -> list[object]:
+    value = document.get(name, [])
     if not isinstance(value, list):
         raise TypeError(f"{name} must be a list")
     return value
 
 
-def _table(found: Mapping[str, object], name: str) -> Mapping[str, object]:
-    value = found.get(name, {})
+def _table(document: Mapping[str, object], name: str) -> Mapping[str, object]:
+    value = document.get(name, {})
     if not isinstance(value, dict):
         raise TypeError(f"[{name}] must be a table")
     return value

@@ -1,4 +1,4 @@
-"""Start the agent from the app, as s3d run would in a terminal of its own."""
+"""Start the agent from the app, as `s3d run` does in a terminal of its own."""
 
 from __future__ import annotations
 
@@ -13,21 +13,22 @@ from pathlib import Path
 
 from s3d.shared.paths import load
 
-_PATIENCE = 20.0
-"""Seconds in which an agent is there, or has ended; a slower one is left to start."""
-_LOOK = 0.05
-"""Seconds between two looks at it."""
-_LINES = 20
+_START_TIMEOUT = 20.0
+"""Seconds to wait until the agent answers or ends; a slower one is left to start."""
+_CHECK_INTERVAL = 0.05
+"""Seconds between two checks whether it answers."""
+_MAX_LINES = 20
+"""Lines of its output that are shown when it has failed."""
 _STARTED: list[subprocess.Popen[bytes]] = []
-"""Agents that go on when the app ends: nobody waits for them."""
+"""Agents that outlive the app; they are held here so that Popen does not warn about them."""
 
 
 class NotStarted(Exception):
-    """str(): what the agent has said."""
+    """The agent has ended. str(): the end of its output."""
 
 
 async def start_agent() -> Path:
-    """The file that its log goes to. Raises NotStarted; ConfigError."""
+    """Start it and give the file of its log. Raises NotStarted, ConfigError."""
     return await asyncio.to_thread(_start)
 
 
@@ -41,17 +42,17 @@ def _start() -> Path:
             [sys.executable, "-m", "s3d", "run"],
             stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
         )  # fmt: skip
-    until = time.monotonic() + _PATIENCE
+    until = time.monotonic() + _START_TIMEOUT
     while process.poll() is None:
         if _answers(places.socket) or time.monotonic() > until:
             _STARTED.append(process)
             return log
         with suppress(subprocess.TimeoutExpired):
-            process.wait(_LOOK)
+            process.wait(_CHECK_INTERVAL)
     with log.open("rb") as read:
         read.seek(start)
-        said = read.read().decode(errors="replace").splitlines()
-    raise NotStarted("\n".join(said[-_LINES:]) or f"it ended with code {process.returncode}")
+        lines = read.read().decode(errors="replace").splitlines()
+    raise NotStarted("\n".join(lines[-_MAX_LINES:]) or f"it ended with code {process.returncode}")
 
 
 def _answers(path: Path) -> bool:

@@ -1,7 +1,7 @@
-"""A table of any number of rows: only what is seen is drawn.
+"""A table of any number of rows, of which only the visible ones are drawn.
 
-Textual's own takes 21 s for 100,000 rows. Here rows are tuples in a list, and a line is drawn when
-it comes into view.
+Textual's DataTable takes 21 s for 100,000 rows. Here rows are any sequence, and a line is rendered
+when it comes into view. The cursor and the marks know nothing of the screen.
 """
 
 from __future__ import annotations
@@ -18,18 +18,22 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from s3d.tui.draw import UNICODE, Glyphs, cell
+from s3d.shared.text import safe
+from s3d.tui.draw import cell
+from s3d.tui.themes import UNICODE, Glyphs
 
-_SIGNS = 2
+_SIGN_CELLS = 2
 """Cells before the first column: cursor and mark."""
-_COLORS = {"good": "success", "bad": "error", "odd": "warning"}
+_MIN_COLUMN = 4
+"""Cells that a column without a width has at least."""
+_THEME_COLORS = {"good": "success", "bad": "error", "odd": "warning"}
 """Style of a row -> colour of the theme."""
-_NEAR = 2_000
-"""Rows below its old place among which a row is looked for first."""
+_NEARBY = 2_000
+"""Rows below its old position among which a row is searched first."""
 
 
 class Column(NamedTuple):
-    """width: cells; 0 takes what is left, or its share of it."""
+    """width: cells; 0 takes an equal share of what is left."""
 
     title: str
     width: int = 0
@@ -37,29 +41,85 @@ class Column(NamedTuple):
 
 
 class Row(NamedTuple):
-    """id: what stays the same when the row changes. style: good, bad, odd, or one of Rich."""
+    """id: stays the same when the row changes. style: good, bad, odd, or a style of Rich."""
 
     id: str
     cells: tuple[str, ...]
     style: str = ""
 
 
+class RowCursor:
+    """The position of the cursor; it stays on its row when rows come and go."""
+
+    def __init__(self) -> None:
+        self.line = 0
+        self._id = ""
+        """Id of the row under the cursor: the rows may be changed in place."""
+        self._count = 0
+        self._id_at: Callable[[int], str] = lambda line: ""
+
+    def set_rows(self, count: int, id_at: Callable[[int], str]) -> None:
+        """Other rows: the cursor goes to where its row is now, if it is still there."""
+        self._count, self._id_at = count, id_at
+        self.move_to(self.find(self._id) if self._id else self.line)
+
+    def move_to(self, line: int) -> None:
+        self.line = min(max(line, 0), max(self._count - 1, 0))
+        self._id = self._id_at(self.line) if self._count else ""
+
+    def find(self, id: str) -> int:
+        """The line of a row: mostly where the cursor is, or a little below. Else the cursor's."""
+        near = self.line
+        lines = (
+            line
+            for part in (range(near, min(near + _NEARBY, self._count)), range(self._count))
+            for line in part
+            if self._id_at(line) == id
+        )
+        return next(lines, near)
+
+
+class Marks:
+    """The marked rows by their ids, in the order of marking, also those that are not listed now."""
+
+    def __init__(self) -> None:
+        self.ids: dict[str, None] = {}
+        self.unmarkable: frozenset[str] = frozenset()
+        """Ids of rows that cannot be marked."""
+
+    def add(self, ids: Iterable[str]) -> None:
+        self.ids.update((id, None) for id in ids if id not in self.unmarkable)
+
+    def toggle(self, id: str) -> None:
+        if id in self.ids:
+            del self.ids[id]
+        else:
+            self.add([id])
+
+    def invert(self, shown: Sequence[str]) -> None:
+        """Toggle all rows that are shown."""
+        marked = {id for id in shown if id in self.ids}
+        for id in marked:
+            del self.ids[id]
+        self.add(id for id in shown if id not in marked)
+
+
 class Table(ScrollView, can_focus=True):
-    """The rows, a cursor that stays on its row, and marks."""
+    """Rows under a header, a cursor and marks."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "move(-1)", "Up", show=False),
         Binding("down,j", "move(1)", "Down", show=False),
-        Binding("pageup,ctrl+b", "page(-1)", "Page up", show=False),
-        Binding("pagedown,ctrl+f", "page(1)", "Page down", show=False),
-        Binding("home,g", "edge(0)", "Top", show=False),
-        Binding("end,G", "edge(-1)", "End", show=False),
-        Binding("ctrl+d", "half(1)", "Half a page down", show=False),
-        Binding("ctrl+u", "half(-1)", "Half a page up", show=False),
+        Binding("pageup,ctrl+b", "move(-1, 'page')", "Page up", show=False),
+        Binding("pagedown,ctrl+f", "move(1, 'page')", "Page down", show=False),
+        Binding("home,g", "move(-1, 'all')", "Top", show=False),
+        Binding("end,G", "move(1, 'all')", "End", show=False),
+        Binding("ctrl+d", "move(1, 'half')", "Half a page down", show=False),
+        Binding("ctrl+u", "move(-1, 'half')", "Half a page up", show=False),
         Binding("space", "mark(1)", "Mark", show=False),
         Binding("shift+down", "mark(1, True)", "Mark downwards", show=False),
         Binding("shift+up", "mark(-1, True)", "Mark upwards", show=False),
-        Binding("asterisk", "invert", "Invert the marks", show=False),
+        Binding("asterisk", "mark_all(True)", "Invert the marks", show=False),
         Binding("ctrl+a", "mark_all", "Mark all", show=False),
         Binding("enter,l,right", "open", "Open", show=False),
     ]
@@ -76,7 +136,7 @@ class Table(ScrollView, can_focus=True):
             super().__init__()
 
     class HeaderClicked(Message):
-        """The title of a column was clicked: its number."""
+        """The title of a column was clicked. column: its number, from 0."""
 
         def __init__(self, column: int) -> None:
             self.column = column
@@ -89,124 +149,86 @@ class Table(ScrollView, can_focus=True):
         self, columns: Sequence[Column], *, glyphs: Glyphs = UNICODE, empty: str = "",
         opens: bool = True, marks: bool = False, id: str = "",
     ) -> None:  # fmt: skip
-        """empty: what is said when there are no rows. opens, marks: whether there is that here."""
+        """empty: shown when there are no rows. opens, marks: whether rows can be opened, marked."""
         super().__init__(id=id or None)
         self.columns, self.glyphs, self.empty = columns, glyphs, empty
         self.opens, self.can_mark = opens, marks
-        self.marks: dict[str, None] = {}
-        """Ids in the order in which they were marked; also of rows that are not shown now."""
-        self.unmarkable: frozenset[str] = frozenset()
-        self._rows: Sequence[Row] = ()
+        self.marks, self.cursor = Marks(), RowCursor()
+        self.rows: Sequence[Row] = ()
         self._id_at: Callable[[int], str] = self._id_of_row
-        self._cursor = 0
-        self._at = ""
-        """Id of the row under the cursor: the rows may be changed in place."""
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Keys of what is not there are free for others."""
+        """Keys of what is not possible here are free for others."""
         if action == "open":
             return self.opens
-        return self.can_mark if action in ("mark", "mark_all", "invert") else True
-
-    @property
-    def rows(self) -> Sequence[Row]:
-        return self._rows
+        return self.can_mark if action in ("mark", "mark_all") else True
 
     @property
     def current(self) -> Row | None:
         """The row under the cursor."""
-        return self._rows[self._cursor] if self._cursor < len(self._rows) else None
-
-    @property
-    def cursor(self) -> int:
-        """Number of the row that the keys are about."""
-        return self._cursor
+        return self.rows[self.cursor.line] if self.cursor.line < len(self.rows) else None
 
     def chosen(self) -> list[str]:
         """Ids of the marked rows; of the one under the cursor when none is marked."""
-        if self.marks:
-            return list(self.marks)
+        if self.marks.ids:
+            return list(self.marks.ids)
         return [self.current.id] if self.current is not None else []
 
     def show(self, rows: Sequence[Row], ids: Callable[[int], str] | None = None) -> None:
-        """Other rows. The cursor stays on the row that it is on, if that is there still.
-
-        ids: the id of a row by its number, where making the whole row is dear.
-        """
-        self._rows, self._id_at = rows, ids or self._id_of_row
-        if self._at:
-            self._cursor = self._find(self._at, self._cursor)
-        self._put_cursor(self._cursor)
+        """Show other rows. ids: the id of a row by its line, where making the row is expensive."""
+        self.rows, self._id_at = rows, ids or self._id_of_row
+        self.cursor.set_rows(len(rows), self._id_at)
         self.virtual_size = Size(0, len(rows) + 1)  # as wide as there is room
         self.refresh()
 
-    def _put_cursor(self, line: int) -> None:
-        self._cursor = min(max(line, 0), max(len(self._rows) - 1, 0))
-        self._at = self._id_at(self._cursor) if self._rows else ""
+    def show_error(self, error: Exception) -> None:
+        """Show an error in place of rows that could not be read; rows read before stay."""
+        self.empty = safe(str(error))
+        self.refresh()
 
-    def _id_of_row(self, n: int) -> str:
-        return self._rows[n].id
-
-    def _find(self, id: str, near: int) -> int:
-        """Where a row is now; most often where it was, or a little below."""
-        count = len(self._rows)
-        found = (
-            n
-            for part in (range(near, min(near + _NEAR, count)), range(count))
-            for n in part
-            if self._id_at(n) == id
-        )
-        return next(found, near)
+    def _id_of_row(self, line: int) -> str:
+        return self.rows[line].id
 
     def go(self, id: str) -> None:
         """Put the cursor on a row."""
-        self._move_to(self._find(id, self._cursor))
+        self._move_to(self.cursor.find(id))
 
-    def action_move(self, by: int) -> None:
-        self._move_to(self._cursor + by)
-
-    def action_page(self, by: int) -> None:
-        self._move_to(self._cursor + by * max(self.size.height - 2, 1))
-
-    def action_edge(self, end: int) -> None:
-        self._move_to(0 if end == 0 else len(self._rows) - 1)
-
-    def action_half(self, by: int) -> None:
-        self._move_to(self._cursor + by * max((self.size.height - 1) // 2, 1))
+    def action_move(self, by: int, unit: str = "row") -> None:
+        """Move the cursor by rows, pages, half pages, or to an end."""
+        rows = {
+            "row": 1,
+            "page": max(self.size.height - 2, 1),
+            "half": max((self.size.height - 1) // 2, 1),
+            "all": len(self.rows),
+        }
+        self._move_to(self.cursor.line + by * rows[unit])
 
     def action_mark(self, by: int, is_range: bool = False) -> None:
-        """Mark the row, or take its mark off, and go on; in a range marks only come."""
+        """Toggle the mark of the row and move on; in a range, marks are only added."""
         row = self.current
         if row is None:
             return
-        if row.id in self.marks and not is_range:
-            del self.marks[row.id]
+        if is_range:
+            self.marks.add([row.id])
         else:
-            self.mark([row.id])
-        self._move_to(self._cursor + by)
+            self.marks.toggle(row.id)
+        self._move_to(self.cursor.line + by)
         self.post_message(self.Marked())
 
-    def mark(self, ids: Iterable[str]) -> None:
-        self.marks.update((id, None) for id in ids if id not in self.unmarkable)
+    def action_mark_all(self, inverted: bool = False) -> None:
+        """Mark all rows that are shown; inverted: those that were not marked."""
+        shown = [self._id_at(line) for line in range(len(self.rows))]
+        if inverted:
+            self.marks.invert(shown)
+        else:
+            self.marks.add(shown)
         self.refresh()
+        self.post_message(self.Marked())
 
     def unmark(self) -> None:
-        """Take all marks off."""
-        self.marks.clear()
+        """Remove all marks."""
+        self.marks.ids.clear()
         self.refresh()
-
-    def action_mark_all(self) -> None:
-        self.mark(self._id_at(n) for n in range(len(self._rows)))
-        self.post_message(self.Marked())
-
-    def action_invert(self) -> None:
-        """Of the rows that are shown, those that were not marked are now."""
-        shown = [self._id_at(n) for n in range(len(self._rows))]
-        marked = {id for id in shown if id in self.marks}
-        for id in marked:
-            del self.marks[id]
-        self.mark(id for id in shown if id not in marked)
-        self.post_message(self.Marked())
 
     def action_open(self) -> None:
         if self.current is not None:
@@ -215,32 +237,24 @@ class Table(ScrollView, can_focus=True):
     def on_click(self, event: Click) -> None:
         line = event.y - 1 + round(self.scroll_y)
         if event.y == 0:
-            self.post_message(self.HeaderClicked(self._column_at(event.x)))
-        elif 0 <= line < len(self._rows):
+            widths = column_widths(self.columns, self.scrollable_content_region.width)
+            self.post_message(self.HeaderClicked(column_at(widths, event.x)))
+        elif 0 <= line < len(self.rows):
             self._move_to(line)
             if event.chain == 2:
                 self.action_open()
 
-    def _column_at(self, x: int) -> int:
-        edge = _SIGNS
-        for number, width in enumerate(self._widths(self.scrollable_content_region.width)):
-            edge += width + 1
-            if x < edge:
-                return number
-        return len(self.columns) - 1
-
     def _move_to(self, line: int) -> None:
-        before = self._cursor
-        self._put_cursor(line)
-        moved = self._cursor != before
-        self._into_view()
-        self.call_after_refresh(self._into_view)  # what was just shown has its height then
+        before = self.cursor.line
+        self.cursor.move_to(line)
+        self._scroll_to_cursor()
+        self.call_after_refresh(self._scroll_to_cursor)  # a table just shown has its height then
         self.refresh()
-        if moved:
+        if self.cursor.line != before:
             self.post_message(self.Moved())
 
-    def _into_view(self) -> None:
-        line, top = self._cursor, round(self.scroll_y)
+    def _scroll_to_cursor(self) -> None:
+        line, top = self.cursor.line, round(self.scroll_y)
         height = max(self.size.height - 1, 1)
         if line < top:
             self.scroll_to(y=line, animate=False)
@@ -251,38 +265,49 @@ class Table(ScrollView, can_focus=True):
         width = self.scrollable_content_region.width
         if y == 0:
             titles = tuple(column.title for column in self.columns)
-            return self._line("  ", titles, width, self._style("bold"))
+            return self._render_cells("  ", titles, width, self._style("bold"))
         line = y - 1 + round(self.scroll_y)
-        if line >= len(self._rows):
-            has_none = all(self._id_at(n) in self.unmarkable for n in range(len(self._rows))[:2])
-            text = f"  {self.empty}" if has_none and y == len(self._rows) + 2 else ""
+        if line >= len(self.rows):
+            first = range(len(self.rows))[:2]
+            has_none = all(self._id_at(each) in self.marks.unmarkable for each in first)
+            text = f"  {self.empty}" if has_none and y == len(self.rows) + 2 else ""
             return Strip([Segment(cell(text, width), self._style("dim"))])
-        row = self._rows[line]
-        is_current = line == self._cursor
+        row = self.rows[line]
+        is_current = line == self.cursor.line
         sign = self.glyphs.cursor if is_current else " "
-        mark = self.glyphs.on if row.id in self.marks else " "
-        style = self._style(row.style)
-        if is_current and self.has_focus:
-            style = self._style("reverse")
-        return self._line(sign + mark, row.cells, width, style)
+        mark = self.glyphs.on if row.id in self.marks.ids else " "
+        style = self._style("reverse" if is_current and self.has_focus else row.style)
+        return self._render_cells(sign + mark, row.cells, width, style)
 
     def _style(self, text: str) -> Style:
-        """good, bad and odd are colours of the theme; all else is a style of Rich."""
-        name = _COLORS.get(text)
+        """good, bad and odd are colours of the theme; everything else is a style of Rich."""
+        name = _THEME_COLORS.get(text)
         if name is not None:
             text = (getattr(self.app.current_theme, name) or "none").removeprefix("ansi_")
         return self.rich_style + Style.parse(text or "none")
 
-    def _widths(self, width: int) -> list[int]:
-        """Of each column; those without one share what is left."""
-        free = sum(not column.width for column in self.columns) or 1
-        fixed = sum(column.width for column in self.columns) + len(self.columns)
-        rest = max((width - _SIGNS - fixed) // free, 4)
-        return [column.width or rest for column in self.columns]
-
-    def _line(self, signs: str, cells: tuple[str, ...], width: int, style: Style) -> Strip:
+    def _render_cells(self, signs: str, cells: tuple[str, ...], width: int, style: Style) -> Strip:
+        widths = column_widths(self.columns, width)
         parts = [
-            cell(text, columns, right=column.right, more=self.glyphs.more)
-            for text, column, columns in zip(cells, self.columns, self._widths(width), strict=False)
+            cell(text, column_width, right=column.right, more=self.glyphs.more)
+            for text, column, column_width in zip(cells, self.columns, widths, strict=False)
         ]
         return Strip([Segment(cell(signs + " ".join(parts), width), style)])
+
+
+def column_widths(columns: Sequence[Column], width: int) -> list[int]:
+    """Cells of each column; those without a width share what is left of the table's."""
+    flexible = sum(not column.width for column in columns) or 1
+    fixed = sum(column.width for column in columns) + len(columns)
+    rest = max((width - _SIGN_CELLS - fixed) // flexible, _MIN_COLUMN)
+    return [column.width or rest for column in columns]
+
+
+def column_at(widths: Sequence[int], x: int) -> int:
+    """Number of the column that a cell of the header belongs to."""
+    edge = _SIGN_CELLS
+    for number, width in enumerate(widths):
+        edge += width + 1
+        if x < edge:
+            return number
+    return len(widths) - 1

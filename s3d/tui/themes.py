@@ -1,6 +1,8 @@
-"""The looks of the app: Textual's own, and three of ours."""
+"""The appearance of the app: colour themes, and the signs it draws with."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from textual.theme import Theme
 
@@ -23,6 +25,43 @@ THEMES = (
 )  # fmt: skip
 DEFAULT = THEMES[0].name
 PLAIN = "ansi-dark"
-"""With the terminal's own colours only."""
+"""Textual's theme of the terminal's own colours."""
 CYCLE = (*(theme.name for theme in THEMES), PLAIN)
-"""What F2 goes through."""
+"""The themes in the order of F2."""
+
+
+@dataclass(frozen=True, slots=True)
+class Glyphs:
+    """The signs of one character set. A sign always stands beside a word, never alone."""
+
+    full: str = "█"
+    half: str = "▓"
+    light: str = "▒"
+    empty: str = "░"
+    line: str = "━"
+    gap: str = "─"
+    up: str = "↑"
+    down: str = "↓"
+    both: str = "⇄"
+    to: str = "→"
+    back: str = "←"
+    on: str = "●"
+    off: str = "○"
+    part: str = "◐"
+    wait: str = "·"
+    held: str = "‖"
+    bad: str = "✗"
+    good: str = "✓"
+    more: str = "…"
+    cursor: str = ">"
+    pin: str = "P"
+    retry: str = "↻"
+    levels: str = "▁▂▃▄▅▆▇█"
+
+
+UNICODE = Glyphs()
+ASCII = Glyphs(
+    full="#", half="=", light="-", empty=".", line="=", gap="-", up="^", down="v", both="<>",
+    to="->", back="<-", on="*", off="o", part="%", wait=".", held="|", bad="x", good="+",
+    more="~", retry="r", levels="_.-=+*#@",
+)  # fmt: skip

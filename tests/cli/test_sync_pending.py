@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from s3d.cli.pending import folder_left, is_moving
+from s3d.cli.pending_summary import folder_left, is_moving
 from s3d.shared.syncing import FolderStatus
 from tests.agent_process import AgentProcess, launch
 from tests.cli.conftest import Commands
-from tests.cli.queue.test_commands import NOWHERE
+from tests.cli.queue.test_queue_commands import NOWHERE
 
 
 @pytest.fixture(scope="module")

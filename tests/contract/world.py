@@ -181,7 +181,7 @@ def _take(times: dict[str, int], name: str) -> bool:
 
 def _unreachable(reason: Reason, *, sent: bool) -> S3Error:
     error = S3Error("ServiceUnavailable", f"The remote cannot be reached: {reason}.")
-    error.__cause__ = Unreachable(reason, "a fault of the test", sent=sent)
+    error.failure = Unreachable(reason, "a fault of the test", sent=sent)
     return error
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from contextlib import closing
+from functools import partial
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from s3d.shared.errors import PendingError
 from tests.gateway.conftest import Gateway, peer_client
 from tests.gateway.network import Network
+from tests.peers.proxy import Drop, Fault, Head
 from tests.peers.servers import Peer
 
 pytestmark = [pytest.mark.slow, pytest.mark.finding("S5")]
@@ -95,3 +98,33 @@ def test_force_keeps_a_newer_pending_write_and_shows_the_new_id(
             assert run(agent, "queue", "resume")[0] == 0
             assert run(agent, "drain", "--timeout", "30s")[0] == 0
         assert there.get_object(Bucket=new_bucket, Key="m")["Body"].read() == b"old3"
+
+
+@pytest.mark.finding("S3")
+def test_requests_that_never_reached_the_remote_make_no_conflict(
+    start_agent: Any, tmp_path: Any, seaweedfs: Peer, new_bucket: str
+) -> None:
+    """What the remote has is what the first push has left, whatever failed since."""
+    with Network(seaweedfs) as network:
+        gateway = Gateway(start_agent, network.peer, tmp_path / "home")
+        agent = gateway.start()
+        place = {"Bucket": new_bucket, "Key": "k"}
+        with closing(agent.s3()) as s3:
+            s3.put_object(**place, Body=b"first")
+            gateway.drain()
+            network.go_away()
+            with pytest.raises(ClientError, match="ServiceUnavailable"):
+                s3.copy_object(**place, CopySource=f"{new_bucket}/other")
+            s3.put_object(**place, Body=b"second")
+            lost = partial(is_write_of, "/k")
+            network.do(lambda proxy: proxy.inject(Fault(drop=Drop.BEFORE), when=lost))
+            network.do(lambda proxy: setattr(proxy, "partition", None))
+            gateway.drain()
+            status = gateway.queue.status()
+            assert (status.conflict.files, status.left.files) == (0, 0)
+        with closing(peer_client(seaweedfs)) as there:
+            assert there.get_object(**place)["Body"].read() == b"second"
+
+
+def is_write_of(end: str, head: Head) -> bool:
+    return head.method == "PUT" and head.target.partition("?")[0].endswith(end)

@@ -176,21 +176,25 @@ def sides(gateway: Gateway, seaweedfs: Peer, remote: Any, bucket_name: str) -> I
 
 def compare(gateway: Gateway, network: Network, sides: list[Side], seeds: range) -> None:
     direct, through, behind = sides
+    before: list[Any] = []
     for seed in seeds:
         history = History(seed, direct, through, network)
         try:
             history.run()
             gateway.drain()
+            status = gateway.queue.status()
+            assert status.conflict.files == 0, list(gateway.queue.transfers())
             wanted = contents(direct)
             assert contents(behind) == wanted
         except BaseException:
             print(f"seed {seed}", *history.log, "-- what the proxy saw", sep="\n")
-            print(*network.take_seen(), sep="\n")
+            print(*before, "-- end of before", *network.take_seen(), sep="\n")
+            print("-- the agent's log", gateway.agent.stderr[-20000:], sep="\n")
             raise
         empty(direct, wanted)
         empty(through, wanted)  # What is done behind its back the read cache learns later.
         gateway.drain()
-        network.take_seen()
+        before = network.take_seen()
     assert_no_uploads(behind.client, behind.bucket)
 
 

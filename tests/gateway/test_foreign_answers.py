@@ -53,7 +53,7 @@ async def believes_nobody(
                 assert (name, row[0]) in _TRUE, row
             elif proxy.seen:
                 assert (error.code, error.status) == ("ServiceUnavailable", 503), (row, error)
-                assert isinstance(error.__cause__, Unreachable), row
+                assert isinstance(error.failure, Unreachable), row
 
 
 def is_read(name: str) -> bool:
@@ -171,7 +171,7 @@ async def test_a_portal_in_the_middle_of_a_body_leaves_no_foreign_byte(
         stack.proxy.inject(PORTAL, times=math.inf)
         with pytest.raises(S3Error) as caught:
             await stack.top.read(new_bucket, "k")
-        assert isinstance(caught.value.__cause__, Unreachable)
+        assert isinstance(caught.value.failure, Unreachable)
         assert await stack.top.code("GetObject", Bucket=new_bucket, Key="k") == "ServiceUnavailable"
         stack.proxy.heal()
         assert await stack.behind.read(new_bucket, "k") == data

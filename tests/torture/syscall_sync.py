@@ -180,7 +180,7 @@ async def _folder(folder: Path, store: Embedded) -> AsyncIterator[SyncFolder]:
     config = SyncFolderConfig(path=folder / "files" / "tree", bucket=BUCKET, interval=3600.0)
     state = places_of(folder).state_dir / "sync"
     state.mkdir(parents=True, exist_ok=True)
-    objects = S3Client(store.local, fresh=True)
+    objects = S3Client(store.local, bypass_cache=True)
     file = state / "baseline.sqlite"
     settings = FolderSettings(config, objects, "store", file, Events(), 0o022, "host", lambda: "A")
     opened = SyncFolder(settings, lambda: time.time() + LATER)

@@ -25,11 +25,11 @@ def opened() -> Opened:
         app = S3dApp(agent or DemoAgent(), clock=lambda: NOW, **options)
         async with app.run_test(size=size, notifications=True) as pilot:
             with suppress(AgentUnreachable):
-                await app.feed.look()
+                await app.feed.poll()
             await pilot.press(tab)
             with suppress(AgentUnreachable):
-                await app.feed.look()
-            app.draw()
+                await app.feed.poll()
+            app.main.draw()
             await pilot.pause()
             yield pilot
 
@@ -49,3 +49,14 @@ def screen(app: S3dApp) -> str:
     """What is seen, as lines."""
     strips = app.screen._compositor.render_strips()
     return "\n".join("".join(segment.text for segment in strip) for strip in strips)
+
+
+async def go_to_row(pilot: Any, bucket: str, row: str, *prefixes: str) -> None:
+    """Open a prefix in Buckets, and put the cursor on a row."""
+    table = pilot.app.pane.query_one("#objects")
+    for name in (bucket, *prefixes):
+        table.go(name)
+        await pilot.press("enter")
+        await loaded(pilot, "listing", "inspect")
+    table.go(row)
+    await loaded(pilot, "inspect")

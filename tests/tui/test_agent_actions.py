@@ -4,18 +4,9 @@ from s3d.tui.demo import DemoAgent
 from tests.tui.conftest import loaded, screen
 
 
-async def test_the_same_words_are_said_once_with_their_number(opened):
-    async with opened() as pilot:
-        for _ in range(3):
-            pilot.app.say("no [/] such\x1b[2J thing", is_bad=True)
-        await pilot.pause()
-        assert screen(pilot.app).count("no [/] such␛[2J thing") == 2, "the corner and the foot"
-        assert "✗ no [/] such␛[2J thing (x3)" in screen(pilot.app)
-
-
 async def test_what_was_done_is_told_at_the_foot_with_its_command(opened):
     async with opened() as pilot:
-        pilot.app.act("POST", "/v1/queue:pause", "queue paused", command="s3d queue pause")
+        pilot.app.actions.send("POST", "/v1/queue:pause", "queue paused", command="s3d queue pause")
         await loaded(pilot, "act")
         assert "✓ queue paused   $ s3d queue pause" in screen(pilot.app)
 
@@ -27,7 +18,7 @@ async def test_what_is_refused_is_told_with_its_hint(opened):
 
     async with opened(agent=Refusing()) as pilot:
         done = []
-        pilot.app.act("POST", "/v1/x", "done", then=lambda: done.append(1))
+        pilot.app.actions.send("POST", "/v1/x", "done", then=lambda: done.append(1))
         await loaded(pilot, "act")
         assert "not now: because. wait a little" in screen(pilot.app)
         assert done == []
@@ -36,28 +27,17 @@ async def test_what_is_refused_is_told_with_its_hint(opened):
 async def test_what_is_below_prefixes_is_counted(opened):
     async with opened() as pilot:
         found = []
-        pilot.app.count_below("pix", ["photos/", "notes/"], lambda *n: found.append(n))
+        pilot.app.actions.count_below("pix", ["photos/", "notes/"], lambda *n: found.append(n))
         await loaded(pilot, "count")
         ((files, _, is_all),) = found
         assert (files, is_all) == (24, True)
 
 
 async def test_very_many_are_not_all_counted(opened, monkeypatch):
-    monkeypatch.setattr("s3d.tui.agent_actions.COUNTING", 0.0)
+    monkeypatch.setattr("s3d.tui.agent_actions.COUNT_TIME", 0.0)
     async with opened() as pilot:
         found = []
-        pilot.app.count_below("big", [""], lambda *n: found.append(n))
+        pilot.app.actions.count_below("big", [""], lambda *n: found.append(n))
         await loaded(pilot, "count")
         assert found[0][0] == 1000
         assert found[0][2] is False
-
-
-async def test_preferences_that_cannot_be_kept_are_told(opened, tmp_path):
-    from s3d.tui.preferences import Preferences
-
-    (tmp_path / "file").touch()
-    preferences = Preferences(path=tmp_path / "file/tui.toml")
-    async with opened(preferences=preferences) as pilot:
-        pilot.app.keep_preferences()
-        await pilot.pause()
-        assert "cannot be kept" in screen(pilot.app)

@@ -19,23 +19,23 @@ async def client(agent):
 async def test_calls_and_data(agent, client):
     agent.objects.create_bucket("photos")
     agent.objects.put("photos", "a", io.BytesIO(b"0123456789"), 10)
-    assert (await client.ask("GET", "/v1/hello", Hello)).pid == agent.process.pid
-    found = await client.ask("GET", "/v1/buckets", BucketList)
+    assert (await client.call("GET", "/v1/hello", Hello)).pid == agent.process.pid
+    found = await client.call("GET", "/v1/buckets", BucketList)
     assert [bucket.name for bucket in found.buckets] == ["photos"]
-    page = await client.ask("GET", "/v1/buckets/photos/objects", Listing)
+    page = await client.call("GET", "/v1/buckets/photos/objects", Listing)
     assert [info.key for info in page.objects] == ["a"]
     path = "/v1/buckets/photos/object?key=a"
-    assert await client.data(path, 2, 3) == b"234"
-    assert await client.data(path, 20, 3) == b""
-    await client.ask("DELETE", path, object)
+    assert await client.read_range(path, 2, 3) == b"234"
+    assert await client.read_range(path, 20, 3) == b""
+    await client.call("DELETE", path, object)
 
 
 async def test_a_no_says_why(client):
     with pytest.raises(RequestRefused) as caught:
-        await client.ask("GET", "/v1/buckets/nothing/objects", Listing)
+        await client.call("GET", "/v1/buckets/nothing/objects", Listing)
     assert caught.value.problem.code == "NoSuchBucket"
     with pytest.raises(RequestRefused):
-        await client.data("/v1/buckets/nothing/object?key=a", 0, 1)
+        await client.read_range("/v1/buckets/nothing/object?key=a", 0, 1)
 
 
 async def test_events_come_until_the_agent_dies(agent, client):
@@ -54,4 +54,4 @@ async def test_events_come_until_the_agent_dies(agent, client):
             await follow()
     assert kinds[0] == "hello"
     with pytest.raises(AgentUnreachable, match="no agent at"):
-        await client.ask("GET", "/v1/hello", Hello)
+        await client.call("GET", "/v1/hello", Hello)

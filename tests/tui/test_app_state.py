@@ -2,7 +2,7 @@ import msgspec
 
 from s3d.shared.control import API_MAJOR, ApiVersion, Event, Hello
 from s3d.shared.diagnostics import LogLine, Samples
-from s3d.tui.app_state import LINES, Link, State
+from s3d.tui.app_state import MAX_LOG_LINES, Link, State
 from s3d.tui.demo import DemoAgent
 
 
@@ -12,38 +12,48 @@ def hello(major=API_MAJOR):
 
 def test_a_link_is_connected_lost_and_back():
     state = State()
-    assert (state.link, state.is_live) == (Link.CONNECTING, False)
-    state.connected(hello(), 10.0)
-    assert (state.is_live, state.since, state.fresh) == (True, 10.0, 10.0)
-    state.lost("why", 20.0, 21.0)
-    state.lost("why", 22.0, 24.0)
-    assert (state.link, state.since, state.tries, state.retry_at) == (Link.LOST, 20.0, 2, 24.0)
-    state.connected(hello(), 30.0)
-    assert (state.tries, state.since) == (0, 30.0)
-    state.connected(hello(API_MAJOR + 1), 31.0)
-    assert (state.link, state.is_live) == (Link.FOREIGN, False)
+    connection = state.connection
+    assert (connection.link, connection.is_live) == (Link.CONNECTING, False)
+    state.mark_connected(hello(), 10.0)
+    assert (connection.is_live, connection.since, connection.answered_at) == (
+        True,
+        10.0,
+        10.0,
+    )
+    connection.mark_lost("why", 20.0, 21.0)
+    connection.mark_lost("why", 22.0, 24.0)
+    assert (
+        connection.link,
+        connection.since,
+        connection.tries,
+        connection.retry_at,
+    ) == (Link.LOST, 20.0, 2, 24.0)
+    state.mark_connected(hello(), 30.0)
+    assert (connection.tries, connection.since) == (0, 30.0)
+    state.mark_connected(hello(API_MAJOR + 1), 31.0)
+    assert (connection.link, connection.is_live) == (Link.FOREIGN, False)
 
 
 def test_rates_are_those_of_the_agent():
     state = State()
-    assert state.up == state.down == []
+    assert state.upload_rates == state.download_rates == []
     state.samples = Samples(1.0, 5.0, [1.0, 2.0], [3.0], [], [])
-    assert (state.up, state.down) == ([1.0, 2.0], [3.0])
+    assert (state.upload_rates, state.download_rates) == ([1.0, 2.0], [3.0])
 
 
 def test_the_log_keeps_what_is_one():
     state = State()
-    lines = [LogLine(n, 1.0, "error", "x", str(n)) for n in range(LINES + 10)]
-    state.logged(lines, LINES + 9)
-    state.happened(Event(1, "b", 1.0, "heartbeat"))
-    state.happened(Event(1, "b", 1.0, "log.error", "x", {"message": "comes with the log"}))
-    state.happened(Event(1, "b", 1.0, "sync.state", "notes", {"state": "idle"}))
-    assert len(state.log) == LINES
+    lines = [LogLine(n, 1.0, "error", "x", str(n)) for n in range(MAX_LOG_LINES + 10)]
+    state.add_log_lines(lines, MAX_LOG_LINES + 9)
+    state.add_event(Event(1, "b", 1.0, "heartbeat"))
+    state.add_event(Event(1, "b", 1.0, "log.error", "x", {"message": "comes with the log"}))
+    state.add_event(Event(1, "b", 1.0, "sync.state", "notes", {"state": "idle"}))
+    assert len(state.log) == MAX_LOG_LINES
     assert (state.log[-1].source, state.log[-1].message) == ("sync.state", "notes state=idle")
-    assert state.log[-2].message == str(LINES + 9)
-    state.connected(hello(), 1.0)
-    assert state.log_seq == LINES + 9
-    state.connected(Hello("1", ApiVersion(), "another", 1, "http://127.0.0.1:1"), 2.0)
+    assert state.log[-2].message == str(MAX_LOG_LINES + 9)
+    state.mark_connected(hello(), 1.0)
+    assert state.log_seq == MAX_LOG_LINES + 9
+    state.mark_connected(Hello("1", ApiVersion(), "another", 1, "http://127.0.0.1:1"), 2.0)
     assert state.log_seq == 0, "another run of the agent counts anew"
 
 
@@ -51,7 +61,7 @@ def test_news_are_of_transfers_that_are_known():
     state = State()
     state.transfers = DemoAgent().transfers
     news = msgspec.structs.replace(state.transfers[0], done=7)
-    state.progressed([news, msgspec.structs.replace(news, id="other")])
+    state.update_transfers([news, msgspec.structs.replace(news, id="other")])
     assert state.transfers[0].done == 7
     assert len(state.transfers) == 10
 
@@ -61,14 +71,16 @@ def test_what_needs_attention_names_the_tab_that_mends_it():
     assert state.troubles() == []
     state.status, state.transfers, state.folders = agent._status(), agent.transfers, agent.folders
     assert [(word, tab) for word, _, tab in state.troubles()] == [
-        ("failed", "3"),
-        ("stopped", "5"),
-        ("conflict", "5"),
+        ("failed", "transfers"),
+        ("stopped", "sync"),
+        ("conflict", "sync"),
     ]
 
 
 def test_what_was_said_before_is_before():
     state = State()
-    state.happened(Event(1, "b", 5.0, "store.changed", "b/k"))
-    state.logged([LogLine(1, 2.0, "info", "main", "serving"), LogLine(2, 6.0, "info", "x", "y")], 2)
+    state.add_event(Event(1, "b", 5.0, "store.changed", "b/k"))
+    state.add_log_lines(
+        [LogLine(1, 2.0, "info", "main", "serving"), LogLine(2, 6.0, "info", "x", "y")], 2
+    )
     assert [line.at for line in state.log] == [2.0, 5.0, 6.0]

@@ -22,14 +22,14 @@ ROUTES = [
 @pytest.mark.parametrize(("path", "kind"), ROUTES)
 async def test_it_answers_and_always_the_same(path, kind):
     agent = DemoAgent()
-    assert await agent.ask("GET", path, kind) == await DemoAgent().ask("GET", path, kind)
-    assert agent.asked == []
+    assert await agent.call("GET", path, kind) == await DemoAgent().call("GET", path, kind)
+    assert agent.calls == []
 
 
 async def test_a_bucket_has_very_many_keys():
     agent, count, cursor = DemoAgent(), 0, ""
     while True:
-        page = await agent.ask("GET", f"/v1/buckets/big/objects?cursor={cursor}", Listing)
+        page = await agent.call("GET", f"/v1/buckets/big/objects?cursor={cursor}", Listing)
         count, cursor = count + len(page.objects), page.cursor
         if not cursor:
             break
@@ -38,10 +38,10 @@ async def test_a_bucket_has_very_many_keys():
 
 async def test_deletions_and_refusals():
     agent = DemoAgent()
-    await agent.ask("DELETE", "/v1/buckets/evil/object?key=%5B%2F%5D", object)
-    page = await agent.ask("GET", "/v1/buckets/evil/objects", Listing)
+    await agent.call("DELETE", "/v1/buckets/evil/object?key=%5B%2F%5D", object)
+    page = await agent.call("GET", "/v1/buckets/evil/objects", Listing)
     assert len(page.objects) == len(HOSTILE) - 1
     with pytest.raises(RequestRefused):
-        await agent.ask("GET", "/v1/buckets/nothing/objects", Listing)
+        await agent.call("GET", "/v1/buckets/nothing/objects", Listing)
     with pytest.raises(RequestRefused):
-        await agent.ask("POST", "/v1/transfers/8f10:retry", object)
+        await agent.call("POST", "/v1/transfers/8f10:retry", object)

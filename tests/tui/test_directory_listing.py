@@ -18,24 +18,24 @@ def page(*keys, prefixes=(), standing=None):
                    standing or {})  # fmt: skip
 
 
-def labels(level):
-    return [level.label(item) for item in level.shown]
+def labels(listing):
+    return [listing.label(item) for item in listing.shown]
 
 
 def test_pages_are_joined_prefixes_first():
-    level = DirectoryListing("b", "p/")
-    level.add(page("p/", "p/a", "p/z", prefixes=["p/d/"]))
-    level.add(page("p/zz", prefixes=["p/e/"], standing={"p/zz": "cached"}))
-    assert labels(level) == ["d/", "e/", "a", "z", "zz"]
-    assert (level.total, level.pages, level.standing) == (5, 2, {"p/zz": "cached"})
-    assert level.info("p/a").key == "p/a"
-    assert level.info("p/d/") is None
+    listing = DirectoryListing(("b", "p/"))
+    listing.add(page("p/", "p/a", "p/z", prefixes=["p/d/"]))
+    listing.add(page("p/zz", prefixes=["p/e/"], standing={"p/zz": "cached"}))
+    assert labels(listing) == ["d/", "e/", "a", "z", "zz"]
+    assert (listing.total, listing.pages, listing.key_states) == (5, 2, {"p/zz": "cached"})
+    assert listing.find_object("p/a").key == "p/a"
+    assert listing.find_object("p/d/") is None
 
 
 def test_deep_it_has_no_prefixes():
-    level = DirectoryListing("b", "p/", deep=True)
-    level.add(page("p/a/b", prefixes=["p/a/"]))
-    assert labels(level) == ["a/b"]
+    listing = DirectoryListing(("b", "p/"), deep=True)
+    listing.add(page("p/a/b", prefixes=["p/a/"]))
+    assert labels(listing) == ["a/b"]
 
 
 @pytest.mark.parametrize(
@@ -44,52 +44,52 @@ def test_deep_it_has_no_prefixes():
      ("type", ["bb.x", "ccc.y", "a.z"])],
 )  # fmt: skip
 def test_it_is_sorted_and_the_other_way_round(order, wanted):
-    level = DirectoryListing("b")
-    level.add(page("ccc.y", "a.z", "bb.x"))
-    level.sort(order)
-    assert labels(level) == wanted
-    level.sort(order)
-    assert labels(level) == wanted[::-1]
-    level.sort("name")
-    assert labels(level) == ["ccc.y", "a.z", "bb.x"], "as S3 gives them"
+    listing = DirectoryListing(("b", ""))
+    listing.add(page("ccc.y", "a.z", "bb.x"))
+    listing.sort(order)
+    assert labels(listing) == wanted
+    listing.sort(order)
+    assert labels(listing) == wanted[::-1]
+    listing.sort("name")
+    assert labels(listing) == ["ccc.y", "a.z", "bb.x"], "as S3 gives them"
 
 
 def test_names_go_backwards():
-    level = DirectoryListing("b")
-    level.add(page("a", "b", prefixes=["d/", "e/"]))
-    level.sort("name")
-    assert labels(level) == ["e/", "d/", "b", "a"]
+    listing = DirectoryListing(("b", ""))
+    listing.add(page("a", "b", prefixes=["d/", "e/"]))
+    listing.sort("name")
+    assert labels(listing) == ["e/", "d/", "b", "a"]
 
 
 def test_more_pages_stay_filtered_and_sorted():
-    level = DirectoryListing("b")
-    level.add(page("xa", "b"))
-    level.search("x")
-    level.sort("size")
-    level.add(page("xccc", "d", "x"))
-    assert labels(level) == ["x", "xa", "xccc"]
-    level.search("")
-    level.sort("size")
-    assert labels(level)[0] == "xccc"
+    listing = DirectoryListing(("b", ""))
+    listing.add(page("xa", "b"))
+    listing.search("x")
+    listing.sort("size")
+    listing.add(page("xccc", "d", "x"))
+    assert labels(listing) == ["x", "xa", "xccc"]
+    listing.search("")
+    listing.sort("size")
+    assert labels(listing)[0] == "xccc"
 
 
 def test_what_cannot_be_matched_leaves_it_as_it_was():
-    level = DirectoryListing("b")
-    level.add(page("a", "b"))
-    level.search("a")
+    listing = DirectoryListing(("b", ""))
+    listing.add(page("a", "b"))
+    listing.search("a")
     with pytest.raises(Unmatchable):
-        level.search("~(")
-    assert labels(level) == ["a"]
+        listing.search("~(")
+    assert labels(listing) == ["a"]
 
 
 @given(st.lists(st.text("ab", max_size=3), max_size=5), st.sampled_from(["name", "size"]))
 def test_typing_letter_by_letter_is_typing_it_at_once(texts, order):
     keys = [f"{a}{b}{n}" for a in "ab" for b in "ab" for n in range(3)]
-    typed, at_once = DirectoryListing("b"), DirectoryListing("b")
-    for level in (typed, at_once):
-        level.add(page(*keys))
+    typed, at_once = DirectoryListing(("b", "")), DirectoryListing(("b", ""))
+    for listing in (typed, at_once):
+        listing.add(page(*keys))
         if order != "name":
-            level.sort(order)
+            listing.sort(order)
     for text in texts:
         for end in range(len(text) + 1):
             typed.search(text[:end])
@@ -108,20 +108,20 @@ def test_two_lists_are_one():
 
 def test_every_order_has_its_key():
     for order in ORDERS:
-        level = DirectoryListing("b")
-        level.add(page("a", "b.c", prefixes=["d/"]))
-        level.sort(order)
-        assert len(level.shown) == 3
+        listing = DirectoryListing(("b", ""))
+        listing.add(page("a", "b.c", prefixes=["d/"]))
+        listing.sort(order)
+        assert len(listing.shown) == 3
 
 
 def test_a_hundred_thousand_are_quick():
-    level = DirectoryListing("b")
+    listing = DirectoryListing(("b", ""))
     rows = [info(f"key-{n:06}", n) for n in range(100_000)]
     began = time.process_time()
     for start in range(0, 100_000, 1000):
-        level.add(Listing(rows[start : start + 1000], []))
-    level.search("9")
-    level.search("99")
-    level.sort("size")
-    assert len(level.shown) == sum("99" in row.key for row in rows)
+        listing.add(Listing(rows[start : start + 1000], []))
+    listing.search("9")
+    listing.search("99")
+    listing.sort("size")
+    assert len(listing.shown) == sum("99" in row.key for row in rows)
     assert time.process_time() - began < 1.5

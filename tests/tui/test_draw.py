@@ -3,7 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from s3d.tui.draw import ASCII, UNICODE, bar, cell, elide, gauge, spark
+from s3d.tui.draw import bar, cell, elide, gauge, spark
+from s3d.tui.themes import ASCII, UNICODE
 
 
 @given(st.text(max_size=60), st.integers(1, 40), st.booleans())

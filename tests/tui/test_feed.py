@@ -9,18 +9,18 @@ from s3d.tui.feed import Feed
 
 
 @pytest.mark.parametrize(
-    ("shown", "field"),
+    ("tab", "field"),
     [("cache", "entries"), ("sync", "history"), ("logs", "log")],
 )
-async def test_only_what_is_shown_is_asked_for(shown, field):
+async def test_only_what_is_shown_is_polled(tab, field):
     state = State()
-    feed = Feed(DemoAgent(), state, lambda: None)
-    await feed.look()
+    feed = Feed(DemoAgent(), state, changed=lambda: None)
+    await feed.poll()
     assert state.transfers
     assert state.folders
     assert not getattr(state, field)
-    feed.shown = shown
-    await feed.look()
+    feed.tab = tab
+    await feed.poll()
     assert getattr(state, field)
 
 
@@ -29,10 +29,10 @@ class Mortal(DemoAgent):
 
     is_dead = False
 
-    async def ask(self, method, path, kind, body=None):
+    async def call(self, method, path, kind, body=None):
         if self.is_dead:
             raise AgentUnreachable("gone")
-        return await super().ask(method, path, kind, body)
+        return await super().call(method, path, kind, body)
 
     async def events(self):
         async for event in super().events():
@@ -42,11 +42,11 @@ class Mortal(DemoAgent):
 
 async def test_an_agent_that_dies_is_noticed_and_found_again():
     agent, state, news = Mortal(), State(), asyncio.Event()
-    feed = Feed(agent, state, news.set)
+    feed = Feed(agent, state, changed=news.set)
 
     async def until(link):
         async with asyncio.timeout(10):
-            while state.link is not link:
+            while state.connection.link is not link:
                 news.clear()
                 await news.wait()
 
@@ -59,26 +59,26 @@ async def test_an_agent_that_dies_is_noticed_and_found_again():
         assert state.transfers, "what was known stays"
         agent.is_dead = False
         agent.is_gone.clear()
-        feed.hurry()
+        feed.poll_now()
         await until(Link.CONNECTED)
         task.cancel()
 
 
 async def test_a_new_socket_is_tried_at_once(monkeypatch):
     """Long before the pause is over."""
-    monkeypatch.setattr("s3d.tui.feed.PAUSES", (600.0,))
+    monkeypatch.setattr("s3d.tui.feed.RETRY_DELAYS", (600.0,))
     agent, state, news = Mortal(), State(), asyncio.Event()
     stamp = [1]
-    agent.stamp = lambda: stamp[0]
+    agent.instance_id = lambda: stamp[0]
     agent.is_dead = True
-    feed = Feed(agent, state, news.set)
+    feed = Feed(agent, state, changed=news.set)
     async with asyncio.timeout(10), asyncio.TaskGroup() as group:
         task = group.create_task(feed.run())
-        while state.link is not Link.LOST:
+        while state.connection.link is not Link.LOST:
             await news.wait()
             news.clear()
         agent.is_dead, stamp[0] = False, 2
-        while state.link is not Link.CONNECTED:
+        while state.connection.link is not Link.CONNECTED:
             await news.wait()
             news.clear()
         task.cancel()
@@ -96,14 +96,14 @@ async def test_buckets_are_listed_now_and_then():
             return super()._get(place, words)
 
     agent = Counting()
-    feed = Feed(agent, State(), lambda: None, lambda: now[0])
-    feed.shown = "buckets"
+    feed = Feed(agent, State(), changed=lambda: None, clock=lambda: now[0])
+    feed.tab = "buckets"
     for _ in range(5):
-        await feed.look()
+        await feed.poll()
         now[0] += 1
     assert agent.times == 1
-    feed.hurry()
-    await feed.look()
+    feed.poll_now()
+    await feed.poll()
     now[0] += 20
-    await feed.look()
+    await feed.poll()
     assert agent.times == 3

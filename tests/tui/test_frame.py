@@ -6,19 +6,19 @@ from s3d.tui import frame
 from s3d.tui.app_state import State
 from s3d.tui.demo import DemoAgent
 from s3d.tui.demo_values import NOW
-from s3d.tui.draw import UNICODE
+from s3d.tui.themes import UNICODE
 
 
 def state(**more):
     state = State()
-    state.connected(Hello("1", ApiVersion(), "b", 1, "http://x"), NOW)
-    state.told(msgspec.structs.replace(DemoAgent()._status(), **more), NOW)
+    state.mark_connected(Hello("1", ApiVersion(), "b", 1, "http://x"), NOW)
+    state.set_status(msgspec.structs.replace(DemoAgent()._status(), **more), NOW)
     return state
 
 
 @pytest.mark.parametrize("width", [80, 100, 160])
 def test_the_head_fits_and_has_the_rates_at_its_end(width):
-    head = frame.head(state(), UNICODE, NOW, width)
+    head = frame.head_text(state(), UNICODE, NOW, width)
     assert len(head) <= width
     assert head.rstrip().endswith("/s")
     assert "● connected" in head
@@ -27,25 +27,25 @@ def test_the_head_fits_and_has_the_rates_at_its_end(width):
 def test_a_remote_that_is_away_is_told_apart_from_an_agent_that_is_lost():
     found = state()
     remote = msgspec.structs.replace(found.status.remote, ok=False, last_success=NOW - 120)
-    found.told(msgspec.structs.replace(found.status, remote=remote), NOW)
-    assert "remote offline 2 min: writes are queued" in frame.head(found, UNICODE, NOW, 100)
-    found.lost("EOF", NOW, NOW + 2)
-    assert "reconnecting, try 1" in frame.head(found, UNICODE, NOW, 100)
-    assert "Agent connection lost (EOF)" in frame.banner(found, NOW, is_readonly=False)
-    assert "14 s ago" in frame.stale(found, NOW + 14)
+    found.set_status(msgspec.structs.replace(found.status, remote=remote), NOW)
+    assert "remote offline 2 min: writes are queued" in frame.head_text(found, UNICODE, NOW, 100)
+    found.connection.mark_lost("EOF", NOW, NOW + 2)
+    assert "reconnecting, try 1" in frame.head_text(found, UNICODE, NOW, 100)
+    assert "Agent connection lost (EOF)" in frame.banner_text(found, NOW, is_readonly=False)
+    assert "14 s ago" in frame.stale_text(found, NOW + 14)
 
 
 def test_without_an_agent_it_says_what_to_do():
     found = State()
-    found.lost("no agent at \x1b[31m/run", NOW, NOW + 4)
-    text = "\n".join(frame.absent(found, "/run/x", NOW, can_start=True))
+    found.connection.mark_lost("no agent at \x1b[31m/run", NOW, NOW + 4)
+    text = "\n".join(frame.no_agent_text(found, "/run/x", NOW, can_start=True))
     for wanted in ("not running", "␛[31m/run", "s3d run", "in 4 s, try 1"):
         assert wanted in text
-    assert "s3d run" not in "\n".join(frame.absent(found, "/run/x", NOW, can_start=False))
-    assert frame.banner(found, NOW, is_readonly=True) == " Read only"
+    assert "s3d run" not in "\n".join(frame.no_agent_text(found, "/run/x", NOW, can_start=False))
+    assert frame.banner_text(found, NOW, is_readonly=True) == " Read only"
 
 
 def test_an_older_agent_is_told():
     found = state()
-    found.connected(Hello("0.9", ApiVersion(1, 2), "b", 1, "http://x"), NOW)
-    assert "older than this app" in frame.banner(found, NOW, is_readonly=False)
+    found.mark_connected(Hello("0.9", ApiVersion(1, 2), "b", 1, "http://x"), NOW)
+    assert "older than this app" in frame.banner_text(found, NOW, is_readonly=False)

@@ -31,10 +31,10 @@ async def test_a_person_has_other_keys(opened):
     async with opened("3", preferences=preferences) as pilot:
         await pilot.press("P")
         await loaded(pilot, "act")
-        assert pilot.app.agent.asked == []
+        assert pilot.app.agent.calls == []
         await pilot.press("ctrl+y")
         await loaded(pilot, "act")
-        assert [path for _, path, _ in pilot.app.agent.asked] == ["/v1/queue:pause"]
+        assert [path for _, path, _ in pilot.app.agent.calls] == ["/v1/queue:pause"]
         assert "f10 Quit" in screen(pilot.app)
 
 

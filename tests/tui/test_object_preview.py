@@ -1,6 +1,6 @@
 import pytest
 
-from s3d.tui.object_preview import MOST, preview
+from s3d.tui.object_preview import MAX_LINES, preview
 
 
 @pytest.mark.parametrize(
@@ -26,4 +26,4 @@ def test_only_the_beginning_is_said_to_be_one():
 
 
 def test_it_has_an_end():
-    assert len(preview("a", b"x\n" * 10_000, 20_000)) == MOST
+    assert len(preview("a", b"x\n" * 10_000, 20_000)) == MAX_LINES

@@ -1,5 +1,4 @@
 from s3d.shared.control import BucketInfo, BucketList
-from s3d.tui.app import TABS
 from s3d.tui.demo import DemoAgent
 from s3d.tui.palette import commands
 from tests.tui.conftest import loaded, screen
@@ -7,9 +6,7 @@ from tests.tui.conftest import loaded, screen
 
 async def test_every_key_bucket_and_folder_can_be_found(opened):
     async with opened("2") as pilot:
-        titles = [
-            found.title for found in commands(pilot.app, pilot.app.screen, [t[1] for t in TABS])
-        ]
+        titles = [found.title for found in commands(pilot.app, pilot.app.screen)]
         for wanted in ("Show Logs", "Delete", "Go to bucket pix", "Go to sync folder notes",
                        "Pause all uploads", "Another theme"):  # fmt: skip
             assert wanted in titles
@@ -23,7 +20,7 @@ async def test_a_bucket_is_gone_to(opened):
         await pilot.pause(0.3)
         await pilot.press("enter")
         await loaded(pilot, "listing")
-        assert pilot.app.pane.place == ("pix", "")
+        assert pilot.app.pane.table.listing.place == ("pix", "")
 
 
 async def test_hostile_names_are_text_there_too(opened):

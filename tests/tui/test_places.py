@@ -1,27 +1,31 @@
-from s3d.tui.places import HOME, MOST, History, bucket_path, object_path, page_path, parent, parse
+import shlex
+
+from s3d.tui.places import HOME, MAX_HISTORY, History, clipboard_choices, parent, parse_place
+
+END = "http://127.0.0.1:33333"
 
 
 def test_back_and_forward():
-    trail = History()
-    assert trail.back(HOME) is None
-    trail.left(HOME)
-    trail.left(("b", ""))
-    assert trail.back(("b", "p/")) == ("b", "")
-    assert trail.back(("b", "")) == HOME
-    assert trail.forward(HOME) == ("b", "")
-    assert trail.forward(("b", "")) == ("b", "p/")
-    assert trail.forward(("b", "p/")) is None
+    history = History()
+    assert history.back(HOME) is None
+    history.visit(HOME)
+    history.visit(("b", ""))
+    assert history.back(("b", "p/")) == ("b", "")
+    assert history.back(("b", "")) == HOME
+    assert history.forward(HOME) == ("b", "")
+    assert history.forward(("b", "")) == ("b", "p/")
+    assert history.forward(("b", "p/")) is None
 
 
 def test_a_new_way_forgets_the_old_one():
-    trail = History()
-    trail.left(HOME)
-    trail.back(("b", ""))
-    trail.left(HOME)
-    assert trail.forward(("c", "")) is None
-    for n in range(2 * MOST):
-        trail.left(("b", f"{n}/"))
-    assert len(trail._past) == MOST
+    history = History()
+    history.visit(HOME)
+    history.back(("b", ""))
+    history.visit(HOME)
+    assert history.forward(("c", "")) is None
+    for n in range(2 * MAX_HISTORY):
+        history.visit(("b", f"{n}/"))
+    assert len(history._past) == MAX_HISTORY
 
 
 def test_the_level_above():
@@ -31,15 +35,26 @@ def test_the_level_above():
 
 
 def test_a_place_is_read():
-    assert parse(" s3://b/p/q ") == ("b", "p/q")
-    assert parse("b") == ("b", "")
+    assert parse_place(" s3://b/p/q ") == ("b", "p/q")
+    assert parse_place("b") == ("b", "")
 
 
-def test_paths_are_encoded():
-    assert bucket_path("a/b") == "/v1/buckets/a%2Fb"
-    assert object_path("b", "a b&c", ":presign") == "/v1/buckets/b/object:presign?key=a+b%26c"
-    assert object_path("b", "k", version="").endswith("object?key=k")
-    assert "delimiter=%2F" in page_path("b", "p/")
-    path = page_path("b", "p/", cursor="x=", deep=True, standing=True)
-    assert "delimiter" not in path
-    assert path.endswith("&cursor=x%3D&limit=1000&standing=1")
+def found(*what):
+    return {letter: text for letter, _, text in clipboard_choices(*what, END)}
+
+
+def test_of_an_object():
+    texts = found("b", "a b/ü.txt", '"abc"')
+    assert texts["k"] == "a b/ü.txt"
+    assert texts["u"] == "s3://b/a b/ü.txt"
+    assert texts["a"] == "arn:aws:s3:::b/a b/ü.txt"
+    assert texts["e"] == "abc"
+    assert texts["l"] == f"{END}/b/a%20b/%C3%BC.txt"
+    assert shlex.split(texts["c"])[:5] == ["aws", "s3", "cp", "s3://b/a b/ü.txt", "."]
+
+
+def test_of_a_bucket_and_a_prefix():
+    assert set(found("b", "", "")) == {"u", "a", "l", "c"}
+    texts = found("b", "p/", "")
+    assert set(texts) == {"k", "u", "a", "l", "c"}
+    assert shlex.split(texts["c"])[:3] == ["aws", "s3", "ls"]

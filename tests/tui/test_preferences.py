@@ -6,10 +6,10 @@ from s3d.tui.preferences import Preferences, load
 def test_what_is_kept_is_read(tmp_path):
     path = tmp_path / "s3d/tui.toml"
     found = load(path)
-    assert (found.theme, found.bookmarks, found.keys, found.trouble) == ("", [], {}, "")
+    assert (found.theme, found.bookmarks, found.keys, found.error) == ("", [], {}, "")
     found.theme, found.keys = "nord", {"quit": "ctrl+x"}
     found.bookmarks.append("b/[red]\x1b[31m/")
-    found.keep()
+    assert found.save() == ""
     again = load(path)
     assert (again.theme, again.bookmarks, again.keys) == (
         "nord", ["b/[red]\x1b[31m/"], {"quit": "ctrl+x"},
@@ -22,11 +22,11 @@ def test_a_file_that_is_not_understood_stays_and_is_told(tmp_path, text):
     path = tmp_path / "tui.toml"
     path.write_text(text, encoding="latin-1")
     found = load(path)
-    assert "is not used" in found.trouble
+    assert "is not used" in found.error
     found.theme = "nord"
-    found.keep()
+    assert found.save() == ""
     assert path.read_text(encoding="latin-1") == text
 
 
 def test_nothing_is_kept_without_a_place():
-    Preferences(theme="nord").keep()
+    assert Preferences(theme="nord").save() == ""

@@ -19,7 +19,7 @@ from s3d.shared.control import Listing, Problem
 from s3d.tui.agent_client import AgentUnreachable, RequestRefused
 from s3d.tui.demo import DemoAgent
 from s3d.tui.demo_values import NOW
-from s3d.tui.draw import ASCII
+from s3d.tui.themes import ASCII
 from tests.tui.conftest import loaded, screen
 
 FOLDER = Path(__file__).parent / "snapshots"
@@ -85,7 +85,9 @@ class Denying(DemoAgent):
 class Gone(DemoAgent):
     """Never there."""
 
-    async def ask(self, method, path, kind, body=None):
+    socket = "/run/user/1000/s3d/agent.sock"
+
+    async def call(self, method, path, kind, body=None):
         raise AgentUnreachable("no agent at /run/user/1000/s3d/agent.sock")
 
 
@@ -104,15 +106,15 @@ async def lost(pilot):
         with suppress(WorkerCancelled, WorkerFailed):
             await worker.wait()
     await pilot.pause()
-    pilot.app.state.lost("EOF", NOW, NOW + 2)
-    pilot.app.state.fresh = NOW - 14
+    pilot.app.state.connection.mark_lost("EOF", NOW, NOW + 2)
+    pilot.app.state.connection.answered_at = NOW - 14
 
 
 async def never(pilot):
     await lost(pilot)
-    state = pilot.app.state
-    state.why, state.tries, state.fresh = "no agent at /run/user/1000/s3d/agent.sock", 6, 0.0
-    state.hello = None
+    connection = pilot.app.state.connection
+    connection.error = "no agent at /run/user/1000/s3d/agent.sock"
+    connection.tries, connection.answered_at, connection.hello = 6, 0.0, None
 
 
 Act = Callable[..., Awaitable[None]]
@@ -125,7 +127,7 @@ SCENES: dict[str, tuple[type[DemoAgent], str, Act, dict[str, object]]] = {
     "dashboard-lost": (DemoAgent, "1", lost, {}),
     "dashboard-readonly": (DemoAgent, "1", keys(), {"is_readonly": True}),
     "dashboard-ascii": (DemoAgent, "1", keys(), {"glyphs": ASCII}),
-    "absent": (Gone, "1", never, {"socket": "/run/user/1000/s3d/agent.sock"}),
+    "absent": (Gone, "1", never, {}),
     "buckets": (DemoAgent, "2", keys(), {}),
     "buckets-level": (
         DemoAgent, "2", keys("G", "enter", "down", "down", "enter", "down", "space"), {},
@@ -192,9 +194,9 @@ async def test_it_looks_as_it_did(opened, utc, scene, size):
     async with opened(tab, agent(), size, **options) as pilot:
         app = pilot.app
         await act(pilot)
-        app.draw_frame() if len(app.screen_stack) > 1 else app.draw()
+        app.main.draw_frame() if len(app.screen_stack) > 1 else app.main.draw()
         await loaded(pilot, *GROUPS)
-        app.draw_frame() if len(app.screen_stack) > 1 else app.draw()
+        app.main.draw_frame() if len(app.screen_stack) > 1 else app.main.draw()
         await footers_are_made(pilot)
         shown = "".join(f"{line.rstrip()}\n" for line in screen(app).splitlines())
     if options.get("glyphs") is ASCII:

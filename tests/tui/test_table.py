@@ -86,7 +86,7 @@ async def test_marks_stay_with_their_rows(pilot):
     await pilot.press("ctrl+a")
     assert sorted(table.chosen()) == ["r0", "r1", "r2", "r3", "r4"]
     table.unmark()
-    table.unmarkable = frozenset({"r2"})
+    table.marks.unmarkable = frozenset({"r2"})
     await pilot.press("home", "shift+down", "shift+down", "shift+down")
     assert table.chosen() == ["r1", "r3"]
     await pilot.press("shift+up")

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from s3d.agent.app.damaged_state import damaged_state
 from s3d.agent.app.embedded import BLOBS, Embedded, open_index, open_store
 from s3d.agent.app.process import only_one, private_folder
-from s3d.agent.app.set_aside import damaged_state
 from s3d.agent.app.stack import Stack
 from s3d.agent.storage.blobs import INLINE, Blobs
 from s3d.agent.storage.check import NAME, SOURCES, Check, Source

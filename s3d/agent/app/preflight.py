@@ -1,4 +1,4 @@
-"""What can go wrong before the agent serves, said so that a person knows what to do."""
+"""Checks before the agent serves: each failure is reported with what to do about it."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from s3d.agent.core.backoff import Backoff
 from s3d.agent.core.client import S3Client
 from s3d.agent.frontends.http.s3_server import S3Server
 from s3d.agent.s3.errors import S3Error
@@ -53,7 +54,7 @@ def check_exposure(config: Config) -> None:
 
 
 def check_remote(config: Config, key: AccessKey, env: Mapping[str, str]) -> None:
-    """Raise UsageError when the remote's credentials are those that we have made for clients."""
+    """Raise UsageError when the remote's credentials are the key that s3d made for its clients."""
     own = not config.access_key_id and env.get("AWS_ACCESS_KEY_ID") == key.access_key_id
     if config.remote and own:
         raise UsageError(
@@ -78,7 +79,7 @@ def check_loop(config: Config, port: int) -> None:
 
 
 async def create_buckets(objects: S3Client, names: tuple[str, ...]) -> None:
-    """Those that are missing. Raises UsageError for a name that S3 does not allow."""
+    """Create the buckets that are missing. Raises UsageError for a name that S3 does not allow."""
     there = {bucket.name for bucket in await objects.buckets()} if names else set()
     for name in names:
         if name in there:
@@ -94,19 +95,18 @@ async def create_buckets(objects: S3Client, names: tuple[str, ...]) -> None:
 
 
 async def create_remote_buckets(objects: S3Client, names: tuple[str, ...]) -> None:
-    """The same at a remote that may be away: when it is there, and without a fuss."""
-    pause = 1.0
+    """Create missing buckets at a remote, as soon as it can be reached; a refusal is logged."""
+    backoff = Backoff(1.0, LONGEST_PAUSE)
     for name in names:
         while (error := await _create_if_missing(objects, name)) is not None:
             if error.status < 500:
                 logger.warning("cannot create bucket %s: %s", name, error.message)
                 break
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE)
+            await asyncio.sleep(backoff.advance())
 
 
 async def _create_if_missing(objects: S3Client, name: str) -> S3Error | None:
-    """What it failed with."""
+    """The error if it failed."""
     try:
         try:
             await objects.page(name, limit=1)
@@ -121,14 +121,14 @@ async def _create_if_missing(objects: S3Client, name: str) -> S3Error | None:
 
 @contextlib.contextmanager
 def temporary_places(config: Config) -> Iterator[Places]:
-    """Everything in a folder of this run's own, removed at its end."""
+    """All folders inside a temporary one, which is removed at the end of the run."""
     with tempfile.TemporaryDirectory(prefix="s3d-", ignore_cleanup_errors=True) as folder:
         yield find_places(msgspec.structs.replace(config, local_dir=Path(folder)), {})
 
 
 @contextlib.contextmanager
 def start_errors() -> Iterator[None]:
-    """The system's errors, said so that a person knows what to do."""
+    """Translate the system's errors into S3dErrors with a remedy."""
     try:
         yield
     except OSError as error:
@@ -141,8 +141,8 @@ def start_errors() -> Iterator[None]:
 
 
 async def listen(endpoint: S3Server, config: Config) -> str:
-    """Bind the endpoint; its URL. Raises S3dError when it cannot have the address, UsageError when
-    the remote has it."""
+    """Bind the endpoint; its URL. Raises S3dError when the address cannot be bound, UsageError
+    when it is the remote's."""
     try:
         _, port = await endpoint.start(config.host, config.port)
     except OSError as error:
@@ -173,7 +173,7 @@ def exposure_warnings(config: Config) -> list[str]:
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """uvloop's, where it is installed."""
+    """uvloop's, if it is installed."""
     if importlib.util.find_spec("uvloop") is None:
         return None
     import uvloop

@@ -1,17 +1,20 @@
-"""What the agent's process owes the system: limits, private files, one agent at a time."""
+"""What the agent's process owes the system: limits, private files, one agent at a time, and the
+messages that a service manager expects (sd_notify(3); nothing without NOTIFY_SOCKET)."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import ctypes
 import fcntl
 import gc
 import os
 import resource
+import socket
 import stat
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableMapping
 from pathlib import Path
 
 import msgspec
@@ -19,12 +22,12 @@ import msgspec
 from s3d.shared.errors import AlreadyRunningError, UsageError
 
 MOST_FILES = 65_536
-"""Descriptors are free, but some systems say that their hard limit is in the billions."""
+"""Highest limit of open files that is asked for: some hard limits are in the billions."""
 _PR_SET_DUMPABLE = 4
 
 
 class Holder(msgspec.Struct, frozen=True):
-    """Who has the lock: the content of the lock file."""
+    """The process that holds the lock: the content of the lock file."""
 
     pid: int
     started: float
@@ -32,10 +35,8 @@ class Holder(msgspec.Struct, frozen=True):
 
 
 def harden() -> int:
-    """No core file or debugger may see the secrets; new files are private; many descriptors.
-
-    The umask that the user has, for files that are the user's.
-    """
+    """Keep secrets out of core files and debuggers, make new files private, raise the limit of
+    open files. The umask of the user, for files that are the user's."""
     umask = os.umask(0o077)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if sys.platform == "linux":
@@ -56,16 +57,16 @@ def raise_file_limit() -> int:
 
 
 def settle_memory() -> None:
-    """Leave what the start has made to itself: the collector need not look at it again."""
+    """Exclude the objects made at the start from later garbage collections."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
 
 
 def private_folder(folder: Path) -> None:
-    """Make a folder of ours, or close it to others.
+    """Make a private folder, or make an existing one private.
 
-    Raises UsageError when it is not ours, or when others could put another one in its place.
+    Raises UsageError when it belongs to another user, or when other users could replace it.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     facts = folder.stat()
@@ -82,9 +83,9 @@ def private_folder(folder: Path) -> None:
 
 
 def _check_parent(folder: Path) -> None:
-    """A folder of another user that everybody can write to is nobody's place to keep anything.
+    """Refuse a parent folder of another user that every user can write to.
 
-    One of root's is let pass: that is how container runtimes make volumes.
+    One that belongs to root is accepted: that is how container runtimes make volumes.
     """
     facts = folder.stat()
     is_open = facts.st_mode & stat.S_IWOTH and not facts.st_mode & stat.S_ISVTX
@@ -100,9 +101,10 @@ def _check_parent(folder: Path) -> None:
 def only_one(
     lock_file: Path, socket: Path, clock: Callable[[], float] = time.time
 ) -> Iterator[None]:
-    """Hold the lock. Raises AlreadyRunningError, naming the holder.
+    """Hold the lock inside the block. Raises AlreadyRunningError, naming the holder.
 
-    The file stays when the lock is given up: removing it would let two hold "it" at once.
+    The file stays afterwards: if it were removed, two processes could hold locks of two files of
+    the same name.
     """
     fd = os.open(lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
@@ -128,3 +130,36 @@ def _already_running(content: bytes) -> AlreadyRunningError:
         f"pid {holder.pid}, socket {holder.socket}",
         f"stop it with: kill {holder.pid}",
     )
+
+
+class Notifier:
+    """Sends datagrams to the service manager and ignores errors."""
+
+    def __init__(self, address: str = "", watchdog: float = 0.0) -> None:
+        self._address = address
+        self._watchdog = watchdog
+
+    @classmethod
+    def from_environment(cls, env: MutableMapping[str, str]) -> Notifier:
+        """Removes its variables from env, so that child processes do not send messages."""
+        address = env.pop("NOTIFY_SOCKET", "")
+        microseconds = env.pop("WATCHDOG_USEC", "")
+        meant_for = env.pop("WATCHDOG_PID", str(os.getpid()))
+        if not microseconds.isdigit() or meant_for != str(os.getpid()):
+            microseconds = "0"
+        return cls(address, int(microseconds) / 1e6)
+
+    def send(self, *assignments: str) -> None:
+        """Send assignments: READY=1, STATUS=..., and so on."""
+        if not self._address:
+            return
+        address = self._address.replace("@", "\0", 1) if self._address[0] == "@" else self._address
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:
+            out.setblocking(False)
+            out.sendto("\n".join(assignments).encode(), address)
+
+    async def feed_watchdog(self) -> None:
+        """Send WATCHDOG=1 twice in the interval that the manager allows. Returns without one."""
+        while self._address and self._watchdog:
+            self.send("WATCHDOG=1")
+            await asyncio.sleep(self._watchdog / 2)

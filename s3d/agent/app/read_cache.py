@@ -1,4 +1,4 @@
-"""The read cache with its files. Whatever is wrong with them, the agent goes on without it."""
+"""Open the files of the read cache. If they cannot be used, the agent runs without a cache."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from s3d.agent.app.process import only_one, private_folder
 from s3d.agent.app.remote_folders import FILE, folders_of
 from s3d.agent.core.events import Events
 from s3d.agent.core.store import ObjectStore
+from s3d.agent.selection.use_policy import UsePolicy
 from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.index import DAMAGE, Index
 from s3d.agent.stores.read_cache.cache_status import ReadCache, cache_counts
@@ -33,10 +34,10 @@ logger = logging.getLogger(__name__)
 
 UNUSED = 30 * 24 * 3600.0
 """Seconds after which the cache of a remote that is not in use is removed."""
-TOLD_EVERY = 2.0
-"""Seconds between two events about the numbers."""
+PUBLISH_EVERY = 2.0
+"""Seconds between two events with the statistics."""
 VERSION = "v2"
-"""Of the layout; another one lies in another folder and is made anew."""
+"""Version of the layout. Another version uses another folder and starts empty."""
 ADOPTED = "v1"
 """Has the same tables; an s3d that uses it does not know that a row may be unproven."""
 _DISTRUST = {LastStop.KILLED: EXPIRED, LastStop.POWER_CUT: UNPROVEN}
@@ -53,10 +54,12 @@ def open_cache(
     closing: ExitStack | AsyncExitStack,
     *,
     claim: Callable[[Path], Path] = _whole,
+    use_policy: UsePolicy | None = None,
 ) -> ReadCache:
-    """Open what an earlier run has left, or begin anew; closing closes it. Never fails.
+    """Open the cache of an earlier run, or an empty one; closing closes it. Never fails.
 
     claim: called with the folder of all caches once its lock is held; the folder of this remote.
+    use_policy: which objects are cached; None: all.
     """
     folder = places.read_cache_dir
     with ExitStack() as leaving:
@@ -71,14 +74,16 @@ def open_cache(
             logger.warning("%s folder=%s", trouble, folder)
             return ReadCache(None, None, folder, trouble)
         closing.callback(leaving.pop_all().close)
-    layer = Cache(inner, catalog, Freshness(config.max_age, config.serve_stale))
+    freshness = Freshness(config.max_age, config.serve_stale)
+    layer = Cache(inner, catalog, freshness, use_policy=use_policy)
     return ReadCache(layer, Keeper(layer, Pins(places.pins_file)), folder)
 
 
 def remove_unused(base: Path, in_use: Path, now: float) -> None:
-    """Remove caches of remotes that were not in use for long. now: Unix seconds. Blocks.
+    """Remove the caches of remotes that have not been used for UNUSED seconds. Blocks.
 
-    The lock of the base is held. What cannot be removed stays for the next start.
+    now: Unix seconds. The caller holds the lock of the base folder. What cannot be removed is tried
+    again at the next start.
     """
     for path, identity in folders_of(base):
         if path == in_use or now - (path / FILE).stat().st_mtime < UNUSED:
@@ -87,15 +92,15 @@ def remove_unused(base: Path, in_use: Path, now: float) -> None:
         shutil.rmtree(path / VERSION, ignore_errors=True)
 
 
-async def tell(cache: ReadCache, events: Events) -> None:
-    """Emit cache.changed with the numbers, now and then while they change. Until cancelled."""
-    told: dict[str, Scalar] = {}
+async def publish_cache_stats(cache: ReadCache, events: Events) -> None:
+    """Emit cache.changed with the statistics while they change. Runs until cancelled."""
+    published: dict[str, Scalar] = {}
     while True:
         numbers: dict[str, Scalar] = {**cache_counts(cache)}
-        if numbers != told:
-            told = numbers
+        if numbers != published:
+            published = numbers
             events.emit("cache.changed", "", **numbers)
-        await asyncio.sleep(TOLD_EVERY)
+        await asyncio.sleep(PUBLISH_EVERY)
 
 
 def _catalog(config: CacheConfig, folder: Path, closing: ExitStack) -> Catalog:

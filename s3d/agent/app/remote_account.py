@@ -251,7 +251,7 @@ class RemoteAccount:
     def _error(self, detail: str, kind: type[Unreachable] = Unreachable) -> S3Error:
         cause = kind(Reason.CREDENTIALS, detail, sent=False)
         error = S3Error("ServiceUnavailable", f"Pending writes are held: {detail}")
-        error.__cause__ = cause
+        error.failure = cause
         return error
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,8 +19,8 @@ import msgspec
 
 from s3d.agent.app.process import private_folder
 from s3d.agent.core import failpoint
-from s3d.agent.storage.disk import sync_file, sync_folder
 from s3d.agent.stores.remote.identity import VERSION, RemoteIdentity
+from s3d.shared.atomic_file import sync_folder, write_atomically
 from s3d.shared.errors import S3dError, UsageError
 
 FILE = "remote.json"
@@ -80,14 +81,12 @@ def read_identity(folder: Path) -> RemoteIdentity | None:
 
 def write_identity(folder: Path, identity: RemoteIdentity) -> None:
     """Replace the identity file; durable, and whole at any moment. Raises OSError."""
-    file, part = folder / FILE, folder / f"{FILE}.part"
-    with part.open("wb") as out:
-        out.write(msgspec.json.format(msgspec.json.encode(identity), indent=2) + b"\n")
-        out.flush()
-        sync_file(out.fileno())
-    failpoint.hit(f"remote.written.{folder.name}")
-    os.replace(part, file)
-    sync_folder(folder)
+    write_atomically(
+        folder / FILE,
+        msgspec.json.format(msgspec.json.encode(identity), indent=2) + b"\n",
+        durable=True,
+        before_rename=partial(failpoint.hit, f"remote.written.{folder.name}"),
+    )
     failpoint.hit(f"remote.named.{folder.name}")
 
 

@@ -18,8 +18,8 @@ from typing import NamedTuple
 
 import msgspec
 
+from s3d.agent.app.damaged_state import rebuild_identities
 from s3d.agent.app.read_cache import ADOPTED, VERSION
-from s3d.agent.app.rebuild_identities import rebuild_identities
 from s3d.agent.app.remote_account import AskOwner, RemoteAccount
 from s3d.agent.app.remote_folders import (
     RemoteFolder,

@@ -1,4 +1,4 @@
-"""A value a second of what the agent moves, kept for five minutes: a chart has a past at once."""
+"""Transfer rates and request counts, once a second for five minutes, for charts of clients."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from s3d.shared.diagnostics import Samples
 
 EVERY = 1.0
 """Seconds."""
-KEPT = 300
+SAMPLE_COUNT = 300
 MINUTE = 60
 NOTHING_READ = -1.0
 
@@ -47,7 +47,7 @@ class Sampler:
         self._at = 0.0
         self._last = (steady(), counters())
         self._past: deque[Counters] = deque([self._last[1]], maxlen=MINUTE + 1)
-        self._rates: deque[tuple[float, float, float, float]] = deque(maxlen=KEPT)
+        self._rates: deque[tuple[float, float, float, float]] = deque(maxlen=SAMPLE_COUNT)
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -108,5 +108,5 @@ def sampler_of(stack: Stack, endpoint: S3Server) -> Sampler:
             *numbers.failures(),
         )
 
-    latency = endpoint.latency
+    latency = endpoint.counters.latency
     return Sampler(counters, latency.quantiles, latency.turn)

@@ -1,8 +1,24 @@
-"""The stack of stores that the configuration asks for: the only place that knows their order."""
+"""The stack of stores that the configuration asks for.
+
+The layers of a remote from the top down; each calls only the one below it:
+
+    ChangeEvents        emits store.changed after each successful write
+    LoopDetection       refuses a request that has passed through this agent before
+    WriteQueue          accepts writes and pushes them later         (S3D_WRITE_QUEUE)
+    Cache               answers reads from the disk                  (S3D_READ_CACHE)
+    ObservedRemote      notes the ETags that the remote's answers show
+    ConditionalWrites   checks conditions that the remote ignores
+    CapabilityProber    finds out what the remote supports
+    EmptySegments       refuses keys that the remote would store under other names
+    Compatibility       leaves out the optional headers that the remote refuses
+    RemoteStore         sends the request
+
+Pushes enter at HeldUntilConfirmed and CacheBypass, beside the queue. gateway.py constructs these
+layers. The embedded store has ChangeEvents and LocalStore only.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -30,34 +46,28 @@ if TYPE_CHECKING:
 EMBEDDED = "embedded"
 """Subfolder of the state folder."""
 REMOTE_FILE = "remote.json"
-"""In the state folder: a remote has taken what was there."""
+"""Exists in the state folder once a remote has adopted its content."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """The stores. Front doors only ever call the top. Either embedded or gateway is there."""
+    """The stores. Front ends call the top only. Exactly one of embedded and gateway is set."""
 
     top: ObjectStore
     embedded: Embedded | None
     gateway: Gateway | None
     waiting: WaitingWrites | None = None
-    """What waits for remotes that are not in use."""
+    """Pending writes for remotes that are not in use."""
 
     @property
-    def silent(self) -> ObjectStore:
-        """The top for those who tell of their changes themselves."""
+    def without_events(self) -> ObjectStore:
+        """The top without ChangeEvents, for callers that emit events of their own."""
         if self.gateway is not None:
             return self.gateway.top
         return self.top if self.embedded is None else self.embedded.local
 
-    def parts(self) -> dict[str, Callable[[], Awaitable[None]]]:
-        """What runs as long as the agent does, by name."""
-        if self.gateway is not None:
-            return self.gateway.parts()
-        return {} if self.embedded is None else {"sweep": self.embedded.sweep}
-
     def places(self, base: Places) -> Places:
-        """Where the state of the remote in use lies, or of the embedded store. Raises OSError."""
+        """The folders of the remote in use, or of the embedded store. Raises OSError."""
         return _of_embedded(base) if self.gateway is None else self.gateway.state.places
 
     async def usage(self, bucket: str) -> Totals | None:
@@ -82,13 +92,13 @@ class Stack:
         return [] if self.waiting is None else self.waiting.status()
 
     def warnings(self) -> list[str]:
-        """What a person should know."""
+        """Warnings for the status."""
         if self.embedded is not None:
             return self.embedded.warnings()
         return [] if self.gateway is None else self.gateway.warnings
 
     async def close(self) -> None:
-        """Finish what was asked for and close the files."""
+        """Finish what is in hand and close the files."""
         if self.embedded is not None:
             self.embedded.close()
         if self.gateway is not None:
@@ -110,11 +120,11 @@ async def build_stack(config: Config, places: Places, events: Events) -> Stack:
 
 
 def _waiting(config: Config, places: Places) -> WaitingWrites | None:
-    """Without a remote the queue's folder is locked only where it lies in the data folder."""
+    """Without a remote only a queue folder inside the data folder is covered by a lock."""
     folder = places.write_queue_dir
     if not folder.is_relative_to(places.data_dir) or not folder.exists():
         return None
-    from s3d.agent.app.rebuild_identities import rebuild_identities
+    from s3d.agent.app.damaged_state import rebuild_identities
     from s3d.agent.app.waiting_writes import WaitingWrites
 
     rebuild_identities(folder, [places.state_dir, places.read_cache_dir])
@@ -122,9 +132,9 @@ def _waiting(config: Config, places: Places) -> WaitingWrites | None:
 
 
 def _of_embedded(places: Places) -> Places:
-    """Transfers of the embedded store must not go on with a remote, so they have a folder too.
+    """Transfers of the embedded store must not continue with a remote, so it has its own folder.
 
-    A file that a version without such folders has left belongs to whoever is started first.
+    A transfers file of a version without such folders is adopted by the store started first.
     """
     own = msgspec.structs.replace(places, remote_state_dir=places.state_dir / EMBEDDED)
     private_folder(places.state_dir / EMBEDDED)

@@ -50,7 +50,7 @@ def open_folders(
     if gateway is not None:
         _rename_remote(gateway.state, places)
     around = SyncContext(
-        objects=S3Client(stack.silent, fresh=True),
+        objects=S3Client(stack.without_events, bypass_cache=True),
         remote=str(places.store_dir) if gateway is None else gateway.state.identity.id,
         state=places.state_dir / "sync",
         own=(places.config_dir, places.data_dir, places.cache_dir, places.state_dir,

@@ -1,8 +1,7 @@
 """Writes that wait for remotes other than the one in use: shown, exported, discarded, moved.
 
-Their queues are closed as long as nobody asks for them. The agent holds the lock of the queue's
-folder, so nobody else changes them meanwhile.
-"""
+Their queues stay closed until a call needs one. The agent holds the lock of the queue's folder, so
+no other process changes them meanwhile."""
 
 from __future__ import annotations
 
@@ -12,8 +11,11 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import msgspec
+
 from s3d.agent.app.embedded import open_index, open_store
-from s3d.agent.app.remote_folders import RemoteFolder, folders_of
+from s3d.agent.app.remote_folders import RemoteFolder, folders_of, read_identity, write_identity
+from s3d.agent.app.remote_state import RemoteState
 from s3d.agent.core.events import Events
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.storage.index import Index
@@ -23,6 +25,7 @@ from s3d.agent.stores.write_queue.journal import Journal
 from s3d.agent.stores.write_queue.move_writes import Mover, OpenQueue, Target, Unmoved
 from s3d.agent.stores.write_queue.pending import PendingState, PendingWrite
 from s3d.shared.errors import NotFoundError, S3dError
+from s3d.shared.text import count
 from s3d.shared.transfers import Share, WaitingRemote
 
 logger = logging.getLogger(__name__)
@@ -165,3 +168,27 @@ def waiting_remote(identity: RemoteIdentity, writes: Share, oldest: float | None
     """In the words of the control API."""
     account = identity.owner or (identity.keys[-1] if identity.keys else "")
     return WaitingRemote(identity.id, identity.url, account, writes, oldest)
+
+
+logger = logging.getLogger(__name__)
+
+
+async def take_over(state: RemoteState, waiting: WaitingWrites) -> None:
+    """Move those writes into the queue in use; once. Raises S3dError, OSError.
+
+    What cannot be moved stays in the other queue, where the status shows it.
+    """
+    todo, folder = state.identity.take_over, state.places.remote_state_dir
+    if todo is None or folder is None:
+        return
+    try:
+        moved, left = await waiting.move(todo.source, after=todo.after)
+    except NotFoundError:
+        moved, left = 0, []
+    logger.info("took over %s, accepted before the account was known", count(moved, "write"))
+    for unmoved in left:
+        logger.warning("cannot take over a write: %s bucket=%s key=%s",
+                       unmoved.error.message, unmoved.write.bucket, unmoved.write.key)  # fmt: skip
+    identity = read_identity(folder)
+    if identity is not None:
+        write_identity(folder, msgspec.structs.replace(identity, take_over=None))

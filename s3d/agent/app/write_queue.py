@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from functools import partial
 from typing import NamedTuple
@@ -106,8 +106,11 @@ def build_queue(
     journal: Journal,
     staging: Embedded,
     events: Events,
+    *,
+    listing_order: Callable[[str], str],
+    check_remote_key: Callable[[str, str], Awaitable[None]],
 ) -> tuple[WriteQueue, Queue]:
-    """The layer, and the parts that push what it takes in."""
+    """The layer, and the parts that push what it accepts. See WriteQueue for the last two."""
     clock = Clock()
     throttle = Throttle(config.write_queue.bandwidth, clock)
     adopt = None if below.cache is None else partial(_adopt, below.cache, staging)
@@ -126,7 +129,16 @@ def build_queue(
     )
     pusher = Pusher(journal, means, RemoteGate(clock), events)
     limits = _limits(config.write_queue)
-    layer = WriteQueue(below.inner, staging.local, journal, limits, pusher, clock)
+    layer = WriteQueue(
+        below.inner,
+        staging.local,
+        journal,
+        limits,
+        pusher,
+        clock,
+        listing_order=listing_order,
+        check_remote_key=check_remote_key,
+    )
     return layer, Queue(journal, pusher, throttle, layer.admission, staging.body_of, staging.folder)
 
 

@@ -1,66 +1,73 @@
-"""Typed verbs over ObjectStore.call for callers inside the agent: control, sync, mounts.
+"""How code inside the agent calls a store: the control API, sync, transfers, and the layers.
 
-Whoever uses these sees boto3's members no more. Raises S3Error as the store does.
+The typed verbs hide boto3's members. Everything raises S3Error as the store does.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
+from s3d.agent.core.context import background_context, internal_request
+from s3d.agent.core.object_info import PLAIN, Attributes, listed_info, object_info
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.address import check_bucket_name, check_key
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.messages import Body, BytesBody, Members, S3Request, S3Response
-from s3d.agent.s3.model import operations
-from s3d.agent.s3.object_headers import ATTRIBUTES, header_text, member_value
+from s3d.agent.s3.messages import Body, BytesBody, Members, RequestContext, S3Response
 from s3d.shared.control import BucketInfo, Listing, ObjectInfo
 
 ABSENT = "*"
-"""As if_match of put: there must be no such object yet."""
-
-
-@dataclass(frozen=True, slots=True)
-class Attributes:
-    """What an object carries beside its data."""
-
-    content_type: str | None = None
-    metadata: Mapping[str, str] = field(default_factory=dict)
-    tags: Mapping[str, str] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
-    """By lower-case HTTP name, of object_headers.ATTRIBUTES."""
-    storage_class: str | None = None
-
-    def members(self) -> Members:
-        """Of PutObject. Raises InvalidArgument for an Expires that is no HTTP date."""
-        members = [(ATTRIBUTES[name], text) for name, text in self.headers.items()]
-        found: Members = {member: member_value(member, text) for member, text in members}
-        own: Members = {
-            "ContentType": self.content_type,
-            "Metadata": dict(self.metadata),
-            "Tagging": urlencode(self.tags),
-            "StorageClass": self.storage_class,
-        }
-        return found | {name: value for name, value in own.items() if value}
-
-
-PLAIN = Attributes()
+"""The if_match of a put that must not replace an object."""
 
 
 class S3Client:
-    """The store, spoken to in Python."""
+    """Calls one store: typed verbs for the usual operations, call() and output() for any."""
 
-    def __init__(self, store: ObjectStore, *, fresh: bool = False) -> None:
-        """fresh: nothing that was kept of the remote is good enough."""
+    def __init__(
+        self,
+        store: ObjectStore,
+        context: RequestContext | None = None,
+        *,
+        bypass_cache: bool = False,
+    ) -> None:
+        """context: of the request that the calls are made for. None: they are made for no client,
+        and each has a request id of its own. bypass_cache: every answer must be current."""
         self._store = store
-        self._fresh = fresh
+        self._context = context
+        self._bypass_cache = bypass_cache
         self._tagging = asyncio.Lock()
+
+    async def call(
+        self, operation: str, members: Members, body: Body | None = None
+    ) -> S3Response[Any]:
+        """Any operation by its AWS name. The caller closes the body of the response.
+
+        Raises S3Error, and TimeoutError at the deadline of the context.
+        """
+        context = self._context
+        if context is None:
+            context = background_context(bypass_cache=self._bypass_cache)
+        request = internal_request(context, operation, members, body)
+        if context.deadline is None:
+            return await self._store.call(request)
+        async with asyncio.timeout_at(context.deadline):
+            return await self._store.call(request)
+
+    async def output(self, operation: str, members: Members, body: Body | None = None) -> Members:
+        """The members of the response, whose payload is thrown away.
+
+        The body that is sent is closed, also when the store has not read it: the file that it
+        lies in cannot be removed before.
+        """
+        async with aclosing(body if body is not None else BytesBody(b"")):
+            response = await self.call(operation, members, body)
+        if response.body is not None:
+            await response.body.aclose()
+        return dict(response.output)
 
     async def buckets(self) -> list[BucketInfo]:
         """Names and dates of all buckets, by name."""
@@ -81,7 +88,7 @@ class S3Client:
         return str(output.get("Status", ""))
 
     async def head(self, bucket: str, key: str, *, version: str = "") -> ObjectInfo | None:
-        """The object without its data and tags; None when there is none. Raises NoSuchBucket."""
+        """The object without its data and tags, or None. Raises NoSuchBucket."""
         try:
             response = await self._call(
                 "HeadObject", Bucket=bucket, Key=key, VersionId=version, ChecksumMode="ENABLED"
@@ -90,14 +97,14 @@ class S3Client:
             if error.status != 404 or error.code == "NoSuchBucket":
                 raise
             return None
-        return _info(bucket, key, response.output)
+        return object_info(bucket, key, response.output)
 
     async def get(
         self, bucket: str, key: str, *, byte_range: str = "", if_match: str = "", version: str = ""
     ) -> tuple[ObjectInfo, Body]:
         """The object and its data; the caller closes the body.
 
-        byte_range: as in HTTP ("bytes=0-99"); the body's size tells how much came.
+        byte_range: as in HTTP ("bytes=0-99"); the size of the body is that of the range.
         """
         response = await self._call(
             "GetObject",
@@ -108,7 +115,7 @@ class S3Client:
             VersionId=version,
             ChecksumMode="ENABLED",
         )
-        return _info(bucket, key, response.output), response.body or BytesBody(b"")
+        return object_info(bucket, key, response.output), payload(response)
 
     async def put(
         self,
@@ -120,7 +127,7 @@ class S3Client:
         if_match: str = "",
         md5: str = "",
     ) -> ObjectInfo:
-        """Store an object, and tell of it as it is there. See store()."""
+        """Store an object, and read back what is stored. See store()."""
         size = body.size
         etag, version = await self.store(bucket, key, body, attributes, if_match=if_match, md5=md5)
         stored = await self.head(bucket, key, version=version)
@@ -140,8 +147,8 @@ class S3Client:
     ) -> tuple[str, str]:
         """Store an object; its ETag, and its version id or "".
 
-        if_match: the ETag of the one to be replaced, or ABSENT. md5: of the body in Base64, which
-        the store compares. The body is closed in any case.
+        if_match: the ETag of the object to replace, or ABSENT. md5: Content-MD5 of the body, which
+        the store verifies. The body is closed in any case.
         """
         async with aclosing(body):
             condition = "IfNoneMatch" if if_match == ABSENT else "IfMatch"
@@ -152,41 +159,32 @@ class S3Client:
         return response.output["ETag"], response.output.get("VersionId", "")
 
     async def copy(
-        self, bucket: str, source: str, key: str, *, if_match: str, version: str = ""
+        self,
+        bucket: str,
+        source: str,
+        key: str,
+        *,
+        if_match: str,
+        version: str = "",
+        to_bucket: str = "",
+        overwrite: bool = False,
     ) -> str:
-        """Copy within a bucket, to a key that is free; the copy's ETag.
+        """Copy an object, by default within its bucket; the copy's ETag.
 
-        if_match: ETag of the source. Raises PreconditionFailed.
+        if_match: ETag of the source. Raises PreconditionFailed when the source is another one, or
+        when there is an object at the target and it is not to be overwritten.
         """
         check_key(source)
         place = f"{bucket}/{quote(source)}" + (f"?versionId={version}" if version else "")
         response = await self._call(
             "CopyObject",
-            Bucket=bucket,
+            Bucket=to_bucket or bucket,
             Key=key,
             CopySource=place,
             CopySourceIfMatch=if_match,
-            IfNoneMatch=ABSENT,
+            IfNoneMatch="" if overwrite else ABSENT,
         )
         return str(response.output["CopyObjectResult"]["ETag"])
-
-    async def copy_to(
-        self, bucket: str, source: str, to_bucket: str, key: str, *, if_match: str,
-        is_absent: bool = False,
-    ) -> None:  # fmt: skip
-        """Copy to any place, over what is there. if_match: ETag of the source.
-
-        is_absent: raise PreconditionFailed when there is something.
-        """
-        check_key(source)
-        await self._call(
-            "CopyObject",
-            Bucket=to_bucket,
-            Key=key,
-            CopySource=f"{bucket}/{quote(source)}",
-            CopySourceIfMatch=if_match,
-            IfNoneMatch=ABSENT if is_absent else "",
-        )
 
     async def delete(self, bucket: str, key: str, *, if_match: str = "", version: str = "") -> None:
         """No error when there is no such object, as in S3."""
@@ -197,10 +195,10 @@ class S3Client:
     async def page(
         self, bucket: str, prefix: str = "", *, delimiter: str = "", cursor: str = "", limit: int
     ) -> Listing:
-        """One page; the next begins at its cursor. "": nothing follows.
+        """One page of a listing. Its cursor leads to the next one; "": it is the last.
 
-        Raises InternalError for a page that is not the last and does not say how to go on: what it
-        lacks would be taken for deleted.
+        Raises InternalError for a page that is truncated and has no token for the next one:
+        callers would take the keys that it lacks for deleted.
         """
         output = (
             await self._call(
@@ -213,20 +211,13 @@ class S3Client:
             )
         ).output
         return Listing(
-            [_row(bucket, row) for row in output.get("Contents", ())],
+            [listed_info(bucket, row) for row in output.get("Contents", ())],
             [row["Prefix"] for row in output.get("CommonPrefixes", ())],
             _next_cursor(output, cursor, output.get("NextContinuationToken", "")),
         )
 
-    async def versions_of(self, bucket: str, key: str, *, limit: int) -> Listing:
-        """Those of one key, the newest first; at most so many, and delete markers among them."""
-        page = await self.versions(bucket, key, limit=limit)
-        found = [info for info in page.objects if info.key == key]
-        found.sort(key=lambda info: (not info.is_latest, -info.last_modified))
-        return Listing(found, [])
-
     async def restore(self, bucket: str, key: str, version: str) -> None:
-        """Make an older version the newest, with its metadata and tags. Raises NoSuchVersion."""
+        """Copy an older version over the newest, with metadata and tags. Raises NoSuchVersion."""
         place = f"{bucket}/{quote(key)}?versionId={quote(version)}"
         await self._call("CopyObject", Bucket=bucket, Key=key, CopySource=place)
 
@@ -248,7 +239,7 @@ class S3Client:
         rows = [*output.get("Versions", ()), *output.get("DeleteMarkers", ())]
         markers = [output.get(name, "") for name in ("NextVersionIdMarker", "NextKeyMarker")]
         following = _next_cursor(output, cursor, " ".join(markers) if all(markers) else "")
-        return Listing([_row(bucket, row) for row in rows], [], following)
+        return Listing([listed_info(bucket, row) for row in rows], [], following)
 
     async def list(
         self, bucket: str, prefix: str = "", *, delimiter: str = ""
@@ -265,7 +256,7 @@ class S3Client:
                 return
 
     async def tags(self, bucket: str, key: str = "", *, version: str = "") -> dict[str, str]:
-        """Of the object, or of the bucket."""
+        """The tags of an object or, if key is "", of a bucket."""
         try:
             if key:
                 response = await self._call(
@@ -282,74 +273,58 @@ class S3Client:
     async def set_tags(
         self, bucket: str, key: str, changes: Mapping[str, str | None]
     ) -> dict[str, str]:
-        """Change tags of the object, or of the bucket if key is "", and keep the others.
+        """Change some tags of an object, or of a bucket if key is ""; the whole set afterwards.
 
-        None takes a tag off. The whole set afterwards. A change over S3 at the same moment can be
-        lost, since S3 only knows how to replace the set; changes made here never are.
+        changes: tag -> value, None to remove it. S3 can only replace a whole tag set, so a change
+        that another client makes at the same moment can be lost; changes made with this object
+        run one after the other.
         """
         async with self._tagging:
             tags = await self.tags(bucket, key)
-            wanted = {k: v for k, v in {**tags, **changes}.items() if v is not None}
-            if wanted != tags:
-                await self._replace_tags(bucket, key, wanted)
-            return wanted
-
-    async def _replace_tags(self, bucket: str, key: str, tags: Mapping[str, str]) -> None:
-        """An empty tag set is none: S3 has a call of its own for that."""
-        place: Members = {"Bucket": bucket, "Key": key} if key else {"Bucket": bucket}
-        operation = "PutObjectTagging" if key else "PutBucketTagging"
-        if tags:
-            tag_set = [{"Key": name, "Value": value} for name, value in tags.items()]
-            place["Tagging"] = {"TagSet": tag_set}
-        else:
-            operation = operation.replace("Put", "Delete")
-        await self._call(operation, **place)
+            changed = {k: v for k, v in {**tags, **changes}.items() if v is not None}
+            if changed != tags:
+                operation, members = _tag_change(bucket, key, changed)
+                await self._call(operation, **members)
+            return changed
 
     async def _call(
         self, operation: str, body: Body | None = None, **members: Any
     ) -> S3Response[Any]:
-        """Ask the store; members that are "" are left out."""
+        """As call(), without the members that are "". Raises KeyTooLongError and its like."""
         if "Key" in members:
             check_key(members["Key"])
         given = {name: value for name, value in members.items() if value != ""}
-        request_id = uuid.uuid4().hex[:16].upper()
-        return await self._store.call(
-            S3Request(
-                operations()[operation], given, body, request_id=request_id, fresh=self._fresh
-            )
-        )
+        return await self.call(operation, given, body)
 
 
-def _info(bucket: str, key: str, output: Mapping[str, Any]) -> ObjectInfo:
-    """Of the output of GetObject or HeadObject."""
-    return ObjectInfo(
-        bucket=bucket,
-        key=key,
-        size=whole_size(output),
-        etag=output["ETag"],
-        last_modified=output["LastModified"].timestamp(),
-        content_type=output.get("ContentType", ""),
-        storage_class=output.get("StorageClass", "STANDARD"),
-        version_id=output.get("VersionId"),
-        metadata=output.get("Metadata", {}),
-        headers={
-            name: header_text(output[member])
-            for name, member in ATTRIBUTES.items()
-            if member in output
-        },
-        checksums={
-            member.removeprefix("Checksum"): value
-            for member, value in output.items()
-            if member.startswith("Checksum") and member != "ChecksumType"
-        },
-    )
+async def versions_of_key(client: S3Client, bucket: str, key: str, *, limit: int) -> Listing:
+    """The versions and delete markers of one key, the newest first; at most so many."""
+    page = await client.versions(bucket, key, limit=limit)
+    versions = [info for info in page.objects if info.key == key]
+    versions.sort(key=lambda info: (not info.is_latest, -info.last_modified))
+    return Listing(versions, [])
+
+
+def payload(response: S3Response[Any]) -> Body:
+    """The body of a response, an empty one if it has none. The caller closes it."""
+    return response.body or BytesBody(b"")
+
+
+def _tag_change(bucket: str, key: str, tags: Mapping[str, str]) -> tuple[str, Members]:
+    """The operation that replaces a tag set. S3 has one of its own for an empty set."""
+    members: Members = {"Bucket": bucket, "Key": key} if key else {"Bucket": bucket}
+    operation = "ObjectTagging" if key else "BucketTagging"
+    if not tags:
+        return f"Delete{operation}", members
+    tag_set = [{"Key": name, "Value": value} for name, value in tags.items()]
+    return f"Put{operation}", {**members, "Tagging": {"TagSet": tag_set}}
 
 
 def _next_cursor(output: Mapping[str, Any], cursor: str, following: str) -> str:
-    """The cursor of the next page, "" behind the last one. cursor: of this page.
+    """The cursor of the next page, "" after the last one. cursor: of this page.
 
-    IsTruncated alone decides whether a page is the last: it is the one member that every answer
-    has. Raises InternalError when more follows and nothing leads there.
+    Only IsTruncated decides whether a page is the last: every response has it. Raises InternalError
+    for a truncated page without a token, or with the token that led to this page.
     """
     if not output.get("IsTruncated", bool(following)):
         return ""
@@ -359,25 +334,6 @@ def _next_cursor(output: Mapping[str, Any], cursor: str, following: str) -> str:
             "A page of the listing is not the last and does not say how it goes on.",
         )
     return following
-
-
-def whole_size(output: Mapping[str, Any]) -> int:
-    """Also when only a range of it came: bytes 0-9/SIZE."""
-    content_range = output.get("ContentRange", "")
-    return int(content_range.rpartition("/")[2]) if content_range else output["ContentLength"]
-
-
-def _row(bucket: str, row: Mapping[str, Any]) -> ObjectInfo:
-    return ObjectInfo(
-        bucket=bucket,
-        key=row["Key"],
-        size=row.get("Size", 0),
-        etag=row.get("ETag", ""),
-        last_modified=row["LastModified"].timestamp(),
-        storage_class=row.get("StorageClass", "STANDARD"),
-        version_id=row.get("VersionId"),
-        is_latest=row.get("IsLatest", False),
-    )
 
 
 def _name(row: ObjectInfo | str) -> bytes:

@@ -1,8 +1,8 @@
-"""The agent's events: whoever has news emits it, whoever wants it subscribes. Nobody waits.
+"""The agent's event bus: emit() never waits, and subscribers read at their own pace.
 
-Events are for showing, not for acting on: a slow reader gets the newest event of each kind and
-subject, or one "resync", and then asks for the state again. All of this belongs to the loop's
-thread; other threads come in through LogEvents or loop.call_soon_threadsafe.
+Events are for display, not for control: a slow subscriber gets only the newest event of each kind
+and subject, or one "resync", after which it reads the whole state again. Everything here belongs to
+the loop's thread; other threads use LogEvents or loop.call_soon_threadsafe.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from s3d.shared.control import Event, Scalar
 from s3d.shared.logs import mask
 
 RING = 10_000
-"""Past events that a subscriber can ask for again."""
+"""Past events that a subscriber can read again."""
 UNREAD = 1_000
-"""Unread events that a subscriber may have before it gets a resync in their place."""
+"""Unread events of a subscriber; one more replaces all of them by a resync."""
 SUBSCRIBERS = 16
 
 
 class TooManySubscribers(Exception):
-    """There are SUBSCRIBERS already."""
+    """There are already SUBSCRIBERS subscribers."""
 
 
 class Events:
@@ -42,26 +42,26 @@ class Events:
         self._closed = False
 
     def emit(self, kind: str, subject: str = "", **data: Scalar) -> None:
-        """Tell everybody. Never waits and never fails."""
+        """Give an event to all subscribers. Never waits and never fails."""
         self.seq += 1
-        event = self.here(kind, subject, **data)
+        event = self.unnumbered(kind, subject, **data)
         self._ring.append(event)
         for subscription in self._subscriptions:
             subscription.put(event)
 
-    def here(self, kind: str, subject: str = "", **data: Scalar) -> Event:
-        """An event for one reader only (hello, heartbeat, resync): it has no number of its own."""
+    def unnumbered(self, kind: str, subject: str = "", **data: Scalar) -> Event:
+        """An event for one subscriber (hello, heartbeat, resync): it repeats the last number."""
         return Event(self.seq, self.boot, self._clock(), kind, subject, data)
 
     @contextmanager
     def subscribe(
         self, topics: Collection[str] = (), *, since: int | None = None, boot: str = ""
     ) -> Iterator[Subscription]:
-        """A reader of what is emitted from now on, and, if asked for, of all after since.
+        """Subscribe to what is emitted from now on and, with since, to what was emitted after it.
 
         topics: kinds or their first words ("queue", "log.warning"); none: everything. since and
-        boot are those of the last event read; what is not kept any more comes as one resync.
-        Raises TooManySubscribers.
+        boot: of the last event that was read. If some of the events in between are no longer in
+        the ring, one resync takes their place. Raises TooManySubscribers.
         """
         if len(self._subscriptions) >= SUBSCRIBERS:
             raise TooManySubscribers
@@ -77,7 +77,7 @@ class Events:
             self._subscriptions.discard(subscription)
 
     def close(self) -> None:
-        """End all subscriptions, also those to come: the agent stops."""
+        """End all subscriptions, and those that begin later, because the agent stops."""
         self._closed = True
         for subscription in self._subscriptions:
             subscription.close()
@@ -85,12 +85,12 @@ class Events:
     def _after(self, since: int, boot: str) -> list[Event]:
         missed = self.seq - since
         if boot != self.boot or missed < 0 or missed > len(self._ring):
-            return [self.here("resync")]
+            return [self.unnumbered("resync")]
         return list(itertools.islice(self._ring, len(self._ring) - missed, None))
 
 
 class Subscription:
-    """One reader's unread events: at most one of each kind and subject, at most UNREAD."""
+    """The unread events of one subscriber: one of each kind and subject, at most UNREAD."""
 
     def __init__(self, events: Events, topics: frozenset[str]) -> None:
         self.closed = False
@@ -101,24 +101,24 @@ class Subscription:
         self._news = asyncio.Event()
 
     def put(self, event: Event) -> None:
-        """Keep an event until it is taken; a newer one takes the place of its like."""
+        """Keep an event until it is taken. It replaces an older one of its kind and subject."""
         if not self._wants(event.kind):
             return
         self._unread.pop((event.kind, event.subject), None)
         self._unread[event.kind, event.subject] = event
         if len(self._unread) > UNREAD:
             self._recalled.clear()
-            self._unread = {("resync", ""): self._events.here("resync")}
+            self._unread = {("resync", ""): self._events.unnumbered("resync")}
         self._news.set()
 
     def recall(self, events: list[Event]) -> None:
-        """Let these be read first."""
+        """Have these past events read before the new ones."""
         self._recalled = [event for event in events if self._wants(event.kind)]
         if self._recalled:
             self._news.set()
 
     async def take(self) -> list[Event]:
-        """Wait for news and take all of it, oldest first. Empty only when the bus is closed."""
+        """Wait for events and take all of them, oldest first. Empty only when the bus is closed."""
         await self._news.wait()
         taken = self._recalled + list(self._unread.values())
         self._recalled = []
@@ -128,7 +128,7 @@ class Subscription:
         return taken
 
     def close(self) -> None:
-        """Wake the reader for the last time."""
+        """Wake the subscriber for the last time."""
         self.closed = True
         self._news.set()
 
@@ -139,7 +139,7 @@ class Subscription:
 
 
 class LogEvents(logging.Handler):
-    """Makes an event log.warning or log.error of each such line of the log, from any thread."""
+    """Emits log.warning or log.error for each such line of the log, from any thread."""
 
     def __init__(self, events: Events, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(logging.WARNING)
@@ -150,7 +150,7 @@ class LogEvents(logging.Handler):
         kind = f"log.{record.levelname.lower()}"
         message = mask(record.getMessage())
         if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._tell, kind, record.name, message)
+            self._loop.call_soon_threadsafe(self._emit_event, kind, record.name, message)
 
-    def _tell(self, kind: str, subject: str, message: str) -> None:
+    def _emit_event(self, kind: str, subject: str, message: str) -> None:
         self._events.emit(kind, subject, message=message)

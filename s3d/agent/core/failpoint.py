@@ -1,7 +1,7 @@
-"""Named points at which a test makes the agent die or fail: S3D_FAILPOINT=name:action.
+"""Named points at which tests make the agent crash or fail: S3D_FAILPOINT=name:action.
 
-Actions: kill (SIGKILL, as a power cut), error (an OSError), pause (stop until SIGCONT). Without the
-variable a point costs one comparison.
+Actions: kill (SIGKILL, like a crash), error (an OSError), pause (SIGSTOP, until SIGCONT). Without
+the variable a point costs one comparison.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ ACTIONS: Mapping[str, Callable[[], None]] = {"kill": _kill, "error": _error, "pa
 
 
 def parse(text: str) -> tuple[str, Callable[[], None] | None]:
-    """The name and the action; empty text arms nothing. Raises UsageError for anything else."""
+    """The name and the action; no action for empty text. Raises UsageError."""
     if not text:
         return "", None
     name, _, action = text.partition(":")
@@ -47,6 +47,6 @@ _NAME, _ACTION = parse(os.environ.get("S3D_FAILPOINT", ""))
 
 
 def hit(name: str) -> None:
-    """Pass the point of this name."""
+    """Carry out the action if the point of this name is armed."""
     if _ACTION is not None and name == _NAME:
         _ACTION()

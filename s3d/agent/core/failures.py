@@ -1,7 +1,7 @@
 """Why a call to the remote failed, and what kind of failure that is. Pure.
 
-Every S3Error of the remote store has one of the two causes below as its __cause__; classify() turns
-either into the class that tells the write queue what to do.
+S3Error.failure of a call to the remote is one of the two exceptions below. classify() turns it into
+the class that decides what the write queue does about it.
 """
 
 from __future__ import annotations
@@ -17,42 +17,42 @@ class FailureClass(StrEnum):
     """What to do about a failure."""
 
     TRANSIENT = "transient"
-    """Try again after a while; the request itself is not to blame."""
+    """It may pass: retry after a delay."""
     CLOCK = "clock"
-    """Our clock is off: try again with the remote's time."""
+    """The local clock is wrong: retry with the remote's time."""
     AUTH = "auth"
-    """Our credentials are not accepted, whatever the request: nothing will pass until they are."""
+    """The credentials are not accepted, so every request fails until they are replaced."""
     DENIED = "denied"
-    """The credentials are good but may not do this."""
+    """The credentials are accepted, but do not allow this request."""
     PERMANENT = "permanent"
-    """The remote will never take this request."""
+    """The remote will refuse this request however often it is sent."""
 
 
 class Reason(StrEnum):
-    """Why no answer came."""
+    """Why there is no response of the remote."""
 
     NAME = "name"
     """The host name has no address."""
     CONNECT = "connect"
-    """Nobody took the connection, or not in time."""
+    """The connection was refused, or not accepted in time."""
     TLS = "tls"
     TIMEOUT = "timeout"
-    """Connected, and then silence."""
+    """The connection was made, and no response came in time."""
     LOST = "lost"
-    """The connection ended before the answer did."""
+    """The connection ended before the response did."""
     UNPROVEN = "unproven"
-    """Another server answers in the remote's place (a captive portal), whatever is asked."""
+    """Another server answers every request in the remote's place, as a captive portal does."""
     INTERCEPTED = "intercepted"
-    """Another server answered this one request (a proxy, a firewall); the remote is there."""
+    """Another server, a proxy or firewall, answered this request; the remote can be reached."""
     CREDENTIALS = "credentials"
-    """No credentials could be had, so nothing was asked."""
+    """There are no credentials, so no request was sent."""
 
 
 class Unreachable(Exception):
-    """No whole answer came from the remote.
+    """The remote did not answer, or not to the end.
 
-    sent: the remote may have got the request and acted on it. status: of the other server's answer
-    (UNPROVEN, INTERCEPTED); 0 when nothing answered.
+    sent: the remote may have received the request and carried it out. status: of the other
+    server's response (UNPROVEN, INTERCEPTED); 0 when there was none.
     """
 
     def __init__(self, reason: Reason, detail: str, *, sent: bool, status: int = 0) -> None:
@@ -65,15 +65,15 @@ class Unreachable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """What the remote said no with."""
+    """An error response of the remote."""
 
     status: int
     code: str
-    """The remote's own word; "" when it gave none (HEAD)."""
+    """S3's error code; "" when the response has none, as that to a HEAD."""
     message: str = ""
     request_id: str = ""
     retry_after: float | None = None
-    """Seconds that the remote asked us to wait."""
+    """Seconds of its Retry-After header."""
 
 
 class Refused(Exception):
@@ -134,15 +134,15 @@ STATUSES: Mapping[int, FailureClass] = {
 
 
 def classify(error: S3Error | Refusal | Unreachable) -> FailureClass:
-    """The class of a failure: by its typed cause, else by its S3 code and status."""
+    """The class of a failure: by its S3Error.failure, else by its S3 code and status."""
     if isinstance(error, Unreachable):
         return FailureClass.AUTH if error.reason is Reason.CREDENTIALS else FailureClass.TRANSIENT
     if isinstance(error, S3Error):
-        cause = error.__cause__
-        if isinstance(cause, Unreachable):
-            return classify(cause)
-        if isinstance(cause, Refused):
-            return classify(cause.refusal)
+        failure = error.failure
+        if isinstance(failure, Unreachable):
+            return classify(failure)
+        if isinstance(failure, Refused):
+            return classify(failure.refusal)
         return classify(Refusal(error.status, error.code))
     known = CODES.get(error.code) or STATUSES.get(error.status)
     if known is not None:
@@ -151,10 +151,17 @@ def classify(error: S3Error | Refusal | Unreachable) -> FailureClass:
 
 
 def is_remote_failing(error: S3Error) -> bool:
-    """Whether the remote itself answered that it cannot serve now (a proven 5xx that may pass)."""
-    cause = error.__cause__
+    """Whether the remote itself answered that it cannot serve now: a 5xx that may pass."""
+    failure = error.failure
     return (
-        isinstance(cause, Refused)
-        and cause.refusal.status >= 500
-        and classify(cause.refusal) is FailureClass.TRANSIENT
+        isinstance(failure, Refused)
+        and failure.refusal.status >= 500
+        and classify(failure.refusal) is FailureClass.TRANSIENT
     )
+
+
+def may_have_happened(error: S3Error) -> bool:
+    """Whether the remote may have carried out a write that ended with this error: its answer was
+    lost, or the remote failed while it worked. A refusal with a 4xx status changes nothing."""
+    failure = error.failure
+    return failure.sent if isinstance(failure, Unreachable) else error.status >= 500

@@ -1,4 +1,4 @@
-"""The last lines of the agent's log, for those who come later."""
+"""The last lines of the agent's log, which the control API serves."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from s3d.shared.logs import mask
 LINES = 5_000
 LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 OWN = "s3d.agent."
-"""What the names of our loggers begin with, and their sources do not."""
+"""Prefix of the names of the agent's loggers; a line's source is the rest of the name."""
 
 
 class LogBuffer(logging.Handler):
-    """Keeps lines of level info and above, from any thread, without secrets."""
+    """Keeps lines of level info and above, from any thread, with secrets masked."""
 
     def __init__(self, secrets: Iterable[Secret] = (), *, lines: int = LINES) -> None:
         super().__init__(logging.INFO)
         self.seq = 0
         self._lines: deque[LogLine] = deque(maxlen=lines)
         self._secrets = tuple(secret.reveal() for secret in secrets if secret.reveal())
-        self._turn = Lock()
+        self._lock = Lock()
         self.on_line: list[Callable[[], None]] = []
         """Called after each line, in any thread."""
 
@@ -35,18 +35,18 @@ class LogBuffer(logging.Handler):
         if record.exc_info and record.exc_info[1] is not None:
             message += f": {mask(repr(record.exc_info[1]), self._secrets)}"
         level = "error" if record.levelno >= logging.ERROR else record.levelname.lower()
-        with self._turn:
+        with self._lock:
             self.seq += 1
             source = record.name.removeprefix(OWN)
             self._lines.append(LogLine(self.seq, record.created, level, source, message))
-        for told in list(self.on_line):
-            told()
+        for callback in list(self.on_line):
+            callback()
 
     def after(
         self, since: int, limit: int, *, level: str = "info", source: str = ""
     ) -> list[LogLine]:
-        """The first lines behind a number; from 0, the last of all. source: how it begins."""
-        with self._turn:
+        """The first lines after a number; after 0, the newest ones. source: prefix of a source."""
+        with self._lock:
             lines = list(self._lines)
         lowest = LEVELS[level]
         found = [

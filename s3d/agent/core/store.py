@@ -1,4 +1,8 @@
-"""The one interface of the agent, and two kinds of store: an end of the way, or a layer on it."""
+"""ObjectStore, the one interface between front ends, layers and stores; and its two base classes.
+
+A Layer wraps another store and handles some operations itself; a TerminalStore ends the stack.
+Handlers are methods marked with @operation, found once, when the class is instantiated.
+"""
 
 from __future__ import annotations
 
@@ -17,13 +21,16 @@ _MARK = "_s3_operations"
 
 
 class ObjectStore(Protocol):
-    """Whoever can answer S3 operations. Raises S3Error, from the call or from the awaiting."""
+    """Answers S3 operations. S3Error is raised by the call itself or when its result is awaited."""
 
     def call(self, request: S3Request[Any]) -> Answer: ...
 
 
 class Completed(Generic[Out]):
-    """An answer already known: awaitable, and readable as .response without awaiting."""
+    """A response that needs no waiting: awaitable, or read as .response without a coroutine.
+
+    It spares a request that is answered from memory the cost of a task switch.
+    """
 
     __slots__ = ("response",)
 
@@ -62,19 +69,19 @@ def handlers_of(owner: type) -> dict[str, str]:
 
 
 class HandlerTable:
-    """A table of handlers put together from the marked methods of several objects."""
+    """Operation name -> handler, from the marked methods of several objects."""
 
     def __init__(self, *parts: object) -> None:
         self.table: dict[str, Callable[[S3Request[Any]], Answer]] = {}
         for part in parts:
             for name, attribute in handlers_of(type(part)).items():
                 if name in self.table:
-                    raise TypeError(f"two parts handle {name}")
+                    raise TypeError(f"two objects handle {name}")
                 self.table[name] = getattr(part, attribute)
 
 
 class TerminalStore:
-    """Base of stores that end the way down: no handler means NotImplemented (501)."""
+    """Base of stores at the bottom of a stack: an operation without a handler is refused (501)."""
 
     def __init__(self, *parts: object) -> None:
         self._handlers = HandlerTable(self, *parts).table
@@ -87,7 +94,10 @@ class TerminalStore:
 
 
 class Layer:
-    """Base of stores that wrap another: no handler means fallback(), by default inner.call."""
+    """Base of stores that wrap another one.
+
+    fallback() gets the operations that have no handler; by default it passes them to inner.
+    """
 
     def __init__(self, inner: ObjectStore, *parts: object) -> None:
         self.inner = inner

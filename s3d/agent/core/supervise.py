@@ -1,4 +1,4 @@
-"""Keep a part of the agent running that the rest can do without."""
+"""Restart a background task of the agent when it fails."""
 
 from __future__ import annotations
 
@@ -6,31 +6,33 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
+from s3d.agent.core.backoff import Backoff
 from s3d.agent.core.events import Events
 
 logger = logging.getLogger(__name__)
 
-FIRST_PAUSE = 1.0
-LONGEST_PAUSE = 60.0
-"""Seconds before a restart; doubled each time, and begun again after a run that was longer."""
+FIRST_DELAY = 1.0
+LONGEST_DELAY = 60.0
+"""Seconds before a restart. A run that was longer than LONGEST_DELAY resets the back-off."""
 
 
 async def supervise(
-    name: str, run: Callable[[], Awaitable[None]], events: Events, *, pause: float = FIRST_PAUSE
+    name: str, run: Callable[[], Awaitable[None]], events: Events, *, delay: float = FIRST_DELAY
 ) -> None:
-    """Run it until it ends by itself; when it fails, log, tell, wait and run it again."""
+    """Run a task until it returns. When it raises, log it, emit agent.task_failed, and restart it
+    after a delay that grows with each failure. delay: the first one, in seconds."""
     loop = asyncio.get_running_loop()
-    wait = pause
+    backoff = Backoff(delay, LONGEST_DELAY)
     while True:
-        began = loop.time()
+        started = loop.time()
         try:
             await run()
         except Exception as error:
+            if loop.time() - started > LONGEST_DELAY:
+                backoff.reset()
+            wait = backoff.advance()
             logger.exception("background task failed task=%s restart_in=%.1f", name, wait)
             events.emit("agent.task_failed", name, error=str(error), restart_in=wait)
         else:
             return
-        if loop.time() - began > LONGEST_PAUSE:
-            wait = pause
         await asyncio.sleep(wait)
-        wait = min(2 * wait, LONGEST_PAUSE)

@@ -1,11 +1,11 @@
-"""The aws-chunked coding of uploads, taken off: unsigned, signed, and with trailers.
+"""Decodes the aws-chunked coding of uploads: unsigned, signed, and with trailers.
 
 https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming.html
 https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming-trailers.html
 
-A signed chunk of at most HELD_CHUNK bytes is handed out when its signature has been verified. A
-larger one is hashed while its bytes are handed out, and a wrong signature is told at its end: so,
-as with every Body, nothing may be published before finish() has returned.
+A signed chunk of at most HELD_CHUNK bytes is handed out once its signature has been verified. A
+larger one is hashed while its bytes are handed out, and a wrong signature is detected at its end.
+So, as with every Body, nothing may be published before finish() has returned.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Callable, Collection, Mapping
+from enum import Enum, auto
 
 from s3d.agent.s3.canonical import EMPTY_SHA256, PayloadKind
 from s3d.agent.s3.checksums import algorithm_of
@@ -50,11 +51,8 @@ class Decoder:
         kind = verified.payload.kind
         if not kind.streaming:
             raise ValueError(f"{kind} is not aws-chunked")
-        self.trailers: dict[str, str] = {}
-        """Lower-case name -> value; complete after finish()."""
-        self._declared = _declared(declared_trailers)
         self._signed = kind.chunks_signed
-        self._has_trailer = kind is not PayloadKind.STREAMING_SIGNED
+        self._trailers = _Trailers(declared_trailers, kind)
         self._chain = _Chain(verified.seed) if verified.seed else None
         self._length = decoded_length
         self._decoded = 0
@@ -65,8 +63,12 @@ class Decoder:
         """What the current chunk's signature should be, as sent."""
         self._held: bytearray | None = None
         self._line = b""
-        self._blank = False
         self._on_line: Callable[[bytes], None] | None = self._size_line
+
+    @property
+    def trailers(self) -> Mapping[str, str]:
+        """Lower-case name -> value; complete after finish()."""
+        return self._trailers.values
 
     def feed(self, data: bytes) -> bytes:
         """The decoded bytes that may be used now. The bytes of large chunks are not copied."""
@@ -149,32 +151,14 @@ class Decoder:
             raise self._wrong_length()
         if self._chain:
             self._chain.check_chunk(self._signature)
-        self._on_line = self._trailer_line if self._has_trailer else self._last_line
+        self._on_line = self._trailer_line if self._trailers.are_expected else self._last_line
 
     def _trailer_line(self, line: bytes) -> None:
-        """A trailer, the signature of the trailers, or the empty line at the end.
-
-        In AWS's examples, and from minio-go, a signed trailer ends in LF and an empty line stands
-        between it and its signature; that is understood too.
-        """
-        text = line.decode("latin-1").rstrip("\r\n")
-        if not text:
-            if not self._signed:
+        match self._trailers.read(line, self._chain):
+            case _After.END:
                 self._end()
-            elif self._blank:
-                raise S3Error("MalformedTrailerError")
-            self._blank = True
-            return
-        match = _TRAILER.fullmatch(text)
-        name, value = (match[1].lower(), match[2]) if match else ("", "")
-        if name == _TRAILER_SIGNATURE and self._signed:
-            if self._chain:
-                self._chain.check_trailers(self.trailers, value)
-            self._on_line = self._last_line
-        elif name in self._declared and name not in self.trailers:
-            self.trailers[name] = value
-        else:
-            raise S3Error("MalformedTrailerError")
+            case _After.LAST_LINE:
+                self._on_line = self._last_line
 
     def _last_line(self, line: bytes) -> None:
         if line != b"\r\n":
@@ -182,8 +166,7 @@ class Decoder:
         self._end()
 
     def _end(self) -> None:
-        if self._declared != self.trailers.keys():
-            raise S3Error("MalformedTrailerError")
+        self._trailers.check_complete()
         self._on_line = None
 
     def _wrong_length(self) -> S3Error:
@@ -192,6 +175,64 @@ class Decoder:
         return S3Error(
             "IncompleteBody", "The body does not have the x-amz-decoded-content-length bytes"
         )
+
+
+class _After(Enum):
+    """What follows a line among the trailers."""
+
+    MORE = auto()
+    """Another trailer, or their signature."""
+    LAST_LINE = auto()
+    """The empty line at the end."""
+    END = auto()
+
+
+class _Trailers:
+    """The headers behind the last chunk, each declared by x-amz-trailer."""
+
+    def __init__(self, declared: Collection[str], kind: PayloadKind) -> None:
+        self.values: dict[str, str] = {}
+        self.are_expected = kind is not PayloadKind.STREAMING_SIGNED
+        self._are_signed = kind.chunks_signed
+        self._had_empty_line = False
+        self._declared = {name.strip().lower() for name in declared}
+        if any(algorithm_of(name) is None for name in self._declared):
+            raise S3Error(
+                "InvalidRequest", "The value specified in the x-amz-trailer header is not supported"
+            )
+
+    def read(self, line: bytes, chain: _Chain | None) -> _After:
+        """A trailer, the signature of the trailers, or the empty line at the end.
+
+        In AWS's examples, and from minio-go, a signed trailer ends in LF and an empty line stands
+        between it and its signature; both forms are accepted.
+        """
+        text = line.decode("latin-1").rstrip("\r\n")
+        if not text:
+            return self._read_empty_line()
+        match = _TRAILER.fullmatch(text)
+        name, value = (match[1].lower(), match[2]) if match else ("", "")
+        if name == _TRAILER_SIGNATURE and self._are_signed:
+            if chain:
+                chain.check_trailers(self.values, value)
+            return _After.LAST_LINE
+        if name not in self._declared or name in self.values:
+            raise S3Error("MalformedTrailerError")
+        self.values[name] = value
+        return _After.MORE
+
+    def check_complete(self) -> None:
+        """Raise MalformedTrailerError unless every declared trailer has come."""
+        if self._declared != self.values.keys():
+            raise S3Error("MalformedTrailerError")
+
+    def _read_empty_line(self) -> _After:
+        if not self._are_signed:
+            return _After.END
+        if self._had_empty_line:
+            raise S3Error("MalformedTrailerError")
+        self._had_empty_line = True
+        return _After.MORE
 
 
 class _Chain:
@@ -222,15 +263,6 @@ class _Chain:
         if not hmac.compare_digest(right.encode(), signature):
             raise S3Error("SignatureDoesNotMatch")
         self._previous = right
-
-
-def _declared(names: Collection[str]) -> set[str]:
-    declared = {name.strip().lower() for name in names}
-    if any(algorithm_of(name) is None for name in declared):
-        raise S3Error(
-            "InvalidRequest", "The value specified in the x-amz-trailer header is not supported"
-        )
-    return declared
 
 
 def _malformed(why: str) -> S3Error:

@@ -25,6 +25,19 @@ class S3Error(Exception):
     def status(self) -> int:
         return ERRORS.get(self.code, (500, ""))[0]
 
+    @property
+    def failure(self) -> BaseException | None:
+        """What this error was translated from: Unreachable or Refused of core/failures.py for a
+        remote, an OSError for a disk. None: the store itself has refused the request.
+
+        It is what `raise S3Error(...) from failure` sets, so tracebacks show it as well.
+        """
+        return self.__cause__
+
+    @failure.setter
+    def failure(self, failure: BaseException | None) -> None:
+        self.__cause__ = failure
+
 
 ERRORS: dict[str, tuple[int, str]] = {
     # who is asking, and may they

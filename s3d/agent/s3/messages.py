@@ -133,6 +133,33 @@ class WireResponse:
     headers: tuple[tuple[str, str], ...]
 
 
+@dataclass(slots=True, eq=False)
+class RequestContext:
+    """On whose behalf a request is made, and under which terms.
+
+    Nobody changes one: derive() makes another. It is not frozen, since that costs a microsecond
+    and there is one for each request.
+    """
+
+    request_id: str = ""
+    """The client sees it as x-amz-request-id; calls made to answer the client's have the same."""
+    principal: str | None = None
+    """Access key id of the caller; None for the agent itself."""
+    deadline: float | None = None
+    """Time of the loop's clock after which nobody waits for the answer; None: no limit."""
+    bypass_cache: bool = False
+    """The answer must be current: no layer may answer from a cache."""
+    parent: str = ""
+    """Background work has a request id of its own; this is that of the request that caused it."""
+
+    def derive(self, **changes: Any) -> RequestContext:
+        """A copy with changes."""
+        return replace(self, **changes)
+
+
+NO_CONTEXT = RequestContext()
+
+
 @dataclass(slots=True)
 class S3Request(Generic[In]):
     """One S3 operation asked of a store."""
@@ -142,12 +169,8 @@ class S3Request(Generic[In]):
     """AWS member name -> value; never the streaming Body."""
     body: Body | None = None
     wire: WireRequest | None = None
-    """None for calls born inside the agent, or edited by a layer."""
-    request_id: str = ""
-    principal: str | None = None
-    """Access key id of the caller; None for the agent itself."""
-    fresh: bool = False
-    """The answer has to be true now: nothing that was kept is good enough."""
+    """None for calls that the agent makes itself, and for requests that a layer has edited."""
+    context: RequestContext = NO_CONTEXT
 
     @property
     def bucket(self) -> str:

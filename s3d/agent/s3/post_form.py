@@ -10,7 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from logging import CRITICAL, Logger
+from typing import Any, cast
 from urllib.parse import unquote_to_bytes, urlencode, urlsplit
+
+from python_multipart.exceptions import MultipartParseError
+from python_multipart.multipart import MultipartParser
 
 from s3d.agent.s3 import xml
 from s3d.agent.s3.address import Address, check_key
@@ -41,101 +46,137 @@ class FormReader:
     """
 
     def __init__(self, content_type: str) -> None:
+        boundary = _boundary(content_type)
         self.fields: dict[str, str] = {}
-        """Lower-case name -> value of the fields before the file; what comes after is ignored."""
+        """Lower-case name -> value of the fields before the file; later ones are ignored."""
         self.in_file = False
         """The fields are complete: the file has begun."""
-        self._delimiter = b"\r\n--" + _boundary(content_type)
-        # The first delimiter has no line break before it.
-        self._head = bytearray(b"\r\n")
-        self._at = 0
-        """What is before this in _head is done with."""
-        self._searched = 0
-        self._name = ""
-        """Of the field whose value comes; "" for what stands before the first delimiter."""
-        self._step: Callable[[], bool] = self._read_value
-        self._tail = b""
+        self._parser = self._new_parser(boundary)
+        self._preamble: bytearray | None = bytearray(b"\r\n")
+        """What precedes the first delimiter, which need not have a line break before it."""
+        self._delimiter = b"\r\n--" + boundary
+        self._parsed = 0
+        """Bytes that the parser was given before the piece in hand."""
+        self._header = ("", "")
+        """Name and value of the header in hand."""
+        self._disposition: dict[str, str] = {}
+        """Of the part in hand; a field has a name."""
+        self._value = bytearray()
+        """Of the field in hand."""
+        self._file: list[bytes] = []
+        """Bytes of the file in the piece in hand."""
         self._ended = False
+        """The file is complete."""
 
     def feed(self, data: bytes) -> bytes:
         """The bytes of the file in this piece of the body."""
         if self._ended:
             return b""
-        if not self.in_file:
-            data = self._read_fields(data)
-        return self._read_file(data) if self.in_file else b""
+        if self._preamble is not None:
+            data = self._skip_preamble(data)
+        try:
+            self._parser.write(data)
+        except MultipartParseError as error:
+            if not self._ended:
+                raise S3Error("MalformedPOSTRequest") from error
+        self._parsed += len(data)
+        if not self.in_file and self._parsed > MAX_FIELDS:
+            raise S3Error("MaxPostPreDataLengthExceededError")
+        file = b"".join(self._file)
+        self._file.clear()
+        return file
 
     def finish(self) -> None:
         """Must be called when the body has ended. Raises when the form did not end."""
         if not self._ended:
             raise S3Error("MalformedPOSTRequest")
 
-    def _read_fields(self, data: bytes) -> bytes:
-        """Take what is whole; the bytes of the file that are already there."""
-        self._head += data
-        while not self.in_file and self._step():
-            pass
-        if (self._at if self.in_file else len(self._head)) > MAX_FIELDS:
-            raise S3Error("MaxPostPreDataLengthExceededError")
-        return bytes(self._head[self._at :]) if self.in_file else b""
+    def _new_parser(self, boundary: bytes) -> MultipartParser:
+        callbacks: dict[str, Callable[..., None]] = {
+            "on_header_field": self._on_header_field,
+            "on_header_value": self._on_header_value,
+            "on_header_end": self._on_header_end,
+            "on_headers_finished": self._on_headers_finished,
+            "on_part_data": self._on_part_data,
+            "on_part_end": self._on_part_end,
+            "on_end": self._on_end,
+        }
+        parser = MultipartParser(boundary, cast(Any, callbacks), max_header_size=MAX_FIELDS)
+        # It logs each mistake in a form as a warning, and any web page may send forms.
+        parser.logger = Logger(__name__, CRITICAL)  # noqa: LOG001
+        return parser
 
-    def _read_value(self) -> bool:
-        """Take the value of a field; False when its end has not come."""
-        end = self._find(self._delimiter)
-        if end < 0:
-            return False
-        if self._name in self.fields:
-            raise S3Error("InvalidArgument", "A field was given twice", ArgumentName=self._name)
-        if self._name:
-            self.fields[self._name] = _text(self._head[self._at : end])
-        self._at = end + len(self._delimiter)
-        self._step = self._read_headers
-        return True
+    def _skip_preamble(self, data: bytes) -> bytes:
+        """What follows the preamble (RFC 2046 section 5.1.1), which the parser does not know."""
+        assert self._preamble is not None
+        self._preamble += data
+        at = self._preamble.find(self._delimiter)
+        if at < 0:
+            if len(self._preamble) > MAX_FIELDS:
+                raise S3Error("MaxPostPreDataLengthExceededError")
+            return b""
+        data = bytes(self._preamble[at + 2 :])
+        self._preamble = None
+        self._parsed = at
+        return data
 
-    def _read_headers(self) -> bool:
-        """Take the headers of a part; False when their end has not come."""
-        opening = bytes(self._head[self._at : self._at + 2])
-        if opening == b"--":
-            raise _no_file()
-        if not b"\r\n".startswith(opening) and opening != b"-":
+    # ------------------------------------------------------------------ called by the parser
+
+    def _on_header_field(self, data: bytes, start: int, end: int) -> None:
+        name, value = self._header
+        self._header = (name + data[start:end].decode("latin-1"), value)
+
+    def _on_header_value(self, data: bytes, start: int, end: int) -> None:
+        name, value = self._header
+        self._header = (name, value + data[start:end].decode("latin-1"))
+
+    def _on_header_end(self) -> None:
+        name, value = self._header
+        self._header = ("", "")
+        text = _text(value.encode("latin-1"))
+        if name.lower() == "content-disposition" and not self._disposition:
+            kind, parameters = _header_value(text)
+            if kind == "form-data" and parameters.get("name"):
+                self._disposition = parameters
+
+    def _on_headers_finished(self) -> None:
+        if self.in_file:
+            return
+        if not self._disposition:
             raise S3Error("MalformedPOSTRequest")
-        end = self._find(b"\r\n\r\n")
-        if end < 0:
-            return False
-        disposition = _disposition(_text(self._head[self._at : end]))
-        self._at = end + 4
-        self._name = disposition["name"].lower()
-        self._step = self._read_value
-        if self._name == "file":
-            self._begin_file(disposition)
-        return True
+        if self._disposition["name"].lower() == "file":
+            self._begin_file()
 
-    def _find(self, what: bytes) -> int:
-        """Like find from _at on, but what was searched in vain before is not searched again."""
-        at = self._head.find(what, max(self._at, self._searched - len(what)))
-        self._searched = len(self._head) if at < 0 else 0
-        return at
+    def _on_part_data(self, data: bytes, start: int, end: int) -> None:
+        if not self.in_file:
+            self._value += data[start:end]
+        elif not self._ended:
+            self._file.append(data[start:end])
 
-    def _begin_file(self, disposition: dict[str, str]) -> None:
+    def _on_part_end(self) -> None:
+        if self.in_file:
+            self._ended = True
+            return
+        name = self._disposition["name"].lower()
+        if name in self.fields:
+            raise S3Error("InvalidArgument", "A field was given twice", ArgumentName=name)
+        self.fields[name] = _text(self._value)
+        self._value.clear()
+        self._disposition = {}
+
+    def _on_end(self) -> None:
+        if not self.in_file:
+            raise _no_file()
+
+    def _begin_file(self) -> None:
         """${filename} in the key becomes the user's name of the file, without its folders."""
         self.in_file = True
-        name = re.split(r"[/\\]", disposition.get("filename", "").replace("\0", ""))[-1]
+        if sum(len(name) + len(value) for name, value in self.fields.items()) > MAX_FIELDS:
+            raise S3Error("MaxPostPreDataLengthExceededError")
+        filename = self._disposition.get("filename", "").replace("\0", "")
+        name = re.split(r"[/\\]", filename)[-1]
         if "key" in self.fields:
             self.fields["key"] = self.fields["key"].replace("${filename}", name)
-
-    def _read_file(self, data: bytes) -> bytes:
-        data = self._tail + data if self._tail else data
-        end = data.find(self._delimiter)
-        if end >= 0:
-            self._ended, self._tail = True, b""
-            return data[:end]
-        # Keep back what may be the beginning of the delimiter; only its first byte is a CR.
-        cut = data.rfind(b"\r", max(0, len(data) - len(self._delimiter)))
-        if cut < 0 or not self._delimiter.startswith(data[cut:]):
-            self._tail = b""
-            return data
-        self._tail = data[cut:]
-        return data[:cut]
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,17 +264,6 @@ def _boundary(content_type: str) -> bytes:
     if not _BOUNDARY.fullmatch(boundary):
         raise S3Error("MalformedPOSTRequest")
     return boundary.encode()
-
-
-def _disposition(headers: str) -> dict[str, str]:
-    """The parameters of the Content-Disposition of a part; name is always there."""
-    for line in headers.split("\r\n"):
-        header, _, value = line.partition(":")
-        if header.strip().lower() == "content-disposition":
-            kind, parameters = _header_value(value)
-            if kind == "form-data" and parameters.get("name"):
-                return parameters
-    raise S3Error("MalformedPOSTRequest")
 
 
 def _header_value(text: str) -> tuple[str, dict[str, str]]:

@@ -9,12 +9,11 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 
+from s3d.agent.core.client import S3Client
 from s3d.agent.core.keyed_lock import KeyedLock
 from s3d.agent.core.store import ObjectStore
+from s3d.agent.core.ttl_cache import TTLCache
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.messages import S3Request
-from s3d.agent.s3.model import operations
-from s3d.agent.storage.record_cache import Recent
 
 TTL = 60.0
 """Seconds for which the tags of a bucket are cached."""
@@ -39,32 +38,30 @@ class BucketTags:
         timeout: float = TIMEOUT,
     ) -> None:
         self._remote = remote
-        self._clock = clock
         self._timeout = timeout
         self._bucket_locks = KeyedLock()
-        self._known: Recent[str, tuple[float, Tags | S3Error]] = Recent(1_000, lambda _: 1)
+        self._cache: TTLCache[str, Tags | S3Error] = TTLCache(1_000, clock)
 
     async def of(self, bucket: str) -> Tags:
         """The tags of a bucket. Raises S3Error when the remote does not answer or refuses."""
         async with self._bucket_locks.hold(bucket):
-            expires, result = self._known.get(bucket) or (0.0, None)
-            if result is None or self._clock() >= expires:
+            result = self._cache.get(bucket)
+            if result is None:
                 result = await self._fetch(bucket)
                 ttl = FAILURE_TTL if isinstance(result, S3Error) else TTL
-                self._known.put(bucket, (self._clock() + ttl, result))
+                self._cache.put(bucket, result, ttl)
         if isinstance(result, S3Error):
             raise result.with_traceback(None)
         return result
 
     def forget(self, bucket: str) -> None:
         """Drop the cached tags of a bucket, because they may have changed."""
-        self._known.forget(bucket)
+        self._cache.forget(bucket)
 
     async def _fetch(self, bucket: str) -> Tags | S3Error:
-        request = S3Request(operations()["GetBucketTagging"], {"Bucket": bucket})
         try:
             async with asyncio.timeout(self._timeout):
-                response = await self._remote.call(request)
+                response = await S3Client(self._remote).call("GetBucketTagging", {"Bucket": bucket})
         except TimeoutError:
             why = f"The remote did not return the tags of the bucket within {self._timeout:g} s."
             return S3Error("ServiceUnavailable", why)

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from s3d.agent.core.backoff import Backoff
 from s3d.agent.selection.decision import ENTRY, Decision, Document, PolicyUnavailable, decision_of
 
 TIMEOUT = 0.25
@@ -39,7 +40,7 @@ class HttpEngine:
         self._clock = clock
         self._session: aiohttp.ClientSession | None = None
         self._failures = 0
-        self._pause = FIRST_PAUSE
+        self._backoff = Backoff(FIRST_PAUSE, LAST_PAUSE)
         self._retry_at = 0.0
         self._error = ""
 
@@ -57,7 +58,8 @@ class HttpEngine:
         except PolicyUnavailable as error:
             self._failed(str(error))
             raise
-        self._failures, self._pause, self._error = 0, FIRST_PAUSE, ""
+        self._failures, self._error = 0, ""
+        self._backoff.reset()
         return decision
 
     async def refresh(self) -> None:
@@ -71,8 +73,7 @@ class HttpEngine:
         self._error = why
         self._failures += 1
         if self._failures >= FAILURES:
-            self._retry_at = self._clock() + self._pause
-            self._pause = min(LAST_PAUSE, self._pause * 2)
+            self._retry_at = self._clock() + self._backoff.advance()
 
     async def _post(self, document: Document) -> Any:
         try:

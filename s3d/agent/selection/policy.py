@@ -8,9 +8,9 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 
+from s3d.agent.core.ttl_cache import TTLCache
 from s3d.agent.selection.decision import Decision, Document, PolicyEngine
 from s3d.agent.selection.opa_http import HttpEngine
 from s3d.agent.selection.rego import RegoEngine
@@ -40,10 +40,9 @@ class CachedEngine:
 
     def __init__(self, inner: PolicyEngine, clock: Callable[[], float] = time.monotonic) -> None:
         self._inner = inner
-        self._clock = clock
         self._version = inner.version
-        self._decisions: OrderedDict[bytes, tuple[float, Decision]] = OrderedDict()
-        """Digest of the document -> when its decision expires, and the decision."""
+        self._decisions: TTLCache[bytes, Decision] = TTLCache(MAX_DECISIONS, clock)
+        """By digest of the document."""
 
     @property
     def version(self) -> int:
@@ -60,16 +59,11 @@ class CachedEngine:
             self._version = self._inner.version
             self._decisions.clear()
         digest = _digest(document)
-        expires, decision = self._decisions.get(digest, (0.0, None))
-        if decision is not None and self._clock() < expires:
-            self._decisions.move_to_end(digest)
-            return decision
-        decision = await self._inner.decide(document)
-        ttl = DEFAULT_TTL if decision.ttl is None else decision.ttl
-        self._decisions[digest] = self._clock() + ttl, decision
-        self._decisions.move_to_end(digest)
-        if len(self._decisions) > MAX_DECISIONS:
-            self._decisions.popitem(last=False)
+        decision = self._decisions.get(digest)
+        if decision is None:
+            decision = await self._inner.decide(document)
+            ttl = DEFAULT_TTL if decision.ttl is None else decision.ttl
+            self._decisions.put(digest, decision, ttl)
         return decision
 
     async def refresh(self) -> None:

@@ -23,9 +23,10 @@ from typing import Protocol
 from s3d.agent.s3.messages import Body
 from s3d.agent.storage.blob_body import BlobBody
 from s3d.agent.storage.blocks import BlockSums, sums_of
-from s3d.agent.storage.disk import LOST, Disk, sync_file, sync_folder
+from s3d.agent.storage.disk import LOST, Disk
 from s3d.agent.storage.records import Extent
 from s3d.agent.storage.verify import VerifiedBlocks
+from s3d.shared.atomic_file import sync_file, sync_folder
 
 logger = logging.getLogger(__name__)
 

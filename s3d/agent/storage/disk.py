@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from s3d.agent.s3.errors import S3Error
+from s3d.shared.atomic_file import sync_file
 
 LOST = "lost+found"
 """Folder, beside an index, of files that it should perhaps name and does not."""
@@ -25,9 +25,6 @@ _BALLAST_SHARE = 8
 """Of a small disk, the ballast is one part in so many."""
 _LOOK_AGAIN = 1.0
 """Seconds for which the free space is taken to be what it was."""
-
-_FULL_SYNC: int | None = getattr(fcntl, "F_FULLFSYNC", None)
-"""macOS, whose fsync leaves the bytes in the cache of the disk."""
 
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 """Errors of the system that mean that there is no room."""
@@ -70,7 +67,7 @@ class Disk:
 
     def full(self) -> S3Error:
         error = S3Error("SlowDown", f"no space left on the disk that holds {self.folder}")
-        error.__cause__ = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        error.failure = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return error
 
     def error(self, error: OSError) -> S3Error:
@@ -117,23 +114,6 @@ class Disk:
 
 def is_disk_full(error: BaseException) -> bool:
     """Whether this machine's disk has no room, for a store or for a file."""
-    if isinstance(error, S3Error) and error.__cause__ is not None:
-        error = error.__cause__
+    if isinstance(error, S3Error) and error.failure is not None:
+        error = error.failure
     return isinstance(error, OSError) and error.errno in FULL
-
-
-def sync_file(fd: int) -> None:
-    """Make the bytes of a file durable, and what is needed to find them."""
-    if _FULL_SYNC is not None:
-        fcntl.fcntl(fd, _FULL_SYNC)
-    else:
-        os.fdatasync(fd)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

@@ -23,9 +23,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
-from s3d.agent.storage.disk import sync_file, sync_folder
 from s3d.agent.storage.reader import Execute, Reader
 from s3d.agent.storage.transaction import Transaction
+from s3d.shared.atomic_file import sync_file, sync_folder
 
 logger = logging.getLogger(__name__)
 

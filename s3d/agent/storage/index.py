@@ -22,7 +22,7 @@ from typing import Any, Generic, Self, TypeVar
 import msgspec
 
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.storage.disk import Disk, sync_folder
+from s3d.agent.storage.disk import Disk
 from s3d.agent.storage.generation import Generation
 from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.record_cache import Memo
@@ -30,6 +30,7 @@ from s3d.agent.storage.tables import LAYOUT as LAYOUT
 from s3d.agent.storage.tables import Tables as Tables
 from s3d.agent.storage.tables import prepare, save_log
 from s3d.agent.storage.transaction import Effects, Transaction
+from s3d.shared.atomic_file import sync_folder
 from s3d.shared.errors import S3dError
 
 logger = logging.getLogger(__name__)

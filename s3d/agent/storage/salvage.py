@@ -16,9 +16,10 @@ from typing import Any
 
 import msgspec
 
-from s3d.agent.storage.disk import LOST, sync_folder
+from s3d.agent.storage.disk import LOST
 from s3d.agent.storage.records import decode_part, decode_row
 from s3d.agent.storage.tables import Tables, prepare
+from s3d.shared.atomic_file import sync_folder
 
 _SIDES = ("", "-wal", "-shm")
 

@@ -13,7 +13,7 @@ import time
 from contextlib import closing, suppress
 from pathlib import Path
 
-from s3d.agent.storage.disk import sync_file, sync_folder
+from s3d.shared.atomic_file import sync_file, sync_folder
 from s3d.shared.errors import UsageError
 
 LAYOUT = 2

@@ -16,6 +16,7 @@ from pathlib import Path
 from msgspec.structs import asdict, replace
 
 from s3d.agent.core.client import S3Client
+from s3d.agent.core.ttl_cache import TTLCache
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.sync.folders import Folders
 from s3d.agent.sync.names import RESERVED
@@ -44,8 +45,8 @@ class DraftValidator:
     def __init__(
         self, folders: Folders, objects: S3Client, steady: Callable[[], float] = time.monotonic
     ) -> None:
-        self._folders, self._objects, self._steady = folders, objects, steady
-        self._buckets: dict[str, tuple[float, str]] = {}
+        self._folders, self._objects = folders, objects
+        self._buckets: TTLCache[str, str] = TTLCache(100, steady)
         """Bucket -> when it was asked for, and why it cannot be used."""
 
     async def check(self, draft: FolderDraft) -> FolderCheck:
@@ -85,9 +86,9 @@ class DraftValidator:
 
     async def _bucket(self, bucket: str) -> str:
         """Why it cannot be synced with; "" when it can. Away is no reason: it may come back."""
-        at, why = self._buckets.get(bucket, (float("-inf"), ""))
-        if self._steady() - at < BUCKET_TTL:
-            return why
+        cached = self._buckets.get(bucket)
+        if cached is not None:
+            return cached
         try:
             async with asyncio.timeout(PATIENCE):
                 await self._objects.page(bucket, limit=1)
@@ -96,9 +97,7 @@ class DraftValidator:
             why = "" if error.status >= 500 else f"{error.code}: {error.message.rstrip('.')}"
         except TimeoutError:
             why = ""
-        if len(self._buckets) > 100:
-            self._buckets.clear()
-        self._buckets[bucket] = self._steady(), why
+        self._buckets.put(bucket, why, BUCKET_TTL)
         return why
 
 

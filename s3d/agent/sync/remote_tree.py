@@ -15,8 +15,9 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 
-from s3d.agent.core.client import Attributes, S3Client
+from s3d.agent.core.client import S3Client
 from s3d.agent.core.failures import FailureClass, classify
+from s3d.agent.core.object_info import Attributes
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.listing import BYTES, is_in_order, may_stream
 from s3d.agent.s3.messages import Body, BytesBody, StreamBody

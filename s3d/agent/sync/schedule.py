@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from s3d.agent.core.backoff import Backoff, exponential_delay
 from s3d.agent.sync.names import parents
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class Schedule:
         self._bucket_every, self._full_every = interval, FULL_FIRST
         self._bucket_at = self._full_at = 0.0
         self._not_before = 0.0
-        self._away = 0
+        self._away = Backoff(AWAY_FIRST, AWAY_LONGEST)
         self._paths: set[str] = set()
         self._touched: set[str] = set()
         self._later: dict[str, float] = {}
@@ -85,12 +86,11 @@ class Schedule:
         """It is being written: later, and later each time."""
         tries = self._tries.get(path, 0)
         self._tries[path] = tries + 1
-        self._later[path] = self._clock() + min(RETRY_LONGEST, RETRY_FIRST * float(2**tries))
+        self._later[path] = self._clock() + exponential_delay(tries, RETRY_FIRST, RETRY_LONGEST)
 
     def backoff(self) -> float:
         """Seconds until the remote is asked again, after it was away once more."""
-        self._away += 1
-        pause = min(AWAY_LONGEST, AWAY_FIRST * float(2 ** (self._away - 1)))
+        pause = self._away.advance()
         self._not_before = self._clock() + pause
         return pause
 
@@ -159,7 +159,7 @@ class Schedule:
 
     def ended(self, scope: Scope, outcome: PassResult) -> None:
         """A pass was made: look sooner where something changes, and later where nothing does."""
-        self._away = 0
+        self._away.reset()
         now = self._clock()
         if scope.everything_here and scope.bucket:  # has seen what was to be looked at again
             waits = {done.path for done in outcome.done if done.action == "wait"}

@@ -9,16 +9,15 @@ import asyncio
 import base64
 import re
 from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
 from urllib.parse import urlencode
 
+from s3d.agent.core.client import S3Client, payload
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.messages import Body, BytesBody, Members, S3Request
-from s3d.agent.s3.model import operations
+from s3d.agent.s3.messages import Body, Members
 from s3d.agent.s3.object_headers import TRANSFERABLE
 
 ABORT_PATIENCE = 5.0
@@ -49,14 +48,14 @@ class Carrier:
     async def carry(self, bucket: str, key: str) -> Outcome:
         """Raises S3Error: EXISTS, BadDigest when what arrived is not what was sent, and others."""
         place = {"Bucket": bucket, "Key": key}
-        head = await ask(self.source, "HeadObject", place | {"ChecksumMode": "ENABLED"})
+        head = await S3Client(self.source).output("HeadObject", place | {"ChecksumMode": "ENABLED"})
         there = await self._look(place)
         if there is not None:
             if same(head, there):
                 return Outcome.THERE
             raise S3Error(EXISTS, "the remote has another object of this name")
         said = {name: head[name] for name in (*TRANSFERABLE, "Metadata") if head.get(name)}
-        tags = (await ask(self.source, "GetObjectTagging", place)).get("TagSet") or ()
+        tags = (await S3Client(self.source).output("GetObjectTagging", place)).get("TagSet") or ()
         if tags:
             said["Tagging"] = urlencode({tag["Key"]: tag["Value"] for tag in tags})
         parts = _PARTS.fullmatch(head["ETag"])
@@ -72,12 +71,15 @@ class Carrier:
     async def is_there(self, bucket: str, key: str) -> str:
         """The ETag at the source, when the target has the same object; else ""."""
         place = {"Bucket": bucket, "Key": key}
-        head, there = await ask(self.source, "HeadObject", place), await self._look(place)
+        head, there = (
+            await S3Client(self.source).output("HeadObject", place),
+            await self._look(place),
+        )
         return str(head["ETag"]) if there is not None and same(head, there) else ""
 
     async def _look(self, place: Members) -> Members | None:
         try:
-            return await ask(self.target, "HeadObject", place)
+            return await S3Client(self.target).output("HeadObject", place)
         except S3Error as error:
             if error.status != 404:
                 raise
@@ -93,25 +95,25 @@ class Carrier:
             members |= {name: head[name] for name in names if head.get(name)}
         try:
             body = await self._read(place)
-            await ask(self.target, "PutObject", members | {"IfNoneMatch": "*"}, body)
+            await S3Client(self.target).output("PutObject", members | {"IfNoneMatch": "*"}, body)
         except S3Error as error:
             if error.code != "NotImplemented":
                 raise
-            await ask(self.target, "PutObject", members, await self._read(place))
+            await S3Client(self.target).output("PutObject", members, await self._read(place))
 
     async def _in_parts(self, place: Members, said: Members, count: int) -> None:
         """With the same parts, so that the ETag is the same."""
-        made = await ask(self.target, "CreateMultipartUpload", place | said)
+        made = await S3Client(self.target).output("CreateMultipartUpload", place | said)
         upload = place | {"UploadId": made["UploadId"]}
         async with self._aborted_unless_complete(upload):
             parts = []
             for number in range(1, count + 1):
                 body = await self._read(place | {"PartNumber": number})
                 about = upload | {"PartNumber": number, "ContentLength": body.size}
-                sent = await ask(self.target, "UploadPart", about, body)
+                sent = await S3Client(self.target).output("UploadPart", about, body)
                 parts.append({"PartNumber": number, "ETag": sent["ETag"]})
             whole = upload | {"MultipartUpload": {"Parts": parts}}
-            await ask(self.target, "CompleteMultipartUpload", whole)
+            await S3Client(self.target).output("CompleteMultipartUpload", whole)
 
     @asynccontextmanager
     async def _aborted_unless_complete(self, upload: Members) -> AsyncIterator[None]:
@@ -122,12 +124,11 @@ class Carrier:
         except BaseException:
             with suppress(S3Error, TimeoutError):
                 async with asyncio.timeout(ABORT_PATIENCE):
-                    await ask(self.target, "AbortMultipartUpload", upload)
+                    await S3Client(self.target).output("AbortMultipartUpload", upload)
             raise
 
     async def _read(self, members: Members) -> Body:
-        request: S3Request[Any] = S3Request(operations()["GetObject"], members)
-        return (await self.source.call(request)).body or BytesBody(b"")
+        return payload(await S3Client(self.source).call("GetObject", members))
 
 
 def same(one: Members, other: Members) -> bool:
@@ -136,12 +137,3 @@ def same(one: Members, other: Members) -> bool:
         return False
     hidden = any(head.get("ServerSideEncryption") in _NO_MD5 for head in (one, other))
     return hidden or bool(one["ETag"] == other["ETag"])
-
-
-async def ask(store: ObjectStore, name: str, members: Members, body: Body | None = None) -> Members:
-    """The members of the answer; a body that is sent is closed. Raises S3Error."""
-    request: S3Request[Any] = S3Request(operations()[name], members, body)
-    if body is None:
-        return dict((await store.call(request)).output)
-    async with aclosing(body):
-        return dict((await store.call(request)).output)

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contextlib import aclosing, contextmanager
 from pathlib import Path
 
-from s3d.agent.core.client import ABSENT, Attributes, S3Client
+from s3d.agent.core.client import ABSENT, S3Client
+from s3d.agent.core.object_info import Attributes
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import StreamBody
 from s3d.agent.sync.local_tree import FolderTree
@@ -122,9 +123,9 @@ class Steps:
                 job.moved(item.size)
                 return
         with _skipping(job, item):
-            await self._objects.copy_to(
-                job.request.bucket, item.key, bucket, key, if_match=item.etag,
-                is_absent=job.request.existing == "skip",
+            await self._objects.copy(
+                job.request.bucket, item.key, key, if_match=item.etag,
+                to_bucket=bucket, overwrite=job.request.existing != "skip",
             )  # fmt: skip
             job.moved(item.size)
 

@@ -7,12 +7,11 @@ with a version, 2 today; a file without one was written before failed transfers 
 from __future__ import annotations
 
 import logging
-import os
 from pathlib import Path
 
 import msgspec
 
-from s3d.agent.storage.disk import sync_folder
+from s3d.shared.atomic_file import write_atomically
 from s3d.shared.errors import UsageError
 from s3d.shared.transfers import TransferError, TransferRequest
 
@@ -81,11 +80,4 @@ def read(path: Path) -> SavedTransfers:
 
 def write(path: Path, file: SavedTransfers) -> None:
     """Durable when it returns; for a thread. Raises OSError."""
-    fresh = path.with_name(f".{path.name}.new")
-    fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with open(fd, "wb") as out:
-        out.write(msgspec.json.encode(file))
-        out.flush()
-        os.fsync(out.fileno())
-    os.replace(fresh, path)
-    sync_folder(path.parent)
+    write_atomically(path, msgspec.json.encode(file), durable=True)

@@ -19,7 +19,7 @@ from s3d.agent.core.failures import FailureClass, Refused, Unreachable, classify
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members
-from s3d.agent.transfers.object_copier import Carrier, Outcome, ask
+from s3d.agent.transfers.object_copier import Carrier, Outcome
 from s3d.shared.control import ObjectInfo
 from s3d.shared.errors import S3dError
 from s3d.shared.transfers import MigrationFailure, MigrationStatus, Share
@@ -155,12 +155,12 @@ class Migration:
             if not etag:
                 raise S3Error("NotCopied", "the remote does not have it; it stays")
             members: Members = {"Bucket": bucket, "Key": row.key, "IfMatch": etag}
-            await ask(carrier.source, "DeleteObject", members)
+            await S3Client(carrier.source).output("DeleteObject", members)
             self._count("deleted", row.size)
 
         await self._each(_rows(S3Client(carrier.source), bucket), delete)
         try:
-            await ask(carrier.source, "DeleteBucket", {"Bucket": bucket})
+            await S3Client(carrier.source).output("DeleteBucket", {"Bucket": bucket})
         except S3Error as error:
             if error.code != "BucketNotEmpty":
                 raise
@@ -178,14 +178,14 @@ class Migration:
         await target.create_bucket(bucket)
         for read, (write, member, fields) in SETTINGS.items():
             try:
-                found = await ask(source, read, {"Bucket": bucket})
+                found = await S3Client(source).output(read, {"Bucket": bucket})
                 value = {name: found[name] for name in fields if found.get(name)}
                 if value:
-                    await ask(self._target, write, {"Bucket": bucket, member: value})
+                    await S3Client(self._target).output(write, {"Bucket": bucket, member: value})
             except S3Error as error:
                 if error.status != 404:
                     self._note(f"{bucket}: {write} was refused: {error.code}")
-        if (await ask(source, "GetBucketVersioning", {"Bucket": bucket})).get("Status"):
+        if (await S3Client(source).output("GetBucketVersioning", {"Bucket": bucket})).get("Status"):
             self._note(f"{bucket}: older versions of its objects are not carried over")
 
     async def _each(
@@ -237,7 +237,7 @@ class Migration:
 
 def _is_transient(error: S3Error) -> bool:
     """Whether the remote, and not ourselves, says so."""
-    is_theirs = isinstance(error.__cause__, Refused | Unreachable)
+    is_theirs = isinstance(error.failure, Refused | Unreachable)
     return is_theirs and classify(error) is FailureClass.TRANSIENT
 
 

@@ -11,7 +11,7 @@ import click
 from s3d.cli.client.control_client import ControlClient
 from s3d.cli.client.queue_client import QueueClient
 from s3d.cli.output import StatusLine, fields, json_line, report
-from s3d.cli.pending import CLEAN, folder_left, is_clean, is_moving, summary
+from s3d.cli.pending_summary import CLEAN, folder_left, is_clean, is_moving, summary
 from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.shared.config.values import parse_timetable
 from s3d.shared.errors import PendingError, UsageError

@@ -8,7 +8,7 @@ import click
 
 from s3d.cli.client.remote_client import FormerRemoteClient
 from s3d.cli.output import report
-from s3d.cli.pending import amount
+from s3d.cli.pending_summary import amount
 from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.cli.target import Names, parse_target
 from s3d.shared.errors import NotFoundError, S3dError, UsageError

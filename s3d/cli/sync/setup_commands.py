@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from s3d.cli.client.sync_client import SyncClient
-from s3d.cli.filter import Expression
+from s3d.cli.filter_commands import Expression
 from s3d.cli.output import confirmed, json_line, report
 from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.cli.sync.folder_text import SHOWN, show_plan

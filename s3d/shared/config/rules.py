@@ -1,7 +1,7 @@
-"""How a struct of settings describes itself, and how it is filled from its four sources.
+"""How a struct describes its settings, and how it is filled from the four sources of settings.
 
-Every source gives text by name; one reader a setting turns text into the value. So the file, the
-environment and the flags mean the same, and a new setting is one field of a struct:
+Every source provides text by name, and the parser of the setting converts the text to a value. The
+file, the environment and the flags therefore accept the same values. A setting is one field:
 
     class WriteQueue(msgspec.Struct, frozen=True):
         enabled: Annotated[bool, Rule("Answer writes before the remote has them", read_bool)] = True
@@ -29,38 +29,38 @@ from s3d.shared.text import safe
 
 ENV_PREFIX = "S3D_"
 OTHER_VARIABLES = frozenset({"S3D_FAILPOINT"})
-"""Names of the environment that are ours and are no settings (crash points of the tests)."""
+"""Variables with our prefix that are not settings (crash points of the tests)."""
 
 FILE, ENV, FLAG = "file", "env", "flag"
 
 TABLES = frozenset({"sync_folder"})
-"""Sections that the file may have several of, [[sync_folder]]: see tables()."""
+"""Sections that the file can have several times, such as [[sync_folder]]: see tables()."""
 
 _USER = re.compile(r"//[^/]*@")
-"""Who somebody is, in a URL: may hold a password."""
+"""The credentials in a URL."""
 
 S = TypeVar("S", bound=msgspec.Struct)
 
 
 class Rule(msgspec.Struct, frozen=True):
-    """What a field of a settings struct says beside its type and its default."""
+    """What a setting has besides its type and its default."""
 
     help: str
     parse: Callable[[str], Any]
-    """Text to value; raises ValueError that says what is right."""
+    """Convert text to the value; raises ValueError, which says what is expected."""
     flag: str = ""
-    """The flag, when it is not the name with dashes."""
+    """The flag, if it is not the name with dashes."""
     many: bool = False
-    """A list: several flags, or commas."""
+    """A list: a repeated flag, or commas."""
     lines: bool = False
-    """A list in the file is a text of as many lines."""
+    """A list in the file means the same as a text of several lines."""
     secret: bool = False
-    """Never shown, and no flag: arguments are visible to every user of the machine."""
+    """Never shown. It has no flag, because every user of the machine can see arguments."""
     sources: frozenset[str] = frozenset({FILE, ENV, FLAG})
     aliases: tuple[str, ...] = ()
-    """Further variables, of other programs, that are taken when ours is not set."""
+    """Variables of other programs that are used when ours is not set."""
     section_default: bool = False
-    """The name of its section alone stands for it, as it does for `enabled`."""
+    """The name of the section means this setting, as it does for `enabled`."""
 
 
 class Setting(msgspec.Struct, frozen=True):
@@ -82,7 +82,7 @@ class Setting(msgspec.Struct, frozen=True):
 
     @property
     def _path(self) -> str:
-        """A section's bare name stands for its key `enabled`, or for its default setting."""
+        """The name, or that of its section for `enabled` and for the default of the section."""
         return (
             self.name.rpartition(".")[0]
             if self.rule.section_default
@@ -91,20 +91,20 @@ class Setting(msgspec.Struct, frozen=True):
 
 
 class Given(msgspec.Struct, frozen=True):
-    """A value as a source gave it. origin: for people, "S3D_SOCKET" or "config.toml:3"."""
+    """A value from a source. origin: where it was set, such as "S3D_SOCKET" or "config.toml:3"."""
 
     text: str
     origin: str
 
 
 class Problem(msgspec.Struct, frozen=True):
-    """One thing that is wrong: the setting, where it was set, and what is right."""
+    """A problem with a setting: where it was set, and what is expected."""
 
     setting: str
     origin: str
     message: str
     quoted: tuple[str, ...] = ()
-    """Lines of what was given, with the place marked."""
+    """The value, and a line that marks the error."""
 
     def __str__(self) -> str:
         own_name = self.origin.startswith((ENV_PREFIX, "--")) or not self.setting
@@ -112,31 +112,31 @@ class Problem(msgspec.Struct, frozen=True):
 
 
 class ConfigError(UsageError):
-    """The configuration is wrong in one or more places; all of them are in problems."""
+    """The configuration is invalid; problems has every reason."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
         super().__init__(
             "configuration",
             "; ".join(map(str, self.problems)),
-            "s3d config check looks again; the user guide lists all settings",
+            "s3d config check checks it again; the user guide lists all settings",
         )
 
 
 @cache
 def settings_of(struct: type[msgspec.Struct], section: str = "") -> Mapping[str, Setting]:
-    """Every setting of a struct and of the structs in it, by name, in their order."""
-    found: dict[str, Setting] = {}
+    """Every setting of a struct and of the structs in it, by name, in order."""
+    settings: dict[str, Setting] = {}
     for field in msgspec.structs.fields(struct):
         name = section + field.name
         rule = next(
             (m for m in getattr(field.type, "__metadata__", ()) if isinstance(m, Rule)), None
         )
         if rule is not None:
-            found[name] = Setting(name, field.default, field.type.__origin__, rule)
+            settings[name] = Setting(name, field.default, field.type.__origin__, rule)
         elif _is_section(field.type):
-            found |= settings_of(field.type, name + ".")
-    return found
+            settings |= settings_of(field.type, name + ".")
+    return settings
 
 
 def collect(
@@ -145,7 +145,7 @@ def collect(
     env: Mapping[str, str],
     flags: Mapping[str, str],
 ) -> tuple[dict[str, Given], list[Problem]]:
-    """What the sources say, the stronger one last: file < environment < flags."""
+    """The values of all sources; later ones override earlier ones: file < environment < flags."""
     given: dict[str, Given] = {}
     problems: list[Problem] = []
     if file is not None:
@@ -156,13 +156,13 @@ def collect(
 
 
 def tables(struct: type[S], name: str, file: Path, problems: list[Problem]) -> list[S]:
-    """One struct for each [[name]] of the file, in their order."""
+    """One struct for each [[name]] of the file, in order."""
     settings = settings_of(struct, name + ".")
-    found = []
+    structs = []
     try:
         rows = toml_file.read_tables(file, name)
     except toml_file.FileError:
-        return []  # collect() has said so
+        return []  # collect() has reported it
     for line, table in rows:
         origin = f"{file}:{line}"
         given = {}
@@ -172,14 +172,14 @@ def tables(struct: type[S], name: str, file: Path, problems: list[Problem]) -> l
                 given[setting] = Given(_text_of(setting, value, settings), origin)
             except ValueError as error:
                 problems.append(Problem(setting, origin, str(error)))
-        found.append(fill(struct, given, problems, name + "."))
-    return found
+        structs.append(fill(struct, given, problems, name + "."))
+    return structs
 
 
 def fill(
     struct: type[S], given: Mapping[str, Given], problems: list[Problem], section: str = ""
 ) -> S:
-    """The struct with what was given. What cannot be read adds a problem and stays at default."""
+    """Fill the struct. An invalid value adds a problem, and the setting stays at its default."""
     values: dict[str, Any] = {}
     for field in msgspec.structs.fields(struct):
         if _is_section(field.type):
@@ -199,8 +199,8 @@ def fill(
 
 
 def nearest(name: str, known: Iterable[str], prefix: str = "") -> str:
-    """The known name most like it as "; did you mean X?", or nothing. All begin with prefix."""
-    import difflib  # only for errors
+    """The most similar known name as "; did you mean X?", or "". All names have the prefix."""
+    import difflib  # needed for errors only
 
     ends = [other.removeprefix(prefix) for other in known]
     close = difflib.get_close_matches(name.removeprefix(prefix), ends, n=1, cutoff=0.6)
@@ -238,7 +238,7 @@ def _text_of(name: str, value: object, settings: Mapping[str, Setting]) -> str:
         raise ValueError("unknown setting" + nearest(name, known))
     if FILE not in setting.rule.sources:
         other = f"{setting.env} or {setting.flag}" if ENV in setting.rule.sources else setting.flag
-        raise ValueError(f"cannot be set in the file: use {other}")
+        raise ValueError(f"cannot be set in the file; use {other}")
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str | int | float):
@@ -267,7 +267,7 @@ def _from_env(
             message = "unknown variable" + nearest(variable, known, ENV_PREFIX)
             problems.append(Problem(variable, variable, message))
         elif ENV not in setting.rule.sources:
-            message = f"cannot be set by a variable: use {setting.flag}"
+            message = f"cannot be set by a variable; use {setting.flag}"
             problems.append(Problem(setting.name, variable, message))
         elif text:
             given[setting.name] = Given(text, variable)

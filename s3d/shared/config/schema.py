@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import msgspec
@@ -46,7 +46,14 @@ from s3d.shared.config.validators import (
     parse_text,
     parse_when_full,
 )
-from s3d.shared.config.values import Conflicts, Secret, Timetable, parse_conflicts, parse_timetable
+from s3d.shared.config.values import (
+    MASK,
+    Conflicts,
+    Secret,
+    Timetable,
+    parse_conflicts,
+    parse_timetable,
+)
 from s3d.shared.filters.expression import EVERYTHING, Filter
 from s3d.shared.text import parse_age
 
@@ -321,3 +328,25 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     def port(self) -> int:
         """Port to listen on; 0 picks a free port."""
         return urlsplit(self.endpoint).port or 0
+
+
+def json_value(config: Config, name: str) -> Any:
+    """The value as JSON has it; None when it is unset. name: "write_queue.max_size"."""
+    value: Any = config
+    for part in name.split("."):
+        value = getattr(value, part)
+    if isinstance(value, Secret):
+        return MASK
+    if isinstance(value, Filter):
+        return [str(term) for term in value.terms] or None
+    if isinstance(value, Path | Timetable | Conflicts):
+        return str(value)
+    return list(value) if isinstance(value, tuple) else value if value != "" else None
+
+
+def text_value(config: Config, name: str) -> str:
+    """The value as text; "" when it is unset."""
+    value = json_value(config, name)
+    if value is None or isinstance(value, str):
+        return value or ""
+    return msgspec.json.encode(value).decode()

@@ -1,6 +1,6 @@
-"""Texts of settings to their values: one reader a kind of value.
+"""Parsers of settings: text -> value.
 
-Each raises ValueError that says what is right; settings.py adds which setting it was, and where.
+Each raises ValueError with what is expected; rules.py adds the setting, and where it was set.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 AWS = "aws"
-"""The remote that is AWS itself."""
+"""The value of the setting remote that means AWS."""
 ADDRESSING = ("auto", "path", "virtual")
 WHEN_FULL = ("wait", "reject")
 SYNC_MODES = ("two-way", "backup", "mirror")
@@ -30,7 +30,7 @@ _ENDPOINT_PARTS = (
     ("path", "/", "the endpoint has no path"),
     ("query", "", "the endpoint has no query"),
     ("fragment", "", "the endpoint has no fragment"),
-    ("username", None, "credentials do not belong into the endpoint"),
+    ("username", None, "the endpoint must not contain credentials"),
 )
 _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
@@ -41,7 +41,7 @@ def parse_text(text: str) -> str:
 
 
 def parse_bool(text: str) -> bool:
-    """true or false, and the other words that people use for them."""
+    """true or false, or one of the usual synonyms."""
     words = {"true": True, "on": True, "yes": True, "1": True}
     words |= {"false": False, "off": False, "no": False, "0": False}
     if text.lower() not in words:
@@ -50,17 +50,17 @@ def parse_bool(text: str) -> bool:
 
 
 def parse_path(text: str) -> Path:
-    """A path; ~ is the home folder, a relative one is below the current folder."""
+    """An absolute path; ~ is the home folder, and relative paths start at the current folder."""
     if "\0" in text:
-        raise ValueError("a path has no NUL")
+        raise ValueError("a path must not contain NUL")
     try:
         return Path(text).expanduser().absolute()
     except RuntimeError as error:
-        raise ValueError("there is no such home folder") from error
+        raise ValueError("the home folder does not exist") from error
 
 
 def parse_endpoint(text: str) -> str:
-    """http://HOST:PORT in its canonical form."""
+    """http://HOST:PORT in canonical form."""
     try:
         url = urlsplit(text)
         port = url.port
@@ -73,7 +73,7 @@ def parse_endpoint(text: str) -> str:
         if getattr(url, part) not in (right, "" if part == "path" else right):
             raise ValueError(f"{why}: {_ENDPOINT}")
     if port is None:
-        raise ValueError(f"the port is missing (0 means any free one): {_ENDPOINT}")
+        raise ValueError(f"the port is missing (0 picks a free one): {_ENDPOINT}")
     if not _HOST.fullmatch(host) and not _is_address(host):
         raise ValueError(f"not the name or address of a host: {_ENDPOINT}")
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
@@ -93,12 +93,12 @@ def parse_secret(text: str) -> Secret:
 
 def parse_auth(text: str) -> str:
     if text not in ("sigv4", "none"):
-        raise ValueError("write sigv4 (every request is signed) or none (anyone may do anything)")
+        raise ValueError("write sigv4 (requests must be signed) or none (anyone has full access)")
     return text
 
 
 def parse_buckets(text: str) -> tuple[str, ...]:
-    """Names with commas between them; the finer rules are the store's."""
+    """Comma-separated names. The store checks the finer rules."""
     names = _split(text)
     for name in names:
         if not _BUCKET.fullmatch(name) or ".." in name:
@@ -110,7 +110,7 @@ def parse_buckets(text: str) -> tuple[str, ...]:
 
 
 def parse_bucket(text: str) -> str:
-    """One name; empty: none."""
+    """One name, or an empty text."""
     names = parse_buckets(text)
     if len(names) > 1:
         raise ValueError("write one bucket")
@@ -118,15 +118,15 @@ def parse_bucket(text: str) -> str:
 
 
 def parse_prefix(text: str) -> str:
-    """A prefix with the slash that makes a folder of it; empty: none."""
+    """A prefix that ends in a slash, or an empty text."""
     if text.startswith("/"):
-        raise ValueError("a prefix does not begin with a slash")
+        raise ValueError("a prefix must not begin with a slash")
     return text if not text or text.endswith("/") else text + "/"
 
 
 def parse_name(text: str) -> str:
     if not re.fullmatch(r"[\w.-]{1,64}", text):
-        raise ValueError("a name is letters, digits, dots, - and _, 64 at most")
+        raise ValueError("a name has at most 64 letters, digits, dots, - and _")
     return text
 
 
@@ -137,15 +137,15 @@ def parse_sync_mode(text: str) -> str:
 
 
 def parse_interval(text: str) -> float:
-    """A second at least: each look is a request for every thousand objects."""
+    """At least a second, because each listing costs one request per thousand objects."""
     interval = parse_age(text)
     if interval < 1:
-        raise ValueError("a second at least, such as 30s")
+        raise ValueError("at least a second, such as 30s")
     return interval
 
 
 def parse_hosts(text: str) -> tuple[str, ...]:
-    """Host names with commas between them, in lower case."""
+    """Comma-separated host names, in lower case."""
     names = tuple(name.lower() for name in _split(text))
     for name in names:
         if not _HOST.fullmatch(name) and not _is_address(name):
@@ -160,12 +160,12 @@ def parse_region(text: str) -> str:
 
 
 def parse_log_level(text: str) -> str:
-    """A level, then LOGGER=LEVEL for those that differ: "info,s3d.agent.frontends.http=debug"."""
+    """A level, then LOGGER=LEVEL for exceptions: "info,s3d.agent.frontends.http=debug"."""
     for number, part in enumerate(_split(text) or ("",)):
         logger, given, level = part.rpartition("=")
         if level not in LOG_LEVELS or bool(given) != bool(logger) or (number == 0) == bool(given):
             raise ValueError(
-                f"write one of {', '.join(LOG_LEVELS)}, then LOGGER=LEVEL for those that differ, "
+                f"write one of {', '.join(LOG_LEVELS)}, then LOGGER=LEVEL for exceptions, "
                 "such as info,s3d.agent.frontends.http=debug"
             )
     return text
@@ -178,7 +178,7 @@ def parse_log_format(text: str) -> str:
 
 
 def parse_remote(text: str) -> str:
-    """aws, or http[s]://HOST[:PORT] in its canonical form."""
+    """aws, or http[s]://HOST[:PORT] in canonical form."""
     if text.lower() == AWS:
         return AWS
     try:
@@ -190,9 +190,9 @@ def parse_remote(text: str) -> str:
     if url.scheme not in ("http", "https") or not host:
         raise ValueError(f"not a URL of HTTP with a host: {_REMOTE}")
     if url.username is not None:
-        raise ValueError("credentials do not belong into the URL, AWS_* variables have them")
+        raise ValueError("the URL must not contain credentials; set AWS_* variables instead")
     if url.path not in ("", "/") or url.query or url.fragment:
-        raise ValueError(f"a host with nothing after it is right: {_REMOTE}")
+        raise ValueError(f"nothing may follow the host: {_REMOTE}")
     if not _HOST.fullmatch(host) and not _is_address(host):
         raise ValueError(f"not the name or address of a host: {_REMOTE}")
     netloc = f"[{host}]" if ":" in host else host
@@ -215,12 +215,12 @@ def parse_when_full(text: str) -> str:
 
 def parse_limit(text: str) -> int:
     if not re.fullmatch(r"[1-9]\d{0,11}", text):
-        raise ValueError("write a number from 1 on, such as 100000")
+        raise ValueError("write a number of at least 1, such as 100000")
     return int(text)
 
 
 def parse_max_size(text: str) -> int:
-    """A size that has room for something."""
+    """A size of at least one byte."""
     room = parse_size(text)
     if room < 1:
         raise ValueError("at least 1 byte, such as 10GiB")
@@ -228,14 +228,14 @@ def parse_max_size(text: str) -> int:
 
 
 def parse_policy_server(text: str) -> str:
-    """A URL of HTTP, or unix:// and the path of a socket."""
+    """An HTTP URL, or unix:// and the path of a socket."""
     try:
         parts = urlsplit(text)
         has_host = parts.scheme in ("http", "https") and parts.port != 0 and bool(parts.hostname)
-    except ValueError:  # for a port that is none
+    except ValueError:  # an invalid port
         raise ValueError(_POLICY_SERVER) from None
     if parts.username is not None:
-        raise ValueError("credentials do not belong into the URL: it is shown and logged")
+        raise ValueError("the URL must not contain credentials, because it is shown and logged")
     has_path = parts.scheme == "unix" and not parts.netloc and len(parts.path) > 1
     if not has_host and not has_path:
         raise ValueError(_POLICY_SERVER)
@@ -246,17 +246,17 @@ _POLICY_SERVER = "write http://HOST:PORT or unix:///PATH"
 
 
 def parse_max_age(text: str) -> float | None:
-    """An age; none is no limit."""
+    """An age; none means no limit."""
     if text.lower() in ("none", "off"):
         return None
     age = parse_age(text)
     if age <= 0:
-        raise ValueError("more than 0, such as 1h; none is no limit")
+        raise ValueError("more than 0, such as 1h; none means no limit")
     return age
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only programs of this machine can reach that address or name."""
+    """Whether only programs on this machine can reach the address or name."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
     return _is_address(host) and _address(host).is_loopback
@@ -275,6 +275,6 @@ def _is_address(host: str) -> bool:
 
 
 def _address(host: str) -> IPv4Address | IPv6Address:
-    from ipaddress import ip_address  # a start with the default endpoint does without
+    from ipaddress import ip_address  # slow to import, and not needed for the default endpoint
 
     return ip_address(host)

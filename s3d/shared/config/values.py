@@ -20,7 +20,7 @@ MASK = "***"
 
 
 class Secret:
-    """Holds a secret. str, repr, format, JSON and pickle never show it; reveal() does."""
+    """A secret. str, repr, format, JSON and pickle show a mask; only reveal() returns the value."""
 
     __slots__ = ("_value",)
 
@@ -52,25 +52,25 @@ _SLOWEST = 1024
 
 
 class Timetable(msgspec.Struct, frozen=True):
-    """Rates in bytes a second, None for no limit, each from a minute of the day on, in order."""
+    """Rates in bytes per second (None: no limit), each from a minute of the day on, in order."""
 
     entries: tuple[tuple[int, int | None], ...] = ((0, None),)
 
     def rate_at(self, minute: int) -> int | None:
-        """The rate at a minute of the day (0 to 1439): of the latest entry, or of yesterday's."""
+        """The rate at a minute of the day (0 to 1439); before the first entry, the last one."""
         at = minute % _DAY
         started = [rate for start, rate in self.entries if start <= at]
         return started[-1] if started else self.entries[-1][1]
 
     def __str__(self) -> str:
-        """As it is written."""
+        """The setting as it is written."""
         if len(self.entries) == 1:
             return _spelt(self.entries[0][1])
         return ", ".join(f"{at // 60:02}:{at % 60:02} {_spelt(rate)}" for at, rate in self.entries)
 
 
 def parse_timetable(text: str) -> Timetable:
-    """Raises ValueError that says what is right."""
+    """Raises ValueError, which says what is expected."""
     parts = [part.strip() for part in text.split(",")]
     if len(parts) == 1 and not _TIME.match(parts[0]):
         return Timetable(((0, _rate(parts[0])),))
@@ -82,7 +82,7 @@ def parse_timetable(text: str) -> Timetable:
             raise ValueError(f'{part!r} is not TIME RATE: write "08:00 512KiB, 18:00 off"')
         minute = int(match[1]) * 60 + int(match[2])
         if minute in entries:
-            raise ValueError(f"{time} stands in it twice")
+            raise ValueError(f"{time} appears twice")
         entries[minute] = _rate(rate.strip())
     return Timetable(tuple(sorted(entries.items())))
 
@@ -106,10 +106,10 @@ def _spelt(rate: int | None) -> str:
 
 
 class ConflictPolicy(StrEnum):
-    """Which side wins when somebody else has written to the remote after us."""
+    """Which version wins when another client has written to the remote after us."""
 
     PARK = "park"
-    """The remote keeps its version; ours is kept here until somebody decides."""
+    """The remote keeps its version; ours stays here until the user decides."""
     OURS = "ours"
     """Our write replaces the remote's version."""
     THEIRS = "theirs"
@@ -133,12 +133,12 @@ class Conflicts(msgspec.Struct, frozen=True):
         )
 
     def __str__(self) -> str:
-        """As it is written."""
+        """The setting as it is written."""
         return ", ".join([*(f"{name}={policy}" for name, policy in self.entries), self.default])
 
 
 def parse_conflicts(text: str) -> Conflicts:
-    """Entries are parted by commas or lines. Raises ValueError that says what is right."""
+    """Entries are separated by commas or lines. Raises ValueError with what is expected."""
     default: ConflictPolicy | None = None
     entries: dict[str, ConflictPolicy] = {}
     parts = text.splitlines() if "\n" in text else text.split(",")
@@ -155,7 +155,7 @@ def parse_conflicts(text: str) -> Conflicts:
             raise ValueError(f"{part!r} names no bucket: write BUCKET/PREFIX={policy}")
         start = name if "/" in name else f"{name}/"
         if start in entries:
-            raise ValueError(f"{name} stands in it twice")
+            raise ValueError(f"{name} appears twice")
         entries[start] = policy
     longest_first = sorted(entries.items(), key=lambda entry: (-len(entry[0]), entry[0]))
     return Conflicts(default or ConflictPolicy.PARK, tuple(longest_first))

@@ -1,8 +1,8 @@
-"""Filters: which objects are meant, by bucket, key, tags, headers and metadata. Pure.
+"""Filters select objects by bucket, key, tags, headers and metadata. Pure.
 
-The last term that matches wins. Without one, a filter of exclusions alone takes the object, and any
-other does not. What is not known of an object only matters when the verdict depends on it. The
-language: docs/user-guide.md, "Filters".
+The last term that matches decides. If no term matches, a filter that consists only of exclusions
+includes the object, and every other filter excludes it. The verdict is UNKNOWN only if it depends
+on attributes that were not fetched. Syntax: docs/user-guide.md, "Filters".
 """
 
 from __future__ import annotations
@@ -25,28 +25,28 @@ from s3d.shared.filters.terms import (
 
 
 class Verdict(Enum):
-    """What a filter says of an object."""
+    """Whether a filter includes an object."""
 
     INCLUDE = "include"
     EXCLUDE = "exclude"
     UNKNOWN = "unknown"
-    """It depends on what was not fetched."""
+    """It depends on attributes that were not fetched."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A verdict with its reason. term: number of the term that decided, from 1; None: no term."""
+    """A verdict with its reason. term: the number of the term that decided, from 1, if any."""
 
     verdict: Verdict
     why: str
     term: int | None = None
     missing: Attributes = NO_ATTRIBUTES
-    """With UNKNOWN: what has to be fetched."""
+    """With UNKNOWN: the attributes to fetch."""
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Make it with parse() or of(). str() writes it so that parse() reads the same."""
+    """Created by parse() or of(). parse() of str() gives an equal filter."""
 
     terms: tuple[Term, ...] = ()
 
@@ -57,12 +57,12 @@ class Filter:
 
     @classmethod
     def of(cls, texts: Sequence[str]) -> Filter:
-        """Of a list of terms, as in the configuration file. Raises FilterError."""
+        """From a list of terms, as in the configuration file. Raises FilterError."""
         return cls(tuple(term for text in texts for term in parse_terms(text)))
 
     @property
     def needs(self) -> Attributes:
-        """All that it may ask for."""
+        """The attributes that the verdict can depend on."""
         return reduce(or_, (term.needs for term in self.terms), NO_ATTRIBUTES)
 
     def verdict(self, subject: FilterSubject) -> Verdict:
@@ -73,13 +73,13 @@ class Filter:
         return Verdict.INCLUDE if takes else Verdict.EXCLUDE
 
     def explain(self, subject: FilterSubject) -> Decision:
-        """The verdict, in words."""
+        """The verdict with its reason."""
         verdict = self.verdict(subject)
         decided, unknown = self._decide(subject)
         if verdict is Verdict.UNKNOWN:
             missing = reduce(or_, (self.terms[n].missing(subject) for n in unknown), NO_ATTRIBUTES)
-            facts = " and ".join(ATTRIBUTE_NAMES[fact] for fact in Attributes if fact & missing)
-            return Decision(verdict, f"it depends on {facts}", unknown[0] + 1, missing)
+            names = " and ".join(ATTRIBUTE_NAMES[one] for one in Attributes if one & missing)
+            return Decision(verdict, f"it depends on {names}", unknown[0] + 1, missing)
         if decided is not None:
             term = self.terms[decided]
             word = "excludes" if term.excludes else "includes"
@@ -90,17 +90,17 @@ class Filter:
         return Decision(verdict, "no term includes it")
 
     def sentences(self) -> Iterator[str]:
-        """What each term says, in words."""
+        """Each term in words."""
         return (sentence_of(term) for term in self.terms)
 
     @property
-    def otherwise(self) -> str:
-        """What becomes of an object that no term matches, in words."""
-        word = "taken" if self._takes(None) else "not taken"
-        return f"The last term that matches decides. What no term matches is {word}."
+    def fallback_sentence(self) -> str:
+        """What happens to an object that no term matches, in words."""
+        word = "included" if self._takes(None) else "excluded"
+        return f"The last term that matches decides. An object that no term matches is {word}."
 
     def prefixes(self, bucket: str) -> tuple[str, ...]:
-        """Prefixes that every key of a bucket has which may be taken: "" is all, () is none."""
+        """The prefixes of the keys that can be included: ("",) for all keys, () for none."""
         if self._takes(None):
             return ("",)
         literals = sorted(
@@ -108,14 +108,14 @@ class Filter:
             for term in self.terms
             if not term.excludes and term.bucket.matches(bucket)
         )
-        found: list[str] = []
+        prefixes: list[str] = []
         for literal in literals:
-            if not found or not literal.startswith(found[-1]):
-                found.append(literal)
-        return tuple(found)
+            if not prefixes or not literal.startswith(prefixes[-1]):
+                prefixes.append(literal)
+        return tuple(prefixes)
 
     def _decide(self, subject: FilterSubject) -> tuple[int | None, list[int]]:
-        """The last term that matches for certain, and those behind it that may match."""
+        """The last term that certainly matches, and the later ones that may match."""
         unknown: list[int] = []
         for number in range(len(self.terms) - 1, -1, -1):
             matches = self.terms[number].matches(subject)

@@ -1,7 +1,7 @@
-"""Patterns of names: "*" stands for any run of characters, "/" too, and "?" for one. Pure.
+"""Patterns: "*" matches any sequence of characters, including "/", and "?" matches one. Pure.
 
-No pattern is slow: between two stars the first place that fits is as good as any later one, so
-nothing is ever tried twice.
+Matching takes linear time: between two stars, the first match is as good as any later one, so there
+is no backtracking.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from itertools import groupby
 
 
 class Wild(Enum):
-    """What is not to be taken literally in a pattern."""
+    """The wildcards of a pattern."""
 
     RUN = "*"
     ONE = "?"
@@ -24,20 +24,20 @@ Token = str | Wild
 
 
 class Glob:
-    """A pattern, from its tokens; equal to another one of the same tokens."""
+    """A pattern. Patterns of the same tokens are equal."""
 
     __slots__ = ("literal", "matches", "tokens")
 
     def __init__(self, tokens: Sequence[Token]) -> None:
         self.tokens = _joined(tokens)
         self.literal = _literal(self.tokens)
-        """What every match begins with."""
+        """The prefix of every match."""
         self.matches: Callable[[str], bool] = _matcher(self.tokens)
-        """Whether a whole text fits."""
+        """Whether the pattern matches a whole text."""
 
     @property
     def is_exact(self) -> bool:
-        """No wildcards: the literal alone fits."""
+        """Whether the pattern has no wildcards."""
         return all(isinstance(token, str) for token in self.tokens)
 
     @property
@@ -54,7 +54,7 @@ class Glob:
         return f"Glob({self.text()!r})"
 
     def text(self, special: str = "") -> str:
-        """As it is written. special: further characters that are escaped by a backslash."""
+        """The pattern as it is written. special: further characters to escape with a backslash."""
         return "".join(
             token.value if isinstance(token, Wild) else escaped(token, "*?" + special)
             for token in self.tokens
@@ -62,19 +62,19 @@ class Glob:
 
 
 def escaped(text: str, special: str) -> str:
-    """With a backslash before each backslash and each of the special characters."""
+    """Put a backslash before each backslash and each special character."""
     return "".join("\\" + c if c == "\\" or c in special else c for c in text)
 
 
 def _joined(tokens: Sequence[Token]) -> tuple[Token, ...]:
-    """Neighbouring literals made one, and so are neighbouring stars."""
-    found: list[Token] = []
+    """Join adjacent literals, and adjacent stars."""
+    joined: list[Token] = []
     for kind, group in groupby((token for token in tokens if token), _kind):
         if isinstance(kind, str):
-            found.append("".join(token for token in group if isinstance(token, str)))
+            joined.append("".join(token for token in group if isinstance(token, str)))
         else:
-            found.extend([kind] if kind is Wild.RUN else group)
-    return tuple(found)
+            joined.extend([kind] if kind is Wild.RUN else group)
+    return tuple(joined)
 
 
 def _kind(token: Token) -> Token:
@@ -101,7 +101,7 @@ def _matcher(tokens: tuple[Token, ...]) -> Callable[[str], bool]:
 
 
 class _Pieces:
-    """What lies between the stars: the first is tied to the beginning, the last to the end."""
+    """The parts between stars. The first is anchored at the beginning, the last at the end."""
 
     def __init__(self, tokens: tuple[Token, ...]) -> None:
         pieces: list[list[Token]] = [[]]
@@ -125,10 +125,10 @@ class _Pieces:
             return False
         at = sizes[0]
         for pattern in self._patterns[1:-1]:
-            found = pattern.search(text, at, end)
-            if found is None:
+            match = pattern.search(text, at, end)
+            if match is None:
                 return False
-            at = found.end()
+            at = match.end()
         return at <= end
 
 

@@ -1,4 +1,4 @@
-"""From the text of a filter to its terms. Whatever is wrong is said with its column. Pure.
+"""The parser of filters. Errors have the column. Pure.
 
 filter = { ( term | "#" comment | "" ) , ( newline | ";" ) }
 term   = [ "!" ] bucket { "[tag:" … "]" } [ "/" [ key ] { "[" ( "tag:" | "hdr:" | "md:" ) … "]" } ]
@@ -34,18 +34,18 @@ _OPS = ("!=", "<=", ">=", "=", "<", ">")
 
 
 _AROUND = 60
-"""Characters of a long line that are shown on either side of a place, about."""
+"""About how many characters of a long line are shown on each side of an error."""
 
 
 def _columns(char: str) -> int:
-    """How many a character takes in a terminal."""
+    """The width of a character in a terminal."""
     if unicodedata.combining(char):
         return 0
     return 2 if unicodedata.east_asian_width(char) in "WF" else 1
 
 
 class FilterError(ValueError):
-    """A filter that cannot be read. number, column: of the line and in it, from 1."""
+    """A filter that cannot be parsed. number: of the line; column: in it; both from 1."""
 
     def __init__(self, text: str, position: int, why: str) -> None:
         begin = text.rfind("\n", 0, position) + 1
@@ -59,7 +59,7 @@ class FilterError(ValueError):
 
     @property
     def quoted(self) -> tuple[str, str]:
-        """The line, or what is around the place, and a caret below it."""
+        """The line, or the part of it around the error, and a caret below it."""
         at = self.column - 1
         begin = 0 if at < _AROUND else at - _AROUND // 2
         end = min(len(self.line), begin + 2 * _AROUND)
@@ -74,14 +74,14 @@ def parse_terms(text: str) -> tuple[Term, ...]:
 
 
 class _Parser:
-    """Reads from left to right; at is the position of the next character."""
+    """A recursive descent parser. _at is the position of the next character."""
 
     def __init__(self, text: str) -> None:
         self._text = text
         self._at = 0
 
     def terms(self) -> list[Term]:
-        found = []
+        terms = []
         while self._at < len(self._text):
             char = self._peek()
             if char in _ENDS | _BLANKS:
@@ -90,8 +90,8 @@ class _Parser:
                 end = self._text.find("\n", self._at)
                 self._at = len(self._text) if end < 0 else end
             else:
-                found.append(self._term())
-        return found
+                terms.append(self._term())
+        return terms
 
     def _term(self) -> Term:
         excludes = self._take("!")
@@ -104,7 +104,7 @@ class _Parser:
         while self._peek() in _BLANKS:
             self._at += 1
         if self._peek() not in _ENDS | {""}:
-            self._fail("the term ends here: only ; or a new line may follow")
+            self._fail("a semicolon or a new line has to follow the term")
         return Term(bucket, key, tuple(predicates), excludes)
 
     def _bucket(self) -> Glob:
@@ -115,36 +115,36 @@ class _Parser:
             self._fail("a term begins with a bucket: lower-case letters, digits, . - and * ?")
         name = self._text[begin : self._at]
         if self._peek() not in {"", "/", "[", *_ENDS, *_BLANKS}:
-            self._fail("a bucket has lower-case letters, digits, . and - only")
+            self._fail("a bucket has only lower-case letters, digits, . and -")
         return Glob([_WILD.get(char, char) for char in name])
 
     def _key(self) -> Glob:
         tokens: list[Token] = []
-        kept = 0
+        length = 0
         while (char := self._peek()) not in _ENDS | {"", "["}:
             token = self._character(char)
             tokens.append(token)
             if char not in _BLANKS:
-                kept = len(tokens)
+                length = len(tokens)
         if self._peek() != "[":
-            tokens = tokens[:kept]  # blanks at the end of a line are no part of a key
+            tokens = tokens[:length]  # a key does not include blanks at the end of the line
         return Glob(tokens) if tokens else ALL
 
     def _character(self, char: str) -> Token:
-        """One of a pattern, which char is the beginning of."""
+        """The next token of a pattern, which begins with char."""
         if char == "\\":
             if self._at + 1 >= len(self._text):
-                self._fail("a backslash needs a character behind it")
+                self._fail("a character has to follow the backslash")
             self._at += 2
             return self._text[self._at - 1]
         self._at += 1
         return _WILD.get(char, char)
 
     def _predicates(self, *, of_bucket: bool) -> list[Predicate]:
-        found = []
+        predicates = []
         while self._take("["):
-            found.append(self._predicate(of_bucket=of_bucket))
-        return found
+            predicates.append(self._predicate(of_bucket=of_bucket))
+        return predicates
 
     def _predicate(self, *, of_bucket: bool) -> Predicate:
         source = self._source(of_bucket=of_bucket)
@@ -155,7 +155,7 @@ class _Parser:
         if source is not Source.TAG and source is not Source.BUCKET_TAG:
             own = name.removeprefix(_METADATA)
             if own and own != name:
-                self._fail(f"of metadata, write [md:{own}]", begin)
+                self._fail(f"for metadata, write [md:{own}]", begin)
         if source is Source.HEADER and name not in HEADERS:
             near = get_close_matches(name, HEADERS, 1)
             hint = (
@@ -172,7 +172,7 @@ class _Parser:
         value = self._value()
         written = self._text[begin : self._at]
         self._close()
-        return Predicate(source, name, op, *self._wanted(source, name, op, value, written, begin))
+        return Predicate(source, name, op, *self._operand(source, name, op, value, written, begin))
 
     def _source(self, *, of_bucket: bool) -> Source:
         begin = self._at
@@ -180,7 +180,7 @@ class _Parser:
             self._at += 1
         word = self._text[begin : self._at]
         if of_bucket and word != "tag":
-            self._fail("of a bucket there are tags only: [tag:NAME]", begin)
+            self._fail("a bucket has only tags: [tag:NAME]", begin)
         if word not in _SOURCES:
             self._fail("write tag:, hdr: or md: and a name", begin)
         if not self._take(":"):
@@ -219,10 +219,10 @@ class _Parser:
             tokens.append(self._character(char))
         self._fail("the quote is not closed", begin)
 
-    def _wanted(
+    def _operand(
         self, source: Source, name: str, op: str, value: list[Token], written: str, begin: int
     ) -> tuple[Operand, str]:
-        """What a value is held against, and how it is written."""
+        """The operand of a condition, and how it is written."""
         text = "".join(token if isinstance(token, str) else token.value for token in value)
         is_header = source is Source.HEADER
         if is_header and name == SIZE:
@@ -242,7 +242,7 @@ class _Parser:
             return number, written
         date = date_of(text)
         if date is None:
-            self._fail(f"{op} needs a number or a date behind it", begin)
+            self._fail(f"{op} needs a number or a date", begin)
         return date, written
 
     def _close(self) -> None:
@@ -253,10 +253,10 @@ class _Parser:
         return self._text[self._at] if self._at < len(self._text) else ""
 
     def _take(self, expected: str) -> bool:
-        found = self._text.startswith(expected, self._at)
-        if found:
+        matches = self._text.startswith(expected, self._at)
+        if matches:
             self._at += len(expected)
-        return found
+        return matches
 
     def _fail(self, why: str, position: int | None = None) -> NoReturn:
         raise FilterError(self._text, self._at if position is None else position, why)

@@ -1,4 +1,4 @@
-"""The terms of a filter and what they look at. Three-valued: None is "that is not known". Pure."""
+"""The terms of a filter and how they match. None means that the result is unknown. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from s3d.shared.filters.globs import Glob, escaped
 
 
 class Attributes(Flag):
-    """What has to be known of an object beyond its name."""
+    """Attributes of an object that have to be fetched, beyond its name."""
 
     BUCKET_TAGS = auto()
     TAGS = auto()
@@ -37,12 +37,12 @@ ATTRIBUTE_NAMES: Mapping[Attributes, str] = {
 
 
 class FilterSubject(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What a filter may look at. None: not fetched."""
+    """An object as a filter sees it. None: not fetched."""
 
     bucket: str
     key: str
     size: int | None = None
-    """Bytes; the header content-length, even while the headers are not known."""
+    """Bytes: the header content-length, also when the other headers are unknown."""
     bucket_tags: Mapping[str, str] | None = None
     tags: Mapping[str, str] | None = None
     headers: Mapping[str, str] | None = None
@@ -52,7 +52,7 @@ class FilterSubject(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Source(StrEnum):
-    """Where a predicate looks."""
+    """What a predicate compares."""
 
     BUCKET_TAG = "bucket tag"
     TAG = "tag"
@@ -84,29 +84,29 @@ HEADERS = frozenset(
         "x-amz-website-redirect-location",
     }
 )
-"""Headers that an object has; another one in a filter is a slip of the pen."""
+"""Headers of objects; any other header in a filter is an error."""
 
 ORDERS: Mapping[str, Callable[[Any, Any], bool]] = {"<": lt, "<=": le, ">": gt, ">=": ge}
 
 Operand = Glob | float | datetime
-"""What a value is held against."""
+"""What a value is compared with."""
 
 
 @dataclass(frozen=True, slots=True)
 class Predicate:
-    """One pair of brackets."""
+    """A condition in brackets."""
 
     source: Source
     name: str
     """Lower-case for headers and metadata."""
     op: str = ""
-    """"" asks whether it is there."""
+    """"" means that the attribute has to exist."""
     operand: Operand | None = None
     written: str = ""
-    """The value as it was written: a size or a date."""
+    """The operand as it was written: a size or a date."""
 
     def holds(self, subject: FilterSubject) -> bool | None:
-        """None: it is not known."""
+        """Whether the condition holds; None: unknown."""
         value = self._value(subject)
         if value is _UNKNOWN:
             return None
@@ -134,12 +134,12 @@ class Predicate:
         operand = self.operand
         if isinstance(operand, Glob):
             return operand.matches(value) is (self.op == "=")
-        found: Any = number_of(value) if isinstance(operand, float) else date_of(value)
-        if found is None:
+        number: Any = number_of(value) if isinstance(operand, float) else date_of(value)
+        if number is None:
             return self.op == "!="
         if self.op in ("=", "!="):
-            return (found == operand) is (self.op == "=")
-        return ORDERS[self.op](found, operand)
+            return (number == operand) is (self.op == "=")
+        return ORDERS[self.op](number, operand)
 
     def __str__(self) -> str:
         source = "tag" if self.source is Source.BUCKET_TAG else self.source.value
@@ -154,7 +154,7 @@ class Predicate:
 
 
 _UNKNOWN = "\0unknown"
-"""Stands for a value that is not fetched; told from others by identity."""
+"""A value that was not fetched; compared by identity."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +167,7 @@ class Term:
     excludes: bool = False
 
     def matches(self, subject: FilterSubject) -> bool | None:
-        """None: that depends on what is not known."""
+        """Whether the term matches; None: it depends on attributes that were not fetched."""
         if not self.bucket.matches(subject.bucket) or not self.key.matches(subject.key):
             return False
         result: bool | None = True
@@ -184,7 +184,7 @@ class Term:
         return reduce(or_, (ATTRIBUTE_OF[each.source] for each in self.predicates), NO_ATTRIBUTES)
 
     def missing(self, subject: FilterSubject) -> Attributes:
-        """What is not known of the subject and would be needed."""
+        """The attributes that are needed and were not fetched."""
         unknown = (
             ATTRIBUTE_OF[each.source] for each in self.predicates if each.holds(subject) is None
         )
@@ -201,8 +201,8 @@ class Term:
 
 
 def sentence_of(term: Term) -> str:
-    """What a term says, in words."""
-    word = "not" if term.excludes else "take"
+    """A term in words."""
+    word = "exclude" if term.excludes else "include"
     keys = "all objects" if term.key.fits_all else f"objects {_named(term.key)}"
     where = f"of {'any bucket' if term.bucket.fits_all else 'buckets ' + _named(term.bucket)}"
     conditions = "".join(f", if {_condition(each)}" for each in term.predicates)
@@ -216,7 +216,7 @@ def _named(pattern: Glob) -> str:
 def _condition(predicate: Predicate) -> str:
     name = f"{_NOUNS[predicate.source]} {predicate.name}"
     if not predicate.op:
-        return f"{name} is there"
+        return f"{name} exists"
     value = predicate.operand.text() if isinstance(predicate.operand, Glob) else predicate.written
     return f"{name} {_VERBS[predicate.op]} {value}"
 
@@ -241,23 +241,23 @@ _NUMBER = re.compile(r"(\d+(?:\.\d+)?)(?:([KMGT])(i?))?B?", re.IGNORECASE | re.A
 
 
 def number_of(text: str) -> float | None:
-    """10, 1.5, 10K (thousands), 1Ki, 2MiB; None for what is no number."""
-    found = _NUMBER.fullmatch(text.strip())
-    if found is None:
+    """10, 1.5, 10K (thousands), 1Ki or 2MiB as a number; None if it is not one."""
+    match = _NUMBER.fullmatch(text.strip())
+    if match is None:
         return None
-    digits, unit, binary = found.groups()
+    digits, unit, binary = match.groups()
     base = 1024 if binary else 1000
     power = " KMGT".index(unit.upper()) if unit else 0
     return float(digits) * float(base**power)
 
 
 def date_of(text: str) -> datetime | None:
-    """ISO 8601 or a date of HTTP; without a zone it is UTC. None for what is no date."""
+    """An ISO 8601 or HTTP date; UTC if it has no zone. None if it is not a date."""
     try:
-        found = datetime.fromisoformat(text.strip())
+        date = datetime.fromisoformat(text.strip())
     except ValueError:
         try:
-            found = parsedate_to_datetime(text)
-        except (ValueError, OverflowError):  # the latter for a zone that is far away
+            date = parsedate_to_datetime(text)
+        except (ValueError, OverflowError):  # OverflowError for an impossible zone
             return None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    return date if date.tzinfo else date.replace(tzinfo=UTC)

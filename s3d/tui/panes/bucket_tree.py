@@ -1,4 +1,4 @@
-"""The buckets and the prefixes that were seen, as a tree."""
+"""The buckets, and the prefixes that were listed so far, as a tree."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from textual.widgets.tree import TreeNode
 from s3d.shared.text import safe
 from s3d.tui.places import HOME, Place
 
-MOST = 500
-"""Prefixes of one level that the tree shows; the table shows all."""
+MAX_PREFIXES = 500
+"""Prefixes that the tree shows below one place; the table shows all."""
 
 
 class BucketTree(Tree[Place]):
-    """Goes along with the table: what was listed there is known here."""
+    """Its nodes are the places whose prefixes the table has listed."""
 
     class Chosen(Message):
-        """Somebody wants to be there."""
+        """A node was chosen: its place shall be opened."""
 
         def __init__(self, place: Place) -> None:
             self.place = place
@@ -33,30 +33,30 @@ class BucketTree(Tree[Place]):
             self.ICON_NODE, self.ICON_NODE_EXPANDED = "+ ", "- "
         self.root.expand()
         self.guide_depth = 2
-        self._known: dict[Place, TreeNode[Place]] = {HOME: self.root}
+        self._node_of: dict[Place, TreeNode[Place]] = {HOME: self.root}
 
     def show_buckets(self, names: Iterable[str]) -> None:
-        """These and no others."""
+        """Replace the list of buckets."""
         self._show(HOME, [(name, "") for name in names])
 
     def show_prefixes(self, place: Place, prefixes: Iterable[str]) -> None:
-        """What is below a place, as far as it was listed."""
-        self._show(place, [(place[0], prefix) for prefix in list(prefixes)[:MOST]])
+        """Replace what is below a place, as far as it was listed."""
+        self._show(place, [(place[0], prefix) for prefix in list(prefixes)[:MAX_PREFIXES]])
 
     def _show(self, above: Place, places: list[Place]) -> None:
-        node = self._known.get(above)
+        node = self._node_of.get(above)
         known = [child.data for child in node.children] if node is not None else places
         if node is None or known == places:
             return
         node.remove_children()
         for place in places:
             name = place[1][len(above[1]) :] if place[1] else place[0]
-            self._known[place] = node.add(Text(safe(name)), data=place)
+            self._node_of[place] = node.add(Text(safe(name)), data=place)
         node.expand()
 
     def go(self, place: Place) -> None:
-        """Put the cursor where the table is, if that is known."""
-        node = self._known.get(place)
+        """Put the cursor on a place, if it has a node."""
+        node = self._node_of.get(place)
         if node is not None and node is not self.cursor_node:
             self.move_cursor(node)
 

@@ -1,9 +1,8 @@
-"""What is known of the object under the cursor: four tabs of it."""
+"""Details of the bucket or object under the cursor, in four sections."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
-from urllib.parse import urlencode
+import asyncio
 
 from textual import work
 from textual.app import ComposeResult
@@ -14,80 +13,76 @@ from textual.widgets import Static
 from s3d.shared.control import BucketInfo, Listing, ObjectInfo, ObjectStatus
 from s3d.shared.text import moment, safe, size
 from s3d.tui.agent_client import AgentUnreachable, RequestRefused
-from s3d.tui.places import bucket_path
+from s3d.tui.control_paths import status_path, versions_path
+from s3d.tui.host import host_of
 
-if TYPE_CHECKING:
-    from s3d.tui.app import S3dApp
-
-TABS = ("Info", "Meta", "Tags", "Versions")
-REST = 0.15
-"""Seconds that the cursor has to rest before the agent is asked."""
+SECTIONS = ("Info", "Meta", "Tags", "Versions")
+DELAY = 0.15
+"""Seconds that the cursor has to rest before a request that may go to the remote."""
+MAX_VERSIONS = 100
 
 
 class Inspector(VerticalScroll):
-    """Asks the agent when the cursor rests on a row."""
+    """Reads the details when the cursor rests on a row."""
 
     def __init__(self, id: str) -> None:
         super().__init__(id=id, classes="box", can_focus=False)
-        self._tab = 0
-        self._what: tuple[str, str, ObjectInfo | None] = ("", "", None)
+        self._section = 0
+        self._shown: tuple[str, str, ObjectInfo | None] = ("", "", None)
 
     def compose(self) -> ComposeResult:
-        yield Static("", id="facts", markup=False)
+        yield Static("", id="details", markup=False)
 
     def on_mount(self) -> None:
-        self._title()
+        self._put_title()
 
     def turn(self, by: int) -> None:
-        """Another tab."""
-        self._tab = (self._tab + by) % len(TABS)
-        self._title()
-        self.look(*self._what)
+        """Show another section."""
+        self._section = (self._section + by) % len(SECTIONS)
+        self._put_title()
+        self.look(*self._shown)
 
-    def _title(self) -> None:
-        self.border_title = Content(f"{TABS[self._tab]} {self._tab + 1}/{len(TABS)}")
+    def _put_title(self) -> None:
+        self.border_title = Content(
+            f"{SECTIONS[self._section]} {self._section + 1}/{len(SECTIONS)}"
+        )
         self.border_subtitle = Content("[ ] other tab")
 
     def look(self, bucket: str, key: str, info: ObjectInfo | None) -> None:
-        """At an object; at a prefix when info is None; at a bucket when key is "" too."""
-        self._what = (bucket, key, info)
+        """Show an object; a prefix when info is None; a bucket when key is empty too."""
+        self._shown = (bucket, key, info)
         if info is not None:
-            self._put(*_about(info))
-        elif not bucket or (not key and not bucket):
-            self._put()
+            self._put(*_object_lines(info))
         else:
-            self._put(safe(key or bucket))
-        self._ask(bucket, key, info)
+            self._put(*([safe(key or bucket)] if bucket else []))
+        self._read(bucket, key, info)
 
     def _put(self, *lines: str) -> None:
-        self.query_one("#facts", Static).update(Content("\n".join(lines)))
+        self.query_one("#details", Static).update(Content("\n".join(lines)))
 
     @work(exclusive=True, group="inspect", exit_on_error=False)
-    async def _ask(self, bucket: str, key: str, info: ObjectInfo | None) -> None:
+    async def _read(self, bucket: str, key: str, info: ObjectInfo | None) -> None:
         if not bucket or (key and info is None):
             return
-        import asyncio
-
-        await asyncio.sleep(REST if cast("S3dApp", self.app).is_slow else 0)
+        await asyncio.sleep(DELAY if host_of(self).state.has_remote else 0)
         try:
             self._put(*await self._lines(bucket, key))
         except (AgentUnreachable, RequestRefused) as error:
-            self._put(*(_about(info) if info is not None else [safe(bucket)]), "", safe(str(error)))
+            known = _object_lines(info) if info is not None else [safe(bucket)]
+            self._put(*known, "", safe(str(error)))
 
     async def _lines(self, bucket: str, key: str) -> list[str]:
-        ask = cast("S3dApp", self.app).agent.ask
-        if TABS[self._tab] == "Versions" and key:
-            path = f"{bucket_path(bucket)}/versions?{urlencode({'key': key, 'limit': '100'})}"
-            return _versions((await ask("GET", path, Listing)).objects)
+        call, section = host_of(self).agent.call, SECTIONS[self._section]
         if not key:
-            found = await ask("GET", f"/v1/status?{urlencode({'bucket': bucket})}", BucketInfo)
-            return _bucket(found)
-        words = urlencode({"bucket": bucket, "key": key})
-        status = await ask("GET", f"/v1/status?{words}", ObjectStatus)
-        return _PARTS[TABS[self._tab]](status)
+            return _bucket_lines(await call("GET", status_path(bucket), BucketInfo))
+        if section == "Versions":
+            versions = await call("GET", versions_path(bucket, key, MAX_VERSIONS), Listing)
+            return _version_lines(versions.objects)
+        status = await call("GET", status_path(bucket, key), ObjectStatus)
+        return _SECTION_LINES[section](status)
 
 
-def _about(info: ObjectInfo) -> list[str]:
+def _object_lines(info: ObjectInfo) -> list[str]:
     return [
         safe(info.key),
         f"{info.size:,} B  {safe(info.content_type)}",
@@ -97,8 +92,8 @@ def _about(info: ObjectInfo) -> list[str]:
     ]
 
 
-def _info(status: ObjectStatus) -> list[str]:
-    lines = _about(status)
+def _info_lines(status: ObjectStatus) -> list[str]:
+    lines = _object_lines(status)
     if status.version_id:
         lines.append(safe(f"version {status.version_id}"))
     if status.state:
@@ -118,32 +113,32 @@ def _info(status: ObjectStatus) -> list[str]:
     return lines
 
 
-def _meta(status: ObjectStatus) -> list[str]:
+def _meta_lines(status: ObjectStatus) -> list[str]:
     lines = [safe(f"content-type = {status.content_type}")]
     lines += [safe(f"{name.lower()} = {value}") for name, value in status.headers.items()]
     return [*lines, "", "metadata", *(_pairs(status.metadata) or ["  none"])]
 
 
-def _tags(status: ObjectStatus) -> list[str]:
+def _tag_lines(status: ObjectStatus) -> list[str]:
     return [*(_pairs(status.tags) or ["no tags"]), "", "t edits them"]
 
 
-_PARTS = {"Info": _info, "Meta": _meta, "Tags": _tags, "Versions": _info}
+_SECTION_LINES = {"Info": _info_lines, "Meta": _meta_lines, "Tags": _tag_lines}
 
 
-def _pairs(found: dict[str, str]) -> list[str]:
-    return [safe(f"  {name} = {value}") for name, value in found.items()]
+def _pairs(pairs: dict[str, str]) -> list[str]:
+    return [safe(f"  {name} = {value}") for name, value in pairs.items()]
 
 
-def _versions(found: list[ObjectInfo]) -> list[str]:
+def _version_lines(versions: list[ObjectInfo]) -> list[str]:
     lines = []
-    for info in found:
+    for info in versions:
         what = size(info.size) if info.etag else "delete marker"
         lines += [f"{moment(info.last_modified)}  {what}", safe(f"  {info.version_id or 'null'}")]
     return [*(lines or ["no versions"]), "", "V looks at one, and restores it"]
 
 
-def _bucket(info: BucketInfo) -> list[str]:
+def _bucket_lines(info: BucketInfo) -> list[str]:
     lines = [safe(info.name), f"created {moment(info.created)}"]
     if info.objects is not None and info.size is not None:
         lines.append(f"{info.objects:,} objects, {size(info.size)}")

@@ -1,4 +1,4 @@
-"""What the agent says, the newest at the end."""
+"""The log of the agent, the newest line at the end."""
 
 from __future__ import annotations
 
@@ -15,16 +15,18 @@ from s3d.shared.diagnostics import LogLine
 from s3d.shared.text import moment, safe
 from s3d.tui.cli_equivalent import command
 from s3d.tui.draw import cell
-from s3d.tui.panes.box import Box
-from s3d.tui.panes.pane import Pane
+from s3d.tui.panes.pane import FilterInput, Pane
 from s3d.tui.table import Column, Row, Table
+from s3d.tui.text_widgets import Box
 
 LEVELS = ("info", "warning", "error")
+LINE_WIDTH = 88
+"""Cells at which a whole line is wrapped."""
 _STYLES = {"warning": "odd", "error": "bad"}
 
 
 class LogsPane(Pane):
-    """The lines of a level and above; the end is followed until the cursor leaves it."""
+    """The lines of a level and above. The end is followed until the cursor leaves it."""
 
     FOCUS = "#log"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -43,15 +45,16 @@ class LogsPane(Pane):
     def __init__(self) -> None:
         super().__init__()
         self._level, self._source = 0, ""
-        self._follows = True
-        self._wanted = ""
+        self._is_following = True
+        self._searched = ""
+        """The text of the search; empty without one."""
         self._lines: list[LogLine] = []
-        self._seen = 0
-        """Lines there were when the end was last followed."""
+        self._read_lines = 0
+        """Number of lines when the end was last followed; later ones are new."""
 
     def compose(self) -> ComposeResult:
         yield Box("Log", "log-box")
-        yield Input(id="log-find", compact=True, placeholder="search")
+        yield FilterInput("log-find", "search")
         yield Table(
             [Column("Time", 8), Column("Level", 7), Column("Source", 20), Column("What")],
             glyphs=self.glyphs,
@@ -60,48 +63,50 @@ class LogsPane(Pane):
             id="log",
         )
 
-    def on_mount(self) -> None:
-        self.query_one("#log-find", Input).display = False
+    @property
+    def _current(self) -> LogLine | None:
+        line = self.table.cursor.line
+        return self._lines[line] if line < len(self._lines) else None
 
     def draw(self) -> None:
-        wanted = set(LEVELS[self._level :])
+        levels = LEVELS[self._level :]
         self._lines = [
             line
             for line in self.state.log
-            if line.level in wanted and line.source.startswith(self._source)
+            if line.level in levels and line.source.startswith(self._source)
         ]
-        table = self.query_one("#log", Table)
-        table.show(_Rows(self._lines), str)
-        if self._follows:
-            self._seen = len(self._lines)
-            table.action_edge(-1)
+        self.table.show(_LogRows(self._lines), str)
+        if self._is_following:
+            self._read_lines = len(self._lines)
+            self.table.action_move(1, "all")
         self._draw_box()
 
     def _draw_box(self) -> None:
-        follow = "ON" if self._follows else f"off, {len(self._lines) - self._seen:,} new (f)"
-        found = f"   search: {safe(self._wanted)}" if self._wanted else ""
+        new = len(self._lines) - self._read_lines
+        follow = "ON" if self._is_following else f"off, {new:,} new (f)"
+        search = f"   search: {safe(self._searched)}" if self._searched else ""
         self.query_one("#log-box", Box).put(
             f"level {LEVELS[self._level]} and above (l)   source {safe(self._source) or 'all'} (s)"
-            f"   follow {follow}{found}"
+            f"   follow {follow}{search}"
         )
 
     def status(self) -> str:
-        table = self.query_one("#log", Table)
-        line = self._lines[table.cursor] if table.cursor < len(self._lines) else None
-        width, more = max(self.size.width - 30, 10), self.glyphs.more
-        told = cell(line.message, width, more=more) if line is not None else ""
-        return f" {len(self._lines):,} of {len(self.state.log):,} lines   {told}"
+        line, width = self._current, max(self.size.width - 30, 10)
+        message = cell(line.message, width, more=self.glyphs.more) if line is not None else ""
+        return f" {len(self._lines):,} of {len(self.state.log):,} lines   {message}"
 
     def on_table_moved(self) -> None:
-        """Away from the end: it is not followed any more."""
-        at_end = self.query_one("#log", Table).cursor >= len(self._lines) - 1
-        if self._follows and not at_end:
-            self._follows, self._seen = False, len(self._lines)
+        """Stop following when the cursor leaves the end."""
+        is_at_end = self.table.cursor.line >= len(self._lines) - 1
+        if self._is_following and not is_at_end:
+            self._is_following, self._read_lines = False, len(self._lines)
         self._draw_box()
-        self.host.draw_foot()
+        self.host.main.draw_foot()
+
+    # Which lines are shown
 
     def action_follow(self) -> None:
-        self._follows = not self._follows
+        self._is_following = not self._is_following
         self.draw()
 
     def action_level(self) -> None:
@@ -109,24 +114,22 @@ class LogsPane(Pane):
         self.draw()
 
     def action_source(self) -> None:
-        """The next of those that have said something."""
-        known = ["", *sorted({line.source.partition(".")[0] for line in self.state.log})]
-        at = known.index(self._source) if self._source in known else 0
-        self._source = known[(at + 1) % len(known)]
+        """Show the lines of the next source, or of all."""
+        sources = ["", *sorted({line.source.partition(".")[0] for line in self.state.log})]
+        at = sources.index(self._source) if self._source in sources else 0
+        self._source = sources[(at + 1) % len(sources)]
         self.draw()
 
     # Search
 
-    def search(self, wanted: str) -> None:
-        """The last line that holds this."""
-        self._wanted, self._follows = wanted, False
+    def search(self, text: str) -> None:
+        """Go to the last line that contains a text."""
+        self._searched, self._is_following = text, False
         self.draw()
-        self._find(range(len(self._lines) - 1, -1, -1))
+        self._go_to_match(range(len(self._lines) - 1, -1, -1))
 
     def action_find(self) -> None:
-        field = self.query_one("#log-find", Input)
-        field.display = True
-        self.screen.set_focus(field)
+        self.query_one(FilterInput).open()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.input.display = False
@@ -135,59 +138,59 @@ class LogsPane(Pane):
             self.search(event.value)
 
     def action_next(self, by: int) -> None:
-        if not self._wanted:
-            self.host.say("search for something first: /")
+        if not self._searched:
+            self.host.messages.toast("search for something first: /")
             return
-        at = self.query_one("#log", Table).cursor
         end = len(self._lines) if by > 0 else -1
-        self._find(range(at + by, end, by))
+        self._go_to_match(range(self.table.cursor.line + by, end, by))
 
-    def _find(self, order: range) -> None:
-        wanted = self._wanted.lower()
+    def _go_to_match(self, order: range) -> None:
+        """Go to the first line, of numbers in this order, that contains the text of the search."""
+        text = self._searched.lower()
         for number in order:
-            if wanted in f"{self._lines[number].source} {self._lines[number].message}".lower():
-                self._follows = False
-                self.query_one("#log", Table).go(str(number))
+            if text in f"{self._lines[number].source} {self._lines[number].message}".lower():
+                self._is_following = False
+                self.table.go(str(number))
                 self._draw_box()
                 return
-        self.host.say(f"no line that way holds {self._wanted}")
+        self.host.messages.toast(f"no line that way contains {self._searched}")
 
     def action_unfind(self) -> None:
-        self._wanted = ""
-        self.query_one("#log-find", Input).display = False
+        self._searched = ""
+        self.query_one(FilterInput).display = False
         self.take_focus()
         self.draw()
 
-    # One line
-
-    @property
-    def _current(self) -> LogLine | None:
-        at = self.query_one("#log", Table).cursor
-        return self._lines[at] if at < len(self._lines) else None
+    # One line, or all
 
     def action_whole(self) -> None:
         line = self._current
         if line is not None:
             title = f"{moment(line.at)}  {line.level}  {line.source}"
-            self.host.view(title, _folded(safe(line.message), 88), line.message)
+            self.host.prompts.view(title, _wrapped(safe(line.message), LINE_WIDTH), line.message)
 
     def action_copy(self) -> None:
         if self._current is not None:
-            self.host.copy(self._current.message)
+            self.host.messages.copy(self._current.message)
 
     def action_export(self) -> None:
-        """What is shown, into a file of the home folder."""
+        """Save the lines that are shown to a file in the home folder."""
         path = Path.home() / time.strftime("s3d-log-%Y%m%d-%H%M%S.txt")
+        lines = [
+            f"{moment(line.at)} {line.level} {line.source} {safe(line.message)}\n"
+            for line in self._lines
+        ]
         try:
-            path.write_text("".join(f"{_line(line)}\n" for line in self._lines), encoding="utf-8")
+            path.write_text("".join(lines), encoding="utf-8")
         except OSError as error:
-            self.host.say(f"{path} cannot be written: {error.strerror}", is_bad=True)
+            text = f"{path} cannot be written: {error.strerror}"
+            self.host.messages.toast(text, is_error=True)
             return
-        self.host.tell(f"{len(self._lines):,} lines saved to {path}", command("logs"))
+        self.host.messages.report(f"{len(lines):,} lines saved to {path}", command("logs"))
 
 
-class _Rows(Sequence[Row]):
-    """A row is made when it is looked at."""
+class _LogRows(Sequence[Row]):
+    """The rows of log lines, each made when it is drawn."""
 
     def __init__(self, lines: Sequence[LogLine]) -> None:
         self._lines = lines
@@ -202,9 +205,5 @@ class _Rows(Sequence[Row]):
         return Row(str(n), cells, _STYLES.get(line.level, ""))
 
 
-def _line(line: LogLine) -> str:
-    return f"{moment(line.at)} {line.level} {line.source} {safe(line.message)}"
-
-
-def _folded(text: str, width: int) -> list[str]:
+def _wrapped(text: str, width: int) -> list[str]:
     return [text[n : n + width] for n in range(0, len(text), width)] or [""]

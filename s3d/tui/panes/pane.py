@@ -1,31 +1,26 @@
-"""What all panes have in common: they are drawn from the State, and act through the app."""
+"""What all panes have in common: they are drawn from the State, and act through the Host."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar, cast
-
 from textual.containers import Vertical
-from textual.widget import Widget
+from textual.widgets import Input
 
 from s3d.tui.app_state import State
-from s3d.tui.draw import Glyphs
-
-if TYPE_CHECKING:
-    from s3d.tui.app import S3dApp
-
-W = TypeVar("W", bound=Widget)
+from s3d.tui.host import Host, host_of
+from s3d.tui.match import NameFilter, Unmatchable
+from s3d.tui.table import Table
+from s3d.tui.themes import Glyphs
 
 
 class Pane(Vertical):
-    """draw() is called when the State has changed and the pane is seen."""
+    """One tab's content. draw() is called when the State has changed and the pane is shown."""
 
     FOCUS = ""
-    """What gets the keys when the pane is shown: a selector."""
+    """Selector of the widget that has the focus when the pane is shown: its table."""
 
     @property
-    def host(self) -> S3dApp:
-        return cast("S3dApp", self.app)
+    def host(self) -> Host:
+        return host_of(self)
 
     @property
     def state(self) -> State:
@@ -35,6 +30,11 @@ class Pane(Vertical):
     def glyphs(self) -> Glyphs:
         return self.host.glyphs
 
+    @property
+    def table(self) -> Table:
+        """The main table."""
+        return self.query_one(self.FOCUS, Table)
+
     def draw(self) -> None:
         """Show what the State says."""
 
@@ -43,13 +43,53 @@ class Pane(Vertical):
         return ""
 
     def take_focus(self) -> None:
-        """At once: the next key is for it already."""
-        if self.FOCUS:
-            self.screen.set_focus(self.query_one(self.FOCUS))
+        """Set the focus at once, without waiting for a refresh: the next key is for the table."""
+        self.screen.set_focus(self.table)
 
-    def act(
-        self, method: str, path: str, done: str, body: Any = None, *, command: str = "",
-        then: Callable[[], object] | None = None,
-    ) -> None:  # fmt: skip
-        """Ask the agent for something, and say when it is done, or why not."""
-        self.host.act(method, path, done, body, command=command, then=then)
+
+class FilterInput(Input):
+    """A line to type a filter or a search into; it is only there while it is used."""
+
+    def __init__(self, id: str, placeholder: str = "text  !text  ~regex") -> None:
+        super().__init__(id=id, compact=True, placeholder=placeholder)
+        self.display = False
+
+    def open(self) -> None:
+        """Show it and give it the focus at once: the next key is for it."""
+        self.display = True
+        self.screen.set_focus(self)
+
+    def close(self) -> None:
+        """Hide it without its text. It posts no message of that change."""
+        with self.prevent(Input.Changed):
+            self.display, self.value = False, ""
+
+
+class FilteredPane(Pane):
+    """A pane whose rows are filtered by name while the filter is typed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.filter = NameFilter()
+
+    def action_filter(self) -> None:
+        self.query_one(FilterInput).open()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Filter while a person types; what is not valid yet filters nothing."""
+        try:
+            self.filter = NameFilter(event.value)
+        except Unmatchable:
+            self.filter = NameFilter()
+        self.draw()
+
+    def on_input_submitted(self) -> None:
+        self.take_focus()
+
+    def action_unfilter(self) -> None:
+        """Show all rows again, without marks."""
+        self.query_one(FilterInput).close()
+        self.filter = NameFilter()
+        self.table.unmark()
+        self.take_focus()
+        self.draw()

@@ -1,9 +1,9 @@
-"""The conflicts of a sync folder: see both sides, and say which one stays."""
+"""The conflicts of a sync folder: compare both versions, and choose which one stays."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, cast
-from urllib.parse import quote, urlencode
+from typing import ClassVar
+from urllib.parse import urlencode
 
 from textual import work
 from textual.app import ComposeResult
@@ -16,18 +16,17 @@ from s3d.shared.syncing import Conflict, ConflictDiff, ConflictList, ResolveRequ
 from s3d.shared.text import moment, safe, size
 from s3d.tui.agent_client import AgentUnreachable, RequestRefused
 from s3d.tui.cli_equivalent import command
+from s3d.tui.control_paths import folder_path
+from s3d.tui.host import Host, host_of
 from s3d.tui.table import Column, Row, Table
 
-if TYPE_CHECKING:
-    from s3d.tui.app import S3dApp
-
-EVERY = 1.0
-"""Seconds between two looks: a conflict that was ended is gone when the folder was looked at."""
+POLL_INTERVAL = 1.0
+"""Seconds between two lists: a resolved conflict disappears with the next pass of the folder."""
 KEEPS = {"original": "the original stays", "copy": "the copy stays", "both": "both stay"}
 
 
 class ConflictsScreen(ModalScreen[None]):
-    """Each has an original, which the other side had first, and a copy of what was here."""
+    """A conflict has an original, the version of the other side, and a copy with the local one."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "dismiss", "Close"),
@@ -41,13 +40,13 @@ class ConflictsScreen(ModalScreen[None]):
     def __init__(self, name: str) -> None:
         super().__init__()
         self._folder = name
-        self._place = f"/v1/sync/{quote(name, safe='')}"
-        self._found: dict[str, Conflict] = {}
-        self._last = ""
+        self._conflicts: dict[str, Conflict] = {}
+        """Path of the copy -> the conflict."""
+        self._last_choice = ""
 
     @property
-    def _host(self) -> S3dApp:
-        return cast("S3dApp", self.app)
+    def _host(self) -> Host:
+        return host_of(self)
 
     def compose(self) -> ComposeResult:
         box = Vertical(classes="dialog tall")
@@ -65,21 +64,20 @@ class ConflictsScreen(ModalScreen[None]):
     def on_mount(self) -> None:
         self.set_focus(self.query_one(Table))
         self.load()
-        self.set_interval(EVERY, self.load)
+        self.set_interval(POLL_INTERVAL, self.load)
 
     @work(exclusive=True, group="conflicts", exit_on_error=False)
     async def load(self) -> None:
         table = self.query_one(Table)
         try:
-            path = f"{self._place}/conflicts"
-            found = (await self._host.agent.ask("GET", path, ConflictList)).conflicts
+            path = folder_path(self._folder, "/conflicts")
+            conflicts = (await self._host.agent.call("GET", path, ConflictList)).conflicts
         except (AgentUnreachable, RequestRefused) as error:
-            table.empty = safe(str(error))
-            table.refresh()
+            table.show_error(error)
             return
-        self._found = {each.copy: each for each in found}
+        self._conflicts = {each.copy: each for each in conflicts}
         table.empty = "No conflict is left."
-        table.show([_row(each) for each in found])
+        table.show([_row(each) for each in conflicts])
 
     @property
     def _current(self) -> str:
@@ -87,45 +85,45 @@ class ConflictsScreen(ModalScreen[None]):
         return row.id if row is not None else ""
 
     def action_keep(self, keep: str) -> None:
-        if self._current and self._host.may_write():
-            self._last = keep
+        if self._current and self._host.actions.may_write():
+            self._last_choice = keep
             self._resolve([self._current], keep)
 
     def action_all_like_this(self) -> None:
-        """What was said last, for all that are left."""
-        if not self._last:
-            self._host.say("first r, l or b for one of them")
+        """Resolve all that are left with the last choice."""
+        if not self._last_choice:
+            self._host.messages.toast("first r, l or b for one of them")
             return
-        left = list(self._found)
-        self._host.confirm(
-            f"Of {len(left):,} conflicts: {KEEPS[self._last]}. The rest goes to the trash?",
-            lambda: self._resolve(left, self._last),
+        left = list(self._conflicts)
+        self._host.prompts.confirm(
+            f"Of {len(left):,} conflicts: {KEEPS[self._last_choice]}. The rest goes to the trash?",
+            lambda: self._resolve(left, self._last_choice),
         )
 
     def _resolve(self, copies: list[str], keep: str) -> None:
         root = next((f.path for f in self._host.state.folders if f.name == self._folder), "")
         for copy in copies:
-            said = command("sync", "resolve", f"{root}/{copy}", f"--keep={keep}")
-            self._host.act(
-                "POST", f"{self._place}:resolve", f"{copy}: {KEEPS[keep]}",
-                ResolveRequest(copy, keep), command=said, then=self.load,
+            cli = command("sync", "resolve", f"{root}/{copy}", f"--keep={keep}")
+            self._host.actions.send(
+                "POST", folder_path(self._folder, ":resolve"), f"{copy}: {KEEPS[keep]}",
+                ResolveRequest(copy, keep), command=cli, then=self.load,
             )  # fmt: skip
 
     @work(exclusive=True, group="diff", exit_on_error=False)
     async def action_diff(self) -> None:
         if not self._current:
             return
-        path = f"{self._place}/diff?{urlencode({'copy': self._current})}"
+        path = folder_path(self._folder, f"/diff?{urlencode({'copy': self._current})}")
         try:
-            found = await self._host.agent.ask("GET", path, ConflictDiff)
+            diff = await self._host.agent.call("GET", path, ConflictDiff)
         except (AgentUnreachable, RequestRefused) as error:
-            self._host.say(str(error), is_bad=True)
+            self._host.messages.toast(str(error), is_error=True)
             return
-        self._host.view(f"{found.original} against its copy", told(found))
+        self._host.prompts.view(f"{diff.original} against its copy", diff_lines(diff))
 
 
-def told(diff: ConflictDiff) -> list[str]:
-    """Both sides, and in what they differ."""
+def diff_lines(diff: ConflictDiff) -> list[str]:
+    """Size and time of both versions, and the lines in which they differ."""
     lines = [
         safe(f"original  {size(diff.original_size):>10}  {_when(diff.original_modified)}"),
         safe(f"copy      {size(diff.copy_size):>10}  {_when(diff.copy_modified)}"),

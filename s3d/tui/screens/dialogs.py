@@ -1,4 +1,4 @@
-"""What comes before the panes for a moment: a question, a choice, a text."""
+"""Small modal screens: a question, a choice, a text."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from s3d.tui.lines import Line, Lines
 
 
 class Confirm(ModalScreen[bool]):
-    """A question that y answers; everything else says no.
+    """A question to which y means yes, and every other key no. Returns the answer.
 
-    typed: what has to be written instead of y, where much would be lost.
+    typed: what has to be typed instead of y, where much would be lost.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -53,7 +53,7 @@ class Confirm(ModalScreen[bool]):
 
 
 class Choice(NamedTuple):
-    """key: the letter that picks it. value: what is given back."""
+    """key: the letter that picks it. value: the result of the menu."""
 
     key: str
     label: str
@@ -61,7 +61,7 @@ class Choice(NamedTuple):
 
 
 class Menu(ModalScreen[str]):
-    """One of some choices, by its letter, or with the arrows and enter. "" for none."""
+    """Choices, picked by letter or with the arrows and enter. Returns the value, or ""."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "dismiss('')", "Close"),
@@ -108,7 +108,7 @@ class Menu(ModalScreen[str]):
 
 
 class View(ModalScreen[None]):
-    """Some lines to look at, and to copy."""
+    """Lines to read and to copy."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,enter,v,question_mark", "dismiss", "Close"),
@@ -116,7 +116,7 @@ class View(ModalScreen[None]):
     ]
 
     def __init__(self, title: str, lines: Sequence[Line], copied: str = "") -> None:
-        """copied: what y takes; the lines themselves when it is ""."""
+        """copied: what y copies; empty for the lines themselves."""
         super().__init__()
         self._heading, self._lines, self._copied = title, lines, copied
 

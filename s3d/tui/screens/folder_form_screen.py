@@ -1,10 +1,10 @@
-"""The form of a sync folder. The agent judges it while it is written, and shows what the filter
-keeps; nothing is changed before it is saved."""
+"""The form of a sync folder. The agent validates it while a person types, and previews what the
+filter selects; nothing changes before it is saved."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar
 from urllib.parse import quote
 
 import msgspec
@@ -18,17 +18,17 @@ from textual.widgets import Input, Static
 
 from s3d.shared.syncing import FilterRow, FolderCheck, FolderDraft, FolderSpec, FolderStatus
 from s3d.shared.text import safe
-from s3d.tui.agent_client import AgentUnreachable, RequestRefused
-from s3d.tui.cli_equivalent import command, place
-from s3d.tui.draw import Glyphs, cell
+from s3d.tui.agent_client import AgentUnreachable, RequestRefused, error_text
+from s3d.tui.cli_equivalent import command, object_name
+from s3d.tui.control_paths import folder_path
+from s3d.tui.draw import cell
+from s3d.tui.host import Host, host_of
 from s3d.tui.lines import Lines
 from s3d.tui.screens.plan_screen import PlanScreen
+from s3d.tui.themes import Glyphs
 
-if TYPE_CHECKING:
-    from s3d.tui.app import S3dApp
-
-PAUSE = 0.25
-"""Seconds after the last key until the agent is asked."""
+VALIDATION_DELAY = 0.25
+"""Seconds after the last key until the agent validates the form."""
 MODES = ("two-way", "backup", "mirror")
 FIELDS: tuple[tuple[str, str, str], ...] = (
     ("name", "Name", "letters, digits, . - _"),
@@ -41,11 +41,11 @@ FIELDS: tuple[tuple[str, str, str], ...] = (
     ("max_size", "Bytes, at most", "10GiB"),
     ("max_files", "Files, at most", "100000"),
 )
-"""Name in FolderSpec, label, what it takes."""
+"""Name in FolderSpec, label, example or hint."""
 
 
 class FolderFormScreen(ModalScreen[str | None]):
-    """name: of the folder that is edited; "": a new one. Gives back the name that was saved."""
+    """name: of the folder to edit; empty for a new one. Returns the saved name, or None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "Cancel", priority=True),
@@ -59,12 +59,12 @@ class FolderFormScreen(ModalScreen[str | None]):
         self._edited = name
         self._spec: FolderSpec | None = None
         self._check: FolderCheck | None = None
-        self._asked = 0
-        """Number of the last question: an older answer does not count."""
+        self._edits = 0
+        """Counts edits: an answer for an older text is dropped."""
 
     @property
-    def _host(self) -> S3dApp:
-        return cast("S3dApp", self.app)
+    def _host(self) -> Host:
+        return host_of(self)
 
     def compose(self) -> ComposeResult:
         box = Horizontal(classes="dialog tall form")
@@ -81,7 +81,7 @@ class FolderFormScreen(ModalScreen[str | None]):
                             id=f"folder-{name}", placeholder=hint, compact=True,
                             select_on_focus=False,
                         )  # fmt: skip
-                    yield Static("", id=f"folder-{name}-word", markup=False, classes="word")
+                    yield Static("", id=f"folder-{name}-hint", markup=False, classes="word")
             with Vertical(id="folder-preview"):
                 yield Static("", id="folder-counts", markup=False)
                 yield Lines(id="folder-paths")
@@ -93,82 +93,84 @@ class FolderFormScreen(ModalScreen[str | None]):
             self._fill()
         else:
             self.set_focus(self._input("name"))
-            self._judge()
+            self._validate_in_worker()
 
     def _input(self, name: str) -> Input:
         return self.query_one(f"#folder-{name}", Input)
 
     @work(exclusive=True, group="fill", exit_on_error=False)
     async def _fill(self) -> None:
-        """With the folder as the configuration file has it."""
-        path = f"/v1/sync/{quote(self._edited, safe='')}"
+        """Fill in the folder as it is in the configuration file."""
         try:
-            found = await self._host.agent.ask("GET", path, FolderStatus)
+            folder = await self._host.agent.call("GET", folder_path(self._edited), FolderStatus)
         except (AgentUnreachable, RequestRefused) as error:
-            self._say(str(error))
+            self._show_summary(str(error))
             return
-        self._spec = spec = found.spec or FolderSpec(
-            found.path, found.bucket, found.prefix, found.mode, found.filter
+        self._spec = spec = folder.spec or FolderSpec(
+            folder.path, folder.bucket, folder.prefix, folder.mode, folder.filter
         )
         self._input("name").value = self._edited
         for name in msgspec.structs.asdict(spec):
             if any(name == field for field, _, _ in FIELDS):
                 self._input(name).value = str(getattr(spec, name))
         self.set_focus(self._input("path"))
-        self._judge()
+        self._validate_in_worker()
 
     @property
     def values(self) -> Mapping[str, str]:
         return {name: self._input(name).value.strip() for name, _, _ in FIELDS}
 
     def _draft(self) -> FolderDraft:
-        kept = msgspec.structs.asdict(self._spec) if self._spec is not None else {}
+        unedited = msgspec.structs.asdict(self._spec) if self._spec is not None else {}
         texts = {name: text for name, text in self.values.items() if name != "name"}
-        return FolderDraft(**(kept | texts), name=self._edited)
+        return FolderDraft(**(unedited | texts), name=self._edited)
 
     def on_input_changed(self) -> None:
-        self._asked += 1
+        self._edits += 1
         self._check = None
-        self.set_timer(PAUSE, self._judge_soon(self._asked))
+        number = self._edits
 
-    def _judge_soon(self, number: int):  # type: ignore[no-untyped-def]
-        return lambda: self._judge() if number == self._asked else None
+        def validate() -> None:
+            if number == self._edits:
+                self._validate_in_worker()
+
+        self.set_timer(VALIDATION_DELAY, validate)
 
     @work(exclusive=True, group="check", exit_on_error=False)
-    async def _judge(self) -> None:
-        await self._ask()
+    async def _validate_in_worker(self) -> None:
+        await self._validate()
 
-    async def _ask(self) -> None:
-        """The agent's word on what is written now."""
-        number = self._asked
+    async def _validate(self) -> None:
+        """Have the agent validate the present values, and show the result."""
+        number, call = self._edits, self._host.agent.call
         try:
-            found = await self._host.agent.ask("POST", "/v1/sync:check", FolderCheck, self._draft())
+            check = await call("POST", "/v1/sync:check", FolderCheck, self._draft())
         except (AgentUnreachable, RequestRefused) as error:
-            self._say(str(error))
+            self._show_summary(str(error))
             return
-        if number == self._asked:
-            self._check = found
-            self._show(found)
+        if number == self._edits:
+            self._check = check
+            self._show(check)
 
-    def _show(self, found: FolderCheck) -> None:
+    def _show(self, check: FolderCheck) -> None:
         glyphs = self._host.glyphs
-        verdicts = {verdict.field: verdict for verdict in found.fields}
+        verdicts = {verdict.field: verdict for verdict in check.fields}
         for name, _, _ in FIELDS:
             verdict = verdicts.get(name)
-            word = self.query_one(f"#folder-{name}-word", Static)
+            below = self.query_one(f"#folder-{name}-hint", Static)
             text = verdict.text if verdict is not None else ""
-            word.display = bool(text)
+            below.display = bool(text)
             is_wrong = verdict is not None and not verdict.ok
-            word.set_class(is_wrong, "wrong")
-            word.update(Content(safe(f"{glyphs.bad if is_wrong else glyphs.good} {text}")))
-        more = " of the first " + f"{found.looked:,}" if found.partial else ""
-        bad = sum(not verdict.ok for verdict in found.fields)
-        self._say(f"{found.included:,} kept, {found.excluded:,} left out{more}"
+            below.set_class(is_wrong, "wrong")
+            below.update(Content(safe(f"{glyphs.bad if is_wrong else glyphs.good} {text}")))
+        more = " of the first " + f"{check.looked:,}" if check.partial else ""
+        bad = sum(not verdict.ok for verdict in check.fields)
+        self._show_summary(f"{check.included:,} kept, {check.excluded:,} left out{more}"
                   + (f"   {bad} to be mended" if bad else ""))  # fmt: skip
         lines = self.query_one("#folder-paths", Lines)
-        lines.show([_row(each, glyphs, lines.size.width) for each in found.preview])
+        lines.show([_row(each, glyphs, lines.size.width) for each in check.preview])
 
-    def _say(self, text: str) -> None:
+    def _show_summary(self, text: str) -> None:
         self.query_one("#folder-counts", Static).update(Content(safe(text)))
 
     def on_input_submitted(self) -> None:
@@ -180,34 +182,36 @@ class FolderFormScreen(ModalScreen[str | None]):
         field.value = MODES[(at + 1) % len(MODES)]
 
     def action_dry_run(self) -> None:
-        """What the first pass would do, were it saved now."""
+        """Show what the first pass would do if the form were saved now."""
         spec = _spec(self._draft())
         name = self.values["name"] or "the folder"
-        words = f"?name={quote(self._edited, safe='')}" if self._edited else ""
-        self.app.push_screen(PlanScreen(f"/v1/sync:validate{words}", name, spec))
+        parameters = f"?name={quote(self._edited, safe='')}" if self._edited else ""
+        self.app.push_screen(PlanScreen(f"/v1/sync:validate{parameters}", name, spec))
 
     @work(exclusive=True, group="save", exit_on_error=False)
     async def action_save(self) -> None:
-        """When the agent says that it can be."""
+        """Save if the agent finds the values valid; else go to the first that is not."""
         name = self._saved_as
         if not self._edited and any(each.name == name for each in self._host.state.folders):
-            self._host.say(f"there is a folder {name} already: take another name", is_bad=True)
+            self._host.messages.toast(
+                f"there is a folder {name} already: take another name", is_error=True
+            )
             return
         if self._check is None:
-            await self._ask()
+            await self._validate()
         if self._check is None:
             return
         if not self._check.can_save:
             wrong = next((v for v in self._check.fields if not v.ok), None)
             if wrong is not None:
                 self._input(wrong.field).focus()
-            self._host.say("it cannot be saved like this", is_bad=True)
+            self._host.messages.toast("it cannot be saved like this", is_error=True)
             return
         await self._save()
 
     @property
     def _saved_as(self) -> str:
-        """Under which it is saved: else the last part of its path."""
+        """The name to save under; without one, the last part of the path."""
         last = self.values["path"].rstrip("/").rpartition("/")[2]
         return self._edited or self.values["name"] or last
 
@@ -215,16 +219,15 @@ class FolderFormScreen(ModalScreen[str | None]):
         name = self._saved_as
         draft = self._draft()
         try:
-            path = f"/v1/sync/{quote(name, safe='')}"
-            await self._host.agent.ask("PUT", path, object, _spec(draft))
+            await self._host.agent.call("PUT", folder_path(name), object, _spec(draft))
         except (AgentUnreachable, RequestRefused) as error:
-            hint = error.problem.hint if isinstance(error, RequestRefused) else ""
-            self._host.say(f"{error}. {hint}" if hint else str(error), is_bad=True)
+            self._host.messages.toast(error_text(error), is_error=True)
             return
         words = [f"--filter={draft.filter}"] if draft.filter else []
-        said = command("sync", "add", draft.path, place(draft.bucket, draft.prefix), *words)
+        target = object_name(draft.bucket, draft.prefix)
+        cli = command("sync", "add", draft.path, target, *words)
         self.dismiss(name)
-        self._host.tell(f"{name} is saved", said)
+        self._host.messages.report(f"{name} is saved", cli)
 
 
 def _spec(draft: FolderDraft) -> FolderSpec:
@@ -234,7 +237,7 @@ def _spec(draft: FolderDraft) -> FolderSpec:
 
 
 def _row(row: FilterRow, glyphs: Glyphs, width: int) -> str:
-    """A path, and the rule that leaves it out."""
+    """A path, with the rule that excludes it."""
     if row.included:
         return f"{glyphs.good} {safe(row.path)}"
     term = f"term {row.term}  " if row.term else ""

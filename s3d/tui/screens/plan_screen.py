@@ -1,8 +1,8 @@
-"""What a pass of a sync folder would do: asked of the agent, and nothing is changed."""
+"""What a pass of a sync folder would do. The agent computes it and changes nothing."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import Any, ClassVar
 
 from textual import work
 from textual.app import ComposeResult
@@ -13,14 +13,12 @@ from textual.screen import ModalScreen
 from s3d.shared.syncing import SyncPlan
 from s3d.shared.text import count, safe, size
 from s3d.tui.agent_client import AgentUnreachable, RequestRefused
+from s3d.tui.host import host_of
 from s3d.tui.lines import Lines
-
-if TYPE_CHECKING:
-    from s3d.tui.app import S3dApp
 
 
 class PlanScreen(ModalScreen[None]):
-    """path: of the control API. body: a draft, for a folder that is not saved yet."""
+    """path: of the control API. body: the draft of a folder that is not saved yet."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,enter,t,ctrl+t", "dismiss", "Close")]
 
@@ -40,17 +38,17 @@ class PlanScreen(ModalScreen[None]):
 
     @work(exclusive=True, group="plan", exit_on_error=False)
     async def load(self) -> None:
-        ask = cast("S3dApp", self.app).agent.ask
+        call = host_of(self).agent.call
         try:
-            found = await ask("POST", self._path, SyncPlan, self._body)
+            plan = await call("POST", self._path, SyncPlan, self._body)
         except (AgentUnreachable, RequestRefused) as error:
             self.query_one(Lines).show([safe(str(error))])
             return
-        self.query_one(Lines).show(told(found))
+        self.query_one(Lines).show(plan_lines(plan))
 
 
-def told(plan: SyncPlan) -> list[str]:
-    """The plan as lines: numbers first, then the steps."""
+def plan_lines(plan: SyncPlan) -> list[str]:
+    """Totals first, then the steps."""
     counts = ", ".join(f"{action} {number:,}" for action, number in sorted(plan.counts.items()))
     lines = [
         counts or "Nothing: both sides agree.",

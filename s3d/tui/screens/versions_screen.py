@@ -1,9 +1,8 @@
-"""The versions of an object: look at one, make it the newest again, or delete it for good."""
+"""The versions of an object: view one, make it the latest again, or delete it for good."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, cast
-from urllib.parse import urlencode
+from typing import ClassVar
 
 from textual import work
 from textual.app import ComposeResult
@@ -16,17 +15,17 @@ from textual.widgets import Static
 from s3d.shared.control import Listing, ObjectInfo
 from s3d.shared.text import moment, safe, size
 from s3d.tui.agent_client import AgentUnreachable, RequestRefused
-from s3d.tui.cli_equivalent import command, place
-from s3d.tui.places import bucket_path, object_path
+from s3d.tui.cli_equivalent import command, object_name
+from s3d.tui.control_paths import object_path, versions_path
+from s3d.tui.host import Host, host_of
 from s3d.tui.screens.viewer_screen import ViewerScreen
 from s3d.tui.table import Column, Row, Table
 
-if TYPE_CHECKING:
-    from s3d.tui.app import S3dApp
+MAX_VERSIONS = 1000
 
 
 class VersionsScreen(ModalScreen[None]):
-    """The newest first; delete markers too."""
+    """The latest first, with delete markers."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "dismiss", "Close"),
@@ -38,11 +37,11 @@ class VersionsScreen(ModalScreen[None]):
     def __init__(self, info: ObjectInfo) -> None:
         super().__init__()
         self._info = info
-        self._found: dict[str, ObjectInfo] = {}
+        self._versions: dict[str, ObjectInfo] = {}
 
     @property
-    def _host(self) -> S3dApp:
-        return cast("S3dApp", self.app)
+    def _host(self) -> Host:
+        return host_of(self)
 
     def compose(self) -> ComposeResult:
         box = Vertical(classes="dialog tall")
@@ -53,7 +52,7 @@ class VersionsScreen(ModalScreen[None]):
                 [Column("Modified", 19), Column("Version"), Column("Size", 14, right=True)],
                 glyphs=self._host.glyphs, empty="reading", id="versions",
             )  # fmt: skip
-            yield Static("", id="versions-word", markup=False)
+            yield Static("", id="versions-hint", markup=False)
 
     def on_mount(self) -> None:
         self.set_focus(self.query_one(Table))
@@ -62,55 +61,53 @@ class VersionsScreen(ModalScreen[None]):
     @work(exclusive=True, group="versions", exit_on_error=False)
     async def load(self) -> None:
         info = self._info
-        words = urlencode({"key": info.key, "limit": "1000"})
-        path = f"{bucket_path(info.bucket)}/versions?{words}"
         table = self.query_one(Table)
         try:
-            found = (await self._host.agent.ask("GET", path, Listing)).objects
+            path = versions_path(info.bucket, info.key, MAX_VERSIONS)
+            versions = (await self._host.agent.call("GET", path, Listing)).objects
         except (AgentUnreachable, RequestRefused) as error:
-            table.empty = safe(str(error))
-            table.refresh()
+            table.show_error(error)
             return
-        self._found = {each.version_id or "null": each for each in found}
+        self._versions = {each.version_id or "null": each for each in versions}
         table.empty = "There is none."
-        table.show([_row(id, each) for id, each in self._found.items()])
+        table.show([_row(id, each) for id, each in self._versions.items()])
 
     @property
     def _current(self) -> ObjectInfo | None:
         row = self.query_one(Table).current
-        return self._found.get(row.id) if row is not None else None
+        return self._versions.get(row.id) if row is not None else None
 
     def on_table_opened(self) -> None:
         self.action_view()
 
     def action_view(self) -> None:
-        found = self._current
-        if found is None or not found.etag:
-            self._host.say("a delete marker has no bytes")
+        version = self._current
+        if version is None or not version.etag:
+            self._host.messages.toast("a delete marker has no bytes")
             return
-        self.app.push_screen(ViewerScreen(found, found.version_id or "null"))
+        self.app.push_screen(ViewerScreen(version, version.version_id or "null"))
 
     def action_restore(self) -> None:
-        found = self._current
-        if found is None or not self._host.may_write():
+        version = self._current
+        if version is None or not self._host.actions.may_write():
             return
-        if not found.etag:
-            self._host.say("a delete marker cannot be restored; D takes it away")
+        if not version.etag:
+            self._host.messages.toast("a delete marker cannot be restored; D takes it away")
             return
-        version = found.version_id or "null"
-        path = object_path(found.bucket, found.key, ":restore", version=version)
-        said = command("restore", place(found.bucket, found.key), version)
-        self._host.act("POST", path, "restored", command=said, then=self.load)
+        id = version.version_id or "null"
+        path = object_path(version.bucket, version.key, ":restore", version=id)
+        cli = command("restore", object_name(version.bucket, version.key), id)
+        self._host.actions.send("POST", path, "restored", command=cli, then=self.load)
 
     def action_delete(self) -> None:
-        found = self._current
-        if found is None or not self._host.may_write():
+        version = self._current
+        if version is None or not self._host.actions.may_write():
             return
-        version = found.version_id or "null"
-        path = object_path(found.bucket, found.key, version=version)
-        self._host.confirm(
-            f"Delete version {version} of {found.key} for good?",
-            lambda: self._host.act("DELETE", path, "version deleted", then=self.load),
+        id = version.version_id or "null"
+        path = object_path(version.bucket, version.key, version=id)
+        self._host.prompts.confirm(
+            f"Delete version {id} of {version.key} for good?",
+            lambda: self._host.actions.send("DELETE", path, "version deleted", then=self.load),
         )
 
 

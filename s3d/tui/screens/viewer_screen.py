@@ -1,8 +1,8 @@
-"""The beginning of an object on the whole screen, as what it is or as bytes."""
+"""The beginning of an object on the whole screen: as text, table or picture, or as bytes."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar
 
 from textual import work
 from textual.app import ComposeResult
@@ -14,14 +14,12 @@ from s3d.shared.control import ObjectInfo
 from s3d.shared.text import safe, size
 from s3d.tui import picture
 from s3d.tui.agent_client import AgentUnreachable, RequestRefused
+from s3d.tui.control_paths import object_path
+from s3d.tui.host import host_of
 from s3d.tui.lines import Line, Lines
 from s3d.tui.object_preview import hexdump, preview
-from s3d.tui.places import object_path
 
-if TYPE_CHECKING:
-    from s3d.tui.app import S3dApp
-
-LOOKED = 64 << 10
+MAX_READ = 64 << 10
 """Bytes of an object that are read."""
 
 
@@ -54,7 +52,7 @@ class ViewerScreen(ModalScreen[None]):
         info = self._info
         path = object_path(info.bucket, info.key, version=self._version)
         try:
-            self._data = await cast("S3dApp", self.app).agent.data(path, 0, LOOKED)
+            self._data = await host_of(self).agent.read_range(path, 0, MAX_READ)
         except (AgentUnreachable, RequestRefused) as error:
             self.query_one(Lines).show([safe(str(error))])
             return
@@ -79,10 +77,10 @@ class ViewerScreen(ModalScreen[None]):
     def _picture(self, data: bytes) -> list[Line]:
         space = self.query_one(Lines).size
         try:
-            about, lines = picture.draw(data, max(space.width, 10), max(space.height - 2, 5))
+            description, lines = picture.draw(data, max(space.width, 10), max(space.height - 2, 5))
         except picture.NoPicture as error:
             return [safe(str(error)), "", *hexdump(data), *_rest(len(data), self._info.size)]
-        return [safe(about), *lines, *_rest(len(data), self._info.size)]
+        return [safe(description), *lines, *_rest(len(data), self._info.size)]
 
 
 def _rest(read: int, whole: int) -> list[str]:

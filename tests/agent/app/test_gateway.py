@@ -25,6 +25,7 @@ from s3d.shared.config.load import load_config
 from s3d.shared.errors import UsageError
 from s3d.shared.paths import find_places
 from s3d.shared.transfers import Share
+from tests.agent.app.test_background import names_of
 from tests.agent_process import StartFailed
 from tests.gateway.network import Network
 from tests.peers.servers import Peer, free_ports
@@ -76,7 +77,7 @@ async def test_without_the_queue_a_write_goes_through(tmp_path):
     with pytest.raises(S3Error) as caught:
         await S3Client(gateway.top).put("bucket", "k", BytesBody(b"12345"))
     assert (caught.value.status, gateway.queue) == (503, None)
-    assert set(gateway.parts()) == {
+    assert names_of(gateway) == {
         "account",
         "cache",
         "migration",
@@ -104,7 +105,7 @@ async def test_what_a_remote_hides_is_said(tmp_path):
 async def test_only_a_filter_by_tags_of_buckets_is_asked_again_and_again(tmp_path, wanted, asks):
     config, places = settings(tmp_path, S3D_WRITE_QUEUE_FILTER=wanted)
     gateway = await open_gateway(config, places, Events())
-    assert ("filter" in gateway.parts()) is asks
+    assert ("filter" in names_of(gateway)) is asks
     await gateway.close()
 
 

@@ -10,7 +10,14 @@ from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 import pytest
 
 from s3d.agent.app.process import only_one
-from s3d.agent.app.read_cache import ADOPTED, UNUSED, VERSION, open_cache, remove_unused, tell
+from s3d.agent.app.read_cache import (
+    ADOPTED,
+    UNUSED,
+    VERSION,
+    open_cache,
+    publish_cache_stats,
+    remove_unused,
+)
 from s3d.agent.app.remote_folders import FILE, claim
 from s3d.agent.core.events import Events
 from s3d.agent.storage.blobs import Blobs
@@ -100,7 +107,7 @@ async def test_another_agent_s_folder_is_left_alone(tmp_path, remote):
 async def test_numbers_are_told_when_they_have_changed(tmp_path, remote):
     events = Events()
     with opened(tmp_path, remote) as cache, events.subscribe(["cache"]) as subscription:
-        telling = asyncio.get_running_loop().create_task(tell(cache, events))
+        telling = asyncio.get_running_loop().create_task(publish_cache_stats(cache, events))
         async with asyncio.timeout(10):
             (first,) = await subscription.take()
             assert await read_twice(cache, remote) == 1

@@ -56,7 +56,7 @@ def test_a_damaged_file_is_not_taken_for_none(tmp_path):
 
 def test_a_write_that_a_crash_has_cut_short_leaves_the_file_as_it_was(tmp_path):
     write_identity(tmp_path, ONE)
-    (tmp_path / f"{FILE}.part").write_text('{"id": "tw')
+    (tmp_path / f".{FILE}.new").write_text('{"id": "tw')
     assert read_identity(tmp_path) == ONE
     write_identity(tmp_path, TWO)
     assert read_identity(tmp_path) == TWO

@@ -1,4 +1,4 @@
-from s3d.agent.app.sampler import KEPT, NOTHING_READ, Counters, Sampler
+from s3d.agent.app.sampler import NOTHING_READ, SAMPLE_COUNT, Counters, Sampler
 
 
 class Meter:
@@ -47,9 +47,9 @@ def test_errors_are_of_the_last_minute():
 def test_five_minutes_are_kept():
     meter = Meter()
     assert meter.sampler.samples().up == []
-    for n in range(KEPT + 10):
+    for n in range(SAMPLE_COUNT + 10):
         meter.second(up=n)
-    assert len(meter.sampler.samples().up) == KEPT
+    assert len(meter.sampler.samples().up) == SAMPLE_COUNT
 
 
 def test_a_counter_that_begins_anew_is_no_rate_below_zero():

@@ -7,6 +7,7 @@ from s3d.agent.core.events import Events
 from s3d.agent.s3.messages import BytesBody
 from s3d.shared.config.load import load_config
 from s3d.shared.paths import Places, find_places
+from tests.agent.app.test_background import names_of
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ async def test_a_remote_takes_the_place_of_the_embedded_store(config, places):
     assert await stack.usage("bucket") is None
     assert stack.remote_status().url == "http://127.0.0.1:9"
     assert stack.queue_status().path == str(places.write_queue_dir)
-    assert set(stack.parts()) == {
+    assert names_of(stack.gateway) == {
         "account",
         "cache",
         "numbers",

@@ -1,11 +1,20 @@
-"""Queues of remotes that are not in use, as files of real queues."""
+from __future__ import annotations
 
+from types import SimpleNamespace
+
+import msgspec
 import pytest
 
 from s3d.agent.app.embedded import open_embedded
-from s3d.agent.app.remote_folders import claim
-from s3d.agent.app.waiting_writes import WaitingWrites, count_waiting, has_pending, open_queue
-from s3d.agent.stores.remote.identity import RemoteIdentity
+from s3d.agent.app.remote_folders import claim, read_identity
+from s3d.agent.app.waiting_writes import (
+    WaitingWrites,
+    count_waiting,
+    has_pending,
+    open_queue,
+    take_over,
+)
+from s3d.agent.stores.remote.identity import RemoteIdentity, TakeOver
 from s3d.agent.stores.write_queue.move_writes import Target
 from s3d.shared.errors import NotFoundError, S3dError
 from s3d.shared.transfers import Share
@@ -100,3 +109,32 @@ async def test_a_folder_without_a_queue_has_nothing(tmp_path, base):
     assert count_waiting(tmp_path) == (Share(), None)
     assert not has_pending(base / "remotes" / "second")
     assert has_pending(base)
+
+
+async def test_only_the_later_writes_go_and_only_once(tmp_path):
+    base, state = tmp_path / "write_queue", tmp_path / "state"
+    claim(base, FIRST)
+    await stage(base, "before", "after")
+    identity = msgspec.structs.replace(SECOND, take_over=TakeOver("first", 1))
+    claim(state, identity)
+    store = open_embedded(tmp_path / "store")
+    target = Client(store.local)
+    await target("CreateBucket", Bucket="bbb")
+    waiting = WaitingWrites(base, None, Target(store.local))
+    here = SimpleNamespace(identity=identity, places=SimpleNamespace(remote_state_dir=state))
+    await take_over(here, waiting)
+    assert (await target("ListObjectsV2", Bucket="bbb")).names("Contents", "Key") == ["after"]
+    assert waiting.status()[0].writes.files == 1
+    assert read_identity(state) == SECOND
+    store.close()
+
+
+async def test_a_queue_that_is_gone_is_no_trouble(tmp_path):
+    identity = msgspec.structs.replace(SECOND, take_over=TakeOver("gone", 1))
+    claim(tmp_path, identity)
+    store = open_embedded(tmp_path / "store")
+    waiting = WaitingWrites(tmp_path / "write_queue", None, Target(store.local))
+    here = SimpleNamespace(identity=identity, places=SimpleNamespace(remote_state_dir=tmp_path))
+    await take_over(here, waiting)
+    assert read_identity(tmp_path).take_over is None
+    store.close()

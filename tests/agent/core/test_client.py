@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from s3d.agent.core.client import ABSENT, Attributes, S3Client
+from s3d.agent.core.client import ABSENT, S3Client
+from s3d.agent.core.object_info import Attributes
 from s3d.agent.core.store import Layer
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import BytesBody, StreamBody

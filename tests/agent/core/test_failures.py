@@ -59,7 +59,7 @@ def test_class_of_an_answer(status: int, code: str, expected: str) -> None:
     refusal = Refusal(status, code)
     assert classify(refusal) == expected
     error = S3Error("InternalError")
-    error.__cause__ = Refused(refusal)
+    error.failure = Refused(refusal)
     assert classify(error) == expected, "the remote's own words count, not their translation"
 
 
@@ -67,7 +67,7 @@ def test_class_of_an_answer(status: int, code: str, expected: str) -> None:
 def test_no_answer_is_transient_unless_credentials_are_missing(reason: Reason) -> None:
     cause = Unreachable(reason, "x", sent=True)
     error = S3Error("ServiceUnavailable")
-    error.__cause__ = cause
+    error.failure = cause
     wanted = FailureClass.AUTH if reason is Reason.CREDENTIALS else FailureClass.TRANSIENT
     assert classify(cause) == classify(error) == wanted
 

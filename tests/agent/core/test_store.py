@@ -70,7 +70,7 @@ async def test_ready_is_awaitable_and_readable():
 
 
 def test_two_handlers_of_one_operation_are_refused():
-    with pytest.raises(TypeError, match="two parts handle HeadObject"):
+    with pytest.raises(TypeError, match="two objects handle HeadObject"):
         HandlerTable(Heads(), Heads())
 
     class Twice(Heads):

@@ -17,7 +17,7 @@ async def test_a_task_that_fails_is_reported_and_restarted(caplog):
             raise OSError("no luck")
 
     with events.subscribe() as subscription, caplog.at_level(logging.ERROR):
-        await supervise("sweep", part, events, pause=0.001)
+        await supervise("sweep", part, events, delay=0.001)
         (event,) = await subscription.take()
     assert runs == 3
     assert (event.kind, event.subject) == ("agent.task_failed", "sweep")
@@ -33,7 +33,7 @@ async def test_a_task_can_be_cancelled_and_is_not_run_again():
         await asyncio.Event().wait()
 
     async with asyncio.TaskGroup() as group:
-        task = group.create_task(supervise("part", part, Events(), pause=0.001))
+        task = group.create_task(supervise("part", part, Events(), delay=0.001))
         await started.wait()
         task.cancel()
     assert task.cancelled()

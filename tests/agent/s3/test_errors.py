@@ -45,3 +45,13 @@ def test_a_message_of_ones_own_replaces_that_of_the_table() -> None:
 def test_an_unknown_code_is_an_internal_error() -> None:
     error = S3Error("Oddity")
     assert (error.status, error.message) == (500, "Oddity")
+
+
+def test_the_failure_of_an_error_is_what_it_was_translated_from():
+    error, cause = S3Error("ServiceUnavailable"), OSError("disk")
+    assert error.failure is None
+    error.failure = cause
+    assert error.failure is cause is error.__cause__
+    with pytest.raises(S3Error) as caught:
+        raise S3Error("SlowDown") from cause
+    assert caught.value.failure is cause

@@ -22,7 +22,7 @@ BUCKET = "bucket"
 async def objects(tmp_path: Path) -> AsyncIterator[S3Client]:
     """Of an embedded store with a bucket."""
     store = open_embedded(tmp_path / "store")
-    found = S3Client(store.local, fresh=True)
+    found = S3Client(store.local, bypass_cache=True)
     await found.create_bucket(BUCKET)
     yield found
     store.close()

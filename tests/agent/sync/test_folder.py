@@ -134,7 +134,7 @@ async def test_a_file_of_another_age_blocks_only_itself(running, root, objects):
 
 @pytest.mark.finding("F5")
 async def test_an_object_of_another_age_is_downloaded(running, root, objects):
-    from s3d.agent.core.client import Attributes
+    from s3d.agent.core.object_info import Attributes
 
     odd = Attributes(metadata={"mtime": "10000000000"})
     await objects.put(BUCKET, "odd", BytesBody(b"x"), odd)
@@ -220,7 +220,7 @@ async def test_a_404_alone_deletes_no_file(settings, root, objects):
     away = Away(objects._store)
     await objects.put(BUCKET, "a", BytesBody(b"1"))
     await objects.put(BUCKET, "b", BytesBody(b"1"))
-    folder = SyncFolder(replace(settings(), objects=S3Client(away, fresh=True)))
+    folder = SyncFolder(replace(settings(), objects=S3Client(away, bypass_cache=True)))
     async with asyncio.TaskGroup() as group:
         task = group.create_task(folder.run())
         await until_open(folder)
@@ -248,7 +248,7 @@ async def test_limits_leave_the_rest_in_the_bucket(running, root, objects):
 
 
 async def test_metadata_tags_and_modes_stay(running, root, objects):
-    from s3d.agent.core.client import Attributes
+    from s3d.agent.core.object_info import Attributes
 
     await objects.put(BUCKET, "a.txt", BytesBody(b"1"), Attributes(tags={"k": "v"}))
     async with running(keep_mode=True) as folder:

@@ -1,6 +1,6 @@
 import pytest
 
-from s3d.agent.core.client import Attributes
+from s3d.agent.core.object_info import Attributes
 from s3d.agent.s3.messages import BytesBody
 from s3d.agent.sync.path_selection import LARGE, Ignore, Room, Selection, is_settled
 from s3d.agent.sync.path_state import LocalEntry, RemoteEntry, Signature

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from s3d.agent.core.client import Attributes, S3Client
+from s3d.agent.core.client import S3Client
+from s3d.agent.core.object_info import Attributes
 from s3d.agent.core.store import Layer
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import BytesBody, S3Request, S3Response
@@ -134,7 +135,7 @@ class Shuffled:
     async def call(self, request) -> S3Response:
         response = await self.store.call(request)
         if request.op.name == "ListObjectsV2":
-            assert request.fresh
+            assert request.context.bypass_cache
             rows = {row["Key"]: row for row in response.output["Contents"]}
             response.output["Contents"] = [rows[key] for key in self.keys]
         return response
@@ -162,7 +163,7 @@ async def test_a_listing_that_is_not_in_order_is_not_believed(objects):
         await objects.put(BUCKET, key, BytesBody(b""))
     store = Shuffled(objects._store, ["a", "c", "b"])
     with pytest.raises(Unavailable, match="order"):
-        await listed(BucketTree(S3Client(store, fresh=True), BUCKET, ""))
+        await listed(BucketTree(S3Client(store, bypass_cache=True), BUCKET, ""))
 
 
 @pytest.mark.finding("S8")
@@ -173,7 +174,7 @@ async def test_a_listing_in_another_order_is_sorted(objects, monkeypatch, order)
     for key in keys:
         await objects.put(BUCKET, f"p/{key}", BytesBody(b""))
     tree = FolderByFolder(objects._store)
-    remote_tree = BucketTree(S3Client(tree, fresh=True), BUCKET, "p/", order=lambda: order)
+    remote_tree = BucketTree(S3Client(tree, bypass_cache=True), BUCKET, "p/", order=lambda: order)
     assert await listed(remote_tree) == sorted(keys)
 
 
@@ -183,7 +184,9 @@ async def test_a_key_that_is_listed_twice_makes_no_listing(objects):
         await objects.put(BUCKET, key, BytesBody(b""))
     store = Shuffled(objects._store, ["b", "a", "b"])
     with pytest.raises(Unavailable, match="twice"):
-        await listed(BucketTree(S3Client(store, fresh=True), BUCKET, "", order=lambda: "other"))
+        await listed(
+            BucketTree(S3Client(store, bypass_cache=True), BUCKET, "", order=lambda: "other")
+        )
 
 
 @pytest.mark.finding("F3")
@@ -250,7 +253,7 @@ class Unconditional:
 async def test_what_was_overwritten_unseen_is_kept_where_there_are_versions(objects, content, deed):
     enabled = {"Bucket": BUCKET, "VersioningConfiguration": {"Status": "Enabled"}}
     await objects._store.call(S3Request(operations()["PutBucketVersioning"], enabled))
-    loose = S3Client(Unconditional(objects._store), fresh=True)
+    loose = S3Client(Unconditional(objects._store), bypass_cache=True)
     remote_tree = BucketTree(
         loose, BUCKET, "p/", level=lambda: "B", beside=lambda path: path + " aside"
     )

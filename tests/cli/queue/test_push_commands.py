@@ -4,7 +4,7 @@ import pytest
 
 from s3d.cli.queue.push_commands import bar
 from s3d.shared.transfers import QueueLimits, QueueStatus, Share
-from tests.cli.queue.test_commands import put, serving
+from tests.cli.queue.test_queue_commands import put, serving
 
 __all__ = ["put", "serving"]
 

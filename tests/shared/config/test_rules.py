@@ -103,12 +103,12 @@ at = 1
     size = "not a size: write a number with a unit, such as 512MiB or 10GiB"
     assert sorted(problems) == [
         "/c.toml:1: regoin: unknown setting; did you mean region?",
-        "/c.toml:2: once: cannot be set in the file: use --once",
+        "/c.toml:2: once: cannot be set in the file; use --once",
         "/c.toml:3: names: must be a list of texts",
         f"/c.toml:5: queue.max_size: 'big': {size}",
         "/c.toml:6: queue.maxsize: unknown setting; did you mean queue.max_size?",
         "/c.toml:8: nothing.at: unknown setting",
-        "S3D_ONCE: cannot be set by a variable: use --once",
+        "S3D_ONCE: cannot be set by a variable; use --once",
         "S3D_QUEU: unknown variable; did you mean S3D_QUEUE?",
         "S3D_QUEUE: 'maybe': write true or false",
     ]

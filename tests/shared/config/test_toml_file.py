@@ -69,8 +69,8 @@ def test_a_folder_is_no_file(tmp_path):
 @pytest.mark.finding("S15")
 def test_a_change_is_durable_with_its_name(tmp_path, monkeypatch):
     synced = []
-    fsync = os.fsync
-    monkeypatch.setattr(os, "fsync", lambda fd: (synced.append(os.fstat(fd).st_ino), fsync(fd)))
+    for name in ("fsync", "fdatasync"):
+        monkeypatch.setattr(os, name, lambda fd: synced.append(os.fstat(fd).st_ino))
     path = tmp_path / "config.toml"
     add_table(path, "sync_folder", {"path": "/x"})
     assert synced == [path.stat().st_ino, tmp_path.stat().st_ino]

@@ -139,11 +139,11 @@ def test_a_list_of_terms_is_a_filter():
 
 def test_in_words():
     assert list(Filter.parse("a;!b").sentences()) == [
-        "take: all objects of buckets named a",
-        "not: all objects of buckets named b",
+        "include: all objects of buckets named a",
+        "exclude: all objects of buckets named b",
     ]
-    assert Filter.parse("a").otherwise.endswith("is not taken.")
-    assert Filter.parse("!a").otherwise.endswith("is taken.")
+    assert Filter.parse("a").fallback_sentence.endswith("is excluded.")
+    assert Filter.parse("!a").fallback_sentence.endswith("is included.")
 
 
 def test_a_decision_with_three_terms_takes_less_than_15_us():

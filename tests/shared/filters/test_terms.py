@@ -98,11 +98,11 @@ def test_what_is_false_already_needs_nothing_more():
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("*", "take: all objects of any bucket"),
-        ("!b*/a", "not: objects named a of buckets like b*"),
+        ("*", "include: all objects of any bucket"),
+        ("!b*/a", "exclude: objects named a of buckets like b*"),
         (
             "b[tag:e]/x*[tag:a=b*][hdr:content-length<=1Ki][md:m!=v]",
-            "take: objects like x* of buckets named b, if the bucket's tag e is there, "
+            "include: objects like x* of buckets named b, if the bucket's tag e exists, "
             "if its tag a is like b*, if its header content-length is at most 1Ki, "
             "if its metadata m is absent or not like v",
         ),

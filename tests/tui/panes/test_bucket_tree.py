@@ -2,7 +2,7 @@ import pytest
 from textual.app import App
 
 from s3d.tui.demo_values import HOSTILE
-from s3d.tui.panes.bucket_tree import MOST, BucketTree
+from s3d.tui.panes.bucket_tree import MAX_PREFIXES, BucketTree
 from tests.tui.conftest import screen
 
 
@@ -50,5 +50,5 @@ async def test_hostile_names_are_text(pilot):
 async def test_very_many_prefixes_are_cut(pilot):
     tree = pilot.app.query_one(BucketTree)
     tree.show_buckets(["a"])
-    tree.show_prefixes(("a", ""), [f"{n}/" for n in range(MOST + 100)])
-    assert len(tree.root.children[0].children) == MOST
+    tree.show_prefixes(("a", ""), [f"{n}/" for n in range(MAX_PREFIXES + 100)])
+    assert len(tree.root.children[0].children) == MAX_PREFIXES

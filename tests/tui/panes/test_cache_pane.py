@@ -25,12 +25,12 @@ async def test_keys_ask_the_agent(opened, keys, wanted):
         pilot.app.pane.query_one("#entries").go("pix/photos/2025/IMG_0003.jpg")
         await pilot.press(*keys)
         await loaded(pilot, "act")
-        ((_, path, place),) = pilot.app.agent.asked
+        ((_, path, place),) = pilot.app.agent.calls
         assert (path, place.bucket, place.key) == (wanted, "pix", "photos/2025/IMG_0003.jpg")
 
 
 async def test_ascii_signs_are_ascii(opened):
-    from s3d.tui.draw import ASCII
+    from s3d.tui.themes import ASCII
 
     async with opened("4", glyphs=ASCII) as pilot:
         lines = screen(pilot.app).splitlines()
@@ -41,7 +41,7 @@ async def test_what_is_pinned_is_unpinned_and_a_prefix_too(opened):
     async with opened("4") as pilot:
         await pilot.press("g", "p")
         await loaded(pilot, "act")
-        ((_, path, place),) = pilot.app.agent.asked
+        ((_, path, place),) = pilot.app.agent.calls
         assert (path, place.bucket, place.prefix) == ("/v1/cache:unpin", "pix", "photos/2024/")
 
 
@@ -50,7 +50,7 @@ async def test_what_waits_for_the_remote_is_not_evicted(opened):
         pilot.app.pane.query_one("#entries").go("backup/proj/video.mov")
         await pilot.press("E")
         await pilot.pause()
-        assert pilot.app.agent.asked == []
+        assert pilot.app.agent.calls == []
         assert "cannot be evicted" in screen(pilot.app)
 
 
@@ -62,7 +62,7 @@ async def test_a_prefetch_is_begun_and_cancelled(opened):
         pilot.app.pane.query_one("#entries").go("f1")
         await pilot.press("x")
         await loaded(pilot, "act")
-        asked = [(path, getattr(body, "prefix", "")) for _, path, body in pilot.app.agent.asked]
+        asked = [(path, getattr(body, "prefix", "")) for _, path, body in pilot.app.agent.calls]
         assert asked == [("/v1/cache:prefetch", "2026/11/"), ("/v1/transfers/f1:cancel", "")]
 
 
@@ -73,7 +73,7 @@ async def test_limits_are_asked_for_and_checked(opened):
         assert "not a size" in screen(pilot.app)
         await pilot.press("backspace", "enter")
         await loaded(pilot, "act")
-        ((method, path, body),) = pilot.app.agent.asked
+        ((method, path, body),) = pilot.app.agent.calls
         assert (method, path, body.max_size) == ("PATCH", "/v1/cache", 20 << 30)
 
 
@@ -88,4 +88,4 @@ async def test_it_is_filtered_sorted_and_leads_to_the_object(opened):
         await pilot.press("o", "s", "enter")
         await loaded(pilot, "listing")
         assert "[2 Buckets]" in screen(pilot.app)
-        assert pilot.app.pane.place == ("pix", "photos/2025/")
+        assert pilot.app.pane.table.listing.place == ("pix", "photos/2025/")

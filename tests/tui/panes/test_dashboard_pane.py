@@ -32,7 +32,7 @@ async def test_keys_pause_all_and_copy_the_endpoint(opened):
     async with opened() as pilot:
         await pilot.press("P")
         await loaded(pilot, "act")
-        assert [path for _, path, _ in pilot.app.agent.asked] == ["/v1/queue:pause"]
+        assert [path for _, path, _ in pilot.app.agent.calls] == ["/v1/queue:pause"]
         assert "$ s3d queue pause" in screen(pilot.app)
         await pilot.press("y")
         assert pilot.app.clipboard == "http://127.0.0.1:33333"

@@ -98,5 +98,5 @@ async def test_a_line_is_copied_shown_whole_and_all_are_saved(full, monkeypatch,
 async def test_what_the_agent_has_said_before_is_there(opened):
     async with opened("6") as pilot:
         assert "8f10 AccessDenied" in screen(pilot.app)
-        await pilot.app.feed.look()
+        await pilot.app.feed.poll()
         assert len(pilot.app.state.log) == 6, "no line comes twice"

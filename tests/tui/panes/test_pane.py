@@ -1,9 +1,9 @@
-from s3d.tui.app import TABS
+from s3d.tui.screens.main_screen import PANES
 
 
 async def test_every_pane_takes_the_keys_when_it_is_shown(opened):
     async with opened() as pilot:
-        for number, (_, _, _, kind) in enumerate(TABS, 1):
+        for number, kind in enumerate(PANES.values(), 1):
             await pilot.press(str(number))
             await pilot.pause()
             pane = pilot.app.pane

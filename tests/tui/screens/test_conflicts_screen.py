@@ -1,7 +1,7 @@
 import pytest
 
 from s3d.shared.syncing import ConflictDiff
-from s3d.tui.screens.conflicts_screen import ConflictsScreen, told
+from s3d.tui.screens.conflicts_screen import ConflictsScreen, diff_lines
 from tests.tui.conftest import loaded, screen
 
 
@@ -17,7 +17,7 @@ async def test_which_one_stays_is_said(opened, key, keep):
         assert "todo.md" in screen(pilot.app)
         await pilot.press(key)
         await loaded(pilot, "act", "conflicts")
-        ((_, path, body),) = pilot.app.agent.asked
+        ((_, path, body),) = pilot.app.agent.calls
         assert (path, body.keep) == ("/v1/sync/notes:resolve", keep)
         assert body.copy.startswith("todo (conflict")
 
@@ -41,9 +41,9 @@ async def test_the_same_for_all_after_one(opened):
         await loaded(pilot, "act", "conflicts")
         await pilot.press("A", "y")
         await loaded(pilot, "act", "conflicts")
-        assert [body.keep for _, _, body in pilot.app.agent.asked] == ["both", "both"]
+        assert [body.keep for _, _, body in pilot.app.agent.calls] == ["both", "both"]
 
 
 def test_hostile_lines_are_text():
-    lines = told(ConflictDiff("a", "b", 1, 2, 0.0, 0.0, True, ["+\x1b[31m\tx"], True))
+    lines = diff_lines(ConflictDiff("a", "b", 1, 2, 0.0, 0.0, True, ["+\x1b[31m\tx"], True))
     assert lines[-2:] == ["+␛[31m  x", "... and more"]

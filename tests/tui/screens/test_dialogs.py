@@ -7,7 +7,7 @@ from tests.tui.conftest import screen
 async def test_only_yes_is_yes(opened, key, done):
     async with opened() as pilot:
         answers = []
-        pilot.app.confirm("Delete [red]all[/red]\x1b[2J?", lambda: answers.append(1))
+        pilot.app.prompts.confirm("Delete [red]all[/red]\x1b[2J?", lambda: answers.append(1))
         await pilot.pause()
         assert "Delete [red]all[/red]␛[2J?" in screen(pilot.app)
         await pilot.press(key)
@@ -18,7 +18,7 @@ async def test_only_yes_is_yes(opened, key, done):
 
 async def test_a_text_is_shown_as_it_is_and_closed(opened):
     async with opened() as pilot:
-        pilot.app.view("title [/]", [f"line {n} [b]" for n in range(100)])
+        pilot.app.prompts.view("title [/]", [f"line {n} [b]" for n in range(100)])
         await pilot.pause()
         assert "line 0 [b]" in screen(pilot.app)
         assert "title [/]" in screen(pilot.app)

@@ -8,7 +8,7 @@ async def write(pilot, field, text):
     """In place of what is there."""
     entry = pilot.app.screen.query_one(f"#folder-{field}")
     entry.value = text
-    pilot.app.screen._judge()
+    pilot.app.screen._validate_in_worker()
     await loaded(pilot, "check")
 
 
@@ -27,7 +27,7 @@ async def test_each_field_is_judged_while_it_is_written(opened):
         await pilot.press("ctrl+s")
         await loaded(pilot, "save")
         assert "it cannot be saved like this" in screen(pilot.app)
-        assert [method for method, path, _ in pilot.app.agent.asked if method == "PUT"] == []
+        assert [method for method, path, _ in pilot.app.agent.calls if method == "PUT"] == []
 
 
 async def test_the_filter_shows_the_rule_for_each_path(opened):
@@ -47,7 +47,7 @@ async def test_a_good_one_is_saved(opened):
             await write(pilot, field, text)
         await pilot.press("ctrl+o", "ctrl+s")
         await loaded(pilot, "save")
-        method, path, body = pilot.app.agent.asked[-1]
+        method, path, body = pilot.app.agent.calls[-1]
         assert (method, path) == ("PUT", "/v1/sync/new")
         assert (body.path, body.bucket, body.prefix, body.mode) == ("~/new", "pix", "n/", "backup")
         assert "new is saved" in screen(pilot.app)
@@ -65,7 +65,7 @@ async def test_a_folder_is_edited_with_what_it_has(opened):
         assert form.values["mode"] == "backup"
         await pilot.press("ctrl+s")
         await loaded(pilot, "save")
-        assert pilot.app.agent.asked[-1][:2] == ("PUT", "/v1/sync/proj")
+        assert pilot.app.agent.calls[-1][:2] == ("PUT", "/v1/sync/proj")
 
 
 async def test_a_dry_run_changes_nothing(opened):
@@ -76,7 +76,7 @@ async def test_a_dry_run_changes_nothing(opened):
         await pilot.press("ctrl+t")
         await loaded(pilot, "plan")
         assert "ideas.md" in screen(pilot.app)
-        paths = [path for _, path, _ in pilot.app.agent.asked if "check" not in path]
+        paths = [path for _, path, _ in pilot.app.agent.calls if "check" not in path]
         assert paths == ["/v1/sync:validate?name=proj"]
         await pilot.press("escape", "escape")
         await pilot.pause()
@@ -100,4 +100,4 @@ async def test_a_new_one_does_not_take_the_place_of_another(opened):
         await pilot.press("ctrl+s")
         await loaded(pilot, "save")
         assert "there is a folder photos already" in screen(pilot.app)
-        assert not [each for each in pilot.app.agent.asked if each[0] == "PUT"]
+        assert not [each for each in pilot.app.agent.calls if each[0] == "PUT"]

@@ -1,4 +1,6 @@
-from s3d.tui.screens.form_screen import Field
+import pytest
+
+from s3d.tui.screens.form_screen import Field, PathSuggester
 from tests.tui.conftest import screen
 
 
@@ -16,7 +18,7 @@ FIELDS = [
 async def test_it_gives_what_was_written(opened):
     async with opened() as pilot:
         found = []
-        pilot.app.form("A form [/]", FIELDS, found.append, about="about [red]it")
+        pilot.app.prompts.fill_in("A form [/]", FIELDS, found.append, details="about [red]it")
         await pilot.pause()
         shown = screen(pilot.app)
         for text in ("A form [/]", "about [red]it", "some letters", "[skip] | replace"):
@@ -29,7 +31,7 @@ async def test_it_gives_what_was_written(opened):
 async def test_what_is_wrong_is_said_and_holds_it_back(opened):
     async with opened() as pilot:
         found = []
-        pilot.app.form("A form", FIELDS, found.append)
+        pilot.app.prompts.fill_in("A form", FIELDS, found.append)
         await pilot.pause()
         await pilot.press(*"cdef")
         await pilot.pause()
@@ -41,3 +43,13 @@ async def test_what_is_wrong_is_said_and_holds_it_back(opened):
         await pilot.press("escape")
         await pilot.pause()
         assert (found, len(pilot.app.screen_stack)) == ([], 1)
+
+
+@pytest.mark.parametrize(("typed", "wanted"), [("no", "notes/"), ("a", "a.txt"), ("x", None)])
+async def test_a_path_goes_on(tmp_path, typed, wanted):
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "a.txt").touch()
+    found = await PathSuggester().get_suggestion(f"{tmp_path}/{typed}")
+    assert found == (f"{tmp_path}/{wanted}" if wanted else None)
+    assert await PathSuggester().get_suggestion(f"{tmp_path}/none/x") is None
+    assert await PathSuggester().get_suggestion(f"{tmp_path}/") is None

@@ -1,10 +1,10 @@
 from s3d.shared.syncing import PlannedStep, SyncPlan
-from s3d.tui.screens.plan_screen import told
+from s3d.tui.screens.plan_screen import plan_lines
 
 
 def test_numbers_first_then_the_steps():
     steps = [PlannedStep("a\x1b[2J", "upload", 2048), PlannedStep("b", "skip", 0, "no room")]
-    lines = told(SyncPlan(steps, {"upload": 3, "skip": 1}, 4096, 0, "55 of 60"))
+    lines = plan_lines(SyncPlan(steps, {"upload": 3, "skip": 1}, 4096, 0, "55 of 60"))
     assert lines[0] == "skip 1, upload 3"
     assert lines[1] == "up 4 KiB, down 0 B"
     assert "55 of 60" in lines[2]
@@ -14,4 +14,4 @@ def test_numbers_first_then_the_steps():
 
 
 def test_nothing_is_said_too():
-    assert told(SyncPlan([]))[0] == "Nothing: both sides agree."
+    assert plan_lines(SyncPlan([]))[0] == "Nothing: both sides agree."

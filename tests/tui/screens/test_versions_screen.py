@@ -28,7 +28,7 @@ async def test_one_is_restored_or_deleted(opened, keys, wanted):
         await look(pilot)
         await pilot.press(*keys)
         await loaded(pilot, "act", "versions")
-        assert [(method, path) for method, path, _ in pilot.app.agent.asked] == wanted
+        assert [(method, path) for method, path, _ in pilot.app.agent.calls] == wanted
 
 
 async def test_they_are_listed_and_looked_at(opened):

@@ -5,7 +5,7 @@ import pytest
 from s3d.shared.control import ObjectInfo
 from s3d.tui.agent_client import AgentUnreachable
 from s3d.tui.demo import DemoAgent
-from s3d.tui.screens.viewer_screen import LOOKED, ViewerScreen
+from s3d.tui.screens.viewer_screen import MAX_READ, ViewerScreen
 from tests.tui.conftest import loaded, screen
 
 
@@ -16,7 +16,7 @@ class Holding(DemoAgent):
         super().__init__()
         self.bytes, self.read = data, []
 
-    async def data(self, path, start, size):
+    async def read_range(self, path, start, size):
         self.read.append((path, start, size))
         if self.bytes is None:
             raise AgentUnreachable("gone")
@@ -55,7 +55,7 @@ async def test_only_the_beginning_of_a_large_one_is_read(opened):
     agent = Holding(b"\0" * (5 << 20))
     async with opened("2", agent) as pilot:
         await seen(pilot, "huge", 5 << 30)
-        assert agent.read == [("/v1/buckets/b/object?key=huge&version=v1", 0, LOOKED)]
+        assert agent.read == [("/v1/buckets/b/object?key=huge&version=v1", 0, MAX_READ)]
         await pilot.press("G")
         await pilot.pause()
         assert "... the first 64 KiB of 5 GiB" in screen(pilot.app)

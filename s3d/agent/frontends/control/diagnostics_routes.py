@@ -10,9 +10,8 @@ from aiohttp import web
 from s3d.agent.core.log_buffer import LEVELS, LINES, LogBuffer
 from s3d.agent.frontends.control.control_call import Call, Route, answer
 from s3d.agent.s3.errors import S3Error
-from s3d.shared.config.display import as_text
 from s3d.shared.config.rules import settings_of
-from s3d.shared.config.schema import Config
+from s3d.shared.config.schema import Config, text_value
 from s3d.shared.diagnostics import LogList, Samples, SettingInfo, SettingList
 
 LIVE = frozenset(
@@ -83,7 +82,7 @@ class DiagnosticsRoutes:
             SettingList(
                 [
                     SettingInfo(
-                        name, as_text(config, name), config.origin.get(name, DEFAULT),
+                        name, text_value(config, name), config.origin.get(name, DEFAULT),
                         setting.rule.help, name not in LIVE,
                     )
                     for name, setting in settings_of(Config).items()

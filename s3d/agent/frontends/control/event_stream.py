@@ -53,13 +53,13 @@ class EventStream:
         return response
 
     async def _batches(self, subscription: Subscription) -> AsyncIterator[list[Event]]:
-        yield [self._events.here("hello")]
+        yield [self._events.unnumbered("hello")]
         while not subscription.closed:
             try:
                 async with asyncio.timeout(self._heartbeat):
                     batch = await subscription.take()
             except TimeoutError:
-                batch = [self._events.here("heartbeat")]
+                batch = [self._events.unnumbered("heartbeat")]
             yield batch
             await asyncio.sleep(PAUSE)
 

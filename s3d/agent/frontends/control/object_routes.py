@@ -12,7 +12,8 @@ from urllib.parse import parse_qsl
 import msgspec
 from aiohttp import web
 
-from s3d.agent.core.client import ABSENT, Attributes, S3Client
+from s3d.agent.core.client import ABSENT, S3Client, versions_of_key
+from s3d.agent.core.object_info import Attributes
 from s3d.agent.frontends.control.control_call import Call, Route, answer
 from s3d.agent.frontends.control.key_status import KeyStatus
 from s3d.agent.s3.conditions import byte_range
@@ -117,7 +118,7 @@ class ObjectRoutes:
         """One page; with key, the versions of one key, the newest first."""
         if call.query.get("key", ""):
             limit = call.page_limit
-            return answer(await self._objects.versions_of(call.bucket, call.key, limit=limit))
+            return answer(await versions_of_key(self._objects, call.bucket, call.key, limit=limit))
         return answer(
             await self._objects.versions(
                 call.bucket,

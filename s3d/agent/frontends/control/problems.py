@@ -98,7 +98,7 @@ def _problem_of(error: Exception, bucket: str) -> tuple[int, Problem | None]:
 def _of_s3_error(error: S3Error, bucket: str) -> Problem:
     title = error.message.rstrip(".")
     hint = HINTS.get(error.code, "")
-    if error.status >= 500 and isinstance(error.__cause__, Refused):  # an error of the remote's
+    if error.status >= 500 and isinstance(error.failure, Refused):  # an error of the remote's
         hint = "the remote returned this error; s3d status shows its state"
     elif is_disk_full(error):
         hint = "free some space on the disk that it names, or set S3D_LOCAL_DIR to another disk"

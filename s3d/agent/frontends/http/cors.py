@@ -8,23 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from s3d.agent.core.store import ObjectStore
+from s3d.agent.core.client import S3Client
 from s3d.agent.frontends.http.exchange import ExtraHeaders
 from s3d.agent.frontends.http.request_reader import STATE_CHANGING, RequestHead
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.messages import S3Request
-from s3d.agent.s3.model import operations
 
 Rule = Mapping[str, Any]
 """A CORSRule by its members' AWS names."""
 
 
-def is_cross_site(headers: Mapping[str, str]) -> bool:
-    """True when a browser may have sent this for another site's page."""
-    return "origin" in headers or headers.get("sec-fetch-site") == "cross-site"
-
-
-async def grant(store: ObjectStore, head: RequestHead) -> ExtraHeaders:
+async def grant(client: S3Client, head: RequestHead) -> ExtraHeaders:
     """The headers that let a web page read the answer; none without a rule for it.
 
     Raises S3Error AccessDenied for a foreign page that would change something and has no rule.
@@ -34,7 +27,7 @@ async def grant(store: ObjectStore, head: RequestHead) -> ExtraHeaders:
     if origin and origin.lower() == f"http://{head.host.lower()}":
         return ()
     if origin:
-        rules = await rules_of(store, head.address.bucket)
+        rules = await rules_of(client, head.address.bucket)
         rule = matching(rules, origin, method, ())
         if rule is not None:
             return _grant_headers(rule, origin)
@@ -43,7 +36,7 @@ async def grant(store: ObjectStore, head: RequestHead) -> ExtraHeaders:
     return ()
 
 
-async def preflight(store: ObjectStore, head: RequestHead) -> ExtraHeaders:
+async def preflight(client: S3Client, head: RequestHead) -> ExtraHeaders:
     """The headers that answer OPTIONS. Raises S3Error BadRequest or AccessForbidden.
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/RESTOPTIONSobject.html
@@ -54,7 +47,7 @@ async def preflight(store: ObjectStore, head: RequestHead) -> ExtraHeaders:
         raise S3Error("BadRequest", "Insufficient information. Origin request header needed.")
     if not method:
         raise S3Error("BadRequest", "Invalid Access-Control-Request-Method: null")
-    rules = await rules_of(store, head.address.bucket)
+    rules = await rules_of(client, head.address.bucket)
     if not rules:
         raise S3Error("AccessForbidden", "CORSResponse: CORS is not enabled for this bucket.")
     wanted = [name.strip() for name in headers.get("access-control-request-headers", "").split(",")]
@@ -65,13 +58,12 @@ async def preflight(store: ObjectStore, head: RequestHead) -> ExtraHeaders:
     return _preflight_headers(rule, origin, wanted)
 
 
-async def rules_of(store: ObjectStore, bucket: str) -> Sequence[Rule]:
+async def rules_of(client: S3Client, bucket: str) -> Sequence[Rule]:
     """The CORS rules of a bucket; none when there is no such configuration, or no such bucket."""
     if not bucket:
         return ()
     try:
-        request = S3Request(operations()["GetBucketCors"], {"Bucket": bucket})
-        response = await store.call(request)
+        response = await client.call("GetBucketCors", {"Bucket": bucket})
     except S3Error as error:
         if error.status == 404:
             return ()

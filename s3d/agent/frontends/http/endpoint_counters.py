@@ -7,6 +7,11 @@ from collections import Counter, deque
 
 from s3d.agent.frontends.http.exchange import Exchange
 
+logger = logging.getLogger(__name__)
+
+_LOG_INTERVAL = 10.0
+"""Seconds between two log lines about malformed requests."""
+
 access_log = logging.getLogger("s3d.access")
 """One line for each request; off unless somebody sets its level to INFO."""
 access_log.setLevel(logging.WARNING)
@@ -23,9 +28,16 @@ class EndpointCounters:
         self.received = 0
         """Bytes of bodies."""
         self.sent = 0
-        """Bytes of answers, heads included."""
+        """Bytes of responses, heads included."""
+        self.latency = Latency()
+        """Of whole requests, the last byte of the response included."""
+        self._malformed = 0
+        self._next_log = 0.0
 
-    def count(self, exchange: Exchange) -> None:
+    def count(self, exchange: Exchange, now: float) -> None:
+        """Count an exchange that is over. now: by the loop's clock."""
+        if exchange.started:
+            self.latency.add(now - exchange.started)
         self.requests[exchange.operation] += 1
         if exchange.status >= 400:
             self.errors[exchange.status] += 1
@@ -40,6 +52,14 @@ class EndpointCounters:
                 exchange.sent,
                 exchange.request_id,
             )
+
+    def count_malformed(self, error: Exception, now: float) -> None:
+        """Log bytes that are no HTTP request, but not each time: a port scan sends many."""
+        self._malformed += 1
+        if now >= self._next_log:
+            self._next_log = now + _LOG_INTERVAL
+            kind = type(error).__name__
+            logger.warning("refused malformed HTTP kind=%s count=%d", kind, self._malformed)
 
     def failures(self) -> tuple[int, int]:
         """Answers of status 4xx and of 5xx."""

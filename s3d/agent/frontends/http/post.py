@@ -16,7 +16,7 @@ from s3d.agent.frontends.http.request_reader import RequestHead, sent_size
 from s3d.agent.frontends.http.response_writer import Headers, ResponseWriter
 from s3d.agent.s3 import post_form, xml
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.messages import NO_TRAILERS, S3Request
+from s3d.agent.s3.messages import NO_TRAILERS, RequestContext, S3Request
 from s3d.agent.s3.model import operations
 from s3d.agent.s3.post_policy import FormGrant, verify_policy
 from s3d.agent.s3.sigv4 import SecretOf
@@ -54,7 +54,8 @@ class FormPost:
         members = post_form.put_members(reader.fields, bucket)
         principal = body.grant.access_key if body.grant else None
         op = operations()["PutObject"]
-        request = S3Request(op, members, body, None, exchange.request_id, principal)
+        context = RequestContext(exchange.request_id, principal)
+        request = S3Request(op, members, body, None, context)
         response = await self._store.call(request)
         status, headers, document = _answer(reader.fields, head, members, response.output)
         self._sender.write_plain(exchange, status, headers, document)

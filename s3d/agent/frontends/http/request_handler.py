@@ -8,6 +8,7 @@ from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from s3d.agent.core.client import S3Client
 from s3d.agent.core.store import Answer, Completed, ObjectStore
 from s3d.agent.frontends.http import cors
 from s3d.agent.frontends.http.body import (
@@ -23,104 +24,117 @@ from s3d.agent.frontends.http.post import FormPost
 from s3d.agent.frontends.http.request_reader import AuthorizedRequest, RequestHead, RequestReader
 from s3d.agent.frontends.http.response_writer import ResponseWriter
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.messages import Body, BytesBody, S3Request
+from s3d.agent.s3.messages import Body, BytesBody, RequestContext, S3Request
 from s3d.agent.s3.parse import parse_input
 
 logger = logging.getLogger(__name__)
 
 _FAILED = "request failed op=%s id=%s"
 
-Later = Coroutine[Any, Any, None] | None
+Work = Coroutine[Any, Any, None]
+"""The rest of a request's way, when something must be waited for."""
 
 
 class RequestHandler:
-    """Serves requests from a store."""
+    """Serves requests from a store. One request, all on the event loop except where noted:
+
+    1. RequestReader parses the head, checks the Host and the signature, and finds the operation.
+    2. What the operation needs before the store is called is waited for, if it is not there yet:
+       the CORS rules for another site's page, and a document in the body. A streaming body is
+       handed to the store unread.
+    3. _request() checks the document's digests and parses the input (a large document: in a
+       thread).
+    4. The store is called. A Completed answer is written at once, without any task; for another
+       one a task waits, and keeps the connection alive while a slow operation runs.
+    5. ResponseWriter writes the response. An error becomes S3's XML document.
+    """
 
     def __init__(
         self,
         store: ObjectStore,
+        *,
         reader: RequestReader,
-        sender: ResponseWriter,
-        post: FormPost,
+        writer: ResponseWriter,
+        form_post: FormPost,
         keepalive_interval: float,
     ) -> None:
         """keepalive_interval: seconds between the spaces that keep a slow request's connection."""
         self._store = store
         self._reader = reader
-        self._sender = sender
-        self._post = post
+        self._writer = writer
+        self._form_post = form_post
         self._keepalive_interval = keepalive_interval
         self.uploads = 0
-        """Bodies being taken in."""
+        """Streaming bodies that are being received."""
 
-    def serve(self, exchange: Exchange) -> Later:
-        """Answer now when nothing has to be waited for, else give the coroutine that answers."""
+    def serve(self, exchange: Exchange) -> Work | None:
+        """Respond now when nothing has to be waited for, else return the coroutine that does."""
         try:
-            return self._begin(exchange)
+            work = self._begin(exchange)
         except S3Error as error:
-            self._sender.refuse(exchange, error)
+            self._refuse(exchange, error)
         except Exception:
             logger.exception(_FAILED, exchange.operation, exchange.request_id)
-            self._sender.refuse(exchange, S3Error("InternalError"))
+            self._writer.refuse(exchange, S3Error("InternalError"))
+        else:
+            return None if work is None else self._guarded(exchange, work)
         return None
 
-    def _begin(self, exchange: Exchange) -> Later:
-        if exchange.request.error is not None:
-            raise exchange.request.error
-        head = self._reader.parse_head(exchange.request)
-        if exchange.method == "OPTIONS":
-            return self._guarded(exchange, self._preflight(exchange, head))
-        if head.is_form:
-            return self._guarded(exchange, self._form(exchange, head))
-        authorized = self._reader.authorize(head)
-        exchange.operation = authorized.op.name
-        if cors.is_cross_site(head.headers) or not _body_is_at_hand(exchange, authorized):
-            return self._guarded(exchange, self._carry_out(exchange, authorized))
-        document = b""
-        if not authorized.op.streaming_input:
-            document = exchange.read_now()
-            check_document(authorized, document)
-        request = self._request(exchange, authorized, document)
-        answer = self._store.call(request)
-        if not isinstance(answer, Completed):
-            return self._guarded(exchange, self._finish(exchange, request, answer))
-        later = self._sender.send(exchange, request.op, answer.response)
-        return self._guarded(exchange, later) if later else None
-
-    async def _guarded(self, exchange: Exchange, work: Coroutine[Any, Any, None]) -> None:
-        """Do the work; say what fails."""
+    async def _guarded(self, exchange: Exchange, work: Work) -> None:
+        """Do the work, and write what fails as an error response."""
         try:
             await work
         except S3Error as error:
-            if exchange.status:
-                logger.warning("answer broken off code=%s op=%s", error.code, exchange.operation)
-            self._sender.refuse(exchange, error)
+            self._refuse(exchange, error)
         except ClientGone:
             raise
         except Exception:
             logger.exception(_FAILED, exchange.operation, exchange.request_id)
-            self._sender.refuse(exchange, S3Error("InternalError"))
+            self._writer.refuse(exchange, S3Error("InternalError"))
 
-    async def _carry_out(self, exchange: Exchange, authorized: AuthorizedRequest) -> None:
-        if cors.is_cross_site(authorized.head.headers):
-            exchange.extra_headers = await cors.grant(self._store, authorized.head)
+    def _refuse(self, exchange: Exchange, error: S3Error) -> None:
+        if exchange.status:
+            logger.warning("response broken off code=%s op=%s", error.code, exchange.operation)
+        self._writer.refuse(exchange, error)
+
+    # ------------------------------------------------------------------ the flow
+
+    def _begin(self, exchange: Exchange) -> Work | None:
+        if exchange.request.error is not None:
+            raise exchange.request.error
+        head = self._reader.parse_head(exchange.request)
+        if exchange.method == "OPTIONS":
+            return self._preflight(exchange, head)
+        if head.is_form:
+            return self._form(exchange, head)
+        authorized = self._reader.authorize(head)
+        exchange.operation = authorized.op.name
+        if head.is_cross_site or not _is_input_at_hand(exchange, authorized):
+            return self._wait_for_input(exchange, authorized)
+        document = b"" if authorized.op.streaming_input else exchange.read_now()
+        return self._call(exchange, self._request(exchange, authorized, document))
+
+    async def _wait_for_input(self, exchange: Exchange, authorized: AuthorizedRequest) -> None:
+        if authorized.head.is_cross_site:
+            exchange.extra_headers = await cors.grant(self._client(exchange), authorized.head)
         document = b""
         if not authorized.op.streaming_input:
             document = await read_document(exchange)
         if len(document) > INLINE_HASH:
-            await asyncio.to_thread(check_document, authorized, document)
             request = await asyncio.to_thread(self._request, exchange, authorized, document)
         else:
-            if not authorized.op.streaming_input:
-                check_document(authorized, document)
             request = self._request(exchange, authorized, document)
-        await self._finish(exchange, request, self._store.call(request))
+        work = self._call(exchange, request)
+        if work is not None:
+            await work
 
     def _request(
         self, exchange: Exchange, authorized: AuthorizedRequest, document: bytes
     ) -> S3Request[dict[str, Any]]:
+        """The request to the store. Raises S3Error for a wrong digest or bad input."""
         head, op = authorized.head, authorized.op
-        principal = authorized.verified.access_key
+        if not op.streaming_input:
+            check_document(authorized, document)
         # A document goes along as it came, for a store that forwards the request verbatim.
         body: Body | None = BytesBody(document) if document else None
         if not op.name:
@@ -130,33 +144,44 @@ class RequestHandler:
         if op.streaming_input:
             body = Upload(exchange, authorized)
             announce_checksum(members, head.headers)
-        return S3Request(op, members, body, head.wire, exchange.request_id, principal)
+        context = RequestContext(exchange.request_id, authorized.verified.access_key)
+        return S3Request(op, members, body, head.wire, context)
+
+    def _call(self, exchange: Exchange, request: S3Request[Any]) -> Work | None:
+        answer = self._store.call(request)
+        if isinstance(answer, Completed):
+            return self._writer.send(exchange, request.op, answer.response)
+        return self._finish(exchange, request, answer)
 
     async def _finish(self, exchange: Exchange, request: S3Request[Any], answer: Answer) -> None:
         if request.op.name in SLOW:
-            patience = KeepAliveResponder(self._sender, exchange, self._keepalive_interval)
-            response = await patience.wait(request.op, answer)
+            responder = KeepAliveResponder(self._writer, exchange, self._keepalive_interval)
+            response = await responder.wait(request.op, answer)
             if response is None:
                 return
         else:
             with self._counted(request):
                 response = await answer
-        later = self._sender.send(exchange, request.op, response)
-        if later is not None:
-            await later
+        work = self._writer.send(exchange, request.op, response)
+        if work is not None:
+            await work
+
+    def _client(self, exchange: Exchange) -> S3Client:
+        """For calls that are made before the request itself."""
+        return S3Client(self._store, RequestContext(exchange.request_id))
 
     async def _preflight(self, exchange: Exchange, head: RequestHead) -> None:
         exchange.operation = "OPTIONS"
-        exchange.extra_headers = await cors.preflight(self._store, head)
-        self._sender.write_plain(exchange, 200, [])
+        exchange.extra_headers = await cors.preflight(self._client(exchange), head)
+        self._writer.write_plain(exchange, 200, [])
 
     async def _form(self, exchange: Exchange, head: RequestHead) -> None:
         exchange.operation = "PostObject"
-        if cors.is_cross_site(head.headers):
-            exchange.extra_headers = await cors.grant(self._store, head)
+        if head.is_cross_site:
+            exchange.extra_headers = await cors.grant(self._client(exchange), head)
         self.uploads += 1
         try:
-            await self._post.receive(exchange, head)
+            await self._form_post.receive(exchange, head)
         finally:
             self.uploads -= 1
 
@@ -170,7 +195,7 @@ class RequestHandler:
             self.uploads -= count
 
 
-def _body_is_at_hand(exchange: Exchange, authorized: AuthorizedRequest) -> bool:
+def _is_input_at_hand(exchange: Exchange, authorized: AuthorizedRequest) -> bool:
     """True when no wait and no thread is needed before the store can be asked."""
     if authorized.op.streaming_input:
         return True

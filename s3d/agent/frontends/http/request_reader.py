@@ -43,6 +43,12 @@ class RequestHead:
             and not self.wire.raw_query
         )
 
+    @property
+    def is_cross_site(self) -> bool:
+        """True when a browser may have sent this for another site's page."""
+        headers = self.headers
+        return "origin" in headers or headers.get("sec-fetch-site") == "cross-site"
+
 
 @dataclass(slots=True)
 class AuthorizedRequest:
@@ -162,7 +168,7 @@ LOCAL_NAMES = ("localhost", "s3.localhost")
 LOCAL_ADDRESSES = ("127.0.0.1", "[::1]")
 
 _WILDCARDS = ("", "0.0.0.0", "::", "[::]")
-_MEMO = 256
+_MOST_ALLOWED = 256
 
 
 class Hosts:
@@ -174,20 +180,25 @@ class Hosts:
         self.bases = tuple(sorted({*LOCAL_NAMES, *names}, key=len, reverse=True))
         """Names before which a bucket may stand (virtual-host style), longest first."""
         self._exact = {*LOCAL_NAMES, *LOCAL_ADDRESSES, *names}
+        self._suffixes = tuple("." + name for name in self.bases)
+        self._allowed: set[str] = set()
+        """Hosts that were allowed before, for speed."""
+        self.add_address(bind)
+
+    def add_address(self, bind: str) -> None:
+        """Answer to an address that is listened on; a wildcard adds nothing."""
         if bind not in _WILDCARDS:
             self._exact.add(f"[{bind}]" if ":" in bind and bind[0] != "[" else bind.lower())
-        self._suffixes = tuple("." + name for name in self.bases)
-        self._known: set[str] = set()
 
     def allows(self, host: str) -> bool:
         """host: as a Host header or the authority of a request target has it, port included."""
-        if host in self._known:
+        if host in self._allowed:
             return True
         name = name_of(host)
         if name is None or not (name in self._exact or name.endswith(self._suffixes)):
             return False
-        if len(self._known) < _MEMO:
-            self._known.add(host)
+        if len(self._allowed) < _MOST_ALLOWED:
+            self._allowed.add(host)
         return True
 
 

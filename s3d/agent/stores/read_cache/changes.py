@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from enum import Enum
 from typing import Any
 
-from s3d.agent.core.failures import Unreachable
+from s3d.agent.core.failures import Unreachable, may_have_happened
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members, S3Request, S3Response
 from s3d.agent.stores.read_cache.last_listing import Change, date
@@ -127,7 +127,7 @@ def row_of_head(key: str, output: Members) -> Members:
 def effect_of(error: BaseException | None, status: int | None) -> Effect:
     """error: what the write ended with, if it raised. status: of an answer that was forwarded."""
     if isinstance(error, S3Error):
-        cause = error.__cause__
+        cause = error.failure
         never_sent = isinstance(cause, Unreachable) and not cause.sent
         return Effect.NONE if never_sent else Effect.DOUBT
     if error is not None or (status is not None and status >= 300):
@@ -135,12 +135,8 @@ def effect_of(error: BaseException | None, status: int | None) -> Effect:
     return Effect.FORGET
 
 
-def may_have_happened(error: BaseException | None, status: int | None) -> bool:
-    """Whether a write that did not succeed may have been carried out: its answer was lost, or the
-    remote failed while it worked. A refusal with a 4xx status has changed nothing."""
+def may_have_changed(error: BaseException | None, status: int | None) -> bool:
+    """Whether a write that did not succeed may have been carried out."""
     if error is None:
         return status is not None and status >= 500
-    if not isinstance(error, S3Error):
-        return True
-    cause = error.__cause__
-    return cause.sent if isinstance(cause, Unreachable) else error.status >= 500
+    return may_have_happened(error) if isinstance(error, S3Error) else True

@@ -6,11 +6,11 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from s3d.agent.core.client import whole_size
+from s3d.agent.core.client import S3Client
+from s3d.agent.core.object_info import whole_size
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.messages import Members, S3Request
-from s3d.agent.s3.model import operations
+from s3d.agent.s3.messages import Members, RequestContext
 from s3d.agent.selection.filter_subject import subject_of_response
 from s3d.agent.selection.use_policy import UsePolicy
 from s3d.agent.stores.read_cache.cache_tag import NONE, PIN, TAG
@@ -31,11 +31,13 @@ class Eligibility:
         self._inner = inner
         self._on_mark = on_mark
 
-    async def admits(self, bucket: str, key: str, said: Members) -> bool:
+    async def admits(
+        self, bucket: str, key: str, said: Members, context: RequestContext | None = None
+    ) -> bool:
         """Whether an object may be kept: its tag s3d.cache decides, or else the filter."""
         tags: dict[str, str] | None = {}
         if said.get("TagCount"):
-            tags = await self._tags(bucket, key)
+            tags = await self._tags(bucket, key, context)
             if tags is not None:
                 self._on_mark(bucket, key, tags.get(TAG, ""))
         mark = (tags or {}).get(TAG, "")
@@ -55,14 +57,14 @@ class Eligibility:
             logger.info("not kept: %s key=%s", error.message, subject.key)
             return False
 
-    async def _tags(self, bucket: str, key: str) -> dict[str, str] | None:
+    async def _tags(
+        self, bucket: str, key: str, context: RequestContext | None
+    ) -> dict[str, str] | None:
         """None when they cannot be read."""
         members = {"Bucket": bucket, "Key": key}
         try:
             async with asyncio.timeout(TAGS_PATIENCE):
-                answer = await self._inner.call(
-                    S3Request(operations()["GetObjectTagging"], members)
-                )
+                answer = await S3Client(self._inner, context).call("GetObjectTagging", members)
         except TimeoutError:
             logger.info("the tags cannot be read within %g s: key=%s", TAGS_PATIENCE, key)
             return None

@@ -57,7 +57,7 @@ class Fetch:
             self.error = error
         except OSError as error:
             self.error = S3Error("SlowDown", f"the cache cannot be written: {error.strerror}")
-            self.error.__cause__ = error
+            self.error.failure = error
         except asyncio.CancelledError:
             self.error = S3Error("ServiceUnavailable", "The agent stopped.")
             raise
@@ -95,7 +95,7 @@ class Fetch:
     def check(self) -> None:
         """Raises S3Error when it is known to have failed."""
         if self.error is not None:
-            raise S3Error(self.error.code, self.error.message) from self.error.__cause__
+            raise S3Error(self.error.code, self.error.message) from self.error.failure
 
     @property
     def file(self) -> int:

@@ -15,11 +15,11 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
 
-from s3d.agent.core.client import whole_size
+from s3d.agent.core.client import S3Client
+from s3d.agent.core.object_info import whole_size
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.messages import Body, BytesBody, Members, S3Request, S3Response
-from s3d.agent.s3.model import operations
+from s3d.agent.s3.messages import Body, BytesBody, Members, RequestContext, S3Response
 from s3d.agent.storage.blobs import INLINE
 from s3d.agent.storage.blocks import BLOCK, block_size, blocks_of, crc, mask
 from s3d.agent.stores.read_cache.catalog import Catalog
@@ -58,6 +58,8 @@ class _Opening:
 
     result: asyncio.Future[Entry | None]
     """None: it is not to be cached."""
+    context: RequestContext | None = None
+    """Of the first reader's request."""
     is_dead: bool = False
     """The object was written meanwhile: nobody else may have what comes."""
 
@@ -79,7 +81,7 @@ class Fills:
     inner: ObjectStore
     spawn: Callable[[Any, str], asyncio.Future[Any]]
     counts: Counts
-    admits: Callable[[str, str, Members], Awaitable[bool]]
+    admits: Callable[[str, str, Members, RequestContext | None], Awaitable[bool]]
     """Whether an object may be kept, by what the remote says of it."""
     clock: Callable[[], float] = time.time
     _opening: dict[Name, _Opening] = field(default_factory=dict)
@@ -109,7 +111,9 @@ class Fills:
         for name in [name for name in self._opening if name[0] == bucket]:
             self.written(*name)
 
-    async def open(self, bucket: str, key: str, header: str) -> Entry:
+    async def open(
+        self, bucket: str, key: str, header: str, context: RequestContext | None = None
+    ) -> Entry:
         """The entry of an object that was not here, with what a Range header asks for on its way.
 
         Raises Uncached; S3Error when the remote has no such object, or is away.
@@ -120,7 +124,7 @@ class Fills:
         if opening is not None:
             return await self._other(opening)
         loop = asyncio.get_running_loop()
-        opening = self._opening[bucket, key] = _Opening(loop.create_future())
+        opening = self._opening[bucket, key] = _Opening(loop.create_future(), context)
         opening.result.add_done_callback(heard)
         opened = self.spawn(self._open(opening, bucket, key, header), f"cache open {bucket}/{key}")
         entry: Entry = await asyncio.shield(opened)  # Others may wait for it too.
@@ -148,13 +152,17 @@ class Fills:
 
     async def _first(self, opening: _Opening, bucket: str, key: str, header: str) -> Entry:
         wanted = {"Range": _aligned(header)} if header else {}
-        response = await self._get(bucket, key, wanted)
+        response = await self._get(bucket, key, wanted, opening.context)
         said, body = response.output, response.body or BytesBody(b"")
         size = whole_size(said)
         start, stop = _extent(said, size)
         first, end = blocks_of(start, stop - start) if size else (0, 0)
         aligned = start % BLOCK == 0 and (stop == size or stop % BLOCK == 0)
-        if opening.is_dead or not aligned or not await self.admits(bucket, key, said):
+        if (
+            opening.is_dead
+            or not aligned
+            or not await self.admits(bucket, key, said, opening.context)
+        ):
             raise await _refused(response, header)
         entry = Entry((bucket, key), said, size, self.catalog.blobs.new_id(), self.clock())
         self.counts.fills += 1
@@ -207,7 +215,9 @@ class Fills:
                 return fetch
         return None
 
-    async def fetch(self, entry: Entry, start: int, size: int) -> Fetch:
+    async def fetch(
+        self, entry: Entry, start: int, size: int, context: RequestContext | None = None
+    ) -> Fetch:
         """Have the first missing run of these bytes fetched; the one that brings its beginning.
 
         Raises S3Error: PreconditionFailed when the object is another one by now.
@@ -226,7 +236,7 @@ class Fills:
             raise S3Error("SlowDown", "The cache is full of what must stay.")
         # It is entered before anything is awaited, so that a second reader finds it.
         fetch = Fetch(entry, first, end, None, Proof(None))
-        await self._start_later(fetch, held)
+        await self._start_later(fetch, held, context)
         return fetch
 
     async def _reopen(self, fetch: Fetch) -> None:
@@ -240,21 +250,29 @@ class Fills:
         if stamp_of(fetch.fd) != entry.stamp:
             entry.proven = 0
 
-    def _start_later(self, fetch: Fetch, held: int) -> asyncio.Future[None]:
+    def _start_later(
+        self, fetch: Fetch, held: int, context: RequestContext | None
+    ) -> asyncio.Future[None]:
         """Ask for its blocks; done when the answer has begun."""
         self._fetches.setdefault(fetch.entry.blob, []).append(fetch)
         self.catalog.begin(fetch.entry)
         begun: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         begun.add_done_callback(heard)
-        self.spawn(self._ask(fetch, held, begun), f"cache fetch {fetch.entry.blob}")
+        self.spawn(self._ask(fetch, held, begun, context), f"cache fetch {fetch.entry.blob}")
         return begun
 
-    async def _ask(self, fetch: Fetch, held: int, begun: asyncio.Future[None]) -> None:
+    async def _ask(
+        self,
+        fetch: Fetch,
+        held: int,
+        begun: asyncio.Future[None],
+        context: RequestContext | None,
+    ) -> None:
         entry = fetch.entry
         wanted = {"Range": f"bytes={fetch.at}-{fetch.stop - 1}", "IfMatch": entry.etag}
         try:
             await self._reopen(fetch)
-            response = await self._get(entry.bucket, entry.key, wanted)
+            response = await self._get(entry.bucket, entry.key, wanted, context)
             said = response.output
             if said["ETag"] != entry.etag or _extent(said, entry.size) != (fetch.at, fetch.stop):
                 await _close(response.body)
@@ -292,8 +310,8 @@ class Fills:
                 fetch.note()
                 entry.proven |= mask(fetch.first, fetch.end)
                 entry.stamp = stamp_of(fetch.file)
-            elif isinstance(fetch.error.__cause__, OSError):
-                self._failed(fetch.error.__cause__)
+            elif isinstance(fetch.error.failure, OSError):
+                self._failed(fetch.error.failure)
             if fetch.error is not None:
                 logger.info("a fill failed: %s key=%s", fetch.error.message, entry.key)
         finally:
@@ -313,9 +331,11 @@ class Fills:
         else:
             self.catalog.update(entry)
 
-    async def _get(self, bucket: str, key: str, members: Members) -> S3Response[Any]:
+    async def _get(
+        self, bucket: str, key: str, members: Members, context: RequestContext | None
+    ) -> S3Response[Any]:
         asked = {"Bucket": bucket, "Key": key, "ChecksumMode": "ENABLED", **members}
-        return await self.inner.call(S3Request(operations()["GetObject"], asked))
+        return await S3Client(self.inner, context).call("GetObject", asked)
 
     def _holds(self, entry: Entry, proof: Proof) -> bool:
         """Whether the bytes are right. The same wrong MD5 twice says that the ETag is none."""

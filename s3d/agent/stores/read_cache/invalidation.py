@@ -16,7 +16,7 @@ from typing import Any, Protocol, TypeGuard
 
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.messages import Body, S3Request, S3Response
-from s3d.agent.stores.read_cache.changes import Effect, changed, effect_of, may_have_happened
+from s3d.agent.stores.read_cache.changes import Effect, changed, effect_of, may_have_changed
 
 Name = tuple[str, str]
 
@@ -65,7 +65,7 @@ class Invalidation:
             response = await self.inner.call(request)
         except BaseException as error:
             self._end(names, effect_of(error, None))
-            if may_have_happened(error, None):
+            if may_have_changed(error, None):
                 self.on_unknown(request)
             raise
         status = None if response.wire is None else response.wire.status
@@ -79,7 +79,7 @@ class Invalidation:
         if effect is Effect.FORGET:
             self.on_done(request, response)
             await self.entries.committed()
-        elif may_have_happened(None, status):
+        elif may_have_changed(None, status):
             self.on_unknown(request)
         return response
 

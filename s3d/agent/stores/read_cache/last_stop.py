@@ -7,11 +7,10 @@ newest. A file says "clean", or "running" and the id of the boot in which the ag
 from __future__ import annotations
 
 import logging
-import os
 from enum import Enum
 from pathlib import Path
 
-from s3d.agent.storage.disk import sync_folder
+from s3d.shared.atomic_file import write_atomically
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +40,7 @@ class StopMarker:
     def begin(self) -> LastStop:
         """How the last agent stopped; from now on one runs. Raises OSError."""
         before = _read(self._file)
-        _write(self._file, f"running {self._boot_id}")
+        write_atomically(self._file, f"running {self._boot_id}".encode(), durable=True)
         if before == _CLEAN:
             return LastStop.CLEAN
         same_boot = self._boot_id and before == f"running {self._boot_id}"
@@ -52,7 +51,7 @@ class StopMarker:
         if self._is_spoilt:
             return
         try:
-            _write(self._file, _CLEAN)
+            write_atomically(self._file, _CLEAN.encode(), durable=True)
         except OSError as error:
             logger.warning("cannot note the end of this run: %s path=%s", error, self._file)
 
@@ -70,13 +69,3 @@ def _read(file: Path) -> str:
         return file.read_text().strip()
     except (OSError, UnicodeDecodeError):
         return ""
-
-
-def _write(file: Path, text: str) -> None:
-    new = file.with_suffix(".new")
-    with new.open("w") as out:
-        out.write(text)
-        out.flush()
-        os.fsync(out.fileno())
-    new.replace(file)
-    sync_folder(file.parent)

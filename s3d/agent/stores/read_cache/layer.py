@@ -30,6 +30,7 @@ from s3d.agent.s3.authority import Authority, authority_of_read
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body, BytesBody, Members, S3Request, S3Response
 from s3d.agent.selection.filter_subject import subject_of_record
+from s3d.agent.selection.use_policy import UsePolicy
 from s3d.agent.storage.blobs import INLINE
 from s3d.agent.storage.record_cache import Recent
 from s3d.agent.stores.read_cache.adopt_pushed import Pushed, adopt, row_of
@@ -81,13 +82,17 @@ class Cache(Layer):
         catalog: Catalog,
         freshness: Freshness,
         clock: Callable[[], float] = time.time,
+        *,
+        use_policy: UsePolicy | None = None,
     ) -> None:
+        """use_policy: which objects are cached; None: all."""
         self.catalog = catalog
         self.counts = Counts()
         self.freshness = freshness
         self.on_mark: Callable[[str, str, str], None] = lambda bucket, key, mark: None
         """Told of the tag s3d.cache of an object, "" for none, when it is seen or changed."""
         self.eligibility = Eligibility(inner, lambda *mark: self.on_mark(*mark))
+        self.eligibility.rules = use_policy
         self._clock = clock
         self._nursery = Nursery()
         self._away = Away(clock)
@@ -113,7 +118,7 @@ class Cache(Layer):
 
     @operation("GetObject", "HeadObject")
     def read(self, request: S3Request[Members]) -> Answer:
-        if request.fresh or not self._nursery.is_open:
+        if request.context.bypass_cache or not self._nursery.is_open:
             return self.inner.call(request)
         entry = self.catalog.get(request.bucket, request.key)
         authority = authority_of_read(request.input, entry)
@@ -179,7 +184,7 @@ class Cache(Layer):
             authority = authority_of_read(request.input, entry)
             if authority is Authority.REVALIDATE or not self._is_fresh(entry):
                 anew = authority is Authority.REVALIDATE
-                entry, is_stale = await self._checks.checked(entry, anew=anew)
+                entry, is_stale = await self._checks.checked(entry, request.context, anew=anew)
         if entry is None or entry.is_dead:
             return await self._missed(request)
         if is_stale and is_refused(request.input, entry):
@@ -208,7 +213,7 @@ class Cache(Layer):
         writes = self._writes.count
         try:
             async with asyncio.timeout(AWAY_PATIENCE if self._away.is_now else None):
-                entry = await self.fills.open(bucket, key, header)
+                entry = await self.fills.open(bucket, key, header, request.context)
             self._away.is_back()
         except Uncached as answer:
             if answer.response is None:
@@ -248,7 +253,7 @@ class Cache(Layer):
                 self.counts.corrupt += 1
                 self.catalog.update(entry)
         try:
-            filling = FillBody(self.fills, entry, start, size)
+            filling = FillBody(self.fills, entry, start, size, context=request.context)
         except S3Error:
             self._rotten(entry)
             return await self.inner.call(request)

@@ -132,7 +132,7 @@ class ListOps:
     @operation("ListBuckets", "ListObjects", "ListObjectsV2")
     def list(self, request: S3Request[Members]) -> Answer:
         after = own_token(request.input)
-        if request.fresh or not self._freshness.serve_stale:
+        if request.context.bypass_cache or not self._freshness.serve_stale:
             return self._inner.call(request if after is None else _from(request, after))
         return self._list(request, after)
 

@@ -7,7 +7,7 @@ import os
 from collections.abc import AsyncIterator, Mapping
 
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.messages import NO_TRAILERS
+from s3d.agent.s3.messages import NO_TRAILERS, RequestContext
 from s3d.agent.storage.blocks import BLOCK
 from s3d.agent.stores.read_cache.entry import Entry
 from s3d.agent.stores.read_cache.fetch import Fetch
@@ -21,10 +21,20 @@ _RETRIES = 3
 class FillBody:
     """Bytes [start, start + size) of an entry. A Body: its iteration may raise S3Error."""
 
-    def __init__(self, fills: Fills, entry: Entry, start: int, size: int) -> None:
+    def __init__(
+        self,
+        fills: Fills,
+        entry: Entry,
+        start: int,
+        size: int,
+        *,
+        context: RequestContext | None = None,
+    ) -> None:
+        """context: of the request that reads the body."""
         self.size = size
         self._fills = fills
         self._entry = entry
+        self._context = context
         self._at, self._stop = start, start + size
         self._used: list[Fetch] = []
         """Fetches whose bytes were given before all of them had come and were found right."""
@@ -67,7 +77,7 @@ class FillBody:
                 fills.counts.corrupt += 1
             fetch = fills.fetch_of(entry, block)
             if fetch is None:
-                fetch = await fills.fetch(entry, self._at, self._stop - self._at)
+                fetch = await fills.fetch(entry, self._at, self._stop - self._at, self._context)
             if fetch not in self._used:
                 self._used.append(fetch)
             reached = await fetch.reach(self._at)

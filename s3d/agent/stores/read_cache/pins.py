@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
 
-from s3d.agent.storage.disk import sync_folder
+from s3d.shared.atomic_file import write_atomically
 from s3d.shared.caching import Pin
 from s3d.shared.errors import UsageError
 
@@ -89,7 +88,7 @@ class Pins:
     def _save(self, before: list[Pin]) -> None:
         """Or have it as it was before."""
         try:
-            _write(self._file, msgspec.json.encode(list(self)))
+            write_atomically(self._file, msgspec.json.encode(list(self)), durable=True)
         except OSError:
             self._keys.clear()
             self._prefixes.clear()
@@ -126,14 +125,3 @@ def _refuse_newer(file: Path, data: bytes) -> None:
                 f"{file} has version {version}, and this s3d reads {VERSION} at most",
                 "run the newer s3d, or move the file away to forget the pins",
             )
-
-
-def _write(file: Path, data: bytes) -> None:
-    """In one step: the old list or the new one is there."""
-    new = file.with_suffix(".new")
-    with new.open("wb") as out:
-        out.write(data)
-        out.flush()
-        os.fsync(out.fileno())
-    new.replace(file)
-    sync_folder(file.parent)

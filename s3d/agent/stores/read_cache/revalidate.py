@@ -7,11 +7,11 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
+from s3d.agent.core.client import S3Client
 from s3d.agent.core.failures import FailureClass, Reason, Unreachable, classify
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.messages import S3Request
-from s3d.agent.s3.model import operations
+from s3d.agent.s3.messages import RequestContext
 from s3d.agent.stores.read_cache.catalog import Catalog
 from s3d.agent.stores.read_cache.entry import EXPIRED, UNASKED, UNPROVEN, Entry
 
@@ -64,20 +64,20 @@ class Away:
     def error(self, key: str, message: str = _NOT_HERE) -> S3Error:
         """What to answer meanwhile for what is not here."""
         error = S3Error("ServiceUnavailable", message, Key=key)
-        error.__cause__ = Unreachable(Reason.TIMEOUT, "no answer", sent=True)
+        error.failure = Unreachable(Reason.TIMEOUT, "no answer", sent=True)
         return error
 
 
 def is_away(error: S3Error) -> bool:
     """Whether it says that the remote cannot be asked now."""
-    return isinstance(error.__cause__, Unreachable) or (
+    return isinstance(error.failure, Unreachable) or (
         classify(error) is FailureClass.TRANSIENT and error.status >= 500
     )
 
 
 def is_unreachable(error: S3Error) -> bool:
     """Whether nobody answered at all: an answer that broke off says little about the next."""
-    cause = error.__cause__
+    cause = error.failure
     return isinstance(cause, Unreachable) and cause.reason not in (
         Reason.LOST,
         Reason.INTERCEPTED,  # of this request alone: the remote answered a listing
@@ -125,7 +125,9 @@ class Checks:
         for name in [name for name in self._asking if name[0] == bucket and key in ("", name[1])]:
             del self._asking[name]
 
-    async def checked(self, entry: Entry, *, anew: bool = False) -> tuple[Entry | None, bool]:
+    async def checked(
+        self, entry: Entry, context: RequestContext | None = None, *, anew: bool = False
+    ) -> tuple[Entry | None, bool]:
         """The entry if it is still right, and whether that could not be found out.
 
         anew: an answer to an earlier question does not do. Raises S3Error NoSuchKey, and what the
@@ -137,7 +139,9 @@ class Checks:
             return entry, True
         asking = None if anew else self._asking.get(entry.name)
         if asking is None:
-            asking = self.spawn(self._ask(entry), f"cache check {entry.bucket}/{entry.key}")
+            asking = self.spawn(
+                self._ask(entry, context), f"cache check {entry.bucket}/{entry.key}"
+            )
             self._asking[entry.name] = asking
             asking.add_done_callback(lambda done: self._done(entry.name, done))
         try:
@@ -154,13 +158,13 @@ class Checks:
             raise self.away.error(entry.key, _MAY_BE_OLD)
         return entry, True
 
-    async def _ask(self, entry: Entry) -> Entry | None:
+    async def _ask(self, entry: Entry, context: RequestContext | None) -> Entry | None:
         """Whether the remote still has it, and nothing else; None: it has not."""
         members = {"Bucket": entry.bucket, "Key": entry.key, "ChecksumMode": "ENABLED"}
         if entry.checked > 0.0 or entry.checked == EXPIRED:
             members["IfNoneMatch"] = entry.etag
         try:
-            response = await self.inner.call(S3Request(operations()["HeadObject"], members))
+            response = await S3Client(self.inner, context).call("HeadObject", members)
         except S3Error as error:
             if error.status == 404:
                 if not entry.is_dead:  # Else it is newer than the answer.

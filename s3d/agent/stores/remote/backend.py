@@ -61,7 +61,7 @@ class RemoteBackend(Protocol):
         """The remote for bulk copies, which leave conditions to it and start no probe."""
 
     def call(self, request: S3Request[Any]) -> Answer:
-        """Carry out a request. Raises S3Error; its cause is a Refused or an Unreachable."""
+        """Carry out a request. Raises S3Error; its failure is a Refused or an Unreachable."""
 
     async def check_key(self, bucket: str, key: str) -> None:
         """Raises S3Error InvalidURI for a key that the remote would store under another one."""

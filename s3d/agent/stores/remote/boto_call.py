@@ -62,7 +62,7 @@ class BotoCaller:
             try:
                 return await self._reach(request)
             except S3Error as error:
-                cause = error.__cause__
+                cause = error.failure
                 # botocore itself follows redirects: only it knows where it has sent the request.
                 change = isinstance(cause, Refused) and await self._connection.correct(
                     request.bucket, cause.refusal, {}
@@ -90,7 +90,7 @@ class BotoCaller:
         try:
             return await self._once(request, limit * FIRST_ATTEMPT)
         except S3Error as error:
-            cause = error.__cause__
+            cause = error.failure
             if not (isinstance(cause, Unreachable) and cause.sent and not cause.status):
                 raise
         return await self._once(request, limit * (1 - FIRST_ATTEMPT))
@@ -113,7 +113,7 @@ class BotoCaller:
                 output: Members = await call(**given)
         except self._boto.ERRORS as error:
             ours = self._translated(request, error)
-            raise ours from ours.__cause__
+            raise ours from ours.failure
         finally:
             _request.reset(under_way)
         return from_boto(request, output)
@@ -151,7 +151,7 @@ class BotoCaller:
         if cause is not None:
             return self._connection.monitor.failed(cause)
         ours = S3Error("InvalidRequest", str(error))  # botocore refused to send these members
-        ours.__cause__ = error
+        ours.failure = error
         return ours
 
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from pathlib import Path
 
 import msgspec
 
 from s3d.agent.stores.remote.capabilities import Capabilities, RemoteQuirks
+from s3d.shared.atomic_file import write_atomically
 
 logger = logging.getLogger(__name__)
 
@@ -70,10 +70,9 @@ class CapabilityFile:
     def _write(self, record: RemoteRecord) -> None:
         """Replace the record; those of other remotes stay."""
         others = [each for each in self._records() if each.endpoint != self.endpoint]
-        part = self._path.with_suffix(".part")
+        encoded = msgspec.json.encode(_File(VERSION, [*others, record]))
         try:
-            part.write_bytes(msgspec.json.encode(_File(VERSION, [*others, record])))
-            os.replace(part, self._path)
+            write_atomically(self._path, encoded, durable=False)
         except OSError as error:
             logger.warning("cannot save the capabilities: %s path=%s", error, self._path)
 

@@ -15,13 +15,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from s3d.agent.core.client import S3Client
 from s3d.agent.core.failures import FailureClass, Refused, classify
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.checksums import ALGORITHMS
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.listing import SAMPLE, order_of_sample
-from s3d.agent.s3.messages import BytesBody, Members, S3Request
-from s3d.agent.s3.model import operations
+from s3d.agent.s3.messages import BytesBody, Members
 from s3d.agent.stores.remote.capabilities import Observations
 
 FOLDER = ".s3d/"
@@ -308,8 +308,8 @@ async def _call(
 ) -> Members:
     """The members of the response, with its whole body as Body."""
     given: Members = {"Bucket": bucket, **members}
-    request = S3Request(operations()[operation], given, None if body is None else BytesBody(body))
-    response = await store.call(request)
+    payload = None if body is None else BytesBody(body)
+    response = await S3Client(store).call(operation, given, payload)
     output: Members = dict(response.output)
     if response.body is not None:
         output["Body"] = b"".join([chunk async for chunk in response.body])
@@ -320,9 +320,5 @@ async def _call(
 def _raise_unless_refused(error: S3Error) -> None:
     """Raise an error that says nothing about the request itself."""
     is_conclusive = classify(error) is FailureClass.PERMANENT or error.status in (409, 500, 501)
-    if (
-        not isinstance(error.__cause__, Refused)
-        or not is_conclusive
-        or error.code == "NoSuchBucket"
-    ):
+    if not isinstance(error.failure, Refused) or not is_conclusive or error.code == "NoSuchBucket":
         raise error

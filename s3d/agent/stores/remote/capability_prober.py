@@ -56,10 +56,12 @@ class CapabilityProber(Layer):
         *,
         quirks: RemoteQuirks | None = None,
         allowed: bool = True,
+        wake: asyncio.Event | None = None,
         default_order: Callable[[str], str] = lambda bucket: UNKNOWN,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """endpoint: names the remote in the file. allowed: a probe may write small objects.
+        wake: set when the quirks have changed, so that run() saves them.
         default_order: (bucket) -> its order of listings when nothing is probed. clock: Unix
         seconds."""
         super().__init__(inner)
@@ -77,7 +79,7 @@ class CapabilityProber(Layer):
         """Bucket -> when to examine it."""
         self._examined: dict[str, asyncio.Event] = {}
         """Bucket that a caller of learn() waits for -> set after its examination."""
-        self._wakeup = asyncio.Event()
+        self._wakeup = wake or asyncio.Event()
         self._unfinished: list[tuple[str, str]] = []
 
     @property
@@ -159,10 +161,6 @@ class CapabilityProber(Layer):
             with suppress(TimeoutError):
                 async with asyncio.timeout(wait):
                     await self._wakeup.wait()
-
-    def wake(self) -> None:
-        """Save the quirks, which have changed."""
-        self._wakeup.set()
 
     def _schedule(self, bucket: str) -> None:
         """Examine the bucket as soon as possible."""

@@ -21,6 +21,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
+from s3d.agent.core.client import S3Client
 from s3d.agent.core.failures import Reason, Refused, Unreachable
 from s3d.agent.core.store import Answer, Layer, ObjectStore, operation
 from s3d.agent.s3 import checksums
@@ -34,7 +35,6 @@ from s3d.agent.s3.messages import (
     S3Response,
     WireRequest,
 )
-from s3d.agent.s3.model import operations
 from s3d.agent.s3.optional_headers import OptionalGroup, blames, group_of, may_blame, without
 from s3d.agent.stores.remote.capabilities import RemoteQuirks
 from s3d.agent.stores.remote.error_mapping import error_elements
@@ -50,11 +50,17 @@ _SAME_OBJECT = ("Bucket", "Key", "SSECustomerAlgorithm", "SSECustomerKey", "SSEC
 class Compatibility(Layer):
     """Directly above the RemoteStore. Belongs to the loop."""
 
-    def __init__(self, inner: ObjectStore, quirks: RemoteQuirks | None = None) -> None:
-        """quirks: where it records what it learns."""
+    def __init__(
+        self,
+        inner: ObjectStore,
+        quirks: RemoteQuirks | None = None,
+        *,
+        on_learned: Callable[[], None] = lambda: None,
+    ) -> None:
+        """quirks: where it records what it learns. on_learned: called when that has changed."""
         super().__init__(inner)
         self.quirks = quirks or RemoteQuirks()
-        self.on_learned: Callable[[], None] = lambda: None
+        self._on_learned = on_learned
 
     @operation("ListObjectsV2")
     def list(self, request: S3Request[Any]) -> Answer:
@@ -65,7 +71,7 @@ class Compatibility(Layer):
         keys = [row["Key"] for row in response.output.get("Contents") or ()]
         if self.quirks.listing_order == UNKNOWN and order_of(keys) == OTHER:
             self.quirks.listing_order = OTHER
-            self.on_learned()
+            self._on_learned()
             logger.info("the remote does not list keys in their order")
         return response
 
@@ -133,14 +139,14 @@ class Compatibility(Layer):
         if stored is None and request.op.name == "PutObject":
             stored = _MD5.fullmatch(await self._read_back(request, etag, version))
         if stored is not None and stored[1] != md5:
-            raise S3Error("BadDigest", "The remote has stored other bytes than were sent.")
+            raise S3Error("BadDigest", "The remote has other bytes than were sent to it.")
 
     async def _read_back(self, request: S3Request[Any], etag: str, version: str) -> str:
         """The MD5 of what was stored; "" when another writer has replaced it since."""
         members: Members = {name: request.input.get(name) for name in _SAME_OBJECT}
         members |= {"VersionId": version or None, "IfMatch": etag or None}
         try:
-            response = await self.inner.call(S3Request(operations()["GetObject"], members))
+            response = await S3Client(self.inner, request.context).call("GetObject", members)
         except S3Error as error:
             if error.status in (404, 412):
                 return ""
@@ -153,7 +159,7 @@ class Compatibility(Layer):
 
     def _learn(self, group: OptionalGroup, refusal: tuple[int, str, str]) -> None:
         self.quirks.refused.add(group)
-        self.on_learned()
+        self._on_learned()
         logger.warning("the remote refuses %s; it is not sent any more: %s", group, refusal[2])
 
 
@@ -244,7 +250,7 @@ def _refusal_in(response: S3Response[Any]) -> tuple[int, str, str] | None:
 
 
 def _refusal_of(error: S3Error) -> tuple[int, str, str] | None:
-    cause = error.__cause__
+    cause = error.failure
     if not isinstance(cause, Refused):
         return None
     return cause.refusal.status, cause.refusal.code, cause.refusal.message
@@ -253,7 +259,7 @@ def _refusal_of(error: S3Error) -> tuple[int, str, str] | None:
 def _is_bare_refusal(request: S3Request[Any], error: S3Error) -> bool:
     """Whether HEAD got an error that no document proves to be the remote's. It is sent once more
     without the headers, and nothing is learnt from it."""
-    cause = error.__cause__
+    cause = error.failure
     is_answered = isinstance(cause, Unreachable) and cause.status in (400, 501)
     return is_answered and request.op.method == "HEAD"
 
@@ -268,5 +274,5 @@ def _send_again(group: OptionalGroup) -> S3Error:
     """The body cannot be sent twice, and the next request will succeed. The cause makes the queue
     retry it."""
     error = S3Error("ServiceUnavailable", f"The remote refuses {group}. Send the request again.")
-    error.__cause__ = Unreachable(Reason.LOST, "the remote refused an optional header", sent=False)
+    error.failure = Unreachable(Reason.LOST, "the remote refused an optional header", sent=False)
     return error

@@ -11,13 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from s3d.agent.core.client import S3Client
 from s3d.agent.core.failures import FailureClass, classify
 from s3d.agent.core.keyed_lock import KeyedLock
 from s3d.agent.core.store import Answer, Layer
 from s3d.agent.s3.conditions import check_delete, check_write
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members, S3Request, S3Response
-from s3d.agent.s3.model import operations
 from s3d.agent.stores.remote.capabilities import Capabilities
 from s3d.agent.stores.remote.capability_prober import CapabilityProber
 from s3d.agent.stores.remote.direct_call import settled
@@ -81,7 +81,7 @@ class ConditionalWrites(Layer):
         members: Members = {name: request.input.get(name) for name in _OF_HEAD}
         check = check_delete if request.op.name == "DeleteObject" else check_write
         try:
-            response = await self.inner.call(S3Request(operations()["HeadObject"], members))
+            response = await S3Client(self.inner, request.context).call("HeadObject", members)
         except S3Error as error:
             if error.status == 404:
                 check(request.input, None)

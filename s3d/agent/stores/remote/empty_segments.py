@@ -16,12 +16,12 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
+from s3d.agent.core.client import S3Client
 from s3d.agent.core.failures import FailureClass, classify
 from s3d.agent.core.store import Answer, Layer, ObjectStore
 from s3d.agent.s3.address import parse_copy_source
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import BytesBody, Members, S3Request, S3Response
-from s3d.agent.s3.model import operations
 from s3d.agent.stores.remote.capabilities import RemoteQuirks
 from s3d.agent.stores.remote.capability_probe import FOLDER, allows_probe, remove_empty_folder
 
@@ -42,10 +42,18 @@ def has_empty_segment(key: str) -> bool:
 class EmptySegments(Layer):
     """Handles requests for keys that the remote cannot have. Belongs to the loop."""
 
-    def __init__(self, inner: ObjectStore, quirks: RemoteQuirks, *, may_probe: bool = True) -> None:
-        """may_probe: a small object may be written to find out what the remote does."""
+    def __init__(
+        self,
+        inner: ObjectStore,
+        quirks: RemoteQuirks,
+        *,
+        may_probe: bool = True,
+        on_learned: Callable[[], None] = lambda: None,
+    ) -> None:
+        """may_probe: a small object may be written to find out what the remote does. on_learned:
+        called when the quirks have changed."""
         super().__init__(inner)
-        self.on_learned: Callable[[], None] = lambda: None
+        self._on_learned = on_learned
         self._quirks = quirks
         self._may_probe = may_probe
         self._lock = asyncio.Lock()
@@ -79,7 +87,7 @@ class EmptySegments(Layer):
         async with self._lock:
             if self._quirks.keeps_empty_segments is None and self._may_probe:
                 self._quirks.keeps_empty_segments = await self._probe(bucket)
-                self.on_learned()
+                self._on_learned()
         return self._quirks.keeps_empty_segments
 
     async def _probe(self, bucket: str) -> bool | None:
@@ -128,8 +136,7 @@ class EmptySegments(Layer):
         if key:
             given["Key"] = key
         payload = None if body is None else BytesBody(body)
-        response = await self.inner.call(S3Request(operations()[operation], given, payload))
-        return dict(response.output)
+        return await S3Client(self.inner).output(operation, given, payload)
 
     def _refusal(self, key: str) -> S3Error:
         if self._quirks.keeps_empty_segments is None:

@@ -1,4 +1,4 @@
-"""Error responses and lost responses as S3Error. Pure, except that it sets their __cause__."""
+"""Error responses and lost responses as S3Error, with a Refused or Unreachable as failure. Pure."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def refused(op: Operation, refusal: Refusal, details: Mapping[str, str] | None =
         text = ": ".join(part for part in (refusal.code, refusal.message) if part)
         code = _code_of(op, refusal.status)
         error = S3Error(code, _message(refusal) if refusal.status >= 500 else text)
-    error.__cause__ = Refused(refusal)
+    error.failure = Refused(refusal)
     return error
 
 
@@ -137,14 +137,14 @@ def unreachable(remote: str, cause: Unreachable) -> S3Error:
     else:
         message = f"The remote {remote} cannot be reached: {_REASONS[cause.reason]}."
     error = S3Error("ServiceUnavailable", message)
-    error.__cause__ = cause
+    error.failure = cause
     return error
 
 
 def retryable_redirect(remote: str, what: str, cause: Refusal) -> S3Error:
     """For an error that a second request will not get, when the body cannot be sent twice."""
     error = S3Error("ServiceUnavailable", f"The remote {remote} {what}. Send the request again.")
-    error.__cause__ = Refused(cause)
+    error.failure = Refused(cause)
     return error
 
 

@@ -6,13 +6,13 @@ The file has those of several remotes, by URL; a save leaves those of others as 
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
 from s3d.agent.stores.remote.response_proof import identity_marks
+from s3d.shared.atomic_file import write_atomically
 
 logger = logging.getLogger(__name__)
 
@@ -64,10 +64,8 @@ class RemoteFingerprint:
         if stored.version > VERSION:
             return
         stored.marks[self._remote] = sorted(self.marks)
-        part = self._file.with_suffix(".part")
         try:
-            part.write_bytes(msgspec.json.encode(stored))
-            os.replace(part, self._file)
+            write_atomically(self._file, msgspec.json.encode(stored), durable=False)
         except OSError as error:
             logger.warning("cannot write the remote's headers: %s path=%s", error, self._file)
 

@@ -20,13 +20,14 @@ One request takes these steps. All of them run on the event loop; -> marks what 
 7. An error response that names another region, a skewed clock or refused credentials corrects the
    signer, and the request starts again at step 3, at most MAX_CORRECTIONS times.
 8. The response is translated: verbatim for a forwarded request, otherwise into members, or into an
-   S3Error whose cause is a Refused or an Unreachable (error_mapping.py).
+   S3Error whose failure is a Refused or an Unreachable (error_mapping.py).
 
 The layers that S3Backend puts on top (s3_backend.py) make up for what a service does not do.
 """
 
 from __future__ import annotations
 
+import logging
 import time
 import uuid
 from collections.abc import Callable
@@ -43,6 +44,8 @@ from s3d.agent.stores.remote.loop_detection import ViaTracker
 from s3d.agent.stores.remote.remote_connection import RemoteConnection
 from s3d.agent.stores.remote.remote_fingerprint import RemoteFingerprint
 from s3d.agent.stores.remote.remote_health import Health
+
+logger = logging.getLogger(__name__)
 
 
 class RemoteStore:
@@ -85,6 +88,12 @@ class RemoteStore:
         return self._connection.health
 
     def call(self, request: S3Request[Any]) -> Answer:
+        if logger.isEnabledFor(logging.DEBUG):
+            context = request.context
+            logger.debug(
+                "request to the remote op=%s bucket=%s key=%s id=%s parent=%s",
+                request.op.name, request.bucket, request.key, context.request_id, context.parent,
+            )  # fmt: skip
         if request.wire is not None:
             return forward(self._connection, request, self.agent)
         if request.op.name in direct_call.OBJECT_OPERATIONS:

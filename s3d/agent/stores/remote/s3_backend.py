@@ -7,6 +7,7 @@ others; Compatibility leaves out headers that the service refuses.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -44,17 +45,20 @@ class S3Backend:
         self._store = RemoteStore(settings, credentials, fingerprint=fingerprint)
         is_aws = known_order(settings.url, "") == BYTES
         quirks = RemoteQuirks(keeps_empty_segments=True if is_aws else None)
-        compatibility = Compatibility(self._store, quirks)
-        self._empty_segments = EmptySegments(compatibility, quirks, may_probe=may_probe)
+        learned = asyncio.Event()
+        compatibility = Compatibility(self._store, quirks, on_learned=learned.set)
+        self._empty_segments = EmptySegments(
+            compatibility, quirks, may_probe=may_probe, on_learned=learned.set
+        )
         self._prober = CapabilityProber(
             self._empty_segments,
             endpoint,
             capabilities_file,
             quirks=quirks,
             allowed=may_probe,
+            wake=learned,
             default_order=lambda bucket: known_order(settings.url, bucket),
         )
-        compatibility.on_learned = self._empty_segments.on_learned = self._prober.wake
         top = ConditionalWrites(self._prober)
         self.call: Callable[[S3Request[Any]], Answer] = top.call
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+from s3d.agent.core.client import S3Client
 from s3d.agent.core.store import operation
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members, S3Request, S3Response
-from s3d.agent.s3.model import operations
 from s3d.agent.stores.write_queue.journal import Journal
 from s3d.agent.stores.write_queue.settle import Settler
 from s3d.agent.stores.write_queue.staging import Stage
@@ -39,8 +39,8 @@ class BucketOps:
         response = await self._settler.inner.call(request)
         self._stage.forget(request.bucket)
         with suppress(S3Error):  # it has none, or it was just filled again
-            members: Members = {"Bucket": request.bucket}
-            await self._stage.store.call(S3Request(operations()["DeleteBucket"], members))
+            client = S3Client(self._stage.store, request.context)
+            await client.call("DeleteBucket", {"Bucket": request.bucket})
         return response
 
     @operation("PutBucketVersioning", "PutObjectLockConfiguration")

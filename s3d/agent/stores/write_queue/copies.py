@@ -8,12 +8,13 @@ from __future__ import annotations
 from contextlib import aclosing
 from typing import Any
 
+from s3d.agent.core.client import S3Client
+from s3d.agent.core.context import internal_request
 from s3d.agent.core.store import operation
 from s3d.agent.s3.address import parse_copy_source
 from s3d.agent.s3.conditions import parse_copy_range, resolve_copy_range
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body, BytesBody, Members, S3Request, S3Response
-from s3d.agent.s3.model import operations
 from s3d.agent.stores.write_queue.journal import Journal
 from s3d.agent.stores.write_queue.pending import Kind
 from s3d.agent.stores.write_queue.settle import Settler, is_judged
@@ -42,7 +43,7 @@ class CopyOps:
         """Of a pending source: staged, both hold the same blobs. Otherwise the remote does it."""
         if is_judged(request) or not self._is_staged(request):
             return await self._settler.through(request)
-        await self._stage.keys.check(request.bucket, request.key)
+        await self._stage.keys.check(request.bucket, request.key, request.context)
         try:
             return await self._stage.write(request, self._size(request))
         except S3Error as error:
@@ -58,15 +59,16 @@ class CopyOps:
             return await self._settler.through(request)
         if self._is_staged(request):
             return await self._stage.write(request, self._size(request), files=0)
-        source = await self._fetch(input)
+        source = await self._fetch(request)
         if source.body is None:
-            return await self._put_part(input, BytesBody(b""))
+            return await self._put_part(request, BytesBody(b""))
         async with aclosing(source.body):
             _check_range(input.get("CopySourceRange"), source)
-            return await self._put_part(input, source.body)
+            return await self._put_part(request, source.body)
 
-    async def _fetch(self, input: Members) -> S3Response[Members]:
+    async def _fetch(self, request: S3Request[Members]) -> S3Response[Members]:
         """The bytes of the source at the remote. Raises what UploadPartCopy does."""
+        input = request.input
         bucket, key, version_id = parse_copy_source(input["CopySource"])
         parse_copy_range(input.get("CopySourceRange"))
         await self._settler.settle(bucket, key)
@@ -75,7 +77,8 @@ class CopyOps:
             members["VersionId"] = version_id
         members |= {name: input[one] for one, name in _CONDITIONS.items() if input.get(one)}
         try:
-            source = await self._settler.inner.call(S3Request(operations()["GetObject"], members))
+            client = S3Client(self._settler.inner, request.context)
+            source = await client.call("GetObject", members)
         except S3Error as error:
             if error.code == "InvalidRange":
                 resolve_copy_range(
@@ -86,9 +89,9 @@ class CopyOps:
             raise S3Error("PreconditionFailed")
         return source
 
-    async def _put_part(self, input: Members, body: Body) -> S3Response[Members]:
-        part = {name: input[name] for name in ("Bucket", "Key", "UploadId", "PartNumber")}
-        put: S3Request[Members] = S3Request(operations()["UploadPart"], part, body)
+    async def _put_part(self, request: S3Request[Members], body: Body) -> S3Response[Members]:
+        part = {name: request.input[name] for name in ("Bucket", "Key", "UploadId", "PartNumber")}
+        put = internal_request(request.context, "UploadPart", part, body)
         answer = (await self._stage.write(put, body.size, files=0)).output
         result = {name: value for name, value in answer.items() if name.startswith("Checksum")}
         result |= {"ETag": answer["ETag"], "LastModified": self._stage.now()}

@@ -39,11 +39,11 @@ class DeleteOps:
             raise S3Error("MalformedXML")
         if is_judged(request):
             return await self._settler.through(request)
-        objects, errors = await self._with_keys(request.bucket, objects)
+        objects, errors = await self._with_keys(request, objects)
         judged = [one for one in objects if _is_judged(one)]
         deleted: list[Members] = [{"Key": one["Key"]} for one in objects if not _is_judged(one)]
         accepted = dict.fromkeys(str(row["Key"]) for row in deleted)
-        await self._stage.prepare(request.bucket)
+        await self._stage.prepare(request)
         if judged:
             answer = await self._ask(request, wanted, judged)
             deleted += answer.get("Deleted") or ()
@@ -54,7 +54,7 @@ class DeleteOps:
         return S3Response({**output, "Errors": errors} if errors else output)
 
     async def _with_keys(
-        self, bucket: str, objects: Sequence[One]
+        self, request: S3Request[Members], objects: Sequence[One]
     ) -> tuple[list[One], list[Members]]:
         """Those whose keys may be keys, and rows of Errors for the others."""
         right: list[One] = []
@@ -62,7 +62,7 @@ class DeleteOps:
         for one in objects:
             key = str(one["Key"])
             try:
-                await self._stage.keys.check(bucket, key)
+                await self._stage.keys.check(request.bucket, key, request.context)
             except S3Error as error:
                 errors.append({"Key": key, "Code": error.code, "Message": error.message})
             else:

@@ -11,10 +11,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from s3d.agent.core.client import S3Client
 from s3d.agent.core.failures import FailureClass, classify
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.address import check_key
 from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.messages import RequestContext
 from s3d.agent.stores.write_queue.remote_calls import probe
 from s3d.agent.stores.write_queue.retry_policy import refusal_of
 
@@ -39,7 +41,7 @@ class KeyRules:
         self._asked_until = float("-inf")
         self._lock = asyncio.Lock()
 
-    async def check(self, bucket: str, key: str) -> None:
+    async def check(self, bucket: str, key: str, context: RequestContext | None = None) -> None:
         """Raise S3Error unless an object of the remote may have this key.
 
         As address.check_key, and InvalidURI for a key with dot segments that the remote refuses.
@@ -50,7 +52,7 @@ class KeyRules:
         if "." in key and not _DOTS.isdisjoint(key.split("/")):
             async with self._lock:
                 if self._asked_until <= self._clock():
-                    await self._ask(bucket, key)
+                    await self._ask(bucket, key, context)
             if self._refuses_dots:
                 message = "The remote does not take keys with a segment . or .. in them."
                 raise S3Error("InvalidURI", message, URI=key)
@@ -66,12 +68,12 @@ class KeyRules:
             if error.code == "InvalidURI":
                 raise
 
-    async def _ask(self, bucket: str, key: str) -> None:
+    async def _ask(self, bucket: str, key: str, context: RequestContext | None) -> None:
         """An answer other than 400 leaves the key to the push, which knows better."""
         error: S3Error | None
         try:
             async with asyncio.timeout(PATIENCE):
-                error = await probe(self._inner, bucket, key)
+                error = await probe(S3Client(self._inner, context), bucket, key)
         except TimeoutError:
             return
         if error is None or error.code == "NoSuchKey":

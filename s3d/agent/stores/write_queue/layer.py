@@ -6,9 +6,11 @@ The staging store is an embedded store of its own, whose observer is the journal
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from s3d.agent.core.store import Answer, Layer, ObjectStore
+from s3d.agent.s3.listing import UNKNOWN
 from s3d.agent.s3.messages import S3Request
 from s3d.agent.stores.write_queue.admission import Admission, Limits
 from s3d.agent.stores.write_queue.buckets import BucketOps
@@ -38,8 +40,15 @@ class WriteQueue(Layer):
         limits: Limits,
         pusher: Pusher,
         clock: Clock,
+        *,
+        listing_order: Callable[[str], str] = lambda bucket: UNKNOWN,
+        check_remote_key: Callable[[str, str], Awaitable[None]] | None = None,
     ) -> None:
-        """staging: an embedded store whose on_change is journal.record. pusher: runs elsewhere."""
+        """staging: an embedded store whose on_change is journal.record. pusher: runs elsewhere.
+
+        listing_order: in which the remote lists a bucket, s3/listing.py. check_remote_key:
+        raises InvalidURI for a bucket and a key that the remote stores under another key.
+        """
 
         def is_away() -> bool:
             return bool(pusher.status().trouble)
@@ -49,10 +58,12 @@ class WriteQueue(Layer):
         """Its limits may be changed."""
         journal.on_change.append(self.admission.admit_waiting)
         self.keys = keys = KeyRules(inner, clock.steady)
+        keys.check_remote = check_remote_key
         stage = Stage(staging, known, keys, self.admission, clock.now)
         self._settler = Settler(inner, journal, pusher)
         parts = (journal, stage, self._settler)
         self.lists = ListOps(journal, self._settler)
+        self.lists.listing_order = listing_order
         super().__init__(
             inner,
             ObjectOps(*parts),

@@ -7,6 +7,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
+from s3d.agent.core.client import S3Client
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.stores.write_queue.clock import Clock, Jumps
@@ -90,7 +91,7 @@ class QueueMaintenance:
     async def _look_for(self, bucket: str) -> None:
         parked = self._parked(bucket)
         if parked:
-            error = await probe(self._inner, bucket, parked[0].key)
+            error = await probe(S3Client(self._inner), bucket, parked[0].key)
             if error is not None and (error.code == MISSING or decide(error) in _UNCLEAR):
                 return
         self._missing.pop(bucket, None)

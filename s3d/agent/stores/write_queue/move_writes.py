@@ -14,6 +14,7 @@ from heapq import merge
 from typing import NamedTuple
 
 from s3d.agent.core import failpoint
+from s3d.agent.core.client import S3Client
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members
@@ -34,7 +35,7 @@ from s3d.agent.stores.write_queue.pending import (
     StagedWrite,
 )
 from s3d.agent.stores.write_queue.push_plan import Multipart, Plan, SimpleCall, conditional, plan
-from s3d.agent.stores.write_queue.remote_calls import BodyOf, ask, staged
+from s3d.agent.stores.write_queue.remote_calls import BodyOf, staged
 from s3d.agent.stores.write_queue.retry_policy import is_unknown
 from s3d.agent.stores.write_queue.staged_body import Throttle, ready
 from s3d.agent.stores.write_queue.verify_push import is_ours, same_etag
@@ -212,7 +213,7 @@ class Mover:
         """Empty for a key that is not there."""
         members: Members = {"Bucket": place[0], "Key": place[1]}
         try:
-            return await ask(self._means.inner, "HeadObject", members)
+            return await S3Client(self._means.inner).output("HeadObject", members)
         except S3Error as error:
             if error.status != 404:
                 raise
@@ -224,11 +225,11 @@ class Mover:
         if isinstance(todo, Multipart):
             return await self._send_parts(todo)
         if isinstance(todo, SimpleCall):
-            answer = await ask(means.inner, todo.operation, todo.members)
+            answer = await S3Client(means.inner).output(todo.operation, todo.members)
         else:
             source = staged(means.body_of, todo.layout)
             body = await ready(source, todo.md5, means.throttle, _ignore)
-            answer = await ask(means.inner, "PutObject", todo.members, body)
+            answer = await S3Client(means.inner).output("PutObject", todo.members, body)
         return str(answer.get("ETag", ""))
 
     async def _send_parts(self, todo: Multipart) -> str:
@@ -255,7 +256,7 @@ class Mover:
             return False
         try:
             place = {"Bucket": write.bucket, "Key": write.key}
-            head = await ask(self._means.inner, "HeadObject", place)
+            head = await S3Client(self._means.inner).output("HeadObject", place)
         except S3Error as error:
             if error.status == 404:
                 return stored is None

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from s3d.agent.core.client import S3Client
 from s3d.agent.core.store import Answer, operation
 from s3d.agent.s3.authority import WRITE_CONDITIONS
 from s3d.agent.s3.conditions import check_write
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members, S3Request, S3Response
-from s3d.agent.s3.model import operations
 from s3d.agent.stores.write_queue.journal import Journal
 from s3d.agent.stores.write_queue.settle import Settler, is_conditional, is_judged
 from s3d.agent.stores.write_queue.staging import Stage
@@ -31,7 +31,7 @@ class MultipartOps:
     async def create(self, request: S3Request[Members]) -> S3Response[Members]:
         if is_judged(request):
             return await self._settler.through(request)
-        await self._stage.keys.check(request.bucket, request.key)
+        await self._stage.keys.check(request.bucket, request.key, request.context)
         return await self._stage.write(request, files=0)
 
     @operation("UploadPart")
@@ -94,7 +94,7 @@ class MultipartOps:
         """Raises PreconditionFailed, and ServiceUnavailable when the remote is away."""
         members: Members = {"Bucket": request.bucket, "Key": request.key}
         try:
-            head = await self._settler.inner.call(S3Request(operations()["HeadObject"], members))
+            head = await S3Client(self._settler.inner, request.context).call("HeadObject", members)
         except S3Error as error:
             if error.status != 404:
                 raise

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from s3d.agent.core import failpoint
+from s3d.agent.core.client import S3Client
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.checksums import multipart_etag
 from s3d.agent.s3.errors import S3Error
@@ -22,7 +23,7 @@ from s3d.agent.storage.records import Stored
 from s3d.agent.stores.write_queue.clock import Clock
 from s3d.agent.stores.write_queue.pending import RemoteUpload
 from s3d.agent.stores.write_queue.push_plan import Multipart, Part
-from s3d.agent.stores.write_queue.remote_calls import BodyOf, ask, staged
+from s3d.agent.stores.write_queue.remote_calls import BodyOf, staged
 from s3d.agent.stores.write_queue.staged_body import StagedDataCorrupt, Throttle, md5_of, ready
 from s3d.agent.stores.write_queue.verify_push import same_etag
 from s3d.shared.config.values import ConflictPolicy
@@ -122,7 +123,9 @@ class Parts:
         begun = self._means.clock.now()
         await self._save(RemoteUpload("", begun=begun))
         failpoint.hit("queue.before_create")
-        answer = await ask(self._means.inner, "CreateMultipartUpload", self._plan.create)
+        answer = await S3Client(self._means.inner).output(
+            "CreateMultipartUpload", self._plan.create
+        )
         failpoint.hit("queue.after_create")
         self._upload = RemoteUpload(
             _said(answer, "UploadId"), begun=begun, made_as=self._plan.made_as
@@ -135,7 +138,7 @@ class Parts:
         found: dict[int, Members] = {}
         request = self._place | {"UploadId": self._upload.upload_id}
         while True:
-            page = await ask(self._means.inner, "ListParts", request)
+            page = await S3Client(self._means.inner).output("ListParts", request)
             found |= {part["PartNumber"]: part for part in page.get("Parts") or ()}
             last, marker = request.get("PartNumberMarker", 0), page.get("NextPartNumberMarker", 0)
             if not page.get("IsTruncated") or marker <= last:
@@ -179,7 +182,7 @@ class Parts:
         }
         body = await ready(staged(means.body_of, part.layout), md5, means.throttle, self._moved)
         failpoint.hit("queue.before_part")
-        answer = await ask(means.inner, "UploadPart", members, body)
+        answer = await S3Client(means.inner).output("UploadPart", members, body)
         failpoint.hit("queue.after_part")
         return _said(answer, "ETag")
 
@@ -199,7 +202,7 @@ class Parts:
             "MultipartUpload": {"Parts": parts},
         }
         failpoint.hit("queue.before_complete")
-        answer = await ask(self._means.inner, "CompleteMultipartUpload", members)
+        answer = await S3Client(self._means.inner).output("CompleteMultipartUpload", members)
         failpoint.hit("queue.after_complete")
         return answer
 
@@ -218,11 +221,11 @@ async def strays(inner: ObjectStore, place: Members, begun: float) -> list[str]:
     """
     found = []
     wanted = {"Bucket": place["Bucket"], "Prefix": place["Key"]}
-    page = await ask(inner, "ListMultipartUploads", wanted)
+    page = await S3Client(inner).output("ListMultipartUploads", wanted)
     for upload in page.get("Uploads") or ():
         if upload["Key"] == place["Key"] and _at(upload, begun):
             about = place | {"UploadId": upload["UploadId"], "MaxParts": 1}
-            if not (await ask(inner, "ListParts", about)).get("Parts"):
+            if not (await S3Client(inner).output("ListParts", about)).get("Parts"):
                 found.append(str(upload["UploadId"]))
     return found
 
@@ -230,7 +233,7 @@ async def strays(inner: ObjectStore, place: Members, begun: float) -> list[str]:
 async def abort(inner: ObjectStore, members: Members) -> None:
     """Abort an upload that may be gone already. Raises S3Error."""
     try:
-        await ask(inner, "AbortMultipartUpload", members)
+        await S3Client(inner).output("AbortMultipartUpload", members)
     except S3Error as error:
         if error.code not in ("NoSuchUpload", "NoSuchBucket", "NoSuchKey"):
             raise

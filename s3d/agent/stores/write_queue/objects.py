@@ -48,15 +48,15 @@ class ObjectOps:
         size = request.body.size if request.body is not None else 0
         if is_judged(request) or self._stage.admission.is_too_large(size):
             return await self._settler.through(request)
-        await self._stage.keys.check(request.bucket, request.key)
+        await self._stage.keys.check(request.bucket, request.key, request.context)
         return await self._stage.write(request, size)
 
     @operation("DeleteObject")
     async def delete_object(self, request: S3Request[Members]) -> S3Response[Members]:
         if is_judged(request):
             return await self._settler.through(request)
-        await self._stage.keys.check(request.bucket, request.key)
-        await self._stage.prepare(request.bucket)
+        await self._stage.keys.check(request.bucket, request.key, request.context)
+        await self._stage.prepare(request)
         await self._journal.delete(request.bucket, [request.key])
         return S3Response({})
 

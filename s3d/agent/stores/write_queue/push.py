@@ -14,6 +14,7 @@ from functools import partial
 from typing import NamedTuple
 
 from s3d.agent.core import failpoint
+from s3d.agent.core.client import S3Client
 from s3d.agent.core.failures import FailureClass, classify
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members
@@ -44,7 +45,7 @@ from s3d.agent.stores.write_queue.push_plan import (
     conditional,
     plan,
 )
-from s3d.agent.stores.write_queue.remote_calls import ask, staged
+from s3d.agent.stores.write_queue.remote_calls import staged
 from s3d.agent.stores.write_queue.retry_policy import is_unknown
 from s3d.agent.stores.write_queue.staged_body import ready
 from s3d.agent.stores.write_queue.verify_push import (
@@ -236,7 +237,7 @@ class Push:
             return None
         passed = self._journal.states.written(bucket, key, job.base.written)
         try:
-            head: Members = await ask(self._means.inner, "HeadObject", job.place)
+            head: Members = await S3Client(self._means.inner).output("HeadObject", job.place)
         except S3Error as error:
             if classify(error) in _NO_ANSWER:
                 raise
@@ -305,6 +306,8 @@ class Push:
     async def _send(self, job: _Job, todo: Plan, condition: str | None, moved: Moved) -> Members:
         """The answer. A push whose answer is lost is noted together with its condition."""
         plain, todo = todo, conditional(todo, condition)
+        place, states = (job.write.bucket, job.write.key), self._journal.states
+        before = states.of(*place)
         try:
             if isinstance(todo, SimpleCall):
                 return await self._ask(todo)
@@ -317,6 +320,7 @@ class Push:
             if is_unknown(error) and job.write.kind is not Kind.TAGS:
                 expected = None if todo is plain else condition
                 self._journal.suspect(job.write, expected, job.etag)
+                states.undo_unknown(*place, before)
             raise
 
     async def _begun(self, write: PendingWrite) -> RemoteUpload | None:
@@ -326,7 +330,7 @@ class Push:
     async def _ask(self, todo: SimpleCall) -> Members:
         failpoint.hit("queue.before_send")
         try:
-            answer = await ask(self._means.inner, todo.operation, todo.members)
+            answer = await S3Client(self._means.inner).output(todo.operation, todo.members)
         except S3Error as error:
             if todo.operation != "DeleteObject" or error.code != "NoSuchKey":
                 raise
@@ -338,7 +342,7 @@ class Push:
         means = self._means
         body = await ready(staged(means.body_of, todo.layout), todo.md5, means.throttle, moved)
         failpoint.hit("queue.before_send")
-        answer = await ask(means.inner, "PutObject", todo.members, body)
+        answer = await S3Client(means.inner).output("PutObject", todo.members, body)
         failpoint.hit("queue.after_send")
         return answer
 
@@ -369,7 +373,7 @@ class Push:
         if result.late_until or self._journal.has_successor(job.write):
             return result
         try:
-            head: Members = await ask(self._means.inner, "HeadObject", job.place)
+            head: Members = await S3Client(self._means.inner).output("HeadObject", job.place)
         except S3Error as error:
             if classify(error) in _NO_ANSWER:
                 raise

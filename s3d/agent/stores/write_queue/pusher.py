@@ -11,6 +11,7 @@ import logging
 from contextlib import suppress
 from dataclasses import dataclass
 
+from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.optional_headers import OptionalGroup, blames
@@ -205,7 +206,7 @@ class Pusher:
             await self.probe_now()
 
     async def _probe(self) -> None:
-        self._gate.record_outcome(await probe(self._means.inner, *self._last))
+        self._gate.record_outcome(await probe(S3Client(self._means.inner), *self._last))
         self._changed.set()
 
     # One write

@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from s3d.agent.core.client import S3Client
 from s3d.agent.core.failures import FailureClass, classify
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.messages import Members, S3Request
-from s3d.agent.s3.model import operations
+from s3d.agent.s3.messages import RequestContext
 
 FRESH = 300.0
 """Seconds for which an answer is taken to hold."""
@@ -49,7 +49,7 @@ class KnownBuckets:
         self._facts: dict[str, Fact] = {}
         self._locks: dict[str, asyncio.Lock] = {}
 
-    async def check(self, bucket: str) -> None:
+    async def check(self, bucket: str, context: RequestContext | None = None) -> None:
         """Raise NoSuchBucket if the remote says so. A bucket of which nothing can be learnt passes:
         what is written to it waits until the remote is back."""
         fact = self._facts.get(bucket)
@@ -57,7 +57,7 @@ class KnownBuckets:
             async with self._locks.setdefault(bucket, asyncio.Lock()):
                 fact = self._facts.get(bucket)
                 if fact is None or fact.until <= self._clock():
-                    fact = self._facts[bucket] = await self._ask(bucket, fact)
+                    fact = self._facts[bucket] = await self._ask(bucket, fact, context)
             self._locks.pop(bucket, None)
         if fact.exists is False:
             raise S3Error("NoSuchBucket", BucketName=bucket)
@@ -67,16 +67,15 @@ class KnownBuckets:
         self._facts.pop(bucket, None)
         self._unversioned.discard(bucket)
 
-    async def _ask(self, bucket: str, old: Fact | None) -> Fact:
+    async def _ask(self, bucket: str, old: Fact | None, context: RequestContext | None) -> Fact:
         soon = self._clock() + ABSENT
         known = old is not None and old.exists
         if known and self._is_away():
             return Fact(soon, True, bucket in self._unversioned)
-        members: Members = {"Bucket": bucket}
-        request = S3Request(operations()["GetBucketVersioning"], members)
+        client = S3Client(self._inner, context)
         try:
             async with asyncio.timeout(PATIENCE):
-                answer = await self._inner.call(request)
+                answer = await client.call("GetBucketVersioning", {"Bucket": bucket})
         except TimeoutError:
             return self._learn(bucket, Fact(soon, known or None))
         except S3Error as error:

@@ -94,12 +94,12 @@ class RemoteGate:
         if error is not None and is_unreachable(error):
             self._breaker.missed(now)
         elif error is not None and decide(error) is FailureAction.PAUSE:
-            if not isinstance(error.__cause__, Unreachable):
+            if not isinstance(error.failure, Unreachable):
                 self._breaker.reached()
-            is_held = isinstance(error.__cause__, AccountUnknown)
+            is_held = isinstance(error.failure, AccountUnknown)
             self._refusal = HELD if is_held else NEEDS_CREDENTIALS
             self._refused(now)
-        elif error is None or not isinstance(error.__cause__, Unreachable) or _is_there(error):
+        elif error is None or not isinstance(error.failure, Unreachable) or _is_there(error):
             self._breaker.reached()
             self._ask_at, self._wait = None, _FIRST_ASK
             if error is not None and _status(error) in SLOWING:
@@ -153,9 +153,7 @@ class RemoteGate:
 
 def _is_there(error: S3Error) -> bool:
     """Whether another server answered this request while the remote answered a listing."""
-    return isinstance(error.__cause__, Unreachable) and (
-        error.__cause__.reason is Reason.INTERCEPTED
-    )
+    return isinstance(error.failure, Unreachable) and (error.failure.reason is Reason.INTERCEPTED)
 
 
 def _status(error: S3Error) -> int:

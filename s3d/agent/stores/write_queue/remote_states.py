@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from s3d.agent.core.failures import may_have_happened
 from s3d.agent.core.store import Answer, Layer, ObjectStore
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import S3Request, S3Response
@@ -85,6 +86,17 @@ class RemoteStates:
         if state is not None:
             self._states.setdefault((bucket, key), state)
 
+    def of(self, bucket: str, key: str) -> _State | None:
+        """What is known of a key."""
+        return self._states.get((bucket, key))
+
+    def undo_unknown(self, bucket: str, key: str, before: _State | None) -> None:
+        """The outcome of a push is unknown: the remote has what it had before, or what the push
+        leaves. The journal remembers the latter; this remembers the former."""
+        state = self._states.get((bucket, key))
+        if before is not None and (state is None or state.etag is None):
+            self._states[bucket, key] = before
+
     def shown(self, bucket: str, key: str, at: float) -> str | None:
         """What the remote showed at this time (Unix seconds), if it was asked shortly before."""
         state = self._states.get((bucket, key))
@@ -147,7 +159,7 @@ class ObservedRemote(Layer):
         try:
             response = await self.inner.call(request)
         except S3Error as error:
-            if error.status >= 500 and request.key:  # it may have been done all the same
+            if may_have_happened(error) and request.key:
                 self._states.note(request.bucket, request.key, None)
             else:
                 self._states.restore(request.bucket, request.key, before)

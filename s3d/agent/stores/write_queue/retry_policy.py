@@ -82,7 +82,7 @@ PATIENCE = 3600.0
 
 def decide(error: S3Error) -> FailureAction:
     """What follows from this error of the remote store."""
-    cause = error.__cause__
+    cause = error.failure
     if isinstance(cause, Unreachable) and cause.reason is Reason.INTERCEPTED:
         # A load balancer's 502 passes; a proxy's 413 and a firewall's 403 are about this write.
         passes = classify(Refusal(cause.status, "")) is FailureClass.TRANSIENT
@@ -105,13 +105,13 @@ def back_off(attempts: int, retry_after: float | None, random: float) -> float:
 
 def refusal_of(error: S3Error) -> Refusal | None:
     """What the remote said, if it said anything."""
-    cause = error.__cause__
+    cause = error.failure
     return cause.refusal if isinstance(cause, Refused) else None
 
 
 def is_unreachable(error: S3Error) -> bool:
     """Whether the remote could not be reached, which is what a breaker counts."""
-    cause = error.__cause__
+    cause = error.failure
     return isinstance(cause, Unreachable) and cause.reason not in _NOT_UNREACHABLE
 
 
@@ -122,7 +122,7 @@ def is_denied(error: PushError) -> bool:
 
 def is_unknown(error: S3Error) -> bool:
     """Whether the remote may have done what it was asked for although it did not say so."""
-    cause = error.__cause__
+    cause = error.failure
     if isinstance(cause, Unreachable):
         return cause.sent
     return isinstance(cause, Refused) and cause.refusal.status in (500, 502, 504)
@@ -130,7 +130,7 @@ def is_unknown(error: S3Error) -> bool:
 
 def told(error: S3Error, now: float, code: str = "") -> PushError:
     """What is kept of a failure, for people; code: a word of ours in the place of the remote's."""
-    refusal, cause = refusal_of(error), error.__cause__
+    refusal, cause = refusal_of(error), error.failure
     if isinstance(cause, Unreachable) and cause.reason is Reason.INTERCEPTED:
         return PushError(code or INTERCEPTED, error.message, status=cause.status, at=now)
     if refusal is None:

@@ -140,7 +140,7 @@ def lost_as_corrupt() -> Iterator[None]:
     try:
         yield
     except S3Error as error:
-        cause = error.__cause__
+        cause = error.failure
         if isinstance(error, StagedDataCorrupt) or (
             isinstance(cause, OSError) and cause.errno not in _GONE
         ):

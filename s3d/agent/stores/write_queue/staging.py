@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from s3d.agent.core import failpoint
+from s3d.agent.core.client import S3Client
 from s3d.agent.core.store import Answer, ObjectStore
-from s3d.agent.s3.messages import Body, Members, S3Request, S3Response
-from s3d.agent.s3.model import operations
+from s3d.agent.s3.messages import Body, S3Request, S3Response
 from s3d.agent.stores.write_queue.admission import Admission, Room
 from s3d.agent.stores.write_queue.key_rules import KeyRules
 from s3d.agent.stores.write_queue.remote_buckets import KnownBuckets
@@ -45,7 +45,7 @@ class Stage:
         size: bytes of the body; None: not known before its end.
         Raises NoSuchBucket, SlowDown, and what the embedded store says to it.
         """
-        await self.prepare(request.bucket)
+        await self.prepare(request)
         async with self.admission.room(size, files=files) as room:
             if size is None and request.body is not None:
                 request = request.replace(body=_Measured(request.body, room))
@@ -53,12 +53,15 @@ class Stage:
         failpoint.hit("queue.accepted")
         return response
 
-    async def prepare(self, bucket: str) -> None:
-        """Have the bucket. Raises NoSuchBucket if the remote says that there is none."""
-        await self.known.check(bucket)
+    async def prepare(self, request: S3Request[Any]) -> None:
+        """Have the request's bucket in the staging store.
+
+        Raises NoSuchBucket if the remote says that there is none.
+        """
+        bucket = request.bucket
+        await self.known.check(bucket, request.context)
         if bucket not in self._made:
-            members: Members = {"Bucket": bucket}
-            await self.store.call(S3Request(operations()["CreateBucket"], members))
+            await S3Client(self.store, request.context).call("CreateBucket", {"Bucket": bucket})
             self._made.add(bucket)
 
     def now(self) -> datetime:

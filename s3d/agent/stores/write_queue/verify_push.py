@@ -12,12 +12,13 @@ from contextlib import aclosing
 from enum import Enum, auto
 from typing import Any
 
+from s3d.agent.core.client import S3Client, payload
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.checksums import ALGORITHMS, hasher, multipart_etag
 from s3d.agent.s3.messages import Body, Members
 from s3d.agent.s3.object_headers import OPTIONAL
 from s3d.agent.storage.records import STANDARD, ObjectRecord, Stored
-from s3d.agent.stores.write_queue.remote_calls import BodyOf, ask, fetch, staged
+from s3d.agent.stores.write_queue.remote_calls import BodyOf, staged
 
 _FULL = "FULL_OBJECT"
 
@@ -59,7 +60,7 @@ async def prove(
 
     place: Bucket and Key. Raises S3Error when the remote cannot be asked.
     """
-    head = await ask(inner, "HeadObject", {**place, "ChecksumMode": "ENABLED"})
+    head = await S3Client(inner).output("HeadObject", {**place, "ChecksumMode": "ENABLED"})
     etag = str(head.get("ETag", ""))
     proof = judge(stored.record, head)
     if proof is not IntegrityCheck.OPEN:
@@ -68,7 +69,7 @@ async def prove(
     if algorithm is not None and head.get("ChecksumType", _FULL) == _FULL:
         ours = await _checksum(staged(body_of, stored.layout), algorithm)
         return ours == head[f"Checksum{algorithm}"], etag
-    async with aclosing(await fetch(inner, place)) as body:
+    async with aclosing(payload(await S3Client(inner).call("GetObject", place))) as body:
         return same_etag(await etag_of(body, stored), stored.record.etag), etag
 
 

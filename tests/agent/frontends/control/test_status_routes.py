@@ -3,7 +3,7 @@ import asyncio
 import msgspec
 import pytest
 
-from s3d.agent.core.client import Attributes
+from s3d.agent.core.object_info import Attributes
 from s3d.agent.s3.messages import BytesBody
 from s3d.shared.control import AgentStatus, BucketInfo, Hello, ObjectInfo, State
 

@@ -11,13 +11,14 @@ from s3d.agent.frontends.http.endpoint_counters import MINUTE, EndpointCounters,
 
 
 def exchange(operation: str, status: int) -> Any:
-    return SimpleNamespace(operation=operation, status=status, received=3, sent=5, request_id="R")
+    values = {"operation": operation, "status": status, "request_id": "R"}
+    return SimpleNamespace(**values, received=3, sent=5, started=0.0)
 
 
 def test_counts_by_operation_and_status() -> None:
     numbers = EndpointCounters()
     for operation, status in (("GetObject", 200), ("GetObject", 404), ("", 403)):
-        numbers.count(exchange(operation, status))
+        numbers.count(exchange(operation, status), 0.0)
     assert numbers.as_dict() == {
         "requests": 3,
         "errors": 2,

@@ -44,8 +44,8 @@ async def test_a_request_carries_who_what_and_how_it_came() -> None:
     assert request is not None
     assert request.op.name == "PutObject"
     assert (request.bucket, request.key, request.input["Metadata"]) == ("bucket", "a b", {"a": "1"})
-    assert request.principal == ACCESS_KEY
-    assert request.request_id == answer.headers["x-amz-request-id"]
+    assert request.context.principal == ACCESS_KEY
+    assert request.context.request_id == answer.headers["x-amz-request-id"]
     assert request.wire is not None
     assert (request.wire.raw_path, request.wire.raw_query) == ("/bucket/a%20b", "x-id=PutObject")
     assert ("x-amz-meta-a", "1") in request.wire.headers
@@ -76,7 +76,7 @@ async def test_without_signatures_nobody_is_the_principal(store: LocalStore) -> 
         head = f"PUT /bucket/k HTTP/1.1\r\nHost: {endpoint.host}\r\nContent-Length: 1\r\n\r\nx"
         assert (await wire.ask(head.encode())).status == 200
     assert seen.request is not None
-    assert seen.request.principal is None
+    assert seen.request.context.principal is None
 
 
 @pytest.mark.parametrize("path", ["/", "/bucket", "/bucket/k", "/bucket?list-type=2"])

@@ -29,13 +29,13 @@ PIECE = 100_000
 
 def away() -> S3Error:
     error = S3Error("ServiceUnavailable", "The remote cannot be reached")
-    error.__cause__ = Unreachable(Reason.CONNECT, "nothing", sent=False)
+    error.failure = Unreachable(Reason.CONNECT, "nothing", sent=False)
     return error
 
 
 def answer_lost() -> S3Error:
     error = S3Error("ServiceUnavailable", "The remote's answer was lost")
-    error.__cause__ = Unreachable(Reason.TIMEOUT, "nothing", sent=True)
+    error.failure = Unreachable(Reason.TIMEOUT, "nothing", sent=True)
     return error
 
 

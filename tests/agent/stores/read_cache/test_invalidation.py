@@ -20,7 +20,7 @@ TAGGING = {"TagSet": [{"Key": "a", "Value": "1"}]}
 
 def lost() -> S3Error:
     error = S3Error("ServiceUnavailable", "The answer was lost")
-    error.__cause__ = Unreachable(Reason.TIMEOUT, "nothing", sent=True)
+    error.failure = Unreachable(Reason.TIMEOUT, "nothing", sent=True)
     return error
 
 

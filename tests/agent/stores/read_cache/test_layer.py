@@ -207,7 +207,7 @@ async def test_while_the_remote_is_away_what_is_here_is_given_and_marked(rig):
                 assert await read(response.body) == data_of(size)
     with pytest.raises(S3Error) as caught:
         await rig.s3.read("bbb", "nothing")
-    assert (caught.value.status, type(caught.value.__cause__)) == (503, Unreachable)
+    assert (caught.value.status, type(caught.value.failure)) == (503, Unreachable)
     rig.remote.error = None
     rig.time.now += 6
     await rig.there.put("bbb", "small", b"new")

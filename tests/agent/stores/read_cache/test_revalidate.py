@@ -27,7 +27,7 @@ def test_the_remote_is_away_for_a_moment_after_it_was_found_so():
 
 def test_the_error_says_what_is_the_matter():
     error = Away(Time()).error("k")
-    assert (error.status, type(error.__cause__)) == (503, Unreachable)
+    assert (error.status, type(error.failure)) == (503, Unreachable)
     assert "not in the cache" in error.message
 
 

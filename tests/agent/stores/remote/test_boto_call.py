@@ -154,8 +154,8 @@ async def test_a_write_without_an_answer_is_not(
     error = await s3.refused(
         "ServiceUnavailable", "CreateMultipartUpload", Bucket=new_bucket, Key="k"
     )
-    assert isinstance(error.__cause__, Unreachable)
-    assert error.__cause__.sent
+    assert isinstance(error.failure, Unreachable)
+    assert error.failure.sent
     assert len(faulty_seaweedfs.seen) == 1
 
 
@@ -166,8 +166,8 @@ async def test_silence_ends_in_a_time_out(
     await s3.keys(new_bucket)
     faulty_seaweedfs.cut(Partition.SILENT)
     error = await s3.refused("ServiceUnavailable", "GetBucketTagging", Bucket=new_bucket)
-    assert isinstance(error.__cause__, Unreachable)
-    assert error.__cause__.reason is Reason.TIMEOUT
+    assert isinstance(error.failure, Unreachable)
+    assert error.failure.reason is Reason.TIMEOUT
 
 
 @real
@@ -185,8 +185,8 @@ async def test_an_answer_that_breaks_off_is_no_answer(
     error = await Client(faulty).refused(
         "ServiceUnavailable", "GetObjectTorrent", Bucket=new_bucket, Key="k"
     )
-    assert isinstance(error.__cause__, Unreachable)
-    assert (error.__cause__.reason, error.__cause__.sent) == (Reason.LOST, True)
+    assert isinstance(error.failure, Unreachable)
+    assert (error.failure.reason, error.failure.sent) == (Reason.LOST, True)
 
 
 async def test_an_operation_of_directory_buckets_is_asked_too(remote: RemoteStore) -> None:

@@ -35,7 +35,7 @@ class Remote:
                 raise S3Error("AccessDenied")
             return await self.inner.call(request)
         except S3Error as error:
-            error.__cause__ = Refused(Refusal(error.status, error.code))
+            error.failure = Refused(Refusal(error.status, error.code))
             raise
 
 

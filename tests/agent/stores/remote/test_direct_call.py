@@ -62,8 +62,8 @@ async def test_ranges_conditions_and_errors(s3: Client, new_bucket: str) -> None
     assert (same.status, same.body) == (304, b"")
     error = await s3.refused("PreconditionFailed", "GetObject", Bucket=new_bucket, Key="k",
                              IfMatch='"other"')  # fmt: skip
-    assert isinstance(error.__cause__, Refused)
-    assert error.__cause__.refusal.status == 412
+    assert isinstance(error.failure, Refused)
+    assert error.failure.refusal.status == 412
     await s3.refused("PreconditionFailed", "HeadObject", Bucket=new_bucket, Key="k", IfMatch='"x"')
     await s3.refused("NoSuchKey", "GetObject", Bucket=new_bucket, Key="none")
     await s3.refused("NoSuchKey", "HeadObject", Bucket=new_bucket, Key="none")

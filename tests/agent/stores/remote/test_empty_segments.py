@@ -31,7 +31,7 @@ class Refusing(Layer):
         try:
             return await self.inner.call(request)
         except S3Error as error:
-            error.__cause__ = Refused(Refusal(error.status, error.code))
+            error.failure = Refused(Refusal(error.status, error.code))
             raise
 
 

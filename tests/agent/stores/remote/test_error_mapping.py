@@ -83,8 +83,8 @@ def test_a_refusal_keeps_its_code_message_details_and_cause() -> None:
     assert (error.code, error.message, error.status) == ("InvalidRange", "no & no", 416)
     assert error.detail["ActualObjectSize"] == "5"
     assert "RequestId" not in error.detail
-    assert isinstance(error.__cause__, Refused)
-    assert error.__cause__.refusal is refusal
+    assert isinstance(error.failure, Refused)
+    assert error.failure.refusal is refusal
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_no_answer_is_503_with_the_reason_in_words(reason: Reason) -> None:
     error = unreachable("https://s3.example.org", cause)
     assert (error.code, error.status) == ("ServiceUnavailable", 503)
     assert "https://s3.example.org" in error.message
-    assert error.__cause__ is cause
+    assert error.failure is cause
 
 
 def test_what_was_learnt_asks_for_another_try() -> None:

@@ -35,7 +35,7 @@ async def test_a_remote_that_is_away_is_an_error(faulty_seaweedfs):
     faulty_seaweedfs.cut(Partition.REFUSED)
     with pytest.raises(S3Error) as caught:
         await ask(faulty_seaweedfs.peer)
-    assert isinstance(caught.value.__cause__, Unreachable)
+    assert isinstance(caught.value.failure, Unreachable)
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ async def test_a_remote_that_is_away_is_an_error(faulty_seaweedfs):
 async def test_an_answer_of_something_else_is_no_owner(page, aiohttp_page):
     with pytest.raises(S3Error) as caught:
         await ask(aiohttp_page(page))
-    assert isinstance(caught.value.__cause__, Unreachable)
+    assert isinstance(caught.value.failure, Unreachable)
 
 
 @pytest.fixture

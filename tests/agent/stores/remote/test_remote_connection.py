@@ -32,9 +32,9 @@ def s3(faulty: RemoteStore) -> Client:
 async def unreachable(s3: Client, operation: str, **members: object) -> Unreachable:
     """The cause of the 503 that the call must end in."""
     error = await s3.refused("ServiceUnavailable", operation, **members)
-    assert isinstance(error.__cause__, Unreachable)
+    assert isinstance(error.failure, Unreachable)
     assert classify(error) == "transient"
-    return error.__cause__
+    return error.failure
 
 
 async def test_nobody_there(open_remote: Open) -> None:
@@ -161,7 +161,7 @@ async def test_a_truncated_answer_is_an_error_of_its_body(
     faulty_seaweedfs.inject(Fault(truncate=1000))
     with pytest.raises(S3Error, match="broke before its answer was complete") as caught:
         await s3.read(new_bucket, "k")
-    assert isinstance(caught.value.__cause__, Unreachable)
+    assert isinstance(caught.value.failure, Unreachable)
 
 
 async def test_a_slow_answer_is_no_failure_as_long_as_bytes_come(
@@ -177,8 +177,8 @@ async def test_a_refusal_says_when_to_come_back(
 ) -> None:
     faulty_seaweedfs.inject(Fault(status=503, code="SlowDown", retry_after=7))
     error = await s3.refused("SlowDown", "PutObject", Bucket=new_bucket, Key="k", Body=b"x")
-    assert isinstance(error.__cause__, Refused)
-    assert error.__cause__.refusal.retry_after == 7.0
+    assert isinstance(error.failure, Refused)
+    assert error.failure.refusal.retry_after == 7.0
 
 
 async def test_a_large_upload_is_refused_before_its_body_is_read(

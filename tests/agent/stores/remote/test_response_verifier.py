@@ -52,8 +52,8 @@ def is_put(head: Head) -> bool:
 
 async def unproven(s3: Client, name: str, **members: Any) -> Unreachable:
     error = await s3.refused("ServiceUnavailable", name, **members)
-    assert isinstance(error.__cause__, Unreachable)
-    return error.__cause__
+    assert isinstance(error.failure, Unreachable)
+    return error.failure
 
 
 CALLS: list[tuple[str, dict[str, Any]]] = [

@@ -154,7 +154,7 @@ def unreachable(reason: Reason = Reason.CONNECT, *, sent: bool = False) -> Calla
 
     def make() -> S3Error:
         error = S3Error("ServiceUnavailable", "The remote cannot be reached")
-        error.__cause__ = Unreachable(reason, "nothing", sent=sent)
+        error.failure = Unreachable(reason, "nothing", sent=sent)
         return error
 
     return make

@@ -51,7 +51,7 @@ async def test_a_denied_key_is_parked_and_tried_five_times_within_the_hour(rig: 
 async def test_what_another_server_refuses_is_parked_and_the_rest_goes_on(rig: Rig) -> None:
     def blocked() -> S3Error:
         error = S3Error("ServiceUnavailable", "413, an HTML page titled 'Too large'")
-        error.__cause__ = Unreachable(Reason.INTERCEPTED, "page", sent=True, status=413)
+        error.failure = Unreachable(Reason.INTERCEPTED, "page", sent=True, status=413)
         return error
 
     rig.remote.fail("PutObject", blocked, INTERCEPTIONS)

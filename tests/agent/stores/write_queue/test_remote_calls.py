@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from s3d.agent.core.client import S3Client
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body, BytesBody
 from s3d.agent.storage.records import Extent, Layout
-from s3d.agent.stores.write_queue.remote_calls import ask, probe, staged
+from s3d.agent.stores.write_queue.remote_calls import probe, staged
 from s3d.agent.stores.write_queue.staged_body import StagedDataCorrupt
 from tests.agent.stores.write_queue.rig import DENIED, Rig, open_rig
 from tests.contract.client import read
@@ -25,16 +26,16 @@ async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
 
 async def test_ask_gives_the_members(rig: Rig) -> None:
     await rig.there.put("bbb", "k", b"value")
-    head = await ask(rig.remote, "HeadObject", {"Bucket": "bbb", "Key": "k"})
+    head = await S3Client(rig.remote).output("HeadObject", {"Bucket": "bbb", "Key": "k"})
     assert head["ContentLength"] == 5
 
 
 async def test_who_knocks_learns_why_nobody_opens(rig: Rig) -> None:
     await rig.there.put("bbb", "k", b"value")
-    assert await probe(rig.remote, "bbb", "k") is None
+    assert await probe(S3Client(rig.remote), "bbb", "k") is None
     rig.remote.fail("GetObject", DENIED)
     for bucket, key, code in [("bbb", "k", "AccessDenied"), ("none", "k", "NoSuchBucket")]:
-        error = await probe(rig.remote, bucket, key)
+        error = await probe(S3Client(rig.remote), bucket, key)
         assert error is not None
         assert error.code == code
 
@@ -60,7 +61,9 @@ async def test_what_is_sent_is_closed_although_nobody_read_it(rig: Rig, is_refus
     if is_refused:
         rig.remote.fail("PutObject", DENIED)
     with suppress(S3Error):
-        await ask(rig.remote, "PutObject", {"Bucket": "bbb", "Key": "k"}, Opened(b"value"))
+        await S3Client(rig.remote).output(
+            "PutObject", {"Bucket": "bbb", "Key": "k"}, Opened(b"value")
+        )
     assert closed
 
 

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from s3d.agent.core.failures import Reason, Unreachable
+from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import S3Request, S3Response, WireResponse
 from s3d.agent.s3.model import operations
 from s3d.agent.stores.write_queue import remote_states
@@ -113,3 +115,22 @@ async def test_a_write_whose_etag_is_not_read_is_dated():
     assert state(states) is None
     assert states.written("b", "k", 8.0) == 7.0
     assert states.written("b", "k", 6.0) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "known"), [(False, 503, '"e"'), (True, 503, None), (None, 412, '"e"')]
+)
+async def test_a_write_that_never_left_changes_nothing(sent, status, known):
+    error = S3Error("ServiceUnavailable" if status == 503 else "PreconditionFailed")
+    if sent is not None:
+        error.__cause__ = Unreachable(Reason.CONNECT, "nobody is there", sent=sent)
+
+    class Away:
+        async def call(self, request):
+            raise error
+
+    states = RemoteStates(lambda: 7.0)
+    states.note("b", "k", '"e"')
+    with pytest.raises(S3Error):
+        await Client(ObservedRemote(Away(), states))("PutObject", Bucket="b", Key="k", Body=b"x")
+    assert state(states) == known

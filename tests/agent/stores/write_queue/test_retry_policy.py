@@ -76,7 +76,7 @@ def test_an_answer_of_another_server_counts_against_its_write_alone(
     status: int, action: FailureAction
 ) -> None:
     error = S3Error("ServiceUnavailable", "an HTML page titled 'Blocked'")
-    error.__cause__ = Unreachable(Reason.INTERCEPTED, "page", sent=True, status=status)
+    error.failure = Unreachable(Reason.INTERCEPTED, "page", sent=True, status=status)
     assert decide(error) is action
     assert not is_unreachable(error)
     kept = told(error, 1.0)
@@ -91,7 +91,7 @@ def test_without_credentials_everything_waits() -> None:
 
 def test_a_refusal_that_taught_us_better_is_tried_again() -> None:
     error = S3Error("ServiceUnavailable", "has the bucket in another region")
-    error.__cause__ = Refused(Refusal(301, "PermanentRedirect"))
+    error.failure = Refused(Refusal(301, "PermanentRedirect"))
     assert decide(error) is FailureAction.RETRY
 
 

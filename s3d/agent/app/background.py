@@ -1,0 +1,92 @@
+"""The table of background tasks: what runs beside the front ends, as long as a session does.
+
+Each runs under core/supervise.py, which restarts it when it fails. The names are those of the
+event agent.task_failed and of asyncio's tasks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from s3d.agent.app.preflight import create_remote_buckets
+from s3d.agent.app.process import Notifier
+from s3d.agent.app.session import Session
+
+if TYPE_CHECKING:
+    from s3d.agent.app.gateway import Gateway
+
+POLICY_EVERY = 5.0
+"""Seconds between two evaluations of what a policy holds back."""
+
+Run = Callable[[], Awaitable[None]]
+
+
+def background_tasks(session: Session, notifier: Notifier) -> dict[str, Run]:
+    """All tasks of a session, by name."""
+    stack = session.stack
+    tasks: dict[str, Run] = {
+        "watchdog": notifier.feed_watchdog,
+        "sync": session.folders.run,
+        "samples": session.sampler.run,
+        "transfers": session.transfers.run,
+    }
+    if stack.embedded is not None:
+        tasks["sweep"] = stack.embedded.sweep
+    if stack.gateway is not None:
+        buckets = partial(create_remote_buckets, session.client, session.config.buckets)
+        tasks |= {"buckets": buckets, **_of_remote(stack.gateway)}
+        tasks |= {**_of_queue(stack.gateway), **_of_cache(stack.gateway)}
+    return tasks
+
+
+def _of_remote(gateway: Gateway) -> dict[str, Run]:
+    from s3d.agent.app.waiting_writes import take_over
+
+    tasks: dict[str, Run] = {
+        "migration": gateway.migration.run,
+        "probing": gateway.remote.run,
+        "account": partial(gateway.account.run, gateway.has_answered),
+    }
+    if gateway.state.identity.take_over is not None and gateway.waiting is not None:
+        tasks["take over"] = partial(take_over, gateway.state, gateway.waiting)
+    return tasks
+
+
+def _of_queue(gateway: Gateway) -> dict[str, Run]:
+    from s3d.agent.selection.bucket_tags import TTL
+    from s3d.agent.stores.write_queue.clock import Clock
+    from s3d.agent.stores.write_queue.reevaluate_filters import reevaluate_periodically
+    from s3d.shared.filters.terms import Attributes
+
+    if gateway.queue is None or gateway.staging is None:
+        return {}
+    tasks: dict[str, Run] = {"pusher": gateway.queue.pusher.run, "sweep": gateway.staging.sweep}
+    policy, journal = gateway.push_policy, gateway.queue.journal
+    if policy.policy is not None or policy.filter.needs & Attributes.BUCKET_TAGS:
+        # Bucket tags and policies change without notice, so what they hold is evaluated again.
+        every = POLICY_EVERY if policy.policy is not None else TTL
+        tasks["filter"] = partial(reevaluate_periodically, journal, Clock(), every, policy)
+    return tasks
+
+
+def _of_cache(gateway: Gateway) -> dict[str, Run]:
+    from s3d.agent.app.read_cache import publish_cache_stats, remove_unused
+
+    cache = gateway.cache
+    if cache is None or cache.layer is None or cache.keeper is None:
+        return {}
+    base, in_use = gateway.state.places.read_cache_dir, cache.folder
+
+    async def remove_unused_caches() -> None:
+        await asyncio.to_thread(remove_unused, base, in_use, time.time())
+
+    return {
+        "cache": cache.layer.run,
+        "pins": cache.keeper.run,
+        "numbers": partial(publish_cache_stats, cache, gateway.events),
+        "unused caches": remove_unused_caches,
+    }

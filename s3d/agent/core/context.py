@@ -1,0 +1,48 @@
+"""Where the context of a request that the agent makes itself comes from.
+
+A layer that needs a further call to answer a request passes that request's context on, so the
+request id of the client is seen in every call made for it. Background work has a context of its
+own, which names the request that caused it as its parent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+
+from s3d.agent.s3.messages import Body, Members, RequestContext, S3Request
+from s3d.agent.s3.model import operations
+
+
+def new_request_id() -> str:
+    """16 hexadecimal digits in upper case, as S3 has them."""
+    return uuid.uuid4().hex[:16].upper()
+
+
+def background_context(
+    parent: RequestContext | None = None, *, bypass_cache: bool = False
+) -> RequestContext:
+    """The context of work that outlives, or does not belong to, one client's request.
+
+    parent: of the request that caused the work, if there is one.
+    """
+    return RequestContext(
+        new_request_id(),
+        bypass_cache=bypass_cache,
+        parent="" if parent is None else parent.request_id,
+    )
+
+
+def with_timeout(context: RequestContext, seconds: float) -> RequestContext:
+    """The same context with a deadline in so many seconds, or its own if that comes earlier."""
+    deadline = asyncio.get_running_loop().time() + seconds
+    if context.deadline is not None:
+        deadline = min(deadline, context.deadline)
+    return context.derive(deadline=deadline)
+
+
+def internal_request(
+    context: RequestContext, operation: str, members: Members, body: Body | None = None
+) -> S3Request[Members]:
+    """The only constructor of requests that no client has sent. operation: its AWS name."""
+    return S3Request(operations()[operation], members, body, context=context)

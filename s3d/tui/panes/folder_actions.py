@@ -1,0 +1,119 @@
+"""What the keys of the sync pane do with the folder under the cursor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from s3d.shared.syncing import FolderStatus, UndoRequest
+from s3d.tui.cli_equivalent import command
+from s3d.tui.control_paths import folder_path
+from s3d.tui.host import Host
+from s3d.tui.screens.conflicts_screen import ConflictsScreen
+from s3d.tui.screens.folder_form_screen import FolderFormScreen
+from s3d.tui.screens.plan_screen import PlanScreen
+
+
+class FolderActions:
+    """current: the folder under the cursor. history_row: id of the history row under the cursor."""
+
+    def __init__(
+        self,
+        host: Host,
+        *,
+        current: Callable[[], FolderStatus | None],
+        history_row: Callable[[], str],
+    ) -> None:
+        self._host, self._current, self._history_row = host, current, history_row
+
+    def new(self) -> None:
+        if self._host.actions.may_write():
+            self._host.push_screen(FolderFormScreen(), self._saved)
+
+    def edit(self) -> None:
+        folder = self._current()
+        if folder is None:
+            self._host.messages.toast("no folder is under the cursor; n adds one")
+        elif not folder.from_file:
+            self._host.messages.toast(f"{folder.name} is set by the environment", is_error=True)
+        elif self._host.actions.may_write():
+            self._host.push_screen(FolderFormScreen(folder.name), self._saved)
+
+    def _saved(self, name: str | None) -> None:
+        if name:
+            self._host.feed.poll_now()
+
+    def pause(self) -> None:
+        """Pause the folder, or resume it."""
+        folder = self._current()
+        if folder is not None:
+            verb = "resume" if folder.state == "paused" else "pause"
+            self._send(folder, verb, f"{verb}d")
+
+    def sync_now(self) -> None:
+        folder = self._current()
+        if folder is not None:
+            self._send(folder, "now", "synced")
+
+    def show_plan(self) -> None:
+        """Show what a pass would do."""
+        folder = self._current()
+        if folder is not None:
+            self._host.push_screen(PlanScreen(folder_path(folder.name, ":plan"), folder.name))
+
+    def resolve_conflicts(self) -> None:
+        folder = self._current()
+        if folder is None or not folder.conflicts:
+            self._host.messages.toast("there is no conflict")
+            return
+        self._host.push_screen(ConflictsScreen(folder.name), lambda _: self._host.feed.poll_now())
+
+    def approve(self) -> None:
+        """Let a pass go on that was stopped because it would delete much."""
+        folder = self._stopped_with_question()
+        if folder is not None:
+            self._host.prompts.confirm(
+                f"{folder.reason}. Do it?", lambda: self._send(folder, "approve", "approved")
+            )
+
+    def restore(self) -> None:
+        """Instead of deleting much, bring it back from the other side."""
+        folder = self._stopped_with_question()
+        if folder is not None:
+            self._send(folder, "restore", "brought back from the other side")
+
+    def _stopped_with_question(self) -> FolderStatus | None:
+        folder = self._current()
+        if folder is None or not folder.question:
+            self._host.messages.toast("nothing is asked")
+            return None
+        return folder if self._host.actions.may_write() else None
+
+    def undo(self) -> None:
+        """Bring back what the history row under the cursor has replaced or removed."""
+        folder, row = self._current(), self._history_row()
+        if folder is None or not row:
+            self._host.messages.toast("no row of the history is under the cursor: tab goes there")
+            return
+        self._host.actions.send(
+            "POST", folder_path(folder.name, ":undo"), "undone", UndoRequest(int(row)),
+            command=command("sync", "undo", "--id", row, "--folder", folder.name),
+        )  # fmt: skip
+
+    def remove(self) -> None:
+        """Stop syncing the folder, after a confirmation."""
+        folder = self._current()
+        if folder is None or not self._host.actions.may_write():
+            return
+        self._host.prompts.confirm(
+            f"Sync {folder.name} no more? Both sides keep their files.",
+            lambda: self._host.actions.send(
+                "DELETE", folder_path(folder.name), f"{folder.name} is removed",
+                command=command("sync", "rm", folder.name),
+            ),
+        )  # fmt: skip
+
+    def _send(self, folder: FolderStatus, verb: str, done: str) -> None:
+        self._host.actions.send(
+            "POST", folder_path(folder.name, f":{verb}"), f"{folder.name}: {done}",
+            command=command("sync", verb, folder.name),
+        )  # fmt: skip

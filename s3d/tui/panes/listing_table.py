@@ -1,0 +1,167 @@
+"""The table of buckets or objects: reads a listing page by page, filters and sorts it."""
+
+from __future__ import annotations
+
+from contextlib import aclosing, suppress
+
+from textual import work
+from textual.message import Message
+
+from s3d.shared.control import ObjectInfo
+from s3d.shared.text import safe
+from s3d.tui.agent_client import AgentUnreachable, RequestRefused, listing_pages
+from s3d.tui.directory_listing import ORDERS, UP, DirectoryListing, SortOrder
+from s3d.tui.frame import WIDE
+from s3d.tui.host import Host, host_of
+from s3d.tui.panes.listing_rows import (
+    COLUMN_ORDERS,
+    ObjectRows,
+    bucket_rows,
+    empty_text,
+    listing_columns,
+)
+from s3d.tui.places import HOME
+from s3d.tui.screens.dialogs import Choice
+from s3d.tui.table import Table
+from s3d.tui.themes import Glyphs
+
+MAX_REFRESHED = 5_000
+"""Rows up to which a listing is read again when something in it has changed."""
+BROAD = 130
+"""Cells of the terminal from which tree and inspector leave room for words."""
+
+
+class ListingTable(Table):
+    """listing: what is shown. It is replaced, never emptied, when another place is shown."""
+
+    class Listed(Message):
+        """Other rows are shown. page: number of the page that has arrived; 0 when none has."""
+
+        def __init__(self, page: int) -> None:
+            self.page = page
+            super().__init__()
+
+    def __init__(self, *, glyphs: Glyphs, id: str) -> None:
+        super().__init__(
+            listing_columns(SortOrder()), glyphs=glyphs, empty="Nothing is here.", marks=True, id=id
+        )
+        self.marks.unmarkable = frozenset({UP})
+        self.listing = DirectoryListing()
+        self._is_outdated = False
+        """Something in the listing has changed since it was read."""
+
+    @property
+    def host(self) -> Host:
+        return host_of(self)
+
+    @property
+    def current_id(self) -> str:
+        """Bucket, prefix or key under the cursor; empty when there is none, or it leads up."""
+        row = self.current
+        return row.id if row is not None and row.id != UP else ""
+
+    @property
+    def current_object(self) -> ObjectInfo | None:
+        """The object under the cursor."""
+        return self.listing.find_object(self.current_id)
+
+    def show_listing(self, page: int = 0) -> None:
+        """Show the rows of the listing, or of the buckets in the State."""
+        listing, now = self.listing, self.host.clock()
+        has_words = not WIDE <= self.host.size.width < BROAD
+        self.columns = listing_columns(listing.order, has_words=has_words)
+        self.empty = empty_text(listing)
+        if listing.place == HOME:
+            self.show(bucket_rows(self.host.state.buckets, listing.filter.text, now))
+        else:
+            rows = ObjectRows(listing, glyphs=self.glyphs, now=now, has_words=has_words)
+            self.show(rows, rows.id)
+        self.post_message(self.Listed(page))
+
+    def open(self, listing: DirectoryListing, select: str = "") -> None:
+        """Read and show another listing. select: the row that the cursor goes to."""
+        self.listing = listing
+        self.unmark()
+        self.show([])
+        self.load(select)
+
+    @work(exclusive=True, group="listing", exit_on_error=False)
+    async def load(self, select: str = "") -> None:
+        """Read all pages, and show each when it arrives."""
+        listing = self.listing
+        if not listing.bucket:
+            self.show_listing()
+            self.go(select) if select else self.action_move(-1, "all")
+            self.host.feed.poll_now()
+            return
+        listing.is_loading = True
+        self.show_listing()
+        try:
+            await self._read_pages(listing, select, is_shown=True)
+        except (AgentUnreachable, RequestRefused) as error:
+            listing.error = safe(str(error))
+        finally:
+            listing.is_loading = False
+            self.show_listing()
+
+    async def _read_pages(
+        self, listing: DirectoryListing, select: str = "", *, is_shown: bool
+    ) -> None:
+        """Add all pages to a listing. Raises AgentUnreachable, RequestRefused."""
+        pages = listing_pages(
+            self.host.agent, listing.bucket, listing.prefix, deep=listing.deep,
+            key_states=self.host.state.has_remote,
+        )  # fmt: skip
+        async with aclosing(pages):
+            async for page in pages:
+                listing.add(page)
+                listing.is_loading = bool(page.cursor)
+                if is_shown:
+                    self.show_listing(listing.pages)
+                    if select and listing.pages == 1:
+                        self.go(select)
+
+    def stop_loading(self) -> None:
+        self.workers.cancel_group(self, "listing")
+
+    def note_change(self, bucket: str, key: str) -> None:
+        """An object, or a bucket when key is empty, was created, changed or deleted."""
+        if not key:
+            self.host.feed.poll_now()
+        elif bucket == self.listing.bucket and key.startswith(self.listing.prefix):
+            self._is_outdated = True
+
+    def refresh_if_outdated(self) -> None:
+        listing = self.listing
+        if self._is_outdated and not listing.is_loading and listing.total <= MAX_REFRESHED:
+            self._is_outdated = False
+            self.read_again()
+
+    @work(exclusive=True, group="refresh", exit_on_error=False)
+    async def read_again(self) -> None:
+        """Read a new listing beside the one that is shown, so that no row jumps and marks stay."""
+        old = self.listing
+        listing = DirectoryListing(old.place, old.deep, old.order)
+        with suppress(AgentUnreachable, RequestRefused):
+            await self._read_pages(listing, is_shown=False)
+            if self.listing is old:  # no other place was opened meanwhile
+                listing.search(old.filter.text)
+                self.listing = listing
+                self.show_listing()
+
+    def search(self, text: str) -> None:
+        """Show only what matches a filter. Raises Unmatchable."""
+        self.listing.search(text)
+        self.show_listing()
+
+    def sort(self, order: str) -> None:
+        self.listing.sort(order)
+        self.show_listing()
+
+    def choose_order(self) -> None:
+        choices = [Choice(order[0], order, order) for order in ORDERS]
+        self.host.prompts.choose("Sort by (again: the other way round)", choices, self.sort)
+
+    def on_table_header_clicked(self, event: Table.HeaderClicked) -> None:
+        if order := COLUMN_ORDERS[event.column]:
+            self.sort(order)

@@ -1,0 +1,68 @@
+"""What an action of the buckets pane is about: the marked rows, or the one under the cursor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from s3d.shared.control import ObjectInfo
+from s3d.shared.text import count, size
+from s3d.tui.directory_listing import UP
+from s3d.tui.panes.listing_table import ListingTable
+
+_NAMED_PREFIXES = 3
+"""Prefixes that a description names; the rest is left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Objects and prefixes of one listing. base: the prefix of the listing."""
+
+    bucket: str
+    base: str
+    objects: list[ObjectInfo]
+    prefixes: list[str]
+
+    @property
+    def keys(self) -> list[str]:
+        return [info.key for info in self.objects]
+
+    @property
+    def names(self) -> list[str]:
+        """All prefixes, and then all keys."""
+        return [*self.prefixes, *self.keys]
+
+    @property
+    def size(self) -> int:
+        """Bytes of the objects; those below the prefixes are not known."""
+        return sum(info.size for info in self.objects)
+
+    @property
+    def is_one_object(self) -> bool:
+        return len(self.objects) == 1 and not self.prefixes
+
+    def __str__(self) -> str:
+        """For a person: number and size of the objects, and the first prefixes."""
+        if self.is_one_object:
+            return f"{self.objects[0].key}, {size(self.size)}"
+        parts = []
+        if self.objects:
+            parts.append(f"{count(len(self.objects), 'object')}, {size(self.size)}")
+        if self.prefixes:
+            more = ", ..." if len(self.prefixes) > _NAMED_PREFIXES else ""
+            parts.append(f"all below {', '.join(self.prefixes[:_NAMED_PREFIXES])}{more}")
+        return " and ".join(parts)
+
+
+def selection_of(table: ListingTable) -> Selection | None:
+    """None in the list of buckets, and when no object or prefix is marked or under the cursor."""
+    listing = table.listing
+    ids = [id for id in table.chosen() if id != UP]
+    if not listing.bucket or not ids:
+        return None
+    by_id = {id: listing.find_object(id) for id in ids}
+    return Selection(
+        listing.bucket,
+        listing.prefix,
+        objects=[info for info in by_id.values() if info is not None],
+        prefixes=[id for id, info in by_id.items() if info is None],
+    )

@@ -1,0 +1,74 @@
+"""The tabs of the app by name, and the row that shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from textual.content import Content
+from textual.events import Click
+from textual.message import Message
+from textual.widgets import Static
+
+
+class Tab(NamedTuple):
+    """name: its id everywhere in the code. short_title: in a narrow terminal."""
+
+    name: str
+    title: str
+    short_title: str
+
+
+TABS = (
+    Tab("dashboard", "Dashboard", "Dash"),
+    Tab("buckets", "Buckets", "Buckets"),
+    Tab("transfers", "Transfers", "Xfer"),
+    Tab("cache", "Cache", "Cache"),
+    Tab("sync", "Sync", "Sync"),
+    Tab("logs", "Logs", "Logs"),
+)
+"""In the order of the screen and of the keys 1 to 6."""
+
+
+def key_of(name: str) -> str:
+    """The digit that shows a tab."""
+    return str([tab.name for tab in TABS].index(name) + 1)
+
+
+class TabBar(Static):
+    """One row with the titles of all tabs; a click chooses one."""
+
+    class Chosen(Message):
+        """name: of the tab that was clicked."""
+
+        def __init__(self, name: str) -> None:
+            self.name = name
+            super().__init__()
+
+    def __init__(self, id: str) -> None:
+        super().__init__("", id=id, markup=False)
+        self._right_edges: list[int] = []
+        self._text = ""
+
+    def put(self, titles: Sequence[str], shown: str) -> None:
+        """titles: safe texts in the order of TABS. shown: name of the tab that is on the screen."""
+        parts = [
+            f"[{key_of(tab.name)} {title}]"
+            if tab.name == shown
+            else f" {key_of(tab.name)} {title} "
+            for tab, title in zip(TABS, titles, strict=True)
+        ]
+        self._right_edges, edge = [], 1
+        for part in parts:
+            edge += len(part) + 1
+            self._right_edges.append(edge)
+        text = " " + " ".join(parts)
+        if text != self._text:
+            self._text = text
+            self.update(Content(text))
+
+    def on_click(self, event: Click) -> None:
+        for tab, edge in zip(TABS, self._right_edges, strict=True):
+            if event.x < edge:
+                self.post_message(self.Chosen(tab.name))
+                return

@@ -1,0 +1,61 @@
+"""Widgets that show plain text and redraw only when it changes: a bar, and a box with a frame.
+
+The text is never parsed as markup: it holds names that other people have chosen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.cells import cell_len, set_cell_size
+from textual.content import Content
+from textual.widgets import Static
+
+_FRAME_AROUND_TITLE = 6
+"""Cells of the frame beside a title: corners, lines and spaces."""
+
+
+class TextBar(Static):
+    """Text without a frame, mostly one row: the head, the banner, the foot, the place.
+
+    It takes the height that its style gives it, and is empty at first.
+    """
+
+    def __init__(self, id: str) -> None:
+        super().__init__("", id=id, markup=False)
+        self._text = ""
+
+    def put(self, text: str) -> None:
+        """Show another text, made safe by the caller."""
+        if text != self._text:
+            self._text = text
+            self.update(Content(text))
+
+
+class Box(Static):
+    """Some lines in a frame with a title.
+
+    It has the class `box`, which gives it the frame; a longer text than its height is cut.
+    """
+
+    def __init__(self, title: str, id: str) -> None:
+        super().__init__(id=id, classes="box", markup=False)
+        self.border_title = Content(title)
+        self._lines: Sequence[str] = ()
+
+    def put(self, *lines: str) -> None:
+        """Show other lines, made safe by the caller."""
+        if lines != self._lines:
+            self._lines = lines
+            self.update(Content("\n".join(lines)))
+
+    def set_title(self, title: str) -> None:
+        """Show another title, made safe by the caller.
+
+        It is cut here to the width of the box: Textual would end it with an ellipsis, which is not
+        allowed with --ascii.
+        """
+        room = self.outer_size.width - _FRAME_AROUND_TITLE
+        if 0 < room < cell_len(title):
+            title = set_cell_size(title, room).rstrip()
+        self.border_title = Content(title)

@@ -1,0 +1,53 @@
+"""The tasks of the parts that a remote has; those of the embedded store are in test_session.py."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from s3d.agent.app.background import background_tasks
+from s3d.agent.app.process import Notifier
+from s3d.shared.filters.expression import Filter
+
+OF_REMOTE = {"watchdog", "sync", "samples", "transfers", "buckets", "migration", "probing",
+             "account"}  # fmt: skip
+
+
+class Part(SimpleNamespace):
+    """Has any attribute that is asked for."""
+
+    def __getattr__(self, name):
+        return Part()
+
+    def __call__(self, *args):
+        return None
+
+
+def session(**of_gateway):
+    policy = Part(policy=None, filter=Filter.parse(""))
+    absent = {"queue": None, "staging": None, "cache": None, "waiting": None}
+    gateway = Part(**{"push_policy": policy, **absent, **of_gateway})
+    return Part(stack=Part(embedded=None, gateway=gateway))
+
+
+def names_of(gateway):
+    """Of the tasks of a real gateway. Imported by other tests."""
+    tasks = background_tasks(Part(stack=Part(embedded=None, gateway=gateway)), Notifier())
+    return set(tasks) - (OF_REMOTE - {"migration", "probing", "account"})
+
+
+@pytest.mark.parametrize(
+    ("parts", "names"),
+    [
+        ({}, set()),
+        ({"queue": Part(), "staging": Part()}, {"pusher", "sweep"}),
+        (
+            {"queue": Part(), "staging": Part(), "push_policy": Part(policy=Part())},
+            {"pusher", "sweep", "filter"},
+        ),
+        ({"cache": Part()}, {"cache", "pins", "numbers", "unused caches"}),
+        ({"cache": Part(layer=None)}, set()),
+        ({"waiting": Part()}, {"take over"}),
+    ],
+)
+def test_each_part_of_a_gateway_brings_its_tasks(parts, names):
+    assert set(background_tasks(session(**parts), Notifier())) == OF_REMOTE | names

@@ -1,0 +1,44 @@
+import pytest
+
+from s3d.tui.tabs import TABS
+from tests.tui.conftest import screen
+
+
+@pytest.mark.parametrize("size", [(80, 24), (100, 30), (160, 48)])
+async def test_every_tab_is_drawn_at_every_size(opened, size):
+    async with opened(size=size) as pilot:
+        for number, (name, title, short) in enumerate(TABS, 1):
+            await pilot.press(str(number))
+            await pilot.pause()
+            lines = screen(pilot.app).splitlines()
+            assert len(lines) == size[1]
+            assert f"[{number} {title if size[0] >= 96 else short}" in lines[1], name
+            assert pilot.app.focused is not None
+            assert lines[-1].rstrip().endswith("q Quit"), "no key is cut"
+            assert max(map(len, lines)) == size[0]
+
+
+async def test_the_head_says_how_the_agent_is(opened):
+    async with opened() as pilot:
+        assert "connected  agent 1.0.0" in screen(pilot.app)
+        assert "3 Transfers 9" in screen(pilot.app)
+        assert "5 Sync !2" in screen(pilot.app)
+
+
+async def test_an_agent_that_is_lost_is_a_line_and_the_data_stays(opened):
+    async with opened("3") as pilot:
+        app = pilot.app
+        app.state.connection.mark_lost("no agent", 0.0, app.clock() + 2)
+        app.main.draw_frame()
+        await pilot.pause()
+        shown = screen(app)
+        assert "Agent connection lost (no agent)" in shown
+        assert "Next try in 2 s" in shown
+        assert "reconnecting, try 1" in shown
+        assert "backup/proj/video.mov" in shown
+        assert "data of 0 s ago" in shown
+        for key in ("p", "x"):
+            await pilot.press(key)
+            await pilot.pause()
+        assert app.agent.calls == []
+        assert "the agent does not answer" in screen(app)
