@@ -16,7 +16,7 @@ from s3d.cli.target import Names, Target, target_argument
 from s3d.shared.caching import CacheEntry, CachePlace, CacheStatus, PinStatus, PrefetchStatus
 from s3d.shared.errors import NotFoundError, S3dError, UsageError
 from s3d.shared.text import age, count, parse_size, safe, size
-from s3d.shared.transfers import Share
+from s3d.shared.transfers import Totals
 
 RUNNING, DONE = "running", "done"
 REFRESH, LONG_POLL = 0.5, 20.0
@@ -103,10 +103,10 @@ def clear_command(session: Session, /, *, yes: bool) -> None:
 @pass_session
 def verify_command(session: Session, /, *, as_json: bool) -> int:
     """Verify all cached data, and drop damaged objects. Exit code 1 if there are any."""
-    line, checked, wrong = StatusLine(), Share(), 0
+    line, checked, wrong = StatusLine(), Totals(), 0
     try:
         for page in session.cache().verify():
-            checked = Share(checked.files + page.checked.files, checked.size + page.checked.size)
+            checked = Totals(checked.files + page.checked.files, checked.size + page.checked.size)
             line.show(f"verified {amount(checked)}")
             for entry in page.wrong:
                 wrong += 1

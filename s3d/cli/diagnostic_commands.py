@@ -9,7 +9,7 @@ from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.shared.diagnostics import CheckLine, Damage, LogLine
 from s3d.shared.errors import NotRunningError
 from s3d.shared.text import count, moment, safe, size
-from s3d.shared.transfers import Share
+from s3d.shared.transfers import Totals
 
 
 @click.command("check")
@@ -47,7 +47,7 @@ def _check(session: Session, result: _Report, *, repair: bool) -> None:
         for page in session.client().check(repair=repair):
             result.take(page.checked, page.damage)
     except NotRunningError:
-        from s3d.agent.app.check import check_at_rest
+        from s3d.agent.app.integrity_check import check_at_rest
 
         def show(line: CheckLine) -> None:
             result.take(line.checked, [] if line.damage is None else [line.damage])
@@ -61,10 +61,10 @@ class _Report:
     def __init__(self, *, as_json: bool) -> None:
         self.line = StatusLine()
         self.damages: list[Damage] = []
-        self.checked = Share()
+        self.checked = Totals()
         self._as_json = as_json
 
-    def take(self, checked: Share, damages: list[Damage]) -> None:
+    def take(self, checked: Totals, damages: list[Damage]) -> None:
         self.checked = checked
         self.line.show(_amount(checked))
         for damage in damages:
@@ -83,7 +83,7 @@ class _Report:
         return f"{checked}: {len(self.damages):,} damaged, {repaired:,} repaired"
 
 
-def _amount(checked: Share) -> str:
+def _amount(checked: Totals) -> str:
     return f"checked {count(checked.files, 'object')}, {size(checked.size)}"
 
 

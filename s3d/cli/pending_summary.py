@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from s3d.shared.syncing import FolderStatus
 from s3d.shared.text import age, count, safe, size
-from s3d.shared.transfers import QueueStatus, Share, WaitingRemote
+from s3d.shared.transfers import QueueStatus, Totals, WaitingRemote
 
 CLEAN = "clean"
 CONFLICTS = "s3d queue ls --state conflict"
 
 
-def amount(share: Share) -> str:
+def amount(share: Totals) -> str:
     """For example: 3 objects, 12 MiB."""
     return f"{count(share.files, 'object')}, {size(share.size)}"
 

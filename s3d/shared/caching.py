@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-from s3d.shared.transfers import Share
+from s3d.shared.transfers import Totals
 
 
 class CacheStatus(msgspec.Struct, frozen=True):
@@ -79,7 +79,7 @@ class CachePlace(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Verified(msgspec.Struct, frozen=True):
     """POST /v1/cache:verify: the result for one page of entries; the last has an empty cursor."""
 
-    checked: Share
+    checked: Totals
     wrong: list[CacheEntry]
     """Entries whose data was damaged; they have been dropped."""
     cursor: str = ""
@@ -106,9 +106,9 @@ class PinStatus(msgspec.Struct, frozen=True):
     """A pin, and how much of it is cached."""
 
     pin: Pin
-    total: Share = Share()
+    total: Totals = Totals()
     """What the remote had of it at the last check."""
-    cached: Share = msgspec.field(name="kept", default=Share())
+    cached: Totals = msgspec.field(name="kept", default=Totals())
     """What of that is cached."""
     error: str = ""
     """Why not all of it is cached."""
@@ -139,9 +139,9 @@ class PrefetchStatus(msgspec.Struct, frozen=True):
     prefix: str
     state: str = "running"
     """running, done, failed (an object could not be fetched) or cancelled."""
-    listed: Share = msgspec.field(name="found", default=Share())
+    listed: Totals = msgspec.field(name="found", default=Totals())
     """What has been listed so far."""
-    done: Share = Share()
+    done: Totals = Totals()
     """What of it is cached."""
     failed: int = 0
     error: str = ""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-from s3d.shared.transfers import Share
+from s3d.shared.transfers import Totals
 
 
 class LogLine(msgspec.Struct, frozen=True):
@@ -91,7 +91,7 @@ class Damage(msgspec.Struct, frozen=True):
 class CheckPage(msgspec.Struct, frozen=True):
     """The answer of POST /v1/check: the progress, and the damage since the previous page."""
 
-    checked: Share
+    checked: Totals
     """What has been read since the start of the check."""
     damage: list[Damage]
     """The damage since the previous page."""
@@ -102,7 +102,7 @@ class CheckPage(msgspec.Struct, frozen=True):
 class CheckLine(msgspec.Struct, frozen=True):
     """One step of a check, with or without a running agent."""
 
-    checked: Share
+    checked: Totals
     """What has been read since the start of the check."""
     damage: Damage | None = None
     done: bool = False

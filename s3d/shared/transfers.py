@@ -8,7 +8,7 @@ from __future__ import annotations
 import msgspec
 
 
-class Share(msgspec.Struct, frozen=True):
+class Totals(msgspec.Struct, frozen=True):
     """A number of objects or writes, and their size in bytes."""
 
     files: int = 0
@@ -23,7 +23,7 @@ class WaitingRemote(msgspec.Struct, frozen=True):
     """The URL with which it was first configured."""
     account: str
     """The owner id, or else the access key id; "" while neither is known."""
-    writes: Share
+    writes: Totals
     """The pending writes, including conflicts."""
     oldest: float | None = None
     """When the oldest of them was accepted, in Unix seconds."""
@@ -67,16 +67,16 @@ class QueueLimits(msgspec.Struct, frozen=True):
 class QueueStatus(msgspec.Struct, frozen=True):
     """GET /v1/queue: the pending writes by state, and how fast they are pushed."""
 
-    waiting: Share
-    running: Share
-    held: Share
+    waiting: Totals
+    running: Totals
+    held: Totals
     """Not to be pushed, because the user or the filter says so."""
-    failed: Share
+    failed: Totals
     """Parked, because the remote refuses them."""
     limits: QueueLimits
     path: str
     paused: bool = False
-    blocked: Share = Share()
+    blocked: Totals = Totals()
     """Those of waiting that are behind a held or failed write of their key."""
     trouble: str = ""
     """Why nothing is pushed: "remote away", "needs credentials"; "" when everything works."""
@@ -86,19 +86,19 @@ class QueueStatus(msgspec.Struct, frozen=True):
     """Current bytes per second."""
     remaining: float | None = None
     """Seconds until everything is pushed at this rate; None: unknown."""
-    verifying: Share = Share()
+    verifying: Totals = Totals()
     """At the remote, and to be checked once more when no earlier request can replace them."""
-    conflict: Share = Share()
+    conflict: Totals = Totals()
     """No longer pending: the remote has newer versions, and the user has to decide."""
 
     @property
-    def moving(self) -> Share:
+    def moving(self) -> Totals:
         """The writes that s3d will push without a decision of the user."""
         there, stuck = _sum(self.waiting, self.running), self.blocked
-        return Share(there.files - stuck.files, there.size - stuck.size)
+        return Totals(there.files - stuck.files, there.size - stuck.size)
 
     @property
-    def left(self) -> Share:
+    def left(self) -> Totals:
         """All pending writes; conflicts are not pending."""
         return _sum(self.waiting, self.running, self.held, self.failed, self.verifying)
 
@@ -315,13 +315,13 @@ class MigrationStatus(msgspec.Struct, frozen=True):
     """idle, running, done, failed (something was not copied) or cancelled."""
     buckets: list[str] = []
     """The buckets to migrate."""
-    total: Share = Share()
+    total: Totals = Totals()
     """What they hold."""
-    copied: Share = Share()
+    copied: Totals = Totals()
     """Copied to the remote and verified there."""
-    there: Share = Share()
+    there: Totals = Totals()
     """Identical objects that the remote had already."""
-    deleted: Share = Share()
+    deleted: Totals = Totals()
     """Deleted from the embedded store after verification at the remote."""
     failed: int = 0
     failures: list[MigrationFailure] = []
@@ -330,5 +330,5 @@ class MigrationStatus(msgspec.Struct, frozen=True):
     """What the migration does not copy."""
 
 
-def _sum(*shares: Share) -> Share:
-    return Share(sum(share.files for share in shares), sum(share.size for share in shares))
+def _sum(*shares: Totals) -> Totals:
+    return Totals(sum(share.files for share in shares), sum(share.size for share in shares))

@@ -59,7 +59,7 @@ class AgentActions:
             self._messages.toast("this is read only", is_error=True)
         elif not self._state.connection.is_live:
             self._messages.toast(
-                "the agent does not answer: this waits until it does", is_error=True
+                "the agent does not answer: try again when it is back", is_error=True
             )
         return not self.is_readonly and self._state.connection.is_live
 

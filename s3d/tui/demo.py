@@ -45,7 +45,7 @@ from s3d.shared.transfers import (
     QueueLimits,
     QueueStatus,
     RemoteStatus,
-    Share,
+    Totals,
     Transfer,
     TransferList,
 )
@@ -202,7 +202,7 @@ class DemoAgent:
             socket="/run/agent.sock", auth="sigv4", ephemeral=False,
             remote=RemoteStatus("https://s3.eu-west-1.amazonaws.com", True, last_success=NOW),
             queue=QueueStatus(
-                Share(2, 2 * MIB), Share(3, 1500 * MIB), Share(1, 40 * GIB), Share(1, 2 * GIB),
+                Totals(2, 2 * MIB), Totals(3, 1500 * MIB), Totals(1, 40 * GIB), Totals(1, 2 * GIB),
                 QueueLimits(100 * GIB, 100_000), "/q", oldest=NOW - 372, rate=48.2 * MIB,
                 remaining=88,
             ),

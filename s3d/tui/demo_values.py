@@ -32,7 +32,7 @@ from s3d.shared.syncing import (
     SyncPlan,
 )
 from s3d.shared.transfers import (
-    Share,
+    Totals,
     Transfer,
     TransferError,
 )
@@ -58,7 +58,7 @@ _LOG_LINES = (
     ("warning", "sync.folder", "sync stopped folder=~/notes why=55 of 60 files would be deleted"),
     ("warning", "store.remote", "hostile \x1b[31m[red]line[/red] is shown as it is"),
 )
-PINNED = (Share(312, int(1.2 * GIB)), Share(312, int(1.2 * GIB)))
+PINNED = (Totals(312, int(1.2 * GIB)), Totals(312, int(1.2 * GIB)))
 PLAN = SyncPlan(
     [PlannedStep("ideas.md", "upload", 1_204), PlannedStep("old.md", "delete here", 300)],
     {"upload": 1, "delete here": 1}, 1_204, 0,

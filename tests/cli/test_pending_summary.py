@@ -1,9 +1,9 @@
 import pytest
 
 from s3d.cli.pending_summary import amount, summary
-from s3d.shared.transfers import QueueLimits, QueueStatus, Share
+from s3d.shared.transfers import QueueLimits, QueueStatus, Totals
 
-NONE = Share()
+NONE = Totals()
 LIMITS = QueueLimits(10, 10)
 
 
@@ -16,12 +16,18 @@ def queue(waiting=NONE, running=NONE, held=NONE, failed=NONE, **more) -> QueueSt
     [
         (None, "clean"),
         (queue(), "clean"),
-        (queue(Share(2, 8 << 20), Share(1, 4 << 20), remaining=40.0), "3 objects, 12 MiB, ~40 s"),
-        (queue(Share(1, 5)), "1 object, 5 B"),
-        (queue(Share(1, 5), trouble="remote away"), "1 object, 5 B, remote away"),
-        (queue(Share(1, 5), paused=True, remaining=1.0), "1 object, 5 B, paused"),
-        (queue(failed=Share(2, 5), held=Share(1, 0)), "3 objects, 5 B, 2 failed, 1 held"),
-        (queue(Share(1, 0), remaining=0.0), "1 object, 0 B, ~1 s"),
+        (
+            queue(Totals(2, 8 << 20), Totals(1, 4 << 20), remaining=40.0),
+            "3 objects, 12 MiB, ~40 s",
+        ),
+        (queue(Totals(1, 5)), "1 object, 5 B"),
+        (queue(Totals(1, 5), trouble="remote away"), "1 object, 5 B, remote away"),
+        (queue(Totals(1, 5), paused=True, remaining=1.0), "1 object, 5 B, paused"),
+        (
+            queue(failed=Totals(2, 5), held=Totals(1, 0)),
+            "3 objects, 5 B, 2 failed, 1 held",
+        ),
+        (queue(Totals(1, 0), remaining=0.0), "1 object, 0 B, ~1 s"),
     ],
 )
 def test_a_line_for_the_whole_queue(status, expected):
@@ -29,4 +35,4 @@ def test_a_line_for_the_whole_queue(status, expected):
 
 
 def test_an_amount_is_objects_and_bytes():
-    assert amount(Share(1000, 1536)) == "1,000 objects, 1.5 KiB"
+    assert amount(Totals(1000, 1536)) == "1,000 objects, 1.5 KiB"

@@ -23,11 +23,11 @@ from s3d.agent.stores.write_queue.admission import Limits
 from s3d.agent.stores.write_queue.clock import Clock
 from s3d.agent.stores.write_queue.journal import Journal
 from s3d.agent.stores.write_queue.layer import WriteQueue
-from s3d.agent.stores.write_queue.multipart_push import ConditionSupport, Means
+from s3d.agent.stores.write_queue.push import PushExecutor
 from s3d.agent.stores.write_queue.pusher import Pusher
-from s3d.agent.stores.write_queue.remote_gate import RemoteGate
+from s3d.agent.stores.write_queue.remote_buckets import ConditionSupport
+from s3d.agent.stores.write_queue.remote_gate import RemoteGate, Throttle
 from s3d.agent.stores.write_queue.remote_states import RemoteStates
-from s3d.agent.stores.write_queue.staged_body import Throttle
 from s3d.shared.config.values import Timetable
 
 
@@ -109,20 +109,23 @@ async def queue_before(
     try:
         events, gate = Events(), Gate(inner)
         journal = await Journal.open(index, events, clock.now, states)
-        staging = LocalStore(index, blobs, clock=clock.now, on_change=journal.record)
-        means = Means(
-            gate,
-            body_of,
-            Throttle(Timetable(), clock),
-            clock,
-            judged=judged,
+        staging = LocalStore(index, blobs, clock=clock.now, on_change=journal.recorder.record)
+        push = PushExecutor(
+            journal,
+            remote=gate,
+            body_of=body_of,
+            throttle=Throttle(Timetable(), clock),
+            clock=clock,
+            condition_support=judged,
             clock_offset=clock_offset,
         )
-        pusher = (LazyPusher if lazy else Pusher)(journal, means, RemoteGate(clock), events)
+        pusher = (LazyPusher if lazy else Pusher)(
+            journal, push, RemoteGate(clock), events, remote=gate, clock=clock
+        )
         if isinstance(pusher, LazyPusher):
             pusher.gate = gate
             gate.open.clear()
-        store = WriteQueue(inner, staging, journal, limits or Limits(), pusher, clock)
+        store = WriteQueue(inner, staging, journal, limits or Limits(), pusher, clock=clock)
         running = asyncio.get_running_loop().create_task(pusher.run())
         try:
             yield Queue(store, journal, pusher, gate, index, events, inner)
@@ -165,7 +168,7 @@ class Named:
         return bool(answer.output.get("Status"))
 
     async def _newest(self, bucket: str, key: str) -> str:
-        if self._queue.journal.writes(bucket, key):
+        if self._queue.journal.pending.writes(bucket, key):
             await self._queue.pusher.push_now(bucket, key, timeout=10)
         answer = await self._ask("ListObjectVersions", Bucket=bucket, Prefix=key)
         rows = [*answer.output.get("Versions", ()), *answer.output.get("DeleteMarkers", ())]

@@ -197,7 +197,7 @@ async def test_a_push_does_not_replace_what_somebody_else_wrote_later(world, del
     await world.behind.put(world.bucket, "k", b"theirs")
     world.come_back()
     await world.pushed()
-    assert world.queue.journal.status().conflicts.files == 1
+    assert world.queue.journal.totals().conflicts.files == 1
     assert await world.read_behind("k") == b"theirs"
     assert await world.read("k") == b"theirs"
     assert await world.keys() == ["k"]
@@ -219,7 +219,7 @@ async def test_a_repeated_push_does_not_replace_what_somebody_else_wrote_meanwhi
         await world.top.put(world.bucket, "k", b"ours")
     else:
         await world.top("DeleteObject", Bucket=world.bucket, Key="k")
-    while not any(write.attempts for write in world.queue.journal.all()):
+    while not any(write.attempts for write in world.queue.journal.pending):
         await world.advance(0)
     await world.behind.put(world.bucket, "k", b"theirs")
     await world.pushed()

@@ -28,7 +28,7 @@ from s3d.agent.stores.remote.capability_prober import CapabilityProber
 from s3d.agent.stores.remote.compatibility import Compatibility
 from s3d.agent.stores.remote.conditional_writes import ConditionalWrites
 from s3d.agent.stores.remote.empty_segments import EmptySegments
-from s3d.agent.stores.write_queue.multipart_push import ConditionSupport
+from s3d.agent.stores.write_queue.remote_buckets import ConditionSupport
 from s3d.agent.stores.write_queue.remote_states import ObservedRemote, RemoteStates
 from tests.agent.stores.write_queue.rig import Time
 from tests.contract.cached import cache_before

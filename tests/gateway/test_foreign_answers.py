@@ -108,7 +108,7 @@ async def survives(stack: Stack, bucket: str, name: str, row: Row) -> None:
         assert (wrote, deleted) == (b"", b""), row
         await stack.attempted(gone)
         await stack.attempted(new)
-        assert {write.key for write in stack.queue.journal.all()} == {gone, new}, row
+        assert {write.key for write in stack.queue.journal.pending} == {gone, new}, row
     assert await stack.behind.read(bucket, gone) == b"old"
     read = await foreign.outcome(stack.top, "GetObject", Bucket=bucket, Key=kept)
     assert read in ((b"old",) if stack.has_cache else ("ServiceUnavailable",)), row
@@ -205,7 +205,7 @@ async def test_a_firewall_stops_its_one_write_and_no_other(
         await stack.top.put(new_bucket, "free", b"2")
         await stack.queue.journal.settled(new_bucket, "free")
         assert await stack.behind.read(new_bucket, "free") == b"2"
-        (write,) = stack.queue.journal.all()
+        (write,) = stack.queue.journal.pending
         assert write.error is not None
         assert (write.error.code, write.error.status) == ("Intercepted", 403)
         assert "Blocked by policy" in write.error.message

@@ -33,7 +33,7 @@ async def fill(folder: Path, bucket: str) -> None:
     index = open_index(folder, tables=journal_rows.TABLES)
     try:
         journal = await Journal.open(index, Events())
-        staged = Client(open_store(index, folder, on_change=journal.record).local)
+        staged = Client(open_store(index, folder, on_change=journal.recorder.record).local)
         await staged("CreateBucket", Bucket=bucket)
         for first in range(0, WRITES, AT_ONCE):
             async with asyncio.TaskGroup() as tasks:

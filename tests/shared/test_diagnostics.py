@@ -10,7 +10,7 @@ from s3d.shared.diagnostics import (
     SettingInfo,
     SettingList,
 )
-from s3d.shared.transfers import Share
+from s3d.shared.transfers import Totals
 
 
 def test_they_cross_the_socket():
@@ -23,6 +23,6 @@ def test_they_cross_the_socket():
 
 
 def test_a_page_crosses_the_socket():
-    page = CheckPage(Share(1, 2), [Damage("store", "bucket/key", "gone")], "cursor")
+    page = CheckPage(Totals(1, 2), [Damage("store", "bucket/key", "gone")], "cursor")
     assert decode(encode(page), CheckPage) == page
-    assert CheckPage(Share(), []).cursor == ""
+    assert CheckPage(Totals(), []).cursor == ""

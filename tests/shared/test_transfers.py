@@ -7,7 +7,7 @@ from s3d.shared.transfers import (
     QueueChanges,
     QueueLimits,
     QueueStatus,
-    Share,
+    Totals,
     Transfer,
     TransferError,
 )
@@ -15,9 +15,14 @@ from s3d.shared.transfers import (
 
 def test_moving_and_left_add_up():
     status = QueueStatus(
-        Share(1, 10), Share(2, 20), Share(4, 40), Share(8, 80), QueueLimits(1, 1), "/q"
+        Totals(1, 10),
+        Totals(2, 20),
+        Totals(4, 40),
+        Totals(8, 80),
+        QueueLimits(1, 1),
+        "/q",
     )
-    assert (status.moving, status.left) == (Share(3, 30), Share(15, 150))
+    assert (status.moving, status.left) == (Totals(3, 30), Totals(15, 150))
 
 
 def test_a_change_names_what_changes_only():

@@ -15,7 +15,7 @@ from typing import Any
 
 from s3d.agent.app.embedded import Embedded, open_embedded
 from s3d.agent.app.read_cache import open_cache
-from s3d.agent.app.write_queue import Below, build_queue, open_queue_files
+from s3d.agent.app.write_queue import build_queue, open_queue_files
 from s3d.agent.core.events import Events
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.errors import S3Error
@@ -121,8 +121,18 @@ async def open_gateway(
         )
         journal, staging = await open_queue_files(state, layer, events, states, leaving)
         past_cache: ObjectStore = observed if layer is None else CacheBypass(layer)
-        parts = Below(layer or observed, past_cache, layer, _rules(config), _probing(), lambda: 0.0)
-        top, queue = build_queue(config, parts, journal, staging, events)
+        top, queue = build_queue(
+            config,
+            journal,
+            staging,
+            events,
+            inner=layer or observed,
+            push_to=past_cache,
+            cache=layer,
+            rules=_rules(config),
+            prober=_probing(),
+            clock_offset=lambda: 0.0,
+        )
         if layer is not None:
             await leaving.enter_async_context(_running(layer.run()))
             await asyncio.sleep(0)
@@ -164,7 +174,7 @@ async def _drained(gateway: Gateway, patience: float = PATIENCE) -> None:
     async with _running(gateway.queue.pusher.run()):
         left = await gateway.queue.pusher.flush(patience)
     if left.files:
-        raise Broken(f"pending in the end: {left} {list(gateway.queue.journal.all())}")
+        raise Broken(f"pending in the end: {left} {list(gateway.queue.journal.pending)}")
 
 
 @dataclass(frozen=True)
@@ -231,7 +241,7 @@ class OfQueue:
             expect("at the remote", there, found | {"uploads": {}})
         await check_all(folder)
         async with open_gateway(folder, cached=self.cached) as gateway:
-            expect("pending at the second start", list(gateway.queue.journal.all()), [])
+            expect("pending at the second start", list(gateway.queue.journal.pending), [])
             await swept(gateway.staging, "the queue")
             await swept(gateway.remote, "the remote")
             if not found["uploads"] and not self.theirs:

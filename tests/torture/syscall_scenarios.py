@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from s3d.agent.app.check import Checker, Opened
 from s3d.agent.app.embedded import Embedded, open_embedded
+from s3d.agent.app.integrity_check import Checker, Opened
 from s3d.shared.config.load import load_config
 from s3d.shared.paths import Places, find_places
 from tests.contract.client import Client

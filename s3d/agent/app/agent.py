@@ -1,8 +1,8 @@
 """The life of the agent's process: lock, open a session, serve, and close in the reverse order.
 
 1. run() checks the configuration, takes the lock and starts the event loop.
-2. Agent.run() opens a session (session.py: the stack of stores, the front ends), announces it, and
-   runs the background tasks (background.py) until a signal.
+2. Agent.run() opens a session (open_session.py: the stack of stores, the front ends), announces
+   it, and runs the background tasks (background.py) until a signal.
 3. At a signal the front ends finish the requests in hand, the write queue is flushed for as long
    as the configuration allows, and everything is closed in the reverse order.
 """
@@ -22,8 +22,10 @@ from contextlib import AsyncExitStack, ExitStack
 from typing import TYPE_CHECKING
 
 from s3d import __version__
+from s3d.agent.app.agent_session import AgentSession, ProcessContext
 from s3d.agent.app.background import background_tasks
 from s3d.agent.app.frontends import GRACE
+from s3d.agent.app.open_session import open_session
 from s3d.agent.app.preflight import (
     check_exposure,
     check_loop,
@@ -33,7 +35,6 @@ from s3d.agent.app.preflight import (
     temporary_places,
 )
 from s3d.agent.app.process import Notifier, harden, only_one, private_folder, settle_memory
-from s3d.agent.app.session import ProcessContext, Session, open_session
 from s3d.agent.core.events import Events, LogEvents
 from s3d.agent.core.log_buffer import LogBuffer
 from s3d.agent.core.supervise import supervise
@@ -123,7 +124,7 @@ class Agent:
             await self._serve(session)
             events.close()
 
-    async def _serve(self, session: Session) -> None:
+    async def _serve(self, session: AgentSession) -> None:
         """Run the background tasks until the session ends; then let requests in hand finish, and
         push what is pending."""
         gateway = session.stack.gateway

@@ -12,9 +12,9 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
+from s3d.agent.app.agent_session import AgentSession
 from s3d.agent.app.preflight import create_remote_buckets
 from s3d.agent.app.process import Notifier
-from s3d.agent.app.session import Session
 
 if TYPE_CHECKING:
     from s3d.agent.app.gateway import Gateway
@@ -25,7 +25,7 @@ POLICY_EVERY = 5.0
 Run = Callable[[], Awaitable[None]]
 
 
-def background_tasks(session: Session, notifier: Notifier) -> dict[str, Run]:
+def background_tasks(session: AgentSession, notifier: Notifier) -> dict[str, Run]:
     """All tasks of a session, by name."""
     stack = session.stack
     tasks: dict[str, Run] = {
@@ -59,7 +59,7 @@ def _of_remote(gateway: Gateway) -> dict[str, Run]:
 def _of_queue(gateway: Gateway) -> dict[str, Run]:
     from s3d.agent.selection.bucket_tags import TTL
     from s3d.agent.stores.write_queue.clock import Clock
-    from s3d.agent.stores.write_queue.reevaluate_filters import reevaluate_periodically
+    from s3d.agent.stores.write_queue.maintenance import reevaluate_periodically
     from s3d.shared.filters.terms import Attributes
 
     if gateway.queue is None or gateway.staging is None:

@@ -1,44 +1,26 @@
-"""The table of front ends: every way in which clients reach the stores of a session."""
+"""The front ends as the agent starts and stops them: the S3 endpoint and the control socket."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from s3d.agent.app.check import Checker, opened_of
 from s3d.agent.app.preflight import listen
-from s3d.agent.core.client import S3Client
-from s3d.agent.core.log_buffer import LogBuffer
 from s3d.agent.core.store import ObjectStore
-from s3d.agent.frontends.control.cache_routes import CacheRoutes
-from s3d.agent.frontends.control.check_routes import CheckRoutes
 from s3d.agent.frontends.control.control_call import Route
 from s3d.agent.frontends.control.control_server import ControlServer
-from s3d.agent.frontends.control.diagnostics_routes import DiagnosticsRoutes
-from s3d.agent.frontends.control.event_stream import EventStream
-from s3d.agent.frontends.control.key_status import KeyStatus
-from s3d.agent.frontends.control.object_routes import ObjectRoutes
-from s3d.agent.frontends.control.queue_routes import QueueRoutes
-from s3d.agent.frontends.control.remote_routes import RemoteRoutes
-from s3d.agent.frontends.control.status_routes import StatusRoutes, StatusSources
-from s3d.agent.frontends.control.sync_action_routes import SyncActionRoutes
-from s3d.agent.frontends.control.sync_folder_routes import SyncFolderRoutes
-from s3d.agent.frontends.control.transfer_routes import TransferRoutes
-from s3d.agent.frontends.control.user_transfer_routes import MigrationRoutes, UserTransferRoutes
 from s3d.agent.frontends.http.s3_server import S3Server
 from s3d.agent.s3 import signing
 from s3d.agent.s3.credential import Signer
-from s3d.agent.stores.read_cache.cache_status import cache_state
 from s3d.shared.config.schema import Config
 from s3d.shared.control import Presigned, PresignRequest
 from s3d.shared.credentials import AccessKey
 
 if TYPE_CHECKING:
-    from s3d.agent.app.session import Session
+    pass
 
 GRACE = 20.0
 """Seconds that requests in hand get to finish when the agent stops."""
@@ -98,32 +80,3 @@ class ControlSocket:
 
     def status(self) -> Mapping[str, float]:
         return {}
-
-
-def control_routes(
-    session: Session, *, log_buffer: LogBuffer, is_serving: Callable[[], bool]
-) -> list[Route]:
-    """All routes of the control API. log_buffer and is_serving are the process's own."""
-    stack, client, gateway = session.stack, session.client, session.stack.gateway
-    queue = None if gateway is None else gateway.queue
-    cache = None if gateway is None else gateway.cache
-    key_status = None
-    if gateway is not None:
-        key_status = KeyStatus(S3Client(gateway.remote), queue, partial(cache_state, cache))
-    sources = StatusSources(agent=session.status, usage=stack.usage, serving=is_serving)
-    user_transfers = UserTransferRoutes(session.transfers, None if cache is None else cache.keeper)
-    routes = (
-        StatusRoutes(sources, client, session.events, key_status),
-        ObjectRoutes(client, session.endpoint.presign, key_status),
-        DiagnosticsRoutes(log_buffer, session.sampler.samples, session.config),
-        QueueRoutes(queue),
-        TransferRoutes(queue, user_transfers),
-        CacheRoutes(cache),
-        RemoteRoutes(stack.waiting, None if gateway is None else gateway.state, queue),
-        MigrationRoutes(None if gateway is None else gateway.migration),
-        SyncFolderRoutes(session.folders, client, session.places.config_file),
-        SyncActionRoutes(session.folders),
-        CheckRoutes(Checker(session.places, opened_of(stack))),
-        EventStream(session.events),
-    )
-    return [route for each in routes for route in each.routes()]

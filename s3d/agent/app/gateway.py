@@ -16,7 +16,7 @@ from s3d.agent.app.read_cache import open_cache
 from s3d.agent.app.remote_account import HeldUntilConfirmed, RemoteAccount
 from s3d.agent.app.remote_state import RemoteState, open_remote_state
 from s3d.agent.app.waiting_writes import WaitingWrites, has_pending
-from s3d.agent.app.write_queue import Below, build_queue, lock_queue, open_queue_files
+from s3d.agent.app.write_queue import build_queue, lock_queue, open_queue_files
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
 from s3d.agent.core.store import ObjectStore
@@ -32,7 +32,7 @@ from s3d.agent.stores.remote.owner import owner_of
 from s3d.agent.stores.remote.remote_fingerprint import RemoteFingerprint
 from s3d.agent.stores.write_queue.move_writes import Target
 from s3d.agent.stores.write_queue.queue_status import Queue, queue_status
-from s3d.agent.stores.write_queue.remote_calls import probe
+from s3d.agent.stores.write_queue.remote_gate import probe
 from s3d.agent.stores.write_queue.remote_states import ObservedRemote, RemoteStates
 from s3d.agent.stores.write_queue.retry_policy import is_unreachable
 from s3d.agent.transfers.store_migration import Migration
@@ -40,7 +40,7 @@ from s3d.shared.config.schema import Config
 from s3d.shared.errors import S3dError, UsageError
 from s3d.shared.paths import Places
 from s3d.shared.text import count
-from s3d.shared.transfers import RemoteStatus, Share
+from s3d.shared.transfers import RemoteStatus, Totals
 
 if TYPE_CHECKING:
     from s3d.agent.stores.remote.addressing import Addressing
@@ -102,10 +102,10 @@ class Gateway:
         of_policy = [policy.trouble] if policy is not None and policy.trouble else []
         return [*self.start_warnings, *of_staging, *of_policy]
 
-    async def flush(self, timeout: float) -> Share:
+    async def flush(self, timeout: float) -> Totals:
         """Push what can be pushed within timeout seconds; what is still pending."""
         if self.queue is None:
-            return Share()
+            return Totals()
         if not self.queue.journal.paused and not await self._is_away():
             await self.queue.pusher.flush(timeout)
         return queue_status(self.queue).left
@@ -156,20 +156,17 @@ async def open_gateway(config: Config, places: Places, events: Events) -> Gatewa
         if config.write_queue.enabled:
             push_to = observed if layer is None else CacheBypass(layer)
             journal, staging = await open_queue_files(state, layer, events, states, closing)
-            below = Below(
-                top,
-                HeldUntilConfirmed(push_to, state.account),
-                layer,
-                push_policy,
-                remote.capabilities,
-                lambda: remote.health.clock_offset,
-            )
             top, queue = build_queue(
                 config,
-                below,
                 journal,
                 staging,
                 events,
+                inner=top,
+                push_to=HeldUntilConfirmed(push_to, state.account),
+                cache=layer,
+                rules=push_policy,
+                capabilities=remote.capabilities,
+                clock_offset=lambda: remote.health.clock_offset,
                 listing_order=remote.capabilities.listing_order,
                 check_remote_key=remote.check_key,
             )

@@ -59,14 +59,14 @@ class PendingBefore:
     def note(self, journal: Journal) -> None:
         """Call it before the first write is accepted."""
         self._journal = journal
-        self.after = max((write.seq for write in journal.all()), default=0)
+        self.after = max((write.seq for write in journal.pending), default=0)
 
     @property
     def is_left(self) -> bool:
         """Whether any of those writes is still pending."""
         if self._journal is None:
             return False
-        return any(write.seq <= self.after for write in self._journal.all())
+        return any(write.seq <= self.after for write in self._journal.pending)
 
 
 class RemoteAccount:

@@ -44,7 +44,7 @@ def open_folders(
     def pending_of(bucket: str, prefix: str) -> Iterator[str]:
         if gateway is None or gateway.queue is None:
             return
-        for write in gateway.queue.journal.under(bucket, prefix.encode()):
+        for write in gateway.queue.journal.pending.under(bucket, prefix.encode()):
             yield write.key
 
     if gateway is not None:

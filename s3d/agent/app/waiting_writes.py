@@ -20,13 +20,14 @@ from s3d.agent.core.events import Events
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.storage.index import Index
 from s3d.agent.stores.remote.identity import RemoteIdentity, is_name_of
-from s3d.agent.stores.write_queue import conflict_rows, journal_rows
+from s3d.agent.stores.write_queue import journal_rows
 from s3d.agent.stores.write_queue.journal import Journal
 from s3d.agent.stores.write_queue.move_writes import Mover, OpenQueue, Target, Unmoved
-from s3d.agent.stores.write_queue.pending import PendingState, PendingWrite
+from s3d.agent.stores.write_queue.parked_conflicts import load_conflicts
+from s3d.agent.stores.write_queue.pending_write import PendingState, PendingWrite
 from s3d.shared.errors import NotFoundError, S3dError
 from s3d.shared.text import count
-from s3d.shared.transfers import Share, WaitingRemote
+from s3d.shared.transfers import Totals, WaitingRemote
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ async def open_queue(folder: Path) -> AsyncIterator[OpenQueue]:
     index = open_index(folder, tables=journal_rows.TABLES)
     try:
         journal = await Journal.open(index, Events())
-        staging = open_store(index, folder, on_change=journal.record)
+        staging = open_store(index, folder, on_change=journal.recorder.record)
         try:
             yield OpenQueue(journal, staging.body_of, staging.local)
         finally:
@@ -48,7 +49,7 @@ async def open_queue(folder: Path) -> AsyncIterator[OpenQueue]:
         index.close()
 
 
-def count_waiting(folder: Path) -> tuple[Share, float | None]:
+def count_waiting(folder: Path) -> tuple[Totals, float | None]:
     """Writes of a queue's folder that are not at its remote, and when the oldest was accepted.
 
     Parked conflicts are among them: this queue has the only copy of their bytes.
@@ -56,7 +57,7 @@ def count_waiting(folder: Path) -> tuple[Share, float | None]:
     pending, parked = _writes_of(folder)
     writes = pending + parked
     oldest = min((write.accepted for write in writes), default=None)
-    return Share(len(writes), sum(write.size for write in writes)), oldest
+    return Totals(len(writes), sum(write.size for write in writes)), oldest
 
 
 def has_pending(folder: Path) -> bool:
@@ -70,7 +71,7 @@ def _writes_of(folder: Path) -> tuple[list[PendingWrite], list[PendingWrite]]:
         return [], []
     index: Index = open_index(folder, tables=journal_rows.TABLES)
     try:
-        parked = [conflict.write for conflict in index.look(conflict_rows.load)]
+        parked = [conflict.write for conflict in index.look(load_conflicts)]
         return list(index.look(journal_rows.load)), parked
     finally:
         index.close()
@@ -164,7 +165,7 @@ def _is_conflict() -> S3Error:
     )
 
 
-def waiting_remote(identity: RemoteIdentity, writes: Share, oldest: float | None) -> WaitingRemote:
+def waiting_remote(identity: RemoteIdentity, writes: Totals, oldest: float | None) -> WaitingRemote:
     """In the words of the control API."""
     account = identity.owner or (identity.keys[-1] if identity.keys else "")
     return WaitingRemote(identity.id, identity.url, account, writes, oldest)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from functools import partial
-from typing import NamedTuple
 
 from s3d.agent.app.embedded import Embedded, open_index, open_store
 from s3d.agent.app.process import only_one, private_folder
 from s3d.agent.app.remote_state import RemoteState
 from s3d.agent.core.events import Events
 from s3d.agent.core.store import ObjectStore
+from s3d.agent.s3.listing import UNKNOWN
 from s3d.agent.selection.filter_subject import subject_of_record
 from s3d.agent.selection.use_policy import UsePolicy
 from s3d.agent.storage.records import Stored
@@ -23,12 +23,12 @@ from s3d.agent.stores.write_queue.admission import Limits
 from s3d.agent.stores.write_queue.clock import Clock
 from s3d.agent.stores.write_queue.journal import Journal
 from s3d.agent.stores.write_queue.layer import WriteQueue
-from s3d.agent.stores.write_queue.multipart_push import ConditionSupport, Means
+from s3d.agent.stores.write_queue.push import PushExecutor
 from s3d.agent.stores.write_queue.pusher import Pusher
 from s3d.agent.stores.write_queue.queue_status import Queue
-from s3d.agent.stores.write_queue.remote_gate import RemoteGate
+from s3d.agent.stores.write_queue.remote_buckets import ConditionSupport
+from s3d.agent.stores.write_queue.remote_gate import RemoteGate, Throttle
 from s3d.agent.stores.write_queue.remote_states import RemoteStates
-from s3d.agent.stores.write_queue.staged_body import Throttle
 from s3d.shared.config.schema import Config, QueueConfig
 from s3d.shared.paths import Places
 
@@ -57,35 +57,18 @@ async def open_queue_files(
     folder = state.places.write_queue_dir
     index = open_index(folder, tables=journal_rows.TABLES)
     closing.callback(index.close)
-    journal = await Journal.open(index, events, states=states)
+    journal = await Journal.open(index, events, remote_states=states)
     closing.push_async_callback(journal.close)
     state.account.before.note(journal)
     if cache is not None:
-        for write in journal.all():
+        for write in journal.pending:
             # An earlier agent may have pushed it, and not have lived to note that.
             cache.forget(write.bucket, write.key)
-    return journal, open_store(index, folder, on_change=journal.record)
+    return journal, open_store(index, folder, on_change=journal.recorder.record)
 
 
-class Below(NamedTuple):
-    """What a write queue works with."""
-
-    inner: ObjectStore
-    """Who reads for clients."""
-    past: ObjectStore
-    """Where pushes go."""
-    cache: Cache | None
-    """Who adopts what was pushed."""
-    rules: UsePolicy
-    """What is pushed."""
-    capabilities: BackendCapabilities
-    """Who knows what the remote judges."""
-    clock_offset: Callable[[], float]
-    """Seconds that the remote's clock is ahead of ours."""
-
-
-def judged_in(capabilities: BackendCapabilities, bucket: str) -> ConditionSupport | None:
-    """Whose conditions the remote judges in a bucket; None: that is not known."""
+def condition_support(capabilities: BackendCapabilities, bucket: str) -> ConditionSupport | None:
+    """Which conditional writes the remote supports in a bucket; None: unknown."""
     known = capabilities.known_of(bucket)
     if known is None:
         return None
@@ -96,46 +79,55 @@ def judged_in(capabilities: BackendCapabilities, bucket: str) -> ConditionSuppor
     )
 
 
-async def _why_held(rules: UsePolicy, bucket: str, key: str, stored: Stored) -> str:
+async def _exclusion_reason(rules: UsePolicy, bucket: str, key: str, stored: Stored) -> str:
     return await rules.exclusion_reason(subject_of_record(bucket, key, stored))
 
 
 def build_queue(
     config: Config,
-    below: Below,
     journal: Journal,
     staging: Embedded,
     events: Events,
     *,
-    listing_order: Callable[[str], str],
-    check_remote_key: Callable[[str, str], Awaitable[None]],
+    inner: ObjectStore,
+    push_to: ObjectStore,
+    cache: Cache | None,
+    rules: UsePolicy,
+    capabilities: BackendCapabilities,
+    clock_offset: Callable[[], float],
+    listing_order: Callable[[str], str] = lambda _: UNKNOWN,
+    check_remote_key: Callable[[str, str], Awaitable[None]] | None = None,
 ) -> tuple[WriteQueue, Queue]:
-    """The layer, and the parts that push what it accepts. See WriteQueue for the last two."""
+    """The layer, and the parts that push what it accepts.
+
+    inner: answers reads of clients. push_to: receives the pushes. cache: adopts what was pushed.
+    rules: of what is pushed. prober: knows which conditional writes the remote supports.
+    clock_offset: seconds that the remote's clock is ahead of ours. listing_order,
+    check_remote_key: see WriteQueue.
+    """
     clock = Clock()
     throttle = Throttle(config.write_queue.bandwidth, clock)
-    adopt = None if below.cache is None else partial(_adopt, below.cache, staging)
-    rules = partial(_why_held, below.rules)
-    means = Means(
-        below.past,
-        staging.body_of,
-        throttle,
-        clock,
-        adopt,
-        rules,
-        judged=partial(judged_in, below.capabilities),
-        learn=below.capabilities.learn,
-        policy=config.conflicts.of,
-        clock_offset=below.clock_offset,
+    push = PushExecutor(
+        journal,
+        remote=push_to,
+        body_of=staging.body_of,
+        throttle=throttle,
+        clock=clock,
+        adopt=None if cache is None else partial(_adopt, cache, staging),
+        push_filter=partial(_exclusion_reason, rules),
+        condition_support=partial(condition_support, capabilities),
+        learn_conditions=capabilities.learn,
+        conflict_policy=config.conflicts.of,
+        clock_offset=clock_offset,
     )
-    pusher = Pusher(journal, means, RemoteGate(clock), events)
-    limits = _limits(config.write_queue)
+    pusher = Pusher(journal, push, RemoteGate(clock), events, remote=push_to, clock=clock)
     layer = WriteQueue(
-        below.inner,
+        inner,
         staging.local,
         journal,
-        limits,
+        _limits(config.write_queue),
         pusher,
-        clock,
+        clock=clock,
         listing_order=listing_order,
         check_remote_key=check_remote_key,
     )

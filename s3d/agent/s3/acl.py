@@ -1,6 +1,6 @@
 """Access control lists: what a canned ACL, the Grant* headers or an AccessControlPolicy grant.
 
-Pure; it makes lists of grants and judges nobody by them.
+Pure; it makes lists of grants and enforces none.
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/acl-overview.html
 """
 
@@ -17,7 +17,7 @@ OWNER: Mapping[str, str] = {
     "ID": "75aa57f09aa0c8caeab4f8c24e99d10f8e7faeebf76c078efc7c6caea54ba06a",
     "DisplayName": "s3d",
 }
-"""The one user of an embedded store, as AWS names an account by its canonical user id."""
+"""The only user of an embedded store, by a canonical user id as AWS has it."""
 
 ALL_USERS = "http://acs.amazonaws.com/groups/global/AllUsers"
 AUTHENTICATED_USERS = "http://acs.amazonaws.com/groups/global/AuthenticatedUsers"
@@ -56,7 +56,7 @@ def private(owner: Mapping[str, str]) -> Members:
 
 
 def requested(input: Mapping[str, Any], owner: Mapping[str, str]) -> Members | None:
-    """The list that a request asks for, as GetBucketAcl gives it; None when it asks for none.
+    """The list that a request asks for, as GetBucketAcl gives it; None when the request has none.
 
     Raises InvalidRequest or UnexpectedContent for more than one way to say it, InvalidArgument
     for an unknown canned ACL, group or form of a header, MalformedACLError for a policy that is
@@ -128,7 +128,7 @@ def _of_policy(policy: Mapping[str, Any], owner: Mapping[str, str]) -> Members:
 
 
 def _checked(grant: Mapping[str, Any], owner: Mapping[str, str]) -> Members:
-    """A grant of a policy, its grantee said as AWS says it."""
+    """A grant of a policy, its grantee in AWS's form."""
     grantee, permission = grant.get("Grantee") or {}, grant.get("Permission")
     kind = _GRANTEE_TYPES.get(grantee.get("Type", ""))
     if kind is None or not grantee.get(kind) or permission not in PERMISSIONS:

@@ -1,7 +1,7 @@
 """Which bucket and key a request is for, and what their names may be.
 
-The path is decoded once, as it came: no dot segments are resolved and no slashes folded, so `a//b`
-and `/a` are keys of their own.
+The path is decoded once; dot segments and repeated slashes stay, so `a//b` and `/a` are valid
+keys.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MAX_KEY_SIZE = 1024
 _PLAIN_PATH = re.compile(
     r"/([A-Za-z0-9][A-Za-z0-9._-]{1,254})/((?:[\w~/-]++|\.(?!\.))++)", re.ASCII
 )
-"""Most paths: bucket and key stand there as they are. One match: 1.4 us instead of 2.2."""
+"""Most paths need no decoding. One match takes 1.4 us instead of 2.2."""
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _ADDRESSABLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")
 """Names that buckets have had since 2006; a remote may hold such old ones."""
@@ -36,7 +36,7 @@ class Address(NamedTuple):
     bucket: str
     key: str
     virtual: bool
-    """The bucket stood in the Host header, not in the path."""
+    """The bucket is in the Host header, not in the path."""
 
 
 def parse_address(host: str, raw_path: str, base_hosts: Collection[str]) -> Address:
@@ -44,7 +44,7 @@ def parse_address(host: str, raw_path: str, base_hosts: Collection[str]) -> Addr
 
     base_hosts: names whose sub-domains are buckets; of several that fit, the longest counts.
     Raises S3Error: InvalidURI (bad escape, not UTF-8, a key that climbs out of its bucket),
-    KeyTooLongError, InvalidBucketName (no bucket was ever called so).
+    KeyTooLongError, InvalidBucketName (no bucket can have that name).
     """
     bucket = _bucket_of_host(host, tuple(base_hosts))
     plain = _PLAIN_PATH.fullmatch(raw_path) if bucket is None else None

@@ -1,5 +1,5 @@
-"""Who may answer a request: the layer that has it here, after asking the remote or not, or the
-remote alone. One table for all layers, by member and by what is known of the object. Pure.
+"""Decides who answers a request: the layer itself, the layer after asking the remote, or the
+remote. One table for all layers, by member and by what is known of the object. Pure.
 
 A validator that meets what is known here may be answered from here. One that does not may name
 something newer, which somebody else wrote: the remote is asked before a client is refused, or is
@@ -22,15 +22,15 @@ class Authority(IntEnum):
     """Of several members the highest decides."""
 
     HERE = 0
-    """What is here is the answer. Nothing is known: it may be fetched to be answered from here."""
+    """The layer answers, and may fetch the object for that if it does not have it."""
     REVALIDATE = 1
-    """The remote is asked first whether what is here is still right."""
+    """The layer revalidates its copy at the remote first."""
     FORWARD = 2
     """Only the remote can answer."""
 
 
 class Validators(Protocol):
-    """By which a cached object is known."""
+    """What identifies a cached object."""
 
     @property
     def etag(self) -> str: ...
@@ -50,8 +50,8 @@ _READ: Mapping[str, tuple[Authority, Authority]] = {
     "IfModifiedSince": (Authority.HERE, Authority.HERE),
     **dict.fromkeys(PLAIN_READ | OVERRIDES.keys() | {"Range"}, (Authority.HERE, Authority.HERE)),
 }
-"""Members of GetObject and HeadObject. All others (VersionId, PartNumber, SSECustomerKey, ...) ask
-for what only the remote knows."""
+"""Members of GetObject and HeadObject that a layer can serve. All others (VersionId, PartNumber,
+SSECustomerKey, ...) need the remote."""
 
 _OVERRULED = {"IfUnmodifiedSince": "IfMatch", "IfModifiedSince": "IfNoneMatch"}
 """Dates count only where no entity tag was given: RFC 9110 section 13.2.2."""
@@ -79,7 +79,7 @@ REMOTE_ONLY_MEMBERS = frozenset(
 """Members of a write that only the remote can judge or carry out, or that a stage cannot keep."""
 
 ACCOUNT_ACLS = frozenset({"aws-exec-read", "bucket-owner-full-control", "bucket-owner-read"})
-"""Canned ACLs that speak of accounts, of which this computer has but one."""
+"""Canned ACLs that name accounts: an agent has only one."""
 
 STAGED_READ_REMOTE_ONLY = frozenset({"ExpectedBucketOwner", "SSECustomerAlgorithm", "VersionId"})
 """Members of a read of an object that is pending of which only the remote knows; its conditions
@@ -89,7 +89,7 @@ DELETION_REMOTE_ONLY = frozenset({"ETag", "LastModifiedTime", "Size", "VersionId
 """Members of an entry of DeleteObjects that only the remote can judge."""
 
 WRITE_CONDITIONS = ("IfMatch", "IfNoneMatch")
-"""Members by which a write depends on what the key holds."""
+"""Members by which a write depends on the current object of the key."""
 
 
 def authority_of_read(input: Mapping[str, Any], known: Validators | None) -> Authority:
@@ -122,7 +122,7 @@ def authority_of_deletion(entry: Mapping[str, Any]) -> Authority:
 
 
 def is_conditional_write(input: Mapping[str, Any]) -> bool:
-    """Whether it depends on what the key holds."""
+    """Whether the write depends on the current object of the key."""
     return any(input.get(name) is not None for name in WRITE_CONDITIONS)
 
 

@@ -25,7 +25,7 @@ Pairs = list[tuple[str, str]]
 _UNRESERVED = r"2D|2E|3\d|4[1-9A-F]|5[0-9AF]|6[1-9A-F]|7[0-9AE]"
 _CANONICAL_PATH = re.compile(rf"(?:[\w\-.~/]++|%(?!{_UNRESERVED}|2F)[0-9A-F]{{2}})*+", re.ASCII)
 _CANONICAL_WORD = re.compile(rf"(?:[\w\-.~]++|%(?!{_UNRESERVED})[0-9A-F]{{2}})*+", re.ASCII)
-"""What need not be decoded and encoded again, since it would come out the same: most of all."""
+"""Matches text that is canonical already, as most is: decoding and encoding would not change it."""
 _SPACES = re.compile(r" {2,}")
 
 
@@ -53,7 +53,7 @@ def canonical_query(pairs: Iterable[tuple[str, str]]) -> str:
 
 
 def joined_headers(headers: Collection[tuple[str, str]]) -> dict[str, str]:
-    """Headers by name; repeated ones are joined with a comma, outer spaces are cut off."""
+    """Headers by name; repeated ones are joined with a comma, outer spaces are stripped."""
     found = {name: value.strip(" \t") for name, value in headers}
     if len(found) == len(headers):
         return found
@@ -85,7 +85,7 @@ def string_to_sign(date: str, scope: str, canonical: str) -> str:
 
 
 def to_bytes(text: str) -> bytes:
-    """The bytes that came over the wire: what was not UTF-8 there is a lone surrogate here."""
+    """The bytes as received: bytes that were not UTF-8 are lone surrogates in the text."""
     return text.encode("utf-8", "surrogateescape")
 
 
@@ -103,7 +103,7 @@ def _fold(value: str) -> str:
 
 
 class PayloadKind(StrEnum):
-    """What x-amz-content-sha256 says about the body."""
+    """The kinds of body that x-amz-content-sha256 declares."""
 
     SIGNED = "SIGNED"
     """The body's SHA-256 itself was signed."""
@@ -123,7 +123,7 @@ class PayloadKind(StrEnum):
 
 
 class Payload(NamedTuple):
-    """What was promised about the body. sha256: lower-case hex, of SIGNED only."""
+    """What the request declares about its body. sha256: lower-case hex, of SIGNED only."""
 
     kind: PayloadKind
     sha256: str = ""

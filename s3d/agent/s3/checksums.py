@@ -1,7 +1,7 @@
-"""Checksums of objects and parts: hashing, what the client promised, what the whole is made of.
+"""Checksums of objects and parts: hashing, the client's checksum, composite checksums.
 
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html
-Pure; anycrc is imported when the first CRC is wanted.
+Pure; anycrc is imported for the first CRC.
 """
 
 from __future__ import annotations
@@ -78,9 +78,9 @@ def algorithm_of(header: str) -> str | None:
 
 
 def expected(members: Mapping[str, Any], trailers: Mapping[str, str]) -> tuple[str, str] | None:
-    """The checksum that the client promised, from members or trailers: (algorithm, base64).
+    """The checksum that the client sent, in members or trailers: (algorithm, base64).
 
-    Raises InvalidRequest for more than one, and for what is no digest of that algorithm.
+    Raises InvalidRequest for more than one, and for a value that is no digest of that algorithm.
     """
     found = [(row, members[row.member]) for row in ALGORITHMS.values() if members.get(row.member)]
     found += [(ALGORITHMS[_BY_HEADER[n]], v) for n, v in trailers.items() if n in _BY_HEADER]

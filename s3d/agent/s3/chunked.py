@@ -38,11 +38,11 @@ _TRAILER_SIGNATURE = "x-amz-trailer-signature"
 
 
 class Decoder:
-    """Takes the coding off one body, piece by piece; after an error it is of no more use.
+    """Decodes one body, piece by piece; after an error it must not be used again.
 
     decoded_length: x-amz-decoded-content-length. declared_trailers: the names in x-amz-trailer.
-    Raises S3Error: SignatureDoesNotMatch, IncompleteBody (the lengths disagree, or the end did not
-    come), InvalidChunkSizeError, MalformedTrailerError, and InvalidRequest for bad framing.
+    Raises S3Error: SignatureDoesNotMatch, IncompleteBody (the lengths disagree, or the end is
+    missing), InvalidChunkSizeError, MalformedTrailerError, and InvalidRequest for bad framing.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Decoder:
         self._decoded = 0
         self._chunk = MIN_CHUNK
         self._left = 0
-        """Bytes of the current chunk that have not come yet."""
+        """Bytes of the current chunk that have not arrived."""
         self._signature = b""
         """What the current chunk's signature should be, as sent."""
         self._held: bytearray | None = None
@@ -86,7 +86,7 @@ class Decoder:
         return b"".join(usable)
 
     def finish(self) -> None:
-        """Must be called when the body has ended. Raises IncompleteBody when it came too soon."""
+        """Call at the end of the body. Raises IncompleteBody when the coding has not ended."""
         if self._on_line is not None:
             raise S3Error("IncompleteBody", "The request body terminated unexpectedly")
 

@@ -1,4 +1,4 @@
-"""Range and If-* of a request judged against an object: decisions only, nothing is read or changed.
+"""Evaluates Range and If-* headers against an object. Pure.
 
 Conditions are members as boto3 spells them (IfMatch, IfModifiedSince, ...), dates are aware
 datetimes. An ETag may come with or without quotes. HTTP dates have whole seconds, so the fraction
@@ -23,7 +23,7 @@ Current = tuple[str, float, int]
 
 
 def check_read(input: Mapping[str, Any], etag: str, last_modified: float) -> bool:
-    """Whether a GetObject or HeadObject is answered by 304. Raises PreconditionFailed."""
+    """Whether the response to a GetObject or HeadObject is 304. Raises PreconditionFailed."""
     failed = _failed(input, "", etag, last_modified)
     if failed in ("If-Match", "If-Unmodified-Since"):
         raise S3Error("PreconditionFailed", Condition=failed)
@@ -31,8 +31,8 @@ def check_read(input: Mapping[str, Any], etag: str, last_modified: float) -> boo
 
 
 def check_copy_source(input: Mapping[str, Any], etag: str, last_modified: float) -> None:
-    """The CopySourceIf* of CopyObject and UploadPartCopy: a copy knows no 304, all raise
-    PreconditionFailed.
+    """The CopySourceIf* of CopyObject and UploadPartCopy: a copy has no 304, so every failed
+    condition raises PreconditionFailed.
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
     """
@@ -90,7 +90,7 @@ def check_delete(input: Mapping[str, Any], current: Current | None) -> None:
 
 
 def byte_range(header: str | None, size: int) -> tuple[int, int] | None:
-    """The (start, length) that a Range header asks of an object of size bytes; None: all of it.
+    """The (start, length) of a Range header for an object of size bytes; None: all of it.
 
     A malformed header is ignored; of several ranges S3 gives none but the whole object. Raises
     InvalidRange when no byte of the object is asked for, as always for an empty object.
@@ -157,7 +157,7 @@ _RANGE = re.compile(r"(?i:bytes)=[ \t]*(?=[0-9]|-[0-9])([0-9]{0,1000})-([0-9]{0,
 
 
 def _failed(input: Mapping[str, Any], where: str, etag: str, last_modified: float) -> str | None:
-    """The header whose condition decides against going on, in the order of RFC 9110 13.2.2."""
+    """The header whose condition is not met, in the order of RFC 9110 13.2.2."""
     match = input.get(f"{where}IfMatch")
     if match is not None:
         if not _matches(match, etag):
@@ -211,7 +211,7 @@ def quoted(etag: str) -> str:
 
 
 def quote_etags(operation: str, output: Members) -> None:
-    """Quote every ETag in the members of an answer, in place."""
+    """Quote every ETag in the members of a response, in place."""
     if operation in _UNQUOTED:
         return
     _quote(output)

@@ -69,7 +69,7 @@ def parse_credential(text: str, code: str) -> Scope:
         )
     try:
         text.encode()
-    except UnicodeEncodeError as error:  # a string to sign is UTF-8, so nobody signed this one
+    except UnicodeEncodeError as error:  # no client can have signed it
         raise S3Error(code, "The Credential is malformed; it must be UTF-8.") from error
     access_key, day, region, service, terminator = parts
     if service != SERVICE:

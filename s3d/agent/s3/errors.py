@@ -1,4 +1,4 @@
-"""Errors that the S3 protocol can say: one exception, one table.
+"""Errors of the S3 protocol: one exception class, one table of codes.
 
 The codes and their statuses: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 and, for conditional writes and checksums, the reference page of each operation.
@@ -11,8 +11,8 @@ class S3Error(Exception):
     """An error for an S3 client: code, message and further elements of the error document.
 
     message: a sentence for people; the table's own when empty. detail: further elements by their
-    AWS name (BucketName="b", MaxSizeAllowed=5). The special detail "headers" does not exist: what
-    an error says in headers is the serialiser's business.
+    AWS name (BucketName="b", MaxSizeAllowed=5). The serializer decides
+    which details are sent as headers.
     """
 
     def __init__(self, code: str, message: str = "", **detail: str | int) -> None:

@@ -1,4 +1,4 @@
-"""What a GetObject or HeadObject is answered with, of an object that is there. Pure.
+"""The response to a GetObject or HeadObject of an existing object. Pure.
 
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
 """
@@ -18,7 +18,7 @@ ByteRange = tuple[int, int]
 CONDITIONS = frozenset(("IfMatch", "IfNoneMatch", "IfModifiedSince", "IfUnmodifiedSince"))
 
 OVERRIDES: Mapping[str, str] = {f"Response{member}": member for member in CONTENT}
-"""Members of a request that stand in for those of the object."""
+"""Member of a request -> the member of the response that it replaces."""
 
 _NOT_MODIFIED = ("ETag", "LastModified", "CacheControl", "Expires", "VersionId")
 """https://www.rfc-editor.org/rfc/rfc9110#section-15.4.5"""
@@ -30,7 +30,7 @@ PARTIAL = 206
 def not_modified(input: Mapping[str, Any], output: Members, modified: float) -> Members | None:
     """The members of a 304, if that is the answer. Raises PreconditionFailed.
 
-    output: what the object says of itself.
+    output: the members of a response for the whole object.
     """
     if not check_read(input, output["ETag"], modified):
         return None
@@ -38,7 +38,7 @@ def not_modified(input: Mapping[str, Any], output: Members, modified: float) -> 
 
 
 def apply_response_overrides(input: Mapping[str, Any], output: Members) -> None:
-    """Let the request's own headers stand in for the object's."""
+    """Replace headers of the object by the response-* parameters of the request."""
     for name, member in OVERRIDES.items():
         if name in input:
             output[member] = input[name]
@@ -47,9 +47,9 @@ def apply_response_overrides(input: Mapping[str, Any], output: Members) -> None:
 def set_content_range(
     input: Mapping[str, Any], output: Members, size: int, span: ByteRange | None, checksums: Members
 ) -> int | None:
-    """Say in output which bytes come; the status, None for that of the whole.
+    """Set the members of output that describe the bytes; the status, None for the whole object.
 
-    span: None for the whole, whose checksums are told when they are asked for.
+    span: None for the whole object, whose checksums are added when ChecksumMode asks for them.
     """
     if span is None:
         output["ContentLength"] = size

@@ -1,6 +1,6 @@
 """Pages of a listing: roll-up of keys by a delimiter, continuation tokens, encoding-type=url.
 
-Pure: the ordered entries come from a function that is handed in. Keys are their UTF-8 bytes, in
+Pure: a function supplies the ordered entries. Keys are their UTF-8 bytes, in
 bytes order, which is the order that S3 lists in.
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
 """
@@ -20,8 +20,8 @@ T = TypeVar("T")
 P = TypeVar("P")
 
 Place = tuple[bytes, P]
-"""Where an entry stands: its key, and what puts the entries of one key in order; None in a listing
-that has one entry to a key."""
+"""The position of an entry: its key, and the order among entries of one key; None in a listing with
+one entry for each key."""
 
 Fetch = Callable[[Place[P], int], list[tuple[Place[P], T]]]
 """(after, limit) -> at most limit (place, entry), ordered, each key under the prefix and each place
@@ -30,7 +30,7 @@ behind after; fewer than limit only when there are no more."""
 
 @dataclass(frozen=True, slots=True)
 class Query(Generic[P]):
-    """Which page of a listing is wanted."""
+    """The parameters of one page of a listing."""
 
     prefix: bytes
     delimiter: bytes
@@ -40,7 +40,7 @@ class Query(Generic[P]):
 
 @dataclass(slots=True)
 class Page(Generic[T, P]):
-    """Some items of a listing: entries and common prefixes, each list in order."""
+    """One page of a listing: entries and common prefixes, each list in order."""
 
     next: Place[P]
     """Of the last item given; of a common prefix, the prefix as key: `after` of the next page."""
@@ -58,9 +58,9 @@ def roll_up(fetch: Fetch[P, T], query: Query[P]) -> Page[T, P]:
 
     Keys that share the part up to the first delimiter behind the prefix are one item, a common
     prefix, whose name is that part. So with `after` at or inside a common prefix that item is over.
-    What lies below a common prefix is not read but jumped over: the number of entries read is
+    Entries below a common prefix are skipped without reading them: the number of entries read is
     bounded by the number of items given, however many keys they stand for. A limit of 0 gives an
-    empty page that says it is complete, as AWS does.
+    empty page that is not truncated, as with AWS.
     """
     page: Page[T, P] = Page(query.after)
     group = _common_prefix(query.after[0], query)
@@ -117,10 +117,10 @@ def url_encode(name: str | bytes) -> str:
     return quote_plus(name, safe="/*")
 
 
-# Entries asked for at once while it is unknown how many of them fall into one common prefix.
+# Entries fetched at once, since many of them may fall into one common prefix.
 _LOOK_AHEAD = 16
 
-# Form of the token, so that a later form can be told from it.
+# Version of the token's format.
 _TOKEN = "1"
 
 
@@ -135,7 +135,7 @@ def _common_prefix(key: bytes, query: Query[P]) -> bytes | None:
 def _behind(group: bytes, place: Place[P]) -> Place[P]:
     """A place behind every key under group and before all others that follow.
 
-    UTF-8 has no byte 0xFF, so no key is this one, and what comes with it is no matter.
+    UTF-8 has no byte 0xFF, so no key is this one, and the second member does not matter.
     """
     return group + b"\xff", place[1]
 
@@ -143,19 +143,19 @@ def _behind(group: bytes, place: Place[P]) -> Place[P]:
 # ---------------------------------------------------------------- orders of listings
 
 BYTES = "bytes"
-"""The order of the keys' bytes, as S3 has it."""
+"""By the bytes of the UTF-8 keys, as S3 sorts."""
 OTHER = "other"
 UNKNOWN = ""
 
 SAMPLE = ("a!", "a/b", "a/c/d", "a0", "a-b", "b", "B", "é", "z")
-"""Names that come in another order wherever it is not that of their bytes."""
+"""Names that a server in any other order lists differently."""
 
 
 def may_stream(order: str) -> bool:
     """Whether pages may be merged with other ordered data one after the other.
 
-    Otherwise the listing has to be read to its end and sorted: only then is a key that is missing
-    known to be missing. An unknown order counts as another one.
+    Otherwise the listing must be read to its end and sorted before a key is known to be missing. An
+    unknown order counts as OTHER.
     """
     return order == BYTES
 
@@ -166,12 +166,12 @@ def order_of(keys: Sequence[str]) -> str:
 
 
 def order_of_sample(listed: Sequence[str]) -> str:
-    """The order of a server that has listed the whole SAMPLE so."""
+    """The order of a server that listed the whole SAMPLE like this."""
     if sorted(listed) != sorted(SAMPLE):
         return UNKNOWN
     return BYTES if is_in_order(listed) else OTHER
 
 
 def is_in_order(keys: Iterable[str]) -> bool:
-    """Whether every key comes behind the one before it; code points sort as UTF-8 bytes do."""
+    """Whether the keys are sorted; code points sort as UTF-8 bytes do."""
     return all(one < other for one, other in pairwise(keys))

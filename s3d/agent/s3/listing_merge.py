@@ -1,8 +1,8 @@
-"""One listing made of two: what a remote shows, and what is pending here. Pure.
+"""Merges the listing of a remote with pending changes. Pure.
 
-Objects, versions and uploads alike. A run of a listing is known up to its end; a merged one up to
-the nearest of their ends, so that nothing of ours is shown behind the end of a page of the remote,
-where the next page may have entries before it.
+It serves objects, versions and uploads. A run of a listing is known up to its end; a merged one up
+to the nearest of their ends, because the remote's next page may
+have entries that sort before later pending ones.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 P = TypeVar("P", bound=Any)
-"""Where an entry stands: its key, or its key and what decides among entries of one key."""
+"""The position of an entry: its key, or its key and the order among entries of one key."""
 T = TypeVar("T")
 
 
@@ -20,7 +20,7 @@ T = TypeVar("T")
 class Run(Generic[P, T]):
     """Entries in order, each a place with its row, or with None for a common prefix.
 
-    They are known up to end, inclusive; end None: there is nothing behind them. Entries at the same
+    They are known up to end, inclusive; end None: no entries follow. Entries at the same
     place keep their order; the end of a page may lie among them.
     """
 
@@ -31,8 +31,9 @@ class Run(Generic[P, T]):
 def merge_runs(remote: Run[P, T], pending: Run[P, T], hidden: Run[P, None]) -> Run[P, T]:
     """The entries of both as far as all three are known; pending ones stand before the remote's.
 
-    hidden: places that are about to be empty. Whether a common prefix of the remote has a key that
-    stays is not known here: the caller has to look below it. All three begin behind the same place.
+    hidden: places of entries with a pending delete. Whether a common prefix of the remote has a key
+    that stays is not known here: the caller has to look below it. All three begin behind the same
+    place.
     """
     ends = [each.end for each in (remote, pending, hidden) if each.end is not None]
     end = min(ends, default=None)

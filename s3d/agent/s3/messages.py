@@ -1,6 +1,6 @@
-"""What passes between the front doors and the stores: S3Request down, S3Response up.
+"""The messages between frontends and stores: S3Request down, S3Response up. Pure data.
 
-Pure data. A body may hold a file descriptor as an int but never reads it here.
+A body may hold a file descriptor as an int but never reads it here.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ NO_TRAILERS: Mapping[str, str] = {}
 class Body(Protocol):
     """A payload. Read it once, in order, then aclose() it; aclose() may be called at any time.
 
-    Iteration raises S3Error when the bytes turn out not to be what the sender promised (hash,
-    length, chunk signature): nothing may be published before the iteration has ended by itself.
+    Iteration raises S3Error when the bytes do not match their hash, length or chunk signature:
+    nothing may be published before the iteration has ended without an error.
     """
 
     @property
@@ -53,7 +53,7 @@ class Piece:
 
 
 class FileBody(Body, Protocol):
-    """A payload that lies in files, in order: it can be sent without passing through Python.
+    """A payload in files, which sendfile can send.
 
     Its aclose() never waits.
     """
@@ -112,7 +112,7 @@ class StreamBody:
 class WireRequest:
     """The HTTP request as it came, kept so that an untouched operation can be forwarded verbatim.
 
-    Nobody changes it. It is not frozen, since that costs a microsecond and there is one a request.
+    It must not be changed. It is not frozen, since that costs a microsecond for each request.
 
     Header names are lower-case, in the order they came; repeated headers stay repeated.
     """
@@ -135,7 +135,7 @@ class WireResponse:
 
 @dataclass(slots=True, eq=False)
 class RequestContext:
-    """On whose behalf a request is made, and under which terms.
+    """Who made a request, its deadline, and whether caches may answer.
 
     Nobody changes one: derive() makes another. It is not frozen, since that costs a microsecond
     and there is one for each request.
@@ -187,7 +187,7 @@ class S3Request(Generic[In]):
 
 @dataclass(slots=True)
 class S3Response(Generic[Out]):
-    """What a store answers."""
+    """The response of a store."""
 
     output: Out
     body: Body | None = None
@@ -197,5 +197,5 @@ class S3Response(Generic[Out]):
     headers: dict[str, str] = field(default_factory=dict)
     """Further headers that no member of the output names."""
     rendered_headers: dict[str, str] | None = None
-    """For an output that is given again and again, and is not to be changed: its header lines by
-    operation. Who serialises it first leaves them here, and the store keeps them for the next."""
+    """For an output that is used repeatedly and must not be changed: its header lines by
+    operation. The first serialization stores them here, and the store keeps them for the next."""

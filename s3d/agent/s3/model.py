@@ -42,7 +42,8 @@ class Operation:
 
 
 UNKNOWN = Operation("", "", "service", None, 501, None, False, False, "admin")
-"""What no rule knows; a store has no handler for it and answers NotImplemented."""
+"""A request that no rule matches; no store has a handler for it, so the response is
+NotImplemented."""
 
 
 class Member(msgspec.Struct, frozen=True, rename="camel"):
@@ -84,7 +85,7 @@ class Http(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class OperationModel(msgspec.Struct, frozen=True, rename="camel"):
-    """An operation as the file has it."""
+    """An operation in the file."""
 
     name: str
     http: Http

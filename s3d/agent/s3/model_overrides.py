@@ -1,4 +1,4 @@
-"""What botocore's S3 model does not say: tables, each row with AWS's reference page behind it.
+"""Corrections of botocore's S3 model: tables, each row from AWS's reference.
 
 Error codes are a table of their own: errors.ERRORS. The page of an operation is
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_<operation>.html ; its "Response Syntax" shows
@@ -62,11 +62,11 @@ STATUSES: dict[str, int] = {
 """Operation -> success status, where the model has none or another one.
 
 PutBucketPolicy and PutBucketTagging answer 204 (sample responses on their pages); RestoreObject
-answers 202 when it starts a restore and 200 (the store's to say) when there is a copy already.
+answers 202 when it starts a restore and 200 (the store sets it) when there is a copy already.
 """
 
 ADMIN_OBJECT_OPERATIONS = frozenset({"PutObjectAcl", "PutObjectLegalHold", "PutObjectRetention"})
-"""Object operations that change who may do what, not the object."""
+"""Object operations that change permissions, not the object."""
 
 LIST_OPERATIONS = frozenset(
     {
@@ -81,7 +81,7 @@ LIST_OPERATIONS = frozenset(
         "ListParts",
     }
 )
-"""What a client needs to see names: AWS's s3:List* permissions, and the location of a bucket."""
+"""Operations under AWS's s3:List* permissions, and the location of a bucket."""
 
 READ_BY_POST = frozenset({"SelectObjectContent"})
 """POST operations that change nothing."""
@@ -90,7 +90,7 @@ WRITE_BUCKET_OPERATIONS = frozenset({"DeleteObjects", "WriteGetObjectResponse"})
 """Operations addressed to no single key that nevertheless write objects."""
 
 OFF_THE_TABLE = frozenset({"ListDirectoryBuckets", "WriteGetObjectResponse"})
-"""Never routed to: the first cannot be told from ListBuckets, the second has a host of its own."""
+"""Never routed to: the first looks like ListBuckets, the second has a host of its own."""
 
 LIST_LIMITS: dict[str, int] = {"CompletedPartList": 10_000, "ObjectIdentifierList": 1_000}
 """Most elements that a client may send.
@@ -150,7 +150,7 @@ HEADER_ENUMS: dict[str, tuple[str, str]] = {
 }
 """Shape of an enumeration in a header or query -> error and message for a value it lacks.
 
-What has no row is for the store to judge. https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+The store checks enumerations without a row. https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 """
 
 RANGES: dict[str, tuple[int, int]] = {"PartNumber": (1, 10_000)}
@@ -160,7 +160,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 """
 
 VERBATIM = frozenset({"Expires", "ResponseExpires"})
-"""Shapes of times that S3 gives back as they were written, be they times or not."""
+"""Shapes of times that S3 returns as they were written, even if they are no times."""
 
 LENIENT_TIMES = frozenset({"IfModifiedSince", "IfUnmodifiedSince"})
 """Shapes of conditions that are ignored when they are no time: RFC 9110 13.1.3 and 13.1.4."""
@@ -203,4 +203,4 @@ EMPTY_CHECKSUMS = frozenset(
     }
 )
 """CRC32 and CRC32C, CRC64NVME, SHA-1 and SHA-256 of nothing: what the AWS SDK for JavaScript signs
-into the query of a presigned PUT, before there is a body. There they promise nothing."""
+into the query of a presigned PUT, before there is a body. There they are not checked."""

@@ -1,6 +1,6 @@
-"""Headers that a request may do without, and the refusals by which a server says so. Pure.
+"""Headers that some servers refuse and a request can omit, and how to recognize the refusal. Pure.
 
-Servers that do not know x-amz-checksum-*, or the mode that asks for a checksum in the answer,
+Servers that do not know x-amz-checksum-*, or x-amz-checksum-mode,
 refuse whole requests because of them: Backblaze B2 ("Unsupported header 'x-amz-checksum-crc32'
 received for this API call."), Cloudflare R2 ("Header 'x-amz-checksum-crc32' with value '...' not
 implemented"), Google Cloud Storage ("x-amz-content-sha256 must be UNSIGNED-PAYLOAD, or a valid
@@ -24,7 +24,7 @@ class OptionalGroup(StrEnum):
     CHECKSUMS = "checksums"
     """Checksums of what is written, in headers and in trailers."""
     CHECKSUM_MODE = "checksum_mode"
-    """The wish for a checksum in the answer of a read."""
+    """The request for a checksum in the response to a read."""
 
 
 _HEADERS: Mapping[OptionalGroup, re.Pattern[str]] = {
@@ -49,12 +49,12 @@ _NAMED: Mapping[OptionalGroup, re.Pattern[str]] = {
 _STATUSES = frozenset((400, 501))
 _VAGUE = frozenset(("", "InvalidArgument", "NotImplemented", "UnsupportedHeader"))
 """Codes that may mean any header. InvalidRequest is what S3 calls a checksum that is malformed or
-does not belong to the upload, so that code has to come with words."""
+does not belong to the upload, so that code counts only with a message."""
 _UNSUPPORTED = re.compile(r"unsupported|unknown|unrecogni[sz]ed|not (?:supported|implemented)")
 
 
 def may_blame(group: OptionalGroup, status: int, code: str, message: str) -> bool:
-    """Whether this refusal may be about the group, so that it is worth to ask without it."""
+    """Whether this refusal may be about the group, so that a retry without it is worthwhile."""
     if status not in _STATUSES:
         return False
     return code in _VAGUE or blames(group, status, code, message)
@@ -69,14 +69,14 @@ def blames(group: OptionalGroup, status: int, code: str, message: str) -> bool:
 
 
 def group_of(request: S3Request[Any]) -> OptionalGroup | None:
-    """The group that the request has headers of; an operation has those of one group only."""
+    """The group whose headers the request has; no operation has headers of both."""
     is_read = request.op.access in ("read", "list")
     group = OptionalGroup.CHECKSUM_MODE if is_read else OptionalGroup.CHECKSUMS
     return group if _is_in(request, group) else None
 
 
 def without(request: S3Request[Any], group: OptionalGroup) -> S3Request[Any]:
-    """The request without the group's headers; one that was verbatim stays so in all the rest."""
+    """The request without the group's headers; the rest of a verbatim request is unchanged."""
     members = {name: value for name, value in request.input.items() if not _is_member(name, group)}
     upload = members.get("MultipartUpload")
     if group is OptionalGroup.CHECKSUMS and upload and upload.get("Parts"):
@@ -99,7 +99,7 @@ def _is_in(request: S3Request[Any], group: OptionalGroup) -> bool:
 
 
 def _is_header(name: str, group: OptionalGroup) -> bool:
-    # Most headers are none of these: the regular expression would cost more than the rest.
+    # Most headers are none of these, and the regular expression is slow.
     if "checksum" not in name and name != "x-amz-trailer":
         return False
     return _HEADERS[group].fullmatch(name) is not None
@@ -114,7 +114,7 @@ def _without_members(part: Mapping[str, Any], group: OptionalGroup) -> Members:
 
 
 def _query(raw_query: str, group: OptionalGroup) -> str:
-    """A presigned URL may have the headers in its query, where a signer has put them."""
+    """A presigned URL may have the headers in its query."""
     pieces = raw_query.split("&")
     kept = [each for each in pieces if not _is_header(each.partition("=")[0].lower(), group)]
     return "&".join(kept)

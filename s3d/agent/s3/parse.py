@@ -1,7 +1,7 @@
-"""HTTP to members: the input of a client's request, and the output of a remote's response.
+"""Parses the members of a client's request and of a remote's response.
 
-Compiled once per operation to tables by header name and query word, so that a request costs what
-it carries, not what its shape could carry. Streaming bodies are never read here.
+Compiled once per operation to tables by header name and query word, so that the cost of a
+request depends on its headers, not on its shape. Streaming bodies are never read here.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from s3d.agent.s3.model import Member, Operation, Shape, service
 META = "x-amz-meta-"
 _DECODED_LENGTH = "x-amz-decoded-content-length"
 _IGNORED = object()
-"""What a reader returns for a value to be treated as if it had not come."""
+"""A reader returns it for a value to be ignored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +68,9 @@ def parse_input(
 
     payload: the whole body, b"" when it streams. Values are as boto3 has them, but for Expires and
     ResponseExpires, which stay as written. x-amz-* headers may come in the query, where presigning
-    SDKs put them; a header of the same name wins. Of the framing aws-chunked nothing is left:
-    ContentEncoding lacks it and ContentLength is the decoded one.
-    Raises S3Error: InvalidArgument, InvalidRequest, InvalidStorageClass, MetadataTooLarge,
+    SDKs put them; a header of the same name wins. aws-chunked is removed: ContentEncoding lacks it
+    and ContentLength is the decoded length. Raises S3Error: InvalidArgument, InvalidRequest,
+    InvalidStorageClass, MetadataTooLarge,
     MalformedXML, MalformedACLError, MalformedPolicy.
     """
     plan = _input_plan(op.name)
@@ -99,7 +99,7 @@ def parse_output(
 ) -> Members:
     """The output members of a successful response of a remote, without a streaming Body.
 
-    headers: names in any letter case. Raises S3Error or ValueError when the answer makes no sense.
+    headers: names in any letter case. Raises S3Error or ValueError for an invalid response.
     """
     plan = _output_plan(op.name)
     members: Members = {}
@@ -188,7 +188,7 @@ def _read_body(plan: _Plan, payload: bytes, members: Members, *, strict: bool) -
 
 
 def _unframe(headers: Iterable[tuple[str, str]], members: Members) -> None:
-    """Take what says aws-chunked, the framing of the transfer, from what is said of the object."""
+    """Remove aws-chunked, a coding of the transfer, from the members that describe the object."""
     encodings = [part.strip() for part in members.get("ContentEncoding", "").split(",")]
     if any(part.lower() == "aws-chunked" for part in encodings):
         del members["ContentEncoding"]

@@ -1,8 +1,8 @@
-"""POST Object: an upload by an HTML form, read piece by piece, and what it asks for.
+"""POST Object: reads an upload by an HTML form piece by piece, and what the form asks for.
 
 https://docs.aws.amazon.com/AmazonS3/latest/API/RESTObjectPOST.html
-The form of browsers and of HTTP libraries is RFC 7578. Whether the caller may is post_policy's
-business: check it when in_file turns true, before the first byte of the file is kept.
+The form of browsers and of HTTP libraries is RFC 7578. post_policy authorizes the
+form: call it when in_file turns true, before the first byte of the file is stored.
 """
 
 from __future__ import annotations
@@ -181,7 +181,7 @@ class FormReader:
 
 @dataclass(frozen=True, slots=True)
 class Success:
-    """How a form wants its success to be told."""
+    """The response that a form asks for after success."""
 
     status: int
     """200, 201 (with a PostResponse document), 204, or 303 with a location()."""
@@ -194,7 +194,7 @@ class Success:
 
 
 def success(fields: Mapping[str, str]) -> Success:
-    """What the fields ask for; a redirect that is no http URL counts as absent, as with AWS."""
+    """The response that the fields ask for; a redirect to no http URL is ignored, as by AWS."""
     target = fields.get("success_action_redirect") or fields.get("redirect", "")
     if _is_http_url(target):
         return Success(303, target)
@@ -205,7 +205,7 @@ def put_members(fields: Mapping[str, str], bucket: str) -> Members:
     """The members of the PutObject that the fields ask for.
 
     Raises S3Error: InvalidArgument (no key, or what no header can hold), KeyTooLongError,
-    MalformedXML (tagging), and what parse_input says of PutObject's headers.
+    MalformedXML (tagging), and those of parse_input for PutObject's headers.
     """
     key = fields.get("key")
     if not key:
@@ -228,7 +228,7 @@ def _is_header(field: str) -> bool:
 
 
 def _header(field: str, value: str) -> tuple[str, str]:
-    """Unlike a real header, a field can hold what would end a header of an answer one day."""
+    """Unlike a header, a field may contain line breaks, which would split a later response."""
     if not _HEADER_NAME.fullmatch(field) or _CONTROL.search(value):
         raise S3Error("InvalidArgument", ArgumentName=field)
     return _HEADERS.get(field, field), value.strip(" \t")
@@ -280,7 +280,7 @@ def _header_value(text: str) -> tuple[str, dict[str, str]]:
 
 
 def _unquote(value: str) -> str:
-    """The text of a quoted string. Old browsers send back slashes of paths bare: they stay."""
+    """The text of a quoted string. Old browsers do not escape backslashes: they stay."""
     return _ESCAPE.sub(r"\1", value[1:-1]) if value.startswith('"') else value
 
 

@@ -1,7 +1,7 @@
-"""The policy of a POST Object form: who signed it, and whether this form is what it allows.
+"""The policy of a POST Object form: verifies its signature and that it allows the form.
 
 https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-HTTPPOSTConstructPolicy.html
-Version 4 and Version 2 policies. The bucket is the one that was posted to, never a field's.
+Version 4 and Version 2 policies. The bucket is that of the URL, never that of a field.
 """
 
 from __future__ import annotations
@@ -176,7 +176,7 @@ def _check_one(operator: str, name: object, operand: object, values: Mapping[str
         raise _bad_policy("Invalid condition: a field name with $ and a string are needed.")
     field = name[1:].lower()
     value = values.get(field, "")
-    # A list of content types begins as the condition says when each of its items does.
+    # A list of content types meets a starts-with condition when each of its items does.
     items = value.split(",") if (operator, field) == ("starts-with", "content-type") else [value]
     if not all(matches(item.strip(" ") if len(items) > 1 else item, operand) for item in items):
         raise _denied(f"Policy Condition failed: {json.dumps([operator, name, operand])}")

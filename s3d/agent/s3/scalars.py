@@ -1,6 +1,6 @@
-"""The texts in which S3 writes numbers, truth values and times.
+"""Reads and writes numbers, booleans and times as S3 does.
 
-Readers raise ValueError; who calls them knows which S3 error that is. All times are aware UTC
+Readers raise ValueError; their callers know which S3 error that is. All times are aware UTC
 datetimes, as boto3 has them; writers also take Unix seconds.
 """
 
@@ -71,7 +71,7 @@ def read_time(text: str) -> datetime:
 def iso_time(moment: datetime | float) -> str:
     """2026-11-22T08:11:51.000Z: whole seconds, as S3 gives them in XML.
 
-    Remembered, since objects that are listed together were often written in the same second.
+    Cached, since objects of one listing were often written in the same second.
     """
     if moment.__class__ is not datetime or moment.tzinfo is not UTC:
         moment = _moment(moment)

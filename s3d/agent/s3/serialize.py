@@ -1,7 +1,7 @@
-"""Members to HTTP: the answer of an operation and the document of an error.
+"""Serializes the output of an operation, or an error, to status, headers and document.
 
 Compiled once per operation. Streaming bodies are not touched; Content-Length of what is in memory,
-Date and the request id are the front door's to add.
+Date and the request id are added by the endpoint.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.model import Member, Operation, operations, service
 
 HOST_ID = "s3d"
-"""HostId of an error document, and the header x-amz-id-2 of every answer."""
+"""HostId of an error document, and the header x-amz-id-2 of every response."""
 
 Headers = list[tuple[str, str]]
 
@@ -69,8 +69,8 @@ def serialize_error(error: S3Error, resource: str, request_id: str) -> tuple[int
     """Status, headers and document of an error. resource: the path that was asked for.
 
     Some details are headers: see _DETAIL_HEADERS. A 416 has Content-Range, a 503 Retry-After (1 s
-    unless the detail RetryAfter says otherwise), a 304 no document. The answer to a HEAD has none
-    either: that is for the caller to cut.
+    unless the detail RetryAfter says otherwise), a 304 no document. The response to a HEAD has none
+    either: the caller removes it.
     """
     detail = error.detail
     headers = [

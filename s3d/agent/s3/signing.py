@@ -1,6 +1,6 @@
-"""Signature Version 4 from the other side: signing requests and URLs of our own.
+"""Signs requests and URLs with Signature Version 4.
 
-What these make, sigv4.verify accepts; botocore's signers are the oracle of both.
+sigv4.verify accepts the results; tests compare both with botocore's signers.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def sign(wire: WireRequest, payload: str, signer: Signer, now: float) -> dict[st
 
 
 def presign(method: str, url: str, signer: Signer, expires: int, now: float) -> str:
-    """The URL with a signature in its query that lets anybody use it for expires seconds.
+    """A presigned URL: whoever has it may use it for expires seconds.
 
     url: absolute, its path and query percent-encoded. Only host is signed among the headers.
     """

@@ -1,7 +1,7 @@
-"""Signature Version 2 in the query: what boto3, AWS CLI v1 and s3cmd still presign with.
+"""Verifies presigned URLs of Signature Version 2, which boto3, AWS CLI v1 and s3cmd still make.
 
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/RESTAuthentication.html
-Only what has expired or is forged is refused here; sigv4.verify makes the Verified.
+It raises for expired and forged URLs; sigv4.verify makes the Verified.
 """
 
 from __future__ import annotations

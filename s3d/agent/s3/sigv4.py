@@ -1,4 +1,4 @@
-"""Who is calling: the one verifier of signed requests, and our own signing.
+"""Authenticates requests: the only verifier of signatures.
 
 Signature Version 4 in the Authorization header or in the query, and Version 2 in the query. All
 forms end in a Verified, which nothing else can make, so that no kind of payload reaches a handler
@@ -43,9 +43,9 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import WireRequest
 
 MAX_SKEW = 900
-"""Seconds that a caller's clock may be wrong."""
+"""Seconds that a caller's clock may differ."""
 MAX_EXPIRES = 604_800
-"""Seconds that a presigned URL may live."""
+"""Longest validity of a presigned URL in seconds."""
 
 SecretOf = Callable[[str], str | None]
 """Access key id -> secret; None for an unknown key."""
@@ -108,9 +108,9 @@ def verify(
     virtual_bucket: str = "",
     strict_region: str | None = None,
 ) -> Verified:
-    """The caller of a request whose headers have come. Raises S3Error with AWS's codes.
+    """Authenticate a request by its headers. Raises S3Error with AWS's codes.
 
-    now: Unix seconds. headers: joined_headers() of the request, from whoever has them already.
+    now: Unix seconds. headers: joined_headers() of the request, if the caller has them already.
     virtual_bucket: the bucket of a virtual-host request (V2 signs it).
     strict_region: the only region that a V4 signature may name; None: any.
     """
@@ -141,7 +141,7 @@ def verify(
 
 
 def unauthenticated(wire: WireRequest) -> Verified:
-    """For S3D_AUTH=none: nobody in particular. The body's kind is still what the header says."""
+    """For S3D_AUTH=none: no access key. The header still declares the kind of body."""
     declared = joined_headers(wire.headers).get(_DECLARED, "UNSIGNED-PAYLOAD")
     return Verified(_SEAL, None, payload_of(wire.method, declared))
 
@@ -208,7 +208,7 @@ def _authorization_parts(text: str) -> tuple[str, str, str]:
 def _usual_front(text: str) -> tuple[str, str] | None:
     """Credential and SignedHeaders before the signature, when they stand as every SDK writes them.
 
-    A client's are the same all day: remembered, the header is read in 0.7 us instead of 1.9.
+    A client's stay the same all day: cached, the header is read in 0.7 us instead of 1.9.
     """
     match = _USUAL_FRONT.fullmatch(text)
     return (match[1], match[2]) if match else None

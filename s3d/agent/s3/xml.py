@@ -20,7 +20,7 @@ from s3d.agent.s3.model_overrides import LIST_LIMITS, REQUIRED_MEMBERS, STRICT_X
 
 MAX_DEPTH = 16
 MAX_ELEMENTS = 70_000
-"""10,000 parts with their number, ETag and up to four checksums, and some air."""
+"""10,000 parts with their number, ETag and up to four checksums, and some more."""
 
 DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
@@ -33,7 +33,7 @@ Write = Callable[[Any], str]
 
 @dataclass(frozen=True, slots=True)
 class _Child:
-    """What an element means to the structure or list that it stands in."""
+    """What an element means in the structure or list that contains it."""
 
     member: str
     node: _Node
@@ -56,8 +56,8 @@ class _Node:
 def read(data: bytes, shape: str, root: str | None, *, strict: bool) -> Any:
     """The value of a document of the given shape.
 
-    root: local name of the root element, None for any. strict, for what clients send: members that
-    the model requires must be there, others at most once. Raises ValueError.
+    root: local name of the root element, None for any. strict, for documents of clients: required
+    members must be present, others at most once. Raises ValueError.
     """
     node = _node(shape)
     reader = _Reader(node, root, strict)
@@ -221,7 +221,7 @@ _MAX_COMPILED = 256
 def escape(text: str) -> str:
     """Text for the inside of an element or a quoted attribute.
 
-    A character that XML 1.0 has no way to say becomes U+FFFD: dropping it would turn one key into
+    A character that XML 1.0 cannot express becomes U+FFFD: dropping it would turn one key into
     another, and AWS's reference to it (&#x1;) breaks every strict parser. Clients that must know
     such keys ask for encoding-type=url.
     """

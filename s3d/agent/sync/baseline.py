@@ -10,19 +10,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
 from s3d.agent.sync.baseline_file import connect, flush_log
+from s3d.agent.sync.baseline_tables import HistoryTable, Statement, TrashTable
 from s3d.agent.sync.names import original_of
 from s3d.agent.sync.path_state import BaselineEntry, Signature
-
-HISTORY = 10_000
-"""Rows of the history that are kept."""
-
-Statement = tuple[str, tuple[object, ...]]
 
 
 class Intent(msgspec.Struct, frozen=True):
@@ -45,43 +40,21 @@ class Intent(msgspec.Struct, frozen=True):
     """Upload id of a multipart upload."""
 
 
-@dataclass(frozen=True, slots=True)
-class TrashEntry:
-    """A file in the trash, by the id that is its name there."""
-
-    id: str
-    path: str
-    signature: Signature
-    """Without ctime, which the move has changed."""
-    reason: str
-    at: float
-    age: float = 0.0
-    """Of the trash when it came there, see trash.py."""
-
-
-@dataclass(frozen=True, slots=True)
-class HistoryEntry:
-    """One row of the history. trash: where the file is that it replaced or removed."""
-
-    id: int
-    at: float
-    action: str
-    path: str
-    detail: str
-    trash: str
-
-
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Intent).decode
 
 
 class Baseline:
-    """The file. Each call is one transaction; iterate rows() of another one to read meanwhile."""
+    """The file. Each call is one transaction; a thread reads through a second one, see other()."""
 
     def __init__(self, path: Path | None) -> None:
         """path None: in memory, for tests. Raises Damaged, UsageError for a newer layout."""
         self._path = path
         self._db = connect(path)
+        self.trash, self.history = (
+            TrashTable(self._db, self._write),
+            HistoryTable(self._db, self._write),
+        )
         self._flushing = asyncio.Lock()
         self._written = self._flushed = 0
         """Commits that there were, and how many of the first of them are durable."""
@@ -147,10 +120,6 @@ class Baseline:
         row = self._db.execute("SELECT * FROM base WHERE path = ?", (path,)).fetchone()
         return _base(row) if row else None
 
-    def rows(self) -> Iterator[BaselineEntry]:
-        """All, in the order of their bytes."""
-        return map(_base, self._db.execute("SELECT * FROM base ORDER BY path"))
-
     def signatures(self, under: str = "") -> Iterator[tuple[object, ...]]:
         """Path and signature of all below a folder, in the order of their bytes; of one that was
         young when it was read, a signature that no file has."""
@@ -215,52 +184,6 @@ class Baseline:
         """It is done, or came to nothing."""
         self._write(("DELETE FROM intent WHERE path = ?", (path,)))
 
-    # Trash and history
-
-    def trash(self, row: TrashEntry) -> None:
-        size, mtime_ns, _, ino = row.signature
-        values = (row.id, row.path, size, mtime_ns, ino, row.reason, row.at, row.age)
-        self._write(("INSERT OR REPLACE INTO trash VALUES (?,?,?,?,?,?,?,?)", values))
-
-    def trashed(
-        self, *, since: float = float("-inf"), before: float = float("inf"), limit: int = -1
-    ) -> list[TrashEntry]:
-        """The oldest first. since, before: age of the trash when they came, in seconds."""
-        query = "SELECT * FROM trash WHERE age >= ? AND age < ? ORDER BY age, at LIMIT ?"
-        return [_trashed(row) for row in self._db.execute(query, (since, before, limit))]
-
-    def trash_count(self) -> int:
-        return int(self._db.execute("SELECT count(*) FROM trash").fetchone()[0])
-
-    def trash_of(self, id: str) -> TrashEntry | None:
-        row = self._db.execute("SELECT * FROM trash WHERE id = ?", (id,)).fetchone()
-        return _trashed(row) if row else None
-
-    def untrash(self, id: str) -> None:
-        self._write(("DELETE FROM trash WHERE id = ?", (id,)))
-
-    def note(self, at: float, action: str, path: str, detail: str = "", trash: str = "") -> None:
-        """Add to the history; the oldest rows go."""
-        query = "INSERT INTO history(at, action, path, detail, trash) VALUES (?,?,?,?,?)"
-        number = self._db.execute(query, (at, action, path, detail, trash)).lastrowid or 0
-        if number % 1000 == 0:
-            self._write(("DELETE FROM history WHERE id <= ?", (number - HISTORY,)))
-
-    def last_trashed(self, *, id: int = 0, path: str = "") -> HistoryEntry | None:
-        """The newest row of the history whose file is in the trash: that id, or of that path."""
-        query = (
-            "SELECT history.* FROM history JOIN trash ON trash.id = history.trash "
-            "WHERE history.trash <> '' AND ? IN (0, history.id) AND ? IN ('', history.path) "
-            "ORDER BY history.id DESC LIMIT 1"
-        )
-        row = self._db.execute(query, (id, path)).fetchone()
-        return HistoryEntry(*row) if row else None
-
-    def history(self, limit: int, *, path: str = "") -> list[HistoryEntry]:
-        """The newest first; of one path, if one is given."""
-        query = "SELECT * FROM history WHERE ? IN ('', path) ORDER BY id DESC LIMIT ?"
-        return [HistoryEntry(*row) for row in self._db.execute(query, (path, limit))]
-
 
 _AGREE = (
     "INSERT INTO base VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT(path) DO UPDATE SET "
@@ -279,8 +202,3 @@ def _base(row: tuple[object, ...]) -> BaselineEntry:
     path, size, mtime, ctime, ino, mode, sha256, etag, bytes_, racy = row
     signature = Signature(size, mtime, ctime, ino)  # type: ignore[arg-type]
     return BaselineEntry(path, signature, mode, sha256, etag, bytes_, bool(racy))  # type: ignore[arg-type]
-
-
-def _trashed(row: tuple[object, ...]) -> TrashEntry:
-    id, path, size, mtime_ns, ino, reason, at, age = row
-    return TrashEntry(id, path, Signature(size, mtime_ns, 0, ino), reason, at, age)  # type: ignore[arg-type]

@@ -26,7 +26,7 @@ N = TypeVar("N", bound=_Named)
 
 
 def merged(
-    found: Iterable[N], known: Known, identity: Callable[[N], tuple[object, ...]]
+    entries: Iterable[N], known: Known, identity: Callable[[N], tuple[object, ...]]
 ) -> Iterator[tuple[str, bool, N | None]]:
     """Each path that is on one side only, or not the same: whether it was agreed on, what is found.
 
@@ -34,7 +34,7 @@ def merged(
     """
     rows = iter(known)
     row = next(rows, None)
-    for item in found:
+    for item in entries:
         path = item.path
         while row is not None and row[0] < path:  # type: ignore[operator]
             yield str(row[0]), True, None
@@ -51,13 +51,13 @@ def merged(
 
 
 def local_differences(
-    found: Iterable[LocalEntry], known: Known, base_of: BaseOf
+    entries: Iterable[LocalEntry], known: Known, base_of: BaseOf
 ) -> Iterator[tuple[BaselineEntry | None, LocalEntry | None]]:
     """Where the folder may differ from what was agreed on.
 
     A folder with something in it needs no marker, so it is no difference.
     """
-    for path, agreed, local in merged(found, known, _signature):
+    for path, agreed, local in merged(entries, known, _signature):
         if local is not None and not agreed and is_folder(path) and not local.is_empty:
             if local.trouble:
                 yield None, local
@@ -66,10 +66,10 @@ def local_differences(
 
 
 def remote_differences(
-    found: Iterable[RemoteEntry], known: Known, base_of: BaseOf
+    entries: Iterable[RemoteEntry], known: Known, base_of: BaseOf
 ) -> Iterator[tuple[BaselineEntry | None, RemoteEntry | None]]:
     """Where the bucket differs from what was agreed on."""
-    for path, agreed, remote in merged(found, known, _object):
+    for path, agreed, remote in merged(entries, known, _object):
         yield base_of(path) if agreed else None, remote
 
 

@@ -24,21 +24,21 @@ def diff_conflict(tree: FolderTree, copy: str) -> ConflictDiff:
     if not original:
         raise PathBlocked("it is no conflict copy")
     (one, size, at), (other, other_size, other_at) = _read(tree, original), _read(tree, copy)
-    found = ConflictDiff(original, copy, size, other_size, at, other_at)
+    diff = ConflictDiff(original, copy, size, other_size, at, other_at)
     texts = [_text(one, size), _text(other, other_size)]
     if texts[0] is None or texts[1] is None:
         lines = _bytes(one, other, size, other_size)
-        return _with(found, lines, is_text=False)
+        return _with(diff, lines, is_text=False)
     before, after = (text.splitlines() for text in texts if text is not None)
     lines = list(difflib.unified_diff(before, after, original, copy, lineterm="", n=3))
-    return _with(found, lines or ["They hold the same."], is_text=True)
+    return _with(diff, lines or ["They hold the same."], is_text=True)
 
 
-def _with(found: ConflictDiff, lines: list[str], *, is_text: bool) -> ConflictDiff:
+def _with(diff: ConflictDiff, lines: list[str], *, is_text: bool) -> ConflictDiff:
     cut = [line[:WIDTH] for line in lines[:LINES]]
     return ConflictDiff(
-        found.original, found.copy, found.original_size, found.copy_size, found.original_modified,
-        found.copy_modified, is_text, cut, len(cut) < len(lines) or cut != lines[: len(cut)],
+        diff.original, diff.copy, diff.original_size, diff.copy_size, diff.original_modified,
+        diff.copy_modified, is_text, cut, len(cut) < len(lines) or cut != lines[: len(cut)],
     )  # fmt: skip
 
 

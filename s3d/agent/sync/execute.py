@@ -11,7 +11,6 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 from s3d.agent.sync.baseline import Baseline, Intent
 from s3d.agent.sync.decide import (
@@ -34,6 +33,7 @@ from s3d.agent.sync.interfaces import (
     RemoteTree,
     StagedFile,
 )
+from s3d.agent.sync.pass_scope import StepResult
 from s3d.agent.sync.path_state import (
     NO_BYTES,
     BaselineEntry,
@@ -52,16 +52,6 @@ logger = logging.getLogger(__name__)
 RACY = 2 * 10**9
 """Nanoseconds after a write in which another one may leave the same times: the coarsest clock of a
 file system, FAT's."""
-
-
-class StepResult(NamedTuple):
-    """What was done with a path. more: paths that have to be looked at because of it."""
-
-    path: str
-    action: Action
-    detail: str = ""
-    size: int = 0
-    more: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +85,7 @@ class Executor(Placement):
         trash_age: Callable[[], float] = lambda: 0.0,
     ) -> None:
         """trash_age: seconds that the trash has been there, on its own clock."""
-        super().__init__(tree, baseline)
-        self.remote_tree = remote_tree
+        super().__init__(tree, remote_tree, baseline)
         self.policy, self.mode = policy, mode
         self.host, self.clock, self.ids = host, clock, ids
         self.trash_age = trash_age
@@ -111,7 +100,7 @@ class Executor(Placement):
             Action.UNTRACK: self._forget,
         }
 
-    async def settle(self, step: Step) -> StepResult:
+    async def execute(self, step: Step) -> StepResult:
         """Do what has to be done about a path. Raises Unavailable."""
         difference = step.difference
         if step.action in (Action.BLOCK, Action.LEAVE):

@@ -1,72 +1,100 @@
-"""How a folder is, as a person is told: its state, why, and the paths that are not in sync."""
+"""The state of one sync folder: published as events, logged, and shown with the paths that are not
+in sync."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+import logging
+from itertools import chain, islice
+from pathlib import Path
 
+from s3d.agent.core.events import Events
 from s3d.agent.sync.decide import Action
-from s3d.agent.sync.execute import StepResult
+from s3d.agent.sync.pass_scope import StepResult
+from s3d.shared.config.schema import SyncFolderConfig
 from s3d.shared.syncing import PathStatus
 
+logger = logging.getLogger(__name__)
+
 SHOWN = 100
-"""Troubles that a status lists."""
-LEFT_OUT = "left out"
+"""Paths that a status lists."""
 _STATES = {
     Action.BLOCK: "blocked",
     Action.WAIT: "waiting",
     Action.SKIP: "skipped",
     Action.KEEP: "kept",
-    Action.LEAVE: LEFT_OUT,
+    Action.LEAVE: "left out",
 }
-"""What was not done with a path -> the word for it."""
+"""Action that leaves a path out of sync -> its PathStatus.state."""
+_WRITES = {
+    Action.UPLOAD: "PutObject",
+    Action.MOVE: "CopyObject",
+    Action.DELETE_REMOTE: "DeleteObject",
+}
+"""Action that changes the bucket -> operation of the store.changed event."""
 
 
-@dataclass(slots=True)
 class FolderState:
-    """Of one folder."""
+    """Belongs to the event loop. No call costs more than the paths that a status lists."""
 
-    state: str = "starting"
-    """One of shared.syncing.STATES."""
-    reason: str = ""
-    question: str = ""
-    """What a person would answer with approve: deletions, root, memory; "" for nothing."""
-    todo: int = 0
-    done: int = 0
-    last_pass: float | None = None
-    troubles: dict[str, PathStatus] = field(default_factory=dict)
+    def __init__(self, name: str, path: Path, events: Events) -> None:
+        self.state = "starting"
+        """One of shared.syncing.STATES."""
+        self.reason = ""
+        self.question = ""
+        """What a person would answer with approve: deletions, root, memory; "" for nothing."""
+        self.todo = self.done = 0
+        """Steps of the pass that is running, and how many of them are done."""
+        self.last_pass: float | None = None
+        """Unix seconds."""
+        self.troubles: dict[str, PathStatus] = {}
+        """Paths that are not in sync."""
+        self.unsupported: dict[str, PathStatus] = {}
+        """Links and devices, which no bucket can hold: left out, which is no failure."""
+        self._name, self._path, self._events = name, path, events
 
-    def turn(self, state: str, reason: str = "") -> bool:
-        """Take another state; False when it is the same. Only who has stopped asks something."""
+    def set(self, state: str, reason: str = "") -> None:
+        """Enter a state, and publish it if it is another one."""
         if state != "stopped":
             self.question = ""
-        changed = (state, reason) != (self.state, self.reason)
+        if (state, reason) == (self.state, self.reason):
+            return
         self.state, self.reason = state, reason
-        return changed
+        self._events.emit("sync.state", self._name, state=state, reason=reason)
+        if state in ("offline", "stopped"):
+            logger.warning("sync %s folder=%s reason=%s", state, self._path, reason)
 
-    def stop(self, reason: str, question: str) -> bool:
-        """Until a person has done something; False when it had stopped for that."""
+    def stop(self, reason: str, question: str) -> None:
+        """Stop until a person has answered the question, or has solved the problem."""
         self.question = question
-        return self.turn("stopped", reason)
+        self.set("stopped", reason)
 
-    def note(self, outcome: Iterable[StepResult], *, is_whole: bool) -> None:
-        """What a pass has come to. is_whole: it has looked at everything."""
-        if is_whole:
-            self.troubles.clear()
-        for done in outcome:
-            state = _STATES.get(done.action)
-            if state is None:
-                self.troubles.pop(done.path, None)
-            else:
-                self.troubles[done.path] = PathStatus(done.path, state, done.detail)
-        self.todo = self.done = 0
+    def progress(self, done: int, todo: int) -> None:
+        self.done, self.todo = done, todo
+        self._events.emit("sync.progress", self._name, done=done, todo=todo)
 
-    @property
-    def left_out(self) -> int:
-        """Paths that are left out, which is as it should be; all other troubles are not."""
-        return sum(trouble.state == LEFT_OUT for trouble in self.troubles.values())
+    def clear_paths(self) -> None:
+        """Before the results of a pass that has looked at everything are recorded."""
+        self.troubles.clear()
+        self.unsupported.clear()
+
+    def record(self, result: StepResult) -> None:
+        """Record whether a path is in sync after a step."""
+        self.troubles.pop(result.path, None)
+        self.unsupported.pop(result.path, None)
+        state = _STATES.get(result.action)
+        if state is not None:
+            paths = self.unsupported if result.action is Action.LEAVE else self.troubles
+            paths[result.path] = PathStatus(result.path, state, result.detail)
+
+    def publish(self, result: StepResult, config: SyncFolderConfig) -> None:
+        """Publish a step that has changed the bucket, or has made a conflict copy."""
+        if result.action in _WRITES:
+            subject = f"{config.bucket}/{config.prefix}{result.path}"
+            operation = _WRITES[result.action]
+            self._events.emit("store.changed", subject, operation=operation, by=self._name)
+        elif result.action is Action.CONFLICT:
+            self._events.emit("sync.conflict", self._name, path=result.path)
 
     def shown(self) -> list[PathStatus]:
-        """What keeps a folder from being in sync comes first."""
-        found = sorted(self.troubles.values(), key=lambda trouble: trouble.state == LEFT_OUT)
-        return found[:SHOWN]
+        """The first paths of those that are not in sync; unsupported ones come last."""
+        return list(islice(chain(self.troubles.values(), self.unsupported.values()), SHOWN))

@@ -1,4 +1,6 @@
-"""The real folder: every path is walked from the root's descriptor, and no link is followed.
+"""The local folder, written to: files are received on the stage, placed, moved and trashed.
+
+Each change of a name is one system call, and survives a power cut when its method returns.
 
 What lies in .s3d of the root: marker, stage (files that are complete, and not in their place yet)
 and trash (what was replaced or deleted, by id).
@@ -6,33 +8,26 @@ and trash (what was replaced or deleted, by id).
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import partial
-from typing import TypeVar
 
 from s3d.agent.core import failpoint
 from s3d.agent.s3.messages import Body
 from s3d.agent.sync.file_content import (
     BLOCK,
-    FileContent,
     finish,
-    local_of,
-    open_regular,
     signature_at,
     signature_of,
     write_all,
 )
+from s3d.agent.sync.folder_reader import MISSING, FolderReader
 from s3d.agent.sync.interfaces import ConcurrentChange, FileAttributes, PathBlocked, StagedFile
-from s3d.agent.sync.marked_folder import OPEN_FOLDER, MarkedFolder, sync_names_of
-from s3d.agent.sync.names import why_no_path
-from s3d.agent.sync.path_state import NO_BYTES, LocalEntry, Signature, is_folder
-from s3d.agent.sync.reasons import reason_of, refusing
+from s3d.agent.sync.marked_folder import sync_names_of
+from s3d.agent.sync.path_state import Signature
 from s3d.agent.sync.rename import Name, exchange, rename_to_free
 
 PART = ".part"
@@ -40,119 +35,10 @@ PART = ".part"
 _STAGED = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 FOLDER_HERE = "a folder has this name here"
 FILE_HERE = "a file or a link has the name of a folder here"
-_GONE = (errno.ENOENT, errno.ENOTDIR)
-T = TypeVar("T")
 
 
-class FolderTree(MarkedFolder):
+class FolderTree(FolderReader):
     """The folder, open. Raises OSError when it is not there."""
-
-    @contextmanager
-    def at(self, path: str, *, make: bool = False) -> Iterator[Name]:
-        """The name and the open folder that a path lies in. make: with the folders on the way.
-
-        Raises OSError: ENOTDIR when a file or a link is on the way, ENOENT for a path that leads
-        out of the folder, or into what is ours.
-        """
-        if why_no_path(path):
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
-        *parts, name = path.removesuffix("/").split("/")
-        fd = os.dup(self.fd)
-        try:
-            for part in parts:
-                if make and self._make(Name(fd, part)):
-                    sync_names_of(fd)
-                inner = os.open(part, OPEN_FOLDER, dir_fd=fd)
-                os.close(fd)
-                fd = inner
-            yield Name(fd, name)
-        finally:
-            os.close(fd)
-
-    def _make(self, place: Name) -> bool:
-        """A folder; False: it is there. The process's own umask is for s3d's files."""
-        try:
-            os.mkdir(place.name, 0o700, dir_fd=place.folder)
-        except FileExistsError:
-            return False
-        os.chmod(place.name, 0o777 & ~self._umask, dir_fd=place.folder)
-        return True
-
-    async def _do(self, work: Callable[[], T]) -> T:
-        with refusing():
-            return await asyncio.to_thread(work)
-
-    async def look(self, path: str) -> LocalEntry | None:
-        return await self._do(lambda: self.look_now(path))
-
-    def look_safely(self, path: str) -> LocalEntry | None:
-        """For threads; what the system does not let us see has its trouble."""
-        try:
-            return self.look_now(path)
-        except OSError as error:
-            return LocalEntry(path, NO_BYTES, trouble=reason_of(error))
-
-    def look_now(self, path: str) -> LocalEntry | None:
-        """For threads. Raises OSError."""
-        try:
-            with self.at(path) as place:
-                facts = os.stat(place.name, dir_fd=place.folder, follow_symlinks=False)
-                if self.folds and place.name not in os.listdir(place.folder):
-                    return LocalEntry(
-                        path, NO_BYTES, trouble="the disk takes another name for this one"
-                    )
-                if not is_folder(path):
-                    return local_of(path, facts)
-                if not stat.S_ISDIR(facts.st_mode):
-                    return None
-                return LocalEntry(path, NO_BYTES, is_empty=self._is_empty(place))
-        except OSError as error:
-            if error.errno not in _GONE:
-                raise
-            if self._is_below_link(path):
-                return LocalEntry(path, NO_BYTES, trouble="below a symbolic link")
-            return None
-
-    def _is_empty(self, place: Name) -> bool:
-        fd = os.open(place.name, OPEN_FOLDER, dir_fd=place.folder)
-        try:
-            with os.scandir(fd) as entries:
-                return next(entries, None) is None
-        finally:
-            os.close(fd)
-
-    def _is_folder(self, path: str) -> bool:
-        with suppress(OSError), self.at(path) as place:
-            facts = os.stat(place.name, dir_fd=place.folder, follow_symlinks=False)
-            return stat.S_ISDIR(facts.st_mode)
-        return False
-
-    def _is_below_link(self, path: str) -> bool:
-        parts = path.removesuffix("/").split("/")[:-1]
-        for count in range(1, len(parts) + 1):
-            try:
-                with self.at("/".join(parts[:count])) as place:
-                    facts = os.stat(place.name, dir_fd=place.folder, follow_symlinks=False)
-            except OSError:
-                return False
-            if stat.S_ISLNK(facts.st_mode):
-                return True
-        return False
-
-    async def read(self, path: str, signature: Signature) -> FileContent:
-        def work() -> FileContent:
-            try:
-                return FileContent(lambda: self._open(path), signature)
-            except OSError as error:
-                if error.errno in (*_GONE, errno.ELOOP):
-                    raise ConcurrentChange from error
-                raise
-
-        return await self._do(work)
-
-    def _open(self, path: str) -> int:
-        with self.at(path) as place:
-            return open_regular(place)
 
     async def receive(self, name: str, body: Body, attributes: FileAttributes) -> StagedFile:
         """Blocks are gathered, so that a small file takes one thread hop. Until it is complete its
@@ -286,7 +172,7 @@ class FolderTree(MarkedFolder):
                     failpoint.hit("sync.after_discard")
                     sync_names_of(self._trash, place.folder)
             except OSError as error:
-                if error.errno not in _GONE:
+                if error.errno not in MISSING:
                     raise
                 return None
             self._remove_emptied(path)

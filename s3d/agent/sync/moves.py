@@ -12,8 +12,9 @@ from typing import NamedTuple
 
 from s3d.agent.sync.baseline import Intent
 from s3d.agent.sync.decide import Action, Step
-from s3d.agent.sync.execute import Executor, StepResult
+from s3d.agent.sync.execute import Executor
 from s3d.agent.sync.interfaces import ConcurrentChange, PathBlocked
+from s3d.agent.sync.pass_scope import StepResult
 from s3d.agent.sync.path_state import is_folder
 from s3d.agent.sync.recover import recover
 

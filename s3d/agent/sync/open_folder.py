@@ -1,8 +1,10 @@
-"""What a sync folder works with: its setting, and what is put together once its root is there."""
+"""The settings of a sync folder, and the objects that are assembled once its root is there."""
 
 from __future__ import annotations
 
 import asyncio
+import os
+import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -13,16 +15,20 @@ from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
 from s3d.agent.s3.listing import BYTES
 from s3d.agent.sync.baseline import Baseline
+from s3d.agent.sync.compare import local_differences, remote_differences
 from s3d.agent.sync.conflict_diff import diff_conflict
-from s3d.agent.sync.decide import Mode
+from s3d.agent.sync.decide import Mode, Step
 from s3d.agent.sync.execute import Executor, SyncPolicy
 from s3d.agent.sync.local_tree import FolderTree
 from s3d.agent.sync.names import conflict_name
 from s3d.agent.sync.passes import Passes
 from s3d.agent.sync.path_selection import Ignore, Room, Selection, is_settled
+from s3d.agent.sync.path_state import LocalEntry
 from s3d.agent.sync.placement import new_id
+from s3d.agent.sync.planning import join, plan
 from s3d.agent.sync.reasons import refusing
 from s3d.agent.sync.remote_tree import BucketTree
+from s3d.agent.sync.scan import Walk
 from s3d.agent.sync.trash import Trash, TrashClock
 from s3d.agent.sync.watch import Watcher
 from s3d.shared.config.schema import SyncFolderConfig
@@ -49,6 +55,11 @@ class FolderSettings:
     pending: Callable[[], Iterable[str]] = lambda: ()
     """Keys below the prefix that wait to be pushed."""
     from_file: bool = True
+
+    @property
+    def remote_place(self) -> str:
+        """What the baseline is bound to: the remote, the bucket and the prefix."""
+        return f"{self.remote} {self.config.bucket}/{self.config.prefix}"
 
 
 class OpenFolder(NamedTuple):
@@ -109,3 +120,37 @@ def own_paths(settings: FolderSettings) -> Iterable[str]:
     """Paths of the objects that wait in this agent to be pushed."""
     start = len(settings.config.prefix)
     return (key[start:] for key in settings.pending())
+
+
+async def preview(settings: FolderSettings) -> list[Step]:
+    """The steps of the first pass of a folder that is not synced yet; changes nothing.
+
+    Raises Unavailable; OSError.
+    """
+    config = settings.config
+    assert config.path is not None
+    remote_tree = BucketTree(settings.objects, config.bucket, config.prefix, order=settings.order)
+    found = [row async for page in remote_tree.listing() for row in page]
+    ignore = Ignore(config.path)
+    ignore.refresh()
+    selection = Selection(settings.objects, config.bucket, config.prefix, ignore, config.filter)
+    is_there = config.path.is_dir()
+    empty = tempfile.mkdtemp(prefix="s3d-") if not is_there else ""
+    tree = FolderTree(Path(empty) if empty else config.path, own=False)
+    baseline = Baseline(None)
+    try:
+        executor = Executor(
+            tree, remote_tree, baseline, SyncPolicy(selection.excluded), Mode(config.mode)
+        )
+        entries: list[LocalEntry] = []
+        if is_there:
+            walk = Walk(tree.fd, config.prefix, selection.skips)
+            entries = await asyncio.to_thread(lambda: list(walk.under()))
+        locals = list(local_differences(entries, (), baseline.get))
+        remotes = remote_differences(found, (), baseline.get)
+        return await plan(executor, await join(executor, locals, remotes))
+    finally:
+        baseline.close()
+        tree.close()
+        if empty:
+            os.rmdir(empty)

@@ -1,7 +1,7 @@
-"""One pass: look at both sides, or at what is said to have changed, plan, and do it.
+"""One pass: find the changes, plan the steps, carry them out. See folder.py for the walk-through.
 
-The deletions come last, and only when the listing was whole, the plan is to be believed, and the
-root is still what it was.
+Deletions come last, and only if the listing was complete, the plan is plausible and the root is
+still what it was.
 """
 
 from __future__ import annotations
@@ -10,27 +10,22 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import partial
 
-from s3d.agent.sync.compare import local_differences, remote_differences
 from s3d.agent.sync.decide import DELETIONS, Action, Step, check, deletions, transfers
-from s3d.agent.sync.execute import Executor, StepResult
+from s3d.agent.sync.execute import Executor
+from s3d.agent.sync.find_changes import ChangeFinder
 from s3d.agent.sync.interfaces import PathBlocked, Unavailable
 from s3d.agent.sync.local_tree import FolderTree
 from s3d.agent.sync.moves import Move, carry_out, find_moves
 from s3d.agent.sync.names import parents
+from s3d.agent.sync.pass_scope import PassResult, Scope, StepResult
 from s3d.agent.sync.path_selection import Room, Selection
 from s3d.agent.sync.path_state import (
-    BaselineEntry,
     Difference,
-    LocalEntry,
-    RemoteEntry,
-    is_changed,
     is_folder,
 )
-from s3d.agent.sync.planning import LocalFinds, RemoteFinds, join, plan
-from s3d.agent.sync.scan import Walk
+from s3d.agent.sync.planning import in_slices, join, plan, release
 
 RECENT = 60.0
 """Seconds for which a deletion counts together with those that follow."""
@@ -38,6 +33,8 @@ AWAY = 4
 """Paths in a row that say that the remote is away, and are believed."""
 WORKERS = 16
 """Paths that are worked on at the same time."""
+WORKER_SLICE = 8
+"""Paths that one worker takes before other callbacks of the event loop run."""
 
 
 class PassInterrupted(Exception):
@@ -48,36 +45,6 @@ class RootGone(Exception):
     """The folder is not where, or what, it was."""
 
 
-@dataclass(slots=True)
-class Scope:
-    """What a pass looks at. paths, folders: that may have changed here; touched: in the bucket."""
-
-    everything_here: bool = False
-    bucket: bool = False
-    paths: set[str] = field(default_factory=set)
-    folders: set[str] = field(default_factory=set)
-    """With all that is in them: "a/"."""
-    touched: set[str] = field(default_factory=set)
-    events: set[str] = field(default_factory=set)
-    """Of the paths, those that an event has told of just now."""
-
-    def __bool__(self) -> bool:
-        return bool(
-            self.everything_here or self.bucket or self.paths or self.folders or self.touched
-        )
-
-
-@dataclass(slots=True)
-class PassResult:
-    """What a pass has done. finds: local differences that no event had told of."""
-
-    done: list[StepResult] = field(default_factory=list)
-    finds: int = 0
-
-    def count(self, *actions: Action) -> int:
-        return sum(done.action in actions for done in self.done)
-
-
 class Passes:
     """The passes over one folder; one at a time."""
 
@@ -85,8 +52,10 @@ class Passes:
         self, executor: Executor, tree: FolderTree, selection: Selection, room: Room, prefix: str
     ) -> None:
         self.executor, self._tree, self._baseline = executor, tree, executor.baseline
-        self._selection, self._room, self._prefix = selection, room, prefix
-        self._unnamed: list[LocalEntry] = []
+        self._selection, self._room = selection, room
+        self.changes = ChangeFinder(
+            tree, executor.remote_tree, executor.baseline, selection, prefix
+        )
         self._deleted: deque[float] = deque(maxlen=100_000)
         """When files were deleted of late, in Unix seconds."""
         self.is_stopped: Callable[[], bool] = lambda: False
@@ -100,29 +69,17 @@ class Passes:
         self._check_root()
         await asyncio.to_thread(self._selection.ignore.refresh)
         self._room.refresh(*self._baseline.count())
-        locals, remotes = await self._look(scope)
+        locals, remotes = await self.changes.find(scope)
         self._check_root()
         differences = await join(self.executor, locals, remotes)
-        known = {difference.path for difference in differences}
-        for path in sorted(scope.touched - known):
+        for path in await asyncio.to_thread(_unseen, scope.touched, differences):
             with suppress(PathBlocked):  # one that we may not see: the listing will tell of it
                 differences.append(await self.executor.look(path))
-        steps = await plan(self.executor, _seen(differences), reads=reads)
-        unnamed = [Difference(local.path, None, local, None) for local in self._unnamed]
+        differences = await asyncio.to_thread(_seen, differences)
+        steps = await plan(self.executor, differences, reads=reads)
+        await release(differences)
+        unnamed = [Difference(local.path, None, local, None) for local in self.changes.unnamed]
         return steps + [Step(difference, Action.BLOCK) for difference in unnamed]
-
-    async def _look(self, scope: Scope) -> tuple[LocalFinds, RemoteFinds | None]:
-        """At both sides, at the same time. Raises Unavailable."""
-        scanning = asyncio.to_thread(self._local, scope)
-        if not scope.bucket:
-            return await scanning, None
-        try:
-            async with asyncio.TaskGroup() as group:
-                locals = group.create_task(scanning, name="scan")
-                remotes = group.create_task(self._remote(), name="list")
-        except* Unavailable as away:
-            raise away.exceptions[0] from None
-        return locals.result(), remotes.result()
 
     async def run(self, scope: Scope, *, approved: bool = False) -> PassResult:
         """Plan and do it. approved: a person has agreed to what is deleted.
@@ -136,32 +93,39 @@ class Passes:
         else:
             await self._check(steps)
         outcome = PassResult()
-        outcome.finds = sum(_is_local(step) for step in steps)
+        outcome.finds = await asyncio.to_thread(_count_local, steps)
         todo = len(moves) + len(steps)
 
         def note(done: Iterable[StepResult]) -> None:
-            outcome.done.extend(done)
+            outcome.add(done)
             self.on_progress(len(outcome.done), todo)
 
         await self._each(moves, partial(self._move, steps), note)
         if not approved:
             await self._check(steps)  # what turned out to be no rename is among them now
-        first = await asyncio.to_thread(transfers, steps)
-        for part in (first, *_by_depth(deletions(steps))):
+        parts = await asyncio.to_thread(_in_order, steps)
+        for part in parts:
             self._check_root()
             await self._each(part, self._settle, note)
-        await self._each(_in_the_way(steps, outcome.done), self._settle, note)
+        unblocked = await asyncio.to_thread(_in_the_way, steps, outcome.done)
+        await self._each(unblocked, self._settle, note)
         await self._baseline.flush()
+        await release(moves)
+        for part in (*parts, unblocked, steps):
+            await release(part)
         return outcome
 
     async def _check(self, steps: list[Step]) -> None:
         """Raises MassDeletionGuard."""
-        if not any(step.action in DELETIONS for step in steps):
+        if not await asyncio.to_thread(_has_deletions, steps):
             return
         now = self.executor.clock()
         while self._deleted and not 0 <= now - self._deleted[0] < RECENT:
             self._deleted.popleft()
-        own = {path for path in self.own_writes() if self._baseline.get(path) is not None}
+        own: set[str] = set()
+        async for path in in_slices(self.own_writes()):
+            if self._baseline.get(path) is not None:
+                own.add(path)
         agreed = self._baseline.count()[0]
         recent = len(self._deleted)
         await asyncio.to_thread(check, steps, agreed=agreed, recent=recent, own=own)
@@ -171,7 +135,7 @@ class Passes:
             raise RootGone
 
     async def _settle(self, step: Step) -> list[StepResult]:
-        done = await self.executor.settle(step)
+        done = await self.executor.execute(step)
         if done.action in DELETIONS and not is_folder(done.path):
             self._deleted.append(self.executor.clock())
         return [done]
@@ -198,6 +162,7 @@ class Passes:
 
         async def worker() -> None:
             nonlocal passed
+            acted = 0
             while queue and len(away) < AWAY and not self.is_stopped():
                 item = queue.popleft()
                 try:
@@ -209,6 +174,9 @@ class Passes:
                 else:
                     passed += 1
                     away.clear()
+                acted += 1
+                if acted % WORKER_SLICE == 0:  # A step that is blocked waits for nothing.
+                    await asyncio.sleep(0)
 
         async with asyncio.TaskGroup() as group:
             for number in range(min(WORKERS, len(queue))):
@@ -218,84 +186,23 @@ class Passes:
         if queue:
             raise PassInterrupted
 
-    def _local(self, scope: Scope) -> LocalFinds:
-        """In a thread, with a connection of its own."""
-        baseline = self._baseline.other()
-        walk = Walk(self._tree.fd, self._prefix, self._selection.skips)
-        try:
-            if scope.everything_here:
-                whole = list(local_differences(walk.under(), baseline.signatures(), baseline.get))
-                self._unnamed = walk.unnamed
-                return whole
-            found: dict[str, tuple[BaselineEntry | None, LocalEntry | None]] = {}
-            for folder in scope.folders:
-                if not self._is_skipped(folder):
-                    pairs = local_differences(
-                        walk.under(folder), baseline.signatures(folder), baseline.get
-                    )
-                    found |= {_path(pair): pair for pair in pairs}
-            for path in scope.paths:
-                if not self._is_skipped(path):
-                    pair = (baseline.get(path), self._tree.look_safely(path))
-                    found |= {path: pair} if _differs(pair) else {}
-            return list(found.values())
-        finally:
-            if baseline is not self._baseline:
-                baseline.close()
 
-    def _is_skipped(self, path: str) -> bool:
-        return any(self._selection.skips(folder) for folder in parents(path))
-
-    async def _remote(self) -> RemoteFinds:
-        """Page by page, so that what has not changed is not kept. The next page is on its way
-        while one is compared."""
-        found: list[tuple[BaselineEntry | None, RemoteEntry | None]] = []
-        baseline = await asyncio.to_thread(self._baseline.other)
-        pages: asyncio.Queue[list[RemoteEntry] | None] = asyncio.Queue(2)
-
-        async def ask() -> None:
-            async for page in self.executor.remote_tree.listing():
-                await pages.put(page)
-            await pages.put(None)
-
-        def compare(page: list[RemoteEntry], after: str, last: str | None) -> None:
-            """In a thread: where the bucket has nothing, all the rest of the baseline differs."""
-            known = baseline.identities(after, last)
-            found.extend(remote_differences(page, known, baseline.get))
-
-        try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(ask(), name="pages")
-                after = ""
-                while (page := await pages.get()) is not None:
-                    last = page[-1].path if page else after
-                    await asyncio.to_thread(compare, page, after, last)
-                    after = last
-            await asyncio.to_thread(compare, [], after, None)
-        except* Unavailable as away:
-            raise away.exceptions[0] from None
-        finally:
-            if baseline is not self._baseline:
-                baseline.close()
-        return found
+def _count_local(steps: list[Step]) -> int:
+    """Changes of the local folder."""
+    return sum(step.action in (Action.UPLOAD, Action.DELETE_REMOTE) for step in steps)
 
 
-def _path(pair: tuple[BaselineEntry | None, LocalEntry | None]) -> str:
-    base, local = pair
-    return base.path if base is not None else local.path if local is not None else ""
+def _has_deletions(steps: list[Step]) -> bool:
+    return any(step.action in DELETIONS for step in steps)
 
 
-def _differs(pair: tuple[BaselineEntry | None, LocalEntry | None]) -> bool:
-    base, local = pair
-    if local is None or local.trouble:
-        return base is not None or local is not None
-    if base is None:
-        return local.is_empty or not is_folder(local.path)
-    return is_changed(base, local)
+def _unseen(touched: set[str], differences: list[Difference]) -> list[str]:
+    return sorted(touched - {difference.path for difference in differences})
 
 
-def _is_local(step: Step) -> bool:
-    return step.action in (Action.UPLOAD, Action.DELETE_REMOTE)
+def _in_order(steps: list[Step]) -> list[list[Step]]:
+    """Parts that follow one another: all but the deletions, then these, the deepest first."""
+    return [transfers(steps), *_by_depth(deletions(steps))]
 
 
 def _seen(differences: list[Difference]) -> list[Difference]:

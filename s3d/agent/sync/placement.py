@@ -9,8 +9,15 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable
 
-from s3d.agent.sync.baseline import Baseline, Intent, TrashEntry
-from s3d.agent.sync.interfaces import ConcurrentChange, LocalTree, PathBlocked, StagedFile
+from s3d.agent.sync.baseline import Baseline, Intent
+from s3d.agent.sync.baseline_tables import TrashEntry
+from s3d.agent.sync.interfaces import (
+    ConcurrentChange,
+    LocalTree,
+    PathBlocked,
+    RemoteTree,
+    StagedFile,
+)
 from s3d.agent.sync.names import conflict_name
 from s3d.agent.sync.path_state import BaselineEntry, Signature
 
@@ -25,8 +32,8 @@ def new_id() -> str:
 class Placement:
     """The local half of an Executor."""
 
-    def __init__(self, tree: LocalTree, baseline: Baseline) -> None:
-        self.tree, self.baseline = tree, baseline
+    def __init__(self, tree: LocalTree, remote_tree: RemoteTree, baseline: Baseline) -> None:
+        self.tree, self.remote_tree, self.baseline = tree, remote_tree, baseline
         self.host = "host"
         self.clock: Callable[[], float] = time.time
         self.ids: Callable[[], str] = new_id
@@ -57,7 +64,7 @@ class Placement:
 
     def trash_row(self, name: str, path: str, signature: Signature, reason: str) -> None:
         row = TrashEntry(name, path, signature, reason, self.clock(), self.trash_age())
-        self.baseline.trash(row)
+        self.baseline.trash.add(row)
 
     async def put_away_stray(self, name: str) -> None:
         """A file of the stage that no intent names: to the trash. If its path is not known any
@@ -65,7 +72,7 @@ class Placement:
         signature = await self.tree.staged(name)
         if signature is None:
             return
-        if self.baseline.trash_of(name) is None:
+        if self.baseline.trash.get(name) is None:
             path = f"recovered {name[:8]}"
             self.trash_row(name, path, signature, "found after a crash")
             self.note("found after a crash", path, "kept in the trash", name)
@@ -108,10 +115,6 @@ class Placement:
         if not await self.tree.untrash(name, path):
             await self.beside(path, lambda to: self.tree.untrash(name, to))
 
-    async def putbeside(self, path: str, name: str) -> str:
-        """A file of the trash that somebody still wants: the path of its conflict copy."""
-        return await self.beside(path, lambda to: self.tree.untrash(name, to))
-
     async def agree_on_placed(self, path: str) -> None:
         """What is intended for a path is in its place: agree on it, as it was on the stage."""
         intent = self.baseline.intent(path)
@@ -125,4 +128,4 @@ class Placement:
         self.baseline.agree(base)
 
     def note(self, action: str, path: str, detail: str = "", trash: str = "") -> None:
-        self.baseline.note(self.clock(), action, path, detail, trash)
+        self.baseline.history.add(self.clock(), action, path, detail, trash)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from typing import TypeVar
 
 from s3d.agent.sync.decide import Action, DecisionInputs, Step, decide
 from s3d.agent.sync.execute import Executor
@@ -13,9 +14,26 @@ from s3d.agent.sync.path_state import BaselineEntry, Difference, LocalEntry, Rem
 LocalFinds = Iterable[tuple[BaselineEntry | None, LocalEntry | None]]
 RemoteFinds = Iterable[tuple[BaselineEntry | None, RemoteEntry | None]]
 
-EACH = 256
-"""Differences that are looked at in one go on the event loop."""
+SLICE = 64
+"""Items that are worked on before other callbacks of the event loop run: a first sync has as many
+differences as files, and no callback may take 20 ms."""
+T = TypeVar("T")
 _IDLE = (Action.NOTHING, Action.IGNORE)
+
+
+async def in_slices(items: Iterable[T]) -> AsyncIterator[T]:
+    """The items; other callbacks of the loop run between two slices of them."""
+    for number, item in enumerate(items, 1):
+        yield item
+        if number % SLICE == 0:
+            await asyncio.sleep(0)
+
+
+async def release(items: list[T]) -> None:
+    """Empty a list that is no longer needed, in slices: to free 100,000 differences takes 20 ms."""
+    while items:
+        del items[-SLICE:]
+        await asyncio.sleep(0)
 
 
 async def join(
@@ -28,13 +46,11 @@ async def join(
     """
     found: dict[str, Difference] = {}
     known = remotes is not None
-    for number, (base, local) in enumerate(locals):
-        await _let_others_run(number)
+    async for base, local in in_slices(locals):
         path = base.path if base is not None else local.path if local is not None else ""
         remote = RemoteEntry(path, base.etag, base.size, 0.0) if base is not None else None
         found[path] = Difference(path, base, local, remote, known)
-    for number, (base, remote) in enumerate(remotes or ()):
-        await _let_others_run(number)
+    async for base, remote in in_slices(remotes or ()):
         path = base.path if base is not None else remote.path if remote is not None else ""
         before = found.get(path)
         local = before.local if before is not None else await _look(executor, path, remote)
@@ -55,8 +71,7 @@ async def plan(
     """What would be done. reads: files that may have changed are read, to tell it for certain.
     Those that were too young when they were read always are."""
     steps = []
-    for number, difference in enumerate(differences):
-        await _let_others_run(number)
+    async for difference in in_slices(differences):
         local, remote = difference.local, difference.remote
         excluded = await executor.policy.excluded(difference.path, local, remote)
         may_be_same = reads or (difference.base is not None and difference.base.is_racy)
@@ -66,12 +81,6 @@ async def plan(
         if action not in _IDLE:
             steps.append(Step(difference, action))
     return steps
-
-
-async def _let_others_run(number: int) -> None:
-    """A first sync has as many differences as files."""
-    if number % EACH == EACH - 1:
-        await asyncio.sleep(0)
 
 
 async def _is_same(executor: Executor, difference: Difference) -> bool:

@@ -1,18 +1,20 @@
-"""When a folder is looked at, and where: what events have told of, what has to be tried again, and
-full looks at both sides, less often while nothing changes."""
+"""When the next pass over a folder is due, and what it looks at.
+
+A pass looks at the paths that events have reported, at the paths that are due for a retry, and now
+and then at everything: less and less often while nothing changes.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
 
-from s3d.agent.core.backoff import Backoff, exponential_delay
+from s3d.agent.core.backoff import Backoff
+from s3d.agent.sync.decide import Action
 from s3d.agent.sync.names import parents
-
-if TYPE_CHECKING:
-    from s3d.agent.sync.passes import PassResult, Scope
+from s3d.agent.sync.pass_scope import PassResult, Scope
+from s3d.agent.sync.retry_queue import RetryQueue
 
 FULL_FIRST, FULL_LONGEST = 300.0, 3600.0
 """Seconds between two scans of the whole folder."""
@@ -20,10 +22,6 @@ POLLING = 30.0
 """The same where no events come."""
 SLOWEST = 10
 """Times the interval, between two looks at a bucket in which nothing changes."""
-RETRY_FIRST, RETRY_LONGEST = 1.0, 60.0
-"""Seconds before a path is looked at again that is being written."""
-SOON = 2
-"""Tries within a few seconds: a file that has just been saved is in sync after these."""
 AWAY_FIRST, AWAY_LONGEST = 2.0, 60.0
 NEW_FOLDER = 2.0
 """Seconds after which a folder is scanned again that has just come: events are lost in these."""
@@ -44,8 +42,7 @@ class Schedule:
         self._away = Backoff(AWAY_FIRST, AWAY_LONGEST)
         self._paths: set[str] = set()
         self._touched: set[str] = set()
-        self._later: dict[str, float] = {}
-        self._tries: dict[str, int] = {}
+        self._retries = RetryQueue(clock)
         self._news = asyncio.Event()
 
     # What there is to look at
@@ -83,10 +80,12 @@ class Schedule:
             self._news.set()
 
     def retry(self, path: str) -> None:
-        """It is being written: later, and later each time."""
-        tries = self._tries.get(path, 0)
-        self._tries[path] = tries + 1
-        self._later[path] = self._clock() + exponential_delay(tries, RETRY_FIRST, RETRY_LONGEST)
+        """A path is still being written: look at it again, later each time."""
+        self._retries.retry(path)
+
+    def synced(self, path: str) -> None:
+        """A path needs no retry any more."""
+        self._retries.forget(path)
 
     def backoff(self) -> float:
         """Seconds until the remote is asked again, after it was away once more."""
@@ -107,13 +106,14 @@ class Schedule:
 
     @property
     def pending(self) -> int:
-        """Paths that were noticed and not looked at yet, or have to be looked at again."""
-        return len(self._paths | self._touched | self._later.keys())
+        """Paths that are known to have changed, or are due again, and were not looked at yet."""
+        reported = self._paths | self._touched
+        return len(reported) + len(self._retries) - sum(p in self._retries for p in reported)
 
     @property
     def waiting(self) -> int:
         """Of those, the ones that are still being written after several looks."""
-        return sum(self._tries.get(path, 0) > SOON for path in self._later)
+        return self._retries.slow
 
     # When
 
@@ -126,7 +126,7 @@ class Schedule:
             self._full_at = min(self._full_at, now + POLLING)
         if self._paths or self._touched:
             return self._not_before - now
-        soonest = min([self._full_at, self._bucket_at, *self._later.values()])
+        soonest = min(self._full_at, self._bucket_at, self._retries.next_at())
         return max(soonest, self._not_before) - now
 
     async def wait(self, most: float | None = None) -> None:
@@ -141,13 +141,8 @@ class Schedule:
 
     def take(self) -> Scope:
         """What is to be looked at now."""
-        from s3d.agent.sync.passes import Scope
-
         now = self._clock()
-        due = {path for path, at in self._later.items() if at <= now}
-        for path in due:
-            del self._later[path]
-        paths = self._paths | due
+        paths = self._paths | self._retries.take(TOO_MANY)
         scope = Scope(
             now >= self._full_at, now >= self._bucket_at, touched=self._touched, events=self._paths
         )
@@ -158,18 +153,16 @@ class Schedule:
         return scope
 
     def ended(self, scope: Scope, outcome: PassResult) -> None:
-        """A pass was made: look sooner where something changes, and later where nothing does."""
+        """A pass was made: look sooner where something changes, and later where nothing does.
+
+        Call retry() or synced() for each of its paths after that.
+        """
         self._away.reset()
         now = self._clock()
-        if scope.everything_here and scope.bucket:  # has seen what was to be looked at again
-            waits = {done.path for done in outcome.done if done.action == "wait"}
-            for path in self._later.keys() & self._tries.keys() - waits:
-                del self._later[path]
-        for done in outcome.done:
-            if done.path not in self._later:
-                self._tries.pop(done.path, None)
+        if scope.is_whole:
+            self._retries.postpone_all()
         if scope.bucket:
-            changes = any(done.action in ("download", "delete-local") for done in outcome.done)
+            changes = outcome.count(Action.DOWNLOAD, Action.DELETE_LOCAL) > 0
             longer = min(self._bucket_every * 1.5, self._interval * SLOWEST)
             self._bucket_every = self._interval if changes else longer
             self._bucket_at = now + self._bucket_every
@@ -179,6 +172,6 @@ class Schedule:
             self._full_at = now + self._full_every
 
     def folder_came(self, path: str) -> None:
-        """A folder that an event has told of: look again soon, since what came into it while it
-        was not watched yet is told by none."""
-        self._later.setdefault(path, self._clock() + NEW_FOLDER)
+        """An event has reported a new folder: scan it once more soon, since the events of files
+        that came into it before it was watched are lost."""
+        self._retries.add(path, NEW_FOLDER)

@@ -10,7 +10,8 @@ import logging
 import time
 from collections.abc import Callable
 
-from s3d.agent.sync.baseline import Baseline, TrashEntry
+from s3d.agent.sync.baseline import Baseline
+from s3d.agent.sync.baseline_tables import TrashEntry
 from s3d.agent.sync.execute import Executor
 from s3d.agent.sync.interfaces import PathBlocked
 from s3d.agent.sync.local_tree import FolderTree
@@ -73,20 +74,20 @@ class Trash:
             return
         self._looked = now
         self._clock.save()
-        for row in self._baseline.trashed(since=now - WATCHED - 2 * EVERY):
+        for row in self._baseline.trash.rows(since=now - WATCHED - 2 * EVERY):
             await self._check(row)
         await self._expire(now)
 
     async def _expire(self, now: float) -> None:
-        old = self._baseline.trashed(before=now - MAX_AGE, limit=1)
+        old = self._baseline.trash.rows(before=now - MAX_AGE, limit=1)
         if not old:
             return
         day, left = _numbers(self._baseline.get_meta("trash_day"), float("-inf"), 0.0)
         if now - day >= DAY:
-            day, left = now, max(FEW, SHARE * self._baseline.trash_count())
-        for row in self._baseline.trashed(before=now - MAX_AGE, limit=int(left)):
+            day, left = now, max(FEW, SHARE * self._baseline.trash.count())
+        for row in self._baseline.trash.rows(before=now - MAX_AGE, limit=int(left)):
             await self._tree.drop_trashed(row.id)
-            self._baseline.untrash(row.id)
+            self._baseline.trash.remove(row.id)
             left -= 1
         self._baseline.set_meta(trash_day=f"{day:.0f} {left:.0f}")
 
@@ -96,7 +97,7 @@ class Trash:
             return
         logger.info("written to after it was put away path=%s", row.path)
         await self._executor.put_beside(row.path, row.id)
-        self._baseline.untrash(row.id)
+        self._baseline.trash.remove(row.id)
 
     async def undo(self, *, id: int = 0, path: str = "") -> str:
         """Have a file as it was before a row of the history, or the newest one of a path; the path.
@@ -104,15 +105,15 @@ class Trash:
         What is there now goes to the trash in its turn. Within the folder's turn.
         Raises PathBlocked.
         """
-        row = self._baseline.last_trashed(id=id, path=path)
+        row = self._baseline.history.last_trashed(id=id, path=path)
         if row is None or await self._tree.trashed(row.trash) is None:
             raise PathBlocked("there is nothing in the trash for it")
         if await self._tree.look(row.path) is not None:
             await self.discard(row.path, "replaced by an undo")
         if not await self._tree.untrash(row.trash, row.path):
             raise PathBlocked("its place is taken")
-        self._baseline.untrash(row.trash)
-        self._baseline.note(self._executor.clock(), "undone", row.path, row.action)
+        self._baseline.trash.remove(row.trash)
+        self._baseline.history.add(self._executor.clock(), "undone", row.path, row.action)
         return row.path
 
     async def discard(self, path: str, reason: str) -> None:
@@ -122,11 +123,11 @@ class Trash:
             raise PathBlocked(local.trouble if local is not None else "it is not there")
         name, now = self._executor.ids(), self._executor.clock()
         age = self._executor.trash_age()
-        self._baseline.trash(TrashEntry(name, path, local.signature, reason, now, age))
+        self._baseline.trash.add(TrashEntry(name, path, local.signature, reason, now, age))
         await self._baseline.flush()
         if await self._tree.discard(path, name) is None:
             raise PathBlocked("it is not there any more")
-        self._baseline.note(now, reason, path, "", name)
+        self._baseline.history.add(now, reason, path, "", name)
 
     async def resolve(self, copy: str, keep: str) -> list[str]:
         """End a conflict: the paths that have changed. Within the folder's turn.

@@ -76,9 +76,9 @@ def _some(rows: Iterator[Item]) -> list[Item]:
 
 def _walk(path: str) -> Iterator[Item]:
     name = os.path.basename(path)
-    facts = os.stat(path)
+    stat_result = os.stat(path)
     if not os.path.isdir(path):
-        yield _file(name, path, facts)
+        yield _file(name, path, stat_result)
         return
     waiting = [(f"{name}/" if name else "", path)]
     while waiting:
@@ -103,14 +103,14 @@ def _entry(name: str, entry: os.DirEntry[str]) -> Item:
         return Item(printable_path(name), 0, trouble=reason_of(error))
 
 
-def _file(name: str, path: str, facts: os.stat_result) -> Item:
+def _file(name: str, path: str, stat_result: os.stat_result) -> Item:
     """With its trouble, if it cannot be an object."""
     shown, trouble = printable_path(name), ""
     if shown != name:
         trouble = "its name is not UTF-8, and a key has to be"
-    if facts.st_mode & 0o170000 == 0o120000:
+    if stat_result.st_mode & 0o170000 == 0o120000:
         trouble = "a symbolic link"
-    elif facts.st_mode & 0o170000 != 0o100000:
+    elif stat_result.st_mode & 0o170000 != 0o100000:
         trouble = "not a regular file"
-    modified = facts.st_mtime_ns / 1e9
-    return Item(shown, facts.st_size, modified=modified, path=path, trouble=trouble)
+    modified = stat_result.st_mtime_ns / 1e9
+    return Item(shown, stat_result.st_size, modified=modified, path=path, trouble=trouble)

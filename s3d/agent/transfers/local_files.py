@@ -55,7 +55,7 @@ def is_there(tree: FolderTree, path: str) -> bool:
     return tree.look_now(path) is not None
 
 
-async def land(
+async def write_atomically(
     tree: FolderTree, path: str, body: Body, modified: float, mode: int,
     moved: Callable[[int], None], tag: str = "",
 ) -> None:  # fmt: skip

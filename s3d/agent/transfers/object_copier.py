@@ -31,7 +31,7 @@ _NO_MD5 = ("aws:kms", "aws:kms:dsse")
 """Encryption under which an ETag is no hash of the bytes."""
 
 
-class Outcome(Enum):
+class CopyResult(Enum):
     """What became of it."""
 
     COPIED = "copied"
@@ -39,34 +39,34 @@ class Outcome(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Carrier:
+class ObjectCopier:
     """From source to target."""
 
     source: ObjectStore
     target: ObjectStore
 
-    async def carry(self, bucket: str, key: str) -> Outcome:
+    async def copy(self, bucket: str, key: str) -> CopyResult:
         """Raises S3Error: EXISTS, BadDigest when what arrived is not what was sent, and others."""
         place = {"Bucket": bucket, "Key": key}
         head = await S3Client(self.source).output("HeadObject", place | {"ChecksumMode": "ENABLED"})
         there = await self._look(place)
         if there is not None:
             if same(head, there):
-                return Outcome.THERE
+                return CopyResult.THERE
             raise S3Error(EXISTS, "the remote has another object of this name")
-        said = {name: head[name] for name in (*TRANSFERABLE, "Metadata") if head.get(name)}
+        headers = {name: head[name] for name in (*TRANSFERABLE, "Metadata") if head.get(name)}
         tags = (await S3Client(self.source).output("GetObjectTagging", place)).get("TagSet") or ()
         if tags:
-            said["Tagging"] = urlencode({tag["Key"]: tag["Value"] for tag in tags})
+            headers["Tagging"] = urlencode({tag["Key"]: tag["Value"] for tag in tags})
         parts = _PARTS.fullmatch(head["ETag"])
         if parts:
-            await self._in_parts(place, said, int(parts[1]))
+            await self._in_parts(place, headers, int(parts[1]))
         else:
-            await self._at_once(place, said, head)
+            await self._at_once(place, headers, head)
         there = await self._look(place)
         if there is None or not same(head, there):
             raise S3Error("BadDigest", "the remote has other bytes than were sent to it")
-        return Outcome.COPIED
+        return CopyResult.COPIED
 
     async def is_there(self, bucket: str, key: str) -> str:
         """The ETag at the source, when the target has the same object; else ""."""
@@ -85,8 +85,8 @@ class Carrier:
                 raise
             return None
 
-    async def _at_once(self, place: Members, said: Members, head: Members) -> None:
-        members = place | said | {"ContentLength": head["ContentLength"]}
+    async def _at_once(self, place: Members, headers: Members, head: Members) -> None:
+        members = place | headers | {"ContentLength": head["ContentLength"]}
         md5 = _MD5.fullmatch(head["ETag"])
         if md5:
             members["ContentMD5"] = base64.b64encode(bytes.fromhex(md5[1])).decode()
@@ -101,16 +101,16 @@ class Carrier:
                 raise
             await S3Client(self.target).output("PutObject", members, await self._read(place))
 
-    async def _in_parts(self, place: Members, said: Members, count: int) -> None:
+    async def _in_parts(self, place: Members, headers: Members, count: int) -> None:
         """With the same parts, so that the ETag is the same."""
-        made = await S3Client(self.target).output("CreateMultipartUpload", place | said)
+        made = await S3Client(self.target).output("CreateMultipartUpload", place | headers)
         upload = place | {"UploadId": made["UploadId"]}
         async with self._aborted_unless_complete(upload):
             parts = []
             for number in range(1, count + 1):
                 body = await self._read(place | {"PartNumber": number})
-                about = upload | {"PartNumber": number, "ContentLength": body.size}
-                sent = await S3Client(self.target).output("UploadPart", about, body)
+                part = upload | {"PartNumber": number, "ContentLength": body.size}
+                sent = await S3Client(self.target).output("UploadPart", part, body)
                 parts.append({"PartNumber": number, "ETag": sent["ETag"]})
             whole = upload | {"MultipartUpload": {"Parts": parts}}
             await S3Client(self.target).output("CompleteMultipartUpload", whole)

@@ -8,15 +8,22 @@ from contextlib import aclosing, contextmanager
 from pathlib import Path
 
 from s3d.agent.core.client import ABSENT, S3Client
+from s3d.agent.core.job import ItemProgress
 from s3d.agent.core.object_info import Attributes
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import StreamBody
 from s3d.agent.sync.local_tree import FolderTree
 from s3d.agent.sync.names import why_no_path
 from s3d.agent.transfers.items import Item
-from s3d.agent.transfers.job import Job
-from s3d.agent.transfers.local_files import NotTransferable, blocks, is_there, land, same_file
+from s3d.agent.transfers.local_files import (
+    NotTransferable,
+    blocks,
+    is_there,
+    same_file,
+    write_atomically,
+)
 from s3d.agent.transfers.naming import COPY, DELETE, DOWNLOAD, MOVE, UPLOAD, name_of, target_of
+from s3d.agent.transfers.transfer_status import TransferJob
 
 MOST = 5 << 30
 """Bytes of a single PutObject or CopyObject."""
@@ -24,7 +31,7 @@ MTIME = "mtime"
 """Metadata as rclone and the sync folders write it."""
 
 
-class Steps:
+class Operations:
     """objects: the stores' front door. umask: of files that are made."""
 
     def __init__(self, objects: S3Client, umask: int) -> None:
@@ -34,46 +41,39 @@ class Steps:
             DELETE: self._delete,
         }  # fmt: skip
 
-    async def carry_out(self, job: Job, item: Item) -> None:
-        """Raises NotTransferable, S3Error, OSError."""
+    async def perform(self, job: TransferJob, item: Item, moved: ItemProgress) -> None:
+        """Move one object. Raises NotTransferable, S3Error, OSError."""
         if item.trouble:
             raise NotTransferable(item.trouble)
         if item.size > MOST and job.request.kind in (UPLOAD, COPY, MOVE):
             raise NotTransferable(
                 "it is larger than 5 GiB: put it with a client that sends it in parts"
             )
-        before = job.done
-        try:
-            await self._acts[job.request.kind](job, item)
-        except BaseException:
-            job.done = before
-            raise
-        job.done = before + item.size if job.request.kind == DELETE else max(job.done, before)
-        job.files_done += 1
+        await self._acts[job.request.kind](job, item, moved)
 
     # Upload
 
-    async def _upload(self, job: Job, item: Item) -> None:
+    async def _upload(self, job: TransferJob, item: Item, moved: ItemProgress) -> None:
         request = job.request
         key = request.to_prefix + name_of(request, item.key)
         if len(key.encode()) > 1024:
             raise NotTransferable("the key would have more than 1,024 bytes")
         if await self._is_uploaded(job, item, key):
-            job.moved(item.size)
+            moved.complete(item.size)
             return
         attributes = Attributes(
             content_type=mimetypes.guess_type(item.key, strict=False)[0],
             metadata={MTIME: f"{item.modified:.9f}"},
         )
-        body = StreamBody(blocks(item, job.moved), item.size)
-        with _skipping(job, item):
+        body = StreamBody(blocks(item, moved.add), item.size)
+        with _skip_existing(job, item, moved):
             await self._objects.store(
                 request.bucket, key, body, attributes, if_match=_only_absent(job)
             )
 
-    async def _is_uploaded(self, job: Job, item: Item, key: str) -> bool:
+    async def _is_uploaded(self, job: TransferJob, item: Item, key: str) -> bool:
         """It is there: as it was sent before, or not to be replaced."""
-        if not job.is_again and job.request.existing != "skip":
+        if not job.is_repeated and job.request.existing != "skip":
             return False
         there = await self._objects.head(job.request.bucket, key)
         if there is None or job.request.existing == "skip":
@@ -82,7 +82,7 @@ class Steps:
 
     # Download
 
-    async def _download(self, job: Job, item: Item) -> None:
+    async def _download(self, job: TransferJob, item: Item, moved: ItemProgress) -> None:
         request = job.request
         path = name_of(request, item.key)
         if path.endswith("/") and not item.size:
@@ -95,72 +95,70 @@ class Steps:
         tree = FolderTree(root, own=False, umask=self._umask)
         try:
             if self._is_kept(job, tree, path, item):
-                job.moved(item.size)
+                moved.complete(item.size)
                 return
             _, body = await self._objects.get(request.bucket, item.key)
             async with aclosing(body):
                 mode = 0o666 & ~self._umask
-                await land(tree, path, body, item.modified, mode, job.moved, job.id)
+                await write_atomically(tree, path, body, item.modified, mode, moved.add, job.id)
         finally:
             tree.close()
 
-    def _is_kept(self, job: Job, tree: FolderTree, path: str, item: Item) -> bool:
+    def _is_kept(self, job: TransferJob, tree: FolderTree, path: str, item: Item) -> bool:
         if job.request.existing == "skip":
             return is_there(tree, path)
-        return job.is_again and same_file(tree, path, item)
+        return job.is_repeated and same_file(tree, path, item)
 
     # Copy, move, delete
 
-    async def _copy(self, job: Job, item: Item) -> None:
+    async def _copy(self, job: TransferJob, item: Item, moved: ItemProgress) -> None:
         bucket, key = target_of(job.request, item.key)
         if not key or len(key.encode()) > 1024:
             raise NotTransferable("the key would be empty, or have more than 1,024 bytes")
-        if job.is_again or job.request.existing == "skip":
+        if job.is_repeated or job.request.existing == "skip":
             there = await self._objects.head(bucket, key)
             if there is not None and (
                 job.request.existing == "skip" or _same(item, there.size, there.etag)
             ):
-                job.moved(item.size)
+                moved.complete(item.size)
                 return
-        with _skipping(job, item):
+        with _skip_existing(job, item, moved):
             await self._objects.copy(
                 job.request.bucket, item.key, key, if_match=item.etag,
                 to_bucket=bucket, overwrite=job.request.existing != "skip",
             )  # fmt: skip
-            job.moved(item.size)
+            moved.complete(item.size)
 
-    async def _move(self, job: Job, item: Item) -> None:
-        """The source goes only when the copy was seen."""
-        before = job.done
-        await self._copy(job, item)
+    async def _move(self, job: TransferJob, item: Item, moved: ItemProgress) -> None:
+        """The source is deleted only after the copy has been seen."""
+        await self._copy(job, item, moved)
         bucket, key = target_of(job.request, item.key)
         there = await self._objects.head(bucket, key)
         if there is None or there.size != item.size:
-            job.done = before
             raise NotTransferable(f"the copy is not at {bucket}/{key}: the source stays")
         if job.request.existing == "skip" and not _same(item, there.size, there.etag):
             raise NotTransferable(f"another object is at {bucket}/{key}: the source stays")
         await self._objects.delete(job.request.bucket, item.key, if_match=item.etag)
 
-    async def _delete(self, job: Job, item: Item) -> None:
+    async def _delete(self, job: TransferJob, item: Item, moved: ItemProgress) -> None:
         await self._objects.delete(job.request.bucket, item.key)
+        moved.complete(item.size)
 
 
-def _only_absent(job: Job) -> str:
+def _only_absent(job: TransferJob) -> str:
     """The condition of a write that must replace nothing: a look before it is not enough."""
     return ABSENT if job.request.existing == "skip" else ""
 
 
 @contextmanager
-def _skipping(job: Job, item: Item) -> Iterator[None]:
-    """What appeared since the look is skipped as well, if that is asked for."""
-    before = job.done
+def _skip_existing(job: TransferJob, item: Item, moved: ItemProgress) -> Iterator[None]:
+    """An object that was created since the check is skipped too, if the request says so."""
     try:
         yield
     except S3Error as error:
         if job.request.existing != "skip" or error.code != "PreconditionFailed":
             raise
-        job.done = before + item.size
+        moved.complete(item.size)
 
 
 def _same(item: Item, size: int, etag: str) -> bool:

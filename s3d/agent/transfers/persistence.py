@@ -1,16 +1,19 @@
-"""The transfers that have not ended or have failed, in a small file.
+"""transfers.json: the unfinished and the failed transfers, for a restart of the agent.
 
-After a restart of the agent the former go on, and the latter can still be retried. The file is JSON
-with a version, 2 today; a file without one was written before failed transfers were kept.
+Unfinished transfers continue after a restart, and failed ones can be retried. The file is JSON with
+a version, 2 today; a file without one was written before failed transfers were saved.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import msgspec
 
+from s3d.agent.core.job import ENDED, Job, JobFailure, JobState, Progress
+from s3d.agent.transfers.transfer_status import TransferJob, transfer_error
 from s3d.shared.atomic_file import write_atomically
 from s3d.shared.errors import UsageError
 from s3d.shared.transfers import TransferError, TransferRequest
@@ -21,7 +24,7 @@ VERSION = 2
 
 
 class SavedTransfer(msgspec.Struct, frozen=True):
-    """One of them. is_held: a person has paused it."""
+    """An unfinished transfer. is_held: a person has paused it."""
 
     id: str
     request: TransferRequest
@@ -30,7 +33,7 @@ class SavedTransfer(msgspec.Struct, frozen=True):
 
 
 class FailedTransfer(msgspec.Struct, frozen=True):
-    """One that has ended, and of which objects were not moved."""
+    """A transfer that has ended, and of which some objects were not moved."""
 
     id: str
     request: TransferRequest
@@ -44,7 +47,7 @@ class FailedTransfer(msgspec.Struct, frozen=True):
 
 
 class SavedTransfers(msgspec.Struct, frozen=True):
-    """All of them. last: the number of the newest, so that none comes twice."""
+    """The file. last: number of the newest transfer, so that no id is used twice."""
 
     last: int = 0
     transfers: list[SavedTransfer] = []
@@ -53,7 +56,7 @@ class SavedTransfers(msgspec.Struct, frozen=True):
 
 
 def read(path: Path) -> SavedTransfers:
-    """What is there; a file that cannot be read is put aside, with a line in the log.
+    """Read the file. One that cannot be decoded is renamed, with a line in the log.
 
     Raises UsageError for a file of a newer s3d, which stays as it is.
     """
@@ -70,14 +73,68 @@ def read(path: Path) -> SavedTransfers:
         return SavedTransfers()
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
         aside = path.with_suffix(".bad")
-        logger.error("transfers are not taken up again: %s, kept as %s", error, aside)
+        logger.error("transfers cannot be restored: %s; the file is kept as %s", error, aside)
         try:
             path.replace(aside)
         except OSError:
-            logger.exception("it cannot be put aside path=%s", path)
+            logger.exception("cannot rename the file of the transfers path=%s", path)
         return SavedTransfers()
 
 
 def write(path: Path, file: SavedTransfers) -> None:
     """Durable when it returns; for a thread. Raises OSError."""
     write_atomically(path, msgspec.json.encode(file), durable=True)
+
+
+def file_of(last: int, jobs: Iterable[TransferJob]) -> SavedTransfers:
+    """last: number of the newest job. Jobs that are done or cancelled are not saved."""
+    jobs = list(jobs)
+    unfinished = [
+        SavedTransfer(job.id, job.request, job.accepted, job.state is JobState.PAUSED)
+        for job in jobs
+        if job.state not in ENDED
+    ]
+    failed = [_saved_failure(job) for job in jobs if job.state is JobState.FAILED]
+    return SavedTransfers(last, unfinished, failed)
+
+
+def jobs_of(file: SavedTransfers) -> Iterator[TransferJob]:
+    """The jobs that a restart continues, and those that failed."""
+    for each in file.transfers:
+        state = JobState.PAUSED if each.is_held else JobState.QUEUED
+        yield Job(each.id, each.request, each.accepted, state, is_repeated=True)
+    for failed in file.failed:
+        yield _failed_job(failed)
+
+
+def _saved_failure(job: TransferJob) -> FailedTransfer:
+    progress = job.progress
+    return FailedTransfer(
+        id=job.id,
+        request=job.request,
+        accepted=job.accepted,
+        files=progress.items,
+        files_done=progress.items_done,
+        files_failed=progress.items_failed,
+        size=progress.size,
+        done=progress.size_done,
+        failures=[transfer_error(failure) for failure in job.failures],
+    )
+
+
+def _failed_job(failed: FailedTransfer) -> TransferJob:
+    failures = [
+        JobFailure(each.code, each.message, each.status, at=each.at) for each in failed.failures
+    ]
+    return Job(
+        failed.id,
+        failed.request,
+        failed.accepted,
+        JobState.FAILED,
+        is_repeated=True,
+        progress=Progress(
+            failed.files, failed.size, failed.files_done, failed.done, failed.files_failed
+        ),
+        failures=failures,
+        error=failures[0] if failures else None,
+    )

@@ -1,13 +1,14 @@
-"""The buckets of one store carried over to another one, as a job that can be asked how it goes.
+"""Migration of the embedded store's buckets to the remote.
 
-To begin again is to go on: what the target has already is only looked at. The source is left as it
-is, until a second job is told to delete from it what the target is seen to have.
+A migration can be repeated: objects that the target has already are only compared. It leaves the
+source as it is; a second migration with delete_source deletes from the source what the target has.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractContextManager
 from functools import partial
@@ -16,23 +17,32 @@ from msgspec.structs import replace
 
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.failures import FailureClass, Refused, Unreachable, classify
+from s3d.agent.core.job import ENDED, ItemProgress, Job, JobFailure, JobState
+from s3d.agent.core.jobs import JobEngine, JobPolicy, first_error
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members
-from s3d.agent.transfers.object_copier import Carrier, Outcome
+from s3d.agent.transfers.object_copier import CopyResult, ObjectCopier
 from s3d.shared.control import ObjectInfo
 from s3d.shared.errors import S3dError
-from s3d.shared.transfers import MigrationFailure, MigrationStatus, Share
+from s3d.shared.transfers import MigrateRequest, MigrationFailure, MigrationStatus, Totals
 
 logger = logging.getLogger(__name__)
 
-AT_ONCE = 8
-"""Objects on their way at the same time."""
-PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
-"""Seconds before each further try of what the remote could not take just now."""
-TOLD = 100
+CONCURRENCY = 8
+"""Objects that are copied at the same time."""
+RETRY_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
+"""Seconds before each further try after a temporary error of the remote. A server that prepares a
+new bucket may fail its first writes."""
+MAX_FAILURES = 100
 """Failures that the status names."""
-IDLE, RUNNING, DONE, FAILED, CANCELLED = "idle", "running", "done", "failed", "cancelled"
+_STATES = {
+    JobState.QUEUED: "running",
+    JobState.RUNNING: "running",
+    JobState.DONE: "done",
+    JobState.FAILED: "failed",
+    JobState.CANCELLED: "cancelled",
+}
 
 SETTINGS = {
     "GetBucketVersioning": ("PutBucketVersioning", "VersioningConfiguration", ("Status",)),
@@ -44,13 +54,14 @@ SETTINGS = {
         ("Rules",),
     ),
 }
-"""Settings that a bucket takes along: how to read, to write, the member, and what it holds."""
+"""Settings that are copied with a bucket: read operation -> write operation, member, fields."""
 
+MigrationJob = Job[MigrateRequest]
 OpenSource = Callable[[], AbstractContextManager[ObjectStore]]
 
 
 class Migration:
-    """Run run() as long as the agent lives; start() gives it a job. Belongs to the loop."""
+    """The migrations of the agent, one at a time. Call run() as long as it lives."""
 
     def __init__(
         self,
@@ -58,116 +69,123 @@ class Migration:
         target: ObjectStore,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self.status = MigrationStatus()
-        self._open = open_source
-        self._target = target
-        self._sleep = sleep
-        self._wanted = asyncio.Event()
-        self._ended = asyncio.Event()
-        self._chosen: list[str] = []
-        self._delete = False
-        self._job: asyncio.Task[None] | None = None
+        self._open, self._target = open_source, target
+        self._progress = MigrationStatus()
+        """Without the state and the failures, which the job has."""
+        self._job: MigrationJob | None = None
+        policy = JobPolicy(
+            kind="migration",
+            concurrency=CONCURRENCY,
+            expected=(S3Error, S3dError),
+            describe=_describe,
+            is_temporary=_is_temporary,
+            item_pauses=RETRY_PAUSES,
+            max_failures=MAX_FAILURES,
+            max_ended=1,
+            is_resumed=False,
+        )
+        self._engine: JobEngine[MigrateRequest] = JobEngine(self._migrate, policy, sleep=sleep)
+        self._engine.on_change = self._log_end
+
+    @property
+    def status(self) -> MigrationStatus:
+        """How far the latest migration is, or how it ended."""
+        job = self._job
+        if job is None:
+            return self._progress
+        failures = [
+            MigrationFailure(each.bucket, each.key, each.code, each.message)
+            for each in job.failures
+        ]
+        state = _STATES[job.state]
+        failed = job.progress.items_failed
+        return replace(self._progress, state=state, failed=failed, failures=failures)
 
     def start(self, buckets: list[str], *, delete_source: bool) -> bool:
-        """False: one is running. buckets: none means all."""
-        if self.status.state == RUNNING:
+        """Start a migration; False if one is running. buckets: an empty list means all."""
+        if self._job is not None and self._job.state not in ENDED:
             return False
-        self._chosen, self._delete = buckets, delete_source
-        self.status = MigrationStatus(RUNNING)
-        self._ended.clear()
-        self._wanted.set()
+        self._progress = MigrationStatus()
+        self._job = Job("1", MigrateRequest(buckets, delete_source), time.time())
+        self._engine.add(self._job)
         return True
 
-    def cancel(self) -> None:
-        """What has been carried over stays there."""
-        if self._job is not None:
-            self._job.cancel()
+    async def cancel(self) -> None:
+        """Stop the migration. What has been copied stays at the target."""
+        if self._job is not None and self._job.state not in ENDED:
+            await self._engine.cancel(self._job)
 
     async def ended(self) -> None:
-        """Return when no job is running."""
-        if self.status.state == RUNNING:
-            await self._ended.wait()
+        """Wait until no migration is running."""
+        if self._job is not None:
+            await self._job.ended.wait()
 
     async def run(self) -> None:
-        """Do one job after the other, until cancelled."""
-        while True:
-            await self._wanted.wait()
-            self._wanted.clear()
-            try:
-                async with asyncio.TaskGroup() as group:
-                    self._job = group.create_task(self._work(), name="migration job")
-            finally:
-                self._job = None
-                self._ended.set()
+        """Until cancelled."""
+        await self._engine.run()
 
-    async def _work(self) -> None:
-        state = CANCELLED
-        try:
-            with self._open() as source:
-                await self._all(source)
-            state = FAILED if self.status.failed else DONE
-        except S3Error as error:
-            self._failed("", "", error)
-            state = FAILED
-        except S3dError as error:  # the embedded store cannot be opened
-            self._failed("", "", S3Error("InternalError", str(error)))
-            state = FAILED
-        finally:
-            self.status = replace(self.status, state=state)
-            logger.info("migration %s copied=%d", state, self.status.copied.files)
+    def _log_end(self, job: MigrationJob) -> None:
+        if job.state in ENDED:
+            logger.info("migration %s copied=%d", job.state, self._progress.copied.files)
 
-    async def _all(self, source: ObjectStore) -> None:
-        objects = S3Client(source)
-        names = [bucket.name for bucket in await objects.buckets()]
-        for name in self._chosen:
+    async def _migrate(self, job: MigrationJob) -> None:
+        """Raises S3dError if the embedded store cannot be opened; S3Error."""
+        with self._open() as source:
+            buckets = await self._count_objects(S3Client(source), job.request.buckets)
+            copier = ObjectCopier(source, self._target)
+            for bucket in buckets:
+                try:
+                    if job.request.delete_source:
+                        await self._empty(job, copier, bucket)
+                    else:
+                        await self._copy_bucket(job, copier, bucket)
+                except* S3Error as errors:
+                    self._engine.fail(job, first_error(errors), bucket)
+
+    async def _count_objects(self, source: S3Client, selected: list[str]) -> list[str]:
+        """The buckets to migrate; counts what they hold."""
+        names = [bucket.name for bucket in await source.buckets()]
+        for name in selected:
             if name not in names:
                 raise S3Error("NoSuchBucket", "The embedded store has no such bucket.", Name=name)
-        chosen = self._chosen or names
-        self.status = replace(self.status, buckets=chosen)
-        for bucket in chosen:
-            async for row in _rows(objects, bucket):
-                self.status = replace(self.status, total=_plus(self.status.total, row.size))
-        carrier = Carrier(source, self._target)
-        for bucket in chosen:
-            try:
-                if self._delete:
-                    await self._empty(carrier, bucket)
-                else:
-                    await self._carry(carrier, bucket)
-            except S3Error as error:
-                self._failed(bucket, "", error)
+        buckets = selected or names
+        self._progress = replace(self._progress, buckets=buckets)
+        for bucket in buckets:
+            async for row in _rows(source, bucket):
+                self._count("total", row.size)
+        return buckets
 
-    async def _carry(self, carrier: Carrier, bucket: str) -> None:
-        await self._try(partial(self._make, carrier.source, bucket))
+    async def _copy_bucket(self, job: MigrationJob, copier: ObjectCopier, bucket: str) -> None:
+        make = partial(self._make_bucket, copier.source, bucket)
+        await self._engine.retry_temporary(make)
 
-        async def carry(row: ObjectInfo) -> None:
-            outcome = await carrier.carry(bucket, row.key)
-            count = "copied" if outcome is Outcome.COPIED else "there"
-            self._count(count, row.size)
+        async def copy(row: ObjectInfo, moved: ItemProgress) -> None:
+            result = await copier.copy(bucket, row.key)
+            self._count("copied" if result is CopyResult.COPIED else "there", row.size)
 
-        await self._each(_rows(S3Client(carrier.source), bucket), carry)
+        await self._engine.for_each(job, _rows(S3Client(copier.source), bucket), copy, _name)
 
-    async def _empty(self, carrier: Carrier, bucket: str) -> None:
-        """Delete what the target is seen to have; the bucket too, when nothing is left in it."""
+    async def _empty(self, job: MigrationJob, copier: ObjectCopier, bucket: str) -> None:
+        """Delete the objects that the target has, and then the bucket if it is empty."""
 
-        async def delete(row: ObjectInfo) -> None:
-            etag = await carrier.is_there(bucket, row.key)
+        async def delete(row: ObjectInfo, moved: ItemProgress) -> None:
+            etag = await copier.is_there(bucket, row.key)
             if not etag:
                 raise S3Error("NotCopied", "the remote does not have it; it stays")
             members: Members = {"Bucket": bucket, "Key": row.key, "IfMatch": etag}
-            await S3Client(carrier.source).output("DeleteObject", members)
+            await S3Client(copier.source).output("DeleteObject", members)
             self._count("deleted", row.size)
 
-        await self._each(_rows(S3Client(carrier.source), bucket), delete)
+        await self._engine.for_each(job, _rows(S3Client(copier.source), bucket), delete, _name)
         try:
-            await S3Client(carrier.source).output("DeleteBucket", {"Bucket": bucket})
+            await S3Client(copier.source).output("DeleteBucket", {"Bucket": bucket})
         except S3Error as error:
             if error.code != "BucketNotEmpty":
                 raise
             self._note(f"{bucket} is left in the embedded store, with what it still holds")
 
-    async def _make(self, source: ObjectStore, bucket: str) -> None:
-        """Have the bucket at the target, with its settings if it was not there."""
+    async def _make_bucket(self, source: ObjectStore, bucket: str) -> None:
+        """Create the bucket at the target, with its settings, unless it is there."""
         target = S3Client(self._target)
         try:
             await target.page(bucket, limit=1)
@@ -188,55 +206,27 @@ class Migration:
         if (await S3Client(source).output("GetBucketVersioning", {"Bucket": bucket})).get("Status"):
             self._note(f"{bucket}: older versions of its objects are not carried over")
 
-    async def _each(
-        self, rows: AsyncIterator[ObjectInfo], act: Callable[[ObjectInfo], Awaitable[None]]
-    ) -> None:
-        """Act on all, some at a time; what fails is counted."""
-        gate = asyncio.Semaphore(AT_ONCE)
-
-        async def one(row: ObjectInfo) -> None:
-            try:
-                await self._try(partial(act, row))
-            except S3Error as error:
-                self._failed(row.bucket, row.key, error)
-            finally:
-                gate.release()
-
-        async with asyncio.TaskGroup() as group:
-            async for row in rows:
-                await gate.acquire()
-                group.create_task(one(row), name=f"migrate {row.bucket}/{row.key}")
-
-    async def _try(self, act: Callable[[], Awaitable[None]]) -> None:
-        """Act, and again where the remote is at a loss for the moment. Raises its last S3Error.
-
-        A server that makes room for a new bucket may fail its first writes.
-        """
-        for pause in PAUSES:
-            try:
-                return await act()
-            except S3Error as error:
-                if not _is_transient(error):
-                    raise
-                logger.info("tried again in %.1f s: %s", pause, error)
-            await self._sleep(pause)
-        await act()
-
     def _count(self, name: str, size: int) -> None:
-        self.status = replace(self.status, **{name: _plus(getattr(self.status, name), size)})
+        total = getattr(self._progress, name)
+        total = Totals(total.files + 1, total.size + size)
+        self._progress = replace(self._progress, **{name: total})
 
     def _note(self, text: str) -> None:
-        self.status = replace(self.status, notes=[*self.status.notes, text])
-
-    def _failed(self, bucket: str, key: str, error: S3Error) -> None:
-        logger.warning("not carried over: %s bucket=%s key=%s", error, bucket, key)
-        status, failure = self.status, MigrationFailure(bucket, key, error.code, error.message)
-        told = [*status.failures, failure][:TOLD]
-        self.status = replace(status, failed=status.failed + 1, failures=told)
+        self._progress = replace(self._progress, notes=[*self._progress.notes, text])
 
 
-def _is_transient(error: S3Error) -> bool:
-    """Whether the remote, and not ourselves, says so."""
+def _describe(error: Exception, bucket: str, key: str) -> JobFailure:
+    """The failure, which is logged as well: the status names the first ones only."""
+    logger.warning("not migrated: %s bucket=%s key=%s", error, bucket, key)
+    code = error.code if isinstance(error, S3Error) else "InternalError"
+    message = error.message if isinstance(error, S3Error) else str(error)
+    return JobFailure(code, message, bucket=bucket, key=key)
+
+
+def _is_temporary(error: Exception) -> bool:
+    """Whether the remote cannot take it now; an error of the embedded store is never temporary."""
+    if not isinstance(error, S3Error):
+        return False
     is_theirs = isinstance(error.failure, Refused | Unreachable)
     return is_theirs and classify(error) is FailureClass.TRANSIENT
 
@@ -247,5 +237,5 @@ async def _rows(objects: S3Client, bucket: str) -> AsyncIterator[ObjectInfo]:
             yield row
 
 
-def _plus(share: Share, size: int) -> Share:
-    return Share(share.files + 1, share.size + size)
+def _name(row: ObjectInfo) -> tuple[str, str]:
+    return row.bucket, row.key

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from s3d.cli.client.control_client import ControlClient, path_of
 from s3d.shared.transfers import Count, Transfer, TransferList, TransferRequest
 
@@ -22,11 +20,11 @@ class TransferClient:
         """Start one transfer for each source. They run in the agent, and outlive this client."""
         return self._client.request("POST", "/v1/transfers", TransferList, request).transfers
 
-    def all(self, kind: str = "", state: str = "") -> Iterator[Transfer]:
+    def all(self, kind: str = "", state: str = "") -> list[Transfer]:
         """Every transfer, the oldest first; pending writes too unless kind says otherwise."""
         query = {"kind": kind, "state": state}
-        for page in self._client.pages("GET", "/v1/transfers", TransferList, **query):
-            yield from page.transfers
+        pages = self._client.pages("GET", "/v1/transfers", TransferList, **query)
+        return [transfer for page in pages for transfer in page.transfers]
 
     def get(self, id: str, wait: str = "") -> Transfer:
         """The transfer at its end, or after wait seconds."""

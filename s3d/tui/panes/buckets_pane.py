@@ -70,6 +70,8 @@ class BucketsPane(Pane):
             yield Inspector("inspector")
 
     def on_mount(self) -> None:
+        self._filter_error = ""
+        """Why the filter that is being typed is not valid yet."""
         self.navigation = Navigation(
             self.host, self.table, show=self._show_listing, refresh=self._draw_place
         )
@@ -93,7 +95,7 @@ class BucketsPane(Pane):
         listing = self.table.listing
         is_bookmarked = listing.name in self.host.preferences.bookmarks
         text = place_text(listing, len(self.table.rows), is_bookmarked=is_bookmarked)
-        self.query_one("#place", TextBar).put(text)
+        self.query_one("#place", TextBar).put(self._filter_error or text)
 
     def status(self) -> str:
         listing, marks = self.table.listing, self.table.marks.ids
@@ -106,6 +108,7 @@ class BucketsPane(Pane):
 
     def _show_listing(self, listing: DirectoryListing, select: str) -> None:
         self.query_one(FilterInput).close()
+        self._filter_error = ""
         self.table.open(listing, select)
         self.take_focus()
         self.inspect()
@@ -154,10 +157,13 @@ class BucketsPane(Pane):
         self.query_one(FilterInput).open()
 
     def on_input_changed(self, event: Input.Changed) -> None:
+        """Filter while a person types; an error is shown in place of the place."""
         try:
             self.table.search(event.value)
+            self._filter_error = ""
         except Unmatchable as error:
-            self.query_one("#place", TextBar).put(f" {safe(str(error))}")
+            self._filter_error = f" {safe(str(error))}"
+        self._draw_place()
 
     def on_input_submitted(self) -> None:
         """Back to the rows; when none matches, search all keys below the prefix."""
@@ -179,6 +185,7 @@ class BucketsPane(Pane):
             table.stop_loading()
         elif filter_input.display or table.listing.filter.text:
             filter_input.close()
+            self._filter_error = ""
             self.take_focus()
             table.search("")
         elif table.marks.ids:

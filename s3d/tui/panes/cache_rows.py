@@ -110,7 +110,7 @@ def gauge_lines(cache: CacheStatus, state: State, width: int, glyphs: Glyphs) ->
         f"{glyphs.full} clean {size(clean)}   {glyphs.half} pinned {size(pinned)}   "
         f"pending writes {size(pending)} (in the queue, never evicted)",
         f"hits {hit_share(cache):.0%} {spark(ratios, 20, glyphs)} evicted {cache.evictions:,}   "
-        f"S3-FIFO, asked again after {age(cache.max_age)}",
+        f"S3-FIFO, revalidated after {age(cache.max_age)}",
     ]
 
 

@@ -63,7 +63,7 @@ class DashboardPane(Pane):
         parts = [f"agent answered {answered} ago"]
         remote = status.remote
         if remote is not None:
-            ok = {True: "reachable", False: "away", None: "not asked yet"}[remote.ok]
+            ok = {True: "reachable", False: "unreachable", None: "not contacted yet"}[remote.ok]
             parts.append(safe(f"remote {ok}"))
             if abs(remote.clock_offset) >= 1:
                 parts.append(f"its clock is {remote.clock_offset:+.0f} s off")

@@ -84,7 +84,7 @@ class FolderActions:
     def _stopped_with_question(self) -> FolderStatus | None:
         folder = self._current()
         if folder is None or not folder.question:
-            self._host.messages.toast("nothing is asked")
+            self._host.messages.toast("no decision is pending")
             return None
         return folder if self._host.actions.may_write() else None
 

@@ -50,7 +50,7 @@ def folder_details(folder: FolderStatus) -> list[str]:
     if folder.reason:
         lines.append(safe(f"{folder.state}: {folder.reason}"))
     if folder.question:
-        lines.append("a: do it    u: have it all back from the other side    t: see it")
+        lines.append("a: approve    u: restore from the other side    t: see the plan")
     lines += [
         safe(f"{each.state}  {each.path}: {each.reason}")
         for each in folder.troubles[:_MAX_TROUBLES]

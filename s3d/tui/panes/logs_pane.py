@@ -58,7 +58,7 @@ class LogsPane(Pane):
         yield Table(
             [Column("Time", 8), Column("Level", 7), Column("Source", 20), Column("What")],
             glyphs=self.glyphs,
-            empty="Nothing was said yet.",
+            empty="The log is empty.",
             opens=False,
             id="log",
         )

@@ -30,7 +30,7 @@ class SyncPane(Pane):
         Binding("a", "folder('approve')", "Approve", show=False, id="sync.approve"),
         Binding("D", "folder('remove')", "Remove", id="sync.remove"),
         Binding("t", "folder('plan')", "What a pass would do", show=False, id="sync.plan"),
-        Binding("u", "folder('restore')", "Have it back from the other side", show=False,
+        Binding("u", "folder('restore')", "Restore from the other side", show=False,
                 id="sync.restore"),
         Binding("z", "folder('undo')", "Undo a row of the history", show=False, id="sync.undo"),
         Binding("tab", "other_table", "Folders or history", show=False, id="sync.other"),
@@ -48,7 +48,7 @@ class SyncPane(Pane):
         yield Table(
             [Column("When", 19), Column("What", 22), Column("Path")],
             glyphs=self.glyphs,
-            empty="Nothing was done yet.",
+            empty="No history yet.",
             opens=False,
             id="history",
         )

@@ -62,7 +62,7 @@ class TransferActions:
         if len(writes) > 1:
             what = f"{count(len(writes), 'object')}, {size(sum(each.size for each in writes))}"
         self._host.prompts.confirm(
-            f"Discard the write of {what}? The remote never had it.",
+            f"Discard the write of {what}? The remote does not have it.",
             lambda: self._send_each(writes, "discard", "discarded"),
         )
 

@@ -86,7 +86,7 @@ def transfer_details(transfer: Transfer, now: float) -> list[str]:
     if transfer.state == "failed" and transfer.kind == "push":
         lines.append(_HINTS.get(error.code if error is not None else "", _SAFE))
     elif transfer.state == "held":
-        lines.append("It is held: p lets it go, unless a filter says no.")
+        lines.append("It is paused: p resumes it, unless a filter excludes it.")
     return lines
 
 

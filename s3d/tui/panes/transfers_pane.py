@@ -25,7 +25,7 @@ from s3d.tui.text_widgets import Box
 
 VIEWS = ("all", "running", "waiting", "held", "failed", "done")
 """The states that can be listed alone."""
-_EMPTY = {"all": "Nothing moves.", "done": "Nothing is done yet."}
+_EMPTY = {"all": "No transfers.", "done": "No finished transfers."}
 
 
 class TransfersPane(FilteredPane):
@@ -83,9 +83,11 @@ class TransfersPane(FilteredPane):
         self._draw_queue()
         width, now, table = self.host.size.width, self.host.clock(), self.table
         table.columns = transfer_columns(width)
-        table.empty = "No match." if self.filter.text else _EMPTY.get(self._view, "None of these.")
+        table.empty = (
+            "No match." if self.filter.text else _EMPTY.get(self._view, "None in this state.")
+        )
         if self._view == "all" and not self.state.transfers:
-            table.empty = f"Nothing moves. u in Buckets, or write to {self.state.endpoint}"
+            table.empty = f"No transfers. u in Buckets uploads; or write to {self.state.endpoint}"
         table.show(
             [
                 transfer_row(each, width=width, now=now, glyphs=self.glyphs)

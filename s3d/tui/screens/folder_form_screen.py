@@ -165,8 +165,8 @@ class FolderFormScreen(ModalScreen[str | None]):
             below.update(Content(safe(f"{glyphs.bad if is_wrong else glyphs.good} {text}")))
         more = " of the first " + f"{check.looked:,}" if check.partial else ""
         bad = sum(not verdict.ok for verdict in check.fields)
-        self._show_summary(f"{check.included:,} kept, {check.excluded:,} left out{more}"
-                  + (f"   {bad} to be mended" if bad else ""))  # fmt: skip
+        self._show_summary(f"{check.included:,} included, {check.excluded:,} excluded{more}"
+                  + (f"   {bad} to fix" if bad else ""))  # fmt: skip
         lines = self.query_one("#folder-paths", Lines)
         lines.show([_row(each, glyphs, lines.size.width) for each in check.preview])
 

@@ -27,7 +27,7 @@ class PlanScreen(ModalScreen[None]):
         self._path, self._heading, self._body = path, name, body
 
     def compose(self) -> ComposeResult:
-        lines = Lines(["looking at both sides"], id="text")
+        lines = Lines(["comparing both sides"], id="text")
         lines.border_title = Content(safe(f"What a pass of {self._heading} would do"))
         lines.border_subtitle = "esc closes; nothing was changed"
         yield lines

@@ -69,7 +69,7 @@ class VersionsScreen(ModalScreen[None]):
             table.show_error(error)
             return
         self._versions = {each.version_id or "null": each for each in versions}
-        table.empty = "There is none."
+        table.empty = "No versions."
         table.show([_row(id, each) for id, each in self._versions.items()])
 
     @property

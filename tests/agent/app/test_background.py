@@ -1,4 +1,4 @@
-"""The tasks of the parts that a remote has; those of the embedded store are in test_session.py."""
+"""The tasks that a remote brings; those of the embedded store are in test_open_session.py."""
 
 from types import SimpleNamespace
 

@@ -24,7 +24,7 @@ from s3d.cli.client.queue_client import QueueClient
 from s3d.shared.config.load import load_config
 from s3d.shared.errors import UsageError
 from s3d.shared.paths import find_places
-from s3d.shared.transfers import Share
+from s3d.shared.transfers import Totals
 from tests.agent.app.test_background import names_of
 from tests.agent_process import StartFailed
 from tests.gateway.network import Network
@@ -50,7 +50,7 @@ async def test_a_write_is_accepted_although_the_remote_is_away(tmp_path):
     objects = S3Client(gateway.top)
     await objects.put("bucket", "k", BytesBody(b"12345"))
     assert (await objects.head("bucket", "k")).size == 5
-    assert gateway.queue.journal.status().size == 5
+    assert gateway.queue.journal.totals().size == 5
     assert (gateway.status().ok, gateway.status().url) == (False, NOWHERE)
     await gateway.close()
 
@@ -60,9 +60,9 @@ async def test_what_was_accepted_is_there_after_a_restart(tmp_path):
     await S3Client(gateway.top).put("bucket", "k", BytesBody(b"12345"))
     await gateway.close()
     gateway = await open_gateway(*settings(tmp_path), Events())
-    assert gateway.queue.journal.status().size == 5
+    assert gateway.queue.journal.totals().size == 5
     assert (await S3Client(gateway.top).head("bucket", "k")).size == 5
-    assert await gateway.flush(0.05) == Share(1, 5)
+    assert await gateway.flush(0.05) == Totals(1, 5)
     await gateway.close()
 
 
@@ -86,7 +86,7 @@ async def test_without_the_queue_a_write_goes_through(tmp_path):
         "probing",
         "unused caches",
     }
-    assert await gateway.flush(1.0) == Share()
+    assert await gateway.flush(1.0) == Totals()
     await gateway.close()
 
 
@@ -243,7 +243,7 @@ def test_a_second_signal_does_not_wait_for_the_flush(start_agent):
             pass
         assert agent.stop() == 128 + signal.SIGTERM
     again = start_agent(env=env)
-    assert again.client.status().queue.left == Share(1, 5)
+    assert again.client.status().queue.left == Totals(1, 5)
 
 
 def upstream(peer) -> dict[str, str]:
@@ -291,7 +291,7 @@ def test_a_remote_that_comes_later_gets_what_was_written(
     first.kill()
     network.come_back()
     second = start_agent(env=upstream(network.peer))
-    assert QueueClient(second.client).drain(20.0, hurry=True).left == Share()
+    assert QueueClient(second.client).drain(20.0, hurry=True).left == Totals()
     assert seaweedfs.ask("HEAD", f"/{new_bucket}/k") == 200
     status = second.objects.object_status(new_bucket, "k")
     assert (status.state, status.remote_etag) == ("pushed", status.etag)
@@ -356,7 +356,7 @@ def test_two_agents_in_a_circle_park_the_write_and_say_why(start_agent, tmp_path
     messages = parked(second)  # of the write, and of what probes the conditions
     assert messages
     assert all("leads back to itself" in message for message in messages)
-    assert QueueClient(first.client).status().left == Share()
+    assert QueueClient(first.client).status().left == Totals()
 
 
 @pytest.mark.slow

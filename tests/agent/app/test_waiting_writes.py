@@ -17,7 +17,7 @@ from s3d.agent.app.waiting_writes import (
 from s3d.agent.stores.remote.identity import RemoteIdentity, TakeOver
 from s3d.agent.stores.write_queue.move_writes import Target
 from s3d.shared.errors import NotFoundError, S3dError
-from s3d.shared.transfers import Share
+from s3d.shared.transfers import Totals
 from tests.contract.client import Client
 
 FIRST = RemoteIdentity("first", "http://first", "http://first/", ("K1",), "owner-1")
@@ -47,7 +47,7 @@ async def test_what_waits_for_others_is_counted_and_named(base):
     waiting = WaitingWrites(base, base / "remotes" / "second", None)
     (first,) = waiting.status()
     assert (first.id, first.url, first.account) == ("first", "http://first/", "owner-1")
-    assert (first.writes, first.oldest is not None) == (Share(2, 10), True)
+    assert (first.writes, first.oldest is not None) == (Totals(2, 10), True)
     assert WaitingWrites(base, base, None).status() == []
 
 
@@ -55,9 +55,9 @@ async def test_what_waits_for_others_is_counted_and_named(base):
 async def test_a_remote_is_named_by_id_and_url(base, name):
     waiting = WaitingWrites(base, base / "remotes" / "second", None)
     async with waiting.opened(name) as queue:
-        (first, _) = queue.journal.all()
-        await queue.journal.discard(first.seq)
-    assert waiting.status()[0].writes == Share(1, 5)
+        (first, _) = queue.journal.pending
+        await queue.journal.control.discard(first.seq)
+    assert waiting.status()[0].writes == Totals(1, 5)
 
 
 async def test_the_remote_in_use_and_unknown_ones_are_not_among_them(base):
@@ -83,7 +83,7 @@ async def test_they_are_moved_to_the_remote_in_use(base, tmp_path):
 async def park(folder):
     """Let the remote have overtaken the oldest write."""
     async with open_queue(folder) as queue:
-        await queue.journal.conflicts.park(next(queue.journal.all()), '"theirs"')
+        await queue.journal.conflicts.park(next(iter(queue.journal.pending)), '"theirs"')
 
 
 @pytest.mark.finding("A4")
@@ -92,11 +92,11 @@ async def test_parked_conflicts_wait_as_well_and_are_not_moved(base, tmp_path):
     store = open_embedded(tmp_path / "store")
     await Client(store.local)("CreateBucket", Bucket="bbb")
     waiting = WaitingWrites(base, base / "remotes" / "second", Target(store.local))
-    assert waiting.status()[0].writes == Share(2, 10)
+    assert waiting.status()[0].writes == Totals(2, 10)
     moved, (left,) = await waiting.move("first")
     assert (moved, left.write.key, "conflict" in left.error.message) == (1, "a", True)
     (first,) = waiting.status()
-    assert (first.writes, first.oldest is not None) == (Share(1, 5), True)
+    assert (first.writes, first.oldest is not None) == (Totals(1, 5), True)
     store.close()
 
 
@@ -106,7 +106,7 @@ async def test_without_a_remote_there_is_nowhere_to_move(base):
 
 
 async def test_a_folder_without_a_queue_has_nothing(tmp_path, base):
-    assert count_waiting(tmp_path) == (Share(), None)
+    assert count_waiting(tmp_path) == (Totals(), None)
     assert not has_pending(base / "remotes" / "second")
     assert has_pending(base)
 

@@ -47,6 +47,6 @@ async def test_a_folder_that_several_agents_use_says_for_whom_its_writes_are(tmp
         if home == "one":
             await S3Client(gateway.top).put("bucket", "k", BytesBody(b"12345"))
         waiting = sum(each.writes.files for each in gateway.waiting.status())
-        left.append((gateway.queue.journal.status().files, waiting))
+        left.append((gateway.queue.journal.totals().files, waiting))
         await gateway.close()
     assert left == [(1, 0), (0, 1), (1, 0)]

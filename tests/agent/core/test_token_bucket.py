@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from s3d.agent.core.token_bucket import TokenBucket
+from s3d.agent.core.token_bucket import Throttle, TokenBucket
 
 
 def test_no_rate_never_waits() -> None:
@@ -24,3 +24,19 @@ def test_after_a_pause_only_a_burst_goes_at_once() -> None:
     assert bucket.take(250, 1000, 1000.0) == 0.0
     assert bucket.take(1, 1000, 1000.0) == 0.0
     assert bucket.take(1, 1000, 1000.0) > 0.0
+
+
+async def test_a_throttle_waits_for_its_rate(monkeypatch):
+    pauses = []
+
+    async def sleep(pause: float) -> None:
+        pauses.append(pause)
+
+    monkeypatch.setattr("asyncio.sleep", sleep)
+    throttle = Throttle(100, lambda: 10.0)
+    for _ in range(3):
+        await throttle.admit(50)
+    assert pauses == [0.25, 0.75]
+    free = Throttle(None)
+    await free.admit(1 << 40)
+    assert (throttle.is_limited, free.is_limited, len(pauses)) == (True, False, 2)

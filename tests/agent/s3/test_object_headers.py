@@ -23,7 +23,7 @@ from s3d.agent.s3.object_headers import (
     member_value,
     members_of,
 )
-from s3d.shared.filters import terms
+from s3d.shared.filters import terms as filter_terms
 
 WRITTEN = [row for row in TABLE if row.group is not Group.SERVICE]
 
@@ -63,7 +63,7 @@ def test_content_headers_are_those_that_a_get_may_override():
 
 
 def test_filters_test_the_same_headers():
-    assert {*FILTERABLE.values(), terms.SIZE} == terms.HEADERS
+    assert {*FILTERABLE.values(), filter_terms.SIZE} == filter_terms.HEADERS
 
 
 def test_the_lists_of_members():

@@ -11,6 +11,7 @@ import pytest
 from s3d.agent.app.embedded import open_embedded
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
+from s3d.agent.sync import folder_actions
 from s3d.agent.sync.folder import SyncFolder
 from s3d.agent.sync.open_folder import FolderSettings
 from s3d.shared.config.schema import SyncFolderConfig
@@ -62,3 +63,14 @@ def running(settings: Callable[..., FolderSettings]) -> Running:
         folder.close()
 
     return run
+
+
+@pytest.fixture
+async def passes(running, root):
+    """Of a folder that makes none by itself."""
+    async with running() as folder:
+        here = await folder.opened()
+        await folder_actions.sync_now(folder)
+        await folder_actions.pause(folder)
+        here.passes.is_stopped = lambda: False
+        yield here.passes

@@ -2,7 +2,8 @@ import asyncio
 
 import pytest
 
-from s3d.agent.sync.baseline import HISTORY, Baseline, Intent, TrashEntry
+from s3d.agent.sync.baseline import Baseline, Intent
+from s3d.agent.sync.baseline_tables import TrashEntry
 from s3d.agent.sync.path_state import BaselineEntry, Signature
 
 SEEN = Signature(3, 2**62, -5, 2**63 - 1)
@@ -48,7 +49,7 @@ def test_rows_come_in_the_order_of_their_bytes(baseline):
     for path in reversed(paths):
         baseline.agree(base(path))
     ordered = sorted(paths, key=str.encode)
-    assert [row.path for row in baseline.rows()] == ordered
+    assert [row[0] for row in baseline.identities("", None)] == ordered
     below = [row[0] for row in baseline.signatures("a/")]
     assert below == ["a/", "a/b", "a/c/d"]
     assert [row[0] for row in baseline.signatures()] == ordered
@@ -83,31 +84,12 @@ def test_another_thread_reads_what_is_committed(baseline):
     other.close()
 
 
-def test_the_trash_is_listed_by_age(baseline):
-    for number, age in enumerate((30.0, 10.0, 20.0)):
-        baseline.trash(TrashEntry(str(number), "p", SEEN, "deleted", 1.0, age))
-    assert [row.id for row in baseline.trashed()] == ["1", "2", "0"]
-    assert [row.id for row in baseline.trashed(since=20.0)] == ["2", "0"]
-    assert [row.id for row in baseline.trashed(before=20.0)] == ["1"]
-    assert baseline.trash_of("0").signature == SEEN._replace(ctime_ns=0)
-    baseline.untrash("0")
-    assert baseline.trash_of("0") is None
-
-
-def test_the_history_begins_with_the_newest_and_forgets_the_oldest(baseline):
-    for number in range(HISTORY + 1_000):
-        baseline.note(float(number), "uploaded", f"p{number % 2}")
-    rows = baseline.history(5, path="p1")
-    assert [row.at for row in rows] == [HISTORY + 999 - 2 * n for n in range(5)]
-    assert len(baseline.history(10**6)) == HISTORY
-
-
 def test_to_forget_leaves_history_and_trash(baseline):
     baseline.agree(base("p"))
     baseline.intend("q", Intent("upload"))
-    baseline.note(1.0, "uploaded", "p")
+    baseline.history.add(1.0, "uploaded", "p")
     baseline.forget_all()
-    assert (baseline.count(), baseline.intents(), len(baseline.history(9))) == ((0, 0), [], 1)
+    assert (baseline.count(), baseline.intents(), len(baseline.history.rows(9))) == ((0, 0), [], 1)
 
 
 @pytest.mark.finding("F5")
@@ -117,9 +99,9 @@ def test_an_error_in_a_transaction_leaves_the_next_one_possible(baseline):
     with pytest.raises(OverflowError):
         baseline.agree(base("q")._replace(signature=beyond))
     with pytest.raises(OverflowError):
-        baseline.trash(TrashEntry("1", "q", beyond, "deleted", 1.0))
+        baseline.trash.add(TrashEntry("1", "q", beyond, "deleted", 1.0))
     baseline.drop("p")
-    assert (baseline.get("p"), baseline.get("q"), baseline.trashed()) == (None, None, [])
+    assert (baseline.get("p"), baseline.get("q"), baseline.trash.rows()) == (None, None, [])
 
 
 @pytest.mark.finding("Q10")

@@ -31,7 +31,8 @@ def test_a_file_of_the_first_layout_is_upgraded(tmp_path):
     shutil.copy(Path(__file__).parent / "data/layout-1.sqlite", file)
     found = Baseline(file)
     signature = Signature(3, 1700000000123456789, 1700000000123456790, 42)
-    rows = {row.path: row for row in found.rows()}
+    paths = [str(row[0]) for row in found.identities("", None)]
+    rows = {path: found.get(path) for path in paths}
     copy = "a (conflict laptop 2026-11-27 101500 a1b2).txt"
     assert {path: row.etag for path, row in rows.items()} == {
         "a.txt": '"e1"', "b/": '"e2"', "b/c": '"e3"', "moved": "?", copy: '"e4"',
@@ -43,9 +44,9 @@ def test_a_file_of_the_first_layout_is_upgraded(tmp_path):
         "true",
         ["b/new"],
     )
-    (trashed,) = found.trashed()
+    (trashed,) = found.trash.rows()
     assert (trashed.id, trashed.path, trashed.age) == ("4567", "old.txt", 0.0)
-    assert found.last_trashed(path="old.txt").trash == "4567"
+    assert found.history.last_trashed(path="old.txt").trash == "4567"
     found.close()
     Baseline(file).close()
 

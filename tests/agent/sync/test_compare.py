@@ -16,9 +16,9 @@ paths = st.sets(st.text("ab/.", min_size=1, max_size=4))
 
 @given(paths, paths, paths)
 def test_what_is_on_one_side_only_or_not_the_same_comes_in_order(here, agreed, edited):
-    found = [LocalEntry(path, EDITED if path in edited else SEEN) for path in sorted(here)]
+    entries = [LocalEntry(path, EDITED if path in edited else SEEN) for path in sorted(here)]
     rows = [(path, *SEEN) for path in sorted(agreed)]
-    told = list(merged(found, rows, lambda local: local.signature))
+    told = list(merged(entries, rows, lambda local: local.signature))
     assert [path for path, _, _ in told] == sorted((here ^ agreed) | (here & agreed & edited))
     for path, was_agreed, local in told:
         assert was_agreed is (path in agreed)
@@ -36,7 +36,7 @@ def base_of(rows):
 
 
 def test_only_what_differs_here_comes_out():
-    found = [
+    entries = [
         LocalEntry("changed", EDITED),
         LocalEntry("empty/", NO_BYTES, is_empty=True),
         LocalEntry("full/", NO_BYTES),
@@ -47,7 +47,7 @@ def test_only_what_differs_here_comes_out():
     ]
     marker = base("marked/")._replace(signature=NO_BYTES)
     rows = [base("changed"), base("full/same"), base("gone"), base("link"), marker]
-    pairs = local_differences(found, known(rows), base_of(rows))
+    pairs = local_differences(entries, known(rows), base_of(rows))
     assert [(b.path if b else "", local.path if local else "") for b, local in pairs] == [
         ("changed", "changed"),
         ("", "empty/"),
@@ -58,14 +58,14 @@ def test_only_what_differs_here_comes_out():
 
 
 def test_only_what_differs_there_comes_out():
-    found = [
+    entries = [
         RemoteEntry("new", '"e"', 3, 0.0),
         RemoteEntry("other", '"f"', 3, 0.0),
         RemoteEntry("same", '"e"', 3, 9.0),
         RemoteEntry("size", '"e"', 4, 0.0),
     ]
     rows = [base("gone"), base("other"), base("same"), base("size")]
-    pairs = list(remote_differences(found, known(rows, remote=True), base_of(rows)))
+    pairs = list(remote_differences(entries, known(rows, remote=True), base_of(rows)))
     assert [(b.path if b else "", r.path if r else "") for b, r in pairs] == [
         ("gone", ""),
         ("", "new"),

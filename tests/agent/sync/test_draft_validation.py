@@ -34,18 +34,18 @@ def test_a_good_one_can_be_saved(check, tree):
     assert found.can_save
     assert verdict(found, "path") == (True, "exists, writable, 4 files")
     assert verdict(found, "bucket") == (True, "reachable")
-    assert (found.kept, found.excluded, found.looked) == (4, 0, 4)
+    assert (found.included, found.excluded, found.looked) == (4, 0, 4)
     assert check(tree.parent / "new").can_save
 
 
 def test_each_path_has_the_rule_that_decides(check, tree):
     (tree / ".s3dignore").write_text("d/c.md\n")
     found = check(tree, filter="!*/*.tmp")
-    rows = {row.path: (row.kept, row.rule) for row in found.preview}
+    rows = {row.path: (row.included, row.rule) for row in found.preview}
     assert rows["a.md"][0] is True
     assert rows["b.tmp"] == (False, "!*/*.tmp")
     assert rows["d/c.md"] == (False, ".s3dignore")
-    assert (found.kept, found.excluded) == (2, 3)
+    assert (found.included, found.excluded) == (2, 3)
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
 from s3d.agent.sync.decide import Action
-from s3d.agent.sync.execute import Executor, StepResult
+from s3d.agent.sync.execute import Executor
 from s3d.agent.sync.interfaces import ABSENT, ConcurrentChange, StagedFile, Unavailable
+from s3d.agent.sync.pass_scope import StepResult
 from s3d.agent.sync.path_state import Difference, RemoteEntry, Signature
 from tests.agent.sync.histories import PATHS, Faults, history
 from tests.agent.sync.world import (

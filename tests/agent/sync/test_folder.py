@@ -8,10 +8,11 @@ from s3d.agent.core.client import S3Client
 from s3d.agent.core.store import Layer
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import BytesBody
-from s3d.agent.sync.decide import Action, MassDeletionGuard
+from s3d.agent.sync import folder_actions
+from s3d.agent.sync.decide import Action
 from s3d.agent.sync.folder import SyncFolder
 from s3d.agent.sync.interfaces import Unavailable
-from s3d.agent.sync.passes import Scope
+from s3d.agent.sync.pass_scope import Scope
 from tests.agent.sync.conftest import BUCKET
 
 
@@ -38,69 +39,25 @@ async def test_a_folder_is_made_and_marked(running, root):
         assert folder.status().state in ("starting", "syncing", "idle")
 
 
-async def test_now_takes_what_was_written_just_now(running, root, objects):
-    async with running() as folder:
-        await until_open(folder)
-        (root / "a").write_text("x")
-        report = await folder.sync_now()
-        assert (report.uploaded, await keys(objects)) == (1, ["a"])
-        status = folder.status()
-        assert (status.files, status.size, status.state) == (1, 1, "idle")
-        assert (await folder.sync_now()).uploaded == 0
-
-
 async def test_a_prefix_is_all_that_is_touched(running, root, objects):
     await objects.put(BUCKET, "other", BytesBody(b"1"))
     async with running(prefix="mine/") as folder:
         await until_open(folder)
         (root / "a").write_text("x")
-        await folder.sync_now()
+        await folder_actions.sync_now(folder)
         assert await keys(objects) == ["mine/a", "other"]
         assert not (root / "other").exists()
-
-
-async def test_a_paused_folder_plans_and_does_nothing(running, root, objects):
-    async with running() as folder:
-        await until_open(folder)
-        await folder.pause(paused=True)
-        (root / "a").write_text("x")
-        assert [(step.path, str(step.action)) for step in await folder.plan()] == [("a", "upload")]
-        assert folder.status().state == "paused"
-        assert await keys(objects) == []
-
-
-async def test_a_doubtful_pass_is_approved_or_restored(running, root, objects):
-    async with running() as folder:
-        await until_open(folder)
-        for name in "abc":
-            (root / name).write_text(name)
-        await folder.sync_now()
-        for name in "abc":
-            (root / name).unlink()
-        with pytest.raises(MassDeletionGuard, match="all 3 files"):
-            await folder.sync_now()
-        assert folder.status().question == "deletions"
-        assert await folder.restore() == 3
-        await folder.sync_now()
-        assert sorted(os.listdir(root)) == [".s3d", "a", "b", "c"]
-        for name in "abc":
-            (root / name).unlink()
-        with pytest.raises(MassDeletionGuard):
-            await folder.sync_now()
-        folder.approve()
-        await folder.sync_now()
-        assert await keys(objects) == []
 
 
 async def test_a_bucket_that_is_gone_is_no_deletion(running, root, objects):
     async with running() as folder:
         await until_open(folder)
         (root / "a").write_text("x")
-        await folder.sync_now()
+        await folder_actions.sync_now(folder)
         await objects.delete(BUCKET, "a")
         await objects.delete_bucket(BUCKET)
         with pytest.raises(Unavailable, match="NoSuchBucket"):
-            await folder.sync_now()
+            await folder_actions.sync_now(folder)
         assert folder.status().state == "offline"
         assert (root / "a").exists()
 
@@ -118,17 +75,17 @@ async def test_a_file_of_another_age_blocks_only_itself(running, root, objects):
         os.utime(root / "odd", ns=(BEYOND, BEYOND))
         if (root / "odd").stat().st_mtime_ns != BEYOND:
             pytest.skip("this file system has no such times")
-        await folder.sync_now()
+        await folder_actions.sync_now(folder)
         (trouble,) = folder.status().troubles
         assert (trouble.path, trouble.state) == ("odd", "blocked")
         assert "after 2262" in trouble.reason
         assert await keys(objects) == ["good"]
         os.utime(root / "odd")
-        await folder.sync_now()
+        await folder_actions.sync_now(folder)
         assert (await keys(objects), folder.status().trouble_count) == (["good", "odd"], 0)
         # One that was agreed on is not taken for deleted.
         os.utime(root / "odd", ns=(BEYOND, BEYOND))
-        await folder.sync_now()
+        await folder_actions.sync_now(folder)
         assert (await keys(objects), folder.status().trouble_count) == (["good", "odd"], 1)
 
 
@@ -140,7 +97,7 @@ async def test_an_object_of_another_age_is_downloaded(running, root, objects):
     await objects.put(BUCKET, "odd", BytesBody(b"x"), odd)
     async with running() as folder:
         await until_open(folder)
-        await folder.sync_now()
+        await folder_actions.sync_now(folder)
         assert (root / "odd").read_text() == "x"
         assert (folder.status().state, folder.status().trouble_count) == ("idle", 0)
 
@@ -151,16 +108,16 @@ async def test_a_file_becomes_a_folder_of_its_name_and_a_file_again(running, roo
         await until_open(folder)
         (root / "p").write_text("file")
         (root / "q").write_text("other")
-        await folder.sync_now()
+        await folder_actions.sync_now(folder)
         (root / "p").unlink()
         (root / "p").mkdir()
         (root / "p/x").write_text("in it")
-        await folder.sync_now()
+        await folder_actions.sync_now(folder)
         assert (await keys(objects), folder.status().trouble_count) == (["p/x", "q"], 0)
         (root / "p/x").unlink()
         (root / "p").rmdir()
         (root / "p").write_text("file again")
-        await folder.sync_now()
+        await folder_actions.sync_now(folder)
         assert (await keys(objects), folder.status().trouble_count) == (["p", "q"], 0)
 
 
@@ -170,11 +127,11 @@ async def test_a_file_becomes_a_folder_in_the_bucket_and_a_file_again(running, r
     await objects.put(BUCKET, "q", BytesBody(b"other"))
     async with running() as folder:
         await until_open(folder)
-        await folder.sync_now()
+        await folder_actions.sync_now(folder)
         for gone, new in (("p", "p/x"), ("p/x", "p")):
             await objects.delete(BUCKET, gone)
             await objects.put(BUCKET, new, BytesBody(b"new"))
-            await folder.sync_now()
+            await folder_actions.sync_now(folder)
             assert (root / new).read_text() == "new"
             assert folder.status().trouble_count == 0
 
@@ -183,8 +140,8 @@ async def test_a_file_becomes_a_folder_in_the_bucket_and_a_file_again(running, r
 async def test_a_folder_that_has_just_come_is_no_trouble(running, root):
     async with running() as folder:
         here = await until_open(folder)
-        await folder.sync_now()
-        await folder.pause(paused=True)
+        await folder_actions.sync_now(folder)
+        await folder_actions.pause(folder)
         (root / "new").mkdir()
         steps = await here.passes.plan(Scope(paths={"new"}))
         assert [step.action for step in steps if step.action is Action.BLOCK] == []
@@ -196,7 +153,7 @@ async def test_a_link_is_left_out_and_no_failure(running, root):
     (root / "link").symlink_to("/etc/passwd")
     async with running() as folder:
         await until_open(folder)
-        report = await folder.sync_now()
+        report = await folder_actions.sync_now(folder)
         status = folder.status()
         assert (status.state, status.trouble_count, status.left_out) == ("idle", 0, 1)
         assert [(each.path, each.state) for each in status.troubles] == [("link", "left out")]
@@ -224,14 +181,14 @@ async def test_a_404_alone_deletes_no_file(settings, root, objects):
     async with asyncio.TaskGroup() as group:
         task = group.create_task(folder.run())
         await until_open(folder)
-        await folder.sync_now()
+        await folder_actions.sync_now(folder)
         away.is_away = True
-        outcome = await folder._pass(Scope(touched={"a"}))
+        outcome = await folder.make_pass(Scope(touched={"a"}))
         assert [done.action for done in outcome.done] == [Action.WAIT]
         assert (root / "a").read_text() == "1"
         away.is_away = False
         await objects.delete(BUCKET, "a")
-        await folder._pass(Scope(touched={"a"}))
+        await folder.make_pass(Scope(touched={"a"}))
         assert not (root / "a").exists()
         task.cancel()
     folder.close()
@@ -242,7 +199,7 @@ async def test_limits_leave_the_rest_in_the_bucket(running, root, objects):
         await objects.put(BUCKET, f"{number}", BytesBody(b"12345"))
     async with running(max_files=2) as folder:
         await until_open(folder)
-        await folder.sync_now()
+        await folder_actions.sync_now(folder)
         assert len(list(root.glob("?"))) == 2
         assert [trouble.state for trouble in folder.status().troubles] == ["skipped"]
 
@@ -253,10 +210,10 @@ async def test_metadata_tags_and_modes_stay(running, root, objects):
     await objects.put(BUCKET, "a.txt", BytesBody(b"1"), Attributes(tags={"k": "v"}))
     async with running(keep_mode=True) as folder:
         await until_open(folder)
-        await folder.sync_now()
+        await folder_actions.sync_now(folder)
         (root / "a.txt").write_text("22")
         (root / "a.txt").chmod(0o750)
-        await folder.sync_now()
+        await folder_actions.sync_now(folder)
     info = await objects.head(BUCKET, "a.txt")
     assert await objects.tags(BUCKET, "a.txt") == {"k": "v"}
     assert info.content_type == "text/plain"
@@ -272,9 +229,9 @@ async def test_a_remote_without_conditions_is_refused_both_ways(settings):
             await until_open(folder)
             if refused:
                 with pytest.raises(Unavailable, match="conditional writes"):
-                    await folder.sync_now()
+                    await folder_actions.sync_now(folder)
             else:
-                await folder.sync_now()
+                await folder_actions.sync_now(folder)
             task.cancel()
         folder.close()
 
@@ -285,15 +242,15 @@ async def test_a_root_that_is_not_the_one_stops_the_folder_until_it_is_taken(
     async with running() as folder:
         await until_open(folder)
         (root / "a").write_text("x")
-        await folder.sync_now()
+        await folder_actions.sync_now(folder)
     root.rename(root.with_name("aside"))
     root.mkdir()
     async with running() as folder:
         await until_stopped(folder)
         assert folder.status().question == "root"
         assert await keys(objects) == ["a"]
-        folder.approve()
+        folder_actions.approve(folder)
         async with asyncio.timeout(10):
             await until_open(folder)
-        await folder.sync_now()
+        await folder_actions.sync_now(folder)
         assert (root / "a").read_text() == "x"

@@ -1,50 +1,74 @@
+from pathlib import Path
+
 import pytest
 
+from s3d.agent.core.events import Events
 from s3d.agent.sync.decide import Action
-from s3d.agent.sync.execute import StepResult
 from s3d.agent.sync.folder_status import SHOWN, FolderState
+from s3d.agent.sync.pass_scope import StepResult
+from s3d.shared.config.schema import SyncFolderConfig
 
 
-def test_troubles_come_and_go_with_their_paths():
-    standing = FolderState(todo=5, done=3)
-    blocked, waits = (
-        StepResult("a", Action.BLOCK, "why"),
-        StepResult("b", Action.WAIT, "written to"),
-    )
-    standing.note([blocked, waits, StepResult("c", Action.UPLOAD)], is_whole=False)
-    told = [(trouble.path, trouble.state, trouble.reason) for trouble in standing.shown()]
-    assert told == [("a", "blocked", "why"), ("b", "waiting", "written to")]
-    assert (standing.todo, standing.done) == (0, 0)
-    standing.note([StepResult("b", Action.UPLOAD)], is_whole=False)
-    assert [trouble.path for trouble in standing.shown()] == ["a"]
-    standing.note([waits], is_whole=True)
-    assert [trouble.path for trouble in standing.shown()] == ["b"]
+@pytest.fixture
+def state():
+    return FolderState("notes", Path("/notes"), Events())
 
 
-def test_only_some_are_shown_and_all_are_counted():
-    standing = FolderState()
-    standing.note([StepResult(str(n), Action.BLOCK) for n in range(SHOWN + 5)], is_whole=False)
-    assert (len(standing.shown()), len(standing.troubles)) == (SHOWN, SHOWN + 5)
+def test_troubles_come_and_go_with_their_paths(state):
+    state.record(StepResult("a", Action.BLOCK, "why"))
+    state.record(StepResult("b", Action.WAIT, "written to"))
+    state.record(StepResult("c", Action.UPLOAD))
+    shown = [(trouble.path, trouble.state, trouble.reason) for trouble in state.shown()]
+    assert shown == [("a", "blocked", "why"), ("b", "waiting", "written to")]
+    state.record(StepResult("b", Action.UPLOAD))
+    assert [trouble.path for trouble in state.shown()] == ["a"]
+    state.clear_paths()
+    assert state.shown() == []
+
+
+def test_only_some_are_shown_and_all_are_counted(state):
+    for number in range(SHOWN + 5):
+        state.record(StepResult(str(number), Action.BLOCK))
+    assert (len(state.shown()), len(state.troubles)) == (SHOWN, SHOWN + 5)
 
 
 @pytest.mark.finding("D24")
-def test_what_is_left_out_comes_last_and_is_counted_by_itself():
-    standing = FolderState()
-    standing.note(
-        [StepResult("link", Action.LEAVE, "why"), StepResult("x", Action.BLOCK)], is_whole=True
-    )
-    assert [(each.path, each.state) for each in standing.shown()] == [
+def test_unsupported_paths_come_last_and_are_counted_by_themselves(state):
+    state.record(StepResult("link", Action.LEAVE, "why"))
+    state.record(StepResult("x", Action.BLOCK))
+    assert [(each.path, each.state) for each in state.shown()] == [
         ("x", "blocked"),
         ("link", "left out"),
     ]
-    assert standing.left_out == 1
+    assert (len(state.troubles), len(state.unsupported)) == (1, 1)
 
 
-def test_only_who_has_stopped_asks():
-    standing = FolderState()
-    assert standing.turn("stopped", "why")
-    standing.question = "deletions"
-    assert not standing.turn("stopped", "why")
-    assert standing.question == "deletions"
-    assert standing.turn("idle")
-    assert (standing.question, standing.reason) == ("", "")
+def test_only_a_stopped_folder_has_a_question(state):
+    state.stop("why", "deletions")
+    state.set("stopped", "why")
+    assert state.question == "deletions"
+    state.set("idle")
+    assert (state.question, state.reason) == ("", "")
+
+
+async def test_a_state_is_published_once(state):
+    with state._events.subscribe(("sync",)) as events:
+        state.set("idle")
+        state.set("idle")
+        state.progress(1, 2)
+        published = [(event.kind, event.subject) for event in await events.take()]
+    assert published == [("sync.state", "notes"), ("sync.progress", "notes")]
+
+
+async def test_the_changes_of_the_bucket_are_published(state):
+    config = SyncFolderConfig(bucket="b", prefix="p/")
+    with state._events.subscribe(("store", "sync")) as events:
+        for action in (Action.UPLOAD, Action.DOWNLOAD, Action.CONFLICT):
+            state.publish(StepResult("a", action), config)
+        changed, conflict = await events.take()
+    assert (changed.kind, changed.subject, changed.data["by"]) == (
+        "store.changed",
+        "b/p/a",
+        "notes",
+    )
+    assert (conflict.kind, conflict.data["path"]) == ("sync.conflict", "a")

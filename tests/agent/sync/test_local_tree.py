@@ -121,18 +121,6 @@ async def test_no_link_is_followed(tree, outside):
     assert os.listdir(outside) == ["secret"]
 
 
-@pytest.mark.parametrize("path", ["../x", "a/../../x", "/etc/passwd", ".s3d/marker", "a//b"])
-async def test_no_path_leads_out_or_into_what_is_ours(tree, path):
-    (tree.root.parent / "x").write_text("outside")
-    tree.mark("m")
-    assert await tree.look(path) is None
-    assert await tree.discard(path, "t") is None
-    with pytest.raises((ConcurrentChange, PathBlocked)):
-        await tree.place(await staged(tree), path, None)
-    assert (tree.root.parent / "x").read_text() == "outside"
-    assert tree.marker() == "m"
-
-
 async def test_a_discarded_file_takes_its_emptied_folders_along(tree):
     (tree.root / "a/b").mkdir(parents=True)
     (tree.root / "a/b/f").write_text("x")
@@ -228,34 +216,3 @@ async def test_every_folder_that_a_step_changes_is_synced(tree, synced):
     await check(tree.make_folder("e/f/"), root, root / "e")
     await check(tree.remove_folder("e/f/"), root / "e")
     await check(tree.sync_names("a/b/new"), own / "stage", own / "trash", root / "a/b")
-
-
-async def test_reading_takes_the_signature_that_was_seen(tree):
-    (tree.root / "f").write_text("x")
-    local = await tree.look("f")
-    assert (await tree.read("f", local.signature)).size == 1
-    (tree.root / "f").write_text("yy")
-    with pytest.raises(ConcurrentChange):
-        await tree.read("f", local.signature)
-    with pytest.raises(ConcurrentChange):
-        await tree.read("gone", local.signature)
-
-
-def test_a_tree_without_its_own_folder_only_looks(tmp_path):
-    tree = FolderTree(tmp_path, own=False)
-    assert os.listdir(tmp_path) == []
-    tree.close()
-
-
-async def test_on_a_disk_that_folds_names_another_spelling_is_another_name(tree, monkeypatch):
-    (tree.root / "name").write_text("x")
-    assert not tree.folds
-    tree.folds = True
-    assert (await tree.look("name")).trouble == ""
-    monkeypatch.setattr(os, "listdir", lambda folder: ["NAME"])  # what such a disk would say
-    assert "another name" in (await tree.look("name")).trouble
-
-
-def test_what_cannot_be_seen_is_not_gone(tree):
-    found = tree.look_safely("n" * 250 + "/" + "m" * 250 + "/x" * 1000)
-    assert found is None or found.trouble

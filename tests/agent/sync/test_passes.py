@@ -1,24 +1,12 @@
-import os
-
 import pytest
 
 from s3d.agent.s3.messages import BytesBody
 from s3d.agent.sync.decide import Action
 from s3d.agent.sync.interfaces import Unavailable
-from s3d.agent.sync.passes import PassInterrupted, RootGone, Scope
+from s3d.agent.sync.pass_scope import Scope
+from s3d.agent.sync.passes import PassInterrupted, RootGone
 from tests.agent.sync.conftest import BUCKET
-from tests.agent.sync.test_folder import keys, until_open
-
-
-@pytest.fixture
-async def passes(running, root):
-    """Of a folder that makes none by itself."""
-    async with running() as folder:
-        here = await until_open(folder)
-        await folder.sync_now()
-        await folder.pause(paused=True)
-        here.passes.is_stopped = lambda: False
-        yield here.passes
+from tests.agent.sync.test_folder import keys
 
 
 def write(root, path, data="x"):
@@ -32,53 +20,11 @@ async def planned(passes, scope):
     return {step.path: step.action for step in await passes.plan(scope)}
 
 
-async def test_only_what_is_named_is_looked_at(passes, root):
-    write(root, "a")
-    write(root, "d/b")
-    write(root, "d/e/c")
-    assert await planned(passes, Scope(paths={"a"})) == {"a": Action.UPLOAD}
-    assert await planned(passes, Scope(folders={"d/"})) == {
-        "d/b": Action.UPLOAD,
-        "d/e/c": Action.UPLOAD,
-    }
-    assert await planned(passes, Scope(folders={"nothing/"}, paths={"nothing"})) == {}
-    assert len(await planned(passes, Scope(everything_here=True))) == 3
-
-
-async def test_what_is_gone_below_a_folder_is_noticed(passes, root, objects):
-    passes.executor.policy = passes.executor.policy.__class__(passes.executor.policy.excluded)
-    for name in ("d/a", "d/b", "e"):
-        write(root, name)
-    await passes.run(Scope(everything_here=True))
-    assert await keys(objects) == ["d/a", "d/b", "e"]
-    for name in ("d/a", "d/b"):
-        (root / name).unlink()
-    (root / "d").rmdir()
-    found = await planned(passes, Scope(folders={"d/"}, paths={"d"}))
-    assert found == {"d/a": Action.DELETE_REMOTE, "d/b": Action.DELETE_REMOTE}
-
-
 async def test_what_somebody_has_touched_in_the_bucket_is_looked_at(passes, objects):
     await objects.put(BUCKET, "a", BytesBody(b"1"))
     await objects.put(BUCKET, "b", BytesBody(b"1"))
     assert await planned(passes, Scope(touched={"a"})) == {"a": Action.DOWNLOAD}
     assert len(await planned(passes, Scope(bucket=True))) == 2
-
-
-async def test_names_that_are_no_text_are_told_of(passes, root):
-    (root / os.fsdecode(b"\xff")).touch()
-    assert await planned(passes, Scope(everything_here=True)) == {"\\xff": Action.BLOCK}
-
-
-async def test_a_folder_that_cannot_be_read_hides_nothing(passes, root):
-    if os.geteuid() == 0:
-        pytest.skip("root reads everything")
-    passes.executor.policy = passes.executor.policy.__class__(passes.executor.policy.excluded)
-    write(root, "d/a")
-    await passes.run(Scope(everything_here=True))
-    (root / "d").chmod(0)
-    assert await planned(passes, Scope(everything_here=True)) == {"d/": Action.BLOCK}
-    (root / "d").chmod(0o700)
 
 
 async def test_without_its_root_there_is_no_pass(passes, root):

@@ -17,7 +17,7 @@ def test_what_was_replaced_keeps_its_row_of_the_trash():
     replaced(world)
     world.check()
     device = world.devices[0]
-    (row,) = device.baseline.trashed()
+    (row,) = device.baseline.trash.rows()
     assert (row.path, list(device.tree.trash)) == ("p", [row.id])
 
 
@@ -30,7 +30,7 @@ def test_a_stray_file_of_the_stage_goes_to_the_trash_and_can_be_undone():
     device.tree._durable["stage"] = dict(device.tree.stage)
     world.check()
     assert device.tree.trash["1234567890"].data == b"unseen"
-    row = device.baseline.last_trashed()
+    row = device.baseline.history.last_trashed()
     assert (row.path, row.trash) == ("recovered 12345678", "1234567890")
 
 

@@ -3,9 +3,9 @@ import asyncio
 import pytest
 
 from s3d.agent.sync.decide import Action
-from s3d.agent.sync.execute import StepResult
-from s3d.agent.sync.passes import PassResult
-from s3d.agent.sync.schedule import FULL_FIRST, FULL_LONGEST, RETRY_LONGEST, SLOWEST, Schedule
+from s3d.agent.sync.pass_scope import PassResult, StepResult
+from s3d.agent.sync.retry_queue import RETRY_LONGEST
+from s3d.agent.sync.schedule import FULL_FIRST, FULL_LONGEST, SLOWEST, Schedule
 
 
 class Clock:

@@ -3,7 +3,9 @@ import asyncio
 import pytest
 
 from s3d.agent.s3.messages import BytesBody
-from s3d.agent.sync.baseline import Baseline, TrashEntry
+from s3d.agent.sync import folder_actions
+from s3d.agent.sync.baseline import Baseline
+from s3d.agent.sync.baseline_tables import TrashEntry
 from s3d.agent.sync.interfaces import PathBlocked
 from s3d.agent.sync.names import original_of
 from s3d.agent.sync.path_state import NO_BYTES
@@ -18,9 +20,9 @@ async def folder(running, root, objects):
     async with running() as folder:
         await until_open(folder)
         (root / "doc").write_text("first")
-        await folder.sync_now()
+        await folder_actions.sync_now(folder)
         await objects.put(BUCKET, "doc", BytesBody(b"second"))
-        await folder.sync_now()
+        await folder_actions.sync_now(folder)
         assert (root / "doc").read_text() == "second"
         yield folder
 
@@ -29,13 +31,13 @@ async def test_what_was_replaced_comes_back_and_can_go_again(folder, root, objec
     trash = folder.here.trash
     assert await trash.undo(path="doc") == "doc"
     assert (root / "doc").read_text() == "first"
-    await folder.sync_now()
+    await folder_actions.sync_now(folder)
     assert await trash.undo(path="doc") == "doc"
     assert (root / "doc").read_text() == "second"
 
 
 async def test_a_row_of_the_history_can_be_named(folder, root):
-    (row,) = [row for row in folder.baseline.history(10) if row.trash]
+    (row,) = [row for row in folder.baseline.history.rows(10) if row.trash]
     assert await folder.here.trash.undo(id=row.id) == "doc"
     with pytest.raises(PathBlocked, match="nothing in the trash"):
         await folder.here.trash.undo(id=row.id)
@@ -44,10 +46,10 @@ async def test_a_row_of_the_history_can_be_named(folder, root):
 async def test_what_was_deleted_comes_back(folder, root, objects):
     await objects.put(BUCKET, "other", BytesBody(b"x"))
     await objects.delete(BUCKET, "doc")
-    await folder.sync_now()
+    await folder_actions.sync_now(folder)
     assert not (root / "doc").exists()
     await folder.here.trash.undo(path="doc")
-    await folder.sync_now()
+    await folder_actions.sync_now(folder)
     assert await keys(objects) == ["doc", "other"]
 
 
@@ -78,24 +80,24 @@ def tidied(folder, times):
 
 
 async def test_the_trash_is_emptied_after_thirty_days(folder, root, times, tidied):
-    (row,) = folder.baseline.trashed()
+    (row,) = folder.baseline.trash.rows()
     times.run(MAX_AGE - 1)
     await tidied.prune()
-    assert folder.baseline.trashed() == [row]
+    assert folder.baseline.trash.rows() == [row]
     times.run(EVERY + 2)
     await tidied.prune()
-    assert folder.baseline.trashed() == []
+    assert folder.baseline.trash.rows() == []
     assert list((root / ".s3d/trash").iterdir()) == []
 
 
 @pytest.mark.finding("S7")
 async def test_a_clock_that_is_wrong_for_a_while_empties_no_trash(folder, times, tidied):
-    (row,) = folder.baseline.trashed()
+    (row,) = folder.baseline.trash.rows()
     for jump in (40 * DAY, -80 * DAY, 400 * DAY):
         times.wall += jump
         times.run(EVERY)
         await tidied.prune()
-    assert folder.baseline.trashed() == [row]
+    assert folder.baseline.trash.rows() == [row]
 
 
 @pytest.mark.finding("S7")
@@ -117,34 +119,38 @@ def test_a_stop_counts_for_a_day_at_most(times):
 @pytest.mark.finding("S7")
 async def test_no_more_than_a_share_of_the_trash_goes_in_a_day(folder, times, tidied):
     for number in range(4 * FEW - 1):
-        folder.baseline.trash(TrashEntry(f"{number}", "p", NO_BYTES, "deleted", 1.0, -1.0))
+        folder.baseline.trash.add(TrashEntry(f"{number}", "p", NO_BYTES, "deleted", 1.0, -1.0))
     left = []
     for _ in range(3):
         times.run(MAX_AGE)
         await tidied.prune()
         times.run(EVERY)
         await tidied.prune()
-        left.append(folder.baseline.trash_count())
+        left.append(folder.baseline.trash.count())
     assert left == [3 * FEW, 2 * FEW, FEW]
 
 
 async def test_what_is_written_to_in_the_trash_comes_back_beside(folder, root, times, tidied):
-    (row,) = folder.baseline.trashed()
+    (row,) = folder.baseline.trash.rows()
     with (root / ".s3d/trash" / row.id).open("a") as still_open:
         still_open.write(" and more")
     times.run(EVERY)
     await tidied.prune()
     (copy,) = [path for path in root.iterdir() if original_of(path.name) == "doc"]
     assert copy.read_text() == "first and more"
-    assert folder.baseline.trashed() == []
+    assert folder.baseline.trash.rows() == []
 
 
 @pytest.mark.finding("Q13")
 @pytest.mark.parametrize("act", ["undo", "resolve"])
 async def test_a_person_waits_for_the_folders_turn(folder, root, act):
     """What they do moves files that a pass is looking at."""
-    work = folder.undo(path="doc") if act == "undo" else folder.resolve("doc", "copy")
-    async with folder._turn:
+    work = (
+        folder_actions.undo(folder, path="doc")
+        if act == "undo"
+        else folder_actions.resolve(folder, "doc", "copy")
+    )
+    async with folder.pass_lock:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.05):
                 await work
@@ -156,7 +162,7 @@ async def conflict(folder, root, objects):
     """The name of a conflict copy of doc."""
     (root / "doc").write_text("mine, longer")
     await objects.put(BUCKET, "doc", BytesBody(b"theirs"))
-    await folder.sync_now()
+    await folder_actions.sync_now(folder)
     (copy,) = [path.name for path in root.iterdir() if original_of(path.name)]
     return copy
 
@@ -166,7 +172,7 @@ async def conflict(folder, root, objects):
 )
 async def test_a_conflict_is_resolved(folder, conflict, root, objects, keep, wanted):
     await folder.here.trash.resolve(conflict, keep)
-    await folder.sync_now()
+    await folder_actions.sync_now(folder)
     assert (root / "doc").read_text() == wanted
     assert not (root / conflict).exists()
     assert await keys(objects) == (["doc", "doc 1"] if keep == "both" else ["doc"])

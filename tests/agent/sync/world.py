@@ -499,7 +499,7 @@ class Device:
                 steps += move
             self.acted += 1
         for step in (*transfers(steps), *deletions(steps)):
-            done = await executor.settle(step)
+            done = await executor.execute(step)
             self.acted += done.action not in ("nothing", "ignore")
         await self.baseline.flush()
 

@@ -11,13 +11,14 @@ import pytest
 
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
+from s3d.agent.core.job import ENDED
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import BytesBody
 from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.index import Index
 from s3d.agent.stores.local.store import LocalStore
-from s3d.agent.transfers.engine import Transfers
-from s3d.agent.transfers.job import ENDED, Job
+from s3d.agent.transfers.transfer_status import TransferJob
+from s3d.agent.transfers.user_transfers import UserTransfers
 from s3d.shared.transfers import TransferRequest
 
 UMASK = 0o022
@@ -58,11 +59,11 @@ class World:
         self.folder = tmp_path / "folder"
         self.file = tmp_path / "transfers.json"
         self.events = Events()
-        self.engine = self.opened()
+        self.transfers = self.opened()
         self.running: asyncio.Task[None] | None = None
 
-    def opened(self) -> Transfers:
-        return Transfers(self.objects, self.events, self.file, UMASK)
+    def opened(self) -> UserTransfers:
+        return UserTransfers(self.objects, self.events, self.file, UMASK)
 
     async def put(self, key: str, data: bytes = b"data", bucket: str = "one") -> None:
         await self.objects.put(bucket, key, BytesBody(data))
@@ -75,7 +76,7 @@ class World:
         return b"".join([chunk async for chunk in body])
 
     def run(self) -> None:
-        self.running = asyncio.get_running_loop().create_task(self.engine.run())
+        self.running = asyncio.get_running_loop().create_task(self.transfers.run())
 
     async def stop(self) -> None:
         """As the end of the agent does."""
@@ -84,17 +85,17 @@ class World:
             with suppress(asyncio.CancelledError):
                 await self.running
 
-    async def until(self, job: Job, *states: str) -> Job:
+    async def until(self, job: TransferJob, *states: str) -> TransferJob:
         with self.events.subscribe(["transfer"]) as subscription:
             async with asyncio.timeout(20):
                 while job.state not in (states or ENDED):
                     await subscription.take()
-        async with self.engine._saving:
+        async with self.transfers._saving:
             return job
 
-    async def do(self, kind: str, bucket: str = "one", **more) -> Job:
+    async def do(self, kind: str, bucket: str = "one", **more) -> TransferJob:
         """One transfer, to its end."""
-        (job,) = await self.engine.start(TransferRequest(kind, bucket, **more))
+        (job,) = await self.transfers.start(TransferRequest(kind, bucket, **more))
         return await self.until(job)
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.transfers import items
+from s3d.agent.transfers.transfer_status import transfer_of
 from s3d.shared import control
 from s3d.shared.transfers import TransferRequest
 
@@ -22,8 +23,8 @@ async def test_a_name_that_is_not_utf8_fails_alone_and_can_be_shown(world):
     (inner / "inside").touch()
     job = await world.do("upload", paths=[str(world.folder)])
     assert await world.keys() == ["folder/good"]
-    assert (job.state, job.files_done, job.files_failed) == ("failed", 1, 2)
-    shown = control.encode(job.transfer(with_failures=True)).decode()
+    assert (job.state, job.progress.items_done, job.progress.items_failed) == ("failed", 1, 2)
+    shown = control.encode(transfer_of(job, with_failures=True)).decode()
     assert "bad\\\\xff" in shown
     assert "dir\\\\xfe/inside" in shown
     assert world.opened().get(job.id) is not None
@@ -38,14 +39,16 @@ async def test_a_folder_that_vanishes_fails_alone(world, monkeypatch):
         for number in range(20):
             (world.folder / name / str(number)).write_bytes(b"x")
     world.store.gate.clear()
-    (job,) = await world.engine.start(TransferRequest("upload", "one", paths=[str(world.folder)]))
+    (job,) = await world.transfers.start(
+        TransferRequest("upload", "one", paths=[str(world.folder)])
+    )
     async with asyncio.timeout(10):
         await world.store.called.wait()
     shutil.rmtree(world.folder / "a")  # the walk comes to it last
     world.store.gate.set()
     await world.until(job)
-    assert (job.files_done, job.files_failed) == (40, 1)
-    assert "folder/a" in job.error.message
+    assert (job.progress.items_done, job.progress.items_failed) == (40, 1)
+    assert "folder/a" in transfer_of(job).error.message
 
 
 @pytest.mark.finding("D17")
@@ -53,8 +56,8 @@ async def test_each_failure_is_shown(world):
     for key in ("p/a", "p/../b", "p/../c", "p/d"):
         await world.put(key)
     job = await world.do("download", prefixes=["p/"], to_path=str(world.folder), base="p/")
-    assert job.files_failed == 2
-    shown = [failure.message for failure in job.transfer(with_failures=True).failures]
+    assert job.progress.items_failed == 2
+    shown = [failure.message for failure in transfer_of(job, with_failures=True).failures]
     assert len(shown) == 2
     assert "p/../b" in shown[0]
     assert "p/../c" in shown[1]
@@ -67,10 +70,10 @@ async def test_the_text_names_where_the_files_go(world):
     path = str(world.folder / "x")
     inside = await world.do("upload", paths=[path], base="x/", to_prefix="up/")
     assert await world.keys() == ["up/a"]
-    assert inside.transfer().key == "up/"
+    assert transfer_of(inside).key == "up/"
     beside = await world.do("upload", paths=[path], to_prefix="up/")
     assert await world.keys() == ["up/a", "up/x/a"]
-    assert beside.transfer().key == "up/x"
+    assert transfer_of(beside).key == "up/x"
 
 
 @pytest.mark.finding("D20")
@@ -80,16 +83,23 @@ async def test_a_failed_transfer_can_be_retried_after_a_restart(world):
     job = await world.do("download", prefixes=["p/"], to_path=str(world.folder), base="p/")
     assert job.state == "failed"
     await world.stop()
-    world.engine = world.opened()
-    again = world.engine.get(job.id)
+    world.transfers = world.opened()
+    again = world.transfers.get(job.id)
     assert again.state == "failed"
-    assert (again.files, again.files_done, again.files_failed) == (2, 1, 1)
-    assert again.transfer(with_failures=True).failures == job.transfer(with_failures=True).failures
+    assert (again.progress.items, again.progress.items_done, again.progress.items_failed) == (
+        2,
+        1,
+        1,
+    )
+    assert (
+        transfer_of(again, with_failures=True).failures
+        == transfer_of(job, with_failures=True).failures
+    )
     await world.objects.delete("one", "p/../b")
     world.run()
-    await world.engine.resume(again)
+    await world.transfers.engine.resume(again)
     await world.until(again)
-    assert (again.state, again.files_done) == ("done", 1)
+    assert (again.state, again.progress.items_done) == ("done", 1)
 
 
 @pytest.mark.finding("D11")
@@ -105,7 +115,7 @@ async def test_a_failed_transfer_can_be_retried_after_a_restart(world):
 async def test_a_failure_has_a_code_of_its_kind(world, kind, more, code):
     await world.put("there")
     job = await world.do(kind, **more)
-    assert (job.state, job.error.code) == ("failed", code)
+    assert (job.state, transfer_of(job).error.code) == ("failed", code)
 
 
 @pytest.mark.finding("D10")
@@ -118,8 +128,8 @@ async def test_an_upload_to_a_full_disk_fails_and_does_not_wait_for_ever(world, 
 
     monkeypatch.setattr(world.disk, "admit", full)
     job = await world.do("upload", paths=[str(world.folder / "a")])
-    assert (job.state, job.error.code) == ("failed", "DiskFull")
-    assert "no space left" in job.error.message
+    assert (job.state, transfer_of(job).error.code) == ("failed", "DiskFull")
+    assert "no space left" in transfer_of(job).error.message
 
 
 @pytest.mark.finding("Q13")
@@ -163,7 +173,7 @@ async def test_skip_existing_replaces_nothing_that_appears_meanwhile(world, kind
         job = await world.do("copy", "two", keys=["k"], to_bucket="one", existing="skip")
     world.objects.head = real
     assert await world.read("k") == b"theirs"
-    assert job.state == "done", job.error
+    assert job.state == "done", transfer_of(job).error
 
 
 async def test_a_file_of_a_newer_s3d_is_refused_and_left_alone(world):
@@ -176,6 +186,6 @@ async def test_a_file_of_a_newer_s3d_is_refused_and_left_alone(world):
 async def test_a_remote_that_answers_slow_down_is_waited_for(world):
     """Only our own disk being full ends a transfer; a remote's SlowDown passes."""
     error = S3Error("SlowDown", "please reduce your request rate")
-    from s3d.agent.transfers.engine import is_temporary
+    from s3d.agent.transfers.user_transfers import is_temporary
 
     assert is_temporary(error)

@@ -6,7 +6,7 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import BytesBody, StreamBody
 from s3d.agent.sync.local_tree import FolderTree
 from s3d.agent.transfers.items import Item
-from s3d.agent.transfers.local_files import blocks, land, same_file
+from s3d.agent.transfers.local_files import blocks, same_file, write_atomically
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ async def test_a_file_that_has_changed_is_not_sent(tmp_path, now):
 
 
 async def test_it_is_there_whole_with_its_time(tree, tmp_path):
-    await land(tree, "a/b", BytesBody(b"data"), 1234.5, 0o640, lambda size: None)
+    await write_atomically(tree, "a/b", BytesBody(b"data"), 1234.5, 0o640, lambda size: None)
     path = tmp_path / "a/b"
     assert (path.read_bytes(), path.stat().st_mtime, path.stat().st_mode & 0o777) == (
         b"data", 1234.5, 0o640,
@@ -52,7 +52,7 @@ async def test_a_body_that_breaks_off_leaves_the_old_file(tree, tmp_path):
 
     (tmp_path / "f").write_bytes(b"old")
     with pytest.raises(S3Error):
-        await land(tree, "f", StreamBody(broken()), 1.0, 0o644, lambda size: None)
+        await write_atomically(tree, "f", StreamBody(broken()), 1.0, 0o644, lambda size: None)
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("f", b"old")]
 
 
@@ -71,9 +71,9 @@ async def test_what_a_crash_has_left_is_taken_away_when_it_comes_again(tree, tmp
 
     parts, name = [], []
     with pytest.raises(Killed):
-        await land(tree, "f", StreamBody(killed()), 1.0, 0o644, lambda size: None, "t1")
+        await write_atomically(tree, "f", StreamBody(killed()), 1.0, 0o644, lambda size: None, "t1")
     assert parts == [b"half"]
     os.rename(tmp_path / "link", tmp_path / name[0])
-    await land(tree, "f", BytesBody(b"whole"), 1.0, 0o644, lambda size: None, "t1")
+    await write_atomically(tree, "f", BytesBody(b"whole"), 1.0, 0o644, lambda size: None, "t1")
     assert (tmp_path / "f").read_bytes() == b"whole"
     assert list(tmp_path.glob(".s3d-*")) == []

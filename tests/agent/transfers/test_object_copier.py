@@ -5,7 +5,7 @@ import pytest
 from s3d.agent.core.store import Layer
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.stores.local.store import LocalStore
-from s3d.agent.transfers.object_copier import EXISTS, Carrier, Outcome, same
+from s3d.agent.transfers.object_copier import EXISTS, CopyResult, ObjectCopier, same
 from tests.agent.stores.write_queue.rig import Remote, refusal
 from tests.contract.client import Client
 
@@ -31,15 +31,15 @@ def opened(tmp_path, request):
 
 @pytest.fixture
 async def stores(opened, there):
-    """Carrier, and clients of source and target; both have bucket bbb."""
+    """ObjectCopier, and clients of source and target; both have bucket bbb."""
     source = opened("here")
     for store in (source, there):
         await Client(store)("CreateBucket", Bucket="bbb")
-    return Carrier(source, there), Client(source), Client(there.inner)
+    return ObjectCopier(source, there), Client(source), Client(there.inner)
 
 
 async def test_an_object_arrives_with_all_that_it_has(stores):
-    carrier, here, there = stores
+    copier, here, there = stores
     await here(
         "PutObject",
         Bucket="bbb",
@@ -51,7 +51,7 @@ async def test_an_object_arrives_with_all_that_it_has(stores):
         Tagging="t=1&u=2",
         ChecksumCRC32="rfPzYw==",
     )
-    assert await carrier.carry("bbb", "k") is Outcome.COPIED
+    assert await copier.copy("bbb", "k") is CopyResult.COPIED
     head = await there("HeadObject", Bucket="bbb", Key="k", ChecksumMode="ENABLED")
     assert (head["ContentType"], head["Metadata"]) == ("text/x", {"a": "b"})
     assert (head["CacheControl"], head["ChecksumCRC32"]) == ("no-cache", "rfPzYw==")
@@ -60,7 +60,7 @@ async def test_an_object_arrives_with_all_that_it_has(stores):
 
 
 async def test_parts_stay_parts_so_that_the_etag_stays(stores):
-    carrier, here, there = stores
+    copier, here, there = stores
     upload = {"Bucket": "bbb", "Key": "k"}
     upload["UploadId"] = (await here("CreateMultipartUpload", **upload))["UploadId"]
     parts = []
@@ -68,43 +68,43 @@ async def test_parts_stay_parts_so_that_the_etag_stays(stores):
         sent = await here("UploadPart", **upload, PartNumber=number, Body=b"x" * size)
         parts.append({"PartNumber": number, "ETag": sent["ETag"]})
     done = await here("CompleteMultipartUpload", **upload, MultipartUpload={"Parts": parts})
-    assert await carrier.carry("bbb", "k") is Outcome.COPIED
+    assert await copier.copy("bbb", "k") is CopyResult.COPIED
     head = await there("HeadObject", Bucket="bbb", Key="k", PartNumber=2)
     assert (head["ETag"], head["ContentLength"], head["PartsCount"]) == (done["ETag"], 7, 2)
 
 
 async def test_what_is_there_is_not_sent_again(stores, there):
-    carrier, here, _ = stores
+    copier, here, _ = stores
     await here("PutObject", Bucket="bbb", Key="k", Body=b"data")
-    await carrier.carry("bbb", "k")
-    assert await carrier.carry("bbb", "k") is Outcome.THERE
+    await copier.copy("bbb", "k")
+    assert await copier.copy("bbb", "k") is CopyResult.THERE
     assert there.names().count("PutObject") == 1
 
 
 async def test_another_object_is_never_overwritten(stores):
-    carrier, here, there = stores
+    copier, here, there = stores
     await here("PutObject", Bucket="bbb", Key="k", Body=b"old")
     await there("PutObject", Bucket="bbb", Key="k", Body=b"new")
     with pytest.raises(S3Error) as caught:
-        await carrier.carry("bbb", "k")
+        await copier.copy("bbb", "k")
     assert caught.value.code == EXISTS
     assert (await there("GetObject", Bucket="bbb", Key="k")).body == b"new"
 
 
 async def test_a_remote_without_conditions_gets_it_without(stores, there):
-    carrier, here, _ = stores
+    copier, here, _ = stores
     await here("PutObject", Bucket="bbb", Key="k", Body=b"data")
     there.fail("PutObject", refusal(501, "NotImplemented"))
-    assert await carrier.carry("bbb", "k") is Outcome.COPIED
+    assert await copier.copy("bbb", "k") is CopyResult.COPIED
     assert "IfNoneMatch" not in there.of("PutObject")[-1]
 
 
 async def test_a_remote_that_keeps_other_bytes_is_found_out(stores, there):
-    carrier, here, _ = stores
+    copier, here, _ = stores
     await here("PutObject", Bucket="bbb", Key="k", Body=b"data")
     there.edit = lambda name, answer: answer | {"ETag": '"x"'} if name == "HeadObject" else answer
     with pytest.raises(S3Error) as caught:
-        await carrier.carry("bbb", "k")
+        await copier.copy("bbb", "k")
     assert caught.value.code == "BadDigest"
 
 
@@ -165,10 +165,10 @@ class Watched(Layer):
 @pytest.mark.finding("Q13")
 @pytest.mark.parametrize("stuck", [("UploadPart",), ("CompleteMultipartUpload",)])
 async def test_a_migration_that_is_cancelled_leaves_no_upload(stores, there, stuck):
-    carrier, here, client = stores
+    copier, here, client = stores
     await put_in_parts(here)
-    source, target = Watched(carrier.source), Stuck(there, *stuck)
-    task = asyncio.ensure_future(Carrier(source, target).carry("bbb", "k"))  # noqa: TID251
+    source, target = Watched(copier.source), Stuck(there, *stuck)
+    task = asyncio.ensure_future(ObjectCopier(source, target).copy("bbb", "k"))  # noqa: TID251
     await target.reached.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -182,33 +182,33 @@ async def test_a_remote_that_is_silent_does_not_keep_a_migration_from_ending(
     stores, there, monkeypatch
 ):
     monkeypatch.setattr("s3d.agent.transfers.object_copier.ABORT_PATIENCE", 0.01)
-    carrier, here, _ = stores
+    copier, here, _ = stores
     await put_in_parts(here)
     target = Stuck(there, "AbortMultipartUpload")
     there.fail("UploadPart", refusal(403, "AccessDenied"))
     with pytest.raises(S3Error, match="AccessDenied"):
-        await Carrier(carrier.source, target).carry("bbb", "k")
+        await ObjectCopier(copier.source, target).copy("bbb", "k")
 
 
 @pytest.mark.finding("Q13")
 @pytest.mark.parametrize("code", ["AccessDenied", "NotImplemented"])
 async def test_a_copy_that_is_refused_closes_what_it_read(stores, there, code):
-    carrier, here, _ = stores
-    source = Watched(carrier.source)
+    copier, here, _ = stores
+    source = Watched(copier.source)
     await here("PutObject", Bucket="bbb", Key="k", Body=b"data")
     there.fail("PutObject", refusal(403 if code == "AccessDenied" else 501, code), 2)
     with pytest.raises(S3Error):
-        await Carrier(source, there).carry("bbb", "k")
+        await ObjectCopier(source, there).copy("bbb", "k")
     assert source.bodies
     assert all(body.closed for body in source.bodies)
 
 
 async def test_an_upload_that_fails_leaves_nothing(stores, there):
-    carrier, here, client = stores
+    copier, here, client = stores
     await put_in_parts(here)
     there.fail("UploadPart", refusal(403, "AccessDenied"))
     with pytest.raises(S3Error):
-        await carrier.carry("bbb", "k")
+        await copier.copy("bbb", "k")
     assert (await client("ListMultipartUploads", Bucket="bbb")).get("Uploads", []) == []
 
 

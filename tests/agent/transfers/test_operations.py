@@ -2,6 +2,8 @@ import os
 
 import pytest
 
+from s3d.agent.transfers.transfer_status import transfer_of
+
 
 async def download(world, key="k", **more):
     return await world.do("download", keys=[key], to_path=str(world.folder), **more)
@@ -50,7 +52,7 @@ async def test_a_folder_in_the_way_is_told(world):
 async def test_a_key_that_is_no_path_is_told(world, key):
     await world.put(key)
     job = await download(world, key)
-    assert (job.state, job.error.code) == ("failed", "NotTransferable")
+    assert (job.state, transfer_of(job).error.code) == ("failed", "NotTransferable")
     assert not world.folder.exists() or os.listdir(world.folder) == []
 
 
@@ -72,7 +74,7 @@ async def test_an_upload_that_comes_again_sends_only_what_has_changed(world):
     job = await world.do("upload", paths=[str(world.folder)])
     (world.folder / "b").write_bytes(b"newer")
     world.store.calls.clear()
-    await world.engine.resume(job)
+    await world.transfers.engine.resume(job)
     await world.until(job)
     assert world.store.calls.count("PutObject") == 1
     assert await world.read("folder/b") == b"newer"
@@ -106,4 +108,4 @@ async def test_what_is_deleted_is_gone(world):
     for key in ("a/x", "a/y", "b", "c"):
         await world.put(key)
     job = await world.do("delete", keys=["b"], prefixes=["a/"])
-    assert (job.state, job.files_done, await world.keys()) == ("done", 3, ["c"])
+    assert (job.state, job.progress.items_done, await world.keys()) == ("done", 3, ["c"])

@@ -5,9 +5,9 @@ from contextlib import asynccontextmanager, contextmanager
 import pytest
 
 from s3d.agent.app.embedded import open_embedded
-from s3d.agent.transfers.store_migration import PAUSES, Migration
+from s3d.agent.transfers.store_migration import RETRY_PAUSES, Migration
 from s3d.shared.errors import S3dError
-from s3d.shared.transfers import MigrationStatus, Share
+from s3d.shared.transfers import MigrationStatus, Totals
 from tests.agent.stores.write_queue.rig import Remote, refusal
 from tests.contract.client import Client
 
@@ -68,7 +68,7 @@ async def test_all_buckets_are_carried_over_and_stay(move):
     await move.fill("two", c=b"333")
     status = await move.run()
     assert (status.state, status.buckets) == ("done", ["one", "two"])
-    assert (status.total, status.copied) == (Share(3, 6), Share(3, 6))
+    assert (status.total, status.copied) == (Totals(3, 6), Totals(3, 6))
     assert await move.keys(move.there, "one") == ["a", "b"]
     assert await move.keys(move.here, "two") == ["c"]
 
@@ -120,7 +120,7 @@ async def test_only_what_the_remote_has_is_deleted(move):
     await move.fill("two", new=b"x")
     await move.here("PutObject", Bucket="one", Key="later", Body=b"333")
     status = await move.run("one", delete=True)
-    assert (status.state, status.deleted, status.failed) == ("failed", Share(2, 3), 1)
+    assert (status.state, status.deleted, status.failed) == ("failed", Totals(2, 3), 1)
     assert await move.keys(move.here, "one") == ["later"]
     assert await move.keys(move.here, "two") == ["new"]
 
@@ -141,7 +141,7 @@ async def test_one_at_a_time_and_it_can_be_cancelled(move):
         assert move.migration.start([], delete_source=False)
         assert not move.migration.start([], delete_source=False)
         await asked.wait()
-        move.migration.cancel()
+        await move.migration.cancel()
         await move.migration.ended()
         assert move.migration.status.state == "cancelled"
         move.remote.gate.set()
@@ -167,7 +167,7 @@ async def test_what_the_remote_cannot_take_just_now_is_tried_again(move, operati
     await move.fill("bbb", a=b"1", b=b"22")
     move.remote.fail(operation, refusal(500, "InternalError"), 2)
     status = await move.run("bbb")
-    assert (status.state, status.copied, status.failures) == ("done", Share(2, 3), [])
+    assert (status.state, status.copied, status.failures) == ("done", Totals(2, 3), [])
     assert move.pauses
     assert await move.keys(move.there, "bbb") == ["a", "b"]
 
@@ -177,4 +177,4 @@ async def test_what_the_remote_never_takes_is_given_up(move):
     move.remote.fail("PutObject", refusal(503, "SlowDown"), math.inf)
     status = await move.run("bbb")
     assert (status.state, status.failed) == ("failed", 1)
-    assert move.pauses == list(PAUSES)
+    assert move.pauses == list(RETRY_PAUSES)

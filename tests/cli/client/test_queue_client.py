@@ -6,7 +6,7 @@ import pytest
 
 from s3d.cli.client.queue_client import QueueClient
 from s3d.shared.errors import NotFoundError, S3dError, UsageError
-from s3d.shared.transfers import Share
+from s3d.shared.transfers import Totals
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def client(start_agent):
 
 
 def test_every_call_has_its_route(client):
-    assert client.status().left == Share(2, 10)
+    assert client.status().left == Totals(2, 10)
     first, second = client.transfers(bucket="bucket")
     assert [item.key for item in client.transfers(bucket="bucket", prefix="b")] == ["b"]
     assert list(client.transfers(state="failed")) == []
@@ -40,7 +40,7 @@ def test_every_call_has_its_route(client):
         assert source.read() == b"12345"
     client.discard(second.id)
     assert client.retry_all("other") == 0
-    assert client.drain(0.0, hurry=False).left == Share(1, 5)
+    assert client.drain(0.0, hurry=False).left == Totals(1, 5)
     assert client.set_bandwidth("2MiB").limit == 2 << 20
     assert client.bandwidth().timetable == "2MiB"
     assert not client.resume().paused

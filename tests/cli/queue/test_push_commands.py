@@ -3,7 +3,7 @@ import json
 import pytest
 
 from s3d.cli.queue.push_commands import bar
-from s3d.shared.transfers import QueueLimits, QueueStatus, Share
+from s3d.shared.transfers import QueueLimits, QueueStatus, Totals
 from tests.cli.queue.test_queue_commands import put, serving
 
 __all__ = ["put", "serving"]
@@ -11,7 +11,13 @@ __all__ = ["put", "serving"]
 
 def test_the_bar_grows():
     status = QueueStatus(
-        Share(5, 5 << 20), Share(), Share(), Share(), QueueLimits(1, 1), "/q", rate=1024.0
+        Totals(5, 5 << 20),
+        Totals(),
+        Totals(),
+        Totals(),
+        QueueLimits(1, 1),
+        "/q",
+        rate=1024.0,
     )
     assert bar(status, 10) == "[############............]  50 %  5 objects, 5 MiB  1 KiB/s"
 

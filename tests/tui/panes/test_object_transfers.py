@@ -21,7 +21,7 @@ async def test_what_is_marked_is_downloaded_with_a_word_on_how_much(opened, tmp_
         )  # fmt: skip
         assert (request.to_path, request.existing, request.base) == (str(tmp_path), "skip", "")
         assert "$ s3d cp --skip-existing s3://pix/index.json" in screen(pilot.app)
-        assert not pilot.app.pane.query_one("#objects").marks.ids.ids
+        assert not pilot.app.pane.query_one("#objects").marks.ids
         await pilot.press("3")
         await pilot.pause()
         assert "index.json" in screen(pilot.app)

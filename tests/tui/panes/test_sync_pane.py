@@ -8,7 +8,7 @@ async def test_a_folder_that_asks_says_what_and_how_to_answer(opened):
         shown = screen(pilot.app)
         for text in (
             "55 of 60 files would be deleted",
-            "a: do it",
+            "a: approve",
             "big.iso",
             "1 conflict: c resolves",
         ):

@@ -35,7 +35,7 @@ async def test_the_filter_shows_the_rule_for_each_path(opened):
         await pilot.press("n")
         await write(pilot, "filter", "* !*.tmp")
         shown = screen(pilot.app)
-        assert "2 kept, 1 left out" in shown
+        assert "2 included, 1 excluded" in shown
         assert "✓ ideas.md" in shown
         assert "term 2  !*.tmp" in shown
 

@@ -18,7 +18,7 @@ from s3d.agent.stores.read_cache.cache_status import (
     entries_after,
 )
 from s3d.agent.stores.read_cache.layer import Cache
-from s3d.agent.stores.read_cache.prefetch import Job, Keeper
+from s3d.agent.stores.read_cache.prefetch import Keeper, PrefetchJob, prefetch_status
 from s3d.shared import control
 from s3d.shared.caching import (
     CacheChanges,
@@ -31,7 +31,7 @@ from s3d.shared.caching import (
     PrefetchRequest,
     Verified,
 )
-from s3d.shared.transfers import Count, Share
+from s3d.shared.transfers import Count, Totals
 
 VERIFY_PAGE = 64 << 20
 """Bytes after which one call of verify responds."""
@@ -120,11 +120,11 @@ class CacheRoutes:
         """Read some entries and compare them with their checksums; the cursor continues."""
         layer, keeper = self._require()
         wrong: list[CacheEntry] = []
-        checked, cursor = Share(), ""
+        checked, cursor = Totals(), ""
         for entry in entries_after(layer, ("", ""), call.query.get("cursor", ""), control.MAX_PAGE):
             if checked.size >= VERIFY_PAGE:
                 return answer(Verified(checked, wrong, cursor))
-            checked = Share(checked.files + 1, checked.size + entry.held)
+            checked = Totals(checked.files + 1, checked.size + entry.held)
             cursor = f"{entry.bucket}/{entry.key}"
             described = cache_entry(entry, keeper)  # verify() may drop the entry
             if not await layer.verify(entry):
@@ -151,23 +151,22 @@ class CacheRoutes:
         check_bucket_name(request.bucket)
         if request.bandwidth is not None and request.bandwidth < 1:
             raise S3Error("InvalidArgument", "bandwidth is at least 1 byte a second.")
-        job = self._keeper.prefetch(request.bucket, request.prefix, request.bandwidth)
-        return answer(job.status, 202)
+        return answer(prefetch_status(self._keeper.prefetch(request)), 202)
 
     async def job(self, call: Call) -> web.Response:
         """The status; wait: respond when the prefetch has ended."""
         job = self._job(call)
         await call.wait_for(job.ended.wait)
-        return answer(job.status)
+        return answer(prefetch_status(job))
 
     async def cancel(self, call: Call) -> web.Response:
         job = self._job(call)
-        job.cancel()
-        await job.ended.wait()
-        return answer(job.status)
+        if not job.ended.is_set():
+            await self._keeper.prefetches.cancel(job)
+        return answer(prefetch_status(job))
 
-    def _job(self, call: Call) -> Job:
-        job = self._keeper.jobs.get(call.segment("id"))
+    def _job(self, call: Call) -> PrefetchJob:
+        job = self._keeper.prefetches.jobs.get(call.segment("id"))
         if job is None:
             raise ControlError(404, control.NO_SUCH_TRANSFER, "there is no such prefetch")
         return job

@@ -15,7 +15,7 @@ from s3d.agent.frontends.control.problems import ControlError
 from s3d.agent.s3.errors import S3Error
 from s3d.shared import control
 from s3d.shared.diagnostics import CheckLine, CheckPage, Damage
-from s3d.shared.transfers import Share
+from s3d.shared.transfers import Totals
 
 PAGE = 1.0
 """Seconds after which a page is sent, whatever is on it."""
@@ -67,7 +67,7 @@ class CheckRoutes:
     async def _page(self, lines: AsyncGenerator[CheckLine, None]) -> CheckPage:
         end = time.monotonic() + PAGE
         damage: list[Damage] = []
-        checked = Share()
+        checked = Totals()
         async for line in lines:
             checked = line.checked
             if line.damage is not None:

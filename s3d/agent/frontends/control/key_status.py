@@ -10,7 +10,7 @@ import msgspec
 
 from s3d.agent.core.client import S3Client
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.stores.write_queue.pending import Kind, PendingState
+from s3d.agent.stores.write_queue.pending_write import Kind, PendingState
 from s3d.agent.stores.write_queue.queue_status import Queue, transfer_of
 from s3d.shared.caching import CacheState
 from s3d.shared.control import ObjectInfo, ObjectStatus
@@ -39,7 +39,7 @@ class KeyStatus:
 
         None: the key has neither an object nor pending writes.
         """
-        writes = self.queue.journal.writes(bucket, key) if self.queue is not None else []
+        writes = self.queue.journal.pending.writes(bucket, key) if self.queue is not None else []
         if info is None and not writes:
             return None
         etag, error = await self._remote_etag(bucket, key)
@@ -60,7 +60,7 @@ class KeyStatus:
         return {key: state for key, state in states.items() if state}
 
     def _sync_state(self, bucket: str, key: str) -> str:
-        writes = self.queue.journal.writes(bucket, key) if self.queue is not None else []
+        writes = self.queue.journal.pending.writes(bucket, key) if self.queue is not None else []
         if writes:
             return _STATES.get(writes[0].state, "pending")
         cached = self.cached(bucket, key)

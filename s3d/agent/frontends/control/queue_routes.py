@@ -66,16 +66,18 @@ class QueueRoutes:
 
     async def pause(self, call: Call) -> web.Response:
         """Stop pushing, also after a restart, until resume."""
-        await self._queue.journal.pause()
+        await self._queue.journal.control.pause()
         return answer(queue_status(self._queue))
 
     async def resume(self, call: Call) -> web.Response:
-        await self._queue.journal.resume()
+        await self._queue.journal.control.resume()
         return answer(queue_status(self._queue))
 
     async def retry(self, call: Call) -> web.Response:
         """Retry failed and delayed writes at once: all of them, or those of a bucket."""
-        return answer(Count(await self._queue.journal.retry(bucket=call.query.get("bucket"))))
+        return answer(
+            Count(await self._queue.journal.control.retry(bucket=call.query.get("bucket")))
+        )
 
     async def drain(self, call: Call) -> web.Response:
         """Respond when no push is running or due, or after the timeout."""
@@ -120,7 +122,7 @@ async def _wait(queue: Queue, changed: asyncio.Event) -> None:
 
 async def _hurry(queue: Queue) -> None:
     """Make delayed writes due, and probe the remote."""
-    queue.journal.hurry()
+    queue.journal.control.retry_delayed()
     with suppress(S3Error):  # still unreachable: the response shows what is left
         await queue.pusher.probe_now()
 

@@ -23,7 +23,7 @@ from s3d.agent.frontends.control.transfer_routes import export_staged
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.stores.remote.identity import is_name_of
 from s3d.agent.stores.write_queue.move_writes import OpenQueue, Unmoved
-from s3d.agent.stores.write_queue.pending import PendingWrite
+from s3d.agent.stores.write_queue.pending_write import PendingWrite
 from s3d.agent.stores.write_queue.queue_status import (
     Queue,
     queue_status,
@@ -176,7 +176,7 @@ class RemoteRoutes:
 
 async def _push(queue: Queue) -> None:
     """Make all writes due, and probe the remote."""
-    queue.journal.hurry()
+    queue.journal.control.retry_delayed()
     with suppress(S3Error, TimeoutError):
         async with asyncio.timeout(PUSH_TIMEOUT):
             await queue.pusher.probe_now()

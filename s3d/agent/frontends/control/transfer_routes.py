@@ -20,7 +20,7 @@ from s3d.agent.s3.address import check_key
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body
 from s3d.agent.storage.records import Layout, Stored
-from s3d.agent.stores.write_queue.pending import (
+from s3d.agent.stores.write_queue.pending_write import (
     PendingState,
     PendingWrite,
 )
@@ -114,13 +114,13 @@ class TransferRoutes:
         if write.state is CONFLICT:
             return await self._retry_conflict(write, retry)
         if not retry.as_key:
-            await journal.retry(seq=write.seq)
+            await journal.control.retry(seq=write.seq)
             return answer(transfer_of(write))
         check_key(retry.as_key)
         if write.kind != "put":
             raise _wrong_state(f"a {write.kind} cannot go to another key")
-        await journal.retry(seq=write.seq, as_key=retry.as_key)
-        renamed = journal.pending(write.bucket, retry.as_key)
+        await journal.control.retry(seq=write.seq, as_key=retry.as_key)
+        renamed = journal.pending.newest(write.bucket, retry.as_key)
         return answer(transfer_of(renamed or write))
 
     async def _retry_conflict(self, write: PendingWrite, retry: RetryRequest) -> web.Response:
@@ -133,8 +133,8 @@ class TransferRoutes:
             if write.kind != "put":
                 raise _wrong_state(f"a {write.kind} cannot go to another key")
         journal = self._queue.journal
-        await journal.force(write.seq, retry.as_key or None)
-        entered = journal.pending(write.bucket, retry.as_key or write.key)
+        await journal.conflicts.force(write.seq, retry.as_key or None)
+        entered = journal.pending.newest(write.bucket, retry.as_key or write.key)
         return answer(transfer_of(entered or write))
 
     async def discard(self, call: Call, write: PendingWrite) -> web.Response:
@@ -143,7 +143,7 @@ class TransferRoutes:
         if write.state is CONFLICT:
             await journal.conflicts.discard(write.seq)
         else:
-            await journal.discard(write.seq)
+            await journal.control.discard(write.seq)
         return web.Response(status=204)
 
     async def export(self, call: Call, write: PendingWrite) -> web.StreamResponse:
@@ -168,19 +168,19 @@ class TransferRoutes:
             raise S3Error(
                 "InvalidArgument", f"priority must be from -{MAX_PRIORITY} to {MAX_PRIORITY}."
             )
-        await self._queue.journal.set_priority(write.seq, priority)
+        await self._queue.journal.control.set_priority(write.seq, priority)
         return answer(transfer_of(write))
 
     async def pause(self, call: Call, write: PendingWrite) -> web.Response:
         """Hold a write, and with it the later ones of its key."""
-        await self._queue.journal.hold(write.seq)
+        await self._queue.journal.control.hold(write.seq)
         return answer(transfer_of(write))
 
     async def cancel(self, call: Call, write: PendingWrite) -> web.Response:
         raise _wrong_state("a write is discarded, and not cancelled")
 
     async def resume(self, call: Call, write: PendingWrite) -> web.Response:
-        await self._queue.journal.release(write.seq)
+        await self._queue.journal.control.release(write.seq)
         return answer(transfer_of(write))
 
     def _on_one(
@@ -202,7 +202,7 @@ class TransferRoutes:
         if seq is None:  # the id of a job, which may be given where there is no queue
             raise _gone()
         journal = self._queue.journal
-        write = journal.get(seq)
+        write = journal.pending.get(seq)
         conflict = journal.conflicts.get(seq)
         if conflict is not None:
             return conflict.write
@@ -221,7 +221,7 @@ class TransferRoutes:
         journal, query = self._queue.journal, call.query
         if "bucket" in query:
             bucket, key = query["bucket"], query.get("key", "")
-            writes: Iterable[PendingWrite] = journal.writes(bucket, key)
+            writes: Iterable[PendingWrite] = journal.pending.writes(bucket, key)
             conflicts = [
                 each.write
                 for each in journal.conflicts
@@ -230,7 +230,7 @@ class TransferRoutes:
         elif "prefix" in query or "key" in query:
             raise S3Error("InvalidArgument", "The query word bucket is missing.")
         else:
-            writes = journal.all()
+            writes = journal.pending
             conflicts = [each.write for each in journal.conflicts]
         return heapq.merge(writes, conflicts, key=lambda write: write.seq)
 

@@ -6,14 +6,15 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
+from s3d.agent.core.job import JobState
 from s3d.agent.frontends.control.control_call import Call, Route, answer
 from s3d.agent.frontends.control.problems import ControlError
-from s3d.agent.stores.read_cache.prefetch import Job as Prefetch
-from s3d.agent.stores.read_cache.prefetch import Keeper
-from s3d.agent.transfers.engine import Transfers
-from s3d.agent.transfers.job import FAILED, HELD, RUNNING, WAITING, Job
+from s3d.agent.stores.read_cache.prefetch import Keeper, PrefetchJob, prefetch_status
 from s3d.agent.transfers.store_migration import Migration
+from s3d.agent.transfers.transfer_status import STATES, TransferJob, transfer_of
+from s3d.agent.transfers.user_transfers import UserTransfers
 from s3d.shared import control
+from s3d.shared.caching import PrefetchRequest
 from s3d.shared.transfers import (
     Count,
     MigrateRequest,
@@ -23,12 +24,13 @@ from s3d.shared.transfers import (
     TransferRequest,
 )
 
+UserJob = TransferJob | PrefetchJob
 PREFETCH = "prefetch"
 _ALLOWED_STATES = {
-    "pause": (WAITING, RUNNING),
-    "resume": (HELD,),
-    "retry": (FAILED, WAITING),
-    "cancel": (WAITING, RUNNING, HELD, FAILED),
+    "pause": (JobState.QUEUED, JobState.RUNNING),
+    "resume": (JobState.PAUSED,),
+    "retry": (JobState.FAILED, JobState.QUEUED),
+    "cancel": (JobState.QUEUED, JobState.RUNNING, JobState.PAUSED, JobState.FAILED),
 }
 """Action -> the states in which a transfer allows it."""
 
@@ -36,7 +38,7 @@ _ALLOWED_STATES = {
 class UserTransferRoutes:
     """keeper: runs prefetches; None without a cache."""
 
-    def __init__(self, transfers: Transfers, keeper: Keeper | None) -> None:
+    def __init__(self, transfers: UserTransfers, keeper: Keeper | None) -> None:
         self._transfers, self._keeper = transfers, keeper
 
     def routes(self) -> list[Route]:
@@ -47,44 +49,47 @@ class UserTransferRoutes:
 
     async def start(self, call: Call) -> web.Response:
         started = await self._transfers.start(await call.body(TransferRequest))
-        return answer(TransferList([job.transfer() for job in started]), 202)
+        return answer(TransferList([transfer_of(job) for job in started]), 202)
 
     async def clear(self, call: Call) -> web.Response:
         """Forget the transfers that have ended."""
-        return answer(Count(await self._transfers.clear()))
+        return answer(Count(await self._transfers.engine.clear()))
 
     def matching(self, kind: str, state: str) -> list[Transfer]:
         """All jobs of a kind and in a state ("": any), prefetches first."""
-        jobs = [] if self._keeper is None else list(self._keeper.jobs.values())
+        jobs = [] if self._keeper is None else list(self._keeper.prefetches.jobs.values())
         transfers = [_of_prefetch(job) for job in jobs]
-        transfers += [job.transfer() for job in self._transfers.all()]
+        transfers += [transfer_of(job) for job in self._transfers.all()]
         return [each for each in transfers if kind in ("", each.kind) and state in ("", each.state)]
 
-    def find(self, id: str) -> Job | Prefetch | None:
+    def find(self, id: str) -> UserJob | None:
         """The job with this transfer id; None for any other id, such as that of a push."""
         if id.startswith("f") and self._keeper is not None:
-            return self._keeper.jobs.get(id[1:])
+            return self._keeper.prefetches.jobs.get(id[1:])
         return self._transfers.get(id)
 
-    async def apply_action(self, job: Job | Prefetch, action: str) -> web.Response:
-        """Pause, resume, retry or cancel. Raises ControlError when the state forbids it."""
-        if isinstance(job, Prefetch):
-            if action != "cancel" or job.ended.is_set():
-                raise _wrong_state(action, PREFETCH, job.status.state)
-            job.cancel()
-            await job.ended.wait()
-            return answer(_of_prefetch(job))
+    async def apply_action(self, job: UserJob, action: str) -> web.Response:
+        """Raises ControlError for an action that does not fit the job's state."""
+        if isinstance(job.request, PrefetchRequest):
+            return await self._cancel_prefetch(job, action)
+        engine = self._transfers.engine
         if action not in _ALLOWED_STATES or job.state not in _ALLOWED_STATES[action]:
-            raise _wrong_state(action, job.request.kind, job.state)
-        transfers = self._transfers
-        actions: dict[str, Callable[[Job], Awaitable[None]]] = {
-            "pause": transfers.pause,
-            "resume": transfers.resume,
-            "retry": transfers.resume,
-            "cancel": transfers.cancel,
+            raise _wrong_state(action, job.request.kind, STATES[job.state])
+        actions: dict[str, Callable[[TransferJob], Awaitable[None]]] = {
+            "pause": engine.pause,
+            "resume": engine.resume,
+            "retry": engine.resume,
+            "cancel": engine.cancel,
         }
         await actions[action](job)
-        return answer(job.transfer())
+        return answer(transfer_of(job))
+
+    async def _cancel_prefetch(self, job: PrefetchJob, action: str) -> web.Response:
+        """A prefetch can only be cancelled."""
+        if action != "cancel" or job.ended.is_set() or self._keeper is None:
+            raise _wrong_state(action, PREFETCH, prefetch_status(job).state)
+        await self._keeper.prefetches.cancel(job)
+        return answer(_of_prefetch(job))
 
 
 class MigrationRoutes:
@@ -120,24 +125,23 @@ class MigrationRoutes:
         return answer(migration.status, 202)
 
     async def cancel(self, call: Call) -> web.Response:
-        self._migration.cancel()
-        await self._migration.ended()
+        await self._migration.cancel()
         return answer(self._migration.status)
 
 
-def describe_job(job: Job | Prefetch) -> Transfer:
+def describe_job(job: UserJob) -> Transfer:
     """A job with each object that failed."""
-    if isinstance(job, Prefetch):
+    if isinstance(job.request, PrefetchRequest):
         return _of_prefetch(job)
-    return job.transfer(with_failures=True)
+    return transfer_of(job, with_failures=True)
 
 
-def _of_prefetch(job: Prefetch) -> Transfer:
-    status = job.status
+def _of_prefetch(job: PrefetchJob) -> Transfer:
+    status = prefetch_status(job)
     error = TransferError("Prefetch", status.error) if status.error else None
     return Transfer(
-        f"f{job.id}", PREFETCH, PREFETCH, job.bucket, job.prefix, status.listed.size, status.state,
-        0.0, error=error, done=status.done.size, files=max(status.listed.files, 1),
+        f"f{job.id}", PREFETCH, PREFETCH, status.bucket, status.prefix, status.listed.size,
+        status.state, 0.0, error=error, done=status.done.size, files=max(status.listed.files, 1),
         files_done=status.done.files, files_failed=status.failed,
     )  # fmt: skip
 

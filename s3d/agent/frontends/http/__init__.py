@@ -1,1 +1,1 @@
-"""The S3 front door: HTTP in, S3Request down, S3Response up, HTTP out."""
+"""The S3 endpoint: turns HTTP requests into S3Requests, and S3Responses into HTTP responses."""

@@ -1,4 +1,4 @@
-"""Payloads of requests as the stores see them: decoded and checked."""
+"""Request payloads as the stores read them: decoded and verified."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ DIGEST_REQUIRED = frozenset(
 
 
 class Upload:
-    """The streaming body of a request. Its iteration ends only if everything fits.
+    """The streaming body of a request. Iteration fails unless all digests match.
 
     Raises S3Error: IncompleteBody, RequestTimeout, XAmzContentSHA256Mismatch, and what the chunk
-    decoder finds. The client is asked to go on (100 Continue) when the first piece is wanted.
+    decoder finds. 100 Continue is sent when the first piece is read.
     """
 
-    __slots__ = ("_decoder", "_exchange", "_heavy", "_sha256", "_wanted", "size")
+    __slots__ = ("_decoder", "_exchange", "_expected", "_heavy", "_sha256", "size")
 
     def __init__(self, exchange: Exchange, authorized: AuthorizedRequest) -> None:
         self._exchange = exchange
         self.size: int | None = authorized.size
         payload = authorized.verified.payload
-        self._wanted = payload.sha256
+        self._expected = payload.sha256
         self._sha256 = hashlib.sha256() if payload.kind is PayloadKind.SIGNED else None
         self._decoder: Decoder | None = None
         self._heavy = payload.kind.chunks_signed
@@ -76,7 +76,7 @@ class Upload:
             yield piece
 
     async def aclose(self) -> None:
-        """Nothing is held; what was not read is the connection's business."""
+        """The connection discards what was not read."""
 
     async def _decode(self, decoder: Decoder, data: bytes) -> bytes:
         if self._heavy and len(data) > INLINE_HASH:
@@ -88,8 +88,8 @@ class Upload:
             self._decoder.finish()
         elif self._exchange.received != self.size:
             raise S3Error("IncompleteBody")
-        if self._sha256 and self._sha256.hexdigest() != self._wanted:
-            raise _sha256_mismatch(self._wanted, self._sha256.hexdigest())
+        if self._sha256 and self._sha256.hexdigest() != self._expected:
+            raise _sha256_mismatch(self._expected, self._sha256.hexdigest())
 
 
 async def read_document(exchange: Exchange) -> bytes:
@@ -103,10 +103,10 @@ async def read_document(exchange: Exchange) -> bytes:
 
 
 def check_document(authorized: AuthorizedRequest, document: bytes) -> None:
-    """Compare a document with every digest that was promised for it.
+    """Compare a document with every digest that the request declares.
 
     Raises S3Error: XAmzContentSHA256Mismatch, BadDigest, InvalidDigest, InvalidRequest (an
-    operation that needs a digest came without).
+    operation that needs a digest has none).
     """
     _check_sha256(authorized.verified, document)
     if not document and authorized.op.method in _BODILESS:
@@ -130,14 +130,14 @@ def check_document(authorized: AuthorizedRequest, document: bytes) -> None:
 
 
 def check_md5(header: str, digest: bytes) -> None:
-    """Raises S3Error InvalidDigest (no MD5 at all) or BadDigest (of something else)."""
+    """Raises S3Error InvalidDigest (not an MD5) or BadDigest (of other bytes)."""
     try:
-        wanted = b64decode(header, validate=True)
+        expected = b64decode(header, validate=True)
     except (Base64Error, ValueError):
-        wanted = b""
-    if len(wanted) != 16:
+        expected = b""
+    if len(expected) != 16:
         raise S3Error("InvalidDigest")
-    if wanted != digest:
+    if expected != digest:
         raise S3Error("BadDigest")
 
 
@@ -148,7 +148,7 @@ def declared_trailers(headers: Mapping[str, str]) -> list[str]:
 
 
 def announce_checksum(members: dict[str, Any], headers: Mapping[str, str]) -> None:
-    """A checksum that comes in a trailer: tell the store its algorithm before the body comes."""
+    """Set ChecksumAlgorithm from x-amz-trailer: the store needs it before the body arrives."""
     if "ChecksumAlgorithm" not in members:
         for name in declared_trailers(headers):
             algorithm = checksums.algorithm_of(name)
@@ -174,10 +174,10 @@ def _check_sha256(verified: Verified, document: bytes) -> None:
             raise _sha256_mismatch(verified.payload.sha256, computed)
 
 
-def _sha256_mismatch(wanted: str, computed: str) -> S3Error:
+def _sha256_mismatch(expected: str, computed: str) -> S3Error:
     return S3Error(
         "XAmzContentSHA256Mismatch",
-        ClientComputedContentSHA256=wanted,
+        ClientComputedContentSHA256=expected,
         S3ComputedContentSHA256=computed,
     )
 

@@ -16,9 +16,9 @@ import logging
 from collections.abc import Coroutine
 from typing import Any, Protocol, cast
 
+from s3d.agent.frontends.http.body_buffer import BodyBuffer
 from s3d.agent.frontends.http.exchange import ClientGone, Exchange
 from s3d.agent.frontends.http.limits import LINGER_SIZE, Limits
-from s3d.agent.frontends.http.request_body import RequestBody
 from s3d.agent.frontends.http.request_parser import ParserState, RequestParser
 from s3d.agent.s3.errors import S3Error
 
@@ -73,7 +73,7 @@ class ClientConnection(asyncio.Protocol):
         self._parser = RequestParser(delegate.malformed, self._update_reading)
         self._writes = WriteFlow(loop)
         self._task: asyncio.Task[None] | None = None
-        self._discarded: RequestBody | None = None
+        self._discarded: BodyBuffer | None = None
         """The unread rest of an answered request's body: it ends before the next is served."""
         self._is_reading = True
         self._is_finishing = False
@@ -98,7 +98,7 @@ class ClientConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         parser = self._parser
-        if parser.is_closed:
+        if parser.state is not ParserState.OPEN:
             self._dropped += len(data)
             if self._dropped > LINGER_SIZE:
                 self.abort()
@@ -109,7 +109,7 @@ class ClientConnection(asyncio.Protocol):
             if is_first and parser.head_bytes and self._discarded is None:
                 self.deadline = self._loop.time() + self._delegate.limits.head
             self._serve()
-        if parser.is_full is self._is_reading:
+        elif parser.is_full is self._is_reading:
             self._update_reading()
 
     def pause_writing(self) -> None:
@@ -192,7 +192,9 @@ class ClientConnection(asyncio.Protocol):
 
         That may be the client: one that sends requests and takes no responses gets no more of them.
         """
-        while self._task is None and not self._writes.is_paused and not self._is_discarding():
+        while self._task is None and not self._writes.is_paused:
+            if self._discarded is not None and self._is_discarding(self._discarded):
+                break
             request = self._parser.next()
             if request is None:
                 break
@@ -230,18 +232,15 @@ class ClientConnection(asyncio.Protocol):
             self._parser.close()
         elif self._is_finishing or not exchange.keep_alive:
             self._end()
-        elif exchange.body.is_complete:
+        elif exchange.request.body.is_complete:
             self._await_request()
         else:
             self.deadline = self._loop.time() + self._delegate.limits.body
             self._discarded = exchange.body
             self._discarded.discard()
 
-    def _is_discarding(self) -> bool:
+    def _is_discarding(self, body: BodyBuffer) -> bool:
         """Whether the rest of an answered request's body is still due."""
-        body = self._discarded
-        if body is None:
-            return False
         if body.is_complete:
             self._discarded = None
             self._await_request()

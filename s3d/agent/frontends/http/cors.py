@@ -1,4 +1,4 @@
-"""What a web page may do: nothing, unless the bucket's own CORS configuration says so.
+"""CORS: a web page may use a bucket only as far as the bucket's CORS configuration allows.
 
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/cors.html
 """
@@ -18,9 +18,9 @@ Rule = Mapping[str, Any]
 
 
 async def grant(client: S3Client, head: RequestHead) -> ExtraHeaders:
-    """The headers that let a web page read the answer; none without a rule for it.
+    """The headers that let a web page read the response; none without a matching rule.
 
-    Raises S3Error AccessDenied for a foreign page that would change something and has no rule.
+    Raises S3Error AccessDenied for a state-changing request of another site without a rule.
     """
     headers, method = head.headers, head.wire.method
     origin = headers.get("origin", "")
@@ -50,12 +50,14 @@ async def preflight(client: S3Client, head: RequestHead) -> ExtraHeaders:
     rules = await rules_of(client, head.address.bucket)
     if not rules:
         raise S3Error("AccessForbidden", "CORSResponse: CORS is not enabled for this bucket.")
-    wanted = [name.strip() for name in headers.get("access-control-request-headers", "").split(",")]
-    wanted = [name for name in wanted if name]
-    rule = matching(rules, origin, method, wanted)
+    requested = [
+        name.strip() for name in headers.get("access-control-request-headers", "").split(",")
+    ]
+    requested = [name for name in requested if name]
+    rule = matching(rules, origin, method, requested)
     if rule is None:
         raise S3Error("AccessForbidden", Method=method, ResourceType="OBJECT")
-    return _preflight_headers(rule, origin, wanted)
+    return _preflight_headers(rule, origin, requested)
 
 
 async def rules_of(client: S3Client, bucket: str) -> Sequence[Rule]:
@@ -76,7 +78,7 @@ def matching(
     rules: Sequence[Rule], origin: str, method: str, headers: Sequence[str]
 ) -> Rule | None:
     """The first rule that allows this origin, method and every header. `null` is never allowed:
-    sandboxed pages of anybody have that origin."""
+    sandboxed pages of every site have that origin."""
     if origin == "null":
         return None
     for rule in rules:
@@ -96,20 +98,20 @@ def _grant_headers(rule: Rule, origin: str) -> ExtraHeaders:
     return tuple(found)
 
 
-def _preflight_headers(rule: Rule, origin: str, wanted: Sequence[str]) -> ExtraHeaders:
+def _preflight_headers(rule: Rule, origin: str, requested: Sequence[str]) -> ExtraHeaders:
     found = [
         *_origin_headers(rule, origin),
         ("Access-Control-Allow-Methods", ", ".join(rule["AllowedMethods"])),
     ]
-    if wanted:
-        found.append(("Access-Control-Allow-Headers", ", ".join(wanted)))
+    if requested:
+        found.append(("Access-Control-Allow-Headers", ", ".join(requested)))
     if rule.get("MaxAgeSeconds") is not None:
         found.append(("Access-Control-Max-Age", str(rule["MaxAgeSeconds"])))
     return tuple(found)
 
 
 def _origin_headers(rule: Rule, origin: str) -> ExtraHeaders:
-    """An origin that is named is told back, with credentials; for `*` there are none."""
+    """A rule that names the origin repeats it and allows credentials; `*` allows none."""
     vary = ("Vary", "Origin, Access-Control-Request-Headers, Access-Control-Request-Method")
     if any(pattern != "*" and _fits(pattern, origin) for pattern in rule["AllowedOrigins"]):
         return (

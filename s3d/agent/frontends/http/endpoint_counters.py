@@ -18,13 +18,13 @@ access_log.setLevel(logging.WARNING)
 
 
 class EndpointCounters:
-    """What the endpoint has done since it was made."""
+    """Counts requests, errors and bytes since the endpoint was created."""
 
     def __init__(self) -> None:
         self.requests: Counter[str] = Counter()
-        """By operation; "" is what was refused before its operation was known."""
+        """By operation; "" for requests refused before their operation was known."""
         self.errors: Counter[int] = Counter()
-        """Answers of status 400 and more, by status."""
+        """Responses of status 400 and more, by status."""
         self.received = 0
         """Bytes of bodies."""
         self.sent = 0
@@ -62,7 +62,7 @@ class EndpointCounters:
             logger.warning("refused malformed HTTP kind=%s count=%d", kind, self._malformed)
 
     def failures(self) -> tuple[int, int]:
-        """Answers of status 4xx and of 5xx."""
+        """Responses of status 4xx and of 5xx."""
         ours = sum(count for status, count in self.errors.items() if status >= 500)
         return self.errors.total() - ours, ours
 
@@ -82,10 +82,10 @@ class EndpointCounters:
 # ---------------------------------------------------------------- latency
 
 _FINE = 3
-"""Bits of a duration that are told apart: a bucket is at most an eighth wide."""
+"""Significant bits of a duration: the width of a bucket is at most an eighth of its value."""
 _BUCKETS = 32 << _FINE
 MINUTE = 60
-"""Seconds that are looked back."""
+"""Seconds that the quantiles cover."""
 
 
 class Latency:
@@ -106,12 +106,12 @@ class Latency:
             self._now[at if at < _BUCKETS else _BUCKETS - 1] += 1
 
     def turn(self) -> None:
-        """A second is over."""
+        """Start the next second."""
         self._past.append(self._now if any(self._now) else [])
         self._now = [0] * _BUCKETS
 
     def quantiles(self, *shares: float) -> list[float]:
-        """Seconds that such a share of the requests took at most; 0 when there were none."""
+        """Seconds within which each share of the requests ended; 0 without requests."""
         sums = [sum(column) for column in zip(*filter(None, self._past), strict=True)]
         total = sum(sums)
         if not total:
@@ -119,11 +119,11 @@ class Latency:
         return [_edge(sums, share * total) for share in shares]
 
 
-def _edge(sums: list[int], wanted: float) -> float:
+def _edge(sums: list[int], rank: float) -> float:
     seen = 0
     for at, count in enumerate(sums):
         seen += count
-        if seen >= wanted:
+        if seen >= rank:
             return _upper(at) / 1e6
     return _upper(len(sums) - 1) / 1e6
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol
 
+from s3d.agent.frontends.http.body_buffer import EMPTY_BODY, BodyBuffer
 from s3d.agent.frontends.http.limits import DRAIN_SIZE
-from s3d.agent.frontends.http.request_body import EMPTY_BODY, RequestBody
 from s3d.agent.frontends.http.request_parser import HttpRequest
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -86,7 +86,7 @@ class Exchange:
         return self.request.method
 
     @property
-    def body(self) -> RequestBody:
+    def body(self) -> BodyBuffer:
         return self.request.body
 
     @property

@@ -1,6 +1,6 @@
-"""Keeping a connection alive while a store takes long to complete or copy an object.
+"""Keeps a connection alive while a store takes long to complete or copy an object.
 
-AWS then sends 200, spaces, and at last the result, or an Error under that 200:
+AWS then sends status 200, spaces, and finally the result, or an Error document under that 200:
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
 """
 
@@ -25,7 +25,7 @@ _DECLARATION_RE = re.compile(rb"^<\?xml[^>]*\?>\s*")
 
 
 class KeepAliveResponder:
-    """Waits for one slow answer and writes spaces meanwhile, each after some seconds."""
+    """Waits for one slow response and writes a space after every interval until it is there."""
 
     def __init__(self, sender: ResponseWriter, exchange: Exchange, seconds: float) -> None:
         self._sender = sender
@@ -33,7 +33,7 @@ class KeepAliveResponder:
         self._seconds = seconds
 
     async def wait(self, op: Operation, answer: Answer) -> S3Response[Any] | None:
-        """The response when it came in time; else None: it was written here, result or error.
+        """The response if it came within the interval; else None: the result was written here.
 
         Raises ClientGone; the operation is cancelled then.
         """
@@ -53,7 +53,7 @@ class KeepAliveResponder:
         return outcome
 
     async def _write_spaces(self, task: asyncio.Task[Any]) -> None:
-        """Until the task is done, by itself or because the client has left."""
+        """Write until the task has ended, or was cancelled because the client has left."""
         self._sender.begin_chunked(self._exchange)
         self._write(_DECLARATION)
         while not task.done():
@@ -78,7 +78,7 @@ class KeepAliveResponder:
 
 
 async def _outcome(answer: Answer) -> S3Response[Any] | S3Error:
-    """What the store says; its errors as values, since a task group would wrap them."""
+    """The store's response or error; errors are values here, since a task group would wrap them."""
     try:
         return await answer
     except S3Error as error:

@@ -1,4 +1,4 @@
-"""What the S3 endpoint bears from its clients: sizes as AWS has them, and times.
+"""Limits of the S3 endpoint: sizes as AWS has them, and time-outs.
 
 Sizes: https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 """
@@ -12,25 +12,25 @@ HEAD_SIZE = 8 * 1024
 """Bytes of a request's header section; more is RequestHeaderSectionTooLarge."""
 
 PUT_SIZE = 5 * 1024**3
-"""Bytes of one PUT or part; more is EntityTooLarge, said before the body is read."""
+"""Bytes of one PUT or part; more is EntityTooLarge, before the body is read."""
 
 DOCUMENT_SIZE = 4 * 1024**2
 """Bytes of an XML or JSON payload, which is read whole; more is MaxMessageLengthExceeded."""
 
 DRAIN_SIZE = 256 * 1024
-"""An unread rest of a body up to this is read and dropped to keep the connection usable."""
+"""An unread rest of a body up to this size is discarded to keep the connection usable."""
 
 LINGER_SIZE = 256 * 1024**2
-"""Bytes read and dropped at most, after the answer, from a client that is still sending."""
+"""Bytes discarded at most, after the response, from a client that is still sending."""
 
 HASH_BLOCK = 512 * 1024
-"""Bytes of a signed body that are gathered for one visit to a hashing thread."""
+"""Bytes of a signed body that are hashed in one call to a thread."""
 
 INLINE_HASH = 64 * 1024
-"""Bytes hashed on the event loop at most; more goes to a thread."""
+"""Most bytes hashed on the event loop; more are hashed in a thread."""
 
 PIPELINE = 8
-"""Requests read ahead of the one being answered on a connection."""
+"""Requests of a connection parsed ahead of the one that is being served."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Limits:
     """Limits of the endpoint that tests and the configuration may change. Times in seconds."""
 
     connections: int = 4096
-    """Open at once; one more is answered 503 SlowDown."""
+    """Open at once; one more gets 503 SlowDown."""
     head: float = 20.0
     """From the opening, or the first byte of a later request, to the end of a request's head."""
     idle: float = 75.0
@@ -46,9 +46,9 @@ class Limits:
     body: float = 30.0
     """Between two pieces of a body; then RequestTimeout."""
     write: float = 60.0
-    """Without the client taking any byte of an answer."""
+    """Without the client taking any byte of a response."""
     linger: float = 10.0
-    """From an answer that ends a connection to its hard end."""
+    """From the last response on a connection until it is reset."""
     keepalive_interval: float = 5.0
     """From the start of a slow copy or complete to its first keep-alive space, and between two."""
 

@@ -23,7 +23,7 @@ from s3d.agent.s3.sigv4 import SecretOf
 
 
 class FormPost:
-    """Takes forms in."""
+    """Serves POST Object."""
 
     def __init__(
         self,
@@ -32,14 +32,14 @@ class FormPost:
         secret_of: SecretOf | None,
         clock: Callable[[], float],
     ) -> None:
-        """secret_of: None when nobody needs to sign."""
+        """secret_of: None when requests need no signature."""
         self._store = store
         self._sender = sender
         self._secret_of = secret_of
         self._clock = clock
 
     async def receive(self, exchange: Exchange, head: RequestHead) -> None:
-        """Read the form, put its file, answer as the form wants it. Raises S3Error."""
+        """Read the form, store its file, and respond as the form asks. Raises S3Error."""
         size = sent_size(head.headers)
         if size is None:
             raise S3Error("MissingContentLength")
@@ -62,7 +62,7 @@ class FormPost:
 
 
 class _FileOfForm:
-    """The bytes of the form's file. Their iteration ends only if the policy allows their number."""
+    """The bytes of the form's file. Iteration fails unless the policy allows their number."""
 
     size = None
     trailers: Mapping[str, str] = NO_TRAILERS
@@ -74,7 +74,7 @@ class _FileOfForm:
         self.grant: FormGrant | None = None
 
     async def read_fields(self) -> None:
-        """Read up to the file."""
+        """Read until the file begins."""
         while not self._reader.in_file:
             data = await self._exchange.read()
             if not data:
@@ -98,7 +98,7 @@ class _FileOfForm:
             self.grant.check_size(total)
 
     async def aclose(self) -> None:
-        """Nothing is held."""
+        """There is nothing to close."""
 
 
 def _answer(

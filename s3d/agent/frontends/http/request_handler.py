@@ -1,4 +1,4 @@
-"""The way of one request: authorized, carried out by the store, answered; a failure is S3's XML."""
+"""Serves one request: authorization, the call of the store, the response or S3's XML error."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 _FAILED = "request failed op=%s id=%s"
 
 Work = Coroutine[Any, Any, None]
-"""The rest of a request's way, when something must be waited for."""
+"""The rest of a request, when something must be waited for."""
 
 
 class RequestHandler:
@@ -196,7 +196,7 @@ class RequestHandler:
 
 
 def _is_input_at_hand(exchange: Exchange, authorized: AuthorizedRequest) -> bool:
-    """True when no wait and no thread is needed before the store can be asked."""
+    """True when neither a wait nor a thread is needed before the store is called."""
     if authorized.op.streaming_input:
         return True
     return exchange.body.is_complete and (authorized.size or 0) <= INLINE_HASH

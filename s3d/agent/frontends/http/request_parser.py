@@ -20,8 +20,8 @@ from httptools import (
     HttpRequestParser,
 )
 
+from s3d.agent.frontends.http.body_buffer import EMPTY_BODY, BodyBuffer
 from s3d.agent.frontends.http.limits import HEAD_SIZE, PIPELINE
-from s3d.agent.frontends.http.request_body import EMPTY_BODY, RequestBody
 from s3d.agent.s3.canonical import joined_headers
 from s3d.agent.s3.errors import S3Error
 
@@ -68,7 +68,7 @@ class HttpRequest:
     """Bytes of the request target and the header section."""
     is_http_1_0: bool
     wants_keep_alive: bool
-    body: RequestBody
+    body: BodyBuffer
     error: S3Error | None = None
     """The response to bytes that are no HTTP request."""
 
@@ -107,7 +107,7 @@ class RequestParser:
     def __init__(
         self, on_malformed: Callable[[Exception], S3Error], on_room: Callable[[], None]
     ) -> None:
-        """on_malformed: the response to a parser's error. on_room: see RequestBody."""
+        """on_malformed: the response to a parser's error. on_room: see BodyBuffer."""
         self._on_malformed = on_malformed
         self._on_room = on_room
         self._parser = HttpRequestParser(self)
@@ -187,22 +187,32 @@ class RequestParser:
                 for name, value in self._headers
             ]
         )
-        by_name = joined_headers(headers)
+        by_name = dict(headers)
+        if len(by_name) < len(headers):
+            by_name = joined_headers(headers)
         parser = self._parser
         method = parser.get_method().decode()
-        is_http_1_0 = parser.get_http_version() == "1.0"
-        wants_keep_alive = parser.should_keep_alive() and not parser.should_upgrade()
-        is_chunked = "transfer-encoding" in by_name
-        self._left = None if is_chunked else int(by_name.get("content-length", "0"))
-        body = EMPTY_BODY if self._left == 0 else RequestBody(self._on_room)
-        size = self.head_bytes - len(method) - len("  HTTP/1.1\r\n\r\n")
-        target = self._target.decode("utf-8", _ESCAPE)
-        request = HttpRequest(
-            method, target, headers, by_name, size, is_http_1_0, wants_keep_alive, body
+        keep_alive = parser.should_keep_alive()
+        # HTTP/1.0 is only kept alive by a Connection header; to ask for the version is slow.
+        may_be_old = not keep_alive or "connection" in by_name
+        self._left = (
+            None if "transfer-encoding" in by_name else int(by_name.get("content-length", "0"))
         )
-        request.error = self._error_of(request)
+        self.body = EMPTY_BODY if self._left == 0 else BodyBuffer(self._on_room)
+        request = HttpRequest(
+            method,
+            self._target.decode("utf-8", _ESCAPE),
+            headers,
+            by_name,
+            self.head_bytes - len(method) - len("  HTTP/1.1\r\n\r\n"),
+            may_be_old and parser.get_http_version() == "1.0",
+            keep_alive and not ("upgrade" in by_name and parser.should_upgrade()),
+            self.body,
+        )
+        is_unusual = self._left is None or "host" not in by_name or len(headers) > len(by_name)
+        if is_unusual or len(headers) > _HEADER_COUNT:
+            self._check(request)
         self._requests.append(request)
-        self.body = body
         self.head_bytes = 0
         self._target = b""
         self._headers = []
@@ -254,25 +264,25 @@ class RequestParser:
         except HttpParserError as error:
             self.fail(self._on_malformed(error))
         else:
-            if self.head_bytes > _UNFINISHED_HEAD or len(self._headers) > _HEADER_COUNT:
+            size, count = self.head_bytes, len(self._headers)
+            if size and (size > _UNFINISHED_HEAD or count > _HEADER_COUNT):
                 self.fail(S3Error("RequestHeaderSectionTooLarge"))
-            elif self._requests and self._requests[-1].error is not None:
-                self.state = ParserState.BROKEN
 
-    def _error_of(self, request: HttpRequest) -> S3Error | None:
-        """What is wrong with a head that llhttp lets pass, or refuses only when it is handed on."""
+    def _check(self, request: HttpRequest) -> None:
+        """Find what llhttp lets pass, or refuses only after the head was handed on."""
+        by_name = request.by_name
+        names = [name for name, _ in request.headers if name in _SINGLETONS]
+        coding = by_name.get("transfer-encoding", "chunked")
         if len(request.headers) > _HEADER_COUNT:
-            return S3Error("RequestHeaderSectionTooLarge")
-        if "host" not in request.by_name and not request.is_http_1_0:
-            return self._on_malformed(ValueError("no Host header"))
-        coding = request.by_name.get("transfer-encoding", "chunked")
-        if coding.rpartition(",")[2].strip().lower() != "chunked":
-            return self._on_malformed(ValueError("a body without an end"))
-        if len(request.by_name) < len(request.headers):
-            names = [name for name, _ in request.headers if name in _SINGLETONS]
-            if len(names) > len(set(names)):
-                return self._on_malformed(ValueError("repeated header"))
-        return None
+            request.error = S3Error("RequestHeaderSectionTooLarge")
+        elif "host" not in by_name and not request.is_http_1_0:
+            request.error = self._on_malformed(ValueError("no Host header"))
+        elif len(names) > len(set(names)):
+            request.error = self._on_malformed(ValueError("a header is repeated"))
+        elif coding.rpartition(",")[2].strip().lower() != "chunked":
+            request.error = self._on_malformed(ValueError("the body has no end"))
+        if request.error is not None:
+            self.state = ParserState.BROKEN
 
 
 _ESCAPE = "surrogateescape"

@@ -1,7 +1,7 @@
-"""From the head of an HTTP request to what the caller may have done: who, what, how many bytes.
+"""Finds out from the head of a request who calls, which operation, and how many bytes follow.
 
-Everything here is judged before a byte of the body is read or asked for, in this order: size of
-the head, Host, address, signature, operation, length. Only the raw target is looked at.
+All checks precede the first read of the body, in this order: size of the head, Host, address,
+signature, operation, length. They use the raw request target.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from s3d.agent.s3.address import Address, parse_address, parse_query
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import WireRequest
 from s3d.agent.s3.model import Operation
-from s3d.agent.s3.routing import route
+from s3d.agent.s3.operation_router import route
 from s3d.agent.s3.sigv4 import SecretOf, Verified
 
 STATE_CHANGING = frozenset({"PUT", "POST", "DELETE"})
@@ -24,7 +24,7 @@ STATE_CHANGING = frozenset({"PUT", "POST", "DELETE"})
 
 @dataclass(slots=True)
 class RequestHead:
-    """A request that is well-formed and meant for us; nobody knows yet whether it is allowed."""
+    """A well-formed request for this endpoint, not authorized yet."""
 
     wire: WireRequest
     headers: Mapping[str, str]
@@ -52,7 +52,7 @@ class RequestHead:
 
 @dataclass(slots=True)
 class AuthorizedRequest:
-    """A request that may be carried out once its body has come."""
+    """A request that may be carried out."""
 
     head: RequestHead
     op: Operation
@@ -62,19 +62,19 @@ class AuthorizedRequest:
 
 
 class RequestReader:
-    """Judges heads of requests."""
+    """Parses and authorizes heads of requests."""
 
     def __init__(
         self, secret_of: SecretOf | None, hosts: Hosts, clock: Callable[[], float]
     ) -> None:
-        """secret_of: None when nobody needs to sign."""
+        """secret_of: None when requests need no signature."""
         self._secret_of = secret_of
         self._hosts = hosts
         self._clock = clock
 
     def parse_head(self, request: HttpRequest) -> RequestHead:
-        """Raises S3Error: RequestHeaderSectionTooLarge, AccessDenied for a foreign Host, InvalidURI
-        and the like for a bad address."""
+        """Raises S3Error: RequestHeaderSectionTooLarge, AccessDenied for another Host, InvalidURI
+        and others for a bad address."""
         if request.head_size > HEAD_SIZE:
             raise S3Error("RequestHeaderSectionTooLarge", MaxSizeAllowed=HEAD_SIZE)
         headers = request.by_name
@@ -89,7 +89,7 @@ class RequestReader:
         return RequestHead(wire, headers, host, address, parse_query(query) if query else {})
 
     def authorize(self, head: RequestHead) -> AuthorizedRequest:
-        """Raises S3Error for a bad signature, an impossible operation or length."""
+        """Raises S3Error for a bad signature, an unknown operation or a bad length."""
         wire, address = head.wire, head.address
         if self._secret_of is None:
             verified = sigv4.unauthenticated(wire)
@@ -163,7 +163,7 @@ def _decoded_size(headers: Mapping[str, str]) -> int:
 # ---------------------------------------------------------------- names of the endpoint
 
 LOCAL_NAMES = ("localhost", "s3.localhost")
-"""Always ours, and so is BUCKET. before them (RFC 6761 section 6.3 keeps localhost at home)."""
+"""Always accepted, also after a bucket's name (RFC 6761 section 6.3: localhost is loopback)."""
 
 LOCAL_ADDRESSES = ("127.0.0.1", "[::1]")
 
@@ -191,7 +191,7 @@ class Hosts:
             self._exact.add(f"[{bind}]" if ":" in bind and bind[0] != "[" else bind.lower())
 
     def allows(self, host: str) -> bool:
-        """host: as a Host header or the authority of a request target has it, port included."""
+        """host: of a Host header or the authority of a request target, with its port."""
         if host in self._allowed:
             return True
         name = name_of(host)
@@ -203,7 +203,7 @@ class Hosts:
 
 
 def name_of(host: str) -> str | None:
-    """The host without its port, in lower case; None when it is not a host at all."""
+    """The host without its port, in lower case; None when it is no valid host."""
     name, colon, port = host.rpartition(":")
     if not colon or host.endswith("]"):
         name, port = host, "0"

@@ -1,4 +1,4 @@
-"""S3Response and S3Error to the wire: one write where it can be, sendfile or a stream where not."""
+"""Writes S3Responses and S3Errors: in one write if possible, else by sendfile or as a stream."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ _NOT_FORWARDED = frozenset(
         "x-amz-request-id",
     }
 )
-"""Headers of a remote's answer that are between it and us (RFC 9110 section 7.6.1), or ours.
+"""Hop-by-hop headers of a remote's response (RFC 9110 section 7.6.1), and those that s3d sets.
 
-Its Content-Length stays: it is the only one that the answer to a HEAD has.
+Its Content-Length stays: the response to a HEAD has no other.
 """
 
 
 class ResponseWriter:
-    """Writes answers. Nothing here decides what the answer is."""
+    """Writes responses; it never decides what they are."""
 
     def __init__(self, heads: ResponseHeadWriter, pump: SendfilePool) -> None:
         self._heads = heads
@@ -54,7 +54,7 @@ class ResponseWriter:
     def send(
         self, exchange: Exchange, op: Operation, response: S3Response[Any]
     ) -> Coroutine[Any, Any, None] | None:
-        """Write an answer now, or give the coroutine that does."""
+        """Write a response now, or return the coroutine that does."""
         rendered = response.rendered_headers
         if rendered is not None and self._send_rendered(exchange, op, response, rendered):
             return None
@@ -77,9 +77,9 @@ class ResponseWriter:
     def _send_rendered(
         self, exchange: Exchange, op: Operation, response: S3Response[Any], rendered: dict[str, str]
     ) -> bool:
-        """Write an answer whose header lines are those of the last time.
+        """Write a response whose header lines were rendered before.
 
-        False: nothing was written, since the body is not at hand.
+        False: nothing was written, since the body must be waited for.
         """
         data = b"" if response.body is None else _at_once(response.body)
         if data is None:
@@ -92,7 +92,7 @@ class ResponseWriter:
         return True
 
     def refuse(self, exchange: Exchange, error: S3Error) -> None:
-        """Write an error; nothing when the head of another answer is out: that one is broken."""
+        """Write an error; if the head of a response has been sent, reset the connection instead."""
         if exchange.status:
             exchange.abort()
             return
@@ -107,13 +107,13 @@ class ResponseWriter:
     def write_plain(
         self, exchange: Exchange, status: int, headers: Headers, document: bytes = b""
     ) -> None:
-        """Write an answer that is of no operation: a preflight's, a form's."""
+        """Write a response that belongs to no operation: to a CORS preflight or a form."""
         if status not in _BODILESS:
             headers = _sized(headers, len(document))
         exchange.write(self._head(exchange, status, headers) + document)
 
     def begin_chunked(self, exchange: Exchange) -> None:
-        """Write the head of a 200 whose document, in HTTP chunks, comes later."""
+        """Write the head of a 200 whose document follows in HTTP chunks."""
         headers = [("Content-Type", "application/xml")]
         exchange.write(self._head(exchange, 200, headers, _coding(exchange)))
 
@@ -131,7 +131,7 @@ class ResponseWriter:
     async def _send_stream(
         self, exchange: Exchange, status: int, headers: Headers, body: Body
     ) -> None:
-        """The first piece is awaited before the head is written: so long an error can be told."""
+        """Write the head after the first piece: until then an error can still be a response."""
         chunks = aiter(body)
         data = await anext(chunks, b"")
         tail = ""
@@ -164,12 +164,12 @@ class ResponseWriter:
 
 
 def as_chunk(data: bytes) -> bytes:
-    """A chunk of the HTTP transfer coding; the last one when empty."""
+    """A chunk of the HTTP transfer coding; the last one for empty data."""
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 
 def _coding(exchange: Exchange) -> str:
-    """The header line for a body of unknown size; HTTP/1.0 knows its end by the connection's."""
+    """The header line for a body of unknown size; with HTTP/1.0 the connection's end is its end."""
     if exchange.is_http_1_0:
         exchange.wants_keep_alive = False
         return ""
@@ -188,14 +188,14 @@ def _rendered(op: Operation, response: S3Response[Any]) -> tuple[int, list[tuple
 
 
 def _at_once(body: Body) -> bytes | None:
-    """The whole of a small payload, closed; None when it has to be waited for or is large."""
+    """The bytes of a small body, which is closed; None if it is large or must be waited for."""
     if isinstance(body, BytesBody):
         return body.data
     now = getattr(body, "now", None)
     data: bytes | None = now() if now is not None else None
     if data is not None:
         with suppress(StopIteration):
-            body.aclose().send(None)  # a FileBody's never waits
+            body.aclose().send(None)  # closing a FileBody never waits
     return data
 
 
@@ -212,7 +212,7 @@ def _path_of(exchange: Exchange) -> str:
 
 _STATUS_LINES = {s.value: f"HTTP/1.1 {s.value} {s.phrase}\r\n" for s in HTTPStatus}
 
-# What is stored may be HTML or a script: no browser shall run it as a page of this origin.
+# Objects may be HTML or scripts: no browser may run them as pages of this origin.
 _SECURITY = (
     "Server: s3d\r\n"
     "X-Content-Type-Options: nosniff\r\n"
@@ -222,7 +222,7 @@ _SECURITY = (
 
 
 class ResponseHeadWriter:
-    """Makes heads; keeps the Date line of the running second."""
+    """Renders heads; keeps the Date line of the current second."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -237,7 +237,7 @@ class ResponseHeadWriter:
     def head(
         self, status: int, request_id: str, headers: Sequence[tuple[str, str]], tail: str = ""
     ) -> bytes:
-        """tail: further lines that need no care, each ended by CR LF."""
+        """tail: further lines that contain no client data, each ended by CR LF."""
         now = int(self._clock())
         if now != self._second:
             self._second = now
@@ -250,7 +250,7 @@ class ResponseHeadWriter:
 
 
 def header_lines(headers: Sequence[tuple[str, str]]) -> str:
-    """Header lines. Raises ValueError for a value that would end its line: it was not cleaned."""
+    """Header lines. Raises ValueError for a line break in a value: response splitting."""
     lines = [f"{name}: {value}\r\n" for name, value in headers]
     text = "".join(lines)
     if text.count("\n") != len(lines) or text.count("\r") != len(lines):

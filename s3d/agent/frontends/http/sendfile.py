@@ -1,6 +1,6 @@
-"""Files to sockets without passing through Python: sendfile in a few threads.
+"""Sends files to sockets by sendfile(2), in a few threads.
 
-uvloop has no loop.sendfile, and a file that is not in memory would block the loop in any case. A
+uvloop has no loop.sendfile, and a file that is not in the page cache would block the loop. A
 thread works on a duplicate of the socket and only while bytes flow: a slow client waits on the
 loop, so that a few of them cannot hold all threads. The transport must have nothing to write
 meanwhile; the connection sees to that, since it serves one request at a time.
@@ -25,9 +25,9 @@ _THREADS = 8
 _CALL = 16 * 1024**2
 """Bytes of one sendfile."""
 _TURN = 0.25
-"""Seconds after which a thread lets the next sending have its turn."""
+"""Seconds after which a thread turns to the next task."""
 _PATIENCE = 20
-"""Milliseconds that a thread waits for a client; longer waits are the loop's."""
+"""Milliseconds that a thread waits for a client; the loop does longer waits."""
 _MORE = getattr(socket, "MSG_MORE", 0)
 
 
@@ -35,12 +35,12 @@ class SendfilePool:
     """The threads that send files."""
 
     def __init__(self, write_timeout: float) -> None:
-        """write_timeout: seconds after which a client that takes nothing is given up."""
+        """write_timeout: seconds after which a client that reads nothing is disconnected."""
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="s3d-send")
         self._write_timeout = write_timeout
 
     async def send(self, exchange: Exchange, head: bytes, pieces: Iterator[Piece]) -> None:
-        """Send the head, then every piece, as far as they are found right.
+        """Send the head, then every piece, up to the first damaged block.
 
         Raises ClientGone, OSError for a file's fault, S3Error for damaged bytes; nothing was sent
         when the status of the exchange is 0 again.
@@ -67,7 +67,7 @@ class SendfilePool:
         while True:
             future = loop.run_in_executor(self._pool, turn.run)
             try:
-                # wait() leaves the future alone when we are cancelled: the thread still uses fds.
+                # wait() does not cancel the future: the thread still uses the file descriptors.
                 await asyncio.wait((future,))
             except asyncio.CancelledError:
                 _shut(out)
@@ -91,7 +91,7 @@ class SendfilePool:
 
 
 class SendfileTask:
-    """Sending one piece, in as many turns as it takes."""
+    """Sends one piece, in as many calls of run() as it takes."""
 
     __slots__ = ("_check", "_checked", "_head", "_left", "_offset", "_out", "_source", "_whole")
 
@@ -104,7 +104,7 @@ class SendfileTask:
         self._whole = len(head)
         self._check = piece.check
         self._checked = piece.offset if piece.check is not None else piece.offset + piece.size
-        """Up to this offset the bytes may be sent."""
+        """The bytes up to this offset have been verified."""
 
     @property
     def is_untouched(self) -> bool:
@@ -112,7 +112,7 @@ class SendfileTask:
         return 0 < self._whole == len(self._head)
 
     def run(self) -> bool:
-        """In a thread: send until all is sent (True), the client is slow or the turn is over."""
+        """In a thread: send until all is sent (True), the client is slow or the time is over."""
         end = time.monotonic() + _TURN
         poll = select.poll()
         poll.register(self._out, select.POLLOUT)
@@ -131,7 +131,7 @@ class SendfileTask:
 
     def _step(self) -> None:
         if self._check is not None and self._left and self._checked <= self._offset:
-            # Before the head: so long, damage can be said.
+            # Verified before the head is sent: until then damage can be an error response.
             self._checked = self._check(self._offset, self._offset + self._left)
         if self._head:
             self._head = self._head[self._out.send(self._head, _MORE if self._left else 0) :]

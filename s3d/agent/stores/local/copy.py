@@ -15,6 +15,7 @@ from contextlib import aclosing
 from functools import partial
 from typing import Any, NamedTuple
 
+from s3d.agent.core.context import internal_request
 from s3d.agent.core.store import operation
 from s3d.agent.s3 import checksums
 from s3d.agent.s3.address import check_key, parse_copy_source
@@ -140,8 +141,8 @@ class CopyOps:
         async with aclosing(body):
             algorithm = upload.checksum_algorithm
             if source.stored.layout.inline or not source.span[1]:
-                fresh = S3Request[Members](request.op, {}, body)
-                received = await receive(self._blobs, fresh, algorithm=algorithm, inline=0)
+                plain = internal_request(request.context, "UploadPart", {}, body)
+                received = await receive(self._blobs, plain, algorithm=algorithm, inline=0)
                 part = await self._parts.put(request, number, received, received.draft.discard)
             else:
                 digest = await _digest(source, body, algorithm)

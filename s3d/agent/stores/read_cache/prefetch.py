@@ -12,7 +12,9 @@ from contextlib import aclosing, suppress
 from msgspec.structs import replace
 
 from s3d.agent.core.client import S3Client
-from s3d.agent.core.token_bucket import TokenBucket
+from s3d.agent.core.job import ItemProgress, Job, JobFailure, JobState
+from s3d.agent.core.jobs import JobEngine, JobPolicy
+from s3d.agent.core.token_bucket import Throttle
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.stores.read_cache.cache_tag import PIN
 from s3d.agent.stores.read_cache.entry import UNASKED
@@ -20,21 +22,35 @@ from s3d.agent.stores.read_cache.layer import Cache
 from s3d.agent.stores.read_cache.pin_schedule import SHORTEST, PinSchedule
 from s3d.agent.stores.read_cache.pins import Pins
 from s3d.agent.stores.read_cache.revalidate import is_away
-from s3d.shared.caching import Pin, PinStatus, PrefetchStatus
+from s3d.shared.caching import Pin, PinStatus, PrefetchRequest, PrefetchStatus
 from s3d.shared.control import ObjectInfo
-from s3d.shared.transfers import Share
+from s3d.shared.transfers import Totals
 
 logger = logging.getLogger(__name__)
 
-AT_ONCE = 4
-"""Objects that are brought at the same time."""
+CONCURRENCY = 4
+"""Objects of one prefetch that are read at the same time."""
 _STEP = 8 << 20
 """Bytes of a large object that are asked for at a time, when there is a limit to their rate."""
-_KEPT_JOBS = 100
+MAX_QUEUED = 100
+"""Prefetches that wait to be started, and ended ones that stay listed."""
+_STATES = {
+    JobState.QUEUED: "running",
+    JobState.RUNNING: "running",
+    JobState.DONE: "done",
+    JobState.FAILED: "failed",
+    JobState.CANCELLED: "cancelled",
+}
+
+PrefetchJob = Job[PrefetchRequest]
 
 FULL = (
     "the cache has no room for it: raise S3D_READ_CACHE_MAX_SIZE or _MAX_FILES, or unpin something"
 )
+
+
+class NotCached(Exception):
+    """An object was not cached: str() says why."""
 
 
 class Keeper:
@@ -48,8 +64,19 @@ class Keeper:
         steady: Callable[[], float] = time.monotonic,
     ) -> None:
         self.pins = pins
-        self.jobs: dict[str, Job] = {}
-        """By id, those of this run."""
+        policy = JobPolicy(
+            kind="prefetch",
+            concurrency=CONCURRENCY,
+            is_limit_per_job=True,
+            expected=(S3Error, NotCached),
+            describe=_describe,
+            is_temporary=lambda error: isinstance(error, S3Error) and is_away(error),
+            max_ended=MAX_QUEUED,
+            is_resumed=False,
+        )
+        self.prefetches: JobEngine[PrefetchRequest] = JobEngine(
+            self._prefetch_all, policy, clock=clock
+        )
         self._cache = cache
         self._objects = S3Client(cache)
         self._clock = clock
@@ -59,7 +86,6 @@ class Keeper:
         self._brought = 0
         """Objects that were not here, or not as the listing says."""
         self._changed = asyncio.Event()
-        self._wanted: asyncio.Queue[Job] = asyncio.Queue(_KEPT_JOBS)
         self._ids = itertools.count(1)
         cache.catalog.is_pinned = pins.covers
         cache.on_mark = self._marked
@@ -69,10 +95,7 @@ class Keeper:
         """Until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._keep(), name="cache pins")
-            while True:
-                job = await self._wanted.get()
-                if job.status.state == "running":
-                    job.task = tasks.create_task(self._carry_out(job), name=f"prefetch {job.id}")
+            await self.prefetches.run()
 
     def pinned(self) -> list[PinStatus]:
         return [self._found.get(pin, PinStatus(pin)) for pin in self.pins]
@@ -95,59 +118,27 @@ class Keeper:
 
     # Prefetch
 
-    def prefetch(self, bucket: str, prefix: str, bandwidth: int | None) -> Job:
-        """Begin one. Raises S3Error SlowDown when too many wait."""
-        job = Job(str(next(self._ids)), bucket, prefix, bandwidth)
-        try:
-            self._wanted.put_nowait(job)
-        except asyncio.QueueFull:
-            raise S3Error("SlowDown", "Too many prefetches are waiting.") from None
-        self.jobs[job.id] = job
-        while len(self.jobs) > _KEPT_JOBS:
-            ended = next((id for id, each in self.jobs.items() if each.ended.is_set()), None)
-            if ended is None:
-                break
-            del self.jobs[ended]
+    def prefetch(self, request: PrefetchRequest) -> PrefetchJob:
+        """Start a prefetch. Raises S3Error SlowDown if too many wait."""
+        queued = sum(job.state is JobState.QUEUED for job in self.prefetches.jobs.values())
+        if queued >= MAX_QUEUED:
+            raise S3Error("SlowDown", "Too many prefetches are waiting.")
+        job = Job(str(next(self._ids)), request, self._clock())
+        self.prefetches.add(job)
         return job
 
-    async def _carry_out(self, job: Job) -> None:
-        try:
-            await self._bring_all(job)
-            job.end("failed" if job.status.failed else "done")
-        except* S3Error as errors:
-            error = errors.exceptions[0]
-            why = error.message if isinstance(error, S3Error) else str(error)
-            job.status = replace(job.status, error=why)
-            job.end("failed")
-        finally:
-            if not job.ended.is_set():
-                job.end("cancelled")
+    async def _prefetch_all(self, job: PrefetchJob) -> None:
+        """Read all objects below the prefix into the cache."""
+        throttle = Throttle(job.request.bandwidth, self._steady)
 
-    async def _bring_all(self, job: Job) -> None:
-        """Everything below the prefix, a few at a time."""
-        room = asyncio.Semaphore(AT_ONCE)
-        throttle = _Throttle(job.bandwidth, self._steady)
-        async with asyncio.TaskGroup() as tasks:
-            listing = self._objects.list(job.bucket, job.prefix)
-            async with aclosing(listing):  # type: ignore[type-var]
-                async for row in listing:
-                    assert isinstance(row, ObjectInfo)
-                    job.found(row)
-                    await room.acquire()
-                    work = self._bring_one(job, row, throttle, room)
-                    tasks.create_task(work, name=f"prefetch {job.id} object")
+        async def bring(row: ObjectInfo, moved: ItemProgress) -> None:
+            reason = await self._bring(row, throttle)
+            if reason:
+                raise NotCached(reason)
+            moved.complete(row.size)
 
-    async def _bring_one(
-        self, job: Job, row: ObjectInfo, throttle: _Throttle, room: asyncio.Semaphore
-    ) -> None:
-        try:
-            error = await self._bring(row, throttle)
-            if error:
-                job.failed(f"{row.key}: {error}")
-            else:
-                job.brought(row)
-        finally:
-            room.release()
+        rows = _objects(self._objects, job.request)
+        await self.prefetches.for_each(job, rows, bring, lambda row: (row.bucket, row.key))
 
     # Pins
 
@@ -182,9 +173,9 @@ class Keeper:
         Memory: a byte for each entry of the cache, however long the listing is.
         """
         catalog, at = self._cache.catalog, self._clock()
-        total, kept, error, brought = Share(), Share(), "", self._brought
+        total, kept, error, brought = Totals(), Totals(), "", self._brought
         begun, seen = catalog.blobs.new_id(), bytearray()
-        throttle = _Throttle(None, self._steady)
+        throttle = Throttle(None, self._steady)
         async with aclosing(self._rows(pin)) as rows:
             async for row in rows:
                 total = _more(total, row)
@@ -214,7 +205,7 @@ class Keeper:
             if isinstance(row, ObjectInfo):
                 yield row
 
-    async def _bring(self, row: ObjectInfo, throttle: _Throttle, at: float | None = None) -> str:
+    async def _bring(self, row: ObjectInfo, throttle: Throttle, at: float | None = None) -> str:
         """Have all of an object here, as the listing says it is; why that could not be, or "".
 
         at: Unix seconds at which the remote was asked for the listing, if it was.
@@ -238,7 +229,7 @@ class Keeper:
         entry = catalog.peek(*name)
         return "" if entry is not None and entry.is_whole else FULL
 
-    async def _read(self, row: ObjectInfo, throttle: _Throttle) -> None:
+    async def _read(self, row: ObjectInfo, throttle: Throttle) -> None:
         """Read it through the cache, which keeps it."""
         steps = [(0, row.size)]
         if throttle.is_limited:
@@ -252,56 +243,34 @@ class Keeper:
                     pass
 
 
-class Job:
-    """One prefetch."""
-
-    def __init__(self, id: str, bucket: str, prefix: str, bandwidth: int | None) -> None:
-        self.id = id
-        self.bucket, self.prefix = bucket, prefix
-        self.bandwidth = bandwidth
-        self.status = PrefetchStatus(id, bucket, prefix)
-        self.ended = asyncio.Event()
-        self.task: asyncio.Task[None] | None = None
-
-    def cancel(self) -> None:
-        """What has been brought stays."""
-        if self.task is not None:
-            self.task.cancel()
-        elif not self.ended.is_set():
-            self.end("cancelled")
-
-    def end(self, state: str) -> None:
-        self.status = replace(self.status, state=state)
-        self.ended.set()
-
-    def found(self, row: ObjectInfo) -> None:
-        self.status = replace(self.status, listed=_more(self.status.listed, row))
-
-    def brought(self, row: ObjectInfo) -> None:
-        self.status = replace(self.status, done=_more(self.status.done, row))
-
-    def failed(self, why: str) -> None:
-        error = self.status.error or why
-        self.status = replace(self.status, failed=self.status.failed + 1, error=error)
+async def _objects(client: S3Client, request: PrefetchRequest) -> AsyncGenerator[ObjectInfo, None]:
+    async for row in client.list(request.bucket, request.prefix):
+        if isinstance(row, ObjectInfo):
+            yield row
 
 
-class _Throttle:
-    """Lets bytes pass at a rate. rate None: at once."""
-
-    def __init__(self, rate: int | None, steady: Callable[[], float]) -> None:
-        self._rate = rate
-        self._steady = steady
-        self._bucket = TokenBucket()
-
-    @property
-    def is_limited(self) -> bool:
-        return self._rate is not None
-
-    async def admit(self, size: int) -> None:
-        wait = self._bucket.take(size, self._rate, self._steady())
-        if wait > 0:
-            await asyncio.sleep(wait)
+def _describe(error: Exception, bucket: str, key: str) -> JobFailure:
+    message = error.message if isinstance(error, S3Error) else str(error)
+    return JobFailure("Prefetch", message, bucket=bucket, key=key)
 
 
-def _more(share: Share, row: ObjectInfo) -> Share:
-    return Share(share.files + 1, share.size + row.size)
+def prefetch_status(job: PrefetchJob) -> PrefetchStatus:
+    """How far a prefetch is. failed: objects; an error of the job as a whole has no object."""
+    progress, error = job.progress, job.error
+    message = "" if error is None else error.message
+    if error is not None and error.key:
+        message = f"{error.key}: {message}"
+    return PrefetchStatus(
+        id=job.id,
+        bucket=job.request.bucket,
+        prefix=job.request.prefix,
+        state=_STATES[job.state],
+        listed=Totals(progress.items, progress.size),
+        done=Totals(progress.items_done, progress.size_done),
+        failed=progress.items_failed - sum(not failure.key for failure in job.failures),
+        error=message,
+    )
+
+
+def _more(share: Totals, row: ObjectInfo) -> Totals:
+    return Totals(share.files + 1, share.size + row.size)

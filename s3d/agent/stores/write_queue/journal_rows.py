@@ -1,8 +1,8 @@
-"""The table of pending writes, in the file of the staging index: its statements, and nothing else.
+"""The schema of the journal, in the staging index, and the statements of queue and orphans.
 
-A row owns its bytes: it holds the blobs of its layout, whatever becomes of the staged object. Each
-row says what its key is after it, so any of them may go without a loss to the others. The staged
-object (a row of objects) is what reads see: the state after the newest row.
+A row of queue owns its bytes: it holds the blobs of its layout, whatever happens to the staged
+object. Each row describes its key after the write, so any row may be removed without damage to the
+others. The staged object (a row of objects) is what reads return: the state after the newest row.
 """
 
 from __future__ import annotations
@@ -13,14 +13,7 @@ from s3d.agent.storage.index import Tables
 from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.records import Stored, decode_layout, decode_object, encode
 from s3d.agent.storage.transaction import Transaction
-from s3d.agent.stores.write_queue import (
-    aliases,
-    completions,
-    conflict_rows,
-    doubts,
-    landings,
-)
-from s3d.agent.stores.write_queue.pending import (
+from s3d.agent.stores.write_queue.pending_write import (
     Base,
     Kind,
     NewerWritePending,
@@ -32,8 +25,36 @@ from s3d.agent.stores.write_queue.pending import (
     StagedWrite,
 )
 
+_ALIASES = """
+-- The ETag that a client was told, and what the remote calls the same bytes. Newest of each key.
+CREATE TABLE aliases(bucket TEXT, key BLOB, told TEXT NOT NULL, etag TEXT NOT NULL,
+    at REAL NOT NULL, PRIMARY KEY(bucket, key)) WITHOUT ROWID;
+CREATE INDEX alias_times ON aliases(at);
+"""
+_COMPLETIONS = """
+-- Answers of CompleteMultipartUpload.
+CREATE TABLE completions(bucket TEXT, key BLOB, upload TEXT, answer BLOB NOT NULL,
+    at REAL NOT NULL, PRIMARY KEY(bucket, key, upload)) WITHOUT ROWID;
+CREATE INDEX completion_times ON completions(at);
+"""
+_MUST_ENTER_COMPLETIONS = "REPLACE INTO settings VALUES ('', 'queue.enter_completions', x'31');"
+"""For an index that may hold completed uploads: journal_history.enter_pending_completions."""
 _UPLOADS = "CREATE INDEX queue_uploads ON queue(bucket) WHERE upload IS NOT NULL;"
-_OF_LAYOUT_3 = conflict_rows.TABLE + doubts.TABLE + landings.TABLE
+_OF_LAYOUT_3 = """
+-- Writes that the remote has overtaken. etags: of the write, of the remote, and of the base.
+CREATE TABLE conflicts(seq INTEGER PRIMARY KEY, bucket TEXT NOT NULL, key BLOB NOT NULL,
+    kind TEXT NOT NULL, size INTEGER NOT NULL, accepted REAL NOT NULL, error BLOB NOT NULL,
+    etags BLOB NOT NULL, record BLOB, layout BLOB);
+
+-- Pushes that may arrive late: the ETag that they leave ('' for a delete), until when, and the
+-- states of the key in which the remote would take them (NULL: in any).
+CREATE TABLE doubts(bucket TEXT, key BLOB, etag TEXT, until REAL NOT NULL, states BLOB,
+    PRIMARY KEY(bucket, key, etag)) WITHOUT ROWID;
+
+-- The state of keys at the remote after our last pushes: an ETag, or '' for a deleted one.
+CREATE TABLE landings(bucket TEXT, key BLOB, etag TEXT NOT NULL, at REAL NOT NULL,
+    PRIMARY KEY(bucket, key)) WITHOUT ROWID;
+"""
 
 TABLES = Tables(
     """
@@ -45,18 +66,18 @@ CREATE INDEX queue_keys ON queue(bucket, key);
 CREATE TABLE orphans(bucket TEXT, key BLOB, upload TEXT, begun REAL NOT NULL,
     PRIMARY KEY(bucket, key, upload, begun)) WITHOUT ROWID;
 """
-    + aliases.TABLE
-    + completions.TABLE
+    + _ALIASES
+    + _COMPLETIONS
     + _UPLOADS
     + _OF_LAYOUT_3,
     layout=3,
     upgrades={
-        2: completions.UPGRADE + _UPLOADS,
+        2: _COMPLETIONS + _MUST_ENTER_COMPLETIONS + _UPLOADS,
         3: "ALTER TABLE queue ADD COLUMN base BLOB;" + _OF_LAYOUT_3,
     },
 )
-"""For Index.open. record and layout are NULL for a delete; error and upload when there is none;
-base in rows of layout 1 or 2."""
+"""For Index.open. record and layout are NULL for a delete; error and upload may be NULL; base is
+NULL in rows that layout 1 or 2 wrote."""
 
 _SLIM = "seq, kind, bucket, key, size, accepted, state, priority, error"
 
@@ -66,12 +87,12 @@ _decode_base = msgspec.msgpack.Decoder(Base).decode
 
 
 def load(reader: Reader) -> list[PendingWrite]:
-    """All writes, in the order of their acceptance. What was being pushed waits again."""
+    """All writes, in the order of their acceptance. PUSHING exists in memory only."""
     return [_slim(*row) for row in reader.select(f"SELECT {_SLIM} FROM queue ORDER BY seq", ())]
 
 
 def find(reader: Reader, seq: int) -> StagedWrite | None:
-    """The full row; None when it is not there any more."""
+    """The full row; None when it is gone."""
     query = "SELECT record, layout, upload, base, accepted FROM queue WHERE seq = ?"
     row = reader.select(query, (seq,)).fetchone()
     if row is None:
@@ -81,7 +102,7 @@ def find(reader: Reader, seq: int) -> StagedWrite | None:
     return StagedWrite(
         stored,
         None if upload is None else _decode_upload(upload),
-        Base(written=accepted) if base is None else _decode_base(base),
+        Base(accepted) if base is None else _decode_base(base),
     )
 
 
@@ -92,23 +113,23 @@ def of_key(reader: Reader, bucket: str, key: str) -> list[PendingWrite]:
 
 
 def check_none_pending(reader: Reader, bucket: str, key: str, but: int = 0) -> None:
-    """Raise NewerWritePending when a write of the key is in the queue. but: seq of one that may.
+    """Raise NewerWritePending when a write of the key is in the queue, other than seq `but`.
 
-    A person's old write would take the place of that one, or go out behind it and replace it.
+    An old write that a person moves here would replace the newer one.
     """
     if any(each.seq != but for each in of_key(reader, bucket, key)):
         raise NewerWritePending(bucket, key)
 
 
-def newest(reader: Reader, bucket: str, key: str) -> Kind | None:
+def newest_kind(reader: Reader, bucket: str, key: str) -> Kind | None:
     """The kind of the newest write of a key."""
     query = "SELECT kind FROM queue WHERE bucket = ? AND key = ? ORDER BY seq DESC LIMIT 1"
     row = reader.select(query, (bucket, key.encode())).fetchone()
     return None if row is None else Kind(row[0])
 
 
-def begun(reader: Reader, bucket: str) -> set[tuple[str, str]]:
-    """(key, id) of the uploads that the pusher has begun at the remote; id "": not known yet."""
+def uploads_begun(reader: Reader, bucket: str) -> set[tuple[str, str]]:
+    """(key, id) of the uploads that pushes have begun at the remote; id "": not known yet."""
     query = "SELECT key, upload FROM queue WHERE bucket = ? AND upload IS NOT NULL"
     rows = reader.select(query, (bucket,))
     found = {(key.decode(), _decode_upload(upload).upload_id) for key, upload in rows}
@@ -116,14 +137,14 @@ def begun(reader: Reader, bucket: str) -> set[tuple[str, str]]:
     return found | {(key.decode(), upload) for key, upload in orphans}
 
 
-def uploads(reader: Reader, bucket: str, key: str) -> set[str]:
-    """Ids of the uploads with which writes of a key go on; "": one whose id is not known yet."""
+def upload_ids(reader: Reader, bucket: str, key: str) -> set[str]:
+    """Ids of the uploads that writes of a key will continue; "": its id is not known yet."""
     query = "SELECT upload FROM queue WHERE bucket = ? AND key = ? AND upload IS NOT NULL"
     found = reader.select(query, (bucket, key.encode()))
     return {_decode_upload(upload).upload_id for (upload,) in found}
 
 
-def first(reader: Reader, bucket: str, key: str) -> tuple[int, Base] | None:
+def oldest(reader: Reader, bucket: str, key: str) -> tuple[int, Base] | None:
     """Seq and base of the oldest write of a key."""
     query = (
         "SELECT seq, base, accepted FROM queue WHERE bucket = ? AND key = ? ORDER BY seq LIMIT 1"
@@ -132,7 +153,7 @@ def first(reader: Reader, bucket: str, key: str) -> tuple[int, Base] | None:
     if row is None:
         return None
     seq, base, accepted = row
-    return seq, Base(written=accepted) if base is None else _decode_base(base)
+    return seq, Base(accepted) if base is None else _decode_base(base)
 
 
 def set_base(tx: Transaction, seq: int, base: Base) -> bool:
@@ -141,7 +162,7 @@ def set_base(tx: Transaction, seq: int, base: Base) -> bool:
 
 
 def insert(tx: Transaction, write: PendingWrite, stored: Stored | None, base: Base) -> int:
-    """Enter a write, which holds the bytes of stored from now on; its seq."""
+    """Insert a write, which holds the bytes of stored from now on; returns its seq."""
     record = layout = None
     if stored is not None:
         tx.hold(stored.layout.extents)
@@ -167,9 +188,9 @@ def insert(tx: Transaction, write: PendingWrite, stored: Stored | None, base: Ba
 
 
 def drop(tx: Transaction, seq: int, *, pushed: bool) -> bool:
-    """Remove a row and let its bytes go; False when it is gone already.
+    """Remove a row and release its bytes; False when it is gone already.
 
-    pushed: the remote has it; otherwise an upload that was begun there is an orphan now.
+    pushed: the remote has the write; otherwise its multipart upload becomes an orphan.
     """
     query = "SELECT bucket, key, layout, upload FROM queue WHERE seq = ?"
     row = tx.select(query, (seq,)).fetchone()
@@ -186,7 +207,7 @@ def drop(tx: Transaction, seq: int, *, pushed: bool) -> bool:
 
 
 def move_upload(tx: Transaction, old: int, new: int) -> None:
-    """Let another row go on with the upload that one has begun."""
+    """Let another row continue the upload that a row has begun."""
     tx.run(
         "UPDATE queue SET upload = (SELECT upload FROM queue WHERE seq = ?) WHERE seq = ?",
         (old, new),
@@ -195,7 +216,7 @@ def move_upload(tx: Transaction, old: int, new: int) -> None:
 
 
 def orphans(reader: Reader) -> list[Orphan]:
-    """Uploads at the remote that nobody will complete."""
+    """Multipart uploads at the remote that nobody will complete."""
     found = reader.select("SELECT bucket, key, upload, begun FROM orphans", ())
     return [Orphan(bucket, key.decode(), upload, begun) for bucket, key, upload, begun in found]
 
@@ -212,19 +233,19 @@ def drop_orphan(tx: Transaction, orphan: Orphan) -> None:
 
 def set_state(tx: Transaction, seq: int, state: PendingState, error: PushError | None) -> bool:
     """False when the row is gone."""
-    kept = None if error is None else encode(error)
+    encoded = None if error is None else encode(error)
     query = "UPDATE queue SET state = ?, error = ? WHERE seq = ?"
-    return bool(tx.run(query, (state, kept, seq)).rowcount)
+    return bool(tx.run(query, (state, encoded, seq)).rowcount)
 
 
 def set_states(seqs: list[int], state: PendingState, tx: Transaction) -> None:
-    """Of several, and what they failed with is forgotten."""
+    """Set the state of several writes, and clear their errors."""
     for seq in seqs:
         set_state(tx, seq, state, None)
 
 
 def set_kind(tx: Transaction, seq: int, kind: Kind) -> None:
-    """A write of tags alone brings the object too."""
+    """A tags write becomes a put, which sends the object too."""
     tx.run("UPDATE queue SET kind = ? WHERE seq = ?", (kind, seq))
 
 
@@ -234,35 +255,35 @@ def set_priority(tx: Transaction, seq: int, priority: int) -> None:
 
 def set_upload(tx: Transaction, seq: int, upload: RemoteUpload | None) -> bool:
     """False when the row is gone."""
-    kept = None if upload is None else encode(upload)
-    return bool(tx.run("UPDATE queue SET upload = ? WHERE seq = ?", (kept, seq)).rowcount)
+    encoded = None if upload is None else encode(upload)
+    return bool(tx.run("UPDATE queue SET upload = ? WHERE seq = ?", (encoded, seq)).rowcount)
 
 
-def remember(write: PendingWrite, upload: RemoteUpload | None, tx: Transaction) -> None:
-    """Note how far an upload has come; without a row to note it in, it is an orphan."""
+def save_upload(write: PendingWrite, upload: RemoteUpload | None, tx: Transaction) -> None:
+    """Save the progress of an upload; when the row is gone, the upload is an orphan."""
     if not set_upload(tx, write.seq, upload) and upload is not None:
         add_orphan(tx, Orphan(write.bucket, write.key, upload.upload_id, upload.begun))
 
 
 def restage(tx: Transaction, bucket: str, key: str) -> None:
-    """Let reads see what the newest row says, or nothing when there is no row."""
+    """Make the object of the newest row the staged one; without a row there is none."""
     left = of_key(tx, bucket, key)
     row = find(tx, left[-1].seq) if left else None
-    wanted, current = row.stored if row is not None else None, tx.current(bucket, key.encode())
-    if wanted is not None and current is not None and current.record == wanted.record:
+    newest, current = row.stored if row is not None else None, tx.current(bucket, key.encode())
+    if newest is not None and current is not None and current.record == newest.record:
         return
-    if wanted is not None:
-        tx.hold(wanted.layout.extents)
+    if newest is not None:
+        tx.hold(newest.layout.extents)
     if current is not None:
         tx.release(current.layout)
-    if wanted is not None:
-        tx.put_current(bucket, wanted, current.record if current is not None else None)
+    if newest is not None:
+        tx.put_current(bucket, newest, current.record if current is not None else None)
     elif current is not None:
         tx.drop_current(bucket, current.record)
 
 
 def unstage(tx: Transaction, bucket: str, key: str) -> None:
-    """Take the staged object away, if there is one."""
+    """Remove the staged object, if there is one."""
     current = tx.current(bucket, key.encode())
     if current is not None:
         tx.release(current.layout)

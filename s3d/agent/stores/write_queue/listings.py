@@ -1,8 +1,8 @@
 """ListObjects and ListObjectsV2 as they will be once everything pending has reached the remote.
 
-With nothing pending below the prefix a request goes to the remote as it came. Otherwise pages of
-the remote are merged with what is pending. Of each run the pending part is looked up first: a write
-that reaches the remote in between is then seen twice, and never not at all.
+Without pending writes below the prefix a request is forwarded unchanged. Otherwise pages of the
+remote are merged with what is pending (ListingOverlay). For each run of the listing the pending
+part is read first: a write that reaches the remote in between is then seen twice, never missed.
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
 """
 
@@ -15,30 +15,41 @@ from typing import Any
 from s3d.agent.core.store import Answer, operation
 from s3d.agent.s3.acl import OWNER
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.listing import OTHER, UNKNOWN, decode_token, encode_token, url_encode
+from s3d.agent.s3.listing import (
+    OTHER,
+    UNKNOWN,
+    decode_token,
+    encode_token,
+    url_encode,
+)
 from s3d.agent.s3.messages import Members, S3Request, S3Response
 from s3d.agent.stores.write_queue.journal import Journal
-from s3d.agent.stores.write_queue.overlay import Disordered, Listing, Overlay, Wanted
+from s3d.agent.stores.write_queue.listing_overlay import (
+    Listing,
+    ListingOverlay,
+    ListingQuery,
+    UnorderedListing,
+)
 from s3d.agent.stores.write_queue.settle import Settler
 
 logger = logging.getLogger(__name__)
 
 MAX_KEYS = 1_000
 _TOKEN = "s3d"
-"""What our continuation tokens begin with."""
+"""Prefix of our continuation tokens."""
 _PASSED_ON = ("ExpectedBucketOwner", "OptionalObjectAttributes", "RequestPayer")
 
 
 class ListOps:
-    """Handlers of listings."""
+    """ListObjects and ListObjectsV2."""
 
     def __init__(self, journal: Journal, settler: Settler) -> None:
         self.listing_order: Callable[[str], str] = lambda bucket: UNKNOWN
-        """In which order the remote lists a bucket, as far as it is known: s3/listing.py."""
+        """The order in which the remote lists a bucket, if known: s3/listing.py."""
         self._journal = journal
         self._inner = settler.inner
-        self._disordered: set[str] = set()
-        """Buckets of which a listing was not in the order of the keys."""
+        self._unordered: set[str] = set()
+        """Buckets of which a listing was not in key order."""
 
     @operation("ListObjects")
     def list_objects(self, request: S3Request[Members]) -> Answer:
@@ -51,7 +62,7 @@ class ListOps:
     def list_objects_v2(self, request: S3Request[Members]) -> Answer:
         input = request.input
         token = input.get("ContinuationToken")
-        after = (input.get("StartAfter") or "").encode() if token is None else _place(token)
+        after = (input.get("StartAfter") or "").encode() if token is None else _key_of(token)
         is_ours = bool(token) and after is not None
         if _is_plain(request) and (is_ours or self._is_pending(request, after or b"")):
             return self._version_2(request, after)
@@ -59,7 +70,7 @@ class ListOps:
 
     def _is_pending(self, request: S3Request[Members], after: bytes) -> bool:
         prefix = (request.input.get("Prefix") or "").encode()
-        return next(self._journal.under(request.bucket, prefix, after), None) is not None
+        return next(self._journal.pending.under(request.bucket, prefix, after), None) is not None
 
     async def _version_1(self, request: S3Request[Members], marker: bytes) -> S3Response[Members]:
         input = request.input
@@ -86,14 +97,16 @@ class ListOps:
     async def _page(
         self, request: S3Request[Members], after: bytes | None, *, owner: bool
     ) -> tuple[list[tuple[bytes, Members | None]], Members, dict[str, str]]:
-        """The items of the page, the members that both listings have, and further headers."""
+        """The items of the page, the members that both operations have, and response headers."""
         input = request.input
         limit = min(MAX_KEYS, input["MaxKeys"] if input.get("MaxKeys") is not None else MAX_KEYS)
         prefix, delimiter = input.get("Prefix") or "", input.get("Delimiter") or ""
         further = {name: input[name] for name in _PASSED_ON if input.get(name)}
-        wanted = Wanted(request.bucket, prefix.encode(), delimiter.encode(), owner, further)
+        query = ListingQuery(
+            request.bucket, prefix.encode(), delimiter.encode(), owner, further, request.context
+        )
         token = input.get("ContinuationToken")
-        listing, headers = await self._merged(wanted, after, token, limit)
+        listing, headers = await self._merged(query, after, token, limit)
         found = listing.items
         output: Members = {
             "Name": request.bucket,
@@ -113,36 +126,35 @@ class ListOps:
         return found, output, headers
 
     async def _merged(
-        self, wanted: Wanted, after: bytes | None, token: str | None, size: int
+        self, query: ListingQuery, after: bytes | None, token: str | None, size: int
     ) -> tuple[Listing, dict[str, str]]:
-        """The listing, and further headers of the remote's pages.
+        """The listing, and the headers of the remote's pages.
 
-        Page by page while the remote's pages prove to be in order, else as a whole: to read all
-        of a large bucket for each page is slow, so it is done only where there is no other way.
+        Where these are not in key order, the whole listing is read for each page, which is slow.
         """
-        bucket = wanted.bucket
-        whole = bucket in self._disordered or self.listing_order(bucket) == OTHER
+        bucket = query.bucket
+        whole = bucket in self._unordered or self.listing_order(bucket) == OTHER
         if not whole:
             try:
-                overlay = Overlay(self._journal, self._inner, wanted)
+                overlay = ListingOverlay(self._journal, self._inner, query)
                 return await overlay.page(after, token, size), overlay.headers
-            except Disordered:
-                logger.info("the remote lists in an order of its own bucket=%s", bucket)
-                self._disordered.add(bucket)
-        overlay = Overlay(self._journal, self._inner, wanted, whole=True)
+            except UnorderedListing:
+                logger.info("the remote does not list in key order bucket=%s", bucket)
+                self._unordered.add(bucket)
+        overlay = ListingOverlay(self._journal, self._inner, query, whole=True)
         return await overlay.page(after, token, size), overlay.headers
 
 
 def _is_plain(request: S3Request[Members]) -> bool:
-    """Whether a page is asked for at all. What is not right is for the remote to refuse."""
+    """Whether the parameters are valid and a page is requested; the remote refuses the others."""
     limit = request.input.get("MaxKeys")
     if request.input.get("ContinuationToken") == "":
         return False
     return (limit is None or limit > 0) and request.input.get("EncodingType") in (None, "", "url")
 
 
-def _place(token: str) -> bytes | None:
-    """Behind what our token continues; None for a token of the remote's."""
+def _key_of(token: str) -> bytes | None:
+    """The key after which our token continues; None for a token of the remote."""
     try:
         return decode_token(token.removeprefix(_TOKEN)) if token.startswith(_TOKEN) else None
     except S3Error:
@@ -150,7 +162,7 @@ def _place(token: str) -> bytes | None:
 
 
 def _encoded(output: Members, *names: str) -> Members:
-    """With the names in it as encoding-type=url wants them, if it was asked for."""
+    """Encode the names if encoding-type=url was requested."""
     if output.get("EncodingType") != "url":
         return output
     coded: Members = {

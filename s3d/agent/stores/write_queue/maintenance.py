@@ -1,5 +1,4 @@
-"""What is looked after beside the pushes: buckets that are missing, uploads nobody finishes, and
-whether the machine has slept."""
+"""Background work of the queue: missing buckets, orphaned uploads, held writes, wake-ups."""
 
 from __future__ import annotations
 
@@ -8,121 +7,154 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from s3d.agent.core.client import S3Client
-from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.errors import S3Error
+from s3d.agent.selection.filter_subject import subject_of_record
+from s3d.agent.selection.use_policy import UsePolicy
 from s3d.agent.stores.write_queue.clock import Clock, Jumps
 from s3d.agent.stores.write_queue.journal import Journal
-from s3d.agent.stores.write_queue.orphans import abort_orphan
-from s3d.agent.stores.write_queue.pending import PendingState, PendingWrite, PushError
-from s3d.agent.stores.write_queue.remote_calls import probe
-from s3d.agent.stores.write_queue.retry_policy import FailureAction, decide
+from s3d.agent.stores.write_queue.multipart_push import abort_orphan
+from s3d.agent.stores.write_queue.pending_write import PendingState, PendingWrite, PushError
+from s3d.agent.stores.write_queue.remote_gate import probe
+from s3d.agent.stores.write_queue.retry_policy import FailureAction, action_for
 
 logger = logging.getLogger(__name__)
 
-ROUND = 15.0
-"""Seconds between two rounds, while there is anything to look after."""
+INTERVAL = 15.0
+"""Seconds between two rounds, while there is anything to do."""
 MISSING = "NoSuchBucket"
 
-_UNCLEAR = (FailureAction.RETRY, FailureAction.PAUSE, FailureAction.INTERCEPTED)
-"""PushResultHandler that do not tell whether a bucket is there."""
+_INCONCLUSIVE = (FailureAction.RETRY, FailureAction.PAUSE, FailureAction.INTERCEPTED)
+"""Outcomes of a probe that do not tell whether the bucket exists."""
 
 
 class QueueMaintenance:
-    """Run run() beside the pushes."""
+    """run() runs beside the pushes. Belongs to the loop."""
 
     def __init__(
         self,
         journal: Journal,
-        inner: ObjectStore,
+        remote: S3Client,
         clock: Clock,
-        woke: Callable[[], Awaitable[None]],
+        *,
+        on_wakeup: Callable[[], Awaitable[None]],
     ) -> None:
-        """woke: called when the machine has slept."""
+        """on_wakeup: called when the machine has slept."""
+        self.missing_buckets: dict[str, PushError] = {}
+        """Bucket -> the error of its parked writes. No other write of the bucket is pushed."""
         self._journal = journal
-        self._inner = inner
+        self._remote = remote
         self._clock = clock
-        self._woke = woke
+        self._on_wakeup = on_wakeup
         self._jumps = Jumps(clock)
-        self._missing: dict[str, PushError] = {}
-        self._found: set[str] = set()
+        self._existing: set[str] = set()
         """Buckets that were missing, and that a push has reached since."""
-        self._busy = asyncio.Event()
-        self._busy.set()
+        self._work = asyncio.Event()
+        self._work.set()
 
-    def parked(self, write: PendingWrite, error: PushError) -> None:
-        """A write is parked with this error."""
+    def note_parked(self, write: PendingWrite, error: PushError) -> None:
+        """A write was parked with this error."""
         if error.code == MISSING:
-            self._missing[write.bucket] = error
-        self._busy.set()
+            self.missing_buckets[write.bucket] = error
+        self._work.set()
 
-    def failed(self) -> None:
-        """A push failed, and may have left something behind."""
-        self._busy.set()
+    def wake(self) -> None:
+        """A push may have left an upload behind."""
+        self._work.set()
 
-    def reached(self, bucket: str) -> None:
-        """A push came through to this bucket."""
-        if self._missing.pop(bucket, None) is not None:
-            self._found.add(bucket)
-
-    def error_of(self, write: PendingWrite) -> PushError | None:
-        """Why there is no sense in pushing this now; one that somebody retries has its chance."""
-        return None if write.attempts else self._missing.get(write.bucket)
+    def note_bucket_exists(self, bucket: str) -> None:
+        """A push has succeeded in a bucket that was missing."""
+        if self.missing_buckets.pop(bucket, None) is not None:
+            self._existing.add(bucket)
 
     async def run(self) -> None:
-        """Look after things until cancelled."""
+        """Work until cancelled."""
         while True:
-            await self._busy.wait()
-            if not await self.look():
-                self._busy.clear()
-            await self._clock.sleep(ROUND)
+            await self._work.wait()
+            if not await self.round():
+                self._work.clear()
+            await self._clock.sleep(INTERVAL)
             if self._jumps.jumped():
-                logger.info("the clock has jumped: the network may be another one")
-                await self._woke()
+                logger.info("the clock has jumped: the network may have changed")
+                await self._on_wakeup()
 
-    async def look(self) -> bool:
-        """One round; whether another will be needed."""
-        while self._found:
-            await self._release(self._found.pop())
-        for bucket in list(self._missing):
-            await self._look_for(bucket)
+    async def round(self) -> bool:
+        """Do what there is to do now; returns whether another round will be needed."""
+        while self._existing:
+            await self._retry_parked(self._existing.pop())
+        for bucket in list(self.missing_buckets):
+            await self._check_bucket(bucket)
         left = await self._abort_orphans()
-        return left or bool(self._missing) or self._journal.status().files > 0
+        return left or bool(self.missing_buckets) or len(self._journal.pending) > 0
 
-    async def _look_for(self, bucket: str) -> None:
+    async def _check_bucket(self, bucket: str) -> None:
         parked = self._parked(bucket)
         if parked:
-            error = await probe(S3Client(self._inner), bucket, parked[0].key)
-            if error is not None and (error.code == MISSING or decide(error) in _UNCLEAR):
+            error = await probe(self._remote, bucket, parked[0].key)
+            if error is not None and (error.code == MISSING or action_for(error) in _INCONCLUSIVE):
                 return
-        self._missing.pop(bucket, None)
-        await self._release(bucket)
+        self.missing_buckets.pop(bucket, None)
+        await self._retry_parked(bucket)
 
-    async def _release(self, bucket: str) -> None:
-        """The bucket is there: what was parked for want of it goes on its way."""
+    async def _retry_parked(self, bucket: str) -> None:
+        """The bucket exists: retry the writes that were parked because it was missing."""
         parked = self._parked(bucket)
         if parked:
-            logger.info("a missing bucket is there bucket=%s writes=%d", bucket, len(parked))
-        await self._journal.retry_these(parked)
+            logger.info("a missing bucket exists now bucket=%s writes=%d", bucket, len(parked))
+        await self._journal.control.retry_writes(parked)
 
     def _parked(self, bucket: str) -> list[PendingWrite]:
         return [
             write
-            for write in self._journal.writes(bucket)
+            for write in self._journal.pending.writes(bucket)
             if write.state is PendingState.FAILED
             and write.error is not None
             and write.error.code == MISSING
         ]
 
     async def _abort_orphans(self) -> bool:
-        """Abort the uploads of writes that have gone; whether some are left."""
+        """Abort the uploads of writes that are gone; returns whether some are left."""
         left = False
-        for orphan in await self._journal.orphans():
+        for orphan in await self._journal.uploads.orphans():
             try:
-                gone = await abort_orphan(self._inner, self._journal, orphan)
+                is_aborted = await abort_orphan(self._remote, self._journal.uploads, orphan)
             except S3Error as error:
                 logger.info("an upload could not be aborted now: %s", error)
-                gone = False
-            if gone:
-                await self._journal.forget_orphan(orphan)
-            left = left or not gone
+                is_aborted = False
+            if is_aborted:
+                await self._journal.uploads.forget_orphan(orphan)
+            left = left or not is_aborted
         return left
+
+
+async def reevaluate_periodically(
+    journal: Journal, clock: Clock, interval: float, rules: UsePolicy
+) -> None:
+    """Evaluate the filter again for the writes that it holds, every interval (seconds), for ever.
+
+    Tags of buckets and policies change without notice. A write that stays held for the same reason
+    is left alone: no row is written and no event is emitted.
+    """
+    while True:
+        await clock.sleep(interval)
+        if rules.policy is not None:
+            await rules.policy.refresh()
+        await journal.control.retry_writes(await _changed_verdicts(journal, rules))
+
+
+async def _changed_verdicts(journal: Journal, rules: UsePolicy) -> list[PendingWrite]:
+    """Held writes that may be pushed now, or are held for another reason."""
+    changed = []
+    held = journal.pending.in_state(PendingState.HELD)
+    for write in [write for write in held if write.is_filtered]:
+        row = await journal.load(write)
+        if row is None or row.stored is None:  # it is gone meanwhile
+            continue
+        try:
+            reason = await rules.exclusion_reason(
+                subject_of_record(write.bucket, write.key, row.stored)
+            )
+        except S3Error:  # the remote cannot be reached, for the other writes neither
+            break
+        if write.error is None or reason != write.error.message:
+            changed.append(write)
+    return [write for write in changed if write.is_filtered]

@@ -1,8 +1,8 @@
-"""Pending writes of one queue written to another store, in their order: `s3d queue move`.
+"""Moves pending writes of one queue to another store, in their order: `s3d queue move`.
 
 A write leaves its queue only after the other store has accepted it. Before it is sent it is marked
-(parked, with the code MOVING), so after a crash it is known which one may have been sent already:
-that one is looked for in the other store first, and never written over something newer.
+(parked, with the code MOVING). After a crash the mark shows which write may have been sent already;
+the other store is asked for it first, and it never replaces a newer object there.
 """
 
 from __future__ import annotations
@@ -20,11 +20,10 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members
 from s3d.agent.storage.records import Stored
 from s3d.agent.stores.write_queue.clock import Clock
-from s3d.agent.stores.write_queue.conflict_decision import Action, decide, state_of
 from s3d.agent.stores.write_queue.journal import Journal
-from s3d.agent.stores.write_queue.journal_write import Moving
-from s3d.agent.stores.write_queue.multipart_push import Means, Parts, abort
-from s3d.agent.stores.write_queue.pending import (
+from s3d.agent.stores.write_queue.journal_entry import MovedWrite
+from s3d.agent.stores.write_queue.multipart_push import MultipartPush, abort
+from s3d.agent.stores.write_queue.pending_write import (
     ABSENT,
     Base,
     Kind,
@@ -33,36 +32,50 @@ from s3d.agent.stores.write_queue.pending import (
     PushError,
     RemoteUpload,
     StagedWrite,
+    same_etag,
 )
-from s3d.agent.stores.write_queue.push_plan import Multipart, Plan, SimpleCall, conditional, plan
-from s3d.agent.stores.write_queue.remote_calls import BodyOf, staged
-from s3d.agent.stores.write_queue.retry_policy import is_unknown
-from s3d.agent.stores.write_queue.staged_body import Throttle, ready
-from s3d.agent.stores.write_queue.verify_push import is_ours, same_etag
+from s3d.agent.stores.write_queue.push_plan import (
+    Comparison,
+    Multipart,
+    Plan,
+    SimpleCall,
+    compare,
+    conditional,
+    plan,
+    state_of,
+)
+from s3d.agent.stores.write_queue.remote_gate import Throttle
+from s3d.agent.stores.write_queue.retry_policy import has_unknown_outcome
+from s3d.agent.stores.write_queue.verify_push import (
+    BodyOf,
+    is_our_write,
+    open_staged,
+    verified_payload,
+)
 from s3d.shared.config.values import parse_timetable
 
 MOVING = "Moving"
-"""Code of the error of a write that was being moved."""
+"""Error code of a write that is being moved."""
 MOVABLE = frozenset((PendingState.WAITING, PendingState.HELD, PendingState.FAILED))
-"""The others wait for a decision about what the first remote has, or are there already."""
+"""Writes in the other states wait for a decision about their remote, or are there already."""
 
 
 class OpenQueue(NamedTuple):
-    """A queue that nothing is pushed from."""
+    """A queue whose pusher does not run."""
 
     journal: Journal
     body_of: BodyOf
     store: ObjectStore | None = None
-    """What it has staged."""
+    """Its staging store."""
 
     def writes(self) -> Iterator[PendingWrite]:
-        """What is pending, and what is parked as a conflict; oldest first."""
+        """The pending writes and the parked conflicts, oldest first."""
         conflicts = [conflict.write for conflict in self.journal.conflicts]
-        return merge(self.journal.all(), conflicts, key=lambda write: write.seq)
+        return merge(self.journal.pending, conflicts, key=lambda write: write.seq)
 
     def get(self, seq: int) -> PendingWrite | None:
         conflict = self.journal.conflicts.get(seq)
-        return self.journal.get(seq) if conflict is None else conflict.write
+        return self.journal.pending.get(seq) if conflict is None else conflict.write
 
     async def load(self, write: PendingWrite) -> Stored | None:
         """The object of a write; None for a delete."""
@@ -72,28 +85,28 @@ class OpenQueue(NamedTuple):
         return None if row is None else row.stored
 
     async def discard(self, write: PendingWrite) -> None:
-        """Forget it and its bytes."""
+        """Remove a write and its bytes."""
         if write.state is PendingState.CONFLICT:
             await self.journal.conflicts.discard(write.seq)
         else:
-            await self.journal.discard(write.seq)
+            await self.journal.control.discard(write.seq)
 
 
 class Unmoved(NamedTuple):
-    """A write that stays where it was."""
+    """A write that stayed where it was, and why."""
 
     write: PendingWrite
     error: S3Error
 
 
 class Target(NamedTuple):
-    """Where writes are moved to."""
+    """The store that writes are moved to."""
 
     store: ObjectStore
     journal: Journal | None = None
-    """Of the queue that the store accepts writes into; None: they go to the remote at once."""
+    """Of the queue that accepts writes of the store; None: they go to the remote at once."""
     is_too_large: Callable[[int], bool] = lambda size: False
-    """Whether a write of so many bytes passes that queue by."""
+    """Whether a write of this size (bytes) bypasses that queue."""
     clock_offset: Callable[[], float] = lambda: 0.0
     """Seconds that the remote's clock is ahead of ours."""
 
@@ -101,23 +114,23 @@ class Target(NamedTuple):
 class Mover:
     """Moves writes of one queue, which is not the one in use, to one target.
 
-    A moved write keeps the time at which it was accepted, and replaces only what is older.
+    A moved write keeps its time of acceptance, and replaces only what is older.
     """
 
     def __init__(self, queue: OpenQueue, target: Target) -> None:
-        clock = Clock()
         self._journal = queue.journal
+        self._body_of = queue.body_of
         self._target = target
+        self._remote = S3Client(target.store)
+        self._clock = Clock()
+        self._throttle = Throttle(parse_timetable("off"), self._clock)
         self._sent: dict[tuple[str, str], str] = {}
         """The ETags that earlier writes of this move have left; ABSENT after a delete."""
-        self._means = Means(
-            target.store, queue.body_of, Throttle(parse_timetable("off"), clock), clock
-        )
 
     async def move(self, writes: Iterable[PendingWrite]) -> tuple[int, list[Unmoved]]:
-        """How many were moved, and what was not. writes: oldest first.
+        """Returns how many were moved, and those that were not. writes: oldest first.
 
-        When one of a key cannot be moved, the later ones of the key stay behind it.
+        When a write cannot be moved, the later ones of its key stay too.
         """
         moved, left = 0, []
         stuck: set[tuple[str, str]] = set()
@@ -141,127 +154,139 @@ class Mover:
                 "OperationAborted", f"It is in the state {write.state} with its own remote."
             )
         state, error = write.state, write.error
-        is_unresolved = error is not None and error.code == MOVING
+        was_interrupted = error is not None and error.code == MOVING
         mark = PushError(MOVING, "its move to another remote was interrupted", at=time.time())
-        await self._journal.park(write.seq, mark)
+        await self._journal.outcomes.park(write.seq, mark)
         failpoint.hit("move.begun")
         try:
-            if not (is_unresolved and await self._has_landed(write, row.stored)):
+            if not (was_interrupted and await self._has_arrived(write, row.stored)):
                 await self._send(write, row)
         except S3Error as failure:
-            if not is_unresolved and not is_unknown(failure):
+            if not was_interrupted and not has_unknown_outcome(failure):
                 await self._put_back(write, state, error)
             raise
         failpoint.hit("move.sent")
-        await self._journal.discard(write.seq)
+        await self._journal.control.discard(write.seq)
 
     async def _put_back(
         self, write: PendingWrite, state: PendingState, error: PushError | None
     ) -> None:
-        """Nothing was sent: the write is again what it was."""
+        """Nothing was sent: restore the state of the write."""
         if state is PendingState.FAILED and error is not None:
-            await self._journal.park(write.seq, error)
+            await self._journal.outcomes.park(write.seq, error)
             return
-        await self._journal.retry_these([write])
+        await self._journal.control.retry_writes([write])
         if state is PendingState.HELD:
-            await self._journal.hold(write.seq)
+            await self._journal.control.hold(write.seq)
 
     async def _send(self, write: PendingWrite, row: StagedWrite) -> None:
-        """Raises S3Error, also when the target may have something newer."""
+        """Raises S3Error, also when the target may have a newer object."""
         place, target = (write.bucket, write.key), self._target
-        etag = ABSENT if row.stored is None else row.stored.record.etag
+        etag, accepted = row.etag, row.base.accepted
         todo = plan(write.kind, *place, row.stored)
         if write.kind is Kind.TAGS:
             await self._check_same_object(place, etag)
-            await self._carry_out(todo)
+            await self._execute(todo)
         elif target.journal is not None and not target.is_too_large(write.size):
-            with target.journal.moving_in(place, Moving(etag, row.base.written)):
-                self._sent[place] = await self._carry_out(todo) or etag
+            with target.journal.recorder.moving_in(place, MovedWrite(etag, accepted)):
+                self._sent[place] = await self._execute(todo) or etag
         else:
-            expected = await self._replaceable(write, row.base.written)
-            self._sent[place] = await self._carry_out_if(todo, expected) or etag
+            expected = await self._replaceable(write, accepted)
+            self._sent[place] = await self._execute_if(todo, expected) or etag
 
-    async def _carry_out_if(self, todo: Plan, expected: str) -> str:
+    async def _execute_if(self, todo: Plan, expected: str) -> str:
         try:
-            return await self._carry_out(conditional(todo, expected))
+            return await self._execute(conditional(todo, expected))
         except S3Error as error:
             if error.status != 501:
                 raise
-        return await self._carry_out(todo)  # a remote that knows no conditions
+        return await self._execute(todo)  # a remote that knows no conditions
 
     async def _replaceable(self, write: PendingWrite, accepted: float) -> str:
-        """The state of the remote, which the write may replace. Raises S3Error when it may not."""
+        """The state of the key at the remote. Raises S3Error when the write may not replace it."""
         place = write.bucket, write.key
         head = await self._head(place)
         remote = state_of(head)
         ours = [self._sent[place]] if place in self._sent else []
-        deletes, offset = write.kind is Kind.DELETE, self._target.clock_offset()
-        action = decide(Base(accepted), remote, ours, deletes=deletes, offset=offset)
-        if action is Action.CONFLICT:
+        is_delete, offset = write.kind is Kind.DELETE, self._target.clock_offset()
+        comparison = compare(Base(accepted), remote, ours, is_delete=is_delete, offset=offset)
+        if comparison is Comparison.CONFLICT:
             raise S3Error("OperationAborted", "The remote has a version that is not older.")
         return remote.etag
 
     async def _check_same_object(self, place: tuple[str, str], etag: str) -> None:
-        """Raises S3Error when tags would go to another object than they were set for."""
-        there = str((await self._head(place)).get("ETag", ABSENT))
-        if not there or not any(
-            same_etag(there, each) for each in (etag, self._sent.get(place, ABSENT))
-        ):
+        """Raises S3Error when the target has another object than the tags were set for."""
+        current = str((await self._head(place)).get("ETag", ABSENT))
+        ours = (etag, self._sent.get(place, ABSENT))
+        if not any(same_etag(current, each) for each in ours):
             raise S3Error("OperationAborted", "The tags are of another object than is there.")
 
     async def _head(self, place: tuple[str, str]) -> Members:
-        """Empty for a key that is not there."""
+        """The answer of HeadObject; empty for an absent key."""
         members: Members = {"Bucket": place[0], "Key": place[1]}
         try:
-            return await S3Client(self._means.inner).output("HeadObject", members)
+            return await self._remote.output("HeadObject", members)
         except S3Error as error:
             if error.status != 404:
                 raise
         return {}
 
-    async def _carry_out(self, todo: Plan) -> str:
-        """The ETag of the answer; "" for none."""
-        means = self._means
+    async def _execute(self, todo: Plan) -> str:
+        """The ETag in the answer; "" for none."""
         if isinstance(todo, Multipart):
             return await self._send_parts(todo)
         if isinstance(todo, SimpleCall):
-            answer = await S3Client(means.inner).output(todo.operation, todo.members)
+            answer = await self._remote.output(todo.operation, todo.members)
         else:
-            source = staged(means.body_of, todo.layout)
-            body = await ready(source, todo.md5, means.throttle, _ignore)
-            answer = await S3Client(means.inner).output("PutObject", todo.members, body)
+            staged = open_staged(self._body_of, todo.layout)
+            body = await verified_payload(
+                staged, todo.md5, throttle=self._throttle, on_sent=_ignore
+            )
+            answer = await self._remote.output("PutObject", todo.members, body)
         return str(answer.get("ETag", ""))
 
     async def _send_parts(self, todo: Multipart) -> str:
-        """Begun anew, whatever has gone to the first remote, and aborted when it fails."""
+        """Send all parts in a new upload, which is aborted when it fails."""
         begun: set[str] = set()
 
-        async def note(upload: RemoteUpload | None) -> None:
+        async def save(upload: RemoteUpload | None) -> None:
             if upload is not None and upload.upload_id:
                 begun.add(upload.upload_id)
 
         try:
-            answer = await Parts(self._means, todo, note, _ignore).push(None)
+            parts = MultipartPush(
+                todo,
+                remote=self._remote,
+                body_of=self._body_of,
+                throttle=self._throttle,
+                clock=self._clock,
+                save=save,
+                on_sent=_ignore,
+            )
+            answer = await parts.push(None)
         except BaseException:
             place = {name: todo.create[name] for name in ("Bucket", "Key")}
             for upload_id in begun:
                 with suppress(S3Error):
-                    await abort(self._means.inner, place | {"UploadId": upload_id})
+                    await abort(self._remote, place | {"UploadId": upload_id})
             raise
         return str(answer.get("ETag", ""))
 
-    async def _has_landed(self, write: PendingWrite, stored: Stored | None) -> bool:
-        """Raises S3Error when the target has something else, which may be newer."""
+    async def _has_arrived(self, write: PendingWrite, stored: Stored | None) -> bool:
+        """Whether an interrupted move has succeeded.
+
+        Raises S3Error when the target has another object, which may be newer.
+        """
         if write.kind is Kind.TAGS:
             return False
         try:
             place = {"Bucket": write.bucket, "Key": write.key}
-            head = await S3Client(self._means.inner).output("HeadObject", place)
+            head = await self._remote.output("HeadObject", place)
         except S3Error as error:
             if error.status == 404:
                 return stored is None
             raise
-        if stored is not None and is_ours(stored, head):
+        if stored is not None and is_our_write(stored, head):
             return True
         raise S3Error(
             "OperationAborted",

@@ -1,8 +1,8 @@
-"""A multipart object on its way: begun, gone on with, finished, and never left lying about.
+"""The push of a multipart object: begun, continued after a restart, completed, never left behind.
 
-Before an upload is begun, the journal says that one is about to be, and then which one it is. So
-after a crash it goes on; and one whose id was lost, in a crash or with an answer, is looked for and
-aborted. https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html
+Before an upload is begun, the journal records that one is about to be; then it records its id. So
+after a crash the push continues, and an upload whose id was lost, in a crash or with an answer, is
+looked for and aborted. https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html
 """
 
 from __future__ import annotations
@@ -10,109 +10,86 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from s3d.agent.core import failpoint
 from s3d.agent.core.client import S3Client
-from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.checksums import multipart_etag
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members
-from s3d.agent.storage.records import Stored
 from s3d.agent.stores.write_queue.clock import Clock
-from s3d.agent.stores.write_queue.pending import RemoteUpload
+from s3d.agent.stores.write_queue.pending_write import Orphan, RemoteUpload, same_etag
+from s3d.agent.stores.write_queue.push_outcomes import RemoteUploads
 from s3d.agent.stores.write_queue.push_plan import Multipart, Part
-from s3d.agent.stores.write_queue.remote_calls import BodyOf, staged
-from s3d.agent.stores.write_queue.staged_body import StagedDataCorrupt, Throttle, md5_of, ready
-from s3d.agent.stores.write_queue.verify_push import same_etag
-from s3d.shared.config.values import ConflictPolicy
+from s3d.agent.stores.write_queue.remote_gate import Throttle
+from s3d.agent.stores.write_queue.verify_push import (
+    BodyOf,
+    OnSent,
+    StagedDataCorrupt,
+    md5_of,
+    open_staged,
+    verified_payload,
+)
 
-AT_ONCE = 4
-"""Parts of one object that are under way at the same time."""
-SAVE = 5.0
-"""Seconds between two notes in the journal of which parts the remote has; it lists them itself."""
-STRAY = 60.0
-"""Seconds around the beginning of an upload of ours in which its like is taken for it."""
+CONCURRENT_PARTS = 4
+"""Parts of one object that are sent at the same time."""
+SAVE_INTERVAL = 5.0
+"""Seconds between two saves of which parts the remote has; it can also list them."""
+LOST_UPLOAD_WINDOW = 60.0
+"""Seconds around the start of an upload in which an upload at the remote is taken for it."""
 
-Save = Callable[[RemoteUpload | None], Awaitable[None]]
-"""Notes in the journal how far a push has come."""
-
-
-Adopt = Callable[[str, str, str, Stored], Awaitable[None]]
-"""Bucket, key, the remote's ETag, and what was pushed. Never fails."""
-
-
-Rules = Callable[[str, str, Stored], Awaitable[str]]
-"""Bucket, key and what is to be pushed: why it is held, "" when it may go. Raises S3Error."""
+SaveProgress = Callable[[RemoteUpload | None], Awaitable[None]]
+"""Saves the progress of a push in the journal. None: the upload is gone."""
 
 
-class ConditionSupport(NamedTuple):
-    """Whose conditions a bucket of the remote judges."""
-
-    put: bool = True
-    complete: bool = True
-    delete: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Means:
-    """What pushes work with."""
-
-    inner: ObjectStore
-    body_of: BodyOf
-    throttle: Throttle
-    clock: Clock
-    adopt: Adopt | None = None
-    """Told of a write that the remote has now, while its bytes are still here."""
-    rules: Rules | None = None
-    """Asked before an object is pushed; None: all are."""
-    judged: Callable[[str], ConditionSupport | None] = lambda bucket: ConditionSupport()
-    """What the remote judges in a bucket; None: it is not known, which counts as nothing."""
-    learn: Callable[[str], Awaitable[None]] | None = None
-    """Has it found out, if that is possible just now."""
-    policy: Callable[[str, str], ConflictPolicy] = lambda bucket, key: ConflictPolicy.PARK
-    """What happens to a write of a key that the remote has overtaken."""
-    clock_offset: Callable[[], float] = lambda: 0.0
-    """Seconds that the remote's clock is ahead of ours."""
-
-
-class Parts:
-    """One object in parts."""
+class MultipartPush:
+    """The push of one object in parts."""
 
     def __init__(
-        self, means: Means, plan: Multipart, save: Save, moved: Callable[[int], None]
+        self,
+        plan: Multipart,
+        *,
+        remote: S3Client,
+        body_of: BodyOf,
+        throttle: Throttle,
+        clock: Clock,
+        save: SaveProgress,
+        on_sent: OnSent,
     ) -> None:
-        self._means = means
         self._plan = plan
+        self._remote = remote
+        self._body_of = body_of
+        self._throttle = throttle
+        self._clock = clock
         self._save = save
-        self._moved = moved
+        self._on_sent = on_sent
         self._upload = RemoteUpload("")
-        self._there: dict[int, Members] = {}
+        self._existing: dict[int, Members] = {}
+        """Parts that the remote had at the start, by number."""
         self._md5s: dict[int, bytes] = {}
-        self._done: list[Members] = []
-        self._saved = means.clock.steady()
+        self._completed: list[Members] = []
+        self._saved_at = clock.steady()
 
     async def push(self, upload: RemoteUpload | None) -> Members:
-        """The answer of CompleteMultipartUpload. upload: how far an earlier push has come.
+        """The answer of CompleteMultipartUpload. upload: the progress of an earlier push.
 
         Raises S3Error, and StagedDataCorrupt before the object exists at the remote.
         """
-        if upload is not None and upload.upload_id and upload.made_as == self._plan.made_as:
+        if upload is not None and upload.upload_id and upload.fingerprint == self._plan.fingerprint:
             self._upload = upload
-            self._there = await self._list()
+            self._existing = await self._list()
         else:
             if upload is not None:
-                await self._give_up(upload)
+                await self._abort_earlier(upload)
             await self._begin()
         waiting = iter(self._plan.parts)
         try:
             async with asyncio.TaskGroup() as tasks:
-                for number in range(min(AT_ONCE, len(self._plan.parts))):
+                for number in range(min(CONCURRENT_PARTS, len(self._plan.parts))):
                     tasks.create_task(self._work(waiting), name=f"queue parts {number}")
         except ExceptionGroup as group:
             error = group.exceptions[0]
-            raise error from error.__cause__  # which tells what kind of failure it is
+            raise error from error.__cause__  # the cause says which kind of failure it is
         return await self._complete()
 
     @property
@@ -120,15 +97,13 @@ class Parts:
         return {name: self._plan.create[name] for name in ("Bucket", "Key")}
 
     async def _begin(self) -> None:
-        begun = self._means.clock.now()
+        begun = self._clock.now()
         await self._save(RemoteUpload("", begun=begun))
         failpoint.hit("queue.before_create")
-        answer = await S3Client(self._means.inner).output(
-            "CreateMultipartUpload", self._plan.create
-        )
+        answer = await self._remote.output("CreateMultipartUpload", self._plan.create)
         failpoint.hit("queue.after_create")
         self._upload = RemoteUpload(
-            _said(answer, "UploadId"), begun=begun, made_as=self._plan.made_as
+            _required(answer, "UploadId"), begun=begun, fingerprint=self._plan.fingerprint
         )
         await self._save(self._upload)
         failpoint.hit("queue.created")
@@ -138,7 +113,7 @@ class Parts:
         found: dict[int, Members] = {}
         request = self._place | {"UploadId": self._upload.upload_id}
         while True:
-            page = await S3Client(self._means.inner).output("ListParts", request)
+            page = await self._remote.output("ListParts", request)
             found |= {part["PartNumber"]: part for part in page.get("Parts") or ()}
             last, marker = request.get("PartNumberMarker", 0), page.get("NextPartNumberMarker", 0)
             if not page.get("IsTruncated") or marker <= last:
@@ -151,20 +126,23 @@ class Parts:
 
     async def _push(self, part: Part) -> None:
         """Send a part, unless the remote has it already."""
-        md5 = await md5_of(staged(self._means.body_of, part.layout))
+        md5 = await md5_of(open_staged(self._body_of, part.layout))
         self._md5s[part.number] = md5
-        etag = self._kept(part, md5)
+        etag = self._existing_etag(part, md5)
         if etag:
-            self._moved(part.size)
+            self._on_sent(part.size)
         else:
             etag = await self._send(part, md5)
         self._upload.parts[part.number] = etag
-        self._done.append({"PartNumber": part.number, "ETag": etag, **part.checksum})
-        await self._note()
+        self._completed.append({"PartNumber": part.number, "ETag": etag, **part.checksum})
+        await self._save_now_and_then()
 
-    def _kept(self, part: Part, md5: bytes) -> str:
-        """The ETag of a part that the remote has; of its own making if we have noted it."""
-        known = self._there.get(part.number, {})
+    def _existing_etag(self, part: Part, md5: bytes) -> str:
+        """The ETag of a part that the remote has already; "" when it must be sent.
+
+        An ETag of the remote's own counts if the journal has recorded it.
+        """
+        known = self._existing.get(part.number, {})
         etag = str(known.get("ETag", ""))
         ours = same_etag(etag, md5.hex()) or same_etag(
             etag, self._upload.parts.get(part.number, "")
@@ -172,7 +150,6 @@ class Parts:
         return etag if ours and known.get("Size") == part.size else ""
 
     async def _send(self, part: Part, md5: bytes) -> str:
-        means = self._means
         members = self._place | {
             "UploadId": self._upload.upload_id,
             "PartNumber": part.number,
@@ -180,71 +157,95 @@ class Parts:
             "ContentMD5": base64.b64encode(md5).decode(),
             **part.checksum,
         }
-        body = await ready(staged(means.body_of, part.layout), md5, means.throttle, self._moved)
+        staged = open_staged(self._body_of, part.layout)
+        body = await verified_payload(staged, md5, throttle=self._throttle, on_sent=self._on_sent)
         failpoint.hit("queue.before_part")
-        answer = await S3Client(means.inner).output("UploadPart", members, body)
+        answer = await self._remote.output("UploadPart", members, body)
         failpoint.hit("queue.after_part")
-        return _said(answer, "ETag")
+        return _required(answer, "ETag")
 
-    async def _note(self) -> None:
-        now = self._means.clock.steady()
-        if now - self._saved >= SAVE:
-            self._saved = now
+    async def _save_now_and_then(self) -> None:
+        now = self._clock.steady()
+        if now - self._saved_at >= SAVE_INTERVAL:
+            self._saved_at = now
             await self._save(self._upload)
 
     async def _complete(self) -> Members:
         md5s = [self._md5s[part.number] for part in self._plan.parts]
         if not same_etag(multipart_etag(md5s), self._plan.etag):
             raise StagedDataCorrupt("the staged parts are not those that were accepted")
-        parts = sorted(self._done, key=lambda part: int(part["PartNumber"]))
+        parts = sorted(self._completed, key=lambda part: int(part["PartNumber"]))
         members = self._plan.complete | {
             "UploadId": self._upload.upload_id,
             "MultipartUpload": {"Parts": parts},
         }
         failpoint.hit("queue.before_complete")
-        answer = await S3Client(self._means.inner).output("CompleteMultipartUpload", members)
+        answer = await self._remote.output("CompleteMultipartUpload", members)
         failpoint.hit("queue.after_complete")
         return answer
 
-    async def _give_up(self, upload: RemoteUpload) -> None:
-        """Abort an upload that cannot be gone on with."""
-        inner, place = self._means.inner, self._place
-        known = [upload.upload_id] if upload.upload_id else await strays(inner, place, upload.begun)
-        for upload_id in known:
-            await abort(inner, place | {"UploadId": upload_id})
+    async def _abort_earlier(self, upload: RemoteUpload) -> None:
+        """Abort an upload that cannot be continued."""
+        remote, place = self._remote, self._place
+        ids = [upload.upload_id]
+        if not upload.upload_id:
+            ids = await lost_uploads(remote, place, upload.begun)
+        for upload_id in ids:
+            await abort(remote, place | {"UploadId": upload_id})
 
 
-async def strays(inner: ObjectStore, place: Members, begun: float) -> list[str]:
-    """Ids of what we may have begun without ever hearing which: of this key and time, and empty.
+async def lost_uploads(remote: S3Client, place: Members, begun: float) -> list[str]:
+    """Ids of uploads of this key and time without parts: we may have begun them and lost the id.
 
     place: Bucket and Key. Raises S3Error.
     """
     found = []
-    wanted = {"Bucket": place["Bucket"], "Prefix": place["Key"]}
-    page = await S3Client(inner).output("ListMultipartUploads", wanted)
+    members = {"Bucket": place["Bucket"], "Prefix": place["Key"]}
+    page = await remote.output("ListMultipartUploads", members)
     for upload in page.get("Uploads") or ():
-        if upload["Key"] == place["Key"] and _at(upload, begun):
-            about = place | {"UploadId": upload["UploadId"], "MaxParts": 1}
-            if not (await S3Client(inner).output("ListParts", about)).get("Parts"):
+        if upload["Key"] == place["Key"] and _was_begun_at(upload, begun):
+            named = place | {"UploadId": upload["UploadId"], "MaxParts": 1}
+            if not (await remote.output("ListParts", named)).get("Parts"):
                 found.append(str(upload["UploadId"]))
     return found
 
 
-async def abort(inner: ObjectStore, members: Members) -> None:
+async def abort_orphan(remote: S3Client, uploads: RemoteUploads, orphan: Orphan) -> bool:
+    """Abort an upload whose write is gone; False: it is not known yet which one. Raises S3Error.
+
+    An upload without a known id is looked for, and may look like the upload of a later write of its
+    key. So the remote is asked first and the journal afterwards, which has every upload that a
+    write has begun by then.
+    """
+    place: Members = {"Bucket": orphan.bucket, "Key": orphan.key}
+    if orphan.upload_id:
+        await abort(remote, place | {"UploadId": orphan.upload_id})
+        return True
+    candidates = await lost_uploads(remote, place, orphan.begun)
+    used = await uploads.ids_of(orphan.bucket, orphan.key)
+    if "" in used:
+        return False
+    for upload_id in candidates:
+        if upload_id not in used:
+            await abort(remote, place | {"UploadId": upload_id})
+    return True
+
+
+async def abort(remote: S3Client, members: Members) -> None:
     """Abort an upload that may be gone already. Raises S3Error."""
     try:
-        await S3Client(inner).output("AbortMultipartUpload", members)
+        await remote.output("AbortMultipartUpload", members)
     except S3Error as error:
         if error.code not in ("NoSuchUpload", "NoSuchBucket", "NoSuchKey"):
             raise
 
 
-def _said(answer: Members, name: str) -> str:
-    """A member that every such answer has. Raises S3Error for an answer that is none."""
+def _required(answer: Members, name: str) -> str:
+    """A member that every such answer has. Raises InternalError when it is missing."""
     if not answer.get(name):
         raise S3Error("InternalError", f"The remote's answer makes no sense: it has no {name}.")
     return str(answer[name])
 
 
-def _at(upload: dict[str, Any], begun: float) -> bool:
-    return bool(abs(upload["Initiated"].timestamp() - begun) <= STRAY)
+def _was_begun_at(upload: dict[str, Any], begun: float) -> bool:
+    return bool(abs(upload["Initiated"].timestamp() - begun) <= LOST_UPLOAD_WINDOW)

@@ -1,50 +1,63 @@
-"""Writes that the remote has overtaken: moved out of the queue, kept with their bytes, and pushed
-only when somebody says so. Part of the journal."""
+"""Writes that the remote has overtaken: moved out of the queue with their bytes, pushed on demand.
+
+Holds the table of parked conflicts. A conflict keeps the seq that its write had in the queue;
+requests do not wait for it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
 
+import msgspec
+
 from s3d.agent.core.events import Events
 from s3d.agent.storage.index import Index
-from s3d.agent.storage.records import Stored
+from s3d.agent.storage.reader import Reader
+from s3d.agent.storage.records import Stored, decode_layout, decode_object, encode
 from s3d.agent.storage.transaction import Transaction
-from s3d.agent.stores.write_queue import conflict_rows, journal_rows
-from s3d.agent.stores.write_queue.journal_write import Change, JournalChange, stage
-from s3d.agent.stores.write_queue.pending import (
+from s3d.agent.stores.write_queue import journal_rows
+from s3d.agent.stores.write_queue.journal_entry import JournalChange, WriteRecorder, stage
+from s3d.agent.stores.write_queue.pending_write import (
     ABSENT,
     Conflict,
     Kind,
     PendingState,
     PendingWrite,
     PushError,
-    Share,
+    Usage,
 )
-from s3d.agent.stores.write_queue.pending_state import PendingWrites
+from s3d.agent.stores.write_queue.pending_writes import PendingWrites
+
+_decode_error = msgspec.msgpack.Decoder(PushError).decode
+_decode_etags = msgspec.msgpack.Decoder(tuple[str, str, str | None]).decode
 
 CODE = "Conflict"
-"""Stands for the code of an error in what is shown of a conflict."""
-
-Enter = Callable[[Transaction, Kind, Change, str | None], None]
-"""Enters a write into the queue, in the writer thread; the state is its base."""
+"""Error code that the status shows for a conflict."""
 
 
 class ParkedConflicts:
     """Belongs to the loop."""
 
     def __init__(
-        self, index: Index, memory: PendingWrites, events: Events, clock: Callable[[], float]
+        self,
+        index: Index,
+        writes: PendingWrites,
+        events: Events,
+        clock: Callable[[], float],
+        *,
+        recorder: WriteRecorder,
     ) -> None:
         self._index = index
-        self._memory = memory
+        self._writes = writes
         self._events = events
         self._clock = clock
+        self._recorder = recorder
         self._by_seq: dict[int, Conflict] = {}
 
     async def load(self) -> None:
-        """What an earlier run has left."""
-        for conflict in await self._index.read(conflict_rows.load):
+        """Read the conflicts of an earlier run."""
+        for conflict in await self._index.read(load_conflicts):
             self._by_seq[conflict.write.seq] = conflict
 
     def __iter__(self) -> Iterator[Conflict]:
@@ -55,19 +68,18 @@ class ParkedConflicts:
         return self._by_seq.get(seq)
 
     @property
-    def share(self) -> Share:
-        """How many, and their bytes."""
-        return Share(len(self._by_seq), sum(each.write.size for each in self._by_seq.values()))
+    def usage(self) -> Usage:
+        return Usage(len(self._by_seq), sum(each.write.size for each in self._by_seq.values()))
 
     def find(self, seq: int) -> Stored | None:
         """The object of a conflict; None for a delete."""
-        return self._index.look(lambda reader: conflict_rows.find(reader, seq))
+        return self._index.look(lambda reader: find_object(reader, seq))
 
     async def park(self, write: PendingWrite, remote_etag: str) -> None:
-        """Move a pending write here. remote_etag: what the remote has; ABSENT: no object."""
+        """Move a pending write here. remote_etag: of the remote; ABSENT: it has no object."""
         parked = await self._index.write(partial(self._park, write, remote_etag))
         if parked is None:
-            self._memory.drop(write)
+            self._writes.drop(write)
             return
         self._events.emit(
             "queue.conflict",
@@ -78,31 +90,31 @@ class ParkedConflicts:
             remote_etag=remote_etag,
         )
 
-    async def give_way(self, write: PendingWrite, remote_etag: str) -> None:
-        """Drop a pending write: the policy lets the remote's version win."""
+    async def drop(self, write: PendingWrite, remote_etag: str) -> None:
+        """Remove a pending write: the conflict policy prefers the remote's version."""
 
-        def drop(tx: Transaction) -> None:
+        def remove(tx: Transaction) -> None:
             followers = _followers(tx, write)
             for seq in (write.seq, *followers):
                 journal_rows.drop(tx, seq, pushed=False)
             journal_rows.restage(tx, write.bucket, write.key)
             tx.then(partial(self._overtaken, write, followers))
 
-        await self._index.write(drop)
+        await self._index.write(remove)
         self._events.emit("queue.yielded", write.subject, seq=write.seq, remote_etag=remote_etag)
 
     async def discard(self, seq: int) -> bool:
-        """Forget a conflict and its bytes."""
+        """Remove a conflict and its bytes."""
 
-        def drop(tx: Transaction) -> None:
-            conflict_rows.drop(tx, seq)
+        def remove(tx: Transaction) -> None:
+            drop_conflict(tx, seq)
             tx.then(partial(self._forget, seq))
 
-        await self._index.write(drop)
+        await self._index.write(remove)
         return True
 
-    async def force(self, seq: int, enter: Enter, as_key: str | None = None) -> None:
-        """Let it be pushed over the version that it was parked for.
+    async def force(self, seq: int, as_key: str | None = None) -> None:
+        """Push a conflict over the version for which it was parked.
 
         as_key: to this key instead, whatever the remote has there. Raises NewerWritePending when a
         write of the key is pending.
@@ -116,19 +128,20 @@ class ParkedConflicts:
 
         def move(tx: Transaction) -> None:
             journal_rows.check_none_pending(tx, write.bucket, key)
-            stored = conflict_rows.find(tx, seq)
+            stored = find_object(tx, seq)
             if stored is None:
                 journal_rows.unstage(tx, write.bucket, key)
-                enter(tx, Kind.DELETE, JournalChange(write.bucket, key), base)
+                self._recorder.enter(tx, Kind.DELETE, JournalChange(write.bucket, key), base)
             else:
-                enter(tx, Kind.PUT, stage(tx, write.bucket, key, stored), base)
-            conflict_rows.drop(tx, seq)
+                staged = stage(tx, write.bucket, key, stored)
+                self._recorder.enter(tx, Kind.PUT, staged, base)
+            drop_conflict(tx, seq)
             tx.then(partial(self._forget, seq))
 
         await self._index.write(move)
 
     def _park(self, write: PendingWrite, remote_etag: str, tx: Transaction) -> Conflict | None:
-        """In the writer thread. None: the row is gone."""
+        """Runs in the writer thread. None: the row is gone."""
         row = journal_rows.find(tx, write.seq)
         if row is None:
             return None
@@ -136,7 +149,7 @@ class ParkedConflicts:
         last = journal_rows.find(tx, followers[-1]) if followers else row
         stored = row.stored if last is None else last.stored
         etag = ABSENT if stored is None else stored.record.etag
-        message = explained(etag, remote_etag, row.base.etag)
+        message = explain(etag, remote_etag, row.base.etag)
         parked = PendingWrite(
             seq=write.seq,
             kind=Kind.DELETE if stored is None else Kind.PUT,
@@ -148,7 +161,7 @@ class ParkedConflicts:
             error=PushError(CODE, message, at=self._clock()),
         )
         conflict = Conflict(parked, etag, remote_etag, row.base.etag)
-        conflict_rows.insert(tx, conflict, stored)
+        insert_conflict(tx, conflict, stored)
         for seq in (write.seq, *followers):
             journal_rows.drop(tx, seq, pushed=False)
         journal_rows.restage(tx, write.bucket, write.key)
@@ -161,18 +174,18 @@ class ParkedConflicts:
 
     def _overtaken(self, write: PendingWrite, followers: list[int]) -> None:
         for seq in followers:
-            follower = self._memory.backlog.get(seq)
+            follower = self._writes.index.get(seq)
             if follower is not None:
-                self._memory.overtaken(follower)
-        self._memory.overtaken(write)
+                self._writes.pushed(follower)
+        self._writes.pushed(write)
 
     def _forget(self, seq: int) -> None:
         self._by_seq.pop(seq, None)
-        self._memory.tell()
+        self._writes.notify()
 
 
-def explained(etag: str, remote_etag: str, base_etag: str | None) -> str:
-    """For people: what stands against what."""
+def explain(etag: str, remote_etag: str, base_etag: str | None) -> str:
+    """The message of a conflict."""
     ours = f"this write has {etag}" if etag else "this write deletes it"
     theirs = f"has {remote_etag}" if remote_etag else "has no object any more"
     if base_etag is None:
@@ -185,7 +198,7 @@ def explained(etag: str, remote_etag: str, base_etag: str | None) -> str:
 
 
 def _followers(tx: Transaction, write: PendingWrite) -> list[int]:
-    """Writes that only set other tags of the object of this one."""
+    """Seqs of later writes that only change tags of the object of this one."""
     found = []
     for each in journal_rows.of_key(tx, write.bucket, write.key):
         if each.seq <= write.seq:
@@ -194,3 +207,68 @@ def _followers(tx: Transaction, write: PendingWrite) -> list[int]:
             break
         found.append(each.seq)
     return found
+
+
+def load_conflicts(reader: Reader) -> list[Conflict]:
+    """All conflicts, in the order of their acceptance."""
+    query = """SELECT seq, bucket, key, kind, size, accepted, error, etags
+        FROM conflicts ORDER BY seq"""
+    return [_conflict(*row) for row in reader.select(query, ())]
+
+
+def find_object(reader: Reader, seq: int) -> Stored | None:
+    """The object of a conflict; None for a delete, and for a conflict that is gone."""
+    query = "SELECT record, layout FROM conflicts WHERE seq = ?"
+    row = reader.select(query, (seq,)).fetchone()
+    if row is None or row[0] is None:
+        return None
+    return Stored(decode_object(row[0]), decode_layout(row[1]))
+
+
+def insert_conflict(tx: Transaction, conflict: Conflict, stored: Stored | None) -> None:
+    """Insert a conflict, which holds the bytes of stored from now on."""
+    write = conflict.write
+    record = layout = None
+    if stored is not None:
+        tx.hold(stored.layout.extents)
+        record, layout = encode(stored.record), encode(stored.layout)
+    etags = msgspec.msgpack.encode((conflict.etag, conflict.remote_etag, conflict.base_etag))
+    place = (write.seq, write.bucket, write.key.encode(), write.kind, write.size, write.accepted)
+    tx.run(
+        "INSERT INTO conflicts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (*place, encode(write.error or PushError("")), etags, record, layout),
+    )
+
+
+def drop_conflict(tx: Transaction, seq: int) -> bool:
+    """Remove a conflict and release its bytes; False when it is gone already."""
+    row = tx.select("SELECT layout FROM conflicts WHERE seq = ?", (seq,)).fetchone()
+    if row is None:
+        return False
+    tx.run("DELETE FROM conflicts WHERE seq = ?", (seq,))
+    if row[0] is not None:
+        tx.release(decode_layout(row[0]))
+    return True
+
+
+def _conflict(
+    seq: int,
+    bucket: str,
+    key: bytes,
+    kind: str,
+    size: int,
+    accepted: float,
+    error: bytes,
+    etags: bytes,
+) -> Conflict:
+    write = PendingWrite(
+        seq=seq,
+        kind=Kind(kind),
+        bucket=bucket,
+        key=key.decode(),
+        size=size,
+        accepted=accepted,
+        state=PendingState.CONFLICT,
+        error=_decode_error(error),
+    )
+    return Conflict(write, *_decode_etags(etags))

@@ -1,27 +1,30 @@
-"""The pending writes in memory: by seq, by key in their order, and counted. Belongs to the loop."""
+"""The pending writes in memory: by seq, by key, in key order, and counted. Belongs to the loop."""
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator
 
-from s3d.agent.stores.write_queue.pending import STUCK, Kind, PendingState, PendingWrite, Share
+from s3d.agent.stores.write_queue.pending_write import (
+    STUCK,
+    Kind,
+    PendingState,
+    PendingWrite,
+    Place,
+    Usage,
+)
 
 
 class PendingIndex:
-    """Adds, removes and finds; what a write means is the journal's business."""
+    """Everybody may query it; only the journal adds, removes and changes writes."""
 
     def __init__(self) -> None:
         self._by_seq: dict[int, PendingWrite] = {}
         self._buckets: dict[str, _Keys] = {}
         self._is_in_order = False
-        self._files = dict.fromkeys(PendingState, 0)
-        self._sizes = dict.fromkeys(PendingState, 0)
+        self._counters = _Counters()
         self.staged = 0
-        """Bytes of the staged objects: of the newest put of each key."""
-        self._behind: dict[tuple[str, str], Share] = {}
-        """Of the keys whose first write does not move: what waits behind it."""
-        self._blocked = Share()
+        """Bytes of the staged objects: the newest put of each key."""
 
     def __len__(self) -> int:
         return len(self._by_seq)
@@ -33,30 +36,31 @@ class PendingIndex:
     @property
     def size(self) -> int:
         """Bytes of all writes."""
-        return sum(self._sizes.values())
+        return sum(self._counters.sizes.values())
 
     @property
-    def blocked(self) -> Share:
-        """Writes that wait behind one of their key that is held or parked."""
-        return self._blocked
+    def blocked(self) -> Usage:
+        """Writes that wait behind a held or parked write of their key."""
+        return self._counters.blocked
 
     def add(self, write: PendingWrite) -> None:
-        """Its seq is greater than any other's."""
+        """The seq of the write must be greater than that of all others."""
         keys = self._buckets.get(write.bucket)
         if keys is None:
             keys = self._buckets[write.bucket] = _Keys()
             if self._is_in_order:
                 keys.put_in_order()
-        self.staged -= keys.shown(write.key)
+        self.staged -= keys.newest_size(write.key)
         keys.add(write)
-        self.staged += keys.shown(write.key)
+        self.staged += keys.newest_size(write.key)
         self._by_seq[write.seq] = write
-        self._count(write, 1)
-        behind = self._behind.get((write.bucket, write.key))
-        if behind is not None and write.state is PendingState.WAITING:
-            self._block(write, Share(behind.files + 1, behind.size + write.size))
-        elif behind is None and write.state in STUCK:
-            self._reckon(write)
+        self._counters.add(write, 1)
+        blocked = self._counters.blocked_of.get((write.bucket, write.key))
+        if blocked is not None and write.state is PendingState.WAITING:
+            more = Usage(blocked.files + 1, blocked.size + write.size)
+            self._counters.block((write.bucket, write.key), more)
+        elif blocked is None and write.state in STUCK:
+            self._recount_blocked(write)
 
     def remove(self, seq: int) -> PendingWrite | None:
         """The write, if it was there."""
@@ -64,35 +68,40 @@ class PendingIndex:
         if write is None:
             return None
         keys = self._buckets[write.bucket]
-        self.staged -= keys.shown(write.key)
+        self.staged -= keys.newest_size(write.key)
         keys.remove(write)
-        self.staged += keys.shown(write.key)
+        self.staged += keys.newest_size(write.key)
         if not keys.writes:
             del self._buckets[write.bucket]
-        self._count(write, -1)
-        self._reckon(write)
+        self._counters.add(write, -1)
+        self._recount_blocked(write)
         return write
 
     def set_state(self, write: PendingWrite, state: PendingState) -> None:
-        self._count(write, -1)
+        self._counters.add(write, -1)
         write.state = state
-        self._count(write, 1)
-        self._reckon(write)
+        self._counters.add(write, 1)
+        self._recount_blocked(write)
 
     def get(self, seq: int) -> PendingWrite | None:
         return self._by_seq.get(seq)
 
+    def in_state(self, state: PendingState) -> Iterator[PendingWrite]:
+        """Oldest first."""
+        return (write for write in self if write.state is state)
+
+    def newest(self, bucket: str, key: str) -> PendingWrite | None:
+        """The newest write of a key."""
+        writes = self.of_key(bucket, key)
+        return writes[-1] if writes else None
+
     def of_key(self, bucket: str, key: str) -> list[PendingWrite]:
-        """Oldest first; not to be changed."""
+        """Oldest first. The caller must not change the list."""
         keys = self._buckets.get(bucket)
         return keys.writes.get(key, _NONE) if keys is not None else _NONE
 
-    def has(self, place: tuple[str, str]) -> bool:
-        """Whether a key has writes. place: bucket and key."""
-        return bool(self.of_key(*place))
-
     def writes(self, bucket: str, key: str = "") -> list[PendingWrite]:
-        """Of a key, or (key "") of a whole bucket; oldest first."""
+        """The writes of a key, or (key "") of a whole bucket; oldest first."""
         if key:
             return list(self.of_key(bucket, key))
         keys = self._buckets.get(bucket)
@@ -101,64 +110,75 @@ class PendingIndex:
         found = [write for writes in keys.writes.values() for write in writes]
         return sorted(found, key=lambda write: write.seq)
 
-    def under(self, bucket: str, prefix: bytes, after: bytes) -> Iterator[PendingWrite]:
-        """The newest of each key that has the prefix and stands behind after, in key order.
+    def under(self, bucket: str, prefix: bytes = b"", after: bytes = b"") -> Iterator[PendingWrite]:
+        """The newest write of each key with the prefix, after the key `after`, in key order.
 
-        To be used up before anything is awaited.
+        The caller must exhaust the iterator before it awaits anything.
         """
         keys = self._buckets.get(bucket)
         return keys.under(prefix, after) if keys is not None else iter(())
 
     def deleted(self, bucket: str, prefix: bytes, after: bytes, limit: int) -> list[str]:
-        """At most so many keys with the prefix and behind after whose newest write is a delete."""
+        """At most limit keys, as in under(), whose newest write is a delete."""
         keys = self._buckets.get(bucket)
         return keys.deleted(prefix, after, limit) if keys is not None else []
 
     def put_in_order(self) -> None:
-        """After a start, once all writes are there: what listings need is made at once here.
+        """Sort the keys once after a start, when all writes are loaded.
 
-        One by one, 100,000 keys would take seconds; at the first listing, the loop would stand
-        still for it.
+        Inserting 100,000 keys one by one takes seconds, and sorting them at the first listing would
+        block the loop.
         """
         for keys in self._buckets.values():
             keys.put_in_order()
         self._is_in_order = True
 
     def buckets(self) -> list[str]:
-        """Those that have writes."""
+        """Buckets that have writes."""
         return list(self._buckets)
 
-    def share(self, state: PendingState) -> Share:
-        return Share(self._files[state], self._sizes[state])
+    def usage(self, state: PendingState) -> Usage:
+        return Usage(self._counters.files[state], self._counters.sizes[state])
 
     def oldest(self) -> float | None:
-        """When the first of those that are on their way was accepted."""
+        """When the first write that waits or is being pushed was accepted, Unix seconds."""
         moving = (PendingState.WAITING, PendingState.PUSHING)
-        if not any(self._files[state] for state in moving):
+        if not any(self._counters.files[state] for state in moving):
             return None
         return next(w.accepted for w in self._by_seq.values() if w.state in moving)
 
-    def _reckon(self, write: PendingWrite) -> None:
-        """What is blocked of a key, one of whose writes has changed."""
+    def _recount_blocked(self, write: PendingWrite) -> None:
+        """Count again what is blocked of the key of a changed write."""
         place = write.bucket, write.key
         writes = self.of_key(*place)
         if writes and writes[0].state in STUCK:
             sizes = [each.size for each in writes if each.state is PendingState.WAITING]
-            self._block(write, Share(len(sizes), sum(sizes)))
-        elif place in self._behind:
-            self._block(write, None)
+            self._counters.block(place, Usage(len(sizes), sum(sizes)))
+        elif place in self._counters.blocked_of:
+            self._counters.block(place, None)
 
-    def _block(self, write: PendingWrite, behind: Share | None) -> None:
-        place = write.bucket, write.key
-        old, new = self._behind.pop(place, Share()), behind or Share()
-        files, size = self._blocked
-        self._blocked = Share(files - old.files + new.files, size - old.size + new.size)
-        if behind is not None:
-            self._behind[place] = behind
 
-    def _count(self, write: PendingWrite, sign: int) -> None:
-        self._files[write.state] += sign
-        self._sizes[write.state] += sign * write.size
+class _Counters:
+    """Writes and bytes by state, and those blocked behind a stuck write of their key."""
+
+    def __init__(self) -> None:
+        self.files = dict.fromkeys(PendingState, 0)
+        self.sizes = dict.fromkeys(PendingState, 0)
+        self.blocked = Usage()
+        self.blocked_of: dict[Place, Usage] = {}
+        """Of each key whose first write is stuck: what waits behind it."""
+
+    def add(self, write: PendingWrite, sign: int) -> None:
+        self.files[write.state] += sign
+        self.sizes[write.state] += sign * write.size
+
+    def block(self, place: Place, blocked: Usage | None) -> None:
+        """What is blocked of a key now; None: its first write is not stuck."""
+        old, new = self.blocked_of.pop(place, Usage()), blocked or Usage()
+        files, size = self.blocked
+        self.blocked = Usage(files - old.files + new.files, size - old.size + new.size)
+        if blocked is not None:
+            self.blocked_of[place] = blocked
 
 
 class _Keys:
@@ -167,9 +187,9 @@ class _Keys:
     def __init__(self) -> None:
         self.writes: dict[str, list[PendingWrite]] = {}
         self._sorted: list[str] | None = None
-        """The keys, in the order of their UTF-8, which is that of strings."""
+        """The keys in UTF-8 order, which is the order of Python strings."""
         self._deleted: list[str] = []
-        """Of these, those whose newest write is a delete."""
+        """The keys whose newest write is a delete, in order."""
 
     def put_in_order(self) -> None:
         self._sorted = sorted(self.writes)
@@ -222,13 +242,13 @@ class _Keys:
         else:
             del self._deleted[bisect_left(self._deleted, key)]
 
-    def shown(self, key: str) -> int:
+    def newest_size(self, key: str) -> int:
         known = self.writes.get(key)
         return known[-1].size if known else 0
 
 
 def _between(keys: list[str], prefix: bytes, after: bytes) -> tuple[int, int]:
-    """Where those begin and end that have the prefix and stand behind after."""
+    """The range of keys that have the prefix and are greater than after."""
     start = max(
         bisect_right(keys, after, key=str.encode), bisect_left(keys, prefix, key=str.encode)
     )

@@ -1,20 +1,36 @@
-"""What a pending write asks of the remote: operations and their members. Pure."""
+"""What a push sends, on which condition, and whether it may replace what the remote has. Pure.
+
+A write is older than the remote's object when that object was modified after the write was
+accepted. An older write never replaces a newer object unless the conflict policy says so.
+"""
 
 from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass, replace
-from typing import Any
+from enum import Enum, auto
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
+from s3d.agent.core.failures import FailureClass, classify
 from s3d.agent.s3.acl import CANNED, GRANT_MEMBERS, OWNER, requested
 from s3d.agent.s3.checksums import member_of
+from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members
 from s3d.agent.storage.records import STANDARD, Layout, ObjectRecord, PartSize, Stored, cut
-from s3d.agent.stores.write_queue.pending import ABSENT
+from s3d.agent.stores.write_queue.pending_write import ABSENT, Base, Kind, same_state
+from s3d.shared.config.values import ConflictPolicy
 
 _FULL = "FULL_OBJECT"
+
+CLOCK_TOLERANCE = 2.0
+"""Seconds by which the remote's modification must precede our acceptance: Last-Modified, and the
+Date header that gives the clock offset, have whole seconds."""
+SMALL = 256 * 1024
+"""Bytes up to which a push to an unknown key tries If-None-Match at once; a larger body is worth a
+HeadObject first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +39,7 @@ class Put:
 
     members: Members
     md5: bytes
-    """What its bytes must hash to."""
+    """The MD5 of its bytes."""
     layout: Layout
 
 
@@ -35,23 +51,23 @@ class Part:
     size: int
     layout: Layout
     checksum: Members
-    """The member with its checksum, if it came with one."""
+    """The member with its checksum, if the client sent one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Multipart:
-    """The object in the same parts in which it came, so that it gets the same ETag."""
+    """The object in the parts in which it was uploaded, so that it gets the same ETag."""
 
     create: Members
     parts: tuple[Part, ...]
     etag: str
-    """Of the whole: what the parts' bytes must hash to."""
+    """Of the whole object."""
     complete: Members
     """Without the list of parts."""
 
     @property
-    def made_as(self) -> str:
-        """Stands for all that CreateMultipartUpload says."""
+    def fingerprint(self) -> str:
+        """A hash of the members of CreateMultipartUpload."""
         return hashlib.sha256(repr(sorted(self.create.items())).encode()).hexdigest()
 
 
@@ -66,28 +82,10 @@ class SimpleCall:
 Plan = Put | Multipart | SimpleCall
 
 
-def conditional(todo: Plan, expected: str | None) -> Plan:
-    """The plan on the condition that the key is in this state: an ETag, or ABSENT.
-
-    None: without a condition. A multipart upload is judged when it is completed. No condition says
-    that a key must be absent for its deletion, nor anything of tags.
-    """
-    if expected is None or (isinstance(todo, SimpleCall) and (todo.operation != "DeleteObject")):
-        return todo
-    if isinstance(todo, SimpleCall) and expected == ABSENT:
-        return todo
-    condition = {"IfNoneMatch": "*"} if expected == ABSENT else {"IfMatch": expected}
-    if isinstance(todo, Put):
-        return Put(todo.members | condition, todo.md5, todo.layout)
-    if isinstance(todo, Multipart):
-        return replace(todo, complete=todo.complete | condition)
-    return replace(todo, members=todo.members | condition)
-
-
 def plan(kind: str, bucket: str, key: str, stored: Stored | None) -> Plan:
-    """The plan of a put, a delete or a tags; stored: what a put or a tags is about.
+    """The plan of a put, a delete or a tags write; stored: the object of a put or of tags.
 
-    Raises ValueError for a put that says neither what its bytes hash to nor what its parts are.
+    Raises ValueError for a put that has neither the MD5 of its bytes nor parts.
     """
     place = {"Bucket": bucket, "Key": key}
     if kind == "delete":
@@ -99,10 +97,157 @@ def plan(kind: str, bucket: str, key: str, stored: Stored | None) -> Plan:
     return _multipart(place, stored) if stored.layout.parts else _put(place, stored)
 
 
+def conditional(plan: Plan, expected: str | None) -> Plan:
+    """The plan on the condition that the key is in this state: an ETag, or ABSENT.
+
+    None: without a condition. A multipart upload carries the condition in its completion. S3 has no
+    condition for the deletion of an absent key, and none for tags.
+    """
+    if expected is None or (isinstance(plan, SimpleCall) and plan.operation != "DeleteObject"):
+        return plan
+    if isinstance(plan, SimpleCall) and expected == ABSENT:
+        return plan
+    condition = {"IfNoneMatch": "*"} if expected == ABSENT else {"IfMatch": expected}
+    if isinstance(plan, Put):
+        return Put(plan.members | condition, plan.md5, plan.layout)
+    if isinstance(plan, Multipart):
+        return replace(plan, complete=plan.complete | condition)
+    return replace(plan, members=plan.members | condition)
+
+
+class RemoteState(NamedTuple):
+    """What HeadObject shows of a key."""
+
+    etag: str
+    """ABSENT when there is no object."""
+    modified: float = 0.0
+    """Unix seconds of the remote's clock."""
+
+
+def state_of(head: Members) -> RemoteState:
+    """The state in an answer of HeadObject; an empty answer stands for an absent key."""
+    if not head:
+        return RemoteState(ABSENT)
+    modified = head.get("LastModified")
+    return RemoteState(str(head.get("ETag", "")), modified.timestamp() if modified else 1e12)
+
+
+class FirstStep(NamedTuple):
+    """How a push begins."""
+
+    look: bool
+    """Send HeadObject first."""
+    expected: str | None = None
+    """The state of the key that becomes the condition of the push; None: no condition."""
+
+
+def first_step(
+    kind: Kind, base: str | None, hint: str | None, *, is_conditional: bool, is_small: bool
+) -> FirstStep:
+    """The cheapest first step that cannot replace a newer version.
+
+    base: the state that this write replaces, if known. hint: the state that the remote showed last.
+    is_conditional: the remote supports the condition of this kind of write.
+    """
+    if not is_conditional:
+        return FirstStep(look=True)
+    expected = hint if base is None else base
+    if kind is Kind.DELETE:
+        # S3 has no condition "the key must be absent" for a deletion.
+        return FirstStep(look=not expected, expected=expected or None)
+    if expected is not None:
+        return FirstStep(look=False, expected=expected)
+    # Most keys are new: one request instead of two. For an existing key the answer is 412, and
+    # HeadObject follows.
+    return FirstStep(look=False, expected=ABSENT) if is_small else FirstStep(look=True)
+
+
+class Comparison(Enum):
+    """How a write relates to the state of the remote."""
+
+    PUSH = auto()
+    """The write is newer, or follows a write of ours."""
+    DONE = auto()
+    """The remote already is as the write would leave it."""
+    CONFLICT = auto()
+    """The remote has a newer version of another writer."""
+
+
+class Resolution(Enum):
+    """What happens to a write after the conflict policy was applied."""
+
+    PUSH = auto()
+    DONE = auto()
+    PARK = auto()
+    DROP = auto()
+
+
+def compare(
+    base: Base,
+    remote: RemoteState,
+    ours: Collection[str],
+    *,
+    is_delete: bool,
+    offset: float,
+    direct_write_at: float = 0.0,
+) -> Comparison:
+    """Compare a write with the state of the remote.
+
+    ours: states that earlier pushes of ours may have left. offset: seconds that the remote's clock
+    is ahead of ours. direct_write_at: when an earlier write of this key, which s3d forwarded to the
+    remote itself, was answered (Unix seconds of our clock); 0: there was none.
+    """
+    if is_delete and remote.etag == ABSENT:
+        return Comparison.DONE
+    if base.etag is not None and same_state(base.etag, remote.etag):
+        return Comparison.PUSH
+    if any(same_state(each, remote.etag) for each in ours):
+        return Comparison.PUSH
+    if remote.etag == ABSENT:
+        # A deletion has no date. It counts as newer when the object existed before.
+        return Comparison.PUSH if base.etag is None else Comparison.CONFLICT
+    is_older = remote.modified + CLOCK_TOLERANCE <= base.accepted + offset
+    is_direct_write = (
+        direct_write_at > 0 and remote.modified <= direct_write_at + offset + CLOCK_TOLERANCE
+    )
+    return Comparison.PUSH if is_older or is_direct_write else Comparison.CONFLICT
+
+
+def resolve(comparison: Comparison, policy: ConflictPolicy) -> Resolution:
+    """Apply the conflict policy, which decides about conflicts only."""
+    if comparison is Comparison.CONFLICT:
+        return _RESOLUTIONS[policy]
+    return Resolution.PUSH if comparison is Comparison.PUSH else Resolution.DONE
+
+
+_RESOLUTIONS = {
+    ConflictPolicy.PARK: Resolution.PARK,
+    ConflictPolicy.OURS: Resolution.PUSH,
+    ConflictPolicy.THEIRS: Resolution.DROP,
+}
+
+
+def is_about_condition(error: S3Error, todo: Plan, condition: str) -> bool:
+    """Whether a conditional push may succeed after HeadObject.
+
+    If-Match on a key without an object is 404 at AWS and 412 elsewhere, and it needs the permission
+    to read, which If-None-Match does not. A completion that lost against a concurrent write (409)
+    has lost its upload, so it starts over.
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
+    """
+    if error.status == 404:
+        return error.code == "NoSuchKey"
+    if error.status == 409:
+        is_race = error.code in ("ConditionalRequestConflict", "OperationAborted")
+        return is_race and not isinstance(todo, Multipart)
+    is_denied = classify(error) is FailureClass.DENIED and condition != ABSENT
+    return error.status in (412, 501) or is_denied
+
+
 def _put(place: Members, stored: Stored) -> Put:
     record, layout = stored
     md5 = bytes.fromhex(record.etag.strip('"'))
-    members = place | said(record)
+    members = place | description_members(record)
     members["ContentLength"] = record.size
     members["ContentMD5"] = base64.b64encode(md5).decode()
     checksum = record.checksum
@@ -113,7 +258,8 @@ def _put(place: Members, stored: Stored) -> Put:
 
 def _multipart(place: Members, stored: Stored) -> Multipart:
     record, layout = stored
-    create, complete, checksum = place | said(record), place.copy(), record.checksum
+    create = place | description_members(record)
+    complete, checksum = place.copy(), record.checksum
     if checksum is not None:
         create["ChecksumAlgorithm"], create["ChecksumType"] = checksum.algorithm, checksum.kind
         complete["ChecksumType"] = checksum.kind
@@ -140,8 +286,8 @@ def _tags(place: Members, tags: dict[str, str]) -> SimpleCall:
     return SimpleCall("PutObjectTagging", {**place, "Tagging": {"TagSet": tag_set}})
 
 
-def said(record: ObjectRecord) -> Members:
-    """What the writer said of the object, as members of PutObject or CreateMultipartUpload."""
+def description_members(record: ObjectRecord) -> Members:
+    """The object's headers, metadata, tags, ACL and storage class, as members of a write."""
     about = record.about
     members: Members = {**about.headers, **_acl(about.acl)}
     if about.metadata:
@@ -154,7 +300,7 @@ def said(record: ObjectRecord) -> Members:
 
 
 def _acl(acl: dict[str, Any] | None) -> Members:
-    """A canned ACL, else grants; the owner's own are left out: who that is, the remote knows."""
+    """A canned ACL, else grants without the owner's own: the remote knows who the owner is."""
     if acl is None:
         return {}
     canned = next((name for name in CANNED if requested({"ACL": name}, OWNER) == acl), None)

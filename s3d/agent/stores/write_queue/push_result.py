@@ -1,4 +1,4 @@
-"""What becomes of a write after a push: done, given back or parked. The rules: action.py."""
+"""What happens to a write after its push: acknowledged, retried, parked, held. See retry_policy."""
 
 from __future__ import annotations
 
@@ -12,35 +12,35 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.stores.write_queue.clock import Clock
 from s3d.agent.stores.write_queue.journal import Journal
 from s3d.agent.stores.write_queue.maintenance import QueueMaintenance
-from s3d.agent.stores.write_queue.pending import PendingWrite, PushError
-from s3d.agent.stores.write_queue.push import Overtaken, Push, Pushed
+from s3d.agent.stores.write_queue.pending_write import PendingWrite, PushError
+from s3d.agent.stores.write_queue.push import Overtaken, Pushed, PushExecutor
 from s3d.agent.stores.write_queue.remote_gate import RemoteGate
 from s3d.agent.stores.write_queue.retry_policy import (
-    DENIED_RETRIES,
-    INTEGRITY_FAILURES,
-    INTERCEPTIONS,
+    DENIED_RETRY_DELAYS,
+    MAX_INTEGRITY_FAILURES,
+    MAX_INTERCEPTIONS,
     FailureAction,
+    action_for,
     back_off,
-    decide,
+    push_error,
     refusal_of,
-    told,
 )
-from s3d.agent.stores.write_queue.staged_body import StagedDataCorrupt
+from s3d.agent.stores.write_queue.verify_push import StagedDataCorrupt
 
 logger = logging.getLogger(__name__)
 
 CORRUPT = "corrupt"
 INTEGRITY = "integrity"
-"""Words of ours that stand for the code of an error: our bytes are lost, theirs come out wrong."""
+"""Error codes of s3d's own: the staged bytes are lost; the remote has other bytes."""
 
 
 class PushResultHandler:
-    """Tells the journal, and remembers of a write what the next push of it has to know."""
+    """Records outcomes in the journal, and counts per write the failures that have a limit."""
 
     def __init__(
         self,
         journal: Journal,
-        push: Push,
+        push: PushExecutor,
         gate: RemoteGate,
         maintenance: QueueMaintenance,
         clock: Clock,
@@ -50,34 +50,35 @@ class PushResultHandler:
         self._gate = gate
         self._maintenance = maintenance
         self._clock = clock
-        self._wrong: Counter[int] = Counter()
-        """Times that the remote had other bytes, by seq."""
+        self._integrity_failures: Counter[int] = Counter()
+        """By seq, attempts after which the remote had other bytes."""
         self._denied: Counter[int] = Counter()
         self._intercepted: Counter[int] = Counter()
-        """Times that another server answered, by seq."""
+        """By seq, attempts that another server answered."""
 
     async def succeeded(self, write: PendingWrite, pushed: Pushed) -> None:
-        """The remote has it."""
+        """The remote has the write."""
         self._gate.record_success()
-        self._maintenance.reached(write.bucket)
+        if write.bucket in self._maintenance.missing_buckets:
+            self._maintenance.note_bucket_exists(write.bucket)
         self._forget(write)
-        if pushed.late_until and pushed.state is not None:
-            until, state = pushed.late_until, pushed.state
-            await self._retry_until_saved(
-                partial(self._journal.verify_later, write.seq, state, until)
-            )
+        outcomes = self._journal.outcomes
+        if pushed.replaceable_until and pushed.state is not None:
+            until, state = pushed.replaceable_until, pushed.state
+            await self._retry_until_saved(partial(outcomes.verify_later, write.seq, state, until))
             return
-        done = partial(
-            self._journal.done,
-            write.seq,
-            pushed.etag,
-            pushed.alias,
-            state=pushed.state,
-            was_there=pushed.was_there,
+        await self._retry_until_saved(
+            partial(
+                outcomes.acknowledge,
+                write.seq,
+                pushed.etag,
+                client_etag=pushed.client_etag,
+                state=pushed.state,
+                was_there=pushed.was_there,
+            )
         )
-        await self._retry_until_saved(done)
         if pushed.was_there:
-            self._maintenance.failed()  # for the upload
+            self._maintenance.wake()  # to abort its upload
 
     async def overtaken(self, write: PendingWrite, conflict: Overtaken) -> None:
         """The remote has a newer version."""
@@ -85,7 +86,7 @@ class PushResultHandler:
         self._forget(write)
         await self._abandon(write)
         conflicts = self._journal.conflicts
-        act = conflicts.give_way if conflict.is_dropped else conflicts.park
+        act = conflicts.drop if conflict.is_dropped else conflicts.park
         logger.warning(
             "the remote has a newer version: etag=%s dropped=%s bucket=%s key=%s seq=%d",
             conflict.remote_etag or "none", conflict.is_dropped,
@@ -93,94 +94,97 @@ class PushResultHandler:
         )  # fmt: skip
         await self._retry_until_saved(partial(act, write, conflict.remote_etag))
 
-    async def lost(self, write: PendingWrite, error: StagedDataCorrupt) -> None:
-        """There is nothing left to be pushed."""
-        logger.error("staged bytes are lost: %s seq=%d", error.message, write.seq)
-        await self._park(write, told(error, self._clock.now(), CORRUPT))
+    async def corrupt(self, write: PendingWrite, error: StagedDataCorrupt) -> None:
+        """The staged bytes cannot be pushed."""
+        logger.error("staged bytes are corrupt: %s seq=%d", error.message, write.seq)
+        await self._park(write, push_error(error, self._clock.now(), CORRUPT))
 
-    async def held(self, write: PendingWrite, why: str) -> None:
-        """The filter keeps it here."""
+    async def held(self, write: PendingWrite, reason: str) -> None:
+        """The filter holds the write."""
         self._forget(write)
-        await self._retry_until_saved(partial(self._journal.exclude, write.seq, why))
+        await self._retry_until_saved(partial(self._journal.outcomes.exclude, write.seq, reason))
 
-    async def park(self, write: PendingWrite, error: PushError) -> None:
-        """It was not even tried."""
-        await self._retry_until_saved(partial(self._journal.park, write.seq, error))
+    async def park_untried(self, write: PendingWrite, error: PushError) -> None:
+        """Park a write without a push."""
+        await self._retry_until_saved(partial(self._journal.outcomes.park, write.seq, error))
 
     async def failed(self, write: PendingWrite, error: S3Error) -> None:
-        """The push ended with this error."""
+        """The push raised this error."""
         self._gate.record_outcome(error)
-        self._maintenance.failed()
-        action = decide(error)
+        self._maintenance.wake()
+        action = action_for(error)
         logger.info(
             "a push failed: %s action=%s bucket=%s key=%s seq=%d",
             error, action, write.bucket, write.key, write.seq,
         )  # fmt: skip
         await _HANDLERS[action](self, write, error)
 
-    async def _again(self, write: PendingWrite, error: S3Error) -> None:
+    async def _retry(self, write: PendingWrite, error: S3Error) -> None:
         refusal = refusal_of(error)
         retry_after = None if refusal is None else refusal.retry_after
         wait = back_off(write.attempts, retry_after, self._clock.random())
         now = self._clock.now()
-        await self._journal.give_back(write.seq, now + wait, told(error, now))
+        self._journal.outcomes.retry_later(write.seq, now + wait, push_error(error, now))
 
-    async def _intercept(self, write: PendingWrite, error: S3Error) -> None:
+    async def _retry_intercepted(self, write: PendingWrite, error: S3Error) -> None:
         self._intercepted[write.seq] += 1
-        if self._intercepted[write.seq] < INTERCEPTIONS:
-            await self._again(write, error)
+        if self._intercepted[write.seq] < MAX_INTERCEPTIONS:
+            await self._retry(write, error)
         else:
             await self._deny(write, error)
 
-    async def _prove(self, write: PendingWrite, error: S3Error) -> None:
-        self._wrong[write.seq] += 1
-        if self._wrong[write.seq] >= INTEGRITY_FAILURES:
-            await self._park(write, told(error, self._clock.now(), INTEGRITY))
+    async def _retry_integrity(self, write: PendingWrite, error: S3Error) -> None:
+        self._integrity_failures[write.seq] += 1
+        if self._integrity_failures[write.seq] >= MAX_INTEGRITY_FAILURES:
+            await self._park(write, push_error(error, self._clock.now(), INTEGRITY))
         else:
             await self._restart(write, error)
 
     async def _restart(self, write: PendingWrite, error: S3Error) -> None:
         await self._abandon(write)
-        await self._again(write, error)
+        await self._retry(write, error)
 
     async def _wait_for_credentials(self, write: PendingWrite, error: S3Error) -> None:
         now = self._clock.now()
-        await self._journal.give_back(write.seq, now, told(error, now))
+        self._journal.outcomes.retry_later(write.seq, now, push_error(error, now))
 
     async def _deny(self, write: PendingWrite, error: S3Error) -> None:
-        tried = self._denied[write.seq]
+        attempts = self._denied[write.seq]
         self._denied[write.seq] += 1
         now = self._clock.now()
-        retry_at = now + DENIED_RETRIES[tried] if tried < len(DENIED_RETRIES) else 0.0
-        await self._park(write, told(error, now), retry_at)
+        delays = DENIED_RETRY_DELAYS
+        retry_at = now + delays[attempts] if attempts < len(delays) else 0.0
+        await self._park(write, push_error(error, now), retry_at)
 
     async def _refuse(self, write: PendingWrite, error: S3Error) -> None:
-        await self._park(write, told(error, self._clock.now()))
+        await self._park(write, push_error(error, self._clock.now()))
 
     async def _park(self, write: PendingWrite, error: PushError, retry_at: float = 0.0) -> None:
         await self._abandon(write)
-        self._maintenance.parked(write, error)
-        await self._retry_until_saved(partial(self._journal.park, write.seq, error, retry_at))
+        self._maintenance.note_parked(write, error)
+        await self._retry_until_saved(
+            partial(self._journal.outcomes.park, write.seq, error, retry_at)
+        )
         if not retry_at:
             self._forget(write)
 
     async def _abandon(self, write: PendingWrite) -> None:
-        """Leave nothing half done at the remote, if it can be asked."""
+        """Abort its multipart upload, if the remote can be asked."""
         try:
             await self._push.abandon(write)
         except S3Error as error:
             logger.info("an upload could not be aborted now: %s seq=%d", error, write.seq)
 
     def _forget(self, write: PendingWrite) -> None:
-        self._wrong.pop(write.seq, None)
+        self._integrity_failures.pop(write.seq, None)
         self._denied.pop(write.seq, None)
         self._intercepted.pop(write.seq, None)
 
-    async def _retry_until_saved(self, note: Callable[[], Awaitable[None]]) -> None:
-        """Have the journal note it, however long its disk is full."""
+    async def _retry_until_saved(self, save: Callable[[], Awaitable[None]]) -> None:
+        """Record an outcome, retrying as long as the disk is full."""
         for attempt in count():
             try:
-                return await note()
+                return await save()
             except S3Error as error:
                 logger.warning("the journal cannot be written: %s", error)
                 await self._clock.sleep(back_off(attempt, 1.0, self._clock.random()))
@@ -189,9 +193,9 @@ class PushResultHandler:
 _HANDLERS: Mapping[
     FailureAction, Callable[[PushResultHandler, PendingWrite, S3Error], Awaitable[None]]
 ] = {
-    FailureAction.RETRY: PushResultHandler._again,
-    FailureAction.INTERCEPTED: PushResultHandler._intercept,
-    FailureAction.PROVE: PushResultHandler._prove,
+    FailureAction.RETRY: PushResultHandler._retry,
+    FailureAction.INTERCEPTED: PushResultHandler._retry_intercepted,
+    FailureAction.PROVE: PushResultHandler._retry_integrity,
     FailureAction.RESTART: PushResultHandler._restart,
     FailureAction.PAUSE: PushResultHandler._wait_for_credentials,
     FailureAction.DENY: PushResultHandler._deny,

@@ -1,36 +1,72 @@
-"""Whose turn it is: the next due write of a key that is not being pushed. Belongs to the loop."""
+"""Which write is pushed next: the next due write of a key that is not being pushed.
+
+Small writes overtake large ones, but no write waits for ever: a write ranks as if it had been
+accepted later by a time that grows with its size. So the order of two writes never changes with
+time and a heap can hold them, and small writes delay a large one by at most MAX_DELAY.
+"""
 
 from __future__ import annotations
 
 import heapq
 from collections import Counter, deque
+from typing import Protocol
 
-from s3d.agent.stores.write_queue.pending import PendingState, PendingWrite
 from s3d.agent.stores.write_queue.pending_index import PendingIndex
-from s3d.agent.stores.write_queue.push_priority import Rank, rank
+from s3d.agent.stores.write_queue.pending_write import PendingState, PendingWrite, Place
 
-Place = tuple[str, str]
-"""Bucket and key."""
+SIZE_PER_SECOND = 1 << 20
+"""Bytes for which a write yields to writes that were accepted up to a second later."""
+MAX_DELAY = 60.0
+"""Seconds that even the largest write yields to others."""
+
+Rank = tuple[int, float, int]
+"""Sorts; the least goes first."""
+
+
+class Ranked(Protocol):
+    """The attributes of a write that decide its rank."""
+
+    @property
+    def seq(self) -> int: ...
+
+    @property
+    def size(self) -> int: ...
+
+    @property
+    def accepted(self) -> float: ...
+
+    @property
+    def priority(self) -> int:
+        """Greater goes first, whatever its age."""
+
+
+def rank(write: Ranked) -> Rank:
+    """By priority, then by age and size, then in the order of acceptance."""
+    delay = min(MAX_DELAY, write.size / SIZE_PER_SECOND)
+    return -write.priority, write.accepted + delay, write.seq
 
 
 class PushScheduler:
-    """Entries may be out of date: each is held against the write when its turn comes."""
+    """Entries of its heaps may be out of date: next() checks each against the write.
 
-    def __init__(self, backlog: PendingIndex) -> None:
-        self._backlog = backlog
+    Belongs to the loop.
+    """
+
+    def __init__(self, index: PendingIndex) -> None:
+        self._index = index
         self._ready: list[Rank] = []
         self._later: list[tuple[float, int]] = []
-        """When, and seq."""
+        """Time (Unix seconds) and seq."""
         self._urgent: deque[int] = deque()
-        self._hurried: Counter[Place] = Counter()
+        self._expedited: Counter[Place] = Counter()
 
     def offer(self, bucket: str, key: str, now: float) -> bool:
-        """Something has changed about this key; True when a write of it may go now."""
-        writes = self._backlog.of_key(bucket, key)
-        if not writes or not _may_go(writes[0]):
+        """The writes of a key have changed; True when one of them may be pushed now."""
+        writes = self._index.of_key(bucket, key)
+        if not writes or not _is_pushable(writes[0]):
             return False
         write = writes[0]
-        if (bucket, key) in self._hurried and write.state is not PendingState.VERIFYING:
+        if (bucket, key) in self._expedited and write.state is not PendingState.VERIFYING:
             write.retry_at = min(write.retry_at, now)
             self._urgent.append(write.seq)
         elif write.retry_at > now:
@@ -41,7 +77,7 @@ class PushScheduler:
         return True
 
     def next(self, now: float) -> PendingWrite | None:
-        """The write whose turn it is; it is not offered again unless somebody does so."""
+        """The next write to push. It is not returned again unless its key is offered again."""
         while self._urgent:
             write = self._due(self._urgent.popleft(), now)
             if write is not None:
@@ -51,35 +87,35 @@ class PushScheduler:
             if write is not None:
                 heapq.heappush(self._ready, rank(write))
         while self._ready:
-            place = heapq.heappop(self._ready)
-            write = self._due(place[-1], now)
-            if write is not None and rank(write) == place:
+            entry = heapq.heappop(self._ready)
+            write = self._due(entry[-1], now)
+            if write is not None and rank(write) == entry:
                 return write
         return None
 
     def next_at(self) -> float | None:
-        """When it is worth asking again though nothing was offered, Unix seconds."""
+        """When next() is worth calling again although nothing was offered, Unix seconds."""
         return self._later[0][0] if self._later else None
 
-    def hurry(self, place: Place) -> None:
-        """From now on the writes of this key go before all others, once more for each call."""
-        self._hurried[place] += 1
+    def expedite(self, place: Place) -> None:
+        """Push the writes of this key before all others until relax() was called as often."""
+        self._expedited[place] += 1
 
     def relax(self, place: Place) -> None:
-        """Takes one hurry back."""
-        self._hurried[place] -= 1
-        if self._hurried[place] <= 0:
-            del self._hurried[place]
+        """Undo one expedite()."""
+        self._expedited[place] -= 1
+        if self._expedited[place] <= 0:
+            del self._expedited[place]
 
     def _due(self, seq: int, now: float) -> PendingWrite | None:
-        write = self._backlog.get(seq)
-        if write is None or write.retry_at > now or not _may_go(write):
+        write = self._index.get(seq)
+        if write is None or write.retry_at > now or not _is_pushable(write):
             return None
-        return write if self._backlog.of_key(write.bucket, write.key)[0] is write else None
+        return write if self._index.of_key(write.bucket, write.key)[0] is write else None
 
 
-def _may_go(write: PendingWrite) -> bool:
-    """A parked write may have a time at which it is tried again."""
+def _is_pushable(write: PendingWrite) -> bool:
+    """A parked write may have a time at which it is retried."""
     if write.state is PendingState.FAILED:
         return write.retry_at > 0
     return write.state in (PendingState.WAITING, PendingState.VERIFYING)

@@ -1,7 +1,7 @@
-"""The pusher: takes pending writes from the journal and sees to it that the remote gets them.
+"""The pusher: takes pending writes from the journal until the remote has them.
 
-As many go at a time as the remote takes well; a new one starts with its commit. What one push
-does is elsewhere (push.py), and so is what its outcome means (outcomes.py).
+Pushes run concurrently, as many as RemoteGate allows, and one push begins with the commit of its
+write. push.py is the push of one write; push_result.py decides what follows from its outcome.
 """
 
 from __future__ import annotations
@@ -13,85 +13,130 @@ from dataclasses import dataclass
 
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
+from s3d.agent.core.rate_meter import RateMeter
+from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.optional_headers import OptionalGroup, blames
+from s3d.agent.stores.write_queue.clock import Clock
 from s3d.agent.stores.write_queue.journal import Journal
 from s3d.agent.stores.write_queue.maintenance import QueueMaintenance
-from s3d.agent.stores.write_queue.multipart_push import Means
-from s3d.agent.stores.write_queue.pending import PendingState, PendingWrite, QueueStatus
-from s3d.agent.stores.write_queue.progress import Progress, Traffic
-from s3d.agent.stores.write_queue.push import HeldBack, Overtaken, Push
+from s3d.agent.stores.write_queue.pending_write import PendingState, PendingWrite, QueueTotals
+from s3d.agent.stores.write_queue.push import HeldByFilter, Overtaken, PushExecutor
 from s3d.agent.stores.write_queue.push_result import PushResultHandler
-from s3d.agent.stores.write_queue.remote_calls import probe
-from s3d.agent.stores.write_queue.remote_gate import RemoteGate
-from s3d.agent.stores.write_queue.retry_policy import DENIED_RETRIES, is_denied
-from s3d.agent.stores.write_queue.staged_body import StagedDataCorrupt
+from s3d.agent.stores.write_queue.remote_gate import RemoteGate, probe
+from s3d.agent.stores.write_queue.retry_policy import DENIED_RETRY_DELAYS, is_denied
+from s3d.agent.stores.write_queue.verify_push import SMALL, StagedDataCorrupt
 
 logger = logging.getLogger(__name__)
 
-
 _MOVING = (PendingState.WAITING, PendingState.PUSHING)
+EVENT_INTERVAL = 0.5
+"""Seconds between two progress events of one push."""
 
 
 @dataclass(frozen=True, slots=True)
 class PushStatus:
-    """How it goes."""
+    """The state of the pusher, for people."""
 
     trouble: str
-    """Why nothing gets through; "" while the remote is well."""
+    """Why nothing is pushed; "" while the remote is reachable."""
     pushing: int
     limit: int
-    """Pushes that may be under way at once."""
+    """Pushes that may be in flight at once."""
     rate: float
-    """Bytes a second, over the last ones."""
+    """Bytes a second, over the last seconds."""
     writes: float
     """Writes a second."""
     eta: float | None
-    """Seconds until all is pushed at this rate; None: not to be said."""
+    """Seconds until everything is pushed at this rate; None: unknown."""
 
 
 class Pusher:
-    """Run run() as long as the agent lives."""
+    """run() must run as long as the agent lives. Belongs to the loop."""
 
-    def __init__(self, journal: Journal, means: Means, gate: RemoteGate, events: Events) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        push: PushExecutor,
+        gate: RemoteGate,
+        events: Events,
+        *,
+        remote: ObjectStore,
+        clock: Clock,
+    ) -> None:
         self._journal = journal
-        self._means = means
-        self._clock = means.clock
+        self._push = push
         self._gate = gate
-        self._push = Push(means, journal)
-        self._maintenance = QueueMaintenance(journal, means.inner, self._clock, self._woke)
-        self._results = PushResultHandler(journal, self._push, gate, self._maintenance, self._clock)
-        self._traffic = Traffic(events, self._clock)
+        self._remote = S3Client(remote)
+        self._clock = clock
+        self._maintenance = QueueMaintenance(
+            journal, self._remote, clock, on_wakeup=self._on_wakeup
+        )
+        self._results = PushResultHandler(journal, push, gate, self._maintenance, clock)
+        self._traffic = PushTraffic(events, clock)
         self._changed = asyncio.Event()
-        gate.on_return = self._returned
+        gate.on_return = self._on_return
         self._pushing = 0
         self._urgent = 0
-        """Callers of push_now, each of whom may have a push beyond the limit."""
-        self._last = ("", "")
-        """Bucket and key of the last push: where to probe."""
+        """Callers of push_now; each may have one push beyond the limit."""
+        self._last_key = ("", "")
+        """Bucket and key of the last push, which probes use."""
 
     async def run(self) -> None:
-        """Push until cancelled. What was under way then is in doubt at the next run."""
-        await self._inherit()
+        """Push until cancelled. Pushes in flight are then unresolved for the next run."""
+        await self._recover()
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._reopen(), name="queue probe")
+            tasks.create_task(self._probe_while_closed(), name="queue probe")
             tasks.create_task(self._maintenance.run(), name="queue maintenance")
             while True:
-                await self._room()
+                await self._wait_for_slot()
                 write = await self._journal.take()
                 if self._gate.closed.is_set():
-                    await self._journal.give_back(write.seq, write.retry_at)
+                    self._journal.outcomes.retry_later(write.seq, write.retry_at)
                     continue
                 self._pushing += 1
-                tasks.create_task(self._carry_out(write), name=f"queue push {write.seq}")
+                tasks.create_task(self._push_write(write), name=f"queue push {write.seq}")
+
+    async def _push_write(self, write: PendingWrite) -> None:
+        """Push one write and let its outcome take effect."""
+        self._last_key = write.bucket, write.key
+        progress, results = self._traffic.begin(write), self._results
+        missing_bucket = self._maintenance.missing_buckets.get(write.bucket)
+        try:
+            if missing_bucket is not None and not write.attempts:
+                return await results.park_untried(write, missing_bucket)
+            try:
+                pushed = await self._push.push(write, progress.add)
+            except HeldByFilter as held:
+                await results.held(write, str(held))
+            except Overtaken as conflict:
+                await results.overtaken(write, conflict)
+            except StagedDataCorrupt as error:
+                await results.corrupt(write, error)
+            except S3Error as error:
+                await results.failed(write, error)
+            except OSError as error:  # a failure of this machine, not of the remote
+                failure = S3Error("SlowDown", f"cannot push for now: {error.strerror or error}")
+                await results.failed(write, failure)
+            except Exception as error:  # a bug must not keep the other writes from being pushed
+                logger.exception("a push broke bucket=%s key=%s", write.bucket, write.key)
+                failure = S3Error("InternalError", f"s3d cannot push it: {error!r}")
+                await results.failed(write, failure)
+            else:
+                progress.finish()
+                await results.succeeded(write, pushed)
+        finally:
+            self._traffic.end(write)
+            self._pushing -= 1
+            self._changed.set()
 
     async def push_now(self, bucket: str, key: str = "", *, timeout: float) -> None:
-        """Return when what is pending for a key (or a bucket) now has reached the remote.
+        """Return when the remote has what is pending now of a key, or (key "") of a bucket.
 
-        Raises S3Error: ServiceUnavailable when it does not take it in time, or what it refuses
-        the key with.
+        Raises S3Error: ServiceUnavailable when that takes longer than timeout, or the error with
+        which the remote refuses the key.
         """
-        if not self._journal.writes(bucket, key):
+        if not self._journal.pending.writes(bucket, key):
             return
         self._urgent += 1
         try:
@@ -107,86 +152,85 @@ class Pusher:
         finally:
             self._urgent -= 1
 
-    async def flush(self, timeout: float) -> QueueStatus:
-        """Push until nothing waits any more, or until the time is over; what is left.
+    async def flush(self, timeout: float) -> QueueTotals:
+        """Push until nothing can be pushed any more or the time is over; returns what is left.
 
-        It does not wait for a remote that is away, nor for what is parked or held.
+        Does not wait for an unreachable remote, nor for parked or held writes.
         """
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout):
                 if self._gate.closed.is_set():
                     with suppress(S3Error):
                         await self.probe_now()
-                self._journal.hurry()
-                while self._is_moving():
+                self._journal.control.retry_delayed()
+                while self._journal.is_moving and not self._gate.closed.is_set():
                     self._changed.clear()
                     await self._changed.wait()
-        return self._journal.status()
+        return self._journal.totals()
 
     async def probe_now(self) -> None:
-        """Something has changed (network, credentials): see at once whether the remote is back.
+        """The network or the credentials have changed: probe the remote at once.
 
-        Raises S3Error ServiceUnavailable when it is not.
+        Raises ServiceUnavailable when the gate stays closed.
         """
         self._gate.reset_backoff()
         await self._probe()
         if self._gate.closed.is_set():
-            why = self._gate.error.message if self._gate.error else self._gate.trouble
-            raise S3Error("ServiceUnavailable", why)
+            reason = self._gate.error.message if self._gate.error else self._gate.trouble
+            raise S3Error("ServiceUnavailable", reason)
 
     def remote_answered(self, status: int) -> None:
-        """The remote has answered somebody else's request; it is known to be its own answer."""
+        """The remote itself has answered a request that is not a push."""
         self._gate.record_answer(status)
 
     @property
     def sent(self) -> int:
-        """Bytes that went to the remote since the start."""
+        """Bytes sent to the remote since the start."""
         return self._traffic.sent
 
     def progress(self, seq: int) -> tuple[int, float]:
-        """Of a push under way: bytes that have gone, and bytes a second; 0 of a small one."""
-        return self._traffic.of(seq)
+        """Of a push in flight: bytes sent, and bytes a second; 0 for a small write."""
+        return self._traffic.progress_of(seq)
 
     def status(self) -> PushStatus:
-        """Numbers for people."""
-        pending = self._journal.status()
+        pending = self._journal.totals()
         rate, writes = self._traffic.rates()
-        waiting, pushing = (pending.shares[state].size for state in _MOVING)
+        waiting, pushing = (pending.by_state[state].size for state in _MOVING)
         left = waiting + pushing - pending.blocked.size
-        trouble = self._gate.suspected_trouble if self._journal.is_moving else self._gate.trouble
+        gate = self._gate
+        trouble = gate.suspected_trouble if self._journal.is_moving else gate.trouble
         eta = left / rate if rate and not trouble and not pending.paused else None
-        return PushStatus(trouble, self._pushing, self._gate.limit, rate, writes, eta)
+        return PushStatus(trouble, self._pushing, gate.limit, rate, writes, eta)
 
-    # Which goes next, and when
+    async def _recover(self) -> None:
+        """After a start, give what an earlier run has left its next attempt.
 
-    async def _inherit(self) -> None:
-        """After a start: what lies there may have been pushed; what was parked gets its chances,
-        and what the filter held is decided anew, for it may be another filter. What was refused
-        because of an optional header goes again: this s3d may know to do without."""
+        What the filter held is evaluated again, because the filter may be another one. What the
+        remote refused because of an optional header is retried, because this version may omit the
+        header. Denied writes get the rest of their retries.
+        """
         now = self._clock.now()
-        await self._journal.reevaluate_filters()
-        failed = self._journal.all(PendingState.FAILED)
-        await self._journal.retry_these([write for write in failed if _was_for_a_header(write)])
-        for write in list(self._journal.all()):
-            if write.state is PendingState.PUSHING:  # by a run() of this process that failed
-                self._journal.suspect(write, None)
-                await self._journal.give_back(write.seq, now)
+        journal = self._journal
+        await journal.control.reevaluate_filters()
+        failed = journal.pending.in_state(PendingState.FAILED)
+        await journal.control.retry_writes([write for write in failed if _blames_header(write)])
+        for write in journal.pending:
+            if write.state is PendingState.PUSHING:  # an earlier run() in this process failed
+                journal.outcomes.mark_unresolved(write, None)
+                journal.outcomes.retry_later(write.seq, now)
             elif write.state is PendingState.FAILED and write.error is not None:
-                self._maintenance.parked(write, write.error)
+                self._maintenance.note_parked(write, write.error)
                 if is_denied(write.error):
-                    self._journal.try_again(write, max(now, write.error.at + DENIED_RETRIES[0]))
+                    retry_at = max(now, write.error.at + DENIED_RETRY_DELAYS[0])
+                    journal.outcomes.schedule_retry(write, retry_at)
 
-    async def _room(self) -> None:
-        """Return when one more may go."""
+    async def _wait_for_slot(self) -> None:
+        """Return when one more push may begin."""
         while self._gate.closed.is_set() or self._pushing >= self._gate.limit + self._urgent:
             self._changed.clear()
             await self._changed.wait()
 
-    def _is_moving(self) -> bool:
-        return self._journal.is_moving and not self._gate.closed.is_set()
-
-    async def _reopen(self) -> None:
-        """While the line is closed, probe at its times."""
+    async def _probe_while_closed(self) -> None:
         while True:
             await self._gate.closed.wait()
             at = self._gate.probe_at or 0.0
@@ -194,63 +238,92 @@ class Pusher:
             if self._gate.closed.is_set() and (self._gate.probe_at or at) <= at:
                 await self._probe()
 
-    def _returned(self) -> None:
-        """The remote answers again: what was delayed because it did not need not wait."""
-        self._journal.hurry(unanswered=True)
+    async def _probe(self) -> None:
+        self._gate.record_outcome(await probe(self._remote, *self._last_key))
         self._changed.set()
 
-    async def _woke(self) -> None:
-        """The machine has slept: what was tried in vain before says nothing any more."""
-        self._journal.hurry()
-        with suppress(S3Error):  # still away, as it is said elsewhere
+    def _on_return(self) -> None:
+        """The remote answers again: retry at once what got no answer."""
+        self._journal.control.retry_delayed(only_unanswered=True)
+        self._changed.set()
+
+    async def _on_wakeup(self) -> None:
+        """The machine has slept: earlier failures say nothing about the network of now."""
+        self._journal.control.retry_delayed()
+        with suppress(S3Error):  # the gate reports a remote that is still unreachable
             await self.probe_now()
 
-    async def _probe(self) -> None:
-        self._gate.record_outcome(await probe(S3Client(self._means.inner), *self._last))
-        self._changed.set()
 
-    # One write
-
-    async def _carry_out(self, write: PendingWrite) -> None:
-        self._last = write.bucket, write.key
-        progress = self._traffic.begin(write)
-        try:
-            known = self._maintenance.error_of(write)
-            if known is not None:
-                await self._results.park(write, known)
-            else:
-                await self._try(write, progress)
-        finally:
-            self._traffic.over(write)
-            self._pushing -= 1
-            self._changed.set()
-
-    async def _try(self, write: PendingWrite, progress: Progress) -> None:
-        is_unresolved = self._journal.is_unresolved(write)
-        try:
-            pushed = await self._push.carry_out(write, progress.moved, is_unresolved=is_unresolved)
-        except HeldBack as held:
-            await self._results.held(write, str(held))
-        except Overtaken as conflict:
-            await self._results.overtaken(write, conflict)
-        except StagedDataCorrupt as error:
-            await self._results.lost(write, error)
-        except S3Error as error:
-            await self._results.failed(write, error)
-        except OSError as error:  # this machine's trouble, not the remote's
-            failure = S3Error("SlowDown", f"cannot push for now: {error.strerror or error}")
-            await self._results.failed(write, failure)
-        except Exception as error:  # a fault of ours must not keep the other writes back
-            logger.exception("a push broke bucket=%s key=%s", write.bucket, write.key)
-            failure = S3Error("InternalError", f"s3d cannot push it: {error!r}")
-            await self._results.failed(write, failure)
-        else:
-            progress.ended()
-            await self._results.succeeded(write, pushed)
-
-
-def _was_for_a_header(write: PendingWrite) -> bool:
+def _blames_header(write: PendingWrite) -> bool:
+    """Whether the write was refused because of an optional header."""
     error = write.error
     return error is not None and any(
         blames(group, error.status, error.code, error.message) for group in OptionalGroup
     )
+
+
+class PushTraffic:
+    """Rates of all pushes together, and the progress of large ones."""
+
+    def __init__(self, events: Events, clock: Clock) -> None:
+        self.events = events
+        self.clock = clock
+        self.size = RateMeter()
+        self.writes = RateMeter()
+        self.sent = 0
+        """Bytes since the start."""
+        self._large: dict[int, PushProgress] = {}
+        """By seq, pushes in flight that take long enough to be observed."""
+
+    def begin(self, write: PendingWrite) -> PushProgress:
+        progress = PushProgress(self, write)
+        if write.size > SMALL:
+            self._large[write.seq] = progress
+        return progress
+
+    def end(self, write: PendingWrite) -> None:
+        self._large.pop(write.seq, None)
+
+    def progress_of(self, seq: int) -> tuple[int, float]:
+        """Bytes sent by a push, and bytes a second; 0 for a small write."""
+        progress = self._large.get(seq)
+        if progress is None:
+            return 0, 0.0
+        return progress.sent, progress.size.rate(self.clock.steady())
+
+    def rates(self) -> tuple[float, float]:
+        """Bytes and writes a second."""
+        now = self.clock.steady()
+        return self.size.rate(now), self.writes.rate(now)
+
+
+class PushProgress:
+    """The progress of one push. A small one ends before anybody can see it: it emits no events."""
+
+    def __init__(self, traffic: PushTraffic, write: PendingWrite) -> None:
+        self._traffic = traffic
+        self._write = write
+        self.sent = 0
+        """Bytes, including those that the remote had before."""
+        self.size = RateMeter()
+        self._emitted_at = float("-inf")
+
+    def add(self, size: int) -> None:
+        """This many further bytes are being sent."""
+        now = self._traffic.clock.steady()
+        self._traffic.size.add(size, now)
+        self._traffic.sent += size
+        self.sent += size
+        write = self._write
+        if write.size <= SMALL:
+            return
+        self.size.add(size, now)
+        if now - self._emitted_at >= EVENT_INTERVAL:
+            self._emitted_at = now
+            self._traffic.events.emit(
+                "queue.pushing", write.subject, seq=write.seq, sent=self.sent, size=write.size
+            )
+
+    def finish(self) -> None:
+        """The remote has the write."""
+        self._traffic.writes.add(1, self._traffic.clock.steady())

@@ -15,10 +15,10 @@ from s3d.agent.s3.messages import Body
 from s3d.agent.storage.records import Layout
 from s3d.agent.stores.write_queue.admission import Admission
 from s3d.agent.stores.write_queue.journal import Journal
-from s3d.agent.stores.write_queue.pending import Conflict, PendingState, PendingWrite
+from s3d.agent.stores.write_queue.pending_write import Conflict, PendingState, PendingWrite
 from s3d.agent.stores.write_queue.pusher import Pusher
-from s3d.agent.stores.write_queue.staged_body import Throttle
-from s3d.shared.transfers import QueueLimits, QueueStatus, Share, Transfer, TransferError
+from s3d.agent.stores.write_queue.remote_gate import Throttle
+from s3d.shared.transfers import QueueLimits, QueueStatus, Totals, Transfer, TransferError
 
 PUSH = "push"
 """The kind of a transfer that is a pending write."""
@@ -79,9 +79,9 @@ def transfer_of(write: PendingWrite, pusher: Pusher | None = None) -> Transfer:
 
 def queue_status(queue: Queue) -> QueueStatus:
     """Counts and sizes by state, limits and rates."""
-    pending, pushes, limits = queue.journal.status(), queue.pusher.status(), queue.admission.limits
-    shares = {word: Share(*pending.shares[state]) for word, state in STATES.items()}
-    shares["conflict"] = Share(*pending.conflicts)
+    pending, pushes, limits = queue.journal.totals(), queue.pusher.status(), queue.admission.limits
+    shares = {word: Totals(*pending.by_state[state]) for word, state in STATES.items()}
+    shares["conflict"] = Totals(*pending.conflicts)
     return QueueStatus(
         **shares,
         limits=QueueLimits(
@@ -90,7 +90,7 @@ def queue_status(queue: Queue) -> QueueStatus:
         path=str(queue.path),
         paused=pending.paused,
         trouble=pushes.trouble,
-        blocked=Share(*pending.blocked),
+        blocked=Totals(*pending.blocked),
         oldest=pending.oldest,
         rate=pushes.rate,
         remaining=pushes.eta,

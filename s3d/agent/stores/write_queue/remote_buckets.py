@@ -1,101 +1,227 @@
-"""What is known of the remote's buckets: whether they exist, and whether they keep versions."""
+"""What is known of the remote's buckets: existence, versioning, keys and conditions they accept."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.failures import FailureClass, classify
 from s3d.agent.core.store import ObjectStore
+from s3d.agent.s3.address import check_key
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import RequestContext
+from s3d.agent.stores.write_queue.clock import Clock
+from s3d.agent.stores.write_queue.push_plan import Plan, Put, SimpleCall
+from s3d.agent.stores.write_queue.remote_gate import probe
+from s3d.agent.stores.write_queue.retry_policy import refusal_of
 
 FRESH = 300.0
-"""Seconds for which an answer is taken to hold."""
-ABSENT = 5.0
-"""Seconds for which a bucket is taken not to exist; also before a remote that is away is asked
-again."""
-PATIENCE = 3.0
-"""Seconds that a write waits for the answer; without it the write is accepted all the same."""
+"""Seconds for which an answer counts as current."""
+RETRY_AFTER = 5.0
+"""Seconds for which a bucket counts as missing, and before an unreachable remote is asked again."""
+MAX_WAIT = 3.0
+"""Seconds that a write waits for an answer; without one it is accepted."""
+DISTRUST = 3600.0
+"""Seconds without conditions for a bucket that rejected a correct one, and without HeadObject for a
+bucket that denied it."""
+
+_DOTS = frozenset((".", ".."))
+_BAD_REQUEST = 400
 
 
 @dataclass(slots=True)
-class Fact:
-    """What the remote said last of one bucket."""
+class BucketState:
+    """The last answer about one bucket."""
 
     until: float
     exists: bool | None = None
-    """None: it could not be asked."""
+    """None: the remote could not be asked."""
     unversioned: bool = False
 
 
 class KnownBuckets:
-    """Asks the remote when it has to. Belongs to the loop."""
+    """Whether buckets exist and keep versions; asks the remote when needed. Belongs to the loop."""
 
     def __init__(
         self,
-        inner: ObjectStore,
+        remote: ObjectStore,
         unversioned: set[str],
         clock: Callable[[], float],
         is_away: Callable[[], bool],
     ) -> None:
-        """unversioned: kept up to date here: the buckets that certainly have one version a key."""
-        self._inner = inner
+        """unversioned: updated here with the buckets that certainly keep one version a key."""
+        self._remote = remote
         self._unversioned = unversioned
         self._clock = clock
         self._is_away = is_away
-        self._facts: dict[str, Fact] = {}
+        self._states: dict[str, BucketState] = {}
         self._locks: dict[str, asyncio.Lock] = {}
 
     async def check(self, bucket: str, context: RequestContext | None = None) -> None:
-        """Raise NoSuchBucket if the remote says so. A bucket of which nothing can be learnt passes:
-        what is written to it waits until the remote is back."""
-        fact = self._facts.get(bucket)
-        if fact is None or fact.until <= self._clock():
+        """Raise NoSuchBucket if the remote has no such bucket.
+
+        A bucket about which the remote cannot be asked is accepted: writes to it wait until the
+        remote is back.
+        """
+        state = self._states.get(bucket)
+        if state is None or state.until <= self._clock():
             async with self._locks.setdefault(bucket, asyncio.Lock()):
-                fact = self._facts.get(bucket)
-                if fact is None or fact.until <= self._clock():
-                    fact = self._facts[bucket] = await self._ask(bucket, fact, context)
+                state = self._states.get(bucket)
+                if state is None or state.until <= self._clock():
+                    state = self._states[bucket] = await self._ask(bucket, state, context)
             self._locks.pop(bucket, None)
-        if fact.exists is False:
+        if state.exists is False:
             raise S3Error("NoSuchBucket", BucketName=bucket)
 
     def forget(self, bucket: str) -> None:
-        """Something was done to the bucket: ask again."""
-        self._facts.pop(bucket, None)
+        """The bucket was changed: ask again."""
+        self._states.pop(bucket, None)
         self._unversioned.discard(bucket)
 
-    async def _ask(self, bucket: str, old: Fact | None, context: RequestContext | None) -> Fact:
-        soon = self._clock() + ABSENT
+    async def _ask(
+        self, bucket: str, old: BucketState | None, context: RequestContext | None
+    ) -> BucketState:
+        soon = self._clock() + RETRY_AFTER
         known = old is not None and old.exists
         if known and self._is_away():
-            return Fact(soon, True, bucket in self._unversioned)
-        client = S3Client(self._inner, context)
+            return BucketState(soon, True, bucket in self._unversioned)
+        client = S3Client(self._remote, context)
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(MAX_WAIT):
                 answer = await client.call("GetBucketVersioning", {"Bucket": bucket})
         except TimeoutError:
-            return self._learn(bucket, Fact(soon, known or None))
+            return self._note(bucket, BucketState(soon, known or None))
         except S3Error as error:
-            return self._learn(bucket, self._meaning(error, known=bool(known)))
+            return self._note(bucket, self._state_of(error, known=bool(known)))
         status = answer.output.get("Status")
-        return self._learn(bucket, Fact(self._clock() + FRESH, True, not status))
+        return self._note(bucket, BucketState(self._clock() + FRESH, True, not status))
 
-    def _meaning(self, error: S3Error, *, known: bool) -> Fact:
+    def _state_of(self, error: S3Error, *, known: bool) -> BucketState:
         now = self._clock()
         if error.code == "NoSuchBucket":
-            return Fact(now + ABSENT, False)
+            return BucketState(now + RETRY_AFTER, False)
         if error.code in ("NotImplemented", "MethodNotAllowed"):
-            return Fact(now + FRESH, True, unversioned=True)  # it has no versions at all
+            return BucketState(now + FRESH, True, unversioned=True)  # it has no versioning at all
         if classify(error) in (FailureClass.DENIED, FailureClass.PERMANENT):
-            return Fact(now + FRESH, True)
-        return Fact(now + ABSENT, known or None)
+            return BucketState(now + FRESH, True)
+        return BucketState(now + RETRY_AFTER, known or None)
 
-    def _learn(self, bucket: str, fact: Fact) -> Fact:
-        if fact.unversioned:
+    def _note(self, bucket: str, state: BucketState) -> BucketState:
+        if state.unversioned:
             self._unversioned.add(bucket)
         else:
             self._unversioned.discard(bucket)
-        return fact
+        return state
+
+
+class KeyRules:
+    """Keys that this remote cannot store, though S3 allows them; they are not accepted.
+
+    S3 accepts a key with a segment "." or ".." unless it leaves its bucket. Servers that store
+    objects as files (SeaweedFS, MinIO) refuse all such keys, so an accepted write would stay parked
+    for ever. The remote is probed once with such a key. Belongs to the loop.
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
+    """
+
+    def __init__(self, remote: ObjectStore, clock: Callable[[], float]) -> None:
+        self.check_remote: Callable[[str, str], Awaitable[None]] | None = None
+        """Raises InvalidURI for a bucket and a key that the remote stores under another key."""
+        self._remote = remote
+        self._clock = clock
+        self._refuses_dots = False
+        self._known_until = float("-inf")
+        self._lock = asyncio.Lock()
+
+    async def check(self, bucket: str, key: str, context: RequestContext | None = None) -> None:
+        """Raise S3Error unless the remote can store an object with this key.
+
+        As address.check_key, and InvalidURI for a key with dot segments that the remote refuses.
+        """
+        check_key(key)
+        if self.check_remote is not None and ("//" in key or key.startswith("/")):
+            await self._check_remote(self.check_remote(bucket, key))
+        if "." in key and not _DOTS.isdisjoint(key.split("/")):
+            async with self._lock:
+                if self._known_until <= self._clock():
+                    await self._probe(bucket, key, context)
+            if self._refuses_dots:
+                message = "The remote does not take keys with a segment . or .. in them."
+                raise S3Error("InvalidURI", message, URI=key)
+
+    async def _check_remote(self, check: Awaitable[None]) -> None:
+        """Without an answer the push decides."""
+        try:
+            async with asyncio.timeout(MAX_WAIT):
+                await check
+        except TimeoutError:
+            return
+        except S3Error as error:
+            if error.code == "InvalidURI":
+                raise
+
+    async def _probe(self, bucket: str, key: str, context: RequestContext | None) -> None:
+        """An error other than 400 leaves the decision to the push."""
+        error: S3Error | None
+        try:
+            async with asyncio.timeout(MAX_WAIT):
+                error = await probe(S3Client(self._remote, context), bucket, key)
+        except TimeoutError:
+            return
+        if error is None or error.code == "NoSuchKey":
+            self._refuses_dots, self._known_until = False, self._clock() + FRESH
+        elif _is_bad_request(error):
+            self._refuses_dots, self._known_until = True, self._clock() + FRESH
+
+
+def _is_bad_request(error: S3Error) -> bool:
+    """Whether the remote refuses the request itself, and not who sends it."""
+    refusal = refusal_of(error)
+    if refusal is None or refusal.status != _BAD_REQUEST:
+        return False
+    return classify(error) is FailureClass.PERMANENT
+
+
+class ConditionSupport(NamedTuple):
+    """Which conditional writes a bucket of the remote supports."""
+
+    put: bool = True
+    complete: bool = True
+    delete: bool = True
+
+
+class RemoteConditions:
+    """Whether the remote supports the condition of a push."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        support: Callable[[str], ConditionSupport | None],
+        learn: Callable[[str], Awaitable[None]] | None,
+    ) -> None:
+        """support: of a bucket; None: unknown, which counts as none. learn: finds it out, if that
+        is possible now."""
+        self._clock = clock
+        self._support = support
+        self._learn = learn
+        self._distrusted: dict[str, float] = {}
+        """Bucket -> until when no conditions are sent, seconds of the steady clock."""
+
+    async def are_supported(self, bucket: str, todo: Plan) -> bool:
+        if self._distrusted.get(bucket, 0.0) > self._clock.steady():
+            return False
+        support = self._support(bucket)
+        if support is None and self._learn is not None:
+            await self._learn(bucket)
+            support = self._support(bucket)
+        if support is None:
+            return False
+        if isinstance(todo, SimpleCall):
+            return support.delete
+        return support.put if isinstance(todo, Put) else support.complete
+
+    def distrust(self, bucket: str) -> None:
+        """The bucket has rejected a correct condition."""
+        self._distrusted[bucket] = self._clock.steady() + DISTRUST

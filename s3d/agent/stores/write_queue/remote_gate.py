@@ -1,23 +1,30 @@
-"""The way to the remote: whether anything may go, and how much at a time. Told of each outcome."""
+"""The way to the remote: whether anything may be pushed, how many pushes and bytes at a time.
+
+RemoteGate combines a circuit breaker (PushBreaker), congestion control (PushLimit) and the wait for
+accepted credentials. Throttle applies the bandwidth timetable.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
 
+from s3d.agent.core.client import S3Client, payload
 from s3d.agent.core.failures import Reason, Unreachable
+from s3d.agent.core.token_bucket import TokenBucket
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.stores.write_queue.breaker import Breaker
 from s3d.agent.stores.write_queue.clock import Clock
-from s3d.agent.stores.write_queue.pace import Pace
 from s3d.agent.stores.write_queue.retry_policy import (
-    SLOWING,
+    THROTTLING_STATUSES,
     FailureAction,
-    decide,
+    action_for,
     is_unreachable,
     refusal_of,
 )
+from s3d.shared.config.values import Timetable
 
 logger = logging.getLogger(__name__)
 
@@ -25,137 +32,285 @@ AWAY = "remote away"
 NEEDS_CREDENTIALS = "needs credentials"
 HELD = "held: the account of the access key is not known"
 
-_FIRST_ASK = 5.0
-_LAST_ASK = 300.0
-"""Seconds between two questions whether our credentials are accepted now."""
-_FIRST_WAKE = 1.0
-_LAST_WAKE = 60.0
-"""Seconds between two times that what is delayed is tried since the remote answers: where small
-requests get through and pushes do not, the back-off of the pushes has to hold."""
-_CALM = 300.0
-"""Seconds without such a time after which the next one counts as the first."""
+_FIRST_CREDENTIALS_PROBE = 5.0
+_LAST_CREDENTIALS_PROBE = 300.0
+"""Seconds between two probes whether the credentials are accepted."""
+_FIRST_RECOVERY = 1.0
+_LAST_RECOVERY = 60.0
+"""Seconds between two recoveries. A recovery retries delayed writes at once. Where small requests
+get through and pushes do not, the back-off of the pushes must stay in force."""
+_RECOVERY_RESET = 300.0
+"""Seconds without a recovery after which the next one counts as the first."""
 
 
 class AccountUnknown(Unreachable):
-    """There is an access key, and it may be of another account than pending writes are for."""
+    """The access key may belong to another account than the one pending writes are for."""
 
 
 class RemoteGate:
-    """One endpoint. Belongs to the loop."""
+    """The state of one endpoint. Belongs to the loop."""
 
     def __init__(
-        self, clock: Clock, pace: Pace | None = None, breaker: Breaker | None = None
+        self, clock: Clock, limit: PushLimit | None = None, breaker: PushBreaker | None = None
     ) -> None:
         self.closed = asyncio.Event()
-        """Set while nothing may go."""
+        """Set while nothing may be pushed."""
         self.error: S3Error | None = None
-        """What closed it."""
+        """The error that closed the gate."""
         self.on_return: Callable[[], None] = lambda: None
-        """Called when the remote answers again: what got no answer is worth another try."""
+        """Called when the remote answers again, so that unanswered pushes are retried."""
         self._clock = clock
-        self._pace = pace or Pace()
-        self._breaker = breaker or Breaker()
-        self._ask_at: float | None = None
-        self._refusal = NEEDS_CREDENTIALS
-        self._wait = _FIRST_ASK
-        self._wake_at = float("-inf")
-        self._wake_wait = _FIRST_WAKE
+        self._limit = limit or PushLimit()
+        self._breaker = breaker or PushBreaker()
+        self._credentials_probe_at: float | None = None
+        self._credentials_trouble = NEEDS_CREDENTIALS
+        self._credentials_wait = _FIRST_CREDENTIALS_PROBE
+        self._recovery_at = float("-inf")
+        self._recovery_wait = _FIRST_RECOVERY
 
     @property
     def limit(self) -> int:
-        """Pushes that may be under way at once."""
-        return self._pace.limit
+        """Pushes that may be in flight at once."""
+        return self._limit.limit
 
     @property
     def trouble(self) -> str:
-        """Why nothing goes, in words for the status; "" while the line is open."""
-        if self._ask_at is not None:
-            return self._refusal
+        """Why nothing is pushed, as the status shows it; "" while the gate is open."""
+        if self._credentials_probe_at is not None:
+            return self._credentials_trouble
         return AWAY if self._breaker.is_open else ""
 
     @property
     def suspected_trouble(self) -> str:
-        """The same, and also what the last try met with before the line is closed for it."""
-        return self.trouble or (AWAY if self._breaker.is_missing else "")
+        """As trouble, and also AWAY after one failure that has not closed the gate yet."""
+        return self.trouble or (AWAY if self._breaker.is_failing else "")
 
     @property
     def probe_at(self) -> float | None:
-        """When to ask whether it works again, by the steady clock; None while it is open."""
-        return self._breaker.probe_at if self._breaker.is_open else self._ask_at
+        """When to probe the remote, by the steady clock; None while the gate is open."""
+        return self._breaker.probe_at if self._breaker.is_open else self._credentials_probe_at
 
     def record_success(self) -> None:
-        """A push came through."""
-        self._pace.succeeded()
+        """A push succeeded."""
+        self._limit.record_success()
         self.record_outcome(None)
 
     def record_outcome(self, error: S3Error | None) -> None:
-        """The outcome of a push or of a probe."""
+        """Take note of the outcome of a push or of a probe."""
         before, suspected, now = self.trouble, self.suspected_trouble, self._clock.steady()
         if error is not None and is_unreachable(error):
-            self._breaker.missed(now)
-        elif error is not None and decide(error) is FailureAction.PAUSE:
+            self._breaker.record_failure(now)
+        elif error is not None and action_for(error) is FailureAction.PAUSE:
             if not isinstance(error.failure, Unreachable):
-                self._breaker.reached()
+                self._breaker.record_answer()
             is_held = isinstance(error.failure, AccountUnknown)
-            self._refusal = HELD if is_held else NEEDS_CREDENTIALS
-            self._refused(now)
+            self._credentials_trouble = HELD if is_held else NEEDS_CREDENTIALS
+            self._schedule_credentials_probe(now)
         elif error is None or not isinstance(error.failure, Unreachable) or _is_there(error):
-            self._breaker.reached()
-            self._ask_at, self._wait = None, _FIRST_ASK
-            if error is not None and _status(error) in SLOWING:
-                self._pace.slowed(now)
+            self._breaker.record_answer()
+            self._credentials_probe_at = None
+            self._credentials_wait = _FIRST_CREDENTIALS_PROBE
+            if error is not None and _status(error) in THROTTLING_STATUSES:
+                self._limit.record_throttling(now)
         if self.trouble != before:
-            self._report(error)
+            self._switch(error)
         if suspected and not self.suspected_trouble:
-            self._wake(now)
+            self._recover(now)
 
     def record_answer(self, status: int) -> None:
-        """The remote, for certain, gave this answer to a request that is not a push.
+        """Take note of the remote's answer to a request that is not a push.
 
-        Only one that is no refusal shows that it accepts our credentials.
+        Only an answer below 400 proves that the remote accepts the credentials.
         """
-        is_good = status < 400 or (status < 500 and self._ask_at is None)
-        if is_good and self.suspected_trouble:
+        is_proof = status < 400 or (status < 500 and self._credentials_probe_at is None)
+        if is_proof and self.suspected_trouble:
             self.record_outcome(None)
 
     def reset_backoff(self) -> None:
-        """Something has changed (network, credentials): probe at once."""
+        """The network or the credentials have changed: make the next probe due now."""
         now = self._clock.steady()
-        self._breaker.network_changed(now)
-        if self._ask_at is not None:
-            self._ask_at, self._wait = now, _FIRST_ASK
+        self._breaker.reset_backoff(now)
+        if self._credentials_probe_at is not None:
+            self._credentials_probe_at = now
+            self._credentials_wait = _FIRST_CREDENTIALS_PROBE
 
-    def _wake(self, now: float) -> None:
-        if now < self._wake_at:
+    def _recover(self, now: float) -> None:
+        if now < self._recovery_at:
             return
-        is_first = now - self._wake_at > _CALM
-        self._wake_wait = _FIRST_WAKE if is_first else min(_LAST_WAKE, self._wake_wait * 2)
-        self._wake_at = now + self._wake_wait
+        is_first = now - self._recovery_at > _RECOVERY_RESET
+        doubled = min(_LAST_RECOVERY, self._recovery_wait * 2)
+        self._recovery_wait = _FIRST_RECOVERY if is_first else doubled
+        self._recovery_at = now + self._recovery_wait
         self.on_return()
 
-    def _refused(self, now: float) -> None:
-        if self._ask_at is None:
-            self._ask_at = now + self._wait
-        elif now >= self._ask_at:
-            self._wait = min(_LAST_ASK, self._wait * 2)
-            self._ask_at = now + self._wait
+    def _schedule_credentials_probe(self, now: float) -> None:
+        if self._credentials_probe_at is None:
+            self._credentials_probe_at = now + self._credentials_wait
+        elif now >= self._credentials_probe_at:
+            self._credentials_wait = min(_LAST_CREDENTIALS_PROBE, self._credentials_wait * 2)
+            self._credentials_probe_at = now + self._credentials_wait
 
-    def _report(self, error: S3Error | None) -> None:
+    def _switch(self, error: S3Error | None) -> None:
         self.error = error
         if self.trouble:
             self.closed.set()
-            why = "" if error is None else error.message
-            logger.warning("nothing is pushed: %s: %s", self.trouble, why)
+            reason = "" if error is None else error.message
+            logger.warning("pushes are suspended: %s: %s", self.trouble, reason)
         else:
             self.closed.clear()
-            logger.info("pushing again")
+            logger.info("pushes are resumed")
 
 
 def _is_there(error: S3Error) -> bool:
-    """Whether another server answered this request while the remote answered a listing."""
+    """Whether only this request was intercepted: the remote has answered another one meanwhile."""
     return isinstance(error.failure, Unreachable) and (error.failure.reason is Reason.INTERCEPTED)
 
 
 def _status(error: S3Error) -> int:
     refusal = refusal_of(error)
     return error.status if refusal is None else refusal.status
+
+
+_IN_A_ROW = 5
+_WINDOW = 20
+_FIRST_PROBE = 5.0
+_LAST_PROBE = 60.0
+
+
+class PushBreaker:
+    """A circuit breaker: opens on failures to reach the remote (no connection, no answer in time).
+
+    An error answer counts as an answer. While the breaker is open only one cheap probe is sent
+    every 5 to 60 seconds, so that an outage costs pending writes no attempts. Pure; times are
+    seconds of a clock that never goes back.
+    """
+
+    def __init__(self) -> None:
+        self._recent: deque[bool] = deque(maxlen=_WINDOW)
+        self._in_a_row = 0
+        self._wait = _FIRST_PROBE
+        self._probe_at: float | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self._probe_at is not None
+
+    @property
+    def is_failing(self) -> bool:
+        """The last request did not reach the remote."""
+        return self._in_a_row > 0
+
+    @property
+    def probe_at(self) -> float | None:
+        """When to probe next; None while the breaker is closed."""
+        return self._probe_at
+
+    def record_answer(self) -> None:
+        """The remote answered, with success or an error."""
+        self._in_a_row = 0
+        self._recent.append(True)
+        if self._probe_at is not None:
+            self._recent.clear()
+            self._probe_at = None
+            self._wait = _FIRST_PROBE
+
+    def record_failure(self, now: float) -> None:
+        """A push or a probe could not reach the remote."""
+        self._in_a_row += 1
+        self._recent.append(False)
+        if self._probe_at is not None:
+            if now >= self._probe_at:
+                self._wait = min(_LAST_PROBE, self._wait * 2)
+                self._probe_at = now + self._wait
+        elif self._in_a_row >= _IN_A_ROW or self._mostly_failures():
+            self._probe_at = now + self._wait
+
+    def reset_backoff(self, now: float) -> None:
+        """The machine woke up or the network changed: make a probe due now."""
+        if self._probe_at is not None:
+            self._wait = _FIRST_PROBE
+            self._probe_at = now
+
+    def _mostly_failures(self) -> bool:
+        full = len(self._recent) == _WINDOW
+        return full and self._recent.count(False) * 2 > _WINDOW
+
+
+_THROTTLING_PAUSE = 5.0
+"""Seconds after a decrease in which further refusals belong to the same congestion."""
+
+
+class PushLimit:
+    """How many pushes may be in flight: additive increase, multiplicative decrease.
+
+    The rule is TCP's congestion avoidance (RFC 5681 section 3.1), with the remote's SlowDown in
+    place of a lost packet. Pure.
+    """
+
+    def __init__(self, *, start: int = 8, least: int = 1, most: int = 32) -> None:
+        self._level = float(start)
+        self._least = least
+        self._most = most
+        self._paused_until = float("-inf")
+
+    @property
+    def limit(self) -> int:
+        return int(self._level)
+
+    def record_success(self) -> None:
+        """Grow: `limit` successes raise the limit by one."""
+        self._level = min(self._most, self._level + 1 / self._level)
+
+    def record_throttling(self, now: float) -> None:
+        """Halve the limit. now: seconds of a clock that never goes back."""
+        if now < self._paused_until:
+            return
+        self._level = max(self._least, self._level / 2)
+        self._paused_until = now + _THROTTLING_PAUSE
+
+
+_LEAST_SLICE = 4 << 10
+"""Bytes of the smallest slice that a slow rate makes of a chunk."""
+
+
+class Throttle:
+    """Admits bytes at the rate of the bandwidth timetable; shared by all pushes."""
+
+    def __init__(self, timetable: Timetable, clock: Clock) -> None:
+        self.timetable = timetable
+        self._clock = clock
+        self._bucket = TokenBucket()
+
+    @property
+    def rate(self) -> int | None:
+        """Bytes a second at this time of day; None: no limit."""
+        return self.timetable.rate_at(self._clock.minute())
+
+    async def admit(self, size: int) -> None:
+        """Return when this many bytes may be sent."""
+        wait = self._bucket.take(size, self.rate, self._clock.steady())
+        if wait > 0:
+            await self._clock.sleep(wait)
+
+    async def slices(self, chunk: bytes) -> AsyncIterator[bytes]:
+        """Yield a chunk in slices small enough for a smooth rate, each once it is admitted."""
+        rate = self.rate
+        size = len(chunk) if rate is None else max(_LEAST_SLICE, rate // 4)
+        for start in range(0, len(chunk), size):
+            piece = chunk if size >= len(chunk) else chunk[start : start + size]
+            await self.admit(len(piece))
+            yield piece
+
+
+async def probe(client: S3Client, bucket: str, key: str) -> S3Error | None:
+    """Get one byte of an object; the error of the answer, None for a success.
+
+    Unlike HEAD, an error answer of GET has a body with the code; and GET needs no permission to
+    list.
+    """
+    members = {"Bucket": bucket, "Key": key, "Range": "bytes=0-0"}
+    try:
+        async with aclosing(payload(await client.call("GetObject", members))):
+            return None
+    except S3Error as error:
+        return error

@@ -14,9 +14,9 @@ from s3d.agent.core.failures import may_have_happened
 from s3d.agent.core.store import Answer, Layer, ObjectStore
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import S3Request, S3Response
-from s3d.agent.stores.write_queue.pending import ABSENT
+from s3d.agent.stores.write_queue.pending_write import ABSENT
 
-SHOWN = 60.0
+FRESH = 60.0
 """Seconds for which a state counts as what the remote shows: what the cache gives as fresh."""
 _KEYS = 10_000
 
@@ -100,7 +100,7 @@ class RemoteStates:
     def shown(self, bucket: str, key: str, at: float) -> str | None:
         """What the remote showed at this time (Unix seconds), if it was asked shortly before."""
         state = self._states.get((bucket, key))
-        return state.etag if state is not None and 0 <= at - state.at <= SHOWN else None
+        return state.etag if state is not None and 0 <= at - state.at <= FRESH else None
 
     def hint(self, bucket: str, key: str, before: float) -> str | None:
         """What the remote showed last, if that was before this time (Unix seconds)."""

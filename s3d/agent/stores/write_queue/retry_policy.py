@@ -1,4 +1,4 @@
-"""What follows from a push that failed. Pure: tables, and the arithmetic of waiting."""
+"""What follows from a failed push: a table of actions, and the arithmetic of back-off. Pure."""
 
 from __future__ import annotations
 
@@ -14,43 +14,44 @@ from s3d.agent.core.failures import (
     classify,
 )
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.stores.write_queue.pending import PushError
+from s3d.agent.stores.write_queue.pending_write import PushError
 
 
 class FailureAction(StrEnum):
-    """What to do with the write, or with all of them."""
+    """What to do with the write, or with all writes."""
 
     RETRY = "retry"
-    """Again after a back-off; however often, it is not held against the write."""
+    """Retry after a back-off, without a limit on attempts."""
     INTERCEPTED = "intercepted"
-    """Another server answered it: again, and after INTERCEPTIONS times it is parked."""
+    """Another server answered. Retry; park the write after MAX_INTERCEPTIONS attempts."""
     PROVE = "prove"
-    """Its bytes came out wrong: again, and the third time it is parked as integrity."""
+    """The remote has other bytes. Retry; park the write after MAX_INTEGRITY_FAILURES attempts."""
     RESTART = "restart"
-    """The multipart upload is gone: again, with a new one."""
+    """The multipart upload is gone. Retry with a new one."""
     PAUSE = "pause"
-    """Nothing goes to the endpoint until it accepts our credentials."""
+    """Push nothing to the endpoint until it accepts the credentials."""
     DENY = "deny"
-    """Parked, and tried a few times more: a policy may be on its way."""
+    """Park the write and retry it a few times: a change of policy may be propagating."""
     NO_BUCKET = "no bucket"
-    """All writes of the bucket are parked until it exists."""
+    """Park all writes of the bucket until it exists."""
     PARK = "park"
 
 
 CODES: Mapping[str, FailureAction] = {
     "NoSuchBucket": FailureAction.NO_BUCKET,
     "NoSuchUpload": FailureAction.RESTART,
-    # Of a completion: its upload is lost.
+    # A completion that lost against a concurrent write has lost its upload.
     "ConditionalRequestConflict": FailureAction.RESTART,
     "InvalidPart": FailureAction.PROVE,
     "BadDigest": FailureAction.PROVE,
     "XAmzContentChecksumMismatch": FailureAction.PROVE,
     "XAmzContentSHA256Mismatch": FailureAction.PROVE,
     "IncompleteBody": FailureAction.RETRY,
-    # Answers for the client of a refusal that teaches: the next try does it right.
+    # The remote store answers this when a redirect or a clock correction has been learned: the
+    # next attempt uses it.
     "ServiceUnavailable": FailureAction.RETRY,
 }
-"""S3 codes of which a pusher knows more than the class says."""
+"""S3 error codes for which a push needs another action than their failure class has."""
 
 CLASSES: Mapping[FailureClass, FailureAction] = {
     FailureClass.TRANSIENT: FailureAction.RETRY,
@@ -61,32 +62,33 @@ CLASSES: Mapping[FailureClass, FailureAction] = {
 }
 
 INTERCEPTED = "Intercepted"
-"""A word of ours for the code of an error: another server answered in the remote's place."""
+"""Error code, of s3d's own, for an answer that came from another server than the remote."""
 
 _NOT_UNREACHABLE = frozenset((Reason.CREDENTIALS, Reason.INTERCEPTED))
 
-SLOWING = frozenset((429, 503))
-"""Statuses by which a remote asks for less."""
+THROTTLING_STATUSES = frozenset((429, 503))
+"""HTTP statuses by which a remote asks for fewer requests."""
 
-INTERCEPTIONS = 8
-"""Times that another server may answer a write, while the remote answers other requests."""
-INTEGRITY_FAILURES = 3
-"""Times that a write's bytes may come out wrong."""
-DENIED_RETRIES = (60.0, 300.0, 900.0, 900.0, 1440.0)
-"""Seconds before each of the quiet tries of a denied write: an hour in all."""
-LONGEST = 300.0
-"""Seconds of the longest back-off."""
-PATIENCE = 3600.0
-"""Seconds that we wait at most because a remote asks for it."""
+MAX_INTERCEPTIONS = 8
+"""Attempts of one write that another server may answer while the remote answers other requests."""
+MAX_INTEGRITY_FAILURES = 3
+"""Attempts of one write after which the remote may have other bytes."""
+DENIED_RETRY_DELAYS = (60.0, 300.0, 900.0, 900.0, 1440.0)
+"""Seconds before each retry of a denied write: one hour in all."""
+MAX_BACK_OFF = 300.0
+"""Seconds."""
+MAX_RETRY_AFTER = 3600.0
+"""Seconds; a longer Retry-After is cut to this."""
 
 
-def decide(error: S3Error) -> FailureAction:
-    """What follows from this error of the remote store."""
+def action_for(error: S3Error) -> FailureAction:
+    """The action that follows from an error of the remote store."""
     cause = error.failure
     if isinstance(cause, Unreachable) and cause.reason is Reason.INTERCEPTED:
-        # A load balancer's 502 passes; a proxy's 413 and a firewall's 403 are about this write.
-        passes = classify(Refusal(cause.status, "")) is FailureClass.TRANSIENT
-        return FailureAction.RETRY if passes and cause.status >= 400 else FailureAction.INTERCEPTED
+        # A load balancer's 502 is transient; a proxy's 413 or a firewall's 403 concerns this write.
+        transient = classify(Refusal(cause.status, "")) is FailureClass.TRANSIENT
+        is_retried = transient and cause.status >= 400
+        return FailureAction.RETRY if is_retried else FailureAction.INTERCEPTED
     kind = classify(error)
     if kind is FailureClass.AUTH:
         return FailureAction.PAUSE
@@ -94,42 +96,42 @@ def decide(error: S3Error) -> FailureAction:
 
 
 def back_off(attempts: int, retry_after: float | None, random: float) -> float:
-    """Seconds to wait after so many failed attempts: full jitter, but not less than asked for.
+    """Seconds to wait after a number of failed attempts: full jitter, at least retry_after.
 
     random: from 0.0 to 1.0.
     https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
     """
-    asked = min(PATIENCE, retry_after or 0.0)
-    return max(random * min(LONGEST, 0.5 * 2.0 ** min(attempts, 30)), asked)
+    least = min(MAX_RETRY_AFTER, retry_after or 0.0)
+    return max(random * min(MAX_BACK_OFF, 0.5 * 2.0 ** min(attempts, 30)), least)
 
 
 def refusal_of(error: S3Error) -> Refusal | None:
-    """What the remote said, if it said anything."""
+    """The remote's error answer; None when the remote did not answer."""
     cause = error.failure
     return cause.refusal if isinstance(cause, Refused) else None
 
 
 def is_unreachable(error: S3Error) -> bool:
-    """Whether the remote could not be reached, which is what a breaker counts."""
+    """Whether the remote could not be reached, which is what the circuit breaker counts."""
     cause = error.failure
     return isinstance(cause, Unreachable) and cause.reason not in _NOT_UNREACHABLE
 
 
 def is_denied(error: PushError) -> bool:
-    """Whether a write that was parked with this error gets its quiet tries."""
+    """Whether a write that was parked with this error is retried by DENIED_RETRY_DELAYS."""
     return classify(Refusal(error.status, error.code)) is FailureClass.DENIED
 
 
-def is_unknown(error: S3Error) -> bool:
-    """Whether the remote may have done what it was asked for although it did not say so."""
+def has_unknown_outcome(error: S3Error) -> bool:
+    """Whether the remote may have carried out the request although it did not confirm it."""
     cause = error.failure
     if isinstance(cause, Unreachable):
         return cause.sent
     return isinstance(cause, Refused) and cause.refusal.status in (500, 502, 504)
 
 
-def told(error: S3Error, now: float, code: str = "") -> PushError:
-    """What is kept of a failure, for people; code: a word of ours in the place of the remote's."""
+def push_error(error: S3Error, now: float, code: str = "") -> PushError:
+    """The failure as the journal keeps it. code: replaces the remote's error code."""
     refusal, cause = refusal_of(error), error.failure
     if isinstance(cause, Unreachable) and cause.reason is Reason.INTERCEPTED:
         return PushError(code or INTERCEPTED, error.message, status=cause.status, at=now)

@@ -1,32 +1,40 @@
-"""The settle rule: what the queue does not answer itself, the remote is asked, once it has what is
-pending where the request looks. So every operation is right; the named ones are faster.
+"""The settle rule: what the queue does not answer itself goes to the remote, after pending writes.
+
+So every operation is correct; the operations that the queue handles are faster.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from s3d.agent.core.keyed_lock import KeyedLock
 from s3d.agent.core.store import Answer, ObjectStore
 from s3d.agent.s3.address import parse_copy_source
-from s3d.agent.s3.authority import Authority, authority_of_write, is_conditional_write
+from s3d.agent.s3.authority import is_conditional_write
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import S3Request, S3Response
 from s3d.agent.storage.records import NULL_VERSION
-from s3d.agent.stores.write_queue.aliases import translated
 from s3d.agent.stores.write_queue.journal import Journal
-from s3d.agent.stores.write_queue.push_scheduler import Place
+from s3d.agent.stores.write_queue.journal_history import EtagAlias
+from s3d.agent.stores.write_queue.pending_write import Place
 from s3d.agent.stores.write_queue.pusher import Pusher
 
-PATIENCE = 20.0
+MAX_WAIT = 20.0
 """Seconds that a request waits for pending writes to reach the remote."""
 
 _OF_OBJECTS = frozenset({"ListObjectVersions", "ListObjects", "ListObjectsV2"})
-"""Reads of a bucket that tell of its objects."""
+"""Reads of a bucket whose answers depend on its objects."""
+_OF_KEY = ("IfMatch", "IfNoneMatch")
+_OF_SOURCE = ("CopySourceIfMatch", "CopySourceIfNoneMatch")
+_ETAG_CONDITIONS = frozenset((*_OF_KEY, *_OF_SOURCE))
+
+AliasOf = Callable[[str, str], EtagAlias | None]
+"""Bucket and key -> the alias of the object."""
 
 
 class Settler:
-    """Knows the way down, and what has to go first."""
+    """Forwards requests to the remote after the pending writes they depend on."""
 
     def __init__(
         self,
@@ -34,45 +42,49 @@ class Settler:
         journal: Journal,
         pusher: Pusher,
         *,
-        patience: float = PATIENCE,
+        max_wait: float = MAX_WAIT,
     ) -> None:
         self.inner = inner
         self.key_locks = KeyedLock()
-        """Of the conditional writes of a key, from the judgement to the deed."""
+        """A lock for each key, held by conditional writes from the check to the write."""
         self._journal = journal
         self._pusher = pusher
-        self._patience = patience
+        self._max_wait = max_wait
 
-    def through(self, request: S3Request[Any]) -> Answer:
-        """The remote's answer, after what is pending where the request looks or writes."""
+    def forward(self, request: S3Request[Any]) -> Answer:
+        """The remote's answer, after what is pending where the request reads or writes."""
         if is_conditional(request):
-            return self._in_turn(request)
-        return self._through(request)
+            return self._forward_locked(request)
+        return self._forward(request)
 
-    def _through(self, request: S3Request[Any]) -> Answer:
-        places = [place for place in places_of(request) if self._journal.writes(*place)]
+    def _forward(self, request: S3Request[Any]) -> Answer:
+        pending = self._journal.pending
+        places = [place for place in places_of(request) if pending.writes(*place)]
         if places:
-            return self._after(places, request)
-        return self.inner.call(translated(request, self._journal.alias))
+            return self._forward_settled(places, request)
+        return self.inner.call(with_remote_etags(request, self._journal.alias))
 
     async def settle(self, bucket: str, key: str = "") -> None:
         """Return when the remote has what is pending now: of a key, or (key "") of a bucket.
 
-        Raises ServiceUnavailable when that is not to be had, and for a key what it is refused with.
+        Raises ServiceUnavailable when that takes too long, and for a key the error with which the
+        remote refuses it.
         """
-        if self._journal.paused and self._journal.writes(bucket, key):
+        if self._journal.paused and self._journal.pending.writes(bucket, key):
             message = "There are pending writes that this has to wait for, and the queue is paused."
             raise S3Error("ServiceUnavailable", message)
-        await self._pusher.push_now(bucket, key, timeout=self._patience)
+        await self._pusher.push_now(bucket, key, timeout=self._max_wait)
 
-    async def _in_turn(self, request: S3Request[Any]) -> S3Response[Any]:
+    async def _forward_locked(self, request: S3Request[Any]) -> S3Response[Any]:
         async with self.key_locks.hold((request.bucket, request.key)):
-            return await self._through(request)
+            return await self._forward(request)
 
-    async def _after(self, places: list[Place], request: S3Request[Any]) -> S3Response[Any]:
+    async def _forward_settled(
+        self, places: list[Place], request: S3Request[Any]
+    ) -> S3Response[Any]:
         for place in places:
             await self.settle(*place)
-        return await self.inner.call(translated(request, self._journal.alias))
+        return await self.inner.call(with_remote_etags(request, self._journal.alias))
 
 
 def is_conditional(request: S3Request[Any]) -> bool:
@@ -82,16 +94,11 @@ def is_conditional(request: S3Request[Any]) -> bool:
     return is_conditional_write(request.input)
 
 
-def is_judged(request: S3Request[Any]) -> bool:
-    """Whether this write has to be carried out by the remote itself."""
-    return authority_of_write(request.input) is Authority.FORWARD
-
-
 def places_of(request: S3Request[Any]) -> list[Place]:
-    """Where the answer depends on pending writes, or they on it; key "": the whole bucket.
+    """Keys whose pending writes the answer depends on; key "": the whole bucket.
 
-    Settings of a bucket say nothing of its objects: they are read at once. Versions are named by
-    the remote, so they are there; all but the one named null.
+    The settings of a bucket do not depend on its objects. A version has an id of the remote, so it
+    is there already, except for the version named null.
     """
     op, input = request.op, request.input
     is_version = input.get("VersionId") not in (None, "", NULL_VERSION)
@@ -104,3 +111,27 @@ def places_of(request: S3Request[Any]) -> list[Place]:
     if input.get("RenameSource"):
         places.append((request.bucket, str(input["RenameSource"]).lstrip("/")))
     return places
+
+
+def with_remote_etags(request: S3Request[Any], alias_of: AliasOf) -> S3Request[Any]:
+    """The request with the remote's ETags in its conditions; itself when there is no alias.
+
+    A client that was given another ETag than the remote's may name it in a condition for a while.
+    """
+    if _ETAG_CONDITIONS.isdisjoint(request.input):
+        return request
+    edited = _edited(request, _OF_KEY, alias_of(request.bucket, request.key))
+    if request.input.get("CopySource"):
+        bucket, key, _ = parse_copy_source(request.input["CopySource"])
+        edited |= _edited(request, _OF_SOURCE, alias_of(bucket, key))
+    return request.replace(input={**request.input, **edited}) if edited else request
+
+
+def _edited(
+    request: S3Request[Any], names: tuple[str, ...], alias: EtagAlias | None
+) -> dict[str, str]:
+    if alias is None:
+        return {}
+    ours, theirs = alias
+    conditions = {name: str(request.input[name]) for name in names if request.input.get(name)}
+    return {name: text.replace(ours, theirs) for name, text in conditions.items() if ours in text}

@@ -1,47 +1,173 @@
-"""Whether the remote has what was accepted: by ETag, else by checksum, else by reading it back.
+"""Integrity of a push: staged bytes are verified before they are sent, the remote's copy after.
 
-A remote that encrypts with keys of its own, or cuts objects anew, gives other ETags than ours.
+A file may have been damaged since it was written. A small payload is hashed before it is sent. A
+large one is hashed while it is sent, and iteration raises at the end when the hash is wrong: the
+remote store holds back the last bytes of a body until the iteration has ended, so the remote never
+completes such an object.
+
+The remote's copy is compared by ETag, else by checksum, else by reading it back: a remote that
+encrypts with its own keys, or splits objects differently, returns ETags other than ours.
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html
 """
 
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import aclosing, contextmanager
 from enum import Enum, auto
-from typing import Any
+from typing import Any, Protocol
 
 from s3d.agent.core.client import S3Client, payload
-from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.checksums import ALGORITHMS, hasher, multipart_etag
-from s3d.agent.s3.messages import Body, Members
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.messages import NO_TRAILERS, Body, BytesBody, Members
 from s3d.agent.s3.object_headers import OPTIONAL
-from s3d.agent.storage.records import STANDARD, ObjectRecord, Stored
-from s3d.agent.stores.write_queue.remote_calls import BodyOf, staged
+from s3d.agent.storage.records import STANDARD, Layout, ObjectRecord, Stored
+from s3d.agent.stores.write_queue.pending_write import same_etag
+from s3d.agent.stores.write_queue.remote_gate import Throttle
+
+BodyOf = Callable[[Layout], Body]
+"""Opens the staged bytes of a layout; the caller closes the body. Raises InternalError for files
+that are lost."""
+OnSent = Callable[[int], None]
+"""Called with the number of further bytes that are being sent."""
+
+SMALL = 256 << 10
+"""Up to this size (bytes) a payload is read into memory first, so that it can be sent again."""
+_INLINE = 64 << 10
+"""Up to this size (bytes) a chunk is hashed on the loop, without a thread."""
+_LOST = frozenset((errno.ENOENT, errno.EIO, errno.ESTALE, errno.ENOTDIR, errno.EISDIR))
+"""Errors of a file that is lost for good, unlike those of a process that lacks resources."""
+CLOCK_TOLERANCE = 2.0
+"""Seconds that the remote may date our write before its acceptance."""
 
 _FULL = "FULL_OBJECT"
 
-SKEW = 2.0
-"""Seconds that the remote may date a write of ours before its acceptance."""
+
+class Hash(Protocol):
+    """A hash object of hashlib."""
+
+    def update(self, data: bytes, /) -> None: ...
+
+    def digest(self) -> bytes: ...
+
+
+class StagedDataCorrupt(S3Error):
+    """The staged bytes are lost or damaged: they must not be pushed."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("InternalError", reason)
+
+
+class VerifiedBody:
+    """A Body whose iteration raises StagedDataCorrupt at its end when the bytes are wrong."""
+
+    def __init__(self, source: Body, md5: bytes, throttle: Throttle, on_sent: OnSent) -> None:
+        self.size = source.size
+        self._source = source
+        self._md5 = md5
+        self._throttle = throttle
+        self._on_sent = on_sent
+
+    @property
+    def trailers(self) -> Mapping[str, str]:
+        return NO_TRAILERS
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        md5 = hashlib.md5(usedforsecurity=False)
+        async for chunk in read(self._source):
+            await _update(md5, chunk)
+            async for piece in self._throttle.slices(chunk):
+                yield piece
+                self._on_sent(len(piece))
+        _check(md5, self._md5)
+
+    async def aclose(self) -> None:
+        await self._source.aclose()
+
+
+async def verified_payload(
+    source: Body, md5: bytes, *, throttle: Throttle, on_sent: OnSent
+) -> Body:
+    """The body to send for staged bytes; a small one is verified here and admitted by the throttle.
+
+    Raises StagedDataCorrupt.
+    """
+    if (source.size or 0) > SMALL:
+        return VerifiedBody(source, md5, throttle, on_sent)
+    if isinstance(source, BytesBody):
+        data = source.data
+    else:
+        async with aclosing(source):
+            data = b"".join([chunk async for chunk in read(source)])
+    _check(hashlib.md5(data, usedforsecurity=False), md5)
+    await throttle.admit(len(data))
+    on_sent(len(data))
+    return BytesBody(data)
+
+
+def open_staged(body_of: BodyOf, layout: Layout) -> Body:
+    """The bytes of a layout, which may be empty. Raises StagedDataCorrupt."""
+    if not layout.extents:
+        return BytesBody(b"")
+    with lost_as_corrupt():
+        return body_of(layout)
+
+
+async def md5_of(source: Body) -> bytes:
+    """The MD5 of a payload, which is closed. Raises StagedDataCorrupt."""
+    md5 = hashlib.md5(usedforsecurity=False)
+    async with aclosing(source):
+        async for chunk in read(source):
+            await _update(md5, chunk)
+    return md5.digest()
+
+
+async def read(source: Body) -> AsyncIterator[bytes]:
+    """The bytes of a staged payload. Raises StagedDataCorrupt when they are lost."""
+    with lost_as_corrupt():
+        async for chunk in source:
+            yield chunk
+
+
+@contextmanager
+def lost_as_corrupt() -> Iterator[None]:
+    """Translate errors of lost staged files into StagedDataCorrupt."""
+    try:
+        yield
+    except S3Error as error:
+        cause = error.failure
+        is_other = isinstance(cause, OSError) and cause.errno not in _LOST
+        if isinstance(error, StagedDataCorrupt) or is_other:
+            raise
+        raise StagedDataCorrupt(error.message) from error
+
+
+async def _update(md5: Hash, chunk: bytes) -> None:
+    if len(chunk) > _INLINE:
+        await asyncio.to_thread(md5.update, chunk)
+    else:
+        md5.update(chunk)
+
+
+def _check(md5: Hash, expected: bytes) -> None:
+    if md5.digest() != expected:
+        raise StagedDataCorrupt("the staged bytes are not those that were accepted")
 
 
 class IntegrityCheck(Enum):
-    """What an answer says about the content."""
+    """What an answer proves about the content."""
 
     SAME = auto()
     OTHER = auto()
-    OPEN = auto()
-    """Nothing."""
+    UNPROVEN = auto()
 
 
-def same_etag(one: str, other: str) -> bool:
-    """Whether they agree, quoted or not."""
-    return bool(one) and one.strip('"') == other.strip('"')
-
-
-def judge(record: ObjectRecord, answer: Members) -> IntegrityCheck:
-    """Of the answer of a write or of HeadObject with ChecksumMode."""
+def compare_answer(record: ObjectRecord, answer: Members) -> IntegrityCheck:
+    """Compare the answer of a write, or of HeadObject with ChecksumMode, with the staged object."""
     if same_etag(answer.get("ETag", ""), record.etag):
         return IntegrityCheck.SAME
     if answer.get("ContentLength", record.size) != record.size:
@@ -49,32 +175,33 @@ def judge(record: ObjectRecord, answer: Members) -> IntegrityCheck:
     checksum = record.checksum
     theirs = answer.get(f"Checksum{checksum.algorithm}") if checksum is not None else None
     if checksum is None or theirs is None or answer.get("ChecksumType", _FULL) != checksum.kind:
-        return IntegrityCheck.OPEN
+        return IntegrityCheck.UNPROVEN
     return IntegrityCheck.SAME if theirs == checksum.value else IntegrityCheck.OTHER
 
 
-async def prove(
-    inner: ObjectStore, body_of: BodyOf, place: Members, stored: Stored
+async def compare_content(
+    remote: S3Client, body_of: BodyOf, place: Members, stored: Stored
 ) -> tuple[bool, str]:
-    """(whether the remote has it, its ETag there), when the answer of the write left that open.
+    """Compare checksums, else the bytes: (whether the remote has the object, its ETag there).
 
-    place: Bucket and Key. Raises S3Error when the remote cannot be asked.
+    For an answer that is UNPROVEN. place: Bucket and Key. Raises S3Error when the remote cannot be
+    asked.
     """
-    head = await S3Client(inner).output("HeadObject", {**place, "ChecksumMode": "ENABLED"})
+    head = await remote.output("HeadObject", {**place, "ChecksumMode": "ENABLED"})
     etag = str(head.get("ETag", ""))
-    proof = judge(stored.record, head)
-    if proof is not IntegrityCheck.OPEN:
-        return proof is IntegrityCheck.SAME, etag
+    check = compare_answer(stored.record, head)
+    if check is not IntegrityCheck.UNPROVEN:
+        return check is IntegrityCheck.SAME, etag
     algorithm = next((each for each in ALGORITHMS if head.get(f"Checksum{each}")), None)
     if algorithm is not None and head.get("ChecksumType", _FULL) == _FULL:
-        ours = await _checksum(staged(body_of, stored.layout), algorithm)
+        ours = await _checksum(open_staged(body_of, stored.layout), algorithm)
         return ours == head[f"Checksum{algorithm}"], etag
-    async with aclosing(payload(await S3Client(inner).call("GetObject", place))) as body:
+    async with aclosing(payload(await remote.call("GetObject", place))) as body:
         return same_etag(await etag_of(body, stored), stored.record.etag), etag
 
 
 async def etag_of(body: Body, stored: Stored) -> str:
-    """The ETag that S3 gives these bytes, cut into the parts of the stored object."""
+    """The ETag that S3 gives these bytes when they are split into the stored object's parts."""
     ends = [part.size for part in stored.layout.parts] or [stored.record.size]
     hashes: list[Any] = []
     left = 0
@@ -84,7 +211,7 @@ async def etag_of(body: Body, stored: Stored) -> str:
             while not left and len(hashes) < len(ends):
                 left = ends[len(hashes)]
                 hashes.append(_md5())
-            piece = view[:left] if left else view  # more than there should be spoils the last hash
+            piece = view[:left] if left else view  # surplus bytes make the last hash wrong
             await asyncio.to_thread(hashes[-1].update, piece)
             left, view = max(0, left - len(piece)), view[len(piece) :]
     hashes += [_md5() for _ in ends[len(hashes) :]]
@@ -93,14 +220,14 @@ async def etag_of(body: Body, stored: Stored) -> str:
     return multipart_etag([hash.digest() for hash in hashes])
 
 
-def is_ours(stored: Stored, head: Members, *, same_bytes: bool = False) -> bool:
-    """Whether HeadObject shows what a write of ours would have left: a lost answer's work.
+def is_our_write(stored: Stored, head: Members, *, same_bytes: bool = False) -> bool:
+    """Whether HeadObject shows what a write of ours left whose answer was lost.
 
-    same_bytes: it was proven that the bytes are the same, whatever the ETag.
+    same_bytes: compare_content has proven that the bytes are the same, whatever the ETag.
 
-    Content alone does not say so: the key may have had the same bytes under another description,
-    or from an earlier write. Tags and ACLs are not shown; a write that brings any is better
-    repeated, and so is every other of which this cannot be told for certain.
+    Equal content alone proves nothing: the key may have had the same bytes with another
+    description, or from an earlier write. HeadObject does not show tags and ACLs, so a write that
+    sets any returns False and is repeated.
     """
     record, about = stored.record, stored.record.about
     if about.tags or about.acl is not None or head.get("TagCount"):
@@ -110,7 +237,7 @@ def is_ours(stored: Stored, head: Members, *, same_bytes: bool = False) -> bool:
         (same_bytes or same_etag(head.get("ETag", ""), record.etag))
         and head.get("ContentLength") == record.size
         and modified is not None
-        and modified.timestamp() >= record.modified - SKEW
+        and modified.timestamp() >= record.modified - CLOCK_TOLERANCE
         and head.get("StorageClass", STANDARD) == record.storage_class
         and (head.get("Metadata") or {}) == about.metadata
         and all(head.get(name) == about.headers.get(name) for name in (*OPTIONAL, *about.headers))

@@ -28,7 +28,7 @@ from s3d.agent.stores.write_queue.admission import Limits
 from s3d.agent.stores.write_queue.clock import Clock
 from s3d.agent.stores.write_queue.layer import WriteQueue
 from s3d.agent.stores.write_queue.queue_status import Queue
-from s3d.agent.transfers.engine import Transfers
+from s3d.agent.transfers.user_transfers import UserTransfers
 from s3d.shared.config.load import load_config
 from s3d.shared.control import (
     AgentStatus,
@@ -97,7 +97,7 @@ class Gate:
     rig: Rig
     queue: Queue
     client: aiohttp.ClientSession
-    transfers: Transfers
+    transfers: UserTransfers
 
     async def ask(self, method: str, path: str, kind: type[T], body: object = None) -> T:
         """The answer, which must be a good one."""
@@ -116,7 +116,7 @@ class Gate:
     async def put(self, key: str, data: bytes = b"data") -> str:
         """Accept a write; the id of its transfer."""
         await self.rig.staged("PutObject", Bucket="bbb", Key=key, Body=data)
-        write = self.rig.journal.pending("bbb", key)
+        write = self.rig.journal.pending.newest("bbb", key)
         assert write is not None
         return str(write.seq)
 
@@ -126,12 +126,12 @@ async def gate(places: Places, tmp_path: Path) -> AsyncIterator[Gate]:
     """Nothing is pushed before rig.start()."""
     async with open_rig(tmp_path, clock=Clock()) as rig:
         inner, staging = rig.remote, rig.staged.store
-        layer = WriteQueue(inner, staging, rig.journal, Limits(), rig.pusher, Clock())
-        opened = rig.pusher._means.body_of
+        layer = WriteQueue(inner, staging, rig.journal, Limits(), rig.pusher, clock=Clock())
+        opened = rig.body_of
         queue = Queue(rig.journal, rig.pusher, rig.throttle, layer.admission, opened, tmp_path)
         objects = S3Client(layer)
         places.state_dir.mkdir(parents=True, exist_ok=True)
-        transfers = Transfers(objects, rig.events, places.transfers_file, 0o022)
+        transfers = UserTransfers(objects, rig.events, places.transfers_file, 0o022)
         control = Control(places.socket, rig.events, objects, None)
         sources = StatusSources(control.status, _no_usage, lambda: True)
         routes = [

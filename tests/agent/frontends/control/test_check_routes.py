@@ -6,7 +6,7 @@ from s3d.agent.frontends.control.check_routes import CheckRoutes
 from s3d.agent.frontends.control.control_server import ControlServer
 from s3d.shared.control import Problem, decode
 from s3d.shared.diagnostics import CheckLine, CheckPage, Damage
-from s3d.shared.transfers import Share
+from s3d.shared.transfers import Totals
 
 WRONG = Damage("store", "bucket/key", "gone", remedy="restore it")
 
@@ -21,9 +21,9 @@ class Checks:
     async def run(self, *, repair):
         self.asked.append(repair)
         try:
-            yield CheckLine(Share(1, 10))
-            yield CheckLine(Share(2, 20), WRONG)
-            yield CheckLine(Share(2, 20), done=True)
+            yield CheckLine(Totals(1, 10))
+            yield CheckLine(Totals(2, 20), WRONG)
+            yield CheckLine(Totals(2, 20), done=True)
         finally:
             self.ended += 1
 
@@ -50,7 +50,7 @@ async def ask(client, **words):
 
 async def test_all_is_one_page_when_it_takes_no_time(checks):
     client, found = checks
-    assert await ask(client) == CheckPage(Share(2, 20), [WRONG])
+    assert await ask(client) == CheckPage(Totals(2, 20), [WRONG])
     assert found.asked == [False]
 
 
@@ -58,7 +58,7 @@ async def test_a_check_goes_on_by_its_cursor(checks, monkeypatch):
     client, found = checks
     monkeypatch.setattr(check_routes, "PAGE", 0.0)
     first = await ask(client, repair="true")
-    assert (first.checked, first.damage) == (Share(1, 10), [])
+    assert (first.checked, first.damage) == (Totals(1, 10), [])
     second = await ask(client, cursor=first.cursor)
     assert second.damage == [WRONG]
     last = await ask(client, cursor=first.cursor)

@@ -29,13 +29,13 @@ async def test_a_failed_object_says_why(gate):
 
 
 async def test_a_held_object_says_so(gate):
-    await gate.rig.journal.hold(int(await gate.put("k")))
+    await gate.rig.journal.control.hold(int(await gate.put("k")))
     assert (await gate.ask("GET", STATUS, ObjectStatus)).state == "held"
 
 
 async def test_a_pending_deletion_is_shown_with_what_the_remote_still_has(gate):
     await gate.rig.there("PutObject", Bucket="bbb", Key="k", Body=b"old")
-    await gate.rig.journal.delete("bbb", ["k"])
+    await gate.rig.journal.recorder.delete("bbb", ["k"])
     status = await gate.ask("GET", STATUS, ObjectStatus)
     assert (status.state, status.deleted, status.size) == ("pending", True, 0)
     assert status.remote_etag is not None

@@ -11,7 +11,7 @@ from s3d.shared.transfers import (
     DrainRequest,
     QueueChanges,
     QueueStatus,
-    Share,
+    Totals,
 )
 from tests.agent.stores.write_queue.rig import DENIED, SLOW_DOWN, unreachable
 
@@ -25,7 +25,7 @@ async def test_drain_waits_until_the_remote_has_all(gate):
         await gate.put(f"k{number}")
     gate.rig.start()
     status = await drain(gate, 10.0)
-    assert status.left == Share()
+    assert status.left == Totals()
     listed = await gate.rig.there("ListObjectsV2", Bucket="bbb")
     assert len(listed["Contents"]) == 20
 
@@ -34,7 +34,7 @@ async def test_drain_comes_back_after_its_time_with_what_is_left(gate):
     gate.rig.remote.gate.clear()
     await gate.put("k", b"12345")
     gate.rig.start()
-    assert (await drain(gate, 0.05)).moving == Share(1, 5)
+    assert (await drain(gate, 0.05)).moving == Totals(1, 5)
     gate.rig.remote.gate.set()
 
 
@@ -44,7 +44,7 @@ async def test_drain_tries_at_once_what_is_delayed(gate):
     gate.rig.start()
     write = await gate.rig.back()
     write.retry_at += 3600
-    assert (await drain(gate, 10.0)).left == Share()
+    assert (await drain(gate, 10.0)).left == Totals()
 
 
 async def test_drain_says_that_the_remote_is_away(gate):
@@ -59,7 +59,7 @@ async def test_drain_says_that_the_remote_is_away(gate):
 
 async def test_drain_does_not_wait_for_what_does_not_move(gate):
     transfer = await gate.put("k")
-    await gate.rig.journal.hold(int(transfer))
+    await gate.rig.journal.control.hold(int(transfer))
     gate.rig.start()
     status = await drain(gate, 10.0)
     assert (status.held.files, status.moving.files) == (1, 0)
@@ -90,7 +90,7 @@ async def test_a_paused_queue_pushes_nothing(gate):
     await gate.put("k")
     assert (await drain(gate, 0.05)).waiting.files == 1
     assert not (await gate.ask("POST", "/v1/queue:resume", QueueStatus)).paused
-    assert (await drain(gate, 10.0)).left == Share()
+    assert (await drain(gate, 10.0)).left == Totals()
 
 
 async def test_all_that_failed_is_tried_again(gate):
@@ -143,5 +143,5 @@ async def test_drain_looks_for_a_remote_that_is_away_again_and_again(gate, monke
         await gate.put(f"k{number}")
     gate.rig.start()
     await gate.rig.until(lambda: gate.rig.remote_gate.trouble)
-    assert (await drain(gate, 10.0)).left == Share()
+    assert (await drain(gate, 10.0)).left == Totals()
     assert gate.rig.time.passed == 0

@@ -148,7 +148,7 @@ async def test_a_move_that_the_target_refuses_names_the_writes(places, waiting):
 
 async def test_a_person_says_whose_the_key_is(places, gate):
     in_use = InUse()
-    (gate.rig.journal.status().files, gate.rig.start())
+    (gate.rig.journal.totals().files, gate.rig.start())
     routes = RemoteRoutes(None, in_use, gate.queue)
     async with served(places.__class__(**fields_of(places, "other.sock")), routes) as client:
         assert (await ask(client, "POST", "/v1/queue:adopt", AdoptRequest()))[0] == 409

@@ -6,7 +6,7 @@ from s3d.shared.transfers import (
     PriorityRequest,
     QueueStatus,
     RetryRequest,
-    Share,
+    Totals,
     Transfer,
     TransferList,
 )
@@ -126,7 +126,7 @@ async def test_the_bytes_of_a_write_can_be_had(gate):
 
 
 async def test_a_delete_has_no_bytes(gate):
-    await gate.rig.journal.delete("bbb", ["k"])
+    await gate.rig.journal.recorder.delete("bbb", ["k"])
     assert await gate.refused("POST", "/v1/transfers/1:export") == (409, "WrongState")
     assert await gate.refused("POST", "/v1/transfers/1:retry", RetryRequest("x")) == (
         409,
@@ -138,7 +138,7 @@ async def test_what_is_discarded_is_gone(gate):
     transfer = await failed(gate)
     async with gate.client.post(f"/v1/transfers/{transfer}:discard") as response:
         assert response.status == 204
-    assert gate.rig.journal.status().files == 0
+    assert gate.rig.journal.totals().files == 0
     assert await gate.refused("GET", f"/v1/transfers/{transfer}") == (404, "NoSuchTransfer")
 
 
@@ -190,7 +190,7 @@ async def test_a_conflict_is_listed_apart_with_both_etags(gate):
     assert shown.etag
     assert shown.etag != shown.remote_etag
     status = await gate.ask("GET", "/v1/queue", QueueStatus)
-    assert (status.conflict, status.left) == (Share(1, 4), Share())
+    assert (status.conflict, status.left) == (Totals(1, 4), Totals())
     drained = await gate.ask("POST", "/v1/queue:drain", QueueStatus, DrainRequest(5))
     assert drained.conflict.files == 1
 

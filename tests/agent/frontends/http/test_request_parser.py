@@ -13,6 +13,7 @@ from s3d.agent.frontends.http.request_parser import HttpRequest, RequestParser, 
 
 HOST = b"Host: localhost\r\n"
 GET = b"GET /b/k?x HTTP/1.1\r\n" + HOST + b"\r\n"
+MANY = b"".join(b"X-%d: y\r\n" % number for number in range(256))
 PUT = b"PUT /b/k HTTP/1.1\r\n" + HOST + b"Content-Length: 5\r\n\r\nhello"
 CHUNKED = (
     b"PUT /b/k HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -90,6 +91,7 @@ def test_what_arrives_while_the_queue_is_full_comes_after_it() -> None:
             b"GET / HTTP/1.1\r\n" + HOST + b"X: y\r\n" * 257 + b"\r\n",
             "RequestHeaderSectionTooLarge",
         ),
+        (b"GET / HTTP/1.1\r\n" + HOST + MANY + b"\r\n", "RequestHeaderSectionTooLarge"),
         (b"GET / HTTP/1.1\r\nX: " + b"y" * 8 * HEAD_SIZE, "RequestHeaderSectionTooLarge"),
         (b"GET /" + b"y" * 8 * HEAD_SIZE, "RequestHeaderSectionTooLarge"),
     ],

@@ -16,10 +16,10 @@ from s3d.agent.stores.local.store import LocalStore
 from s3d.agent.stores.read_cache.catalog import Limits
 from s3d.agent.stores.read_cache.layer import Cache
 from s3d.agent.stores.read_cache.pins import Pins
-from s3d.agent.stores.read_cache.prefetch import FULL, Keeper
+from s3d.agent.stores.read_cache.prefetch import FULL, Keeper, prefetch_status
 from s3d.agent.stores.read_cache.revalidate import Freshness
-from s3d.shared.caching import Pin
-from s3d.shared.transfers import Share
+from s3d.shared.caching import Pin, PrefetchRequest
+from s3d.shared.transfers import Totals
 from tests.agent.stores.read_cache.rig import Time, away, open_rig
 from tests.contract.cached import cache_before
 from tests.contract.client import Client
@@ -35,7 +35,7 @@ class Rig:
     cache: Cache
     there: Client
 
-    async def kept(self, pin: Pin, total: Share) -> None:
+    async def kept(self, pin: Pin, total: Totals) -> None:
         """Until a look at the pin has found all of it here."""
         async with asyncio.timeout(PATIENCE):
             while True:
@@ -78,11 +78,11 @@ async def test_a_pinned_prefix_is_brought_and_kept_up_to_date(rig):
     await rig.there.put("bbb", "p/large", b"3" * 3_000_000)
     pin = Pin("bbb", prefix="p/")
     rig.keeper.pins.add(pin)
-    await rig.kept(pin, Share(6, 3_005_000))
+    await rig.kept(pin, Totals(6, 3_005_000))
     assert rig.cache.catalog.peek("bbb", "q") is None
     await rig.there.put("bbb", "p/0", b"new")
     await rig.there("DeleteObject", Bucket="bbb", Key="p/1")
-    await rig.kept(pin, Share(5, 3_003_003))
+    await rig.kept(pin, Totals(5, 3_003_003))
     assert rig.cache.catalog.data(rig.cache.catalog.peek("bbb", "p/0")) == b"new"
     assert rig.cache.catalog.peek("bbb", "p/1") is None
 
@@ -90,9 +90,9 @@ async def test_a_pinned_prefix_is_brought_and_kept_up_to_date(rig):
 async def test_a_pinned_key_is_brought_when_it_comes_to_be(rig):
     pin = Pin("bbb", key="k")
     rig.keeper.pins.add(pin)
-    await rig.kept(pin, Share())
+    await rig.kept(pin, Totals())
     await rig.there.put("bbb", "k", b"12345")
-    await rig.kept(pin, Share(1, 5))
+    await rig.kept(pin, Totals(1, 5))
 
 
 async def test_what_is_pinned_stays_whatever_is_read(tmp_path):
@@ -102,7 +102,7 @@ async def test_what_is_pinned_stays_whatever_is_read(tmp_path):
             await rig.there.put("bbb", f"scan/{number}", b"s" * 1_000_000)
         pin = Pin("bbb", prefix="p/")
         rig.keeper.pins.add(pin)
-        await rig.kept(pin, Share(20, 2_000_000))
+        await rig.kept(pin, Totals(20, 2_000_000))
         client = Client(rig.cache)
         for number in range(20):
             assert len(await client.read("bbb", f"scan/{number}")) == 1_000_000
@@ -126,39 +126,39 @@ async def test_a_pin_that_has_no_room_says_so(tmp_path):
 async def test_a_prefetch_brings_what_is_below_a_prefix(rig):
     for number in range(30):
         await rig.there.put("bbb", f"p/{number}", b"1" * 1_000)
-    job = rig.keeper.prefetch("bbb", "p/", None)
+    job = rig.keeper.prefetch(PrefetchRequest("bbb", "p/", None))
     async with asyncio.timeout(PATIENCE):
         await job.ended.wait()
-    assert (job.status.state, job.status.listed) == ("done", Share(30, 30_000))
-    assert job.status.done == Share(30, 30_000)
+    assert (prefetch_status(job).state, prefetch_status(job).listed) == ("done", Totals(30, 30_000))
+    assert prefetch_status(job).done == Totals(30, 30_000)
     assert rig.cache.catalog.count == 30
 
 
 async def test_a_prefetch_of_no_bucket_fails_and_says_why(rig):
-    job = rig.keeper.prefetch("nothing-here", "", None)
+    job = rig.keeper.prefetch(PrefetchRequest("nothing-here", "", None))
     async with asyncio.timeout(PATIENCE):
         await job.ended.wait()
-    assert (job.status.state, bool(job.status.error)) == ("failed", True)
+    assert (prefetch_status(job).state, bool(prefetch_status(job).error)) == ("failed", True)
 
 
 async def test_a_prefetch_can_be_broken_off(rig):
     for number in range(8):
         await rig.there.put("bbb", f"p/{number}", b"1" * 1_000)
-    job = rig.keeper.prefetch("bbb", "p/", 1)  # a byte a second: it does not end by itself
+    # At a byte a second it does not end by itself.
+    job = rig.keeper.prefetch(PrefetchRequest("bbb", "p/", 1))
     async with asyncio.timeout(PATIENCE):
-        while job.task is None or not job.status.listed.files:  # noqa: ASYNC110
+        while not prefetch_status(job).listed.files:  # noqa: ASYNC110
             await asyncio.sleep(0)
-    job.cancel()
     async with asyncio.timeout(PATIENCE):
-        await job.ended.wait()
-    assert job.status.state == "cancelled"
+        await rig.keeper.prefetches.cancel(job)
+    assert prefetch_status(job).state == "cancelled"
 
 
 async def test_too_many_prefetches_are_refused(rig):
     for _ in range(100):
-        rig.keeper.prefetch("bbb", "", None)
+        rig.keeper.prefetch(PrefetchRequest("bbb", "", None))
     with pytest.raises(S3Error) as caught:
-        rig.keeper.prefetch("bbb", "", None)
+        rig.keeper.prefetch(PrefetchRequest("bbb", "", None))
     assert caught.value.code == "SlowDown"
 
 
@@ -170,7 +170,7 @@ async def test_the_tag_of_an_object_pins_it_and_a_person_s_pin_stays(rig):
     rig.keeper.pins.add(Pin("bbb", key="both"))
     for key in ("tagged", "both"):
         await through("PutObjectTagging", Bucket="bbb", Key=key, Tagging=tagging)
-    await rig.kept(Pin("bbb", "tagged", tag=True), Share(1, 5))
+    await rig.kept(Pin("bbb", "tagged", tag=True), Totals(1, 5))
     for key in ("tagged", "both"):
         await through("DeleteObjectTagging", Bucket="bbb", Key=key)
     assert list(rig.keeper.pins) == [Pin("bbb", key="both")]

@@ -11,6 +11,7 @@ import pytest
 from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.index import Index
 from s3d.agent.stores.local.store import LocalStore
+from tests.agent.stores.write_queue.desk import Desk, open_desk
 from tests.contract.client import Client
 from tests.contract.queued import Queue, queue_before
 
@@ -48,3 +49,10 @@ def there(remote: LocalStore) -> Client:
 async def bucket(there: Client) -> str:
     await there("CreateBucket", Bucket="bucket")
     return "bucket"
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+    desk = await open_desk(tmp_path)
+    yield desk
+    desk.index.close()

@@ -25,12 +25,11 @@ from s3d.agent.stores.remote.error_mapping import refused
 from s3d.agent.stores.write_queue import journal_rows
 from s3d.agent.stores.write_queue.clock import Clock
 from s3d.agent.stores.write_queue.journal import Journal
-from s3d.agent.stores.write_queue.multipart_push import ConditionSupport, Means
-from s3d.agent.stores.write_queue.multipart_push import Rules as PushRules
-from s3d.agent.stores.write_queue.pending import PendingState, PendingWrite
+from s3d.agent.stores.write_queue.pending_write import PendingState, PendingWrite
+from s3d.agent.stores.write_queue.push import PushExecutor, PushFilter
 from s3d.agent.stores.write_queue.pusher import Pusher
-from s3d.agent.stores.write_queue.remote_gate import RemoteGate
-from s3d.agent.stores.write_queue.staged_body import Throttle
+from s3d.agent.stores.write_queue.remote_buckets import ConditionSupport
+from s3d.agent.stores.write_queue.remote_gate import RemoteGate, Throttle
 from s3d.shared.config.values import ConflictPolicy, Timetable
 from tests.contract.client import Client
 
@@ -49,7 +48,7 @@ class Time:
         self.suspended = 0.0
         """Seconds in which the machine slept: the steady clock knows nothing of them."""
         self.slept: list[float] = []
-        self.told: list[Callable[[], None]] = []
+        self.on_sleep: list[Callable[[], None]] = []
         """Called when somebody goes to sleep."""
         self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
         self._order = itertools.count()
@@ -65,7 +64,7 @@ class Time:
         self.slept.append(seconds)
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         heapq.heappush(self._sleepers, (self.passed + seconds, next(self._order), future))
-        for tell in self.told:
+        for tell in self.on_sleep:
             tell()
         await future
 
@@ -105,7 +104,7 @@ class Remote:
     """Changes answers on their way back."""
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     """Calls wait while it is not set."""
-    told: list[Callable[[], None]] = field(default_factory=list)
+    on_call: list[Callable[[], None]] = field(default_factory=list)
 
     def names(self) -> list[str]:
         return [name for name, _ in self.calls]
@@ -122,7 +121,7 @@ class Remote:
     async def call(self, request: S3Request[Any]) -> S3Response[Any]:
         name = request.op.name
         self.calls.append((name, dict(request.input)))
-        for tell in self.told:
+        for tell in self.on_call:
             tell()
         await self.gate.wait()
         trouble = self._trouble(name)
@@ -177,10 +176,13 @@ class Rig:
     time: Time
     journal: Journal
     pusher: Pusher
+    new_pusher: Callable[[Journal, RemoteGate], Pusher]
+    """Another pusher with the same surroundings."""
     remote_gate: RemoteGate
     events: Events
     blobs: Blobs
     throttle: Throttle
+    body_of: Callable[[Layout], Body]
     remote: Remote
     staged: Client
     there: Client
@@ -213,7 +215,7 @@ class Rig:
         """Let time pass, also for the journal."""
         await self.asleep()
         self.time.advance(seconds)
-        await self.journal.resume()
+        await self.journal.control.resume()
 
     async def asleep(self) -> None:
         """Let everybody come so far that only time can help, or an answer of a thread."""
@@ -222,22 +224,22 @@ class Rig:
 
     async def pushed(self) -> None:
         """Until nothing is pending."""
-        await self.until(lambda: self.journal.status().files == 0)
+        await self.until(lambda: self.journal.totals().files == 0)
 
     async def parked(self) -> PendingWrite:
         """Until something is parked; the first."""
-        await self.until(lambda: any(self.journal.all(PendingState.FAILED)))
-        return next(self.journal.all(PendingState.FAILED))
+        await self.until(lambda: any(self.journal.pending.in_state(PendingState.FAILED)))
+        return next(self.journal.pending.in_state(PendingState.FAILED))
 
     async def back(self, attempts: int = 1) -> PendingWrite:
         """Until the first write was given back so many times."""
 
         def given_back() -> bool:
-            write = next(self.journal.all(PendingState.WAITING), None)
+            write = next(self.journal.pending.in_state(PendingState.WAITING), None)
             return write is not None and write.attempts >= attempts
 
         await self.until(given_back)
-        return next(self.journal.all(PendingState.WAITING))
+        return next(self.journal.pending.in_state(PendingState.WAITING))
 
     async def put_parts(self, key: str, *sizes: int) -> str:
         """Stage a multipart object; its ETag."""
@@ -275,7 +277,7 @@ async def open_rig(
     clock: Clock | None = None,
     judged: ConditionSupport = ALL_CONDITIONS,
     policy: ConflictPolicy = ConflictPolicy.PARK,
-    rules: PushRules | None = None,
+    rules: PushFilter | None = None,
 ) -> AsyncIterator[Rig]:
     """over: the remote; else a LocalStore in the folder, with bucket bbb. Nothing runs yet.
 
@@ -291,31 +293,49 @@ async def open_rig(
         index.on_freed = blobs.remove
         events, news = Events(), asyncio.Event()
         journal = await Journal.open(index, events, clock.now)
-        staging = LocalStore(index, blobs, clock=clock.now, on_change=journal.record)
+        staging = LocalStore(index, blobs, clock=clock.now, on_change=journal.recorder.record)
         there = LocalStore(far, Blobs(folder / "there/blobs", ephemeral=True), clock=clock.now)
         remote = Remote(over or there)
         remote.gate.set()
-        remote.told.append(news.set)
-        time.told.append(news.set)
+        remote.on_call.append(news.set)
+        time.on_sleep.append(news.set)
         journal.on_change.append(news.set)
         throttle, gate = Throttle(Timetable(), clock), RemoteGate(clock)
-        means = Means(
-            remote,
-            body_of(index, blobs),
-            throttle,
-            clock,
-            judged=lambda bucket: judged,
-            policy=lambda bucket, key: policy,
-            rules=rules,
-        )
-        pusher = Pusher(journal, means, gate, events)
+        bodies = body_of(index, blobs)
+
+        def new_pusher(journal: Journal, gate: RemoteGate) -> Pusher:
+            push = PushExecutor(
+                journal,
+                remote=remote,
+                body_of=bodies,
+                throttle=throttle,
+                clock=clock,
+                condition_support=lambda bucket: judged,
+                conflict_policy=lambda bucket, key: policy,
+                push_filter=rules,
+            )
+            return Pusher(journal, push, gate, events, remote=remote, clock=clock)
+
+        pusher = new_pusher(journal, gate)
         staged, client = Client(staging), Client(over or there)
         if over is None:
             for each in (staged, client):
                 if await each.code("HeadBucket", Bucket="bbb"):
                     await each("CreateBucket", Bucket="bbb")
         rig = Rig(
-            time, journal, pusher, gate, events, blobs, throttle, remote, staged, client, news
+            time=time,
+            journal=journal,
+            pusher=pusher,
+            new_pusher=new_pusher,
+            remote_gate=gate,
+            events=events,
+            blobs=blobs,
+            throttle=throttle,
+            body_of=bodies,
+            remote=remote,
+            staged=staged,
+            there=client,
+            news=news,
         )
         try:
             yield rig

@@ -5,9 +5,9 @@ import pytest
 from s3d.agent.core.events import Events
 from s3d.agent.storage.index import Index, Tables
 from s3d.agent.storage.records import Extent, Layout, ObjectRecord, Stored, encode
-from s3d.agent.stores.write_queue import aliases, journal_rows
+from s3d.agent.stores.write_queue import journal_rows
 from s3d.agent.stores.write_queue.journal import Journal
-from s3d.agent.stores.write_queue.pending import (
+from s3d.agent.stores.write_queue.pending_write import (
     Base,
     Kind,
     Orphan,
@@ -77,7 +77,7 @@ async def test_numbers_are_never_given_twice(index):
 async def test_the_newest_write_of_a_key_counts(index):
     await enter(index, key="c")
     await index.write(lambda tx: journal_rows.insert(tx, write(Kind.DELETE, "c"), None, Base()))
-    assert index.look(lambda r: journal_rows.newest(r, "bbb", "c")) is Kind.DELETE
+    assert index.look(lambda r: journal_rows.newest_kind(r, "bbb", "c")) is Kind.DELETE
 
 
 async def test_a_dropped_upload_is_an_orphan_unless_it_was_pushed(index):
@@ -88,7 +88,9 @@ async def test_a_dropped_upload_is_an_orphan_unless_it_was_pushed(index):
         await index.write(lambda tx, seq=seq, p=pushed: journal_rows.drop(tx, seq, pushed=p))
     orphan = Orphan("bbb", "k", "upload-2")
     assert index.look(journal_rows.orphans) == [orphan]
-    assert index.look(lambda reader: journal_rows.begun(reader, "bbb")) == {("k", "upload-2")}
+    assert index.look(lambda reader: journal_rows.uploads_begun(reader, "bbb")) == {
+        ("k", "upload-2")
+    }
     await index.write(lambda tx: journal_rows.drop_orphan(tx, orphan))
     assert index.look(journal_rows.orphans) == []
 
@@ -96,7 +98,7 @@ async def test_a_dropped_upload_is_an_orphan_unless_it_was_pushed(index):
 async def test_progress_without_a_row_is_an_orphan(index):
     gone = write()
     await index.write(
-        lambda tx: journal_rows.remember(tx=tx, write=gone, upload=RemoteUpload("there"))
+        lambda tx: journal_rows.save_upload(tx=tx, write=gone, upload=RemoteUpload("there"))
     )
     assert index.look(journal_rows.orphans) == [Orphan("bbb", "k", "there")]
 
@@ -117,7 +119,7 @@ CREATE INDEX queue_keys ON queue(bucket, key);
 CREATE TABLE orphans(bucket TEXT, key BLOB, upload TEXT, begun REAL NOT NULL,
     PRIMARY KEY(bucket, key, upload, begun)) WITHOUT ROWID;
 """
-    + aliases.TABLE,
+    + journal_rows._ALIASES,
     layout=1,
 )
 """As the first edition made the queue."""
@@ -139,17 +141,17 @@ async def test_writes_of_the_first_edition_are_upgraded_and_have_an_unknown_base
     old.close()
     index = Index.open(tmp_path / "queue", ephemeral=True, tables=journal_rows.TABLES)
     journal = await Journal.open(index, Events(), lambda: 9.0)
-    assert [(write.kind, write.accepted) for write in journal.all()] == [
+    assert [(write.kind, write.accepted) for write in journal.pending] == [
         (Kind.PUT, 7.5),
         (Kind.DELETE, 7.5),
     ]
-    first, second = journal.all()
+    first, second = journal.pending
     row = await journal.load(first)
-    assert row == (object, None, Base(written=7.5))
-    await journal.done(first.seq, '"e"', state='"e"')
+    assert row == (object, None, Base(accepted=7.5))
+    await journal.outcomes.acknowledge(first.seq, '"e"', state='"e"')
     row = await journal.load(second)
     assert row is not None
-    assert row.base == Base(written=7.5, etag='"e"')
+    assert row.base == Base(accepted=7.5, etag='"e"')
     index.close()
     with pytest.raises(UsageError, match="newer"):
         Index.open(tmp_path / "queue", ephemeral=True, tables=LAYOUT_1)

@@ -21,9 +21,9 @@ from s3d.agent.stores.remote.credential_provider import CredentialProvider, Remo
 from s3d.agent.stores.remote.http_transport import Settings, Timeouts
 from s3d.agent.stores.remote.remote_store import RemoteStore
 from s3d.agent.stores.write_queue.clock import Clock
-from s3d.agent.stores.write_queue.doubts import REQUEST_LIFE
-from s3d.agent.stores.write_queue.multipart_push import ConditionSupport
-from s3d.agent.stores.write_queue.pending import PendingState
+from s3d.agent.stores.write_queue.journal_history import REQUEST_LIFE
+from s3d.agent.stores.write_queue.pending_write import PendingState
+from s3d.agent.stores.write_queue.remote_buckets import ConditionSupport
 from tests.agent.stores.write_queue.rig import ALL_CONDITIONS, Rig, open_rig
 from tests.peers.proxy import Drop, Exchange, Fault, FaultyProxy, Head
 
@@ -119,20 +119,20 @@ async def test_the_remote_refuses_a_late_commit_after_a_newer_write(scene: Scene
 
 
 async def verifying(rig: Rig) -> None:
-    await rig.until(lambda: any(rig.journal.all(PendingState.VERIFYING)))
+    await rig.until(lambda: any(rig.journal.pending.in_state(PendingState.VERIFYING)))
     assert not rig.journal.is_moving
 
 
 async def until_nothing_can_arrive(scene: Scene, rig: Rig) -> None:
     scene.later = REQUEST_LIFE + 1
-    await rig.journal.resume()
+    await rig.journal.control.resume()
     await rig.pushed()
 
 
 async def test_a_late_commit_does_not_undo_a_delete(scene: Scene) -> None:
     async with scene.agent() as killed:
         await scene.first_in_flight(killed)
-        await killed.journal.delete(scene.bucket, ["k"])
+        await killed.journal.recorder.delete(scene.bucket, ["k"])
         await killed.stop()
     scene.heal()
     async with scene.agent() as rig:

@@ -1,6 +1,7 @@
 """What the write queue names, and what it leaves to the settle rule."""
 
 from s3d.agent.stores.write_queue.layer import WriteQueue
+from s3d.agent.stores.write_queue.pending_write import PushError
 
 NAMED = {
     "AbortMultipartUpload",
@@ -40,3 +41,54 @@ async def test_room_is_made_when_something_is_pushed(s3, queue, bucket):
     await s3.put(bucket, "k", b"data")
     await queue.pusher.push_now(bucket, "k", timeout=5)
     assert told
+
+
+async def test_a_bucket_with_pending_objects_is_not_empty(s3, queue, there, bucket):
+    await s3.put(bucket, "k", b"data")
+    await s3.refused("BucketNotEmpty", "DeleteBucket", Bucket=bucket)
+    assert await there.keys(bucket) == ["k"]
+
+
+async def test_a_bucket_whose_deletions_are_pending_is_empty(s3, there, bucket):
+    await there.put(bucket, "k", b"data")
+    await s3("DeleteObject", Bucket=bucket, Key="k")
+    await s3("DeleteBucket", Bucket=bucket)
+    await there.refused("NoSuchBucket", "HeadBucket", Bucket=bucket)
+    await s3.refused("NoSuchBucket", "PutObject", Bucket=bucket, Key="k")
+
+
+async def test_a_bucket_with_a_parked_write_stays(s3, queue, bucket):
+    await s3.put(bucket, "k", b"data")
+    write = queue.journal.pending.newest(bucket, "k")
+    await queue.journal.outcomes.park(write.seq, PushError("AccessDenied"))
+    await s3.refused("BucketNotEmpty", "DeleteBucket", Bucket=bucket)
+    assert await s3.read(bucket, "k") == b"data"
+
+
+async def test_making_the_bucket_sends_parked_writes_on_their_way(s3, queue, there):
+    await s3.refused("NoSuchBucket", "PutObject", Bucket="bucket", Key="k")
+    await s3("CreateBucket", Bucket="bucket")
+    await s3.put("bucket", "k", b"data")
+    write = queue.journal.pending.newest("bucket", "k")
+    await queue.journal.outcomes.park(write.seq, PushError("NoSuchBucket"))
+    await s3("CreateBucket", Bucket="bucket")
+    await queue.pusher.push_now("bucket", "k", timeout=5)
+    assert await there.read("bucket", "k") == b"data"
+
+
+async def test_what_is_written_after_versioning_was_enabled_is_all_pushed(s3, queue, there, bucket):
+    await s3.put(bucket, "k", b"before")
+    enabled = {"Status": "Enabled"}
+    await s3("PutBucketVersioning", Bucket=bucket, VersioningConfiguration=enabled)
+    for data in (b"1", b"2", b"3"):
+        await s3.put(bucket, "k", data)
+    await queue.pusher.push_now(bucket, timeout=5)
+    versions = await there("ListObjectVersions", Bucket=bucket)
+    assert len(versions["Versions"]) == 4
+
+
+async def test_settings_of_a_bucket_do_not_wait_for_its_objects(s3, queue, bucket):
+    await s3.put(bucket, "k", b"data")
+    await s3("GetBucketLocation", Bucket=bucket)
+    await s3("HeadBucket", Bucket=bucket)
+    assert queue.journal.pending.newest(bucket, "k") is not None

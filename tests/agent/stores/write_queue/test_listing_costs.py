@@ -10,7 +10,7 @@ import pytest
 from s3d.agent.storage.index import Index
 from s3d.agent.storage.records import Layout, ObjectRecord, encode
 from s3d.agent.stores.write_queue import journal_rows
-from s3d.agent.stores.write_queue.pending import Kind
+from s3d.agent.stores.write_queue.pending_write import Kind
 from tests.contract.client import Client
 from tests.contract.queued import queue_before
 

@@ -3,7 +3,7 @@
 import pytest
 
 from s3d.agent.stores.write_queue.move_writes import MOVING, Mover, OpenQueue, Target
-from s3d.agent.stores.write_queue.pending import PendingState, PushError
+from s3d.agent.stores.write_queue.pending_write import PendingState, PushError
 from tests.agent.stores.write_queue.rig import DENIED, MIB, lost, open_rig
 
 
@@ -14,8 +14,8 @@ async def rig(tmp_path):
 
 
 async def move(rig, writes=None):
-    mover = Mover(OpenQueue(rig.journal, rig.pusher._means.body_of), Target(rig.remote))
-    return await mover.move(list(rig.journal.all()) if writes is None else writes)
+    mover = Mover(OpenQueue(rig.journal, rig.body_of), Target(rig.remote))
+    return await mover.move(list(rig.journal.pending) if writes is None else writes)
 
 
 @pytest.mark.finding("D1")
@@ -25,9 +25,9 @@ async def test_all_kinds_of_writes_arrive_as_they_were_accepted(rig):
     rig.time.advance(10.0)
     await rig.staged("PutObject", Bucket="bbb", Key="k", Body=b"data", Metadata={"m": "1"})
     etag = await rig.put_parts("large", 5 * MIB, 7)
-    await rig.journal.delete("bbb", ["gone"])
+    await rig.journal.recorder.delete("bbb", ["gone"])
     assert await move(rig) == (3, [])
-    assert rig.journal.status().files == 0
+    assert rig.journal.totals().files == 0
     got = await rig.there("GetObject", Bucket="bbb", Key="k")
     assert (got.body, got["Metadata"]) == (b"data", {"m": "1"})
     assert (await rig.there("HeadObject", Bucket="bbb", Key="large"))["ETag"] == etag
@@ -39,11 +39,11 @@ async def test_what_is_refused_stays_as_it_was_and_so_do_later_writes_of_its_key
     for data in (b"1", b"2"):
         await rig.staged("PutObject", Bucket="bbb", Key="k", Body=data)
     await rig.staged("PutObject", Bucket="bbb", Key="other", Body=b"3")
-    await rig.journal.hold(next(rig.journal.all()).seq)
+    await rig.journal.control.hold(next(iter(rig.journal.pending)).seq)
     rig.remote.fail("PutObject", DENIED)
     moved, (left,) = await move(rig)
     assert (moved, left.write.key, left.error.code) == (1, "k", "AccessDenied")
-    assert [write.state for write in rig.journal.all()] == [
+    assert [write.state for write in rig.journal.pending] == [
         PendingState.HELD, PendingState.WAITING]  # fmt: skip
     assert await rig.there.code("HeadObject", Bucket="bbb", Key="k") == "NoSuchKey"
 
@@ -57,11 +57,11 @@ async def test_an_upload_that_breaks_off_is_aborted(rig):
 
 async def test_a_parked_write_that_is_refused_again_keeps_its_reason(rig):
     await rig.staged("PutObject", Bucket="bbb", Key="k", Body=b"data")
-    (write,) = rig.journal.all()
-    await rig.journal.park(write.seq, PushError("TheFirst"))
+    (write,) = rig.journal.pending
+    await rig.journal.outcomes.park(write.seq, PushError("TheFirst"))
     rig.remote.fail("PutObject", DENIED)
     await move(rig)
-    assert next(rig.journal.all()).error.code == "TheFirst"
+    assert next(iter(rig.journal.pending)).error.code == "TheFirst"
 
 
 @pytest.mark.parametrize("there", [b"data", b"newer", None])
@@ -69,7 +69,7 @@ async def test_a_write_that_may_have_arrived_is_never_put_over_something_else(ri
     await rig.staged("PutObject", Bucket="bbb", Key="k", Body=b"data")
     rig.remote.fail("PutObject", lost)
     assert (await move(rig))[0] == 0
-    assert next(rig.journal.all()).error.code == MOVING
+    assert next(iter(rig.journal.pending)).error.code == MOVING
     if there is not None:
         await rig.there("PutObject", Bucket="bbb", Key="k", Body=there)
     moved, left = await move(rig)
@@ -85,7 +85,7 @@ async def test_what_is_not_older_at_the_target_is_neither_replaced_nor_deleted(r
     rig.time.advance(10.0)
     for key in ("k", "older"):
         await rig.staged("PutObject", Bucket="bbb", Key=key, Body=b"ours")
-    await rig.journal.delete("bbb", ["doomed"])
+    await rig.journal.recorder.delete("bbb", ["doomed"])
     for key in ("k", "doomed"):
         await rig.there("PutObject", Bucket="bbb", Key=key, Body=b"theirs")
     rig.time.advance(10.0)
@@ -94,7 +94,7 @@ async def test_what_is_not_older_at_the_target_is_neither_replaced_nor_deleted(r
     bodies = [(await rig.there("GetObject", Bucket="bbb", Key=key)).body
               for key in ("k", "doomed", "older")]  # fmt: skip
     assert bodies == [b"theirs", b"theirs", b"ours"]
-    assert {write.state for write in rig.journal.all()} == {PendingState.WAITING}
+    assert {write.state for write in rig.journal.pending} == {PendingState.WAITING}
 
 
 @pytest.mark.finding("A3")
@@ -112,14 +112,14 @@ async def test_a_moved_write_keeps_its_time_and_goes_before_nothing_newer(rig, t
     async with open_rig(tmp_path / "second", clock=rig.time.clock) as other:
         for key in ("k", "newer"):
             await rig.staged("PutObject", Bucket="bbb", Key=key, Body=b"ours")
-        accepted = next(rig.journal.all()).accepted
+        accepted = next(iter(rig.journal.pending)).accepted
         rig.time.advance(10.0)
-        other.journal.states.note("bbb", "k", '"theirs"')
+        other.journal.remote_states.note("bbb", "k", '"theirs"')
         await other.staged("PutObject", Bucket="bbb", Key="newer", Body=b"newer")
         target = Target(other.staged.store, other.journal)
-        mover = Mover(OpenQueue(rig.journal, rig.pusher._means.body_of), target)
-        moved, (left,) = await mover.move(list(rig.journal.all()))
+        mover = Mover(OpenQueue(rig.journal, rig.body_of), target)
+        moved, (left,) = await mover.move(list(rig.journal.pending))
         assert (moved, left.write.key) == (1, "newer")
-        (write,) = other.journal.writes("bbb", "k")
+        (write,) = other.journal.pending.writes("bbb", "k")
         row = await other.journal.load(write)
-        assert (row.base.written, row.base.etag) == (accepted, None)
+        assert (row.base.accepted, row.base.etag) == (accepted, None)

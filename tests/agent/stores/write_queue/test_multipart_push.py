@@ -1,3 +1,5 @@
+"""Uploads whose id was never heard: a crash or a lost answer, and then another write of the key."""
+
 from __future__ import annotations
 
 import asyncio
@@ -7,11 +9,14 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from s3d.agent.core.client import S3Client
 from s3d.agent.s3.messages import Members
-from s3d.agent.stores.write_queue.pending import PendingState
+from s3d.agent.stores.write_queue.multipart_push import abort_orphan
+from s3d.agent.stores.write_queue.pending_write import Orphan, PendingState, RemoteUpload
 from s3d.agent.stores.write_queue.remote_gate import NEEDS_CREDENTIALS
 from tests.agent.stores.write_queue.rig import (
     BAD_KEY,
+    EPOCH,
     MIB,
     PATIENCE,
     Rig,
@@ -88,7 +93,7 @@ async def test_after_a_restart_it_goes_on(rig: Rig, tmp_path: Path) -> None:
     await rig.stop()
     assert len(await uploads(rig)) == 1
     rig.remote.troubles.clear()
-    await rig.journal.retry()
+    await rig.journal.control.retry()
     rig.start()
     await rig.pushed()
     assert await is_there(rig, etag)
@@ -210,10 +215,10 @@ async def test_the_upload_of_a_discarded_write_is_aborted(rig: Rig) -> None:
     rig.start()
     write = await rig.back()
     assert len(await uploads(rig)) == 1
-    await rig.journal.discard(write.seq)
+    await rig.journal.control.discard(write.seq)
     await rig.advance(16)
     async with asyncio.timeout(PATIENCE):
-        while await rig.journal.orphans():
+        while await rig.journal.uploads.orphans():
             await rig.asleep()
     assert await uploads(rig) == []
 
@@ -233,12 +238,12 @@ async def test_parts_with_etags_of_the_remotes_own_are_trusted_once_noted(rig: R
     assert row is not None
     assert row.upload is not None
     noted = {number: f'"opaque{number}"' for number in (1, 2)}
-    await rig.journal.progress(write.seq, replace(row.upload, parts=noted))
+    await rig.journal.uploads.save(write.seq, replace(row.upload, parts=noted))
     rig.remote.edit = opaque
     sent = rig.remote.names().count("UploadPart")
     rig.remote.fail("CompleteMultipartUpload", refusal(400, "InvalidArgument"))
     await rig.advance(1)
-    await rig.until(lambda: any(rig.journal.all(PendingState.FAILED)))
+    await rig.until(lambda: any(rig.journal.pending.in_state(PendingState.FAILED)))
     again = [part["PartNumber"] for part in rig.remote.of("UploadPart")[sent:]]
     assert sorted(again) == [3, 4]
 
@@ -266,7 +271,7 @@ async def test_an_answer_without_its_point_is_a_failure_of_this_write_alone(
     assert write.error is not None
     assert name in write.error.message
     await rig.staged.put("bbb", "other", b"1")
-    await rig.until(lambda: rig.journal.pending("bbb", "other") is None)
+    await rig.until(lambda: rig.journal.pending.newest("bbb", "other") is None)
 
 
 async def test_an_endless_list_of_parts_comes_to_an_end(rig: Rig) -> None:
@@ -280,3 +285,53 @@ async def test_an_endless_list_of_parts_comes_to_an_end(rig: Rig) -> None:
     await rig.advance(1)
     await rig.pushed()
     assert await is_there(rig, etag)
+
+
+PLACE = {"Bucket": "bbb", "Key": "k"}
+
+
+async def begin(rig: Rig) -> str:
+    return str((await rig.there("CreateMultipartUpload", **PLACE))["UploadId"])
+
+
+async def abort(rig: Rig, orphan: Orphan) -> bool:
+    return await abort_orphan(S3Client(rig.remote), rig.journal.uploads, orphan)
+
+
+async def test_one_that_is_known_is_aborted(rig: Rig) -> None:
+    mine, other = await begin(rig), await begin(rig)
+    assert await abort(rig, Orphan("bbb", "k", mine, EPOCH))
+    assert await uploads(rig) == [other]
+
+
+async def test_one_whose_answer_was_lost_and_whose_write_was_replaced_is_aborted(rig: Rig) -> None:
+    rig.remote.fail("CreateMultipartUpload", lost, after=True)
+    rig.start()
+    await rig.put_parts("k", 10)
+    await rig.back()
+    rig.journal.unversioned.add("bbb")
+    await rig.staged.put("bbb", "k", b"1")
+    await rig.advance(1)
+    await rig.pushed()
+    (orphan,) = await rig.journal.uploads.orphans()
+    assert len(await uploads(rig)) == 1
+    assert await abort(rig, orphan)
+    assert await uploads(rig) == []
+
+
+@pytest.mark.parametrize(("used", "gone"), [("", False), ("its id", True)])
+async def test_the_upload_of_a_later_write_is_not_taken_for_it(
+    rig: Rig, used: str, gone: bool
+) -> None:
+    upload_id = await begin(rig)
+    await rig.staged.put("bbb", "k", b"1")
+    write = await rig.journal.take()
+    await rig.journal.uploads.save(write.seq, RemoteUpload(used and upload_id, begun=EPOCH))
+    assert await abort(rig, Orphan("bbb", "k", "", EPOCH)) is gone
+    assert await uploads(rig) == [upload_id]
+
+
+async def test_one_of_another_time_is_somebody_elses(rig: Rig) -> None:
+    upload_id = await begin(rig)
+    assert await abort(rig, Orphan("bbb", "k", "", EPOCH - 3_600))
+    assert await uploads(rig) == [upload_id]

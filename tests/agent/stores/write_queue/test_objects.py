@@ -8,7 +8,7 @@ from s3d.agent.s3.model import operations
 from s3d.agent.storage.disk import Disk
 from s3d.agent.stores.write_queue.admission import Limits
 from s3d.agent.stores.write_queue.objects import STATE
-from s3d.agent.stores.write_queue.pending import Kind, PendingState, PushError
+from s3d.agent.stores.write_queue.pending_write import Kind, PendingState, PushError
 from tests.contract.client import Client
 from tests.contract.queued import queue_before
 
@@ -42,12 +42,12 @@ async def test_what_is_not_pending_is_the_remotes(s3, there, bucket):
 
 
 async def test_tags_of_a_pending_put_go_out_with_it(s3, queue, bucket):
-    await queue.journal.pause()
+    await queue.journal.control.pause()
     await s3.put(bucket, "k", b"data")
     tags = [{"Key": "a", "Value": "b"}]
     await s3("PutObjectTagging", **of(bucket, "k", Tagging={"TagSet": tags}))
     assert (await s3("GetObjectTagging", **of(bucket, "k")))["TagSet"] == tags
-    assert [write.kind for write in queue.journal.writes(bucket, "k")] == [Kind.PUT]
+    assert [write.kind for write in queue.journal.pending.writes(bucket, "k")] == [Kind.PUT]
 
 
 async def test_tags_of_an_object_on_its_way_follow_it(s3, queue, there, bucket):
@@ -55,7 +55,10 @@ async def test_tags_of_an_object_on_its_way_follow_it(s3, queue, there, bucket):
     await queue.pusher.taken()
     tags = [{"Key": "a", "Value": "b"}]
     await s3("PutObjectTagging", **of(bucket, "k", Tagging={"TagSet": tags}))
-    assert [write.kind for write in queue.journal.writes(bucket, "k")] == [Kind.PUT, Kind.TAGS]
+    assert [write.kind for write in queue.journal.pending.writes(bucket, "k")] == [
+        Kind.PUT,
+        Kind.TAGS,
+    ]
     await queue.pusher.push_now(bucket, "k", timeout=5)
     assert (await there("GetObjectTagging", **of(bucket, "k")))["TagSet"] == tags
 
@@ -77,8 +80,8 @@ async def test_what_only_the_remote_can_do_waits_for_what_is_pending(s3, there, 
 
 async def test_a_parked_key_is_read_with_a_mark(s3, queue, bucket):
     await s3.put(bucket, "k", b"data")
-    write = queue.journal.pending(bucket, "k")
-    await queue.journal.park(write.seq, PushError("AccessDenied", "no"))
+    write = queue.journal.pending.newest(bucket, "k")
+    await queue.journal.outcomes.park(write.seq, PushError("AccessDenied", "no"))
     request = S3Request(operations()["GetObject"], of(bucket, "k"))
     response = await queue.store.call(request)
     assert response.headers == {STATE: "failed"}
@@ -88,9 +91,11 @@ async def test_a_parked_key_is_read_with_a_mark(s3, queue, bucket):
 
 async def test_a_newer_put_takes_the_place_of_a_parked_one(s3, queue, bucket):
     await s3.put(bucket, "k", b"bad")
-    await queue.journal.park(queue.journal.pending(bucket, "k").seq, PushError("AccessDenied"))
+    await queue.journal.outcomes.park(
+        queue.journal.pending.newest(bucket, "k").seq, PushError("AccessDenied")
+    )
     await s3.put(bucket, "k", b"good")
-    (write,) = queue.journal.writes(bucket, "k")
+    (write,) = queue.journal.pending.writes(bucket, "k")
     assert write.state in (PendingState.WAITING, PendingState.PUSHING)
 
 
@@ -98,7 +103,7 @@ async def test_an_object_larger_than_the_queue_goes_through(s3, queue, there, bu
     queue.store.admission.limits = Limits(max_size=3)
     await s3.put(bucket, "k", b"1234")
     assert await there.read(bucket, "k") == b"1234"
-    assert queue.journal.status().files == 0
+    assert queue.journal.totals().files == 0
 
 
 async def test_what_the_remote_would_refuse_for_certain_is_refused_at_the_door(s3, queue, bucket):
@@ -106,16 +111,16 @@ async def test_what_the_remote_would_refuse_for_certain_is_refused_at_the_door(s
     await s3.refused("MetadataTooLarge", "PutObject", **of(bucket, "k", Metadata={"a": "b" * 3000}))
     await s3.refused("InvalidArgument", "PutObject", **of(bucket, "k", Tagging="a=1&a=2"))
     await s3.refused("BadDigest", "PutObject", **of(bucket, "k", ContentMD5="A" * 22 + "=="))
-    assert queue.journal.status().files == 0
+    assert queue.journal.totals().files == 0
 
 
 async def test_a_read_of_a_key_pushed_a_moment_ago_asks_the_remote(s3, queue, there, bucket):
     """PendingWrites hears of a commit later than the stage."""
     await s3.put(bucket, "k", b"data")
-    write = queue.journal.pending(bucket, "k")
+    write = queue.journal.pending.newest(bucket, "k")
     await there.put(bucket, "k", b"data")
-    await queue.journal.done(write.seq)
-    queue.journal._backlog.add(write)
+    await queue.journal.outcomes.acknowledge(write.seq)
+    queue.journal.pending.add(write)
     assert await s3.read(bucket, "k") == b"data"
 
 
@@ -172,3 +177,146 @@ async def test_a_full_disk_takes_deletes_and_pushes_after_a_put_was_refused(
         await s3("DeleteObjects", Bucket=bucket, Delete={"Objects": doomed})
         await queue.pusher.push_now(bucket, timeout=10)
         assert await there.keys(bucket) == ["k"]
+
+
+def copy(source, key, **members):
+    return {"Bucket": "bucket", "Key": key, "CopySource": source, **members}
+
+
+async def test_a_pending_source_is_copied_here(s3, queue, there, bucket):
+    await s3.put(bucket, "k", b"data", Metadata={"a": "b"})
+    await s3("CopyObject", **copy("bucket/k", "copy"))
+    assert await s3.read(bucket, "copy") == b"data"
+    assert await there.keys(bucket) == []
+    await s3("DeleteObject", Bucket=bucket, Key="k")
+    await queue.pusher.push_now(bucket, timeout=5)
+    assert await there.keys(bucket) == ["copy"]
+    assert (await there("HeadObject", Bucket=bucket, Key="copy"))["Metadata"] == {"a": "b"}
+
+
+async def test_a_source_of_the_remote_is_copied_there_after_what_is_pending(s3, there, bucket):
+    await there.put(bucket, "k", b"new")
+    await s3.put(bucket, "copy", b"older")
+    await s3("CopyObject", **copy("bucket/k", "copy"))
+    assert await s3.read(bucket, "copy") == b"new"
+    assert await there.read(bucket, "copy") == b"new"
+
+
+async def test_a_source_that_is_about_to_go_is_not_there(s3, there, bucket):
+    await there.put(bucket, "k", b"data")
+    await s3("DeleteObject", Bucket=bucket, Key="k")
+    await s3.refused("NoSuchKey", "CopyObject", **copy("bucket/k", "copy"))
+
+
+async def test_a_part_is_made_of_an_object_of_the_remote(s3, there, bucket):
+    await there.put(bucket, "k", b"0123456789")
+    made = await s3("CreateMultipartUpload", Bucket=bucket, Key="copy")
+    at = {"UploadId": made["UploadId"]}
+    part = await s3(
+        "UploadPartCopy",
+        **copy("bucket/k", "copy", PartNumber=1, CopySourceRange="bytes=2-4", **at),
+    )
+    etag = part["CopyPartResult"]["ETag"]
+    parts = {"Parts": [{"PartNumber": 1, "ETag": etag}]}
+    await s3("CompleteMultipartUpload", Bucket=bucket, Key="copy", MultipartUpload=parts, **at)
+    assert await s3.read(bucket, "copy") == b"234"
+
+
+async def test_a_part_is_made_of_a_pending_object(s3, bucket):
+    await s3.put(bucket, "k", b"0123456789")
+    made = await s3("CreateMultipartUpload", Bucket=bucket, Key="copy")
+    at = {"UploadId": made["UploadId"], "PartNumber": 1}
+    part = await s3("UploadPartCopy", **copy("bucket/k", "copy", **at))
+    assert part["CopyPartResult"]["ETag"]
+
+
+async def test_conditions_on_the_source_of_a_part_hold(s3, there, bucket):
+    await there.put(bucket, "k", b"0123456789")
+    made = await s3("CreateMultipartUpload", Bucket=bucket, Key="copy")
+    at = {"UploadId": made["UploadId"], "PartNumber": 1}
+    for condition in ({"CopySourceIfMatch": '"x"'}, {"CopySourceIfNoneMatch": "*"}):
+        await s3.refused(
+            "PreconditionFailed", "UploadPartCopy", **copy("bucket/k", "copy", **at, **condition)
+        )
+
+
+@pytest.mark.finding("Q4")
+@pytest.mark.parametrize("where", ["remote", "queue"])
+@pytest.mark.parametrize(
+    "header",
+    ["foo", "bytes=5-", "bytes=-5", "bytes=5-2", "bytes=0-1,3-4", "bytes=0-10", "bytes=10-11"],
+)
+async def test_a_part_is_not_made_of_a_range_that_is_none(s3, there, bucket, where, header):
+    await (there if where == "remote" else s3).put(bucket, "k", b"0123456789")
+    made = await s3("CreateMultipartUpload", Bucket=bucket, Key="copy")
+    at = {"UploadId": made["UploadId"], "PartNumber": 1}
+    request = copy("bucket/k", "copy", CopySourceRange=header, **at)
+    await s3.refused("InvalidArgument", "UploadPartCopy", **request)
+    assert "Parts" not in await s3("ListParts", Bucket=bucket, Key="copy", UploadId=at["UploadId"])
+
+
+class WithoutRanges:
+    """A remote that sends the whole object whatever range it is asked for."""
+
+    def __init__(self, inner):
+        self.inner = inner
+
+    async def call(self, request):
+        members = {name: value for name, value in request.input.items() if name != "Range"}
+        return await self.inner.call(request.replace(input=members))
+
+
+@pytest.mark.finding("Q4")
+async def test_a_part_of_a_range_that_the_remote_ignores_is_refused(
+    remote, there, bucket, tmp_path
+):
+    await there.put(bucket, "k", b"0123456789")
+    async with queue_before(WithoutRanges(remote), tmp_path / "queue", lazy=True) as queue:
+        s3 = Client(queue.store)
+        made = await s3("CreateMultipartUpload", Bucket=bucket, Key="copy")
+        at = {"UploadId": made["UploadId"], "PartNumber": 1}
+        request = copy("bucket/k", "copy", CopySourceRange="bytes=0-1", **at)
+        await s3.refused("InternalError", "UploadPartCopy", **request)
+        whole = copy("bucket/k", "copy", CopySourceRange="bytes=0-9", **at)
+        assert (await s3("UploadPartCopy", **whole))["CopyPartResult"]
+
+
+def delete(*objects, **further):
+    return {"Bucket": "bucket", "Delete": {"Objects": list(objects), **further}}
+
+
+async def test_each_key_is_a_write_of_its_own(s3, queue, there, bucket):
+    await there.put(bucket, "a", b"data")
+    await s3.put(bucket, "b", b"data")
+    answer = await s3("DeleteObjects", **delete({"Key": "a"}, {"Key": "b"}, {"Key": "b"}))
+    assert answer.names("Deleted", "Key") == ["a", "b", "b"]
+    newest = [queue.journal.pending.newest(bucket, key).kind for key in "ab"]
+    assert newest == [Kind.DELETE, Kind.DELETE]
+    assert await s3.keys(bucket) == []
+    await queue.pusher.push_now(bucket, timeout=5)
+    assert await there.keys(bucket) == []
+
+
+async def test_a_key_that_cannot_be_one_is_refused_by_itself(s3, queue, bucket):
+    answer = await s3("DeleteObjects", **delete({"Key": "k" * 1025}, {"Key": "k"}, Quiet=True))
+    assert answer.names("Errors", "Code") == ["KeyTooLongError"]
+    assert "Deleted" not in answer
+    assert queue.journal.pending.newest(bucket, "k") is not None
+
+
+async def test_conditions_and_versions_are_judged_by_the_remote(s3, queue, there, bucket):
+    await s3.put(bucket, "a", b"data")
+    await there.put(bucket, "b", b"data")
+    answer = await s3(
+        "DeleteObjects",
+        **delete({"Key": "a", "ETag": '"other"'}, {"Key": "b", "VersionId": "null"}, {"Key": "c"}),
+    )
+    assert answer.names("Errors", "Key") == ["a"]
+    assert sorted(answer.names("Deleted", "Key")) == ["b", "c"]
+    assert await there.keys(bucket) == ["a"]
+    assert queue.journal.pending.newest(bucket, "c").kind is Kind.DELETE
+
+
+async def test_none_and_too_many_are_malformed(s3, bucket):
+    await s3.refused("MalformedXML", "DeleteObjects", **delete())
+    await s3.refused("MalformedXML", "DeleteObjects", **delete(*[{"Key": "k"}] * 1001))

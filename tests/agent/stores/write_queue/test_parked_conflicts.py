@@ -8,12 +8,24 @@ from typing import Any
 
 import pytest
 
-from s3d.agent.stores.write_queue.maintenance import ROUND
-from s3d.agent.stores.write_queue.pending import (
+from s3d.agent.storage.index import Index
+from s3d.agent.storage.records import Extent, Layout, ObjectRecord, Stored
+from s3d.agent.stores.write_queue import journal_rows
+from s3d.agent.stores.write_queue.maintenance import INTERVAL
+from s3d.agent.stores.write_queue.parked_conflicts import (
+    drop_conflict,
+    find_object,
+    insert_conflict,
+    load_conflicts,
+)
+from s3d.agent.stores.write_queue.pending_write import (
     ABSENT,
     Conflict,
+    Kind,
     NewerWritePending,
     PendingState,
+    PendingWrite,
+    PushError,
 )
 from s3d.agent.stores.write_queue.push_plan import plan
 from s3d.shared.config.values import ConflictPolicy
@@ -35,7 +47,7 @@ async def overtaken(rig: Rig, *, delete: bool = False) -> tuple[Conflict, str]:
     """A write that is accepted, and pushed after somebody else has written; their ETag."""
     await put_old(rig)
     if delete:
-        await rig.journal.delete("bbb", ["k"])
+        await rig.journal.recorder.delete("bbb", ["k"])
     else:
         await rig.staged.put("bbb", "k", OURS)
     rig.time.advance(10)
@@ -67,11 +79,11 @@ async def test_a_newer_foreign_write_is_kept_and_ours_is_parked(rig: Rig, delete
     assert conflict.write.state is PendingState.CONFLICT
     assert conflict.write.error is not None
     assert theirs in conflict.write.error.message
-    status = rig.journal.status()
+    status = rig.journal.totals()
     assert (status.files, status.conflicts.files) == (0, 1)
     assert rig.journal.used().files == 1
     # Reads and later writes see the remote's version.
-    assert rig.journal.pending("bbb", "k") is None
+    assert rig.journal.pending.newest("bbb", "k") is None
     assert await rig.staged.code("HeadObject", Bucket="bbb", Key="k") == "NoSuchKey"
     await rig.staged.put("bbb", "k", b"later")
     await rig.pushed()
@@ -114,7 +126,7 @@ async def test_a_new_key_and_its_overwrites_cost_one_request_each(rig: Rig) -> N
     for data in (b"1", b"2"):
         await rig.staged.put("bbb", "k", data)
         await rig.pushed()
-    await rig.journal.delete("bbb", ["k"])
+    await rig.journal.recorder.delete("bbb", ["k"])
     await rig.pushed()
     assert rig.remote.names() == ["PutObject", "PutObject", "DeleteObject"]
     one, two = conditions(rig, "PutObject")
@@ -129,10 +141,10 @@ async def test_writes_of_one_client_are_no_conflict_however_fast_they_follow(rig
     rig.start()
     for number in range(5):
         await rig.staged.put("bbb", "k", b"%d" % number)
-    await rig.journal.delete("bbb", ["k"])
+    await rig.journal.recorder.delete("bbb", ["k"])
     await rig.staged.put("bbb", "k", b"end")
     await rig.pushed()
-    assert rig.journal.status().conflicts.files == 0
+    assert rig.journal.totals().conflicts.files == 0
     assert await rig.there.read("bbb", "k") == b"end"
     versions = await rig.there("ListObjectVersions", Bucket="bbb")
     assert (len(versions["Versions"]), len(versions["DeleteMarkers"])) == (6, 1)
@@ -173,7 +185,7 @@ async def test_a_lost_answer_and_a_third_party_write(rig: Rig, delete: bool) -> 
     rig.remote.fail("DeleteObject", lost, after=True)
     rig.remote.fail("PutObject", lost, 2, after=True)  # the first is refused: the key is there
     if delete:
-        await rig.journal.delete("bbb", ["k"])
+        await rig.journal.recorder.delete("bbb", ["k"])
     else:
         await rig.staged.put("bbb", "k", OURS)
     rig.start()
@@ -193,7 +205,7 @@ async def test_a_lost_answer_of_our_own_push_is_no_conflict(rig: Rig) -> None:
     await rig.back()
     await rig.advance(301)
     await rig.pushed()
-    assert rig.journal.status().conflicts.files == 0
+    assert rig.journal.totals().conflicts.files == 0
 
 
 async def test_a_lost_answer_is_recognised_by_the_bytes_at_a_remote_with_other_etags(
@@ -208,7 +220,7 @@ async def test_a_lost_answer_is_recognised_by_the_bytes_at_a_remote_with_other_e
     await rig.back()
     await rig.advance(301)
     await rig.pushed()
-    assert rig.journal.status().conflicts.files == 0
+    assert rig.journal.totals().conflicts.files == 0
     assert rig.remote.names().count("PutObject") == 1
 
 
@@ -261,14 +273,14 @@ async def test_the_policy_ours_replaces_the_newer_version(tmp_path: Path, delete
     async with open_rig(tmp_path, policy=ConflictPolicy.OURS) as rig:
         await put_old(rig)
         if delete:
-            await rig.journal.delete("bbb", ["k"])
+            await rig.journal.recorder.delete("bbb", ["k"])
         else:
             await rig.staged.put("bbb", "k", OURS)
         rig.time.advance(10)
         await rig.there.put("bbb", "k", THEIRS)
         rig.start()
         await rig.pushed()
-        assert rig.journal.status().conflicts.files == 0
+        assert rig.journal.totals().conflicts.files == 0
         assert await rig.there.keys("bbb") == ([] if delete else ["k"])
         assert delete or await rig.there.read("bbb", "k") == OURS
 
@@ -284,7 +296,7 @@ async def test_the_policy_theirs_drops_the_write(tmp_path: Path) -> None:
             await rig.pushed()
             kinds = [event.kind for event in await events.take()]
         assert "queue.yielded" in kinds
-        assert rig.journal.status().conflicts.files == 0
+        assert rig.journal.totals().conflicts.files == 0
         assert await rig.there.read("bbb", "k") == THEIRS
         assert await rig.staged.code("HeadObject", Bucket="bbb", Key="k") == "NoSuchKey"
 
@@ -293,7 +305,7 @@ async def test_a_conflict_can_be_pushed_over_the_version_that_it_was_parked_for(
     rig: Rig,
 ) -> None:
     conflict, theirs = await overtaken(rig)
-    await rig.journal.force(conflict.write.seq)
+    await rig.journal.conflicts.force(conflict.write.seq)
     await rig.pushed()
     assert await rig.there.read("bbb", "k") == OURS
     assert conditions(rig, "PutObject")[-1] == {"IfMatch": theirs}
@@ -302,14 +314,14 @@ async def test_a_conflict_can_be_pushed_over_the_version_that_it_was_parked_for(
 
 async def test_a_forced_delete_deletes(rig: Rig) -> None:
     conflict, _ = await overtaken(rig, delete=True)
-    await rig.journal.force(conflict.write.seq)
+    await rig.journal.conflicts.force(conflict.write.seq)
     await rig.pushed()
     assert await rig.there.keys("bbb") == []
 
 
 async def test_a_conflict_can_go_to_another_key(rig: Rig) -> None:
     conflict, _ = await overtaken(rig)
-    await rig.journal.force(conflict.write.seq, "other")
+    await rig.journal.conflicts.force(conflict.write.seq, "other")
     await rig.pushed()
     assert await rig.there.read("bbb", "k") == THEIRS
     assert await rig.there.read("bbb", "other") == OURS
@@ -328,7 +340,7 @@ async def test_a_forced_conflict_does_not_replace_a_newer_pending_write(
     await rig.stop()
     await rig.staged.put("bbb", "k", b"newest")
     with pytest.raises(NewerWritePending) as refused:
-        await rig.journal.force(conflict.write.seq)
+        await rig.journal.conflicts.force(conflict.write.seq)
     assert str(refused.value) == "a newer write of bbb/k is pending"
     assert [each.write.seq for each in rig.journal.conflicts] == [conflict.write.seq]
     assert await rig.staged.read("bbb", "k") == b"newest"
@@ -349,7 +361,7 @@ async def test_a_conflict_does_not_replace_a_pending_write_of_another_key(
     await rig.stop()
     await rig.staged.put("bbb", "other", b"newest")
     with pytest.raises(NewerWritePending):
-        await rig.journal.force(conflict.write.seq, "other")
+        await rig.journal.conflicts.force(conflict.write.seq, "other")
     assert [each.write.seq for each in rig.journal.conflicts] == [conflict.write.seq]
     rig.start()
     await rig.pushed()
@@ -414,7 +426,7 @@ async def test_a_write_after_one_that_our_client_sent_to_the_remote_itself_is_no
 ) -> None:
     """Its ETag was not read: it is known by its date, also when the first push is lost."""
     await rig.there.put("bbb", "k", b"copied")
-    rig.journal.states.note("bbb", "k", None)
+    rig.journal.remote_states.note("bbb", "k", None)
     rig.time.advance(1)
     rig.remote.fail("PutObject", lost, 2)
     rig.start()
@@ -424,7 +436,7 @@ async def test_a_write_after_one_that_our_client_sent_to_the_remote_itself_is_no
     await rig.back(2)
     await rig.advance(301)
     await rig.pushed()
-    assert rig.journal.status().conflicts.files == 0
+    assert rig.journal.totals().conflicts.files == 0
     assert await rig.there.read("bbb", "k") == OURS
 
 
@@ -454,7 +466,7 @@ async def test_an_upload_that_was_begun_again_is_aborted_when_the_first_has_land
     await rig.advance(301)
     await rig.pushed()
     await rig.asleep()
-    await rig.advance(ROUND)
+    await rig.advance(INTERVAL)
     await rig.until(lambda: "AbortMultipartUpload" in rig.remote.names())
     await rig.asleep()
     assert not (await rig.there("ListMultipartUploads", Bucket="bbb")).get("Uploads")
@@ -469,10 +481,39 @@ async def test_a_lost_push_whose_place_was_taken_meanwhile_is_ours(rig: Rig) -> 
     row = await rig.journal.load(write)
     assert row is not None
     # The row goes between the look at who is being pushed and the push.
-    rig.journal._memory.pushing.discard(write.seq)
-    await rig.journal.delete("bbb", ["k"])
-    rig.journal.suspect(write, ABSENT, '"left"')
-    await rig.journal.give_back(write.seq, 0.0)
-    newest = rig.journal.pending("bbb", "k")
+    rig.journal._writes.pushing.discard(write.seq)
+    await rig.journal.recorder.delete("bbb", ["k"])
+    rig.journal.outcomes.mark_unresolved(write, ABSENT, '"left"')
+    rig.journal.outcomes.retry_later(write.seq, 0.0)
+    newest = rig.journal.pending.newest("bbb", "k")
     assert newest is not None
-    assert "left" in rig.journal.own_states(newest)
+    assert "left" in rig.journal.outcomes.unresolved_etags(newest)
+
+
+def conflict(seq, kind=Kind.PUT):
+    write = PendingWrite(seq, kind, "b", f"k{seq}", 5, 9.0, PendingState.CONFLICT)
+    write.error = PushError("Conflict", "why", at=1.0)
+    return Conflict(write, '"ours"', '"theirs"', None)
+
+
+async def test_a_conflict_is_loaded_as_it_was_and_holds_its_bytes(tmp_path):
+    index = Index.open(tmp_path / "index", ephemeral=True, tables=journal_rows.TABLES)
+    freed: list[int] = []
+    index.on_freed = freed.extend
+    stored = Stored(ObjectRecord("k1", etag='"ours"'), Layout((Extent(7, 0, 5),)))
+
+    def enter(tx):
+        tx.add_blob(7, 5)
+        insert_conflict(tx, conflict(1), stored)
+        insert_conflict(tx, conflict(2, Kind.DELETE), None)
+        tx.release(stored.layout)
+
+    await index.write(enter)
+    assert await index.read(load_conflicts) == [conflict(1), conflict(2, Kind.DELETE)]
+    assert index.look(lambda reader: find_object(reader, 1)) == stored
+    assert index.look(lambda reader: find_object(reader, 2)) is None
+    assert freed == []
+    assert await index.write(lambda tx: drop_conflict(tx, 1))
+    assert freed == [7]
+    assert not await index.write(lambda tx: drop_conflict(tx, 1))
+    index.close()

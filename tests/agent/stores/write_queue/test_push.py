@@ -17,7 +17,7 @@ from s3d.agent.stores.remote.credential_provider import CredentialProvider, Remo
 from s3d.agent.stores.remote.http_transport import Settings, Timeouts
 from s3d.agent.stores.remote.remote_store import RemoteStore
 from s3d.agent.stores.write_queue.clock import Clock
-from s3d.agent.stores.write_queue.pending import PendingState
+from s3d.agent.stores.write_queue.pending_write import PendingState
 from s3d.agent.stores.write_queue.remote_gate import AWAY
 from tests.agent.stores.write_queue.rig import MIB, Rig, open_rig
 from tests.peers.proxy import SLOW_DOWN, Drop, Fault, FaultyProxy, Head
@@ -80,7 +80,7 @@ def is_put(head: Head) -> bool:
 
 async def settled(rig: Rig) -> None:
     async with asyncio.timeout(30):
-        while rig.journal.status().files:
+        while rig.journal.totals().files:
             rig.news.clear()
             await rig.news.wait()
 
@@ -112,7 +112,7 @@ async def test_objects_arrive_with_the_etag_that_was_told(rig: Rig, new_bucket: 
         assert (await rig.there("HeadObject", Bucket=new_bucket, Key=key))["ETag"] == etag
     tags = await rig.there("GetObjectTagging", Bucket=new_bucket, Key="small")
     assert tags["TagSet"] == [{"Key": "x", "Value": "1"}]
-    await rig.journal.delete(new_bucket, ["small"])
+    await rig.journal.recorder.delete(new_bucket, ["small"])
     await settled(rig)
     assert "small" not in await rig.there.keys(new_bucket)
 
@@ -195,7 +195,7 @@ async def test_after_an_outage_it_goes_on_by_itself(
         while shaken.gate.trouble != AWAY:
             shaken.news.clear()
             await shaken.news.wait()
-    spent = sum(write.attempts for write in shaken.journal.all())
+    spent = sum(write.attempts for write in shaken.journal.pending)
     assert spent <= 5 + shaken.gate.limit
     faulty_seaweedfs.heal()
     await settled(shaken)
@@ -211,4 +211,4 @@ async def test_a_wrong_key_stops_all_and_parks_nothing(opened: Open, seaweedfs: 
         async with asyncio.timeout(10):
             await rig.remote_gate.closed.wait()
         assert rig.pusher.status().trouble == "needs credentials"
-        assert not any(rig.journal.all(PendingState.FAILED))
+        assert not any(rig.journal.pending.in_state(PendingState.FAILED))

@@ -8,7 +8,7 @@ import pytest
 
 from s3d.agent.core.failures import Reason, Unreachable
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.stores.write_queue.retry_policy import INTERCEPTIONS
+from s3d.agent.stores.write_queue.retry_policy import MAX_INTERCEPTIONS
 from tests.agent.stores.write_queue.rig import DENIED, SLOW_DOWN, Rig, open_rig, refusal
 
 
@@ -54,10 +54,10 @@ async def test_what_another_server_refuses_is_parked_and_the_rest_goes_on(rig: R
         error.failure = Unreachable(Reason.INTERCEPTED, "page", sent=True, status=413)
         return error
 
-    rig.remote.fail("PutObject", blocked, INTERCEPTIONS)
+    rig.remote.fail("PutObject", blocked, MAX_INTERCEPTIONS)
     rig.start()
     await rig.staged.put("bbb", "k", b"1")
-    for attempt in range(1, INTERCEPTIONS):
+    for attempt in range(1, MAX_INTERCEPTIONS):
         write = await rig.back(attempt)
         await rig.advance(write.retry_at - rig.time.clock.now() + 0.01)
     write = await rig.parked()
@@ -66,7 +66,7 @@ async def test_what_another_server_refuses_is_parked_and_the_rest_goes_on(rig: R
     assert "Too large" in write.error.message
     assert rig.remote_gate.trouble == ""
     await rig.staged.put("bbb", "other", b"2")
-    await rig.until(lambda: rig.remote.names().count("PutObject") == INTERCEPTIONS + 1)
+    await rig.until(lambda: rig.remote.names().count("PutObject") == MAX_INTERCEPTIONS + 1)
 
 
 @pytest.mark.parametrize(
@@ -132,13 +132,13 @@ async def test_another_etag_is_no_harm_when_the_content_is_ours(rig: Rig) -> Non
 async def test_what_the_journal_cannot_write_now_is_written_later(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    done, refused = rig.journal.done, []
+    done, refused = rig.journal.outcomes.acknowledge, []
 
     async def full_once(
         seq: int,
         etag: str = "",
-        told: str = "",
         *,
+        client_etag: str = "",
         state: str | None = None,
         was_there: bool = False,
     ) -> None:
@@ -146,9 +146,9 @@ async def test_what_the_journal_cannot_write_now_is_written_later(
             refused.append(seq)
             rig.news.set()
             raise S3Error("SlowDown", "the disk is full")
-        await done(seq, etag, told, state=state, was_there=was_there)
+        await done(seq, etag, client_etag=client_etag, state=state, was_there=was_there)
 
-    monkeypatch.setattr(rig.journal, "done", full_once)
+    monkeypatch.setattr(rig.journal.outcomes, "acknowledge", full_once)
     rig.start()
     await rig.staged.put("bbb", "k", b"1")
     await rig.until(lambda: bool(refused))

@@ -7,20 +7,23 @@ from pathlib import Path
 
 import pytest
 
+from s3d.agent.core.events import Events
 from s3d.agent.core.failures import Reason, Refusal
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.model import operations
 from s3d.agent.storage.records import Stored
 from s3d.agent.stores.remote.error_mapping import refused
 from s3d.agent.stores.write_queue.journal import Journal
-from s3d.agent.stores.write_queue.maintenance import ROUND
-from s3d.agent.stores.write_queue.pending import PendingState
-from s3d.agent.stores.write_queue.pusher import Pusher
+from s3d.agent.stores.write_queue.maintenance import INTERVAL
+from s3d.agent.stores.write_queue.pending_write import Kind, PendingState, PendingWrite
+from s3d.agent.stores.write_queue.pusher import PushTraffic
 from s3d.agent.stores.write_queue.remote_gate import AWAY, NEEDS_CREDENTIALS, RemoteGate
+from s3d.agent.stores.write_queue.verify_push import SMALL
 from tests.agent.stores.write_queue.rig import (
     BAD_KEY,
     DENIED,
     Rig,
+    Time,
     lost,
     open_rig,
     refusal,
@@ -54,7 +57,7 @@ async def test_a_write_reaches_the_remote_as_it_was_made(rig: Rig) -> None:
 async def test_writes_of_one_key_go_in_order_and_a_delete_ends_it(rig: Rig) -> None:
     await rig.staged.put("bbb", "k", b"1")
     await rig.staged.put("bbb", "k", b"2")
-    await rig.journal.delete("bbb", ["k"])
+    await rig.journal.recorder.delete("bbb", ["k"])
     rig.start()
     await rig.pushed()
     assert [n for n in rig.remote.names() if n in ("PutObject", "DeleteObject")] == [
@@ -110,7 +113,7 @@ async def test_while_the_remote_is_away_no_attempt_is_spent(rig: Rig) -> None:
     await rig.staged.put("bbb", "second", b"1")
     await rig.advance(600)
     await rig.until(lambda: rig.remote.names()[-1] == "GetObject")
-    second = rig.journal.pending("bbb", "second")
+    second = rig.journal.pending.newest("bbb", "second")
     assert second is not None
     assert second.attempts == 0
     assert rig.remote.names().count("PutObject") == 5
@@ -131,7 +134,7 @@ async def test_refused_credentials_stop_everything_and_it_resumes_by_itself(rig:
     await rig.advance(5)
     await rig.until(lambda: rig.remote.names() == ["PutObject", "GetObject"])
     await rig.asleep()
-    assert not any(rig.journal.all(PendingState.FAILED))
+    assert not any(rig.journal.pending.in_state(PendingState.FAILED))
     rig.remote.troubles.clear()
     await rig.advance(10)
     await rig.pushed()
@@ -144,7 +147,7 @@ async def test_what_is_denied_holds_up_no_other_key(rig: Rig) -> None:
     rig.start()
     await rig.parked()
     await rig.staged.put("bbb", "other", b"1")
-    await rig.until(lambda: rig.journal.pending("bbb", "other") is None)
+    await rig.until(lambda: rig.journal.pending.newest("bbb", "other") is None)
 
 
 async def test_a_missing_bucket_parks_all_its_writes_until_it_is_there(rig: Rig) -> None:
@@ -152,10 +155,10 @@ async def test_a_missing_bucket_parks_all_its_writes_until_it_is_there(rig: Rig)
     rig.start()
     for number in range(3):
         await rig.staged.put("new", f"k{number}", b"1")
-    await rig.until(lambda: len(list(rig.journal.all(PendingState.FAILED))) == 3)
+    await rig.until(lambda: len(list(rig.journal.pending.in_state(PendingState.FAILED))) == 3)
     asked = rig.remote.names().count("PutObject")
     await rig.staged.put("new", "later", b"1")
-    await rig.until(lambda: len(list(rig.journal.all(PendingState.FAILED))) == 4)
+    await rig.until(lambda: len(list(rig.journal.pending.in_state(PendingState.FAILED))) == 4)
     assert rig.remote.names().count("PutObject") == asked
     await rig.there("CreateBucket", Bucket="new")
     await rig.until(lambda: rig.time.wakes_within(16))  # not in the middle of a round
@@ -169,12 +172,12 @@ async def test_who_retries_by_hand_need_not_wait_for_the_next_look(rig: Rig) -> 
     rig.start()
     for number in range(3):
         await rig.staged.put("new", f"k{number}", b"1")
-    await rig.until(lambda: len(list(rig.journal.all(PendingState.FAILED))) == 3)
+    await rig.until(lambda: len(list(rig.journal.pending.in_state(PendingState.FAILED))) == 3)
     await rig.there("CreateBucket", Bucket="new")
-    await rig.journal.retry(seq=next(rig.journal.all()).seq)
-    await rig.until(lambda: rig.journal.status().files == 2)
+    await rig.journal.control.retry(seq=next(iter(rig.journal.pending)).seq)
+    await rig.until(lambda: rig.journal.totals().files == 2)
     await rig.staged.put("new", "later", b"1")
-    await rig.until(lambda: rig.journal.pending("new", "later") is None)
+    await rig.until(lambda: rig.journal.pending.newest("new", "later") is None)
     await rig.until(lambda: rig.time.wakes_within(16))  # not in the middle of a round
     await rig.advance(16)
     await rig.pushed()
@@ -259,7 +262,7 @@ async def test_flush_pushes_all_and_says_what_is_left(rig: Rig) -> None:
     await rig.parked()
     await rig.staged.put("bbb", "k", b"1")
     left = await rig.pusher.flush(5)
-    assert (left.shares[PendingState.FAILED].files, left.files) == (1, 1)
+    assert (left.by_state[PendingState.FAILED].files, left.files) == (1, 1)
 
 
 async def test_flush_does_not_wait_for_a_remote_that_is_away(rig: Rig) -> None:
@@ -297,7 +300,7 @@ async def test_a_write_that_breaks_the_push_keeps_no_other_back(rig: Rig) -> Non
     assert write.error is not None
     assert "unheard of" in write.error.message
     await rig.staged.put("bbb", "b", b"2")
-    await rig.until(lambda: rig.journal.pending("bbb", "b") is None)
+    await rig.until(lambda: rig.journal.pending.newest("bbb", "b") is None)
     await rig.advance(1)
     await rig.pushed()
     assert await rig.there.keys("bbb") == ["a", "b"]
@@ -306,11 +309,11 @@ async def test_a_write_that_breaks_the_push_keeps_no_other_back(rig: Rig) -> Non
 async def restarted(rig: Rig) -> None:
     """A new run of the agent on the same journal."""
     await rig.stop()
-    clock, means = rig.time.clock, rig.pusher._means
+    clock = rig.time.clock
     rig.journal = await Journal.open(rig.journal._index, rig.events, clock.now)
     rig.journal.on_change.append(rig.news.set)
     rig.remote_gate = RemoteGate(clock)
-    rig.pusher = Pusher(rig.journal, means, rig.remote_gate, rig.events)
+    rig.pusher = rig.new_pusher(rig.journal, rig.remote_gate)
     rig.start()
 
 
@@ -374,7 +377,7 @@ async def test_what_cannot_go_does_not_count_for_the_time(rig: Rig) -> None:
     await rig.parked()
     await rig.staged.put("bbb", "k", bytes(1_000_000))
     await rig.staged.put("bbb", "other", bytes(10))
-    await rig.until(lambda: rig.journal.pending("bbb", "other") is None)
+    await rig.until(lambda: rig.journal.pending.newest("bbb", "other") is None)
     assert rig.pusher.status().eta == 0.0
 
 
@@ -397,8 +400,8 @@ async def test_a_machine_that_has_slept_looks_for_the_remote_at_once(rig: Rig) -
         probe_at = rig.remote_gate.probe_at
         assert probe_at is not None
     rig.time.suspended += 3600.0
-    await rig.until(lambda: rig.time.wakes_within(ROUND))  # the probe is not so near
-    await rig.advance(ROUND)
+    await rig.until(lambda: rig.time.wakes_within(INTERVAL))  # the probe is not so near
+    await rig.advance(INTERVAL)
     await rig.pushed()
     assert rig.time.passed < probe_at
 
@@ -491,3 +494,31 @@ async def test_a_later_write_takes_the_place_of_one_that_is_just_being_held(
         await rig.pushed()
         assert await rig.there.read("bbb", "k") == b"2"
         assert rig.remote.names() == ["PutObject"]
+
+
+def write(size: int) -> PendingWrite:
+    return PendingWrite(7, Kind.PUT, "bbb", "k", size, 0.0)
+
+
+async def test_a_large_push_tells_how_far_it_is_twice_a_second() -> None:
+    time, events = Time(), Events()
+    progress = PushTraffic(events, time.clock).begin(write(SMALL * 10))
+    told = []
+    with events.subscribe(["queue"]) as subscription:
+        for _ in range(10):
+            progress.add(SMALL)
+            time.advance(0.25)
+            if events.seq > len(told):
+                told += await subscription.take()
+    assert [(event.kind, event.subject) for event in told] == [("queue.pushing", "bbb/k")] * 5
+    assert [event.data["sent"] for event in told] == [SMALL * n for n in (1, 3, 5, 7, 9)]
+
+
+def test_a_small_one_tells_nothing() -> None:
+    time, events = Time(), Events()
+    traffic = PushTraffic(events, time.clock)
+    progress = traffic.begin(write(SMALL))
+    progress.add(SMALL)
+    progress.finish()
+    assert events.seq == 0
+    assert traffic.rates() == (SMALL, 1)

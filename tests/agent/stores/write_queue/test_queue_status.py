@@ -1,9 +1,9 @@
 from s3d.agent.stores.write_queue.admission import Limits
 from s3d.agent.stores.write_queue.clock import Clock
 from s3d.agent.stores.write_queue.layer import WriteQueue
-from s3d.agent.stores.write_queue.pending import Kind, PendingState, PendingWrite, PushError
+from s3d.agent.stores.write_queue.pending_write import Kind, PendingState, PendingWrite, PushError
 from s3d.agent.stores.write_queue.queue_status import Queue, queue_status, transfer_of
-from s3d.shared.transfers import Share, TransferError
+from s3d.shared.transfers import Totals, TransferError
 from tests.agent.stores.write_queue.rig import open_rig
 
 
@@ -22,15 +22,21 @@ def test_a_write_that_is_being_pushed_runs():
 
 async def test_the_counts_of_the_queue(tmp_path):
     async with open_rig(tmp_path, clock=Clock()) as rig:
-        layer = WriteQueue(rig.remote, rig.staged.store, rig.journal, Limits(), rig.pusher, Clock())
+        layer = WriteQueue(
+            rig.remote, rig.staged.store, rig.journal, Limits(), rig.pusher, clock=Clock()
+        )
         for key, body in (("a", b"12345"), ("b", b"123")):
             await rig.staged("PutObject", Bucket="bbb", Key=key, Body=body)
-        await rig.journal.hold(1)
-        body_of = rig.pusher._means.body_of
+        await rig.journal.control.hold(1)
+        body_of = rig.body_of
         status = queue_status(
             Queue(rig.journal, rig.pusher, rig.throttle, layer.admission, body_of, tmp_path)
         )
-    assert (status.waiting, status.held, status.moving) == (Share(1, 3), Share(1, 5), Share(1, 3))
-    assert status.left == Share(2, 8)
+    assert (status.waiting, status.held, status.moving) == (
+        Totals(1, 3),
+        Totals(1, 5),
+        Totals(1, 3),
+    )
+    assert status.left == Totals(2, 8)
     assert (status.limits.when_full, status.paused, status.trouble) == ("wait", False, "")
     assert status.path == str(tmp_path)

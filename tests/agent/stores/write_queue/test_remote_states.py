@@ -7,8 +7,8 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import S3Request, S3Response, WireResponse
 from s3d.agent.s3.model import operations
 from s3d.agent.stores.write_queue import remote_states
-from s3d.agent.stores.write_queue.pending import ABSENT
-from s3d.agent.stores.write_queue.remote_states import SHOWN, ObservedRemote, RemoteStates
+from s3d.agent.stores.write_queue.pending_write import ABSENT
+from s3d.agent.stores.write_queue.remote_states import FRESH, ObservedRemote, RemoteStates
 from tests.contract.client import Client
 
 
@@ -35,8 +35,8 @@ def test_a_state_counts_as_shown_for_a_minute():
     states = RemoteStates(lambda: 100.0)
     states.note("b", "k", '"e"')
     assert states.shown("b", "k", 100.0) == '"e"'
-    assert states.shown("b", "k", 100.0 + SHOWN) == '"e"'
-    assert states.shown("b", "k", 101.0 + SHOWN) is None
+    assert states.shown("b", "k", 100.0 + FRESH) == '"e"'
+    assert states.shown("b", "k", 101.0 + FRESH) is None
     assert states.shown("b", "k", 99.0) is None
     assert states.hint("b", "k", 500.0) == '"e"'
     assert states.hint("b", "k", 99.0) is None
@@ -123,7 +123,7 @@ async def test_a_write_whose_etag_is_not_read_is_dated():
 async def test_a_write_that_never_left_changes_nothing(sent, status, known):
     error = S3Error("ServiceUnavailable" if status == 503 else "PreconditionFailed")
     if sent is not None:
-        error.__cause__ = Unreachable(Reason.CONNECT, "nobody is there", sent=sent)
+        error.failure = Unreachable(Reason.CONNECT, "nobody is there", sent=sent)
 
     class Away:
         async def call(self, request):

@@ -7,13 +7,13 @@ import pytest
 from s3d.agent.core.failures import Reason, Refusal, Refused, Unreachable
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.stores.write_queue.retry_policy import (
-    DENIED_RETRIES,
+    DENIED_RETRY_DELAYS,
     FailureAction,
+    action_for,
     back_off,
-    decide,
-    is_unknown,
+    has_unknown_outcome,
     is_unreachable,
-    told,
+    push_error,
 )
 from tests.agent.stores.write_queue.rig import lost, refusal, unreachable
 
@@ -49,14 +49,14 @@ from tests.agent.stores.write_queue.rig import lost, refusal, unreachable
     ],
 )
 def test_what_follows_from_an_answer(status: int, code: str, action: FailureAction) -> None:
-    assert decide(refusal(status, code)()) is action
+    assert action_for(refusal(status, code)()) is action
 
 
 @pytest.mark.parametrize(
     "reason", [each for each in Reason if each not in (Reason.CREDENTIALS, Reason.INTERCEPTED)]
 )
 def test_without_an_answer_it_is_tried_again(reason: Reason) -> None:
-    assert decide(unreachable(reason)()) is FailureAction.RETRY
+    assert action_for(unreachable(reason)()) is FailureAction.RETRY
 
 
 @pytest.mark.finding("F3")
@@ -77,30 +77,30 @@ def test_an_answer_of_another_server_counts_against_its_write_alone(
 ) -> None:
     error = S3Error("ServiceUnavailable", "an HTML page titled 'Blocked'")
     error.failure = Unreachable(Reason.INTERCEPTED, "page", sent=True, status=status)
-    assert decide(error) is action
+    assert action_for(error) is action
     assert not is_unreachable(error)
-    kept = told(error, 1.0)
+    kept = push_error(error, 1.0)
     assert (kept.code, kept.status, kept.message) == ("Intercepted", status, error.message)
 
 
 def test_without_credentials_everything_waits() -> None:
     error = unreachable(Reason.CREDENTIALS)()
-    assert decide(error) is FailureAction.PAUSE
+    assert action_for(error) is FailureAction.PAUSE
     assert not is_unreachable(error)
 
 
 def test_a_refusal_that_taught_us_better_is_tried_again() -> None:
     error = S3Error("ServiceUnavailable", "has the bucket in another region")
     error.failure = Refused(Refusal(301, "PermanentRedirect"))
-    assert decide(error) is FailureAction.RETRY
+    assert action_for(error) is FailureAction.RETRY
 
 
 def test_only_what_may_have_reached_the_remote_is_in_doubt() -> None:
-    assert is_unknown(lost())
-    assert is_unknown(refusal(500, "InternalError")())
-    assert not is_unknown(unreachable()())
-    assert not is_unknown(refusal(503, "SlowDown")())
-    assert not is_unknown(S3Error("BadDigest"))
+    assert has_unknown_outcome(lost())
+    assert has_unknown_outcome(refusal(500, "InternalError")())
+    assert not has_unknown_outcome(unreachable()())
+    assert not has_unknown_outcome(refusal(503, "SlowDown")())
+    assert not has_unknown_outcome(S3Error("BadDigest"))
 
 
 @pytest.mark.parametrize(
@@ -120,16 +120,16 @@ def test_back_off(attempts: int, retry_after: float | None, random: float, wait:
 
 
 def test_the_quiet_tries_take_an_hour() -> None:
-    assert (len(DENIED_RETRIES), sum(DENIED_RETRIES)) == (5, 3600)
+    assert (len(DENIED_RETRY_DELAYS), sum(DENIED_RETRY_DELAYS)) == (5, 3600)
 
 
 def test_what_is_kept_of_a_failure() -> None:
-    error = told(refusal(403, "AccessDenied")(), 9.0)
+    error = push_error(refusal(403, "AccessDenied")(), 9.0)
     assert (error.code, error.request_id, error.status, error.at) == (
         "AccessDenied",
         "REQUEST1",
         403,
         9.0,
     )
-    ours = told(S3Error("BadDigest"), 9.0, "integrity")
+    ours = push_error(S3Error("BadDigest"), 9.0, "integrity")
     assert (ours.code, ours.status) == ("integrity", 0)

@@ -1,10 +1,14 @@
 """The settle rule."""
 
+from typing import Any
+
 import pytest
 
-from s3d.agent.s3.messages import S3Request
+from s3d.agent.s3.messages import S3Request, WireRequest
 from s3d.agent.s3.model import UNKNOWN, operations
-from s3d.agent.stores.write_queue.settle import is_judged, places_of
+from s3d.agent.stores.write_queue.journal_history import EtagAlias
+from s3d.agent.stores.write_queue.objects import requires_remote
+from s3d.agent.stores.write_queue.settle import places_of, with_remote_etags
 
 AT = {"Bucket": "bbb", "Key": "k"}
 
@@ -35,16 +39,16 @@ def test_where_a_request_depends_on_what_is_pending(name, members, places):
 
 
 def test_writes_with_conditions_locks_and_keys_are_judged_by_the_remote():
-    assert is_judged(request("PutObject", **AT, IfNoneMatch="*"))
-    assert is_judged(request("PutObject", **AT, ObjectLockMode="GOVERNANCE"))
-    assert not is_judged(request("PutObject", **AT, IfMatch=None, ContentType="a/b"))
+    assert requires_remote(request("PutObject", **AT, IfNoneMatch="*"))
+    assert requires_remote(request("PutObject", **AT, ObjectLockMode="GOVERNANCE"))
+    assert not requires_remote(request("PutObject", **AT, IfMatch=None, ContentType="a/b"))
 
 
 def test_writes_that_the_stage_would_not_keep_whole_are_carried_out_by_the_remote():
-    assert is_judged(request("PutObject", **AT, SSEKMSEncryptionContext="e30="))
-    assert is_judged(request("PutObject", **AT, RequestPayer="requester"))
-    assert is_judged(request("PutObject", **AT, ACL="bucket-owner-full-control"))
-    assert not is_judged(request("PutObject", **AT, ACL="public-read"))
+    assert requires_remote(request("PutObject", **AT, SSEKMSEncryptionContext="e30="))
+    assert requires_remote(request("PutObject", **AT, RequestPayer="requester"))
+    assert requires_remote(request("PutObject", **AT, ACL="bucket-owner-full-control"))
+    assert not requires_remote(request("PutObject", **AT, ACL="public-read"))
 
 
 async def test_without_anything_pending_the_request_goes_as_it_came(s3, queue, bucket):
@@ -53,7 +57,47 @@ async def test_without_anything_pending_the_request_goes_as_it_came(s3, queue, b
 
 
 async def test_a_paused_queue_says_so(s3, queue, bucket):
-    await queue.journal.pause()
+    await queue.journal.control.pause()
     await s3.put(bucket, "k", b"data")
     error = await s3.refused("ServiceUnavailable", "GetObjectAcl", Bucket=bucket, Key="k")
     assert "paused" in error.message
+
+
+OURS, THEIRS = "0" * 32, "f" * 32
+
+
+def alias_of(bucket: str, key: str) -> EtagAlias | None:
+    return EtagAlias(OURS, THEIRS) if (bucket, key) == ("bbb", "k") else None
+
+
+def asked(name: str = "GetObject", key: str = "k", **conditions: Any) -> S3Request[Any]:
+    wire = WireRequest("GET", f"/bbb/{key}", "", ())
+    return S3Request(operations()[name], {"Bucket": "bbb", "Key": key, **conditions}, wire=wire)
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        (f'"{OURS}"', f'"{THEIRS}"'),
+        (OURS, THEIRS),
+        (f'"1", "{OURS}"', f'"1", "{THEIRS}"'),
+    ],
+)
+def test_a_condition_names_the_remotes_etag(said: str, meant: str) -> None:
+    for member in ("IfMatch", "IfNoneMatch"):
+        request = with_remote_etags(asked(**{member: said}), alias_of)
+        assert (request.input[member], request.wire) == (meant, None)
+
+
+def test_a_condition_on_the_source_of_a_copy_too() -> None:
+    given = asked("CopyObject", "other", CopySource="bbb/k", CopySourceIfMatch=OURS, IfMatch=OURS)
+    input = with_remote_etags(given, alias_of).input
+    assert (input["CopySourceIfMatch"], input["IfMatch"]) == (THEIRS, OURS)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [asked(), asked(IfMatch="*"), asked(IfMatch=f'"{THEIRS}"'), asked(key="other", IfMatch=OURS)],
+)
+def test_other_requests_stay_untouched(request_: S3Request[Any]) -> None:
+    assert with_remote_etags(request_, alias_of) is request_

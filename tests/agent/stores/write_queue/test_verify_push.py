@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import hashlib
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -10,7 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from s3d.agent.core.client import S3Client
 from s3d.agent.s3.checksums import hasher, multipart_etag
+from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body, BytesBody, Members, StreamBody
 from s3d.agent.storage.records import (
     Checksum,
@@ -22,15 +25,24 @@ from s3d.agent.storage.records import (
     Stored,
 )
 from s3d.agent.stores.write_queue.verify_push import (
+    SMALL,
     IntegrityCheck,
+    StagedDataCorrupt,
+    Throttle,
+    VerifiedBody,
+    compare_answer,
+    compare_content,
     etag_of,
-    is_ours,
-    judge,
-    prove,
+    is_our_write,
+    lost_as_corrupt,
+    md5_of,
+    open_staged,
     same_etag,
+    verified_payload,
 )
-from tests.agent.stores.write_queue.rig import Rig, open_rig
-from tests.contract.client import chunks
+from s3d.shared.config.values import Timetable
+from tests.agent.stores.write_queue.rig import Rig, Time, open_rig
+from tests.contract.client import chunks, read
 
 VALUE = b"value"
 PLACE = {"Bucket": "bbb", "Key": "k"}
@@ -62,17 +74,17 @@ def value(layout: Layout) -> Body:
     [
         ({"ETag": f'"{hashlib.md5(VALUE).hexdigest()}"'}, IntegrityCheck.SAME),
         ({"ETag": hashlib.md5(VALUE).hexdigest()}, IntegrityCheck.SAME),
-        ({"ETag": '"opaque"'}, IntegrityCheck.OPEN),
-        ({}, IntegrityCheck.OPEN),
+        ({"ETag": '"opaque"'}, IntegrityCheck.UNPROVEN),
+        ({}, IntegrityCheck.UNPROVEN),
         ({"ETag": '"opaque"', "ContentLength": 4}, IntegrityCheck.OTHER),
         ({"ETag": '"opaque"', "ChecksumCRC32": crc(VALUE)}, IntegrityCheck.SAME),
         ({"ETag": '"opaque"', "ChecksumCRC32": crc(b"other")}, IntegrityCheck.OTHER),
-        ({"ChecksumCRC32": crc(VALUE), "ChecksumType": "COMPOSITE"}, IntegrityCheck.OPEN),
-        ({"ChecksumCRC32C": "another algorithm"}, IntegrityCheck.OPEN),
+        ({"ChecksumCRC32": crc(VALUE), "ChecksumType": "COMPOSITE"}, IntegrityCheck.UNPROVEN),
+        ({"ChecksumCRC32C": "another algorithm"}, IntegrityCheck.UNPROVEN),
     ],
 )
 def test_what_an_answer_proves(answer: Members, proof: IntegrityCheck) -> None:
-    assert judge(stored(checksum=Checksum("CRC32", crc(VALUE))).record, answer) is proof
+    assert compare_answer(stored(checksum=Checksum("CRC32", crc(VALUE))).record, answer) is proof
 
 
 def test_no_etag_is_the_same_as_no_other() -> None:
@@ -89,7 +101,7 @@ async def test_an_opaque_etag_is_looked_behind(
     rig.remote.edit = lambda name, answer: (
         answer | {"ETag": '"opaque"'} if "ETag" in answer else answer
     )
-    assert await prove(rig.remote, value, PLACE, stored()) == (same, '"opaque"')
+    assert await compare_content(S3Client(rig.remote), value, PLACE, stored()) == (same, '"opaque"')
     reads = rig.remote.names().count("GetObject")
     assert reads == (0 if checksum or len(there) != len(VALUE) else 1)
 
@@ -126,9 +138,9 @@ HEAD = {
     ],
 )
 def test_our_own_write_is_known_by_content_and_description(about: Description, ours: bool) -> None:
-    assert is_ours(stored(about=about), HEAD) is ours
-    assert not is_ours(stored(about=about), HEAD | {"ETag": '"other"'})
-    assert not is_ours(stored(about=about), HEAD | {"ContentLength": 6})
+    assert is_our_write(stored(about=about), HEAD) is ours
+    assert not is_our_write(stored(about=about), HEAD | {"ETag": '"other"'})
+    assert not is_our_write(stored(about=about), HEAD | {"ContentLength": 6})
 
 
 @pytest.mark.parametrize(
@@ -144,5 +156,111 @@ def test_our_own_write_is_known_by_content_and_description(about: Description, o
 )
 def test_the_same_bytes_under_another_description_are_another_write(older: Members) -> None:
     ours = stored(about=Description({"ContentType": "a"}, {"m": "1"}))
-    assert is_ours(ours, HEAD)
-    assert not is_ours(ours, HEAD | older)
+    assert is_our_write(ours, HEAD)
+    assert not is_our_write(ours, HEAD | older)
+
+
+LARGE = bytes(range(256)) * (SMALL // 256 + 1)
+
+
+class Sink:
+    """Counts what moved."""
+
+    def __init__(self) -> None:
+        self.size = 0
+
+    def __call__(self, size: int) -> None:
+        self.size += size
+
+
+def free() -> Throttle:
+    return Throttle(Timetable(), Time().clock)
+
+
+def large() -> Body:
+    async def chunks() -> AsyncIterator[bytes]:
+        yield LARGE[:100_000]
+        yield LARGE[100_000:]
+
+    return StreamBody(chunks(), len(LARGE))
+
+
+def md5(data: bytes) -> bytes:
+    return hashlib.md5(data).digest()
+
+
+async def test_a_small_payload_is_checked_before_it_goes_and_can_go_twice() -> None:
+    moved = Sink()
+    body = await verified_payload(
+        BytesBody(b"value"), md5(b"value"), throttle=free(), on_sent=moved
+    )
+    assert (await read(body), await read(body), moved.size) == (b"value", b"value", 5)
+    with pytest.raises(StagedDataCorrupt):
+        await verified_payload(BytesBody(b"value"), md5(b"other"), throttle=free(), on_sent=moved)
+
+
+async def test_a_large_payload_is_checked_while_it_goes() -> None:
+    moved = Sink()
+    body = await verified_payload(large(), md5(LARGE), throttle=free(), on_sent=moved)
+    assert isinstance(body, VerifiedBody)
+    assert (await read(body), moved.size, body.size) == (LARGE, len(LARGE), len(LARGE))
+    with pytest.raises(StagedDataCorrupt):
+        await read(await verified_payload(large(), md5(b"other"), throttle=free(), on_sent=moved))
+
+
+async def test_the_md5_of_a_payload() -> None:
+    assert await md5_of(large()) == md5(LARGE)
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"),
+    [
+        (errno.ENOENT, StagedDataCorrupt),
+        (errno.EIO, StagedDataCorrupt),
+        (errno.EMFILE, S3Error),
+        (None, StagedDataCorrupt),
+    ],
+)
+def test_a_file_that_is_lost_is_not_one_that_cannot_be_opened_now(
+    number: int | None, kind: type[S3Error]
+) -> None:
+    def fail() -> None:
+        cause = None if number is None else OSError(number, "no")
+        with lost_as_corrupt():
+            raise S3Error("InternalError") from cause
+
+    with pytest.raises(S3Error) as caught:
+        fail()
+    assert type(caught.value) is kind
+
+
+async def test_bytes_go_no_faster_than_the_rate_and_smoothly() -> None:
+    time = Time()
+
+    async def sleep(seconds: float) -> None:
+        time.passed += seconds
+
+    clock = type(time.clock)(
+        now=time.clock.now, steady=time.clock.steady, minute=time.clock.minute, sleep=sleep
+    )
+    throttle = Throttle(Timetable(((0, 100_000),)), clock)
+    pieces = [piece async for piece in throttle.slices(bytes(1_000_000))]
+    assert (sum(map(len, pieces)), max(map(len, pieces))) == (1_000_000, 25_000)
+    assert time.passed == pytest.approx(9.5, abs=0.3)
+
+
+async def test_the_rate_is_that_of_the_time_of_the_day() -> None:
+    time = Time()
+    throttle = Throttle(Timetable(((0, 1024), (60, None))), time.clock)
+    assert throttle.rate == 1024
+    time.advance(3600)
+    assert throttle.rate is None
+
+
+async def test_an_empty_layout_has_no_bytes_to_open() -> None:
+    def lost(layout: Layout) -> Body:
+        raise S3Error("InternalError", "gone")
+
+    assert await read(open_staged(lost, Layout())) == b""
+    with pytest.raises(StagedDataCorrupt):
+        open_staged(lost, Layout((Extent(1, 0, 1),)))

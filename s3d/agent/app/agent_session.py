@@ -1,0 +1,99 @@
+"""One session: the stores of one remote account, opened, and everything that works on them.
+
+The agent has one session after the other: a remote's access key that turns out to be of another
+account ends a session, and the next one opens the state of that account. For clients this is like
+a restart of the agent.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from s3d import __version__
+from s3d.agent.app.damaged_state import unreadable_state_warnings
+from s3d.agent.app.frontends import S3Endpoint
+from s3d.agent.app.preflight import exposure_warnings
+from s3d.agent.app.sampler import Sampler
+from s3d.agent.app.stack import Stack
+from s3d.agent.core.client import S3Client
+from s3d.agent.core.events import Events
+from s3d.agent.core.log_buffer import LogBuffer
+from s3d.agent.sync.folders import Folders
+from s3d.agent.transfers.user_transfers import UserTransfers
+from s3d.shared.config.schema import Config
+from s3d.shared.control import AgentStatus
+from s3d.shared.credentials import AccessKey
+from s3d.shared.paths import Places
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessContext:
+    """What all sessions of one process share."""
+
+    key: AccessKey
+    """Of the agent's clients."""
+    umask: int
+    """Of files that are the user's."""
+    log_buffer: LogBuffer
+    started: float
+    """Unix seconds."""
+    is_serving: Callable[[], bool]
+    """False once the agent has been asked to stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSession:
+    """The parts of a session. open_session() opens it, its exit stack closes it."""
+
+    config: Config
+    places: Places
+    state_dir: Path
+    """Of this account."""
+    process: ProcessContext
+    events: Events
+    stack: Stack
+    client: S3Client
+    """Calls the top of the stack."""
+    folders: Folders
+    transfers: UserTransfers
+    endpoint: S3Endpoint
+    sampler: Sampler
+
+    async def status(self) -> AgentStatus:
+        """Everything that `s3d status` shows."""
+        config, stack = self.config, self.stack
+        return AgentStatus(
+            version=__version__,
+            pid=os.getpid(),
+            started=self.process.started,
+            endpoint=self.endpoint.url,
+            socket=str(self.places.socket),
+            auth=config.auth,
+            ephemeral=config.ephemeral,
+            remote=stack.remote_status(),
+            queue=stack.queue_status(),
+            cache=stack.cache_status(),
+            store=await stack.store_status(),
+            sync=self.folders.status(),
+            waiting=stack.waiting_remotes(),
+            warnings=[
+                *exposure_warnings(config),
+                *stack.warnings(),
+                *unreadable_state_warnings(self.state_dir),
+            ],
+            metrics=dict(self.endpoint.status()),
+        )
+
+
+def with_bound_port(config: Config, url: str) -> Config:
+    """The configuration with the port that the system has chosen, so that the next session has the
+    same. url: of the endpoint as it is bound."""
+    if config.port:
+        return config
+    start, port = config.endpoint.rpartition(":")[0], url.rpartition(":")[2]
+    return msgspec.structs.replace(config, endpoint=f"{start}:{port}")

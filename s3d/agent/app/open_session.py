@@ -1,0 +1,113 @@
+"""Open a session: the stores, what works on them, and the table of front ends that serve them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from functools import partial
+
+from s3d.agent.app.agent_session import AgentSession, ProcessContext, with_bound_port
+from s3d.agent.app.frontends import ControlSocket, S3Endpoint
+from s3d.agent.app.integrity_check import Checker, opened_of
+from s3d.agent.app.preflight import create_buckets
+from s3d.agent.app.sampler import sampler_of
+from s3d.agent.app.stack import build_stack
+from s3d.agent.app.sync_folders import open_folders
+from s3d.agent.core.client import S3Client
+from s3d.agent.core.events import Events
+from s3d.agent.core.log_buffer import LogBuffer
+from s3d.agent.frontends.control.cache_routes import CacheRoutes
+from s3d.agent.frontends.control.check_routes import CheckRoutes
+from s3d.agent.frontends.control.control_call import Route
+from s3d.agent.frontends.control.diagnostics_routes import DiagnosticsRoutes
+from s3d.agent.frontends.control.event_stream import EventStream
+from s3d.agent.frontends.control.key_status import KeyStatus
+from s3d.agent.frontends.control.object_routes import ObjectRoutes
+from s3d.agent.frontends.control.queue_routes import QueueRoutes
+from s3d.agent.frontends.control.remote_routes import RemoteRoutes
+from s3d.agent.frontends.control.status_routes import StatusRoutes, StatusSources
+from s3d.agent.frontends.control.sync_action_routes import SyncActionRoutes
+from s3d.agent.frontends.control.sync_folder_routes import SyncFolderRoutes
+from s3d.agent.frontends.control.transfer_routes import TransferRoutes
+from s3d.agent.frontends.control.user_transfer_routes import MigrationRoutes, UserTransferRoutes
+from s3d.agent.frontends.frontend import Frontend
+from s3d.agent.stores.read_cache.cache_status import cache_state
+from s3d.agent.transfers.user_transfers import UserTransfers
+from s3d.shared.config.schema import Config
+from s3d.shared.paths import Places
+
+
+async def open_session(
+    config: Config,
+    places: Places,
+    process: ProcessContext,
+    events: Events,
+    closing: AsyncExitStack,
+) -> AgentSession:
+    """Open the stores, then start the front ends; closing ends all of it in the reverse order.
+
+    Raises S3dError, OSError.
+    """
+    stack = await build_stack(config, places, events)
+    closing.push_async_callback(stack.close)
+    client = S3Client(stack.top)
+    if stack.gateway is None:
+        await create_buckets(client, config.buckets)
+    folders = open_folders(stack, config, places, events, process.umask)
+    closing.callback(folders.close)
+    file = stack.places(places).transfers_file
+    makes_room = stack.gateway is not None and stack.gateway.queue is not None
+    transfers = UserTransfers(client, events, file, process.umask, waits_for_disk=makes_room)
+    endpoint = S3Endpoint(stack.top, config, process.key)
+    await _start(endpoint, closing)
+    session = AgentSession(
+        config=with_bound_port(config, endpoint.url),
+        places=places,
+        state_dir=file.parent,
+        process=process,
+        events=events,
+        stack=stack,
+        client=client,
+        folders=folders,
+        transfers=transfers,
+        endpoint=endpoint,
+        sampler=sampler_of(stack, endpoint.server),
+    )
+    routes = control_routes(session, log_buffer=process.log_buffer, is_serving=process.is_serving)
+    await _start(ControlSocket(routes, places.socket), closing)
+    return session
+
+
+async def _start(frontend: Frontend, closing: AsyncExitStack) -> None:
+    """It is stopped also when it has started only in part."""
+    closing.push_async_callback(frontend.stop)
+    await frontend.start()
+
+
+def control_routes(
+    session: AgentSession, *, log_buffer: LogBuffer, is_serving: Callable[[], bool]
+) -> list[Route]:
+    """All routes of the control API. log_buffer and is_serving are the process's own."""
+    stack, client, gateway = session.stack, session.client, session.stack.gateway
+    queue = None if gateway is None else gateway.queue
+    cache = None if gateway is None else gateway.cache
+    key_status = None
+    if gateway is not None:
+        key_status = KeyStatus(S3Client(gateway.remote), queue, partial(cache_state, cache))
+    sources = StatusSources(agent=session.status, usage=stack.usage, serving=is_serving)
+    user_transfers = UserTransferRoutes(session.transfers, None if cache is None else cache.keeper)
+    routes = (
+        StatusRoutes(sources, client, session.events, key_status),
+        ObjectRoutes(client, session.endpoint.presign, key_status),
+        DiagnosticsRoutes(log_buffer, session.sampler.samples, session.config),
+        QueueRoutes(queue),
+        TransferRoutes(queue, user_transfers),
+        CacheRoutes(cache),
+        RemoteRoutes(stack.waiting, None if gateway is None else gateway.state, queue),
+        MigrationRoutes(None if gateway is None else gateway.migration),
+        SyncFolderRoutes(session.folders, client, session.places.config_file),
+        SyncActionRoutes(session.folders),
+        CheckRoutes(Checker(session.places, opened_of(stack))),
+        EventStream(session.events),
+    )
+    return [route for each in routes for route in each.routes()]

@@ -1,0 +1,114 @@
+"""One background job: its state, its progress and its failures. See jobs.py for the engine."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Generic, NamedTuple, TypeVar
+
+from s3d.agent.core.rate_meter import RateMeter
+
+
+class JobState(StrEnum):
+    QUEUED = "queued"
+    """It waits for its first or next attempt."""
+    RUNNING = "running"
+    PAUSED = "paused"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+ENDED = frozenset((JobState.DONE, JobState.FAILED, JobState.CANCELLED))
+
+
+class JobFailure(NamedTuple):
+    """Why one object, or the job as a whole (key ""), failed. at: Unix seconds."""
+
+    code: str
+    message: str
+    status: int = 0
+    """The HTTP status; 0 if the failure is not an answer of S3."""
+    bucket: str = ""
+    key: str = ""
+    at: float = 0.0
+
+
+R = TypeVar("R")
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far one attempt of a job is. Sizes are bytes."""
+
+    items: int = 0
+    """Objects found so far."""
+    size: int = 0
+    items_done: int = 0
+    size_done: int = 0
+    items_failed: int = 0
+    meter: RateMeter = field(default_factory=RateMeter)
+
+    def rate(self, now: float) -> float:
+        """Bytes per second. now: a monotonic time."""
+        return self.meter.rate(now)
+
+
+class ItemProgress:
+    """The bytes of one object within the progress of its job."""
+
+    def __init__(self, progress: Progress, steady: Callable[[], float] = time.monotonic) -> None:
+        self._progress, self._steady = progress, steady
+        self._moved = 0
+
+    def add(self, size: int) -> None:
+        """Count bytes that were moved just now."""
+        self._moved += size
+        self._progress.size_done += size
+        self._progress.meter.add(size, self._steady())
+
+    def complete(self, size: int) -> None:
+        """Count the object as moved in full, whatever was counted before."""
+        self._progress.size_done += size - self._moved
+        self._moved = size
+
+    def undo(self) -> None:
+        """Count nothing for an object that failed: the next attempt moves it from the beginning."""
+        self.complete(0)
+
+
+@dataclass(eq=False, slots=True)
+class Job(Generic[R]):
+    """One piece of background work. accepted, retry_at: Unix seconds."""
+
+    id: str
+    request: R
+    accepted: float
+    state: JobState = JobState.QUEUED
+    is_repeated: bool = False
+    """An earlier attempt may have done a part of it."""
+    attempts: int = 0
+    retry_at: float = 0.0
+    progress: Progress = field(default_factory=Progress)
+    failures: list[JobFailure] = field(default_factory=list)
+    """Those of single objects, up to the limit of the policy; all of them are counted."""
+    error: JobFailure | None = None
+    """The first failure, or the temporary error that the job waits after."""
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def begin(self) -> None:
+        """Start an attempt, which counts from zero."""
+        self.state = JobState.RUNNING
+        self.attempts += 1
+        self.progress = Progress()
+        self.error, self.retry_at, self.failures = None, 0.0, []
+
+    def record(self, failure: JobFailure, limit: int) -> None:
+        """Count a failure, and keep it among the first ones."""
+        self.progress.items_failed += 1
+        if len(self.failures) < limit:
+            self.failures.append(failure)
+        self.error = self.failures[0]

@@ -1,0 +1,149 @@
+"""Selects the operation of a request by a table of rules, by method and scope, from the model.
+
+Of the rules that one query word selects, the most demanding that fits wins: UploadPartCopy needs a
+header more than UploadPart. Nothing is parsed or checked here beyond that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.model import UNKNOWN, Operation, operations, required_words, service
+from s3d.agent.s3.model_overrides import OFF_THE_TABLE
+
+_MUTATING = frozenset({"PUT", "POST", "DELETE"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    op: Operation
+    words: frozenset[str]
+    """Query words that must be present, beside the one that selects the rule."""
+    headers: frozenset[str]
+    """Lower-case names of headers that must be present."""
+
+    def fits(self, query: Mapping[str, str], headers: Mapping[str, str]) -> bool:
+        return query.keys() >= self.words and headers.keys() >= self.headers
+
+
+@dataclass(slots=True)
+class _Rules:
+    """The rules of one method in one scope, the most demanding first."""
+
+    plain: list[_Rule] = field(default_factory=list)
+    by_word: dict[str, list[_Rule]] = field(default_factory=dict)
+    values: dict[str, str] = field(default_factory=dict)
+    """The value that a word must have: list-type=2."""
+
+
+def route(
+    method: str, bucket: str, key: str, query: Mapping[str, str], headers: Mapping[str, str]
+) -> Operation:
+    """The operation; UNKNOWN for a sub-resource that no operation of S3 has.
+
+    Unknown query words with a value are ignored, as AWS does. On PUT, POST and DELETE one without a
+    value is an unknown sub-resource: it must never become PutObject or DeleteBucket. headers: by
+    lower-case name. Raises S3Error: MethodNotAllowed; InvalidArgument for several sub-resources at
+    once; PreconditionFailed for a POST to a bucket that is no form.
+    """
+    scope = "object" if key else "bucket" if bucket else "service"
+    rules = _table().get((method, scope))
+    if rules is None:
+        raise S3Error("MethodNotAllowed", Method=method, ResourceType=scope.upper())
+    candidates = rules.plain
+    if query:
+        selected = _selected(rules, query)
+        if selected is not None:
+            candidates = selected
+        elif _is_unknown(method, scope, query):
+            return UNKNOWN
+    for rule in candidates:
+        if rule.fits(query, headers):
+            return rule.op
+    if candidates:  # the parser names what is missing
+        return candidates[-1].op
+    if method == "POST" and scope == "bucket":
+        needed = "Bucket POST must be of the enclosure-type multipart/form-data"
+        raise S3Error("PreconditionFailed", Condition=needed)
+    raise S3Error("MethodNotAllowed", Method=method, ResourceType=scope.upper())
+
+
+def _selected(rules: _Rules, query: Mapping[str, str]) -> list[_Rule] | None:
+    found: list[_Rule] | None = None
+    for word, value in query.items():
+        of_word = rules.by_word.get(word)
+        if of_word is None or rules.values.get(word, value) != value:
+            continue
+        if found is not None and found[0].op is not of_word[0].op:
+            words = ", ".join(sorted(w for w in query if w in rules.by_word))
+            raise S3Error("InvalidArgument", f"Conflicting query string parameters: {words}")
+        found = of_word
+    return found
+
+
+def _is_unknown(method: str, scope: str, query: Mapping[str, str]) -> bool:
+    """Does a query without a sub-resource of this method name an unknown one?
+
+    Raises S3Error MethodNotAllowed for a sub-resource that other methods have.
+    """
+    if method == "HEAD":
+        return False
+    parameters, selectors = _vocabulary()
+    for word, value in query.items():
+        if (scope, word) in selectors:
+            raise S3Error("MethodNotAllowed", Method=method, ResourceType=word.upper())
+        name = word.lower()
+        known = name in parameters or name.startswith("x-amz-")
+        if method in _MUTATING and not value and not known:
+            return True
+    return False
+
+
+@cache
+def _table() -> dict[tuple[str, str], _Rules]:
+    table: dict[tuple[str, str], _Rules] = {}
+    for op in operations().values():
+        model = service().operations[op.name]
+        if model.deprecated or op.name in OFF_THE_TABLE:
+            continue
+        rules = table.setdefault((op.method, op.scope), _Rules())
+        given = service().input_of(op.name)
+        words = frozenset(required_words(given, "querystring"))
+        headers = frozenset(name.lower() for name in required_words(given, "header"))
+        rule = _Rule(op, words, headers)
+        selectors = (op.subresource,) if "?" in model.http.request_uri else words
+        for word in selectors:
+            rules.by_word.setdefault(str(word), []).append(rule)
+        if not selectors:
+            rules.plain.append(rule)
+        rules.values.update(_fixed_value(model.http.request_uri))
+    for rules in table.values():
+        for filed in (rules.plain, *rules.by_word.values()):
+            filed.sort(key=lambda rule: -len(rule.words) - len(rule.headers))
+    return table
+
+
+def _fixed_value(uri: str) -> Iterator[tuple[str, str]]:
+    """The selecting word of a request URI with its value, when the URI fixes one."""
+    word, _, value = uri.partition("?")[2].partition("&")[0].partition("=")
+    if value:
+        yield word, value
+
+
+@cache
+def _vocabulary() -> tuple[frozenset[str], frozenset[tuple[str, str]]]:
+    """(lower-case words that are parameters of some operation, (scope, word) that select one)."""
+    parameters = {
+        (member.location_name or "").lower()
+        for op in operations()
+        for member in service().input_of(op).members.values()
+        if member.location == "querystring"
+    }
+    selectors = {(op.scope, op.subresource) for op in operations().values() if op.subresource}
+    return (
+        frozenset(parameters),
+        frozenset((scope, word) for scope, word in selectors if word != "list-type"),
+    )

@@ -1,0 +1,207 @@
+"""Pending writes and their states, as values. No input or output."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NamedTuple
+
+import msgspec
+
+from s3d.agent.storage.records import Stored
+
+Place = tuple[str, str]
+"""Bucket and key."""
+
+
+class PendingState(StrEnum):
+    """The state of a write. The values are stored in the journal."""
+
+    WAITING = "waiting"
+    PUSHING = "pushing"
+    HELD = "held"
+    """Not pushed, because the filter or a person says so."""
+    FAILED = "failed"
+    """Parked: the remote refuses it. It blocks later writes of its key."""
+    VERIFYING = "verifying"
+    """The remote has it, but an earlier unresolved push may still replace it there. The remote is
+    checked once more when no such request can arrive any longer."""
+    CONFLICT = "conflict"
+    """The remote has a newer version, which reads return. The write waits for a decision and does
+    not block later writes of its key."""
+
+
+FILTERED = "Filtered"
+"""Error code of a write that the filter holds. The filter is evaluated again when tags change."""
+
+STUCK = frozenset((PendingState.HELD, PendingState.FAILED))
+"""States of a write that is not pushed by itself and blocks later writes of its key."""
+
+
+class Kind(StrEnum):
+    """What a write does to its key. The values are stored in the journal."""
+
+    PUT = "put"
+    DELETE = "delete"
+    TAGS = "tags"
+    """Only the tags of the object change."""
+
+
+class PushError(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The error of the last push."""
+
+    code: str
+    """An S3 error code, or one of s3d's own ("integrity")."""
+    message: str = ""
+    request_id: str = ""
+    """The remote's."""
+    status: int = 0
+    """HTTP status; 0 without an answer."""
+    at: float = 0.0
+    """Unix seconds."""
+
+
+ABSENT = ""
+"""Stands for the ETag of a key without an object."""
+
+
+def same_etag(one: str, other: str) -> bool:
+    """Whether two ETags are equal, quoted or not; an empty one equals none."""
+    return bool(one) and one.strip('"') == other.strip('"')
+
+
+def same_state(one: str, other: str) -> bool:
+    """Whether two states of a key (ETag or ABSENT) are equal, quoted or not."""
+    return one.strip('"') == other.strip('"')
+
+
+class Base(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What a write replaces at the remote."""
+
+    accepted: float = 0.0
+    """Unix seconds; when this very write was accepted."""
+    etag: str | None = None
+    """The remote's ETag, or ABSENT; None: unknown. Never an ETag computed by s3d: a remote that
+    encrypts returns other ETags."""
+    pushed_etag: str | None = None
+    """The remote's ETag, or ABSENT, after the push of this write; None: it was not pushed yet."""
+
+
+class RemoteUpload(msgspec.Struct, frozen=True, array_like=True):
+    """Progress of a multipart push, which continues from here after a restart."""
+
+    upload_id: str
+    """The remote's; "" until it is known."""
+    parts: dict[int, str] = {}
+    """Part number -> ETag of the parts that the remote has."""
+    begun: float = 0.0
+    """Unix seconds. Without an id: CreateMultipartUpload was sent, its answer is unknown."""
+    fingerprint: str = ""
+    """Multipart.fingerprint of the CreateMultipartUpload. A push with another one starts over."""
+
+
+class Orphan(NamedTuple):
+    """A multipart upload at the remote that nobody will complete: its write is gone."""
+
+    bucket: str
+    key: str
+    upload_id: str
+    """"" when the answer that had it was lost."""
+    begun: float = 0.0
+    """Unix seconds."""
+
+
+class PendingWrite(msgspec.Struct, gc=False):
+    """An accepted write that the remote does not have yet. Small: there may be 100,000 of them.
+
+    Owned by the journal: everybody may read it, only methods of the journal change it.
+    """
+
+    seq: int
+    """Order of acceptance. The writes of one key are pushed in this order."""
+    kind: Kind
+    bucket: str
+    key: str
+    size: int
+    """Bytes of the object after this write; 0 for a delete."""
+    accepted: float
+    """Unix seconds. When it replaced earlier writes: the time of the first of them."""
+    state: PendingState = PendingState.WAITING
+    attempts: int = 0
+    """Failed pushes since the agent started."""
+    retry_at: float = 0.0
+    """Unix seconds; it is not pushed before."""
+    error: PushError | None = None
+    priority: int = 0
+    """Greater goes first; 0 by default."""
+
+    @property
+    def is_filtered(self) -> bool:
+        """Held by the filter, not by a person."""
+        held = self.state is PendingState.HELD
+        return held and self.error is not None and self.error.code == FILTERED
+
+    @property
+    def subject(self) -> str:
+        """For events and messages."""
+        return f"{self.bucket}/{self.key}"
+
+
+class StagedWrite(NamedTuple):
+    """The full row of a write: what a push needs and memory does not hold."""
+
+    stored: Stored | None
+    """The object after this write; None for a delete."""
+    upload: RemoteUpload | None
+    base: Base = Base()
+
+    @property
+    def etag(self) -> str:
+        """The ETag that the client was given; ABSENT for a delete."""
+        return ABSENT if self.stored is None else self.stored.record.etag
+
+
+class Conflict(NamedTuple):
+    """A write that was not pushed because the remote has a newer version."""
+
+    write: PendingWrite
+    etag: str
+    """Of the write, as its client knows it; ABSENT for a delete."""
+    remote_etag: str
+    """What the remote had; ABSENT for a key that was deleted there."""
+    base_etag: str | None
+    """What the write was to replace; None: unknown."""
+
+
+class Usage(NamedTuple):
+    """A number of writes and their bytes."""
+
+    files: int = 0
+    size: int = 0
+
+
+class NewerWritePending(Exception):
+    """A write that somebody wants to push to a key would replace a newer pending write of it."""
+
+    def __init__(self, bucket: str, key: str) -> None:
+        super().__init__(f"a newer write of {bucket}/{key} is pending")
+
+
+class QueueTotals(NamedTuple):
+    """What is pending now."""
+
+    by_state: dict[PendingState, Usage]
+    oldest: float | None
+    """When the oldest write that waits or is pushed was accepted, Unix seconds."""
+    paused: bool
+    blocked: Usage = Usage()
+    """Of the waiting writes: those behind a held or failed write of their key."""
+    conflicts: Usage = Usage()
+    """Parked conflicts, which are not pending any more."""
+
+    @property
+    def files(self) -> int:
+        return sum(usage.files for usage in self.by_state.values())
+
+    @property
+    def size(self) -> int:
+        return sum(usage.size for usage in self.by_state.values())

@@ -1,0 +1,136 @@
+"""The local folder, read: every path is walked from the root's descriptor, and no link is followed.
+
+Asynchronous methods run in a thread; the others are for threads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import TypeVar
+
+from s3d.agent.sync.file_content import FileContent, local_of, open_regular
+from s3d.agent.sync.interfaces import ConcurrentChange
+from s3d.agent.sync.marked_folder import OPEN_FOLDER, MarkedFolder, sync_names_of
+from s3d.agent.sync.names import why_no_path
+from s3d.agent.sync.path_state import NO_BYTES, LocalEntry, Signature, is_folder
+from s3d.agent.sync.reasons import reason_of, refusing
+from s3d.agent.sync.rename import Name
+
+MISSING = (errno.ENOENT, errno.ENOTDIR)
+T = TypeVar("T")
+
+
+class FolderReader(MarkedFolder):
+    """The folder, open. Raises OSError when it is not there."""
+
+    @contextmanager
+    def at(self, path: str, *, make: bool = False) -> Iterator[Name]:
+        """The name and the open folder that a path lies in. make: with the folders on the way.
+
+        Raises OSError: ENOTDIR when a file or a link is on the way, ENOENT for a path that leads
+        out of the folder, or into what is ours.
+        """
+        if why_no_path(path):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+        *parts, name = path.removesuffix("/").split("/")
+        fd = os.dup(self.fd)
+        try:
+            for part in parts:
+                if make and self._make(Name(fd, part)):
+                    sync_names_of(fd)
+                inner = os.open(part, OPEN_FOLDER, dir_fd=fd)
+                os.close(fd)
+                fd = inner
+            yield Name(fd, name)
+        finally:
+            os.close(fd)
+
+    def _make(self, place: Name) -> bool:
+        """A folder; False: it is there. The process's own umask is for s3d's files."""
+        try:
+            os.mkdir(place.name, 0o700, dir_fd=place.folder)
+        except FileExistsError:
+            return False
+        os.chmod(place.name, 0o777 & ~self._umask, dir_fd=place.folder)
+        return True
+
+    async def _do(self, work: Callable[[], T]) -> T:
+        with refusing():
+            return await asyncio.to_thread(work)
+
+    async def look(self, path: str) -> LocalEntry | None:
+        return await self._do(lambda: self.look_now(path))
+
+    def look_safely(self, path: str) -> LocalEntry | None:
+        """For threads; what the system does not let us see has its trouble."""
+        try:
+            return self.look_now(path)
+        except OSError as error:
+            return LocalEntry(path, NO_BYTES, trouble=reason_of(error))
+
+    def look_now(self, path: str) -> LocalEntry | None:
+        """For threads. Raises OSError."""
+        try:
+            with self.at(path) as place:
+                facts = os.stat(place.name, dir_fd=place.folder, follow_symlinks=False)
+                if self.folds and place.name not in os.listdir(place.folder):
+                    return LocalEntry(
+                        path, NO_BYTES, trouble="the disk takes another name for this one"
+                    )
+                if not is_folder(path):
+                    return local_of(path, facts)
+                if not stat.S_ISDIR(facts.st_mode):
+                    return None
+                return LocalEntry(path, NO_BYTES, is_empty=self._is_empty(place))
+        except OSError as error:
+            if error.errno not in MISSING:
+                raise
+            if self._is_below_link(path):
+                return LocalEntry(path, NO_BYTES, trouble="below a symbolic link")
+            return None
+
+    def _is_empty(self, place: Name) -> bool:
+        fd = os.open(place.name, OPEN_FOLDER, dir_fd=place.folder)
+        try:
+            with os.scandir(fd) as entries:
+                return next(entries, None) is None
+        finally:
+            os.close(fd)
+
+    def _is_folder(self, path: str) -> bool:
+        with suppress(OSError), self.at(path) as place:
+            facts = os.stat(place.name, dir_fd=place.folder, follow_symlinks=False)
+            return stat.S_ISDIR(facts.st_mode)
+        return False
+
+    def _is_below_link(self, path: str) -> bool:
+        parts = path.removesuffix("/").split("/")[:-1]
+        for count in range(1, len(parts) + 1):
+            try:
+                with self.at("/".join(parts[:count])) as place:
+                    facts = os.stat(place.name, dir_fd=place.folder, follow_symlinks=False)
+            except OSError:
+                return False
+            if stat.S_ISLNK(facts.st_mode):
+                return True
+        return False
+
+    async def read(self, path: str, signature: Signature) -> FileContent:
+        def work() -> FileContent:
+            try:
+                return FileContent(lambda: self._open(path), signature)
+            except OSError as error:
+                if error.errno in (*MISSING, errno.ELOOP):
+                    raise ConcurrentChange from error
+                raise
+
+        return await self._do(work)
+
+    def _open(self, path: str) -> int:
+        with self.at(path) as place:
+            return open_regular(place)

@@ -1,0 +1,74 @@
+"""What a pass looks at, and what it has done. Values only."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from s3d.agent.sync.decide import Action
+
+
+@dataclass(slots=True)
+class Scope:
+    """What a pass looks at. A default scope is empty."""
+
+    everything_here: bool = False
+    """The whole local folder."""
+    bucket: bool = False
+    """A complete listing of the bucket."""
+    paths: set[str] = field(default_factory=set)
+    """Local paths that may have changed."""
+    folders: set[str] = field(default_factory=set)
+    """Local folders ("a/") that may have changed, with everything in them."""
+    touched: set[str] = field(default_factory=set)
+    """Paths whose objects may have changed."""
+    events: set[str] = field(default_factory=set)
+    """Of the paths, those that a file system event has reported just now."""
+
+    def __bool__(self) -> bool:
+        return bool(
+            self.everything_here or self.bucket or self.paths or self.folders or self.touched
+        )
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the pass looks at everything on both sides."""
+        return self.everything_here and self.bucket
+
+
+class StepResult(NamedTuple):
+    """What was done with a path. more: further paths that have to be looked at because of it."""
+
+    path: str
+    action: Action
+    detail: str = ""
+    size: int = 0
+    more: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class PassResult:
+    """What a pass has done, counted as the results come in."""
+
+    done: list[StepResult] = field(default_factory=list)
+    finds: int = 0
+    """Local changes that no event had reported."""
+    has_more: bool = False
+    """A step has found further paths to look at."""
+    counts: Counter[Action] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        done, self.done = self.done, []
+        self.add(done)
+
+    def add(self, results: Iterable[StepResult]) -> None:
+        for result in results:
+            self.done.append(result)
+            self.counts[result.action] += 1
+            self.has_more = self.has_more or bool(result.more)
+
+    def count(self, *actions: Action) -> int:
+        """How many paths had one of these actions."""
+        return sum(self.counts[action] for action in actions)

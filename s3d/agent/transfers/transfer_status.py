@@ -1,0 +1,77 @@
+"""A job of a transfer as the control API shows it: its states, its source and target. Pure."""
+
+from __future__ import annotations
+
+import time
+
+from s3d.agent.core.job import Job, JobFailure, JobState
+from s3d.agent.transfers.naming import DELETE, DOWNLOAD, UPLOAD, name_of, target_of
+from s3d.shared.text import printable_path
+from s3d.shared.transfers import Transfer, TransferError, TransferRequest
+
+TransferJob = Job[TransferRequest]
+
+STATES = {
+    JobState.QUEUED: "waiting",
+    JobState.RUNNING: "running",
+    JobState.PAUSED: "held",
+    JobState.FAILED: "failed",
+    JobState.DONE: "done",
+    JobState.CANCELLED: "cancelled",
+}
+"""State of a job -> state of its Transfer."""
+
+
+def source_of(request: TransferRequest) -> str:
+    """The key, prefix or path; of a deletion the first one."""
+    return [*request.prefixes, *request.keys, *request.paths][0]
+
+
+def transfer_of(
+    job: TransferJob, *, with_failures: bool = False, now: float | None = None
+) -> Transfer:
+    """The status of a transfer. with_failures: of each object. now: monotonic seconds."""
+    request, progress = job.request, job.progress
+    now = time.monotonic() if now is None else now
+    rate = progress.rate(now) if job.state is JobState.RUNNING else 0.0
+    left = max(progress.size - progress.size_done, 0)
+    key = source = source_of(request)
+    if request.kind == UPLOAD:
+        key = request.to_prefix + name_of(request, f"{key.rpartition('/')[2]}/").rstrip("/")
+    return Transfer(
+        id=job.id,
+        kind=request.kind,
+        operation=request.kind,
+        bucket=request.bucket,
+        key=key,
+        size=progress.size,
+        state=STATES[job.state],
+        accepted=job.accepted,
+        attempts=job.attempts,
+        retry_at=job.retry_at,
+        error=None if job.error is None else transfer_error(job.error),
+        done=progress.size_done,
+        files=max(progress.items, 1),
+        files_done=progress.items_done,
+        files_failed=progress.items_failed,
+        rate=rate,
+        remaining=left / rate if rate else None,
+        target=_target(request),
+        source=printable_path(source) if request.kind == UPLOAD else "",
+        failures=[transfer_error(each) for each in job.failures] if with_failures else [],
+    )
+
+
+def transfer_error(failure: JobFailure) -> TransferError:
+    """The message begins with the key of the object, if it is about one."""
+    message = f"{failure.key}: {failure.message}" if failure.key else failure.message
+    return TransferError(failure.code, message, status=failure.status, at=failure.at)
+
+
+def _target(request: TransferRequest) -> str:
+    if request.kind == DOWNLOAD:
+        return printable_path(request.to_path)
+    if request.kind in (UPLOAD, DELETE):
+        return ""
+    bucket, key = target_of(request, source_of(request))
+    return f"{bucket}/{key}"

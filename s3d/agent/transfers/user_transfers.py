@@ -1,0 +1,182 @@
+"""Uploads, downloads, copies, moves and deletions that a person has started.
+
+How one transfer runs:
+
+1. ``start`` splits the request into one job for each source (naming.py), saves them and returns.
+2. The job engine (core/jobs.py) takes a job from its queue; ``items_of`` (items.py) finds the
+   objects. A walk over local folders runs in a thread, in batches.
+3. ``Operations.perform`` (operations.py) moves one object through the stores; local files are read
+   and written in threads (local_files.py). Each operation can be repeated without harm.
+4. While the remote is unavailable the job waits and starts again. What is in place already is only
+   looked at.
+5. Each change of state is published as ``transfer.changed`` and written to transfers.json by a
+   thread (persistence.py), so that a restart of the agent continues the transfers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from s3d.agent.core.client import S3Client
+from s3d.agent.core.events import Events
+from s3d.agent.core.failures import FailureClass, classify
+from s3d.agent.core.job import ENDED, ItemProgress, Job, JobFailure, JobState
+from s3d.agent.core.jobs import JobEngine, JobPolicy
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.storage.disk import FULL, is_disk_full
+from s3d.agent.sync.reasons import reason_of
+from s3d.agent.transfers import persistence
+from s3d.agent.transfers.items import Item, items_of
+from s3d.agent.transfers.local_files import NotTransferable
+from s3d.agent.transfers.naming import parts_of
+from s3d.agent.transfers.operations import Operations
+from s3d.agent.transfers.transfer_status import STATES, TransferJob, source_of, transfer_error
+from s3d.shared.transfers import TransferRequest
+
+logger = logging.getLogger(__name__)
+
+CONCURRENCY = 4
+"""Objects that are moved at the same time, of all transfers."""
+MAX_UNFINISHED = 2_000
+"""Transfers that have not ended."""
+RETRY_PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
+"""Seconds before each further attempt while the remote is unavailable."""
+
+
+class UserTransfers:
+    """The transfers of the agent. Call run() as long as it lives."""
+
+    def __init__(
+        self,
+        objects: S3Client,
+        events: Events,
+        path: Path,
+        umask: int,
+        *,
+        waits_for_disk: bool = False,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """path: of transfers.json. umask: of downloaded files. waits_for_disk: a full disk frees
+        itself, as that of a write queue does. clock: Unix seconds.
+
+        Raises UsageError for a file of a newer s3d.
+        """
+        self._objects, self._events, self._path, self._clock = objects, events, path, clock
+        self._waits_for_disk = waits_for_disk
+        self._operations = Operations(objects, umask)
+        self._saving = asyncio.Lock()
+        policy = JobPolicy(
+            kind="transfer",
+            concurrency=CONCURRENCY,
+            expected=(S3Error, NotTransferable, OSError),
+            describe=self._describe,
+            is_temporary=self._is_temporary,
+            job_pauses=RETRY_PAUSES,
+        )
+        self.engine: JobEngine[TransferRequest] = JobEngine(self._move_all, policy, clock=clock)
+        self._last_id = self._restore()
+        self.engine.on_change, self.engine.save = self._publish, self._save
+
+    def all(self) -> Sequence[TransferJob]:
+        """The oldest first."""
+        return list(self.engine.jobs.values())
+
+    def get(self, id: str) -> TransferJob | None:
+        return self.engine.jobs.get(id)
+
+    async def run(self) -> None:
+        """Until cancelled; unfinished transfers continue at the next start."""
+        await self.engine.run()
+
+    async def start(self, request: TransferRequest) -> list[TransferJob]:
+        """One transfer for each source. Raises S3Error: InvalidArgument; SlowDown if there are too
+        many."""
+        parts = parts_of(request)
+        unfinished = sum(job.state not in ENDED for job in self.all())
+        if len(parts) + unfinished > MAX_UNFINISHED:
+            raise S3Error("SlowDown", f"There are {MAX_UNFINISHED} transfers already.")
+        started = []
+        for part in parts:
+            self._last_id += 1
+            started.append(Job(f"t{self._last_id}", part, self._clock()))
+        await self.engine.submit(started)
+        return started
+
+    async def _move_all(self, job: TransferJob) -> None:
+        async def move(item: Item, moved: ItemProgress) -> None:
+            await self._operations.perform(job, item, moved)
+
+        items = items_of(job.request, self._objects)
+        await self.engine.for_each(job, items, move, lambda item: ("", item.key))
+
+    def _publish(self, job: TransferJob) -> None:
+        progress, error = job.progress, job.error
+        self._events.emit(
+            "transfer.changed", job.id, state=STATES[job.state], done=progress.size_done,
+            size=progress.size, files_done=progress.items_done, files_failed=progress.items_failed,
+        )  # fmt: skip
+        if job.state is JobState.FAILED and error is not None:
+            logger.warning(
+                "transfer failed id=%s kind=%s source=%s failed=%d reason=%s",
+                job.id, job.request.kind, source_of(job.request), progress.items_failed,
+                transfer_error(error).message,
+            )  # fmt: skip
+
+    # Errors
+
+    def _is_temporary(self, error: Exception) -> bool:
+        if not isinstance(error, S3Error) or not is_temporary(error):
+            return False
+        return self._waits_for_disk or not is_disk_full(error)
+
+    def _describe(self, error: Exception, bucket: str, key: str) -> JobFailure:
+        code, message, status = _describe(error)
+        return JobFailure(code, message, status, bucket, key, self._clock())
+
+    # The saved transfers
+
+    def _restore(self) -> int:
+        """Add the jobs of the file; the number of the newest one."""
+        file = persistence.read(self._path)
+        for job in persistence.jobs_of(file):
+            self.engine.add(job)
+        return file.last
+
+    async def _save(self) -> None:
+        """Write the unfinished and the failed transfers. If that fails they go on all the same."""
+        async with self._saving:
+            file = persistence.file_of(self._last_id, self.all())
+            try:
+                await asyncio.to_thread(persistence.write, self._path, file)
+            except OSError as error:
+                logger.warning("transfers would not survive a restart: %s", reason_of(error))
+
+
+def is_temporary(error: S3Error) -> bool:
+    """Whether the store is unavailable for now, so that waiting helps."""
+    return error.status >= 500 and classify(error) is FailureClass.TRANSIENT
+
+
+def _describe(error: Exception) -> tuple[str, str, int]:
+    """Code, message and HTTP status for a person."""
+    if isinstance(error, S3Error):
+        code = "DiskFull" if is_disk_full(error) else error.code
+        return code, error.message, error.status
+    if isinstance(error, OSError):
+        return _LOCAL_CODES.get(error.errno or 0, "LocalFileError"), reason_of(error), 0
+    if isinstance(error, NotTransferable):
+        return "NotTransferable", str(error), 0
+    return "InternalError", repr(error), 0
+
+
+_LOCAL_CODES: Mapping[int, str] = {
+    **dict.fromkeys(FULL, "DiskFull"),
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "PermissionDenied"),
+    errno.ENOENT: "NoSuchFile",
+}
+"""errno -> code of a TransferError."""

@@ -1,0 +1,47 @@
+from contextlib import AsyncExitStack
+
+import pytest
+
+from s3d.agent.app.agent_session import ProcessContext
+from s3d.agent.app.background import background_tasks
+from s3d.agent.app.open_session import open_session
+from s3d.agent.app.process import Notifier
+from s3d.agent.core.events import Events
+from s3d.agent.core.log_buffer import LogBuffer
+from s3d.shared.config.schema import Config
+from s3d.shared.config.values import Secret
+from s3d.shared.credentials import AccessKey
+from s3d.shared.paths import find_places
+
+
+@pytest.fixture
+async def session(tmp_path):
+    config = Config(endpoint="http://127.0.0.1:0", local_dir=tmp_path, buckets=("first",))
+    process = ProcessContext(
+        key=AccessKey("S3DKEY", Secret("secret")),
+        umask=0o022,
+        log_buffer=LogBuffer(),
+        started=1.0,
+        is_serving=lambda: True,
+    )
+    places = find_places(config, {})
+    places.state_dir.mkdir(parents=True)
+    async with AsyncExitStack() as closing:
+        yield await open_session(config, places, process, Events(), closing)
+
+
+async def test_a_session_has_the_configured_buckets_and_a_status(session):
+    assert [bucket.name for bucket in await session.client.buckets()] == ["first"]
+    status = await session.status()
+    assert (status.endpoint, status.started) == (session.endpoint.url, 1.0)
+    assert status.remote is None
+
+
+async def test_the_next_session_has_the_port_that_the_system_has_chosen(session):
+    port = session.endpoint.url.rpartition(":")[2]
+    assert session.config.endpoint == f"http://127.0.0.1:{port}"
+
+
+async def test_an_embedded_store_has_no_tasks_of_a_remote(session):
+    tasks = background_tasks(session, Notifier())
+    assert set(tasks) == {"watchdog", "sync", "samples", "transfers", "sweep"}

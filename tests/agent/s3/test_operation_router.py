@@ -1,0 +1,122 @@
+"""route: every operation is reached, the ambiguous ones by what they require, and nothing else."""
+
+from __future__ import annotations
+
+import pytest
+
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.model import UNKNOWN, operations, required_words, service
+from s3d.agent.s3.model_overrides import OFF_THE_TABLE
+from s3d.agent.s3.operation_router import route
+
+Query = dict[str, str]
+PART = {"partNumber": "1", "uploadId": "u"}
+TWINS = {
+    "GetBucketLifecycle": "GetBucketLifecycleConfiguration",
+    "PutBucketLifecycle": "PutBucketLifecycleConfiguration",
+    "GetBucketNotification": "GetBucketNotificationConfiguration",
+    "PutBucketNotification": "PutBucketNotificationConfiguration",
+}
+"""Deprecated operations and those that are meant today."""
+
+
+def ask(method: str, path: str, query: Query, *headers: str) -> str:
+    bucket, _, key = path.partition("/")
+    return route(method, bucket, key, query, dict.fromkeys(headers, "x")).name
+
+
+@pytest.mark.parametrize("name", sorted(operations().keys() - OFF_THE_TABLE))
+def test_what_an_operation_requires_leads_to_it(name: str) -> None:
+    op, model = operations()[name], service().operations[name]
+    query = dict(
+        word.partition("=")[::2] for word in model.http.request_uri.partition("?")[2].split("&")
+    )
+    query.pop("", None)
+    given = service().input_of(name)
+    query |= dict.fromkeys(required_words(given, "querystring"), "1")
+    headers = [header.lower() for header in required_words(given, "header")]
+    path = {"service": "", "bucket": "b", "object": "b/k"}[op.scope]
+    assert ask(op.method, path, query, *headers) == TWINS.get(name, name)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "query", "headers", "name"),
+    [
+        ("GET", "", {}, (), "ListBuckets"),
+        ("GET", "", {"x-id": "ListBuckets"}, (), "ListBuckets"),
+        ("GET", "b", {}, (), "ListObjects"),
+        ("GET", "b", {"Version": "2006-03-01"}, (), "ListObjects"),
+        ("GET", "b", {"list-type": "2", "prefix": "", "encoding-type": "url"}, (), "ListObjectsV2"),
+        ("GET", "b", {"list-type": "1"}, (), "ListObjects"),
+        ("GET", "b", {"location": ""}, (), "GetBucketLocation"),
+        ("GET", "b", {"analytics": "", "id": "1"}, (), "GetBucketAnalyticsConfiguration"),
+        ("GET", "b", {"analytics": "", "x-id": "1"}, (), "ListBucketAnalyticsConfigurations"),
+        ("GET", "b", {"uploads": "", "max-uploads": "5"}, (), "ListMultipartUploads"),
+        ("PUT", "b", {"x-id": "CreateBucket"}, (), "CreateBucket"),
+        ("PUT", "b/k", {"x-id": "PutObject"}, (), "PutObject"),
+        ("PUT", "b/k", {"X-Amz-Signature": "1", "X-Amz-Expires": ""}, (), "PutObject"),
+        ("PUT", "b/k", {}, ("x-amz-copy-source",), "CopyObject"),
+        ("PUT", "b/k", {"partNumber": "1", "uploadId": "u"}, (), "UploadPart"),
+        ("PUT", "b/k", PART, ("x-amz-copy-source",), "UploadPartCopy"),
+        ("PUT", "b/k", {"uploadId": "u"}, (), "UploadPart"),
+        ("PUT", "b/k", {"partNumber": "1"}, (), "UploadPart"),
+        ("PUT", "b/k", {"renameObject": ""}, (), "RenameObject"),
+        ("POST", "b/k", {"uploadId": "u"}, (), "CompleteMultipartUpload"),
+        ("GET", "b/k", {"uploadId": "u", "max-parts": "3"}, (), "ListParts"),
+        ("GET", "b/k", {"partNumber": "2"}, (), "GetObject"),
+        ("GET", "b/k", {"versionId": "v", "response-expires": ""}, (), "GetObject"),
+        ("GET", "b/k", {"versionId": "v", "tagging": ""}, (), "GetObjectTagging"),
+        ("GET", "b/k", {"whatever": ""}, (), "GetObject"),
+        ("HEAD", "b/k", {"acl": ""}, (), "HeadObject"),
+        ("HEAD", "b", {"location": ""}, (), "HeadBucket"),
+        ("DELETE", "b/k", {"versionId": ""}, (), "DeleteObject"),
+        ("DELETE", "b/k", {"versionId": "null", "tagging": ""}, (), "DeleteObjectTagging"),
+    ],
+)  # fmt: skip
+def test_routes(method: str, path: str, query: Query, headers: tuple[str, ...], name: str) -> None:
+    assert ask(method, path, query, *headers) == name
+
+
+@pytest.mark.parametrize("method", ["PUT", "POST", "DELETE"])
+@pytest.mark.parametrize("path", ["b", "b/k"])
+def test_an_unknown_sub_resource_is_no_operation(method: str, path: str) -> None:
+    bucket, _, key = path.partition("/")
+    assert route(method, bucket, key, {"x-id": "1", "frobnicate": ""}, {}) is UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "query"),
+    [
+        ("PUT", "", {}),
+        ("POST", "", {}),
+        ("DELETE", "", {}),
+        ("HEAD", "", {}),
+        ("PATCH", "b/k", {}),
+        ("OPTIONS", "b", {}),
+        ("POST", "b/k", {}),
+        ("POST", "b/k", {"x-id": "1"}),
+        ("PUT", "b/k", {"uploads": ""}),
+        ("DELETE", "b/k", {"acl": ""}),
+        ("DELETE", "b", {"versioning": ""}),
+        ("GET", "b", {"delete": ""}),
+        ("GET", "b/k", {"restore": ""}),
+    ],
+)
+def test_a_method_that_the_resource_does_not_have_is_405(
+    method: str, path: str, query: Query
+) -> None:
+    with pytest.raises(S3Error) as caught:
+        ask(method, path, query)
+    assert caught.value.code == "MethodNotAllowed"
+
+
+def test_a_post_to_a_bucket_that_is_no_form_is_412() -> None:
+    with pytest.raises(S3Error) as caught:
+        ask("POST", "b", {})
+    assert caught.value.code == "PreconditionFailed"
+
+
+def test_two_sub_resources_at_once_are_refused() -> None:
+    with pytest.raises(S3Error, match="acl, policy") as caught:
+        ask("GET", "b", {"policy": "", "acl": ""})
+    assert caught.value.code == "InvalidArgument"
