@@ -54,8 +54,8 @@ def test_check_tells_all_problems_at_once(alone):
     assert [line.partition(": ")[2] for line in problems] == [
         f"{file}:1: endpiont: unknown setting; did you mean endpoint?",
         "S3D_BUKETS: unknown variable; did you mean S3D_BUCKETS?",
-        f"{file}:2: auth: 'maybe': write sigv4 (every request is signed) or none (anyone may do "
-        "anything)",
+        f"{file}:2: auth: 'maybe': write sigv4 (requests must be signed) or none (anyone "
+        "has full access)",
         "S3D_REGION: 'US': a region is lower-case letters, digits and -, such as us-east-1",
     ]
     assert hint.startswith("  hint: ")

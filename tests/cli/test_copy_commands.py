@@ -76,7 +76,7 @@ def test_detached_it_says_what_to_look_at(s3d, bucket, store):
         (["s3://bucket", "d"], "add -r"),
         ([".", "s3://bucket/"], "is a folder"),
         (["x", "s3://bucket/y"], "keeps the names"),
-        (["a", "b", "s3://bucket/c"], "one key"),
+        (["a", "b", "s3://bucket/c"], "single key"),
     ],
 )
 def test_what_makes_no_sense_is_told(alone, words, why):

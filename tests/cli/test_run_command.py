@@ -125,7 +125,7 @@ def test_an_ephemeral_agent_says_how_to_reach_it(tmp_path):
     ) as process:
         assert process.stdout is not None
         lines = [process.stdout.readline().decode() for _ in range(7)]
-        assert lines[1].endswith("(gone at the end)\n")
+        assert lines[1].endswith("(temporary)\n")
         (export,) = [line.strip() for line in lines if "S3D_SOCKET" in line]
         socket_path = export.removeprefix("export S3D_SOCKET=")
         s3d = Commands(tmp_path, env | {"S3D_SOCKET": socket_path})

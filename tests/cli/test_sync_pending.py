@@ -61,7 +61,7 @@ def _folder(state: str, **more: Any) -> FolderStatus:
     [
         (_folder("idle", last_pass=1.0), "", False),
         (_folder("syncing", last_pass=1.0), "", True),
-        (_folder("starting"), "sync starting: n: not looked through since the start", True),
+        (_folder("starting"), "sync starting: n: not scanned since the start", True),
         (_folder("idle", last_pass=1.0, pending=2), "sync idle: n: 2 paths pending", True),
         (_folder("idle", last_pass=1.0, pending=1, waiting=1), "sync idle: n: 1 path pending",
          False),

@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 
 def damaged_identities(base: Path) -> list[DamagedIdentity]:
-    """One for each folder of a base whose remote.json cannot be understood. Blocks."""
+    """The remote.json files of a base that cannot be decoded. Blocks."""
     found = []
     for folder in _folders(base):
         try:
@@ -42,9 +42,10 @@ def damaged_identities(base: Path) -> list[DamagedIdentity]:
 
 
 def rebuild_identities(base: Path, others: Iterable[Path]) -> None:
-    """Write the damaged ones of a base, whose lock is held, again. others: the other bases.
+    """Rewrite the damaged remote.json files of a base. others: the other bases.
 
-    The damaged file stays beside it as remote.json.damaged. Blocks. Raises OSError.
+    The caller holds the lock of the base. The damaged file is kept as remote.json.damaged. Blocks.
+    Raises OSError.
     """
     damaged = damaged_identities(base)
     if not damaged:
@@ -72,7 +73,7 @@ def rebuild_identities(base: Path, others: Iterable[Path]) -> None:
 def _identity_of(
     folder: Path, base: Path, elsewhere: dict[str, list[RemoteIdentity]]
 ) -> RemoteIdentity | None:
-    """Whose the folder is; None: there is a doubt."""
+    """The identity of a folder; None when it is uncertain."""
     if folder != base:
         possible = [folder.name]  # named by the id
     else:  # of the one remote that has no folder below
@@ -82,7 +83,7 @@ def _identity_of(
         return None
     found = elsewhere[possible[0]]
     if any(each.take_over is not None for each in found):
-        return None  # which writes are another account's is known to the damaged file alone
+        return None  # only the damaged file knows which writes are another account's
     return max(found, key=lambda each: (bool(each.owner), len(each.keys)))
 
 
@@ -95,13 +96,13 @@ def _folders(base: Path) -> list[Path]:
 
 
 _FORGOTTEN = {"pins.broken": "pins", "transfers.bad": "unfinished transfers"}
-"""Name of a file that was set aside -> what was in it."""
+"""Name of a file that was renamed because it is unreadable -> its content."""
 _REMEDY = "make them anew, then move the file away or remove it"
 _IDENTITY = "the next start before a remote writes it again, or says why it cannot"
 
 
 def unreadable_state_warnings(folder: Path) -> list[str]:
-    """A warning for each such file of a folder. Two looks for a name."""
+    """A warning for each such file in a folder."""
     return [
         f"the {what} could not be read and are forgotten: see {file}, {_REMEDY}"
         for name, what in _FORGOTTEN.items()
@@ -110,7 +111,7 @@ def unreadable_state_warnings(folder: Path) -> list[str]:
 
 
 def damaged_state(places: Places) -> list[Damage]:
-    """What a check shows. Blocks."""
+    """All damaged state files, for s3d check. Blocks."""
     bases = (places.state_dir, places.write_queue_dir, places.read_cache_dir)
     return [
         *_files(places.state_dir),

@@ -23,10 +23,10 @@ from s3d.shared.errors import FullError, S3dError, UsageError
 from s3d.shared.text import count
 
 ROOM = 1 << 20
-"""Bytes of the disk below which an index that cannot be opened is not broken: it has no room."""
+"""With fewer free bytes, an index that cannot be opened lacks space, and is not damaged."""
 
 BLOBS = "blobs"
-"""Folder of the files that an index names, beside it."""
+"""The folder with the files of an index, beside it."""
 
 _NAMED = 10
 """Damaged objects that a warning names."""
@@ -36,14 +36,14 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """The store and what it lies in."""
+    """The store with its index and files."""
 
     local: LocalStore
     index: Index
     blobs: Blobs
     folder: Path
     trouble: list[str] = field(default_factory=list)
-    """What was wrong at the start."""
+    """The damage that was found at the start."""
 
     async def usage(self, bucket: str) -> Totals:
         """Objects and bytes of one bucket."""
@@ -56,7 +56,7 @@ class Embedded:
         )
 
     def body_of(self, layout: Layout) -> Body:
-        """The bytes of a layout that somebody holds; the caller closes the body."""
+        """The bytes of a layout that the caller has a reference to; the caller closes the body."""
         return open_layout(self.index, self.blobs, layout)
 
     def whole(self, layout: Layout) -> bytes | Path | None:
@@ -77,7 +77,7 @@ class Embedded:
         return None
 
     async def sweep(self) -> None:
-        """See to what a crash has left; once after the start, while requests are served."""
+        """Remove what a crash has left. Runs once after the start, while requests are served."""
         doubt = self.doubt
         removed, lost = await self.local.sweep()
         if removed:
@@ -96,7 +96,7 @@ class Embedded:
         return "" if generation is None else str(generation.doubt or "")
 
     def warnings(self) -> list[str]:
-        """What a person should know."""
+        """Warnings for the status."""
         damage = list(self.blobs.damage)
         if not damage:
             return list(self.trouble)
@@ -105,12 +105,12 @@ class Embedded:
         return [*self.trouble, f"{self.folder}: {what}: {some}: s3d check"]
 
     def close(self) -> None:
-        """Finish what was asked for and close the files."""
+        """Finish what is in hand and close the files."""
         self.index.close()
 
 
 def open_embedded(folder: Path, *, ephemeral: bool = False) -> Embedded:
-    """Open the store in a folder, or make it. Raises S3dError, OSError for the disk's errors."""
+    """Open the store in a folder, or create it. Raises S3dError, OSError for the disk's errors."""
     index = open_index(folder, ephemeral=ephemeral)
     return open_store(index, folder, ephemeral=ephemeral)
 
@@ -118,7 +118,7 @@ def open_embedded(folder: Path, *, ephemeral: bool = False) -> Embedded:
 def open_store(
     index: Index, folder: Path, *, ephemeral: bool = False, on_change: OnChange | None = None
 ) -> Embedded:
-    """The store of an index, which is closed with it, and also when this fails."""
+    """The store of an index. It closes the index when it is closed, and when opening fails."""
     try:
         blobs = Blobs(folder / BLOBS, ephemeral=ephemeral)
         local = LocalStore(index, blobs, on_change=on_change)
@@ -137,7 +137,7 @@ def open_store(
 
 
 def open_index(folder: Path, *, ephemeral: bool = False, tables: Tables | None = None) -> Index:
-    """Open the index in a folder, or make both. Raises S3dError, OSError."""
+    """Open the index in a folder; both are created if missing. Raises S3dError, OSError."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         return Index.open(

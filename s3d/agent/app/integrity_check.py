@@ -1,7 +1,7 @@
-"""`s3d check`: the store, the queue, the cache and the memory of the sync folders, in this order.
+"""`s3d check`: of the store, the queue, the cache and the baselines of sync folders, in this order.
 
-In the agent it works with what is open there, and opens what is not; without one it holds the
-agent's lock meanwhile.
+In the agent it uses the stores that are open and opens the others; without an agent it holds the
+agent's lock while it runs.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from s3d.shared.transfers import Totals
 
 INDEX = "index.sqlite"
 QUEUE = Source("queue", ("seq",), NAME, "record", "layout")
-"""Pending writes hold bytes of their own."""
+"""Pending writes have bytes that no index row names."""
 
 _LOST = "look through them, then move them away or remove them"
 _OBJECT = {
@@ -53,7 +53,7 @@ _INDEX = (
 )
 _MEMORY = "s3d sync approve, or s3d check --repair while no agent runs: nothing is deleted by that"
 _ENDS = 1_000
-"""Rows after which a line is sent at least, so that whoever waits sees that it goes on."""
+"""A line is sent at least after so many rows, to show progress."""
 
 Lines = AsyncGenerator[CheckLine, None]
 Verify = Callable[[Entry], Awaitable[bool]]
@@ -66,7 +66,7 @@ class Opened:
     stores: Mapping[Path, Embedded] = field(default_factory=dict)
     """By folder: the embedded store and the queue."""
     caches: Mapping[Path, tuple[Catalog, Verify]] = field(default_factory=dict)
-    """By folder: what is in the cache, and what reads an entry and forgets it when it is wrong."""
+    """By folder: the catalog of the cache, and what verifies an entry and drops a damaged one."""
     is_running: bool = False
 
 
@@ -80,7 +80,7 @@ class Checker:
         self._size = 0
 
     async def run(self, *, repair: bool) -> Lines:
-        """A line for each damage, now and then one without, and one at the end."""
+        """A line for each damage, lines that show progress, and one at the end."""
         self._files = self._size = 0
         for place, folder in await asyncio.to_thread(_stores, self._places):
             async with aclosing(self._store(place, folder, repair)) as lines:
@@ -109,7 +109,7 @@ class Checker:
         if not path.exists():
             yield self._line(Damage(place, str(path), "the index is missing", remedy=_INDEX))
             return
-        # A second writer beside the agent's own use of the folder would be one too many.
+        # The agent itself may be writing to this folder.
         repair = repair and not self._opened.is_running
         tables = None if place == "store" else journal_rows.TABLES
         problem, store = await _open(folder, tables)
@@ -244,7 +244,7 @@ async def _open(folder: Path, tables: Tables | None) -> tuple[str, Embedded | No
 
 
 async def _salvaged(place: str, path: Path, tables: Tables | None, problem: str) -> Damage:
-    """Put a new index in the place of one that is damaged."""
+    """Replace a damaged index by a new one."""
     try:
         saved = await asyncio.to_thread(salvage, path, tables)
     except S3dError as error:
@@ -254,7 +254,7 @@ async def _salvaged(place: str, path: Path, tables: Tables | None, problem: str)
 
 
 async def _verify(catalog: Catalog, entry: Entry) -> bool:
-    """Read all that is here of an entry; one that is wrong is forgotten."""
+    """Verify the cached blocks of an entry, and drop it when one is damaged."""
     if entry.size <= INLINE:
         catalog.cool(entry)
         is_right = catalog.data(entry) is not None

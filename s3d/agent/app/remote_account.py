@@ -1,9 +1,9 @@
 """Whether the access key in use is of the account whose state the agent has open.
 
 The queue's writes were accepted for one account. A key that is listed in the identity files is of
-that account; any other key is only when ListBuckets names the same owner, or when a person says so
+that account. Any other key has to be confirmed: ListBuckets names the same owner, or a person does
 (s3d queue adopt). Until then pending writes are held. When the key turns out to be of another
-account, the agent closes this state and opens the one of that account (changed).
+account, the event `changed` ends the session, and the next one opens the state of that account.
 """
 
 from __future__ import annotations
@@ -38,26 +38,26 @@ from s3d.agent.stores.write_queue.remote_gate import AccountUnknown
 logger = logging.getLogger(__name__)
 
 LOOK = 5.0
-"""Seconds between two looks at whether the remote has answered, for what answered() misses."""
+"""Seconds between two checks whether the remote has answered, in case answered() was not called."""
 SETTLE = 1.0
-"""Seconds after the first answer: the question does not compete with what brought that answer."""
+"""Seconds to wait after the first response, so that the owner is not asked for at the same time."""
 PAUSE = 60.0
-"""Seconds after a question that failed."""
+"""Seconds before the owner is asked for again after a failure."""
 
 AskOwner = Callable[[RemoteKey], Awaitable[str]]
 """Owner id of a key; "" when the remote refuses to say. Raises S3Error when it cannot be asked."""
 
 
 class PendingBefore:
-    """What the queue held when the agent started."""
+    """The writes that were pending when the agent started."""
 
     def __init__(self) -> None:
         self.after = 0
-        """Sequence number of the newest write then."""
+        """Sequence number of the newest of them."""
         self._journal: Journal | None = None
 
     def note(self, journal: Journal) -> None:
-        """Call it before the first write is accepted."""
+        """Note the pending writes. Called before the first write is accepted."""
         self._journal = journal
         self.after = max((write.seq for write in journal.pending), default=0)
 
@@ -78,9 +78,9 @@ class RemoteAccount:
         self.is_confirmed = is_confirmed
         """Whether pending writes may be pushed."""
         self.trouble = ""
-        """Why they are held, for people."""
+        """Why they are held, for the status."""
         self.changed = asyncio.Event()
-        """Set when the state of another account has to be opened in the place of this one."""
+        """Set when the state of another account has to be opened instead of this one."""
         self.before = PendingBefore()
         self._answered = asyncio.Event()
         self._ask = ask
@@ -95,11 +95,11 @@ class RemoteAccount:
             self.trouble = "the remote has not named the account of the access key yet"
 
     def opened(self, folder: RemoteFolder) -> None:
-        """A folder of this remote is in use."""
+        """Record a folder of this remote that is in use."""
         self._folders.append(folder)
 
     def state_is_in(self, base: Path) -> None:
-        """Where the identity of another account is noted for the next start."""
+        """Set the folder that gets the identity of another account for the next session."""
         self._state_base = base
 
     @property
@@ -119,9 +119,9 @@ class RemoteAccount:
             raise self._held()
 
     async def admit(self, key: RemoteKey) -> bool:
-        """Whether a key that the chain has found in the place of the current one may be used.
+        """Whether a key that replaces the current one in the credential chain may be used.
 
-        Otherwise the state is opened anew for it, as at a start, unless the remote is away.
+        If not, the state of its account is opened as at a start, unless the remote is away.
         """
         try:
             if await self._is_same(key):
@@ -133,17 +133,19 @@ class RemoteAccount:
         return False
 
     async def adopt(self) -> None:
-        """A person says that the key is of this account. Raises S3Error without a key."""
+        """Accept the key as one of this account, as a person says. Raises S3Error without a key."""
         async with self._lock:
             await self._accept((await self._current_key()).access_key)
 
     async def separate(self) -> None:
-        """A person says that it is not. Raises S3Error without a key."""
+        """Open the state of another account, because a person says that the key is not of this one.
+
+        Raises S3Error without a key."""
         async with self._lock:
             await self._change((await self._current_key()).access_key, "")
 
     async def run(self, has_answered: Callable[[], bool]) -> None:
-        """Learn the owner and confirm the key as soon as the remote answers; until that is done."""
+        """Learn the owner and confirm the key as soon as the remote answers; then return."""
         while self.needs_owner or not self.is_confirmed:
             with suppress(TimeoutError):
                 async with asyncio.timeout(LOOK):
@@ -160,11 +162,11 @@ class RemoteAccount:
             await asyncio.sleep(PAUSE)
 
     def answered(self) -> None:
-        """The remote has answered something: it can be asked now, and may be gone soon."""
+        """Called for each success of the remote: ask for the owner now, while it can be reached."""
         self._answered.set()
 
     async def _learn(self) -> bool:
-        """Whether nothing is left to learn; a remote that does not say is asked once a start."""
+        """Whether nothing is left to learn. A remote that hides the owner is asked once a start."""
         async with self._lock:
             key = await self._current_key()
             if not await self._is_same(key):
@@ -174,7 +176,7 @@ class RemoteAccount:
             return True
 
     async def _is_same(self, key: RemoteKey) -> bool:
-        """Raises S3Error when the remote would have to be asked and cannot be."""
+        """Whether a key is of this account. Raises S3Error when the remote cannot be asked."""
         if self._certainty(key.access_key) is Certainty.SAME:
             await self._accept(key.access_key)
             return True
@@ -216,7 +218,7 @@ class RemoteAccount:
         self.is_confirmed, self.trouble = True, ""
 
     async def _on_key(self, before: RemoteKey | None, key: RemoteKey) -> None:
-        """Note the first key, and temporary ones that take the place of one another."""
+        """Record the first key, and temporary keys that replace one another."""
         is_ours = self._certainty(key.access_key) is Certainty.SAME
         if self.is_confirmed and (is_ours or before is not None):
             await self._accept(key.access_key)
@@ -231,8 +233,8 @@ class RemoteAccount:
         self.trouble = trouble
 
     async def _change(self, key: str, owner: str) -> None:
-        """Let the next start open the state of another account, which takes over what was accepted
-        since this start."""
+        """Have the next session open the state of another account, which takes over the writes that
+        were accepted in this session."""
         identity = new_identity(self._url, key, owner, time.time())
         if not self.is_confirmed and self._folders:
             source = self._folders[0].identity.id
@@ -256,7 +258,7 @@ class RemoteAccount:
 
 
 class HeldUntilConfirmed(Layer):
-    """Lets pushes pass once the access key is known to be of the account they were written for."""
+    """Holds pushes until the access key is known to be of the account that accepted them."""
 
     def __init__(self, inner: ObjectStore, account: RemoteAccount) -> None:
         super().__init__(inner)
@@ -278,7 +280,7 @@ class HeldUntilConfirmed(Layer):
 
 
 def _note(folder: Path, identity: RemoteIdentity) -> None:
-    """What cannot be written is known until the end of the run only."""
+    """Write an identity. A failure is logged: the identity is then known for this run only."""
     try:
         write_identity(folder, identity)
     except OSError as error:

@@ -1,8 +1,8 @@
 """The state of the remote that the agent is started with: which folders, and whose key it is.
 
-Normally nothing is asked: the access key is listed in the identity files, or the endpoint was never
-used before. Only a key that is not listed, at an endpoint that has state, makes the start ask
-ListBuckets, for a few seconds at most.
+Usually the start sends no request: the access key is listed in the identity files, or the endpoint
+has no state yet. Only for a key that is not listed, at an endpoint that has state, the start calls
+ListBuckets, and waits a few seconds at most.
 """
 
 from __future__ import annotations
@@ -47,12 +47,12 @@ from s3d.shared.paths import Places
 logger = logging.getLogger(__name__)
 
 PATIENCE = 6.0
-"""Seconds that a start waits for the credentials and for the answer to whose they are."""
+"""Seconds that a start waits for the credentials and for the owner of the account."""
 OF_BEFORE = ("index.sqlite", ADOPTED, VERSION, "capabilities.json", "pins.json")
-"""Files and folders that a version without identity files has left in a base."""
+"""Files and folders in a base that were written by a version without identity files."""
 
 HasPending = Callable[[Path], bool]
-"""Whether writes wait in a queue's folder."""
+"""Whether a queue's folder has pending writes."""
 
 
 class Known(NamedTuple):
@@ -62,17 +62,17 @@ class Known(NamedTuple):
     """Access key id; "" without one."""
     owner: str
     is_confirmed: bool
-    """False: an open match is used, and pending writes are held."""
+    """False: the account is a guess, and pending writes are held."""
 
 
 @dataclass(frozen=True, slots=True)
 class RemoteState:
-    """Where the state of this remote lies."""
+    """The folders of this remote, and its account."""
 
     places: Places
-    """Of this remote. read_cache_dir is still the base: see claim_cache."""
+    """The folders of this remote, but read_cache_dir is still the base: see claim_cache."""
     identity: RemoteIdentity
-    """As the state folder has it."""
+    """As written in the state folder."""
     account: RemoteAccount
     claim_cache: Callable[[Path], Path]
     """The folder of this remote in the read cache's; call it once the cache's lock is held.
@@ -80,14 +80,14 @@ class RemoteState:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Its id, and how its URL may be written."""
+        """Its id, and the forms in which its URL may be written."""
         return self.identity.id, self.identity.url, self.identity.endpoint
 
 
 async def open_remote_state(
     config: Config, places: Places, keys: CredentialProvider, ask: AskOwner, has_pending: HasPending
 ) -> RemoteState:
-    """Find the folders of the configured remote, or make them. The queue's lock is held already.
+    """Find the folders of the configured remote, or make them. The caller holds the queue's lock.
 
     Raises S3dError for identity files that cannot be used; OSError.
     """
@@ -121,7 +121,7 @@ async def open_remote_state(
 
 
 class Bases:
-    """The folders that hold one folder for each remote."""
+    """The base folders, each of which has one folder for each remote."""
 
     def __init__(self, config: Config, places: Places) -> None:
         self.queue = places.write_queue_dir if config.write_queue.enabled else None
@@ -135,7 +135,7 @@ class Bases:
         self._chosen: list[RemoteIdentity] = []
 
     def identities(self, base: Path) -> list[RemoteIdentity]:
-        """Of a base; a read cache that cannot be read has none."""
+        """The identities in a base; none for a read cache that cannot be read."""
         try:
             return [folder.identity for folder in folders_of(base)]
         except (OSError, S3dError):
@@ -144,16 +144,16 @@ class Bases:
             return []
 
     def rebuild(self, base: Path) -> None:
-        """Mend its identity files, where the other bases tell whose they are. Raises OSError."""
+        """Rewrite damaged identity files from the other bases. Raises OSError."""
         rebuild_identities(base, [each for each in self.all if each != base])
 
     def everywhere(self) -> list[RemoteIdentity]:
         return [identity for base in self.all for identity in self.identities(base)]
 
     def finish_adoption(self) -> bool:
-        """Whether there is state of a version that knew one remote only, and nobody's yet.
+        """Whether there is state without identity, of a version that knew one remote only.
 
-        If a crash has interrupted its adoption, the rest goes to the same remote.
+        If a crash has interrupted its adoption, the rest is adopted by the same remote.
         """
         old = [base for base in self.all if _is_of_before(base)]
         first = next((each for base in self.all if (each := read_identity(base))), None)
@@ -164,18 +164,18 @@ class Bases:
         return False
 
     def has_listed(self, key: str) -> bool:
-        """Whether the key has an identity; the cache does not count, as it may come and go."""
+        """Whether an identity lists the key. Those of the cache do not count: it may be removed."""
         bases = [base for base in (self.queue, self.all[-1]) if base is not None]
         identities = [each for base in bases for each in self.identities(base)]
         return any(each.endpoint == self.endpoint and key in each.keys for each in identities)
 
     def is_open(self, key: str, owner: str) -> bool:
-        """Whether an identity may be the one of the key, and may not be."""
+        """Whether it is uncertain if an identity is that of the key."""
         found = (match(self.identities(base), self.endpoint, key, owner) for base in self.all)
         return any(each.certainty is Certainty.OPEN for each in found)
 
     def open_queue(self, key: str, owner: str) -> Path | None:
-        """The queue of such an identity."""
+        """The queue's folder of such an identity."""
         folders = folders_of(self.queue) if self.queue is not None else []
         found = match([each.identity for each in folders], self.endpoint, key, owner)
         if found.certainty is not Certainty.OPEN:
@@ -224,7 +224,7 @@ async def _known(
 
 
 def _key_of_environment(config: Config) -> str:
-    """The access key id, where it takes no library to find it."""
+    """The access key id from the environment, which needs no import of botocore."""
     if config.remote_profile or not os.environ.get("AWS_SECRET_ACCESS_KEY"):
         return ""
     return os.environ.get("AWS_ACCESS_KEY_ID", "")

@@ -1,4 +1,4 @@
-"""The sync folders of the agent, put together from its configuration and its stores."""
+"""Construct the sync folders from the configuration and the stores."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from s3d.agent.app.remote_state import RemoteState
 
 EMBEDDED_LEVEL = "A"
-"""The embedded store judges every condition."""
+"""The embedded store supports all conditional writes."""
 
 
 def open_folders(
@@ -67,9 +67,9 @@ def open_folders(
 
 
 def _rename_remote(state: RemoteState, places: Places) -> None:
-    """What a folder has agreed on with the remote stays so: s3d 0.1 named it by the URL as written.
+    """Rename the remote in baselines of s3d 0.1, which named it by its URL as configured.
 
-    A memory that cannot be read is for the folder itself to report.
+    The folder itself reports a baseline that cannot be read.
     """
     if state.places.remote_state_dir != places.state_dir:
         return  # another remote was in use then

@@ -36,7 +36,7 @@ INDEX = "index.sqlite"
 
 @asynccontextmanager
 async def open_queue(folder: Path) -> AsyncIterator[OpenQueue]:
-    """Raises S3dError, OSError."""
+    """Open a queue that is not in use. Raises S3dError, OSError."""
     index = open_index(folder, tables=journal_rows.TABLES)
     try:
         journal = await Journal.open(index, Events())
@@ -50,9 +50,9 @@ async def open_queue(folder: Path) -> AsyncIterator[OpenQueue]:
 
 
 def count_waiting(folder: Path) -> tuple[Totals, float | None]:
-    """Writes of a queue's folder that are not at its remote, and when the oldest was accepted.
+    """The pending writes in a queue's folder, and when the oldest was accepted.
 
-    Parked conflicts are among them: this queue has the only copy of their bytes.
+    Parked conflicts count: this queue has the only copy of their bytes.
     """
     pending, parked = _writes_of(folder)
     writes = pending + parked
@@ -66,7 +66,7 @@ def has_pending(folder: Path) -> bool:
 
 
 def _writes_of(folder: Path) -> tuple[list[PendingWrite], list[PendingWrite]]:
-    """What is pending, and what is parked as a conflict."""
+    """The pending writes, and those that are parked as conflicts."""
     if not (folder / INDEX).exists():
         return [], []
     index: Index = open_index(folder, tables=journal_rows.TABLES)
@@ -81,8 +81,8 @@ class WaitingWrites:
     """The queues of the other remotes. Belongs to the loop."""
 
     def __init__(self, base: Path, current: Path | None, target: Target | None) -> None:
-        """base: the folder of all queues. current: of the queue in use. target: where writes are
-        moved to. Reads what waits; raises S3dError, OSError."""
+        """base: the folder of all queues. current: that of the queue in use. target: where
+        writes are moved to. Reads the other queues. Raises S3dError, OSError."""
         self._base = base
         self._current = current
         self._target = target
@@ -93,7 +93,7 @@ class WaitingWrites:
                 self._note(folder)
 
     def status(self, name: str = "") -> list[WaitingRemote]:
-        """Those for which something waits. name: only of this id or URL, however it is written."""
+        """The remotes with waiting writes. name: only those of this id or URL, in any form."""
         there = [waiting for waiting in self._waiting.values() if waiting.writes.files]
         if not name:
             return there
@@ -102,7 +102,7 @@ class WaitingWrites:
         return [waiting for waiting in there if waiting.id in named]
 
     def find(self, name: str) -> RemoteFolder:
-        """By id or URL. Raises NotFoundError."""
+        """The folder of a remote, by id or URL. Raises NotFoundError."""
         folders = [each for each in folders_of(self._base) if each.path != self._current]
         for folder in folders:
             if name == folder.identity.id:
@@ -115,7 +115,7 @@ class WaitingWrites:
 
     @asynccontextmanager
     async def opened(self, name: str) -> AsyncIterator[OpenQueue]:
-        """The queue of a remote, by id or URL. Raises NotFoundError, S3dError, OSError."""
+        """Open the queue of a remote, by id or URL. Raises NotFoundError, S3dError, OSError."""
         folder = self.find(name)
         async with self._lock:
             try:
@@ -127,10 +127,10 @@ class WaitingWrites:
     async def move(
         self, name: str, seqs: Sequence[int] = (), *, after: int = 0
     ) -> tuple[int, list[Unmoved]]:
-        """Write to the remote in use what waits for another one. seqs: none means all.
+        """Move the waiting writes of another remote to the one in use; how many, and those left.
 
-        after: only what was accepted after this number. How many, and what stays: parked conflicts
-        do, because they wait for a decision about what their own remote has.
+        seqs: the writes to move, none for all. after: only those accepted after this number. Parked
+        conflicts stay, because they need a decision about an object of their own remote.
         """
         if self._target is None:
             raise S3dError("there is no remote to move to")
@@ -166,7 +166,7 @@ def _is_conflict() -> S3Error:
 
 
 def waiting_remote(identity: RemoteIdentity, writes: Totals, oldest: float | None) -> WaitingRemote:
-    """In the words of the control API."""
+    """As the control API shows it."""
     account = identity.owner or (identity.keys[-1] if identity.keys else "")
     return WaitingRemote(identity.id, identity.url, account, writes, oldest)
 
@@ -175,9 +175,11 @@ logger = logging.getLogger(__name__)
 
 
 async def take_over(state: RemoteState, waiting: WaitingWrites) -> None:
-    """Move those writes into the queue in use; once. Raises S3dError, OSError.
+    """Move the writes that were accepted before the account was known into its own queue; once.
 
-    What cannot be moved stays in the other queue, where the status shows it.
+    The agent was started with a new access key while the remote was away, and continued with the
+    queue of the same endpoint; then the key turned out to be of another account. What cannot be
+    moved stays in the other queue, where the status shows it. Raises S3dError, OSError.
     """
     todo, folder = state.identity.take_over, state.places.remote_state_dir
     if todo is None or folder is None:

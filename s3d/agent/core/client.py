@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from s3d.agent.core.context import background_context, internal_request
-from s3d.agent.core.object_info import PLAIN, Attributes, listed_info, object_info
+from s3d.agent.core.object_info import PLAIN, ObjectAttributes, listed_info, object_info
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.address import check_bucket_name, check_key
 from s3d.agent.s3.errors import S3Error
@@ -122,7 +122,7 @@ class S3Client:
         bucket: str,
         key: str,
         body: Body,
-        attributes: Attributes = PLAIN,
+        attributes: ObjectAttributes = PLAIN,
         *,
         if_match: str = "",
         md5: str = "",
@@ -140,7 +140,7 @@ class S3Client:
         bucket: str,
         key: str,
         body: Body,
-        attributes: Attributes = PLAIN,
+        attributes: ObjectAttributes = PLAIN,
         *,
         if_match: str = "",
         md5: str = "",

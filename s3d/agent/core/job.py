@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Generic, NamedTuple, TypeVar
 
-from s3d.agent.core.rate_meter import RateMeter
+from s3d.agent.core.bandwidth import RateMeter
 
 
 class JobState(StrEnum):

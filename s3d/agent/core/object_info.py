@@ -13,7 +13,7 @@ from s3d.shared.control import ObjectInfo
 
 
 @dataclass(frozen=True, slots=True)
-class Attributes:
+class ObjectAttributes:
     """What an object has beside its data."""
 
     content_type: str | None = None
@@ -36,7 +36,7 @@ class Attributes:
         return found | {name: value for name, value in own.items() if value}
 
 
-PLAIN = Attributes()
+PLAIN = ObjectAttributes()
 
 
 def object_info(bucket: str, key: str, output: Mapping[str, Any]) -> ObjectInfo:

@@ -5,11 +5,11 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketTagging.html
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable, Mapping
 
 from s3d.agent.core.client import S3Client
+from s3d.agent.core.context import background_context, with_timeout
 from s3d.agent.core.keyed_lock import KeyedLock
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.core.ttl_cache import TTLCache
@@ -59,9 +59,9 @@ class BucketTags:
         self._cache.forget(bucket)
 
     async def _fetch(self, bucket: str) -> Tags | S3Error:
+        client = S3Client(self._remote, with_timeout(background_context(), self._timeout))
         try:
-            async with asyncio.timeout(self._timeout):
-                response = await S3Client(self._remote).call("GetBucketTagging", {"Bucket": bucket})
+            response = await client.call("GetBucketTagging", {"Bucket": bucket})
         except TimeoutError:
             why = f"The remote did not return the tags of the bucket within {self._timeout:g} s."
             return S3Error("ServiceUnavailable", why)

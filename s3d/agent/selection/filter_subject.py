@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
-from email.utils import format_datetime
+from datetime import UTC, datetime
 from typing import Any
 
-from s3d.agent.s3.object_headers import FILTERABLE
+from s3d.agent.s3.object_headers import FILTERABLE, header_text
 from s3d.agent.storage.records import Stored
 from s3d.shared.filters.terms import FilterSubject
 
@@ -18,7 +17,7 @@ def subject_of_record(bucket: str, key: str, stored: Stored) -> FilterSubject:
     members = {
         **about.headers,
         "ETag": record.etag,
-        "LastModified": datetime.fromtimestamp(record.modified).astimezone(),
+        "LastModified": datetime.fromtimestamp(record.modified, UTC),
         "StorageClass": record.storage_class,
     }
     return FilterSubject(
@@ -47,12 +46,8 @@ def subject_of_response(
 
 def _headers(members: Mapping[str, Any], size: int) -> dict[str, str]:
     headers = {
-        header: _text(members[member])
+        header: header_text(members[member])
         for member, header in FILTERABLE.items()
         if members.get(member) not in (None, "")
     }
     return {**headers, "content-length": str(size)}
-
-
-def _text(value: Any) -> str:
-    return format_datetime(value) if isinstance(value, datetime) else str(value)

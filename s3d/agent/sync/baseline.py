@@ -1,9 +1,9 @@
-"""What a folder remembers: agreements, intents, the trash, and a history. One SQLite file a folder.
+"""The baseline of a folder: agreements, intents, trash and history, in one SQLite file.
 
-A commit is written at once and survives a killed agent. It survives a power cut from the next
-flush() on: whoever moves a file or writes to the bucket flushes its intent first, and agrees on the
-result when that is durable. A power cut may take the last agreements; the intents tell what became
-of them. See baseline_file.py for the file.
+A commit survives a killed agent, and from the next flush() on a power cut. Callers flush an intent
+before they move a file or write to the bucket, and record the agreement once the result is durable.
+A power cut may lose the last agreements; recovery rebuilds them from the intents. See
+baseline_file.py for the file.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from s3d.agent.sync.path_state import BaselineEntry, Signature
 
 
 class Intent(msgspec.Struct, frozen=True):
-    """What was begun with a path, so that it can be understood after a crash."""
+    """An operation on a path that has begun, for recovery after a crash."""
 
     action: str
     signature: Signature | None = None
@@ -153,14 +153,14 @@ class Baseline:
         return [row for row in found if original_of(row.path)]
 
     def agree(self, base: BaselineEntry) -> None:
-        """Both sides have it now; what was intended is done."""
+        """Record that both sides have a version, and drop the intent of its path."""
         self._write(
             (_AGREE, (base.path, *base.signature, *base[2:])),
             ("DELETE FROM intent WHERE path = ?", (base.path,)),
         )
 
     def drop(self, *paths: str) -> None:
-        """There is no agreement any more; what was intended is done."""
+        """Drop the agreements and the intents of paths."""
         self._write(
             *(("DELETE FROM base WHERE path = ?", (path,)) for path in paths),
             *(("DELETE FROM intent WHERE path = ?", (path,)) for path in paths),
@@ -181,7 +181,7 @@ class Baseline:
         return [row[0] for row in self._db.execute("SELECT path FROM intent ORDER BY path")]
 
     def settle(self, path: str) -> None:
-        """It is done, or came to nothing."""
+        """Drop the intent of a path."""
         self._write(("DELETE FROM intent WHERE path = ?", (path,)))
 
 

@@ -1,6 +1,6 @@
-"""The memory of one folder as its agent holds it: opened, checked, damaged, put aside.
+"""The open baseline of one folder: opened, verified, and replaced when its file is damaged.
 
-Whatever is wrong with it is the trouble of its folder alone.
+A damaged file stops its own folder only.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 
 class BaselineUnusable(Exception):
-    """The memory cannot be used. str(): which file, why, and what to do."""
+    """The baseline cannot be used. str(): which file, why, and what to do."""
 
     def __init__(self, why: str, *, can_be_replaced: bool = False) -> None:
         """can_be_replaced: a person may have it put aside."""
@@ -26,7 +26,7 @@ class BaselineUnusable(Exception):
 
 
 class BaselineHandle:
-    """Baseline or nothing."""
+    """Holds the baseline, or None while it cannot be used."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -68,8 +68,8 @@ class BaselineHandle:
         return BaselineUnusable(f"its memory {self._file} cannot be used: {error}")
 
     async def replace(self) -> None:
-        """Put the file aside. What was deleted while it was good is not known any more, so the next
-        sync is a first one. Raises OSError."""
+        """Rename the damaged file. The next sync is a first one, which cannot know what was deleted
+        before. Raises OSError."""
         self.close()
         aside = await asyncio.to_thread(put_aside, self._file)
         logger.warning("sync memory put aside file=%s", aside)

@@ -1,7 +1,7 @@
-"""The three-way merge of what is here, what is there, and what was agreed on. Pure.
+"""Comparison of a sorted listing with the baseline. Pure.
 
-Only differences come out, so a pass over a folder where nothing has changed keeps nothing; and
-only for these the whole of what was agreed on is asked for.
+Only differences are yielded, so that a pass over an unchanged folder takes no memory. The complete
+agreement is read for differences only.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Protocol, TypeVar
 from s3d.agent.sync.path_state import BaselineEntry, LocalEntry, RemoteEntry, is_folder
 
 Known = Iterable[tuple[object, ...]]
-"""Rows of what was agreed on: the path, and then what tells whether it is the same still. In the
-order of the paths, which is that of the keys."""
+"""Rows of the baseline: the path, followed by the values that identify its version. In the order of
+the paths, which is that of the keys."""
 BaseOf = Callable[[str], BaselineEntry | None]
 
 
@@ -28,9 +28,9 @@ N = TypeVar("N", bound=_Named)
 def merged(
     entries: Iterable[N], known: Known, identity: Callable[[N], tuple[object, ...]]
 ) -> Iterator[tuple[str, bool, N | None]]:
-    """Each path that is on one side only, or not the same: whether it was agreed on, what is found.
+    """Yield each path that differs: (path, whether the baseline has it, the entry or None).
 
-    Both in the order of their paths. identity: what a row has after its path.
+    Both inputs are in the order of their paths. identity: the values of a row after its path.
     """
     rows = iter(known)
     row = next(rows, None)
@@ -53,9 +53,9 @@ def merged(
 def local_differences(
     entries: Iterable[LocalEntry], known: Known, base_of: BaseOf
 ) -> Iterator[tuple[BaselineEntry | None, LocalEntry | None]]:
-    """Where the folder may differ from what was agreed on.
+    """Where the folder may differ from the baseline.
 
-    A folder with something in it needs no marker, so it is no difference.
+    A folder that is not empty needs no marker object, so it is no difference.
     """
     for path, agreed, local in merged(entries, known, _signature):
         if local is not None and not agreed and is_folder(path) and not local.is_empty:
@@ -68,13 +68,13 @@ def local_differences(
 def remote_differences(
     entries: Iterable[RemoteEntry], known: Known, base_of: BaseOf
 ) -> Iterator[tuple[BaselineEntry | None, RemoteEntry | None]]:
-    """Where the bucket differs from what was agreed on."""
+    """Where the bucket differs from the baseline."""
     for path, agreed, remote in merged(entries, known, _object):
         yield base_of(path) if agreed else None, remote
 
 
 def _signature(local: LocalEntry) -> tuple[object, ...]:
-    """What cannot be synced is always told."""
+    """An entry that cannot be synced always counts as different."""
     return local.signature if not local.trouble else ()
 
 

@@ -1,4 +1,4 @@
-"""Both sides of a conflict, beside each other: as text, or in what they begin to differ."""
+"""The differences between a file and its conflict copy: a unified diff, or the first byte."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What is to be done about one path, and whether all of it together is to be believed. Pure.
+"""The decision for one path, and whether a whole plan is plausible. Pure.
 
-The tables are the whole of the policy: a bare "it is not there" is never taken for a deletion
-unless the place where it should be was seen in full.
+The tables are the complete policy. A path that is missing counts as deleted only if the folder or
+the listing that it should be in was read completely.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ class Action(StrEnum):
     DELETE_LOCAL = "delete-local"
     DELETE_REMOTE = "delete-remote"
     COMPARE = "compare"
-    """Both sides have something that was not agreed on: are they equal?"""
+    """Both sides have changed, so their contents have to be compared."""
     CONFLICT = "conflict"
     ADOPT = "adopt"
     FORGET = "forget"
     WAIT = "wait"
-    """It is being written."""
+    """The local file is still being written."""
     BLOCK = "block"
     """It cannot be synced; neither side is touched."""
     UNTRACK = "untrack"
-    """It is excluded by now; neither side is touched."""
+    """It is excluded now. Its agreement is dropped; neither side is touched."""
     IGNORE = "ignore"
     SKIP = "skip"
     """There is no room for it."""
     MOVE = "move"
-    """It has another path on the other side by now, and gets it here."""
+    """It was renamed on one side, and is renamed on the other one."""
     LEAVE = "leave"
-    """It is a link or a device, which no bucket can hold."""
+    """It is a link or a device, which no bucket can hold; this is no failure."""
     KEEP = "keep"
     """The mode of the folder leaves the difference as it is."""
 
@@ -57,13 +57,13 @@ class Mode(StrEnum):
 
 
 class SideState(StrEnum):
-    """One side of a path against what was agreed."""
+    """One side of a path compared with the baseline."""
 
     ABSENT = "0"
     SAME = "="
     CHANGED = "*"
     UNKNOWN = "?"
-    """Nobody could look."""
+    """It could not be determined."""
 
 
 _0, _S, _C = SideState.ABSENT, SideState.SAME, SideState.CHANGED
@@ -84,7 +84,7 @@ TABLE: Mapping[tuple[bool, SideState, SideState], Action] = {
     (True, _0, _C): Action.DOWNLOAD,
     (True, _0, _0): Action.FORGET,
 }
-"""Where both sides are known. Without an agreement there is no SAME."""
+"""For paths of which both sides are known. SAME needs an agreement."""
 
 _ONE_WAY: Mapping[Mode, Mapping[tuple[Action, SideState, SideState], Action]] = {
     Mode.TWO_WAY: {},
@@ -101,25 +101,25 @@ _ONE_WAY: Mapping[Mode, Mapping[tuple[Action, SideState, SideState], Action]] = 
         (Action.DELETE_REMOTE, _0, _S): Action.DOWNLOAD,
     },
 }
-"""What becomes of an action where changes go one way only; what is not named stays."""
+"""Actions that a one-way mode replaces, by (action, local, remote)."""
 
 
 @dataclass(frozen=True, slots=True)
 class DecisionInputs:
-    """What else counts for a path."""
+    """What the decision for a path depends on besides the two sides."""
 
     excluded: str = ""
     """Why it is not synced: a filter, .s3dignore, a tag; "" if it is."""
     trouble: str = ""
     """Why it cannot be synced."""
     is_settled: bool = True
-    """Nobody has written to the local file for a while."""
+    """The local file has not been written to for a while."""
     has_room: bool = True
-    """What would be downloaded fits within the limits and the disk."""
+    """A download fits within the limits of the folder and on the disk."""
     equal: bool | None = None
     """Whether both sides hold the same bytes; None: not compared yet."""
     same_local: bool = False
-    """The local bytes were looked at: they are those that were agreed on."""
+    """The local file was read, and has the bytes of the baseline."""
 
 
 PLAIN = DecisionInputs()
@@ -128,7 +128,7 @@ PLAIN = DecisionInputs()
 def side_states(
     difference: Difference, inputs: DecisionInputs = PLAIN, *, is_complete: bool = True
 ) -> tuple[SideState, SideState]:
-    """Each side against the base. is_complete: whoever is not in a listing is not there."""
+    """Compare each side with the baseline. is_complete: a missing object has been deleted."""
     base, local, remote = difference.base, difference.local, difference.remote
     if local is None:
         here = SideState.ABSENT
@@ -152,7 +152,7 @@ def decide(
     *,
     is_complete: bool = True,
 ) -> Action:
-    """The action for one path: what stands above the table, the table, what the mode allows."""
+    """Choose the action: exclusions and troubles first, then the table, then the mode."""
     here, there = side_states(difference, inputs, is_complete=is_complete)
     base = difference.base is not None
     if inputs.excluded:
@@ -175,7 +175,7 @@ def decide(
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What is planned for a path."""
+    """The planned action for a path."""
 
     difference: Difference
     action: Action
@@ -199,7 +199,7 @@ MOST_SHARE = 0.25
 
 
 class MassDeletionGuard(Exception):
-    """A plan that deletes so much that a person has to agree. str(): why."""
+    """A plan deletes so much that a person has to approve it. str(): why."""
 
 
 def check(
@@ -238,14 +238,14 @@ _ORDER = (Action.FORGET, Action.UNTRACK, Action.ADOPT, Action.COMPARE, Action.CO
 
 
 def transfers(steps: Iterable[Step]) -> list[Step]:
-    """All but the deletions, in their order: what is only noted, downloads small first, uploads
-    small first; a folder before what is in it."""
+    """All steps but the deletions, in their order: changes of the baseline alone, downloads, then
+    uploads; small files first, and a folder before its content."""
     found = [step for step in steps if step.action not in DELETIONS]
     return sorted(found, key=_rank)
 
 
 def deletions(steps: Iterable[Step]) -> list[Step]:
-    """The deletions, deepest first: they come when all else is done."""
+    """The deletions, the deepest first. They come last."""
     found = [step for step in steps if step.action in DELETIONS]
     return sorted(found, key=lambda step: (-step.path.count("/"), step.path))
 

@@ -1,7 +1,7 @@
-"""A sync folder that is being written: a word for each field, and what its filter would keep.
+"""Validation of a sync folder while its form is edited: a verdict per field, and a filter preview.
 
-Called while somebody types: it looks at a part of the tree only, asks for a bucket rarely, and a
-bad value is an answer like any other.
+It runs while a person types, so it reads only a part of the folder and caches requests to the
+bucket. An invalid value is a verdict, not an error.
 """
 
 from __future__ import annotations

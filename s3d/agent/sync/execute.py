@@ -1,7 +1,7 @@
-"""Carrying out what was decided for one path, one step at a time, with a condition on each.
+"""Execution of the steps of a plan, one path at a time, with a condition on each write.
 
-Whoever finds that a side has moved looks again and decides anew. Nothing is overwritten or removed
-that was not seen: a file that comes out of its place unexpectedly becomes a conflict copy.
+If a side has changed meanwhile, the path is looked at and decided again. Nothing is overwritten or
+removed that was not seen: a file that was replaced unexpectedly becomes a conflict copy.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ file system, FAT's."""
 
 @dataclass(frozen=True, slots=True)
 class SyncPolicy:
-    """What counts for a path beside the two sides."""
+    """What the executor needs to know of the folder's settings."""
 
     excluded: Callable[[str, LocalEntry | None, RemoteEntry | None], Awaitable[str]]
     """Why it is not synced; "" if it is."""
@@ -69,7 +69,7 @@ class SyncPolicy:
 
 
 class Executor(Placement):
-    """The hands of one folder. Each path is in the hands of one caller at a time."""
+    """Executes steps. A path must be executed by one caller at a time."""
 
     def __init__(
         self,
@@ -101,7 +101,7 @@ class Executor(Placement):
         }
 
     async def execute(self, step: Step) -> StepResult:
-        """Do what has to be done about a path. Raises Unavailable."""
+        """Carry out a step, as both sides are now. Raises Unavailable."""
         difference = step.difference
         if step.action in (Action.BLOCK, Action.LEAVE):
             return StepResult(step.path, step.action, difference.trouble)
@@ -114,7 +114,7 @@ class Executor(Placement):
         except PathBlocked as error:
             return StepResult(step.path, Action.BLOCK, str(error))
         except (OverflowError, ValueError) as error:
-            # A value that nobody has thought of is the trouble of its path, not of the folder.
+            # An unexpected value, such as a time out of range, must not stop the other paths.
             logger.exception("sync path failed path=%s", step.path)
             return StepResult(step.path, Action.BLOCK, f"{type(error).__name__}: {error}")
         return StepResult(step.path, Action.WAIT, "it changes all the time")
@@ -129,7 +129,7 @@ class Executor(Placement):
         return Difference(path, self.baseline.get(path), local, remote)
 
     async def look_here(self, path: str) -> LocalEntry | None:
-        """The local side; what the system does not let us see has its trouble, and is not gone."""
+        """The local side. A path that the system denies has a trouble; it has not been deleted."""
         try:
             return await self.tree.look(path)
         except PathBlocked as error:
@@ -144,7 +144,7 @@ class Executor(Placement):
             inputs = replace(inputs, equal=await self._compare(difference))
             action = decide(difference, self.mode, inputs)
         if action in DELETIONS and planned not in DELETIONS:
-            # How much is deleted is judged for a whole pass, so this one waits for the next.
+            # Deletions are checked for a whole plan, so an unplanned one waits for the next pass.
             return StepResult(difference.path, Action.NOTHING, more=(difference.path,))
         size = difference.remote.size if difference.remote is not None else 0
         if action is Action.DOWNLOAD and not self.policy.has_room(difference.path, size):
@@ -366,7 +366,7 @@ def _etag(remote: RemoteEntry | None) -> str:
 
 
 def _edit_won(difference: Difference) -> str:
-    """What a person should know of a transfer."""
+    """The remark of the history for a transfer."""
     here, there = side_states(difference)
     if difference.base is not None and SideState.ABSENT in (here, there):
         return "an edit beats a deletion"

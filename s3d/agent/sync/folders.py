@@ -1,4 +1,4 @@
-"""The sync folders of the agent: those of the configuration, and those that come and go later."""
+"""The sync folders of the agent: those of the configuration, and those added later."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class SyncContext:
 
 
 class Folders:
-    """All of them, by name. Run run() as long as the agent lives."""
+    """All sync folders by name. Call run() as long as the agent lives."""
 
     def __init__(self, context: SyncContext, configs: Iterable[SyncFolderConfig]) -> None:
         """Raises UsageError for a folder that cannot be one."""

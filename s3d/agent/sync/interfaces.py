@@ -1,7 +1,8 @@
-"""The two sides as the executor sees them. tree.py and hub.py are the real ones.
+"""The local folder and the bucket as the executor sees them: local_tree.py and remote_tree.py
+implement them, tests/agent/sync/world.py fakes them.
 
-Every method is one step: whatever happens between two of them, a crash included, is found out by
-looking again.
+Every method is one atomic step. Whatever happens between two steps, a crash included, is detected
+by looking again.
 """
 
 from __future__ import annotations
@@ -13,19 +14,19 @@ from s3d.agent.s3.messages import Body
 from s3d.agent.sync.path_state import LocalEntry, RemoteEntry, Signature
 
 ABSENT = "*"
-"""Condition of a write: there is no such object."""
+"""Condition of a write: the object does not exist."""
 
 
 class ConcurrentChange(Exception):
-    """What was planned for is not what is there any more: look again."""
+    """A side has changed since it was looked at, so the path has to be looked at again."""
 
 
 class Unavailable(Exception):
-    """The remote cannot be asked, or not by us, just now. str(): why."""
+    """The remote is unavailable now, or denies access. str(): why."""
 
 
 class PathBlocked(Exception):
-    """This path cannot be synced now; the others can. str(): why."""
+    """This path cannot be synced now; other paths can. str(): why."""
 
 
 class Content(Protocol):
@@ -43,7 +44,7 @@ class Content(Protocol):
 
     @property
     def is_torn(self) -> bool:
-        """The file has changed while its body was read; the body was cut short then."""
+        """The file was changed while its body was read, so the body ended early."""
 
     def body(self) -> Body:
         """To be read once and closed."""
@@ -134,7 +135,7 @@ class RemoteTree(Protocol):
     """The objects below the prefix. Raises Unavailable, Refused, and Moved as said."""
 
     async def look(self, path: str) -> RemoteEntry | None:
-        """What is at a path now, with all that is known of it."""
+        """What is at a path now, with its metadata."""
 
     async def is_gone(self, path: str) -> bool:
         """Whether a listing of its key, to the end, shows that an object is not there. A 404 of a

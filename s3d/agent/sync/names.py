@@ -1,4 +1,4 @@
-"""Which keys can be files and the other way round, and what a conflict copy is called. Pure."""
+"""Which keys can be file names, which paths can be keys, and names of conflict copies. Pure."""
 
 from __future__ import annotations
 

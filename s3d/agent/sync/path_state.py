@@ -1,7 +1,7 @@
-"""What is known of one path on each side, and what both sides last agreed on. Values only.
+"""The state of one path: local file, object, and baseline (the last agreement). Values only.
 
-A path is relative to the folder, with / between its parts; that of a folder ends with /. It is the
-key without the prefix.
+A path is the key without the prefix: relative to the folder, with / between its parts. The path of
+a folder ends with /.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ _MOST = 2**63
 """SQLite's and msgpack's integers end below it: in nanoseconds that is in the year 2262."""
 SYMLINK, SPECIAL = "a symbolic link", "not a regular file"
 UNSUPPORTED = (SYMLINK, SPECIAL)
-"""Troubles of what no bucket can hold: left out, which is no failure."""
+"""Troubles of files that no bucket can hold. They are left out, which is no failure."""
 STRANGE_TIME = "its time of change lies before 1677 or after 2262"
 
 
 def fits(nanoseconds: int) -> bool:
-    """Whether a time can be remembered."""
+    """Whether the baseline can store a time."""
     return -_MOST <= nanoseconds < _MOST
 
 
 class Signature(NamedTuple):
-    """A file as lstat tells it: what changes when its bytes do. Times in nanoseconds."""
+    """The values of lstat that change when a file is written. Times are nanoseconds."""
 
     size: int
     mtime_ns: int
@@ -31,12 +31,13 @@ class Signature(NamedTuple):
     ino: int
 
     def is_same_file(self, other: Signature) -> bool:
-        """Nothing was written in between; a rename, which changes ctime, may have been."""
+        """Whether both are of the same unchanged file, which may have been renamed (that changes
+        ctime)."""
         return (self.size, self.mtime_ns, self.ino) == (other.size, other.mtime_ns, other.ino)
 
 
 NO_BYTES = Signature(0, 0, 0, 0)
-"""Of a folder, which is there or not, and nothing else."""
+"""The signature of a folder, which only exists or does not."""
 
 
 class LocalEntry(NamedTuple):
@@ -53,23 +54,23 @@ class LocalEntry(NamedTuple):
 
 
 class RemoteEntry(NamedTuple):
-    """What is at a path in the bucket. etag identifies it, and is never taken for a hash."""
+    """What is at a path in the bucket. The ETag is an identifier, never a hash."""
 
     path: str
     etag: str
     size: int
     modified: float
     sha256: str = ""
-    """Of its bytes, as hex, where it is known; a listing knows it not."""
+    """Of its bytes, as hex; "" if it is unknown, as in a listing."""
     mtime_ns: int | None = None
     mode: int | None = None
     parent: str = ""
-    """SHA-256 of the version that its writer replaced, where that is known."""
+    """SHA-256 of the version that its writer replaced; "" if it is unknown."""
     trouble: str = ""
 
 
 class BaselineEntry(NamedTuple):
-    """What both sides last agreed on."""
+    """One row of the baseline: the version that both sides had last."""
 
     path: str
     signature: Signature
@@ -78,16 +79,16 @@ class BaselineEntry(NamedTuple):
     etag: str
     size: int
     is_racy: bool = False
-    """The file was so young when it was read that a later write may have left no trace: its bytes
-    are compared once more. https://git-scm.com/docs/racy-git"""
+    """The file was read so soon after a write that a later write may have left the same signature,
+    so its bytes are compared once more. https://git-scm.com/docs/racy-git"""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A path on which the two sides do not agree with their base, or may not.
+    """A path of which a side differs from the baseline, or may differ.
 
-    None of local and remote: it is not there. remote_known: whether remote was looked at; if not,
-    it is taken to be as agreed, which the condition of the write will prove.
+    local or remote is None where nothing is at the path. remote_known False: the remote was not
+    looked at and is assumed unchanged; the condition of the write verifies that.
     """
 
     path: str
@@ -108,7 +109,7 @@ def is_folder(path: str) -> bool:
 
 
 def is_changed(base: BaselineEntry | None, local: LocalEntry | None) -> bool:
-    """Whether a local file may differ from what was agreed; its bytes tell for certain."""
+    """Whether a local file may differ from the baseline. Only its bytes are certain."""
     if base is None or local is None:
         return (base is None) != (local is None)
     if is_folder(base.path):
@@ -117,7 +118,7 @@ def is_changed(base: BaselineEntry | None, local: LocalEntry | None) -> bool:
 
 
 def is_other(base: BaselineEntry | None, remote: RemoteEntry | None) -> bool:
-    """Whether an object is another one than was agreed on."""
+    """Whether an object is another version than that of the baseline."""
     if base is None or remote is None:
         return (base is None) != (remote is None)
     return (base.etag, base.size) != (remote.etag, remote.size)

@@ -1,6 +1,6 @@
-"""Files that get their place in the folder, or leave it: the trash, and what nobody has seen.
+"""Moves of local files between the folder, the stage and the trash, and their records.
 
-A file that comes out of its place unexpectedly becomes a conflict copy beside it.
+A file that was replaced without having been seen becomes a conflict copy beside its path.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from s3d.agent.sync.names import conflict_name
 from s3d.agent.sync.path_state import BaselineEntry, Signature
 
 ATTEMPTS = 5
-"""Times that a path is looked at anew, or another name is tried."""
+"""Times that a path is looked at again, or another name is tried."""
 
 
 def new_id() -> str:
@@ -80,8 +80,8 @@ class Placement:
         await self.tree.trash_staged(name)
 
     async def throw_away(self, path: str, name: str) -> None:
-        """A download that has not got its place. Its intent ends first: an intent whose file is
-        not on the stage means that the file has got its place."""
+        """Drop a download that was not placed. Its intent is dropped before the file: an intent
+        without a staged file means that the file has been placed."""
         self.baseline.settle(path)
         await self.baseline.flush()
         await self.tree.drop_staged(name)

@@ -1,4 +1,4 @@
-"""From what was found on both sides to the steps of a pass, before anything is done."""
+"""Plans a pass: from the differences of both sides to steps. Changes no file and no object."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ async def join(
 
 
 async def _look(executor: Executor, path: str, remote: RemoteEntry | None) -> LocalEntry | None:
-    """Names that no file can have are not looked for."""
+    """The local side of an object; None for a key that no file can have."""
     if remote is not None and remote.trouble:
         return None
     return await executor.look_here(path)
@@ -68,8 +68,8 @@ async def _look(executor: Executor, path: str, remote: RemoteEntry | None) -> Lo
 async def plan(
     executor: Executor, differences: Iterable[Difference], *, reads: bool = False
 ) -> list[Step]:
-    """What would be done. reads: files that may have changed are read, to tell it for certain.
-    Those that were too young when they were read always are."""
+    """The steps of a pass. reads: read files that may have changed, so that the plan is exact.
+    Files with a racy agreement are always read."""
     steps = []
     async for difference in in_slices(differences):
         local, remote = difference.local, difference.remote

@@ -1,6 +1,7 @@
-"""What a crash has left of a path: every intent is turned into an agreement, or into nothing.
+"""Recovery after a crash: every intent becomes an agreement, or is dropped.
 
-Looks at both sides, and acts only to put away what lies about. Can itself be broken off anywhere.
+Recovery looks at both sides, and moves only files that were left on the stage. It can itself be
+interrupted at any point.
 """
 
 from __future__ import annotations
@@ -11,15 +12,15 @@ from s3d.agent.sync.placement import Placement
 from s3d.agent.sync.rename import ASIDE
 
 LANDED = "?"
-"""ETag of an agreement on a version that the remote does not hold any more: equal to none."""
+"""ETag of an agreement on a version that the remote no longer has. No ETag equals it."""
 
 
 async def recover_all(placement: Placement) -> None:
-    """Settle every intent, and clear the stage. Nothing else may be going on. Raises Unavailable,
-    and leaves the rest as it is then.
+    """Settle every intent, and empty the stage, before any pass runs.
 
-    A file of the stage that no intent names may be the only copy of something, so it goes to the
-    trash."""
+    A file on the stage that no intent names may be the only copy of its data, so it is moved to
+    the trash. Raises Unavailable; the remaining intents stay as they are then.
+    """
     for path in placement.baseline.intents():
         await recover(placement, path)
     for name in await placement.tree.sweep():
@@ -53,7 +54,7 @@ async def _upload(placement: Placement, path: str, intent: Intent) -> None:
 
 
 def _is_it(remote: RemoteEntry, intent: Intent) -> bool:
-    """A copy of what another program has written knows no SHA-256."""
+    """The MD5 counts too: a copy of an object of another program has no SHA-256 metadata."""
     return remote.sha256 == intent.sha256 or remote.etag.strip('"') == intent.md5
 
 

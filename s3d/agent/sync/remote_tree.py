@@ -1,7 +1,7 @@
-"""The real other side: the objects below a prefix, asked past everything that was kept of them.
+"""The objects below a prefix of one bucket. Requests bypass every cache.
 
-What is not plainly an answer about one object is Unavailable: nothing is ever taken for deleted
-because somebody could not, or may not, look.
+An error that is not clearly about one object raises Unavailable: an object never counts as deleted
+because the remote is away or denies access.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from datetime import datetime
 
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.failures import FailureClass, classify
-from s3d.agent.core.object_info import Attributes
+from s3d.agent.core.object_info import ObjectAttributes
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.listing import BYTES, is_in_order, may_stream
 from s3d.agent.s3.messages import Body, BytesBody, StreamBody
@@ -48,7 +48,8 @@ _ARCHIVED = frozenset(("GLACIER", "DEEP_ARCHIVE"))
 
 @contextmanager
 def translate_errors(*, all_or_nothing: bool = False) -> Iterator[None]:
-    """The store's errors as what they mean for a sync. all_or_nothing: of no single object."""
+    """Translate errors of the store to those of sync. all_or_nothing: the request is about no
+    single object, so that each error means Unavailable."""
     try:
         yield
     except S3Error as error:
@@ -128,7 +129,7 @@ class BucketTree:
             yield _files(rows[start : start + PAGE])
 
     async def _pages(self) -> AsyncIterator[list[RemoteEntry]]:
-        """As the remote has them, to the proven end."""
+        """The pages as the remote lists them, up to the last one."""
         cursor = ""
         while True:
             with translate_errors(all_or_nothing=True):
@@ -145,7 +146,7 @@ class BucketTree:
     ) -> RemoteEntry:
         body: Body = BytesBody(b"") if content is None else content.body()
         md5 = "" if content is None else base64.b64encode(bytes.fromhex(content.md5)).decode()
-        headers = Attributes(_content_type(path), _metadata(attributes), attributes.tags)
+        headers = ObjectAttributes(_content_type(path), _metadata(attributes), attributes.tags)
         try:
             with translate_errors():
                 etag, _ = await self._objects.store(
@@ -165,9 +166,9 @@ class BucketTree:
         return RemoteEntry(path, etag, body.size or 0, time.time(), sha256=attributes.sha256)
 
     async def _rescue(self, path: str, condition: str) -> None:
-        """Where nobody judges conditions but versions are kept: what was overwritten or deleted
-        just now should be what the condition says; another one was written by somebody who was
-        quicker, and becomes a conflict copy."""
+        """For remotes that ignore conditions but have versions: the version before this write
+        should be the one of the condition. Another one comes from a concurrent writer, and becomes
+        a conflict copy."""
         key = self._prefix + path
         with translate_errors():
             page = await self._objects.versions(self._bucket, key, limit=PAGE)
@@ -210,7 +211,7 @@ class BucketTree:
         return copied
 
     async def landed(self, path: str, sha256: str, md5: str) -> bool:
-        """Only a bucket with versions knows."""
+        """Only a bucket with versions can tell."""
         if not await self._has_versions():
             return False
         key = self._prefix + path

@@ -1,8 +1,7 @@
-"""Is this still the folder, and the bucket, that were agreed on? Otherwise nothing was.
+"""Whether the root is still the folder, and the remote still the bucket, of the baseline.
 
-An unmounted disk, a restored backup or another bucket look like a side on which all was deleted.
-With a root that is not the one that is remembered, the memory is dropped, and a first sync deletes
-nothing.
+An unmounted disk, a restored backup or another bucket look as if everything had been deleted on one
+side. If the root is another one, the baseline is dropped; a first sync deletes nothing.
 """
 
 from __future__ import annotations
@@ -86,7 +85,8 @@ def _begin(tree: FolderTree, baseline: Baseline, remote: str) -> None:
 
 
 def adopt_root(path: Path, baseline: Baseline, remote: str) -> None:
-    """Take the folder as it is: a first sync, which deletes nothing. Raises OSError."""
+    """Accept the folder as it is. The next sync is a first one, which deletes nothing. Raises
+    OSError."""
     tree = FolderTree(path)
     try:
         _begin(tree, baseline, remote)

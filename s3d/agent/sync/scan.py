@@ -1,4 +1,4 @@
-"""The walk over a folder, in the byte order of the keys, without following any link."""
+"""A walk over a local folder in the byte order of the keys. It follows no link."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Walk:
     def __init__(self, root: int, prefix: str, skip: Callable[[str], bool]) -> None:
         """root: descriptor of the folder. prefix: of the keys."""
         self.unnamed: list[LocalEntry] = []
-        """Files whose names are no text, so that no key and no row can have them."""
+        """Files whose names are not UTF-8, as keys and rows of the baseline have to be."""
         self.files = 0
         self.size = 0
         self._root = root

@@ -1,7 +1,7 @@
-"""What was replaced or deleted here: kept for 30 days, and given back when somebody wants it.
+"""Files that sync has replaced or deleted locally: stored for 30 days, and restored on request.
 
-The 30 days are of the trash's own clock: it goes while the agent runs, and for at most a day over
-a stop. A clock of the system that is wrong for a while makes nothing older.
+The 30 days are those of the trash's own clock. It runs while the agent runs, and counts at most one
+day for a stop, so that a wrong system clock removes no file.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Trash:
         self._looked = float("-inf")
 
     async def prune(self) -> None:
-        """Give back what was written to after it came here; remove what is too old."""
+        """Restore files that were written to after they came here, and remove old ones."""
         now = self._clock.now()
         if now - self._looked < EVERY:
             return
@@ -95,7 +95,7 @@ class Trash:
         found = await self._tree.trashed(row.id)
         if found is None or found.is_same_file(row.signature):
             return
-        logger.info("written to after it was put away path=%s", row.path)
+        logger.info("sync: restored a file that was written to in the trash path=%s", row.path)
         await self._executor.put_beside(row.path, row.id)
         self._baseline.trash.remove(row.id)
 

@@ -1,9 +1,8 @@
-"""Changes of a folder as the system tells of them: hints, and never the whole truth.
+"""File system events of a folder. They are hints, and may be incomplete.
 
 watchfiles drops events silently: at an overflow of its queue, in folders that are new, and for
-ever once the root is another one (notify-rs/notify#727, samuelcolvin/watchfiles#348). So what it
-tells only says where to look, a canary shows whether it tells anything at all, and scans do the
-rest.
+ever once the root is replaced (notify-rs/notify#727, samuelcolvin/watchfiles#348). So events only
+say where to look, a canary file verifies that they arrive at all, and scans find the rest.
 """
 
 from __future__ import annotations
@@ -57,7 +56,7 @@ class Watcher:
         return self.state.startswith("polling")
 
     async def run(self) -> None:
-        """Until cancelled. A watcher that fails is made anew; one that fails again is given up."""
+        """Until cancelled. A watcher that fails is replaced once; then the folder is polled."""
         failed = float("-inf")
         while True:
             why = await self._watch()

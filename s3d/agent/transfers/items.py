@@ -1,4 +1,4 @@
-"""The objects of a transfer, one after the other, as they are found."""
+"""The objects of a transfer, yielded as they are found."""
 
 from __future__ import annotations
 

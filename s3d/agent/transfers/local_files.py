@@ -1,4 +1,4 @@
-"""The local side: a file that is read whole or not at all, and one that is there whole or not."""
+"""Local files of transfers: consistent reads, and atomic replacement of downloaded files."""
 
 from __future__ import annotations
 

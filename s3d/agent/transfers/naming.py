@@ -1,4 +1,4 @@
-"""What a request means: one transfer for each source, and the names where it goes. Pure."""
+"""Splits a request into one transfer per source, and derives the target names. Pure."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""One object carried from one store to another: the same bytes, parts, headers and tags; verified.
+"""Copies one object from one store to another with its parts, headers and tags, and verifies it.
 
-Never overwrites: what the target has under that key already may be newer.
+It never overwrites: an object that the target has under the same key may be newer.
 """
 
 from __future__ import annotations

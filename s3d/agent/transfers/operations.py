@@ -1,4 +1,4 @@
-"""One object of a transfer, carried out. Each can be done twice without harm."""
+"""The operations of a transfer on one object. Each can be repeated without harm."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from s3d.agent.core.client import ABSENT, S3Client
 from s3d.agent.core.job import ItemProgress
-from s3d.agent.core.object_info import Attributes
+from s3d.agent.core.object_info import ObjectAttributes
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import StreamBody
 from s3d.agent.sync.local_tree import FolderTree
@@ -61,7 +61,7 @@ class Operations:
         if await self._is_uploaded(job, item, key):
             moved.complete(item.size)
             return
-        attributes = Attributes(
+        attributes = ObjectAttributes(
             content_type=mimetypes.guess_type(item.key, strict=False)[0],
             metadata={MTIME: f"{item.modified:.9f}"},
         )

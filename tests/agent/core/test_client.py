@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from s3d.agent.core.client import ABSENT, S3Client
-from s3d.agent.core.object_info import Attributes
+from s3d.agent.core.object_info import ObjectAttributes
 from s3d.agent.core.store import Layer
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import BytesBody, StreamBody
@@ -65,7 +65,7 @@ async def test_a_bucket_needs_a_legal_name(objects, name):
 
 
 async def test_what_is_put_is_what_is_there(objects):
-    attributes = Attributes(
+    attributes = ObjectAttributes(
         content_type="text/plain",
         metadata={"a": "b"},
         tags={"t": "ä =+"},
@@ -85,7 +85,7 @@ async def test_what_is_put_is_what_is_there(objects):
 
 async def test_an_expires_that_is_no_date_is_refused(objects):
     with pytest.raises(S3Error, match="HTTP date"):
-        await put(objects, "k", b"", Attributes(headers={"expires": "soon"}))
+        await put(objects, "k", b"", ObjectAttributes(headers={"expires": "soon"}))
 
 
 async def test_a_body_of_unknown_size_is_put(objects):
@@ -178,7 +178,7 @@ async def test_pages_go_on_where_the_last_one_ended(objects):
 
 
 async def test_tags_are_changed_one_by_one(objects):
-    await put(objects, "k", b"", Attributes(tags={"a": "1", "b": "2"}))
+    await put(objects, "k", b"", ObjectAttributes(tags={"a": "1", "b": "2"}))
     assert await objects.set_tags("bucket", "k", {"b": None, "c": "3"}) == {"a": "1", "c": "3"}
     assert await objects.set_tags("bucket", "k", {"never": None}) == {"a": "1", "c": "3"}
     assert await objects.tags("bucket", "k") == {"a": "1", "c": "3"}

@@ -2,14 +2,16 @@ from datetime import UTC, datetime
 
 import pytest
 
-from s3d.agent.core.object_info import PLAIN, Attributes, listed_info, object_info, whole_size
+from s3d.agent.core.object_info import PLAIN, ObjectAttributes, listed_info, object_info, whole_size
 from s3d.agent.s3.errors import S3Error
 
 MODIFIED = datetime(2030, 1, 2, tzinfo=UTC)
 
 
 def test_attributes_become_members_and_empty_ones_are_left_out():
-    attributes = Attributes("text/plain", {"a": "b"}, {"t": "ä"}, {"cache-control": "no-store"})
+    attributes = ObjectAttributes(
+        "text/plain", {"a": "b"}, {"t": "ä"}, {"cache-control": "no-store"}
+    )
     assert attributes.members() == {
         "ContentType": "text/plain",
         "Metadata": {"a": "b"},
@@ -21,7 +23,7 @@ def test_attributes_become_members_and_empty_ones_are_left_out():
 
 def test_an_expires_that_is_no_date_is_refused():
     with pytest.raises(S3Error) as caught:
-        Attributes(headers={"expires": "soon"}).members()
+        ObjectAttributes(headers={"expires": "soon"}).members()
     assert caught.value.code == "InvalidArgument"
 
 

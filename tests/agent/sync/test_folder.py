@@ -91,9 +91,9 @@ async def test_a_file_of_another_age_blocks_only_itself(running, root, objects):
 
 @pytest.mark.finding("F5")
 async def test_an_object_of_another_age_is_downloaded(running, root, objects):
-    from s3d.agent.core.object_info import Attributes
+    from s3d.agent.core.object_info import ObjectAttributes
 
-    odd = Attributes(metadata={"mtime": "10000000000"})
+    odd = ObjectAttributes(metadata={"mtime": "10000000000"})
     await objects.put(BUCKET, "odd", BytesBody(b"x"), odd)
     async with running() as folder:
         await until_open(folder)
@@ -205,9 +205,9 @@ async def test_limits_leave_the_rest_in_the_bucket(running, root, objects):
 
 
 async def test_metadata_tags_and_modes_stay(running, root, objects):
-    from s3d.agent.core.object_info import Attributes
+    from s3d.agent.core.object_info import ObjectAttributes
 
-    await objects.put(BUCKET, "a.txt", BytesBody(b"1"), Attributes(tags={"k": "v"}))
+    await objects.put(BUCKET, "a.txt", BytesBody(b"1"), ObjectAttributes(tags={"k": "v"}))
     async with running(keep_mode=True) as folder:
         await until_open(folder)
         await folder_actions.sync_now(folder)

@@ -1,6 +1,6 @@
 import pytest
 
-from s3d.agent.core.object_info import Attributes
+from s3d.agent.core.object_info import ObjectAttributes
 from s3d.agent.s3.messages import BytesBody
 from s3d.agent.sync.path_selection import LARGE, Ignore, Room, Selection, is_settled
 from s3d.agent.sync.path_state import LocalEntry, RemoteEntry, Signature
@@ -57,7 +57,7 @@ async def test_a_filter_sees_the_key_and_the_size(select):
 async def test_tags_are_asked_for_when_the_filter_depends_on_them(select, objects):
     selection = select("*/*[tag:sync=yes]")
     for key, tags in (("a", {"sync": "yes"}), ("b", {})):
-        await objects.put(BUCKET, f"p/{key}", BytesBody(b"1"), Attributes(tags=tags))
+        await objects.put(BUCKET, f"p/{key}", BytesBody(b"1"), ObjectAttributes(tags=tags))
     assert await selection.excluded("a", None, RemoteEntry("a", '"e"', 1, 0.0)) == ""
     assert await selection.excluded("b", None, RemoteEntry("b", '"e"', 1, 0.0))
     assert await selection.excluded("c", local("c"), None)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from s3d.agent.core.client import S3Client
-from s3d.agent.core.object_info import Attributes
+from s3d.agent.core.object_info import ObjectAttributes
 from s3d.agent.core.store import Layer
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import BytesBody, S3Request, S3Response
@@ -106,7 +106,7 @@ async def test_a_listing_has_the_prefix_off_and_nothing_of_ours(remote_tree, obj
 async def test_what_cannot_be_a_file_has_its_trouble(
     remote_tree, objects, key, data, storage_class
 ):
-    attributes = Attributes(storage_class=storage_class)
+    attributes = ObjectAttributes(storage_class=storage_class)
     await objects.put(BUCKET, f"p/{key}", BytesBody(data), attributes)
     rows = [row async for page in remote_tree.listing() for row in page]
     assert [bool(row.trouble) for row in rows] == [True]

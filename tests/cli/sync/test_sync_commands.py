@@ -168,7 +168,7 @@ def test_conflicts_are_listed_and_resolved(s3d, notes, bucket):
         (["add", "x", "home", "--mode", "both"], 2, "two-way"),
         (["add", "x"], 2, "missing argument"),
         (["status", "nothing"], 3, "nothing"),
-        (["undo"], 2, "what is to be undone"),
+        (["undo"], 2, "no file named"),
     ],
 )
 def test_mistakes_are_told(s3d, arguments, code, said):

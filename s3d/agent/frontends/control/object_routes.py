@@ -13,7 +13,7 @@ import msgspec
 from aiohttp import web
 
 from s3d.agent.core.client import ABSENT, S3Client, versions_of_key
-from s3d.agent.core.object_info import Attributes
+from s3d.agent.core.object_info import ObjectAttributes
 from s3d.agent.frontends.control.routing import Call, Route, answer
 from s3d.agent.s3.conditions import byte_range
 from s3d.agent.s3.errors import S3Error
@@ -159,7 +159,7 @@ class ObjectRoutes:
         return web.Response(headers={**_headers(info), "Content-Length": str(info.size)})
 
     async def put(self, call: Call) -> web.Response:
-        """Takes the headers of S3's PutObject that Attributes and its conditions know."""
+        """Takes the headers of S3's PutObject that ObjectAttributes and its conditions know."""
         request = call.request
         size = request.content_length
         if size is None and not request.body_exists:
@@ -229,9 +229,9 @@ async def send(body: Body, response: web.StreamResponse, request: web.Request) -
             request.transport.abort()
 
 
-def _attributes(request: web.Request) -> Attributes:
+def _attributes(request: web.Request) -> ObjectAttributes:
     headers = {name.lower(): value for name, value in request.headers.items()}
-    return Attributes(
+    return ObjectAttributes(
         content_type=headers.get("content-type"),
         metadata={
             name.removeprefix(METADATA): value

@@ -11,10 +11,10 @@ from contextlib import aclosing, suppress
 
 from msgspec.structs import replace
 
+from s3d.agent.core.bandwidth import Throttle
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.job import ItemProgress, Job, JobFailure, JobState
 from s3d.agent.core.jobs import JobEngine, JobPolicy
-from s3d.agent.core.token_bucket import Throttle
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.stores.read_cache.eligibility import PIN
 from s3d.agent.stores.read_cache.entry import UNCHECKED

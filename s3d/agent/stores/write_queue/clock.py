@@ -1,4 +1,4 @@
-"""Time and chance as the queue sees them; tests bring their own."""
+"""The clocks and the random numbers of the queue; tests pass their own."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 JUMP = 5.0
-"""Seconds that the clocks must have moved apart: more than somebody corrects who keeps the time."""
+"""Seconds by which the clocks must diverge: more than a time service corrects at once."""
 
 
 def _minute_of_the_day() -> int:
@@ -19,7 +19,7 @@ def _minute_of_the_day() -> int:
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """The machine's own by default."""
+    """By default those of the machine."""
 
     now: Callable[[], float] = time.time
     """Unix seconds."""
@@ -33,7 +33,7 @@ class Clock:
 
 
 class Jumps:
-    """Whether the machine has slept: of its clocks the steady one stood still meanwhile."""
+    """Detects that the machine has slept: its steady clock stands still meanwhile."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

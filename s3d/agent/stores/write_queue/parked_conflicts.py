@@ -54,11 +54,13 @@ class ParkedConflicts:
         self._clock = clock
         self._recorder = recorder
         self._by_seq: dict[int, Conflict] = {}
+        self.usage = Usage()
+        """How many conflicts, and their bytes."""
 
     async def load(self) -> None:
         """Read the conflicts of an earlier run."""
         for conflict in await self._index.read_in_thread(load_conflicts):
-            self._by_seq[conflict.write.seq] = conflict
+            self._add(conflict)
 
     def __iter__(self) -> Iterator[Conflict]:
         """Oldest first."""
@@ -66,10 +68,6 @@ class ParkedConflicts:
 
     def get(self, seq: int) -> Conflict | None:
         return self._by_seq.get(seq)
-
-    @property
-    def usage(self) -> Usage:
-        return Usage(len(self._by_seq), sum(each.write.size for each in self._by_seq.values()))
 
     def find(self, seq: int) -> Stored | None:
         """The object of a conflict; None for a delete."""
@@ -169,7 +167,7 @@ class ParkedConflicts:
         return conflict
 
     def _parked(self, write: PendingWrite, conflict: Conflict, followers: list[int]) -> None:
-        self._by_seq[write.seq] = conflict
+        self._add(conflict)
         self._overtaken(write, followers)
 
     def _overtaken(self, write: PendingWrite, followers: list[int]) -> None:
@@ -179,8 +177,14 @@ class ParkedConflicts:
                 self._writes.pushed(follower)
         self._writes.pushed(write)
 
+    def _add(self, conflict: Conflict) -> None:
+        self._by_seq[conflict.write.seq] = conflict
+        self.usage = Usage(self.usage.files + 1, self.usage.size + conflict.write.size)
+
     def _forget(self, seq: int) -> None:
-        self._by_seq.pop(seq, None)
+        conflict = self._by_seq.pop(seq, None)
+        if conflict is not None:
+            self.usage = Usage(self.usage.files - 1, self.usage.size - conflict.write.size)
         self._writes.notify()
 
 

@@ -11,9 +11,9 @@ import logging
 from contextlib import suppress
 from dataclasses import dataclass
 
+from s3d.agent.core.bandwidth import RateMeter
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
-from s3d.agent.core.rate_meter import RateMeter
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.optional_headers import OptionalGroup, blames

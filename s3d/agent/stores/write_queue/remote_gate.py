@@ -12,9 +12,9 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 
+from s3d.agent.core.bandwidth import TokenBucket
 from s3d.agent.core.client import S3Client, payload
 from s3d.agent.core.failures import Reason, Unreachable
-from s3d.agent.core.token_bucket import TokenBucket
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.stores.write_queue.clock import Clock
 from s3d.agent.stores.write_queue.retry_policy import (

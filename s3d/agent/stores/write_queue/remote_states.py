@@ -1,7 +1,7 @@
-"""What the remote showed last of the keys that were asked for or written: their ETag or absence.
+"""The state of keys (ETag or absence) that the remote's answers have shown last.
 
-A write keeps what was shown when it was accepted as its base. ObservedRemote takes note of every
-answer on its way up, so a base costs no request of its own.
+A write keeps the state at its acceptance as its base. ObservedRemote records the state in every
+answer that passes, so that a base costs no request of its own.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from s3d.agent.s3.messages import S3Request, S3Response
 from s3d.agent.stores.write_queue.pending_write import ABSENT
 
 FRESH = 60.0
-"""Seconds for which a state counts as what the remote shows: what the cache gives as fresh."""
+"""Seconds for which a state counts as current, like a cached answer."""
 _KEYS = 10_000
 
 _READS = frozenset(("GetObject", "HeadObject"))
@@ -36,19 +36,19 @@ _SAME_BYTES = frozenset(
         "UploadPartCopy",
     )
 )
-"""Writes that leave the ETag of the object."""
+"""Writes that do not change the ETag of the object."""
 
 
 class _State(NamedTuple):
     etag: str | None
-    """None: a write through this agent left an ETag that was not read."""
+    """None: a write through this agent has left an unknown ETag."""
     at: float
     written: float = 0.0
-    """When the last write through this agent came back, if its ETag was not read."""
+    """When the last write through this agent was answered, if it left an unknown ETag."""
 
 
 class RemoteStates:
-    """Changed on the loop; shown() is also called by the writer thread."""
+    """Changed on the loop; the writer thread calls shown() too."""
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         """clock: Unix seconds."""
@@ -56,7 +56,7 @@ class RemoteStates:
         self._states: dict[tuple[str, str], _State] = {}
 
     def note(self, bucket: str, key: str, etag: str | None, at: float | None = None) -> None:
-        """etag: the remote's, or ABSENT; None: of a write whose answer did not say."""
+        """Record a state. etag: the remote's, or ABSENT; None: a write has left an unknown ETag."""
         place = bucket, key
         self._states.pop(place, None)
         now = self._clock() if at is None else at
@@ -69,8 +69,11 @@ class RemoteStates:
         return self._clock()
 
     def note_read(self, bucket: str, key: str, etag: str, begun: float) -> None:
-        """What an answer shows of a key. begun: when it was asked for, Unix seconds: a write that
-        has come back since may be missing from it."""
+        """Record the state in the answer of a read.
+
+        begun: when the read was sent, Unix seconds: the answer may not show a write that was
+        answered since.
+        """
         state = self._states.get((bucket, key))
         if state is None or state.at < begun:
             self.note(bucket, key, etag, begun)
@@ -78,11 +81,11 @@ class RemoteStates:
                 self._states[bucket, key] = _State(etag, begun, state.written)
 
     def forget(self, bucket: str, key: str) -> _State | None:
-        """It may be another by now; what it was."""
+        """Forget the state, because the key is being written; returns it."""
         return self._states.pop((bucket, key), None)
 
     def restore(self, bucket: str, key: str, state: _State | None) -> None:
-        """It was forgotten, and is the same: the write was refused."""
+        """Undo forget(), because the write was refused."""
         if state is not None:
             self._states.setdefault((bucket, key), state)
 
@@ -98,24 +101,24 @@ class RemoteStates:
             self._states[bucket, key] = before
 
     def shown(self, bucket: str, key: str, at: float) -> str | None:
-        """What the remote showed at this time (Unix seconds), if it was asked shortly before."""
+        """The state at this time (Unix seconds), if the remote has shown it shortly before."""
         state = self._states.get((bucket, key))
         return state.etag if state is not None and 0 <= at - state.at <= FRESH else None
 
     def hint(self, bucket: str, key: str, before: float) -> str | None:
-        """What the remote showed last, if that was before this time (Unix seconds)."""
+        """The last state, if the remote has shown it before this time (Unix seconds)."""
         state = self._states.get((bucket, key))
         return state.etag if state is not None and state.at <= before else None
 
     def written(self, bucket: str, key: str, before: float) -> float:
-        """When a write through this agent whose ETag was not read came back, if before this time;
+        """When a write through this agent with an unknown ETag was answered, if before this time;
         otherwise 0."""
         state = self._states.get((bucket, key))
         return state.written if state is not None and state.written < before else 0.0
 
 
 class ObservedRemote(Layer):
-    """Passes everything on, and takes note of the states that the answers show."""
+    """Forwards everything, and records the states that the answers show."""
 
     def __init__(self, inner: ObjectStore, states: RemoteStates) -> None:
         super().__init__(inner)
@@ -192,7 +195,7 @@ def _is_success(response: S3Response[Any]) -> bool:
 
 
 def _etag_of(response: S3Response[Any]) -> str:
-    """The ETag that an answer shows; "" for none, as in a document that is passed on unread."""
+    """The ETag in an answer; "" for none, as in a document that is forwarded unread."""
     wire = response.wire
     if wire is not None:
         if wire.status not in (200, 206):

@@ -3,7 +3,7 @@ import asyncio
 import msgspec
 import pytest
 
-from s3d.agent.core.object_info import Attributes
+from s3d.agent.core.object_info import ObjectAttributes
 from s3d.agent.s3.messages import BytesBody
 from s3d.shared.control import AgentStatus, BucketInfo, Hello, ObjectInfo, State
 
@@ -36,7 +36,9 @@ async def test_status_of_a_bucket_counts_and_has_tags(control, http):
 
 async def test_status_of_an_object_has_everything(control, http):
     await control.objects.create_bucket("bucket")
-    attributes = Attributes("text/plain", {"a": "1"}, {"t": "2"}, {"cache-control": "no-store"})
+    attributes = ObjectAttributes(
+        "text/plain", {"a": "1"}, {"t": "2"}, {"cache-control": "no-store"}
+    )
     await control.objects.put("bucket", "k", BytesBody(b"12345"), attributes)
     status = await get(http, "/v1/status", ObjectInfo, bucket="bucket", key="k")
     assert (status.size, status.content_type) == (5, "text/plain")

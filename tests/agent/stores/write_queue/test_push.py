@@ -192,11 +192,11 @@ async def test_after_an_outage_it_goes_on_by_itself(
     for number in range(20):
         await shaken.staged.put(new_bucket, f"k{number}", b"value")
     async with asyncio.timeout(10):
-        while shaken.gate.trouble != AWAY:
+        while shaken.remote_gate.trouble != AWAY:
             shaken.news.clear()
             await shaken.news.wait()
     spent = sum(write.attempts for write in shaken.journal.pending)
-    assert spent <= 5 + shaken.gate.limit
+    assert spent <= 5 + shaken.remote_gate.limit
     faulty_seaweedfs.heal()
     await settled(shaken)
     assert len(await shaken.there.keys(new_bucket)) == 20

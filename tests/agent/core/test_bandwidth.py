@@ -1,7 +1,34 @@
+from __future__ import annotations
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from s3d.agent.core.token_bucket import Throttle, TokenBucket
+from s3d.agent.core.bandwidth import RateMeter, Throttle, TokenBucket
+
+
+def test_nothing_has_no_rate() -> None:
+    assert RateMeter().rate(5.0) == 0.0
+
+
+def test_a_rate_is_the_mean_of_the_last_seconds() -> None:
+    meter = RateMeter()
+    for tick in range(100):
+        meter.add(10, tick / 2)
+    assert meter.rate(49.5) == pytest.approx(20, rel=0.1)
+
+
+def test_what_is_long_past_does_not_count() -> None:
+    meter = RateMeter()
+    meter.add(1000, 0.0)
+    assert meter.rate(11.0) == 0.0
+
+
+def test_a_beginning_is_not_exaggerated() -> None:
+    meter = RateMeter()
+    meter.add(1000, 5.0)
+    meter.add(1000, 5.01)
+    assert meter.rate(5.02) == 2000
 
 
 def test_no_rate_never_waits() -> None:
