@@ -42,6 +42,7 @@ from s3d.agent.selection.use_policy import UsePolicy
 from s3d.agent.stores.read_cache.adopt_pushed import Pushed, adopt, row_of
 from s3d.agent.stores.read_cache.catalog import Catalog
 from s3d.agent.stores.read_cache.eligibility import NONE, PIN, TAG, Eligibility, cache_tag_in
+from s3d.agent.stores.read_cache.entry import Entry
 from s3d.agent.stores.read_cache.fill import Counts, FillCoordinator
 from s3d.agent.stores.read_cache.invalidation import (
     HARMLESS,
@@ -113,7 +114,6 @@ class Cache(Layer):
             tasks=self._tasks,
             clock=clock,
         )
-        self.verify = self._reads.verify
         super().__init__(inner, self._reads, self._lists)
 
     async def run(self) -> None:
@@ -209,6 +209,10 @@ class Cache(Layer):
         if not self.catalog.room.is_on_disk:
             return "the disk is nearly full: nothing new is kept"
         return ""
+
+    async def verify(self, entry: Entry) -> bool:
+        """Read all cached bytes of an entry; False, and it is dropped, when some are wrong."""
+        return await self._reads.verify(entry)
 
     def _evicted(self, count: int) -> None:
         self.counts.evictions += count
