@@ -7,7 +7,7 @@ One GetObject, on the event loop where nothing else is said:
    at once: select_response makes the members and the range; Catalog.data has the bytes of a small
    object, EntryFiles.body opens the file of a large one, whose bytes BlobBody reads in threads.
 3. Otherwise Revalidator.revalidate asks the remote by the ETag, with one HeadObject for all readers
-   that wait. A condition that the entry does not meet is asked anew for each request. An entry that
+   that wait. A condition that the entry does not meet is sent again for each request. An entry that
    has changed at the remote is dropped.
 4. What is not cached is fetched: FillCoordinator.open sends one GetObject for all readers. Fetch
    writes the bytes in a thread, and FillBody gives them to each reader as they arrive.
@@ -182,7 +182,7 @@ class Cache(Layer):
         self._revalidator.mark_stale(bucket, key)
 
     def superseded(self, bucket: str, key: str = "") -> None:
-        """What the remote is being asked about it now is kept for nobody."""
+        """Requests to the remote that are under way get no further readers."""
         if key:
             self.fills.supersede(bucket, key)
         else:
