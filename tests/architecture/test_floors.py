@@ -45,7 +45,7 @@ ONLY_IN = {
     "botocore": ("s3d.agent.stores.remote",),
     "sqlite3": ("s3d.agent.storage.index", "s3d.agent.storage.index_writer",
                 "s3d.agent.storage.salvage", "s3d.agent.storage.tables",
-                "s3d.agent.sync.baseline_file"),
+                "s3d.agent.sync.baseline_file", "s3d.agent.sync.baseline_tables"),
     "regopy": ("s3d.agent.selection.rego_program",),
     "watchfiles": ("s3d.agent.sync.watch",),
     "opentelemetry": ("s3d.agent.core.telemetry",),

@@ -69,7 +69,7 @@ class FileAttributes(NamedTuple):
 
 
 class LocalTree(Protocol):
-    """The local folder. Raises PathBlocked for what the system does not let us do, Moved as said.
+    """The local folder. Raises PathBlocked for errors of the system; ConcurrentChange as stated.
 
     What a method has done to the names in a folder would survive a power cut when it returns: the
     baseline agrees on it then. Only drop_staged and trash_staged may be undone
@@ -132,7 +132,7 @@ class LocalTree(Protocol):
 
 
 class RemoteTree(Protocol):
-    """The objects below the prefix. Raises Unavailable, Refused, and Moved as said."""
+    """The objects below the prefix. Raises Unavailable, PathBlocked; ConcurrentChange as stated."""
 
     async def look(self, path: str) -> RemoteEntry | None:
         """What is at a path now, with its metadata."""

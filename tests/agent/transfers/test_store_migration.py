@@ -136,7 +136,7 @@ async def test_one_at_a_time_and_it_can_be_cancelled(move):
     await move.fill("one", a=b"1")
     move.remote.gate.clear()
     asked = asyncio.Event()
-    move.remote.told.append(asked.set)
+    move.remote.on_call.append(asked.set)
     async with move.running():
         assert move.migration.start([], delete_source=False)
         assert not move.migration.start([], delete_source=False)
