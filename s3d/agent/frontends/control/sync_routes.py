@@ -16,7 +16,7 @@ from aiohttp import web
 from s3d.agent.core.client import S3Client
 from s3d.agent.frontends.control.routing import Call, ControlError, Route, answer
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.sync import folder_actions
+from s3d.agent.sync import user_actions
 from s3d.agent.sync.decide import Action, MassDeletionGuard, Step, check
 from s3d.agent.sync.draft_validation import DraftValidator
 from s3d.agent.sync.folder import SyncFolder
@@ -183,7 +183,7 @@ class SyncRoutes:
     async def plan(self, call: Call) -> web.Response:
         folder = self._folder(call)
         with asked():
-            steps = await folder_actions.plan(folder)
+            steps = await user_actions.plan(folder)
             return answer(_plan(steps, agreed=folder.baseline.count()[0]))
 
     async def now(self, call: Call) -> web.Response:
@@ -194,30 +194,30 @@ class SyncRoutes:
                 409, control.WRONG_STATE, "it is paused", f"s3d sync resume {folder.name}"
             )
         with asked():
-            return answer(await folder_actions.sync_now(folder))
+            return answer(await user_actions.sync_now(folder))
 
     async def pause(self, call: Call) -> web.Response:
         folder = self._folder(call)
         with asked():
-            await folder_actions.pause(folder)
+            await user_actions.pause(folder)
         return answer(folder.status())
 
     async def resume(self, call: Call) -> web.Response:
         folder = self._folder(call)
         with asked():
-            folder_actions.resume(folder)
+            user_actions.resume(folder)
         return answer(folder.status())
 
     async def approve(self, call: Call) -> web.Response:
         folder = self._asking(call)
-        folder_actions.approve(folder)
+        user_actions.approve(folder)
         return answer(folder.status())
 
     async def restore(self, call: Call) -> web.Response:
         """How many files come back."""
         folder = self._asking(call)
         with asked():
-            return answer(Count(await folder_actions.restore(folder)))
+            return answer(Count(await user_actions.restore(folder)))
 
     def _asking(self, call: Call) -> SyncFolder:
         folder = self._folder(call)
@@ -258,14 +258,14 @@ class SyncRoutes:
         if wanted.keep not in ("original", "copy", "both"):
             raise S3Error("InvalidArgument", "keep is original, copy or both.")
         with asked():
-            paths = await folder_actions.resolve(folder, wanted.copy, wanted.keep)
+            paths = await user_actions.resolve(folder, wanted.copy, wanted.keep)
         return answer(Count(len(paths)))
 
     async def undo(self, call: Call) -> web.Response:
         wanted = await call.body(UndoRequest)
         folder = self._folder(call)
         with asked():
-            path = await folder_actions.undo(folder, id=wanted.id, path=wanted.path)
+            path = await user_actions.undo(folder, id=wanted.id, path=wanted.path)
         return answer(PlannedStep(path, "undone"))
 
 
