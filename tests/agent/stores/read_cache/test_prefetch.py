@@ -52,7 +52,7 @@ async def keeper_before(tmp_path, limits: Limits | None = None) -> AsyncIterator
     inner = LocalStore(index, Blobs(tmp_path / "blobs", ephemeral=True))
     there = Client(inner)
     await there("CreateBucket", Bucket="bbb")
-    fresh = Freshness(absent=0.0)
+    fresh = Freshness(negative_ttl=0.0)
     async with cache_before(inner, tmp_path / "cache", limits=limits, freshness=fresh) as cache:
         keeper = PinManager(cache, Pins(tmp_path / "pins.json"))
         running = asyncio.get_running_loop().create_task(keeper.run())
