@@ -16,10 +16,10 @@ from s3d.agent.core.store import ObjectStore
 from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.index import Index
 from s3d.agent.stores.local.store import LocalStore
+from s3d.agent.stores.remote.capabilities import RemoteQuirks
 from s3d.agent.stores.remote.compatibility import Compatibility
 from s3d.agent.stores.remote.empty_segments import EmptySegments
-from s3d.agent.stores.remote.remote_quirks import RemoteQuirks
-from s3d.agent.stores.remote.store import RemoteStore
+from s3d.agent.stores.remote.remote_store import RemoteStore
 from tests.contract.cached import cache_before
 from tests.contract.client import Client
 from tests.contract.queued import Named, queue_before

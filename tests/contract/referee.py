@@ -13,7 +13,7 @@ import pytest
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.stores.remote.credential_provider import CredentialProvider, RemoteKey
 from s3d.agent.stores.remote.http_transport import Settings
-from s3d.agent.stores.remote.store import RemoteStore
+from s3d.agent.stores.remote.remote_store import RemoteStore
 from tests.contract.forwarding import Forwarding
 from tests.peers.servers import Peer
 

@@ -23,11 +23,11 @@ from s3d.agent.s3.messages import BytesBody, S3Request, S3Response
 from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.index import Index
 from s3d.agent.stores.local.store import LocalStore
+from s3d.agent.stores.remote.capabilities import RemoteQuirks
 from s3d.agent.stores.remote.capability_prober import CapabilityProber
 from s3d.agent.stores.remote.compatibility import Compatibility
 from s3d.agent.stores.remote.conditional_writes import ConditionalWrites
 from s3d.agent.stores.remote.empty_segments import EmptySegments
-from s3d.agent.stores.remote.remote_quirks import RemoteQuirks
 from s3d.agent.stores.write_queue.remote_buckets import ConditionSupport
 from s3d.agent.stores.write_queue.remote_states import ObservedRemote, RemoteStates
 from tests.agent.stores.write_queue.rig import Time

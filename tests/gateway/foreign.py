@@ -17,7 +17,7 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.model import Member, service
 from s3d.agent.stores.remote.credential_provider import CredentialProvider, RemoteKey
 from s3d.agent.stores.remote.http_transport import Settings, Timeouts
-from s3d.agent.stores.remote.store import RemoteStore
+from s3d.agent.stores.remote.remote_store import RemoteStore
 from tests.contract.cached import cache_before
 from tests.contract.client import Client
 from tests.contract.queued import Queue, queue_before

@@ -13,16 +13,17 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from s3d.agent.stores.read_cache.cache_bypass import CacheBypass
+
 from s3d.agent.app.embedded import Embedded, open_embedded
 from s3d.agent.app.read_cache import open_cache
 from s3d.agent.app.write_queue import build_queue, open_queue_files
 from s3d.agent.core.events import Events
 from s3d.agent.core.store import ObjectStore
-from s3d.agent.frontends.control.pending import Queue
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import S3Request, S3Response
-from s3d.agent.selection.use_policy import UPLOAD, Rules
-from s3d.agent.stores.read_cache.layer import CacheBypass
+from s3d.agent.selection.use_policy import UPLOAD, UsePolicy
+from s3d.agent.stores.write_queue.queue_status import Queue
 from s3d.agent.stores.write_queue.remote_states import ObservedRemote, RemoteStates
 from s3d.shared.config.load import load_config
 from tests.contract.client import Client, read
@@ -151,11 +152,11 @@ async def _running(work: Any) -> AsyncIterator[None]:
             raise task.exception() or Broken("it ended")
 
 
-def _rules(config: Any) -> Rules:
+def _rules(config: Any) -> UsePolicy:
     async def tags_of(bucket: str) -> dict[str, str]:
         return {}
 
-    return Rules("push", config.write_queue.filter, tags_of, UPLOAD, None)
+    return UsePolicy("push", config.write_queue.filter, tags_of, UPLOAD, None)
 
 
 def _probing() -> Any:

@@ -48,7 +48,7 @@ def _of_remote(gateway: Gateway) -> dict[str, Run]:
 
     tasks: dict[str, Run] = {
         "migration": gateway.migration.run,
-        "probing": gateway.prober.run,
+        "probing": gateway.remote.run,
         "account": partial(gateway.account.run, gateway.has_answered),
     }
     if gateway.state.identity.take_over is not None and gateway.waiting is not None:

@@ -10,8 +10,8 @@ from urllib.parse import quote
 
 from s3d.agent.app.preflight import listen
 from s3d.agent.core.store import ObjectStore
+from s3d.agent.frontends.control.control_call import Route
 from s3d.agent.frontends.control.control_server import ControlServer
-from s3d.agent.frontends.control.routing import Route
 from s3d.agent.frontends.http.s3_server import S3Server
 from s3d.agent.s3 import signing
 from s3d.agent.s3.credential import Signer

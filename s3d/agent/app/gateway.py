@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import ssl
 from collections.abc import Iterator
@@ -21,26 +20,18 @@ from s3d.agent.app.write_queue import build_queue, lock_queue, open_queue_files
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
 from s3d.agent.core.store import ObjectStore
-from s3d.agent.frontends.control.cache_routes import ReadCache
-from s3d.agent.frontends.control.pending import Queue, queue_status
-from s3d.agent.s3.listing import BYTES, UNKNOWN
 from s3d.agent.selection.bucket_tags import BucketTags
 from s3d.agent.selection.policy import open_policy
 from s3d.agent.selection.use_policy import UPLOAD, UsePolicy
-from s3d.agent.stores.read_cache.layer import CacheBypass
-from s3d.agent.stores.remote.addressing import known_order
-from s3d.agent.stores.remote.capability_prober import CapabilityProber
-from s3d.agent.stores.remote.compatibility import Compatibility
-from s3d.agent.stores.remote.conditional_writes import ConditionalWrites
+from s3d.agent.stores.read_cache.cache_bypass import CacheBypass
+from s3d.agent.stores.read_cache.cache_status import ReadCache
+from s3d.agent.stores.remote.backend import BackendFiles, RemoteBackend, open_backend
 from s3d.agent.stores.remote.credential_provider import CredentialProvider, RemoteKey
-from s3d.agent.stores.remote.empty_segments import EmptySegments
 from s3d.agent.stores.remote.http_transport import Settings
-from s3d.agent.stores.remote.loop_detection import LoopDetection
 from s3d.agent.stores.remote.owner import owner_of
 from s3d.agent.stores.remote.remote_fingerprint import RemoteFingerprint
-from s3d.agent.stores.remote.remote_quirks import RemoteQuirks
-from s3d.agent.stores.remote.store import RemoteStore
 from s3d.agent.stores.write_queue.move_writes import Target
+from s3d.agent.stores.write_queue.queue_status import Queue, queue_status
 from s3d.agent.stores.write_queue.remote_gate import probe
 from s3d.agent.stores.write_queue.remote_states import ObservedRemote, RemoteStates
 from s3d.agent.stores.write_queue.retry_policy import is_unreachable
@@ -60,14 +51,13 @@ class Gateway:
     """The remote, and the layers in front of it; cache and queue are optional."""
 
     top: ObjectStore
-    remote: RemoteStore
+    remote: RemoteBackend
     queue: Queue | None
     staging: Embedded | None
     cache: ReadCache | None
     push_policy: UsePolicy
     """What is pushed."""
     events: Events
-    prober: CapabilityProber
     migration: Migration
     state: RemoteState
     waiting: WaitingWrites | None
@@ -84,7 +74,7 @@ class Gateway:
         return self.remote.health.last_success is not None and not self.remote.health.error
 
     def status(self) -> RemoteStatus:
-        health = self.remote.health
+        health, capabilities = self.remote.health, self.remote.capabilities
         asked = health.last_success is not None or health.last_failure is not None
         return RemoteStatus(
             url=self.remote.url,
@@ -94,15 +84,15 @@ class Gateway:
             last_failure=health.last_failure,
             clock_offset=health.clock_offset,
             answers=health.is_answering,
-            capabilities={name: str(found.level) for name, found in self.prober.known.items()},
-            limitations=self.prober.quirks.limitations,
+            capabilities={name: str(known.level) for name, known in capabilities.known.items()},
+            limitations=capabilities.limitations,
             id=self.state.identity.id,
             unconfirmed=self.account.trouble,
         )
 
     def listing_order(self, bucket: str) -> str:
         """The order of the remote's listings, as far as it is known: s3/listing.py."""
-        return _listing_order(self.prober, self.remote.url, bucket)
+        return self.remote.capabilities.listing_order(bucket)
 
     @property
     def warnings(self) -> list[str]:
@@ -144,11 +134,13 @@ async def open_gateway(config: Config, places: Places, events: Events) -> Gatewa
         lock_queue(config, places, closing)
         ask_owner = partial(_owner_of, settings, keys)
         state = await open_remote_state(config, places, keys, ask_owner, has_pending)
-        remote = RemoteStore(settings, keys, signature=_signature(state))
+        files = BackendFiles(
+            state.identity.endpoint, state.places.capabilities_file, _fingerprint(state)
+        )
+        remote = open_backend(settings, keys, files, may_probe=config.probe)
         closing.push_async_callback(remote.close)
-        compatible, prober = _adapted(config, state, remote)
         states = RemoteStates()
-        observed = ObservedRemote(ConditionalWrites(prober), states)
+        observed = ObservedRemote(remote, states)
 
         tags = BucketTags(remote)
         policy = open_policy(config)
@@ -173,12 +165,12 @@ async def open_gateway(config: Config, places: Places, events: Events) -> Gatewa
                 push_to=HeldUntilConfirmed(push_to, state.account),
                 cache=layer,
                 rules=push_policy,
-                prober=prober,
+                capabilities=remote.capabilities,
                 clock_offset=lambda: remote.health.clock_offset,
-                listing_order=partial(_listing_order, prober, remote.url),
-                check_remote_key=compatible.check,
+                listing_order=remote.capabilities.listing_order,
+                check_remote_key=remote.check_key,
             )
-        top = LoopDetection(top, remote.via)
+        top = remote.detect_loops(top)
         # The one cycle: the pusher calls the remote, and is woken by the remote's answers.
         remote.health.on_answer = partial(_note_answer, queue, state.account)
         return Gateway(
@@ -189,8 +181,7 @@ async def open_gateway(config: Config, places: Places, events: Events) -> Gatewa
             cache=cache,
             push_policy=push_policy,
             events=events,
-            prober=prober,
-            migration=Migration(partial(_embedded, places.store_dir), compatible),
+            migration=Migration(partial(_embedded, places.store_dir), remote.without_probes),
             state=state,
             waiting=_waiting(config, places, state, _target(top, remote, queue)),
             start_warnings=await _warnings(config, places, cache),
@@ -198,46 +189,12 @@ async def open_gateway(config: Config, places: Places, events: Events) -> Gatewa
         )
 
 
-def _adapted(
-    config: Config, state: RemoteState, remote: RemoteStore
-) -> tuple[EmptySegments, CapabilityProber]:
-    """The layers that make the remote behave as S3 does, and find out what it cannot do."""
-    quirks = RemoteQuirks(keeps_empty_segments=True if _is_aws(remote) else None)
-    learned = asyncio.Event()
-    compatible = EmptySegments(
-        Compatibility(remote, quirks, on_learned=learned.set),
-        quirks,
-        may_probe=config.probe,
-        on_learned=learned.set,
-    )
-    prober = CapabilityProber(
-        compatible,
-        state.identity.endpoint,
-        state.places.capabilities_file,
-        quirks=quirks,
-        allowed=config.probe,
-        wake=learned,
-    )
-    return compatible, prober
-
-
-def _target(top: ObjectStore, remote: RemoteStore, queue: Queue | None) -> Target:
+def _target(top: ObjectStore, remote: RemoteBackend, queue: Queue | None) -> Target:
     """Where writes that wait for other remotes are moved to."""
     target = Target(top, clock_offset=lambda: remote.health.clock_offset)
     if queue is None:
         return target
     return target._replace(journal=queue.journal, is_too_large=queue.admission.is_too_large)
-
-
-def _listing_order(prober: CapabilityProber, url: str, bucket: str) -> str:
-    """In which the remote lists the bucket, as far as it is known: s3/listing.py."""
-    known = prober.known_of(bucket)
-    probed = UNKNOWN if known is None else known.listing_order
-    return prober.quirks.listing_order or probed or known_order(url, bucket)
-
-
-def _is_aws(remote: RemoteStore) -> bool:
-    return known_order(remote.url, "") == BYTES
 
 
 def _note_answer(queue: Queue | None, account: RemoteAccount, status: int) -> None:
@@ -312,11 +269,11 @@ def _settings(config: Config) -> Settings:
     return Settings(config.remote, addressing, ca_bundle=_ca_bundle(config.remote))
 
 
-def _signature(state: RemoteState) -> RemoteFingerprint:
+def _fingerprint(state: RemoteState) -> RemoteFingerprint:
     """The identifying headers of the remote that an earlier run has learned."""
-    signature = RemoteFingerprint(state.identity.endpoint, state.places.remote_headers_file)
-    signature.load()
-    return signature
+    fingerprint = RemoteFingerprint(state.identity.endpoint, state.places.remote_headers_file)
+    fingerprint.load()
+    return fingerprint
 
 
 def _ca_bundle(remote: str) -> str:

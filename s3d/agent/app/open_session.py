@@ -16,21 +16,22 @@ from s3d.agent.app.sync_folders import open_folders
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
 from s3d.agent.core.log_buffer import LogBuffer
-from s3d.agent.frontends.control.cache_routes import CacheRoutes, state_of
+from s3d.agent.frontends.control.cache_routes import CacheRoutes
 from s3d.agent.frontends.control.check_routes import CheckRoutes
+from s3d.agent.frontends.control.control_call import Route
 from s3d.agent.frontends.control.diagnostics_routes import DiagnosticsRoutes
 from s3d.agent.frontends.control.event_stream import EventStream
 from s3d.agent.frontends.control.key_status import KeyStatus
-from s3d.agent.frontends.control.migration import MigrationRoutes
 from s3d.agent.frontends.control.object_routes import ObjectRoutes
 from s3d.agent.frontends.control.queue_routes import QueueRoutes
 from s3d.agent.frontends.control.remote_routes import RemoteRoutes
-from s3d.agent.frontends.control.routing import Route
 from s3d.agent.frontends.control.status_routes import StatusRoutes, StatusSources
-from s3d.agent.frontends.control.sync_routes import SyncRoutes
+from s3d.agent.frontends.control.sync_action_routes import SyncActionRoutes
+from s3d.agent.frontends.control.sync_folder_routes import SyncFolderRoutes
 from s3d.agent.frontends.control.transfer_routes import TransferRoutes
-from s3d.agent.frontends.control.user_transfer_routes import UserTransferRoutes
+from s3d.agent.frontends.control.user_transfer_routes import MigrationRoutes, UserTransferRoutes
 from s3d.agent.frontends.frontend import Frontend
+from s3d.agent.stores.read_cache.cache_status import cache_state
 from s3d.agent.transfers.user_transfers import UserTransfers
 from s3d.shared.config.schema import Config
 from s3d.shared.paths import Places
@@ -92,20 +93,20 @@ def control_routes(
     cache = None if gateway is None else gateway.cache
     key_status = None
     if gateway is not None:
-        key_status = KeyStatus(S3Client(gateway.remote), queue, partial(state_of, cache))
+        key_status = KeyStatus(S3Client(gateway.remote), queue, partial(cache_state, cache))
     sources = StatusSources(agent=session.status, usage=stack.usage, serving=is_serving)
-    states = [] if key_status is None else [key_status.words]
     user_transfers = UserTransferRoutes(session.transfers, None if cache is None else cache.keeper)
     routes = (
         StatusRoutes(sources, client, session.events, key_status),
-        ObjectRoutes(client, session.endpoint.presign, *states),
+        ObjectRoutes(client, session.endpoint.presign, key_status),
         DiagnosticsRoutes(log_buffer, session.sampler.samples, session.config),
         QueueRoutes(queue),
         TransferRoutes(queue, user_transfers),
         CacheRoutes(cache),
         RemoteRoutes(stack.waiting, None if gateway is None else gateway.state, queue),
         MigrationRoutes(None if gateway is None else gateway.migration),
-        SyncRoutes(session.folders, client, session.places.config_file),
+        SyncFolderRoutes(session.folders, client, session.places.config_file),
+        SyncActionRoutes(session.folders),
         CheckRoutes(Checker(session.places, opened_of(stack))),
         EventStream(session.events),
     )

@@ -13,12 +13,11 @@ from s3d.agent.app.process import only_one, private_folder
 from s3d.agent.app.remote_folders import FILE, folders_of
 from s3d.agent.core.events import Events
 from s3d.agent.core.store import ObjectStore
-from s3d.agent.frontends.control.cache_routes import ReadCache, numbers_of
 from s3d.agent.selection.use_policy import UsePolicy
 from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.index import DAMAGE, Index
-from s3d.agent.stores.read_cache.cache_room import Limits
-from s3d.agent.stores.read_cache.catalog import Catalog
+from s3d.agent.stores.read_cache.cache_status import ReadCache, cache_counts
+from s3d.agent.stores.read_cache.catalog import Catalog, Limits
 from s3d.agent.stores.read_cache.catalog_rows import TABLES
 from s3d.agent.stores.read_cache.entry import EXPIRED, UNPROVEN
 from s3d.agent.stores.read_cache.last_stop import LastStop, StopMarker
@@ -97,7 +96,7 @@ async def publish_cache_stats(cache: ReadCache, events: Events) -> None:
     """Emit cache.changed with the statistics while they change. Runs until cancelled."""
     published: dict[str, Scalar] = {}
     while True:
-        numbers: dict[str, Scalar] = {**numbers_of(cache)}
+        numbers: dict[str, Scalar] = {**cache_counts(cache)}
         if numbers != published:
             published = numbers
             events.emit("cache.changed", "", **numbers)

@@ -28,10 +28,10 @@ from s3d.agent.app.embedded import Embedded, open_embedded
 from s3d.agent.app.process import private_folder
 from s3d.agent.core.events import Events
 from s3d.agent.core.store import ObjectStore
-from s3d.agent.frontends.control.cache_routes import cache_status
-from s3d.agent.frontends.control.pending import queue_status
 from s3d.agent.storage.records import Totals
 from s3d.agent.stores.change_events import ChangeEvents
+from s3d.agent.stores.read_cache.cache_status import cache_status
+from s3d.agent.stores.write_queue.queue_status import queue_status
 from s3d.shared.caching import CacheStatus
 from s3d.shared.config.schema import Config
 from s3d.shared.control import StoreStatus

@@ -35,7 +35,7 @@ def open_folders(
     def level_of(bucket: str) -> str:
         if gateway is None:
             return EMBEDDED_LEVEL
-        known = gateway.prober.known_of(bucket)
+        known = gateway.remote.capabilities.known_of(bucket)
         return str(known.level) if known is not None else ""
 
     def order_of(bucket: str) -> str:

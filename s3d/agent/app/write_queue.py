@@ -11,14 +11,13 @@ from s3d.agent.app.process import only_one, private_folder
 from s3d.agent.app.remote_state import RemoteState
 from s3d.agent.core.events import Events
 from s3d.agent.core.store import ObjectStore
-from s3d.agent.frontends.control.pending import Queue
 from s3d.agent.s3.listing import UNKNOWN
 from s3d.agent.selection.filter_subject import subject_of_record
 from s3d.agent.selection.use_policy import UsePolicy
 from s3d.agent.storage.records import Stored
 from s3d.agent.stores.read_cache.adopt_pushed import Pushed
 from s3d.agent.stores.read_cache.layer import Cache
-from s3d.agent.stores.remote.capability_prober import CapabilityProber
+from s3d.agent.stores.remote.backend import BackendCapabilities
 from s3d.agent.stores.write_queue import journal_rows
 from s3d.agent.stores.write_queue.admission import Limits
 from s3d.agent.stores.write_queue.clock import Clock
@@ -26,6 +25,7 @@ from s3d.agent.stores.write_queue.journal import Journal
 from s3d.agent.stores.write_queue.layer import WriteQueue
 from s3d.agent.stores.write_queue.push import PushExecutor
 from s3d.agent.stores.write_queue.pusher import Pusher
+from s3d.agent.stores.write_queue.queue_status import Queue
 from s3d.agent.stores.write_queue.remote_buckets import ConditionSupport
 from s3d.agent.stores.write_queue.remote_gate import RemoteGate, Throttle
 from s3d.agent.stores.write_queue.remote_states import RemoteStates
@@ -67,9 +67,9 @@ async def open_queue_files(
     return journal, open_store(index, folder, on_change=journal.recorder.record)
 
 
-def condition_support(prober: CapabilityProber, bucket: str) -> ConditionSupport | None:
+def condition_support(capabilities: BackendCapabilities, bucket: str) -> ConditionSupport | None:
     """Which conditional writes the remote supports in a bucket; None: unknown."""
-    known = prober.known_of(bucket)
+    known = capabilities.known_of(bucket)
     if known is None:
         return None
     return ConditionSupport(
@@ -93,7 +93,7 @@ def build_queue(
     push_to: ObjectStore,
     cache: Cache | None,
     rules: UsePolicy,
-    prober: CapabilityProber,
+    capabilities: BackendCapabilities,
     clock_offset: Callable[[], float],
     listing_order: Callable[[str], str] = lambda _: UNKNOWN,
     check_remote_key: Callable[[str, str], Awaitable[None]] | None = None,
@@ -115,8 +115,8 @@ def build_queue(
         clock=clock,
         adopt=None if cache is None else partial(_adopt, cache, staging),
         push_filter=partial(_exclusion_reason, rules),
-        condition_support=partial(condition_support, prober),
-        learn_conditions=prober.learn,
+        condition_support=partial(condition_support, capabilities),
+        learn_conditions=capabilities.learn,
         conflict_policy=config.conflicts.of,
         clock_offset=clock_offset,
     )

@@ -10,9 +10,9 @@ from textual.binding import Binding, BindingType
 
 from s3d.shared.syncing import FolderStatus
 from s3d.shared.text import age, moment, safe
-from s3d.tui.panes.folder_actions import FolderActions
 from s3d.tui.panes.folder_rows import folder_details, folder_row
 from s3d.tui.panes.pane import Pane
+from s3d.tui.panes.sync_folder_actions import FolderActions
 from s3d.tui.table import Column, Row, Table
 from s3d.tui.text_widgets import Box
 

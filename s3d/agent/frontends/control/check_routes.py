@@ -10,7 +10,8 @@ from typing import Protocol
 
 from aiohttp import web
 
-from s3d.agent.frontends.control.routing import Call, ControlError, Route, answer
+from s3d.agent.frontends.control.control_call import Call, Route, answer
+from s3d.agent.frontends.control.problems import ControlError
 from s3d.agent.s3.errors import S3Error
 from s3d.shared import control
 from s3d.shared.diagnostics import CheckLine, CheckPage, Damage

@@ -1,6 +1,6 @@
-"""The control API's server: HTTP over a Unix socket that only its owner can use.
+"""The server of the control API: HTTP over a Unix socket that only its owner can use.
 
-Never on TCP. Every route is declared; no call takes a remote or a command.
+It never listens on TCP. Every route is declared, and no call names a remote or a command to run.
 """
 
 from __future__ import annotations
@@ -11,27 +11,35 @@ import functools
 import os
 import socket
 import stat
+import struct
+import sys
 from collections.abc import Collection, Iterable
 from pathlib import Path
+from typing import Protocol
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from s3d.agent.frontends.control.peer import peer_uid
-from s3d.agent.frontends.control.routing import ControlError, Route, problem, respond
-from s3d.shared import control
-from s3d.shared.control import Problem
+from s3d.agent.frontends.control.control_call import Route, respond
+from s3d.agent.frontends.control.problems import ControlError, problem_response
 from s3d.shared.errors import AlreadyRunningError, UsageError
 from s3d.shared.paths import SOCKET_PATH_LIMIT
 
 ROOT = 0
 
+_LOCAL_PEERCRED = 1
+"""macOS: sys/un.h; the level is SOL_LOCAL, 0."""
+_XUCRED = struct.Struct("=II")
+"""macOS: the head of struct xucred, version and uid."""
+_UCRED = struct.Struct("=iII")
+"""Linux: pid, uid, gid (unix(7), SO_PEERCRED)."""
+
 
 class ControlServer:
-    """The routes on the socket.
+    """Serves routes on the socket.
 
-    uids: who may connect; by default the agent's user and root. grace: seconds that calls in
-    flight get at the end.
+    uids: who may connect; by default the agent's user and root. grace: seconds for which stop()
+    waits for the calls in flight.
     """
 
     def __init__(
@@ -62,14 +70,11 @@ class ControlServer:
         await web.SockSite(self._runner, listener).start()
 
     async def stop(self) -> None:
-        """Take no more calls, finish those in flight, and remove the socket.
-
-        aiohttp's own shutdown reads no further byte, so an upload could not end: wait first.
-        """
+        """Accept no more calls, finish those in flight, and remove the socket."""
         self._stopping = True
         for site in list(self._runner.sites):
             await site.stop()
-        if self._calls:
+        if self._calls:  # before aiohttp's shutdown, after which it reads no byte of an upload
             self._idle.clear()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._grace):
@@ -80,7 +85,7 @@ class ControlServer:
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Refuse other users, and whatever comes from a web page (through a forwarded port)."""
+        """Refuse other users, and web pages, which reach the socket through a forwarded port."""
         connection = request.get_extra_info("socket")
         if connection is None or peer_uid(connection) not in self._uids:
             raise ControlError(403, "AccessDenied", "the agent belongs to another user")
@@ -98,9 +103,9 @@ class ControlServer:
 
 
 def bind(path: Path) -> socket.socket:
-    """A socket at path with mode 0600 from its first moment, in a folder that is only ours.
+    """A listening socket at path, with mode 0600 from the start, in a folder that only we write.
 
-    A stale socket is removed: call it with the agent's lock held.
+    It removes a stale socket, so the caller holds the agent's lock.
     """
     if len(os.fsencode(path)) > SOCKET_PATH_LIMIT:
         raise UsageError(
@@ -124,10 +129,10 @@ def bind(path: Path) -> socket.socket:
 
 
 def check_folder(folder: Path) -> None:
-    """Make the socket's folder (0700), or see that nobody else can put anything into it.
+    """Make the socket's folder (0700), or check that no other user can write to it.
 
-    One of the user's own choice may be open for reading: the socket in it is 0600, and the peer is
-    asked for its uid. Raises UsageError.
+    Others may read a folder that the user chose: the socket in it is 0600, and the uid of each
+    peer is checked. Raises UsageError.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     stats = os.lstat(folder)
@@ -146,7 +151,8 @@ def _unsafe(folder: Path, why: str, remedy: str) -> UsageError:
 
 
 def _remove_stale(path: Path) -> None:
-    """Unless somebody answers there: another agent, with its own state folder."""
+    """Remove a socket on which nobody listens. Raises AlreadyRunningError when another agent,
+    with a state folder of its own, does."""
     try:
         mode = os.lstat(path).st_mode
     except FileNotFoundError:
@@ -168,21 +174,29 @@ def _remove_stale(path: Path) -> None:
 
 
 async def _name_server(request: web.Request, response: web.StreamResponse) -> None:
-    """Instead of the versions of Python and of a library."""
+    """Replace the default Server header, which has the versions of Python and of aiohttp."""
     response.headers["Server"] = "s3d"
 
 
 @web.middleware
 async def _problems(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """The errors that come before a route's handler."""
+    """Turn the errors that precede a handler into Problems, such as those of the routing."""
     try:
         return await handler(request)
-    except ControlError as error:
-        return problem(error.status, error.problem)
-    except web.HTTPMethodNotAllowed as error:
-        methods = ", ".join(sorted(error.allowed_methods))
-        said = Problem("MethodNotAllowed", "this path has no such method", hint=methods)
-        return problem(405, said)
-    except web.HTTPException as error:
-        hint = "see docs/control-api.md"
-        return problem(error.status, Problem(control.NO_SUCH_ROUTE, "no such path", hint=hint))
+    except (ControlError, web.HTTPException) as error:
+        return problem_response(error)
+
+
+class PeerSocket(Protocol):
+    """The socket of a transport, as asyncio and uvloop return it."""
+
+    def getsockopt(self, level: int, option: int, size: int, /) -> bytes: ...
+
+
+def peer_uid(connection: PeerSocket) -> int:
+    """The user id of the process that connected. Raises OSError."""
+    if sys.platform == "darwin":
+        credentials = connection.getsockopt(0, _LOCAL_PEERCRED, 76)
+        return int(_XUCRED.unpack_from(credentials)[1])
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
+    return int(_UCRED.unpack(credentials)[1])

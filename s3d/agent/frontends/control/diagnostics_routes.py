@@ -1,4 +1,4 @@
-"""What the agent says of itself: its log, its rates, its settings."""
+"""Routes that help to find out what the agent does: its log, its rates, its settings."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from collections.abc import Callable
 from aiohttp import web
 
 from s3d.agent.core.log_buffer import LEVELS, LINES, LogBuffer
-from s3d.agent.frontends.control.queue_routes import wait_of
-from s3d.agent.frontends.control.routing import Call, Route, answer
+from s3d.agent.frontends.control.control_call import Call, Route, answer
 from s3d.agent.s3.errors import S3Error
 from s3d.shared.config.rules import settings_of
 from s3d.shared.config.schema import Config, text_value
@@ -22,12 +21,12 @@ LIVE = frozenset(
         "read_cache.max_files",
     }
 )  # fmt: skip
-"""Settings that a call changes until the next start."""
+"""Settings that a call can change until the next start."""
 DEFAULT = "default"
 
 
 class DiagnosticsRoutes:
-    """samples: as the sampler has them."""
+    """samples: returns the rates of the last minutes."""
 
     def __init__(
         self, log_buffer: LogBuffer, samples: Callable[[], Samples], config: Config
@@ -43,43 +42,41 @@ class DiagnosticsRoutes:
         ]
 
     async def logs(self, call: Call) -> web.Response:
-        """From a number on; without one, the last lines. With wait, when there is another one."""
+        """The lines after since; without it, the last ones. wait: wait for a new line first."""
         level = call.query.get("level", "info")
         if level not in LEVELS:
             raise S3Error("InvalidArgument", f"level must be one of {', '.join(LEVELS)}.")
-        since = call.query.get("since", "0")
-        if not since.isascii() or not since.isdigit() or len(since) > 18:
-            raise S3Error("InvalidArgument", "since must be the seq of a line.")
+        since = call.sequence("since", "the seq of a line")
         limit = call.number("limit", 1_000, LINES)
         source = call.query.get("source", "")
         if "wait" in call.query:
-            await self._next_line(int(since), wait_of(call))
+            await self._next_line(since, call.wait)
         seq = self._log_buffer.seq
-        lines = self._log_buffer.after(int(since), limit, level=level, source=source)
-        is_cut = int(since) > 0 and len(lines) == limit
+        lines = self._log_buffer.after(since, limit, level=level, source=source)
+        is_cut = since > 0 and len(lines) == limit
         return answer(LogList(lines, lines[-1].seq if is_cut else seq))
 
     async def _next_line(self, since: int, seconds: float) -> None:
-        loop, news = asyncio.get_running_loop(), asyncio.Event()
+        loop, arrived = asyncio.get_running_loop(), asyncio.Event()
 
-        def told() -> None:
-            loop.call_soon_threadsafe(news.set)
+        def on_line() -> None:  # called in the thread that logs
+            loop.call_soon_threadsafe(arrived.set)
 
-        self._log_buffer.on_line.append(told)
+        self._log_buffer.on_line.append(on_line)
         try:
             if self._log_buffer.seq <= since:
                 async with asyncio.timeout(seconds):
-                    await news.wait()
+                    await arrived.wait()
         except TimeoutError:
             pass
         finally:
-            self._log_buffer.on_line.remove(told)
+            self._log_buffer.on_line.remove(on_line)
 
     async def samples(self, call: Call) -> web.Response:
         return answer(self._samples())
 
     async def config(self, call: Call) -> web.Response:
-        """As they were at the start; secrets are masked."""
+        """The settings as they were at the start, with secrets masked."""
         config = self._config
         return answer(
             SettingList(

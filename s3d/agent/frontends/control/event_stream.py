@@ -1,4 +1,4 @@
-"""GET /v1/events: the agent's events, one JSON object a line, for as long as the reader likes."""
+"""GET /v1/events: the agent's events as one JSON object a line, until the reader closes."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from collections.abc import AsyncIterator
 from aiohttp import web
 
 from s3d.agent.core.events import Events, Subscription, TooManySubscribers
-from s3d.agent.frontends.control.routing import Call, ControlError, Route
-from s3d.agent.s3.errors import S3Error
+from s3d.agent.frontends.control.control_call import Call, Route
+from s3d.agent.frontends.control.problems import ControlError
 from s3d.shared import control
 from s3d.shared.control import Event
 
 PAUSE = 0.1
-"""Seconds between two batches, in which events of the same kind and subject become one."""
+"""Seconds between two batches; within one, events of the same kind and subject are merged."""
 WRITE_TIMEOUT = 10.0
-"""Seconds for a reader to take a batch; then it is dropped."""
+"""Seconds for a reader to receive a batch; a slower one is disconnected."""
 QUERY = frozenset({"since", "boot", "topics"})
 
 
@@ -31,10 +31,7 @@ class EventStream:
         return [Route("GET", "/v1/events", self.stream, QUERY)]
 
     async def stream(self, call: Call) -> web.StreamResponse:
-        """hello first, then what the reader missed, then what happens; ends when the agent stops.
-
-        A reader that is gone or too slow is dropped.
-        """
+        """Send hello, then the events since the given one, then new ones, until the agent stops."""
         topics = [topic for topic in call.query.get("topics", "").split(",") if topic]
         since = _since(call)
         response = web.StreamResponse(headers={"Content-Type": control.NDJSON})
@@ -68,12 +65,9 @@ class EventStream:
 
 
 def _since(call: Call) -> int | None:
-    text = call.query.get("since")
-    if text is None:
+    if "since" not in call.query:
         return None
-    if not text.isascii() or not text.isdigit() or len(text) > 18:
-        raise S3Error("InvalidArgument", "since must be the seq of an event.")
-    return int(text)
+    return call.sequence("since", "the seq of an event")
 
 
 def _line(event: Event) -> bytes:

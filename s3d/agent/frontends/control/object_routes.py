@@ -1,10 +1,10 @@
-"""Buckets, objects and tags over the control API, for the command line and the terminal app."""
+"""Routes of buckets, objects, tags and presigned URLs."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import aclosing
 from email.utils import formatdate
 from urllib.parse import parse_qsl
@@ -14,10 +14,11 @@ from aiohttp import web
 
 from s3d.agent.core.client import ABSENT, S3Client, versions_of_key
 from s3d.agent.core.object_info import ObjectAttributes
-from s3d.agent.frontends.control.routing import Call, Route, answer
+from s3d.agent.frontends.control.control_call import Call, Route, answer
+from s3d.agent.frontends.control.key_status import KeyStatus
 from s3d.agent.s3.conditions import byte_range
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.messages import Body, StreamBody
+from s3d.agent.s3.messages import StreamBody
 from s3d.agent.s3.object_headers import ATTRIBUTES
 from s3d.shared import control
 from s3d.shared.control import (
@@ -33,29 +34,27 @@ logger = logging.getLogger(__name__)
 
 METADATA = "x-amz-meta-"
 METHODS = ("GET", "HEAD", "PUT", "DELETE")
-"""What a presigned URL can be for."""
+"""Methods of a presigned URL."""
 WEEK = 7 * 24 * 3600
-TAGS_WITHIN = 5.0
-"""Seconds that the remote has for tags."""
+TAGS_TIMEOUT = 5.0
+"""Seconds to wait for tags of the remote."""
 PAGE = frozenset({"prefix", "delimiter", "cursor", "limit"})
 KEY = frozenset({"key"})
 VERSION = frozenset({"key", "version"})
 
 Presign = Callable[[PresignRequest, str, str], Presigned]
 """(request, bucket, key) -> the URL."""
-Standing = Callable[[str, Iterable[str]], dict[str, str]]
-"""(bucket, keys) -> key -> how it is with queue and cache, as a word."""
 
 
 class ObjectRoutes:
-    """The routes to the store."""
+    """Routes to the store."""
 
     def __init__(
-        self, objects: S3Client, presign: Presign, standing: Standing = lambda bucket, keys: {}
+        self, objects: S3Client, presign: Presign, key_status: KeyStatus | None = None
     ) -> None:
         self._objects = objects
         self._presign = presign
-        self._standing = standing
+        self._key_status = key_status
 
     def routes(self) -> list[Route]:
         bucket = "/v1/buckets/{bucket}"
@@ -89,48 +88,48 @@ class ObjectRoutes:
     async def tags(self, call: Call) -> web.Response:
         """Of the bucket, or of an object."""
         key = call.query.get("key", "")
-        return answer(Tags(await tags_within(self._objects, call.bucket, key)))
+        return answer(Tags(await get_tags(self._objects, call.bucket, key)))
 
     async def change_tags(self, call: Call) -> web.Response:
-        """Add and remove; what is not named stays."""
+        """Add and remove tags; those that are not named stay."""
         changes = await call.body(TagChanges)
         if both := changes.set.keys() & set(changes.unset):
             raise S3Error("InvalidRequest", f"{min(both)} is both in set and in unset.")
-        wanted = {**changes.set, **dict.fromkeys(changes.unset)}
+        tags = {**changes.set, **dict.fromkeys(changes.unset)}
         return answer(
-            Tags(await self._objects.set_tags(call.bucket, call.query.get("key", ""), wanted))
+            Tags(await self._objects.set_tags(call.bucket, call.query.get("key", ""), tags))
         )
 
     async def list(self, call: Call) -> web.Response:
-        """One page; with standing=1, how its keys are with queue and cache."""
+        """One page; with standing=1, the state of its keys in queue and cache."""
         page = await self._objects.page(
             call.bucket,
             call.query.get("prefix", ""),
             delimiter=call.query.get("delimiter", ""),
             cursor=call.query.get("cursor", ""),
-            limit=call.number("limit", control.MAX_PAGE, control.MAX_PAGE),
+            limit=call.page_limit,
         )
-        if call.query.get("standing", "") == "1":
-            words = self._standing(call.bucket, (info.key for info in page.objects))
-            page = msgspec.structs.replace(page, key_states=words)
+        if self._key_status is not None and call.query.get("standing", "") == "1":
+            states = self._key_status.key_states(call.bucket, (info.key for info in page.objects))
+            page = msgspec.structs.replace(page, key_states=states)
         return answer(page)
 
     async def versions(self, call: Call) -> web.Response:
-        """One page; or those of one key, the newest first."""
+        """One page; with key, the versions of one key, the newest first."""
         if call.query.get("key", ""):
-            limit = call.number("limit", control.MAX_PAGE, control.MAX_PAGE)
+            limit = call.page_limit
             return answer(await versions_of_key(self._objects, call.bucket, call.key, limit=limit))
         return answer(
             await self._objects.versions(
                 call.bucket,
                 call.query.get("prefix", ""),
                 cursor=call.query.get("cursor", ""),
-                limit=call.number("limit", control.MAX_PAGE, control.MAX_PAGE),
+                limit=call.page_limit,
             )
         )
 
     async def get(self, call: Call) -> web.StreamResponse:
-        """The data, streamed; what goes wrong after its first byte cuts the connection."""
+        """The data, streamed. Takes Range and If-Match."""
         headers = call.request.headers
         info, body = await self._objects.get(
             call.bucket,
@@ -141,14 +140,13 @@ class ObjectRoutes:
         )
         async with aclosing(body):
             part = byte_range(headers.get("Range"), info.size)
-            response = web.StreamResponse(status=206 if part else 200, headers=_headers(info))
-            response.content_length = body.size
-            if part:
-                first, last = part[0], sum(part) - 1
-                response.headers["Content-Range"] = f"bytes {first}-{last}/{info.size}"
-            await response.prepare(call.request)
-            await send(body, response, call.request)
-        return response
+            if part is None:
+                return await call.stream(body, _headers(info), size=body.size)
+            first, last = part[0], sum(part) - 1
+            content_range = {"Content-Range": f"bytes {first}-{last}/{info.size}"}
+            return await call.stream(
+                body, _headers(info) | content_range, size=body.size, status=206
+            )
 
     async def head(self, call: Call) -> web.Response:
         info = await self._objects.head(
@@ -159,7 +157,7 @@ class ObjectRoutes:
         return web.Response(headers={**_headers(info), "Content-Length": str(info.size)})
 
     async def put(self, call: Call) -> web.Response:
-        """Takes the headers of S3's PutObject that ObjectAttributes and its conditions know."""
+        """Takes the headers of PutObject that Attributes has, If-Match and If-None-Match: *."""
         request = call.request
         size = request.content_length
         if size is None and not request.body_exists:
@@ -183,10 +181,8 @@ class ObjectRoutes:
         return web.Response(status=204)
 
     async def restore(self, call: Call) -> web.Response:
-        """Make an older version the newest again."""
-        version = call.query.get("version", "")
-        if not version:
-            raise S3Error("InvalidArgument", "The query word version is missing.")
+        """Copy an older version over the current one."""
+        version = call.required("version")
         await self._objects.restore(call.bucket, call.key, version)
         info = await self._objects.head(call.bucket, call.key)
         if info is None:
@@ -194,39 +190,23 @@ class ObjectRoutes:
         return answer(info)
 
     async def presign(self, call: Call) -> web.Response:
-        wanted = await call.body(PresignRequest)
-        if wanted.method not in METHODS:
+        presign = await call.body(PresignRequest)
+        if presign.method not in METHODS:
             raise S3Error("InvalidArgument", f"method must be one of {', '.join(METHODS)}.")
-        if not 1 <= wanted.expires <= WEEK:
+        if not 1 <= presign.expires <= WEEK:
             raise S3Error("InvalidArgument", f"expires must be from 1 to {WEEK} seconds.")
-        return answer(self._presign(wanted, call.bucket, call.key))
+        return answer(self._presign(presign, call.bucket, call.key))
 
 
-async def tags_within(objects: S3Client, bucket: str, key: str = "") -> dict[str, str]:
-    """The tags, unless the remote is silent: whoever asks has the object and need not wait long.
-
-    Raises S3Error ServiceUnavailable.
-    """
+async def get_tags(objects: S3Client, bucket: str, key: str = "") -> dict[str, str]:
+    """The tags. Raises S3Error ServiceUnavailable after TAGS_TIMEOUT: the caller has the object
+    itself, and should not wait long for less."""
     try:
-        async with asyncio.timeout(TAGS_WITHIN):
+        async with asyncio.timeout(TAGS_TIMEOUT):
             return await objects.tags(bucket, key)
     except TimeoutError:
-        message = f"The remote has not sent the tags within {TAGS_WITHIN:g} s."
+        message = f"The remote did not return the tags within {TAGS_TIMEOUT:g} s."
         raise S3Error("ServiceUnavailable", message) from None
-
-
-async def send(body: Body, response: web.StreamResponse, request: web.Request) -> None:
-    """The status is out: from here on, an error can only cut the connection."""
-    try:
-        async for chunk in body:
-            await response.write(chunk)
-        await response.write_eof()
-    except ConnectionError:
-        return  # the client has gone
-    except (S3Error, OSError):
-        logger.exception("reading failed path=%s", request.path)
-        if request.transport is not None:
-            request.transport.abort()
 
 
 def _attributes(request: web.Request) -> ObjectAttributes:

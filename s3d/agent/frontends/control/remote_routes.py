@@ -1,28 +1,35 @@
-"""What waits for remotes that are not in use, and whose the access key is."""
+"""Routes of the pending writes of remotes that are not in use, and of the account in use."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, suppress
-from itertools import islice
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Protocol
 
 from aiohttp import web
 
-from s3d.agent.frontends.control.object_routes import send
-from s3d.agent.frontends.control.pending import (
+from s3d.agent.frontends.control.control_call import (
+    Call,
+    Handler,
+    Route,
+    answer,
+    page_of,
+    sequence_of,
+)
+from s3d.agent.frontends.control.problems import ControlError
+from s3d.agent.frontends.control.queue_routes import require_queue
+from s3d.agent.frontends.control.transfer_routes import export_staged
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.stores.remote.identity import is_name_of
+from s3d.agent.stores.write_queue.move_writes import OpenQueue, Unmoved
+from s3d.agent.stores.write_queue.pending_write import PendingWrite
+from s3d.agent.stores.write_queue.queue_status import (
     Queue,
     queue_status,
     transfer_of,
     transfer_of_conflict,
 )
-from s3d.agent.frontends.control.queue_routes import require_queue
-from s3d.agent.frontends.control.routing import Call, ControlError, Route, answer
-from s3d.agent.s3.errors import S3Error
-from s3d.agent.stores.remote.identity import is_name_of
-from s3d.agent.stores.write_queue.move_writes import OpenQueue, Unmoved
-from s3d.agent.stores.write_queue.pending_write import PendingWrite
 from s3d.shared import control
 from s3d.shared.errors import NotFoundError
 from s3d.shared.transfers import (
@@ -36,12 +43,12 @@ from s3d.shared.transfers import (
     WaitingRemote,
 )
 
-PATIENCE = 4.0
-"""Seconds that adopt waits to see whether the remote takes what is pending."""
+PUSH_TIMEOUT = 4.0
+"""Seconds for which adopt waits for a push to succeed or fail."""
 
 
 class Waiting(Protocol):
-    """The queues of the remotes that are not in use. Raises NotFoundError for a wrong name."""
+    """The queues of remotes that are not in use. Raises NotFoundError for an unknown name."""
 
     def status(self, name: str = "") -> list[WaitingRemote]: ...
 
@@ -51,7 +58,7 @@ class Waiting(Protocol):
 
 
 class Account(Protocol):
-    """Whose the access key is."""
+    """The account of the access key in use."""
 
     is_confirmed: bool
 
@@ -65,7 +72,7 @@ class InUse(Protocol):
 
     @property
     def names(self) -> Sequence[str]:
-        """Its id, and how its URL may be written."""
+        """Its id, followed by the spellings of its URL."""
 
     @property
     def account(self) -> Account: ...
@@ -75,7 +82,7 @@ Verb = Callable[[Call, OpenQueue, PendingWrite], Awaitable[web.StreamResponse]]
 
 
 class RemoteRoutes:
-    """waiting: None where the queue's folder is not this agent's. in_use: None without a remote."""
+    """waiting None: another agent may use the queues' folder. in_use None: no remote is set."""
 
     def __init__(self, waiting: Waiting | None, in_use: InUse | None, queue: Queue | None) -> None:
         self._maybe, self._in_use, self._queue = waiting, in_use, queue
@@ -104,56 +111,47 @@ class RemoteRoutes:
         return answer(RemoteList([] if self._maybe is None else self._maybe.status(name)))
 
     async def writes(self, call: Call) -> web.Response:
-        """One page, oldest first."""
-        after, limit = _seq(call.query.get("cursor") or "0"), control.MAX_PAGE
-        limit = call.number("limit", limit, limit)
+        """One page, the oldest first."""
+        after, limit = call.cursor, call.page_limit
         async with self._opened(call) as queue:
-            found = (write for write in queue.writes() if write.seq > after)
-            page = list(islice(found, limit + 1))
-        cursor = str(page[limit - 1].seq) if len(page) > limit else ""
-        return answer(TransferList([_shown(queue, write) for write in page[:limit]], cursor))
+            writes = (write for write in queue.writes() if write.seq > after)
+            page, cursor = page_of(writes, limit, lambda write: write.seq)
+        return answer(TransferList([_shown(queue, write) for write in page], cursor))
 
     async def export(self, call: Call, queue: OpenQueue, write: PendingWrite) -> web.StreamResponse:
         """The bytes, as they were accepted."""
         stored = await queue.load(write)
         if stored is None:
             raise ControlError(409, control.WRONG_STATE, f"a {write.kind} has no bytes")
-        about = stored.record.description
-        kind = str(about.headers.get("ContentType", "binary/octet-stream"))
-        async with aclosing(queue.body_of(stored.layout)) as body:
-            response = web.StreamResponse(headers={"Content-Type": kind})
-            response.content_length = write.size
-            await response.prepare(call.request)
-            await send(body, response, call.request)
-        return response
+        return await export_staged(call, stored, queue.body_of)
 
     async def discard(self, call: Call, queue: OpenQueue, write: PendingWrite) -> web.Response:
         await queue.discard(write)
         return web.Response(status=204)
 
     async def move(self, call: Call) -> web.Response:
-        """Write them to the remote in use, which must be the one that is named."""
-        wanted = await call.body(MoveRequest)
-        if self._in_use is None or not _names(self._in_use, wanted.to):
+        """Write them to the remote in use, which the request has to name."""
+        move = await call.body(MoveRequest)
+        if self._in_use is None or not _names(self._in_use, move.to):
             hint = "start the agent with that remote (S3D_REMOTE) first"
-            title = f"{wanted.to} is not the remote in use"
+            title = f"{move.to} is not the remote in use"
             raise ControlError(409, control.WRONG_STATE, title, hint)
-        seqs = [_seq(text) for text in wanted.writes]
+        seqs = [_seq(text) for text in move.writes]
         try:
-            moved, left = await self._waiting.move(call.request.match_info["remote"], seqs)
+            moved, left = await self._waiting.move(call.segment("remote"), seqs)
         except NotFoundError as error:
             raise _no_remote(error) from error
         return answer(MoveResult(moved, [_failure(unmoved) for unmoved in left]))
 
     async def adopt(self, call: Call) -> web.Response:
-        """Push pending writes with the access key in use, whose account is not known."""
-        wanted, queue = await call.body(AdoptRequest), require_queue(self._queue)
+        """Push pending writes with the access key in use, whose account could not be determined."""
+        adopt, queue = await call.body(AdoptRequest), require_queue(self._queue)
         account = None if self._in_use is None else self._in_use.account
         if account is None or account.is_confirmed:
             hint = "what waits for another remote: s3d queue move"
             title = "the access key is of the account that pending writes are for"
             raise ControlError(409, control.WRONG_STATE, title, hint)
-        if wanted.separate:
+        if adopt.separate:
             await account.separate()
         else:
             await account.adopt()
@@ -161,11 +159,11 @@ class RemoteRoutes:
         return answer(queue_status(queue))
 
     def _opened(self, call: Call) -> AbstractAsyncContextManager[OpenQueue]:
-        return _translated(self._waiting, call.request.match_info["remote"])
+        return _open_waiting(self._waiting, call.segment("remote"))
 
-    def _on_one(self, act: Verb) -> Callable[[Call], Awaitable[web.StreamResponse]]:
+    def _on_one(self, act: Verb) -> Handler:
         async def handler(call: Call) -> web.StreamResponse:
-            seq = _seq(call.request.match_info["id"])
+            seq = _seq(call.segment("id"))
             async with self._opened(call) as queue:
                 write = queue.get(seq)
                 if write is None:
@@ -177,15 +175,15 @@ class RemoteRoutes:
 
 
 async def _push(queue: Queue) -> None:
-    """At once, if the remote is there."""
+    """Make all writes due, and probe the remote."""
     queue.journal.control.retry_delayed()
     with suppress(S3Error, TimeoutError):
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(PUSH_TIMEOUT):
             await queue.pusher.probe_now()
 
 
 @asynccontextmanager
-async def _translated(waiting: Waiting, name: str) -> AsyncIterator[OpenQueue]:
+async def _open_waiting(waiting: Waiting, name: str) -> AsyncIterator[OpenQueue]:
     try:
         async with waiting.opened(name) as queue:
             yield queue
@@ -213,7 +211,8 @@ def _failure(unmoved: Unmoved) -> MoveFailure:
 
 
 def _seq(text: str) -> int:
-    """Raises InvalidArgument."""
-    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+    """The id of a write. Raises InvalidArgument."""
+    seq = sequence_of(text)
+    if seq is None:
         raise S3Error("InvalidArgument", f"{text} is not the id of a write.")
-    return int(text)
+    return seq

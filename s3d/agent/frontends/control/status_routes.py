@@ -1,4 +1,4 @@
-"""What the agent says of itself: hello, status, the state for the event stream, health."""
+"""Routes of the agent's status: hello, status, the snapshot for the event stream, health."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from aiohttp import web
 from s3d import __version__
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import RING, SUBSCRIBERS, Events
+from s3d.agent.frontends.control.control_call import Call, Route, answer
 from s3d.agent.frontends.control.key_status import KeyStatus
-from s3d.agent.frontends.control.object_routes import tags_within
-from s3d.agent.frontends.control.routing import Call, Route, answer
+from s3d.agent.frontends.control.object_routes import get_tags
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.storage.records import Totals
 from s3d.shared import control
@@ -36,17 +36,17 @@ LIMITS = {"page": control.MAX_PAGE, "subscribers": SUBSCRIBERS, "events": RING}
 
 @dataclass(frozen=True, slots=True)
 class StatusSources:
-    """Where the status comes from."""
+    """Functions that return the parts of the status."""
 
     agent: Callable[[], Awaitable[AgentStatus]]
     usage: Callable[[str], Awaitable[Totals | None]]
-    """Of one bucket; None: only the remote knows."""
+    """Objects and bytes of a bucket; None: only the remote knows them."""
     serving: Callable[[], bool]
-    """All is bound, and the agent is not about to stop."""
+    """All listeners are bound, and the agent is not stopping."""
 
 
 class StatusRoutes:
-    """The routes without data."""
+    """Status of the agent, a bucket or an object."""
 
     def __init__(
         self,
@@ -84,28 +84,26 @@ class StatusRoutes:
         )
 
     async def status(self, call: Call) -> web.Response:
-        """Of the agent, of a bucket, or of an object."""
+        """Of the agent; with bucket, of a bucket; with bucket and key, of an object."""
         bucket, key = call.query.get("bucket", ""), call.query.get("key", "")
-        if key and not bucket:
-            raise S3Error("InvalidArgument", "The query word bucket is missing.")
         if key:
-            return answer(await self._object(bucket, key))
+            return answer(await self._object(call.required("bucket"), key))
         if bucket:
             return answer(await self._bucket(bucket))
         return answer(await self._sources.agent())
 
     async def state(self, call: Call) -> web.Response:
-        """The seq is taken first: an event during the snapshot is told again, never missed."""
+        """A snapshot. Its seq is read first, so that no event is lost; one may come twice."""
         seq = self._events.seq
         status = await self._sources.agent()
         try:
             buckets = await self._objects.buckets()
-        except S3Error:  # the remote is away, which the status says
+        except S3Error:  # the remote is unreachable, which the status shows
             buckets = []
         return answer(State(seq, self._events.boot, status, buckets))
 
     async def health(self, call: Call) -> web.Response:
-        """200 as long as the loop turns."""
+        """200 while the event loop runs."""
         return web.Response(text="ok\n")
 
     async def readiness(self, call: Call) -> web.Response:
@@ -115,12 +113,12 @@ class StatusRoutes:
         return web.Response(text="not ready\n", status=503)
 
     async def _bucket(self, bucket: str) -> BucketInfo:
-        found = {info.name: info for info in await self._objects.buckets()}
-        if bucket not in found:
+        buckets = {info.name: info for info in await self._objects.buckets()}
+        if bucket not in buckets:
             raise S3Error("NoSuchBucket", BucketName=bucket)
         usage = await self._sources.usage(bucket)
         return msgspec.structs.replace(
-            found[bucket],
+            buckets[bucket],
             objects=None if usage is None else usage.objects,
             size=None if usage is None else usage.size,
             tags=await self._objects.tags(bucket),
@@ -130,9 +128,9 @@ class StatusRoutes:
     async def _object(self, bucket: str, key: str) -> ObjectInfo:
         info = await self._objects.head(bucket, key)
         if info is not None:
-            info = msgspec.structs.replace(info, tags=await tags_within(self._objects, bucket, key))
+            info = msgspec.structs.replace(info, tags=await get_tags(self._objects, bucket, key))
         if self._key_status is not None:
-            info = await self._key_status.status(bucket, key, info)
+            info = await self._key_status.object_status(bucket, key, info)
         if info is None:
             raise S3Error("NoSuchKey", Key=key)
         return info

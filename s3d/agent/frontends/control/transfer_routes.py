@@ -1,53 +1,55 @@
-"""Pending writes one by one: list them, try again, export, discard, and which goes first."""
+"""Routes of single transfers: list, retry, export, discard, pause, and priority.
+
+A transfer is either a pending write of the queue (kind push, its id a sequence number) or a job
+(user_transfer_routes.py): the path is the same, so each action first looks for a job.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import heapq
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from contextlib import aclosing, contextmanager, suppress
-from itertools import islice
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import aclosing
 
 from aiohttp import web
 
-from s3d.agent.frontends.control.object_routes import send
-from s3d.agent.frontends.control.pending import (
+from s3d.agent.frontends.control.control_call import Call, Route, answer, page_of, sequence_of
+from s3d.agent.frontends.control.problems import ControlError
+from s3d.agent.frontends.control.queue_routes import require_queue
+from s3d.agent.frontends.control.user_transfer_routes import UserTransferRoutes, describe_job
+from s3d.agent.s3.address import check_key
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.messages import Body
+from s3d.agent.storage.records import Layout, Stored
+from s3d.agent.stores.write_queue.pending_write import (
+    PendingState,
+    PendingWrite,
+)
+from s3d.agent.stores.write_queue.queue_status import (
     PUSH,
     STATES,
     Queue,
     transfer_of,
     transfer_of_conflict,
 )
-from s3d.agent.frontends.control.queue_routes import require_queue, wait_of
-from s3d.agent.frontends.control.routing import Call, ControlError, Route, answer
-from s3d.agent.frontends.control.user_transfer_routes import UserTransferRoutes, show
-from s3d.agent.s3.address import check_key
-from s3d.agent.s3.errors import S3Error
-from s3d.agent.storage.records import Stored
-from s3d.agent.stores.write_queue.pending_write import (
-    NewerWritePending,
-    PendingState,
-    PendingWrite,
-)
 from s3d.shared import control
 from s3d.shared.transfers import PriorityRequest, RetryRequest, Transfer, TransferList
 
 PLACE = frozenset({"bucket", "prefix", "key"})
-MOST = 1_000
-"""Greatest priority, either way."""
+MAX_PRIORITY = 1_000
+"""Highest priority; its negative is the lowest."""
 
 WAITING, PUSHING = PendingState.WAITING, PendingState.PUSHING
 HELD, FAILED = PendingState.HELD, PendingState.FAILED
 VERIFYING, CONFLICT = PendingState.VERIFYING, PendingState.CONFLICT
 
 ENDINGS = ("done", "cancelled")
-"""States that no push has: it is gone then."""
+"""States of jobs only: a push that ends is not pending any more."""
 
 Verb = Callable[[Call, PendingWrite], Awaitable[web.StreamResponse]]
 
 
 class TransferRoutes:
-    """Routes of the single writes, and of what moves bytes besides."""
+    """queue None: there are only jobs."""
 
     def __init__(self, queue: Queue | None, user_transfers: UserTransferRoutes) -> None:
         self._maybe, self._user_transfers = queue, user_transfers
@@ -78,73 +80,65 @@ class TransferRoutes:
         return require_queue(self._maybe)
 
     async def list(self, call: Call) -> web.Response:
-        """One page: first all that is no push; then pushes, oldest first."""
-        query, after = call.query, _seq(call.query.get("cursor") or "0")
-        if after is None:
-            raise S3Error("InvalidArgument", "cursor is not one that was given out.")
+        """One page: all jobs first, on the first page; then pushes, the oldest first."""
+        query, after = call.query, call.cursor
         kind = query.get("kind", "")
         first: list[Transfer] = []
         if kind != PUSH and not after and "bucket" not in query:
-            first = self._user_transfers.listed(kind, query.get("state", ""))
+            first = self._user_transfers.matching(kind, query.get("state", ""))
         no_push = kind not in ("", PUSH) or query.get("state", "") in ENDINGS
         if no_push or (self._maybe is None and not kind):
             return answer(TransferList(first))
-        limit = call.number("limit", control.MAX_PAGE, control.MAX_PAGE)
         state, prefix = _state(query), query.get("prefix", "")
-        found = (
+        writes = (
             write
             for write in self._writes(call)
             if write.seq > after and state in (None, write.state) and write.key.startswith(prefix)
         )
-        page = list(islice(found, limit + 1))
-        cursor = str(page[limit - 1].seq) if len(page) > limit else ""
-        pushes = [self._shown(write) for write in page[:limit]]
+        page, cursor = page_of(writes, call.page_limit, lambda write: write.seq)
+        pushes = [self._shown(write) for write in page]
         return answer(TransferList([*first, *pushes], cursor))
 
     async def show(self, call: Call) -> web.Response:
-        """At once; or, with wait, when it has ended (which a push does not do here)."""
-        job = self._user_transfers.find(call.request.match_info["id"])
+        """With wait: respond when a job has ended. A push is shown at once."""
+        job = self._user_transfers.find(call.segment("id"))
         if job is not None:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(wait_of(call)):
-                    await job.ended.wait()
-            return answer(show(job))
+            await call.wait_for(job.ended.wait)
+            return answer(describe_job(job))
         return answer(self._shown(self._find(call)))
 
     async def retry(self, call: Call, write: PendingWrite) -> web.Response:
-        """At once; with as_key to another key, where it has another id."""
-        wanted = await call.body(RetryRequest)
+        """Make a write due now; as_key: push it to another key, under which it has another id."""
+        retry = await call.body(RetryRequest)
         journal = self._queue.journal
         if write.state is CONFLICT:
-            return await self._retry_conflict(write, wanted)
-        if not wanted.as_key:
+            return await self._retry_conflict(write, retry)
+        if not retry.as_key:
             await journal.control.retry(seq=write.seq)
             return answer(transfer_of(write))
-        check_key(wanted.as_key)
+        check_key(retry.as_key)
         if write.kind != "put":
-            raise _unfit(f"a {write.kind} cannot go to another key")
-        with _refused_if_replacing():
-            await journal.control.retry(seq=write.seq, as_key=wanted.as_key)
-        renamed = journal.pending.newest(write.bucket, wanted.as_key)
+            raise _wrong_state(f"a {write.kind} cannot go to another key")
+        await journal.control.retry(seq=write.seq, as_key=retry.as_key)
+        renamed = journal.pending.newest(write.bucket, retry.as_key)
         return answer(transfer_of(renamed or write))
 
-    async def _retry_conflict(self, write: PendingWrite, wanted: RetryRequest) -> web.Response:
-        """Over the version that it was parked for, or to another key; it has another id there."""
-        if not (wanted.force or wanted.as_key):
+    async def _retry_conflict(self, write: PendingWrite, retry: RetryRequest) -> web.Response:
+        """force: push it over the remote's version; as_key: to another key. Its id changes."""
+        if not (retry.force or retry.as_key):
             hint = "force pushes it over the remote's version; as_key pushes it to another key"
             raise ControlError(409, control.WRONG_STATE, "the remote has a newer version", hint)
-        if wanted.as_key:
-            check_key(wanted.as_key)
+        if retry.as_key:
+            check_key(retry.as_key)
             if write.kind != "put":
-                raise _unfit(f"a {write.kind} cannot go to another key")
+                raise _wrong_state(f"a {write.kind} cannot go to another key")
         journal = self._queue.journal
-        with _refused_if_replacing():
-            await journal.conflicts.force(write.seq, wanted.as_key or None)
-        entered = journal.pending.newest(write.bucket, wanted.as_key or write.key)
+        await journal.conflicts.force(write.seq, retry.as_key or None)
+        entered = journal.pending.newest(write.bucket, retry.as_key or write.key)
         return answer(transfer_of(entered or write))
 
     async def discard(self, call: Call, write: PendingWrite) -> web.Response:
-        """The key is again what it was before this write."""
+        """Drop the write: clients read what the key was before it."""
         journal = self._queue.journal
         if write.state is CONFLICT:
             await journal.conflicts.discard(write.seq)
@@ -156,15 +150,8 @@ class TransferRoutes:
         """The bytes, as they were accepted."""
         stored = await self._stored(write)
         if stored is None:
-            raise _unfit("a delete has no bytes")
-        about = stored.record.description
-        kind = str(about.headers.get("ContentType", "binary/octet-stream"))
-        async with aclosing(self._queue.body_of(stored.layout)) as body:
-            response = web.StreamResponse(headers={"Content-Type": kind})
-            response.content_length = write.size
-            await response.prepare(call.request)
-            await send(body, response, call.request)
-        return response
+            raise _wrong_state("a delete has no bytes")
+        return await export_staged(call, stored, self._queue.body_of)
 
     async def _stored(self, write: PendingWrite) -> Stored | None:
         journal = self._queue.journal
@@ -176,19 +163,21 @@ class TransferRoutes:
         return row.stored
 
     async def priority(self, call: Call, write: PendingWrite) -> web.Response:
-        wanted = (await call.body(PriorityRequest)).priority
-        if abs(wanted) > MOST:
-            raise S3Error("InvalidArgument", f"priority must be from -{MOST} to {MOST}.")
-        await self._queue.journal.control.set_priority(write.seq, wanted)
+        priority = (await call.body(PriorityRequest)).priority
+        if abs(priority) > MAX_PRIORITY:
+            raise S3Error(
+                "InvalidArgument", f"priority must be from -{MAX_PRIORITY} to {MAX_PRIORITY}."
+            )
+        await self._queue.journal.control.set_priority(write.seq, priority)
         return answer(transfer_of(write))
 
     async def pause(self, call: Call, write: PendingWrite) -> web.Response:
-        """Hold this write back; it holds back the later ones of its key."""
+        """Hold a write, and with it the later ones of its key."""
         await self._queue.journal.control.hold(write.seq)
         return answer(transfer_of(write))
 
     async def cancel(self, call: Call, write: PendingWrite) -> web.Response:
-        raise _unfit("a write is discarded, and not cancelled")
+        raise _wrong_state("a write is discarded, and not cancelled")
 
     async def resume(self, call: Call, write: PendingWrite) -> web.Response:
         await self._queue.journal.control.release(write.seq)
@@ -198,19 +187,19 @@ class TransferRoutes:
         self, verb: str, act: Verb, states: set[PendingState]
     ) -> Callable[[Call], Awaitable[web.StreamResponse]]:
         async def handler(call: Call) -> web.StreamResponse:
-            job = self._user_transfers.find(call.request.match_info["id"])
+            job = self._user_transfers.find(call.segment("id"))
             if job is not None:
                 return await self._user_transfers.apply_action(job, verb)
             write = self._find(call)
             if write.state not in states and verb != "cancel":
-                raise _unfit(f"cannot {verb} a write that is {transfer_of(write).state}")
+                raise _wrong_state(f"cannot {verb} a write that is {transfer_of(write).state}")
             return await act(call, write)
 
         return handler
 
     def _find(self, call: Call) -> PendingWrite:
-        seq = _seq(call.request.match_info["id"])
-        if seq is None:  # the id of something else than a write, also where there is no queue
+        seq = sequence_of(call.segment("id"))
+        if seq is None:  # the id of a job, which may be given where there is no queue
             raise _gone()
         journal = self._queue.journal
         write = journal.pending.get(seq)
@@ -246,15 +235,6 @@ class TransferRoutes:
         return heapq.merge(writes, conflicts, key=lambda write: write.seq)
 
 
-@contextmanager
-def _refused_if_replacing() -> Iterator[None]:
-    try:
-        yield
-    except NewerWritePending as error:
-        hint = "let it be pushed, or discard it, first; s3d queue ls lists it"
-        raise ControlError(409, control.WRONG_STATE, str(error), hint) from error
-
-
 def _state(query: Mapping[str, str]) -> PendingState | None:
     word = query.get("state", "")
     if word and word not in STATES:
@@ -263,8 +243,14 @@ def _state(query: Mapping[str, str]) -> PendingState | None:
     return STATES[word] if word else None
 
 
-def _seq(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
+async def export_staged(
+    call: Call, stored: Stored, body_of: Callable[[Layout], Body]
+) -> web.StreamResponse:
+    """The staged bytes of a write, with their Content-Type."""
+    content_type = stored.record.about.headers.get("ContentType", "binary/octet-stream")
+    async with aclosing(body_of(stored.layout)) as body:
+        headers = {"Content-Type": str(content_type)}
+        return await call.stream(body, headers, size=stored.record.size)
 
 
 def _gone() -> ControlError:
@@ -272,5 +258,5 @@ def _gone() -> ControlError:
     return ControlError(404, control.NO_SUCH_TRANSFER, "no such transfer", hint)
 
 
-def _unfit(why: str) -> ControlError:
+def _wrong_state(why: str) -> ControlError:
     return ControlError(409, control.WRONG_STATE, why)

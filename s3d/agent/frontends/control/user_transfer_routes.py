@@ -1,4 +1,4 @@
-"""Transfers that a person asks for: start them, and pause, resume, retry or cancel one."""
+"""Routes of the jobs that people start: transfers, prefetches and the migration."""
 
 from __future__ import annotations
 
@@ -7,27 +7,36 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from s3d.agent.core.job import JobState
-from s3d.agent.frontends.control.routing import Call, ControlError, Route, answer
+from s3d.agent.frontends.control.control_call import Call, Route, answer
+from s3d.agent.frontends.control.problems import ControlError
 from s3d.agent.stores.read_cache.prefetch import PinManager, PrefetchJob, prefetch_status
+from s3d.agent.transfers.store_migration import Migration
 from s3d.agent.transfers.transfer_status import STATES, TransferJob, transfer_of
 from s3d.agent.transfers.user_transfers import UserTransfers
 from s3d.shared import control
 from s3d.shared.caching import PrefetchRequest
-from s3d.shared.transfers import Count, Transfer, TransferError, TransferList, TransferRequest
+from s3d.shared.transfers import (
+    Count,
+    MigrateRequest,
+    Transfer,
+    TransferError,
+    TransferList,
+    TransferRequest,
+)
 
 UserJob = TransferJob | PrefetchJob
 PREFETCH = "prefetch"
-_FIT = {
+_ALLOWED_STATES = {
     "pause": (JobState.QUEUED, JobState.RUNNING),
     "resume": (JobState.PAUSED,),
     "retry": (JobState.FAILED, JobState.QUEUED),
     "cancel": (JobState.QUEUED, JobState.RUNNING, JobState.PAUSED, JobState.FAILED),
 }
-"""Verb -> the states of a transfer that it is for."""
+"""Action -> the states in which a transfer allows it."""
 
 
 class UserTransferRoutes:
-    """keeper: who prefetches, if there is a cache."""
+    """keeper: runs prefetches; None without a cache."""
 
     def __init__(self, transfers: UserTransfers, keeper: PinManager | None) -> None:
         self._transfers, self._keeper = transfers, keeper
@@ -43,48 +52,85 @@ class UserTransferRoutes:
         return answer(TransferList([transfer_of(job) for job in started]), 202)
 
     async def clear(self, call: Call) -> web.Response:
-        """Those that have ended are listed no more."""
+        """Forget the transfers that have ended."""
         return answer(Count(await self._transfers.engine.clear()))
 
-    def listed(self, kind: str, state: str) -> list[Transfer]:
-        """All that are no pushes, prefetches first."""
+    def matching(self, kind: str, state: str) -> list[Transfer]:
+        """All jobs of a kind and in a state ("": any), prefetches first."""
         jobs = [] if self._keeper is None else list(self._keeper.prefetches.jobs.values())
-        found = [_of_prefetch(job) for job in jobs]
-        found += [transfer_of(job) for job in self._transfers.all()]
-        return [each for each in found if kind in ("", each.kind) and state in ("", each.state)]
+        transfers = [_of_prefetch(job) for job in jobs]
+        transfers += [transfer_of(job) for job in self._transfers.all()]
+        return [each for each in transfers if kind in ("", each.kind) and state in ("", each.state)]
 
     def find(self, id: str) -> UserJob | None:
-        """By the id of a transfer; a push has a number and is not found here."""
+        """The job with this transfer id; None for any other id, such as that of a push."""
         if id.startswith("f") and self._keeper is not None:
             return self._keeper.prefetches.jobs.get(id[1:])
         return self._transfers.get(id)
 
-    async def apply_action(self, job: UserJob, verb: str) -> web.Response:
+    async def apply_action(self, job: UserJob, action: str) -> web.Response:
         """Raises ControlError for an action that does not fit the job's state."""
         if isinstance(job.request, PrefetchRequest):
-            return await self._cancel_prefetch(job, verb)
+            return await self._cancel_prefetch(job, action)
         engine = self._transfers.engine
-        if verb not in _FIT or job.state not in _FIT[verb]:
-            raise _unfit(verb, job.request.kind, STATES[job.state])
+        if action not in _ALLOWED_STATES or job.state not in _ALLOWED_STATES[action]:
+            raise _wrong_state(action, job.request.kind, STATES[job.state])
         actions: dict[str, Callable[[TransferJob], Awaitable[None]]] = {
             "pause": engine.pause,
             "resume": engine.resume,
             "retry": engine.resume,
             "cancel": engine.cancel,
         }
-        await actions[verb](job)
+        await actions[action](job)
         return answer(transfer_of(job))
 
-    async def _cancel_prefetch(self, job: PrefetchJob, verb: str) -> web.Response:
+    async def _cancel_prefetch(self, job: PrefetchJob, action: str) -> web.Response:
         """A prefetch can only be cancelled."""
-        if verb != "cancel" or job.ended.is_set() or self._keeper is None:
-            raise _unfit(verb, PREFETCH, prefetch_status(job).state)
+        if action != "cancel" or job.ended.is_set() or self._keeper is None:
+            raise _wrong_state(action, PREFETCH, prefetch_status(job).state)
         await self._keeper.prefetches.cancel(job)
         return answer(_of_prefetch(job))
 
 
-def show(job: UserJob) -> Transfer:
-    """With each object that failed."""
+class MigrationRoutes:
+    """Without a remote each call is refused."""
+
+    def __init__(self, migration: Migration | None) -> None:
+        self._maybe = migration
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("GET", "/v1/migration", self.show, frozenset({"wait"})),
+            Route("POST", "/v1/migration:start", self.start),
+            Route("POST", "/v1/migration:cancel", self.cancel),
+        ]
+
+    @property
+    def _migration(self) -> Migration:
+        if self._maybe is None:
+            hint = "set S3D_REMOTE and start the agent again"
+            raise ControlError(409, control.NO_REMOTE, "there is no remote to migrate to", hint)
+        return self._maybe
+
+    async def show(self, call: Call) -> web.Response:
+        """The status; wait: respond when the migration has ended."""
+        migration = self._migration
+        await call.wait_for(migration.ended)
+        return answer(migration.status)
+
+    async def start(self, call: Call) -> web.Response:
+        request, migration = await call.body(MigrateRequest), self._migration
+        if not migration.start(request.buckets, delete_source=request.delete_source):
+            raise ControlError(409, control.WRONG_STATE, "a migration is running already")
+        return answer(migration.status, 202)
+
+    async def cancel(self, call: Call) -> web.Response:
+        await self._migration.cancel()
+        return answer(self._migration.status)
+
+
+def describe_job(job: UserJob) -> Transfer:
+    """A job with each object that failed."""
     if isinstance(job.request, PrefetchRequest):
         return _of_prefetch(job)
     return transfer_of(job, with_failures=True)
@@ -100,5 +146,5 @@ def _of_prefetch(job: PrefetchJob) -> Transfer:
     )  # fmt: skip
 
 
-def _unfit(verb: str, kind: str, state: str) -> ControlError:
-    return ControlError(409, control.WRONG_STATE, f"cannot {verb} a {kind} that is {state}")
+def _wrong_state(action: str, kind: str, state: str) -> ControlError:
+    return ControlError(409, control.WRONG_STATE, f"cannot {action} a {kind} that is {state}")

@@ -1,4 +1,4 @@
-"""Where the remote is: its host, and the host and path of each bucket and key there. Pure."""
+"""The endpoint of the remote, and the host and path of each bucket and key there. Pure."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from s3d.shared.errors import UsageError
 Addressing = Literal["auto", "path", "virtual"]
 
 AWS = "aws"
-"""The remote that is AWS itself."""
+"""The value of S3D_REMOTE for AWS itself."""
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")
-"""All bucket names that ever were possible."""
+"""Every bucket name that S3 has ever allowed."""
 _DNS_BUCKET = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
-"""Bucket names that are one label of a host name; a wildcard certificate covers no more."""
+"""Bucket names of one DNS label: a wildcard certificate covers no more than one."""
 _AWS_DOMAIN = "amazonaws.com"
 _PARTITIONS = (
     ("cn-", "amazonaws.com.cn"),
@@ -38,16 +38,16 @@ _AWS_HOST = re.compile(r"(?:.+\.)?s3[.-](?:.+\.)?amazonaws\.com(?:\.cn)?")
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """Where one request goes."""
+    """The address of one request."""
 
     host: str
-    """As in the Host header: with the port when it is not the scheme's own."""
+    """As in the Host header, with the port unless it is the default one."""
     raw_path: str
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The remote's endpoint."""
+    """An endpoint."""
 
     scheme: str
     host: str
@@ -57,7 +57,7 @@ class Target:
 
     @classmethod
     def parse(cls, url: str, addressing: Addressing = "auto") -> Target:
-        """Of http[s]://HOST[:PORT]. Raises UsageError."""
+        """Parse http[s]://HOST[:PORT]. Raises UsageError."""
         try:
             parts = urlsplit(url)
             port = parts.port or _DEFAULT_PORTS[parts.scheme]
@@ -67,7 +67,7 @@ class Target:
         if not host or parts.path not in ("", "/") or parts.query or parts.fragment:
             raise _unusable(url, "it must be a host with nothing after it")
         if parts.username is not None or parts.password is not None:
-            raise _unusable(parts.hostname or "", "credentials do not belong into a URL")
+            raise _unusable(parts.hostname or "", "a URL must not have credentials")
         return cls(parts.scheme, f"[{host}]" if ":" in host else host.lower(), port, addressing)
 
     @classmethod
@@ -91,9 +91,9 @@ class Target:
         return _AWS_HOST.fullmatch(self.host) is not None
 
     def locate(self, bucket: str, key: str = "") -> Location:
-        """Where to ask for a key, a bucket (empty key) or the service (empty bucket).
+        """The address of a key, of a bucket (empty key) or of the service (empty bucket).
 
-        Raises S3Error InvalidBucketName for what would be another place in a URL.
+        Raises S3Error InvalidBucketName for a name that would change the URL.
         https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html
         """
         raw_key = quote(key, safe="/-_.~")
@@ -126,12 +126,12 @@ def known_order(remote: str, bucket: str) -> str:
 
 
 def is_directory_bucket(bucket: str) -> bool:
-    """Whether the name is one of S3 Express's, which differ in more than one way."""
+    """Whether the name is one of a directory bucket of S3 Express, which behaves differently."""
     return bucket.endswith(_DIRECTORY_BUCKET)
 
 
 def same_address(remote: str, own: Iterable[tuple[str, int]]) -> bool:
-    """Whether a remote's URL is one of our own (host, port) addresses, under any of its names.
+    """Whether the URL of a remote is one of our own (host, port) addresses, in any spelling.
 
     Our address 0.0.0.0 or :: stands for every loopback address.
     """
@@ -139,22 +139,22 @@ def same_address(remote: str, own: Iterable[tuple[str, int]]) -> bool:
         target = Target.parse(remote)
     except UsageError:
         return False
-    theirs = _addresses(target.host)
-    return any(port == target.port and _overlap(host, theirs) for host, port in own)
+    addresses = _addresses(target.host)
+    return any(port == target.port and _overlap(host, addresses) for host, port in own)
 
 
 _LOCALHOST = frozenset(("127.0.0.1", "::1"))
 _EVERYWHERE = ("0.0.0.0", "::")
 
 
-def _overlap(own: str, theirs: frozenset[str]) -> bool:
+def _overlap(own: str, remote: frozenset[str]) -> bool:
     if own.strip("[]") in _EVERYWHERE:
-        return any(each == "::1" or each.startswith("127.") for each in theirs)
-    return not theirs.isdisjoint(_addresses(own))
+        return any(each == "::1" or each.startswith("127.") for each in remote)
+    return not remote.isdisjoint(_addresses(own))
 
 
 def _addresses(host: str) -> frozenset[str]:
-    """The addresses of a host, as far as they are known without asking the network; else itself."""
+    """The addresses of a host, without a DNS query; a name that needs one stands for itself."""
     bare = host.strip("[]").rstrip(".").lower()
     if bare in _EVERYWHERE or bare == "localhost" or bare.endswith(".localhost"):
         return _LOCALHOST

@@ -1,7 +1,7 @@
-"""The rest of what the agent asks for itself, through aioboto3: settings, listings, anything rare.
+"""Requests of the agent that go through aioboto3: bucket configurations, and everything rare.
 
-aioboto3 is imported and its client made at the first such call, in a thread: both together cost
-the better part of a second.
+aioboto3 is imported and its client made at the first such call, in a thread: both together take
+most of a second.
 """
 
 from __future__ import annotations
@@ -22,49 +22,58 @@ from s3d.agent.s3.request import is_header_only
 from s3d.agent.stores.remote.addressing import Target
 from s3d.agent.stores.remote.credential_provider import DEFAULT_REGION
 from s3d.agent.stores.remote.error_mapping import refused
-from s3d.agent.stores.remote.forward import HOPS
-from s3d.agent.stores.remote.loop_detection import ViaTracker
-from s3d.agent.stores.remote.messages import Call
-from s3d.agent.stores.remote.remote_connection import FIRST_ATTEMPT, MAX_CORRECTIONS, Connection
+from s3d.agent.stores.remote.loop_detection import HOPS, ViaTracker
+from s3d.agent.stores.remote.remote_connection import (
+    FIRST_ATTEMPT,
+    MAX_CORRECTIONS,
+    RemoteConnection,
+)
+from s3d.agent.stores.remote.remote_messages import RemoteRequest
 from s3d.agent.stores.remote.response_proof import Evidence
 
 logger = logging.getLogger(__name__)
 
 _request: ContextVar[S3Request[Any]] = ContextVar("request")
-"""The request that this task is sending through aioboto3, whose hooks do not know it."""
+"""The request that this task sends; the hooks of aioboto3 are not passed it."""
 
 _OF_THE_DOCUMENT = ("ContentMD5", "ChecksumAlgorithm")
-"""Members that speak of a document as the client wrote it; ours is another."""
+"""Members about the document as the client wrote it; botocore writes another one."""
 
 
 class BotoCaller:
-    """aioboto3's client, made when it is first needed."""
+    """Calls operations of aioboto3's client."""
 
-    def __init__(self, connection: Connection, hops: ViaTracker) -> None:
-        """hops: whom a request has passed."""
+    def __init__(self, connection: RemoteConnection, via: ViaTracker) -> None:
+        """via: the agents that a request has passed."""
         self._connection = connection
-        self._via = hops
+        self._via = via
         self._boto: Any = None
         self._client: Any = None
         self._names: dict[str, str] = {}
         self._lock = asyncio.Lock()
 
-    async def ask(self, request: S3Request[Any]) -> S3Response[Any]:
-        """The remote's answer in members. Raises S3Error as every store does."""
+    async def send(self, request: S3Request[Any]) -> S3Response[Any]:
+        """The response in members. Raises S3Error as every store does."""
         if request.body is not None:
-            await request.body.aclose()  # a document as it came, whose members are in the input
+            await (
+                request.body.aclose()
+            )  # the document of the client, which is in the input as members
         for _ in range(MAX_CORRECTIONS - 1):
             try:
                 return await self._reach(request)
             except S3Error as error:
                 cause = error.failure
-                # Regions are botocore's own lesson: only it knows where it has sent the request.
-                lesson = isinstance(cause, Refused) and await self._connection.learn(
+                # botocore itself follows redirects: only it knows where it has sent the request.
+                change = isinstance(cause, Refused) and await self._connection.correct(
                     request.bucket, cause.refusal, {}
                 )
-                if not lesson:
+                if not change:
                     raise
-                logger.info("remote %s; asking again remote=%s", lesson, self._connection.url)
+                logger.info(
+                    "the remote %s; sending the request again remote=%s",
+                    change,
+                    self._connection.url,
+                )
         return await self._reach(request)
 
     async def close(self) -> None:
@@ -73,21 +82,21 @@ class BotoCaller:
             await self._client.close()
 
     async def _reach(self, request: S3Request[Any]) -> S3Response[Any]:
-        """One answer; a read that got none is asked again, with what is left of its time."""
+        """One response; a read that got none is sent again, with the rest of its time."""
         repeatable = request.op.access in ("read", "list")
-        patience = self._connection.admit(request.op, repeatable=repeatable)
+        limit = self._connection.monitor.time_limit(request.op, repeatable=repeatable)
         if not repeatable:
-            return await self._once(request, patience)
+            return await self._once(request, limit)
         try:
-            return await self._once(request, patience * FIRST_ATTEMPT)
+            return await self._once(request, limit * FIRST_ATTEMPT)
         except S3Error as error:
             cause = error.failure
             if not (isinstance(cause, Unreachable) and cause.sent and not cause.status):
                 raise
-        return await self._once(request, patience * (1 - FIRST_ATTEMPT))
+        return await self._once(request, limit * (1 - FIRST_ATTEMPT))
 
-    async def _once(self, request: S3Request[Any], patience: float) -> S3Response[Any]:
-        """patience: seconds until the answer."""
+    async def _once(self, request: S3Request[Any], limit: float) -> S3Response[Any]:
+        """limit: seconds until the response."""
         target, region = await self._connection.target(request.bucket)
         target.locate(request.bucket)  # raises for a name that is none
         client = await self._ready()
@@ -100,22 +109,22 @@ class BotoCaller:
             given = placed(given, region)
         under_way = _request.set(request)
         try:
-            async with asyncio.timeout(patience):
-                answer: Members = await call(**given)
+            async with asyncio.timeout(limit):
+                output: Members = await call(**given)
         except self._boto.ERRORS as error:
             ours = self._translated(request, error)
             raise ours from ours.failure
         finally:
             _request.reset(under_way)
-        return from_boto(request, answer)
+        return from_boto(request, output)
 
-    async def _prove(self, status: int, headers: Mapping[str, str], document: bytes) -> None:
-        """Called with each answer before botocore reads it. Raises S3Error for another's."""
+    async def _verify(self, status: int, headers: Mapping[str, str], document: bytes) -> None:
+        """Verify a response before botocore parses it. Raises S3Error if it is another's."""
         request = _request.get()
         version = request.input.get("VersionId")
         query = urlencode({"versionId": version}) if version else ""
-        asked = Call(request.op, request.op.method, request.bucket, request.key, query)
-        await self._connection.prove(asked, Evidence(status, headers, document))
+        sent = RemoteRequest(request.op, request.op.method, request.bucket, request.key, query)
+        await self._connection.verify(sent, Evidence(status, headers, document))
 
     async def _ready(self) -> Any:
         async with self._lock:
@@ -130,24 +139,24 @@ class BotoCaller:
         from s3d.agent.stores.remote import boto_client
 
         self._boto = boto_client
-        hooks = boto_client.Hooks(self._connection, lambda: {HOPS: self._via.header}, self._prove)
+        hooks = boto_client.Hooks(self._connection, lambda: {HOPS: self._via.header}, self._verify)
         return boto_client.make_client(hooks, target, region)
 
     def _translated(self, request: S3Request[Any], error: Exception) -> S3Error:
-        """The S3Error, with its cause, of an exception of aioboto3's."""
-        answer = self._boto.error_answer(error)
-        if answer is not None:
-            return refused(request.op, _refusal(answer), _details(answer))
+        """The S3Error, with its cause, for an exception of aioboto3."""
+        output = self._boto.error_answer(error)
+        if output is not None:
+            return refused(request.op, _refusal(output), _details(output))
         cause = self._boto.unreachable_by(error)
         if cause is not None:
-            return self._connection.failed(cause)
-        ours = S3Error("InvalidRequest", str(error))  # botocore would not send these members
+            return self._connection.monitor.failed(cause)
+        ours = S3Error("InvalidRequest", str(error))  # botocore refused to send these members
         ours.failure = error
         return ours
 
 
 def for_boto(name: str, members: Members) -> Members:
-    """Our input members as boto3 takes them."""
+    """Our input members in the form of boto3."""
     dropped = () if is_header_only(name) else _OF_THE_DOCUMENT
     given = {k: v for k, v in members.items() if v is not None and k not in dropped}
     if "CopySource" in given and isinstance(given["CopySource"], str):
@@ -158,9 +167,9 @@ def for_boto(name: str, members: Members) -> Members:
 
 
 def placed(given: Members, region: str) -> Members:
-    """CreateBucket as AWS takes it: a region has to be named, but the first must not be.
+    """CreateBucket for AWS, where a region must be named unless it is us-east-1.
 
-    Other servers are not told: they have one region, and may know it by another name.
+    It is not sent to other servers: they have one region, maybe under another name.
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html
     """
     if region == DEFAULT_REGION or given.get("CreateBucketConfiguration"):
@@ -168,35 +177,35 @@ def placed(given: Members, region: str) -> Members:
     return {**given, "CreateBucketConfiguration": {"LocationConstraint": region}}
 
 
-def from_boto(request: S3Request[Any], answer: Members) -> S3Response[Any]:
-    """boto3's answer as ours. Raises S3Error NotImplemented for an event stream."""
+def from_boto(request: S3Request[Any], output: Members) -> S3Response[Any]:
+    """The response of boto3 as ours. Raises S3Error NotImplemented for an event stream."""
     op = request.op
-    status = answer.pop("ResponseMetadata")["HTTPStatusCode"]
+    status = output.pop("ResponseMetadata")["HTTPStatusCode"]
     if "EncodingType" not in request.input:
-        answer.pop("EncodingType", None)  # botocore asked for it, and has undone it
-    quote_etags(op.name, answer)
-    body = answer.pop("Body", None) if op.streaming_output else None
+        output.pop("EncodingType", None)  # botocore requested the encoding, and has decoded it
+    quote_etags(op.name, output)
+    body = output.pop("Body", None) if op.streaming_output else None
     if op.streaming_output and body is None:
-        for stream in answer.values():
+        for stream in output.values():
             if hasattr(stream, "close"):
                 stream.close()
         raise S3Error("NotImplemented")
     stream = StreamBody(body.iter_chunks()) if body is not None else None
-    return S3Response(answer, stream, None if status == op.status else status)
+    return S3Response(output, stream, None if status == op.status else status)
 
 
-def _refusal(answer: Members) -> Refusal:
-    said, meta = answer.get("Error", {}), answer["ResponseMetadata"]
-    code = str(said.get("Code", ""))
+def _refusal(output: Members) -> Refusal:
+    error, meta = output.get("Error", {}), output["ResponseMetadata"]
+    code = str(error.get("Code", ""))
     after = meta.get("HTTPHeaders", {}).get("retry-after", "")
     return Refusal(
         meta["HTTPStatusCode"],
         "" if code.isdigit() else code,
-        "" if code.isdigit() else said.get("Message", ""),
+        "" if code.isdigit() else error.get("Message", ""),
         meta.get("RequestId", ""),
         float(after) if after.isdigit() else None,
     )
 
 
-def _details(answer: Members) -> dict[str, str]:
-    return {k: v for k, v in answer.get("Error", {}).items() if isinstance(v, str)}
+def _details(output: Members) -> dict[str, str]:
+    return {k: v for k, v in output.get("Error", {}).items() if isinstance(v, str)}

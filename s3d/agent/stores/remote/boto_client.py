@@ -1,4 +1,4 @@
-"""aioboto3 itself. Imported by invoke.py only, at the first need and in a thread."""
+"""The client of aioboto3. Imported by boto_call.py only, in a thread and at its first use."""
 
 from __future__ import annotations
 
@@ -26,42 +26,41 @@ from s3d.agent.s3.signing import sign
 from s3d.agent.stores.remote.addressing import AWS, Target, is_directory_bucket
 from s3d.agent.stores.remote.credential_provider import RemoteKey
 from s3d.agent.stores.remote.http_transport import as_unreachable
-from s3d.agent.stores.remote.remote_connection import Connection, is_signed
+from s3d.agent.stores.remote.remote_connection import RemoteConnection
+from s3d.agent.stores.remote.request_signer import is_signed
 
 POOL = 32
 """Connections at the same time."""
 
 _RAW = (aiohttp.ClientError, OSError)
-"""What botocore does not wrap: TimeoutError, and an answer whose body breaks off."""
+"""Not wrapped by botocore: TimeoutError, and a response whose body breaks off."""
 ERRORS = (BotoCoreError, ClientError, *_RAW)
-"""Whatever a call of the client raises."""
+"""Every exception that a call of the client raises."""
 
 _NO_ANSWER = (*_RAW, BotoConnectionError, HTTPClientError)
 
 
-Prove = Callable[[int, Mapping[str, str], bytes], Awaitable[None]]
-"""Called with status, headers and document of each answer; raises S3Error for another's."""
+Verify = Callable[[int, Mapping[str, str], bytes], Awaitable[None]]
+"""Called with status, headers and document of each response; raises S3Error when it is not the
+remote's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hooks:
-    """What the client takes from us at every request."""
+    """What the client calls at every request."""
 
-    connection: Connection
+    connection: RemoteConnection
     """Has the key and the time to sign with."""
     headers: Callable[[], Mapping[str, str]]
-    """To be added to the request."""
-    prove: Prove
+    """Headers to add to the request."""
+    verify: Verify
 
 
 def make_client(hooks: Hooks, target: Target, region: str) -> Any:
-    """An S3 client that asks the hooks at every request.
-
-    Called in a thread: the client binds to a loop when it is first used, not before.
-    """
+    """An S3 client that uses the hooks. Blocks; the client binds to a loop at its first use."""
     connection = hooks.connection
     session: Any = AioSession()  # type: ignore[no-untyped-call]
-    # The environment may name our own address there, so that tools find s3d.
+    # AWS_ENDPOINT_URL may be our own address, set so that tools find s3d.
     session.set_config_variable("ignore_configured_endpoint_urls", True)
     session.register_component("credential_provider", _Provider(connection))
     boto: Any = Session(botocore_session=session)  # type: ignore[no-untyped-call]
@@ -69,7 +68,7 @@ def make_client(hooks: Hooks, target: Target, region: str) -> Any:
         "s3",
         endpoint_url=None if connection.url == AWS else target.url,
         region_name=region,
-        # Without TLS no certificates need be read.
+        # Without TLS, reading the certificates would be wasted time.
         verify=(connection.settings.ca_bundle or None) if target.scheme == "https" else False,
         config=_config(connection, target),
     )
@@ -80,7 +79,7 @@ def make_client(hooks: Hooks, target: Target, region: str) -> Any:
         use_md5(params)
 
     def choose(context: dict[str, Any], **_: Any) -> Any:
-        # Directory buckets have sessions of their own, which botocore alone knows.
+        # Only botocore can sign for directory buckets, which need CreateSession.
         is_express = context.get("signing", {}).get("signing_name") == "s3express"
         return None if is_express else UNSIGNED
 
@@ -88,12 +87,12 @@ def make_client(hooks: Hooks, target: Target, region: str) -> Any:
         if signature_version is UNSIGNED:
             await _sign(hooks.connection, request, region_name)
 
-    async def prove(response_dict: dict[str, Any], **_: Any) -> None:
+    async def verify(response_dict: dict[str, Any], **_: Any) -> None:
         headers = {name.lower(): value for name, value in response_dict["headers"].items()}
         body = response_dict["body"]
         document = body if isinstance(body, bytes) else b""  # else a stream
         try:
-            await hooks.prove(response_dict["status_code"], headers, document)
+            await hooks.verify(response_dict["status_code"], headers, document)
         except BaseException:
             if not isinstance(body, bytes):
                 body.close()
@@ -103,13 +102,13 @@ def make_client(hooks: Hooks, target: Target, region: str) -> Any:
     events.register("before-call.s3", add)
     events.register("choose-signer.s3", choose)
     events.register("before-sign.s3", sign_it)
-    events.register("before-parse.s3", prove)
+    events.register("before-parse.s3", verify)
     return client
 
 
 def use_md5(params: dict[str, Any]) -> None:
-    """Send the digest that an operation requires as Content-MD5, which every server takes. Only
-    AWS's directory buckets do not; they keep the CRC32 that botocore has chosen.
+    """Send a required digest as Content-MD5, which every server accepts. Only directory buckets of
+    AWS do not: they keep the CRC32 that botocore has chosen.
 
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/s3-express-differences.html
     """
@@ -125,10 +124,10 @@ def use_md5(params: dict[str, Any]) -> None:
     params["headers"]["Content-MD5"] = base64.b64encode(digest).decode()
 
 
-async def _sign(connection: Connection, request: Any, region: str) -> None:
-    """Sign an AWSRequest as every other request is signed: botocore knows no clock but ours.
+async def _sign(connection: RemoteConnection, request: Any, region: str) -> None:
+    """Sign an AWSRequest with the time of the remote, which botocore cannot do.
 
-    region: the client's; the one that a redirect has taught botocore goes before it.
+    region: of the client; a region that botocore has from a redirect takes precedence.
     """
     key = await connection.key()
     url = urlsplit(request.url)
@@ -143,21 +142,21 @@ async def _sign(connection: Connection, request: Any, region: str) -> None:
     )
     wire = WireRequest(request.method, url.path or "/", url.query, tuple(signed.items()))
     payload = hashlib.sha256(body if isinstance(body, bytes) else body.encode()).hexdigest()
-    for name, value in sign(wire, payload, signer, connection.signing_time()).items():
+    for name, value in sign(wire, payload, signer, connection.monitor.signing_time()).items():
         del request.headers[name]
         request.headers[name] = value
 
 
 def error_answer(error: Exception) -> dict[str, Any] | None:
-    """What the remote answered, when the exception is an error answer of it."""
+    """The error response, when the exception stands for one."""
     return dict(error.response) if isinstance(error, ClientError) else None
 
 
 def unreachable_by(error: Exception) -> Unreachable | None:
-    """Why there was no answer, when the exception means that.
+    """Why there was no response, when the exception means that.
 
-    What botocore wraps is looked at: its own exceptions call a connection that broke one that never
-    was, and so hide that the remote may have acted.
+    It examines the exception that botocore has wrapped: botocore reports a connection that broke as
+    one that was never made, which hides that the remote may have acted.
     """
     if not isinstance(error, _NO_ANSWER):
         return None
@@ -169,7 +168,7 @@ def unreachable_by(error: Exception) -> Unreachable | None:
     return Unreachable(Reason.LOST, str(error) or type(error).__name__, sent=True)
 
 
-def _config(connection: Connection, target: Target) -> AioConfig:
+def _config(connection: RemoteConnection, target: Target) -> AioConfig:
     timeouts = connection.settings.timeouts
     virtual = target.is_aws or target.addressing == "virtual"
     return AioConfig(  # type: ignore[no-untyped-call]
@@ -185,9 +184,9 @@ def _config(connection: Connection, target: Target) -> AioConfig:
 
 
 class _Provider:
-    """The whole of the client's credential chain."""
+    """Replaces the credential chain of the client."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: RemoteConnection) -> None:
         self._connection = connection
 
     async def load_credentials(self) -> AioCredentials:
@@ -195,9 +194,9 @@ class _Provider:
 
 
 class _Borrowed(AioCredentials):
-    """Credentials that are the connection's at each use; it renews them."""
+    """The credentials of the connection, read at each use because it renews them."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: RemoteConnection) -> None:
         super().__init__("", "")  # type: ignore[no-untyped-call]
         self._connection = connection
 

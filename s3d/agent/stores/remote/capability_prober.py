@@ -1,10 +1,10 @@
-"""What the remote does with conditions, checksums and listings: probed once, and kept.
+"""When a bucket is probed, and what is known of each: conditions, checksums, order of listings.
 
-A probe writes and deletes small objects below .s3d/ in a bucket. It runs in the first bucket that
-a write is pushed to, or a conditional write is sent to, and that allows it: once for each state of
-versioning, since servers judge conditions otherwise in buckets that keep versions. What it finds
+A probe (capability_probe.py) writes and deletes small objects below .s3d/ in a bucket. It runs in
+the first bucket that allows it and that a push or a conditional write goes to: once for each state
+of versioning, because servers treat conditions differently in buckets with versions. Its result
 holds for all buckets of that state. It never runs in a bucket with object lock, nor where S3D_PROBE
-forbids it: then nothing is known, which counts as "does not".
+forbids it: then nothing is known, which counts as not supported.
 """
 
 from __future__ import annotations
@@ -17,57 +17,36 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from s3d.agent.core.failures import FailureClass, classify
 from s3d.agent.core.store import Answer, Layer, ObjectStore
 from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.listing import UNKNOWN
 from s3d.agent.s3.messages import S3Request, S3Response
-from s3d.agent.stores.remote.capabilities import (
-    Capabilities,
+from s3d.agent.stores.remote.capabilities import Capabilities, RemoteQuirks, evaluate
+from s3d.agent.stores.remote.capability_file import CapabilityFile, RemoteRecord
+from s3d.agent.stores.remote.capability_probe import (
     allows_probe,
-    judge,
     new_probe_key,
     probe,
     remove_probe,
     versioning_of,
 )
-from s3d.agent.stores.remote.remote_quirks import RemoteQuirks
-from s3d.shared.atomic_file import write_atomically
 
 logger = logging.getLogger(__name__)
 
 DAY = 24 * 3600.0
-"""Seconds until a bucket is asked again whether it keeps versions and allows a probe."""
-AGAIN = 300.0
-"""Seconds before a probe that came to nothing is tried again."""
+"""Seconds after which the state of a bucket is read again: versioning, object lock."""
+RETRY = 300.0
+"""Seconds after which a probe that failed is repeated."""
 SOON = 10.0
-"""Seconds before it is tried again when the remote was away."""
-PATIENCE = 10.0
-"""Seconds that a first push waits for the probe of its bucket."""
+"""Seconds after which it is repeated when the remote was unreachable."""
+LEARN_TIMEOUT = 10.0
+"""Seconds for which a first push waits for the probe of its bucket."""
 CONDITIONS = ("IfMatch", "IfNoneMatch")
-VERSION = 2
-"""Of the file. 1 was a list of Capabilities, one for each bucket."""
-
-
-class _OneRemote(msgspec.Struct):
-    """What the file keeps of one remote."""
-
-    endpoint: str
-    results: list[Capabilities] = []
-    """One for each state of versioning."""
-    quirks: RemoteQuirks = msgspec.field(default_factory=RemoteQuirks, name="traits")
-    unfinished: list[tuple[str, str]] = []
-    """Bucket, and what the keys of a probe begin with that may have left objects there."""
-
-
-class _File(msgspec.Struct):
-    version: int
-    remotes: list[_OneRemote]
 
 
 class CapabilityProber(Layer):
-    """Passes everything on, and takes note. Run run() as long as the agent lives."""
+    """Passes requests on, and notes which buckets need a probe; run() probes them."""
 
     def __init__(
         self,
@@ -78,38 +57,50 @@ class CapabilityProber(Layer):
         quirks: RemoteQuirks | None = None,
         allowed: bool = True,
         wake: asyncio.Event | None = None,
+        default_order: Callable[[str], str] = lambda bucket: UNKNOWN,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """file: keeps the results, and the quirks, from one start to the next. allowed: whether
-        anything may be written for a probe. wake: set when the quirks have changed, so that they
-        are saved. clock: Unix seconds."""
+        """endpoint: names the remote in the file. allowed: a probe may write small objects.
+        wake: set when the quirks have changed, so that run() saves them.
+        default_order: (bucket) -> its order of listings when nothing is probed. clock: Unix
+        seconds."""
         super().__init__(inner)
         self.quirks = quirks or RemoteQuirks()
-        self._endpoint = endpoint
-        self._file = file
+        self._file = CapabilityFile(endpoint, file)
+        self._default_order = default_order
         self._allowed = allowed
         self._clock = clock
         self._results: dict[str, Capabilities] = {}
-        """State of versioning -> what was found in a bucket of that state."""
+        """State of versioning -> the result of a probe in a bucket of that state."""
         self._states: dict[str, str] = {}
         """Bucket -> its state of versioning."""
         self._conditional: set[str] = set()
         self._due: dict[str, float] = {}
-        """Bucket -> when to look at it."""
-        self._learned: dict[str, asyncio.Event] = {}
-        """Of buckets that somebody waits for."""
-        self._news = wake or asyncio.Event()
-        self._saved = b""
+        """Bucket -> when to examine it."""
+        self._examined: dict[str, asyncio.Event] = {}
+        """Bucket that a caller of learn() waits for -> set after its examination."""
+        self._wakeup = wake or asyncio.Event()
         self._unfinished: list[tuple[str, str]] = []
 
     @property
     def known(self) -> dict[str, Capabilities]:
-        """By bucket."""
-        found = {bucket: self.known_of(bucket) for bucket in self._states}
-        return {bucket: known for bucket, known in found.items() if known is not None}
+        """Bucket -> its capabilities."""
+        states = self._states.items()
+        return {name: self._results[state] for name, state in states if state in self._results}
+
+    @property
+    def limitations(self) -> list[str]:
+        """What the remote does not support, for the status."""
+        return self.quirks.limitations
+
+    def listing_order(self, bucket: str) -> str:
+        """The order in which keys are listed: s3/listing.py."""
+        known = self.known_of(bucket)
+        probed = UNKNOWN if known is None else known.listing_order
+        return self.quirks.listing_order or probed or self._default_order(bucket)
 
     def known_of(self, bucket: str) -> Capabilities | None:
-        """None: it is not known."""
+        """None: they are not known yet."""
         state = self._states.get(bucket)
         return None if state is None else self._results.get(state)
 
@@ -118,66 +109,67 @@ class CapabilityProber(Layer):
         return bucket in self._conditional
 
     async def learn(self, bucket: str) -> None:
-        """Return when it is known what the bucket does, or that it cannot be found out just now."""
-        learned = self._learned.get(bucket)
-        if learned is None:
+        """Return when the bucket has been examined, or cannot be now."""
+        examined = self._examined.get(bucket)
+        if examined is None:
             if self._due.get(bucket, 0.0) > self._clock():
                 return
-            learned = self._learned[bucket] = asyncio.Event()
-            self._look_at(bucket)
+            examined = self._examined[bucket] = asyncio.Event()
+            self._schedule(bucket)
         with suppress(TimeoutError):
-            async with asyncio.timeout(PATIENCE):
-                await learned.wait()
+            async with asyncio.timeout(LEARN_TIMEOUT):
+                await examined.wait()
 
     def fallback(self, request: S3Request[Any]) -> Answer:
         bucket = request.bucket
         if request.op.name == "PutBucketVersioning" and bucket in self._due:
-            return self._changed(request)
+            return self._set_versioning(request)
         if bucket not in self._conditional and _is_conditional(request):
             self.watch(bucket)
         return self.inner.call(request)
 
     def watch(self, bucket: str) -> None:
-        """A conditional write is on its way to the bucket."""
+        """Note a conditional write to the bucket."""
         self._conditional.add(bucket)
         if bucket not in self._due:
-            self._look_at(bucket)
+            self._schedule(bucket)
 
-    async def _changed(self, request: S3Request[Any]) -> S3Response[Any]:
-        """The bucket has another state afterwards."""
+    async def _set_versioning(self, request: S3Request[Any]) -> S3Response[Any]:
+        """Read the state of the bucket again after this request."""
         try:
             return await self.inner.call(request)
         finally:
             self._states.pop(request.bucket, None)
-            self._look_at(request.bucket)
+            self._schedule(request.bucket)
 
     async def run(self) -> None:
-        """Probe what is due, until cancelled."""
+        """Examine the buckets that are due, until cancelled."""
         await asyncio.to_thread(self._load)
         while True:
-            self._news.clear()
+            self._wakeup.clear()
             for bucket in [name for name, at in self._due.items() if at <= self._clock()]:
                 try:
                     await self._examine(bucket)
                 finally:
-                    if learned := self._learned.pop(bucket, None):
-                        learned.set()
-            await self._finish()
+                    if examined := self._examined.pop(bucket, None):
+                        examined.set()
+            await self._remove_leftovers()
             await self._save()
             wait = min(self._due.values()) - self._clock() if self._due else None
             if self._unfinished:
                 wait = SOON
             with suppress(TimeoutError):
                 async with asyncio.timeout(wait):
-                    await self._news.wait()
+                    await self._wakeup.wait()
 
-    def _look_at(self, bucket: str) -> None:
+    def _schedule(self, bucket: str) -> None:
+        """Examine the bucket as soon as possible."""
         self._due[bucket] = 0.0
-        self._news.set()
+        self._wakeup.set()
 
     async def _examine(self, bucket: str) -> None:
-        """Find out the state of the bucket, and probe it if no other of that state was."""
-        self._due[bucket] = self._clock() + AGAIN
+        """Read the state of the bucket, and probe it unless one of that state has been probed."""
+        self._due[bucket] = self._clock() + RETRY
         try:
             state = await versioning_of(self.inner, bucket)
             if state not in self._results and await self._may_probe(bucket):
@@ -188,7 +180,7 @@ class CapabilityProber(Layer):
                 self._due[bucket] = self._clock() + DAY
             elif kind is FailureClass.TRANSIENT:
                 self._due[bucket] = self._clock() + SOON
-            logger.info("a bucket cannot be probed now: %s bucket=%s", error, bucket)
+            logger.info("cannot probe a bucket now: %s bucket=%s", error, bucket)
             return
         self._states[bucket] = state
         self._due[bucket] = self._clock() + DAY
@@ -203,71 +195,37 @@ class CapabilityProber(Layer):
         seen = await probe(self.inner, bucket, key=place[1])
         if seen.is_clean:
             self._unfinished.remove(place)
-        found = judge(self._endpoint, bucket, seen, self._clock())
+        found = evaluate(self._file.endpoint, bucket, seen, self._clock())
         if found.level != "A":
             logger.warning(
                 "conditional writes are not safe level=%s bucket=%s", found.level, bucket
             )
         self._results[found.versioning] = found
 
-    async def _finish(self) -> None:
-        """Delete what probes have left that a crash or the network has interrupted."""
+    async def _remove_leftovers(self) -> None:
+        """Delete the objects of probes that a crash or the network has interrupted."""
         for place in list(self._unfinished):
             try:
                 await remove_probe(self.inner, *place)
             except S3Error as error:
                 if classify(error) is FailureClass.TRANSIENT:
                     continue
-                logger.info("a probe has left objects: %s bucket=%s key=%s", error, *place)
+                logger.info(
+                    "cannot delete the objects of a probe: %s bucket=%s key=%s", error, *place
+                )
             self._unfinished.remove(place)
 
     def _load(self) -> None:
-        """Of this endpoint. A file that cannot be read is as good as none."""
-        for remote in self._read():
-            if remote.endpoint == self._endpoint:
-                for found in remote.results:
-                    self._results.setdefault(found.versioning, found)
-                self.quirks.take_over(remote.quirks)
-                self._unfinished += remote.unfinished
-
-    def _read(self) -> list[_OneRemote]:
-        """What is kept of all remotes."""
-        try:
-            return _read(self._file.read_bytes())
-        except (OSError, msgspec.DecodeError):
-            return []
+        for record in self._file.load():
+            for found in record.results:
+                self._results.setdefault(found.versioning, found)
+            self.quirks.take_over(record.quirks)
+            self._unfinished += record.unfinished
 
     async def _save(self) -> None:
-        results = list(self._results.values())
-        mine = _OneRemote(self._endpoint, results, self.quirks, list(self._unfinished))
-        encoded = msgspec.json.encode(mine)
-        is_empty = not (self._results or self._unfinished) and self.quirks == RemoteQuirks()
-        if encoded != self._saved and not is_empty:
-            await asyncio.to_thread(self._write, msgspec.json.decode(encoded, type=_OneRemote))
-            self._saved = encoded
-
-    def _write(self, mine: _OneRemote) -> None:
-        """Those of other remotes stay as they are."""
-        others = [each for each in self._read() if each.endpoint != self._endpoint]
-        try:
-            write_atomically(
-                self._file, msgspec.json.encode(_File(VERSION, [*others, mine])), durable=False
-            )
-        except OSError as error:
-            logger.warning("cannot keep what was probed: %s path=%s", error, self._file)
-
-
-def _read(data: bytes) -> list[_OneRemote]:
-    """Of any version that is known. Raises DecodeError for another one.
-
-    Version 1 knew nothing of orders: what it found is probed anew.
-    """
-    file = msgspec.json.decode(data, type=_File | list[Capabilities])
-    if isinstance(file, list):
-        return []
-    if file.version != VERSION:
-        raise msgspec.DecodeError(f"version {file.version}")
-    return file.remotes
+        results, unfinished = list(self._results.values()), list(self._unfinished)
+        record = RemoteRecord(self._file.endpoint, results, self.quirks, unfinished)
+        await self._file.save(record)
 
 
 def _is_conditional(request: S3Request[Any]) -> bool:

@@ -1,12 +1,12 @@
-"""What the remote does not take, learnt from its first refusal and worked around from then on.
+"""Optional headers that the remote refuses: learnt from its first refusal, and left out after it.
 
-1. A request without optional headers goes straight on.
-2. One with headers that the remote is known to refuse goes without them.
-3. A refusal that may be about them is followed by one more try without. When that is answered in
-   another way, the headers were to blame, and the remote is asked without them from then on.
-4. The checksums that were left out are compared with the bytes on our side of the way. What the
-   remote stored is compared with these bytes by its ETag, else by reading it back; only a part
-   whose ETag is no MD5 cannot be read back. A body in memory goes with a Content-MD5.
+1. A request without optional headers is passed on.
+2. Headers that the remote is known to refuse are left out.
+3. After an error that may be about such headers the request is sent once more without them. When
+   the second response differs, the headers were the cause, and are left out from then on.
+4. A checksum that is left out is verified here, while the bytes are sent. What the remote stored is
+   compared by its ETag, or else read back; only a part whose ETag is no MD5 cannot be read back. A
+   body in memory is sent with a Content-MD5.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ from s3d.agent.s3.messages import (
     WireRequest,
 )
 from s3d.agent.s3.optional_headers import OptionalGroup, blames, group_of, may_blame, without
+from s3d.agent.stores.remote.capabilities import RemoteQuirks
 from s3d.agent.stores.remote.error_mapping import error_elements
-from s3d.agent.stores.remote.remote_quirks import RemoteQuirks
 from s3d.agent.stores.remote.request_body import HASH_INLINE
 
 logger = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ class Compatibility(Layer):
         *,
         on_learned: Callable[[], None] = lambda: None,
     ) -> None:
-        """quirks: where it keeps what it learns; on_learned is called when that has changed."""
+        """quirks: where it records what it learns. on_learned: called when that has changed."""
         super().__init__(inner)
         self.quirks = quirks or RemoteQuirks()
         self._on_learned = on_learned
@@ -72,7 +72,7 @@ class Compatibility(Layer):
         if self.quirks.listing_order == UNKNOWN and order_of(keys) == OTHER:
             self.quirks.listing_order = OTHER
             self._on_learned()
-            logger.info("the remote does not list in the order of the keys")
+            logger.info("the remote does not list keys in their order")
         return response
 
     def fallback(self, request: S3Request[Any]) -> Answer:
@@ -84,7 +84,7 @@ class Compatibility(Layer):
         return self._try(request, group)
 
     async def _try(self, request: S3Request[Any], group: OptionalGroup) -> S3Response[Any]:
-        """With the headers, and once more without them if they may be to blame."""
+        """With the headers, and once more without them if they may be the cause of an error."""
         body = request.body
         try:
             response = await self.inner.call(request)
@@ -125,15 +125,15 @@ class Compatibility(Layer):
         if group is not OptionalGroup.CHECKSUMS or not _needs_proof(request):
             return await self.inner.call(bare)
         assert request.body is not None
-        measured = Measured(request.body, dict(request.input))
-        bare.body = measured
+        verified = VerifiedBody(request.body, dict(request.input))
+        bare.body = verified
         response = await self.inner.call(bare)
         if _refusal_in(response) is None:
-            await self._prove(request, response, measured.md5)
+            await self._prove(request, response, verified.md5)
         return response
 
     async def _prove(self, request: S3Request[Any], response: S3Response[Any], md5: str) -> None:
-        """Raises BadDigest when the remote has other bytes than were sent to it."""
+        """Raises BadDigest when the remote has stored other bytes than were sent."""
         etag, version = _names(response)
         stored = _MD5.fullmatch(etag)
         if stored is None and request.op.name == "PutObject":
@@ -142,35 +142,35 @@ class Compatibility(Layer):
             raise S3Error("BadDigest", "The remote has other bytes than were sent to it.")
 
     async def _read_back(self, request: S3Request[Any], etag: str, version: str) -> str:
-        """The MD5 of what was stored; "" when somebody else has replaced it by now."""
+        """The MD5 of what was stored; "" when another writer has replaced it since."""
         members: Members = {name: request.input.get(name) for name in _SAME_OBJECT}
         members |= {"VersionId": version or None, "IfMatch": etag or None}
         try:
-            found = await S3Client(self.inner, request.context).call("GetObject", members)
+            response = await S3Client(self.inner, request.context).call("GetObject", members)
         except S3Error as error:
             if error.status in (404, 412):
                 return ""
             raise
-        measured = Measured(found.body or BytesBody(b""))
-        async with aclosing(measured):
-            async for _ in measured:
+        verified = VerifiedBody(response.body or BytesBody(b""))
+        async with aclosing(verified):
+            async for _ in verified:
                 pass
-        return measured.md5
+        return verified.md5
 
     def _learn(self, group: OptionalGroup, refusal: tuple[int, str, str]) -> None:
         self.quirks.refused.add(group)
         self._on_learned()
-        logger.warning("the remote does not take %s, s3d goes on without: %s", group, refusal[2])
+        logger.warning("the remote refuses %s; it is not sent any more: %s", group, refusal[2])
 
 
-class Measured:
-    """A body whose MD5 is known at its end, and that keeps its client's checksum."""
+class VerifiedBody:
+    """A body whose MD5 is known at its end, and that verifies its client's checksum."""
 
-    def __init__(self, body: Body, promised: Members | None = None) -> None:
-        """promised: members with the checksum that the bytes must have."""
+    def __init__(self, body: Body, expected: Members | None = None) -> None:
+        """expected: members with the checksum that the bytes must have."""
         self.size = body.size
         self._body = body
-        self._promised = promised or {}
+        self._expected = expected or {}
         self._md5 = checksums.hasher("MD5")
 
     @property
@@ -182,10 +182,10 @@ class Measured:
         return self._body.trailers
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        """Raises BadDigest at the end, before which a receiver of the bytes cannot be done."""
+        """Raises BadDigest at the end, before the receiver has all bytes."""
         self._md5 = checksums.hasher("MD5")
-        expected = checksums.expected(self._promised, {})
-        algorithm = expected[0] if expected else self._promised.get("ChecksumAlgorithm")
+        expected = checksums.expected(self._expected, {})
+        algorithm = expected[0] if expected else self._expected.get("ChecksumAlgorithm")
         hasher = checksums.hasher(algorithm) if algorithm else None
         hashers = [each for each in (self._md5, hasher) if each is not None]
         async for chunk in self._body:
@@ -208,8 +208,8 @@ def _update(hashers: Iterable[checksums.Hasher], chunk: bytes) -> None:
 
 
 def _with_md5(request: S3Request[Any]) -> S3Request[Any]:
-    """With a Content-MD5 of a body in memory, which every server compares: documents such as that
-    of DeleteObjects are refused without any digest."""
+    """With the Content-MD5 of a body in memory, which every server verifies: documents such as that
+    of DeleteObjects are refused without a digest."""
     body = request.body
     if not isinstance(body, BytesBody) or not body.data or request.input.get("ContentMD5"):
         return request
@@ -223,15 +223,15 @@ def _with_md5(request: S3Request[Any]) -> S3Request[Any]:
 
 
 def _needs_proof(request: S3Request[Any]) -> bool:
-    """Whether the bytes have to be compared here: what the agent itself sends with a Content-MD5
-    has been compared before, and the remote compares it again."""
+    """Whether the bytes have to be verified here: a body that the agent itself sends with a
+    Content-MD5 has been verified before, and the remote verifies it again."""
     if request.body is None or request.op.name not in _STORES_BYTES:
         return False
     return request.wire is not None or not request.input.get("ContentMD5")
 
 
 def _names(response: S3Response[Any]) -> tuple[str, str]:
-    """ETag and version id of what was stored."""
+    """ETag and version id of the stored object."""
     if response.wire is None:
         output = response.output
         return str(output.get("ETag", "")), str(output.get("VersionId") or "")
@@ -240,7 +240,7 @@ def _names(response: S3Response[Any]) -> tuple[str, str]:
 
 
 def _refusal_in(response: S3Response[Any]) -> tuple[int, str, str] | None:
-    """Status, code and message of a forwarded answer that is an error."""
+    """Status, code and message of a forwarded error response."""
     wire = response.wire
     if wire is None or wire.status < 400:
         return None
@@ -257,8 +257,8 @@ def _refusal_of(error: S3Error) -> tuple[int, str, str] | None:
 
 
 def _is_bare_refusal(request: S3Request[Any], error: S3Error) -> bool:
-    """Whether HEAD was refused by what may or may not be the remote: no document proves it. It is
-    asked once more without the headers, and nothing is learnt from it."""
+    """Whether HEAD got an error that no document proves to be the remote's. It is sent once more
+    without the headers, and nothing is learnt from it."""
     cause = error.failure
     is_answered = isinstance(cause, Unreachable) and cause.status in (400, 501)
     return is_answered and request.op.method == "HEAD"
@@ -271,9 +271,8 @@ def _answer(outcome: S3Response[Any] | S3Error) -> S3Response[Any]:
 
 
 def _send_again(group: OptionalGroup) -> S3Error:
-    """The body is gone, and the next request will do. The cause keeps it from being parked."""
-    error = S3Error(
-        "ServiceUnavailable", f"The remote does not take {group}. Send the request again."
-    )
+    """The body cannot be sent twice, and the next request will succeed. The cause makes the queue
+    retry it."""
+    error = S3Error("ServiceUnavailable", f"The remote refuses {group}. Send the request again.")
     error.failure = Unreachable(Reason.LOST, "the remote refused an optional header", sent=False)
     return error

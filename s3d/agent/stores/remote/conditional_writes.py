@@ -1,8 +1,9 @@
-"""Conditional writes to a remote that ignores their conditions: judged here, by what HEAD says.
+"""Conditional writes to a remote that ignores their conditions: they are evaluated here, by HEAD.
 
-Meanwhile a key is written once at a time, so the clients of this agent are kept apart. Whoever
-writes to the remote in another way is not, and the status says so. A remote that is known to judge
-(probing.py) has none of this; as long as it is not known, its own judgement comes on top.
+The writes of a key go one after another, so that the clients of this agent cannot overwrite one
+another. Other writers to the remote can, which the status shows. A remote that is known to evaluate
+a condition (capability_prober.py) gets the write unchanged; while that is not known, both the agent
+and the remote evaluate it.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from s3d.agent.stores.remote.capabilities import Capabilities
 from s3d.agent.stores.remote.capability_prober import CapabilityProber
 from s3d.agent.stores.remote.direct_call import settled
 
-_JUDGES: Mapping[str, Mapping[str, str]] = {
+_CAPABILITY_FOR: Mapping[str, Mapping[str, str]] = {
     "PutObject": {"IfNoneMatch": "put_if_absent", "IfMatch": "put_if_match"},
     "CopyObject": {"IfNoneMatch": "copy_if_absent", "IfMatch": "copy_if_absent"},
     "CompleteMultipartUpload": {
@@ -34,14 +35,14 @@ _JUDGES: Mapping[str, Mapping[str, str]] = {
         "IfMatchSize": "delete_if_match",
     },
 }
-"""Operation -> condition -> the capability by which the remote judges it."""
+"""Operation -> condition -> the capability of a remote that evaluates it."""
 
-_ALL = frozenset(name for row in _JUDGES.values() for name in row.values())
+_ALL = frozenset(name for row in _CAPABILITY_FOR.values() for name in row.values())
 _OF_HEAD = ("Bucket", "Key", "SSECustomerAlgorithm", "SSECustomerKey", "SSECustomerKeyMD5")
 
 
 class ConditionalWrites(Layer):
-    """Asks before it lets a conditional write pass, where that is needed."""
+    """Evaluates conditions of writes, where the remote may not."""
 
     def __init__(self, inner: CapabilityProber) -> None:
         super().__init__(inner)
@@ -49,16 +50,16 @@ class ConditionalWrites(Layer):
         self._key_locks = KeyedLock()
 
     def fallback(self, request: S3Request[Any]) -> Answer:
-        judges = _JUDGES.get(request.op.name)
-        if judges is None:
+        needs = _CAPABILITY_FOR.get(request.op.name)
+        if needs is None:
             return self.inner.call(request)
-        needed = {by for name, by in judges.items() if request.input.get(name) is not None}
+        needed = {by for name, by in needs.items() if request.input.get(name) is not None}
         if needed:
             self._prober.watch(request.bucket)
         elif not self._prober.is_watched(request.bucket):
             return self.inner.call(request)
         known = self._prober.known_of(request.bucket)
-        if known is not None and _does(known, needed or _ALL):
+        if known is not None and _supports(known, needed or _ALL):
             return self.inner.call(request)
         return self._in_turn(request, known, conditional=bool(needed))
 
@@ -67,14 +68,16 @@ class ConditionalWrites(Layer):
     ) -> S3Response[Any]:
         async with self._key_locks.hold((request.bucket, request.key)):
             if conditional:
-                await self._judge(request, known)
+                await self._evaluate(request, known)
             response = await self.inner.call(request)
             if request.op.name == "CompleteMultipartUpload":
-                return await settled(request.op, response)  # its head comes before the deed
+                return await settled(
+                    request.op, response
+                )  # its status arrives before the upload is completed
             return response
 
-    async def _judge(self, request: S3Request[Any], known: Capabilities | None) -> None:
-        """Raises PreconditionFailed and its like; what HEAD is refused with."""
+    async def _evaluate(self, request: S3Request[Any], known: Capabilities | None) -> None:
+        """Raises PreconditionFailed or another error of a condition; the error of HEAD."""
         members: Members = {name: request.input.get(name) for name in _OF_HEAD}
         check = check_delete if request.op.name == "DeleteObject" else check_write
         try:
@@ -84,11 +87,11 @@ class ConditionalWrites(Layer):
                 check(request.input, None)
             elif known is not None or classify(error) is not FailureClass.DENIED:
                 raise
-            return  # who may not look has to believe the remote, until it is known better
+            return  # without the permission to read, the remote has to evaluate the condition
         head = response.output
         modified = head["LastModified"].timestamp()
         check(request.input, (head["ETag"], modified, head["ContentLength"]))
 
 
-def _does(known: Capabilities, needed: Iterable[str]) -> bool:
+def _supports(known: Capabilities, needed: Iterable[str]) -> bool:
     return all(getattr(known, name) for name in needed)

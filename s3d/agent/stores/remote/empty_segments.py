@@ -1,10 +1,10 @@
 """Keys with empty segments (`x//y`, `/x`) before a remote that stores them under another key.
 
 Servers that keep objects as files (SeaweedFS) store `x//y` as `x/y`: the second of two such writes
-would replace the first, both answered with 200, and a delete of one deletes the other. So a key
-with an empty segment is written or deleted only where the remote is known to keep it: that is found
-out once, with an object of our own. (A listing does not tell: SeaweedFS shows `x//y` for the prefix
-`x//y` when it has `x/y`.) Reads change nothing, and are passed on while nothing is known.
+would replace the first, both with the status 200, and a delete of one deletes the other. So a key
+with an empty segment is written or deleted only where the remote is known to keep it, which one
+object of our own shows. (A listing does not: SeaweedFS lists `x//y` for the prefix `x//y` when it
+has `x/y`.) Reads change nothing, and are passed on while nothing is known.
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
 """
 
@@ -22,8 +22,8 @@ from s3d.agent.core.store import Answer, Layer, ObjectStore
 from s3d.agent.s3.address import parse_copy_source
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import BytesBody, Members, S3Request, S3Response
-from s3d.agent.stores.remote.capabilities import FOLDER, allows_probe, remove_empty_folder
-from s3d.agent.stores.remote.remote_quirks import RemoteQuirks
+from s3d.agent.stores.remote.capabilities import RemoteQuirks
+from s3d.agent.stores.remote.capability_probe import FOLDER, allows_probe, remove_empty_folder
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ _CREATES = frozenset(
     ("CompleteMultipartUpload", "CopyObject", "CreateMultipartUpload", "PutObject", "RenameObject")
 )
 _OF_UPLOADS = frozenset(("AbortMultipartUpload", "ListParts", "UploadPart", "UploadPartCopy"))
-"""Operations on an upload that the remote has under its id, whatever it calls the key."""
+"""Operations on an upload, which the remote finds by its id, whatever it makes of the key."""
 
 
 def has_empty_segment(key: str) -> bool:
@@ -40,7 +40,7 @@ def has_empty_segment(key: str) -> bool:
 
 
 class EmptySegments(Layer):
-    """Answers for keys that the remote cannot have. Belongs to the loop."""
+    """Handles requests for keys that the remote cannot have. Belongs to the loop."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class EmptySegments(Layer):
         may_probe: bool = True,
         on_learned: Callable[[], None] = lambda: None,
     ) -> None:
-        """may_probe: small objects may be written to find out what the remote does. on_learned: is
+        """may_probe: a small object may be written to find out what the remote does. on_learned:
         called when the quirks have changed."""
         super().__init__(inner)
         self._on_learned = on_learned
@@ -64,8 +64,7 @@ class EmptySegments(Layer):
         return self._answer(request)
 
     async def check(self, bucket: str, key: str) -> None:
-        """Raises S3Error InvalidURI for a key that must not be written, and what keeps the remote
-        from being asked."""
+        """Raises S3Error InvalidURI for a key that must not be written; errors of the probe."""
         if has_empty_segment(key) and not await self._keeps(bucket):
             raise self._refusal(key)
 
@@ -84,7 +83,7 @@ class EmptySegments(Layer):
         raise S3Error("NoSuchKey", Key=request.key)
 
     async def _keeps(self, bucket: str) -> bool | None:
-        """None: not known, and not to be found out. Raises S3Error when the remote is away."""
+        """None: it cannot be found out. Raises S3Error when the remote is unreachable."""
         async with self._lock:
             if self._quirks.keeps_empty_segments is None and self._may_probe:
                 self._quirks.keeps_empty_segments = await self._probe(bucket)

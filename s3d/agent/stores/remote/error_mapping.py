@@ -1,4 +1,4 @@
-"""Error answers of the remote as errors of ours. Pure, but for the two causes that it attaches."""
+"""Error responses and lost responses as S3Error, with a Refused or Unreachable as failure. Pure."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ _STATUS_CODES: Mapping[int, str] = {
     501: "NotImplemented",
     503: "ServiceUnavailable",
 }
-"""What a status says when there is no document (HEAD) or its code is not one of S3's."""
+"""Status -> S3 code, where there is no document (HEAD) or its code is not one of S3's."""
 
 _END_OF_TIME = 1e11
-"""Unix seconds that no clock shows: beyond them a signature has no date."""
+"""Unix seconds beyond every real clock: a signature could not express them."""
 
-_SAID_ALREADY = frozenset(("Code", "Message", "RequestId", "HostId", "Resource"))
-"""Elements of an error document that the answer to our own client has otherwise."""
+_OMITTED = frozenset(("Code", "Message", "RequestId", "HostId", "Resource"))
+"""Elements of an error document that our own error response has by itself."""
 
 _REASONS: Mapping[Reason, str] = {
     Reason.NAME: "its host name has no address",
@@ -55,25 +55,25 @@ _REASONS: Mapping[Reason, str] = {
 
 
 def is_refusal(status: int) -> bool:
-    """Whether an answer with this status says that nothing was done: also one that leads away,
-    which is not followed: who is there has no business with what is signed for the remote."""
+    """Whether a response with this status means that nothing was done. A redirect does: it is not
+    followed, because another server must not get a request that is signed for the remote."""
     return status >= 300 and status != 304
 
 
 def read_refusal(status: int, headers: Mapping[str, str], document: bytes) -> Refusal:
-    """What an error answer says. headers: by lower-case name."""
-    said = error_elements(document)
+    """The content of an error response. headers: by lower-case name."""
+    elements = error_elements(document)
     return Refusal(
         status,
-        said.get("Code", ""),
-        said.get("Message", ""),
-        said.get("RequestId") or headers.get("x-amz-request-id", ""),
+        elements.get("Code", ""),
+        elements.get("Message", ""),
+        elements.get("RequestId") or headers.get("x-amz-request-id", ""),
         _seconds(headers.get("retry-after", "")),
     )
 
 
 def error_elements(document: bytes) -> dict[str, str]:
-    """The elements of an <Error> document, by name; nothing for anything else.
+    """The elements of an <Error> document, by name; empty for any other document.
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
     """
@@ -88,13 +88,13 @@ def error_elements(document: bytes) -> dict[str, str]:
         parser.Parse(document, True)
     except (expat.ExpatError, ValueError):
         return {}
-    return reader.found
+    return reader.elements
 
 
 def refused(op: Operation, refusal: Refusal, details: Mapping[str, str] | None = None) -> S3Error:
-    """The S3Error, with a Refused as its cause, that tells our client of a refusal.
+    """The S3Error for an error response, with a Refused as its cause.
 
-    When it is our own key that the remote refuses, the client's key is not to blame: 503.
+    When the remote refuses our own key it is a 503, because the client's key is valid.
     """
     if classify(refusal) is FailureClass.AUTH:
         error = S3Error(
@@ -103,18 +103,19 @@ def refused(op: Operation, refusal: Refusal, details: Mapping[str, str] | None =
             f"({refusal.code or refusal.status}): {refusal.message}",
         )
     elif refusal.code in ERRORS:
-        more = {k: v for k, v in (details or {}).items() if k not in _SAID_ALREADY}
+        more = {k: v for k, v in (details or {}).items() if k not in _OMITTED}
         error = S3Error(refusal.code, _message(refusal), **more)
     else:
-        said = ": ".join(part for part in (refusal.code, refusal.message) if part)
+        text = ": ".join(part for part in (refusal.code, refusal.message) if part)
         code = _code_of(op, refusal.status)
-        error = S3Error(code, _message(refusal) if refusal.status >= 500 else said)
+        error = S3Error(code, _message(refusal) if refusal.status >= 500 else text)
     error.failure = Refused(refusal)
     return error
 
 
 def _message(refusal: Refusal) -> str:
-    """For our client. A 5xx names the remote: otherwise s3d itself seems to have failed."""
+    """The message for our client. That of a 5xx names the remote, so that s3d does not seem to have
+    failed itself."""
     if refusal.status < 500:
         return refusal.message
     answers = f"The remote answers {refusal.status} {refusal.code}".rstrip()
@@ -122,7 +123,7 @@ def _message(refusal: Refusal) -> str:
 
 
 def unreachable(remote: str, cause: Unreachable) -> S3Error:
-    """The S3Error, with its cause, for a call that got no answer. remote: its URL."""
+    """The S3Error for a request without a response, with its cause. remote: its URL."""
     if cause.reason is Reason.CREDENTIALS:
         message = f"s3d has no credentials for the remote {remote}: {cause.detail}"
     elif cause.reason is Reason.UNPROVEN:
@@ -141,7 +142,7 @@ def unreachable(remote: str, cause: Unreachable) -> S3Error:
 
 
 def retryable_redirect(remote: str, what: str, cause: Refusal) -> S3Error:
-    """For a refusal that will not happen again, when the body cannot be sent a second time."""
+    """For an error that a second request will not get, when the body cannot be sent twice."""
     error = S3Error("ServiceUnavailable", f"The remote {remote} {what}. Send the request again.")
     error.failure = Refused(cause)
     return error
@@ -156,7 +157,7 @@ def _code_of(op: Operation, status: int) -> str:
 
 
 def _seconds(text: str) -> float | None:
-    """Of Retry-After: seconds; a date is not worth a clock here and counts as nothing."""
+    """The seconds of Retry-After; None for a date, which S3 servers do not send."""
     try:
         seconds = float(text)
     except ValueError:
@@ -165,7 +166,7 @@ def _seconds(text: str) -> float | None:
 
 
 def server_time(headers: Mapping[str, str]) -> float | None:
-    """Unix seconds of the Date header; None for a time at which there is no S3."""
+    """Unix seconds of the Date header; None for a date that no server has."""
     try:
         seconds = parsedate_to_datetime(headers.get("date", "")).timestamp()
     except ValueError:
@@ -174,10 +175,10 @@ def server_time(headers: Mapping[str, str]) -> float | None:
 
 
 class _ErrorReader:
-    """Expat's handlers: the text of the root's children."""
+    """Handlers of expat that collect the text of the root's children."""
 
     def __init__(self) -> None:
-        self.found: dict[str, str] = {}
+        self.elements: dict[str, str] = {}
         self._path: list[str] = []
 
     def start(self, name: str, _attributes: dict[str, str]) -> None:
@@ -190,7 +191,7 @@ class _ErrorReader:
 
     def text(self, text: str) -> None:
         if len(self._path) == 2:
-            self.found[self._path[1]] = self.found.get(self._path[1], "") + text
+            self.elements[self._path[1]] = self.elements.get(self._path[1], "") + text
 
     def refuse(self, *_: object) -> None:
         raise ValueError("entities are not allowed")

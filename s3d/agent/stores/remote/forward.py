@@ -1,6 +1,7 @@
-"""A request that nobody changed, passed on as it came, under our own signature.
+"""Forwarding: a client's request that no layer changed, sent verbatim under our own signature.
 
-What is not said here passes: unknown operations, headers, queries and documents of any kind.
+Unknown operations, headers, query words and documents pass unchanged, unless a rule here says
+otherwise.
 """
 
 from __future__ import annotations
@@ -12,24 +13,19 @@ from urllib.parse import quote, unquote_to_bytes
 
 from s3d.agent.core.failures import FailureClass, classify
 from s3d.agent.s3.canonical import EMPTY_SHA256
-from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body, BytesBody, S3Request, S3Response, WireResponse
 from s3d.agent.s3.model_overrides import EMPTY_CHECKSUMS
 from s3d.agent.stores.remote.error_mapping import refused
 from s3d.agent.stores.remote.http_transport import HOP_BY_HOP
-from s3d.agent.stores.remote.messages import Answer, Call
-from s3d.agent.stores.remote.remote_connection import Connection
+from s3d.agent.stores.remote.loop_detection import HOPS, check_hops, read_hops
+from s3d.agent.stores.remote.remote_connection import RemoteConnection
+from s3d.agent.stores.remote.remote_messages import RemoteRequest, RemoteResponse
 from s3d.agent.stores.remote.request_body import TrailedBody, are_checksums
-
-HOPS = "x-s3d-hops"
-"""Header with the ids of the agents that a request has passed, separated by commas."""
-MAX_HOPS = 16
-"""Agents that one request may pass. A client's header must not make ours too long to be taken."""
 
 UNSIGNED = "UNSIGNED-PAYLOAD"
 STREAMED = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
 
-_OURS = HOP_BY_HOP | {
+_CLIENT_TO_AGENT = HOP_BY_HOP | {
     "authorization",
     "content-length",
     "cookie",
@@ -43,9 +39,9 @@ _OURS = HOP_BY_HOP | {
     "x-amz-trailer",
     HOPS,
 }
-"""Headers that speak of the way from the client to us."""
+"""Headers about the connection between the client and us."""
 
-_PROOF = frozenset(
+_PRESIGNED = frozenset(
     (
         "awsaccesskeyid",
         "expires",
@@ -62,51 +58,54 @@ _PROOF = frozenset(
 )
 """Query words of a presigned URL, V4 and V2, in lower case."""
 
-_HOP = re.compile(r"[0-9a-f]{32}")
+
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
-async def forward(connection: Connection, request: S3Request[Any], agent: str) -> S3Response[Any]:
-    """The remote's answer as it came, also when it is an error.
+async def forward(
+    connection: RemoteConnection, request: S3Request[Any], agent: str
+) -> S3Response[Any]:
+    """The response verbatim, also when it is an error.
 
-    agent: our id among the hops. Raises S3Error when there is no answer, when the remote refuses
-    our own credentials or leads elsewhere, when the request has been here before, and what the
-    body raises.
+    agent: our id among the hops. Raises S3Error when there is no response, when the remote refuses
+    our credentials or redirects, when the request has passed us before, and what the body raises.
     """
     assert request.wire is not None
-    call = forwarded(request, agent, trailers=connection.settings.trailers)
+    remote_request = forwarded(request, agent, trailers=connection.settings.trailers)
     try:
-        answer = await connection.ask(call)
+        response = await connection.send(remote_request)
     finally:
         if request.body is not None:
             await request.body.aclose()
-    if answer.refusal is not None and (
-        answer.status < 400 or classify(answer.refusal) is FailureClass.AUTH
+    if response.refusal is not None and (
+        response.status < 400 or classify(response.refusal) is FailureClass.AUTH
     ):
-        raise refused(request.op, answer.refusal)
-    return _verbatim(answer)
+        raise refused(request.op, response.refusal)
+    return _verbatim(response)
 
 
-def forwarded(request: S3Request[Any], agent: str, *, trailers: bool) -> Call:
-    """The Call of an untouched request. Raises S3Error InvalidRequest when it goes in circles."""
+def forwarded(request: S3Request[Any], agent: str, *, trailers: bool) -> RemoteRequest:
+    """The request to the remote. Raises S3Error InvalidRequest when the request has looped."""
     wire = request.wire
     assert wire is not None
-    came = dict(wire.headers)
+    received = dict(wire.headers)
     headers = end_to_end(wire.headers)
-    hops = came.get(HOPS, "")
+    hops = received.get(HOPS, "")
     check_hops(hops, agent)
     headers.append((HOPS, ",".join((*read_hops(hops), agent))))
     query, hoisted = split_query(wire.raw_query)
-    headers += [each for each in hoisted if each[0] not in came]
-    call = Call(request.op, wire.method, request.bucket, request.key, query, headers)
-    call.may_repeat = wire.method in ("GET", "HEAD")
+    headers += [each for each in hoisted if each[0] not in received]
+    remote_request = RemoteRequest(
+        request.op, wire.method, request.bucket, request.key, query, headers
+    )
+    remote_request.may_repeat = wire.method in ("GET", "HEAD")
     if request.body is not None:
-        _attach(call, request.body, came, trailers=trailers)
-    return call
+        _attach(remote_request, request.body, received, trailers=trailers)
+    return remote_request
 
 
 def end_to_end(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    """The headers that are meant for the remote; without the coding that we have taken off."""
+    """The end-to-end headers, without the aws-chunked coding, which has been decoded."""
     headers = tuple(headers)
     named = {
         name.strip().lower()
@@ -114,27 +113,28 @@ def end_to_end(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
         if header == "connection"
         for name in value.split(",")
     }
-    kept = []
+    passed = []
     for name, value in headers:
-        if name in _OURS or name in named:
+        if name in _CLIENT_TO_AGENT or name in named:
             continue
         if name == "content-encoding":
             codings = [c.strip() for c in value.split(",")]
             value = ",".join(c for c in codings if c.lower() != "aws-chunked")
             if not value:
                 continue
-        kept.append((name, value))
-    return kept
+        passed.append((name, value))
+    return passed
 
 
 def split_query(raw_query: str) -> tuple[str, list[tuple[str, str]]]:
-    """The query without a presigned URL's proof, and the headers that stood in it.
+    """The query without the signature of a presigned URL, and the headers that were in it.
 
-    A signer may put x-amz-* headers into the query of a presigned URL; only there do they count,
-    and a checksum of nothing is what some of them say about a body that they do not know.
-    Words are encoded canonically: a plus sign stays one, whatever the remote takes `+` for.
+    A signer may move x-amz-* headers into the query of a presigned URL; S3 reads them only there.
+    Some signers add the checksum of an empty body, because they do not know the body: it is
+    dropped. Words are encoded canonically, so that a plus sign stays one whatever the remote
+    decodes `+` to.
     """
-    kept: list[str] = []
+    passed: list[str] = []
     hoisted: list[tuple[str, str]] = []
     pieces = [piece.partition("=") for piece in raw_query.split("&") if piece]
     words = [(_decoded(name), equals, _decoded(value)) for name, equals, value in pieces]
@@ -142,74 +142,59 @@ def split_query(raw_query: str) -> tuple[str, list[tuple[str, str]]]:
     presigned = bool(names & {b"x-amz-signature", b"signature"})
     for name, equals, value in words:
         lower = name.lower().decode("utf-8", "surrogateescape")
-        if presigned and lower in _PROOF:
+        if presigned and lower in _PRESIGNED:
             continue
         if presigned and lower.startswith("x-amz-"):
             text = value.decode("utf-8", "surrogateescape")
             if text not in EMPTY_CHECKSUMS:
                 hoisted.append((lower, text))
         else:
-            kept.append(quote(name, safe="-_.~") + equals + quote(value, safe="-_.~"))
-    return "&".join(kept), hoisted
+            passed.append(quote(name, safe="-_.~") + equals + quote(value, safe="-_.~"))
+    return "&".join(passed), hoisted
 
 
-def read_hops(hops: str) -> list[str]:
-    """The ids of agents in this header; whatever else a client has put there does not count."""
-    return [hop for hop in (piece.strip() for piece in hops.split(",")) if _HOP.fullmatch(hop)]
-
-
-def check_hops(hops: str, agent: str) -> None:
-    """Raises S3Error InvalidRequest when the request has passed this agent, or too many others."""
-    if not hops:
-        return
-    before = read_hops(hops)
-    if agent in before:
-        raise S3Error(
-            "InvalidRequest", "The remote of this s3d leads back to itself: check S3D_REMOTE."
-        )
-    if len(before) > MAX_HOPS:
-        raise S3Error(
-            "InvalidRequest",
-            f"The request has passed {len(before)} agents: the remote of one leads back to itself.",
-        )
-
-
-def _attach(call: Call, body: Body, came: Mapping[str, str], *, trailers: bool) -> None:
-    """Give the Call its body, its length and what stands for it in the signature."""
+def _attach(
+    request: RemoteRequest, body: Body, received: Mapping[str, str], *, trailers: bool
+) -> None:
+    """Give the RemoteRequest its body, its length and its hash in the signature."""
     if isinstance(body, BytesBody):
-        call.body, call.length = body.data, body.size
+        request.body, request.length = body.data, body.size
     else:
-        call.body, call.length = body, body.size
-    declared = came.get("x-amz-content-sha256", "").lower()
-    call.payload = declared if _SHA256.fullmatch(declared) else UNSIGNED
-    if call.length == 0:
-        call.body, call.payload = b"", EMPTY_SHA256
-    late = tuple(name.strip().lower() for name in came.get("x-amz-trailer", "").split(",") if name)
+        request.body, request.length = body, body.size
+    declared = received.get("x-amz-content-sha256", "").lower()
+    request.payload = declared if _SHA256.fullmatch(declared) else UNSIGNED
+    if request.length == 0:
+        request.body, request.payload = b"", EMPTY_SHA256
+    late = tuple(
+        name.strip().lower() for name in received.get("x-amz-trailer", "").split(",") if name
+    )
     if not late:
         return
     if trailers and body.size is not None and are_checksums(late):
-        attach_trailed(call, body, body.size, late)
-    else:  # What they promise has been checked on our side: the remote is not told of it.
-        call.headers = [each for each in call.headers if each[0] != "x-amz-sdk-checksum-algorithm"]
+        attach_trailed(request, body, body.size, late)
+    else:  # The trailing checksums were verified here, and cannot be sent.
+        request.headers = [
+            each for each in request.headers if each[0] != "x-amz-sdk-checksum-algorithm"
+        ]
 
 
-def attach_trailed(call: Call, body: Body, size: int, names: Collection[str]) -> None:
-    """Send the body, of this size, with these of its trailers."""
+def attach_trailed(request: RemoteRequest, body: Body, size: int, names: Collection[str]) -> None:
+    """Set a body of this size that ends with these of its trailers."""
     trailed = TrailedBody(body, size, names)
-    call.body, call.length, call.payload = trailed, trailed.size, STREAMED
-    coding = dict(call.headers).get("content-encoding", "")
-    call.headers = [
-        *(each for each in call.headers if each[0] != "content-encoding"),
+    request.body, request.length, request.payload = trailed, trailed.size, STREAMED
+    coding = dict(request.headers).get("content-encoding", "")
+    request.headers = [
+        *(each for each in request.headers if each[0] != "content-encoding"),
         ("content-encoding", f"aws-chunked,{coding}" if coding else "aws-chunked"),
         ("x-amz-decoded-content-length", str(size)),
         ("x-amz-trailer", ",".join(names)),
     ]
 
 
-def _verbatim(answer: Answer) -> S3Response[Any]:
-    wire = WireResponse(answer.status, answer.headers)
-    body = answer.body if answer.refusal is None else BytesBody(answer.document)
-    return S3Response({}, body, answer.status, wire)
+def _verbatim(response: RemoteResponse) -> S3Response[Any]:
+    wire = WireResponse(response.status, response.headers)
+    body = response.body if response.refusal is None else BytesBody(response.document)
+    return S3Response({}, body, response.status, wire)
 
 
 def _decoded(text: str) -> bytes:

@@ -1,4 +1,4 @@
-"""How aiohttp is used towards the remote: its sessions, its exceptions, proxies on the way."""
+"""The use of aiohttp as a client: settings, sessions, exceptions and proxies."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from s3d.agent.core.failures import Reason, Unreachable
 from s3d.agent.stores.remote.addressing import Addressing
 
 POOL = 256
-"""Connections at the same time."""
+"""Connections open at the same time."""
 IDLE = 15.0
-"""Seconds that an unused connection is kept: less than servers keep theirs (AWS: about 20)."""
+"""Seconds for which an idle connection is kept: less than servers keep theirs (AWS: about 20)."""
 
 HOP_BY_HOP = frozenset(
     (
@@ -43,7 +43,8 @@ _UNREACHABLE: tuple[tuple[type[Exception], Reason, bool], ...] = (
     (aiohttp.ClientError, Reason.LOST, True),
     (OSError, Reason.LOST, True),
 )
-"""Exception, what it means, and whether the remote may have got the request; the first counts."""
+"""Exception, its meaning, and whether the remote may have received the request. The first row that
+fits counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +52,13 @@ class Timeouts:
     """Seconds."""
 
     connect: float = 3.0
-    """Until a connection is there, TLS included."""
+    """To connect, TLS included."""
     answer: float = 30.0
-    """Until the first byte of the answer to a read or a listing, all attempts together."""
+    """To the first byte of the response to a read or a listing, all attempts together."""
     silence: float = 60.0
-    """Without a byte from the remote while it is the remote's turn."""
+    """Without a byte from the remote while it has to act."""
     work: float = 600.0
-    """The same for operations that may take the remote long, as copies do."""
+    """The same for operations that may take the remote long, such as copies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +70,13 @@ class Settings:
     addressing: Addressing = "auto"
     timeouts: Timeouts = field(default_factory=Timeouts)
     ca_bundle: str = ""
-    """File of certificates to trust instead of the system's."""
+    """File of certificates to trust instead of those of the system."""
     trailers: bool = True
-    """The remote takes checksums that come after the body."""
+    """The remote accepts checksums after the body."""
 
 
 def new_session(settings: Settings, *, reuse: bool) -> aiohttp.ClientSession:
-    """A session that adds nothing of its own; without reuse each connection serves one request."""
+    """A session that adds no headers; without reuse each connection serves one request."""
     trust = ssl.create_default_context(cafile=settings.ca_bundle) if settings.ca_bundle else True
     connector = (
         aiohttp.TCPConnector(limit=POOL, ssl=trust, keepalive_timeout=IDLE)
@@ -100,7 +101,7 @@ def proxy_for(scheme: str, host: str) -> str | None:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turn whatever keeps an answer from coming into Unreachable."""
+    """Turn the exceptions that mean a lost response into Unreachable."""
     try:
         yield
     except tuple(row[0] for row in _UNREACHABLE) as error:
@@ -117,9 +118,9 @@ def as_unreachable(error: Exception) -> Unreachable:
 async def _once_only(
     request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
 ) -> aiohttp.ClientResponse:
-    """Keep aiohttp from sending a PUT or DELETE again by itself when its answer was lost.
+    """Keep aiohttp from sending a PUT or DELETE again when its response was lost.
 
-    The first may have been carried out; only the caller knows what a second would mean.
+    The first may have been carried out; only the caller knows whether a second one is harmless.
     """
     try:
         return await handler(request)

@@ -1,8 +1,8 @@
 """Which remote a folder of state belongs to: its endpoint and its account. Pure.
 
-The write queue, the read cache, the capabilities and the sync memory of one remote are never used
-for another. The endpoint is scheme, host and port; how they are spelled, the region and the
-addressing do not matter. The account is the owner id that ListBuckets answers with, else the access
+The write queue, the read cache, the capabilities and the sync state of one remote are never used
+for another. The endpoint is scheme, host and port, whatever their spelling, the region and the
+addressing style. The account is the owner id in the response of ListBuckets, or else the access
 key: a rotated key of the same owner is the same account.
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListBuckets.html
 """
@@ -26,8 +26,7 @@ from s3d.shared.errors import UsageError
 VERSION = 1
 """Of the format of an identity file; a file with a higher one is refused."""
 MOST_KEYS = 16
-"""Access keys that an identity lists; temporary keys change every hour, so the oldest are
-dropped."""
+"""Access keys that an identity lists. Temporary keys change every hour: the oldest are dropped."""
 
 _TEMPORARY = re.compile(r"ASIA[A-Z2-7]{16}")
 """An access key id of AWS STS; the account number is encoded in it."""
@@ -50,11 +49,11 @@ class RemoteIdentity(msgspec.Struct, frozen=True):
     endpoint: str
     """From endpoint_of."""
     url: str
-    """As it was configured first; for people."""
+    """As it was first configured; for people."""
     keys: tuple[str, ...] = ()
     """Access key ids that are known to be of this account, the newest last."""
     owner: str = ""
-    """Canonical user id of the account; "" until ListBuckets has answered."""
+    """Canonical user id of the account; "" until ListBuckets has returned it."""
     first_seen: float = 0.0
     """Unix seconds."""
     take_over: TakeOver | None = None
@@ -62,17 +61,17 @@ class RemoteIdentity(msgspec.Struct, frozen=True):
 
 
 class Certainty(Enum):
-    """How sure it is that an identity is the one of an access key."""
+    """Whether an identity is that of an access key."""
 
     SAME = "same"
     NEW = "new"
     """No identity of the endpoint can be the key's."""
     OPEN = "open"
-    """It may be the same account with another key: the remote has to be asked."""
+    """It may be the same account with another key: only the remote can tell."""
 
 
 class Match(NamedTuple):
-    """The identity to use. None: a new one has to be made."""
+    """The identity to use. None: make a new one."""
 
     identity: RemoteIdentity | None
     certainty: Certainty
@@ -94,7 +93,7 @@ def endpoint_of(remote: str) -> str:
 
 
 def is_name_of(name: str, id: str, endpoint: str) -> bool:
-    """Whether a person means this remote: by its id, or by its URL in any spelling."""
+    """Whether a name is that of this remote: its id, or its URL in any spelling."""
     if name == id:
         return True
     try:
@@ -114,16 +113,16 @@ def new_identity(remote: str, key: str, owner: str, now: float) -> RemoteIdentit
 
 
 def match(identities: Sequence[RemoteIdentity], endpoint: str, key: str, owner: str = "") -> Match:
-    """Which of the identities is meant. identities: the most recently used first.
+    """The identity of a key. identities: the most recently used first.
 
-    key: "" while the access key is not known. owner: "" while the remote has not been asked.
+    key: "" while the access key is not known. owner: "" while the owner id is not known.
     """
     same = [identity for identity in identities if identity.endpoint == endpoint]
     for identity in same:
         if key in identity.keys or (owner and owner == identity.owner):
             return Match(identity, Certainty.SAME)
     for identity in same:
-        if not identity.keys and not identity.owner:  # nobody's yet
+        if not identity.keys and not identity.owner:  # of no account yet
             return Match(identity, Certainty.SAME)
     account = account_number(key)
     for identity in same:
@@ -136,7 +135,7 @@ def match(identities: Sequence[RemoteIdentity], endpoint: str, key: str, owner: 
 
 
 def confirmed(identity: RemoteIdentity, key: str, owner: str = "") -> RemoteIdentity:
-    """The identity with a key that is of its account, and with the owner where it is known."""
+    """The identity with another key of its account, and with the owner where it is known."""
     keys = (*(each for each in identity.keys if each != key), key) if key else identity.keys
     if key in identity.keys:
         keys = identity.keys
@@ -144,7 +143,7 @@ def confirmed(identity: RemoteIdentity, key: str, owner: str = "") -> RemoteIden
 
 
 def owner_of_key(identities: Iterable[RemoteIdentity], endpoint: str, key: str) -> str:
-    """The owner id of an access key, as far as it has been learnt; else ""."""
+    """The owner id of an access key; "" when it is not known."""
     for identity in identities:
         if identity.endpoint == endpoint and key in identity.keys and identity.owner:
             return identity.owner

@@ -1,45 +1,52 @@
-"""Circles of agents: who a request has passed, and no entry for one that has passed us.
+"""Loops of agents: each request names the agents that it has passed, and may pass each once.
 
-A forwarded request carries its own way. A write that was acknowledged goes out later as a request
-of ours; but an agent has one remote, so whoever has lately sent us something has a remote that
-leads to us, and ours must not lead to him. So for a while our own requests name all that have sent
-us anything. Ids only: any other value that a client sends goes no further.
+The header is like Via of RFC 9110. A forwarded request keeps the ids that it came with. A write
+that was acknowledged goes out later, as a request of our own; but an agent has one remote, so every
+agent that sends to us has a remote that leads to us, and ours must not lead to it. Therefore our
+own requests name, for a while, all agents that have sent us anything. Any other value that a client
+puts into the header is dropped.
 """
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from typing import Any
 
 from s3d.agent.core.store import Answer, Layer, ObjectStore
+from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import S3Request
-from s3d.agent.stores.remote.forward import HOPS, MAX_HOPS, check_hops, read_hops
 
+HOPS = "x-s3d-hops"
+"""Header with the ids of the agents that a request has passed, separated by commas."""
+MAX_HOPS = 16
+"""Agents that one request may pass. A client's header must not make ours too long to be taken."""
+_HOP = re.compile(r"[0-9a-f]{32}")
 MEMORY = 600.0
-"""Seconds for which an agent that has sent us something is named in requests of our own."""
+"""Seconds for which requests of our own name an agent that has sent us something."""
 
 
 class ViaTracker:
-    """The way to us. Belongs to the loop."""
+    """The agents on the way to us. Belongs to the loop."""
 
     def __init__(self, agent: str, *, clock: Callable[[], float] = time.monotonic) -> None:
         """agent: our id. clock: seconds that never go back."""
         self.agent = agent
         self._clock = clock
         self._before: dict[str, float] = {}
-        """Agent -> when it sent us something, the latest last."""
+        """Agent -> when it last sent us something, the latest last."""
 
     @property
     def header(self) -> str:
-        """For requests of our own: those before us, and us."""
+        """The value for requests of our own: the agents before us, and us."""
         if self._before:
             oldest = self._clock() - MEMORY
             self._before = {hop: at for hop, at in self._before.items() if at > oldest}
         return ",".join((*self._before, self.agent))
 
     def passed(self, hops: str) -> None:
-        """A request came in with these hops. Raises S3Error InvalidRequest for one of ours."""
+        """Note the hops of a request. Raises S3Error InvalidRequest if it has passed us."""
         check_hops(hops, self.agent)
         now = self._clock()
         for hop in read_hops(hops):
@@ -50,11 +57,11 @@ class ViaTracker:
 
 
 class LoopDetection(Layer):
-    """The outermost layer: nothing is accepted that we have sent ourselves."""
+    """The outermost layer: refuses requests that this agent has sent itself."""
 
-    def __init__(self, inner: ObjectStore, hops: ViaTracker) -> None:
+    def __init__(self, inner: ObjectStore, via: ViaTracker) -> None:
         super().__init__(inner)
-        self._via = hops
+        self._via = via
 
     def fallback(self, request: S3Request[Any]) -> Answer:
         if request.wire is not None:
@@ -62,3 +69,24 @@ class LoopDetection(Layer):
                 if name == HOPS:
                     self._via.passed(value)
         return self.inner.call(request)
+
+
+def read_hops(hops: str) -> list[str]:
+    """The ids of agents in this header; other values are ignored."""
+    return [hop for hop in (piece.strip() for piece in hops.split(",")) if _HOP.fullmatch(hop)]
+
+
+def check_hops(hops: str, agent: str) -> None:
+    """Raises S3Error InvalidRequest when the request has passed this agent, or too many others."""
+    if not hops:
+        return
+    before = read_hops(hops)
+    if agent in before:
+        raise S3Error(
+            "InvalidRequest", "The remote of this s3d leads back to itself: check S3D_REMOTE."
+        )
+    if len(before) > MAX_HOPS:
+        raise S3Error(
+            "InvalidRequest",
+            f"The request has passed {len(before)} agents: the remote of one leads back to itself.",
+        )

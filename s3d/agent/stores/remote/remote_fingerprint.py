@@ -1,6 +1,6 @@
-"""The headers by which one remote identifies itself, learnt from proven answers and kept in a file.
+"""The headers by which a remote identifies itself, learnt from proven responses and kept in a file.
 
-The file holds those of several remotes, by URL; what belongs to others survives a save.
+The file has those of several remotes, by URL; a save leaves those of others as they are.
 """
 
 from __future__ import annotations
@@ -27,57 +27,57 @@ class _File(msgspec.Struct):
 
 
 class RemoteFingerprint:
-    """What each answer of one remote carries. Belongs to the loop; load() and save() block."""
+    """The marks of every response of one remote. Belongs to the loop; load() and save() block."""
 
     def __init__(self, remote: str = "", file: Path | None = None) -> None:
-        """remote: its URL. file: where it is kept; None: only in memory."""
+        """remote: its URL. file: None: keep the marks in memory only."""
         self.marks: frozenset[str] = frozenset()
         """Names of headers, and `server: NAME`; empty: this remote has none, or none is known."""
         self.is_known = False
-        """An answer of this remote has been proven by its document."""
+        """A response of this remote has been proven by its document."""
         self._remote = remote
         self._file = file
 
-    def learn(self, headers: Mapping[str, str]) -> bool:
-        """Note the headers of an answer that its document proves; True: something has changed.
+    def update(self, headers: Mapping[str, str]) -> bool:
+        """Take up the headers of a response that its document proves; True: the marks have changed.
 
-        Call it for an answer that lacks a mark: what not every answer has is no mark.
+        A header that is missing from a proven response stops being a mark.
         """
-        found = identity_marks(headers)
-        marks = self.marks & found or found
+        present = identity_marks(headers)
+        marks = self.marks & present or present
         changed = not self.is_known or marks != self.marks
         self.marks, self.is_known = marks, True
         return changed
 
     def load(self) -> None:
-        """Read what an earlier run has learnt. A file that cannot be read counts as none."""
-        kept = None if self._file is None else self._read(self._file)
-        marks = None if kept is None else kept.marks.get(self._remote)
+        """Read the marks of an earlier run. A file that cannot be read counts as empty."""
+        stored = None if self._file is None else self._read(self._file)
+        marks = None if stored is None else stored.marks.get(self._remote)
         if marks is not None:
             self.marks, self.is_known = frozenset(marks), True
 
     def save(self) -> None:
-        """Write it beside those of other remotes. A failure is logged: it can be learnt again."""
+        """Write the marks beside those of other remotes. A failure is only logged."""
         if self._file is None:
             return
-        kept = self._read(self._file) or _File(VERSION)
-        if kept.version > VERSION:
+        stored = self._read(self._file) or _File(VERSION)
+        if stored.version > VERSION:
             return
-        kept.marks[self._remote] = sorted(self.marks)
+        stored.marks[self._remote] = sorted(self.marks)
         try:
-            write_atomically(self._file, msgspec.json.encode(kept), durable=False)
+            write_atomically(self._file, msgspec.json.encode(stored), durable=False)
         except OSError as error:
             logger.warning("cannot write the remote's headers: %s path=%s", error, self._file)
 
     def _read(self, file: Path) -> _File | None:
         try:
-            kept = msgspec.json.decode(file.read_bytes(), type=_File)
+            stored = msgspec.json.decode(file.read_bytes(), type=_File)
         except FileNotFoundError:
             return None
         except (OSError, msgspec.DecodeError) as error:
             logger.warning("cannot read the remote's headers: %s path=%s", error, file)
             return None
-        if kept.version > VERSION:
+        if stored.version > VERSION:
             logger.warning("a newer s3d wrote the remote's headers path=%s", file)
-            kept.marks = {}
-        return kept
+            stored.marks = {}
+        return stored

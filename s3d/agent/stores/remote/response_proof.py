@@ -1,15 +1,16 @@
-"""Whether an answer is the remote's own. Pure.
+"""Whether a response is the remote's own. Pure.
 
-A captive portal, a proxy, a firewall or a foreign server may answer in the remote's place. A
-status, an ETag, a Content-Type or an empty body prove nothing: static servers send ETags,
-middleboxes send 204, and an object may be HTML. Two things prove an answer:
+A captive portal, a proxy, a firewall or another server may respond in the remote's place. A status,
+an ETag, a Content-Type or an empty body prove nothing: static servers send ETags, middleboxes send
+204, and an object may be HTML. Two things prove a response:
 
-(a) its document: the XML root that the operation's output has, or an <Error> with a Code;
-(b) its headers: those by which this remote identifies itself, learnt from answers proven by (a)
-    (remote_signature.py).
+(a) its document: the XML root of the operation's output, or an <Error> with a Code;
+(b) its headers: those by which this remote identifies itself, learnt from responses
+    proven by (a) (remote_fingerprint.py).
 
-Where neither holds, a ListObjectsV2 with the key as prefix shows what is true (proving_request.py),
-and is_confirmed() compares the answer with it. Plain HTTP against an active forger is out of scope.
+Where neither holds, a ListObjectsV2 with the key as prefix shows the truth
+(response_verifier.py), and is_confirmed() compares the response with it. An active attacker on
+plain HTTP is out of scope.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ MAX_PROLOG = 4096
 
 
 class Proof(Enum):
-    """By what an answer is proven."""
+    """What proves a response."""
 
     DOCUMENT = auto()
     HEADERS = auto()
@@ -38,7 +39,7 @@ class Proof(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """The part of an answer that tells whose it is."""
+    """The part of a response that shows whose it is."""
 
     status: int
     headers: Mapping[str, str]
@@ -49,19 +50,19 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """What a proven listing shows of one key (or of the bucket, when no key was asked for)."""
+    """What a proven listing shows of one key, or of the bucket when the request has no key."""
 
     code: str = ""
-    """The S3 code with which the remote refused to list; "": it listed."""
+    """The S3 code with which the remote refused to list; "" for a listing."""
     is_there: bool = False
-    """The key, or the version of it that was asked for, is in the listing."""
+    """The key, or the requested version of it, is in the listing."""
     etags: frozenset[str] = frozenset()
     """Of the key or the version, without quotes; none where the listing has none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """The part of a request on which the meaning of its answer depends."""
+    """The part of a request on which the meaning of its response depends."""
 
     op: Operation
     key: str = ""
@@ -71,18 +72,18 @@ class Question:
     """ETags that were sent in conditions, without quotes."""
 
 
-def prove(question: Question, evidence: Evidence, learnt: frozenset[str]) -> Proof | None:
-    """What proves that the answer is the remote's; None when nothing in the answer does.
+def prove(question: Question, evidence: Evidence, fingerprint: frozenset[str]) -> Proof | None:
+    """What proves that the response is the remote's; None when nothing in it does.
 
-    learnt: marks of this remote, as identity_marks() makes them; an empty set proves nothing.
+    fingerprint: the marks of this remote, from identity_marks(); an empty set proves nothing.
     """
-    if learnt and learnt <= identity_marks(evidence.headers):
+    if fingerprint and fingerprint <= identity_marks(evidence.headers):
         return Proof.HEADERS
     return Proof.DOCUMENT if is_documented(question.op, evidence) else None
 
 
 def is_documented(op: Operation, evidence: Evidence) -> bool:
-    """Proof (a). Of a success the root is enough: its document may be long, and is streamed."""
+    """Proof (a). Of a success the root is enough: its document can be long, and is streamed."""
     succeeded = 200 <= evidence.status < 300
     name = root_of(evidence.document)
     if not name or (succeeded and op.streaming_output):  # a payload may be anything
@@ -110,7 +111,7 @@ def root_of(document: bytes) -> str:
 
 
 def is_decided(document: bytes) -> bool:
-    """Whether this beginning of a document tells its root, or that more of it will not."""
+    """Whether more bytes of a document cannot change root_of() its beginning."""
     text = document.lstrip()
     return bool(_ROOT.match(document)) or len(text) >= MAX_PROLOG or not b"<".startswith(text[:1])
 
@@ -139,20 +140,20 @@ _IDENTITY = frozenset(
         "x-wasabi-cm-reference-id",
     )
 )
-"""Headers that an S3 server puts on each answer. Names that proxies add too (x-request-id, via,
-x-trace-id, cf-ray) are not here: a proxy's own error page carries them as well."""
+"""Headers that S3 servers send with every response. Those that proxies add too (x-request-id, via,
+x-trace-id, cf-ray) are missing: the error page of a proxy has them as well."""
 
 _SERVERS = re.compile(
     r"(amazons3|minio|seaweedfs|ceph|radosgw|garage|rustfs|wasabis3|aliyunoss|tencent-cos|obs|"
     r"uploadserver|storagegrid|ecs|vk cloud|b2|riak cs|zenko|openio|rclone|versitygw)\b.*",
     re.IGNORECASE,
 )
-"""Server headers that name an S3 server. A web server's or proxy's name (nginx, cloudflare) proves
-nothing: portals run on the same."""
+"""Server headers that name an S3 server. The name of a web server or proxy (nginx, cloudflare)
+proves nothing: portals use the same."""
 
 
 def identity_marks(headers: Mapping[str, str]) -> frozenset[str]:
-    """What only an S3 server sends: names of headers, and `server: NAME` without a version."""
+    """The marks of an S3 server in headers: their names, and `server: NAME` without a version."""
     return frozenset(headers.keys() & _IDENTITY) | _server_mark(headers.get("server", ""))
 
 
@@ -165,10 +166,10 @@ def _server_mark(server: str) -> frozenset[str]:
 def is_confirmed(
     question: Question, evidence: Evidence, listed: Listed, *, has_marks: bool
 ) -> bool:
-    """Whether a proven listing shows that an answer which nothing proves is true all the same.
+    """Whether a proven listing confirms a response that nothing else proves.
 
-    has_marks: this remote has identifying headers, so an answer without them is another's, unless
-    the listing itself shows the same.
+    has_marks: this remote has identifying headers. A response without them is another server's,
+    unless the listing itself shows the same.
     """
     rule = _RULES.get(question.op.name)
     if rule is not None:
@@ -176,14 +177,14 @@ def is_confirmed(
     return not has_marks and _is_plain_success(question.op, evidence)
 
 
-def bare(etag: str) -> str:
+def unquoted(etag: str) -> str:
     """An ETag without its quotes, which not every server sends."""
     return etag.strip().removeprefix("W/").strip('"')
 
 
 def _is_plain_success(op: Operation, evidence: Evidence) -> bool:
-    """Of a remote without identifying headers: an operation without an output document succeeds
-    with its documented status and an empty body."""
+    """Whether a response of a remote without identifying headers is that of an operation without an
+    output document: the documented status and an empty body."""
     if op.name == "GetBucketPolicy":
         is_policy = evidence.document.lstrip()[:1] == b"{" and b'"Statement"' in evidence.document
         return evidence.status == 200 and is_policy
@@ -199,7 +200,7 @@ def _is_plain_success(op: Operation, evidence: Evidence) -> bool:
 def _read(question: Question, evidence: Evidence, listed: Listed) -> bool:
     if listed.code:
         return evidence.status == 404 and listed.code == "NoSuchBucket"
-    status, etag = evidence.status, bare(evidence.headers.get("etag", ""))
+    status, etag = evidence.status, unquoted(evidence.headers.get("etag", ""))
     match status:
         case 200 | 206:
             return bool(etag) and etag in listed.etags
@@ -213,7 +214,7 @@ def _read(question: Question, evidence: Evidence, listed: Listed) -> bool:
 
 
 def _put(_: Question, evidence: Evidence, listed: Listed) -> bool:
-    etag = bare(evidence.headers.get("etag", ""))
+    etag = unquoted(evidence.headers.get("etag", ""))
     return evidence.status == 200 and bool(etag) and not listed.code and etag in listed.etags
 
 
@@ -240,7 +241,7 @@ _RULES: Mapping[str, Callable[[Question, Evidence, Listed], bool]] = {
     "CreateBucket": lambda q, e, listed: e.status == 200 and _bucket_is_there(q, e, listed),
     "DeleteBucket": _bucket_is_gone,
 }
-"""Operation -> what a listing must show for its answer to be true."""
+"""Operation -> what a listing must show to confirm its response."""
 
 
 _TITLE = re.compile(rb"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
@@ -248,7 +249,7 @@ _MAX_TITLE = 80
 
 
 def describe(evidence: Evidence) -> str:
-    """An answer of another server, for people: `413, an HTML page titled 'Too large'`."""
+    """A response of another server, for people: `413, an HTML page titled 'Too large'`."""
     return f"{evidence.status}, {_kind(evidence)}"
 
 
@@ -262,7 +263,7 @@ def _kind(evidence: Evidence) -> str:
     if b"<html" in start or start.startswith(b"<!doctype html"):
         return "an HTML page"
     if not start:
-        return "an answer without a body"
+        return "a response without a body"
     if start[:1] in b"{[":
         return "a JSON document"
     return "an XML document" if start[:1] == b"<" else "a document that is not S3's"

@@ -18,7 +18,6 @@ from s3d.agent.frontends.control.control_server import ControlServer
 from s3d.agent.frontends.control.event_stream import EventStream
 from s3d.agent.frontends.control.key_status import KeyStatus
 from s3d.agent.frontends.control.object_routes import ObjectRoutes
-from s3d.agent.frontends.control.pending import Queue
 from s3d.agent.frontends.control.queue_routes import QueueRoutes
 from s3d.agent.frontends.control.status_routes import StatusRoutes, StatusSources
 from s3d.agent.frontends.control.transfer_routes import TransferRoutes
@@ -28,6 +27,7 @@ from s3d.agent.s3.signing import presign
 from s3d.agent.stores.write_queue.admission import Limits
 from s3d.agent.stores.write_queue.clock import Clock
 from s3d.agent.stores.write_queue.layer import WriteQueue
+from s3d.agent.stores.write_queue.queue_status import Queue
 from s3d.agent.transfers.user_transfers import UserTransfers
 from s3d.shared.config.load import load_config
 from s3d.shared.control import (

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 import aiohttp
 import pytest
 
-from s3d.agent.frontends.control.cache_routes import CacheRoutes, ReadCache, state_of
+from s3d.agent.frontends.control.cache_routes import CacheRoutes
 from s3d.agent.frontends.control.control_server import ControlServer
 from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.index import Index
 from s3d.agent.stores.local.store import LocalStore
+from s3d.agent.stores.read_cache.cache_status import ReadCache
 from s3d.agent.stores.read_cache.layer import Cache
 from s3d.agent.stores.read_cache.pins import Pins
 from s3d.agent.stores.read_cache.prefetch import PinManager
@@ -179,13 +180,6 @@ async def test_a_prefetch_is_begun_and_waited_for(door):
 )
 async def test_what_makes_no_sense_is_refused(door, method, path, body, answer):
     assert await door.refused(method, path, body) == answer
-
-
-async def test_what_is_here_of_one_object(door):
-    large = state_of(door.parts, "bbb", "large")
-    assert (large.held, large.size, large.pinned) == (1 << 20, 2_500_000, False)
-    assert state_of(door.parts, "bbb", "nothing").held == 0
-    assert state_of(None, "bbb", "large") is None
 
 
 async def test_without_a_cache_every_call_says_why(places, tmp_path):

@@ -1,13 +1,16 @@
 import os
+import socket
 import stat
+import tempfile
+from pathlib import Path
 
 import aiohttp
 import msgspec
 import pytest
 import yarl
 
-from s3d.agent.frontends.control.control_server import ControlServer, bind, check_folder
-from s3d.agent.frontends.control.routing import Route, answer
+from s3d.agent.frontends.control.control_call import Route, answer
+from s3d.agent.frontends.control.control_server import ControlServer, bind, check_folder, peer_uid
 from s3d.shared.control import Problem, Tags
 from s3d.shared.errors import AlreadyRunningError, UsageError
 
@@ -181,3 +184,34 @@ async def test_a_server_that_never_started_stops(path):
 async def test_answers_do_not_name_versions_of_libraries(http, path):
     async with http.get(path) as response:
         assert response.headers["Server"] == "s3d"
+
+
+NOBODY = 65534
+
+
+def test_the_peer_of_a_pair_is_this_user():
+    one, other = socket.socketpair()
+    with one, other:
+        assert peer_uid(one) == os.geteuid()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become somebody else")
+def test_the_peer_is_whoever_connected():
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        socket.socket(socket.AF_UNIX) as listener,
+        socket.socket(socket.AF_UNIX) as client,
+    ):
+        path = Path(folder) / "socket"
+        listener.bind(str(path))
+        listener.listen()
+        path.chmod(0o666)
+        path.parent.chmod(0o755)
+        os.seteuid(NOBODY)
+        try:
+            client.connect(str(path))
+        finally:
+            os.seteuid(0)
+        connection, _ = listener.accept()
+        with connection:
+            assert peer_uid(connection) == NOBODY

@@ -2,8 +2,8 @@ import asyncio
 
 import pytest
 
+from s3d.agent.frontends.control.problems import ControlError
 from s3d.agent.frontends.control.queue_routes import QueueRoutes
-from s3d.agent.frontends.control.routing import ControlError
 from s3d.shared.transfers import (
     Bandwidth,
     BandwidthStatus,

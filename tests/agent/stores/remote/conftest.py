@@ -10,7 +10,7 @@ import pytest
 
 from s3d.agent.stores.remote.credential_provider import CredentialProvider, RemoteKey
 from s3d.agent.stores.remote.http_transport import Settings, Timeouts
-from s3d.agent.stores.remote.store import RemoteStore
+from s3d.agent.stores.remote.remote_store import RemoteStore
 from tests.contract.client import Client
 from tests.peers.proxy import FaultyProxy
 from tests.peers.servers import Peer

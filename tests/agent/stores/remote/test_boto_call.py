@@ -11,11 +11,10 @@ from s3d.agent.s3.messages import S3Request
 from s3d.agent.s3.model import operations
 from s3d.agent.stores.remote.boto_call import BotoCaller, for_boto, from_boto, placed
 from s3d.agent.stores.remote.credential_provider import CredentialProvider, RemoteKey
-from s3d.agent.stores.remote.forward import HOPS
 from s3d.agent.stores.remote.http_transport import Settings
-from s3d.agent.stores.remote.loop_detection import ViaTracker
-from s3d.agent.stores.remote.remote_connection import Connection
-from s3d.agent.stores.remote.store import RemoteStore
+from s3d.agent.stores.remote.loop_detection import HOPS, ViaTracker
+from s3d.agent.stores.remote.remote_connection import RemoteConnection
+from s3d.agent.stores.remote.remote_store import RemoteStore
 from tests.contract.client import Client
 from tests.peers.proxy import Drop, Fault, FaultyProxy, Page, Partition
 
@@ -66,11 +65,11 @@ async def test_a_new_bucket_is_placed_where_the_settings_say(
     url: str, region: str, constraint: str | None
 ) -> None:
     chain = CredentialProvider(region=region, key=RemoteKey("key", "secret"))
-    connection, recorder = Connection(Settings(url), chain), Recorder()
+    connection, recorder = RemoteConnection(Settings(url), chain), Recorder()
     invoker = BotoCaller(connection, ViaTracker("me"))
     invoker._client, invoker._names = recorder, {"CreateBucket": "create_bucket"}
     invoker._boto = SimpleNamespace(ERRORS=())
-    await invoker.ask(S3Request(operations()["CreateBucket"], {"Bucket": "bucket"}))
+    await invoker.send(S3Request(operations()["CreateBucket"], {"Bucket": "bucket"}))
     placed = recorder.asked.get("CreateBucketConfiguration", {})
     assert placed.get("LocationConstraint") == constraint
 
@@ -90,7 +89,7 @@ def test_aioboto3_is_not_imported_before_it_is_needed() -> None:
     import subprocess
 
     code = (
-        "import sys, s3d.agent.stores.remote.store;"
+        "import sys, s3d.agent.stores.remote.remote_store;"
         "sys.exit(any(m.startswith(('aioboto3', 'aiobotocore', 'botocore')) for m in sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

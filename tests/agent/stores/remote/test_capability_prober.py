@@ -8,7 +8,8 @@ from s3d.agent.app.embedded import open_embedded
 from s3d.agent.core.failures import Refusal, Refused
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.optional_headers import OptionalGroup
-from s3d.agent.stores.remote.capability_prober import DAY, SOON, CapabilityProber, _read
+from s3d.agent.stores.remote.capability_file import decode_records
+from s3d.agent.stores.remote.capability_prober import DAY, SOON, CapabilityProber
 from tests.agent.stores.write_queue.rig import Remote, unreachable
 from tests.contract.client import Client
 
@@ -38,19 +39,19 @@ class Lab:
         self.make()
 
     def make(self, endpoint: str = "http://s3.test", *, allowed: bool = True) -> None:
-        self.probing = CapabilityProber(
+        self.prober = CapabilityProber(
             self.remote, endpoint, self.file, allowed=allowed, clock=lambda: self.now
         )
-        self.client = Client(self.probing)
+        self.client = Client(self.prober)
 
     @property
     def levels(self) -> dict[str, str]:
-        return {name: str(found.level) for name, found in self.probing.known.items()}
+        return {name: str(found.level) for name, found in self.prober.known.items()}
 
     def has_saved(self) -> bool:
         """Whether the file has what was found at this remote."""
-        remotes = _read(self.file.read_bytes()) if self.file.exists() else []
-        return any(each.endpoint == self.probing._endpoint and each.results for each in remotes)
+        remotes = decode_records(self.file.read_bytes()) if self.file.exists() else []
+        return any(each.endpoint == self.prober._file.endpoint and each.results for each in remotes)
 
     def probes(self) -> int:
         """So many were carried out."""
@@ -59,7 +60,7 @@ class Lab:
     @asynccontextmanager
     async def running(self):
         async with asyncio.TaskGroup() as group:
-            task = group.create_task(self.probing.run())
+            task = group.create_task(self.prober.run())
             yield
             task.cancel()
 
@@ -98,7 +99,7 @@ async def test_a_bucket_is_probed_after_its_first_conditional_write(lab):
         await conditional(lab)
         await lab.until(lambda: lab.levels)
     assert lab.levels == {"bbb": "A"}
-    assert lab.probing.known["bbb"].listing_order == "bytes"
+    assert lab.prober.known["bbb"].listing_order == "bytes"
     listed = await Client(lab.remote.inner)("ListObjectsV2", Bucket="bbb")
     assert listed.names("Contents", "Key") == ["k"]
 
@@ -125,8 +126,8 @@ async def test_one_probe_serves_all_buckets_of_a_state_of_versioning(lab):
             await conditional(lab, bucket)
             await lab.until(lambda number=number: len(lab.levels) == number)
     assert lab.probes() == 2
-    assert lab.probing.known["other"].bucket == "bbb"
-    assert lab.probing.known["versioned"].versioning == "Enabled"
+    assert lab.prober.known["other"].bucket == "bbb"
+    assert lab.prober.known["versioned"].versioning == "Enabled"
     assert await left_in(lab, "other") == ["k"]
     assert await left_in(lab, "versioned") == ["k"], "no delete marker is left"
 
@@ -138,7 +139,7 @@ async def test_a_bucket_whose_versioning_changes_is_looked_at_again(lab):
         enabled = {"Status": "Enabled"}
         await lab.client("PutBucketVersioning", Bucket="bbb", VersioningConfiguration=enabled)
         await lab.until(lambda: lab.levels)
-        assert lab.probing.known["bbb"].versioning == "Enabled"
+        assert lab.prober.known["bbb"].versioning == "Enabled"
 
 
 @pytest.mark.rule("REMOTE-5")
@@ -146,7 +147,7 @@ async def test_a_bucket_with_object_lock_is_never_probed(lab):
     await make_bucket(lab, "locked", ObjectLockEnabledForBucket=True)
     async with lab.running():
         await conditional(lab, "locked")
-        await lab.until(lambda: lab.probing._states.get("locked"))
+        await lab.until(lambda: lab.prober._states.get("locked"))
         assert lab.levels == {}
         await conditional(lab)
         await lab.until(lambda: lab.levels)
@@ -159,7 +160,7 @@ async def test_nothing_is_probed_where_it_is_forbidden(lab):
     lab.make(allowed=False)
     async with lab.running():
         await conditional(lab)
-        await lab.until(lambda: lab.probing._states)
+        await lab.until(lambda: lab.prober._states)
     assert (lab.levels, lab.probes()) == ({}, 0)
     assert lab.remote.names().count("PutObject") == 1
 
@@ -183,7 +184,7 @@ async def test_what_is_known_of_another_remote_survives(lab):
         await conditional(lab)
         await lab.until(lab.has_saved)
     lab.make("http://other.test")
-    lab.probing.quirks.refused.add(OptionalGroup.CHECKSUMS)
+    lab.prober.quirks.refused.add(OptionalGroup.CHECKSUMS)
     async with lab.running():
         assert lab.levels == {}
         await conditional(lab, key="k2")
@@ -192,9 +193,9 @@ async def test_what_is_known_of_another_remote_survives(lab):
         ("http://s3.test", set()), ("http://other.test", {OptionalGroup.CHECKSUMS}),
     ):  # fmt: skip
         lab.make(endpoint)
-        await asyncio.to_thread(lab.probing._load)
-        assert list(lab.probing._results) == [""]
-        assert lab.probing.quirks.refused == refused
+        await asyncio.to_thread(lab.prober._load)
+        assert list(lab.prober._results) == [""]
+        assert lab.prober.quirks.refused == refused
 
 
 @pytest.mark.parametrize("text", [b"[{", b'{"version": 3, "remotes": []}', b"[]"])
@@ -210,45 +211,45 @@ async def test_a_file_of_the_first_version_is_probed_anew(lab):
     async with lab.running():
         await conditional(lab)
         await lab.until(lambda: lab.levels)
-    old = msgspec.to_builtins(lab.probing.known["bbb"])
+    old = msgspec.to_builtins(lab.prober.known["bbb"])
     del old["listing_order"]
     lab.file.write_bytes(msgspec.json.encode([old]))
     lab.make()
     async with lab.running():
         await conditional(lab, key="k2")
         await lab.until(lambda: lab.levels)
-    assert lab.probing.known["bbb"].listing_order == "bytes"
+    assert lab.prober.known["bbb"].listing_order == "bytes"
 
 
 async def test_a_remote_that_is_away_is_probed_later(lab):
     async with lab.running():
         lab.remote.fail("PutObject", unreachable(), 1)
-        lab.probing._due["bbb"] = 0.0
-        lab.probing._news.set()
-        await lab.until(lambda: lab.probing._due["bbb"] > lab.now)
+        lab.prober._due["bbb"] = 0.0
+        lab.prober._wakeup.set()
+        await lab.until(lambda: lab.prober._due["bbb"] > lab.now)
         await lab.until(lambda: lab.remote.calls)
     assert lab.levels == {}
 
 
 async def test_a_first_push_can_wait_until_its_bucket_is_probed(lab):
     async with lab.running():
-        await lab.probing.learn("bbb")
+        await lab.prober.learn("bbb")
         assert set(lab.levels) == {"bbb"}
         lab.remote.calls.clear()
-        await lab.probing.learn("bbb")
+        await lab.prober.learn("bbb")
         assert lab.remote.calls == []
 
 
 async def test_nobody_waits_for_a_probe_that_has_just_failed(lab):
     lab.remote.fail("", unreachable(), 1)
     async with lab.running():
-        await lab.probing.learn("bbb")
+        await lab.prober.learn("bbb")
         assert lab.levels == {}
         asked = len(lab.remote.calls)
-        await lab.probing.learn("bbb")
+        await lab.prober.learn("bbb")
         assert len(lab.remote.calls) == asked
         lab.now += SOON + 1
-        await lab.probing.learn("bbb")
+        await lab.prober.learn("bbb")
         assert set(lab.levels) == {"bbb"}
 
 
@@ -257,11 +258,11 @@ async def test_what_an_interrupted_probe_has_left_is_removed_later(lab):
     there = Client(lab.remote.inner)
     lab.remote.fail("DeleteObject", unreachable(), 1_000)
     async with lab.running():
-        await lab.probing.learn("bbb")
+        await lab.prober.learn("bbb")
     assert await there.keys("bbb") != []
     lab.remote.troubles.clear()
     lab.make()
     async with lab.running(), asyncio.timeout(10):
-        await lab.probing.learn("bbb")
+        await lab.prober.learn("bbb")
         while await there.keys("bbb"):
             await asyncio.to_thread(int)

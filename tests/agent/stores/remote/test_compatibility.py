@@ -17,7 +17,7 @@ from s3d.agent.s3.messages import Body, BytesBody, S3Request, StreamBody, WireRe
 from s3d.agent.s3.model import operations
 from s3d.agent.s3.optional_headers import OptionalGroup
 from s3d.agent.stores.remote.compatibility import Compatibility
-from s3d.agent.stores.remote.store import RemoteStore
+from s3d.agent.stores.remote.remote_store import RemoteStore
 from tests.contract.client import Client
 from tests.peers.proxy import Fault, FaultyProxy, Head, Page
 

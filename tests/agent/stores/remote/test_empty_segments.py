@@ -13,9 +13,9 @@ from s3d.agent.core.failures import FailureClass, Refusal, Refused, classify
 from s3d.agent.core.store import Layer
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import S3Request, S3Response
+from s3d.agent.stores.remote.capabilities import RemoteQuirks
 from s3d.agent.stores.remote.empty_segments import EmptySegments, has_empty_segment
-from s3d.agent.stores.remote.remote_quirks import RemoteQuirks
-from s3d.agent.stores.remote.store import RemoteStore
+from s3d.agent.stores.remote.remote_store import RemoteStore
 from tests.agent.stores.write_queue.rig import Remote, refusal, unreachable
 from tests.contract.client import Client
 

@@ -9,8 +9,9 @@ import pytest
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body, BytesBody, S3Request, S3Response, StreamBody, WireRequest
 from s3d.agent.s3.model import UNKNOWN, operations
-from s3d.agent.stores.remote.forward import HOPS, check_hops, end_to_end, forwarded, split_query
-from s3d.agent.stores.remote.store import RemoteStore
+from s3d.agent.stores.remote.forward import end_to_end, forwarded, split_query
+from s3d.agent.stores.remote.loop_detection import HOPS, check_hops
+from s3d.agent.stores.remote.remote_store import RemoteStore
 from tests.agent.stores.remote.conftest import Open
 from tests.contract.client import read
 from tests.peers.proxy import FaultyProxy, Head

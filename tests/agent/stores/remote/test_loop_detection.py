@@ -8,8 +8,7 @@ from s3d.agent.core.store import Answer, Completed
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import S3Request, S3Response, WireRequest
 from s3d.agent.s3.model import operations
-from s3d.agent.stores.remote.forward import HOPS, MAX_HOPS
-from s3d.agent.stores.remote.loop_detection import MEMORY, LoopDetection, ViaTracker
+from s3d.agent.stores.remote.loop_detection import HOPS, MAX_HOPS, MEMORY, LoopDetection, ViaTracker
 
 ME, ONE, TWO, THREE = ("a" * 32, "1" * 32, "2" * 32, "3" * 32)
 

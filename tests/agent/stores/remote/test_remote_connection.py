@@ -15,7 +15,7 @@ from s3d.agent.s3.messages import StreamBody
 from s3d.agent.stores.remote import credential_provider
 from s3d.agent.stores.remote.credential_provider import CredentialProvider, RemoteKey
 from s3d.agent.stores.remote.http_transport import Settings, Timeouts
-from s3d.agent.stores.remote.store import RemoteStore
+from s3d.agent.stores.remote.remote_store import RemoteStore
 from tests.agent.stores.remote.conftest import Open
 from tests.contract.client import Client
 from tests.peers.proxy import SLOW_DOWN, Drop, Fault, FaultyProxy, Head, Page, Partition

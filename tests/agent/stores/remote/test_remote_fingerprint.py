@@ -13,19 +13,19 @@ BOTH = {"x-amz-request-id": "1", "x-amz-id-2": "2", "date": "now"}
 def test_what_every_proven_answer_has_is_learnt() -> None:
     signature = RemoteFingerprint()
     assert not signature.is_known
-    assert signature.learn(BOTH)
+    assert signature.update(BOTH)
     assert signature.marks == {"x-amz-request-id", "x-amz-id-2"}
-    assert not signature.learn(BOTH)
-    assert signature.learn({"x-amz-request-id": "3"})
+    assert not signature.update(BOTH)
+    assert signature.update({"x-amz-request-id": "3"})
     assert signature.marks == {"x-amz-request-id"}
 
 
 def test_a_remote_that_has_changed_is_learnt_again() -> None:
     signature = RemoteFingerprint()
-    signature.learn(BOTH)
-    assert signature.learn({"server": "MinIO"})
+    signature.update(BOTH)
+    assert signature.update({"server": "MinIO"})
     assert signature.marks == {"server: minio"}
-    assert signature.learn({})
+    assert signature.update({})
     assert (signature.marks, signature.is_known) == (frozenset(), True)
 
 
@@ -35,7 +35,7 @@ def test_it_is_kept_for_each_remote(tmp_path: Path) -> None:
         signature = RemoteFingerprint(remote, file)
         signature.load()
         assert not signature.is_known
-        signature.learn(headers)
+        signature.update(headers)
         signature.save()
     first, second = RemoteFingerprint("http://a", file), RemoteFingerprint("http://b", file)
     first.load()
@@ -51,7 +51,7 @@ def test_a_damaged_file_is_learnt_again(tmp_path: Path, data: bytes) -> None:
     signature = RemoteFingerprint("http://a", file)
     signature.load()
     assert not signature.is_known
-    signature.learn(BOTH)
+    signature.update(BOTH)
     signature.save()
     assert json.loads(file.read_bytes())["marks"] == {
         "http://a": ["x-amz-id-2", "x-amz-request-id"]
@@ -67,7 +67,7 @@ def test_a_file_of_a_newer_version_is_neither_read_nor_overwritten(
     signature = RemoteFingerprint("http://a", file)
     signature.load()
     assert not signature.is_known
-    signature.learn(BOTH)
+    signature.update(BOTH)
     signature.save()
     assert file.read_bytes() == data
     assert "a newer s3d" in caplog.text

@@ -34,7 +34,7 @@ def outage(clock: Clock) -> Outage:
 
 def admitted(outage: Outage, seconds: float = 30.0, *, repeatable: bool = True) -> float | None:
     with suppress(Unreachable):
-        return outage.admit(seconds, repeatable=repeatable)
+        return outage.time_limit(seconds, repeatable=repeatable)
     return None
 
 

@@ -71,18 +71,18 @@ def test_only_checksums_have_a_length_that_is_known() -> None:
 async def test_the_watch_runs_only_while_it_is_the_remotes_turn() -> None:
     watch = PhaseTimeout(0.01)
     async with watch.limit(0.01):
-        watch.ours()
+        watch.pause()
         await after(0.05)
-        watch.theirs()
-        watch.ours()
+        watch.resume()
+        watch.pause()
     with pytest.raises(TimeoutError):
         await silent_remote(watch)
-    watch.theirs()  # after the answer it means nothing
+    watch.resume()  # after the answer it means nothing
 
 
 async def silent_remote(watch: PhaseTimeout) -> None:
     async with watch.limit(10):
-        watch.theirs()
+        watch.resume()
         await asyncio.Event().wait()
 
 

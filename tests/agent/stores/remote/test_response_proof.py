@@ -163,7 +163,7 @@ def test_a_policy_without_headers_is_one_by_its_statement() -> None:
     [
         (Evidence(302, {}, HTML), "302, an HTML page titled 'Hotel & Wi-Fi login'"),
         (Evidence(200, {}, b"<html>"), "200, an HTML page"),
-        (Evidence(204, {}), "204, an answer without a body"),
+        (Evidence(204, {}), "204, a response without a body"),
         (Evidence(511, {}, b'{"a": 1}'), "511, a JSON document"),
         (Evidence(500, {}, b"<a>"), "500, an XML document"),
         (Evidence(500, {}, b"oops"), "500, a document that is not S3's"),

@@ -19,7 +19,7 @@ import pytest
 
 from s3d.agent.stores.remote.credential_provider import CredentialProvider, RemoteKey
 from s3d.agent.stores.remote.http_transport import Settings, Timeouts
-from s3d.agent.stores.remote.store import RemoteStore
+from s3d.agent.stores.remote.remote_store import RemoteStore
 from s3d.agent.stores.write_queue.clock import Clock
 from s3d.agent.stores.write_queue.journal_history import REQUEST_LIFE
 from s3d.agent.stores.write_queue.pending_write import PendingState

@@ -2,9 +2,13 @@ import msgspec
 import pytest
 from aiohttp.test_utils import make_mocked_request
 
-from s3d.agent.frontends.control.routing import Call, ControlError, Route, answer, problem, respond
+from s3d.agent.frontends.control.control_call import Route, respond
+from s3d.agent.frontends.control.problems import ControlError, problem_response
 from s3d.agent.s3.errors import S3Error
-from s3d.shared.control import Problem, Tags
+from s3d.agent.stores.write_queue.pending_write import NewerWritePending
+from s3d.agent.sync.interfaces import Unavailable
+from s3d.agent.sync.passes import RootGone
+from s3d.shared.control import Problem
 from s3d.shared.errors import UsageError
 
 
@@ -29,6 +33,9 @@ async def problem_of(error: Exception, **options: dict[str, str]) -> tuple[int, 
         (UsageError("no", "because"), 400, "InvalidRequest", False),
         (ControlError(503, "TooManySubscribers", "too many"), 503, "TooManySubscribers", True),
         (KeyError("bug"), 500, "InternalError", False),
+        (Unavailable("away"), 503, "ServiceUnavailable", True),
+        (RootGone(), 409, "WrongState", False),
+        (NewerWritePending("b", "k"), 409, "WrongState", False),
     ],
 )
 async def test_an_error_has_its_code_and_status(error, status, code, retryable):
@@ -53,30 +60,5 @@ async def test_a_broken_connection_is_nobodys_answer():
         await problem_of(ConnectionResetError())
 
 
-def call(**query: str) -> Call:
-    return Call(make_mocked_request("GET", "/v1/x"), query)
-
-
-def test_a_key_is_compulsory_where_it_is_asked_for():
-    assert call(key="a/b").key == "a/b"
-    for without in (call(), call(key="")):
-        with pytest.raises(S3Error, match="key"):
-            _ = without.key
-
-
-@pytest.mark.parametrize("text", ["0", "11", "-1", "1.0", "", "x", "²"])
-def test_a_number_has_its_bounds(text):
-    assert call().number("limit", 5, 10) == 5
-    assert call(limit="10").number("limit", 5, 10) == 10
-    with pytest.raises(S3Error, match="from 1 to 10"):
-        call(limit=text).number("limit", 5, 10)
-
-
-def test_an_answer_is_json():
-    response = answer(Tags({"a": "ä"}), 201)
-    assert (response.status, response.content_type) == (201, "application/json")
-    assert response.body == '{"tags":{"a":"ä"}}'.encode()
-
-
 def test_a_problem_without_a_request_has_no_id():
-    assert "S3d-Request-Id" not in problem(404, Problem("X", "x")).headers
+    assert "S3d-Request-Id" not in problem_response(S3Error("NoSuchKey")).headers

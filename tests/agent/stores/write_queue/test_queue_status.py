@@ -1,8 +1,10 @@
-from pathlib import Path
-
-from s3d.agent.frontends.control.pending import queue_status, transfer_of
+from s3d.agent.stores.write_queue.admission import Limits
+from s3d.agent.stores.write_queue.clock import Clock
+from s3d.agent.stores.write_queue.layer import WriteQueue
 from s3d.agent.stores.write_queue.pending_write import Kind, PendingState, PendingWrite, PushError
+from s3d.agent.stores.write_queue.queue_status import Queue, queue_status, transfer_of
 from s3d.shared.transfers import Totals, TransferError
+from tests.agent.stores.write_queue.rig import open_rig
 
 
 def test_a_write_tells_all_that_a_person_wants_to_know():
@@ -18,11 +20,18 @@ def test_a_write_that_is_being_pushed_runs():
     assert transfer_of(write).state == "running"
 
 
-async def test_the_numbers_of_the_queue(gate):
-    await gate.put("a", b"12345")
-    await gate.put("b", b"123")
-    await gate.rig.journal.control.hold(1)
-    status = queue_status(gate.queue)
+async def test_the_counts_of_the_queue(tmp_path):
+    async with open_rig(tmp_path, clock=Clock()) as rig:
+        layer = WriteQueue(
+            rig.remote, rig.staged.store, rig.journal, Limits(), rig.pusher, clock=Clock()
+        )
+        for key, body in (("a", b"12345"), ("b", b"123")):
+            await rig.staged("PutObject", Bucket="bbb", Key=key, Body=body)
+        await rig.journal.control.hold(1)
+        body_of = rig.body_of
+        status = queue_status(
+            Queue(rig.journal, rig.pusher, rig.throttle, layer.admission, body_of, tmp_path)
+        )
     assert (status.waiting, status.held, status.moving) == (
         Totals(1, 3),
         Totals(1, 5),
@@ -30,4 +39,4 @@ async def test_the_numbers_of_the_queue(gate):
     )
     assert status.left == Totals(2, 8)
     assert (status.limits.when_full, status.paused, status.trouble) == ("wait", False, "")
-    assert status.path == str(Path(gate.queue.path))
+    assert status.path == str(tmp_path)

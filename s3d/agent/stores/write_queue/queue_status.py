@@ -1,4 +1,7 @@
-"""What is pending, in the words of the control API. Changes nothing."""
+"""The write queue as people see it: its counts and limits, and a pending write as a transfer.
+
+Nothing here changes the queue.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ from s3d.agent.stores.write_queue.remote_gate import Throttle
 from s3d.shared.transfers import QueueLimits, QueueStatus, Totals, Transfer, TransferError
 
 PUSH = "push"
-"""Kind of the transfers that are pending writes."""
+"""The kind of a transfer that is a pending write."""
 STATES = {
     "waiting": PendingState.WAITING,
     "running": PendingState.PUSHING,
@@ -27,13 +30,13 @@ STATES = {
     "verifying": PendingState.VERIFYING,
     "conflict": PendingState.CONFLICT,
 }
-"""State of a transfer -> of a pending write."""
+"""State of a transfer -> state of a pending write."""
 WAIT, REJECT = "wait", "reject"
 
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """The parts of the write queue that can be seen and steered."""
+    """The parts of the write queue that the control API shows and changes."""
 
     journal: Journal
     pusher: Pusher
@@ -45,13 +48,13 @@ class Queue:
 
 
 def transfer_of_conflict(conflict: Conflict) -> Transfer:
-    """A write that the remote has overtaken as a transfer."""
+    """A parked conflict as a transfer, with the ETag of both sides."""
     shown = transfer_of(conflict.write)
     return msgspec.structs.replace(shown, etag=conflict.etag, remote_etag=conflict.remote_etag)
 
 
 def transfer_of(write: PendingWrite, pusher: Pusher | None = None) -> Transfer:
-    """A pending write as a transfer. pusher: who knows how far its push is."""
+    """A pending write as a transfer. pusher: adds the progress of a push that is running."""
     error = write.error
     is_running = pusher is not None and write.state is PendingState.PUSHING
     done, rate = pusher.progress(write.seq) if pusher is not None and is_running else (0, 0.0)
@@ -75,7 +78,7 @@ def transfer_of(write: PendingWrite, pusher: Pusher | None = None) -> Transfer:
 
 
 def queue_status(queue: Queue) -> QueueStatus:
-    """All of it in numbers."""
+    """Counts and sizes by state, limits and rates."""
     pending, pushes, limits = queue.journal.totals(), queue.pusher.status(), queue.admission.limits
     shares = {word: Totals(*pending.by_state[state]) for word, state in STATES.items()}
     shares["conflict"] = Totals(*pending.conflicts)

@@ -43,28 +43,6 @@ def test_a_folder_is_saved_changed_and_removed(agent, sync, tmp_path):
     assert "sync_folder" not in agent.places.config_file.read_text()
 
 
-def test_a_question_is_answered_only_when_it_is_asked(sync, tmp_path):
-    sync.save("d", spec(tmp_path / "d"))
-    for answer in (sync.approve, sync.restore):
-        with pytest.raises(S3dError, match="asks nothing"):
-            answer("d")
-    with pytest.raises(S3dError):
-        sync.resolve("d", "x", "copy")
-    with pytest.raises(S3dError):
-        sync.resolve("d", "x", "neither")
-
-
-def test_history_comes_newest_first(sync, tmp_path):
-    sync.save("d", spec(tmp_path / "d"))
-    (tmp_path / "d").mkdir(exist_ok=True)
-    for name in ("a", "b"):
-        (tmp_path / "d" / name).write_text(name)
-        sync.now("d")
-    assert [row.path for row in sync.history("d", 10)] == ["b", "a"]
-    assert [row.path for row in sync.history("d", 10, "a")] == ["a"]
-    assert len(sync.history("d", 1)) == 1
-
-
 def test_the_one_of_the_environment_cannot_be_changed(start_agent, tmp_path):
     env = {"S3D_SYNC_FOLDER": str(tmp_path / "d"), "S3D_SYNC_FOLDER_BUCKET": "home"}
     sync = SyncClient(start_agent(env=env).client)

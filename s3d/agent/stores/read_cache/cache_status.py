@@ -1,0 +1,93 @@
+"""The read cache as people see it: its counts and limits, its entries, and the state of one object.
+
+Nothing here changes the cache.
+"""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from s3d.agent.stores.read_cache.entry import Entry
+from s3d.agent.stores.read_cache.layer import Cache
+from s3d.agent.stores.read_cache.prefetch import PinManager
+from s3d.shared.caching import CacheEntry, CacheState, CacheStatus
+
+
+@dataclass(frozen=True, slots=True)
+class ReadCache:
+    """The layer, and what fills it. layer None: the cache could not be opened; see trouble."""
+
+    layer: Cache | None
+    keeper: PinManager | None
+    folder: Path
+    trouble: str = ""
+
+
+def cache_status(cache: ReadCache) -> CacheStatus:
+    """Counts, sizes and limits."""
+    layer = cache.layer
+    if layer is None:
+        return CacheStatus(str(cache.folder), 0, 0, 0, 0, 0.0, trouble=cache.trouble)
+    limits = layer.catalog.limits
+    return CacheStatus(
+        path=str(cache.folder),
+        max_size=limits.size,
+        max_files=limits.files,
+        max_age=layer.freshness.max_age,
+        trouble=layer.trouble,
+        **cache_counts(cache),
+    )
+
+
+def cache_counts(cache: ReadCache) -> dict[str, int]:
+    """The counts of CacheStatus, by name; empty when the cache could not be opened."""
+    layer, keeper = cache.layer, cache.keeper
+    if layer is None or keeper is None:
+        return {}
+    return {
+        "size": layer.catalog.used,
+        "files": layer.catalog.count,
+        "pins": len(keeper.pins),
+        "in_flight": layer.fills.in_flight,
+        "revalidated": layer.asked,
+        **asdict(layer.counts),
+    }
+
+
+def cache_entry(entry: Entry, keeper: PinManager) -> CacheEntry:
+    """An entry, and whether it is pinned."""
+    return CacheEntry(
+        bucket=entry.bucket,
+        key=entry.key,
+        size=entry.size,
+        held=entry.held,
+        etag=entry.etag,
+        checked=entry.checked,
+        pinned=keeper.pins.covers(*entry.name),
+    )
+
+
+def cache_state(cache: ReadCache | None, bucket: str, key: str) -> CacheState | None:
+    """How much of one object is cached; None when there is no cache."""
+    if cache is None or cache.layer is None or cache.keeper is None:
+        return None
+    entry = cache.layer.catalog.peek(bucket, key)
+    pinned = cache.keeper.pins.covers(bucket, key)
+    if entry is None:
+        return CacheState(0, 0, pinned)
+    return CacheState(entry.held, entry.size, pinned, entry.checked)
+
+
+def entries_after(layer: Cache, place: tuple[str, str], after: str, limit: int) -> list[Entry]:
+    """The first entries of a place (bucket, prefix) whose BUCKET/KEY is greater than after."""
+    names = (f"{bucket}/{key}" for bucket, key in layer.catalog.names(*place))
+    first = heapq.nsmallest(limit, (name for name in names if name > after))
+    entries = (layer.catalog.peek(*_split(name)) for name in first)
+    return [entry for entry in entries if entry is not None]
+
+
+def _split(name: str) -> tuple[str, str]:
+    bucket, _, key = name.partition("/")
+    return bucket, key

@@ -1,0 +1,104 @@
+"""A remote as the gateway uses it, whatever service it is.
+
+To add a kind of remote, implement RemoteBackend beside s3_backend.py and choose it in
+open_backend(); nothing above this module names a service.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from s3d.agent.core.store import Answer, ObjectStore
+from s3d.agent.s3.messages import S3Request
+from s3d.agent.stores.remote.capabilities import Capabilities
+from s3d.agent.stores.remote.credential_provider import CredentialProvider
+from s3d.agent.stores.remote.http_transport import Settings
+from s3d.agent.stores.remote.remote_fingerprint import RemoteFingerprint
+from s3d.agent.stores.remote.remote_health import Health
+from s3d.agent.stores.remote.s3_backend import S3Backend
+
+
+class BackendCapabilities(Protocol):
+    """What is known of the remote's behaviour; it is learnt from responses and from probes."""
+
+    @property
+    def known(self) -> Mapping[str, Capabilities]:
+        """Bucket -> what was probed in it, or in a bucket of the same state of versioning."""
+
+    @property
+    def limitations(self) -> list[str]:
+        """What the remote does not support, for the status."""
+
+    def known_of(self, bucket: str) -> Capabilities | None:
+        """None: not known yet."""
+
+    def listing_order(self, bucket: str) -> str:
+        """The order in which keys are listed: s3/listing.py."""
+
+    async def learn(self, bucket: str) -> None:
+        """Return when the capabilities of a bucket are known, or cannot be found out now."""
+
+
+class RemoteBackend(Protocol):
+    """An ObjectStore at a remote service, with its state."""
+
+    @property
+    def url(self) -> str:
+        """As it is configured; for people."""
+
+    @property
+    def health(self) -> Health:
+        """How the remote has been lately."""
+
+    @property
+    def capabilities(self) -> BackendCapabilities: ...
+
+    @property
+    def without_probes(self) -> ObjectStore:
+        """The remote for bulk copies, which leave conditions to it and start no probe."""
+
+    def call(self, request: S3Request[Any]) -> Answer:
+        """Carry out a request. Raises S3Error; its failure is a Refused or an Unreachable."""
+
+    async def check_key(self, bucket: str, key: str) -> None:
+        """Raises S3Error InvalidURI for a key that the remote would store under another one."""
+
+    def detect_loops(self, top: ObjectStore) -> ObjectStore:
+        """The top of the stack, refusing requests that this agent itself has sent."""
+
+    async def run(self) -> None:
+        """The background work of the backend, until cancelled."""
+
+    async def close(self) -> None:
+        """Close all connections."""
+
+
+@dataclass(frozen=True, slots=True)
+class BackendFiles:
+    """Where a backend keeps what it learns. endpoint: names the remote in files that several
+    remotes share."""
+
+    endpoint: str
+    capabilities: Path
+    fingerprint: RemoteFingerprint | None = None
+
+
+def open_backend(
+    settings: Settings, credentials: CredentialProvider, files: BackendFiles, *, may_probe: bool
+) -> RemoteBackend:
+    """The backend of settings.url; every URL is that of an S3 service today.
+
+    may_probe: small objects may be written to find out what the remote does. Raises UsageError for
+    a URL that cannot be used. Nothing is sent yet.
+    """
+    return S3Backend(
+        settings,
+        credentials,
+        endpoint=files.endpoint,
+        capabilities_file=files.capabilities,
+        fingerprint=files.fingerprint,
+        may_probe=may_probe,
+    )

@@ -1,0 +1,138 @@
+"""One signed request over HTTP, and the head of its response.
+
+It knows sockets and time-outs, but neither retries nor what a response means.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import aiohttp
+from yarl import URL
+
+from s3d.agent.core.failures import Reason, Unreachable
+from s3d.agent.s3.messages import BytesBody
+from s3d.agent.stores.remote.addressing import Target
+from s3d.agent.stores.remote.error_mapping import MAX_ERROR_SIZE, is_refusal, read_refusal
+from s3d.agent.stores.remote.http_transport import (
+    HOP_BY_HOP,
+    Settings,
+    new_session,
+    proxy_for,
+    translated,
+)
+from s3d.agent.stores.remote.remote_messages import RemoteRequest, RemoteResponse, ResponseBody
+from s3d.agent.stores.remote.request_body import PhaseTimeout, RequestBody
+
+CONTINUE_SIZE = 256 * 1024
+"""Bytes from which the remote is asked (Expect: 100-continue) before the body is sent: a refusal
+that arrives in the middle of a body is often lost together with the connection."""
+CONTINUE_WAIT = 5.0
+"""Seconds to wait for 100 Continue; then the body is sent without it."""
+CONTINUE_PAUSE = 600.0
+"""Seconds without Expect after a remote did not answer it."""
+INLINE_SIZE = 64 * 1024
+"""Bytes of a body that is written to the socket in one piece."""
+
+Sign = Callable[[RemoteRequest], Awaitable[tuple[Target, list[tuple[str, str]]]]]
+"""Returns the endpoint and the signed headers. Raises Unreachable."""
+
+
+class HttpClient:
+    """Connections to one remote; they are opened at the first request."""
+
+    def __init__(self, settings: Settings, sign: Sign) -> None:
+        self._settings = settings
+        self._sign = sign
+        self._expects_from = 0.0
+        self._pooled: aiohttp.ClientSession | None = None
+        self._unpooled: aiohttp.ClientSession | None = None
+
+    async def exchange(
+        self, request: RemoteRequest, time_limit: float, *, reuse: bool = True
+    ) -> RemoteResponse:
+        """Send the request; return when the head of the response is there, or all of an error.
+
+        time_limit: seconds, see HealthMonitor.time_limit(). reuse: of a pooled connection. Raises
+        Unreachable, and what the request's body raises.
+        """
+        session = self._session(reuse=reuse)
+        if isinstance(request.body, bytes) and len(request.body) <= INLINE_SIZE:
+            with translated():
+                async with asyncio.timeout(time_limit):
+                    response = await self._send(
+                        request, session, request.body or None, expect=False
+                    )
+                    return await self._receive(response)
+        large = request.length is None or request.length >= CONTINUE_SIZE
+        expect = large and time.monotonic() >= self._expects_from
+        timeout = PhaseTimeout(time_limit)
+        body = BytesBody(request.body) if isinstance(request.body, bytes) else request.body
+        sending = RequestBody(body, timeout)
+        try:
+            with translated():
+                async with timeout.limit(CONTINUE_WAIT if expect else time_limit):
+                    response = await self._send(request, session, sending, expect=expect)
+                    return await self._receive(response)
+        except Unreachable as cause:
+            if sending.error is not None:
+                raise sending.error from cause
+            if expect and not sending.started and cause.reason is Reason.TIMEOUT:
+                self._expects_from = time.monotonic() + CONTINUE_PAUSE
+                return await self.exchange(request, time_limit, reuse=reuse)
+            raise
+
+    async def close(self) -> None:
+        """Close all connections; a request after that opens new ones."""
+        for session in (self._pooled, self._unpooled):
+            if session is not None:
+                await session.close()
+        self._pooled = self._unpooled = None
+
+    async def _send(
+        self, request: RemoteRequest, session: aiohttp.ClientSession, data: Any, *, expect: bool
+    ) -> aiohttp.ClientResponse:
+        target, headers = await self._sign(request)
+        location = target.locate(request.bucket, request.key)
+        url = f"{target.scheme}://{location.host}{location.raw_path}"
+        if request.raw_query:
+            url = f"{url}?{request.raw_query}"
+        if request.length is not None and (request.length or request.method in ("PUT", "POST")):
+            headers.append(("content-length", str(request.length)))
+        try:
+            return await session.request(
+                request.method,
+                URL(url, encoded=True),
+                data=data,
+                headers=headers,
+                expect100=expect,
+                allow_redirects=False,
+                proxy=proxy_for(target.scheme, target.host),
+            )
+        except UnicodeEncodeError as error:
+            raise ValueError("a header is not UTF-8") from error
+
+    async def _receive(self, response: aiohttp.ClientResponse) -> RemoteResponse:
+        headers = tuple(
+            (name.lower(), value)
+            for name, value in response.headers.items()
+            if name.lower() not in HOP_BY_HOP
+        )
+        body = ResponseBody(response, self._settings.url, self._settings.timeouts.silence)
+        received = RemoteResponse(response.status, headers, body)
+        if is_refusal(response.status):
+            received.document = await body.read(MAX_ERROR_SIZE)
+            received.refusal = read_refusal(received.status, received.by_name, received.document)
+        return received
+
+    def _session(self, *, reuse: bool) -> aiohttp.ClientSession:
+        if reuse:
+            if self._pooled is None:
+                self._pooled = new_session(self._settings, reuse=True)
+            return self._pooled
+        if self._unpooled is None:
+            self._unpooled = new_session(self._settings, reuse=False)
+        return self._unpooled

@@ -1,0 +1,134 @@
+"""A request to the remote and its response, as HTTP has them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing, suppress
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import aiohttp
+
+from s3d.agent.core.failures import Refusal
+from s3d.agent.s3.canonical import EMPTY_SHA256
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.messages import NO_TRAILERS, Body
+from s3d.agent.s3.model import Operation
+from s3d.agent.stores.remote.error_mapping import unreachable
+from s3d.agent.stores.remote.http_transport import as_unreachable
+
+Headers = tuple[tuple[str, str], ...]
+
+
+@dataclass(slots=True)
+class RemoteRequest:
+    """A request to be signed and sent."""
+
+    op: Operation
+    method: str
+    bucket: str = ""
+    key: str = ""
+    raw_query: str = ""
+    headers: list[tuple[str, str]] = field(default_factory=list)
+    """Lower-case names; without host, date, length and signature."""
+    body: Body | bytes = b""
+    """Bytes can be sent again, a Body cannot."""
+    length: int | None = 0
+    """Bytes on the wire; None: not known."""
+    payload: str = EMPTY_SHA256
+    """The value of x-amz-content-sha256."""
+    may_repeat: bool = False
+    """The request is idempotent: it is sent again when its response is lost."""
+
+
+@dataclass
+class RemoteResponse:
+    """The response of the remote, its body not read unless it is an error."""
+
+    status: int
+    headers: Headers
+    """Lower-case names, without hop-by-hop headers."""
+    body: ResponseBody
+    document: bytes = b""
+    """The body of an error, which has been read."""
+    refusal: Refusal | None = None
+    """What the error document of an error says; None for a success."""
+
+    @cached_property
+    def by_name(self) -> dict[str, str]:
+        """The headers by lower-case name."""
+        return dict(self.headers)
+
+
+class ResponseBody:
+    """The body of a response."""
+
+    __slots__ = ("_ahead", "_remote", "_response", "_silence", "size", "trailers")
+
+    def __init__(self, response: aiohttp.ClientResponse, remote: str, silence: float) -> None:
+        self._response = response
+        self._remote = remote
+        self._silence = silence
+        self._ahead = b""
+        self.size = _size(response)
+        self.trailers = NO_TRAILERS
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """Raises S3Error ServiceUnavailable when the connection breaks."""
+        if self._ahead:
+            ahead, self._ahead = self._ahead, b""
+            yield ahead
+        while chunk := await self._next():
+            yield chunk
+
+    async def _next(self) -> bytes:
+        """The next chunk; b"" at the end. Raises S3Error ServiceUnavailable."""
+        try:
+            async with asyncio.timeout(self._silence):
+                return await self._response.content.readany()
+        except (aiohttp.ClientError, OSError) as error:
+            cause = as_unreachable(error)
+            raise unreachable(self._remote, cause) from cause
+
+    async def peek(self, is_enough: Callable[[bytes], bool]) -> bytes:
+        """The first bytes, until is_enough; they stay part of the body. Fewer if it breaks off."""
+        with suppress(S3Error):
+            while not is_enough(self._ahead) and (chunk := await self._next()):
+                self._ahead += chunk
+        return self._ahead
+
+    async def read(self, limit: int) -> bytes:
+        """All of a small body, at most limit bytes; closes it."""
+        data = bytearray()
+        async with aclosing(self):
+            async for chunk in self:
+                data += chunk
+                if len(data) >= limit:
+                    break
+        return bytes(data[:limit])
+
+    async def aclose(self) -> None:
+        """Return the connection to the pool, or close it when bytes are left to read."""
+        if self._response.content.at_eof():
+            self._response.release()
+        else:
+            self._response.close()
+
+
+def _size(response: aiohttp.ClientResponse) -> int | None:
+    if response.method == "HEAD" or response.status in (204, 304):
+        return 0
+    text = response.headers.get("content-length", "")
+    return int(text) if text.isdigit() else None
+
+
+async def read_document(body: Body, limit: int) -> bytes:
+    """All of a document; closes it. Raises S3Error InternalError for more bytes than limit."""
+    document = bytearray()
+    async with aclosing(body):
+        async for chunk in body:
+            document += chunk
+            if len(document) > limit:
+                raise S3Error("InternalError", "The remote's response is too long.")
+    return bytes(document)
