@@ -67,7 +67,7 @@ class Draft:
         return self.extent.size
 
     def discard(self) -> None:
-        """Nobody will name it: take the file away."""
+        """Remove its file: no row will name it."""
         if self.data is None:
             self._blobs.remove([self.blob])
 

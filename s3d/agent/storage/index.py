@@ -65,7 +65,7 @@ class Index:
         self.path = path
         self.disk = Disk(path.parent)
         self.on_freed: Callable[[list[int]], None] = lambda blobs: None
-        """Told on the loop, after the commit, which blobs in files nobody names any more."""
+        """Called on the loop after a commit, with blobs in files that no row names any more."""
         self._sync = "OFF" if ephemeral else "NORMAL" if lossy else "FULL"
         if blobs is not None and not path.exists():
             save_log(path)
@@ -120,7 +120,7 @@ class Index:
             ) from error
 
     def close(self) -> None:
-        """Finish what was asked for, then close the file."""
+        """Commit the writes that are queued, then close the file."""
         self._write_thread.close()
         self._readers.shutdown()
         for connection in reversed(self._connections):
@@ -167,7 +167,7 @@ class Index:
 
         The action does all its checks before it writes for the first time, and nothing but that:
         it may be run more than once. Cancelling the caller does not cancel the action. undo: called
-        on the loop when it is certain that the action did not happen, even if nobody waits for it.
+        on the loop when it is certain that the action did not happen, also if the caller is gone.
         frees: the action gives room back, or notes a step towards that (a delete, a push): on a
         full disk it may have the room of the ballast, which nothing else gets.
         """

@@ -192,7 +192,7 @@ class IndexWriter:
         return damage_of(error, self._path) or error
 
     def _deliver(self, effects: Effects, group: list[PendingWrite[Any]]) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+        with contextlib.suppress(RuntimeError):  # the loop is closed, and with it every caller
             group[0].future.get_loop().call_soon_threadsafe(self._on_committed, effects, group)
 
 

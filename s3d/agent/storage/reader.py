@@ -1,4 +1,4 @@
-"""The questions that can be asked of the index; each is one SQL statement.
+"""The queries of the index; each is one SQL statement.
 
 A Reader is bound to one connection. Bucket names are str, keys are bytes (UTF-8), so that SQLite's
 comparison of blobs (memcmp) is the order in which S3 lists keys.

@@ -27,7 +27,7 @@ _SIDES = ("", "-wal", "-shm")
 def salvage(path: Path, tables: Tables | None) -> int:
     """Put a new index in the place of a damaged one, which goes to lost+found; rows saved.
 
-    Nobody may have the file open. Raises OSError, UsageError for a file of a newer s3d.
+    No process may have the file open. Raises OSError, UsageError for a file of a newer s3d.
     """
     fresh = path.with_name(f"{path.name}.salvaged")
     fresh.unlink(missing_ok=True)

@@ -139,7 +139,7 @@ class StoreCheck:
                 after = page[-1].key
 
     async def lost(self) -> list[Path]:
-        """Files in the lost folder that nobody has claimed."""
+        """Files in the lost folder."""
         return await asyncio.to_thread(_files_of, self._blobs.lost)
 
     async def _page(self, source: Source, after: tuple[Any, ...] | None) -> list[Row]:

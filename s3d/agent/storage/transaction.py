@@ -38,7 +38,7 @@ class Effects:
     names_files: bool = False
     """A row names a new file."""
     callbacks: list[Callable[[], None]] = field(default_factory=list)
-    """To be called on the loop, in this order, before those who wait for the commit are told."""
+    """Called on the loop, in this order, before the callers of the commit wake up."""
 
 
 class Transaction(Reader):
@@ -62,7 +62,7 @@ class Transaction(Reader):
         self._bucket_is_gone = False
 
     def on_commit(self, follow: Callable[[], None]) -> None:
-        """Call it on the loop once this is durable, before the action's caller is told.
+        """Call follow on the loop once this is durable, before the action's caller wakes up.
 
         Never called when the commit fails; it must not raise.
         """
@@ -95,7 +95,7 @@ class Transaction(Reader):
     # Buckets
 
     def bucket(self, name: str) -> BucketRecord | None:
-        # Nobody else writes, so what this thread knows of a bucket stays true.
+        # This thread is the only writer, so its cached records of buckets stay true.
         known = self._buckets.get(name)
         if known is None and (known := super().bucket(name)) is not None:
             self._buckets[name] = known
@@ -193,7 +193,7 @@ class Transaction(Reader):
         self.run("INSERT INTO blobs VALUES (?, 1, ?, ?)", (blob, size, data))
 
     def incref(self, extents: Iterable[Extent]) -> bool:
-        """One more holder for each extent's blob; False, and nothing done, if one is gone."""
+        """Add a reference to each extent's blob; False, and no change, if one is gone."""
         wanted = [(extent.blob,) for extent in extents]
         if any(self._one("SELECT 1 FROM blobs WHERE id = ?", blob) is None for blob in wanted):
             return False
@@ -202,7 +202,7 @@ class Transaction(Reader):
         return True
 
     def decref(self, layout: Layout) -> None:
-        """One holder less for each extent's blob; one that nobody holds is dropped."""
+        """Drop one reference to each extent's blob, and each blob that has none left."""
         for extent in layout.extents:
             dropped = self.run("DELETE FROM blobs WHERE id = ? AND refs = 1", (extent.blob,))
             if dropped.rowcount == 0:

@@ -122,7 +122,7 @@ ByteRange = tuple[int, int]
 
 
 class LocatedBody(Protocol):
-    """An object that was looked up, and which of its bytes are wanted."""
+    """An object that was looked up, and the range of bytes to read."""
 
     @property
     def stored(self) -> Stored: ...

@@ -48,12 +48,12 @@ def description_of(input: Mapping[str, Any]) -> Description:
 
 
 def is_locked(description: Description) -> bool:
-    """Whether a retention or a legal hold is asked for."""
+    """Whether the object gets a retention or a legal hold."""
     return any(name in description.headers for name in OBJECT_LOCK)
 
 
 def storage_class(input: Mapping[str, Any]) -> str:
-    """The one that is asked for. Raises InvalidStorageClass."""
+    """The storage class of the request. Raises InvalidStorageClass."""
     wanted = str(input.get("StorageClass", STANDARD))
     if wanted not in service().shapes["StorageClass"].enum:
         raise S3Error("InvalidStorageClass", StorageClassRequested=wanted)

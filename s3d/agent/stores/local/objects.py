@@ -210,7 +210,7 @@ def _admit(request: S3Request[Members], description: Description, reader: Reader
 def _find(input: Mapping[str, Any], reader: Reader) -> _ReadResponse:
     """What GetObject and HeadObject have in common: all but the bytes.
 
-    What is asked of a hot object is nearly always the same, so that answer is made once.
+    Nearly all requests for a hot object are the same, so that response is built once.
     """
     bucket = find_bucket(reader, input["Bucket"])
     stored = find_version(reader, bucket, input["Key"], input.get("VersionId"))

@@ -1,7 +1,7 @@
 """A pushed write becomes an entry: its bytes are here already, and need not be fetched.
 
 A large one is the staged file itself under a second name (a hard link); each side removes its own.
-What the remote says of the object is asked at the first read, by one HEAD.
+The first read revalidates the entry by one HEAD.
 """
 
 from __future__ import annotations

@@ -188,7 +188,7 @@ class Catalog:
     # What goes
 
     def forget(self, bucket: str, key: str) -> bool:
-        """It is wrong, or not wanted any more; False when it is not there."""
+        """Drop an entry that is wrong or no longer needed; False when there is none."""
         name = f"{bucket}/{key}"
         slot = self.names.slots.get(name)
         if slot is None:

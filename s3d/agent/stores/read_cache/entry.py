@@ -21,7 +21,7 @@ from s3d.agent.s3.messages import Body, Members, S3Response
 from s3d.agent.storage.blocks import BLOCK, block_count, block_size, blocks_of, mask
 
 UNCHECKED = 0.0
-"""As checked of an entry: what the remote says of the object is asked at its next use."""
+"""As checked of an entry: it is revalidated at its next use."""
 EXPIRED = -1.0
 """As checked of an entry that an agent has left which was killed: it is checked before its next
 use. While the remote is away it is given, as stale: all that was forgotten is forgotten."""
@@ -79,7 +79,7 @@ class Entry:
         self.stamp = (0, 0)
         """Size and ctime (ns) of the file when its blocks were found right."""
         self.superseded = False
-        """Something newer is known: whoever reads it may finish, nobody begins."""
+        """A newer version is known: readers of this one may finish, and no reader begins."""
         self.set_members(members, checked)
 
     def set_members(self, members: Mapping[str, Any], checked: float) -> None:
@@ -146,7 +146,7 @@ def split(members: Mapping[str, Any]) -> tuple[Members, Members]:
 
 
 class SelectedResponse(NamedTuple):
-    """span: the bytes that are wanted; None: no body."""
+    """What a request gets. span: the bytes of the body; None: no body."""
 
     output: Members
     span: ByteRange | None

@@ -60,11 +60,11 @@ class _Opening:
     context: RequestContext | None = None
     """Of the first reader's request."""
     superseded: bool = False
-    """The object was written meanwhile: nobody else may have what comes."""
+    """The object was written meanwhile: no other reader may get these bytes."""
 
 
 class Uncached(Exception):
-    """It is not kept: here is the answer, for whoever asked first. None: ask yourself."""
+    """The object is not cached: response is for the first reader; None: forward the request."""
 
     def __init__(self, response: S3Response[Any] | None) -> None:
         self.response = response
@@ -101,7 +101,7 @@ class FillCoordinator:
         return self.clock() < self._rest_until
 
     def supersede(self, bucket: str, key: str) -> None:
-        """The object is about to change, or has changed: what is being opened is for nobody new."""
+        """The object changes: an open that is under way gets no further readers."""
         opening = self._opening.pop((bucket, key), None)
         if opening is not None:
             opening.superseded = True
@@ -382,7 +382,7 @@ def _extent(members: Members, size: int) -> tuple[int, int]:
 
 
 async def _refused(response: S3Response[Any], header: str) -> Uncached:
-    """The answer goes on to whoever asked, unless it is of other bytes than were asked for."""
+    """Pass the response on, unless its range is not the requested one."""
     if not header:
         return Uncached(response)
     await _close(response.body)

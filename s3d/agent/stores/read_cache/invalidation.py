@@ -156,7 +156,7 @@ class Entries(Protocol):
     def mark_stale(self, bucket: str, key: str) -> None: ...
 
     def superseded(self, bucket: str, key: str) -> None:
-        """What is being fetched now is kept for nobody."""
+        """Fetches that are under way get no further readers."""
 
     async def committed(self) -> None:
         """Return when nothing that was forgotten can come back after a crash."""
@@ -248,7 +248,7 @@ def _has_bytes(body: Body | None) -> TypeGuard[Body]:
 
 
 class _Followed:
-    """A body whose end is told before its last bytes are given; told: whether it was all."""
+    """A body that reports its end, and whether it was complete, before its last bytes are given."""
 
     def __init__(self, body: Body, ended: Callable[[bool], Awaitable[None]]) -> None:
         self._body = body

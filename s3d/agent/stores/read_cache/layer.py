@@ -7,7 +7,7 @@ One GetObject, on the event loop where nothing else is said:
    at once: select_response makes the members and the range; Catalog.data has the bytes of a small
    object, EntryFiles.body opens the file of a large one, whose bytes BlobBody reads in threads.
 3. Otherwise Revalidator.revalidate asks the remote by the ETag, with one HeadObject for all readers
-   that wait. A condition that the entry does not meet is asked anew for each request. An entry that
+   that wait. A condition that the entry does not meet is sent again for each request. An entry that
    has changed at the remote is dropped.
 4. What is not cached is fetched: FillCoordinator.open sends one GetObject for all readers. Fetch
    writes the bytes in a thread, and FillBody gives them to each reader as they arrive.
@@ -42,6 +42,7 @@ from s3d.agent.selection.use_policy import UsePolicy
 from s3d.agent.stores.read_cache.adopt_pushed import Pushed, adopt, row_of
 from s3d.agent.stores.read_cache.catalog import Catalog
 from s3d.agent.stores.read_cache.eligibility import NONE, PIN, TAG, Eligibility, cache_tag_in
+from s3d.agent.stores.read_cache.entry import Entry
 from s3d.agent.stores.read_cache.fill import Counts, FillCoordinator
 from s3d.agent.stores.read_cache.invalidation import (
     HARMLESS,
@@ -113,7 +114,6 @@ class Cache(Layer):
             tasks=self._tasks,
             clock=clock,
         )
-        self.verify = self._reads.verify
         super().__init__(inner, self._reads, self._lists)
 
     async def run(self) -> None:
@@ -182,7 +182,7 @@ class Cache(Layer):
         self._revalidator.mark_stale(bucket, key)
 
     def superseded(self, bucket: str, key: str = "") -> None:
-        """What the remote is being asked about it now is kept for nobody."""
+        """Requests to the remote that are under way get no further readers."""
         if key:
             self.fills.supersede(bucket, key)
         else:
@@ -209,6 +209,10 @@ class Cache(Layer):
         if not self.catalog.room.is_on_disk:
             return "the disk is nearly full: nothing new is kept"
         return ""
+
+    async def verify(self, entry: Entry) -> bool:
+        """Read all cached bytes of an entry; False, and it is dropped, when some are wrong."""
+        return await self._reads.verify(entry)
 
     def _evicted(self, count: int) -> None:
         self.counts.evictions += count

@@ -1,6 +1,6 @@
 """Listings as they were last, for when the remote is away; always marked as stale then.
 
-1. The remote is asked each time, and its page is kept, unless the bucket was written meanwhile.
+1. Each listing goes to the remote; its page is saved, unless the bucket was written meanwhile.
 2. What writes through the cache make of keys is kept beside the pages (changes).
 3. When the remote is away, or does not answer in time, the page is given as it was if nothing has
    changed since. Else the pages of a complete listing are put together with the changes, and the
@@ -59,7 +59,7 @@ _name = msgspec.json.Encoder(order="sorted").encode
 
 
 class ListOps:
-    """Handlers of listings: asked of the remote each time, and kept."""
+    """Handlers of listings, which are forwarded each time and saved."""
 
     def __init__(
         self,
@@ -95,7 +95,7 @@ class ListOps:
         self._changes[bucket] += 1
 
     def wrote(self, bucket: str, changes: Iterable[Change] | None) -> None:
-        """Something of the bucket has changed; None: nobody knows what."""
+        """The bucket has changed; None: it is not known how."""
         self._changes[bucket] += 1
         found = None if changes is None else list(changes)
         for change in found or ():

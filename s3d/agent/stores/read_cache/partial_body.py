@@ -15,7 +15,7 @@ from s3d.agent.stores.read_cache.fill import FillCoordinator
 
 _CHUNK = 1 << 20
 _RETRIES = 3
-"""Times that a block which has rotted is fetched anew before the reader is given up."""
+"""Times that a damaged block is fetched again before the read fails."""
 
 
 class FillBody:

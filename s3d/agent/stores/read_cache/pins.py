@@ -26,7 +26,7 @@ _decode = msgspec.json.Decoder(list[Pin]).decode
 
 
 class Pins:
-    """The pins. Belongs to the loop; on_change is told of each change."""
+    """The pins. Belongs to the loop; on_change is called after each change."""
 
     def __init__(self, file: Path) -> None:
         """Reads the file; one that cannot be understood is put aside."""

@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 CONCURRENCY = 4
 """Objects of one prefetch that are read at the same time."""
 _STEP = 8 << 20
-"""Bytes of a large object that are asked for at a time, when there is a limit to their rate."""
+"""Bytes of a large object that are fetched at a time when the rate is limited."""
 MAX_QUEUED = 100
 """Prefetches that wait to be started, and ended ones that stay listed."""
 _STATES = {

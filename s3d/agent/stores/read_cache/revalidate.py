@@ -1,4 +1,4 @@
-"""Whether what is here is still what the remote has, and whether the remote can be asked at all."""
+"""Revalidates entries at the remote, and remembers when the remote cannot be reached."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Freshness:
 
 
 class RemoteOutage:
-    """Remembers for a moment that the remote could not be asked."""
+    """Remembers for a moment that the remote could not be reached."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -69,14 +69,14 @@ class RemoteOutage:
 
 
 def is_outage(error: S3Error) -> bool:
-    """Whether it says that the remote cannot be asked now."""
+    """Whether an error means that the remote cannot answer now."""
     return isinstance(error.failure, Unreachable) or (
         classify(error) is FailureClass.TRANSIENT and error.status >= 500
     )
 
 
 def is_unreachable(error: S3Error) -> bool:
-    """Whether nobody answered at all: an answer that broke off says little about the next."""
+    """Whether there was no answer at all: one that broke off says little about the next."""
     cause = error.failure
     return isinstance(cause, Unreachable) and cause.reason not in (
         Reason.LOST,
@@ -95,7 +95,7 @@ class Revalidator:
     spawn: Spawn
     clock: Callable[[], float]
     gone: Callable[[str, str], None]
-    """Told of an object that is another one, or none, at the remote now."""
+    """Called with an object that has changed, or is gone, at the remote."""
     revalidations: int = 0
     """Times that the remote has answered."""
 
@@ -121,7 +121,7 @@ class Revalidator:
             self.catalog.update(entry)
 
     def forget(self, bucket: str, key: str = "") -> None:
-        """What is being asked about the object (or all of a bucket) may have another answer now."""
+        """A HEAD of the object (or of any of a bucket) that is under way may be outdated."""
         for name in [name for name in self._asking if name[0] == bucket and key in ("", name[1])]:
             del self._asking[name]
 

@@ -1,4 +1,4 @@
-"""Work that goes on whoever waits for it: fills and questions belong to the cache."""
+"""Tasks that outlive the request that began them: fills and revalidations."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class TaskScope:
-    """Tasks of one TaskGroup; their errors are told to those who wait and to nobody else."""
+    """Tasks of one TaskGroup; an error is raised only where the result is awaited."""
 
     def __init__(self) -> None:
         self._tasks: asyncio.TaskGroup | None = None
@@ -44,7 +44,7 @@ class TaskScope:
 
 
 def consume_exception(outcome: asyncio.Future[Any]) -> None:
-    """Nobody may be waiting for it: that is no mistake."""
+    """Mark the exception as retrieved: it is no mistake if the result is not awaited."""
     if not outcome.cancelled():
         outcome.exception()
 

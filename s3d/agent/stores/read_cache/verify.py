@@ -63,7 +63,7 @@ class DigestCheck:
 
     @property
     def computed(self) -> str:
-        """As Claim.wanted."""
+        """The digest of the bytes so far, in the form of Claim.expected."""
         if self._hasher is None or self._claim is None:
             return ""
         is_md5 = self._claim.algorithm == "MD5"
