@@ -1,0 +1,71 @@
+"""How the source is cut: docs/architecture.md, "Floors". Each exception has its reason."""
+
+from tests.architecture import source
+
+SAME_ROLE = {
+    "errors": "the errors of a package: of S3, and of people",
+    "layer": "the layer itself, of the write queue and of the read cache",
+    "listings": "the handlers of listings, in each store",
+    "multipart": "the handlers of multipart uploads, in each store",
+    "objects": "the handlers of objects, in each store",
+    "store": "the interface of a store, and the embedded store",
+}
+"""File names that several packages have, since the file does the same in each."""
+
+SMALL = {
+    "s3d.agent.core.backoff": "one concept for the whole tree",
+    "s3d.agent.core.clock": "one concept for the whole tree",
+    "s3d.agent.core.context": "one concept for the whole tree",
+    "s3d.agent.core.failpoint": "one concept for the whole tree",
+    "s3d.agent.core.keyed_lock": "one concept for the whole tree",
+    "s3d.agent.core.supervise": "one concept for the whole tree",
+    "s3d.agent.core.ttl_cache": "one concept for the whole tree",
+    "s3d.agent.frontends.frontend": "siblings share it, and must not import one another",
+    "s3d.agent.selection.filter_subject": "its floor keeps the filters from knowing the records",
+    "s3d.agent.stores.change_events": "siblings share it, and must not import one another",
+    "s3d.agent.stores.remote.owner": "asked before the remote is opened, on its own connection",
+    "s3d.agent.sync.reasons": "the texts of a plan, without its engine",
+    "s3d.cli.client.transfer_client": "one part of the control API's client, as its siblings",
+    "s3d.cli.tui_command": "one command, as its siblings",
+}
+"""Module under source.SMALL_MODULE lines -> why it stands alone. At most MOST_SMALL."""
+MOST_SMALL = 20
+
+BIG = {
+    "s3d.agent.stores.read_cache.entry.Entry": "a row of the catalog: one attribute for each column",
+    "s3d.agent.stores.read_cache.s3_fifo.Fifo": "the columns of one table in memory",
+}
+"""Class over source.MOST_METHODS or MOST_ATTRIBUTES -> why it is one. At most MOST_BIG."""
+MOST_BIG = 5
+
+
+def test_there_is_no_import_cycle_even_for_the_type_checker():
+    assert source.cycles() == []
+
+
+def test_a_file_name_means_one_thing():
+    shared = source.shared_file_names()
+    assert {name: where for name, where in shared.items() if name not in SAME_ROLE} == {}
+    assert SAME_ROLE.keys() <= shared.keys()
+
+
+def test_a_small_module_has_a_reason():
+    assert source.small_modules().keys() == SMALL.keys()
+    assert len(SMALL) <= MOST_SMALL
+
+
+def test_a_big_class_has_a_reason():
+    sizes = [size for module in source.MODULES for size in source.class_sizes(module)]
+    assert {f"{each.module}.{each.name}" for each in sizes if source.too_big(each)} == BIG.keys()
+    assert len(BIG) <= MOST_BIG
+
+
+def test_no_public_name_is_a_refused_word():
+    assert [one for module in source.MODULES for one in source.refused(module)] == []
+
+
+def test_the_checks_see_what_they_are_for():
+    """They find an offence in a tree that has one."""
+    names = [one.name for module in source.MODULES for one in source.definitions(module)]
+    assert len(names) > 5_000
+    assert any(each.methods > 10 for each in source.class_sizes("s3d.agent.storage.index"))
