@@ -21,7 +21,7 @@ from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import S3Request, S3Response
 from s3d.agent.selection.use_policy import UPLOAD, UsePolicy
-from s3d.agent.stores.read_cache.cache_bypass import CacheBypass
+from s3d.agent.stores.read_cache.layer import CacheBypass
 from s3d.agent.stores.write_queue.queue_status import Queue
 from s3d.agent.stores.write_queue.remote_states import ObservedRemote, RemoteStates
 from s3d.shared.config.load import load_config

@@ -23,8 +23,8 @@ from s3d.agent.core.store import ObjectStore
 from s3d.agent.selection.bucket_tags import BucketTags
 from s3d.agent.selection.policy import open_policy
 from s3d.agent.selection.use_policy import UPLOAD, UsePolicy
-from s3d.agent.stores.read_cache.cache_bypass import CacheBypass
 from s3d.agent.stores.read_cache.cache_status import ReadCache
+from s3d.agent.stores.read_cache.layer import CacheBypass
 from s3d.agent.stores.remote.backend import BackendFiles, RemoteBackend, open_backend
 from s3d.agent.stores.remote.credential_provider import CredentialProvider, RemoteKey
 from s3d.agent.stores.remote.http_transport import Settings

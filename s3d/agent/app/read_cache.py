@@ -16,8 +16,9 @@ from s3d.agent.core.store import ObjectStore
 from s3d.agent.selection.use_policy import UsePolicy
 from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.index import DAMAGE, Index
+from s3d.agent.stores.read_cache.cache_room import Limits
 from s3d.agent.stores.read_cache.cache_status import ReadCache, cache_counts
-from s3d.agent.stores.read_cache.catalog import Catalog, Limits
+from s3d.agent.stores.read_cache.catalog import Catalog
 from s3d.agent.stores.read_cache.catalog_rows import TABLES
 from s3d.agent.stores.read_cache.entry import EXPIRED, UNPROVEN
 from s3d.agent.stores.read_cache.last_stop import LastStop, StopMarker

@@ -65,10 +65,10 @@ class CacheRoutes:
         return self._require()[0]
 
     @property
-    def _keeper(self) -> Keeper:
+    def _keeper(self) -> PinManager:
         return self._require()[1]
 
-    def _require(self) -> tuple[Cache, Keeper]:
+    def _require(self) -> tuple[Cache, PinManager]:
         cache = self._maybe
         if cache is None:
             hint = "set S3D_REMOTE, and S3D_READ_CACHE must not be off"

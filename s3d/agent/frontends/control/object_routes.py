@@ -13,7 +13,7 @@ import msgspec
 from aiohttp import web
 
 from s3d.agent.core.client import ABSENT, S3Client, versions_of_key
-from s3d.agent.core.object_info import Attributes
+from s3d.agent.core.object_info import ObjectAttributes
 from s3d.agent.frontends.control.control_call import Call, Route, answer
 from s3d.agent.frontends.control.key_status import KeyStatus
 from s3d.agent.s3.conditions import byte_range
@@ -157,7 +157,7 @@ class ObjectRoutes:
         return web.Response(headers={**_headers(info), "Content-Length": str(info.size)})
 
     async def put(self, call: Call) -> web.Response:
-        """Takes the headers of PutObject that Attributes has, If-Match and If-None-Match: *."""
+        """Takes the headers of PutObject that ObjectAttributes has, If-Match and If-None-Match: *."""
         request = call.request
         size = request.content_length
         if size is None and not request.body_exists:
@@ -209,7 +209,7 @@ async def get_tags(objects: S3Client, bucket: str, key: str = "") -> dict[str, s
         raise S3Error("ServiceUnavailable", message) from None
 
 
-def _attributes(request: web.Request) -> Attributes:
+def _attributes(request: web.Request) -> ObjectAttributes:
     headers = {name.lower(): value for name, value in request.headers.items()}
     return ObjectAttributes(
         content_type=headers.get("content-type"),

@@ -247,7 +247,7 @@ async def export_staged(
     call: Call, stored: Stored, body_of: Callable[[Layout], Body]
 ) -> web.StreamResponse:
     """The staged bytes of a write, with their Content-Type."""
-    content_type = stored.record.about.headers.get("ContentType", "binary/octet-stream")
+    content_type = stored.record.description.headers.get("ContentType", "binary/octet-stream")
     async with aclosing(body_of(stored.layout)) as body:
         headers = {"Content-Type": str(content_type)}
         return await call.stream(body, headers, size=stored.record.size)

@@ -9,7 +9,7 @@ from aiohttp import web
 from s3d.agent.core.job import JobState
 from s3d.agent.frontends.control.control_call import Call, Route, answer
 from s3d.agent.frontends.control.problems import ControlError
-from s3d.agent.stores.read_cache.prefetch import Keeper, PrefetchJob, prefetch_status
+from s3d.agent.stores.read_cache.prefetch import PinManager, PrefetchJob, prefetch_status
 from s3d.agent.transfers.store_migration import Migration
 from s3d.agent.transfers.transfer_status import STATES, TransferJob, transfer_of
 from s3d.agent.transfers.user_transfers import UserTransfers

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from s3d.agent.stores.read_cache.entry import Entry
 from s3d.agent.stores.read_cache.layer import Cache
-from s3d.agent.stores.read_cache.prefetch import Keeper
+from s3d.agent.stores.read_cache.prefetch import PinManager
 from s3d.shared.caching import CacheEntry, CacheState, CacheStatus
 
 
@@ -20,7 +20,7 @@ class ReadCache:
     """The layer, and what fills it. layer None: the cache could not be opened; see trouble."""
 
     layer: Cache | None
-    keeper: Keeper | None
+    keeper: PinManager | None
     folder: Path
     trouble: str = ""
 
@@ -30,7 +30,7 @@ def cache_status(cache: ReadCache) -> CacheStatus:
     layer = cache.layer
     if layer is None:
         return CacheStatus(str(cache.folder), 0, 0, 0, 0, 0.0, trouble=cache.trouble)
-    limits = layer.catalog.limits
+    limits = layer.catalog.room.limits
     return CacheStatus(
         path=str(cache.folder),
         max_size=limits.size,
@@ -47,16 +47,16 @@ def cache_counts(cache: ReadCache) -> dict[str, int]:
     if layer is None or keeper is None:
         return {}
     return {
-        "size": layer.catalog.used,
+        "size": layer.catalog.room.used,
         "files": layer.catalog.count,
         "pins": len(keeper.pins),
         "in_flight": layer.fills.in_flight,
-        "revalidated": layer.asked,
+        "revalidated": layer.revalidations,
         **asdict(layer.counts),
     }
 
 
-def cache_entry(entry: Entry, keeper: Keeper) -> CacheEntry:
+def cache_entry(entry: Entry, keeper: PinManager) -> CacheEntry:
     """An entry, and whether it is pinned."""
     return CacheEntry(
         bucket=entry.bucket,
@@ -82,7 +82,7 @@ def cache_state(cache: ReadCache | None, bucket: str, key: str) -> CacheState | 
 
 def entries_after(layer: Cache, place: tuple[str, str], after: str, limit: int) -> list[Entry]:
     """The first entries of a place (bucket, prefix) whose BUCKET/KEY is greater than after."""
-    names = (f"{bucket}/{key}" for bucket, key in layer.catalog.names(*place))
+    names = (f"{bucket}/{key}" for bucket, key in layer.catalog.names.of(*place))
     first = heapq.nsmallest(limit, (name for name in names if name > after))
     entries = (layer.catalog.peek(*_split(name)) for name in first)
     return [entry for entry in entries if entry is not None]

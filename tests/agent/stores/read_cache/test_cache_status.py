@@ -14,7 +14,7 @@ from s3d.agent.stores.read_cache.cache_status import (
     entries_after,
 )
 from s3d.agent.stores.read_cache.pins import Pins
-from s3d.agent.stores.read_cache.prefetch import Keeper
+from s3d.agent.stores.read_cache.prefetch import PinManager
 from s3d.shared.caching import CacheStatus, Pin
 from tests.contract.cached import cache_before
 from tests.contract.client import Client
@@ -33,7 +33,7 @@ async def cached(tmp_path):
             await s3("GetObject", Bucket="bbb", Key=f"p/{number}")
         await s3("PutObject", Bucket="bbb", Key="large", Body=bytes(2_500_000))
         await s3("GetObject", Bucket="bbb", Key="large", Range="bytes=0-9")
-        yield ReadCache(cache, Keeper(cache, Pins(tmp_path / "pins.json")), tmp_path)
+        yield ReadCache(cache, PinManager(cache, Pins(tmp_path / "pins.json")), tmp_path)
     index.close()
 
 
