@@ -17,7 +17,7 @@ from typing import Any
 from s3d.agent.app.embedded import Embedded, open_embedded
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
-from s3d.agent.sync import folder_actions
+from s3d.agent.sync import user_actions
 from s3d.agent.sync.folder import SyncFolder
 from s3d.agent.sync.names import original_of
 from s3d.agent.sync.open_folder import FolderSettings
@@ -95,12 +95,12 @@ class OfSync:
                 await client.put(BUCKET, path, value(name))
             if self.is_joined:
                 async with _folder(folder, store) as opened:
-                    await folder_actions.sync_now(opened)
+                    await user_actions.sync_now(opened)
             await self._edit(root, client)
 
             async def play(acknowledge: Acknowledge) -> None:
                 async with _folder(folder, store) as opened:
-                    await folder_actions.sync_now(opened)
+                    await user_actions.sync_now(opened)
                 acknowledge()
 
             yield play
@@ -131,7 +131,7 @@ class OfSync:
             await started(store, "the store")
             async with _folder(folder, store) as opened:
                 for _ in range(PASSES):
-                    report = await folder_actions.sync_now(opened)
+                    report = await user_actions.sync_now(opened)
                     expect("in trouble", report.troubles, 0)
                     if report == type(report)():
                         break
@@ -142,7 +142,7 @@ class OfSync:
         await check_all(folder)
         with closing(open_embedded(places_of(folder).store_dir)) as store:
             async with _folder(folder, store) as opened:
-                report = await folder_actions.sync_now(opened)
+                report = await user_actions.sync_now(opened)
                 expect("at the second start it syncs", report, type(report)())
             await swept(store, "the store")
             await self._compare(root, store)

@@ -9,6 +9,7 @@ from functools import partial
 from s3d.agent.app.embedded import Embedded, open_index, open_store
 from s3d.agent.app.process import only_one, private_folder
 from s3d.agent.app.remote_state import RemoteState
+from s3d.agent.core.clock import Clock
 from s3d.agent.core.events import Events
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.listing import UNKNOWN
@@ -20,7 +21,6 @@ from s3d.agent.stores.read_cache.layer import Cache
 from s3d.agent.stores.remote.backend import BackendCapabilities
 from s3d.agent.stores.write_queue import journal_rows
 from s3d.agent.stores.write_queue.admission import Limits
-from s3d.agent.stores.write_queue.clock import Clock
 from s3d.agent.stores.write_queue.journal import Journal
 from s3d.agent.stores.write_queue.layer import WriteQueue
 from s3d.agent.stores.write_queue.push import PushExecutor

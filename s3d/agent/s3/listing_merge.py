@@ -1,8 +1,8 @@
 """Merges the listing of a remote with pending changes. Pure.
 
 It serves objects, versions and uploads. A run of a listing is known up to its end; a merged one up
-to the nearest of their ends, because the remote's next page may
-have entries that sort before later pending ones.
+to the nearest of their ends, because the remote's next page may have entries that sort before
+later pending ones.
 """
 
 from __future__ import annotations

@@ -8,13 +8,13 @@ import pytest
 from s3d.agent.app import remote_account
 from s3d.agent.app.remote_account import HeldUntilConfirmed, RemoteAccount
 from s3d.agent.app.remote_folders import RemoteFolder, claim, folders_of, read_identity
+from s3d.agent.core.clock import Clock
 from s3d.agent.core.failures import FailureClass, classify
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import BytesBody, S3Request, S3Response
 from s3d.agent.s3.model import operations
 from s3d.agent.stores.remote.credential_provider import CredentialProvider, RemoteKey
 from s3d.agent.stores.remote.identity import RemoteIdentity
-from s3d.agent.stores.write_queue.clock import Clock
 from s3d.agent.stores.write_queue.remote_gate import HELD, RemoteGate
 
 ONE = RemoteIdentity("one", "http://one", "http://one", ("K1",), "owner-1")

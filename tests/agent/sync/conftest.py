@@ -11,7 +11,7 @@ import pytest
 from s3d.agent.app.embedded import open_embedded
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
-from s3d.agent.sync import folder_actions
+from s3d.agent.sync import user_actions
 from s3d.agent.sync.folder import SyncFolder
 from s3d.agent.sync.open_folder import FolderSettings
 from s3d.shared.config.schema import SyncFolderConfig
@@ -70,7 +70,7 @@ async def passes(running, root):
     """Of a folder that makes none by itself."""
     async with running() as folder:
         here = await folder.opened()
-        await folder_actions.sync_now(folder)
-        await folder_actions.pause(folder)
+        await user_actions.sync_now(folder)
+        await user_actions.pause(folder)
         here.passes.is_stopped = lambda: False
         yield here.passes

@@ -3,7 +3,7 @@ import sqlite3
 
 import pytest
 
-from s3d.agent.sync import folder_actions
+from s3d.agent.sync import user_actions
 from s3d.agent.sync.baseline_handle import BaselineHandle, BaselineUnusable
 from s3d.agent.sync.folder import SyncFolder
 from s3d.agent.sync.interfaces import Unavailable
@@ -38,7 +38,7 @@ async def test_a_damaged_memory_stops_the_folder_until_a_person_has_it_put_aside
     async with running() as folder:
         await until_open(folder)
         (root / "a").write_text("x")
-        await folder_actions.sync_now(folder)
+        await user_actions.sync_now(folder)
     file = settings().file
     file.write_bytes(b"damaged" * 2_000)
     async with running() as folder:
@@ -47,11 +47,11 @@ async def test_a_damaged_memory_stops_the_folder_until_a_person_has_it_put_aside
         assert str(file) in status.reason
         assert "s3d sync approve" in status.reason
         with pytest.raises(Unavailable, match="damaged"):
-            await folder_actions.pause(folder)
+            await user_actions.pause(folder)
         (root / "b").write_text("y")
-        folder_actions.approve(folder)
+        user_actions.approve(folder)
         await until_open(folder)
-        await folder_actions.sync_now(folder)
+        await user_actions.sync_now(folder)
         assert (folder.status().state, await keys(objects)) == ("idle", ["a", "b"])
     (aside,) = file.parent.glob("*.damaged-*")
     assert aside.read_bytes() == b"damaged" * 2_000
@@ -63,7 +63,7 @@ async def test_damage_that_shows_while_it_runs_stops_the_folder(running, setting
         await until_open(folder)
         for number in range(200):
             (root / f"file {number} {'x' * 100}").write_text("x")
-        await folder_actions.sync_now(folder)
+        await user_actions.sync_now(folder)
     file = settings().file
     with file.open("r+b") as damaged:
         damaged.seek(8_192)

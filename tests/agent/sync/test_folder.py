@@ -8,7 +8,7 @@ from s3d.agent.core.client import S3Client
 from s3d.agent.core.store import Layer
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import BytesBody
-from s3d.agent.sync import folder_actions
+from s3d.agent.sync import user_actions
 from s3d.agent.sync.decide import Action
 from s3d.agent.sync.folder import SyncFolder
 from s3d.agent.sync.interfaces import Unavailable
@@ -44,7 +44,7 @@ async def test_a_prefix_is_all_that_is_touched(running, root, objects):
     async with running(prefix="mine/") as folder:
         await until_open(folder)
         (root / "a").write_text("x")
-        await folder_actions.sync_now(folder)
+        await user_actions.sync_now(folder)
         assert await keys(objects) == ["mine/a", "other"]
         assert not (root / "other").exists()
 
@@ -53,11 +53,11 @@ async def test_a_bucket_that_is_gone_is_no_deletion(running, root, objects):
     async with running() as folder:
         await until_open(folder)
         (root / "a").write_text("x")
-        await folder_actions.sync_now(folder)
+        await user_actions.sync_now(folder)
         await objects.delete(BUCKET, "a")
         await objects.delete_bucket(BUCKET)
         with pytest.raises(Unavailable, match="NoSuchBucket"):
-            await folder_actions.sync_now(folder)
+            await user_actions.sync_now(folder)
         assert folder.status().state == "offline"
         assert (root / "a").exists()
 
@@ -75,17 +75,17 @@ async def test_a_file_of_another_age_blocks_only_itself(running, root, objects):
         os.utime(root / "odd", ns=(BEYOND, BEYOND))
         if (root / "odd").stat().st_mtime_ns != BEYOND:
             pytest.skip("this file system has no such times")
-        await folder_actions.sync_now(folder)
+        await user_actions.sync_now(folder)
         (trouble,) = folder.status().troubles
         assert (trouble.path, trouble.state) == ("odd", "blocked")
         assert "after 2262" in trouble.reason
         assert await keys(objects) == ["good"]
         os.utime(root / "odd")
-        await folder_actions.sync_now(folder)
+        await user_actions.sync_now(folder)
         assert (await keys(objects), folder.status().trouble_count) == (["good", "odd"], 0)
         # One that was agreed on is not taken for deleted.
         os.utime(root / "odd", ns=(BEYOND, BEYOND))
-        await folder_actions.sync_now(folder)
+        await user_actions.sync_now(folder)
         assert (await keys(objects), folder.status().trouble_count) == (["good", "odd"], 1)
 
 
@@ -97,7 +97,7 @@ async def test_an_object_of_another_age_is_downloaded(running, root, objects):
     await objects.put(BUCKET, "odd", BytesBody(b"x"), odd)
     async with running() as folder:
         await until_open(folder)
-        await folder_actions.sync_now(folder)
+        await user_actions.sync_now(folder)
         assert (root / "odd").read_text() == "x"
         assert (folder.status().state, folder.status().trouble_count) == ("idle", 0)
 
@@ -108,16 +108,16 @@ async def test_a_file_becomes_a_folder_of_its_name_and_a_file_again(running, roo
         await until_open(folder)
         (root / "p").write_text("file")
         (root / "q").write_text("other")
-        await folder_actions.sync_now(folder)
+        await user_actions.sync_now(folder)
         (root / "p").unlink()
         (root / "p").mkdir()
         (root / "p/x").write_text("in it")
-        await folder_actions.sync_now(folder)
+        await user_actions.sync_now(folder)
         assert (await keys(objects), folder.status().trouble_count) == (["p/x", "q"], 0)
         (root / "p/x").unlink()
         (root / "p").rmdir()
         (root / "p").write_text("file again")
-        await folder_actions.sync_now(folder)
+        await user_actions.sync_now(folder)
         assert (await keys(objects), folder.status().trouble_count) == (["p", "q"], 0)
 
 
@@ -127,11 +127,11 @@ async def test_a_file_becomes_a_folder_in_the_bucket_and_a_file_again(running, r
     await objects.put(BUCKET, "q", BytesBody(b"other"))
     async with running() as folder:
         await until_open(folder)
-        await folder_actions.sync_now(folder)
+        await user_actions.sync_now(folder)
         for gone, new in (("p", "p/x"), ("p/x", "p")):
             await objects.delete(BUCKET, gone)
             await objects.put(BUCKET, new, BytesBody(b"new"))
-            await folder_actions.sync_now(folder)
+            await user_actions.sync_now(folder)
             assert (root / new).read_text() == "new"
             assert folder.status().trouble_count == 0
 
@@ -140,8 +140,8 @@ async def test_a_file_becomes_a_folder_in_the_bucket_and_a_file_again(running, r
 async def test_a_folder_that_has_just_come_is_no_trouble(running, root):
     async with running() as folder:
         here = await until_open(folder)
-        await folder_actions.sync_now(folder)
-        await folder_actions.pause(folder)
+        await user_actions.sync_now(folder)
+        await user_actions.pause(folder)
         (root / "new").mkdir()
         steps = await here.passes.plan(Scope(paths={"new"}))
         assert [step.action for step in steps if step.action is Action.BLOCK] == []
@@ -153,7 +153,7 @@ async def test_a_link_is_left_out_and_no_failure(running, root):
     (root / "link").symlink_to("/etc/passwd")
     async with running() as folder:
         await until_open(folder)
-        report = await folder_actions.sync_now(folder)
+        report = await user_actions.sync_now(folder)
         status = folder.status()
         assert (status.state, status.trouble_count, status.left_out) == ("idle", 0, 1)
         assert [(each.path, each.state) for each in status.troubles] == [("link", "left out")]
@@ -181,7 +181,7 @@ async def test_a_404_alone_deletes_no_file(settings, root, objects):
     async with asyncio.TaskGroup() as group:
         task = group.create_task(folder.run())
         await until_open(folder)
-        await folder_actions.sync_now(folder)
+        await user_actions.sync_now(folder)
         away.is_away = True
         outcome = await folder.make_pass(Scope(touched={"a"}))
         assert [done.action for done in outcome.done] == [Action.WAIT]
@@ -199,7 +199,7 @@ async def test_limits_leave_the_rest_in_the_bucket(running, root, objects):
         await objects.put(BUCKET, f"{number}", BytesBody(b"12345"))
     async with running(max_files=2) as folder:
         await until_open(folder)
-        await folder_actions.sync_now(folder)
+        await user_actions.sync_now(folder)
         assert len(list(root.glob("?"))) == 2
         assert [trouble.state for trouble in folder.status().troubles] == ["skipped"]
 
@@ -210,10 +210,10 @@ async def test_metadata_tags_and_modes_stay(running, root, objects):
     await objects.put(BUCKET, "a.txt", BytesBody(b"1"), ObjectAttributes(tags={"k": "v"}))
     async with running(keep_mode=True) as folder:
         await until_open(folder)
-        await folder_actions.sync_now(folder)
+        await user_actions.sync_now(folder)
         (root / "a.txt").write_text("22")
         (root / "a.txt").chmod(0o750)
-        await folder_actions.sync_now(folder)
+        await user_actions.sync_now(folder)
     info = await objects.head(BUCKET, "a.txt")
     assert await objects.tags(BUCKET, "a.txt") == {"k": "v"}
     assert info.content_type == "text/plain"
@@ -229,9 +229,9 @@ async def test_a_remote_without_conditions_is_refused_both_ways(settings):
             await until_open(folder)
             if refused:
                 with pytest.raises(Unavailable, match="conditional writes"):
-                    await folder_actions.sync_now(folder)
+                    await user_actions.sync_now(folder)
             else:
-                await folder_actions.sync_now(folder)
+                await user_actions.sync_now(folder)
             task.cancel()
         folder.close()
 
@@ -242,15 +242,15 @@ async def test_a_root_that_is_not_the_one_stops_the_folder_until_it_is_taken(
     async with running() as folder:
         await until_open(folder)
         (root / "a").write_text("x")
-        await folder_actions.sync_now(folder)
+        await user_actions.sync_now(folder)
     root.rename(root.with_name("aside"))
     root.mkdir()
     async with running() as folder:
         await until_stopped(folder)
         assert folder.status().question == "root"
         assert await keys(objects) == ["a"]
-        folder_actions.approve(folder)
+        user_actions.approve(folder)
         async with asyncio.timeout(10):
             await until_open(folder)
-        await folder_actions.sync_now(folder)
+        await user_actions.sync_now(folder)
         assert (root / "a").read_text() == "x"

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from s3d.agent.core.events import Events
-from s3d.agent.sync import folder_actions
+from s3d.agent.sync import user_actions
 from s3d.agent.sync.folders import Folders, SyncContext
 from s3d.shared.config.schema import SyncFolderConfig
 from s3d.shared.errors import UsageError
@@ -32,7 +32,7 @@ async def test_folders_come_and_go_while_the_agent_runs(around, tmp_path, object
         other = await folders.save(config(tmp_path / "b", prefix="b/"))
         await until_open(other)
         (tmp_path / "b/file").write_text("x")
-        await folder_actions.sync_now(other)
+        await user_actions.sync_now(other)
         assert await keys(objects) == ["b/file"]
         assert [status.name for status in folders.status()] == ["a", "b"]
         assert await folders.remove("b")
@@ -86,7 +86,7 @@ async def test_a_damaged_memory_leaves_the_other_folders_alone(around, tmp_path,
         task = group.create_task(folders.run())
         await until_open(folders.by_name["b"])
         (tmp_path / "b/file").write_text("x")
-        await folder_actions.sync_now(folders.by_name["b"])
+        await user_actions.sync_now(folders.by_name["b"])
         assert await keys(objects) == ["b/file"]
         (status, _) = folders.status()
         assert (status.name, status.state, status.question) == ("a", "stopped", "memory")

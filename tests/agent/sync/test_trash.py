@@ -3,7 +3,7 @@ import asyncio
 import pytest
 
 from s3d.agent.s3.messages import BytesBody
-from s3d.agent.sync import folder_actions
+from s3d.agent.sync import user_actions
 from s3d.agent.sync.baseline import Baseline
 from s3d.agent.sync.baseline_tables import TrashEntry
 from s3d.agent.sync.interfaces import PathBlocked
@@ -20,9 +20,9 @@ async def folder(running, root, objects):
     async with running() as folder:
         await until_open(folder)
         (root / "doc").write_text("first")
-        await folder_actions.sync_now(folder)
+        await user_actions.sync_now(folder)
         await objects.put(BUCKET, "doc", BytesBody(b"second"))
-        await folder_actions.sync_now(folder)
+        await user_actions.sync_now(folder)
         assert (root / "doc").read_text() == "second"
         yield folder
 
@@ -31,7 +31,7 @@ async def test_what_was_replaced_comes_back_and_can_go_again(folder, root, objec
     trash = folder.here.trash
     assert await trash.undo(path="doc") == "doc"
     assert (root / "doc").read_text() == "first"
-    await folder_actions.sync_now(folder)
+    await user_actions.sync_now(folder)
     assert await trash.undo(path="doc") == "doc"
     assert (root / "doc").read_text() == "second"
 
@@ -46,10 +46,10 @@ async def test_a_row_of_the_history_can_be_named(folder, root):
 async def test_what_was_deleted_comes_back(folder, root, objects):
     await objects.put(BUCKET, "other", BytesBody(b"x"))
     await objects.delete(BUCKET, "doc")
-    await folder_actions.sync_now(folder)
+    await user_actions.sync_now(folder)
     assert not (root / "doc").exists()
     await folder.here.trash.undo(path="doc")
-    await folder_actions.sync_now(folder)
+    await user_actions.sync_now(folder)
     assert await keys(objects) == ["doc", "other"]
 
 
@@ -146,9 +146,9 @@ async def test_what_is_written_to_in_the_trash_comes_back_beside(folder, root, t
 async def test_a_person_waits_for_the_folders_turn(folder, root, act):
     """What they do moves files that a pass is looking at."""
     work = (
-        folder_actions.undo(folder, path="doc")
+        user_actions.undo(folder, path="doc")
         if act == "undo"
-        else folder_actions.resolve(folder, "doc", "copy")
+        else user_actions.resolve(folder, "doc", "copy")
     )
     async with folder.pass_lock:
         with pytest.raises(TimeoutError):
@@ -162,7 +162,7 @@ async def conflict(folder, root, objects):
     """The name of a conflict copy of doc."""
     (root / "doc").write_text("mine, longer")
     await objects.put(BUCKET, "doc", BytesBody(b"theirs"))
-    await folder_actions.sync_now(folder)
+    await user_actions.sync_now(folder)
     (copy,) = [path.name for path in root.iterdir() if original_of(path.name)]
     return copy
 
@@ -172,7 +172,7 @@ async def conflict(folder, root, objects):
 )
 async def test_a_conflict_is_resolved(folder, conflict, root, objects, keep, wanted):
     await folder.here.trash.resolve(conflict, keep)
-    await folder_actions.sync_now(folder)
+    await user_actions.sync_now(folder)
     assert (root / "doc").read_text() == wanted
     assert not (root / conflict).exists()
     assert await keys(objects) == (["doc", "doc 1"] if keep == "both" else ["doc"])

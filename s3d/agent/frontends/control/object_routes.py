@@ -157,7 +157,7 @@ class ObjectRoutes:
         return web.Response(headers={**_headers(info), "Content-Length": str(info.size)})
 
     async def put(self, call: Call) -> web.Response:
-        """Takes the headers in ObjectAttributes, If-Match and If-None-Match: *."""
+        """Takes the headers of ObjectAttributes, If-Match and If-None-Match: *."""
         request = call.request
         size = request.content_length
         if size is None and not request.body_exists:

@@ -9,7 +9,7 @@ from aiohttp import web
 from s3d.agent.frontends.control.control_call import Call, Handler, Route, answer
 from s3d.agent.frontends.control.problems import ControlError
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.sync import folder_actions
+from s3d.agent.sync import user_actions
 from s3d.agent.sync.decide import Action, MassDeletionGuard, Step, check
 from s3d.agent.sync.folder import SyncFolder
 from s3d.agent.sync.folders import Folders
@@ -58,7 +58,7 @@ class SyncActionRoutes:
 
     async def plan(self, call: Call) -> web.Response:
         folder = folder_of_call(self._folders, call)
-        steps = await folder_actions.plan(folder)
+        steps = await user_actions.plan(folder)
         return answer(sync_plan(steps, agreed=folder.baseline.count()[0]))
 
     async def now(self, call: Call) -> web.Response:
@@ -68,27 +68,27 @@ class SyncActionRoutes:
             raise ControlError(
                 409, control.WRONG_STATE, "it is paused", f"s3d sync resume {folder.name}"
             )
-        return answer(await folder_actions.sync_now(folder))
+        return answer(await user_actions.sync_now(folder))
 
     async def pause(self, call: Call) -> web.Response:
         folder = folder_of_call(self._folders, call)
-        await folder_actions.pause(folder)
+        await user_actions.pause(folder)
         return answer(folder.status())
 
     async def resume(self, call: Call) -> web.Response:
         folder = folder_of_call(self._folders, call)
-        folder_actions.resume(folder)
+        user_actions.resume(folder)
         return answer(folder.status())
 
     async def approve(self, call: Call) -> web.Response:
         folder = self._asking_folder(call)
-        folder_actions.approve(folder)
+        user_actions.approve(folder)
         return answer(folder.status())
 
     async def restore(self, call: Call) -> web.Response:
         """The number of files that are restored."""
         folder = self._asking_folder(call)
-        return answer(Count(await folder_actions.restore(folder)))
+        return answer(Count(await user_actions.restore(folder)))
 
     async def history(self, call: Call) -> web.Response:
         """The newest row first."""
@@ -128,13 +128,13 @@ class SyncActionRoutes:
         folder = folder_of_call(self._folders, call)
         if request.keep not in ("original", "copy", "both"):
             raise S3Error("InvalidArgument", "keep is original, copy or both.")
-        paths = await folder_actions.resolve(folder, request.copy, request.keep)
+        paths = await user_actions.resolve(folder, request.copy, request.keep)
         return answer(Count(len(paths)))
 
     async def undo(self, call: Call) -> web.Response:
         request = await call.body(UndoRequest)
         folder = folder_of_call(self._folders, call)
-        path = await folder_actions.undo(folder, id=request.id, path=request.path)
+        path = await user_actions.undo(folder, id=request.id, path=request.path)
         return answer(PlannedStep(path, "undone"))
 
     def _asking_folder(self, call: Call) -> SyncFolder:

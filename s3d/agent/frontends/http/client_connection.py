@@ -19,7 +19,7 @@ from typing import Any, Protocol, cast
 from s3d.agent.frontends.http.body_buffer import BodyBuffer
 from s3d.agent.frontends.http.exchange import ClientGone, Exchange
 from s3d.agent.frontends.http.limits import LINGER_SIZE, Limits
-from s3d.agent.frontends.http.request_parser import ParserState, RequestParser
+from s3d.agent.frontends.http.request_parser import OPEN, ParserState, RequestParser
 from s3d.agent.s3.errors import S3Error
 
 logger = logging.getLogger(__name__)
@@ -98,7 +98,7 @@ class ClientConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         parser = self._parser
-        if parser.state is not ParserState.OPEN:
+        if parser.state is not OPEN:
             self._dropped += len(data)
             if self._dropped > LINGER_SIZE:
                 self.abort()

@@ -31,12 +31,12 @@ from contextlib import suppress
 from typing import Any
 
 from s3d.agent.core.client import S3Client
+from s3d.agent.core.clock import Clock
 from s3d.agent.core.store import Answer, Layer, ObjectStore, operation
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.listing import UNKNOWN
 from s3d.agent.s3.messages import Members, S3Request, S3Response
 from s3d.agent.stores.write_queue.admission import Admission, Limits, Stage
-from s3d.agent.stores.write_queue.clock import Clock
 from s3d.agent.stores.write_queue.journal import Journal
 from s3d.agent.stores.write_queue.listings import ListOps
 from s3d.agent.stores.write_queue.multipart import MultipartOps, UploadListOps

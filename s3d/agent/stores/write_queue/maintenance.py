@@ -7,10 +7,10 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from s3d.agent.core.client import S3Client
+from s3d.agent.core.clock import Clock, Jumps
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.selection.filter_subject import subject_of_record
 from s3d.agent.selection.use_policy import UsePolicy
-from s3d.agent.stores.write_queue.clock import Clock, Jumps
 from s3d.agent.stores.write_queue.journal import Journal
 from s3d.agent.stores.write_queue.multipart_push import abort_orphan
 from s3d.agent.stores.write_queue.pending_write import PendingState, PendingWrite, PushError

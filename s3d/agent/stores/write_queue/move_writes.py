@@ -15,11 +15,11 @@ from typing import NamedTuple
 
 from s3d.agent.core import failpoint
 from s3d.agent.core.client import S3Client
+from s3d.agent.core.clock import Clock
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members
 from s3d.agent.storage.records import Stored
-from s3d.agent.stores.write_queue.clock import Clock
 from s3d.agent.stores.write_queue.journal import Journal
 from s3d.agent.stores.write_queue.journal_entry import MovedWrite
 from s3d.agent.stores.write_queue.multipart_push import MultipartPush, abort

@@ -14,10 +14,10 @@ from typing import Any
 
 from s3d.agent.core import failpoint
 from s3d.agent.core.client import S3Client
+from s3d.agent.core.clock import Clock
 from s3d.agent.s3.checksums import multipart_etag
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members
-from s3d.agent.stores.write_queue.clock import Clock
 from s3d.agent.stores.write_queue.pending_write import Orphan, RemoteUpload, same_etag
 from s3d.agent.stores.write_queue.push_outcomes import RemoteUploads
 from s3d.agent.stores.write_queue.push_plan import Multipart, Part

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from s3d.agent.core.client import S3Client
+from s3d.agent.core.clock import Clock
 from s3d.agent.core.failures import FailureClass, classify
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.address import check_key
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import RequestContext
-from s3d.agent.stores.write_queue.clock import Clock
 from s3d.agent.stores.write_queue.push_plan import Plan, Put, SimpleCall
 from s3d.agent.stores.write_queue.remote_gate import probe
 from s3d.agent.stores.write_queue.retry_policy import refusal_of

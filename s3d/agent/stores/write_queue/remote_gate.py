@@ -12,11 +12,12 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 
+from s3d.agent.core.backoff import Backoff
 from s3d.agent.core.bandwidth import TokenBucket
 from s3d.agent.core.client import S3Client, payload
+from s3d.agent.core.clock import Clock
 from s3d.agent.core.failures import Reason, Unreachable
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.stores.write_queue.clock import Clock
 from s3d.agent.stores.write_queue.retry_policy import (
     THROTTLING_STATUSES,
     FailureAction,
@@ -64,9 +65,9 @@ class RemoteGate:
         self._breaker = breaker or PushBreaker()
         self._credentials_probe_at: float | None = None
         self._credentials_trouble = NEEDS_CREDENTIALS
-        self._credentials_wait = _FIRST_CREDENTIALS_PROBE
+        self._credentials_backoff = Backoff(_FIRST_CREDENTIALS_PROBE, _LAST_CREDENTIALS_PROBE)
         self._recovery_at = float("-inf")
-        self._recovery_wait = _FIRST_RECOVERY
+        self._recovery_backoff = Backoff(_FIRST_RECOVERY, _LAST_RECOVERY)
 
     @property
     def limit(self) -> int:
@@ -109,7 +110,7 @@ class RemoteGate:
         elif error is None or not isinstance(error.failure, Unreachable) or _is_there(error):
             self._breaker.record_answer()
             self._credentials_probe_at = None
-            self._credentials_wait = _FIRST_CREDENTIALS_PROBE
+            self._credentials_backoff.reset()
             if error is not None and _status(error) in THROTTLING_STATUSES:
                 self._limit.record_throttling(now)
         if self.trouble != before:
@@ -132,23 +133,20 @@ class RemoteGate:
         self._breaker.reset_backoff(now)
         if self._credentials_probe_at is not None:
             self._credentials_probe_at = now
-            self._credentials_wait = _FIRST_CREDENTIALS_PROBE
+            self._credentials_backoff.reset()
+            self._credentials_backoff.advance()  # the probe that is due now is the first one
 
     def _recover(self, now: float) -> None:
         if now < self._recovery_at:
             return
-        is_first = now - self._recovery_at > _RECOVERY_RESET
-        doubled = min(_LAST_RECOVERY, self._recovery_wait * 2)
-        self._recovery_wait = _FIRST_RECOVERY if is_first else doubled
-        self._recovery_at = now + self._recovery_wait
+        if now - self._recovery_at > _RECOVERY_RESET:
+            self._recovery_backoff.reset()
+        self._recovery_at = now + self._recovery_backoff.advance()
         self.on_return()
 
     def _schedule_credentials_probe(self, now: float) -> None:
-        if self._credentials_probe_at is None:
-            self._credentials_probe_at = now + self._credentials_wait
-        elif now >= self._credentials_probe_at:
-            self._credentials_wait = min(_LAST_CREDENTIALS_PROBE, self._credentials_wait * 2)
-            self._credentials_probe_at = now + self._credentials_wait
+        if self._credentials_probe_at is None or now >= self._credentials_probe_at:
+            self._credentials_probe_at = now + self._credentials_backoff.advance()
 
     def _switch(self, error: S3Error | None) -> None:
         self.error = error
@@ -188,7 +186,7 @@ class PushBreaker:
     def __init__(self) -> None:
         self._recent: deque[bool] = deque(maxlen=_WINDOW)
         self._in_a_row = 0
-        self._wait = _FIRST_PROBE
+        self._backoff = Backoff(_FIRST_PROBE, _LAST_PROBE)
         self._probe_at: float | None = None
 
     @property
@@ -212,7 +210,7 @@ class PushBreaker:
         if self._probe_at is not None:
             self._recent.clear()
             self._probe_at = None
-            self._wait = _FIRST_PROBE
+            self._backoff.reset()
 
     def record_failure(self, now: float) -> None:
         """A push or a probe could not reach the remote."""
@@ -220,15 +218,15 @@ class PushBreaker:
         self._recent.append(False)
         if self._probe_at is not None:
             if now >= self._probe_at:
-                self._wait = min(_LAST_PROBE, self._wait * 2)
-                self._probe_at = now + self._wait
+                self._probe_at = now + self._backoff.advance()
         elif self._in_a_row >= _IN_A_ROW or self._mostly_failures():
-            self._probe_at = now + self._wait
+            self._probe_at = now + self._backoff.advance()
 
     def reset_backoff(self, now: float) -> None:
         """The machine woke up or the network changed: make a probe due now."""
         if self._probe_at is not None:
-            self._wait = _FIRST_PROBE
+            self._backoff.reset()
+            self._backoff.advance()  # the probe that is due now is the first one
             self._probe_at = now
 
     def _mostly_failures(self) -> bool:

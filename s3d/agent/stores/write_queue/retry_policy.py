@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
+from s3d.agent.core.backoff import exponential_delay, full_jitter
 from s3d.agent.core.failures import (
     FailureClass,
     Reason,
@@ -75,6 +76,7 @@ MAX_INTEGRITY_FAILURES = 3
 """Attempts of one write after which the remote may have other bytes."""
 DENIED_RETRY_DELAYS = (60.0, 300.0, 900.0, 900.0, 1440.0)
 """Seconds before each retry of a denied write: one hour in all."""
+FIRST_BACK_OFF = 0.5
 MAX_BACK_OFF = 300.0
 """Seconds."""
 MAX_RETRY_AFTER = 3600.0
@@ -99,10 +101,10 @@ def back_off(attempts: int, retry_after: float | None, random: float) -> float:
     """Seconds to wait after a number of failed attempts: full jitter, at least retry_after.
 
     random: from 0.0 to 1.0.
-    https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
     """
     least = min(MAX_RETRY_AFTER, retry_after or 0.0)
-    return max(random * min(MAX_BACK_OFF, 0.5 * 2.0 ** min(attempts, 30)), least)
+    delay = exponential_delay(attempts, FIRST_BACK_OFF, MAX_BACK_OFF)
+    return max(full_jitter(delay, random), least)
 
 
 def refusal_of(error: S3Error) -> Refusal | None:

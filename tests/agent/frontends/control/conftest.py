@@ -13,6 +13,7 @@ import pytest
 
 from s3d.agent.app.stack import Stack, build_stack
 from s3d.agent.core.client import S3Client
+from s3d.agent.core.clock import Clock
 from s3d.agent.core.events import Events
 from s3d.agent.frontends.control.control_server import ControlServer
 from s3d.agent.frontends.control.event_stream import EventStream
@@ -25,7 +26,6 @@ from s3d.agent.frontends.control.user_transfer_routes import UserTransferRoutes
 from s3d.agent.s3.credential import Signer
 from s3d.agent.s3.signing import presign
 from s3d.agent.stores.write_queue.admission import Limits
-from s3d.agent.stores.write_queue.clock import Clock
 from s3d.agent.stores.write_queue.layer import WriteQueue
 from s3d.agent.stores.write_queue.queue_status import Queue
 from s3d.agent.transfers.user_transfers import UserTransfers

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from s3d.agent.core.clock import Clock
 from s3d.agent.core.events import Events
 from s3d.agent.core.failures import Reason, Refusal, Unreachable
 from s3d.agent.core.store import ObjectStore
@@ -23,7 +24,6 @@ from s3d.agent.storage.records import Layout
 from s3d.agent.stores.local.store import LocalStore
 from s3d.agent.stores.remote.error_mapping import refused
 from s3d.agent.stores.write_queue import journal_rows
-from s3d.agent.stores.write_queue.clock import Clock
 from s3d.agent.stores.write_queue.journal import Journal
 from s3d.agent.stores.write_queue.pending_write import PendingState, PendingWrite
 from s3d.agent.stores.write_queue.push import PushExecutor, PushFilter

@@ -17,10 +17,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from s3d.agent.core.clock import Clock
 from s3d.agent.stores.remote.credential_provider import CredentialProvider, RemoteKey
 from s3d.agent.stores.remote.http_transport import Settings, Timeouts
 from s3d.agent.stores.remote.remote_store import RemoteStore
-from s3d.agent.stores.write_queue.clock import Clock
 from s3d.agent.stores.write_queue.journal_history import REQUEST_LIFE
 from s3d.agent.stores.write_queue.pending_write import PendingState
 from s3d.agent.stores.write_queue.remote_buckets import ConditionSupport

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from s3d.agent.core.client import S3Client
+from s3d.agent.core.clock import Clock
 from s3d.agent.core.events import Events
 from s3d.agent.selection.decision import Decision
 from s3d.agent.selection.use_policy import UsePolicy
@@ -17,7 +18,6 @@ from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.index import Index
 from s3d.agent.stores.local.store import LocalStore
 from s3d.agent.stores.write_queue import journal_rows
-from s3d.agent.stores.write_queue.clock import Clock
 from s3d.agent.stores.write_queue.journal import Journal
 from s3d.agent.stores.write_queue.maintenance import QueueMaintenance, reevaluate_periodically
 from s3d.agent.stores.write_queue.pending_write import PendingState, PushError

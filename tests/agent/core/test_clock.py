@@ -1,6 +1,6 @@
 import time
 
-from s3d.agent.stores.write_queue.clock import JUMP, Clock, Jumps
+from s3d.agent.core.clock import JUMP, Clock, Jumps
 from tests.agent.stores.write_queue.rig import Time
 
 

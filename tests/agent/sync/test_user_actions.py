@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from s3d.agent.sync import folder_actions
+from s3d.agent.sync import user_actions
 from s3d.agent.sync.decide import MassDeletionGuard
 from tests.agent.sync.test_folder import keys, until_open
 
@@ -11,19 +11,19 @@ async def test_now_takes_what_was_written_just_now(running, root, objects):
     async with running() as folder:
         await until_open(folder)
         (root / "a").write_text("x")
-        report = await folder_actions.sync_now(folder)
+        report = await user_actions.sync_now(folder)
         assert (report.uploaded, await keys(objects)) == (1, ["a"])
         status = folder.status()
         assert (status.files, status.size, status.state) == (1, 1, "idle")
-        assert (await folder_actions.sync_now(folder)).uploaded == 0
+        assert (await user_actions.sync_now(folder)).uploaded == 0
 
 
 async def test_a_paused_folder_plans_and_does_nothing(running, root, objects):
     async with running() as folder:
         await until_open(folder)
-        await folder_actions.pause(folder)
+        await user_actions.pause(folder)
         (root / "a").write_text("x")
-        assert [(step.path, str(step.action)) for step in await folder_actions.plan(folder)] == [
+        assert [(step.path, str(step.action)) for step in await user_actions.plan(folder)] == [
             ("a", "upload")
         ]
         assert folder.status().state == "paused"
@@ -35,19 +35,19 @@ async def test_a_doubtful_pass_is_approved_or_restored(running, root, objects):
         await until_open(folder)
         for name in "abc":
             (root / name).write_text(name)
-        await folder_actions.sync_now(folder)
+        await user_actions.sync_now(folder)
         for name in "abc":
             (root / name).unlink()
         with pytest.raises(MassDeletionGuard, match="all 3 files"):
-            await folder_actions.sync_now(folder)
+            await user_actions.sync_now(folder)
         assert folder.status().question == "deletions"
-        assert await folder_actions.restore(folder) == 3
-        await folder_actions.sync_now(folder)
+        assert await user_actions.restore(folder) == 3
+        await user_actions.sync_now(folder)
         assert sorted(os.listdir(root)) == [".s3d", "a", "b", "c"]
         for name in "abc":
             (root / name).unlink()
         with pytest.raises(MassDeletionGuard):
-            await folder_actions.sync_now(folder)
-        folder_actions.approve(folder)
-        await folder_actions.sync_now(folder)
+            await user_actions.sync_now(folder)
+        user_actions.approve(folder)
+        await user_actions.sync_now(folder)
         assert await keys(objects) == []

@@ -1,4 +1,4 @@
-"""The clocks and the random numbers of the queue; tests pass their own."""
+"""The clocks, sleep and random numbers of the machine, in one value that tests replace."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 JUMP = 5.0
-"""Seconds by which the clocks must diverge: more than a time service corrects at once."""
+"""Seconds by which the clocks must have moved apart: more than a time service corrects at once."""
 
 
 def _minute_of_the_day() -> int:
@@ -19,12 +19,12 @@ def _minute_of_the_day() -> int:
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """By default those of the machine."""
+    """The machine's own clocks by default."""
 
     now: Callable[[], float] = time.time
     """Unix seconds."""
     steady: Callable[[], float] = time.monotonic
-    """Seconds of a clock that never goes back."""
+    """Seconds of a clock that never goes back, and stops while the machine sleeps."""
     minute: Callable[[], int] = _minute_of_the_day
     """Minute of the day, local time."""
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
@@ -33,14 +33,14 @@ class Clock:
 
 
 class Jumps:
-    """Detects that the machine has slept: its steady clock stands still meanwhile."""
+    """Detects that the machine has slept: only the wall clock moved meanwhile."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._gap = self._look()
 
     def jumped(self) -> bool:
-        """Since the last call."""
+        """Whether the clocks have moved apart since the last call."""
         before, self._gap = self._gap, self._look()
         return abs(self._gap - before) >= JUMP
 
