@@ -13,8 +13,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from s3d.agent.stores.read_cache.cache_bypass import CacheBypass
-
 from s3d.agent.app.embedded import Embedded, open_embedded
 from s3d.agent.app.read_cache import open_cache
 from s3d.agent.app.write_queue import build_queue, open_queue_files
