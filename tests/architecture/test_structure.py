@@ -32,8 +32,8 @@ SMALL = {
 MOST_SMALL = 20
 
 BIG = {
-    "s3d.agent.stores.read_cache.entry.Entry": "a row of the catalog: one attribute for each column",
-    "s3d.agent.stores.read_cache.s3_fifo.Fifo": "the columns of one table in memory",
+    "s3d.agent.stores.read_cache.entry.Entry": "one row of the catalog, flat for speed",
+    "s3d.agent.stores.read_cache.s3_fifo.Fifo": "one algorithm over parallel arrays",
 }
 """Class over source.MOST_METHODS or MOST_ATTRIBUTES -> why it is one. At most MOST_BIG."""
 MOST_BIG = 5
