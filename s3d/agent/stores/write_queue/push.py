@@ -18,19 +18,13 @@ from s3d.agent.core.clock import Clock
 from s3d.agent.core.failures import FailureClass, classify
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.etag import same_etag, same_state
 from s3d.agent.s3.messages import Members
 from s3d.agent.storage.records import Stored
 from s3d.agent.stores.write_queue import push_plan
 from s3d.agent.stores.write_queue.journal import Journal
 from s3d.agent.stores.write_queue.multipart_push import MultipartPush, abort
-from s3d.agent.stores.write_queue.pending_write import (
-    ABSENT,
-    Base,
-    Kind,
-    PendingWrite,
-    same_etag,
-    same_state,
-)
+from s3d.agent.stores.write_queue.pending_write import ABSENT, Base, Kind, PendingWrite
 from s3d.agent.stores.write_queue.push_plan import (
     SMALL,
     Multipart,
