@@ -123,6 +123,9 @@ class PendingWrite(msgspec.Struct, gc=False):
     error: PushError | None = None
     priority: int = 0
     """Greater goes first; 0 by default."""
+    request_id: str = ""
+    """Of the client's request that made it; "" for a write of an earlier run of the agent: the id
+    is never on disk. It is the parent of every request that pushes the write."""
 
     @property
     def is_filtered(self) -> bool:
