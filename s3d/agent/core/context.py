@@ -19,18 +19,12 @@ def new_request_id() -> str:
     return uuid.uuid4().hex[:16].upper()
 
 
-def background_context(
-    parent: RequestContext | None = None, *, bypass_cache: bool = False
-) -> RequestContext:
+def background_context(parent: str = "", *, bypass_cache: bool = False) -> RequestContext:
     """The context of work that outlives, or does not belong to, one client's request.
 
-    parent: of the request that caused the work, if there is one.
+    parent: the id of the request that caused the work; "" when there is none, or it is not known.
     """
-    return RequestContext(
-        new_request_id(),
-        bypass_cache=bypass_cache,
-        parent="" if parent is None else parent.request_id,
-    )
+    return RequestContext(new_request_id(), bypass_cache=bypass_cache, parent=parent)
 
 
 def with_timeout(context: RequestContext, seconds: float) -> RequestContext:

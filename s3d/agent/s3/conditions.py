@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import Any
 
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.messages import Members
+from s3d.agent.s3.etag import matches_any
 
 Current = tuple[str, float, int]
 """ETag, modification time (Unix seconds) and size (bytes) of an object."""
@@ -160,7 +160,7 @@ def _failed(input: Mapping[str, Any], where: str, etag: str, last_modified: floa
     """The header whose condition is not met, in the order of RFC 9110 13.2.2."""
     match = input.get(f"{where}IfMatch")
     if match is not None:
-        if not _matches(match, etag):
+        if not matches_any(match, etag):
             return "If-Match"
     else:
         unmodified = input.get(f"{where}IfUnmodifiedSince")
@@ -168,7 +168,7 @@ def _failed(input: Mapping[str, Any], where: str, etag: str, last_modified: floa
             return "If-Unmodified-Since"
     none_match = input.get(f"{where}IfNoneMatch")
     if none_match is not None:
-        return "If-None-Match" if _matches(none_match, etag, weak=True) else None
+        return "If-None-Match" if matches_any(none_match, etag, weak=True) else None
     modified = input.get(f"{where}IfModifiedSince")
     if modified is not None and int(last_modified) <= _seconds(modified):
         return "If-Modified-Since"
@@ -178,52 +178,9 @@ def _failed(input: Mapping[str, Any], where: str, etag: str, last_modified: floa
 def _check_match(match: str, current: Current | None, input: Mapping[str, Any]) -> None:
     if current is None:
         raise S3Error("NoSuchKey", Key=input.get("Key", ""))
-    if not _matches(match, current[0]):
+    if not matches_any(match, current[0]):
         raise S3Error("PreconditionFailed", Condition="If-Match")
-
-
-def _matches(header: str, etag: str, *, weak: bool = False) -> bool:
-    """Whether a list of entity tags names etag; weak: W/"x" equals "x" (RFC 9110 8.8.3.2)."""
-    tags = [tag.strip() for tag in header.split(",")]
-    if weak:
-        tags = [tag.removeprefix("W/") for tag in tags]
-    return "*" in tags or etag.strip('"') in [tag.strip('"') for tag in tags]
 
 
 def _seconds(date: datetime) -> int:
     return int(date.timestamp())
-
-
-# ---------------------------------------------------------------- ETags
-
-_LISTS = ("Contents", "Versions", "Parts")
-_UNQUOTED = ("GetObjectAttributes",)
-"""S3 itself writes this ETag without quotes.
-https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObjectAttributes.html"""
-_RESULTS = ("CopyObjectResult", "CopyPartResult")
-
-
-def quoted(etag: str) -> str:
-    """The entity tag with its quotes; "" stays ""."""
-    if not etag or etag.startswith(('"', 'W/"')):
-        return etag
-    return f'"{etag}"'
-
-
-def quote_etags(operation: str, output: Members) -> None:
-    """Quote every ETag in the members of a response, in place."""
-    if operation in _UNQUOTED:
-        return
-    _quote(output)
-    for name in _RESULTS:
-        if isinstance(output.get(name), dict):
-            _quote(output[name])
-    for name in _LISTS:
-        for row in output.get(name) or ():
-            _quote(row)
-
-
-def _quote(row: Any) -> None:
-    etag = row.get("ETag") if isinstance(row, Mapping) else None
-    if etag and etag[0] != '"':
-        row["ETag"] = quoted(etag)

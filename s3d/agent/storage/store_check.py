@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from s3d.agent.s3.checksums import multipart_etag
+from s3d.agent.s3.etag import unquoted
 from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.blocks import (
     BLOCK,
@@ -258,13 +259,13 @@ def _claim(row: Row) -> _Claim:
         return _Claim(Layout(), "", 0)
     if not row.source.record:
         part = decode_part(row.layout)
-        return _Claim(Layout(part.extents), part.etag.strip('"'), 0)
+        return _Claim(Layout(part.extents), unquoted(part.etag), 0)
     layout = decode_layout(row.layout)
     record = decode_object(row.record or b"")
     if sum(extent.size for extent in layout.extents) != record.size:
         raise ValueError("its size is not that of its bytes")
     whole = not layout.parts or len(layout.parts) == len(layout.extents)
-    return _Claim(layout, record.etag.strip('"') if whole else "", len(layout.parts))
+    return _Claim(layout, unquoted(record.etag) if whole else "", len(layout.parts))
 
 
 def _has_old(layout: Layout) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
+from s3d.agent.s3.etag import unquoted
 from s3d.agent.sync.baseline import Baseline, Intent
 from s3d.agent.sync.decide import (
     DELETIONS,
@@ -204,7 +205,7 @@ class Executor(Placement):
             return False
         if remote.sha256:
             return remote.sha256 == content.sha256
-        if remote.etag.strip('"') == content.md5:
+        if unquoted(remote.etag) == content.md5:
             return True
         _, staged = await self._stage(remote, None)
         await self.tree.drop_staged(staged.name)

@@ -6,6 +6,7 @@ interrupted at any point.
 
 from __future__ import annotations
 
+from s3d.agent.s3.etag import unquoted
 from s3d.agent.sync.baseline import Intent
 from s3d.agent.sync.path_state import BaselineEntry, RemoteEntry
 from s3d.agent.sync.placement import Placement
@@ -55,7 +56,7 @@ async def _upload(placement: Placement, path: str, intent: Intent) -> None:
 
 def _is_it(remote: RemoteEntry, intent: Intent) -> bool:
     """The MD5 counts too: a copy of an object of another program has no SHA-256 metadata."""
-    return remote.sha256 == intent.sha256 or remote.etag.strip('"') == intent.md5
+    return remote.sha256 == intent.sha256 or unquoted(remote.etag) == intent.md5
 
 
 async def _download(placement: Placement, path: str, intent: Intent) -> None:

@@ -19,6 +19,7 @@ from s3d.agent.core.client import S3Client
 from s3d.agent.core.failures import FailureClass, classify
 from s3d.agent.core.object_info import ObjectAttributes
 from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.etag import unquoted
 from s3d.agent.s3.listing import BYTES, is_in_order, may_stream
 from s3d.agent.s3.messages import Body, BytesBody, StreamBody
 from s3d.agent.sync.interfaces import (
@@ -217,7 +218,7 @@ class BucketTree:
         key = self._prefix + path
         with translate_errors():
             page = await self._objects.versions(self._bucket, key, limit=PAGE)
-        return any(row.key == key and row.etag.strip('"') == md5 for row in page.objects)
+        return any(row.key == key and unquoted(row.etag) == md5 for row in page.objects)
 
     async def _has_versions(self) -> bool:
         if self._versioned is None:

@@ -80,7 +80,7 @@ async def test_a_client_with_a_context_passes_it_on(remote):
 
 
 def test_background_work_names_the_request_that_caused_it():
-    work = background_context(PUT)
+    work = background_context(PUT.request_id)
     assert work.parent == PUT.request_id != work.request_id
     assert work.principal is None
     assert background_context().parent == ""

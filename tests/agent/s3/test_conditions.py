@@ -14,8 +14,6 @@ from s3d.agent.s3.conditions import (
     check_delete,
     check_read,
     check_write,
-    quote_etags,
-    quoted,
     resolve_copy_range,
 )
 from s3d.agent.s3.errors import S3Error
@@ -216,31 +214,3 @@ def test_a_range_is_the_slice_it_names(first, last, size):
 )
 def test_the_range_of_a_copy_needs_both_ends_within_the_source(header, expected):
     assert code_of(resolve_copy_range, header, 10) == expected
-
-
-@pytest.mark.parametrize(
-    ("etag", "expected"),
-    [("", ""), ("abc", '"abc"'), ('"abc"', '"abc"'), ("abc-3", '"abc-3"'), ('W/"a"', 'W/"a"')],
-)
-def test_an_etag_has_quotes(etag, expected):
-    assert quoted(etag) == expected
-
-
-@pytest.mark.finding("F6")
-@pytest.mark.parametrize(
-    ("operation", "output", "expected"),
-    [
-        ("HeadObject", {"ETag": "a", "Size": 1}, {"ETag": '"a"', "Size": 1}),
-        ("ListObjectsV2", {"Contents": [{"ETag": "a"}, {"Key": "k"}]},
-         {"Contents": [{"ETag": '"a"'}, {"Key": "k"}]}),
-        ("ListObjectVersions", {"Versions": [{"ETag": "a"}]}, {"Versions": [{"ETag": '"a"'}]}),
-        ("ListParts", {"Parts": [{"ETag": '"a"'}]}, {"Parts": [{"ETag": '"a"'}]}),
-        ("CopyObject", {"CopyObjectResult": {"ETag": "a"}}, {"CopyObjectResult": {"ETag": '"a"'}}),
-        ("UploadPartCopy", {"CopyPartResult": {"ETag": "a"}}, {"CopyPartResult": {"ETag": '"a"'}}),
-        ("GetObjectAttributes", {"ETag": "a"}, {"ETag": "a"}),
-        ("DeleteObject", {}, {}),
-    ],
-)  # fmt: skip
-def test_every_etag_of_an_answer_has_quotes(operation, output, expected):
-    quote_etags(operation, output)
-    assert output == expected

@@ -12,6 +12,7 @@ from typing import Any
 from s3d.agent.core.store import Completed, operation
 from s3d.agent.s3.checksums import member_of
 from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.etag import unquoted
 from s3d.agent.s3.messages import Members, S3Request, S3Response
 from s3d.agent.storage.index import Index
 from s3d.agent.storage.reader import Reader
@@ -52,7 +53,7 @@ def _look(input: Mapping[str, Any], reader: Reader) -> Members:
 def _attributes(stored: Stored, input: Mapping[str, Any]) -> Members:
     record = stored.record
     return {
-        "ETag": record.etag.strip('"'),  # here AWS leaves the quotes off
+        "ETag": unquoted(record.etag),  # here AWS leaves the quotes off
         "Checksum": checksum_members(record.checksum) or None,
         "ObjectParts": _parts(stored, input),
         "StorageClass": record.storage_class,

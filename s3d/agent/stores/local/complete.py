@@ -13,6 +13,7 @@ from typing import Any
 
 from s3d.agent.s3 import checksums
 from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.etag import unquoted
 from s3d.agent.storage.records import (
     Checksum,
     Layout,
@@ -74,12 +75,12 @@ def choose(
     chosen = []
     for one in requested:
         part = known.get(one["PartNumber"])
-        if part is None or part.etag.strip('"') != one["ETag"].strip('"') or _differs(part, one):
+        if part is None or unquoted(part.etag) != unquoted(one["ETag"]) or _differs(part, one):
             raise S3Error(
                 "InvalidPart",
                 UploadId=upload.id,
                 PartNumber=one["PartNumber"],
-                ETag=one["ETag"].strip('"'),
+                ETag=unquoted(one["ETag"]),
             )
         chosen.append(part)
     for part in chosen[:-1]:
@@ -89,7 +90,7 @@ def choose(
                 ProposedSize=part.size,
                 MinSizeAllowed=MIN_PART,
                 PartNumber=part.number,
-                ETag=part.etag.strip('"'),
+                ETag=unquoted(part.etag),
             )
     return chosen
 
@@ -132,7 +133,7 @@ def assemble(
     upload: UploadRecord, chosen: Sequence[PartRecord], checksum: Checksum | None
 ) -> tuple[ObjectRecord, Layout]:
     """The object: its bytes are the parts' bytes, where they lie."""
-    md5s = [bytes.fromhex(part.etag.strip('"')) for part in chosen]
+    md5s = [bytes.fromhex(unquoted(part.etag)) for part in chosen]
     record = ObjectRecord(
         key=upload.key,
         size=sum(part.size for part in chosen),

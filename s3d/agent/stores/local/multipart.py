@@ -160,7 +160,7 @@ class MultipartOps:
     @operation("CompleteMultipartUpload")
     async def complete_multipart_upload(self, request: S3Request[Members]) -> S3Response[Members]:
         requested = complete.wanted_parts(request.input)
-        return S3Response(await self._index.write(partial(self._publish, request.input, requested)))
+        return S3Response(await self._index.write(partial(self._publish, request, requested)))
 
     @operation("AbortMultipartUpload")
     async def abort_multipart_upload(self, request: S3Request[Members]) -> S3Response[Members]:
@@ -174,8 +174,12 @@ class MultipartOps:
         return S3Response({})
 
     def _publish(
-        self, input: Members, requested: Sequence[Mapping[str, Any]], tx: Transaction
+        self,
+        request: S3Request[Members],
+        requested: Sequence[Mapping[str, Any]],
+        tx: Transaction,
     ) -> Members:
+        input = request.input
         bucket, key = find_bucket(tx, input["Bucket"]), input["Key"].encode()
         upload = tx.upload(bucket.name, key, input["UploadId"])
         if upload is None:
@@ -189,7 +193,10 @@ class MultipartOps:
         tx.drop_upload(bucket.name, upload)
         for part in set(parts) - set(chosen):
             tx.decref(Layout(part.extents))
-        return _answer(bucket, self._publisher.put(tx, bucket, record, layout))
+        completed = self._publisher.put(
+            tx, bucket, record, layout, request_id=request.context.request_id
+        )
+        return _answer(bucket, completed)
 
 
 def check_part_number(input: Mapping[str, Any]) -> int:

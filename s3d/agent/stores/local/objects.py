@@ -146,7 +146,10 @@ class ObjectOps:
         tx: Transaction,
     ) -> Members:
         bucket = _admit(request, record.description, tx)
-        return stored_members(bucket, self._publisher.put(tx, bucket, record, received.enter(tx)))
+        stored = self._publisher.put(
+            tx, bucket, record, received.enter(tx), request_id=request.context.request_id
+        )
+        return stored_members(bucket, stored)
 
     def _delete_all(
         self, name: str, objects: Sequence[Mapping[str, Any]], tx: Transaction

@@ -35,6 +35,8 @@ class Change:
     stored: Stored | None
     tagged: bool = False
     """It is the same version with other tags."""
+    request_id: str = ""
+    """Of the request that puts or tags the object; "" for a delete."""
 
 
 OnChange = Callable[[Transaction, Change], None]
@@ -49,18 +51,25 @@ class Publisher:
         self._on_change = on_change
 
     def put(
-        self, tx: Transaction, bucket: BucketRecord, record: ObjectRecord, layout: Layout
+        self,
+        tx: Transaction,
+        bucket: BucketRecord,
+        record: ObjectRecord,
+        layout: Layout,
+        *,
+        request_id: str = "",
     ) -> ObjectRecord:
         """Make it the current version; its seq, version id and time are given here.
 
-        The blobs of the layout must have been entered or held for it already.
+        The blobs of the layout must have been entered or held for it already. request_id: see
+        Change.
         """
         replaced = tx.current(bucket.name, record.key.encode())
         record = self._numbered(tx, bucket, record, replaced)
         _retire(tx, bucket, record.key, replaced)
         stored = Stored(record, layout)
         tx.put_current(bucket.name, stored, replaced.record if replaced else None)
-        self._tell(tx, Change(bucket.name, record.key, stored))
+        self._tell(tx, Change(bucket.name, record.key, stored, request_id=request_id))
         return record
 
     def delete(self, tx: Transaction, bucket: BucketRecord, key: str) -> ObjectRecord | None:
@@ -101,9 +110,10 @@ class Publisher:
             self._tell(tx, Change(bucket.name, key, _promote(tx, bucket, name)))
         return doomed.record
 
-    def tagged(self, tx: Transaction, bucket: BucketRecord, key: str) -> None:
-        """The current version has got other tags."""
-        self._tell(tx, Change(bucket.name, key, tx.current(bucket.name, key.encode()), tagged=True))
+    def tagged(self, tx: Transaction, bucket: BucketRecord, key: str, *, request_id: str) -> None:
+        """The current version has other tags now. request_id: see Change."""
+        current = tx.current(bucket.name, key.encode())
+        self._tell(tx, Change(bucket.name, key, current, tagged=True, request_id=request_id))
 
     def _numbered(
         self, tx: Transaction, bucket: BucketRecord, record: ObjectRecord, current: Stored | None

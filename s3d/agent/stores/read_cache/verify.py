@@ -11,6 +11,7 @@ from contextlib import closing
 from typing import Any, NamedTuple
 
 from s3d.agent.s3.checksums import ALGORITHMS, Hasher, hasher
+from s3d.agent.s3.etag import unquoted
 from s3d.agent.s3.messages import Body
 from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.blocks import blocks_of, mask, wrong_blocks
@@ -47,7 +48,7 @@ def claim_of(members: Mapping[str, Any]) -> Claim | None:
         "SSECustomerAlgorithm"
     )
     etag = str(members.get("ETag", ""))
-    return Claim("MD5", etag.strip('"')) if plain and _MD5.fullmatch(etag) else None
+    return Claim("MD5", unquoted(etag)) if plain and _MD5.fullmatch(etag) else None
 
 
 class DigestCheck:

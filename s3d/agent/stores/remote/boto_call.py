@@ -15,8 +15,8 @@ from urllib.parse import urlencode
 
 from s3d.agent.core.failures import Refusal, Refused, Unreachable
 from s3d.agent.s3.address import parse_copy_source
-from s3d.agent.s3.conditions import quote_etags
 from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.etag import quote_etags
 from s3d.agent.s3.messages import Members, S3Request, S3Response, StreamBody
 from s3d.agent.s3.request import is_header_only
 from s3d.agent.stores.remote.addressing import Target

@@ -14,8 +14,8 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 from s3d.agent.s3.canonical import EMPTY_SHA256
-from s3d.agent.s3.conditions import quote_etags
 from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.etag import quote_etags
 from s3d.agent.s3.messages import Body, BytesBody, Members, S3Request, S3Response
 from s3d.agent.s3.model import Operation
 from s3d.agent.s3.parse import parse_output

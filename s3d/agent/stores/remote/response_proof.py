@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from functools import lru_cache
 
+from s3d.agent.s3.etag import opaque_tag
 from s3d.agent.s3.model import UNKNOWN, Operation
 from s3d.agent.s3.model_overrides import NAMESPACE
 from s3d.agent.stores.remote.error_mapping import error_elements
@@ -177,11 +178,6 @@ def is_confirmed(
     return not has_marks and _is_plain_success(question.op, evidence)
 
 
-def unquoted(etag: str) -> str:
-    """An ETag without its quotes, which not every server sends."""
-    return etag.strip().removeprefix("W/").strip('"')
-
-
 def _is_plain_success(op: Operation, evidence: Evidence) -> bool:
     """Whether a response of a remote without identifying headers is that of an operation without an
     output document: the documented status and an empty body."""
@@ -200,7 +196,7 @@ def _is_plain_success(op: Operation, evidence: Evidence) -> bool:
 def _read(question: Question, evidence: Evidence, listed: Listed) -> bool:
     if listed.code:
         return evidence.status == 404 and listed.code == "NoSuchBucket"
-    status, etag = evidence.status, unquoted(evidence.headers.get("etag", ""))
+    status, etag = evidence.status, opaque_tag(evidence.headers.get("etag", ""))
     match status:
         case 200 | 206:
             return bool(etag) and etag in listed.etags
@@ -214,7 +210,7 @@ def _read(question: Question, evidence: Evidence, listed: Listed) -> bool:
 
 
 def _put(_: Question, evidence: Evidence, listed: Listed) -> bool:
-    etag = unquoted(evidence.headers.get("etag", ""))
+    etag = opaque_tag(evidence.headers.get("etag", ""))
     return evidence.status == 200 and bool(etag) and not listed.code and etag in listed.etags
 
 

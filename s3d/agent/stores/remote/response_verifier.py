@@ -21,6 +21,7 @@ from urllib.parse import parse_qsl, quote, unquote_plus
 
 from s3d.agent.core.failures import Reason, Unreachable
 from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.etag import opaque_tag
 from s3d.agent.s3.messages import Members
 from s3d.agent.s3.model import operations
 from s3d.agent.s3.parse import parse_output
@@ -38,7 +39,6 @@ from s3d.agent.stores.remote.response_proof import (
     is_decided,
     prove,
     root_of,
-    unquoted,
 )
 
 MAX_LISTING = 16 * 1024 * 1024
@@ -172,7 +172,7 @@ def read_listing(
         if _key(row, output) == question.key
         and (not question.version or row.get("VersionId") == question.version)
     ]
-    etags = frozenset(unquoted(str(row["ETag"])) for row in rows if row.get("ETag"))
+    etags = frozenset(opaque_tag(str(row["ETag"])) for row in rows if row.get("ETag"))
     return Listed("", bool(rows), etags)
 
 
@@ -183,4 +183,4 @@ def _key(row: Members, output: Members) -> str:
 
 def _etags(condition: str) -> frozenset[str]:
     found = _ETAG.findall(condition) or [condition] if condition else []
-    return frozenset(unquoted(etag) for etag in found)
+    return frozenset(opaque_tag(etag) for etag in found)

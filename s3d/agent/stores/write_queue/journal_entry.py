@@ -51,6 +51,10 @@ class Change(Protocol):
     def tagged(self) -> bool:
         """Only the tags of the object have changed."""
 
+    @property
+    def request_id(self) -> str:
+        """Of the client's request; "" when it is not known."""
+
 
 class JournalChange(NamedTuple):
     """A Change that the journal itself makes."""
@@ -59,6 +63,7 @@ class JournalChange(NamedTuple):
     key: str
     stored: Stored | None = None
     tagged: bool = False
+    request_id: str = ""
 
 
 class MovedWrite(NamedTuple):
@@ -108,14 +113,15 @@ class WriteRecorder:
             record = change.stored.record
             journal_history.put_completion(tx, change.bucket, record, self._clock())
 
-    async def delete(self, bucket: str, keys: Iterable[str]) -> None:
-        """Accept the deletion of keys, all in one commit."""
+    async def delete(self, bucket: str, keys: Iterable[str], request_id: str = "") -> None:
+        """Accept the deletion of keys, all in one commit. request_id: see PendingWrite."""
         deleted = tuple(keys)
 
         def delete(tx: Transaction) -> None:
             for key in deleted:
                 journal_rows.unstage(tx, bucket, key)
-                self.enter(tx, Kind.DELETE, JournalChange(bucket, key))
+                change = JournalChange(bucket, key, request_id=request_id)
+                self.enter(tx, Kind.DELETE, change)
 
         await self._index.write(delete, frees=True)
         failpoint.hit("queue.accepted")
@@ -153,7 +159,9 @@ class WriteRecorder:
             now, remote_etag = moved.accepted, None  # the remote may show a newer state by now
         elif remote_etag is None:
             remote_etag = self._remote_states.shown(change.bucket, change.key, now)
-        write = PendingWrite(0, kind, change.bucket, change.key, size, now)
+        write = PendingWrite(
+            0, kind, change.bucket, change.key, size, now, request_id=change.request_id
+        )
         entered = insert(
             tx,
             write,

@@ -24,12 +24,13 @@ from urllib.parse import quote
 import msgspec
 
 from s3d.agent.s3.checksums import member_of
+from s3d.agent.s3.etag import same_state, unquoted
 from s3d.agent.s3.messages import Members
 from s3d.agent.s3.object_headers import ENCRYPTION
 from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.records import ObjectRecord, Stored, decode_object, encode
 from s3d.agent.storage.transaction import Transaction
-from s3d.agent.stores.write_queue.pending_write import ABSENT, PendingWrite, Place, same_state
+from s3d.agent.stores.write_queue.pending_write import ABSENT, PendingWrite, Place
 from s3d.agent.stores.write_queue.remote_states import FRESH
 
 COMPLETION_LIFE = 2 * 86_400.0
@@ -125,7 +126,7 @@ def find_alias(reader: Reader, bucket: str, key: str) -> EtagAlias | None:
 def put_alias(tx: Transaction, place: Place, alias: EtagAlias, now: float) -> None:
     """Record an alias, and remove old ones."""
     bucket, key = place
-    etags = alias.client_etag.strip('"'), alias.remote_etag.strip('"')
+    etags = unquoted(alias.client_etag), unquoted(alias.remote_etag)
     tx.run("REPLACE INTO aliases VALUES (?, ?, ?, ?, ?)", (bucket, key.encode(), *etags, now))
     tx.run("DELETE FROM aliases WHERE at < ?", (now - ALIAS_LIFE,))
 
@@ -165,14 +166,14 @@ class UnresolvedPush(NamedTuple):
     def with_state(self, state: str) -> UnresolvedPush:
         """It may have been sent with this state as its condition."""
         states = self.states
-        return self if states is None else self._replace(states=states | {state.strip('"')})
+        return self if states is None else self._replace(states=states | {unquoted(state)})
 
     def may_replace(self, state: str, *, is_conditional: bool) -> bool:
         """Whether the remote would accept it now that the key is in this state.
 
         is_conditional: the remote supports the condition of the push.
         """
-        return self.states is None or not is_conditional or state.strip('"') in self.states
+        return self.states is None or not is_conditional or unquoted(state) in self.states
 
 
 class UnresolvedPushes:
@@ -190,7 +191,7 @@ class UnresolvedPushes:
 
     def mark(self, write: PendingWrite, expected: str | None, until: float) -> UnresolvedPush:
         """A push of a pending write is unresolved. expected: its condition; None: it had none."""
-        states = None if expected is None else frozenset((expected.strip('"'),))
+        states = None if expected is None else frozenset((unquoted(expected),))
         known = self.of_write.get(write.seq)
         if known is not None and states is not None:
             states = None if known.states is None else states | known.states
@@ -208,12 +209,12 @@ class UnresolvedPushes:
             self.of_write[write.seq] = known.with_state(state)
         place = write.bucket, write.key
         pushes = self._of_key.get(place)
-        if pushes and state.strip('"') not in pushes:
+        if pushes and unquoted(state) not in pushes:
             self._of_key[place] = {etag: push.with_state(state) for etag, push in pushes.items()}
 
     def add(self, place: Place, etag: str, push: UnresolvedPush) -> None:
         """etag: what the request would leave; ABSENT for a delete."""
-        self._of_key.setdefault(place, {})[etag.strip('"')] = push
+        self._of_key.setdefault(place, {})[unquoted(etag)] = push
 
     def etags(self, place: Place) -> Collection[str]:
         """States that unresolved pushes may have left, or may leave yet."""
@@ -249,7 +250,7 @@ class UnresolvedPushes:
 def put_unresolved(tx: Transaction, place: Place, etag: str, push: UnresolvedPush) -> None:
     """Keep an unresolved push across a restart."""
     states = None if push.states is None else msgspec.msgpack.encode(sorted(push.states))
-    row = (place[0], place[1].encode(), etag.strip('"'), push.until, states)
+    row = (place[0], place[1].encode(), unquoted(etag), push.until, states)
     tx.run("REPLACE INTO doubts VALUES (?, ?, ?, ?, ?)", row)
 
 

@@ -18,6 +18,7 @@ from s3d.agent.core.client import S3Client
 from s3d.agent.core.clock import Clock
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.etag import same_etag
 from s3d.agent.s3.messages import Members
 from s3d.agent.storage.records import Stored
 from s3d.agent.stores.write_queue.journal import Journal
@@ -32,7 +33,6 @@ from s3d.agent.stores.write_queue.pending_write import (
     PushError,
     RemoteUpload,
     StagedWrite,
-    same_etag,
 )
 from s3d.agent.stores.write_queue.push_plan import (
     Comparison,

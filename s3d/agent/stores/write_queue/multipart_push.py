@@ -17,8 +17,9 @@ from s3d.agent.core.client import S3Client
 from s3d.agent.core.clock import Clock
 from s3d.agent.s3.checksums import multipart_etag
 from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.etag import same_etag
 from s3d.agent.s3.messages import Members
-from s3d.agent.stores.write_queue.pending_write import Orphan, RemoteUpload, same_etag
+from s3d.agent.stores.write_queue.pending_write import Orphan, RemoteUpload
 from s3d.agent.stores.write_queue.push_outcomes import RemoteUploads
 from s3d.agent.stores.write_queue.push_plan import Multipart, Part
 from s3d.agent.stores.write_queue.remote_gate import Throttle

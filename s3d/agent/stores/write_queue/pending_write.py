@@ -64,16 +64,6 @@ ABSENT = ""
 """Stands for the ETag of a key without an object."""
 
 
-def same_etag(one: str, other: str) -> bool:
-    """Whether two ETags are equal, quoted or not; an empty one equals none."""
-    return bool(one) and one.strip('"') == other.strip('"')
-
-
-def same_state(one: str, other: str) -> bool:
-    """Whether two states of a key (ETag or ABSENT) are equal, quoted or not."""
-    return one.strip('"') == other.strip('"')
-
-
 class Base(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What a write replaces at the remote."""
 
@@ -133,6 +123,9 @@ class PendingWrite(msgspec.Struct, gc=False):
     error: PushError | None = None
     priority: int = 0
     """Greater goes first; 0 by default."""
+    request_id: str = ""
+    """Of the client's request that made it; "" for a write of an earlier run of the agent: the id
+    is never on disk. It is the parent of every request that pushes the write."""
 
     @property
     def is_filtered(self) -> bool:

@@ -15,22 +15,17 @@ from typing import NamedTuple
 from s3d.agent.core import failpoint
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.clock import Clock
+from s3d.agent.core.context import background_context
 from s3d.agent.core.failures import FailureClass, classify
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.etag import same_etag, same_state
 from s3d.agent.s3.messages import Members
 from s3d.agent.storage.records import Stored
 from s3d.agent.stores.write_queue import push_plan
 from s3d.agent.stores.write_queue.journal import Journal
 from s3d.agent.stores.write_queue.multipart_push import MultipartPush, abort
-from s3d.agent.stores.write_queue.pending_write import (
-    ABSENT,
-    Base,
-    Kind,
-    PendingWrite,
-    same_etag,
-    same_state,
-)
+from s3d.agent.stores.write_queue.pending_write import ABSENT, Base, Kind, PendingWrite
 from s3d.agent.stores.write_queue.push_plan import (
     SMALL,
     Multipart,
@@ -116,6 +111,8 @@ class _Job(NamedTuple):
     """What is known of the write that is being pushed."""
 
     write: PendingWrite
+    remote: S3Client
+    """All requests of this push have one request id, and name the client's as their parent."""
     stored: Stored | None
     base: Base
     is_unresolved: bool
@@ -155,7 +152,7 @@ class PushExecutor:
         condition_support, learn_conditions: see RemoteConditions. conflict_policy: of a bucket and
         a key. clock_offset: seconds that the remote's clock is ahead of ours."""
         self._journal = journal
-        self._remote = S3Client(remote)
+        self._remote = remote
         self._body_of = body_of
         self._throttle = throttle
         self._clock = clock
@@ -181,7 +178,8 @@ class PushExecutor:
         todo = push_plan.plan(write.kind, write.bucket, write.key, stored)
         is_conditional = await self._conditions.are_supported(write.bucket, todo)
         base = self._journal.outcomes.base_of(write, row)
-        job = _Job(write, stored, base, is_unresolved, is_conditional)
+        remote = self._client_of(write)
+        job = _Job(write, remote, stored, base, is_unresolved, is_conditional)
         if base.pushed_etag is not None:
             verified = await self._verify_pushed(job, base.pushed_etag)
             if verified is not None:
@@ -211,8 +209,11 @@ class PushExecutor:
         if row is None or row.upload is None or not row.upload.upload_id:
             return
         named = {"Bucket": write.bucket, "Key": write.key, "UploadId": row.upload.upload_id}
-        await abort(self._remote, named)
+        await abort(self._client_of(write), named)
         await self._journal.uploads.save(write.seq, None)
+
+    def _client_of(self, write: PendingWrite) -> S3Client:
+        return S3Client(self._remote, background_context(write.request_id))
 
     async def _first_condition(self, job: _Job, todo: Plan) -> str | None:
         """The condition to begin with; None: no condition. Raises _AlreadyThere, Overtaken."""
@@ -288,7 +289,7 @@ class PushExecutor:
     async def _head(self, job: _Job) -> Members | None:
         """The answer of HeadObject; empty for an absent key; None when it is denied."""
         try:
-            return await self._remote.output("HeadObject", job.place)
+            return await job.remote.output("HeadObject", job.place)
         except S3Error as error:
             if classify(error) in _NO_ANSWER:
                 raise
@@ -302,7 +303,7 @@ class PushExecutor:
         """Whether an earlier push succeeded: ETags may be the remote's own. Or _AlreadyThere."""
         if job.stored is None or head.get("ContentLength") != job.stored.record.size:
             return False
-        same, etag = await compare_content(self._remote, self._body_of, job.place, job.stored)
+        same, etag = await compare_content(job.remote, self._body_of, job.place, job.stored)
         if same and is_our_write(job.stored, head, same_bytes=True):
             raise _AlreadyThere(etag)
         return same
@@ -318,10 +319,10 @@ class PushExecutor:
         plain, todo = todo, conditional(todo, condition)
         try:
             if isinstance(todo, SimpleCall):
-                return await self._call(todo)
+                return await _call(job.remote, todo)
             if isinstance(todo, Put):
-                return await self._put(todo, on_sent)
-            return await self._push_parts(job.write, todo, on_sent)
+                return await self._put(job.remote, todo, on_sent)
+            return await self._push_parts(job, todo, on_sent)
         except S3Error as error:
             if has_unknown_outcome(error) and job.write.kind is not Kind.TAGS:
                 expected = None if todo is plain else condition
@@ -329,34 +330,23 @@ class PushExecutor:
                 states.undo_unknown(*place, before)
             raise
 
-    async def _call(self, todo: SimpleCall) -> Members:
-        failpoint.hit("queue.before_send")
-        try:
-            answer = await self._remote.output(todo.operation, todo.members)
-        except S3Error as error:
-            if todo.operation != "DeleteObject" or error.code != "NoSuchKey":
-                raise
-            answer = {}
-        failpoint.hit("queue.after_send")
-        return answer
-
-    async def _put(self, todo: Put, on_sent: OnSent) -> Members:
+    async def _put(self, remote: S3Client, todo: Put, on_sent: OnSent) -> Members:
         staged = open_staged(self._body_of, todo.layout)
         body = await verified_payload(staged, todo.md5, throttle=self._throttle, on_sent=on_sent)
         failpoint.hit("queue.before_send")
-        answer = await self._remote.output("PutObject", todo.members, body)
+        answer = await remote.output("PutObject", todo.members, body)
         failpoint.hit("queue.after_send")
         return answer
 
-    async def _push_parts(self, write: PendingWrite, todo: Multipart, on_sent: OnSent) -> Members:
-        row = await self._journal.load(write)
+    async def _push_parts(self, job: _Job, todo: Multipart, on_sent: OnSent) -> Members:
+        row = await self._journal.load(job.write)
         parts = MultipartPush(
             todo,
-            remote=self._remote,
+            remote=job.remote,
             body_of=self._body_of,
             throttle=self._throttle,
             clock=self._clock,
-            save=partial(self._journal.uploads.save, write.seq),
+            save=partial(self._journal.uploads.save, job.write.seq),
             on_sent=on_sent,
         )
         return await parts.push(None if row is None else row.upload)
@@ -366,7 +356,7 @@ class PushExecutor:
         check, etag = compare_answer(stored.record, answer), str(answer.get("ETag", ""))
         same = check is IntegrityCheck.SAME
         if check is IntegrityCheck.UNPROVEN:
-            same, etag = await compare_content(self._remote, self._body_of, job.place, stored)
+            same, etag = await compare_content(job.remote, self._body_of, job.place, stored)
         if not same:
             raise S3Error("BadDigest", "the remote has other bytes than were sent to it")
         return etag or stored.record.etag
@@ -396,3 +386,15 @@ class PushExecutor:
             return result
         await self._journal.outcomes.push_again(job.write.seq)
         return None
+
+
+async def _call(remote: S3Client, todo: SimpleCall) -> Members:
+    failpoint.hit("queue.before_send")
+    try:
+        answer = await remote.output(todo.operation, todo.members)
+    except S3Error as error:
+        if todo.operation != "DeleteObject" or error.code != "NoSuchKey":
+            raise
+        answer = {}
+    failpoint.hit("queue.after_send")
+    return answer

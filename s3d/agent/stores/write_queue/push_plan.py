@@ -18,9 +18,10 @@ from s3d.agent.core.failures import FailureClass, classify
 from s3d.agent.s3.acl import CANNED, GRANT_MEMBERS, OWNER, requested
 from s3d.agent.s3.checksums import member_of
 from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.etag import same_state, unquoted
 from s3d.agent.s3.messages import Members
 from s3d.agent.storage.records import STANDARD, Layout, ObjectRecord, PartSize, Stored, cut
-from s3d.agent.stores.write_queue.pending_write import ABSENT, Base, Kind, same_state
+from s3d.agent.stores.write_queue.pending_write import ABSENT, Base, Kind
 from s3d.shared.config.values import ConflictPolicy
 
 _FULL = "FULL_OBJECT"
@@ -246,7 +247,7 @@ def is_about_condition(error: S3Error, todo: Plan, condition: str) -> bool:
 
 def _put(place: Members, stored: Stored) -> Put:
     record, layout = stored
-    md5 = bytes.fromhex(record.etag.strip('"'))
+    md5 = bytes.fromhex(unquoted(record.etag))
     members = place | description_members(record)
     members["ContentLength"] = record.size
     members["ContentMD5"] = base64.b64encode(md5).decode()

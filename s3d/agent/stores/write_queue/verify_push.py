@@ -23,10 +23,10 @@ from typing import Any, Protocol
 from s3d.agent.core.client import S3Client, payload
 from s3d.agent.s3.checksums import ALGORITHMS, hasher, multipart_etag
 from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.etag import same_etag
 from s3d.agent.s3.messages import NO_TRAILERS, Body, BytesBody, Members
 from s3d.agent.s3.object_headers import OPTIONAL
 from s3d.agent.storage.records import STANDARD, Layout, ObjectRecord, Stored
-from s3d.agent.stores.write_queue.pending_write import same_etag
 from s3d.agent.stores.write_queue.remote_gate import Throttle
 
 BodyOf = Callable[[Layout], Body]

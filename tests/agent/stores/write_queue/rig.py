@@ -16,7 +16,14 @@ from s3d.agent.core.events import Events
 from s3d.agent.core.failures import Reason, Refusal, Unreachable
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.messages import Body, BytesBody, Members, S3Request, S3Response
+from s3d.agent.s3.messages import (
+    Body,
+    BytesBody,
+    Members,
+    RequestContext,
+    S3Request,
+    S3Response,
+)
 from s3d.agent.s3.model import operations
 from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.index import Index
@@ -99,6 +106,8 @@ class Remote:
 
     inner: ObjectStore
     calls: list[tuple[str, Members]] = field(default_factory=list)
+    contexts: list[RequestContext] = field(default_factory=list)
+    """Those of the calls, in the same order."""
     troubles: list[Trouble] = field(default_factory=list)
     edit: Callable[[str, Members], Members] = lambda name, answer: answer
     """Changes answers on their way back."""
@@ -121,6 +130,7 @@ class Remote:
     async def call(self, request: S3Request[Any]) -> S3Response[Any]:
         name = request.op.name
         self.calls.append((name, dict(request.input)))
+        self.contexts.append(request.context)
         for tell in self.on_call:
             tell()
         await self.gate.wait()

@@ -34,7 +34,6 @@ from s3d.agent.stores.write_queue.push_plan import (
     first_step,
     plan,
     resolve,
-    same_state,
 )
 from s3d.shared.config.values import ConflictPolicy
 
@@ -257,8 +256,3 @@ def test_a_push_begins_with_the_cheapest_safe_step(
     kind, base, hint, is_conditional, is_small, start
 ):
     assert first_step(kind, base, hint, is_conditional=is_conditional, is_small=is_small) == start
-
-
-def test_quotes_make_no_difference():
-    assert same_state('"a"', "a")
-    assert not same_state('"a"', ABSENT)

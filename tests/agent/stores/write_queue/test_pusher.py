@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
 from s3d.agent.core.failures import Reason, Refusal
 from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.messages import BytesBody, Members, RequestContext
 from s3d.agent.s3.model import operations
 from s3d.agent.storage.records import Stored
 from s3d.agent.stores.remote.error_mapping import refused
@@ -73,6 +75,72 @@ async def test_new_tags_are_pushed(rig: Rig) -> None:
     await rig.staged.put("bbb", "k", b"1")
     await rig.pushed()
     assert await rig.there.read("bbb", "k") == b"1"
+
+
+def parents(rig: Rig) -> dict[str, set[str]]:
+    """Key -> the requests that the calls for it name as their parents."""
+    found: dict[str, set[str]] = {}
+    for (_, members), context in zip(rig.remote.calls, rig.remote.contexts, strict=True):
+        found.setdefault(members["Key"], set()).add(context.parent)
+    return found
+
+
+async def test_the_requests_of_a_push_share_an_id_and_name_the_clients_request(rig: Rig) -> None:
+    client = S3Client(rig.staged.store, RequestContext("CLIENT"))
+    place: Members = {"Bucket": "bbb", "Key": "k"}
+    place["UploadId"] = (await client.output("CreateMultipartUpload", place))["UploadId"]
+    part = await client.output("UploadPart", {**place, "PartNumber": 1}, BytesBody(b"value"))
+    parts = [{"PartNumber": 1, "ETag": part["ETag"]}]
+    await client.output("CompleteMultipartUpload", {**place, "MultipartUpload": {"Parts": parts}})
+    rig.start()
+    await rig.pushed()
+    assert rig.remote.names()[-2:] == ["UploadPart", "CompleteMultipartUpload"]
+    assert parents(rig) == {"k": {"CLIENT"}}
+    (shared,) = {context.request_id for context in rig.remote.contexts}
+    assert shared not in ("", "CLIENT")
+
+
+async def test_each_attempt_to_push_has_an_id_of_its_own(rig: Rig) -> None:
+    rig.remote.fail("PutObject", lost, after=True)
+    client = S3Client(rig.staged.store, RequestContext("CLIENT"))
+    await client.store("bbb", "k", BytesBody(b"value"))
+    rig.start()
+    await rig.back()
+    await rig.advance(5)
+    await rig.pushed()
+    ids = dict(zip(rig.remote.names(), rig.remote.contexts, strict=True))
+    assert ids["PutObject"].request_id != ids["HeadObject"].request_id
+    assert parents(rig) == {"k": {"CLIENT"}}
+
+
+async def test_copies_tags_and_deletions_name_their_requests(rig: Rig) -> None:
+    def client(request_id: str) -> S3Client:
+        return S3Client(rig.staged.store, RequestContext(request_id))
+
+    for key in ("put", "tagged"):
+        await client("PUT").store("bbb", key, BytesBody(b"value"))
+    copy: Members = {"Bucket": "bbb", "Key": "copied", "CopySource": "bbb/put"}
+    await client("COPY").output("CopyObject", copy)
+    await client("TAG").set_tags("bbb", "tagged", {"a": "b"})
+    await rig.journal.recorder.delete("bbb", ["deleted"], "DELETE")
+    rig.start()
+    await rig.pushed()
+    assert parents(rig) == {
+        "put": {"PUT"},
+        "copied": {"COPY"},
+        "tagged": {"TAG"},
+        "deleted": {"DELETE"},
+    }
+
+
+async def test_the_request_of_a_write_is_not_known_after_a_restart(tmp_path: Path) -> None:
+    async with open_rig(tmp_path) as before:
+        client = S3Client(before.staged.store, RequestContext("CLIENT"))
+        await client.store("bbb", "k", BytesBody(b"value"))
+    async with open_rig(tmp_path) as rig:
+        rig.start()
+        await rig.pushed()
+        assert parents(rig) == {"k": {""}}
 
 
 async def test_many_go_at_a_time_but_no_more_than_the_limit(rig: Rig) -> None:

@@ -37,7 +37,6 @@ from s3d.agent.stores.write_queue.verify_push import (
     lost_as_corrupt,
     md5_of,
     open_staged,
-    same_etag,
     verified_payload,
 )
 from s3d.shared.config.values import Timetable
@@ -85,10 +84,6 @@ def value(layout: Layout) -> Body:
 )
 def test_what_an_answer_proves(answer: Members, proof: IntegrityCheck) -> None:
     assert compare_answer(stored(checksum=Checksum("CRC32", crc(VALUE))).record, answer) is proof
-
-
-def test_no_etag_is_the_same_as_no_other() -> None:
-    assert not same_etag("", "")
 
 
 @pytest.mark.parametrize(("there", "same"), [(VALUE, True), (b"other", False), (b"longer", False)])
