@@ -55,7 +55,7 @@ def test_commands_answer_with_what_is_known_here(
 
     read = s3d("get", f"{new_bucket}/k")
     assert (read.returncode, read.stdout) == (0, "cached")
-    assert "tags are not known" in read.stderr
+    assert "the tags are unavailable" in read.stderr
 
     (tmp_path / "g").write_text("pending")
     assert s3d("put", f"{new_bucket}/new", "g").returncode == 0

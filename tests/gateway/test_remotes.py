@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from s3d.cli.client.queue_client import QueueClient
+from s3d.cli.client.remote_client import FormerRemoteClient
 from s3d.shared.errors import S3dError
 from tests.agent_process import AgentProcess, StartFailed
 from tests.gateway.conftest import Gateway
@@ -128,18 +129,18 @@ def test_what_waits_for_another_remote_is_shown_exported_discarded_and_moved(hom
     agent.stop()
 
     agent = home.serve(second)
-    queue = QueueClient(agent.client)
+    queue, former = QueueClient(agent.client), FormerRemoteClient(agent.client)
     (waiting,) = agent.client.status().waiting
     assert (waiting.url, waiting.writes.files) == (first.endpoint, 3)
-    writes = {write.key: write for write in queue.writes_of(waiting.id)}
-    with queue.export_of(waiting.id, writes["a"].id) as source:
+    writes = {write.key: write for write in former.writes(waiting.id)}
+    with former.export(waiting.id, writes["a"].id) as source:
         assert source.read() == b"bytes of a"
-    queue.discard_of(waiting.id, writes["a"].id)
+    former.discard(waiting.id, writes["a"].id)
     assert agent.client.status().waiting[0].writes.files == 2
     with pytest.raises(S3dError, match="not the remote in use"):
-        queue.move(waiting.id, first.endpoint, [])
-    assert queue.move(waiting.id, second.endpoint, [writes["b"].id]).moved == 1
-    assert queue.move(waiting.id, second.endpoint, []).moved == 1
+        former.move(waiting.id, first.endpoint, [])
+    assert former.move(waiting.id, second.endpoint, [writes["b"].id]).moved == 1
+    assert former.move(waiting.id, second.endpoint, []).moved == 1
     assert agent.client.status().waiting == []
     assert queue.drain(20.0, hurry=True).left.files == 0
     assert (get(second, "b"), get(second, "c")) == (b"bytes of b", b"bytes of c")
@@ -162,13 +163,13 @@ def test_a_move_that_was_killed_is_finished_and_overwrites_nothing_newer(
     agent = home.serve(second, S3D_FAILPOINT=f"{point}:kill")
     (waiting,) = agent.client.status().waiting
     with pytest.raises(S3dError):
-        QueueClient(agent.client).move(waiting.id, second.endpoint, [])
+        FormerRemoteClient(agent.client).move(waiting.id, second.endpoint, [])
     agent.wait()
 
     agent = home.serve(second)
-    queue = QueueClient(agent.client)
+    queue, former = QueueClient(agent.client), FormerRemoteClient(agent.client)
     put(agent, "k", b"newer")
-    result = queue.move(waiting.id, second.endpoint, [])
+    result = former.move(waiting.id, second.endpoint, [])
     assert [failure.key for failure in result.failures] == ["k"]
     assert queue.drain(20.0, hurry=True).moving.files == 0
     assert (get(second, "k"), get(second, "other")) == (b"newer", b"other")
@@ -190,8 +191,8 @@ def test_a_move_replaces_and_deletes_nothing_that_others_wrote_later(home: Home)
     agent = home.serve(second)
     assert get(agent, "seen") == b"theirs"
     (waiting,) = agent.client.status().waiting
-    queue = QueueClient(agent.client)
-    queue.move(waiting.id, second.endpoint, [])
+    queue, former = QueueClient(agent.client), FormerRemoteClient(agent.client)
+    former.move(waiting.id, second.endpoint, [])
     assert queue.drain(20.0, hurry=True).conflict.files == 3
     assert {key: get(second, key) for key in keys(second)} == {
         "doomed": b"theirs", "k": b"theirs", "new": b"ours", "seen": b"theirs"}  # fmt: skip
@@ -275,7 +276,7 @@ def test_without_a_remote_what_waits_is_shown_and_older_versions_refuse_it(
     agent = start_agent(home=tmp_path / "gateway")
     (waiting,) = agent.client.status().waiting
     assert (waiting.url, waiting.writes.files) == (first.endpoint, 1)
-    with QueueClient(agent.client).export_of(waiting.id, "1") as source:
+    with FormerRemoteClient(agent.client).export(waiting.id, "1") as source:
         assert source.read() == b"for the first"
     agent.stop()
     index = tmp_path / "gateway" / "data" / "write_queue" / "index.sqlite"
@@ -373,11 +374,11 @@ def test_writes_of_another_account_never_go_with_its_key(accounts: Accounts, rem
     accounts.network.come_back()
     QueueClient(agent.client).drain(5.0, hurry=True)
     wait_until(lambda: owner_in_use(agent) == "others")
-    queue = QueueClient(agent.client)
+    former = FormerRemoteClient(agent.client)
     wait_until(lambda: "later" in names(remote, accounts.bucket))
     assert names(remote, accounts.bucket) == ["later"]
     (waiting,) = agent.client.status().waiting
-    assert (waiting.writes.files, [write.key for write in queue.writes_of(waiting.id)]) == (
+    assert (waiting.writes.files, [write.key for write in former.writes(waiting.id)]) == (
         1, ["k"])  # fmt: skip
 
 

@@ -23,7 +23,7 @@ from s3d.agent.s3.object_headers import (
     member_value,
     members_of,
 )
-from s3d.shared.filters.expression import terms as filter_terms
+from s3d.shared.filters import terms as filter_terms
 
 WRITTEN = [row for row in TABLE if row.group is not Group.SERVICE]
 

@@ -20,6 +20,8 @@ async def test_enter_leads_to_where_it_is_mended(opened):
 
 async def test_before_an_answer_nothing_is_made_up(opened):
     async with opened() as pilot:
+        pilot.app.workers.cancel_group(pilot.app, "feed")  # or it answers in between
+        await pilot.pause()
         state = pilot.app.state
         state.status, state.transfers, state.folders = None, [], []
         pilot.app.pane.draw()

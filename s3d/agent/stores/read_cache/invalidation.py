@@ -184,15 +184,17 @@ class Invalidation:
             name in self._under_way or (name[0], "") in self._under_way
         )
 
-    async def pass_on(self, request: S3Request[Any]) -> S3Response[Any]:
-        """Carry it out."""
+    async def pass_on(
+        self, request: S3Request[Any], *, is_pending: bool = False
+    ) -> S3Response[Any]:
+        """Carry it out. is_pending: the write queue lists the write until its outcome is known."""
         names = list(changed(request))
         self._begin(names)
         try:
             response = await self.inner.call(request)
         except BaseException as error:
             self._end(names, effect_of(error, None))
-            if may_have_changed(error, None):
+            if not is_pending and may_have_changed(error, None):
                 self.on_unknown(request)
             raise
         status = None if response.wire is None else response.wire.status
@@ -206,7 +208,7 @@ class Invalidation:
         if effect is Effect.FORGET:
             self.on_done(request, response)
             await self.entries.committed()
-        elif may_have_changed(None, status):
+        elif not is_pending and may_have_changed(None, status):
             self.on_unknown(request)
         return response
 

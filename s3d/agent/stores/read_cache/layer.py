@@ -131,8 +131,17 @@ class Cache(Layer):
             return self._create_bucket(request)
         if request.op.name in HARMLESS:
             return self.inner.call(request)
+        return self._write(request)
+
+    def push(self, request: S3Request[Any]) -> Answer:
+        """A request of the write queue, which is no read of an object."""
+        if request.op.access in ("read", "list") or request.op.name in (*HARMLESS, "CreateBucket"):
+            return self.call(request)
+        return self._write(request, is_pending=True)
+
+    def _write(self, request: S3Request[Any], *, is_pending: bool = False) -> Answer:
         self._lists.changed(request.bucket)
-        return self._writes.pass_on(request)
+        return self._writes.pass_on(request, is_pending=is_pending)
 
     async def _create_bucket(self, request: S3Request[Any]) -> S3Response[Any]:
         self._lists.changed("")
@@ -238,7 +247,7 @@ class CacheBypass:
 
     def call(self, request: S3Request[Any]) -> Answer:
         if request.op.name not in _READS:
-            return self._cache.call(request)
+            return self._cache.push(request)
         if request.input.get("VersionId") or request.input.get("PartNumber"):
             return self._cache.inner.call(request)
         return self._read(request)

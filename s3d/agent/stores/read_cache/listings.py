@@ -82,8 +82,6 @@ class ListOps:
         self._changes: Counter[str] = Counter()
         """Writes by bucket: an answer from before one is not kept."""
         self._kept_changes: Counter[str] = Counter()
-        self._unknown: set[tuple[str, str]] = set()
-        """(bucket, key) of writes whose outcome is unknown."""
         self._joined: tuple[tuple[Chain, int, int], last_listing.LastListing] | None = None
         """The listing that was put together last, and of what."""
         self._saves = 0
@@ -98,8 +96,6 @@ class ListOps:
         """The bucket has changed; None: it is not known how."""
         self._changes[bucket] += 1
         found = None if changes is None else list(changes)
-        for change in found or ():
-            (self._unknown.discard if change.is_known else self._unknown.add)((bucket, change.key))
         if bucket not in self._listed:
             return
         if found is None or self._kept_changes[bucket] + len(found) > _MOST_CHANGES:
@@ -112,10 +108,9 @@ class ListOps:
             self._catalog.rows.drop(partial(catalog_rows.save_change, row=row))
 
     def seen(self, bucket: str, key: str, row: Members | None) -> None:
-        """The remote shows this of an object; it matters where the outcome of a write is unknown.
+        """The remote has shown an object to the write queue: so ends a push whose answer was lost.
         row: None when the object is absent."""
-        if (bucket, key) in self._unknown:
-            self.wrote(bucket, [Change(key, row)])
+        self.wrote(bucket, [Change(key, row)])
 
     def created(self, bucket: str) -> None:
         self.wrote("", [Change(bucket, self._bucket(bucket))])

@@ -191,9 +191,8 @@ async def test_a_write_that_fails_does_not_end_the_last_listing(rig):
 @pytest.mark.parametrize("name", ["DeleteObject", "PutObject"])
 @pytest.mark.parametrize("error", [answer_lost, lambda: S3Error("InternalError")])
 async def test_a_write_whose_outcome_is_unknown_ends_the_last_listing(rig, name, error):
-    """Until the remote has shown the object itself, as the write queue's HeadObject sees it."""
+    """Until the remote has listed again."""
     await rig.there.put("bbb", "a", b"1")
-    await rig.there.put("bbb", "b", b"2")
     await page(rig)
     rig.remote.error_after = error
     with pytest.raises(S3Error):
@@ -202,6 +201,28 @@ async def test_a_write_whose_outcome_is_unknown_ends_the_last_listing(rig, name,
     with pytest.raises(S3Error):
         await page(rig)
     rig.remote.error = None
+    expected = keys(await page(rig))
+    rig.remote.error = outage
+    assert keys(await page(rig)) == expected
+
+
+@pytest.mark.finding("D4")
+@pytest.mark.rule("AWAY-4")
+@pytest.mark.parametrize("is_restarted", [False, True])
+@pytest.mark.parametrize("name", ["DeleteObject", "PutObject"])
+async def test_a_push_whose_answer_was_lost_is_in_the_last_listing(rig, name, is_restarted):
+    """Pending writes are in every listing; when the queue has looked at the object, it is here."""
+    await rig.there.put("bbb", "a", b"1")
+    await rig.there.put("bbb", "b", b"2")
+    await page(rig)
+    rig.remote.error_after = answer_lost
+    with pytest.raises(S3Error):
+        await Client(CacheBypass(rig.cache))(name, Bucket="bbb", Key="a")
+    rig.remote.error_after, rig.remote.error = None, outage
+    assert keys(await page(rig)) == ["a", "b"]  # and the queue knows better
+    rig.remote.error = None
+    if is_restarted:
+        await rig.restart()
     await Client(CacheBypass(rig.cache)).code("HeadObject", Bucket="bbb", Key="a")
     expected = (await rig.there("ListObjectsV2", Bucket="bbb"))["Contents"]
     rig.remote.error = outage
