@@ -119,7 +119,7 @@ async def open_gateway(
             places=places,
             account=SimpleNamespace(before=SimpleNamespace(note=lambda journal: None)),
         )
-        journal, staging = await open_queue_files(state, layer, events, states, leaving)
+        journal, staging = await open_queue_files(state, events, states, leaving)
         past_cache: ObjectStore = observed if layer is None else CacheBypass(layer)
         top, queue = build_queue(
             config,
@@ -130,7 +130,7 @@ async def open_gateway(
             push_to=past_cache,
             cache=layer,
             rules=_rules(config),
-            prober=_probing(),
+            capabilities=_probing(),
             clock_offset=lambda: 0.0,
         )
         if layer is not None:

@@ -19,10 +19,11 @@ from s3d.agent.app.waiting_writes import WaitingWrites, has_pending
 from s3d.agent.app.write_queue import build_queue, lock_queue, open_queue_files
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
-from s3d.agent.core.store import ObjectStore
+from s3d.agent.core.store import LayerRow, ObjectStore, construct_layers
 from s3d.agent.selection.bucket_tags import BucketTags
 from s3d.agent.selection.policy import open_policy
 from s3d.agent.selection.use_policy import UPLOAD, UsePolicy
+from s3d.agent.stores.change_events import ChangeEvents
 from s3d.agent.stores.read_cache.cache_status import ReadCache
 from s3d.agent.stores.read_cache.layer import CacheBypass
 from s3d.agent.stores.remote.backend import BackendFiles, RemoteBackend, open_backend
@@ -30,6 +31,7 @@ from s3d.agent.stores.remote.credential_provider import CredentialProvider, Remo
 from s3d.agent.stores.remote.http_transport import Settings
 from s3d.agent.stores.remote.owner import owner_of
 from s3d.agent.stores.remote.remote_fingerprint import RemoteFingerprint
+from s3d.agent.stores.write_queue.journal import Journal
 from s3d.agent.stores.write_queue.move_writes import Target
 from s3d.agent.stores.write_queue.queue_status import Queue, queue_status
 from s3d.agent.stores.write_queue.remote_gate import probe
@@ -51,6 +53,8 @@ class Gateway:
     """The remote, and the layers in front of it; cache and queue are optional."""
 
     top: ObjectStore
+    without_events: ObjectStore
+    """The layer below ChangeEvents."""
     remote: RemoteBackend
     queue: Queue | None
     staging: Embedded | None
@@ -140,53 +144,110 @@ async def open_gateway(config: Config, places: Places, events: Events) -> Gatewa
         remote = open_backend(settings, keys, files, may_probe=config.probe)
         closing.push_async_callback(remote.close)
         states = RemoteStates()
-        observed = ObservedRemote(remote, states)
-
+        queue_files = None
+        if config.write_queue.enabled:
+            queue_files = await open_queue_files(state, events, states, closing)
         tags = BucketTags(remote)
         policy = open_policy(config)
         if policy is not None:
             closing.push_async_callback(policy.close)
-        cache_policy = UsePolicy("cache", config.read_cache.filter, tags.of, policy=policy)
-        push_policy = UsePolicy("push", config.write_queue.filter, tags.of, UPLOAD, policy)
-
-        cache = _cache(config, state, observed, closing, cache_policy)
-        layer = None if cache is None else cache.layer
-        top: ObjectStore = layer or observed
-        queue = staging = None
-        if config.write_queue.enabled:
-            push_to = observed if layer is None else CacheBypass(layer)
-            journal, staging = await open_queue_files(state, layer, events, states, closing)
-            top, queue = build_queue(
-                config,
-                journal,
-                staging,
-                events,
-                inner=top,
-                push_to=HeldUntilConfirmed(push_to, state.account),
-                cache=layer,
-                rules=push_policy,
-                capabilities=remote.capabilities,
-                clock_offset=lambda: remote.health.clock_offset,
-                listing_order=remote.capabilities.listing_order,
-                check_remote_key=remote.check_key,
-            )
-        top = remote.detect_loops(top)
+        layers = _Layers(
+            config=config,
+            state=state,
+            remote=remote,
+            events=events,
+            closing=closing,
+            states=states,
+            queue_files=queue_files,
+            cache_policy=UsePolicy("cache", config.read_cache.filter, tags.of, policy=policy),
+            push_policy=UsePolicy("push", config.write_queue.filter, tags.of, UPLOAD, policy),
+        )
+        constructed = construct_layers(layers.table(), remote)
+        queue, cache = layers.queue, layers.cache
         # The one cycle: the pusher calls the remote, and is woken by the remote's answers.
         remote.health.on_answer = partial(_note_answer, queue, state.account)
+        target = _target(constructed["loop_detection"], remote, queue)
         return Gateway(
-            top=top,
+            top=constructed["change_events"],
+            without_events=constructed["loop_detection"],
             remote=remote,
             queue=queue,
-            staging=staging,
+            staging=None if queue_files is None else queue_files[1],
             cache=cache,
-            push_policy=push_policy,
+            push_policy=layers.push_policy,
             events=events,
             migration=Migration(partial(_embedded, places.store_dir), remote.without_probes),
             state=state,
-            waiting=_waiting(config, places, state, _target(top, remote, queue)),
+            waiting=_waiting(config, places, state, target),
             start_warnings=await _warnings(config, places, cache),
             _closing=closing.pop_all(),
         )
+
+
+@dataclass(slots=True, kw_only=True)
+class _Layers:
+    """The table of the layers in front of the remote; keeps the parts that the gateway manages."""
+
+    config: Config
+    state: RemoteState
+    remote: RemoteBackend
+    events: Events
+    closing: AsyncExitStack
+    states: RemoteStates
+    queue_files: tuple[Journal, Embedded] | None
+    """None: there is no write queue."""
+    cache_policy: UsePolicy
+    push_policy: UsePolicy
+    cache: ReadCache | None = None
+    queue: Queue | None = None
+
+    def table(self) -> list[LayerRow]:
+        """From the top down; the backend has the layers below. To add a layer, add its row."""
+        rows = [
+            (True, LayerRow("change_events", partial(ChangeEvents, events=self.events))),
+            (True, LayerRow("loop_detection", self.remote.detect_loops)),
+            (self.config.write_queue.enabled, LayerRow("write_queue", self._write_queue)),
+            (self.config.read_cache.enabled, LayerRow("read_cache", self._read_cache)),
+            (True, LayerRow("observed_remote", self._observed_remote)),
+        ]
+        return [row for is_enabled, row in rows if is_enabled]
+
+    def _observed_remote(self, inner: ObjectStore) -> ObjectStore:
+        return ObservedRemote(inner, self.states)
+
+    def _read_cache(self, inner: ObjectStore) -> ObjectStore:
+        """The store below, if the files of the cache cannot be opened."""
+        self.cache = open_cache(
+            self.config.read_cache,
+            self.state.places,
+            inner,
+            self.closing,
+            claim=self.state.claim_cache,
+            use_policy=self.cache_policy,
+        )
+        return self.cache.layer or inner
+
+    def _write_queue(self, inner: ObjectStore) -> ObjectStore:
+        assert self.queue_files is not None
+        journal, staging = self.queue_files
+        cache = None if self.cache is None else self.cache.layer
+        remote = self.remote
+        push_to = inner if cache is None else CacheBypass(cache)
+        layer, self.queue = build_queue(
+            self.config,
+            journal,
+            staging,
+            self.events,
+            inner=inner,
+            push_to=HeldUntilConfirmed(push_to, self.state.account),
+            cache=cache,
+            rules=self.push_policy,
+            capabilities=remote.capabilities,
+            clock_offset=lambda: remote.health.clock_offset,
+            listing_order=remote.capabilities.listing_order,
+            check_remote_key=remote.check_key,
+        )
+        return layer
 
 
 def _target(top: ObjectStore, remote: RemoteBackend, queue: Queue | None) -> Target:
@@ -217,25 +278,6 @@ def _waiting(
         return None
     current = state.places.write_queue_dir if config.write_queue.enabled else None
     return WaitingWrites(folder, current, target)
-
-
-def _cache(
-    config: Config,
-    state: RemoteState,
-    remote: ObjectStore,
-    closing: AsyncExitStack,
-    use_policy: UsePolicy,
-) -> ReadCache | None:
-    if not config.read_cache.enabled:
-        return None
-    return open_cache(
-        config.read_cache,
-        state.places,
-        remote,
-        closing,
-        claim=state.claim_cache,
-        use_policy=use_policy,
-    )
 
 
 async def _warnings(config: Config, places: Places, cache: ReadCache | None) -> list[str]:

@@ -13,8 +13,9 @@ The layers of a remote from the top down; each calls only the one below it:
     Compatibility       leaves out the optional headers that the remote refuses
     RemoteStore         sends the request
 
-Pushes enter at HeldUntilConfirmed and CacheBypass, beside the queue. gateway.py constructs these
-layers. The embedded store has ChangeEvents and LocalStore only.
+Pushes enter at HeldUntilConfirmed and CacheBypass, beside the queue. gateway.py has the table of
+the layers down to ObservedRemote, s3_backend.py constructs the others. The embedded store has
+ChangeEvents and LocalStore only.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ class Stack:
     def without_events(self) -> ObjectStore:
         """The top without ChangeEvents, for callers that emit events of their own."""
         if self.gateway is not None:
-            return self.gateway.top
+            return self.gateway.without_events
         return self.top if self.embedded is None else self.embedded.local
 
     def places(self, base: Places) -> Places:
@@ -116,7 +117,7 @@ async def build_stack(config: Config, places: Places, events: Events) -> Stack:
     )
 
     gateway = await open_gateway(config, places, events)
-    return Stack(ChangeEvents(gateway.top, events), None, gateway, gateway.waiting)
+    return Stack(gateway.top, None, gateway, gateway.waiting)
 
 
 def _waiting(config: Config, places: Places) -> WaitingWrites | None:

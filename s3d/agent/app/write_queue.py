@@ -48,7 +48,6 @@ def lock_queue(config: Config, places: Places, closing: AsyncExitStack) -> None:
 
 async def open_queue_files(
     state: RemoteState,
-    cache: Cache | None,
     events: Events,
     states: RemoteStates,
     closing: AsyncExitStack,
@@ -60,10 +59,6 @@ async def open_queue_files(
     journal = await Journal.open(index, events, remote_states=states)
     closing.push_async_callback(journal.close)
     state.account.before.note(journal)
-    if cache is not None:
-        for write in journal.pending:
-            # An earlier agent may have pushed it, and not have lived to note that.
-            cache.forget(write.bucket, write.key)
     return journal, open_store(index, folder, on_change=journal.recorder.record)
 
 
@@ -98,13 +93,17 @@ def build_queue(
     listing_order: Callable[[str], str] = lambda _: UNKNOWN,
     check_remote_key: Callable[[str, str], Awaitable[None]] | None = None,
 ) -> tuple[WriteQueue, Queue]:
-    """The layer, and the parts that push what it accepts.
+    """The layer, and the parts that push what it accepts. No cache has what is pending.
 
     inner: answers reads of clients. push_to: receives the pushes. cache: adopts what was pushed.
     rules: of what is pushed. prober: knows which conditional writes the remote supports.
     clock_offset: seconds that the remote's clock is ahead of ours. listing_order,
     check_remote_key: see WriteQueue.
     """
+    if cache is not None:
+        for write in journal.pending:
+            # An earlier agent may have pushed it, and have ended before it could record that.
+            cache.forget(write.bucket, write.key)
     clock = Clock()
     throttle = Throttle(config.write_queue.bandwidth, clock)
     push = PushExecutor(

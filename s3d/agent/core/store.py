@@ -6,8 +6,8 @@ Handlers are methods marked with @operation, found once, when the class is insta
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Generator
-from typing import Any, Generic, Protocol, TypeVar
+from collections.abc import Awaitable, Callable, Generator, Sequence
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Out, S3Request, S3Response
@@ -109,3 +109,20 @@ class Layer:
 
     def fallback(self, request: S3Request[Any]) -> Answer:
         return self.inner.call(request)
+
+
+class LayerRow(NamedTuple):
+    """One layer in the table of a stack."""
+
+    name: str
+    construct: Callable[[ObjectStore], ObjectStore]
+    """Wraps the store below."""
+
+
+def construct_layers(rows: Sequence[LayerRow], bottom: ObjectStore) -> dict[str, ObjectStore]:
+    """Name -> layer, from the bottom up; each wraps the one before. rows: from the top down."""
+    layers: dict[str, ObjectStore] = {}
+    store = bottom
+    for row in reversed(rows):
+        store = layers[row.name] = row.construct(store)
+    return layers

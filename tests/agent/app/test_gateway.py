@@ -55,6 +55,25 @@ async def test_a_write_is_accepted_although_the_remote_is_away(tmp_path):
     await gateway.close()
 
 
+@pytest.mark.parametrize(
+    ("off", "expected"),
+    [
+        ("", ["ChangeEvents", "LoopDetection", "WriteQueue", "Cache", "ObservedRemote"]),
+        ("S3D_WRITE_QUEUE", ["ChangeEvents", "LoopDetection", "Cache", "ObservedRemote"]),
+        ("S3D_READ_CACHE", ["ChangeEvents", "LoopDetection", "WriteQueue", "ObservedRemote"]),
+    ],
+)
+async def test_the_layers_lie_in_the_order_of_their_table(tmp_path, off, expected):
+    gateway = await open_gateway(*settings(tmp_path, **({off: "false"} if off else {})), Events())
+    names, layer = [], gateway.top
+    while layer is not gateway.remote:
+        names.append(type(layer).__name__)
+        layer = layer.inner
+    assert names == expected
+    assert gateway.without_events is gateway.top.inner
+    await gateway.close()
+
+
 async def test_what_was_accepted_is_there_after_a_restart(tmp_path):
     gateway = await open_gateway(*settings(tmp_path), Events())
     await S3Client(gateway.top).put("bucket", "k", BytesBody(b"12345"))

@@ -4,7 +4,9 @@ from s3d.agent.core.store import (
     Completed,
     HandlerTable,
     Layer,
+    LayerRow,
     TerminalStore,
+    construct_layers,
     handlers_of,
     operation,
 )
@@ -90,3 +92,12 @@ def test_a_name_that_s3_has_not_is_refused():
 
     with pytest.raises(TypeError, match="no operation PutObjekt"):
         TerminalStore(Wrong())
+
+
+def test_the_rows_of_a_table_are_layers_from_the_top_down():
+    bottom = Below()
+    layers = construct_layers([LayerRow("upper", Above), LayerRow("lower", Layer)], bottom)
+    assert list(layers) == ["lower", "upper"]
+    assert layers["upper"].inner is layers["lower"]
+    assert layers["lower"].inner is bottom
+    assert construct_layers([], bottom) == {}

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -14,7 +15,10 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import BytesBody, Members, RequestContext
 from s3d.agent.s3.model import operations
 from s3d.agent.storage.records import Stored
+from s3d.agent.stores.remote.credential_provider import CredentialProvider, RemoteKey
 from s3d.agent.stores.remote.error_mapping import refused
+from s3d.agent.stores.remote.http_transport import Settings, Timeouts
+from s3d.agent.stores.remote.remote_store import RemoteStore
 from s3d.agent.stores.write_queue.journal import Journal
 from s3d.agent.stores.write_queue.maintenance import INTERVAL
 from s3d.agent.stores.write_queue.pending_write import Kind, PendingState, PendingWrite
@@ -131,6 +135,24 @@ async def test_copies_tags_and_deletions_name_their_requests(rig: Rig) -> None:
         "tagged": {"TAG"},
         "deleted": {"DELETE"},
     }
+
+
+async def test_the_log_of_the_remote_shows_the_request_of_the_write(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    keys = CredentialProvider(region="us-east-1", key=RemoteKey("access", "secret"))
+    remote = RemoteStore(Settings("http://127.0.0.1:1", timeouts=Timeouts(connect=1)), keys)
+    async with open_rig(tmp_path, over=remote) as rig:
+        await rig.staged("CreateBucket", Bucket="bbb")
+        client = S3Client(rig.staged.store, RequestContext("CLIENT"))
+        await client.store("bbb", "k", BytesBody(b"value"))
+        with caplog.at_level(logging.DEBUG, "s3d.agent.stores.remote"):
+            rig.start()
+            await rig.until(lambda: bool(rig.remote_gate.suspected_trouble))
+        await rig.stop()
+        await remote.close()
+    (context,) = rig.remote.contexts[:1]
+    assert f"key=k id={context.request_id} parent=CLIENT" in caplog.text
 
 
 async def test_the_request_of_a_write_is_not_known_after_a_restart(tmp_path: Path) -> None:
