@@ -210,8 +210,9 @@ class FolderTree(FolderReader):
             try:
                 with self.at(path) as old, self.at(to, make=True) as new:
                     rename_to_free(old, new)
+                    moved = signature_at(new)  # before the syncs, in which somebody may write
                     sync_names_of(new.folder, old.folder)
-                    return signature_at(new)
+                    return moved
             except (FileExistsError, FileNotFoundError, NotADirectoryError):
                 return None
 

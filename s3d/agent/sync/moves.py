@@ -135,6 +135,9 @@ async def _rename(executor: Executor, move: Move) -> StepResult:
         raise ConcurrentChange  # no proof that it is the same
     if await executor.policy.excluded(new.path, None, remote):
         raise ConcurrentChange
+    there = await executor.tree.look(gone.path)
+    if there is None or not there.signature.is_same_file(base.signature):
+        raise ConcurrentChange  # Somebody has written to it since the plan was made.
     intent = Intent(
         "rename", base.signature, base.sha256, remote.etag, gone.path,
         size=remote.size, mode=base.mode,
@@ -144,6 +147,8 @@ async def _rename(executor: Executor, move: Move) -> StepResult:
     moved = await executor.tree.move(gone.path, new.path)
     if moved is None or not moved.is_same_file(base.signature):
         executor.baseline.settle(new.path)
+        if moved is not None:
+            await _give_back(executor, gone.path, new.path)
         raise ConcurrentChange
     executor.baseline.agree(
         base._replace(path=new.path, signature=moved, etag=remote.etag, size=remote.size)
@@ -151,3 +156,16 @@ async def _rename(executor: Executor, move: Move) -> StepResult:
     executor.baseline.drop(gone.path)
     executor.note("renamed here", new.path, f"was {base.path}")
     return StepResult(new.path, Action.MOVE, f"was {gone.path}")
+
+
+async def _give_back(executor: Executor, path: str, taken_to: str) -> None:
+    """Return a file that somebody saved at path just before the rename took it along.
+
+    If path is taken again, the file becomes a conflict copy of path, where its user saved it.
+    """
+
+    async def give(to: str) -> bool:
+        return await executor.tree.move(taken_to, to) is not None
+
+    if not await give(path):
+        await executor.beside(path, give)

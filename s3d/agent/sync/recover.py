@@ -99,20 +99,27 @@ async def _discard(placement: Placement, path: str, intent: Intent) -> None:
 
 
 async def _rename(placement: Placement, path: str, intent: Intent) -> None:
-    """Is the file here, and not any more where it was? If it is nowhere, it is not taken for
-    deleted."""
+    """Agree on the new path if the file that the intent names is there and has left the old path.
+
+    Any other file at the new path may have been saved at the old one just before the rename took
+    it along. An agreement would let the next pass overwrite the object of the new path with it, so
+    there is none, and the next pass compares the two. A file that is nowhere does not count as
+    deleted.
+    """
     gone = await placement.tree.look(intent.stage)
     local = await placement.tree.look(path)
     signature = intent.signature
-    is_there = gone is not None and signature is not None and gone.signature.ino == signature.ino
-    if signature is None or is_there or local is None:
+    if signature is None or local is None or not local.signature.is_same_file(signature):
+        placement.baseline.settle(path)
+        return
+    if gone is not None and gone.signature.ino == signature.ino:
         placement.baseline.settle(path)
         return
     await placement.tree.sync_names(path)
     await placement.tree.sync_names(intent.stage)
-    if local.signature.is_same_file(signature):
-        signature = local.signature
-    base = BaselineEntry(path, signature, intent.mode, intent.sha256, intent.etag, intent.size)
+    base = BaselineEntry(
+        path, local.signature, intent.mode, intent.sha256, intent.etag, intent.size
+    )
     placement.baseline.agree(base)
     placement.baseline.drop(intent.stage)
 

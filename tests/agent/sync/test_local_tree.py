@@ -4,6 +4,7 @@ import stat
 import pytest
 
 from s3d.agent.s3.messages import BytesBody, StreamBody
+from s3d.agent.sync import local_tree
 from s3d.agent.sync.interfaces import ConcurrentChange, FileAttributes, PathBlocked
 from s3d.agent.sync.local_tree import FolderTree
 
@@ -167,6 +168,15 @@ async def test_a_move_overwrites_nothing(tree):
     before = await tree.look("a")
     assert (await tree.move("a", "x/y")).is_same_file(before.signature)
     assert (tree.root / "x/y").read_text() == "a"
+
+
+async def test_a_move_tells_what_it_has_moved_and_not_what_is_written_afterwards(tree, monkeypatch):
+    (tree.root / "a").write_text("a")
+    before = await tree.look("a")
+    monkeypatch.setattr(
+        local_tree, "sync_names_of", lambda *folders: (tree.root / "b").write_text("longer")
+    )
+    assert (await tree.move("a", "b")).is_same_file(before.signature)
 
 
 @pytest.mark.finding("S1")

@@ -55,7 +55,6 @@ def blocked():
 
 
 @pytest.mark.slow
-@pytest.mark.finding("S14")
 @pytest.mark.parametrize("changes", [uploads, deletions, downloads, blocked])
 async def test_no_callback_of_a_pass_is_long(running, callbacks, monkeypatch, changes):
     async with running() as folder:

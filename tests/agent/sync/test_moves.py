@@ -1,9 +1,12 @@
+import itertools
+
 import pytest
 
 from s3d.agent.sync.decide import Action, Step
 from s3d.agent.sync.moves import carry_out, find_moves
+from s3d.agent.sync.names import original_of
 from s3d.agent.sync.path_state import BaselineEntry, Difference, LocalEntry, RemoteEntry, Signature
-from tests.agent.sync.world import World, drive
+from tests.agent.sync.world import Crash, World, drive
 
 SEEN = Signature(3, 10, 10, 1)
 
@@ -95,3 +98,111 @@ def test_other_bytes_of_the_same_size_are_no_rename(world):
     assert rest == []
     assert drive(carry_out(device.executor(), move), lambda name: None) is None
     assert list(world.objects) == ["old"]
+
+
+# While a rename of the bucket is carried out in the folder
+
+
+def renamed_world():
+    """A world in which the first device has renamed a file, and the second has not seen that."""
+    world = World()
+    world.write(0, "old")
+    world.write(0, "other")
+    world.check()
+    world.rename(0, "old", "new")
+    world.run(0)
+    return world
+
+
+@pytest.fixture
+def renamed():
+    return renamed_world()
+
+
+def run_with(world, at_step, crash=None):
+    """A pass of the second device. at_step: what its user does at each step of a number or name,
+    once. crash: the step at which the agent dies. The names of the steps."""
+    names = []
+
+    def at(name):
+        deed = at_step.pop(len(names), None) or at_step.pop(name, None)
+        names.append(name)
+        if deed is not None:
+            deed(world)
+        if name == crash:
+            raise Crash
+
+    world.run(1, at)
+    return names
+
+
+def saved(path):
+    """As an editor saves: a new file in the place of the old one."""
+    return lambda world: world.replace(1, path)
+
+
+def test_a_file_that_is_saved_before_the_move_stays_where_it_was_saved(renamed):
+    run_with(renamed, {"move": saved("old")})
+    files = renamed.devices[1].tree.files
+    (data,) = [data for path, data in renamed.ledger.claims - renamed.ledger.done if path == "old"]
+    assert files["old"].data == data
+    renamed.check()
+    assert sorted(files) == ["new", "old", "other"]
+
+
+def test_a_file_that_is_saved_before_the_pass_comes_to_it_is_not_moved(renamed):
+    names = run_with(renamed, {"head": saved("old")})
+    assert "move" not in names
+    renamed.check()
+    assert sorted(renamed.objects) == ["new", "old", "other"]
+
+
+def test_a_file_that_cannot_go_back_is_a_conflict_copy_of_its_own_path(renamed):
+    def save_again(world):
+        saved("old")(world)
+        at_step["move"] = saved("old")
+
+    at_step = {"move": save_again}
+    run_with(renamed, at_step)
+    renamed.check()
+    (copy,) = [path for path in renamed.objects if original_of(path)]
+    assert original_of(copy) == "old"
+
+
+def deeds():
+    """What the user of the second device, or a third-party writer, may do meanwhile."""
+    paths = ("old", "new", "other", "third")
+    for path in paths:
+        yield lambda world, path=path: world.write(1, path)
+        yield lambda world, path=path: world.replace(1, path)
+        yield lambda world, path=path: world.delete(1, path)
+        yield lambda world, path=path: world.store(path)
+        yield lambda world, path=path: world.remove(path)
+    for path, to in itertools.permutations(paths, 2):
+        yield lambda world, path=path, to=to: world.rename(1, path, to)
+
+
+STEPS = range(14)
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_whatever_is_done_at_any_step_of_a_rename_is_kept(step):
+    for deed in deeds():
+        world = renamed_world()
+        run_with(world, {step: deed})
+        world.check()
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_rename_that_a_crash_interrupts_loses_nothing(step):
+    """After the crash nobody can tell a file that was saved at the new path just now from one that
+    was saved at the old path just before, so both versions may be kept: one is resurrected."""
+    wrong = []
+    for deed in deeds():
+        world = renamed_world()
+        run_with(world, {step: deed}, crash="moved")
+        try:
+            world.check()
+        except AssertionError as error:
+            wrong.append(str(error).partition(":")[0])
+    assert set(wrong) <= {"resurrected"}

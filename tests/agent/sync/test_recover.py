@@ -123,3 +123,15 @@ def test_a_rename_is_found_where_it_is(world, is_done):
     device.baseline.intend("new", intent)
     recovered(world)
     assert (device.baseline.get("new") is not None) is is_done
+
+
+@pytest.mark.parametrize("changed", [{"ino": 8}, {"mtime": 6}])
+def test_another_file_at_the_new_path_of_a_rename_is_not_agreed_on(world, changed):
+    """An agreement would have its object overwritten, as if that version had been seen."""
+    device = world.devices[0]
+    device.tree.files["new"] = File(**{"data": b"x", "mtime": 5, "ino": 7} | changed)
+    intent = Intent("rename", Signature(1, 5, 0, 7), sha(b"y"), '"e"', "old", size=1)
+    device.baseline.intend("new", intent)
+    recovered(world)
+    assert device.baseline.get("new") is None
+    assert list(device.tree.files) == ["new"]

@@ -297,10 +297,10 @@ class FakeTree:
         await Tick("move")
         if to in self.files or path not in self.files:
             return None
-        file = self._move(ROOT, path, ROOT, to)
+        moved = _signature(self._move(ROOT, path, ROOT, to))
         await Tick("moved")
         await self._synced("move", ROOT)
-        return _signature(file)
+        return moved
 
     async def make_folder(self, path: str) -> None:
         await Tick("mkdir")
