@@ -102,7 +102,7 @@ def resume_command(session: Session, /, ids: tuple[str, ...]) -> int:
 @pass_session
 def retry_command(session: Session, /, ids: tuple[str, ...]) -> int:
     """Move the failed objects again."""
-    return _each(ids, session.transfers().retry, "is tried again")
+    return _each(ids, session.transfers().retry, "is retried")
 
 
 @transfers_command.command("cancel")

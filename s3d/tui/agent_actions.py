@@ -27,7 +27,7 @@ from s3d.tui.screens.form_screen import Field
 from s3d.tui.user_messages import Messages
 
 COUNT_TIME = 2.0
-"""Seconds for which objects below a prefix are counted before the person is asked."""
+"""Seconds for which objects below a prefix are counted before the confirmation."""
 LINK_TIMES = {"1 hour": 3600, "1 day": 86_400, "1 week": 604_800}
 """What a person chooses -> seconds for which a presigned URL is valid."""
 _CACHE_RESULTS = {
@@ -56,11 +56,9 @@ class AgentActions:
     def may_write(self) -> bool:
         """Whether the agent can be changed now; if not, a toast gives the reason."""
         if self.is_readonly:
-            self._messages.toast("this is read only", is_error=True)
+            self._messages.toast("the app is read-only", is_error=True)
         elif not self._state.connection.is_live:
-            self._messages.toast(
-                "the agent does not answer: try again when it is back", is_error=True
-            )
+            self._messages.toast("the agent is not reachable: try again later", is_error=True)
         return not self.is_readonly and self._state.connection.is_live
 
     def send(
@@ -114,7 +112,7 @@ class AgentActions:
 
     def retry_queue(self) -> None:
         """Retry every write of the queue that has failed."""
-        self.send("POST", queue_path("retry"), "all that failed is tried again",
+        self.send("POST", queue_path("retry"), "all failed transfers are retried",
                   command=cli_command("queue", "retry", "--all"))  # fmt: skip
 
     def presign(self, bucket: str, key: str) -> None:
@@ -135,7 +133,7 @@ class AgentActions:
         presigned = await self._agent.call("POST", path, Presigned, request)
         self._app.copy_to_clipboard(presigned.url)
         self._messages.report("link copied", cli_command("presign", object_name(bucket, key)))
-        title = f"{request.method}, good for {values['time']}; it was copied"
+        title = f"{request.method}, valid for {values['time']}; copied to the clipboard"
         self._prompts.view(title, [presigned.url], presigned.url)
 
     def read_tags(self, path: str, then: Callable[[dict[str, str]], object]) -> None:

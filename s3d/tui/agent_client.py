@@ -16,7 +16,7 @@ from s3d.shared.control import Event, Listing, Problem
 from s3d.tui.control_paths import listing_path
 
 CALL_TIMEOUT = 30.0
-"""Seconds that a call may take."""
+"""Timeout of a call in seconds."""
 EVENT_TIMEOUT = 12.0
 """Seconds without an event, heartbeats included, after which the agent counts as unreachable."""
 BASE_URL = "http://s3d"
@@ -46,9 +46,9 @@ class Agent(Protocol):
     """What the app calls: the agent behind a socket, or the one of the demonstration."""
 
     socket: str
-    """Where it is, for people."""
+    """The agent's address, as shown to the user."""
     is_local: bool
-    """It runs on this machine, so that paths can be checked and it can be started."""
+    """The agent runs on this machine, so the app can check paths and start the agent."""
 
     async def call(self, method: str, path: str, kind: type[T], body: Any = None) -> T:
         """Call the control API and decode the answer. Raises AgentUnreachable, RequestRefused."""
@@ -111,7 +111,7 @@ class SocketAgent:
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise AgentUnreachable(_reason(error, self.socket)) from error
         except msgspec.DecodeError as error:
-            raise AgentUnreachable(f"the agent's answer cannot be decoded: {error}") from error
+            raise AgentUnreachable(f"cannot decode the agent's response: {error}") from error
 
     async def read_range(self, path: str, start: int, size: int) -> bytes:
         headers = {"Range": f"bytes={start}-{start + size - 1}"}
@@ -147,12 +147,12 @@ def _problem(content: bytes, status: int) -> Problem:
     try:
         return control.decode(content, Problem)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return Problem("InternalError", f"the agent answers {status}")
+        return Problem("InternalError", f"the agent returned HTTP status {status}")
 
 
 def _reason(error: Exception, socket: str) -> str:
     if isinstance(error, TimeoutError | aiohttp.SocketTimeoutError):
-        return "the agent does not answer"
+        return "the agent does not respond"
     if isinstance(error, aiohttp.ClientConnectorError):
         return f"no agent at {socket}"
     return str(error) or type(error).__name__

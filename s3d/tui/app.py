@@ -53,7 +53,7 @@ class S3dApp(App[str]):
         Binding("colon,ctrl+p", "command_palette", "Commands", show=False),
         Binding("comma", "settings", "Settings", show=False, id="settings"),
         Binding("f2", "theme", "Another theme", show=False, id="theme"),
-        Binding("f12", "picture", "Save a picture of the screen", show=False, id="picture"),
+        Binding("f12", "picture", "Save a screenshot", show=False, id="picture"),
         Binding("question_mark", "keys", "Help", id="help"),
         Binding("q", "leave", "Quit", id="quit"),
         Binding("ctrl+q", "leave", "Quit", show=False),
@@ -151,7 +151,7 @@ class S3dApp(App[str]):
             log = await start_agent()
         except (NotStarted, S3dError) as error:
             lines = [safe(line) for line in str(error).splitlines()]
-            self.prompts.view("The agent has not started", lines)
+            self.prompts.view("The agent did not start", lines)
             return
         self.messages.toast(f"started; its log is {log}")
         self.feed.poll_now()
@@ -163,8 +163,8 @@ class S3dApp(App[str]):
             self.exit()
             return
         self.exit(
-            f"{count(queue.moving.files, 'write')}, {size(queue.moving.size)}, on the way to the "
-            "remote: the agent goes on. s3d queue shows them."
+            f"{count(queue.moving.files, 'write')}, {size(queue.moving.size)}, not pushed yet: "
+            "the agent keeps pushing them. s3d queue shows them."
         )
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:

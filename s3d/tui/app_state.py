@@ -17,7 +17,7 @@ MAX_LOG_LINES = 50_000
 MIN_API_MINOR = 3
 """Minor version of the control API from which there are rates, log and transfers."""
 FINISHED = ("done", "cancelled")
-"""States of a transfer that needs no attention any more."""
+"""States of a transfer that has ended."""
 _LOGGED_EVENTS = frozenset(("sync.state", "sync.conflict", "agent.task_failed", "store.changed"))
 """Events that the app shows as lines of the log."""
 

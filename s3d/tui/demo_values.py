@@ -52,7 +52,7 @@ LOG = [Event(0, "demo", NOW - 30, "hello")]
 """The events of the demonstration."""
 _LOG_LINES = (
     ("info", "store.queue", "pushed bucket=pix key=photos/2025/IMG_0002.jpg size=4613734"),
-    ("warning", "store.queue", "8f25 SlowDown, tried again in 8 s"),
+    ("warning", "store.queue", "8f25 SlowDown, retried in 8 s"),
     ("error", "store.queue", "8f10 AccessDenied s3:PutObject on backup/db.dump"),
     ("info", "sync.folder", "uploaded folder=proj path=src/main.rs size=8192"),
     ("warning", "sync.folder", "sync stopped folder=~/notes why=55 of 60 files would be deleted"),

@@ -20,12 +20,12 @@ RETRY_DELAYS = (0.25, 0.5, 1.0, 2.0, 4.0, 5.0)
 POLL_INTERVAL = 1.0
 """Seconds between two polls of what is shown."""
 BUCKETS_INTERVAL = 15.0
-"""Seconds between two lists of the buckets, unless an action asks for one: it is a request to the
+"""Seconds between two lists of the buckets, unless an action requests one: each is a request to the
 remote, which costs."""
 TRANSFERS_INTERVAL = 0.2
 """Seconds between two polls of the running transfers, while their tab is shown."""
 SOCKET_INTERVAL = 0.1
-"""Seconds between two looks at whether the socket of a lost agent is there again."""
+"""Seconds between two checks for the socket of an agent that was lost."""
 
 
 class Feed:

@@ -24,18 +24,18 @@ def check_source(text: str) -> str:
     """A local file or folder to upload."""
     path = Path(text).expanduser()
     if not path.is_absolute():
-        return "write the whole path, from / or ~ on"
+        return "write an absolute path, beginning with / or ~"
     if not path.exists():
         return "there is no such file or folder"
-    return "" if os.access(path, os.R_OK) else "you may not read it"
+    return "" if os.access(path, os.R_OK) else "you do not have permission to read it"
 
 
 def check_folder(text: str) -> str:
     """A local folder to download into; it may be missing."""
     path = Path(text).expanduser()
     if not path.is_absolute():
-        return "write the whole path, from / or ~ on"
-    return "that is a file" if path.exists() and not path.is_dir() else ""
+        return "write an absolute path, beginning with / or ~"
+    return "this is a file, not a folder" if path.exists() and not path.is_dir() else ""
 
 
 def check_bucket(name: str) -> str:
@@ -51,10 +51,10 @@ def check_new_key(before: str) -> Callable[[str], str]:
 
     def check(text: str) -> str:
         if not text:
-            return "a key is needed"
+            return "the key is missing"
         if len(text.encode("utf-8", "surrogateescape")) > MAX_KEY_BYTES:
             return f"a key has at most {MAX_KEY_BYTES:,} bytes"
-        return "that is its key already" if text == before else ""
+        return "the object already has this key" if text == before else ""
 
     return check
 
@@ -68,7 +68,7 @@ def check_target(before: str) -> Callable[[str], str]:
             return f"bucket: {check_bucket(bucket)}"
         if prefix and not prefix.endswith("/"):
             return "a prefix ends with /"
-        return "that is where it is" if text.rstrip("/") == before.rstrip("/") else ""
+        return "the objects are already there" if text.rstrip("/") == before.rstrip("/") else ""
 
     return check
 
@@ -87,7 +87,7 @@ def check_size(text: str) -> str:
 
 
 def check_number(text: str) -> str:
-    return "" if text.isascii() and text.isdigit() and int(text) > 0 else "a number from 1 on"
+    return "" if text.isascii() and text.isdigit() and int(text) > 0 else "a number of at least 1"
 
 
 def check_bandwidth(text: str) -> str:
@@ -118,7 +118,7 @@ def parse_tags(text: str) -> dict[str, str]:
         if not sign or not name:
             raise ValueError(f"line {number} is not NAME=VALUE")
         if name in tags:
-            raise ValueError(f"line {number}: {name} is there twice")
+            raise ValueError(f"line {number}: {name} is set twice")
         tags[name] = value.strip()
     return tags
 

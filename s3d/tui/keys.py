@@ -64,7 +64,7 @@ def with_user_keys(app: App[Any], preferences: Preferences, sources: Sources) ->
         return problems
     known = ids_of(sources)
     problems += [
-        f"{preferences.path}: there is no key {name}; s3d tui --keys lists them"
+        f"{preferences.path}: there is no action {name}; see s3d tui --keys"
         for name in chosen
         if name not in known
     ]
@@ -72,7 +72,7 @@ def with_user_keys(app: App[Any], preferences: Preferences, sources: Sources) ->
         (name.partition(".")[0], key) for name, keys in chosen.items() for key in keys.split(",")
     )
     problems += [
-        f"{preferences.path}: {key} is given to two things"
+        f"{preferences.path}: {key} is bound to two actions"
         for (_, key), number in scopes.items()
         if number > 1
     ]

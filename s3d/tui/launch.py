@@ -26,9 +26,9 @@ TERMINAL_CHECK_INTERVAL = 1.0
 
 def check_terminal(env: Mapping[str, str], *, is_terminal: bool) -> None:
     """Raises UsageError where there is no screen to draw on."""
-    hint = "s3d status and the other commands do without"
+    hint = "s3d status and the other commands need no terminal"
     if not is_terminal:
-        raise UsageError("s3d tui needs a terminal", "this is none", hint)
+        raise UsageError("s3d tui needs a terminal", "its input or output is not a terminal", hint)
     if env.get("TERM", "") in ("dumb", ""):
         raise UsageError(
             "s3d tui needs a terminal", f"TERM is {env.get('TERM') or 'not set'}", hint

@@ -39,20 +39,20 @@ def draw(data: bytes, width: int, height: int) -> tuple[str, list[Strip]]:
     try:
         from PIL import Image, ImageFile
     except ImportError as error:
-        raise NoPicture("pictures need Pillow: pip install 's3d-agent[images]'") from error
+        raise NoPicture("images need Pillow: pip install 's3d-agent[images]'") from error
     ImageFile.LOAD_TRUNCATED_IMAGES = True
     try:
         picture = Image.open(io.BytesIO(data), formats=KINDS)
         description = f"{picture.format} {picture.width} x {picture.height} {picture.mode}"
         if picture.width * picture.height > MOST_PIXELS:
-            raise NoPicture(f"{description} is too large to be drawn")
+            raise NoPicture(f"{description} is too large to display")
         small = _thumbnail(picture) or picture
         small.draft("RGB", (2 * width, 4 * height))
         scaled = small.convert("RGBA")
         scaled.thumbnail((width, 2 * height))
         scaled = Image.alpha_composite(Image.new("RGBA", scaled.size, "black"), scaled)
     except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
-        raise NoPicture(f"the picture cannot be decoded: {error}") from error
+        raise NoPicture(f"cannot decode the image: {error}") from error
     return description, _lines(scaled.tobytes(), *scaled.size)
 
 

@@ -12,7 +12,7 @@ Place = tuple[str, str]
 """Bucket and prefix; ("", "") is the list of buckets."""
 HOME: Place = ("", "")
 MAX_HISTORY = 100
-"""Places that are remembered in either direction."""
+"""Maximum number of locations in the history, in each direction."""
 
 
 @dataclass

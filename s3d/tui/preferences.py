@@ -24,7 +24,7 @@ class Preferences:
     path: Path | None = None
     """None: nothing is saved."""
     error: str = ""
-    """Why the file is not used."""
+    """Why the file is ignored."""
 
     def save(self) -> str:
         """Write the file. Returns why that is impossible, for a person, or "".
@@ -43,7 +43,7 @@ class Preferences:
             text = tomli_w.dumps(document)
             write_atomically(self.path, text.encode(), durable=False, mode=0o666)
         except OSError as error:
-            return f"the preferences cannot be saved: {error}"
+            return f"cannot save the preferences: {error}"
         return ""
 
 
@@ -54,7 +54,7 @@ def load(path: Path) -> Preferences:
     except FileNotFoundError:
         return Preferences(path=path)
     except (OSError, ValueError) as error:
-        return Preferences(path=path, error=f"{path} is not used: {error}")
+        return Preferences(path=path, error=f"ignoring {path}: {error}")
     try:
         return Preferences(
             _text(document, "theme"),
@@ -63,7 +63,7 @@ def load(path: Path) -> Preferences:
             path,
         )
     except TypeError as error:
-        return Preferences(path=path, error=f"{path} is not used: {error}")
+        return Preferences(path=path, error=f"ignoring {path}: {error}")
 
 
 def _text(document: Mapping[str, object], name: str) -> str:

@@ -52,7 +52,7 @@ def _start() -> Path:
     with log.open("rb") as read:
         read.seek(start)
         lines = read.read().decode(errors="replace").splitlines()
-    raise NotStarted("\n".join(lines[-_MAX_LINES:]) or f"it ended with code {process.returncode}")
+    raise NotStarted("\n".join(lines[-_MAX_LINES:]) or f"it exited with code {process.returncode}")
 
 
 def _answers(path: Path) -> bool:

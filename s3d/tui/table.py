@@ -29,7 +29,7 @@ _MIN_COLUMN = 4
 _THEME_COLORS = {"good": "success", "bad": "error", "odd": "warning"}
 """Style of a row -> colour of the theme."""
 _NEARBY = 2_000
-"""Rows below its old position among which a row is searched first."""
+"""Number of rows after its old position in which a row is searched first."""
 
 
 class Column(NamedTuple):

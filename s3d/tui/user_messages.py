@@ -12,9 +12,9 @@ from s3d.shared.text import safe
 from s3d.tui.themes import Glyphs
 
 REPEAT_WINDOW = 5.0
-"""Seconds in which a repeated toast is only counted, at the foot."""
+"""Seconds within which a repeated toast is only counted, in the footer."""
 REPORT_TIME = 5.0
-"""Seconds that the last action stays at the foot."""
+"""Seconds for which the footer shows the last action."""
 
 
 class Messages:
@@ -67,5 +67,5 @@ class Messages:
         """Copy to the clipboard, and show the text: not every terminal has a clipboard."""
         self._app.copy_to_clipboard(text)
         if safe(text) != text:
-            self.toast("copied as it is: it contains characters that a terminal would act on")
+            self.toast("copied unchanged: it contains terminal control characters")
         self.report(f"copied: {text}")

@@ -108,7 +108,7 @@ def test_a_port_in_use_is_told(start_agent):
         taken.listen()
         error = failure(start_agent, "--endpoint", f"http://127.0.0.1:{taken.getsockname()[1]}")
     assert error.code == 1
-    assert "another program listens there" in error.stderr
+    assert "another program is listening on this port" in error.stderr
 
 
 def test_a_home_that_is_no_folder_is_told(tmp_path, start_agent):

@@ -29,7 +29,7 @@ def test_one_that_failed_is_tried_again(s3d, bucket, store):
     while json.loads(s3d("transfers", "show", id, "--json").out)["state"] != "failed":
         pass
     store("late", b"here now")
-    assert "is tried again" in s3d("transfers", "retry", id).out
+    assert "is retried" in s3d("transfers", "retry", id).out
     while json.loads(s3d("transfers", "show", id, "--json").out)["state"] != "done":
         pass
 

@@ -92,7 +92,7 @@ def test_files_go_up_and_come_down(serving, bucket, opened, tmp_path):
     terminal.until("$ s3d cp")
     terminal.until(" cat.txt  ")
     terminal.press("j", "d")
-    terminal.until("made when missing")
+    terminal.until("created if missing")
     terminal.rewrite("Into", "~/down")
     terminal.press("Enter")
     terminal.until("$ s3d cp --skip")

@@ -94,7 +94,7 @@ def test_force_keeps_a_newer_pending_write_and_shows_the_new_id(
             code, text = run(agent, "queue", "retry", "--force", name)
             assert code == 0
             entered = run(agent, "queue", "ls", "--state", "waiting")[1].split()[0]
-            assert text == f"{second} {name}: is tried again, as {entered}\n"
+            assert text == f"{second} {name}: is retried, as {entered}\n"
             assert run(agent, "queue", "resume")[0] == 0
             assert run(agent, "drain", "--timeout", "30s")[0] == 0
         assert there.get_object(Bucket=new_bucket, Key="m")["Body"].read() == b"old3"

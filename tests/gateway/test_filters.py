@@ -161,7 +161,7 @@ def test_a_policy_that_is_away_holds_and_goes_on_when_it_is_back(
             while keys(remote, new_bucket) != {"fine"}:
                 assert time.monotonic() < end
                 settle(gateway)
-            assert held(gateway) == {"draft": "the policy says no: no drafts"}
+            assert held(gateway) == {"draft": "the policy excludes it: no drafts"}
             assert not gateway.agent.client.status().warnings
 
 
@@ -179,7 +179,7 @@ def test_a_policy_in_this_process_says_what_is_pushed(
         client.put_object(Bucket=new_bucket, Key='"b"', Body=b"f", Tagging="s3d.upload=true")
         settle(gateway)
         assert keys(remote, new_bucket) == {"fine", '"b"'}
-        large = "the policy says no: too large"
+        large = "the policy excludes it: too large"
         assert held(gateway) == {"large": large, '"a"': large}
         client.put_object(Bucket=new_bucket, Key="l2", Body=bytes(2_000), Tagging="s3d.upload=true")
         settle(gateway)
@@ -214,7 +214,7 @@ def test_an_odd_answer_of_a_policy_keeps_nobody_from_reading(
             client.put_object(Bucket=new_bucket, Key="new", Body=b"n")
             settle(gateway)
             assert keys(remote, new_bucket) == {"there"}
-            assert "the policy cannot be asked" in held(gateway)["new"]
+            assert "the policy cannot be evaluated" in held(gateway)["new"]
             server.failure = ""
             end = time.monotonic() + 30
             while keys(remote, new_bucket) != {"there", "new"}:

@@ -279,7 +279,9 @@ def test_status_says_what_answers_in_the_remotes_place(
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 503
     remote = agent.client.status().remote
     assert remote is not None
-    assert "the network answers in its place (200, an HTML page titled 'Sign in')" in remote.error
+    assert (
+        "another server responds in its place (200, an HTML page titled 'Sign in')" in remote.error
+    )
     network.come_back()
     with closing(agent.s3()) as client:
         assert client.list_objects_v2(Bucket=new_bucket)["KeyCount"] == 0

@@ -125,7 +125,7 @@ def test_a_side_that_is_gone_is_not_taken_for_deleted(devices, remote, sync_buck
         for key in objects(remote, sync_bucket):
             remote.delete_object(Bucket=sync_bucket, Key=key)
         a.sync.resume(NAME)
-        with pytest.raises(S3dError, match="nothing is left in the bucket"):
+        with pytest.raises(S3dError, match="the bucket is empty"):
             a.now()
         assert len(a.tree()) == 2
         assert a.sync.restore(NAME) == 2

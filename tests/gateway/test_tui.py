@@ -192,7 +192,7 @@ def test_9_a_write_that_the_remote_refuses_says_why(app: App, new_bucket: str, r
     remote.delete_bucket(Bucket=bucket)
     terminal.press("P")
     shown = terminal.until("failed: NoSuchBucket")
-    for text in ("NoSuchBucket (404)", "request id", "The bytes are safe here"):
+    for text in ("NoSuchBucket (404)", "request id", "The data stays in the queue"):
         assert text in shown
     terminal.press("r")
     terminal.until("try 2", TIMES)

@@ -31,7 +31,7 @@ async def test_read_only_asks_for_nothing(opened):
         await pilot.press("P", "r")
         await pilot.pause()
         assert pilot.app.agent.calls == []
-        assert "this is read only" in screen(pilot.app)
+        assert "the app is read-only" in screen(pilot.app)
 
 
 class Newer(DemoAgent):

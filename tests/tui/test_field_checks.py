@@ -21,15 +21,15 @@ def test_a_source_has_to_be_there(tmp_path):
     (tmp_path / "f").touch()
     assert check_source(str(tmp_path / "f")) == ""
     assert "no such file" in check_source(str(tmp_path / "none"))
-    assert "whole path" in check_source("f")
+    assert "absolute path" in check_source("f")
     assert no_check("anything") == ""
 
 
 def test_a_folder_may_be_new_but_no_file(tmp_path):
     (tmp_path / "f").touch()
     assert check_folder(str(tmp_path)) == check_folder(str(tmp_path / "new")) == ""
-    assert check_folder(str(tmp_path / "f")) == "that is a file"
-    assert "whole path" in check_folder("x")
+    assert check_folder(str(tmp_path / "f")) == "this is a file, not a folder"
+    assert "absolute path" in check_folder("x")
 
 
 @pytest.mark.parametrize(

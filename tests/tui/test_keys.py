@@ -42,8 +42,8 @@ async def test_keys_that_make_no_sense_are_told(opened):
     preferences = Preferences(keys={"nonsense": "x", "cache.pin": "z", "cache.evict": "z"})
     async with opened(preferences=preferences) as pilot:
         shown = screen(pilot.app)
-        assert "there is no key nonsense" in shown
-        assert "z is given to two things" in shown
+        assert "there is no action nonsense" in shown
+        assert "z is bound to two actions" in shown
 
 
 def test_names_are_those_of_the_bindings():

@@ -161,7 +161,7 @@ class Agent:
         left = await gateway.flush(self._config.flush_timeout)
         if left.files:
             logger.warning(
-                "%s, %s, not at the remote yet: kept in %s for the next start",
+                "%s, %s, not pushed yet: kept in %s for the next start",
                 count(left.files, "write"), size(left.size), gateway.state.places.write_queue_dir,
             )  # fmt: skip
 

@@ -36,9 +36,9 @@ class ProcessContext:
     """What all sessions of one process share."""
 
     key: AccessKey
-    """Of the agent's clients."""
+    """Credentials of the agent's clients."""
     umask: int
-    """Of files that are the user's."""
+    """Permission bits for files of the user."""
     log_buffer: LogBuffer
     started: float
     """Unix seconds."""

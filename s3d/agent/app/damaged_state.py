@@ -65,7 +65,7 @@ def rebuild_identities(base: Path, others: Iterable[Path]) -> None:
         shutil.copyfile(error.file, aside)
         write_identity(folder, identity)
         logger.warning(
-            "%s was damaged and was written again for %s, the old one is %s",
+            "%s was damaged and has been rewritten for %s; the old file is %s",
             error.file, identity.url, aside.name,
         )  # fmt: skip
 
@@ -97,14 +97,14 @@ def _folders(base: Path) -> list[Path]:
 
 _FORGOTTEN = {"pins.broken": "pins", "transfers.bad": "unfinished transfers"}
 """Name of a file that was renamed because it is unreadable -> its content."""
-_REMEDY = "make them anew, then move the file away or remove it"
-_IDENTITY = "the next start before a remote writes it again, or says why it cannot"
+_REMEDY = "create them again, then move or remove this file"
+_IDENTITY = "the next start with a remote rewrites it, or reports why it cannot"
 
 
 def unreadable_state_warnings(folder: Path) -> list[str]:
     """A warning for each such file in a folder."""
     return [
-        f"the {what} could not be read and are forgotten: see {file}, {_REMEDY}"
+        f"the {what} could not be read and have been reset: see {file}, {_REMEDY}"
         for name, what in _FORGOTTEN.items()
         if (file := folder / name).exists()
     ]
@@ -116,7 +116,7 @@ def damaged_state(places: Places) -> list[Damage]:
     return [
         *_files(places.state_dir),
         *(
-            Damage("state", str(error.file), "it cannot be understood", remedy=_IDENTITY)
+            Damage("state", str(error.file), "the file cannot be parsed", remedy=_IDENTITY)
             for base in bases
             for error in damaged_identities(base)
         ),
@@ -126,5 +126,5 @@ def damaged_state(places: Places) -> list[Damage]:
 def _files(state: Path) -> Iterator[Damage]:
     for name, what in _FORGOTTEN.items():
         for file in sorted(state.rglob(name)):
-            problem = f"the {what} could not be read and are forgotten"
+            problem = f"the {what} could not be read and have been reset"
             yield Damage("state", str(file), problem, remedy=_REMEDY)

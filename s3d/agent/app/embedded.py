@@ -81,10 +81,11 @@ class Embedded:
         doubt = self.doubt
         removed, lost = await self.local.sweep()
         if removed:
-            logger.info("removed what a crash had left files=%d", removed)
+            logger.info("removed files that a crash left behind files=%d", removed)
         if lost:
             self.trouble.append(
-                f"{self.folder}: {doubt}; {count(lost, 'file')} that it does not name went to "
+                f"{self.folder}: {doubt}; {count(lost, 'file')} that it does not reference were "
+                f"moved to "
                 f"{self.blobs.lost}: s3d check"
             )
             logger.warning("%s", self.trouble[-1])
@@ -129,7 +130,7 @@ def open_store(
     doubt = index.generation.doubt if index.generation is not None else None
     if doubt is not None and doubt is not Doubt.UNMARKED:
         store.trouble.append(
-            f"{folder}: {doubt}: what was written since is missing; put the newest index back, "
+            f"{folder}: {doubt}: later writes are missing; put the newest index back, "
             "or restore the whole folder: s3d check"
         )
         logger.warning("%s", store.trouble[-1])

@@ -60,12 +60,12 @@ class Gateway:
     staging: Embedded | None
     cache: ReadCache | None
     push_policy: UsePolicy
-    """What is pushed."""
+    """The writes to push."""
     events: Events
     migration: Migration
     state: RemoteState
     waiting: WaitingWrites | None
-    """What waits for other remotes; None where another agent may use the queue's folder."""
+    """The pending writes for other remotes; None where another agent may use the queue's folder."""
     start_warnings: list[str]
     """Warnings of the start, for the status."""
     _closing: AsyncExitStack
@@ -289,7 +289,8 @@ async def _warnings(config: Config, places: Places, cache: ReadCache | None) -> 
             if hidden:
                 buckets = count(hidden, "bucket")
                 warnings.append(
-                    f"the embedded store has {buckets} that a remote hides: s3d migrate"
+                    f"the embedded store has {buckets} that are hidden while a remote is set: s3d "
+                    f"migrate"
                 )
     if cache is not None and cache.trouble:
         warnings.append(cache.trouble)
@@ -330,7 +331,7 @@ def _ca_bundle(remote: str) -> str:
         ssl.create_default_context(cafile=path)
     except OSError as error:
         raise UsageError(
-            "cannot read the certificates to trust",
+            "cannot read the trusted certificates",
             f"AWS_CA_BUNDLE={path}: {error.strerror or error}",
             "set AWS_CA_BUNDLE to a file of certificates in PEM, or unset it",
         ) from error

@@ -42,16 +42,16 @@ INDEX = "index.sqlite"
 QUEUE = Source("queue", ("seq",), NAME, "record", "layout")
 """Pending writes have bytes that no index row names."""
 
-_LOST = "look through them, then move them away or remove them"
+_LOST = "examine these files, then move or remove them"
 _OBJECT = {
     "store": "restore it from a copy, or write it again",
-    "queue": "write it again; then s3d queue discard",
+    "queue": "write the object again; then s3d queue discard",
 }
 _INDEX = (
     "stop the agent, then restore the whole folder, index and blobs together, from a copy, "
-    "or save what can be read: s3d check --repair"
+    "or recover the readable part: s3d check --repair"
 )
-_MEMORY = "s3d sync approve, or s3d check --repair while no agent runs: nothing is deleted by that"
+_MEMORY = "s3d sync approve, or s3d check --repair while no agent runs; neither deletes anything"
 _ENDS = 1_000
 """A line is sent at least after so many rows, to show progress."""
 
@@ -161,7 +161,7 @@ class Checker:
                 async for line in self._entries(catalog, partial(_verify, catalog)):
                     yield line
         except (S3dError, DAMAGE) as error:
-            what = "the next start makes it anew, if it is not of a newer s3d"
+            what = "the next start creates a new one, unless a newer s3d wrote it"
             yield self._line(Damage("cache", str(folder / INDEX), str(error), remedy=what))
 
     async def _entries(self, catalog: Catalog, verify: Verify) -> Lines:
@@ -174,7 +174,7 @@ class Checker:
             self._files += 1
             self._size += size
             name = f"{bucket}/{key}"
-            dropped = "it was dropped, and is fetched when it is needed"
+            dropped = "it was dropped, and is fetched again on the next read"
             damage = Damage("cache", name, "its bytes have changed on the disk", dropped)
             yield self._line(None if is_right else damage)
 
@@ -183,7 +183,7 @@ class Checker:
             return Damage("sync", str(file), problem, remedy=_MEMORY)
         for each in file.parent.glob(f"{file.name}*"):
             each.rename(each.with_name(f"{each.name}.damaged"))
-        return Damage("sync", str(file), problem, f"it was put aside as {file.name}.damaged")
+        return Damage("sync", str(file), problem, f"it was renamed to {file.name}.damaged")
 
     @property
     def _share(self) -> Totals:
@@ -249,7 +249,7 @@ async def _salvaged(place: str, path: Path, tables: Tables | None, problem: str)
         saved = await asyncio.to_thread(salvage, path, tables)
     except S3dError as error:
         return Damage(place, str(path), problem, remedy=error.remedy)
-    done = f"{count(saved, 'row')} went to a new index, and the old one to {LOST}"
+    done = f"{count(saved, 'row')} were copied to a new index; the old index is in {LOST}"
     return Damage(place, str(path), problem, done)
 
 

@@ -27,7 +27,7 @@ from s3d.shared.paths import Places, find_places
 logger = logging.getLogger(__name__)
 
 LONGEST_PAUSE = 60.0
-"""Seconds between two attempts to create a bucket at a remote that is away."""
+"""Seconds between two attempts to create a bucket at a remote that is unreachable."""
 
 _WRITABLE = "make the folder writable, or set S3D_LOCAL_DIR to a folder of your own"
 _SPACE = "free some space, or set S3D_LOCAL_DIR to a folder on another disk"
@@ -59,7 +59,7 @@ def check_remote(config: Config, key: AccessKey, env: Mapping[str, str]) -> None
     if config.remote and own:
         raise UsageError(
             "refusing to sign for the remote with the local key",
-            "AWS_ACCESS_KEY_ID is what s3d env has set",
+            "AWS_ACCESS_KEY_ID is the local key that s3d env sets",
             "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY to the remote's, or unset them",
         )
 
@@ -72,9 +72,9 @@ def check_loop(config: Config, port: int) -> None:
 
     if same_address(config.remote, [(host, port) for host in (config.host, *config.hosts)]):
         raise UsageError(
-            f"the remote {config.remote} is this agent itself",
+            f"the remote {config.remote} is this agent's own endpoint",
             f"set by {config.origin.get('remote', 'S3D_REMOTE')}",
-            "set S3D_REMOTE to the S3 behind this agent, or to nothing for the embedded store",
+            "set S3D_REMOTE to another S3 endpoint, or leave it empty to use the embedded store",
         )
 
 
@@ -136,7 +136,7 @@ def start_errors() -> Iterator[None]:
         where = f"{error.filename}: " if error.filename else ""
         raise kind("the agent cannot start", f"{where}{error.strerror or error}", remedy) from error
     except IndexUnreadable as error:
-        remedy = "s3d check --repair saves what can be read of it"
+        remedy = "s3d check --repair recovers the readable part"
         raise S3dError("the agent cannot start", error.message, remedy) from error
 
 
@@ -147,8 +147,8 @@ async def listen(endpoint: S3Server, config: Config) -> str:
         _, port = await endpoint.start(config.host, config.port)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            why = "another program listens there"
-            remedy = "stop it, or set S3D_ENDPOINT to another port (0: any free one)"
+            why = "another program is listening on this port"
+            remedy = "stop that program, or set S3D_ENDPOINT to another port (0: any free port)"
         else:
             why = error.strerror or str(error)
             remedy = "set S3D_ENDPOINT to an address of this machine and a port above 1023"
@@ -166,7 +166,7 @@ def endpoint_url(host: str, port: int) -> str:
 def exposure_warnings(config: Config) -> list[str]:
     found = []
     if config.auth == "none":
-        found.append("no authentication: every user and program of this machine may do anything")
+        found.append("no authentication: every user and program on this machine has full access")
     if not is_loopback(config.host):
         found.append(f"{config.endpoint} can be reached from the network, without encryption")
     return found

@@ -91,7 +91,7 @@ def _check_parent(folder: Path) -> None:
     is_open = facts.st_mode & stat.S_IWOTH and not facts.st_mode & stat.S_ISVTX
     if is_open and facts.st_uid not in (os.geteuid(), 0):
         raise UsageError(
-            "the folder is not safe",
+            "the folder is not secure",
             f"{folder} belongs to another user, and every user can write to it",
             "set S3D_LOCAL_DIR to a folder of your own",
         )

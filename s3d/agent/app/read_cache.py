@@ -71,7 +71,7 @@ def open_cache(
             folder = claim(folder)
             catalog = _catalog(config, folder / VERSION, leaving)
         except (OSError, S3dError, DAMAGE) as error:
-            trouble = f"there is no read cache: {_reason(error)}"
+            trouble = f"the read cache is disabled: {_reason(error)}"
             logger.warning("%s folder=%s", trouble, folder)
             return ReadCache(None, None, folder, trouble)
         closing.callback(leaving.pop_all().close)
@@ -89,7 +89,7 @@ def remove_unused(base: Path, in_use: Path, now: float) -> None:
     for path, identity in folders_of(base):
         if path == in_use or now - (path / FILE).stat().st_mtime < UNUSED:
             continue
-        logger.info("the unused read cache of %s is removed folder=%s", identity.url, path)
+        logger.info("removed the unused read cache of %s folder=%s", identity.url, path)
         shutil.rmtree(path / VERSION, ignore_errors=True)
 
 
@@ -111,7 +111,7 @@ def _catalog(config: CacheConfig, folder: Path, closing: ExitStack) -> Catalog:
     except UsageError:  # of a newer s3d, which will want it again
         raise
     except (S3dError, DAMAGE) as error:
-        logger.warning("the read cache is damaged, and begins anew: %s folder=%s", error, folder)
+        logger.warning("the read cache is damaged and has been reset: %s folder=%s", error, folder)
         shutil.rmtree(folder)
         return _opened(folder, limits, closing)
 

@@ -92,7 +92,7 @@ class RemoteAccount:
         keys.admit = self.admit
         keys.on_key = self._on_key
         if not is_confirmed:
-            self.trouble = "the remote has not named the account of the access key yet"
+            self.trouble = "the remote has not returned the account of the access key yet"
 
     def opened(self, folder: RemoteFolder) -> None:
         """Record a folder of this remote that is in use."""
@@ -127,7 +127,7 @@ class RemoteAccount:
             if await self._is_same(key):
                 return True
         except S3Error as error:
-            logger.warning("another access key cannot be used yet: %s", error.message)
+            logger.warning("cannot switch to another access key yet: %s", error.message)
             return False
         self.changed.set()
         return False
@@ -205,7 +205,7 @@ class RemoteAccount:
         try:
             return await self._keys.key()
         except Unreachable as cause:
-            raise self._error(f"there are no credentials: {cause.detail}") from cause
+            raise self._error(f"no credentials: {cause.detail}") from cause
 
     async def _accept(self, key: str, owner: str = "") -> None:
         for number, (path, old) in enumerate(self._folders):
@@ -284,4 +284,4 @@ def _note(folder: Path, identity: RemoteIdentity) -> None:
     try:
         write_identity(folder, identity)
     except OSError as error:
-        logger.warning("cannot note the account of the remote: %s path=%s", error, folder)
+        logger.warning("cannot save the account of the remote: %s path=%s", error, folder)

@@ -34,7 +34,8 @@ class DamagedIdentity(S3dError):
         super().__init__(
             "cannot read which remote a folder belongs to",
             f"{file}: {why}",
-            "restore it from a copy; without it the remote of the next start takes the folder",
+            "restore the file from a copy; without it, the remote of the next start takes over "
+            "the folder",
         )
         self.file = file
 
@@ -73,8 +74,8 @@ def read_identity(folder: Path) -> RemoteIdentity | None:
     if identity.version > VERSION:
         raise UsageError(
             "the state was written by a newer s3d",
-            f"{file} has format {identity.version}, this s3d knows formats up to {VERSION}",
-            "install that newer version again",
+            f"{file} has format {identity.version}, this s3d supports formats up to {VERSION}",
+            "install that newer version",
         )
     return identity
 

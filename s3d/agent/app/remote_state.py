@@ -235,7 +235,7 @@ async def _key_of_chain(keys: CredentialProvider) -> RemoteKey | None:
         async with asyncio.timeout(PATIENCE):
             return await keys.key()
     except (Unreachable, TimeoutError) as error:
-        logger.warning("there are no credentials for the remote yet: %s", error)
+        logger.warning("no credentials for the remote yet: %s", error)
         return None
 
 

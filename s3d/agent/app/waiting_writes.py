@@ -110,8 +110,12 @@ class WaitingWrites:
         found = [each for each in folders if _is_named(each.identity, name)]
         if len(found) == 1:
             return found[0]
-        why = "several accounts of it: name it by its id" if found else "no other remote has it"
-        raise NotFoundError("no such remote", f"{name}: {why}", "s3d status names them")
+        why = (
+            "the URL has several accounts: use the id instead"
+            if found
+            else "no other remote has this id or URL"
+        )
+        raise NotFoundError("no such remote", f"{name}: {why}", "s3d status lists them")
 
     @asynccontextmanager
     async def opened(self, name: str) -> AsyncIterator[OpenQueue]:
@@ -150,7 +154,7 @@ class WaitingWrites:
         try:
             writes, oldest = count_waiting(folder.path)
         except S3dError as error:
-            logger.warning("cannot read what waits for %s: %s", folder.identity.url, error)
+            logger.warning("cannot read the pending writes for %s: %s", folder.identity.url, error)
             return
         self._waiting[folder.identity.id] = waiting_remote(folder.identity, writes, oldest)
 
@@ -161,7 +165,7 @@ def _is_named(identity: RemoteIdentity, name: str) -> bool:
 
 def _is_conflict() -> S3Error:
     return S3Error(
-        "OperationAborted", "It is a conflict with its own remote: export it or discard it."
+        "OperationAborted", "The write conflicts with its own remote: export or discard it."
     )
 
 

@@ -331,7 +331,7 @@ def _next_cursor(output: Mapping[str, Any], cursor: str, following: str) -> str:
     if not following or following == cursor:
         raise S3Error(
             "InternalError",
-            "A page of the listing is not the last and does not say how it goes on.",
+            "A page of the listing is truncated but has no continuation token.",
         )
     return following
 

@@ -36,7 +36,7 @@ def parse(text: str) -> tuple[str, Callable[[], None] | None]:
     name, _, action = text.partition(":")
     if not name or action not in ACTIONS:
         raise UsageError(
-            "S3D_FAILPOINT is not understood",
+            "S3D_FAILPOINT is not valid",
             text,
             f"write NAME:ACTION, one of {', '.join(ACTIONS)}",
         )

@@ -21,7 +21,7 @@ class FailureClass(StrEnum):
     CLOCK = "clock"
     """The local clock is wrong: retry with the remote's time."""
     AUTH = "auth"
-    """The credentials are not accepted, so every request fails until they are replaced."""
+    """The credentials are rejected, so every request fails until they are replaced."""
     DENIED = "denied"
     """The credentials are accepted, but do not allow this request."""
     PERMANENT = "permanent"

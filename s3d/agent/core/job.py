@@ -14,7 +14,7 @@ from s3d.agent.core.bandwidth import RateMeter
 
 class JobState(StrEnum):
     QUEUED = "queued"
-    """It waits for its first or next attempt."""
+    """The job waits for its first or next attempt."""
     RUNNING = "running"
     PAUSED = "paused"
     DONE = "done"
@@ -89,7 +89,7 @@ class Job(Generic[R]):
     accepted: float
     state: JobState = JobState.QUEUED
     is_repeated: bool = False
-    """An earlier attempt may have done a part of it."""
+    """An earlier attempt may have done part of the work."""
     attempts: int = 0
     retry_at: float = 0.0
     progress: Progress = field(default_factory=Progress)

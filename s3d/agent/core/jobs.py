@@ -71,7 +71,7 @@ class JobPolicy:
     max_ended: int = 200
     """Ended jobs that stay listed."""
     is_resumed: bool = True
-    """A job that the end of run() interrupts stays queued for the next run; otherwise it is
+    """A job that is interrupted by the end of run() stays queued for the next run; otherwise it is
     cancelled."""
 
     def interrupts(self, error: Exception) -> bool:

@@ -15,7 +15,7 @@ ENTRY = "s3d/filter/decision"
 """Path of the rule whose value is the decision."""
 
 Use = Literal["push", "cache"]
-"""The use of an object that is decided on."""
+"""The use of an object that the decision is about."""
 
 Document = Mapping[str, Any]
 
@@ -89,5 +89,5 @@ def decision_of(result: Any) -> Decision:
     if not isinstance(include, bool) or not isinstance(reason, str):
         raise PolicyUnavailable(f"{ENTRY} is neither a boolean nor an object with include")
     if isinstance(ttl, bool) or not isinstance(ttl, int | float | None):
-        raise PolicyUnavailable(f"the ttl of {ENTRY} is no number")
+        raise PolicyUnavailable(f"the ttl of {ENTRY} is not a number")
     return Decision(include, reason[:MAX_REASON], None if ttl is None else min(ttl, MAX_TTL))

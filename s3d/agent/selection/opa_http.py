@@ -17,11 +17,11 @@ from s3d.agent.core.backoff import Backoff
 from s3d.agent.selection.decision import ENTRY, Decision, Document, PolicyUnavailable, decision_of
 
 TIMEOUT = 0.25
-"""Seconds that the server has for a decision."""
+"""Timeout of a request for a decision, in seconds."""
 FAILURES = 5
-"""Failures in a row after which the server is not asked for a while."""
+"""Consecutive failures after which no request is sent for a while."""
 FIRST_PAUSE, LAST_PAUSE = 5.0, 60.0
-"""Seconds for which it is not asked; each further failure doubles them."""
+"""Seconds without requests after these failures; each further failure doubles them."""
 MAX_RESPONSE = 1 << 20
 """Bytes of a response body."""
 DATA_API = "/v1/data/"
@@ -47,7 +47,7 @@ class HttpEngine:
     @property
     def trouble(self) -> str:
         """The last failure; "" after a decision."""
-        return f"the policy server does not decide: {self._error}" if self._error else ""
+        return f"the policy server returned no decision: {self._error}" if self._error else ""
 
     async def decide(self, document: Document) -> Decision:
         """Raises PolicyUnavailable."""
@@ -82,7 +82,7 @@ class HttpEngine:
             )
             async with request as response:
                 if response.status != 200:
-                    raise PolicyUnavailable(f"{self._url} answered {response.status}")
+                    raise PolicyUnavailable(f"{self._url}returned HTTP status {response.status}")
                 result = json.loads(await _read(response.content))
         except TimeoutError:
             raise PolicyUnavailable(f"no answer within {self._timeout:g} s") from None

@@ -66,7 +66,7 @@ class RegoEngine:
         """Why the files on disk are not in effect, or why the last decision failed; else ""."""
         if self._reload_error or not self._last_error:
             return self._reload_error
-        return f"the policy does not decide: {self._last_error}"
+        return f"the policy returned no decision: {self._last_error}"
 
     async def decide(self, document: Document) -> Decision:
         """Raises PolicyUnavailable."""
@@ -125,7 +125,7 @@ class RegoEngine:
             why = error.detail if isinstance(error, PolicyError) else str(error)
             if isinstance(error, OSError):
                 self._stamp = ()  # so that the files are loaded once they are readable again
-            self._reload_error = f"the policy before this change stays in use: {why}"
+            self._reload_error = f"the previous policy stays in use: {why}"
             logger.warning("cannot reload the policy: %s", why)
             return
         self.version += 1

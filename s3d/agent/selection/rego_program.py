@@ -36,7 +36,9 @@ def load_program(path: Path) -> Program:
     root = path if path.is_dir() else path.parent
     sources = {str(file.relative_to(root)): _text(file) for file in _files(path)}
     if not any(name != "data.json" for name in sources):
-        raise PolicyError("there is no policy", f"{path} has no .rego file", "see S3D_OPA_POLICY")
+        raise PolicyError(
+            "there is no policy", f"{path} contains no .rego file", "see S3D_OPA_POLICY"
+        )
     return _compile(path, sources)
 
 
@@ -50,7 +52,9 @@ def run_self_test() -> None:
     """Check that regopy evaluates correctly on this machine. Raises PolicyError."""
     wrong = first_wrong(_compile(Path("self-test"), {"self_test.rego": POLICY}))
     if wrong:
-        raise PolicyError("regopy is not to be trusted here", wrong, "use S3D_OPA_URL instead")
+        raise PolicyError(
+            "regopy gives wrong results on this machine", wrong, "use S3D_OPA_URL instead"
+        )
 
 
 def _files(path: Path) -> list[Path]:
@@ -74,7 +78,7 @@ def _compile(path: Path, sources: dict[str, str]) -> Program:
         from regopy import Interpreter, LogLevel, RegoError
     except ImportError as error:
         remedy = "pip install 's3d-agent[opa]'"
-        raise PolicyError("no policy can be evaluated", "regopy is missing", remedy) from error
+        raise PolicyError("policies cannot be evaluated", "regopy is missing", remedy) from error
     rego: Any = Interpreter()  # type: ignore[no-untyped-call]
     rego.log_level = LogLevel.NONE
     try:
@@ -122,7 +126,9 @@ def _check(path: Path, name: str, source: str) -> None:
         forbidden = _FORBIDDEN.search(line.partition("#")[0])
         if forbidden and name != "data.json":
             where = f"{path}: {name}:{number}: {forbidden[1]} is not available"
-            raise PolicyError("the policy cannot be used", where, "decide by input and data alone")
+            raise PolicyError(
+                "the policy cannot be used", where, "a policy may depend only on input and data"
+            )
 
 
 def _compile_error(path: Path, sources: dict[str, str], text: str) -> PolicyError:
@@ -169,5 +175,5 @@ def first_wrong(evaluate: Program) -> str:
     for document, expected in CASES:
         result = evaluate(document)
         if result != expected:
-            return f"it decides {result} on {dict(document)} instead of {dict(expected)}"
+            return f"the decision on {dict(document)} is {result} instead of {dict(expected)}"
     return ""

@@ -77,5 +77,9 @@ class UsePolicy:
         try:
             decision = await self.policy.decide(document_of(self.use, subject))
         except PolicyUnavailable as error:
-            return f"the policy cannot be asked: {error}"
-        return "" if decision.include else f"the policy says no: {decision.reason or '(no reason)'}"
+            return f"the policy cannot be evaluated: {error}"
+        return (
+            ""
+            if decision.include
+            else f"the policy excludes it: {decision.reason or '(no reason)'}"
+        )

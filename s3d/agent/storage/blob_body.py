@@ -90,7 +90,7 @@ class BlobBody:
                     size = min(_CHUNK, end - at)
                     chunk = await loop.run_in_executor(None, _read, piece, size, at)
                     if not chunk:
-                        raise StoredDataCorrupt("a file is too short")
+                        raise StoredDataCorrupt("a file is shorter than expected")
                     at += len(chunk)
                     yield chunk
 

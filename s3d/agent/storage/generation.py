@@ -55,7 +55,7 @@ class Doubt(StrEnum):
     OLDER = "the index is older than the files: an older copy, or without its -wal file"
     OTHER = "the index belongs to other files"
     UNMARKED = "the files do not say which index they belong to"
-    UNFINISHED = "an earlier start was in doubt about the index and did not come to its end"
+    UNFINISHED = "an earlier start found the index doubtful and did not complete"
 
 
 class Mark(NamedTuple):

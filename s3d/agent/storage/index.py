@@ -115,7 +115,7 @@ class Index:
             raise S3dError(
                 "cannot open the index",
                 f"{path}: {error}",
-                "s3d check --repair saves what can be read of it; or restore the whole folder, "
+                "s3d check --repair recovers the readable part; or restore the whole folder, "
                 "index and blobs together, from a copy",
             ) from error
 

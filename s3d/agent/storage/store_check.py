@@ -319,7 +319,7 @@ def _read_file(path: Path, extent: Extent, *, md5: bool) -> _Read:
     except OSError as error:
         return _Read(problem=f"{path}: {error.strerror or error}")
     if size < extent.offset + extent.size:
-        return _Read(size, f"{path} has {size} bytes, and lacks some")
+        return _Read(size, f"{path} has {size} bytes, which is too few")
     found = sums.digest()
     if extent.sums and found != extent.sums:
         return _Read(size, f"{path} does not have its checksums")

@@ -32,7 +32,7 @@ async def sweep(blobs: Blobs, referenced: Referenced) -> int:
         await asyncio.to_thread(blobs.unlink, stray)
         swept += len(stray)
     if swept:
-        logger.info("removed files that no object names count=%d", swept)
+        logger.info("removed files that no object references count=%d", swept)
     return swept
 
 

@@ -78,7 +78,8 @@ def prepare(connection: sqlite3.Connection, path: Path, tables: Tables | None) -
     if layout > LAYOUT or further > known:
         raise UsageError(
             "the store was written by a newer s3d",
-            f"{path} has layout {number}, this s3d knows layouts up to {known * _FURTHER + LAYOUT}",
+            f"{path} has layout {number}, but this s3d supports layouts up to "
+            f"{known * _FURTHER + LAYOUT}",
             "install that newer version again",
         )
     steps = [] if layout else [_TABLES]

@@ -67,8 +67,8 @@ class Damaged(Exception):
 
 def damaged(path: Path, why: object) -> Damaged:
     return Damaged(
-        f"its memory {path} is damaged ({why}): s3d sync approve puts the file aside and begins "
-        "with a first sync, which deletes nothing"
+        f"its baseline {path} is damaged ({why}): s3d sync approve renames the file and starts "
+        "a first sync, which deletes nothing"
     )
 
 
@@ -99,7 +99,7 @@ def _prepare(db: sqlite3.Connection, path: Path | None) -> None:
     (layout,) = db.execute("PRAGMA user_version").fetchone()
     if layout > LAYOUT:
         why = f"layout {layout}, this s3d knows {LAYOUT}"
-        raise UsageError(f"{path} is the memory of a newer s3d", why, "update s3d")
+        raise UsageError(f"{path} is the baseline of a newer s3d", why, "update s3d")
     if layout < LAYOUT:
         change = f"BEGIN IMMEDIATE; {_UPGRADES[layout]} PRAGMA user_version = {LAYOUT}; COMMIT;"
         db.executescript(change)

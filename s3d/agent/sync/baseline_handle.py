@@ -65,14 +65,14 @@ class BaselineHandle:
             return BaselineUnusable(str(error), can_be_replaced=True)
         if isinstance(error, UsageError):
             return BaselineUnusable(str(error))
-        return BaselineUnusable(f"its memory {self._file} cannot be used: {error}")
+        return BaselineUnusable(f"its baseline {self._file} cannot be used: {error}")
 
     async def replace(self) -> None:
         """Rename the damaged file. The next sync is a first one, which cannot know what was deleted
         before. Raises OSError."""
         self.close()
         aside = await asyncio.to_thread(put_aside, self._file)
-        logger.warning("sync memory put aside file=%s", aside)
+        logger.warning("renamed a damaged baseline file=%s", aside)
 
     def close(self) -> None:
         self._is_checked = False

@@ -22,7 +22,7 @@ def diff_conflict(tree: FolderTree, copy: str) -> ConflictDiff:
     """For a thread. copy: the path of a conflict copy. Raises PathBlocked; OSError."""
     original = original_of(copy)
     if not original:
-        raise PathBlocked("it is no conflict copy")
+        raise PathBlocked("the path is not a conflict copy")
     (one, size, at), (other, other_size, other_at) = _read(tree, original), _read(tree, copy)
     diff = ConflictDiff(original, copy, size, other_size, at, other_at)
     texts = [_text(one, size), _text(other, other_size)]
@@ -31,7 +31,7 @@ def diff_conflict(tree: FolderTree, copy: str) -> ConflictDiff:
         return _with(diff, lines, is_text=False)
     before, after = (text.splitlines() for text in texts if text is not None)
     lines = list(difflib.unified_diff(before, after, original, copy, lineterm="", n=3))
-    return _with(diff, lines or ["They hold the same."], is_text=True)
+    return _with(diff, lines or ["The files are identical."], is_text=True)
 
 
 def _with(diff: ConflictDiff, lines: list[str], *, is_text: bool) -> ConflictDiff:
@@ -43,7 +43,7 @@ def _with(diff: ConflictDiff, lines: list[str], *, is_text: bool) -> ConflictDif
 
 
 def _read(tree: FolderTree, path: str) -> tuple[bytes, int, float]:
-    """The beginning, the size, and when it was changed; nothing when it is not there."""
+    """The beginning, the size, and when it was changed; nothing when it does not exist."""
     with suppress(FileNotFoundError, ConcurrentChange), tree.at(path) as place:
         fd = open_regular(place)
         with os.fdopen(fd, "rb") as file:

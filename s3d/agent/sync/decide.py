@@ -80,7 +80,7 @@ TABLE: Mapping[tuple[bool, SideState, SideState], Action] = {
     (True, _0, _S): Action.DELETE_REMOTE,
     (True, _S, _0): Action.DELETE_LOCAL,
     (True, _C, _C): Action.COMPARE,
-    (True, _C, _0): Action.UPLOAD,  # an edit beats a deletion
+    (True, _C, _0): Action.UPLOAD,  # an edit wins over a deletion
     (True, _0, _C): Action.DOWNLOAD,
     (True, _0, _0): Action.FORGET,
 }
@@ -227,7 +227,7 @@ def check(
         if count and len(gone) >= max(agreed, 2):
             many = "all" if count >= agreed else f"{count} of"
             raise MassDeletionGuard(
-                f"nothing is left in {side}: {many} {agreed} files would go {where}"
+                f"{side} is empty: {many} {agreed} files would be deleted {where}"
             )
     if found and len(found) + recent > max(MOST_DELETIONS, MOST_SHARE * (agreed + recent)):
         before = f", after {recent} just before" if recent else ""

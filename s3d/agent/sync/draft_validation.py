@@ -33,9 +33,9 @@ LOOKED = 2_000
 """Paths of the folder that are looked at."""
 SHOWN = 200
 PATIENCE = 1.0
-"""Seconds that the bucket has to answer."""
+"""Timeout of a request to the bucket in seconds."""
 BUCKET_TTL = 10.0
-"""Seconds that what was found of a bucket is good for."""
+"""Seconds for which the check of a bucket is cached."""
 FIELDS = ("path", "bucket", "prefix", "mode", "filter", "interval", "max_size", "max_files")
 
 
@@ -47,7 +47,7 @@ class DraftValidator:
     ) -> None:
         self._folders, self._objects = folders, objects
         self._buckets: TTLCache[str, str] = TTLCache(100, steady)
-        """Bucket -> when it was asked for, and why it cannot be used."""
+        """Bucket -> when it was checked, and why it cannot be used."""
 
     async def check(self, draft: FolderDraft) -> FolderCheck:
         wrong = _misread(draft)
@@ -81,7 +81,7 @@ class DraftValidator:
         found = {"path": why} if why else {}
         other = self._folders.same_place(config)
         if other:
-            found["prefix"] = f"folder {other} syncs that already"
+            found["prefix"] = f"folder {other} already syncs this bucket and prefix"
         return found
 
     async def _bucket(self, bucket: str) -> str:
@@ -126,9 +126,9 @@ def _spec(draft: FolderDraft) -> FolderSpec:
 def _describe_path(path: Path) -> str:
     """Of a folder, for a person."""
     if not path.exists():
-        return "not there yet: it is made"
+        return "does not exist yet and will be created"
     if not os.access(path, os.R_OK | os.X_OK):
-        return "exists, but you may not read it"
+        return "exists, but cannot be read"
     files = list(islice(_paths(path), LOOKED + 1))
     many = f"more than {LOOKED:,} files" if len(files) > LOOKED else count(len(files), "file")
     return f"exists, {'writable' if os.access(path, os.W_OK) else 'not writable'}, {many}"

@@ -118,7 +118,7 @@ class Executor(Placement):
             # An unexpected value, such as a time out of range, must not stop the other paths.
             logger.exception("sync path failed path=%s", step.path)
             return StepResult(step.path, Action.BLOCK, f"{type(error).__name__}: {error}")
-        return StepResult(step.path, Action.WAIT, "it changes all the time")
+        return StepResult(step.path, Action.WAIT, "the file keeps changing")
 
     async def look(self, path: str) -> Difference:
         """Both sides as they are now."""
@@ -370,7 +370,7 @@ def _edit_won(difference: Difference) -> str:
     """The remark of the history for a transfer."""
     here, there = side_states(difference)
     if difference.base is not None and SideState.ABSENT in (here, there):
-        return "an edit beats a deletion"
+        return "an edit wins over a deletion"
     return ""
 
 
@@ -379,8 +379,8 @@ def _why(action: Action, difference: Difference, inputs: DecisionInputs) -> str:
         Action.BLOCK: inputs.trouble,
         Action.LEAVE: inputs.trouble,
         Action.IGNORE: inputs.excluded,
-        Action.WAIT: "it is being written",
-        Action.SKIP: "there is no room for it here",
-        Action.KEEP: "it differs, and the folder's mode leaves that as it is",
+        Action.WAIT: "the file is still being written",
+        Action.SKIP: "there is not enough space on the disk",
+        Action.KEEP: "the two sides differ, and the folder's mode does not sync this direction",
     }
     return reasons.get(action, "")

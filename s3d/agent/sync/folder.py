@@ -191,7 +191,7 @@ class SyncFolder:
                 return
             await self.schedule.wait(ROOT_CHECK if not may_run else None)
             if not await asyncio.to_thread(here.tree.is_in_place):
-                raise RootGone(f"{self.path} is gone, or its marker .s3d/marker is")
+                raise RootGone(f"{self.path} or its marker .s3d/marker is missing")
 
     def _may_run(self) -> bool:
         """Whether a pass is allowed that nobody has asked for."""
@@ -329,7 +329,7 @@ def _check_conditional_writes(settings: FolderSettings) -> None:
     config = settings.config
     if config.mode == "two-way" and not config.unsafe and settings.level() == "C":
         raise Unavailable(
-            "the remote ignores conditional writes and keeps no versions: two writers can lose "
+            "the remote ignores conditional writes and has no versioning: two writers can lose "
             "updates; set unsafe = true for the folder, or mode = backup or mirror"
         )
 

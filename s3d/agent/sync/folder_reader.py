@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 
 class FolderReader(MarkedFolder):
-    """The folder, open. Raises OSError when it is not there."""
+    """The folder, open. Raises OSError when it does not exist."""
 
     @contextmanager
     def at(self, path: str, *, make: bool = False) -> Iterator[Name]:
@@ -80,7 +80,7 @@ class FolderReader(MarkedFolder):
                 facts = os.stat(place.name, dir_fd=place.folder, follow_symlinks=False)
                 if self.folds and place.name not in os.listdir(place.folder):
                     return LocalEntry(
-                        path, NO_BYTES, trouble="the disk takes another name for this one"
+                        path, NO_BYTES, trouble="the file system treats another name as this one"
                     )
                 if not is_folder(path):
                     return local_of(path, facts)
@@ -91,7 +91,7 @@ class FolderReader(MarkedFolder):
             if error.errno not in MISSING:
                 raise
             if self._is_below_link(path):
-                return LocalEntry(path, NO_BYTES, trouble="below a symbolic link")
+                return LocalEntry(path, NO_BYTES, trouble="the path leads through a symbolic link")
             return None
 
     def _is_empty(self, place: Name) -> bool:

@@ -67,10 +67,10 @@ class Folders:
     def check(self, config: SyncFolderConfig) -> str:
         """Why a folder cannot be a sync folder; "" when it can."""
         if config.path is None or not config.bucket:
-            return "it has no path or no bucket"
+            return "its path or bucket is not set"
         why = self.check_path(config)
         other = "" if why else self.same_place(config)
-        return f"folder {other} syncs {config.bucket}/{config.prefix} already" if other else why
+        return f"folder {other} already syncs {config.bucket}/{config.prefix}" if other else why
 
     def check_path(self, config: SyncFolderConfig) -> str:
         """Why its path cannot be one; "" when it can."""
@@ -83,7 +83,7 @@ class Folders:
             return "it is a file"
         for other in self.by_name.values():
             if name_of(config) != other.name and _overlap(path, other.path):
-                return f"{other.path} is a sync folder already"
+                return f"{other.path} is already a sync folder"
         return ""
 
     def same_place(self, config: SyncFolderConfig) -> str:
@@ -103,7 +103,7 @@ class Folders:
         why = self.check_path(config) if config.path is not None else "it has no path"
         if why:
             raise UsageError(
-                f"{config.path} cannot be a sync folder", why, "take another folder: s3d sync add"
+                f"{config.path} cannot be a sync folder", why, "choose another folder: s3d sync add"
             )
         folder = SyncFolder(self.settings_of(config))
         self.by_name[folder.name] = folder
@@ -151,7 +151,7 @@ class Folders:
         """Add a folder, or have one with other settings from now on. Raises UsageError."""
         why = self.check(config)
         if why:
-            raise UsageError(f"{config.path} cannot be a sync folder", why, "take another folder")
+            raise UsageError(f"{config.path} cannot be a sync folder", why, "choose another folder")
         await self.remove(name_of(config))
         folder = await asyncio.to_thread(self._add, config)
         self._start(folder)

@@ -33,12 +33,12 @@ from s3d.agent.sync.rename import Name, exchange, rename_to_free
 PART = ".part"
 """Ends the name of a file on the stage that is being received."""
 _STAGED = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-FOLDER_HERE = "a folder has this name here"
-FILE_HERE = "a file or a link has the name of a folder here"
+FOLDER_HERE = "a folder here has this name"
+FILE_HERE = "a file or link here has the name of a folder"
 
 
 class FolderTree(FolderReader):
-    """The folder, open. Raises OSError when it is not there."""
+    """The folder, open. Raises OSError when it does not exist."""
 
     async def receive(self, name: str, body: Body, attributes: FileAttributes) -> StagedFile:
         """Blocks are gathered, so that a small file takes one thread hop. Until it is complete its
@@ -64,7 +64,9 @@ class FolderTree(FolderReader):
             signature = None if is_short else await self._do(work)
             if signature is None:
                 raise (
-                    PathBlocked("it came incomplete, or damaged") if is_short else ConcurrentChange
+                    PathBlocked("the download was incomplete or damaged")
+                    if is_short
+                    else ConcurrentChange
                 )
         except BaseException:
             with suppress(OSError):

@@ -20,7 +20,7 @@ OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class MarkedFolder:
-    """The root, open. Raises OSError when it is not there."""
+    """The root, open. Raises OSError when it does not exist."""
 
     def __init__(self, root: Path, *, own: bool = True, umask: int = 0o077) -> None:
         """own: with .s3d in it; without, it can only be looked at and read. umask: of files and

@@ -19,10 +19,10 @@ def why_no_path(path: str) -> str:
     if parts[0] == RESERVED:
         return "the name .s3d is reserved"
     if "\0" in path:
-        return "a file's name has no NUL"
+        return "a file name cannot contain NUL"
     for part in parts:
         if part == "":
-            return "an empty name between two slashes"
+            return "the key has two consecutive slashes"
         if part in (".", ".."):
             return f"a name that is {part}"
         if len(part.encode("utf-8", "surrogatepass")) > LONGEST_NAME:
@@ -35,7 +35,7 @@ def why_no_path(path: str) -> str:
 def why_no_key(path: str, prefix: str) -> str:
     """Why no object can have the key that a file's path stands for; "" when one can."""
     size = len((prefix + path).encode())
-    return f"the key would have {size} bytes, S3 takes {LONGEST_KEY}" if size > LONGEST_KEY else ""
+    return f"the key would have {size} bytes; S3 allows {LONGEST_KEY}" if size > LONGEST_KEY else ""
 
 
 def parents(path: str) -> list[str]:

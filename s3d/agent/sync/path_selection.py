@@ -83,9 +83,9 @@ class Selection:
     ) -> str:
         """Why a path is not synced; "" if it is. Raises Unavailable."""
         if path == RESERVED or path.startswith(RESERVED + "/"):
-            return "it is reserved"
+            return "the name is reserved"
         if self.ignore.matches(path):
-            return f"{IGNORE_FILE} has it"
+            return f"{IGNORE_FILE} excludes it"
         etag = remote.etag if remote is not None else ""
         if (path, etag) in self._known:
             return self._known[path, etag]

@@ -14,7 +14,7 @@ _MOST = 2**63
 SYMLINK, SPECIAL = "a symbolic link", "not a regular file"
 UNSUPPORTED = (SYMLINK, SPECIAL)
 """Troubles of files that no bucket can hold. They are left out, which is no failure."""
-STRANGE_TIME = "its time of change lies before 1677 or after 2262"
+STRANGE_TIME = "its modification time is before 1677 or after 2262"
 
 
 def fits(nanoseconds: int) -> bool:

@@ -60,7 +60,7 @@ class Placement:
             if await give(to):
                 self.note("conflict", path, f"kept as {to}")
                 return to
-        raise PathBlocked("no name is free for the conflict copy")
+        raise PathBlocked("no free name for the conflict copy")
 
     def trash_row(self, name: str, path: str, signature: Signature, reason: str) -> None:
         row = TrashEntry(name, path, signature, reason, self.clock(), self.trash_age())

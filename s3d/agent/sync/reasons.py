@@ -10,15 +10,15 @@ from s3d.agent.sync.interfaces import PathBlocked
 
 _REASONS = {
     errno.ENOSPC: "no space left on the disk",
-    errno.EDQUOT: "the quota of the disk is used up",
+    errno.EDQUOT: "the disk quota is exceeded",
     errno.EACCES: "permission denied",
     errno.EPERM: "permission denied",
-    errno.ENAMETOOLONG: "the name is too long for this disk",
+    errno.ENAMETOOLONG: "the name is too long for this file system",
     errno.EROFS: "the disk is read-only",
-    errno.EISDIR: "a folder has this name here",
-    errno.ENOTEMPTY: "a folder has this name here",
-    errno.EILSEQ: "the disk does not take such a name",
-    errno.EINVAL: "the disk does not take such a name",
+    errno.EISDIR: "a folder here has this name",
+    errno.ENOTEMPTY: "a folder here has this name",
+    errno.EILSEQ: "the file system does not allow this name",
+    errno.EINVAL: "the file system does not allow this name",
 }
 
 

@@ -118,7 +118,7 @@ class BucketTree:
             async for found in self._pages():
                 paths = [after, *(row.path for row in found)]
                 if not is_in_order(path for path in paths if path):
-                    raise Unavailable("the remote's listing is not in the order of the keys")
+                    raise Unavailable("the remote's listing is not in key order")
                 after = paths[-1]
                 yield _files(found)
             return
@@ -267,7 +267,7 @@ def _trouble(path: str, info: ObjectInfo) -> str:
     if not why and path.endswith("/") and info.size:
         why = "a key that ends in a slash, with data"
     if not why and info.storage_class in _ARCHIVED:
-        why = f"it is archived ({info.storage_class})"
+        why = f"the object is archived ({info.storage_class})"
     return why
 
 

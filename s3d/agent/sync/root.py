@@ -25,14 +25,14 @@ def why_no_root(path: Path, *, home: Path, own: Iterable[Path], mounts: Iterable
     if real == Path("/"):
         return "it is the root of the file system"
     if real == Path(os.path.realpath(home)):
-        return "it is the home folder itself: take a folder in it"
+        return "it is the home folder itself: choose a folder inside it"
     for folder in own:
         other = Path(os.path.realpath(folder))
         if real.is_relative_to(other) or other.is_relative_to(real):
-            return f"s3d keeps its own files in {folder}"
+            return f"s3d stores its own files in {folder}"
     for mount in mounts:
         if real.is_relative_to(os.path.realpath(mount)):
-            return f"s3d has mounted {mount}"
+            return f"s3d has a bucket mounted at {mount}"
     return ""
 
 
@@ -44,7 +44,7 @@ def open_root(path: Path, baseline: Baseline, remote: str, umask: int) -> tuple[
     known = baseline.get_meta("marker")
     if not path.is_dir():
         if known and not path.is_symlink():
-            raise RootGone(f"{path} is gone: is its disk mounted?")
+            raise RootGone(f"{path} does not exist: is its disk mounted?")
         path.mkdir(0o777 & ~umask, parents=True)
         path.chmod(0o777 & ~umask)
     tree = FolderTree(path, umask=umask)
@@ -70,8 +70,8 @@ def _is_known(tree: FolderTree, baseline: Baseline, remote: str) -> bool:
 
 def _other_folder(path: Path) -> str:
     return (
-        f"{path} is another folder than the one that was synced (its marker .s3d/marker is not the "
-        "same, or it was moved): is its disk mounted? s3d sync approve takes it as it is"
+        f"{path} is not the folder that was synced (its marker .s3d/marker differs, or it was "
+        "moved): is its disk mounted? s3d sync approve accepts it as it is"
     )
 
 

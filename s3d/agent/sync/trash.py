@@ -95,7 +95,7 @@ class Trash:
         found = await self._tree.trashed(row.id)
         if found is None or found.is_same_file(row.signature):
             return
-        logger.info("sync: restored a file that was written to in the trash path=%s", row.path)
+        logger.info("restored a file that was modified in the trash path=%s", row.path)
         await self._executor.put_beside(row.path, row.id)
         self._baseline.trash.remove(row.id)
 
@@ -107,11 +107,11 @@ class Trash:
         """
         row = self._baseline.history.last_trashed(id=id, path=path)
         if row is None or await self._tree.trashed(row.trash) is None:
-            raise PathBlocked("there is nothing in the trash for it")
+            raise PathBlocked("the trash has no file for it")
         if await self._tree.look(row.path) is not None:
             await self.discard(row.path, "replaced by an undo")
         if not await self._tree.untrash(row.trash, row.path):
-            raise PathBlocked("its place is taken")
+            raise PathBlocked("its path is in use")
         self._baseline.trash.remove(row.trash)
         self._baseline.history.add(self._executor.clock(), "undone", row.path, row.action)
         return row.path
@@ -120,13 +120,13 @@ class Trash:
         """Put a file away. Raises PathBlocked when there is none."""
         local = await self._tree.look(path)
         if local is None or local.trouble:
-            raise PathBlocked(local.trouble if local is not None else "it is not there")
+            raise PathBlocked(local.trouble if local is not None else "it does not exist")
         name, now = self._executor.ids(), self._executor.clock()
         age = self._executor.trash_age()
         self._baseline.trash.add(TrashEntry(name, path, local.signature, reason, now, age))
         await self._baseline.flush()
         if await self._tree.discard(path, name) is None:
-            raise PathBlocked("it is not there any more")
+            raise PathBlocked("it no longer exists")
         self._baseline.history.add(now, reason, path, "", name)
 
     async def resolve(self, copy: str, keep: str) -> list[str]:
@@ -136,7 +136,7 @@ class Trash:
         """
         original = original_of(copy)
         if not original:
-            raise PathBlocked("it is no conflict copy")
+            raise PathBlocked("the path is not a conflict copy")
         if keep == "original":
             await self.discard(copy, "resolved")
             return [copy]
@@ -144,7 +144,7 @@ class Trash:
             if await self._tree.look(original) is not None:
                 await self.discard(original, "resolved")
             if await self._tree.move(copy, original) is None:
-                raise PathBlocked("its place is taken")
+                raise PathBlocked("its path is in use")
             return [copy, original]
         for number in range(1, 100):
             stem, dot, suffix = original.rpartition(".")
@@ -153,7 +153,7 @@ class Trash:
             )
             if await self._tree.move(copy, name) is not None:
                 return [copy, name]
-        raise PathBlocked("no name is free for it")
+        raise PathBlocked("no free name for it")
 
 
 def _numbers(text: str, *otherwise: float) -> list[float]:

@@ -102,7 +102,7 @@ class Watcher:
                         await asyncio.to_thread(self._touch)
                         await _within(self._canary, 0.5 if first else patience)
             except TimeoutError:
-                _set(ended, "no events come any more")
+                _set(ended, "no more events arrive")
                 return
             except OSError as error:
                 _set(ended, error.strerror or str(error))

@@ -107,7 +107,7 @@ def _file(name: str, path: str, stat_result: os.stat_result) -> Item:
     """With its trouble, if it cannot be an object."""
     shown, trouble = printable_path(name), ""
     if shown != name:
-        trouble = "its name is not UTF-8, and a key has to be"
+        trouble = "its name is not UTF-8, as a key has to be"
     if stat_result.st_mode & 0o170000 == 0o120000:
         trouble = "a symbolic link"
     elif stat_result.st_mode & 0o170000 != 0o100000:

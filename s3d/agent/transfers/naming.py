@@ -50,9 +50,9 @@ def _check(request: TransferRequest) -> None:
         check_key(key)
     is_upload = request.kind == UPLOAD
     if not (request.paths if is_upload else [*request.keys, *request.prefixes]):
-        raise _wrong("paths is empty" if is_upload else "there are neither keys nor prefixes")
+        raise _wrong("paths is empty" if is_upload else "keys and prefixes are both empty")
     if is_upload and (request.keys or request.prefixes):
-        raise _wrong("an upload has paths, and neither keys nor prefixes")
+        raise _wrong("an upload takes paths instead of keys and prefixes")
     if not is_upload and request.paths:
         raise _wrong("only an upload has paths")
     if request.kind == DOWNLOAD and not request.to_path:
@@ -80,7 +80,7 @@ def _absolute(path: str) -> str:
     """~ is the home folder. Raises InvalidArgument."""
     found = os.path.expanduser(path)
     if not os.path.isabs(found) or "\0" in found:
-        raise _wrong(f"{path} is no absolute path")
+        raise _wrong(f"{path} is not an absolute path")
     return os.path.normpath(found)
 
 

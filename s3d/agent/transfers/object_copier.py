@@ -23,12 +23,12 @@ from s3d.agent.s3.object_headers import TRANSFERABLE
 ABORT_PATIENCE = 5.0
 """Seconds that the remote has to abort an upload which will not be completed."""
 EXISTS = "ObjectAlreadyExists"
-"""Word of ours: the target has another object there."""
+"""An error code of s3d: the target has another object with this key."""
 _CHECKSUMS = ("CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256")
 _MD5 = re.compile(r'"([0-9a-f]{32})"')
 _PARTS = re.compile(r'"[0-9a-f]{32}-(\d+)"')
 _NO_MD5 = ("aws:kms", "aws:kms:dsse")
-"""Encryption under which an ETag is no hash of the bytes."""
+"""Encryption with which an ETag is not a digest of the bytes."""
 
 
 class CopyResult(Enum):
@@ -53,7 +53,7 @@ class ObjectCopier:
         if there is not None:
             if same(head, there):
                 return CopyResult.THERE
-            raise S3Error(EXISTS, "the remote has another object of this name")
+            raise S3Error(EXISTS, "the remote has another object with this key")
         headers = {name: head[name] for name in (*TRANSFERABLE, "Metadata") if head.get(name)}
         tags = (await S3Client(self.source).output("GetObjectTagging", place)).get("TagSet") or ()
         if tags:
@@ -65,7 +65,7 @@ class ObjectCopier:
             await self._at_once(place, headers, head)
         there = await self._look(place)
         if there is None or not same(head, there):
-            raise S3Error("BadDigest", "the remote has other bytes than were sent to it")
+            raise S3Error("BadDigest", "the remote stored other bytes than were sent to it")
         return CopyResult.COPIED
 
     async def is_there(self, bucket: str, key: str) -> str:

@@ -47,7 +47,8 @@ class Operations:
             raise NotTransferable(item.trouble)
         if item.size > MOST and job.request.kind in (UPLOAD, COPY, MOVE):
             raise NotTransferable(
-                "it is larger than 5 GiB: put it with a client that sends it in parts"
+                "the object is larger than 5 GiB: upload it with a client that uses multipart "
+                "uploads"
             )
         await self._acts[job.request.kind](job, item, moved)
 
@@ -89,7 +90,7 @@ class Operations:
             return  # what some programs put in place of a folder
         why = "a key that ends in a slash, with data" if path.endswith("/") else why_no_path(path)
         if not path or why:
-            raise NotTransferable(why or "it has no name below the folder")
+            raise NotTransferable(why or "the key has no file name below the folder")
         root = Path(request.to_path)
         root.mkdir(parents=True, exist_ok=True)
         tree = FolderTree(root, own=False, umask=self._umask)
@@ -135,9 +136,9 @@ class Operations:
         bucket, key = target_of(job.request, item.key)
         there = await self._objects.head(bucket, key)
         if there is None or there.size != item.size:
-            raise NotTransferable(f"the copy is not at {bucket}/{key}: the source stays")
+            raise NotTransferable(f"the copy is not at {bucket}/{key}: the source is not deleted")
         if job.request.existing == "skip" and not _same(item, there.size, there.etag):
-            raise NotTransferable(f"another object is at {bucket}/{key}: the source stays")
+            raise NotTransferable(f"another object is at {bucket}/{key}: the source is not deleted")
         await self._objects.delete(job.request.bucket, item.key, if_match=item.etag)
 
     async def _delete(self, job: TransferJob, item: Item, moved: ItemProgress) -> None:

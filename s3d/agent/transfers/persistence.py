@@ -65,15 +65,16 @@ def read(path: Path) -> SavedTransfers:
         if file.version > VERSION:
             raise UsageError(
                 "the transfers were saved by a newer s3d",
-                f"{path} has version {file.version}, and this s3d reads {VERSION} at most",
-                "run the newer s3d, or move the file away to forget these transfers",
+                f"{path} has version {file.version}, but this s3d supports versions up to "
+                f"{VERSION}",
+                "run the newer s3d, or move the file away to discard these transfers",
             )
         return file
     except FileNotFoundError:
         return SavedTransfers()
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
         aside = path.with_suffix(".bad")
-        logger.error("transfers cannot be restored: %s; the file is kept as %s", error, aside)
+        logger.error("cannot restore the transfers: %s; the file was renamed to %s", error, aside)
         try:
             path.replace(aside)
         except OSError:

@@ -171,7 +171,9 @@ class Migration:
         async def delete(row: ObjectInfo, moved: ItemProgress) -> None:
             etag = await copier.is_there(bucket, row.key)
             if not etag:
-                raise S3Error("NotCopied", "the remote does not have it; it stays")
+                raise S3Error(
+                    "NotCopied", "the remote does not have the object, so it is not deleted"
+                )
             members: Members = {"Bucket": bucket, "Key": row.key, "IfMatch": etag}
             await S3Client(copier.source).output("DeleteObject", members)
             self._count("deleted", row.size)
@@ -182,7 +184,7 @@ class Migration:
         except S3Error as error:
             if error.code != "BucketNotEmpty":
                 raise
-            self._note(f"{bucket} is left in the embedded store, with what it still holds")
+            self._note(f"{bucket} stays in the embedded store with its remaining objects")
 
     async def _make_bucket(self, source: ObjectStore, bucket: str) -> None:
         """Create the bucket at the target, with its settings, unless it is there."""
@@ -204,7 +206,7 @@ class Migration:
                 if error.status != 404:
                     self._note(f"{bucket}: {write} was refused: {error.code}")
         if (await S3Client(source).output("GetBucketVersioning", {"Bucket": bucket})).get("Status"):
-            self._note(f"{bucket}: older versions of its objects are not carried over")
+            self._note(f"{bucket}: older versions of its objects are not copied")
 
     def _count(self, name: str, size: int) -> None:
         total = getattr(self._progress, name)

@@ -99,7 +99,7 @@ class UserTransfers:
         parts = parts_of(request)
         unfinished = sum(job.state not in ENDED for job in self.all())
         if len(parts) + unfinished > MAX_UNFINISHED:
-            raise S3Error("SlowDown", f"There are {MAX_UNFINISHED} transfers already.")
+            raise S3Error("SlowDown", f"There are already {MAX_UNFINISHED} unfinished transfers.")
         started = []
         for part in parts:
             self._last_id += 1
@@ -154,7 +154,7 @@ class UserTransfers:
             try:
                 await asyncio.to_thread(persistence.write, self._path, file)
             except OSError as error:
-                logger.warning("transfers would not survive a restart: %s", reason_of(error))
+                logger.warning("cannot save the transfers: %s", reason_of(error))
 
 
 def is_temporary(error: S3Error) -> bool:

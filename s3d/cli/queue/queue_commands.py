@@ -168,7 +168,7 @@ def retry_command(
         return 0
     if as_key and len(writes) > 1:
         raise UsageError("bad usage", "--as takes one write")
-    done = f"goes to {as_key} instead" if as_key else "is tried again"
+    done = f"goes to {as_key} instead" if as_key else "is retried"
 
     def retry(item: Transfer) -> None:
         entered = client.retry(item.id, as_key or "", force=force)

@@ -13,7 +13,7 @@ from s3d.shared.text import safe
 from s3d.tui.places import HOME, Place
 
 MAX_PREFIXES = 500
-"""Prefixes that the tree shows below one place; the table shows all."""
+"""Maximum number of prefixes that the tree shows below one location; the table shows all."""
 
 
 class BucketTree(Tree[Place]):

@@ -71,7 +71,7 @@ class BucketsPane(Pane):
 
     def on_mount(self) -> None:
         self._filter_error = ""
-        """Why the filter that is being typed is not valid yet."""
+        """Why the filter as typed so far is not valid."""
         self.navigation = Navigation(
             self.host, self.table, show=self._show_listing, refresh=self._draw_place
         )

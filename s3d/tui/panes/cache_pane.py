@@ -40,7 +40,7 @@ class CachePane(FilteredPane):
         super().__init__()
         self._order = "name"
         self._places: dict[str, CachePlace] = {}
-        """Id of a row -> what actions on it are about."""
+        """Id of a row -> the target of actions on it."""
 
     def compose(self) -> ComposeResult:
         yield Box("Read cache", "gauge")
@@ -68,7 +68,7 @@ class CachePane(FilteredPane):
     def _draw_gauge(self) -> None:
         cache, box = self.state.cache, self.query_one("#gauge", Box)
         if cache is None:
-            box.put("No remote is set, so nothing is cached.", "", "")
+            box.put("No remote is set, so there is no cache.", "", "")
         elif cache.trouble:
             box.put(safe(cache.trouble), "", "")
         else:
@@ -109,7 +109,7 @@ class CachePane(FilteredPane):
         pending = {(each.bucket, each.key) for each in self.state.transfers if each.kind == "push"}
         if any((place.bucket, place.key) in pending for place in chosen):
             self.host.messages.toast(
-                "it waits for the remote: what is in the queue cannot be evicted", is_error=True
+                "it has a pending write: pending writes cannot be evicted", is_error=True
             )
             return
         what = object_name(chosen[0].bucket, chosen[0].key or chosen[0].prefix)
@@ -152,7 +152,7 @@ class CachePane(FilteredPane):
     def action_limits(self) -> None:
         cache = self.state.cache
         if cache is None:
-            self.host.messages.toast("no remote is set, so nothing is cached")
+            self.host.messages.toast("no remote is set, so there is no cache")
             return
         if not self.host.actions.may_write():
             return

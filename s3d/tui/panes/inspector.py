@@ -18,7 +18,7 @@ from s3d.tui.host import host_of
 
 SECTIONS = ("Info", "Meta", "Tags", "Versions")
 DELAY = 0.15
-"""Seconds that the cursor has to rest before a request that may go to the remote."""
+"""Seconds for which the cursor has to stay on a row before a request that may go to the remote."""
 MAX_VERSIONS = 100
 
 

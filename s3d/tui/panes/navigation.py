@@ -69,7 +69,7 @@ class Navigation:
         place = self._history.back(here) if is_back else self._history.forward(here)
         if place is None:
             which = "before" if is_back else "after"
-            self._host.messages.toast(f"there is no place {which} this one")
+            self._host.messages.toast(f"there is no location {which} this one")
         else:
             self._open(place)
 

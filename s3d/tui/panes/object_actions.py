@@ -69,7 +69,7 @@ class ObjectActions:
         """Show the beginning of the object."""
         info = self._table.current_object
         if info is None:
-            self._host.messages.toast("only an object can be looked at")
+            self._host.messages.toast("only an object can be viewed")
         else:
             self._host.push_screen(ViewerScreen(info))
 
@@ -114,7 +114,7 @@ class ObjectActions:
         def create(values: dict[str, str]) -> None:
             name = values["name"]
             self._host.actions.send(
-                "PUT", bucket_path(name), f"made bucket {name}", command=command("mb", name)
+                "PUT", bucket_path(name), f"created bucket {name}", command=command("mb", name)
             )
 
         fields = [Field("name", "Name", "", check_bucket, hint="3 to 63 of a-z, 0-9, . and -")]
@@ -127,7 +127,7 @@ class ObjectActions:
         def enter(values: dict[str, str]) -> None:
             self._open_place((listing.bucket, listing.prefix + values["name"].strip("/") + "/"))
 
-        fields = [Field("name", "Prefix", "", hint="it is there once something is put into it")]
+        fields = [Field("name", "Prefix", "", hint="it appears with its first object")]
         title = f"New prefix below {listing.name}"
         self._host.prompts.fill_in(title, fields, enter, verb="enters it")
 
@@ -167,7 +167,7 @@ class ObjectActions:
         """place: bucket and key, which is empty for the bucket itself."""
         changed, removed = tag_changes(before, after)
         if not changed and not removed:
-            self._host.messages.toast("nothing is changed")
+            self._host.messages.toast("nothing has changed")
             return
         self._host.actions.send(
             "PATCH", tags_path(*place), "tags changed", TagChanges(changed, removed),
@@ -186,7 +186,7 @@ class ObjectActions:
         states = self._table.listing.key_states
         pending = [key for key in chosen.keys if states.get(key) in NOT_AT_REMOTE]
         if verb == "evict" and pending:
-            text = f"{pending[0]} waits for the remote: it cannot be evicted"
+            text = f"{pending[0]} has a pending write and cannot be evicted"
             self._host.messages.toast(text, is_error=True)
             return
         places = [CachePlace(chosen.bucket, key) for key in chosen.keys]

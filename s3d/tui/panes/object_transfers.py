@@ -28,7 +28,7 @@ from s3d.tui.screens.dialogs import Choice
 from s3d.tui.screens.form_screen import Field
 
 EXISTING = ("skip", "replace")
-"""What can be done with a target that exists."""
+"""How to treat an existing target."""
 MAX_PLAIN_DELETE = 100
 """Objects up to which a deletion needs a y only; for more, the name of the bucket is typed."""
 MAX_KEYS = 200
@@ -44,7 +44,7 @@ class ObjectTransfers:
     def download(self, chosen: Selection) -> None:
         fields = [
             Field("folder", "Into", "~/Downloads", field_checks.check_folder,
-                  hint="made when missing"),
+                  hint="created if missing"),
             Field("existing", "What exists", "skip", options=EXISTING),
         ]  # fmt: skip
 
@@ -62,7 +62,7 @@ class ObjectTransfers:
         """Upload a file or folder of the agent's machine to below the prefix that is shown."""
         listing, is_local = self._table.listing, self._host.agent.is_local
         if not listing.bucket:
-            self._host.messages.toast("enter a bucket first, or make one: n")
+            self._host.messages.toast("open a bucket first, or create one: n")
             return
         check = field_checks.check_source if is_local else field_checks.no_check
         fields = [
@@ -159,7 +159,7 @@ class ObjectTransfers:
     def _start(self, request: TransferRequest, what: str, cli: str) -> None:
         """Start the transfers; many keys go in several requests. what: for the report."""
         for part in split_request(request):
-            report = f"{what}: on the way, see 3 Transfers"
+            report = f"{what}: started, see 3 Transfers"
             self._host.actions.send("POST", "/v1/transfers", report, part, command=cli)
         self._table.unmark()
 

@@ -79,7 +79,7 @@ class FolderActions:
         """Instead of deleting much, bring it back from the other side."""
         folder = self._stopped_with_question()
         if folder is not None:
-            self._send(folder, "restore", "brought back from the other side")
+            self._send(folder, "restore", "restored from the other side")
 
     def _stopped_with_question(self) -> FolderStatus | None:
         folder = self._current()
@@ -92,7 +92,7 @@ class FolderActions:
         """Bring back what the history row under the cursor has replaced or removed."""
         folder, row = self._current(), self._history_row()
         if folder is None or not row:
-            self._host.messages.toast("no row of the history is under the cursor: tab goes there")
+            self._host.messages.toast("no row of the history is selected: tab moves there")
             return
         self._host.actions.send(
             "POST", folder_path(folder.name, ":undo"), "undone", UndoRequest(int(row)),
@@ -105,7 +105,7 @@ class FolderActions:
         if folder is None or not self._host.actions.may_write():
             return
         self._host.prompts.confirm(
-            f"Sync {folder.name} no more? Both sides keep their files.",
+            f"Stop syncing {folder.name}? Both sides keep their files.",
             lambda: self._host.actions.send(
                 "DELETE", folder_path(folder.name), f"{folder.name} is removed",
                 command=command("sync", "rm", folder.name),

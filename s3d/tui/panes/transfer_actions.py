@@ -30,7 +30,7 @@ class TransferActions:
         self._send_each([each for each in chosen if each not in paused], "pause", "is paused")
 
     def retry(self, chosen: Sequence[Transfer]) -> None:
-        self._send_each(chosen, "retry", "is tried again", {})
+        self._send_each(chosen, "retry", "is retried", {})
 
     def retry_failed(self) -> None:
         """Retry all writes of the queue and all other transfers that have failed."""

@@ -15,11 +15,12 @@ _ARROWS = {"download": "down", "fill": "down", "prefetch": "down", "copy": "to",
            "delete": "bad"}  # fmt: skip
 """Kind of a transfer -> name of its glyph; up for all others."""
 _BAR_CELLS = 14
-_SAFE = "The bytes are safe here until x. r tries again."
+_SAFE = "The data stays in the queue until x. r retries."
 _HINTS = {
-    "AccessDenied": "give the agent's key the right s3:PutObject, then r. The bytes are safe here.",
-    "NoSuchBucket": "make the bucket at the remote, then r. The bytes are safe here.",
-    "InvalidAccessKeyId": "set other credentials and restart the agent. The bytes are safe here.",
+    "AccessDenied": "grant s3:PutObject to the agent's key, then r. The data stays in the queue.",
+    "NoSuchBucket": "create the bucket at the remote, then r. The data stays in the queue.",
+    "InvalidAccessKeyId": "set other credentials and restart the agent. The data stays in the "
+    "queue.",
 }
 """Error code of a push -> what a person can do."""
 

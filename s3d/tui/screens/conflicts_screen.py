@@ -34,7 +34,7 @@ class ConflictsScreen(ModalScreen[None]):
         Binding("l", "keep('copy')", "Copy"),
         Binding("b", "keep('both')", "Both"),
         Binding("equals_sign,enter", "diff", "Difference"),
-        Binding("A", "all_like_this", "All like the last"),
+        Binding("A", "all_like_this", "Resolve all like the last one"),
     ]
 
     def __init__(self, name: str) -> None:
@@ -92,7 +92,7 @@ class ConflictsScreen(ModalScreen[None]):
     def action_all_like_this(self) -> None:
         """Resolve all that are left with the last choice."""
         if not self._last_choice:
-            self._host.messages.toast("first r, l or b for one of them")
+            self._host.messages.toast("resolve one conflict first: r, l or b")
             return
         left = list(self._conflicts)
         self._host.prompts.confirm(

@@ -194,7 +194,7 @@ class FolderFormScreen(ModalScreen[str | None]):
         name = self._saved_as
         if not self._edited and any(each.name == name for each in self._host.state.folders):
             self._host.messages.toast(
-                f"there is a folder {name} already: take another name", is_error=True
+                f"a folder {name} already exists: choose another name", is_error=True
             )
             return
         if self._check is None:
@@ -205,7 +205,7 @@ class FolderFormScreen(ModalScreen[str | None]):
             wrong = next((v for v in self._check.fields if not v.ok), None)
             if wrong is not None:
                 self._input(wrong.field).focus()
-            self._host.messages.toast("it cannot be saved like this", is_error=True)
+            self._host.messages.toast("the form has errors", is_error=True)
             return
         await self._save()
 

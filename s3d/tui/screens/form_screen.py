@@ -21,7 +21,7 @@ from s3d.shared.text import safe
 Check = Callable[[str], str]
 """Returns what is wrong with a value, for a person, or ""."""
 MAX_COMPLETED = 1_000
-"""Names of a folder among which a path is completed."""
+"""The names in a folder, for the completion of a path."""
 
 
 @dataclass(frozen=True, slots=True)

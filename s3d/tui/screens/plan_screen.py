@@ -55,7 +55,7 @@ def plan_lines(plan: SyncPlan) -> list[str]:
         f"up {size(plan.upload_size)}, down {size(plan.download_size)}",
     ]
     if plan.doubt:
-        lines.append(safe(f"A person would have to approve it: {plan.doubt}"))
+        lines.append(safe(f"This plan needs approval: {plan.doubt}"))
     lines.append("")
     for step in plan.steps:
         reason = f"  ({step.reason})" if step.reason else ""

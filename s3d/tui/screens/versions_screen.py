@@ -83,7 +83,7 @@ class VersionsScreen(ModalScreen[None]):
     def action_view(self) -> None:
         version = self._current
         if version is None or not version.etag:
-            self._host.messages.toast("a delete marker has no bytes")
+            self._host.messages.toast("a delete marker has no content")
             return
         self.app.push_screen(ViewerScreen(version, version.version_id or "null"))
 
@@ -92,7 +92,7 @@ class VersionsScreen(ModalScreen[None]):
         if version is None or not self._host.actions.may_write():
             return
         if not version.etag:
-            self._host.messages.toast("a delete marker cannot be restored; D takes it away")
+            self._host.messages.toast("a delete marker cannot be restored; D removes it")
             return
         id = version.version_id or "null"
         path = object_path(version.bucket, version.key, ":restore", version=id)

@@ -241,7 +241,7 @@ def test_it_starts_and_stops_with_the_remote_away(start_agent):
     status = agent.client.status()
     assert (status.remote.ok, status.queue.left.files) == (False, 1)
     assert agent.stop() == 0
-    assert "1 write, 5 B, not at the remote yet" in agent.stderr
+    assert "1 write, 5 B, not pushed yet" in agent.stderr
     assert "Traceback" not in agent.stderr
 
 
@@ -284,7 +284,7 @@ def test_what_is_pending_is_flushed_when_the_agent_stops(start_agent, seaweedfs,
             s3.put_object(Bucket=new_bucket, Key=f"k{number}", Body=b"12345")
     queue.resume()
     assert agent.stop() == 0
-    assert "not at the remote" not in agent.stderr
+    assert "not pushed yet" not in agent.stderr
     for number in range(20):
         assert seaweedfs.ask("HEAD", f"/{new_bucket}/k{number}") == 200
 

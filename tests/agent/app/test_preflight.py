@@ -140,7 +140,7 @@ async def test_the_endpoint_tells_its_real_port():
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (OSError(errno.EADDRINUSE, "in use"), "another program listens there"),
+        (OSError(errno.EADDRINUSE, "in use"), "another program is listening on this port"),
         (OSError(errno.EADDRNOTAVAIL, "not ours"), "not ours"),
         (socket.gaierror(-2, "Name or service not known"), "Name or service not known"),
     ],

@@ -22,13 +22,13 @@ async def test_the_vectors(place, tmp_path):
 @pytest.mark.parametrize(
     ("failure", "why"),
     [
-        ("500", "answered 500"),
+        ("500", "returned HTTP status 500"),
         ("undefined", "is undefined"),
         ("garbage", "Expecting value"),
         ("slow", "no answer within"),
         ("deep", "nested too deeply"),
         ("endless", "more than 1048576 bytes"),
-        ("elsewhere", "answered 307"),
+        ("elsewhere", "returned HTTP status 307"),
     ],
 )
 async def test_what_decides_nothing(failure, why):

@@ -48,7 +48,7 @@ async def test_what_is_undefined_decides_nothing(policy):
     engine = RegoEngine(policy, timeout=10)
     with pytest.raises(PolicyUnavailable, match="undefined"):
         await engine.decide({"size": 1})
-    assert engine.trouble == "the policy does not decide: s3d/filter/decision is undefined"
+    assert engine.trouble == "the policy returned no decision: s3d/filter/decision is undefined"
     assert (await engine.decide({"size": 6})).include
     assert engine.trouble == ""
     await engine.close()
@@ -205,7 +205,7 @@ async def test_no_end_waits_for_a_policy_that_takes_too_long(policy):
         with pytest.raises(PolicyUnavailable, match="no decision within"):
             await engine.decide({})
     await engine.refresh()
-    assert engine.trouble == "the policy does not decide: no decision within 0.05 s"
+    assert engine.trouble == "the policy returned no decision: no decision within 0.05 s"
     await engine.close()
     assert time.monotonic() - began < 1
 

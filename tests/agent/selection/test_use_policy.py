@@ -86,8 +86,8 @@ class Policy:
     ("text", "answer", "why"),
     [
         ("b", Decision(True), ""),
-        ("b", Decision(False, "because"), "the policy says no: because"),
-        ("b", PolicyUnavailable("it is away"), "the policy cannot be asked: it is away"),
+        ("b", Decision(False, "because"), "the policy excludes it: because"),
+        ("b", PolicyUnavailable("it is away"), "the policy cannot be evaluated: it is away"),
         ("c", AssertionError("not asked"), "no term includes it"),
     ],
 )
@@ -103,7 +103,8 @@ async def test_no_tag_overrules_the_policy(overruled):
     tags = {} if overruled else {UPLOAD: "true"}
     subject = FilterSubject(bucket="b", key="k", tags=tags)
     assert (
-        await rules.exclusion_reason(subject, overruled=overruled) == "the policy says no: because"
+        await rules.exclusion_reason(subject, overruled=overruled)
+        == "the policy excludes it: because"
     )
     policy.answer = Decision(True)
     assert await rules.exclusion_reason(subject, overruled=overruled) == ""

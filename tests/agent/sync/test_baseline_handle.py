@@ -19,7 +19,9 @@ def test_whatever_is_wrong_names_the_file(tmp_path):
     file.unlink()
     with sqlite3.connect(file) as db:
         db.execute("PRAGMA user_version = 99")
-    with pytest.raises(BaselineUnusable, match=r"b\.sqlite is the memory of a newer s3d") as found:
+    with pytest.raises(
+        BaselineUnusable, match=r"b\.sqlite is the baseline of a newer s3d"
+    ) as found:
         BaselineHandle(file).open()
     assert not found.value.can_be_replaced
     with pytest.raises(BaselineUnusable, match=r"none/b\.sqlite cannot be used"):

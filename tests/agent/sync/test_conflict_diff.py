@@ -31,7 +31,7 @@ def test_texts_are_compared_line_by_line(tree, tmp_path):
 
 def test_the_same_is_said(tree, tmp_path):
     write(tmp_path, b"a", b"a")
-    assert diff_conflict(tree, COPY).lines == ["They hold the same."]
+    assert diff_conflict(tree, COPY).lines == ["The files are identical."]
 
 
 @pytest.mark.parametrize(

@@ -148,7 +148,7 @@ def test_ones_own_edit_is_no_sign_that_a_side_is_as_it_was(action):
 @pytest.mark.finding("F9")
 def test_ones_own_pending_write_is_no_sign_that_the_bucket_is_as_it_was():
     given = steps(Action.DELETE_LOCAL, 9)
-    with pytest.raises(MassDeletionGuard, match="nothing is left in the bucket: 9 of 10 files"):
+    with pytest.raises(MassDeletionGuard, match="the bucket is empty: 9 of 10 files"):
         check(given, agreed=10, own={"pending"})
     check(given, agreed=11, own={"pending"})
     check([], agreed=2, own={"a", "b"})

@@ -75,8 +75,8 @@ def test_two_folders_do_not_overlap(agent, check, tree, tmp_path):
     SyncClient(agent.client).save("notes", FolderSpec(str(tree), "home", "notes/"))
     found = check(tree / "d", prefix="notes/d/")
     assert not found.can_save
-    assert "sync folder already" in verdict(found, "path")[1]
-    assert verdict(found, "prefix") == (False, "folder notes syncs that already")
+    assert "already a sync folder" in verdict(found, "path")[1]
+    assert verdict(found, "prefix") == (False, "folder notes already syncs this bucket and prefix")
     assert check(tree, prefix="notes/", name="notes").can_save
 
 

@@ -27,7 +27,7 @@ async def test_folders_come_and_go_while_the_agent_runs(around, tmp_path, object
     async with asyncio.TaskGroup() as group:
         task = group.create_task(folders.run())
         await until_open(folders.by_name["a"])
-        with pytest.raises(UsageError, match="folder a syncs bucket/a/ already"):
+        with pytest.raises(UsageError, match="folder a already syncs bucket/a/"):
             await folders.save(config(tmp_path / "c", prefix="a/"))
         other = await folders.save(config(tmp_path / "b", prefix="b/"))
         await until_open(other)
@@ -56,7 +56,7 @@ async def test_a_folder_is_had_with_other_settings(around, tmp_path):
 
 @pytest.mark.parametrize(
     ("path", "why"),
-    [("own/x", "its own files"), ("a/inner", "a sync folder already"), ("file", "it is a file"),
+    [("own/x", "its own files"), ("a/inner", "already a sync folder"), ("file", "it is a file"),
      (".", "its own files")],
 )  # fmt: skip
 async def test_some_folders_are_refused(around, tmp_path, path, why):

@@ -111,7 +111,7 @@ async def test_nothing_to_replace_is_found_out(tree):
 
 async def test_no_link_is_followed(tree, outside):
     found = await tree.look("link/secret")
-    assert found.trouble == "below a symbolic link"
+    assert found.trouble == "the path leads through a symbolic link"
     assert (await tree.look("link")).trouble == "a symbolic link"
     assert await tree.discard("link/secret", "t") is None
     assert await tree.move("link/secret", "stolen") is None
@@ -156,7 +156,7 @@ async def test_a_file_in_the_place_of_a_folder_is_told(tree):
     (tree.root / "d").mkdir()
     assert await tree.look("d") is None
     await tree.drop_staged("stage-id")
-    with pytest.raises(PathBlocked, match="a folder has this name here"):
+    with pytest.raises(PathBlocked, match="a folder here has this name"):
         await tree.place(await staged(tree), "d", None)
 
 

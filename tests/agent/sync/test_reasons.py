@@ -12,7 +12,7 @@ from s3d.agent.sync.reasons import reason_of, refusing
     [
         (errno.ENOSPC, "no space left on the disk"),
         (errno.EACCES, "permission denied"),
-        (errno.ENAMETOOLONG, "the name is too long for this disk"),
+        (errno.ENAMETOOLONG, "the name is too long for this file system"),
         (errno.EIO, os.strerror(errno.EIO)),
     ],
 )

@@ -39,7 +39,7 @@ async def test_what_was_replaced_comes_back_and_can_go_again(folder, root, objec
 async def test_a_row_of_the_history_can_be_named(folder, root):
     (row,) = [row for row in folder.baseline.history.rows(10) if row.trash]
     assert await folder.here.trash.undo(id=row.id) == "doc"
-    with pytest.raises(PathBlocked, match="nothing in the trash"):
+    with pytest.raises(PathBlocked, match="trash has no file"):
         await folder.here.trash.undo(id=row.id)
 
 
@@ -179,5 +179,5 @@ async def test_a_conflict_is_resolved(folder, conflict, root, objects, keep, wan
 
 
 async def test_only_a_conflict_copy_is_resolved(folder):
-    with pytest.raises(PathBlocked, match="no conflict copy"):
+    with pytest.raises(PathBlocked, match="not a conflict copy"):
         await folder.here.trash.resolve("doc", "copy")

@@ -69,7 +69,7 @@ async def test_a_watcher_that_hears_nothing_is_made_anew_and_then_given_up(tree,
     monkeypatch.setattr(watch, "CANARY_PATIENCE", 0.05)
     async with watching(tree, touch=lambda: None) as (watcher, told):
         await told.until(lambda: watcher.is_polling)
-        assert watcher.state == "polling: no events come any more"
+        assert watcher.state == "polling: no more events arrive"
         assert told.anything >= 2
 
 

@@ -32,4 +32,4 @@ def test_a_file_that_is_not_understood_is_put_aside(tmp_path, caplog):
     path.write_bytes(b"{nonsense")
     assert read(path) == SavedTransfers()
     assert (tmp_path / "transfers.bad").read_bytes() == b"{nonsense"
-    assert "transfers cannot be restored" in caplog.text
+    assert "cannot restore the transfers" in caplog.text

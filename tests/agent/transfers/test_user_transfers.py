@@ -131,7 +131,7 @@ async def test_a_source_that_is_not_there_is_told(world):
 
 async def test_many_are_too_many(world, monkeypatch):
     monkeypatch.setattr(user_transfers, "MAX_UNFINISHED", 2)
-    with pytest.raises(S3Error, match="2 transfers already"):
+    with pytest.raises(S3Error, match="2 unfinished transfers"):
         await world.transfers.start(
             TransferRequest("download", "one", keys=["a", "b", "c"], to_path="/tmp/x")
         )

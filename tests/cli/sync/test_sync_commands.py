@@ -128,7 +128,7 @@ def test_history_and_undo(s3d, notes, bucket):
     assert s3d("sync", "undo", str(notes / "a.txt")).code == 0
     assert (notes / "a.txt").read_text() == "one"
     nothing = s3d("sync", "undo", str(notes / "b.txt"))
-    assert (nothing.code, "nothing in the trash" in nothing.err) == (1, True)
+    assert (nothing.code, "trash has no file" in nothing.err) == (1, True)
     elsewhere = s3d("sync", "undo", "/etc/passwd")
     assert (elsewhere.code, "in no sync folder" in elsewhere.err) == (3, True)
 
@@ -140,7 +140,7 @@ def test_a_doubtful_pass_is_approved(s3d, notes, bucket):
         (notes / name).unlink()
     stopped = s3d("sync", "now", bucket)
     assert (stopped.code, "s3d sync approve" in stopped.err) == (1, True)
-    assert "nothing is left in the folder" in s3d("sync", "status", bucket).out
+    assert "the folder is empty" in s3d("sync", "status", bucket).out
     assert s3d("sync", "restore", bucket).out == "restoring 2 files\n"
     s3d("sync", "now", bucket)
     assert (notes / "a.txt").exists()

@@ -28,4 +28,4 @@ async def test_back_forward_bookmarks_and_a_place_by_name(opened):
         assert pane.table.listing.place == ("pix", "photos/")
         for _ in range(5):
             await pilot.press("ctrl+n")
-        assert "there is no place after" in screen(pilot.app)
+        assert "there is no location after" in screen(pilot.app)

@@ -41,7 +41,7 @@ async def test_a_folder_that_cannot_be_is_told_while_it_is_typed(opened):
         await go_to_row(pilot, "pix", "index.json")
         await pilot.press("d", *["backspace"] * 11, *"here", "enter")
         await pilot.pause()
-        assert "write the whole path" in screen(pilot.app)
+        assert "write an absolute path" in screen(pilot.app)
         assert pilot.app.agent.calls == []
         await pilot.press("escape")
         await pilot.pause()
@@ -67,7 +67,7 @@ async def test_without_a_bucket_nothing_is_uploaded(opened):
     async with opened("2") as pilot:
         await pilot.press("u")
         await pilot.pause()
-        assert "enter a bucket first" in screen(pilot.app)
+        assert "open a bucket first" in screen(pilot.app)
 
 
 async def test_one_is_renamed(opened):

@@ -6,7 +6,12 @@ async def test_a_failed_write_says_why_and_that_it_is_safe(opened):
         pilot.app.pane.query_one("#queue").go("8f10")
         await pilot.pause()
         shown = screen(pilot.app)
-        for text in ("AccessDenied (403)", "request id 7Z2K", "bytes are safe here", "✗ failed"):
+        for text in (
+            "AccessDenied (403)",
+            "request id 7Z2K",
+            "data stays in the queue",
+            "✗ failed",
+        ):
             assert text in shown
 
 

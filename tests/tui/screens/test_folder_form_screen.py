@@ -26,7 +26,7 @@ async def test_each_field_is_judged_while_it_is_written(opened):
         assert "✗ overlaps folder photos" in screen(pilot.app)
         await pilot.press("ctrl+s")
         await loaded(pilot, "save")
-        assert "it cannot be saved like this" in screen(pilot.app)
+        assert "the form has errors" in screen(pilot.app)
         assert [method for method, path, _ in pilot.app.agent.calls if method == "PUT"] == []
 
 
@@ -99,5 +99,5 @@ async def test_a_new_one_does_not_take_the_place_of_another(opened):
             await write(pilot, field, text)
         await pilot.press("ctrl+s")
         await loaded(pilot, "save")
-        assert "there is a folder photos already" in screen(pilot.app)
+        assert "a folder photos already exists" in screen(pilot.app)
         assert not [each for each in pilot.app.agent.calls if each[0] == "PUT"]

@@ -74,7 +74,7 @@ class CacheRoutes:
             hint = "set S3D_REMOTE, and S3D_READ_CACHE must not be off"
             raise ControlError(409, control.NO_REMOTE, "there is no read cache", hint)
         if cache.layer is None or cache.keeper is None:
-            hint = "fix that, and start the agent again"
+            hint = "fix this, and restart the agent"
             raise ControlError(409, control.WRONG_STATE, cache.trouble, hint)
         return cache.layer, cache.keeper
 

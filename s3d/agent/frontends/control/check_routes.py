@@ -45,8 +45,8 @@ class CheckRoutes:
         if repair not in ("true", "false"):
             raise S3Error("InvalidArgument", "repair must be true or false.")
         if self._turn.locked():
-            hint = "wait until it has ended"
-            raise ControlError(409, control.WRONG_STATE, "a check is under way", hint)
+            hint = "wait until it ends"
+            raise ControlError(409, control.WRONG_STATE, "a check is already running", hint)
         async with self._turn:
             if not cursor:
                 await self.close()
@@ -54,7 +54,7 @@ class CheckRoutes:
                 self._lines = self._checker.run(repair=repair == "true")
             elif self._lines is None or cursor != self._cursor:
                 raise ControlError(
-                    409, control.WRONG_STATE, "this check is over", "begin a new one"
+                    409, control.WRONG_STATE, "this check has ended", "start a new check"
                 )
             return answer(await self._page(self._lines))
 
@@ -77,4 +77,4 @@ class CheckRoutes:
                 return CheckPage(checked, damage)
             if time.monotonic() >= end or len(damage) >= control.MAX_PAGE:
                 return CheckPage(checked, damage, self._cursor)
-        raise S3Error("InternalError", "the check did not come to its end")
+        raise S3Error("InternalError", "the check was interrupted")

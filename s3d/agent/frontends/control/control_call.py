@@ -54,7 +54,7 @@ class Call:
 
     request: web.Request
     query: Mapping[str, str]
-    """The query's words, which the route declares."""
+    """The query parameters that the route declares."""
 
     def segment(self, name: str) -> str:
         """The part of the path that the route names {name}."""
@@ -72,7 +72,7 @@ class Call:
         """A query word that must be given, and not be empty."""
         value = self.query.get(name, "")
         if not value:
-            raise S3Error("InvalidArgument", f"The query word {name} is missing.")
+            raise S3Error("InvalidArgument", f"The query parameter {name} is missing.")
         return value
 
     def number(self, name: str, default: int, highest: int) -> int:
@@ -98,7 +98,11 @@ class Call:
     @property
     def cursor(self) -> int:
         """The sequence number after which a page begins; 0 for the first page."""
-        return self.sequence("cursor", "one of an earlier page") if self.query.get("cursor") else 0
+        return (
+            self.sequence("cursor", "the token of an earlier page")
+            if self.query.get("cursor")
+            else 0
+        )
 
     @property
     def wait(self) -> float:
@@ -137,7 +141,7 @@ class Call:
         try:
             return control.decode(bytes(data), kind)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise S3Error("InvalidRequest", f"The body is not understood: {error}") from error
+            raise S3Error("InvalidRequest", f"The body cannot be decoded: {error}") from error
 
     async def stream(
         self, body: Body, headers: Mapping[str, str], *, size: int | None, status: int = 200
@@ -197,7 +201,7 @@ def _query(request: web.Request, known: frozenset[str]) -> dict[str, str]:
         raise S3Error("InvalidArgument", "The query is not UTF-8.") from error
     query = dict(pairs)
     if len(query) < len(pairs):
-        raise S3Error("InvalidArgument", "A query word is given twice.")
+        raise S3Error("InvalidArgument", "A query parameter is given twice.")
     for word in query.keys() - known:
-        raise S3Error("InvalidArgument", f"This route has no query word {word}.")
+        raise S3Error("InvalidArgument", f"This route has no query parameter {word}.")
     return query

@@ -147,7 +147,7 @@ def check_folder(folder: Path) -> None:
 
 
 def _unsafe(folder: Path, why: str, remedy: str) -> UsageError:
-    return UsageError("the socket's folder is not safe", f"{folder} {why}", remedy)
+    return UsageError("the socket's folder is not secure", f"{folder} {why}", remedy)
 
 
 def _remove_stale(path: Path) -> None:
@@ -159,7 +159,7 @@ def _remove_stale(path: Path) -> None:
         return
     if not stat.S_ISSOCK(mode):
         raise UsageError(
-            "the socket's place is taken", f"{path} is not a socket", "remove it, or set S3D_SOCKET"
+            "the socket's path is in use", f"{path} is not a socket", "remove it, or set S3D_SOCKET"
         )
     with socket.socket(socket.AF_UNIX) as probe:
         probe.settimeout(1.0)
@@ -169,7 +169,7 @@ def _remove_stale(path: Path) -> None:
             path.unlink()
             return
     raise AlreadyRunningError(
-        "another agent answers on the socket", str(path), "stop it, or set S3D_SOCKET"
+        "another agent is running on this socket", str(path), "stop it, or set S3D_SOCKET"
     )
 
 

@@ -94,7 +94,7 @@ class ObjectRoutes:
         """Add and remove tags; those that are not named stay."""
         changes = await call.body(TagChanges)
         if both := changes.set.keys() & set(changes.unset):
-            raise S3Error("InvalidRequest", f"{min(both)} is both in set and in unset.")
+            raise S3Error("InvalidRequest", f"{min(both)} is in both set and unset.")
         tags = {**changes.set, **dict.fromkeys(changes.unset)}
         return answer(
             Tags(await self._objects.set_tags(call.bucket, call.query.get("key", ""), tags))

@@ -37,10 +37,10 @@ _DOMAIN_ERRORS: tuple[tuple[type[Exception], int, str, str], ...] = (
     (Unavailable, 503, "ServiceUnavailable", ""),
     (RootGone, 409, control.WRONG_STATE, ""),
     (MassDeletionGuard, 409, control.WRONG_STATE,
-     "s3d sync plan shows it; then s3d sync approve, or s3d sync restore"),
+     "see s3d sync plan; then run s3d sync approve or s3d sync restore"),
     (PathBlocked, 409, control.WRONG_STATE, ""),
     (NewerWritePending, 409, control.WRONG_STATE,
-     "let it be pushed, or discard it, first; s3d queue ls lists it"),
+     "push or discard the write first; s3d queue ls lists it"),
 )  # fmt: skip
 """Exception of sync or the queue -> status, code and hint; its text is the title."""
 
@@ -64,7 +64,9 @@ def problem_response(
     status, problem = _problem_of(error, bucket)
     if problem is None:
         logger.error("control call failed path=%s request_id=%s", path, request_id, exc_info=error)
-        problem = Problem("InternalError", "the agent failed", hint=HINTS["InternalError"])
+        problem = Problem(
+            "InternalError", "internal error of the agent", hint=HINTS["InternalError"]
+        )
     problem = msgspec.structs.replace(problem, request_id=request_id)
     return web.Response(
         body=control.encode(problem),
@@ -84,13 +86,15 @@ def _problem_of(error: Exception, bucket: str) -> tuple[int, Problem | None]:
         return 400, Problem("InvalidRequest", error.title, error.detail, error.remedy)
     if isinstance(error, web.HTTPMethodNotAllowed):
         methods = ", ".join(sorted(error.allowed_methods))
-        return 405, Problem("MethodNotAllowed", "this path has no such method", hint=methods)
+        return 405, Problem(
+            "MethodNotAllowed", "this path does not support the method", hint=methods
+        )
     if isinstance(error, web.HTTPException):
         hint = "see docs/control-api.md"
         return error.status, Problem(control.NO_SUCH_ROUTE, "no such path", hint=hint)
     for kind, status, code, hint in _DOMAIN_ERRORS:
         if isinstance(error, kind):
-            title = str(error) or "the folder is gone"
+            title = str(error) or "the folder has been removed"
             return status, Problem(code, title, hint=hint, retryable=status >= 500)
     return 500, None
 
@@ -99,9 +103,9 @@ def _of_s3_error(error: S3Error, bucket: str) -> Problem:
     title = error.message.rstrip(".")
     hint = HINTS.get(error.code, "")
     if error.status >= 500 and isinstance(error.failure, Refused):  # an error of the remote's
-        hint = "the remote returned this error; s3d status shows its state"
+        hint = "the remote returned this error; see s3d status"
     elif is_disk_full(error):
-        hint = "free some space on the disk that it names, or set S3D_LOCAL_DIR to another disk"
+        hint = "free some space on that disk, or set S3D_LOCAL_DIR to a folder on another disk"
     return Problem(error.code, title, _detail(error, bucket), hint, error.status >= 500)
 
 

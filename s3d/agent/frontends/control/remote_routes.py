@@ -103,7 +103,7 @@ class RemoteRoutes:
     @property
     def _waiting(self) -> Waiting:
         if self._maybe is None:
-            raise ControlError(409, control.NO_REMOTE, "there is no write queue of other remotes")
+            raise ControlError(409, control.NO_REMOTE, "no other remote has a write queue")
         return self._maybe
 
     async def list(self, call: Call) -> web.Response:
@@ -133,7 +133,7 @@ class RemoteRoutes:
         """Write them to the remote in use, which the request has to name."""
         move = await call.body(MoveRequest)
         if self._in_use is None or not _names(self._in_use, move.to):
-            hint = "start the agent with that remote (S3D_REMOTE) first"
+            hint = "first start the agent with that remote (S3D_REMOTE)"
             title = f"{move.to} is not the remote in use"
             raise ControlError(409, control.WRONG_STATE, title, hint)
         seqs = [_seq(text) for text in move.writes]
@@ -148,7 +148,7 @@ class RemoteRoutes:
         adopt, queue = await call.body(AdoptRequest), require_queue(self._queue)
         account = None if self._in_use is None else self._in_use.account
         if account is None or account.is_confirmed:
-            hint = "what waits for another remote: s3d queue move"
+            hint = "to move writes that wait for another remote: s3d queue move"
             title = "the access key is of the account that pending writes are for"
             raise ControlError(409, control.WRONG_STATE, title, hint)
         if adopt.separate:
@@ -167,7 +167,7 @@ class RemoteRoutes:
             async with self._opened(call) as queue:
                 write = queue.get(seq)
                 if write is None:
-                    hint = "s3d queue ls --remote lists what waits"
+                    hint = "s3d queue ls --remote lists the pending writes"
                     raise ControlError(404, control.NO_SUCH_TRANSFER, "no such write", hint)
                 return await act(call, queue, write)
 

@@ -66,7 +66,7 @@ class SyncActionRoutes:
         folder = folder_of_call(self._folders, call)
         if folder.is_paused:
             raise ControlError(
-                409, control.WRONG_STATE, "it is paused", f"s3d sync resume {folder.name}"
+                409, control.WRONG_STATE, "the folder is paused", f"s3d sync resume {folder.name}"
             )
         return answer(await user_actions.sync_now(folder))
 
@@ -140,7 +140,7 @@ class SyncActionRoutes:
     def _asking_folder(self, call: Call) -> SyncFolder:
         folder = folder_of_call(self._folders, call)
         if not folder.status().question:
-            raise ControlError(409, control.WRONG_STATE, f"{folder.name} asks nothing")
+            raise ControlError(409, control.WRONG_STATE, f"{folder.name} has no decision pending")
         return folder
 
 

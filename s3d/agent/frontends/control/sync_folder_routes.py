@@ -90,8 +90,8 @@ class SyncFolderRoutes:
             its = before.settings.config
             raise ControlError(
                 409, control.WRONG_STATE,
-                f"there is a sync folder {name} already: {its.path} with {its.bucket}/{its.prefix}",
-                f"give this one another name, or s3d sync rm {name} first",
+                f"the sync folder {name} already exists: {its.path} with {its.bucket}/{its.prefix}",
+                f"choose another name, or run s3d sync rm {name} first",
             )  # fmt: skip
         folder = await self._folders.save(config)
         await asyncio.to_thread(self._write, name, spec)
@@ -101,7 +101,7 @@ class SyncFolderRoutes:
         """Stop to sync it. Both sides stay as they are."""
         folder = folder_of_call(self._folders, call)
         if not folder.settings.from_file:
-            hint = "unset S3D_SYNC_FOLDER and start the agent again"
+            hint = "unset S3D_SYNC_FOLDER and restart the agent"
             raise ControlError(409, control.WRONG_STATE, "it is set by the environment", hint)
         await self._folders.remove(folder.name)
         await asyncio.to_thread(self._write, folder.name, None)
@@ -129,7 +129,7 @@ class SyncFolderRoutes:
                 toml_file.add_table(self._file, "sync_folder", table)
         except (OSError, toml_file.FileError) as error:
             detail = f"{self._file}: {error}"
-            hint = "the change is in effect until the agent ends; write it into the file by hand"
+            hint = "the change lasts until the agent stops; edit the file by hand"
             raise ControlError(500, "InternalError", detail, hint) from error
 
 

@@ -118,7 +118,7 @@ class TransferRoutes:
             return answer(transfer_of(write))
         check_key(retry.as_key)
         if write.kind != "put":
-            raise _wrong_state(f"a {write.kind} cannot go to another key")
+            raise _wrong_state(f"a {write.kind} cannot be pushed to another key")
         await journal.control.retry(seq=write.seq, as_key=retry.as_key)
         renamed = journal.pending.newest(write.bucket, retry.as_key)
         return answer(transfer_of(renamed or write))
@@ -126,12 +126,12 @@ class TransferRoutes:
     async def _retry_conflict(self, write: PendingWrite, retry: RetryRequest) -> web.Response:
         """force: push it over the remote's version; as_key: to another key. Its id changes."""
         if not (retry.force or retry.as_key):
-            hint = "force pushes it over the remote's version; as_key pushes it to another key"
+            hint = "force replaces the remote's version; as_key pushes to another key"
             raise ControlError(409, control.WRONG_STATE, "the remote has a newer version", hint)
         if retry.as_key:
             check_key(retry.as_key)
             if write.kind != "put":
-                raise _wrong_state(f"a {write.kind} cannot go to another key")
+                raise _wrong_state(f"a {write.kind} cannot be pushed to another key")
         journal = self._queue.journal
         await journal.conflicts.force(write.seq, retry.as_key or None)
         entered = journal.pending.newest(write.bucket, retry.as_key or write.key)
@@ -177,7 +177,7 @@ class TransferRoutes:
         return answer(transfer_of(write))
 
     async def cancel(self, call: Call, write: PendingWrite) -> web.Response:
-        raise _wrong_state("a write is discarded, and not cancelled")
+        raise _wrong_state("a pending write cannot be cancelled, only discarded")
 
     async def resume(self, call: Call, write: PendingWrite) -> web.Response:
         await self._queue.journal.control.release(write.seq)
@@ -228,7 +228,7 @@ class TransferRoutes:
                 if each.write.bucket == bucket and key in ("", each.write.key)
             ]
         elif "prefix" in query or "key" in query:
-            raise S3Error("InvalidArgument", "The query word bucket is missing.")
+            raise S3Error("InvalidArgument", "The query parameter bucket is missing.")
         else:
             writes = journal.pending
             conflicts = [each.write for each in journal.conflicts]
@@ -254,7 +254,7 @@ async def export_staged(
 
 
 def _gone() -> ControlError:
-    hint = "it may have been pushed meanwhile; s3d queue ls lists what is pending"
+    hint = "it may have been pushed already; s3d queue ls lists the pending writes"
     return ControlError(404, control.NO_SUCH_TRANSFER, "no such transfer", hint)
 
 

@@ -108,8 +108,8 @@ class MigrationRoutes:
     @property
     def _migration(self) -> Migration:
         if self._maybe is None:
-            hint = "set S3D_REMOTE and start the agent again"
-            raise ControlError(409, control.NO_REMOTE, "there is no remote to migrate to", hint)
+            hint = "set S3D_REMOTE and restart the agent"
+            raise ControlError(409, control.NO_REMOTE, "no remote is set to migrate to", hint)
         return self._maybe
 
     async def show(self, call: Call) -> web.Response:
@@ -121,7 +121,7 @@ class MigrationRoutes:
     async def start(self, call: Call) -> web.Response:
         request, migration = await call.body(MigrateRequest), self._migration
         if not migration.start(request.buckets, delete_source=request.delete_source):
-            raise ControlError(409, control.WRONG_STATE, "a migration is running already")
+            raise ControlError(409, control.WRONG_STATE, "a migration is already running")
         return answer(migration.status, 202)
 
     async def cancel(self, call: Call) -> web.Response:

@@ -11,7 +11,7 @@ from s3d.agent.s3.errors import S3Error
 HIGH_WATER = 512 * 1024
 """Buffered bytes above which no more is read from the client."""
 LOW_WATER = 256 * 1024
-"""Buffered bytes below which reading goes on."""
+"""Buffered bytes below which reading resumes."""
 
 
 class BodyBuffer:

@@ -79,7 +79,7 @@ class ClientConnection(asyncio.Protocol):
         self._is_finishing = False
         """No request is served after the one in hand, which may still come."""
         self._peer_is_done = False
-        """The client sends no more."""
+        """The client has closed its sending side."""
         self._dropped = 0
         """Bytes that arrived after the end of the last request to be served."""
         self.deadline = NEVER
@@ -124,7 +124,7 @@ class ClientConnection(asyncio.Protocol):
             self._serve()
 
     def eof_received(self) -> bool:
-        """The client sends no more. It may still read the responses to complete requests."""
+        """The client has closed its sending side, and may still read responses."""
         self._parser.fail_body(S3Error("IncompleteBody"))
         self._peer_is_done = True
         return self._task is not None or self._parser.has_requests
@@ -213,7 +213,9 @@ class ClientConnection(asyncio.Protocol):
         try:
             await work
         except ClientGone:
-            logger.debug("client left before the end of its response id=%s", exchange.request_id)
+            logger.debug(
+                "client disconnected before the end of the response id=%s", exchange.request_id
+            )
             self.abort()
         except BaseException:
             self.abort()

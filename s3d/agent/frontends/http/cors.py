@@ -32,7 +32,7 @@ async def grant(client: S3Client, head: RequestHead) -> ExtraHeaders:
         if rule is not None:
             return _grant_headers(rule, origin)
     if method in STATE_CHANGING:
-        raise S3Error("AccessDenied", "A foreign web page may not change anything here.")
+        raise S3Error("AccessDenied", "A web page of another origin must not change anything.")
     return ()
 
 

@@ -19,7 +19,7 @@ class OpenConnections:
         self._cap = connection_cap(limits)
         times = (limits.head, limits.idle, limits.body, limits.write, limits.linger)
         self._interval = min(1.0, min(times) / 4)
-        """Seconds between two looks at the deadlines."""
+        """Seconds between two checks of the deadlines."""
         self._open: set[ClientConnection] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._closed = asyncio.Event()

@@ -94,7 +94,7 @@ class RequestHandler:
 
     def _refuse(self, exchange: Exchange, error: S3Error) -> None:
         if exchange.status:
-            logger.warning("response broken off code=%s op=%s", error.code, exchange.operation)
+            logger.warning("response aborted code=%s op=%s", error.code, exchange.operation)
         self._writer.refuse(exchange, error)
 
     # ------------------------------------------------------------------ the flow

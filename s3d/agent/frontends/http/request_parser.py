@@ -70,7 +70,7 @@ class HttpRequest:
     wants_keep_alive: bool
     body: BodyBuffer
     error: S3Error | None = None
-    """The response to bytes that are no HTTP request."""
+    """The response to bytes that are not an HTTP request."""
 
 
 class ParserState(Enum):
@@ -78,9 +78,9 @@ class ParserState(Enum):
 
     OPEN = auto()
     CLOSED = auto()
-    """Nothing more is parsed, neither a request nor the rest of one."""
+    """Parsing has ended: neither a request nor the rest of one is parsed."""
     BROKEN = auto()
-    """As CLOSED, and bytes that nobody can interpret may still arrive."""
+    """As CLOSED, but bytes that cannot be interpreted may still arrive."""
 
 
 OPEN = ParserState.OPEN

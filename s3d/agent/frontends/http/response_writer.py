@@ -148,7 +148,7 @@ class ResponseWriter:
             await exchange.drain()
             data = await anext(chunks, b"")
         if body.size is not None and sent != body.size:
-            logger.error("a body of %d bytes was to have %d", sent, body.size)
+            logger.error("a body has %d bytes instead of %d", sent, body.size)
             exchange.abort()
         if tail:
             exchange.write(as_chunk(b""))

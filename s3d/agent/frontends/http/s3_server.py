@@ -74,7 +74,9 @@ class S3Server:
             try:
                 self._servers.append(await self._listen(address, real[1]))
             except OSError as error:
-                logger.info("not listening on %s as well: %s", address, error.strerror)
+                logger.info(
+                    "cannot listen on the additional address %s: %s", address, error.strerror
+                )
         return host, int(real[1])
 
     async def stop(self, grace: float) -> None:
@@ -86,11 +88,11 @@ class S3Server:
         await connections.wait_closed(grace)
         busy = connections.count_busy()
         if busy:
-            logger.warning("requests cancelled at the stop count=%d", busy)
+            logger.warning("requests cancelled on shutdown count=%d", busy)
         connections.abort()
         await connections.wait_closed(_ABORT_TIMEOUT)
         if len(connections):
-            logger.error("connections do not end count=%d", len(connections))
+            logger.error("connections have not closed count=%d", len(connections))
         connections.stop_timer()
         self._sendfile.close()
 

@@ -25,7 +25,7 @@ _THREADS = 8
 _CALL = 16 * 1024**2
 """Bytes of one sendfile."""
 _TURN = 0.25
-"""Seconds after which a thread turns to the next task."""
+"""Seconds after which a thread switches to the next task."""
 _PATIENCE = 20
 """Milliseconds that a thread waits for a client; the loop does longer waits."""
 _MORE = getattr(socket, "MSG_MORE", 0)

@@ -53,7 +53,7 @@ async def adopt(catalog: Catalog, pushed: Pushed) -> Entry | None:
             sums = await asyncio.to_thread(_link, catalog, entry, pushed.source)
             _check(sums, pushed.stored.layout)
         except OSError as error:  # Another file system, say: it is fetched when it is read.
-            logger.debug("a pushed file is not adopted: %s key=%s", error, pushed.key)
+            logger.debug("cannot cache a pushed file: %s key=%s", error, pushed.key)
             return None
         entry.sums[:] = type(entry.sums)("I", sums)
         data = None
@@ -89,14 +89,14 @@ def _check(sums: list[int], layout: Layout) -> None:
     """Raise OSError for a file that was damaged after it was pushed."""
     known = layout.extents[0].sums
     if known and known != b"".join(each.to_bytes(4, "little") for each in sums):
-        raise OSError("the staged file does not have its checksums any more")
+        raise OSError("the staged file no longer matches its checksums")
 
 
 def _read(file: Any, size: int) -> bytes:
     """Raises OSError when there is less."""
     data: bytes = file.read(size)
     if len(data) != size:
-        raise OSError("a staged file is shorter than its record says")
+        raise OSError("a staged file is shorter than its record")
     return data
 
 

@@ -13,9 +13,9 @@ from s3d.agent.stores.read_cache.s3_fifo import Fifo, Retention
 SLICE = 200
 """Entries that go before others may run: this takes some milliseconds of the loop."""
 _SLACK = 32 << 20
-"""Bytes of the limit that are left for the log of the index."""
+"""Bytes of the limit that are reserved for the WAL file of the index."""
 _FLOOR, _FLOOR_SHARE = 5 << 30, 0.1
-"""No fill leaves less of the disk free than the smaller of these."""
+"""Fills leave at least the smaller of these free on the disk."""
 
 
 @dataclass(frozen=True, slots=True)

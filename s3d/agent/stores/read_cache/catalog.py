@@ -27,13 +27,13 @@ from s3d.agent.stores.read_cache.s3_fifo import Fifo, Retention
 logger = logging.getLogger(__name__)
 
 _HOT = 8_192
-"""Entries that are kept ready to be answered from."""
+"""Maximum number of entries that are held in memory."""
 _HOT_DATA = 16 << 20
-"""Bytes of small bodies that are kept in memory."""
+"""Maximum bytes of small bodies that are held in memory."""
 _PAGE = 4 << 10
 """Bytes of a page of the index and of a block of the file system."""
 _ROW = 512
-"""Bytes of a row without what it holds; generous."""
+"""Bytes of a row without its variable columns; a generous estimate."""
 
 
 class EntryNames:
@@ -91,7 +91,7 @@ class Catalog:
         self.index = index
         self.blobs = blobs
         self.is_pinned: Callable[[str, str], bool] = lambda bucket, key: False
-        """Whether a bucket and key must stay."""
+        """Whether the entry of a bucket and key must not be evicted."""
         self.on_evicted: Callable[[int], None] = lambda size: None
         self._fifo = Fifo()
         self.room = CacheRoom(

@@ -49,7 +49,7 @@ CREATE TABLE pages(id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE,
 """For Index.open."""
 
 PAGES = 512
-"""Answers to listings that are kept."""
+"""Maximum number of stored pages of listings."""
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(dict[str, Any]).decode
@@ -189,7 +189,7 @@ class _Unsaved:
     entry: Entry
     data: bytes | None
     saves: int = 0
-    """Commits that are still to come."""
+    """Number of commits in progress."""
 
 
 class EntryRows:
@@ -287,8 +287,8 @@ class EntryRows:
 def noted(saved: asyncio.Future[Any]) -> None:
     """Say that a row could not be written."""
     if not saved.cancelled() and (error := saved.exception()) is not None:
-        logger.warning("the cache could not note what it has: %s", error)
+        logger.warning("cannot commit rows of the cache: %s", error)
 
 
 def _damaged(error: Exception) -> None:
-    logger.error("the index of the cache is damaged, and is made anew: %s", error)
+    logger.error("the index of the cache is damaged and is rebuilt: %s", error)

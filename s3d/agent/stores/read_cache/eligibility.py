@@ -45,7 +45,7 @@ def cache_tag_in(request: S3Request[Any]) -> str | None:
 
 
 TAGS_TIMEOUT = 5.0
-"""Seconds that the remote has to tell the tags of an object whose reader is waiting."""
+"""Timeout in seconds of a request for the tags of an object whose reader is waiting."""
 
 
 class Eligibility:
@@ -80,7 +80,7 @@ class Eligibility:
         try:
             return not await self.rules.exclusion_reason(subject, overruled=pinned)
         except S3Error as error:
-            logger.info("not kept: %s key=%s", error.message, subject.key)
+            logger.info("not cached: %s key=%s", error.message, subject.key)
             return False
 
     async def _tags(

@@ -21,7 +21,7 @@ from s3d.agent.s3.messages import Body, Members, S3Response
 from s3d.agent.storage.blocks import BLOCK, block_count, block_size, blocks_of, mask
 
 UNCHECKED = 0.0
-"""As checked of an entry: it is revalidated at its next use."""
+"""A value of Entry.checked: the entry is revalidated at its next use."""
 EXPIRED = -1.0
 """As checked of an entry that an agent has left which was killed: it is checked before its next
 use. While the remote is away it is given, as stale: all that was forgotten is forgotten."""

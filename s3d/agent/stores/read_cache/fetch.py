@@ -49,19 +49,21 @@ class Fetch:
             async with aclosing(body):
                 async for chunk in body:
                     if self.at + len(chunk) > self.stop:
-                        raise S3Error("InternalError", "The remote sent more than it said.")
+                        raise S3Error(
+                            "InternalError", "The remote sent more bytes than it announced."
+                        )
                     await loop.run_in_executor(None, self._write, chunk, self.at)
                     self.at += len(chunk)
                     self._tell()
             if self.at < self.stop:
-                raise S3Error("ServiceUnavailable", "The remote's answer broke off.")
+                raise S3Error("ServiceUnavailable", "The remote's response ended early.")
         except S3Error as error:
             self.error = error
         except OSError as error:
             self.error = S3Error("SlowDown", f"the cache cannot be written: {error.strerror}")
             self.error.failure = error
         except asyncio.CancelledError:
-            self.error = S3Error("ServiceUnavailable", "The agent stopped.")
+            self.error = S3Error("ServiceUnavailable", "The agent has stopped.")
             raise
         finally:
             if self.error is not None:

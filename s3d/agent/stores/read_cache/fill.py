@@ -31,7 +31,7 @@ from s3d.agent.stores.read_cache.verify import DigestCheck, EntryFiles, claim_of
 logger = logging.getLogger(__name__)
 
 _REST = 30.0
-"""Seconds without fills after the disk of the cache has failed."""
+"""Seconds without fills after an error of the cache's disk."""
 
 Name = tuple[str, str]
 
@@ -43,7 +43,7 @@ class Counts:
     hits: int = 0
     misses: int = 0
     stale: int = 0
-    """Answers from the cache while the remote was away."""
+    """Responses from the cache while the remote was unreachable."""
     hit_bytes: int = 0
     fetched_bytes: int = 0
     fills: int = 0
@@ -60,7 +60,7 @@ class _Opening:
     context: RequestContext | None = None
     """Of the first reader's request."""
     superseded: bool = False
-    """The object was written meanwhile: no other reader may get these bytes."""
+    """The object has been written since: no other reader may get these bytes."""
 
 
 class Uncached(Exception):
@@ -81,14 +81,14 @@ class FillCoordinator:
     spawn: Callable[[Any, str], asyncio.Future[Any]]
     counts: Counts
     admits: Callable[[str, str, Members, RequestContext | None], Awaitable[bool]]
-    """Whether an object may be kept, by what the remote says of it."""
+    """Whether an object may be cached, by its attributes at the remote."""
     clock: Callable[[], float] = time.time
     _opening: dict[Name, _Opening] = field(default_factory=dict)
     _fetches: dict[int, list[Fetch]] = field(default_factory=dict)
     _odd: dict[Name, str] = field(default_factory=dict)
-    """Of objects whose bytes are not as their ETag says: what their MD5 was."""
+    """The MD5 of objects whose bytes did not match their ETag."""
     _strange: set[str] = field(default_factory=set)
-    """Buckets of a server whose ETags are no MD5."""
+    """Buckets of a server whose ETags are not MD5 digests."""
     _rest_until: float = 0.0
 
     @property
@@ -192,9 +192,9 @@ class FillCoordinator:
         digest_check = DigestCheck(claim_of(members))
         digest_check.update(data)
         if len(data) != entry.size:
-            raise S3Error("ServiceUnavailable", "The remote's answer broke off.")
+            raise S3Error("ServiceUnavailable", "The remote's response ended early.")
         if not self._holds(entry, digest_check):
-            raise S3Error("InternalError", "The remote's answer is not what its ETag says.")
+            raise S3Error("InternalError", "The remote's response does not match its ETag.")
         if entry.size:
             entry.sums[0] = crc(data)
             entry.present = mask(0, 1)
@@ -232,7 +232,7 @@ class FillCoordinator:
                 break
         held = sum(block_size(entry.size, block) for block in range(first, end))
         if not self.catalog.room.claim(held):
-            raise S3Error("SlowDown", "The cache is full of what must stay.")
+            raise S3Error("SlowDown", "The cache is full of pinned entries and entries in use.")
         # It is entered before anything is awaited, so that a second reader finds it.
         fetch = Fetch(entry, first, end, None, DigestCheck(None))
         await self._start_later(fetch, held, context)
@@ -306,7 +306,7 @@ class FillCoordinator:
             self.counts.fetched_bytes += fetch.at - fetch.first * BLOCK
             if fetch.error is None and not self._holds(entry, fetch.digest_check):
                 fetch.error = S3Error(
-                    "InternalError", "The remote's answer is not what its ETag says."
+                    "InternalError", "The remote's response does not match its ETag."
                 )
             if fetch.error is None:
                 fetch.note()
@@ -315,7 +315,7 @@ class FillCoordinator:
             elif isinstance(fetch.error.failure, OSError):
                 self._failed(fetch.error.failure)
             if fetch.error is not None:
-                logger.info("a fill failed: %s key=%s", fetch.error.message, entry.key)
+                logger.info("cannot fill the cache: %s key=%s", fetch.error.message, entry.key)
         finally:
             fetch.finish()
             self._end(fetch, held)
@@ -347,7 +347,7 @@ class FillCoordinator:
         if not digest_check.is_doubtful:
             return False
         if self._odd.get(entry.name) == digest_check.computed:
-            logger.info("the ETags of this bucket are no MD5 bucket=%s", entry.bucket)
+            logger.info("the ETags of this bucket are not MD5 digests bucket=%s", entry.bucket)
             self._strange.add(entry.bucket)
             self._odd.clear()
             return True
@@ -359,7 +359,7 @@ class FillCoordinator:
     def _failed(self, error: OSError) -> None:
         self._rest_until = self.clock() + _REST
         logger.warning(
-            "the cache cannot be used for now: %s folder=%s",
+            "caching is suspended: %s folder=%s",
             error.strerror or error,
             self.catalog.blobs.folder,
         )

@@ -38,7 +38,7 @@ class Effect(Enum):
     """It was refused, or nobody knows whether it was carried out. The remote is asked before they
     are believed; while it is away they are stale, but older than no acknowledged write."""
     FORGET = "forget"
-    """It was carried out."""
+    """The write succeeded."""
 
 
 def changed(request: S3Request[Any]) -> Iterator[tuple[str, str]]:
@@ -66,7 +66,7 @@ _UNLISTED = frozenset(
         "RestoreObject",
     )
 )
-"""Writes that change nothing of what a listing says."""
+"""Writes that change nothing that a listing shows."""
 
 
 def listing_changes(

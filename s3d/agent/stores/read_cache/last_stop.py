@@ -23,9 +23,9 @@ class LastStop(Enum):
 
     CLEAN = "clean"
     KILLED = "killed"
-    """The computer went on: all that was committed is there."""
+    """The computer has not restarted: all committed rows are present."""
     POWER_CUT = "power cut"
-    """Or it is not known: the newest rows may be missing."""
+    """A power cut, or it is not known: the newest rows may be missing."""
 
 
 class StopMarker:
@@ -53,7 +53,9 @@ class StopMarker:
         try:
             write_atomically(self._file, _CLEAN.encode(), durable=True)
         except OSError as error:
-            logger.warning("cannot note the end of this run: %s path=%s", error, self._file)
+            logger.warning(
+                "cannot mark the clean shutdown of the cache: %s path=%s", error, self._file
+            )
 
     def spoil(self) -> None:
         """A row is there that should not be: whatever follows is as bad as a power cut."""
@@ -61,7 +63,7 @@ class StopMarker:
         try:
             self._file.unlink(missing_ok=True)
         except OSError as error:
-            logger.warning("the cache may be wrong after a crash: %s path=%s", error, self._file)
+            logger.warning("the cache may be outdated after a crash: %s path=%s", error, self._file)
 
 
 def _read(file: Path) -> str:

@@ -214,9 +214,9 @@ class Cache(Layer):
     def trouble(self) -> str:
         """Why nothing new is kept just now; "" while all is well."""
         if self.fills.is_resting:
-            return "the disk of the cache has failed lately: nothing new is kept for now"
+            return "the disk of the cache failed recently: nothing new is cached for now"
         if not self.catalog.room.is_on_disk:
-            return "the disk is nearly full: nothing new is kept"
+            return "the disk is nearly full: nothing new is cached"
         return ""
 
     async def verify(self, entry: Entry) -> bool:

@@ -43,15 +43,16 @@ from s3d.agent.stores.read_cache.revalidate import (
 logger = logging.getLogger(__name__)
 
 STALE = "x-s3d-stale"
-"""Header of answers that could not be checked, since the remote is away: 1."""
+"""Header of stale responses, which could not be revalidated because the remote is unreachable:
+1."""
 
 _TIMEOUT = 3.0
-"""Seconds that the remote has when the last listing can be given instead."""
+"""Timeout in seconds of a listing for which a stored one can be served instead."""
 _LARGEST = 2 << 20
-"""Bytes of a page that is kept."""
+"""Maximum bytes of a stored page."""
 _MOST_CHANGES = 10_000
-"""Changes of a bucket; with more its pages go."""
-_NO_LISTING = "The remote is away, and the cache has no complete listing of this."
+"""Maximum number of changes of a bucket; beyond it, its pages are dropped."""
+_NO_LISTING = "The remote is unreachable, and the cache has no complete listing."
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(dict[str, Any]).decode
@@ -80,10 +81,10 @@ class ListOps:
             self._listed = catalog.index.read_inline(catalog_rows.listed)
             self._seq = catalog.index.read_inline(catalog_rows.highest_change)
         self._changes: Counter[str] = Counter()
-        """Writes by bucket: an answer from before one is not kept."""
+        """Number of writes by bucket: a response from before a write is not stored."""
         self._kept_changes: Counter[str] = Counter()
         self._joined: tuple[tuple[Chain, int, int], last_listing.LastListing] | None = None
-        """The listing that was put together last, and of what."""
+        """The listing that was joined last, and its parameters."""
         self._saves = 0
 
     # What changes
@@ -187,7 +188,7 @@ class ListOps:
             exact = self._as_it_was(request)
             return exact or await self._joined_answer(request)
         except (S3Error, DAMAGE) as error:
-            logger.info("the last listing cannot be read: %s bucket=%s", error, request.bucket)
+            logger.info("cannot read the last listing: %s bucket=%s", error, request.bucket)
             return None
 
     def _as_it_was(self, request: S3Request[Members]) -> S3Response[Any] | None:

@@ -41,7 +41,7 @@ logger = logging.getLogger(__name__)
 _NO_FILL = ("SlowDown", "PreconditionFailed")
 """Errors of a fill that are the cache's own, or that say that the object is another one by now."""
 _MOST_ABSENT = 10_000
-"""Keys that are remembered as absent at the remote."""
+"""Maximum number of keys that are remembered as absent at the remote."""
 
 Name = tuple[str, str]
 
@@ -155,7 +155,7 @@ class ObjectReads:
         if entry is None or entry.superseded:
             return await self._fill(request)
         if is_stale and is_refused(request.input, entry):
-            message = "The remote is away, and only it can judge this."
+            message = "The remote is unreachable, and only the remote can evaluate this request."
             raise self._outage.error(request.key, message)
         answer = self._answer_now(entry, request)
         response = (

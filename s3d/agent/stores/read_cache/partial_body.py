@@ -15,7 +15,7 @@ from s3d.agent.stores.read_cache.fill import FillCoordinator
 
 _CHUNK = 1 << 20
 _RETRIES = 3
-"""Times that a damaged block is fetched again before the read fails."""
+"""Fetches of a damaged block before the read fails."""
 
 
 class FillBody:
@@ -40,7 +40,7 @@ class FillBody:
         """Fetches whose bytes were given before all of them had come and were found right."""
         self._fd = fills.files.open(entry)
         if self._fd is None:
-            raise S3Error("ServiceUnavailable", "A file of the cache is gone.")
+            raise S3Error("ServiceUnavailable", "A file of the cache is missing.")
         fills.catalog.blobs.lease([entry.blob])
 
     @property

@@ -35,7 +35,7 @@ class Pins:
         self._keys: dict[tuple[str, str], Pin] = {}
         self._prefixes: dict[tuple[str, str], Pin] = {}
         self._of_bucket: dict[str, tuple[str, ...]] = {}
-        """The prefixes of a bucket: a look at an entry that might go costs one call."""
+        """The pinned prefixes of a bucket, for one startswith() call per eviction candidate."""
         for pin in _read(file):
             self._enter(pin)
 
@@ -109,7 +109,7 @@ def _read(file: Path) -> list[Pin]:
         return []
     except (OSError, msgspec.DecodeError) as error:
         aside = file.with_suffix(".broken")
-        logger.error("the pins cannot be read: %s file=%s kept as %s", error, file, aside)
+        logger.error("cannot read the pins: %s file=%s renamed to %s", error, file, aside)
         with contextlib.suppress(OSError):
             file.rename(aside)
         return []
@@ -122,15 +122,15 @@ def _refuse_newer(file: Path, data: bytes) -> None:
         if version > VERSION:
             raise UsageError(
                 "the pins were written by a newer s3d",
-                f"{file} has version {version}, and this s3d reads {VERSION} at most",
-                "run the newer s3d, or move the file away to forget the pins",
+                f"{file} has version {version}, but this s3d supports versions up to {VERSION}",
+                "run the newer s3d, or move the file away to reset the pins",
             )
 
 
 SHORTEST = 5.0
-"""Seconds between two looks at a pin, at least."""
+"""Minimum seconds between two checks of a pin."""
 LONGEST = 900.0
-"""Seconds, at most, unless max_age is longer."""
+"""Maximum seconds between two checks, unless max_age is longer."""
 GROWTH = 1.5
 
 

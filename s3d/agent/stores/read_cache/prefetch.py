@@ -32,7 +32,7 @@ CONCURRENCY = 4
 _STEP = 8 << 20
 """Bytes of a large object that are fetched at a time when the rate is limited."""
 MAX_QUEUED = 100
-"""Prefetches that wait to be started, and ended ones that stay listed."""
+"""Maximum number of waiting prefetches, and of ended ones that stay listed."""
 _STATES = {
     JobState.QUEUED: "running",
     JobState.RUNNING: "running",
@@ -43,9 +43,7 @@ _STATES = {
 
 PrefetchJob = Job[PrefetchRequest]
 
-FULL = (
-    "the cache has no room for it: raise S3D_READ_CACHE_MAX_SIZE or _MAX_FILES, or unpin something"
-)
+FULL = "the cache has no room: raise S3D_READ_CACHE_MAX_SIZE or _MAX_FILES, or unpin something"
 
 
 class NotCached(Exception):
@@ -83,7 +81,7 @@ class PinManager:
         self._found: dict[Pin, PinStatus] = {}
         self._schedule = PinSchedule(cache.freshness.max_age, steady)
         self._brought = 0
-        """Objects that were not here, or not as the listing says."""
+        """Objects that were missing from the cache or differed from the listing."""
         self._changed = asyncio.Event()
         self._ids = itertools.count(1)
         cache.catalog.is_pinned = pins.covers
@@ -113,7 +111,7 @@ class PinManager:
             elif mark != PIN and pin is not None and pin.tag:
                 self.pins.remove(pin)
         except OSError as error:
-            logger.warning("a pin cannot be kept: %s key=%s", error, key)
+            logger.warning("cannot pin an object: %s key=%s", error, key)
 
     # Prefetch
 

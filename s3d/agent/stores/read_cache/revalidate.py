@@ -16,17 +16,17 @@ from s3d.agent.stores.read_cache.catalog import Catalog
 from s3d.agent.stores.read_cache.entry import EXPIRED, UNCHECKED, UNPROVEN, Entry
 
 _TIMEOUT = 3.0
-"""Seconds that the remote has to say whether something that is here is still right."""
+"""Timeout of a revalidation in seconds."""
 _OUTAGE = 5.0
-"""Seconds for which the remote is taken to be away after it was found so."""
+"""Seconds for which the remote counts as unreachable after a failed request."""
 OUTAGE_TIMEOUT = 5.0
-"""Seconds that a remote which was away a moment ago has for what is not here."""
+"""Timeout in seconds of a read that is not cached, soon after the remote was unreachable."""
 _ABSENT = 5.0
-"""Seconds for which a key is taken not to exist after the remote said so."""
+"""Seconds for which a 404 of the remote is cached."""
 
-_NOT_HERE = "The remote is away, and the object is not in the cache."
+_NOT_HERE = "The remote is unreachable, and the object is not in the cache."
 _MAY_BE_OLD = (
-    "The remote is away, and what the cache has may be older than what was written before the "
+    "The remote is unreachable, and the cached object may be older than the last write before the "
     "computer went down."
 )
 
@@ -95,14 +95,14 @@ class Revalidator:
     spawn: Spawn
     clock: Callable[[], float]
     gone: Callable[[str, str], None]
-    """Called with an object that has changed, or is gone, at the remote."""
+    """Called with an object that has changed at the remote, or has been deleted there."""
     revalidations: int = 0
-    """Times that the remote has answered."""
+    """Number of answered revalidations."""
 
     def __post_init__(self) -> None:
         self._asking: dict[Name, asyncio.Future[Entry | None]] = {}
         self._doubted: dict[str, float] = {}
-        """Bucket -> the time up to which its entries were checked in vain."""
+        """Bucket -> time before which the results of revalidations do not count."""
 
     def is_fresh(self, entry: Entry) -> bool:
         age = self.clock() - entry.checked
@@ -140,7 +140,7 @@ class Revalidator:
         asking = None if force else self._asking.get(entry.name)
         if asking is None:
             asking = self.spawn(
-                self._ask(entry, context), f"cache check {entry.bucket}/{entry.key}"
+                self._ask(entry, context), f"cache revalidate {entry.bucket}/{entry.key}"
             )
             self._asking[entry.name] = asking
             asking.add_done_callback(lambda done: self._done(entry.name, done))

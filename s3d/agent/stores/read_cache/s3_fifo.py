@@ -17,9 +17,9 @@ from enum import IntEnum
 
 _SMALL_SHARE = 0.1
 _MOST = 3
-"""Uses that are counted."""
+"""Maximum of the use counter."""
 _PROMOTED = 2
-"""Uses in the small queue that make an entry stay."""
+"""Uses in the small queue after which an entry moves to the main queue."""
 
 LOOKS = 1_000
 """Entries that are looked at in one call, at most: this takes some milliseconds of the loop."""
@@ -34,7 +34,7 @@ class Retention(IntEnum):
     IN_USE = 1
     """For a moment."""
     PINNED = 2
-    """Until look_again() is called."""
+    """Until pins_changed() is called."""
 
 
 _FREE, _SMALL, _MAIN, _LEFT = range(4)

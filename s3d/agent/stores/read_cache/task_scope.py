@@ -65,4 +65,4 @@ async def _settle(work: Coroutine[Any, Any, T], outcome: asyncio.Future[T]) -> N
 
 
 def _stopping() -> S3Error:
-    return S3Error("ServiceUnavailable", "The agent stops.")
+    return S3Error("ServiceUnavailable", "The agent is stopping.")

@@ -124,7 +124,7 @@ class EntryFiles:
                 entry.present &= ~mask(block, block + 1)
             if wrong:
                 logger.warning(
-                    "cached bytes have changed on the disk bucket=%s key=%s blocks=%d",
+                    "cached bytes are damaged bucket=%s key=%s blocks=%d",
                     entry.bucket,
                     entry.key,
                     len(wrong),
@@ -136,7 +136,7 @@ class EntryFiles:
         try:
             return os.open(self._blobs.path(entry.blob), os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
-            logger.warning("a cached file is gone: %s key=%s", error.strerror, entry.key)
+            logger.warning("a cached file is missing: %s key=%s", error.strerror, entry.key)
             return None
 
     def create(self, blob: int) -> int:

@@ -121,7 +121,7 @@ class RemoteQuirks(msgspec.Struct):
     listing_order: str = UNKNOWN
     """OTHER once a listing was not in the order of the keys."""
     keeps_empty_segments: bool | None = None
-    """Whether `x//y` and `x/y` are different keys there; None: not known."""
+    """Whether `x//y` and `x/y` are different keys at the remote; None: unknown."""
 
     def take_over(self, earlier: RemoteQuirks) -> None:
         """Add the quirks of an earlier run; those of this one take precedence."""

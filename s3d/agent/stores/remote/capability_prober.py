@@ -198,7 +198,9 @@ class CapabilityProber(Layer):
         found = evaluate(self._file.endpoint, bucket, seen, self._clock())
         if found.level != "A":
             logger.warning(
-                "conditional writes are not safe level=%s bucket=%s", found.level, bucket
+                "the remote does not support safe conditional writes level=%s bucket=%s",
+                found.level,
+                bucket,
             )
         self._results[found.versioning] = found
 

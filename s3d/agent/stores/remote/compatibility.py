@@ -72,7 +72,7 @@ class Compatibility(Layer):
         if self.quirks.listing_order == UNKNOWN and order_of(keys) == OTHER:
             self.quirks.listing_order = OTHER
             self._on_learned()
-            logger.info("the remote does not list keys in their order")
+            logger.info("the remote does not list keys in byte order")
         return response
 
     def fallback(self, request: S3Request[Any]) -> Answer:
@@ -139,7 +139,7 @@ class Compatibility(Layer):
         if stored is None and request.op.name == "PutObject":
             stored = _MD5.fullmatch(await self._read_back(request, etag, version))
         if stored is not None and stored[1] != md5:
-            raise S3Error("BadDigest", "The remote has other bytes than were sent to it.")
+            raise S3Error("BadDigest", "The remote stored other bytes than were sent to it.")
 
     async def _read_back(self, request: S3Request[Any], etag: str, version: str) -> str:
         """The MD5 of what was stored; "" when another writer has replaced it since."""
@@ -160,7 +160,7 @@ class Compatibility(Layer):
     def _learn(self, group: OptionalGroup, refusal: tuple[int, str, str]) -> None:
         self.quirks.refused.add(group)
         self._on_learned()
-        logger.warning("the remote refuses %s; it is not sent any more: %s", group, refusal[2])
+        logger.warning("the remote refuses %s, so it is no longer sent: %s", group, refusal[2])
 
 
 class VerifiedBody:

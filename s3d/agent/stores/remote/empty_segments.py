@@ -107,7 +107,7 @@ class EmptySegments(Layer):
         try:
             is_merged = await self._is_there(bucket, f"{FOLDER}{name}")
             if is_merged:
-                logger.warning("the remote stores x//y as x/y: such keys are refused")
+                logger.warning("the remote stores x//y as x/y: writes of such keys are refused")
             return not is_merged
         finally:
             await self._remove(bucket, key, stored.get("VersionId"))
@@ -127,7 +127,9 @@ class EmptySegments(Layer):
             await self._call("DeleteObject", bucket, key, **given)
             await remove_empty_folder(self.inner, bucket, FOLDER)
         except S3Error as error:
-            logger.info("an object of a probe is left: %s bucket=%s key=%s", error, bucket, key)
+            logger.info(
+                "cannot delete an object of a probe: %s bucket=%s key=%s", error, bucket, key
+            )
 
     async def _call(
         self, operation: str, bucket: str, key: str = "", body: bytes | None = None, **members: Any
@@ -141,12 +143,12 @@ class EmptySegments(Layer):
     def _refusal(self, key: str) -> S3Error:
         if self._quirks.keeps_empty_segments is None:
             message = (
-                "It is not known whether the remote keeps the empty segments of such a key, and "
-                "s3d may not find it out here (S3D_PROBE, object lock, permissions)."
+                "Whether the remote preserves the empty segments of a key is unknown, and s3d "
+                "cannot probe it in this bucket (S3D_PROBE, object lock, permissions)."
             )
         else:
             message = (
-                "The remote leaves out the empty segments of a key (x//y is stored as x/y), so "
+                "The remote removes the empty segments of a key (x//y is stored as x/y), so "
                 "this write would replace another object."
             )
         return S3Error("InvalidURI", message, URI=key)

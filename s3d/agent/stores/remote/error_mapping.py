@@ -45,12 +45,12 @@ _OMITTED = frozenset(("Code", "Message", "RequestId", "HostId", "Resource"))
 """Elements of an error document that our own error response has by itself."""
 
 _REASONS: Mapping[Reason, str] = {
-    Reason.NAME: "its host name has no address",
-    Reason.CONNECT: "it takes no connection",
+    Reason.NAME: "its host name cannot be resolved",
+    Reason.CONNECT: "it refuses connections",
     Reason.TLS: "no secure connection could be made",
-    Reason.TIMEOUT: "it does not answer in time",
-    Reason.LOST: "the connection broke before its answer was complete",
-    Reason.UNPROVEN: "the network answers in its place",
+    Reason.TIMEOUT: "it does not respond in time",
+    Reason.LOST: "the connection was lost before the response was complete",
+    Reason.UNPROVEN: "another server responds in its place",
 }
 
 
@@ -118,7 +118,7 @@ def _message(refusal: Refusal) -> str:
     failed itself."""
     if refusal.status < 500:
         return refusal.message
-    answers = f"The remote answers {refusal.status} {refusal.code}".rstrip()
+    answers = f"The remote returned {refusal.status} {refusal.code}".rstrip()
     return f"{answers}: {refusal.message}" if refusal.message else f"{answers}."
 
 
@@ -131,8 +131,7 @@ def unreachable(remote: str, cause: Unreachable) -> S3Error:
         message = f"The remote {remote} cannot be reached: {why} ({cause.detail})."
     elif cause.reason is Reason.INTERCEPTED:
         message = (
-            f"Another server answered this request in the place of the remote {remote}: "
-            f"{cause.detail}."
+            f"Another server answered this request instead of the remote {remote}: {cause.detail}."
         )
     else:
         message = f"The remote {remote} cannot be reached: {_REASONS[cause.reason]}."

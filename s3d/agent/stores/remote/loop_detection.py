@@ -83,10 +83,11 @@ def check_hops(hops: str, agent: str) -> None:
     before = read_hops(hops)
     if agent in before:
         raise S3Error(
-            "InvalidRequest", "The remote of this s3d leads back to itself: check S3D_REMOTE."
+            "InvalidRequest", "The remote of this s3d leads back to this s3d: check S3D_REMOTE."
         )
     if len(before) > MAX_HOPS:
         raise S3Error(
             "InvalidRequest",
-            f"The request has passed {len(before)} agents: the remote of one leads back to itself.",
+            f"The request has passed {len(before)} agents: one of them has a remote that leads "
+            f"back to itself.",
         )

@@ -28,7 +28,8 @@ logger = logging.getLogger(__name__)
 FIRST_ATTEMPT = 1 / 3
 """The share of a read's time limit for its first attempt; the rest is for the second one."""
 MAX_CORRECTIONS = 3
-"""How often one request is sent because an error response told how to correct it."""
+"""Maximum number of times that one request is corrected, as an error response suggests, and sent
+again."""
 
 _REGION_CODES = frozenset(
     ("AuthorizationHeaderMalformed", "PermanentRedirect", "TemporaryRedirect", "MovedPermanently")
@@ -117,9 +118,9 @@ class RemoteConnection:
         kind = classify(refusal)
         offset = self.health.clock_offset
         if kind is FailureClass.CLOCK and abs(offset) > TOLERATED_SKEW:
-            return f"has a clock {offset:+.0f} s from ours"
+            return f"has a clock that differs from ours by {offset:+.0f} s"
         if kind is FailureClass.AUTH and await self._signer.renew_credentials():
-            return "needs other credentials, which were found"
+            return "needs other credentials, which are available now"
         return ""
 
     async def close(self) -> None:
@@ -185,7 +186,11 @@ class RemoteConnection:
             return change
         # HEAD has no document that names the cause, but its Date shows it.
         moved = abs(self.health.clock_offset - offset)
-        return f"has a clock {moved:.0f} s from the one used" if moved > TOLERATED_SKEW else ""
+        return (
+            f"has a clock that differs by {moved:.0f} s from the one used"
+            if moved > TOLERATED_SKEW
+            else ""
+        )
 
     async def _set_region(self, bucket: str, region: str) -> bool:
         try:

@@ -11,7 +11,7 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import NO_TRAILERS, Body
 
 CHUNK_SIZE = 1024 * 1024
-"""Bytes of one chunk of the aws-chunked coding; S3 asks for 8 KiB at least."""
+"""Bytes of one chunk of the aws-chunked coding; S3 requires at least 8 KiB."""
 
 HASH_INLINE = 64 * 1024
 """Bytes that are hashed on the loop; more are hashed in a thread."""

@@ -33,7 +33,7 @@ class RequestSigner:
             None if settings.url == AWS else Target.parse(settings.url, settings.addressing)
         )
         self._regions: dict[str, str] = {}
-        """Bucket -> its region, as a redirect told it."""
+        """Bucket -> its region, learnt from a redirect."""
 
     async def target(self, bucket: str = "") -> tuple[Target, str]:
         """The endpoint of a bucket, and its region. Raises Unreachable for a profile that does not

@@ -117,7 +117,8 @@ class Admission:
         if self.is_too_large(size):
             message = (
                 "The body is larger than the write queue (S3D_WRITE_QUEUE_MAX_SIZE="
-                f"{self.limits.max_size}); with a Content-Length it would go to the remote itself."
+                f"{self.limits.max_size}); with a Content-Length, it is sent to the remote "
+                f"directly."
             )
             raise S3Error("EntityTooLarge", message, MaxSizeAllowed=self.limits.max_size)
         if self._growing or self._lacks(missing):
@@ -160,7 +161,7 @@ class Admission:
             self.admit_waiting()
 
     def _full(self, files: int, size: int) -> S3Error:
-        reason = self._obstacle(files, size) or "others were first"
+        reason = self._obstacle(files, size) or "other writes are ahead of it"
         return S3Error("SlowDown", f"The write queue of s3d is full: {reason}.", RetryAfter=5)
 
     def _add(self, files: int, size: int) -> None:
@@ -182,8 +183,9 @@ class Admission:
         if limits.max_age is None or oldest is None or self._clock() - oldest <= limits.max_age:
             return ""
         return (
-            f"its oldest write has waited for {self._clock() - oldest:.0f} s, and while the remote "
-            f"does not take it no others are accepted (S3D_WRITE_QUEUE_MAX_AGE={limits.max_age:g})"
+            f"its oldest write has waited for {self._clock() - oldest:.0f} s, and no "
+            f"further writes are accepted until it is pushed "
+            f"(S3D_WRITE_QUEUE_MAX_AGE={limits.max_age:g})"
         )
 
 

@@ -117,7 +117,7 @@ class BucketOps:
         """Raises BucketNotEmpty also when the remote has refused writes of the bucket."""
         await self._settler.settle(request.bucket)
         if self._journal.pending.writes(request.bucket):
-            message = "The write queue holds writes for this bucket that the remote has not taken."
+            message = "The write queue holds writes for this bucket that are not pushed yet."
             raise S3Error("BucketNotEmpty", message, BucketName=request.bucket)
         response = await self._settler.inner.call(request)
         self._stage.forget(request.bucket)

@@ -74,7 +74,9 @@ class QueueMaintenance:
                 self._work.clear()
             await self._clock.sleep(INTERVAL)
             if self._jumps.jumped():
-                logger.info("the clock has jumped: the network may have changed")
+                logger.info(
+                    "the clock has jumped: retrying the remote, since the network may have changed"
+                )
                 await self._on_wakeup()
 
     async def round(self) -> bool:
@@ -99,7 +101,9 @@ class QueueMaintenance:
         """The bucket exists: retry the writes that were parked because it was missing."""
         parked = self._parked(bucket)
         if parked:
-            logger.info("a missing bucket exists now bucket=%s writes=%d", bucket, len(parked))
+            logger.info(
+                "a missing bucket has been created bucket=%s writes=%d", bucket, len(parked)
+            )
         await self._journal.control.retry_writes(parked)
 
     def _parked(self, bucket: str) -> list[PendingWrite]:
@@ -118,7 +122,7 @@ class QueueMaintenance:
             try:
                 is_aborted = await abort_orphan(self._remote, self._journal.uploads, orphan)
             except S3Error as error:
-                logger.info("an upload could not be aborted now: %s", error)
+                logger.info("cannot abort a multipart upload yet: %s", error)
                 is_aborted = False
             if is_aborted:
                 await self._journal.uploads.forget_orphan(orphan)

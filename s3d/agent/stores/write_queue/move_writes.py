@@ -150,9 +150,7 @@ class Mover:
         if row is None:
             return
         if write.state not in MOVABLE:
-            raise S3Error(
-                "OperationAborted", f"It is in the state {write.state} with its own remote."
-            )
+            raise S3Error("OperationAborted", f"The write is {write.state} at its own remote.")
         state, error = write.state, write.error
         was_interrupted = error is not None and error.code == MOVING
         mark = PushError(MOVING, "its move to another remote was interrupted", at=time.time())
@@ -211,7 +209,9 @@ class Mover:
         is_delete, offset = write.kind is Kind.DELETE, self._target.clock_offset()
         comparison = compare(Base(accepted), remote, ours, is_delete=is_delete, offset=offset)
         if comparison is Comparison.CONFLICT:
-            raise S3Error("OperationAborted", "The remote has a version that is not older.")
+            raise S3Error(
+                "OperationAborted", "The remote has a version that is not older than the write."
+            )
         return remote.etag
 
     async def _check_same_object(self, place: tuple[str, str], etag: str) -> None:
@@ -219,7 +219,9 @@ class Mover:
         current = str((await self._head(place)).get("ETag", ABSENT))
         ours = (etag, self._sent.get(place, ABSENT))
         if not any(same_etag(current, each) for each in ours):
-            raise S3Error("OperationAborted", "The tags are of another object than is there.")
+            raise S3Error(
+                "OperationAborted", "The tags belong to another object than the current one."
+            )
 
     async def _head(self, place: tuple[str, str]) -> Members:
         """The answer of HeadObject; empty for an absent key."""
@@ -291,7 +293,7 @@ class Mover:
         raise S3Error(
             "OperationAborted",
             "A crash interrupted its move, and the key has other content now: "
-            "export the write or discard it.",
+            "export or discard the write.",
         )
 
 

@@ -174,7 +174,7 @@ class MultipartPush:
     async def _complete(self) -> Members:
         md5s = [self._md5s[part.number] for part in self._plan.parts]
         if not same_etag(multipart_etag(md5s), self._plan.etag):
-            raise StagedDataCorrupt("the staged parts are not those that were accepted")
+            raise StagedDataCorrupt("the staged parts differ from those that were accepted")
         parts = sorted(self._completed, key=lambda part: int(part["PartNumber"]))
         members = self._plan.complete | {
             "UploadId": self._upload.upload_id,
@@ -244,7 +244,7 @@ async def abort(remote: S3Client, members: Members) -> None:
 def _required(answer: Members, name: str) -> str:
     """A member that every such answer has. Raises InternalError when it is missing."""
     if not answer.get(name):
-        raise S3Error("InternalError", f"The remote's answer makes no sense: it has no {name}.")
+        raise S3Error("InternalError", f"The remote's response is invalid: {name} is missing.")
     return str(answer[name])
 
 

@@ -112,7 +112,7 @@ class ObjectOps:
             return await self._settler.forward(request)
 
     def _is_pushed(self, request: S3Request[Any], error: S3Error) -> bool:
-        """Whether the stage has no object any more because it was pushed meanwhile."""
+        """Whether the stage no longer has the object because it was pushed meanwhile."""
         return (
             error.code in ("NoSuchKey", "NoSuchBucket")
             and self._journal.kind_on_disk(request.bucket, request.key) is None
@@ -289,4 +289,6 @@ def _check_range(header: str | None, source: S3Response[Members]) -> None:
     size = int(total) if total.isdecimal() else int(source.output["ContentLength"])
     start, length = resolve_copy_range(header, size)
     if span != f"{start}-{start + length - 1}" and (sent or length != size):
-        raise S3Error("InternalError", "The remote did not send the range of the source.")
+        raise S3Error(
+            "InternalError", "The remote did not return the requested range of the source."
+        )

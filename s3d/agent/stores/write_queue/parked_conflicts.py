@@ -191,7 +191,7 @@ class ParkedConflicts:
 def explain(etag: str, remote_etag: str, base_etag: str | None) -> str:
     """The message of a conflict."""
     ours = f"this write has {etag}" if etag else "this write deletes it"
-    theirs = f"has {remote_etag}" if remote_etag else "has no object any more"
+    theirs = f"has {remote_etag}" if remote_etag else "no longer has the object"
     if base_etag is None:
         base = "which is not older than this write"
     elif base_etag:

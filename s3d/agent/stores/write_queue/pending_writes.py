@@ -263,13 +263,13 @@ def _stuck_error(write: PendingWrite) -> S3Error:
     return S3Error(
         code,
         f"An earlier write of {write.subject} is parked in the write queue, "
-        f"since the remote refuses it ({error.code}): {error.message}",
+        f"because the remote refuses it ({error.code}): {error.message}",
     )
 
 
 def _delayed_error(write: PendingWrite, error: PushError) -> S3Error:
     return S3Error(
         "ServiceUnavailable",
-        f"{write.subject} has a pending write, which could not be pushed just now "
+        f"{write.subject} has a pending write, which cannot be pushed at the moment "
         f"({error.code}): {error.message}",
     )

@@ -249,7 +249,7 @@ class PushExecutor:
                 answer = await self._send(job, todo, None, on_sent)
                 self._conditions.distrust(job.write.bucket)
                 return answer
-        raise S3Error("OperationAborted", "the remote changes too often") from failure
+        raise S3Error("OperationAborted", "the object at the remote keeps changing") from failure
 
     async def _look(self, job: _Job, *, is_ours_likely: bool = False) -> str | None:
         """HeadObject: the state of the key, which may be replaced; None: it cannot be read.
@@ -358,7 +358,7 @@ class PushExecutor:
         if check is IntegrityCheck.UNPROVEN:
             same, etag = await compare_content(job.remote, self._body_of, job.place, stored)
         if not same:
-            raise S3Error("BadDigest", "the remote has other bytes than were sent to it")
+            raise S3Error("BadDigest", "the remote stored other bytes than were sent to it")
         return etag or stored.record.etag
 
     def _result(self, job: _Job, etag: str) -> Pushed:

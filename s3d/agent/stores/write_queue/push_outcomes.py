@@ -129,7 +129,7 @@ class PushOutcomes:
         write = self._writes.index.get(seq)
         if write is None:
             return
-        message = "the remote has it; it is checked again when no earlier request can arrive"
+        message = "pushed; checked again when no earlier request can take effect any more"
         reason = PushError(_UNVERIFIED, message, at=self._clock())
 
         def save(tx: Transaction) -> bool:

@@ -173,7 +173,7 @@ class PushResultHandler:
         try:
             await self._push.abandon(write)
         except S3Error as error:
-            logger.info("an upload could not be aborted now: %s seq=%d", error, write.seq)
+            logger.info("cannot abort a multipart upload yet: %s seq=%d", error, write.seq)
 
     def _forget(self, write: PendingWrite) -> None:
         self._integrity_failures.pop(write.seq, None)
@@ -186,7 +186,7 @@ class PushResultHandler:
             try:
                 return await save()
             except S3Error as error:
-                logger.warning("the journal cannot be written: %s", error)
+                logger.warning("cannot write the journal: %s", error)
                 await self._clock.sleep(back_off(attempt, 1.0, self._clock.random()))
 
 

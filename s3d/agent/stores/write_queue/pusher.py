@@ -116,11 +116,15 @@ class Pusher:
             except S3Error as error:
                 await results.failed(write, error)
             except OSError as error:  # a failure of this machine, not of the remote
-                failure = S3Error("SlowDown", f"cannot push for now: {error.strerror or error}")
+                failure = S3Error("SlowDown", f"cannot push yet: {error.strerror or error}")
                 await results.failed(write, failure)
             except Exception as error:  # a bug must not keep the other writes from being pushed
-                logger.exception("a push broke bucket=%s key=%s", write.bucket, write.key)
-                failure = S3Error("InternalError", f"s3d cannot push it: {error!r}")
+                logger.exception(
+                    "a push failed unexpectedly bucket=%s key=%s", write.bucket, write.key
+                )
+                failure = S3Error(
+                    "InternalError", f"the push failed with an internal error: {error!r}"
+                )
                 await results.failed(write, failure)
             else:
                 progress.finish()
@@ -147,7 +151,7 @@ class Pusher:
                 await self._journal.settled(bucket, key)
         except TimeoutError:
             raise S3Error(
-                "ServiceUnavailable", "The remote did not take the pending writes in time."
+                "ServiceUnavailable", "The pending writes were not pushed in time."
             ) from None
         finally:
             self._urgent -= 1

@@ -148,7 +148,7 @@ class KeyRules:
                 if self._known_until <= self._clock():
                     await self._probe(bucket, key, context)
             if self._refuses_dots:
-                message = "The remote does not take keys with a segment . or .. in them."
+                message = "The remote does not accept keys with a segment . or ..."
                 raise S3Error("InvalidURI", message, URI=key)
 
     async def _check_remote(self, check: Awaitable[None]) -> None:

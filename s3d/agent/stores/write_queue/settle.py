@@ -71,7 +71,7 @@ class Settler:
         remote refuses it.
         """
         if self._journal.paused and self._journal.pending.writes(bucket, key):
-            message = "There are pending writes that this has to wait for, and the queue is paused."
+            message = "This request has to wait for pending writes, and the queue is paused."
             raise S3Error("ServiceUnavailable", message)
         await self._pusher.push_now(bucket, key, timeout=self._max_wait)
 

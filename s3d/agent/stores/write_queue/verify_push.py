@@ -155,7 +155,7 @@ async def _update(md5: Hash, chunk: bytes) -> None:
 
 def _check(md5: Hash, expected: bytes) -> None:
     if md5.digest() != expected:
-        raise StagedDataCorrupt("the staged bytes are not those that were accepted")
+        raise StagedDataCorrupt("the staged bytes differ from those that were accepted")
 
 
 class IntegrityCheck(Enum):

@@ -186,8 +186,8 @@ async def test_without_a_cache_every_call_says_why(places, tmp_path):
     async for client in serving(places, None):
         async with client.get("/v1/cache") as response:
             assert decode(await response.read(), Problem).code == "NoRemote"
-    broken = ReadCache(None, None, tmp_path, "there is no read cache: no room")
+    broken = ReadCache(None, None, tmp_path, "the read cache is disabled: no room")
     async for client in serving(places, broken):
         async with client.get("/v1/cache") as response:
             problem = decode(await response.read(), Problem)
-    assert (problem.code, problem.title) == ("WrongState", "there is no read cache: no room")
+    assert (problem.code, problem.title) == ("WrongState", "the read cache is disabled: no room")

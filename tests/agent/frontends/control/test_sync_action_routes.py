@@ -20,7 +20,7 @@ def spec(path, **more) -> FolderSpec:
 def test_a_question_is_answered_only_when_it_is_asked(sync, tmp_path):
     sync.save("d", spec(tmp_path / "d"))
     for answer in (sync.approve, sync.restore):
-        with pytest.raises(S3dError, match="asks nothing"):
+        with pytest.raises(S3dError, match="has no decision pending"):
             answer("d")
     with pytest.raises(S3dError):
         sync.resolve("d", "x", "copy")

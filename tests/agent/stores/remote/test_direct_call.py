@@ -185,8 +185,8 @@ async def test_an_etag_is_the_same_in_a_listing_and_in_headers(faulty, faulty_se
 async def test_a_listing_that_stops_in_the_middle_is_not_whole(faulty, faulty_seaweedfs, bucket):
     faulty_seaweedfs.inject(Fault(edit_xml=without_token), times=math.inf)
     found = S3Client(faulty)
-    with pytest.raises(S3Error, match="does not say how it goes on"):
+    with pytest.raises(S3Error, match="truncated but has no continuation token"):
         await found.page(bucket, limit=3)
-    with pytest.raises(S3Error, match="does not say how it goes on"):
+    with pytest.raises(S3Error, match="truncated but has no continuation token"):
         await found.versions(bucket, limit=3)
     assert not (await found.page(bucket, limit=1_000)).cursor

@@ -159,7 +159,7 @@ async def test_a_truncated_answer_is_an_error_of_its_body(
 ) -> None:
     await s3.put(new_bucket, "k", bytes(100_000))
     faulty_seaweedfs.inject(Fault(truncate=1000))
-    with pytest.raises(S3Error, match="broke before its answer was complete") as caught:
+    with pytest.raises(S3Error, match="lost before the response was complete") as caught:
         await s3.read(new_bucket, "k")
     assert isinstance(caught.value.failure, Unreachable)
 

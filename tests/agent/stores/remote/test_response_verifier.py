@@ -100,7 +100,9 @@ async def test_the_health_says_what_answers_instead(
 ) -> None:
     faulty_seaweedfs.inject(PORTAL, times=math.inf)
     error = await s3.refused("ServiceUnavailable", "GetObject", Bucket=new_bucket, Key="k")
-    assert "the network answers in its place (200, an HTML page titled 'Sign in')" in error.message
+    assert (
+        "another server responds in its place (200, an HTML page titled 'Sign in')" in error.message
+    )
     assert faulty.health.error == error.message
     faulty_seaweedfs.heal()
     await s3("ListBuckets")

@@ -96,7 +96,7 @@ async def test_it_rests_when_there_is_nothing_to_look_after(rig: Rig) -> None:
     assert not await maintenance.round()
 
 
-REASON = "the policy says no: some reason"
+REASON = "the policy excludes it: some reason"
 
 
 class Policy:

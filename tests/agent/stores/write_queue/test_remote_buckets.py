@@ -142,7 +142,7 @@ async def test_the_remote_is_asked_once_in_a_while(remote, bucket):
     rules = KeyRules(disk, lambda: now)
     for at in (0.0, FRESH - 1, FRESH, FRESH + 1):
         now = at
-        with pytest.raises(S3Error, match="does not take keys"):
+        with pytest.raises(S3Error, match="does not accept keys"):
             await rules.check(bucket, DOTTED)
         await rules.check(bucket, "a.b/c..d")
 
