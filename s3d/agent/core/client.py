@@ -20,7 +20,7 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body, BytesBody, Members, RequestContext, S3Response
 from s3d.shared.control import BucketInfo, Listing, ObjectInfo
 
-ABSENT = "*"
+IF_ABSENT = "*"
 """The if_match of a put that must not replace an object."""
 
 
@@ -147,11 +147,11 @@ class S3Client:
     ) -> tuple[str, str]:
         """Store an object; its ETag, and its version id or "".
 
-        if_match: the ETag of the object to replace, or ABSENT. md5: Content-MD5 of the body, which
-        the store verifies. The body is closed in any case.
+        if_match: the ETag of the object to replace, or IF_ABSENT. md5: Content-MD5 of the body,
+        which the store verifies. The body is closed in any case.
         """
         async with aclosing(body):
-            condition = "IfNoneMatch" if if_match == ABSENT else "IfMatch"
+            condition = "IfNoneMatch" if if_match == IF_ABSENT else "IfMatch"
             members = {**attributes.members(), condition: if_match, "ContentMD5": md5}
             if body.size is not None:
                 members["ContentLength"] = body.size
@@ -182,7 +182,7 @@ class S3Client:
             Key=key,
             CopySource=place,
             CopySourceIfMatch=if_match,
-            IfNoneMatch="" if overwrite else ABSENT,
+            IfNoneMatch="" if overwrite else IF_ABSENT,
         )
         return str(response.output["CopyObjectResult"]["ETag"])
 

@@ -20,7 +20,7 @@ import msgspec
 
 from s3d.agent.storage.disk import Disk
 from s3d.agent.storage.generation import Generation
-from s3d.agent.storage.index_writer import IndexUnreadable, IndexWriter, PendingWrite, damage_of
+from s3d.agent.storage.index_writer import IndexUnreadable, IndexWriter, QueuedAction, damage_of
 from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.record_cache import RecordCache
 from s3d.agent.storage.tables import LAYOUT as LAYOUT
@@ -182,7 +182,7 @@ class Index:
     ) -> asyncio.Future[T]:
         """The same for a caller that goes on meanwhile. Actions run in the order of their calls."""
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._write_thread.put(PendingWrite(action, undo, future, frees))
+        self._write_thread.put(QueuedAction(action, undo, future, frees))
         return future
 
     def _read(self, query: Callable[[Reader], T]) -> T:
@@ -222,7 +222,7 @@ class Index:
 
     # Back on the loop
 
-    def _finish(self, effects: Effects, group: list[PendingWrite[Any]]) -> None:
+    def _finish(self, effects: Effects, group: list[QueuedAction[Any]]) -> None:
         # Forgotten, not replaced: the next group may be committed already, and whoever has seen its
         # state must not see this one's after it.
         for bucket in effects.buckets:
@@ -233,12 +233,12 @@ class Index:
             self.on_freed(effects.freed)
         for follow in effects.callbacks:
             follow()
-        for write in group:
-            if write.error is not None and write.undo is not None and not write.in_doubt:
-                write.undo()
-            if write.future.done():
+        for queued in group:
+            if queued.error is not None and queued.undo is not None and not queued.in_doubt:
+                queued.undo()
+            if queued.future.done():
                 continue
-            if write.error is not None:
-                write.future.set_exception(write.error)
+            if queued.error is not None:
+                queued.future.set_exception(queued.error)
             else:
-                write.future.set_result(write.result)
+                queued.future.set_result(queued.result)

@@ -45,7 +45,7 @@ class IndexUnreadable(S3Error):
 
 
 @dataclass(slots=True)
-class PendingWrite(Generic[T]):
+class QueuedAction(Generic[T]):
     """An action on its way through the writer thread."""
 
     action: Callable[[Transaction], T]
@@ -70,9 +70,9 @@ class IndexWriter:
         disk: Disk,
         generation: Generation | None,
         has_ballast: bool,
-        on_committed: Callable[[Effects, list[PendingWrite[Any]]], None],
+        on_committed: Callable[[Effects, list[QueuedAction[Any]]], None],
     ) -> None:
-        """on_committed: called on the loop with what a group has changed, and with its writes."""
+        """on_committed: called on the loop with what a group has changed, and with its actions."""
         self._connection = connection
         self._path = path
         self._disk = disk
@@ -80,15 +80,15 @@ class IndexWriter:
         self.has_ballast = has_ballast
         self._on_committed = on_committed
         self._ballast_is_gone = False
-        self._queue: SimpleQueue[PendingWrite[Any] | None] = SimpleQueue()
+        self._queue: SimpleQueue[QueuedAction[Any] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run_forever, name="index-write", daemon=True)
         self._thread.start()
 
-    def put(self, write: PendingWrite[Any]) -> None:
-        """Queue a write. Raises ServiceUnavailable when the thread has stopped."""
+    def put(self, queued: QueuedAction[Any]) -> None:
+        """Queue an action. Raises ServiceUnavailable when the thread has stopped."""
         if not self._thread.is_alive():
             raise S3Error("ServiceUnavailable", "the store is closed")
-        self._queue.put(write)
+        self._queue.put(queued)
 
     def close(self) -> None:
         """Commit what is queued, then stop."""
@@ -113,43 +113,43 @@ class IndexWriter:
             if stop:
                 break
 
-    def _run(self, tx: Transaction, group: list[PendingWrite[Any]]) -> None:
+    def _run(self, tx: Transaction, group: list[QueuedAction[Any]]) -> None:
         """Commit a group; if one of it spoils it, commit its actions one by one."""
         if self._ballast_is_gone:
             self._ballast_is_gone = not self._disk.lay_ballast()
         if self._ballast_is_gone or not self._attempt(tx, group):
-            for write in group:
-                if not self._run_alone(tx, write):
-                    self._deliver(Effects(), [write])
+            for queued in group:
+                if not self._run_alone(tx, queued):
+                    self._deliver(Effects(), [queued])
 
-    def _run_alone(self, tx: Transaction, write: PendingWrite[Any]) -> bool:
+    def _run_alone(self, tx: Transaction, queued: QueuedAction[Any]) -> bool:
         """Commit one action; on a full disk, one that gives room back has that of the ballast."""
-        write.result, write.error = None, None
-        if self._ballast_is_gone and not write.frees:
-            write.error = self._disk.full()
+        queued.result, queued.error = None, None
+        if self._ballast_is_gone and not queued.frees:
+            queued.error = self._disk.full()
             return False
-        if self._attempt(tx, [write]):
+        if self._attempt(tx, [queued]):
             return True
-        if not (write.met_full_disk and write.frees and self.has_ballast):
+        if not (queued.met_full_disk and queued.frees and self.has_ballast):
             return False
         if self._ballast_is_gone or not self._disk.drop_ballast():
             return False
         self._ballast_is_gone = True
-        write.error = None
-        return self._attempt(tx, [write])
+        queued.error = None
+        return self._attempt(tx, [queued])
 
-    def _attempt(self, tx: Transaction, group: list[PendingWrite[Any]]) -> bool:
+    def _attempt(self, tx: Transaction, group: list[QueuedAction[Any]]) -> bool:
         """True: the group is committed and delivered. False: rolled back, errors are noted."""
         failed: BaseException | None = None
         generation, wrote = self._generation, False
         try:
             self._connection.execute("BEGIN IMMEDIATE")
-            for write in group:
+            for queued in group:
                 tx.wrote = False
                 try:
-                    write.result = write.action(tx)
+                    queued.result = queued.action(tx)
                 except Exception as error:  # noqa: BLE001 - it is raised where the caller waits
-                    write.error = self._meaning(error)
+                    queued.error = self._meaning(error)
                     if tx.wrote:
                         failed = error
                         break
@@ -169,7 +169,7 @@ class IndexWriter:
         return False
 
     def _roll_back(
-        self, tx: Transaction, group: list[PendingWrite[Any]], failed: BaseException
+        self, tx: Transaction, group: list[QueuedAction[Any]], failed: BaseException
     ) -> None:
         with contextlib.suppress(sqlite3.Error):
             self._connection.execute("ROLLBACK")
@@ -177,10 +177,10 @@ class IndexWriter:
         if not isinstance(failed, sqlite3.Error):
             return
         name = getattr(failed, "sqlite_errorname", "")
-        for write in group:
-            write.error = self._meaning(failed)
-            write.met_full_disk = name == "SQLITE_FULL"
-            write.in_doubt = not write.met_full_disk and len(group) == 1
+        for queued in group:
+            queued.error = self._meaning(failed)
+            queued.met_full_disk = name == "SQLITE_FULL"
+            queued.in_doubt = not queued.met_full_disk and len(group) == 1
 
     def _meaning(self, error: Exception) -> Exception:
         name = getattr(error, "sqlite_errorname", "")
@@ -191,7 +191,7 @@ class IndexWriter:
             return S3Error("SlowDown", f"the disk that holds {self._disk.folder} failed: {error}")
         return damage_of(error, self._path) or error
 
-    def _deliver(self, effects: Effects, group: list[PendingWrite[Any]]) -> None:
+    def _deliver(self, effects: Effects, group: list[QueuedAction[Any]]) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed, and with it every caller
             group[0].future.get_loop().call_soon_threadsafe(self._on_committed, effects, group)
 

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
+from s3d.agent.core.client import IF_ABSENT
 from s3d.agent.s3.etag import unquoted
 from s3d.agent.sync.baseline import Baseline, Intent
 from s3d.agent.sync.decide import (
@@ -26,7 +27,6 @@ from s3d.agent.sync.decide import (
     side_states,
 )
 from s3d.agent.sync.interfaces import (
-    ABSENT,
     ConcurrentChange,
     FileAttributes,
     LocalTree,
@@ -239,14 +239,14 @@ class Executor(Placement):
         if local is None:
             raise ConcurrentChange
         there = difference.remote is not None or not difference.remote_known
-        condition = base.etag if base is not None and there else ABSENT
+        condition = base.etag if base is not None and there else IF_ABSENT
         if is_folder(path):
             remote = await self.remote_tree.put(path, None, FileAttributes(), condition)
             self.baseline.agree(BaselineEntry(path, NO_BYTES, 0, "", remote.etag, remote.size))
             return StepResult(path, Action.UPLOAD)
         content = await self.tree.read(path, local.signature)
         tags: Mapping[str, str] = {}
-        if condition != ABSENT:  # tags of the one that is replaced stay
+        if condition != IF_ABSENT:  # tags of the one that is replaced stay
             tags = await self.remote_tree.tags(path)
             excluded = self.policy.tagged_out(path, condition, tags)
             if excluded:

@@ -13,9 +13,6 @@ from typing import NamedTuple, Protocol
 from s3d.agent.s3.messages import Body
 from s3d.agent.sync.path_state import LocalEntry, RemoteEntry, Signature
 
-ABSENT = "*"
-"""Condition of a write: the object does not exist."""
-
 
 class ConcurrentChange(Exception):
     """A side has changed since it was looked at, so the path has to be looked at again."""
@@ -150,8 +147,8 @@ class RemoteTree(Protocol):
     async def put(
         self, path: str, content: Content | None, attributes: FileAttributes, condition: str
     ) -> RemoteEntry:
-        """condition: the ETag to be replaced, or ABSENT. Raises ConcurrentChange when it does not
-        hold, or the content is torn. content None: the marker of a folder."""
+        """condition: the ETag to be replaced, or client.IF_ABSENT. Raises ConcurrentChange when it
+        does not hold, or the content is torn. content None: the marker of a folder."""
 
     async def get(self, path: str, etag: str) -> tuple[RemoteEntry, Body]:
         """Raises ConcurrentChange when it is another object, or gone. The caller closes the

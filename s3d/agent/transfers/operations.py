@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import aclosing, contextmanager
 from pathlib import Path
 
-from s3d.agent.core.client import ABSENT, S3Client
+from s3d.agent.core.client import IF_ABSENT, S3Client
 from s3d.agent.core.job import ItemProgress
 from s3d.agent.core.object_info import ObjectAttributes
 from s3d.agent.s3.errors import S3Error
@@ -148,7 +148,7 @@ class Operations:
 
 def _only_absent(job: TransferJob) -> str:
     """The condition of a write that must replace nothing: a look before it is not enough."""
-    return ABSENT if job.request.existing == "skip" else ""
+    return IF_ABSENT if job.request.existing == "skip" else ""
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from s3d.agent.core.client import ABSENT, S3Client
+from s3d.agent.core.client import IF_ABSENT, S3Client
 from s3d.agent.core.object_info import ObjectAttributes
 from s3d.agent.core.store import Layer
 from s3d.agent.s3.errors import S3Error
@@ -139,8 +139,8 @@ async def test_get_can_insist_on_an_etag(objects):
 
 
 async def test_put_can_insist_on_an_etag_or_on_nothing(objects):
-    etag = (await put(objects, "k", if_match=ABSENT)).etag
-    for condition in (ABSENT, '"other"'):
+    etag = (await put(objects, "k", if_match=IF_ABSENT)).etag
+    for condition in (IF_ABSENT, '"other"'):
         with pytest.raises(S3Error) as caught:
             await put(objects, "k", b"new", if_match=condition)
         assert caught.value.code == "PreconditionFailed"

@@ -12,9 +12,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
+from s3d.agent.core.client import IF_ABSENT
 from s3d.agent.sync.decide import Action
 from s3d.agent.sync.execute import Executor
-from s3d.agent.sync.interfaces import ABSENT, ConcurrentChange, StagedFile, Unavailable
+from s3d.agent.sync.interfaces import ConcurrentChange, StagedFile, Unavailable
 from s3d.agent.sync.pass_scope import StepResult
 from s3d.agent.sync.path_state import Difference, RemoteEntry, Signature
 from tests.agent.sync.histories import PATHS, Faults, history
@@ -280,7 +281,7 @@ class DeletionBeatsEdit(Executor):
 class NoConditions(FakeRemoteTree):
     async def put(self, path: str, content: Any, attributes: Any, condition: str) -> RemoteEntry:
         there = self.objects.get(path)
-        return await super().put(path, content, attributes, there.etag if there else ABSENT)
+        return await super().put(path, content, attributes, there.etag if there else IF_ABSENT)
 
 
 MUTANTS: list[type] = [

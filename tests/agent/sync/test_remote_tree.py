@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from s3d.agent.core.client import S3Client
+from s3d.agent.core.client import IF_ABSENT, S3Client
 from s3d.agent.core.object_info import ObjectAttributes
 from s3d.agent.core.store import Layer
 from s3d.agent.s3.errors import S3Error
@@ -15,7 +15,6 @@ from s3d.agent.s3.messages import BytesBody, S3Request, S3Response
 from s3d.agent.s3.model import operations
 from s3d.agent.sync.file_content import FileContent, signature_of
 from s3d.agent.sync.interfaces import (
-    ABSENT,
     ConcurrentChange,
     FileAttributes,
     PathBlocked,
@@ -46,7 +45,7 @@ async def listed(remote_tree):
 
 async def test_a_file_is_stored_with_what_goes_along(remote_tree, objects, content):
     attributes = FileAttributes(1_700_000_000_123_456_789, 0o640, "5" * 64, "4" * 64, {"k": "v"})
-    stored = await remote_tree.put("d/a.txt", content(b"data"), attributes, ABSENT)
+    stored = await remote_tree.put("d/a.txt", content(b"data"), attributes, IF_ABSENT)
     info = await objects.head(BUCKET, "p/d/a.txt")
     assert info.metadata == {
         "mtime": "1700000000.123456789",
@@ -61,9 +60,9 @@ async def test_a_file_is_stored_with_what_goes_along(remote_tree, objects, conte
 
 
 async def test_a_condition_that_does_not_hold_is_told(remote_tree, content):
-    first = await remote_tree.put("a", content(b"1"), FileAttributes(), ABSENT)
+    first = await remote_tree.put("a", content(b"1"), FileAttributes(), IF_ABSENT)
     second = await remote_tree.put("a", content(b"2"), FileAttributes(), first.etag)
-    for condition in (ABSENT, first.etag):
+    for condition in (IF_ABSENT, first.etag):
         with pytest.raises(ConcurrentChange):
             await remote_tree.put("a", content(b"3"), FileAttributes(), condition)
     with pytest.raises(ConcurrentChange):
@@ -82,12 +81,12 @@ async def test_torn_content_is_not_stored(remote_tree, tmp_path, content):
     torn = content(bytes(3 << 20))
     (tmp_path / "content").write_bytes(b"x" * (3 << 20))
     with pytest.raises(ConcurrentChange):
-        await remote_tree.put("a", torn, FileAttributes(), ABSENT)
+        await remote_tree.put("a", torn, FileAttributes(), IF_ABSENT)
     assert await remote_tree.look("a") is None
 
 
 async def test_bytes_come_back(remote_tree, content):
-    stored = await remote_tree.put("a", content(b"data"), FileAttributes(), ABSENT)
+    stored = await remote_tree.put("a", content(b"data"), FileAttributes(), IF_ABSENT)
     _, body = await remote_tree.get("a", stored.etag)
     async with aclosing(body):
         assert b"".join([block async for block in body]) == b"data"
@@ -119,7 +118,7 @@ async def test_a_bucket_that_is_gone_is_no_answer(remote_tree, objects, content)
         listed(remote_tree),
         remote_tree.get("a", '"e"'),
         remote_tree.tags("a"),
-        remote_tree.put("a", content(b""), FileAttributes(), ABSENT),
+        remote_tree.put("a", content(b""), FileAttributes(), IF_ABSENT),
     )
     for call in calls:
         with pytest.raises(Unavailable, match="NoSuchBucket"):
@@ -210,7 +209,7 @@ def test_a_time_that_cannot_be_remembered_is_none(text):
 
 async def test_a_copy_takes_everything_along_and_overwrites_nothing(remote_tree, objects, content):
     attributes = FileAttributes(5 * 10**9, 0o600, "5" * 64, tags={"k": "v"})
-    stored = await remote_tree.put("ä b", content(b"1"), attributes, ABSENT)
+    stored = await remote_tree.put("ä b", content(b"1"), attributes, IF_ABSENT)
     copied = await remote_tree.copy("ä b", stored.etag, "new")
     assert (copied.sha256, copied.mtime_ns) == ("5" * 64, 5 * 10**9)
     assert await remote_tree.tags("new") == {"k": "v"}
@@ -222,7 +221,7 @@ async def test_a_copy_takes_everything_along_and_overwrites_nothing(remote_tree,
 
 async def test_only_a_bucket_with_versions_knows_what_it_held(objects, remote_tree, content):
     first = content(b"1")
-    stored = await remote_tree.put("a", first, FileAttributes(), ABSENT)
+    stored = await remote_tree.put("a", first, FileAttributes(), IF_ABSENT)
     await remote_tree.put("a", content(b"2"), FileAttributes(), stored.etag)
     assert not await remote_tree.landed("a", first.sha256, first.md5)
     enabled = {"Bucket": BUCKET, "VersioningConfiguration": {"Status": "Enabled"}}
@@ -257,7 +256,7 @@ async def test_what_was_overwritten_unseen_is_kept_where_there_are_versions(obje
     remote_tree = BucketTree(
         loose, BUCKET, "p/", level=lambda: "B", beside=lambda path: path + " aside"
     )
-    first = await remote_tree.put("a", content(b"1"), FileAttributes(), ABSENT)
+    first = await remote_tree.put("a", content(b"1"), FileAttributes(), IF_ABSENT)
     await objects.put(BUCKET, "p/a", BytesBody(b"unseen"))
     if deed == "put":
         await remote_tree.put("a", content(b"2"), FileAttributes(), first.etag)

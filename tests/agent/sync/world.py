@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from s3d.agent.core.client import IF_ABSENT
 from s3d.agent.s3.messages import BytesBody
 from s3d.agent.sync.baseline import Baseline
 from s3d.agent.sync.compare import local_differences, remote_differences
 from s3d.agent.sync.decide import deletions, transfers
 from s3d.agent.sync.execute import Executor, SyncPolicy
 from s3d.agent.sync.interfaces import (
-    ABSENT,
     ConcurrentChange,
     FileAttributes,
     StagedFile,
@@ -399,7 +399,7 @@ class FakeRemoteTree:
     async def copy(self, source: str, etag: str, path: str) -> RemoteEntry:
         await self._reach("copy")
         self._judge(source, etag)
-        self._judge(path, ABSENT)
+        self._judge(path, IF_ABSENT)
         from_ = self.objects[source]
         stored = self._put(path, from_.data, FileAttributes(from_.mtime_ns, None, from_.sha256, ""))
         await self._answer("copied")
@@ -424,7 +424,7 @@ class FakeRemoteTree:
 
     def _judge(self, path: str, condition: str) -> None:
         stored = self.objects.get(path)
-        if (stored is None) != (condition == ABSENT) or (
+        if (stored is None) != (condition == IF_ABSENT) or (
             stored is not None and stored.etag != condition
         ):
             raise ConcurrentChange

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 import msgspec
 from aiohttp import web
 
-from s3d.agent.core.client import ABSENT, S3Client, versions_of_key
+from s3d.agent.core.client import IF_ABSENT, S3Client, versions_of_key
 from s3d.agent.core.object_info import ObjectAttributes
 from s3d.agent.frontends.control.control_call import Call, Route, answer
 from s3d.agent.frontends.control.key_status import KeyStatus
@@ -227,9 +227,9 @@ def _attributes(request: web.Request) -> ObjectAttributes:
 def _condition(request: web.Request) -> str:
     if "If-None-Match" not in request.headers:
         return request.headers.get("If-Match", "")
-    if request.headers["If-None-Match"] != ABSENT:
+    if request.headers["If-None-Match"] != IF_ABSENT:
         raise S3Error("NotImplemented", "If-None-Match can only be *.")
-    return ABSENT
+    return IF_ABSENT
 
 
 def _identity(info: ObjectInfo) -> dict[str, str]:

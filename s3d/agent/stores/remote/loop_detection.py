@@ -45,7 +45,7 @@ class ViaTracker:
             self._before = {hop: at for hop, at in self._before.items() if at > oldest}
         return ",".join((*self._before, self.agent))
 
-    def passed(self, hops: str) -> None:
+    def admit(self, hops: str) -> None:
         """Note the hops of a request. Raises S3Error InvalidRequest if it has passed us."""
         check_hops(hops, self.agent)
         now = self._clock()
@@ -67,7 +67,7 @@ class LoopDetection(Layer):
         if request.wire is not None:
             for name, value in request.wire.headers:
                 if name == HOPS:
-                    self._via.passed(value)
+                    self._via.admit(value)
         return self.inner.call(request)
 
 

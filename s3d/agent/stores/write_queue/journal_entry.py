@@ -24,7 +24,7 @@ from s3d.agent.storage.transaction import Transaction
 from s3d.agent.stores.write_queue import journal_history, journal_rows
 from s3d.agent.stores.write_queue.journal_history import UnresolvedPush
 from s3d.agent.stores.write_queue.pending_write import (
-    ABSENT,
+    NO_OBJECT,
     Base,
     Kind,
     PendingState,
@@ -70,7 +70,7 @@ class MovedWrite(NamedTuple):
     """A write that another queue has accepted and that is moved into this one."""
 
     etag: str
-    """Of its object; ABSENT for a delete. A client's write of the same key has another ETag."""
+    """Of its object; NO_OBJECT for a delete. A client's write of the same key has another ETag."""
     accepted: float
     """Unix seconds; by the other queue."""
 
@@ -154,7 +154,9 @@ class WriteRecorder:
         size = 0 if stored is None else stored.record.size
         now = self._clock()
         moved = self._moved.get((change.bucket, change.key))
-        if moved is not None and moved.etag == (ABSENT if stored is None else stored.record.etag):
+        if moved is not None and moved.etag == (
+            NO_OBJECT if stored is None else stored.record.etag
+        ):
             moved.check(tx, change.bucket, change.key)
             now, remote_etag = moved.accepted, None  # the remote may show a newer state by now
         elif remote_etag is None:
@@ -237,7 +239,7 @@ def insert(
 
     pushing: seqs that are not replaced. keeps_one_version: the bucket certainly keeps no versions;
     elsewhere each write makes a version, so only writes that the filter holds are replaced.
-    remote_etag: what the remote shows of the key: an ETag or ABSENT; None: unknown. unresolved:
+    remote_etag: what the remote shows of the key: an ETag or NO_OBJECT; None: unknown. unresolved:
     by seq, pushes whose outcome is unknown.
     """
     known = journal_rows.of_key(tx, write.bucket, write.key)

@@ -30,7 +30,7 @@ from s3d.agent.s3.object_headers import ENCRYPTION
 from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.records import ObjectRecord, Stored, decode_object, encode
 from s3d.agent.storage.transaction import Transaction
-from s3d.agent.stores.write_queue.pending_write import ABSENT, PendingWrite, Place
+from s3d.agent.stores.write_queue.pending_write import NO_OBJECT, PendingWrite, Place
 from s3d.agent.stores.write_queue.remote_states import FRESH
 
 COMPLETION_LIFE = 2 * 86_400.0
@@ -160,7 +160,7 @@ class UnresolvedPush(NamedTuple):
 
     until: float
     """Unix seconds; after that it cannot arrive."""
-    states: frozenset[str] | None = frozenset((ABSENT,))
+    states: frozenset[str] | None = frozenset((NO_OBJECT,))
     """States of the key in which the remote accepts it; None: any."""
 
     def with_state(self, state: str) -> UnresolvedPush:
@@ -213,7 +213,7 @@ class UnresolvedPushes:
             self._of_key[place] = {etag: push.with_state(state) for etag, push in pushes.items()}
 
     def add(self, place: Place, etag: str, push: UnresolvedPush) -> None:
-        """etag: what the request would leave; ABSENT for a delete."""
+        """etag: what the request would leave; NO_OBJECT for a delete."""
         self._of_key.setdefault(place, {})[unquoted(etag)] = push
 
     def etags(self, place: Place) -> Collection[str]:

@@ -25,7 +25,7 @@ from s3d.agent.stores.write_queue.journal import Journal
 from s3d.agent.stores.write_queue.journal_entry import MovedWrite
 from s3d.agent.stores.write_queue.multipart_push import MultipartPush, abort
 from s3d.agent.stores.write_queue.pending_write import (
-    ABSENT,
+    NO_OBJECT,
     Base,
     Kind,
     PendingState,
@@ -125,7 +125,7 @@ class Mover:
         self._clock = Clock()
         self._throttle = Throttle(parse_timetable("off"), self._clock)
         self._sent: dict[tuple[str, str], str] = {}
-        """The ETags that earlier writes of this move have left; ABSENT after a delete."""
+        """The ETags that earlier writes of this move have left; NO_OBJECT after a delete."""
 
     async def move(self, writes: Iterable[PendingWrite]) -> tuple[int, list[Unmoved]]:
         """Returns how many were moved, and those that were not. writes: oldest first.
@@ -216,8 +216,8 @@ class Mover:
 
     async def _check_same_object(self, place: tuple[str, str], etag: str) -> None:
         """Raises S3Error when the target has another object than the tags were set for."""
-        current = str((await self._head(place)).get("ETag", ABSENT))
-        ours = (etag, self._sent.get(place, ABSENT))
+        current = str((await self._head(place)).get("ETag", NO_OBJECT))
+        ours = (etag, self._sent.get(place, NO_OBJECT))
         if not any(same_etag(current, each) for each in ours):
             raise S3Error(
                 "OperationAborted", "The tags belong to another object than the current one."

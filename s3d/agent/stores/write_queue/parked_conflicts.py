@@ -19,7 +19,7 @@ from s3d.agent.storage.transaction import Transaction
 from s3d.agent.stores.write_queue import journal_rows
 from s3d.agent.stores.write_queue.journal_entry import JournalChange, WriteRecorder, stage
 from s3d.agent.stores.write_queue.pending_write import (
-    ABSENT,
+    NO_OBJECT,
     Conflict,
     Kind,
     PendingState,
@@ -74,7 +74,7 @@ class ParkedConflicts:
         return self._index.read_inline(lambda reader: find_object(reader, seq))
 
     async def park(self, write: PendingWrite, remote_etag: str) -> None:
-        """Move a pending write here. remote_etag: of the remote; ABSENT: it has no object."""
+        """Move a pending write here. remote_etag: of the remote; NO_OBJECT: it has no object."""
         parked = await self._index.write(partial(self._park, write, remote_etag))
         if parked is None:
             self._writes.drop(write)
@@ -146,7 +146,7 @@ class ParkedConflicts:
         followers = _followers(tx, write)
         last = journal_rows.find(tx, followers[-1]) if followers else row
         stored = row.stored if last is None else last.stored
-        etag = ABSENT if stored is None else stored.record.etag
+        etag = NO_OBJECT if stored is None else stored.record.etag
         message = explain(etag, remote_etag, row.base.etag)
         parked = PendingWrite(
             seq=write.seq,

@@ -60,7 +60,7 @@ class PushError(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Unix seconds."""
 
 
-ABSENT = ""
+NO_OBJECT = ""
 """Stands for the ETag of a key without an object."""
 
 
@@ -70,10 +70,10 @@ class Base(msgspec.Struct, frozen=True, array_like=True, gc=False):
     accepted: float = 0.0
     """Unix seconds; when this very write was accepted."""
     etag: str | None = None
-    """The remote's ETag, or ABSENT; None: unknown. Never an ETag computed by s3d: a remote that
+    """The remote's ETag, or NO_OBJECT; None: unknown. Never an ETag computed by s3d: a remote that
     encrypts returns other ETags."""
     pushed_etag: str | None = None
-    """The remote's ETag, or ABSENT, after the push of this write; None: it was not pushed yet."""
+    """The remote's ETag, or NO_OBJECT, after the push of this write; None: not pushed yet."""
 
 
 class RemoteUpload(msgspec.Struct, frozen=True, array_like=True):
@@ -149,8 +149,8 @@ class StagedWrite(NamedTuple):
 
     @property
     def etag(self) -> str:
-        """The ETag that the client was given; ABSENT for a delete."""
-        return ABSENT if self.stored is None else self.stored.record.etag
+        """The ETag that the client was given; NO_OBJECT for a delete."""
+        return NO_OBJECT if self.stored is None else self.stored.record.etag
 
 
 class Conflict(NamedTuple):
@@ -158,9 +158,9 @@ class Conflict(NamedTuple):
 
     write: PendingWrite
     etag: str
-    """Of the write, as its client knows it; ABSENT for a delete."""
+    """Of the write, as its client knows it; NO_OBJECT for a delete."""
     remote_etag: str
-    """What the remote had; ABSENT for a key that was deleted there."""
+    """What the remote had; NO_OBJECT for a key that was deleted there."""
     base_etag: str | None
     """What the write was to replace; None: unknown."""
 

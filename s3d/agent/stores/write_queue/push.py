@@ -25,7 +25,7 @@ from s3d.agent.storage.records import Stored
 from s3d.agent.stores.write_queue import push_plan
 from s3d.agent.stores.write_queue.journal import Journal
 from s3d.agent.stores.write_queue.multipart_push import MultipartPush, abort
-from s3d.agent.stores.write_queue.pending_write import ABSENT, Base, Kind, PendingWrite
+from s3d.agent.stores.write_queue.pending_write import NO_OBJECT, Base, Kind, PendingWrite
 from s3d.agent.stores.write_queue.push_plan import (
     SMALL,
     Multipart,
@@ -71,7 +71,7 @@ class Pushed(NamedTuple):
     acknowledged_etag: str = ""
     """The ETag that s3d acknowledged to its client; "" where there is none."""
     state: str | None = None
-    """The state of the key at the remote: an ETag or ABSENT; None: unknown."""
+    """The state of the key at the remote: an ETag or NO_OBJECT; None: unknown."""
     replaceable_until: float = 0.0
     """Until when an older push of ours may replace it, Unix seconds; 0: none may."""
     was_there: bool = False
@@ -91,7 +91,7 @@ class HeldByFilter(Exception):
 class Overtaken(Exception):
     """The remote has a newer version.
 
-    remote_etag: ABSENT for a key that was deleted there. is_dropped: the policy prefers it.
+    remote_etag: NO_OBJECT for a key that was deleted there. is_dropped: the policy prefers it.
     """
 
     def __init__(self, remote_etag: str, *, is_dropped: bool) -> None:
@@ -126,8 +126,8 @@ class _Job(NamedTuple):
 
     @property
     def etag(self) -> str:
-        """The ETag that the client was given; ABSENT for a delete."""
-        return ABSENT if self.stored is None else self.stored.record.etag
+        """The ETag that the client was given; NO_OBJECT for a delete."""
+        return NO_OBJECT if self.stored is None else self.stored.record.etag
 
 
 class PushExecutor:
@@ -197,7 +197,7 @@ class PushExecutor:
         except _AlreadyThere as there:
             return self._result(job, there.etag)._replace(was_there=True)
         if stored is None:
-            return self._result(job, ABSENT)
+            return self._result(job, NO_OBJECT)
         etag = await self._check_integrity(job, stored, answer)
         if self._adopt is not None:
             await self._adopt(write.bucket, write.key, etag, stored)
@@ -240,7 +240,7 @@ class PushExecutor:
                     raise
                 failure = error
             rejected, expected = expected, await self._look(job, is_ours_likely=True)
-            is_unchanged = expected is not None and same_state(rejected or ABSENT, expected)
+            is_unchanged = expected is not None and same_state(rejected or NO_OBJECT, expected)
             if failure.status == 409:
                 continue
             if is_unchanged or classify(failure) is FailureClass.DENIED or failure.status == 501:
@@ -282,7 +282,7 @@ class PushExecutor:
                 return remote.etag
             raise Overtaken(remote.etag, is_dropped=resolution is Resolution.DROP)
         if resolution is Resolution.DONE and not self._makes_delete_marker(job, is_ours_likely):
-            raise _AlreadyThere(ABSENT)
+            raise _AlreadyThere(NO_OBJECT)
         self._journal.outcomes.note_remote_state(job.write, remote.etag)
         return remote.etag
 

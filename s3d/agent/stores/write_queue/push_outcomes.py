@@ -24,8 +24,8 @@ from s3d.agent.stores.write_queue.journal_history import (
     UnresolvedPush,
 )
 from s3d.agent.stores.write_queue.pending_write import (
-    ABSENT,
     FILTERED,
+    NO_OBJECT,
     Base,
     Orphan,
     PendingState,
@@ -75,9 +75,9 @@ class PushOutcomes:
         """The remote has the write: remove it from the queue.
 
         etag: the remote's. client_etag: the ETag that the client was given, if it is another one.
-        state: of the key at the remote now, which is the base of the next write: an ETag or ABSENT;
-        None: unknown. was_there: an earlier push had succeeded, so that an upload that was begun
-        since is to be aborted.
+        state: of the key at the remote now, which is the base of the next write: an ETag or
+        NO_OBJECT; None: unknown. was_there: an earlier push had succeeded, so that an upload that
+        was begun since is to be aborted.
         """
         write = self._writes.index.get(seq)
         if write is None:
@@ -85,7 +85,7 @@ class PushOutcomes:
         place, unresolved = (write.bucket, write.key), self._writes.unresolved.of_write.get(seq)
 
         def drop(tx: Transaction) -> None:
-            own = _etag_of(tx, seq) if unresolved is not None else ABSENT
+            own = _etag_of(tx, seq) if unresolved is not None else NO_OBJECT
             journal_rows.drop(tx, seq, pushed=not was_there)
             now = self._clock()
             following = journal_rows.oldest(tx, *place)
@@ -212,11 +212,11 @@ class PushOutcomes:
         return self._writes.unresolved.is_unresolved(write)
 
     def mark_unresolved(
-        self, write: PendingWrite, expected: str | None, etag: str = ABSENT
+        self, write: PendingWrite, expected: str | None, etag: str = NO_OBJECT
     ) -> None:
         """The outcome of a push is unknown: it may have succeeded, or may arrive later.
 
-        expected: its condition, an ETag or ABSENT; None: it had none. etag: what it leaves.
+        expected: its condition, an ETag or NO_OBJECT; None: it had none. etag: what it leaves.
         """
         push = self._writes.unresolved.mark(write, expected, self._clock() + REQUEST_LIFE)
         if self._index.read_inline(lambda reader: journal_rows.find(reader, write.seq)) is None:
@@ -248,8 +248,8 @@ class PushOutcomes:
     ) -> float:
         """Until when an older push of ours may replace what this write has left, Unix seconds.
 
-        own: its ETag, ABSENT for a delete. state: of the key at the remote now. 0: none may, or a
-        later write of the key is pending, whose push will see to it.
+        own: its ETag, NO_OBJECT for a delete. state: of the key at the remote now. 0: none may, or
+        a later write of the key is pending, whose push will see to it.
         """
         if self.has_successor(write):
             return 0.0
@@ -327,7 +327,7 @@ class RemoteUploads:
 
 def _etag_of(reader: Reader, seq: int) -> str:
     row = journal_rows.find(reader, seq)
-    return ABSENT if row is None else row.etag
+    return NO_OBJECT if row is None else row.etag
 
 
 def _put_unresolved(place: Place, etag: str, push: UnresolvedPush, tx: Transaction) -> None:

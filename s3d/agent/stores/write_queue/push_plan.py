@@ -21,7 +21,7 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.etag import same_state, unquoted
 from s3d.agent.s3.messages import Members
 from s3d.agent.storage.records import STANDARD, Layout, ObjectRecord, PartSize, Stored, cut
-from s3d.agent.stores.write_queue.pending_write import ABSENT, Base, Kind
+from s3d.agent.stores.write_queue.pending_write import NO_OBJECT, Base, Kind
 from s3d.shared.config.values import ConflictPolicy
 
 _FULL = "FULL_OBJECT"
@@ -99,16 +99,16 @@ def plan(kind: str, bucket: str, key: str, stored: Stored | None) -> Plan:
 
 
 def conditional(plan: Plan, expected: str | None) -> Plan:
-    """The plan on the condition that the key is in this state: an ETag, or ABSENT.
+    """The plan on the condition that the key is in this state: an ETag, or NO_OBJECT.
 
     None: without a condition. A multipart upload carries the condition in its completion. S3 has no
     condition for the deletion of an absent key, and none for tags.
     """
     if expected is None or (isinstance(plan, SimpleCall) and plan.operation != "DeleteObject"):
         return plan
-    if isinstance(plan, SimpleCall) and expected == ABSENT:
+    if isinstance(plan, SimpleCall) and expected == NO_OBJECT:
         return plan
-    condition = {"IfNoneMatch": "*"} if expected == ABSENT else {"IfMatch": expected}
+    condition = {"IfNoneMatch": "*"} if expected == NO_OBJECT else {"IfMatch": expected}
     if isinstance(plan, Put):
         return Put(plan.members | condition, plan.md5, plan.layout)
     if isinstance(plan, Multipart):
@@ -120,7 +120,7 @@ class RemoteState(NamedTuple):
     """What HeadObject shows of a key."""
 
     etag: str
-    """ABSENT when there is no object."""
+    """NO_OBJECT when there is no object."""
     modified: float = 0.0
     """Unix seconds of the remote's clock."""
 
@@ -128,7 +128,7 @@ class RemoteState(NamedTuple):
 def state_of(head: Members) -> RemoteState:
     """The state in an answer of HeadObject; an empty answer stands for an absent key."""
     if not head:
-        return RemoteState(ABSENT)
+        return RemoteState(NO_OBJECT)
     modified = head.get("LastModified")
     return RemoteState(str(head.get("ETag", "")), modified.timestamp() if modified else 1e12)
 
@@ -160,7 +160,7 @@ def first_step(
         return FirstStep(look=False, expected=expected)
     # Most keys are new: one request instead of two. For an existing key the answer is 412, and
     # HeadObject follows.
-    return FirstStep(look=False, expected=ABSENT) if is_small else FirstStep(look=True)
+    return FirstStep(look=False, expected=NO_OBJECT) if is_small else FirstStep(look=True)
 
 
 class Comparison(Enum):
@@ -198,13 +198,13 @@ def compare(
     is ahead of ours. direct_write_at: when an earlier write of this key, which s3d forwarded to the
     remote itself, was answered (Unix seconds of our clock); 0: there was none.
     """
-    if is_delete and remote.etag == ABSENT:
+    if is_delete and remote.etag == NO_OBJECT:
         return Comparison.DONE
     if base.etag is not None and same_state(base.etag, remote.etag):
         return Comparison.PUSH
     if any(same_state(each, remote.etag) for each in ours):
         return Comparison.PUSH
-    if remote.etag == ABSENT:
+    if remote.etag == NO_OBJECT:
         # A deletion has no date. It counts as newer when the object existed before.
         return Comparison.PUSH if base.etag is None else Comparison.CONFLICT
     is_older = remote.modified + CLOCK_TOLERANCE <= base.accepted + offset
@@ -241,7 +241,7 @@ def is_about_condition(error: S3Error, todo: Plan, condition: str) -> bool:
     if error.status == 409:
         is_race = error.code in ("ConditionalRequestConflict", "OperationAborted")
         return is_race and not isinstance(todo, Multipart)
-    is_denied = classify(error) is FailureClass.DENIED and condition != ABSENT
+    is_denied = classify(error) is FailureClass.DENIED and condition != NO_OBJECT
     return error.status in (412, 501) or is_denied
 
 

@@ -91,7 +91,7 @@ class Pusher:
             while True:
                 await self._wait_for_slot()
                 write = await self._journal.take()
-                if self._gate.closed.is_set():
+                if self._gate.blocked.is_set():
                     self._journal.outcomes.retry_later(write.seq, write.retry_at)
                     continue
                 self._pushing += 1
@@ -145,7 +145,7 @@ class Pusher:
         self._urgent += 1
         try:
             async with asyncio.timeout(timeout):
-                if self._gate.closed.is_set():
+                if self._gate.blocked.is_set():
                     await self.probe_now()
                 self._changed.set()
                 await self._journal.settled(bucket, key)
@@ -163,11 +163,11 @@ class Pusher:
         """
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout):
-                if self._gate.closed.is_set():
+                if self._gate.blocked.is_set():
                     with suppress(S3Error):
                         await self.probe_now()
                 self._journal.control.retry_delayed()
-                while self._journal.is_moving and not self._gate.closed.is_set():
+                while self._journal.is_moving and not self._gate.blocked.is_set():
                     self._changed.clear()
                     await self._changed.wait()
         return self._journal.totals()
@@ -179,7 +179,7 @@ class Pusher:
         """
         self._gate.reset_backoff()
         await self._probe()
-        if self._gate.closed.is_set():
+        if self._gate.blocked.is_set():
             reason = self._gate.error.message if self._gate.error else self._gate.trouble
             raise S3Error("ServiceUnavailable", reason)
 
@@ -230,16 +230,16 @@ class Pusher:
 
     async def _wait_for_slot(self) -> None:
         """Return when one more push may begin."""
-        while self._gate.closed.is_set() or self._pushing >= self._gate.limit + self._urgent:
+        while self._gate.blocked.is_set() or self._pushing >= self._gate.limit + self._urgent:
             self._changed.clear()
             await self._changed.wait()
 
     async def _probe_while_closed(self) -> None:
         while True:
-            await self._gate.closed.wait()
+            await self._gate.blocked.wait()
             at = self._gate.probe_at or 0.0
             await self._clock.sleep(max(0.0, at - self._clock.steady()))
-            if self._gate.closed.is_set() and (self._gate.probe_at or at) <= at:
+            if self._gate.blocked.is_set() and (self._gate.probe_at or at) <= at:
                 await self._probe()
 
     async def _probe(self) -> None:

@@ -54,10 +54,10 @@ class RemoteGate:
     def __init__(
         self, clock: Clock, limit: PushLimit | None = None, breaker: PushBreaker | None = None
     ) -> None:
-        self.closed = asyncio.Event()
+        self.blocked = asyncio.Event()
         """Set while nothing may be pushed."""
         self.error: S3Error | None = None
-        """The error that closed the gate."""
+        """The error that blocked the gate."""
         self.on_return: Callable[[], None] = lambda: None
         """Called when the remote answers again, so that unanswered pushes are retried."""
         self._clock = clock
@@ -83,7 +83,7 @@ class RemoteGate:
 
     @property
     def suspected_trouble(self) -> str:
-        """As trouble, and also AWAY after one failure that has not closed the gate yet."""
+        """As trouble, and also AWAY after one failure that has not blocked the gate yet."""
         return self.trouble or (AWAY if self._breaker.is_failing else "")
 
     @property
@@ -151,11 +151,11 @@ class RemoteGate:
     def _switch(self, error: S3Error | None) -> None:
         self.error = error
         if self.trouble:
-            self.closed.set()
+            self.blocked.set()
             reason = "" if error is None else error.message
             logger.warning("pushes are suspended: %s: %s", self.trouble, reason)
         else:
-            self.closed.clear()
+            self.blocked.clear()
             logger.info("pushes are resumed")
 
 

@@ -14,7 +14,7 @@ from s3d.agent.core.failures import may_have_happened
 from s3d.agent.core.store import Answer, Layer, ObjectStore
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import S3Request, S3Response
-from s3d.agent.stores.write_queue.pending_write import ABSENT
+from s3d.agent.stores.write_queue.pending_write import NO_OBJECT
 
 FRESH = 60.0
 """Seconds for which a state counts as current, like a cached answer."""
@@ -56,7 +56,7 @@ class RemoteStates:
         self._states: dict[tuple[str, str], _State] = {}
 
     def note(self, bucket: str, key: str, etag: str | None, at: float | None = None) -> None:
-        """Record a state. etag: the remote's, or ABSENT; None: a write has left an unknown ETag."""
+        """Record a state. etag: the remote's, or NO_OBJECT; None: a write left an unknown ETag."""
         place = bucket, key
         self._states.pop(place, None)
         now = self._clock() if at is None else at
@@ -142,7 +142,7 @@ class ObservedRemote(Layer):
             response = await self.inner.call(request)
         except S3Error as error:
             if error.code == "NoSuchKey":
-                self._states.note_read(request.bucket, request.key, ABSENT, begun)
+                self._states.note_read(request.bucket, request.key, NO_OBJECT, begun)
             raise
         etag = _etag_of(response)
         if etag:
@@ -178,7 +178,7 @@ class ObservedRemote(Layer):
         if name in _WRITES:
             self._states.note(request.bucket, request.key, _etag_of(response) or None)
         elif name == "DeleteObject":
-            self._states.note(request.bucket, request.key, ABSENT)
+            self._states.note(request.bucket, request.key, NO_OBJECT)
         return response
 
     def _forget(self, request: S3Request[Any]) -> _State | None:

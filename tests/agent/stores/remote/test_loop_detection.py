@@ -76,7 +76,7 @@ def test_a_value_that_is_no_agent_id_is_not_sent_on(came: str) -> None:
 def test_only_the_latest_agents_are_named() -> None:
     via = ViaTracker(ME)
     for number in range(3 * MAX_HOPS):
-        via.passed(f"{number:032x}")
+        via.admit(f"{number:032x}")
     assert len(via.header.split(",")) == MAX_HOPS
     assert via.header.endswith(f"{3 * MAX_HOPS - 1:032x},{ME}")
 
@@ -85,9 +85,9 @@ def test_only_the_latest_agents_are_named() -> None:
 def test_an_agent_is_named_for_a_while_only() -> None:
     clock = Clock()
     via = ViaTracker(ME, clock=clock)
-    via.passed(ONE)
+    via.admit(ONE)
     clock.now = MEMORY - 1
-    via.passed(TWO)
+    via.admit(TWO)
     assert via.header == f"{ONE},{TWO},{ME}"
     clock.now = MEMORY
     assert via.header == f"{TWO},{ME}"

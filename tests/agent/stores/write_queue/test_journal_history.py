@@ -12,7 +12,7 @@ from s3d.agent.storage.records import Checksum, Description, Layout, ObjectRecor
 from s3d.agent.stores.write_queue import journal_history, journal_rows
 from s3d.agent.stores.write_queue.journal import Journal
 from s3d.agent.stores.write_queue.journal_history import UnresolvedPush, UnresolvedPushes
-from s3d.agent.stores.write_queue.pending_write import ABSENT, Kind, PendingWrite
+from s3d.agent.stores.write_queue.pending_write import NO_OBJECT, Kind, PendingWrite
 from tests.agent.stores.write_queue.rig import open_rig
 
 LAYOUT_1 = Tables(
@@ -100,8 +100,8 @@ PLACE = ("b", "k")
         # A remote that judges takes a late request only in the state that it was sent for.
         ({"old"}, '"new"', True, False),
         ({"old"}, '"old"', True, True),
-        ({ABSENT}, ABSENT, True, True),
-        ({ABSENT}, '"new"', True, False),
+        ({NO_OBJECT}, NO_OBJECT, True, True),
+        ({NO_OBJECT}, '"new"', True, False),
         # Without a condition, or without a judge, it takes it whenever it comes.
         (None, '"new"', True, True),
         ({"old"}, '"new"', False, True),
@@ -138,7 +138,7 @@ async def test_doubts_survive_a_restart_as_long_as_they_matter(tmp_path):
     index = Index.open(tmp_path / "index", ephemeral=True, tables=journal_rows.TABLES)
     kept = {
         ("b", "alive"): UnresolvedPush(50.0, None),
-        ("b", "pending"): UnresolvedPush(10.0, frozenset((ABSENT, "x"))),
+        ("b", "pending"): UnresolvedPush(10.0, frozenset((NO_OBJECT, "x"))),
         ("b", "over"): UnresolvedPush(10.0),
     }
     for place, doubt in kept.items():
@@ -155,7 +155,7 @@ async def test_doubts_survive_a_restart_as_long_as_they_matter(tmp_path):
         return pushes
 
     found = await load()
-    assert found.until(("b", "alive"), ABSENT, '"any"', is_conditional=True) == 50.0
+    assert found.until(("b", "alive"), NO_OBJECT, '"any"', is_conditional=True) == 50.0
     assert found.until(("b", "pending"), '"own"', '"x"', is_conditional=True) == 10.0
     assert not found.etags(("b", "over"))
     await index.write(lambda tx: journal_history.drop_unresolved(tx, ("b", "alive")))

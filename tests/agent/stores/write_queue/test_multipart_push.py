@@ -252,7 +252,7 @@ async def test_credentials_that_are_refused_amid_the_parts_close_the_line(rig: R
     rig.remote.fail("UploadPart", BAD_KEY, 9)
     await rig.put_parts("k", *SIZES)
     rig.start()
-    await rig.until(rig.remote_gate.closed.is_set)
+    await rig.until(rig.remote_gate.blocked.is_set)
     assert rig.remote_gate.trouble == NEEDS_CREDENTIALS
 
 

@@ -20,7 +20,7 @@ from s3d.agent.stores.write_queue.parked_conflicts import (
     load_conflicts,
 )
 from s3d.agent.stores.write_queue.pending_write import (
-    ABSENT,
+    NO_OBJECT,
     Conflict,
     Kind,
     NewerWritePending,
@@ -176,7 +176,7 @@ async def test_a_key_that_was_deleted_at_the_remote_is_a_conflict(rig: Rig) -> N
     rig.start()
     await rig.until(lambda: bool(list(rig.journal.conflicts)))
     (conflict,) = rig.journal.conflicts
-    assert conflict.remote_etag == ABSENT
+    assert conflict.remote_etag == NO_OBJECT
     assert await rig.there.keys("bbb") == []
 
 
@@ -485,7 +485,7 @@ async def test_a_lost_push_whose_place_was_taken_meanwhile_is_ours(rig: Rig) -> 
     # The row goes between the look at who is being pushed and the push.
     rig.journal._writes.pushing.discard(write.seq)
     await rig.journal.recorder.delete("bbb", ["k"])
-    rig.journal.outcomes.mark_unresolved(write, ABSENT, '"left"')
+    rig.journal.outcomes.mark_unresolved(write, NO_OBJECT, '"left"')
     rig.journal.outcomes.retry_later(write.seq, 0.0)
     newest = rig.journal.pending.newest("bbb", "k")
     assert newest is not None

@@ -209,6 +209,6 @@ async def test_a_wrong_key_stops_all_and_parks_nothing(opened: Open, seaweedfs: 
         (bucket,) = [each["Name"] for each in (await rig.staged("ListBuckets"))["Buckets"]]
         await rig.staged.put(bucket, "k", b"value")
         async with asyncio.timeout(10):
-            await rig.remote_gate.closed.wait()
+            await rig.remote_gate.blocked.wait()
         assert rig.pusher.status().trouble == "needs credentials"
         assert not any(rig.journal.pending.in_state(PendingState.FAILED))

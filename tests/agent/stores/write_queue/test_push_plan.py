@@ -20,7 +20,7 @@ from s3d.agent.storage.records import (
     PartSize,
     Stored,
 )
-from s3d.agent.stores.write_queue.pending_write import ABSENT, Base, Kind
+from s3d.agent.stores.write_queue.pending_write import NO_OBJECT, Base, Kind
 from s3d.agent.stores.write_queue.push_plan import (
     CLOCK_TOLERANCE,
     Comparison,
@@ -152,24 +152,24 @@ THEIRS, OURS, BASE = '"theirs"', '"ours"', '"base"'
         # The remote is as it was when the write was accepted: whatever its date.
         (BASE, (BASE, OLD), PUSH, PUSH),
         (BASE, (BASE, NEW), PUSH, PUSH),
-        (ABSENT, (ABSENT, 0), PUSH, DONE),
+        (NO_OBJECT, (NO_OBJECT, 0), PUSH, DONE),
         # It is another one: its date decides.
         (BASE, (THEIRS, OLD), PUSH, PUSH),
         (BASE, (THEIRS, NEW), CONFLICT, CONFLICT),
-        (ABSENT, (THEIRS, OLD), PUSH, PUSH),
-        (ABSENT, (THEIRS, NEW), CONFLICT, CONFLICT),
-        (BASE, (ABSENT, 0), CONFLICT, DONE),
+        (NO_OBJECT, (THEIRS, OLD), PUSH, PUSH),
+        (NO_OBJECT, (THEIRS, NEW), CONFLICT, CONFLICT),
+        (BASE, (NO_OBJECT, 0), CONFLICT, DONE),
         # The base is not known.
         (None, (THEIRS, OLD), PUSH, PUSH),
         (None, (THEIRS, NEW), CONFLICT, CONFLICT),
-        (None, (ABSENT, 0), PUSH, DONE),
+        (None, (NO_OBJECT, 0), PUSH, DONE),
         # Within the precision of the clocks nobody can tell.
         (None, (THEIRS, WRITTEN), CONFLICT, CONFLICT),
         (None, (THEIRS, WRITTEN - CLOCK_TOLERANCE), PUSH, PUSH),
         (None, (THEIRS, WRITTEN - CLOCK_TOLERANCE + 0.1), CONFLICT, CONFLICT),
         # An earlier push of ours has left it.
         (BASE, (OURS, NEW), PUSH, PUSH),
-        (ABSENT, (OURS, NEW), PUSH, PUSH),
+        (NO_OBJECT, (OURS, NEW), PUSH, PUSH),
         (None, (OURS, NEW), PUSH, PUSH),
     ],
 )
@@ -182,7 +182,7 @@ def test_what_may_be_replaced(base, remote, put, delete):
 
 def test_an_absence_that_an_earlier_delete_of_ours_has_left_is_no_conflict():
     base = Base(WRITTEN, BASE)
-    assert compare(base, RemoteState(ABSENT), [ABSENT], is_delete=False, offset=0.0) is PUSH
+    assert compare(base, RemoteState(NO_OBJECT), [NO_OBJECT], is_delete=False, offset=0.0) is PUSH
 
 
 @pytest.mark.parametrize(("offset", "action"), [(0.0, CONFLICT), (300.0, PUSH), (-300.0, CONFLICT)])
@@ -214,7 +214,7 @@ def test_the_policy_decides_about_conflicts_alone(policy, resolution):
     assert resolve(Comparison.DONE, policy) is Resolution.DONE
 
 
-ETAGS = st.sampled_from([ABSENT, BASE, OURS, THEIRS])
+ETAGS = st.sampled_from([NO_OBJECT, BASE, OURS, THEIRS])
 
 
 @given(
@@ -228,27 +228,27 @@ ETAGS = st.sampled_from([ABSENT, BASE, OURS, THEIRS])
 def test_a_newer_foreign_version_is_never_replaced(base, etag, modified, ours, is_delete, offset):
     remote = RemoteState(etag, modified)
     action = compare(Base(WRITTEN, base), remote, ours, is_delete=is_delete, offset=offset)
-    is_foreign = etag != ABSENT and etag != base and etag not in ours
+    is_foreign = etag != NO_OBJECT and etag != base and etag not in ours
     if is_foreign and modified > WRITTEN + offset:
         assert action is CONFLICT
     if action is DONE:
         assert is_delete
-        assert etag == ABSENT
+        assert etag == NO_OBJECT
 
 
 @pytest.mark.parametrize(
     ("kind", "base", "hint", "is_conditional", "is_small", "start"),
     [
-        (Kind.PUT, None, None, True, True, FirstStep(False, ABSENT)),
+        (Kind.PUT, None, None, True, True, FirstStep(False, NO_OBJECT)),
         (Kind.PUT, None, None, True, False, FirstStep(True)),
         (Kind.PUT, None, BASE, True, False, FirstStep(False, BASE)),
         (Kind.PUT, BASE, THEIRS, True, True, FirstStep(False, BASE)),
-        (Kind.PUT, ABSENT, None, True, False, FirstStep(False, ABSENT)),
+        (Kind.PUT, NO_OBJECT, None, True, False, FirstStep(False, NO_OBJECT)),
         (Kind.PUT, BASE, BASE, False, True, FirstStep(True)),
         (Kind.DELETE, BASE, None, True, True, FirstStep(False, BASE)),
         (Kind.DELETE, None, BASE, True, True, FirstStep(False, BASE)),
         (Kind.DELETE, None, None, True, True, FirstStep(True)),
-        (Kind.DELETE, ABSENT, None, True, True, FirstStep(True)),
+        (Kind.DELETE, NO_OBJECT, None, True, True, FirstStep(True)),
         (Kind.DELETE, BASE, None, False, True, FirstStep(True)),
     ],
 )

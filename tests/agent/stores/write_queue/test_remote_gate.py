@@ -48,14 +48,14 @@ def test_five_pushes_without_an_answer_close_it(gate: RemoteGate) -> None:
         gate.record_outcome(unreachable()())
     assert gate.trouble == ""
     gate.record_outcome(unreachable()())
-    assert (gate.trouble, gate.closed.is_set(), gate.probe_at) == (AWAY, True, 5.0)
+    assert (gate.trouble, gate.blocked.is_set(), gate.probe_at) == (AWAY, True, 5.0)
 
 
 def test_an_answer_opens_it_be_it_a_refusal(gate: RemoteGate) -> None:
     for _ in range(5):
         gate.record_outcome(unreachable()())
     gate.record_outcome(DENIED())
-    assert (gate.trouble, gate.closed.is_set(), gate.probe_at) == ("", False, None)
+    assert (gate.trouble, gate.blocked.is_set(), gate.probe_at) == ("", False, None)
 
 
 @pytest.mark.parametrize("error", [BAD_KEY, unreachable(Reason.CREDENTIALS), refusal(401)])
@@ -86,7 +86,7 @@ def test_a_late_refusal_does_not_put_the_question_off(gate: RemoteGate, time: Ti
 def test_a_success_ends_every_trouble(gate: RemoteGate) -> None:
     gate.record_outcome(BAD_KEY())
     gate.record_success()
-    assert (gate.trouble, gate.closed.is_set()) == ("", False)
+    assert (gate.trouble, gate.blocked.is_set()) == ("", False)
 
 
 def test_slow_down_narrows_it_and_successes_widen_it(gate: RemoteGate) -> None:
@@ -117,7 +117,7 @@ def test_an_answer_to_somebody_else_opens_it(gate: RemoteGate, status: int, trou
     for _ in range(5):
         gate.record_outcome(unreachable()())
     gate.record_answer(status)
-    assert (gate.trouble, gate.closed.is_set()) == (trouble, bool(trouble))
+    assert (gate.trouble, gate.blocked.is_set()) == (trouble, bool(trouble))
 
 
 @pytest.mark.finding("D15")

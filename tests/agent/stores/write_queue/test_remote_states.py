@@ -7,7 +7,7 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import S3Request, S3Response, WireResponse
 from s3d.agent.s3.model import operations
 from s3d.agent.stores.write_queue import remote_states
-from s3d.agent.stores.write_queue.pending_write import ABSENT
+from s3d.agent.stores.write_queue.pending_write import NO_OBJECT
 from s3d.agent.stores.write_queue.remote_states import FRESH, ObservedRemote, RemoteStates
 from tests.contract.client import Client
 
@@ -73,13 +73,13 @@ async def test_reads_and_writes_of_a_store_are_noted(queue, remote, there, bucke
     put = await s3.put(bucket, "k", b"1")
     assert noted() == put["ETag"]
     await s3("DeleteObject", Bucket=bucket, Key="k")
-    assert noted() == ABSENT
+    assert noted() == NO_OBJECT
     put = await there.put(bucket, "k", b"2")
     await s3("HeadObject", Bucket=bucket, Key="k")
     assert noted() == put["ETag"]
     await there("DeleteObject", Bucket=bucket, Key="k")
     await s3.code("GetObject", Bucket=bucket, Key="k")
-    assert noted() == ABSENT
+    assert noted() == NO_OBJECT
     put = await there.put(bucket, "k", b"3")
     await s3("ListObjectsV2", Bucket=bucket)
     assert noted() == put["ETag"]
