@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 
 from s3d.agent.sync.baseline import Baseline
 from s3d.agent.sync.compare import local_differences, remote_differences
@@ -80,6 +81,7 @@ class ChangeFinder:
         found: list[tuple[BaselineEntry | None, RemoteEntry | None]] = []
         baseline = await asyncio.to_thread(self._baseline.other)
         pages: asyncio.Queue[list[RemoteEntry] | None] = asyncio.Queue(2)
+        in_use = threading.Lock()
 
         async def request() -> None:
             async for page in self._remote_tree.listing():
@@ -88,8 +90,15 @@ class ChangeFinder:
 
         def compare(page: list[RemoteEntry], after: str, last: str | None) -> None:
             """Runs in a thread: where the bucket is empty, all of the baseline differs."""
-            known = baseline.identities(after, last)
-            found.extend(remote_differences(page, known, baseline.get))
+            with in_use:
+                known = baseline.identities(after, last)
+                found.extend(remote_differences(page, known, baseline.get))
+
+        def close() -> None:
+            """A cancelled pass leaves its comparison running in the thread, and SQLite does not
+            allow to close a connection that another thread is using."""
+            with in_use:
+                baseline.close()
 
         try:
             async with asyncio.TaskGroup() as group:
@@ -104,7 +113,7 @@ class ChangeFinder:
             raise away.exceptions[0] from None
         finally:
             if baseline is not self._baseline:
-                baseline.close()
+                await asyncio.to_thread(close)
         return found
 
 

@@ -1,7 +1,11 @@
+import asyncio
 import os
+import threading
 
 import pytest
 
+from s3d.agent.sync import find_changes
+from s3d.agent.sync.baseline import Baseline
 from s3d.agent.sync.decide import Action
 from s3d.agent.sync.pass_scope import Scope
 from tests.agent.sync.test_folder import keys
@@ -48,3 +52,33 @@ async def test_a_folder_that_cannot_be_read_hides_nothing(passes, root):
     (root / "d").chmod(0)
     assert await planned(passes, Scope(everything_here=True)) == {"d/": Action.BLOCK}
     (root / "d").chmod(0o700)
+
+
+async def test_a_cancelled_pass_closes_no_connection_that_a_thread_uses(
+    passes, root, tmp_path, monkeypatch
+):
+    """SQLite may crash the process when it does."""
+    steps, entered, leave = [], threading.Event(), threading.Event()
+
+    class Watched(Baseline):
+        def close(self) -> None:
+            steps.append("closed")
+            super().close()
+
+    def compare(*_):
+        entered.set()
+        leave.wait(10)
+        steps.append("compared")
+        return []
+
+    baseline = Baseline(tmp_path / "baseline.sqlite")
+    monkeypatch.setattr(baseline, "other", lambda: Watched(tmp_path / "baseline.sqlite"))
+    monkeypatch.setattr(find_changes, "remote_differences", compare)
+    monkeypatch.setattr(passes.changes, "_baseline", baseline)
+    async with asyncio.TaskGroup() as group:
+        finding = group.create_task(passes.changes._remote())
+        await asyncio.to_thread(entered.wait, 10)
+        finding.cancel()
+        group.create_task(asyncio.to_thread(leave.set))
+    assert steps == ["compared", "closed"]
+    baseline.close()
