@@ -50,7 +50,7 @@ class ProcessContext:
 class AgentSession:
     """The parts of a session. open_session() opens it, its exit stack closes it."""
 
-    config: Config
+    configured: Config
     places: Places
     state_dir: Path
     """Of this account."""
@@ -63,6 +63,11 @@ class AgentSession:
     transfers: UserTransfers
     endpoint: S3Endpoint
     sampler: Sampler
+
+    @property
+    def config(self) -> Config:
+        """The configuration with the port that the endpoint has."""
+        return with_bound_port(self.configured, self.endpoint.url)
 
     async def status(self) -> AgentStatus:
         """Everything that `s3d status` shows."""

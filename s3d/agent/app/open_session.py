@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from functools import partial
+from typing import NamedTuple
 
-from s3d.agent.app.agent_session import AgentSession, ProcessContext, with_bound_port
+from s3d.agent.app.agent_session import AgentSession, ProcessContext
 from s3d.agent.app.frontends import ControlSocket, S3Endpoint
 from s3d.agent.app.integrity_check import Checker, opened_of
 from s3d.agent.app.preflight import create_buckets
@@ -59,9 +60,8 @@ async def open_session(
     makes_room = stack.gateway is not None and stack.gateway.queue is not None
     transfers = UserTransfers(client, events, file, process.umask, waits_for_disk=makes_room)
     endpoint = S3Endpoint(stack.top, config, process.key)
-    await _start(endpoint, closing)
     session = AgentSession(
-        config=with_bound_port(config, endpoint.url),
+        configured=config,
         places=places,
         state_dir=file.parent,
         process=process,
@@ -73,15 +73,37 @@ async def open_session(
         endpoint=endpoint,
         sampler=sampler_of(stack, endpoint.server),
     )
-    routes = control_routes(session, log_buffer=process.log_buffer, is_serving=process.is_serving)
-    await _start(ControlSocket(routes, places.socket), closing)
+    for row in FRONTENDS:
+        await _start(row.construct(session), closing)
     return session
+
+
+class FrontendRow(NamedTuple):
+    """One way in, in the table of front ends."""
+
+    name: str
+    construct: Callable[[AgentSession], Frontend]
+    """Called when the front ends of the rows above are started."""
 
 
 async def _start(frontend: Frontend, closing: AsyncExitStack) -> None:
     """It is stopped also when it has started only in part."""
     closing.push_async_callback(frontend.stop)
     await frontend.start()
+
+
+def _control_socket(session: AgentSession) -> ControlSocket:
+    process = session.process
+    routes = control_routes(session, log_buffer=process.log_buffer, is_serving=process.is_serving)
+    return ControlSocket(routes, session.places.socket)
+
+
+FRONTENDS = (
+    FrontendRow("http", lambda session: session.endpoint),
+    FrontendRow("control", _control_socket),
+)
+"""They are started from the top down and stopped in the reverse order. The control API shows the
+address of the endpoint, so it comes after it. To add a front end, add its row."""
 
 
 def control_routes(

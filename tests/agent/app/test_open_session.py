@@ -4,7 +4,7 @@ import pytest
 
 from s3d.agent.app.agent_session import ProcessContext
 from s3d.agent.app.background import background_tasks
-from s3d.agent.app.open_session import open_session
+from s3d.agent.app.open_session import FRONTENDS, open_session
 from s3d.agent.app.process import Notifier
 from s3d.agent.core.events import Events
 from s3d.agent.core.log_buffer import LogBuffer
@@ -45,3 +45,7 @@ async def test_the_next_session_has_the_port_that_the_system_has_chosen(session)
 async def test_an_embedded_store_has_no_tasks_of_a_remote(session):
     tasks = background_tasks(session, Notifier())
     assert set(tasks) == {"watchdog", "sync", "samples", "transfers", "sweep"}
+
+
+def test_the_control_api_starts_when_the_endpoint_has_its_address():
+    assert [row.name for row in FRONTENDS] == ["http", "control"]
