@@ -265,7 +265,7 @@ def _statistics(status: CacheStatus) -> Iterator[tuple[str, str]]:
 
 def _row(entry: CacheEntry) -> str:
     """Columns of a fixed width first, then those that can be long."""
-    since = age(time.time() - entry.checked) if entry.checked else "pushed"
+    since = age(time.time() - entry.checked) if entry.checked else "due"
     part = "whole" if entry.held == entry.size else f"{100 * entry.held // entry.size} %"
     mark = "pinned" if entry.pinned else ""
     name = safe(f"{entry.bucket}/{entry.key}")

@@ -229,7 +229,9 @@ def _cached(state: CacheState) -> str:
     if not state.held and state.checked is None:
         return "pinned, not cached yet" if state.pinned else "not cached"
     part = "cached" if state.held == state.size else f"partial {100 * state.held // state.size} %"
-    asked = f"checked {age(time.time() - state.checked)} ago" if state.checked else "as pushed"
+    asked = "to be checked"
+    if state.checked:
+        asked = f"checked {age(time.time() - state.checked)} ago"
     return ", ".join([part, *(["pinned"] if state.pinned else []), asked])
 
 

@@ -57,7 +57,8 @@ class CacheEntry(msgspec.Struct, frozen=True):
     """Bytes of it that are cached."""
     etag: str
     checked: float
-    """When the remote last confirmed it, in Unix seconds; 0: not since it was pushed."""
+    """When the remote last confirmed it, in Unix seconds; 0: the agent checks it before its next
+    use, for example because it was pushed or because the agent was killed."""
     pinned: bool = False
 
 
@@ -156,3 +157,4 @@ class CacheState(msgspec.Struct, frozen=True):
     size: int
     pinned: bool
     checked: float | None = None
+    """As in CacheEntry; None: nothing of it is cached."""

@@ -9,7 +9,7 @@ import heapq
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from s3d.agent.stores.read_cache.entry import Entry
+from s3d.agent.stores.read_cache.entry import UNCHECKED, Entry
 from s3d.agent.stores.read_cache.layer import Cache
 from s3d.agent.stores.read_cache.prefetch import PinManager
 from s3d.shared.caching import CacheEntry, CacheState, CacheStatus
@@ -64,7 +64,7 @@ def cache_entry(entry: Entry, keeper: PinManager) -> CacheEntry:
         size=entry.size,
         held=entry.held,
         etag=entry.etag,
-        checked=entry.checked,
+        checked=_check_time(entry),
         pinned=keeper.pins.covers(*entry.name),
     )
 
@@ -77,7 +77,12 @@ def cache_state(cache: ReadCache | None, bucket: str, key: str) -> CacheState | 
     pinned = cache.keeper.pins.covers(bucket, key)
     if entry is None:
         return CacheState(0, 0, pinned)
-    return CacheState(entry.held, entry.size, pinned, entry.checked)
+    return CacheState(entry.held, entry.size, pinned, _check_time(entry))
+
+
+def _check_time(entry: Entry) -> float:
+    """When the remote last confirmed the entry; 0 for the markers UNCHECKED, EXPIRED, UNPROVEN."""
+    return max(entry.checked, UNCHECKED)
 
 
 def entries_after(layer: Cache, place: tuple[str, str], after: str, limit: int) -> list[Entry]:

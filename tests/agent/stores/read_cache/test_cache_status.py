@@ -13,6 +13,7 @@ from s3d.agent.stores.read_cache.cache_status import (
     cache_status,
     entries_after,
 )
+from s3d.agent.stores.read_cache.entry import EXPIRED, UNCHECKED, UNPROVEN
 from s3d.agent.stores.read_cache.pins import Pins
 from s3d.agent.stores.read_cache.prefetch import PinManager
 from s3d.shared.caching import CacheStatus, Pin
@@ -61,6 +62,14 @@ async def test_an_entry_is_shown_with_its_pin(cached):
     (entry,) = entries_after(cached.layer, ("bbb", "p/2"), "", 1)
     shown = cache_entry(entry, cached.keeper)
     assert (shown.key, shown.size, shown.pinned) == ("p/2", 4, True)
+
+
+@pytest.mark.parametrize("mark", [UNCHECKED, EXPIRED, UNPROVEN])
+async def test_an_entry_without_a_valid_check_shows_no_time(cached, mark):
+    cached.layer.catalog.peek("bbb", "p/2").checked = mark
+    (entry,) = entries_after(cached.layer, ("bbb", "p/2"), "", 1)
+    assert cache_entry(entry, cached.keeper).checked == 0.0
+    assert cache_state(cached, "bbb", "p/2").checked == 0.0
 
 
 def test_a_cache_that_could_not_be_opened_says_why(tmp_path):
