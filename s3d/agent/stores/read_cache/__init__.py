@@ -1,1 +1,1 @@
-"""The read cache: what was read once is read again from this disk."""
+"""The read cache: objects that were read once are served from the local disk."""

@@ -1,7 +1,7 @@
-"""A pushed write becomes an entry: its bytes are here already, and need not be fetched.
+"""Turns a pushed write into a cache entry without fetching its bytes from the remote.
 
-A large one is the staged file itself under a second name (a hard link); each side removes its own.
-The first read revalidates the entry by one HEAD.
+A large object is a hard link to the staged file; the queue and the cache each remove their own
+link. The first read revalidates the entry by one HEAD.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Pushed:
-    """A write that the remote has now. etag: what it calls it."""
+    """A write that has been pushed. etag: the remote's ETag of it."""
 
     bucket: str
     key: str
@@ -38,7 +38,8 @@ class Pushed:
 
 
 async def adopt(catalog: Catalog, pushed: Pushed) -> Entry | None:
-    """The new entry, in the place of any other; None when there is no room or no way."""
+    """Add an entry for the write, replacing any other; None when there is no room or no hard
+    link."""
     record = pushed.stored.record
     is_file = isinstance(pushed.source, Path)
     await catalog.room.make_slowly(record.size)
@@ -67,7 +68,7 @@ async def adopt(catalog: Catalog, pushed: Pushed) -> Entry | None:
 
 
 def row_of(pushed: Pushed) -> Members:
-    """As a listing says it."""
+    """The row that a listing would show."""
     record = pushed.stored.record
     return {
         "Key": pushed.key,
@@ -79,7 +80,7 @@ def row_of(pushed: Pushed) -> Members:
 
 
 def _link(catalog: Catalog, entry: Entry, source: Path) -> list[int]:
-    """Give the file its second name; the checksums of its blocks. In a thread. Raises OSError."""
+    """Hard-link the file; return the checksums of its blocks. In a thread. Raises OSError."""
     catalog.blobs.link(entry.blob, source)
     with catalog.blobs.path(entry.blob).open("rb", buffering=0) as file:
         return [crc(_read(file, block_size(entry.size, n))) for n in range(len(entry.sums))]
@@ -93,7 +94,7 @@ def _check(sums: list[int], layout: Layout) -> None:
 
 
 def _read(file: Any, size: int) -> bytes:
-    """Raises OSError when there is less."""
+    """Raises OSError when the file is shorter."""
     data: bytes = file.read(size)
     if len(data) != size:
         raise OSError("a staged file is shorter than its record")

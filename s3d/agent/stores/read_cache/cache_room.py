@@ -1,4 +1,4 @@
-"""How much the cache may hold, and what goes when it holds too much."""
+"""The limits of the cache, and the eviction of entries when it exceeds them."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ class CacheRoom:
         retention: Callable[[int], Retention],
         evicted: Callable[[int], None],
     ) -> None:
-        """retention: whether the entry of a slot must stay. evicted: called with the slot of an
-        entry that the queues have dropped."""
+        """retention: whether the entry of a slot may be evicted. evicted: called with the slot of
+        each evicted entry."""
         self.limits = limits
         self._fifo = fifo
         self._disk = disk
@@ -54,16 +54,16 @@ class CacheRoom:
 
     @property
     def used(self) -> int:
-        """Bytes on the disk, and those that fills under way have claimed."""
+        """Bytes on the disk, and those that running fills have reserved."""
         return self._fifo.size + self._claimed
 
     @property
     def is_on_disk(self) -> bool:
-        """Whether the disk has any room for the cache."""
+        """Whether the disk has enough free space for the cache."""
         return self._disk_has(0)
 
     def make(self, size: int) -> bool:
-        """Make room for so many bytes of one more entry; False when there is none to be had."""
+        """Evict until one more entry of this size fits; False when that is impossible."""
         if size > self.limits.room or not self._disk_has(size):
             return False
         while self._is_full(size):
@@ -74,7 +74,7 @@ class CacheRoom:
         return True
 
     async def make_slowly(self, size: int) -> None:
-        """Evict what make() would, and let other tasks run meanwhile."""
+        """Like make(), but let other tasks run between evictions."""
         for number in itertools.count(1):
             if size > self.limits.room or not self._is_full(size):
                 return
@@ -86,7 +86,8 @@ class CacheRoom:
                 await asyncio.sleep(0)
 
     def claim(self, size: int) -> bool:
-        """Reserve room for bytes to come; unclaim() them when they are there, or will not be."""
+        """Reserve room for a fill; call unclaim() when its bytes are stored, or the fill has
+        failed."""
         if not self.make(size):
             return False
         self._claimed += size

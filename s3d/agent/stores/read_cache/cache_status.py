@@ -1,4 +1,4 @@
-"""The read cache as people see it: its counts and limits, its entries, and the state of one object.
+"""The status of the read cache: its counts and limits, its entries, and the state of one object.
 
 Nothing here changes the cache.
 """
@@ -17,7 +17,7 @@ from s3d.shared.caching import CacheEntry, CacheState, CacheStatus
 
 @dataclass(frozen=True, slots=True)
 class ReadCache:
-    """The layer, and what fills it. layer None: the cache could not be opened; see trouble."""
+    """The layer and its PinManager. layer None: the cache could not be opened; see trouble."""
 
     layer: Cache | None
     keeper: PinManager | None
@@ -86,7 +86,7 @@ def _check_time(entry: Entry) -> float:
 
 
 def entries_after(layer: Cache, place: tuple[str, str], after: str, limit: int) -> list[Entry]:
-    """The first entries of a place (bucket, prefix) whose BUCKET/KEY is greater than after."""
+    """The first entries of a bucket and prefix whose BUCKET/KEY is greater than after."""
     names = (f"{bucket}/{key}" for bucket, key in layer.catalog.names.of(*place))
     first = heapq.nsmallest(limit, (name for name in names if name > after))
     entries = (layer.catalog.peek(*_split(name)) for name in first)

@@ -1,8 +1,9 @@
-"""What is in the cache: found by name in memory, kept in the index file, limited in size.
+"""The entries of the cache: looked up in memory, stored in the index file, limited in size.
 
-A look-up is a dict; only what was not used lately is read from its row. Changes are written behind
-the answer: a crash loses the newest, so a file that no row names is swept away at the start, and a
-row is believed as far as the checksums of its blocks go.
+A look-up is one dict access; only entries that were not used recently are read from their rows.
+Rows are written after the response is sent, so a crash loses the newest ones. Files without a row
+are therefore removed at the start, and a row is trusted only as far as the checksums of its blocks
+verify.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ _ROW = 512
 
 
 class EntryNames:
-    """Where each entry is: its slot in the queues, by its name BUCKET/KEY."""
+    """The slot of each entry in the queues, by its name BUCKET/KEY."""
 
     def __init__(self) -> None:
         self.slots: dict[str, int] = {}
@@ -70,7 +71,7 @@ class EntryNames:
             seen[slot] = 1
 
     def unseen_keys(self, bucket: str, prefix: str, seen: bytearray, blob: int) -> list[str]:
-        """The keys that begin so of the entries that are older than blob and were not seen."""
+        """The keys with this prefix of entries that are older than blob and were not seen."""
         begin = f"{bucket}/{prefix}"
         return [
             name.partition("/")[2]
@@ -86,7 +87,7 @@ class Catalog:
     def __init__(
         self, index: Index, blobs: Blobs, limits: Limits, distrust: float | None = None
     ) -> None:
-        """Reads what an earlier run has left. distrust: EXPIRED or UNPROVEN for all of that.
+        """Read the entries of earlier runs. distrust: EXPIRED or UNPROVEN for all of them.
         Raises index.DAMAGE."""
         self.index = index
         self.blobs = blobs
@@ -137,7 +138,7 @@ class Catalog:
         return entry
 
     def data(self, entry: Entry) -> bytes | None:
-        """The bytes of a small object, found right; None when they are not."""
+        """The verified bytes of a small object; None when they are damaged."""
         if not entry.size:
             return b""
         data = self._data.get(entry.blob)
@@ -150,13 +151,13 @@ class Catalog:
         return data
 
     def cool(self, entry: Entry) -> None:
-        """Read its bytes from the disk the next time."""
+        """Drop the body of an entry from memory; the next read comes from the disk."""
         self._data.forget(entry.blob)
 
     # What comes
 
     def add(self, entry: Entry, data: bytes | None = None) -> None:
-        """Enter a new entry in the place of any other of its name. data: all of a small object."""
+        """Add an entry, replacing any other of its name. data: the whole body of a small object."""
         self.forget(entry.bucket, entry.key)
         name = _name(entry)
         entry.slot = slot = self._fifo.add(weight(entry), hash(name))
@@ -167,14 +168,14 @@ class Catalog:
         self.rows.save(entry, data)
 
     def update(self, entry: Entry) -> None:
-        """It has other blocks now, or something else was said of it."""
+        """Save an entry whose blocks or members have changed."""
         if entry.superseded or entry.slot < 0:
             return
         self._fifo.resize(entry.slot, weight(entry))
         self.rows.save(entry)
 
     def begin(self, entry: Entry) -> None:
-        """Bytes are on their way into it: there must be no second Entry of it, nor an eviction."""
+        """Protect an entry that is being filled from eviction and from a second Entry object."""
         self._busy.setdefault(_name(entry), []).append(entry)
 
     def end(self, entry: Entry) -> None:
@@ -188,7 +189,7 @@ class Catalog:
     # What goes
 
     def forget(self, bucket: str, key: str) -> bool:
-        """Drop an entry that is wrong or no longer needed; False when there is none."""
+        """Drop an entry that is outdated or not needed; False when there is none."""
         name = f"{bucket}/{key}"
         slot = self.names.slots.get(name)
         if slot is None:
@@ -198,11 +199,11 @@ class Catalog:
         return True
 
     def forget_all(self, bucket: str = "", prefix: str = "") -> int:
-        """All whose keys begin so; how many there were."""
+        """Forget all entries with this key prefix; return their number."""
         return sum([self.forget(*name) for name in self.names.of(bucket, prefix)])
 
     async def clear(self, bucket: str = "", prefix: str = "") -> int:
-        """The same, and let others run meanwhile."""
+        """Like forget_all(), but let other tasks run meanwhile."""
         count = 0
         for number, name in enumerate(self.names.of(bucket, prefix), 1):
             count += self.forget(*name)
@@ -211,7 +212,7 @@ class Catalog:
         return count
 
     async def sweep(self) -> int:
-        """Remove files of earlier runs that no entry names; how many there were."""
+        """Remove files of earlier runs that no entry references; return their number."""
 
         async def referenced(blobs: list[int]) -> set[int]:
             return await self.index.read_in_thread(partial(catalog_rows.known, blobs=blobs))
@@ -230,7 +231,7 @@ class Catalog:
         self.blobs.reserve_ids_above(self.index.read_inline(catalog_rows.highest))
 
     def _leave(self, name: str, slot: int) -> None:
-        """Take it out of everything but the queues."""
+        """Remove an entry from everything but the queues."""
         entry, unsaved = self._hot.get(name), self.rows.unsaved(self.names.blobs[slot])
         busy = self._busy.get(name, ())
         for each in (entry, unsaved, *busy):
@@ -263,7 +264,7 @@ class Catalog:
 
 
 def weight(entry: Entry) -> int:
-    """Bytes that it takes on the disk."""
+    """Bytes that an entry takes on the disk."""
     return _weight(entry.held, entry.size)
 
 

@@ -63,7 +63,7 @@ def names(reader: Reader) -> Iterator[tuple[int, str, bytes, int, int]]:
 
 
 def find(reader: Reader, blob: int) -> Entry | None:
-    """The entry; None when its row is gone."""
+    """The entry; None when it has no row."""
     query = "SELECT bucket, key, size, checked, said, bits, sums FROM entries WHERE blob = ?"
     row = reader.select(query, (blob,)).fetchone()
     if row is None:
@@ -76,24 +76,24 @@ def find(reader: Reader, blob: int) -> Entry | None:
 
 
 def body(reader: Reader, blob: int) -> bytes | None:
-    """The bytes of a small object; None when they are gone."""
+    """The bytes of a small object; None when they have no row."""
     row = reader.select("SELECT data FROM bodies WHERE blob = ?", (blob,)).fetchone()
     return None if row is None else bytes(row[0])
 
 
 def known(reader: Reader, blobs: list[int]) -> set[int]:
-    """Those that an entry names."""
+    """Those of the blobs that an entry references."""
     query = "SELECT 1 FROM entries WHERE blob = ?"
     return {blob for blob in blobs if reader.select(query, (blob,)).fetchone() is not None}
 
 
 def highest(reader: Reader) -> int:
-    """The highest blob, 0 when there is none."""
+    """The highest blob number, 0 without entries."""
     return int(reader.select("SELECT COALESCE(MAX(blob), 0) FROM entries", ()).fetchone()[0])
 
 
 def row_of(entry: Entry) -> tuple[Any, ...]:
-    """What save() writes, as it is now."""
+    """A snapshot of the entry for save()."""
     bits = None if entry.is_whole else entry.present.to_bytes(len(entry.sums) // 8 + 1, "little")
     members = _encode({**entry.output, **entry.checksums})
     place = entry.blob, entry.bucket, entry.key.encode(), entry.size
@@ -101,14 +101,14 @@ def row_of(entry: Entry) -> tuple[Any, ...]:
 
 
 def save(tx: Transaction, row: tuple[Any, ...], data: bytes | None = None) -> None:
-    """Enter an entry, or what has become of it. data: the bytes of a small object."""
+    """Insert or replace the row of an entry. data: the body of a small object."""
     tx.run("REPLACE INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
     if data is not None:
         tx.run("REPLACE INTO bodies VALUES (?, ?)", (row[0], data))
 
 
 def drop(tx: Transaction, blobs: list[int]) -> None:
-    """Forget them, and the bytes of small ones."""
+    """Delete the rows of these entries, with the bodies of small ones."""
     for blob in blobs:
         tx.run("DELETE FROM entries WHERE blob = ?", (blob,))
         tx.run("DELETE FROM bodies WHERE blob = ?", (blob,))
@@ -117,7 +117,7 @@ def drop(tx: Transaction, blobs: list[int]) -> None:
 def expire(tx: Transaction, checked: float) -> None:
     """Set checked of all entries (entry.EXPIRED or UNPROVEN), and for UNPROVEN drop all pages.
 
-    What is UNPROVEN or UNASKED already stays so.
+    Entries that are UNPROVEN or UNASKED already stay so.
     """
     tx.run(_CHANGES, ())  # A file of the first layout has none.
     if checked == UNPROVEN:
@@ -129,7 +129,7 @@ def expire(tx: Transaction, checked: float) -> None:
 
 
 def page(reader: Reader, name: str) -> bytes | None:
-    """A page of a listing as it was last."""
+    """The stored page of a listing."""
     row = reader.select("SELECT page FROM pages WHERE name = ?", (name,)).fetchone()
     return None if row is None else zlib.decompress(row[0])
 
@@ -146,7 +146,7 @@ def listed(reader: Reader) -> set[str]:
 
 
 def save_page(tx: Transaction, row: tuple[str, str, bytes]) -> None:
-    """Keep (name, bucket, page), and forget the one that is so many pages older."""
+    """Store (name, bucket, page), and delete the oldest page beyond the limit."""
     name, bucket, page = row
     values = name, bucket, zlib.compress(page, 1)
     tx.run("REPLACE INTO pages(name, bucket, page) VALUES (?, ?, ?)", values)
@@ -160,13 +160,13 @@ def drop_pages(tx: Transaction, bucket: str) -> None:
 
 
 def save_change(tx: Transaction, row: tuple[str, str, int, bytes]) -> None:
-    """Keep (bucket, key, seq, change): what a write has made of a key of a listing."""
+    """Store (bucket, key, seq, change): the effect of a write on a key of a listing."""
     bucket, key, seq, change = row
     tx.run("REPLACE INTO changes VALUES (?, ?, ?, ?)", (bucket, key.encode(), seq, change))
 
 
 def drop_changes(tx: Transaction, bucket: str, seq: int) -> None:
-    """Forget those of a bucket up to one. The highest stays, so that seq only grows."""
+    """Delete the changes of a bucket up to a seq. The highest stays, so that seq only grows."""
     newest = "(SELECT MAX(seq) FROM changes)"
     tx.run(f"DELETE FROM changes WHERE bucket = ? AND seq <= ? AND seq < {newest}", (bucket, seq))
 
@@ -178,13 +178,13 @@ def changes(reader: Reader, bucket: str) -> Iterator[tuple[int, bytes]]:
 
 
 def highest_change(reader: Reader) -> int:
-    """The highest seq, 0 when there is none."""
+    """The highest seq, 0 without changes."""
     return int(reader.select("SELECT COALESCE(MAX(seq), 0) FROM changes", ()).fetchone()[0])
 
 
 @dataclass(slots=True)
 class _Unsaved:
-    """An entry on its way to its row. data: all of a small object, when it is new."""
+    """An entry whose row is not committed yet. data: the body of a small object, when it is new."""
 
     entry: Entry
     data: bytes | None
@@ -211,16 +211,16 @@ class EntryRows:
 
     @property
     def is_unproven(self) -> bool:
-        """Whether the tables may have lost their newest changes, and do not say so yet."""
+        """Whether the tables may lack their newest changes and are not marked so yet."""
         return self._distrust == UNPROVEN
 
     def unsaved(self, blob: int) -> Entry | None:
-        """The entry, if its row is still to be written."""
+        """The entry, if its row is not written yet."""
         unsaved = self._unsaved.get(blob)
         return None if unsaved is None else unsaved.entry
 
     def read(self, blob: int) -> Entry | None:
-        """The entry as its row has it, or will have it; None when there is none."""
+        """The entry as its committed or pending row describes it; None without a row."""
         unsaved = self.unsaved(blob)
         if unsaved is not None:
             return unsaved
@@ -246,7 +246,7 @@ class EntryRows:
             return None
 
     def save(self, entry: Entry, data: bytes | None = None) -> None:
-        """Enter it, or what has become of it. data: all of a small object, when it is new."""
+        """Write the row of an entry. data: the body of a small object, when it is new."""
         unsaved = self._unsaved.setdefault(entry.blob, _Unsaved(entry, data))
         unsaved.saves += 1
         action = partial(save, row=row_of(entry), data=data)
@@ -255,12 +255,12 @@ class EntryRows:
         saved.add_done_callback(lambda _: self._is_saved(unsaved))
 
     def drop(self, action: Callable[[Transaction], Any]) -> None:
-        """Have what is wrong taken out of the tables: see forgotten()."""
+        """Delete rows of outdated entries; forgotten() waits for the commit."""
         self._dropping = self._index.post(action)
         self._dropping.add_done_callback(self._dropped)
 
     async def forgotten(self) -> None:
-        """Return when no row is left of what was forgotten."""
+        """Return when the deletions of all forgotten entries are committed."""
         if self._dropping is not None and not self._dropping.done():
             await asyncio.wait((self._dropping,))
 
@@ -285,7 +285,7 @@ class EntryRows:
 
 
 def noted(saved: asyncio.Future[Any]) -> None:
-    """Say that a row could not be written."""
+    """Log that a row could not be written."""
     if not saved.cancelled() and (error := saved.exception()) is not None:
         logger.warning("cannot commit rows of the cache: %s", error)
 

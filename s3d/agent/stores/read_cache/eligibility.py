@@ -27,13 +27,13 @@ PIN, NONE = "pin", "none"
 
 
 def cache_tag_of(tagging: Mapping[str, Any]) -> str:
-    """The value in an answer of GetObjectTagging or a Tagging member; "" for none."""
+    """The tag's value in a response to GetObjectTagging or in a Tagging member; "" for none."""
     found = {tag["Key"]: tag["Value"] for tag in tagging.get("TagSet") or ()}
     return str(found.get(TAG, ""))
 
 
 def cache_tag_in(request: S3Request[Any]) -> str | None:
-    """The value that a write gives the object; None: it says nothing about tags."""
+    """The tag's value that a write sets; None: the write does not set tags."""
     name, input = request.op.name, request.input
     if name == "PutObjectTagging" and not input.get("VersionId"):
         return cache_tag_of(input.get("Tagging") or {})
@@ -49,10 +49,10 @@ TAGS_TIMEOUT = 5.0
 
 
 class Eligibility:
-    """rules: which objects are kept; None: all."""
+    """rules: which objects are cached; None: all."""
 
     def __init__(self, inner: ObjectStore, on_cache_tag: Callable[[str, str, str], None]) -> None:
-        """on_mark: is given the tag of an object, "" for none, when it is seen."""
+        """on_mark: called with the tag of each object that is seen, "" for none."""
         self.rules: UsePolicy | None = None
         self._inner = inner
         self._on_cache_tag = on_cache_tag
@@ -60,7 +60,7 @@ class Eligibility:
     async def admits(
         self, bucket: str, key: str, members: Members, context: RequestContext | None = None
     ) -> bool:
-        """Whether an object may be kept: its tag s3d.cache decides, or else the filter."""
+        """Whether an object may be cached: its tag s3d.cache decides, or else the filter."""
         tags: dict[str, str] | None = {}
         if members.get("TagCount"):
             tags = await self._tags(bucket, key, context)
@@ -86,7 +86,7 @@ class Eligibility:
     async def _tags(
         self, bucket: str, key: str, context: RequestContext | None
     ) -> dict[str, str] | None:
-        """None when they cannot be read."""
+        """The object's tags; None when they cannot be read."""
         members = {"Bucket": bucket, "Key": key}
         try:
             async with asyncio.timeout(TAGS_TIMEOUT):

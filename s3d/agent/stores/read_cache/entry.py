@@ -1,4 +1,4 @@
-"""What is known of a cached object, and its answers to GetObject and HeadObject. Pure."""
+"""A cached object: its members, and its responses to GetObject and HeadObject. Pure."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Entry:
         blob: int,
         checked: float,
     ) -> None:
-        """said: the output of GetObject or HeadObject. checked: Unix seconds of that answer."""
+        """said: the output of GetObject or HeadObject. checked: Unix seconds of that response."""
         self.bucket, self.key = place
         self.size = size
         self.blob = blob
@@ -83,7 +83,7 @@ class Entry:
         self.set_members(members, checked)
 
     def set_members(self, members: Mapping[str, Any], checked: float) -> None:
-        """Take over what the remote says of the same object now."""
+        """Replace the members by those of a newer response for the same object."""
         self.etag = str(members["ETag"])
         self.output, self.checksums = split(members)
         self.checked = checked
@@ -106,7 +106,7 @@ class Entry:
 
     @property
     def held(self) -> int:
-        """Bytes of it that are here."""
+        """Bytes of the object that are cached."""
         full = self.present.bit_count() * BLOCK
         last = block_count(self.size) - 1
         if last >= 0 and self.has(last):
@@ -117,7 +117,7 @@ class Entry:
         return bool(self.present >> block & 1)
 
     def covers(self, start: int, size: int) -> bool:
-        """Whether these bytes are here."""
+        """Whether these bytes are cached."""
         wanted = mask(*blocks_of(start, size))
         return self.present & wanted == wanted
 
@@ -126,7 +126,7 @@ class Entry:
         return self.proven & wanted == wanted
 
     def missing(self, start: int, size: int) -> Iterator[tuple[int, int]]:
-        """The runs (first, end) of blocks that these bytes need and that are not here."""
+        """The runs (first, end) of blocks that these bytes need and that are not cached."""
         block, end = blocks_of(start, size)
         while block < end:
             if self.has(block):
@@ -139,14 +139,14 @@ class Entry:
 
 
 def split(members: Mapping[str, Any]) -> tuple[Members, Members]:
-    """What an answer says of the object: members of every answer, and its checksums."""
+    """Split the members of a response into those of every response and the checksums."""
     output = {name: value for name, value in members.items() if name not in _ABOUT_THE_ANSWER}
     checksums = {name: output.pop(name) for name in list(output) if name.startswith("Checksum")}
     return output, checksums
 
 
 class SelectedResponse(NamedTuple):
-    """What a request gets. span: the bytes of the body; None: no body."""
+    """The response to a request. span: the bytes of the body; None: no body."""
 
     output: Members
     span: ByteRange | None
@@ -158,7 +158,7 @@ class SelectedResponse(NamedTuple):
 
 
 def is_refused(input: Mapping[str, Any], entry: Entry) -> bool:
-    """Whether the entry does not meet what the request demands of it."""
+    """Whether the entry fails a condition of the request."""
     try:
         check_read(input, entry.etag, entry.modified.timestamp())
     except S3Error:
@@ -184,7 +184,7 @@ def select_response(input: Mapping[str, Any], entry: Entry) -> SelectedResponse:
 
 
 def direct(input: Mapping[str, Any], members: Mapping[str, Any]) -> Members:
-    """The output of an answer that is not kept, for a request of the whole object."""
+    """The output of a response that is not cached, for a request of the whole object."""
     output, checksums = split(members)
     apply_response_overrides(input, output)
     set_content_range(input, output, members["ContentLength"], None, checksums)
@@ -192,7 +192,7 @@ def direct(input: Mapping[str, Any], members: Mapping[str, Any]) -> Members:
 
 
 def is_simple_range(header: str) -> bool:
-    """A range that has a beginning: of its blocks one knows which they are."""
+    """Whether a range has a start, so that its blocks are known without the object's size."""
     kind, _, range_ = header.partition("=")
     first, dash, last = range_.strip().partition("-")
     ends = last.isdecimal() and last.isascii() if last else True

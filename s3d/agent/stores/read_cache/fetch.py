@@ -1,7 +1,7 @@
-"""One GET under way: its bytes go into the file of an entry, whoever reads them and how fast.
+"""A GET in progress: its bytes go into the file of an entry, independently of its readers.
 
-Readers follow in the file, up to where it has come. What is complete is noted block by block when
-the whole of it has come and was found right.
+Readers follow in the file, up to the bytes that have arrived. Its blocks are added to the entry
+once all of its bytes have arrived and have been verified.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 
 class Fetch:
-    """Blocks [first, end) of an entry, on their way. Belongs to the loop."""
+    """Blocks [first, end) of an entry that are being fetched. Belongs to the loop."""
 
     def __init__(
         self, entry: Entry, first: int, end: int, fd: int | None, digest_check: DigestCheck
@@ -70,18 +70,19 @@ class Fetch:
                 self.finish()
 
     def note(self) -> None:
-        """Enter what has come into the entry: all of it was found right."""
+        """Add the fetched blocks, which have been verified, to the entry."""
         entry = self.entry
         entry.sums[self.first : self.end] = type(entry.sums)("I", self._sums)
         entry.present |= mask(self.first, self.end)
 
     def finish(self) -> None:
-        """Nothing more will come: tell those who wait."""
+        """End the fetch and wake up the waiting readers."""
         self.is_over = True
         self._tell()
 
     async def reach(self, offset: int) -> int:
-        """Wait for the byte at offset, or for the end; up to where the bytes are there.
+        """Wait for the byte at offset, or for the end; return the offset up to which bytes are
+        available.
 
         Raises S3Error when it is over before that.
         """
@@ -91,13 +92,13 @@ class Fetch:
         return self.at
 
     async def verdict(self) -> None:
-        """Wait until it is over. Raises S3Error when what came was not right."""
+        """Wait for the end of the fetch. Raises S3Error when its bytes were wrong."""
         while not self.is_over:
             await self._news.wait()
         self.check()
 
     def check(self) -> None:
-        """Raises S3Error when it is known to have failed."""
+        """Raises S3Error when the fetch has failed."""
         if self.error is not None:
             raise S3Error(self.error.code, self.error.message) from self.error.failure
 
@@ -126,7 +127,7 @@ class Fetch:
         self._sum(memoryview(chunk), at)
 
     def _sum(self, data: memoryview, at: int) -> None:
-        """Take the checksums of the blocks on."""
+        """Update the checksums of the blocks."""
         size = self.entry.size
         while data:
             block = at // BLOCK
@@ -140,5 +141,5 @@ class Fetch:
 
 
 def whole(entry: Entry) -> tuple[int, int]:
-    """All blocks of it."""
+    """All blocks of the entry."""
     return 0, block_count(entry.size)

@@ -1,8 +1,8 @@
-"""Fills: what is missing is fetched once, however many want it.
+"""Fills the cache: missing bytes are fetched once, for any number of readers.
 
-An object that is not known is opened by one GET, of all of it or of the blocks that a range needs;
-its answer makes the entry. What an entry lacks later is fetched run by run. A fill belongs to the
-cache and not to its first reader: one that goes away takes nothing from the others.
+An object that is not cached is opened by one GET, of all of it or of the blocks that a range needs;
+its answer makes the entry. Later, missing blocks of an entry are fetched run by run. A fill belongs
+to the cache and not to its first reader, so a reader that disconnects does not affect the others.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ Name = tuple[str, str]
 
 @dataclass
 class Counts:
-    """What the cache has done since the start."""
+    """Counters of the cache since the start."""
 
     hits: int = 0
     misses: int = 0
@@ -53,7 +53,7 @@ class Counts:
 
 @dataclass
 class _Opening:
-    """The first GET of an object, on its way."""
+    """The first GET of an object, in progress."""
 
     result: asyncio.Future[Entry | None]
     """None: it is not to be cached."""
@@ -97,11 +97,12 @@ class FillCoordinator:
 
     @property
     def is_resting(self) -> bool:
-        """The disk has failed lately."""
+        """Whether fills are suspended after an error of the disk."""
         return self.clock() < self._rest_until
 
     def supersede(self, bucket: str, key: str) -> None:
-        """The object changes: an open that is under way gets no further readers."""
+        """Let an open of this object that is in progress get no further readers, because the
+        object changes."""
         opening = self._opening.pop((bucket, key), None)
         if opening is not None:
             opening.superseded = True
@@ -185,7 +186,7 @@ class FillCoordinator:
         return entry
 
     async def _small(self, opening: _Opening, entry: Entry, members: Members, body: Body) -> Entry:
-        """All of a small object, in memory."""
+        """Fetch a whole small object into memory."""
         async with aclosing(body):
             data = b"".join([chunk async for chunk in body])
         self.counts.fetched_bytes += len(data)
@@ -208,7 +209,7 @@ class FillCoordinator:
     # What an entry lacks
 
     def fetch_of(self, entry: Entry, block: int) -> Fetch | None:
-        """The one that brings this block, if it is under way."""
+        """The fetch in progress of this block, if there is one."""
         for fetch in self._fetches.get(entry.blob, ()):
             if fetch.first <= block < fetch.end and not fetch.is_over:
                 return fetch
@@ -252,7 +253,7 @@ class FillCoordinator:
     def _start_later(
         self, fetch: Fetch, held: int, context: RequestContext | None
     ) -> asyncio.Future[None]:
-        """Ask for its blocks; done when the answer has begun."""
+        """Request the blocks; return when the response has begun."""
         self._fetches.setdefault(fetch.entry.blob, []).append(fetch)
         self.catalog.begin(fetch.entry)
         begun: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -294,7 +295,7 @@ class FillCoordinator:
         await self._run(fetch, response.body or BytesBody(b""), held)
 
     def _start(self, fetch: Fetch, body: Body, held: int) -> None:
-        """The answer is there: take its bytes in."""
+        """Store the bytes of the response."""
         self._fetches.setdefault(fetch.entry.blob, []).append(fetch)
         self.catalog.begin(fetch.entry)
         self.spawn(self._run(fetch, body, held), f"cache fetch {fetch.entry.blob}")
@@ -340,7 +341,8 @@ class FillCoordinator:
         return await S3Client(self.inner, context).call("GetObject", asked)
 
     def _holds(self, entry: Entry, digest_check: DigestCheck) -> bool:
-        """Whether the bytes are right. The same wrong MD5 twice says that the ETag is none."""
+        """Whether the bytes are right. The same mismatch twice shows that the ETag is not an
+        MD5."""
         if digest_check.holds or (digest_check.is_doubtful and entry.bucket in self._strange):
             return True
         self.counts.corrupt += 1
@@ -366,14 +368,14 @@ class FillCoordinator:
 
 
 def _aligned(header: str) -> str:
-    """A Range header (of one range with a beginning) that asks for whole blocks."""
+    """Extend a Range header (of one range with a start) to whole blocks."""
     first, _, last = header.partition("=")[2].strip().partition("-")
     start = int(first) // BLOCK * BLOCK
     return f"bytes={start}-{(int(last) // BLOCK + 1) * BLOCK - 1}" if last else f"bytes={start}-"
 
 
 def _extent(members: Members, size: int) -> tuple[int, int]:
-    """The (start, stop) of what an answer holds."""
+    """The (start, stop) of the bytes in a response."""
     content_range = str(members.get("ContentRange") or "")
     if not content_range:
         return 0, size

@@ -1,4 +1,4 @@
-"""What a write may change of objects, and what its outcome means for what is cached. Pure."""
+"""Which objects a write may change, and what its outcome means for their cached entries. Pure."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _OF_BUCKETS = ("PutBucket", "DeleteBucket", "CreateBucket", "UpdateBucket")
 
 
 class Effect(Enum):
-    """What becomes of the entries of the objects that a write names."""
+    """What happens to the entries of the objects that a write names."""
 
     NONE = "none"
     """The remote never got it: they are as right as before."""
@@ -42,7 +42,7 @@ class Effect(Enum):
 
 
 def changed(request: S3Request[Any]) -> Iterator[tuple[str, str]]:
-    """(bucket, key) of the objects; key "": all of the bucket."""
+    """(bucket, key) of the objects that a write changes; key "": all objects of the bucket."""
     name, bucket = request.op.name, request.bucket
     if name == "DeleteObjects":
         wanted = request.input.get("Delete") or {}
@@ -117,7 +117,7 @@ def _row_of(request: S3Request[Any], response: S3Response[Any], now: float) -> M
 
 
 def row_of_head(key: str, output: Members) -> Members:
-    """What a listing says of an object. output: of HeadObject, without a range."""
+    """The row of an object in a listing. output: of HeadObject, without a range."""
     return {
         "Key": key,
         "LastModified": output.get("LastModified"),
@@ -128,7 +128,7 @@ def row_of_head(key: str, output: Members) -> Members:
 
 
 def effect_of(error: BaseException | None, status: int | None) -> Effect:
-    """error: what the write ended with, if it raised. status: of an answer that was forwarded."""
+    """error: the exception of the write, if it raised. status: of a forwarded response."""
     if isinstance(error, S3Error):
         cause = error.failure
         never_sent = isinstance(cause, Unreachable) and not cause.sent
@@ -149,25 +149,25 @@ Name = tuple[str, str]
 
 
 class Entries(Protocol):
-    """What writes make wrong. key "": all of the bucket."""
+    """Cached state that writes invalidate. key "": all objects of the bucket."""
 
     def forget(self, bucket: str, key: str) -> None: ...
 
     def mark_stale(self, bucket: str, key: str) -> None: ...
 
     def superseded(self, bucket: str, key: str) -> None:
-        """Fetches that are under way get no further readers."""
+        """Let fetches in progress get no further readers."""
 
     async def committed(self) -> None:
-        """Return when nothing that was forgotten can come back after a crash."""
+        """Return when no forgotten entry can reappear after a crash."""
 
 
 @dataclass
 class Invalidation:
     """Passes writes on.
 
-    on_done gets each that was carried out, with its answer; on_unknown each that may have been
-    carried out although it did not succeed.
+    on_done gets each write that succeeded, with its response; on_unknown each that failed but may
+    have taken effect.
     """
 
     inner: ObjectStore
@@ -187,7 +187,7 @@ class Invalidation:
     async def pass_on(
         self, request: S3Request[Any], *, is_pending: bool = False
     ) -> S3Response[Any]:
-        """Carry it out. is_pending: the write queue lists the write until its outcome is known."""
+        """Pass the write on. is_pending: the write queue lists the write until its outcome is known."""
         names = list(changed(request))
         self._begin(names)
         try:

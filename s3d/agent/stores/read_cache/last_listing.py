@@ -1,5 +1,5 @@
-"""The last complete listing of a prefix, put together from pages and from what was written since;
-and the answers that it gives to any request for a part of it. Pure.
+"""The last complete listing of a prefix, joined from pages and the writes since then, and the
+responses to requests for any part of it. Pure.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ MAX_KEYS = 1_000
 
 
 class Chain(NamedTuple):
-    """Of which listing a page is."""
+    """Identifies the listing that a page belongs to."""
 
     bucket: str
     prefix: str
     delimiter: str
 
     def serves(self, prefix: str, delimiter: str) -> bool:
-        """Whether all that such a request wants is in it."""
+        """Whether the listing contains everything that such a request asks for."""
         if self.delimiter:
             return (self.prefix, self.delimiter) == (prefix, delimiter)
         return prefix.startswith(self.prefix)
 
 
 class Change(NamedTuple):
-    """What a write through the cache has made of a key. row: None when it is gone."""
+    """The effect of a write through the cache on a key. row: None when it was deleted."""
 
     key: str
     row: Members | None
@@ -47,7 +47,7 @@ class Change(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LastListing:
-    """All of a listing."""
+    """A complete listing."""
 
     keys: list[bytes]
     """Sorted. A common prefix is a key of its own."""
@@ -66,7 +66,7 @@ def chain_of(input: Mapping[str, Any]) -> Chain | None:
 
 
 def start_of(input: Mapping[str, Any]) -> str:
-    """Where a page begins: "" for the first, a token, or behind a key."""
+    """Where a page begins: "" for the first, a token, or the key that it follows."""
     if input.get("ContinuationToken"):
         return f"token {input['ContinuationToken']}"
     after = input.get("StartAfter") or input.get("Marker") or ""
@@ -74,7 +74,7 @@ def start_of(input: Mapping[str, Any]) -> str:
 
 
 def own_token(input: Mapping[str, Any]) -> str | None:
-    """The key behind which a token of ours goes on; None for another token, or none."""
+    """The key that one of our tokens continues after; None for another token, or none."""
     token = input.get("ContinuationToken") or ""
     if not token.startswith(TOKEN):
         return None
@@ -137,7 +137,7 @@ def _apply(
 
 
 def answer(name: str, input: Mapping[str, Any], listing: LastListing) -> Members | None:
-    """The output of ListObjects or ListObjectsV2; None for a token that leads nowhere."""
+    """The output of ListObjects or ListObjectsV2; None for an unknown token."""
     token, own = input.get("ContinuationToken"), own_token(input)
     if own is not None:
         after = own.encode()
@@ -178,7 +178,7 @@ def answer(name: str, input: Mapping[str, Any], listing: LastListing) -> Members
 
 
 def _paged(name: str, input: Mapping[str, Any], output: Members, last: bytes) -> Members:
-    """With the members by which the listing goes on."""
+    """Add the members from which the next page starts."""
     if name == "ListObjects":
         output["Marker"] = input.get("Marker") or ""
         if output["IsTruncated"] and input.get("Delimiter"):
@@ -194,7 +194,7 @@ def _paged(name: str, input: Mapping[str, Any], output: Members, last: bytes) ->
 
 
 def _encoded(output: Members) -> Members:
-    """With the names in it as encoding-type=url wants them, if it was asked for."""
+    """Encode names as encoding-type=url demands, if the request has it."""
     if output.get("EncodingType") != "url":
         return output
     for member in ("Prefix", "Delimiter", "Marker", "NextMarker", "StartAfter"):
@@ -208,7 +208,7 @@ def _encoded(output: Members) -> Members:
 
 
 def date(now: float) -> datetime:
-    """As a listing gives it. now: Unix seconds."""
+    """A time in the format of a listing. now: Unix seconds."""
     return datetime.fromtimestamp(int(now), UTC)
 
 

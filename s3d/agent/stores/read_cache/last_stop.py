@@ -1,6 +1,6 @@
-"""How the last agent on a cache folder stopped, which says how far its rows can be believed.
+"""How the last agent on a cache folder stopped, which decides how far its rows can be trusted.
 
-Rows are committed without a sync of the disk: a kill takes none of them, a power cut may take the
+Rows are committed without a sync of the disk: a kill loses none of them, a power cut may take the
 newest. A file says "clean", or "running" and the id of the boot in which the agent runs.
 """
 
@@ -38,7 +38,7 @@ class StopMarker:
         self._is_spoilt = False
 
     def begin(self) -> LastStop:
-        """How the last agent stopped; from now on one runs. Raises OSError."""
+        """Return how the last agent stopped, and mark this one as running. Raises OSError."""
         before = _read(self._file)
         write_atomically(self._file, f"running {self._boot_id}".encode(), durable=True)
         if before == _CLEAN:
@@ -47,7 +47,7 @@ class StopMarker:
         return LastStop.KILLED if same_boot else LastStop.POWER_CUT
 
     def end(self) -> None:
-        """All rows are on the disk."""
+        """Mark a clean stop: all rows are synced to the disk."""
         if self._is_spoilt:
             return
         try:
@@ -58,7 +58,7 @@ class StopMarker:
             )
 
     def spoil(self) -> None:
-        """A row is there that should not be: whatever follows is as bad as a power cut."""
+        """Treat the end of this run like a power cut, because an outdated row may remain."""
         self._is_spoilt = True
         try:
             self._file.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""The read cache: answers reads from this disk, and fetches what is missing once.
+"""The read cache: serves reads from the local disk, and fetches missing bytes once.
 
 One GetObject, on the event loop where nothing else is said:
 1. ObjectReads.read looks the entry up (Catalog.get) and authority_of_read decides, as a table,
@@ -17,13 +17,12 @@ One GetObject, on the event loop where nothing else is said:
 A write (fallback) passes through Invalidation.pass_on: entries of the keys that it changes are
 dropped, and their rows with them, before its success is passed on. Listings are in listings.py.
 
-When the remote cannot be asked, a cached object is given and marked as stale; a condition that only
-the remote can decide is answered by 503. A stale answer may be older than what another client has
-written, but never older than an acknowledged write of this agent, because the row of the replaced
-version is gone by then, and because the write queue answers for what it has acknowledged. This
-holds after a kill as well: committed rows outlive the process (entry.EXPIRED). A power cut may take
-the newest commits, so after one an entry is given only when the remote has confirmed it
-(entry.UNPROVEN).
+When the remote is unreachable, a cached object is served and marked as stale; a condition that only
+the remote can evaluate gets a 503. A stale response may be older than the writes of another client,
+but never older than an acknowledged write of this agent, because the row of the replaced version is
+deleted first, and because the write queue serves its pending writes itself. This holds after a kill
+as well: committed rows survive the process (entry.EXPIRED). A power cut may take the newest
+commits, so after one an entry is served only when the remote has confirmed it (entry.UNPROVEN).
 """
 
 from __future__ import annotations
@@ -66,7 +65,7 @@ logger = logging.getLogger(__name__)
 
 
 class Cache(Layer):
-    """The layer. Run run() as long as it is in use: fills live in there."""
+    """The layer. run() has to run while the layer is in use: it owns the tasks of fills."""
 
     def __init__(
         self,
@@ -164,11 +163,12 @@ class Cache(Layer):
         self._lists.wrote(request.bucket, unknown_listing_changes(request))
 
     def seen_at_remote(self, bucket: str, key: str, row: Members | None) -> None:
-        """The remote itself has shown the object. row: as a listing has it; None: it is absent."""
+        """Note the state of an object at the remote. row: of a listing; None: there is no
+        object."""
         self._lists.seen(bucket, key, row)
 
     async def adopt(self, pushed: Pushed) -> None:
-        """A write has reached the remote, and its bytes are still here."""
+        """Cache a write that has been pushed, from its staged bytes."""
         self._lists.wrote(pushed.bucket, [Change(pushed.key, row_of(pushed))])
         if not self._tasks.is_open or self.fills.is_resting:
             return
@@ -179,7 +179,7 @@ class Cache(Layer):
             await adopt(self.catalog, pushed)
 
     def forget(self, bucket: str, key: str = "") -> None:
-        """What is known of the object, or of all of the bucket, may not be true any more."""
+        """Invalidate the object, or for key "" all objects of the bucket."""
         if key:
             self.catalog.forget(bucket, key)
         else:
@@ -187,11 +187,11 @@ class Cache(Layer):
         self.superseded(bucket, key)
 
     def mark_stale(self, bucket: str, key: str = "") -> None:
-        """Ask the remote before the object, or all of the bucket, is believed again."""
+        """Have the object, or for key "" the whole bucket, revalidated before its next use."""
         self._revalidator.mark_stale(bucket, key)
 
     def superseded(self, bucket: str, key: str = "") -> None:
-        """Requests to the remote that are under way get no further readers."""
+        """Let requests to the remote that are in progress get no further readers."""
         if key:
             self.fills.supersede(bucket, key)
         else:
@@ -200,19 +200,19 @@ class Cache(Layer):
         self._revalidator.forget(bucket, key)
 
     async def committed(self) -> None:
-        """Return when nothing that was forgotten comes back after a crash."""
+        """Return when no forgotten entry can reappear after a crash."""
         await self.catalog.rows.forgotten()
 
     # Status
 
     @property
     def revalidations(self) -> int:
-        """Times that the remote has said whether something is still the same."""
+        """Number of revalidations that the remote has answered."""
         return self._revalidator.revalidations
 
     @property
     def trouble(self) -> str:
-        """Why nothing new is kept just now; "" while all is well."""
+        """Why nothing new is cached at the moment; "" when everything works."""
         if self.fills.is_resting:
             return "the disk of the cache failed recently: nothing new is cached for now"
         if not self.catalog.room.is_on_disk:
@@ -220,14 +220,15 @@ class Cache(Layer):
         return ""
 
     async def verify(self, entry: Entry) -> bool:
-        """Read all cached bytes of an entry; False, and it is dropped, when some are wrong."""
+        """Verify all cached bytes of an entry; False when some are damaged, and the entry is
+        dropped."""
         return await self._reads.verify(entry)
 
     def _evicted(self, count: int) -> None:
         self.counts.evictions += count
 
     def _changed_at_remote(self, bucket: str, key: str) -> None:
-        """The remote has another object there, or none."""
+        """Handle an object that has changed at the remote, or has been deleted there."""
         self.forget(bucket, key)
 
 
@@ -235,11 +236,11 @@ _READS = ("GetObject", "HeadObject")
 
 
 class CacheBypass:
-    """Reads go to the remote, writes pass through the cache, which forgets what they change.
+    """Reads go to the remote; writes pass through the cache, which invalidates what they change.
 
-    What a read shows counts for the cache, too: a push whose answer was lost may turn out to have
-    been carried out, and the write is then done for the queue. So the entry that it has replaced
-    is gone, with its row, before the answer is given, and the last listing knows of the write.
+    The cache also uses the result of each read: it may show that a push whose response was lost has
+    taken effect, which ends the write for the queue. So the replaced entry and its row are deleted,
+    and the stored listing is updated, before the response is returned.
     """
 
     def __init__(self, cache: Cache) -> None:
@@ -267,7 +268,7 @@ class CacheBypass:
         return response
 
     async def _seen(self, request: S3Request[Any], etag: str, *, is_there: bool = False) -> None:
-        """etag: of the object that is there, if the answer says it."""
+        """etag: of the current object, if the response has it."""
         entry = self._cache.catalog.peek(request.bucket, request.key)
         if entry is None or (is_there and etag in ("", entry.etag)):
             return

@@ -1,12 +1,13 @@
-"""Listings as they were last, for when the remote is away; always marked as stale then.
+"""Stored listings, which are served, marked as stale, while the remote is unreachable.
 
-1. Each listing goes to the remote; its page is saved, unless the bucket was written meanwhile.
-2. What writes through the cache make of keys is kept beside the pages (changes).
-3. When the remote is away, or does not answer in time, the page is given as it was if nothing has
-   changed since. Else the pages of a complete listing are put together with the changes, and the
-   answer is a part of that (last_listing.py). Where neither is to be had, there is no answer.
+1. Each listing goes to the remote; its page is stored, unless the bucket was written meanwhile.
+2. The effects of writes through the cache are stored beside the pages (changes).
+3. When the remote is unreachable, or does not respond in time, the stored page is served if nothing
+   has changed since. Otherwise the pages of a complete listing are joined with the changes, and the
+   response is a part of the result (last_listing.py). Without a complete listing, the request
+   fails.
 
-What is still pending, the write queue puts into every listing.
+The write queue adds pending writes to every listing.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ _name = msgspec.json.Encoder(order="sorted").encode
 
 
 class ListOps:
-    """Handlers of listings, which are forwarded each time and saved."""
+    """Handlers of listings, which are always forwarded and then stored."""
 
     def __init__(
         self,
@@ -90,11 +91,11 @@ class ListOps:
     # What changes
 
     def changed(self, bucket: str) -> None:
-        """Something of the bucket is about to change; "" for the list of buckets."""
+        """Note that the bucket is about to change; "" for the list of buckets."""
         self._changes[bucket] += 1
 
     def wrote(self, bucket: str, changes: Iterable[Change] | None) -> None:
-        """The bucket has changed; None: it is not known how."""
+        """Note how the bucket has changed; None: it is not known how."""
         self._changes[bucket] += 1
         found = None if changes is None else list(changes)
         if bucket not in self._listed:
@@ -192,7 +193,7 @@ class ListOps:
             return None
 
     def _as_it_was(self, request: S3Request[Members]) -> S3Response[Any] | None:
-        """The same page, if nothing has changed since."""
+        """The stored page, if nothing has changed since."""
         look, bucket = self._catalog.index.read_inline, request.bucket
         found = look(lambda reader: catalog_rows.page(reader, _exact(request)))
         if found is None:
@@ -232,7 +233,7 @@ class ListOps:
 
 
 def _from(request: S3Request[Members], after: str) -> S3Request[Members]:
-    """A token of a kept listing means nothing to the remote."""
+    """Fail for a token of a stored listing, which the remote does not know."""
     input = {**request.input, "StartAfter": after}
     del input["ContinuationToken"]
     return request.replace(input=input)
@@ -289,7 +290,7 @@ def _output(page: Members) -> Members:
 
 
 async def _kept(response: S3Response[Any]) -> tuple[Members | None, S3Response[Any]]:
-    """What is to be kept of an answer, if it is one, and the same answer, in memory now."""
+    """The page to store of a response, if it has one, and the response with its body in memory."""
     wire = response.wire
     if wire is None:
         return {"output": response.output}, response

@@ -1,4 +1,4 @@
-"""GetObject and HeadObject of the cache: answered here, revalidated, filled, or forwarded.
+"""GetObject and HeadObject of the cache: served from the disk, revalidated, filled, or forwarded.
 
 The steps of a read are in layer.py. Everything in this module runs on the event loop, but for
 EntryFiles.prove(), which reads blocks in a thread, and for the bodies, which read files in threads.
@@ -47,7 +47,7 @@ Name = tuple[str, str]
 
 
 class ObjectReads:
-    """Handlers of the reads of objects, with the memory of keys that do not exist."""
+    """Handlers of GetObject and HeadObject, with a negative cache of missing keys."""
 
     def __init__(
         self,
@@ -74,7 +74,8 @@ class ObjectReads:
         self._negative_cache: LRUCache[Name, float] = LRUCache(_MOST_ABSENT, lambda _: 1)
 
     def forget_absent(self, bucket: str, key: str = "") -> None:
-        """A write may have created the key, or (for key "") any key of any bucket."""
+        """Drop the key (for key "" all keys) from the negative cache: a write may have created
+        it."""
         if key:
             self._negative_cache.forget((bucket, key))
         else:
@@ -97,7 +98,7 @@ class ObjectReads:
         return self._read_later(request)
 
     def _forward(self, request: S3Request[Members]) -> Answer:
-        """The remote's answer; one that was away a moment ago is not waited for long."""
+        """Forward the request; with a short timeout if the remote was unreachable recently."""
         return (
             self._forward_with_timeout(request)
             if self._outage.is_active
@@ -120,7 +121,7 @@ class ObjectReads:
     def _answer_now(
         self, entry: Entry, request: S3Request[Members], *, is_hit: bool = True
     ) -> Completed[Members] | None:
-        """The answer, if nothing has to be waited for. is_hit: it was here before."""
+        """The response, if it needs no await. is_hit: the object was cached before."""
         selected = select_response(request.input, entry)
         if selected.span is None or request.op.name == "HeadObject":
             return Completed(selected.response())
@@ -168,7 +169,7 @@ class ObjectReads:
         return response
 
     async def _fill(self, request: S3Request[Members]) -> S3Response[Members]:
-        """Of an object that is not here, or is not right any more."""
+        """Serve an object that is not cached, or whose entry is outdated."""
         name = bucket, key = request.bucket, request.key
         unknown = authority_of_read(request.input, None)
         if request.op.name == "HeadObject" or unknown is Authority.FORWARD:
@@ -239,7 +240,8 @@ class ObjectReads:
         return selected.response(filling)
 
     async def verify(self, entry: Entry) -> bool:
-        """Read all that is here of it; False when something was wrong, which is then forgotten."""
+        """Verify all cached bytes of an entry; False when some are damaged, which drops the
+        entry."""
         if entry.size <= INLINE:
             await self._catalog.rows.committed()  # Else there is no row yet to be read.
             self._catalog.cool(entry)

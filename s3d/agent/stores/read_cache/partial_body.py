@@ -1,4 +1,4 @@
-"""The bytes of an entry that is not whole: read from the file where they are, else as they come."""
+"""The body of a partial entry: cached bytes come from the file, others as they are fetched."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class FillBody:
         return NO_TRAILERS
 
     async def begin(self) -> None:
-        """Return when the first bytes are there. Raises S3Error."""
+        """Return when the first bytes are available. Raises S3Error."""
         if self._at < self._stop:
             await self._available()
 
@@ -86,9 +86,8 @@ class FillBody:
         raise S3Error("ServiceUnavailable", "The bytes could not be fetched.")
 
     async def _judge(self) -> None:
-        """Raises S3Error when bytes that were given have turned out wrong.
-
-        Who reads to the end of a fetch hears its verdict before the last bytes are given.
+        """Raise S3Error when bytes that were already returned turn out to be wrong. A reader that
+        reaches the end of a fetch waits for the result before it gets the last bytes.
         """
         for fetch in self._used:
             if self._at == self._stop == fetch.stop:

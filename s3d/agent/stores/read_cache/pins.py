@@ -1,4 +1,4 @@
-"""What must always be in the cache: a list that lives in a file, and answers whether it covers."""
+"""The pins: objects and prefixes that always stay in the cache, stored in a file."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Pins:
     """The pins. Belongs to the loop; on_change is called after each change."""
 
     def __init__(self, file: Path) -> None:
-        """Reads the file; one that cannot be understood is put aside."""
+        """Read the file; one that cannot be parsed is renamed."""
         self.on_change: Callable[[], None] = lambda: None
         self._file = file
         self._keys: dict[tuple[str, str], Pin] = {}
@@ -46,7 +46,7 @@ class Pins:
         return len(self._keys) + len(self._prefixes)
 
     def covers(self, bucket: str, key: str) -> bool:
-        """Whether this object must stay."""
+        """Whether a pin covers this object."""
         if (bucket, key) in self._keys:
             return True
         return key.startswith(self._of_bucket.get(bucket, ()))
@@ -56,13 +56,13 @@ class Pins:
         return self._keys.get((bucket, key))
 
     def add(self, pin: Pin) -> None:
-        """Raises OSError when it cannot be kept."""
+        """Add a pin and save the file. Raises OSError."""
         before = list(self)
         self._enter(pin)
         self._save(before)
 
     def remove(self, pin: Pin) -> bool:
-        """False when there is none of that bucket, key and prefix. Raises OSError."""
+        """Remove a pin; False when there is no such pin. Raises OSError."""
         table, name = self._place(pin)
         if name not in table:
             return False
@@ -86,7 +86,7 @@ class Pins:
         return self._prefixes, (pin.bucket, pin.prefix)
 
     def _save(self, before: list[Pin]) -> None:
-        """Or have it as it was before."""
+        """Save the file, or restore the previous list when that fails."""
         try:
             write_atomically(self._file, msgspec.json.encode(list(self)), durable=True)
         except OSError:
@@ -100,7 +100,7 @@ class Pins:
 
 
 def _read(file: Path) -> list[Pin]:
-    """Raises UsageError for a file of a newer s3d, which stays as it is."""
+    """Read the file. Raises UsageError for one of a newer s3d, which stays unchanged."""
     try:
         data = file.read_bytes()
         _refuse_newer(file, data)
@@ -116,7 +116,7 @@ def _read(file: Path) -> list[Pin]:
 
 
 def _refuse_newer(file: Path, data: bytes) -> None:
-    """Version 1 is the list alone; a later one is an object that says its version."""
+    """Version 1 is a plain list; later versions are objects with a version member."""
     with contextlib.suppress(msgspec.DecodeError):
         version = msgspec.json.decode(data, type=_Version).version
         if version > VERSION:
@@ -147,21 +147,21 @@ class PinSchedule:
         return self._next.get(pin, (0.0, 0.0))[0] <= self._clock()
 
     def done(self, pin: Pin, *, changed: bool) -> None:
-        """It was looked at. changed: something was, or it could not be seen."""
+        """Note that a pin was checked. changed: something has changed, or the check has failed."""
         _, pause = self._next.get(pin, (0.0, 0.0))
         grown = min(pause * GROWTH, max(LONGEST, self._base)) if pause else self._base
         pause = self._base if changed else grown
         self._next[pin] = self._clock() + pause, pause
 
     def all_due(self) -> None:
-        """Look at all of them now."""
+        """Make all pins due now."""
         self._next = {pin: (0.0, pause) for pin, (_, pause) in self._next.items()}
 
     def wait(self, pins: Iterable[Pin]) -> float | None:
-        """Seconds until the next is due; None when there is none."""
+        """Seconds until the next pin is due; None without pins."""
         times = [self._next.get(pin, (0.0, 0.0))[0] for pin in pins]
         return max(0.0, min(times) - self._clock()) if times else None
 
     def keep_only(self, pins: Iterable[Pin]) -> None:
-        """Forget those that are pins no more."""
+        """Drop the schedules of removed pins."""
         self._next = {pin: self._next[pin] for pin in pins if pin in self._next}

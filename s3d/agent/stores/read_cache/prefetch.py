@@ -1,4 +1,4 @@
-"""What is brought into the cache before it is read: pins, again and again; prefetches, once."""
+"""Fetches objects into the cache before they are read: pins repeatedly, prefetches once."""
 
 from __future__ import annotations
 
@@ -51,7 +51,8 @@ class NotCached(Exception):
 
 
 class PinManager:
-    """Run run() beside the cache's own."""
+    """Keeps pinned objects cached, and runs prefetches. run() has to run beside that of the
+    cache."""
 
     def __init__(
         self,
@@ -98,12 +99,12 @@ class PinManager:
         return [self._found.get(pin, PinStatus(pin)) for pin in self.pins]
 
     def wake(self) -> None:
-        """Look after all pins now."""
+        """Check all pins now."""
         self._schedule.all_due()
         self._changed.set()
 
     def _marked(self, bucket: str, key: str, mark: str) -> None:
-        """The tag of an object pins it, or does so no more; a pin of a person's stays."""
+        """Pin or unpin an object by its tag; a pin that the user has set stays."""
         pin = self.pins.has(bucket, key)
         try:
             if mark == PIN and pin is None:
@@ -165,7 +166,7 @@ class PinManager:
                     await self._changed.wait()
 
     async def _keep_one(self, pin: Pin) -> bool:
-        """Bring what is missing or has changed, forget what is gone; whether there was any.
+        """Fetch missing or changed objects, forget deleted ones; return whether there were any.
 
         Memory: a byte for each entry of the cache, however long the listing is.
         """
@@ -191,7 +192,7 @@ class PinManager:
         return bool(gone or error or brought != self._brought)
 
     async def _rows(self, pin: Pin) -> AsyncGenerator[ObjectInfo, None]:
-        """As the remote has them now: a listing that was kept would make what is old look new."""
+        """Rows of a fresh listing: a stored listing would make outdated entries look current."""
         remote = S3Client(self._cache.inner)
         if pin.key:
             found = await remote.head(pin.bucket, pin.key)
@@ -203,7 +204,7 @@ class PinManager:
                 yield row
 
     async def _bring(self, row: ObjectInfo, throttle: Throttle, at: float | None = None) -> str:
-        """Have all of an object here, as the listing says it is; why that could not be, or "".
+        """Cache the whole object in the version of the listing; return why that failed, or "".
 
         at: Unix seconds at which the remote was asked for the listing, if it was.
         """
@@ -227,7 +228,7 @@ class PinManager:
         return "" if entry is not None and entry.is_whole else FULL
 
     async def _read(self, row: ObjectInfo, throttle: Throttle) -> None:
-        """Read it through the cache, which keeps it."""
+        """Read the object through the cache, which stores it."""
         steps = [(0, row.size)]
         if throttle.is_limited:
             steps = [(at, min(_STEP, row.size - at)) for at in range(0, row.size, _STEP)] or steps

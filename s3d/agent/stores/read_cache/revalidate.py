@@ -1,4 +1,4 @@
-"""Revalidates entries at the remote, and remembers when the remote cannot be reached."""
+"""Revalidates entries at the remote, and remembers when the remote is unreachable."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ Spawn = Callable[[Coroutine[Any, Any, Entry | None], str], asyncio.Future[Entry 
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """max_age: seconds after which an entry is checked. serve_stale: while the remote is away.
-    absent: seconds for which a 404 is believed."""
+    """max_age: seconds after which an entry is revalidated. serve_stale: whether stale entries are
+    served while the remote is unreachable. absent: seconds for which a 404 is cached."""
 
     max_age: float = 60.0
     serve_stale: bool = True
@@ -45,7 +45,7 @@ class Freshness:
 
 
 class RemoteOutage:
-    """Remembers for a moment that the remote could not be reached."""
+    """Remembers for a few seconds that the remote was unreachable."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -62,7 +62,7 @@ class RemoteOutage:
         self._until = 0.0
 
     def error(self, key: str, message: str = _NOT_HERE) -> S3Error:
-        """What to answer meanwhile for what is not here."""
+        """The error for objects that are not cached, while the outage lasts."""
         error = S3Error("ServiceUnavailable", message, Key=key)
         error.failure = Unreachable(Reason.TIMEOUT, "no answer", sent=True)
         return error
@@ -76,7 +76,8 @@ def is_outage(error: S3Error) -> bool:
 
 
 def is_unreachable(error: S3Error) -> bool:
-    """Whether there was no answer at all: one that broke off says little about the next."""
+    """Whether there was no response at all: an incomplete one says little about the next
+    request."""
     cause = error.failure
     return isinstance(cause, Unreachable) and cause.reason not in (
         Reason.LOST,
@@ -86,7 +87,7 @@ def is_unreachable(error: S3Error) -> bool:
 
 @dataclass
 class Revalidator:
-    """Questions to the remote, one at a time for each object."""
+    """Revalidates entries with HeadObject, one request at a time for each object."""
 
     inner: ObjectStore
     catalog: Catalog
@@ -111,7 +112,7 @@ class Revalidator:
         return not self._doubted or entry.checked > self._doubted.get(entry.bucket, 0.0)
 
     def mark_stale(self, bucket: str, key: str) -> None:
-        """The object (or for key "" all of a bucket) is to be checked before it is given again."""
+        """Have the object (for key "" the whole bucket) revalidated before its next use."""
         if not key:
             self._doubted[bucket] = self.clock()
             return
@@ -121,18 +122,17 @@ class Revalidator:
             self.catalog.update(entry)
 
     def forget(self, bucket: str, key: str = "") -> None:
-        """A HEAD of the object (or of any of a bucket) that is under way may be outdated."""
+        """Ignore the result of a HEAD of the object (or of any in the bucket) that is in
+        progress."""
         for name in [name for name in self._asking if name[0] == bucket and key in ("", name[1])]:
             del self._asking[name]
 
     async def revalidate(
         self, entry: Entry, context: RequestContext | None = None, *, force: bool = False
     ) -> tuple[Entry | None, bool]:
-        """The entry if it is still right, and whether that could not be found out.
-
-        force: an answer to an earlier question does not do. Raises S3Error NoSuchKey, and what the
-        remote refuses the question with; ServiceUnavailable when the remote is away and the entry
-        is not to be given unproven.
+        """The entry if it is still current, and whether that could not be determined. force: the
+        result of an earlier request does not count. Raises S3Error NoSuchKey, and the remote's own
+        errors; ServiceUnavailable when the remote is unreachable and the entry is UNPROVEN.
         """
         serves = self.freshness.serve_stale and entry.checked != UNPROVEN
         if serves and self.outage.is_active:
@@ -159,7 +159,7 @@ class Revalidator:
         return entry, True
 
     async def _ask(self, entry: Entry, context: RequestContext | None) -> Entry | None:
-        """Whether the remote still has it, and nothing else; None: it has not."""
+        """Whether the remote still has exactly this version; None: it has no object."""
         members = {"Bucket": entry.bucket, "Key": entry.key, "ChecksumMode": "ENABLED"}
         if entry.checked > 0.0 or entry.checked == EXPIRED:
             members["IfNoneMatch"] = entry.etag

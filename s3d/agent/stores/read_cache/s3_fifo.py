@@ -1,11 +1,11 @@
-"""Who has to go when the cache is full: S3-FIFO, by bytes.
+"""The eviction policy of the cache: S3-FIFO, weighted by bytes.
 
 New entries wait in a small queue; one that is used again while it is there moves to the main one,
-one that is not leaves, and is remembered for a while: when it comes back, it begins in the main
-queue. So a scan passes through the small queue and takes nothing else with it.
+one that is not is evicted and remembered as a ghost for a while: when it is added again, it starts
+in the main queue. So a scan passes through the small queue and evicts nothing else.
 https://dl.acm.org/doi/10.1145/3600006.3613147 (SOSP 2023)
 
-Entries are numbers (slots) here. A use costs one look at one byte, and is never written down.
+Entries are numbers (slots) here. A use updates one byte in memory, and is never written to disk.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _SMALL_NEXT = 100
 
 
 class Retention(IntEnum):
-    """Whether an entry must stay."""
+    """Whether an entry may be evicted."""
 
     NO = 0
     IN_USE = 1
@@ -42,7 +42,7 @@ _FREE, _SMALL, _MAIN, _LEFT = range(4)
 
 
 class Fifo:
-    """The two queues and the memory of who has left."""
+    """The two queues, and the ghosts of evicted entries."""
 
     def __init__(self) -> None:
         self.size = 0
@@ -63,7 +63,8 @@ class Fifo:
         """The ghosts in the order of their leaving; those that came back are still in it."""
 
     def add(self, size: int, mark: int, *, known: bool = False) -> int:
-        """Enter one; its slot. mark: by which it is recognised later. known: it was here before."""
+        """Add an entry and return its slot. mark: identifies its ghost. known: it was cached
+        before."""
         slot = self._new_slot()
         self._sizes[slot], self._marks[slot], self._uses[slot] = size, mark, 0
         self.size += size
@@ -77,12 +78,12 @@ class Fifo:
         return slot
 
     def touch(self, slot: int) -> None:
-        """It was used."""
+        """Count a use."""
         if self._uses[slot] < _MOST:
             self._uses[slot] += 1
 
     def resize(self, slot: int, size: int) -> None:
-        """It has so many bytes now."""
+        """Set the size of an entry in bytes."""
         more = size - self._sizes[slot]
         self._sizes[slot] = size
         self.size += more
@@ -90,15 +91,15 @@ class Fifo:
             self._small_size += more
 
     def drop(self, slot: int) -> None:
-        """It is gone, for another reason than want of room."""
+        """Remove an entry for another reason than eviction."""
         self._account(slot)
         self._state[slot] = _LEFT  # The slot is free again when its queue comes to it.
         if len(self._small) + len(self._main) > 2 * self.count + 1_000:
             self._small, self._main = self._swept(self._small), self._swept(self._main)
 
     def evict(self, retention: Callable[[int], Retention | bool]) -> int | None:
-        """The one that has to go, which is dropped; None when none may, or none was found among
-        the next LOOKS: the next call goes on from there."""
+        """Evict one entry and return its slot; None when no entry may be evicted, or none was found
+        among the next LOOKS entries. The next call continues from there."""
         entries = len(self._small) + len(self._main)
         if self._pinned_in_a_row >= entries:
             return None
@@ -131,11 +132,11 @@ class Fifo:
         return None
 
     def pins_changed(self) -> None:
-        """What had to stay may go now."""
+        """Look at entries again whose pins have been removed."""
         self._pinned_in_a_row = 0
 
     def _stays(self, slot: int, from_small: bool) -> bool:
-        """Whether its uses keep it for another round; they are counted down."""
+        """Whether an entry stays for another round because of its uses, which are decremented."""
         if from_small and self._uses[slot] >= _PROMOTED:
             self._uses[slot] = 0
             return True
@@ -183,7 +184,7 @@ class Fifo:
             self._ghosts.discard(self._departures.popleft())
 
     def _swept(self, queue: deque[int]) -> deque[int]:
-        """Without those that have left."""
+        """The queue without removed entries."""
         kept: deque[int] = deque()
         for slot in queue:
             if self._state[slot] == _LEFT:

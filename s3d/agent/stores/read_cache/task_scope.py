@@ -24,7 +24,7 @@ class TaskScope:
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
-        """Take in work; what goes on at the end is cancelled with the group."""
+        """Accept tasks; those that still run at the end are cancelled with the group."""
         async with asyncio.TaskGroup() as self._tasks:
             try:
                 yield
@@ -32,7 +32,7 @@ class TaskScope:
                 self._tasks = None
 
     def spawn(self, work: Coroutine[Any, Any, T], name: str) -> asyncio.Future[T]:
-        """Begin it: what comes of it, error or not. Shield it when waiting."""
+        """Start a task; the future gets its result or exception. Waiters have to shield it."""
         outcome: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         outcome.add_done_callback(consume_exception)
         if self._tasks is None:
@@ -44,7 +44,7 @@ class TaskScope:
 
 
 def consume_exception(outcome: asyncio.Future[Any]) -> None:
-    """Mark the exception as retrieved: it is no mistake if the result is not awaited."""
+    """Mark the exception as retrieved, since nobody has to await the result."""
     if not outcome.cancelled():
         outcome.exception()
 

@@ -1,4 +1,4 @@
-"""Whether cached bytes are right: by the remote's ETag or checksum, and by a CRC a block."""
+"""Verifies cached bytes: by the remote's ETag or checksum, and by a CRC32C for each block."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html"""
 
 
 class Claim(NamedTuple):
-    """What to hash the bytes with, and what must come out."""
+    """The hash of the bytes, and its expected value."""
 
     algorithm: str
     expected: str
@@ -35,9 +35,9 @@ class Claim(NamedTuple):
 
 
 def claim_of(members: Mapping[str, Any]) -> Claim | None:
-    """The best claim that an answer of GetObject for a whole object makes; None: it makes none.
+    """The cheapest reliable digest in a GetObject response for a whole object; None: it has none.
 
-    A checksum costs a tenth of an MD5. One of parts (COMPOSITE) says nothing about the whole.
+    A checksum costs a tenth of an MD5. A checksum of parts (COMPOSITE) cannot verify the whole.
     """
     if members.get("ChecksumType", "FULL_OBJECT") == "FULL_OBJECT":
         for name, row in ALGORITHMS.items():
@@ -52,7 +52,7 @@ def claim_of(members: Mapping[str, Any]) -> Claim | None:
 
 
 class DigestCheck:
-    """A claim on trial. It may forgive an MD5: not every server's ETag is one."""
+    """Verifies a claim. A mismatch of an MD5 may be accepted: not every server's ETag is one."""
 
     def __init__(self, claim: Claim | None) -> None:
         self._claim = claim
@@ -76,7 +76,8 @@ class DigestCheck:
 
     @property
     def is_doubtful(self) -> bool:
-        """It failed by the ETag, which not every server makes of the bytes."""
+        """Whether the mismatch is one of the ETag, which not every server derives from the
+        bytes."""
         return self._claim is not None and self._claim.algorithm == "MD5"
 
 
@@ -90,7 +91,7 @@ class EntryFiles:
         self._blobs = blobs
 
     def body(self, entry: Entry, start: int, size: int) -> Body | None:
-        """Bytes that are here and were found right, without waiting; else None."""
+        """The body of cached and verified bytes, without waiting; otherwise None."""
         if not (entry.covers(start, size) and entry.is_proven(start, size)):
             return None
         fd = self.open(entry)
@@ -102,9 +103,9 @@ class EntryFiles:
         return self._blobs.body([Extent(entry.blob, start, size)])
 
     async def prove(self, entry: Entry, start: int, size: int) -> bool:
-        """Read the blocks that hold these bytes and were not found right yet. False: one is wrong.
+        """Verify the blocks with these bytes that are not verified yet. False: one is damaged.
 
-        A wrong block is not there any more.
+        A damaged block is dropped.
         """
         fd = self.open(entry)
         if fd is None:
@@ -132,7 +133,7 @@ class EntryFiles:
         return not wrong
 
     def open(self, entry: Entry) -> int | None:
-        """Its file, for reading; None when it is gone."""
+        """Open the file of an entry for reading; None when it is missing."""
         try:
             return os.open(self._blobs.path(entry.blob), os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
@@ -140,17 +141,17 @@ class EntryFiles:
             return None
 
     def create(self, blob: int) -> int:
-        """A new file, open for both. In a thread. Raises OSError."""
+        """Create a file, open for reading and writing. In a thread. Raises OSError."""
         os.close(self._blobs.create(blob))
         return self.reopen(blob)
 
     def reopen(self, blob: int) -> int:
-        """One that is there, open for both. Raises OSError."""
+        """Open an existing file for reading and writing. Raises OSError."""
         return os.open(self._blobs.path(blob), os.O_RDWR | os.O_CLOEXEC)
 
 
 class _Descriptor:
-    """Closes one, as a context."""
+    """A context that closes a descriptor."""
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
@@ -160,7 +161,7 @@ class _Descriptor:
 
 
 def stamp_of(fd: int) -> Stamp:
-    """What changes when somebody writes to the file."""
+    """The attributes of a file that change when it is written."""
     facts = os.fstat(fd)
     return facts.st_size, facts.st_ctime_ns
 
@@ -169,5 +170,5 @@ _stamp = stamp_of
 
 
 def _wrong(fd: int, entry: Entry, blocks: list[int]) -> list[int]:
-    """Those whose bytes are not what their checksums say. In a thread."""
+    """The blocks whose bytes do not match their checksums. In a thread."""
     return list(wrong_blocks(fd, entry.size, blocks, entry.sums.__getitem__))
