@@ -187,7 +187,7 @@ class Invalidation:
     async def pass_on(
         self, request: S3Request[Any], *, is_pending: bool = False
     ) -> S3Response[Any]:
-        """Pass the write on. is_pending: the write queue lists the write until its outcome is known."""
+        """Pass it on. is_pending: the write queue lists the write until its outcome is known."""
         names = list(changed(request))
         self._begin(names)
         try:
