@@ -37,7 +37,7 @@ from s3d.agent.stores.write_queue.push_plan import (
     is_about_condition,
     state_of,
 )
-from s3d.agent.stores.write_queue.remote_buckets import DISTRUST, ConditionSupport, RemoteConditions
+from s3d.agent.stores.write_queue.remote_buckets import ConditionSupport, RemoteConditions
 from s3d.agent.stores.write_queue.remote_gate import Throttle
 from s3d.agent.stores.write_queue.retry_policy import has_unknown_outcome
 from s3d.agent.stores.write_queue.verify_push import (
@@ -161,8 +161,6 @@ class PushExecutor:
         self._conditions = RemoteConditions(clock, condition_support, learn_conditions)
         self._conflict_policy = conflict_policy
         self._clock_offset = clock_offset
-        self._unreadable: dict[str, float] = {}
-        """Bucket -> until when HeadObject is not sent, seconds of the steady clock."""
 
     async def push(self, write: PendingWrite, on_sent: OnSent) -> Pushed:
         """Push one write, from its row to the verified answer.
@@ -256,13 +254,13 @@ class PushExecutor:
 
         is_ours_likely: it may be what this write has left. Raises _AlreadyThere, Overtaken.
         """
-        bucket, key, steady = job.write.bucket, job.write.key, self._clock.steady()
-        if self._unreadable.get(bucket, 0.0) > steady:
+        bucket, key = job.write.bucket, job.write.key
+        if self._conditions.is_head_denied(bucket):
             return None
         direct_write_at = self._journal.remote_states.written(bucket, key, job.base.accepted)
         head = await self._head(job)
         if head is None:
-            self._unreadable[bucket] = steady + DISTRUST
+            self._conditions.note_head_denied(bucket)
             return None
         remote = state_of(head)
         self._journal.remote_states.note(bucket, key, remote.etag)

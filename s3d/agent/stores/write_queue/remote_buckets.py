@@ -11,6 +11,7 @@ from s3d.agent.core.client import S3Client
 from s3d.agent.core.clock import Clock
 from s3d.agent.core.failures import FailureClass, classify
 from s3d.agent.core.store import ObjectStore
+from s3d.agent.core.ttl_cache import TTLCache
 from s3d.agent.s3.address import check_key
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import RequestContext
@@ -28,6 +29,8 @@ DISTRUST = 3600.0
 """Seconds without conditions for a bucket that rejected a correct one, and without HeadObject for a
 bucket that denied it."""
 
+_MAX_BUCKETS = 10_000
+"""Buckets that are remembered at once as without conditions, or as without HeadObject."""
 _DOTS = frozenset((".", ".."))
 _BAD_REQUEST = 400
 
@@ -193,7 +196,7 @@ class ConditionSupport(NamedTuple):
 
 
 class RemoteConditions:
-    """Whether the remote supports the condition of a push."""
+    """Whether the remote supports the condition of a push, and shows what to compare it with."""
 
     def __init__(
         self,
@@ -203,14 +206,15 @@ class RemoteConditions:
     ) -> None:
         """support: of a bucket; None: unknown, which counts as none. learn: finds it out, if that
         is possible now."""
-        self._clock = clock
         self._support = support
         self._learn = learn
-        self._distrusted: dict[str, float] = {}
-        """Bucket -> until when no conditions are sent, seconds of the steady clock."""
+        self._distrusted: TTLCache[str, bool] = TTLCache(_MAX_BUCKETS, clock.steady)
+        """Buckets to which no conditions are sent for a while."""
+        self._head_denied: TTLCache[str, bool] = TTLCache(_MAX_BUCKETS, clock.steady)
+        """Buckets to which no HeadObject is sent for a while."""
 
     async def are_supported(self, bucket: str, todo: Plan) -> bool:
-        if self._distrusted.get(bucket, 0.0) > self._clock.steady():
+        if self._distrusted.get(bucket):
             return False
         support = self._support(bucket)
         if support is None and self._learn is not None:
@@ -224,4 +228,12 @@ class RemoteConditions:
 
     def distrust(self, bucket: str) -> None:
         """The bucket has rejected a correct condition."""
-        self._distrusted[bucket] = self._clock.steady() + DISTRUST
+        self._distrusted.put(bucket, True, DISTRUST)
+
+    def is_head_denied(self, bucket: str) -> bool:
+        """Whether the bucket has denied HeadObject a while ago."""
+        return bool(self._head_denied.get(bucket))
+
+    def note_head_denied(self, bucket: str) -> None:
+        """The bucket has denied HeadObject."""
+        self._head_denied.put(bucket, True, DISTRUST)

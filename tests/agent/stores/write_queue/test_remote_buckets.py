@@ -6,8 +6,17 @@ import pytest
 
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import S3Response
-from s3d.agent.stores.write_queue.remote_buckets import FRESH, RETRY_AFTER, KeyRules, KnownBuckets
-from tests.agent.stores.write_queue.rig import Remote, refusal, unreachable
+from s3d.agent.stores.write_queue.push_plan import SimpleCall
+from s3d.agent.stores.write_queue.remote_buckets import (
+    DISTRUST,
+    FRESH,
+    RETRY_AFTER,
+    ConditionSupport,
+    KeyRules,
+    KnownBuckets,
+    RemoteConditions,
+)
+from tests.agent.stores.write_queue.rig import Remote, Time, refusal, unreachable
 from tests.contract.client import Client
 from tests.contract.queued import queue_before
 
@@ -158,3 +167,25 @@ async def test_what_the_remote_does_not_say_is_left_to_the_push(remote, bucket):
     await rules.check(bucket, DOTTED)
     await rules.check(bucket, DOTTED)
     assert away.names() == ["GetObject"] * 4
+
+
+async def test_a_bucket_that_rejects_a_correct_condition_gets_none_for_an_hour():
+    time, delete = Time(), SimpleCall("DeleteObject", {})
+    conditions = RemoteConditions(time.clock, lambda _: ConditionSupport(), None)
+    conditions.distrust("bbb")
+    assert await conditions.are_supported("other", delete)
+    time.advance(DISTRUST - 1)
+    assert not await conditions.are_supported("bbb", delete)
+    time.advance(1)
+    assert await conditions.are_supported("bbb", delete)
+
+
+async def test_a_bucket_that_denies_headobject_gets_none_for_an_hour():
+    time = Time()
+    conditions = RemoteConditions(time.clock, lambda _: None, None)
+    conditions.note_head_denied("bbb")
+    time.advance(DISTRUST - 1)
+    assert conditions.is_head_denied("bbb")
+    assert not conditions.is_head_denied("other")
+    time.advance(1)
+    assert not conditions.is_head_denied("bbb")
