@@ -89,7 +89,7 @@ class Folders:
     def same_place(self, config: SyncFolderConfig) -> str:
         """The name of a folder whose objects these would be, too; "" when there is none.
 
-        Each would take the other's files for deleted.
+        Each would treat the other's files as deleted.
         """
         for other in self.by_name.values():
             its = other.settings.config
