@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from s3d.agent.sync.path_state import Signature
 
 HISTORY = 10_000
-"""Rows of the history that are kept."""
+"""Maximum number of rows of the history."""
 
 Statement = tuple[str, tuple[object, ...]]
 

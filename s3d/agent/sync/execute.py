@@ -63,7 +63,7 @@ class SyncPolicy:
     """Why it is not synced; "" if it is."""
     is_settled: Callable[[LocalEntry], bool] = lambda local: True
     has_room: Callable[[str, int], bool] = lambda path, size: True
-    """For a download to a path of so many bytes, which are kept free for it from then on."""
+    """Reserve so many bytes for a download to a path."""
     tagged_out: Callable[[str, str, Mapping[str, str]], str] = lambda path, etag, tags: ""
     """Why an object (path, ETag) with these tags is not synced; "" if it is."""
     keeps_mode: bool = False

@@ -206,7 +206,7 @@ def _in_order(steps: list[Step]) -> list[list[Step]]:
 
 
 def _seen(differences: list[Difference]) -> list[Difference]:
-    """Without what lies below a folder that could not be read: nobody knows what is there."""
+    """Without paths below a folder that could not be read, whose content is unknown."""
     unread = tuple(
         d.path for d in differences if d.local is not None and d.local.trouble and is_folder(d.path)
     )

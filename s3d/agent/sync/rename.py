@@ -2,7 +2,7 @@
 
 Linux: https://man7.org/linux/man-pages/man2/renameat2.2.html; macOS: renameatx_np(2). Where a file
 system has neither, a hard link gives the same promise for a free name, and an exchange is two
-steps with a name that is gone in between.
+steps, between which a name is missing.
 """
 
 from __future__ import annotations
