@@ -157,7 +157,7 @@ class S3dApp(App[str]):
         self.feed.poll_now()
 
     def action_leave(self) -> None:
-        """Quit; the agent goes on. Say so when the remote does not have all writes yet."""
+        """Quit; the agent keeps running. Print the number of pending writes."""
         queue = self.state.queue
         if queue is None or not queue.moving.files:
             self.exit()

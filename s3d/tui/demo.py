@@ -61,7 +61,7 @@ T = TypeVar("T")
 class DemoAgent:
     """Answers at once. Writes have the effects that can be seen in the app.
 
-    clock: Unix seconds; transfers make progress as it goes on from NOW.
+    clock: Unix seconds; transfers make progress as it advances from NOW.
     """
 
     socket = ""

@@ -73,7 +73,7 @@ def run(
 
 
 def _follow_terminal(end: Event) -> None:
-    """End the process when its terminal is gone: otherwise it would read end-of-file forever."""
+    """End the process when its terminal has closed: otherwise it would read end-of-file forever."""
     while not end.wait(TERMINAL_CHECK_INTERVAL):
         try:
             termios.tcgetattr(sys.stdin.fileno())

@@ -118,4 +118,4 @@ async def test_preferences_that_cannot_be_kept_are_told(opened, tmp_path):
     async with opened(preferences=preferences) as pilot:
         await pilot.press("f2")
         await pilot.pause()
-        assert "cannot be saved" in screen(pilot.app)
+        assert "cannot save the preferences" in screen(pilot.app)

@@ -44,14 +44,14 @@ def test_a_key_is_another_and_not_too_long():
     check = check_new_key("a")
     assert check("b") == ""
     assert "already" in check("a")
-    assert "needed" in check("")
+    assert "missing" in check("")
     assert "1,024" in check("ü" * 600)
 
 
 def test_a_target_is_a_place():
     check = check_target("s3://bucket/p/")
     assert check("s3://other/") == check("s3://bucket/q/") == ""
-    assert "where it is" in check("s3://bucket/p/")
+    assert "already there" in check("s3://bucket/p/")
     assert "ends with /" in check("s3://bucket/q")
     assert "bucket" in check("/tmp")
 

@@ -22,7 +22,7 @@ def test_a_file_that_is_not_understood_stays_and_is_told(tmp_path, text):
     path = tmp_path / "tui.toml"
     path.write_text(text, encoding="latin-1")
     found = load(path)
-    assert "is not used" in found.error
+    assert "ignoring" in found.error
     found.theme = "nord"
     assert found.save() == ""
     assert path.read_text(encoding="latin-1") == text

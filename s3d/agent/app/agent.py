@@ -55,7 +55,8 @@ Announce = Callable[[AgentStatus], None]
 
 
 def run(config: Config, places: Places, announce: Announce) -> int:
-    """Serve until SIGTERM or SIGINT; the exit code. Calls announce once all is bound.
+    """Serve until SIGTERM or SIGINT; return the exit code. Calls announce once all listeners are
+    bound.
 
     Raises S3dError, with what to do, when the agent cannot start; AlreadyRunningError (75) when
     another one has the lock.
@@ -82,7 +83,7 @@ class Agent:
     """One run of the agent, with the lock held: one session after the other, until a signal."""
 
     def __init__(self, config: Config, places: Places, key: AccessKey, umask: int) -> None:
-        """umask: of files that are the user's."""
+        """umask: for files of the user."""
         self._config = config
         self._places = places
         self._notifier = Notifier.from_environment(os.environ)
@@ -105,7 +106,7 @@ class Agent:
             await self._run_session(announce)
 
     async def _run_session(self, announce: Announce) -> None:
-        """Until a signal, or until the remote's access key is one of another account."""
+        """Run until a signal, or until the remote's access key belongs to another account."""
         events = Events()
         async with AsyncExitStack() as closing:
             handlers = (LogEvents(events, asyncio.get_running_loop()), self._process.log_buffer)
@@ -145,7 +146,7 @@ class Agent:
                 task.cancel()
 
     async def _until_end(self, gateway: Gateway | None) -> None:
-        """Return at a signal, or when the access key is one of another account."""
+        """Return at a signal, or when the access key belongs to another account."""
         if gateway is None:
             await self._stopping.wait()
             return
@@ -157,7 +158,7 @@ class Agent:
                 wait.cancel()
 
     async def _flush(self, gateway: Gateway) -> None:
-        """Push what is pending, as far as the time allows, and log what is left."""
+        """Push pending writes until the time limit, and log how many are left."""
         left = await gateway.flush(self._config.flush_timeout)
         if left.files:
             logger.warning(

@@ -70,7 +70,7 @@ class AgentSession:
         return with_bound_port(self.configured, self.endpoint.url)
 
     async def status(self) -> AgentStatus:
-        """Everything that `s3d status` shows."""
+        """The status that `s3d status` shows."""
         config, stack = self.config, self.stack
         return AgentStatus(
             version=__version__,

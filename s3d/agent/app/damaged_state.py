@@ -1,9 +1,9 @@
-"""State files that cannot be read: which there are, and how they are mended or reported.
+"""Damaged state files: how they are found, rebuilt or reported.
 
-pins.json and transfers.json are renamed and the agent goes on without them; as long as the renamed
-file is there, its owner may want its content, so the status and s3d check name it. A remote.json is
-written again from its copies in the other folders, but only when they leave no doubt: a wrong guess
-would push the writes of one remote to another."""
+pins.json and transfers.json are renamed and the agent continues without them; as long as the
+renamed file is there, its owner may want its content, so the status and s3d check name it. A
+remote.json is written again from its copies in the other folders, but only when they leave no
+doubt: a wrong guess would push the writes of one remote to another."""
 
 from __future__ import annotations
 

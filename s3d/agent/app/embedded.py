@@ -60,7 +60,7 @@ class Embedded:
         return open_layout(self.index, self.blobs, layout)
 
     def whole(self, layout: Layout) -> bytes | Path | None:
-        """The bytes of a layout that somebody holds, or the file with nothing else in it; None:
+        """The bytes of a referenced layout, or the file that contains nothing else; None:
         they are in pieces."""
         if not layout.extents:
             return b""
@@ -77,7 +77,8 @@ class Embedded:
         return None
 
     async def sweep(self) -> None:
-        """Remove what a crash has left. Runs once after the start, while requests are served."""
+        """Remove files that a crash left behind. Runs once after the start, while requests are
+        served."""
         doubt = self.doubt
         removed, lost = await self.local.sweep()
         if removed:
@@ -106,7 +107,7 @@ class Embedded:
         return [*self.trouble, f"{self.folder}: {what}: {some}: s3d check"]
 
     def close(self) -> None:
-        """Finish what is in hand and close the files."""
+        """Finish running operations and close the files."""
         self.index.close()
 
 

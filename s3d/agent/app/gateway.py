@@ -100,7 +100,7 @@ class Gateway:
 
     @property
     def warnings(self) -> list[str]:
-        """What a person should know."""
+        """Warnings for the user."""
         policy = self.push_policy.policy
         of_staging = [] if self.staging is None else self.staging.warnings()
         of_policy = [policy.trouble] if policy is not None and policy.trouble else []
@@ -251,7 +251,7 @@ class _Layers:
 
 
 def _target(top: ObjectStore, remote: RemoteBackend, queue: Queue | None) -> Target:
-    """Where writes that wait for other remotes are moved to."""
+    """The target of moves of writes that wait for other remotes."""
     target = Target(top, clock_offset=lambda: remote.health.clock_offset)
     if queue is None:
         return target
@@ -281,7 +281,7 @@ def _waiting(
 
 
 async def _warnings(config: Config, places: Places, cache: ReadCache | None) -> list[str]:
-    """What a person should know of the start."""
+    """Warnings of the start for the user."""
     warnings = []
     if (places.store_dir / "index.sqlite").exists():
         with suppress(S3dError), _embedded(places.store_dir) as store:

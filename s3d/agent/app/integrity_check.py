@@ -61,7 +61,7 @@ Verify = Callable[[Entry], Awaitable[bool]]
 
 @dataclass(slots=True)
 class Opened:
-    """What the agent has open."""
+    """The stores that the agent has open."""
 
     stores: Mapping[Path, Embedded] = field(default_factory=dict)
     """By folder: the embedded store and the queue."""
@@ -194,7 +194,7 @@ class Checker:
 
 
 def opened_of(stack: Stack) -> Opened:
-    """What the agent has open."""
+    """The stores that the agent has open."""
     gateway = stack.gateway
     open_stores = [stack.embedded, None if gateway is None else gateway.staging]
     cache = None if gateway is None or gateway.cache is None else gateway.cache

@@ -106,7 +106,7 @@ async def create_remote_buckets(objects: S3Client, names: tuple[str, ...]) -> No
 
 
 async def _create_if_missing(objects: S3Client, name: str) -> S3Error | None:
-    """The error if it failed."""
+    """Create a bucket; return the error if that failed."""
     try:
         try:
             await objects.page(name, limit=1)

@@ -22,7 +22,7 @@ import msgspec
 from s3d.shared.errors import AlreadyRunningError, UsageError
 
 MOST_FILES = 65_536
-"""Highest limit of open files that is asked for: some hard limits are in the billions."""
+"""Highest limit of open files that s3d requests: some hard limits are in the billions."""
 _PR_SET_DUMPABLE = 4
 
 

@@ -40,12 +40,13 @@ logger = logging.getLogger(__name__)
 LOOK = 5.0
 """Seconds between two checks whether the remote has answered, in case answered() was not called."""
 SETTLE = 1.0
-"""Seconds to wait after the first response, so that the owner is not asked for at the same time."""
+"""Seconds to wait after the first response before the request for the owner."""
 PAUSE = 60.0
-"""Seconds before the owner is asked for again after a failure."""
+"""Seconds before the next request for the owner after a failure."""
 
 AskOwner = Callable[[RemoteKey], Awaitable[str]]
-"""Owner id of a key; "" when the remote refuses to say. Raises S3Error when it cannot be asked."""
+"""Owner id of a key; "" when the remote refuses it. Raises S3Error when the remote is
+unreachable."""
 
 
 class PendingBefore:
@@ -121,7 +122,7 @@ class RemoteAccount:
     async def admit(self, key: RemoteKey) -> bool:
         """Whether a key that replaces the current one in the credential chain may be used.
 
-        If not, the state of its account is opened as at a start, unless the remote is away.
+        If not, the state of its account is opened as at a start, unless the remote is unreachable.
         """
         try:
             if await self._is_same(key):
@@ -133,7 +134,8 @@ class RemoteAccount:
         return False
 
     async def adopt(self) -> None:
-        """Accept the key as one of this account, as a person says. Raises S3Error without a key."""
+        """Accept the key as one of this account, as the user states. Raises S3Error without a
+        key."""
         async with self._lock:
             await self._accept((await self._current_key()).access_key)
 
@@ -166,7 +168,8 @@ class RemoteAccount:
         self._answered.set()
 
     async def _learn(self) -> bool:
-        """Whether nothing is left to learn. A remote that hides the owner is asked once a start."""
+        """Whether nothing is left to learn. A remote that hides the owner gets one request for
+        each start."""
         async with self._lock:
             key = await self._current_key()
             if not await self._is_same(key):

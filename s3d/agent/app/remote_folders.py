@@ -28,7 +28,7 @@ SUBFOLDER = "remotes"
 
 
 class DamagedIdentity(S3dError):
-    """An identity file that cannot be understood."""
+    """An identity file that cannot be decoded."""
 
     def __init__(self, file: Path, why: Exception) -> None:
         super().__init__(
@@ -48,7 +48,7 @@ class RemoteFolder(NamedTuple):
 
 
 def folders_of(base: Path) -> list[RemoteFolder]:
-    """Those of a base, the most recently used first.
+    """The folders of a base, the most recently used first.
 
     Raises UsageError for a file of a newer s3d, S3dError for one that cannot be read; OSError.
     """
@@ -61,7 +61,7 @@ def folders_of(base: Path) -> list[RemoteFolder]:
 
 
 def read_identity(folder: Path) -> RemoteIdentity | None:
-    """Whose a folder is; None: nobody's yet. Raises as folders_of does."""
+    """The identity in a folder; None: it has no owner yet. Raises like folders_of."""
     file = folder / FILE
     try:
         data = file.read_bytes()

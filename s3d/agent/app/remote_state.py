@@ -56,7 +56,7 @@ HasPending = Callable[[Path], bool]
 
 
 class Known(NamedTuple):
-    """What is known of the account at the start."""
+    """The account at the start, as far as it is known."""
 
     key: str
     """Access key id; "" without one."""

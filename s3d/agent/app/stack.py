@@ -99,7 +99,7 @@ class Stack:
         return [] if self.gateway is None else self.gateway.warnings
 
     async def close(self) -> None:
-        """Finish what is in hand and close the files."""
+        """Finish running operations and close the files."""
         if self.embedded is not None:
             self.embedded.close()
         if self.gateway is not None:

@@ -181,9 +181,9 @@ logger = logging.getLogger(__name__)
 async def take_over(state: RemoteState, waiting: WaitingWrites) -> None:
     """Move the writes that were accepted before the account was known into its own queue; once.
 
-    The agent was started with a new access key while the remote was away, and continued with the
-    queue of the same endpoint; then the key turned out to be of another account. What cannot be
-    moved stays in the other queue, where the status shows it. Raises S3dError, OSError.
+    The agent was started with a new access key while the remote was unreachable, and continued
+    with the queue of the same endpoint; then the key turned out to be of another account. What
+    cannot be moved stays in the other queue, where the status shows it. Raises S3dError, OSError.
     """
     todo, folder = state.identity.take_over, state.places.remote_state_dir
     if todo is None or folder is None:

@@ -1,4 +1,4 @@
-"""The write queue with its files: what it is made of, and what an earlier run has left."""
+"""Assembles the write queue, and opens the files of earlier runs."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ async def open_queue_files(
     states: RemoteStates,
     closing: AsyncExitStack,
 ) -> tuple[Journal, Embedded]:
-    """What an earlier run has left to be pushed."""
+    """Open the pending writes of an earlier run."""
     folder = state.places.write_queue_dir
     index = open_index(folder, tables=journal_rows.TABLES)
     closing.callback(index.close)
@@ -136,7 +136,7 @@ def build_queue(
 async def _adopt(
     cache: Cache, staging: Embedded, bucket: str, key: str, etag: str, stored: Stored
 ) -> None:
-    """Let the cache have the bytes that were pushed, if they are one row or one file."""
+    """Let the cache adopt the pushed bytes, if they are one row or one file."""
     source = staging.whole(stored.layout)
     if source is not None:
         await cache.adopt(Pushed(bucket, key, etag, stored, source))

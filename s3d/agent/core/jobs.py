@@ -7,7 +7,7 @@ What happens to one job:
 2. The task calls the ``work`` function of the engine's owner, which finds the objects and hands
    them to ``JobEngine.for_each``.
 3. ``for_each`` performs a limited number of objects at a time. A failure of one object is recorded
-   in the job and the others go on; a failure that the policy calls temporary interrupts the job.
+   in the job and the others continue; a failure that the policy calls temporary interrupts the job.
 4. An interrupted job is queued for another attempt after a pause, or fails if its policy has none.
 5. Otherwise the job ends as done, or as failed if any object failed.
 
@@ -34,7 +34,7 @@ PROGRESS_INTERVAL = 0.5
 
 
 class Interrupted(Exception):
-    """The whole job cannot go on now; __cause__ is the temporary error."""
+    """The whole job is interrupted; __cause__ is the temporary error."""
 
 
 class Sized(Protocol):

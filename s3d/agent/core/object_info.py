@@ -24,7 +24,8 @@ class ObjectAttributes:
     storage_class: str | None = None
 
     def members(self) -> Members:
-        """As members of PutObject. Raises InvalidArgument for an Expires that is no HTTP date."""
+        """As members of PutObject. Raises InvalidArgument for an Expires that is not an HTTP
+        date."""
         members = [(ATTRIBUTES[name], text) for name, text in self.headers.items()]
         found: Members = {member: member_value(member, text) for member, text in members}
         own: Members = {

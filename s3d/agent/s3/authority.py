@@ -2,7 +2,7 @@
 remote. One table for all layers, by member and by what is known of the object. Pure.
 
 A validator that meets what is known here may be answered from here. One that does not may name
-something newer, which somebody else wrote: the remote is asked before a client is refused, or is
+a newer version of another writer: the remote is asked before a client is refused, or is
 given bytes that it did not ask for. Conditions: https://www.rfc-editor.org/rfc/rfc9110#section-13.1
 """
 

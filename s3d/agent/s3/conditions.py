@@ -93,7 +93,7 @@ def byte_range(header: str | None, size: int) -> tuple[int, int] | None:
     """The (start, length) of a Range header for an object of size bytes; None: all of it.
 
     A malformed header is ignored; of several ranges S3 gives none but the whole object. Raises
-    InvalidRange when no byte of the object is asked for, as always for an empty object.
+    InvalidRange when the range includes no byte of the object, as always for an empty object.
 
     https://www.rfc-editor.org/rfc/rfc9110#section-14.1.2
     """

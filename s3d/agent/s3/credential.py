@@ -127,7 +127,7 @@ def basic_date(now: float) -> str:
 
 
 def from_http_date(text: str) -> str:
-    """A Date header as YYYYMMDDTHHMMSSZ; unchanged when it is no HTTP date."""
+    """A Date header as YYYYMMDDTHHMMSSZ; unchanged when it is not an HTTP date."""
     try:
         return basic_date(parsedate_to_datetime(text).timestamp())
     except (ValueError, OverflowError):

@@ -42,7 +42,7 @@ class Body(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A run of bytes of an open file, which stays open until the next piece is asked for."""
+    """A run of bytes of an open file, which stays open until the next piece is requested."""
 
     fd: int
     offset: int
@@ -62,7 +62,7 @@ class FileBody(Body, Protocol):
         """The whole payload if it can be had at once without blocking, else None."""
 
     def pieces(self) -> Iterator[Piece]:
-        """The files' pieces in order; each is valid until the next is asked for or aclose()."""
+        """The files' pieces in order; each is valid until the next is requested or aclose()."""
 
 
 class BytesBody:
@@ -137,7 +137,7 @@ class WireResponse:
 class RequestContext:
     """Who made a request, its deadline, and whether caches may answer.
 
-    Nobody changes one: derive() makes another. It is not frozen, since that costs a microsecond
+    Treat it as immutable: derive() makes another. It is not frozen, since that costs a microsecond
     and there is one for each request.
     """
 
@@ -146,7 +146,7 @@ class RequestContext:
     principal: str | None = None
     """Access key id of the caller; None for the agent itself."""
     deadline: float | None = None
-    """Time of the loop's clock after which nobody waits for the answer; None: no limit."""
+    """Time of the loop's clock after which no caller waits for the response; None: no limit."""
     bypass_cache: bool = False
     """The answer must be current: no layer may answer from a cache."""
     parent: str = ""

@@ -114,7 +114,7 @@ class Service(msgspec.Struct, frozen=True):
 
 @cache
 def service() -> Service:
-    """The installed botocore's S3 model. Raises FileNotFoundError when there is none."""
+    """The installed botocore's S3 model. Raises FileNotFoundError when it is missing."""
     spec = find_spec("botocore")
     if spec is None or spec.origin is None:
         raise FileNotFoundError("botocore is not installed")

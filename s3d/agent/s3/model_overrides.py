@@ -166,7 +166,7 @@ LENIENT_TIMES = frozenset({"IfModifiedSince", "IfUnmodifiedSince"})
 """Shapes of conditions that are ignored when they are no time: RFC 9110 13.1.3 and 13.1.4."""
 
 NEVER_EMPTY = frozenset({"versionId"})
-"""Query words whose empty value is InvalidArgument; other empty texts are kept."""
+"""Query parameters whose empty value is InvalidArgument; other empty texts are valid."""
 
 BODY_REQUIRED = frozenset(
     {

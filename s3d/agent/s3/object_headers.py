@@ -149,7 +149,7 @@ def header_text(value: Any) -> str:
 def member_value(member: str, text: str) -> str | datetime:
     """The value of a member whose header has this text.
 
-    Raises InvalidArgument for an HTTP date that is none.
+    Raises InvalidArgument for an invalid HTTP date.
     """
     if KINDS[member] is not Kind.HTTP_DATE:
         return text

@@ -66,7 +66,7 @@ def serialize_output(op: Operation, output: Mapping[str, Any]) -> tuple[int, Hea
 
 
 def serialize_error(error: S3Error, resource: str, request_id: str) -> tuple[int, Headers, bytes]:
-    """Status, headers and document of an error. resource: the path that was asked for.
+    """Status, headers and document of an error. resource: the requested path.
 
     Some details are headers: see _DETAIL_HEADERS. A 416 has Content-Range, a 503 Retry-After (1 s
     unless the detail RetryAfter says otherwise), a 304 no document. The response to a HEAD has none

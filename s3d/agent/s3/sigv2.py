@@ -89,7 +89,7 @@ def verify_query(
     resource = _resource(wire.raw_path, parameters, virtual_bucket)
     to_sign = _string_to_sign(wire.method, headers, expires, resource)
     secret = secret_of(access_key)
-    # An unknown key costs the same work, so that time does not tell which keys exist.
+    # An unknown key costs the same work, so that the timing does not reveal which keys exist.
     right = sign(_NOBODY if secret is None else secret, to_bytes(to_sign))
     same = hmac.compare_digest(right, to_bytes(signature))
     if secret is None:

@@ -308,7 +308,7 @@ def _check(
     canonical = canonical_request(wire.method, target, headers, proof.signed, proof.declared)
     scope_text = scope.text
     to_sign = string_to_sign(proof.date, scope_text, canonical)
-    # An unknown key costs the same work, so that time does not tell which keys exist.
+    # An unknown key costs the same work, so that the timing does not reveal which keys exist.
     key = signing_key(_NOBODY if secret is None else secret, scope.day, scope.region)
     right = mac(key, to_sign.encode())
     same = hmac.compare_digest(right.encode(), to_bytes(proof.signature))

@@ -62,7 +62,7 @@ def read(data: bytes, shape: str, root: str | None, *, strict: bool) -> Any:
     node = _node(shape)
     reader = _Reader(node, root, strict)
     text = data.decode()
-    if "\0" in text:  # expat would take it for UTF-16, whatever encoding it is told
+    if "\0" in text:  # expat would treat it as UTF-16, whatever the declared encoding
         raise ValueError("not UTF-8")
     parser = expat.ParserCreate("UTF-8")
     parser.buffer_text = True

@@ -40,7 +40,7 @@ class Place(Protocol):
 
 
 class BlobBody:
-    """Extents in order. Raises StoredDataCorrupt for a file that is gone, too short or damaged.
+    """Extents in order. Raises StoredDataCorrupt for a file that is missing, too short or damaged.
 
     Blocks that have checksums are checked before their bytes are given away, once per start.
     """

@@ -76,7 +76,8 @@ class Blobs:
     """A folder of blobs. Belongs to one event loop."""
 
     def __init__(self, folder: Path, *, ephemeral: bool = False) -> None:
-        """ephemeral: for a store that is gone with the process; nothing is synced to the disk."""
+        """ephemeral: for a store that is deleted with the process; nothing is synced to the
+        disk."""
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.folder = folder
         self.lost = folder.parent / LOST
@@ -308,7 +309,7 @@ def _highest_lost(folder: Path) -> int:
 
 
 def _highest(folder: Path) -> int:
-    """The highest number of a file, 0 when there is none; looks into one folder as a rule."""
+    """The highest number of a file, 0 without files; usually reads only one folder."""
     for last in sorted(folders_of(folder), key=lambda path: int(path.name), reverse=True):
         if files := ids_in(last):
             return max(files)

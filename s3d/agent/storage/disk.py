@@ -1,6 +1,6 @@
 """The disk below a folder: how much is free, when writes must stop, and what its errors mean.
 
-Deletes and reads always go on. https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+Deletes and reads always work. https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 has SlowDown (503) for a store that cannot take writes now; every client retries it.
 """
 

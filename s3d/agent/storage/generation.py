@@ -49,7 +49,7 @@ _SURE, _DOUBT = b"sure ", b"doubt"
 
 
 class Doubt(StrEnum):
-    """Why an index cannot be believed about files that it does not name."""
+    """Why an index cannot be trusted about files that it does not reference."""
 
     MISSING = "the index was missing, or empty"
     OLDER = "the index is older than the files: an older copy, or without its -wal file"

@@ -105,7 +105,7 @@ class Index:
     ) -> Self:
         """Open or create. Raises UsageError for a file of a newer s3d, S3dError for a broken one.
 
-        ephemeral: for a store that is gone with the process; nothing is synced to the disk.
+        ephemeral: for a store that is deleted with the process; nothing is synced to the disk.
         lossy: for what can be had again; a power cut may take the newest commits, but breaks none.
         blobs: the folder of the files that this index names, which carries its generation.
         """
@@ -167,9 +167,9 @@ class Index:
 
         The action does all its checks before it writes for the first time, and nothing but that:
         it may be run more than once. Cancelling the caller does not cancel the action. undo: called
-        on the loop when it is certain that the action did not happen, also if the caller is gone.
-        frees: the action gives room back, or notes a step towards that (a delete, a push): on a
-        full disk it may have the room of the ballast, which nothing else gets.
+        on the loop when it is certain that the action did not happen, even if the caller was
+        cancelled. frees: the action gives room back, or notes a step towards that (a delete, a
+        push): on a full disk it may have the room of the ballast, which nothing else gets.
         """
         return await self.post(action, undo, frees=frees)
 
@@ -180,7 +180,8 @@ class Index:
         *,
         frees: bool = False,
     ) -> asyncio.Future[T]:
-        """The same for a caller that goes on meanwhile. Actions run in the order of their calls."""
+        """Like write(), for a caller that does not wait. Actions run in the order of their
+        calls."""
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._write_thread.put(QueuedAction(action, undo, future, frees))
         return future

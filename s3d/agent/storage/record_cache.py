@@ -11,9 +11,9 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 _RECORDS = 8_192
-"""Weight of the objects that are kept: each one, and one for each further extent and each part."""
+"""Maximum weight of the cached objects: one for each, and one for each further extent and part."""
 _DATA = 8 << 20
-"""Bytes of small bodies that are kept."""
+"""Maximum bytes of cached small bodies."""
 
 
 class LRUCache(Generic[K, V]):

@@ -98,7 +98,7 @@ class ObjectRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class ObjectRecord(ObjectRow, frozen=True, array_like=True):
-    """All that is kept of it but its bytes."""
+    """All stored attributes of the object but its bytes."""
 
     description: Description = Description()
     upload_id: str = ""
@@ -169,7 +169,7 @@ def version_id_of(seq: int) -> str:
 
 
 def seq_of(version_id: str) -> int | None:
-    """The inverse; None for what was never a version id of ours."""
+    """The inverse; None for text that is not one of our version ids."""
     try:
         seq = int(version_id, 16)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Reads all that an index and its files hold and finds what is wrong; on demand, mends what it can.
+"""Verifies an index and its files completely; repairs what it can on request.
 
 Safe while the store is in use: what is found wrong is looked up once more, since it may have been
 replaced meanwhile. Rows of layout 1 have no block checksums; their bytes are held against the MD5

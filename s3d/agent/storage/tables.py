@@ -59,7 +59,7 @@ class Tables:
 
 
 def save_log(path: Path) -> None:
-    """Put the -wal file of an index that is gone aside: SQLite would remove it."""
+    """Rename the -wal file of a missing index: SQLite would remove it."""
     log = path.with_name(f"{path.name}-wal")
     if log.exists():
         lost = path.parent / LOST

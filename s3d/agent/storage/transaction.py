@@ -76,8 +76,8 @@ class Transaction(Reader):
     def settle(self, generation: int = 0) -> None:
         """Before a commit: write the totals, once for the whole group.
 
-        generation: of this commit, for the highest one of all rows to be; 0: nobody counts. It
-        goes along with a row that is written anyway, where there is one.
+        generation: of this commit, for the highest one of all rows to be; 0: generations are not
+        counted. It goes along with a row that is written anyway, where there is one.
         """
         for bucket, (objects, size) in self._totals.items():
             self._execute(
@@ -193,7 +193,8 @@ class Transaction(Reader):
         self.run("INSERT INTO blobs VALUES (?, 1, ?, ?)", (blob, size, data))
 
     def incref(self, extents: Iterable[Extent]) -> bool:
-        """Add a reference to each extent's blob; False, and no change, if one is gone."""
+        """Add a reference to each extent's blob; False, and no change, if a blob no longer
+        exists."""
         wanted = [(extent.blob,) for extent in extents]
         if any(self._one("SELECT 1 FROM blobs WHERE id = ?", blob) is None for blob in wanted):
             return False

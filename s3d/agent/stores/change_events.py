@@ -1,4 +1,4 @@
-"""A layer that tells of each change of the store as an event, whichever door it came through."""
+"""A layer that emits an event for each change of the store, from whichever front end it came."""
 
 from __future__ import annotations
 

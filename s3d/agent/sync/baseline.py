@@ -45,7 +45,8 @@ _decode = msgspec.msgpack.Decoder(Intent).decode
 
 
 class Baseline:
-    """The file. Each call is one transaction; a thread reads through a second one, see other()."""
+    """The baseline file. Each call is one transaction; a thread uses a second connection, see
+    other()."""
 
     def __init__(self, path: Path | None) -> None:
         """path None: in memory, for tests. Raises Damaged, UsageError for a newer layout."""
@@ -78,12 +79,12 @@ class Baseline:
             self._flushed = written
 
     def flush_now(self) -> None:
-        """The same, for a thread."""
+        """Like flush(), for a thread."""
         if self._path is not None:
             flush_log(self._path)
 
     def _write(self, *statements: Statement) -> None:
-        """One transaction; an error of any kind leaves it undone and the connection as before."""
+        """Run one transaction; any error rolls it back and leaves the connection usable."""
         if len(statements) == 1:  # is a transaction by itself
             self._db.execute(*statements[0])
             self._written += 1
@@ -110,8 +111,8 @@ class Baseline:
         self._write(*_meta_rows(values))
 
     def forget_all(self, **values: str) -> None:
-        """As before the first sync: nothing was agreed on, so nothing can be deleted. facts: to be
-        set in the same step."""
+        """Reset to the state before the first sync: nothing was agreed on, so nothing can be
+        deleted. facts: metadata to set in the same transaction."""
         self._write(("DELETE FROM base", ()), ("DELETE FROM intent", ()), *_meta_rows(values))
 
     # Agreements
@@ -139,12 +140,12 @@ class Baseline:
         return self._db.execute(query, (after, last, last))
 
     def count(self) -> tuple[int, int]:
-        """Files that were agreed on, and their bytes."""
+        """The number of agreed files, and their bytes."""
         row = self._db.execute("SELECT files, size FROM totals").fetchone()
         return row[0], row[1]
 
     def conflicts(self, limit: int) -> list[BaselineEntry]:
-        """Those that are conflict copies by their name."""
+        """The paths that are conflict copies by their name."""
         query = (
             "SELECT * FROM base INDEXED BY base_conflicts WHERE instr(path, ' (conflict ') > 0 "
             "ORDER BY path LIMIT ?"
@@ -177,7 +178,7 @@ class Baseline:
         return _decode(row[0]) if row else None
 
     def intents(self) -> list[str]:
-        """The paths with one."""
+        """The paths with an intent."""
         return [row[0] for row in self._db.execute("SELECT path FROM intent ORDER BY path")]
 
     def settle(self, path: str) -> None:

@@ -62,7 +62,7 @@ FAILURE: type[Exception] = sqlite3.Error
 
 
 class Damaged(Exception):
-    """The file is no database any more, or not a whole one. str(): which file, and what to do."""
+    """The file is not a database, or is incomplete. str(): which file, and what to do."""
 
 
 def damaged(path: Path, why: object) -> Damaged:
@@ -106,7 +106,7 @@ def _prepare(db: sqlite3.Connection, path: Path | None) -> None:
 
 
 def is_damage(error: BaseException) -> bool:
-    """Whether the file itself is at fault; a full disk or a lock that is taken is not its fault."""
+    """Whether an error means damage of the file itself, unlike a full disk or a busy lock."""
     if not isinstance(error, sqlite3.DatabaseError):
         return False
     code = getattr(error, "sqlite_errorcode", None)
@@ -131,7 +131,7 @@ def check(path: Path) -> None:
 
 
 def put_aside(path: Path) -> Path:
-    """Give a damaged file another name, with its log, for whoever wants to look into it."""
+    """Rename a damaged file and its log, so that they can be examined."""
     aside = path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}")
     for end in ("", "-wal", "-shm"):
         with suppress(FileNotFoundError):
@@ -167,7 +167,7 @@ def _carry_over(path: Path) -> None:
 
 
 def problem(path: Path) -> str:
-    """What is wrong with a file that may be in use; "" when nothing is. In a thread."""
+    """Check a file that may be in use; return the problem, or "". In a thread."""
     try:
         with closing(sqlite3.connect(str(path), isolation_level=None)) as db:
             (layout,) = db.execute("PRAGMA user_version").fetchone()

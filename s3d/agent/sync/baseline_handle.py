@@ -20,7 +20,7 @@ class BaselineUnusable(Exception):
     """The baseline cannot be used. str(): which file, why, and what to do."""
 
     def __init__(self, why: str, *, can_be_replaced: bool = False) -> None:
-        """can_be_replaced: a person may have it put aside."""
+        """can_be_replaced: the user may have the file replaced."""
         super().__init__(why)
         self.can_be_replaced = can_be_replaced
 
@@ -54,8 +54,8 @@ class BaselineHandle:
         return baseline
 
     def failed(self, error: Exception) -> BaselineUnusable:
-        """What an error of the baseline means; it is closed, to be opened anew. Any other error is
-        raised again."""
+        """Translate an error of the baseline, which is closed and reopened later. Any other error
+        is raised again."""
         if not isinstance(error, (Damaged, UsageError, OSError, FAILURE)):
             raise error
         self.close()

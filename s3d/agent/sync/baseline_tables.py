@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from s3d.agent.sync.path_state import Signature
 
 HISTORY = 10_000
-"""Rows of the history that are kept."""
+"""Maximum number of rows of the history."""
 
 Statement = tuple[str, tuple[object, ...]]
 
@@ -41,7 +41,7 @@ class HistoryEntry:
 
 
 class TrashTable:
-    """The files in the trash, by id."""
+    """The rows of files in the trash, by id."""
 
     def __init__(self, db: sqlite3.Connection, write: Callable[..., None]) -> None:
         """write: executes statements in one transaction."""
@@ -55,7 +55,8 @@ class TrashTable:
     def rows(
         self, *, since: float = float("-inf"), before: float = float("inf"), limit: int = -1
     ) -> list[TrashEntry]:
-        """The oldest first. since, before: age of the trash when they came, in seconds."""
+        """The oldest rows first. since, before: age of the trash when they were added, in
+        seconds."""
         query = "SELECT * FROM trash WHERE age >= ? AND age < ? ORDER BY age, at LIMIT ?"
         return [_trashed(row) for row in self._db.execute(query, (since, before, limit))]
 
@@ -71,21 +72,21 @@ class TrashTable:
 
 
 class HistoryTable:
-    """What was done to paths. The newest rows stay."""
+    """The history of changed paths; only the newest rows are stored."""
 
     def __init__(self, db: sqlite3.Connection, write: Callable[..., None]) -> None:
         """write: executes statements in one transaction."""
         self._db, self._write = db, write
 
     def add(self, at: float, action: str, path: str, detail: str = "", trash: str = "") -> None:
-        """Add to the history; the oldest rows go."""
+        """Append rows, and delete the oldest ones beyond the limit."""
         query = "INSERT INTO history(at, action, path, detail, trash) VALUES (?,?,?,?,?)"
         number = self._db.execute(query, (at, action, path, detail, trash)).lastrowid or 0
         if number % 1000 == 0:
             self._write(("DELETE FROM history WHERE id <= ?", (number - HISTORY,)))
 
     def last_trashed(self, *, id: int = 0, path: str = "") -> HistoryEntry | None:
-        """The newest row of the history whose file is in the trash: that id, or of that path."""
+        """The newest row whose file is still in the trash, by id or path."""
         query = (
             "SELECT history.* FROM history JOIN trash ON trash.id = history.trash "
             "WHERE history.trash <> '' AND ? IN (0, history.id) AND ? IN ('', history.path) "
@@ -95,7 +96,7 @@ class HistoryTable:
         return HistoryEntry(*row) if row else None
 
     def rows(self, limit: int, *, path: str = "") -> list[HistoryEntry]:
-        """The newest first; of one path, if one is given."""
+        """The newest rows first; optionally of one path."""
         query = "SELECT * FROM history WHERE ? IN ('', path) ORDER BY id DESC LIMIT ?"
         return [HistoryEntry(*row) for row in self._db.execute(query, (path, limit))]
 

@@ -43,7 +43,8 @@ def _with(diff: ConflictDiff, lines: list[str], *, is_text: bool) -> ConflictDif
 
 
 def _read(tree: FolderTree, path: str) -> tuple[bytes, int, float]:
-    """The beginning, the size, and when it was changed; nothing when it does not exist."""
+    """The beginning of a file, its size and modification time; empty values when it does not
+    exist."""
     with suppress(FileNotFoundError, ConcurrentChange), tree.at(path) as place:
         fd = open_regular(place)
         with os.fdopen(fd, "rb") as file:
@@ -53,7 +54,7 @@ def _read(tree: FolderTree, path: str) -> tuple[bytes, int, float]:
 
 
 def _text(data: bytes, size: int) -> str | None:
-    """None: it is none, or too much of it."""
+    """The lines of a text; None for binary data or too large a text."""
     if size > MAX_TEXT_SIZE or b"\0" in data:
         return None
     try:

@@ -47,7 +47,7 @@ DELETIONS = frozenset((Action.DELETE_LOCAL, Action.DELETE_REMOTE))
 
 
 class Mode(StrEnum):
-    """Which way changes go."""
+    """The direction of changes."""
 
     TWO_WAY = "two-way"
     BACKUP = "backup"
@@ -186,7 +186,7 @@ class Step:
 
     @property
     def size(self) -> int:
-        """Bytes that it moves."""
+        """Bytes that the step transfers."""
         known = self.difference.remote if self.action is Action.DOWNLOAD else None
         if known is not None:
             return known.size
@@ -199,7 +199,7 @@ MOST_SHARE = 0.25
 
 
 class MassDeletionGuard(Exception):
-    """A plan deletes so much that a person has to approve it. str(): why."""
+    """A plan deletes so many files that the user has to approve it. str(): why."""
 
 
 def check(
@@ -207,12 +207,12 @@ def check(
 ) -> None:
     """Raise MassDeletionGuard for a plan that empties a side, or deletes too much of it.
 
-    agreed: files that both sides have agreed on. recent: that were deleted just before, since what
-    removes a tree is seen in pieces. own: agreed paths whose object is a write of this device that
-    the remote has not seen yet, which proves nothing about the remote. More than 50 and more than a
-    quarter of them is too much; a side that has none of the agreed files, of two at least, looks
-    like one that was swapped or not mounted, whatever is done about each: one's own edit is
-    uploaded again, and says nothing for the others.
+    agreed: number of files in the baseline. recent: number of files that were deleted just before,
+    since the removal of a tree is seen in several passes. own: agreed paths whose object is a
+    pending write of this agent, which proves nothing about the remote. Deleting more than 50 files
+    and more than a quarter of them needs approval. So does a side with none of at least two agreed
+    files, even if some are uploaded again: it looks like a disk that is not mounted or was
+    replaced.
     """
     steps = [step for step in steps if not is_folder(step.path)]
     found = [step for step in steps if step.action in DELETIONS]
@@ -238,14 +238,14 @@ _ORDER = (Action.FORGET, Action.UNTRACK, Action.ADOPT, Action.COMPARE, Action.CO
 
 
 def transfers(steps: Iterable[Step]) -> list[Step]:
-    """All steps but the deletions, in their order: changes of the baseline alone, downloads, then
+    """All steps but the deletions, in order: changes of the baseline only, downloads, then
     uploads; small files first, and a folder before its content."""
     found = [step for step in steps if step.action not in DELETIONS]
     return sorted(found, key=_rank)
 
 
 def deletions(steps: Iterable[Step]) -> list[Step]:
-    """The deletions, the deepest first. They come last."""
+    """The deletions, the deepest paths first. They are executed last."""
     found = [step for step in steps if step.action in DELETIONS]
     return sorted(found, key=lambda step: (-step.path.count("/"), step.path))
 

@@ -40,7 +40,7 @@ FIELDS = ("path", "bucket", "prefix", "mode", "filter", "interval", "max_size", 
 
 
 class DraftValidator:
-    """folders: those there are, with which a draft must not overlap."""
+    """folders: the existing ones, with which a draft must not overlap."""
 
     def __init__(
         self, folders: Folders, objects: S3Client, steady: Callable[[], float] = time.monotonic
@@ -76,7 +76,7 @@ class DraftValidator:
         )
 
     def _overlaps(self, config: SyncFolderConfig) -> dict[str, str]:
-        """Field -> with what it is in each other's way."""
+        """Field -> the folder that it overlaps with."""
         why = self._folders.check_path(config)
         found = {"path": why} if why else {}
         other = self._folders.same_place(config)
@@ -85,7 +85,7 @@ class DraftValidator:
         return found
 
     async def _bucket(self, bucket: str) -> str:
-        """Why it cannot be synced with; "" when it can. Away is no reason: it may come back."""
+        """Why the bucket cannot be used; "" when it can. An unreachable remote is no reason."""
         cached = self._buckets.get(bucket)
         if cached is not None:
             return cached
@@ -102,7 +102,7 @@ class DraftValidator:
 
 
 def _misread(draft: FolderDraft) -> dict[str, str]:
-    """Field -> why its text is not understood."""
+    """Field -> why its text is not valid."""
     try:
         folder_of(_spec(draft))
     except ConfigError as error:
@@ -111,7 +111,7 @@ def _misread(draft: FolderDraft) -> dict[str, str]:
 
 
 def _readable(draft: FolderDraft, wrong: dict[str, str]) -> SyncFolderConfig:
-    """Without the fields that are wrong."""
+    """The draft without its invalid fields."""
     values = asdict(_spec(draft)) | dict.fromkeys(wrong, "")
     values["mode"] = values["mode"] or "two-way"
     return replace(folder_of(FolderSpec(**values)), name=draft.name)
@@ -124,7 +124,7 @@ def _spec(draft: FolderDraft) -> FolderSpec:
 
 
 def _describe_path(path: Path) -> str:
-    """Of a folder, for a person."""
+    """The description of a local folder for the user."""
     if not path.exists():
         return "does not exist yet and will be created"
     if not os.access(path, os.R_OK | os.X_OK):
@@ -135,7 +135,7 @@ def _describe_path(path: Path) -> str:
 
 
 def _rows(config: SyncFolderConfig) -> tuple[list[FilterRow], bool]:
-    """What the filter makes of the first paths, and whether there are more."""
+    """The filter's decisions on the first paths, and whether there are more."""
     if config.path is None or not config.path.is_dir():
         return [], False
     ignore = Ignore(config.path)
@@ -161,7 +161,7 @@ def _judge(config: SyncFolderConfig, ignore: Ignore) -> Callable[[str], FilterRo
 
 
 def _paths(root: Path) -> Iterator[str]:
-    """Of files, level by level; no link is followed."""
+    """The paths of files, level by level, without following links."""
     waiting = [""]
     for above in waiting:
         try:
@@ -179,7 +179,7 @@ def _paths(root: Path) -> Iterator[str]:
 
 
 def _spread(rows: list[FilterRow]) -> list[FilterRow]:
-    """Some of both kinds, in their order."""
+    """A sample of included and excluded rows, in their order."""
     left_out = [row for row in rows if not row.included][: SHOWN // 2]
     kept = [row for row in rows if row.included][: SHOWN - len(left_out)]
     chosen = {row.path for row in (*kept, *left_out)}

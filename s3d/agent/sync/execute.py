@@ -57,13 +57,13 @@ file system, FAT's."""
 
 @dataclass(frozen=True, slots=True)
 class SyncPolicy:
-    """What the executor needs to know of the folder's settings."""
+    """The folder's settings that the executor needs."""
 
     excluded: Callable[[str, LocalEntry | None, RemoteEntry | None], Awaitable[str]]
     """Why it is not synced; "" if it is."""
     is_settled: Callable[[LocalEntry], bool] = lambda local: True
     has_room: Callable[[str, int], bool] = lambda path, size: True
-    """For a download to a path of so many bytes, which are kept free for it from then on."""
+    """Reserve so many bytes for a download to a path."""
     tagged_out: Callable[[str, str, Mapping[str, str]], str] = lambda path, etag, tags: ""
     """Why an object (path, ETag) with these tags is not synced; "" if it is."""
     keeps_mode: bool = False
@@ -85,7 +85,7 @@ class Executor(Placement):
         ids: Callable[[], str] = new_id,
         trash_age: Callable[[], float] = lambda: 0.0,
     ) -> None:
-        """trash_age: seconds that the trash has been there, on its own clock."""
+        """trash_age: age of the trash in seconds, on its own clock."""
         super().__init__(tree, remote_tree, baseline)
         self.policy, self.mode = policy, mode
         self.host, self.clock, self.ids = host, clock, ids
@@ -102,7 +102,7 @@ class Executor(Placement):
         }
 
     async def execute(self, step: Step) -> StepResult:
-        """Carry out a step, as both sides are now. Raises Unavailable."""
+        """Execute a step after looking at both sides again. Raises Unavailable."""
         difference = step.difference
         if step.action in (Action.BLOCK, Action.LEAVE):
             return StepResult(step.path, step.action, difference.trouble)
@@ -121,7 +121,7 @@ class Executor(Placement):
         return StepResult(step.path, Action.WAIT, "the file keeps changing")
 
     async def look(self, path: str) -> Difference:
-        """Both sides as they are now."""
+        """The current state of both sides."""
         if self.baseline.intent(path) is not None:
             await recover(self, path)
         remote = await self.remote_tree.look(path)
@@ -170,8 +170,8 @@ class Executor(Placement):
         return DecisionInputs(same_local=True) if same else PLAIN
 
     async def is_as_agreed(self, difference: Difference) -> bool:
-        """Whether a file that may have changed holds the bytes that were agreed on all the same;
-        then that is remembered. Raises ConcurrentChange."""
+        """Whether a file that may have changed still has the agreed bytes; if so, its new signature
+        is recorded. Raises ConcurrentChange."""
         base, local = difference.base, difference.local
         if base is None or local is None or base.signature.size != local.signature.size:
             return False
@@ -306,7 +306,7 @@ class Executor(Placement):
     async def _stage(
         self, remote: RemoteEntry, local: LocalEntry | None
     ) -> tuple[RemoteEntry, StagedFile]:
-        """The object and its bytes, complete and beside its place. local: what it will replace."""
+        """Download the object to the stage. local: the file that it will replace."""
         found, body = await self.remote_tree.get(remote.path, remote.etag)
         mode = local.mode if local is not None else None
         if self.policy.keeps_mode and found.mode is not None:
@@ -351,7 +351,8 @@ class Executor(Placement):
         return StepResult(path, Action.DELETE_REMOTE)
 
     async def _conflict(self, difference: Difference) -> StepResult:
-        """The remote keeps the name, which all devices agree on; the local side moves aside."""
+        """The remote version keeps the name, on which all devices agree; the local version is
+        renamed."""
         path = difference.path
 
         async def give(to: str) -> bool:
@@ -367,7 +368,7 @@ def _etag(remote: RemoteEntry | None) -> str:
 
 
 def _edit_won(difference: Difference) -> str:
-    """The remark of the history for a transfer."""
+    """The remark in the history for a transfer."""
     here, there = side_states(difference)
     if difference.base is not None and SideState.ABSENT in (here, there):
         return "an edit wins over a deletion"

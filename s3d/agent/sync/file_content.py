@@ -27,7 +27,7 @@ _READING = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 def open_regular(place: Name) -> int:
-    """A descriptor to read from. Raises ConcurrentChange when it is no regular file; OSError."""
+    """Open a file for reading. Raises ConcurrentChange when it is not a regular file; OSError."""
     fd = os.open(place.name, _READING, dir_fd=place.folder)
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         os.close(fd)
@@ -36,13 +36,13 @@ def open_regular(place: Name) -> int:
 
 
 def signature_of(stat_result: os.stat_result) -> Signature:
-    """Inode numbers that have no sign get one, as SQLite's integers have it."""
+    """Inode numbers are converted to signed ones, as SQLite stores integers."""
     inode = stat_result.st_ino if stat_result.st_ino < 1 << 63 else stat_result.st_ino - (1 << 64)
     return Signature(stat_result.st_size, stat_result.st_mtime_ns, stat_result.st_ctime_ns, inode)
 
 
 def local_of(path: str, stat_result: os.stat_result) -> LocalEntry | None:
-    """What lstat tells of a path that should be a file. A folder of its name is none."""
+    """The entry of a path that should be a file, from lstat; None for a folder."""
     mode = stat_result.st_mode
     if stat.S_ISREG(mode):
         if not (fits(stat_result.st_mtime_ns) and fits(stat_result.st_ctime_ns)):
@@ -55,7 +55,7 @@ def local_of(path: str, stat_result: os.stat_result) -> LocalEntry | None:
 
 
 class FileContent:
-    """The bytes of a file at one moment. Large ones are read once more, and compared."""
+    """The bytes of a file at one moment. Large files are read twice, and compared."""
 
     def __init__(self, open_file: Callable[[], int], signature: Signature) -> None:
         """Reads it; open_file gives a descriptor. Raises ConcurrentChange when the file is not of
@@ -87,7 +87,7 @@ class FileContent:
         return ContentBody(self)
 
     async def blocks(self) -> AsyncIterator[bytes]:
-        """The last one is held back until all of them are what they were."""
+        """Yield the blocks; the last one only after the file is verified as unchanged."""
         if self._data is not None:
             if self._data:
                 yield self._data
@@ -144,7 +144,7 @@ def write_all(fd: int, data: bytes, sha256: hashlib._Hash) -> None:
 
 
 def finish(fd: int, data: bytes, sha256: hashlib._Hash, attributes: FileAttributes) -> Signature:
-    """The last block; then mode and time, and all of it durable."""
+    """Write the last block, then set mode and time, and sync the file."""
     write_all(fd, data, sha256)
     if attributes.mode is not None:
         os.fchmod(fd, attributes.mode & 0o777)

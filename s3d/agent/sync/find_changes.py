@@ -1,4 +1,4 @@
-"""Where the two sides may differ from the baseline: the first half of a pass. Changes nothing."""
+"""Finds where the two sides may differ from the baseline: the first half of a pass. Read-only."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class ChangeFinder:
             await pages.put(None)
 
         def compare(page: list[RemoteEntry], after: str, last: str | None) -> None:
-            """Runs in a thread: where the bucket is empty, all of the baseline differs."""
+            """Runs in a thread: for an empty bucket, every row of the baseline differs."""
             with in_use:
                 known = baseline.identities(after, last)
                 found.extend(remote_differences(page, known, baseline.get))

@@ -55,7 +55,7 @@ ROOT_CHECK = 5.0
 
 
 class SyncFolder:
-    """Call run() as long as the folder is synced; everything else may be called meanwhile, from the
+    """Run run() while the folder is synced; all other methods may be called meanwhile, from the
     same loop. See user_actions.py for what a person can ask of it."""
 
     def __init__(self, settings: FolderSettings, clock: Callable[[], float] = time.time) -> None:
@@ -68,7 +68,7 @@ class SyncFolder:
         self.state = FolderState(self.name, self.path, settings.events)
         self.pass_lock = asyncio.Lock()
         self.is_approved = False
-        """A person has approved what the folder has stopped for."""
+        """The user has approved what the folder has stopped for."""
         self._baseline_handle = BaselineHandle(settings.file)
         try:
             self._baseline_handle.open()
@@ -106,7 +106,7 @@ class SyncFolder:
         return self.here
 
     async def run(self) -> None:
-        """Until cancelled. A root that is missing is waited for."""
+        """Runs until cancelled. Waits for a missing root."""
         while True:
             try:
                 await self._ensure_baseline()
@@ -175,7 +175,7 @@ class SyncFolder:
                     await here.trash.prune()
 
     async def _recover(self, passes: Passes) -> None:
-        """Settle what a crash has left; again and again while the remote is unavailable."""
+        """Recover from a crash; retries while the remote is unavailable."""
         while True:
             try:
                 return await recover_all(passes.executor)
@@ -194,7 +194,7 @@ class SyncFolder:
                 raise RootGone(f"{self.path} or its marker .s3d/marker is missing")
 
     def _may_run(self) -> bool:
-        """Whether a pass is allowed that nobody has asked for."""
+        """Whether a pass may start without a request of the user."""
         return not self.is_paused and (self.state.state != "stopped" or self.is_approved)
 
     async def _follow_store(self) -> None:
@@ -212,7 +212,7 @@ class SyncFolder:
                         self.schedule.touched(path)
 
     async def make_pass(self, scope: Scope, *, on_demand: bool = True) -> PassResult:
-        """Make one pass, after the one that is running. on_demand: a person has asked for it.
+        """Make one pass, after the one that is running. on_demand: the user has requested it.
 
         Raises Unavailable, MassDeletionGuard, RootGone.
         """
@@ -335,7 +335,7 @@ def _check_conditional_writes(settings: FolderSettings) -> None:
 
 
 def _folders_of(root: Path, paths: set[str]) -> list[str]:
-    """In a thread: the paths that are folders."""
+    """In a thread: those of the paths that are folders."""
     return [path for path in paths if (root / path).is_dir()]
 
 

@@ -1,4 +1,4 @@
-"""The local folder, read: every path is walked from the root's descriptor, and no link is followed.
+"""Reads the local folder: every path is opened from the root's descriptor, without following links.
 
 Asynchronous methods run in a thread; the others are for threads.
 """
@@ -30,7 +30,7 @@ class FolderReader(MarkedFolder):
 
     @contextmanager
     def at(self, path: str, *, make: bool = False) -> Iterator[Name]:
-        """The name and the open folder that a path lies in. make: with the folders on the way.
+        """The name of a path and its open parent folder. make: create missing parents.
 
         Raises OSError: ENOTDIR when a file or a link is on the way, ENOENT for a path that leads
         out of the folder, or into what is ours.
@@ -51,7 +51,7 @@ class FolderReader(MarkedFolder):
             os.close(fd)
 
     def _make(self, place: Name) -> bool:
-        """A folder; False: it is there. The process's own umask is for s3d's files."""
+        """Create a folder; False: it exists. The process's own umask is for s3d's files."""
         try:
             os.mkdir(place.name, 0o700, dir_fd=place.folder)
         except FileExistsError:
@@ -67,14 +67,14 @@ class FolderReader(MarkedFolder):
         return await self._do(lambda: self.look_now(path))
 
     def look_safely(self, path: str) -> LocalEntry | None:
-        """For threads; what the system does not let us see has its trouble."""
+        """Look at a path, for threads; an entry that cannot be read has its trouble."""
         try:
             return self.look_now(path)
         except OSError as error:
             return LocalEntry(path, NO_BYTES, trouble=reason_of(error))
 
     def look_now(self, path: str) -> LocalEntry | None:
-        """For threads. Raises OSError."""
+        """Look at a path, for threads. Raises OSError."""
         try:
             with self.at(path) as place:
                 facts = os.stat(place.name, dir_fd=place.folder, follow_symlinks=False)

@@ -41,7 +41,7 @@ class FolderState:
         """One of shared.syncing.STATES."""
         self.reason = ""
         self.question = ""
-        """What a person would answer with approve: deletions, root, memory; "" for nothing."""
+        """What the user would approve: deletions, root, memory; "" for nothing."""
         self.todo = self.done = 0
         """Steps of the pass that is running, and how many of them are done."""
         self.last_pass: float | None = None
@@ -53,7 +53,7 @@ class FolderState:
         self._name, self._path, self._events = name, path, events
 
     def set(self, state: str, reason: str = "") -> None:
-        """Enter a state, and publish it if it is another one."""
+        """Set the state, and publish it if it has changed."""
         if state != "stopped":
             self.question = ""
         if (state, reason) == (self.state, self.reason):
@@ -64,7 +64,7 @@ class FolderState:
             logger.warning("sync %s folder=%s reason=%s", state, self._path, reason)
 
     def stop(self, reason: str, question: str) -> None:
-        """Stop until a person has answered the question, or has solved the problem."""
+        """Stop until the user has answered the question, or has solved the problem."""
         self.question = question
         self.set("stopped", reason)
 
@@ -73,7 +73,7 @@ class FolderState:
         self._events.emit("sync.progress", self._name, done=done, todo=todo)
 
     def clear_paths(self) -> None:
-        """Before the results of a pass that has looked at everything are recorded."""
+        """Reset before the results of a complete pass are recorded."""
         self.troubles.clear()
         self.unsupported.clear()
 
@@ -87,7 +87,7 @@ class FolderState:
             paths[result.path] = PathStatus(result.path, state, result.detail)
 
     def publish(self, result: StepResult, config: SyncFolderConfig) -> None:
-        """Publish a step that has changed the bucket, or has made a conflict copy."""
+        """Publish a step that has changed the bucket, or has created a conflict copy."""
         if result.action in _WRITES:
             subject = f"{config.bucket}/{config.prefix}{result.path}"
             operation = _WRITES[result.action]
@@ -96,5 +96,5 @@ class FolderState:
             self._events.emit("sync.conflict", self._name, path=result.path)
 
     def shown(self) -> list[PathStatus]:
-        """The first paths of those that are not in sync; unsupported ones come last."""
+        """The first paths that are not in sync; unsupported ones last."""
         return list(islice(chain(self.troubles.values(), self.unsupported.values()), SHOWN))

@@ -87,9 +87,9 @@ class Folders:
         return ""
 
     def same_place(self, config: SyncFolderConfig) -> str:
-        """The name of a folder whose objects these would be, too; "" when there is none.
+        """The name of a folder that already syncs these objects; "" when there is none.
 
-        Each would take the other's files for deleted.
+        Each would treat the other's files as deleted.
         """
         for other in self.by_name.values():
             its = other.settings.config
@@ -158,7 +158,7 @@ class Folders:
         return folder
 
     async def remove(self, name: str) -> bool:
-        """Sync it no more; both sides stay as they are. False: there is none."""
+        """Stop syncing a folder; both sides stay as they are. False: there is no such folder."""
         folder = self.by_name.pop(name, None)
         task = self._tasks.pop(name, None)
         if task is not None:

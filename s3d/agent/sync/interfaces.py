@@ -15,7 +15,7 @@ from s3d.agent.sync.path_state import LocalEntry, RemoteEntry, Signature
 
 
 class ConcurrentChange(Exception):
-    """A side has changed since it was looked at, so the path has to be looked at again."""
+    """A side has changed since it was read, so the path has to be read again."""
 
 
 class Unavailable(Exception):
@@ -68,13 +68,13 @@ class FileAttributes(NamedTuple):
 class LocalTree(Protocol):
     """The local folder. Raises PathBlocked for errors of the system; ConcurrentChange as stated.
 
-    What a method has done to the names in a folder would survive a power cut when it returns: the
-    baseline agrees on it then. Only drop_staged and trash_staged may be undone
-    by one: what is on the stage then goes to the trash.
+    When a method returns, its changes of names in a folder survive a power cut, because the
+    baseline agrees on them next. Only drop_staged and trash_staged may be undone by one: the files
+    on the stage then go to the trash.
     """
 
     async def look(self, path: str) -> LocalEntry | None:
-        """What is at a path now."""
+        """The entry at a path now."""
 
     async def read(self, path: str, signature: Signature) -> Content:
         """Raises ConcurrentChange when the file is not of this signature, before or after."""
@@ -85,61 +85,61 @@ class LocalTree(Protocol):
     async def place(
         self, staged: StagedFile, path: str, expected: Signature | None
     ) -> Signature | None:
-        """Give a staged file its path in one step, and tell what was there.
-
-        expected None: nothing may be there. Otherwise the two change places, and what was at path
-        is on the stage then. Raises ConcurrentChange when nothing, or something, is there.
+        """Move a staged file to its path in one step, and return what was there. expected None: the
+        path has to be free. Otherwise the two files are exchanged, and the old one is on the stage
+        afterwards. Raises ConcurrentChange when nothing, or something, is there.
         """
 
     async def staged(self, name: str) -> Signature | None:
-        """What is on the stage by that name."""
+        """The file of the stage with this name."""
 
     async def unstage(self, name: str, path: str) -> bool:
-        """Give a file of the stage a path that is free; False when it is not."""
+        """Move a file from the stage to a free path; False when the path is in use."""
 
     async def drop_staged(self, name: str) -> None:
         """Remove a file of the stage, if it is there."""
 
     async def sync_names(self, path: str) -> None:
-        """Have the names around a path, on the stage and in the trash survive a power cut: after a
-        crash nobody knows whether they would."""
+        """Sync the names around a path, on the stage and in the trash to disk: after a crash it is
+        unknown whether they are durable."""
 
     async def sweep(self) -> list[str]:
-        """Remove what was received in part from the stage; the names of what is left there."""
+        """Remove partial downloads from the stage; return the names of the remaining files."""
 
     async def trash_staged(self, name: str) -> None:
         """Move a file of the stage to the trash, where it keeps its name."""
 
     async def discard(self, path: str, name: str) -> Signature | None:
-        """Move a file to the trash under this name, and tell what was moved; None: nothing."""
+        """Move a file to the trash under this name, and return what was moved; None: nothing."""
 
     async def trashed(self, name: str) -> Signature | None:
-        """What is in the trash by that name."""
+        """The file of the trash with this name."""
 
     async def untrash(self, name: str, path: str) -> bool:
-        """Give a file of the trash a path that is free; False when it is not, or not there."""
+        """Move a file from the trash to a free path; False when the path is in use or the file is
+        missing."""
 
     async def move(self, path: str, to: str) -> Signature | None:
-        """Rename a file to a path that is free, and tell what was moved; None: it could not be."""
+        """Rename a file to a free path, and return what was moved; None: it could not be moved."""
 
     async def make_folder(self, path: str) -> None: ...
 
     async def remove_folder(self, path: str) -> bool:
-        """Remove a folder that is empty; False when it is not."""
+        """Remove an empty folder; False when it is not empty."""
 
 
 class RemoteTree(Protocol):
     """The objects below the prefix. Raises Unavailable, PathBlocked; ConcurrentChange as stated."""
 
     async def look(self, path: str) -> RemoteEntry | None:
-        """What is at a path now, with its metadata."""
+        """The object at a path now, with its metadata."""
 
     async def is_gone(self, path: str) -> bool:
         """Whether a listing of its key, to the end, shows that an object is not there. A 404 of a
         HEAD has no body, so anybody on the way may have answered it."""
 
     async def tags(self, path: str) -> Mapping[str, str]:
-        """Of an object; none where the remote knows no tags."""
+        """The tags of an object; empty where the remote does not support tags."""
 
     def listing(self) -> AsyncIterator[list[RemoteEntry]]:
         """All there is, page by page, in the order of their bytes. To its end, it is complete."""
@@ -155,7 +155,8 @@ class RemoteTree(Protocol):
         body."""
 
     async def delete(self, path: str, etag: str) -> None:
-        """Raises ConcurrentChange when it is another object. One that is gone is no error."""
+        """Delete an object. Raises ConcurrentChange when it is another one. A missing object is no
+        error."""
 
     async def copy(self, source: str, etag: str, path: str) -> RemoteEntry:
         """Copy an object with all that goes with it to a path that is free. Raises

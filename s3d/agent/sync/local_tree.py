@@ -1,4 +1,4 @@
-"""The local folder, written to: files are received on the stage, placed, moved and trashed.
+"""Writes to the local folder: files are received on the stage, placed, moved and trashed.
 
 Each change of a name is one system call, and survives a power cut when its method returns.
 
@@ -79,7 +79,7 @@ class FolderTree(FolderReader):
     def _complete(
         self, fd: int, data: bytes, sha256: hashlib._Hash, attributes: FileAttributes, name: str
     ) -> Signature | None:
-        """The last block, and the name of a whole file; None: it is not what was announced."""
+        """Finish a download and rename it; None: its bytes differ from what was announced."""
         finish(fd, data, sha256, attributes)
         if attributes.sha256 and sha256.hexdigest() != attributes.sha256:
             return None
@@ -199,7 +199,7 @@ class FolderTree(FolderReader):
         return await self._do(lambda: self._give(Name(self._trash, name), path))
 
     async def drop_trashed(self, name: str) -> None:
-        """For good."""
+        """Delete a file of the trash permanently."""
 
         def work() -> None:
             with suppress(FileNotFoundError):

@@ -1,4 +1,4 @@
-"""The root of a sync folder: its marker, which says which folder it is, and what is ours in it.
+"""The root of a sync folder: its marker, which identifies the folder, and s3d's own files in it.
 
 In .s3d of the root: marker, canary, stage (files that are complete, and not in their place yet) and
 trash (what was replaced or deleted, by id).
@@ -23,7 +23,7 @@ class MarkedFolder:
     """The root, open. Raises OSError when it does not exist."""
 
     def __init__(self, root: Path, *, own: bool = True, umask: int = 0o077) -> None:
-        """own: with .s3d in it; without, it can only be looked at and read. umask: of files and
+        """own: whether it has .s3d; without it, the folder can only be read. umask: of files and
         folders that are made."""
         self._umask = umask
         self.root = root
@@ -43,7 +43,7 @@ class MarkedFolder:
             raise
 
     def _is_folding(self) -> bool:
-        """Whether the disk takes names that differ in case only for the same."""
+        """Whether the file system ignores the case of names."""
         try:
             os.stat(RESERVED.upper(), dir_fd=self.fd)
         except OSError:
@@ -67,7 +67,7 @@ class MarkedFolder:
         return facts.st_dev, facts.st_ino
 
     def is_in_place(self) -> bool:
-        """The path still leads to this folder, and its marker is there."""
+        """Whether the path still leads to this folder, and its marker exists."""
         try:
             facts = os.stat(self.root)
             os.stat(MARKER, dir_fd=self._own)
@@ -76,7 +76,7 @@ class MarkedFolder:
         return (facts.st_dev, facts.st_ino) == self.identity
 
     def marker(self) -> str:
-        """What says which folder this is; "" when there is none."""
+        """The id of the folder in its marker; "" without a marker."""
         try:
             fd = os.open(MARKER, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=self._own)
         except OSError:
@@ -93,7 +93,7 @@ class MarkedFolder:
         sync_names_of(self._own, self.fd)
 
     def touch_canary(self) -> None:
-        """A change that a watcher has to tell of."""
+        """Make a change that a watcher has to report."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
         with os.fdopen(os.open("canary", flags, 0o600, dir_fd=self._own), "w") as file:
             file.write("s3d\n")
@@ -109,7 +109,7 @@ class SharedSync:
         self._synced = 0
 
     def wait(self) -> None:
-        """Until what the caller has done would survive a power cut. Raises OSError."""
+        """Wait until the caller's changes would survive a power cut. Raises OSError."""
         mine = next(self._numbers)
         with self._lock:
             if self._synced >= mine:
@@ -120,6 +120,6 @@ class SharedSync:
 
 
 def sync_names_of(*folders: int) -> None:
-    """Make what was done to the names in these folders durable."""
+    """Sync the names in these folders to disk."""
     for folder in folders:
         os.fsync(folder)

@@ -1,8 +1,6 @@
-"""Renames: what is gone at one path and new at another with the same bytes is not moved over the
-network.
-
-A rename here becomes a copy within the remote; one there becomes a rename here. Whatever does not
-hold in the end is left to the pass, which treats the two paths by themselves.
+"""Renames: a file that disappears at one path and appears at another with the same bytes is not
+transferred again. A local rename becomes a copy within the remote; a remote one becomes a local
+rename. If a pair turns out not to be a rename, the pass handles the two paths separately.
 """
 
 from __future__ import annotations
@@ -20,22 +18,22 @@ from s3d.agent.sync.recover import recover
 
 
 class Move(NamedTuple):
-    """A file that has changed its path on one side. action: what the other side would get."""
+    """A file that was renamed on one side. action: the step for the other side."""
 
     gone: Step
     new: Step
 
     @property
     def is_local(self) -> bool:
-        """It was renamed here."""
+        """Whether the file was renamed in the local folder."""
         return self.new.action is Action.UPLOAD
 
 
 def find_moves(steps: list[Step]) -> tuple[list[Move], list[Step]]:
     """The pairs that look like renames, and the steps that are left. Pure.
 
-    Here by size, then by inode and time; there by size and ETag. Only what is proven to have the
-    same bytes is moved in the end.
+    Local files match by size, then by inode and time; objects by size and ETag. A pair is moved
+    only when its bytes are proven to be the same.
     """
     gone_here: dict[int, list[Step]] = defaultdict(list)
     gone_there: dict[tuple[str, int], list[Step]] = defaultdict(list)
@@ -61,7 +59,7 @@ def _counterpart(
     gone_here: dict[int, list[Step]],
     gone_there: dict[tuple[str, int], list[Step]],
 ) -> Step | None:
-    """Taken off the list that it is found on."""
+    """Remove the counterpart from its list and return it."""
     difference = step.difference
     if difference.base is not None or is_folder(step.path):
         return None
@@ -82,7 +80,7 @@ def _counterpart(
 
 
 async def carry_out(executor: Executor, move: Move) -> StepResult | None:
-    """Do it; None: it is none, and both paths are left to be treated by themselves.
+    """Execute the rename; None: it is not a rename, and the pass handles both paths separately.
 
     Raises Unavailable.
     """
@@ -93,7 +91,7 @@ async def carry_out(executor: Executor, move: Move) -> StepResult | None:
 
 
 async def _copy(executor: Executor, move: Move) -> StepResult:
-    """Within the remote, then the old one is deleted there."""
+    """Copy within the remote, then delete the old object there."""
     gone, new = move.gone.difference, move.new.difference
     base, local = gone.base, new.local
     if base is None or local is None or not executor.policy.is_settled(local):
@@ -125,7 +123,7 @@ async def _copy(executor: Executor, move: Move) -> StepResult:
 
 
 async def _rename(executor: Executor, move: Move) -> StepResult:
-    """Here, without a download."""
+    """Rename the local file, without a download."""
     gone, new = move.gone.difference, move.new.difference
     base, local = gone.base, gone.local
     if base is None or local is None:

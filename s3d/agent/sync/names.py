@@ -45,7 +45,7 @@ def parents(path: str) -> list[str]:
 
 
 def conflict_name(path: str, host: str, now: float, id: str) -> str:
-    """The path that the local side of a conflict gets. id: four hex digits.
+    """The path of the conflict copy of a local file. id: four hex digits.
 
     The name is cut where it would be too long; the suffix stays, so that programs still open it.
     """
@@ -62,7 +62,7 @@ def conflict_name(path: str, host: str, now: float, id: str) -> str:
 
 
 def original_of(path: str) -> str:
-    """The path that a conflict copy was made of; "" when it is none."""
+    """The original path of a conflict copy; "" for any other path."""
     folder, slash, name = path.rpartition("/")
     found = _CONFLICT.fullmatch(name)
     return f"{folder}{slash}{found[1]}{found[2] or ''}" if found else ""

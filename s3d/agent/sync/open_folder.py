@@ -1,4 +1,4 @@
-"""The settings of a sync folder, and the objects that are assembled once its root is there."""
+"""The settings of a sync folder, and the objects that are assembled once its root exists."""
 
 from __future__ import annotations
 
@@ -58,12 +58,12 @@ class FolderSettings:
 
     @property
     def remote_place(self) -> str:
-        """What the baseline is bound to: the remote, the bucket and the prefix."""
+        """The place that the baseline belongs to: the remote, the bucket and the prefix."""
         return f"{self.remote} {self.config.bucket}/{self.config.prefix}"
 
 
 class OpenFolder(NamedTuple):
-    """What there is while the root is there."""
+    """The objects that exist while the root exists."""
 
     tree: FolderTree
     passes: Passes
@@ -71,7 +71,7 @@ class OpenFolder(NamedTuple):
     trash: Trash
 
     async def diff_conflict(self, copy: str) -> ConflictDiff:
-        """Of a conflict copy and its original. Raises PathBlocked."""
+        """The difference of a conflict copy and its original. Raises PathBlocked."""
         with refusing():
             return await asyncio.to_thread(diff_conflict, self.tree, copy)
 
@@ -83,7 +83,7 @@ def open_folder(
     changed: Callable[[set[str] | None], None],
     clock: Callable[[], float],
 ) -> OpenFolder:
-    """changed: gets the paths that have changed here; None: anything may have."""
+    """changed: called with the local paths that have changed; None: anything may have."""
     config, objects = settings.config, settings.objects
 
     def beside(path: str) -> str:
@@ -117,7 +117,7 @@ def open_folder(
 
 
 def own_paths(settings: FolderSettings) -> Iterable[str]:
-    """Paths of the objects that wait in this agent to be pushed."""
+    """Paths of the objects that have a pending write in this agent."""
     start = len(settings.config.prefix)
     return (key[start:] for key in settings.pending())
 

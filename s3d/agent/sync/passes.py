@@ -30,7 +30,7 @@ from s3d.agent.sync.planning import in_slices, join, plan, release
 RECENT = 60.0
 """Seconds for which a deletion counts together with those that follow."""
 AWAY = 4
-"""Paths in a row that say that the remote is away, and are believed."""
+"""Consecutive paths with an unavailable remote after which the pass ends."""
 WORKERS = 16
 """Paths that are worked on at the same time."""
 WORKER_SLICE = 8
@@ -38,11 +38,11 @@ WORKER_SLICE = 8
 
 
 class PassInterrupted(Exception):
-    """Somebody has paused the folder."""
+    """The folder was paused."""
 
 
 class RootGone(Exception):
-    """The folder is not where, or what, it was."""
+    """The folder is missing, or was replaced by another one."""
 
 
 class Passes:
@@ -59,7 +59,7 @@ class Passes:
         self._deleted: deque[float] = deque(maxlen=100_000)
         """When files were deleted of late, in Unix seconds."""
         self.is_stopped: Callable[[], bool] = lambda: False
-        """Asked between two paths."""
+        """Called between two paths."""
         self.own_writes: Callable[[], Iterable[str]] = lambda: ()
         """Paths of objects that wait in this agent to be pushed."""
         self.on_progress: Callable[[int, int], None] = lambda done, todo: None
@@ -154,8 +154,8 @@ class Passes:
         act: Callable[..., object],
         note: Callable[[Iterable[StepResult]], None],
     ) -> None:
-        """Several at a time. A path that cannot be asked for waits; several in a row, or all, say
-        that the remote is away, which ends it."""
+        """Process several paths at a time. A path whose request fails is retried later; several in
+        a row, or all, mean that the remote is unavailable, which ends the pass."""
         queue: deque[Step | Move] = deque(work)
         away: list[Unavailable] = []
         passed = 0
@@ -206,7 +206,7 @@ def _in_order(steps: list[Step]) -> list[list[Step]]:
 
 
 def _seen(differences: list[Difference]) -> list[Difference]:
-    """Without what lies below a folder that could not be read: nobody knows what is there."""
+    """Without paths below a folder that could not be read, whose content is unknown."""
     unread = tuple(
         d.path for d in differences if d.local is not None and d.local.trouble and is_folder(d.path)
     )

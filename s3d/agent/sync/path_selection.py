@@ -1,4 +1,4 @@
-"""What is synced: the folder's filter, .s3dignore, the tag s3d.sync, and what there is room for."""
+"""What is synced: the folder's filter, .s3dignore, the tag s3d.sync, and the space limits."""
 
 from __future__ import annotations
 
@@ -23,13 +23,14 @@ IGNORE_FILE = ".s3dignore"
 TAG = "s3d.sync"
 """Tag of an object: false, it is not synced."""
 QUIET, QUIET_LARGE, LARGE = 1.0, 2.0, 64 << 20
-"""Seconds that nobody must have written to a file; longer above so many bytes."""
+"""Seconds for which a file must not have been written to; longer above so many bytes."""
 FLOOR, FLOOR_SHARE = 1 << 30, 0.05
-"""Of the disk, what downloads leave free: bytes or a share, whichever is less."""
+"""Free disk space that downloads leave: bytes or a share, whichever is less."""
 
 
 class Ignore:
-    """.s3dignore of the folder's root, with the syntax of .gitignore. Read anew when it changes."""
+    """.s3dignore of the folder's root, with the syntax of .gitignore. Read again when it
+    changes."""
 
     def __init__(self, root: Path) -> None:
         self._file = root / IGNORE_FILE
@@ -37,7 +38,7 @@ class Ignore:
         self._spec = pathspec.GitIgnoreSpec.from_lines([])
 
     def refresh(self) -> bool:
-        """Look at the file; whether it has changed."""
+        """Check the file; return whether it has changed."""
         try:
             facts = self._file.stat()
             seen = (facts.st_mtime_ns, facts.st_size)
@@ -56,7 +57,7 @@ class Ignore:
 
 
 def _is_pattern(line: str) -> bool:
-    """A line that is none is left out, as git does."""
+    """Lines that are not patterns are skipped, as git does."""
     try:
         pathspec.GitIgnoreSpec.from_lines([line])
     except ValueError:
@@ -72,10 +73,10 @@ class Selection:
         self.filter, self.ignore = filter, ignore
         self._objects, self._bucket, self._prefix = objects, bucket, prefix
         self._known: dict[tuple[str, str], str] = {}
-        """Path and ETag -> why not, for what the remote had to be asked for."""
+        """Path and ETag -> the reason of an exclusion that needed a request to the remote."""
 
     def skips(self, folder: str) -> bool:
-        """Whether a walk leaves a folder out."""
+        """Whether a walk skips a folder."""
         return self.ignore.matches(folder)
 
     async def excluded(
@@ -111,7 +112,7 @@ class Selection:
     async def _all_of(
         self, subject: FilterSubject, missing: Attributes, remote: RemoteEntry | None
     ) -> FilterSubject:
-        """A file that is no object yet has no tags and no metadata."""
+        """Attributes of a local file, which has no tags and no metadata before its upload."""
         bucket, key = subject.bucket, subject.key
         tags: Mapping[str, str] = {}
         info: ObjectInfo | None = None
@@ -161,14 +162,14 @@ def _headers(info: ObjectInfo | None, size: int) -> dict[str, str]:
 def is_settled(local: LocalEntry, clock: Callable[[], float] = time.time) -> bool:
     """Whether nobody has written to a file for a while.
 
-    By ctime, which is the system's clock and nobody can set; one in the future tells nothing.
+    By ctime, which is the system's clock and cannot be set; a ctime in the future is ignored.
     """
     quiet = QUIET_LARGE if local.signature.size > LARGE else QUIET
     return not 0 <= clock() - local.signature.ctime_ns / 1e9 < quiet
 
 
 class Room:
-    """What may still be downloaded. Call refresh() before a pass."""
+    """The room for downloads. Call refresh() before a pass."""
 
     def __init__(self, root: Path, max_size: int | None, max_files: int | None) -> None:
         self._disk = Disk(root)

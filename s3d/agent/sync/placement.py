@@ -22,7 +22,7 @@ from s3d.agent.sync.names import conflict_name
 from s3d.agent.sync.path_state import BaselineEntry, Signature
 
 ATTEMPTS = 5
-"""Times that a path is looked at again, or another name is tried."""
+"""Number of times that a path is looked at again, or another name is tried."""
 
 
 def new_id() -> str:
@@ -38,12 +38,12 @@ class Placement:
         self.clock: Callable[[], float] = time.time
         self.ids: Callable[[], str] = new_id
         self.trash_age: Callable[[], float] = lambda: 0.0
-        """Seconds that the trash has been there, on its own clock."""
+        """Age of the trash in seconds, on its own clock."""
 
     async def clear_away(
         self, path: str, name: str, came_out: Signature | None, expected: Signature | None
     ) -> tuple[str, ...]:
-        """What came out of its place: to the trash, or beside it when nobody has seen it before.
+        """Move a replaced file to the trash, or keep it as a conflict copy when it was not known.
         Paths that are new by this."""
         if came_out is None:
             return ()
@@ -54,7 +54,7 @@ class Placement:
         return (await self.beside(path, lambda to: self.tree.unstage(name, to)),)
 
     async def beside(self, path: str, give: Callable[[str], Awaitable[bool]]) -> str:
-        """Have a conflict copy of a path made by give(its path); that path."""
+        """Create a conflict copy of a path by give(its path); return that path."""
         for _ in range(ATTEMPTS):
             to = conflict_name(path, self.host, self.clock(), self.ids()[:4])
             if await give(to):
@@ -87,7 +87,8 @@ class Placement:
         await self.tree.drop_staged(name)
 
     async def place_again(self, path: str, intent: Intent) -> None:
-        """A staged file that somebody has written to: to its place, or beside it."""
+        """Move a staged file that was written to back to its path, or keep it as a conflict
+        copy."""
         name = intent.stage
         if intent.staged is None:
             return
@@ -102,21 +103,21 @@ class Placement:
         await self.agree_on_placed(path)
 
     async def give_back(self, path: str, name: str) -> None:
-        """A file of the stage that has to be where it was: to its path, or beside it."""
+        """Move a file from the stage back to its path, or keep it as a conflict copy."""
         if not await self.tree.unstage(name, path):
             await self.beside(path, lambda to: self.tree.unstage(name, to))
 
     async def put_beside(self, path: str, name: str) -> str:
-        """A file of the trash that somebody still wants: the path of its conflict copy."""
+        """Keep a file of the trash as a conflict copy; return its path."""
         return await self.beside(path, lambda to: self.tree.untrash(name, to))
 
     async def put_back(self, path: str, name: str) -> None:
-        """A file of the trash that should not be there: to its path, or beside it."""
+        """Move a file from the trash back to its path, or keep it as a conflict copy."""
         if not await self.tree.untrash(name, path):
             await self.beside(path, lambda to: self.tree.untrash(name, to))
 
     async def agree_on_placed(self, path: str) -> None:
-        """What is intended for a path is in its place: agree on it, as it was on the stage."""
+        """Agree on a placed file, with the values it had on the stage."""
         intent = self.baseline.intent(path)
         if intent is None or intent.staged is None:
             return

@@ -41,8 +41,8 @@ async def join(
 ) -> list[Difference]:
     """The differences of both sides by path. remotes None: the bucket was not looked at.
 
-    What differs on one side only is taken to be as agreed on the other; of a local file that is
-    looked at, since it may have come just now.
+    A path that differs on one side only is assumed to be unchanged on the other; its local file is
+    checked, since it may have just been created.
     """
     found: dict[str, Difference] = {}
     known = remotes is not None

@@ -24,7 +24,7 @@ _REASONS = {
 
 @contextmanager
 def refusing() -> Iterator[None]:
-    """What the system says no to, as the reason why a path is not synced."""
+    """Turn errors of the system into PathBlocked."""
     try:
         yield
     except OSError as error:
@@ -32,5 +32,5 @@ def refusing() -> Iterator[None]:
 
 
 def reason_of(error: OSError) -> str:
-    """For a person."""
+    """The reason of an error for the user."""
     return _REASONS.get(error.errno or 0, error.strerror or str(error))

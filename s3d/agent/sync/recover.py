@@ -36,7 +36,8 @@ async def recover(placement: Placement, path: str) -> None:
 
 
 async def _upload(placement: Placement, path: str, intent: Intent) -> None:
-    """Did it arrive? Then it was agreed on, whatever has become of the file or the object since."""
+    """Check whether the upload has arrived. If so, both sides had agreed on it, whatever has
+    changed since."""
     remote = await placement.remote_tree.look(path)
     if intent.signature is None:
         placement.baseline.settle(path)
@@ -60,8 +61,8 @@ def _is_it(remote: RemoteEntry, intent: Intent) -> bool:
 
 
 async def _download(placement: Placement, path: str, intent: Intent) -> None:
-    """Is the staged file in its place? Its inode tells; another one on the stage is what came out
-    of the place."""
+    """Check by its inode whether the staged file was placed; another file on the stage is the one
+    that it replaced."""
     name = intent.stage
     on_stage = await placement.tree.staged(name)
     aside = await placement.tree.staged(name + ASIDE)
@@ -82,7 +83,7 @@ async def _download(placement: Placement, path: str, intent: Intent) -> None:
 
 
 async def _discard(placement: Placement, path: str, intent: Intent) -> None:
-    """Is the right file in the trash? Another one is put back."""
+    """Check whether the intended file is in the trash; any other file is put back."""
     trashed = await placement.tree.trashed(intent.stage)
     expected = intent.signature
     if trashed is None:

@@ -1,7 +1,7 @@
 """The objects below a prefix of one bucket. Requests bypass every cache.
 
 An error that is not clearly about one object raises Unavailable: an object never counts as deleted
-because the remote is away or denies access.
+because the remote is unreachable or denies access.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ class BucketTree:
             yield _files(rows[start : start + PAGE])
 
     async def _pages(self) -> AsyncIterator[list[RemoteEntry]]:
-        """The pages as the remote lists them, up to the last one."""
+        """The pages in the remote's order, up to the last one."""
         cursor = ""
         while True:
             with translate_errors(all_or_nothing=True):
@@ -212,7 +212,7 @@ class BucketTree:
         return copied
 
     async def landed(self, path: str, sha256: str, md5: str) -> bool:
-        """Only a bucket with versions can tell."""
+        """Needs a bucket with versions."""
         if not await self._has_versions():
             return False
         key = self._prefix + path
@@ -228,7 +228,7 @@ class BucketTree:
         return self._versioned
 
     def _listed(self, info: ObjectInfo) -> RemoteEntry:
-        """A row of a listing has no metadata; and most keys are plain."""
+        """The entry of a row of a listing, which has no metadata; most keys are plain."""
         path = info.key[len(self._prefix) :]
         is_plain = info.storage_class == "STANDARD" and _PLAIN.fullmatch(path)
         trouble = "" if is_plain else _trouble(path, info)

@@ -2,7 +2,7 @@
 
 Linux: https://man7.org/linux/man-pages/man2/renameat2.2.html; macOS: renameatx_np(2). Where a file
 system has neither, a hard link gives the same promise for a free name, and an exchange is two
-steps with a name that is gone in between.
+steps, between which a name is missing.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def rename_to_free(old: Name, new: Name) -> None:
 
 
 def exchange(old: Name, new: Name) -> None:
-    """Have two files change their names in one step. Raises FileNotFoundError."""
+    """Exchange two files in one step. Raises FileNotFoundError."""
     if not _rename(old, new, _FLAGS.exchange):
         aside = Name(old.folder, old.name + ASIDE)
         os.rename(new.name, aside.name, src_dir_fd=new.folder, dst_dir_fd=aside.folder)
@@ -58,7 +58,7 @@ _FUNCTION = "renameatx_np" if sys.platform == "darwin" else "renameat2"
 
 @cache
 def _function() -> Any:
-    """The C library's; None where it has none."""
+    """The function of the C library; None where it is missing."""
     function = getattr(ctypes.CDLL(None, use_errno=True), _FUNCTION, None)
     if function is not None:
         text = ctypes.c_char_p
@@ -67,7 +67,7 @@ def _function() -> Any:
 
 
 def _rename(old: Name, new: Name, flags: int) -> bool:
-    """False: it cannot be done here. Raises OSError."""
+    """Rename; False where the file system does not support it. Raises OSError."""
     function = _function()
     if function is None:
         return False

@@ -38,7 +38,7 @@ class RetryQueue:
         return len(self._slow)
 
     def retry(self, path: str) -> None:
-        """Have a path due again, later each time."""
+        """Schedule a path again, with an increasing delay."""
         tries = self._tries.get(path, 0)
         self._tries[path] = tries + 1
         self._schedule(path, self._clock() + exponential_delay(tries, RETRY_FIRST, RETRY_LONGEST))
@@ -46,18 +46,18 @@ class RetryQueue:
             self._slow.add(path)
 
     def add(self, path: str, delay: float) -> None:
-        """Have a path due once after a delay in seconds, unless it is due already."""
+        """Schedule a path once after a delay in seconds, unless it is already scheduled."""
         if path not in self._due:
             self._schedule(path, self._clock() + delay)
 
     def forget(self, path: str) -> None:
-        """A path needs no further retry; the next one would be its first."""
+        """Remove a path; its next retry would count as its first."""
         if self._tries.pop(path, None) is not None:
             self._due.pop(path, None)
             self._slow.discard(path)
 
     def postpone_all(self) -> None:
-        """Nothing that was retried is due any more, for a pass that has looked at all paths."""
+        """Postpone all retried paths, after a pass that has looked at all of them."""
         self._due = {path: at for path, at in self._due.items() if path not in self._tries}
         self._heap = [(at, path) for path, at in self._due.items()]
         heapq.heapify(self._heap)

@@ -30,7 +30,7 @@ TOO_MANY = 4_000
 
 
 class Schedule:
-    """What is to be looked at. take() gives it, and leaves the rest for later."""
+    """The paths to look at. take() returns those that are due."""
 
     def __init__(self, interval: float, clock: Callable[[], float] = time.monotonic) -> None:
         """interval: seconds between two looks at the bucket, at least."""
@@ -48,7 +48,7 @@ class Schedule:
     # What there is to look at
 
     def changed(self, paths: set[str] | None) -> None:
-        """Something has happened here; None: anything."""
+        """Note local paths that have changed; None: anything."""
         if paths is None or len(self._paths) + len(paths) > TOO_MANY:
             self._full_at = 0.0
             self._paths.clear()
@@ -57,7 +57,7 @@ class Schedule:
         self._news.set()
 
     def touched(self, path: str) -> None:
-        """Somebody has written to an object."""
+        """Note that an object was written."""
         self._touched.add(path)
         if len(self._touched) > TOO_MANY:
             self.look_at_bucket()
@@ -69,7 +69,7 @@ class Schedule:
         self._news.set()
 
     def everything(self) -> None:
-        """Both sides, now."""
+        """Schedule a complete pass over both sides now."""
         self._full_at = self._bucket_at = self._not_before = 0.0
         self._news.set()
 
@@ -88,13 +88,13 @@ class Schedule:
         self._retries.forget(path)
 
     def backoff(self) -> float:
-        """Seconds until the remote is asked again, after it was away once more."""
+        """Seconds until the next attempt after the remote was unreachable again."""
         pause = self._away.advance()
         self._not_before = self._clock() + pause
         return pause
 
     def put_back(self, scope: Scope, pause: float) -> None:
-        """A pass came to nothing. pause: seconds until the next."""
+        """Put back the scope of a failed pass. pause: seconds until the next."""
         self._paths |= scope.paths | {folder[:-1] for folder in scope.folders if folder}
         self._touched |= scope.touched
         now = self._clock()
@@ -130,7 +130,7 @@ class Schedule:
         return max(soonest, self._not_before) - now
 
     async def wait(self, most: float | None = None) -> None:
-        """For news, or until something is due. most: seconds; None: until it is."""
+        """Wait for a change, or until something is due. most: maximum seconds; None: no limit."""
         pause = max(0.0, self._due_in(is_polling=False)) if most is None else most
         try:
             async with asyncio.timeout(min(pause, 5.0)):
@@ -140,7 +140,7 @@ class Schedule:
         self._news.clear()
 
     def take(self) -> Scope:
-        """What is to be looked at now."""
+        """Return the scope of the next pass."""
         now = self._clock()
         paths = self._paths | self._retries.take(TOO_MANY)
         scope = Scope(

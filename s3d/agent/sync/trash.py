@@ -25,7 +25,7 @@ MAX_AGE = 30 * DAY
 WATCHED = 60.0
 """Seconds for which a program that had the file open may still write to what is in the trash."""
 EVERY = 20.0
-"""Seconds between two looks."""
+"""Seconds between two checks."""
 SAVED = 3600.0
 """Seconds after which the clock is written down: a kill loses no more of it."""
 FEW, SHARE = 100, 0.25
@@ -34,7 +34,7 @@ more."""
 
 
 class TrashClock:
-    """Seconds since the trash was begun, in which the agent ran or may have been stopped."""
+    """Seconds since the trash was created, with at most a day for each stop of the agent."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class TrashClock:
         clock: Callable[[], float] = time.time,
         steady: Callable[[], float] = time.monotonic,
     ) -> None:
-        """clock: Unix seconds, of which only the time over a stop is believed, up to a day."""
+        """clock: Unix seconds, trusted only for the duration of a stop, up to a day."""
         self._baseline, self._clock, self._steady = baseline, clock, steady
         before, stopped = _numbers(baseline.get_meta("trash_clock"), 0.0, clock())
         self._begun = before + min(max(clock() - stopped, 0.0), DAY)
@@ -100,10 +100,9 @@ class Trash:
         self._baseline.trash.remove(row.id)
 
     async def undo(self, *, id: int = 0, path: str = "") -> str:
-        """Have a file as it was before a row of the history, or the newest one of a path; the path.
-
-        What is there now goes to the trash in its turn. Within the folder's turn.
-        Raises PathBlocked.
+        """Restore a file to its state before a row of the history, or before the newest row of a
+        path; return the path. The current file goes to the trash. Within the folder's turn. Raises
+        PathBlocked.
         """
         row = self._baseline.history.last_trashed(id=id, path=path)
         if row is None or await self._tree.trashed(row.trash) is None:
@@ -117,7 +116,7 @@ class Trash:
         return row.path
 
     async def discard(self, path: str, reason: str) -> None:
-        """Put a file away. Raises PathBlocked when there is none."""
+        """Move a file to the trash. Raises PathBlocked when it does not exist."""
         local = await self._tree.look(path)
         if local is None or local.trouble:
             raise PathBlocked(local.trouble if local is not None else "it does not exist")
@@ -157,7 +156,7 @@ class Trash:
 
 
 def _numbers(text: str, *otherwise: float) -> list[float]:
-    """As they were written down; what is damaged is as if it was not there."""
+    """The stored numbers; damaged ones count as missing."""
     try:
         found = [float(word) for word in text.split()]
     except ValueError:

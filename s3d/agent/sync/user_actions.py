@@ -1,4 +1,4 @@
-"""What a person can ask of a sync folder: pause, approve, restore, undo, resolve, plan, sync now.
+"""The user's actions on a sync folder: pause, approve, restore, undo, resolve, plan, sync now.
 
 All functions run on the event loop. Those that look at or change files wait for the pass that is
 running, and keep further passes waiting meanwhile.
@@ -37,7 +37,7 @@ def resume(folder: SyncFolder) -> None:
 
 
 def approve(folder: SyncFolder) -> None:
-    """Have the next pass do what the folder has stopped for."""
+    """Let the next pass do what the folder has stopped for."""
     folder.is_approved = True
     if folder.state.question == "deletions":
         folder.state.set("idle")

@@ -27,10 +27,10 @@ STOP_WITHIN = 1_000
 MANY = 4_000
 """Events of a batch from which some are likely to be lost."""
 CANARY = 60.0
-"""Seconds between two changes that have to be told of."""
+"""Seconds between two changes that have to be reported."""
 CANARY_PATIENCE = 5.0
 AGAIN = 60.0
-"""Seconds within which a watcher must not fail twice; then the folder is polled."""
+"""A watcher that fails twice within so many seconds is replaced by polling."""
 
 _LIMIT = (
     "too few watches: raise fs.inotify.max_user_watches (sudo sysctl -w "
@@ -39,11 +39,11 @@ _LIMIT = (
 
 
 class Watcher:
-    """One folder's. tell gets the paths of a batch; None: anything may have changed."""
+    """Watches one folder. tell gets the paths of a batch; None: anything may have changed."""
 
     def __init__(self, root: Path, tell: Callable[[set[str] | None], None],
                  touch: Callable[[], None]) -> None:  # fmt: skip
-        """touch: makes the change that has to be told of."""
+        """touch: makes the change that has to be reported."""
         self.live = asyncio.Event()
         """An event has come."""
         self.state = "starting"
@@ -70,7 +70,7 @@ class Watcher:
             failed = time.monotonic()
 
     async def _watch(self) -> str:
-        """Watch until it fails; why it did."""
+        """Watch until the watcher fails; return why."""
         loop = asyncio.get_running_loop()
         stop = threading.Event()
         ended: asyncio.Future[str] = loop.create_future()
@@ -91,7 +91,7 @@ class Watcher:
             stop.set()
 
     async def _feed_canary(self, ended: asyncio.Future[str]) -> None:
-        """Have a change made again and again, and end the watching when it is not told of."""
+        """Make a change at intervals, and end the watching when it is not reported."""
         first = True
         while True:
             self._canary.clear()

@@ -38,7 +38,7 @@ class Item(NamedTuple):
 async def items_of(request: TransferRequest, objects: S3Client) -> AsyncIterator[Item]:
     """Raises S3Error; OSError when the path of an upload is not there.
 
-    What cannot be read below a folder is an item with its trouble, and the walk goes on.
+    A path that cannot be read is an item with its trouble, and the walk continues.
     """
     if request.kind == UPLOAD:
         async for item in _files(request.paths[0]):

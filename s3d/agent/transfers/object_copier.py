@@ -117,8 +117,8 @@ class ObjectCopier:
 
     @asynccontextmanager
     async def _aborted_unless_complete(self, upload: Members) -> AsyncIterator[None]:
-        """Leave no parts behind, also when the migration is cancelled: nobody pays for them or
-        finds them again. A remote that does not answer keeps nobody from cancelling."""
+        """Leave no parts behind, also when the migration is cancelled: they would be paid for and
+        never be found. A remote that does not respond does not block the cancellation."""
         try:
             yield
         except BaseException:
@@ -132,7 +132,7 @@ class ObjectCopier:
 
 
 def same(one: Members, other: Members) -> bool:
-    """Whether two answers of HeadObject tell of the same bytes, as far as they can tell."""
+    """Whether two HeadObject responses describe the same bytes, as far as they show."""
     if one["ContentLength"] != other["ContentLength"]:
         return False
     hidden = any(head.get("ServerSideEncryption") in _NO_MD5 for head in (one, other))

@@ -148,7 +148,8 @@ class UserTransfers:
         return file.last
 
     async def _save(self) -> None:
-        """Write the unfinished and the failed transfers. If that fails they go on all the same."""
+        """Save the unfinished and the failed transfers. If that fails, they continue
+        nevertheless."""
         async with self._saving:
             file = persistence.file_of(self._last_id, self.all())
             try:

@@ -108,9 +108,7 @@ class CachePane(FilteredPane):
             return
         pending = {(each.bucket, each.key) for each in self.state.transfers if each.kind == "push"}
         if any((place.bucket, place.key) in pending for place in chosen):
-            self.host.messages.toast(
-                "it has a pending write: pending writes cannot be evicted", is_error=True
-            )
+            self.host.messages.toast("pending writes cannot be evicted", is_error=True)
             return
         what = object_name(chosen[0].bucket, chosen[0].key or chosen[0].prefix)
         if len(chosen) > 1:

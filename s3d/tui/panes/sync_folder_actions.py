@@ -68,7 +68,7 @@ class FolderActions:
         self._host.push_screen(ConflictsScreen(folder.name), lambda _: self._host.feed.poll_now())
 
     def approve(self) -> None:
-        """Let a pass go on that was stopped because it would delete much."""
+        """Approve a pass that was stopped because it would delete many files."""
         folder = self._stopped_with_question()
         if folder is not None:
             self._host.prompts.confirm(

@@ -26,7 +26,7 @@ class TransferActions:
     def toggle(self, chosen: Sequence[Transfer]) -> None:
         """Pause the transfers; resume those that are paused."""
         paused = [each for each in chosen if each.state == "held"]
-        self._send_each(paused, "resume", "goes on")
+        self._send_each(paused, "resume", "is resumed")
         self._send_each([each for each in chosen if each not in paused], "pause", "is paused")
 
     def retry(self, chosen: Sequence[Transfer]) -> None:

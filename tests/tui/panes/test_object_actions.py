@@ -94,5 +94,5 @@ async def test_what_waits_for_the_remote_is_not_evicted(opened):
         await go_to_row(pilot, "pix", "photos/IMG_0006.jpg", "photos/")
         await pilot.press("E")
         await pilot.pause()
-        assert "IMG_0006.jpg waits" in screen(pilot.app)
+        assert "IMG_0006.jpg has a pending" in screen(pilot.app)
         assert pilot.app.agent.calls == []

@@ -41,4 +41,4 @@ async def test_an_agent_that_is_lost_is_a_line_and_the_data_stays(opened):
             await pilot.press(key)
             await pilot.pause()
         assert app.agent.calls == []
-        assert "the agent does not respond" in screen(app)
+        assert "the agent is not reachable" in screen(app)

@@ -74,7 +74,7 @@ async def test_a_picture_is_drawn(opened):
 async def test_a_broken_picture_is_bytes(opened):
     async with opened("2", Holding(b"\x89PNG\r\n\x1a\nxx")) as pilot:
         shown = await seen(pilot, "a.png", 10)
-        assert "cannot be decoded" in shown
+        assert "cannot decode the image" in shown
         assert "89 50 4e 47" in shown
 
 

@@ -40,7 +40,7 @@ class CheckRoutes:
         return [Route("POST", "/v1/check", self.check, frozenset({"repair", "cursor"}))]
 
     async def check(self, call: Call) -> web.Response:
-        """Without a cursor, begin; with one, go on. The last page has no cursor."""
+        """Start a check without a cursor; continue it with one. The last page has no cursor."""
         repair, cursor = call.query.get("repair", "false"), call.query.get("cursor", "")
         if repair not in ("true", "false"):
             raise S3Error("InvalidArgument", "repair must be true or false.")

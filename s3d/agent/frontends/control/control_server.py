@@ -151,8 +151,8 @@ def _unsafe(folder: Path, why: str, remedy: str) -> UsageError:
 
 
 def _remove_stale(path: Path) -> None:
-    """Remove a socket on which nobody listens. Raises AlreadyRunningError when another agent,
-    with a state folder of its own, does."""
+    """Remove a stale socket, on which no process listens. Raises AlreadyRunningError when another
+    agent, with a state folder of its own, does."""
     try:
         mode = os.lstat(path).st_mode
     except FileNotFoundError:

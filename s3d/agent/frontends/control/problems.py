@@ -77,7 +77,7 @@ def problem_response(
 
 
 def _problem_of(error: Exception, bucket: str) -> tuple[int, Problem | None]:
-    """HTTP status and Problem; None for an exception that nobody expects."""
+    """HTTP status and Problem; None for an unexpected exception."""
     if isinstance(error, ControlError):
         return error.status, error.problem
     if isinstance(error, S3Error):

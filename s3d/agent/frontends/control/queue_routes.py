@@ -25,7 +25,7 @@ FULL_WAIT = 60.0
 
 
 def require_queue(queue: Queue | None) -> Queue:
-    """The queue. Raises ControlError when there is none."""
+    """The queue. Raises ControlError without a queue."""
     if queue is None:
         hint = "set S3D_REMOTE, and S3D_WRITE_QUEUE must not be off"
         raise ControlError(409, control.NO_REMOTE, "there is no write queue", hint)

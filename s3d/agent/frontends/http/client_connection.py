@@ -164,7 +164,7 @@ class ClientConnection(asyncio.Protocol):
             self.abort()
 
     def finish(self) -> None:
-        """End after the request in hand; at once when there is none."""
+        """Close after the current request; at once without one."""
         self._is_finishing = True
         if self._task is None and self.transport is not None:
             self.transport.close()

@@ -13,7 +13,7 @@ _LOG_INTERVAL = 10.0
 """Seconds between two log lines about malformed requests."""
 
 access_log = logging.getLogger("s3d.access")
-"""One line for each request; off unless somebody sets its level to INFO."""
+"""One line for each request; off unless its level is set to INFO."""
 access_log.setLevel(logging.WARNING)
 
 

@@ -13,7 +13,7 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class ClientGone(ConnectionError):
-    """The client has closed the connection: nobody reads the response."""
+    """The client has closed the connection, so the response cannot be delivered."""
 
 
 ExtraHeaders = tuple[tuple[str, str], ...]

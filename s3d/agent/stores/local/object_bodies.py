@@ -85,7 +85,7 @@ def _promised_md5(input: Mapping[str, Any]) -> bytes | None:
 
 
 def _announced(request: S3Request[Members]) -> str:
-    """The algorithm of a checksum that comes as a trailer, or that is asked for by name."""
+    """The algorithm of a checksum in the trailer, or of one that is requested by name."""
     if request.wire is not None:
         for name, value in request.wire.headers:
             if name == "x-amz-trailer":
@@ -172,7 +172,7 @@ def _open(index: Index, blobs: Blobs, layout: Layout, span: ByteRange, name: str
 
 
 def open_layout(index: Index, blobs: Blobs, layout: Layout) -> Body:
-    """All bytes of a layout that somebody holds; the caller closes the body.
+    """All bytes of a layout that the caller has a reference to; the caller closes the body.
 
     Raises InternalError when they are not there or damaged.
     """

@@ -152,7 +152,7 @@ class CopyOps:
         return S3Response(output)
 
     async def _digest(self, input: Mapping[str, Any]) -> _Digest:
-        """Of the whole source, with its own kind of checksum or the one that is asked for."""
+        """A copy of the whole source, with its own kind of checksum or the requested one."""
         source, body = look_and_open(
             self._index, self._blobs, partial(_find, input), _source_name(input)
         )

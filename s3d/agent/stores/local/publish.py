@@ -91,7 +91,7 @@ class Publisher:
     def delete_version(
         self, tx: Transaction, bucket: BucketRecord, key: str, version_id: str
     ) -> ObjectRecord | None:
-        """Remove one version for good; the newest of those left becomes current.
+        """Remove one version permanently; the newest remaining one becomes current.
 
         The version that was removed; None: there was none of that id.
         """

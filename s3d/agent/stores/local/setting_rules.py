@@ -1,4 +1,4 @@
-"""What a setting must be before it is kept: the rules that AWS checks on a Put, as pure functions.
+"""The validation of settings: the rules that AWS checks on a Put, as pure functions.
 
 Each takes the payload of the operation and raises the S3Error that AWS answers. What the model
 requires has been checked when the document was parsed; here is what it cannot say.

@@ -1,6 +1,6 @@
 """The settings of buckets: kept as they were put and given back; a table, and handlers for all.
 
-What is kept is the very output of the Get operation, under the query word of the setting ("cors").
+Each setting is stored as the output of its Get operation, under its query parameter ("cors").
 A setting goes with its bucket. ENFORCED and STORED_ONLY say which change what s3d does.
 
 Of their own: configurations by Id (configurations.py), ACLs (acls.py), object lock of versions
@@ -263,5 +263,5 @@ _decode: Callable[[bytes], Members] = msgspec.msgpack.Decoder(Members).decode
 
 
 def _word(request: S3Request[Members]) -> str:
-    """The query word of the setting, which is the name it is kept under."""
+    """The query parameter of the setting, which is also its name in the store."""
     return str(request.op.subresource)

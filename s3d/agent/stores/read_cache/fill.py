@@ -73,7 +73,7 @@ class Uncached(Exception):
 
 @dataclass
 class FillCoordinator:
-    """All fills of the cache. spawn: runs a coroutine, named, and tells its outcome."""
+    """All fills of the cache. spawn: runs a named coroutine; the future gets its outcome."""
 
     catalog: Catalog
     files: EntryFiles
@@ -116,7 +116,7 @@ class FillCoordinator:
     ) -> Entry:
         """The entry of an object that was not here, with what a Range header asks for on its way.
 
-        Raises Uncached; S3Error when the remote has no such object, or is away.
+        Raises Uncached; S3Error when the remote has no such object, or is unreachable.
         """
         if self.is_resting:
             raise Uncached(None)

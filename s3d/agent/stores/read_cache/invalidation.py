@@ -175,7 +175,7 @@ class Invalidation:
     on_done: Callable[[S3Request[Any], S3Response[Any]], None]
     on_unknown: Callable[[S3Request[Any]], None]
     count: int = 0
-    """Grows with each beginning and end of a write: what was asked before it is not known now."""
+    """Incremented at the start and end of each write: earlier responses may be outdated."""
     _under_way: Counter[Name] = field(default_factory=Counter)
 
     def is_under_way(self, name: Name) -> bool:

@@ -54,7 +54,7 @@ class LastListing:
     rows: Mapping[bytes, Members]
     """Those that are objects."""
     tokens: Mapping[str, bytes] = field(default_factory=dict)
-    """Tokens of the remote, and behind what they go on."""
+    """The remote's tokens, and the keys that they continue after."""
 
 
 def chain_of(input: Mapping[str, Any]) -> Chain | None:

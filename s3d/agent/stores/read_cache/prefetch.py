@@ -206,7 +206,7 @@ class PinManager:
     async def _bring(self, row: ObjectInfo, throttle: Throttle, at: float | None = None) -> str:
         """Cache the whole object in the version of the listing; return why that failed, or "".
 
-        at: Unix seconds at which the remote was asked for the listing, if it was.
+        at: Unix seconds of the request for the listing, if there was one.
         """
         catalog, name = self._cache.catalog, (row.bucket, row.key)
         entry = catalog.peek(*name)

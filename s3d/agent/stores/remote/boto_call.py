@@ -98,7 +98,7 @@ class BotoCaller:
     async def _once(self, request: S3Request[Any], limit: float) -> S3Response[Any]:
         """limit: seconds until the response."""
         target, region = await self._connection.target(request.bucket)
-        target.locate(request.bucket)  # raises for a name that is none
+        target.locate(request.bucket)  # raises for an invalid name
         client = await self._ready()
         op = request.op
         call = getattr(client, self._names.get(op.name, ""), None)

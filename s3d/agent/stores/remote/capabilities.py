@@ -47,7 +47,7 @@ class Capabilities(msgspec.Struct, frozen=True):
     versioning: str
     """Enabled, Suspended, "" (never enabled), or unsupported."""
     encryption: str
-    """Default encryption of the bucket. With aws:kms and the like an ETag is no MD5."""
+    """Default encryption of the bucket. With aws:kms and the like an ETag is not an MD5."""
     level: Level
     listing_order: str = UNKNOWN
     """The order in which keys are listed: s3/listing.py."""

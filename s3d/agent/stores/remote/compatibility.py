@@ -5,8 +5,8 @@
 3. After an error that may be about such headers the request is sent once more without them. When
    the second response differs, the headers were the cause, and are left out from then on.
 4. A checksum that is left out is verified here, while the bytes are sent. What the remote stored is
-   compared by its ETag, or else read back; only a part whose ETag is no MD5 cannot be read back. A
-   body in memory is sent with a Content-MD5.
+   compared by its ETag, or else read back; only a part whose ETag is not an MD5 cannot be read
+   back. A body in memory is sent with a Content-MD5.
 """
 
 from __future__ import annotations

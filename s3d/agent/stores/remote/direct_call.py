@@ -101,7 +101,7 @@ def _remote_request(
 
 
 def _attach(request: RemoteRequest, body: Body, members: Members, *, trailers: bool) -> None:
-    """Add the body, followed by a checksum when one is asked for and none is given."""
+    """Add the body, followed by a checksum when one is required and none is given."""
     size = body.size if body.size is not None else members.get("ContentLength")
     request.length = size
     request.body = body.data if isinstance(body, BytesBody) else body

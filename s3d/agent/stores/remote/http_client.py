@@ -28,7 +28,7 @@ from s3d.agent.stores.remote.remote_messages import RemoteRequest, RemoteRespons
 from s3d.agent.stores.remote.request_body import PhaseTimeout, RequestBody
 
 CONTINUE_SIZE = 256 * 1024
-"""Bytes from which the remote is asked (Expect: 100-continue) before the body is sent: a refusal
+"""Size from which a request has Expect: 100-continue: a refusal
 that arrives in the middle of a body is often lost together with the connection."""
 CONTINUE_WAIT = 5.0
 """Seconds to wait for 100 Continue; then the body is sent without it."""

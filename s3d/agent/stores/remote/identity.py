@@ -67,7 +67,7 @@ class Certainty(Enum):
     NEW = "new"
     """No identity of the endpoint can be the key's."""
     OPEN = "open"
-    """It may be the same account with another key: only the remote can tell."""
+    """It may be the same account with another key: only the remote knows."""
 
 
 class Match(NamedTuple):

@@ -103,7 +103,7 @@ class RemoteConnection:
     async def correct(
         self, bucket: str, refusal: Refusal, headers: Mapping[str, str], region: str = ""
     ) -> str:
-        """Take up what an error response tells about region, clock or credentials.
+        """Apply the region, clock offset or credentials that an error response demands.
 
         region: the one that its document names. Returns what has changed, for logs; "" for nothing.
         """

@@ -66,7 +66,8 @@ class RequestSigner:
         return target, headers + list(sign(wire, request.payload, signer, now).items())
 
     async def set_region(self, bucket: str, region: str) -> bool:
-        """Use another region for a bucket; False when it is none, or the one in use."""
+        """Use another region for a bucket; False when the name is not a region, or is the one in
+        use."""
         if not _REGION.fullmatch(region) or region == (await self.target(bucket))[1]:
             return False
         self._regions[bucket] = region

@@ -98,7 +98,7 @@ class Admission:
         """Hold room for a write, so long as it is not yet counted as pending.
 
         size: bytes; None: not known, and each byte is to be reserved as it comes (Room.receive).
-        Raises SlowDown with the detail RetryAfter when there is none in time.
+        Raises SlowDown with the detail RetryAfter when there is no room in time.
         """
         first = 1 if size is None else size
         if self._growing or self._waiting or self._obstacle(files, first):

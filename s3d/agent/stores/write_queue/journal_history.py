@@ -34,9 +34,9 @@ from s3d.agent.stores.write_queue.pending_write import NO_OBJECT, PendingWrite, 
 from s3d.agent.stores.write_queue.remote_states import FRESH
 
 COMPLETION_LIFE = 2 * 86_400.0
-"""Seconds that an answer of CompleteMultipartUpload is kept."""
+"""Seconds for which a response to CompleteMultipartUpload is stored."""
 ALIAS_LIFE = 7 * 86_400.0
-"""Seconds that an ETag alias is kept."""
+"""Seconds for which an ETag alias is stored."""
 PRUNE_INTERVAL = 4_096
 """Acknowledged pushes between two removals of old landings."""
 REQUEST_LIFE = 900.0

@@ -92,7 +92,7 @@ def load(reader: Reader) -> list[PendingWrite]:
 
 
 def find(reader: Reader, seq: int) -> StagedWrite | None:
-    """The full row; None when it is gone."""
+    """The full row; None when it no longer exists."""
     query = "SELECT record, layout, upload, base, accepted FROM queue WHERE seq = ?"
     row = reader.select(query, (seq,)).fetchone()
     if row is None:
@@ -157,7 +157,7 @@ def oldest(reader: Reader, bucket: str, key: str) -> tuple[int, Base] | None:
 
 
 def set_base(tx: Transaction, seq: int, base: Base) -> bool:
-    """False when the row is gone."""
+    """Update the row; False when it no longer exists."""
     return bool(tx.run("UPDATE queue SET base = ? WHERE seq = ?", (encode(base), seq)).rowcount)
 
 
@@ -188,7 +188,7 @@ def insert(tx: Transaction, write: PendingWrite, stored: Stored | None, base: Ba
 
 
 def drop(tx: Transaction, seq: int, *, pushed: bool) -> bool:
-    """Remove a row and release its bytes; False when it is gone already.
+    """Remove a row and release its bytes; False when it no longer exists.
 
     pushed: the remote has the write; otherwise its multipart upload becomes an orphan.
     """
@@ -216,7 +216,7 @@ def move_upload(tx: Transaction, old: int, new: int) -> None:
 
 
 def orphans(reader: Reader) -> list[Orphan]:
-    """Multipart uploads at the remote that nobody will complete."""
+    """Orphaned multipart uploads at the remote."""
     found = reader.select("SELECT bucket, key, upload, begun FROM orphans", ())
     return [Orphan(bucket, key.decode(), upload, begun) for bucket, key, upload, begun in found]
 
@@ -232,7 +232,7 @@ def drop_orphan(tx: Transaction, orphan: Orphan) -> None:
 
 
 def set_state(tx: Transaction, seq: int, state: PendingState, error: PushError | None) -> bool:
-    """False when the row is gone."""
+    """Update the row; False when it no longer exists."""
     encoded = None if error is None else encode(error)
     query = "UPDATE queue SET state = ?, error = ? WHERE seq = ?"
     return bool(tx.run(query, (state, encoded, seq)).rowcount)
@@ -254,13 +254,13 @@ def set_priority(tx: Transaction, seq: int, priority: int) -> None:
 
 
 def set_upload(tx: Transaction, seq: int, upload: RemoteUpload | None) -> bool:
-    """False when the row is gone."""
+    """Update the row; False when it no longer exists."""
     encoded = None if upload is None else encode(upload)
     return bool(tx.run("UPDATE queue SET upload = ? WHERE seq = ?", (encoded, seq)).rowcount)
 
 
 def save_upload(write: PendingWrite, upload: RemoteUpload | None, tx: Transaction) -> None:
-    """Save the progress of an upload; when the row is gone, the upload is an orphan."""
+    """Save the progress of an upload; without its row, the upload is an orphan."""
     if not set_upload(tx, write.seq, upload) and upload is not None:
         add_orphan(tx, Orphan(write.bucket, write.key, upload.upload_id, upload.begun))
 

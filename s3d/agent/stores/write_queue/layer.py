@@ -128,7 +128,7 @@ class BucketOps:
 
     @operation("PutBucketVersioning", "PutObjectLockConfiguration")
     async def change_versioning(self, request: S3Request[Members]) -> S3Response[Members]:
-        """Until the remote is asked again, every write counts as one version."""
+        """Until the next request to the remote, every write counts as one version."""
         self._stage.forget(request.bucket)
         response = await self._settler.forward(request)
         self._stage.forget(request.bucket)

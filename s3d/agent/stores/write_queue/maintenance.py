@@ -24,7 +24,7 @@ INTERVAL = 15.0
 MISSING = "NoSuchBucket"
 
 _INCONCLUSIVE = (FailureAction.RETRY, FailureAction.PAUSE, FailureAction.INTERCEPTED)
-"""Outcomes of a probe that do not tell whether the bucket exists."""
+"""Outcomes of a probe that do not show whether the bucket exists."""
 
 
 class QueueMaintenance:

@@ -2,7 +2,7 @@
 
 A write leaves its queue only after the other store has accepted it. Before it is sent it is marked
 (parked, with the code MOVING). After a crash the mark shows which write may have been sent already;
-the other store is asked for it first, and it never replaces a newer object there.
+s3d sends HeadObject to the other store first, and never replaces a newer object there.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ LOST_UPLOAD_WINDOW = 60.0
 """Seconds around the start of an upload in which an upload at the remote is taken for it."""
 
 SaveProgress = Callable[[RemoteUpload | None], Awaitable[None]]
-"""Saves the progress of a push in the journal. None: the upload is gone."""
+"""Saves the progress of a push in the journal. None: the upload no longer exists."""
 
 
 class MultipartPush:
@@ -212,7 +212,7 @@ async def lost_uploads(remote: S3Client, place: Members, begun: float) -> list[s
 
 
 async def abort_orphan(remote: S3Client, uploads: RemoteUploads, orphan: Orphan) -> bool:
-    """Abort an upload whose write is gone; False: it is not known yet which one. Raises S3Error.
+    """Abort an upload whose write was removed; False: its id is not known yet. Raises S3Error.
 
     An upload without a known id is looked for, and may look like the upload of a later write of its
     key. So the remote is asked first and the journal afterwards, which has every upload that a

@@ -139,7 +139,7 @@ class ParkedConflicts:
         await self._index.write(move)
 
     def _park(self, write: PendingWrite, remote_etag: str, tx: Transaction) -> Conflict | None:
-        """Runs in the writer thread. None: the row is gone."""
+        """Runs in the writer thread. None: the row no longer exists."""
         row = journal_rows.find(tx, write.seq)
         if row is None:
             return None
@@ -221,7 +221,7 @@ def load_conflicts(reader: Reader) -> list[Conflict]:
 
 
 def find_object(reader: Reader, seq: int) -> Stored | None:
-    """The object of a conflict; None for a delete, and for a conflict that is gone."""
+    """The object of a conflict; None for a delete, and for a conflict that no longer exists."""
     query = "SELECT record, layout FROM conflicts WHERE seq = ?"
     row = reader.select(query, (seq,)).fetchone()
     if row is None or row[0] is None:
@@ -245,7 +245,7 @@ def insert_conflict(tx: Transaction, conflict: Conflict, stored: Stored | None) 
 
 
 def drop_conflict(tx: Transaction, seq: int) -> bool:
-    """Remove a conflict and release its bytes; False when it is gone already."""
+    """Remove a conflict and release its bytes; False when it no longer exists."""
     row = tx.select("SELECT layout FROM conflicts WHERE seq = ?", (seq,)).fetchone()
     if row is None:
         return False

@@ -166,7 +166,7 @@ class _Counters:
         self.sizes = dict.fromkeys(PendingState, 0)
         self.blocked = Usage()
         self.blocked_of: dict[Place, Usage] = {}
-        """Of each key whose first write is stuck: what waits behind it."""
+        """The writes that wait behind a held or failed write of their key."""
 
     def add(self, write: PendingWrite, sign: int) -> None:
         self.files[write.state] += sign

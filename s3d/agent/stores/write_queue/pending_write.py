@@ -90,7 +90,7 @@ class RemoteUpload(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Orphan(NamedTuple):
-    """A multipart upload at the remote that nobody will complete: its write is gone."""
+    """An orphaned multipart upload at the remote: its write was removed."""
 
     bucket: str
     key: str
@@ -173,7 +173,8 @@ class Usage(NamedTuple):
 
 
 class NewerWritePending(Exception):
-    """A write that somebody wants to push to a key would replace a newer pending write of it."""
+    """A write that is to be pushed to another key would replace a newer pending write of that
+    key."""
 
     def __init__(self, bucket: str, key: str) -> None:
         super().__init__(f"a newer write of {bucket}/{key} is pending")

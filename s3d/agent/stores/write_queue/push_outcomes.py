@@ -284,7 +284,8 @@ class RemoteUploads:
         """By bucket, (key, id) of the uploads that were begun since the start."""
 
     async def save(self, seq: int, upload: RemoteUpload | None) -> None:
-        """Save the progress of a multipart push. None: its upload is gone and it starts over."""
+        """Save the progress of a multipart push. None: its upload no longer exists, and it starts
+        over."""
         failpoint.hit("queue.progress")
         write = self._writes.index.get(seq)
         if write is not None:

@@ -20,7 +20,7 @@ _RETRIED = (PendingState.WAITING, PendingState.FAILED)
 
 
 class QueueControl:
-    """Changes writes by seq; a seq that is gone is ignored. Belongs to the loop."""
+    """Changes writes by seq; a seq without a row is ignored. Belongs to the loop."""
 
     def __init__(
         self, index: Index, writes: PendingWrites, recorder: WriteRecorder, events: Events

@@ -22,7 +22,8 @@ from s3d.agent.stores.write_queue.retry_policy import refusal_of
 FRESH = 300.0
 """Seconds for which an answer counts as current."""
 RETRY_AFTER = 5.0
-"""Seconds for which a bucket counts as missing, and before an unreachable remote is asked again."""
+"""Seconds for which a bucket counts as missing, and before the next request to an unreachable
+remote."""
 MAX_WAIT = 3.0
 """Seconds that a write waits for an answer; without one it is accepted."""
 DISTRUST = 3600.0
@@ -41,7 +42,7 @@ class BucketState:
 
     until: float
     exists: bool | None = None
-    """None: the remote could not be asked."""
+    """None: the remote was unreachable."""
     unversioned: bool = False
 
 

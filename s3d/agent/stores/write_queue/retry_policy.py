@@ -28,7 +28,7 @@ class FailureAction(StrEnum):
     PROVE = "prove"
     """The remote has other bytes. Retry; park the write after MAX_INTEGRITY_FAILURES attempts."""
     RESTART = "restart"
-    """The multipart upload is gone. Retry with a new one."""
+    """The multipart upload no longer exists. Retry with a new one."""
     PAUSE = "pause"
     """Push nothing to the endpoint until it accepts the credentials."""
     DENY = "deny"

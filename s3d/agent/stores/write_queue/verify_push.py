@@ -40,7 +40,7 @@ SMALL = 256 << 10
 _INLINE = 64 << 10
 """Up to this size (bytes) a chunk is hashed on the loop, without a thread."""
 _LOST = frozenset((errno.ENOENT, errno.EIO, errno.ESTALE, errno.ENOTDIR, errno.EISDIR))
-"""Errors of a file that is lost for good, unlike those of a process that lacks resources."""
+"""Errors of a file that is permanently lost, unlike those of a process that lacks resources."""
 CLOCK_TOLERANCE = 2.0
 """Seconds that the remote may date our write before its acceptance."""
 
@@ -221,7 +221,7 @@ async def etag_of(body: Body, stored: Stored) -> str:
 
 
 def is_our_write(stored: Stored, head: Members, *, same_bytes: bool = False) -> bool:
-    """Whether HeadObject shows what a write of ours left whose answer was lost.
+    """Whether HeadObject shows the result of our write whose response was lost.
 
     same_bytes: compare_content has proven that the bytes are the same, whatever the ETag.
 
