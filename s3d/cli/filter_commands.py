@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
 import click
 import msgspec
@@ -166,22 +165,11 @@ def _includes(client: ObjectClient, expression: Filter, info: ObjectInfo) -> boo
 
 def _known(client: ObjectClient, subject: FilterSubject, info: ObjectInfo) -> FilterSubject:
     """The subject with everything that the agent knows about the object."""
-    headers = {
-        **info.headers,
-        "content-type": info.content_type,
-        "etag": info.etag,
-        "last-modified": _date(info.last_modified),
-        "x-amz-storage-class": info.storage_class,
-    }
     return msgspec.structs.replace(
         subject,
         size=info.size,
         bucket_tags=client.tags(info.bucket),
         tags=subject.tags if subject.tags is not None else info.tags,
-        headers={name: value for name, value in headers.items() if value},
+        headers=info.http_headers,
         metadata=info.metadata,
     )
-
-
-def _date(time: float) -> str:
-    return datetime.fromtimestamp(time, UTC).isoformat()

@@ -7,6 +7,7 @@ Adding a field with a default is a minor change; every other change is a major o
 
 from __future__ import annotations
 
+from email.utils import formatdate
 from typing import Any, TypeVar
 
 import msgspec
@@ -130,6 +131,22 @@ class ObjectInfo(Struct, frozen=True):
     """Algorithm -> base64."""
     is_latest: bool = False
     """In a list of versions: the current version."""
+
+    @property
+    def http_headers(self) -> dict[str, str]:
+        """The headers of the object by lower-case name, as a filter tests them.
+
+        Those that the object does not have are left out. Listings lack most of them.
+        """
+        found = {
+            **self.headers,
+            "content-length": str(self.size),
+            "content-type": self.content_type,
+            "etag": self.etag,
+            "last-modified": formatdate(self.last_modified, usegmt=True),
+            "x-amz-storage-class": self.storage_class,
+        }
+        return {name: value for name, value in found.items() if value}
 
 
 class ObjectStatus(ObjectInfo, frozen=True):

@@ -38,6 +38,17 @@ def test_a_value_survives_the_way():
     assert decode(encode(event), Event) == event
 
 
+def test_the_headers_of_an_object_are_those_that_it_has():
+    info = ObjectInfo("b", "k", 5, '"e"', 1769860800.7, headers={"cache-control": "no-store"})
+    assert info.http_headers == {
+        "cache-control": "no-store",
+        "content-length": "5",
+        "etag": '"e"',
+        "last-modified": "Sat, 31 Jan 2026 12:00:00 GMT",
+        "x-amz-storage-class": "STANDARD",
+    }
+
+
 def test_a_header_is_printable_ascii():
     info = ObjectInfo("b", "ä\r\n\U0001f600", 1, '"e"', 0.0)
     text = encode_ascii(info)

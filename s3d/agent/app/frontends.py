@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from s3d.agent.app.preflight import listen
@@ -18,9 +17,6 @@ from s3d.agent.s3.credential import Signer
 from s3d.shared.config.schema import Config
 from s3d.shared.control import Presigned, PresignRequest
 from s3d.shared.credentials import AccessKey
-
-if TYPE_CHECKING:
-    pass
 
 GRACE = 20.0
 """Seconds that requests in hand get to finish when the agent stops."""

@@ -96,7 +96,7 @@ def build_queue(
     """The layer, and the parts that push what it accepts. No cache has what is pending.
 
     inner: answers reads of clients. push_to: receives the pushes. cache: adopts what was pushed.
-    rules: of what is pushed. prober: knows which conditional writes the remote supports.
+    rules: of what is pushed. capabilities: knows which conditional writes the remote supports.
     clock_offset: seconds that the remote's clock is ahead of ours. listing_order,
     check_remote_key: see WriteQueue.
     """

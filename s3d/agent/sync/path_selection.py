@@ -112,7 +112,10 @@ class Selection:
     async def _all_of(
         self, subject: FilterSubject, missing: Attributes, remote: RemoteEntry | None
     ) -> FilterSubject:
-        """Attributes of a local file, which has no tags and no metadata before its upload."""
+        """The subject with its missing attributes.
+
+        A file that is no object yet has no tags, no metadata and no headers but its length.
+        """
         bucket, key = subject.bucket, subject.key
         tags: Mapping[str, str] = {}
         info: ObjectInfo | None = None
@@ -132,7 +135,7 @@ class Selection:
             subject,
             tags=tags,
             metadata=info.metadata if info is not None else {},
-            headers=_headers(info, subject.size or 0),
+            headers={} if info is None else info.http_headers,
             bucket_tags=bucket_tags,
         )
 
@@ -148,15 +151,6 @@ class Selection:
         if len(self._known) > 100_000:
             self._known.clear()
         self._known[path, etag] = why
-
-
-def _headers(info: ObjectInfo | None, size: int) -> dict[str, str]:
-    found = {"content-length": str(size)}
-    if info is None:
-        return found
-    found |= info.headers
-    found |= {"content-type": info.content_type, "x-amz-storage-class": info.storage_class}
-    return found
 
 
 def is_settled(local: LocalEntry, clock: Callable[[], float] = time.time) -> bool:

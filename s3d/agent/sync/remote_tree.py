@@ -293,7 +293,7 @@ def write_mtime(mtime_ns: int) -> str:
 
 def read_mtime(text: str) -> int | None:
     """Nanoseconds of what rclone, s3fs (seconds) and others (RFC 3339) write; None for the rest,
-    and for a time that cannot be remembered (see state.py)."""
+    and for a time that the baseline cannot store (path_state.fits)."""
     sign, digits = (-1, text[1:]) if text.startswith("-") else (1, text)
     whole, dot, rest = digits.partition(".")
     if whole.isdecimal() and whole.isascii() and (not dot or (rest.isdecimal() and rest.isascii())):

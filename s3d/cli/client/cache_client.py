@@ -20,7 +20,7 @@ from s3d.shared.transfers import Count
 
 
 class CacheClient:
-    """The read cache, by the routes of frontends/control/cache.py.
+    """The read cache, by the routes of frontends/control/cache_routes.py.
 
     Every call raises UsageError when the agent has no read cache.
     """

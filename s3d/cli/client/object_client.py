@@ -25,7 +25,7 @@ from s3d.shared.errors import S3dError
 
 
 class ObjectClient:
-    """Buckets and objects, by the routes of frontends/control/objects.py.
+    """Buckets and objects, by the routes of frontends/control/object_routes.py.
 
     version is an S3 version id. headers are those of S3's PutObject (Content-Type, x-amz-meta-*,
     x-amz-tagging, If-None-Match, ...).

@@ -21,7 +21,8 @@ from s3d.shared.transfers import (
 
 
 class QueueClient:
-    """The write queue, by the routes of frontends/control/queue.py. id: of a pending write.
+    """The write queue, by the routes of frontends/control/queue_routes.py, and its single writes,
+    by those of transfer_routes.py. id: of a pending write.
 
     Every call raises UsageError when the agent has no write queue, and NotFoundError for an id
     that is not pending.

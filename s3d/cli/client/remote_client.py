@@ -48,7 +48,8 @@ class FormerRemoteClient:
 
 
 class MigrationClient:
-    """The migration of the embedded store to the remote, by routes of control/migration.py."""
+    """The migration of the embedded store to the remote, by MigrationRoutes of
+    frontends/control/user_transfer_routes.py."""
 
     def __init__(self, client: ControlClient) -> None:
         self._client = client

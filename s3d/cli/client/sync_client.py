@@ -29,7 +29,8 @@ from s3d.shared.transfers import Count
 
 
 class SyncClient:
-    """Sync folders, by the routes of frontends/control/sync.py.
+    """Sync folders, by the routes of frontends/control/sync_folder_routes.py and
+    sync_action_routes.py.
 
     Calls with a name raise NotFoundError when no folder has that name.
     """

@@ -15,7 +15,7 @@ from s3d.cli.sync.history_commands import (
     undo_command,
 )
 from s3d.cli.sync.setup_commands import add_command, check_command
-from s3d.shared.errors import S3dError
+from s3d.shared.errors import PendingError, S3dError
 from s3d.shared.text import count, safe
 
 
@@ -70,7 +70,7 @@ def status_command(session: Session, /, folder: str | None, *, as_json: bool) ->
         hidden = status.trouble_count + status.left_out - len(status.troubles)
         if hidden > 0:
             click.echo(f"  and {count(hidden, 'other')}")
-    return 0 if status.state == "idle" and not status.trouble_count else 6
+    return 0 if status.state == "idle" and not status.trouble_count else PendingError.exit_code
 
 
 @sync_command.command("plan")

@@ -26,6 +26,7 @@ from s3d.tui.panes.object_selection import Selection
 from s3d.tui.places import parse_place
 from s3d.tui.screens.dialogs import Choice
 from s3d.tui.screens.form_screen import Field
+from s3d.tui.tabs import key_of
 
 EXISTING = ("skip", "replace")
 """How to treat an existing target."""
@@ -159,7 +160,7 @@ class ObjectTransfers:
     def _start(self, request: TransferRequest, what: str, cli: str) -> None:
         """Start the transfers; many keys go in several requests. what: for the report."""
         for part in split_request(request):
-            report = f"{what}: started, see 3 Transfers"
+            report = f"{what}: started, see {key_of('transfers')} Transfers"
             self._host.actions.send("POST", "/v1/transfers", report, part, command=cli)
         self._table.unmark()
 

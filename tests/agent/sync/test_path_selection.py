@@ -65,6 +65,23 @@ async def test_tags_are_asked_for_when_the_filter_depends_on_them(select, object
     assert await selection.excluded("b", None, RemoteEntry("b", '"e"', 1, 0.0)), "it is remembered"
 
 
+@pytest.mark.parametrize(
+    ("condition", "is_included"),
+    [("last-modified>2001-01-01", True), ("last-modified<2001-01-01", False),
+     ("etag=*", True), ("content-type", True), ("content-language", False)],
+)  # fmt: skip
+async def test_a_filter_sees_the_headers_of_an_object(select, objects, condition, is_included):
+    selection = select(f"*/*[hdr:{condition}]")
+    info = await objects.put(BUCKET, "p/a", BytesBody(b"1"))
+    remote = RemoteEntry("a", info.etag, 1, info.last_modified)
+    assert (await selection.excluded("a", None, remote) == "") is is_included
+
+
+async def test_a_file_that_is_no_object_yet_has_only_its_length(select):
+    for name in ("last-modified", "etag", "content-type"):
+        assert await select(f"*/*[hdr:{name}]").excluded("a", local("a"), None)
+
+
 async def test_the_special_tag_keeps_an_object_out(select):
     selection = select()
     remote = RemoteEntry("a", '"e"', 1, 0.0)

@@ -117,7 +117,7 @@ def drop(tx: Transaction, blobs: list[int]) -> None:
 def expire(tx: Transaction, checked: float) -> None:
     """Set checked of all entries (entry.EXPIRED or UNPROVEN), and for UNPROVEN drop all pages.
 
-    Entries that are UNPROVEN or UNASKED already stay so.
+    Entries that are UNPROVEN or UNCHECKED already stay so.
     """
     tx.run(_CHANGES, ())  # A file of the first layout has none.
     if checked == UNPROVEN:

@@ -52,7 +52,7 @@ class Eligibility:
     """rules: which objects are cached; None: all."""
 
     def __init__(self, inner: ObjectStore, on_cache_tag: Callable[[str, str, str], None]) -> None:
-        """on_mark: called with the tag of each object that is seen, "" for none."""
+        """on_cache_tag: called with the tag of each object that is seen, "" for none."""
         self.rules: UsePolicy | None = None
         self._inner = inner
         self._on_cache_tag = on_cache_tag

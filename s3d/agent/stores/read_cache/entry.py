@@ -63,7 +63,8 @@ class Entry:
         blob: int,
         checked: float,
     ) -> None:
-        """said: the output of GetObject or HeadObject. checked: Unix seconds of that response."""
+        """members: the output of GetObject or HeadObject. checked: when it was received, in Unix
+        seconds."""
         self.bucket, self.key = place
         self.size = size
         self.blob = blob

@@ -37,7 +37,7 @@ Spawn = Callable[[Coroutine[Any, Any, Entry | None], str], asyncio.Future[Entry 
 @dataclass(frozen=True, slots=True)
 class Freshness:
     """max_age: seconds after which an entry is revalidated. serve_stale: whether stale entries are
-    served while the remote is unreachable. absent: seconds for which a 404 is cached."""
+    served while the remote is unreachable. negative_ttl: seconds for which a 404 is cached."""
 
     max_age: float = 60.0
     serve_stale: bool = True

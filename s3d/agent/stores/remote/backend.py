@@ -1,7 +1,10 @@
 """A remote as the gateway uses it, whatever service it is.
 
 To add a kind of remote, implement RemoteBackend beside s3_backend.py and choose it in
-open_backend(); nothing above this module names a service.
+open_backend(). The layers above use this interface alone. Three places know that the remote is an
+S3 service: app/gateway.py, which constructs the credentials, the TLS settings and the fingerprint;
+owner.py, which finds the account by ListBuckets; and parse_remote (shared/config/validators.py),
+which accepts aws and http(s) URLs only.
 """
 
 from __future__ import annotations

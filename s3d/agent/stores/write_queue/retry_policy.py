@@ -24,7 +24,7 @@ class FailureAction(StrEnum):
     RETRY = "retry"
     """Retry after a back-off, without a limit on attempts."""
     INTERCEPTED = "intercepted"
-    """Another server answered. Retry; park the write after MAX_INTERCEPTIONS attempts."""
+    """Another server answered. Retry; after MAX_INTERCEPTIONS attempts, continue as for DENY."""
     PROVE = "prove"
     """The remote has other bytes. Retry; park the write after MAX_INTEGRITY_FAILURES attempts."""
     RESTART = "restart"
@@ -71,11 +71,13 @@ THROTTLING_STATUSES = frozenset((429, 503))
 """HTTP statuses by which a remote asks for fewer requests."""
 
 MAX_INTERCEPTIONS = 8
-"""Attempts of one write that another server may answer while the remote answers other requests."""
+"""Attempts of one write that another server may answer while the remote answers other requests,
+before the write is parked."""
 MAX_INTEGRITY_FAILURES = 3
 """Attempts of one write after which the remote may have other bytes."""
 DENIED_RETRY_DELAYS = (60.0, 300.0, 900.0, 900.0, 1440.0)
-"""Seconds before each retry of a denied write: one hour in all."""
+"""Seconds before each retry of a write that was parked because it was denied or intercepted: one
+hour in all."""
 FIRST_BACK_OFF = 0.5
 MAX_BACK_OFF = 300.0
 """Seconds."""
