@@ -85,9 +85,8 @@ class Embedded:
             logger.info("removed files that a crash left behind files=%d", removed)
         if lost:
             self.trouble.append(
-                f"{self.folder}: {doubt}; {count(lost, 'file')} that it does not reference were "
-                f"moved to "
-                f"{self.blobs.lost}: s3d check"
+                f"{self.folder}: {doubt}; moved {count(lost, 'file')} that it does not reference "
+                f"to {self.blobs.lost}: s3d check"
             )
             logger.warning("%s", self.trouble[-1])
 

@@ -287,10 +287,10 @@ async def _warnings(config: Config, places: Places, cache: ReadCache | None) -> 
         with suppress(S3dError), _embedded(places.store_dir) as store:
             hidden = len(await S3Client(store).buckets())
             if hidden:
-                buckets = count(hidden, "bucket")
+                are = "is" if hidden == 1 else "are"
                 warnings.append(
-                    f"the embedded store has {buckets} that are hidden while a remote is set: s3d "
-                    f"migrate"
+                    f"the embedded store has {count(hidden, 'bucket')} that {are} hidden while a "
+                    f"remote is set: s3d migrate"
                 )
     if cache is not None and cache.trouble:
         warnings.append(cache.trouble)

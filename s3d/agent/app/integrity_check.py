@@ -249,7 +249,7 @@ async def _salvaged(place: str, path: Path, tables: Tables | None, problem: str)
         saved = await asyncio.to_thread(salvage, path, tables)
     except S3dError as error:
         return Damage(place, str(path), problem, remedy=error.remedy)
-    done = f"{count(saved, 'row')} were copied to a new index; the old index is in {LOST}"
+    done = f"copied {count(saved, 'row')} to a new index; the old index is in {LOST}"
     return Damage(place, str(path), problem, done)
 
 

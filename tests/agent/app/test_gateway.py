@@ -109,14 +109,19 @@ async def test_without_the_queue_a_write_goes_through(tmp_path):
     await gateway.close()
 
 
-async def test_what_a_remote_hides_is_said(tmp_path):
+@pytest.mark.parametrize(
+    ("buckets", "expected"),
+    [(["bucket"], "1 bucket that is hidden"), (["bucket", "two"], "2 buckets that are hidden")],
+)
+async def test_what_a_remote_hides_is_said(tmp_path, buckets, expected):
     config, places = settings(tmp_path)
     store = open_embedded(places.store_dir)
-    await S3Client(store.local).create_bucket("bucket")
+    for bucket in buckets:
+        await S3Client(store.local).create_bucket(bucket)
     store.close()
     gateway = await open_gateway(config, places, Events())
     (hidden,) = gateway.warnings
-    assert "1 bucket" in hidden
+    assert expected in hidden
     await gateway.close()
 
 
