@@ -186,4 +186,4 @@ def test_a_queue_whose_log_is_gone_says_so(start_agent):
     (log,) = [file for file in agent.home.rglob("index.sqlite-wal") if "write_queue" in str(file)]
     log.unlink()
     warnings = start_agent(env=away).client.status().warnings
-    assert any("write_queue" in warning and "is missing" in warning for warning in warnings)
+    assert any("write_queue" in warning and "writes are missing" in warning for warning in warnings)
