@@ -29,7 +29,7 @@ from s3d.tui.user_messages import Messages
 COUNT_TIME = 2.0
 """Seconds for which objects below a prefix are counted before the confirmation."""
 LINK_TIMES = {"1 hour": 3600, "1 day": 86_400, "1 week": 604_800}
-"""What a person chooses -> seconds for which a presigned URL is valid."""
+"""What the user chooses -> seconds for which a presigned URL is valid."""
 _CACHE_RESULTS = {
     "pin": "pinned", "unpin": "unpinned", "prefetch": "prefetch started", "evict": "evicted",
 }  # fmt: skip

@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 
 class AgentUnreachable(Exception):
-    """The agent does not answer. str(): the reason, for a person."""
+    """The agent does not answer. str(): the reason, for the user."""
 
 
 class RequestRefused(Exception):
@@ -37,7 +37,7 @@ class RequestRefused(Exception):
 
 
 def error_text(error: AgentUnreachable | RequestRefused) -> str:
-    """The error as a person should read it, with the agent's hint if there is one."""
+    """The error as the user should read it, with the agent's hint if there is one."""
     hint = error.problem.hint if isinstance(error, RequestRefused) else ""
     return f"{error}. {hint}" if hint else str(error)
 

@@ -76,7 +76,7 @@ class Connection:
 
 
 class Trouble(NamedTuple):
-    """Something that needs attention. tab: name of the tab where a person can resolve it."""
+    """Something that needs attention. tab: name of the tab where the user can resolve it."""
 
     kind: str
     text: str

@@ -1,4 +1,4 @@
-"""The keys as lists for people, and the keys that a person has chosen instead."""
+"""The keys as lists for people, and the keys that the user has chosen instead."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def keys_of(bindings: Iterable[ActiveBinding]) -> list[str]:
 
 
 def all_keys(sources: Sources) -> Iterator[str]:
-    """Lines to print: keys, what they do, and the name by which a person can change them."""
+    """Lines to print: keys, what they do, and the name by which the user can change them."""
     for title, bindings in sources:
         yield title
         for binding in bindings:

@@ -40,7 +40,7 @@ def run(
     readonly: bool = False, ascii: bool = False, color: bool = True, mouse: bool = True,
     fps: int = 10,
 ) -> None:  # fmt: skip
-    """Run the app until the person quits.
+    """Run the app until the user quits.
 
     config_dir: of the preferences. is_local: the agent runs on this machine. fps: drawings a
     second, at most. Raises UsageError.

@@ -1,4 +1,4 @@
-"""Filters of names as a person types them behind /: txt, !txt, ~regex, -f letters. Pure."""
+"""Filters of names as the user types them behind /: txt, !txt, ~regex, -f letters. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ Test = Callable[[str], bool]
 
 
 class Unmatchable(ValueError):
-    """The filter is not valid. str(): why, for a person."""
+    """The filter is not valid. str(): why, for the user."""
 
 
 class NameFilter:

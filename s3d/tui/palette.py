@@ -22,7 +22,7 @@ class ActionHost(Host, Protocol):
 
 
 def commands(host: ActionHost, screen: Screen[object]) -> Iterator[SystemCommand]:
-    """All commands; a person finds them by their titles. screen: whose keys are listed."""
+    """All commands; the user finds them by their titles. screen: whose keys are listed."""
     yield from _tab_commands(host)
     yield from _key_commands(host, screen)
     yield from _queue_commands(host)

@@ -1,4 +1,4 @@
-"""The choices of a person for the app: theme, bookmarks, keys. A small TOML file of its own."""
+"""The choices of the user for the app: theme, bookmarks, keys. A small TOML file of its own."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Preferences:
     """Why the file is ignored."""
 
     def save(self) -> str:
-        """Write the file. Returns why that is impossible, for a person, or "".
+        """Write the file. Returns why that is impossible, for the user, or "".
 
         A file that could not be read stays as it is.
         """

@@ -1,4 +1,4 @@
-"""Questions to the person: each opens a screen and calls back with the answer."""
+"""Questions to the user: each opens a screen and calls back with the answer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from s3d.tui.screens.form_screen import Field, FormScreen
 
 
 class Prompts:
-    """The callbacks run only when the person has answered, not when the screen was closed."""
+    """The callbacks run only when the user has answered, not when the screen was closed."""
 
     def __init__(self, app: App[Any]) -> None:
         self._app = app

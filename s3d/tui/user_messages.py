@@ -1,4 +1,4 @@
-"""Short messages for the person: toasts in the corner, and the last action at the foot."""
+"""Short messages for the user: toasts in the corner, and the last action at the foot."""
 
 from __future__ import annotations
 

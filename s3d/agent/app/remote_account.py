@@ -1,7 +1,7 @@
 """Whether the access key in use is of the account whose state the agent has open.
 
 The queue's writes were accepted for one account. A key that is listed in the identity files is of
-that account. Any other key has to be confirmed: ListBuckets names the same owner, or a person does
+that account. Any other key has to be confirmed: ListBuckets names the same owner, or the user does
 (s3d queue adopt). Until then pending writes are held. When the key turns out to be of another
 account, the event `changed` ends the session, and the next one opens the state of that account.
 """
@@ -140,7 +140,7 @@ class RemoteAccount:
             await self._accept((await self._current_key()).access_key)
 
     async def separate(self) -> None:
-        """Open the state of another account, because a person says that the key is not of this one.
+        """Open the state of another account, because the user says that the key is not of this one.
 
         Raises S3Error without a key."""
         async with self._lock:

@@ -1,4 +1,4 @@
-"""What the agent needs of each way in: the S3 endpoint, the control socket, and further ones.
+"""The interface of front ends to the agent: the S3 endpoint, the control socket, and later ones.
 
 A module of its own, because the front ends implement it and must not import one another.
 """
@@ -13,10 +13,12 @@ class Frontend(Protocol):
     """Serves the stores to clients. Started once, stopped once, within one event loop."""
 
     async def start(self) -> str:
-        """Listen; the address that clients use. Raises S3dError when it cannot be had."""
+        """Start to listen; return the address for clients. Raises S3dError when it cannot be
+        bound."""
 
     async def stop(self) -> None:
-        """Accept no more requests, and return when those in hand have ended or been cut."""
+        """Accept no more requests, and return when the running ones have ended or were
+        cancelled."""
 
     def status(self) -> Mapping[str, float]:
         """Counters since the start, flat, by name; those of the S3 endpoint are in the status."""

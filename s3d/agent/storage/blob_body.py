@@ -25,7 +25,7 @@ _NOWAIT: int | None = getattr(os, "RWF_NOWAIT", None)
 
 
 class Place(Protocol):
-    """Where the files are, and who must not remove them while they are read."""
+    """The folder of the files, and the leases on files that are being read."""
 
     @property
     def verified(self) -> VerifiedBlocks: ...
@@ -48,7 +48,7 @@ class BlobBody:
     __slots__ = ("_checks", "_closed", "_extents", "_fd", "_leased", "_name", "_place", "size")
 
     def __init__(self, place: Place, extents: Sequence[Extent], name: str = "") -> None:
-        """name: of the object, for what has to be said of it."""
+        """name: of the object, for log lines and errors."""
         self._place = place
         self._name = name
         self._extents = extents
@@ -64,7 +64,7 @@ class BlobBody:
         return NO_TRAILERS
 
     def now(self) -> bytes | None:
-        """All of it, if that is little and lies in memory already."""
+        """The whole body, if it is small and already in the page cache."""
         if self.size > _AT_ONCE or _NOWAIT is None:
             return None
         try:

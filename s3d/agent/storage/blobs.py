@@ -1,7 +1,7 @@
 """Blobs in files: written once, named by increasing numbers, never changed.
 
-So an open file is a snapshot, and nothing here takes a lock. What a blob means, and whether anyone
-still wants it, is the business of an index; a file that no index names is swept away at start. A
+So an open file is a snapshot, and nothing here takes a lock. The index decides what a blob means
+and whether it is still needed; a file that the index does not reference is removed at the start. A
 small body gets no file: its bytes go into the index with the row that names them, since a file and
 its sync cost ten times the CPU of a row in a group commit.
 
@@ -41,13 +41,13 @@ _DAMAGE = 1_000
 
 
 class Hash(Protocol):
-    """What takes the bytes of a body as they come: hashlib's, or checksums.Hasher."""
+    """The interface of incremental hashes: hashlib's, or checksums.Hasher."""
 
     def update(self, data: bytes, /) -> None: ...
 
 
 class Draft:
-    """A body that was received in full and that no index names yet."""
+    """A body that was received completely, and that no index references yet."""
 
     __slots__ = ("_blobs", "data", "extent")
 
@@ -94,17 +94,17 @@ class Blobs:
         """Objects whose bytes were found lost or wrong since the start, and how."""
 
     def reserve_ids_above(self, blob: int) -> None:
-        """Hand out only numbers greater than this one, which an index knows."""
+        """Allocate only numbers greater than this one, which is in the index."""
         self._next = self.first_id = max(self._next, blob + 1)
 
     def new_id(self) -> int:
-        """A number that no blob has, and none will get."""
+        """A number that no blob has or will ever have."""
         blob = self._next
         self._next += 1
         return blob
 
     async def receive(self, body: Body, hashes: Sequence[Hash], *, inline: int = INLINE) -> Draft:
-        """Take a body in, feeding the hashes on the way; a file is durable when this returns.
+        """Receive a body and update the hashes; the file is durable when this returns.
 
         Up to inline bytes stay in memory, as the data of the draft. Raises what the body raises,
         and SlowDown when the disk cannot take it; nothing is left behind then.
@@ -149,7 +149,7 @@ class Blobs:
         return self.folder / f"{blob // _PER_FOLDER:03d}" / str(blob)
 
     def lease(self, blobs: Iterable[int]) -> None:
-        """Keep these files although they may be removed meanwhile, until end_lease."""
+        """Protect these files from removal until end_lease."""
         self._leases.update(blobs)
 
     def end_lease(self, blobs: Iterable[int]) -> None:
@@ -167,7 +167,7 @@ class Blobs:
         return blob in self._leases
 
     def remove(self, blobs: list[int]) -> None:
-        """Take files away, soon, in a thread; those on lease when their lease ends."""
+        """Remove files in a thread, soon; those on lease when their lease ends."""
         self._doomed.update(blob for blob in blobs if blob in self._leases)
         due = [blob for blob in blobs if blob not in self._leases]
         if due:
@@ -197,7 +197,7 @@ class Blobs:
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
 
     def link(self, blob: int, source: Path) -> None:
-        """A new file that is another name of source, on the same file system. Raises OSError."""
+        """Create a file as a hard link to source, on the same file system. Raises OSError."""
         path = self.path(blob)
         path.parent.mkdir(mode=0o700, exist_ok=True)
         os.link(source, path)
@@ -218,7 +218,7 @@ class Blobs:
 
 
 class _Writer:
-    """One body on its way into a file. A thread works while the loop gathers the next buffer."""
+    """Writes one body to a file. A thread writes while the loop gathers the next buffer."""
 
     def __init__(self, blobs: Blobs, blob: int, hashes: Sequence[Hash]) -> None:
         self._blobs = blobs
@@ -236,14 +236,14 @@ class _Writer:
         self._job = asyncio.get_running_loop().run_in_executor(None, self._absorb, chunks)
 
     async def finish(self, chunks: list[bytes]) -> Draft:
-        """Take the last ones and make all of it durable."""
+        """Write the last bytes and sync the file."""
         await self._previous()
         self._job = asyncio.get_running_loop().run_in_executor(None, self._seal, chunks)
         await self._previous()
         return Draft(self._blobs, Extent(self._blob, 0, self._size, self._sums.digest()), None)
 
     def abandon(self) -> None:
-        """Leave nothing behind, as soon as the thread is done with it."""
+        """Remove the file as soon as the thread has finished."""
         if self._job is None:
             self._drop()
         else:

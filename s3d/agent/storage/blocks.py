@@ -23,7 +23,7 @@ class StoredDataCorrupt(S3Error):
 
 
 class BlockSums:
-    """Takes the bytes of a file as they come."""
+    """Computes the block checksums of a file incrementally."""
 
     __slots__ = ("_calc", "_crc", "_size", "_sums")
 
@@ -61,7 +61,7 @@ def crc(data: bytes | memoryview) -> int:
 
 
 def sums_of(data: bytes) -> bytes:
-    """What BlockSums gives for bytes of at most one block."""
+    """The BlockSums digest of bytes of at most one block."""
     return crc(data).to_bytes(_SUM, "little") if data else b""
 
 
@@ -71,7 +71,7 @@ def sum_at(sums: bytes, block: int) -> int:
 
 
 def sum_count(sums: bytes) -> int:
-    """Of how many blocks there are checksums."""
+    """The number of blocks with checksums."""
     return len(sums) // _SUM
 
 

@@ -31,7 +31,7 @@ FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class Disk:
-    """Free space, and the ballast: a file that is given up so that deletions can be committed."""
+    """Free space, and the ballast: a file that is removed so that deletions can be committed."""
 
     def __init__(self, folder: Path, clock: Callable[[], float] = time.monotonic) -> None:
         self.folder = folder
@@ -71,7 +71,7 @@ class Disk:
         return error
 
     def s3_error(self, error: OSError) -> S3Error:
-        """What an error of the system means to an S3 client: try again later, and why."""
+        """The S3 error for an error of the system: a retryable one, with the reason."""
         if error.errno in FULL:
             return self.full()
         reason = error.strerror or str(error)
@@ -79,14 +79,14 @@ class Disk:
 
     @contextlib.contextmanager
     def translate_errors(self) -> Iterator[None]:
-        """Within it every OSError becomes the S3Error that it means."""
+        """Translate every OSError inside the block to an S3Error."""
         try:
             yield
         except OSError as error:
             raise self.s3_error(error) from error
 
     def lay_ballast(self) -> bool:
-        """Have the ballast if there is room for it; False: there was none."""
+        """Create the ballast if there is room for it; False: there is none."""
         with contextlib.suppress(FileNotFoundError):
             if self._ballast.stat().st_size == _BALLAST:  # else a crash has cut it short
                 return True
@@ -103,7 +103,7 @@ class Disk:
         return True
 
     def drop_ballast(self) -> bool:
-        """Give it up; False when there was none."""
+        """Remove the ballast; False when there was none."""
         try:
             self._ballast.unlink()
         except OSError:

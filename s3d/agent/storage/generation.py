@@ -2,13 +2,13 @@
 
 The index counts its commits: its generation, a number that each commit raises. A file in the folder
 of blobs carries the same number and the id of the index; it is written after the commit. So an
-index that is missing, that was restored from an older copy or that has lost its -wal shows a lower
-number than its folder, and an index of other files another id. Then a file that the index does not
-name may well be an object, and a sweep must not remove it.
+index that is missing, was restored from an older copy or has lost its -wal file has a lower number
+than its folder, and an index of other files has another id. In these cases a file that the index
+does not reference may be an object, and a sweep must not remove it.
 
-The number is written at once for a commit that names a file, else now and then; and it is not
-synced. So the folder may be behind the index, also after a power cut, and never is before it: that
-is agreement, too.
+The number is written at once for a commit that references a file, otherwise at intervals, and it is
+not synced. So the folder may be behind the index, also after a power cut, but is never ahead of it;
+a folder that is behind counts as agreement.
 
     FOLDER/generation    "ID NUMBER STATE\\n", 16 hex digits, 20 digits, and "sure " or "doubt"
 """
@@ -59,7 +59,7 @@ class Doubt(StrEnum):
 
 
 class Mark(NamedTuple):
-    """What the folder of blobs says."""
+    """The generation in the folder of blobs."""
 
     id: str
     number: int
@@ -67,7 +67,7 @@ class Mark(NamedTuple):
 
 
 class State(NamedTuple):
-    """What the index says. id "": it has just been made, or it is of layout 1."""
+    """The generation in the index. id "": the index is new, or has layout 1."""
 
     id: str
     number: int
@@ -75,7 +75,7 @@ class State(NamedTuple):
 
 
 def find_doubt(index: State, mark: Mark | None, *, has_files: bool) -> Doubt | None:
-    """None: what the index does not name can be removed."""
+    """None: files without a row can be removed."""
     if mark is None:
         if not has_files:
             return None
@@ -116,7 +116,7 @@ class Generation:
 
     @property
     def next(self) -> int:
-        """What the next commit that changes rows has."""
+        """The generation of the next commit that changes rows."""
         return self._number + 1
 
     def committed(self, *, names_files: bool) -> None:
@@ -136,7 +136,7 @@ class Generation:
             logger.warning("cannot write the generation of the files: %s", error)
 
     def settle(self) -> None:
-        """No file is left of which the index does not know; call it after enter() is durable."""
+        """Record that every file has a row; call it after enter() is durable."""
         self.doubt = None
         self._write_mark(self._number)
 
@@ -161,7 +161,7 @@ class Generation:
 
 
 def parse(content: bytes) -> Mark | None:
-    """The content of the file; None for an empty one and for what is no mark."""
+    """Parse the content of the file; None for an empty or invalid one."""
     fields = content.rstrip(b"\n").split(b" ")
     if len(fields) < 3 or len(fields[0]) != _NUMBER_AT - 1 or not fields[1].isdigit():
         return None

@@ -106,8 +106,9 @@ class Index:
         """Open or create. Raises UsageError for a file of a newer s3d, S3dError for a broken one.
 
         ephemeral: for a store that is deleted with the process; nothing is synced to the disk.
-        lossy: for what can be had again; a power cut may take the newest commits, but breaks none.
-        blobs: the folder of the files that this index names, which carries its generation.
+        lossy: for data that can be fetched again; a power cut may lose the newest commits, but
+        leaves the file consistent. blobs: the folder of the files that this index names, which
+        carries its generation.
         """
         try:
             return cls(path, ephemeral=ephemeral, tables=tables, lossy=lossy, blobs=blobs)
@@ -129,14 +130,14 @@ class Index:
             self.generation.close()
 
     async def settle_generation(self) -> None:
-        """No file is left that this index does not name: from now on, it is the newest one."""
+        """Record that this index references every file: from now on, it is the newest one."""
         generation = self.generation
         if generation is not None and generation.doubt is not None:
             await self.write(generation.enter)
             await asyncio.to_thread(generation.settle)
 
     def read_inline(self, query: Callable[[Reader], T]) -> T:
-        """Ask at once, on the loop: for point look-ups, which take some microseconds.
+        """Query on the loop: for point look-ups, which take some microseconds.
 
         Raises IndexUnreadable, here as in read().
         """
@@ -149,11 +150,11 @@ class Index:
             raise damage from error
 
     def forget_all(self) -> None:
-        """Do not answer from memory what is looked at next."""
+        """Drop all cached records."""
         self._cache.clear()
 
     async def read_in_thread(self, query: Callable[[Reader], T]) -> T:
-        """Ask in a thread: for pages. The query sees one state from its beginning to its end."""
+        """Query in a thread: for pages. The query sees one consistent state."""
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, query)
 
     async def write(
@@ -165,11 +166,11 @@ class Index:
     ) -> T:
         """Run an action and return its result once it is durable; what it raises is raised here.
 
-        The action does all its checks before it writes for the first time, and nothing but that:
-        it may be run more than once. Cancelling the caller does not cancel the action. undo: called
-        on the loop when it is certain that the action did not happen, even if the caller was
-        cancelled. frees: the action gives room back, or notes a step towards that (a delete, a
-        push): on a full disk it may have the room of the ballast, which nothing else gets.
+        The action does all its checks before it writes for the first time, and nothing but that: it
+        may be run more than once. Cancelling the caller does not cancel the action. undo: called on
+        the loop when it is certain that the action did not happen, even if the caller was
+        cancelled. frees: the action frees space, or records a step towards that (a delete, a push):
+        on a full disk it may use the space of the ballast, which no other action may.
         """
         return await self.post(action, undo, frees=frees)
 

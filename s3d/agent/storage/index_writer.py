@@ -46,7 +46,7 @@ class IndexUnreadable(S3Error):
 
 @dataclass(slots=True)
 class QueuedAction(Generic[T]):
-    """An action on its way through the writer thread."""
+    """An action that is queued for the writer thread."""
 
     action: Callable[[Transaction], T]
     undo: Callable[[], None] | None
@@ -114,7 +114,7 @@ class IndexWriter:
                 break
 
     def _run(self, tx: Transaction, group: list[QueuedAction[Any]]) -> None:
-        """Commit a group; if one of it spoils it, commit its actions one by one."""
+        """Commit a group; if one action makes it fail, commit its actions one by one."""
         if self._ballast_is_gone:
             self._ballast_is_gone = not self._disk.lay_ballast()
         if self._ballast_is_gone or not self._attempt(tx, group):

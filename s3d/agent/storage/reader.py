@@ -238,7 +238,7 @@ class Reader:
     # Further tables
 
     def select(self, query: str, arguments: tuple[Any, ...]) -> Any:
-        """Ask a further table (index.Tables); the cursor."""
+        """Query a further table (index.Tables); return the cursor."""
         return self._execute(query, arguments)
 
     def _one(self, query: str, arguments: tuple[Any, ...]) -> Any:

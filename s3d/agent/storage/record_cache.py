@@ -49,7 +49,7 @@ class LRUCache(Generic[K, V]):
 
 
 class RecordCache:
-    """What was read of committed state, until a commit has changed what it says."""
+    """Cached records of the committed state, until a commit changes them."""
 
     def __init__(self) -> None:
         self.buckets: dict[str, BucketRecord] = {}
@@ -58,7 +58,7 @@ class RecordCache:
         """By blob; a blob never changes, so these go for want of room only."""
 
     def clear(self) -> None:
-        """Forget all that could have become wrong."""
+        """Drop all cached records that may be outdated."""
         self.buckets.clear()
         self.objects.clear()
 

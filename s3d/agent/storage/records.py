@@ -1,4 +1,4 @@
-"""What the index keeps: buckets, objects, uploads and parts as values, and their form on disk.
+"""The records of the index: buckets, objects, uploads and parts, and their encoding on disk.
 
 The form on disk is msgpack, structs as arrays: a field is only ever added at the end, with a
 default, so that an older row stays readable. No input or output here.
@@ -65,7 +65,7 @@ EMPTY = Layout()
 
 
 class Description(msgspec.Struct, frozen=True, array_like=True):
-    """What the writer of an object says about it."""
+    """The attributes that the writer of an object has set."""
 
     headers: dict[str, Any] = {}
     """Members that GET and HEAD give back: ContentType, CacheControl, ServerSideEncryption, ..."""
@@ -113,7 +113,7 @@ class Stored(NamedTuple):
 
 
 class Remembered(Stored):
-    """A Stored in memory, with room for what was made of it: both are forgotten together."""
+    """A cached Stored with values that are derived from it; both are dropped together."""
 
     def __init__(self, *_: object) -> None:
         self.made: dict[Any, Any] = {}

@@ -1,8 +1,8 @@
-"""Saves what can be read of a damaged index file into a new one.
+"""Copies the readable rows of a damaged index file into a new one.
 
-SQLite finds a row by way of pages above it, so behind a damaged page a table can be read from its
-other end only. What lies between is lost. The new file does not pass for the newest index of its
-folder, so that the files that lost rows have named go to lost+found and not away.
+SQLite finds a row through the pages above it, so rows behind a damaged page can only be read from
+the other end of the table; rows between two damaged pages are lost. The new file does not count as
+the newest index of its folder, so that files of lost rows are moved to lost+found and not removed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ _SIDES = ("", "-wal", "-shm")
 
 
 def salvage(path: Path, tables: Tables | None) -> int:
-    """Put a new index in the place of a damaged one, which goes to lost+found; rows saved.
+    """Replace a damaged index, which is moved to lost+found, by a new one; return the number of
+    copied rows.
 
     No process may have the file open. Raises OSError, UsageError for a file of a newer s3d.
     """

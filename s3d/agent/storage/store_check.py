@@ -1,8 +1,8 @@
 """Verifies an index and its files completely; repairs what it can on request.
 
-Safe while the store is in use: what is found wrong is looked up once more, since it may have been
-replaced meanwhile. Rows of layout 1 have no block checksums; their bytes are held against the MD5
-that is their ETag, and a repair writes the block checksums down.
+Safe while the store is in use: damage is checked once more, since the object may have been replaced
+meanwhile. Rows of layout 1 have no block checksums; their bytes are compared with the MD5 in their
+ETag, and a repair stores block checksums.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class Checked(NamedTuple):
 
 
 class _Claim(NamedTuple):
-    """What a row says of its bytes. etag "": nothing that could be held against them."""
+    """The expectation of a row about its bytes. etag "": there is nothing to compare them with."""
 
     layout: Layout
     etag: str
@@ -102,7 +102,7 @@ class _Claim(NamedTuple):
 
 @dataclass(slots=True)
 class _Read:
-    """What a run of bytes turned out to be."""
+    """The result of reading a run of bytes."""
 
     size: int = 0
     problem: str = ""

@@ -1,8 +1,9 @@
-"""Files of blobs that no row of the index names: a crash has left them, or the index is an old one.
+"""Files of blobs that no row of the index references, left by a crash or by the loss of a newer
+index.
 
-What no row names is removed at the start (sweep). Where the index may not be the newest one of its
-files (generation.py), such files may hold the only copy of an object, so they are moved to the lost
-folder (quarantine), from where a repair brings them back (replace_from).
+They are removed at the start (sweep). Where the index may not be the newest one of its files
+(generation.py), such a file may be the only copy of an object, so it is moved to the lost folder
+(quarantine), from which a repair restores it (replace_from).
 """
 
 from __future__ import annotations

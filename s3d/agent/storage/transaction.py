@@ -1,4 +1,4 @@
-"""What a write may do to the index: rows in and out, and the reference counts of blobs.
+"""The changes that a write can make to the index: rows, and the reference counts of blobs.
 
 A Transaction lives in the writer thread and is used by one action after the other. It also notes
 what follows once the group is durable: what the cache must drop and which
@@ -27,7 +27,7 @@ from s3d.agent.storage.records import (
 
 @dataclass(slots=True)
 class Effects:
-    """What follows from a group once it is committed."""
+    """The effects of a group once it is committed."""
 
     buckets: set[str] = field(default_factory=set)
     """Those whose record changed."""
@@ -55,7 +55,7 @@ class Transaction(Reader):
         """Its row of the totals may have had the highest generation."""
 
     def roll_back(self) -> None:
-        """After a rollback: nothing that was noted or remembered holds any more."""
+        """Drop all notes and cached records after a rollback."""
         self.effects = Effects()
         self._buckets.clear()
         self._totals.clear()
@@ -126,7 +126,7 @@ class Transaction(Reader):
     # Objects
 
     def put_current(self, bucket: str, stored: Stored, replaced: ObjectRecord | None) -> None:
-        """Make it the current version; replaced: the one whose row it takes."""
+        """Make a version the current one; replaced: the one whose row it takes."""
         record, layout = stored
         key = record.key.encode()
         self.run(

@@ -1,6 +1,6 @@
 """Validation of a sync folder while its form is edited: a verdict per field, and a filter preview.
 
-It runs while a person types, so it reads only a part of the folder and caches requests to the
+It runs while the user types, so it reads only a part of the folder and caches requests to the
 bucket. An invalid value is a verdict, not an error.
 """
 

@@ -6,12 +6,12 @@ One pass, step by step ([thread] marks work that leaves the event loop):
    ``_follow_store`` those that clients of this agent write to the bucket. ``Schedule`` collects
    both, and adds retries and complete scans when they are due.
 2. ``_serve`` waits until a pass is due and takes its ``Scope`` from the schedule. ``make_pass``
-   runs one pass at a time, also those that a person asks for (user_actions.py).
+   runs one pass at a time, also those that the user asks for (user_actions.py).
 3. ``ChangeFinder`` (find_changes.py) walks the local folder [thread] while pages of the bucket's
    listing arrive [loop]; both are compared with the baseline, the last agreement [thread].
 4. ``join`` and ``plan`` (planning.py) turn the differences into steps; ``decide`` (decide.py) is
    the table of decisions. Files that may be unchanged are hashed [thread].
-5. ``check`` (decide.py) stops a plan that would delete too much, and asks a person [thread].
+5. ``check`` (decide.py) stops a plan that would delete too much, and asks the user [thread].
 6. ``find_moves`` (moves.py) pairs deletions with new files of the same bytes [thread].
 7. ``Executor.execute`` (execute.py) carries out one path: it looks again, decides again and writes
    with a condition. The intent is flushed before, the agreement recorded after [thread for each
@@ -56,7 +56,7 @@ ROOT_CHECK = 5.0
 
 class SyncFolder:
     """Run run() while the folder is synced; all other methods may be called meanwhile, from the
-    same loop. See user_actions.py for what a person can ask of it."""
+    same loop. See user_actions.py for what the user can ask of it."""
 
     def __init__(self, settings: FolderSettings, clock: Callable[[], float] = time.time) -> None:
         self.settings = settings

@@ -82,7 +82,7 @@ class Passes:
         return steps + [Step(difference, Action.BLOCK) for difference in unnamed]
 
     async def run(self, scope: Scope, *, approved: bool = False) -> PassResult:
-        """Plan and do it. approved: a person has agreed to what is deleted.
+        """Plan and do it. approved: the user has agreed to what is deleted.
 
         Raises Unavailable, RootGone, PassInterrupted; MassDeletionGuard, before any deletion.
         """

@@ -24,7 +24,7 @@ VERSION = 2
 
 
 class SavedTransfer(msgspec.Struct, frozen=True):
-    """An unfinished transfer. is_held: a person has paused it."""
+    """An unfinished transfer. is_held: the user has paused it."""
 
     id: str
     request: TransferRequest

@@ -1,4 +1,4 @@
-"""Uploads, downloads, copies, moves and deletions that a person has started.
+"""Uploads, downloads, copies, moves and deletions that the user has started.
 
 How one transfer runs:
 
@@ -164,7 +164,7 @@ def is_temporary(error: S3Error) -> bool:
 
 
 def _describe(error: Exception) -> tuple[str, str, int]:
-    """Code, message and HTTP status for a person."""
+    """Code, message and HTTP status for the user."""
     if isinstance(error, S3Error):
         code = "DiskFull" if is_disk_full(error) else error.code
         return code, error.message, error.status

@@ -157,7 +157,7 @@ class BucketsPane(Pane):
         self.query_one(FilterInput).open()
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """Filter while a person types; an error is shown in place of the place."""
+        """Filter while the user types; an error is shown in place of the place."""
         try:
             self.table.search(event.value)
             self._filter_error = ""

@@ -44,7 +44,7 @@ def folder_row(folder: FolderStatus, glyphs: Glyphs) -> Row:
 
 
 def folder_details(folder: FolderStatus) -> list[str]:
-    """The lines below the table: size, state, what a person has to decide, what is not in sync."""
+    """The lines below the table: size, state, what the user has to decide, what is not in sync."""
     filtered = f"   filter {folder.filter}" if folder.filter else ""
     lines = [safe(f"{count(folder.files, 'file')}, {size(folder.size)}{filtered}")]
     if folder.reason:

@@ -41,7 +41,7 @@ class Selection:
         return len(self.objects) == 1 and not self.prefixes
 
     def __str__(self) -> str:
-        """For a person: number and size of the objects, and the first prefixes."""
+        """For the user: number and size of the objects, and the first prefixes."""
         if self.is_one_object:
             return f"{self.objects[0].key}, {size(self.size)}"
         parts = []

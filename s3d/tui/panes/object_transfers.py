@@ -1,6 +1,6 @@
 """Downloads, uploads, copies, moves and deletions of the buckets pane.
 
-Each asks the person for what it has to know, and then starts transfers in the agent.
+Each asks the user for what it has to know, and then starts transfers in the agent.
 """
 
 from __future__ import annotations

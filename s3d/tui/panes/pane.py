@@ -76,7 +76,7 @@ class FilteredPane(Pane):
         self.query_one(FilterInput).open()
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """Filter while a person types; what is not valid yet filters nothing."""
+        """Filter while the user types; what is not valid yet filters nothing."""
         try:
             self.filter = NameFilter(event.value)
         except Unmatchable:

@@ -22,7 +22,7 @@ _HINTS = {
     "InvalidAccessKeyId": "set other credentials and restart the agent. The data stays in the "
     "queue.",
 }
-"""Error code of a push -> what a person can do."""
+"""Error code of a push -> what the user can do."""
 
 
 def transfer_columns(width: int) -> list[Column]:

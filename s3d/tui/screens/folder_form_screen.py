@@ -1,4 +1,4 @@
-"""The form of a sync folder. The agent validates it while a person types, and previews what the
+"""The form of a sync folder. The agent validates it while the user types, and previews what the
 filter selects; nothing changes before it is saved."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A form: fields that are checked while a person types, and one thing that it does."""
+"""A form: fields that are checked while the user types, and one thing that it does."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from textual.widgets import Input, Static, TextArea
 from s3d.shared.text import safe
 
 Check = Callable[[str], str]
-"""Returns what is wrong with a value, for a person, or ""."""
+"""Returns what is wrong with a value, for the user, or ""."""
 MAX_COMPLETED = 1_000
 """The names in a folder, for the completion of a path."""
 

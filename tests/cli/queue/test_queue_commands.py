@@ -142,7 +142,7 @@ def test_a_write_does_not_replace_a_pending_write_of_another_key(s3d, put):
     result = s3d("queue", "retry", number, "--as", "b")
     assert (result.code, result.out) == (1, "")
     assert f"a newer write of {other} is pending" in result.err
-    assert "discard it" in result.err
+    assert "discard the write" in result.err
     assert s3d("get", other, "-q").out == "newest"
     assert s3d("get", target, "-q").out == "old"
 

@@ -136,13 +136,13 @@ class CacheRoutes:
         return answer(PinList(self._keeper.pinned()))
 
     async def pin(self, call: Call) -> web.Response:
-        """Fetch it, and never evict it."""
+        """Fetch an object or prefix, and never evict it."""
         keeper, pin = self._keeper, _pin_of(await call.body(CachePlace))
         _persist(lambda: keeper.pins.add(pin))
         return answer(PinStatus(pin), 202)
 
     async def unpin(self, call: Call) -> web.Response:
-        """Allow its eviction. Count 0: it was not pinned."""
+        """Remove a pin, so that its objects may be evicted. Count 0: it was not pinned."""
         keeper, pin = self._keeper, _pin_of(await call.body(CachePlace))
         return answer(Count(int(_persist(lambda: keeper.pins.remove(pin)))))
 

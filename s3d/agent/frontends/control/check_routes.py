@@ -22,13 +22,13 @@ PAGE = 1.0
 
 
 class CheckRuns(Protocol):
-    """Who can check."""
+    """Runs checks."""
 
     def run(self, *, repair: bool) -> AsyncGenerator[CheckLine, None]: ...
 
 
 class CheckRoutes:
-    """The check; there is one at a time, and a new one takes the place of one that was left."""
+    """The check; there is one at a time; a new one replaces an abandoned one."""
 
     def __init__(self, checker: CheckRuns) -> None:
         self._checker = checker
@@ -59,7 +59,7 @@ class CheckRoutes:
             return answer(await self._page(self._lines))
 
     async def close(self) -> None:
-        """Leave what was begun."""
+        """Cancel a running check."""
         lines, self._lines = self._lines, None
         if lines is not None:
             await lines.aclose()

@@ -1,4 +1,4 @@
-"""Routes that help to find out what the agent does: its log, its rates, its settings."""
+"""Diagnostic routes of the agent: its log, its rates, its settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far the writes of one key are: pending, failed, pushed; and whether it is cached."""
+"""The sync state of a key: pending, failed, pushed; and whether it is cached."""
 
 from __future__ import annotations
 

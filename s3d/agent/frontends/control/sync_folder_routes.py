@@ -98,7 +98,7 @@ class SyncFolderRoutes:
         return answer(folder.status(), 201 if before is None else 200)
 
     async def remove(self, call: Call) -> web.Response:
-        """Stop to sync it. Both sides stay as they are."""
+        """Stop syncing the folder. Both sides stay as they are."""
         folder = folder_of_call(self._folders, call)
         if not folder.settings.from_file:
             hint = "unset S3D_SYNC_FOLDER and restart the agent"

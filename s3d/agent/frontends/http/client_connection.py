@@ -170,7 +170,7 @@ class ClientConnection(asyncio.Protocol):
             self.transport.close()
 
     def abort(self) -> None:
-        """Reset the connection: the client must not take what it has for a complete response."""
+        """Reset the connection, so that the client cannot treat a partial response as complete."""
         if self._task is not None and self._task is not asyncio.current_task(self._loop):
             self._task.cancel()
         if self.transport is not None:

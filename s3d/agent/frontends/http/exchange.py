@@ -149,7 +149,7 @@ class Exchange:
         await self._channel.drain()
 
     def abort(self) -> None:
-        """Break the response off, so that no client takes it for complete."""
+        """Abort the response, so that no client treats it as complete."""
         self.keep_alive = False
         self._channel.abort()
 

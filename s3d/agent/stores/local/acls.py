@@ -1,4 +1,4 @@
-"""Access control lists of buckets and of versions of objects: kept and given back, not enforced.
+"""Access control lists of buckets and of versions of objects: stored and returned, not enforced.
 
 That of a bucket is a setting, that of a version lies in its description.
 """

@@ -36,7 +36,8 @@ class BucketOps:
 
     @operation("CreateBucket")
     async def create_bucket(self, request: S3Request[Members]) -> S3Response[Members]:
-        """Again: fine in us-east-1, BucketAlreadyOwnedByYou elsewhere, as AWS answers.
+        """Creating an own bucket again succeeds in us-east-1; elsewhere it is
+        BucketAlreadyOwnedByYou, as at AWS.
 
         https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html
         """
@@ -61,7 +62,7 @@ class BucketOps:
 
     @operation("DeleteBucket")
     async def delete_bucket(self, request: S3Request[Members]) -> S3Response[Members]:
-        """Unfinished uploads do not keep a bucket: they go with it."""
+        """Unfinished uploads do not prevent the deletion: they are deleted with the bucket."""
         await self._index.write(partial(_delete, request.bucket), frees=True)
         return S3Response({})
 
@@ -72,7 +73,7 @@ class BucketOps:
 
     @operation("GetBucketLocation")
     def get_bucket_location(self, request: S3Request[Members]) -> Completed[Members]:
-        """us-east-1 is said by saying nothing."""
+        """us-east-1 is expressed by an empty LocationConstraint."""
         record = self._index.read_inline(lambda reader: find_bucket(reader, request.bucket))
         region = record.region
         return Completed(

@@ -1,4 +1,4 @@
-"""What becomes of the parts of an upload: which are taken, the ETag, the checksum. Pure.
+"""Completes a multipart upload from its parts: selection, ETag and checksum. Pure.
 
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html
@@ -40,7 +40,7 @@ _KINDS = {
 
 
 def checksum_of_upload(input: Mapping[str, Any]) -> tuple[str, str]:
-    """(algorithm, kind) that CreateMultipartUpload asks for; ("", "") for none."""
+    """The (algorithm, kind) that CreateMultipartUpload requests; ("", "") for none."""
     algorithm = str(input.get("ChecksumAlgorithm") or "").upper()
     kind = str(input.get("ChecksumType") or "").upper()
     if not algorithm:
@@ -70,7 +70,7 @@ def wanted_parts(input: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 def choose(
     parts: Sequence[PartRecord], requested: Sequence[Mapping[str, Any]], upload: UploadRecord
 ) -> list[PartRecord]:
-    """The parts that the client means. Raises InvalidPart, EntityTooSmall."""
+    """The stored parts that the client lists. Raises InvalidPart, EntityTooSmall."""
     known = {part.number: part for part in parts}
     chosen = []
     for one in requested:
@@ -96,7 +96,7 @@ def choose(
 
 
 def check_size(chosen: Sequence[PartRecord], input: Mapping[str, Any]) -> None:
-    """Raises InvalidRequest when the client has counted other bytes."""
+    """Raises InvalidRequest when the client declares another size."""
     promised, size = input.get("MpuObjectSize"), sum(part.size for part in chosen)
     if promised is not None and int(promised) != size:
         message = f"The provided 'x-amz-mp-object-size' header value {promised} does not match "
@@ -132,7 +132,7 @@ def checksum_of_object(
 def assemble(
     upload: UploadRecord, chosen: Sequence[PartRecord], checksum: Checksum | None
 ) -> tuple[ObjectRecord, Layout]:
-    """The object: its bytes are the parts' bytes, where they lie."""
+    """The object record, which references the parts' bytes in place."""
     md5s = [bytes.fromhex(unquoted(part.etag)) for part in chosen]
     record = ObjectRecord(
         key=upload.key,
@@ -152,7 +152,7 @@ def assemble(
 
 
 def _differs(part: PartRecord, one: Mapping[str, Any]) -> bool:
-    """Whether the list names a checksum that the part has not."""
+    """Whether the list has a checksum that differs from the part's."""
     for algorithm in checksums.ALGORITHMS:
         named = one.get(checksums.member_of(algorithm))
         if named is not None and (

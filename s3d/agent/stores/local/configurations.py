@@ -1,6 +1,6 @@
 """The configurations of which a bucket has several, by Id: analytics, inventory, metrics, tiering.
 
-Each is a setting named "query word/Id". Kept and given back, not enforced.
+Each is a setting named "query word/Id". Stored and returned, not enforced.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ FAMILIES = ("Analytics", "IntelligentTiering", "Inventory", "Metrics")
 """As the operations are called: PutBucket...Configuration, ListBucket...Configurations."""
 
 PAGE = 100
-"""Configurations in one answer of a List."""
+"""Maximum number of configurations in one List response."""
 
 MAX_CONFIGURATIONS = 1000
 """Of one family in one bucket.
@@ -113,6 +113,6 @@ def _ids(request: S3Request[Members], settings: Iterable[str]) -> set[str]:
 
 
 def _list_member(request: S3Request[Members]) -> str:
-    """The member of the answer that holds the configurations."""
+    """The member of the response with the configurations."""
     members = service().output_of(request.op.name).members
     return next(name for name in members if name.endswith("ConfigurationList"))

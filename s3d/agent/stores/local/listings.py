@@ -48,7 +48,8 @@ class ListOps:
 
 
 def page_size(requested: int | None, name: str) -> int:
-    """max-keys and its like: 1000 at most, and unless said otherwise. Raises InvalidArgument."""
+    """max-keys and similar parameters: at most 1000, which is also the default. Raises
+    InvalidArgument."""
     if requested is None:
         return MAX_KEYS
     if requested < 0:
@@ -73,7 +74,8 @@ def is_url_encoded(input: Mapping[str, Any]) -> bool:
 
 
 def encode_names(output: Members, names: tuple[str, ...], rows: Mapping[str, str]) -> None:
-    """What encoding-type=url asks for: names of members, and rows as list member -> name in it."""
+    """Encode names for encoding-type=url: names of members, and rows as list member -> name in
+    it."""
     for name in names:
         if output.get(name):
             output[name] = url_encode(output[name])
@@ -113,7 +115,7 @@ def _list_v2(input: Mapping[str, Any], reader: Reader) -> Members:
 def _page(
     reader: Reader, input: Mapping[str, Any], after: bytes
 ) -> tuple[Page[ObjectRow, None], Members]:
-    """The page, and the members that both listings have."""
+    """The page, and the members that both operations share."""
     bucket = find_bucket(reader, input["Bucket"]).name
     prefix, delimiter = input.get("Prefix") or "", input.get("Delimiter") or ""
     query = Query(

@@ -1,4 +1,4 @@
-"""Object lock of versions of objects, retention and legal hold: kept and given back, not enforced.
+"""Object lock of versions of objects, retention and legal hold: stored and returned, not enforced.
 
 They lie in the description of the version, as the members in which GET and HEAD show them.
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock.html
@@ -52,7 +52,7 @@ class LockOps:
 
     @operation("PutObjectRetention")
     async def put_object_retention(self, request: S3Request[Members]) -> S3Response[Members]:
-        """Neither mode nor date: the retention is taken off."""
+        """Without mode and date, the retention is removed."""
         value = payload_of(request)
         mode, until = value.get("Mode"), value.get("RetainUntilDate")
         if (mode is None) != (until is None):

@@ -1,4 +1,4 @@
-"""Find what a request names, or raise what S3 answers when it is not there."""
+"""Look up the bucket, version or upload of a request, or raise S3's error for a missing one."""
 
 from __future__ import annotations
 
@@ -65,18 +65,18 @@ def find_upload(reader: Reader, bucket: str, key: str, upload_id: str) -> Upload
 
 
 def has_object_lock(reader: Reader, bucket: BucketRecord) -> bool:
-    """Whether the bucket was created with it, or got it by a setting."""
+    """Whether object lock was enabled at the bucket's creation, or by a setting."""
     return bucket.object_lock or reader.setting(bucket.name, OBJECT_LOCK) is not None
 
 
 def check_object_lock(reader: Reader, bucket: BucketRecord) -> None:
-    """Raises InvalidRequest for a bucket that knows no retention and no legal hold."""
+    """Raises InvalidRequest for a bucket without object lock."""
     if not has_object_lock(reader, bucket):
         raise S3Error("InvalidRequest", "Bucket is missing Object Lock Configuration")
 
 
 def check_version_id(version_id: str) -> None:
-    """Raises InvalidArgument for what was never the id of a version."""
+    """Raises InvalidArgument for text that is not a version id."""
     if version_id != NULL_VERSION and seq_of(version_id) is None:
         raise S3Error(
             "InvalidArgument",
@@ -87,12 +87,12 @@ def check_version_id(version_id: str) -> None:
 
 
 def shown_version(bucket: BucketRecord, record: ObjectRecord) -> dict[str, str]:
-    """The VersionId member, in buckets that ever had versioning."""
+    """The VersionId member, in buckets where versioning was ever enabled."""
     return {"VersionId": record.version_id} if bucket.versioning else {}
 
 
 def condition_of(stored: Stored | None) -> Current | None:
-    """What conditions of writes are judged against."""
+    """The state of the object that conditions of writes are evaluated against."""
     if stored is None:
         return None
     record = stored.record
@@ -113,7 +113,7 @@ def update_metadata(
     version_id: str | None,
     change: Callable[[Description], Description],
 ) -> ObjectRecord:
-    """Of the named version, or the current one. Raises what find_version raises."""
+    """Update the metadata of a version, by default the current one. Raises like find_version."""
     record, layout = find_version(tx, bucket, key, version_id)
     revised = Stored(replace(record, description=change(record.description)), layout)
     current = tx.current(bucket.name, key.encode())

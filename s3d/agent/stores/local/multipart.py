@@ -1,6 +1,6 @@
 """Multipart uploads: create, upload a part, complete, abort.
 
-To complete is to list the extents of the parts: nothing is read, written or put together.
+Completing an upload only lists the extents of its parts: no bytes are read or written.
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html
 """
 
@@ -46,7 +46,7 @@ MAX_PARTS = 10_000
 
 
 class PartSource(Protocol):
-    """What a part is made of: a body that was received, or bytes of another object."""
+    """The source of a part: a received body, or bytes of another object."""
 
     @property
     def size(self) -> int: ...
@@ -58,11 +58,11 @@ class PartSource(Protocol):
     def checksum(self) -> Checksum | None: ...
 
     def enter(self, tx: Transaction) -> Layout:
-        """Hold them for the part, and say where they lie."""
+        """Add references to the bytes for the part, and return their layout."""
 
 
 class PartWriter:
-    """Puts parts into unfinished uploads."""
+    """Adds parts to unfinished uploads."""
 
     def __init__(self, index: Index, clock: Callable[[], float]) -> None:
         self._index = index
@@ -75,7 +75,7 @@ class PartWriter:
         taken: PartSource,
         undo: Callable[[], None] | None = None,
     ) -> PartRecord:
-        """The part; one of the same number goes. Raises NoSuchUpload."""
+        """Add a part, replacing one of the same number. Raises NoSuchUpload."""
         return await self._index.write(partial(self._put, request, number, taken), undo)
 
     def _put(
@@ -139,7 +139,8 @@ class MultipartOps:
 
     @operation("UploadPart")
     async def upload_part(self, request: S3Request[Members]) -> S3Response[Members]:
-        """Always into a file, however small, so that a multipart object is all files."""
+        """Parts are always files, however small, so that a multipart object consists of files
+        only."""
         input = request.input
         number = check_part_number(input)
         upload = self._index.read_inline(
@@ -213,9 +214,9 @@ def check_part_number(input: Mapping[str, Any]) -> int:
 
 
 def _completed(reader: Reader, bucket: BucketRecord, input: Mapping[str, Any]) -> Members:
-    """The same answer again, when the object is still what this upload made of it.
+    """Repeat the response, if the object is still the result of this upload.
 
-    A client that lost the first answer repeats the request. Raises NoSuchUpload otherwise.
+    A client that lost the first response repeats the request. Raises NoSuchUpload otherwise.
     """
     current = reader.object(bucket.name, input["Key"].encode())
     if current is None or current.upload_id != input["UploadId"]:

@@ -23,7 +23,7 @@ MAX_SIZE = 5 << 30
 
 
 class Received(NamedTuple):
-    """A body whose promises were kept."""
+    """A received body that matches its declared digests."""
 
     draft: Draft
     etag: str
@@ -34,7 +34,7 @@ class Received(NamedTuple):
         return self.draft.size
 
     def enter(self, tx: Transaction) -> Layout:
-        """Name its bytes in the index, and say where they lie."""
+        """Add its bytes to the index, and return their layout."""
         draft = self.draft
         if not draft.size:
             return Layout()
@@ -45,9 +45,9 @@ class Received(NamedTuple):
 async def receive(
     blobs: Blobs, request: S3Request[Members], *, algorithm: str = "", inline: int = INLINE
 ) -> Received:
-    """Read the body to its end. Raises BadDigest when it is not what was promised.
+    """Read the body to its end. Raises BadDigest when it does not match a declared digest.
 
-    algorithm: a checksum that is wanted in any case. Nothing is left behind by an error.
+    algorithm: a checksum to compute in any case. An error leaves no files behind.
     """
     input, body = request.input, request.body or BytesBody(b"")
     if (body.size or 0) > MAX_SIZE:
@@ -96,7 +96,7 @@ def _announced(request: S3Request[Members]) -> str:
 
 
 def _agreed(promised: str, offered: str) -> str:
-    """Parts of an upload come with the checksum that was agreed on at its beginning."""
+    """Parts of an upload must have the checksum algorithm that was declared at its creation."""
     if promised and offered and promised != offered:
         message = f"expected checksum Type: {promised.lower()}, actual checksum Type: "
         raise S3Error(
@@ -138,7 +138,8 @@ F = TypeVar("F", bound=LocatedBody)
 def look_and_open(
     index: Index, blobs: Blobs, find: Callable[[Reader], F], name: str = ""
 ) -> tuple[F, Body | None]:
-    """What find finds, and its bytes; the caller closes the body. name: of the object.
+    """Look up an object with find, and open its bytes; the caller closes the body. name: of the
+    object.
 
     Raises StoredDataCorrupt.
     """
@@ -174,7 +175,7 @@ def _open(index: Index, blobs: Blobs, layout: Layout, span: ByteRange, name: str
 def open_layout(index: Index, blobs: Blobs, layout: Layout) -> Body:
     """All bytes of a layout that the caller has a reference to; the caller closes the body.
 
-    Raises InternalError when they are not there or damaged.
+    Raises InternalError when they are missing or damaged.
     """
     if not layout.extents:
         return BytesBody(b"")

@@ -62,7 +62,7 @@ _CHANGES = ("StorageClass", "WebsiteRedirectLocation", *ENCRYPTION)
 
 
 class _Source(NamedTuple):
-    """What x-amz-copy-source names, and which of its bytes are wanted."""
+    """The object of x-amz-copy-source, and the range of its bytes."""
 
     bucket: BucketRecord
     stored: Stored
@@ -74,7 +74,7 @@ class _Source(NamedTuple):
 
     @property
     def layout(self) -> Layout:
-        """Of the wanted bytes."""
+        """The layout of the requested bytes."""
         whole = self.stored.layout
         return Layout(cut(whole.extents, *self.span), whole.inline)
 
@@ -84,7 +84,7 @@ class _Source(NamedTuple):
 
 
 class _Digest(NamedTuple):
-    """What is known of a run of bytes."""
+    """The known digests of a run of bytes."""
 
     of: int
     """The seq of the version that has them."""
@@ -93,7 +93,7 @@ class _Digest(NamedTuple):
 
 
 class _Shared(NamedTuple):
-    """Bytes of another object that a part is going to hold as well."""
+    """Bytes of another object that a part will share."""
 
     size: int
     layout: Layout
@@ -194,7 +194,7 @@ class CopyOps:
 
 
 async def _digest(source: _Source, body: Body, algorithm: str) -> _Digest:
-    """ETag and checksum of the wanted bytes, which are read only if they must be."""
+    """ETag and checksum of the requested bytes, which are read only if necessary."""
     record = source.record
     if source.span[1] == record.size and "-" not in record.etag and _has(record, algorithm):
         return _Digest(record.seq, record.etag, record.checksum if algorithm else None)
@@ -221,7 +221,7 @@ def _has(record: ObjectRecord, algorithm: str) -> bool:
 
 
 def _find(input: Mapping[str, Any], reader: Reader) -> _Source:
-    """The source of a copy. Raises what GetObject would, and PreconditionFailed."""
+    """Find the source of a copy. Raises like GetObject, and PreconditionFailed."""
     name, key, version_id = parse_copy_source(input["CopySource"])
     bucket = find_bucket(reader, name)
     try:

@@ -34,7 +34,8 @@ _ALGORITHMS = frozenset({"AES256", "aws:kms", "aws:kms:dsse"})
 
 
 def description_of(input: Mapping[str, Any]) -> Description:
-    """Of the input of PutObject, CopyObject or CreateMultipartUpload. Raises S3Error."""
+    """The description in the input of PutObject, CopyObject or CreateMultipartUpload. Raises
+    S3Error."""
     headers = {name: input[name] for name in DESCRIPTION if input.get(name) not in (None, "")}
     headers.setdefault("ContentType", DEFAULT_TYPE)
     _strip_transfer_coding(headers)
@@ -48,7 +49,7 @@ def description_of(input: Mapping[str, Any]) -> Description:
 
 
 def is_locked(description: Description) -> bool:
-    """Whether the object gets a retention or a legal hold."""
+    """Whether the request sets a retention or a legal hold."""
     return any(name in description.headers for name in OBJECT_LOCK)
 
 
@@ -103,12 +104,12 @@ def _check_headers(headers: Mapping[str, Any], input: Mapping[str, Any]) -> None
 
 
 def moment(time: float) -> datetime:
-    """Whole seconds, as S3 counts them."""
+    """A time in whole seconds, as in S3."""
     return _second(int(time))
 
 
 def object_members(bucket: BucketRecord, record: ObjectRecord) -> Members:
-    """What GetObject and HeadObject say of an object, without length, range and checksum."""
+    """The members of GetObject and HeadObject, without length, range and checksum."""
     description = record.description
     members: Members = {
         "AcceptRanges": "bytes",
@@ -126,7 +127,7 @@ def object_members(bucket: BucketRecord, record: ObjectRecord) -> Members:
 def stored_members(
     bucket: BucketRecord, record: ObjectRecord, *, composed: bool = False
 ) -> Members:
-    """What PutObject and its relatives say of what they stored; composed: of other objects."""
+    """The members of responses to writes such as PutObject; composed: made of other objects."""
     members = {**shown_version(bucket, record), **encryption(record.description)}
     if not composed:
         members["ETag"] = record.etag
@@ -145,7 +146,7 @@ def checksum_members(checksum: Checksum | None) -> Members:
 
 
 def row(record: ObjectRow) -> dict[str, Any]:
-    """An object in a listing."""
+    """The row of an object in a listing."""
     members = {
         "Key": record.key,
         "LastModified": moment(record.modified),

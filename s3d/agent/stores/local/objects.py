@@ -50,7 +50,7 @@ _PLAIN = frozenset({"Bucket", "Key", "ChecksumMode"})
 
 
 class _ReadResponse(NamedTuple):
-    """What a GET or HEAD is answered with; span None: no body, it is not modified."""
+    """The response to a GET or HEAD; span None: no body (304 Not Modified)."""
 
     stored: Stored
     output: Members
@@ -63,7 +63,7 @@ class _ReadResponse(NamedTuple):
 
 
 class _Plain(NamedTuple):
-    """The answer to a request of _PLAIN, as long as bucket is the bucket's record."""
+    """The cached response to a request of _PLAIN, while bucket is the bucket's record."""
 
     bucket: BucketRecord
     output: Members
@@ -71,7 +71,7 @@ class _Plain(NamedTuple):
 
 
 class ObjectOps:
-    """Handlers of the operations on objects that are no listing, copy or multipart upload."""
+    """Handlers of the operations on objects, except listings, copies and multipart uploads."""
 
     def __init__(self, index: Index, blobs: Blobs, publisher: Publisher) -> None:
         self._index = index
@@ -154,7 +154,7 @@ class ObjectOps:
     def _delete_all(
         self, name: str, objects: Sequence[Mapping[str, Any]], tx: Transaction
     ) -> tuple[list[Members], list[Members]]:
-        """What became of each: rows of those deleted, rows of the errors."""
+        """The result for each key: rows of deleted ones, rows of errors."""
         bucket = find_bucket(tx, name)
         deleted, errors = [], []
         for one in objects:
@@ -211,7 +211,7 @@ def _admit(request: S3Request[Members], description: Description, reader: Reader
 
 
 def _find(input: Mapping[str, Any], reader: Reader) -> _ReadResponse:
-    """What GetObject and HeadObject have in common: all but the bytes.
+    """The common part of GetObject and HeadObject: everything but the bytes.
 
     Nearly all requests for a hot object are the same, so that response is built once.
     """
@@ -230,7 +230,7 @@ def _find(input: Mapping[str, Any], reader: Reader) -> _ReadResponse:
 
 
 def _judge(input: Mapping[str, Any], bucket: BucketRecord, stored: Stored) -> _ReadResponse:
-    """Conditions, overrides and the range of a request, applied to what it asks for."""
+    """Apply the conditions, overrides and range of a request to the object."""
     record = stored.record
     output = object_members(bucket, record)
     unmodified = not_modified(input, output, record.modified)
@@ -246,7 +246,7 @@ def _judge(input: Mapping[str, Any], bucket: BucketRecord, stored: Stored) -> _R
 
 
 def _span(input: Mapping[str, Any], stored: Stored, output: Members) -> ByteRange | None:
-    """The bytes that Range or PartNumber asks for; None: all of it."""
+    """The bytes that Range or PartNumber selects; None: the whole object."""
     header, number = input.get("Range"), input.get("PartNumber")
     if number is None:
         return byte_range(header, stored.record.size) if header else None

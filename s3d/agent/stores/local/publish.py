@@ -28,7 +28,7 @@ SUSPENDED = "Suspended"
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A key has another current version from now on; stored None: it has none any more."""
+    """A change of a key's current version; stored None: it has no current version any more."""
 
     bucket: str
     key: str
@@ -44,7 +44,8 @@ OnChange = Callable[[Transaction, Change], None]
 
 
 class Publisher:
-    """Gives versions their number and time, and keeps older ones as the bucket wants it."""
+    """Assigns versions their number and time, and stores older ones if the bucket has
+    versioning."""
 
     def __init__(self, clock: Callable[[], float], on_change: OnChange | None = None) -> None:
         self._clock = clock
@@ -59,9 +60,9 @@ class Publisher:
         *,
         request_id: str = "",
     ) -> ObjectRecord:
-        """Make it the current version; its seq, version id and time are given here.
+        """Make a version the current one; its seq, version id and time are assigned here.
 
-        The blobs of the layout must have been entered or held for it already. request_id: see
+        The blobs of the layout must already be entered or referenced for it. request_id: see
         Change.
         """
         replaced = tx.current(bucket.name, record.key.encode())
@@ -93,7 +94,7 @@ class Publisher:
     ) -> ObjectRecord | None:
         """Remove one version permanently; the newest remaining one becomes current.
 
-        The version that was removed; None: there was none of that id.
+        Returns the removed version; None: there is none with this id.
         """
         name = key.encode()
         current = tx.current(bucket.name, name)
@@ -111,7 +112,7 @@ class Publisher:
         return doomed.record
 
     def tagged(self, tx: Transaction, bucket: BucketRecord, key: str, *, request_id: str) -> None:
-        """The current version has other tags now. request_id: see Change."""
+        """Note that the tags of the current version have changed. request_id: see Change."""
         current = tx.current(bucket.name, key.encode())
         self._tell(tx, Change(bucket.name, key, current, tagged=True, request_id=request_id))
 
@@ -134,7 +135,7 @@ class Publisher:
 
 
 def _retire(tx: Transaction, bucket: BucketRecord, key: str, current: Stored | None) -> None:
-    """Keep the bytes of the current version as an older one, or let them go.
+    """Store the current version as an older one, or release its bytes.
 
     Its row among the current ones is the caller's. While versioning is not enabled there is one
     version without an id, "null", and the next such one takes its place.

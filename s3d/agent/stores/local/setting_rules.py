@@ -37,7 +37,7 @@ LIFECYCLE_ACTIONS = frozenset(
 
 
 def payload_of(request: S3Request[Members]) -> Any:
-    """What a Put puts. Raises MalformedXML when there is nothing."""
+    """The payload of a Put. Raises MalformedXML when it is missing."""
     value = request.input.get(str(service().input_of(request.op.name).payload))
     if value is None:
         raise S3Error("MalformedXML")

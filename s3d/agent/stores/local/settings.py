@@ -1,4 +1,4 @@
-"""The settings of buckets: kept as they were put and given back; a table, and handlers for all.
+"""The settings of buckets, stored and returned as they were put: a table, and handlers for all.
 
 Each setting is stored as the output of its Get operation, under its query parameter ("cors").
 A setting goes with its bucket. ENFORCED and STORED_ONLY say which change what s3d does.
@@ -38,13 +38,13 @@ class Setting:
     get: str
     delete: str = ""
     absent: str | Members = ""
-    """The error code, or the answer, when nothing was put."""
+    """The error code, or the response, when the setting is not set."""
     check: Callable[[Any], None] | None = None
     """Rules beyond the model's; raises S3Error."""
     admit: Callable[[Reader, BucketRecord, Any], None] | None = None
     """Rules about the bucket; raises S3Error."""
     implied: Callable[[BucketRecord], Members | None] | None = None
-    """The answer that the bucket itself gives when nothing was put."""
+    """The response of the bucket itself when the setting is not set."""
     beside: Members = field(default_factory=dict)
     """Members of the answer that are put beside the payload, with their defaults."""
 
@@ -183,7 +183,7 @@ STORED_ONLY: Mapping[str, str] = {
     "retention": "retention",
     "website": "website hosting",
 }
-"""Settings that are given back as they were put and change nothing: the user guide lists them by
+"""Settings that are returned as they were put and have no effect: the user guide lists them by
 these names."""
 
 _BY_OPERATION: Mapping[str, Setting] = {

@@ -48,7 +48,7 @@ from s3d.agent.stores.local.versions import VersionOps
 
 
 class Swept(NamedTuple):
-    """What became of files that no object names."""
+    """The number of files without an object that were removed or quarantined."""
 
     removed: int = 0
     lost: int = 0
@@ -56,7 +56,7 @@ class Swept(NamedTuple):
 
 
 class LocalStore(TerminalStore):
-    """The embedded store. The index and the blobs are the caller's to open and to close."""
+    """The embedded store. The caller opens and closes the index and the blobs."""
 
     def __init__(
         self,
@@ -89,7 +89,7 @@ class LocalStore(TerminalStore):
         self._blobs = blobs
 
     async def sweep(self) -> Swept:
-        """See to the files that no object names; to be called once after the start.
+        """Remove or quarantine files that no object references; called once after the start.
 
         A crash has left them, so they are removed. Where the index may not be the newest one of
         its files, they go to the lost folder. Requests may come meanwhile.

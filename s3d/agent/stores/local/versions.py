@@ -30,7 +30,7 @@ Version = tuple[ObjectRow, bool]
 
 
 class VersionOps:
-    """Handlers of what is about versions and of nothing else."""
+    """Handlers of the operations on versions."""
 
     def __init__(self, index: Index) -> None:
         self._index = index
@@ -105,7 +105,7 @@ def _list(input: Mapping[str, Any], reader: Reader) -> Members:
 
 
 def _place(reader: Reader, bucket: str, input: Mapping[str, Any]) -> Place[int]:
-    """Where the page begins. A key marker alone stands behind all versions of its key."""
+    """The position where the page begins. A key marker alone is after all versions of its key."""
     key, version_id = (input.get("KeyMarker") or "").encode(), input.get("VersionIdMarker")
     if not version_id:
         return key, 0

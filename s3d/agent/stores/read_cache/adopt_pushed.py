@@ -34,7 +34,7 @@ class Pushed:
     etag: str
     stored: Stored
     source: bytes | Path
-    """All of its bytes, or the file with nothing but them."""
+    """The whole body, or a file that contains exactly the body."""
 
 
 async def adopt(catalog: Catalog, pushed: Pushed) -> Entry | None:

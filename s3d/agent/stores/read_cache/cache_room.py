@@ -11,7 +11,7 @@ from s3d.agent.storage.disk import Disk
 from s3d.agent.stores.read_cache.s3_fifo import Fifo, Retention
 
 SLICE = 200
-"""Entries that go before others may run: this takes some milliseconds of the loop."""
+"""Maximum evictions in one call: these take some milliseconds of the loop."""
 _SLACK = 32 << 20
 """Bytes of the limit that are reserved for the WAL file of the index."""
 _FLOOR, _FLOOR_SHARE = 5 << 30, 0.1
@@ -43,7 +43,7 @@ class CacheRoom:
         retention: Callable[[int], Retention],
         evicted: Callable[[int], None],
     ) -> None:
-        """retention: whether the entry of a slot may be evicted. evicted: called with the slot of
+        """retention: the Retention of the entry of a slot. evicted: called with the slot of
         each evicted entry."""
         self.limits = limits
         self._fifo = fifo

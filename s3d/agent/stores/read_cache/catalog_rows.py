@@ -198,10 +198,10 @@ class EntryRows:
     def __init__(self, index: Index, distrust: float | None) -> None:
         """distrust: EXPIRED or UNPROVEN for all rows that are there."""
         self.on_row_left: Callable[[], None] = lambda: None
-        """The row of something that was forgotten could not be dropped."""
+        """Deleting the row of a forgotten entry has failed."""
         self._index = index
         self._unsaved: dict[int, _Unsaved] = {}
-        """By blob, the entries whose rows are not committed yet: what their rows will say."""
+        """By blob, the entries whose rows are not committed yet."""
         self._dropping: asyncio.Future[Any] | None = None
         """The last of the rows that go."""
         self._distrust = distrust

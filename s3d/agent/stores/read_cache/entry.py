@@ -23,11 +23,11 @@ from s3d.agent.storage.blocks import BLOCK, block_count, block_size, blocks_of, 
 UNCHECKED = 0.0
 """A value of Entry.checked: the entry is revalidated at its next use."""
 EXPIRED = -1.0
-"""As checked of an entry that an agent has left which was killed: it is checked before its next
-use. While the remote is away it is given, as stale: all that was forgotten is forgotten."""
+"""A value of Entry.checked after an agent was killed: the entry is revalidated before its next
+use. While the remote is unreachable, it is served as stale: all invalidations are committed."""
 UNPROVEN = -2.0
-"""The same after a power cut, which may have taken the newest rows with it, and so what was
-forgotten last: while the remote is away it is not given."""
+"""The same after a power cut, which may have lost the newest rows, and so the
+last invalidations: while the remote is unreachable, it is not served."""
 
 _ABOUT_THE_ANSWER = frozenset(
     ("Body", "ContentLength", "ContentRange", "PartsCount", "RequestCharged", "DeleteMarker")
@@ -68,19 +68,19 @@ class Entry:
         self.bucket, self.key = place
         self.size = size
         self.blob = blob
-        """Names the file or the row with the bytes."""
+        """The id of the file or row with the bytes."""
         self.slot = -1
-        """Place in the catalog; -1: not there."""
+        """Slot in the catalog; -1: none."""
         self.present = 0
-        """Bit n: block n is here."""
+        """Bit n: block n is cached."""
         self.sums = array("I", bytes(4 * block_count(size)))
-        """CRC32C of each block that is here."""
+        """CRC32C of each cached block."""
         self.proven = 0
-        """Bit n: the bytes of block n were read and found right, as the file is now (stamp)."""
+        """Bit n: block n was verified, for the current stamp of the file."""
         self.stamp = (0, 0)
-        """Size and ctime (ns) of the file when its blocks were found right."""
+        """Size and ctime (ns) of the file when its blocks were verified."""
         self.superseded = False
-        """A newer version is known: readers of this one may finish, and no reader begins."""
+        """A newer version is known: current readers may finish, and no new ones start."""
         self.set_members(members, checked)
 
     def set_members(self, members: Mapping[str, Any], checked: float) -> None:

@@ -56,9 +56,9 @@ class _Opening:
     """The first GET of an object, in progress."""
 
     result: asyncio.Future[Entry | None]
-    """None: it is not to be cached."""
+    """None: the object must not be cached."""
     context: RequestContext | None = None
-    """Of the first reader's request."""
+    """The context of the first reader's request."""
     superseded: bool = False
     """The object has been written since: no other reader may get these bytes."""
 

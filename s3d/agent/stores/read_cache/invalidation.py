@@ -24,7 +24,7 @@ HARMLESS = frozenset(
     )
 )
 """Operations that change something and no object. All others that are no reads make the cache
-forget, also those that no model names: so a new one cannot make it lie."""
+forget, including unknown ones, so that a new operation cannot leave outdated entries."""
 
 _OF_BUCKETS = ("PutBucket", "DeleteBucket", "CreateBucket", "UpdateBucket")
 
@@ -33,10 +33,10 @@ class Effect(Enum):
     """What happens to the entries of the objects that a write names."""
 
     NONE = "none"
-    """The remote never got it: they are as right as before."""
+    """The remote did not receive the write: the entries stay valid."""
     DOUBT = "doubt"
-    """It was refused, or nobody knows whether it was carried out. The remote is asked before they
-    are believed; while it is away they are stale, but older than no acknowledged write."""
+    """It was refused, or its outcome is unknown. The entries are revalidated before their next use;
+    while the remote is unreachable they are stale, but not older than an acknowledged write."""
     FORGET = "forget"
     """The write succeeded."""
 

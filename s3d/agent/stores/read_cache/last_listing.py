@@ -42,7 +42,7 @@ class Change(NamedTuple):
     key: str
     row: Members | None
     is_known: bool = True
-    """False: the write was carried out, and what a listing would say of it is not known."""
+    """False: the write succeeded, but its row in a listing is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +50,9 @@ class LastListing:
     """A complete listing."""
 
     keys: list[bytes]
-    """Sorted. A common prefix is a key of its own."""
+    """Sorted; common prefixes count as keys."""
     rows: Mapping[bytes, Members]
-    """Those that are objects."""
+    """The keys that are objects."""
     tokens: Mapping[str, bytes] = field(default_factory=dict)
     """The remote's tokens, and the keys that they continue after."""
 

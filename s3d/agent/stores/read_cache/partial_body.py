@@ -37,7 +37,7 @@ class FillBody:
         self._context = context
         self._at, self._stop = start, start + size
         self._used: list[Fetch] = []
-        """Fetches whose bytes were given before all of them had come and were found right."""
+        """Fetches whose bytes were returned before they were verified completely."""
         self._fd = fills.files.open(entry)
         if self._fd is None:
             raise S3Error("ServiceUnavailable", "A file of the cache is missing.")

@@ -141,7 +141,7 @@ class PinSchedule:
         self._base = max(SHORTEST, max_age)
         self._clock = clock
         self._next: dict[Pin, tuple[float, float]] = {}
-        """When it is due, and the pause before that."""
+        """When the pin is due, and the pause before that."""
 
     def is_due(self, pin: Pin) -> bool:
         return self._next.get(pin, (0.0, 0.0))[0] <= self._clock()

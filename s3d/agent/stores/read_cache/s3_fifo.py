@@ -28,17 +28,17 @@ _SMALL_NEXT = 100
 
 
 class Retention(IntEnum):
-    """Whether an entry may be evicted."""
+    """Whether an entry has to stay in the cache."""
 
     NO = 0
     IN_USE = 1
-    """For a moment."""
+    """Temporarily, while the entry is in use."""
     PINNED = 2
     """Until pins_changed() is called."""
 
 
 _FREE, _SMALL, _MAIN, _LEFT = range(4)
-"""States of a slot; _LEFT: dropped, and still somewhere in a queue."""
+"""States of a slot; _LEFT: removed, but still in a queue."""
 
 
 class Fifo:
@@ -58,9 +58,9 @@ class Fifo:
         self._free: list[int] = []
         self._ghosts: set[int] = set()
         self._pinned_in_a_row = 0
-        """Pinned ones that were looked at last: when it is all of them, none need be looked at."""
+        """Pinned entries that were skipped in a row; when all are pinned, the search ends."""
         self._departures: deque[int] = deque()
-        """The ghosts in the order of their leaving; those that came back are still in it."""
+        """The ghosts in the order of their eviction, including entries that were added again."""
 
     def add(self, size: int, mark: int, *, known: bool = False) -> int:
         """Add an entry and return its slot. mark: identifies its ghost. known: it was cached

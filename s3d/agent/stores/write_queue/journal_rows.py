@@ -115,7 +115,7 @@ def of_key(reader: Reader, bucket: str, key: str) -> list[PendingWrite]:
 def check_none_pending(reader: Reader, bucket: str, key: str, but: int = 0) -> None:
     """Raise NewerWritePending when a write of the key is in the queue, other than seq `but`.
 
-    An old write that a person moves here would replace the newer one.
+    An old write that the user moves here would replace the newer one.
     """
     if any(each.seq != but for each in of_key(reader, bucket, key)):
         raise NewerWritePending(bucket, key)

@@ -19,7 +19,7 @@ class PendingState(StrEnum):
     WAITING = "waiting"
     PUSHING = "pushing"
     HELD = "held"
-    """Not pushed, because the filter or a person says so."""
+    """Not pushed, because the filter or the user says so."""
     FAILED = "failed"
     """Parked: the remote refuses it. It blocks later writes of its key."""
     VERIFYING = "verifying"
@@ -129,7 +129,7 @@ class PendingWrite(msgspec.Struct, gc=False):
 
     @property
     def is_filtered(self) -> bool:
-        """Held by the filter, not by a person."""
+        """Held by the filter, not by the user."""
         held = self.state is PendingState.HELD
         return held and self.error is not None and self.error.code == FILTERED
 
