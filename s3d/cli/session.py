@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from s3d.cli.client.cache_client import CacheClient
     from s3d.cli.client.control_client import ControlClient
     from s3d.cli.client.object_client import ObjectClient
@@ -38,7 +40,7 @@ class Session:
         """The running agent. The first call finds out whether one runs, as with the others."""
         from s3d.cli.client.control_client import ControlClient
 
-        return ControlClient(self.load()[1].socket)
+        return ControlClient(self._socket())
 
     def objects(self) -> ObjectClient:
         """The running agent's buckets and objects."""
@@ -81,6 +83,12 @@ class Session:
         from s3d.cli.client.sync_client import SyncClient
 
         return SyncClient(self.client())
+
+    def _socket(self) -> Path:
+        """The agent's socket. Raises ConfigError, UsageError."""
+        from s3d.shared.paths import usual_socket
+
+        return usual_socket(os.environ, self.flags) or self.load()[1].socket
 
 
 pass_session = click.make_pass_decorator(Session, ensure=True)

@@ -9,12 +9,14 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from s3d.shared.config.load import load_config
-from s3d.shared.config.schema import Config
 from s3d.shared.errors import UsageError
+
+if TYPE_CHECKING:
+    from s3d.shared.config.schema import Config
 
 APP = "s3d"
 SOCKET_PATH_LIMIT = 103 if sys.platform == "darwin" else 107
@@ -26,6 +28,10 @@ _XDG = {
     "cache": ("XDG_CACHE_HOME", ".cache"),
     "state": ("XDG_STATE_HOME", ".local/state"),
 }
+
+
+_OF_SOCKET = frozenset({"S3D_LOCAL_DIR", "S3D_SOCKET", "S3D_FAILPOINT"})
+"""The variables that usual_socket() understands; the last one is no setting."""
 
 
 class Places(msgspec.Struct, frozen=True):
@@ -91,8 +97,29 @@ class Places(msgspec.Struct, frozen=True):
 
 def load(env: Mapping[str, str], flags: Mapping[str, str]) -> tuple[Config, Places]:
     """Load the configuration and find the files. Raises ConfigError, UsageError."""
+    from s3d.shared.config.load import load_config  # see usual_socket()
+
     config = load_config(config_file(env, flags), env, flags)
     return config, find_places(config, env)
+
+
+def usual_socket(env: Mapping[str, str], flags: Mapping[str, str]) -> Path | None:
+    """The agent's socket when only local_dir and socket are set; None: load() has to tell.
+
+    Without a file and other variables there is no other setting to check, and the modules of the
+    settings need not be imported, which would double the time of `s3d status`. Raises UsageError.
+    """
+    others = {name for name in env if name.startswith("S3D_") or name == "S3_ENDPOINT"}
+    if not (others <= _OF_SOCKET and flags.keys() <= {"local_dir", "socket"}):
+        return None
+    try:
+        if config_file(env, flags).exists():
+            return None
+        local = _absolute(flags.get("local_dir") or env.get("S3D_LOCAL_DIR"))
+        own = _absolute(flags.get("socket") or env.get("S3D_SOCKET"))
+    except (OSError, RuntimeError, ValueError):
+        return None  # load() says what is wrong
+    return _checked(own or _socket(local, local / "state" if local else _usual("state", env), env))
 
 
 def config_file(env: Mapping[str, str], flags: Mapping[str, str]) -> Path:
@@ -110,6 +137,19 @@ def find_places(config: Config, env: Mapping[str, str]) -> Places:
         local / name if local else _usual(name, env) for name in _XDG
     )
     socket = config.socket or _socket(local, state_dir, env)
+    _checked(socket)
+    queue_dir = config.write_queue.dir or data_dir / "write_queue"
+    read_cache_dir = config.read_cache.dir or cache_dir / "read_cache"
+    return Places(config_dir, data_dir, cache_dir, state_dir, socket, queue_dir, read_cache_dir)
+
+
+def _absolute(text: str | None) -> Path | None:
+    if text and "\0" in text:
+        raise ValueError("a path must not contain NUL")
+    return Path(text).expanduser().absolute() if text else None
+
+
+def _checked(socket: Path) -> Path:
     length = len(os.fsencode(socket))
     if length > SOCKET_PATH_LIMIT:
         raise UsageError(
@@ -117,9 +157,7 @@ def find_places(config: Config, env: Mapping[str, str]) -> Places:
             f"{socket} has {length} bytes, and the system allows {SOCKET_PATH_LIMIT}",
             "set S3D_SOCKET to a shorter path in a folder of your own",
         )
-    queue_dir = config.write_queue.dir or data_dir / "write_queue"
-    read_cache_dir = config.read_cache.dir or cache_dir / "read_cache"
-    return Places(config_dir, data_dir, cache_dir, state_dir, socket, queue_dir, read_cache_dir)
+    return socket
 
 
 def _usual(name: str, env: Mapping[str, str]) -> Path:

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 _UNITS = ("KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 _AGES = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
-_SIZE_TEXT = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)", re.IGNORECASE)
-_AGE_TEXT = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]+)", re.IGNORECASE)
+_SIZE_TEXT = r"(?i)(\d+(?:\.\d+)?)\s*([a-z]*)"  # compiled at first use
+_AGE_TEXT = r"(?i)(\d+(?:\.\d+)?)\s*([a-z]+)"
 
 _STEPS = ("k", "m", "g", "t", "p")
 _BYTES = (
@@ -92,7 +92,7 @@ def parse_size(text: str) -> int:
 
     Raises ValueError, which says what is expected.
     """
-    match = _SIZE_TEXT.fullmatch(text.strip())
+    match = re.fullmatch(_SIZE_TEXT, text.strip())
     factor = _BYTES.get(match[2].lower()) if match else None
     if match is None or factor is None:
         raise ValueError("not a size: write a number with a unit, such as 512MiB or 10GiB")
@@ -107,8 +107,8 @@ def parse_age(text: str) -> float:
     text = text.strip()
     if re.fullmatch(r"\d+(?:\.\d+)?", text):
         return float(text)
-    parts = _AGE_TEXT.findall(text)
+    parts = re.findall(_AGE_TEXT, text)
     known = all(unit.lower() in _SECONDS for _, unit in parts)
-    if not parts or not known or _AGE_TEXT.sub("", text).strip():
+    if not parts or not known or re.sub(_AGE_TEXT, "", text).strip():
         raise ValueError("not a time: write a number with a unit, such as 90s, 15m, 1h30m or 7d")
     return float(sum(float(number) * _SECONDS[unit.lower()] for number, unit in parts))

@@ -26,6 +26,8 @@ HEAVY = {
     "rich",
     "uvloop",
 }
+SETTINGS = ("s3d.shared.config", "s3d.shared.filters")
+"""Modules that a command needs only when there are settings to check."""
 BUDGET = 0.150
 """Seconds of CPU, all of Python's own start-up among them."""
 
@@ -62,6 +64,20 @@ def test_start_imports_nothing_heavy(alone, arguments):
     modules = modules_of(alone.env, *arguments)
     assert "s3d.cli.main" in modules
     assert not modules & HEAVY
+
+
+@pytest.mark.parametrize("arguments", [("status",), ("ls",), ("queue", "ls")])
+def test_finding_the_agent_imports_no_settings(alone, arguments):
+    env = {name: value for name, value in alone.env.items() if name != "S3D_ENDPOINT"}
+    modules = modules_of(env, *arguments)
+    assert "s3d.shared.paths" in modules
+    assert not {name for name in modules if name.startswith(SETTINGS)}
+
+
+def test_the_settings_import_nothing_heavy(alone):
+    modules = modules_of(alone.env, "status")
+    assert "s3d.shared.config.schema" in modules
+    assert not modules & {"dataclasses", "difflib", "email.utils", "tomllib"}
 
 
 def test_help_imports_no_command(alone):

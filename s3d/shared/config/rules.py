@@ -36,7 +36,7 @@ FILE, ENV, FLAG = "file", "env", "flag"
 TABLES = frozenset({"sync_folder"})
 """Sections that the file can have several times, such as [[sync_folder]]: see tables()."""
 
-_USER = re.compile(r"//[^/]*@")
+_USER = r"//[^/]*@"
 """The credentials in a URL."""
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -193,7 +193,7 @@ def fill(
         except ValueError as error:
             quoted: tuple[str, ...] = getattr(error, "quoted", ())
             is_shown = not setting.rule.secret and not quoted
-            shown = f"{_USER.sub('//', given[name].text)!r}: " if is_shown else ""
+            shown = f"{re.sub(_USER, '//', given[name].text)!r}: " if is_shown else ""
             problems.append(Problem(name, given[name].origin, f"{shown}{error}", quoted))
     return struct(**values)
 

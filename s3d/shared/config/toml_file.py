@@ -9,9 +9,9 @@ import msgspec
 
 from s3d.shared.atomic_file import write_atomically
 
-_TABLE = re.compile(r"\s*\[\[\s*([\w.\- ]+?)\s*\]\]\s*(?:#.*)?")
-_HEADER = re.compile(r"\s*\[\s*([\w.\- ]+?)\s*\]\s*(?:#.*)?")
-_KEY = re.compile(r"""\s*["']?([\w.-]+)["']?\s*=""")
+_TABLE = r"\s*\[\[\s*([\w.\- ]+?)\s*\]\]\s*(?:#.*)?"  # compiled at first use
+_HEADER = r"\s*\[\s*([\w.\- ]+?)\s*\]\s*(?:#.*)?"
+_KEY = r"""\s*["']?([\w.-]+)["']?\s*="""
 
 
 class FileError(Exception):
@@ -77,7 +77,7 @@ def remove_table(path: Path, name: str, number: int) -> None:
 
 
 def _is_table(line: str, name: str) -> bool:
-    match = _TABLE.fullmatch(line.rstrip("\r\n"))
+    match = re.fullmatch(_TABLE, line.rstrip("\r\n"))
     return match is not None and match[1] == name
 
 
@@ -124,12 +124,12 @@ def _lines(text: str) -> dict[str, int]:
     values: dict[str, int] = {}
     section = ""
     for number, line in enumerate(text.splitlines(), 1):
-        if table := _TABLE.fullmatch(line):
+        if table := re.fullmatch(_TABLE, line):
             section = table[1] + "[]."
             values.setdefault(table[1], number)
-        elif header := _HEADER.fullmatch(line):
+        elif header := re.fullmatch(_HEADER, line):
             section = header[1] + "."
             values.setdefault(header[1], number)
-        elif key := _KEY.match(line):
+        elif key := re.match(_KEY, line):
             values.setdefault(section + key[1], number)
     return values

@@ -32,8 +32,8 @@ _ENDPOINT_PARTS = (
     ("fragment", "", "the endpoint has no fragment"),
     ("username", None, "the endpoint must not contain credentials"),
 )
-_HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
-_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_HOST = r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?"  # compiled at first use
+_BUCKET = r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
 
 
 def parse_text(text: str) -> str:
@@ -74,7 +74,7 @@ def parse_endpoint(text: str) -> str:
             raise ValueError(f"{why}: {_ENDPOINT}")
     if port is None:
         raise ValueError(f"the port is missing (0 picks a free one): {_ENDPOINT}")
-    if not _HOST.fullmatch(host) and not _is_address(host):
+    if not re.fullmatch(_HOST, host) and not _is_address(host):
         raise ValueError(f"not the name or address of a host: {_ENDPOINT}")
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
@@ -101,7 +101,7 @@ def parse_buckets(text: str) -> tuple[str, ...]:
     """Comma-separated names. The store checks the finer rules."""
     names = _split(text)
     for name in names:
-        if not _BUCKET.fullmatch(name) or ".." in name:
+        if not re.fullmatch(_BUCKET, name) or ".." in name:
             raise ValueError(
                 f"{name!r} is not a bucket name: 3 to 63 lower-case letters, digits, dots and -, "
                 "with a letter or digit at both ends"
@@ -148,7 +148,7 @@ def parse_hosts(text: str) -> tuple[str, ...]:
     """Comma-separated host names, in lower case."""
     names = tuple(name.lower() for name in _split(text))
     for name in names:
-        if not _HOST.fullmatch(name) and not _is_address(name):
+        if not re.fullmatch(_HOST, name) and not _is_address(name):
             raise ValueError(f"{name!r} is not a host name; write it without http:// and port")
     return names
 
@@ -193,7 +193,7 @@ def parse_remote(text: str) -> str:
         raise ValueError("the URL must not contain credentials; set AWS_* variables instead")
     if url.path not in ("", "/") or url.query or url.fragment:
         raise ValueError(f"nothing may follow the host: {_REMOTE}")
-    if not _HOST.fullmatch(host) and not _is_address(host):
+    if not re.fullmatch(_HOST, host) and not _is_address(host):
         raise ValueError(f"not the name or address of a host: {_REMOTE}")
     netloc = f"[{host}]" if ":" in host else host
     return f"{url.scheme}://{netloc}" + (f":{port}" if port else "")

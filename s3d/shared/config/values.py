@@ -47,7 +47,7 @@ class Secret:
 
 
 _DAY = 24 * 60
-_TIME = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
+_TIME = r"([01]?\d|2[0-3]):([0-5]\d)"  # compiled at first use
 _SLOWEST = 1024
 
 
@@ -72,12 +72,12 @@ class Timetable(msgspec.Struct, frozen=True):
 def parse_timetable(text: str) -> Timetable:
     """Raises ValueError, which says what is expected."""
     parts = [part.strip() for part in text.split(",")]
-    if len(parts) == 1 and not _TIME.match(parts[0]):
+    if len(parts) == 1 and not re.match(_TIME, parts[0]):
         return Timetable(((0, _rate(parts[0])),))
     entries: dict[int, int | None] = {}
     for part in parts:
         time, _, rate = part.partition(" ")
-        match = _TIME.fullmatch(time)
+        match = re.fullmatch(_TIME, time)
         if match is None:
             raise ValueError(f'{part!r} is not TIME RATE: write "08:00 512KiB, 18:00 off"')
         minute = int(match[1]) * 60 + int(match[2])

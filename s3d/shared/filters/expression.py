@@ -8,10 +8,11 @@ on attributes that were not fetched. Syntax: docs/user-guide.md, "Filters".
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from functools import reduce
 from operator import or_
+
+import msgspec
 
 from s3d.shared.filters.parser import parse_terms
 from s3d.shared.filters.terms import (
@@ -33,8 +34,7 @@ class Verdict(Enum):
     """It depends on attributes that were not fetched."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(msgspec.Struct, frozen=True):
     """A verdict with its reason. term: the number of the term that decided, from 1, if any."""
 
     verdict: Verdict
@@ -44,8 +44,7 @@ class Decision:
     """With UNKNOWN: the attributes to fetch."""
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(msgspec.Struct, frozen=True):
     """Created by parse() or of(). parse() of str() gives an equal filter."""
 
     terms: tuple[Term, ...] = ()

@@ -7,7 +7,6 @@ term   = [ "!" ] bucket { "[tag:" … "]" } [ "/" [ key ] { "[" ( "tag:" | "hdr:
 from __future__ import annotations
 
 import unicodedata
-from difflib import get_close_matches
 from typing import NoReturn
 
 from s3d.shared.filters.globs import ALL, Glob, Token, Wild
@@ -157,6 +156,8 @@ class _Parser:
             if own and own != name:
                 self._fail(f"for metadata, write [md:{own}]", begin)
         if source is Source.HEADER and name not in HEADERS:
+            from difflib import get_close_matches  # needed for errors only
+
             near = get_close_matches(name, HEADERS, 1)
             hint = (
                 f"; did you mean {near[0]}?"

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from enum import Flag, StrEnum, auto
 from functools import reduce
 from operator import ge, gt, le, lt, or_
@@ -92,8 +90,7 @@ Operand = Glob | float | datetime
 """What a value is compared with."""
 
 
-@dataclass(frozen=True, slots=True)
-class Predicate:
+class Predicate(msgspec.Struct, frozen=True):
     """A condition in brackets."""
 
     source: Source
@@ -157,8 +154,7 @@ _UNKNOWN = "\0unknown"
 """A value that was not fetched; compared by identity."""
 
 
-@dataclass(frozen=True, slots=True)
-class Term:
+class Term(msgspec.Struct, frozen=True):
     """One line of a filter."""
 
     bucket: Glob
@@ -237,12 +233,12 @@ _VERBS: Mapping[str, str] = {
 }
 
 
-_NUMBER = re.compile(r"(\d+(?:\.\d+)?)(?:([KMGT])(i?))?B?", re.IGNORECASE | re.ASCII)
+_NUMBER = r"(?ia)(\d+(?:\.\d+)?)(?:([KMGT])(i?))?B?"  # compiled at first use
 
 
 def number_of(text: str) -> float | None:
     """10, 1.5, 10K (thousands), 1Ki or 2MiB as a number; None if it is not one."""
-    match = _NUMBER.fullmatch(text.strip())
+    match = re.fullmatch(_NUMBER, text.strip())
     if match is None:
         return None
     digits, unit, binary = match.groups()
@@ -256,6 +252,8 @@ def date_of(text: str) -> datetime | None:
     try:
         date = datetime.fromisoformat(text.strip())
     except ValueError:
+        from email.utils import parsedate_to_datetime  # slow to import, and rarely needed
+
         try:
             date = parsedate_to_datetime(text)
         except (ValueError, OverflowError):  # OverflowError for an impossible zone
