@@ -10,7 +10,8 @@ from s3d.tui.frame import WIDE
 from s3d.tui.table import Column, Row
 from s3d.tui.themes import Glyphs
 
-_STYLES = {"failed": "bad", "held": "odd", "running": "good", "done": "dim", "cancelled": "dim"}
+_STYLES = {"failed": "bad", "conflict": "bad", "held": "odd", "running": "good", "done": "dim",
+           "cancelled": "dim"}  # fmt: skip
 _ARROWS = {"download": "down", "fill": "down", "prefetch": "down", "copy": "to", "move": "to",
            "delete": "bad"}  # fmt: skip
 """Kind of a transfer -> name of its glyph; up for all others."""
@@ -54,7 +55,7 @@ def _state_text(transfer: Transfer, *, width: int, now: float, glyphs: Glyphs) -
     state, error = transfer.state, transfer.error
     signs = {
         "running": glyphs.on, "held": glyphs.held, "failed": glyphs.bad, "done": glyphs.good,
-        "cancelled": glyphs.bad,
+        "cancelled": glyphs.bad, "conflict": glyphs.bad,
     }  # fmt: skip
     sign = signs.get(state, glyphs.retry if error is not None else glyphs.wait)
     if state == "running" and transfer.size:
@@ -86,6 +87,9 @@ def transfer_details(transfer: Transfer, now: float) -> list[str]:
         lines.append(safe(f"request id {error.request_id or '-'}"))
     if transfer.state == "failed" and transfer.kind == "push":
         lines.append(_HINTS.get(error.code if error is not None else "", _SAFE))
+    elif transfer.state == "conflict":
+        lines.append(f"The remote has a newer version: s3d queue retry {transfer.id} --force "
+                     "replaces it, x discards this write.")  # fmt: skip
     elif transfer.state == "held":
         lines.append("It is paused: p resumes it, unless a filter excludes it.")
     return lines

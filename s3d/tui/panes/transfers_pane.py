@@ -23,8 +23,10 @@ from s3d.tui.panes.transfer_rows import (
 from s3d.tui.table import Table
 from s3d.tui.text_widgets import Box
 
-VIEWS = ("all", "running", "waiting", "held", "failed", "done")
+VIEWS = ("all", "running", "waiting", "held", "failed", "conflict", "verifying", "done")
 """The states that can be listed alone."""
+_RARE = frozenset(("conflict", "verifying"))
+"""States whose counter is shown only when a write has them: 80 columns have no room for all."""
 _EMPTY = {"all": "No transfers.", "done": "No finished transfers."}
 
 
@@ -106,7 +108,7 @@ class TransfersPane(FilteredPane):
             f"{sign} {size(round(each[-1] if each else 0.0)):>9}/s {spark(each, width, glyphs)}"
             for sign, each in both
         )
-        counters = "  ".join(self._counter(view) for view in VIEWS)
+        counters = "  ".join(filter(None, map(self._counter, VIEWS)))
         if queue is None:
             box.put(rates, counters)
             return
@@ -116,11 +118,15 @@ class TransfersPane(FilteredPane):
         box.put(rates, f"{paused}{counters}{eta}{trouble}")
 
     def _counter(self, view: str) -> str:
+        """For example "held 1", in brackets for the view that is listed; "" for a rare state that
+        no transfer has."""
         transfers = self.state.transfers
         number = len(transfers)
         if view != "all":
             number = sum(each.state == view for each in transfers)
-        return f"[{view} {number:,}]" if view == self._view else f"{view} {number:,}"
+        if view == self._view:
+            return f"[{view} {number:,}]"
+        return f"{view} {number:,}" if number or view not in _RARE else ""
 
     def _draw_transfer(self) -> None:
         box, transfer = self.query_one("#write-box", Box), self._current

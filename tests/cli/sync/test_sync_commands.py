@@ -75,9 +75,9 @@ def test_a_folder_that_has_stopped_is_told_by_s3d_status(s3d, notes, bucket):
         (notes / name).unlink()
     s3d("sync", "now", bucket)
     loud = s3d("status")
-    assert (loud.code, f"SYNC STOPPED  {bucket}: nothing is left" in loud.out) == (0, True)
+    assert (loud.code, f"SYNC STOPPED  {bucket}: the folder is empty" in loud.out) == (0, True)
     brief = s3d("status", "-q")
-    assert (brief.code, f"sync stopped: {bucket}: nothing is left" in brief.out) == (6, True)
+    assert (brief.code, f"sync stopped: {bucket}: the folder is empty" in brief.out) == (6, True)
     s3d("sync", "restore", bucket)
     s3d("sync", "now", bucket)
     assert s3d("drain").code == 0

@@ -23,6 +23,8 @@ def transfer(state="waiting", kind="push", **more):
         (transfer(error=TransferError("SlowDown", ""), retry_at=8.0), "↻ SlowDown, in 8 s"),
         (transfer("failed", error=TransferError("AccessDenied", "")), "✗ failed: AccessDenied"),
         (transfer("done", kind="download"), "✓ done"),
+        (transfer("conflict"), "✗ conflict"),
+        (transfer("verifying"), "· verifying"),
     ],
 )
 def test_a_state_is_a_sign_and_a_word(given, text):
@@ -31,6 +33,12 @@ def test_a_state_is_a_sign_and_a_word(given, text):
     assert len(row.cells) == len(transfer_columns(120))
     narrow = transfer_row(given, width=80, now=0.0, glyphs=UNICODE)
     assert len(narrow.cells) == len(transfer_columns(80)) == len(row.cells) - 1
+
+
+def test_a_conflict_says_what_to_do():
+    row = transfer_row(transfer("conflict"), width=120, now=0.0, glyphs=UNICODE)
+    assert row.style == "bad"
+    assert "s3d queue retry 7 --force" in transfer_details(transfer("conflict"), 0.0)[-1]
 
 
 def test_a_failed_write_says_what_to_do():

@@ -1,3 +1,8 @@
+import msgspec
+import pytest
+
+from s3d.tui.demo import DemoAgent
+from s3d.tui.demo_values import NOW
 from tests.tui.conftest import screen
 
 
@@ -16,8 +21,6 @@ async def test_a_failed_write_says_why_and_that_it_is_safe(opened):
 
 
 async def test_without_a_remote_there_is_no_queue(opened):
-    import msgspec
-
     async with opened("3") as pilot:
         state = pilot.app.state
         state.status = msgspec.structs.replace(state.status, queue=None)
@@ -39,9 +42,6 @@ async def test_progress_is_a_bar_with_rate_and_time(opened):
 
 
 async def test_news_of_what_runs_move_the_bar_and_not_the_cursor(opened):
-    from s3d.tui.demo import DemoAgent
-    from s3d.tui.demo_values import NOW
-
     now = [NOW]
     async with opened("3", DemoAgent(lambda: now[0])) as pilot:
         pilot.app.pane.query_one("#queue").go("8f22")
@@ -65,6 +65,21 @@ async def test_one_state_alone_and_a_filter(opened):
         assert [row.id for row in table.rows] == ["8f10"]
         await pilot.press("escape")
         assert len(table.rows) == 10
+
+
+@pytest.mark.parametrize("state", ["conflict", "verifying"])
+async def test_a_rare_state_is_counted_and_listed_when_a_write_has_it(opened, state):
+    async with opened("3") as pilot:
+        assert f"{state} 0" not in screen(pilot.app)
+    agent = DemoAgent()
+    (at,) = (n for n, each in enumerate(agent.transfers) if each.id == "8f26")
+    agent.transfers[at] = msgspec.structs.replace(agent.transfers[at], state=state)
+    async with opened("3", agent) as pilot:
+        assert f"{state} 1" in screen(pilot.app)
+        while f"[{state} 1]" not in screen(pilot.app):
+            await pilot.press("tab")
+            await pilot.pause()
+        assert [row.id for row in pilot.app.pane.query_one("#queue").rows] == ["8f26"]
 
 
 async def test_the_log_of_one_is_looked_up(opened):
