@@ -27,7 +27,7 @@ from s3d.agent.stores.write_queue.push import PushExecutor
 from s3d.agent.stores.write_queue.pusher import Pusher
 from s3d.agent.stores.write_queue.queue_status import Queue
 from s3d.agent.stores.write_queue.remote_buckets import ConditionSupport
-from s3d.agent.stores.write_queue.remote_gate import RemoteGate, Throttle
+from s3d.agent.stores.write_queue.remote_gate import PushThrottle, RemoteGate
 from s3d.agent.stores.write_queue.remote_states import RemoteStates
 from s3d.shared.config.schema import Config, QueueConfig
 from s3d.shared.paths import Places
@@ -105,7 +105,7 @@ def build_queue(
             # An earlier agent may have pushed it, and have ended before it could record that.
             cache.forget(write.bucket, write.key)
     clock = Clock()
-    throttle = Throttle(config.write_queue.bandwidth, clock)
+    throttle = PushThrottle(config.write_queue.bandwidth, clock)
     push = PushExecutor(
         journal,
         remote=push_to,

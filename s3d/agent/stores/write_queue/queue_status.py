@@ -17,7 +17,7 @@ from s3d.agent.stores.write_queue.admission import Admission
 from s3d.agent.stores.write_queue.journal import Journal
 from s3d.agent.stores.write_queue.pending_write import Conflict, PendingState, PendingWrite
 from s3d.agent.stores.write_queue.pusher import Pusher
-from s3d.agent.stores.write_queue.remote_gate import Throttle
+from s3d.agent.stores.write_queue.remote_gate import PushThrottle
 from s3d.shared.transfers import QueueLimits, QueueStatus, Totals, Transfer, TransferError
 
 PUSH = "push"
@@ -40,7 +40,7 @@ class Queue:
 
     journal: Journal
     pusher: Pusher
-    throttle: Throttle
+    throttle: PushThrottle
     admission: Admission
     body_of: Callable[[Layout], Body]
     """The staged bytes; the caller closes them."""

@@ -27,7 +27,7 @@ from s3d.agent.s3.etag import same_etag
 from s3d.agent.s3.messages import NO_TRAILERS, Body, BytesBody, Members
 from s3d.agent.s3.object_headers import OPTIONAL
 from s3d.agent.storage.records import STANDARD, Layout, ObjectRecord, Stored
-from s3d.agent.stores.write_queue.remote_gate import Throttle
+from s3d.agent.stores.write_queue.remote_gate import PushThrottle
 
 BodyOf = Callable[[Layout], Body]
 """Opens the staged bytes of a layout; the caller closes the body. Raises InternalError for files
@@ -65,7 +65,7 @@ class StagedDataCorrupt(S3Error):
 class VerifiedBody:
     """A Body whose iteration raises StagedDataCorrupt at its end when the bytes are wrong."""
 
-    def __init__(self, source: Body, md5: bytes, throttle: Throttle, on_sent: OnSent) -> None:
+    def __init__(self, source: Body, md5: bytes, throttle: PushThrottle, on_sent: OnSent) -> None:
         self.size = source.size
         self._source = source
         self._md5 = md5
@@ -90,7 +90,7 @@ class VerifiedBody:
 
 
 async def verified_payload(
-    source: Body, md5: bytes, *, throttle: Throttle, on_sent: OnSent
+    source: Body, md5: bytes, *, throttle: PushThrottle, on_sent: OnSent
 ) -> Body:
     """The body to send for staged bytes; a small one is verified here and admitted by the throttle.
 
