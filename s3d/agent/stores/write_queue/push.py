@@ -353,7 +353,7 @@ class PushExecutor:
         """The remote's ETag. Raises BadDigest."""
         check, etag = compare_answer(stored.record, answer), str(answer.get("ETag", ""))
         same = check is IntegrityCheck.SAME
-        if check is IntegrityCheck.UNPROVEN:
+        if check is IntegrityCheck.UNKNOWN:
             same, etag = await compare_content(job.remote, self._body_of, job.place, stored)
         if not same:
             raise S3Error("BadDigest", "the remote stored other bytes than were sent to it")

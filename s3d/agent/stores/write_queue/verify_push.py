@@ -163,7 +163,7 @@ class IntegrityCheck(Enum):
 
     SAME = auto()
     OTHER = auto()
-    UNPROVEN = auto()
+    UNKNOWN = auto()
 
 
 def compare_answer(record: ObjectRecord, answer: Members) -> IntegrityCheck:
@@ -175,7 +175,7 @@ def compare_answer(record: ObjectRecord, answer: Members) -> IntegrityCheck:
     checksum = record.checksum
     theirs = answer.get(f"Checksum{checksum.algorithm}") if checksum is not None else None
     if checksum is None or theirs is None or answer.get("ChecksumType", _FULL) != checksum.kind:
-        return IntegrityCheck.UNPROVEN
+        return IntegrityCheck.UNKNOWN
     return IntegrityCheck.SAME if theirs == checksum.value else IntegrityCheck.OTHER
 
 
@@ -184,13 +184,13 @@ async def compare_content(
 ) -> tuple[bool, str]:
     """Compare checksums, else the bytes: (whether the remote has the object, its ETag there).
 
-    For an answer that is UNPROVEN. place: Bucket and Key. Raises S3Error when the remote cannot be
+    For an answer that is UNKNOWN. place: Bucket and Key. Raises S3Error when the remote cannot be
     asked.
     """
     head = await remote.output("HeadObject", {**place, "ChecksumMode": "ENABLED"})
     etag = str(head.get("ETag", ""))
     check = compare_answer(stored.record, head)
-    if check is not IntegrityCheck.UNPROVEN:
+    if check is not IntegrityCheck.UNKNOWN:
         return check is IntegrityCheck.SAME, etag
     algorithm = next((each for each in ALGORITHMS if head.get(f"Checksum{each}")), None)
     if algorithm is not None and head.get("ChecksumType", _FULL) == _FULL:

@@ -73,13 +73,13 @@ def value(layout: Layout) -> Body:
     [
         ({"ETag": f'"{hashlib.md5(VALUE).hexdigest()}"'}, IntegrityCheck.SAME),
         ({"ETag": hashlib.md5(VALUE).hexdigest()}, IntegrityCheck.SAME),
-        ({"ETag": '"opaque"'}, IntegrityCheck.UNPROVEN),
-        ({}, IntegrityCheck.UNPROVEN),
+        ({"ETag": '"opaque"'}, IntegrityCheck.UNKNOWN),
+        ({}, IntegrityCheck.UNKNOWN),
         ({"ETag": '"opaque"', "ContentLength": 4}, IntegrityCheck.OTHER),
         ({"ETag": '"opaque"', "ChecksumCRC32": crc(VALUE)}, IntegrityCheck.SAME),
         ({"ETag": '"opaque"', "ChecksumCRC32": crc(b"other")}, IntegrityCheck.OTHER),
-        ({"ChecksumCRC32": crc(VALUE), "ChecksumType": "COMPOSITE"}, IntegrityCheck.UNPROVEN),
-        ({"ChecksumCRC32C": "another algorithm"}, IntegrityCheck.UNPROVEN),
+        ({"ChecksumCRC32": crc(VALUE), "ChecksumType": "COMPOSITE"}, IntegrityCheck.UNKNOWN),
+        ({"ChecksumCRC32C": "another algorithm"}, IntegrityCheck.UNKNOWN),
     ],
 )
 def test_what_an_answer_proves(answer: Members, proof: IntegrityCheck) -> None:
