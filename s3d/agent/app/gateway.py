@@ -24,7 +24,7 @@ from s3d.agent.selection.bucket_tags import BucketTags
 from s3d.agent.selection.policy import open_policy
 from s3d.agent.selection.use_policy import UPLOAD, UsePolicy
 from s3d.agent.stores.change_events import ChangeEvents
-from s3d.agent.stores.read_cache.cache_status import ReadCache
+from s3d.agent.stores.read_cache.cache_status import CacheParts
 from s3d.agent.stores.read_cache.layer import CacheBypass
 from s3d.agent.stores.remote.backend import BackendFiles, RemoteBackend, open_backend
 from s3d.agent.stores.remote.credential_provider import CredentialProvider, RemoteKey
@@ -58,7 +58,7 @@ class Gateway:
     remote: RemoteBackend
     queue: Queue | None
     staging: Embedded | None
-    cache: ReadCache | None
+    cache: CacheParts | None
     push_policy: UsePolicy
     """The writes to push."""
     events: Events
@@ -198,7 +198,7 @@ class _Layers:
     """None: there is no write queue."""
     cache_policy: UsePolicy
     push_policy: UsePolicy
-    cache: ReadCache | None = None
+    cache: CacheParts | None = None
     queue: Queue | None = None
 
     def table(self) -> list[LayerRow]:
@@ -280,7 +280,7 @@ def _waiting(
     return WaitingWrites(folder, current, target)
 
 
-async def _warnings(config: Config, places: Places, cache: ReadCache | None) -> list[str]:
+async def _warnings(config: Config, places: Places, cache: CacheParts | None) -> list[str]:
     """Warnings of the start for the user."""
     warnings = []
     if (places.store_dir / "index.sqlite").exists():

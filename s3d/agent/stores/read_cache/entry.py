@@ -25,7 +25,7 @@ UNCHECKED = 0.0
 EXPIRED = -1.0
 """As checked of an entry that an agent has left which was killed: it is checked before its next
 use. While the remote is away it is given, as stale: all that was forgotten is forgotten."""
-UNPROVEN = -2.0
+UNCONFIRMED = -2.0
 """The same after a power cut, which may have taken the newest rows with it, and so what was
 forgotten last: while the remote is away it is not given."""
 
@@ -46,13 +46,13 @@ class Entry:
         "key",
         "output",
         "present",
-        "proven",
         "rendered_headers",
         "size",
         "slot",
         "stamp",
         "sums",
         "superseded",
+        "verified",
     )
 
     def __init__(
@@ -75,7 +75,7 @@ class Entry:
         """Bit n: block n is here."""
         self.sums = array("I", bytes(4 * block_count(size)))
         """CRC32C of each block that is here."""
-        self.proven = 0
+        self.verified = 0
         """Bit n: the bytes of block n were read and found right, as the file is now (stamp)."""
         self.stamp = (0, 0)
         """Size and ctime (ns) of the file when its blocks were found right."""
@@ -124,7 +124,7 @@ class Entry:
 
     def is_proven(self, start: int, size: int) -> bool:
         wanted = mask(*blocks_of(start, size))
-        return self.proven & wanted == wanted
+        return self.verified & wanted == wanted
 
     def missing(self, start: int, size: int) -> Iterator[tuple[int, int]]:
         """The runs (first, end) of blocks that these bytes need and that are not cached."""
