@@ -122,7 +122,7 @@ class Entry:
         wanted = mask(*blocks_of(start, size))
         return self.present & wanted == wanted
 
-    def is_proven(self, start: int, size: int) -> bool:
+    def is_verified(self, start: int, size: int) -> bool:
         wanted = mask(*blocks_of(start, size))
         return self.verified & wanted == wanted
 

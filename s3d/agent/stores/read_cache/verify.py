@@ -92,7 +92,7 @@ class EntryFiles:
 
     def body(self, entry: Entry, start: int, size: int) -> Body | None:
         """The body of cached and verified bytes, without waiting; otherwise None."""
-        if not (entry.covers(start, size) and entry.is_proven(start, size)):
+        if not (entry.covers(start, size) and entry.is_verified(start, size)):
             return None
         fd = self.open(entry)
         if fd is None:
