@@ -33,7 +33,7 @@ from s3d.agent.stores.remote.owner import owner_of
 from s3d.agent.stores.remote.remote_fingerprint import RemoteFingerprint
 from s3d.agent.stores.write_queue.journal import Journal
 from s3d.agent.stores.write_queue.move_writes import Target
-from s3d.agent.stores.write_queue.queue_status import Queue, queue_status
+from s3d.agent.stores.write_queue.queue_status import QueueParts, queue_status
 from s3d.agent.stores.write_queue.remote_gate import probe
 from s3d.agent.stores.write_queue.remote_states import ObservedRemote, RemoteStates
 from s3d.agent.stores.write_queue.retry_policy import is_unreachable
@@ -56,7 +56,7 @@ class Gateway:
     without_events: ObjectStore
     """The layer below ChangeEvents."""
     remote: RemoteBackend
-    queue: Queue | None
+    queue: QueueParts | None
     staging: Embedded | None
     cache: CacheParts | None
     push_policy: UsePolicy
@@ -199,7 +199,7 @@ class _Layers:
     cache_policy: UsePolicy
     push_policy: UsePolicy
     cache: CacheParts | None = None
-    queue: Queue | None = None
+    queue: QueueParts | None = None
 
     def table(self) -> list[LayerRow]:
         """From the top down; the backend has the layers below. To add a layer, add its row."""
@@ -250,7 +250,7 @@ class _Layers:
         return layer
 
 
-def _target(top: ObjectStore, remote: RemoteBackend, queue: Queue | None) -> Target:
+def _target(top: ObjectStore, remote: RemoteBackend, queue: QueueParts | None) -> Target:
     """The target of moves of writes that wait for other remotes."""
     target = Target(top, clock_offset=lambda: remote.health.clock_offset)
     if queue is None:
@@ -258,7 +258,7 @@ def _target(top: ObjectStore, remote: RemoteBackend, queue: Queue | None) -> Tar
     return target._replace(journal=queue.journal, is_too_large=queue.admission.is_too_large)
 
 
-def _note_answer(queue: Queue | None, account: RemoteAccount, status: int) -> None:
+def _note_answer(queue: QueueParts | None, account: RemoteAccount, status: int) -> None:
     """Any response shows that the remote can be reached; a success, that it accepts the key."""
     if status < 400:
         account.answered()

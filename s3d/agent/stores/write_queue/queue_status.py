@@ -35,7 +35,7 @@ WAIT, REJECT = "wait", "reject"
 
 
 @dataclass(frozen=True, slots=True)
-class Queue:
+class QueueParts:
     """The parts of the write queue that the control API shows and changes."""
 
     journal: Journal
@@ -77,7 +77,7 @@ def transfer_of(write: PendingWrite, pusher: Pusher | None = None) -> Transfer:
     )
 
 
-def queue_status(queue: Queue) -> QueueStatus:
+def queue_status(queue: QueueParts) -> QueueStatus:
     """Counts and sizes by state, limits and rates."""
     pending, pushes, limits = queue.journal.totals(), queue.pusher.status(), queue.admission.limits
     shares = {word: Totals(*pending.by_state[state]) for word, state in STATES.items()}
