@@ -24,7 +24,7 @@ class WaitingRemote(msgspec.Struct, frozen=True):
     account: str
     """The owner id, or else the access key id; "" while neither is known."""
     writes: Totals
-    """The pending writes, including conflicts."""
+    """The pending writes and the conflicts."""
     oldest: float | None = None
     """When the oldest of them was accepted, in Unix seconds."""
 

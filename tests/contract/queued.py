@@ -26,7 +26,7 @@ from s3d.agent.stores.write_queue.layer import WriteQueue
 from s3d.agent.stores.write_queue.push import PushExecutor
 from s3d.agent.stores.write_queue.pusher import Pusher
 from s3d.agent.stores.write_queue.remote_buckets import ConditionSupport
-from s3d.agent.stores.write_queue.remote_gate import RemoteGate, Throttle
+from s3d.agent.stores.write_queue.remote_gate import PushThrottle, RemoteGate
 from s3d.agent.stores.write_queue.remote_states import RemoteStates
 from s3d.shared.config.values import Timetable
 
@@ -114,7 +114,7 @@ async def queue_before(
             journal,
             remote=gate,
             body_of=body_of,
-            throttle=Throttle(Timetable(), clock),
+            throttle=PushThrottle(Timetable(), clock),
             clock=clock,
             condition_support=judged,
             clock_offset=clock_offset,

@@ -22,7 +22,7 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import S3Request, S3Response
 from s3d.agent.selection.use_policy import UPLOAD, UsePolicy
 from s3d.agent.stores.read_cache.layer import CacheBypass
-from s3d.agent.stores.write_queue.queue_status import Queue
+from s3d.agent.stores.write_queue.queue_status import QueueParts
 from s3d.agent.stores.write_queue.remote_states import ObservedRemote, RemoteStates
 from s3d.shared.config.load import load_config
 from tests.contract.client import Client, read
@@ -88,7 +88,7 @@ class Gateway:
     """A queue, with a cache or without, before a store that is its remote."""
 
     top: ObjectStore
-    queue: Queue
+    queue: QueueParts
     staging: Embedded
     remote: Embedded
     cache: Any

@@ -77,7 +77,7 @@ def _of_cache(gateway: Gateway) -> dict[str, Run]:
     from s3d.agent.app.read_cache import publish_cache_stats, remove_unused
 
     cache = gateway.cache
-    if cache is None or cache.layer is None or cache.keeper is None:
+    if cache is None or cache.layer is None or cache.pin_manager is None:
         return {}
     base, in_use = gateway.state.places.read_cache_dir, cache.folder
 
@@ -86,7 +86,7 @@ def _of_cache(gateway: Gateway) -> dict[str, Run]:
 
     return {
         "cache": cache.layer.run,
-        "pins": cache.keeper.run,
+        "pins": cache.pin_manager.run,
         "numbers": partial(publish_cache_stats, cache, gateway.events),
         "unused caches": remove_unused_caches,
     }

@@ -14,7 +14,7 @@ from s3d.agent.storage.blocks import StoredDataCorrupt
 from s3d.agent.storage.generation import Doubt
 from s3d.agent.storage.index import Index, Tables
 from s3d.agent.storage.reader import Reader
-from s3d.agent.storage.records import Layout, Totals
+from s3d.agent.storage.records import Layout, StoreTotals
 from s3d.agent.stores.local.object_bodies import open_layout
 from s3d.agent.stores.local.publish import OnChange
 from s3d.agent.stores.local.store import LocalStore
@@ -45,7 +45,7 @@ class Embedded:
     trouble: list[str] = field(default_factory=list)
     """The damage that was found at the start."""
 
-    async def usage(self, bucket: str) -> Totals:
+    async def usage(self, bucket: str) -> StoreTotals:
         """Objects and bytes of one bucket."""
         return await self.index.read_in_thread(lambda reader: reader.totals(bucket))
 
@@ -156,5 +156,5 @@ def open_index(folder: Path, *, ephemeral: bool = False, tables: Tables | None =
         ) from error
 
 
-def _count(reader: Reader) -> tuple[int, Totals]:
+def _count(reader: Reader) -> tuple[int, StoreTotals]:
     return len(reader.buckets()), reader.totals()

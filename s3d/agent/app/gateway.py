@@ -24,7 +24,7 @@ from s3d.agent.selection.bucket_tags import BucketTags
 from s3d.agent.selection.policy import open_policy
 from s3d.agent.selection.use_policy import UPLOAD, UsePolicy
 from s3d.agent.stores.change_events import ChangeEvents
-from s3d.agent.stores.read_cache.cache_status import ReadCache
+from s3d.agent.stores.read_cache.cache_status import CacheParts
 from s3d.agent.stores.read_cache.layer import CacheBypass
 from s3d.agent.stores.remote.backend import BackendFiles, RemoteBackend, open_backend
 from s3d.agent.stores.remote.credential_provider import CredentialProvider, RemoteKey
@@ -33,7 +33,7 @@ from s3d.agent.stores.remote.owner import owner_of
 from s3d.agent.stores.remote.remote_fingerprint import RemoteFingerprint
 from s3d.agent.stores.write_queue.journal import Journal
 from s3d.agent.stores.write_queue.move_writes import Target
-from s3d.agent.stores.write_queue.queue_status import Queue, queue_status
+from s3d.agent.stores.write_queue.queue_status import QueueParts, queue_status
 from s3d.agent.stores.write_queue.remote_gate import probe
 from s3d.agent.stores.write_queue.remote_states import ObservedRemote, RemoteStates
 from s3d.agent.stores.write_queue.retry_policy import is_unreachable
@@ -56,9 +56,9 @@ class Gateway:
     without_events: ObjectStore
     """The layer below ChangeEvents."""
     remote: RemoteBackend
-    queue: Queue | None
+    queue: QueueParts | None
     staging: Embedded | None
-    cache: ReadCache | None
+    cache: CacheParts | None
     push_policy: UsePolicy
     """The writes to push."""
     events: Events
@@ -198,8 +198,8 @@ class _Layers:
     """None: there is no write queue."""
     cache_policy: UsePolicy
     push_policy: UsePolicy
-    cache: ReadCache | None = None
-    queue: Queue | None = None
+    cache: CacheParts | None = None
+    queue: QueueParts | None = None
 
     def table(self) -> list[LayerRow]:
         """From the top down; the backend has the layers below. To add a layer, add its row."""
@@ -250,7 +250,7 @@ class _Layers:
         return layer
 
 
-def _target(top: ObjectStore, remote: RemoteBackend, queue: Queue | None) -> Target:
+def _target(top: ObjectStore, remote: RemoteBackend, queue: QueueParts | None) -> Target:
     """The target of moves of writes that wait for other remotes."""
     target = Target(top, clock_offset=lambda: remote.health.clock_offset)
     if queue is None:
@@ -258,7 +258,7 @@ def _target(top: ObjectStore, remote: RemoteBackend, queue: Queue | None) -> Tar
     return target._replace(journal=queue.journal, is_too_large=queue.admission.is_too_large)
 
 
-def _note_answer(queue: Queue | None, account: RemoteAccount, status: int) -> None:
+def _note_answer(queue: QueueParts | None, account: RemoteAccount, status: int) -> None:
     """Any response shows that the remote can be reached; a success, that it accepts the key."""
     if status < 400:
         account.answered()
@@ -280,7 +280,7 @@ def _waiting(
     return WaitingWrites(folder, current, target)
 
 
-async def _warnings(config: Config, places: Places, cache: ReadCache | None) -> list[str]:
+async def _warnings(config: Config, places: Places, cache: CacheParts | None) -> list[str]:
     """Warnings of the start for the user."""
     warnings = []
     if (places.store_dir / "index.sqlite").exists():

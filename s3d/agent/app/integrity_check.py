@@ -259,7 +259,7 @@ async def _verify(catalog: Catalog, entry: Entry) -> bool:
         catalog.cool(entry)
         is_right = catalog.data(entry) is not None
     else:
-        entry.proven = 0
+        entry.verified = 0
         is_right = await EntryFiles(catalog.blobs).prove(entry, 0, entry.size)
     if not is_right:
         catalog.forget(entry.bucket, entry.key)

@@ -117,7 +117,9 @@ def control_routes(
     if gateway is not None:
         key_status = KeyStatus(S3Client(gateway.remote), queue, partial(cache_state, cache))
     sources = StatusSources(agent=session.status, usage=stack.usage, serving=is_serving)
-    user_transfers = UserTransferRoutes(session.transfers, None if cache is None else cache.keeper)
+    user_transfers = UserTransferRoutes(
+        session.transfers, None if cache is None else cache.pin_manager
+    )
     routes = (
         StatusRoutes(sources, client, session.events, key_status),
         ObjectRoutes(client, session.endpoint.presign, key_status),

@@ -17,10 +17,10 @@ from s3d.agent.selection.use_policy import UsePolicy
 from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.index import DAMAGE, Index
 from s3d.agent.stores.read_cache.cache_room import Limits
-from s3d.agent.stores.read_cache.cache_status import ReadCache, cache_counts
+from s3d.agent.stores.read_cache.cache_status import CacheParts, cache_counts
 from s3d.agent.stores.read_cache.catalog import Catalog
 from s3d.agent.stores.read_cache.catalog_rows import TABLES
-from s3d.agent.stores.read_cache.entry import EXPIRED, UNPROVEN
+from s3d.agent.stores.read_cache.entry import EXPIRED, UNCONFIRMED
 from s3d.agent.stores.read_cache.last_stop import LastStop, StopMarker
 from s3d.agent.stores.read_cache.layer import Cache
 from s3d.agent.stores.read_cache.pins import Pins
@@ -40,11 +40,11 @@ PUBLISH_EVERY = 2.0
 VERSION = "v2"
 """Version of the layout. Another version uses another folder and starts empty."""
 ADOPTED = "v1"
-"""Has the same tables; an s3d that uses it does not know that a row may be unproven."""
-_DISTRUST = {LastStop.KILLED: EXPIRED, LastStop.POWER_CUT: UNPROVEN}
+"""Has the same tables; an s3d that uses it does not know that a row may be unconfirmed."""
+_DISTRUST = {LastStop.KILLED: EXPIRED, LastStop.POWER_CUT: UNCONFIRMED}
 
 
-def _whole(folder: Path) -> Path:
+def _same_folder(folder: Path) -> Path:
     return folder
 
 
@@ -54,9 +54,9 @@ def open_cache(
     inner: ObjectStore,
     closing: ExitStack | AsyncExitStack,
     *,
-    claim: Callable[[Path], Path] = _whole,
+    claim: Callable[[Path], Path] = _same_folder,
     use_policy: UsePolicy | None = None,
-) -> ReadCache:
+) -> CacheParts:
     """Open the cache of an earlier run, or an empty one; closing closes it. Never fails.
 
     claim: called with the folder of all caches once its lock is held; the folder of this remote.
@@ -73,11 +73,11 @@ def open_cache(
         except (OSError, S3dError, DAMAGE) as error:
             trouble = f"the read cache is disabled: {_reason(error)}"
             logger.warning("%s folder=%s", trouble, folder)
-            return ReadCache(None, None, folder, trouble)
+            return CacheParts(None, None, folder, trouble)
         closing.callback(leaving.pop_all().close)
     freshness = Freshness(config.max_age, config.serve_stale)
     layer = Cache(inner, catalog, freshness, use_policy=use_policy)
-    return ReadCache(layer, PinManager(layer, Pins(places.pins_file)), folder)
+    return CacheParts(layer, PinManager(layer, Pins(places.pins_file)), folder)
 
 
 def remove_unused(base: Path, in_use: Path, now: float) -> None:
@@ -93,7 +93,7 @@ def remove_unused(base: Path, in_use: Path, now: float) -> None:
         shutil.rmtree(path / VERSION, ignore_errors=True)
 
 
-async def publish_cache_stats(cache: ReadCache, events: Events) -> None:
+async def publish_cache_stats(cache: CacheParts, events: Events) -> None:
     """Emit cache.changed with the statistics while they change. Runs until cancelled."""
     published: dict[str, Scalar] = {}
     while True:

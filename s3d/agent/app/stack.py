@@ -29,7 +29,7 @@ from s3d.agent.app.embedded import Embedded, open_embedded
 from s3d.agent.app.process import private_folder
 from s3d.agent.core.events import Events
 from s3d.agent.core.store import ObjectStore
-from s3d.agent.storage.records import Totals
+from s3d.agent.storage.records import StoreTotals
 from s3d.agent.stores.change_events import ChangeEvents
 from s3d.agent.stores.read_cache.cache_status import cache_status
 from s3d.agent.stores.write_queue.queue_status import queue_status
@@ -71,7 +71,7 @@ class Stack:
         """The folders of the remote in use, or of the embedded store. Raises OSError."""
         return _of_embedded(base) if self.gateway is None else self.gateway.state.places
 
-    async def usage(self, bucket: str) -> Totals | None:
+    async def usage(self, bucket: str) -> StoreTotals | None:
         """Objects and bytes of one bucket; None: only the remote knows."""
         return None if self.embedded is None else await self.embedded.usage(bucket)
 

@@ -60,7 +60,7 @@ def open_folders(
         level_of=level_of,
         order_of=order_of,
         pending_of=pending_of,
-        keep=lambda name, run: supervise(name, run, events),
+        supervise=lambda name, run: supervise(name, run, events),
         fixed=config.sync_folder,
     )  # fmt: skip
     return Folders(around, config.sync_folders)

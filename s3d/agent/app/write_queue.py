@@ -25,9 +25,9 @@ from s3d.agent.stores.write_queue.journal import Journal
 from s3d.agent.stores.write_queue.layer import WriteQueue
 from s3d.agent.stores.write_queue.push import PushExecutor
 from s3d.agent.stores.write_queue.pusher import Pusher
-from s3d.agent.stores.write_queue.queue_status import Queue
+from s3d.agent.stores.write_queue.queue_status import QueueParts
 from s3d.agent.stores.write_queue.remote_buckets import ConditionSupport
-from s3d.agent.stores.write_queue.remote_gate import RemoteGate, Throttle
+from s3d.agent.stores.write_queue.remote_gate import PushThrottle, RemoteGate
 from s3d.agent.stores.write_queue.remote_states import RemoteStates
 from s3d.shared.config.schema import Config, QueueConfig
 from s3d.shared.paths import Places
@@ -92,7 +92,7 @@ def build_queue(
     clock_offset: Callable[[], float],
     listing_order: Callable[[str], str] = lambda _: UNKNOWN,
     check_remote_key: Callable[[str, str], Awaitable[None]] | None = None,
-) -> tuple[WriteQueue, Queue]:
+) -> tuple[WriteQueue, QueueParts]:
     """The layer, and the parts that push what it accepts. No cache has what is pending.
 
     inner: answers reads of clients. push_to: receives the pushes. cache: adopts what was pushed.
@@ -105,7 +105,7 @@ def build_queue(
             # An earlier agent may have pushed it, and have ended before it could record that.
             cache.forget(write.bucket, write.key)
     clock = Clock()
-    throttle = Throttle(config.write_queue.bandwidth, clock)
+    throttle = PushThrottle(config.write_queue.bandwidth, clock)
     push = PushExecutor(
         journal,
         remote=push_to,
@@ -130,7 +130,9 @@ def build_queue(
         listing_order=listing_order,
         check_remote_key=check_remote_key,
     )
-    return layer, Queue(journal, pusher, throttle, layer.admission, staging.body_of, staging.folder)
+    return layer, QueueParts(
+        journal, pusher, throttle, layer.admission, staging.body_of, staging.folder
+    )
 
 
 async def _adopt(

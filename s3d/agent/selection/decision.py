@@ -19,6 +19,8 @@ Use = Literal["push", "cache"]
 
 Document = Mapping[str, Any]
 
+DECISION_TIMEOUT = 0.25
+"""Seconds that a policy has for a decision."""
 MAX_REASON = 500
 """Characters of a reason; the rest is cut off."""
 MAX_TTL = 365 * 86_400.0

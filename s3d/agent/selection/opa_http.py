@@ -14,10 +14,15 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from s3d.agent.core.backoff import Backoff
-from s3d.agent.selection.decision import ENTRY, Decision, Document, PolicyUnavailable, decision_of
+from s3d.agent.selection.decision import (
+    DECISION_TIMEOUT,
+    ENTRY,
+    Decision,
+    Document,
+    PolicyUnavailable,
+    decision_of,
+)
 
-TIMEOUT = 0.25
-"""Timeout of a request for a decision, in seconds."""
 FAILURES = 5
 """Consecutive failures after which no request is sent for a while."""
 FIRST_PAUSE, LAST_PAUSE = 5.0, 60.0
@@ -33,7 +38,10 @@ class HttpEngine:
     version = 0
 
     def __init__(
-        self, url: str, timeout: float = TIMEOUT, clock: Callable[[], float] = time.monotonic
+        self,
+        url: str,
+        timeout: float = DECISION_TIMEOUT,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._socket, self._url = _address(url)
         self._timeout = timeout

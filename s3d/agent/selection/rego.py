@@ -18,15 +18,19 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Any, TypeVar
 
-from s3d.agent.selection.decision import Decision, Document, PolicyUnavailable, decision_of
+from s3d.agent.selection.decision import (
+    DECISION_TIMEOUT,
+    Decision,
+    Document,
+    PolicyUnavailable,
+    decision_of,
+)
 from s3d.agent.selection.rego_program import PolicyError, load_program, run_self_test, stamp_of
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-TIMEOUT = 0.25
-"""Seconds for a decision."""
 RELOAD_INTERVAL = 1.0
 """Seconds between two checks whether the files have changed."""
 
@@ -38,7 +42,10 @@ class RegoEngine:
     """
 
     def __init__(
-        self, path: Path, timeout: float = TIMEOUT, clock: Callable[[], float] = time.monotonic
+        self,
+        path: Path,
+        timeout: float = DECISION_TIMEOUT,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.version = 0
         self._reload_error = ""

@@ -20,7 +20,7 @@ from s3d.agent.storage.records import (
     PartRecord,
     Remembered,
     Stored,
-    Totals,
+    StoreTotals,
     UploadRecord,
     decode_bucket,
     decode_layout,
@@ -72,12 +72,12 @@ class Reader:
     def settings(self, bucket: str) -> dict[str, bytes]:
         return dict(self._execute("SELECT name, value FROM settings WHERE bucket = ?", (bucket,)))
 
-    def totals(self, bucket: str | None = None) -> Totals:
+    def totals(self, bucket: str | None = None) -> StoreTotals:
         """Of one bucket, or of all."""
         query = "SELECT COALESCE(SUM(objects), 0), COALESCE(SUM(size), 0) FROM totals"
         if bucket is None:
-            return Totals(*self._one(query, ()))
-        return Totals(*self._one(query + " WHERE bucket = ?", (bucket,)))
+            return StoreTotals(*self._one(query, ()))
+        return StoreTotals(*self._one(query + " WHERE bucket = ?", (bucket,)))
 
     def is_empty(self, bucket: str) -> bool:
         """True if the bucket has neither objects nor versions nor delete markers."""

@@ -156,7 +156,7 @@ class PartRecord(msgspec.Struct, frozen=True, array_like=True):
     checksum: Checksum | None = None
 
 
-class Totals(NamedTuple):
+class StoreTotals(NamedTuple):
     """objects: current ones; size: bytes of all versions and of the parts of unfinished uploads."""
 
     objects: int = 0

@@ -202,7 +202,7 @@ class MassDeletionGuard(Exception):
     """A plan deletes so many files that the user has to approve it. str(): why."""
 
 
-def check(
+def check_deletions(
     steps: Iterable[Step], *, agreed: int, recent: int = 0, own: Collection[str] = ()
 ) -> None:
     """Raise MassDeletionGuard for a plan that empties a side, or deletes too much of it.

@@ -9,6 +9,7 @@ import stat
 from collections.abc import AsyncIterator, Callable, Mapping
 
 from s3d.agent.s3.messages import Body
+from s3d.agent.sync.atomic_rename import Name
 from s3d.agent.sync.interfaces import ConcurrentChange, FileAttributes
 from s3d.agent.sync.path_state import (
     NO_BYTES,
@@ -19,7 +20,6 @@ from s3d.agent.sync.path_state import (
     Signature,
     fits,
 )
-from s3d.agent.sync.rename import Name
 
 BLOCK = 1 << 20
 _READING = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC

@@ -46,8 +46,8 @@ class SyncContext:
     """In which the bucket's objects are listed: s3/listing.py."""
     pending_of: Callable[[str, str], Iterable[str]] = lambda bucket, prefix: ()
     """Keys below a prefix that wait in this agent to be pushed."""
-    keep: Callable[[str, Callable[[], Awaitable[None]]], Awaitable[None]] = _once
-    """Runs what is given, by its name, again and again when it fails."""
+    supervise: Callable[[str, Callable[[], Awaitable[None]]], Awaitable[None]] = _once
+    """Runs a task under a name, and starts it again when it fails."""
     fixed: SyncFolderConfig | None = None
     """The one that the environment has set, which no command changes."""
 
@@ -145,7 +145,7 @@ class Folders:
             self._tasks[folder.name] = task
 
     async def _keep(self, name: str, folder: SyncFolder) -> None:
-        await self._context.keep(name, folder.run)
+        await self._context.supervise(name, folder.run)
 
     async def save(self, config: SyncFolderConfig) -> SyncFolder:
         """Add a folder, or have one with other settings from now on. Raises UsageError."""

@@ -17,6 +17,7 @@ from functools import partial
 
 from s3d.agent.core import failpoint
 from s3d.agent.s3.messages import Body
+from s3d.agent.sync.atomic_rename import Name, exchange, rename_to_free
 from s3d.agent.sync.file_content import (
     BLOCK,
     finish,
@@ -28,7 +29,6 @@ from s3d.agent.sync.folder_reader import MISSING, FolderReader
 from s3d.agent.sync.interfaces import ConcurrentChange, FileAttributes, PathBlocked, StagedFile
 from s3d.agent.sync.marked_folder import sync_names_of
 from s3d.agent.sync.path_state import Signature
-from s3d.agent.sync.rename import Name, exchange, rename_to_free
 
 PART = ".part"
 """Ends the name of a file on the stage that is being received."""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
 
-from s3d.agent.sync.decide import DELETIONS, Action, Step, check, deletions, transfers
+from s3d.agent.sync.decide import DELETIONS, Action, Step, check_deletions, deletions, transfers
 from s3d.agent.sync.execute import Executor
 from s3d.agent.sync.find_changes import ChangeFinder
 from s3d.agent.sync.interfaces import PathBlocked, Unavailable
@@ -128,7 +128,7 @@ class Passes:
                 own.add(path)
         agreed = self._baseline.count()[0]
         recent = len(self._deleted)
-        await asyncio.to_thread(check, steps, agreed=agreed, recent=recent, own=own)
+        await asyncio.to_thread(check_deletions, steps, agreed=agreed, recent=recent, own=own)
 
     def _check_root(self) -> None:
         if not self._tree.is_in_place():

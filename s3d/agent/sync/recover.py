@@ -7,10 +7,10 @@ interrupted at any point.
 from __future__ import annotations
 
 from s3d.agent.s3.etag import unquoted
+from s3d.agent.sync.atomic_rename import ASIDE
 from s3d.agent.sync.baseline import Intent
 from s3d.agent.sync.path_state import BaselineEntry, RemoteEntry
 from s3d.agent.sync.placement import Placement
-from s3d.agent.sync.rename import ASIDE
 
 LANDED = "?"
 """ETag of an agreement on a version that the remote no longer has. No ETag equals it."""

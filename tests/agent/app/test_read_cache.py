@@ -205,7 +205,7 @@ async def test_after_a_clean_stop_it_is_as_fresh_as_before(tmp_path, remote):
 
 
 @pytest.mark.finding("S2")
-async def test_a_cache_of_the_first_layout_is_taken_over_unproven(tmp_path, remote):
+async def test_a_cache_of_the_first_layout_is_taken_over_unconfirmed(tmp_path, remote):
     """It has no note of how its agent stopped."""
     line = Line(remote)
     await Client(remote)("CreateBucket", Bucket="bbb")

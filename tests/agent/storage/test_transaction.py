@@ -8,7 +8,7 @@ from s3d.agent.storage.records import (
     ObjectRecord,
     PartRecord,
     Stored,
-    Totals,
+    StoreTotals,
     UploadRecord,
 )
 
@@ -75,25 +75,25 @@ async def test_totals_count_current_objects_and_all_bytes(index):
     first, second = stored(size=10, seq=1), stored(size=7, seq=2)
     await index.write(lambda tx: tx.put_current("b", first, None))
     await index.write(lambda tx: tx.put_current("c", stored(size=100), None))
-    assert (totals("b"), totals()) == (Totals(1, 10), Totals(2, 110))
+    assert (totals("b"), totals()) == (StoreTotals(1, 10), StoreTotals(2, 110))
 
     def overwrite(tx):
         tx.put_version("b", first)
         tx.put_current("b", second, first.record)
 
     await index.write(overwrite)
-    assert totals("b") == Totals(1, 17)
+    assert totals("b") == StoreTotals(1, 17)
     await index.write(lambda tx: tx.drop_current("b", second.record))
     await index.write(lambda tx: tx.drop_version("b", first.record))
-    assert totals("b") == Totals(0, 0)
+    assert totals("b") == StoreTotals(0, 0)
 
     upload, part = UploadRecord("u", "k", 0.0), PartRecord(1, 50, '"e"', 0.0)
     await index.write(lambda tx: tx.put_upload("b", upload))
     await index.write(lambda tx: tx.put_part("b", "u", part, None))
     await index.write(lambda tx: tx.put_part("b", "u", PartRecord(1, 60, '"f"', 0.0), part))
-    assert totals("b") == Totals(0, 60)
+    assert totals("b") == StoreTotals(0, 60)
     await index.write(lambda tx: tx.drop_upload("b", upload))
-    assert totals("b") == Totals(0, 0)
+    assert totals("b") == StoreTotals(0, 0)
 
 
 async def test_a_rollback_takes_the_totals_back(index):
@@ -104,7 +104,7 @@ async def test_a_rollback_takes_the_totals_back(index):
     with pytest.raises(ValueError, match="spoilt"):
         await index.write(spoilt)
     await index.write(lambda tx: tx.put_setting("b", "s", b"x"))
-    assert index.read_inline(lambda reader: reader.totals()) == Totals(0, 0)
+    assert index.read_inline(lambda reader: reader.totals()) == StoreTotals(0, 0)
 
 
 async def test_settings_and_totals_go_with_their_bucket(index):
@@ -113,7 +113,7 @@ async def test_settings_and_totals_go_with_their_bucket(index):
     await index.write(lambda tx: tx.put_current("b", stored(), None))
     await index.write(lambda tx: tx.delete_bucket("b"))
     assert index.read_inline(lambda reader: reader.settings("b")) == {}
-    assert index.read_inline(lambda reader: reader.totals("b")) == Totals(0, 0)
+    assert index.read_inline(lambda reader: reader.totals("b")) == StoreTotals(0, 0)
 
 
 async def test_a_bucket_made_in_a_group_that_failed_is_not_there(index):

@@ -10,7 +10,7 @@ from s3d.agent.sync.decide import (
     Mode,
     SideState,
     Step,
-    check,
+    check_deletions,
     decide,
     deletions,
     side_states,
@@ -127,9 +127,9 @@ def steps(action: Action, count: int, suffix: str = "") -> list[Step]:
 )  # fmt: skip
 def test_a_plan_that_deletes_much_is_not_believed(action, count, agreed, is_doubtful):
     if not is_doubtful:
-        return check(steps(action, count), agreed=agreed)
+        return check_deletions(steps(action, count), agreed=agreed)
     with pytest.raises(MassDeletionGuard):
-        check(steps(action, count), agreed=agreed)
+        check_deletions(steps(action, count), agreed=agreed)
 
 
 @pytest.mark.finding("F9")
@@ -141,17 +141,17 @@ def test_ones_own_edit_is_no_sign_that_a_side_is_as_it_was(action):
     given = steps(action, 9)
     edited = replace(given[0].difference, path="edited")
     with pytest.raises(MassDeletionGuard, match="9 of 10 files"):
-        check([*given, Step(edited, edit)], agreed=10)
-    check(given, agreed=10)  # the tenth is there
+        check_deletions([*given, Step(edited, edit)], agreed=10)
+    check_deletions(given, agreed=10)  # the tenth is there
 
 
 @pytest.mark.finding("F9")
 def test_ones_own_pending_write_is_no_sign_that_the_bucket_is_as_it_was():
     given = steps(Action.DELETE_LOCAL, 9)
     with pytest.raises(MassDeletionGuard, match="the bucket is empty: 9 of 10 files"):
-        check(given, agreed=10, own={"pending"})
-    check(given, agreed=11, own={"pending"})
-    check([], agreed=2, own={"a", "b"})
+        check_deletions(given, agreed=10, own={"pending"})
+    check_deletions(given, agreed=11, own={"pending"})
+    check_deletions([], agreed=2, own={"a", "b"})
 
 
 @pytest.mark.finding("D24")
@@ -166,16 +166,16 @@ def test_what_no_bucket_can_hold_is_left_out(trouble):
 
 
 def test_what_was_deleted_just_before_counts_too():
-    check(steps(Action.DELETE_LOCAL, 30), agreed=100, recent=20)
+    check_deletions(steps(Action.DELETE_LOCAL, 30), agreed=100, recent=20)
     with pytest.raises(
         MassDeletionGuard, match="30 of 90 files would be deleted, after 30 just before"
     ):
-        check(steps(Action.DELETE_LOCAL, 30), agreed=90, recent=30)
-    check([], agreed=10, recent=1000)
+        check_deletions(steps(Action.DELETE_LOCAL, 30), agreed=90, recent=30)
+    check_deletions([], agreed=10, recent=1000)
 
 
 def test_folders_do_not_count_as_deletions():
-    check(steps(Action.DELETE_LOCAL, 100, "/"), agreed=10)
+    check_deletions(steps(Action.DELETE_LOCAL, 100, "/"), agreed=10)
 
 
 def test_small_downloads_come_first_and_deletions_last_deepest_first():

@@ -4,9 +4,9 @@ import stat
 
 import pytest
 
+from s3d.agent.sync.atomic_rename import Name
 from s3d.agent.sync.file_content import BLOCK, FileContent, local_of, open_regular, signature_of
 from s3d.agent.sync.interfaces import ConcurrentChange
-from s3d.agent.sync.rename import Name
 
 
 def content(path) -> FileContent:

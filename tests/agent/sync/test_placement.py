@@ -37,7 +37,7 @@ def test_a_stray_file_of_the_stage_goes_to_the_trash_and_can_be_undone():
 @pytest.mark.finding("S1")
 @pytest.mark.parametrize("is_placed", [False, True])
 async def test_a_kill_between_the_steps_of_an_exchange_loses_nothing(tmp_path, is_placed):
-    """Where the system has no exchange, see rename.py."""
+    """Where the system has no exchange, see atomic_rename.py."""
     (tmp_path / "p").write_text("old")
     tree, baseline = FolderTree(tmp_path), Baseline(None)
     executor = Executor(tree, FakeRemoteTree({}, {}, None), baseline, SyncPolicy(_nothing))

@@ -12,7 +12,7 @@ from s3d.agent.frontends.control.problems import ControlError
 from s3d.agent.s3.address import check_bucket_name
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.stores.read_cache.cache_status import (
-    ReadCache,
+    CacheParts,
     cache_entry,
     cache_status,
     entries_after,
@@ -40,7 +40,7 @@ VERIFY_PAGE = 64 << 20
 class CacheRoutes:
     """Without a cache each call is refused."""
 
-    def __init__(self, cache: ReadCache | None) -> None:
+    def __init__(self, cache: CacheParts | None) -> None:
         self._maybe = cache
 
     def routes(self) -> list[Route]:
@@ -65,7 +65,7 @@ class CacheRoutes:
         return self._require()[0]
 
     @property
-    def _keeper(self) -> PinManager:
+    def _pin_manager(self) -> PinManager:
         return self._require()[1]
 
     def _require(self) -> tuple[Cache, PinManager]:
@@ -73,10 +73,10 @@ class CacheRoutes:
         if cache is None:
             hint = "set S3D_REMOTE, and S3D_READ_CACHE must not be off"
             raise ControlError(409, control.NO_REMOTE, "there is no read cache", hint)
-        if cache.layer is None or cache.keeper is None:
+        if cache.layer is None or cache.pin_manager is None:
             hint = "fix this, and restart the agent"
             raise ControlError(409, control.WRONG_STATE, cache.trouble, hint)
-        return cache.layer, cache.keeper
+        return cache.layer, cache.pin_manager
 
     async def show(self, call: Call) -> web.Response:
         self._require()
@@ -103,7 +103,7 @@ class CacheRoutes:
         place = call.query.get("bucket", ""), call.query.get("prefix", "")
         entries = entries_after(self._layer, place, call.query.get("cursor", ""), limit + 1)
         page, cursor = page_of(entries, limit, lambda entry: f"{entry.bucket}/{entry.key}")
-        return answer(CacheList([cache_entry(entry, self._keeper) for entry in page], cursor))
+        return answer(CacheList([cache_entry(entry, self._pin_manager) for entry in page], cursor))
 
     async def evict(self, call: Call) -> web.Response:
         """Evict objects of a bucket. Pinned ones are evicted too, and then fetched again."""
@@ -118,7 +118,7 @@ class CacheRoutes:
 
     async def verify(self, call: Call) -> web.Response:
         """Read some entries and compare them with their checksums; the cursor continues."""
-        layer, keeper = self._require()
+        layer, pin_manager = self._require()
         wrong: list[CacheEntry] = []
         checked, cursor = Totals(), ""
         for entry in entries_after(layer, ("", ""), call.query.get("cursor", ""), control.MAX_PAGE):
@@ -126,32 +126,32 @@ class CacheRoutes:
                 return answer(Verified(checked, wrong, cursor))
             checked = Totals(checked.files + 1, checked.size + entry.held)
             cursor = f"{entry.bucket}/{entry.key}"
-            described = cache_entry(entry, keeper)  # verify() may drop the entry
+            described = cache_entry(entry, pin_manager)  # verify() may drop the entry
             if not await layer.verify(entry):
                 wrong.append(described)
         is_last = checked.files < control.MAX_PAGE
         return answer(Verified(checked, wrong, "" if is_last else cursor))
 
     async def pins(self, call: Call) -> web.Response:
-        return answer(PinList(self._keeper.pinned()))
+        return answer(PinList(self._pin_manager.pinned()))
 
     async def pin(self, call: Call) -> web.Response:
         """Fetch an object or prefix, and never evict it."""
-        keeper, pin = self._keeper, _pin_of(await call.body(CachePlace))
-        _persist(lambda: keeper.pins.add(pin))
+        pin_manager, pin = self._pin_manager, _pin_of(await call.body(CachePlace))
+        _persist(lambda: pin_manager.pins.add(pin))
         return answer(PinStatus(pin), 202)
 
     async def unpin(self, call: Call) -> web.Response:
         """Remove a pin, so that its objects may be evicted. Count 0: it was not pinned."""
-        keeper, pin = self._keeper, _pin_of(await call.body(CachePlace))
-        return answer(Count(int(_persist(lambda: keeper.pins.remove(pin)))))
+        pin_manager, pin = self._pin_manager, _pin_of(await call.body(CachePlace))
+        return answer(Count(int(_persist(lambda: pin_manager.pins.remove(pin)))))
 
     async def prefetch(self, call: Call) -> web.Response:
         request = await call.body(PrefetchRequest)
         check_bucket_name(request.bucket)
         if request.bandwidth is not None and request.bandwidth < 1:
             raise S3Error("InvalidArgument", "bandwidth is at least 1 byte a second.")
-        return answer(prefetch_status(self._keeper.prefetch(request)), 202)
+        return answer(prefetch_status(self._pin_manager.prefetch(request)), 202)
 
     async def job(self, call: Call) -> web.Response:
         """The status; wait: respond when the prefetch has ended."""
@@ -162,11 +162,11 @@ class CacheRoutes:
     async def cancel(self, call: Call) -> web.Response:
         job = self._job(call)
         if not job.ended.is_set():
-            await self._keeper.prefetches.cancel(job)
+            await self._pin_manager.prefetches.cancel(job)
         return answer(prefetch_status(job))
 
     def _job(self, call: Call) -> PrefetchJob:
-        job = self._keeper.prefetches.jobs.get(call.segment("id"))
+        job = self._pin_manager.prefetches.jobs.get(call.segment("id"))
         if job is None:
             raise ControlError(404, control.NO_SUCH_TRANSFER, "there is no such prefetch")
         return job

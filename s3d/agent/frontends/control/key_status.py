@@ -11,7 +11,7 @@ import msgspec
 from s3d.agent.core.client import S3Client
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.stores.write_queue.pending_write import Kind, PendingState
-from s3d.agent.stores.write_queue.queue_status import Queue, transfer_of
+from s3d.agent.stores.write_queue.queue_status import QueueParts, transfer_of
 from s3d.shared.caching import CacheState
 from s3d.shared.control import ObjectInfo, ObjectStatus
 
@@ -28,7 +28,7 @@ class KeyStatus:
     """Compares what clients read with queue, cache and remote. queue None: writes go through."""
 
     remote: S3Client
-    queue: Queue | None
+    queue: QueueParts | None
     cached: Callable[[str, str], CacheState | None] = lambda bucket, key: None
     """The state of (bucket, key) in the read cache."""
 

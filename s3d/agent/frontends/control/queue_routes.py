@@ -13,7 +13,7 @@ from s3d.agent.frontends.control.control_call import MAX_WAIT, Call, Route, answ
 from s3d.agent.frontends.control.problems import ControlError
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.stores.write_queue.admission import Limits
-from s3d.agent.stores.write_queue.queue_status import REJECT, WAIT, Queue, queue_status
+from s3d.agent.stores.write_queue.queue_status import REJECT, WAIT, QueueParts, queue_status
 from s3d.shared import control
 from s3d.shared.config.values import parse_timetable
 from s3d.shared.transfers import Bandwidth, BandwidthStatus, Count, DrainRequest, QueueChanges
@@ -24,7 +24,7 @@ FULL_WAIT = 60.0
 """Seconds for which a write waits for space (when_full: wait)."""
 
 
-def require_queue(queue: Queue | None) -> Queue:
+def require_queue(queue: QueueParts | None) -> QueueParts:
     """The queue. Raises ControlError without a queue."""
     if queue is None:
         hint = "set S3D_REMOTE, and S3D_WRITE_QUEUE must not be off"
@@ -35,7 +35,7 @@ def require_queue(queue: Queue | None) -> Queue:
 class QueueRoutes:
     """Without a queue each call is refused."""
 
-    def __init__(self, queue: Queue | None) -> None:
+    def __init__(self, queue: QueueParts | None) -> None:
         self._maybe = queue
 
     def routes(self) -> list[Route]:
@@ -51,7 +51,7 @@ class QueueRoutes:
         ]
 
     @property
-    def _queue(self) -> Queue:
+    def _queue(self) -> QueueParts:
         return require_queue(self._maybe)
 
     async def show(self, call: Call) -> web.Response:
@@ -109,7 +109,7 @@ class QueueRoutes:
         return await self.bandwidth(call)
 
 
-async def _wait(queue: Queue, changed: asyncio.Event) -> None:
+async def _wait(queue: QueueParts, changed: asyncio.Event) -> None:
     """Return after a change of the queue; probe a remote that is unreachable meanwhile."""
     try:
         async with asyncio.timeout(PROBE_EVERY):
@@ -120,7 +120,7 @@ async def _wait(queue: Queue, changed: asyncio.Event) -> None:
                 await queue.pusher.probe_now()
 
 
-async def _hurry(queue: Queue) -> None:
+async def _hurry(queue: QueueParts) -> None:
     """Make delayed writes due, and probe the remote."""
     queue.journal.control.retry_delayed()
     with suppress(S3Error):  # still unreachable: the response shows what is left
@@ -128,7 +128,7 @@ async def _hurry(queue: Queue) -> None:
 
 
 @contextmanager
-def _changes(queue: Queue) -> Iterator[asyncio.Event]:
+def _changes(queue: QueueParts) -> Iterator[asyncio.Event]:
     """An event that is set at each change of the pending writes."""
     changed = asyncio.Event()
     queue.journal.on_change.append(changed.set)

@@ -25,7 +25,7 @@ from s3d.agent.stores.remote.identity import is_name_of
 from s3d.agent.stores.write_queue.move_writes import OpenQueue, Unmoved
 from s3d.agent.stores.write_queue.pending_write import PendingWrite
 from s3d.agent.stores.write_queue.queue_status import (
-    Queue,
+    QueueParts,
     queue_status,
     transfer_of,
     transfer_of_conflict,
@@ -84,7 +84,9 @@ Verb = Callable[[Call, OpenQueue, PendingWrite], Awaitable[web.StreamResponse]]
 class RemoteRoutes:
     """waiting None: another agent may use the queues' folder. in_use None: no remote is set."""
 
-    def __init__(self, waiting: Waiting | None, in_use: InUse | None, queue: Queue | None) -> None:
+    def __init__(
+        self, waiting: Waiting | None, in_use: InUse | None, queue: QueueParts | None
+    ) -> None:
         self._maybe, self._in_use, self._queue = waiting, in_use, queue
 
     def routes(self) -> list[Route]:
@@ -174,7 +176,7 @@ class RemoteRoutes:
         return handler
 
 
-async def _push(queue: Queue) -> None:
+async def _push(queue: QueueParts) -> None:
     """Make all writes due, and probe the remote."""
     queue.journal.control.retry_delayed()
     with suppress(S3Error, TimeoutError):

@@ -15,7 +15,7 @@ from s3d.agent.frontends.control.control_call import Call, Route, answer
 from s3d.agent.frontends.control.key_status import KeyStatus
 from s3d.agent.frontends.control.object_routes import get_tags
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.storage.records import Totals
+from s3d.agent.storage.records import StoreTotals
 from s3d.shared import control
 from s3d.shared.control import AgentStatus, ApiVersion, BucketInfo, Hello, ObjectInfo, State
 
@@ -39,7 +39,7 @@ class StatusSources:
     """Functions that return the parts of the status."""
 
     agent: Callable[[], Awaitable[AgentStatus]]
-    usage: Callable[[str], Awaitable[Totals | None]]
+    usage: Callable[[str], Awaitable[StoreTotals | None]]
     """Objects and bytes of a bucket; None: only the remote knows them."""
     serving: Callable[[], bool]
     """All listeners are bound, and the agent is not stopping."""

@@ -10,7 +10,7 @@ from s3d.agent.frontends.control.control_call import Call, Handler, Route, answe
 from s3d.agent.frontends.control.problems import ControlError
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.sync import user_actions
-from s3d.agent.sync.decide import Action, MassDeletionGuard, Step, check
+from s3d.agent.sync.decide import Action, MassDeletionGuard, Step, check_deletions
 from s3d.agent.sync.folder import SyncFolder
 from s3d.agent.sync.folders import Folders
 from s3d.agent.sync.names import original_of
@@ -158,7 +158,7 @@ def sync_plan(steps: list[Step], *, agreed: int) -> SyncPlan:
     """The steps of a pass that has not run. agreed: files that both sides have by now."""
     doubt = ""
     try:
-        check(steps, agreed=agreed)
+        check_deletions(steps, agreed=agreed)
     except MassDeletionGuard as error:
         doubt = str(error)
     sizes: Counter[Action] = Counter()

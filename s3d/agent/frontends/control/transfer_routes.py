@@ -27,7 +27,7 @@ from s3d.agent.stores.write_queue.pending_write import (
 from s3d.agent.stores.write_queue.queue_status import (
     PUSH,
     STATES,
-    Queue,
+    QueueParts,
     transfer_of,
     transfer_of_conflict,
 )
@@ -51,7 +51,7 @@ Verb = Callable[[Call, PendingWrite], Awaitable[web.StreamResponse]]
 class TransferRoutes:
     """queue None: there are only jobs."""
 
-    def __init__(self, queue: Queue | None, user_transfers: UserTransferRoutes) -> None:
+    def __init__(self, queue: QueueParts | None, user_transfers: UserTransferRoutes) -> None:
         self._maybe, self._user_transfers = queue, user_transfers
 
     def routes(self) -> list[Route]:
@@ -76,7 +76,7 @@ class TransferRoutes:
         ]
 
     @property
-    def _queue(self) -> Queue:
+    def _queue(self) -> QueueParts:
         return require_queue(self._maybe)
 
     async def list(self, call: Call) -> web.Response:

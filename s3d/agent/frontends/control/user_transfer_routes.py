@@ -36,10 +36,10 @@ _ALLOWED_STATES = {
 
 
 class UserTransferRoutes:
-    """keeper: runs prefetches; None without a cache."""
+    """pin_manager: runs prefetches; None without a cache."""
 
-    def __init__(self, transfers: UserTransfers, keeper: PinManager | None) -> None:
-        self._transfers, self._keeper = transfers, keeper
+    def __init__(self, transfers: UserTransfers, pin_manager: PinManager | None) -> None:
+        self._transfers, self._pin_manager = transfers, pin_manager
 
     def routes(self) -> list[Route]:
         return [
@@ -57,15 +57,15 @@ class UserTransferRoutes:
 
     def matching(self, kind: str, state: str) -> list[Transfer]:
         """All jobs of a kind and in a state ("": any), prefetches first."""
-        jobs = [] if self._keeper is None else list(self._keeper.prefetches.jobs.values())
+        jobs = [] if self._pin_manager is None else list(self._pin_manager.prefetches.jobs.values())
         transfers = [_of_prefetch(job) for job in jobs]
         transfers += [transfer_of(job) for job in self._transfers.all()]
         return [each for each in transfers if kind in ("", each.kind) and state in ("", each.state)]
 
     def find(self, id: str) -> UserJob | None:
         """The job with this transfer id; None for any other id, such as that of a push."""
-        if id.startswith("f") and self._keeper is not None:
-            return self._keeper.prefetches.jobs.get(id[1:])
+        if id.startswith("f") and self._pin_manager is not None:
+            return self._pin_manager.prefetches.jobs.get(id[1:])
         return self._transfers.get(id)
 
     async def apply_action(self, job: UserJob, action: str) -> web.Response:
@@ -86,9 +86,9 @@ class UserTransferRoutes:
 
     async def _cancel_prefetch(self, job: PrefetchJob, action: str) -> web.Response:
         """A prefetch can only be cancelled."""
-        if action != "cancel" or job.ended.is_set() or self._keeper is None:
+        if action != "cancel" or job.ended.is_set() or self._pin_manager is None:
             raise _wrong_state(action, PREFETCH, prefetch_status(job).state)
-        await self._keeper.prefetches.cancel(job)
+        await self._pin_manager.prefetches.cancel(job)
         return answer(_of_prefetch(job))
 
 

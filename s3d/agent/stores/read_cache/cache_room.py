@@ -58,7 +58,7 @@ class CacheRoom:
         return self._fifo.size + self._claimed
 
     @property
-    def is_on_disk(self) -> bool:
+    def has_disk_room(self) -> bool:
         """Whether the disk has enough free space for the cache."""
         return self._disk_has(0)
 

@@ -16,16 +16,16 @@ from s3d.shared.caching import CacheEntry, CacheState, CacheStatus
 
 
 @dataclass(frozen=True, slots=True)
-class ReadCache:
+class CacheParts:
     """The layer and its PinManager. layer None: the cache could not be opened; see trouble."""
 
     layer: Cache | None
-    keeper: PinManager | None
+    pin_manager: PinManager | None
     folder: Path
     trouble: str = ""
 
 
-def cache_status(cache: ReadCache) -> CacheStatus:
+def cache_status(cache: CacheParts) -> CacheStatus:
     """Counts, sizes and limits."""
     layer = cache.layer
     if layer is None:
@@ -41,22 +41,22 @@ def cache_status(cache: ReadCache) -> CacheStatus:
     )
 
 
-def cache_counts(cache: ReadCache) -> dict[str, int]:
+def cache_counts(cache: CacheParts) -> dict[str, int]:
     """The counts of CacheStatus, by name; empty when the cache could not be opened."""
-    layer, keeper = cache.layer, cache.keeper
-    if layer is None or keeper is None:
+    layer, pin_manager = cache.layer, cache.pin_manager
+    if layer is None or pin_manager is None:
         return {}
     return {
         "size": layer.catalog.room.used,
         "files": layer.catalog.count,
-        "pins": len(keeper.pins),
+        "pins": len(pin_manager.pins),
         "in_flight": layer.fills.in_flight,
         "revalidated": layer.revalidations,
         **asdict(layer.counts),
     }
 
 
-def cache_entry(entry: Entry, keeper: PinManager) -> CacheEntry:
+def cache_entry(entry: Entry, pin_manager: PinManager) -> CacheEntry:
     """An entry, and whether it is pinned."""
     return CacheEntry(
         bucket=entry.bucket,
@@ -65,23 +65,23 @@ def cache_entry(entry: Entry, keeper: PinManager) -> CacheEntry:
         held=entry.held,
         etag=entry.etag,
         checked=_check_time(entry),
-        pinned=keeper.pins.covers(*entry.name),
+        pinned=pin_manager.pins.covers(*entry.name),
     )
 
 
-def cache_state(cache: ReadCache | None, bucket: str, key: str) -> CacheState | None:
+def cache_state(cache: CacheParts | None, bucket: str, key: str) -> CacheState | None:
     """How much of one object is cached; None when there is no cache."""
-    if cache is None or cache.layer is None or cache.keeper is None:
+    if cache is None or cache.layer is None or cache.pin_manager is None:
         return None
     entry = cache.layer.catalog.peek(bucket, key)
-    pinned = cache.keeper.pins.covers(bucket, key)
+    pinned = cache.pin_manager.pins.covers(bucket, key)
     if entry is None:
         return CacheState(0, 0, pinned)
     return CacheState(entry.held, entry.size, pinned, _check_time(entry))
 
 
 def _check_time(entry: Entry) -> float:
-    """When the remote last confirmed the entry; 0 for the markers UNCHECKED, EXPIRED, UNPROVEN."""
+    """When the remote last confirmed the entry; 0 for UNCHECKED, EXPIRED and UNCONFIRMED."""
     return max(entry.checked, UNCHECKED)
 
 

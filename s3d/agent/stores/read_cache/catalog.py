@@ -87,7 +87,7 @@ class Catalog:
     def __init__(
         self, index: Index, blobs: Blobs, limits: Limits, distrust: float | None = None
     ) -> None:
-        """Read the entries of earlier runs. distrust: EXPIRED or UNPROVEN for all of them.
+        """Read the entries of earlier runs. distrust: EXPIRED or UNCONFIRMED for all of them.
         Raises index.DAMAGE."""
         self.index = index
         self.blobs = blobs

@@ -24,7 +24,7 @@ from s3d.agent.storage.blocks import block_count, mask
 from s3d.agent.storage.index import DAMAGE, Index, Tables
 from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.transaction import Transaction
-from s3d.agent.stores.read_cache.entry import UNPROVEN, Entry
+from s3d.agent.stores.read_cache.entry import UNCONFIRMED, Entry
 
 logger = logging.getLogger(__name__)
 
@@ -115,12 +115,12 @@ def drop(tx: Transaction, blobs: list[int]) -> None:
 
 
 def expire(tx: Transaction, checked: float) -> None:
-    """Set checked of all entries (entry.EXPIRED or UNPROVEN), and for UNPROVEN drop all pages.
+    """Set checked of all entries to entry.EXPIRED or UNCONFIRMED; UNCONFIRMED also drops all pages.
 
-    Entries that are UNPROVEN or UNCHECKED already stay so.
+    Entries that are UNCONFIRMED or UNCHECKED already stay so.
     """
     tx.run(_CHANGES, ())  # A file of the first layout has none.
-    if checked == UNPROVEN:
+    if checked == UNCONFIRMED:
         tx.run("UPDATE entries SET checked = ?", (checked,))
         tx.run("DELETE FROM pages", ())
         tx.run("DELETE FROM changes", ())
@@ -196,7 +196,7 @@ class EntryRows:
     """Belongs to the loop."""
 
     def __init__(self, index: Index, distrust: float | None) -> None:
-        """distrust: EXPIRED or UNPROVEN for all rows that are there."""
+        """distrust: EXPIRED or UNCONFIRMED for all rows that are there."""
         self.on_row_left: Callable[[], None] = lambda: None
         """Deleting the row of a forgotten entry has failed."""
         self._index = index
@@ -210,9 +210,9 @@ class EntryRows:
             distrusted.add_done_callback(self._distrusted)
 
     @property
-    def is_unproven(self) -> bool:
+    def is_unconfirmed(self) -> bool:
         """Whether the tables may lack their newest changes and are not marked so yet."""
-        return self._distrust == UNPROVEN
+        return self._distrust == UNCONFIRMED
 
     def unsaved(self, blob: int) -> Entry | None:
         """The entry, if its row is not written yet."""
@@ -230,7 +230,7 @@ class EntryRows:
             _damaged(error)
             return None
         distrust = self._distrust  # Its row does not say so yet.
-        if entry and distrust is not None and (entry.checked > 0.0 or distrust == UNPROVEN):
+        if entry and distrust is not None and (entry.checked > 0.0 or distrust == UNCONFIRMED):
             entry.checked = distrust
         return entry
 
@@ -251,7 +251,7 @@ class EntryRows:
         unsaved.saves += 1
         action = partial(save, row=row_of(entry), data=data)
         saved = self._index.post(action)
-        saved.add_done_callback(noted)
+        saved.add_done_callback(log_failed_save)
         saved.add_done_callback(lambda _: self._is_saved(unsaved))
 
     def drop(self, action: Callable[[Transaction], Any]) -> None:
@@ -274,7 +274,7 @@ class EntryRows:
             self._unsaved.pop(unsaved.entry.blob, None)
 
     def _dropped(self, saved: asyncio.Future[Any]) -> None:
-        noted(saved)
+        log_failed_save(saved)
         if saved.cancelled() or saved.exception() is not None:
             self.on_row_left()
 
@@ -284,7 +284,7 @@ class EntryRows:
             self._distrust = None
 
 
-def noted(saved: asyncio.Future[Any]) -> None:
+def log_failed_save(saved: asyncio.Future[Any]) -> None:
     """Log that a row could not be written."""
     if not saved.cancelled() and (error := saved.exception()) is not None:
         logger.warning("cannot commit rows of the cache: %s", error)

@@ -25,7 +25,7 @@ UNCHECKED = 0.0
 EXPIRED = -1.0
 """A value of Entry.checked after an agent was killed: the entry is revalidated before its next
 use. While the remote is unreachable, it is served as stale: all invalidations are committed."""
-UNPROVEN = -2.0
+UNCONFIRMED = -2.0
 """The same after a power cut, which may have lost the newest rows, and so the
 last invalidations: while the remote is unreachable, it is not served."""
 
@@ -46,13 +46,13 @@ class Entry:
         "key",
         "output",
         "present",
-        "proven",
         "rendered_headers",
         "size",
         "slot",
         "stamp",
         "sums",
         "superseded",
+        "verified",
     )
 
     def __init__(
@@ -122,9 +122,9 @@ class Entry:
         wanted = mask(*blocks_of(start, size))
         return self.present & wanted == wanted
 
-    def is_proven(self, start: int, size: int) -> bool:
+    def is_verified(self, start: int, size: int) -> bool:
         wanted = mask(*blocks_of(start, size))
-        return self.proven & wanted == wanted
+        return self.verified & wanted == wanted
 
     def missing(self, start: int, size: int) -> Iterator[tuple[int, int]]:
         """The runs (first, end) of blocks that these bytes need and that are not cached."""

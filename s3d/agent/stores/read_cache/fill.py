@@ -85,9 +85,9 @@ class FillCoordinator:
     clock: Callable[[], float] = time.time
     _opening: dict[Name, _Opening] = field(default_factory=dict)
     _fetches: dict[int, list[Fetch]] = field(default_factory=dict)
-    _odd: dict[Name, str] = field(default_factory=dict)
+    _md5_mismatches: dict[Name, str] = field(default_factory=dict)
     """The MD5 of objects whose bytes did not match their ETag."""
-    _strange: set[str] = field(default_factory=set)
+    _buckets_without_md5: set[str] = field(default_factory=set)
     """Buckets of a server whose ETags are not MD5 digests."""
     _rest_until: float = 0.0
 
@@ -248,7 +248,7 @@ class FillCoordinator:
             self._failed(error)
             raise S3Error("SlowDown", f"The cache cannot be used: {error.strerror}") from error
         if stamp_of(fetch.fd) != entry.stamp:
-            entry.proven = 0
+            entry.verified = 0
 
     def _start_later(
         self, fetch: Fetch, held: int, context: RequestContext | None
@@ -311,7 +311,7 @@ class FillCoordinator:
                 )
             if fetch.error is None:
                 fetch.note()
-                entry.proven |= mask(fetch.first, fetch.end)
+                entry.verified |= mask(fetch.first, fetch.end)
                 entry.stamp = stamp_of(fetch.file)
             elif isinstance(fetch.error.failure, OSError):
                 self._failed(fetch.error.failure)
@@ -343,19 +343,21 @@ class FillCoordinator:
     def _holds(self, entry: Entry, digest_check: DigestCheck) -> bool:
         """Whether the bytes are right. The same mismatch twice shows that the ETag is not an
         MD5."""
-        if digest_check.holds or (digest_check.is_doubtful and entry.bucket in self._strange):
+        if digest_check.holds or (
+            digest_check.is_doubtful and entry.bucket in self._buckets_without_md5
+        ):
             return True
         self.counts.corrupt += 1
         if not digest_check.is_doubtful:
             return False
-        if self._odd.get(entry.name) == digest_check.computed:
+        if self._md5_mismatches.get(entry.name) == digest_check.computed:
             logger.info("the ETags of this bucket are not MD5 digests bucket=%s", entry.bucket)
-            self._strange.add(entry.bucket)
-            self._odd.clear()
+            self._buckets_without_md5.add(entry.bucket)
+            self._md5_mismatches.clear()
             return True
-        if len(self._odd) > 1_000:
-            self._odd.clear()
-        self._odd[entry.name] = digest_check.computed
+        if len(self._md5_mismatches) > 1_000:
+            self._md5_mismatches.clear()
+        self._md5_mismatches[entry.name] = digest_check.computed
         return False
 
     def _failed(self, error: OSError) -> None:

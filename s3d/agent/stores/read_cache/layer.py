@@ -22,7 +22,7 @@ the remote can evaluate gets a 503. A stale response may be older than the write
 but never older than an acknowledged write of this agent, because the row of the replaced version is
 deleted first, and because the write queue serves its pending writes itself. This holds after a kill
 as well: committed rows survive the process (entry.EXPIRED). A power cut may take the newest
-commits, so after one an entry is served only when the remote has confirmed it (entry.UNPROVEN).
+commits, so after one an entry is served only when the remote has confirmed it (entry.UNCONFIRMED).
 """
 
 from __future__ import annotations
@@ -215,7 +215,7 @@ class Cache(Layer):
         """Why nothing new is cached at the moment; "" when everything works."""
         if self.fills.is_resting:
             return "the disk of the cache failed recently: nothing new is cached for now"
-        if not self.catalog.room.is_on_disk:
+        if not self.catalog.room.has_disk_room:
             return "the disk is nearly full: nothing new is cached"
         return ""
 

@@ -32,7 +32,7 @@ from s3d.agent.storage.index import DAMAGE
 from s3d.agent.storage.reader import Reader
 from s3d.agent.stores.read_cache import catalog_rows, last_listing
 from s3d.agent.stores.read_cache.catalog import Catalog
-from s3d.agent.stores.read_cache.catalog_rows import noted
+from s3d.agent.stores.read_cache.catalog_rows import log_failed_save
 from s3d.agent.stores.read_cache.last_listing import Chain, Change, chain_of, own_token, start_of
 from s3d.agent.stores.read_cache.revalidate import (
     OUTAGE_TIMEOUT,
@@ -78,7 +78,7 @@ class ListOps:
         self._clock = clock
         self._listed: set[str] = set()
         self._seq = 0
-        if not catalog.rows.is_unproven:
+        if not catalog.rows.is_unconfirmed:
             self._listed = catalog.index.read_inline(catalog_rows.listed)
             self._seq = catalog.index.read_inline(catalog_rows.highest_change)
         self._changes: Counter[str] = Counter()
@@ -179,7 +179,9 @@ class ListOps:
             start = start_of(request.input)
             page |= {"chain": chain, "start": start, "op": request.op.name}
         row = _exact(request), bucket, _encode(page)
-        self._catalog.index.post(partial(catalog_rows.save_page, row=row)).add_done_callback(noted)
+        self._catalog.index.post(partial(catalog_rows.save_page, row=row)).add_done_callback(
+            log_failed_save
+        )
 
     # What is given while the remote is away
 

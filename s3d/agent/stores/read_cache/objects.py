@@ -247,7 +247,7 @@ class ObjectReads:
             self._catalog.cool(entry)
             is_right = self._catalog.data(entry) is not None
         else:
-            entry.proven = 0
+            entry.verified = 0
             is_right = await self._files.prove(entry, 0, entry.size)
         if not is_right and not entry.superseded:
             self._drop_corrupt(entry)

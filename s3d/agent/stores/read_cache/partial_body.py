@@ -72,7 +72,7 @@ class FillBody:
         for _ in range(_RETRIES):
             block = self._at // BLOCK
             if entry.has(block):
-                if entry.is_proven(self._at, 1) or await fills.files.prove(entry, self._at, 1):
+                if entry.is_verified(self._at, 1) or await fills.files.prove(entry, self._at, 1):
                     return (block + 1) * BLOCK
                 fills.counts.corrupt += 1
             fetch = fills.fetch_of(entry, block)

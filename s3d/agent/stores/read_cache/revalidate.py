@@ -13,7 +13,7 @@ from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import RequestContext
 from s3d.agent.stores.read_cache.catalog import Catalog
-from s3d.agent.stores.read_cache.entry import EXPIRED, UNCHECKED, UNPROVEN, Entry
+from s3d.agent.stores.read_cache.entry import EXPIRED, UNCHECKED, UNCONFIRMED, Entry
 
 _TIMEOUT = 3.0
 """Timeout of a revalidation in seconds."""
@@ -117,7 +117,7 @@ class Revalidator:
             self._doubted[bucket] = self.clock()
             return
         entry = self.catalog.peek(bucket, key)
-        if entry is not None and entry.checked != UNPROVEN:
+        if entry is not None and entry.checked != UNCONFIRMED:
             entry.checked = UNCHECKED
             self.catalog.update(entry)
 
@@ -132,9 +132,9 @@ class Revalidator:
     ) -> tuple[Entry | None, bool]:
         """The entry if it is still current, and whether that could not be determined. force: the
         result of an earlier request does not count. Raises S3Error NoSuchKey, and the remote's own
-        errors; ServiceUnavailable when the remote is unreachable and the entry is UNPROVEN.
+        errors; ServiceUnavailable when the remote is unreachable and the entry is UNCONFIRMED.
         """
-        serves = self.freshness.serve_stale and entry.checked != UNPROVEN
+        serves = self.freshness.serve_stale and entry.checked != UNCONFIRMED
         if serves and self.outage.is_active:
             return entry, True
         asking = None if force else self._asking.get(entry.name)

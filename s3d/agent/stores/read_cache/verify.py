@@ -92,7 +92,7 @@ class EntryFiles:
 
     def body(self, entry: Entry, start: int, size: int) -> Body | None:
         """The body of cached and verified bytes, without waiting; otherwise None."""
-        if not (entry.covers(start, size) and entry.is_proven(start, size)):
+        if not (entry.covers(start, size) and entry.is_verified(start, size)):
             return None
         fd = self.open(entry)
         if fd is None:
@@ -109,19 +109,19 @@ class EntryFiles:
         """
         fd = self.open(entry)
         if fd is None:
-            entry.present = entry.proven = 0
+            entry.present = entry.verified = 0
             return False
         with closing(_Descriptor(fd)):
             stamp = _stamp(fd)
             if stamp != entry.stamp:
-                entry.proven, entry.stamp = 0, stamp
+                entry.verified, entry.stamp = 0, stamp
             first, end = blocks_of(start, size)
-            doubted = [n for n in range(first, end) if entry.has(n) and not entry.proven >> n & 1]
+            doubted = [n for n in range(first, end) if entry.has(n) and not entry.verified >> n & 1]
             wrong = await asyncio.to_thread(_wrong, fd, entry, doubted)
             for block in doubted:
-                entry.proven |= mask(block, block + 1)
+                entry.verified |= mask(block, block + 1)
             for block in wrong:
-                entry.proven &= ~mask(block, block + 1)
+                entry.verified &= ~mask(block, block + 1)
                 entry.present &= ~mask(block, block + 1)
             if wrong:
                 logger.warning(

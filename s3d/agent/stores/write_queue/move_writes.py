@@ -44,7 +44,7 @@ from s3d.agent.stores.write_queue.push_plan import (
     plan,
     state_of,
 )
-from s3d.agent.stores.write_queue.remote_gate import Throttle
+from s3d.agent.stores.write_queue.remote_gate import PushThrottle
 from s3d.agent.stores.write_queue.retry_policy import has_unknown_outcome
 from s3d.agent.stores.write_queue.verify_push import (
     BodyOf,
@@ -123,7 +123,7 @@ class Mover:
         self._target = target
         self._remote = S3Client(target.store)
         self._clock = Clock()
-        self._throttle = Throttle(parse_timetable("off"), self._clock)
+        self._throttle = PushThrottle(parse_timetable("off"), self._clock)
         self._sent: dict[tuple[str, str], str] = {}
         """The ETags that earlier writes of this move have left; NO_OBJECT after a delete."""
 

@@ -22,7 +22,7 @@ from s3d.agent.s3.messages import Members
 from s3d.agent.stores.write_queue.pending_write import Orphan, RemoteUpload
 from s3d.agent.stores.write_queue.push_outcomes import RemoteUploads
 from s3d.agent.stores.write_queue.push_plan import Multipart, Part
-from s3d.agent.stores.write_queue.remote_gate import Throttle
+from s3d.agent.stores.write_queue.remote_gate import PushThrottle
 from s3d.agent.stores.write_queue.verify_push import (
     BodyOf,
     OnSent,
@@ -52,7 +52,7 @@ class MultipartPush:
         *,
         remote: S3Client,
         body_of: BodyOf,
-        throttle: Throttle,
+        throttle: PushThrottle,
         clock: Clock,
         save: SaveProgress,
         on_sent: OnSent,

@@ -38,7 +38,7 @@ from s3d.agent.stores.write_queue.push_plan import (
     state_of,
 )
 from s3d.agent.stores.write_queue.remote_buckets import ConditionSupport, RemoteConditions
-from s3d.agent.stores.write_queue.remote_gate import Throttle
+from s3d.agent.stores.write_queue.remote_gate import PushThrottle
 from s3d.agent.stores.write_queue.retry_policy import has_unknown_outcome
 from s3d.agent.stores.write_queue.verify_push import (
     BodyOf,
@@ -91,12 +91,12 @@ class HeldByFilter(Exception):
 class Overtaken(Exception):
     """The remote has a newer version.
 
-    remote_etag: NO_OBJECT for a key that was deleted there. is_dropped: the policy prefers it.
+    remote_etag: NO_OBJECT for a key that was deleted there. resolution: PARK or DROP.
     """
 
-    def __init__(self, remote_etag: str, *, is_dropped: bool) -> None:
+    def __init__(self, remote_etag: str, resolution: Resolution) -> None:
         self.remote_etag = remote_etag
-        self.is_dropped = is_dropped
+        self.resolution = resolution
         super().__init__(remote_etag)
 
 
@@ -139,7 +139,7 @@ class PushExecutor:
         *,
         remote: ObjectStore,
         body_of: BodyOf,
-        throttle: Throttle,
+        throttle: PushThrottle,
         clock: Clock,
         adopt: AdoptPushed | None = None,
         push_filter: PushFilter | None = None,
@@ -217,13 +217,13 @@ class PushExecutor:
         """The condition to begin with; None: no condition. Raises _AlreadyThere, Overtaken."""
         write, base = job.write, job.base
         if job.is_unresolved:
-            return await self._look(job, is_ours_likely=True)
+            return await self._decide_by_head(job, is_ours_likely=True)
         hint = self._journal.remote_states.hint(write.bucket, write.key, base.accepted)
         is_small = not isinstance(todo, Multipart) and write.size <= SMALL
         first = push_plan.first_step(
             write.kind, base.etag, hint, is_conditional=job.is_conditional, is_small=is_small
         )
-        return await self._look(job) if first.look else first.expected
+        return await self._decide_by_head(job) if first.look else first.expected
 
     async def _send_on_condition(
         self, job: _Job, todo: Plan, expected: str | None, on_sent: OnSent
@@ -237,7 +237,7 @@ class PushExecutor:
                 if condition is None or not is_about_condition(error, todo, condition):
                     raise
                 failure = error
-            rejected, expected = expected, await self._look(job, is_ours_likely=True)
+            rejected, expected = expected, await self._decide_by_head(job, is_ours_likely=True)
             is_unchanged = expected is not None and same_state(rejected or NO_OBJECT, expected)
             if failure.status == 409:
                 continue
@@ -249,39 +249,39 @@ class PushExecutor:
                 return answer
         raise S3Error("OperationAborted", "the object at the remote keeps changing") from failure
 
-    async def _look(self, job: _Job, *, is_ours_likely: bool = False) -> str | None:
+    async def _decide_by_head(self, job: _Job, *, is_ours_likely: bool = False) -> str | None:
         """HeadObject: the state of the key, which may be replaced; None: it cannot be read.
 
         is_ours_likely: it may be what this write has left. Raises _AlreadyThere, Overtaken.
         """
-        bucket, key = job.write.bucket, job.write.key
-        if self._conditions.is_head_denied(bucket):
+        write, states = job.write, self._journal.remote_states
+        if self._conditions.is_head_denied(write.bucket):
             return None
-        direct_write_at = self._journal.remote_states.written(bucket, key, job.base.accepted)
+        direct_write_at = states.direct_write_at(write.bucket, write.key, job.base.accepted)
         head = await self._head(job)
         if head is None:
-            self._conditions.note_head_denied(bucket)
+            self._conditions.note_head_denied(write.bucket)
             return None
         remote = state_of(head)
-        self._journal.remote_states.note(bucket, key, remote.etag)
+        states.note(write.bucket, write.key, remote.etag)
         if job.stored is not None and is_ours_likely and is_our_write(job.stored, head):
             raise _AlreadyThere(remote.etag)
         comparison = push_plan.compare(
             job.base,
             remote,
             self._our_states(job),
-            is_delete=job.write.kind is Kind.DELETE,
+            is_delete=write.kind is Kind.DELETE,
             offset=self._clock_offset(),
             direct_write_at=direct_write_at,
         )
-        resolution = push_plan.resolve(comparison, self._conflict_policy(bucket, key))
+        resolution = push_plan.resolve(comparison, self._conflict_policy(write.bucket, write.key))
         if resolution in (Resolution.PARK, Resolution.DROP):
             if await self._has_our_bytes(job, head):
                 return remote.etag
-            raise Overtaken(remote.etag, is_dropped=resolution is Resolution.DROP)
-        if resolution is Resolution.DONE and not self._makes_delete_marker(job, is_ours_likely):
+            raise Overtaken(remote.etag, resolution)
+        if resolution is Resolution.DONE and not self._may_need_delete_marker(job, is_ours_likely):
             raise _AlreadyThere(NO_OBJECT)
-        self._journal.outcomes.note_remote_state(job.write, remote.etag)
+        self._journal.outcomes.note_remote_state(write, remote.etag)
         return remote.etag
 
     async def _head(self, job: _Job) -> Members | None:
@@ -298,7 +298,7 @@ class PushExecutor:
         return [*ours, job.etag] if job.is_unresolved and job.etag else ours
 
     async def _has_our_bytes(self, job: _Job, head: Members) -> bool:
-        """Whether an earlier push succeeded: ETags may be the remote's own. Or _AlreadyThere."""
+        """Whether our bytes are there, with an ETag of the remote. Raises _AlreadyThere."""
         if job.stored is None or head.get("ContentLength") != job.stored.record.size:
             return False
         same, etag = await compare_content(job.remote, self._body_of, job.place, job.stored)
@@ -306,7 +306,7 @@ class PushExecutor:
             raise _AlreadyThere(etag)
         return same
 
-    def _makes_delete_marker(self, job: _Job, is_ours_likely: bool) -> bool:
+    def _may_need_delete_marker(self, job: _Job, is_ours_likely: bool) -> bool:
         """Whether to delete an absent key once, because its bucket may keep versions."""
         return not is_ours_likely and job.write.bucket not in self._journal.unversioned
 
@@ -353,7 +353,7 @@ class PushExecutor:
         """The remote's ETag. Raises BadDigest."""
         check, etag = compare_answer(stored.record, answer), str(answer.get("ETag", ""))
         same = check is IntegrityCheck.SAME
-        if check is IntegrityCheck.UNPROVEN:
+        if check is IntegrityCheck.UNKNOWN:
             same, etag = await compare_content(job.remote, self._body_of, job.place, stored)
         if not same:
             raise S3Error("BadDigest", "the remote stored other bytes than were sent to it")

@@ -14,6 +14,7 @@ from s3d.agent.stores.write_queue.journal import Journal
 from s3d.agent.stores.write_queue.maintenance import QueueMaintenance
 from s3d.agent.stores.write_queue.pending_write import PendingWrite, PushError
 from s3d.agent.stores.write_queue.push import Overtaken, Pushed, PushExecutor
+from s3d.agent.stores.write_queue.push_plan import Resolution
 from s3d.agent.stores.write_queue.remote_gate import RemoteGate
 from s3d.agent.stores.write_queue.retry_policy import (
     DENIED_RETRY_DELAYS,
@@ -86,11 +87,11 @@ class PushResultHandler:
         self._forget(write)
         await self._abandon(write)
         conflicts = self._journal.conflicts
-        act = conflicts.drop if conflict.is_dropped else conflicts.park
+        is_dropped = conflict.resolution is Resolution.DROP
+        act = conflicts.drop if is_dropped else conflicts.park
         logger.warning(
             "the remote has a newer version: etag=%s dropped=%s bucket=%s key=%s seq=%d",
-            conflict.remote_etag or "none", conflict.is_dropped,
-            write.bucket, write.key, write.seq,
+            conflict.remote_etag or "none", is_dropped, write.bucket, write.key, write.seq,
         )  # fmt: skip
         await self._retry_until_saved(partial(act, write, conflict.remote_etag))
 

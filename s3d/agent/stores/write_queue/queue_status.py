@@ -17,7 +17,7 @@ from s3d.agent.stores.write_queue.admission import Admission
 from s3d.agent.stores.write_queue.journal import Journal
 from s3d.agent.stores.write_queue.pending_write import Conflict, PendingState, PendingWrite
 from s3d.agent.stores.write_queue.pusher import Pusher
-from s3d.agent.stores.write_queue.remote_gate import Throttle
+from s3d.agent.stores.write_queue.remote_gate import PushThrottle
 from s3d.shared.transfers import QueueLimits, QueueStatus, Totals, Transfer, TransferError
 
 PUSH = "push"
@@ -35,12 +35,12 @@ WAIT, REJECT = "wait", "reject"
 
 
 @dataclass(frozen=True, slots=True)
-class Queue:
+class QueueParts:
     """The parts of the write queue that the control API shows and changes."""
 
     journal: Journal
     pusher: Pusher
-    throttle: Throttle
+    throttle: PushThrottle
     admission: Admission
     body_of: Callable[[Layout], Body]
     """The staged bytes; the caller closes them."""
@@ -77,7 +77,7 @@ def transfer_of(write: PendingWrite, pusher: Pusher | None = None) -> Transfer:
     )
 
 
-def queue_status(queue: Queue) -> QueueStatus:
+def queue_status(queue: QueueParts) -> QueueStatus:
     """Counts and sizes by state, limits and rates."""
     pending, pushes, limits = queue.journal.totals(), queue.pusher.status(), queue.admission.limits
     shares = {word: Totals(*pending.by_state[state]) for word, state in STATES.items()}

@@ -1,7 +1,7 @@
 """The way to the remote: whether anything may be pushed, how many pushes and bytes at a time.
 
 RemoteGate combines a circuit breaker (PushBreaker), congestion control (PushLimit) and the wait for
-accepted credentials. Throttle applies the bandwidth timetable.
+accepted credentials. PushThrottle applies the bandwidth timetable.
 """
 
 from __future__ import annotations
@@ -271,7 +271,7 @@ _LEAST_SLICE = 4 << 10
 """Bytes of the smallest slice that a slow rate makes of a chunk."""
 
 
-class Throttle:
+class PushThrottle:
     """Admits bytes at the rate of the bandwidth timetable; shared by all pushes."""
 
     def __init__(self, timetable: Timetable, clock: Clock) -> None:

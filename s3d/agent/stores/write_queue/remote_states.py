@@ -43,7 +43,7 @@ class _State(NamedTuple):
     etag: str | None
     """None: a write through this agent has left an unknown ETag."""
     at: float
-    written: float = 0.0
+    direct_write_at: float = 0.0
     """When the last write through this agent was answered, if it left an unknown ETag."""
 
 
@@ -77,8 +77,8 @@ class RemoteStates:
         state = self._states.get((bucket, key))
         if state is None or state.at < begun:
             self.note(bucket, key, etag, begun)
-            if state is not None and state.written:
-                self._states[bucket, key] = _State(etag, begun, state.written)
+            if state is not None and state.direct_write_at:
+                self._states[bucket, key] = _State(etag, begun, state.direct_write_at)
 
     def forget(self, bucket: str, key: str) -> _State | None:
         """Forget the state, because the key is being written; returns it."""
@@ -110,11 +110,13 @@ class RemoteStates:
         state = self._states.get((bucket, key))
         return state.etag if state is not None and state.at <= before else None
 
-    def written(self, bucket: str, key: str, before: float) -> float:
+    def direct_write_at(self, bucket: str, key: str, before: float) -> float:
         """When a write through this agent with an unknown ETag was answered, if before this time;
         otherwise 0."""
         state = self._states.get((bucket, key))
-        return state.written if state is not None and state.written < before else 0.0
+        return (
+            state.direct_write_at if state is not None and state.direct_write_at < before else 0.0
+        )
 
 
 class ObservedRemote(Layer):

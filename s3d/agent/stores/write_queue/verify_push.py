@@ -27,7 +27,7 @@ from s3d.agent.s3.etag import same_etag
 from s3d.agent.s3.messages import NO_TRAILERS, Body, BytesBody, Members
 from s3d.agent.s3.object_headers import OPTIONAL
 from s3d.agent.storage.records import STANDARD, Layout, ObjectRecord, Stored
-from s3d.agent.stores.write_queue.remote_gate import Throttle
+from s3d.agent.stores.write_queue.remote_gate import PushThrottle
 
 BodyOf = Callable[[Layout], Body]
 """Opens the staged bytes of a layout; the caller closes the body. Raises InternalError for files
@@ -65,7 +65,7 @@ class StagedDataCorrupt(S3Error):
 class VerifiedBody:
     """A Body whose iteration raises StagedDataCorrupt at its end when the bytes are wrong."""
 
-    def __init__(self, source: Body, md5: bytes, throttle: Throttle, on_sent: OnSent) -> None:
+    def __init__(self, source: Body, md5: bytes, throttle: PushThrottle, on_sent: OnSent) -> None:
         self.size = source.size
         self._source = source
         self._md5 = md5
@@ -90,7 +90,7 @@ class VerifiedBody:
 
 
 async def verified_payload(
-    source: Body, md5: bytes, *, throttle: Throttle, on_sent: OnSent
+    source: Body, md5: bytes, *, throttle: PushThrottle, on_sent: OnSent
 ) -> Body:
     """The body to send for staged bytes; a small one is verified here and admitted by the throttle.
 
@@ -163,7 +163,7 @@ class IntegrityCheck(Enum):
 
     SAME = auto()
     OTHER = auto()
-    UNPROVEN = auto()
+    UNKNOWN = auto()
 
 
 def compare_answer(record: ObjectRecord, answer: Members) -> IntegrityCheck:
@@ -175,7 +175,7 @@ def compare_answer(record: ObjectRecord, answer: Members) -> IntegrityCheck:
     checksum = record.checksum
     theirs = answer.get(f"Checksum{checksum.algorithm}") if checksum is not None else None
     if checksum is None or theirs is None or answer.get("ChecksumType", _FULL) != checksum.kind:
-        return IntegrityCheck.UNPROVEN
+        return IntegrityCheck.UNKNOWN
     return IntegrityCheck.SAME if theirs == checksum.value else IntegrityCheck.OTHER
 
 
@@ -184,13 +184,13 @@ async def compare_content(
 ) -> tuple[bool, str]:
     """Compare checksums, else the bytes: (whether the remote has the object, its ETag there).
 
-    For an answer that is UNPROVEN. place: Bucket and Key. Raises S3Error when the remote cannot be
+    For an answer that is UNKNOWN. place: Bucket and Key. Raises S3Error when the remote cannot be
     asked.
     """
     head = await remote.output("HeadObject", {**place, "ChecksumMode": "ENABLED"})
     etag = str(head.get("ETag", ""))
     check = compare_answer(stored.record, head)
-    if check is not IntegrityCheck.UNPROVEN:
+    if check is not IntegrityCheck.UNKNOWN:
         return check is IntegrityCheck.SAME, etag
     algorithm = next((each for each in ALGORITHMS if head.get(f"Checksum{each}")), None)
     if algorithm is not None and head.get("ChecksumType", _FULL) == _FULL:

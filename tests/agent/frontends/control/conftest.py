@@ -27,7 +27,7 @@ from s3d.agent.s3.credential import Signer
 from s3d.agent.s3.signing import presign
 from s3d.agent.stores.write_queue.admission import Limits
 from s3d.agent.stores.write_queue.layer import WriteQueue
-from s3d.agent.stores.write_queue.queue_status import Queue
+from s3d.agent.stores.write_queue.queue_status import QueueParts
 from s3d.agent.transfers.user_transfers import UserTransfers
 from s3d.shared.config.load import load_config
 from s3d.shared.control import (
@@ -95,7 +95,7 @@ class Gate:
     """A control server over a write queue; its remote is a store in this process (rig.remote)."""
 
     rig: Rig
-    queue: Queue
+    queue: QueueParts
     client: aiohttp.ClientSession
     transfers: UserTransfers
 
@@ -128,7 +128,7 @@ async def gate(places: Places, tmp_path: Path) -> AsyncIterator[Gate]:
         inner, staging = rig.remote, rig.staged.store
         layer = WriteQueue(inner, staging, rig.journal, Limits(), rig.pusher, clock=Clock())
         opened = rig.body_of
-        queue = Queue(rig.journal, rig.pusher, rig.throttle, layer.admission, opened, tmp_path)
+        queue = QueueParts(rig.journal, rig.pusher, rig.throttle, layer.admission, opened, tmp_path)
         objects = S3Client(layer)
         places.state_dir.mkdir(parents=True, exist_ok=True)
         transfers = UserTransfers(objects, rig.events, places.transfers_file, 0o022)

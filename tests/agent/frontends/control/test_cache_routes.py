@@ -15,7 +15,7 @@ from s3d.agent.frontends.control.control_server import ControlServer
 from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.index import Index
 from s3d.agent.stores.local.store import LocalStore
-from s3d.agent.stores.read_cache.cache_status import ReadCache
+from s3d.agent.stores.read_cache.cache_status import CacheParts
 from s3d.agent.stores.read_cache.layer import Cache
 from s3d.agent.stores.read_cache.pins import Pins
 from s3d.agent.stores.read_cache.prefetch import PinManager
@@ -44,7 +44,7 @@ class Door:
     """The routes on a socket, before a cache on a store of this process."""
 
     cache: Cache
-    parts: ReadCache
+    parts: CacheParts
     through: Client
     client: aiohttp.ClientSession
 
@@ -61,7 +61,7 @@ class Door:
             return response.status, decode(await response.read(), Problem).code
 
 
-async def serving(places, parts: ReadCache | None) -> AsyncIterator[aiohttp.ClientSession]:
+async def serving(places, parts: CacheParts | None) -> AsyncIterator[aiohttp.ClientSession]:
     server = ControlServer(CacheRoutes(parts).routes(), grace=1.0)
     await server.start(places.socket)
     connector = aiohttp.UnixConnector(str(places.socket))
@@ -76,9 +76,9 @@ async def door(places, tmp_path) -> AsyncIterator[Door]:
     index = Index.open(tmp_path / "index.sqlite", ephemeral=True)
     inner = LocalStore(index, Blobs(tmp_path / "blobs", ephemeral=True))
     async with cache_before(inner, tmp_path / "cache") as cache:
-        keeper = PinManager(cache, Pins(tmp_path / "pins.json"))
-        running = asyncio.get_running_loop().create_task(keeper.run())
-        parts = ReadCache(cache, keeper, tmp_path)
+        pin_manager = PinManager(cache, Pins(tmp_path / "pins.json"))
+        running = asyncio.get_running_loop().create_task(pin_manager.run())
+        parts = CacheParts(cache, pin_manager, tmp_path)
         through = Client(cache)
         await through("CreateBucket", Bucket="bbb")
         for number in range(5):
@@ -186,7 +186,7 @@ async def test_without_a_cache_every_call_says_why(places, tmp_path):
     async for client in serving(places, None):
         async with client.get("/v1/cache") as response:
             assert decode(await response.read(), Problem).code == "NoRemote"
-    broken = ReadCache(None, None, tmp_path, "the read cache is disabled: no room")
+    broken = CacheParts(None, None, tmp_path, "the read cache is disabled: no room")
     async for client in serving(places, broken):
         async with client.get("/v1/cache") as response:
             problem = decode(await response.read(), Problem)

@@ -6,14 +6,14 @@ from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.index import Index
 from s3d.agent.stores.local.store import LocalStore
 from s3d.agent.stores.read_cache.cache_status import (
-    ReadCache,
+    CacheParts,
     cache_counts,
     cache_entry,
     cache_state,
     cache_status,
     entries_after,
 )
-from s3d.agent.stores.read_cache.entry import EXPIRED, UNCHECKED, UNPROVEN
+from s3d.agent.stores.read_cache.entry import EXPIRED, UNCHECKED, UNCONFIRMED
 from s3d.agent.stores.read_cache.pins import Pins
 from s3d.agent.stores.read_cache.prefetch import PinManager
 from s3d.shared.caching import CacheStatus, Pin
@@ -34,7 +34,7 @@ async def cached(tmp_path):
             await s3("GetObject", Bucket="bbb", Key=f"p/{number}")
         await s3("PutObject", Bucket="bbb", Key="large", Body=bytes(2_500_000))
         await s3("GetObject", Bucket="bbb", Key="large", Range="bytes=0-9")
-        yield ReadCache(cache, PinManager(cache, Pins(tmp_path / "pins.json")), tmp_path)
+        yield CacheParts(cache, PinManager(cache, Pins(tmp_path / "pins.json")), tmp_path)
     index.close()
 
 
@@ -58,22 +58,22 @@ async def test_the_status_has_the_counts(cached):
 
 
 async def test_an_entry_is_shown_with_its_pin(cached):
-    cached.keeper.pins.add(Pin("bbb", "", "p/"))
+    cached.pin_manager.pins.add(Pin("bbb", "", "p/"))
     (entry,) = entries_after(cached.layer, ("bbb", "p/2"), "", 1)
-    shown = cache_entry(entry, cached.keeper)
+    shown = cache_entry(entry, cached.pin_manager)
     assert (shown.key, shown.size, shown.pinned) == ("p/2", 4, True)
 
 
-@pytest.mark.parametrize("mark", [UNCHECKED, EXPIRED, UNPROVEN])
+@pytest.mark.parametrize("mark", [UNCHECKED, EXPIRED, UNCONFIRMED])
 async def test_an_entry_without_a_valid_check_shows_no_time(cached, mark):
     cached.layer.catalog.peek("bbb", "p/2").checked = mark
     (entry,) = entries_after(cached.layer, ("bbb", "p/2"), "", 1)
-    assert cache_entry(entry, cached.keeper).checked == 0.0
+    assert cache_entry(entry, cached.pin_manager).checked == 0.0
     assert cache_state(cached, "bbb", "p/2").checked == 0.0
 
 
 def test_a_cache_that_could_not_be_opened_says_why(tmp_path):
-    broken = ReadCache(None, None, tmp_path, "no space")
+    broken = CacheParts(None, None, tmp_path, "no space")
     assert cache_status(broken) == CacheStatus(str(tmp_path), 0, 0, 0, 0, 0.0, trouble="no space")
     assert cache_counts(broken) == {}
     assert cache_state(broken, "bbb", "k") is None

@@ -11,7 +11,7 @@ from s3d.agent.storage.blocks import BLOCK
 from s3d.agent.storage.index import Index
 from s3d.agent.stores.read_cache import catalog_rows
 from s3d.agent.stores.read_cache.catalog_rows import EntryRows
-from s3d.agent.stores.read_cache.entry import EXPIRED, UNCHECKED, UNPROVEN, Entry
+from s3d.agent.stores.read_cache.entry import EXPIRED, UNCHECKED, UNCONFIRMED, Entry
 from tests.agent.stores.read_cache.test_entry import SAID, entry_of
 
 
@@ -100,7 +100,11 @@ async def test_a_row_that_cannot_be_dropped_is_told(index):
 @pytest.mark.finding("S2")
 @pytest.mark.parametrize(
     ("distrust", "expected"),
-    [(None, [5.0, UNCHECKED]), (EXPIRED, [EXPIRED, UNCHECKED]), (UNPROVEN, [UNPROVEN, UNPROVEN])],
+    [
+        (None, [5.0, UNCHECKED]),
+        (EXPIRED, [EXPIRED, UNCHECKED]),
+        (UNCONFIRMED, [UNCONFIRMED, UNCONFIRMED]),
+    ],
 )
 async def test_rows_of_an_agent_that_did_not_stop_well_are_not_believed(index, distrust, expected):
     rows, gate = EntryRows(index, None), threading.Event()

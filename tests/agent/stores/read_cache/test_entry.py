@@ -81,9 +81,9 @@ def test_what_is_about_the_answer_is_not_about_the_object():
 
 def test_a_block_is_proven_or_not():
     entry = entry_of(3 * BLOCK, 0b111)
-    entry.proven = 0b011
-    assert entry.is_proven(0, 2 * BLOCK)
-    assert not entry.is_proven(2 * BLOCK - 1, 2)
+    entry.verified = 0b011
+    assert entry.is_verified(0, 2 * BLOCK)
+    assert not entry.is_verified(2 * BLOCK - 1, 2)
 
 
 PLACE = {"Bucket": "b", "Key": "k"}

@@ -29,9 +29,9 @@ PATIENCE = 10.0
 
 @dataclass
 class Rig:
-    """A keeper on a cache before a store, which there writes to behind the cache's back."""
+    """A PinManager on a cache before a store, which there writes to behind the cache's back."""
 
-    keeper: PinManager
+    pin_manager: PinManager
     cache: Cache
     there: Client
 
@@ -39,25 +39,25 @@ class Rig:
         """Until a look at the pin has found all of it here."""
         async with asyncio.timeout(PATIENCE):
             while True:
-                status = next(each for each in self.keeper.pinned() if each.pin == pin)
+                status = next(each for each in self.pin_manager.pinned() if each.pin == pin)
                 if status.looked is not None and status.cached == status.total == total:
                     return
-                self.keeper.wake()
+                self.pin_manager.wake()
                 await asyncio.sleep(0)
 
 
 @asynccontextmanager
-async def keeper_before(tmp_path, limits: Limits | None = None) -> AsyncIterator[Rig]:
+async def manager_before(tmp_path, limits: Limits | None = None) -> AsyncIterator[Rig]:
     index = Index.open(tmp_path / "index.sqlite", ephemeral=True)
     inner = LocalStore(index, Blobs(tmp_path / "blobs", ephemeral=True))
     there = Client(inner)
     await there("CreateBucket", Bucket="bbb")
     fresh = Freshness(negative_ttl=0.0)
     async with cache_before(inner, tmp_path / "cache", limits=limits, freshness=fresh) as cache:
-        keeper = PinManager(cache, Pins(tmp_path / "pins.json"))
-        running = asyncio.get_running_loop().create_task(keeper.run())
+        pin_manager = PinManager(cache, Pins(tmp_path / "pins.json"))
+        running = asyncio.get_running_loop().create_task(pin_manager.run())
         try:
-            yield Rig(keeper, cache, there)
+            yield Rig(pin_manager, cache, there)
         finally:
             running.cancel()
             with suppress(asyncio.CancelledError):
@@ -67,7 +67,7 @@ async def keeper_before(tmp_path, limits: Limits | None = None) -> AsyncIterator
 
 @pytest.fixture
 async def rig(tmp_path) -> AsyncIterator[Rig]:
-    async with keeper_before(tmp_path) as made:
+    async with manager_before(tmp_path) as made:
         yield made
 
 
@@ -77,7 +77,7 @@ async def test_a_pinned_prefix_is_brought_and_kept_up_to_date(rig):
     await rig.there.put("bbb", "q", b"2")
     await rig.there.put("bbb", "p/large", b"3" * 3_000_000)
     pin = Pin("bbb", prefix="p/")
-    rig.keeper.pins.add(pin)
+    rig.pin_manager.pins.add(pin)
     await rig.kept(pin, Totals(6, 3_005_000))
     assert rig.cache.catalog.peek("bbb", "q") is None
     await rig.there.put("bbb", "p/0", b"new")
@@ -89,19 +89,19 @@ async def test_a_pinned_prefix_is_brought_and_kept_up_to_date(rig):
 
 async def test_a_pinned_key_is_brought_when_it_comes_to_be(rig):
     pin = Pin("bbb", key="k")
-    rig.keeper.pins.add(pin)
+    rig.pin_manager.pins.add(pin)
     await rig.kept(pin, Totals())
     await rig.there.put("bbb", "k", b"12345")
     await rig.kept(pin, Totals(1, 5))
 
 
 async def test_what_is_pinned_stays_whatever_is_read(tmp_path):
-    async with keeper_before(tmp_path, Limits(size=8 << 20, files=1_000)) as rig:
+    async with manager_before(tmp_path, Limits(size=8 << 20, files=1_000)) as rig:
         for number in range(20):
             await rig.there.put("bbb", f"p/{number}", b"p" * 100_000)
             await rig.there.put("bbb", f"scan/{number}", b"s" * 1_000_000)
         pin = Pin("bbb", prefix="p/")
-        rig.keeper.pins.add(pin)
+        rig.pin_manager.pins.add(pin)
         await rig.kept(pin, Totals(20, 2_000_000))
         client = Client(rig.cache)
         for number in range(20):
@@ -112,21 +112,21 @@ async def test_what_is_pinned_stays_whatever_is_read(tmp_path):
 
 
 async def test_a_pin_that_has_no_room_says_so(tmp_path):
-    async with keeper_before(tmp_path, Limits(size=1 << 20, files=1_000)) as rig:
+    async with manager_before(tmp_path, Limits(size=1 << 20, files=1_000)) as rig:
         await rig.there.put("bbb", "large", b"x" * 3_000_000)
         pin = Pin("bbb")
-        rig.keeper.pins.add(pin)
+        rig.pin_manager.pins.add(pin)
         async with asyncio.timeout(PATIENCE):
-            while not rig.keeper.pinned()[0].error:
-                rig.keeper.wake()
+            while not rig.pin_manager.pinned()[0].error:
+                rig.pin_manager.wake()
                 await asyncio.sleep(0)
-        assert rig.keeper.pinned()[0].error == f"large: {FULL}"
+        assert rig.pin_manager.pinned()[0].error == f"large: {FULL}"
 
 
 async def test_a_prefetch_brings_what_is_below_a_prefix(rig):
     for number in range(30):
         await rig.there.put("bbb", f"p/{number}", b"1" * 1_000)
-    job = rig.keeper.prefetch(PrefetchRequest("bbb", "p/", None))
+    job = rig.pin_manager.prefetch(PrefetchRequest("bbb", "p/", None))
     async with asyncio.timeout(PATIENCE):
         await job.ended.wait()
     assert (prefetch_status(job).state, prefetch_status(job).listed) == ("done", Totals(30, 30_000))
@@ -135,7 +135,7 @@ async def test_a_prefetch_brings_what_is_below_a_prefix(rig):
 
 
 async def test_a_prefetch_of_no_bucket_fails_and_says_why(rig):
-    job = rig.keeper.prefetch(PrefetchRequest("nothing-here", "", None))
+    job = rig.pin_manager.prefetch(PrefetchRequest("nothing-here", "", None))
     async with asyncio.timeout(PATIENCE):
         await job.ended.wait()
     assert (prefetch_status(job).state, bool(prefetch_status(job).error)) == ("failed", True)
@@ -145,20 +145,20 @@ async def test_a_prefetch_can_be_broken_off(rig):
     for number in range(8):
         await rig.there.put("bbb", f"p/{number}", b"1" * 1_000)
     # At a byte a second it does not end by itself.
-    job = rig.keeper.prefetch(PrefetchRequest("bbb", "p/", 1))
+    job = rig.pin_manager.prefetch(PrefetchRequest("bbb", "p/", 1))
     async with asyncio.timeout(PATIENCE):
         while not prefetch_status(job).listed.files:  # noqa: ASYNC110
             await asyncio.sleep(0)
     async with asyncio.timeout(PATIENCE):
-        await rig.keeper.prefetches.cancel(job)
+        await rig.pin_manager.prefetches.cancel(job)
     assert prefetch_status(job).state == "cancelled"
 
 
 async def test_too_many_prefetches_are_refused(rig):
     for _ in range(100):
-        rig.keeper.prefetch(PrefetchRequest("bbb", "", None))
+        rig.pin_manager.prefetch(PrefetchRequest("bbb", "", None))
     with pytest.raises(S3Error) as caught:
-        rig.keeper.prefetch(PrefetchRequest("bbb", "", None))
+        rig.pin_manager.prefetch(PrefetchRequest("bbb", "", None))
     assert caught.value.code == "SlowDown"
 
 
@@ -167,13 +167,13 @@ async def test_the_tag_of_an_object_pins_it_and_a_person_s_pin_stays(rig):
     tagging = {"TagSet": [{"Key": "s3d.cache", "Value": "pin"}]}
     for key in ("tagged", "both"):
         await through.put("bbb", key, b"12345")
-    rig.keeper.pins.add(Pin("bbb", key="both"))
+    rig.pin_manager.pins.add(Pin("bbb", key="both"))
     for key in ("tagged", "both"):
         await through("PutObjectTagging", Bucket="bbb", Key=key, Tagging=tagging)
     await rig.kept(Pin("bbb", "tagged", tag=True), Totals(1, 5))
     for key in ("tagged", "both"):
         await through("DeleteObjectTagging", Bucket="bbb", Key=key)
-    assert list(rig.keeper.pins) == [Pin("bbb", key="both")]
+    assert list(rig.pin_manager.pins) == [Pin("bbb", key="both")]
 
 
 @pytest.mark.finding("Q12")
@@ -183,22 +183,24 @@ async def test_a_pinned_prefix_is_not_listed_while_the_remote_is_away_and_seldom
     async with open_rig(tmp_path) as rig:
         steady = Time()
         await rig.there.put("bbb", "p/k", b"12345")
-        keeper = PinManager(rig.cache, Pins(tmp_path / "pins.json"), rig.time, steady)
-        keeper.pins.add(Pin("bbb", prefix="p/"))
-        running = asyncio.get_running_loop().create_task(keeper.run())
+        pin_manager = PinManager(rig.cache, Pins(tmp_path / "pins.json"), rig.time, steady)
+        pin_manager.pins.add(Pin("bbb", prefix="p/"))
+        running = asyncio.get_running_loop().create_task(pin_manager.run())
         for number in range(5):
             pause = 60.0 * 1.5**number
-            await rig.until(lambda pause=pause: keeper._schedule.wait(keeper.pins) == pause)
+            await rig.until(
+                lambda pause=pause: pin_manager._schedule.wait(pin_manager.pins) == pause
+            )
             assert rig.remote.calls["ListObjectsV2"] == number + 1
-            keeper.wake()
-        await rig.until(lambda: keeper._schedule.wait(keeper.pins) == 60.0 * 1.5**5)
+            pin_manager.wake()
+        await rig.until(lambda: pin_manager._schedule.wait(pin_manager.pins) == 60.0 * 1.5**5)
         await rig.there.put("bbb", "p/k", b"new")
-        keeper.wake()
-        await rig.until(lambda: keeper._schedule.wait(keeper.pins) == 60.0)
+        pin_manager.wake()
+        await rig.until(lambda: pin_manager._schedule.wait(pin_manager.pins) == 60.0)
         rig.remote.error = outage
         rig.time.now += 3_600
-        keeper.wake()
-        await rig.until(lambda: bool(keeper.pinned()[0].error))
+        pin_manager.wake()
+        await rig.until(lambda: bool(pin_manager.pinned()[0].error))
         entry = rig.cache.catalog.peek("bbb", "p/k")
         assert entry is not None
         assert rig.time.now - entry.checked == 3_600  # It was not seen.
@@ -222,10 +224,10 @@ async def test_what_is_seen_in_a_listing_was_checked_when_it_began(tmp_path):
         await rig.s3.read("bbb", "p/k")
         rig.time.now = begun = begun + 100
         rig.remote.inner = Slow()
-        keeper = PinManager(rig.cache, Pins(tmp_path / "pins.json"), rig.time)
-        keeper.pins.add(Pin("bbb", prefix="p/"))
-        running = asyncio.get_running_loop().create_task(keeper.run())
-        await rig.until(lambda: keeper.pinned()[0].looked is not None)
+        pin_manager = PinManager(rig.cache, Pins(tmp_path / "pins.json"), rig.time)
+        pin_manager.pins.add(Pin("bbb", prefix="p/"))
+        running = asyncio.get_running_loop().create_task(pin_manager.run())
+        await rig.until(lambda: pin_manager.pinned()[0].looked is not None)
         assert rig.cache.catalog.peek("bbb", "p/k").checked == begun
         running.cancel()
         with suppress(asyncio.CancelledError):

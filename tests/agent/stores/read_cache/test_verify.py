@@ -76,7 +76,7 @@ def files(tmp_path):
 
 @pytest.fixture
 def entry(files):
-    """Whole, its file written, nothing proven."""
+    """Whole, its file written, nothing verified."""
     entry = entry_of(len(BLOCKS), mask(0, 3))
     entry.blob = files._blobs.new_id()
     with open(files.create(entry.blob), "wb") as file:

@@ -36,7 +36,7 @@ from s3d.agent.stores.write_queue.pending_write import PendingState, PendingWrit
 from s3d.agent.stores.write_queue.push import PushExecutor, PushFilter
 from s3d.agent.stores.write_queue.pusher import Pusher
 from s3d.agent.stores.write_queue.remote_buckets import ConditionSupport
-from s3d.agent.stores.write_queue.remote_gate import RemoteGate, Throttle
+from s3d.agent.stores.write_queue.remote_gate import PushThrottle, RemoteGate
 from s3d.shared.config.values import ConflictPolicy, Timetable
 from tests.contract.client import Client
 
@@ -191,7 +191,7 @@ class Rig:
     remote_gate: RemoteGate
     events: Events
     blobs: Blobs
-    throttle: Throttle
+    throttle: PushThrottle
     body_of: Callable[[Layout], Body]
     remote: Remote
     staged: Client
@@ -310,7 +310,7 @@ async def open_rig(
         remote.on_call.append(news.set)
         time.on_sleep.append(news.set)
         journal.on_change.append(news.set)
-        throttle, gate = Throttle(Timetable(), clock), RemoteGate(clock)
+        throttle, gate = PushThrottle(Timetable(), clock), RemoteGate(clock)
         bodies = body_of(index, blobs)
 
         def new_pusher(journal: Journal, gate: RemoteGate) -> Pusher:

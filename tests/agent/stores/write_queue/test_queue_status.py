@@ -2,7 +2,7 @@ from s3d.agent.core.clock import Clock
 from s3d.agent.stores.write_queue.admission import Limits
 from s3d.agent.stores.write_queue.layer import WriteQueue
 from s3d.agent.stores.write_queue.pending_write import Kind, PendingState, PendingWrite, PushError
-from s3d.agent.stores.write_queue.queue_status import Queue, queue_status, transfer_of
+from s3d.agent.stores.write_queue.queue_status import QueueParts, queue_status, transfer_of
 from s3d.shared.transfers import Totals, TransferError
 from tests.agent.stores.write_queue.rig import open_rig
 
@@ -30,7 +30,7 @@ async def test_the_counts_of_the_queue(tmp_path):
         await rig.journal.control.hold(1)
         body_of = rig.body_of
         status = queue_status(
-            Queue(rig.journal, rig.pusher, rig.throttle, layer.admission, body_of, tmp_path)
+            QueueParts(rig.journal, rig.pusher, rig.throttle, layer.admission, body_of, tmp_path)
         )
     assert (status.waiting, status.held, status.moving) == (
         Totals(1, 3),

@@ -113,8 +113,8 @@ async def test_a_write_whose_etag_is_not_read_is_dated():
     answer = S3Response({}, wire=WireResponse(200, ()))
     await call(states, answer, "CopyObject", CopySource="b/x")
     assert state(states) is None
-    assert states.written("b", "k", 8.0) == 7.0
-    assert states.written("b", "k", 6.0) == 0.0
+    assert states.direct_write_at("b", "k", 8.0) == 7.0
+    assert states.direct_write_at("b", "k", 6.0) == 0.0
 
 
 @pytest.mark.parametrize(

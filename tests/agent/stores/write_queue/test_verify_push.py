@@ -27,8 +27,8 @@ from s3d.agent.storage.records import (
 from s3d.agent.stores.write_queue.verify_push import (
     SMALL,
     IntegrityCheck,
+    PushThrottle,
     StagedDataCorrupt,
-    Throttle,
     VerifiedBody,
     compare_answer,
     compare_content,
@@ -73,13 +73,13 @@ def value(layout: Layout) -> Body:
     [
         ({"ETag": f'"{hashlib.md5(VALUE).hexdigest()}"'}, IntegrityCheck.SAME),
         ({"ETag": hashlib.md5(VALUE).hexdigest()}, IntegrityCheck.SAME),
-        ({"ETag": '"opaque"'}, IntegrityCheck.UNPROVEN),
-        ({}, IntegrityCheck.UNPROVEN),
+        ({"ETag": '"opaque"'}, IntegrityCheck.UNKNOWN),
+        ({}, IntegrityCheck.UNKNOWN),
         ({"ETag": '"opaque"', "ContentLength": 4}, IntegrityCheck.OTHER),
         ({"ETag": '"opaque"', "ChecksumCRC32": crc(VALUE)}, IntegrityCheck.SAME),
         ({"ETag": '"opaque"', "ChecksumCRC32": crc(b"other")}, IntegrityCheck.OTHER),
-        ({"ChecksumCRC32": crc(VALUE), "ChecksumType": "COMPOSITE"}, IntegrityCheck.UNPROVEN),
-        ({"ChecksumCRC32C": "another algorithm"}, IntegrityCheck.UNPROVEN),
+        ({"ChecksumCRC32": crc(VALUE), "ChecksumType": "COMPOSITE"}, IntegrityCheck.UNKNOWN),
+        ({"ChecksumCRC32C": "another algorithm"}, IntegrityCheck.UNKNOWN),
     ],
 )
 def test_what_an_answer_proves(answer: Members, proof: IntegrityCheck) -> None:
@@ -168,8 +168,8 @@ class Sink:
         self.size += size
 
 
-def free() -> Throttle:
-    return Throttle(Timetable(), Time().clock)
+def free() -> PushThrottle:
+    return PushThrottle(Timetable(), Time().clock)
 
 
 def large() -> Body:
@@ -238,7 +238,7 @@ async def test_bytes_go_no_faster_than_the_rate_and_smoothly() -> None:
     clock = type(time.clock)(
         now=time.clock.now, steady=time.clock.steady, minute=time.clock.minute, sleep=sleep
     )
-    throttle = Throttle(Timetable(((0, 100_000),)), clock)
+    throttle = PushThrottle(Timetable(((0, 100_000),)), clock)
     pieces = [piece async for piece in throttle.slices(bytes(1_000_000))]
     assert (sum(map(len, pieces)), max(map(len, pieces))) == (1_000_000, 25_000)
     assert time.passed == pytest.approx(9.5, abs=0.3)
@@ -246,7 +246,7 @@ async def test_bytes_go_no_faster_than_the_rate_and_smoothly() -> None:
 
 async def test_the_rate_is_that_of_the_time_of_the_day() -> None:
     time = Time()
-    throttle = Throttle(Timetable(((0, 1024), (60, None))), time.clock)
+    throttle = PushThrottle(Timetable(((0, 1024), (60, None))), time.clock)
     assert throttle.rate == 1024
     time.advance(3600)
     assert throttle.rate is None

@@ -2,15 +2,15 @@ import os
 
 import pytest
 
-from s3d.agent.sync import rename
-from s3d.agent.sync.rename import Name, exchange, rename_to_free
+from s3d.agent.sync import atomic_rename
+from s3d.agent.sync.atomic_rename import Name, exchange, rename_to_free
 
 
 @pytest.fixture(params=["system", "links"])
 def folder(tmp_path, request, monkeypatch):
     """An open folder; with what the system has, and without."""
     if request.param == "links":
-        monkeypatch.setattr(rename, "_rename", lambda old, new, flags: False)
+        monkeypatch.setattr(atomic_rename, "_rename", lambda old, new, flags: False)
     fd = os.open(tmp_path, os.O_RDONLY)
     yield tmp_path, lambda name: Name(fd, name)
     os.close(fd)
