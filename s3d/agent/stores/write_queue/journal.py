@@ -39,7 +39,7 @@ from s3d.agent.stores.write_queue.pending_write import (
 from s3d.agent.stores.write_queue.pending_writes import PendingWrites
 from s3d.agent.stores.write_queue.push_outcomes import PushOutcomes, RemoteUploads
 from s3d.agent.stores.write_queue.queue_control import PAUSED, QueueControl
-from s3d.agent.stores.write_queue.remote_states import FRESH, RemoteStates
+from s3d.agent.stores.write_queue.remote_states import STATE_MAX_AGE, RemoteStates
 
 T = TypeVar("T")
 
@@ -113,7 +113,7 @@ class Journal:
         ):
             writes.unresolved.add(place, etag, push)
         for bucket, key, etag, at in await index.read_in_thread(
-            lambda reader: journal_history.load_landings(reader, now - FRESH)
+            lambda reader: journal_history.load_landings(reader, now - STATE_MAX_AGE)
         ):
             journal.remote_states.note(bucket, key, etag, min(at, now))
         await journal.conflicts.load()

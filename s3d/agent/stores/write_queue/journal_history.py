@@ -31,7 +31,7 @@ from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.records import ObjectRecord, Stored, decode_object, encode
 from s3d.agent.storage.transaction import Transaction
 from s3d.agent.stores.write_queue.pending_write import NO_OBJECT, PendingWrite, Place
-from s3d.agent.stores.write_queue.remote_states import FRESH
+from s3d.agent.stores.write_queue.remote_states import STATE_MAX_AGE
 
 COMPLETION_LIFE = 2 * 86_400.0
 """Seconds for which a response to CompleteMultipartUpload is stored."""
@@ -142,7 +142,7 @@ def put_landing(tx: Transaction, place: Place, etag: str, now: float) -> None:
 
 def prune_landings(tx: Transaction, now: float) -> None:
     """Remove old records, and those of a clock that was ahead."""
-    tx.run("DELETE FROM landings WHERE at NOT BETWEEN ? AND ?", (now - FRESH, now))
+    tx.run("DELETE FROM landings WHERE at NOT BETWEEN ? AND ?", (now - STATE_MAX_AGE, now))
 
 
 def load_landings(reader: Reader, since: float) -> list[tuple[str, str, str, float]]:

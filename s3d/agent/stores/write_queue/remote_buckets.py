@@ -19,7 +19,7 @@ from s3d.agent.stores.write_queue.push_plan import Plan, Put, SimpleCall
 from s3d.agent.stores.write_queue.remote_gate import probe
 from s3d.agent.stores.write_queue.retry_policy import refusal_of
 
-FRESH = 300.0
+KNOWN_FOR = 300.0
 """Seconds for which an answer counts as current."""
 RETRY_AFTER = 5.0
 """Seconds for which a bucket counts as missing, and before the next request to an unreachable
@@ -101,16 +101,18 @@ class KnownBuckets:
         except S3Error as error:
             return self._note(bucket, self._state_of(error, known=bool(known)))
         status = answer.output.get("Status")
-        return self._note(bucket, BucketState(self._clock() + FRESH, True, not status))
+        return self._note(bucket, BucketState(self._clock() + KNOWN_FOR, True, not status))
 
     def _state_of(self, error: S3Error, *, known: bool) -> BucketState:
         now = self._clock()
         if error.code == "NoSuchBucket":
             return BucketState(now + RETRY_AFTER, False)
         if error.code in ("NotImplemented", "MethodNotAllowed"):
-            return BucketState(now + FRESH, True, unversioned=True)  # it has no versioning at all
+            return BucketState(
+                now + KNOWN_FOR, True, unversioned=True
+            )  # it has no versioning at all
         if classify(error) in (FailureClass.DENIED, FailureClass.PERMANENT):
-            return BucketState(now + FRESH, True)
+            return BucketState(now + KNOWN_FOR, True)
         return BucketState(now + RETRY_AFTER, known or None)
 
     def _note(self, bucket: str, state: BucketState) -> BucketState:
@@ -175,9 +177,9 @@ class KeyRules:
         except TimeoutError:
             return
         if error is None or error.code == "NoSuchKey":
-            self._refuses_dots, self._known_until = False, self._clock() + FRESH
+            self._refuses_dots, self._known_until = False, self._clock() + KNOWN_FOR
         elif _is_bad_request(error):
-            self._refuses_dots, self._known_until = True, self._clock() + FRESH
+            self._refuses_dots, self._known_until = True, self._clock() + KNOWN_FOR
 
 
 def _is_bad_request(error: S3Error) -> bool:

@@ -16,7 +16,7 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import S3Request, S3Response
 from s3d.agent.stores.write_queue.pending_write import NO_OBJECT
 
-FRESH = 60.0
+STATE_MAX_AGE = 60.0
 """Seconds for which a state counts as current, like a cached answer."""
 _KEYS = 10_000
 
@@ -103,7 +103,7 @@ class RemoteStates:
     def shown(self, bucket: str, key: str, at: float) -> str | None:
         """The state at this time (Unix seconds), if the remote has shown it shortly before."""
         state = self._states.get((bucket, key))
-        return state.etag if state is not None and 0 <= at - state.at <= FRESH else None
+        return state.etag if state is not None and 0 <= at - state.at <= STATE_MAX_AGE else None
 
     def hint(self, bucket: str, key: str, before: float) -> str | None:
         """The last state, if the remote has shown it before this time (Unix seconds)."""

@@ -9,7 +9,7 @@ from s3d.agent.s3.messages import S3Response
 from s3d.agent.stores.write_queue.push_plan import SimpleCall
 from s3d.agent.stores.write_queue.remote_buckets import (
     DISTRUST,
-    FRESH,
+    KNOWN_FOR,
     RETRY_AFTER,
     ConditionSupport,
     KeyRules,
@@ -42,7 +42,7 @@ async def test_an_answer_holds_for_a_while():
     await remote.known.check("bbb")
     await remote.known.check("bbb")
     assert (remote.asked, remote.unversioned) == (1, {"bbb"})
-    remote.now, remote.answer = FRESH + 1, {"Status": "Enabled"}
+    remote.now, remote.answer = KNOWN_FOR + 1, {"Status": "Enabled"}
     await remote.known.check("bbb")
     assert (remote.asked, remote.unversioned) == (2, set())
 
@@ -66,7 +66,7 @@ async def test_a_bucket_of_a_remote_that_is_away_passes():
 async def test_what_is_known_stays_known_while_the_remote_is_away():
     remote = VersioningRemote({})
     await remote.known.check("bbb")
-    remote.now, remote.away = FRESH + 1, True
+    remote.now, remote.away = KNOWN_FOR + 1, True
     await remote.known.check("bbb")
     assert (remote.asked, remote.unversioned) == (1, {"bbb"})
 
@@ -77,7 +77,7 @@ async def test_what_is_known_stays_known_while_the_remote_is_away():
 async def test_a_bucket_that_does_not_say_is_there(code, unversioned):
     remote = VersioningRemote(S3Error(code))
     await remote.known.check("bbb")
-    remote.now = FRESH - 1
+    remote.now = KNOWN_FOR - 1
     await remote.known.check("bbb")
     assert (remote.asked, remote.unversioned) == (1, unversioned)
 
@@ -149,7 +149,7 @@ async def test_the_remote_is_asked_once_in_a_while(remote, bucket):
     disk = Disk(remote)
     disk.gate.set()
     rules = KeyRules(disk, lambda: now)
-    for at in (0.0, FRESH - 1, FRESH, FRESH + 1):
+    for at in (0.0, KNOWN_FOR - 1, KNOWN_FOR, KNOWN_FOR + 1):
         now = at
         with pytest.raises(S3Error, match="does not accept keys"):
             await rules.check(bucket, DOTTED)

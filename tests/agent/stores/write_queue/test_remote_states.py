@@ -8,7 +8,7 @@ from s3d.agent.s3.messages import S3Request, S3Response, WireResponse
 from s3d.agent.s3.model import operations
 from s3d.agent.stores.write_queue import remote_states
 from s3d.agent.stores.write_queue.pending_write import NO_OBJECT
-from s3d.agent.stores.write_queue.remote_states import FRESH, ObservedRemote, RemoteStates
+from s3d.agent.stores.write_queue.remote_states import STATE_MAX_AGE, ObservedRemote, RemoteStates
 from tests.contract.client import Client
 
 
@@ -35,8 +35,8 @@ def test_a_state_counts_as_shown_for_a_minute():
     states = RemoteStates(lambda: 100.0)
     states.note("b", "k", '"e"')
     assert states.shown("b", "k", 100.0) == '"e"'
-    assert states.shown("b", "k", 100.0 + FRESH) == '"e"'
-    assert states.shown("b", "k", 101.0 + FRESH) is None
+    assert states.shown("b", "k", 100.0 + STATE_MAX_AGE) == '"e"'
+    assert states.shown("b", "k", 101.0 + STATE_MAX_AGE) is None
     assert states.shown("b", "k", 99.0) is None
     assert states.hint("b", "k", 500.0) == '"e"'
     assert states.hint("b", "k", 99.0) is None
