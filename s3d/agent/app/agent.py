@@ -26,7 +26,8 @@ from s3d.agent.app.agent_session import AgentSession, ProcessContext
 from s3d.agent.app.background import background_tasks
 from s3d.agent.app.frontends import GRACE
 from s3d.agent.app.open_session import open_session
-from s3d.agent.app.preflight import (
+from s3d.agent.app.process import Notifier, harden, only_one, private_folder, settle_memory
+from s3d.agent.app.start_checks import (
     check_exposure,
     check_loop,
     check_remote,
@@ -34,7 +35,6 @@ from s3d.agent.app.preflight import (
     start_errors,
     temporary_places,
 )
-from s3d.agent.app.process import Notifier, harden, only_one, private_folder, settle_memory
 from s3d.agent.core.events import Events, LogEvents
 from s3d.agent.core.log_buffer import LogBuffer
 from s3d.agent.core.supervise import supervise

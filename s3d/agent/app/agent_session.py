@@ -17,9 +17,9 @@ import msgspec
 from s3d import __version__
 from s3d.agent.app.damaged_state import unreadable_state_warnings
 from s3d.agent.app.frontends import S3Endpoint
-from s3d.agent.app.preflight import exposure_warnings
 from s3d.agent.app.sampler import Sampler
 from s3d.agent.app.stack import Stack
+from s3d.agent.app.start_checks import exposure_warnings
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
 from s3d.agent.core.log_buffer import LogBuffer

@@ -13,8 +13,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from s3d.agent.app.agent_session import AgentSession
-from s3d.agent.app.preflight import create_remote_buckets
 from s3d.agent.app.process import Notifier
+from s3d.agent.app.start_checks import create_remote_buckets
 
 if TYPE_CHECKING:
     from s3d.agent.app.gateway import Gateway

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
 
-from s3d.agent.app.preflight import listen
+from s3d.agent.app.start_checks import listen
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.frontends.control.control_call import Route
 from s3d.agent.frontends.control.control_server import ControlServer

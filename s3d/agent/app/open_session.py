@@ -10,9 +10,9 @@ from typing import NamedTuple
 from s3d.agent.app.agent_session import AgentSession, ProcessContext
 from s3d.agent.app.frontends import ControlSocket, S3Endpoint
 from s3d.agent.app.integrity_check import Checker, opened_of
-from s3d.agent.app.preflight import create_buckets
 from s3d.agent.app.sampler import sampler_of
 from s3d.agent.app.stack import build_stack
+from s3d.agent.app.start_checks import create_buckets
 from s3d.agent.app.sync_folders import open_folders
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events

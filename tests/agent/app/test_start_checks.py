@@ -5,8 +5,8 @@ import stat
 import msgspec
 import pytest
 
-from s3d.agent.app import preflight
-from s3d.agent.app.preflight import (
+from s3d.agent.app import start_checks
+from s3d.agent.app.start_checks import (
     check_exposure,
     create_buckets,
     endpoint_url,
@@ -105,7 +105,7 @@ async def test_a_bucket_that_cannot_be_made_ends_the_start(code, kind):
 
 
 def test_a_temporary_home_is_private_and_gone_afterwards(tmp_path, monkeypatch):
-    monkeypatch.setattr(preflight.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(start_checks.tempfile, "tempdir", str(tmp_path))
     with temporary_places(Config(ephemeral=True)) as places:
         home = places.data_dir.parent
         assert home.parent == tmp_path
