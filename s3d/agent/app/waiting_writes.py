@@ -56,7 +56,7 @@ def count_waiting(folder: Path) -> tuple[Totals, float | None]:
     """
     pending, parked = _writes_of(folder)
     writes = pending + parked
-    oldest = min((write.accepted for write in writes), default=None)
+    oldest = min((write.first_accepted for write in writes), default=None)
     return Totals(len(writes), sum(write.size for write in writes)), oldest
 
 

@@ -43,7 +43,7 @@ class KeyStatus:
         if info is None and not writes:
             return None
         etag, error = await self._remote_etag(bucket, key)
-        shown = info or ObjectInfo(bucket, key, 0, "", writes[-1].accepted)
+        shown = info or ObjectInfo(bucket, key, 0, "", writes[-1].first_accepted)
         return ObjectStatus(
             **msgspec.structs.asdict(shown),
             state=_STATES.get(writes[0].state, "pending") if writes else PUSHED,

@@ -254,12 +254,12 @@ def insert(
         write.kind = retagged.kind
         if retagged.state is PendingState.HELD and not retagged.is_filtered:
             write.state = PendingState.HELD
-    base = Base(write.accepted, None if known else remote_etag)
+    base = Base(write.first_accepted, None if known else remote_etag)
     inherited: list[tuple[str, UnresolvedPush]] = []
     if replaced:
         base, inherited = _inherit(tx, write, known[0], replaced, unresolved)
     for each in replaced:
-        write.accepted = min(write.accepted, each.accepted)
+        write.first_accepted = min(write.first_accepted, each.first_accepted)
         write.priority = max(write.priority, each.priority)
     write.seq = journal_rows.insert(tx, write, stored, base)
     if retagged is not None:
@@ -293,7 +293,7 @@ def _inherit(
             inherited.append((row.etag, push))
             place = write.bucket, write.key
             journal_history.put_unresolved(tx, place, row.etag, push)
-    return Base(write.accepted, state), inherited
+    return Base(write.first_accepted, state), inherited
 
 
 def replace_held(tx: Transaction, bucket: str, key: str) -> tuple[int, int, Kind] | None:

@@ -154,7 +154,7 @@ class ParkedConflicts:
             bucket=write.bucket,
             key=write.key,
             size=write.size,
-            accepted=write.accepted,
+            first_accepted=write.first_accepted,
             state=PendingState.CONFLICT,
             error=PushError(CODE, message, at=self._clock()),
         )
@@ -237,7 +237,14 @@ def insert_conflict(tx: Transaction, conflict: Conflict, stored: Stored | None) 
         tx.incref(stored.layout.extents)
         record, layout = encode(stored.record), encode(stored.layout)
     etags = msgspec.msgpack.encode((conflict.etag, conflict.remote_etag, conflict.base_etag))
-    place = (write.seq, write.bucket, write.key.encode(), write.kind, write.size, write.accepted)
+    place = (
+        write.seq,
+        write.bucket,
+        write.key.encode(),
+        write.kind,
+        write.size,
+        write.first_accepted,
+    )
     tx.run(
         "INSERT INTO conflicts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (*place, encode(write.error or PushError("")), etags, record, layout),
@@ -271,7 +278,7 @@ def _conflict(
         bucket=bucket,
         key=key.decode(),
         size=size,
-        accepted=accepted,
+        first_accepted=accepted,
         state=PendingState.CONFLICT,
         error=_decode_error(error),
     )

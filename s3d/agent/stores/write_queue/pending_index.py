@@ -145,7 +145,7 @@ class PendingIndex:
         moving = (PendingState.WAITING, PendingState.PUSHING)
         if not any(self._counters.files[state] for state in moving):
             return None
-        return next(w.accepted for w in self._by_seq.values() if w.state in moving)
+        return next(w.first_accepted for w in self._by_seq.values() if w.state in moving)
 
     def _recount_blocked(self, write: PendingWrite) -> None:
         """Count again what is blocked of the key of a changed write."""

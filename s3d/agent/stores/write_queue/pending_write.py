@@ -113,7 +113,7 @@ class PendingWrite(msgspec.Struct, gc=False):
     key: str
     size: int
     """Bytes of the object after this write; 0 for a delete."""
-    accepted: float
+    first_accepted: float
     """Unix seconds. When it replaced earlier writes: the time of the first of them."""
     state: PendingState = PendingState.WAITING
     attempts: int = 0

@@ -118,7 +118,7 @@ class PushOutcomes:
             operation=write.kind,
             size=write.size,
             etag=etag,
-            seconds=round(self._clock() - write.accepted, 3),
+            seconds=round(self._clock() - write.first_accepted, 3),
         )
 
     async def verify_later(self, seq: int, state: str, until: float) -> None:

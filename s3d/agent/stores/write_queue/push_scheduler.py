@@ -33,7 +33,7 @@ class Ranked(Protocol):
     def size(self) -> int: ...
 
     @property
-    def accepted(self) -> float: ...
+    def first_accepted(self) -> float: ...
 
     @property
     def priority(self) -> int:
@@ -43,7 +43,7 @@ class Ranked(Protocol):
 def rank(write: Ranked) -> Rank:
     """By priority, then by age and size, then in the order of acceptance."""
     delay = min(MAX_DELAY, write.size / SIZE_PER_SECOND)
-    return -write.priority, write.accepted + delay, write.seq
+    return -write.priority, write.first_accepted + delay, write.seq
 
 
 class PushScheduler:

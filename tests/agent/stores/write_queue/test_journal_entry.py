@@ -73,7 +73,7 @@ async def test_tags_that_take_the_place_of_an_object_and_its_tags_bring_the_obje
 async def test_age_and_priority_are_handed_on(index):
     await enter(index, PUT, accepted=1.0, priority=3)
     write = await enter(index, PUT, accepted=9.0)
-    assert (write.accepted, write.priority) == (1.0, 3)
+    assert (write.first_accepted, write.priority) == (1.0, 3)
 
 
 async def test_other_tags_do_not_release_what_is_held(index):

@@ -143,7 +143,7 @@ async def test_writes_of_the_first_edition_are_upgraded_and_have_an_unknown_base
     old.close()
     index = Index.open(tmp_path / "queue", ephemeral=True, tables=journal_rows.TABLES)
     journal = await Journal.open(index, Events(), lambda: 9.0)
-    assert [(write.kind, write.accepted) for write in journal.pending] == [
+    assert [(write.kind, write.first_accepted) for write in journal.pending] == [
         (Kind.PUT, 7.5),
         (Kind.DELETE, 7.5),
     ]

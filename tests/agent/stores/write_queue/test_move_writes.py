@@ -112,7 +112,7 @@ async def test_a_moved_write_keeps_its_time_and_goes_before_nothing_newer(rig, t
     async with open_rig(tmp_path / "second", clock=rig.time.clock) as other:
         for key in ("k", "newer"):
             await rig.staged("PutObject", Bucket="bbb", Key=key, Body=b"ours")
-        accepted = next(iter(rig.journal.pending)).accepted
+        accepted = next(iter(rig.journal.pending)).first_accepted
         rig.time.advance(10.0)
         other.journal.remote_states.note("bbb", "k", '"theirs"')
         await other.staged("PutObject", Bucket="bbb", Key="newer", Body=b"newer")

@@ -58,7 +58,7 @@ def test_it_counts_by_state():
     index.set_state(first, PendingState.FAILED)
     assert index.usage(PendingState.FAILED) == Usage(1, 3)
     assert index.usage(PendingState.WAITING) == Usage(1, 4)
-    assert index.oldest() == second.accepted
+    assert index.oldest() == second.first_accepted
     index.set_state(second, PendingState.HELD)
     assert index.oldest() is None
 

@@ -98,7 +98,7 @@ MIB = 1 << 20
 class Write(NamedTuple):
     seq: int
     size: int
-    accepted: float
+    first_accepted: float
     priority: int = 0
 
 
@@ -125,5 +125,5 @@ def test_a_greater_priority_goes_first() -> None:
 
 @given(writes, st.integers(0, 1 << 20))
 def test_a_stream_of_small_ones_delays_nobody_longer_than_patience(write: Write, size: int) -> None:
-    later = Write(10, size, write.accepted + MAX_DELAY + 0.001, write.priority)
+    later = Write(10, size, write.first_accepted + MAX_DELAY + 0.001, write.priority)
     assert rank(write) < rank(later)
