@@ -75,7 +75,7 @@ class Entry:
         """Bit n: block n is cached."""
         self.sums = array("I", bytes(4 * block_count(size)))
         """CRC32C of each cached block."""
-        self.proven = 0
+        self.verified = 0
         """Bit n: block n was verified, for the current stamp of the file."""
         self.stamp = (0, 0)
         """Size and ctime (ns) of the file when its blocks were verified."""
