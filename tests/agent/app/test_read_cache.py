@@ -91,7 +91,7 @@ async def test_a_folder_that_cannot_be_made_is_no_reason_to_stop(tmp_path, remot
     (tmp_path / "file").write_bytes(b"")
     with opened(tmp_path, remote, S3D_READ_CACHE_DIR=str(tmp_path / "file/cache")) as cache:
         assert cache.layer is None
-        assert "there is no read cache" in cache.trouble
+        assert "the read cache is disabled" in cache.trouble
         assert str(tmp_path / "file") in cache.trouble
 
 

@@ -274,4 +274,4 @@ async def test_where_all_identities_are_damaged_the_start_is_refused(starts):
         file.write_bytes(b"")
     with pytest.raises(S3dError, match="cannot read which remote") as refused:
         await starts.start()
-    assert "restore it from a copy" in refused.value.remedy
+    assert "restore the file from a copy" in refused.value.remedy
