@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from s3d.shared.syncing import FolderStatus
+from typing import TYPE_CHECKING
+
 from s3d.shared.text import age, count, safe, size
-from s3d.shared.transfers import QueueStatus, Totals, WaitingRemote
+
+if TYPE_CHECKING:
+    from s3d.shared.syncing import FolderStatus
+    from s3d.shared.transfers import QueueStatus, Totals, WaitingRemote
 
 CLEAN = "clean"
 CONFLICTS = "s3d queue ls --state conflict"

@@ -7,7 +7,6 @@ Adding a field with a default is a minor change; every other change is a major o
 
 from __future__ import annotations
 
-from email.utils import formatdate
 from typing import Any, TypeVar
 
 import msgspec
@@ -138,6 +137,8 @@ class ObjectInfo(Struct, frozen=True):
 
         Those that the object does not have are left out. Listings lack most of them.
         """
+        from email.utils import formatdate  # slow to import, and not needed by s3d status
+
         found = {
             **self.headers,
             "content-length": str(self.size),

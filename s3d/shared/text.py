@@ -6,6 +6,7 @@ import os
 import re
 import time
 from collections.abc import Mapping
+from functools import cache
 
 _UNITS = ("KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 _AGES = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
@@ -32,14 +33,6 @@ _INVISIBLE = (
     0xFEFF,
     *range(0xE0000, 0xE0080),  # tags
 )
-_SAFE: Mapping[int, str] = (
-    {code: chr(0x2400 + code) for code in range(0x20)}
-    | {0x7F: "\u2421"}
-    | {code: f"\\x{code:02x}" for code in range(0x80, 0xA0)}
-    | {code: f"<U+{code:04X}>" for code in _INVISIBLE}
-    | dict.fromkeys(range(0xD800, 0xE000), "\ufffd")
-    | {0xFE0F: ""}
-)
 
 
 def safe(text: str) -> str:
@@ -48,7 +41,20 @@ def safe(text: str) -> str:
     Keys, tags and errors can contain escape sequences that change the title of a terminal, clear
     it or fill the clipboard. Control characters become visible symbols, others their code point.
     """
-    return text if text.isascii() and text.isprintable() else text.translate(_SAFE)
+    return text if text.isascii() and text.isprintable() else text.translate(_replacements())
+
+
+@cache
+def _replacements() -> Mapping[int, str]:
+    """What safe() replaces, by code point."""
+    return (
+        {code: chr(0x2400 + code) for code in range(0x20)}
+        | {0x7F: "\u2421"}
+        | {code: f"\\x{code:02x}" for code in range(0x80, 0xA0)}
+        | {code: f"<U+{code:04X}>" for code in _INVISIBLE}
+        | dict.fromkeys(range(0xD800, 0xE000), "\ufffd")
+        | {0xFE0F: ""}
+    )
 
 
 def printable_path(path: str) -> str:

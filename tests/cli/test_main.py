@@ -26,6 +26,8 @@ HEAVY = {
     "rich",
     "uvloop",
 }
+SLOW = {"dataclasses", "difflib", "email.utils", "http.client", "logging", "tomllib"}
+"""Modules that take a millisecond or more each, and that `s3d status` can do without."""
 SETTINGS = ("s3d.shared.config", "s3d.shared.filters")
 """Modules that a command needs only when there are settings to check."""
 BUDGET = 0.150
@@ -72,12 +74,13 @@ def test_finding_the_agent_imports_no_settings(alone, arguments):
     modules = modules_of(env, *arguments)
     assert "s3d.shared.paths" in modules
     assert not {name for name in modules if name.startswith(SETTINGS)}
+    assert not modules & SLOW
 
 
-def test_the_settings_import_nothing_heavy(alone):
+def test_checking_the_settings_imports_nothing_slow(alone):
     modules = modules_of(alone.env, "status")
     assert "s3d.shared.config.schema" in modules
-    assert not modules & {"dataclasses", "difflib", "email.utils", "tomllib"}
+    assert not modules & SLOW
 
 
 def test_help_imports_no_command(alone):

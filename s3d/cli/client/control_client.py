@@ -10,7 +10,7 @@ import io
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from urllib.parse import quote, urlencode
 
 import msgspec
@@ -19,7 +19,6 @@ from s3d import __version__
 from s3d.cli.client.unix_http import Answer, NotHTTP, exchange
 from s3d.shared import control
 from s3d.shared.control import AgentStatus, Event, Hello, Problem
-from s3d.shared.diagnostics import CheckPage, LogList
 from s3d.shared.errors import (
     DeniedError,
     FullError,
@@ -29,6 +28,9 @@ from s3d.shared.errors import (
     UnavailableError,
     UsageError,
 )
+
+if TYPE_CHECKING:
+    from s3d.shared.diagnostics import CheckPage, LogList
 
 TIMEOUT = 60.0
 """Seconds that a single read or write may take."""
@@ -91,6 +93,8 @@ class ControlClient:
 
         wait: how many seconds the agent waits for another line when it has none yet.
         """
+        from s3d.shared.diagnostics import LogList
+
         query = {"level": level, "source": source, "limit": str(limit), "wait": wait}
         path = path_of("/v1/logs", since=str(since) if since else "", **query)
         return self.request("GET", path, LogList)
@@ -119,6 +123,8 @@ class ControlClient:
 
     def check(self, *, repair: bool) -> Iterator[CheckPage]:
         """Check everything on the disk, page by page."""
+        from s3d.shared.diagnostics import CheckPage
+
         patient = ControlClient(self._socket, timeout=CHECK_TIMEOUT)
         yield from patient.pages("POST", "/v1/check", CheckPage, repair="true" if repair else "")
 
