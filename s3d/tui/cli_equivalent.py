@@ -23,7 +23,7 @@ def object_name(bucket: str, key: str = "") -> str:
 
 
 def object_uri(bucket: str, key: str = "") -> str:
-    """The same as s3://BUCKET/KEY, where a command takes local paths too."""
+    """An object as s3://BUCKET/KEY, for commands that take local paths too."""
     return f"s3://{object_name(bucket, key)}"
 
 

@@ -48,7 +48,7 @@ class RemoteFolder(NamedTuple):
 
 
 def folders_of(base: Path) -> list[RemoteFolder]:
-    """The folders of a base, the most recently used first.
+    """The folders below a base folder, the most recently used first.
 
     Raises UsageError for a file of a newer s3d, S3dError for one that cannot be read; OSError.
     """

@@ -91,7 +91,7 @@ def _rates(before: Counters, now: Counters, seconds: float) -> tuple[float, floa
 
 
 def sampler_of(stack: Stack, endpoint: S3Server) -> Sampler:
-    """Of a remote: what goes there and comes from there; else what clients put and get."""
+    """The sampler of the traffic with the remote; without a remote, of that with clients."""
     gateway = stack.gateway
     queue = None if gateway is None else gateway.queue
     cache = None if gateway is None or gateway.cache is None else gateway.cache.layer

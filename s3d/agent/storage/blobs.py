@@ -301,7 +301,7 @@ def ids_in(folder: Path) -> list[int]:
 
 
 def _highest_lost(folder: Path) -> int:
-    """The same in the lost folder, where a number may have something behind it."""
+    """The highest blob in the lost folder, where a name may be a number with a suffix; or 0."""
     if not folder.is_dir():
         return 0
     numbers = (entry.name.partition(".")[0] for entry in os.scandir(folder))

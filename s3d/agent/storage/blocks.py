@@ -97,7 +97,7 @@ def mask(first: int, end: int) -> int:
 def wrong_blocks(
     fd: int, size: int, blocks: Iterable[int], expected: Callable[[int], int]
 ) -> Iterator[int]:
-    """Those blocks of an open file of this size whose bytes do not have the expected checksum.
+    """The blocks of an open file of this size whose bytes do not have the expected checksum.
 
     What cannot be read is wrong as well. Blocks the caller: in a thread.
     """

@@ -1,14 +1,18 @@
 """Whether an index is the one that wrote last to its folder of blobs.
 
-The index counts its commits: its generation, a number that each commit raises. A file in the folder
-of blobs carries the same number and the id of the index; it is written after the commit. So an
-index that is missing, was restored from an older copy or has lost its -wal file has a lower number
-than its folder, and an index of other files has another id. In these cases a file that the index
-does not reference may be an object, and a sweep must not remove it.
+The index counts its commits: the number is its generation. A file in the folder of blobs has a copy
+of this number, and the id of the index. At the start, the agent compares the two:
 
-The number is written at once for a commit that references a file, otherwise at intervals, and it is
-not synced. So the folder may be behind the index, also after a power cut, but is never ahead of it;
-a folder that is behind counts as agreement.
+- The index has the same number as the folder, or a higher one, and the same id: it wrote last. The
+  index may be ahead because the copy is written after the commit, and only after some commits: at
+  once after a commit that names a file, and else at most every EVERY seconds. The copy is not
+  synced, so after a power cut it may be older still.
+- The index has a lower number: it is not the one that wrote last. It is missing, it was restored
+  from an older copy, or it has lost its -wal file.
+- The index has another id: it belongs to other files.
+
+In the last two cases, a file that the index does not name may be an object, and no sweep may remove
+it.
 
     FOLDER/generation    "ID NUMBER STATE\\n", 16 hex digits, 20 digits, and "sure " or "doubt"
 """

@@ -73,7 +73,7 @@ class Reader:
         return dict(self._execute("SELECT name, value FROM settings WHERE bucket = ?", (bucket,)))
 
     def totals(self, bucket: str | None = None) -> StoreTotals:
-        """Of one bucket, or of all."""
+        """Number and size of the objects of one bucket, or of all."""
         query = "SELECT COALESCE(SUM(objects), 0), COALESCE(SUM(size), 0) FROM totals"
         if bucket is None:
             return StoreTotals(*self._one(query, ()))
@@ -93,7 +93,7 @@ class Reader:
         return None if stored is None else stored.record
 
     def current(self, bucket: str, key: bytes) -> Stored | None:
-        """The same, with the place of its bytes."""
+        """The current version with the place of its bytes; None as for object()."""
         cache = self._cache
         if cache is not None and (known := cache.objects.get((bucket, key))) is not None:
             return known
@@ -251,7 +251,7 @@ def highest_blob(reader: Reader) -> int:
 
 
 def known_blobs(reader: Reader, ids: list[int]) -> set[int]:
-    """Those of the ids that a row names."""
+    """Return the ids of a list that a row names."""
     query = "SELECT 1 FROM blobs WHERE id = ?"
     return {blob for blob in ids if reader.select(query, (blob,)).fetchone() is not None}
 

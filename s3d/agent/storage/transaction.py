@@ -30,9 +30,9 @@ class Effects:
     """The effects of a group once it is committed."""
 
     buckets: set[str] = field(default_factory=set)
-    """Those whose record changed."""
+    """Buckets whose record changed."""
     objects: set[tuple[str, bytes]] = field(default_factory=set)
-    """Those whose current version changed."""
+    """Bucket and key of the objects whose current version changed."""
     freed: list[int] = field(default_factory=list)
     """Blobs in files that no row names any more."""
     names_files: bool = False

@@ -19,7 +19,7 @@ from s3d.agent.sync.retry_queue import RetryQueue
 FULL_FIRST, FULL_LONGEST = 300.0, 3600.0
 """Seconds between two scans of the whole folder."""
 POLLING = 30.0
-"""The same where no events come."""
+"""Seconds between two scans of a whole folder whose changes the system does not report."""
 SLOWEST = 10
 """Times the interval, between two looks at a bucket in which nothing changes."""
 AWAY_FIRST, AWAY_LONGEST = 2.0, 60.0

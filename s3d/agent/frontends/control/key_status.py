@@ -35,7 +35,7 @@ class KeyStatus:
     async def object_status(
         self, bucket: str, key: str, info: ObjectInfo | None
     ) -> ObjectStatus | None:
-        """Of one key. info: the object as clients read it now, if it exists.
+        """The status of one key. info: the object as clients read it now, if it exists.
 
         None: the key has neither an object nor pending writes.
         """

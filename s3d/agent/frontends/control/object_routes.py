@@ -86,7 +86,7 @@ class ObjectRoutes:
         return web.Response(status=204)
 
     async def tags(self, call: Call) -> web.Response:
-        """Of the bucket, or of an object."""
+        """Answer the tags of the bucket, or of an object."""
         key = call.query.get("key", "")
         return answer(Tags(await get_tags(self._objects, call.bucket, key)))
 

@@ -84,7 +84,7 @@ class StatusRoutes:
         )
 
     async def status(self, call: Call) -> web.Response:
-        """Of the agent; with bucket, of a bucket; with bucket and key, of an object."""
+        """Answer the status of the agent, or of the bucket or the object that the query names."""
         bucket, key = call.query.get("bucket", ""), call.query.get("key", "")
         if key:
             return answer(await self._object(call.required("bucket"), key))

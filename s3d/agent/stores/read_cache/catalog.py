@@ -203,7 +203,8 @@ class Catalog:
         return sum([self.forget(*name) for name in self.names.of(bucket, prefix)])
 
     async def clear(self, bucket: str = "", prefix: str = "") -> int:
-        """Like forget_all(), but let other tasks run meanwhile."""
+        """Forget all entries with this key prefix, and let other tasks run meanwhile; return their
+        number."""
         count = 0
         for number, name in enumerate(self.names.of(bucket, prefix), 1):
             count += self.forget(*name)

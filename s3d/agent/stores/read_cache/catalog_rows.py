@@ -82,7 +82,7 @@ def body(reader: Reader, blob: int) -> bytes | None:
 
 
 def known(reader: Reader, blobs: list[int]) -> set[int]:
-    """Those of the blobs that an entry references."""
+    """Return the blobs of a list that an entry references."""
     query = "SELECT 1 FROM entries WHERE blob = ?"
     return {blob for blob in blobs if reader.select(query, (blob,)).fetchone() is not None}
 

@@ -58,7 +58,8 @@ class LastListing:
 
 
 def chain_of(input: Mapping[str, Any]) -> Chain | None:
-    """Of ListObjects and ListObjectsV2; None for a request whose pages are not put together."""
+    """The chain that a ListObjects or ListObjectsV2 belongs to; None for a request whose pages are
+    not put together."""
     if input.get("EncodingType") not in (None, "", "url"):
         return None
     prefix, delimiter = input.get("Prefix") or "", input.get("Delimiter") or ""
@@ -213,7 +214,10 @@ def date(now: float) -> datetime:
 
 
 def buckets(output: Members, input: Mapping[str, Any], changes: Iterable[Change]) -> Members | None:
-    """Of the last ListBuckets, for another one; None when it was not all, or is not now."""
+    """The answer to a ListBuckets, made of the last answer and later changes.
+
+    None when the last answer is not complete, a change is not known, or one page is not enough.
+    """
     found = {row["Name"]: row for row in output.get("Buckets") or ()}
     for change in changes:
         if not change.is_known:

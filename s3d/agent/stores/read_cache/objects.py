@@ -210,7 +210,7 @@ class ObjectReads:
         return await self._answer_large(request, entry)
 
     async def _answer_large(self, request: S3Request[Members], entry: Entry) -> S3Response[Members]:
-        """Of a large entry, some of whose bytes are to be fetched or to be found right first."""
+        """Answer from a large entry, some of whose blocks have to be fetched or verified first."""
         selected = select_response(request.input, entry)
         if selected.span is None or request.op.name == "HeadObject":
             return selected.response()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.failures import FailureClass, Reason, Unreachable, classify
@@ -42,6 +42,15 @@ class Freshness:
     max_age: float = 60.0
     serve_stale: bool = True
     negative_ttl: float = _ABSENT
+
+
+class Revalidation(NamedTuple):
+    """The result of a revalidation."""
+
+    entry: Entry | None
+    """The entry to serve; None: it is not current any more, and has to be fetched again."""
+    is_stale: bool
+    """The remote could not be asked, so the entry may be out of date."""
 
 
 class RemoteOutage:
@@ -129,14 +138,15 @@ class Revalidator:
 
     async def revalidate(
         self, entry: Entry, context: RequestContext | None = None, *, force: bool = False
-    ) -> tuple[Entry | None, bool]:
-        """The entry if it is still current, and whether that could not be determined. force: the
-        result of an earlier request does not count. Raises S3Error NoSuchKey, and the remote's own
-        errors; ServiceUnavailable when the remote is unreachable and the entry is UNCONFIRMED.
+    ) -> Revalidation:
+        """Ask the remote whether an entry is current, or join a request that asks this already.
+
+        force: send a request of its own. Raises S3Error NoSuchKey, and the remote's own errors;
+        ServiceUnavailable when the remote is unreachable and the entry is UNCONFIRMED.
         """
         serves = self.freshness.serve_stale and entry.checked != UNCONFIRMED
         if serves and self.outage.is_active:
-            return entry, True
+            return Revalidation(entry, is_stale=True)
         asking = None if force else self._asking.get(entry.name)
         if asking is None:
             asking = self.spawn(
@@ -146,7 +156,7 @@ class Revalidator:
             asking.add_done_callback(lambda done: self._done(entry.name, done))
         try:
             async with asyncio.timeout(_TIMEOUT if self.freshness.serve_stale else None):
-                return await asyncio.shield(asking), False
+                return Revalidation(await asyncio.shield(asking), is_stale=False)
         except TimeoutError:
             self.outage.begin()
         except S3Error as error:
@@ -156,10 +166,10 @@ class Revalidator:
                 self.outage.begin()
         if not serves:
             raise self.outage.error(entry.key, _MAY_BE_OLD)
-        return entry, True
+        return Revalidation(entry, is_stale=True)
 
     async def _ask(self, entry: Entry, context: RequestContext | None) -> Entry | None:
-        """Whether the remote still has exactly this version; None: it has no object."""
+        """Whether the remote still has exactly this version; None: it has another one."""
         members = {"Bucket": entry.bucket, "Key": entry.key, "ChecksumMode": "ENABLED"}
         if entry.checked > 0.0 or entry.checked == EXPIRED:
             members["IfNoneMatch"] = entry.etag

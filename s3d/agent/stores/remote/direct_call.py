@@ -58,7 +58,8 @@ async def send(connection: RemoteConnection, request: S3Request[Any], hops: str)
 async def send_listing(
     connection: RemoteConnection, request: S3Request[Any], hops: str
 ) -> S3Response[Any]:
-    """The same for a page of a listing."""
+    """Send a request for a page of a listing. Keys are asked for in URL encoding, because XML 1.0
+    cannot represent all of them."""
     if request.input.get("EncodingType"):
         return await send(connection, request, hops)
     encoded = request.replace(input={**request.input, "EncodingType": "url"})

@@ -58,7 +58,7 @@ class Timeouts:
     silence: float = 60.0
     """Without a byte from the remote while it has to act."""
     work: float = 600.0
-    """The same for operations that may take the remote long, such as copies."""
+    """Without a byte from the remote, for operations that may take it long, such as copies."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,11 @@
 """Loops of agents: each request names the agents that it has passed, and may pass each once.
 
-The header is like Via of RFC 9110. A forwarded request keeps the ids that it came with. A write
-that was acknowledged goes out later, as a request of our own; but an agent has one remote, so every
-agent that sends to us has a remote that leads to us, and ours must not lead to it. Therefore our
-own requests name, for a while, all agents that have sent us anything. Any other value that a client
-puts into the header is dropped.
+The header is like Via of RFC 9110. A request that is forwarded keeps the ids that it came with. A
+push is a request of our own, which is sent after the client's write was acknowledged, so it has no
+ids of the client's request. An agent has only one remote: an agent that has sent us a request has a
+remote that leads to us. If our remote led to that agent, the push would come back to us. Therefore
+our own requests name all agents that have sent us a request in the last MEMORY seconds, and each of
+them refuses such a request. A value of a client that is no list of ids is dropped.
 """
 
 from __future__ import annotations

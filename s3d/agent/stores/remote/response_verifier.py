@@ -84,7 +84,7 @@ class ResponseVerifier:
     async def verify(
         self, request: RemoteRequest, evidence: Evidence, *, may_list: bool = True
     ) -> None:
-        """The same for a response whose beginning has been read."""
+        """Do what check() does, for a response whose beginning has been read."""
         question = question_of(request)
         match prove(question, evidence, self._fingerprint.marks):
             case Proof.HEADERS:

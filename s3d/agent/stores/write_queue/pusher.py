@@ -193,7 +193,7 @@ class Pusher:
         return self._traffic.sent
 
     def progress(self, seq: int) -> tuple[int, float]:
-        """Of a push in flight: bytes sent, and bytes a second; 0 for a small write."""
+        """Bytes sent by a running push, and bytes per second; 0 for a small write."""
         return self._traffic.progress_of(seq)
 
     def status(self) -> PushStatus:
