@@ -3,9 +3,10 @@
 To add a setting, add a field with a Rule; to add a section, add a struct. rules.py derives
 its names in the file, the environment and the flags. docs/user-guide.md lists all settings; a test
 keeps that list complete.
-"""
 
-from __future__ import annotations
+It does not import annotations from __future__: rules.py needs the values of the annotations, and
+evaluating them from text takes several times as long.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path

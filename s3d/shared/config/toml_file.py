@@ -7,8 +7,6 @@ from pathlib import Path
 
 import msgspec
 
-from s3d.shared.atomic_file import write_atomically
-
 _TABLE = r"\s*\[\[\s*([\w.\- ]+?)\s*\]\]\s*(?:#.*)?"  # compiled at first use
 _HEADER = r"\s*\[\s*([\w.\- ]+?)\s*\]\s*(?:#.*)?"
 _KEY = r"""\s*["']?([\w.-]+)["']?\s*="""
@@ -83,6 +81,8 @@ def _is_table(line: str, name: str) -> bool:
 
 def _write(path: Path, text: str) -> None:
     """Replace the file in one step, readable only by its owner, because it can contain secrets."""
+    from s3d.shared.atomic_file import write_atomically
+
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     write_atomically(path.resolve(), text.encode(), durable=True)
 

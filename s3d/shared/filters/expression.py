@@ -14,7 +14,6 @@ from operator import or_
 
 import msgspec
 
-from s3d.shared.filters.parser import parse_terms
 from s3d.shared.filters.terms import (
     ATTRIBUTE_NAMES,
     NO_ATTRIBUTES,
@@ -52,11 +51,15 @@ class Filter(msgspec.Struct, frozen=True):
     @classmethod
     def parse(cls, text: str) -> Filter:
         """Raises FilterError."""
+        from s3d.shared.filters.parser import parse_terms  # most configurations have no filter
+
         return cls(parse_terms(text))
 
     @classmethod
     def of(cls, texts: Sequence[str]) -> Filter:
         """From a list of terms, as in the configuration file. Raises FilterError."""
+        from s3d.shared.filters.parser import parse_terms
+
         return cls(tuple(term for text in texts for term in parse_terms(text)))
 
     @property
