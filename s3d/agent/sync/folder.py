@@ -131,6 +131,7 @@ class SyncFolder:
         if self.state.question == "memory" and self.is_approved:
             self.is_approved = False
             await self._baseline_handle.replace()
+            self.state.set("starting")  # or no pass may run: nothing is left to approve
         await self._baseline_handle.ensure()
 
     def _stop_without_baseline(self, error: BaselineUnusable) -> None:
