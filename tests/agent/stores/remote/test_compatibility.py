@@ -174,7 +174,7 @@ async def test_other_bytes_at_the_remote_are_no_success(
 ) -> None:
     compatible.quirks.refused.add(OptionalGroup.CHECKSUMS)
     faulty_seaweedfs.inject(Fault(swap_etag=True), times=math.inf)
-    with pytest.raises(S3Error, match="BadDigest: The remote has other bytes"):
+    with pytest.raises(S3Error, match="BadDigest: The remote stored other bytes"):
         await compatible.call(put(new_bucket, DATA, crc32(DATA), streamed=streamed))
 
 
