@@ -51,9 +51,9 @@ async def test_at_the_end_who_waits_is_told_so():
     outcome = tasks.spawn(asyncio.Event().wait(), "for ever")
     await asyncio.sleep(0)
     living.cancel()
-    with pytest.raises(S3Error, match="stops"):
+    with pytest.raises(S3Error, match="stopping"):
         await outcome
     with suppress(asyncio.CancelledError):
         await living
-    with pytest.raises(S3Error, match="stops"):
+    with pytest.raises(S3Error, match="stopping"):
         await tasks.spawn(number(1), "too late")
