@@ -5,7 +5,7 @@ S3dError                     1  the command failed
 |-- NotFoundError            3
 |-- DeniedError              4
 |-- NotRunningError          5  no agent answers on the socket
-|-- PendingError             6  writes are pending
+|-- PendingError             6  writes are pending, or a sync folder is not in sync
 |-- FullError                7  quota or disk full
 |-- UnavailableError         1  the remote cannot be reached
 `-- AlreadyRunningError     75  another agent has the lock

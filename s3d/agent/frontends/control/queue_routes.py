@@ -1,4 +1,7 @@
-"""Routes of the write queue as a whole: status, limits, pause, drain, retry and bandwidth."""
+"""Routes of the write queue as a whole: status, limits, pause, drain, retry of all and bandwidth.
+
+The routes of one write are in transfer_routes.py.
+"""
 
 from __future__ import annotations
 
