@@ -112,7 +112,7 @@ class DecisionInputs:
     """Why it is not synced: a filter, .s3dignore, a tag; "" if it is."""
     trouble: str = ""
     """Why it cannot be synced."""
-    is_settled: bool = True
+    is_quiet: bool = True
     """The local file has not been written to for a while."""
     has_room: bool = True
     """A download fits within the limits of the folder and on the disk."""
@@ -166,7 +166,7 @@ def decide(
     if action is Action.COMPARE and inputs.equal is not None:
         action = Action.ADOPT if inputs.equal else Action.CONFLICT
     action = _ONE_WAY[mode].get((action, here, there), action)
-    if here is SideState.CHANGED and not inputs.is_settled and action is not Action.NOTHING:
+    if here is SideState.CHANGED and not inputs.is_quiet and action is not Action.NOTHING:
         return Action.WAIT
     if action is Action.DOWNLOAD and not inputs.has_room:
         return Action.SKIP

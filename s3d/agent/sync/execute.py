@@ -61,7 +61,7 @@ class SyncPolicy:
 
     excluded: Callable[[str, LocalEntry | None, RemoteEntry | None], Awaitable[str]]
     """Why it is not synced; "" if it is."""
-    is_settled: Callable[[LocalEntry], bool] = lambda local: True
+    is_quiet: Callable[[LocalEntry], bool] = lambda local: True
     has_room: Callable[[str, int], bool] = lambda path, size: True
     """Reserve so many bytes for a download to a path."""
     tagged_out: Callable[[str, str, Mapping[str, str]], str] = lambda path, etag, tags: ""
@@ -164,8 +164,8 @@ class Executor(Placement):
             return DecisionInputs(trouble=difference.trouble)
         if local is None or is_folder(local.path):
             return PLAIN
-        if not self.policy.is_settled(local):
-            return DecisionInputs(is_settled=False)
+        if not self.policy.is_quiet(local):
+            return DecisionInputs(is_quiet=False)
         same = await self.is_as_agreed(difference)
         return DecisionInputs(same_local=True) if same else PLAIN
 

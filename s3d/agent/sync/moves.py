@@ -94,7 +94,7 @@ async def _copy(executor: Executor, move: Move) -> StepResult:
     """Copy within the remote, then delete the old object there."""
     gone, new = move.gone.difference, move.new.difference
     base, local = gone.base, new.local
-    if base is None or local is None or not executor.policy.is_settled(local):
+    if base is None or local is None or not executor.policy.is_quiet(local):
         raise ConcurrentChange
     if await executor.policy.excluded(new.path, local, None):
         raise ConcurrentChange

@@ -22,7 +22,7 @@ from s3d.agent.sync.execute import Executor, SyncPolicy
 from s3d.agent.sync.local_tree import FolderTree
 from s3d.agent.sync.names import conflict_name
 from s3d.agent.sync.passes import Passes
-from s3d.agent.sync.path_selection import Ignore, Room, Selection, is_settled
+from s3d.agent.sync.path_selection import Ignore, Room, Selection, is_quiet
 from s3d.agent.sync.path_state import LocalEntry
 from s3d.agent.sync.placement import new_id
 from s3d.agent.sync.planning import join, plan
@@ -96,7 +96,7 @@ def open_folder(
     ignore = Ignore(tree.root)
     selection = Selection(objects, config.bucket, config.prefix, ignore, config.filter)
     room = Room(tree.root, config.max_size, config.max_files)
-    settled = partial(is_settled, clock=clock)
+    settled = partial(is_quiet, clock=clock)
     policy = SyncPolicy(
         selection.excluded, settled, room.claim, selection.tagged_out, config.keep_mode
     )

@@ -106,9 +106,9 @@ class Passes:
         parts = await asyncio.to_thread(_in_order, steps)
         for part in parts:
             self._check_root()
-            await self._each(part, self._settle, note)
+            await self._each(part, self._run_step, note)
         unblocked = await asyncio.to_thread(_in_the_way, steps, outcome.done)
-        await self._each(unblocked, self._settle, note)
+        await self._each(unblocked, self._run_step, note)
         await self._baseline.flush()
         await release(moves)
         for part in (*parts, unblocked, steps):
@@ -134,7 +134,7 @@ class Passes:
         if not self._tree.is_in_place():
             raise RootGone
 
-    async def _settle(self, step: Step) -> list[StepResult]:
+    async def _run_step(self, step: Step) -> list[StepResult]:
         done = await self.executor.execute(step)
         if done.action in DELETIONS and not is_folder(done.path):
             self._deleted.append(self.executor.clock())

@@ -153,7 +153,7 @@ class Selection:
         self._known[path, etag] = why
 
 
-def is_settled(local: LocalEntry, clock: Callable[[], float] = time.time) -> bool:
+def is_quiet(local: LocalEntry, clock: Callable[[], float] = time.time) -> bool:
     """Whether nobody has written to a file for a while.
 
     By ctime, which is the system's clock and cannot be set; a ctime in the future is ignored.

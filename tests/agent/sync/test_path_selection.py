@@ -2,7 +2,7 @@ import pytest
 
 from s3d.agent.core.object_info import ObjectAttributes
 from s3d.agent.s3.messages import BytesBody
-from s3d.agent.sync.path_selection import LARGE, Ignore, Room, Selection, is_settled
+from s3d.agent.sync.path_selection import LARGE, Ignore, Room, Selection, is_quiet
 from s3d.agent.sync.path_state import LocalEntry, RemoteEntry, Signature
 from s3d.shared.filters.expression import EVERYTHING, Filter
 from tests.agent.sync.conftest import BUCKET
@@ -96,10 +96,10 @@ async def test_the_special_tag_keeps_an_object_out(select):
     [(0.5, 1, False), (1.5, 1, True), (1.5, LARGE + 1, False), (2.5, LARGE + 1, True),
      (-100.0, 1, True)],
 )  # fmt: skip
-def test_a_file_is_settled_when_nobody_writes_to_it(age, size, settled):
+def test_a_file_is_quiet_when_nobody_writes_to_it(age, size, settled):
     ctime_ns = int((1000.0 - age) * 1e9)
     found = LocalEntry("p", Signature(size, 99 * 10**18, ctime_ns, 1))
-    assert is_settled(found, lambda: 1000.0) is settled
+    assert is_quiet(found, lambda: 1000.0) is settled
 
 
 def test_room_is_given_once(tmp_path):
