@@ -84,7 +84,7 @@ def check_hops(hops: str, agent: str) -> None:
     before = read_hops(hops)
     if agent in before:
         raise S3Error(
-            "InvalidRequest", "The remote of this s3d leads back to itself: check S3D_REMOTE."
+            "InvalidRequest", "The remote of this s3d leads back to this s3d: check S3D_REMOTE."
         )
     if len(before) > MAX_HOPS:
         raise S3Error(
