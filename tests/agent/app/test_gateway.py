@@ -379,7 +379,7 @@ def test_two_agents_in_a_circle_park_the_write_and_say_why(start_agent, tmp_path
     assert parked(first) == []
     messages = parked(second)  # of the write, and of what probes the conditions
     assert messages
-    assert all("leads back to itself" in message for message in messages)
+    assert all("leads back to this s3d" in message for message in messages)
     assert QueueClient(first.client).status().left == Totals()
 
 
@@ -391,4 +391,4 @@ def test_an_agent_behind_its_own_proxy_parks_the_write(start_agent, tmp_path):
         with closing(agent.s3()) as s3:
             s3.put_object(Bucket="bucket", Key="k", Body=b"12345")
         (message,) = parked(agent)
-    assert "leads back to itself" in message
+    assert "leads back to this s3d" in message

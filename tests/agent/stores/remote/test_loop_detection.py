@@ -43,7 +43,7 @@ def arriving(via: str | None) -> S3Request[Any]:
 @pytest.mark.parametrize("via", [ME, f"{ONE},{ME}", f"{ME}, {ONE}"])
 def test_what_has_passed_us_is_not_accepted(via: str) -> None:
     store = Open()
-    with pytest.raises(S3Error, match="leads back to itself"):
+    with pytest.raises(S3Error, match="leads back to this s3d"):
         LoopDetection(store, ViaTracker(ME)).call(arriving(via))
     assert not store.taken
 
