@@ -31,7 +31,7 @@ run: $(VENV)/.installed ## serve S3 on localhost
 	@$(BIN)/s3d run
 
 test: lint ## lint, then the test suite
-	$(BIN)/python -m pytest -n $(WORKERS) -m "not torture"
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not torture"
 
 check: lint ## in under a minute: lint, types, the pure parts, the contract on the local store
 	$(BIN)/python -m pytest -q -n $(WORKERS) -m "not torture and not slow" -k "not contract or embedded or local" $(QUICK)

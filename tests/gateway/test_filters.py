@@ -154,8 +154,12 @@ def test_a_policy_that_is_away_holds_and_goes_on_when_it_is_back(
             client.put_object(Bucket=new_bucket, Key="fine", Body=b"f")
             settle(gateway)
             assert keys(remote, new_bucket) == set()
-            assert all("answered 500" in why for why in held(gateway).values())
-            assert any("answered 500" in each for each in gateway.agent.client.status().warnings)
+            # A busy machine may let the 250 ms of a decision pass; it is asked for again.
+            end = time.monotonic() + 30
+            while not all("HTTP status 500" in why for why in held(gateway).values()):
+                assert time.monotonic() < end
+                settle(gateway)
+            assert any("HTTP status 500" in each for each in gateway.agent.client.status().warnings)
             server.failure = ""
             end = time.monotonic() + 30
             while keys(remote, new_bucket) != {"fine"}:

@@ -94,7 +94,8 @@ def test_an_answer_to_a_read_wakes_the_queue(gateway, network, remote, new_bucke
         client.get_bucket_location(Bucket=new_bucket)
         until(lambda: gateway.queue.status().left.files == 0)
     seen = [exchange.head.method for exchange in network.take_seen()]
-    assert (seen[0], seen.count("GET")) == ("GET", 1)  # the client's, and no probe
+    # The client's, and no probe. The queue's own next attempt may be due at that very moment.
+    assert (seen[0] in ("GET", "HEAD"), seen.count("GET")) == (True, 1)
     assert len(remote.list_objects_v2(Bucket=new_bucket)["Contents"]) == 6
 
 

@@ -90,7 +90,7 @@ class HttpEngine:
             )
             async with request as response:
                 if response.status != 200:
-                    raise PolicyUnavailable(f"{self._url}returned HTTP status {response.status}")
+                    raise PolicyUnavailable(f"{self._url} returned HTTP status {response.status}")
                 result = json.loads(await _read(response.content))
         except TimeoutError:
             raise PolicyUnavailable(f"no answer within {self._timeout:g} s") from None
