@@ -30,7 +30,7 @@ SLOW = {"dataclasses", "difflib", "email.utils", "http.client", "logging", "toml
 """Modules that take a millisecond or more each, and that `s3d status` can do without."""
 SETTINGS = ("s3d.shared.config", "s3d.shared.filters")
 """Modules that a command needs only when there are settings to check."""
-BUDGET = 0.100
+BUDGET = 0.150
 """Seconds of CPU, all of Python's own start-up among them."""
 
 SEE_MODULES = """
@@ -95,7 +95,7 @@ def test_start_is_quick(serving, arguments):
     command = [*S3D, *arguments]
     subprocess.run(command, env=serving.env, capture_output=True)  # writes the bytecode
     bare = cpu_of([sys.executable, "-c", "pass"], serving.env)
-    budget = max(BUDGET, 10 * bare)  # a busy machine is no fault of ours
+    budget = max(BUDGET, 12 * bare)  # a busy machine is no fault of ours
     assert cpu_of(command, serving.env) < budget
 
 

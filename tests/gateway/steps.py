@@ -90,7 +90,9 @@ def outcome(step: Step, side: Side) -> Outcome:
         return 200, shorn(step.act(side))
     except ClientError as error:
         status = error.response["ResponseMetadata"]["HTTPStatusCode"]
-        return status, error.response["Error"]["Code"]
+        code = error.response["Error"]["Code"]
+        # A slow copy is answered by 200 and then by its error, which boto3 shows as a 500.
+        return (503 if code == "ServiceUnavailable" else status), code
 
 
 def shorn(value: Any) -> Any:

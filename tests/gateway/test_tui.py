@@ -219,7 +219,7 @@ def test_10_an_agent_that_was_killed_is_found_again(
     shown = terminal.until("Agent connection lost", TIMES)
     assert "k4" in shown
     terminal.press("D")
-    terminal.until("does not answer")
+    terminal.until("does not respond")
     app.gateway.start()
     shown = terminal.until("connected  agent", 2.0 * TIMES)
     terminal.until("1 marked")
@@ -232,7 +232,7 @@ def test_11_an_agent_that_hangs_is_told_and_comes_back(app: App) -> None:
     pid = app.gateway.agent.process.pid
     os.kill(pid, signal.SIGSTOP)
     try:
-        app.terminal.until("does not answer", 12 + 3 * TIMES)
+        app.terminal.until("does not respond", 12 + 3 * TIMES)
         app.terminal.press("3")
         app.terminal.until("[3 Transfers", 0.5 * TIMES)
     finally:

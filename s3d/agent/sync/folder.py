@@ -28,6 +28,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -141,10 +142,17 @@ class SyncFolder:
     async def _opened(self) -> AsyncIterator[OpenFolder]:
         """Raises RootGone; OSError."""
         approved, self.is_approved = self.is_approved, False
-        opening = asyncio.to_thread(
-            _open_root, self.settings, self.path, self.baseline, approved=approved
+        opening = asyncio.get_running_loop().run_in_executor(
+            None,
+            partial(_open_root, self.settings, self.path, self.baseline, approved=approved),
         )
-        tree, is_first = await opening
+        try:
+            tree, is_first = await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            # The thread is using the baseline, which is closed next: that may crash SQLite.
+            with suppress(RootGone, OSError, Damaged, FAILURE):
+                (await opening)[0].close()
+            raise
         self.is_approved = approved and not is_first
         if is_first:
             logger.info("first sync folder=%s bucket=%s", self.path, self.settings.config.bucket)

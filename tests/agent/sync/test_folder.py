@@ -1,5 +1,6 @@
 import asyncio
 import os
+import threading
 from dataclasses import replace
 
 import pytest
@@ -8,6 +9,7 @@ from s3d.agent.core.client import S3Client
 from s3d.agent.core.store import Layer
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import BytesBody
+from s3d.agent.sync import folder as folder_module
 from s3d.agent.sync import user_actions
 from s3d.agent.sync.decide import Action
 from s3d.agent.sync.folder import SyncFolder
@@ -254,3 +256,32 @@ async def test_a_root_that_is_not_the_one_stops_the_folder_until_it_is_taken(
             await until_open(folder)
         await user_actions.sync_now(folder)
         assert (root / "a").read_text() == "x"
+
+
+async def test_a_folder_that_is_removed_while_it_opens_waits_for_the_thread(settings, monkeypatch):
+    """The thread uses the baseline, which the removal closes next: SQLite may crash the agent."""
+    steps, entered, leave = [], threading.Event(), threading.Event()
+    open_root = folder_module._open_root
+
+    def slow(*args, **named):
+        entered.set()
+        leave.wait(10)
+        opened = open_root(*args, **named)
+        steps.append("opened")
+        return opened
+
+    monkeypatch.setattr(folder_module, "_open_root", slow)
+    folder = SyncFolder(settings())
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(folder.run())
+        await asyncio.to_thread(entered.wait, 10)
+        running.cancel()
+        for _ in range(20):
+            await asyncio.sleep(0)
+        if running.done():
+            steps.append("removed")
+        leave.set()
+        await asyncio.wait([running])
+        steps.append("removed")
+    folder.close()
+    assert steps == ["opened", "removed"]
