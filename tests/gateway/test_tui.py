@@ -219,7 +219,7 @@ def test_10_an_agent_that_was_killed_is_found_again(
     shown = terminal.until("Agent connection lost", TIMES)
     assert "k4" in shown
     terminal.press("D")
-    terminal.until("does not respond")
+    terminal.until("is not reachable")
     app.gateway.start()
     shown = terminal.until("connected  agent", 2.0 * TIMES)
     terminal.until("1 marked")
