@@ -172,6 +172,8 @@ class FaultyProxy:
     """Fault -> probability."""
     seen: list[Exchange] = field(default_factory=list)
     partition: Partition | None = None
+    refused: int = 0
+    """Connections that the partition has refused."""
     _rules: list[_Rule] = field(default_factory=list)
     _connections: set[asyncio.StreamWriter] = field(default_factory=set)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
@@ -227,7 +229,9 @@ class FaultyProxy:
         task.add_done_callback(self._tasks.discard)
         try:
             with self._tracked(writer):
-                if self.partition is Partition.SILENT:
+                if self.partition is Partition.REFUSED:
+                    self.refused += 1
+                elif self.partition is Partition.SILENT:
                     await reader.read(-1)
                 elif self.partition is None:
                     await self._converse(reader, writer)

@@ -48,7 +48,7 @@ def sign(wire: WireRequest, payload: str, signer: Signer, now: float) -> dict[st
 
 
 def presign(method: str, url: str, signer: Signer, expires: int, now: float) -> str:
-    """A presigned URL: whoever has it may use it for expires seconds.
+    """A presigned URL: anyone who has it may use it for expires seconds.
 
     url: absolute, its path and query percent-encoded. Only host is signed among the headers.
     """

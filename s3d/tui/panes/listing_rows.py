@@ -1,4 +1,4 @@
-"""A directory listing as texts: its rows, columns, and what is said when it has none. Pure."""
+"""A directory listing as texts: its rows, its columns, and the text for an empty one. Pure."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The read cache: serves reads from the local disk, and fetches missing bytes once.
 
-One GetObject, on the event loop where nothing else is said:
+One GetObject, on the event loop unless a step names a thread:
 1. ObjectReads.read looks the entry up (Catalog.get) and authority_of_read decides, as a table,
    whether the cache may answer, must revalidate, or must forward the request.
 2. An entry that is fresh (checked less than max_age ago, and with no write under way) is answered
