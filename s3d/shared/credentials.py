@@ -25,6 +25,8 @@ from s3d.shared.errors import S3dError, UsageError
 from s3d.shared.paths import Places
 
 VERSION = 1
+DEFAULT_KEY = "default"
+"""Name of the key that s3d env prints."""
 ID_LENGTH = 20
 SECRET_LENGTH = 40
 _REMAKE = "remove it; the next start generates a new one"
@@ -33,10 +35,22 @@ _SECRET_ALPHABET = string.ascii_letters + string.digits
 
 
 class AccessKey(msgspec.Struct, frozen=True):
-    """The key that clients sign with."""
+    """A key that clients sign with."""
 
     access_key_id: str
     secret: Secret
+    name: str = DEFAULT_KEY
+    owner: str = ""
+    """Name of the account; "" is that of the default key."""
+    bucket: str = ""
+    """The only bucket that it is for; "": all."""
+    prefix: str = ""
+    """Of the keys in that bucket."""
+    read_only: bool = False
+    created: float = 0.0
+    """Unix seconds; 0.0 for a key of a version that did not note it."""
+    expires: float | None = None
+    """Unix seconds; None: never."""
 
 
 def load_or_create(places: Places, config: Config) -> AccessKey:

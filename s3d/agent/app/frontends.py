@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from s3d.agent.app.start_checks import listen
+from s3d.agent.core.access_keys import AccessKeys
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.frontends.control.control_call import Route
 from s3d.agent.frontends.control.control_server import ControlServer
@@ -30,7 +31,7 @@ class S3Endpoint:
         self._key = key
         self.server = S3Server(
             store,
-            secret_of=None if config.auth == "none" else self._secret_of,
+            keys=None if config.auth == "none" else AccessKeys([key]),
             hosts=config.hosts,
             region=config.region,
             clock=time.time,
@@ -55,9 +56,6 @@ class S3Endpoint:
         signer = Signer(self._key.access_key_id, self._key.secret.reveal(), self._config.region)
         signed = signing.presign(request.method, url, signer, request.expires, now)
         return Presigned(signed, int(now) + request.expires)
-
-    def _secret_of(self, access_key_id: str) -> str | None:
-        return self._key.secret.reveal() if access_key_id == self._key.access_key_id else None
 
 
 class ControlSocket:

@@ -12,12 +12,10 @@ from typing import Any
 
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members
+from s3d.agent.s3.principal import DEFAULT_OWNER, owner_named
 
-OWNER: Mapping[str, str] = {
-    "ID": "75aa57f09aa0c8caeab4f8c24e99d10f8e7faeebf76c078efc7c6caea54ba06a",
-    "DisplayName": "s3d",
-}
-"""The only user of an embedded store, by a canonical user id as AWS has it."""
+OWNER: Mapping[str, str] = owner_named(DEFAULT_OWNER).members
+"""The owner of the default key, by a canonical user id as AWS has it."""
 
 ALL_USERS = "http://acs.amazonaws.com/groups/global/AllUsers"
 AUTHENTICATED_USERS = "http://acs.amazonaws.com/groups/global/AuthenticatedUsers"

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Protocol, Self, TypeVar
 
 from s3d.agent.s3.model import Operation
+from s3d.agent.s3.principal import Principal
 
 Members = dict[str, Any]
 """AWS member name -> Python value, spelt exactly as boto3 spells it."""
@@ -143,8 +144,8 @@ class RequestContext:
 
     request_id: str = ""
     """The client sees it as x-amz-request-id; calls made to answer the client's have the same."""
-    principal: str | None = None
-    """Access key id of the caller; None for the agent itself."""
+    principal: Principal | None = None
+    """The caller, set by the S3 endpoint; None for the agent itself, which may do everything."""
     deadline: float | None = None
     """Time of the loop's clock after which no caller waits for the response; None: no limit."""
     bypass_cache: bool = False

@@ -103,6 +103,9 @@ class ObjectRecord(ObjectRow, frozen=True, array_like=True):
     description: Description = Description()
     upload_id: str = ""
     """The multipart upload that made it: a repeated Complete gets the same answer."""
+    owner: str = ""
+    """Canonical id of the account that owns the object; "": the default owner's, as all objects of
+    layouts before 3."""
 
 
 class Stored(NamedTuple):
@@ -129,6 +132,11 @@ class BucketRecord(msgspec.Struct, frozen=True, array_like=True):
     versioning: str = ""
     """"", Enabled or Suspended."""
     object_lock: bool = False
+    owner: str = ""
+    """Canonical id of the account that owns the bucket; "": the default owner's."""
+    has_other_owners: bool = False
+    """True once an object or upload of another account than the bucket's owner was put into it:
+    listings then read the owner of each object."""
 
 
 class UploadRecord(msgspec.Struct, frozen=True, array_like=True):
@@ -142,6 +150,10 @@ class UploadRecord(msgspec.Struct, frozen=True, array_like=True):
     description: Description = Description()
     checksum_algorithm: str = ""
     checksum_kind: str = ""
+    owner: str = ""
+    """Canonical id of the account that will own the object; "": the default owner's."""
+    initiator: str = ""
+    """Canonical id of the account that began the upload; "": the default owner's."""
 
 
 class PartRecord(msgspec.Struct, frozen=True, array_like=True):

@@ -16,8 +16,9 @@ from s3d.agent.storage import generation
 from s3d.agent.storage.disk import LOST
 from s3d.shared.errors import UsageError
 
-LAYOUT = 2
-"""2: totals has the generation (generation.py)."""
+LAYOUT = 3
+"""2: totals has the generation (generation.py). 3: records name the owners of buckets, objects and
+uploads; an s3d that does not know them would enforce no policy, so it must refuse the file."""
 _FURTHER = 1_000
 """user_version is LAYOUT + _FURTHER times the layout of the further tables."""
 
@@ -41,8 +42,9 @@ CREATE TABLE parts(upload TEXT, number INTEGER, record BLOB NOT NULL,
 -- data is NULL when the bytes lie in a file named by the id.
 CREATE TABLE blobs(id INTEGER PRIMARY KEY, refs INTEGER NOT NULL, size INTEGER NOT NULL, data BLOB);
 """
-_UPGRADES = {1: generation.UPGRADE}
-"""From a layout of _TABLES to the next; a new file takes the same way."""
+_UPGRADES = {1: generation.UPGRADE, 2: ""}
+"""From a layout of _TABLES to the next; a new file takes the same way. Records are positional and
+their new fields have defaults, so layout 3 changes no row."""
 
 
 @dataclass(frozen=True, slots=True)

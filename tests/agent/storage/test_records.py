@@ -7,8 +7,10 @@ from s3d.agent.storage.records import (
     Extent,
     ObjectRecord,
     cut,
+    decode_bucket,
     decode_object,
     decode_row,
+    decode_upload,
     encode,
     seq_of,
     version_id_of,
@@ -57,3 +59,14 @@ def test_a_row_is_the_beginning_of_a_record():
     assert decode_object(encode(record)) == record
     for name in row.__struct_fields__:
         assert getattr(row, name) == getattr(record, name)
+
+
+def test_records_of_layout_2_belong_to_the_default_owner():
+    bucket = decode_bucket(encode(["b", 1.0, "us-east-1", "", False]))
+    upload = decode_upload(encode(["id", "k", 1.0, "STANDARD", [], "", ""]))
+    record = decode_object(
+        encode(["k", 1, "null", 1.0, 3, '"e"', "STANDARD", None, False, [], "upload"])
+    )
+    assert (bucket.owner, bucket.has_other_owners) == ("", False)
+    assert (upload.owner, upload.initiator) == ("", "")
+    assert (record.owner, record.upload_id) == ("", "upload")

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 
+from s3d.agent.core.access_keys import AccessKeys
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.frontends.http.exchange import Exchange
 from s3d.agent.frontends.http.limits import PUT_SIZE
@@ -19,7 +20,6 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import NO_TRAILERS, RequestContext, S3Request
 from s3d.agent.s3.model import operations
 from s3d.agent.s3.post_policy import FormGrant, verify_policy
-from s3d.agent.s3.sigv4 import SecretOf
 
 
 class FormPost:
@@ -29,13 +29,13 @@ class FormPost:
         self,
         store: ObjectStore,
         sender: ResponseWriter,
-        secret_of: SecretOf | None,
+        keys: AccessKeys | None,
         clock: Callable[[], float],
     ) -> None:
-        """secret_of: None when requests need no signature."""
+        """keys: None when requests need no signature."""
         self._store = store
         self._sender = sender
-        self._secret_of = secret_of
+        self._keys = keys
         self._clock = clock
 
     async def receive(self, exchange: Exchange, head: RequestHead) -> None:
@@ -49,10 +49,12 @@ class FormPost:
         body = _FileOfForm(exchange, reader)
         await body.read_fields()
         bucket = head.address.bucket
-        if self._secret_of is not None:
-            body.grant = verify_policy(reader.fields, bucket, self._secret_of, self._clock())
+        principal = None
+        if self._keys is not None:
+            grant = verify_policy(reader.fields, bucket, self._keys.secret_of, self._clock())
+            principal = self._keys.principal_of(grant.access_key)
+            body.grant = grant
         members = post_form.put_members(reader.fields, bucket)
-        principal = body.grant.access_key if body.grant else None
         op = operations()["PutObject"]
         context = RequestContext(exchange.request_id, principal)
         request = S3Request(op, members, body, None, context)

@@ -144,7 +144,7 @@ class RequestHandler:
         if op.streaming_input:
             body = Upload(exchange, authorized)
             announce_checksum(members, head.headers)
-        context = RequestContext(exchange.request_id, authorized.verified.access_key)
+        context = RequestContext(exchange.request_id, authorized.principal)
         return S3Request(op, members, body, head.wire, context)
 
     def _call(self, exchange: Exchange, request: S3Request[Any]) -> Work | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
+from s3d.agent.core.access_keys import AccessKeys
 from s3d.agent.frontends.http.limits import DOCUMENT_SIZE, HEAD_SIZE, PUT_SIZE
 from s3d.agent.frontends.http.request_parser import HttpRequest
 from s3d.agent.s3 import sigv4
@@ -17,7 +18,8 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import WireRequest
 from s3d.agent.s3.model import Operation
 from s3d.agent.s3.operation_router import route
-from s3d.agent.s3.sigv4 import SecretOf, Verified
+from s3d.agent.s3.principal import ANONYMOUS, Principal
+from s3d.agent.s3.sigv4 import Verified
 
 STATE_CHANGING = frozenset({"PUT", "POST", "DELETE"})
 
@@ -57,6 +59,8 @@ class AuthorizedRequest:
     head: RequestHead
     op: Operation
     verified: Verified
+    principal: Principal | None
+    """None: requests need no signature."""
     size: int | None
     """Bytes of the payload without any coding; None: unknown until its end."""
 
@@ -64,11 +68,9 @@ class AuthorizedRequest:
 class RequestReader:
     """Parses and authorizes heads of requests."""
 
-    def __init__(
-        self, secret_of: SecretOf | None, hosts: Hosts, clock: Callable[[], float]
-    ) -> None:
-        """secret_of: None when requests need no signature."""
-        self._secret_of = secret_of
+    def __init__(self, keys: AccessKeys | None, hosts: Hosts, clock: Callable[[], float]) -> None:
+        """keys: None when requests need no signature."""
+        self._keys = keys
         self._hosts = hosts
         self._clock = clock
 
@@ -91,19 +93,26 @@ class RequestReader:
     def authorize(self, head: RequestHead) -> AuthorizedRequest:
         """Raises S3Error for a bad signature, an unknown operation or a bad length."""
         wire, address = head.wire, head.address
-        if self._secret_of is None:
+        principal = None
+        if self._keys is None:
             verified = sigv4.unauthenticated(wire)
         else:
             bucket = address.bucket if address.virtual else ""
             verified = sigv4.verify(
                 wire,
-                self._secret_of,
+                self._keys.secret_of,
                 self._clock(),
                 headers=head.headers,
                 virtual_bucket=bucket,
             )
+            principal = (
+                ANONYMOUS
+                if verified.access_key is None
+                else self._keys.principal_of(verified.access_key)
+            )
         op = route(wire.method, address.bucket, address.key, head.query, head.headers)
-        return AuthorizedRequest(head, op, verified, _payload_size(head.headers, op, verified))
+        size = _payload_size(head.headers, op, verified)
+        return AuthorizedRequest(head, op, verified, principal, size)
 
 
 def split_target(target: str) -> tuple[str, str, str]:

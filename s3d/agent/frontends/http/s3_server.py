@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Collection, Coroutine
 from typing import Any
 
+from s3d.agent.core.access_keys import AccessKeys
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.frontends.http.client_connection import ClientConnection
 from s3d.agent.frontends.http.endpoint_counters import EndpointCounters
@@ -21,7 +22,6 @@ from s3d.agent.frontends.http.request_reader import Hosts, RequestReader
 from s3d.agent.frontends.http.response_writer import ResponseHeadWriter, ResponseWriter
 from s3d.agent.frontends.http.sendfile import SendfilePool
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.sigv4 import SecretOf
 
 logger = logging.getLogger(__name__)
 
@@ -37,13 +37,13 @@ class S3Server:
         self,
         store: ObjectStore,
         *,
-        secret_of: SecretOf | None,
+        keys: AccessKeys | None,
         hosts: Collection[str] = (),
         region: str = "us-east-1",
         clock: Callable[[], float] = time.time,
         limits: Limits | None = None,
     ) -> None:
-        """secret_of: access key -> secret; None: requests need no signature. hosts: names of the
+        """keys: of the clients; None: requests need no signature. hosts: names of the
         endpoint beside localhost. region: of the responses; requests for any region are accepted.
         """
         self.limits = limits or Limits()
@@ -55,9 +55,9 @@ class S3Server:
         writer = ResponseWriter(self._heads, self._sendfile)
         self._handler = RequestHandler(
             store,
-            reader=RequestReader(secret_of, self._hosts, clock),
+            reader=RequestReader(keys, self._hosts, clock),
             writer=writer,
-            form_post=FormPost(store, writer, secret_of, clock),
+            form_post=FormPost(store, writer, keys, clock),
             keepalive_interval=self.limits.keepalive_interval,
         )
         self._connections = OpenConnections(self.limits)

@@ -44,7 +44,8 @@ async def test_a_request_carries_who_what_and_how_it_came() -> None:
     assert request is not None
     assert request.op.name == "PutObject"
     assert (request.bucket, request.key, request.input["Metadata"]) == ("bucket", "a b", {"a": "1"})
-    assert request.context.principal == ACCESS_KEY
+    assert request.context.principal is not None
+    assert request.context.principal.access_key_id == ACCESS_KEY
     assert request.context.request_id == answer.headers["x-amz-request-id"]
     assert request.wire is not None
     assert (request.wire.raw_path, request.wire.raw_query) == ("/bucket/a%20b", "x-id=PutObject")

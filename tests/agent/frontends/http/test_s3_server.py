@@ -192,7 +192,7 @@ async def test_an_exception_in_the_store_is_one_log_line_and_an_internal_error(
 
 async def test_a_port_in_use_is_an_os_error(store: TerminalStore) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
-        server = S3Server(store, secret_of=None)
+        server = S3Server(store, keys=None)
         with pytest.raises(OSError, match="in use"):
             await server.start("127.0.0.1", other.getsockname()[1])
         await server.stop(0)
@@ -204,7 +204,7 @@ async def test_localhost_is_both_loopback_addresses_when_the_machine_has_them() 
         async def list_buckets(self, request: S3Request) -> S3Response:
             return S3Response({}, BytesBody(b""))
 
-    server = S3Server(Empty(), secret_of=None)
+    server = S3Server(Empty(), keys=None)
     host, port = await server.start("localhost", 0)
     try:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)

@@ -10,12 +10,15 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from s3d.agent.core.access_keys import AccessKeys
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.frontends.http.limits import Limits
 from s3d.agent.frontends.http.s3_server import S3Server
 from s3d.agent.s3.credential import Signer
 from s3d.agent.s3.messages import WireRequest
 from s3d.agent.s3.signing import sign
+from s3d.shared.config.values import Secret
+from s3d.shared.credentials import AccessKey
 
 ACCESS_KEY, SECRET = "S3DTESTKEY", "a secret of tests"
 SIGNER = Signer(ACCESS_KEY, SECRET)
@@ -155,8 +158,8 @@ async def opened(
     store: ObjectStore, limits: Limits | None = None, *, auth: bool = True
 ) -> AsyncIterator[RunningEndpoint]:
     """An endpoint for a store, at a free port of loopback."""
-    secret_of = {ACCESS_KEY: SECRET}.get if auth else None
-    server = S3Server(store, secret_of=secret_of, hosts=("s3.test",), limits=limits)
+    keys = AccessKeys([AccessKey(ACCESS_KEY, Secret(SECRET))]) if auth else None
+    server = S3Server(store, keys=keys, hosts=("s3.test",), limits=limits)
     address = await server.start("127.0.0.1", 0)
     try:
         yield RunningEndpoint(server, address)

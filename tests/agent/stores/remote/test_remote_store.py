@@ -12,7 +12,10 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from s3d.agent.core.access_keys import AccessKeys
 from s3d.agent.frontends.http.s3_server import S3Server
+from s3d.shared.config.values import Secret
+from s3d.shared.credentials import AccessKey
 from s3d.shared.errors import UsageError
 from tests.agent.stores.remote.conftest import Open
 from tests.peers.proxy import FaultyProxy
@@ -25,7 +28,9 @@ LOCAL = ("LOCALKEY", "localsecret")
 
 @pytest.fixture
 async def endpoint(open_remote: Open, faulty_seaweedfs: FaultyProxy) -> AsyncIterator[str]:
-    server = S3Server(open_remote(faulty_seaweedfs.peer), secret_of=dict([LOCAL]).get)
+    server = S3Server(
+        open_remote(faulty_seaweedfs.peer), keys=AccessKeys([AccessKey(LOCAL[0], Secret(LOCAL[1]))])
+    )
     host, port = await server.start("127.0.0.1", 0)
     yield f"http://{host}:{port}"
     await server.stop(1)

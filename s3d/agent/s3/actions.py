@@ -1,0 +1,255 @@
+"""The actions of IAM that an S3 operation needs, and on which resources. Pure.
+
+One operation may need several: a copy reads its source, and a PutObject with tags needs
+s3:PutObjectTagging as well. Which action an operation needs can depend on its members: GetObject of
+a named version is s3:GetObjectVersion.
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from s3d.agent.s3.acl import GRANT_MEMBERS
+from s3d.agent.s3.address import parse_copy_source
+
+
+class Need(NamedTuple):
+    """One action on one resource that a request needs."""
+
+    action: str
+    """With its service, as in a policy: s3:GetObject."""
+    bucket: str = ""
+    """"": no bucket, as for s3:ListAllMyBuckets."""
+    key: str = ""
+    """"": the bucket itself."""
+    version_id: str = ""
+    """"": the current version."""
+    is_secondary: bool = False
+    """True for what a request does beside its main action, such as setting tags with PutObject. An
+    identity policy has to allow it, and no policy may deny it; but a bucket policy that allows the
+    main action need not name it, as in AWS's examples for s3:x-amz-grant-full-control."""
+
+    @property
+    def resource(self) -> str:
+        """The ARN of the bucket or object; arn:aws:s3:::* without a bucket."""
+        return f"arn:aws:s3:::{self.bucket or '*'}" + (f"/{self.key}" if self.key else "")
+
+
+_BUCKET_ACTIONS: Mapping[str, str] = {
+    "CreateBucketMetadataConfiguration": "CreateBucketMetadataTableConfiguration",
+    "DeleteBucketAnalyticsConfiguration": "PutAnalyticsConfiguration",
+    "DeleteBucketCors": "PutBucketCORS",
+    "DeleteBucketEncryption": "PutEncryptionConfiguration",
+    "DeleteBucketIntelligentTieringConfiguration": "PutIntelligentTieringConfiguration",
+    "DeleteBucketInventoryConfiguration": "PutInventoryConfiguration",
+    "DeleteBucketLifecycle": "PutLifecycleConfiguration",
+    "DeleteBucketMetadataConfiguration": "DeleteBucketMetadataTableConfiguration",
+    "DeleteBucketMetricsConfiguration": "PutMetricsConfiguration",
+    "DeleteBucketOwnershipControls": "PutBucketOwnershipControls",
+    "DeleteBucketReplication": "PutReplicationConfiguration",
+    "DeleteBucketTagging": "PutBucketTagging",
+    "DeletePublicAccessBlock": "PutBucketPublicAccessBlock",
+    "GetBucketAccelerateConfiguration": "GetAccelerateConfiguration",
+    "GetBucketAnalyticsConfiguration": "GetAnalyticsConfiguration",
+    "GetBucketCors": "GetBucketCORS",
+    "GetBucketEncryption": "GetEncryptionConfiguration",
+    "GetBucketIntelligentTieringConfiguration": "GetIntelligentTieringConfiguration",
+    "GetBucketInventoryConfiguration": "GetInventoryConfiguration",
+    "GetBucketLifecycle": "GetLifecycleConfiguration",
+    "GetBucketLifecycleConfiguration": "GetLifecycleConfiguration",
+    "GetBucketMetadataConfiguration": "GetBucketMetadataTableConfiguration",
+    "GetBucketMetricsConfiguration": "GetMetricsConfiguration",
+    "GetBucketNotificationConfiguration": "GetBucketNotification",
+    "GetBucketReplication": "GetReplicationConfiguration",
+    "GetObjectLockConfiguration": "GetBucketObjectLockConfiguration",
+    "GetPublicAccessBlock": "GetBucketPublicAccessBlock",
+    "HeadBucket": "ListBucket",
+    "ListBucketAnalyticsConfigurations": "GetAnalyticsConfiguration",
+    "ListBucketIntelligentTieringConfigurations": "GetIntelligentTieringConfiguration",
+    "ListBucketInventoryConfigurations": "GetInventoryConfiguration",
+    "ListBucketMetricsConfigurations": "GetMetricsConfiguration",
+    "ListMultipartUploads": "ListBucketMultipartUploads",
+    "ListObjectVersions": "ListBucketVersions",
+    "ListObjects": "ListBucket",
+    "ListObjectsV2": "ListBucket",
+    "PutBucketAccelerateConfiguration": "PutAccelerateConfiguration",
+    "PutBucketAnalyticsConfiguration": "PutAnalyticsConfiguration",
+    "PutBucketCors": "PutBucketCORS",
+    "PutBucketEncryption": "PutEncryptionConfiguration",
+    "PutBucketIntelligentTieringConfiguration": "PutIntelligentTieringConfiguration",
+    "PutBucketInventoryConfiguration": "PutInventoryConfiguration",
+    "PutBucketLifecycle": "PutLifecycleConfiguration",
+    "PutBucketLifecycleConfiguration": "PutLifecycleConfiguration",
+    "PutBucketMetricsConfiguration": "PutMetricsConfiguration",
+    "PutBucketNotificationConfiguration": "PutBucketNotification",
+    "PutBucketReplication": "PutReplicationConfiguration",
+    "PutObjectLockConfiguration": "PutBucketObjectLockConfiguration",
+    "PutPublicAccessBlock": "PutBucketPublicAccessBlock",
+}
+"""Operation on a bucket -> its action, where they have different names."""
+
+_OBJECT_ACTIONS: Mapping[str, str] = {
+    "CompleteMultipartUpload": "PutObject",
+    "CopyObject": "PutObject",
+    "CreateMultipartUpload": "PutObject",
+    "HeadObject": "GetObject",
+    "ListParts": "ListMultipartUploadParts",
+    "SelectObjectContent": "GetObject",
+    "UploadPart": "PutObject",
+    "UploadPartCopy": "PutObject",
+}
+"""Operation on an object -> its action, where they have different names."""
+
+_OTHER_SERVICES: Mapping[str, str] = {
+    "CreateSession": "s3express:CreateSession",
+    "ListBuckets": "s3:ListAllMyBuckets",
+    "ListDirectoryBuckets": "s3express:ListAllMyDirectoryBuckets",
+    "WriteGetObjectResponse": "s3-object-lambda:WriteGetObjectResponse",
+}
+"""Operations without a bucket as their resource, or of another service."""
+
+_OF_VERSIONS: Mapping[str, str] = {
+    "DeleteObject": "DeleteObjectVersion",
+    "DeleteObjectTagging": "DeleteObjectVersionTagging",
+    "GetObject": "GetObjectVersion",
+    "GetObjectAcl": "GetObjectVersionAcl",
+    "GetObjectAttributes": "GetObjectVersionAttributes",
+    "GetObjectTagging": "GetObjectVersionTagging",
+    "GetObjectTorrent": "GetObjectVersionTorrent",
+    "PutObjectAcl": "PutObjectVersionAcl",
+    "PutObjectTagging": "PutObjectVersionTagging",
+}
+"""Action -> the action that a request with a version id needs in its place."""
+
+_ACL_MEMBERS = frozenset({"ACL", *GRANT_MEMBERS})
+
+
+def action_of(operation: str, scope: str, *, of_version: bool = False) -> str:
+    """The main action of the named operation.
+
+    scope: service, bucket or object, as in Operation. of_version: the request names a version. An
+    operation of a newer model has the action of its own name.
+    """
+    if operation in _OTHER_SERVICES:
+        return _OTHER_SERVICES[operation]
+    actions = _OBJECT_ACTIONS if scope == "object" else _BUCKET_ACTIONS
+    action = actions.get(operation, operation)
+    return "s3:" + (_OF_VERSIONS.get(action, action) if of_version else action)
+
+
+def needs_of(operation: str, scope: str, input: Mapping[str, Any]) -> list[Need]:
+    """What a request needs, its main action first.
+
+    DeleteObjects needs nothing by itself: each of its keys needs what delete_needs() says. Raises
+    S3Error InvalidArgument for a copy source that is none.
+    """
+    if operation == "DeleteObjects":
+        return []
+    bucket, key = str(input.get("Bucket", "")), str(input.get("Key", ""))
+    if scope != "object":
+        key = ""
+    version = str(input.get("VersionId") or "") if scope == "object" else ""
+    main = Need(action_of(operation, scope, of_version=bool(version)), bucket, key, version)
+    further = _FURTHER.get(operation)
+    return [main] if further is None else [main, *further(input, main)]
+
+
+def delete_needs(bucket: str, key: str, version_id: str, *, bypass: bool) -> list[Need]:
+    """What the deletion of one key or version needs. bypass: of a retention in governance mode."""
+    action = action_of("DeleteObject", "object", of_version=bool(version_id))
+    needs = [Need(action, bucket, key, version_id)]
+    if bypass:
+        needs.append(Need("s3:BypassGovernanceRetention", bucket, key, version_id))
+    return needs
+
+
+def source_needs(input: Mapping[str, Any]) -> list[Need]:
+    """What a copy needs of its source: to read it, and its tags unless they are replaced."""
+    bucket, key, version_id = parse_copy_source(input["CopySource"])
+    names = ["GetObject"]
+    if "UploadId" not in input and input.get("TaggingDirective") != "REPLACE":
+        names.append("GetObjectTagging")
+    return [
+        Need(action_of(name, "object", of_version=bool(version_id)), bucket, key, version_id or "")
+        for name in names
+    ]
+
+
+def _described(input: Mapping[str, Any], main: Need) -> Iterator[Need]:
+    """What the attributes of a new object need."""
+    if not _ACL_MEMBERS.isdisjoint(input):
+        yield _beside(main, "PutObjectAcl")
+    if input.get("Tagging"):
+        yield _beside(main, "PutObjectTagging")
+    if input.get("ObjectLockMode") or input.get("ObjectLockRetainUntilDate"):
+        yield _beside(main, "PutObjectRetention")
+    if input.get("ObjectLockLegalHoldStatus"):
+        yield _beside(main, "PutObjectLegalHold")
+
+
+def _put(input: Mapping[str, Any], main: Need) -> Iterator[Need]:
+    """If-Match shows the writer whether the object has an ETag, so it needs to read the object.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
+    """
+    if input.get("IfMatch"):
+        yield Need("s3:GetObject", main.bucket, main.key, is_secondary=True)
+    yield from _described(input, main)
+
+
+def _copy(input: Mapping[str, Any], main: Need) -> Iterator[Need]:
+    yield from source_needs(input)
+    yield from _described(input, main)
+
+
+def _part_copy(input: Mapping[str, Any], main: Need) -> Iterator[Need]:
+    yield from source_needs(input)
+
+
+def _create_bucket(input: Mapping[str, Any], main: Need) -> Iterator[Need]:
+    if not _ACL_MEMBERS.isdisjoint(input):
+        yield Need("s3:PutBucketAcl", main.bucket)
+    if input.get("ObjectLockEnabledForBucket"):
+        yield Need("s3:PutBucketVersioning", main.bucket)
+        yield Need("s3:PutBucketObjectLockConfiguration", main.bucket)
+    if input.get("ObjectOwnership"):
+        yield Need("s3:PutBucketOwnershipControls", main.bucket)
+    if (input.get("CreateBucketConfiguration") or {}).get("Tags"):
+        yield Need("s3:TagResource", main.bucket)
+
+
+def _bypass(input: Mapping[str, Any], main: Need) -> Iterator[Need]:
+    if input.get("BypassGovernanceRetention"):
+        yield Need("s3:BypassGovernanceRetention", main.bucket, main.key, main.version_id)
+
+
+def _attributes(input: Mapping[str, Any], main: Need) -> Iterator[Need]:
+    """GetObjectAttributes is a HeadObject and a ListParts in one, and needs to read the object."""
+    action = action_of("GetObject", "object", of_version=bool(main.version_id))
+    yield Need(action, main.bucket, main.key, main.version_id)
+
+
+def _rename(input: Mapping[str, Any], main: Need) -> Iterator[Need]:
+    source = str(input.get("RenameSource") or "").rpartition("/")[2]
+    for action in ("s3:GetObject", "s3:DeleteObject"):
+        yield Need(action, main.bucket, source)
+    yield Need("s3:PutObject", main.bucket, main.key)
+
+
+def _beside(main: Need, action: str) -> Need:
+    return Need(f"s3:{action}", main.bucket, main.key, is_secondary=True)
+
+
+_FURTHER: Mapping[str, Callable[[Mapping[str, Any], Need], Iterator[Need]]] = {
+    "CopyObject": _copy,
+    "CreateBucket": _create_bucket,
+    "CreateMultipartUpload": _described,
+    "DeleteObject": _bypass,
+    "GetObjectAttributes": _attributes,
+    "PutObject": _put,
+    "PutObjectRetention": _bypass,
+    "RenameObject": _rename,
+    "UploadPartCopy": _part_copy,
+}

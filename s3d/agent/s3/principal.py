@@ -1,0 +1,112 @@
+"""Who makes a request: the access key that signed it, its owner, and what it may do at most.
+
+An owner is what AWS calls an account: buckets and objects belong to it, and policies and access
+control lists name it, by its canonical user id, its account id or an ARN.
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/finding-canonical-user-id.html
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import NamedTuple
+
+DEFAULT_OWNER = "s3d"
+"""Name of the owner of the default key, and of everything that an older s3d has stored."""
+
+
+class Owner(NamedTuple):
+    """An account, as AWS names it."""
+
+    canonical_id: str
+    """64 hexadecimal digits."""
+    display_name: str
+    account_id: str
+    """12 digits."""
+
+    @property
+    def members(self) -> dict[str, str]:
+        """The Owner element of S3's answers."""
+        return {"ID": self.canonical_id, "DisplayName": self.display_name}
+
+
+@lru_cache(maxsize=1024)
+def owner_named(name: str) -> Owner:
+    """The owner of that name; the same name has the same ids in every store and on every machine.
+
+    The ids are no secret, and derived ones need no table that a snapshot or a copy could lose.
+    """
+    if name == DEFAULT_OWNER:
+        return Owner(
+            "75aa57f09aa0c8caeab4f8c24e99d10f8e7faeebf76c078efc7c6caea54ba06a",
+            DEFAULT_OWNER,
+            "000000000000",
+        )
+    digest = hashlib.sha256(b"s3d owner\0" + name.encode()).hexdigest()
+    return Owner(digest, name, f"{int(digest, 16) % (10**12 - 1) + 1:012d}")
+
+
+class KeyScope(NamedTuple):
+    """The part of S3 that an access key is for."""
+
+    bucket: str
+    prefix: str
+    """Of the keys in the bucket; empty: the whole bucket, with its settings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """The caller of a request whose signature was verified, or ANONYMOUS."""
+
+    access_key_id: str
+    owner: str
+    """Canonical user id."""
+    display_name: str
+    account_id: str
+    arn: str
+    """https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html"""
+    scope: KeyScope | None = None
+    """None: everything that the owner may do."""
+    is_read_only: bool = False
+    session_policies: tuple[str, ...] = ()
+    """Policies in JSON that AssumeRole was given; each of them has to allow an action."""
+    expires: float | None = None
+    """Unix seconds; the key was valid when the request began."""
+    is_restricted: bool = field(init=False)
+    """False: the owner's own rights decide alone. The one test that most requests need."""
+
+    def __post_init__(self) -> None:
+        is_restricted = bool(
+            self.scope or self.is_read_only or self.session_policies or not self.access_key_id
+        )
+        object.__setattr__(self, "is_restricted", is_restricted)
+
+    @property
+    def is_anonymous(self) -> bool:
+        return not self.access_key_id
+
+    @property
+    def owner_members(self) -> dict[str, str]:
+        """The Owner element of what the caller creates."""
+        return {"ID": self.owner, "DisplayName": self.display_name}
+
+
+ANONYMOUS = Principal(
+    access_key_id="",
+    owner="65a011a29cdf8ec533ec3d1ccaae921c",
+    display_name="",
+    account_id="anonymous",
+    arn="",
+)
+"""The caller of a request without a signature. Its canonical id is the one that AWS shows as the
+owner of what nobody in particular has uploaded."""
+
+
+def owner_of(principal: Principal | None) -> Mapping[str, str]:
+    """The Owner element of what a caller creates; None, the agent itself, acts for the default
+    owner."""
+    if principal is None:
+        return owner_named(DEFAULT_OWNER).members
+    return principal.owner_members
