@@ -1,0 +1,146 @@
+import pytest
+
+from s3d.agent.core import metric_names as names
+from s3d.agent.core.histogram_bounds import REQUEST
+from s3d.agent.core.metric_names import TABLE, Kind
+from s3d.agent.core.telemetry import (
+    MAX_SERIES,
+    MAX_VALUES,
+    OTHER,
+    Distribution,
+    NoRegistry,
+    Registry,
+)
+
+
+def distribution(registry, metric):
+    """The only series of a histogram."""
+    (family,) = (each for each in registry.collect() if each.metric is metric)
+    ((_, value),) = family.points
+    assert isinstance(value, Distribution)
+    return value
+
+
+def test_a_cell_is_the_same_one_each_time():
+    registry = Registry()
+    registry.counter(names.HTTP_REQUESTS, "GetObject", "200").add()
+    registry.counter(names.HTTP_REQUESTS, "GetObject", "200").add(2)
+    registry.counter(names.HTTP_REQUESTS, "GetObject", "404").add()
+    assert registry.values(names.HTTP_REQUESTS) == {
+        ("GetObject", "200"): 3,
+        ("GetObject", "404"): 1,
+    }
+    assert registry.total(names.HTTP_REQUESTS) == 4
+
+
+def test_what_nobody_has_counted_is_not_collected():
+    registry = Registry()
+    assert registry.collect() == []
+    registry.counter(names.CACHE_HITS)
+    assert [(each.metric, each.points) for each in registry.collect()] == [
+        (names.CACHE_HITS, [((), 0)])
+    ]
+
+
+def test_a_histogram_counts_up_to_and_with_its_bounds():
+    registry = Registry()
+    cell = registry.histogram(names.LOOP_LAG)
+    for seconds in (0.0, 0.001, 0.0011, 5.0, 5.1):
+        cell.observe(seconds)
+    value = distribution(registry, names.LOOP_LAG)
+    assert value.counts == (2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1)
+    assert (value.count, round(value.sum, 4)) == (5, 10.1021)
+
+
+def test_a_histogram_counts_finer_than_it_exports():
+    registry = Registry()
+    for operation in ("GetObject", "PutObject"):
+        for micros in range(100, 1_100):
+            registry.histogram(names.HTTP_DURATION, operation).observe(micros / 1e6)
+    counts = registry.bucket_counts(names.HTTP_DURATION)
+    assert sum(counts) == 2_000
+    assert REQUEST.quantile(counts, 0.5) == pytest.approx(0.0006, rel=0.08)
+    assert REQUEST.quantile(counts, 0.99) == pytest.approx(0.00109, rel=0.08)
+    assert REQUEST.merge(counts)[:5] == (2 * 29, 2 * 128, 2 * 256, 2 * 512, 2 * 75)
+
+
+def test_without_observations_quantiles_are_zero():
+    registry = Registry()
+    assert REQUEST.quantile(registry.bucket_counts(names.HTTP_DURATION), 0.5) == 0
+
+
+def test_an_exemplar_is_the_last_one_of_its_exported_bucket():
+    registry = Registry()
+    cell = registry.histogram(names.HTTP_DURATION, "GetObject")
+    cell.observe(0.0002)
+    assert distribution(registry, names.HTTP_DURATION).exemplars == {}
+    cell.observe(0.00025, "a" * 32)
+    cell.observe(0.00013, "b" * 32)
+    cell.observe(99.0, "c" * 32)
+    exemplars = distribution(registry, names.HTTP_DURATION).exemplars
+    assert {at: each.trace_id[0] for at, each in exemplars.items()} == {1: "b", 20: "c"}
+
+
+def test_buckets_beyond_the_limit_are_counted_together():
+    registry = Registry()
+    for number in range(MAX_VALUES + 50):
+        registry.counter(names.QUEUE_PUSHES, f"bucket-{number}").add()
+    registry.counter(names.QUEUE_PUSHES, "bucket-0").add()
+    values = registry.values(names.QUEUE_PUSHES)
+    assert len(values) == MAX_VALUES + 1
+    assert (values["bucket-0",], values[OTHER,]) == (2, 50)
+    assert sum(values.values()) == MAX_VALUES + 51
+
+
+def test_series_beyond_the_limit_are_counted_together():
+    registry = Registry()
+    for number in range(MAX_SERIES + 10):
+        registry.counter(names.HTTP_REQUESTS, "GetObject", str(number)).add()
+    values = registry.values(names.HTTP_REQUESTS)
+    assert len(values) == MAX_SERIES + 1
+    assert values[OTHER, OTHER] == 10
+
+
+def test_a_computed_value_is_read_when_it_is_collected():
+    registry, backlog = Registry(), [1.0]
+    registry.computed(names.QUEUE_OLDEST, lambda: backlog[0])
+    registry.computed(names.QUEUE_WRITES, lambda: {("waiting",): 2.0, ("held",): 1.0})
+    registry.computed(names.QUEUE_BANDWIDTH, lambda: None)
+    backlog[0] = 7.0
+    assert registry.values(names.QUEUE_OLDEST) == {(): 7.0}
+    assert registry.values(names.QUEUE_WRITES) == {("held",): 1, ("waiting",): 2}
+    assert registry.values(names.QUEUE_BANDWIDTH) == {}
+    registry.drop_computed()
+    assert registry.collect() == []
+
+
+def test_a_value_that_cannot_be_computed_hides_no_other(caplog):
+    registry = Registry()
+    registry.computed(names.QUEUE_OLDEST, lambda: 1 / 0)
+    registry.counter(names.CACHE_HITS).add()
+    assert [each.metric for each in registry.collect()] == [names.CACHE_HITS]
+    assert "s3d_queue_oldest_write_age_seconds" in caplog.text
+
+
+def test_a_registry_that_counts_nothing_takes_every_call():
+    registry = NoRegistry()
+    registry.counter(names.HTTP_REQUESTS, "GetObject", "200").add()
+    registry.histogram(names.HTTP_DURATION, "GetObject").observe(1.0, "a" * 32)
+    registry.gauge(names.QUEUE_OLDEST).set(1.0)
+    registry.computed(names.QUEUE_WRITES, lambda: {("held",): 1.0})
+    assert registry.collect() == []
+
+
+def test_names_follow_the_rules_of_prometheus():
+    """https://prometheus.io/docs/practices/naming/"""
+    assert len({metric.name for metric in TABLE}) == len(TABLE)
+    for metric in TABLE:
+        assert metric.name.startswith("s3d_"), metric
+        assert metric.name.replace("_", "").isalnum(), metric
+        assert metric.name.islower(), metric
+        assert metric.name.endswith("_total") is (metric.kind is Kind.COUNTER), metric
+        assert not metric.name.endswith(("_count", "_sum", "_bucket")), metric
+        assert (metric.bounds is not None) is (metric.kind is Kind.HISTOGRAM), metric
+        assert metric.meaning.endswith("."), metric
+        assert "le" not in metric.labels, metric
+        assert not {"key", "keys", "object"} & set(metric.labels), metric
