@@ -55,6 +55,36 @@ class Samples(msgspec.Struct, frozen=True):
     errors_5xx: int = 0
 
 
+READY, NOT_READY = "ready", "not ready"
+"""Readiness.status."""
+
+
+class ReadinessCheck(msgspec.Struct, frozen=True):
+    """One condition of readiness."""
+
+    name: str
+    ok: bool
+    reason: str = ""
+    """Why it is not met; for one that is met, what is restricted."""
+
+
+class Readiness(msgspec.Struct, frozen=True, omit_defaults=True):
+    """GET /readyz: whether the agent serves requests from complete stores.
+
+    It does not depend on the remote: a gateway serves and accepts while the remote is away.
+    """
+
+    status: str
+    """READY or NOT_READY."""
+    checks: list[ReadinessCheck] = []
+    """Left out for callers that are not trusted."""
+
+
+def readiness_of(checks: list[ReadinessCheck]) -> Readiness:
+    """Ready when all checks are met."""
+    return Readiness(READY if all(check.ok for check in checks) else NOT_READY, checks)
+
+
 class SettingInfo(msgspec.Struct, frozen=True):
     """The current value of a setting."""
 

@@ -63,6 +63,11 @@ class Places(msgspec.Struct, frozen=True):
         return self.state_dir / "credentials"
 
     @property
+    def admin_token_file(self) -> Path:
+        """The bearer token of the admin address; it exists when it was generated."""
+        return self.state_dir / "admin-token"
+
+    @property
     def capabilities_file(self) -> Path:
         """The capabilities of the remote and its buckets."""
         return self._of_remote / "capabilities.json"

@@ -47,6 +47,9 @@ def _cross_checks(config: Config, given: Mapping[str, Given]) -> list[Problem]:
     if config.auth == "none" and not is_loopback(config.host):
         message = f"none would open {config.endpoint} to the network: use sigv4, or 127.0.0.1"
         problems.append(Problem("auth", given["auth"].origin, message))
+    if config.admin == config.endpoint and config.port:
+        message = f"{config.admin} is the address of S3 (endpoint): use another port"
+        problems.append(Problem("admin", given["admin"].origin, message))
     if config.opa_policy is not None and config.opa_url:
         message = "opa_policy is set too: set one of the two"
         problems.append(Problem("opa_url", given["opa_url"].origin, message))
@@ -101,10 +104,11 @@ def name_of(folder: SyncFolderConfig) -> str:
 
 def _open_secrets(file: Path, given: Mapping[str, Given]) -> list[Problem]:
     """A file that holds a secret must be readable only by its owner."""
-    secret = given.get("secret_access_key")
-    if secret is None or not secret.origin.startswith(str(file)):
-        return []
-    if not stat.S_IMODE(file.stat().st_mode) & 0o077:
+    secrets = [name for name, setting in settings_of(Config).items() if setting.rule.secret]
+    in_file = [
+        name for name in secrets if name in given and given[name].origin.startswith(str(file))
+    ]
+    if not in_file or not stat.S_IMODE(file.stat().st_mode) & 0o077:
         return []
     message = f"other users can read the file, and it holds a secret: chmod 600 {file}"
-    return [Problem("secret_access_key", secret.origin, message)]
+    return [Problem(name, given[name].origin, message) for name in in_file]

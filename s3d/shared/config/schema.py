@@ -24,6 +24,7 @@ from s3d.shared.config.rules import (
 from s3d.shared.config.validators import (
     parse_access_key_id,
     parse_addressing,
+    parse_admin,
     parse_auth,
     parse_bool,
     parse_bucket,
@@ -45,6 +46,7 @@ from s3d.shared.config.validators import (
     parse_secret,
     parse_sync_mode,
     parse_text,
+    parse_token,
     parse_when_full,
 )
 from s3d.shared.config.values import (
@@ -199,6 +201,22 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         str,
         Rule("Address to serve S3 on, http://HOST:PORT; port 0 picks a free port", parse_endpoint),
     ] = "http://127.0.0.1:33333"
+    admin: Annotated[
+        str,
+        Rule(
+            "Address of /metrics, /healthz and /readyz, http://HOST:PORT; unset or off: none",
+            parse_admin,
+        ),
+    ] = ""
+    admin_token: Annotated[
+        Secret | None,
+        Rule(
+            "Token for /metrics; unset: needed beyond loopback only, and generated then",
+            parse_token,
+            secret=True,
+            sources=frozenset({FILE, ENV}),
+        ),
+    ] = None
     socket: Annotated[
         Path | None,
         Rule("Unix socket through which the other commands reach the agent", parse_path),

@@ -25,12 +25,13 @@ SYNC_MODES = ("two-way", "backup", "mirror")
 
 _REMOTE = "write aws, or a URL such as https://s3.example.org"
 _ENDPOINT = "write http://HOST:PORT, such as http://127.0.0.1:33333"
-_ENDPOINT_PARTS = (
+_ADMIN = "write http://HOST:PORT, such as http://127.0.0.1:33334, or off"
+_LISTENER_PARTS = (
     ("scheme", "http", "only http is served; a reverse proxy can add TLS"),
-    ("path", "/", "the endpoint has no path"),
-    ("query", "", "the endpoint has no query"),
-    ("fragment", "", "the endpoint has no fragment"),
-    ("username", None, "the endpoint must not contain credentials"),
+    ("path", "/", "the address has no path"),
+    ("query", "", "the address has no query"),
+    ("fragment", "", "the address has no fragment"),
+    ("username", None, "the address must not contain credentials"),
 )
 _HOST = r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?"  # compiled at first use
 _BUCKET = r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
@@ -61,22 +62,39 @@ def parse_path(text: str) -> Path:
 
 def parse_endpoint(text: str) -> str:
     """http://HOST:PORT in canonical form."""
+    return _listener(text, _ENDPOINT)
+
+
+def parse_admin(text: str) -> str:
+    """http://HOST:PORT in canonical form; an empty text for off."""
+    return "" if text.lower() == "off" else _listener(text, _ADMIN)
+
+
+def _listener(text: str, example: str) -> str:
+    """An address to listen on. example: what to write instead, for the errors."""
     try:
         url = urlsplit(text)
         port = url.port
     except ValueError as error:
-        raise ValueError(f"not a URL: {_ENDPOINT}") from error
+        raise ValueError(f"not a URL: {example}") from error
     host = url.hostname or ""
     if not url.scheme or not host:
-        raise ValueError(f"not a URL with a host: {_ENDPOINT}")
-    for part, right, why in _ENDPOINT_PARTS:
+        raise ValueError(f"not a URL with a host: {example}")
+    for part, right, why in _LISTENER_PARTS:
         if getattr(url, part) not in (right, "" if part == "path" else right):
-            raise ValueError(f"{why}: {_ENDPOINT}")
+            raise ValueError(f"{why}: {example}")
     if port is None:
-        raise ValueError(f"the port is missing (0 picks a free one): {_ENDPOINT}")
+        raise ValueError(f"the port is missing (0 picks a free one): {example}")
     if not re.fullmatch(_HOST, host) and not _is_address(host):
-        raise ValueError(f"not the name or address of a host: {_ENDPOINT}")
+        raise ValueError(f"not the name or address of a host: {example}")
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def parse_token(text: str) -> Secret:
+    """A bearer token: https://www.rfc-editor.org/rfc/rfc6750#section-2.1"""
+    if not re.fullmatch(r"[A-Za-z0-9._~+/-]+=*", text) or not 16 <= len(text) <= 256:
+        raise ValueError("a token has 16 to 256 letters, digits and - . _ ~ + /")
+    return Secret(text)
 
 
 def parse_access_key_id(text: str) -> str:
