@@ -1,0 +1,54 @@
+"""The names of the actions of S3 that a policy can grant on a bucket or on an object. Pure data.
+
+https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html
+"""
+
+from __future__ import annotations
+
+
+def _names(words: str) -> frozenset[str]:
+    """The actions as policies are compared with them: with the service, in lower case."""
+    return frozenset(f"s3:{word.lower()}" for word in words.split())
+
+
+BUCKET_ACTIONS = _names(
+    """
+    AssociateAccessGrantsIdentityCenter CreateAccessPoint CreateBucket
+    CreateBucketMetadataTableConfiguration DeleteAccessPoint DeleteBucket
+    DeleteBucketMetadataTableConfiguration DeleteBucketPolicy DeleteBucketWebsite
+    GetAccelerateConfiguration GetAnalyticsConfiguration GetBucketAbac GetBucketAcl
+    GetBucketCORS GetBucketLocation GetBucketLogging GetBucketMetadataTableConfiguration
+    GetBucketNotification GetBucketObjectLockConfiguration GetBucketOwnershipControls
+    GetBucketPolicy GetBucketPolicyStatus GetBucketPublicAccessBlock GetBucketRequestPayment
+    GetBucketTagging GetBucketVersioning GetBucketWebsite GetEncryptionConfiguration
+    GetIntelligentTieringConfiguration GetInventoryConfiguration GetLifecycleConfiguration
+    GetMetricsConfiguration GetReplicationConfiguration ListBucket
+    ListBucketMultipartUploads ListBucketVersions ListTagsForResource
+    PutAccelerateConfiguration PutAnalyticsConfiguration PutBucketAbac PutBucketAcl
+    PutBucketCORS PutBucketLogging PutBucketNotification PutBucketObjectLockConfiguration
+    PutBucketOwnershipControls PutBucketPolicy PutBucketPublicAccessBlock
+    PutBucketRequestPayment PutBucketTagging PutBucketVersioning PutBucketWebsite
+    PutEncryptionConfiguration PutIntelligentTieringConfiguration PutInventoryConfiguration
+    PutLifecycleConfiguration PutMetricsConfiguration PutReplicationConfiguration
+    TagResource UntagResource UpdateBucketMetadataAnnotationTableConfiguration
+    UpdateBucketMetadataInventoryTableConfiguration
+    UpdateBucketMetadataJournalTableConfiguration
+    """
+)
+"""Their resource is a bucket."""
+
+OBJECT_ACTIONS = _names(
+    """
+    AbortMultipartUpload BypassGovernanceRetention DeleteObject DeleteObjectAnnotation
+    DeleteObjectTagging DeleteObjectVersion DeleteObjectVersionTagging GetObject
+    GetObjectAcl GetObjectAnnotation GetObjectAttributes GetObjectLegalHold
+    GetObjectRetention GetObjectTagging GetObjectTorrent GetObjectVersion
+    GetObjectVersionAcl GetObjectVersionAttributes GetObjectVersionForReplication
+    GetObjectVersionTagging GetObjectVersionTorrent InitiateReplication
+    ListMultipartUploadParts ListObjectAnnotations ObjectOwnerOverrideToBucketOwner
+    PutObject PutObjectAcl PutObjectAnnotation PutObjectLegalHold PutObjectRetention
+    PutObjectTagging PutObjectVersionAcl PutObjectVersionTagging RenameObject
+    ReplicateDelete ReplicateObject ReplicateTags RestoreObject UpdateObjectEncryption
+    """
+)
+"""Their resource is an object."""
