@@ -14,7 +14,7 @@ from s3d.cli.output import json_line
 from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.cli.target import Names, Target, target_argument
 from s3d.shared import credentials
-from s3d.shared.credentials import AccessKey
+from s3d.shared.access_key import AccessKey
 from s3d.shared.errors import NotRunningError, UsageError
 from s3d.shared.text import parse_age
 

@@ -75,7 +75,34 @@ def test_a_file_open_to_others_is_refused_with_the_chmod(places, bits):
         "version = 1\nkey = []",
         '[[key]]\nid = "a"',
         "\xff",
-        "version = 2\n[[key]]\nid = 'a'\nsecret = 'b'",
+        "version = 3\n[[key]]\nid = 'a'\nsecret = 'b'",
+        "version = 1\n[[key]]\nid = 'a'\nsecret = 'b'\n[[key]]\nid = 'c'\nsecret = 'd'",
+        "version = 2\n[[key]]\nid = 'a'\nsecret = 'b'\n[[key]]\nid = 'a'\nsecret = 'd'",
+        *(
+            f"version = 2\n[[key]]\nid = 'a'\nsecret = 'b'\n{line}"
+            for line in (
+                "surprise = 1",
+                "name = ''",
+                "name = 'a/b'",
+                "owner = 'a b'",
+                "bucket = '*'",
+                "prefix = 'p/'",
+                "bucket = 'photos'\nprefix = '../x'",
+                "read_only = 1",
+                "read_only = 'true'",
+                "expires = 'never'",
+                "expires = nan",
+                "expires = inf",
+                "expires = true",
+                "access_key_id = 'x'",
+            )
+        ),
+        "version = 2\n[[key]]\nid = ''\nsecret = 'b'",
+        "version = 2\n[[key]]\nid = 'a'\nsecret = ''",
+        "version = 2\n[[key]]\nid = 1\nsecret = 'b'",
+        "version = true\n[[key]]\nid = 'a'\nsecret = 'b'",
+        "version = 2\nkey = 'x'",
+        "version = 2\nkey = ['x']",
     ],
 )
 def test_a_file_that_is_not_understood_is_left_alone_and_refused(places, content):

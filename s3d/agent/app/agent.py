@@ -38,9 +38,10 @@ from s3d.agent.app.start_checks import (
 from s3d.agent.core.events import Events, LogEvents
 from s3d.agent.core.log_buffer import LogBuffer
 from s3d.agent.core.supervise import supervise
+from s3d.shared.access_key import AccessKey
 from s3d.shared.config.schema import Config
 from s3d.shared.control import AgentStatus
-from s3d.shared.credentials import AccessKey, load_or_create
+from s3d.shared.credentials import load_or_create
 from s3d.shared.paths import Places
 from s3d.shared.text import count, size
 

@@ -25,9 +25,9 @@ from s3d.agent.core.events import Events
 from s3d.agent.core.log_buffer import LogBuffer
 from s3d.agent.sync.folders import Folders
 from s3d.agent.transfers.user_transfers import UserTransfers
+from s3d.shared.access_key import AccessKey
 from s3d.shared.config.schema import Config
 from s3d.shared.control import AgentStatus
-from s3d.shared.credentials import AccessKey
 from s3d.shared.paths import Places
 
 

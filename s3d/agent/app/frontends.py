@@ -15,9 +15,9 @@ from s3d.agent.frontends.control.control_server import ControlServer
 from s3d.agent.frontends.http.s3_server import S3Server
 from s3d.agent.s3 import signing
 from s3d.agent.s3.credential import Signer
+from s3d.shared.access_key import AccessKey
 from s3d.shared.config.schema import Config
 from s3d.shared.control import Presigned, PresignRequest
-from s3d.shared.credentials import AccessKey
 
 GRACE = 20.0
 """Seconds that requests in hand get to finish when the agent stops."""

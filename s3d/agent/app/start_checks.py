@@ -18,9 +18,9 @@ from s3d.agent.core.client import S3Client
 from s3d.agent.frontends.http.s3_server import S3Server
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.storage.index_writer import IndexUnreadable
+from s3d.shared.access_key import AccessKey
 from s3d.shared.config.schema import Config
 from s3d.shared.config.validators import is_loopback
-from s3d.shared.credentials import AccessKey
 from s3d.shared.errors import FullError, S3dError, UsageError
 from s3d.shared.paths import Places, find_places
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from s3d.agent.s3.principal import DEFAULT_OWNER, KeyScope, Principal, owner_named
-from s3d.shared.credentials import DEFAULT_KEY, AccessKey
+from s3d.agent.s3.principal import KeyScope, Principal
+from s3d.shared.access_key import AccessKey, owner_named
 
 
 class _Known(NamedTuple):
@@ -40,15 +40,14 @@ class AccessKeys:
 
 
 def principal_of(key: AccessKey) -> Principal:
-    """The principal of a key: the root user of its account, or the user that the key names."""
-    owner = owner_named(key.owner or DEFAULT_OWNER)
-    user = "root" if key.name == DEFAULT_KEY else f"user/{key.name}"
+    """The principal that a key stands for."""
+    owner = owner_named(key.owner)
     return Principal(
         access_key_id=key.access_key_id,
         owner=owner.canonical_id,
         display_name=owner.display_name,
         account_id=owner.account_id,
-        arn=f"arn:aws:iam::{owner.account_id}:{user}",
+        arn=key.arn,
         scope=KeyScope(key.bucket, key.prefix) if key.bucket else None,
         is_read_only=key.read_only,
         expires=key.expires,

@@ -12,7 +12,7 @@ from typing import Any
 
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members
-from s3d.agent.s3.principal import DEFAULT_OWNER, owner_named
+from s3d.shared.access_key import DEFAULT_OWNER, owner_named
 
 OWNER: Mapping[str, str] = owner_named(DEFAULT_OWNER).members
 """The owner of the default key, by a canonical user id as AWS has it."""

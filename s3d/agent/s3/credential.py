@@ -46,11 +46,12 @@ class Scope(NamedTuple):
     day: str
     """YYYYMMDD."""
     region: str
+    service: str = SERVICE
 
     @property
     def text(self) -> str:
         """The credential scope as it stands in strings to sign."""
-        return f"{self.day}/{self.region}/{SERVICE}/{TERMINATOR}"
+        return f"{self.day}/{self.region}/{self.service}/{TERMINATOR}"
 
     @property
     def credential(self) -> str:
@@ -58,8 +59,8 @@ class Scope(NamedTuple):
 
 
 @lru_cache(maxsize=256)
-def parse_credential(text: str, code: str) -> Scope:
-    """The Scope of KEY/YYYYMMDD/REGION/s3/aws4_request. Raises S3Error(code) for anything else."""
+def parse_credential(text: str, code: str, service: str = SERVICE) -> Scope:
+    """The Scope of KEY/DAY/REGION/SERVICE/aws4_request. Raises S3Error(code) for anything else."""
     parts = text.rsplit("/", 4)
     if len(parts) != 5 or not all(parts):
         raise S3Error(
@@ -71,19 +72,20 @@ def parse_credential(text: str, code: str) -> Scope:
         text.encode()
     except UnicodeEncodeError as error:  # no client can have signed it
         raise S3Error(code, "The Credential is malformed; it must be UTF-8.") from error
-    access_key, day, region, service, terminator = parts
-    if service != SERVICE:
-        raise S3Error(code, 'The Credential names a wrong service. This endpoint belongs to "s3".')
+    access_key, day, region, named, terminator = parts
+    if named != service:
+        message = f'The Credential names a wrong service. This endpoint belongs to "{service}".'
+        raise S3Error(code, message)
     if terminator != TERMINATOR:
         raise S3Error(code, 'The Credential must end in "aws4_request".')
-    return Scope(access_key, day, region)
+    return Scope(access_key, day, region, service)
 
 
 @lru_cache(maxsize=64)
-def signing_key(secret: str, day: str, region: str) -> bytes:
-    """The key that signs everything of one day and region."""
+def signing_key(secret: str, day: str, region: str, service: str = SERVICE) -> bytes:
+    """The key that signs everything of one day, region and service."""
     key = b"AWS4" + secret.encode()
-    for step in (day, region, SERVICE, TERMINATOR):
+    for step in (day, region, service, TERMINATOR):
         key = hmac.digest(key, step.encode("utf-8", "surrogateescape"), "sha256")
     return key
 

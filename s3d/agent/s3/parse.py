@@ -62,11 +62,16 @@ class _Plan:
 
 
 def parse_input(
-    op: Operation, wire: WireRequest, address: Address, query: Mapping[str, str], payload: bytes
+    op: Operation,
+    wire: WireRequest,
+    address: Address,
+    query: Mapping[str, str],
+    payload: bytes | None,
 ) -> Members:
     """The input members of a request, with Bucket and Key and without a streaming Body.
 
-    payload: the whole body, b"" when it streams. Values are as boto3 has them, but for Expires and
+    payload: the whole body, b"" when it streams; None: a document that has not come yet, whose
+    members are missing then. Values are as boto3 has them, but for Expires and
     ResponseExpires, which stay as written. x-amz-* headers may come in the query, where presigning
     SDKs put them; a header of the same name wins. aws-chunked is removed: ContentEncoding lacks it
     and ContentLength is the decoded length. Raises S3Error: InvalidArgument, InvalidRequest,
@@ -81,7 +86,7 @@ def parse_input(
     _read_headers(plan, (*hoisted, *wire.headers), members, len(hoisted))
     if op.streaming_input:
         _unframe(wire.headers, members)
-    if plan.document is not None or plan.text is not None:
+    if payload is not None and (plan.document is not None or plan.text is not None):
         try:
             _read_body(plan, payload, members, strict=True)
         except ValueError as error:

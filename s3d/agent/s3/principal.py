@@ -1,51 +1,12 @@
-"""Who makes a request: the access key that signed it, its owner, and what it may do at most.
-
-An owner is what AWS calls an account: buckets and objects belong to it, and policies and access
-control lists name it, by its canonical user id, its account id or an ARN.
-https://docs.aws.amazon.com/AmazonS3/latest/userguide/finding-canonical-user-id.html
-"""
+"""Who makes a request: the access key that signed it, its owner, and what it may do at most."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import NamedTuple
 
-DEFAULT_OWNER = "s3d"
-"""Name of the owner of the default key, and of everything that an older s3d has stored."""
-
-
-class Owner(NamedTuple):
-    """An account, as AWS names it."""
-
-    canonical_id: str
-    """64 hexadecimal digits."""
-    display_name: str
-    account_id: str
-    """12 digits."""
-
-    @property
-    def members(self) -> dict[str, str]:
-        """The Owner element of S3's answers."""
-        return {"ID": self.canonical_id, "DisplayName": self.display_name}
-
-
-@lru_cache(maxsize=1024)
-def owner_named(name: str) -> Owner:
-    """The owner of that name; the same name has the same ids in every store and on every machine.
-
-    The ids are no secret, and derived ones need no table that a snapshot or a copy could lose.
-    """
-    if name == DEFAULT_OWNER:
-        return Owner(
-            "75aa57f09aa0c8caeab4f8c24e99d10f8e7faeebf76c078efc7c6caea54ba06a",
-            DEFAULT_OWNER,
-            "000000000000",
-        )
-    digest = hashlib.sha256(b"s3d owner\0" + name.encode()).hexdigest()
-    return Owner(digest, name, f"{int(digest, 16) % (10**12 - 1) + 1:012d}")
+from s3d.shared.access_key import DEFAULT_OWNER, owner_named
 
 
 class KeyScope(NamedTuple):

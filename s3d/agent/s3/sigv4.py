@@ -32,6 +32,7 @@ from s3d.agent.s3.canonical import (
 )
 from s3d.agent.s3.credential import (
     ALGORITHM,
+    SERVICE,
     Scope,
     from_http_date,
     mac,
@@ -107,12 +108,15 @@ def verify(
     headers: Mapping[str, str] | None = None,
     virtual_bucket: str = "",
     strict_region: str | None = None,
+    admits_unsigned: bool = False,
 ) -> Verified:
     """Authenticate a request by its headers. Raises S3Error with AWS's codes.
 
     now: Unix seconds. headers: joined_headers() of the request, if the caller has them already.
     virtual_bucket: the bucket of a virtual-host request (V2 signs it).
     strict_region: the only region that a V4 signature may name; None: any.
+    admits_unsigned: a request without any proof is nobody's, with access_key None; it is not
+    refused here.
     """
     if headers is None:
         headers = joined_headers(wire.headers)
@@ -129,7 +133,9 @@ def verify(
             access_key = sigv2.verify_query(wire, secret_of, now, virtual_bucket)
             return _verified_v2(wire.method, headers, access_key)
         case (False, False, False):
-            _refuse_unsigned(authorization)
+            if authorization or not admits_unsigned:
+                _refuse_unsigned(authorization)
+            return _unsigned(wire.method, headers)
         case _:
             raise S3Error(
                 "InvalidArgument",
@@ -146,11 +152,33 @@ def unauthenticated(wire: WireRequest) -> Verified:
     return Verified(_SEAL, None, payload_of(wire.method, declared))
 
 
+def verify_of_service(
+    wire: WireRequest, secret_of: SecretOf, now: float, *, service: str, payload_hash: str
+) -> Verified:
+    """Authenticate a request to another service than S3, by its Authorization header.
+
+    payload_hash: hex SHA-256 of the body, which other services sign without declaring it. Raises
+    S3Error as verify().
+    """
+    headers = joined_headers(wire.headers)
+    authorization = headers.get("authorization", "")
+    if not authorization.startswith("AWS"):
+        _refuse_unsigned(authorization)
+    given = {**headers, _DECLARED: payload_hash}
+    pairs = query_pairs(wire.raw_query)
+    proof = _header_proof(authorization, given, pairs, now, service)
+    return _check(wire, headers, proof, secret_of, None)
+
+
 # ------------------------------------------------------------------ the two forms of a V4 proof
 
 
 def _header_proof(
-    authorization: str, headers: Mapping[str, str], pairs: Pairs, now: float
+    authorization: str,
+    headers: Mapping[str, str],
+    pairs: Pairs,
+    now: float,
+    service: str = SERVICE,
 ) -> _Proof:
     """https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-auth-using-authorization-header.html"""
     algorithm, _, rest = authorization.partition(" ")
@@ -161,7 +189,7 @@ def _header_proof(
             f"Please use {ALGORITHM}.",
         )
     credential, names, signature = _authorization_parts(rest)
-    scope = parse_credential(credential, "AuthorizationHeaderMalformed")
+    scope = parse_credential(credential, "AuthorizationHeaderMalformed", service)
     date = headers.get("x-amz-date") or from_http_date(headers.get("date", ""))
     at = parse_date(date)
     if at is None:
@@ -309,7 +337,7 @@ def _check(
     scope_text = scope.text
     to_sign = string_to_sign(proof.date, scope_text, canonical)
     # An unknown key costs the same work, so that the timing does not reveal which keys exist.
-    key = signing_key(_NOBODY if secret is None else secret, scope.day, scope.region)
+    key = signing_key(_NOBODY if secret is None else secret, scope.day, scope.region, scope.service)
     right = mac(key, to_sign.encode())
     same = hmac.compare_digest(right.encode(), to_bytes(proof.signature))
     if secret is None:
@@ -344,6 +372,13 @@ def _verified_v2(method: str, headers: Mapping[str, str], access_key: str) -> Ve
     if payload.kind.chunks_signed:
         raise S3Error("InvalidRequest", f"{payload.kind} needs a Version 4 signature.")
     return Verified(_SEAL, access_key, payload)
+
+
+def _unsigned(method: str, headers: Mapping[str, str]) -> Verified:
+    payload = payload_of(method, headers.get(_DECLARED, "UNSIGNED-PAYLOAD"))
+    if payload.kind.chunks_signed:
+        raise S3Error("InvalidRequest", f"{payload.kind} needs a Version 4 signature.")
+    return Verified(_SEAL, None, payload)
 
 
 def _refuse_unsigned(authorization: str) -> NoReturn:

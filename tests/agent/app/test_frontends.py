@@ -1,9 +1,9 @@
 from s3d.agent.app.frontends import S3Endpoint
 from s3d.agent.core.store import TerminalStore
+from s3d.shared.access_key import AccessKey
 from s3d.shared.config.schema import Config
 from s3d.shared.config.values import Secret
 from s3d.shared.control import PresignRequest
-from s3d.shared.credentials import AccessKey
 
 
 async def test_a_presigned_url_has_the_port_that_was_bound():

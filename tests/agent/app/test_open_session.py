@@ -8,9 +8,9 @@ from s3d.agent.app.open_session import FRONTENDS, open_session
 from s3d.agent.app.process import Notifier
 from s3d.agent.core.events import Events
 from s3d.agent.core.log_buffer import LogBuffer
+from s3d.shared.access_key import AccessKey
 from s3d.shared.config.schema import Config
 from s3d.shared.config.values import Secret
-from s3d.shared.credentials import AccessKey
 from s3d.shared.paths import find_places
 
 

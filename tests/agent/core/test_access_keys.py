@@ -4,9 +4,9 @@ import pytest
 
 from s3d.agent.core.access_keys import AccessKeys, principal_of
 from s3d.agent.s3.acl import OWNER
-from s3d.agent.s3.principal import KeyScope, owner_named
+from s3d.agent.s3.principal import KeyScope
+from s3d.shared.access_key import AccessKey, owner_named
 from s3d.shared.config.values import Secret
-from s3d.shared.credentials import AccessKey
 
 KEY = AccessKey("S3DONE", Secret("one"))
 TEAM = AccessKey(

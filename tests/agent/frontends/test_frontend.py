@@ -3,9 +3,9 @@
 from s3d.agent.app.frontends import ControlSocket, S3Endpoint
 from s3d.agent.core.store import TerminalStore
 from s3d.agent.frontends.frontend import Frontend
+from s3d.shared.access_key import AccessKey
 from s3d.shared.config.schema import Config
 from s3d.shared.config.values import Secret
-from s3d.shared.credentials import AccessKey
 
 
 async def test_each_front_end_starts_at_an_address_has_a_status_and_stops(tmp_path):

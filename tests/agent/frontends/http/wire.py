@@ -17,8 +17,8 @@ from s3d.agent.frontends.http.s3_server import S3Server
 from s3d.agent.s3.credential import Signer
 from s3d.agent.s3.messages import WireRequest
 from s3d.agent.s3.signing import sign
+from s3d.shared.access_key import AccessKey
 from s3d.shared.config.values import Secret
-from s3d.shared.credentials import AccessKey
 
 ACCESS_KEY, SECRET = "S3DTESTKEY", "a secret of tests"
 SIGNER = Signer(ACCESS_KEY, SECRET)

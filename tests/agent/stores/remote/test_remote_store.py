@@ -14,8 +14,8 @@ from botocore.exceptions import ClientError
 
 from s3d.agent.core.access_keys import AccessKeys
 from s3d.agent.frontends.http.s3_server import S3Server
+from s3d.shared.access_key import AccessKey
 from s3d.shared.config.values import Secret
-from s3d.shared.credentials import AccessKey
 from s3d.shared.errors import UsageError
 from tests.agent.stores.remote.conftest import Open
 from tests.peers.proxy import FaultyProxy
