@@ -26,6 +26,25 @@ class ObjectStore(Protocol):
     def call(self, request: S3Request[Any]) -> Answer: ...
 
 
+class AccessControl(Protocol):
+    """Decides whether a principal may do what a request asks for: the layer of a stack that does.
+
+    Its call() decides about every request. authorize() does the same before a document is read, so
+    that a client that waits for 100 Continue learns of a refusal first.
+    """
+
+    @property
+    def admits_anonymous(self) -> bool:
+        """Whether a request without a signature may be granted anything."""
+
+    def authorize(self, request: S3Request[Any]) -> None:
+        """Raise S3Error AccessDenied, or what hides behind it (NoSuchBucket).
+
+        request: without the members of its document. It must not wait: what it reads is in memory
+        or in the index.
+        """
+
+
 class Completed(Generic[Out]):
     """A response that needs no waiting: awaitable, or read as .response without a coroutine.
 

@@ -74,6 +74,11 @@ def verify_policy(
     return FormGrant(access_key, smallest, largest)
 
 
+def is_signed(fields: Mapping[str, str]) -> bool:
+    """False for an anonymous form, which has neither a policy nor any part of a signature."""
+    return not fields.keys().isdisjoint(("policy", *_V4_FIELDS, *_V2_FIELDS))
+
+
 def _signed_by_v4(fields: Mapping[str, str], secret_of: SecretOf) -> str:
     algorithm, credential, date, signature = _required(fields, _V4_FIELDS)
     if algorithm != ALGORITHM:

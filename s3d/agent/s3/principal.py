@@ -35,6 +35,8 @@ class Principal:
     """Policies in JSON that AssumeRole was given; each of them has to allow an action."""
     expires: float | None = None
     """Unix seconds; the key was valid when the request began."""
+    parent: str = ""
+    """Access key id of the permanent key, for temporary credentials; "": this is one."""
     is_restricted: bool = field(init=False)
     """False: the owner's own rights decide alone. The one test that most requests need."""
 

@@ -13,13 +13,14 @@ from s3d.agent.core.access_keys import AccessKeys
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.frontends.http.exchange import Exchange
 from s3d.agent.frontends.http.limits import PUT_SIZE
-from s3d.agent.frontends.http.request_reader import RequestHead, sent_size
+from s3d.agent.frontends.http.request_reader import TOKEN_HEADER, RequestHead, sent_size
 from s3d.agent.frontends.http.response_writer import Headers, ResponseWriter
 from s3d.agent.s3 import post_form, xml
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import NO_TRAILERS, RequestContext, S3Request
 from s3d.agent.s3.model import operations
-from s3d.agent.s3.post_policy import FormGrant, verify_policy
+from s3d.agent.s3.post_policy import FormGrant, is_signed, verify_policy
+from s3d.agent.s3.principal import ANONYMOUS, Principal
 
 
 class FormPost:
@@ -31,12 +32,16 @@ class FormPost:
         sender: ResponseWriter,
         keys: AccessKeys | None,
         clock: Callable[[], float],
+        *,
+        admits_anonymous: bool = False,
     ) -> None:
-        """keys: None when requests need no signature."""
+        """keys: None when requests need no signature. admits_anonymous: the store decides about
+        forms without a policy."""
         self._store = store
         self._sender = sender
         self._keys = keys
         self._clock = clock
+        self._admits_anonymous = admits_anonymous
 
     async def receive(self, exchange: Exchange, head: RequestHead) -> None:
         """Read the form, store its file, and respond as the form asks. Raises S3Error."""
@@ -49,11 +54,7 @@ class FormPost:
         body = _FileOfForm(exchange, reader)
         await body.read_fields()
         bucket = head.address.bucket
-        principal = None
-        if self._keys is not None:
-            grant = verify_policy(reader.fields, bucket, self._keys.secret_of, self._clock())
-            principal = self._keys.principal_of(grant.access_key)
-            body.grant = grant
+        principal = self._identify(body, bucket)
         members = post_form.put_members(reader.fields, bucket)
         op = operations()["PutObject"]
         context = RequestContext(exchange.request_id, principal)
@@ -61,6 +62,18 @@ class FormPost:
         response = await self._store.call(request)
         status, headers, document = _answer(reader.fields, head, members, response.output)
         self._sender.write_plain(exchange, status, headers, document)
+
+    def _identify(self, body: _FileOfForm, bucket: str) -> Principal | None:
+        """Who may store the file; a form without a policy is anonymous. Sets the grant."""
+        if self._keys is None:
+            return None
+        fields, now = body.fields, self._clock()
+        if self._admits_anonymous and not is_signed(fields):
+            return ANONYMOUS
+        token = fields.get(TOKEN_HEADER)
+        source = self._keys.of_session(token, now) if token else self._keys
+        body.grant = verify_policy(fields, bucket, source.secret_of, now)
+        return source.principal_of(body.grant.access_key, now)
 
 
 class _FileOfForm:
@@ -74,6 +87,10 @@ class _FileOfForm:
         self._reader = reader
         self._first = b""
         self.grant: FormGrant | None = None
+
+    @property
+    def fields(self) -> Mapping[str, str]:
+        return self._reader.fields
 
     async def read_fields(self) -> None:
         """Read until the file begins."""

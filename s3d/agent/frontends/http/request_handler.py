@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from s3d.agent.core.client import S3Client
-from s3d.agent.core.store import Answer, Completed, ObjectStore
+from s3d.agent.core.store import AccessControl, Answer, Completed, ObjectStore
 from s3d.agent.frontends.http import cors
 from s3d.agent.frontends.http.body import (
     Upload,
@@ -57,13 +57,16 @@ class RequestHandler:
         writer: ResponseWriter,
         form_post: FormPost,
         keepalive_interval: float,
+        access: AccessControl | None = None,
     ) -> None:
-        """keepalive_interval: seconds between the spaces that keep a slow request's connection."""
+        """access: decides before a document is read; None: whoever has a key may do everything.
+        keepalive_interval: seconds between the spaces that keep a slow request's connection."""
         self._store = store
         self._reader = reader
         self._writer = writer
         self._form_post = form_post
         self._keepalive_interval = keepalive_interval
+        self._access = access
         self.uploads = 0
         """Streaming bodies that are being received."""
 
@@ -109,10 +112,24 @@ class RequestHandler:
             return self._form(exchange, head)
         authorized = self._reader.authorize(head)
         exchange.operation = authorized.op.name
+        if authorized.size != 0 and not authorized.op.streaming_input:
+            self._decide_early(exchange, authorized)
         if head.is_cross_site or not _is_input_at_hand(exchange, authorized):
             return self._wait_for_input(exchange, authorized)
         document = b"" if authorized.op.streaming_input else exchange.read_now()
         return self._call(exchange, self._request(exchange, authorized, document))
+
+    def _decide_early(self, exchange: Exchange, authorized: AuthorizedRequest) -> None:
+        """Decide about access before a document comes. Raises S3Error.
+
+        A streaming body is read by the store, after its layers have decided.
+        """
+        head, op = authorized.head, authorized.op
+        if self._access is None or authorized.principal is None or not op.name:
+            return
+        members = parse_input(op, head.wire, head.address, head.query, None)
+        context = RequestContext(exchange.request_id, authorized.principal)
+        self._access.authorize(S3Request(op, members, None, head.wire, context))
 
     async def _wait_for_input(self, exchange: Exchange, authorized: AuthorizedRequest) -> None:
         if authorized.head.is_cross_site:

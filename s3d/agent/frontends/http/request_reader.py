@@ -68,9 +68,18 @@ class AuthorizedRequest:
 class RequestReader:
     """Parses and authorizes heads of requests."""
 
-    def __init__(self, keys: AccessKeys | None, hosts: Hosts, clock: Callable[[], float]) -> None:
-        """keys: None when requests need no signature."""
+    def __init__(
+        self,
+        keys: AccessKeys | None,
+        hosts: Hosts,
+        clock: Callable[[], float],
+        *,
+        admits_anonymous: bool = False,
+    ) -> None:
+        """keys: None when requests need no signature. admits_anonymous: the store decides about
+        requests without a signature; otherwise they are refused here."""
         self._keys = keys
+        self._admits_anonymous = admits_anonymous
         self._hosts = hosts
         self._clock = clock
 
@@ -93,26 +102,36 @@ class RequestReader:
     def authorize(self, head: RequestHead) -> AuthorizedRequest:
         """Raises S3Error for a bad signature, an unknown operation or a bad length."""
         wire, address = head.wire, head.address
-        principal = None
-        if self._keys is None:
-            verified = sigv4.unauthenticated(wire)
-        else:
-            bucket = address.bucket if address.virtual else ""
-            verified = sigv4.verify(
-                wire,
-                self._keys.secret_of,
-                self._clock(),
-                headers=head.headers,
-                virtual_bucket=bucket,
-            )
-            principal = (
-                ANONYMOUS
-                if verified.access_key is None
-                else self._keys.principal_of(verified.access_key)
-            )
+        verified, principal = self._identify(head)
         op = route(wire.method, address.bucket, address.key, head.query, head.headers)
         size = _payload_size(head.headers, op, verified)
         return AuthorizedRequest(head, op, verified, principal, size)
+
+    def _identify(self, head: RequestHead) -> tuple[Verified, Principal | None]:
+        if self._keys is None:
+            return sigv4.unauthenticated(head.wire), None
+        now = self._clock()
+        token = head.headers.get(TOKEN_HEADER) or (head.query and _token_in_query(head.query))
+        source = self._keys.of_session(token, now) if token else self._keys
+        verified = sigv4.verify(
+            head.wire,
+            source.secret_of,
+            now,
+            headers=head.headers,
+            virtual_bucket=head.address.bucket if head.address.virtual else "",
+            admits_unsigned=self._admits_anonymous,
+        )
+        if verified.access_key is None:
+            return verified, ANONYMOUS
+        return verified, source.principal_of(verified.access_key, now)
+
+
+TOKEN_HEADER = "x-amz-security-token"
+
+
+def _token_in_query(query: Mapping[str, str]) -> str:
+    """The session token of a presigned URL: Version 4 has capitals, Version 2 has none."""
+    return query.get("X-Amz-Security-Token") or query.get(TOKEN_HEADER) or ""
 
 
 def split_target(target: str) -> tuple[str, str, str]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Coroutine
 from typing import Any
 
 from s3d.agent.core.access_keys import AccessKeys
-from s3d.agent.core.store import ObjectStore
+from s3d.agent.core.store import AccessControl, ObjectStore
 from s3d.agent.frontends.http.client_connection import ClientConnection
 from s3d.agent.frontends.http.endpoint_counters import EndpointCounters
 from s3d.agent.frontends.http.exchange import Exchange
@@ -42,9 +42,12 @@ class S3Server:
         region: str = "us-east-1",
         clock: Callable[[], float] = time.time,
         limits: Limits | None = None,
+        access: AccessControl | None = None,
     ) -> None:
         """keys: of the clients; None: requests need no signature. hosts: names of the
         endpoint beside localhost. region: of the responses; requests for any region are accepted.
+        access: what decides about access in the store, and so about anonymous requests too; None:
+        those are refused.
         """
         self.limits = limits or Limits()
         self.region = region
@@ -52,12 +55,14 @@ class S3Server:
         self._hosts = Hosts("", hosts)
         self._heads = ResponseHeadWriter(clock)
         self._sendfile = SendfilePool(self.limits.write)
+        admits = access is not None and access.admits_anonymous
         writer = ResponseWriter(self._heads, self._sendfile)
         self._handler = RequestHandler(
             store,
-            reader=RequestReader(keys, self._hosts, clock),
+            reader=RequestReader(keys, self._hosts, clock, admits_anonymous=admits),
             writer=writer,
-            form_post=FormPost(store, writer, keys, clock),
+            form_post=FormPost(store, writer, keys, clock, admits_anonymous=admits),
+            access=access,
             keepalive_interval=self.limits.keepalive_interval,
         )
         self._connections = OpenConnections(self.limits)
