@@ -155,7 +155,9 @@ def _create(path: Path, text: str) -> None:
         file.flush()
         sync_file(file.fileno())
         try:
-            os.link(file.name, path)  # like a rename, but never replaces the file of another process
+            os.link(
+                file.name, path
+            )  # like a rename, but never replaces the file of another process
         except FileExistsError:
             return
     sync_folder(path.parent)

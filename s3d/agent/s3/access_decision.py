@@ -104,7 +104,9 @@ def decide(
         if not is_own and identity.allowed:
             return Decision(False, "no policy and no list grants it to this account")
         return identity
-    if caller.is_anonymous or identity.allowed or (is_own and granted.is_direct):
+    # A session has at most what its policies allow, whoever grants more to everyone.
+    is_enough = is_own and granted.is_direct and not caller.session_policies
+    if caller.is_anonymous or identity.allowed or is_enough:
         return granted.decision
     return identity
 
@@ -153,7 +155,7 @@ def _identity(need: Need, caller: Principal, lookup: Lookup) -> Decision:
         )
         if statement is None:
             return Decision(False, "the policy of the session does not allow it")
-    return Decision(True, f"the key {caller.access_key_id} belongs to the owner")
+    return Decision(True, f"the scope of the key {caller.access_key_id} includes it")
 
 
 def _grant(

@@ -94,9 +94,7 @@ class AdminConnections(web.Server):
     def __len__(self) -> int:
         return len(self._open)
 
-    def connection_made(
-        self, handler: web.RequestHandler, transport: asyncio.Transport
-    ) -> None:
+    def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
         super().connection_made(handler, transport)
         assert isinstance(handler, AdminConnection)
         loop = asyncio.get_running_loop()
