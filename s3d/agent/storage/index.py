@@ -149,6 +149,25 @@ class Index:
                 raise
             raise damage from error
 
+    def per_bucket(self, make: Callable[[Reader, str], T | None]) -> Callable[[str], T | None]:
+        """A look-up, on the loop, of a value made of a bucket's record and settings.
+
+        make: gets the name of the bucket; None, for a bucket that does not exist, is not cached.
+        The value is cached until the record or a setting of the bucket changes.
+        """
+        known: dict[str, T] = {}
+        self._cache.of_buckets.append(known)
+
+        def look(bucket: str) -> T | None:
+            value = known.get(bucket)
+            if value is None:
+                value = self.read_inline(lambda reader: make(reader, bucket))
+                if value is not None:
+                    known[bucket] = value
+            return value
+
+        return look
+
     def forget_all(self) -> None:
         """Drop all cached records."""
         self._cache.clear()
@@ -228,7 +247,7 @@ class Index:
         # Forgotten, not replaced: the next group may be committed already, and whoever has seen its
         # state must not see this one's after it.
         for bucket in effects.buckets:
-            self._cache.buckets.pop(bucket, None)
+            self._cache.forget_bucket(bucket)
         for name in effects.objects:
             self._cache.objects.forget(name)
         if effects.freed:

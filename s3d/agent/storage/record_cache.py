@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from s3d.agent.storage.records import BucketRecord, Stored
 
@@ -54,12 +54,23 @@ class RecordCache:
     def __init__(self) -> None:
         self.buckets: dict[str, BucketRecord] = {}
         self.objects: LRUCache[tuple[str, bytes], Stored] = LRUCache(_RECORDS, _weigh)
+        self.of_buckets: list[dict[str, Any]] = []
+        """Values made of the record and the settings of a bucket, by its name; one dict for each
+        kind of value. All are dropped when the record or a setting changes."""
         self.data: LRUCache[int, bytes] = LRUCache(_DATA, len)
         """By blob; a blob never changes, so these go for want of room only."""
+
+    def forget_bucket(self, name: str) -> None:
+        """Drop what its record and its settings have made."""
+        self.buckets.pop(name, None)
+        for known in self.of_buckets:
+            known.pop(name, None)
 
     def clear(self) -> None:
         """Drop all cached records that may be outdated."""
         self.buckets.clear()
+        for known in self.of_buckets:
+            known.clear()
         self.objects.clear()
 
 

@@ -30,7 +30,7 @@ class Effects:
     """The effects of a group once it is committed."""
 
     buckets: set[str] = field(default_factory=set)
-    """Buckets whose record changed."""
+    """Buckets whose record or settings changed."""
     objects: set[tuple[str, bytes]] = field(default_factory=set)
     """Bucket and key of the objects whose current version changed."""
     freed: list[int] = field(default_factory=list)
@@ -118,6 +118,7 @@ class Transaction(Reader):
 
     def put_setting(self, bucket: str, name: str, value: bytes | None) -> None:
         """None removes it."""
+        self.effects.buckets.add(bucket)
         if value is None:
             self.run("DELETE FROM settings WHERE bucket = ? AND name = ?", (bucket, name))
         else:

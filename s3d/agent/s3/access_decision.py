@@ -1,0 +1,256 @@
+"""Whether a caller may carry out an action, and why. Pure.
+
+The order of AWS: an explicit deny wins. The account that owns the bucket (or, for what an object's
+own list protects, the object) has every right, and its keys have what their scope includes; a
+policy or a list can give a key more. A caller of another account needs both: the scope of its own
+key, and a grant by the owner's policy or list.
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-auth-workflow-bucket-operation.html
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-auth-workflow-object-operation.html
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import NamedTuple
+
+from s3d.agent.s3.acl_evaluation import OF_BUCKETS, OF_OBJECTS, OF_OWN_OBJECTS, Acl, find_grant
+from s3d.agent.s3.actions import Need
+from s3d.agent.s3.key_scope import LISTINGS, scope_allows
+from s3d.agent.s3.policy_document import DENY, Policy, parse_policy
+from s3d.agent.s3.policy_evaluation import deciding_statement
+from s3d.agent.s3.policy_patterns import Lookup
+from s3d.agent.s3.principal import Principal
+from s3d.agent.s3.public_access import NOTHING_BLOCKED, PublicAccessBlock, is_public_policy
+
+ENFORCED, PREFERRED, WRITER = "BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter"
+"""Object Ownership. https://docs.aws.amazon.com/AmazonS3/latest/userguide/about-object-ownership.html"""
+
+OF_INITIATORS = frozenset({"s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"})
+"""Actions that the account that began an upload has on it."""
+
+
+@dataclass(frozen=True, slots=True)
+class BucketAccess:
+    """What decides about the access to a bucket."""
+
+    owner: str
+    """Canonical id."""
+    acl: Acl
+    policy: Policy | None = None
+    block: PublicAccessBlock = NOTHING_BLOCKED
+    ownership: str = WRITER
+    has_other_owners: bool = False
+    """Some of its objects may belong to other accounts."""
+    is_plain: bool = field(init=False)
+    """Its owner may do everything, and nothing else needs to be looked at for its owner."""
+    is_public: bool = field(init=False)
+    """By its policy."""
+
+    def __post_init__(self) -> None:
+        is_plain = self.policy is None and not self.has_other_owners
+        object.__setattr__(self, "is_plain", is_plain)
+        is_public = self.policy is not None and is_public_policy(self.policy)
+        object.__setattr__(self, "is_public", is_public)
+
+
+class ObjectAccess(NamedTuple):
+    """What decides about the access to one existing version, beside its bucket."""
+
+    owner: str
+    """Canonical id."""
+    acl: Acl
+
+
+class Decision(NamedTuple):
+    """A decision, and what made it, for people."""
+
+    allowed: bool
+    reason: str
+    is_explicit: bool = False
+    """Denied by a statement."""
+
+
+def decide(
+    need: Need,
+    caller: Principal,
+    bucket: BucketAccess,
+    target: ObjectAccess | None,
+    lookup: Lookup,
+    *,
+    initiator: str = "",
+) -> Decision:
+    """Whether the caller may do what a request needs.
+
+    target: the version that the need is about, if it exists. lookup: the values of the condition
+    keys of the request. initiator: canonical id of the account that began the upload, for actions
+    of OF_INITIATORS.
+    """
+    denied = _denial(need, caller, bucket, lookup)
+    if denied is not None:
+        return denied
+    protected = target if need.action in OF_OBJECTS and bucket.ownership != ENFORCED else None
+    owner = protected.owner if protected is not None else bucket.owner
+    is_own = owner == caller.owner and not caller.is_anonymous
+    if need.action in OF_INITIATORS and initiator == caller.owner:
+        is_own = True
+    identity = _identity(need, caller, lookup)
+    if identity.allowed and is_own:
+        return identity
+    granted = _grant(need, caller, bucket, protected, target, lookup)
+    if granted is None:
+        if caller.is_anonymous:
+            return Decision(False, "no policy and no list grants it to everyone")
+        if not is_own and identity.allowed:
+            return Decision(False, "no policy and no list grants it to this account")
+        return identity
+    # A session has at most what its policies allow, whoever grants more to everyone.
+    is_enough = is_own and granted.is_direct and not caller.session_policies
+    if caller.is_anonymous or identity.allowed or is_enough:
+        return granted.decision
+    return identity
+
+
+class _Granted(NamedTuple):
+    """A grant by the owner of the bucket or of the object."""
+
+    decision: Decision
+    is_direct: bool
+    """To the caller itself or to everyone; False: to its account, which has to pass it on."""
+
+
+def _denial(need: Need, caller: Principal, bucket: BucketAccess, lookup: Lookup) -> Decision | None:
+    policies = [(policy, "the policy of the session") for policy in _sessions(caller)]
+    if bucket.policy is not None:
+        policies.append((bucket.policy, "the policy of the bucket"))
+    for policy, name in policies:
+        statement = deciding_statement(
+            policy,
+            identifiers=identifiers_of(caller),
+            action=need.action,
+            resource=need.resource,
+            lookup=lookup,
+        )
+        if statement is not None and statement.effect == DENY:
+            return Decision(False, f"{name} denies it: {statement.name}", is_explicit=True)
+    return None
+
+
+def _identity(need: Need, caller: Principal, lookup: Lookup) -> Decision:
+    """What the caller's own key allows: its scope, and the policies of its session."""
+    if caller.is_anonymous:
+        return Decision(False, "the request is not signed")
+    key = need.key
+    if need.action in LISTINGS:
+        key = "".join(lookup("s3:prefix") or ())
+    if not scope_allows(caller, need.action, need.bucket, key):
+        return Decision(False, f"the scope of the key {caller.access_key_id} does not include it")
+    for policy in _sessions(caller):
+        statement = deciding_statement(
+            policy,
+            identifiers=(),
+            action=need.action,
+            resource=need.resource,
+            lookup=lookup,
+        )
+        if statement is None:
+            return Decision(False, "the policy of the session does not allow it")
+    return Decision(True, f"the scope of the key {caller.access_key_id} includes it")
+
+
+def _grant(
+    need: Need,
+    caller: Principal,
+    bucket: BucketAccess,
+    protected: ObjectAccess | None,
+    target: ObjectAccess | None,
+    lookup: Lookup,
+) -> _Granted | None:
+    if protected is None or protected.owner == bucket.owner:
+        # The owner of a bucket cannot grant what belongs to somebody else.
+        granted = _policy_grant(need, caller, bucket, lookup)
+        if granted is not None:
+            return granted
+    if bucket.ownership == ENFORCED:
+        return None
+    return _acl_grant(need, caller, bucket, protected, target)
+
+
+def _policy_grant(
+    need: Need, caller: Principal, bucket: BucketAccess, lookup: Lookup
+) -> _Granted | None:
+    if bucket.policy is None:
+        return None
+    is_inside = caller.owner == bucket.owner and not caller.is_anonymous
+    if bucket.is_public and bucket.block.restrict_public_buckets and not is_inside:
+        return None
+    for names, is_direct in ((_direct(caller), True), (identifiers_of(caller), False)):
+        statement = deciding_statement(
+            bucket.policy,
+            identifiers=names,
+            action=need.action,
+            resource=need.resource,
+            lookup=lookup,
+        )
+        if statement is not None and statement.effect != DENY:
+            reason = f"the policy of the bucket allows it: {statement.name}"
+            return _Granted(Decision(True, reason), is_direct)
+    return None
+
+
+def _acl_grant(
+    need: Need,
+    caller: Principal,
+    bucket: BucketAccess,
+    protected: ObjectAccess | None,
+    target: ObjectAccess | None,
+) -> _Granted | None:
+    permission, acl, name = OF_BUCKETS.get(need.action), bucket.acl, "bucket"
+    if need.action in OF_OWN_OBJECTS and (target is None or target.owner == caller.owner):
+        permission = "WRITE"
+    if protected is not None:
+        permission, acl, name = OF_OBJECTS[need.action], protected.acl, "object"
+    if permission is None:
+        return None
+    ignores_public = bucket.block.ignore_public_acls
+    grant = find_grant(acl, caller, permission, ignores_public=ignores_public)
+    if grant is None:
+        return None
+    reason = f"the ACL of the {name} grants {grant.permission} to {grant.grantee}"
+    return _Granted(Decision(True, reason), grant.is_to_group)
+
+
+# ---------------------------------------------------------------- who the caller is
+
+
+@lru_cache(1_024)
+def identifiers_of(caller: Principal) -> frozenset[str]:
+    """Every name by which a policy may call the caller."""
+    if caller.is_anonymous:
+        return frozenset()
+    account = caller.account_id
+    root = f"arn:aws:iam::{account}:root"
+    return _direct(caller) | {root, account, caller.owner}
+
+
+@lru_cache(1_024)
+def _direct(caller: Principal) -> frozenset[str]:
+    """The names of the caller itself, without those of its account."""
+    if caller.is_anonymous:
+        return frozenset()
+    names = {caller.arn}
+    # arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION is a session of arn:aws:iam::ACCOUNT:role/ROLE.
+    head, is_session, rest = caller.arn.partition(":assumed-role/")
+    if is_session:
+        role = rest.rpartition("/")[0]
+        names.add(f"{head.replace(':sts:', ':iam:')}:role/{role}")
+    return frozenset(names)
+
+
+def _sessions(caller: Principal) -> tuple[Policy, ...]:
+    return _parsed(caller.session_policies) if caller.session_policies else ()
+
+
+@lru_cache(256)
+def _parsed(texts: tuple[str, ...]) -> tuple[Policy, ...]:
+    return tuple(parse_policy(text, None) for text in texts)
