@@ -21,7 +21,7 @@ def check_command(session: Session, /, *, repair: bool, as_json: bool) -> int:
     """Verify everything that s3d has on the disk, with or without a running agent.
 
     This includes the store, the write queue, the read cache and the baselines of the sync folders.
-    The exit code is 1 if there is damage. --repair moves files back from lost+found, drops damaged
+    The exit code is 1 if there is damage that is not repaired. --repair moves files back from lost+found, drops damaged
     entries of the cache, and stores checksums for objects of older versions of s3d. While no agent
     runs, it also renames damaged baselines of sync folders.
 
@@ -37,7 +37,7 @@ def check_command(session: Session, /, *, repair: bool, as_json: bool) -> int:
         result.line.close()
     if not as_json:
         report(result.summary())
-    return 1 if result.damages else 0
+    return 0 if result.is_repaired else 1
 
 
 def _check(session: Session, result: _Report, *, repair: bool) -> None:
@@ -74,6 +74,11 @@ class _Report:
                 json_line(damage)
             else:
                 _show(damage)
+
+    @property
+    def is_repaired(self) -> bool:
+        """True when there is no damage, or none is left."""
+        return all(damage.repaired for damage in self.damages)
 
     def summary(self) -> str:
         checked = _amount(self.checked)

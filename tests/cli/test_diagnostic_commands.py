@@ -75,6 +75,12 @@ def test_the_queue_and_the_cache_of_a_running_gateway(tmp_path):
         result = s3d("check")
         assert (result.code, result.err) == (0, "")
         assert "checked 3 objects" in result.out  # the write, its staged object, the cached one
+        blobs = list((tmp_path / "front").rglob("blobs/*/*"))
+        (cached,) = [file for file in blobs if "read_cache" in str(file)]
+        cached.write_bytes(b"x" + cached.read_bytes()[1:])
+        result = s3d("check")
+        assert (result.code, "cache: bucket/cached" in result.out) == (0, True)  # it is dropped
+        assert len(front.s3().get_object(Bucket="bucket", Key="cached")["Body"].read()) == 200_000
         for file in (tmp_path / "front").rglob("blobs/*/*"):
             file.write_bytes(b"x" + file.read_bytes()[1:])
         result = s3d("check")

@@ -29,6 +29,7 @@ from s3d.agent.app.open_session import open_session
 from s3d.agent.app.process import Notifier, harden, only_one, private_folder, settle_memory
 from s3d.agent.app.start_checks import (
     check_exposure,
+    check_policy,
     check_loop,
     check_remote,
     loop_factory,
@@ -64,6 +65,7 @@ def run(config: Config, places: Places, announce: Announce) -> int:
     """
     umask = harden()
     check_exposure(config)
+    check_policy(config)
     with ExitStack() as leaving:
         with start_errors():
             key = load_or_create(places, config)

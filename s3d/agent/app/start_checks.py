@@ -78,6 +78,19 @@ def check_loop(config: Config, port: int) -> None:
         )
 
 
+def check_policy(config: Config) -> None:
+    """Raise UsageError when the policy file or folder does not exist.
+
+    Without a remote nothing is evaluated by it, but a mistyped path would go unnoticed until then.
+    """
+    if config.opa_policy is not None and not config.opa_policy.exists():
+        raise UsageError(
+            "the policy cannot be read",
+            f"{config.opa_policy}: No such file or directory",
+            "set S3D_OPA_POLICY to a .rego file, or unset it",
+        )
+
+
 async def create_buckets(objects: S3Client, names: tuple[str, ...]) -> None:
     """Create the buckets that are missing. Raises UsageError for a name that S3 does not allow."""
     there = {bucket.name for bucket in await objects.buckets()} if names else set()

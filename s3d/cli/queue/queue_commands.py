@@ -90,12 +90,18 @@ def ls_command(
 
 @queue_command.command("show")
 @click.argument("write", metavar=WRITE)
+@remote_option
 @json_option
 @socket_option
 @pass_session
-def show_command(session: Session, /, write: str, *, as_json: bool) -> None:
+def show_command(session: Session, /, write: str, *, remote: str | None, as_json: bool) -> None:
     """Show a write, or the writes of a key, and why they are still pending."""
-    for number, transfer in enumerate(_named(session.queue(), write)):
+    if remote is None:
+        writes = _named(session.queue(), write)
+    else:
+        former = session.former_remotes()
+        writes = writes_named(former, remote_of(former, remote), write)
+    for number, transfer in enumerate(writes):
         if as_json:
             json_line(transfer)
             continue

@@ -96,7 +96,9 @@ def transfer_details(transfer: Transfer, now: float) -> list[str]:
 
 
 def _progress(transfer: Transfer, now: float) -> list[str]:
-    parts = [transfer.state, f"accepted {moment(transfer.accepted)}"]
+    parts = [transfer.state]
+    if transfer.accepted:
+        parts.append(f"accepted {moment(transfer.accepted)}")
     if transfer.done:
         parts.append(f"{size(transfer.done)} of {size(transfer.size)}")
     if transfer.files != 1 or transfer.files_failed:

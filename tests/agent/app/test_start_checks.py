@@ -8,6 +8,7 @@ import pytest
 from s3d.agent.app import start_checks
 from s3d.agent.app.start_checks import (
     check_exposure,
+    check_policy,
     create_buckets,
     endpoint_url,
     exposure_warnings,
@@ -30,6 +31,13 @@ def test_the_network_needs_authentication():
     assert caught.value.exit_code == 2
     check_exposure(msgspec.structs.replace(OPEN, auth="sigv4"))
     check_exposure(msgspec.structs.replace(OPEN, endpoint="http://[::1]:9000"))
+
+
+def test_a_policy_that_does_not_exist_is_refused_without_a_remote_too(tmp_path):
+    with pytest.raises(UsageError, match="policy cannot be read") as caught:
+        check_policy(Config(opa_policy=tmp_path / "missing.rego"))
+    assert str(tmp_path / "missing.rego") in caught.value.detail
+    check_policy(Config(opa_policy=tmp_path))
 
 
 def test_what_is_exposed_is_told():

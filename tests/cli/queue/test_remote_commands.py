@@ -48,6 +48,8 @@ def test_status_and_lists_name_what_waits(s3d: Commands):
 @pytest.mark.slow
 @pytest.mark.finding("D1")
 def test_it_is_exported_discarded_and_moved(s3d: Commands):
+    assert "put of photos/a" in s3d("queue", "show", "--remote", FIRST, "photos/a").out
+    assert s3d("queue", "show", "--remote", FIRST, "photos/none").code == 3
     assert s3d("queue", "export", "--remote", FIRST, "photos/a", "-").data == b"of a"
     done = s3d("queue", "discard", "--remote", FIRST, "-y", "photos/a")
     assert (done.code, "discarded" in done.out) == (0, True)

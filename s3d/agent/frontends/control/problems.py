@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 
 HINTS: Mapping[str, str] = {
     "NoSuchBucket": "list the buckets with: s3d ls",
+    "NoSuchKey": "list the keys of a bucket with: s3d ls -r BUCKET",
     "BucketNotEmpty": "remove its objects and their versions first: s3d rb --force",
     "InvalidBucketName": "3 to 63 lower-case letters, digits, dots and hyphens",
     "SlowDown": "free some space on the disk, or let the write queue drain: s3d drain",

@@ -192,7 +192,8 @@ class TransferRoutes:
                 return await self._user_transfers.apply_action(job, verb)
             write = self._find(call)
             if write.state not in states and verb != "cancel":
-                raise _wrong_state(f"cannot {verb} a write that is {transfer_of(write).state}")
+                state = transfer_of(write).state
+                raise _wrong_state(f"cannot {_PHRASES.get(verb, verb)} a write in state {state}")
             return await act(call, write)
 
         return handler
@@ -251,6 +252,10 @@ async def export_staged(
     async with aclosing(body_of(stored.layout)) as body:
         headers = {"Content-Type": str(content_type)}
         return await call.stream(body, headers, size=stored.record.size)
+
+
+_PHRASES = {"priority": "change the priority of"}
+"""Action of a route -> its words in an error, where they differ."""
 
 
 def _gone() -> ControlError:

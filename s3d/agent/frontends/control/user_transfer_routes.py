@@ -147,4 +147,4 @@ def _of_prefetch(job: PrefetchJob) -> Transfer:
 
 
 def _wrong_state(action: str, kind: str, state: str) -> ControlError:
-    return ControlError(409, control.WRONG_STATE, f"cannot {action} a {kind} that is {state}")
+    return ControlError(409, control.WRONG_STATE, f"cannot {action} a {kind} in state {state}")

@@ -63,7 +63,7 @@ class ObjectOps:
     @operation("GetObject", "HeadObject", "GetObjectAttributes", "GetObjectTagging")
     def read(self, request: S3Request[Members]) -> Answer:
         newest = self._journal.pending.newest(request.bucket, request.key)
-        if newest is None or _read_requires_remote(request):
+        if newest is None or is_forwarded_read(request):
             return self._settler.forward(request)
         if newest.kind is Kind.DELETE:
             raise S3Error("NoSuchKey", Key=request.key)
@@ -120,11 +120,6 @@ class ObjectOps:
 
 
 def is_forwarded_read(request: S3Request[Any]) -> bool:
-    """Whether only the remote can answer a read, because of its members."""
-    return authority_of_staged_read(request.input) is Authority.FORWARD
-
-
-def _read_requires_remote(request: S3Request[Any]) -> bool:
     """Whether only the remote can answer a read, because of its members."""
     return authority_of_staged_read(request.input) is Authority.FORWARD
 
