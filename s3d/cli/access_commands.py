@@ -13,9 +13,10 @@ from click.shell_completion import get_completion_class
 from s3d.cli.output import json_line
 from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.cli.target import Names, Target, target_argument
-from s3d.shared import credentials
-from s3d.shared.access_key import AccessKey
+from s3d.shared.access_key import DEFAULT_KEY, AccessKey
 from s3d.shared.errors import NotRunningError, UsageError
+from s3d.shared.key_changes import key_named
+from s3d.shared.key_file import load_keys
 from s3d.shared.text import parse_age
 
 MAX_EXPIRES = 7 * 86400
@@ -31,10 +32,11 @@ ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}
 @click.option(
     "--rclone", is_flag=True, help='Print variables that define the rclone remote "s3d:".'
 )
+@click.option("--key", "name", metavar="NAME", default=DEFAULT_KEY, help="Of this access key.")
 @json_option
 @socket_option
 @pass_session
-def env_command(session: Session, /, *, shell: str, rclone: bool, as_json: bool) -> None:
+def env_command(session: Session, /, *, shell: str, rclone: bool, name: str, as_json: bool) -> None:
     """Print the environment variables that point S3 programs to the agent.
 
     The variables contain your local access key and its secret. The command also works while the
@@ -45,10 +47,11 @@ def env_command(session: Session, /, *, shell: str, rclone: bool, as_json: bool)
       eval "$(s3d env)"
       s3d env --shell fish | source
       eval "$(s3d env --rclone)" && rclone ls s3d:photos
+      eval "$(s3d env --key ci)"
     """
     config, places = session.load()
     endpoint = _endpoint(session, config.endpoint)
-    key = credentials.load_or_create(places, config)
+    key = key_named(load_keys(places, config), name)
     values = (_rclone if rclone else _aws)(endpoint, key, config.region) | _no_proxy(
         endpoint, os.environ
     )

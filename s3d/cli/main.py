@@ -56,6 +56,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("diagnostic_commands", "Verify everything on the disk"),
     "migrate": ("migrate_command", "Copy the embedded store to the remote"),
     "env": ("access_commands", "Print the environment variables for S3 programs"),
+    "key": ("key_commands", "Create, list, rotate and revoke access keys"),
     "config": ("config_commands", "Show and check the configuration"),
     "completion": ("access_commands", "Print a completion script for the shell"),
 }

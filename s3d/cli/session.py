@@ -11,6 +11,7 @@ import click
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from s3d.cli.client.access_key_client import AccessKeyClient
     from s3d.cli.client.cache_client import CacheClient
     from s3d.cli.client.control_client import ControlClient
     from s3d.cli.client.object_client import ObjectClient
@@ -41,6 +42,12 @@ class Session:
         from s3d.cli.client.control_client import ControlClient
 
         return ControlClient(self._socket())
+
+    def access_keys(self) -> AccessKeyClient:
+        """The running agent's access keys."""
+        from s3d.cli.client.access_key_client import AccessKeyClient
+
+        return AccessKeyClient(self.client())
 
     def objects(self) -> ObjectClient:
         """The running agent's buckets and objects."""

@@ -20,7 +20,7 @@ from s3d.shared.access_key import (
     new_secret,
     owner_named,
 )
-from s3d.shared.errors import NotFoundError, UsageError
+from s3d.shared.errors import NotFoundError, S3dError, UsageError
 
 GRACE = 86_400.0
 """Seconds that a rotated key remains valid unless the caller chooses otherwise."""
@@ -95,9 +95,9 @@ def create(keys: Keys, request: KeyRequest, now: float) -> tuple[Keys, AccessKey
     check_scope(request.bucket, request.prefix)
     if name == DEFAULT_KEY or any(key.name == name for key in keys):
         remedy = f"choose another name, or change its secret: s3d key rotate {name}"
-        raise UsageError("a key of this name exists", name, remedy)
+        raise S3dError("a key of this name exists", name, remedy)
     if len(keys) >= MAX_KEYS:
-        raise UsageError("too many keys", f"there are {MAX_KEYS}", "revoke some: s3d key revoke")
+        raise S3dError("too many keys", f"there are {MAX_KEYS}", "revoke some: s3d key revoke")
     key = AccessKey(
         access_key_id=new_id(),
         secret=new_secret(),
@@ -120,10 +120,10 @@ def rotate(keys: Keys, name: str, request: RotateRequest, now: float) -> tuple[K
     """
     old = key_named(keys, name)
     if old.replaced:
-        raise UsageError("the key has been rotated", name, f"name the key: {old.name}")
+        raise S3dError("the key has been rotated", name, f"name the key: {old.name}")
     expires = _end(request.lifetime, now) if request.lifetime is not None else old.expires
     if expires is not None and expires <= now:
-        raise UsageError("the key has expired", old.name, "give the new key a time: --expires 30d")
+        raise S3dError("the key has expired", old.name, "give the new key a time: --expires 30d")
     if not 0 <= request.grace < float("inf"):
         raise UsageError("bad time of grace", str(request.grace))
     new = replace(old, access_key_id=new_id(), secret=new_secret(), created=now, expires=expires)
@@ -141,7 +141,7 @@ def revoke(keys: Keys, name: str) -> tuple[Keys, Keys]:
     gone = [key for key in keys if key.name == name] or [_with_id(keys, name)]
     if any(key.name == DEFAULT_KEY and not key.replaced for key in gone):
         remedy = "make another secret for it: s3d key rotate default --grace 0"
-        raise UsageError("the default key cannot be revoked", name, remedy)
+        raise S3dError("the default key cannot be revoked", name, remedy)
     return [key for key in keys if key not in gone], gone
 
 

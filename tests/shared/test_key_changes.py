@@ -5,7 +5,7 @@ import pytest
 from s3d.shared import key_changes
 from s3d.shared.access_key import AccessKey, owner_named
 from s3d.shared.config.values import Secret
-from s3d.shared.errors import NotFoundError, UsageError
+from s3d.shared.errors import NotFoundError, S3dError, UsageError
 from s3d.shared.key_changes import KeyRequest, RotateRequest
 
 NOW = 1_800_000_000.0
@@ -41,7 +41,7 @@ def test_keys_without_a_name_get_one_each():
 
 @pytest.mark.parametrize("name", ["ci", "default"])
 def test_a_name_is_taken_once(name):
-    with pytest.raises(UsageError, match="a key of this name exists"):
+    with pytest.raises(S3dError, match="a key of this name exists"):
         key_changes.create(made(KeyRequest("ci")), KeyRequest(name), NOW)
 
 
@@ -53,7 +53,7 @@ def test_a_lifetime_is_finite(lifetime):
 
 def test_there_are_at_most_ten_thousand():
     keys = [AccessKey(str(n), Secret("s"), str(n)) for n in range(key_changes.MAX_KEYS)]
-    with pytest.raises(UsageError, match="too many keys"):
+    with pytest.raises(S3dError, match="too many keys"):
         key_changes.create(keys, KeyRequest("ci"), NOW)
 
 
@@ -86,7 +86,7 @@ def test_a_rotation_never_makes_a_key_last_longer():
 
 def test_an_expired_key_is_rotated_with_a_new_time_only():
     keys = made(KeyRequest("ci", lifetime=50.0))
-    with pytest.raises(UsageError, match="expired"):
+    with pytest.raises(S3dError, match="expired"):
         key_changes.rotate(keys, "ci", RotateRequest(), NOW + 50)
     _, new = key_changes.rotate(keys, "ci", RotateRequest(lifetime=9.0), NOW + 50)
     assert new.expires == NOW + 59
@@ -95,7 +95,7 @@ def test_an_expired_key_is_rotated_with_a_new_time_only():
 def test_a_key_that_was_rotated_cannot_be_rotated_again():
     keys, old = key_changes.create([DEFAULT], KeyRequest("ci"), NOW)
     keys, _ = key_changes.rotate(keys, "ci", RotateRequest(), NOW)
-    with pytest.raises(UsageError, match="has been rotated"):
+    with pytest.raises(S3dError, match="has been rotated"):
         key_changes.rotate(keys, old.access_key_id, RotateRequest(), NOW)
 
 
@@ -117,7 +117,7 @@ def test_a_revoked_name_takes_its_rotated_keys_along():
 def test_the_default_key_stays():
     keys, _ = key_changes.rotate([DEFAULT], "default", RotateRequest(), NOW)
     for name in ("default", keys[-1].access_key_id):
-        with pytest.raises(UsageError, match="cannot be revoked"):
+        with pytest.raises(S3dError, match="cannot be revoked"):
             key_changes.revoke(keys, name)
     assert key_changes.revoke(keys, DEFAULT.access_key_id)[0] == [keys[-1]]
 

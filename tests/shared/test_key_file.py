@@ -10,7 +10,7 @@ from s3d.shared import key_changes, key_file
 from s3d.shared.access_key import AccessKey
 from s3d.shared.config.schema import Config
 from s3d.shared.config.values import Secret
-from s3d.shared.errors import UsageError
+from s3d.shared.errors import S3dError
 from s3d.shared.key_changes import KeyRequest
 from s3d.shared.paths import find_places
 
@@ -47,7 +47,7 @@ def test_changes_at_the_same_time_are_all_kept(places):
 def test_a_refused_change_leaves_the_file_as_it_was(places):
     key_file.load_keys(places, Config())[0]
     before = places.credentials_file.read_bytes()
-    with pytest.raises(UsageError):
+    with pytest.raises(S3dError):
         add(places.credentials_file, KeyRequest("default"))
     assert places.credentials_file.read_bytes() == before
 

@@ -25,6 +25,7 @@ from s3d import __version__
 from s3d.agent.app.agent_session import AgentSession, ProcessContext
 from s3d.agent.app.background import background_tasks
 from s3d.agent.app.frontends import GRACE
+from s3d.agent.app.key_manager import KeyManager
 from s3d.agent.app.open_session import open_session
 from s3d.agent.app.process import Notifier, harden, only_one, private_folder, settle_memory
 from s3d.agent.app.start_checks import (
@@ -36,13 +37,14 @@ from s3d.agent.app.start_checks import (
     start_errors,
     temporary_places,
 )
+from s3d.agent.core.access_keys import AccessKeys
 from s3d.agent.core.events import Events, LogEvents
 from s3d.agent.core.log_buffer import LogBuffer
 from s3d.agent.core.supervise import supervise
 from s3d.shared.access_key import AccessKey
 from s3d.shared.config.schema import Config
 from s3d.shared.control import AgentStatus
-from s3d.shared.credentials import load_or_create
+from s3d.shared.local_keys import LocalKeys
 from s3d.shared.paths import Places
 from s3d.shared.text import count, size
 
@@ -68,15 +70,16 @@ def run(config: Config, places: Places, announce: Announce) -> int:
     check_policy(config)
     with ExitStack() as leaving:
         with start_errors():
-            key = load_or_create(places, config)
-            check_remote(config, key, os.environ)
+            stored = LocalKeys(places, config)
+            keys = stored.load()
+            check_remote(config, keys, os.environ)
             check_loop(config, config.port)
             if config.ephemeral:
                 places = leaving.enter_context(temporary_places(config))
             for folder in (places.data_dir, places.state_dir):
                 private_folder(folder)
             leaving.enter_context(only_one(places.lock_file, places.socket))
-        agent = Agent(config, places, key, umask)
+        agent = Agent(config, places, umask, stored=stored, keys=keys)
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             runner.run(agent.run(announce))
     return 0
@@ -85,17 +88,28 @@ def run(config: Config, places: Places, announce: Announce) -> int:
 class Agent:
     """One run of the agent, with the lock held: one session after the other, until a signal."""
 
-    def __init__(self, config: Config, places: Places, key: AccessKey, umask: int) -> None:
-        """umask: for files of the user."""
+    def __init__(
+        self,
+        config: Config,
+        places: Places,
+        umask: int,
+        *,
+        stored: LocalKeys,
+        keys: list[AccessKey],
+    ) -> None:
+        """umask: for files of the user. stored: where the keys were loaded from."""
+        in_use = AccessKeys(keys)
+        log_buffer = LogBuffer(key.secret for key in keys)
         self._config = config
         self._places = places
         self._notifier = Notifier.from_environment(os.environ)
         self._stopping = asyncio.Event()
         self._is_announced = False
         self._process = ProcessContext(
-            key=key,
+            keys=in_use,
+            key_manager=KeyManager(stored, in_use, log_buffer),
             umask=umask,
-            log_buffer=LogBuffer((key.secret,)),
+            log_buffer=log_buffer,
             started=time.time(),
             is_serving=lambda: not self._stopping.is_set(),
         )

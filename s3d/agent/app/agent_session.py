@@ -17,15 +17,16 @@ import msgspec
 from s3d import __version__
 from s3d.agent.app.damaged_state import unreadable_state_warnings
 from s3d.agent.app.frontends import S3Endpoint
+from s3d.agent.app.key_manager import KeyManager
 from s3d.agent.app.sampler import Sampler
 from s3d.agent.app.stack import Stack
 from s3d.agent.app.start_checks import exposure_warnings
+from s3d.agent.core.access_keys import AccessKeys
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
 from s3d.agent.core.log_buffer import LogBuffer
 from s3d.agent.sync.folders import Folders
 from s3d.agent.transfers.user_transfers import UserTransfers
-from s3d.shared.access_key import AccessKey
 from s3d.shared.config.schema import Config
 from s3d.shared.control import AgentStatus
 from s3d.shared.paths import Places
@@ -35,8 +36,10 @@ from s3d.shared.paths import Places
 class ProcessContext:
     """What all sessions of one process share."""
 
-    key: AccessKey
+    keys: AccessKeys
     """Credentials of the agent's clients."""
+    key_manager: KeyManager
+    """Changes them."""
     umask: int
     """Permission bits for files of the user."""
     log_buffer: LogBuffer

@@ -15,7 +15,6 @@ from s3d.agent.frontends.control.control_server import ControlServer
 from s3d.agent.frontends.http.s3_server import S3Server
 from s3d.agent.s3 import signing
 from s3d.agent.s3.credential import Signer
-from s3d.shared.access_key import AccessKey
 from s3d.shared.config.schema import Config
 from s3d.shared.control import Presigned, PresignRequest
 
@@ -26,12 +25,12 @@ GRACE = 20.0
 class S3Endpoint:
     """The S3 API over HTTP, at the configured endpoint."""
 
-    def __init__(self, store: ObjectStore, config: Config, key: AccessKey) -> None:
+    def __init__(self, store: ObjectStore, config: Config, keys: AccessKeys) -> None:
         self._config = config
-        self._key = key
+        self._keys = keys
         self.server = S3Server(
             store,
-            keys=None if config.auth == "none" else AccessKeys([key]),
+            keys=None if config.auth == "none" else keys,
             hosts=config.hosts,
             region=config.region,
             clock=time.time,
@@ -53,7 +52,8 @@ class S3Endpoint:
         """A URL of this endpoint that needs no signature of its own."""
         url = f"{self.url}/{bucket}/{quote(key, safe='/-_.~')}"
         now = time.time()
-        signer = Signer(self._key.access_key_id, self._key.secret.reveal(), self._config.region)
+        key = self._keys.default
+        signer = Signer(key.access_key_id, key.secret.reveal(), self._config.region)
         signed = signing.presign(request.method, url, signer, request.expires, now)
         return Presigned(signed, int(now) + request.expires)
 

@@ -17,6 +17,7 @@ from s3d.agent.app.sync_folders import open_folders
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
 from s3d.agent.core.log_buffer import LogBuffer
+from s3d.agent.frontends.control.access_key_routes import AccessKeyRoutes
 from s3d.agent.frontends.control.cache_routes import CacheRoutes
 from s3d.agent.frontends.control.check_routes import CheckRoutes
 from s3d.agent.frontends.control.control_call import Route
@@ -59,7 +60,7 @@ async def open_session(
     file = stack.places(places).transfers_file
     makes_room = stack.gateway is not None and stack.gateway.queue is not None
     transfers = UserTransfers(client, events, file, process.umask, waits_for_disk=makes_room)
-    endpoint = S3Endpoint(stack.top, config, process.key)
+    endpoint = S3Endpoint(stack.top, config, process.keys)
     session = AgentSession(
         configured=config,
         places=places,
@@ -131,6 +132,7 @@ def control_routes(
         MigrationRoutes(None if gateway is None else gateway.migration),
         SyncFolderRoutes(session.folders, client, session.places.config_file),
         SyncActionRoutes(session.folders),
+        AccessKeyRoutes(session.process.key_manager),
         CheckRoutes(Checker(session.places, opened_of(stack))),
         EventStream(session.events),
     )

@@ -8,7 +8,7 @@ import errno
 import importlib.util
 import logging
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -53,10 +53,10 @@ def check_exposure(config: Config) -> None:
         )
 
 
-def check_remote(config: Config, key: AccessKey, env: Mapping[str, str]) -> None:
-    """Raise UsageError when the remote's credentials are the key that s3d made for its clients."""
-    own = not config.access_key_id and env.get("AWS_ACCESS_KEY_ID") == key.access_key_id
-    if config.remote and own:
+def check_remote(config: Config, keys: Sequence[AccessKey], env: Mapping[str, str]) -> None:
+    """Raise UsageError when the remote's credentials are a key that s3d made for its clients."""
+    ours = {key.access_key_id for key in keys} - {config.access_key_id}
+    if config.remote and env.get("AWS_ACCESS_KEY_ID") in ours:
         raise UsageError(
             "refusing to sign for the remote with the local key",
             "AWS_ACCESS_KEY_ID is the local key that s3d env sets",

@@ -30,6 +30,11 @@ class LogBuffer(logging.Handler):
         self.on_line: list[Callable[[], None]] = []
         """Called after each line, in any thread."""
 
+    def mask_also(self, secrets: Iterable[Secret]) -> None:
+        """Mask these secrets too; those that were masked before stay masked."""
+        further = (secret.reveal() for secret in secrets)
+        self._secrets = tuple(dict.fromkeys((*self._secrets, *filter(None, further))))
+
     def emit(self, record: logging.LogRecord) -> None:
         message = mask(record.getMessage(), self._secrets)
         if record.exc_info and record.exc_info[1] is not None:

@@ -56,6 +56,7 @@ ERRORS: dict[str, type[S3dError]] = {
     "ServiceUnavailable": UnavailableError,
     control.NO_SUCH_TRANSFER: NotFoundError,
     control.NO_SUCH_FOLDER: NotFoundError,
+    control.NO_SUCH_ACCESS_KEY: NotFoundError,
     control.NO_REMOTE: UsageError,
 }
 """Problem code -> the error that the command reports; S3dError for all other codes."""

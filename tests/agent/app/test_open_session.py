@@ -4,27 +4,32 @@ import pytest
 
 from s3d.agent.app.agent_session import ProcessContext
 from s3d.agent.app.background import background_tasks
+from s3d.agent.app.key_manager import KeyManager
 from s3d.agent.app.open_session import FRONTENDS, open_session
 from s3d.agent.app.process import Notifier
+from s3d.agent.core.access_keys import AccessKeys
 from s3d.agent.core.events import Events
 from s3d.agent.core.log_buffer import LogBuffer
 from s3d.shared.access_key import AccessKey
 from s3d.shared.config.schema import Config
 from s3d.shared.config.values import Secret
+from s3d.shared.local_keys import LocalKeys
 from s3d.shared.paths import find_places
 
 
 @pytest.fixture
 async def session(tmp_path):
     config = Config(endpoint="http://127.0.0.1:0", local_dir=tmp_path, buckets=("first",))
+    places, log_buffer = find_places(config, {}), LogBuffer()
+    keys = AccessKeys([AccessKey("S3DKEY", Secret("secret"))])
     process = ProcessContext(
-        key=AccessKey("S3DKEY", Secret("secret")),
+        keys=keys,
+        key_manager=KeyManager(LocalKeys(places, config), keys, log_buffer),
         umask=0o022,
-        log_buffer=LogBuffer(),
+        log_buffer=log_buffer,
         started=1.0,
         is_serving=lambda: True,
     )
-    places = find_places(config, {})
     places.state_dir.mkdir(parents=True)
     async with AsyncExitStack() as closing:
         yield await open_session(config, places, process, Events(), closing)

@@ -1,6 +1,7 @@
 """Both front ends are what the agent starts, stops and asks for its status."""
 
 from s3d.agent.app.frontends import ControlSocket, S3Endpoint
+from s3d.agent.core.access_keys import AccessKeys
 from s3d.agent.core.store import TerminalStore
 from s3d.agent.frontends.frontend import Frontend
 from s3d.shared.access_key import AccessKey
@@ -10,7 +11,9 @@ from s3d.shared.config.values import Secret
 
 async def test_each_front_end_starts_at_an_address_has_a_status_and_stops(tmp_path):
     config = Config(endpoint="http://127.0.0.1:0")
-    endpoint = S3Endpoint(TerminalStore(), config, AccessKey("S3DKEY", Secret("secret")))
+    endpoint = S3Endpoint(
+        TerminalStore(), config, AccessKeys([AccessKey("S3DKEY", Secret("secret"))])
+    )
     frontends: list[Frontend] = [endpoint, ControlSocket([], tmp_path / "socket")]
     for frontend in frontends:
         assert await frontend.start()

@@ -1,0 +1,56 @@
+"""The access keys of the running agent: a change takes effect with the next request.
+
+It runs in a thread, since it waits for the disk; then the keys in memory are replaced on the loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
+
+from s3d.agent.core.access_keys import AccessKeys
+from s3d.agent.core.log_buffer import LogBuffer
+from s3d.shared.access_key import AccessKey
+from s3d.shared.key_changes import KeyList, KeyRequest, NewKey, RotateRequest
+from s3d.shared.local_keys import LocalKeys
+
+T = TypeVar("T")
+
+
+class KeyManager:
+    """Changes the keys of the file, and then those that the endpoint uses."""
+
+    def __init__(self, stored: LocalKeys, keys: AccessKeys, log_buffer: LogBuffer) -> None:
+        self._stored = stored
+        self._keys = keys
+        self._log_buffer = log_buffer
+        self._turn = asyncio.Lock()
+
+    async def list(self) -> KeyList:
+        return await asyncio.to_thread(self._stored.list)
+
+    async def create(self, request: KeyRequest) -> NewKey:
+        return await self._change(partial(self._stored.create, request))
+
+    async def rotate(self, name: str, request: RotateRequest) -> NewKey:
+        return await self._change(partial(self._stored.rotate, name, request))
+
+    async def revoke(self, name: str) -> KeyList:
+        return await self._change(partial(self._stored.revoke, name))
+
+    async def _change(self, change: Callable[[], T]) -> T:
+        """The change is applied in memory too before the caller learns that it is done."""
+        async with self._turn:
+            result, keys = await asyncio.to_thread(_change_and_load, change, self._stored.load)
+            self._keys.replace(keys)
+            self._log_buffer.mask_also(key.secret for key in keys)
+        return result
+
+
+def _change_and_load(
+    change: Callable[[], T], load: Callable[[], list[AccessKey]]
+) -> tuple[T, list[AccessKey]]:
+    result = change()
+    return result, load()

@@ -1,0 +1,29 @@
+"""The client's part for the access keys of the agent's clients."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from s3d.cli.client.control_client import ControlClient
+from s3d.shared.key_changes import KeyList, KeyRequest, NewKey, RotateRequest
+
+
+class AccessKeyClient:
+    """The keys, by the routes of frontends/control/access_key_routes.py."""
+
+    def __init__(self, client: ControlClient) -> None:
+        self._client = client
+
+    def list(self) -> KeyList:
+        return self._client.request("GET", "/v1/access-keys", KeyList)
+
+    def create(self, request: KeyRequest) -> NewKey:
+        return self._client.request("POST", "/v1/access-keys", NewKey, request)
+
+    def rotate(self, name: str, request: RotateRequest) -> NewKey:
+        path = f"/v1/access-keys/{quote(name, safe='')}:rotate"
+        return self._client.request("POST", path, NewKey, request)
+
+    def revoke(self, name: str) -> KeyList:
+        path = f"/v1/access-keys/{quote(name, safe='')}:revoke"
+        return self._client.request("POST", path, KeyList)
