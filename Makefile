@@ -8,7 +8,7 @@ WORKERS ?= 4
 QUICK := tests/architecture tests/shared tests/agent/s3 tests/agent/core tests/agent/selection tests/contract
 
 .DEFAULT_GOAL := install
-.PHONY: install dev run test check lint format torture env clean help screenshots snapshots
+.PHONY: install dev run test check lint format torture env clean help docs screenshots snapshots
 
 install: $(VENV)/.installed ## set up .venv with s3d in it
 	@echo 's3d is installed. Next:  eval "$$(make env)"  and then  s3d run'
@@ -53,6 +53,9 @@ torture-%: $(VENV)/.installed-dev ## one campaign of tests/torture, as torture-k
 
 snapshots: $(VENV)/.installed-dev ## write down anew what the screens of the terminal app show
 	S3D_SNAPSHOTS=write $(BIN)/python -m pytest -q tests/tui/test_snapshots.py
+
+docs: $(VENV)/.installed-dev ## write docs/metrics.md from the table of metrics
+	$(BIN)/python -m tests.architecture.metrics_document
 
 screenshots: $(VENV)/.installed-dev ## draw the pictures of the terminal app anew
 	$(BIN)/python -m s3d.tui.screenshots screenshots

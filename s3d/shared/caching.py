@@ -36,6 +36,13 @@ class CacheStatus(msgspec.Struct, frozen=True):
     in_flight: int = 0
     """Fills in progress."""
     evictions: int = 0
+    saved_requests: int = 0
+    """Requests to the remote that the cache made unnecessary."""
+    saved_bytes: int = 0
+    """Bytes that were not fetched from the remote again."""
+    saved_cost: float | None = None
+    """Their price, by the settings read_cache.request_price and traffic_price; None without
+    them."""
     corrupt: int = 0
     """How often data was damaged, on the disk or on arrival. Damaged data is never served."""
 

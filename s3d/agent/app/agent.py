@@ -30,8 +30,8 @@ from s3d.agent.app.open_session import open_session
 from s3d.agent.app.process import Notifier, harden, only_one, private_folder, settle_memory
 from s3d.agent.app.start_checks import (
     check_exposure,
-    check_policy,
     check_loop,
+    check_policy,
     check_remote,
     loop_factory,
     start_errors,
@@ -41,6 +41,7 @@ from s3d.agent.core.access_keys import AccessKeys
 from s3d.agent.core.events import Events, LogEvents
 from s3d.agent.core.log_buffer import LogBuffer
 from s3d.agent.core.supervise import supervise
+from s3d.agent.core.telemetry import open_registry
 from s3d.shared.access_key import AccessKey
 from s3d.shared.config.schema import Config
 from s3d.shared.control import AgentStatus
@@ -112,6 +113,7 @@ class Agent:
             log_buffer=log_buffer,
             started=time.time(),
             is_serving=lambda: not self._stopping.is_set(),
+            registry=open_registry(os.environ),
         )
 
     async def run(self, announce: Announce) -> None:

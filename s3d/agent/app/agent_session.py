@@ -25,6 +25,7 @@ from s3d.agent.core.access_keys import AccessKeys
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
 from s3d.agent.core.log_buffer import LogBuffer
+from s3d.agent.core.telemetry import Registry
 from s3d.agent.sync.folders import Folders
 from s3d.agent.transfers.user_transfers import UserTransfers
 from s3d.shared.config.schema import Config
@@ -47,6 +48,8 @@ class ProcessContext:
     """Unix seconds."""
     is_serving: Callable[[], bool]
     """False once the agent has been asked to stop."""
+    registry: Registry
+    """All metrics."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from s3d.agent.app.agent_session import AgentSession
 from s3d.agent.app.process import Notifier
+from s3d.agent.app.process_metrics import measure_lag
 from s3d.agent.app.start_checks import create_remote_buckets
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def background_tasks(session: AgentSession, notifier: Notifier) -> dict[str, Run
         "watchdog": notifier.feed_watchdog,
         "sync": session.folders.run,
         "samples": session.sampler.run,
+        "event loop lag": partial(measure_lag, session.process.registry),
         "transfers": session.transfers.run,
     }
     if stack.embedded is not None:

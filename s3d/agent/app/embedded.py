@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from s3d.agent.core.telemetry import Histogram
 from s3d.agent.s3.messages import Body
 from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.blocks import StoredDataCorrupt
@@ -110,9 +111,11 @@ class Embedded:
         self.index.close()
 
 
-def open_embedded(folder: Path, *, ephemeral: bool = False) -> Embedded:
+def open_embedded(
+    folder: Path, *, ephemeral: bool = False, commits: Histogram | None = None
+) -> Embedded:
     """Open the store in a folder, or create it. Raises S3dError, OSError for the disk's errors."""
-    index = open_index(folder, ephemeral=ephemeral)
+    index = open_index(folder, ephemeral=ephemeral, commits=commits)
     return open_store(index, folder, ephemeral=ephemeral)
 
 
@@ -137,12 +140,25 @@ def open_store(
     return store
 
 
-def open_index(folder: Path, *, ephemeral: bool = False, tables: Tables | None = None) -> Index:
-    """Open the index in a folder; both are created if missing. Raises S3dError, OSError."""
+def open_index(
+    folder: Path,
+    *,
+    ephemeral: bool = False,
+    tables: Tables | None = None,
+    commits: Histogram | None = None,
+) -> Index:
+    """Open the index in a folder; both are created if missing. Raises S3dError, OSError.
+
+    commits: gets the time of each commit.
+    """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         return Index.open(
-            folder / "index.sqlite", ephemeral=ephemeral, tables=tables, blobs=folder / BLOBS
+            folder / "index.sqlite",
+            ephemeral=ephemeral,
+            tables=tables,
+            blobs=folder / BLOBS,
+            commits=commits,
         )
     except UsageError:
         raise

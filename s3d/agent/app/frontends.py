@@ -10,6 +10,7 @@ from urllib.parse import quote
 from s3d.agent.app.start_checks import listen
 from s3d.agent.core.access_keys import AccessKeys
 from s3d.agent.core.store import ObjectStore
+from s3d.agent.core.telemetry import Registry
 from s3d.agent.frontends.control.control_call import Route
 from s3d.agent.frontends.control.control_server import ControlServer
 from s3d.agent.frontends.http.s3_server import S3Server
@@ -25,7 +26,9 @@ GRACE = 20.0
 class S3Endpoint:
     """The S3 API over HTTP, at the configured endpoint."""
 
-    def __init__(self, store: ObjectStore, config: Config, keys: AccessKeys) -> None:
+    def __init__(
+        self, store: ObjectStore, config: Config, keys: AccessKeys, registry: Registry
+    ) -> None:
         self._config = config
         self._keys = keys
         self.server = S3Server(
@@ -34,6 +37,7 @@ class S3Endpoint:
             hosts=config.hosts,
             region=config.region,
             clock=time.time,
+            registry=registry,
         )
         self.url = config.endpoint
         """With the real port, once it is started."""
@@ -61,8 +65,8 @@ class S3Endpoint:
 class ControlSocket:
     """The control API on the agent's Unix socket."""
 
-    def __init__(self, routes: list[Route], socket: Path) -> None:
-        self._server = ControlServer(routes, grace=GRACE)
+    def __init__(self, routes: list[Route], socket: Path, registry: Registry) -> None:
+        self._server = ControlServer(routes, grace=GRACE, registry=registry)
         self._socket = socket
 
     async def start(self) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from s3d.agent.app.embedded import Embedded, open_embedded
+from s3d.agent.app.gateway_gauges import report_cache, report_queue, report_remote
 from s3d.agent.app.read_cache import open_cache
 from s3d.agent.app.remote_account import HeldUntilConfirmed, RemoteAccount
 from s3d.agent.app.remote_state import RemoteState, open_remote_state
@@ -19,7 +20,9 @@ from s3d.agent.app.waiting_writes import WaitingWrites, has_pending
 from s3d.agent.app.write_queue import build_queue, lock_queue, open_queue_files
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
+from s3d.agent.core.instrumented import count_layer, observe_remote
 from s3d.agent.core.store import LayerRow, ObjectStore, construct_layers
+from s3d.agent.core.telemetry import Registry
 from s3d.agent.selection.bucket_tags import BucketTags
 from s3d.agent.selection.policy import open_policy
 from s3d.agent.selection.use_policy import UPLOAD, UsePolicy
@@ -126,12 +129,15 @@ class Gateway:
         await self._closing.aclose()
 
 
-async def open_gateway(config: Config, places: Places, events: Events) -> Gateway:
+async def open_gateway(
+    config: Config, places: Places, events: Events, registry: Registry | None = None
+) -> Gateway:
     """Open what belongs to the remote. See stack.py for the order of the layers.
 
     No request goes to the remote, unless its access key is another one than before. Raises
     S3dError, OSError.
     """
+    registry = registry or Registry()
     async with AsyncExitStack() as closing:
         keys = CredentialProvider(profile=config.remote_profile, region=config.remote_region)
         settings = _settings(config)
@@ -141,12 +147,18 @@ async def open_gateway(config: Config, places: Places, events: Events) -> Gatewa
         files = BackendFiles(
             state.identity.endpoint, state.places.capabilities_file, _fingerprint(state)
         )
-        remote = open_backend(settings, keys, files, may_probe=config.probe)
+        remote = open_backend(
+            settings,
+            keys,
+            files,
+            may_probe=config.probe,
+            observe=partial(observe_remote, registry=registry),
+        )
         closing.push_async_callback(remote.close)
         states = RemoteStates()
         queue_files = None
         if config.write_queue.enabled:
-            queue_files = await open_queue_files(state, events, states, closing)
+            queue_files = await open_queue_files(state, events, states, closing, registry)
         tags = BucketTags(remote)
         policy = open_policy(config)
         if policy is not None:
@@ -156,17 +168,21 @@ async def open_gateway(config: Config, places: Places, events: Events) -> Gatewa
             state=state,
             remote=remote,
             events=events,
+            registry=registry,
             closing=closing,
             states=states,
             queue_files=queue_files,
             cache_policy=UsePolicy("cache", config.read_cache.filter, tags.of, policy=policy),
             push_policy=UsePolicy("push", config.write_queue.filter, tags.of, UPLOAD, policy),
         )
-        constructed = construct_layers(layers.table(), remote)
+        constructed = construct_layers(layers.table(), remote, partial(count_layer, registry))
         queue, cache = layers.queue, layers.cache
         # The one cycle: the pusher calls the remote, and is woken by the remote's answers.
         remote.health.on_answer = partial(_note_answer, queue, state.account)
         target = _target(constructed["loop_detection"], remote, queue)
+        report_queue(registry, queue)
+        report_cache(registry, cache)
+        report_remote(registry, remote.health)
         return Gateway(
             top=constructed["change_events"],
             without_events=constructed["loop_detection"],
@@ -176,7 +192,9 @@ async def open_gateway(config: Config, places: Places, events: Events) -> Gatewa
             cache=cache,
             push_policy=layers.push_policy,
             events=events,
-            migration=Migration(partial(_embedded, places.store_dir), remote.without_probes),
+            migration=Migration(
+                partial(_embedded, places.store_dir), remote.without_probes, registry=registry
+            ),
             state=state,
             waiting=_waiting(config, places, state, target),
             start_warnings=await _warnings(config, places, cache),
@@ -192,6 +210,7 @@ class _Layers:
     state: RemoteState
     remote: RemoteBackend
     events: Events
+    registry: Registry
     closing: AsyncExitStack
     states: RemoteStates
     queue_files: tuple[Journal, Embedded] | None
@@ -224,6 +243,7 @@ class _Layers:
             self.closing,
             claim=self.state.claim_cache,
             use_policy=self.cache_policy,
+            registry=self.registry,
         )
         return self.cache.layer or inner
 

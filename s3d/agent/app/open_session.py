@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from functools import partial
+from pathlib import Path
 from typing import NamedTuple
 
 from s3d.agent.app.agent_session import AgentSession, ProcessContext
 from s3d.agent.app.frontends import ControlSocket, S3Endpoint
 from s3d.agent.app.integrity_check import Checker, opened_of
+from s3d.agent.app.process_metrics import CACHE, QUEUE, STORE, report_process
 from s3d.agent.app.sampler import sampler_of
 from s3d.agent.app.stack import build_stack
 from s3d.agent.app.start_checks import create_buckets
@@ -50,17 +52,20 @@ async def open_session(
 
     Raises S3dError, OSError.
     """
-    stack = await build_stack(config, places, events)
+    registry = process.registry
+    stack = await build_stack(config, places, events, registry)
     closing.push_async_callback(stack.close)
     client = S3Client(stack.top)
     if stack.gateway is None:
         await create_buckets(client, config.buckets)
-    folders = open_folders(stack, config, places, events, process.umask)
+    folders = open_folders(stack, config, places, events, umask=process.umask, registry=registry)
     closing.callback(folders.close)
     file = stack.places(places).transfers_file
     makes_room = stack.gateway is not None and stack.gateway.queue is not None
-    transfers = UserTransfers(client, events, file, process.umask, waits_for_disk=makes_room)
-    endpoint = S3Endpoint(stack.top, config, process.keys)
+    transfers = UserTransfers(
+        client, events, file, process.umask, waits_for_disk=makes_room, registry=registry
+    )
+    endpoint = S3Endpoint(stack.top, config, process.keys, registry)
     session = AgentSession(
         configured=config,
         places=places,
@@ -72,11 +77,28 @@ async def open_session(
         folders=folders,
         transfers=transfers,
         endpoint=endpoint,
-        sampler=sampler_of(stack, endpoint.server),
+        sampler=sampler_of(
+            registry,
+            has_queue=stack.gateway is not None and stack.gateway.queue is not None,
+            has_cache=stack.gateway is not None and stack.gateway.cache is not None,
+        ),
     )
+    report_process(registry, process.started, _folders(session))
+    closing.callback(registry.drop_computed)
     for row in FRONTENDS:
         await _start(row.construct(session), closing)
     return session
+
+
+def _folders(session: AgentSession) -> dict[str, Path]:
+    """The folders whose disks matter, by their purpose."""
+    places = session.stack.places(session.places)
+    folders = {"state": session.state_dir}
+    if session.stack.gateway is None:
+        folders[STORE] = places.store_dir
+    else:
+        folders |= {QUEUE: places.write_queue_dir, CACHE: places.read_cache_dir}
+    return folders
 
 
 class FrontendRow(NamedTuple):
@@ -96,7 +118,7 @@ async def _start(frontend: Frontend, closing: AsyncExitStack) -> None:
 def _control_socket(session: AgentSession) -> ControlSocket:
     process = session.process
     routes = control_routes(session, log_buffer=process.log_buffer, is_serving=process.is_serving)
-    return ControlSocket(routes, session.places.socket)
+    return ControlSocket(routes, session.places.socket, process.registry)
 
 
 FRONTENDS = (

@@ -10,9 +10,11 @@ from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 
 from s3d.agent.app.process import only_one, private_folder
+from s3d.agent.app.process_metrics import CACHE, commit_histogram
 from s3d.agent.app.remote_folders import FILE, folders_of
 from s3d.agent.core.events import Events
 from s3d.agent.core.store import ObjectStore
+from s3d.agent.core.telemetry import Histogram, Registry
 from s3d.agent.selection.use_policy import UsePolicy
 from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.index import DAMAGE, Index
@@ -56,6 +58,7 @@ def open_cache(
     *,
     claim: Callable[[Path], Path] = _same_folder,
     use_policy: UsePolicy | None = None,
+    registry: Registry | None = None,
 ) -> CacheParts:
     """Open the cache of an earlier run, or an empty one; closing closes it. Never fails.
 
@@ -63,21 +66,24 @@ def open_cache(
     use_policy: which objects are cached; None: all.
     """
     folder = places.read_cache_dir
+    registry = registry or Registry()
     with ExitStack() as leaving:
         try:
             private_folder(folder)
             if not folder.is_relative_to(places.cache_dir):
                 leaving.enter_context(only_one(folder / "agent.lock", places.socket))
             folder = claim(folder)
-            catalog = _catalog(config, folder / VERSION, leaving)
+            catalog = _catalog(config, folder / VERSION, leaving, registry)
         except (OSError, S3dError, DAMAGE) as error:
             trouble = f"the read cache is disabled: {_reason(error)}"
             logger.warning("%s folder=%s", trouble, folder)
             return CacheParts(None, None, folder, trouble)
         closing.callback(leaving.pop_all().close)
     freshness = Freshness(config.max_age, config.serve_stale)
-    layer = Cache(inner, catalog, freshness, use_policy=use_policy)
-    return CacheParts(layer, PinManager(layer, Pins(places.pins_file)), folder)
+    layer = Cache(inner, catalog, freshness, use_policy=use_policy, registry=registry)
+    pin_manager = PinManager(layer, Pins(places.pins_file))
+    prices = config.request_price, config.traffic_price
+    return CacheParts(layer, pin_manager, folder, prices=prices)
 
 
 def remove_unused(base: Path, in_use: Path, now: float) -> None:
@@ -104,26 +110,27 @@ async def publish_cache_stats(cache: CacheParts, events: Events) -> None:
         await asyncio.sleep(PUBLISH_EVERY)
 
 
-def _catalog(config: CacheConfig, folder: Path, closing: ExitStack) -> Catalog:
+def _catalog(config: CacheConfig, folder: Path, closing: ExitStack, registry: Registry) -> Catalog:
     limits = Limits(config.max_size, config.max_files)
+    commits = commit_histogram(registry, CACHE)
     try:
-        return _opened(folder, limits, closing)
+        return _opened(folder, limits, closing, commits)
     except UsageError:  # of a newer s3d, which will want it again
         raise
     except (S3dError, DAMAGE) as error:
         logger.warning("the read cache is damaged and has been reset: %s folder=%s", error, folder)
         shutil.rmtree(folder)
-        return _opened(folder, limits, closing)
+        return _opened(folder, limits, closing, commits)
 
 
-def _opened(folder: Path, limits: Limits, closing: ExitStack) -> Catalog:
+def _opened(folder: Path, limits: Limits, closing: ExitStack, commits: Histogram | None) -> Catalog:
     older = folder.with_name(ADOPTED)
     if older.is_dir() and not folder.exists():
         older.rename(folder)
     private_folder(folder)
     marker = StopMarker(folder)
     last_stop = marker.begin()
-    index = Index.open(folder / "index.sqlite", lossy=True, tables=TABLES)
+    index = Index.open(folder / "index.sqlite", lossy=True, tables=TABLES, commits=commits)
     try:
         blobs = Blobs(folder / "blobs", ephemeral=True)
         catalog = Catalog(index, blobs, limits, _DISTRUST.get(last_stop))

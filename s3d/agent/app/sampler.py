@@ -1,4 +1,7 @@
-"""Transfer rates and request counts, once a second for five minutes, for charts of clients."""
+"""Transfer rates and request counts, once a second for five minutes, for charts of clients.
+
+They are differences of what the registry counts; nothing is counted here.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,9 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from s3d.agent.app.stack import Stack
-from s3d.agent.frontends.http.s3_server import S3Server
+from s3d.agent.core import metric_names as names
+from s3d.agent.core.histogram_bounds import REQUEST
+from s3d.agent.core.telemetry import Registry
 from s3d.shared.diagnostics import Samples
 
 EVERY = 1.0
@@ -34,7 +38,7 @@ class Counters(msgspec.Struct, frozen=True):
 
 
 class Sampler:
-    """Run run(). counters: what is counted. turn: called each second, see Latency."""
+    """Run run(). counters: what is counted. turn: called each second, see LatencyWindow."""
 
     def __init__(
         self, counters: Callable[[], Counters], quantiles: Callable[..., Iterable[float]],
@@ -90,23 +94,49 @@ def _rates(before: Counters, now: Counters, seconds: float) -> tuple[float, floa
     )
 
 
-def sampler_of(stack: Stack, endpoint: S3Server) -> Sampler:
+class LatencyWindow:
+    """The latency of the last minute's requests. turn() once a second."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._requests = 0.0
+        self._past: deque[list[int]] = deque([self._read()], maxlen=MINUTE + 1)
+
+    def turn(self) -> None:
+        """Start the next second. The columns are added up only if there was a request."""
+        requests = self._registry.total(names.HTTP_REQUESTS)
+        self._past.append(self._read() if requests != self._requests else self._past[-1])
+        self._requests = requests
+
+    def quantiles(self, *shares: float) -> list[float]:
+        """Seconds within which each share of the requests ended; 0 without requests."""
+        counts = [now - then for then, now in zip(self._past[0], self._past[-1], strict=True)]
+        return [REQUEST.quantile(counts, share) for share in shares]
+
+    def _read(self) -> list[int]:
+        return self._registry.bucket_counts(names.HTTP_DURATION)
+
+
+def sampler_of(registry: Registry, *, has_queue: bool, has_cache: bool) -> Sampler:
     """The sampler of the traffic with the remote; without a remote, of that with clients."""
-    gateway = stack.gateway
-    queue = None if gateway is None else gateway.queue
-    cache = None if gateway is None or gateway.cache is None else gateway.cache.layer
+    up = names.QUEUE_PUSHED_BYTES if has_queue else names.HTTP_RECEIVED
+    down = names.CACHE_FETCHED_BYTES if has_cache else names.HTTP_SENT
 
     def counters() -> Counters:
-        numbers = endpoint.counters
-        found = None if cache is None else cache.counts
+        requests = registry.values(names.HTTP_REQUESTS)
+        by_class = {"4": 0, "5": 0}
+        for (_, code), count in requests.items():
+            if code[0] in by_class:
+                by_class[code[0]] += int(count)
         return Counters(
-            numbers.received if queue is None else queue.pusher.sent,
-            numbers.sent if found is None else found.fetched_bytes,
-            numbers.requests.total(),
-            0 if found is None else found.hits,
-            0 if found is None else found.misses,
-            *numbers.failures(),
+            up=registry.total(up),
+            down=registry.total(down),
+            requests=sum(requests.values()),
+            hits=registry.total(names.CACHE_HITS),
+            misses=registry.total(names.CACHE_MISSES),
+            errors_4xx=by_class["4"],
+            errors_5xx=by_class["5"],
         )
 
-    latency = endpoint.counters.latency
-    return Sampler(counters, latency.quantiles, latency.turn)
+    window = LatencyWindow(registry)
+    return Sampler(counters, window.quantiles, window.turn)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 from s3d.agent.app.stack import Stack
+from s3d.agent.core import metric_names as names
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
 from s3d.agent.core.supervise import supervise
+from s3d.agent.core.telemetry import Labels, Registry
 from s3d.agent.s3.listing import BYTES
 from s3d.agent.stores.remote.identity import endpoint_of
 from s3d.agent.sync.baseline import Baseline
@@ -18,6 +20,7 @@ from s3d.agent.sync.folders import Folders, SyncContext
 from s3d.shared.config.schema import Config
 from s3d.shared.errors import UsageError
 from s3d.shared.paths import Places
+from s3d.shared.syncing import FolderStatus
 
 if TYPE_CHECKING:
     from s3d.agent.app.remote_state import RemoteState
@@ -27,7 +30,13 @@ EMBEDDED_LEVEL = "A"
 
 
 def open_folders(
-    stack: Stack, config: Config, places: Places, events: Events, umask: int
+    stack: Stack,
+    config: Config,
+    places: Places,
+    events: Events,
+    *,
+    umask: int,
+    registry: Registry | None = None,
 ) -> Folders:
     """Raises UsageError for a folder that cannot be synced."""
     gateway = stack.gateway
@@ -62,8 +71,22 @@ def open_folders(
         pending_of=pending_of,
         supervise=lambda name, run: supervise(name, run, events),
         fixed=config.sync_folder,
+        registry=registry or Registry(),
     )  # fmt: skip
-    return Folders(around, config.sync_folders)
+    folders = Folders(around, config.sync_folders)
+    _report_folders(around.registry, folders)
+    return folders
+
+
+def _report_folders(registry: Registry, folders: Folders) -> None:
+    """Have the state of the folders computed."""
+
+    def each(count: Callable[[FolderStatus], int]) -> dict[Labels, float]:
+        return {(status.name,): count(status) for status in folders.status()}
+
+    registry.computed(names.SYNC_FILES, lambda: each(lambda status: status.files))
+    registry.computed(names.SYNC_CONFLICTS, lambda: each(lambda status: status.conflicts))
+    registry.computed(names.SYNC_BLOCKED, lambda: each(lambda status: status.trouble_count))
 
 
 def _rename_remote(state: RemoteState, places: Places) -> None:

@@ -8,10 +8,12 @@ from functools import partial
 
 from s3d.agent.app.embedded import Embedded, open_index, open_store
 from s3d.agent.app.process import only_one, private_folder
+from s3d.agent.app.process_metrics import QUEUE, commit_histogram
 from s3d.agent.app.remote_state import RemoteState
 from s3d.agent.core.clock import Clock
 from s3d.agent.core.events import Events
 from s3d.agent.core.store import ObjectStore
+from s3d.agent.core.telemetry import Registry
 from s3d.agent.s3.listing import UNKNOWN
 from s3d.agent.selection.filter_subject import subject_of_record
 from s3d.agent.selection.use_policy import UsePolicy
@@ -51,12 +53,14 @@ async def open_queue_files(
     events: Events,
     states: RemoteStates,
     closing: AsyncExitStack,
+    registry: Registry,
 ) -> tuple[Journal, Embedded]:
     """Open the pending writes of an earlier run."""
     folder = state.places.write_queue_dir
-    index = open_index(folder, tables=journal_rows.TABLES)
+    commits = commit_histogram(registry, QUEUE)
+    index = open_index(folder, tables=journal_rows.TABLES, commits=commits)
     closing.callback(index.close)
-    journal = await Journal.open(index, events, remote_states=states)
+    journal = await Journal.open(index, events, remote_states=states, registry=registry)
     closing.push_async_callback(journal.close)
     state.account.before.note(journal)
     return journal, open_store(index, folder, on_change=journal.recorder.record)

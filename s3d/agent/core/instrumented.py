@@ -93,6 +93,16 @@ def _code_of(error: S3Error) -> str:
     return str(failure.refusal.status if isinstance(failure, Refused) else error.status)
 
 
-def instrument(store: ObjectStore, layer: str, registry: Registry) -> ObjectStore:
-    """The layer with its calls counted; the layer itself when nothing is counted."""
-    return Instrumented(store, layer, registry) if registry.is_enabled else store
+COUNTED = frozenset({"write_queue", "read_cache"})
+"""Layers whose calls are counted; the others hand every request on."""
+
+
+def count_layer(registry: Registry, store: ObjectStore, layer: str) -> ObjectStore:
+    """The layer with its calls counted; the layer itself when nobody counts them."""
+    is_counted = registry.is_enabled and layer in COUNTED
+    return Instrumented(store, layer, registry) if is_counted else store
+
+
+def observe_remote(store: ObjectStore, registry: Registry) -> ObjectStore:
+    """The store that sends requests to the remote, with these counted and timed."""
+    return InstrumentedRemote(store, registry) if registry.is_enabled else store

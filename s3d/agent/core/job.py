@@ -62,18 +62,19 @@ class ItemProgress:
 
     def __init__(self, progress: Progress, steady: Callable[[], float] = time.monotonic) -> None:
         self._progress, self._steady = progress, steady
-        self._moved = 0
+        self.size = 0
+        """Bytes that were moved."""
 
     def add(self, size: int) -> None:
         """Count bytes that were moved just now."""
-        self._moved += size
+        self.size += size
         self._progress.size_done += size
         self._progress.meter.add(size, self._steady())
 
     def complete(self, size: int) -> None:
         """Count the object as moved in full, whatever was counted before."""
-        self._progress.size_done += size - self._moved
-        self._moved = size
+        self._progress.size_done += size - self.size
+        self.size = size
 
     def undo(self) -> None:
         """Count nothing for an object that failed: the next attempt moves it from the beginning."""

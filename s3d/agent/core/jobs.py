@@ -26,6 +26,8 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from s3d.agent.core.job import ENDED, ItemProgress, Job, JobFailure, JobState, R
+from s3d.agent.core.metric_names import TRANSFERS_BYTES, TRANSFERS_ENDED, TRANSFERS_OBJECTS
+from s3d.agent.core.telemetry import Registry
 
 logger = logging.getLogger(__name__)
 
@@ -96,6 +98,7 @@ class JobEngine(Generic[R]):
         *,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        registry: Registry | None = None,
     ) -> None:
         self.jobs: dict[str, Job[R]] = {}
         """By id, the oldest first."""
@@ -109,6 +112,7 @@ class JobEngine(Generic[R]):
         self._queue: asyncio.Queue[Job[R]] = asyncio.Queue()
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._notified: dict[str, float] = {}
+        self._registry = registry or Registry()
 
     async def run(self) -> None:
         """Until cancelled. See JobPolicy.is_resumed for the jobs that run then."""
@@ -210,10 +214,12 @@ class JobEngine(Generic[R]):
         except asyncio.CancelledError:
             if job.state in (JobState.RUNNING, JobState.QUEUED) and not self._policy.is_resumed:
                 job.state = JobState.CANCELLED
+                self._count_ended(job)
                 self._notify(job)
             raise
         finally:
             self._tasks.pop(job.id, None)
+        self._count_ended(job)
         self._notify(job)
         self._forget_ended(keep=self._policy.max_ended)
         await self.save()
@@ -266,6 +272,8 @@ class JobEngine(Generic[R]):
         try:
             await self.retry_temporary(lambda: perform(item, moved))
             job.progress.items_done += 1
+            self._registry.counter(TRANSFERS_OBJECTS, self._policy.kind).add()
+            self._registry.counter(TRANSFERS_BYTES, self._policy.kind).add(moved.size)
         except self._policy.expected as error:
             moved.undo()
             if self._policy.interrupts(error):
@@ -289,8 +297,10 @@ class JobEngine(Generic[R]):
         self._queue.put_nowait(job)
 
     async def _stop(self, job: Job[R], state: JobState) -> None:
-        job.state = state
+        was_ended, job.state = job.state in ENDED, state
         await self._halt(job)
+        if state in ENDED and not was_ended:
+            self._count_ended(job)
         self._notify(job)
         await self.save()
 
@@ -299,6 +309,9 @@ class JobEngine(Generic[R]):
         if task is not None:
             task.cancel()
             await asyncio.wait([task])
+
+    def _count_ended(self, job: Job[R]) -> None:
+        self._registry.counter(TRANSFERS_ENDED, self._policy.kind, str(job.state)).add()
 
     def _notify(self, job: Job[R], *, is_progress: bool = False) -> None:
         job.ended.set() if job.state in ENDED else job.ended.clear()

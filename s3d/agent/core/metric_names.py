@@ -99,9 +99,8 @@ HTTP_MALFORMED = _counter(
 # ---------------------------------------------------------------- control API, layers
 
 CONTROL_CALLS = _counter(
-    "s3d_control_calls_total", "Calls of the control API, by route and status.",
-    "method", "route", "code",
-)  # fmt: skip
+    "s3d_control_calls_total", "Calls of the control API, by route and status.", "route", "code"
+)
 LAYER_CALLS = _counter(
     "s3d_layer_calls_total",
     "Requests that reached a layer of the stack, from clients and from the agent itself.",
@@ -112,8 +111,8 @@ LAYER_CALLS = _counter(
 
 REMOTE_REQUESTS = _counter(
     "s3d_remote_requests_total",
-    "Requests to the remote, by operation and outcome: the status of its answer, or "
-    '"unreachable" when there was none.',
+    "Requests to the remote, by operation and outcome: the status of its answer, "
+    '"unreachable" when there was none, or "cancelled" when nobody waited for it any more.',
     "operation", "code",
 )  # fmt: skip
 REMOTE_DURATION = _histogram(
@@ -135,7 +134,7 @@ REMOTE_CLOCK_OFFSET = _gauge(
 # ---------------------------------------------------------------- the write queue
 
 QUEUE_ACCEPTED = _counter(
-    "s3d_queue_accepted_writes_total", "Writes that were acknowledged to clients.", "operation"
+    "s3d_queue_accepted_writes_total", "Writes that were acknowledged, by kind.", "kind"
 )
 QUEUE_WRITES = _gauge("s3d_queue_writes", "Writes in the queue, by state.", "state")
 QUEUE_BYTES = _gauge("s3d_queue_bytes", "Bytes of the writes in the queue, by state.", "state")
@@ -143,7 +142,7 @@ QUEUE_LIMIT_WRITES = _gauge("s3d_queue_limit_writes", "Most writes that the queu
 QUEUE_LIMIT_BYTES = _gauge("s3d_queue_limit_bytes", "Most bytes that the queue accepts.")
 QUEUE_OLDEST = _gauge(
     "s3d_queue_oldest_write_age_seconds",
-    "Age of the oldest write that the remote does not have; 0 when it has all.",
+    "Age of the oldest write that waits or is being pushed; 0 when there is none.",
 )
 QUEUE_ARRIVAL = _histogram(
     "s3d_queue_arrival_duration_seconds", DELAY,
@@ -189,12 +188,13 @@ CACHE_SAVED_REQUESTS = _counter(
     "s3d_cache_saved_requests_total", "Requests to the remote that the cache made unnecessary."
 )
 CACHE_SAVED_BYTES = _counter(
-    "s3d_cache_saved_bytes_total", "Bytes that need not be fetched from the remote."
+    "s3d_cache_saved_bytes_total",
+    "Bytes that were not fetched from the remote again; stale answers save none.",
 )
 CACHE_SAVED_COST = _counter(
     "s3d_cache_saved_cost_total",
-    "Price of the saved requests and bytes, by the settings read_cache.price_requests and "
-    "read_cache.price_bytes; absent without them.",
+    "Price of the saved requests and bytes, by the settings read_cache.request_price and "
+    "read_cache.traffic_price; absent without them.",
 )
 CACHE_FETCHED_BYTES = _counter(
     "s3d_cache_fetched_bytes_total", "Bytes that the cache fetched from the remote."
@@ -219,7 +219,9 @@ SYNC_ACTIONS = _counter(
     "s3d_sync_actions_total", "Changes that sync folders carried out, by kind.", "folder", "action"
 )
 SYNC_FILES = _gauge("s3d_sync_files", "Files that both sides agree on.", "folder")
-SYNC_CONFLICTS = _gauge("s3d_sync_conflicts", "Conflict copies that wait for a person.", "folder")
+SYNC_CONFLICTS = _gauge(
+    "s3d_sync_conflicts", "Conflict copies that wait for a person, up to 100.", "folder"
+)
 SYNC_BLOCKED = _gauge("s3d_sync_blocked_files", "Files that cannot be synced.", "folder")
 SYNC_UPLOAD_DELAY = _histogram(
     "s3d_sync_upload_delay_seconds", DELAY,
@@ -236,7 +238,8 @@ SYNC_DOWNLOAD_DELAY = _histogram(
 
 TRANSFERS = _gauge("s3d_transfers_jobs", "Transfers that have not ended, by state.", "state")
 TRANSFERS_ENDED = _counter(
-    "s3d_transfers_ended_total", "Transfers that have ended, by kind and outcome.",
+    "s3d_transfers_ended_total",
+    "Jobs that have ended, by kind (transfer, prefetch or migration) and outcome.",
     "kind", "outcome",
 )  # fmt: skip
 TRANSFERS_OBJECTS = _counter("s3d_transfers_objects_total", "Objects transferred.", "kind")

@@ -138,10 +138,17 @@ class LayerRow(NamedTuple):
     """Wraps the store below."""
 
 
-def construct_layers(rows: Sequence[LayerRow], bottom: ObjectStore) -> dict[str, ObjectStore]:
-    """Name -> layer, from the bottom up; each wraps the one before. rows: from the top down."""
+def construct_layers(
+    rows: Sequence[LayerRow],
+    bottom: ObjectStore,
+    observe: Callable[[ObjectStore, str], ObjectStore] = lambda layer, name: layer,
+) -> dict[str, ObjectStore]:
+    """Name -> layer, from the bottom up; each wraps the one before. rows: from the top down.
+
+    observe: wraps a layer of this name, to count its calls.
+    """
     layers: dict[str, ObjectStore] = {}
     store = bottom
     for row in reversed(rows):
-        store = layers[row.name] = row.construct(store)
+        store = layers[row.name] = observe(row.construct(store), row.name)
     return layers

@@ -43,7 +43,7 @@ class Counter:
     __slots__ = ("value",)
 
     def __init__(self) -> None:
-        self.value = 0.0
+        self.value: float = 0
 
     def add(self, amount: float = 1) -> None:
         self.value += amount
@@ -55,7 +55,7 @@ class Gauge:
     __slots__ = ("value",)
 
     def __init__(self) -> None:
-        self.value = 0.0
+        self.value: float = 0
 
     def set(self, value: float) -> None:
         self.value = value
@@ -242,6 +242,11 @@ def _value_of(metric: Metric, cell: Cell) -> float | Distribution:
     for at, exemplar in sorted(cell.exemplars.copy().items(), key=lambda item: item[1].at):
         newest[min(at // metric.bounds.detail, len(metric.bounds.exported))] = exemplar
     return Distribution(metric.bounds.merge(cell.counts.copy()), cell.sum, newest)
+
+
+def open_registry(environ: Mapping[str, str]) -> Registry:
+    """The registry of a process. S3D_TELEMETRY=off, for measurements only, turns it off."""
+    return NoRegistry() if environ.get("S3D_TELEMETRY") == "off" else Registry()
 
 
 class _NoCounter(Counter):

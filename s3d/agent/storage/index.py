@@ -18,6 +18,7 @@ from typing import Any, Self, TypeVar
 
 import msgspec
 
+from s3d.agent.core.telemetry import Histogram
 from s3d.agent.storage.disk import Disk
 from s3d.agent.storage.generation import Generation
 from s3d.agent.storage.index_writer import IndexUnreadable, IndexWriter, QueuedAction, damage_of
@@ -61,6 +62,7 @@ class Index:
         tables: Tables | None,
         lossy: bool = False,
         blobs: Path | None = None,
+        commits: Histogram | None = None,
     ) -> None:
         self.path = path
         self.disk = Disk(path.parent)
@@ -91,6 +93,7 @@ class Index:
             generation=self.generation,
             has_ballast=has_ballast,
             on_committed=self._finish,
+            commits=commits,
         )
 
     @classmethod
@@ -102,16 +105,19 @@ class Index:
         lossy: bool = False,
         tables: Tables | None = None,
         blobs: Path | None = None,
+        commits: Histogram | None = None,
     ) -> Self:
         """Open or create. Raises UsageError for a file of a newer s3d, S3dError for a broken one.
 
         ephemeral: for a store that is deleted with the process; nothing is synced to the disk.
         lossy: for data that can be fetched again; a power cut may lose the newest commits, but
         leaves the file consistent. blobs: the folder of the files that this index names, which
-        carries its generation.
+        carries its generation. commits: gets the time of each commit.
         """
         try:
-            return cls(path, ephemeral=ephemeral, tables=tables, lossy=lossy, blobs=blobs)
+            return cls(
+                path, ephemeral=ephemeral, tables=tables, lossy=lossy, blobs=blobs, commits=commits
+            )
         except sqlite3.DatabaseError as error:
             raise S3dError(
                 "cannot open the index",

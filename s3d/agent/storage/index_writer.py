@@ -17,10 +17,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from time import perf_counter
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from s3d.agent.core.telemetry import Histogram
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.storage.disk import Disk
 from s3d.agent.storage.generation import Generation
@@ -71,14 +73,17 @@ class IndexWriter:
         generation: Generation | None,
         has_ballast: bool,
         on_committed: Callable[[Effects, list[QueuedAction[Any]]], None],
+        commits: Histogram | None = None,
     ) -> None:
-        """on_committed: called on the loop with what a group has changed, and with its actions."""
+        """on_committed: called on the loop with what a group has changed, and with its actions.
+        commits: gets the time of each commit, in the thread."""
         self._connection = connection
         self._path = path
         self._disk = disk
         self._generation = generation
         self.has_ballast = has_ballast
         self._on_committed = on_committed
+        self._commits = commits
         self._ballast_is_gone = False
         self._queue: SimpleQueue[QueuedAction[Any] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run_forever, name="index-write", daemon=True)
@@ -156,7 +161,7 @@ class IndexWriter:
                 wrote = wrote or tx.wrote
             if failed is None:
                 tx.settle(generation.next if wrote and generation is not None else 0)
-                self._connection.execute("COMMIT")
+                self._commit()
         except sqlite3.Error as error:
             failed = error
         if failed is None:
@@ -167,6 +172,14 @@ class IndexWriter:
             return True
         self._roll_back(tx, group, failed)
         return False
+
+    def _commit(self) -> None:
+        if self._commits is None:
+            self._connection.execute("COMMIT")
+            return
+        started = perf_counter()
+        self._connection.execute("COMMIT")
+        self._commits.observe(perf_counter() - started)
 
     def _roll_back(
         self, tx: Transaction, group: list[QueuedAction[Any]], failed: BaseException

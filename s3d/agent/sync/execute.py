@@ -267,7 +267,8 @@ class Executor(Placement):
         agreed = self._base(local, content.sha256, replace_etag=remote.etag)
         self.baseline.agree(agreed._replace(size=remote.size))
         self.note("uploaded", path, _edit_won(difference))
-        return StepResult(path, Action.UPLOAD, size=content.size)
+        delay = self.clock() - local.signature.ctime_ns / 1e9
+        return StepResult(path, Action.UPLOAD, size=content.size, delay=delay)
 
     async def _download(self, difference: Difference) -> StepResult:
         path, local, remote = difference.path, difference.local, difference.remote
@@ -301,7 +302,8 @@ class Executor(Placement):
         await self.agree_on_placed(path)
         replaced = staged.name if came_out is not None and not more else ""
         self.note("downloaded", path, _edit_won(difference), replaced)
-        return StepResult(path, Action.DOWNLOAD, size=remote.size, more=more)
+        delay = self.clock() - remote.modified
+        return StepResult(path, Action.DOWNLOAD, size=remote.size, more=more, delay=delay)
 
     async def _stage(
         self, remote: RemoteEntry, local: LocalEntry | None

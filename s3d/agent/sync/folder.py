@@ -46,6 +46,14 @@ from s3d.agent.sync.planning import in_slices
 from s3d.agent.sync.recover import recover_all
 from s3d.agent.sync.root import adopt_root, open_root
 from s3d.agent.sync.schedule import Schedule
+from s3d.agent.sync.sync_metrics import (
+    DONE,
+    FAILED,
+    INTERRUPTED,
+    OFFLINE,
+    STOPPED,
+    SyncMetrics,
+)
 from s3d.shared.config.load import name_of
 from s3d.shared.syncing import FolderStatus
 
@@ -67,6 +75,7 @@ class SyncFolder:
         self.path = config.path
         self.schedule = Schedule(config.interval)
         self.state = FolderState(self.name, self.path, settings.events)
+        self._metrics = SyncMetrics(settings.registry, self.name, clock)
         self.pass_lock = asyncio.Lock()
         self.is_approved = False
         """The user has approved what the folder has stopped for."""
@@ -236,18 +245,23 @@ class SyncFolder:
             try:
                 outcome = await passes.run(scope, approved=approved)
             except Unavailable as error:
+                self._metrics.ended(OFFLINE)
                 self.state.set("offline", str(error))
                 self.schedule.put_back(scope, self.schedule.backoff())
                 raise
             except MassDeletionGuard as error:
+                self._metrics.ended(STOPPED)
                 self.schedule.put_back(scope, 0.0)
                 self.state.stop(str(error), "deletions")
                 raise
             except PassInterrupted:
+                self._metrics.ended(INTERRUPTED)
                 self.schedule.put_back(scope, 0.0)
                 self.state.set("idle")
                 return PassResult()
-            except BaseException:
+            except BaseException as error:
+                is_stopped = isinstance(error, asyncio.CancelledError)
+                self._metrics.ended(INTERRUPTED if is_stopped else FAILED)
                 self.schedule.put_back(scope, 0.0)
                 raise
             await self._finish(scope, outcome)
@@ -260,6 +274,7 @@ class SyncFolder:
         self.schedule.ended(scope, outcome)
         async for result in in_slices(outcome.done):
             self.state.record(result)
+            self._metrics.record(result)
             if result.action is Action.WAIT:
                 self.schedule.retry(result.path)
             else:
@@ -267,6 +282,7 @@ class SyncFolder:
             self.schedule.again(result.more)
         for path in await asyncio.to_thread(_folders_of, self.path, scope.events):
             self.schedule.folder_came(path)
+        self._metrics.ended(DONE)
         if scope.bucket:
             self.state.last_pass = self._clock()
         self.state.todo = self.state.done = 0

@@ -7,7 +7,7 @@ import hashlib
 import os
 import socket
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
+from s3d.agent.core.telemetry import Registry
 from s3d.agent.s3.listing import BYTES
 from s3d.agent.sync.folder import SyncFolder
 from s3d.agent.sync.open_folder import FolderSettings
@@ -50,6 +51,7 @@ class SyncContext:
     """Runs a task under a name, and starts it again when it fails."""
     fixed: SyncFolderConfig | None = None
     """The one that the environment has set, which no command changes."""
+    registry: Registry = field(default_factory=Registry)
 
 
 class Folders:
@@ -128,6 +130,7 @@ class Folders:
             order=partial(around.order_of, config.bucket),
             pending=partial(around.pending_of, config.bucket, config.prefix),
             from_file=config != around.fixed,
+            registry=around.registry,
         )
 
     async def run(self) -> None:

@@ -6,13 +6,14 @@ import asyncio
 import os
 import tempfile
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
+from s3d.agent.core.telemetry import Registry
 from s3d.agent.s3.listing import BYTES
 from s3d.agent.sync.baseline import Baseline
 from s3d.agent.sync.compare import local_differences, remote_differences
@@ -55,6 +56,7 @@ class FolderSettings:
     pending: Callable[[], Iterable[str]] = lambda: ()
     """Keys below the prefix that wait to be pushed."""
     from_file: bool = True
+    registry: Registry = field(default_factory=Registry)
 
     @property
     def remote_place(self) -> str:

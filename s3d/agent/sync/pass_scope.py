@@ -46,6 +46,8 @@ class StepResult(NamedTuple):
     detail: str = ""
     size: int = 0
     more: tuple[str, ...] = ()
+    delay: float = -1.0
+    """Seconds from the change of one side to its arrival at the other; below 0: not known."""
 
 
 @dataclass(slots=True)

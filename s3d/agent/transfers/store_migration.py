@@ -20,6 +20,7 @@ from s3d.agent.core.failures import FailureClass, Refused, Unreachable, classify
 from s3d.agent.core.job import ENDED, ItemProgress, Job, JobFailure, JobState
 from s3d.agent.core.jobs import JobEngine, JobPolicy, first_error
 from s3d.agent.core.store import ObjectStore
+from s3d.agent.core.telemetry import Registry
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members
 from s3d.agent.transfers.object_copier import CopyResult, ObjectCopier
@@ -68,6 +69,8 @@ class Migration:
         open_source: OpenSource,
         target: ObjectStore,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        *,
+        registry: Registry | None = None,
     ) -> None:
         self._open, self._target = open_source, target
         self._progress = MigrationStatus()
@@ -84,7 +87,9 @@ class Migration:
             max_ended=1,
             is_resumed=False,
         )
-        self._engine: JobEngine[MigrateRequest] = JobEngine(self._migrate, policy, sleep=sleep)
+        self._engine: JobEngine[MigrateRequest] = JobEngine(
+            self._migrate, policy, sleep=sleep, registry=registry
+        )
         self._engine.on_change = self._log_end
 
     @property

@@ -19,6 +19,7 @@ import asyncio
 import errno
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -27,6 +28,8 @@ from s3d.agent.core.events import Events
 from s3d.agent.core.failures import FailureClass, classify
 from s3d.agent.core.job import ENDED, ItemProgress, Job, JobFailure, JobState
 from s3d.agent.core.jobs import JobEngine, JobPolicy
+from s3d.agent.core.metric_names import TRANSFERS
+from s3d.agent.core.telemetry import Labels, Registry
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.storage.disk import FULL, is_disk_full
 from s3d.agent.sync.reasons import reason_of
@@ -59,6 +62,7 @@ class UserTransfers:
         umask: int,
         *,
         waits_for_disk: bool = False,
+        registry: Registry | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """path: of transfers.json. umask: of downloaded files. waits_for_disk: a full disk frees
@@ -78,9 +82,13 @@ class UserTransfers:
             is_temporary=self._is_temporary,
             job_pauses=RETRY_PAUSES,
         )
-        self.engine: JobEngine[TransferRequest] = JobEngine(self._move_all, policy, clock=clock)
+        self.engine: JobEngine[TransferRequest] = JobEngine(
+            self._move_all, policy, clock=clock, registry=registry
+        )
         self._last_id = self._restore()
         self.engine.on_change, self.engine.save = self._publish, self._save
+        if registry is not None:
+            registry.computed(TRANSFERS, self._by_state)
 
     def all(self) -> Sequence[TransferJob]:
         """The oldest first."""
@@ -126,6 +134,11 @@ class UserTransfers:
                 job.id, job.request.kind, source_of(job.request), progress.items_failed,
                 transfer_error(error).message,
             )  # fmt: skip
+
+    def _by_state(self) -> dict[Labels, float]:
+        """The transfers that have not ended."""
+        counts = Counter(job.state for job in self.all())
+        return {(str(state),): counts[state] for state in JobState if state not in ENDED}
 
     # Errors
 

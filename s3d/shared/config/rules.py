@@ -28,7 +28,7 @@ from s3d.shared.errors import UsageError
 from s3d.shared.text import safe
 
 ENV_PREFIX = "S3D_"
-OTHER_VARIABLES = frozenset({"S3D_FAILPOINT"})
+OTHER_VARIABLES = frozenset({"S3D_FAILPOINT", "S3D_TELEMETRY"})
 """Variables with our prefix that are not settings (crash points of the tests)."""
 
 FILE, ENV, FLAG = "file", "env", "flag"

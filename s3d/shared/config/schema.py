@@ -41,6 +41,7 @@ from s3d.shared.config.validators import (
     parse_path,
     parse_policy_server,
     parse_prefix,
+    parse_price,
     parse_region,
     parse_remote,
     parse_secret,
@@ -131,6 +132,14 @@ class CacheConfig(msgspec.Struct, frozen=True, kw_only=True):
         bool,
         Rule("Serve stale objects, marked as stale, while the remote is unreachable", parse_bool),
     ] = True
+    request_price: Annotated[
+        float,
+        Rule("What 1,000 GET requests to the remote cost, to show what is saved", parse_price),
+    ] = 0.0
+    traffic_price: Annotated[
+        float,
+        Rule("What 1 GB from the remote costs, to show what is saved", parse_price),
+    ] = 0.0
 
 
 class SyncFolderConfig(msgspec.Struct, frozen=True, kw_only=True):

@@ -237,6 +237,13 @@ def parse_limit(text: str) -> int:
     return int(text)
 
 
+def parse_price(text: str) -> float:
+    """An amount of money, in any currency."""
+    if not re.fullmatch(r"\d{1,9}(\.\d{1,9})?", text):
+        raise ValueError("write an amount without the currency, such as 0.0004")
+    return float(text)
+
+
 def parse_max_size(text: str) -> int:
     """A size of at least one byte."""
     room = parse_size(text)

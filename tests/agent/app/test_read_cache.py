@@ -57,7 +57,7 @@ async def read_twice(cache, remote) -> int:
     running.cancel()
     with suppress(asyncio.CancelledError):
         await running
-    return cache.layer.counts.hits
+    return cache.layer.counters.hits.value
 
 
 async def test_what_was_read_is_there_after_the_next_start(tmp_path, remote):

@@ -1,4 +1,16 @@
-from s3d.agent.app.sampler import NOTHING_READ, SAMPLE_COUNT, Counters, Sampler
+import pytest
+
+from s3d.agent.app.sampler import (
+    MINUTE,
+    NOTHING_READ,
+    SAMPLE_COUNT,
+    Counters,
+    LatencyWindow,
+    Sampler,
+    sampler_of,
+)
+from s3d.agent.core import metric_names as names
+from s3d.agent.core.telemetry import Registry
 
 
 class Meter:
@@ -57,3 +69,60 @@ def test_a_counter_that_begins_anew_is_no_rate_below_zero():
     meter.second(up=100)
     meter.second(up=0)
     assert meter.sampler.samples().up == [100, 0]
+
+
+class Requests:
+    """A registry to which the test reports requests, and its window of a minute."""
+
+    def __init__(self):
+        self.registry = Registry()
+        self.window = LatencyWindow(self.registry)
+
+    def add(self, seconds):
+        self.registry.counter(names.HTTP_REQUESTS, "GetObject", "200").add()
+        self.registry.histogram(names.HTTP_DURATION, "GetObject").observe(seconds)
+
+
+@pytest.mark.parametrize("seconds", [0.0, 3e-6, 17e-6, 0.00123, 0.25, 7.0, 60.0])
+def test_a_duration_is_told_to_an_eighth(seconds):
+    requests = Requests()
+    requests.add(seconds)
+    requests.window.turn()
+    (found,) = requests.window.quantiles(0.5)
+    assert seconds <= found <= seconds * 1.13 + 17e-6
+
+
+def test_a_half_and_the_slowest():
+    requests = Requests()
+    for n in range(100):
+        requests.add(0.001 if n < 98 else 1.0)
+    requests.window.turn()
+    p50, p99 = requests.window.quantiles(0.5, 0.99)
+    assert 0.001 <= p50 < 0.0012
+    assert 1.0 <= p99 < 1.2
+
+
+def test_only_the_last_minute_counts():
+    requests = Requests()
+    requests.add(5.0)
+    requests.window.turn()
+    assert requests.window.quantiles(0.5)[0] >= 5.0
+    for _ in range(MINUTE):
+        requests.window.turn()
+    assert requests.window.quantiles(0.5) == [0.0]
+
+
+def test_the_sampler_reads_what_the_registry_counts():
+    registry = Registry()
+    sampler = sampler_of(registry, has_queue=False, has_cache=False)
+    registry.counter(names.HTTP_REQUESTS, "GetObject", "200").add(3)
+    registry.counter(names.HTTP_REQUESTS, "GetObject", "404").add(2)
+    registry.counter(names.HTTP_REQUESTS, "PutObject", "503").add()
+    registry.counter(names.HTTP_REQUESTS, "PutObject", "aborted").add()
+    registry.counter(names.HTTP_RECEIVED, "PutObject").add(1_000)
+    registry.counter(names.HTTP_SENT, "GetObject").add(500)
+    sampler.take()
+    samples = sampler.samples()
+    assert (samples.errors_4xx, samples.errors_5xx) == (2, 1)
+    assert samples.up[0] == pytest.approx(samples.down[0] * 2, rel=0.01)
+    assert samples.requests[0] > 0

@@ -19,7 +19,7 @@ async def opened(tmp_path):
         events = Events()
         stack = await build_stack(config, places, events)
         closing.append(stack)
-        return open_folders(stack, config, places, events, 0o022)
+        return open_folders(stack, config, places, events, umask=0o022)
 
     yield open
     for stack in closing:
@@ -61,11 +61,11 @@ async def test_the_memory_of_before_stays_with_the_remote(tmp_path, monkeypatch,
     places.state_dir.mkdir(parents=True)
     events = Events()
     stack = await build_stack(config, places, events)
-    opened = open_folders(stack, config, places, events, 0o022)
+    opened = open_folders(stack, config, places, events, umask=0o022)
     baseline = opened.by_name["a"].baseline
     baseline.set_meta(remote=f"{written} home/p/")
     opened.close()
-    opened = open_folders(stack, config, places, events, 0o022)
+    opened = open_folders(stack, config, places, events, umask=0o022)
     remote = opened.by_name["a"].baseline.get_meta("remote")
     assert (remote == f"{stack.gateway.state.identity.id} home/p/") is is_same
     assert (opened.by_name["a"].settings.remote_place == remote) is is_same

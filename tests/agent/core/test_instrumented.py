@@ -5,7 +5,12 @@ import pytest
 
 from s3d.agent.core import metric_names as names
 from s3d.agent.core.failures import Reason, Refusal, Refused, Unreachable
-from s3d.agent.core.instrumented import Instrumented, InstrumentedRemote, instrument
+from s3d.agent.core.instrumented import (
+    Instrumented,
+    InstrumentedRemote,
+    count_layer,
+    observe_remote,
+)
 from s3d.agent.core.store import Completed, TerminalStore, operation
 from s3d.agent.core.telemetry import NoRegistry, Registry
 from s3d.agent.s3.errors import S3Error
@@ -68,7 +73,9 @@ async def test_an_answer_at_hand_stays_one():
 
 def test_without_a_registry_nothing_is_wrapped():
     remote = Remote()
-    assert instrument(remote, "read_cache", NoRegistry()) is remote
+    assert count_layer(NoRegistry(), remote, "read_cache") is remote
+    assert count_layer(Registry(), remote, "change_events") is remote
+    assert observe_remote(remote, NoRegistry()) is remote
 
 
 OUTCOMES = {

@@ -20,12 +20,16 @@ from typing import Protocol
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from s3d.agent.core.metric_names import CONTROL_CALLS
+from s3d.agent.core.telemetry import Registry
 from s3d.agent.frontends.control.control_call import Route, respond
 from s3d.agent.frontends.control.problems import ControlError, problem_response
 from s3d.shared.errors import AlreadyRunningError, UsageError
 from s3d.shared.paths import SOCKET_PATH_LIMIT
 
 ROOT = 0
+ABORTED = "aborted"
+"""The code of a call whose client has left."""
 
 _LOCAL_PEERCRED = 1
 """macOS: sys/un.h; the level is SOL_LOCAL, 0."""
@@ -43,9 +47,15 @@ class ControlServer:
     """
 
     def __init__(
-        self, routes: Iterable[Route], *, uids: Collection[int] = (), grace: float = 20.0
+        self,
+        routes: Iterable[Route],
+        *,
+        uids: Collection[int] = (),
+        grace: float = 20.0,
+        registry: Registry | None = None,
     ) -> None:
-        app = web.Application(middlewares=[_problems, self._guard])
+        self._registry = registry or Registry()
+        app = web.Application(middlewares=[self._count, _problems, self._guard])
         app.on_response_prepare.append(_name_server)
         for route in routes:
             app.router.add_route(route.method, route.path, functools.partial(respond, route))
@@ -82,6 +92,19 @@ class ControlServer:
         await self._runner.cleanup()
         if self._path is not None:
             self._path.unlink(missing_ok=True)
+
+    @web.middleware
+    async def _count(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Count the calls by route; those that no route has are counted together."""
+        resource = request.match_info.route.resource
+        route = "" if resource is None else f"{request.method} {resource.canonical}"
+        code = ABORTED
+        try:
+            response = await handler(request)
+            code = str(response.status)
+        finally:
+            self._registry.counter(CONTROL_CALLS, route, code).add()
+        return response
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:

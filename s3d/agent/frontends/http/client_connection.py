@@ -216,9 +216,10 @@ class ClientConnection(asyncio.Protocol):
             logger.debug(
                 "client disconnected before the end of the response id=%s", exchange.request_id
             )
-            self.abort()
-        except BaseException:
-            self.abort()
+            exchange.abort()
+        except BaseException:  # cancelled, by abort() or by the server's stop
+            exchange.abort()
+            self._delegate.completed(exchange)
             raise
         finally:
             self._task = None

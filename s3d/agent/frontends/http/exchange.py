@@ -48,6 +48,7 @@ class Exchange:
         "_channel",
         "_expects_continue",
         "extra_headers",
+        "is_aborted",
         "keep_alive",
         "operation",
         "received",
@@ -69,6 +70,8 @@ class Exchange:
         """For the counters and the access log."""
         self.extra_headers: ExtraHeaders = ()
         """The CORS headers of a response to a web page."""
+        self.is_aborted = False
+        """The client has left, or the response was cut off: it does not have all of it."""
         self.status = 0
         """Of the response, once its head is written."""
         self.received = 0
@@ -138,11 +141,13 @@ class Exchange:
         return "Connection: keep-alive\r\n" if self.is_http_1_0 else ""
 
     def write(self, data: bytes) -> None:
-        """Hand bytes to the transport; nothing happens when the client has gone."""
+        """Hand bytes to the transport; when the client has gone, only note that."""
         transport = self._channel.transport
         if transport is not None:
             transport.write(data)
             self.sent += len(data)
+        else:
+            self.is_aborted = True
 
     async def drain(self) -> None:
         """Wait until the client has taken what was written. Raises ClientGone."""
@@ -150,6 +155,7 @@ class Exchange:
 
     def abort(self) -> None:
         """Abort the response, so that no client treats it as complete."""
+        self.is_aborted = True
         self.keep_alive = False
         self._channel.abort()
 

@@ -9,9 +9,15 @@ from collections.abc import Callable, Collection, Coroutine
 from typing import Any
 
 from s3d.agent.core.access_keys import AccessKeys
+from s3d.agent.core.metric_names import HTTP_CONNECTIONS, HTTP_IN_FLIGHT, HTTP_UPLOADS
 from s3d.agent.core.store import AccessControl, ObjectStore
+from s3d.agent.core.telemetry import Registry
 from s3d.agent.frontends.http.client_connection import ClientConnection
-from s3d.agent.frontends.http.endpoint_counters import EndpointCounters
+from s3d.agent.frontends.http.endpoint_counters import (
+    EndpointCounters,
+    access_log,
+    log_access,
+)
 from s3d.agent.frontends.http.exchange import Exchange
 from s3d.agent.frontends.http.limits import Limits
 from s3d.agent.frontends.http.open_connections import OpenConnections
@@ -43,6 +49,7 @@ class S3Server:
         clock: Callable[[], float] = time.time,
         limits: Limits | None = None,
         access: AccessControl | None = None,
+        registry: Registry | None = None,
     ) -> None:
         """keys: of the clients; None: requests need no signature. hosts: names of the
         endpoint beside localhost. region: of the responses; requests for any region are accepted.
@@ -51,7 +58,9 @@ class S3Server:
         """
         self.limits = limits or Limits()
         self.region = region
-        self.counters = EndpointCounters()
+        registry = registry or Registry()
+        self._counters = EndpointCounters(registry)
+        self._is_counting = registry.is_enabled
         self._hosts = Hosts("", hosts)
         self._heads = ResponseHeadWriter(clock)
         self._sendfile = SendfilePool(self.limits.write)
@@ -68,6 +77,9 @@ class S3Server:
         self._connections = OpenConnections(self.limits)
         self._servers: list[asyncio.Server] = []
         self._loop = asyncio.get_running_loop()
+        registry.computed(HTTP_IN_FLIGHT, self._connections.count_busy)
+        registry.computed(HTTP_CONNECTIONS, lambda: len(self._connections))
+        registry.computed(HTTP_UPLOADS, lambda: self._handler.uploads)
 
     async def start(self, host: str, port: int) -> tuple[str, int]:
         """Listen; return the address with its real port. Raises OSError when it is not free."""
@@ -104,7 +116,7 @@ class S3Server:
     def counters_by_name(self) -> dict[str, float]:
         """Counters since the start, for people: flat, by name."""
         return {
-            **self.counters.as_dict(),
+            **self._counters.as_dict(),
             "connections": len(self._connections),
             "uploads": self._handler.uploads,
         }
@@ -123,10 +135,13 @@ class S3Server:
         return self._handler.serve(exchange)
 
     def completed(self, exchange: Exchange) -> None:
-        self.counters.count(exchange, self._loop.time())
+        if self._is_counting:
+            self._counters.count(exchange, self._loop.time())
+        if access_log.isEnabledFor(logging.INFO):
+            log_access(exchange)
 
     def malformed(self, error: Exception) -> S3Error:
-        self.counters.count_malformed(error, self._loop.time())
+        self._counters.count_malformed(error, self._loop.time())
         return error_of(error)
 
     async def _listen(self, address: str, port: int) -> asyncio.Server:

@@ -56,7 +56,8 @@ class SendfilePool:
                     if turn.is_untouched:
                         exchange.status = 0
                     raise
-                exchange.sent += len(head) + piece.size
+                finally:
+                    exchange.sent += turn.sent
                 head = b""
 
     def close(self) -> None:
@@ -93,14 +94,24 @@ class SendfilePool:
 class SendfileTask:
     """Sends one piece, in as many calls of run() as it takes."""
 
-    __slots__ = ("_check", "_checked", "_head", "_left", "_offset", "_out", "_source", "_whole")
+    __slots__ = (
+        "_check",
+        "_checked",
+        "_head",
+        "_left",
+        "_offset",
+        "_out",
+        "_size",
+        "_source",
+        "_whole",
+    )
 
     def __init__(self, out: socket.socket, head: bytes, piece: Piece) -> None:
         self._out = out
         self._head = head
         self._source = piece.fd
         self._offset = piece.offset
-        self._left = piece.size
+        self._size = self._left = piece.size
         self._whole = len(head)
         self._check = piece.check
         self._checked = piece.offset if piece.check is not None else piece.offset + piece.size
@@ -110,6 +121,11 @@ class SendfileTask:
     def is_untouched(self) -> bool:
         """Whether a whole head is still to be sent."""
         return 0 < self._whole == len(self._head)
+
+    @property
+    def sent(self) -> int:
+        """Bytes that the client's socket has taken."""
+        return self._whole - len(self._head) + self._size - self._left
 
     def run(self) -> bool:
         """In a thread: send until all is sent (True), the client is slow or the time is over."""

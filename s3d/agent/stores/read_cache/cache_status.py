@@ -6,7 +6,7 @@ Nothing here changes the cache.
 from __future__ import annotations
 
 import heapq
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from s3d.agent.stores.read_cache.entry import UNCHECKED, Entry
@@ -23,6 +23,8 @@ class CacheParts:
     pin_manager: PinManager | None
     folder: Path
     trouble: str = ""
+    prices: tuple[float, float] = (0.0, 0.0)
+    """Of 1,000 requests to the remote and of 1 GB from it; 0: not known."""
 
 
 def cache_status(cache: CacheParts) -> CacheStatus:
@@ -37,6 +39,7 @@ def cache_status(cache: CacheParts) -> CacheStatus:
         max_files=limits.files,
         max_age=layer.freshness.max_age,
         trouble=layer.trouble,
+        saved_cost=layer.counters.saved_cost(*cache.prices),
         **cache_counts(cache),
     )
 
@@ -51,8 +54,7 @@ def cache_counts(cache: CacheParts) -> dict[str, int]:
         "files": layer.catalog.count,
         "pins": len(pin_manager.pins),
         "in_flight": layer.fills.in_flight,
-        "revalidated": layer.revalidations,
-        **asdict(layer.counts),
+        **layer.counters.as_dict(),
     }
 
 

@@ -22,6 +22,7 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body, BytesBody, Members, RequestContext, S3Response
 from s3d.agent.storage.blobs import INLINE
 from s3d.agent.storage.blocks import BLOCK, block_size, blocks_of, crc, mask
+from s3d.agent.stores.read_cache.cache_counters import CacheCounters
 from s3d.agent.stores.read_cache.catalog import Catalog
 from s3d.agent.stores.read_cache.entry import Entry
 from s3d.agent.stores.read_cache.fetch import Fetch, whole
@@ -34,21 +35,6 @@ _REST = 30.0
 """Seconds without fills after an error of the cache's disk."""
 
 Name = tuple[str, str]
-
-
-@dataclass
-class Counts:
-    """Counters of the cache since the start."""
-
-    hits: int = 0
-    misses: int = 0
-    stale: int = 0
-    """Responses from the cache while the remote was unreachable."""
-    hit_bytes: int = 0
-    fetched_bytes: int = 0
-    fills: int = 0
-    evictions: int = 0
-    corrupt: int = 0
 
 
 @dataclass
@@ -79,7 +65,7 @@ class FillCoordinator:
     files: EntryFiles
     inner: ObjectStore
     spawn: Callable[[Any, str], asyncio.Future[Any]]
-    counts: Counts
+    counters: CacheCounters
     admits: Callable[[str, str, Members, RequestContext | None], Awaitable[bool]]
     """Whether an object may be cached, by its attributes at the remote."""
     clock: Callable[[], float] = time.time
@@ -134,6 +120,7 @@ class FillCoordinator:
         entry = await asyncio.shield(opening.result)
         if entry is None or entry.superseded:
             raise Uncached(None)
+        self.counters.saved_requests.add()
         return entry
 
     async def _open(self, opening: _Opening, bucket: str, key: str, header: str) -> Entry:
@@ -165,7 +152,7 @@ class FillCoordinator:
         ):
             raise await _refused(response, header)
         entry = Entry((bucket, key), members, size, self.catalog.blobs.new_id(), self.clock())
-        self.counts.fills += 1
+        self.counters.fills.add()
         if size <= INLINE:
             return await self._small(opening, entry, members, body)
         held = stop - start
@@ -189,7 +176,7 @@ class FillCoordinator:
         """Fetch a whole small object into memory."""
         async with aclosing(body):
             data = b"".join([chunk async for chunk in body])
-        self.counts.fetched_bytes += len(data)
+        self.counters.fetched_bytes.add(len(data))
         digest_check = DigestCheck(claim_of(members))
         digest_check.update(data)
         if len(data) != entry.size:
@@ -304,7 +291,7 @@ class FillCoordinator:
         entry = fetch.entry
         try:
             await fetch.run(body)
-            self.counts.fetched_bytes += fetch.at - fetch.first * BLOCK
+            self.counters.fetched_bytes.add(fetch.at - fetch.first * BLOCK)
             if fetch.error is None and not self._holds(entry, fetch.digest_check):
                 fetch.error = S3Error(
                     "InternalError", "The remote's response does not match its ETag."
@@ -347,7 +334,7 @@ class FillCoordinator:
             digest_check.is_doubtful and entry.bucket in self._buckets_without_md5
         ):
             return True
-        self.counts.corrupt += 1
+        self.counters.corrupt.add()
         if not digest_check.is_doubtful:
             return False
         if self._md5_mismatches.get(entry.name) == digest_check.computed:

@@ -34,15 +34,17 @@ from collections.abc import Callable
 from typing import Any
 
 from s3d.agent.core.store import Answer, Layer, ObjectStore
+from s3d.agent.core.telemetry import Registry
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members, S3Request, S3Response
 from s3d.agent.selection.filter_subject import subject_of_record
 from s3d.agent.selection.use_policy import UsePolicy
 from s3d.agent.stores.read_cache.adopt_pushed import Pushed, adopt, row_of
+from s3d.agent.stores.read_cache.cache_counters import CacheCounters
 from s3d.agent.stores.read_cache.catalog import Catalog
 from s3d.agent.stores.read_cache.eligibility import NONE, PIN, TAG, Eligibility, cache_tag_in
 from s3d.agent.stores.read_cache.entry import Entry
-from s3d.agent.stores.read_cache.fill import Counts, FillCoordinator
+from s3d.agent.stores.read_cache.fill import FillCoordinator
 from s3d.agent.stores.read_cache.invalidation import (
     HARMLESS,
     Invalidation,
@@ -75,10 +77,12 @@ class Cache(Layer):
         clock: Callable[[], float] = time.time,
         *,
         use_policy: UsePolicy | None = None,
+        registry: Registry | None = None,
     ) -> None:
-        """use_policy: which objects are cached; None: all."""
+        """use_policy: which objects are cached; None: all. registry: counts what happens."""
         self.catalog = catalog
-        self.counts = Counts()
+        self.registry = registry or Registry()
+        self.counters = CacheCounters(self.registry)
         self.freshness = freshness
         self.on_cache_tag: Callable[[str, str, str], None] = lambda bucket, key, mark: None
         """Called with the tag s3d.cache of an object ("" for none) when it is seen or changed."""
@@ -93,12 +97,19 @@ class Cache(Layer):
             EntryFiles(catalog.blobs),
             inner,
             spawn,
-            self.counts,
+            self.counters,
             self.eligibility.admits,
             clock=clock,
         )
         self._revalidator = Revalidator(
-            inner, catalog, freshness, outage, spawn, clock, self._changed_at_remote
+            inner,
+            catalog,
+            freshness,
+            outage,
+            spawn,
+            clock,
+            self._changed_at_remote,
+            self.counters.revalidations,
         )
         catalog.on_evicted = self._evicted
         self._lists = ListOps(inner, catalog, freshness, outage, clock)
@@ -206,11 +217,6 @@ class Cache(Layer):
     # Status
 
     @property
-    def revalidations(self) -> int:
-        """Number of revalidations that the remote has answered."""
-        return self._revalidator.revalidations
-
-    @property
     def trouble(self) -> str:
         """Why nothing new is cached at the moment; "" when everything works."""
         if self.fills.is_resting:
@@ -225,7 +231,7 @@ class Cache(Layer):
         return await self._reads.verify(entry)
 
     def _evicted(self, count: int) -> None:
-        self.counts.evictions += count
+        self.counters.evictions.add(count)
 
     def _changed_at_remote(self, bucket: str, key: str) -> None:
         """Handle an object that has changed at the remote, or has been deleted there."""

@@ -16,6 +16,7 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body, BytesBody, Members, S3Request, S3Response
 from s3d.agent.storage.blobs import INLINE
 from s3d.agent.storage.record_cache import LRUCache
+from s3d.agent.stores.read_cache.cache_counters import Source
 from s3d.agent.stores.read_cache.catalog import Catalog
 from s3d.agent.stores.read_cache.entry import (
     Entry,
@@ -65,7 +66,7 @@ class ObjectReads:
         self._catalog = catalog
         self._fills = fills
         self._files = fills.files
-        self._counts = fills.counts
+        self._counters = fills.counters
         self._revalidator = revalidator
         self._outage = outage
         self._writes = writes
@@ -90,7 +91,7 @@ class ObjectReads:
         if authority is Authority.FORWARD:
             return self._forward(request)
         if entry is not None and authority is Authority.HERE and self._is_current(entry):
-            answer = self._answer_now(entry, request)
+            answer = self._answer_now(entry, request, Source.FRESH)
             if answer is not None:
                 return answer
         elif entry is None and request.op.name == "HeadObject":
@@ -119,11 +120,12 @@ class ObjectReads:
         return self._revalidator.is_fresh(entry) and not self._writes.is_under_way(entry.name)
 
     def _answer_now(
-        self, entry: Entry, request: S3Request[Members], *, is_hit: bool = True
+        self, entry: Entry, request: S3Request[Members], source: Source
     ) -> Completed[Members] | None:
-        """The response, if it needs no await. is_hit: the object was cached before."""
+        """The response, if it needs no await."""
         selected = select_response(request.input, entry)
         if selected.span is None or request.op.name == "HeadObject":
+            self._counters.answered(source, None)
             return Completed(selected.response())
         start, size = selected.span
         body: Body | None
@@ -137,15 +139,14 @@ class ObjectReads:
             body = self._files.body(entry, start, size)
             if body is None:
                 return None
-        if is_hit:
-            self._counts.hits += 1
-            self._counts.hit_bytes += size
+        self._counters.answered(source, size)
         return Completed(selected.response(body))
 
     async def _read_later(self, request: S3Request[Members]) -> S3Response[Members]:
         # Looked up again: an answer is awaited in a task that starts later than the call, and
         # another reader may have opened the object meanwhile.
         entry, is_stale = self._catalog.peek(request.bucket, request.key), False
+        source = Source.FRESH
         if entry is not None:
             authority = authority_of_read(request.input, entry)
             if authority is Authority.REVALIDATE or not self._is_current(entry):
@@ -153,17 +154,20 @@ class ObjectReads:
                 entry, is_stale = await self._revalidator.revalidate(
                     entry, request.context, force=force
                 )
+                source = Source.STALE if is_stale else Source.REVALIDATED
         if entry is None or entry.superseded:
             return await self._fill(request)
         if is_stale and is_refused(request.input, entry):
             message = "The remote is unreachable, and only the remote can evaluate this request."
             raise self._outage.error(request.key, message)
-        answer = self._answer_now(entry, request)
+        answer = self._answer_now(entry, request, source)
         response = (
-            answer.response if answer is not None else await self._answer_large(request, entry)
+            answer.response
+            if answer is not None
+            else await self._answer_large(request, entry, source)
         )
         if is_stale:
-            self._counts.stale += 1
+            self._counters.stale.add()
             response.headers[STALE] = "1"
             response.rendered_headers = None
         return response
@@ -176,11 +180,12 @@ class ObjectReads:
             return await self._forward(request)
         until = self._negative_cache.get(name)
         if until is not None and self._clock() < until:
+            self._counters.answered(Source.FRESH, None)
             raise S3Error("NoSuchKey", Key=key)
         header = request.input.get("Range") or ""
         if header and not is_simple_range(header):
             return await self._inner.call(request)
-        self._counts.misses += 1
+        self._counters.misses.add()
         writes = self._writes.count
         try:
             async with asyncio.timeout(OUTAGE_TIMEOUT if self._outage.is_active else None):
@@ -205,26 +210,30 @@ class ObjectReads:
             self._outage.begin()
             raise self._outage.error(key) from None
         if entry.size <= INLINE:
-            ready = self._answer_now(entry, request, is_hit=False)
+            ready = self._answer_now(entry, request, Source.FILLED)
             return ready.response if ready is not None else await self._inner.call(request)
-        return await self._answer_large(request, entry)
+        return await self._answer_large(request, entry, Source.FILLED)
 
-    async def _answer_large(self, request: S3Request[Members], entry: Entry) -> S3Response[Members]:
+    async def _answer_large(
+        self, request: S3Request[Members], entry: Entry, source: Source
+    ) -> S3Response[Members]:
         """Answer from a large entry, some of whose blocks have to be fetched or verified first."""
         selected = select_response(request.input, entry)
         if selected.span is None or request.op.name == "HeadObject":
+            self._counters.answered(source, None)
             return selected.response()
         start, size = selected.span
         if entry.covers(start, size):
             if await self._files.prove(entry, start, size):
                 body = self._files.body(entry, start, size)
                 if body is not None:
-                    self._counts.hits += 1
-                    self._counts.hit_bytes += size
+                    self._counters.answered(source, size)
                     return selected.response(body)
             else:
-                self._counts.corrupt += 1
+                self._counters.corrupt.add()
                 self._catalog.update(entry)
+        if source is not Source.FILLED:
+            self._counters.misses.add()  # of an entry that has not all that is asked for
         try:
             filling = FillBody(self._fills, entry, start, size, context=request.context)
         except S3Error:
@@ -254,6 +263,6 @@ class ObjectReads:
         return is_right
 
     def _drop_corrupt(self, entry: Entry) -> None:
-        self._counts.corrupt += 1
+        self._counters.corrupt.add()
         logger.warning("a cached object is damaged bucket=%s key=%s", entry.bucket, entry.key)
         self._catalog.forget(*entry.name)

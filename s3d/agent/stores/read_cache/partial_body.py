@@ -74,7 +74,7 @@ class FillBody:
             if entry.has(block):
                 if entry.is_verified(self._at, 1) or await fills.files.prove(entry, self._at, 1):
                     return (block + 1) * BLOCK
-                fills.counts.corrupt += 1
+                fills.counters.corrupt.add()
             fetch = fills.fetch_of(entry, block)
             if fetch is None:
                 fetch = await fills.fetch(entry, self._at, self._stop - self._at, self._context)

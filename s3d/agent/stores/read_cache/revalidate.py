@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.failures import FailureClass, Reason, Unreachable, classify
 from s3d.agent.core.store import ObjectStore
+from s3d.agent.core.telemetry import Counter
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import RequestContext
 from s3d.agent.stores.read_cache.catalog import Catalog
@@ -106,8 +107,8 @@ class Revalidator:
     clock: Callable[[], float]
     gone: Callable[[str, str], None]
     """Called with an object that has changed at the remote, or has been deleted there."""
-    revalidations: int = 0
-    """Number of answered revalidations."""
+    revalidations: Counter
+    """Counts those that the remote has answered."""
 
     def __post_init__(self) -> None:
         self._asking: dict[Name, asyncio.Future[Entry | None]] = {}
@@ -184,7 +185,7 @@ class Revalidator:
         if entry.superseded:
             return None
         self.outage.end()
-        self.revalidations += 1
+        self.revalidations.add()
         if response.status == 304:
             entry.checked = self.clock()
         elif response.output.get("ETag") == entry.etag:

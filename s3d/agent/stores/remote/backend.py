@@ -21,7 +21,7 @@ from s3d.agent.stores.remote.credential_provider import CredentialProvider
 from s3d.agent.stores.remote.http_transport import Settings
 from s3d.agent.stores.remote.remote_fingerprint import RemoteFingerprint
 from s3d.agent.stores.remote.remote_health import Health
-from s3d.agent.stores.remote.s3_backend import S3Backend
+from s3d.agent.stores.remote.s3_backend import Observe, S3Backend
 
 
 class BackendCapabilities(Protocol):
@@ -90,12 +90,18 @@ class BackendFiles:
 
 
 def open_backend(
-    settings: Settings, credentials: CredentialProvider, files: BackendFiles, *, may_probe: bool
+    settings: Settings,
+    credentials: CredentialProvider,
+    files: BackendFiles,
+    *,
+    may_probe: bool,
+    observe: Observe = lambda store: store,
 ) -> RemoteBackend:
     """The backend of settings.url; every URL is that of an S3 service today.
 
-    may_probe: small objects may be written to find out what the remote does. Raises UsageError for
-    a URL that cannot be used. Nothing is sent yet.
+    may_probe: small objects may be written to find out what the remote does. observe: wraps the
+    store that sends all requests. Raises UsageError for a URL that cannot be used. Nothing is sent
+    yet.
     """
     return S3Backend(
         settings,
@@ -104,4 +110,5 @@ def open_backend(
         capabilities_file=files.capabilities,
         fingerprint=files.fingerprint,
         may_probe=may_probe,
+        observe=observe,
     )

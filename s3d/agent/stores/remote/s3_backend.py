@@ -28,6 +28,9 @@ from s3d.agent.stores.remote.remote_fingerprint import RemoteFingerprint
 from s3d.agent.stores.remote.remote_health import Health
 from s3d.agent.stores.remote.remote_store import RemoteStore
 
+Observe = Callable[[ObjectStore], ObjectStore]
+"""Wraps the store that sends the requests, to count them."""
+
 
 class S3Backend:
     """See backend.py for each member."""
@@ -41,12 +44,13 @@ class S3Backend:
         capabilities_file: Path,
         fingerprint: RemoteFingerprint | None = None,
         may_probe: bool = True,
+        observe: Observe = lambda store: store,
     ) -> None:
         self._store = RemoteStore(settings, credentials, fingerprint=fingerprint)
         is_aws = known_order(settings.url, "") == BYTES
         quirks = RemoteQuirks(keeps_empty_segments=True if is_aws else None)
         learned = asyncio.Event()
-        compatibility = Compatibility(self._store, quirks, on_learned=learned.set)
+        compatibility = Compatibility(observe(self._store), quirks, on_learned=learned.set)
         self._empty_segments = EmptySegments(
             compatibility, quirks, may_probe=may_probe, on_learned=learned.set
         )

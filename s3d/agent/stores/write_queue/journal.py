@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from s3d.agent.core.events import Events
+from s3d.agent.core.telemetry import Registry
 from s3d.agent.s3.messages import Members
 from s3d.agent.storage.index import Index
 from s3d.agent.storage.reader import Reader
@@ -39,6 +40,7 @@ from s3d.agent.stores.write_queue.pending_write import (
 from s3d.agent.stores.write_queue.pending_writes import PendingWrites
 from s3d.agent.stores.write_queue.push_outcomes import PushOutcomes, RemoteUploads
 from s3d.agent.stores.write_queue.queue_control import PAUSED, QueueControl
+from s3d.agent.stores.write_queue.queue_metrics import QueueMetrics
 from s3d.agent.stores.write_queue.remote_states import STATE_MAX_AGE, RemoteStates
 
 T = TypeVar("T")
@@ -56,7 +58,9 @@ class Journal:
         events: Events,
         clock: Callable[[], float],
         remote_states: RemoteStates | None = None,
+        registry: Registry | None = None,
     ) -> None:
+        self.metrics = QueueMetrics(registry or Registry(), clock)
         self.remote_states = remote_states or RemoteStates(clock)
         """What the remote showed last."""
         self.unversioned: set[str] = set()
@@ -73,9 +77,12 @@ class Journal:
             clock,
             remote_states=self.remote_states,
             unversioned=self.unversioned,
+            metrics=self.metrics,
         )
         held = self.recorder.replace_held
-        self.outcomes = PushOutcomes(index, writes, events, clock, on_held=held)
+        self.outcomes = PushOutcomes(
+            index, writes, events, clock, on_held=held, metrics=self.metrics
+        )
         self.uploads = RemoteUploads(index, writes)
         self.control = QueueControl(index, writes, self.recorder, events)
         self.conflicts = ParkedConflicts(index, writes, events, clock, recorder=self.recorder)
@@ -87,12 +94,14 @@ class Journal:
         events: Events,
         clock: Callable[[], float] = time.time,
         remote_states: RemoteStates | None = None,
+        registry: Registry | None = None,
     ) -> Journal:
-        """Load the journal. index: opened with journal_rows.TABLES. clock: Unix seconds.
+        """Load the journal. index: opened with journal_rows.TABLES. clock: Unix seconds. registry:
+        counts what happens.
 
         After a run that was not closed, every pending write counts as an unresolved push.
         """
-        journal = cls(index, events, clock, remote_states)
+        journal = cls(index, events, clock, remote_states, registry)
         writes, now = journal._writes, clock()
         if index.read_inline(journal_history.must_enter_pending_completions):
             await index.write(lambda tx: journal_history.enter_pending_completions(tx, now))

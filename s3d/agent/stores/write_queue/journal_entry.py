@@ -32,6 +32,7 @@ from s3d.agent.stores.write_queue.pending_write import (
     Place,
 )
 from s3d.agent.stores.write_queue.pending_writes import PendingWrites
+from s3d.agent.stores.write_queue.queue_metrics import QueueMetrics
 from s3d.agent.stores.write_queue.remote_states import RemoteStates
 
 
@@ -94,6 +95,7 @@ class WriteRecorder:
         *,
         remote_states: RemoteStates,
         unversioned: Container[str],
+        metrics: QueueMetrics,
     ) -> None:
         """unversioned: buckets known to keep one version a key."""
         self._index = index
@@ -102,6 +104,7 @@ class WriteRecorder:
         self._clock = clock
         self._remote_states = remote_states
         self._unversioned = unversioned
+        self._metrics = metrics
         self._moved: dict[Place, MovedWrite] = {}
         """Writes that are being moved here; read by the writer thread."""
 
@@ -181,6 +184,7 @@ class WriteRecorder:
         for etag, push in entered.unresolved:
             self._writes.unresolved.add((write.bucket, write.key), etag, push)
         self._writes.add(write, entered.replaced)
+        self._metrics.accepted(write)
         self.replace_held(write)
         self._events.emit(
             "queue.accepted", write.subject, seq=write.seq, operation=write.kind, size=write.size

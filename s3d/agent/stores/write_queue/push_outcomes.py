@@ -36,6 +36,7 @@ from s3d.agent.stores.write_queue.pending_write import (
     StagedWrite,
 )
 from s3d.agent.stores.write_queue.pending_writes import PendingWrites
+from s3d.agent.stores.write_queue.queue_metrics import QueueMetrics
 
 _UNVERIFIED = "Unverified"
 _MAX_UPLOADS = 10_000
@@ -53,6 +54,7 @@ class PushOutcomes:
         clock: Callable[[], float],
         *,
         on_held: Callable[[PendingWrite], None],
+        metrics: QueueMetrics,
     ) -> None:
         """on_held: called when the filter holds a write."""
         self._index = index
@@ -60,6 +62,7 @@ class PushOutcomes:
         self._events = events
         self._clock = clock
         self._on_held = on_held
+        self._metrics = metrics
         self._unpruned = 0
         """Landings since the old ones were removed."""
 
@@ -110,6 +113,7 @@ class PushOutcomes:
 
     def _acknowledged(self, write: PendingWrite, etag: str) -> None:
         """Runs on the loop, after the commit."""
+        self._metrics.arrived(write)
         self._writes.pushed(write)
         self._events.emit(
             "queue.pushed",
@@ -143,6 +147,7 @@ class PushOutcomes:
         if not await self._index.write(save):
             self._writes.drop(write)
             return
+        self._metrics.arrived(write)
         self._writes.verify(write, until, reason)
 
     async def push_again(self, seq: int) -> None:

@@ -15,6 +15,7 @@ from s3d.agent.stores.write_queue.maintenance import QueueMaintenance
 from s3d.agent.stores.write_queue.pending_write import PendingWrite, PushError
 from s3d.agent.stores.write_queue.push import Overtaken, Pushed, PushExecutor
 from s3d.agent.stores.write_queue.push_plan import Resolution
+from s3d.agent.stores.write_queue.queue_metrics import CONFLICT, CORRUPT
 from s3d.agent.stores.write_queue.remote_gate import RemoteGate
 from s3d.agent.stores.write_queue.retry_policy import (
     DENIED_RETRY_DELAYS,
@@ -30,9 +31,8 @@ from s3d.agent.stores.write_queue.verify_push import StagedDataCorrupt
 
 logger = logging.getLogger(__name__)
 
-CORRUPT = "corrupt"
 INTEGRITY = "integrity"
-"""Error codes of s3d's own: the staged bytes are lost; the remote has other bytes."""
+"""An error code of s3d's own: the remote has other bytes. CORRUPT: the staged bytes are lost."""
 
 
 class PushResultHandler:
@@ -83,6 +83,7 @@ class PushResultHandler:
 
     async def overtaken(self, write: PendingWrite, conflict: Overtaken) -> None:
         """The remote has a newer version."""
+        self._journal.metrics.failed(CONFLICT)
         self._gate.record_success()
         self._forget(write)
         await self._abandon(write)
@@ -97,6 +98,7 @@ class PushResultHandler:
 
     async def corrupt(self, write: PendingWrite, error: StagedDataCorrupt) -> None:
         """The staged bytes cannot be pushed."""
+        self._journal.metrics.failed(CORRUPT)
         logger.error("staged bytes are corrupt: %s seq=%d", error.message, write.seq)
         await self._park(write, push_error(error, self._clock.now(), CORRUPT))
 
@@ -111,6 +113,7 @@ class PushResultHandler:
 
     async def failed(self, write: PendingWrite, error: S3Error) -> None:
         """The push raised this error."""
+        self._journal.metrics.failed_with(error)
         self._gate.record_outcome(error)
         self._maintenance.wake()
         action = action_for(error)

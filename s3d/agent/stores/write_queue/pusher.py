@@ -16,6 +16,7 @@ from s3d.agent.core.client import S3Client
 from s3d.agent.core.clock import Clock
 from s3d.agent.core.events import Events
 from s3d.agent.core.store import ObjectStore
+from s3d.agent.core.telemetry import Counter
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.optional_headers import OptionalGroup, blames
 from s3d.agent.stores.write_queue.journal import Journal
@@ -73,7 +74,7 @@ class Pusher:
             journal, self._remote, clock, on_wakeup=self._on_wakeup
         )
         self._results = PushResultHandler(journal, push, gate, self._maintenance, clock)
-        self._traffic = PushTraffic(events, clock)
+        self._traffic = PushTraffic(events, clock, journal.metrics.sent)
         self._changed = asyncio.Event()
         gate.on_return = self._on_return
         self._pushing = 0
@@ -187,11 +188,6 @@ class Pusher:
         """The remote itself has answered a request that is not a push."""
         self._gate.record_answer(status)
 
-    @property
-    def sent(self) -> int:
-        """Bytes sent to the remote since the start."""
-        return self._traffic.sent
-
     def progress(self, seq: int) -> tuple[int, float]:
         """Bytes sent by a running push, and bytes per second; 0 for a small write."""
         return self._traffic.progress_of(seq)
@@ -269,13 +265,13 @@ def _blames_header(write: PendingWrite) -> bool:
 class PushTraffic:
     """Rates of all pushes together, and the progress of large ones."""
 
-    def __init__(self, events: Events, clock: Clock) -> None:
+    def __init__(self, events: Events, clock: Clock, sent: Counter) -> None:
         self.events = events
         self.clock = clock
+        self.sent = sent
+        """Bytes since the start."""
         self.size = RateMeter()
         self.writes = RateMeter()
-        self.sent = 0
-        """Bytes since the start."""
         self._large: dict[int, PushProgress] = {}
         """By seq, pushes in flight that take long enough to be observed."""
 
@@ -316,7 +312,7 @@ class PushProgress:
         """This many further bytes are being sent."""
         now = self._traffic.clock.steady()
         self._traffic.size.add(size, now)
-        self._traffic.sent += size
+        self._traffic.sent.add(size)
         self.sent += size
         write = self._write
         if write.size <= SMALL:

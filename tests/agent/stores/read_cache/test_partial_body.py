@@ -39,7 +39,7 @@ async def test_a_block_that_has_rotted_is_fetched_anew(rig):
         file.seek(MIB + 5)
         file.write(bytes([DATA[MIB + 5] ^ 1]))
     assert await rig.s3.read("bbb", "k") == DATA
-    assert (entry.is_whole, rig.cache.counts.corrupt > 0) == (True, True)
+    assert (entry.is_whole, rig.cache.counters.corrupt.value > 0) == (True, True)
 
 
 @pytest.mark.parametrize("size", [1_000, len(DATA)])

@@ -11,6 +11,7 @@ import pytest
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
 from s3d.agent.core.failures import Reason, Refusal
+from s3d.agent.core.telemetry import Counter
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import BytesBody, Members, RequestContext
 from s3d.agent.s3.model import operations
@@ -592,7 +593,7 @@ def write(size: int) -> PendingWrite:
 
 async def test_a_large_push_tells_how_far_it_is_twice_a_second() -> None:
     time, events = Time(), Events()
-    progress = PushTraffic(events, time.clock).begin(write(SMALL * 10))
+    progress = PushTraffic(events, time.clock, Counter()).begin(write(SMALL * 10))
     told = []
     with events.subscribe(["queue"]) as subscription:
         for _ in range(10):
@@ -606,7 +607,7 @@ async def test_a_large_push_tells_how_far_it_is_twice_a_second() -> None:
 
 def test_a_small_one_tells_nothing() -> None:
     time, events = Time(), Events()
-    traffic = PushTraffic(events, time.clock)
+    traffic = PushTraffic(events, time.clock, Counter())
     progress = traffic.begin(write(SMALL))
     progress.add(SMALL)
     progress.finish()

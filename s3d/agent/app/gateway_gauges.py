@@ -1,0 +1,77 @@
+"""Gauges of the write queue, the read cache and the remote, computed when they are collected."""
+
+from __future__ import annotations
+
+import time
+
+from s3d.agent.core import metric_names as names
+from s3d.agent.core.telemetry import Labels, Registry
+from s3d.agent.stores.read_cache.cache_status import CacheParts
+from s3d.agent.stores.remote.remote_health import Health
+from s3d.agent.stores.write_queue.pending_write import PendingState, Usage
+from s3d.agent.stores.write_queue.queue_status import QueueParts
+from s3d.agent.stores.write_queue.remote_gate import AWAY, HELD, NEEDS_CREDENTIALS
+
+_BLOCKED_BY = {AWAY: "away", NEEDS_CREDENTIALS: "credentials", HELD: "account"}
+"""Why nothing is pushed, as the status says it -> value of the label."""
+
+
+def report_remote(registry: Registry, health: Health) -> None:
+    """Have the state of the remote computed."""
+
+    def is_up() -> float | None:
+        is_known = health.last_success is not None or health.last_failure is not None
+        return float(not health.error) if is_known else None
+
+    registry.computed(names.REMOTE_UP, is_up)
+    registry.computed(names.REMOTE_LAST_SUCCESS, lambda: health.last_success)
+    registry.computed(names.REMOTE_CLOCK_OFFSET, lambda: health.clock_offset)
+
+
+def report_queue(registry: Registry, queue: QueueParts | None) -> None:
+    """Have the state of the write queue computed."""
+    if queue is None:
+        return
+
+    def usage() -> dict[PendingState, Usage]:
+        totals = queue.journal.totals()
+        return {**totals.by_state, PendingState.CONFLICT: totals.conflicts}
+
+    def oldest_age() -> float:
+        oldest = queue.journal.pending.oldest()
+        return 0.0 if oldest is None else max(0.0, time.time() - oldest)
+
+    def blocked() -> dict[Labels, float]:
+        trouble = queue.pusher.status().trouble
+        return {(reason,): float(trouble == words) for words, reason in _BLOCKED_BY.items()}
+
+    for metric, read in (
+        (names.QUEUE_WRITES, lambda: {(str(k),): float(v.files) for k, v in usage().items()}),
+        (names.QUEUE_BYTES, lambda: {(str(k),): float(v.size) for k, v in usage().items()}),
+        (names.QUEUE_OLDEST, oldest_age),
+        (names.QUEUE_LIMIT_WRITES, lambda: queue.admission.limits.max_files),
+        (names.QUEUE_LIMIT_BYTES, lambda: queue.admission.limits.max_size),
+        (names.QUEUE_IN_FLIGHT, lambda: queue.pusher.status().pushing),
+        (names.QUEUE_PUSH_LIMIT, lambda: queue.pusher.status().limit),
+        (names.QUEUE_BLOCKED, blocked),
+        (names.QUEUE_PAUSED, lambda: float(queue.journal.paused)),
+        (names.QUEUE_BANDWIDTH, lambda: queue.throttle.rate),
+    ):
+        registry.computed(metric, read)
+
+
+def report_cache(registry: Registry, cache: CacheParts | None) -> None:
+    """Have the state of the read cache computed."""
+    if cache is None or cache.layer is None:
+        return
+    layer, prices = cache.layer, cache.prices
+    room = layer.catalog.room
+    for metric, read in (
+        (names.CACHE_BYTES, lambda: room.used),
+        (names.CACHE_OBJECTS, lambda: layer.catalog.count),
+        (names.CACHE_LIMIT_BYTES, lambda: room.limits.size),
+        (names.CACHE_LIMIT_OBJECTS, lambda: room.limits.files),
+        (names.CACHE_SAVED_COST, lambda: layer.counters.saved_cost(*prices)),
+        (names.CACHE_FILLING, lambda: layer.fills.in_flight),
+    ):
+        registry.computed(metric, read)

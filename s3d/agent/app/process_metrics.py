@@ -1,0 +1,77 @@
+"""Metrics of the process, its disks and its databases."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+import resource
+import shutil
+import sys
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from s3d import __version__
+from s3d.agent.core import metric_names as names
+from s3d.agent.core.telemetry import Histogram, Registry
+
+STORE, QUEUE, CACHE = "store", "write_queue", "read_cache"
+"""The databases, and the folders that they are in."""
+
+LAG_INTERVAL = 0.5
+"""Seconds between two measurements of the event loop's lag."""
+_KIB = 1024
+_STATM, _DESCRIPTORS = Path("/proc/self/statm"), Path("/proc/self/fd")
+
+
+def commit_histogram(registry: Registry, database: str) -> Histogram | None:
+    """Where a database reports the time of its commits; None: nobody wants to know."""
+    if not registry.is_enabled:
+        return None
+    return registry.histogram(names.SQLITE_COMMIT, database)
+
+
+def report_process(registry: Registry, started: float, folders: dict[str, Path]) -> None:
+    """Have what the system knows of this process and its disks computed. started: Unix seconds.
+    folders: by the value of the label."""
+    version = (__version__, platform.python_version())
+    registry.computed(names.BUILD_INFO, lambda: {version: 1})
+    registry.computed(names.START_TIME, lambda: started)
+    registry.computed(names.CPU_TIME, time.process_time)
+    registry.computed(names.RESIDENT_MEMORY, resident_memory)
+    registry.computed(names.OPEN_FILES, open_files)
+    registry.computed(names.MAX_FILES, lambda: resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+    registry.computed(names.DISK_FREE, lambda: dict(_free(folders.items())))
+
+
+async def measure_lag(registry: Registry) -> None:
+    """Measure how late a timer is. Runs until cancelled."""
+    loop, lag = asyncio.get_running_loop(), registry.histogram(names.LOOP_LAG)
+    while True:
+        due = loop.time() + LAG_INTERVAL
+        await asyncio.sleep(LAG_INTERVAL)
+        lag.observe(max(0.0, loop.time() - due))
+
+
+def resident_memory() -> int:
+    """Bytes in memory; where the system has no /proc, the most that it ever was."""
+    with suppress(OSError):
+        return int(_STATM.read_bytes().split()[1]) * os.sysconf("SC_PAGESIZE")
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else most * _KIB
+
+
+def open_files() -> int | None:
+    """None: the system does not say."""
+    for folder in (_DESCRIPTORS, Path("/dev/fd")):
+        with suppress(OSError):
+            return len(os.listdir(folder)) - 1  # listing it takes one
+    return None
+
+
+def _free(folders: Iterable[tuple[str, Path]]) -> Iterable[tuple[tuple[str], float]]:
+    for name, folder in folders:
+        with suppress(OSError):
+            yield (name,), shutil.disk_usage(folder).free

@@ -1,0 +1,72 @@
+import asyncio
+import os
+import select
+
+from s3d.agent.app.process_metrics import (
+    LAG_INTERVAL,
+    commit_histogram,
+    measure_lag,
+    open_files,
+    report_process,
+    resident_memory,
+)
+from s3d.agent.core import metric_names as names
+from s3d.agent.core.telemetry import NoRegistry, Registry
+from s3d.agent.storage.index import Index
+
+STALL = 0.15
+
+
+def test_what_the_system_knows_of_the_process(tmp_path):
+    registry = Registry()
+    report_process(registry, 123.0, {"state": tmp_path, "store": tmp_path / "missing"})
+    assert registry.total(names.START_TIME) == 123
+    assert registry.total(names.BUILD_INFO) == 1
+    assert registry.total(names.CPU_TIME) > 0
+    assert registry.total(names.MAX_FILES) >= registry.total(names.OPEN_FILES) > 2
+    free = registry.values(names.DISK_FREE)
+    assert list(free) == [("state",)]
+    stats = os.statvfs(tmp_path)
+    assert abs(free["state",] - stats.f_bavail * stats.f_frsize) < 1 << 30
+
+
+def test_memory_and_files_follow_what_is_opened(tmp_path):
+    before, files = resident_memory(), open_files()
+    data = b"x" * (64 << 20)
+    with (tmp_path / "f").open("wb"):
+        assert open_files() == files + 1
+    assert resident_memory() - before > len(data) / 2
+
+
+async def test_a_stalled_loop_shows_as_lag():
+    registry = Registry()
+    async with asyncio.TaskGroup() as group:
+
+        async def measure():
+            await measure_lag(registry)
+
+        task = group.create_task(measure())
+        await asyncio.sleep(LAG_INTERVAL - STALL / 2)
+        select.select([], [], [], STALL)
+        await asyncio.sleep(0.01)
+        task.cancel()
+    cell = registry.histogram(names.LOOP_LAG)
+    assert sum(cell.counts) == 1
+    assert cell.sum >= STALL / 4
+
+
+async def test_commits_are_timed_by_database(tmp_path):
+    registry = Registry()
+    commits = commit_histogram(registry, "store")
+    index = Index.open(tmp_path / "index.sqlite", commits=commits)
+    try:
+        for number in range(3):
+            await index.write(lambda tx, number=number: tx.put_setting("b", "n", b"%d" % number))
+    finally:
+        index.close()
+    assert registry.values(names.SQLITE_COMMIT) == {("store",): 3}
+    assert 0 < registry.histogram(names.SQLITE_COMMIT, "store").sum < 30
+
+
+def test_without_a_registry_no_commit_is_timed():
+    assert commit_histogram(NoRegistry(), "store") is None

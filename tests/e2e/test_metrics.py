@@ -1,0 +1,110 @@
+"""The metrics of a running agent are what its clients have counted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from s3d.agent.core import metric_names as names
+from s3d.agent.core.metric_names import TABLE
+from tests.agent_process import AgentProcess, launch
+from tests.known_load import OPENMETRICS, KnownLoad, Relay, scrape, wait_until
+
+MIB = 1 << 20
+
+
+@pytest.fixture(scope="module")
+def own_agent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AgentProcess]:
+    """One that serves this file's load alone."""
+    agent = launch(tmp_path_factory.mktemp("counted") / "home")
+    try:
+        yield agent
+    finally:
+        agent.kill()
+
+
+@pytest.fixture(scope="module")
+def relay(own_agent: AgentProcess) -> Iterator[Relay]:
+    with Relay(own_agent.endpoint) as relay:
+        yield relay
+
+
+@pytest.fixture(scope="module")
+def load(own_agent: AgentProcess, relay: Relay) -> KnownLoad:
+    """Has run."""
+    load = KnownLoad(own_agent, relay)
+    load.run("counted")
+    return load
+
+
+def test_requests_by_operation_and_status(own_agent: AgentProcess, load: KnownLoad) -> None:
+    found = scrape(own_agent)
+    assert found.by_labels(names.HTTP_REQUESTS) == load.counted.requests
+    assert sum(load.counted.requests.values()) > 40
+    by_operation = {(name,): count for name, count in load.counted.by_operation().items()}
+    assert found.by_labels(names.HTTP_DURATION, "_count") == by_operation
+
+
+def test_bytes_in_and_out(own_agent: AgentProcess, load: KnownLoad, relay: Relay) -> None:
+    found = scrape(own_agent)
+    sent = {name: size for (name,), size in found.by_labels(names.HTTP_RECEIVED).items() if size}
+    assert sent == {name: size for name, size in load.counted.sent.items() if size}
+    assert sum(found.by_labels(names.HTTP_SENT).values()) == relay.received
+
+
+def test_the_status_says_the_same(own_agent: AgentProcess, load: KnownLoad, relay: Relay) -> None:
+    metrics = own_agent.client.status().metrics
+    requests = load.counted.requests
+    assert metrics["requests"] == sum(requests.values())
+    assert metrics["sent"] == relay.received
+    assert metrics["received"] == sum(load.counted.sent.values())
+    for name, number in load.counted.by_operation().items():
+        assert metrics[f"requests.{name or 'refused'}"] == number
+    for status in ("403", "404", "412", "416"):
+        number = sum(count for (_, code), count in requests.items() if code == status)
+        assert metrics[f"errors.{status}"] == number
+
+
+def test_every_text_has_every_metric_of_the_table_once(
+    own_agent: AgentProcess, load: KnownLoad
+) -> None:
+    text, openmetrics = scrape(own_agent), scrape(own_agent, OPENMETRICS)
+    known = {metric.name: str(metric.kind) for metric in TABLE}
+    assert text.types.items() <= known.items()
+    assert {name.removesuffix("_total") for name in text.types} == openmetrics.types.keys()
+    process = {metric.name for metric in TABLE if metric.subject == "process"}
+    assert process <= text.types.keys()
+    assert text.value(names.RESIDENT_MEMORY) > 10 * MIB
+    assert text.value(names.OPEN_FILES) > 5
+    assert text.value(names.DISK_FREE, "store") > MIB
+    assert text.value(names.CPU_TIME) > 0.05
+    commits = text.by_labels(names.SQLITE_COMMIT, "_count")
+    assert commits["store",] >= 10
+    assert text.value(names.HTTP_IN_FLIGHT) == 0
+
+
+def test_requests_that_end_early_are_counted_apart(
+    own_agent: AgentProcess, load: KnownLoad
+) -> None:
+    load.client.put_object(Bucket="counted", Key="huge", Body=b"h" * 64 * MIB)
+    load.abort_read("counted", "huge")
+    load.abort_write("counted", "half")
+    aborted = ("GetObject", "aborted"), ("PutObject", "aborted")
+
+    def is_counted() -> bool:
+        found = scrape(own_agent).by_labels(names.HTTP_REQUESTS)
+        return all(pair in found for pair in aborted)
+
+    wait_until(is_counted)
+    assert scrape(own_agent).by_labels(names.HTTP_REQUESTS) == load.counted.requests
+    assert own_agent.client.status().metrics["aborted"] == 2
+
+
+def test_a_switch_for_measurements_turns_the_registry_off(
+    start_agent: Callable[..., AgentProcess],
+) -> None:
+    agent = start_agent(env={"S3D_TELEMETRY": "off"})
+    agent.s3().list_buckets()
+    assert scrape(agent).samples == {}
+    assert agent.client.status().metrics["requests"] == 0
