@@ -16,6 +16,7 @@ from s3d.agent.core.owners import Owners
 from s3d.agent.s3.access_decision import OF_INITIATORS, BucketAccess, Decision, decide
 from s3d.agent.s3.acl_evaluation import OF_OBJECTS
 from s3d.agent.s3.actions import Need, needs_of
+from s3d.agent.s3.address import parse_copy_source
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.key_scope import scope_allows
 from s3d.agent.s3.messages import S3Request
@@ -44,7 +45,7 @@ class Authorization:
 
     def check(self, request: S3Request[Any], caller: Principal) -> None:
         """Raises S3Error AccessDenied unless the caller may make the request."""
-        self._check_expected_owners(request)
+        self.check_expected_owner(request)
         needs = needs_of(request.op.name, request.op.scope, request.input)
         for need in needs:
             if not self.decide(need, request, caller).allowed:
@@ -58,9 +59,9 @@ class Authorization:
         if access is None:
             return _without_bucket(need, caller)
         record = self._record(need) if need.key else None
-        if need.action in _OF_TAGS and request.op.name == "CopyObject":
-            if record is None or not record.description.tags:
-                return Decision(True, "the source has no tags")
+        has_tags = record is not None and bool(record.description.tags)
+        if need.action in _OF_TAGS and request.op.name == "CopyObject" and not has_tags:
+            return Decision(True, "the source has no tags")
         if need.is_secondary:
             return self._decide_secondary(need, request, caller, access, record)
         return decide(
@@ -151,22 +152,23 @@ class Authorization:
         if not self.decide(Need(action, need.bucket), request, caller).allowed:
             raise S3Error("AccessDenied")
 
-    def _check_expected_owners(self, request: S3Request[Any]) -> None:
-        """Raises AccessDenied when the bucket, or that of a copy's source, has another owner.
+    def check_expected_owner(self, request: S3Request[Any]) -> None:
+        """Raises AccessDenied when the bucket, or that of a copy's source, has another owner than
+        the request expects.
 
         https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-owner-condition.html
         """
-        expected = request.input.get("ExpectedBucketOwner")
-        if expected is not None:
-            self._check_owner(request.bucket, expected)
-
-    def _check_owner(self, bucket: str, expected: str) -> None:
-        access = self.bucket(bucket)
-        if access is None:
-            return
-        owner = self._owners.find(access.owner)
-        if owner is None or owner.account_id != expected:
-            raise S3Error("AccessDenied")
+        input = request.input
+        expected = {request.bucket: input.get("ExpectedBucketOwner")}
+        if input.get("ExpectedSourceBucketOwner"):
+            source = parse_copy_source(input["CopySource"])[0]
+            expected[source] = input["ExpectedSourceBucketOwner"]
+        for bucket, account in expected.items():
+            access = self.bucket(bucket) if account is not None else None
+            if access is not None:
+                owner = self._owners.find(access.owner)
+                if owner is None or owner.account_id != account:
+                    raise S3Error("AccessDenied")
 
 
 def _without_bucket(need: Need, caller: Principal) -> Decision:
