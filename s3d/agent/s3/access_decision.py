@@ -94,7 +94,7 @@ def decide(
     is_own = owner == caller.owner and not caller.is_anonymous
     if need.action in OF_INITIATORS and initiator == caller.owner:
         is_own = True
-    identity = _identity(need, caller, lookup)
+    identity = decide_by_key(need, caller, lookup)
     if identity.allowed and is_own:
         return identity
     granted = _grant(need, caller, bucket, protected, target, lookup)
@@ -136,8 +136,11 @@ def _denial(need: Need, caller: Principal, bucket: BucketAccess, lookup: Lookup)
     return None
 
 
-def _identity(need: Need, caller: Principal, lookup: Lookup) -> Decision:
-    """What the caller's own key allows: its scope, and the policies of its session."""
+def decide_by_key(need: Need, caller: Principal, lookup: Lookup) -> Decision:
+    """What the caller's own key allows: its scope, and the policies of its session.
+
+    In front of a remote nothing else decides here: policies and lists are the remote's.
+    """
     if caller.is_anonymous:
         return Decision(False, "the request is not signed")
     key = need.key
@@ -155,6 +158,9 @@ def _identity(need: Need, caller: Principal, lookup: Lookup) -> Decision:
         )
         if statement is None:
             return Decision(False, "the policy of the session does not allow it")
+        if statement.effect == DENY:
+            reason = f"the policy of the session denies it: {statement.name}"
+            return Decision(False, reason, is_explicit=True)
     return Decision(True, f"the scope of the key {caller.access_key_id} includes it")
 
 

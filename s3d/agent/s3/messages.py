@@ -152,6 +152,8 @@ class RequestContext:
     """The answer must be current: no layer may answer from a cache."""
     parent: str = ""
     """Background work has a request id of its own; this is that of the request that caused it."""
+    client_address: str = ""
+    """IP address of the client; "" for the agent itself and for the control API."""
 
     def derive(self, **changes: Any) -> RequestContext:
         """A copy with changes."""

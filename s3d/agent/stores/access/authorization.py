@@ -1,0 +1,198 @@
+"""Whether a request may be carried out: what it needs, decided one by one, before its body is read.
+
+1. actions.needs_of() says what the operation needs.
+2. _decide() finds the bucket, and the object where an object's own list or tags matter, and asks
+   access_decision.decide().
+3. A missing object is hidden from callers that may not list the bucket: they get 403, not 404.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from s3d.agent.core.owners import Owners
+from s3d.agent.s3.access_decision import OF_INITIATORS, BucketAccess, Decision, decide
+from s3d.agent.s3.acl_evaluation import OF_OBJECTS
+from s3d.agent.s3.actions import Need, needs_of
+from s3d.agent.s3.address import parse_copy_source
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.key_scope import scope_allows
+from s3d.agent.s3.messages import S3Request
+from s3d.agent.s3.principal import Principal
+from s3d.agent.storage.bucket_access import canonical_id, object_access, read_bucket_access
+from s3d.agent.storage.index import Index
+from s3d.agent.storage.reader import Reader
+from s3d.agent.storage.records import ObjectRecord
+from s3d.agent.stores.access.condition_keys import ConditionKeys
+
+_OF_TAGS = frozenset({"s3:GetObjectTagging", "s3:GetObjectVersionTagging"})
+
+
+class Authorization:
+    """Decides about requests to one store. Belongs to the event loop."""
+
+    def __init__(
+        self, index: Index, owners: Owners, *, clock: Callable[[], float] = time.time
+    ) -> None:
+        """clock: Unix seconds."""
+        self._index = index
+        self._owners = owners
+        self._clock = clock
+        self.bucket = index.per_bucket(read_bucket_access)
+        """Name -> what decides about the bucket; None: there is none."""
+
+    def check(self, request: S3Request[Any], caller: Principal) -> None:
+        """Raises S3Error AccessDenied unless the caller may make the request."""
+        self.check_expected_owner(request)
+        needs = needs_of(request.op.name, request.op.scope, request.input)
+        for need in needs:
+            if not self.decide(need, request, caller).allowed:
+                self._refuse(need, request, caller)
+        if needs and _reads_object(request, needs[0]):
+            self._hide_missing(needs[0], request, caller)
+
+    def decide(self, need: Need, request: S3Request[Any], caller: Principal) -> Decision:
+        """Whether the caller may do one thing that a request needs."""
+        access = self.bucket(need.bucket) if need.bucket else None
+        if access is None:
+            return _without_bucket(need, caller)
+        record = self._record(need) if need.key else None
+        has_tags = record is not None and bool(record.description.tags)
+        if need.action in _OF_TAGS and request.op.name == "CopyObject" and not has_tags:
+            return Decision(True, "the source has no tags")
+        if need.is_secondary:
+            return self._decide_secondary(need, request, caller, access, record)
+        return decide(
+            need,
+            caller,
+            access,
+            None if record is None else object_access(record),
+            self._keys(need, request, access, record),
+            initiator=self._initiator(need, request),
+        )
+
+    def _decide_secondary(
+        self,
+        need: Need,
+        request: S3Request[Any],
+        caller: Principal,
+        access: BucketAccess,
+        record: ObjectRecord | None,
+    ) -> Decision:
+        """What goes along with a main action that is granted: see Need.is_secondary."""
+        keys = self._keys(need, request, access, record)
+        target = None if record is None else object_access(record)
+        decision = decide(need, caller, access, target, keys)
+        if decision.allowed or decision.is_explicit or caller.owner == access.owner:
+            return decision
+        if caller.is_anonymous or scope_allows(caller, need.action, need.bucket, need.key):
+            return Decision(True, "it goes along with the main action")
+        return decision
+
+    def _keys(
+        self,
+        need: Need,
+        request: S3Request[Any],
+        access: BucketAccess,
+        record: ObjectRecord | None,
+    ) -> ConditionKeys:
+        owner = self._owners.find(access.owner)
+        return ConditionKeys(
+            request,
+            now=self._clock(),
+            account="" if owner is None else owner.account_id,
+            tags=None if record is None else record.description.tags,
+            version_id=need.version_id,
+        )
+
+    def _record(self, need: Need) -> ObjectRecord | None:
+        """The version that a need names, if it exists."""
+
+        def look(reader: Reader) -> ObjectRecord | None:
+            key = need.key.encode()
+            if need.version_id:
+                stored = reader.version(need.bucket, key, need.version_id)
+            else:
+                stored = reader.current(need.bucket, key)
+            return None if stored is None else stored.record
+
+        return self._index.read_inline(look)
+
+    def _initiator(self, need: Need, request: S3Request[Any]) -> str:
+        if need.action not in OF_INITIATORS:
+            return ""
+        upload_id = str(request.input.get("UploadId") or "")
+        upload = self._index.read_inline(
+            lambda reader: reader.upload(need.bucket, need.key.encode(), upload_id)
+        )
+        return "" if upload is None else canonical_id(upload.initiator)
+
+    # ------------------------------------------------------------ refusals
+
+    def _refuse(self, need: Need, request: S3Request[Any], caller: Principal) -> None:
+        """Raises AccessDenied, except where the caller may see that there is nothing."""
+        access = self.bucket(need.bucket)
+        if access is None or need.action not in OF_OBJECTS or self._record(need) is not None:
+            raise S3Error("AccessDenied")
+        # No object, so no list of grants that could allow it: whoever may list may know.
+        if self.decide(need, request, caller).is_explicit:
+            raise S3Error("AccessDenied")
+        self._hide_missing(need, request, caller)
+
+    def _hide_missing(self, need: Need, request: S3Request[Any], caller: Principal) -> None:
+        """Raises AccessDenied for an object that is not there, unless the caller may list.
+
+        https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
+        """
+        if self.bucket(need.bucket) is None or self._record(need) is not None:
+            return
+        action = "s3:ListBucketVersions" if need.version_id else "s3:ListBucket"
+        if not self.decide(Need(action, need.bucket), request, caller).allowed:
+            raise S3Error("AccessDenied")
+
+    def check_expected_owner(self, request: S3Request[Any]) -> None:
+        """Raises AccessDenied when the bucket, or that of a copy's source, has another owner than
+        the request expects.
+
+        https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-owner-condition.html
+        """
+        input = request.input
+        expected = {request.bucket: input.get("ExpectedBucketOwner")}
+        if input.get("ExpectedSourceBucketOwner"):
+            source = parse_copy_source(input["CopySource"])[0]
+            expected[source] = input["ExpectedSourceBucketOwner"]
+        for bucket, account in expected.items():
+            access = self.bucket(bucket) if account is not None else None
+            if access is not None:
+                owner = self._owners.find(access.owner)
+                if owner is None or owner.account_id != account:
+                    raise S3Error("AccessDenied")
+
+
+def _without_bucket(need: Need, caller: Principal) -> Decision:
+    """A bucket that does not exist, or none: the scope of the key decides alone."""
+    if caller.is_anonymous:
+        # The answer to an operation on a missing bucket is NoSuchBucket, for everyone.
+        is_missing = bool(need.bucket) and need.action != "s3:CreateBucket"
+        return Decision(is_missing, "the request is not signed")
+    allowed = scope_allows(caller, need.action, need.bucket, need.key)
+    return Decision(allowed, f"by the scope of the key {caller.access_key_id}")
+
+
+def _reads_object(request: S3Request[Any], need: Need) -> bool:
+    """Whether an operation answers 404 when its object does not exist."""
+    return bool(need.key) and need.action not in _MAKING
+
+
+_MAKING = frozenset(
+    {
+        "s3:AbortMultipartUpload",
+        "s3:DeleteObject",
+        "s3:DeleteObjectVersion",
+        "s3:ListMultipartUploadParts",
+        "s3:PutObject",
+    }
+)
+"""Main actions on objects that need not exist."""

@@ -1,0 +1,67 @@
+"""DeleteObjects for a caller that may delete some of its keys only.
+
+Each key is decided on its own: those that are permitted are passed on, and each other one becomes
+an error of its own in the answer.
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from s3d.agent.core.store import Answer, Completed, ObjectStore
+from s3d.agent.s3.actions import Need, delete_needs
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.messages import Members, S3Request, S3Response
+
+_PASSED_ON = (
+    "Bucket",
+    "BypassGovernanceRetention",
+    "ExpectedBucketOwner",
+    "MFA",
+    "RequestPayer",
+)
+"""Members of DeleteObjects that hold for each of its keys."""
+
+
+def delete_permitted(
+    inner: ObjectStore, request: S3Request[Members], is_permitted: Callable[[Need], bool]
+) -> Answer:
+    """Pass the permitted keys on. is_permitted: whether the caller may do one thing."""
+    bypass = bool(request.input.get("BypassGovernanceRetention"))
+    objects: Sequence[Members] = (request.input.get("Delete") or {}).get("Objects") or ()
+    permitted, errors = [], []
+    for one in objects:
+        key, version_id = str(one.get("Key") or ""), str(one.get("VersionId") or "")
+        needs = delete_needs(request.bucket, key, version_id, bypass=bypass)
+        if all(map(is_permitted, needs)):
+            permitted.append(one)
+        else:
+            errors.append(_error_row(one))
+    if not errors:
+        return inner.call(request)
+    if not permitted:
+        return Completed(S3Response({"Errors": errors}))
+    return _delete_some(inner, request, permitted, errors)
+
+
+async def _delete_some(
+    inner: ObjectStore,
+    request: S3Request[Members],
+    permitted: list[Members],
+    errors: list[Members],
+) -> S3Response[Members]:
+    # The digest of the document is of the one that came, so it does not go along.
+    members = {name: request.input[name] for name in _PASSED_ON if name in request.input}
+    delete = {**request.input["Delete"], "Objects": permitted}
+    edited = request.replace(input={**members, "Delete": delete}, body=None)
+    response = await inner.call(edited)
+    output = dict(response.output)
+    output["Errors"] = [*(output.get("Errors") or ()), *errors]
+    return S3Response(output)
+
+
+def _error_row(one: Members) -> Members:
+    error = S3Error("AccessDenied")
+    row = {"Key": one.get("Key", ""), "Code": error.code, "Message": error.message}
+    return {**row, "VersionId": one["VersionId"]} if one.get("VersionId") else row

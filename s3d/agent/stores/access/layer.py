@@ -1,0 +1,78 @@
+"""Access control of the embedded store: refuses what the caller may not do.
+
+1. The agent's own calls, which have no principal, are passed on.
+2. A caller with an unrestricted key, in a bucket of its own that has neither a policy nor objects
+   of other accounts, may do everything: the request is passed on after one look into a dictionary.
+3. Authorization decides about everything else, from the index and without a wait. The body of the
+   request is not read before, so a client that waits for `100 Continue` sends none in vain.
+4. Each key of DeleteObjects is decided on its own.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from s3d.agent.core.store import Answer, Layer, ObjectStore, operation
+from s3d.agent.s3.actions import Need
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.messages import Members, S3Request
+from s3d.agent.s3.principal import Principal
+from s3d.agent.stores.access.authorization import Authorization
+from s3d.agent.stores.access.delete_objects import delete_permitted
+
+_LOOKED_AT = frozenset({"CopySource", "ExpectedBucketOwner", "RenameSource"})
+"""Members that name a second bucket, or demand something of the owner."""
+
+
+class AccessLayer(Layer):
+    """Decides about each request, with 403 AccessDenied for what the caller may not do."""
+
+    admits_anonymous = True
+    """Requests without a signature come here, and policies and lists decide about them."""
+
+    def __init__(self, inner: ObjectStore, authorization: Authorization) -> None:
+        super().__init__(inner)
+        self._authorization = authorization
+
+    def call(self, request: S3Request[Any]) -> Answer:
+        principal = request.context.principal
+        if principal is None or self._is_plain(request, principal):
+            return self.inner.call(request)
+        return super().call(request)
+
+    def fallback(self, request: S3Request[Any]) -> Answer:
+        self.authorize(request)
+        return self.inner.call(request)
+
+    def authorize(self, request: S3Request[Any]) -> None:
+        """Raises S3Error AccessDenied unless the caller may make the request."""
+        principal = request.context.principal
+        if principal is None or self._is_plain(request, principal):
+            return
+        if not request.op.name:  # answered with 501, which tells nothing
+            if principal.is_anonymous:
+                raise S3Error("AccessDenied")
+            return
+        self._authorization.check(request, principal)
+
+    @operation("DeleteObjects")
+    def delete_objects(self, request: S3Request[Members]) -> Answer:
+        principal, authorization = request.context.principal, self._authorization
+        assert principal is not None
+        authorization.check_expected_owner(request)
+
+        def is_permitted(need: Need) -> bool:
+            return authorization.decide(need, request, principal).allowed
+
+        return delete_permitted(self.inner, request, is_permitted)
+
+    def _is_plain(self, request: S3Request[Any], principal: Principal) -> bool:
+        if principal.is_restricted:
+            return False
+        access = self._authorization.bucket(request.input.get("Bucket", ""))
+        return (
+            access is not None
+            and access.is_plain
+            and access.owner == principal.owner
+            and _LOOKED_AT.isdisjoint(request.input)
+        )
