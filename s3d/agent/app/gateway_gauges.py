@@ -5,12 +5,15 @@ from __future__ import annotations
 import time
 
 from s3d.agent.core import metric_names as names
-from s3d.agent.core.telemetry import Labels, Registry
+from s3d.agent.core.metric_names import Metric
+from s3d.agent.core.telemetry import Computed, Labels, Registry
 from s3d.agent.stores.read_cache.cache_status import CacheParts
 from s3d.agent.stores.remote.remote_health import Health
 from s3d.agent.stores.write_queue.pending_write import PendingState, Usage
 from s3d.agent.stores.write_queue.queue_status import QueueParts
 from s3d.agent.stores.write_queue.remote_gate import AWAY, HELD, NEEDS_CREDENTIALS
+
+Gauges = tuple[tuple[Metric, Computed], ...]
 
 _BLOCKED_BY = {AWAY: "away", NEEDS_CREDENTIALS: "credentials", HELD: "account"}
 """Why nothing is pushed, as the status says it -> value of the label."""
@@ -45,9 +48,15 @@ def report_queue(registry: Registry, queue: QueueParts | None) -> None:
         trouble = queue.pusher.status().trouble
         return {(reason,): float(trouble == words) for words, reason in _BLOCKED_BY.items()}
 
-    for metric, read in (
-        (names.QUEUE_WRITES, lambda: {(str(k),): float(v.files) for k, v in usage().items()}),
-        (names.QUEUE_BYTES, lambda: {(str(k),): float(v.size) for k, v in usage().items()}),
+    def writes() -> dict[Labels, float]:
+        return {(str(state),): each.files for state, each in usage().items()}
+
+    def sizes() -> dict[Labels, float]:
+        return {(str(state),): each.size for state, each in usage().items()}
+
+    gauges: Gauges = (
+        (names.QUEUE_WRITES, writes),
+        (names.QUEUE_BYTES, sizes),
         (names.QUEUE_OLDEST, oldest_age),
         (names.QUEUE_LIMIT_WRITES, lambda: queue.admission.limits.max_files),
         (names.QUEUE_LIMIT_BYTES, lambda: queue.admission.limits.max_size),
@@ -56,7 +65,8 @@ def report_queue(registry: Registry, queue: QueueParts | None) -> None:
         (names.QUEUE_BLOCKED, blocked),
         (names.QUEUE_PAUSED, lambda: float(queue.journal.paused)),
         (names.QUEUE_BANDWIDTH, lambda: queue.throttle.rate),
-    ):
+    )
+    for metric, read in gauges:
         registry.computed(metric, read)
 
 
@@ -66,12 +76,13 @@ def report_cache(registry: Registry, cache: CacheParts | None) -> None:
         return
     layer, prices = cache.layer, cache.prices
     room = layer.catalog.room
-    for metric, read in (
+    gauges: Gauges = (
         (names.CACHE_BYTES, lambda: room.used),
         (names.CACHE_OBJECTS, lambda: layer.catalog.count),
         (names.CACHE_LIMIT_BYTES, lambda: room.limits.size),
         (names.CACHE_LIMIT_OBJECTS, lambda: room.limits.files),
         (names.CACHE_SAVED_COST, lambda: layer.counters.saved_cost(*prices)),
         (names.CACHE_FILLING, lambda: layer.fills.in_flight),
-    ):
+    )
+    for metric, read in gauges:
         registry.computed(metric, read)

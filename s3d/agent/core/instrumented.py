@@ -33,6 +33,7 @@ class Instrumented:
 
     def __init__(self, inner: ObjectStore, layer: str, registry: Registry) -> None:
         """layer: its name in the table of layers."""
+        self.inner = inner
         self._call = inner.call
         self._layer = layer
         self._registry = registry

@@ -102,7 +102,7 @@ class Distribution(NamedTuple):
     """By the place in counts."""
 
     @property
-    def count(self) -> int:
+    def observations(self) -> int:
         return sum(self.counts)
 
 
@@ -165,7 +165,7 @@ class Registry:
     def values(self, metric: Metric) -> dict[Labels, float]:
         """The values of a counter or a gauge by label values; of a histogram, its counts."""
         return {
-            point.labels: point.value.count
+            point.labels: point.value.observations
             if isinstance(point.value, Distribution)
             else point.value
             for point in self._points(metric)

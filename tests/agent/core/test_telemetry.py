@@ -1,8 +1,4 @@
-import pytest
-
 from s3d.agent.core import metric_names as names
-from s3d.agent.core.histogram_bounds import REQUEST
-from s3d.agent.core.metric_names import TABLE, Kind
 from s3d.agent.core.telemetry import (
     MAX_SERIES,
     MAX_VALUES,
@@ -49,24 +45,16 @@ def test_a_histogram_counts_up_to_and_with_its_bounds():
         cell.observe(seconds)
     value = distribution(registry, names.LOOP_LAG)
     assert value.counts == (2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1)
-    assert (value.count, round(value.sum, 4)) == (5, 10.1021)
+    assert (value.observations, round(value.sum, 4)) == (5, 10.1021)
 
 
-def test_a_histogram_counts_finer_than_it_exports():
+def test_the_counted_buckets_are_summed_over_the_labels():
     registry = Registry()
+    assert sum(registry.bucket_counts(names.HTTP_DURATION)) == 0
     for operation in ("GetObject", "PutObject"):
-        for micros in range(100, 1_100):
-            registry.histogram(names.HTTP_DURATION, operation).observe(micros / 1e6)
+        registry.histogram(names.HTTP_DURATION, operation).observe(0.001)
     counts = registry.bucket_counts(names.HTTP_DURATION)
-    assert sum(counts) == 2_000
-    assert REQUEST.quantile(counts, 0.5) == pytest.approx(0.0006, rel=0.08)
-    assert REQUEST.quantile(counts, 0.99) == pytest.approx(0.00109, rel=0.08)
-    assert REQUEST.merge(counts)[:5] == (2 * 29, 2 * 128, 2 * 256, 2 * 512, 2 * 75)
-
-
-def test_without_observations_quantiles_are_zero():
-    registry = Registry()
-    assert REQUEST.quantile(registry.bucket_counts(names.HTTP_DURATION), 0.5) == 0
+    assert (sum(counts), max(counts)) == (2, 2)
 
 
 def test_an_exemplar_is_the_last_one_of_its_exported_bucket():
@@ -129,18 +117,3 @@ def test_a_registry_that_counts_nothing_takes_every_call():
     registry.gauge(names.QUEUE_OLDEST).set(1.0)
     registry.computed(names.QUEUE_WRITES, lambda: {("held",): 1.0})
     assert registry.collect() == []
-
-
-def test_names_follow_the_rules_of_prometheus():
-    """https://prometheus.io/docs/practices/naming/"""
-    assert len({metric.name for metric in TABLE}) == len(TABLE)
-    for metric in TABLE:
-        assert metric.name.startswith("s3d_"), metric
-        assert metric.name.replace("_", "").isalnum(), metric
-        assert metric.name.islower(), metric
-        assert metric.name.endswith("_total") is (metric.kind is Kind.COUNTER), metric
-        assert not metric.name.endswith(("_count", "_sum", "_bucket")), metric
-        assert (metric.bounds is not None) is (metric.kind is Kind.HISTOGRAM), metric
-        assert metric.meaning.endswith("."), metric
-        assert "le" not in metric.labels, metric
-        assert not {"key", "keys", "object"} & set(metric.labels), metric
