@@ -19,13 +19,19 @@ from s3d.agent.core.context import background_context
 from s3d.agent.core.failures import FailureClass, classify
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.etag import same_etag, same_state
+from s3d.agent.s3.etag import same_state
 from s3d.agent.s3.messages import Members
 from s3d.agent.storage.records import Stored
 from s3d.agent.stores.write_queue import push_plan
 from s3d.agent.stores.write_queue.journal import Journal
 from s3d.agent.stores.write_queue.multipart_push import MultipartPush, abort
-from s3d.agent.stores.write_queue.pending_write import NO_OBJECT, Base, Kind, PendingWrite
+from s3d.agent.stores.write_queue.pending_write import (
+    NO_OBJECT,
+    Base,
+    Kind,
+    PendingWrite,
+    StagedWrite,
+)
 from s3d.agent.stores.write_queue.push_plan import (
     SMALL,
     Multipart,
@@ -37,6 +43,8 @@ from s3d.agent.stores.write_queue.push_plan import (
     is_about_condition,
     state_of,
 )
+from s3d.agent.stores.write_queue.push_span import PushSpans
+from s3d.agent.stores.write_queue.pushed import HeldByFilter, Overtaken, Pushed
 from s3d.agent.stores.write_queue.remote_buckets import ConditionSupport, RemoteConditions
 from s3d.agent.stores.write_queue.remote_gate import PushThrottle
 from s3d.agent.stores.write_queue.retry_policy import has_unknown_outcome
@@ -61,43 +69,6 @@ AdoptPushed = Callable[[str, str, str, Stored], Awaitable[None]]
 """Bucket, key, the remote's ETag and the pushed object. Never fails."""
 PushFilter = Callable[[str, str, Stored], Awaitable[str]]
 """Bucket, key and object -> why it is not pushed; "" if it is. Raises S3Error."""
-
-
-class Pushed(NamedTuple):
-    """The result of a push."""
-
-    etag: str = ""
-    """The remote's; "" where there is none."""
-    acknowledged_etag: str = ""
-    """The ETag that s3d acknowledged to its client; "" where there is none."""
-    state: str | None = None
-    """The state of the key at the remote: an ETag or NO_OBJECT; None: unknown."""
-    replaceable_until: float = 0.0
-    """Until when an older push of ours may replace it, Unix seconds; 0: none may."""
-    was_there: bool = False
-    """An earlier push had succeeded: a multipart upload that was begun since is useless."""
-
-    @property
-    def client_etag(self) -> str:
-        """acknowledged_etag, if the remote has another one; otherwise ""."""
-        ours = self.acknowledged_etag
-        return ours if ours and not same_etag(self.etag, ours) else ""
-
-
-class HeldByFilter(Exception):
-    """The filter holds the write; the text says why."""
-
-
-class Overtaken(Exception):
-    """The remote has a newer version.
-
-    remote_etag: NO_OBJECT for a key that was deleted there. resolution: PARK or DROP.
-    """
-
-    def __init__(self, remote_etag: str, resolution: Resolution) -> None:
-        self.remote_etag = remote_etag
-        self.resolution = resolution
-        super().__init__(remote_etag)
 
 
 class _AlreadyThere(Exception):
@@ -147,10 +118,12 @@ class PushExecutor:
         learn_conditions: Callable[[str], Awaitable[None]] | None = None,
         conflict_policy: Callable[[str, str], ConflictPolicy] = lambda *_: ConflictPolicy.PARK,
         clock_offset: Callable[[], float] = lambda: 0.0,
+        spans: PushSpans | None = None,
     ) -> None:
         """adopt: receives what the remote has now. push_filter: None pushes everything.
         condition_support, learn_conditions: see RemoteConditions. conflict_policy: of a bucket and
-        a key. clock_offset: seconds that the remote's clock is ahead of ours."""
+        a key. clock_offset: seconds that the remote's clock is ahead of ours. spans: None records
+        nothing."""
         self._journal = journal
         self._remote = remote
         self._body_of = body_of
@@ -161,6 +134,7 @@ class PushExecutor:
         self._conditions = RemoteConditions(clock, condition_support, learn_conditions)
         self._conflict_policy = conflict_policy
         self._clock_offset = clock_offset
+        self._spans = spans or PushSpans()
 
     async def push(self, write: PendingWrite, on_sent: OnSent) -> Pushed:
         """Push one write, from its row to the verified answer.
@@ -173,10 +147,23 @@ class PushExecutor:
         stored = None if row is None else row.stored
         if row is None or (stored is None and write.kind is not Kind.DELETE):
             return Pushed()  # it was discarded meanwhile
+        with self._spans.push(write, row.origin) as context:
+            remote = S3Client(self._remote, context)
+            return await self._push(write, row, remote, on_sent, is_unresolved=is_unresolved)
+
+    async def _push(
+        self,
+        write: PendingWrite,
+        row: StagedWrite,
+        remote: S3Client,
+        on_sent: OnSent,
+        *,
+        is_unresolved: bool,
+    ) -> Pushed:
+        stored = row.stored
         todo = push_plan.plan(write.kind, write.bucket, write.key, stored)
         is_conditional = await self._conditions.are_supported(write.bucket, todo)
         base = self._journal.outcomes.base_of(write, row)
-        remote = self._client_of(write)
         job = _Job(write, remote, stored, base, is_unresolved, is_conditional)
         if base.pushed_etag is not None:
             verified = await self._verify_pushed(job, base.pushed_etag)
@@ -207,11 +194,8 @@ class PushExecutor:
         if row is None or row.upload is None or not row.upload.upload_id:
             return
         named = {"Bucket": write.bucket, "Key": write.key, "UploadId": row.upload.upload_id}
-        await abort(self._client_of(write), named)
+        await abort(S3Client(self._remote, background_context(row.origin.request_id)), named)
         await self._journal.uploads.save(write.seq, None)
-
-    def _client_of(self, write: PendingWrite) -> S3Client:
-        return S3Client(self._remote, background_context(write.request_id))
 
     async def _first_condition(self, job: _Job, todo: Plan) -> str | None:
         """The condition to begin with; None: no condition. Raises _AlreadyThere, Overtaken."""
