@@ -10,8 +10,8 @@ from s3d.cli.output import json_line
 from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.cli.target import Names, Target, target_argument
 from s3d.shared.control import Scalar
+from s3d.shared.diagnostics import ObjectEvent
 from s3d.shared.errors import NotFoundError
-from s3d.shared.object_life import ObjectEvent
 from s3d.shared.text import safe, size
 
 _HIDDEN = ("seq", "operation", "size", "until")

@@ -1,11 +1,11 @@
 from s3d.cli.trace_command import _row
-from s3d.shared.object_life import ObjectEvent
+from s3d.shared.diagnostics import ObjectEvent
 
 
 def test_a_line_of_an_accepted_write():
     data = {"seq": 7, "operation": "put", "size": 4096}
     assert _row(ObjectEvent(1_700_000_000.25, "accepted", "REQ", "a" * 32, data)) == (
-        "2023-11-14 22:13:20.250  accepted     put 4.0 KiB staged  write=7  request=REQ  trace="
+        "2023-11-14 22:13:20.250  accepted     put 4 KiB staged  write=7  request=REQ  trace="
         + "a" * 32
     )
 

@@ -121,7 +121,7 @@ def test_a_queued_write_is_followed_to_the_remote_across_a_restart(
 
     push = one(spans, name=PUSH)
     assert push.trace != TRACE
-    assert push.links == [(TRACE, put.id)]
+    assert push.links == [(TRACE, queue.id)]
     assert (push.parent, push.kind) == ("", CONSUMER)
     assert push.attributes["s3d.parent_request_id"] == request_id
     sent = one(spans, service="gateway", trace=push.trace, name="S3.PutObject")
@@ -160,7 +160,8 @@ def test_without_the_setting_nothing_of_a_trace_goes_to_the_remote(
     s3.get_bucket_versioning(Bucket="bucket")
     agent.stop()
     behind.stop()
-    arrived = [span for span in collector.spans() if span.service == "remote"]
+    spans = [span for span in collector.spans() if span.service == "remote"]
+    arrived = [span for span in spans if span.kind == SERVER]
     assert {"S3.PutObject", "S3.GetBucketVersioning"} <= {span.name for span in arrived}
     assert {span.parent for span in arrived} == {""}
     assert TRACE not in {span.trace for span in arrived}
@@ -192,8 +193,8 @@ def test_without_an_exporter_the_clients_own_context_goes_along(
     drain(agent)
     agent.stop()
     behind.stop()
-    arrived = one(collector.spans(), trace=TRACE)
-    assert (arrived.service, arrived.parent) == ("remote", CLIENT)
+    arrived = [span for span in collector.spans() if span.trace == TRACE and span.kind == SERVER]
+    assert {(span.service, span.parent) for span in arrived} == {("remote", CLIENT)}
 
 
 @pytest.mark.parametrize("parent", ["00-x", f"{PARENT}-more", f"00-{'0' * 32}-{CLIENT}-01"])
@@ -249,7 +250,7 @@ def test_secrets_are_in_no_span_log_or_setting(start_gateway, behind, collector)
         [sys.executable, "-m", "s3d", "config"], env=agent.env, capture_output=True, timeout=30
     ).stdout
     agent.stop()
-    assert collector.headers[0]["authorization"] == f"Bearer {SECRET}"
+    assert f"Bearer {SECRET}" in {each.get("authorization") for each in collector.headers}
     sent = b"".join(collector.bodies)
     for secret in (SECRET, local, remote, signature):
         assert secret.encode() not in sent

@@ -16,7 +16,7 @@ from s3d.agent.app.gateway_gauges import report_cache, report_queue, report_remo
 from s3d.agent.app.read_cache import open_cache
 from s3d.agent.app.remote_account import HeldUntilConfirmed, RemoteAccount
 from s3d.agent.app.remote_state import RemoteState, open_remote_state
-from s3d.agent.app.tracing import note_cached, open_history, span_of_cache, span_of_queue
+from s3d.agent.app.tracing import Reports, note_cached, open_history, span_of_cache, span_of_queue
 from s3d.agent.app.waiting_writes import WaitingWrites, has_pending
 from s3d.agent.app.write_queue import build_queue, lock_queue, open_queue_files
 from s3d.agent.core.client import S3Client
@@ -183,12 +183,9 @@ async def open_gateway(
             config=config,
             state=state,
             remote=remote,
-            events=events,
-            registry=registry,
+            reports=Reports(events, registry, tracer, history),
             closing=closing,
             states=states,
-            tracer=tracer,
-            history=history,
             queue_files=queue_files,
             cache_policy=UsePolicy("cache", config.read_cache.filter, tags.of, policy=policy),
             push_policy=UsePolicy("push", config.write_queue.filter, tags.of, UPLOAD, policy),
@@ -228,12 +225,9 @@ class _Layers:
     config: Config
     state: RemoteState
     remote: RemoteBackend
-    events: Events
-    registry: Registry
+    reports: Reports
     closing: AsyncExitStack
     states: RemoteStates
-    tracer: Tracer
-    history: ObjectHistory
     queue_files: tuple[Journal, Embedded] | None
     """None: there is no write queue."""
     cache_policy: UsePolicy
@@ -244,15 +238,16 @@ class _Layers:
     def table(self) -> list[LayerRow]:
         """From the top down; the backend has the layers below. To add a layer, add its row."""
         rows = [
-            LayerRow("change_events", partial(ChangeEvents, events=self.events)),
+            LayerRow("change_events", partial(ChangeEvents, events=self.reports.events)),
             LayerRow("loop_detection", self.remote.detect_loops),
         ]
-        is_traced = self.tracer.is_active
+        tracer = self.reports.tracer
+        is_traced = tracer.is_active
         if self.queue_files is not None:
-            rows += [span_of_queue(self.tracer, self.queue_files[0])] if is_traced else []
+            rows += [span_of_queue(tracer, self.queue_files[0])] if is_traced else []
             rows.append(LayerRow("write_queue", self._write_queue))
         if self.config.read_cache.enabled:
-            rows += [span_of_cache(self.tracer)] if is_traced else []
+            rows += [span_of_cache(tracer)] if is_traced else []
             rows.append(LayerRow("read_cache", self._read_cache))
         return [*rows, LayerRow("observed_remote", self._observed_remote)]
 
@@ -268,12 +263,12 @@ class _Layers:
             self.closing,
             claim=self.state.claim_cache,
             use_policy=self.cache_policy,
-            registry=self.registry,
+            registry=self.reports.registry,
         )
         layer = self.cache.layer
         if layer is None:
             return inner
-        note_cached(self.history, layer.catalog)
+        note_cached(self.reports.history, layer.catalog)
         return layer
 
     def _write_queue(self, inner: ObjectStore) -> ObjectStore:
@@ -286,7 +281,7 @@ class _Layers:
             self.config,
             journal,
             staging,
-            self.events,
+            self.reports.events,
             inner=inner,
             push_to=HeldUntilConfirmed(push_to, self.state.account),
             cache=cache,
@@ -295,7 +290,7 @@ class _Layers:
             clock_offset=lambda: remote.health.clock_offset,
             listing_order=remote.capabilities.listing_order,
             check_remote_key=remote.check_key,
-            spans=PushSpans(self.tracer, self.history),
+            spans=PushSpans(self.reports.tracer, self.reports.history),
         )
         return layer
 

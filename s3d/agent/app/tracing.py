@@ -6,12 +6,13 @@ The layers themselves know nothing of their spans; here is when each of them doe
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from s3d.agent.core.events import Events
 from s3d.agent.core.object_history import ObjectHistory
 from s3d.agent.core.spans import Tracer
 from s3d.agent.core.store import LayerRow, handlers_of
+from s3d.agent.core.telemetry import Registry
 from s3d.agent.core.traced_layer import DoesWork, TracedLayer
 from s3d.agent.s3.messages import S3Request
 from s3d.agent.stores.read_cache.catalog import Catalog
@@ -19,6 +20,16 @@ from s3d.agent.stores.read_cache.listings import ListOps
 from s3d.agent.stores.read_cache.objects import ObjectReads
 from s3d.agent.stores.write_queue.journal import Journal
 from s3d.shared.paths import Places
+
+
+class Reports(NamedTuple):
+    """What the parts of a gateway report to."""
+
+    events: Events
+    registry: Registry
+    tracer: Tracer
+    history: ObjectHistory
+
 
 _CACHED_READS = frozenset((*handlers_of(ObjectReads), *handlers_of(ListOps)))
 

@@ -21,7 +21,7 @@ from pathlib import Path
 import msgspec
 
 from s3d.shared.control import Event, Scalar
-from s3d.shared.object_life import HistoryLine, ObjectEvent
+from s3d.shared.diagnostics import ObjectEvent
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +55,20 @@ class _Header(msgspec.Struct):
     """The first line of a file."""
 
     version: int
+
+
+class HistoryLine(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One event in the file of the agent. subject: bucket/key; it comes first, to be found."""
+
+    subject: str
+    at: float
+    event: str
+    request: str = ""
+    trace: str = ""
+    data: dict[str, Scalar] = {}
+
+    def event_of(self) -> ObjectEvent:
+        return ObjectEvent(self.at, self.event, self.request, self.trace, self.data)
 
 
 class ObjectHistory:

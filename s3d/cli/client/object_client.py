@@ -21,8 +21,8 @@ from s3d.shared.control import (
     TagChanges,
     Tags,
 )
+from s3d.shared.diagnostics import ObjectLife
 from s3d.shared.errors import S3dError
-from s3d.shared.object_life import ObjectLife
 
 
 class ObjectClient:

@@ -16,8 +16,8 @@ from opentelemetry.sdk._logs.export import LogRecordExporter, LogRecordExportRes
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
-from s3d.agent.app.otel.clean_text import clean
 from s3d.agent.app.otel.export_thread import RecordQueue
+from s3d.agent.app.otel.span_export import clean
 
 NOT_EXPORTED = ("opentelemetry", "urllib3", "requests", "s3d.agent.app.otel")
 """Loggers, and those below them."""

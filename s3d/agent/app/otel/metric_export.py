@@ -25,7 +25,7 @@ from opentelemetry.sdk.metrics.export import (
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
-from s3d.agent.app.otel.clean_text import clean
+from s3d.agent.app.otel.span_export import clean
 from s3d.agent.core.metric_names import Kind
 from s3d.agent.core.telemetry import Distribution, Family, Point
 
@@ -83,7 +83,7 @@ def _metric(family: Family, started: int, at: int) -> Metric:
 
 def _number(names: Sequence[str], point: Point, started: int, at: int) -> NumberDataPoint:
     assert not isinstance(point.value, Distribution)
-    return NumberDataPoint(_attributes(names, point), started, at, point.value)
+    return NumberDataPoint(_attributes(names, point), started, at, float(point.value))
 
 
 def _distribution(

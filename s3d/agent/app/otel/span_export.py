@@ -12,10 +12,11 @@ from opentelemetry.trace import Link, SpanContext, TraceFlags, TraceState
 from opentelemetry.trace import SpanKind as SdkKind
 from opentelemetry.trace.status import Status, StatusCode
 
-from s3d.agent.app.otel.clean_text import clean
-from s3d.agent.core.spans import ERROR_TYPE, Span, SpanKind
+from s3d.agent.core.spans import ERROR_TYPE, Span, SpanKind, Value
 from s3d.agent.s3.trace_context import TraceContext
 
+MAX_LENGTH = 1_024
+"""Characters of a value: those of the longest key."""
 _KINDS = {
     SpanKind.INTERNAL: SdkKind.INTERNAL,
     SpanKind.SERVER: SdkKind.SERVER,
@@ -58,6 +59,16 @@ def readable_span(span: Span, resource: Resource, scope: InstrumentationScope) -
         end_time=span.ended,
         instrumentation_scope=scope,
     )
+
+
+def clean(value: Value) -> Value:
+    """The value of an attribute as protobuf takes it: without the lone surrogates that stand for
+    bytes that are not UTF-8."""
+    if not isinstance(value, str):
+        return value
+    if len(value) > MAX_LENGTH:
+        value = value[:MAX_LENGTH]
+    return value if value.isascii() else value.encode("utf-8", "replace").decode()
 
 
 def _context(context: TraceContext, *, is_remote: bool) -> SpanContext:

@@ -10,7 +10,7 @@ from s3d.agent.frontends.control.problems import ControlError
 from s3d.agent.stores.write_queue.queue_status import QueueParts
 from s3d.shared import control
 from s3d.shared.control import Scalar
-from s3d.shared.object_life import ObjectEvent, ObjectLife
+from s3d.shared.diagnostics import ObjectEvent, ObjectLife
 
 ACCEPTED = "accepted"
 
@@ -27,7 +27,11 @@ class TraceRoutes:
         return [Route("GET", path, self.trace, frozenset({"key"}))]
 
     async def trace(self, call: Call) -> web.Response:
-        """The events of one object, oldest first."""
+        """The events of one object, oldest first.
+
+        The history is complete but for the last second before a kill. What is lost there is in the
+        rows of the writes that are pending.
+        """
         if self._history is None:
             hint = "set S3D_REMOTE: an object of the embedded store stays where it is"
             raise ControlError(409, control.NO_REMOTE, "there is no remote", hint)

@@ -44,7 +44,14 @@ from s3d.agent.stores.write_queue.push_plan import (
     state_of,
 )
 from s3d.agent.stores.write_queue.push_span import PushSpans
-from s3d.agent.stores.write_queue.pushed import HeldByFilter, Overtaken, Pushed
+from s3d.agent.stores.write_queue.pushed import (
+    AdoptPushed,
+    AlreadyThere,
+    HeldByFilter,
+    Overtaken,
+    Pushed,
+    PushFilter,
+)
 from s3d.agent.stores.write_queue.remote_buckets import ConditionSupport, RemoteConditions
 from s3d.agent.stores.write_queue.remote_gate import PushThrottle
 from s3d.agent.stores.write_queue.retry_policy import has_unknown_outcome
@@ -65,17 +72,6 @@ _NO_ANSWER = (FailureClass.TRANSIENT, FailureClass.CLOCK, FailureClass.AUTH)
 
 MAX_ATTEMPTS = 4
 """Attempts of one push while the remote keeps changing; then it waits."""
-AdoptPushed = Callable[[str, str, str, Stored], Awaitable[None]]
-"""Bucket, key, the remote's ETag and the pushed object. Never fails."""
-PushFilter = Callable[[str, str, Stored], Awaitable[str]]
-"""Bucket, key and object -> why it is not pushed; "" if it is. Raises S3Error."""
-
-
-class _AlreadyThere(Exception):
-    """The remote already is as the write would leave it."""
-
-    def __init__(self, etag: str) -> None:
-        self.etag = etag
 
 
 class _Job(NamedTuple):
@@ -179,7 +175,7 @@ class PushExecutor:
         try:
             expected = await self._first_condition(job, todo)
             answer = await self._send_on_condition(job, todo, expected, on_sent)
-        except _AlreadyThere as there:
+        except AlreadyThere as there:
             return self._result(job, there.etag)._replace(was_there=True)
         if stored is None:
             return self._result(job, NO_OBJECT)
@@ -198,7 +194,7 @@ class PushExecutor:
         await self._journal.uploads.save(write.seq, None)
 
     async def _first_condition(self, job: _Job, todo: Plan) -> str | None:
-        """The condition to begin with; None: no condition. Raises _AlreadyThere, Overtaken."""
+        """The condition to begin with; None: no condition. Raises AlreadyThere, Overtaken."""
         write, base = job.write, job.base
         if job.is_unresolved:
             return await self._decide_by_head(job, is_ours_likely=True)
@@ -212,7 +208,7 @@ class PushExecutor:
     async def _send_on_condition(
         self, job: _Job, todo: Plan, expected: str | None, on_sent: OnSent
     ) -> Members:
-        """The answer. Raises S3Error, _AlreadyThere, Overtaken."""
+        """The answer. Raises S3Error, AlreadyThere, Overtaken."""
         for _ in range(MAX_ATTEMPTS):
             condition = expected if job.is_conditional else None
             try:
@@ -236,7 +232,7 @@ class PushExecutor:
     async def _decide_by_head(self, job: _Job, *, is_ours_likely: bool = False) -> str | None:
         """HeadObject: the state of the key, which may be replaced; None: it cannot be read.
 
-        is_ours_likely: it may be what this write has left. Raises _AlreadyThere, Overtaken.
+        is_ours_likely: it may be what this write has left. Raises AlreadyThere, Overtaken.
         """
         write, states = job.write, self._journal.remote_states
         if self._conditions.is_head_denied(write.bucket):
@@ -249,7 +245,7 @@ class PushExecutor:
         remote = state_of(head)
         states.note(write.bucket, write.key, remote.etag)
         if job.stored is not None and is_ours_likely and is_our_write(job.stored, head):
-            raise _AlreadyThere(remote.etag)
+            raise AlreadyThere(remote.etag)
         comparison = push_plan.compare(
             job.base,
             remote,
@@ -264,7 +260,7 @@ class PushExecutor:
                 return remote.etag
             raise Overtaken(remote.etag, resolution)
         if resolution is Resolution.DONE and not self._may_need_delete_marker(job, is_ours_likely):
-            raise _AlreadyThere(NO_OBJECT)
+            raise AlreadyThere(NO_OBJECT)
         self._journal.outcomes.note_remote_state(write, remote.etag)
         return remote.etag
 
@@ -282,12 +278,12 @@ class PushExecutor:
         return [*ours, job.etag] if job.is_unresolved and job.etag else ours
 
     async def _has_our_bytes(self, job: _Job, head: Members) -> bool:
-        """Whether our bytes are there, with an ETag of the remote. Raises _AlreadyThere."""
+        """Whether our bytes are there, with an ETag of the remote. Raises AlreadyThere."""
         if job.stored is None or head.get("ContentLength") != job.stored.record.size:
             return False
         same, etag = await compare_content(job.remote, self._body_of, job.place, job.stored)
         if same and is_our_write(job.stored, head, same_bytes=True):
-            raise _AlreadyThere(etag)
+            raise AlreadyThere(etag)
         return same
 
     def _may_need_delete_marker(self, job: _Job, is_ours_likely: bool) -> bool:

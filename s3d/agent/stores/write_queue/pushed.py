@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 from s3d.agent.s3.etag import same_etag
+from s3d.agent.storage.records import Stored
 from s3d.agent.stores.write_queue.push_plan import Resolution
+
+AdoptPushed = Callable[[str, str, str, Stored], Awaitable[None]]
+"""Bucket, key, the remote's ETag and the pushed object. Never fails."""
+PushFilter = Callable[[str, str, Stored], Awaitable[str]]
+"""Bucket, key and object -> why it is not pushed; "" if it is. Raises S3Error."""
 
 
 class Pushed(NamedTuple):
@@ -43,3 +50,10 @@ class Overtaken(Exception):
         self.remote_etag = remote_etag
         self.resolution = resolution
         super().__init__(remote_etag)
+
+
+class AlreadyThere(Exception):
+    """The remote already is as the write would leave it."""
+
+    def __init__(self, etag: str) -> None:
+        self.etag = etag

@@ -14,7 +14,7 @@ from s3d.agent.frontends.control.trace_routes import TraceRoutes
 from s3d.agent.s3.messages import BytesBody, RequestContext
 from s3d.agent.s3.trace_context import TraceContext
 from s3d.shared.control import decode
-from s3d.shared.object_life import ObjectLife
+from s3d.shared.diagnostics import ObjectLife
 from tests.agent.stores.write_queue.rig import SLOW_DOWN, Rig, open_rig
 
 TRACE = TraceContext("a" * 32, "b" * 16)
