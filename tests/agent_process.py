@@ -28,7 +28,7 @@ from s3d.shared.paths import Places, find_places
 
 START_TIMEOUT = 30.0
 STOP_TIMEOUT = 30.0
-OURS = ("S3D_", "AWS_", "XDG_", "NOTIFY_", "WATCHDOG_")
+OURS = ("S3D_", "AWS_", "XDG_", "NOTIFY_", "WATCHDOG_", "OTEL_")
 
 
 class StartFailed(Exception):

@@ -1,4 +1,5 @@
-"""The control API's types for diagnostics: the log, rates, settings, and the check of the disk.
+"""The control API's types for diagnostics: the log, rates, settings, the check of the
+disk, and the life of an object.
 
 The version and the compatibility rules of control.py hold for them too.
 """
@@ -7,6 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
+from s3d.shared.control import Scalar
 from s3d.shared.transfers import Totals
 
 
@@ -137,3 +139,27 @@ class CheckLine(msgspec.Struct, frozen=True):
     damage: Damage | None = None
     done: bool = False
     """True on the last line."""
+
+
+class ObjectEvent(msgspec.Struct, frozen=True):
+    """One thing that has happened to an object."""
+
+    at: float
+    """Unix seconds."""
+    event: str
+    """accepted, held, pushing, push failed, parked, verifying, pushed, conflict, replaced, cached
+    or evicted."""
+    request_id: str = ""
+    """Of the request that did it: the client's, or one that s3d made itself."""
+    trace_id: str = ""
+    """Of the trace that this request belongs to."""
+    data: dict[str, Scalar] = {}
+    """Further fields, which depend on the event."""
+
+
+class ObjectLife(msgspec.Struct, frozen=True):
+    """GET /v1/buckets/{bucket}/object:trace: the events of an object, oldest first."""
+
+    bucket: str
+    key: str
+    events: list[ObjectEvent]

@@ -88,6 +88,11 @@ class Places(msgspec.Struct, frozen=True):
         return self._of_remote / "transfers.json"
 
     @property
+    def history_dir(self) -> Path:
+        """The folder of the history of objects."""
+        return self._of_remote
+
+    @property
     def _of_remote(self) -> Path:
         return self.remote_state_dir or self.state_dir
 

@@ -48,7 +48,7 @@ ONLY_IN = {
                 "s3d.agent.sync.baseline_file", "s3d.agent.sync.baseline_tables"),
     "regopy": ("s3d.agent.selection.rego_program",),
     "watchfiles": ("s3d.agent.sync.watch",),
-    "opentelemetry": ("s3d.agent.core.telemetry",),
+    "opentelemetry": ("s3d.agent.app.otel",),
     "textual": ("s3d.tui",),
     "rich": ("s3d.tui",),
     "PIL": ("s3d.tui.picture",),

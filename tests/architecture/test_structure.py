@@ -32,6 +32,7 @@ SMALL = {
 MOST_SMALL = 20
 
 BIG = {
+    "s3d.agent.frontends.http.exchange.Exchange": "one request, flat for speed",
     "s3d.agent.stores.read_cache.entry.Entry": "one row of the catalog, flat for speed",
     "s3d.agent.stores.read_cache.s3_fifo.Fifo": "one algorithm over parallel arrays",
 }

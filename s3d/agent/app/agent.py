@@ -27,6 +27,7 @@ from s3d.agent.app.background import background_tasks
 from s3d.agent.app.frontends import GRACE
 from s3d.agent.app.key_manager import KeyManager
 from s3d.agent.app.open_session import open_session
+from s3d.agent.app.otel.start import TelemetryExport
 from s3d.agent.app.process import Notifier, harden, only_one, private_folder, settle_memory
 from s3d.agent.app.start_checks import (
     check_exposure,
@@ -40,6 +41,7 @@ from s3d.agent.app.start_checks import (
 from s3d.agent.core.access_keys import AccessKeys
 from s3d.agent.core.events import Events, LogEvents
 from s3d.agent.core.log_buffer import LogBuffer
+from s3d.agent.core.spans import Tracer
 from s3d.agent.core.supervise import supervise
 from s3d.agent.core.telemetry import open_registry
 from s3d.shared.access_key import AccessKey
@@ -106,6 +108,7 @@ class Agent:
         self._notifier = Notifier.from_environment(os.environ)
         self._stopping = asyncio.Event()
         self._is_announced = False
+        registry, tracer = open_registry(os.environ), Tracer()
         self._process = ProcessContext(
             keys=in_use,
             key_manager=KeyManager(stored, in_use, log_buffer),
@@ -113,7 +116,9 @@ class Agent:
             log_buffer=log_buffer,
             started=time.time(),
             is_serving=lambda: not self._stopping.is_set(),
-            registry=open_registry(os.environ),
+            registry=registry,
+            tracer=tracer,
+            export=TelemetryExport(registry, tracer),
         )
 
     async def run(self, announce: Announce) -> None:
@@ -121,8 +126,12 @@ class Agent:
         loop = asyncio.get_running_loop()
         loop.set_default_executor(ThreadPoolExecutor(THREADS, thread_name_prefix="agent"))
         self._catch_signals(loop)
-        while not self._stopping.is_set():
-            await self._run_session(announce)
+        await self._process.export.start(self._process.log_buffer.masked)
+        try:
+            while not self._stopping.is_set():
+                await self._run_session(announce)
+        finally:
+            await self._process.export.stop()
 
     async def _run_session(self, announce: Announce) -> None:
         """Run until a signal, or until the remote's access key belongs to another account."""

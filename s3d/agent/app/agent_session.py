@@ -18,6 +18,7 @@ from s3d import __version__
 from s3d.agent.app.damaged_state import unreadable_state_warnings
 from s3d.agent.app.frontends import S3Endpoint
 from s3d.agent.app.key_manager import KeyManager
+from s3d.agent.app.otel.start import TelemetryExport
 from s3d.agent.app.sampler import Sampler
 from s3d.agent.app.stack import Stack
 from s3d.agent.app.start_checks import exposure_warnings
@@ -25,6 +26,7 @@ from s3d.agent.core.access_keys import AccessKeys
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
 from s3d.agent.core.log_buffer import LogBuffer
+from s3d.agent.core.spans import Tracer
 from s3d.agent.core.telemetry import Registry
 from s3d.agent.sync.folders import Folders
 from s3d.agent.transfers.user_transfers import UserTransfers
@@ -50,6 +52,8 @@ class ProcessContext:
     """False once the agent has been asked to stop."""
     registry: Registry
     """All metrics."""
+    tracer: Tracer
+    export: TelemetryExport
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,7 @@ class AgentSession:
             waiting=stack.waiting_remotes(),
             warnings=[
                 *exposure_warnings(config),
+                *self.process.export.warnings,
                 *stack.warnings(),
                 *unreadable_state_warnings(self.state_dir),
             ],

@@ -36,6 +36,8 @@ def background_tasks(session: AgentSession, notifier: Notifier) -> dict[str, Run
         "event loop lag": partial(measure_lag, session.process.registry),
         "transfers": session.transfers.run,
     }
+    if session.process.export.is_active:
+        tasks["telemetry"] = session.process.export.run
     if stack.embedded is not None:
         tasks["sweep"] = stack.embedded.sweep
     if stack.gateway is not None:
@@ -52,6 +54,7 @@ def _of_remote(gateway: Gateway) -> dict[str, Run]:
         "migration": gateway.migration.run,
         "probing": gateway.remote.run,
         "account": partial(gateway.account.run, gateway.has_answered),
+        "history": gateway.history.run,
     }
     if gateway.state.identity.take_over is not None and gateway.waiting is not None:
         tasks["take over"] = partial(take_over, gateway.state, gateway.waiting)

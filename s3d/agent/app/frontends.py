@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from s3d.agent.app.start_checks import listen
 from s3d.agent.core.access_keys import AccessKeys
+from s3d.agent.core.spans import Tracer
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.core.telemetry import Registry
 from s3d.agent.frontends.control.control_call import Route
@@ -27,7 +28,13 @@ class S3Endpoint:
     """The S3 API over HTTP, at the configured endpoint."""
 
     def __init__(
-        self, store: ObjectStore, config: Config, keys: AccessKeys, registry: Registry
+        self,
+        store: ObjectStore,
+        config: Config,
+        keys: AccessKeys,
+        registry: Registry,
+        *,
+        tracer: Tracer,
     ) -> None:
         self._config = config
         self._keys = keys
@@ -38,6 +45,7 @@ class S3Endpoint:
             region=config.region,
             clock=time.time,
             registry=registry,
+            tracer=tracer,
         )
         self.url = config.endpoint
         """With the real port, once it is started."""

@@ -16,11 +16,14 @@ from s3d.agent.app.gateway_gauges import report_cache, report_queue, report_remo
 from s3d.agent.app.read_cache import open_cache
 from s3d.agent.app.remote_account import HeldUntilConfirmed, RemoteAccount
 from s3d.agent.app.remote_state import RemoteState, open_remote_state
+from s3d.agent.app.tracing import Reports, note_cached, open_history, span_of_cache, span_of_queue
 from s3d.agent.app.waiting_writes import WaitingWrites, has_pending
 from s3d.agent.app.write_queue import build_queue, lock_queue, open_queue_files
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
 from s3d.agent.core.instrumented import count_layer, observe_remote
+from s3d.agent.core.object_history import ObjectHistory
+from s3d.agent.core.spans import Tracer
 from s3d.agent.core.store import LayerRow, ObjectStore, construct_layers
 from s3d.agent.core.telemetry import Registry
 from s3d.agent.selection.bucket_tags import BucketTags
@@ -30,12 +33,14 @@ from s3d.agent.stores.change_events import ChangeEvents
 from s3d.agent.stores.read_cache.cache_status import CacheParts
 from s3d.agent.stores.read_cache.layer import CacheBypass
 from s3d.agent.stores.remote.backend import BackendFiles, RemoteBackend, open_backend
+from s3d.agent.stores.remote.client_span import ClientSpans
 from s3d.agent.stores.remote.credential_provider import CredentialProvider, RemoteKey
 from s3d.agent.stores.remote.http_transport import Settings
 from s3d.agent.stores.remote.owner import owner_of
 from s3d.agent.stores.remote.remote_fingerprint import RemoteFingerprint
 from s3d.agent.stores.write_queue.journal import Journal
 from s3d.agent.stores.write_queue.move_writes import Target
+from s3d.agent.stores.write_queue.push_span import PushSpans
 from s3d.agent.stores.write_queue.queue_status import QueueParts, queue_status
 from s3d.agent.stores.write_queue.remote_gate import probe
 from s3d.agent.stores.write_queue.remote_states import ObservedRemote, RemoteStates
@@ -71,6 +76,7 @@ class Gateway:
     """The pending writes for other remotes; None where another agent may use the queue's folder."""
     start_warnings: list[str]
     """Warnings of the start, for the status."""
+    history: ObjectHistory
     _closing: AsyncExitStack
 
     @property
@@ -130,9 +136,15 @@ class Gateway:
 
 
 async def open_gateway(
-    config: Config, places: Places, events: Events, registry: Registry | None = None
+    config: Config,
+    places: Places,
+    events: Events,
+    registry: Registry | None = None,
+    *,
+    tracer: Tracer | None = None,
 ) -> Gateway:
-    """Open what belongs to the remote. See stack.py for the order of the layers.
+    """Open what belongs to the remote. See stack.py for the order of the layers. tracer: None
+    records no spans.
 
     No request goes to the remote, unless its access key is another one than before. Raises
     S3dError, OSError.
@@ -147,14 +159,18 @@ async def open_gateway(
         files = BackendFiles(
             state.identity.endpoint, state.places.capabilities_file, _fingerprint(state)
         )
+        tracer = tracer or Tracer()
         remote = open_backend(
             settings,
             keys,
             files,
             may_probe=config.probe,
             observe=partial(observe_remote, registry=registry),
+            spans=ClientSpans(tracer, sends_context=config.trace_remote),
         )
         closing.push_async_callback(remote.close)
+        history = open_history(state.places, events)
+        closing.push_async_callback(history.flush)
         states = RemoteStates()
         queue_files = None
         if config.write_queue.enabled:
@@ -167,8 +183,7 @@ async def open_gateway(
             config=config,
             state=state,
             remote=remote,
-            events=events,
-            registry=registry,
+            reports=Reports(events, registry, tracer, history),
             closing=closing,
             states=states,
             queue_files=queue_files,
@@ -198,6 +213,7 @@ async def open_gateway(
             state=state,
             waiting=_waiting(config, places, state, target),
             start_warnings=await _warnings(config, places, cache),
+            history=history,
             _closing=closing.pop_all(),
         )
 
@@ -209,8 +225,7 @@ class _Layers:
     config: Config
     state: RemoteState
     remote: RemoteBackend
-    events: Events
-    registry: Registry
+    reports: Reports
     closing: AsyncExitStack
     states: RemoteStates
     queue_files: tuple[Journal, Embedded] | None
@@ -223,13 +238,18 @@ class _Layers:
     def table(self) -> list[LayerRow]:
         """From the top down; the backend has the layers below. To add a layer, add its row."""
         rows = [
-            (True, LayerRow("change_events", partial(ChangeEvents, events=self.events))),
-            (True, LayerRow("loop_detection", self.remote.detect_loops)),
-            (self.config.write_queue.enabled, LayerRow("write_queue", self._write_queue)),
-            (self.config.read_cache.enabled, LayerRow("read_cache", self._read_cache)),
-            (True, LayerRow("observed_remote", self._observed_remote)),
+            LayerRow("change_events", partial(ChangeEvents, events=self.reports.events)),
+            LayerRow("loop_detection", self.remote.detect_loops),
         ]
-        return [row for is_enabled, row in rows if is_enabled]
+        tracer = self.reports.tracer
+        is_traced = tracer.is_active
+        if self.queue_files is not None:
+            rows += [span_of_queue(tracer, self.queue_files[0])] if is_traced else []
+            rows.append(LayerRow("write_queue", self._write_queue))
+        if self.config.read_cache.enabled:
+            rows += [span_of_cache(tracer)] if is_traced else []
+            rows.append(LayerRow("read_cache", self._read_cache))
+        return [*rows, LayerRow("observed_remote", self._observed_remote)]
 
     def _observed_remote(self, inner: ObjectStore) -> ObjectStore:
         return ObservedRemote(inner, self.states)
@@ -243,9 +263,13 @@ class _Layers:
             self.closing,
             claim=self.state.claim_cache,
             use_policy=self.cache_policy,
-            registry=self.registry,
+            registry=self.reports.registry,
         )
-        return self.cache.layer or inner
+        layer = self.cache.layer
+        if layer is None:
+            return inner
+        note_cached(self.reports.history, layer.catalog)
+        return layer
 
     def _write_queue(self, inner: ObjectStore) -> ObjectStore:
         assert self.queue_files is not None
@@ -257,7 +281,7 @@ class _Layers:
             self.config,
             journal,
             staging,
-            self.events,
+            self.reports.events,
             inner=inner,
             push_to=HeldUntilConfirmed(push_to, self.state.account),
             cache=cache,
@@ -266,6 +290,7 @@ class _Layers:
             clock_offset=lambda: remote.health.clock_offset,
             listing_order=remote.capabilities.listing_order,
             check_remote_key=remote.check_key,
+            spans=PushSpans(self.reports.tracer, self.reports.history),
         )
         return layer
 

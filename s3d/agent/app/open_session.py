@@ -32,6 +32,7 @@ from s3d.agent.frontends.control.remote_routes import RemoteRoutes
 from s3d.agent.frontends.control.status_routes import StatusRoutes, StatusSources
 from s3d.agent.frontends.control.sync_action_routes import SyncActionRoutes
 from s3d.agent.frontends.control.sync_folder_routes import SyncFolderRoutes
+from s3d.agent.frontends.control.trace_routes import TraceRoutes
 from s3d.agent.frontends.control.transfer_routes import TransferRoutes
 from s3d.agent.frontends.control.user_transfer_routes import MigrationRoutes, UserTransferRoutes
 from s3d.agent.frontends.frontend import Frontend
@@ -53,7 +54,7 @@ async def open_session(
     Raises S3dError, OSError.
     """
     registry = process.registry
-    stack = await build_stack(config, places, events, registry)
+    stack = await build_stack(config, places, events, registry, tracer=process.tracer)
     closing.push_async_callback(stack.close)
     client = S3Client(stack.top)
     if stack.gateway is None:
@@ -65,7 +66,7 @@ async def open_session(
     transfers = UserTransfers(
         client, events, file, process.umask, waits_for_disk=makes_room, registry=registry
     )
-    endpoint = S3Endpoint(stack.top, config, process.keys, registry)
+    endpoint = S3Endpoint(stack.top, config, process.keys, registry, tracer=process.tracer)
     session = AgentSession(
         configured=config,
         places=places,
@@ -148,6 +149,7 @@ def control_routes(
         ObjectRoutes(client, session.endpoint.presign, key_status),
         DiagnosticsRoutes(log_buffer, session.sampler.samples, session.config),
         QueueRoutes(queue),
+        TraceRoutes(None if gateway is None else gateway.history, queue),
         TransferRoutes(queue, user_transfers),
         CacheRoutes(cache),
         RemoteRoutes(stack.waiting, None if gateway is None else gateway.state, queue),

@@ -29,8 +29,10 @@ from s3d.agent.app.embedded import Embedded, open_embedded
 from s3d.agent.app.process import private_folder
 from s3d.agent.app.process_metrics import STORE, commit_histogram
 from s3d.agent.core.events import Events
+from s3d.agent.core.spans import Tracer
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.core.telemetry import Registry
+from s3d.agent.core.traced_layer import TracedLayer
 from s3d.agent.storage.records import StoreTotals
 from s3d.agent.stores.change_events import ChangeEvents
 from s3d.agent.stores.read_cache.cache_status import cache_status
@@ -109,21 +111,30 @@ class Stack:
 
 
 async def build_stack(
-    config: Config, places: Places, events: Events, registry: Registry | None = None
+    config: Config,
+    places: Places,
+    events: Events,
+    registry: Registry | None = None,
+    *,
+    tracer: Tracer | None = None,
 ) -> Stack:
-    """Open the stores. Raises S3dError for what cannot be opened, OSError for the disk's errors."""
+    """Open the stores. tracer: None records no spans. Raises S3dError for what cannot be opened,
+    OSError for the disk's errors."""
     registry = registry or Registry()
     if not config.remote:
         embedded = open_embedded(
             places.store_dir, ephemeral=config.ephemeral, commits=commit_histogram(registry, STORE)
         )
         waiting = _waiting(config, places)
-        return Stack(ChangeEvents(embedded.local, events), embedded, None, waiting)
+        store: ObjectStore = embedded.local
+        if tracer is not None and tracer.is_active:
+            store = TracedLayer(store, "s3d.store", tracer)
+        return Stack(ChangeEvents(store, events), embedded, None, waiting)
     from s3d.agent.app.gateway import (
         open_gateway,  # the libraries of a client, which most starts spare
     )
 
-    gateway = await open_gateway(config, places, events, registry)
+    gateway = await open_gateway(config, places, events, registry, tracer=tracer)
     return Stack(gateway.top, None, gateway, gateway.waiting)
 
 

@@ -26,6 +26,7 @@ from s3d.agent.stores.write_queue.admission import Limits
 from s3d.agent.stores.write_queue.journal import Journal
 from s3d.agent.stores.write_queue.layer import WriteQueue
 from s3d.agent.stores.write_queue.push import PushExecutor
+from s3d.agent.stores.write_queue.push_span import PushSpans
 from s3d.agent.stores.write_queue.pusher import Pusher
 from s3d.agent.stores.write_queue.queue_status import QueueParts
 from s3d.agent.stores.write_queue.remote_buckets import ConditionSupport
@@ -96,13 +97,14 @@ def build_queue(
     clock_offset: Callable[[], float],
     listing_order: Callable[[str], str] = lambda _: UNKNOWN,
     check_remote_key: Callable[[str, str], Awaitable[None]] | None = None,
+    spans: PushSpans | None = None,
 ) -> tuple[WriteQueue, QueueParts]:
     """The layer, and the parts that push what it accepts. No cache has what is pending.
 
     inner: answers reads of clients. push_to: receives the pushes. cache: adopts what was pushed.
     rules: of what is pushed. capabilities: knows which conditional writes the remote supports.
     clock_offset: seconds that the remote's clock is ahead of ours. listing_order,
-    check_remote_key: see WriteQueue.
+    check_remote_key: see WriteQueue. spans: of the pushes.
     """
     if cache is not None:
         for write in journal.pending:
@@ -122,6 +124,7 @@ def build_queue(
         learn_conditions=capabilities.learn,
         conflict_policy=config.conflicts.of,
         clock_offset=clock_offset,
+        spans=spans,
     )
     pusher = Pusher(journal, push, RemoteGate(clock), events, remote=push_to, clock=clock)
     layer = WriteQueue(

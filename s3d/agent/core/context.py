@@ -12,6 +12,7 @@ import uuid
 
 from s3d.agent.s3.messages import Body, Members, RequestContext, S3Request
 from s3d.agent.s3.model import operations
+from s3d.agent.s3.trace_context import TraceContext
 
 
 def new_request_id() -> str:
@@ -19,12 +20,15 @@ def new_request_id() -> str:
     return uuid.uuid4().hex[:16].upper()
 
 
-def background_context(parent: str = "", *, bypass_cache: bool = False) -> RequestContext:
+def background_context(
+    parent: str = "", *, bypass_cache: bool = False, trace: TraceContext | None = None
+) -> RequestContext:
     """The context of work that outlives, or does not belong to, one client's request.
 
     parent: the id of the request that caused the work; "" when there is none, or it is not known.
+    trace: the span of the work; None when it is not traced.
     """
-    return RequestContext(new_request_id(), bypass_cache=bypass_cache, parent=parent)
+    return RequestContext(new_request_id(), bypass_cache=bypass_cache, parent=parent, trace=trace)
 
 
 def with_timeout(context: RequestContext, seconds: float) -> RequestContext:

@@ -40,12 +40,16 @@ class Events:
         self._ring: deque[Event] = deque(maxlen=RING)
         self._subscriptions: set[Subscription] = set()
         self._closed = False
+        self.taps: list[Callable[[Event], None]] = []
+        """Called with every event; for listeners that must not miss any, and that are quick."""
 
     def emit(self, kind: str, subject: str = "", **data: Scalar) -> None:
         """Give an event to all subscribers. Never waits and never fails."""
         self.seq += 1
         event = self.unnumbered(kind, subject, **data)
         self._ring.append(event)
+        for tap in self.taps:
+            tap(event)
         for subscription in self._subscriptions:
             subscription.put(event)
 

@@ -35,6 +35,10 @@ class LogBuffer(logging.Handler):
         further = (secret.reveal() for secret in secrets)
         self._secrets = tuple(dict.fromkeys((*self._secrets, *filter(None, further))))
 
+    def masked(self, text: str) -> str:
+        """A text without the secrets."""
+        return mask(text, self._secrets)
+
     def emit(self, record: logging.LogRecord) -> None:
         message = mask(record.getMessage(), self._secrets)
         if record.exc_info and record.exc_info[1] is not None:

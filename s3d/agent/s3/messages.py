@@ -11,6 +11,7 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 
 from s3d.agent.s3.model import Operation
 from s3d.agent.s3.principal import Principal
+from s3d.agent.s3.trace_context import TraceContext
 
 Members = dict[str, Any]
 """AWS member name -> Python value, spelt exactly as boto3 spells it."""
@@ -154,6 +155,8 @@ class RequestContext:
     """Background work has a request id of its own; this is that of the request that caused it."""
     client_address: str = ""
     """IP address of the client; "" for the agent itself and for the control API."""
+    trace: TraceContext | None = None
+    """The span that makes the request; without tracing the client's, unless it has sent none."""
 
     def derive(self, **changes: Any) -> RequestContext:
         """A copy with changes."""

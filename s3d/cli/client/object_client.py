@@ -21,6 +21,7 @@ from s3d.shared.control import (
     TagChanges,
     Tags,
 )
+from s3d.shared.diagnostics import ObjectLife
 from s3d.shared.errors import S3dError
 
 
@@ -42,6 +43,11 @@ class ObjectClient:
         """The object with its metadata and tags, and whether the remote has it yet."""
         path = path_of("/v1/status", bucket=bucket, key=key)
         return self._client.request("GET", path, ObjectStatus)
+
+    def trace(self, bucket: str, key: str) -> ObjectLife:
+        """What has happened to the object here, oldest first."""
+        path = path_of(f"{_bucket(bucket)}/object:trace", key=key)
+        return self._client.request("GET", path, ObjectLife)
 
     def buckets(self) -> list[BucketInfo]:
         return self._client.request("GET", "/v1/buckets", BucketList).buckets

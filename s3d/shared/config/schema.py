@@ -297,6 +297,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         bool,
         Rule("Test what the remote supports, with small objects below .s3d/", parse_bool),
     ] = True
+    trace_remote: Annotated[
+        bool,
+        Rule("Send the traceparent of a request to the remote, unsigned", parse_bool),
+    ] = False
     write_queue: QueueConfig = QueueConfig()
     read_cache: CacheConfig = CacheConfig()
     sync_folder: SyncFolderConfig = SyncFolderConfig()

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol
 
+from s3d.agent.core.spans import Span
 from s3d.agent.frontends.http.body_buffer import EMPTY_BODY, BodyBuffer
 from s3d.agent.frontends.http.limits import DRAIN_SIZE
 from s3d.agent.frontends.http.request_parser import HttpRequest
+from s3d.agent.s3.trace_context import TraceContext
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -55,8 +57,10 @@ class Exchange:
         "request",
         "request_id",
         "sent",
+        "span",
         "started",
         "status",
+        "trace",
         "wants_keep_alive",
     )
 
@@ -78,6 +82,10 @@ class Exchange:
         """Bytes of the body that were read."""
         self.sent = 0
         """Bytes written."""
+        self.trace: TraceContext | None = None
+        """Of the requests that are made to answer this one."""
+        self.span: Span | None = None
+        """None when the request is not recorded."""
         self.keep_alive = False
         """Known once the head of the response is made."""
         self.wants_keep_alive = request.wants_keep_alive and request.error is None

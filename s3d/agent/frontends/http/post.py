@@ -14,6 +14,7 @@ from s3d.agent.core.store import ObjectStore
 from s3d.agent.frontends.http.exchange import Exchange
 from s3d.agent.frontends.http.limits import PUT_SIZE
 from s3d.agent.frontends.http.request_reader import TOKEN_HEADER, RequestHead, sent_size
+from s3d.agent.frontends.http.request_span import describe
 from s3d.agent.frontends.http.response_writer import Headers, ResponseWriter
 from s3d.agent.s3 import post_form, xml
 from s3d.agent.s3.errors import S3Error
@@ -57,8 +58,10 @@ class FormPost:
         principal = self._identify(body, bucket)
         members = post_form.put_members(reader.fields, bucket)
         op = operations()["PutObject"]
-        context = RequestContext(exchange.request_id, principal)
+        context = RequestContext(exchange.request_id, principal, trace=exchange.trace)
         request = S3Request(op, members, body, None, context)
+        if exchange.span is not None:
+            describe(exchange.span, request)
         response = await self._store.call(request)
         status, headers, document = _answer(reader.fields, head, members, response.output)
         self._sender.write_plain(exchange, status, headers, document)

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from s3d.agent.core.client import S3Client
+from s3d.agent.core.spans import Tracer
 from s3d.agent.core.store import AccessControl, Answer, Completed, ObjectStore
 from s3d.agent.frontends.http import cors
 from s3d.agent.frontends.http.body import (
@@ -22,10 +23,12 @@ from s3d.agent.frontends.http.keepalive_responder import SLOW, KeepAliveResponde
 from s3d.agent.frontends.http.limits import INLINE_HASH
 from s3d.agent.frontends.http.post import FormPost
 from s3d.agent.frontends.http.request_reader import AuthorizedRequest, RequestHead, RequestReader
+from s3d.agent.frontends.http.request_span import begin_span, describe
 from s3d.agent.frontends.http.response_writer import ResponseWriter
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body, BytesBody, RequestContext, S3Request
 from s3d.agent.s3.parse import parse_input
+from s3d.agent.s3.trace_context import TRACEPARENT
 
 logger = logging.getLogger(__name__)
 
@@ -58,6 +61,7 @@ class RequestHandler:
         form_post: FormPost,
         keepalive_interval: float,
         access: AccessControl | None = None,
+        tracer: Tracer,
     ) -> None:
         """access: decides before a document is read; None: whoever has a key may do everything.
         keepalive_interval: seconds between the spaces that keep a slow request's connection."""
@@ -67,11 +71,14 @@ class RequestHandler:
         self._form_post = form_post
         self._keepalive_interval = keepalive_interval
         self._access = access
+        self._tracer = tracer
         self.uploads = 0
         """Streaming bodies that are being received."""
 
     def serve(self, exchange: Exchange) -> Work | None:
         """Respond now when nothing has to be waited for, else return the coroutine that does."""
+        if self._tracer.is_active or TRACEPARENT in exchange.request.by_name:
+            begin_span(self._tracer, exchange)
         try:
             work = self._begin(exchange)
         except S3Error as error:
@@ -161,10 +168,12 @@ class RequestHandler:
         if op.streaming_input:
             body = Upload(exchange, authorized)
             announce_checksum(members, head.headers)
-        context = RequestContext(exchange.request_id, authorized.principal)
+        context = RequestContext(exchange.request_id, authorized.principal, trace=exchange.trace)
         return S3Request(op, members, body, head.wire, context)
 
     def _call(self, exchange: Exchange, request: S3Request[Any]) -> Work | None:
+        if exchange.span is not None:
+            describe(exchange.span, request)
         answer = self._store.call(request)
         if isinstance(answer, Completed):
             return self._writer.send(exchange, request.op, answer.response)
@@ -185,7 +194,8 @@ class RequestHandler:
 
     def _client(self, exchange: Exchange) -> S3Client:
         """For calls that are made before the request itself."""
-        return S3Client(self._store, RequestContext(exchange.request_id))
+        context = RequestContext(exchange.request_id, trace=exchange.trace)
+        return S3Client(self._store, context)
 
     async def _preflight(self, exchange: Exchange, head: RequestHead) -> None:
         exchange.operation = "OPTIONS"

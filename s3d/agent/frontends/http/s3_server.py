@@ -10,6 +10,7 @@ from typing import Any
 
 from s3d.agent.core.access_keys import AccessKeys
 from s3d.agent.core.metric_names import HTTP_CONNECTIONS, HTTP_IN_FLIGHT, HTTP_UPLOADS
+from s3d.agent.core.spans import Tracer
 from s3d.agent.core.store import AccessControl, ObjectStore
 from s3d.agent.core.telemetry import Registry
 from s3d.agent.frontends.http.client_connection import ClientConnection
@@ -25,6 +26,7 @@ from s3d.agent.frontends.http.post import FormPost
 from s3d.agent.frontends.http.request_handler import RequestHandler
 from s3d.agent.frontends.http.request_parser import error_of
 from s3d.agent.frontends.http.request_reader import Hosts, RequestReader
+from s3d.agent.frontends.http.request_span import end_span
 from s3d.agent.frontends.http.response_writer import ResponseHeadWriter, ResponseWriter
 from s3d.agent.frontends.http.sendfile import SendfilePool
 from s3d.agent.s3.errors import S3Error
@@ -50,6 +52,7 @@ class S3Server:
         limits: Limits | None = None,
         access: AccessControl | None = None,
         registry: Registry | None = None,
+        tracer: Tracer | None = None,
     ) -> None:
         """keys: of the clients; None: requests need no signature. hosts: names of the
         endpoint beside localhost. region: of the responses; requests for any region are accepted.
@@ -57,6 +60,7 @@ class S3Server:
         those are refused.
         """
         self.limits = limits or Limits()
+        tracer = tracer or Tracer()
         self.region = region
         registry = registry or Registry()
         self._counters = EndpointCounters(registry)
@@ -73,6 +77,7 @@ class S3Server:
             form_post=FormPost(store, writer, keys, clock, admits_anonymous=admits),
             access=access,
             keepalive_interval=self.limits.keepalive_interval,
+            tracer=tracer,
         )
         self._connections = OpenConnections(self.limits)
         self._servers: list[asyncio.Server] = []
@@ -139,6 +144,8 @@ class S3Server:
             self._counters.count(exchange, self._loop.time())
         if access_log.isEnabledFor(logging.INFO):
             log_access(exchange)
+        if exchange.span is not None:
+            end_span(exchange.span, exchange)
 
     def malformed(self, error: Exception) -> S3Error:
         self._counters.count_malformed(error, self._loop.time())

@@ -194,9 +194,7 @@ class MultipartOps:
         tx.drop_upload(bucket.name, upload)
         for part in set(parts) - set(chosen):
             tx.decref(Layout(part.extents))
-        completed = self._publisher.put(
-            tx, bucket, record, layout, request_id=request.context.request_id
-        )
+        completed = self._publisher.put(tx, bucket, record, layout, context=request.context)
         return _answer(bucket, completed)
 
 

@@ -183,9 +183,7 @@ class CopyOps:
             description=_copied_description(input, given, source.record.description),
         )
         tx.incref(source.layout.extents)
-        copied = self._publisher.put(
-            tx, bucket, record, source.layout, request_id=request.context.request_id
-        )
+        copied = self._publisher.put(tx, bucket, record, source.layout, context=request.context)
         return {
             "CopyObjectResult": _result(copied),
             **source.members(),

@@ -147,7 +147,7 @@ class ObjectOps:
     ) -> Members:
         bucket = _admit(request, record.description, tx)
         stored = self._publisher.put(
-            tx, bucket, record, received.enter(tx), request_id=request.context.request_id
+            tx, bucket, record, received.enter(tx), context=request.context
         )
         return stored_members(bucket, stored)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
+from s3d.agent.s3.messages import NO_CONTEXT, RequestContext
 from s3d.agent.storage.records import (
     EMPTY,
     NULL_VERSION,
@@ -35,8 +36,8 @@ class Change:
     stored: Stored | None
     tagged: bool = False
     """It is the same version with other tags."""
-    request_id: str = ""
-    """Of the request that puts or tags the object; "" for a delete."""
+    context: RequestContext = NO_CONTEXT
+    """Of the request that puts or tags the object; NO_CONTEXT for a delete."""
 
 
 OnChange = Callable[[Transaction, Change], None]
@@ -58,11 +59,11 @@ class Publisher:
         record: ObjectRecord,
         layout: Layout,
         *,
-        request_id: str = "",
+        context: RequestContext = NO_CONTEXT,
     ) -> ObjectRecord:
         """Make a version the current one; its seq, version id and time are assigned here.
 
-        The blobs of the layout must already be entered or referenced for it. request_id: see
+        The blobs of the layout must already be entered or referenced for it. context: see
         Change.
         """
         replaced = tx.current(bucket.name, record.key.encode())
@@ -70,7 +71,7 @@ class Publisher:
         _retire(tx, bucket, record.key, replaced)
         stored = Stored(record, layout)
         tx.put_current(bucket.name, stored, replaced.record if replaced else None)
-        self._tell(tx, Change(bucket.name, record.key, stored, request_id=request_id))
+        self._tell(tx, Change(bucket.name, record.key, stored, context=context))
         return record
 
     def delete(self, tx: Transaction, bucket: BucketRecord, key: str) -> ObjectRecord | None:
@@ -111,10 +112,12 @@ class Publisher:
             self._tell(tx, Change(bucket.name, key, _promote(tx, bucket, name)))
         return doomed.record
 
-    def tagged(self, tx: Transaction, bucket: BucketRecord, key: str, *, request_id: str) -> None:
-        """Note that the tags of the current version have changed. request_id: see Change."""
+    def tagged(
+        self, tx: Transaction, bucket: BucketRecord, key: str, context: RequestContext
+    ) -> None:
+        """Note that the tags of the current version have changed. context: see Change."""
         current = tx.current(bucket.name, key.encode())
-        self._tell(tx, Change(bucket.name, key, current, tagged=True, request_id=request_id))
+        self._tell(tx, Change(bucket.name, key, current, tagged=True, context=context))
 
     def _numbered(
         self, tx: Transaction, bucket: BucketRecord, record: ObjectRecord, current: Stored | None

@@ -155,7 +155,7 @@ class TagOps:
             tx, bucket, request.key, version_id, lambda description: replace(description, tags=tags)
         )
         if not version_id:
-            self._publisher.tagged(tx, bucket, request.key, request_id=request.context.request_id)
+            self._publisher.tagged(tx, bucket, request.key, request.context)
         return dict(shown_version(bucket, tagged))
 
     async def _tag_bucket(self, name: str, tags: bytes | None) -> S3Response[Members]:

@@ -94,6 +94,8 @@ class Catalog:
         self.is_pinned: Callable[[str, str], bool] = lambda bucket, key: False
         """Whether the entry of a bucket and key must not be evicted."""
         self.on_evicted: Callable[[int], None] = lambda size: None
+        self.note: Callable[[str, str], None] = lambda what, name: None
+        """Called with "cached" or "evicted", and BUCKET/KEY."""
         self._fifo = Fifo()
         self.room = CacheRoom(
             self._fifo, limits, blobs.disk, retention=self._retention, evicted=self._evicted
@@ -166,6 +168,7 @@ class Catalog:
         if data is not None:
             self._data.put(entry.blob, data)
         self.rows.save(entry, data)
+        self.note("cached", name)
 
     def update(self, entry: Entry) -> None:
         """Save an entry whose blocks or members have changed."""
@@ -251,6 +254,7 @@ class Catalog:
         name = self.names.of_slot[slot]
         logger.debug("evicted name=%s", name)
         self.on_evicted(1)
+        self.note("evicted", name)
         self._leave(name, slot)
 
     def _retention(self, slot: int) -> Retention:

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from s3d.agent.core.store import Answer, ObjectStore
 from s3d.agent.s3.messages import S3Request
 from s3d.agent.stores.remote.capabilities import Capabilities
+from s3d.agent.stores.remote.client_span import ClientSpans
 from s3d.agent.stores.remote.credential_provider import CredentialProvider
 from s3d.agent.stores.remote.http_transport import Settings
 from s3d.agent.stores.remote.remote_fingerprint import RemoteFingerprint
@@ -96,11 +97,13 @@ def open_backend(
     *,
     may_probe: bool,
     observe: Observe = lambda store: store,
+    spans: ClientSpans | None = None,
 ) -> RemoteBackend:
     """The backend of settings.url; every URL is that of an S3 service today.
 
     may_probe: small objects may be written to find out what the remote does. observe: wraps the
-    store that sends all requests. Raises UsageError for a URL that cannot be used. Nothing is sent
+    store that sends all requests. spans: of its requests; None records nothing. Raises UsageError
+    for a URL that cannot be used. Nothing is sent
     yet.
     """
     return S3Backend(
@@ -111,4 +114,5 @@ def open_backend(
         fingerprint=files.fingerprint,
         may_probe=may_probe,
         observe=observe,
+        spans=spans,
     )

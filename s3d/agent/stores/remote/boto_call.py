@@ -19,6 +19,7 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.etag import quote_etags
 from s3d.agent.s3.messages import Members, S3Request, S3Response, StreamBody
 from s3d.agent.s3.request import is_header_only
+from s3d.agent.s3.trace_context import TraceContext
 from s3d.agent.stores.remote.addressing import Target
 from s3d.agent.stores.remote.credential_provider import DEFAULT_REGION
 from s3d.agent.stores.remote.error_mapping import refused
@@ -35,6 +36,9 @@ logger = logging.getLogger(__name__)
 
 _request: ContextVar[S3Request[Any]] = ContextVar("request")
 """The request that this task sends; the hooks of aioboto3 are not passed it."""
+
+_trace: ContextVar[TraceContext | None] = ContextVar("trace", default=None)
+"""The span that makes this request."""
 
 _OF_THE_DOCUMENT = ("ContentMD5", "ChecksumAlgorithm")
 """Members about the document as the client wrote it; botocore writes another one."""
@@ -107,15 +111,21 @@ class BotoCaller:
         given = for_boto(op.name, request.input)
         if op.name == "CreateBucket" and target.is_aws:
             given = placed(given, region)
+        trace = request.context.trace
         under_way = _request.set(request)
         try:
-            async with asyncio.timeout(limit):
-                output: Members = await call(**given)
+            with self._connection.spans.request(
+                op.name, trace, request.bucket, request.key
+            ) as span:
+                _trace.set(trace if span is None else span.context)
+                async with asyncio.timeout(limit):
+                    output: Members = await call(**given)
         except self._boto.ERRORS as error:
             ours = self._translated(request, error)
             raise ours from ours.failure
         finally:
             _request.reset(under_way)
+            _trace.set(None)
         return from_boto(request, output)
 
     async def _verify(self, status: int, headers: Mapping[str, str], document: bytes) -> None:
@@ -139,7 +149,12 @@ class BotoCaller:
         from s3d.agent.stores.remote import boto_client
 
         self._boto = boto_client
-        hooks = boto_client.Hooks(self._connection, lambda: {HOPS: self._via.header}, self._verify)
+        hooks = boto_client.Hooks(
+            self._connection,
+            headers=lambda: {HOPS: self._via.header},
+            unsigned_headers=lambda: dict(self._connection.spans.headers(_trace.get())),
+            verify=self._verify,
+        )
         return boto_client.make_client(hooks, target, region)
 
     def _translated(self, request: S3Request[Any], error: Exception) -> S3Error:

@@ -53,6 +53,8 @@ class Hooks:
     """Has the key and the time to sign with."""
     headers: Callable[[], Mapping[str, str]]
     """Headers to add to the request."""
+    unsigned_headers: Callable[[], Mapping[str, str]]
+    """Headers to add to the signed request."""
     verify: Verify
 
 
@@ -87,6 +89,9 @@ def make_client(hooks: Hooks, target: Target, region: str) -> Any:
         if signature_version is UNSIGNED:
             await _sign(hooks.connection, request, region_name)
 
+    def send(request: Any, **_: Any) -> None:
+        request.headers.update(hooks.unsigned_headers())
+
     async def verify(response_dict: dict[str, Any], **_: Any) -> None:
         headers = {name.lower(): value for name, value in response_dict["headers"].items()}
         body = response_dict["body"]
@@ -102,6 +107,7 @@ def make_client(hooks: Hooks, target: Target, region: str) -> Any:
     events.register("before-call.s3", add)
     events.register("choose-signer.s3", choose)
     events.register("before-sign.s3", sign_it)
+    events.register("before-send.s3", send)
     events.register("before-parse.s3", verify)
     return client
 

@@ -94,6 +94,7 @@ def _remote_request(
     remote_request = RemoteRequest(
         op, op.method, request.bucket, request.key, query, [*headers, (HOPS, hops)]
     )
+    remote_request.trace = request.context.trace
     remote_request.may_repeat = op.access in ("read", "list")
     if op.streaming_input and request.body is not None:
         trailers = connection.settings.trailers

@@ -15,6 +15,7 @@ from s3d.agent.core.failures import FailureClass, classify
 from s3d.agent.s3.canonical import EMPTY_SHA256
 from s3d.agent.s3.messages import Body, BytesBody, S3Request, S3Response, WireResponse
 from s3d.agent.s3.model_overrides import EMPTY_CHECKSUMS
+from s3d.agent.stores.remote.client_span import OF_TRACES
 from s3d.agent.stores.remote.error_mapping import refused
 from s3d.agent.stores.remote.http_transport import HOP_BY_HOP
 from s3d.agent.stores.remote.loop_detection import HOPS, check_hops, read_hops
@@ -38,6 +39,7 @@ _CLIENT_TO_AGENT = HOP_BY_HOP | {
     "x-amz-security-token",
     "x-amz-trailer",
     HOPS,
+    *OF_TRACES,
 }
 """Headers about the connection between the client and us."""
 
@@ -98,6 +100,7 @@ def forwarded(request: S3Request[Any], agent: str, *, trailers: bool) -> RemoteR
     remote_request = RemoteRequest(
         request.op, wire.method, request.bucket, request.key, query, headers
     )
+    remote_request.trace = request.context.trace
     remote_request.may_repeat = wire.method in ("GET", "HEAD")
     if request.body is not None:
         _attach(remote_request, request.body, received, trailers=trailers)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import aiohttp
@@ -16,6 +17,7 @@ from yarl import URL
 from s3d.agent.core.failures import Reason, Unreachable
 from s3d.agent.s3.messages import BytesBody
 from s3d.agent.stores.remote.addressing import Target
+from s3d.agent.stores.remote.client_span import ClientSpans, note_response
 from s3d.agent.stores.remote.error_mapping import MAX_ERROR_SIZE, is_refusal, read_refusal
 from s3d.agent.stores.remote.http_transport import (
     HOP_BY_HOP,
@@ -44,9 +46,10 @@ Sign = Callable[[RemoteRequest], Awaitable[tuple[Target, list[tuple[str, str]]]]
 class HttpClient:
     """Connections to one remote; they are opened at the first request."""
 
-    def __init__(self, settings: Settings, sign: Sign) -> None:
+    def __init__(self, settings: Settings, sign: Sign, spans: ClientSpans | None = None) -> None:
         self._settings = settings
         self._sign = sign
+        self._spans = spans or ClientSpans()
         self._expects_from = 0.0
         self._pooled: aiohttp.ClientSession | None = None
         self._unpooled: aiohttp.ClientSession | None = None
@@ -59,6 +62,20 @@ class HttpClient:
         time_limit: seconds, see HealthMonitor.time_limit(). reuse: of a pooled connection. Raises
         Unreachable, and what the request's body raises.
         """
+        if request.trace is None:
+            return await self._exchange(request, time_limit, reuse=reuse)
+        parts = request.op.name, request.trace, request.bucket, request.key
+        with self._spans.request(*parts) as span:
+            if span is not None:
+                request = replace(request, trace=span.context)
+            response = await self._exchange(request, time_limit, reuse=reuse)
+            if span is not None:
+                note_response(span, response.status, response.by_name, response.host)
+            return response
+
+    async def _exchange(
+        self, request: RemoteRequest, time_limit: float, *, reuse: bool
+    ) -> RemoteResponse:
         session = self._session(reuse=reuse)
         if isinstance(request.body, bytes) and len(request.body) <= INLINE_SIZE:
             with translated():
@@ -82,7 +99,7 @@ class HttpClient:
                 raise sending.error from cause
             if expect and not sending.started and cause.reason is Reason.TIMEOUT:
                 self._expects_from = time.monotonic() + CONTINUE_PAUSE
-                return await self.exchange(request, time_limit, reuse=reuse)
+                return await self._exchange(request, time_limit, reuse=reuse)
             raise
 
     async def close(self) -> None:
@@ -96,6 +113,7 @@ class HttpClient:
         self, request: RemoteRequest, session: aiohttp.ClientSession, data: Any, *, expect: bool
     ) -> aiohttp.ClientResponse:
         target, headers = await self._sign(request)
+        headers += self._spans.headers(request.trace)
         location = target.locate(request.bucket, request.key)
         url = f"{target.scheme}://{location.host}{location.raw_path}"
         if request.raw_query:
@@ -122,7 +140,7 @@ class HttpClient:
             if name.lower() not in HOP_BY_HOP
         )
         body = ResponseBody(response, self._settings.url, self._settings.timeouts.silence)
-        received = RemoteResponse(response.status, headers, body)
+        received = RemoteResponse(response.status, headers, body, host=response.url.raw_authority)
         if is_refusal(response.status):
             received.document = await body.read(MAX_ERROR_SIZE)
             received.refusal = read_refusal(received.status, received.by_name, received.document)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 
 from s3d.agent.core.failures import FailureClass, Refusal, Unreachable, classify
 from s3d.agent.stores.remote.addressing import Target
+from s3d.agent.stores.remote.client_span import ClientSpans
 from s3d.agent.stores.remote.credential_provider import CredentialProvider, RemoteKey
 from s3d.agent.stores.remote.error_mapping import error_elements, retryable_redirect
 from s3d.agent.stores.remote.http_client import HttpClient
@@ -46,16 +47,21 @@ class RemoteConnection:
         *,
         fingerprint: RemoteFingerprint | None = None,
         clock: Callable[[], float] = time.time,
+        spans: ClientSpans | None = None,
     ) -> None:
         """fingerprint: the headers by which the remote identifies itself; None: learn them.
+        spans: None records nothing.
 
         Raises UsageError for a URL that cannot be used.
         """
         self.settings = settings
         self.monitor = HealthMonitor(settings.url, settings.timeouts, clock)
         self._signer = RequestSigner(settings, credentials)
+        self.spans = spans or ClientSpans()
         self._client = HttpClient(
-            settings, lambda request: self._signer.sign(request, self.monitor.signing_time())
+            settings,
+            lambda request: self._signer.sign(request, self.monitor.signing_time()),
+            self.spans,
         )
         self._verifier = ResponseVerifier(fingerprint or RemoteFingerprint(), self._send_for_proof)
 

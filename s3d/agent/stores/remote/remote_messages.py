@@ -15,6 +15,7 @@ from s3d.agent.s3.canonical import EMPTY_SHA256
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import NO_TRAILERS, Body
 from s3d.agent.s3.model import Operation
+from s3d.agent.s3.trace_context import TraceContext
 from s3d.agent.stores.remote.error_mapping import unreachable
 from s3d.agent.stores.remote.http_transport import as_unreachable
 
@@ -38,6 +39,8 @@ class RemoteRequest:
     """Bytes on the wire; None: not known."""
     payload: str = EMPTY_SHA256
     """The value of x-amz-content-sha256."""
+    trace: TraceContext | None = None
+    """The span that makes the request."""
     may_repeat: bool = False
     """The request is idempotent: it is sent again when its response is lost."""
 
@@ -54,6 +57,8 @@ class RemoteResponse:
     """The body of an error, which has been read."""
     refusal: Refusal | None = None
     """What the error document of an error says; None for a success."""
+    host: str = ""
+    """HOST or HOST:PORT of the server that was asked."""
 
     @cached_property
     def by_name(self) -> dict[str, str]:

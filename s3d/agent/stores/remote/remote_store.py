@@ -37,6 +37,7 @@ from s3d.agent.core.store import Answer
 from s3d.agent.s3.messages import S3Request
 from s3d.agent.stores.remote import direct_call
 from s3d.agent.stores.remote.boto_call import BotoCaller
+from s3d.agent.stores.remote.client_span import ClientSpans
 from s3d.agent.stores.remote.credential_provider import CredentialProvider
 from s3d.agent.stores.remote.forward import forward
 from s3d.agent.stores.remote.http_transport import Settings
@@ -63,13 +64,15 @@ class RemoteStore:
         agent: str = "",
         fingerprint: RemoteFingerprint | None = None,
         clock: Callable[[], float] = time.time,
+        spans: ClientSpans | None = None,
     ) -> None:
         """agent: our id among the hops of a request; "" for a random one. fingerprint: the headers
-        by which the remote identifies itself; None: learn them. Raises UsageError."""
+        by which the remote identifies itself; None: learn them. spans: None records nothing.
+        Raises UsageError."""
         self.via = ViaTracker(agent or uuid.uuid4().hex)
         """Updated by a LoopDetection at the top of the stack."""
         self._connection = RemoteConnection(
-            settings, credentials, fingerprint=fingerprint, clock=clock
+            settings, credentials, fingerprint=fingerprint, clock=clock, spans=spans
         )
         self._boto = BotoCaller(self._connection, self.via)
 

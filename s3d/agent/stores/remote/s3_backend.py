@@ -18,6 +18,7 @@ from s3d.agent.s3.messages import S3Request
 from s3d.agent.stores.remote.addressing import known_order
 from s3d.agent.stores.remote.capabilities import RemoteQuirks
 from s3d.agent.stores.remote.capability_prober import CapabilityProber
+from s3d.agent.stores.remote.client_span import ClientSpans
 from s3d.agent.stores.remote.compatibility import Compatibility
 from s3d.agent.stores.remote.conditional_writes import ConditionalWrites
 from s3d.agent.stores.remote.credential_provider import CredentialProvider
@@ -45,8 +46,9 @@ class S3Backend:
         fingerprint: RemoteFingerprint | None = None,
         may_probe: bool = True,
         observe: Observe = lambda store: store,
+        spans: ClientSpans | None = None,
     ) -> None:
-        self._store = RemoteStore(settings, credentials, fingerprint=fingerprint)
+        self._store = RemoteStore(settings, credentials, fingerprint=fingerprint, spans=spans)
         is_aws = known_order(settings.url, "") == BYTES
         quirks = RemoteQuirks(keeps_empty_segments=True if is_aws else None)
         learned = asyncio.Event()

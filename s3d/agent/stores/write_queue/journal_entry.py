@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from s3d.agent.core import failpoint
 from s3d.agent.core.events import Events
 from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.messages import NO_CONTEXT, RequestContext
 from s3d.agent.storage.index import Index
 from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.records import Stored
@@ -25,8 +26,10 @@ from s3d.agent.stores.write_queue import journal_history, journal_rows
 from s3d.agent.stores.write_queue.journal_history import UnresolvedPush
 from s3d.agent.stores.write_queue.pending_write import (
     NO_OBJECT,
+    NO_ORIGIN,
     Base,
     Kind,
+    Origin,
     PendingState,
     PendingWrite,
     Place,
@@ -53,8 +56,8 @@ class Change(Protocol):
         """Only the tags of the object have changed."""
 
     @property
-    def request_id(self) -> str:
-        """Of the client's request; "" when it is not known."""
+    def context(self) -> RequestContext:
+        """Of the client's request."""
 
 
 class JournalChange(NamedTuple):
@@ -64,7 +67,7 @@ class JournalChange(NamedTuple):
     key: str
     stored: Stored | None = None
     tagged: bool = False
-    request_id: str = ""
+    context: RequestContext = NO_CONTEXT
 
 
 class MovedWrite(NamedTuple):
@@ -116,14 +119,16 @@ class WriteRecorder:
             record = change.stored.record
             journal_history.put_completion(tx, change.bucket, record, self._clock())
 
-    async def delete(self, bucket: str, keys: Iterable[str], request_id: str = "") -> None:
-        """Accept the deletion of keys, all in one commit. request_id: see PendingWrite."""
+    async def delete(
+        self, bucket: str, keys: Iterable[str], context: RequestContext = NO_CONTEXT
+    ) -> None:
+        """Accept the deletion of keys, all in one commit. context: of the client's request."""
         deleted = tuple(keys)
 
         def delete(tx: Transaction) -> None:
             for key in deleted:
                 journal_rows.unstage(tx, bucket, key)
-                change = JournalChange(bucket, key, request_id=request_id)
+                change = JournalChange(bucket, key, context=context)
                 self.enter(tx, Kind.DELETE, change)
 
         await self._index.write(delete, frees=True)
@@ -164,22 +169,22 @@ class WriteRecorder:
             now, remote_etag = moved.accepted, None  # the remote may show a newer state by now
         elif remote_etag is None:
             remote_etag = self._remote_states.shown(change.bucket, change.key, now)
-        write = PendingWrite(
-            0, kind, change.bucket, change.key, size, now, request_id=change.request_id
-        )
+        write = PendingWrite(0, kind, change.bucket, change.key, size, now)
+        origin = Origin.of(change.context)
         entered = insert(
             tx,
             write,
             stored,
+            origin=origin,
             pushing=self._writes.pushing,
             keeps_one_version=change.bucket in self._unversioned,
             remote_etag=remote_etag,
             unresolved=self._writes.unresolved.of_write,
         )
         failpoint.hit("queue.recorded")
-        tx.on_commit(partial(self._accepted, write, entered))
+        tx.on_commit(partial(self._accepted, write, entered, change.context))
 
-    def _accepted(self, write: PendingWrite, entered: Entered) -> None:
+    def _accepted(self, write: PendingWrite, entered: Entered, context: RequestContext) -> None:
         """Runs on the loop, after the commit and before the client is answered."""
         for etag, push in entered.unresolved:
             self._writes.unresolved.add((write.bucket, write.key), etag, push)
@@ -187,7 +192,13 @@ class WriteRecorder:
         self._metrics.accepted(write)
         self.replace_held(write)
         self._events.emit(
-            "queue.accepted", write.subject, seq=write.seq, operation=write.kind, size=write.size
+            "queue.accepted",
+            write.subject,
+            seq=write.seq,
+            operation=write.kind,
+            size=write.size,
+            request=context.request_id,
+            trace="" if context.trace is None else context.trace.trace_id,
         )
         if write.state is PendingState.HELD:
             self._events.emit("queue.held", write.subject, seq=write.seq)
@@ -234,6 +245,7 @@ def insert(
     write: PendingWrite,
     stored: Stored | None,
     *,
+    origin: Origin = NO_ORIGIN,
     pushing: Container[int] = (),
     keeps_one_version: bool = False,
     remote_etag: str | None = None,
@@ -265,7 +277,7 @@ def insert(
     for each in replaced:
         write.first_accepted = min(write.first_accepted, each.first_accepted)
         write.priority = max(write.priority, each.priority)
-    write.seq = journal_rows.insert(tx, write, stored, base)
+    write.seq = journal_rows.insert(tx, write, stored, base, origin)
     if retagged is not None:
         journal_rows.move_upload(tx, retagged.seq, write.seq)
     for each in replaced:

@@ -14,9 +14,11 @@ from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.records import Stored, decode_layout, decode_object, encode
 from s3d.agent.storage.transaction import Transaction
 from s3d.agent.stores.write_queue.pending_write import (
+    NO_ORIGIN,
     Base,
     Kind,
     NewerWritePending,
+    Origin,
     Orphan,
     PendingState,
     PendingWrite,
@@ -60,7 +62,8 @@ TABLES = Tables(
     """
 CREATE TABLE queue(seq INTEGER PRIMARY KEY AUTOINCREMENT, bucket TEXT NOT NULL, key BLOB NOT NULL,
     kind TEXT NOT NULL, size INTEGER NOT NULL, accepted REAL NOT NULL, state TEXT NOT NULL,
-    priority INTEGER NOT NULL, error BLOB, upload BLOB, record BLOB, layout BLOB, base BLOB);
+    priority INTEGER NOT NULL, error BLOB, upload BLOB, record BLOB, layout BLOB, base BLOB,
+    origin BLOB);
 CREATE INDEX queue_keys ON queue(bucket, key);
 -- Multipart uploads at the remote whose write has gone: to be aborted.
 CREATE TABLE orphans(bucket TEXT, key BLOB, upload TEXT, begun REAL NOT NULL,
@@ -70,19 +73,21 @@ CREATE TABLE orphans(bucket TEXT, key BLOB, upload TEXT, begun REAL NOT NULL,
     + _COMPLETIONS
     + _UPLOADS
     + _OF_LAYOUT_3,
-    layout=3,
+    layout=4,
     upgrades={
         2: _COMPLETIONS + _MUST_ENTER_COMPLETIONS + _UPLOADS,
         3: "ALTER TABLE queue ADD COLUMN base BLOB;" + _OF_LAYOUT_3,
+        4: "ALTER TABLE queue ADD COLUMN origin BLOB;",
     },
 )
 """For Index.open. record and layout are NULL for a delete; error and upload may be NULL; base is
-NULL in rows that layout 1 or 2 wrote."""
+NULL in rows that layout 1 or 2 wrote, and origin in those of layouts 1 to 3."""
 
 _SLIM = "seq, kind, bucket, key, size, accepted, state, priority, error"
 
 _decode_error = msgspec.msgpack.Decoder(PushError).decode
 _decode_upload = msgspec.msgpack.Decoder(RemoteUpload).decode
+_decode_origin = msgspec.msgpack.Decoder(Origin).decode
 _decode_base = msgspec.msgpack.Decoder(Base).decode
 
 
@@ -93,16 +98,17 @@ def load(reader: Reader) -> list[PendingWrite]:
 
 def find(reader: Reader, seq: int) -> StagedWrite | None:
     """The full row; None when it no longer exists."""
-    query = "SELECT record, layout, upload, base, accepted FROM queue WHERE seq = ?"
+    query = "SELECT record, layout, upload, base, accepted, origin FROM queue WHERE seq = ?"
     row = reader.select(query, (seq,)).fetchone()
     if row is None:
         return None
-    record, layout, upload, base, accepted = row
+    record, layout, upload, base, accepted, origin = row
     stored = None if record is None else Stored(decode_object(record), decode_layout(layout))
     return StagedWrite(
         stored,
         None if upload is None else _decode_upload(upload),
         Base(accepted) if base is None else _decode_base(base),
+        NO_ORIGIN if origin is None else _decode_origin(origin),
     )
 
 
@@ -161,14 +167,20 @@ def set_base(tx: Transaction, seq: int, base: Base) -> bool:
     return bool(tx.run("UPDATE queue SET base = ? WHERE seq = ?", (encode(base), seq)).rowcount)
 
 
-def insert(tx: Transaction, write: PendingWrite, stored: Stored | None, base: Base) -> int:
+def insert(
+    tx: Transaction,
+    write: PendingWrite,
+    stored: Stored | None,
+    base: Base,
+    origin: Origin = NO_ORIGIN,
+) -> int:
     """Insert a write, which holds the bytes of stored from now on; returns its seq."""
     record = layout = None
     if stored is not None:
         tx.incref(stored.layout.extents)
         record, layout = encode(stored.record), encode(stored.layout)
     query = """INSERT INTO queue(bucket, key, kind, size, accepted, state, priority,
-        record, layout, base) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+        record, layout, base, origin) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
     cursor = tx.run(
         query,
         (
@@ -182,6 +194,7 @@ def insert(tx: Transaction, write: PendingWrite, stored: Stored | None, base: Ba
             record,
             layout,
             encode(base),
+            encode(origin) if origin.request_id else None,
         ),
     )
     return int(cursor.lastrowid)

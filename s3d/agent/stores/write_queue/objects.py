@@ -92,9 +92,7 @@ class ObjectOps:
             return await self._settler.forward(request)
         await self._stage.keys.check(request.bucket, request.key, request.context)
         await self._stage.prepare(request)
-        await self._journal.recorder.delete(
-            request.bucket, [request.key], request.context.request_id
-        )
+        await self._journal.recorder.delete(request.bucket, [request.key], request.context)
         return S3Response({})
 
     @operation("PutObjectTagging", "DeleteObjectTagging")
@@ -152,9 +150,7 @@ class DeleteOps:
             deleted += answer.get("Deleted") or ()
             errors += answer.get("Errors") or ()
         if accepted:
-            await self._journal.recorder.delete(
-                request.bucket, accepted, request.context.request_id
-            )
+            await self._journal.recorder.delete(request.bucket, accepted, request.context)
         output: Members = {} if requested.get("Quiet") or not deleted else {"Deleted": deleted}
         return S3Response({**output, "Errors": errors} if errors else output)
 

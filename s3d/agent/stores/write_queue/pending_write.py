@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import msgspec
 
+from s3d.agent.s3.messages import RequestContext
+from s3d.agent.s3.trace_context import TraceContext, parse
 from s3d.agent.storage.records import Stored
 
 Place = tuple[str, str]
@@ -100,6 +102,30 @@ class Orphan(NamedTuple):
     """Unix seconds."""
 
 
+class Origin(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The request that made a write: the parent of every request that pushes it."""
+
+    request_id: str = ""
+    """"" when it is not known, as for a write that an earlier version of s3d has accepted."""
+    traceparent: str = ""
+    """Of its span; "" for none."""
+    tracestate: str = ""
+
+    @classmethod
+    def of(cls, context: RequestContext) -> Self:
+        trace = context.trace
+        if trace is None:
+            return cls(context.request_id)
+        return cls(context.request_id, trace.traceparent, trace.state)
+
+    @property
+    def trace(self) -> TraceContext | None:
+        return parse(self.traceparent, self.tracestate) if self.traceparent else None
+
+
+NO_ORIGIN = Origin()
+
+
 class PendingWrite(msgspec.Struct, gc=False):
     """An accepted write that the remote does not have yet. Small: there may be 100,000 of them.
 
@@ -123,9 +149,6 @@ class PendingWrite(msgspec.Struct, gc=False):
     error: PushError | None = None
     priority: int = 0
     """Greater goes first; 0 by default."""
-    request_id: str = ""
-    """Of the client's request that made it; "" for a write of an earlier run of the agent: the id
-    is never on disk. It is the parent of every request that pushes the write."""
 
     @property
     def is_filtered(self) -> bool:
@@ -146,6 +169,7 @@ class StagedWrite(NamedTuple):
     """The object after this write; None for a delete."""
     upload: RemoteUpload | None
     base: Base = Base()
+    origin: Origin = NO_ORIGIN
 
     @property
     def etag(self) -> str:

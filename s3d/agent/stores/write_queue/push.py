@@ -19,13 +19,19 @@ from s3d.agent.core.context import background_context
 from s3d.agent.core.failures import FailureClass, classify
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.etag import same_etag, same_state
+from s3d.agent.s3.etag import same_state
 from s3d.agent.s3.messages import Members
 from s3d.agent.storage.records import Stored
 from s3d.agent.stores.write_queue import push_plan
 from s3d.agent.stores.write_queue.journal import Journal
 from s3d.agent.stores.write_queue.multipart_push import MultipartPush, abort
-from s3d.agent.stores.write_queue.pending_write import NO_OBJECT, Base, Kind, PendingWrite
+from s3d.agent.stores.write_queue.pending_write import (
+    NO_OBJECT,
+    Base,
+    Kind,
+    PendingWrite,
+    StagedWrite,
+)
 from s3d.agent.stores.write_queue.push_plan import (
     SMALL,
     Multipart,
@@ -36,6 +42,15 @@ from s3d.agent.stores.write_queue.push_plan import (
     conditional,
     is_about_condition,
     state_of,
+)
+from s3d.agent.stores.write_queue.push_span import PushSpans
+from s3d.agent.stores.write_queue.pushed import (
+    AdoptPushed,
+    AlreadyThere,
+    HeldByFilter,
+    Overtaken,
+    Pushed,
+    PushFilter,
 )
 from s3d.agent.stores.write_queue.remote_buckets import ConditionSupport, RemoteConditions
 from s3d.agent.stores.write_queue.remote_gate import PushThrottle
@@ -57,54 +72,6 @@ _NO_ANSWER = (FailureClass.TRANSIENT, FailureClass.CLOCK, FailureClass.AUTH)
 
 MAX_ATTEMPTS = 4
 """Attempts of one push while the remote keeps changing; then it waits."""
-AdoptPushed = Callable[[str, str, str, Stored], Awaitable[None]]
-"""Bucket, key, the remote's ETag and the pushed object. Never fails."""
-PushFilter = Callable[[str, str, Stored], Awaitable[str]]
-"""Bucket, key and object -> why it is not pushed; "" if it is. Raises S3Error."""
-
-
-class Pushed(NamedTuple):
-    """The result of a push."""
-
-    etag: str = ""
-    """The remote's; "" where there is none."""
-    acknowledged_etag: str = ""
-    """The ETag that s3d acknowledged to its client; "" where there is none."""
-    state: str | None = None
-    """The state of the key at the remote: an ETag or NO_OBJECT; None: unknown."""
-    replaceable_until: float = 0.0
-    """Until when an older push of ours may replace it, Unix seconds; 0: none may."""
-    was_there: bool = False
-    """An earlier push had succeeded: a multipart upload that was begun since is useless."""
-
-    @property
-    def client_etag(self) -> str:
-        """acknowledged_etag, if the remote has another one; otherwise ""."""
-        ours = self.acknowledged_etag
-        return ours if ours and not same_etag(self.etag, ours) else ""
-
-
-class HeldByFilter(Exception):
-    """The filter holds the write; the text says why."""
-
-
-class Overtaken(Exception):
-    """The remote has a newer version.
-
-    remote_etag: NO_OBJECT for a key that was deleted there. resolution: PARK or DROP.
-    """
-
-    def __init__(self, remote_etag: str, resolution: Resolution) -> None:
-        self.remote_etag = remote_etag
-        self.resolution = resolution
-        super().__init__(remote_etag)
-
-
-class _AlreadyThere(Exception):
-    """The remote already is as the write would leave it."""
-
-    def __init__(self, etag: str) -> None:
-        self.etag = etag
 
 
 class _Job(NamedTuple):
@@ -147,10 +114,12 @@ class PushExecutor:
         learn_conditions: Callable[[str], Awaitable[None]] | None = None,
         conflict_policy: Callable[[str, str], ConflictPolicy] = lambda *_: ConflictPolicy.PARK,
         clock_offset: Callable[[], float] = lambda: 0.0,
+        spans: PushSpans | None = None,
     ) -> None:
         """adopt: receives what the remote has now. push_filter: None pushes everything.
         condition_support, learn_conditions: see RemoteConditions. conflict_policy: of a bucket and
-        a key. clock_offset: seconds that the remote's clock is ahead of ours."""
+        a key. clock_offset: seconds that the remote's clock is ahead of ours. spans: None records
+        nothing."""
         self._journal = journal
         self._remote = remote
         self._body_of = body_of
@@ -161,6 +130,7 @@ class PushExecutor:
         self._conditions = RemoteConditions(clock, condition_support, learn_conditions)
         self._conflict_policy = conflict_policy
         self._clock_offset = clock_offset
+        self._spans = spans or PushSpans()
 
     async def push(self, write: PendingWrite, on_sent: OnSent) -> Pushed:
         """Push one write, from its row to the verified answer.
@@ -173,10 +143,23 @@ class PushExecutor:
         stored = None if row is None else row.stored
         if row is None or (stored is None and write.kind is not Kind.DELETE):
             return Pushed()  # it was discarded meanwhile
+        with self._spans.push(write, row.origin) as context:
+            remote = S3Client(self._remote, context)
+            return await self._push(write, row, remote, on_sent, is_unresolved=is_unresolved)
+
+    async def _push(
+        self,
+        write: PendingWrite,
+        row: StagedWrite,
+        remote: S3Client,
+        on_sent: OnSent,
+        *,
+        is_unresolved: bool,
+    ) -> Pushed:
+        stored = row.stored
         todo = push_plan.plan(write.kind, write.bucket, write.key, stored)
         is_conditional = await self._conditions.are_supported(write.bucket, todo)
         base = self._journal.outcomes.base_of(write, row)
-        remote = self._client_of(write)
         job = _Job(write, remote, stored, base, is_unresolved, is_conditional)
         if base.pushed_etag is not None:
             verified = await self._verify_pushed(job, base.pushed_etag)
@@ -192,7 +175,7 @@ class PushExecutor:
         try:
             expected = await self._first_condition(job, todo)
             answer = await self._send_on_condition(job, todo, expected, on_sent)
-        except _AlreadyThere as there:
+        except AlreadyThere as there:
             return self._result(job, there.etag)._replace(was_there=True)
         if stored is None:
             return self._result(job, NO_OBJECT)
@@ -207,14 +190,11 @@ class PushExecutor:
         if row is None or row.upload is None or not row.upload.upload_id:
             return
         named = {"Bucket": write.bucket, "Key": write.key, "UploadId": row.upload.upload_id}
-        await abort(self._client_of(write), named)
+        await abort(S3Client(self._remote, background_context(row.origin.request_id)), named)
         await self._journal.uploads.save(write.seq, None)
 
-    def _client_of(self, write: PendingWrite) -> S3Client:
-        return S3Client(self._remote, background_context(write.request_id))
-
     async def _first_condition(self, job: _Job, todo: Plan) -> str | None:
-        """The condition to begin with; None: no condition. Raises _AlreadyThere, Overtaken."""
+        """The condition to begin with; None: no condition. Raises AlreadyThere, Overtaken."""
         write, base = job.write, job.base
         if job.is_unresolved:
             return await self._decide_by_head(job, is_ours_likely=True)
@@ -228,7 +208,7 @@ class PushExecutor:
     async def _send_on_condition(
         self, job: _Job, todo: Plan, expected: str | None, on_sent: OnSent
     ) -> Members:
-        """The answer. Raises S3Error, _AlreadyThere, Overtaken."""
+        """The answer. Raises S3Error, AlreadyThere, Overtaken."""
         for _ in range(MAX_ATTEMPTS):
             condition = expected if job.is_conditional else None
             try:
@@ -252,7 +232,7 @@ class PushExecutor:
     async def _decide_by_head(self, job: _Job, *, is_ours_likely: bool = False) -> str | None:
         """HeadObject: the state of the key, which may be replaced; None: it cannot be read.
 
-        is_ours_likely: it may be what this write has left. Raises _AlreadyThere, Overtaken.
+        is_ours_likely: it may be what this write has left. Raises AlreadyThere, Overtaken.
         """
         write, states = job.write, self._journal.remote_states
         if self._conditions.is_head_denied(write.bucket):
@@ -265,7 +245,7 @@ class PushExecutor:
         remote = state_of(head)
         states.note(write.bucket, write.key, remote.etag)
         if job.stored is not None and is_ours_likely and is_our_write(job.stored, head):
-            raise _AlreadyThere(remote.etag)
+            raise AlreadyThere(remote.etag)
         comparison = push_plan.compare(
             job.base,
             remote,
@@ -280,7 +260,7 @@ class PushExecutor:
                 return remote.etag
             raise Overtaken(remote.etag, resolution)
         if resolution is Resolution.DONE and not self._may_need_delete_marker(job, is_ours_likely):
-            raise _AlreadyThere(NO_OBJECT)
+            raise AlreadyThere(NO_OBJECT)
         self._journal.outcomes.note_remote_state(write, remote.etag)
         return remote.etag
 
@@ -298,12 +278,12 @@ class PushExecutor:
         return [*ours, job.etag] if job.is_unresolved and job.etag else ours
 
     async def _has_our_bytes(self, job: _Job, head: Members) -> bool:
-        """Whether our bytes are there, with an ETag of the remote. Raises _AlreadyThere."""
+        """Whether our bytes are there, with an ETag of the remote. Raises AlreadyThere."""
         if job.stored is None or head.get("ContentLength") != job.stored.record.size:
             return False
         same, etag = await compare_content(job.remote, self._body_of, job.place, job.stored)
         if same and is_our_write(job.stored, head, same_bytes=True):
-            raise _AlreadyThere(etag)
+            raise AlreadyThere(etag)
         return same
 
     def _may_need_delete_marker(self, job: _Job, is_ours_likely: bool) -> bool:

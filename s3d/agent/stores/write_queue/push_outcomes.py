@@ -149,6 +149,7 @@ class PushOutcomes:
             return
         self._metrics.arrived(write)
         self._writes.verify(write, until, reason)
+        self._events.emit("queue.verifying", write.subject, seq=seq, etag=state, until=until)
 
     async def push_again(self, seq: int) -> None:
         """An older push of ours has replaced a verified write: it is pushed once more."""
@@ -166,8 +167,13 @@ class PushOutcomes:
         error: of the push; None when the push was not tried.
         """
         write = self._writes.index.get(seq)
-        if write is not None:
-            self._writes.retry_later(write, retry_at, error)
+        if write is None:
+            return
+        self._writes.retry_later(write, retry_at, error)
+        if error is not None:
+            self._events.emit(
+                "queue.retry", write.subject, seq=seq, code=error.code, message=error.message
+            )
 
     async def park(self, seq: int, error: PushError, retry_at: float = 0.0) -> None:
         """The remote refuses the write: it stays, readable, and blocks later writes of its key.

@@ -13,8 +13,9 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.stores.write_queue.journal import Journal
 from s3d.agent.stores.write_queue.maintenance import QueueMaintenance
 from s3d.agent.stores.write_queue.pending_write import PendingWrite, PushError
-from s3d.agent.stores.write_queue.push import Overtaken, Pushed, PushExecutor
+from s3d.agent.stores.write_queue.push import PushExecutor
 from s3d.agent.stores.write_queue.push_plan import Resolution
+from s3d.agent.stores.write_queue.pushed import Overtaken, Pushed
 from s3d.agent.stores.write_queue.queue_metrics import CONFLICT, CORRUPT
 from s3d.agent.stores.write_queue.remote_gate import RemoteGate
 from s3d.agent.stores.write_queue.retry_policy import (

@@ -22,8 +22,9 @@ from s3d.agent.s3.optional_headers import OptionalGroup, blames
 from s3d.agent.stores.write_queue.journal import Journal
 from s3d.agent.stores.write_queue.maintenance import QueueMaintenance
 from s3d.agent.stores.write_queue.pending_write import PendingState, PendingWrite, QueueTotals
-from s3d.agent.stores.write_queue.push import HeldByFilter, Overtaken, PushExecutor
+from s3d.agent.stores.write_queue.push import PushExecutor
 from s3d.agent.stores.write_queue.push_result import PushResultHandler
+from s3d.agent.stores.write_queue.pushed import HeldByFilter, Overtaken
 from s3d.agent.stores.write_queue.remote_gate import RemoteGate, probe
 from s3d.agent.stores.write_queue.retry_policy import DENIED_RETRY_DELAYS, is_denied
 from s3d.agent.stores.write_queue.verify_push import SMALL, StagedDataCorrupt

@@ -33,7 +33,8 @@ from s3d.agent.stores.remote.error_mapping import refused
 from s3d.agent.stores.write_queue import journal_rows
 from s3d.agent.stores.write_queue.journal import Journal
 from s3d.agent.stores.write_queue.pending_write import PendingState, PendingWrite
-from s3d.agent.stores.write_queue.push import PushExecutor, PushFilter
+from s3d.agent.stores.write_queue.push import PushExecutor
+from s3d.agent.stores.write_queue.pushed import PushFilter
 from s3d.agent.stores.write_queue.pusher import Pusher
 from s3d.agent.stores.write_queue.remote_buckets import ConditionSupport
 from s3d.agent.stores.write_queue.remote_gate import PushThrottle, RemoteGate

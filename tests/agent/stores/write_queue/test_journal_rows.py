@@ -8,6 +8,7 @@ from s3d.agent.storage.records import Extent, Layout, ObjectRecord, Stored, enco
 from s3d.agent.stores.write_queue import journal_rows
 from s3d.agent.stores.write_queue.journal import Journal
 from s3d.agent.stores.write_queue.pending_write import (
+    NO_ORIGIN,
     Base,
     Kind,
     Orphan,
@@ -67,6 +68,7 @@ async def test_a_row_is_loaded_as_it_was_and_waits(index):
         stored(),
         upload,
         Base(),
+        NO_ORIGIN,
     )
 
 
@@ -149,7 +151,7 @@ async def test_writes_of_the_first_edition_are_upgraded_and_have_an_unknown_base
     ]
     first, second = journal.pending
     row = await journal.load(first)
-    assert row == (object, None, Base(accepted=7.5))
+    assert row == (object, None, Base(accepted=7.5), NO_ORIGIN)
     await journal.outcomes.acknowledge(first.seq, '"e"', state='"e"')
     row = await journal.load(second)
     assert row is not None

@@ -15,6 +15,7 @@ from s3d.agent.core.telemetry import Counter
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import BytesBody, Members, RequestContext
 from s3d.agent.s3.model import operations
+from s3d.agent.s3.trace_context import TraceContext
 from s3d.agent.storage.records import Stored
 from s3d.agent.stores.remote.credential_provider import CredentialProvider, RemoteKey
 from s3d.agent.stores.remote.error_mapping import refused
@@ -127,7 +128,7 @@ async def test_copies_tags_and_deletions_name_their_requests(rig: Rig) -> None:
     copy: Members = {"Bucket": "bbb", "Key": "copied", "CopySource": "bbb/put"}
     await client("COPY").output("CopyObject", copy)
     await client("TAG").set_tags("bbb", "tagged", {"a": "b"})
-    await rig.journal.recorder.delete("bbb", ["deleted"], "DELETE")
+    await rig.journal.recorder.delete("bbb", ["deleted"], RequestContext("DELETE"))
     rig.start()
     await rig.pushed()
     assert parents(rig) == {
@@ -156,14 +157,16 @@ async def test_the_log_of_the_remote_shows_the_request_of_the_write(
     assert f"key=k id={context.request_id} parent=CLIENT" in caplog.text
 
 
-async def test_the_request_of_a_write_is_not_known_after_a_restart(tmp_path: Path) -> None:
+async def test_the_request_of_a_write_is_known_after_a_restart(tmp_path: Path) -> None:
+    trace = TraceContext("a" * 32, "b" * 16, True, "v=1")
     async with open_rig(tmp_path) as before:
-        client = S3Client(before.staged.store, RequestContext("CLIENT"))
+        client = S3Client(before.staged.store, RequestContext("CLIENT", trace=trace))
         await client.store("bbb", "k", BytesBody(b"value"))
     async with open_rig(tmp_path) as rig:
         rig.start()
         await rig.pushed()
-        assert parents(rig) == {"k": {""}}
+        assert parents(rig) == {"k": {"CLIENT"}}
+        assert {context.trace for context in rig.remote.contexts} == {trace}
 
 
 async def test_many_go_at_a_time_but_no_more_than_the_limit(rig: Rig) -> None:

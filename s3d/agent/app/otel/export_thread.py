@@ -1,0 +1,149 @@
+"""A thread that sends the records of one signal: bounded in memory and in its share of the CPU.
+
+1. The loop puts records into a queue, which never waits: a record that finds it full is dropped.
+2. The thread takes a batch when one is full, or when its time has come, and sends it. A collector
+   that is away or slow holds up this thread alone.
+3. Between two batches it rests so long that encoding takes at most CPU_SHARE of one processor.
+   Under a load that produces more than that, the queue is full and records are dropped, whole
+   traces at a time (Tracer.start).
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from s3d.agent.app.otel.environment import Batching
+from s3d.agent.core.spans import Span
+
+logger = logging.getLogger(__name__)
+
+R = TypeVar("R")
+
+CPU_SHARE = 0.04
+"""Of one processor, for each signal."""
+SPARE = 2
+"""The queue takes this many times its size of records whose trace has begun before it was full."""
+
+
+class RecordQueue(Generic[R]):
+    """Filled by any thread, emptied by one."""
+
+    def __init__(self, batching: Batching) -> None:
+        self.batching = batching
+        self.dropped = 0
+        """Records that found the queue full."""
+        self.ready = threading.Event()
+        """Set when a batch is full."""
+        self._records: deque[R] = deque()
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether a new trace may begin."""
+        return len(self._records) < self.batching.queue
+
+    def put(self, record: R) -> None:
+        """Never waits and never fails."""
+        count = len(self._records)
+        if count >= self.batching.queue * SPARE:
+            self.dropped += 1
+            return
+        self._records.append(record)
+        if count + 1 >= self.batching.batch:
+            self.ready.set()
+
+    def take(self) -> list[R]:
+        """The next batch; empty when nothing waits."""
+        self.ready.clear()
+        count = min(len(self._records), self.batching.batch)
+        batch = [self._records.popleft() for _ in range(count)]
+        if len(self._records) >= self.batching.batch:
+            self.ready.set()
+        return batch
+
+
+SpanQueue = RecordQueue[Span]
+
+
+class ExportThread(Generic[R]):
+    """Sends what is put into its queue, until stop()."""
+
+    def __init__(
+        self,
+        signal: str,
+        queue: RecordQueue[R],
+        send: Callable[[list[R]], bool],
+        *,
+        shutdown: Callable[[], object],
+        cpu_share: float = CPU_SHARE,
+    ) -> None:
+        """signal: for people. send: encodes and sends a batch; whether the collector has taken it.
+        shutdown: makes a send that waits for a retry return."""
+        self.queue = queue
+        self.failed = 0
+        """Batches that the collector did not take."""
+        self._signal = signal
+        self._send = send
+        self._shutdown = shutdown
+        self._cpu_share = cpu_share
+        self._stopping = threading.Event()
+        self._is_failing = False
+        self._thread = threading.Thread(target=self._run, name=f"otel {signal}", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def begin_stop(self) -> None:
+        """Send what is left in the queue, once, and end."""
+        self._stopping.set()
+        self.queue.ready.set()
+
+    def end_stop(self, deadline: float) -> None:
+        """Wait for the end, until the deadline (time.monotonic()). Then what is left is lost."""
+        self._thread.join(max(0.0, deadline - time.monotonic()))
+        self._shutdown()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self.queue.ready.wait(self.queue.batching.delay)
+            pause = self._export_batch()
+            if pause:
+                self._stopping.wait(pause)
+        while len(self.queue) and not self._is_failing:
+            self._export_batch()
+
+    def _export_batch(self) -> float:
+        """Send one batch; seconds to rest after it."""
+        batch = self.queue.take()
+        if not batch:
+            return 0.0
+        began, cpu = time.monotonic(), time.thread_time()
+        try:
+            is_taken = self._send(batch)
+        except Exception:  # an error of the SDK must not end the thread
+            logger.exception("cannot encode %s for OpenTelemetry", self._signal)
+            is_taken = False
+        self._report(is_taken)
+        used = time.thread_time() - cpu
+        return max(0.0, used / self._cpu_share - (time.monotonic() - began))
+
+    def _report(self, is_taken: bool) -> None:
+        """Log when the collector stops and begins to take batches, not each time."""
+        self.failed += not is_taken
+        if is_taken is not self._is_failing:
+            return
+        self._is_failing = not is_taken
+        if is_taken:
+            logger.info("the OpenTelemetry collector takes %s again", self._signal)
+        else:
+            logger.warning(
+                "the OpenTelemetry collector does not take %s; they are dropped until it does",
+                self._signal,
+            )

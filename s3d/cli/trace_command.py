@@ -1,0 +1,68 @@
+"""s3d trace: the life of one object here, from the client's write to its arrival at the remote."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import click
+
+from s3d.cli.output import json_line
+from s3d.cli.session import Session, json_option, pass_session, socket_option
+from s3d.cli.target import Names, Target, target_argument
+from s3d.shared.control import Scalar
+from s3d.shared.diagnostics import ObjectEvent
+from s3d.shared.errors import NotFoundError
+from s3d.shared.text import safe, size
+
+_HIDDEN = ("seq", "operation", "size", "until")
+"""Fields that the text shows in another way, or not at all."""
+
+
+@click.command("trace")
+@target_argument(Names.OBJECT)
+@json_option
+@socket_option
+@pass_session
+def trace_command(session: Session, /, target: Target, *, as_json: bool) -> None:
+    """Print what has happened to an object here: accepted, pushed, cached, evicted.
+
+    Each line has the time (UTC), the event, and the ids of the request and of its trace. Requests
+    that belong together name each other: the push of a write has the write number that the client's
+    request got. The record survives a restart. It is bounded, so it does not go back forever.
+
+    \b
+    Examples:
+      s3d trace photos/2026/a.jpg
+      s3d trace photos/2026/a.jpg --json
+    """
+    life = session.objects().trace(target.bucket, target.key)
+    if not life.events:
+        raise NotFoundError("nothing is recorded about this object", str(target))
+    for event in life.events:
+        if as_json:
+            json_line(event)
+        else:
+            click.echo(_row(event))
+
+
+def _row(event: ObjectEvent) -> str:
+    at = datetime.fromtimestamp(event.at, UTC).isoformat(" ", "milliseconds")
+    parts = [at.removesuffix("+00:00"), f"{event.event:11}", *_details(event)]
+    return "  ".join(parts).rstrip()
+
+
+def _details(event: ObjectEvent) -> list[str]:
+    data, details = event.data, []
+    if "operation" in data:
+        held = data.get("size")
+        staged = f" {size(held)} staged" if isinstance(held, int) and held else ""
+        details.append(f"{data['operation']}{staged}")
+    if "seq" in data:
+        details.append(f"write={data['seq']}")
+    fields: dict[str, Scalar] = {
+        "request": event.request_id,
+        "trace": event.trace_id,
+        **{name: value for name, value in data.items() if name not in _HIDDEN},
+    }
+    details += [f"{name}={safe(str(value))}" for name, value in fields.items() if value != ""]
+    return details

@@ -1,0 +1,156 @@
+import threading
+import time
+
+import pytest
+
+from s3d.agent.app.otel.environment import Batching
+from s3d.agent.app.otel.export_thread import SPARE, ExportThread, RecordQueue
+
+WAIT = 10.0
+
+
+class Endpoint:
+    """Takes batches, once its gate is open."""
+
+    def __init__(self) -> None:
+        self.gate = threading.Event()
+        self.gate.set()
+        self.answer = True
+        self.batches: list[list[int]] = []
+        self._news = threading.Condition()
+
+    def send(self, batch: list[int]) -> bool:
+        with self._news:
+            self.batches.append(batch)
+            self._news.notify_all()
+        self.gate.wait(WAIT)
+        return self.answer
+
+    def until(self, count: int) -> list[list[int]]:
+        with self._news:
+            assert self._news.wait_for(lambda: len(self.batches) >= count, WAIT)
+        return self.batches
+
+
+@pytest.fixture
+def endpoint():
+    endpoint = Endpoint()
+    yield endpoint
+    endpoint.gate.set()
+
+
+def open_thread(endpoint, *, queue=8, batch=4, delay=0.01, **further):
+    records = RecordQueue[int](Batching(queue, batch, delay))
+    thread = ExportThread("spans", records, endpoint.send, shutdown=lambda: None, **further)
+    thread.start()
+    return records, thread
+
+
+def stop(thread, seconds=WAIT):
+    began = time.monotonic()
+    thread.begin_stop()
+    thread.end_stop(began + seconds)
+    return time.monotonic() - began
+
+
+def test_records_are_sent_in_their_order(endpoint):
+    records, thread = open_thread(endpoint, cpu_share=1.0)
+    for number in range(8):
+        records.put(number)
+    stop(thread)
+    assert [number for batch in endpoint.batches for number in batch] == list(range(8))
+    assert max(map(len, endpoint.batches)) <= 4
+    assert records.dropped == 0
+
+
+def test_a_batch_that_is_not_full_is_sent_after_the_delay(endpoint):
+    records, thread = open_thread(endpoint)
+    records.put(1)
+    assert endpoint.until(1) == [[1]]
+    stop(thread)
+
+
+def test_a_slow_collector_costs_a_bounded_queue_and_no_wait(endpoint):
+    endpoint.gate.clear()
+    records, thread = open_thread(endpoint)
+    for number in range(4):
+        records.put(number)
+    endpoint.until(1)
+    for number in range(1_000):
+        records.put(number)
+    assert len(records) == 8 * SPARE
+    assert not records.has_room
+    assert records.dropped == 1_000 - 8 * SPARE
+    endpoint.gate.set()
+    stop(thread)
+
+
+def test_a_stop_does_not_wait_longer_than_it_may(endpoint):
+    endpoint.gate.clear()
+    records, thread = open_thread(endpoint)
+    records.put(1)
+    endpoint.until(1)
+    assert stop(thread, 0.1) < 2.0
+
+
+def test_failures_are_logged_when_they_begin_and_when_they_end(endpoint, caplog):
+    caplog.set_level("INFO")
+    records, thread = open_thread(endpoint, batch=1)
+    endpoint.answer = False
+    for number in range(3):
+        records.put(number)
+    endpoint.until(3)
+    endpoint.answer = True
+    records.put(4)
+    endpoint.until(4)
+    stop(thread)
+    messages = [record.message for record in caplog.records]
+    assert [text.split(" spans")[0] for text in messages] == [
+        "the OpenTelemetry collector does not take",
+        "the OpenTelemetry collector takes",
+    ]
+    assert thread.failed == 3
+
+
+def test_an_error_of_the_sdk_does_not_end_the_thread(caplog):
+    tried: list[list[int]] = []
+
+    def send(batch: list[int]) -> bool:
+        tried.append(batch)
+        if len(tried) == 1:
+            raise ValueError("x")
+        done.set()
+        return True
+
+    done = threading.Event()
+    records = RecordQueue[int](Batching(8, 1, 0.01))
+    thread = ExportThread("spans", records, send, shutdown=lambda: None)
+    thread.start()
+    records.put(1)
+    records.put(2)
+    assert done.wait(WAIT)
+    stop(thread)
+    assert "cannot encode spans" in caplog.text
+
+
+def test_the_thread_takes_its_share_of_the_cpu_and_no_more():
+    def send(batch: list[int]) -> bool:
+        until = time.thread_time() + 0.01
+        while time.thread_time() < until:
+            pass
+        spent.append(1)
+        return True
+
+    spent: list[int] = []
+    records = RecordQueue[int](Batching(10_000, 1, 0.01))
+    thread = ExportThread("spans", records, send, shutdown=lambda: None, cpu_share=0.1)
+    for number in range(100):
+        records.put(number)
+    began = time.monotonic()
+    thread.start()
+    while len(spent) < 5:
+        assert time.monotonic() - began < WAIT
+        threading.Event().wait(0.01)
+    assert time.monotonic() - began >= 4 * 0.01 / 0.1 * 0.9
+    records._records.clear()
+    stop(thread)

@@ -1,0 +1,96 @@
+import pytest
+
+from s3d.agent.core.object_history import ObjectHistory
+from s3d.agent.core.spans import Span, SpanKind, Tracer
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.trace_context import TraceContext
+from s3d.agent.stores.write_queue.pending_write import NO_ORIGIN, Kind, Origin, PendingWrite
+from s3d.agent.stores.write_queue.push_plan import Resolution
+from s3d.agent.stores.write_queue.push_span import NAME, PushSpans
+from s3d.agent.stores.write_queue.pushed import HeldByFilter, Overtaken
+
+CLIENT = TraceContext("a" * 32, "b" * 16, True, "v=1")
+ORIGIN = Origin("CLIENT", CLIENT.traceparent, CLIENT.state)
+
+
+class Sink:
+    has_room = True
+
+    def __init__(self) -> None:
+        self.spans: list[Span] = []
+
+    def put(self, span: Span) -> None:
+        self.spans.append(span)
+
+
+@pytest.fixture
+def sink():
+    return Sink()
+
+
+@pytest.fixture
+def tracer(sink):
+    tracer = Tracer()
+    tracer.install(sink)
+    return tracer
+
+
+def write():
+    return PendingWrite(7, Kind.PUT, "b", "k", 5, 1.0, attempts=1)
+
+
+def test_a_push_begins_a_trace_that_is_linked_to_the_request(tracer, sink):
+    with PushSpans(tracer).push(write(), ORIGIN) as context:
+        assert sink.spans == []
+    (span,) = sink.spans
+    assert (span.name, span.kind, span.parent_id) == (NAME, SpanKind.CONSUMER, "")
+    assert span.links == (CLIENT,)
+    assert span.context.trace_id != CLIENT.trace_id
+    assert context.trace == span.context
+    assert (context.parent, context.bypass_cache) == ("CLIENT", False)
+    assert span.attributes["s3d.queue.attempt"] == 2
+
+
+def test_a_write_of_an_older_version_has_no_link(tracer, sink):
+    with PushSpans(tracer).push(write(), NO_ORIGIN):
+        pass
+    assert sink.spans[0].links == ()
+
+
+def test_without_an_exporter_the_clients_context_goes_along():
+    with PushSpans().push(write(), ORIGIN) as context:
+        assert context.trace == CLIENT
+
+
+def test_a_push_that_is_not_recorded_has_no_recorded_parts(sink):
+    tracer = Tracer()
+    tracer.install(sink, lambda trace_id, parent: False)
+    with PushSpans(tracer).push(write(), ORIGIN) as context:
+        assert context.trace == CLIENT._replace(is_sampled=False)
+    assert sink.spans == []
+
+
+@pytest.mark.parametrize(
+    ("error", "name", "value"),
+    [
+        (S3Error("SlowDown"), "error.type", "SlowDown"),
+        (OSError("/home/name"), "error.type", "OSError"),
+        (HeldByFilter("why"), "s3d.queue.outcome", "HeldByFilter"),
+        (Overtaken("etag", Resolution.PARK), "s3d.queue.outcome", "Overtaken"),
+    ],
+)
+def test_the_outcome_of_a_push_that_did_not_arrive(tracer, sink, error, name, value):
+    with pytest.raises(type(error)), PushSpans(tracer).push(write(), ORIGIN):
+        raise error
+    (span,) = sink.spans
+    assert span.attributes[name] == value
+    assert ("error.type" in span.attributes) is (name == "error.type")
+
+
+async def test_each_push_is_in_the_history_of_its_object(tracer, sink, tmp_path):
+    history = ObjectHistory(tmp_path)
+    with PushSpans(tracer, history).push(write(), ORIGIN) as context:
+        pass
+    (event,) = await history.of("b", "k")
+    assert (event.event, event.data) == ("pushing", {"seq": 7, "attempt": 2})
+    assert (event.request_id, event.trace_id) == (context.request_id, context.trace.trace_id)
