@@ -10,13 +10,10 @@ from s3d.agent.core.telemetry import Computed, Labels, Registry
 from s3d.agent.stores.read_cache.cache_status import CacheParts
 from s3d.agent.stores.remote.remote_health import Health
 from s3d.agent.stores.write_queue.pending_write import PendingState, Usage
+from s3d.agent.stores.write_queue.queue_metrics import BLOCKED_BY
 from s3d.agent.stores.write_queue.queue_status import QueueParts
-from s3d.agent.stores.write_queue.remote_gate import AWAY, HELD, NEEDS_CREDENTIALS
 
 Gauges = tuple[tuple[Metric, Computed], ...]
-
-_BLOCKED_BY = {AWAY: "away", NEEDS_CREDENTIALS: "credentials", HELD: "account"}
-"""Why nothing is pushed, as the status says it -> value of the label."""
 
 
 def report_remote(registry: Registry, health: Health) -> None:
@@ -46,7 +43,7 @@ def report_queue(registry: Registry, queue: QueueParts | None) -> None:
 
     def blocked() -> dict[Labels, float]:
         trouble = queue.pusher.status().trouble
-        return {(reason,): float(trouble == words) for words, reason in _BLOCKED_BY.items()}
+        return {(reason,): float(trouble == words) for words, reason in BLOCKED_BY.items()}
 
     def writes() -> dict[Labels, float]:
         return {(str(state),): each.files for state, each in usage().items()}

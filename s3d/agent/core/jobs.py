@@ -81,6 +81,23 @@ class JobPolicy:
         return self.is_temporary(error) and not self.item_pauses
 
 
+class JobMetrics:
+    """What an engine reports to the registry. kind: of its jobs."""
+
+    def __init__(self, registry: Registry, kind: str) -> None:
+        self._registry = registry
+        self._kind = kind
+
+    def ended(self, state: JobState) -> None:
+        """A job has ended in this state."""
+        self._registry.counter(TRANSFERS_ENDED, self._kind, str(state)).add()
+
+    def moved(self, size: int) -> None:
+        """An object was performed. size: bytes."""
+        self._registry.counter(TRANSFERS_OBJECTS, self._kind).add()
+        self._registry.counter(TRANSFERS_BYTES, self._kind).add(size)
+
+
 Work = Callable[[Job[R]], Awaitable[None]]
 
 
@@ -112,7 +129,7 @@ class JobEngine(Generic[R]):
         self._queue: asyncio.Queue[Job[R]] = asyncio.Queue()
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._notified: dict[str, float] = {}
-        self._registry = registry or Registry()
+        self._metrics = JobMetrics(registry or Registry(), policy.kind)
 
     async def run(self) -> None:
         """Until cancelled. See JobPolicy.is_resumed for the jobs that run then."""
@@ -214,12 +231,12 @@ class JobEngine(Generic[R]):
         except asyncio.CancelledError:
             if job.state in (JobState.RUNNING, JobState.QUEUED) and not self._policy.is_resumed:
                 job.state = JobState.CANCELLED
-                self._count_ended(job)
+                self._metrics.ended(job.state)
                 self._notify(job)
             raise
         finally:
             self._tasks.pop(job.id, None)
-        self._count_ended(job)
+        self._metrics.ended(job.state)
         self._notify(job)
         self._forget_ended(keep=self._policy.max_ended)
         await self.save()
@@ -272,8 +289,7 @@ class JobEngine(Generic[R]):
         try:
             await self.retry_temporary(lambda: perform(item, moved))
             job.progress.items_done += 1
-            self._registry.counter(TRANSFERS_OBJECTS, self._policy.kind).add()
-            self._registry.counter(TRANSFERS_BYTES, self._policy.kind).add(moved.size)
+            self._metrics.moved(moved.size)
         except self._policy.expected as error:
             moved.undo()
             if self._policy.interrupts(error):
@@ -300,7 +316,7 @@ class JobEngine(Generic[R]):
         was_ended, job.state = job.state in ENDED, state
         await self._halt(job)
         if state in ENDED and not was_ended:
-            self._count_ended(job)
+            self._metrics.ended(job.state)
         self._notify(job)
         await self.save()
 
@@ -309,9 +325,6 @@ class JobEngine(Generic[R]):
         if task is not None:
             task.cancel()
             await asyncio.wait([task])
-
-    def _count_ended(self, job: Job[R]) -> None:
-        self._registry.counter(TRANSFERS_ENDED, self._policy.kind, str(job.state)).add()
 
     def _notify(self, job: Job[R], *, is_progress: bool = False) -> None:
         job.ended.set() if job.state in ENDED else job.ended.clear()

@@ -34,7 +34,7 @@ _DELAYS = {
 
 
 class SyncMetrics:
-    """Belongs to the loop."""
+    """What happens in one folder, by its name. Belongs to the loop."""
 
     def __init__(self, registry: Registry, folder: str, clock: Callable[[], float]) -> None:
         """folder: its name. clock: Unix seconds."""
@@ -48,8 +48,11 @@ class SyncMetrics:
         self._registry.counter(names.SYNC_PASSES, self._folder, outcome).add()
 
     def record(self, result: StepResult) -> None:
-        """A path was synced. Only a change that was made while the agent runs has a delay: the
-        first pass over an old folder would otherwise show one of years."""
+        """A path was synced, or could not be.
+
+        Only a change that was made while the agent runs has a delay: the
+        first pass over an old folder would otherwise show one of years.
+        """
         if result.action not in CHANGES:
             return
         self._registry.counter(names.SYNC_ACTIONS, self._folder, str(result.action)).add()

@@ -5,8 +5,10 @@ from typing import NamedTuple
 
 import pytest
 
+from s3d.agent.core import metric_names as names
 from s3d.agent.core.job import Job, JobFailure, JobState
 from s3d.agent.core.jobs import JobEngine, JobPolicy
+from s3d.agent.core.telemetry import Registry
 
 
 class Item(NamedTuple):
@@ -40,13 +42,21 @@ class Rig:
         self.pauses: list[float] = []
         self.saves = 0
         self.events: list[tuple[str, str]] = []
+        self.registry = Registry()
         self.engine = JobEngine(
-            self.work, JobPolicy(**(values | more)), clock=lambda: 0.0, sleep=self.sleep
+            self.work,
+            JobPolicy(**(values | more)),
+            clock=lambda: 0.0,
+            sleep=self.sleep,
+            registry=self.registry,
         )
         self.engine.save = self.save
         self.engine.on_change = lambda job: self.events.append((job.id, str(job.state)))
         self.performed: list[str] = []
         self.running = self.most = 0
+
+    def counted(self, metric) -> dict:
+        return self.registry.values(metric)
 
     async def act(self, key: str, moved) -> None:
         moved.complete(1)
@@ -125,6 +135,9 @@ async def test_one_item_that_fails_holds_up_no_other(caplog):
         ("ZeroDivisionError", "c"),
     ]
     assert "Traceback" in caplog.text
+    assert rig.counted(names.TRANSFERS_ENDED) == {("test", "failed"): 1}
+    assert rig.counted(names.TRANSFERS_OBJECTS) == {("test",): 2}
+    assert rig.counted(names.TRANSFERS_BYTES) == {("test",): 2}
 
 
 async def test_a_temporary_error_starts_the_job_again_after_a_pause():
@@ -215,6 +228,7 @@ async def test_a_cancelled_job_can_be_retried_and_cleared(blocked):
         await job.ended.wait()
         assert job.state is JobState.DONE
         assert (await rig.engine.clear(), rig.engine.jobs) == (1, {})
+    assert blocked.counted(names.TRANSFERS_ENDED) == {("test", "cancelled"): 1, ("test", "done"): 1}
 
 
 @pytest.mark.parametrize(

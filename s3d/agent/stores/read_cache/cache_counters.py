@@ -25,6 +25,7 @@ class CacheCounters:
     """The cells, and what the status shows of them. Belongs to the loop."""
 
     def __init__(self, registry: Registry) -> None:
+        self.registry = registry
         counter = registry.counter
         self.hits = counter(names.CACHE_HITS)
         self.misses = counter(names.CACHE_MISSES)

@@ -81,8 +81,7 @@ class Cache(Layer):
     ) -> None:
         """use_policy: which objects are cached; None: all. registry: counts what happens."""
         self.catalog = catalog
-        self.registry = registry or Registry()
-        self.counters = CacheCounters(self.registry)
+        self.counters = CacheCounters(registry or Registry())
         self.freshness = freshness
         self.on_cache_tag: Callable[[str, str, str], None] = lambda bucket, key, mark: None
         """Called with the tag s3d.cache of an object ("" for none) when it is seen or changed."""

@@ -73,7 +73,7 @@ class PinManager:
             is_resumed=False,
         )
         self.prefetches: JobEngine[PrefetchRequest] = JobEngine(
-            self._prefetch_all, policy, clock=clock, registry=cache.registry
+            self._prefetch_all, policy, clock=clock, registry=cache.counters.registry
         )
         self._cache = cache
         self._objects = S3Client(cache)

@@ -13,13 +13,20 @@ from s3d.agent.core.failures import Unreachable, classify
 from s3d.agent.core.telemetry import Counter, Registry
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.stores.write_queue.pending_write import Kind, PendingState, PendingWrite
+from s3d.agent.stores.write_queue.remote_gate import AWAY, HELD, NEEDS_CREDENTIALS
 
 UNREACHABLE, CORRUPT, CONFLICT = "unreachable", "corrupt", "conflict"
 """Reasons of failed attempts, beside the classes of core/failures.py."""
 
+BLOCKED_BY = {AWAY: "away", NEEDS_CREDENTIALS: "credentials", HELD: "account"}
+"""Why nothing is pushed, as the status shows it -> value of the label reason."""
+
 
 class QueueMetrics:
-    """Belongs to the loop."""
+    """Owned by the journal, which shares it with its parts and with the pusher.
+
+    Belongs to the loop.
+    """
 
     def __init__(self, registry: Registry, clock: Callable[[], float]) -> None:
         """clock: Unix seconds."""
