@@ -95,7 +95,7 @@ def _distribution(
         attributes=_attributes(names, point),
         start_time_unix_nano=started,
         time_unix_nano=at,
-        count=value.count,
+        count=value.observations,
         sum=value.sum,
         bucket_counts=value.counts,
         explicit_bounds=tuple(bounds),

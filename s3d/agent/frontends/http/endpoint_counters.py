@@ -47,7 +47,8 @@ class EndpointCounters:
             series = self._series[key] = self._open(*key)
         requests, duration, received, sent = series
         requests.value += 1
-        duration.observe(now - exchange.started)
+        span = exchange.span
+        duration.observe(now - exchange.started, "" if span is None else span.context.trace_id)
         received.value += exchange.received
         sent.value += exchange.sent
 

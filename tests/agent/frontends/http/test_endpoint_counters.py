@@ -8,11 +8,12 @@ from typing import Any
 from s3d.agent.core import metric_names as names
 from s3d.agent.core.telemetry import Registry
 from s3d.agent.frontends.http.endpoint_counters import EndpointCounters
+from s3d.agent.s3.trace_context import TraceContext
 
 
 def exchange(operation: str, status: int, *, is_aborted: bool = False) -> Any:
     values = {"operation": operation, "status": status, "is_aborted": is_aborted}
-    return SimpleNamespace(**values, received=3, sent=5, started=0.0)
+    return SimpleNamespace(**values, received=3, sent=5, started=0.0, span=None)
 
 
 def test_counts_by_operation_and_status() -> None:
@@ -39,3 +40,12 @@ def test_counts_by_operation_and_status() -> None:
         ("GetObject", "aborted"): 1,
     }
     assert registry.histogram(names.HTTP_DURATION, "GetObject").sum == 0.75
+
+
+def test_the_latency_of_a_recorded_request_names_its_trace() -> None:
+    registry = Registry()
+    recorded = exchange("GetObject", 200)
+    recorded.span = SimpleNamespace(context=TraceContext("ab" * 16, "cd" * 8))
+    EndpointCounters(registry).count(recorded, 0.25)
+    exemplars = registry.histogram(names.HTTP_DURATION, "GetObject").exemplars
+    assert [each.trace_id for each in exemplars.values()] == ["ab" * 16]
