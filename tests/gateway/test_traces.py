@@ -234,7 +234,8 @@ def test_an_object_that_nothing_is_known_of(start_gateway):
 
 def test_secrets_are_in_no_span_log_or_setting(start_gateway, behind, collector):
     agent = start_gateway(
-        OTEL_EXPORTER_OTLP_HEADERS=f"authorization=Bearer {SECRET}", S3D_LOG_LEVEL="debug"
+        OTEL_EXPORTER_OTLP_HEADERS=f"authorization=Bearer {SECRET},malformed {SECRET}",
+        S3D_LOG_LEVEL="debug",
     )
     s3, (_, local) = traced_client(agent), agent.key
     _, remote = behind.key

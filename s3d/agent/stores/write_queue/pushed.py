@@ -53,7 +53,10 @@ class Overtaken(Exception):
 
 
 class AlreadyThere(Exception):
-    """The remote already is as the write would leave it."""
+    """The remote already is as the write would leave it.
+
+    etag: the remote's; NO_OBJECT after a delete.
+    """
 
     def __init__(self, etag: str) -> None:
         self.etag = etag
