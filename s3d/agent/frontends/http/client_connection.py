@@ -21,6 +21,7 @@ from s3d.agent.frontends.http.exchange import ClientGone, Exchange
 from s3d.agent.frontends.http.limits import LINGER_SIZE, Limits
 from s3d.agent.frontends.http.request_parser import OPEN, ParserState, RequestParser
 from s3d.agent.s3.errors import S3Error
+from s3d.shared.logs import current_request, log_fields
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +33,10 @@ class ConnectionDelegate(Protocol):
 
     @property
     def limits(self) -> Limits: ...
+
+    @property
+    def exchange_class(self) -> type[Exchange]:
+        """Of the exchanges that serve() and completed() get."""
 
     def opened(self, connection: ClientConnection) -> bool:
         """A connection was opened. False: it is one too many, to be refused."""
@@ -64,6 +69,7 @@ class ClientConnection(asyncio.Protocol):
         "_task",
         "_writes",
         "deadline",
+        "peer",
         "transport",
     )
 
@@ -86,11 +92,16 @@ class ClientConnection(asyncio.Protocol):
         """When expire() is due, by the loop's clock."""
         self.transport: asyncio.Transport | None = None
         """None before the connection is made and after it is lost."""
+        self.peer = ""
+        """The IP address of the client; "" when it is not known."""
 
     # ------------------------------------------------------------------ called by the transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
+        address = transport.get_extra_info("peername")
+        if address:
+            self.peer = address[0]
         self.deadline = self._loop.time() + self._delegate.limits.head
         if not self._delegate.opened(self):
             self._parser.fail(S3Error("SlowDown"))
@@ -199,7 +210,7 @@ class ClientConnection(asyncio.Protocol):
             if request is None:
                 break
             self.deadline = NEVER
-            exchange = Exchange(self, request)
+            exchange = self._delegate.exchange_class(self, request)
             work = self._delegate.serve(exchange)
             if work is None:
                 self._complete(exchange)
@@ -213,9 +224,8 @@ class ClientConnection(asyncio.Protocol):
         try:
             await work
         except ClientGone:
-            logger.debug(
-                "client disconnected before the end of the response id=%s", exchange.request_id
-            )
+            fields = log_fields(request_id=exchange.request_id, operation=exchange.operation)
+            logger.debug("client disconnected before the end of the response", extra=fields)
             exchange.abort()
         except BaseException:  # cancelled, by abort() or by the server's stop
             exchange.abort()
@@ -223,6 +233,7 @@ class ClientConnection(asyncio.Protocol):
             raise
         finally:
             self._task = None
+            current_request.set(None)  # what follows serves other requests
             if self.transport is None:
                 self._delegate.closed(self)
         self._complete(exchange)
