@@ -61,6 +61,7 @@ class ClientConnection(asyncio.Protocol):
         "_delegate",
         "_discarded",
         "_dropped",
+        "_exchange_class",
         "_is_finishing",
         "_is_reading",
         "_loop",
@@ -69,12 +70,12 @@ class ClientConnection(asyncio.Protocol):
         "_task",
         "_writes",
         "deadline",
-        "peer",
         "transport",
     )
 
     def __init__(self, delegate: ConnectionDelegate, loop: asyncio.AbstractEventLoop) -> None:
         self._delegate = delegate
+        self._exchange_class = delegate.exchange_class
         self._loop = loop
         self._parser = RequestParser(delegate.malformed, self._update_reading)
         self._writes = WriteFlow(loop)
@@ -92,16 +93,11 @@ class ClientConnection(asyncio.Protocol):
         """When expire() is due, by the loop's clock."""
         self.transport: asyncio.Transport | None = None
         """None before the connection is made and after it is lost."""
-        self.peer = ""
-        """The IP address of the client; "" when it is not known."""
 
     # ------------------------------------------------------------------ called by the transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
-        address = transport.get_extra_info("peername")
-        if address:
-            self.peer = address[0]
         self.deadline = self._loop.time() + self._delegate.limits.head
         if not self._delegate.opened(self):
             self._parser.fail(S3Error("SlowDown"))
@@ -154,6 +150,12 @@ class ClientConnection(asyncio.Protocol):
     def is_busy(self) -> bool:
         """True while a request is being served."""
         return self._task is not None
+
+    @property
+    def peer(self) -> str:
+        """The IP address of the client; "" when it is not known."""
+        address = None if self.transport is None else self.transport.get_extra_info("peername")
+        return str(address[0]) if address else ""
 
     @property
     def is_last(self) -> bool:
@@ -210,7 +212,7 @@ class ClientConnection(asyncio.Protocol):
             if request is None:
                 break
             self.deadline = NEVER
-            exchange = self._delegate.exchange_class(self, request)
+            exchange = self._exchange_class(self, request)
             work = self._delegate.serve(exchange)
             if work is None:
                 self._complete(exchange)

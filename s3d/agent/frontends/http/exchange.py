@@ -101,11 +101,6 @@ class Exchange:
         return self.request.method
 
     @property
-    def peer(self) -> str:
-        """The IP address of the client; "" when it is not known."""
-        return self._channel.peer
-
-    @property
     def body(self) -> BodyBuffer:
         return self.request.body
 

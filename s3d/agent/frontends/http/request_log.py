@@ -43,10 +43,19 @@ logger = logging.getLogger("s3d.access")
 class RecordedExchange(Exchange):
     """An exchange that keeps what its records need. Times are of time.monotonic()."""
 
-    __slots__ = ("error_code", "received_at", "responded_at", "response_head", "store_request")
+    __slots__ = (
+        "error_code",
+        "peer",
+        "received_at",
+        "responded_at",
+        "response_head",
+        "store_request",
+    )
 
     def __init__(self, channel: ResponseChannel, request: HttpRequest) -> None:
         super().__init__(channel, request)
+        self.peer = channel.peer
+        """The IP address of the client; "" when it is not known."""
         self.store_request: S3Request[Any] | None = None
         """None: refused before the store was called, or a form or a preflight."""
         self.response_head = b""

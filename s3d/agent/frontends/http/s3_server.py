@@ -78,7 +78,6 @@ class S3Server:
         self._request_logs = request_logs(access_log, reader, clock)
         """Called with each exchange that is over."""
         is_logged = bool(self._request_logs)
-        self.exchange_class = RecordedExchange if is_logged else Exchange
         writer = (RecordingWriter if is_logged else ResponseWriter)(self._heads, self._sendfile)
         self._handler = (RecordingHandler if is_logged else RequestHandler)(
             store,
@@ -137,6 +136,10 @@ class S3Server:
         }
 
     # ------------------------------------------------------------------ called by connections
+
+    @property
+    def exchange_class(self) -> type[Exchange]:
+        return RecordedExchange if self._request_logs else Exchange
 
     def opened(self, connection: ClientConnection) -> bool:
         return self._connections.add(connection)
