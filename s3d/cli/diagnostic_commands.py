@@ -1,4 +1,4 @@
-"""s3d check and s3d logs: verify what is on the disk, and read the agent's log."""
+"""s3d check: verify what is on the disk."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import click
 
 from s3d.cli.output import StatusLine, json_line, report
 from s3d.cli.session import Session, json_option, pass_session, socket_option
-from s3d.shared.diagnostics import CheckLine, Damage, LogLine
+from s3d.shared.diagnostics import CheckLine, Damage
 from s3d.shared.errors import NotRunningError
-from s3d.shared.text import count, moment, safe, size
+from s3d.shared.text import count, size
 from s3d.shared.transfers import Totals
 
 
@@ -21,9 +21,9 @@ def check_command(session: Session, /, *, repair: bool, as_json: bool) -> int:
     """Verify everything that s3d has on the disk, with or without a running agent.
 
     This includes the store, the write queue, the read cache and the baselines of the sync folders.
-    The exit code is 1 if there is damage that is not repaired. --repair moves files back from lost+found, drops damaged
-    entries of the cache, and stores checksums for objects of older versions of s3d. While no agent
-    runs, it also renames damaged baselines of sync folders.
+    The exit code is 1 if there is damage that is not repaired. --repair moves files back from
+    lost+found, drops damaged entries of the cache, and stores checksums for objects of older
+    versions of s3d. While no agent runs, it also renames damaged baselines of sync folders.
 
     \b
     Examples:
@@ -98,49 +98,3 @@ def _show(damage: Damage) -> None:
         report(f"  repaired: {damage.repaired}")
     elif damage.remedy:
         report(f"  hint: {damage.remedy}")
-
-
-LEVELS = ("info", "warning", "error")
-LONG_POLL = "20"
-"""Seconds that one request waits for another line, with -f."""
-
-
-@click.command("logs")
-@click.option("-f", "--follow", is_flag=True, help="Print new lines as they arrive, until Ctrl-C.")
-@click.option("--level", type=click.Choice(LEVELS), default="info", show_default=True,
-              help="Lines of at least this level.")  # fmt: skip
-@click.option(
-    "--source", default="", help="Only lines from sources with this prefix, such as sync."
-)
-@click.option("-n", "--lines", type=click.IntRange(1, 5000), default=50, show_default=True,
-              help="How many lines.")  # fmt: skip
-@json_option
-@socket_option
-@pass_session
-def logs_command(
-    session: Session, /, *, follow: bool, level: str, source: str, lines: int, as_json: bool
-) -> None:
-    """Print the last lines of the log of the running agent, which keeps 5,000 lines.
-
-    \b
-    Examples:
-      s3d logs --level warning
-      s3d logs -f --source sync
-    """
-    client = session.client()
-    answer = client.logs(limit=lines, level=level, source=source)
-    while True:
-        for line in answer.lines:
-            if as_json:
-                json_line(line)
-            else:
-                click.echo(_log_row(line))
-        if not follow:
-            return
-        answer = client.logs(
-            since=answer.seq, limit=5000, level=level, source=source, wait=LONG_POLL
-        )
-
-
-def _log_row(line: LogLine) -> str:
-    return f"{moment(line.at)} {line.level:7} {safe(line.source)}: {safe(line.message)}"

@@ -50,7 +50,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "unpin": ("cache_commands", "Allow pinned objects to be evicted again"),
     "prefetch": ("cache_commands", "Fetch objects into the read cache before they are read"),
     "tui": ("tui_command", "Open the terminal app"),
-    "logs": ("diagnostic_commands", "Print the agent's log"),
+    "logs": ("log_commands", "Print the agent's log"),
     "trace": ("trace_command", "Print what has happened to an object here"),
     "sync": ("sync.sync_commands", "Keep local folders in sync with objects"),
     "filter": ("filter_commands", "Explain and test a filter"),

@@ -17,6 +17,7 @@ from s3d.shared import credentials, logs
 from s3d.shared.config.rules import ENV, FLAG, Setting, settings_of
 from s3d.shared.config.schema import Config
 from s3d.shared.control import AgentStatus
+from s3d.shared.masking import hide
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -73,7 +74,8 @@ def run_command(session: Session, /, **options: Any) -> int:
     umask = os.umask(0o077)
     config, places = session.load()
     key = credentials.load_or_create(places, config)
-    logs.set_up(config.log_level, sys.stderr, form=config.log_format, secrets=[key.secret])
+    hide(key.secret.reveal())
+    logs.set_up(config.log_level, sys.stderr, form=config.log_format)
     from s3d.agent.app.agent import run
 
     os.umask(umask)  # downloads and sync folders create files with the umask of the user

@@ -12,7 +12,21 @@ from s3d.shared.control import Scalar
 from s3d.shared.transfers import Totals
 
 
-class LogLine(msgspec.Struct, frozen=True):
+class RequestFields(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a line of the log says of the request that it concerns; "" where it does not apply."""
+
+    request_id: str = ""
+    """Of the client's request, as in x-amz-request-id; background work has one of its own."""
+    write_request_id: str = ""
+    """Of the request that caused background work, such as the write that is pushed."""
+    trace_id: str = ""
+    operation: str = ""
+    """The AWS name."""
+    bucket: str = ""
+    key: str = ""
+
+
+class LogLine(RequestFields, frozen=True):
     """One line of the agent's log."""
 
     seq: int
@@ -20,10 +34,11 @@ class LogLine(msgspec.Struct, frozen=True):
     at: float
     """Unix seconds."""
     level: str
-    """info, warning or error."""
+    """debug, info, warning or error."""
     source: str
     """The logger, without "s3d.agent."."""
     message: str
+    """Without the fields of the request."""
 
 
 class LogList(msgspec.Struct, frozen=True):

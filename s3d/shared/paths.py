@@ -102,7 +102,13 @@ class Places(msgspec.Struct, frozen=True):
 
     @property
     def log_file(self) -> Path:
+        """The log of the agent, as one JSON object per line."""
         return self.state_dir / "agent.log"
+
+    @property
+    def access_log_file(self) -> Path:
+        """The access log, unless the setting names another file."""
+        return self.state_dir / "access.log"
 
 
 def load(env: Mapping[str, str], flags: Mapping[str, str]) -> tuple[Config, Places]:
@@ -111,6 +117,22 @@ def load(env: Mapping[str, str], flags: Mapping[str, str]) -> tuple[Config, Plac
 
     config = load_config(config_file(env, flags), env, flags)
     return config, find_places(config, env)
+
+
+def access_log_path(config: Config, places: Places) -> Path | None:
+    """Where the access log is; None when there is none."""
+    if config.access_log == "off":
+        return None
+    return places.access_log_file if config.access_log == "on" else Path(config.access_log)
+
+
+LOG_FILES = 5
+"""The file that is written, and those before it."""
+
+
+def rotated(path: Path, number: int) -> Path:
+    """A log file that was full so many rotations ago; 0 is the one that is written."""
+    return path.with_name(f"{path.name}.{number}") if number else path
 
 
 def usual_socket(env: Mapping[str, str], flags: Mapping[str, str]) -> Path | None:

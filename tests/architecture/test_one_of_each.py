@@ -16,6 +16,7 @@ REQUEST_CONSTRUCTORS = {
 }
 FILE_REPLACEMENTS = {
     "s3d/shared/atomic_file.py",
+    "s3d/agent/core/rotating_file.py",  # a full log becomes an old one; nothing is replaced unseen
     "s3d/agent/transfers/local_files.py",  # relative to open folders, which a link cannot redirect
     "s3d/cli/get_put_commands.py",  # a download of any size, with the mode of the file it replaces
 }

@@ -26,9 +26,17 @@ from s3d.agent.app.agent_session import AgentSession, ProcessContext
 from s3d.agent.app.background import background_tasks
 from s3d.agent.app.frontends import GRACE
 from s3d.agent.app.key_manager import KeyManager
+from s3d.agent.app.log_files import LogFiles, open_log_files
 from s3d.agent.app.open_session import open_session
 from s3d.agent.app.otel.start import TelemetryExport
-from s3d.agent.app.process import Notifier, harden, only_one, private_folder, settle_memory
+from s3d.agent.app.process import (
+    Notifier,
+    harden,
+    has_terminal,
+    only_one,
+    private_folder,
+    settle_memory,
+)
 from s3d.agent.app.start_checks import (
     check_exposure,
     check_loop,
@@ -48,6 +56,7 @@ from s3d.shared.access_key import AccessKey
 from s3d.shared.config.schema import Config
 from s3d.shared.control import AgentStatus
 from s3d.shared.local_keys import LocalKeys
+from s3d.shared.masking import mask
 from s3d.shared.paths import Places
 from s3d.shared.text import count, size
 
@@ -82,7 +91,8 @@ def run(config: Config, places: Places, announce: Announce) -> int:
             for folder in (places.data_dir, places.state_dir):
                 private_folder(folder)
             leaving.enter_context(only_one(places.lock_file, places.socket))
-        agent = Agent(config, places, umask, stored=stored, keys=keys)
+        log_files = leaving.enter_context(open_log_files(config, places))
+        agent = Agent(config, places, umask, stored=stored, keys=keys, log_files=log_files)
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             runner.run(agent.run(announce))
     return 0
@@ -99,10 +109,10 @@ class Agent:
         *,
         stored: LocalKeys,
         keys: list[AccessKey],
+        log_files: LogFiles,
     ) -> None:
         """umask: for files of the user. stored: where the keys were loaded from."""
         in_use = AccessKeys(keys)
-        log_buffer = LogBuffer(key.secret for key in keys)
         self._config = config
         self._places = places
         self._notifier = Notifier.from_environment(os.environ)
@@ -111,9 +121,10 @@ class Agent:
         registry, tracer = open_registry(os.environ), Tracer()
         self._process = ProcessContext(
             keys=in_use,
-            key_manager=KeyManager(stored, in_use, log_buffer),
+            key_manager=KeyManager(stored, in_use),
             umask=umask,
-            log_buffer=log_buffer,
+            log_buffer=LogBuffer(),
+            log_files=log_files,
             started=time.time(),
             is_serving=lambda: not self._stopping.is_set(),
             registry=registry,
@@ -126,7 +137,7 @@ class Agent:
         loop = asyncio.get_running_loop()
         loop.set_default_executor(ThreadPoolExecutor(THREADS, thread_name_prefix="agent"))
         self._catch_signals(loop)
-        await self._process.export.start(self._process.log_buffer.masked)
+        await self._process.export.start(mask)
         try:
             while not self._stopping.is_set():
                 await self._run_session(announce)
@@ -196,9 +207,16 @@ class Agent:
 
     def _catch_signals(self, loop: asyncio.AbstractEventLoop) -> None:
         """A signal that the parent process ignores (nohup, a background job) stays ignored."""
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        for number in (signal.SIGTERM, signal.SIGINT):
             if signal.getsignal(number) != signal.SIG_IGN:
                 loop.add_signal_handler(number, self._on_signal, number)
+        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+            # The end of the terminal stops what runs in it. A daemon has none, and is told so that
+            # its log files were moved.
+            if has_terminal():
+                loop.add_signal_handler(signal.SIGHUP, self._on_signal, signal.SIGHUP)
+            else:
+                loop.add_signal_handler(signal.SIGHUP, self._process.log_files.reopen)
 
     def _on_signal(self, number: int) -> None:
         """The first one stops the agent in order, the second at once: acknowledged writes are

@@ -18,6 +18,7 @@ from s3d import __version__
 from s3d.agent.app.damaged_state import unreadable_state_warnings
 from s3d.agent.app.frontends import S3Endpoint
 from s3d.agent.app.key_manager import KeyManager
+from s3d.agent.app.log_files import LogFiles
 from s3d.agent.app.otel.start import TelemetryExport
 from s3d.agent.app.sampler import Sampler
 from s3d.agent.app.stack import Stack
@@ -46,6 +47,7 @@ class ProcessContext:
     umask: int
     """Permission bits for files of the user."""
     log_buffer: LogBuffer
+    log_files: LogFiles
     started: float
     """Unix seconds."""
     is_serving: Callable[[], bool]
@@ -101,6 +103,7 @@ class AgentSession:
                 *self.process.export.warnings,
                 *stack.warnings(),
                 *unreadable_state_warnings(self.state_dir),
+                *self.process.log_files.warnings(),
             ],
             metrics=dict(self.endpoint.status()),
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import quote
 
@@ -35,7 +35,9 @@ class S3Endpoint:
         registry: Registry,
         *,
         tracer: Tracer,
+        access_log: Callable[[bytes], None] | None = None,
     ) -> None:
+        """access_log: takes the lines of the access log; None: there is none."""
         self._config = config
         self._keys = keys
         self.server = S3Server(
@@ -46,6 +48,7 @@ class S3Endpoint:
             clock=time.time,
             registry=registry,
             tracer=tracer,
+            access_log=access_log,
         )
         self.url = config.endpoint
         """With the real port, once it is started."""

@@ -11,7 +11,6 @@ from functools import partial
 from typing import TypeVar
 
 from s3d.agent.core.access_keys import AccessKeys
-from s3d.agent.core.log_buffer import LogBuffer
 from s3d.shared.access_key import AccessKey
 from s3d.shared.key_changes import KeyList, KeyRequest, NewKey, RotateRequest
 from s3d.shared.local_keys import LocalKeys
@@ -22,10 +21,9 @@ T = TypeVar("T")
 class KeyManager:
     """Changes the keys of the file, and then those that the endpoint uses."""
 
-    def __init__(self, stored: LocalKeys, keys: AccessKeys, log_buffer: LogBuffer) -> None:
+    def __init__(self, stored: LocalKeys, keys: AccessKeys) -> None:
         self._stored = stored
         self._keys = keys
-        self._log_buffer = log_buffer
         self._turn = asyncio.Lock()
 
     async def list(self) -> KeyList:
@@ -45,7 +43,6 @@ class KeyManager:
         async with self._turn:
             result, keys = await asyncio.to_thread(_change_and_load, change, self._stored.load)
             self._keys.replace(keys)
-            self._log_buffer.mask_also(key.secret for key in keys)
         return result
 
 

@@ -66,7 +66,10 @@ async def open_session(
     transfers = UserTransfers(
         client, events, file, process.umask, waits_for_disk=makes_room, registry=registry
     )
-    endpoint = S3Endpoint(stack.top, config, process.keys, registry, tracer=process.tracer)
+    endpoint = S3Endpoint(
+        stack.top, config, process.keys, registry,
+        tracer=process.tracer, access_log=process.log_files.access_log,
+    )  # fmt: skip
     session = AgentSession(
         configured=config,
         places=places,

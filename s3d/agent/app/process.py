@@ -45,6 +45,15 @@ def harden() -> int:
     return umask
 
 
+def has_terminal() -> bool:
+    """Whether the process has a controlling terminal, whose end the system reports by SIGHUP."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC))
+    except OSError:
+        return False
+    return True
+
+
 def raise_file_limit() -> int:
     """Raise the soft limit of descriptors as far as allowed; the limit now."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

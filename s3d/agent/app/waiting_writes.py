@@ -26,6 +26,7 @@ from s3d.agent.stores.write_queue.move_writes import Mover, OpenQueue, Target, U
 from s3d.agent.stores.write_queue.parked_conflicts import load_conflicts
 from s3d.agent.stores.write_queue.pending_write import PendingState, PendingWrite
 from s3d.shared.errors import NotFoundError, S3dError
+from s3d.shared.logs import log_fields
 from s3d.shared.text import count
 from s3d.shared.transfers import Totals, WaitingRemote
 
@@ -194,8 +195,8 @@ async def take_over(state: RemoteState, waiting: WaitingWrites) -> None:
         moved, left = 0, []
     logger.info("took over %s, accepted before the account was known", count(moved, "write"))
     for unmoved in left:
-        logger.warning("cannot take over a write: %s bucket=%s key=%s",
-                       unmoved.error.message, unmoved.write.bucket, unmoved.write.key)  # fmt: skip
+        fields = log_fields(bucket=unmoved.write.bucket, key=unmoved.write.key)
+        logger.warning("cannot take over a write: %s", unmoved.error.message, extra=fields)
     identity = read_identity(folder)
     if identity is not None:
         write_identity(folder, msgspec.structs.replace(identity, take_over=None))

@@ -17,6 +17,7 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.principal import KeyScope, Principal
 from s3d.agent.s3.session_token import Session, Temporary, seal, unseal
 from s3d.shared.access_key import AccessKey, owner_named
+from s3d.shared.masking import hide
 
 _SESSIONS = 1024
 """Verified session tokens that are remembered: a token costs 20 us, a look-up 0.2."""
@@ -66,7 +67,9 @@ class AccessKeys:
         self.replace(keys)
 
     def replace(self, keys: Sequence[AccessKey]) -> None:
-        """Use these keys and no others, from the next request on."""
+        """Use these keys and no others, from the next request on. Their secrets are masked in the
+        log from now on, also those of keys that are not used any more."""
+        hide(*(key.secret.reveal() for key in keys))
         self.default = keys[0]
         self._sessions.clear()
         self._known = {

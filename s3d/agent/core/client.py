@@ -19,6 +19,7 @@ from s3d.agent.s3.address import check_bucket_name, check_key
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body, BytesBody, Members, RequestContext, S3Response
 from s3d.shared.control import BucketInfo, Listing, ObjectInfo
+from s3d.shared.logs import current_request
 
 IF_ABSENT = "*"
 """The if_match of a put that must not replace an object."""
@@ -52,10 +53,14 @@ class S3Client:
         if context is None:
             context = background_context(bypass_cache=self._bypass_cache)
         request = internal_request(context, operation, members, body)
-        if context.deadline is None:
-            return await self._store.call(request)
-        async with asyncio.timeout_at(context.deadline):
-            return await self._store.call(request)
+        token = current_request.set(request)
+        try:
+            if context.deadline is None:
+                return await self._store.call(request)
+            async with asyncio.timeout_at(context.deadline):
+                return await self._store.call(request)
+        finally:
+            current_request.reset(token)
 
     async def output(self, operation: str, members: Members, body: Body | None = None) -> Members:
         """The members of the response, whose payload is thrown away.

@@ -17,7 +17,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
 from s3d.shared.control import Event, Scalar
-from s3d.shared.logs import mask
+from s3d.shared.logs import entry_of, message_text
 
 RING = 10_000
 """Past events that a subscriber can read again."""
@@ -151,8 +151,9 @@ class LogEvents(logging.Handler):
         self._loop = loop
 
     def emit(self, record: logging.LogRecord) -> None:
-        kind = f"log.{record.levelname.lower()}"
-        message = mask(record.getMessage())
+        entry = entry_of(record)
+        kind = f"log.{entry.level}"
+        message = message_text(entry.message, entry)
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._emit_event, kind, record.name, message)
 

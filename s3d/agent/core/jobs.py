@@ -28,6 +28,7 @@ from typing import Generic, Protocol, TypeVar
 from s3d.agent.core.job import ENDED, ItemProgress, Job, JobFailure, JobState, R
 from s3d.agent.core.metric_names import TRANSFERS_BYTES, TRANSFERS_ENDED, TRANSFERS_OBJECTS
 from s3d.agent.core.telemetry import Registry
+from s3d.shared.logs import log_fields
 
 logger = logging.getLogger(__name__)
 
@@ -297,7 +298,9 @@ class JobEngine(Generic[R]):
             self.fail(job, error, *name(item))
         except Exception as error:  # A bug must not stop the other objects.
             moved.undo()
-            logger.exception("%s failed id=%s key=%s", self._policy.kind, job.id, name(item)[1])
+            bucket, key = name(item)
+            fields = log_fields(bucket=bucket, key=key)
+            logger.exception("%s failed id=%s", self._policy.kind, job.id, extra=fields)
             self.fail(job, error, *name(item))
         except BaseException:
             moved.undo()

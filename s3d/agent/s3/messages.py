@@ -12,6 +12,7 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 from s3d.agent.s3.model import Operation
 from s3d.agent.s3.principal import Principal
 from s3d.agent.s3.trace_context import TraceContext
+from s3d.shared.diagnostics import RequestFields
 
 Members = dict[str, Any]
 """AWS member name -> Python value, spelt exactly as boto3 spells it."""
@@ -185,6 +186,18 @@ class S3Request(Generic[In]):
     @property
     def key(self) -> str:
         return str(self.input.get("Key", ""))
+
+    def log_fields(self) -> RequestFields:
+        """For the lines of the log that concern this request."""
+        context = self.context
+        return RequestFields(
+            request_id=context.request_id,
+            write_request_id=context.parent,
+            trace_id="" if context.trace is None else context.trace.trace_id,
+            operation=self.op.name,
+            bucket=self.bucket,
+            key=self.key,
+        )
 
     def replace(self, **changes: Any) -> Self:
         """A copy with changes; what was edited is no longer verbatim, so wire is dropped."""

@@ -26,6 +26,7 @@ from s3d.agent.s3.messages import Members
 from s3d.agent.transfers.object_copier import CopyResult, ObjectCopier
 from s3d.shared.control import ObjectInfo
 from s3d.shared.errors import S3dError
+from s3d.shared.logs import log_fields
 from s3d.shared.transfers import MigrateRequest, MigrationFailure, MigrationStatus, Totals
 
 logger = logging.getLogger(__name__)
@@ -224,7 +225,7 @@ class Migration:
 
 def _describe(error: Exception, bucket: str, key: str) -> JobFailure:
     """The failure, which is logged as well: the status names the first ones only."""
-    logger.warning("not migrated: %s bucket=%s key=%s", error, bucket, key)
+    logger.warning("not migrated: %s", error, extra=log_fields(bucket=bucket, key=key))
     code = error.code if isinstance(error, S3Error) else "InternalError"
     message = error.message if isinstance(error, S3Error) else str(error)
     return JobFailure(code, message, bucket=bucket, key=key)

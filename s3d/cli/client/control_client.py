@@ -234,13 +234,14 @@ def _connection_error(socket: Path, error: OSError) -> S3dError:
         return DeniedError("the agent's socket belongs to another user", str(socket))
     if isinstance(error, TimeoutError):
         return S3dError(
-            "the agent does not answer", str(socket), "read the agent's log, or restart the agent"
+            "the agent does not answer", str(socket), "read its log with: s3d logs --file"
         )
     if isinstance(error, NotHTTP):
         return S3dError(
             "the answer is not valid HTTP",
             f"{socket}: {error}",
-            "check that the socket is the agent's, and read the agent's log",
+            "check that the socket is the agent's, and read its log with: s3d logs --file",
         )
     reason = error.strerror or str(error) or type(error).__name__
-    return S3dError("the agent closed the connection", reason, "read the agent's log")
+    hint = "read its log with: s3d logs --file"
+    return S3dError("the agent closed the connection", reason, hint)

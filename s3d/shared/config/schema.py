@@ -23,6 +23,7 @@ from s3d.shared.config.rules import (
 )
 from s3d.shared.config.validators import (
     parse_access_key_id,
+    parse_access_log,
     parse_addressing,
     parse_admin,
     parse_auth,
@@ -341,6 +342,13 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         str,
         Rule("text, or json for one JSON object per line", parse_log_format),
     ] = "text"
+    access_log: Annotated[
+        str,
+        Rule(
+            "Log each request in AWS's format: on (in the state folder), off, or a path",
+            parse_access_log,
+        ),
+    ] = "off"
     ephemeral: Annotated[
         bool,
         Rule(

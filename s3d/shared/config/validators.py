@@ -195,6 +195,16 @@ def parse_log_format(text: str) -> str:
     return text
 
 
+def parse_access_log(text: str) -> str:
+    """on, off, or an absolute path. A word that is neither is no path by mistake."""
+    try:
+        return "on" if parse_bool(text) else "off"
+    except ValueError:
+        if "/" not in text:
+            raise ValueError("write on, off, or a path such as /var/log/s3d/access.log") from None
+    return str(parse_path(text))
+
+
 def parse_remote(text: str) -> str:
     """aws, or http[s]://HOST[:PORT] in canonical form."""
     if text.lower() == AWS:

@@ -12,6 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
 from s3d.shared.diagnostics import LogLine
+from s3d.shared.logs import message_text
 from s3d.shared.text import moment, safe
 from s3d.tui.cli_equivalent import command
 from s3d.tui.draw import cell
@@ -92,7 +93,7 @@ class LogsPane(Pane):
 
     def status(self) -> str:
         line, width = self._current, max(self.size.width - 30, 10)
-        message = cell(line.message, width, more=self.glyphs.more) if line is not None else ""
+        message = cell(_text(line), width, more=self.glyphs.more) if line is not None else ""
         return f" {len(self._lines):,} of {len(self.state.log):,} lines   {message}"
 
     def on_table_moved(self) -> None:
@@ -148,7 +149,7 @@ class LogsPane(Pane):
         """Go to the first line, of numbers in this order, that contains the text of the search."""
         text = self._searched.lower()
         for number in order:
-            if text in f"{self._lines[number].source} {self._lines[number].message}".lower():
+            if text in f"{self._lines[number].source} {_text(self._lines[number])}".lower():
                 self._is_following = False
                 self.table.go(str(number))
                 self._draw_box()
@@ -167,17 +168,17 @@ class LogsPane(Pane):
         line = self._current
         if line is not None:
             title = f"{moment(line.at)}  {line.level}  {line.source}"
-            self.host.prompts.view(title, _wrapped(safe(line.message), LINE_WIDTH), line.message)
+            self.host.prompts.view(title, _wrapped(safe(_text(line)), LINE_WIDTH), _text(line))
 
     def action_copy(self) -> None:
         if self._current is not None:
-            self.host.messages.copy(self._current.message)
+            self.host.messages.copy(_text(self._current))
 
     def action_export(self) -> None:
         """Save the lines that are shown to a file in the home folder."""
         path = Path.home() / time.strftime("s3d-log-%Y%m%d-%H%M%S.txt")
         lines = [
-            f"{moment(line.at)} {line.level} {line.source} {safe(line.message)}\n"
+            f"{moment(line.at)} {line.level} {line.source} {safe(_text(line))}\n"
             for line in self._lines
         ]
         try:
@@ -201,8 +202,13 @@ class _LogRows(Sequence[Row]):
     def __getitem__(self, n: int) -> Row:  # type: ignore[override]
         line = self._lines[n]
         when = time.strftime("%H:%M:%S", time.localtime(line.at))
-        cells = (when, line.level, line.source, line.message)
+        cells = (when, line.level, line.source, _text(line))
         return Row(str(n), cells, _STYLES.get(line.level, ""))
+
+
+def _text(line: LogLine) -> str:
+    """The message with the fields of the request that it concerns."""
+    return message_text(line.message, line)
 
 
 def _wrapped(text: str, width: int) -> list[str]:

@@ -5,6 +5,7 @@ import pytest
 from s3d.agent.app.agent_session import ProcessContext
 from s3d.agent.app.background import background_tasks
 from s3d.agent.app.key_manager import KeyManager
+from s3d.agent.app.log_files import LogFiles
 from s3d.agent.app.open_session import FRONTENDS, open_session
 from s3d.agent.app.process import Notifier
 from s3d.agent.core.access_keys import AccessKeys
@@ -20,18 +21,20 @@ from s3d.shared.paths import find_places
 @pytest.fixture
 async def session(tmp_path):
     config = Config(endpoint="http://127.0.0.1:0", local_dir=tmp_path, buckets=("first",))
-    places, log_buffer = find_places(config, {}), LogBuffer()
+    places = find_places(config, {})
     keys = AccessKeys([AccessKey("S3DKEY", Secret("secret"))])
     process = ProcessContext(
         keys=keys,
-        key_manager=KeyManager(LocalKeys(places, config), keys, log_buffer),
+        key_manager=KeyManager(LocalKeys(places, config), keys),
         umask=0o022,
-        log_buffer=log_buffer,
+        log_buffer=LogBuffer(),
+        log_files=LogFiles(places.log_file, None),
         started=1.0,
         is_serving=lambda: True,
     )
     places.state_dir.mkdir(parents=True)
     async with AsyncExitStack() as closing:
+        closing.callback(process.log_files.close)
         yield await open_session(config, places, process, Events(), closing)
 
 

@@ -7,12 +7,13 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from s3d.agent.core.log_buffer import LEVELS, LINES, LogBuffer
+from s3d.agent.core.log_buffer import LINES, LogBuffer
 from s3d.agent.frontends.control.control_call import Call, Route, answer
 from s3d.agent.s3.errors import S3Error
 from s3d.shared.config.rules import settings_of
 from s3d.shared.config.schema import Config, text_value
 from s3d.shared.diagnostics import LogList, Samples, SettingInfo, SettingList
+from s3d.shared.logs import LEVELS
 
 LIVE = frozenset(
     {

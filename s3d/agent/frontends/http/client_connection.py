@@ -21,6 +21,7 @@ from s3d.agent.frontends.http.exchange import ClientGone, Exchange
 from s3d.agent.frontends.http.limits import LINGER_SIZE, Limits
 from s3d.agent.frontends.http.request_parser import OPEN, ParserState, RequestParser
 from s3d.agent.s3.errors import S3Error
+from s3d.shared.logs import current_request, log_fields
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +33,10 @@ class ConnectionDelegate(Protocol):
 
     @property
     def limits(self) -> Limits: ...
+
+    @property
+    def exchange_class(self) -> type[Exchange]:
+        """Of the exchanges that serve() and completed() get."""
 
     def opened(self, connection: ClientConnection) -> bool:
         """A connection was opened. False: it is one too many, to be refused."""
@@ -56,6 +61,7 @@ class ClientConnection(asyncio.Protocol):
         "_delegate",
         "_discarded",
         "_dropped",
+        "_exchange_class",
         "_is_finishing",
         "_is_reading",
         "_loop",
@@ -69,6 +75,7 @@ class ClientConnection(asyncio.Protocol):
 
     def __init__(self, delegate: ConnectionDelegate, loop: asyncio.AbstractEventLoop) -> None:
         self._delegate = delegate
+        self._exchange_class = delegate.exchange_class
         self._loop = loop
         self._parser = RequestParser(delegate.malformed, self._update_reading)
         self._writes = WriteFlow(loop)
@@ -145,6 +152,12 @@ class ClientConnection(asyncio.Protocol):
         return self._task is not None
 
     @property
+    def peer(self) -> str:
+        """The IP address of the client; "" when it is not known."""
+        address = None if self.transport is None else self.transport.get_extra_info("peername")
+        return str(address[0]) if address else ""
+
+    @property
     def is_last(self) -> bool:
         """True when no request follows the one in hand."""
         parser = self._parser
@@ -199,7 +212,7 @@ class ClientConnection(asyncio.Protocol):
             if request is None:
                 break
             self.deadline = NEVER
-            exchange = Exchange(self, request)
+            exchange = self._exchange_class(self, request)
             work = self._delegate.serve(exchange)
             if work is None:
                 self._complete(exchange)
@@ -213,9 +226,8 @@ class ClientConnection(asyncio.Protocol):
         try:
             await work
         except ClientGone:
-            logger.debug(
-                "client disconnected before the end of the response id=%s", exchange.request_id
-            )
+            fields = log_fields(request_id=exchange.request_id, operation=exchange.operation)
+            logger.debug("client disconnected before the end of the response", extra=fields)
             exchange.abort()
         except BaseException:  # cancelled, by abort() or by the server's stop
             exchange.abort()
@@ -223,6 +235,7 @@ class ClientConnection(asyncio.Protocol):
             raise
         finally:
             self._task = None
+            current_request.set(None)  # what follows serves other requests
             if self.transport is None:
                 self._delegate.closed(self)
         self._complete(exchange)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from s3d.agent.core.log_limit import LimitedLogger
 from s3d.agent.core.metric_names import (
     HTTP_DURATION,
     HTTP_MALFORMED,
@@ -16,14 +17,8 @@ from s3d.agent.frontends.http.exchange import Exchange
 
 logger = logging.getLogger(__name__)
 
-_LOG_INTERVAL = 10.0
-"""Seconds between two log lines about malformed requests."""
 ABORTED = "aborted"
 """The code of a request whose client has left, or whose response was cut off."""
-
-access_log = logging.getLogger("s3d.access")
-"""One line for each request; off unless its level is set to INFO."""
-access_log.setLevel(logging.WARNING)
 
 Series = tuple[Counter, Histogram, Counter, Counter]
 """Requests, their duration, bytes of their bodies, bytes of the responses."""
@@ -37,7 +32,7 @@ class EndpointCounters:
         self._series: dict[tuple[str, int], Series] = {}
         """By operation and status; the status of an aborted request is 0."""
         self._malformed = registry.counter(HTTP_MALFORMED)
-        self._next_log = 0.0
+        self._malformed_log = LimitedLogger(logger, burst=1)
 
     def count(self, exchange: Exchange, now: float) -> None:
         """Count an exchange that is over. now: by the loop's clock."""
@@ -52,13 +47,10 @@ class EndpointCounters:
         received.value += exchange.received
         sent.value += exchange.sent
 
-    def count_malformed(self, error: Exception, now: float) -> None:
+    def count_malformed(self, error: Exception) -> None:
         """Log bytes that are no HTTP request, but not each time: a port scan sends many."""
         self._malformed.add()
-        if now >= self._next_log:
-            self._next_log = now + _LOG_INTERVAL
-            kind, count = type(error).__name__, self._malformed.value
-            logger.warning("refused malformed HTTP kind=%s count=%d", kind, count)
+        self._malformed_log.warning("refused malformed HTTP kind=%s", type(error).__name__)
 
     def as_dict(self) -> dict[str, float]:
         """Flat, for /v1/status."""
@@ -90,15 +82,3 @@ class EndpointCounters:
             registry.counter(HTTP_RECEIVED, operation),
             registry.counter(HTTP_SENT, operation),
         )
-
-
-def log_access(exchange: Exchange) -> None:
-    """One line about an exchange that is over."""
-    access_log.info(
-        "request op=%s status=%d received=%d sent=%d id=%s",
-        exchange.operation or "-",
-        exchange.status,
-        exchange.received,
-        exchange.sent,
-        exchange.request_id,
-    )

@@ -33,6 +33,10 @@ class ResponseChannel(Protocol):
     def is_last(self) -> bool:
         """True when no request follows the one in hand."""
 
+    @property
+    def peer(self) -> str:
+        """The IP address of the client; "" when it is not known."""
+
     def set_body_timeout(self, waiting: bool) -> None:
         """Start or end the time that the client has for the next piece of its body."""
 

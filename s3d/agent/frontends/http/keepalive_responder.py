@@ -66,6 +66,7 @@ class KeepAliveResponder:
 
     def _write_end(self, op: Operation, outcome: S3Response[Any] | S3Error) -> None:
         if isinstance(outcome, S3Error):
+            self._sender.note_error(self._exchange, outcome)
             _, _, document = serialize_error(outcome, "", self._exchange.request_id)
         else:
             _, _, document = serialize_output(op, outcome.output)

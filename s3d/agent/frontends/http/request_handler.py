@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from s3d.agent.core.client import S3Client
+from s3d.agent.core.log_limit import LimitedLogger
 from s3d.agent.core.spans import Tracer
 from s3d.agent.core.store import AccessControl, Answer, Completed, ObjectStore
 from s3d.agent.frontends.http import cors
@@ -29,10 +30,11 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body, BytesBody, RequestContext, S3Request
 from s3d.agent.s3.parse import parse_input
 from s3d.agent.s3.trace_context import TRACEPARENT
+from s3d.shared.logs import current_request, log_fields
 
-logger = logging.getLogger(__name__)
+logger = LimitedLogger(logging.getLogger(__name__))
 
-_FAILED = "request failed op=%s id=%s"
+_FAILED = "request failed"
 
 Work = Coroutine[Any, Any, None]
 """The rest of a request, when something must be waited for."""
@@ -84,7 +86,7 @@ class RequestHandler:
         except S3Error as error:
             self._refuse(exchange, error)
         except Exception:
-            logger.exception(_FAILED, exchange.operation, exchange.request_id)
+            logger.exception(_FAILED, extra=self._fields(exchange))
             self._writer.refuse(exchange, S3Error("InternalError"))
         else:
             return None if work is None else self._guarded(exchange, work)
@@ -99,13 +101,24 @@ class RequestHandler:
         except ClientGone:
             raise
         except Exception:
-            logger.exception(_FAILED, exchange.operation, exchange.request_id)
+            logger.exception(_FAILED, extra=self._fields(exchange))
             self._writer.refuse(exchange, S3Error("InternalError"))
 
     def _refuse(self, exchange: Exchange, error: S3Error) -> None:
         if exchange.status:
-            logger.warning("response aborted code=%s op=%s", error.code, exchange.operation)
+            fields = self._fields(exchange)
+            logger.warning("response aborted code=%s", error.code, extra=fields)
         self._writer.refuse(exchange, error)
+
+    def _fields(self, exchange: Exchange) -> dict[str, Any]:
+        """For a line of the log that concerns this request."""
+        address = self._reader.address_of(exchange.request)
+        return log_fields(
+            request_id=exchange.request_id,
+            operation=exchange.operation,
+            bucket=address.bucket,
+            key=address.key,
+        )
 
     # ------------------------------------------------------------------ the flow
 
@@ -148,6 +161,7 @@ class RequestHandler:
             request = await asyncio.to_thread(self._request, exchange, authorized, document)
         else:
             request = self._request(exchange, authorized, document)
+        current_request.set(request)  # for the lines of this task
         work = self._call(exchange, request)
         if work is not None:
             await work
@@ -180,6 +194,7 @@ class RequestHandler:
         return self._finish(exchange, request, answer)
 
     async def _finish(self, exchange: Exchange, request: S3Request[Any], answer: Answer) -> None:
+        current_request.set(request)  # for the lines of this task
         if request.op.name in SLOW:
             responder = KeepAliveResponder(self._writer, exchange, self._keepalive_interval)
             response = await responder.wait(request.op, answer)

@@ -99,6 +99,13 @@ class RequestReader:
         address = parse_address(host, path, self._hosts.bases)
         return RequestHead(wire, headers, host, address, parse_query(query) if query else {})
 
+    def address_of(self, request: HttpRequest) -> Address:
+        """What the request seems to be for, to be logged; an empty address when it names none."""
+        try:
+            return self.parse_head(request).address
+        except S3Error:
+            return Address("", "", virtual=False)
+
     def authorize(self, head: RequestHead) -> AuthorizedRequest:
         """Raises S3Error for a bad signature, an unknown operation or a bad length."""
         wire, address = head.wire, head.address

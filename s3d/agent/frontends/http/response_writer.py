@@ -10,14 +10,16 @@ from email.utils import formatdate
 from http import HTTPStatus
 from typing import Any
 
+from s3d.agent.core.log_limit import LimitedLogger
 from s3d.agent.frontends.http.exchange import Exchange
 from s3d.agent.frontends.http.sendfile import SendfilePool
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body, BytesBody, S3Response
 from s3d.agent.s3.model import Operation
 from s3d.agent.s3.serialize import HOST_ID, serialize_error, serialize_output
+from s3d.shared.logs import log_fields
 
-logger = logging.getLogger(__name__)
+logger = LimitedLogger(logging.getLogger(__name__))
 
 Headers = list[tuple[str, str]]
 
@@ -104,6 +106,9 @@ class ResponseWriter:
             document = b""
         exchange.write(self._head(exchange, status, headers) + document)
 
+    def note_error(self, exchange: Exchange, error: S3Error) -> None:
+        """An error is written under a head that was a success. Nothing but a log needs it."""
+
     def write_plain(
         self, exchange: Exchange, status: int, headers: Headers, document: bytes = b""
     ) -> None:
@@ -148,7 +153,8 @@ class ResponseWriter:
             await exchange.drain()
             data = await anext(chunks, b"")
         if body.size is not None and sent != body.size:
-            logger.error("a body has %d bytes instead of %d", sent, body.size)
+            fields = log_fields(request_id=exchange.request_id, operation=exchange.operation)
+            logger.error("a body has %d bytes instead of %d", sent, body.size, extra=fields)
             exchange.abort()
         if tail:
             exchange.write(as_chunk(b""))

@@ -14,16 +14,19 @@ from s3d.agent.core.spans import Tracer
 from s3d.agent.core.store import AccessControl, ObjectStore
 from s3d.agent.core.telemetry import Registry
 from s3d.agent.frontends.http.client_connection import ClientConnection
-from s3d.agent.frontends.http.endpoint_counters import (
-    EndpointCounters,
-    access_log,
-    log_access,
-)
+from s3d.agent.frontends.http.endpoint_counters import EndpointCounters
 from s3d.agent.frontends.http.exchange import Exchange
 from s3d.agent.frontends.http.limits import Limits
 from s3d.agent.frontends.http.open_connections import OpenConnections
 from s3d.agent.frontends.http.post import FormPost
 from s3d.agent.frontends.http.request_handler import RequestHandler
+from s3d.agent.frontends.http.request_log import (
+    RecordedExchange,
+    RecordingHandler,
+    RecordingWriter,
+    log_completed,
+    request_logs,
+)
 from s3d.agent.frontends.http.request_parser import error_of
 from s3d.agent.frontends.http.request_reader import Hosts, RequestReader
 from s3d.agent.frontends.http.request_span import end_span
@@ -53,11 +56,13 @@ class S3Server:
         access: AccessControl | None = None,
         registry: Registry | None = None,
         tracer: Tracer | None = None,
+        access_log: Callable[[bytes], None] | None = None,
     ) -> None:
         """keys: of the clients; None: requests need no signature. hosts: names of the
         endpoint beside localhost. region: of the responses; requests for any region are accepted.
         access: what decides about access in the store, and so about anonymous requests too; None:
         those are refused.
+        access_log: takes the lines of the access log, and never waits; None: there is none.
         """
         self.limits = limits or Limits()
         tracer = tracer or Tracer()
@@ -69,10 +74,14 @@ class S3Server:
         self._heads = ResponseHeadWriter(clock)
         self._sendfile = SendfilePool(self.limits.write)
         admits = access is not None and access.admits_anonymous
-        writer = ResponseWriter(self._heads, self._sendfile)
-        self._handler = RequestHandler(
+        reader = RequestReader(keys, self._hosts, clock, admits_anonymous=admits)
+        self._request_logs = request_logs(access_log, reader, clock)
+        """Called with each exchange that is over."""
+        is_logged = bool(self._request_logs)
+        writer = (RecordingWriter if is_logged else ResponseWriter)(self._heads, self._sendfile)
+        self._handler = (RecordingHandler if is_logged else RequestHandler)(
             store,
-            reader=RequestReader(keys, self._hosts, clock, admits_anonymous=admits),
+            reader=reader,
             writer=writer,
             form_post=FormPost(store, writer, keys, clock, admits_anonymous=admits),
             access=access,
@@ -128,6 +137,10 @@ class S3Server:
 
     # ------------------------------------------------------------------ called by connections
 
+    @property
+    def exchange_class(self) -> type[Exchange]:
+        return RecordedExchange if self._request_logs else Exchange
+
     def opened(self, connection: ClientConnection) -> bool:
         return self._connections.add(connection)
 
@@ -142,13 +155,13 @@ class S3Server:
     def completed(self, exchange: Exchange) -> None:
         if self._is_counting:
             self._counters.count(exchange, self._loop.time())
-        if access_log.isEnabledFor(logging.INFO):
-            log_access(exchange)
+        if self._request_logs:
+            log_completed(exchange, self._request_logs)
         if exchange.span is not None:
             end_span(exchange.span, exchange)
 
     def malformed(self, error: Exception) -> S3Error:
-        self._counters.count_malformed(error, self._loop.time())
+        self._counters.count_malformed(error)
         return error_of(error)
 
     async def _listen(self, address: str, port: int) -> asyncio.Server:

@@ -21,6 +21,7 @@ from s3d.agent.storage.blocks import block_count, block_size, crc, mask
 from s3d.agent.storage.records import STANDARD, Layout, ObjectRecord, Stored
 from s3d.agent.stores.read_cache.catalog import Catalog
 from s3d.agent.stores.read_cache.entry import UNCHECKED, Entry
+from s3d.shared.logs import log_fields
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +55,8 @@ async def adopt(catalog: Catalog, pushed: Pushed) -> Entry | None:
             sums = await asyncio.to_thread(_link, catalog, entry, pushed.source)
             _check(sums, pushed.stored.layout)
         except OSError as error:  # Another file system, say: it is fetched when it is read.
-            logger.debug("cannot cache a pushed file: %s key=%s", error, pushed.key)
+            fields = log_fields(bucket=pushed.bucket, key=pushed.key)
+            logger.debug("cannot cache a pushed file: %s", error, extra=fields)
             return None
         entry.sums[:] = type(entry.sums)("I", sums)
         data = None

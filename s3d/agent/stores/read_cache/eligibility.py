@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from s3d.agent.core.client import S3Client
+from s3d.agent.core.log_limit import LimitedLogger
 from s3d.agent.core.object_info import whole_size
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.errors import S3Error
@@ -19,8 +20,9 @@ from s3d.agent.s3.messages import Members, RequestContext, S3Request
 from s3d.agent.selection.filter_subject import subject_of_response
 from s3d.agent.selection.use_policy import UsePolicy
 from s3d.shared.filters.terms import FilterSubject
+from s3d.shared.logs import log_fields
 
-logger = logging.getLogger(__name__)
+logger = LimitedLogger(logging.getLogger(__name__))
 
 TAG = "s3d.cache"
 PIN, NONE = "pin", "none"
@@ -80,7 +82,11 @@ class Eligibility:
         try:
             return not await self.rules.exclusion_reason(subject, overruled=pinned)
         except S3Error as error:
-            logger.info("not cached: %s key=%s", error.message, subject.key)
+            logger.info(
+                "not cached: %s",
+                error.message,
+                extra=log_fields(bucket=subject.bucket, key=subject.key),
+            )
             return False
 
     async def _tags(
@@ -92,9 +98,17 @@ class Eligibility:
             async with asyncio.timeout(TAGS_TIMEOUT):
                 answer = await S3Client(self._inner, context).call("GetObjectTagging", members)
         except TimeoutError:
-            logger.info("the tags cannot be read within %g s: key=%s", TAGS_TIMEOUT, key)
+            logger.info(
+                "the tags cannot be read within %g s",
+                TAGS_TIMEOUT,
+                extra=log_fields(bucket=bucket, key=key),
+            )
             return None
         except S3Error as error:
-            logger.info("the tags cannot be read: %s key=%s", error.message, key)
+            logger.info(
+                "the tags cannot be read: %s",
+                error.message,
+                extra=log_fields(bucket=bucket, key=key),
+            )
             return None
         return {tag["Key"]: tag["Value"] for tag in answer.output.get("TagSet") or ()}

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from s3d.agent.core.client import S3Client
+from s3d.agent.core.log_limit import LimitedLogger
 from s3d.agent.core.object_info import whole_size
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.errors import S3Error
@@ -28,8 +29,9 @@ from s3d.agent.stores.read_cache.entry import Entry
 from s3d.agent.stores.read_cache.fetch import Fetch, whole
 from s3d.agent.stores.read_cache.task_scope import consume_exception
 from s3d.agent.stores.read_cache.verify import DigestCheck, EntryFiles, claim_of, stamp_of
+from s3d.shared.logs import log_fields
 
-logger = logging.getLogger(__name__)
+logger = LimitedLogger(logging.getLogger(__name__))
 
 _REST = 30.0
 """Seconds without fills after an error of the cache's disk."""
@@ -303,7 +305,8 @@ class FillCoordinator:
             elif isinstance(fetch.error.failure, OSError):
                 self._failed(fetch.error.failure)
             if fetch.error is not None:
-                logger.info("cannot fill the cache: %s key=%s", fetch.error.message, entry.key)
+                fields = log_fields(bucket=entry.bucket, key=entry.key)
+                logger.info("cannot fill the cache: %s", fetch.error.message, extra=fields)
         finally:
             fetch.finish()
             self._end(fetch, held)

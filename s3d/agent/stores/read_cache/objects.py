@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
+from s3d.agent.core.log_limit import LimitedLogger
 from s3d.agent.core.store import Answer, Completed, ObjectStore, operation
 from s3d.agent.s3.authority import Authority, authority_of_read
 from s3d.agent.s3.errors import S3Error
@@ -36,8 +37,9 @@ from s3d.agent.stores.read_cache.revalidate import (
     is_unreachable,
 )
 from s3d.agent.stores.read_cache.task_scope import TaskScope
+from s3d.shared.logs import log_fields
 
-logger = logging.getLogger(__name__)
+logger = LimitedLogger(logging.getLogger(__name__))
 
 _NO_FILL = ("SlowDown", "PreconditionFailed")
 """Errors of a fill that are the cache's own, or that say that the object is another one by now."""
@@ -264,5 +266,6 @@ class ObjectReads:
 
     def _drop_corrupt(self, entry: Entry) -> None:
         self._counters.corrupt.add()
-        logger.warning("a cached object is damaged bucket=%s key=%s", entry.bucket, entry.key)
+        fields = log_fields(bucket=entry.bucket, key=entry.key)
+        logger.warning("a cached object is damaged", extra=fields)
         self._catalog.forget(*entry.name)

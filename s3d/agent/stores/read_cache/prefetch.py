@@ -23,6 +23,7 @@ from s3d.agent.stores.read_cache.pins import SHORTEST, Pins, PinSchedule
 from s3d.agent.stores.read_cache.revalidate import is_outage
 from s3d.shared.caching import Pin, PinStatus, PrefetchRequest, PrefetchStatus
 from s3d.shared.control import ObjectInfo
+from s3d.shared.logs import log_fields
 from s3d.shared.transfers import Totals
 
 logger = logging.getLogger(__name__)
@@ -112,7 +113,8 @@ class PinManager:
             elif mark != PIN and pin is not None and pin.tag:
                 self.pins.remove(pin)
         except OSError as error:
-            logger.warning("cannot pin an object: %s key=%s", error, key)
+            fields = log_fields(bucket=bucket, key=key)
+            logger.warning("cannot pin an object: %s", error, extra=fields)
 
     # Prefetch
 

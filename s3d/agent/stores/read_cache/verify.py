@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from contextlib import closing
 from typing import Any, NamedTuple
 
+from s3d.agent.core.log_limit import LimitedLogger
 from s3d.agent.s3.checksums import ALGORITHMS, Hasher, hasher
 from s3d.agent.s3.etag import unquoted
 from s3d.agent.s3.messages import Body
@@ -17,8 +18,9 @@ from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.blocks import blocks_of, mask, wrong_blocks
 from s3d.agent.storage.records import Extent
 from s3d.agent.stores.read_cache.entry import Entry
+from s3d.shared.logs import log_fields
 
-logger = logging.getLogger(__name__)
+logger = LimitedLogger(logging.getLogger(__name__))
 
 _MD5 = re.compile(r'"[0-9a-f]{32}"')
 _PLAIN = (None, "", "AES256")
@@ -125,10 +127,9 @@ class EntryFiles:
                 entry.present &= ~mask(block, block + 1)
             if wrong:
                 logger.warning(
-                    "cached bytes are damaged bucket=%s key=%s blocks=%d",
-                    entry.bucket,
-                    entry.key,
+                    "cached bytes are damaged blocks=%d",
                     len(wrong),
+                    extra=log_fields(bucket=entry.bucket, key=entry.key),
                 )
         return not wrong
 
@@ -137,7 +138,11 @@ class EntryFiles:
         try:
             return os.open(self._blobs.path(entry.blob), os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
-            logger.warning("a cached file is missing: %s key=%s", error.strerror, entry.key)
+            logger.warning(
+                "a cached file is missing: %s",
+                error.strerror,
+                extra=log_fields(bucket=entry.bucket, key=entry.key),
+            )
             return None
 
     def create(self, blob: int) -> int:

@@ -31,6 +31,7 @@ from s3d.agent.stores.remote.capability_probe import (
     remove_probe,
     versioning_of,
 )
+from s3d.shared.logs import log_fields
 
 logger = logging.getLogger(__name__)
 
@@ -212,9 +213,8 @@ class CapabilityProber(Layer):
             except S3Error as error:
                 if classify(error) is FailureClass.TRANSIENT:
                     continue
-                logger.info(
-                    "cannot delete the objects of a probe: %s bucket=%s key=%s", error, *place
-                )
+                fields = log_fields(bucket=place[0], key=place[1])
+                logger.info("cannot delete the objects of a probe: %s", error, extra=fields)
             self._unfinished.remove(place)
 
     def _load(self) -> None:

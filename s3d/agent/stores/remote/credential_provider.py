@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from s3d.agent.core.failures import Reason, Unreachable
+from s3d.shared.masking import hide
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +55,8 @@ class CredentialProvider:
         self._profile = profile
         self._region = region
         self._fixed = key
+        if key is not None:
+            hide(key.secret_key, key.token)
         self._provider: Any = None
         self._key = key
         self._good_until = math.inf if key else 0.0
@@ -140,6 +143,7 @@ class CredentialProvider:
                 Reason.CREDENTIALS, "no credentials in the AWS configuration", sent=False
             )
         frozen = self._provider.get_frozen_credentials()
+        hide(frozen.secret_key, frozen.token)
         return RemoteKey(frozen.access_key, frozen.secret_key, frozen.token)
 
     def _look_up_region(self) -> str:

@@ -24,6 +24,7 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import BytesBody, Members, S3Request, S3Response
 from s3d.agent.stores.remote.capabilities import RemoteQuirks
 from s3d.agent.stores.remote.capability_probe import FOLDER, allows_probe, remove_empty_folder
+from s3d.shared.logs import log_fields
 
 logger = logging.getLogger(__name__)
 
@@ -127,9 +128,8 @@ class EmptySegments(Layer):
             await self._call("DeleteObject", bucket, key, **given)
             await remove_empty_folder(self.inner, bucket, FOLDER)
         except S3Error as error:
-            logger.info(
-                "cannot delete an object of a probe: %s bucket=%s key=%s", error, bucket, key
-            )
+            fields = log_fields(bucket=bucket, key=key)
+            logger.info("cannot delete an object of a probe: %s", error, extra=fields)
 
     async def _call(
         self, operation: str, bucket: str, key: str = "", body: bytes | None = None, **members: Any

@@ -45,6 +45,7 @@ from s3d.agent.stores.remote.loop_detection import ViaTracker
 from s3d.agent.stores.remote.remote_connection import RemoteConnection
 from s3d.agent.stores.remote.remote_fingerprint import RemoteFingerprint
 from s3d.agent.stores.remote.remote_health import Health
+from s3d.shared.logs import subject_fields
 
 logger = logging.getLogger(__name__)
 
@@ -92,11 +93,7 @@ class RemoteStore:
 
     def call(self, request: S3Request[Any]) -> Answer:
         if logger.isEnabledFor(logging.DEBUG):
-            context = request.context
-            logger.debug(
-                "request to the remote op=%s bucket=%s key=%s id=%s parent=%s",
-                request.op.name, request.bucket, request.key, context.request_id, context.parent,
-            )  # fmt: skip
+            logger.debug("request to the remote", extra=subject_fields(request))
         if request.wire is not None:
             return forward(self._connection, request, self.agent)
         if request.op.name in direct_call.OBJECT_OPERATIONS:

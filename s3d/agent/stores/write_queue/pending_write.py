@@ -10,6 +10,7 @@ import msgspec
 from s3d.agent.s3.messages import RequestContext
 from s3d.agent.s3.trace_context import TraceContext, parse
 from s3d.agent.storage.records import Stored
+from s3d.shared.diagnostics import RequestFields
 
 Place = tuple[str, str]
 """Bucket and key."""
@@ -149,6 +150,10 @@ class PendingWrite(msgspec.Struct, gc=False):
     error: PushError | None = None
     priority: int = 0
     """Greater goes first; 0 by default."""
+
+    def log_fields(self) -> RequestFields:
+        """For the lines of the log that concern this write."""
+        return RequestFields(write_request_id=self.request_id, bucket=self.bucket, key=self.key)
 
     @property
     def is_filtered(self) -> bool:

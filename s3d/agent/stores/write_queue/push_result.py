@@ -9,6 +9,7 @@ from functools import partial
 from itertools import count
 
 from s3d.agent.core.clock import Clock
+from s3d.agent.core.log_limit import LimitedLogger
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.stores.write_queue.journal import Journal
 from s3d.agent.stores.write_queue.maintenance import QueueMaintenance
@@ -29,8 +30,9 @@ from s3d.agent.stores.write_queue.retry_policy import (
     refusal_of,
 )
 from s3d.agent.stores.write_queue.verify_push import StagedDataCorrupt
+from s3d.shared.logs import subject_fields
 
-logger = logging.getLogger(__name__)
+logger = LimitedLogger(logging.getLogger(__name__))
 
 INTEGRITY = "integrity"
 """An error code of s3d's own: the remote has other bytes. CORRUPT: the staged bytes are lost."""
@@ -92,15 +94,18 @@ class PushResultHandler:
         is_dropped = conflict.resolution is Resolution.DROP
         act = conflicts.drop if is_dropped else conflicts.park
         logger.warning(
-            "the remote has a newer version: etag=%s dropped=%s bucket=%s key=%s seq=%d",
-            conflict.remote_etag or "none", is_dropped, write.bucket, write.key, write.seq,
+            "the remote has a newer version: etag=%s dropped=%s seq=%d",
+            conflict.remote_etag or "none", is_dropped, write.seq, extra=subject_fields(write),
         )  # fmt: skip
         await self._retry_until_saved(partial(act, write, conflict.remote_etag))
 
     async def corrupt(self, write: PendingWrite, error: StagedDataCorrupt) -> None:
         """The staged bytes cannot be pushed."""
         self._journal.metrics.failed(CORRUPT)
-        logger.error("staged bytes are corrupt: %s seq=%d", error.message, write.seq)
+        logger.error(
+            "staged bytes are corrupt: %s seq=%d",
+            error.message, write.seq, extra=subject_fields(write),
+        )  # fmt: skip
         await self._park(write, push_error(error, self._clock.now(), CORRUPT))
 
     async def held(self, write: PendingWrite, reason: str) -> None:
@@ -119,8 +124,8 @@ class PushResultHandler:
         self._maintenance.wake()
         action = action_for(error)
         logger.info(
-            "a push failed: %s action=%s bucket=%s key=%s seq=%d",
-            error, action, write.bucket, write.key, write.seq,
+            "a push failed: %s action=%s seq=%d",
+            error, action, write.seq, extra=subject_fields(write),
         )  # fmt: skip
         await _HANDLERS[action](self, write, error)
 

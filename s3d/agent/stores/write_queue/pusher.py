@@ -28,6 +28,7 @@ from s3d.agent.stores.write_queue.pushed import HeldByFilter, Overtaken
 from s3d.agent.stores.write_queue.remote_gate import RemoteGate, probe
 from s3d.agent.stores.write_queue.retry_policy import DENIED_RETRY_DELAYS, is_denied
 from s3d.agent.stores.write_queue.verify_push import SMALL, StagedDataCorrupt
+from s3d.shared.logs import current_request
 
 logger = logging.getLogger(__name__)
 
@@ -101,6 +102,7 @@ class Pusher:
 
     async def _push_write(self, write: PendingWrite) -> None:
         """Push one write and let its outcome take effect."""
+        current_request.set(write)  # for the lines of this task
         self._last_key = write.bucket, write.key
         progress, results = self._traffic.begin(write), self._results
         missing_bucket = self._maintenance.missing_buckets.get(write.bucket)
@@ -121,9 +123,7 @@ class Pusher:
                 failure = S3Error("SlowDown", f"cannot push yet: {error.strerror or error}")
                 await results.failed(write, failure)
             except Exception as error:  # a bug must not keep the other writes from being pushed
-                logger.exception(
-                    "a push failed unexpectedly bucket=%s key=%s", write.bucket, write.key
-                )
+                logger.exception("a push failed unexpectedly seq=%d", write.seq)
                 failure = S3Error(
                     "InternalError", f"the push failed with an internal error: {error!r}"
                 )

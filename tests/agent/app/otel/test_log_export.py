@@ -11,8 +11,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from s3d.agent.app.otel.environment import Batching
 from s3d.agent.app.otel.export_thread import RecordQueue
 from s3d.agent.app.otel.log_export import Line, LogExporter, sender
-from s3d.agent.core.log_buffer import LogBuffer
-from s3d.shared.config.values import Secret
+from s3d.shared.masking import hide, mask
 
 SECRET = "planted-secret"
 
@@ -24,7 +23,8 @@ def queue():
 
 @pytest.fixture
 def logger(queue):
-    handler, root = LogExporter(queue, LogBuffer([Secret(SECRET)]).masked), logging.getLogger()
+    hide(SECRET)
+    handler, root = LogExporter(queue, mask), logging.getLogger()
     root.addHandler(handler)
     yield logging.getLogger("s3d.agent.x")
     root.removeHandler(handler)

@@ -214,14 +214,3 @@ async def test_localhost_is_both_loopback_addresses_when_the_machine_has_them() 
     finally:
         await server.stop(0)
     assert host == "localhost"
-
-
-async def test_access_log_is_off_until_asked_for(
-    endpoint: RunningEndpoint, caplog: pytest.LogCaptureFixture
-) -> None:
-    await endpoint.ask("GET", "/bucket/k")
-    assert not caplog.records
-    with caplog.at_level(logging.INFO, "s3d.access"):
-        await endpoint.ask("GET", "/bucket/k")
-    assert [r.name for r in caplog.records] == ["s3d.access"]
-    assert "op=GetObject status=200" in caplog.text

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import re
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -155,11 +155,15 @@ def plain_head(method: str, path: str, headers: Headers) -> bytes:
 
 @asynccontextmanager
 async def opened(
-    store: ObjectStore, limits: Limits | None = None, *, auth: bool = True
+    store: ObjectStore,
+    limits: Limits | None = None,
+    *,
+    auth: bool = True,
+    access_log: Callable[[bytes], None] | None = None,
 ) -> AsyncIterator[RunningEndpoint]:
     """An endpoint for a store, at a free port of loopback."""
     keys = AccessKeys([AccessKey(ACCESS_KEY, Secret(SECRET))]) if auth else None
-    server = S3Server(store, keys=keys, hosts=("s3.test",), limits=limits)
+    server = S3Server(store, keys=keys, hosts=("s3.test",), limits=limits, access_log=access_log)
     address = await server.start("127.0.0.1", 0)
     try:
         yield RunningEndpoint(server, address)

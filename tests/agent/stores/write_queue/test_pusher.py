@@ -154,7 +154,10 @@ async def test_the_log_of_the_remote_shows_the_request_of_the_write(
         await rig.stop()
         await remote.close()
     (context,) = rig.remote.contexts[:1]
-    assert f"key=k id={context.request_id} parent=CLIENT" in caplog.text
+    record = next(record for record in caplog.records if record.message == "request to the remote")
+    assert record.fields["request_id"] == context.request_id
+    assert record.fields["write_request_id"] == "CLIENT"
+    assert (record.fields["bucket"], record.fields["key"]) == ("bbb", "k")
 
 
 async def test_the_request_of_a_write_is_known_after_a_restart(tmp_path: Path) -> None:

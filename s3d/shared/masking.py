@@ -1,0 +1,74 @@
+"""Masks what must not be in a log: the secrets of this process, signatures, tokens, keys."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import quote, unquote
+
+from s3d.shared.config.values import MASK
+
+SHORTEST_SECRET = 8
+"""A shorter secret is only masked where its name stands before it: as a word it could be anywhere,
+such as the secret `test` of a development server."""
+
+_secrets: tuple[str, ...] = ()
+"""Replaced and never changed, since any thread may be reading it."""
+
+_SENSITIVE = re.compile(
+    r"""
+      (?P<header> (?:authorization|x-amz-security-token|cookie
+                    |x-amz-(?:copy-source-)?server-side-encryption-customer-key)
+                  ["']? \s* [:=,] \s* ["']?  [^"'\r\n]+ )
+    | (?P<pair> (?:x-amz-signature|x-amz-security-token|signature|awsaccesskeyid) = [^&\s"',]+ )
+    | (?P<scope> (?:x-amz-)?credential = [^&\s"',]+ )
+    | (?P<member> (?:(?:copysource)?ssecustomerkey|secret_?access_?key|secret_?key
+                    |(?:aws_)?session_?token)
+                  ["']? \s* [:=,] \s* ["']?  [^"',;&\s}\)]+ )
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+_SENSITIVE_WORDS = frozenset(
+    {
+        "signature",
+        "x-amz-credential",
+        "x-amz-security-token",
+        "x-amz-server-side-encryption-customer-key",
+        "x-amz-signature",
+    }
+)
+"""Of the query of a URL."""
+_SEPARATOR = re.compile(r"""["']?\s*[:=,]\s*["']?""")
+
+
+def hide(*secrets: str | None) -> None:
+    """Mask these texts wherever they appear, also percent-encoded, until the process ends."""
+    global _secrets
+    named = [secret for secret in secrets if secret and len(secret) >= SHORTEST_SECRET]
+    encoded = [quote(secret, safe="") for secret in named]
+    _secrets = tuple(dict.fromkeys((*_secrets, *named, *encoded)))
+
+
+def mask(text: str) -> str:
+    """Mask secrets, signatures, credential scopes, tokens and Authorization headers in a text."""
+    for secret in _secrets:
+        text = text.replace(secret, MASK)
+    return _SENSITIVE.sub(_masked, text)
+
+
+def _masked(match: re.Match[str]) -> str:
+    separator = _SEPARATOR.search(match[0])
+    return match[0][: separator.end()] + MASK if separator else MASK
+
+
+def mask_url(text: str) -> str:
+    """Mask a URL or a request line as mask() does, and each sensitive word of its query, however a
+    client has encoded the name of it."""
+    path, mark, query = text.partition("?")
+    query, space, version = query.partition(" ")
+    words = "&".join(_masked_word(word) for word in query.split("&"))
+    return f"{mask(path)}{mark}{words}{space}{version}"
+
+
+def _masked_word(word: str) -> str:
+    name, mark, _ = word.partition("=")
+    return f"{name}={MASK}" if mark and unquote(name).lower() in _SENSITIVE_WORDS else mask(word)
