@@ -66,7 +66,9 @@ async def open_session(
     transfers = UserTransfers(
         client, events, file, process.umask, waits_for_disk=makes_room, registry=registry
     )
-    endpoint = S3Endpoint(stack.top, config, process.keys, registry, tracer=process.tracer)
+    endpoint = S3Endpoint(
+        stack.top, config, process.keys, registry, tracer=process.tracer, access=stack.access
+    )
     session = AgentSession(
         configured=config,
         places=places,

@@ -2,6 +2,7 @@
 
 The layers of a remote from the top down; each calls only the one below it:
 
+    KeyScopeLayer       refuses what the caller's access key does not include
     ChangeEvents        emits store.changed after each successful write
     LoopDetection       refuses a request that has passed through this agent before
     WriteQueue          accepts writes and pushes them later         (S3D_WRITE_QUEUE)
@@ -15,7 +16,7 @@ The layers of a remote from the top down; each calls only the one below it:
 
 Pushes enter at HeldUntilConfirmed and CacheBypass, beside the queue. gateway.py has the table of
 the layers down to ObservedRemote, s3_backend.py constructs the others. The embedded store has
-ChangeEvents and LocalStore only.
+KeyScopeLayer, ChangeEvents and LocalStore only.
 """
 
 from __future__ import annotations
@@ -30,10 +31,11 @@ from s3d.agent.app.process import private_folder
 from s3d.agent.app.process_metrics import STORE, commit_histogram
 from s3d.agent.core.events import Events
 from s3d.agent.core.spans import Tracer
-from s3d.agent.core.store import ObjectStore
+from s3d.agent.core.store import AccessControl, ObjectStore
 from s3d.agent.core.telemetry import Registry
 from s3d.agent.core.traced_layer import TracedLayer
 from s3d.agent.storage.records import StoreTotals
+from s3d.agent.stores.access.key_scope_layer import KeyScopeLayer
 from s3d.agent.stores.change_events import ChangeEvents
 from s3d.agent.stores.read_cache.cache_status import cache_status
 from s3d.agent.stores.write_queue.queue_status import queue_status
@@ -59,6 +61,8 @@ class Stack:
     """The stores. Front ends call the top only. Exactly one of embedded and gateway is set."""
 
     top: ObjectStore
+    access: AccessControl
+    """The layer that decides about the requests of clients."""
     embedded: Embedded | None
     gateway: Gateway | None
     waiting: WaitingWrites | None = None
@@ -129,13 +133,14 @@ async def build_stack(
         store: ObjectStore = embedded.local
         if tracer is not None and tracer.is_active:
             store = TracedLayer(store, "s3d.store", tracer)
-        return Stack(ChangeEvents(store, events), embedded, None, waiting)
+        access = KeyScopeLayer(ChangeEvents(store, events))
+        return Stack(access, access, embedded, None, waiting)
     from s3d.agent.app.gateway import (
         open_gateway,  # the libraries of a client, which most starts spare
     )
 
     gateway = await open_gateway(config, places, events, registry, tracer=tracer)
-    return Stack(gateway.top, None, gateway, gateway.waiting)
+    return Stack(gateway.top, gateway.access, None, gateway, gateway.waiting)
 
 
 def _waiting(config: Config, places: Places) -> WaitingWrites | None:

@@ -141,7 +141,7 @@ class Exchange:
         self.keep_alive = (
             self.wants_keep_alive
             and not self._channel.is_last
-            and not self._awaits_continue()
+            and not self.awaits_continue
             and (self.request.body.is_complete or self._body_left() <= DRAIN_SIZE)
         )
         if not self.keep_alive:
@@ -174,11 +174,13 @@ class Exchange:
             raise ClientGone
         return self._channel.transport
 
-    def _awaits_continue(self) -> bool:
+    @property
+    def awaits_continue(self) -> bool:
+        """True while the client waits for 100 Continue before it sends its body."""
         return self._expects_continue and self.request.body.received == 0
 
     def _send_continue(self) -> None:
-        if self._awaits_continue():
+        if self.awaits_continue:
             self.write(CONTINUE)
         self._expects_continue = False
 

@@ -6,12 +6,12 @@ import asyncio
 import hashlib
 import re
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from s3d.agent.core.access_keys import AccessKeys
-from s3d.agent.core.store import ObjectStore
+from s3d.agent.core.store import AccessControl, ObjectStore
 from s3d.agent.frontends.http.limits import Limits
 from s3d.agent.frontends.http.s3_server import S3Server
 from s3d.agent.s3.credential import Signer
@@ -155,11 +155,20 @@ def plain_head(method: str, path: str, headers: Headers) -> bytes:
 
 @asynccontextmanager
 async def opened(
-    store: ObjectStore, limits: Limits | None = None, *, auth: bool = True
+    store: ObjectStore,
+    limits: Limits | None = None,
+    *,
+    auth: bool = True,
+    keys: AccessKeys | None = None,
+    clock: Callable[[], float] = time.time,
+    access: AccessControl | None = None,
 ) -> AsyncIterator[RunningEndpoint]:
     """An endpoint for a store, at a free port of loopback."""
-    keys = AccessKeys([AccessKey(ACCESS_KEY, Secret(SECRET))]) if auth else None
-    server = S3Server(store, keys=keys, hosts=("s3.test",), limits=limits)
+    if auth and keys is None:
+        keys = AccessKeys([AccessKey(ACCESS_KEY, Secret(SECRET))])
+    server = S3Server(
+        store, keys=keys, hosts=("s3.test",), limits=limits, clock=clock, access=access
+    )
     address = await server.start("127.0.0.1", 0)
     try:
         yield RunningEndpoint(server, address)
