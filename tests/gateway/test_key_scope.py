@@ -44,6 +44,7 @@ def closing():
         yield stack
 
 
+@pytest.mark.rule("KEY-1")
 def test_pending_and_cached_answers_obey_the_scope_of_the_key(
     gateway: Gateway, remote: Any, bucket_name: str, closing: ExitStack
 ) -> None:

@@ -88,6 +88,7 @@ async def ask(
         (TEAM, "PUT", "/bucket/team/c", {"x_amz_copy_source": "bucket/team/%2e%2e/secret"}),
     ],
 )
+@pytest.mark.rule("KEY-4")
 async def test_a_refused_body_is_not_invited(
     principals: Principals, who: AccessKey, method: str, path: str, headers: dict[str, str]
 ) -> None:
@@ -276,6 +277,7 @@ async def test_a_presigned_url_that_has_expired(
 # ---------------------------------------------------------------- keys that end
 
 
+@pytest.mark.rule("KEY-2")
 async def test_a_key_that_expires_in_mid_connection(
     principals: Principals, clock: MovableClock
 ) -> None:
@@ -303,6 +305,7 @@ async def test_a_wrong_signature_does_not_learn_that_the_key_has_expired(
     assert answer.code == "SignatureDoesNotMatch"
 
 
+@pytest.mark.rule("KEY-2")
 async def test_a_key_that_is_revoked_in_mid_connection(principals: Principals) -> None:
     async with principals.endpoint.wire() as wire:
         request = signed(principals, READER, "GET", "/bucket/secret", b"")

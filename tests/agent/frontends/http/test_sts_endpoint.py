@@ -103,6 +103,7 @@ async def test_assume_role_narrows_by_its_policy(principals: Principals) -> None
     assert await principals.s3(session, "list_buckets") == "403 AccessDenied"
 
 
+@pytest.mark.rule("KEY-3")
 async def test_a_role_cannot_give_more_than_the_caller_has(principals: Principals) -> None:
     everything = ONLY_TEAM.replace("bucket/team/*", "*")
     session = await assume(principals, READER, Policy=everything)
@@ -129,6 +130,7 @@ async def test_a_session_ends(principals: Principals, clock: MovableClock) -> No
     assert await principals.sts(session, "get_caller_identity") == "403 ExpiredToken"
 
 
+@pytest.mark.rule("KEY-2")
 async def test_a_revoked_key_takes_its_sessions_along(principals: Principals) -> None:
     session = (await principals.sts(TEAM, "get_session_token"))["Credentials"]
     principals.keys.replace([DEFAULT])
@@ -243,6 +245,7 @@ async def test_policies_of_a_chain_have_to_fit_into_a_request(principals: Princi
     assert await assume(principals, session, Policy=large) == "400 PackedPolicyTooLarge"
 
 
+@pytest.mark.rule("KEY-3")
 async def test_a_session_never_outlives_its_key(principals: Principals) -> None:
     end = time.time() + 1_000
     short = AccessKey("S3DSHORT", Secret("s"), "short", expires=end)

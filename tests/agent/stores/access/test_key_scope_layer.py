@@ -133,12 +133,14 @@ async def test_inside_its_prefix_a_key_may_do_everything(layer, operation, membe
         ("PutObjectAcl", {"Key": "secret", "ACL": "private"}),
     ],
 )
+@pytest.mark.rule("KEY-1")
 async def test_outside_its_prefix_a_key_may_do_nothing(layer, operation, members) -> None:
     caller = Caller(layer, TEAM)
     body = b"1" if operation == "PutObject" else None
     assert await caller.code(operation, body, **members) == "AccessDenied"
 
 
+@pytest.mark.rule("KEY-1")
 async def test_a_read_only_key_changes_nothing(layer) -> None:
     caller = Caller(layer, READER)
     for operation, given in [
