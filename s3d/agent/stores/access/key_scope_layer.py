@@ -16,12 +16,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import unquote
 
 from s3d.agent.core.store import Answer, Layer, ObjectStore, operation
 from s3d.agent.s3.access_decision import decide_by_key
 from s3d.agent.s3.actions import Need, needs_of
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.messages import Members, S3Request
+from s3d.agent.s3.messages import Members, S3Request, WireRequest
 from s3d.agent.s3.principal import Principal
 from s3d.agent.stores.access.condition_keys import ConditionKeys
 from s3d.agent.stores.access.delete_objects import delete_permitted
@@ -56,7 +57,7 @@ class KeyScopeLayer(Layer):
         principal, op = request.context.principal, request.op
         if principal is None or not principal.is_restricted:
             return
-        if not op.name:
+        if not op.name or (request.wire is not None and _is_ambiguous(request.wire)):
             raise S3Error("AccessDenied")
         for need in needs_of(op.name, op.scope, request.input):
             if not self._allows(principal, need, request):
@@ -75,3 +76,17 @@ class KeyScopeLayer(Layer):
             request, now=self._clock(), account=principal.account_id, version_id=need.version_id
         )
         return decide_by_key(need, principal, keys).allowed
+
+
+def _is_ambiguous(wire: WireRequest) -> bool:
+    """Whether something is named twice, so that the remote may read another value than s3d does.
+
+    The remote gets the request as it came; one may take the first, another the last.
+    """
+    words = [part.partition("=")[0].lower() for part in wire.raw_query.split("&") if part]
+    names = [name for name, _ in wire.headers if name in _DECISIVE]
+    return len(set(map(unquote, words))) < len(words) or len(set(names)) < len(names)
+
+
+_DECISIVE = frozenset({"x-amz-copy-source", "x-amz-rename-source"})
+"""Headers that name another object."""

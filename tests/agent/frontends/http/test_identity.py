@@ -13,6 +13,7 @@ import pytest
 from s3d.agent.core.access_keys import AccessKeys
 from s3d.agent.s3.credential import Signer
 from s3d.agent.s3.messages import WireRequest
+from s3d.agent.s3.principal import ANONYMOUS
 from s3d.agent.s3.signing import presign, sign
 from s3d.agent.stores.access.key_scope_layer import KeyScopeLayer
 from s3d.agent.stores.local.store import LocalStore
@@ -26,7 +27,7 @@ from tests.agent.frontends.http.principals import (
     Principals,
 )
 from tests.agent.frontends.http.test_post import form, post
-from tests.agent.frontends.http.wire import Answer, opened, plain_head
+from tests.agent.frontends.http.wire import Answer, RunningEndpoint, opened, plain_head
 
 
 @pytest.fixture
@@ -337,3 +338,86 @@ async def test_several_principals_share_a_store(principals: Principals) -> None:
     assert await principals.s3(READER, "delete_object", Bucket="bucket", Key="team/b") == (
         "403 AccessDenied"
     )
+
+
+# ---------------------------------------------------------------- anonymous requests
+
+
+class Everyone(KeyScopeLayer):
+    """Grants everything to everyone: what the endpoint itself demands of anonymous requests."""
+
+    admits_anonymous = True
+
+    def call(self, request: Any) -> Any:
+        assert request.context.principal is ANONYMOUS
+        return self.inner.call(request)
+
+    def authorize(self, request: Any) -> None:
+        assert request.context.principal is ANONYMOUS
+
+
+@pytest.fixture
+async def everyone(principals: Principals, store: LocalStore) -> AsyncIterator[RunningEndpoint]:
+    layer = Everyone(store)
+    async with opened(layer, keys=AccessKeys([DEFAULT]), access=layer) as endpoint:
+        yield endpoint
+
+
+async def unsigned(
+    endpoint: RunningEndpoint, method: str, path: str, body: bytes = b"", **headers: str
+) -> Answer:
+    given = {"host": endpoint.host, "content-length": str(len(body))}
+    given |= {name.replace("_", "-"): value for name, value in headers.items()}
+    async with endpoint.wire() as wire:
+        return await wire.ask(plain_head(method, path, given) + body, method)
+
+
+async def test_a_store_that_decides_gets_unsigned_requests(everyone: RunningEndpoint) -> None:
+    assert (await unsigned(everyone, "PUT", "/bucket/anyone", b"data")).status == 200
+    assert (await unsigned(everyone, "GET", "/bucket/anyone")).body == b"data"
+    assert (await unsigned(everyone, "GET", "/bucket/none")).code == "NoSuchKey"
+    assert (await unsigned(everyone, "GET", "/none/k")).code == "NoSuchBucket"
+    answer = await unsigned(everyone, "PUT", "/bucket/anyone?tagging", b"<Tagging/>")
+    assert answer.code == "MalformedXML"
+
+
+async def test_an_unsigned_body_keeps_what_it_declares(everyone: RunningEndpoint) -> None:
+    wrong = hashlib.sha256(b"other").hexdigest()
+    answer = await unsigned(everyone, "PUT", "/bucket/x", b"data", x_amz_content_sha256=wrong)
+    assert answer.code == "XAmzContentSHA256Mismatch"
+    streamed = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
+    answer = await unsigned(
+        everyone, "PUT", "/bucket/x", b"", x_amz_content_sha256=streamed,
+        x_amz_decoded_content_length="4",
+    )  # fmt: skip
+    assert answer.code == "InvalidRequest"
+    assert (await unsigned(everyone, "HEAD", "/bucket/x")).status == 404
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "code"),
+    [
+        ("/bucket/secret", {"authorization": "AWS x:y"}, "InvalidRequest"),
+        ("/bucket/secret", {"authorization": "Bearer x"}, "InvalidArgument"),
+        ("/bucket/secret?X-Amz-Signature=x", {}, "AuthorizationQueryParametersError"),
+        ("/bucket/secret?Signature=x", {}, "AccessDenied"),
+        ("/bucket/secret?AWSAccessKeyId=x", {}, "AccessDenied"),
+        ("/bucket/secret", {"x_amz_security_token": "x"}, "InvalidToken"),
+        ("/bucket/secret?response-content-type=text/html", {}, "InvalidRequest"),
+    ],
+)
+async def test_half_a_proof_is_not_anonymous(
+    everyone: RunningEndpoint, path: str, headers: dict[str, str], code: str
+) -> None:
+    assert (await unsigned(everyone, "GET", path, **headers)).code == code
+
+
+async def test_an_anonymous_form(everyone: RunningEndpoint) -> None:
+    fields = {"key": "form", "acl": "public-read", "success_action_status": "404"}
+    answer = await post(everyone, form(fields, b"data"))
+    assert (answer.status, answer.body) == (204, b"")
+    assert (await unsigned(everyone, "GET", "/bucket/form")).body == b"data"
+    for part in ("policy", "x-amz-signature", "awsaccesskeyid", "x-amz-credential"):
+        answer = await post(everyone, form({"key": "half", part: "x"}, b"data"))
+        assert answer.status in (400, 403), part
+    assert (await unsigned(everyone, "HEAD", "/bucket/half")).status == 404

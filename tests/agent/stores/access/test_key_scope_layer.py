@@ -9,7 +9,7 @@ import pytest
 
 from s3d.agent.core.client import S3Client
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.messages import BytesBody, Members, RequestContext, S3Request
+from s3d.agent.s3.messages import BytesBody, Members, RequestContext, S3Request, WireRequest
 from s3d.agent.s3.model import UNKNOWN, operations
 from s3d.agent.s3.principal import KeyScope, Principal
 from s3d.agent.storage.blobs import Blobs
@@ -178,6 +178,31 @@ async def test_when_no_deletion_is_permitted_the_store_is_not_called(layer) -> N
     output = await Caller(layer, TEAM)("DeleteObjects", Bucket="missing", Delete=given)
     row = {"Key": "secret", "VersionId": "v", "Code": "AccessDenied", "Message": "Access Denied"}
     assert output == {"Errors": [row]}
+
+
+@pytest.mark.parametrize(
+    ("query", "headers", "is_permitted"),
+    [
+        ("list-type=2&prefix=team%2F", (), True),
+        ("list-type=2&prefix=team%2F&prefix=", (), False),
+        ("list-type=2&prefix=team%2F&Prefix=", (), False),
+        ("list-type=2&prefix=team%2F&pref%69x=", (), False),
+        ("prefix=team%2F&&list-type=2", (("x-amz-meta-a", "1"), ("x-amz-meta-a", "2")), True),
+        ("", (("x-amz-copy-source", "/bucket/team/a"),), True),
+        ("", (("x-amz-copy-source", "/bucket/team/a"), ("x-amz-copy-source", "/bucket/s")), False),
+    ],
+)
+def test_what_a_remote_could_read_otherwise_is_refused(layer, query, headers, is_permitted) -> None:
+    """The remote gets the request as it came, and may take the last of two values."""
+    given = {"Bucket": "bucket", "Prefix": "team/"}
+    wire = WireRequest("GET", "/bucket", query, headers)
+    op = operations()["ListObjectsV2"]
+    request = S3Request(op, given, None, wire, RequestContext("R", TEAM))
+    if is_permitted:
+        layer.authorize(request)
+        return
+    with pytest.raises(S3Error, match="AccessDenied"):
+        layer.authorize(request)
 
 
 async def test_an_unknown_operation_is_for_unrestricted_keys_only(layer) -> None:
