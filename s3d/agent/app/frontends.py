@@ -10,7 +10,7 @@ from urllib.parse import quote
 from s3d.agent.app.start_checks import listen
 from s3d.agent.core.access_keys import AccessKeys
 from s3d.agent.core.spans import Tracer
-from s3d.agent.core.store import ObjectStore
+from s3d.agent.core.store import AccessControl, ObjectStore
 from s3d.agent.core.telemetry import Registry
 from s3d.agent.frontends.control.control_call import Route
 from s3d.agent.frontends.control.control_server import ControlServer
@@ -35,12 +35,15 @@ class S3Endpoint:
         registry: Registry,
         *,
         tracer: Tracer,
+        access: AccessControl | None = None,
     ) -> None:
+        """access: see S3Server."""
         self._config = config
         self._keys = keys
         self.server = S3Server(
             store,
             keys=None if config.auth == "none" else keys,
+            access=access,
             hosts=config.hosts,
             region=config.region,
             clock=time.time,

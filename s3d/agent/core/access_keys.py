@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol
 
 from cachetools import LRUCache
 
+from s3d.agent.core.owners import Owners
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.principal import KeyScope, Principal
 from s3d.agent.s3.session_token import Session, Temporary, seal, unseal
@@ -62,12 +63,15 @@ class AccessKeys:
     def __init__(self, keys: Sequence[AccessKey]) -> None:
         """keys: the default key is the first one."""
         self._known: dict[str, _Known] = {}
+        self.owners = Owners()
+        """The accounts of the keys."""
         self._sessions: LRUCache[str, OpenedSession] = LRUCache(_SESSIONS)
         self.replace(keys)
 
     def replace(self, keys: Sequence[AccessKey]) -> None:
         """Use these keys and no others, from the next request on."""
         self.default = keys[0]
+        self.owners.replace(key.owner for key in keys)
         self._sessions.clear()
         self._known = {
             key.access_key_id: _Known(key.secret.reveal(), principal_of(key)) for key in keys
