@@ -37,7 +37,7 @@ class S3Endpoint:
         tracer: Tracer,
         access: AccessControl | None = None,
     ) -> None:
-        """access: the layer of the store that decides about requests."""
+        """access: see S3Server."""
         self._config = config
         self._keys = keys
         self.server = S3Server(

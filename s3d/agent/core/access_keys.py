@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol
 
 from cachetools import LRUCache
 
+from s3d.agent.core.owners import Owners
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.principal import KeyScope, Principal
 from s3d.agent.s3.session_token import Session, Temporary, seal, unseal
@@ -64,12 +65,15 @@ class AccessKeys:
         self._keys: dict[str, AccessKey] = {}
         self._known: dict[str, _Known] = {}
         """Those of the keys that were used, because replace() must be quick for thousands."""
+        self.owners = Owners()
+        """The accounts of the keys."""
         self._sessions: LRUCache[str, OpenedSession] = LRUCache(_SESSIONS)
         self.replace(keys)
 
     def replace(self, keys: Sequence[AccessKey]) -> None:
         """Use these keys and no others, from the next request on."""
         self.default = keys[0]
+        self.owners.replace({key.owner for key in keys})
         self._sessions.clear()
         self._known.clear()
         self._keys = {key.access_key_id: key for key in keys}

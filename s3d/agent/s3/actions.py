@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from s3d.agent.s3.acl import GRANT_MEMBERS
+from s3d.agent.s3.acl import ACL_MEMBERS
 from s3d.agent.s3.address import decode, parse_copy_source
 
 
@@ -123,8 +123,6 @@ _OF_VERSIONS: Mapping[str, str] = {
 }
 """Action -> the action that a request with a version id needs in its place."""
 
-_ACL_MEMBERS = frozenset({"ACL", *GRANT_MEMBERS})
-
 
 def action_of(operation: str, scope: str, *, of_version: bool = False) -> str:
     """The main action of the named operation.
@@ -179,7 +177,7 @@ def source_needs(input: Mapping[str, Any]) -> list[Need]:
 
 def _described(input: Mapping[str, Any], main: Need) -> Iterator[Need]:
     """What the attributes of a new object need."""
-    if not _ACL_MEMBERS.isdisjoint(input):
+    if not ACL_MEMBERS.isdisjoint(input):
         yield _beside(main, "PutObjectAcl")
     if input.get("Tagging"):
         yield _beside(main, "PutObjectTagging")
@@ -209,7 +207,7 @@ def _part_copy(input: Mapping[str, Any], main: Need) -> Iterator[Need]:
 
 
 def _create_bucket(input: Mapping[str, Any], main: Need) -> Iterator[Need]:
-    if not _ACL_MEMBERS.isdisjoint(input):
+    if not ACL_MEMBERS.isdisjoint(input):
         yield Need("s3:PutBucketAcl", main.bucket)
     if input.get("ObjectLockEnabledForBucket"):
         yield Need("s3:PutBucketVersioning", main.bucket)

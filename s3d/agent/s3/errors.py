@@ -177,6 +177,14 @@ ERRORS: dict[str, tuple[int, str]] = {
     ),
     "BucketHasAccessPointsAttached": (400, "The bucket has access points attached."),
     "BucketNotEmpty": (409, "The bucket you tried to delete is not empty"),
+    "InvalidBucketAclWithBlockPublicAccessError": (
+        400,
+        "Bucket cannot have public ACLs set with BlockPublicAccess enabled",
+    ),
+    "InvalidBucketAclWithObjectOwnership": (
+        400,
+        "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting",
+    ),
     "InvalidBucketName": (400, "The specified bucket is not valid."),
     "InvalidBucketOwnerAWSAccountID": (400, "The expected bucket owner must be an account ID."),
     "InvalidBucketState": (409, "The request is not valid for the current state of the bucket."),

@@ -6,7 +6,7 @@ comparison of blobs (memcmp) is the order in which S3 lists keys.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from s3d.agent.storage.blocks import StoredDataCorrupt, sums_of
@@ -135,22 +135,36 @@ class Reader:
         )
         return None if row is None else _stored(*row)
 
-    def page(self, bucket: str, prefix: bytes, after: bytes, limit: int) -> list[ObjectRow]:
-        """Current objects whose keys have the prefix and are greater than after, in order."""
+    def page(
+        self, bucket: str, prefix: bytes, after: bytes, limit: int, *, whole: bool = False
+    ) -> Sequence[ObjectRow]:
+        """Current objects whose keys have the prefix and are greater than after, in order.
+
+        whole: whether each row is a complete ObjectRecord, which takes longer.
+        """
+        decode = decode_object if whole else decode_row
         rows = self._execute(
             """SELECT record FROM objects WHERE bucket = ? AND key > ? AND key >= ? AND key < ?
                ORDER BY key LIMIT ?""",
             (bucket, after, prefix, prefix + _BEYOND, limit),
         )
-        return [decode_row(record) for (record,) in rows]
+        return [decode(record) for (record,) in rows]
 
     def version_page(
-        self, bucket: str, prefix: bytes, after: tuple[bytes, int], limit: int
+        self,
+        bucket: str,
+        prefix: bytes,
+        after: tuple[bytes, int],
+        limit: int,
+        *,
+        whole: bool = False,
     ) -> list[tuple[ObjectRow, bool]]:
         """Versions and markers with True for the latest of their key: by key, newest first.
 
         after: key and seq of the last one known; seq 0 stands behind all versions of that key.
+        whole: as for page().
         """
+        decode = decode_object if whole else decode_row
         key, seq = after
         end = prefix + _BEYOND
         beyond = (bucket, key, prefix, end, limit)
@@ -177,10 +191,10 @@ class Reader:
             "SELECT record FROM objects WHERE bucket = ? AND key = ?", (bucket, key)
         )
         # The last one known was removed if an older one is current now: that one is not known yet.
-        if current is not None and key.startswith(prefix) and decode_row(current[0]).seq < seq:
+        if current is not None and key.startswith(prefix) and decode(current[0]).seq < seq:
             rows.append((key, -_NEWEST, current[0]))
         rows.sort(key=lambda row: row[:2])
-        return _with_latest(rows[:limit], key)
+        return _with_latest(rows[:limit], key, decode)
 
     # Multipart uploads
 
@@ -260,13 +274,15 @@ def _stored(record: bytes, layout: bytes) -> Stored:
     return Stored(decode_object(record), decode_layout(layout))
 
 
-def _with_latest(rows: list[tuple[bytes, int, bytes]], seen: bytes) -> list[tuple[ObjectRow, bool]]:
+def _with_latest(
+    rows: list[tuple[bytes, int, bytes]], seen: bytes, decode: Callable[[bytes], ObjectRow]
+) -> list[tuple[ObjectRow, bool]]:
     """A row is the latest of its key when it is current or the first of its key.
 
     seen: the key before the page.
     """
     found = []
     for key, order, record in rows:
-        found.append((decode_row(record), key != seen or order == -_NEWEST))
+        found.append((decode(record), key != seen or order == -_NEWEST))
         seen = key
     return found

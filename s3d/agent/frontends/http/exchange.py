@@ -26,6 +26,10 @@ class ResponseChannel(Protocol):
     """What an exchange needs of its connection."""
 
     @property
+    def client_address(self) -> str:
+        """IP address of the client."""
+
+    @property
     def transport(self) -> asyncio.Transport | None:
         """None when the client has gone."""
 
@@ -95,6 +99,11 @@ class Exchange:
     @property
     def method(self) -> str:
         return self.request.method
+
+    @property
+    def client_address(self) -> str:
+        """IP address of the client."""
+        return self._channel.client_address
 
     @property
     def body(self) -> BodyBuffer:

@@ -143,7 +143,9 @@ class RequestHandler:
         if self._access is None or authorized.principal is None or not op.name:
             return
         members = parse_input(op, head.wire, head.address, head.query, None)
-        context = RequestContext(exchange.request_id, authorized.principal)
+        context = RequestContext(
+            exchange.request_id, authorized.principal, client_address=exchange.client_address
+        )
         self._access.authorize(S3Request(op, members, None, head.wire, context))
 
     async def _wait_for_input(self, exchange: Exchange, authorized: AuthorizedRequest) -> None:
@@ -176,7 +178,12 @@ class RequestHandler:
         if op.streaming_input:
             body = Upload(exchange, authorized)
             announce_checksum(members, head.headers)
-        context = RequestContext(exchange.request_id, authorized.principal, trace=exchange.trace)
+        context = RequestContext(
+            exchange.request_id,
+            authorized.principal,
+            trace=exchange.trace,
+            client_address=exchange.client_address,
+        )
         return S3Request(op, members, body, head.wire, context)
 
     def _call(self, exchange: Exchange, request: S3Request[Any]) -> Work | None:

@@ -9,17 +9,19 @@ from typing import Any
 import msgspec
 
 from s3d.agent.core.store import Completed, operation
-from s3d.agent.s3.acl import OWNER, requested
+from s3d.agent.s3.acl import is_full_control_of
 from s3d.agent.s3.address import check_bucket_name
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.listing import decode_token, encode_token
 from s3d.agent.s3.messages import Members, S3Request, S3Response
+from s3d.agent.storage.bucket_access import ACL, OWNERSHIP, canonical_id, recorded_id
 from s3d.agent.storage.index import Index
 from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.records import BucketRecord, Layout
 from s3d.agent.storage.transaction import Transaction
 from s3d.agent.stores.local.lookup import find_bucket
 from s3d.agent.stores.local.object_description import moment
+from s3d.agent.stores.local.ownership import Ownership, check_new_acl
 from s3d.agent.stores.local.publish import ENABLED
 from s3d.agent.stores.local.tagging import BUCKET_TAGS, parse_set
 
@@ -30,14 +32,16 @@ _MAX_BUCKETS = 10_000
 class BucketOps:
     """Handlers of the operations on buckets themselves."""
 
-    def __init__(self, index: Index, clock: Callable[[], float]) -> None:
+    def __init__(self, index: Index, ownership: Ownership, clock: Callable[[], float]) -> None:
         self._index = index
+        self._ownership = ownership
         self._clock = clock
 
     @operation("CreateBucket")
     async def create_bucket(self, request: S3Request[Members]) -> S3Response[Members]:
         """Creating an own bucket again succeeds in us-east-1; elsewhere it is
-        BucketAlreadyOwnedByYou, as at AWS.
+        BucketAlreadyOwnedByYou, as at AWS. In us-east-1 AWS resets the bucket's list of grants
+        then; here a request that would change it is refused, so that none opens a bucket unseen.
 
         https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html
         """
@@ -47,16 +51,23 @@ class BucketOps:
         region = configuration.get("LocationConstraint") or US_EAST_1
         lock = bool(input.get("ObjectLockEnabledForBucket"))
         tags = parse_set({"TagSet": configuration.get("Tags") or []}, BUCKET_TAGS)
-        granted = requested(input, OWNER)
+        owner = recorded_id(self._ownership.writer(request.context))
+        acl = self._ownership.acl_of_new_bucket(owner, input)
+        ownership = input.get("ObjectOwnership")
+        check_new_acl(acl, ownership, owner)
         record = BucketRecord(
             name=request.bucket,
             created=self._clock(),
             region=region,
             versioning=ENABLED if lock else "",
             object_lock=lock,
+            owner=owner,
         )
 
-        settings = {"tagging": tags, "acl": granted}
+        settings: dict[str, Members | None] = {"tagging": tags, ACL: acl}
+        if ownership:
+            rules = {"Rules": [{"ObjectOwnership": ownership}]}
+            settings[OWNERSHIP] = {"OwnershipControls": rules}
         await self._index.write(partial(_create, record, settings))
         return S3Response({"Location": f"/{record.name}"})
 
@@ -88,15 +99,17 @@ class BucketOps:
         after = decode_token(token).decode() if token else ""
         limit = _limit(input.get("MaxBuckets"))
         region = input.get("BucketRegion")
+        owner = recorded_id(self._ownership.writer(request.context))
         found = [
             record
             for record in await self._index.read_in_thread(Reader.buckets)
-            if record.name > after
+            if self._shows(request, record, owner)
+            and record.name > after
             and record.name.startswith(prefix)
             and region in (None, record.region)
         ]
         output: Members = {
-            "Owner": dict(OWNER),
+            "Owner": self._ownership.members(owner),
             "Buckets": [_row(record) for record in found[:limit]],
         }
         if prefix:
@@ -105,17 +118,34 @@ class BucketOps:
             output["ContinuationToken"] = encode_token(found[limit - 1].name.encode())
         return S3Response(output)
 
+    def _shows(self, request: S3Request[Members], record: BucketRecord, owner: str) -> bool:
+        """An account sees its own buckets; the agent itself sees all of them."""
+        return request.context.principal is None or record.owner == owner
+
 
 def _create(record: BucketRecord, settings: Mapping[str, Members | None], tx: Transaction) -> None:
     existing = tx.bucket(record.name)
     if existing is not None:
-        if record.region == existing.region == US_EAST_1:
-            return
-        raise S3Error("BucketAlreadyOwnedByYou", BucketName=record.name)
+        if existing.owner != record.owner:
+            raise S3Error("BucketAlreadyExists", BucketName=record.name)
+        if not record.region == existing.region == US_EAST_1:
+            raise S3Error("BucketAlreadyOwnedByYou", BucketName=record.name)
+        if not _has_acl(tx, existing, settings[ACL]):
+            raise S3Error("BucketAlreadyExists", BucketName=record.name)
+        return
     tx.put_bucket(record)
     for name, value in settings.items():
         if value:
             tx.put_setting(record.name, name, msgspec.msgpack.encode(value))
+
+
+def _has_acl(tx: Transaction, bucket: BucketRecord, acl: Members | None) -> bool:
+    """Whether a bucket has this list already; None: its owner's alone."""
+    stored, owner = tx.setting(bucket.name, ACL), canonical_id(bucket.owner)
+    if stored is None:
+        return acl is None or is_full_control_of(acl, owner)
+    has = msgspec.msgpack.decode(stored, type=Members)
+    return is_full_control_of(has, owner) if acl is None else has["Grants"] == acl["Grants"]
 
 
 def _delete(name: str, tx: Transaction) -> None:

@@ -142,6 +142,7 @@ def assemble(
         description=upload.description,
         checksum=checksum,
         upload_id=upload.id,
+        owner=upload.owner,
     )
     sizes = tuple(
         PartSize(part.number, part.size, part.checksum.value if part.checksum else "")

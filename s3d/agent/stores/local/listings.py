@@ -10,7 +10,6 @@ from functools import partial
 from typing import Any
 
 from s3d.agent.core.store import operation
-from s3d.agent.s3.acl import OWNER
 from s3d.agent.s3.checksums import member_of
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.listing import (
@@ -28,6 +27,7 @@ from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.records import ObjectRow, PartRecord, UploadRecord
 from s3d.agent.stores.local.lookup import find_bucket, find_upload
 from s3d.agent.stores.local.object_description import moment, row
+from s3d.agent.stores.local.ownership import Ownership
 
 MAX_KEYS = 1_000
 
@@ -35,16 +35,19 @@ MAX_KEYS = 1_000
 class ListOps:
     """Handlers of the listings of current objects."""
 
-    def __init__(self, index: Index) -> None:
+    def __init__(self, index: Index, ownership: Ownership) -> None:
         self._index = index
+        self._ownership = ownership
 
     @operation("ListObjects")
     async def list_objects(self, request: S3Request[Members]) -> S3Response[Members]:
-        return S3Response(await self._index.read_in_thread(partial(_list, request.input)))
+        look = partial(_list, request.input, self._ownership)
+        return S3Response(await self._index.read_in_thread(look))
 
     @operation("ListObjectsV2")
     async def list_objects_v2(self, request: S3Request[Members]) -> S3Response[Members]:
-        return S3Response(await self._index.read_in_thread(partial(_list_v2, request.input)))
+        look = partial(_list_v2, request.input, self._ownership)
+        return S3Response(await self._index.read_in_thread(look))
 
 
 def page_size(requested: int | None, name: str) -> int:
@@ -84,25 +87,20 @@ def encode_names(output: Members, names: tuple[str, ...], rows: Mapping[str, str
             entry[name] = url_encode(entry[name])
 
 
-def _list(input: Mapping[str, Any], reader: Reader) -> Members:
+def _list(input: Mapping[str, Any], ownership: Ownership, reader: Reader) -> Members:
     marker = input.get("Marker") or ""
-    page, output = _page(reader, input, marker.encode())
+    page, output = _page(reader, input, marker.encode(), ownership)
     output["Marker"] = marker
-    for contents in output.get("Contents", ()):
-        contents["Owner"] = OWNER
     if page.truncated and output.get("Delimiter"):
         output["NextMarker"] = page.next[0].decode()
     return _encoded(output, "Marker", "NextMarker")
 
 
-def _list_v2(input: Mapping[str, Any], reader: Reader) -> Members:
+def _list_v2(input: Mapping[str, Any], ownership: Ownership, reader: Reader) -> Members:
     token, start_after = input.get("ContinuationToken"), input.get("StartAfter")
     after = (start_after or "").encode() if token is None else decode_token(token)
-    page, output = _page(reader, input, after)
+    page, output = _page(reader, input, after, ownership if input.get("FetchOwner") else None)
     output["KeyCount"] = len(page)
-    if input.get("FetchOwner"):
-        for contents in output.get("Contents", ()):
-            contents["Owner"] = OWNER
     if token is not None:
         output["ContinuationToken"] = token
     if start_after:
@@ -113,10 +111,11 @@ def _list_v2(input: Mapping[str, Any], reader: Reader) -> Members:
 
 
 def _page(
-    reader: Reader, input: Mapping[str, Any], after: bytes
+    reader: Reader, input: Mapping[str, Any], after: bytes, ownership: Ownership | None
 ) -> tuple[Page[ObjectRow, None], Members]:
-    """The page, and the members that both operations share."""
-    bucket = find_bucket(reader, input["Bucket"]).name
+    """The page, and the members that both operations share. ownership: to show the owners."""
+    record = find_bucket(reader, input["Bucket"])
+    bucket, whole = record.name, ownership is not None and record.has_other_owners
     prefix, delimiter = input.get("Prefix") or "", input.get("Delimiter") or ""
     query = Query(
         prefix.encode(),
@@ -126,7 +125,7 @@ def _page(
     )
 
     def fetch(after: Place[None], limit: int) -> list[tuple[Place[None], ObjectRow]]:
-        found = reader.page(bucket, query.prefix, after[0], limit)
+        found = reader.page(bucket, query.prefix, after[0], limit, whole=whole)
         return [((record.key.encode(), None), record) for record in found]
 
     page = roll_up(fetch, query)
@@ -141,7 +140,11 @@ def _page(
     if is_url_encoded(input):
         output["EncodingType"] = "url"
     if page.entries:
-        output["Contents"] = [row(record) for record in page.entries]
+        output["Contents"] = [row(entry) for entry in page.entries]
+        if ownership is not None:
+            owner_of = ownership.of_rows(record)
+            for contents, entry in zip(output["Contents"], page.entries, strict=True):
+                contents["Owner"] = owner_of(entry)
     if page.prefixes:
         output["CommonPrefixes"] = [{"Prefix": name.decode()} for name in page.prefixes]
     return page, output
@@ -154,7 +157,6 @@ def _encoded(output: Members, *names: str) -> Members:
     return output
 
 
-_INITIATOR = {"ID": OWNER["ID"], "DisplayName": OWNER["DisplayName"]}
 _LAST = "~"
 """Behind every upload id, which are hexadecimal."""
 
@@ -162,19 +164,22 @@ _LAST = "~"
 class UploadOps:
     """Handlers of the two listings."""
 
-    def __init__(self, index: Index) -> None:
+    def __init__(self, index: Index, ownership: Ownership) -> None:
         self._index = index
+        self._ownership = ownership
 
     @operation("ListMultipartUploads")
     async def list_multipart_uploads(self, request: S3Request[Members]) -> S3Response[Members]:
-        return S3Response(await self._index.read_in_thread(partial(_list_uploads, request.input)))
+        look = partial(_list_uploads, request.input, self._ownership)
+        return S3Response(await self._index.read_in_thread(look))
 
     @operation("ListParts")
     async def list_parts(self, request: S3Request[Members]) -> S3Response[Members]:
-        return S3Response(await self._index.read_in_thread(partial(_list_parts, request.input)))
+        look = partial(_list_parts, request.input, self._ownership)
+        return S3Response(await self._index.read_in_thread(look))
 
 
-def _list_uploads(input: Mapping[str, Any], reader: Reader) -> Members:
+def _list_uploads(input: Mapping[str, Any], ownership: Ownership, reader: Reader) -> Members:
     bucket = find_bucket(reader, input["Bucket"]).name
     prefix, delimiter = input.get("Prefix") or "", input.get("Delimiter") or ""
     key, upload_id = input.get("KeyMarker") or "", input.get("UploadIdMarker") or ""
@@ -198,7 +203,7 @@ def _list_uploads(input: Mapping[str, Any], reader: Reader) -> Members:
         "MaxUploads": query.limit,
         "IsTruncated": page.truncated,
         **{name: input[name] for name in ("Delimiter", "EncodingType") if input.get(name)},
-        "Uploads": [_upload(upload) for upload in page.entries],
+        "Uploads": [_upload(upload, ownership) for upload in page.entries],
         "CommonPrefixes": [{"Prefix": name.decode()} for name in page.prefixes],
     }
     if page.truncated:
@@ -211,7 +216,7 @@ def _list_uploads(input: Mapping[str, Any], reader: Reader) -> Members:
     return {name: value for name, value in output.items() if value != []}
 
 
-def _list_parts(input: Mapping[str, Any], reader: Reader) -> Members:
+def _list_parts(input: Mapping[str, Any], ownership: Ownership, reader: Reader) -> Members:
     upload = find_upload(reader, input["Bucket"], input["Key"], input["UploadId"])
     marker = int(input.get("PartNumberMarker") or 0)
     limit = page_size(input.get("MaxParts"), "max-parts")
@@ -225,26 +230,26 @@ def _list_parts(input: Mapping[str, Any], reader: Reader) -> Members:
         "NextPartNumberMarker": page[-1].number if page else marker,
         "MaxParts": limit,
         "IsTruncated": bool(limit) and len(found) > limit,
-        **_common(upload),
+        **_common(upload, ownership),
     }
     if page:
         output["Parts"] = [_part(part) for part in page]
     return output
 
 
-def _upload(upload: UploadRecord) -> Members:
+def _upload(upload: UploadRecord, ownership: Ownership) -> Members:
     return {
         "UploadId": upload.id,
         "Key": upload.key,
         "Initiated": moment(upload.initiated),
-        **_common(upload),
+        **_common(upload, ownership),
     }
 
 
-def _common(upload: UploadRecord) -> Members:
+def _common(upload: UploadRecord, ownership: Ownership) -> Members:
     members: Members = {
-        "Owner": OWNER,
-        "Initiator": _INITIATOR,
+        "Owner": ownership.members(upload.owner),
+        "Initiator": ownership.members(upload.initiator),
         "StorageClass": upload.storage_class,
     }
     if upload.checksum_algorithm:

@@ -40,6 +40,7 @@ from s3d.agent.stores.local.object_description import (
     storage_class,
     stored_members,
 )
+from s3d.agent.stores.local.ownership import Ownership, note_owner
 from s3d.agent.stores.local.publish import Publisher
 
 MAX_PARTS = 10_000
@@ -101,12 +102,14 @@ class MultipartOps:
         blobs: Blobs,
         publisher: Publisher,
         parts: PartWriter,
+        ownership: Ownership,
         clock: Callable[[], float],
     ) -> None:
         self._index = index
         self._blobs = blobs
         self._publisher = publisher
         self._parts = parts
+        self._ownership = ownership
         self._clock = clock
 
     @operation("CreateMultipartUpload")
@@ -129,7 +132,7 @@ class MultipartOps:
             bucket = find_bucket(tx, request.bucket)
             if is_locked(upload.description):
                 check_object_lock(tx, bucket)
-            tx.put_upload(bucket.name, upload)
+            tx.put_upload(bucket.name, self._ownership.owned_upload(tx, bucket, request, upload))
 
         await self._index.write(create)
         output: Members = {"Bucket": request.bucket, "Key": request.key, "UploadId": upload.id}
@@ -191,6 +194,7 @@ class MultipartOps:
         checksum = complete.checksum_of_object(upload, chosen, input)
         check_write(input, condition_of(tx.current(bucket.name, key)))
         record, layout = complete.assemble(upload, chosen, checksum)
+        note_owner(tx, bucket, record.owner)
         tx.drop_upload(bucket.name, upload)
         for part in set(parts) - set(chosen):
             tx.decref(Layout(part.extents))

@@ -55,6 +55,7 @@ from s3d.agent.stores.local.object_description import (
     storage_class,
     stored_members,
 )
+from s3d.agent.stores.local.ownership import Ownership
 from s3d.agent.stores.local.publish import Publisher
 
 _CHANGES = ("StorageClass", "WebsiteRedirectLocation", *ENCRYPTION)
@@ -109,11 +110,19 @@ class _Shared(NamedTuple):
 class CopyOps:
     """Handlers of copies."""
 
-    def __init__(self, index: Index, blobs: Blobs, publisher: Publisher, parts: PartWriter) -> None:
+    def __init__(
+        self,
+        index: Index,
+        blobs: Blobs,
+        publisher: Publisher,
+        parts: PartWriter,
+        ownership: Ownership,
+    ) -> None:
         self._index = index
         self._blobs = blobs
         self._publisher = publisher
         self._parts = parts
+        self._ownership = ownership
 
     @operation("CopyObject")
     async def copy_object(self, request: S3Request[Members]) -> S3Response[Members]:
@@ -182,6 +191,7 @@ class CopyOps:
             checksum=digest.checksum,
             description=_copied_description(input, given, source.record.description),
         )
+        record = self._ownership.owned(tx, bucket, request, record)
         tx.incref(source.layout.extents)
         copied = self._publisher.put(tx, bucket, record, source.layout, context=request.context)
         return {
@@ -276,7 +286,7 @@ def _copied_description(
         headers = {k: v for k, v in source.headers.items() if k not in NOT_COPIED}
         headers |= {k: v for k, v in given.headers.items() if k in NOT_COPIED}
     tags = given.tags if input.get("TaggingDirective") == "REPLACE" else source.tags
-    return Description(headers, metadata, tags, given.acl)
+    return Description(headers, metadata, tags)
 
 
 def _result(copied: ObjectRecord) -> Members:

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from s3d.agent.s3.acl import GRANT_MEMBERS, OWNER, requested
 from s3d.agent.s3.checksums import member_of
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members
@@ -29,13 +28,12 @@ MAX_METADATA = 2 << 10
 
 DEFAULT_TYPE = "binary/octet-stream"
 
-_ACL_MEMBERS = frozenset({"ACL", *GRANT_MEMBERS})
 _ALGORITHMS = frozenset({"AES256", "aws:kms", "aws:kms:dsse"})
 
 
 def description_of(input: Mapping[str, Any]) -> Description:
-    """The description in the input of PutObject, CopyObject or CreateMultipartUpload. Raises
-    S3Error."""
+    """The description in the input of PutObject, CopyObject or CreateMultipartUpload, without its
+    list of grants (ownership.py). Raises S3Error."""
     headers = {name: input[name] for name in DESCRIPTION if input.get(name) not in (None, "")}
     headers.setdefault("ContentType", DEFAULT_TYPE)
     _strip_transfer_coding(headers)
@@ -44,7 +42,6 @@ def description_of(input: Mapping[str, Any]) -> Description:
         headers=headers,
         metadata=_metadata(input.get("Metadata") or {}),
         tags=parse_header(tagging) if (tagging := input.get("Tagging")) else {},
-        acl=None if _ACL_MEMBERS.isdisjoint(input) else requested(input, OWNER),
     )
 
 

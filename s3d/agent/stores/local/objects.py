@@ -41,6 +41,7 @@ from s3d.agent.stores.local.object_description import (
     storage_class,
     stored_members,
 )
+from s3d.agent.stores.local.ownership import Ownership
 from s3d.agent.stores.local.publish import Publisher
 
 MAX_DELETES = 1_000
@@ -73,10 +74,13 @@ class _Plain(NamedTuple):
 class ObjectOps:
     """Handlers of the operations on objects, except listings, copies and multipart uploads."""
 
-    def __init__(self, index: Index, blobs: Blobs, publisher: Publisher) -> None:
+    def __init__(
+        self, index: Index, blobs: Blobs, publisher: Publisher, ownership: Ownership
+    ) -> None:
         self._index = index
         self._blobs = blobs
         self._publisher = publisher
+        self._ownership = ownership
 
     @operation("PutObject")
     async def put_object(self, request: S3Request[Members]) -> S3Response[Members]:
@@ -84,7 +88,7 @@ class ObjectOps:
         check_key(request.key)
         description, kept_in = description_of(input), storage_class(input)
         # Before the body, so that a refusal costs no upload; again at the end, where it counts.
-        self._index.read_inline(partial(_admit, request, description))
+        self._index.read_inline(partial(self._admit, request, description))
         received = await receive(self._blobs, request)
         record = ObjectRecord(
             key=request.key,
@@ -138,6 +142,10 @@ class ObjectOps:
         output: Members = {} if wanted.get("Quiet") else {"Deleted": deleted}
         return S3Response({**output, "Errors": errors} if errors else output)
 
+    def _admit(self, request: S3Request[Members], description: Description, reader: Reader) -> None:
+        bucket = _admit(request, description, reader)
+        self._ownership.of_new_object(reader, bucket, request)
+
     def _publish(
         self,
         request: S3Request[Members],
@@ -146,6 +154,7 @@ class ObjectOps:
         tx: Transaction,
     ) -> Members:
         bucket = _admit(request, record.description, tx)
+        record = self._ownership.owned(tx, bucket, request, record)
         stored = self._publisher.put(
             tx, bucket, record, received.enter(tx), context=request.context
         )

@@ -6,7 +6,6 @@ requires has been checked when the document was parsed; here is what it cannot s
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -14,9 +13,6 @@ from typing import Any
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members, S3Request
 from s3d.agent.s3.model import service
-
-MAX_POLICY = 20 * 1024
-"""Bytes: https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-policies.html"""
 
 MAX_CORS_RULES = 100
 MAX_LIFECYCLE_RULES = 1000
@@ -122,30 +118,6 @@ def check_ownership(configuration: Mapping[str, Any]) -> None:
         raise S3Error("MalformedXML")
 
 
-def check_policy(text: str) -> None:
-    """https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-policy-language-overview.html"""
-    if len(text.encode()) > MAX_POLICY:
-        message = f"Policy exceeds the maximum allowed document size of {MAX_POLICY} bytes"
-        raise S3Error("MalformedPolicy", message)
-    try:
-        policy = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise S3Error("MalformedPolicy") from error
-    if not isinstance(policy, dict):
-        raise S3Error("MalformedPolicy", "Policies must be valid JSON and the first byte must be {")
-    statements = statements_of(policy)
-    if not statements:
-        raise S3Error("MalformedPolicy", "Missing required field Statement")
-    for statement in statements:
-        if not isinstance(statement, dict) or statement.get("Effect") not in ("Allow", "Deny"):
-            raise S3Error("MalformedPolicy", "Missing required field Effect")
-        for field in ("Principal", "Action", "Resource"):
-            if not statement.get(field) and not statement.get(f"Not{field}"):
-                raise S3Error("MalformedPolicy", f"Missing required field {field}")
-        if not isinstance(statement.get("Condition", {}), dict):
-            raise S3Error("MalformedPolicy", "Conditions must be an object")
-
-
 def check_website(configuration: Mapping[str, Any]) -> None:
     """https://docs.aws.amazon.com/AmazonS3/latest/API/API_WebsiteConfiguration.html"""
     if configuration.get("RedirectAllRequestsTo"):
@@ -162,61 +134,3 @@ def check_website(configuration: Mapping[str, Any]) -> None:
         raise S3Error("InvalidArgument", message, ArgumentName="IndexDocument")
     if "/" in suffix:
         raise S3Error("InvalidArgument", "The IndexDocument Suffix is not well formed")
-
-
-def statements_of(policy: Mapping[str, Any]) -> list[Any]:
-    """The statements of a policy: one may stand without a list."""
-    statements = policy.get("Statement") or []
-    return statements if isinstance(statements, list) else [statements]
-
-
-def is_public(policy: Mapping[str, Any]) -> bool:
-    """Whether a policy grants anything to everyone: what GetBucketPolicyStatus says.
-
-    https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html
-    """
-    return any(
-        statement["Effect"] == "Allow"
-        and ("NotPrincipal" in statement or _is_everyone(statement["Principal"]))
-        and not _is_limited(statement.get("Condition") or {})
-        for statement in statements_of(policy)
-    )
-
-
-def _is_everyone(principal: Any) -> bool:
-    if isinstance(principal, dict):
-        return any(_is_everyone(value) for value in principal.values())
-    return "*" in principal if isinstance(principal, list) else principal == "*"
-
-
-# Keys of a condition that keep a grant to everyone from being public, when without a wildcard.
-_LIMITING = frozenset(
-    {
-        "aws:principalorgid",
-        "aws:sourceaccount",
-        "aws:sourcearn",
-        "aws:sourceip",
-        "aws:sourceowner",
-        "aws:sourcevpc",
-        "aws:sourcevpce",
-        "aws:userid",
-        "s3:dataaccesspointaccount",
-        "s3:dataaccesspointarn",
-        "s3:x-amz-server-side-encryption-aws-kms-key-id",
-    }
-)
-_EVERY_ADDRESS = frozenset({"0.0.0.0/0", "::/0"})
-
-
-def _is_limited(condition: Mapping[str, Any]) -> bool:
-    return any(
-        key.lower() in _LIMITING and _is_fixed(values)
-        for test in condition.values()
-        if isinstance(test, dict)
-        for key, values in test.items()
-    )
-
-
-def _is_fixed(values: Any) -> bool:
-    listed = values if isinstance(values, list) else [values]
-    return all("*" not in str(value) and str(value) not in _EVERY_ADDRESS for value in listed)

@@ -11,7 +11,6 @@ services outside S3.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,6 +26,7 @@ from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.records import BucketRecord
 from s3d.agent.storage.transaction import Transaction
 from s3d.agent.stores.local import setting_rules as rules
+from s3d.agent.stores.local.access_settings import admit_ownership, admit_policy
 from s3d.agent.stores.local.lookup import find_bucket
 
 
@@ -114,13 +114,14 @@ SETTINGS: tuple[Setting, ...] = (
         "DeleteBucketOwnershipControls",
         absent="OwnershipControlsNotFoundError",
         check=rules.check_ownership,
+        admit=admit_ownership,
     ),
     Setting(
         "PutBucketPolicy",
         "GetBucketPolicy",
         "DeleteBucketPolicy",
         absent="NoSuchBucketPolicy",
-        check=rules.check_policy,
+        admit=admit_policy,
     ),
     Setting(
         "PutBucketReplication",
@@ -158,13 +159,17 @@ SETTINGS: tuple[Setting, ...] = (
 )
 
 ENFORCED: Mapping[str, str] = {
+    "acl": "access control lists",
     "cors": "CORS rules",
+    "ownershipControls": "ownership controls",
+    "policy": "bucket policies",
+    "publicAccessBlock": "public access block",
 }
-"""Settings that s3d acts upon: query word -> name for people. CORS: in the S3 endpoint."""
+"""Settings that s3d acts upon: query word -> name for people. CORS: in the S3 endpoint; those that
+decide about access: in stores/access."""
 
 STORED_ONLY: Mapping[str, str] = {
     "accelerate": "transfer acceleration",
-    "acl": "access control lists",
     "analytics": "analytics configurations",
     "encryption": "default encryption",
     "intelligent-tiering": "intelligent tiering",
@@ -175,9 +180,6 @@ STORED_ONLY: Mapping[str, str] = {
     "metrics": "metrics configurations",
     "notification": "event notifications",
     "object-lock": "object lock",
-    "ownershipControls": "ownership controls",
-    "policy": "bucket policies",
-    "publicAccessBlock": "public access block",
     "replication": "replication",
     "requestPayment": "request payment",
     "retention": "retention",
@@ -245,17 +247,6 @@ class SettingOps:
 
         await self._index.write(delete)
         return S3Response({})
-
-    @operation("GetBucketPolicyStatus")
-    def get_bucket_policy_status(self, request: S3Request[Members]) -> Completed[Members]:
-        def look(reader: Reader) -> bytes | None:
-            return reader.setting(find_bucket(reader, request.bucket).name, "policy")
-
-        kept = self._index.read_inline(look)
-        if kept is None:
-            raise S3Error("NoSuchBucketPolicy", BucketName=request.bucket)
-        public = rules.is_public(json.loads(_decode(kept)["Policy"]))
-        return Completed(S3Response({"PolicyStatus": {"IsPublic": public}}))
 
 
 _encode = msgspec.msgpack.Encoder().encode

@@ -27,11 +27,13 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
+from s3d.agent.core.owners import Owners
 from s3d.agent.core.store import TerminalStore
 from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.index import Index
 from s3d.agent.storage.reader import highest_blob, known_blobs
 from s3d.agent.storage.stray_blobs import quarantine, sweep
+from s3d.agent.stores.local.access_settings import PolicyStatusOps
 from s3d.agent.stores.local.acls import AclOps
 from s3d.agent.stores.local.attributes import AttributeOps
 from s3d.agent.stores.local.buckets import BucketOps
@@ -41,6 +43,7 @@ from s3d.agent.stores.local.locks import LockOps
 from s3d.agent.stores.local.multipart import MultipartOps, PartWriter
 from s3d.agent.stores.local.object_copy import CopyOps
 from s3d.agent.stores.local.objects import ObjectOps
+from s3d.agent.stores.local.ownership import Ownership
 from s3d.agent.stores.local.publish import OnChange, Publisher
 from s3d.agent.stores.local.settings import SettingOps
 from s3d.agent.stores.local.tagging import TagOps
@@ -65,24 +68,27 @@ class LocalStore(TerminalStore):
         *,
         clock: Callable[[], float] = time.time,
         on_change: OnChange | None = None,
+        owners: Owners | None = None,
     ) -> None:
-        """clock: Unix seconds. on_change: see publish.OnChange."""
+        """clock: Unix seconds. on_change: see publish.OnChange. owners: see Ownership."""
         blobs.reserve_ids_above(index.read_inline(highest_blob))
         index.on_freed = blobs.remove
         publisher, parts = Publisher(clock, on_change), PartWriter(index, clock)
+        ownership = Ownership(owners)
         super().__init__(
-            BucketOps(index, clock),
-            ObjectOps(index, blobs, publisher),
+            BucketOps(index, ownership, clock),
+            ObjectOps(index, blobs, publisher, ownership),
             AttributeOps(index),
-            ListOps(index),
-            CopyOps(index, blobs, publisher, parts),
-            MultipartOps(index, blobs, publisher, parts, clock),
-            UploadOps(index),
+            ListOps(index, ownership),
+            CopyOps(index, blobs, publisher, parts, ownership),
+            MultipartOps(index, blobs, publisher, parts, ownership, clock),
+            UploadOps(index, ownership),
             TagOps(index, publisher),
-            VersionOps(index),
+            VersionOps(index, ownership),
             SettingOps(index),
+            PolicyStatusOps(index),
             ConfigurationOps(index),
-            AclOps(index),
+            AclOps(index, ownership),
             LockOps(index, clock),
         )
         self._index = index

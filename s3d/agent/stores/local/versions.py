@@ -12,7 +12,6 @@ from typing import Any
 from msgspec.structs import replace
 
 from s3d.agent.core.store import Completed, operation
-from s3d.agent.s3.acl import OWNER
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.listing import Page, Place, Query, roll_up
 from s3d.agent.s3.messages import Members, S3Request, S3Response
@@ -23,6 +22,7 @@ from s3d.agent.storage.transaction import Transaction
 from s3d.agent.stores.local.listings import encode_names, is_url_encoded, page_size
 from s3d.agent.stores.local.lookup import check_version_id, find_bucket, has_object_lock
 from s3d.agent.stores.local.object_description import moment, row
+from s3d.agent.stores.local.ownership import Ownership
 from s3d.agent.stores.local.publish import ENABLED, SUSPENDED
 
 Version = tuple[ObjectRow, bool]
@@ -32,8 +32,9 @@ Version = tuple[ObjectRow, bool]
 class VersionOps:
     """Handlers of the operations on versions."""
 
-    def __init__(self, index: Index) -> None:
+    def __init__(self, index: Index, ownership: Ownership) -> None:
         self._index = index
+        self._ownership = ownership
 
     @operation("PutBucketVersioning")
     async def put_bucket_versioning(self, request: S3Request[Members]) -> S3Response[Members]:
@@ -54,7 +55,8 @@ class VersionOps:
 
     @operation("ListObjectVersions")
     async def list_object_versions(self, request: S3Request[Members]) -> S3Response[Members]:
-        return S3Response(await self._index.read_in_thread(partial(_list, request.input)))
+        look = partial(_list, request.input, self._ownership)
+        return S3Response(await self._index.read_in_thread(look))
 
 
 def _put_status(name: str, status: str, tx: Transaction) -> None:
@@ -65,15 +67,18 @@ def _put_status(name: str, status: str, tx: Transaction) -> None:
     tx.put_bucket(replace(bucket, versioning=status))
 
 
-def _list(input: Mapping[str, Any], reader: Reader) -> Members:
-    bucket = find_bucket(reader, input["Bucket"]).name
+def _list(input: Mapping[str, Any], ownership: Ownership, reader: Reader) -> Members:
+    found = find_bucket(reader, input["Bucket"])
+    bucket, owner_of = found.name, ownership.of_rows(found)
     prefix, delimiter = input.get("Prefix") or "", input.get("Delimiter") or ""
     limit = page_size(input.get("MaxKeys"), "max-keys")
     query = Query(prefix.encode(), delimiter.encode(), _place(reader, bucket, input), limit)
 
     def fetch(after: Place[int], limit: int) -> list[tuple[Place[int], Version]]:
-        found = reader.version_page(bucket, query.prefix, after, limit)
-        return [((version[0].key.encode(), version[0].seq), version) for version in found]
+        versions = reader.version_page(
+            bucket, query.prefix, after, limit, whole=found.has_other_owners
+        )
+        return [((version[0].key.encode(), version[0].seq), version) for version in versions]
 
     page = roll_up(fetch, query)
     output: Members = {
@@ -86,12 +91,16 @@ def _list(input: Mapping[str, Any], reader: Reader) -> Members:
         **{name: input[name] for name in ("Delimiter", "EncodingType") if input.get(name)},
         **_next(page),
         "Versions": [
-            {**_entry(record, latest), **row(record)}
+            {**_entry(record, latest), "Owner": owner_of(record), **row(record)}
             for record, latest in page.entries
             if not record.delete_marker
         ],
         "DeleteMarkers": [
-            {**_entry(record, latest), "LastModified": moment(record.modified)}
+            {
+                **_entry(record, latest),
+                "Owner": owner_of(record),
+                "LastModified": moment(record.modified),
+            }
             for record, latest in page.entries
             if record.delete_marker
         ],
@@ -137,5 +146,4 @@ def _entry(record: ObjectRow, latest: bool) -> Members:
         "Key": record.key,
         "VersionId": record.version_id,
         "IsLatest": latest,
-        "Owner": OWNER,
     }

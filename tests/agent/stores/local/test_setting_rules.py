@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from s3d.agent.s3.errors import S3Error
@@ -24,14 +22,6 @@ def lock(**default: object) -> dict:
     return {"ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": default}}
 
 
-def policy(**change: object) -> str:
-    return json.dumps({"Statement": [{**ALLOW, **change}]})
-
-
-def without(field: str) -> str:
-    return json.dumps({"Statement": {name: ALLOW[name] for name in ALLOW if name != field}})
-
-
 TAKEN = [
     (rules.check_accelerate, {"Status": "Enabled"}),
     (rules.check_cors, {"CORSRules": [GET] * 100}),
@@ -44,9 +34,6 @@ TAKEN = [
     (rules.check_object_lock, {"ObjectLockEnabled": "Enabled"}),
     (rules.check_object_lock, lock(Mode="GOVERNANCE", Years=1)),
     (rules.check_ownership, {"Rules": [{"ObjectOwnership": "ObjectWriter"}]}),
-    (rules.check_policy, policy()),
-    (rules.check_policy, json.dumps({"Statement": ALLOW})),
-    (rules.check_policy, policy(Principal=None, NotPrincipal="x", Condition={})),
     (rules.check_website, {"IndexDocument": {"Suffix": "index.html"}}),
     (rules.check_website, {"RedirectAllRequestsTo": {"HostName": "example.com"}}),
 ]
@@ -72,17 +59,6 @@ REFUSED = [
     (rules.check_object_lock, lock(Mode="GOVERNANCE"), "MalformedXML"),
     (rules.check_object_lock, lock(Mode="GOVERNANCE", Days=0), "InvalidArgument"),
     (rules.check_ownership, {"Rules": [{}, {}]}, "MalformedXML"),
-    (rules.check_policy, "", "MalformedPolicy"),
-    (rules.check_policy, "[" * 9_999, "MalformedPolicy"),
-    (rules.check_policy, '"text"', "MalformedPolicy"),
-    (rules.check_policy, '{"Statement": []}', "MalformedPolicy"),
-    (rules.check_policy, '{"Statement": [1]}', "MalformedPolicy"),
-    (rules.check_policy, policy(Effect="Perhaps"), "MalformedPolicy"),
-    (rules.check_policy, policy(Condition=[]), "MalformedPolicy"),
-    (rules.check_policy, without("Principal"), "MalformedPolicy"),
-    (rules.check_policy, without("Action"), "MalformedPolicy"),
-    (rules.check_policy, without("Resource"), "MalformedPolicy"),
-    (rules.check_policy, policy(Sid="ü" * 10_240), "MalformedPolicy"),
     (rules.check_website, {}, "InvalidArgument"),
     (rules.check_website, {"IndexDocument": {"Suffix": "a/b"}}, "InvalidArgument"),
     (
@@ -110,23 +86,3 @@ def test_a_put_without_its_payload_is_malformed():
     assert rules.payload_of(S3Request(put, {"CORSConfiguration": {"CORSRules": []}}))
     with pytest.raises(S3Error, match="MalformedXML"):
         rules.payload_of(S3Request(put, {}))
-
-
-@pytest.mark.parametrize(
-    ("change", "public"),
-    [
-        ({}, True),
-        ({"Principal": {"AWS": ["x", "*"]}}, True),
-        ({"Principal": {"AWS": "x"}}, False),
-        ({"Principal": None, "NotPrincipal": {"AWS": "x"}}, True),
-        ({"Effect": "Deny"}, False),
-        ({"Condition": {"StringEquals": {"aws:SourceVpc": "vpc-1"}}}, False),
-        ({"Condition": {"StringEquals": {"AWS:SourceVpc": ["vpc-1", "vpc-*"]}}}, True),
-        ({"Condition": {"IpAddress": {"aws:SourceIp": ["10.0.0.0/8", "::/0"]}}}, True),
-        ({"Condition": {"Bool": {"aws:SecureTransport": "true"}}}, True),
-        ({"Condition": {"Bool": "odd"}}, True),
-    ],
-)
-def test_whether_a_policy_is_public(change, public):
-    statement = {name: value for name, value in {**ALLOW, **change}.items() if value is not None}
-    assert rules.is_public({"Statement": [statement]}) is public
