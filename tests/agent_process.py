@@ -64,13 +64,16 @@ class AgentProcess:
         key = load_or_create(self.places, load_config(None, self.env, {}))
         return key.access_key_id, key.secret.reveal()
 
-    def s3(self, **settings: Any) -> Any:
-        """A boto3 client; no retries unless settings (of botocore's Config) say so."""
+    def s3(self, *, key: tuple[str, str] | None = None, **settings: Any) -> Any:
+        """A boto3 client; no retries unless settings (of botocore's Config) say so.
+
+        key: access key id and secret; None: the default key.
+        """
         import boto3
         from botocore.config import Config
 
         own = {"retries": {"total_max_attempts": 1}, "s3": {"addressing_style": "path"}}
-        access_key, secret = self.key
+        access_key, secret = key or self.key
         return boto3.client(
             "s3",
             endpoint_url=self.endpoint,

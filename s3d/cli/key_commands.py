@@ -79,7 +79,7 @@ def create_command(
 @pass_session
 def list_command(session: Session, /, *, as_json: bool) -> None:
     """List the access keys, without their secrets."""
-    listed = _keys(session).list()
+    listed = _keys(session).list_keys()
     if as_json:
         json_line(listed)
         return
@@ -135,7 +135,7 @@ def _keys(session: Session) -> AccessKeyClient | LocalKeys:
     """The keys of the running agent; while none runs, those of its file."""
     client = session.access_keys()
     try:
-        client.list()
+        client.list_keys()
     except NotRunningError:
         config, places = session.load()
         return LocalKeys(places, config)

@@ -29,7 +29,7 @@ MAX_KEYS = 10_000
 Keys = list[AccessKey]
 
 
-class KeyRequest(msgspec.Struct, frozen=True):
+class KeyRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The key to create."""
 
     name: str = ""
@@ -42,7 +42,7 @@ class KeyRequest(msgspec.Struct, frozen=True):
     """Seconds; None: it does not expire."""
 
 
-class RotateRequest(msgspec.Struct, frozen=True):
+class RotateRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How to rotate a key."""
 
     grace: float = GRACE

@@ -71,7 +71,7 @@ def change_keys(
     change: keys -> (all keys that the file then has, a result). It runs while no other process can
     change the file. Raises UsageError, S3dError, and what change() raises.
     """
-    with _file_errors(path):
+    with _file_errors(path, "cannot change the access keys"):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with _locked(path.parent):
             before = read_keys(path)
@@ -209,13 +209,13 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _file_errors(path: Path) -> Iterator[None]:
+def _file_errors(path: Path, title: str = "no access key") -> Iterator[None]:
     """Turn errors of the disk into what a person can act on."""
     try:
         yield
     except OSError as error:
         raise S3dError(
-            "no access key",
+            title,
             f"{path}: {error.strerror}",
             WRITABLE,
         ) from error

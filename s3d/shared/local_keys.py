@@ -35,7 +35,7 @@ class LocalKeys:
         """All keys with their secrets, the default one first."""
         return load_keys(self._places, self._config)
 
-    def list(self) -> KeyList:
+    def list_keys(self) -> KeyList:
         now = self._clock()
         return KeyList([key_changes.key_info(key, now) for key in self.load()])
 

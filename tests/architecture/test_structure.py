@@ -13,6 +13,7 @@ SAME_ROLE = {
 """File names that several packages have, since the file does the same in each."""
 
 SMALL = {
+    "s3d.agent.app.key_manager": "where a change of the keys meets the running agent",
     "s3d.agent.core.backoff": "one concept for the whole tree",
     "s3d.agent.core.clock": "one concept for the whole tree",
     "s3d.agent.core.context": "one concept for the whole tree",
@@ -26,6 +27,7 @@ SMALL = {
     "s3d.agent.stores.change_events": "siblings share it, and must not import one another",
     "s3d.agent.stores.remote.owner": "asked before the remote is opened, on its own connection",
     "s3d.agent.sync.reasons": "the texts of a plan, without its engine",
+    "s3d.cli.client.access_key_client": "one part of the control API's client, as its siblings",
     "s3d.cli.client.transfer_client": "one part of the control API's client, as its siblings",
     "s3d.cli.tui_command": "one command, as its siblings",
 }

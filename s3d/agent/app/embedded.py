@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from s3d.agent.core.owners import Owners
 from s3d.agent.core.telemetry import Histogram
 from s3d.agent.s3.messages import Body
 from s3d.agent.storage.blobs import Blobs
@@ -112,20 +113,35 @@ class Embedded:
 
 
 def open_embedded(
-    folder: Path, *, ephemeral: bool = False, commits: Histogram | None = None
+    folder: Path,
+    *,
+    ephemeral: bool = False,
+    commits: Histogram | None = None,
+    owners: Owners | None = None,
 ) -> Embedded:
-    """Open the store in a folder, or create it. Raises S3dError, OSError for the disk's errors."""
+    """Open the store in a folder, or create it. Raises S3dError, OSError for the disk's errors.
+
+    owners: the accounts that exist; None: only the default owner.
+    """
     index = open_index(folder, ephemeral=ephemeral, commits=commits)
-    return open_store(index, folder, ephemeral=ephemeral)
+    return open_store(index, folder, ephemeral=ephemeral, owners=owners or Owners())
 
 
 def open_store(
-    index: Index, folder: Path, *, ephemeral: bool = False, on_change: OnChange | None = None
+    index: Index,
+    folder: Path,
+    *,
+    ephemeral: bool = False,
+    on_change: OnChange | None = None,
+    owners: Owners | None = None,
 ) -> Embedded:
-    """The store of an index. It closes the index when it is closed, and when opening fails."""
+    """The store of an index. It closes the index when it is closed, and when opening fails.
+
+    owners: see local/ownership.py.
+    """
     try:
         blobs = Blobs(folder / BLOBS, ephemeral=ephemeral)
-        local = LocalStore(index, blobs, on_change=on_change)
+        local = LocalStore(index, blobs, on_change=on_change, owners=owners)
         store = Embedded(local, index, blobs, folder)
     except BaseException:
         index.close()

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from s3d.agent.app.start_checks import listen
 from s3d.agent.core.access_keys import AccessKeys
 from s3d.agent.core.spans import Tracer
-from s3d.agent.core.store import ObjectStore
+from s3d.agent.core.store import AccessControl, ObjectStore
 from s3d.agent.core.telemetry import Registry
 from s3d.agent.frontends.control.control_call import Route
 from s3d.agent.frontends.control.control_server import ControlServer
@@ -35,9 +35,10 @@ class S3Endpoint:
         registry: Registry,
         *,
         tracer: Tracer,
+        access: AccessControl | None = None,
         access_log: Callable[[bytes], None] | None = None,
     ) -> None:
-        """access_log: takes the lines of the access log; None: there is none."""
+        """access: see S3Server. access_log: takes the lines of the access log, if there is one."""
         self._config = config
         self._keys = keys
         self.server = S3Server(
@@ -49,6 +50,7 @@ class S3Endpoint:
             registry=registry,
             tracer=tracer,
             access_log=access_log,
+            access=access,
         )
         self.url = config.endpoint
         """With the real port, once it is started."""
@@ -67,8 +69,8 @@ class S3Endpoint:
         """A URL of this endpoint that needs no signature of its own."""
         url = f"{self.url}/{bucket}/{quote(key, safe='/-_.~')}"
         now = time.time()
-        key = self._keys.default
-        signer = Signer(key.access_key_id, key.secret.reveal(), self._config.region)
+        own = self._keys.default
+        signer = Signer(own.access_key_id, own.secret.reveal(), self._config.region)
         signed = signing.presign(request.method, url, signer, request.expires, now)
         return Presigned(signed, int(now) + request.expires)
 

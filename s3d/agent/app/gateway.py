@@ -24,11 +24,12 @@ from s3d.agent.core.events import Events
 from s3d.agent.core.instrumented import count_layer, observe_remote
 from s3d.agent.core.object_history import ObjectHistory
 from s3d.agent.core.spans import Tracer
-from s3d.agent.core.store import LayerRow, ObjectStore, construct_layers
+from s3d.agent.core.store import AccessControl, LayerRow, ObjectStore, construct_layers
 from s3d.agent.core.telemetry import Registry
 from s3d.agent.selection.bucket_tags import BucketTags
 from s3d.agent.selection.policy import open_policy
 from s3d.agent.selection.use_policy import UPLOAD, UsePolicy
+from s3d.agent.stores.access.key_scope_layer import KeyScopeLayer
 from s3d.agent.stores.change_events import ChangeEvents
 from s3d.agent.stores.read_cache.cache_status import CacheParts
 from s3d.agent.stores.read_cache.layer import CacheBypass
@@ -61,6 +62,8 @@ class Gateway:
     """The remote, and the layers in front of it; cache and queue are optional."""
 
     top: ObjectStore
+    access: AccessControl
+    """Decides about the requests of clients."""
     without_events: ObjectStore
     """The layer below ChangeEvents."""
     remote: RemoteBackend
@@ -194,12 +197,14 @@ async def open_gateway(
         queue, cache = layers.queue, layers.cache
         # The one cycle: the pusher calls the remote, and is woken by the remote's answers.
         remote.health.on_answer = partial(_note_answer, queue, state.account)
+        access = KeyScopeLayer(constructed["change_events"])
         target = _target(constructed["loop_detection"], remote, queue)
         report_queue(registry, queue)
         report_cache(registry, cache)
         report_remote(registry, remote.health)
         return Gateway(
-            top=constructed["change_events"],
+            top=access,
+            access=access,
             without_events=constructed["loop_detection"],
             remote=remote,
             queue=queue,

@@ -26,8 +26,8 @@ class KeyManager:
         self._keys = keys
         self._turn = asyncio.Lock()
 
-    async def list(self) -> KeyList:
-        return await asyncio.to_thread(self._stored.list)
+    async def list_keys(self) -> KeyList:
+        return await asyncio.to_thread(self._stored.list_keys)
 
     async def create(self, request: KeyRequest) -> NewKey:
         return await self._change(partial(self._stored.create, request))

@@ -54,7 +54,14 @@ async def open_session(
     Raises S3dError, OSError.
     """
     registry = process.registry
-    stack = await build_stack(config, places, events, registry, tracer=process.tracer)
+    stack = await build_stack(
+        config,
+        places,
+        events,
+        registry,
+        tracer=process.tracer,
+        owners=process.keys.owners,
+    )
     closing.push_async_callback(stack.close)
     client = S3Client(stack.top)
     if stack.gateway is None:
@@ -67,9 +74,14 @@ async def open_session(
         client, events, file, process.umask, waits_for_disk=makes_room, registry=registry
     )
     endpoint = S3Endpoint(
-        stack.top, config, process.keys, registry,
-        tracer=process.tracer, access_log=process.log_files.access_log,
-    )  # fmt: skip
+        stack.top,
+        config,
+        process.keys,
+        registry,
+        tracer=process.tracer,
+        access=stack.access,
+        access_log=process.log_files.access_log,
+    )
     session = AgentSession(
         configured=config,
         places=places,

@@ -2,6 +2,7 @@
 
 The layers of a remote from the top down; each calls only the one below it:
 
+    KeyScopeLayer       refuses what the caller's access key does not include
     ChangeEvents        emits store.changed after each successful write
     LoopDetection       refuses a request that has passed through this agent before
     WriteQueue          accepts writes and pushes them later         (S3D_WRITE_QUEUE)
@@ -15,7 +16,7 @@ The layers of a remote from the top down; each calls only the one below it:
 
 Pushes enter at HeldUntilConfirmed and CacheBypass, beside the queue. gateway.py has the table of
 the layers down to ObservedRemote, s3_backend.py constructs the others. The embedded store has
-ChangeEvents and LocalStore only.
+ChangeEvents, AccessLayer (who may do what) and LocalStore only.
 """
 
 from __future__ import annotations
@@ -29,11 +30,14 @@ from s3d.agent.app.embedded import Embedded, open_embedded
 from s3d.agent.app.process import private_folder
 from s3d.agent.app.process_metrics import STORE, commit_histogram
 from s3d.agent.core.events import Events
+from s3d.agent.core.owners import Owners
 from s3d.agent.core.spans import Tracer
-from s3d.agent.core.store import ObjectStore
+from s3d.agent.core.store import AccessControl, ObjectStore
 from s3d.agent.core.telemetry import Registry
 from s3d.agent.core.traced_layer import TracedLayer
 from s3d.agent.storage.records import StoreTotals
+from s3d.agent.stores.access.authorization import Authorization
+from s3d.agent.stores.access.layer import AccessLayer
 from s3d.agent.stores.change_events import ChangeEvents
 from s3d.agent.stores.read_cache.cache_status import cache_status
 from s3d.agent.stores.write_queue.queue_status import queue_status
@@ -59,6 +63,8 @@ class Stack:
     """The stores. Front ends call the top only. Exactly one of embedded and gateway is set."""
 
     top: ObjectStore
+    access: AccessControl
+    """The layer that decides about the requests of clients."""
     embedded: Embedded | None
     gateway: Gateway | None
     waiting: WaitingWrites | None = None
@@ -117,25 +123,32 @@ async def build_stack(
     registry: Registry | None = None,
     *,
     tracer: Tracer | None = None,
+    owners: Owners | None = None,
 ) -> Stack:
-    """Open the stores. tracer: None records no spans. Raises S3dError for what cannot be opened,
-    OSError for the disk's errors."""
+    """Open the stores. tracer: None records no spans. owners: the accounts that have access keys;
+    None: only the default owner. Raises S3dError for what cannot be opened, OSError for the disk's
+    errors."""
     registry = registry or Registry()
     if not config.remote:
+        owners = owners or Owners()
         embedded = open_embedded(
-            places.store_dir, ephemeral=config.ephemeral, commits=commit_histogram(registry, STORE)
+            places.store_dir,
+            ephemeral=config.ephemeral,
+            commits=commit_histogram(registry, STORE),
+            owners=owners,
         )
         waiting = _waiting(config, places)
         store: ObjectStore = embedded.local
         if tracer is not None and tracer.is_active:
             store = TracedLayer(store, "s3d.store", tracer)
-        return Stack(ChangeEvents(store, events), embedded, None, waiting)
+        access = AccessLayer(store, Authorization(embedded.index, owners))
+        return Stack(ChangeEvents(access, events), access, embedded, None, waiting)
     from s3d.agent.app.gateway import (
         open_gateway,  # the libraries of a client, which most starts spare
     )
 
     gateway = await open_gateway(config, places, events, registry, tracer=tracer)
-    return Stack(gateway.top, None, gateway, gateway.waiting)
+    return Stack(gateway.top, gateway.access, None, gateway, gateway.waiting)
 
 
 def _waiting(config: Config, places: Places) -> WaitingWrites | None:

@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol
 
 from cachetools import LRUCache
 
+from s3d.agent.core.owners import Owners
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.principal import KeyScope, Principal
 from s3d.agent.s3.session_token import Session, Temporary, seal, unseal
@@ -62,7 +63,11 @@ class AccessKeys:
 
     def __init__(self, keys: Sequence[AccessKey]) -> None:
         """keys: the default key is the first one."""
+        self._keys: dict[str, AccessKey] = {}
         self._known: dict[str, _Known] = {}
+        """Those of the keys that were used, because replace() must be quick for thousands."""
+        self.owners = Owners()
+        """The accounts of the keys."""
         self._sessions: LRUCache[str, OpenedSession] = LRUCache(_SESSIONS)
         self.replace(keys)
 
@@ -71,17 +76,17 @@ class AccessKeys:
         log from now on, also those of keys that are not used any more."""
         hide(*(key.secret.reveal() for key in keys))
         self.default = keys[0]
+        self.owners.replace({key.owner for key in keys})
         self._sessions.clear()
-        self._known = {
-            key.access_key_id: _Known(key.secret.reveal(), principal_of(key)) for key in keys
-        }
+        self._known.clear()
+        self._keys = {key.access_key_id: key for key in keys}
 
     def secret_of(self, access_key_id: str) -> str | None:
-        known = self._known.get(access_key_id)
+        known = self._known.get(access_key_id) or self._look_up(access_key_id)
         return None if known is None else known.secret
 
     def principal_of(self, access_key_id: str, now: float) -> Principal:
-        known = self._known.get(access_key_id)
+        known = self._known.get(access_key_id) or self._look_up(access_key_id)
         if known is None:
             raise S3Error("InvalidAccessKeyId", AWSAccessKeyId=access_key_id)
         expires = known.principal.expires
@@ -112,7 +117,7 @@ class AccessKeys:
         caller restricts the session too. Raises S3Error InvalidToken when the caller's permanent
         key has been revoked meanwhile, ValueError when the policies are too long.
         """
-        known = self._known.get(caller.parent or caller.access_key_id)
+        known = self._look_up(caller.parent or caller.access_key_id)
         if known is None:
             raise S3Error("InvalidToken")
         sealed = Session(
@@ -128,9 +133,16 @@ class AccessKeys:
             credentials, _principal_of_session(known.principal, credentials, sealed)
         )
 
+    def _look_up(self, access_key_id: str) -> _Known | None:
+        key = self._keys.get(access_key_id)
+        if key is None:
+            return None
+        known = self._known[access_key_id] = _Known(key.secret.reveal(), principal_of(key))
+        return known
+
     def _open(self, token: str) -> OpenedSession:
         sealed = unseal(token)
-        known = self._known.get(sealed.session.parent)
+        known = self._look_up(sealed.session.parent)
         if known is None:
             raise S3Error("InvalidToken")
         credentials = sealed.opened(known.secret)

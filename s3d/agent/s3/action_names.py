@@ -1,9 +1,12 @@
-"""The names of the actions of S3 that a policy can grant on a bucket or on an object. Pure data.
+"""The names of the actions of S3 that a policy can grant on a bucket or on an object. Pure.
 
 https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html
 """
 
 from __future__ import annotations
+
+from s3d.agent.s3.policy_patterns import tokens_of
+from s3d.shared.filters.globs import Glob
 
 
 def _names(words: str) -> frozenset[str]:
@@ -52,3 +55,17 @@ OBJECT_ACTIONS = _names(
     """
 )
 """Their resource is an object."""
+
+
+def levels_of(action: str) -> set[str]:
+    """Whether the actions that fit a name with wildcards are on buckets, on objects, or on both.
+
+    Empty when S3 has no such action. Upper and lower case are the same.
+    """
+    glob = Glob(tokens_of(action.lower()))
+    levels = set()
+    if any(glob.matches(name) for name in BUCKET_ACTIONS):
+        levels.add("bucket")
+    if any(glob.matches(name) for name in OBJECT_ACTIONS):
+        levels.add("object")
+    return levels

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from s3d.agent.s3.acl import ACL_MEMBERS
-from s3d.agent.s3.address import parse_copy_source
+from s3d.agent.s3.address import decode, parse_copy_source
 
 
 class Need(NamedTuple):
@@ -230,7 +230,8 @@ def _attributes(input: Mapping[str, Any], main: Need) -> Iterator[Need]:
 
 
 def _rename(input: Mapping[str, Any], main: Need) -> Iterator[Need]:
-    source = str(input.get("RenameSource") or "").rpartition("/")[2]
+    named = decode(str(input.get("RenameSource") or ""))  # KEY, or /BUCKET/KEY
+    source = named.removeprefix(f"/{main.bucket}/")
     for action in ("s3:GetObject", "s3:DeleteObject"):
         yield Need(action, main.bucket, source)
     yield Need("s3:PutObject", main.bucket, main.key)

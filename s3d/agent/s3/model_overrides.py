@@ -165,8 +165,9 @@ VERBATIM = frozenset({"Expires", "ResponseExpires"})
 LENIENT_TIMES = frozenset({"IfModifiedSince", "IfUnmodifiedSince"})
 """Shapes of conditions that are ignored when they are no time: RFC 9110 13.1.3 and 13.1.4."""
 
-NEVER_EMPTY = frozenset({"versionId"})
-"""Query parameters whose empty value is InvalidArgument; other empty texts are valid."""
+NEVER_EMPTY: dict[str, str] = {"Content-MD5": "InvalidDigest", "versionId": "InvalidArgument"}
+"""Query parameter or header -> error for an empty value. An empty text of another query parameter
+is valid, and another empty header is ignored."""
 
 BODY_REQUIRED = frozenset(
     {

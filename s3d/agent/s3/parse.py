@@ -164,8 +164,9 @@ def _read_headers(
 
 def _put(field: _Field, value: str, members: Members) -> None:
     if not value and not field.keeps_empty:
-        if field.wire in model_overrides.NEVER_EMPTY:
-            raise _invalid(field, value)
+        code = model_overrides.NEVER_EMPTY.get(field.wire)
+        if code is not None:
+            raise S3Error(code, ArgumentName=field.wire, ArgumentValue=value)
         return
     try:
         read = field.read(value)

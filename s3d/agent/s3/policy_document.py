@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from s3d.agent.s3.action_names import BUCKET_ACTIONS, OBJECT_ACTIONS
+from s3d.agent.s3.action_names import levels_of
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.policy_conditions import Condition, parse_conditions
 from s3d.agent.s3.policy_patterns import Pattern, tokens_of
@@ -169,9 +169,10 @@ def _texts(element: Mapping[str, Any], name: str) -> tuple[list[str], bool]:
     values = given if isinstance(given, list) else [given]
     if not given:
         raise _malformed(f"Missing required field {name}")
-    if not all(isinstance(value, str) and value for value in values):
+    texts = [value for value in values if isinstance(value, str) and value]
+    if len(texts) < len(values):
         raise _malformed(f"Policy has invalid {name.lower()}")
-    return values, is_inverse
+    return texts, is_inverse
 
 
 # ---------------------------------------------------------------- principals
@@ -244,20 +245,9 @@ def _check_action(action: str, bucket: str | None) -> None:
     if bucket is None:
         is_known = _ACTION.fullmatch(action) is not None
     else:
-        is_known = bool(_levels(action)) or action.lower() == _OF_ACCOUNTS
+        is_known = bool(levels_of(action)) or action.lower() == _OF_ACCOUNTS
     if not is_known:
         raise _malformed("Policy has invalid action")
-
-
-def _levels(action: str) -> set[str]:
-    """Whether the actions that fit are on buckets, on objects, or on both."""
-    glob = Glob(tokens_of(action.lower()))
-    levels = set()
-    if any(glob.matches(name) for name in BUCKET_ACTIONS):
-        levels.add("bucket")
-    if any(glob.matches(name) for name in OBJECT_ACTIONS):
-        levels.add("object")
-    return levels
 
 
 def _check_resource(resource: str, bucket: str) -> None:
@@ -286,7 +276,7 @@ def _resource_levels(resource: str, bucket: str) -> set[str]:
 def _check_combination(actions: list[str], resources: list[str], bucket: str) -> None:
     """Raises MalformedPolicy for an action none of whose kind of resource is named."""
     levels = set().union(*(_resource_levels(resource, bucket) for resource in resources))
-    if not all(_levels(action) & levels for action in actions):
+    if not all(levels_of(action) & levels for action in actions):
         raise _malformed("Action does not apply to any resource(s) in statement")
 
 

@@ -23,23 +23,23 @@ Check = Callable[[str], bool]
 """Whether a policy may have this value."""
 
 
-def _equals(value: str, wanted: Pattern, lookup: Lookup) -> bool:
-    return wanted.literal(lookup) == value
+def _equals(value: str, expected: Pattern, lookup: Lookup) -> bool:
+    return expected.literal(lookup) == value
 
 
-def _equals_ignoring_case(value: str, wanted: Pattern, lookup: Lookup) -> bool:
-    literal = wanted.literal(lookup)
+def _equals_ignoring_case(value: str, expected: Pattern, lookup: Lookup) -> bool:
+    literal = expected.literal(lookup)
     return literal is not None and literal.lower() == value.lower()
 
 
-def _like(value: str, wanted: Pattern, lookup: Lookup) -> bool:
-    return wanted.matches(value, lookup)
+def _like(value: str, expected: Pattern, lookup: Lookup) -> bool:
+    return expected.matches(value, lookup)
 
 
-def _arn_like(value: str, wanted: Pattern, lookup: Lookup) -> bool:
+def _arn_like(value: str, expected: Pattern, lookup: Lookup) -> bool:
     """Each of the six fields is compared by itself: no wildcard reaches over a colon of the first
     five."""
-    pattern = wanted.literal(lookup)
+    pattern = expected.literal(lookup)
     if pattern is None:
         return False
     if pattern == "*":
@@ -52,12 +52,12 @@ def _arn_like(value: str, wanted: Pattern, lookup: Lookup) -> bool:
     )
 
 
-def _bool(value: str, wanted: Pattern, lookup: Lookup) -> bool:
-    return (wanted.literal(lookup) or "").lower() == value.lower()
+def _bool(value: str, expected: Pattern, lookup: Lookup) -> bool:
+    return (expected.literal(lookup) or "").lower() == value.lower()
 
 
-def _in_network(value: str, wanted: Pattern, lookup: Lookup) -> bool:
-    network, address = _network(wanted.literal(lookup) or ""), _address(value)
+def _in_network(value: str, expected: Pattern, lookup: Lookup) -> bool:
+    network, address = _network(expected.literal(lookup) or ""), _address(value)
     return network is not None and address is not None and address in network
 
 
@@ -70,8 +70,8 @@ def _date(holds: Callable[[datetime, datetime], bool]) -> Compare:
 
 
 def _ordered(read: Callable[[str], Any], holds: Callable[[Any, Any], bool]) -> Compare:
-    def compare(value: str, wanted: Pattern, lookup: Lookup) -> bool:
-        left, right = read(value), read(wanted.literal(lookup) or "")
+    def compare(value: str, expected: Pattern, lookup: Lookup) -> bool:
+        left, right = read(value), read(expected.literal(lookup) or "")
         return left is not None and right is not None and holds(left, right)
 
     return compare

@@ -166,6 +166,11 @@ def _check_conditions(
 def _rows(condition: object) -> list[tuple[str, Any, Any]]:
     """Conditions as (operator, operand, operand): {"acl": "private"} is eq, $acl, private."""
     if isinstance(condition, dict):
+        if len(condition) != 1:
+            raise _bad_policy(
+                "Invalid Simple-Condition: Simple-Conditions must have exactly one property "
+                "specified."
+            )
         return [("eq", f"${name}", value) for name, value in condition.items()]
     if isinstance(condition, list) and len(condition) == 3 and isinstance(condition[0], str):
         return [(condition[0].lower(), condition[1], condition[2])]

@@ -298,7 +298,7 @@ def _lifetime(text: str) -> int:
     if len(text) > 20 or not 1 <= int(text) <= MAX_EXPIRES:
         raise _bad_query(
             "X-Amz-Expires must be less than a week (in seconds); that is, the given "
-            f"X-Amz-Expires must be from 1 to {MAX_EXPIRES} seconds"
+            f"X-Amz-Expires must be less than {MAX_EXPIRES} seconds"
         )
     return int(text)
 

@@ -14,7 +14,7 @@ class AccessKeyClient:
     def __init__(self, client: ControlClient) -> None:
         self._client = client
 
-    def list(self) -> KeyList:
+    def list_keys(self) -> KeyList:
         return self._client.request("GET", "/v1/access-keys", KeyList)
 
     def create(self, request: KeyRequest) -> NewKey:

@@ -11,6 +11,7 @@ from s3d.agent.app.process import Notifier
 from s3d.agent.core.access_keys import AccessKeys
 from s3d.agent.core.events import Events
 from s3d.agent.core.log_buffer import LogBuffer
+from s3d.agent.core.telemetry import Registry
 from s3d.shared.access_key import AccessKey
 from s3d.shared.config.schema import Config
 from s3d.shared.config.values import Secret
@@ -29,6 +30,7 @@ async def session(tmp_path):
         umask=0o022,
         log_buffer=LogBuffer(),
         log_files=LogFiles(places.log_file, None),
+        registry=Registry(),
         started=1.0,
         is_serving=lambda: True,
     )

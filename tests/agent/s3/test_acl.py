@@ -41,16 +41,16 @@ def grant(permission: str = "READ", **grantee: str) -> dict:
 
 ASKED = [
     ({"ACL": "private"}, [FULL]),
-    ({"ACL": "public-read"}, [FULL, (ALL_USERS, "READ")]),
-    ({"ACL": "public-read-write"}, [FULL, (ALL_USERS, "READ"), (ALL_USERS, "WRITE")]),
-    ({"ACL": "authenticated-read"}, [FULL, (AUTHENTICATED_USERS, "READ")]),
+    ({"ACL": "public-read"}, [(ALL_USERS, "READ"), FULL]),
+    ({"ACL": "public-read-write"}, [(ALL_USERS, "READ"), (ALL_USERS, "WRITE"), FULL]),
+    ({"ACL": "authenticated-read"}, [(AUTHENTICATED_USERS, "READ"), FULL]),
     ({"ACL": "bucket-owner-full-control"}, [FULL]),
-    ({"ACL": "log-delivery-write"}, [FULL, (LOG_DELIVERY, "WRITE"), (LOG_DELIVERY, "READ_ACP")]),
+    ({"ACL": "log-delivery-write"}, [(LOG_DELIVERY, "WRITE"), (LOG_DELIVERY, "READ_ACP"), FULL]),
     ({"GrantRead": f"id={OTHER}"}, [(OTHER, "READ")]),
     ({"GrantWriteACP": f'uri="{ALL_USERS}"'}, [(ALL_USERS, "WRITE_ACP")]),
     (
         {"GrantFullControl": f'ID="{ME}"', "GrantRead": f'id="{OTHER}" , uri={ALL_USERS}'},
-        [FULL, (OTHER, "READ"), (ALL_USERS, "READ")],
+        [(OTHER, "READ"), (ALL_USERS, "READ"), FULL],
     ),
     (policy(), []),
     (policy(grant("WRITE", Type="CanonicalUser", ID=OTHER)), [(OTHER, "WRITE")]),

@@ -109,7 +109,7 @@ def test_the_form_of_boto3_is_verified() -> None:
         ([["starts-with", "$key", "up/"]], {"key": "up/k"}),
         ([["starts-with", "$key", ""]], {"key": "anything"}),
         ([["starts-with", "$key", ""], ["starts-with", "$acl", ""]], {"key": "k"}),
-        ([{"key": "k", "acl": "private"}], {"key": "k", "acl": "private"}),
+        ([{"key": "k"}, {"acl": "private"}], {"key": "k", "acl": "private"}),
         ([{"key": "k"}, {"bucket": "bucket"}], {"key": "k"}),
         ([{"key": "k"}, {"bucket": "bucket"}], {"key": "k", "bucket": "another"}),
         ([["starts-with", "$Content-Type", "image/"]], {"content_type": "image/png"}),
@@ -182,7 +182,8 @@ def test_the_fields_of_the_proof_need_a_condition_too(name: str) -> None:
 
 
 def test_a_policy_ends_when_it_expires() -> None:
-    policy = {"expiration": "2030-01-01T00:00:00Z", "conditions": list(map(dict, [PROOF]))}
+    proof = [{name: value} for name, value in PROOF.items()]
+    policy = {"expiration": "2030-01-01T00:00:00Z", "conditions": proof}
     fields = signed(encoded(policy), {})
     assert verify(fields, 1893456000.0).access_key == ACCESS_KEY
     assert refused(fields, 1893456001.0).message == "Invalid according to Policy: Policy expired."
@@ -217,6 +218,8 @@ def test_what_is_no_policy_is_refused(policy: str) -> None:
 @pytest.mark.parametrize(
     "condition",
     [
+        {},
+        {"key": "k", "acl": "private"},
         None,
         "eq",
         [],

@@ -16,7 +16,7 @@ from s3d.shared.key_changes import KeyList, KeyRequest, NewKey, RotateRequest
 class Manager(Protocol):
     """The keys, durable and in use. Raises S3dError; NotFoundError for an unknown name."""
 
-    async def list(self) -> KeyList: ...
+    async def list_keys(self) -> KeyList: ...
 
     async def create(self, request: KeyRequest) -> NewKey: ...
 
@@ -43,7 +43,7 @@ class AccessKeyRoutes:
         ]
 
     async def list(self, call: Call) -> web.Response:
-        return answer(await self._manager.list())
+        return answer(await self._manager.list_keys())
 
     async def create(self, call: Call) -> web.Response:
         return answer(await self._manager.create(await call.body(KeyRequest)), 201)

@@ -69,6 +69,7 @@ class ClientConnection(asyncio.Protocol):
         "_peer_is_done",
         "_task",
         "_writes",
+        "client_address",
         "deadline",
         "transport",
     )
@@ -91,6 +92,8 @@ class ClientConnection(asyncio.Protocol):
         """Bytes that arrived after the end of the last request to be served."""
         self.deadline = NEVER
         """When expire() is due, by the loop's clock."""
+        self.client_address = ""
+        """IP address of the client."""
         self.transport: asyncio.Transport | None = None
         """None before the connection is made and after it is lost."""
 
@@ -98,6 +101,9 @@ class ClientConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
+        peer = transport.get_extra_info("peername")
+        if isinstance(peer, tuple):
+            self.client_address = str(peer[0])
         self.deadline = self._loop.time() + self._delegate.limits.head
         if not self._delegate.opened(self):
             self._parser.fail(S3Error("SlowDown"))

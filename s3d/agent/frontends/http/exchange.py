@@ -26,6 +26,10 @@ class ResponseChannel(Protocol):
     """What an exchange needs of its connection."""
 
     @property
+    def client_address(self) -> str:
+        """IP address of the client."""
+
+    @property
     def transport(self) -> asyncio.Transport | None:
         """None when the client has gone."""
 
@@ -101,6 +105,11 @@ class Exchange:
         return self.request.method
 
     @property
+    def client_address(self) -> str:
+        """IP address of the client."""
+        return self._channel.client_address
+
+    @property
     def body(self) -> BodyBuffer:
         return self.request.body
 
@@ -145,7 +154,7 @@ class Exchange:
         self.keep_alive = (
             self.wants_keep_alive
             and not self._channel.is_last
-            and not self._awaits_continue()
+            and not self.awaits_continue
             and (self.request.body.is_complete or self._body_left() <= DRAIN_SIZE)
         )
         if not self.keep_alive:
@@ -178,11 +187,13 @@ class Exchange:
             raise ClientGone
         return self._channel.transport
 
-    def _awaits_continue(self) -> bool:
+    @property
+    def awaits_continue(self) -> bool:
+        """True while the client waits for 100 Continue before it sends its body."""
         return self._expects_continue and self.request.body.received == 0
 
     def _send_continue(self) -> None:
-        if self._awaits_continue():
+        if self.awaits_continue:
             self.write(CONTINUE)
         self._expects_continue = False
 

@@ -58,7 +58,12 @@ class FormPost:
         principal = self._identify(body, bucket)
         members = post_form.put_members(reader.fields, bucket)
         op = operations()["PutObject"]
-        context = RequestContext(exchange.request_id, principal, trace=exchange.trace)
+        context = RequestContext(
+            exchange.request_id,
+            principal,
+            trace=exchange.trace,
+            client_address=exchange.client_address,
+        )
         request = S3Request(op, members, body, None, context)
         if exchange.span is not None:
             describe(exchange.span, request)

@@ -26,6 +26,7 @@ from s3d.agent.frontends.http.post import FormPost
 from s3d.agent.frontends.http.request_reader import AuthorizedRequest, RequestHead, RequestReader
 from s3d.agent.frontends.http.request_span import begin_span, describe
 from s3d.agent.frontends.http.response_writer import ResponseWriter
+from s3d.agent.frontends.http.sts_endpoint import StsEndpoint, is_sts
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body, BytesBody, RequestContext, S3Request
 from s3d.agent.s3.parse import parse_input
@@ -64,9 +65,12 @@ class RequestHandler:
         keepalive_interval: float,
         access: AccessControl | None = None,
         tracer: Tracer,
+        sts: StsEndpoint | None = None,
     ) -> None:
         """access: decides before a document is read; None: whoever has a key may do everything.
-        keepalive_interval: seconds between the spaces that keep a slow request's connection."""
+        sts: None when requests need no signature. keepalive_interval: seconds between the spaces
+        that keep a slow request's connection.
+        """
         self._store = store
         self._reader = reader
         self._writer = writer
@@ -74,6 +78,7 @@ class RequestHandler:
         self._keepalive_interval = keepalive_interval
         self._access = access
         self._tracer = tracer
+        self._sts = sts
         self.uploads = 0
         """Streaming bodies that are being received."""
 
@@ -128,11 +133,14 @@ class RequestHandler:
         head = self._reader.parse_head(exchange.request)
         if exchange.method == "OPTIONS":
             return self._preflight(exchange, head)
-        if head.is_form:
-            return self._form(exchange, head)
+        if exchange.method == "POST":
+            if head.is_form:
+                return self._form(exchange, head)
+            if self._sts is not None and is_sts(head):
+                return self._sts.receive(exchange, head)
         authorized = self._reader.authorize(head)
         exchange.operation = authorized.op.name
-        if authorized.size != 0 and not authorized.op.streaming_input:
+        if not authorized.op.streaming_input and (authorized.size or exchange.awaits_continue):
             self._decide_early(exchange, authorized)
         if head.is_cross_site or not _is_input_at_hand(exchange, authorized):
             return self._wait_for_input(exchange, authorized)
@@ -148,7 +156,9 @@ class RequestHandler:
         if self._access is None or authorized.principal is None or not op.name:
             return
         members = parse_input(op, head.wire, head.address, head.query, None)
-        context = RequestContext(exchange.request_id, authorized.principal)
+        context = RequestContext(
+            exchange.request_id, authorized.principal, client_address=exchange.client_address
+        )
         self._access.authorize(S3Request(op, members, None, head.wire, context))
 
     async def _wait_for_input(self, exchange: Exchange, authorized: AuthorizedRequest) -> None:
@@ -182,7 +192,12 @@ class RequestHandler:
         if op.streaming_input:
             body = Upload(exchange, authorized)
             announce_checksum(members, head.headers)
-        context = RequestContext(exchange.request_id, authorized.principal, trace=exchange.trace)
+        context = RequestContext(
+            exchange.request_id,
+            authorized.principal,
+            trace=exchange.trace,
+            client_address=exchange.client_address,
+        )
         return S3Request(op, members, body, head.wire, context)
 
     def _call(self, exchange: Exchange, request: S3Request[Any]) -> Work | None:

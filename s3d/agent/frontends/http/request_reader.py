@@ -129,6 +129,7 @@ class RequestReader:
             admits_unsigned=self._admits_anonymous,
         )
         if verified.access_key is None:
+            _check_anonymous(head)
             return verified, ANONYMOUS
         return verified, source.principal_of(verified.access_key, now)
 
@@ -139,6 +140,18 @@ TOKEN_HEADER = "x-amz-security-token"
 def _token_in_query(query: Mapping[str, str]) -> str:
     """The session token of a presigned URL: Version 4 has capitals, Version 2 has none."""
     return query.get("X-Amz-Security-Token") or query.get(TOKEN_HEADER) or ""
+
+
+def _check_anonymous(head: RequestHead) -> None:
+    """Only a signature makes the headers of a response the wish of somebody who may ask for it.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html#API_GetObject_RequestSyntax
+    """
+    if any(word.startswith("response-") for word in head.query):
+        raise S3Error(
+            "InvalidRequest",
+            "Request specific response headers cannot be used for anonymous GET requests.",
+        )
 
 
 def split_target(target: str) -> tuple[str, str, str]:

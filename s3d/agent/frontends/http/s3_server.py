@@ -32,6 +32,7 @@ from s3d.agent.frontends.http.request_reader import Hosts, RequestReader
 from s3d.agent.frontends.http.request_span import end_span
 from s3d.agent.frontends.http.response_writer import ResponseHeadWriter, ResponseWriter
 from s3d.agent.frontends.http.sendfile import SendfilePool
+from s3d.agent.frontends.http.sts_endpoint import StsEndpoint
 from s3d.agent.s3.errors import S3Error
 
 logger = logging.getLogger(__name__)
@@ -85,6 +86,7 @@ class S3Server:
             writer=writer,
             form_post=FormPost(store, writer, keys, clock, admits_anonymous=admits),
             access=access,
+            sts=None if keys is None else StsEndpoint(keys, writer, clock),
             keepalive_interval=self.limits.keepalive_interval,
             tracer=tracer,
         )

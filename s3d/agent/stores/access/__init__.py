@@ -1,1 +1,1 @@
-"""Access control: a layer that decides whether a caller may do what it asks for."""
+"""Access control: layers that decide whether a caller may do what it asks for."""

@@ -56,7 +56,7 @@ class Authorization:
     def decide(self, need: Need, request: S3Request[Any], caller: Principal) -> Decision:
         """Whether the caller may do one thing that a request needs."""
         access = self.bucket(need.bucket) if need.bucket else None
-        if access is None:
+        if access is None or request.op.name == "CreateBucket":
             return _without_bucket(need, caller)
         record = self._record(need) if need.key else None
         has_tags = record is not None and bool(record.description.tags)
@@ -175,7 +175,7 @@ def _without_bucket(need: Need, caller: Principal) -> Decision:
     """A bucket that does not exist, or none: the scope of the key decides alone."""
     if caller.is_anonymous:
         # The answer to an operation on a missing bucket is NoSuchBucket, for everyone.
-        is_missing = bool(need.bucket) and need.action != "s3:CreateBucket"
+        is_missing = bool(need.bucket) and need.action not in _OF_CREATION
         return Decision(is_missing, "the request is not signed")
     allowed = scope_allows(caller, need.action, need.bucket, need.key)
     return Decision(allowed, f"by the scope of the key {caller.access_key_id}")
@@ -186,6 +186,7 @@ def _reads_object(request: S3Request[Any], need: Need) -> bool:
     return bool(need.key) and need.action not in _MAKING
 
 
+_OF_CREATION = frozenset({"s3:CreateBucket", "s3:PutBucketAcl"})
 _MAKING = frozenset(
     {
         "s3:AbortMultipartUpload",

@@ -60,9 +60,9 @@ class ConditionKeys:
     ) -> None:
         """now: Unix seconds. account: id of the account that owns the bucket. tags: of the existing
         object; None: there is none. version_id: that the action names."""
-        self._request = request
-        self._now = now
-        self._account = account
+        self.request = request
+        self.now = now
+        self.account = account
         self._tags = tags
         self._version_id = version_id
 
@@ -72,184 +72,216 @@ class ConditionKeys:
         if key == "s3:versionid" and self._version_id:
             return [self._version_id]
         if member is not None:
-            return _texts(self._request.input.get(member))
+            return _texts(self.request.input.get(member))
         read = _READERS.get(key)
         if read is not None:
             return read(self)
         if key.startswith(_EXISTING_TAG):
             return _texts((self._tags or {}).get(key.removeprefix(_EXISTING_TAG)))
         if key.startswith(_REQUEST_TAG):
-            return _texts(self._request_tags().get(key.removeprefix(_REQUEST_TAG)))
+            return _texts(_request_tags(self).get(key.removeprefix(_REQUEST_TAG)))
         return None
 
-    # ------------------------------------------------------------ the caller
 
-    @property
-    def _caller(self) -> Principal:
-        return self._request.context.principal or ANONYMOUS
+# ---------------------------------------------------------------- the caller
 
-    def principal_arn(self) -> Values:
-        return [self._caller.arn] if self._caller.arn else None
 
-    def principal_account(self) -> Values:
-        return None if self._caller.is_anonymous else [self._caller.account_id]
+def _caller(view: ConditionKeys) -> Principal:
+    return view.request.context.principal or ANONYMOUS
 
-    def principal_type(self) -> Values:
-        return [_principal_type(self._caller)]
 
-    def user_id(self) -> Values:
-        """The id of the key stands for the unique id of the user."""
-        if self._caller.is_anonymous:
-            return ["anonymous"]
-        is_account = self._caller.arn.endswith(":root")
-        return [self._caller.account_id if is_account else self._caller.access_key_id]
+def _principal_arn(view: ConditionKeys) -> Values:
+    return [_caller(view).arn] if _caller(view).arn else None
 
-    def username(self) -> Values:
-        _, is_user, name = self._caller.arn.partition(":user/")
-        return [name.rpartition("/")[2]] if is_user else None
 
-    # ------------------------------------------------------------ the connection and the time
+def _principal_account(view: ConditionKeys) -> Values:
+    return None if _caller(view).is_anonymous else [_caller(view).account_id]
 
-    def source_ip(self) -> Values:
-        return _texts(self._request.context.client_address)
 
-    def secure_transport(self) -> Values:
-        """s3d serves plain HTTP on this machine."""
-        return ["false"]
+def _principal_type(view: ConditionKeys) -> Values:
+    return [_type_of(_caller(view))]
 
-    def current_time(self) -> Values:
-        return [datetime.fromtimestamp(self._now, UTC).isoformat()]
 
-    def epoch_time(self) -> Values:
-        return [str(int(self._now))]
+def _user_id(view: ConditionKeys) -> Values:
+    """The id of the key stands for the unique id of the user."""
+    if _caller(view).is_anonymous:
+        return ["anonymous"]
+    is_account = _caller(view).arn.endswith(":root")
+    return [_caller(view).account_id if is_account else _caller(view).access_key_id]
 
-    def user_agent(self) -> Values:
-        return self._header("user-agent")
 
-    def referer(self) -> Values:
-        return self._header("referer")
+def _username(view: ConditionKeys) -> Values:
+    _, is_user, name = _caller(view).arn.partition(":user/")
+    return [name.rpartition("/")[2]] if is_user else None
 
-    def content_sha256(self) -> Values:
-        return self._header("x-amz-content-sha256")
 
-    def auth_type(self) -> Values:
-        """https://docs.aws.amazon.com/AmazonS3/latest/API/bucket-policy-s3-sigv4-conditions.html"""
-        if self._caller.is_anonymous:
-            return None
-        if self._request.wire is None:
-            return ["POST"]
-        return ["REST-HEADER" if self._header("authorization") else "REST-QUERY-STRING"]
+# ---------------------------------------------------------------- the connection and the time
 
-    def signature_version(self) -> Values:
-        if self._caller.is_anonymous or self._request.wire is None:
-            return None
-        header = self._header("authorization") or [""]
-        if header[0].startswith("AWS4") or "X-Amz-Algorithm" in self._query():
-            return ["AWS4-HMAC-SHA256"]
-        return ["AWS"]
 
-    def signature_age(self) -> Values:
-        """Milliseconds since a request was presigned."""
-        date = self._query().get("X-Amz-Date")
-        if date is None:
-            return None
+def _source_ip(view: ConditionKeys) -> Values:
+    return _texts(view.request.context.client_address)
+
+
+def _secure_transport(view: ConditionKeys) -> Values:
+    """s3d serves plain HTTP on this machine."""
+    return ["false"]
+
+
+def _current_time(view: ConditionKeys) -> Values:
+    return [datetime.fromtimestamp(view.now, UTC).isoformat()]
+
+
+def _epoch_time(view: ConditionKeys) -> Values:
+    return [str(int(view.now))]
+
+
+def _user_agent(view: ConditionKeys) -> Values:
+    return _header(view, "user-agent")
+
+
+def _referer(view: ConditionKeys) -> Values:
+    return _header(view, "referer")
+
+
+def _content_sha256(view: ConditionKeys) -> Values:
+    return _header(view, "x-amz-content-sha256")
+
+
+def _auth_type(view: ConditionKeys) -> Values:
+    """https://docs.aws.amazon.com/AmazonS3/latest/API/bucket-policy-s3-sigv4-conditions.html"""
+    if _caller(view).is_anonymous:
+        return None
+    if view.request.wire is None:
+        return ["POST"]
+    return ["REST-HEADER" if _header(view, "authorization") else "REST-QUERY-STRING"]
+
+
+def _signature_version(view: ConditionKeys) -> Values:
+    if _caller(view).is_anonymous or view.request.wire is None:
+        return None
+    header = _header(view, "authorization") or [""]
+    if header[0].startswith("AWS4") or "X-Amz-Algorithm" in _query(view):
+        return ["AWS4-HMAC-SHA256"]
+    return ["AWS"]
+
+
+def _signature_age(view: ConditionKeys) -> Values:
+    """Milliseconds since a request was presigned."""
+    date = _query(view).get("X-Amz-Date")
+    if date is None:
+        return None
+    try:
         signed = datetime.strptime(date, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-        return [str(int((self._now - signed.timestamp()) * 1_000))]
+    except ValueError:  # of a request without a signature, which may say anything
+        return None
+    return [str(int((view.now - signed.timestamp()) * 1_000))]
 
-    def _header(self, name: str) -> Values:
-        wire = self._request.wire
-        found = [value for key, value in wire.headers if key == name] if wire is not None else []
-        return found or None
 
-    def _query(self) -> Mapping[str, str]:
-        wire = self._request.wire
-        return parse_query(wire.raw_query) if wire is not None and wire.raw_query else {}
+def _header(view: ConditionKeys, name: str) -> Values:
+    wire = view.request.wire
+    found = [value for key, value in wire.headers if key == name] if wire is not None else []
+    return found or None
 
-    # ------------------------------------------------------------ the operation
 
-    def resource_account(self) -> Values:
-        return [self._account]
+def _query(view: ConditionKeys) -> Mapping[str, str]:
+    wire = view.request.wire
+    return parse_query(wire.raw_query) if wire is not None and wire.raw_query else {}
 
-    def is_creation(self) -> Values:
-        return ["true" if self._request.op.name in _CREATING else "false"]
 
-    def copy_source(self) -> Values:
-        """With and without the slash in front, since clients send both, and decoded."""
-        source = self._request.input.get("CopySource")
-        if not source:
-            return None
-        plain = decode(source).removeprefix("/")
-        return [plain, f"/{plain}"]
+# ---------------------------------------------------------------- the operation
 
-    def location(self) -> Values:
-        configuration = self._request.input.get("CreateBucketConfiguration") or {}
-        return _texts(configuration.get("LocationConstraint"))
 
-    def request_tag_keys(self) -> Values:
-        return list(self._request_tags()) or None
+def _resource_account(view: ConditionKeys) -> Values:
+    return [view.account]
 
-    def lock_mode(self) -> Values:
-        input = self._request.input
-        mode = input.get("ObjectLockMode") or (input.get("Retention") or {}).get("Mode")
-        return _texts(mode)
 
-    def legal_hold(self) -> Values:
-        input = self._request.input
-        hold = input.get("ObjectLockLegalHoldStatus") or (input.get("LegalHold") or {}).get(
-            "Status"
-        )
-        return _texts(hold)
+def _is_creation(view: ConditionKeys) -> Values:
+    return ["true" if view.request.op.name in _CREATING else "false"]
 
-    def retain_until(self) -> Values:
-        until = self._until()
-        return None if until is None else [until.isoformat()]
 
-    def retention_days(self) -> Values:
-        """Whole days until the end of the retention that is asked for."""
-        until = self._until()
-        return None if until is None else [str(int((until.timestamp() - self._now) // 86_400))]
+def _copy_source(view: ConditionKeys) -> Values:
+    """With and without the slash in front, since clients send both, and decoded."""
+    source = view.request.input.get("CopySource")
+    if not source:
+        return None
+    plain = decode(source).removeprefix("/")
+    return [plain, f"/{plain}"]
 
-    def _until(self) -> datetime | None:
-        input = self._request.input
-        until = input.get("ObjectLockRetainUntilDate")
-        until = until or (input.get("Retention") or {}).get("RetainUntilDate")
-        return until if isinstance(until, datetime) else None
 
-    def _request_tags(self) -> Mapping[str, str]:
-        """The tags that a request sets; a request with tags that are none is refused later."""
-        header = self._request.input.get("Tagging")
-        if isinstance(header, str):
-            return dict(parse_qsl(header, keep_blank_values=True))
-        tags = (header or {}).get("TagSet") or ()
-        return {str(tag.get("Key", "")): str(tag.get("Value") or "") for tag in tags}
+def _location(view: ConditionKeys) -> Values:
+    configuration = view.request.input.get("CreateBucketConfiguration") or {}
+    return _texts(configuration.get("LocationConstraint"))
+
+
+def _request_tag_keys(view: ConditionKeys) -> Values:
+    return list(_request_tags(view)) or None
+
+
+def _lock_mode(view: ConditionKeys) -> Values:
+    input = view.request.input
+    mode = input.get("ObjectLockMode") or (input.get("Retention") or {}).get("Mode")
+    return _texts(mode)
+
+
+def _legal_hold(view: ConditionKeys) -> Values:
+    input = view.request.input
+    hold = input.get("ObjectLockLegalHoldStatus") or (input.get("LegalHold") or {}).get("Status")
+    return _texts(hold)
+
+
+def _retain_until(view: ConditionKeys) -> Values:
+    until = _until(view)
+    return None if until is None else [until.isoformat()]
+
+
+def _retention_days(view: ConditionKeys) -> Values:
+    """Whole days until the end of the retention that is asked for."""
+    until = _until(view)
+    return None if until is None else [str(int((until.timestamp() - view.now) // 86_400))]
+
+
+def _until(view: ConditionKeys) -> datetime | None:
+    input = view.request.input
+    until = input.get("ObjectLockRetainUntilDate")
+    until = until or (input.get("Retention") or {}).get("RetainUntilDate")
+    return until if isinstance(until, datetime) else None
+
+
+def _request_tags(view: ConditionKeys) -> Mapping[str, str]:
+    """The tags that a request sets; a request with tags that are none is refused later."""
+    header = view.request.input.get("Tagging")
+    if isinstance(header, str):
+        return dict(parse_qsl(header, keep_blank_values=True))
+    tags = (header or {}).get("TagSet") or ()
+    return {str(tag.get("Key", "")): str(tag.get("Value") or "") for tag in tags}
 
 
 _READERS: Mapping[str, Callable[[ConditionKeys], Values]] = {
-    "aws:currenttime": ConditionKeys.current_time,
-    "aws:epochtime": ConditionKeys.epoch_time,
-    "aws:principalaccount": ConditionKeys.principal_account,
-    "aws:principalarn": ConditionKeys.principal_arn,
-    "aws:principaltype": ConditionKeys.principal_type,
-    "aws:referer": ConditionKeys.referer,
-    "aws:resourceaccount": ConditionKeys.resource_account,
-    "aws:securetransport": ConditionKeys.secure_transport,
-    "aws:sourceip": ConditionKeys.source_ip,
-    "aws:useragent": ConditionKeys.user_agent,
-    "aws:userid": ConditionKeys.user_id,
-    "aws:username": ConditionKeys.username,
-    "s3:authtype": ConditionKeys.auth_type,
-    "s3:locationconstraint": ConditionKeys.location,
-    "s3:object-lock-legal-hold": ConditionKeys.legal_hold,
-    "s3:object-lock-mode": ConditionKeys.lock_mode,
-    "s3:object-lock-remaining-retention-days": ConditionKeys.retention_days,
-    "s3:object-lock-retain-until-date": ConditionKeys.retain_until,
-    "s3:objectcreationoperation": ConditionKeys.is_creation,
-    "s3:requestobjecttagkeys": ConditionKeys.request_tag_keys,
-    "s3:resourceaccount": ConditionKeys.resource_account,
-    "s3:signatureage": ConditionKeys.signature_age,
-    "s3:signatureversion": ConditionKeys.signature_version,
-    "s3:x-amz-content-sha256": ConditionKeys.content_sha256,
-    "s3:x-amz-copy-source": ConditionKeys.copy_source,
+    "aws:currenttime": _current_time,
+    "aws:epochtime": _epoch_time,
+    "aws:principalaccount": _principal_account,
+    "aws:principalarn": _principal_arn,
+    "aws:principaltype": _principal_type,
+    "aws:referer": _referer,
+    "aws:resourceaccount": _resource_account,
+    "aws:securetransport": _secure_transport,
+    "aws:sourceip": _source_ip,
+    "aws:useragent": _user_agent,
+    "aws:userid": _user_id,
+    "aws:username": _username,
+    "s3:authtype": _auth_type,
+    "s3:locationconstraint": _location,
+    "s3:object-lock-legal-hold": _legal_hold,
+    "s3:object-lock-mode": _lock_mode,
+    "s3:object-lock-remaining-retention-days": _retention_days,
+    "s3:object-lock-retain-until-date": _retain_until,
+    "s3:objectcreationoperation": _is_creation,
+    "s3:requestobjecttagkeys": _request_tag_keys,
+    "s3:resourceaccount": _resource_account,
+    "s3:signatureage": _signature_age,
+    "s3:signatureversion": _signature_version,
+    "s3:x-amz-content-sha256": _content_sha256,
+    "s3:x-amz-copy-source": _copy_source,
 }
 
 
@@ -260,7 +292,7 @@ def _texts(value: Any) -> Values:
     return ["true" if value else "false"] if isinstance(value, bool) else [str(value)]
 
 
-def _principal_type(caller: Principal) -> str:
+def _type_of(caller: Principal) -> str:
     if caller.is_anonymous:
         return "Anonymous"
     if ":assumed-role/" in caller.arn:

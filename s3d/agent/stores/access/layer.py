@@ -23,6 +23,11 @@ from s3d.agent.stores.access.delete_objects import delete_permitted
 _LOOKED_AT = frozenset({"CopySource", "ExpectedBucketOwner", "RenameSource"})
 """Members that name a second bucket, or demand something of the owner."""
 
+_DECIDED_BY_DOCUMENT = frozenset(
+    {"CreateBucket", "PutObjectLegalHold", "PutObjectRetention", "PutObjectTagging"}
+)
+"""Operations whose documents give values to condition keys."""
+
 
 class AccessLayer(Layer):
     """Decides about each request, with 403 AccessDenied for what the caller may not do."""
@@ -41,11 +46,19 @@ class AccessLayer(Layer):
         return super().call(request)
 
     def fallback(self, request: S3Request[Any]) -> Answer:
-        self.authorize(request)
+        self._check(request)
         return self.inner.call(request)
 
     def authorize(self, request: S3Request[Any]) -> None:
-        """Raises S3Error AccessDenied unless the caller may make the request."""
+        """Raises S3Error AccessDenied unless the caller may make the request.
+
+        A condition that looks into the document is decided by call().
+        """
+        if request.op.name in _DECIDED_BY_DOCUMENT:
+            return
+        self._check(request)
+
+    def _check(self, request: S3Request[Any]) -> None:
         principal = request.context.principal
         if principal is None or self._is_plain(request, principal):
             return

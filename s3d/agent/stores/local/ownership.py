@@ -82,9 +82,10 @@ class Ownership:
         if writer == bucket.owner and ACL_MEMBERS.isdisjoint(request.input):
             return Owned(writer, None)
         ownership = ownership_of(reader.settings(bucket.name))
-        acl = self.acl_of_object(reader, bucket, writer, request.input)
+        owner = bucket.owner if ownership == ENFORCED else writer
+        acl = self.acl_of_object(reader, bucket, owner, request.input)
         if ownership == ENFORCED:
-            return Owned(bucket.owner, None)
+            return Owned(owner, None)
         if ownership == PREFERRED and acl is not None and _gives_to_bucket_owner(bucket, acl):
             return Owned(bucket.owner, None)
         return Owned(writer, acl)

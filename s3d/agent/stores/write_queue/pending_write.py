@@ -153,7 +153,7 @@ class PendingWrite(msgspec.Struct, gc=False):
 
     def log_fields(self) -> RequestFields:
         """For the lines of the log that concern this write."""
-        return RequestFields(write_request_id=self.request_id, bucket=self.bucket, key=self.key)
+        return RequestFields(bucket=self.bucket, key=self.key)
 
     @property
     def is_filtered(self) -> bool:

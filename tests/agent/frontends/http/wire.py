@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from s3d.agent.core.access_keys import AccessKeys
-from s3d.agent.core.store import ObjectStore
+from s3d.agent.core.store import AccessControl, ObjectStore
 from s3d.agent.frontends.http.limits import Limits
 from s3d.agent.frontends.http.s3_server import S3Server
 from s3d.agent.s3.credential import Signer
@@ -159,11 +159,23 @@ async def opened(
     limits: Limits | None = None,
     *,
     auth: bool = True,
+    keys: AccessKeys | None = None,
+    clock: Callable[[], float] = time.time,
+    access: AccessControl | None = None,
     access_log: Callable[[bytes], None] | None = None,
 ) -> AsyncIterator[RunningEndpoint]:
     """An endpoint for a store, at a free port of loopback."""
-    keys = AccessKeys([AccessKey(ACCESS_KEY, Secret(SECRET))]) if auth else None
-    server = S3Server(store, keys=keys, hosts=("s3.test",), limits=limits, access_log=access_log)
+    if auth and keys is None:
+        keys = AccessKeys([AccessKey(ACCESS_KEY, Secret(SECRET))])
+    server = S3Server(
+        store,
+        keys=keys,
+        hosts=("s3.test",),
+        limits=limits,
+        clock=clock,
+        access=access,
+        access_log=access_log,
+    )
     address = await server.start("127.0.0.1", 0)
     try:
         yield RunningEndpoint(server, address)

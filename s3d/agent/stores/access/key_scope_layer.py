@@ -1,0 +1,92 @@
+"""In front of a remote: the scope of the local keys, for pending and cached answers too.
+
+It is above the write queue and the read cache, so whatever would answer is not reached:
+
+1. The agent's own calls, which have no principal, and callers with an unrestricted key are passed
+   on after one test.
+2. `needs_of` names the actions that the request needs, a copy those of its source too. The scope of
+   the key and the policies of its session have to allow each (access_decision.py).
+3. Each key of DeleteObjects is decided on its own.
+
+Policies of buckets and access control lists are the remote's; it sees the agent's one key.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import unquote
+
+from s3d.agent.core.store import Answer, Layer, ObjectStore, operation
+from s3d.agent.s3.access_decision import decide_by_key
+from s3d.agent.s3.actions import Need, needs_of
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.messages import Members, S3Request, WireRequest
+from s3d.agent.s3.principal import Principal
+from s3d.agent.stores.access.condition_keys import ConditionKeys
+from s3d.agent.stores.access.delete_objects import delete_permitted
+
+
+class KeyScopeLayer(Layer):
+    """Refuses what the caller's key does not include, with 403 AccessDenied."""
+
+    admits_anonymous = False
+    """Only the remote could grant something to everyone, and it does not see who asks."""
+
+    def __init__(self, inner: ObjectStore, *, clock: Callable[[], float] = time.time) -> None:
+        """clock: Unix seconds."""
+        super().__init__(inner)
+        self._clock = clock
+
+    def call(self, request: S3Request[Any]) -> Answer:
+        principal = request.context.principal
+        if principal is None or not principal.is_restricted:
+            return self.inner.call(request)
+        return super().call(request)
+
+    def fallback(self, request: S3Request[Any]) -> Answer:
+        self.authorize(request)
+        return self.inner.call(request)
+
+    def authorize(self, request: S3Request[Any]) -> None:
+        """Raise S3Error AccessDenied unless the key includes all that the request needs.
+
+        An operation that this version does not know needs an action that it does not know either.
+        """
+        principal, op = request.context.principal, request.op
+        if principal is None or not principal.is_restricted:
+            return
+        if not op.name or (request.wire is not None and _is_ambiguous(request.wire)):
+            raise S3Error("AccessDenied")
+        for need in needs_of(op.name, op.scope, request.input):
+            if not self._allows(principal, need, request):
+                raise S3Error("AccessDenied")
+
+    @operation("DeleteObjects")
+    def delete_objects(self, request: S3Request[Members]) -> Answer:
+        principal = request.context.principal
+        assert principal is not None, "call() passes the agent's own requests on"
+        return delete_permitted(
+            self.inner, request, lambda need: self._allows(principal, need, request)
+        )
+
+    def _allows(self, principal: Principal, need: Need, request: S3Request[Any]) -> bool:
+        keys = ConditionKeys(
+            request, now=self._clock(), account=principal.account_id, version_id=need.version_id
+        )
+        return decide_by_key(need, principal, keys).allowed
+
+
+def _is_ambiguous(wire: WireRequest) -> bool:
+    """Whether something is named twice, so that the remote may read another value than s3d does.
+
+    The remote gets the request as it came; one may take the first, another the last.
+    """
+    words = [part.partition("=")[0].lower() for part in wire.raw_query.split("&") if part]
+    names = [name for name, _ in wire.headers if name in _DECISIVE]
+    return len(set(map(unquote, words))) < len(words) or len(set(names)) < len(names)
+
+
+_DECISIVE = frozenset({"x-amz-copy-source", "x-amz-rename-source"})
+"""Headers that name another object."""

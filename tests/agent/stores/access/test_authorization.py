@@ -1,0 +1,81 @@
+import json
+
+import pytest
+
+from s3d.agent.s3.principal import ANONYMOUS
+from s3d.shared.access_key import owner_named
+from tests.agent.stores.access.conftest import ALT, MAIN, NARROW
+
+K = {"Bucket": "bucket", "Key": "k"}
+
+
+async def policy(store, action, *resources, **more):
+    statement = {
+        "Effect": "Allow",
+        "Principal": "*",
+        "Action": action,
+        "Resource": [f"arn:aws:s3:::{resource}" for resource in resources],
+        **more,
+    }
+    document = json.dumps({"Version": "2012-10-17", "Statement": statement})
+    await store.call(MAIN, "PutBucketPolicy", Bucket="bucket", Policy=document)
+
+
+async def test_what_does_not_exist_is_shown_to_whoever_may_list(store):
+    none = {"Bucket": "bucket", "Key": "none"}
+    await policy(store, "s3:GetObject*", "bucket/*")
+    assert await store.code(ALT, "GetObject", **K) == "ok"
+    assert await store.code(ALT, "GetObject", **none) == "AccessDenied"
+    assert await store.code(MAIN, "GetObject", **none) == "NoSuchKey"
+    assert await store.code(MAIN, "GetObjectTagging", **none) == "NoSuchKey"
+    await policy(store, ["s3:GetObject*", "s3:ListBucket"], "bucket", "bucket/*")
+    assert await store.code(ALT, "GetObject", **none) == "NoSuchKey"
+    missing = {**K, "VersionId": "0" * 16}
+    assert await store.code(ALT, "GetObject", **missing) == "AccessDenied"
+    await policy(store, ["s3:GetObject*", "s3:ListBucketVersions"], "bucket", "bucket/*")
+    assert await store.code(ALT, "GetObject", **missing) == "NoSuchVersion"
+
+
+async def test_a_missing_bucket_is_missing_for_everyone_but_for_scopes(store):
+    for caller, code in (
+        (MAIN, "NoSuchBucket"),
+        (ALT, "NoSuchBucket"),
+        (ANONYMOUS, "NoSuchBucket"),
+        (NARROW, "AccessDenied"),
+    ):
+        assert await store.code(caller, "ListObjects", Bucket="missing") == code
+        assert await store.code(caller, "GetObject", Bucket="missing", Key="k") == code
+
+
+async def test_a_versions_own_action(store):
+    await store.call(
+        MAIN, "PutBucketVersioning", Bucket="bucket", VersioningConfiguration={"Status": "Enabled"}
+    )
+    put = await store.call(MAIN, "PutObject", b"2", **K)
+    version = {**K, "VersionId": put.output["VersionId"]}
+    await policy(store, "s3:GetObject", "bucket/*")
+    assert await store.code(ALT, "GetObject", **K) == "ok"
+    assert await store.code(ALT, "GetObject", **version) == "AccessDenied"
+    await policy(store, "s3:GetObjectVersion", "bucket/*")
+    assert await store.code(ALT, "GetObject", **version) == "ok"
+    where = {"StringEquals": {"s3:VersionId": "null"}}
+    await policy(store, "s3:GetObjectVersion", "bucket/*", Condition=where)
+    assert await store.code(ALT, "GetObject", **version) == "AccessDenied"
+    assert await store.code(ALT, "GetObject", **{**K, "VersionId": "null"}) == "ok"
+
+
+async def test_a_bypass_of_governance_needs_its_own_action(store):
+    bypass = {**K, "BypassGovernanceRetention": True}
+    await policy(store, "s3:DeleteObject", "bucket/*")
+    assert await store.code(ALT, "DeleteObject", **bypass) == "AccessDenied"
+    await policy(store, ["s3:DeleteObject", "s3:BypassGovernanceRetention"], "bucket/*")
+    assert await store.code(ALT, "DeleteObject", **bypass) == "ok"
+
+
+@pytest.mark.parametrize(("owner", "code"), [("s3d", "ok"), ("alt", "AccessDenied")])
+async def test_the_owner_that_a_request_expects(store, owner, code):
+    expected = {"ExpectedBucketOwner": owner_named(owner).account_id}
+    assert await store.code(MAIN, "GetObject", **K, **expected) == code
+    copy = {"Bucket": "bucket", "Key": "copy", "CopySource": "bucket/k"}
+    expected = {"ExpectedSourceBucketOwner": owner_named(owner).account_id}
+    assert await store.code(MAIN, "CopyObject", **copy, **expected) == code

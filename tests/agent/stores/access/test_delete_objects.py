@@ -1,0 +1,51 @@
+from s3d.agent.core.store import Completed
+from s3d.agent.s3.messages import BytesBody, S3Request, S3Response
+from s3d.agent.s3.model import operations
+from s3d.agent.stores.access.delete_objects import delete_permitted
+
+
+class Inner:
+    """Notes what arrives, and reports one error of its own."""
+
+    def __init__(self):
+        self.request = None
+
+    def call(self, request):
+        self.request = request
+        return Completed(S3Response({"Deleted": [], "Errors": [{"Key": "own"}]}))
+
+
+def request(*objects):
+    members = {"Bucket": "b", "Delete": {"Objects": list(objects)}, "ContentMD5": "x"}
+    return S3Request(operations()["DeleteObjects"], members, BytesBody(b"<Delete/>"))
+
+
+async def test_what_is_permitted_is_passed_on_and_the_rest_reported():
+    inner = Inner()
+    asked = request({"Key": "a"}, {"Key": "b", "VersionId": "1"})
+    response = await delete_permitted(inner, asked, lambda need: need.key == "a")
+    assert inner.request.input == {"Bucket": "b", "Delete": {"Objects": [{"Key": "a"}]}}
+    assert inner.request.body is None
+    refused = {"Key": "b", "Code": "AccessDenied", "Message": "Access Denied", "VersionId": "1"}
+    assert response.output["Errors"] == [{"Key": "own"}, refused]
+
+
+async def test_a_request_that_is_permitted_whole_is_passed_on_as_it_came():
+    inner, asked = Inner(), request({"Key": "a"})
+    await delete_permitted(inner, asked, lambda need: True)
+    assert inner.request is asked
+
+
+async def test_nothing_is_passed_on_when_nothing_is_permitted():
+    inner = Inner()
+    response = await delete_permitted(inner, request({"Key": "a"}), lambda need: False)
+    assert inner.request is None
+    assert [row["Code"] for row in response.output["Errors"]] == ["AccessDenied"]
+
+
+async def test_a_version_and_a_bypass_have_actions_of_their_own():
+    asked = request({"Key": "a", "VersionId": "1"})
+    asked.input["BypassGovernanceRetention"] = True
+    actions = []
+    await delete_permitted(Inner(), asked, lambda need: actions.append(need.action) or True)
+    assert actions == ["s3:DeleteObjectVersion", "s3:BypassGovernanceRetention"]
