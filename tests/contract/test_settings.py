@@ -63,7 +63,7 @@ STATEMENT = {
     "Effect": "Allow",
     "Principal": "*",
     "Action": "s3:GetObject",
-    "Resource": "arn:aws:s3:::b/*",
+    "Resource": "arn:aws:s3:::*/*",
 }
 POLICY = json.dumps({"Version": "2012-10-17", "Statement": [STATEMENT]})
 

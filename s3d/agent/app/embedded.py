@@ -17,6 +17,7 @@ from s3d.agent.storage.generation import Doubt
 from s3d.agent.storage.index import Index, Tables
 from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.records import Layout, StoreTotals
+from s3d.agent.stores.local.new_buckets import OPEN
 from s3d.agent.stores.local.object_bodies import open_layout
 from s3d.agent.stores.local.publish import OnChange
 from s3d.agent.stores.local.store import LocalStore
@@ -118,13 +119,21 @@ def open_embedded(
     ephemeral: bool = False,
     commits: Histogram | None = None,
     owners: Owners | None = None,
+    new_buckets: str = OPEN,
 ) -> Embedded:
     """Open the store in a folder, or create it. Raises S3dError, OSError for the disk's errors.
 
-    owners: the accounts that exist; None: only the default owner.
+    owners: the accounts that exist; None: only the default owner. new_buckets: the defaults of new
+    buckets, by local/new_buckets.py.
     """
     index = open_index(folder, ephemeral=ephemeral, commits=commits)
-    return open_store(index, folder, ephemeral=ephemeral, owners=owners or Owners())
+    return open_store(
+        index,
+        folder,
+        ephemeral=ephemeral,
+        owners=owners or Owners(),
+        new_buckets=new_buckets,
+    )
 
 
 def open_store(
@@ -134,6 +143,7 @@ def open_store(
     ephemeral: bool = False,
     on_change: OnChange | None = None,
     owners: Owners | None = None,
+    new_buckets: str = OPEN,
 ) -> Embedded:
     """The store of an index. It closes the index when it is closed, and when opening fails.
 
@@ -141,7 +151,9 @@ def open_store(
     """
     try:
         blobs = Blobs(folder / BLOBS, ephemeral=ephemeral)
-        local = LocalStore(index, blobs, on_change=on_change, owners=owners)
+        local = LocalStore(
+            index, blobs, on_change=on_change, owners=owners, new_buckets=new_buckets
+        )
         store = Embedded(local, index, blobs, folder)
     except BaseException:
         index.close()

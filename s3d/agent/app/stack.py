@@ -136,6 +136,7 @@ async def build_stack(
             ephemeral=config.ephemeral,
             commits=commit_histogram(registry, STORE),
             owners=owners,
+            new_buckets=config.new_buckets,
         )
         waiting = _waiting(config, places)
         store: ObjectStore = embedded.local

@@ -39,6 +39,7 @@ from s3d.shared.config.validators import (
     parse_max_age,
     parse_max_size,
     parse_name,
+    parse_new_buckets,
     parse_path,
     parse_policy_server,
     parse_prefix,
@@ -248,6 +249,13 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             sources=frozenset({FILE, ENV}),
         ),
     ] = None
+    new_buckets: Annotated[
+        str,
+        Rule(
+            "Settings of new buckets: open, or aws-2026 for private ones as at AWS",
+            parse_new_buckets,
+        ),
+    ] = "open"
     auth: Annotated[
         str,
         Rule("sigv4: requests must be signed; none: full access for anyone", parse_auth),

@@ -109,6 +109,14 @@ def parse_secret(text: str) -> Secret:
     return Secret(text)
 
 
+def parse_new_buckets(text: str) -> str:
+    if text not in ("open", "aws-2026"):
+        raise ValueError(
+            "write open (nothing is blocked) or aws-2026 (private, as AWS creates buckets)"
+        )
+    return text
+
+
 def parse_auth(text: str) -> str:
     if text not in ("sigv4", "none"):
         raise ValueError("write sigv4 (requests must be signed) or none (anyone has full access)")

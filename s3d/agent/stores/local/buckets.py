@@ -14,14 +14,15 @@ from s3d.agent.s3.address import check_bucket_name
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.listing import decode_token, encode_token
 from s3d.agent.s3.messages import Members, S3Request, S3Response
-from s3d.agent.storage.bucket_access import ACL, OWNERSHIP, canonical_id, recorded_id
+from s3d.agent.storage.bucket_access import ACL, canonical_id, recorded_id
 from s3d.agent.storage.index import Index
 from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.records import BucketRecord, Layout
 from s3d.agent.storage.transaction import Transaction
 from s3d.agent.stores.local.lookup import find_bucket
+from s3d.agent.stores.local.new_buckets import settings_of_new_bucket
 from s3d.agent.stores.local.object_description import moment
-from s3d.agent.stores.local.ownership import Ownership, check_new_acl
+from s3d.agent.stores.local.ownership import Ownership
 from s3d.agent.stores.local.publish import ENABLED
 from s3d.agent.stores.local.tagging import BUCKET_TAGS, parse_set
 
@@ -32,10 +33,14 @@ _MAX_BUCKETS = 10_000
 class BucketOps:
     """Handlers of the operations on buckets themselves."""
 
-    def __init__(self, index: Index, ownership: Ownership, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, index: Index, ownership: Ownership, clock: Callable[[], float], new_buckets: str
+    ) -> None:
+        """new_buckets: see new_buckets.py."""
         self._index = index
         self._ownership = ownership
         self._clock = clock
+        self._new_buckets = new_buckets
 
     @operation("CreateBucket")
     async def create_bucket(self, request: S3Request[Members]) -> S3Response[Members]:
@@ -53,8 +58,7 @@ class BucketOps:
         tags = parse_set({"TagSet": configuration.get("Tags") or []}, BUCKET_TAGS)
         owner = recorded_id(self._ownership.writer(request.context))
         acl = self._ownership.acl_of_new_bucket(owner, input)
-        ownership = input.get("ObjectOwnership")
-        check_new_acl(acl, ownership, owner)
+        defaults = settings_of_new_bucket(self._new_buckets, input, acl, canonical_id(owner))
         record = BucketRecord(
             name=request.bucket,
             created=self._clock(),
@@ -64,10 +68,7 @@ class BucketOps:
             owner=owner,
         )
 
-        settings: dict[str, Members | None] = {"tagging": tags, ACL: acl}
-        if ownership:
-            rules = {"Rules": [{"ObjectOwnership": ownership}]}
-            settings[OWNERSHIP] = {"OwnershipControls": rules}
+        settings: dict[str, Members | None] = {**defaults, "tagging": tags, ACL: acl}
         await self._index.write(partial(_create, record, settings))
         return S3Response({"Location": f"/{record.name}"})
 

@@ -156,16 +156,6 @@ class Ownership:
         return acl
 
 
-def check_new_acl(acl: Members | None, ownership: str | None, owner: str) -> None:
-    """Raises InvalidBucketAclWithObjectOwnership for a list of a new bucket that has no effect."""
-    if (
-        ownership == ENFORCED
-        and acl is not None
-        and not is_full_control_of(acl, canonical_id(owner))
-    ):
-        raise S3Error("InvalidBucketAclWithObjectOwnership")
-
-
 def note_owner(tx: Transaction, bucket: BucketRecord, owner: str) -> None:
     """Note in the bucket's record that it has objects or uploads of another account."""
     if owner != bucket.owner and not bucket.has_other_owners:

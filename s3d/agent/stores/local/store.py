@@ -41,6 +41,7 @@ from s3d.agent.stores.local.configurations import ConfigurationOps
 from s3d.agent.stores.local.listings import ListOps, UploadOps
 from s3d.agent.stores.local.locks import LockOps
 from s3d.agent.stores.local.multipart import MultipartOps, PartWriter
+from s3d.agent.stores.local.new_buckets import OPEN
 from s3d.agent.stores.local.object_copy import CopyOps
 from s3d.agent.stores.local.objects import ObjectOps
 from s3d.agent.stores.local.ownership import Ownership
@@ -69,14 +70,16 @@ class LocalStore(TerminalStore):
         clock: Callable[[], float] = time.time,
         on_change: OnChange | None = None,
         owners: Owners | None = None,
+        new_buckets: str = OPEN,
     ) -> None:
-        """clock: Unix seconds. on_change: see publish.OnChange. owners: see Ownership."""
+        """clock: Unix seconds. on_change: see publish.OnChange. owners: see Ownership.
+        new_buckets: the defaults of new buckets, by new_buckets.py."""
         blobs.reserve_ids_above(index.read_inline(highest_blob))
         index.on_freed = blobs.remove
         publisher, parts = Publisher(clock, on_change), PartWriter(index, clock)
         ownership = Ownership(owners)
         super().__init__(
-            BucketOps(index, ownership, clock),
+            BucketOps(index, ownership, clock, new_buckets),
             ObjectOps(index, blobs, publisher, ownership),
             AttributeOps(index),
             ListOps(index, ownership),
