@@ -111,3 +111,5 @@ def _store(status: AgentStatus) -> Iterator[str]:
         yield f"remote: {status.remote.url}"
     if status.queue is not None:
         yield f"write queue: {status.queue.path}"
+    if status.admin is not None:
+        yield f"metrics: {status.admin.url}/metrics"

@@ -71,6 +71,15 @@ class StoreStatus(Struct, frozen=True):
     """Bytes free on its file system."""
 
 
+class AdminStatus(Struct, frozen=True):
+    """The admin address: /metrics, /healthz and /readyz over HTTP."""
+
+    url: str
+    """With the real port."""
+    token_file: str = ""
+    """The file with the generated token that /metrics needs; "": none is generated."""
+
+
 class AgentStatus(Struct, frozen=True):
     """GET /v1/status."""
 
@@ -93,6 +102,8 @@ class AgentStatus(Struct, frozen=True):
     """Remotes that are not in use and have pending writes."""
     warnings: list[str] = []
     metrics: dict[str, float] = {}
+    admin: AdminStatus | None = None
+    """None: it is off."""
 
 
 class BucketInfo(Struct, frozen=True):

@@ -27,6 +27,7 @@ from s3d.shared.key_file import (
     read_private,
     refused,
 )
+from s3d.shared.masking import hide
 from s3d.shared.paths import Places
 
 TOKEN_BYTES = 32
@@ -57,11 +58,17 @@ def uses_token_file(config: Config) -> bool:
 def load_or_create_token(places: Places, config: Config) -> Secret | None:
     """The token that /metrics needs at the admin address; None: it needs none.
 
-    Programs on this machine need none, unless the configuration sets one. Raises UsageError and
-    S3dError as load_or_create().
+    Programs on this machine need none, unless the configuration sets one. The log masks it. Raises
+    UsageError and S3dError as load_or_create().
     """
-    if not uses_token_file(config):
-        return config.admin_token if config.admin else None
+    token = _generated_token(places) if uses_token_file(config) else config.admin_token
+    if token is None or not config.admin:
+        return None
+    hide(token.reveal())
+    return token
+
+
+def _generated_token(places: Places) -> Secret:
     import secrets
 
     path = places.admin_token_file
@@ -83,9 +90,7 @@ def _create(path: Path, text: str) -> None:
         file.flush()
         sync_file(file.fileno())
         try:
-            os.link(
-                file.name, path
-            )  # like a rename, but never replaces the file of another process
+            os.link(file.name, path)  # like a rename, but it never replaces another's file
         except FileExistsError:
             return
     sync_folder(path.parent)

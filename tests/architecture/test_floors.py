@@ -31,7 +31,7 @@ FLOORS = {
 
 SIBLINGS = {
     "s3d.agent.stores": ("local", "write_queue", "read_cache", "remote"),
-    "s3d.agent.frontends": ("http", "control"),
+    "s3d.agent.frontends": ("http", "control", "admin"),
 }
 """Packages that never import one another: only s3d.agent.app knows them all."""
 

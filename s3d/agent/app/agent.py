@@ -22,6 +22,7 @@ from contextlib import AsyncExitStack, ExitStack
 from typing import TYPE_CHECKING
 
 from s3d import __version__
+from s3d.agent.app.admin_address import AdminAddress
 from s3d.agent.app.agent_session import AgentSession, ProcessContext
 from s3d.agent.app.background import background_tasks
 from s3d.agent.app.frontends import GRACE
@@ -54,7 +55,9 @@ from s3d.agent.core.supervise import supervise
 from s3d.agent.core.telemetry import open_registry
 from s3d.shared.access_key import AccessKey
 from s3d.shared.config.schema import Config
+from s3d.shared.config.values import Secret
 from s3d.shared.control import AgentStatus
+from s3d.shared.credentials import load_or_create_token
 from s3d.shared.local_keys import LocalKeys
 from s3d.shared.masking import mask
 from s3d.shared.paths import Places
@@ -84,6 +87,7 @@ def run(config: Config, places: Places, announce: Announce) -> int:
         with start_errors():
             stored = LocalKeys(places, config)
             keys = stored.load()
+            token = load_or_create_token(places, config)
             check_remote(config, keys, os.environ)
             check_loop(config, config.port)
             if config.ephemeral:
@@ -92,7 +96,15 @@ def run(config: Config, places: Places, announce: Announce) -> int:
                 private_folder(folder)
             leaving.enter_context(only_one(places.lock_file, places.socket))
         log_files = leaving.enter_context(open_log_files(config, places))
-        agent = Agent(config, places, umask, stored=stored, keys=keys, log_files=log_files)
+        agent = Agent(
+            config,
+            places,
+            umask,
+            stored=stored,
+            keys=keys,
+            log_files=log_files,
+            admin_token=token,
+        )
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             runner.run(agent.run(announce))
     return 0
@@ -110,8 +122,10 @@ class Agent:
         stored: LocalKeys,
         keys: list[AccessKey],
         log_files: LogFiles,
+        admin_token: Secret | None = None,
     ) -> None:
-        """umask: for files of the user. stored: where the keys were loaded from."""
+        """umask: for files of the user. stored: where the keys were loaded from. admin_token: what
+        /metrics needs; None: nothing."""
         in_use = AccessKeys(keys)
         self._config = config
         self._places = places
@@ -130,6 +144,7 @@ class Agent:
             registry=registry,
             tracer=tracer,
             export=TelemetryExport(registry, tracer),
+            admin=AdminAddress(config, admin_token, registry),
         )
 
     async def run(self, announce: Announce) -> None:
@@ -137,12 +152,13 @@ class Agent:
         loop = asyncio.get_running_loop()
         loop.set_default_executor(ThreadPoolExecutor(THREADS, thread_name_prefix="agent"))
         self._catch_signals(loop)
-        await self._process.export.start(mask)
-        try:
+        async with AsyncExitStack() as closing:
+            closing.push_async_callback(self._process.admin.stop)
+            await self._process.admin.start()
+            closing.push_async_callback(self._process.export.stop)
+            await self._process.export.start(mask)
             while not self._stopping.is_set():
                 await self._run_session(announce)
-        finally:
-            await self._process.export.stop()
 
     async def _run_session(self, announce: Announce) -> None:
         """Run until a signal, or until the remote's access key belongs to another account."""

@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from s3d import __version__
+from s3d.agent.app.admin_address import AdminAddress
 from s3d.agent.app.damaged_state import unreadable_state_warnings
 from s3d.agent.app.frontends import S3Endpoint
 from s3d.agent.app.key_manager import KeyManager
@@ -32,7 +33,8 @@ from s3d.agent.core.telemetry import Registry
 from s3d.agent.sync.folders import Folders
 from s3d.agent.transfers.user_transfers import UserTransfers
 from s3d.shared.config.schema import Config
-from s3d.shared.control import AgentStatus
+from s3d.shared.control import AdminStatus, AgentStatus
+from s3d.shared.credentials import uses_token_file
 from s3d.shared.paths import Places
 
 
@@ -56,6 +58,7 @@ class ProcessContext:
     """All metrics."""
     tracer: Tracer
     export: TelemetryExport
+    admin: AdminAddress
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,12 @@ class AgentSession:
         """The configuration with the port that the endpoint has."""
         return with_bound_port(self.configured, self.endpoint.url)
 
+    def admin_status(self) -> AdminStatus | None:
+        url, file = self.process.admin.url, self.places.admin_token_file
+        if not url:
+            return None
+        return AdminStatus(url, str(file) if uses_token_file(self.configured) else "")
+
     async def status(self) -> AgentStatus:
         """The status that `s3d status` shows."""
         config, stack = self.config, self.stack
@@ -91,6 +100,7 @@ class AgentSession:
             endpoint=self.endpoint.url,
             socket=str(self.places.socket),
             auth=config.auth,
+            admin=self.admin_status(),
             ephemeral=config.ephemeral,
             remote=stack.remote_status(),
             queue=stack.queue_status(),

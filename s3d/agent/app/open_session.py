@@ -8,10 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from s3d.agent.app.admin_address import scrape
 from s3d.agent.app.agent_session import AgentSession, ProcessContext
-from s3d.agent.app.frontends import ControlSocket, S3Endpoint
+from s3d.agent.app.frontends import AdminPages, ControlSocket, S3Endpoint
 from s3d.agent.app.integrity_check import Checker, opened_of
 from s3d.agent.app.process_metrics import CACHE, QUEUE, STORE, report_process
+from s3d.agent.app.readiness import session_readiness
 from s3d.agent.app.sampler import sampler_of
 from s3d.agent.app.stack import build_stack
 from s3d.agent.app.start_checks import create_buckets
@@ -19,6 +21,7 @@ from s3d.agent.app.sync_folders import open_folders
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
 from s3d.agent.core.log_buffer import LogBuffer
+from s3d.agent.core.telemetry import Registry
 from s3d.agent.frontends.control.access_key_routes import AccessKeyRoutes
 from s3d.agent.frontends.control.cache_routes import CacheRoutes
 from s3d.agent.frontends.control.check_routes import CheckRoutes
@@ -133,29 +136,41 @@ async def _start(frontend: Frontend, closing: AsyncExitStack) -> None:
 
 def _control_socket(session: AgentSession) -> ControlSocket:
     process = session.process
-    routes = control_routes(session, log_buffer=process.log_buffer, is_serving=process.is_serving)
+    routes = control_routes(session, log_buffer=process.log_buffer, registry=process.registry)
     return ControlSocket(routes, session.places.socket, process.registry)
+
+
+def _admin_pages(session: AgentSession) -> AdminPages:
+    process = session.process
+    return AdminPages(process.admin, partial(session_readiness, session), process.is_serving)
 
 
 FRONTENDS = (
     FrontendRow("http", lambda session: session.endpoint),
     FrontendRow("control", _control_socket),
+    FrontendRow("admin", _admin_pages),
 )
 """They are started from the top down and stopped in the reverse order. The control API shows the
-address of the endpoint, so it comes after it. To add a front end, add its row."""
+address of the endpoint, so it comes after it; a session is ready when all others are started. To
+add a front end, add its row."""
 
 
 def control_routes(
-    session: AgentSession, *, log_buffer: LogBuffer, is_serving: Callable[[], bool]
+    session: AgentSession, *, log_buffer: LogBuffer, registry: Registry
 ) -> list[Route]:
-    """All routes of the control API. log_buffer and is_serving are the process's own."""
+    """All routes of the control API. log_buffer and registry are the process's own."""
     stack, client, gateway = session.stack, session.client, session.stack.gateway
     queue = None if gateway is None else gateway.queue
     cache = None if gateway is None else gateway.cache
     key_status = None
     if gateway is not None:
         key_status = KeyStatus(S3Client(gateway.remote), queue, partial(cache_state, cache))
-    sources = StatusSources(agent=session.status, usage=stack.usage, serving=is_serving)
+    sources = StatusSources(
+        agent=session.status,
+        usage=stack.usage,
+        readiness=partial(session_readiness, session),
+        metrics=partial(scrape, registry),
+    )
     user_transfers = UserTransferRoutes(
         session.transfers, None if cache is None else cache.pin_manager
     )

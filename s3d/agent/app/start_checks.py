@@ -21,6 +21,7 @@ from s3d.agent.storage.index_writer import IndexUnreadable
 from s3d.shared.access_key import AccessKey
 from s3d.shared.config.schema import Config
 from s3d.shared.config.validators import is_loopback
+from s3d.shared.credentials import is_exposed
 from s3d.shared.errors import FullError, S3dError, UsageError
 from s3d.shared.paths import Places, find_places
 
@@ -156,18 +157,25 @@ def start_errors() -> Iterator[None]:
 async def listen(endpoint: S3Server, config: Config) -> str:
     """Bind the endpoint; its URL. Raises S3dError when the address cannot be bound, UsageError
     when it is the remote's."""
-    try:
+    with bind_errors(config.endpoint, "S3D_ENDPOINT"):
         _, port = await endpoint.start(config.host, config.port)
+    check_loop(config, port)
+    return endpoint_url(config.host, port)
+
+
+@contextlib.contextmanager
+def bind_errors(address: str, setting: str) -> Iterator[None]:
+    """Translate why an address cannot be listened on. setting: the variable that has set it."""
+    try:
+        yield
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             why = "another program is listening on this port"
-            remedy = "stop that program, or set S3D_ENDPOINT to another port (0: any free port)"
+            remedy = f"stop that program, or set {setting} to another port (0: any free port)"
         else:
             why = error.strerror or str(error)
-            remedy = "set S3D_ENDPOINT to an address of this machine and a port above 1023"
-        raise S3dError(f"cannot listen on {config.endpoint}", why, remedy) from error
-    check_loop(config, port)
-    return endpoint_url(config.host, port)
+            remedy = f"set {setting} to an address of this machine and a port above 1023"
+        raise S3dError(f"cannot listen on {address}", why, remedy) from error
 
 
 def endpoint_url(host: str, port: int) -> str:
@@ -182,6 +190,8 @@ def exposure_warnings(config: Config) -> list[str]:
         found.append("no authentication: every user and program on this machine has full access")
     if not is_loopback(config.host):
         found.append(f"{config.endpoint} can be reached from the network, without encryption")
+    if is_exposed(config):
+        found.append(f"{config.admin} can be reached from the network, without encryption")
     return found
 
 

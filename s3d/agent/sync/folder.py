@@ -110,6 +110,11 @@ class SyncFolder:
         baseline = self._baseline_handle.baseline
         return baseline is not None and baseline.get_meta("paused") == "true"
 
+    @property
+    def is_opening(self) -> bool:
+        """Whether its root has neither been opened nor been refused since the start."""
+        return self._open is None and self.state.state == "starting"
+
     async def opened(self) -> OpenFolder:
         """Wait for the root."""
         await self._is_open.wait()

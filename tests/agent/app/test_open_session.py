@@ -2,6 +2,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
+from s3d.agent.app.admin_address import AdminAddress
 from s3d.agent.app.agent_session import ProcessContext
 from s3d.agent.app.background import background_tasks
 from s3d.agent.app.key_manager import KeyManager
@@ -33,6 +34,8 @@ async def session(tmp_path):
         registry=Registry(),
         started=1.0,
         is_serving=lambda: True,
+        registry=(registry := Registry()),
+        admin=AdminAddress(config, None, registry),
     )
     places.state_dir.mkdir(parents=True)
     async with AsyncExitStack() as closing:
@@ -57,5 +60,5 @@ async def test_an_embedded_store_has_no_tasks_of_a_remote(session):
     assert set(tasks) == {"watchdog", "sync", "samples", "transfers", "sweep"}
 
 
-def test_the_control_api_starts_when_the_endpoint_has_its_address():
-    assert [row.name for row in FRONTENDS] == ["http", "control"]
+def test_the_control_api_starts_when_the_endpoint_has_its_address_and_readiness_comes_last():
+    assert [row.name for row in FRONTENDS] == ["http", "control", "admin"]

@@ -1,20 +1,25 @@
-"""Both front ends are what the agent starts, stops and asks for its status."""
+"""The front ends are what the agent starts, stops and asks for its status."""
 
-from s3d.agent.app.frontends import ControlSocket, S3Endpoint
+from s3d.agent.app.admin_address import AdminAddress
+from s3d.agent.app.frontends import AdminPages, ControlSocket, S3Endpoint
 from s3d.agent.core.access_keys import AccessKeys
 from s3d.agent.core.store import TerminalStore
+from s3d.agent.core.telemetry import Registry
 from s3d.agent.frontends.frontend import Frontend
 from s3d.shared.access_key import AccessKey
 from s3d.shared.config.schema import Config
 from s3d.shared.config.values import Secret
+from s3d.shared.diagnostics import readiness_of
 
 
 async def test_each_front_end_starts_at_an_address_has_a_status_and_stops(tmp_path):
-    config = Config(endpoint="http://127.0.0.1:0")
+    config = Config(endpoint="http://127.0.0.1:0", admin="http://127.0.0.1:0")
     endpoint = S3Endpoint(
         TerminalStore(), config, AccessKeys([AccessKey("S3DKEY", Secret("secret"))])
     )
-    frontends: list[Frontend] = [endpoint, ControlSocket([], tmp_path / "socket")]
+    address = AdminAddress(config, None, Registry())
+    pages = AdminPages(address, lambda: readiness_of([]), lambda: True)
+    frontends: list[Frontend] = [endpoint, ControlSocket([], tmp_path / "socket"), pages]
     for frontend in frontends:
         assert await frontend.start()
         assert all(isinstance(number, int | float) for number in frontend.status().values())

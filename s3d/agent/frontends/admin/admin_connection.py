@@ -102,7 +102,9 @@ class AdminConnections(web.Server):
         self._open[handler] = None
         if len(self._open) > MAX_CONNECTIONS:
             idle = (each for each in self._open if not each.is_serving)
-            next(idle, handler).abort()
+            dropped = next(idle, handler)
+            del self._open[dropped]
+            dropped.abort()
 
     def connection_lost(
         self, handler: web.RequestHandler, exc: BaseException | None = None

@@ -1,23 +1,21 @@
 """The admin address: /metrics, /healthz and /readyz over HTTP.
 
-It belongs to the process and outlives sessions, so /healthz answers while the agent opens its
-stores, while it changes to the state of another account, and until the process ends. A session
-attaches what it knows (AdminSources); without a session the agent is not ready.
+It belongs to the process and outlives sessions, so /healthz and /metrics answer while the agent
+opens its stores, while it changes to the state of another account, and until the process ends. A
+session attaches its readiness; without a session the agent is not ready.
 
 One request:
 
 1. AdminConnection limits its size and time.
 2. respond() refuses other hosts, paths, methods and tokens (admin_access.py).
-3. A page answers: health never looks at anything; readiness and metrics come from the session.
+3. A page answers. Health looks at nothing, and nothing here ever waits for the remote.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 
-import msgspec
 from aiohttp import web
 
 from s3d.agent.frontends.admin.admin_access import AdminAccess, Caller
@@ -29,6 +27,9 @@ from s3d.shared.diagnostics import READY, Readiness, ReadinessCheck, readiness_o
 logger = logging.getLogger(__name__)
 
 STARTING = "the agent is opening its stores"
+STOPPING = "the agent is stopping"
+OTHER_ACCOUNT = "the agent changes to the state of another account"
+"""Why the agent is not ready without a session."""
 _METHODS = ("GET", "HEAD")
 _HEADERS = {
     "Server": "s3d",
@@ -42,21 +43,17 @@ _STOP_TIMEOUT = 1.0
 """Seconds that responses in hand get to be written."""
 
 
-@dataclass(frozen=True, slots=True)
-class AdminSources:
-    """What a session shows at the admin address."""
-
-    readiness: Callable[[], Readiness]
-    metrics: Callable[[str], tuple[bytes, str]]
-    """Accept header -> the metrics and their content type."""
+MetricsPage = Callable[[str], tuple[bytes, str]]
+"""Accept header -> the metrics and their content type."""
 
 
 class AdminServer:
     """Serves the admin pages at one address. Started once, stopped once, within one event loop."""
 
-    def __init__(self, access: AdminAccess) -> None:
+    def __init__(self, access: AdminAccess, metrics: MetricsPage) -> None:
         self._access = access
-        self._sources: AdminSources | None = None
+        self._metrics = metrics
+        self._session: Callable[[], Readiness] | None = None
         self._reason = STARTING
         self._runner: web.ServerRunner | None = None
 
@@ -81,13 +78,19 @@ class AdminServer:
         if self._runner is not None:
             await self._runner.cleanup()
 
-    def attach(self, sources: AdminSources) -> None:
-        """Show what a session knows, from now on."""
-        self._sources = sources
+    def attach(self, readiness: Callable[[], Readiness]) -> None:
+        """Show the readiness of a session, from now on."""
+        self._session = readiness
 
     def detach(self, reason: str) -> None:
         """Show that there is no session, and why."""
-        self._sources, self._reason = None, reason
+        self._session, self._reason = None, reason
+
+    def readiness(self) -> Readiness:
+        """Of the session, or why there is none."""
+        if self._session is None:
+            return readiness_of([ReadinessCheck("stores", False, self._reason)])
+        return self._session()
 
     async def respond(self, request: web.BaseRequest) -> web.StreamResponse:
         """The response to any request; an exception of a page is logged and becomes a 500."""
@@ -117,33 +120,29 @@ class AdminServer:
         return page(request, caller is Caller.TRUSTED)
 
     def _pages(self) -> dict[str, Callable[[web.BaseRequest, bool], web.Response]]:
-        return {"/metrics": self._metrics, "/healthz": self._health, "/readyz": self._readiness}
+        return {
+            "/metrics": self._metrics_page,
+            "/healthz": _health_page,
+            "/readyz": self._readiness_page,
+        }
 
-    def _health(self, request: web.BaseRequest, is_trusted: bool) -> web.Response:
-        """200 while the event loop runs."""
-        return _response(200, b"ok\n", "text/plain")
+    def _metrics_page(self, request: web.BaseRequest, is_trusted: bool) -> web.Response:
+        if not is_trusted:
+            return _unauthorized("/metrics needs a token")
+        return _response(200, *self._metrics(request.headers.get("Accept", "")))
 
-    def _readiness(self, request: web.BaseRequest, is_trusted: bool) -> web.Response:
+    def _readiness_page(self, request: web.BaseRequest, is_trusted: bool) -> web.Response:
         """200 when requests are served from complete stores, else 503. Reasons have names of
         folders, so only trusted callers get them."""
         readiness = self.readiness()
         shown = readiness if is_trusted else Readiness(readiness.status)
         status = 200 if readiness.status == READY else 503
-        return _response(status, msgspec.json.encode(shown) + b"\n", control.JSON)
+        return _response(status, control.encode(shown) + b"\n", control.JSON)
 
-    def readiness(self) -> Readiness:
-        """Of the session, or why there is none."""
-        if self._sources is None:
-            return readiness_of([ReadinessCheck("stores", False, self._reason)])
-        return self._sources.readiness()
 
-    def _metrics(self, request: web.BaseRequest, is_trusted: bool) -> web.Response:
-        if not is_trusted:
-            return _unauthorized("/metrics needs a token")
-        if self._sources is None:
-            return _problem(503, "ServiceUnavailable", self._reason)
-        body, content_type = self._sources.metrics(request.headers.get("Accept", ""))
-        return _response(200, body, content_type)
+def _health_page(request: web.BaseRequest, is_trusted: bool) -> web.Response:
+    """200 while the event loop runs."""
+    return _response(200, b"ok\n", "text/plain")
 
 
 def _response(status: int, body: bytes, content_type: str) -> web.Response:

@@ -1,4 +1,5 @@
-"""Routes of the agent's status: hello, status, the snapshot for the event stream, health."""
+"""Routes of the agent's status: hello, status, the snapshot for the event stream, health,
+metrics."""
 
 from __future__ import annotations
 
@@ -18,6 +19,7 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.storage.records import StoreTotals
 from s3d.shared import control
 from s3d.shared.control import AgentStatus, ApiVersion, BucketInfo, Hello, ObjectInfo, State
+from s3d.shared.diagnostics import READY, Readiness
 
 FEATURES = [
     "buckets",
@@ -41,8 +43,9 @@ class StatusSources:
     agent: Callable[[], Awaitable[AgentStatus]]
     usage: Callable[[str], Awaitable[StoreTotals | None]]
     """Objects and bytes of a bucket; None: only the remote knows them."""
-    serving: Callable[[], bool]
-    """All listeners are bound, and the agent is not stopping."""
+    readiness: Callable[[], Readiness]
+    metrics: Callable[[str], tuple[bytes, str]]
+    """Accept header -> the metrics and their content type."""
 
 
 class StatusRoutes:
@@ -67,6 +70,7 @@ class StatusRoutes:
             Route("GET", "/v1/state", self.state),
             Route("GET", "/healthz", self.health),
             Route("GET", "/readyz", self.readiness),
+            Route("GET", "/metrics", self.metrics),
         ]
 
     async def hello(self, call: Call) -> web.Response:
@@ -107,10 +111,14 @@ class StatusRoutes:
         return web.Response(text="ok\n")
 
     async def readiness(self, call: Call) -> web.Response:
-        """200 while requests are served, else 503."""
-        if self._sources.serving():
-            return web.Response(text="ready\n")
-        return web.Response(text="not ready\n", status=503)
+        """200 when the agent is ready, else 503; the reasons in both cases."""
+        readiness = self._sources.readiness()
+        return answer(readiness, 200 if readiness.status == READY else 503)
+
+    async def metrics(self, call: Call) -> web.Response:
+        """All metrics as Prometheus text, or as OpenMetrics for those who accept it."""
+        body, content_type = self._sources.metrics(call.request.headers.get("Accept", ""))
+        return web.Response(body=body, headers={"Content-Type": content_type})
 
     async def _bucket(self, bucket: str) -> BucketInfo:
         buckets = {info.name: info for info in await self._objects.buckets()}

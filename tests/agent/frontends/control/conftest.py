@@ -38,6 +38,7 @@ from s3d.shared.control import (
     decode,
     encode,
 )
+from s3d.shared.diagnostics import Readiness, ReadinessCheck, readiness_of
 from s3d.shared.paths import Places, find_places
 from tests.agent.stores.write_queue.rig import Rig, open_rig
 
@@ -55,6 +56,10 @@ class Control:
     objects: S3Client
     stack: Stack | None
     serving: bool = True
+
+    def readiness(self) -> Readiness:
+        reason = "" if self.serving else "the agent is stopping"
+        return readiness_of([ReadinessCheck("endpoint", self.serving, reason)])
 
     async def status(self) -> AgentStatus:
         return AgentStatus("0.1.0", 7, 1.0, ENDPOINT, str(self.socket), "sigv4", False)
@@ -76,7 +81,7 @@ async def control(places: Places) -> AsyncIterator[Control]:
     stack = await build_stack(load_config(None, {}, {}), places, events)
     objects = S3Client(stack.top)
     parts = Control(places.socket, events, objects, stack)
-    sources = StatusSources(parts.status, stack.usage, lambda: parts.serving)
+    sources = StatusSources(parts.status, stack.usage, parts.readiness, _metrics)
     routes = [
         *StatusRoutes(sources, objects, events).routes(),
         *ObjectRoutes(objects, parts.presign).routes(),
@@ -133,7 +138,7 @@ async def gate(places: Places, tmp_path: Path) -> AsyncIterator[Gate]:
         places.state_dir.mkdir(parents=True, exist_ok=True)
         transfers = UserTransfers(objects, rig.events, places.transfers_file, 0o022)
         control = Control(places.socket, rig.events, objects, None)
-        sources = StatusSources(control.status, _no_usage, lambda: True)
+        sources = StatusSources(control.status, _no_usage, control.readiness, _metrics)
         routes = [
             *StatusRoutes(sources, objects, rig.events, KeyStatus(S3Client(inner), queue)).routes(),
             *QueueRoutes(queue).routes(),
@@ -149,6 +154,10 @@ async def gate(places: Places, tmp_path: Path) -> AsyncIterator[Gate]:
 
 async def _no_usage(bucket: str) -> None:
     return None
+
+
+def _metrics(accept: str) -> tuple[bytes, str]:
+    return f"# {accept}\n".encode(), "text/plain; version=0.0.4"
 
 
 @pytest.fixture

@@ -5,7 +5,8 @@ import pytest
 
 from s3d.agent.core.object_info import ObjectAttributes
 from s3d.agent.s3.messages import BytesBody
-from s3d.shared.control import AgentStatus, BucketInfo, Hello, ObjectInfo, State
+from s3d.shared.control import AgentStatus, BucketInfo, Hello, ObjectInfo, State, decode
+from s3d.shared.diagnostics import Readiness, ReadinessCheck
 
 
 async def get(http, path, kind=None, status=200, **query):
@@ -71,9 +72,18 @@ async def test_the_events_go_on_from_the_state(control, http):
             assert [event.subject for event in await subscription.take()] == ["later"]
 
 
-async def test_health_is_of_the_loop_and_readiness_of_the_service(control, http):
+async def test_health_is_of_the_loop_and_readiness_has_its_reasons(control, http):
     assert await get(http, "/healthz") == b"ok\n"
-    assert await get(http, "/readyz") == b"ready\n"
+    assert await get(http, "/readyz", Readiness) == control.readiness()
     control.serving = False
     assert await get(http, "/healthz") == b"ok\n"
-    assert await get(http, "/readyz", status=503) == b"not ready\n"
+    body = await get(http, "/readyz", status=503)
+    assert decode(body, Readiness) == Readiness(
+        "not ready", [ReadinessCheck("endpoint", False, "the agent is stopping")]
+    )
+
+
+async def test_metrics_are_in_the_format_that_the_client_accepts(http):
+    async with http.get("http://s3d/metrics", headers={"Accept": "this"}) as response:
+        assert await response.read() == b"# this\n"
+        assert response.headers["Content-Type"] == "text/plain; version=0.0.4"

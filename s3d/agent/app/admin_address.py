@@ -1,0 +1,52 @@
+"""The admin address of the process: it listens while sessions come and go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from s3d.agent.app.start_checks import bind_errors, endpoint_url
+from s3d.agent.core.metrics_text import negotiate, render
+from s3d.agent.core.telemetry import Registry
+from s3d.agent.frontends.admin.admin_access import AdminAccess
+from s3d.agent.frontends.admin.admin_server import AdminServer
+from s3d.shared.config.schema import Config
+from s3d.shared.config.values import Secret
+from s3d.shared.diagnostics import Readiness
+
+
+def scrape(registry: Registry, accept: str) -> tuple[bytes, str]:
+    """All metrics in the format that an Accept header asks for, and its content type."""
+    text_format = negotiate(accept)
+    return render(registry.collect(), text_format), text_format.value
+
+
+class AdminAddress:
+    """Listens as long as the process lives, so that health checks succeed while a session opens or
+    closes. Without the setting, start() does nothing."""
+
+    def __init__(self, config: Config, token: Secret | None, registry: Registry) -> None:
+        self.url = config.admin
+        """With the real port once it is started; "" when there is none."""
+        self._server = AdminServer(
+            AdminAccess(config.hosts, token), lambda accept: scrape(registry, accept)
+        )
+
+    async def start(self) -> None:
+        """Raises S3dError when the address cannot be bound."""
+        if not self.url:
+            return
+        parts = urlsplit(self.url)
+        host = parts.hostname or ""
+        with bind_errors(self.url, "S3D_ADMIN"):
+            port = await self._server.start(host, parts.port or 0)
+        self.url = endpoint_url(host, port)
+
+    async def stop(self) -> None:
+        await self._server.stop()
+
+    def attach(self, readiness: Callable[[], Readiness]) -> None:
+        self._server.attach(readiness)
+
+    def detach(self, reason: str) -> None:
+        self._server.detach(reason)
