@@ -1,6 +1,7 @@
-"""Object lock of versions of objects, retention and legal hold: stored and returned, not enforced.
+"""Object lock of versions of objects: put and get their retention and legal hold.
 
 They lie in the description of the version, as the members in which GET and HEAD show them.
+s3/object_lock.py has the rules; Publisher.delete_version enforces them.
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock.html
 """
 
@@ -14,8 +15,10 @@ from msgspec.structs import replace
 from s3d.agent.core.store import Completed, operation
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members, S3Request, S3Response
+from s3d.agent.s3.object_lock import MODES, check_retention_change
 from s3d.agent.storage.index import Index
 from s3d.agent.storage.reader import Reader
+from s3d.agent.storage.records import Description
 from s3d.agent.storage.transaction import Transaction
 from s3d.agent.stores.local.lookup import (
     check_object_lock,
@@ -46,7 +49,7 @@ class LockOps:
     @operation("PutObjectLegalHold")
     async def put_object_legal_hold(self, request: S3Request[Members]) -> S3Response[Members]:
         value = payload_of(request)
-        if not value.get("Status"):
+        if value.get("Status") not in ("ON", "OFF"):
             raise S3Error("MalformedXML")
         return await self._put(request, "LegalHold", value)
 
@@ -55,7 +58,7 @@ class LockOps:
         """Without mode and date, the retention is removed."""
         value = payload_of(request)
         mode, until = value.get("Mode"), value.get("RetainUntilDate")
-        if (mode is None) != (until is None):
+        if (mode is None) != (until is None) or (mode is not None and mode not in MODES):
             raise S3Error("MalformedXML")
         if until is not None and until.timestamp() <= self._clock():
             message = "The retain until date must be in the future!"
@@ -75,20 +78,18 @@ class LockOps:
     ) -> S3Response[Members]:
         names = _HEADERS[name]
         given = {header: value[member] for member, header in names.items() if member in value}
+        may_bypass = bool(request.input.get("BypassGovernanceRetention"))
+
+        def changed(description: Description) -> Description:
+            headers = description.headers
+            if name == "Retention":
+                check_retention_change(headers, value, may_bypass=may_bypass, now=self._clock())
+            return replace(description, headers=_without(headers, names.values()) | given)
 
         def put(tx: Transaction) -> None:
             bucket, version_id = find_bucket(tx, request.bucket), request.input.get("VersionId")
             check_object_lock(tx, bucket)
-            gone = names.values()
-            update_metadata(
-                tx,
-                bucket,
-                request.key,
-                version_id,
-                lambda description: replace(
-                    description, headers=_without(description.headers, gone) | given
-                ),
-            )
+            update_metadata(tx, bucket, request.key, version_id, changed)
 
         await self._index.write(put)
         return S3Response({})

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
 from msgspec.structs import replace
 
 from s3d.agent.s3.conditions import Current
 from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.messages import Members
 from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.records import (
     NULL_VERSION,
@@ -22,6 +24,10 @@ from s3d.agent.storage.transaction import Transaction
 
 OBJECT_LOCK = "object-lock"
 """Query word of the setting of a bucket that switches object lock on."""
+
+
+decode_setting: Callable[[bytes], Members] = msgspec.msgpack.Decoder(Members).decode
+"""A setting of a bucket: the output of its Get operation."""
 
 
 def find_bucket(reader: Reader, name: str) -> BucketRecord:
@@ -67,6 +73,14 @@ def find_upload(reader: Reader, bucket: str, key: str, upload_id: str) -> Upload
 def has_object_lock(reader: Reader, bucket: BucketRecord) -> bool:
     """Whether object lock was enabled at the bucket's creation, or by a setting."""
     return bucket.object_lock or reader.setting(bucket.name, OBJECT_LOCK) is not None
+
+
+def object_lock_configuration(reader: Reader, bucket: BucketRecord) -> Members:
+    """The ObjectLockConfiguration of a bucket; empty when it has none of its own."""
+    stored = reader.setting(bucket.name, OBJECT_LOCK)
+    if stored is None:
+        return {}
+    return dict(decode_setting(stored)["ObjectLockConfiguration"])
 
 
 def check_object_lock(reader: Reader, bucket: BucketRecord) -> None:

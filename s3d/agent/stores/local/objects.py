@@ -137,7 +137,8 @@ class ObjectOps:
         if not 1 <= len(objects) <= MAX_DELETES or any(not one.get("Key") for one in objects):
             raise S3Error("MalformedXML")
 
-        delete = partial(self._delete_all, request.bucket, objects)
+        may_bypass = bool(request.input.get("BypassGovernanceRetention"))
+        delete = partial(self._delete_all, request.bucket, objects, may_bypass)
         deleted, errors = await self._index.write(delete, frees=True)
         output: Members = {} if wanted.get("Quiet") else {"Deleted": deleted}
         return S3Response({**output, "Errors": errors} if errors else output)
@@ -161,24 +162,27 @@ class ObjectOps:
         return stored_members(bucket, stored)
 
     def _delete_all(
-        self, name: str, objects: Sequence[Mapping[str, Any]], tx: Transaction
+        self, name: str, objects: Sequence[Mapping[str, Any]], may_bypass: bool, tx: Transaction
     ) -> tuple[list[Members], list[Members]]:
         """The result for each key: rows of deleted ones, rows of errors."""
         bucket = find_bucket(tx, name)
         deleted, errors = [], []
         for one in objects:
             try:
-                deleted.append(self._delete_one(tx, bucket, one))
+                deleted.append(self._delete_one(tx, bucket, one, may_bypass))
             except S3Error as error:
                 errors.append(_error_row(one, error))
         return deleted, errors
 
-    def _delete_one(self, tx: Transaction, bucket: BucketRecord, one: Mapping[str, Any]) -> Members:
+    def _delete_one(
+        self, tx: Transaction, bucket: BucketRecord, one: Mapping[str, Any], may_bypass: bool
+    ) -> Members:
         conditions = {
             "VersionId": one.get("VersionId"),
             "IfMatch": one.get("ETag"),
             "IfMatchLastModifiedTime": one.get("LastModifiedTime"),
             "IfMatchSize": one.get("Size"),
+            "BypassGovernanceRetention": may_bypass,
         }
         check_key(one["Key"])
         given = {name: value for name, value in conditions.items() if value is not None}
@@ -203,7 +207,8 @@ class ObjectOps:
         stored = tx.version(bucket.name, key.encode(), version_id)
         if stored is None or not stored.record.delete_marker:
             check_delete({**input, "Key": key}, condition_of(stored))
-        removed = self._publisher.delete_version(tx, bucket, key, version_id)
+        may_bypass = bool(input.get("BypassGovernanceRetention"))
+        removed = self._publisher.delete_version(tx, bucket, key, version_id, may_bypass=may_bypass)
         if removed is not None and removed.delete_marker:
             return _marker_members(removed)
         return {"VersionId": version_id}

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from s3d.agent.s3.messages import NO_CONTEXT, RequestContext
+from s3d.agent.s3.object_lock import check_deletion, default_retention
 from s3d.agent.storage.records import (
     EMPTY,
     NULL_VERSION,
@@ -22,6 +23,7 @@ from s3d.agent.storage.records import (
     version_id_of,
 )
 from s3d.agent.storage.transaction import Transaction
+from s3d.agent.stores.local.lookup import object_lock_configuration
 
 ENABLED = "Enabled"
 SUSPENDED = "Suspended"
@@ -68,6 +70,8 @@ class Publisher:
         """
         replaced = tx.current(bucket.name, record.key.encode())
         record = self._numbered(tx, bucket, record, replaced)
+        if bucket.versioning == ENABLED:
+            record = _with_default_retention(tx, bucket, record)
         _retire(tx, bucket, record.key, replaced)
         stored = Stored(record, layout)
         tx.put_current(bucket.name, stored, replaced.record if replaced else None)
@@ -91,17 +95,26 @@ class Publisher:
         return marker
 
     def delete_version(
-        self, tx: Transaction, bucket: BucketRecord, key: str, version_id: str
+        self,
+        tx: Transaction,
+        bucket: BucketRecord,
+        key: str,
+        version_id: str,
+        *,
+        may_bypass: bool = False,
     ) -> ObjectRecord | None:
         """Remove one version permanently; the newest remaining one becomes current.
 
-        Returns the removed version; None: there is none with this id.
+        Returns the removed version; None: there is none with this id. Raises AccessDenied for a
+        version that object lock protects; may_bypass: also those in governance mode are removed.
         """
         name = key.encode()
         current = tx.current(bucket.name, name)
         doomed = tx.version(bucket.name, name, version_id)
         if doomed is None:
             return None
+        headers = doomed.record.description.headers
+        check_deletion(headers, may_bypass=may_bypass, now=self._clock())
         tx.decref(doomed.layout)
         if current is None or doomed.record.seq != current.record.seq:
             tx.drop_version(bucket.name, doomed.record)
@@ -135,6 +148,21 @@ class Publisher:
     def _tell(self, tx: Transaction, change: Change) -> None:
         if self._on_change is not None:
             self._on_change(tx, change)
+
+
+def _with_default_retention(
+    tx: Transaction, bucket: BucketRecord, record: ObjectRecord
+) -> ObjectRecord:
+    """The record with the retention of the bucket's rule, unless the request gave one."""
+    configuration = object_lock_configuration(tx, bucket)
+    if not configuration or "ObjectLockMode" in record.description.headers:
+        return record
+    added = default_retention(configuration, record.modified)
+    if not added:
+        return record
+    description = record.description
+    headers = {**description.headers, **added}
+    return replace(record, description=replace(description, headers=headers))
 
 
 def _retire(tx: Transaction, bucket: BucketRecord, key: str, current: Stored | None) -> None:

@@ -27,7 +27,7 @@ from s3d.agent.storage.records import BucketRecord
 from s3d.agent.storage.transaction import Transaction
 from s3d.agent.stores.local import setting_rules as rules
 from s3d.agent.stores.local.access_settings import admit_ownership, admit_policy
-from s3d.agent.stores.local.lookup import find_bucket
+from s3d.agent.stores.local.lookup import decode_setting, find_bucket
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,9 +161,12 @@ SETTINGS: tuple[Setting, ...] = (
 ENFORCED: Mapping[str, str] = {
     "acl": "access control lists",
     "cors": "CORS rules",
+    "legal-hold": "legal holds",
+    "object-lock": "object lock",
     "ownershipControls": "ownership controls",
     "policy": "bucket policies",
     "publicAccessBlock": "public access block",
+    "retention": "retention",
 }
 """Settings that s3d acts upon: query word -> name for people. CORS: in the S3 endpoint; those that
 decide about access: in stores/access."""
@@ -174,15 +177,12 @@ STORED_ONLY: Mapping[str, str] = {
     "encryption": "default encryption",
     "intelligent-tiering": "intelligent tiering",
     "inventory": "inventory configurations",
-    "legal-hold": "legal holds",
     "lifecycle": "lifecycle rules",
     "logging": "access logging",
     "metrics": "metrics configurations",
     "notification": "event notifications",
-    "object-lock": "object lock",
     "replication": "replication",
     "requestPayment": "request payment",
-    "retention": "retention",
     "website": "website hosting",
 }
 """Settings that are returned as they were put and have no effect: the user guide lists them by
@@ -230,7 +230,7 @@ class SettingOps:
             bucket = find_bucket(reader, request.bucket)
             kept = reader.setting(bucket.name, _word(request))
             if kept is not None:
-                return _decode(kept)
+                return decode_setting(kept)
             return setting.implied(bucket) if setting.implied is not None else None
 
         kept = self._index.read_inline(look)
@@ -250,7 +250,6 @@ class SettingOps:
 
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode: Callable[[bytes], Members] = msgspec.msgpack.Decoder(Members).decode
 
 
 def _word(request: S3Request[Members]) -> str:
