@@ -31,7 +31,6 @@ async def session(tmp_path):
         umask=0o022,
         log_buffer=LogBuffer(),
         log_files=LogFiles(places.log_file, None),
-        registry=Registry(),
         started=1.0,
         is_serving=lambda: True,
         registry=(registry := Registry()),
