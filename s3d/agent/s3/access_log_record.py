@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
+from typing import NamedTuple
 from urllib.parse import quote
 
 from s3d.agent.s3.model import Operation
@@ -22,9 +23,8 @@ from s3d.shared.masking import mask, mask_url
 NONE = "-"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccessRecord:
-    """What a record says. "" and None: unknown, or the operation has no such thing."""
+class AccessRecord(NamedTuple):
+    """What a record says, by keyword. "" and None: unknown, or there is no such thing."""
 
     time: float
     """When the request was received, in Unix seconds."""
@@ -74,7 +74,7 @@ def format_record(record: AccessRecord) -> str:
         (
             _word(record.bucket_owner),
             _word(record.bucket),
-            _time(record.time),
+            _time(int(record.time)),
             _word(record.remote_ip),
             _word(record.requester),
             _word(record.request_id),
@@ -162,7 +162,8 @@ _UNQUOTABLE = re.compile(r"[^ !#-\[\]-~]")
 _NO_WORD = re.compile(r"[^!-~]")
 
 
-def _time(seconds: float) -> str:
+@lru_cache(maxsize=4)
+def _time(seconds: int) -> str:
     """[%d/%b/%Y:%H:%M:%S %z], whatever the locale is."""
     at = datetime.fromtimestamp(seconds, UTC)
     return f"[{at.day:02}/{_MONTHS[at.month - 1]}/{at:%Y:%H:%M:%S} +0000]"
@@ -178,6 +179,8 @@ def _word(text: str) -> str:
 
 
 def _quoted(text: str) -> str:
+    if text.isascii() and text.isprintable() and '"' not in text and "\\" not in text:
+        return f'"{text}"'
     return f'"{_UNQUOTABLE.sub(_hexadecimal, text)}"'
 
 

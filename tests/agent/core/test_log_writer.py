@@ -28,7 +28,8 @@ class Breaking(RotatingFile):
                 raise self.error
             super().write(data)
         finally:
-            self.tried.release()
+            if data:
+                self.tried.release()
 
 
 @pytest.fixture
@@ -103,6 +104,13 @@ def test_between_two_attempts_nothing_is_tried(file):
     file.tried.acquire()
     writer.close()
     assert file.path.read_bytes() in (b"three\n", b"two\nthree\n")
+
+
+def test_a_path_that_cannot_be_written_shows_before_the_first_line(tmp_path, caplog):
+    writer = LogWriter(RotatingFile(tmp_path / "none" / "log"))
+    writer.close()
+    assert writer.trouble == f"{tmp_path}/none/log cannot be written: No such file or directory"
+    assert len(caplog.messages) == 1
 
 
 def test_reopen_leaves_a_file_that_was_moved(file, tmp_path):

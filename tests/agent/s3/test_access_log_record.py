@@ -1,7 +1,6 @@
 """The format of AWS's server access logs, field by field."""
 
 import re
-from dataclasses import replace
 
 import pytest
 
@@ -78,7 +77,7 @@ def test_a_record_of_a_part_of_a_request_has_dashes_without_quotes():
     ],
 )
 def test_a_key_is_encoded_twice(key, shown):
-    assert FIELD.findall(format_record(replace(PUT, key=key)))[7] == shown
+    assert FIELD.findall(format_record(PUT._replace(key=key)))[7] == shown
 
 
 @pytest.mark.parametrize(
@@ -92,8 +91,8 @@ def test_a_key_is_encoded_twice(key, shown):
     ],
 )
 def test_no_client_breaks_a_line_or_ends_a_field(text):
-    hostile = replace(
-        PUT, request_line=text, referer=text, user_agent=text, host_header=text, bucket=text,
+    hostile = PUT._replace(
+        request_line=text, referer=text, user_agent=text, host_header=text, bucket=text,
         version_id=text, error_code=text,
     )  # fmt: skip
     line = format_record(hostile)
@@ -116,7 +115,7 @@ def test_no_client_breaks_a_line_or_ends_a_field(text):
 )
 def test_what_signs_a_url_is_masked(word):
     url = f"/b/k?versionId=1&{word}&x-user=johndoe"
-    line = format_record(replace(PUT, request_line=f"GET {url} HTTP/1.1", referer=url))
+    line = format_record(PUT._replace(request_line=f"GET {url} HTTP/1.1", referer=url))
     assert "SECRET" not in line
     assert 'x-user=johndoe HTTP/1.1" 200' in line
     assert "versionId=1&" in line

@@ -11,7 +11,6 @@ import logging
 import re
 import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 from s3d.agent.frontends.http.exchange import CONTINUE, Exchange, ResponseChannel
@@ -245,8 +244,8 @@ def _copy_record(
         bucket, key, version_id = parse_copy_source(source)
     except S3Error:
         return
-    yield replace(
-        _part_of(main), operation=COPY_SOURCE[exchange.operation], bucket=bucket, key=key,
+    yield _part_of(main)._replace(
+        operation=COPY_SOURCE[exchange.operation], bucket=bucket, key=key,
         version_id=version_id or "", status=main.status, error_code=main.error_code,
     )  # fmt: skip
 
@@ -257,16 +256,16 @@ def _delete_records(exchange: RecordedExchange, main: AccessRecord) -> Iterator[
     if exchange.operation != "DeleteObjects" or request is None or exchange.status != 200:
         return
     for each in request.input.get("Delete", {}).get("Objects", ()):
-        yield replace(
-            _part_of(main), operation=BATCH_DELETE, key=each.get("Key", ""), status=204,
+        yield _part_of(main)._replace(
+            operation=BATCH_DELETE, key=each.get("Key", ""), status=204,
             version_id=each.get("VersionId") or "",
         )  # fmt: skip
 
 
 def _part_of(main: AccessRecord) -> AccessRecord:
     """The record of a part of a request, which has no request line and no times of its own."""
-    return replace(
-        main, request_line=None, referer=None, user_agent=None, bytes_sent=0, object_size=None,
+    return main._replace(
+        request_line=None, referer=None, user_agent=None, bytes_sent=0, object_size=None,
         total_time=None, turn_around_time=None, error_code="",
     )  # fmt: skip
 
