@@ -247,6 +247,24 @@ class State(Struct, frozen=True):
     buckets: list[BucketInfo]
 
 
+ANONYMOUS = "anonymous"
+"""In place of a key: the caller without one."""
+
+
+class Explanation(msgspec.Struct, frozen=True):
+    """A decision about access, as it would be made for a plain request."""
+
+    caller: str
+    """The ARN of the user or account, or ANONYMOUS."""
+    action: str
+    """As in a policy: s3:GetObject."""
+    resource: str
+    """An ARN."""
+    allowed: bool
+    reason: str
+    """The statement, grant, scope or switch that decides."""
+
+
 OBJECT_HEADER = "S3d-Object"
 """Answer header of GET, HEAD and PUT object: the ObjectInfo as ASCII JSON, without the tags."""
 CLIENT_HEADER = "S3d-Client"

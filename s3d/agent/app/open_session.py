@@ -22,6 +22,7 @@ from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
 from s3d.agent.core.log_buffer import LogBuffer
 from s3d.agent.core.telemetry import Registry
+from s3d.agent.frontends.control.access_decision_routes import AccessDecisionRoutes
 from s3d.agent.frontends.control.access_key_routes import AccessKeyRoutes
 from s3d.agent.frontends.control.cache_routes import CacheRoutes
 from s3d.agent.frontends.control.check_routes import CheckRoutes
@@ -187,6 +188,7 @@ def control_routes(
         SyncFolderRoutes(session.folders, client, session.places.config_file),
         SyncActionRoutes(session.folders),
         AccessKeyRoutes(session.process.key_manager),
+        AccessDecisionRoutes(stack.explain, session.process.keys),
         CheckRoutes(Checker(session.places, opened_of(stack))),
         EventStream(session.events),
     )

@@ -35,6 +35,9 @@ from s3d.agent.core.spans import Tracer
 from s3d.agent.core.store import AccessControl, ObjectStore
 from s3d.agent.core.telemetry import Registry
 from s3d.agent.core.traced_layer import TracedLayer
+from s3d.agent.s3.access_decision import Decision, decide_by_key
+from s3d.agent.s3.actions import Need
+from s3d.agent.s3.principal import Principal
 from s3d.agent.storage.records import StoreTotals
 from s3d.agent.stores.access.authorization import Authorization
 from s3d.agent.stores.access.layer import AccessLayer
@@ -69,6 +72,8 @@ class Stack:
     gateway: Gateway | None
     waiting: WaitingWrites | None = None
     """Pending writes for remotes that are not in use."""
+    authorization: Authorization | None = None
+    """What decides about access in front of the embedded store."""
 
     @property
     def without_events(self) -> ObjectStore:
@@ -76,6 +81,13 @@ class Stack:
         if self.gateway is not None:
             return self.gateway.without_events
         return self.top if self.embedded is None else self.embedded.local
+
+    def explain(self, need: Need, caller: Principal, prefix: str = "") -> Decision:
+        """Whether a caller may do something, and why; prefix: of a listing. With a remote, the
+        scope of the key decides alone here: policies and lists are the remote's."""
+        if self.authorization is not None:
+            return self.authorization.explain(need, caller, prefix=prefix)
+        return decide_by_key(need, caller, {"s3:prefix": [prefix]}.get)
 
     def places(self, base: Places) -> Places:
         """The folders of the remote in use, or of the embedded store. Raises OSError."""
@@ -142,8 +154,10 @@ async def build_stack(
         store: ObjectStore = embedded.local
         if tracer is not None and tracer.is_active:
             store = TracedLayer(store, "s3d.store", tracer)
-        access = AccessLayer(store, Authorization(embedded.index, owners))
-        return Stack(ChangeEvents(access, events), access, embedded, None, waiting)
+        authorization = Authorization(embedded.index, owners)
+        access = AccessLayer(store, authorization)
+        top = ChangeEvents(access, events)
+        return Stack(top, access, embedded, None, waiting, authorization)
     from s3d.agent.app.gateway import (
         open_gateway,  # the libraries of a client, which most starts spare
     )

@@ -80,6 +80,13 @@ class AccessKeys:
         self._sessions.clear()
         self._known.clear()
         self._keys = {key.access_key_id: key for key in keys}
+        self._by_name = {key.name: key.access_key_id for key in keys if not key.replaced}
+
+    def find(self, name: str) -> Principal | None:
+        """The caller with the key of this name or access key id; None for an unknown one."""
+        id = self._by_name.get(name, name)
+        known = self._known.get(id) or self._look_up(id)
+        return None if known is None else known.principal
 
     def secret_of(self, access_key_id: str) -> str | None:
         known = self._known.get(access_key_id) or self._look_up(access_key_id)

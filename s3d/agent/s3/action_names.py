@@ -14,8 +14,7 @@ def _names(words: str) -> frozenset[str]:
     return frozenset(f"s3:{word.lower()}" for word in words.split())
 
 
-BUCKET_ACTIONS = _names(
-    """
+_ON_BUCKETS = """
     AssociateAccessGrantsIdentityCenter CreateAccessPoint CreateBucket
     CreateBucketMetadataTableConfiguration DeleteAccessPoint DeleteBucket
     DeleteBucketMetadataTableConfiguration DeleteBucketPolicy DeleteBucketWebsite
@@ -36,12 +35,9 @@ BUCKET_ACTIONS = _names(
     TagResource UntagResource UpdateBucketMetadataAnnotationTableConfiguration
     UpdateBucketMetadataInventoryTableConfiguration
     UpdateBucketMetadataJournalTableConfiguration
-    """
-)
-"""Their resource is a bucket."""
+"""
 
-OBJECT_ACTIONS = _names(
-    """
+_ON_OBJECTS = """
     AbortMultipartUpload BypassGovernanceRetention DeleteObject DeleteObjectAnnotation
     DeleteObjectTagging DeleteObjectVersion DeleteObjectVersionTagging GetObject
     GetObjectAcl GetObjectAnnotation GetObjectAttributes GetObjectLegalHold
@@ -52,9 +48,14 @@ OBJECT_ACTIONS = _names(
     PutObject PutObjectAcl PutObjectAnnotation PutObjectLegalHold PutObjectRetention
     PutObjectTagging PutObjectVersionAcl PutObjectVersionTagging RenameObject
     ReplicateDelete ReplicateObject ReplicateTags RestoreObject UpdateObjectEncryption
-    """
-)
+"""
+
+BUCKET_ACTIONS = _names(_ON_BUCKETS)
+"""Their resource is a bucket."""
+OBJECT_ACTIONS = _names(_ON_OBJECTS)
 """Their resource is an object."""
+SPELLING = {f"s3:{word.lower()}": f"s3:{word}" for word in (_ON_BUCKETS + _ON_OBJECTS).split()}
+"""Action in lower case -> as AWS writes it."""
 
 
 def levels_of(action: str) -> set[str]:

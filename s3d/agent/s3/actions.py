@@ -12,7 +12,11 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from s3d.agent.s3.acl import ACL_MEMBERS
+from s3d.agent.s3.action_names import SPELLING, levels_of
 from s3d.agent.s3.address import decode, parse_copy_source
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.key_scope import LISTINGS
+from s3d.agent.s3.model import operations
 
 
 class Need(NamedTuple):
@@ -135,6 +139,28 @@ def action_of(operation: str, scope: str, *, of_version: bool = False) -> str:
     actions = _OBJECT_ACTIONS if scope == "object" else _BUCKET_ACTIONS
     action = actions.get(operation, operation)
     return "s3:" + (_OF_VERSIONS.get(action, action) if of_version else action)
+
+
+def need_of_action(text: str, bucket: str, key: str) -> Need:
+    """The need of an action that a person names: s3:GetObject, getobject, or an operation.
+
+    key: for an action on a bucket it must be empty, except the prefix of a listing. Raises S3Error
+    InvalidArgument.
+    """
+    op = operations().get(text)
+    name = text if ":" in text else f"s3:{text}"
+    if op is not None:
+        name = action_of(op.name, op.scope)
+    action = SPELLING.get(name.lower())
+    if action is None:
+        hint = "write the name of an action of S3, such as s3:GetObject, or of an operation"
+        raise S3Error("InvalidArgument", f"{text}: no such action: {hint}")
+    is_on_object = "object" in levels_of(action)
+    if is_on_object and not key:
+        raise S3Error("InvalidArgument", f"{action} is on an object: write BUCKET/KEY")
+    if key and not is_on_object and action not in LISTINGS:
+        raise S3Error("InvalidArgument", f"{action} is on a bucket: leave out the key")
+    return Need(action, bucket, key if is_on_object else "")
 
 
 def needs_of(operation: str, scope: str, input: Mapping[str, Any]) -> list[Need]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from s3d.cli.client.control_client import ControlClient
+from s3d.cli.client.control_client import ControlClient, path_of
+from s3d.shared.control import Explanation
 from s3d.shared.key_changes import KeyList, KeyRequest, NewKey, RotateRequest
 
 
@@ -19,6 +20,11 @@ class AccessKeyClient:
 
     def create(self, request: KeyRequest) -> NewKey:
         return self._client.request("POST", "/v1/access-keys", NewKey, request)
+
+    def explain(self, action: str, bucket: str, key: str, caller: str) -> Explanation:
+        """Whether a key may do something. caller: its name or id, "anonymous"; "": the default."""
+        query = {"action": action, "bucket": bucket, "key": key, "as": caller}
+        return self._client.request("GET", path_of("/v1/access-decision", **query), Explanation)
 
     def rotate(self, name: str, request: RotateRequest) -> NewKey:
         path = f"/v1/access-keys/{quote(name, safe='')}:rotate"

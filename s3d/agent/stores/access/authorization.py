@@ -19,7 +19,8 @@ from s3d.agent.s3.actions import Need, needs_of
 from s3d.agent.s3.address import parse_copy_source
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.key_scope import scope_allows
-from s3d.agent.s3.messages import S3Request
+from s3d.agent.s3.messages import RequestContext, S3Request
+from s3d.agent.s3.model import UNKNOWN
 from s3d.agent.s3.principal import Principal
 from s3d.agent.storage.bucket_access import canonical_id, object_access, read_bucket_access
 from s3d.agent.storage.index import Index
@@ -52,6 +53,19 @@ class Authorization:
                 self._refuse(need, request, caller)
         if needs and _reads_object(request, needs[0]):
             self._hide_missing(needs[0], request, caller)
+
+    def explain(self, need: Need, caller: Principal, *, prefix: str = "") -> Decision:
+        """What would be decided about a request that needs this and has nothing else.
+
+        prefix: of a listing.
+        """
+        if need.bucket and self.bucket(need.bucket) is None:
+            return Decision(False, "there is no such bucket")
+        members = {"Bucket": need.bucket, "Key": need.key}
+        if prefix:
+            members["Prefix"] = prefix
+        context = RequestContext(principal=caller)
+        return self.decide(need, S3Request(UNKNOWN, members, context=context), caller)
 
     def decide(self, need: Need, request: S3Request[Any], caller: Principal) -> Decision:
         """Whether the caller may do one thing that a request needs."""
