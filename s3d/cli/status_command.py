@@ -103,6 +103,9 @@ def _agent(status: AgentStatus) -> Iterator[Row]:
     yield "agent", f"s3d {status.version}, process {status.pid}, running for {running}"
     yield "endpoint", f"{status.endpoint} (auth: {status.auth})"
     yield "socket", status.socket
+    if status.admin is not None:
+        token = f" (token: {status.admin.token_file})" if status.admin.token_file else ""
+        yield "metrics", f"{status.admin.url}/metrics{token}"
     if status.remote:
         yield from _remote(status.remote)
     if status.queue:
