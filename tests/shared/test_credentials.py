@@ -190,5 +190,5 @@ def test_a_token_in_a_folder_that_cannot_be_made_is_an_error(tmp_path):
 
 def test_the_log_masks_the_secret_and_the_token(places):
     key, token = load_or_create(places, Config()), Secret("0123456789abcdef")
-    assert known_secrets(key, None) == [key.secret]
-    assert known_secrets(key, token) == [key.secret, token]
+    assert known_secrets([key], None) == [key.secret]
+    assert known_secrets([key], token) == [key.secret, token]

@@ -1,15 +1,16 @@
-"""The admin address of the process: it listens while sessions come and go."""
+"""The admin address: one listener for the process, and the front end by which each session shows
+there whether it is ready."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
 from s3d.agent.app.start_checks import bind_errors, endpoint_url
 from s3d.agent.core.metrics_text import negotiate, render
 from s3d.agent.core.telemetry import Registry
 from s3d.agent.frontends.admin.admin_access import AdminAccess
-from s3d.agent.frontends.admin.admin_server import AdminServer
+from s3d.agent.frontends.admin.admin_server import OTHER_ACCOUNT, STOPPING, AdminServer
 from s3d.shared.config.schema import Config
 from s3d.shared.config.values import Secret
 from s3d.shared.diagnostics import Readiness
@@ -50,3 +51,28 @@ class AdminAddress:
 
     def detach(self, reason: str) -> None:
         self._server.detach(reason)
+
+
+class AdminPages:
+    """The front end of one session: its readiness at the address of the process."""
+
+    def __init__(
+        self,
+        address: AdminAddress,
+        readiness: Callable[[], Readiness],
+        is_serving: Callable[[], bool],
+    ) -> None:
+        """is_serving: False once the agent has been asked to stop."""
+        self._address = address
+        self._readiness = readiness
+        self._is_serving = is_serving
+
+    async def start(self) -> str:
+        self._address.attach(self._readiness)
+        return self._address.url
+
+    async def stop(self) -> None:
+        self._address.detach(OTHER_ACCOUNT if self._is_serving() else STOPPING)
+
+    def status(self) -> Mapping[str, float]:
+        return {}

@@ -1,7 +1,7 @@
 """The front ends are what the agent starts, stops and asks for its status."""
 
-from s3d.agent.app.admin_address import AdminAddress
-from s3d.agent.app.frontends import AdminPages, ControlSocket, S3Endpoint
+from s3d.agent.app.admin_address import AdminAddress, AdminPages
+from s3d.agent.app.frontends import ControlSocket, S3Endpoint
 from s3d.agent.core.access_keys import AccessKeys
 from s3d.agent.core.store import TerminalStore
 from s3d.agent.core.telemetry import Registry

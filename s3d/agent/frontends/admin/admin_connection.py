@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import cast
 
 from aiohttp import web
 
@@ -58,9 +57,8 @@ class AdminConnection(web.RequestHandler):
 
     def abort(self) -> None:
         """Reset the connection."""
-        transport = cast("asyncio.Transport | None", self.transport)
-        if transport is not None:
-            transport.abort()
+        if self.transport is not None:
+            self.transport.abort()
 
     def handle_error(
         self,
