@@ -57,7 +57,9 @@ async def test_the_next_session_has_the_port_that_the_system_has_chosen(session)
 
 async def test_an_embedded_store_has_no_tasks_of_a_remote(session):
     tasks = background_tasks(session, Notifier())
-    assert set(tasks) == {"watchdog", "sync", "samples", "transfers", "sweep"}
+    assert set(tasks) == {
+        "watchdog", "sync", "samples", "transfers", "sweep", "event loop lag",
+    }  # fmt: skip
 
 
 def test_the_control_api_starts_when_the_endpoint_has_its_address_and_readiness_comes_last():
