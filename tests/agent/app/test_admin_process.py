@@ -30,7 +30,7 @@ def test_the_lines_of_the_user_guide_work(start_agent):
     if shutil.which("curl") is None:
         pytest.skip("curl is not installed")
     agent = start_agent(env={"S3D_ADMIN": ANY_PORT})
-    example = GUIDE.partition("## Monitoring")[2].partition("```console")[2].partition("```")[0]
+    example = GUIDE.partition("## Monitoring")[2].partition("```shell")[2].partition("```")[0]
     lines = re.findall(r"^\$ (curl .*)$", example, re.MULTILINE)
     answers = []
     for line in lines:
