@@ -4,6 +4,7 @@ there whether it is ready."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from urllib.parse import urlsplit
 
 from s3d.agent.app.start_checks import bind_errors, endpoint_url
@@ -29,19 +30,17 @@ class AdminAddress:
     def __init__(self, config: Config, token: Secret | None, registry: Registry) -> None:
         self.url = config.admin
         """With the real port once it is started; "" when there is none."""
-        self._server = AdminServer(
-            AdminAccess(config.hosts, token), lambda accept: scrape(registry, accept)
-        )
+        self._host = urlsplit(config.admin).hostname or ""
+        access = AdminAccess([self._host, *config.hosts], token)
+        self._server = AdminServer(access, partial(scrape, registry))
 
     async def start(self) -> None:
         """Raises S3dError when the address cannot be bound."""
         if not self.url:
             return
-        parts = urlsplit(self.url)
-        host = parts.hostname or ""
         with bind_errors(self.url, "S3D_ADMIN"):
-            port = await self._server.start(host, parts.port or 0)
-        self.url = endpoint_url(host, port)
+            port = await self._server.start(self._host, urlsplit(self.url).port or 0)
+        self.url = endpoint_url(self._host, port)
 
     async def stop(self) -> None:
         await self._server.stop()
