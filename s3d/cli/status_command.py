@@ -16,7 +16,7 @@ from s3d.shared.caching import CacheState, CacheStatus
 from s3d.shared.control import AgentStatus, BucketInfo, ObjectStatus
 from s3d.shared.errors import PendingError, UsageError
 from s3d.shared.syncing import FolderStatus
-from s3d.shared.text import age, count, moment, safe, size
+from s3d.shared.text import age, count, duration, moment, safe, size
 from s3d.shared.transfers import QueueStatus, RemoteStatus
 
 if TYPE_CHECKING:
@@ -103,6 +103,9 @@ def _agent(status: AgentStatus) -> Iterator[Row]:
     yield "agent", f"s3d {status.version}, process {status.pid}, running for {running}"
     yield "endpoint", f"{status.endpoint} (auth: {status.auth})"
     yield "socket", status.socket
+    if status.admin is not None:
+        token = f" (token: {status.admin.token_file})" if status.admin.token_file else ""
+        yield "metrics", f"{status.admin.url}/metrics{token}"
     if status.remote:
         yield from _remote(status.remote)
     if status.queue:
@@ -154,6 +157,9 @@ def _queue(queue: QueueStatus) -> Iterator[Row]:
     yield "queue", summary(queue)
     if queue.oldest is not None:
         yield "", f"oldest {age(time.time() - queue.oldest)}, {size(int(queue.rate))}/s"
+    if queue.arrival_p50 is not None and queue.arrival_p99 is not None:
+        p50, p99 = duration(queue.arrival_p50), duration(queue.arrival_p99)
+        yield "", f"at the remote after {p50} (median), {p99} (p99)"
     if queue.trouble:
         yield "NOT PUSHING", queue.trouble
     if queue.paused:
@@ -167,6 +173,10 @@ def _cache(cache: CacheStatus) -> Iterator[Row]:
     hits = f", {100 * cache.hits // asked} % hits" if asked else ""
     held = f"{size(cache.size)} of {size(cache.max_size)}"
     yield "cache", f"{count(cache.files, 'object')}, {held}{hits}"
+    if cache.saved_requests or cache.saved_bytes:
+        cost = "" if cache.saved_cost is None else f", worth {cache.saved_cost:,.2f}"
+        saved = f"{count(cache.saved_requests, 'request')}, {size(cache.saved_bytes)}{cost}"
+        yield "", f"saved since the start: {saved}"
     if cache.trouble:
         yield "NOT CACHING", cache.trouble
 

@@ -16,7 +16,7 @@ from s3d.shared.syncing import FolderStatus
 from s3d.shared.transfers import QueueStatus, RemoteStatus, Transfer, WaitingRemote
 
 API_MAJOR = 1
-API_MINOR = 3
+API_MINOR = 4
 
 Scalar = str | int | float | bool | None
 

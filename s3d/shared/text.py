@@ -83,6 +83,15 @@ def age(seconds: float) -> str:
     return "0 s"
 
 
+def duration(seconds: float) -> str:
+    """Format a duration that may be short: 0.4 ms, 850 ms, 2.5 s, 12 s, 3 min, 2 h."""
+    if seconds < 0.01:
+        return f"{seconds * 1000:.1f} ms"
+    if seconds < 1:
+        return f"{seconds * 1000:,.0f} ms"
+    return f"{seconds:.1f} s" if seconds < 10 else age(seconds)
+
+
 def moment(at: float) -> str:
     """Format Unix seconds as local time: 2026-01-31 12:34:56."""
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at))

@@ -90,6 +90,10 @@ class QueueStatus(msgspec.Struct, frozen=True):
     """At the remote, and to be checked once more when no earlier request can replace them."""
     conflict: Totals = Totals()
     """No longer pending: the remote has newer versions, and the user has to decide."""
+    arrival_p50: float | None = None
+    """Median time from the acknowledgement of a write to its arrival at the remote, in seconds, of
+    all that arrived since the start of the agent; None: none did."""
+    arrival_p99: float | None = None
 
     @property
     def moving(self) -> Totals:

@@ -204,11 +204,12 @@ class DemoAgent:
             queue=QueueStatus(
                 Totals(2, 2 * MIB), Totals(3, 1500 * MIB), Totals(1, 40 * GIB), Totals(1, 2 * GIB),
                 QueueLimits(100 * GIB, 100_000), "/q", oldest=NOW - 372, rate=48.2 * MIB,
-                remaining=88,
+                remaining=88, arrival_p50=0.85, arrival_p99=9.2,
             ),
             cache=CacheStatus(
                 "/c", int(7.1 * GIB), 4_812, 10 * GIB, 100_000, 60.0, pins=1, hits=86_000,
                 misses=14_000, hit_bytes=90 * GIB, fetched_bytes=12 * GIB, evictions=312,
+                saved_requests=81_204, saved_bytes=88 * GIB, saved_cost=7.95,
             ),
             sync=self.folders,
         )  # fmt: skip

@@ -14,6 +14,7 @@ SAME_ROLE = {
 
 SMALL = {
     "s3d.agent.app.key_manager": "where a change of the keys meets the running agent",
+    "s3d.agent.app.readiness": "it knows the session, which the admin address must not know",
     "s3d.agent.core.backoff": "one concept for the whole tree",
     "s3d.agent.core.clock": "one concept for the whole tree",
     "s3d.agent.core.context": "one concept for the whole tree",

@@ -295,8 +295,9 @@ class Accounts:
         self.network, self.bucket = network, bucket
         self._gateway = gateway
 
-    def start(self, key: tuple[str, str] | None = None) -> AgentProcess:
-        env = {"S3D_FLUSH_TIMEOUT": "0"}
+    def start(self, key: tuple[str, str] | None = None, **more: str) -> AgentProcess:
+        """more: further settings."""
+        env = {"S3D_FLUSH_TIMEOUT": "0", **more}
         if key is not None:
             env |= {"AWS_ACCESS_KEY_ID": key[0], "AWS_SECRET_ACCESS_KEY": key[1]}
         return self._gateway.start(**env)

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from s3d.shared.config.schema import Config
-from s3d.shared.config.values import Secret
-from s3d.shared.credentials import load_or_create
+from s3d.shared.config.values import MASK, Secret
+from s3d.shared.credentials import is_exposed, load_or_create, load_or_create_token
 from s3d.shared.errors import S3dError, UsageError
+from s3d.shared.masking import mask
 from s3d.shared.paths import find_places
 
 
@@ -125,3 +126,72 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path):
     places = find_places(Config(local_dir=tmp_path / "file"), {})
     with pytest.raises(S3dError, match="no access key"):
         load_or_create(places, Config())
+
+
+EXPOSED = Config(admin="http://0.0.0.0:33334")
+
+
+@pytest.mark.parametrize(
+    ("admin", "exposed"),
+    [
+        ("", False), ("http://127.0.0.1:1", False), ("http://[::1]:1", False),
+        ("http://localhost:1", False), ("http://0.0.0.0:1", True), ("http://[::]:1", True),
+        ("http://192.168.1.7:1", True), ("http://nas.home:1", True),
+    ],
+)  # fmt: skip
+def test_a_token_is_generated_only_where_other_machines_reach_the_admin_address(
+    places, admin, exposed
+):
+    config = Config(admin=admin)
+    assert is_exposed(config) is exposed
+    assert (load_or_create_token(places, config) is not None) is exposed
+    assert places.admin_token_file.exists() is exposed
+
+
+def test_a_generated_token_is_one_line_for_its_owner_and_stays(places):
+    token = load_or_create_token(places, EXPOSED)
+    assert places.admin_token_file.read_text() == token.reveal() + "\n"
+    assert mode(places.admin_token_file) == 0o600
+    assert load_or_create_token(places, EXPOSED) == token
+    assert os.listdir(places.state_dir) == ["admin-token"]
+
+
+def test_a_configured_token_is_used_everywhere_and_no_file_is_made(places):
+    for admin in ("http://0.0.0.0:1", "http://127.0.0.1:1"):
+        config = Config(admin=admin, admin_token=Secret("0123456789abcdef"))
+        assert load_or_create_token(places, config) == Secret("0123456789abcdef")
+    assert load_or_create_token(places, Config(admin_token=Secret("0123456789abcdef"))) is None
+    assert not places.state_dir.exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"short\n", b"0123456789abcdef more\n", b"\xff" * 20])
+def test_a_token_that_is_not_understood_is_refused_and_not_shown(places, content):
+    load_or_create_token(places, EXPOSED)
+    places.admin_token_file.write_bytes(content)
+    with pytest.raises(UsageError) as caught:
+        load_or_create_token(places, EXPOSED)
+    assert str(places.admin_token_file) in str(caught.value)
+    assert "0123456789abcdef" not in str(caught.value)
+
+
+def test_a_token_that_others_can_read_is_refused_with_the_chmod(places):
+    load_or_create_token(places, EXPOSED)
+    places.admin_token_file.chmod(0o640)
+    with pytest.raises(UsageError) as caught:
+        load_or_create_token(places, EXPOSED)
+    assert caught.value.remedy == f"chmod 600 {places.admin_token_file}"
+
+
+def test_a_token_in_a_folder_that_cannot_be_made_is_an_error(tmp_path):
+    (tmp_path / "file").write_text("")
+    places = find_places(Config(local_dir=tmp_path / "file"), {})
+    with pytest.raises(S3dError, match="no admin token"):
+        load_or_create_token(places, EXPOSED)
+
+
+def test_the_log_masks_the_token(places):
+    token = load_or_create_token(places, EXPOSED)
+    assert token.reveal() not in mask(f"refused {token.reveal()}")
+    chosen = Config(admin="http://127.0.0.1:1", admin_token=Secret("0123456789chosen"))
+    load_or_create_token(places, chosen)
+    assert mask("0123456789chosen") == MASK

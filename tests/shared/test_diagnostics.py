@@ -2,13 +2,18 @@ import msgspec
 
 from s3d.shared.control import decode, encode
 from s3d.shared.diagnostics import (
+    NOT_READY,
+    READY,
     CheckPage,
     Damage,
     LogLine,
     LogList,
+    Readiness,
+    ReadinessCheck,
     Samples,
     SettingInfo,
     SettingList,
+    readiness_of,
 )
 from s3d.shared.transfers import Totals
 
@@ -26,3 +31,13 @@ def test_a_page_crosses_the_socket():
     page = CheckPage(Totals(1, 2), [Damage("store", "bucket/key", "gone")], "cursor")
     assert decode(encode(page), CheckPage) == page
     assert CheckPage(Totals(), []).cursor == ""
+
+
+def test_it_is_ready_when_all_checks_are_met():
+    met, other = ReadinessCheck("a", True), ReadinessCheck("b", False, "why")
+    assert readiness_of([met]) == Readiness(READY, [met])
+    assert readiness_of([met, other]) == Readiness(NOT_READY, [met, other])
+
+
+def test_readiness_without_its_checks_is_one_word():
+    assert encode(Readiness(NOT_READY)) == b'{"status":"not ready"}'

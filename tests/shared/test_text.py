@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from s3d.shared.text import age, count, moment, parse_age, parse_size, safe, size
+from s3d.shared.text import age, count, duration, moment, parse_age, parse_size, safe, size
 
 HOSTILE = "PRE\x1b]0;PWNED\x07\x1b[2J\x9b31m\u202egnp.exe\u200b\r\nEND"
 
@@ -53,6 +53,17 @@ def test_size(number, expected):
 )
 def test_age(seconds, expected):
     assert age(seconds) == expected
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        (0, "0.0 ms"), (0.0004, "0.4 ms"), (0.003, "3.0 ms"), (0.041, "41 ms"), (0.85, "850 ms"),
+        (2.46, "2.5 s"), (12.9, "12 s"), (200, "3 min"), (7_200, "2 h"),
+    ],
+)  # fmt: skip
+def test_duration(seconds, expected):
+    assert duration(seconds) == expected
 
 
 def test_moment_is_local_time(monkeypatch):

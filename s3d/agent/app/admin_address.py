@@ -1,15 +1,17 @@
-"""The admin address of the process: it listens while sessions come and go."""
+"""The admin address: one listener for the process, and the front end by which each session shows
+there whether it is ready."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from urllib.parse import urlsplit
 
 from s3d.agent.app.start_checks import bind_errors, endpoint_url
 from s3d.agent.core.metrics_text import negotiate, render
 from s3d.agent.core.telemetry import Registry
 from s3d.agent.frontends.admin.admin_access import AdminAccess
-from s3d.agent.frontends.admin.admin_server import AdminServer
+from s3d.agent.frontends.admin.admin_server import OTHER_ACCOUNT, STOPPING, AdminServer
 from s3d.shared.config.schema import Config
 from s3d.shared.config.values import Secret
 from s3d.shared.diagnostics import Readiness
@@ -28,19 +30,17 @@ class AdminAddress:
     def __init__(self, config: Config, token: Secret | None, registry: Registry) -> None:
         self.url = config.admin
         """With the real port once it is started; "" when there is none."""
-        self._server = AdminServer(
-            AdminAccess(config.hosts, token), lambda accept: scrape(registry, accept)
-        )
+        self._host = urlsplit(config.admin).hostname or ""
+        access = AdminAccess([self._host, *config.hosts], token)
+        self._server = AdminServer(access, partial(scrape, registry))
 
     async def start(self) -> None:
         """Raises S3dError when the address cannot be bound."""
         if not self.url:
             return
-        parts = urlsplit(self.url)
-        host = parts.hostname or ""
         with bind_errors(self.url, "S3D_ADMIN"):
-            port = await self._server.start(host, parts.port or 0)
-        self.url = endpoint_url(host, port)
+            port = await self._server.start(self._host, urlsplit(self.url).port or 0)
+        self.url = endpoint_url(self._host, port)
 
     async def stop(self) -> None:
         await self._server.stop()
@@ -50,3 +50,28 @@ class AdminAddress:
 
     def detach(self, reason: str) -> None:
         self._server.detach(reason)
+
+
+class AdminPages:
+    """The front end of one session: its readiness at the address of the process."""
+
+    def __init__(
+        self,
+        address: AdminAddress,
+        readiness: Callable[[], Readiness],
+        is_serving: Callable[[], bool],
+    ) -> None:
+        """is_serving: False once the agent has been asked to stop."""
+        self._address = address
+        self._readiness = readiness
+        self._is_serving = is_serving
+
+    async def start(self) -> str:
+        self._address.attach(self._readiness)
+        return self._address.url
+
+    async def stop(self) -> None:
+        self._address.detach(OTHER_ACCOUNT if self._is_serving() else STOPPING)
+
+    def status(self) -> Mapping[str, float]:
+        return {}

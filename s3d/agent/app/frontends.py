@@ -1,4 +1,4 @@
-"""The front ends of a session as the agent starts and stops them."""
+"""The front ends as the agent starts and stops them: the S3 endpoint and the control socket."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import quote
 
-from s3d.agent.app.admin_address import AdminAddress
 from s3d.agent.app.start_checks import listen
 from s3d.agent.core.access_keys import AccessKeys
 from s3d.agent.core.spans import Tracer
 from s3d.agent.core.store import AccessControl, ObjectStore
 from s3d.agent.core.telemetry import Registry
-from s3d.agent.frontends.admin.admin_server import OTHER_ACCOUNT, STOPPING
 from s3d.agent.frontends.control.control_call import Route
 from s3d.agent.frontends.control.control_server import ControlServer
 from s3d.agent.frontends.http.s3_server import S3Server
@@ -21,7 +19,6 @@ from s3d.agent.s3 import signing
 from s3d.agent.s3.credential import Signer
 from s3d.shared.config.schema import Config
 from s3d.shared.control import Presigned, PresignRequest
-from s3d.shared.diagnostics import Readiness
 
 GRACE = 20.0
 """Seconds that requests in hand get to finish when the agent stops."""
@@ -94,31 +91,6 @@ class ControlSocket:
 
     async def stop(self) -> None:
         await self._server.stop()
-
-    def status(self) -> Mapping[str, float]:
-        return {}
-
-
-class AdminPages:
-    """The front end of one session: its readiness at the address of the process."""
-
-    def __init__(
-        self,
-        address: AdminAddress,
-        readiness: Callable[[], Readiness],
-        is_serving: Callable[[], bool],
-    ) -> None:
-        """is_serving: False once the agent has been asked to stop."""
-        self._address = address
-        self._readiness = readiness
-        self._is_serving = is_serving
-
-    async def start(self) -> str:
-        self._address.attach(self._readiness)
-        return self._address.url
-
-    async def stop(self) -> None:
-        self._address.detach(OTHER_ACCOUNT if self._is_serving() else STOPPING)
 
     def status(self) -> Mapping[str, float]:
         return {}

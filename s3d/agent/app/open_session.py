@@ -8,9 +8,9 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from s3d.agent.app.admin_address import scrape
+from s3d.agent.app.admin_address import AdminPages, scrape
 from s3d.agent.app.agent_session import AgentSession, ProcessContext
-from s3d.agent.app.frontends import AdminPages, ControlSocket, S3Endpoint
+from s3d.agent.app.frontends import ControlSocket, S3Endpoint
 from s3d.agent.app.integrity_check import Checker, opened_of
 from s3d.agent.app.process_metrics import CACHE, QUEUE, STORE, report_process
 from s3d.agent.app.readiness import session_readiness

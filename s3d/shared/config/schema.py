@@ -272,7 +272,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     hosts: Annotated[
         tuple[str, ...],
         Rule(
-            "Further host names that clients use for the endpoint",
+            "Further host names that clients use for the endpoint and the admin address",
             parse_hosts,
             "--host",
             many=True,

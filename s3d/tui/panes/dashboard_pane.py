@@ -8,7 +8,9 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 
-from s3d.shared.text import age, count, safe, size
+from s3d.shared.caching import CacheStatus
+from s3d.shared.text import age, count, duration, safe, size
+from s3d.shared.transfers import QueueStatus
 from s3d.tui.draw import gauge, spark
 from s3d.tui.panes.cache_rows import hit_share
 from s3d.tui.panes.folder_rows import folder_line
@@ -19,6 +21,8 @@ from s3d.tui.text_widgets import Box
 
 MAX_CHART = 60
 """Cells of a sparkline or gauge, at most."""
+_WIDE_DELAY = 46
+"""Cells of a box in which the names of the quantiles have room."""
 
 
 class DashboardPane(Pane):
@@ -89,25 +93,40 @@ class DashboardPane(Pane):
 
     def _draw_upload(self) -> None:
         queue = self.state.queue
-        text = "no remote: writes are stored here"
+        text, delay = "no remote: writes are stored here", ""
         if queue is not None:
             left = queue.left
             eta = f", ETA {age(queue.remaining)}" if queue.remaining is not None else ""
             paused = "PAUSED, " if queue.paused else ""
             text = f"{paused}queue {count(left.files, 'write')}, {size(left.size)}{eta}"
-        self._draw_rate("upload", self.state.upload_rates, text)
+            delay = self._delay(queue)
+        self._draw_rate("upload", self.state.upload_rates, text, delay)
+
+    def _delay(self, queue: QueueStatus) -> str:
+        """The age of the oldest write, and how long writes take to the remote; "" when nothing
+        waits and nothing has arrived."""
+        parts = []
+        if queue.oldest is not None:
+            parts.append(f"oldest {age(self.host.clock() - queue.oldest)}")
+        if queue.arrival_p50 is not None and queue.arrival_p99 is not None:
+            p50, p99 = duration(queue.arrival_p50), duration(queue.arrival_p99)
+            is_narrow = self.query_one("#upload", Box).size.width < _WIDE_DELAY
+            parts.append(f"arrival {p50} / {p99}" if is_narrow else f"arrival p50 {p50}  p99 {p99}")
+        return "  ".join(parts)
 
     def _draw_download(self) -> None:
         cache = self.state.cache
         text = f"from the cache {hit_share(cache):.0%}" if cache is not None else ""
         self._draw_rate("download", self.state.download_rates, text)
 
-    def _draw_rate(self, name: str, rates: list[float], text: str) -> None:
+    def _draw_rate(self, name: str, rates: list[float], text: str, middle: str = "") -> None:
+        """middle: the second line; "": the highest rate."""
         box = self.query_one(f"#{name}", Box)
         width = min(MAX_CHART, max(box.size.width - 6, 8))
         rate, peak = (rates[-1] if rates else 0.0), max(rates, default=0.0)
         box.set_title(f"{name.title()}  {size(round(rate))}/s")
-        box.put(spark(rates, width, self.glyphs), f"peak {size(round(peak))}/s, 5 min", text)
+        middle = middle or f"peak {size(round(peak))}/s, 5 min"
+        box.put(spark(rates, width, self.glyphs), middle, text)
 
     def _draw_cache(self) -> None:
         box, cache = self.query_one("#cache-box", Box), self.state.cache
@@ -117,8 +136,7 @@ class DashboardPane(Pane):
         box.put(
             f"{gauge([share], width, self.glyphs)} {share:.0%}",
             f"{size(cache.size)} of {size(cache.max_size)}, {count(cache.files, 'object')}",
-            safe(cache.trouble)
-            or f"saved {size(cache.hit_bytes)} of egress, evicted {cache.evictions:,}",
+            safe(cache.trouble) or _saved(cache),
         )
 
     def _draw_store(self) -> None:
@@ -147,8 +165,7 @@ class DashboardPane(Pane):
         rate = samples.requests[-1] if samples.requests else 0.0
         target = "the embedded store" if status.remote is None else status.remote.url
         box.put(
-            f"{rate:,.0f} requests/s  p50 {_milliseconds(samples.p50)}  "
-            f"p99 {_milliseconds(samples.p99)}",
+            f"{rate:,.0f} requests/s  p50 {duration(samples.p50)}  p99 {duration(samples.p99)}",
             f"last minute: 4xx {samples.errors_4xx:,}  5xx {samples.errors_5xx:,}",
             safe(f"{status.endpoint}  before {target}"),
         )
@@ -160,6 +177,7 @@ class DashboardPane(Pane):
         box.put(*(lines or ["No folder is synced. 5, then n: add one."]))
 
 
-def _milliseconds(seconds: float) -> str:
-    number = seconds * 1000
-    return f"{number:.1f} ms" if number < 10 else f"{number:,.0f} ms"
+def _saved(cache: CacheStatus) -> str:
+    """What the remote was spared, and its price where the settings have one."""
+    cost = "" if cache.saved_cost is None else f" {cache.saved_cost:,.2f}:"
+    return f"saved{cost} {count(cache.saved_requests, 'request')}, {size(cache.saved_bytes)}"

@@ -40,6 +40,31 @@ async def test_it_has_the_real_port_and_serves_the_metrics(registry):
         await address.stop()
 
 
+async def test_its_own_name_and_those_of_the_setting_hosts_are_allowed(registry):
+    own = socket.gethostname().lower()
+    address = AdminAddress(Config(admin=f"http://{own}:0", hosts=("nas.home",)), None, registry)
+    try:
+        await address.start()
+    except S3dError:
+        pytest.skip("this machine does not know its own name")
+    expected = {own: 200, "nas.home": 200, "evil.example": 403}
+    try:
+        async with aiohttp.ClientSession() as http:
+            for host, status in expected.items():
+                url = f"{address.url}/healthz"
+                async with http.get(url, headers={"Host": host}) as response:
+                    assert (host, response.status) == (host, status)
+    finally:
+        await address.stop()
+
+
+async def test_a_name_that_no_machine_has_is_an_error(registry):
+    address = AdminAddress(Config(admin="http://nobody.invalid:33334"), None, registry)
+    with pytest.raises(S3dError, match=r"cannot listen on http://nobody\.invalid:33334") as caught:
+        await address.start()
+    assert "S3D_ADMIN" in caught.value.remedy
+
+
 async def test_without_the_setting_nothing_listens(registry):
     address = AdminAddress(Config(), Secret("0123456789abcdef"), registry)
     await address.start()

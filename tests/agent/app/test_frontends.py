@@ -1,6 +1,8 @@
 from s3d.agent.app.frontends import S3Endpoint
 from s3d.agent.core.access_keys import AccessKeys
+from s3d.agent.core.spans import Tracer
 from s3d.agent.core.store import TerminalStore
+from s3d.agent.core.telemetry import Registry
 from s3d.shared.access_key import AccessKey
 from s3d.shared.config.schema import Config
 from s3d.shared.config.values import Secret
@@ -9,9 +11,8 @@ from s3d.shared.control import PresignRequest
 
 async def test_a_presigned_url_has_the_port_that_was_bound():
     config = Config(endpoint="http://127.0.0.1:0")
-    endpoint = S3Endpoint(
-        TerminalStore(), config, AccessKeys([AccessKey("S3DKEY", Secret("secret"))])
-    )
+    keys = AccessKeys([AccessKey("S3DKEY", Secret("secret"))])
+    endpoint = S3Endpoint(TerminalStore(), config, keys, Registry(), tracer=Tracer())
     url = await endpoint.start()
     try:
         assert not url.endswith(":0")

@@ -8,10 +8,12 @@ from s3d.agent.app.background import background_tasks
 from s3d.agent.app.key_manager import KeyManager
 from s3d.agent.app.log_files import LogFiles
 from s3d.agent.app.open_session import FRONTENDS, open_session
+from s3d.agent.app.otel.start import TelemetryExport
 from s3d.agent.app.process import Notifier
 from s3d.agent.core.access_keys import AccessKeys
 from s3d.agent.core.events import Events
 from s3d.agent.core.log_buffer import LogBuffer
+from s3d.agent.core.spans import Tracer
 from s3d.agent.core.telemetry import Registry
 from s3d.shared.access_key import AccessKey
 from s3d.shared.config.schema import Config
@@ -25,6 +27,7 @@ async def session(tmp_path):
     config = Config(endpoint="http://127.0.0.1:0", local_dir=tmp_path, buckets=("first",))
     places = find_places(config, {})
     keys = AccessKeys([AccessKey("S3DKEY", Secret("secret"))])
+    registry, tracer = Registry(), Tracer()
     process = ProcessContext(
         keys=keys,
         key_manager=KeyManager(LocalKeys(places, config), keys),
@@ -33,7 +36,9 @@ async def session(tmp_path):
         log_files=LogFiles(places.log_file, None),
         started=1.0,
         is_serving=lambda: True,
-        registry=(registry := Registry()),
+        registry=registry,
+        tracer=tracer,
+        export=TelemetryExport(registry, tracer),
         admin=AdminAddress(config, None, registry),
     )
     places.state_dir.mkdir(parents=True)
@@ -56,7 +61,9 @@ async def test_the_next_session_has_the_port_that_the_system_has_chosen(session)
 
 async def test_an_embedded_store_has_no_tasks_of_a_remote(session):
     tasks = background_tasks(session, Notifier())
-    assert set(tasks) == {"watchdog", "sync", "samples", "transfers", "sweep"}
+    assert set(tasks) == {
+        "watchdog", "sync", "samples", "transfers", "sweep", "event loop lag",
+    }  # fmt: skip
 
 
 def test_the_control_api_starts_when_the_endpoint_has_its_address_and_readiness_comes_last():

@@ -43,6 +43,9 @@ def test_a_policy_that_does_not_exist_is_refused_without_a_remote_too(tmp_path):
 def test_what_is_exposed_is_told():
     assert exposure_warnings(Config()) == []
     assert len(exposure_warnings(OPEN)) == 2
+    assert exposure_warnings(Config(admin="http://127.0.0.1:33334")) == []
+    (warning,) = exposure_warnings(Config(admin="http://0.0.0.0:33334"))
+    assert warning.startswith("http://0.0.0.0:33334 can be reached from the network")
 
 
 @pytest.mark.parametrize(

@@ -179,6 +179,26 @@ def test_a_file_with_a_secret_is_refused_when_others_may_read_it(tmp_path):
     assert load_config(file, {}, {}).access_key_id == "abc"
 
 
+def test_a_file_with_a_token_is_refused_when_others_may_read_it(tmp_path):
+    file = tmp_path / "config.toml"
+    file.write_text('admin_token = "0123456789abcdef"\n')
+    file.chmod(0o640)
+    with pytest.raises(ConfigError) as caught:
+        load_config(file, {}, {})
+    (problem,) = caught.value.problems
+    assert problem.setting == "admin_token"
+    assert f"chmod 600 {file}" in problem.message
+    assert "0123456789abcdef" not in str(caught.value)
+
+
+def test_the_admin_address_is_not_the_one_of_s3():
+    env = {"S3D_ENDPOINT": "http://127.0.0.1:9000", "S3D_ADMIN": "http://127.0.0.1:9000"}
+    with pytest.raises(ConfigError, match="is the address of S3"):
+        load_config(None, env, {})
+    free = dict.fromkeys(env, "http://127.0.0.1:0")
+    assert load_config(None, free, {}).admin == "http://127.0.0.1:0"
+
+
 def test_a_file_without_a_secret_may_be_read_by_others(tmp_path):
     file = tmp_path / "config.toml"
     file.write_text('region = "x"\n')

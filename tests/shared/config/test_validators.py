@@ -3,10 +3,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from s3d.shared.config.validators import (
+    parse_admin,
     parse_endpoint,
     parse_max_age,
     parse_policy_server,
     parse_remote,
+    parse_token,
 )
 
 
@@ -124,3 +126,28 @@ def test_no_policy_server(text, why):
     with pytest.raises(ValueError, match=why) as caught:
         parse_policy_server(text)
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["off", "OFF"])
+def test_the_admin_address_can_be_switched_off(text):
+    assert parse_admin(text) == ""
+
+
+def test_the_admin_address_is_as_an_endpoint_with_an_example_of_its_own():
+    assert parse_admin("HTTP://LocalHost:80/") == "http://localhost:80"
+    with pytest.raises(ValueError, match=r"such as http://127\.0\.0\.1:33334, or off"):
+        parse_admin("33334")
+
+
+@pytest.mark.parametrize("text", ["0123456789abcdef", "a-._~+/0123456789==", "x" * 256])
+def test_a_token_is_one_that_a_header_can_carry(text):
+    assert parse_token(text).reveal() == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "short", "0123456789abcde", "x" * 257, "0123456789 abcdef", "0123456789abcd\u00e9f"],
+)
+def test_a_token_that_is_short_or_has_other_characters_is_refused(text):
+    with pytest.raises(ValueError, match="16 to 256"):
+        parse_token(text)

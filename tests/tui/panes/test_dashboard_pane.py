@@ -7,7 +7,9 @@ async def test_it_shows_whether_all_is_well(opened):
         for text in ("29.6 MiB/s", "7.1 GiB of 10 GiB", "p50 3.0 ms", "4xx 2", "412 of 664",
                      "http://127.0.0.1:33333", "55 of 60 files would be deleted",
                      "AccessDenied (403)", "1 conflict, 5 resolves",
-                     "up to date, 18,204 files"):  # fmt: skip
+                     "up to date, 18,204 files",
+                     "oldest 6 min", "arrival", "850 ms", "9.2 s",
+                     "saved 7.95: 81,204 requests, 88 GiB"):  # fmt: skip
             assert text in shown
 
 

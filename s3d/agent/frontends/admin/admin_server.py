@@ -47,6 +47,10 @@ MetricsPage = Callable[[str], tuple[bytes, str]]
 """Accept header -> the metrics and their content type."""
 
 
+Page = Callable[[web.BaseRequest, bool], web.Response]
+"""(request, whether its caller is trusted) -> the response."""
+
+
 class AdminServer:
     """Serves the admin pages at one address. Started once, stopped once, within one event loop."""
 
@@ -55,6 +59,11 @@ class AdminServer:
         self._metrics = metrics
         self._session: Callable[[], Readiness] | None = None
         self._reason = STARTING
+        self._pages: dict[str, Page] = {
+            "/metrics": self._metrics_page,
+            "/healthz": _health_page,
+            "/readyz": self._readiness_page,
+        }
         self._runner: web.ServerRunner | None = None
 
     async def start(self, host: str, port: int) -> int:
@@ -106,9 +115,9 @@ class AdminServer:
             return _problem(
                 403, "AccessDenied", "this host name is not allowed", "add it to S3D_HOSTS"
             )
-        page = self._pages().get(request.raw_path.partition("?")[0])
+        page = self._pages.get(request.raw_path.partition("?")[0])
         if page is None:
-            hint = ", ".join(self._pages())
+            hint = ", ".join(self._pages)
             return _problem(404, control.NO_SUCH_ROUTE, "no such path", hint)
         if request.method not in _METHODS:
             response = _problem(405, "MethodNotAllowed", "only GET and HEAD are allowed")
@@ -118,13 +127,6 @@ class AdminServer:
         if caller is Caller.REFUSED:
             return _unauthorized("the token is wrong")
         return page(request, caller is Caller.TRUSTED)
-
-    def _pages(self) -> dict[str, Callable[[web.BaseRequest, bool], web.Response]]:
-        return {
-            "/metrics": self._metrics_page,
-            "/healthz": _health_page,
-            "/readyz": self._readiness_page,
-        }
 
     def _metrics_page(self, request: web.BaseRequest, is_trusted: bool) -> web.Response:
         if not is_trusted:

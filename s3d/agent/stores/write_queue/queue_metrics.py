@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from s3d.agent.core import metric_names as names
 from s3d.agent.core.failures import Unreachable, classify
+from s3d.agent.core.histogram_bounds import DELAY
 from s3d.agent.core.telemetry import Counter, Registry
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.stores.write_queue.pending_write import Kind, PendingState, PendingWrite
@@ -50,6 +51,11 @@ class QueueMetrics:
             return
         self._registry.counter(names.QUEUE_PUSHES, write.bucket).add()
         self._arrival.observe(max(0.0, self._clock() - write.first_accepted))
+
+    def arrival_quantile(self, share: float) -> float | None:
+        """The seconds within which this share of the writes reached the remote; None: none did."""
+        counts = self._arrival.counts
+        return DELAY.quantile(counts, share) if any(counts) else None
 
     def failed(self, reason: str) -> None:
         """An attempt to push a write has failed."""

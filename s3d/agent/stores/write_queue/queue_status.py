@@ -81,9 +81,13 @@ def queue_status(queue: QueueParts) -> QueueStatus:
     """Counts and sizes by state, limits and rates."""
     pending, pushes, limits = queue.journal.totals(), queue.pusher.status(), queue.admission.limits
     shares = {word: Totals(*pending.by_state[state]) for word, state in STATES.items()}
-    shares["conflict"] = Totals(*pending.conflicts)
     return QueueStatus(
-        **shares,
+        waiting=shares["waiting"],
+        running=shares["running"],
+        held=shares["held"],
+        failed=shares["failed"],
+        verifying=shares["verifying"],
+        conflict=Totals(*pending.conflicts),
         limits=QueueLimits(
             limits.max_size, limits.max_files, limits.max_age, WAIT if limits.wait else REJECT
         ),
@@ -94,6 +98,8 @@ def queue_status(queue: QueueParts) -> QueueStatus:
         oldest=pending.oldest,
         rate=pushes.rate,
         remaining=pushes.eta,
+        arrival_p50=queue.journal.metrics.arrival_quantile(0.5),
+        arrival_p99=queue.journal.metrics.arrival_quantile(0.99),
     )
 
 

@@ -115,9 +115,7 @@ async def test_a_request_that_is_being_answered_makes_no_room(serve):
     assert answer_of(first.result()).body == b"slow"
 
 
-@pytest.mark.parametrize(
-    "data", [b"\x16\x03\x01\x00\xff", b"GARBAGE <b>\r\n\r\n", b"GET /\r\n\r\n"]
-)
+@pytest.mark.parametrize("data", [b"\x16\x03\x01\x00\xff", b"GARBAGE <b>\r\n\r\n"])
 async def test_what_is_no_http_is_a_400_that_repeats_nothing(serve, data, caplog):
     _, wire = await serve(hello)
     answer = answer_of(await wire.raw(data))

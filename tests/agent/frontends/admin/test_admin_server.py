@@ -81,6 +81,11 @@ async def test_a_target_with_a_host_of_its_own_is_refused(wire):
     assert answer_of(await wire.raw(request)).status == 403
 
 
+@pytest.mark.parametrize("line", [b"GET /metrics HTTP/1.0", b"GET /metrics"])
+async def test_a_request_without_a_host_is_refused(wire, line):
+    assert answer_of(await wire.raw(line + b"\r\n\r\n")).status == 403
+
+
 async def test_no_response_may_be_read_by_another_site(wire):
     request = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nOrigin: http://evil.example\r\n\r\n"
     answers = [answer_of(await wire.raw(request)), await wire("/none"), await wire("/", host="x")]

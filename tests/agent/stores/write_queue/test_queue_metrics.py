@@ -28,6 +28,16 @@ def unreachable():
     return error
 
 
+def test_the_quantiles_of_the_arrival_are_exact_to_some_percent():
+    queue = Queue()
+    assert queue.metrics.arrival_quantile(0.5) is None
+    for seconds in [2.0] * 98 + [100.0] * 2:
+        queue.now = 1_000.0 + seconds
+        queue.metrics.arrived(write())
+    assert queue.metrics.arrival_quantile(0.5) == pytest.approx(2.0, rel=0.15)
+    assert queue.metrics.arrival_quantile(0.99) == pytest.approx(100.0, rel=0.35)
+
+
 def test_a_write_arrives_once_and_takes_its_time():
     queue = Queue()
     queue.metrics.accepted(write())
