@@ -24,10 +24,10 @@ logger = logging.getLogger(__name__)
 
 R = TypeVar("R")
 
-SHARE_OF_WORK = 0.03
+SHARE_OF_WORK = 0.025
 """Of the CPU time that the rest of the process takes, for each signal."""
-SHARE_OF_PROCESSOR = 0.0075
-"""Of one processor, in addition: some 200 spans a second, which a small load does not exceed."""
+SHARE_OF_PROCESSOR = 0.005
+"""Of one processor, in addition: some 130 spans a second, which a small load does not exceed."""
 CREDIT = 0.02
 """Seconds of CPU time that are saved up while there is little to send: for one batch."""
 RECHECK = 0.1
