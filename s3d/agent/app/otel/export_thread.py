@@ -3,9 +3,9 @@
 1. The loop puts records into a queue, which never waits: a record that finds it full is dropped.
 2. The thread takes a batch when one is full, or when its time has come, and sends it. A collector
    that is away or slow holds up this thread alone.
-3. Between two batches it rests so long that encoding takes at most CPU_SHARE of one processor.
-   Under a load that produces more than that, the queue is full and records are dropped, whole
-   traces at a time (Tracer.start).
+3. Between two batches it rests until its CpuBudget allows another one. Under a load that produces
+   more records than that, the queue is full and records are dropped, whole traces at a time
+   (Tracer.start).
 """
 
 from __future__ import annotations
@@ -24,8 +24,14 @@ logger = logging.getLogger(__name__)
 
 R = TypeVar("R")
 
-CPU_SHARE = 0.04
-"""Of one processor, for each signal."""
+SHARE_OF_WORK = 0.025
+"""Of the CPU time that the rest of the process takes, for each signal."""
+SHARE_OF_PROCESSOR = 0.005
+"""Of one processor, in addition: some 130 spans a second, which a small load does not exceed."""
+CREDIT = 0.02
+"""Seconds of CPU time that are saved up while there is little to send: for one batch."""
+RECHECK = 0.1
+"""Seconds between two looks at the budget."""
 SPARE = 2
 """The queue takes this many times its size of records whose trace has begun before it was full."""
 
@@ -39,15 +45,12 @@ class RecordQueue(Generic[R]):
         """Records that found the queue full."""
         self.ready = threading.Event()
         """Set when a batch is full."""
+        self.has_room = True
+        """Whether a new trace may begin."""
         self._records: deque[R] = deque()
 
     def __len__(self) -> int:
         return len(self._records)
-
-    @property
-    def has_room(self) -> bool:
-        """Whether a new trace may begin."""
-        return len(self._records) < self.batching.queue
 
     def put(self, record: R) -> None:
         """Never waits and never fails."""
@@ -58,18 +61,55 @@ class RecordQueue(Generic[R]):
         self._records.append(record)
         if count + 1 >= self.batching.batch:
             self.ready.set()
+            self.has_room = count + 1 < self.batching.queue
 
     def take(self) -> list[R]:
         """The next batch; empty when nothing waits."""
         self.ready.clear()
         count = min(len(self._records), self.batching.batch)
         batch = [self._records.popleft() for _ in range(count)]
-        if len(self._records) >= self.batching.batch:
+        left = len(self._records)
+        self.has_room = left < self.batching.queue
+        if left >= self.batching.batch:
             self.ready.set()
         return batch
 
 
 SpanQueue = RecordQueue[Span]
+
+
+class CpuBudget:
+    """How much CPU time a thread may take. Used by that thread alone."""
+
+    def __init__(
+        self,
+        *,
+        of_work: float = SHARE_OF_WORK,
+        of_processor: float = SHARE_OF_PROCESSOR,
+        wall: Callable[[], float] = time.monotonic,
+        process: Callable[[], float] = time.process_time,
+        thread: Callable[[], float] = time.thread_time,
+    ) -> None:
+        """The clocks: seconds of time, and of CPU time of the process and of this thread."""
+        self._of_work = of_work
+        self._of_processor = of_processor
+        self._wall = wall
+        self._process = process
+        self._thread = thread
+        self._started = wall(), process() - thread(), thread()
+        self._forfeited = 0.0
+        """Seconds of the budget that were not used in time."""
+
+    def missing(self) -> float:
+        """Seconds of CPU time that were taken beyond the budget; 0 while some is left."""
+        wall, work, own = self._started
+        now = self._thread()
+        budget = self._of_processor * (self._wall() - wall)
+        budget += self._of_work * (self._process() - now - work)
+        left = budget - self._forfeited - (now - own)
+        if left > CREDIT:
+            self._forfeited += left - CREDIT
+        return max(0.0, -left)
 
 
 class ExportThread(Generic[R]):
@@ -82,17 +122,17 @@ class ExportThread(Generic[R]):
         send: Callable[[list[R]], bool],
         *,
         shutdown: Callable[[], object],
-        cpu_share: float = CPU_SHARE,
+        budget: Callable[[], CpuBudget] = CpuBudget,
     ) -> None:
         """signal: for people. send: encodes and sends a batch; whether the collector has taken it.
-        shutdown: makes a send that waits for a retry return."""
+        shutdown: makes a send that waits for a retry return. budget: called in the thread."""
         self.queue = queue
         self.failed = 0
         """Batches that the collector did not take."""
         self._signal = signal
         self._send = send
         self._shutdown = shutdown
-        self._cpu_share = cpu_share
+        self._new_budget = budget
         self._stopping = threading.Event()
         self._is_failing = False
         self._thread = threading.Thread(target=self._run, name=f"otel {signal}", daemon=True)
@@ -111,28 +151,25 @@ class ExportThread(Generic[R]):
         self._shutdown()
 
     def _run(self) -> None:
+        budget = self._new_budget()
         while not self._stopping.is_set():
             self.queue.ready.wait(self.queue.batching.delay)
-            pause = self._export_batch()
-            if pause:
-                self._stopping.wait(pause)
+            self._export_batch()
+            while budget.missing() and not self._stopping.is_set():
+                self._stopping.wait(RECHECK)
         while len(self.queue) and not self._is_failing:
             self._export_batch()
 
-    def _export_batch(self) -> float:
-        """Send one batch; seconds to rest after it."""
+    def _export_batch(self) -> None:
         batch = self.queue.take()
         if not batch:
-            return 0.0
-        began, cpu = time.monotonic(), time.thread_time()
+            return
         try:
             is_taken = self._send(batch)
         except Exception:  # an error of the SDK must not end the thread
             logger.exception("cannot encode %s for OpenTelemetry", self._signal)
             is_taken = False
         self._report(is_taken)
-        used = time.thread_time() - cpu
-        return max(0.0, used / self._cpu_share - (time.monotonic() - began))
 
     def _report(self, is_taken: bool) -> None:
         """Log when the collector stops and begins to take batches, not each time."""

@@ -1,10 +1,17 @@
 import threading
 import time
+from functools import partial
 
 import pytest
 
 from s3d.agent.app.otel.environment import Batching
-from s3d.agent.app.otel.export_thread import SPARE, ExportThread, RecordQueue
+from s3d.agent.app.otel.export_thread import (
+    CREDIT,
+    SPARE,
+    CpuBudget,
+    ExportThread,
+    RecordQueue,
+)
 
 WAIT = 10.0
 
@@ -54,7 +61,7 @@ def stop(thread, seconds=WAIT):
 
 
 def test_records_are_sent_in_their_order(endpoint):
-    records, thread = open_thread(endpoint, cpu_share=1.0)
+    records, thread = open_thread(endpoint)
     for number in range(8):
         records.put(number)
     stop(thread)
@@ -133,24 +140,55 @@ def test_an_error_of_the_sdk_does_not_end_the_thread(caplog):
     assert "cannot encode spans" in caplog.text
 
 
-def test_the_thread_takes_its_share_of_the_cpu_and_no_more():
-    def send(batch: list[int]) -> bool:
-        until = time.thread_time() + 0.01
-        while time.thread_time() < until:
-            pass
-        spent.append(1)
-        return True
+class Clocks:
+    """Seconds of time, of CPU time of the process, and of the thread."""
 
-    spent: list[int] = []
-    records = RecordQueue[int](Batching(10_000, 1, 0.01))
-    thread = ExportThread("spans", records, send, shutdown=lambda: None, cpu_share=0.1)
-    for number in range(100):
-        records.put(number)
-    began = time.monotonic()
-    thread.start()
-    while len(spent) < 5:
-        assert time.monotonic() - began < WAIT
-        threading.Event().wait(0.01)
-    assert time.monotonic() - began >= 4 * 0.01 / 0.1 * 0.9
-    records._records.clear()
+    def __init__(self) -> None:
+        self.wall = self.process = self.thread = 100.0
+
+    def take(self, seconds: float) -> None:
+        self.thread += seconds
+        self.process += seconds
+
+    def budget(self, **shares: float) -> CpuBudget:
+        clocks = {name: partial(getattr, self, name) for name in ("wall", "process", "thread")}
+        return CpuBudget(**shares, **clocks)
+
+
+def test_a_thread_may_take_a_share_of_what_the_process_takes_and_of_time():
+    clocks = Clocks()
+    budget = clocks.budget(of_work=0.1, of_processor=0.01)
+    clocks.take(0.5)
+    assert budget.missing() == pytest.approx(0.5)
+    clocks.process += 3.0
+    assert budget.missing() == pytest.approx(0.2)
+    clocks.wall += 19.0
+    assert budget.missing() == pytest.approx(0.01)
+    clocks.wall += 1.1
+    assert budget.missing() == 0
+
+
+def test_what_is_not_used_is_saved_up_to_a_limit():
+    clocks = Clocks()
+    budget = clocks.budget(of_work=0.1, of_processor=0.01)
+    clocks.wall += 10_000.0
+    assert budget.missing() == 0
+    clocks.take(CREDIT + 0.2)
+    assert budget.missing() == pytest.approx(0.2)
+
+
+def test_a_thread_that_has_taken_too_much_rests(endpoint):
+    class Exceeded(CpuBudget):
+        def missing(self) -> float:
+            asked.set()
+            return 0.0 if enough.is_set() else 1.0
+
+    asked, enough = threading.Event(), threading.Event()
+    records, thread = open_thread(endpoint, batch=1, budget=Exceeded)
+    records.put(1)
+    assert asked.wait(WAIT)
+    records.put(2)
+    assert endpoint.batches == [[1]]
+    enough.set()
+    assert endpoint.until(2) == [[1], [2]]
     stop(thread)
