@@ -11,6 +11,7 @@ import io
 import itertools
 import os
 import urllib.request
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 
 from tests.agent_process import AgentProcess, launch
+from tests.e2e.conftest import Run
 
 KEY, OTHER_KEY = os.urandom(32), os.urandom(32)
 CUSTOMER = {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": KEY}
@@ -263,7 +265,7 @@ def test_a_default_of_the_bucket(s3: Any, bucket: str) -> None:
     assert "ServerSideEncryption" not in s3.put_object(Bucket=bucket, Key="k", Body=b"")
 
 
-def test_the_setting_encrypts_every_object(tmp_path: Any) -> None:
+def test_the_setting_encrypts_every_object(tmp_path: Path) -> None:
     agent = launch(tmp_path / "home", env={"S3D_ENCRYPT": "sse-s3"})
     try:
         s3 = agent.s3()
@@ -291,3 +293,35 @@ def test_the_setting_encrypts_every_object(tmp_path: Any) -> None:
         assert agent.s3().get_object(Bucket="whole-store", Key="k")["Body"].read() == SIZES[1 << 20]
     finally:
         agent.kill()
+
+
+@pytest.mark.slow
+def test_the_aws_command_line(run: Run, bucket: str, tmp_path: Path) -> None:
+    """In parts, with a customer key in a file, and with KMS."""
+    (tmp_path / "key").write_bytes(KEY)
+    (tmp_path / "data").write_bytes(SIZES[8 << 20] + b"more")
+    (tmp_path / "back").mkdir()
+    customer = ("--sse-c", "AES256", "--sse-c-key", f"fileb://{tmp_path}/key")
+    for name, write, read in (("c", customer, customer), ("kms", ("--sse", "aws:kms"), ())):
+        place = f"s3://{bucket}/{name}"
+        run("aws", "s3", "cp", "--only-show-errors", *write, tmp_path / "data", place)
+        run("aws", "s3", "cp", "--only-show-errors", *read, place, tmp_path / "back" / name)
+        assert (tmp_path / "back" / name).read_bytes() == (tmp_path / "data").read_bytes()
+
+
+@pytest.mark.slow
+def test_rclone(run: Run, agent: AgentProcess, bucket: str, tmp_path: Path) -> None:
+    (tmp_path / "source").mkdir()
+    for size, data in SIZES.items():
+        (tmp_path / "source" / str(size)).write_bytes(data)
+    remote = f":s3,provider=Other,env_auth=true,endpoint='{agent.endpoint}':{bucket}"
+    options = ("--config", "/dev/null", "--s3-upload-cutoff", "6Mi", "--s3-chunk-size", "5Mi")
+    for number, sse in enumerate(
+        (
+            ("--s3-sse-customer-algorithm", "AES256", "--s3-sse-customer-key", "k" * 32),
+            ("--s3-server-side-encryption", "aws:kms", "--s3-sse-kms-key-id", "testkey-1"),
+        )
+    ):
+        place = f"{remote}/{number}"
+        run("rclone", *options, *sse, "copy", tmp_path / "source", place)
+        run("rclone", *options, *sse, "check", "--download", tmp_path / "source", place)
