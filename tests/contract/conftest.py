@@ -20,6 +20,7 @@ from s3d.agent.stores.remote.capabilities import RemoteQuirks
 from s3d.agent.stores.remote.compatibility import Compatibility
 from s3d.agent.stores.remote.empty_segments import EmptySegments
 from s3d.agent.stores.remote.remote_store import RemoteStore
+from tests.agent.stores.local.keys import keys_in
 from tests.contract.cached import cache_before
 from tests.contract.client import Client
 from tests.contract.queued import Named, queue_before
@@ -34,7 +35,8 @@ async def local(folder: Path) -> AsyncIterator[ObjectStore]:
     """The embedded store, on disk but never synced: crashes have tests of their own."""
     index = Index.open(folder / "index.sqlite", ephemeral=True)
     try:
-        yield LocalStore(index, Blobs(folder / "blobs", ephemeral=True))
+        blobs = Blobs(folder / "blobs", ephemeral=True)
+        yield LocalStore(index, blobs, keys=keys_in(index, folder))
     finally:
         index.close()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,10 +16,12 @@ from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.blocks import StoredDataCorrupt
 from s3d.agent.storage.generation import Doubt
 from s3d.agent.storage.index import Index, Tables
+from s3d.agent.storage.key_ring import KeyRing
 from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.records import Layout, StoreTotals
 from s3d.agent.stores.local.new_buckets import OPEN
 from s3d.agent.stores.local.object_bodies import open_layout
+from s3d.agent.stores.local.object_keys import ObjectKeys
 from s3d.agent.stores.local.publish import OnChange
 from s3d.agent.stores.local.store import LocalStore
 from s3d.shared.control import StoreStatus
@@ -28,6 +31,8 @@ from s3d.shared.text import count
 ROOM = 1 << 20
 """With fewer free bytes, an index that cannot be opened lacks space, and is not damaged."""
 
+KEYS = "keyring"
+"""The folder with the keys of encrypted objects."""
 BLOBS = "blobs"
 """The folder with the files of an index, beside it."""
 
@@ -117,20 +122,24 @@ def open_embedded(
     folder: Path,
     *,
     ephemeral: bool = False,
+    encrypt: str = "",
     commits: Histogram | None = None,
     owners: Owners | None = None,
     new_buckets: str = OPEN,
 ) -> Embedded:
     """Open the store in a folder, or create it. Raises S3dError, OSError for the disk's errors.
 
+    encrypt: sse-s3 to encrypt every object; empty: those for which request or bucket ask for it.
     owners: the accounts that exist; None: only the default owner. new_buckets: the defaults of new
     buckets, by local/new_buckets.py.
     """
     index = open_index(folder, ephemeral=ephemeral, commits=commits)
+    ring = KeyRing(folder / KEYS, time.time, ephemeral=ephemeral)
     return open_store(
         index,
         folder,
         ephemeral=ephemeral,
+        keys=ObjectKeys(index, ring, encrypt.upper()),
         owners=owners or Owners(),
         new_buckets=new_buckets,
     )
@@ -144,6 +153,7 @@ def open_store(
     on_change: OnChange | None = None,
     owners: Owners | None = None,
     new_buckets: str = OPEN,
+    keys: ObjectKeys | None = None,
 ) -> Embedded:
     """The store of an index. It closes the index when it is closed, and when opening fails.
 
@@ -152,9 +162,17 @@ def open_store(
     try:
         blobs = Blobs(folder / BLOBS, ephemeral=ephemeral)
         local = LocalStore(
-            index, blobs, on_change=on_change, owners=owners, new_buckets=new_buckets
+            index,
+            blobs,
+            on_change=on_change,
+            keys=keys,
+            owners=owners,
+            new_buckets=new_buckets,
         )
         store = Embedded(local, index, blobs, folder)
+        for problem in keys.load() if keys is not None else ():
+            store.trouble.append(f"{problem}: objects that need it cannot be read; put it back")
+            logger.error("%s", store.trouble[-1])
     except BaseException:
         index.close()
         raise

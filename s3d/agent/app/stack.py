@@ -146,6 +146,7 @@ async def build_stack(
         embedded = open_embedded(
             places.store_dir,
             ephemeral=config.ephemeral,
+            encrypt=config.encrypt,
             commits=commit_histogram(registry, STORE),
             owners=owners,
             new_buckets=config.new_buckets,

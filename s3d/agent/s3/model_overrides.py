@@ -169,6 +169,19 @@ NEVER_EMPTY: dict[str, str] = {"Content-MD5": "InvalidDigest", "versionId": "Inv
 """Query parameter or header -> error for an empty value. An empty text of another query parameter
 is valid, and another empty header is ignored."""
 
+NEVER_EMPTY_HEADERS = frozenset({"x-amz-server-side-encryption"})
+"""Request headers whose empty value is an error; other empty headers count as absent."""
+
+FURTHER_HEADERS: dict[str, dict[str, str]] = {
+    operation: {"x-amz-server-side-encryption": "ServerSideEncryption"}
+    for operation in ("GetObject", "HeadObject", "UploadPart")
+}
+"""Operation -> headers that its model lacks, and their members: the embedded store refuses them, as
+AWS does, and a remote decides for itself.
+
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
+"""
+
 BODY_REQUIRED = frozenset(
     {
         "CompleteMultipartUpload",

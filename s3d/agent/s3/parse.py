@@ -7,7 +7,7 @@ request depends on its headers, not on its shape. Streaming bodies are never rea
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import Any
 
@@ -232,7 +232,15 @@ def _input_plan(name: str) -> _Plan:
     model = service().operations[name]
     root = model.input.location_name if model.input else None
     required = name in model_overrides.BODY_REQUIRED
-    return _plan(service().input_of(name), model.input, root, body_required=required)
+    plan = _plan(service().input_of(name), model.input, root, body_required=required)
+    headers = {
+        wire: _Field(member, wire, str, keeps_empty=True, error=("InvalidArgument", ""))
+        for wire, member in model_overrides.FURTHER_HEADERS.get(name, {}).items()
+    }
+    for wire, field in plan.headers.items():
+        never_empty = wire in model_overrides.NEVER_EMPTY_HEADERS
+        headers[wire] = replace(field, keeps_empty=True) if never_empty else field
+    return replace(plan, headers=headers)
 
 
 @cache

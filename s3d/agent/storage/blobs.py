@@ -24,6 +24,7 @@ from s3d.agent.s3.messages import Body
 from s3d.agent.storage.blob_body import BlobBody
 from s3d.agent.storage.blocks import BlockSums, VerifiedBlocks, sums_of
 from s3d.agent.storage.disk import LOST, Disk
+from s3d.agent.storage.encrypted_blocks import BlobEncryptor
 from s3d.agent.storage.records import Extent
 from s3d.shared.atomic_file import sync_file, sync_folder
 
@@ -56,7 +57,8 @@ class Draft:
         self.extent = extent
         """The whole of it, with its checksums."""
         self.data = data
-        """The bytes, when they are to be kept in the index; None: they lie in a file."""
+        """The bytes as they are stored, when they are to be kept in the index; None: they lie in a
+        file."""
 
     @property
     def blob(self) -> int:
@@ -103,11 +105,19 @@ class Blobs:
         self._next += 1
         return blob
 
-    async def receive(self, body: Body, hashes: Sequence[Hash], *, inline: int = INLINE) -> Draft:
+    async def receive(
+        self,
+        body: Body,
+        hashes: Sequence[Hash],
+        *,
+        inline: int = INLINE,
+        encryptor: BlobEncryptor | None = None,
+    ) -> Draft:
         """Receive a body and update the hashes; the file is durable when this returns.
 
-        Up to inline bytes stay in memory, as the data of the draft. Raises what the body raises,
-        and SlowDown when the disk cannot take it; nothing is left behind then.
+        Up to inline bytes stay in memory, as the data of the draft. encryptor: encrypts what is
+        stored; the hashes are those of the body. Raises what the body raises, and SlowDown when the
+        disk cannot take it; nothing is left behind then.
         """
         self.disk.admit(body.size or 0)
         writer: _Writer | None = None
@@ -118,12 +128,12 @@ class Blobs:
                 chunks.append(chunk)
                 size += len(chunk)
                 if size >= max(inline + 1, self._buffer()):
-                    writer = writer or _Writer(self, self.new_id(), hashes)
+                    writer = writer or _Writer(self, self.new_id(), hashes, encryptor)
                     await writer.add(chunks)
                     chunks, size = [], 0
             if writer is None and size <= inline:
-                return self._keep(chunks, hashes)
-            writer = writer or _Writer(self, self.new_id(), hashes)
+                return self._keep(chunks, hashes, encryptor)
+            writer = writer or _Writer(self, self.new_id(), hashes, encryptor)
             return await writer.finish(chunks)
         except BaseException:
             if writer is not None:
@@ -175,11 +185,17 @@ class Blobs:
             with contextlib.suppress(RuntimeError):
                 asyncio.get_running_loop().run_in_executor(None, self.unlink, due)
 
-    def _keep(self, chunks: list[bytes], hashes: Sequence[Hash]) -> Draft:
+    def _keep(
+        self, chunks: list[bytes], hashes: Sequence[Hash], encryptor: BlobEncryptor | None
+    ) -> Draft:
         data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
         for hash in hashes:
             hash.update(data)
-        return Draft(self, Extent(self.new_id(), 0, len(data), sums_of(data)), data)
+        if encryptor is None:
+            return Draft(self, Extent(self.new_id(), 0, len(data), sums_of(data)), data)
+        stored = encryptor.update(data) + encryptor.finish()
+        key = encryptor.data_key()
+        return Draft(self, Extent(self.new_id(), 0, len(data), sums_of(stored), key), stored)
 
     def _buffer(self) -> int:
         return min(_BUFFER, _BUFFERS // (2 * self._receiving))
@@ -220,10 +236,13 @@ class Blobs:
 class _Writer:
     """Writes one body to a file. A thread writes while the loop gathers the next buffer."""
 
-    def __init__(self, blobs: Blobs, blob: int, hashes: Sequence[Hash]) -> None:
+    def __init__(
+        self, blobs: Blobs, blob: int, hashes: Sequence[Hash], encryptor: BlobEncryptor | None
+    ) -> None:
         self._blobs = blobs
         self._blob = blob
         self._hashes = hashes
+        self._encryptor = encryptor
         self._fd = -1
         self._size = 0
         self._sums = BlockSums()
@@ -240,7 +259,9 @@ class _Writer:
         await self._previous()
         self._job = asyncio.get_running_loop().run_in_executor(None, self._seal, chunks)
         await self._previous()
-        return Draft(self._blobs, Extent(self._blob, 0, self._size, self._sums.digest()), None)
+        key = None if self._encryptor is None else self._encryptor.data_key()
+        extent = Extent(self._blob, 0, self._size, self._sums.digest(), key)
+        return Draft(self._blobs, extent, None)
 
     def abandon(self) -> None:
         """Remove the file as soon as the thread has finished."""
@@ -272,13 +293,18 @@ class _Writer:
             for chunk in chunks:
                 for hash in self._hashes:
                     hash.update(chunk)
-                self._sums.update(chunk)
-                _write(self._fd, chunk)
                 self._size += len(chunk)
+                self._store(chunk if self._encryptor is None else self._encryptor.update(chunk))
+
+    def _store(self, data: bytes) -> None:
+        self._sums.update(data)
+        _write(self._fd, data)
 
     def _seal(self, chunks: list[bytes]) -> None:
         self._absorb(chunks)
         with self._blobs.disk.translate_errors():
+            if self._encryptor is not None:
+                self._store(self._encryptor.finish())
             self._blobs.fsync_blob(self._blob, self._fd)
             fd, self._fd = self._fd, -1
             os.close(fd)

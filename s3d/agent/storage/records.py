@@ -19,14 +19,42 @@ NULL_VERSION = "null"
 STANDARD = "STANDARD"
 
 
+class DataKey(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The data key of one encrypted blob: see encrypted_blocks.py."""
+
+    id: bytes
+    """Random; the associated data of its blocks contain it."""
+    part: int
+    """Number of the part that the blob was written for; 0: none. A copy keeps it."""
+    size: int
+    """Bytes of the whole blob before its encryption."""
+    wrapped: bytes
+    """The key, encrypted by the wrapping key of the object: nonce, ciphertext, tag."""
+
+
+class Encryption(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The wrapping key of an object or upload: where it is, and not what it is."""
+
+    method: str
+    """SSE-C, SSE-S3, SSE-KMS or DSSE-KMS."""
+    key_id: str = ""
+    """Of a key of the key ring; "" for SSE-C."""
+    salt: bytes = b""
+    """SSE-C: the wrapping key is derived from the customer's key and this."""
+    proof: bytes = b""
+    """SSE-C: the salted HMAC of the customer's key."""
+
+
 class Extent(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A run of bytes of one blob."""
+    """A run of bytes of one blob; of an encrypted one, of the bytes before their encryption."""
 
     blob: int
     offset: int
     size: int
     sums: bytes = b""
     """Checksums of all blocks of the blob (blocks.BlockSums); empty in rows of layout 1."""
+    data_key: DataKey | None = None
+    """None: the blob is not encrypted."""
 
 
 class Checksum(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -106,6 +134,8 @@ class ObjectRecord(ObjectRow, frozen=True, array_like=True):
     owner: str = ""
     """Canonical id of the account that owns the object; "": the default owner's, as all objects of
     layouts before 3."""
+    encryption: Encryption | None = None
+    """None: its bytes are not encrypted."""
 
 
 class Stored(NamedTuple):
@@ -154,6 +184,8 @@ class UploadRecord(msgspec.Struct, frozen=True, array_like=True):
     """Canonical id of the account that will own the object; "": the default owner's."""
     initiator: str = ""
     """Canonical id of the account that began the upload; "": the default owner's."""
+    encryption: Encryption | None = None
+    """Of all its parts."""
 
 
 class PartRecord(msgspec.Struct, frozen=True, array_like=True):
@@ -199,7 +231,9 @@ def cut(extents: Iterable[Extent], start: int, size: int) -> tuple[Extent, ...]:
             start -= extent.size
             continue
         taken = min(extent.size - start, size)
-        pieces.append(Extent(extent.blob, extent.offset + start, taken, extent.sums))
+        pieces.append(
+            Extent(extent.blob, extent.offset + start, taken, extent.sums, extent.data_key)
+        )
         start, size = 0, size - taken
     return tuple(pieces)
 

@@ -29,6 +29,7 @@ from s3d.agent.storage.blocks import (
     sum_count,
     sums_of,
 )
+from s3d.agent.storage.encrypted_blocks import stored_size
 from s3d.agent.storage.index import Index
 from s3d.agent.storage.index_writer import IndexUnreadable
 from s3d.agent.storage.reader import Reader
@@ -198,7 +199,7 @@ class StoreCheck:
             data = await self._index.read_in_thread(lambda reader: reader.data(extent))
         except StoredDataCorrupt as error:
             return _Read(problem=error.message)
-        if data is None or len(data) != extent.size:
+        if data is None or len(data) != _stored_size(extent):
             return _Read(problem="its bytes are not in the index")
         digest = hashlib.md5(data, usedforsecurity=False).digest() if md5 else b""
         return _Read(len(data), "", digest, sums_of(data))
@@ -223,6 +224,13 @@ class StoreCheck:
         if again.problem:
             return again
         return Checked(row.name, before.size, before.problem, "its file was in the lost folder")
+
+
+def _stored_size(extent: Extent) -> int:
+    """Bytes that the blob of an extent, whole or up to the extent's end, has at least."""
+    if extent.data_key is not None:
+        return stored_size(extent.data_key.size)
+    return extent.offset + extent.size
 
 
 def _quick_check(reader: Reader) -> str:
@@ -291,7 +299,7 @@ def _with_sums(row: Row, sums: Sequence[bytes]) -> bytes:
 
 def _summed(extents: Sequence[Extent], sums: Sequence[bytes]) -> tuple[Extent, ...]:
     return tuple(
-        Extent(each.blob, each.offset, each.size, each.sums or fresh)
+        Extent(each.blob, each.offset, each.size, each.sums or fresh, each.data_key)
         for each, fresh in zip(extents, sums, strict=True)
     )
 
@@ -318,7 +326,7 @@ def _read_file(path: Path, extent: Extent, *, md5: bool) -> _Read:
                 size += len(data)
     except OSError as error:
         return _Read(problem=f"{path}: {error.strerror or error}")
-    if size < extent.offset + extent.size:
+    if size < _stored_size(extent):
         return _Read(size, f"{path} has {size} bytes, which is too few")
     found = sums.digest()
     if extent.sums and found != extent.sums:

@@ -18,7 +18,8 @@ from s3d.shared.errors import UsageError
 
 LAYOUT = 3
 """2: totals has the generation (generation.py). 3: records name the owners of buckets, objects and
-uploads; an s3d that does not know them would enforce no policy, so it must refuse the file."""
+uploads; an s3d that does not know them would enforce no policy, so it must refuse the file. They
+name the data keys of encrypted blobs, too."""
 _FURTHER = 1_000
 """user_version is LAYOUT + _FURTHER times the layout of the further tables."""
 

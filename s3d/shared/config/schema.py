@@ -30,6 +30,7 @@ from s3d.shared.config.validators import (
     parse_bool,
     parse_bucket,
     parse_buckets,
+    parse_encrypt,
     parse_endpoint,
     parse_hosts,
     parse_interval,
@@ -357,6 +358,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             parse_access_log,
         ),
     ] = "off"
+    encrypt: Annotated[
+        str,
+        Rule("Embedded store: sse-s3 to encrypt every object; empty: on request", parse_encrypt),
+    ] = ""
     ephemeral: Annotated[
         bool,
         Rule(

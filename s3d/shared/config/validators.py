@@ -249,6 +249,12 @@ def parse_when_full(text: str) -> str:
     return text
 
 
+def parse_encrypt(text: str) -> str:
+    if text.lower() not in ("", "sse-s3"):
+        raise ValueError("write sse-s3, or leave it empty")
+    return text.lower()
+
+
 def parse_limit(text: str) -> int:
     if not re.fullmatch(r"[1-9]\d{0,11}", text):
         raise ValueError("write a number of at least 1, such as 100000")

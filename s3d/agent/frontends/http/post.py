@@ -20,8 +20,11 @@ from s3d.agent.s3 import post_form, xml
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import NO_TRAILERS, RequestContext, S3Request
 from s3d.agent.s3.model import operations
+from s3d.agent.s3.object_headers import Group, header_names, header_text
 from s3d.agent.s3.post_policy import FormGrant, is_signed, verify_policy
 from s3d.agent.s3.principal import ANONYMOUS, Principal
+
+_ENCRYPTION = header_names(Group.ENCRYPTION)
 
 
 class FormPost:
@@ -141,6 +144,8 @@ def _answer(
     headers = [("ETag", etag)]
     if "VersionId" in output:
         headers.append(("x-amz-version-id", output["VersionId"]))
+    encryption = {name: output[member] for member, name in _ENCRYPTION.items() if member in output}
+    headers += [(name, header_text(value)) for name, value in encryption.items()]
     success = post_form.success(fields)
     if success.redirect:
         return 303, [*headers, ("Location", success.location(bucket, key, etag))], b""

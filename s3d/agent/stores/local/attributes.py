@@ -20,6 +20,7 @@ from s3d.agent.storage.records import PartSize, Stored
 from s3d.agent.stores.local.listings import page_size
 from s3d.agent.stores.local.lookup import find_bucket, find_version, shown_version
 from s3d.agent.stores.local.object_description import checksum_members, moment
+from s3d.agent.stores.local.object_keys import customer_key_of_read
 
 _ATTRIBUTES = frozenset({"ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"})
 
@@ -42,6 +43,7 @@ class AttributeOps:
 def _look(input: Mapping[str, Any], reader: Reader) -> Members:
     bucket = find_bucket(reader, input["Bucket"])
     stored = find_version(reader, bucket, input["Key"], input.get("VersionId"))
+    customer_key_of_read(input, stored.record)
     found = _attributes(stored, input)
     return {
         "LastModified": moment(stored.record.modified),

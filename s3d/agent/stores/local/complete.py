@@ -143,6 +143,7 @@ def assemble(
         checksum=checksum,
         upload_id=upload.id,
         owner=upload.owner,
+        encryption=upload.encryption,
     )
     sizes = tuple(
         PartSize(part.number, part.size, part.checksum.value if part.checksum else "")

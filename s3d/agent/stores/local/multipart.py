@@ -40,6 +40,12 @@ from s3d.agent.stores.local.object_description import (
     storage_class,
     stored_members,
 )
+from s3d.agent.stores.local.object_keys import (
+    ObjectKeys,
+    check_completion,
+    completion_headers,
+    customer_key_members,
+)
 from s3d.agent.stores.local.ownership import Ownership, note_owner
 from s3d.agent.stores.local.publish import Publisher
 
@@ -100,13 +106,16 @@ class MultipartOps:
         self,
         index: Index,
         blobs: Blobs,
+        keys: ObjectKeys,
         publisher: Publisher,
         parts: PartWriter,
+        *,
         ownership: Ownership,
         clock: Callable[[], float],
     ) -> None:
         self._index = index
         self._blobs = blobs
+        self._keys = keys
         self._publisher = publisher
         self._parts = parts
         self._ownership = ownership
@@ -117,15 +126,20 @@ class MultipartOps:
         input = request.input
         check_key(request.key)
         algorithm, kind = complete.checksum_of_upload(input)
+        description = description_of(input)
+        self._index.read_inline(lambda reader: find_bucket(reader, request.bucket))
+        chosen = self._keys.requested(request)
+        key = None if chosen is None else await self._keys.of_write(chosen)
         now = self._clock()
         upload = UploadRecord(
             id=f"{int(now * 1e6):016x}{secrets.token_hex(16)}",
             key=request.key,
             initiated=now,
             storage_class=storage_class(input),
-            description=description_of(input),
+            description=self._keys.described(description, chosen),
             checksum_algorithm=algorithm,
             checksum_kind=kind,
+            encryption=None if key is None else key.encryption,
         )
 
         def create(tx: Transaction) -> None:
@@ -138,6 +152,8 @@ class MultipartOps:
         output: Members = {"Bucket": request.bucket, "Key": request.key, "UploadId": upload.id}
         if algorithm:
             output |= {"ChecksumAlgorithm": algorithm, "ChecksumType": kind}
+        if chosen is not None:
+            output |= chosen.response_members()
         return S3Response({**output, **encryption(upload.description)})
 
     @operation("UploadPart")
@@ -149,14 +165,21 @@ class MultipartOps:
         upload = self._index.read_inline(
             lambda reader: find_upload(reader, request.bucket, request.key, input["UploadId"])
         )
+        key = self._keys.of_part(request, upload)
         received = await receive(
-            self._blobs, request, algorithm=upload.checksum_algorithm, inline=0
+            self._blobs,
+            request,
+            algorithm=upload.checksum_algorithm,
+            inline=0,
+            key=key,
+            part=number,
         )
         part = await self._parts.put(request, number, received, received.draft.discard)
         output = {
             "ETag": part.etag,
             **checksum_members(part.checksum),
             **encryption(upload.description),
+            **customer_key_members(input, upload),
         }
         output.pop("ChecksumType", None)
         return S3Response(output)
@@ -164,7 +187,8 @@ class MultipartOps:
     @operation("CompleteMultipartUpload")
     async def complete_multipart_upload(self, request: S3Request[Members]) -> S3Response[Members]:
         requested = complete.wanted_parts(request.input)
-        return S3Response(await self._index.write(partial(self._publish, request, requested)))
+        output = await self._index.write(partial(self._publish, request, requested))
+        return S3Response(output, headers=completion_headers(request.input))
 
     @operation("AbortMultipartUpload")
     async def abort_multipart_upload(self, request: S3Request[Members]) -> S3Response[Members]:
@@ -188,6 +212,7 @@ class MultipartOps:
         upload = tx.upload(bucket.name, key, input["UploadId"])
         if upload is None:
             return _completed(tx, bucket, input)
+        check_completion(input, upload)
         parts = tx.parts(upload.id)
         chosen = complete.choose(parts, requested, upload)
         complete.check_size(chosen, input)

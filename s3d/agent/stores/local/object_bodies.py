@@ -5,18 +5,23 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import secrets
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from s3d.agent.s3 import checksums
+from s3d.agent.s3.encryption import CustomerKey
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body, BytesBody, Members, S3Request
 from s3d.agent.storage.blobs import INLINE, Blobs, Draft
 from s3d.agent.storage.blocks import StoredDataCorrupt
+from s3d.agent.storage.decrypted_body import DecryptedBody
+from s3d.agent.storage.encrypted_blocks import BlobDecryptor
 from s3d.agent.storage.index import Index
 from s3d.agent.storage.reader import Reader
-from s3d.agent.storage.records import Checksum, Layout, Stored, cut
+from s3d.agent.storage.records import Checksum, Encryption, Layout, Stored, cut
 from s3d.agent.storage.transaction import Transaction
+from s3d.agent.stores.local.object_keys import ObjectKeys, WriteKey
 
 MAX_SIZE = 5 << 30
 """Bytes of one PUT, one part or one copy."""
@@ -28,10 +33,15 @@ class Received(NamedTuple):
     draft: Draft
     etag: str
     checksum: Checksum | None
+    encryption: Encryption | None = None
 
     @property
     def size(self) -> int:
         return self.draft.size
+
+    def discard(self) -> None:
+        """Remove its file: no row will name it."""
+        self.draft.discard()
 
     def enter(self, tx: Transaction) -> Layout:
         """Add its bytes to the index, and return their layout."""
@@ -43,11 +53,18 @@ class Received(NamedTuple):
 
 
 async def receive(
-    blobs: Blobs, request: S3Request[Members], *, algorithm: str = "", inline: int = INLINE
+    blobs: Blobs,
+    request: S3Request[Members],
+    *,
+    algorithm: str = "",
+    inline: int = INLINE,
+    key: WriteKey | None = None,
+    part: int = 0,
 ) -> Received:
     """Read the body to its end. Raises BadDigest when it does not match a declared digest.
 
-    algorithm: a checksum to compute in any case. An error leaves no files behind.
+    algorithm: a checksum to compute in any case. key: encrypts the bytes, for the part of this
+    number. An error leaves no files behind.
     """
     input, body = request.input, request.body or BytesBody(b"")
     if (body.size or 0) > MAX_SIZE:
@@ -57,7 +74,9 @@ async def receive(
     algorithm = _agreed(algorithm, promised[0] if promised else _announced(request))
     md5 = hashlib.md5(usedforsecurity=False)
     hasher = checksums.hasher(algorithm) if algorithm else None
-    draft = await blobs.receive(body, (md5, hasher) if hasher else (md5,), inline=inline)
+    hashes = (md5, hasher) if hasher else (md5,)
+    encryptor = None if key is None else key.encryptor(part)
+    draft = await blobs.receive(body, hashes, inline=inline, encryptor=encryptor)
     try:
         if promised_md5 not in (None, md5.digest()):
             raise S3Error("BadDigest", "The Content-MD5 you specified did not match what we got.")
@@ -68,7 +87,18 @@ async def receive(
     except S3Error:
         draft.discard()
         raise
-    return Received(draft, f'"{md5.hexdigest()}"', checksum)
+    etag = opaque_etag() if hides_md5(key) else f'"{md5.hexdigest()}"'
+    return Received(draft, etag, checksum, None if key is None else key.encryption)
+
+
+def hides_md5(key: WriteKey | None) -> bool:
+    """Whether an ETag must not show the MD5 of what this key encrypts."""
+    return key is not None and key.etag_is_no_md5
+
+
+def opaque_etag() -> str:
+    """An ETag that says nothing about the bytes, in the form of an MD5 as AWS's."""
+    return f'"{secrets.token_hex(16)}"'
 
 
 def _promised_md5(input: Mapping[str, Any]) -> bytes | None:
@@ -131,24 +161,31 @@ class LocatedBody(Protocol):
     def span(self) -> ByteRange | None:
         """None: no body."""
 
+    @property
+    def customer_key(self) -> CustomerKey | None:
+        """The key that the request has for an object of SSE-C."""
+
 
 F = TypeVar("F", bound=LocatedBody)
 
 
 def look_and_open(
-    index: Index, blobs: Blobs, find: Callable[[Reader], F], name: str = ""
+    index: Index, blobs: Blobs, keys: ObjectKeys, find: Callable[[Reader], F], name: str = ""
 ) -> tuple[F, Body | None]:
     """Look up an object with find, and open its bytes; the caller closes the body. name: of the
     object.
 
-    Raises StoredDataCorrupt.
+    Raises StoredDataCorrupt, KeyUnavailable.
     """
     while True:
         located = index.read_inline(find)
         if located.span is None:
             return located, None
+        encryption, wrapping_key = located.stored.record.encryption, None
+        if encryption is not None:
+            wrapping_key = keys.wrapping_key(encryption, located.customer_key)
         try:
-            body = _open(index, blobs, located.stored.layout, located.span, name)
+            body = _open(index, blobs, located, wrapping_key, name)
         except StoredDataCorrupt as error:
             blobs.report_damage(name, error.message)
             raise
@@ -159,16 +196,23 @@ def look_and_open(
         index.forget_all()
 
 
-def _open(index: Index, blobs: Blobs, layout: Layout, span: ByteRange, name: str) -> Body | None:
-    start, size = span
+def _open(
+    index: Index, blobs: Blobs, located: LocatedBody, wrapping_key: bytes | None, name: str
+) -> Body | None:
+    layout, (start, size) = located.stored.layout, located.span or (0, 0)
     if not size:
         return BytesBody(b"")
     if not layout.inline:
-        return blobs.body(cut(layout.extents, start, size), name)
+        extents = cut(layout.extents, start, size)
+        if wrapping_key is not None:
+            return DecryptedBody(blobs, extents, wrapping_key, name)
+        return blobs.body(extents, name)
     (extent,) = layout.extents
     data = index.read_inline(lambda reader: reader.data(extent))
     if data is None:
         return None
+    if wrapping_key is not None and extent.data_key is not None:
+        return BytesBody(BlobDecryptor(wrapping_key, extent.data_key).decrypt(data, start, size))
     return BytesBody(data if size == len(data) else data[start : start + size])
 
 

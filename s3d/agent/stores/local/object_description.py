@@ -28,8 +28,6 @@ MAX_METADATA = 2 << 10
 
 DEFAULT_TYPE = "binary/octet-stream"
 
-_ALGORITHMS = frozenset({"AES256", "aws:kms", "aws:kms:dsse"})
-
 
 def description_of(input: Mapping[str, Any]) -> Description:
     """The description in the input of PutObject, CopyObject or CreateMultipartUpload, without its
@@ -81,16 +79,8 @@ def _strip_transfer_coding(headers: dict[str, Any]) -> None:
 
 
 def _check_headers(headers: Mapping[str, Any], input: Mapping[str, Any]) -> None:
-    if input.get("SSECustomerAlgorithm") or input.get("SSECustomerKey"):
-        raise S3Error("NotImplemented", "Encryption with a key of the customer is not implemented")
     if input.get("WriteOffsetBytes") is not None:
         raise S3Error("NotImplemented", "Appending to an object is not implemented")
-    algorithm = headers.get("ServerSideEncryption", "AES256")
-    if algorithm not in _ALGORITHMS:
-        raise S3Error("InvalidEncryptionAlgorithmError")
-    if "SSEKMSKeyId" in headers and not algorithm.startswith("aws:kms"):
-        message = "Server Side Encryption with AWS KMS managed key requires HTTP header "
-        raise S3Error("InvalidArgument", message + "x-amz-server-side-encryption : aws:kms")
     location = headers.get("WebsiteRedirectLocation")
     if location is not None and not location.startswith(("/", "http://", "https://")):
         message = "The website redirect location must have a prefix of http, https or /"

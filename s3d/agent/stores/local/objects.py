@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from s3d.agent.core.store import Completed, operation
 from s3d.agent.s3.address import check_key
 from s3d.agent.s3.conditions import byte_range, check_delete, check_write
+from s3d.agent.s3.encryption import CustomerKey
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.get_response import (
     NOT_MODIFIED,
@@ -41,6 +42,7 @@ from s3d.agent.stores.local.object_description import (
     storage_class,
     stored_members,
 )
+from s3d.agent.stores.local.object_keys import ObjectKeys, customer_key_of_read
 from s3d.agent.stores.local.ownership import Ownership
 from s3d.agent.stores.local.publish import Publisher
 
@@ -58,6 +60,7 @@ class _ReadResponse(NamedTuple):
     span: ByteRange | None
     status: int | None
     rendered_headers: dict[str, str] | None = None
+    customer_key: CustomerKey | None = None
 
     def response(self, body: Body | None = None) -> S3Response[Members]:
         return S3Response(self.output, body, self.status, rendered_headers=self.rendered_headers)
@@ -75,10 +78,16 @@ class ObjectOps:
     """Handlers of the operations on objects, except listings, copies and multipart uploads."""
 
     def __init__(
-        self, index: Index, blobs: Blobs, publisher: Publisher, ownership: Ownership
+        self,
+        index: Index,
+        blobs: Blobs,
+        keys: ObjectKeys,
+        publisher: Publisher,
+        ownership: Ownership,
     ) -> None:
         self._index = index
         self._blobs = blobs
+        self._keys = keys
         self._publisher = publisher
         self._ownership = ownership
 
@@ -89,22 +98,28 @@ class ObjectOps:
         description, kept_in = description_of(input), storage_class(input)
         # Before the body, so that a refusal costs no upload; again at the end, where it counts.
         self._index.read_inline(partial(self._admit, request, description))
-        received = await receive(self._blobs, request)
+        chosen = self._keys.requested(request)
+        key = None if chosen is None else await self._keys.of_write(chosen)
+        received = await receive(self._blobs, request, key=key)
         record = ObjectRecord(
             key=request.key,
             size=received.size,
             etag=received.etag,
             storage_class=kept_in,
             checksum=received.checksum,
-            description=description,
+            description=self._keys.described(description, chosen),
+            encryption=received.encryption,
         )
         publish = partial(self._publish, request, record, received)
-        return S3Response(await self._index.write(publish, received.draft.discard))
+        output = await self._index.write(publish, received.draft.discard)
+        return S3Response(output if chosen is None else output | chosen.response_members())
 
     @operation("GetObject")
     def get_object(self, request: S3Request[Members]) -> Completed[Members]:
         name = f"{request.bucket}/{request.key}"
-        found, body = look_and_open(self._index, self._blobs, partial(_find, request.input), name)
+        found, body = look_and_open(
+            self._index, self._blobs, self._keys, partial(_find, request.input), name
+        )
         return Completed(
             S3Response(found.output, body, found.status, rendered_headers=found.rendered_headers)
         )
@@ -246,7 +261,10 @@ def _find(input: Mapping[str, Any], reader: Reader) -> _ReadResponse:
 def _judge(input: Mapping[str, Any], bucket: BucketRecord, stored: Stored) -> _ReadResponse:
     """Apply the conditions, overrides and range of a request to the object."""
     record = stored.record
+    customer_key = customer_key_of_read(input, record)
     output = object_members(bucket, record)
+    if customer_key is not None:
+        output |= customer_key.members()
     unmodified = not_modified(input, output, record.modified)
     if unmodified is not None:
         return _ReadResponse(stored, unmodified, None, NOT_MODIFIED)
@@ -256,7 +274,9 @@ def _judge(input: Mapping[str, Any], bucket: BucketRecord, stored: Stored) -> _R
     span = _span(input, stored, output)
     checksums = checksum_members(record.checksum)
     status = set_content_range(input, output, record.size, span, checksums)
-    return _ReadResponse(stored, output, span or (0, record.size), status)
+    return _ReadResponse(
+        stored, output, span or (0, record.size), status, customer_key=customer_key
+    )
 
 
 def _span(input: Mapping[str, Any], stored: Stored, output: Members) -> ByteRange | None:

@@ -20,6 +20,7 @@ MAX_LIFECYCLE_ID = 255
 CORS_METHODS = frozenset({"GET", "PUT", "POST", "DELETE", "HEAD"})
 
 ENCRYPTION_ALGORITHMS = frozenset({"AES256", "aws:kms", "aws:kms:dsse"})
+BLOCKABLE_TYPES = frozenset({"NONE", "SSE-C"})
 
 LIFECYCLE_ACTIONS = frozenset(
     {
@@ -72,11 +73,15 @@ def check_encryption(configuration: Mapping[str, Any]) -> None:
     rules = configuration["Rules"]
     if len(rules) != 1:
         raise S3Error("MalformedXML")
+    blocked = (rules[0].get("BlockedEncryptionTypes") or {}).get("EncryptionType") or ()
+    if not BLOCKABLE_TYPES.issuperset(blocked):
+        raise S3Error("MalformedXML")
     default = rules[0].get("ApplyServerSideEncryptionByDefault") or {"SSEAlgorithm": "AES256"}
     if default["SSEAlgorithm"] not in ENCRYPTION_ALGORITHMS:
         raise S3Error("MalformedXML")
     if default.get("KMSMasterKeyID") and default["SSEAlgorithm"] == "AES256":
-        message = "a KMSMasterKeyID is not applicable if the default sse algorithm is not aws:kms"
+        message = "a KMSMasterKeyID is not applicable if the default sse algorithm is not aws:kms "
+        message += "or aws:kms:dsse"
         raise S3Error("InvalidArgument", message, ArgumentName="ApplyServerSideEncryptionByDefault")
 
 

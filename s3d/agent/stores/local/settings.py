@@ -3,10 +3,10 @@
 Each setting is stored as the output of its Get operation, under its query parameter ("cors").
 A setting goes with its bucket. ENFORCED and STORED_ONLY say which change what s3d does.
 
-Of their own: configurations by Id (configurations.py), ACLs (acls.py), object lock of versions
-(locks.py), tags, versioning and location. Without a handler, so that the answer is NotImplemented:
-the deprecated forms of lifecycle and notification, and the metadata tables, which are made of
-services outside S3.
+Of their own: default encryption (bucket_encryption.py), configurations by Id (configurations.py),
+ACLs (acls.py), object lock of versions (locks.py), tags, versioning and location. Without a
+handler, so that the answer is NotImplemented: the deprecated forms of lifecycle and notification,
+and the metadata tables, which are made of services outside S3.
 """
 
 from __future__ import annotations
@@ -83,13 +83,6 @@ SETTINGS: tuple[Setting, ...] = (
         check=rules.check_cors,
     ),
     Setting(
-        "PutBucketEncryption",
-        "GetBucketEncryption",
-        "DeleteBucketEncryption",
-        absent="ServerSideEncryptionConfigurationNotFoundError",
-        check=rules.check_encryption,
-    ),
-    Setting(
         "PutBucketLifecycleConfiguration",
         "GetBucketLifecycleConfiguration",
         "DeleteBucketLifecycle",
@@ -161,6 +154,7 @@ SETTINGS: tuple[Setting, ...] = (
 ENFORCED: Mapping[str, str] = {
     "acl": "access control lists",
     "cors": "CORS rules",
+    "encryption": "default encryption",
     "legal-hold": "legal holds",
     "object-lock": "object lock",
     "ownershipControls": "ownership controls",
@@ -174,7 +168,6 @@ decide about access: in stores/access."""
 STORED_ONLY: Mapping[str, str] = {
     "accelerate": "transfer acceleration",
     "analytics": "analytics configurations",
-    "encryption": "default encryption",
     "intelligent-tiering": "intelligent tiering",
     "inventory": "inventory configurations",
     "lifecycle": "lifecycle rules",

@@ -36,6 +36,7 @@ from s3d.agent.storage.stray_blobs import quarantine, sweep
 from s3d.agent.stores.local.access_settings import PolicyStatusOps
 from s3d.agent.stores.local.acls import AclOps
 from s3d.agent.stores.local.attributes import AttributeOps
+from s3d.agent.stores.local.bucket_encryption import BucketEncryptionOps
 from s3d.agent.stores.local.buckets import BucketOps
 from s3d.agent.stores.local.configurations import ConfigurationOps
 from s3d.agent.stores.local.listings import ListOps, UploadOps
@@ -43,6 +44,7 @@ from s3d.agent.stores.local.locks import LockOps
 from s3d.agent.stores.local.multipart import MultipartOps, PartWriter
 from s3d.agent.stores.local.new_buckets import OPEN
 from s3d.agent.stores.local.object_copy import CopyOps
+from s3d.agent.stores.local.object_keys import ObjectKeys
 from s3d.agent.stores.local.objects import ObjectOps
 from s3d.agent.stores.local.ownership import Ownership
 from s3d.agent.stores.local.publish import OnChange, Publisher
@@ -71,25 +73,29 @@ class LocalStore(TerminalStore):
         on_change: OnChange | None = None,
         owners: Owners | None = None,
         new_buckets: str = OPEN,
+        keys: ObjectKeys | None = None,
     ) -> None:
         """clock: Unix seconds. on_change: see publish.OnChange. owners: see Ownership.
-        new_buckets: the defaults of new buckets, by new_buckets.py."""
+        new_buckets: the defaults of new buckets, by new_buckets.py. keys: None for a staging area,
+        which stores the members about encryption and encrypts nothing."""
         blobs.reserve_ids_above(index.read_inline(highest_blob))
         index.on_freed = blobs.remove
         publisher, parts = Publisher(clock, on_change), PartWriter(index, clock)
         ownership = Ownership(owners)
+        keys = keys or ObjectKeys(index)
         super().__init__(
             BucketOps(index, ownership, clock, new_buckets),
-            ObjectOps(index, blobs, publisher, ownership),
+            ObjectOps(index, blobs, keys, publisher, ownership),
             AttributeOps(index),
             ListOps(index, ownership),
-            CopyOps(index, blobs, publisher, parts, ownership),
-            MultipartOps(index, blobs, publisher, parts, ownership, clock),
+            CopyOps(index, blobs, keys, publisher, parts, ownership=ownership),
+            MultipartOps(index, blobs, keys, publisher, parts, ownership=ownership, clock=clock),
             UploadOps(index, ownership),
             TagOps(index, publisher),
             VersionOps(index, ownership),
             SettingOps(index),
             PolicyStatusOps(index),
+            BucketEncryptionOps(index, keys.default),
             ConfigurationOps(index),
             AclOps(index, ownership),
             LockOps(index, clock),

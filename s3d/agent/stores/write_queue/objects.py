@@ -34,12 +34,14 @@ STATE = "x-s3d-state"
 """Response header of reads of content that the remote has refused: failed."""
 MAX_DELETES = 1_000
 
-_CONDITIONS = {
+_KEY_MEMBERS = ("SSECustomerAlgorithm", "SSECustomerKey", "SSECustomerKeyMD5")
+_OF_GET = {
     "CopySourceIfMatch": "IfMatch",
     "CopySourceIfNoneMatch": "IfNoneMatch",
     "CopySourceIfModifiedSince": "IfModifiedSince",
     "CopySourceIfUnmodifiedSince": "IfUnmodifiedSince",
     "CopySourceRange": "Range",
+    **{f"CopySource{name}": name for name in _KEY_MEMBERS},
 }
 """Members of UploadPartCopy -> of GetObject."""
 
@@ -230,7 +232,7 @@ class CopyOps:
         members: Members = {"Bucket": bucket, "Key": key}
         if version_id:
             members["VersionId"] = version_id
-        members |= {name: input[one] for one, name in _CONDITIONS.items() if input.get(one)}
+        members |= {name: input[one] for one, name in _OF_GET.items() if input.get(one)}
         try:
             source = await S3Client(self._settler.inner, request.context).call("GetObject", members)
         except S3Error as error:
@@ -244,7 +246,9 @@ class CopyOps:
         return source
 
     async def _put_part(self, request: S3Request[Members], body: Body) -> S3Response[Members]:
-        part = {name: request.input[name] for name in ("Bucket", "Key", "UploadId", "PartNumber")}
+        # A staged upload has no customer key: the stage refuses a part that names one.
+        names = ("Bucket", "Key", "UploadId", "PartNumber", *_KEY_MEMBERS)
+        part = {name: request.input[name] for name in names if name in request.input}
         put = internal_request(request.context, "UploadPart", part, body)
         answer = (await self._stage.write(put, body.size, files=0)).output
         result = {name: value for name, value in answer.items() if name.startswith("Checksum")}

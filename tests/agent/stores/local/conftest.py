@@ -10,6 +10,7 @@ import pytest
 from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.index import Index
 from s3d.agent.stores.local.store import LocalStore
+from tests.agent.stores.local.keys import keys_in
 from tests.contract.client import Client
 
 
@@ -22,7 +23,8 @@ async def index(tmp_path: Path) -> AsyncIterator[Index]:
 
 @pytest.fixture
 def local(index: Index, tmp_path: Path) -> LocalStore:
-    return LocalStore(index, Blobs(tmp_path / "blobs", ephemeral=True))
+    blobs = Blobs(tmp_path / "blobs", ephemeral=True)
+    return LocalStore(index, blobs, keys=keys_in(index, tmp_path))
 
 
 @pytest.fixture

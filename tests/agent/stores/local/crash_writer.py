@@ -1,9 +1,9 @@
 """A process that writes into a store and tells what was acknowledged, until it is killed.
 
-    python -m tests.agent.stores.local.crash_writer FOLDER SEED
+    python -m tests.agent.stores.local.crash_writer FOLDER SEED [ENCRYPTION]
 
-It prints "ask KEY SEED SIZE" before a write and "ack KEY" after it, one line each; size -1
-is a deletion.
+ENCRYPTION: the default of the store, such as SSE-S3. It prints "ask KEY SEED SIZE" before a write
+and "ack KEY" after it, one line each; size -1 is a deletion.
 """
 
 from __future__ import annotations
@@ -12,10 +12,13 @@ import asyncio
 import hashlib
 import random
 import sys
+import time
 from pathlib import Path
 
 from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.index import Index
+from s3d.agent.storage.key_ring import KeyRing
+from s3d.agent.stores.local.object_keys import ObjectKeys
 from s3d.agent.stores.local.store import LocalStore
 from tests.contract.client import Client
 
@@ -30,9 +33,11 @@ def content(seed: int, size: int) -> bytes | None:
     return None if size < 0 else hashlib.shake_128(str(seed).encode()).digest(size)
 
 
-def open_store(folder: Path) -> tuple[Index, LocalStore]:
+def open_store(folder: Path, encryption: str = "") -> tuple[Index, LocalStore]:
     index = Index.open(folder / "index.sqlite", blobs=folder / "blobs")
-    return index, LocalStore(index, Blobs(folder / "blobs"))
+    keys = ObjectKeys(index, KeyRing(folder / "keyring", time.time), encryption)
+    assert keys.load() == []
+    return index, LocalStore(index, Blobs(folder / "blobs"), keys=keys)
 
 
 async def write(s3: Client, number: int, chance: random.Random) -> None:
@@ -58,8 +63,8 @@ async def multipart(s3: Client, key: str, data: bytes) -> None:
     await s3("CompleteMultipartUpload", UploadId=upload, MultipartUpload=parts, **at)
 
 
-async def main(folder: Path, seed: int) -> None:
-    _, store = open_store(folder)
+async def main(folder: Path, seed: int, encryption: str) -> None:
+    _, store = open_store(folder, encryption)
     s3 = Client(store)
     await s3("CreateBucket", Bucket=BUCKET)
     async with asyncio.TaskGroup() as group:
@@ -68,4 +73,4 @@ async def main(folder: Path, seed: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1]), int(sys.argv[2])))
+    asyncio.run(main(Path(sys.argv[1]), int(sys.argv[2]), "".join(sys.argv[3:])))

@@ -32,7 +32,7 @@ class Journal:
             self.acknowledged += 1
 
 
-def crash(folder: Path, seed: int, after: int, journal: Journal) -> None:
+def crash(folder: Path, seed: int, after: int, journal: Journal, encryption: str = "") -> None:
     """Write until there are so many acknowledgements, and kill; the last line may be torn."""
     command = [
         sys.executable,
@@ -40,6 +40,7 @@ def crash(folder: Path, seed: int, after: int, journal: Journal) -> None:
         "tests.agent.stores.local.crash_writer",
         str(folder),
         str(seed),
+        encryption,
     ]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -69,14 +70,13 @@ async def check(folder: Path, journal: Journal) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(2))
-def test_kill_under_load(tmp_path, seed):
+@pytest.mark.parametrize(("seed", "encryption"), [(0, ""), (1, "SSE-S3")])
+def test_kill_under_load(tmp_path, seed, encryption):
     chance = random.Random(seed)
     journal = Journal()
     for round in range(3):
-        crash(
-            tmp_path, seed * 100 + round, journal.acknowledged + chance.randrange(20, 120), journal
-        )
+        after = journal.acknowledged + chance.randrange(20, 120)
+        crash(tmp_path, seed * 100 + round, after, journal, encryption)
         asyncio.run(check(tmp_path, journal))
 
 
@@ -86,7 +86,6 @@ def test_kill_under_load_often(tmp_path, seed):
     chance = random.Random(seed)
     journal = Journal()
     for round in range(20):
-        crash(
-            tmp_path, seed * 100 + round, journal.acknowledged + chance.randrange(1, 200), journal
-        )
+        after = journal.acknowledged + chance.randrange(1, 200)
+        crash(tmp_path, seed * 100 + round, after, journal, "SSE-S3" if seed % 2 else "")
         asyncio.run(check(tmp_path, journal))

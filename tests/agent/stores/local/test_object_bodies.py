@@ -12,6 +12,7 @@ from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.blocks import sums_of
 from s3d.agent.storage.records import Checksum, Extent, Layout
 from s3d.agent.stores.local.object_bodies import look_and_open, receive
+from s3d.agent.stores.local.object_keys import ObjectKeys
 from tests.agent.storage.files import left
 from tests.contract.client import read
 
@@ -140,13 +141,15 @@ async def test_a_record_that_a_commit_overtook_is_looked_up_again(index, local, 
     await s3.put(bucket, "k", b"new")
     # As if the news of the commit were still on its way to the loop.
     index._cache.objects.put((bucket, b"k"), remembered)
-    found, body = look_and_open(index, local._blobs, whole(bucket, b"k"))
+    found, body = look_and_open(index, local._blobs, ObjectKeys(index), whole(bucket, b"k"))
     assert await read(body) == b"new"
     assert found.stored.record.seq > remembered.record.seq
 
 
 async def test_without_a_span_there_is_no_body(index, local):
-    _, body = look_and_open(index, local._blobs, lambda reader: SimpleNamespace(span=None))
+    _, body = look_and_open(
+        index, local._blobs, ObjectKeys(index), lambda reader: SimpleNamespace(span=None)
+    )
     assert body is None
 
 
@@ -157,5 +160,5 @@ async def test_a_span_is_cut_out_of_the_bytes(index, local, s3, bucket, data):
     def find(reader):
         return SimpleNamespace(stored=reader.current(bucket, b"k"), span=(2, max(0, len(data) - 5)))
 
-    _, body = look_and_open(index, local._blobs, find)
+    _, body = look_and_open(index, local._blobs, ObjectKeys(index), find)
     assert await read(body) == data[2:-3]

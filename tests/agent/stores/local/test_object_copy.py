@@ -103,14 +103,14 @@ async def test_a_source_that_is_replaced_while_it_is_read_is_not_mixed(
     s3, bucket, monkeypatch, tmp_path
 ):
     await s3.put(bucket, "from", BIG)
-    real = object_copy._digest
+    real = object_copy.share
 
     async def overtaken(*arguments):
-        digest = await real(*arguments)
+        content = await real(*arguments)
         await s3.put(bucket, "from", BIG[::-1])
-        return digest
+        return content
 
-    monkeypatch.setattr(object_copy, "_digest", overtaken)
+    monkeypatch.setattr(object_copy, "share", overtaken)
     at = {"Bucket": bucket, "Key": "to", "CopySource": f"{bucket}/from"}
     await s3.refused("SlowDown", "CopyObject", **at)
     upload = (await s3("CreateMultipartUpload", Bucket=bucket, Key="to"))["UploadId"]

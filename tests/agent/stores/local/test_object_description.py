@@ -48,9 +48,6 @@ def test_metadata_is_two_kibibytes_of_utf_8_at_most():
 @pytest.mark.parametrize(
     ("input", "code"),
     [
-        ({"ServerSideEncryption": "DES"}, "InvalidEncryptionAlgorithmError"),
-        ({"SSEKMSKeyId": "key"}, "InvalidArgument"),
-        ({"SSECustomerAlgorithm": "AES256"}, "NotImplemented"),
         ({"WriteOffsetBytes": 0}, "NotImplemented"),
         ({"WebsiteRedirectLocation": "elsewhere"}, "InvalidRequest"),
         ({"ObjectLockMode": "GOVERNANCE"}, "InvalidArgument"),

@@ -9,6 +9,7 @@ import pytest
 from s3d.agent.core.store import handlers_of
 from s3d.agent.s3.model import operations, service
 from s3d.agent.stores.local.acls import AclOps
+from s3d.agent.stores.local.bucket_encryption import BucketEncryptionOps
 from s3d.agent.stores.local.configurations import ConfigurationOps
 from s3d.agent.stores.local.locks import LockOps
 from s3d.agent.stores.local.settings import ENFORCED, SETTINGS, STORED_ONLY, SettingOps
@@ -69,7 +70,7 @@ def test_what_is_put_has_the_form_of_what_is_given_back(setting):
 def test_every_setting_is_either_kept_or_enforced():
     words = {
         operations()[name].subresource
-        for part in (SettingOps, ConfigurationOps, AclOps, LockOps)
+        for part in (SettingOps, BucketEncryptionOps, ConfigurationOps, AclOps, LockOps)
         for name in handlers_of(part)
     }
     assert not STORED_ONLY.keys() & ENFORCED.keys()
