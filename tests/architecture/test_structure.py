@@ -21,6 +21,7 @@ SMALL = {
     "s3d.agent.core.failpoint": "one concept for the whole tree",
     "s3d.agent.core.keyed_lock": "one concept for the whole tree",
     "s3d.agent.core.log_buffer": "one concept for the whole tree",
+    "s3d.agent.core.owners": "one concept for the whole tree",
     "s3d.agent.core.supervise": "one concept for the whole tree",
     "s3d.agent.core.ttl_cache": "one concept for the whole tree",
     "s3d.agent.frontends.frontend": "siblings share it, and must not import one another",

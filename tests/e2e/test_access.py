@@ -37,6 +37,7 @@ def who(agent: AgentProcess) -> Principals:
     return Principals(agent)
 
 
+@pytest.mark.rule("ACCESS-2")
 @pytest.mark.parametrize("bucket_acl", READ)
 @pytest.mark.parametrize("object_acl", READ)
 @pytest.mark.parametrize("caller", ["alt", "anonymous"])
@@ -95,6 +96,7 @@ def test_authenticated_read_is_for_who_has_a_key(who: Principals) -> None:
     assert outcome(who.anonymous.list_objects, Bucket=bucket) == "AccessDenied"
 
 
+@pytest.mark.rule("ACCESS-3")
 def test_a_missing_object_is_hidden_from_who_may_not_list(who: Principals) -> None:
     """object raw get object gone, bucket gone; object delete key bucket gone."""
     private, listed = who.bucket(), who.bucket(ACL="public-read")
@@ -225,6 +227,7 @@ def test_versions_have_lists_of_their_own(who: Principals) -> None:
 # ---------------------------------------------------------------- policies
 
 
+@pytest.mark.rule("ACCESS-4")
 def test_a_policy_opens_a_bucket_to_others(who: Principals) -> None:
     """bucket policy, bucketv2 policy, another bucket."""
     bucket = who.bucket()
@@ -239,6 +242,7 @@ def test_a_policy_opens_a_bucket_to_others(who: Principals) -> None:
     assert outcome(who.alt.list_objects, Bucket=bucket) == "AccessDenied"
 
 
+@pytest.mark.rule("ACCESS-1")
 def test_a_deny_wins_over_a_list(who: Principals) -> None:
     """bucket policy acl: a list that allows and a policy that denies."""
     bucket = who.bucket(ACL="public-read")
@@ -330,6 +334,26 @@ def test_conditions_on_what_is_written(who: Principals) -> None:
     assert outcome(who.alt.put_object, ServerSideEncryption="AES256", **at) == "ok"
 
 
+def test_conditions_on_encryption(who: Principals) -> None:
+    """bucket policy put obj (s3, kms) noenc, sse c enforced, sse c deny algo."""
+    bucket = who.bucket()
+    at = {"Bucket": bucket, "Key": "k"}
+    header = "s3:x-amz-server-side-encryption"
+    plain = allow("s3:PutObject", f"{bucket}/*")
+    deny = statement("Deny", "s3:PutObject", f"{bucket}/*")
+    must = [{"Null": {header: "true"}}, {"StringNotEquals": {header: "aws:kms"}}]
+    who.policy(bucket, plain, *({**deny, "Condition": condition} for condition in must))
+    assert outcome(who.main.put_object, **at) == "AccessDenied"
+    assert outcome(who.main.put_object, ServerSideEncryption="AES256", **at) == "AccessDenied"
+    assert outcome(who.main.put_object, ServerSideEncryption="aws:kms", **at) == "ok"
+    customer = "s3:x-amz-server-side-encryption-customer-algorithm"
+    who.policy(bucket, plain, {**deny, "Condition": {"Null": {customer: "true"}}})
+    assert outcome(who.main.put_object, **at) == "AccessDenied"
+    who.policy(bucket, plain, {**deny, "Condition": {"StringNotEquals": {customer: "AES256"}}})
+    assert outcome(who.main.put_object, **at) == "AccessDenied"
+
+
+@pytest.mark.rule("ACCESS-5")
 def test_copies_need_their_source(who: Principals) -> None:
     """bucket policy put obj copy source, upload part copy; object copy not owned bucket."""
     source, target = who.bucket(), who.bucket(who.alt)
@@ -413,6 +437,7 @@ def test_conditions_on_the_connection_and_the_listing(who: Principals) -> None:
     assert outcome(listing, Bucket=bucket) == "AccessDenied"
 
 
+@pytest.mark.rule("ACCESS-5")
 def test_each_key_of_a_deletion_is_decided_on_its_own(who: Principals) -> None:
     bucket = who.bucket()
     for key in ("a/1", "b/1", "a/2"):
@@ -555,6 +580,7 @@ def test_the_owner_of_a_bucket_can_be_preferred(
 # ---------------------------------------------------------------- keys with a scope
 
 
+@pytest.mark.rule("KEY-1")
 def test_keys_of_one_account(who: Principals) -> None:
     bucket, other = who.bucket(), who.bucket()
     for key in ("in/k", "out/k"):
@@ -587,6 +613,7 @@ def status_of(request: str | Request) -> int:
         return error.code
 
 
+@pytest.mark.rule("ACCESS-5")
 def test_presigned_urls_and_forms(who: Principals) -> None:
     """object anon put write access; post object anonymous request."""
     bucket, public = who.bucket(), who.bucket(ACL="public-read-write")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -61,14 +61,31 @@ class Store:
         return "ok"
 
 
+def open_store(folder: Path) -> Store:
+    index = Index.open(folder / "index.sqlite", ephemeral=True)
+    owners = Owners(["alt"])
+    local = LocalStore(index, Blobs(folder / "blobs", ephemeral=True), owners=owners)
+    return Store(AccessLayer(local, Authorization(index, owners, clock=lambda: 1e9)), index)
+
+
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[Store]:
     """With the bucket "bucket" of MAIN, and in it the object "k"."""
-    index = Index.open(tmp_path / "index.sqlite", ephemeral=True)
-    owners = Owners(["alt"])
-    local = LocalStore(index, Blobs(tmp_path / "blobs", ephemeral=True), owners=owners)
-    made = Store(AccessLayer(local, Authorization(index, owners, clock=lambda: 1e9)), index)
+    made = open_store(tmp_path)
     await made.call(MAIN, "CreateBucket", Bucket="bucket")
     await made.call(MAIN, "PutObject", b"data", Bucket="bucket", Key="k")
     yield made
-    index.close()
+    made.index.close()
+
+
+@pytest.fixture
+async def reopened(store: Store, tmp_path: Path) -> AsyncIterator[Callable[[], Awaitable[Store]]]:
+    """Closes the store, and opens another one on its files."""
+
+    async def reopen() -> Store:
+        store.index.close()
+        again = open_store(tmp_path)
+        store.index = again.index  # the fixture closes it
+        return again
+
+    yield reopen

@@ -65,3 +65,20 @@ async def test_anonymous_requests_are_decided_here(store):
     assert store.layer.admits_anonymous
     await store.call(MAIN, "PutObjectAcl", ACL="public-read", **K)
     assert await store.code(ANONYMOUS, "GetObject", **K) == "ok"
+
+
+@pytest.mark.rule("ACCESS-6")
+async def test_owners_survive_a_restart(store, reopened):
+    await store.call(MAIN, "PutBucketAcl", ACL="public-read-write", Bucket="bucket")
+    await store.call(ALT, "PutObject", b"new", Bucket="bucket", Key="of alt")
+    upload = await store.call(ALT, "CreateMultipartUpload", Bucket="bucket", Key="part")
+    again = await reopened()
+    listed = (await again.call(MAIN, "ListObjects", Bucket="bucket")).output["Contents"]
+    assert [(row["Key"], row["Owner"]["ID"]) for row in listed] == [
+        ("k", MAIN.owner),
+        ("of alt", ALT.owner),
+    ]
+    parts = {"Bucket": "bucket", "Key": "part", "UploadId": upload.output["UploadId"]}
+    assert (await again.call(ALT, "ListParts", **parts)).output["Initiator"]["ID"] == ALT.owner
+    assert await again.code(MAIN, "GetObject", Bucket="bucket", Key="of alt") == "AccessDenied"
+    assert await again.code(ALT, "CreateBucket", Bucket="bucket") == "BucketAlreadyExists"
