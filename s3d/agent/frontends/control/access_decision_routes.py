@@ -1,4 +1,7 @@
-"""GET /v1/access-decision: may a key do this, and what decides?"""
+"""GET /v1/access-decision: may a key do this, and what decides?
+
+`s3d explain` shows the answer.
+"""
 
 from __future__ import annotations
 

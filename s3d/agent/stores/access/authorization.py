@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from s3d.agent.core.context import internal_request
 from s3d.agent.core.owners import Owners
 from s3d.agent.s3.access_decision import OF_INITIATORS, BucketAccess, Decision, decide
 from s3d.agent.s3.acl_evaluation import OF_OBJECTS
@@ -20,7 +21,6 @@ from s3d.agent.s3.address import parse_copy_source
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.key_scope import scope_allows
 from s3d.agent.s3.messages import RequestContext, S3Request
-from s3d.agent.s3.model import UNKNOWN
 from s3d.agent.s3.principal import Principal
 from s3d.agent.storage.bucket_access import canonical_id, object_access, read_bucket_access
 from s3d.agent.storage.index import Index
@@ -64,8 +64,9 @@ class Authorization:
         members = {"Bucket": need.bucket, "Key": need.key}
         if prefix:
             members["Prefix"] = prefix
-        context = RequestContext(principal=caller)
-        return self.decide(need, S3Request(UNKNOWN, members, context=context), caller)
+        operation = "GetObject" if need.key else "ListObjectsV2"
+        request = internal_request(RequestContext(principal=caller), operation, members)
+        return self.decide(need, request, caller)
 
     def decide(self, need: Need, request: S3Request[Any], caller: Principal) -> Decision:
         """Whether the caller may do one thing that a request needs."""

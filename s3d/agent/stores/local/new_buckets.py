@@ -2,6 +2,7 @@
 
 AWS gives each new bucket BucketOwnerEnforced and Block Public Access since April 2023, and blocks
 SSE-C since 2026. Programs that were written before, and their tests, need the older defaults.
+Explicit settings are enforced in the same way whatever the defaults are.
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/create-bucket-faq.html
 """
 

@@ -88,4 +88,4 @@ async def reopened(store: Store, tmp_path: Path) -> AsyncIterator[Callable[[], A
         store.index = again.index  # the fixture closes it
         return again
 
-    yield reopen
+    return reopen
