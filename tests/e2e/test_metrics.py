@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
 from s3d.agent.core import metric_names as names
 from s3d.agent.core.metric_names import TABLE
 from tests.agent_process import AgentProcess, launch
+from tests.collector import Collector, attributes_of, open_collector
+from tests.e2e.conftest import BIN
 from tests.known_load import OPENMETRICS, KnownLoad, Relay, scrape, wait_until
 
 MIB = 1 << 20
 
 
 @pytest.fixture(scope="module")
-def own_agent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AgentProcess]:
-    """One that serves this file's load alone."""
-    agent = launch(tmp_path_factory.mktemp("counted") / "home")
+def collector() -> Iterator[Collector]:
+    with open_collector() as collector:
+        yield collector
+
+
+@pytest.fixture(scope="module")
+def own_agent(
+    tmp_path_factory: pytest.TempPathFactory, collector: Collector
+) -> Iterator[AgentProcess]:
+    """One that serves this file's load alone, and exports what it counts."""
+    agent = launch(tmp_path_factory.mktemp("counted") / "home", env=collector.env())
     try:
         yield agent
     finally:
@@ -54,7 +67,8 @@ def test_bytes_in_and_out(own_agent: AgentProcess, load: KnownLoad, relay: Relay
 
 
 def test_the_status_says_the_same(own_agent: AgentProcess, load: KnownLoad, relay: Relay) -> None:
-    metrics = own_agent.client.status().metrics
+    command = [BIN / "s3d", "status", "--json"]
+    metrics = json.loads(subprocess.check_output(command, env=own_agent.env))["metrics"]
     requests = load.counted.requests
     assert metrics["requests"] == sum(requests.values())
     assert metrics["sent"] == relay.received
@@ -64,6 +78,35 @@ def test_the_status_says_the_same(own_agent: AgentProcess, load: KnownLoad, rela
     for status in ("403", "404", "412", "416"):
         number = sum(count for (_, code), count in requests.items() if code == status)
         assert metrics[f"errors.{status}"] == number
+
+
+def test_a_collector_gets_the_same(collector: Collector, load: KnownLoad, relay: Relay) -> None:
+    def requests() -> dict[tuple[str, str], float]:
+        metric = collector.metrics().get(names.HTTP_REQUESTS.name)
+        points = [] if metric is None else metric.sum.data_points
+        rows = [(attributes_of(point), point) for point in points]
+        return {(each["operation"], each["code"]): _number(point) for each, point in rows}
+
+    collector.until(lambda: requests() == load.counted.requests)
+    metrics = collector.metrics()
+    sent = metrics[names.HTTP_SENT.name].sum.data_points
+    assert sum(map(_number, sent)) == relay.received
+    durations = metrics[names.HTTP_DURATION.name].histogram.data_points
+    counts = {attributes_of(point)["operation"]: point.count for point in durations}
+    assert counts == load.counted.by_operation()
+
+
+def _number(point: Any) -> float:
+    return float(getattr(point, point.WhichOneof("value")))
+
+
+def test_a_latency_names_the_trace_of_a_request(
+    own_agent: AgentProcess, collector: Collector, load: KnownLoad
+) -> None:
+    exemplars = scrape(own_agent, OPENMETRICS).exemplars
+    named = {labels["trace_id"] for labels, _ in exemplars.values()}
+    assert len(named) > 5
+    collector.until(lambda: named <= {span.trace for span in collector.spans()})
 
 
 def test_every_text_has_every_metric_of_the_table_once(
