@@ -254,7 +254,8 @@ def _statistics(status: CacheStatus) -> Iterator[tuple[str, str]]:
     asked = status.hits + status.misses
     share = f" ({100 * status.hits // asked} %)" if asked else ""
     yield "hits", f"{status.hits:,} of {asked:,}{share}, {status.stale:,} stale"
-    yield "saved", f"{size(status.hit_bytes)} of egress"
+    saved = count(status.saved_requests, "request")
+    yield "saved", f"{saved}, {size(status.saved_bytes)} of egress"
     fetched = f"{size(status.fetched_bytes)} in {count(status.fills, 'fill')}"
     yield "fetched", f"{fetched}, {status.in_flight:,} in progress"
     yield "checked", f"{status.revalidated:,} times with the remote whether an object has changed"

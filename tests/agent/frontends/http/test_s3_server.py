@@ -141,6 +141,8 @@ async def test_stop_cuts_a_request_that_outlives_the_grace() -> None:
         await store.asked.wait()
         await endpoint.server.stop(grace=0)
         assert await wire.ended()
+    counted = endpoint.server.counters_by_name()
+    assert (counted["requests"], counted["aborted"], counted["errors"]) == (1, 1, 0)
 
 
 async def test_one_connection_too_many_is_told_to_slow_down(store: TerminalStore) -> None:
