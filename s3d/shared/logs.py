@@ -75,7 +75,8 @@ def log_fields(**fields: str) -> dict[str, Any]:
 
 def subject_fields(subject: LogSubject) -> dict[str, Any]:
     """The extra argument of a logging call for a line that concerns this request."""
-    return {"fields": msgspec.structs.asdict(subject.log_fields())}
+    fields = msgspec.structs.asdict(subject.log_fields())
+    return {"fields": {name: value for name, value in fields.items() if value}}
 
 
 def entry_of(record: logging.LogRecord) -> LogEntry:

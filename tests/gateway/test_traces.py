@@ -7,8 +7,10 @@ the request carried.
 from __future__ import annotations
 
 import json
+import secrets
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -16,31 +18,31 @@ from typing import Any
 import pytest
 
 from s3d.cli.client.queue_client import QueueClient
-from tests.agent_process import AgentProcess
+from tests.agent_process import AgentProcess, launch
 from tests.collector import Collector, SpanSeen, open_collector
 
 pytestmark = pytest.mark.slow
 
-TRACE, CLIENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
-PARENT = f"00-{TRACE}-{CLIENT}-01"
+CLIENT = "00f067aa0ba902b7"
 INTERNAL, SERVER, HTTP_CLIENT, CONSUMER = 1, 2, 3, 5
 PUSH = "s3d.write_queue.push"
 SECRET = "do-not-show-this-secret"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def collector() -> Iterator[Collector]:
     with open_collector() as collector:
         yield collector
 
 
-@pytest.fixture
-def behind(start_agent, tmp_path, collector) -> AgentProcess:
-    """The remote."""
+@pytest.fixture(scope="module")
+def behind(tmp_path_factory, collector) -> Iterator[AgentProcess]:
+    """The remote, which exports its spans within a moment."""
     env = collector.env(OTEL_SERVICE_NAME="remote", OTEL_METRICS_EXPORTER="none")
-    agent = start_agent(home=tmp_path / "behind", env=env)
+    agent = launch(tmp_path_factory.mktemp("remote") / "behind", env=env)
     agent.s3().create_bucket(Bucket="bucket")
-    return agent
+    yield agent
+    agent.kill()
 
 
 @pytest.fixture
@@ -61,14 +63,19 @@ def _start(start_agent, home, env, **further) -> AgentProcess:
     return start_agent(home=home, env=env | further)
 
 
-def traced_client(agent: AgentProcess, parent: str = PARENT, state: str = "") -> Any:
+@pytest.fixture
+def trace_id() -> str:
+    """The trace of the client of this test."""
+    return secrets.token_hex(16)
+
+
+def traced_client(agent: AgentProcess, trace_id: str, parent: str = "") -> Any:
     """A boto3 client that sends a traceparent, as an instrumented program does."""
     s3 = agent.s3()
 
     def add(request, **_):
-        request.headers["traceparent"] = parent
-        if state:
-            request.headers["tracestate"] = state
+        request.headers["traceparent"] = parent or f"00-{trace_id}-{CLIENT}-01"
+        request.headers["tracestate"] = "vendor=1"
 
     s3.meta.events.register("before-send.s3", add)
     return s3
@@ -92,12 +99,23 @@ def drain(agent: AgentProcess) -> None:
     assert QueueClient(agent.client).drain(30, hurry=True).moving.files == 0
 
 
+def at_remote(collector: Collector, name: str, **wanted) -> SpanSeen:
+    """The span of a request at the remote, once it has arrived."""
+
+    def found() -> list[SpanSeen]:
+        spans = [span for span in collector.spans() if span.service == "remote"]
+        spans = [span for span in spans if span.name == name]
+        return [s for s in spans if all(getattr(s, key) == value for key, value in wanted.items())]
+
+    return collector.until(found)[-1]
+
+
 def test_a_queued_write_is_followed_to_the_remote_across_a_restart(
-    start_gateway, behind, collector
+    start_gateway, collector, trace_id
 ):
     first = start_gateway(S3D_TRACE_REMOTE="1")
     QueueClient(first.client).pause()
-    answer = traced_client(first, state="vendor=1").put_object(Bucket="bucket", Key="k", Body=b"v")
+    answer = traced_client(first, trace_id).put_object(Bucket="bucket", Key="k", Body=b"v")
     request_id = answer["ResponseMetadata"]["RequestId"]
     accepted = trace(first, "k")
     first.stop()
@@ -107,143 +125,109 @@ def test_a_queued_write_is_followed_to_the_remote_across_a_restart(
     drain(second)
     told = trace(second, "k")
     second.stop()
-    behind.stop()
 
     spans = collector.spans()
-    put = one(spans, service="gateway", trace=TRACE, kind=SERVER)
+    put = one(spans, service="gateway", trace=trace_id, kind=SERVER)
     assert (put.name, put.parent) == ("S3.PutObject", CLIENT)
     assert put.attributes["aws.s3.bucket"] == "bucket"
     assert put.attributes["aws.s3.key"] == "k"
     assert put.attributes["aws.request_id"] == request_id
     assert put.attributes["http.response.status_code"] == 200
-    queue = one(spans, service="gateway", trace=TRACE, name="s3d.write_queue")
+    queue = one(spans, service="gateway", trace=trace_id, name="s3d.write_queue")
     assert (queue.parent, queue.kind) == (put.id, INTERNAL)
 
-    push = one(spans, name=PUSH)
-    assert push.trace != TRACE
-    assert push.links == [(TRACE, queue.id)]
+    push = one(spans, name=PUSH, links=[(trace_id, queue.id)])
+    assert push.trace != trace_id
     assert (push.parent, push.kind) == ("", CONSUMER)
     assert push.attributes["s3d.parent_request_id"] == request_id
     sent = one(spans, service="gateway", trace=push.trace, name="S3.PutObject")
     assert (sent.kind, sent.parent) == (HTTP_CLIENT, push.id)
-    arrived = one(spans, service="remote", trace=push.trace, name="S3.PutObject")
+    arrived = at_remote(collector, "S3.PutObject", trace=push.trace)
     assert (arrived.kind, arrived.parent) == (SERVER, sent.id)
     assert arrived.attributes["aws.request_id"] == sent.attributes["aws.request_id"]
 
     assert [event["event"] for event in told] == ["accepted", "pushing", "cached", "pushed"]
     assert told[0] == accepted[0]
-    assert (told[0]["request_id"], told[0]["trace_id"]) == (request_id, TRACE)
+    assert (told[0]["request_id"], told[0]["trace_id"]) == (request_id, trace_id)
     assert told[1]["request_id"] == push.attributes["s3d.request_id"]
     assert told[1]["trace_id"] == push.trace
     assert told[0]["data"]["seq"] == told[1]["data"]["seq"] == told[3]["data"]["seq"]
 
 
-def test_what_was_accepted_is_told_after_a_kill(start_gateway):
-    agent = start_gateway()
+def test_what_was_accepted_is_told_after_a_kill(start_gateway, trace_id):
+    agent = start_gateway(OTEL_SDK_DISABLED="true")
+    command = [sys.executable, "-m", "s3d", "trace", "bucket/killed"]
+    done = subprocess.run(command, env=agent.env, capture_output=True, timeout=30)
+    assert done.returncode != 0
+    assert b"nothing is recorded about this object" in done.stderr
     QueueClient(agent.client).pause()
-    answer = traced_client(agent).put_object(Bucket="bucket", Key="k", Body=b"v")
+    answer = traced_client(agent, trace_id).put_object(Bucket="bucket", Key="killed", Body=b"v")
     agent.kill()
-    (event,) = trace(start_gateway(), "k")
-    assert (event["event"], event["trace_id"]) == ("accepted", TRACE)
+    (event,) = trace(start_gateway(OTEL_SDK_DISABLED="true"), "killed")
+    assert (event["event"], event["trace_id"]) == ("accepted", trace_id)
     assert event["request_id"] == answer["ResponseMetadata"]["RequestId"]
 
 
 def test_without_the_setting_nothing_of_a_trace_goes_to_the_remote(
-    start_gateway, behind, collector
+    start_gateway, collector, trace_id
 ):
+    """And a cached read has no request to the remote, one that is not cached has one."""
     agent = start_gateway()
-    s3 = traced_client(agent, state="vendor=1")
-    s3.put_object(Bucket="bucket", Key="k", Body=b"v")
+    s3 = traced_client(agent, trace_id)
+    s3.put_object(Bucket="bucket", Key="quiet", Body=b"v")
     drain(agent)
-    s3.get_object(Bucket="bucket", Key="k", PartNumber=1)["Body"].read()
+    for _ in range(2):
+        assert s3.get_object(Bucket="bucket", Key="quiet")["Body"].read() == b"v"
     s3.put_object(Bucket="bucket", Key="direct", Body=b"v", IfNoneMatch="*")
     s3.get_bucket_versioning(Bucket="bucket")
+    assert s3.get_object(Bucket="bucket", Key="direct")["Body"].read() == b"v"
     agent.stop()
-    behind.stop()
-    spans = [span for span in collector.spans() if span.service == "remote"]
-    arrived = [span for span in spans if span.kind == SERVER]
-    assert {"S3.PutObject", "S3.GetBucketVersioning"} <= {span.name for span in arrived}
-    assert {span.parent for span in arrived} == {""}
-    assert TRACE not in {span.trace for span in arrived}
+    ours = [span for span in collector.spans() if span.trace == trace_id]
+    fetched = [span for span in ours if (span.kind, span.name) == (HTTP_CLIENT, "S3.GetObject")]
+    (source,) = {span.attributes["aws.s3.key"] for span in fetched}
+    assert source == "direct"
+    caches = {span.id: span for span in ours if span.name == "s3d.read_cache"}
+    assert fetched[0].parent in caches
+    assert len(caches) == 3
+    for name in ("S3.PutObject", "S3.GetBucketVersioning", "S3.GetObject"):
+        at_remote(collector, name, parent="")
+    ours = [span for span in collector.spans() if span.trace == trace_id]
+    assert {span.service for span in ours} == {"gateway"}
 
 
-def test_with_the_setting_a_forwarded_request_names_its_own_span(start_gateway, behind, collector):
+def test_with_the_setting_a_forwarded_request_names_its_own_span(
+    start_gateway, collector, trace_id
+):
     agent = start_gateway(S3D_TRACE_REMOTE="1", S3D_WRITE_QUEUE="off", S3D_READ_CACHE="off")
-    s3 = traced_client(agent)
-    s3.put_object(Bucket="bucket", Key="k", Body=b"v")
-    s3.put_bucket_tagging(
-        Bucket="bucket", Tagging={"TagSet": [{"Key": "a", "Value": "b"}]}
-    )  # the route that botocore takes
+    s3 = traced_client(agent, trace_id)
+    s3.put_object(Bucket="bucket", Key="forwarded", Body=b"v")
+    s3.put_bucket_tagging(Bucket="bucket", Tagging={"TagSet": [{"Key": "a", "Value": "b"}]})
     agent.stop()
-    behind.stop()
-    spans = [span for span in collector.spans() if span.trace == TRACE]
     for name in ("S3.PutObject", "S3.PutBucketTagging"):
-        came = one(spans, service="gateway", kind=SERVER, name=name)
-        sent = one(spans, service="gateway", kind=HTTP_CLIENT, name=name)
-        arrived = one(spans, service="remote", name=name)
+        arrived = at_remote(collector, name, trace=trace_id)
+        spans = [span for span in collector.spans() if span.service == "gateway"]
+        came = one(spans, trace=trace_id, kind=SERVER, name=name)
+        sent = one(spans, trace=trace_id, kind=HTTP_CLIENT, name=name)
         assert (came.parent, sent.parent, arrived.parent) == (CLIENT, came.id, sent.id)
 
 
-def test_without_an_exporter_the_clients_own_context_goes_along(
-    start_agent, start_gateway, behind, collector
-):
-    off = {"OTEL_SDK_DISABLED": "true", "S3D_TRACE_REMOTE": "1"}
-    agent = start_gateway(**off)
-    traced_client(agent).put_object(Bucket="bucket", Key="k", Body=b"v")
+def test_without_an_exporter_the_clients_own_context_goes_along(start_gateway, collector, trace_id):
+    agent = start_gateway(OTEL_SDK_DISABLED="true", S3D_TRACE_REMOTE="1")
+    traced_client(agent, trace_id).put_object(Bucket="bucket", Key="passed", Body=b"v")
     drain(agent)
-    agent.stop()
-    behind.stop()
-    arrived = [span for span in collector.spans() if span.trace == TRACE and span.kind == SERVER]
-    assert {(span.service, span.parent) for span in arrived} == {("remote", CLIENT)}
+    assert at_remote(collector, "S3.PutObject", trace=trace_id).parent == CLIENT
 
 
-@pytest.mark.parametrize("parent", ["00-x", f"{PARENT}-more", f"00-{'0' * 32}-{CLIENT}-01"])
-def test_a_malformed_traceparent_is_replaced(start_agent, tmp_path, collector, parent):
-    agent = start_agent(home=tmp_path / "one", env=collector.env())
-    traced_client(agent, parent).list_buckets()
-    agent.stop()
-    (span,) = [span for span in collector.spans() if span.kind == SERVER]
-    assert span.parent == ""
-    assert span.trace not in ("0" * 32, TRACE)
-
-
-def test_a_cached_read_and_one_that_is_not(start_gateway, behind, collector):
-    behind.s3().put_object(Bucket="bucket", Key="k", Body=b"v")
-    agent = start_gateway()
-    s3 = traced_client(agent)
-    for _ in range(2):
-        assert s3.get_object(Bucket="bucket", Key="k")["Body"].read() == b"v"
-    assert "cached" in [event["event"] for event in trace(agent, "k")]
-    agent.stop()
-    spans = [span for span in collector.spans() if span.trace == TRACE]
-    requests = [span for span in spans if span.kind == SERVER]
-    assert len(requests) == 2
-    caches = [span for span in spans if span.name == "s3d.read_cache"]
-    assert {span.parent for span in caches} == {span.id for span in requests}
-    (fetched,) = [span for span in spans if span.kind == HTTP_CLIENT]
-    assert fetched.parent in {span.id for span in caches}
-
-
-def test_an_object_that_nothing_is_known_of(start_gateway):
-    agent = start_gateway()
-    command = [sys.executable, "-m", "s3d", "trace", "bucket/none"]
-    done = subprocess.run(command, env=agent.env, capture_output=True, timeout=30)
-    assert done.returncode != 0
-    assert b"nothing is recorded about this object" in done.stderr
-
-
-def test_secrets_are_in_no_span_log_or_setting(start_gateway, behind, collector):
+def test_secrets_are_in_no_span_log_or_setting(start_gateway, behind, collector, trace_id):
     agent = start_gateway(
         OTEL_EXPORTER_OTLP_HEADERS=f"authorization=Bearer {SECRET},malformed {SECRET}",
         S3D_LOG_LEVEL="debug",
     )
-    s3, (_, local) = traced_client(agent), agent.key
+    s3, (_, local) = traced_client(agent, trace_id), agent.key
     _, remote = behind.key
-    s3.put_object(Bucket="bucket", Key="k", Body=b"v")
+    s3.put_object(Bucket="bucket", Key="secret", Body=b"v")
     drain(agent)
-    import urllib.request
-
-    url = s3.generate_presigned_url("get_object", Params={"Bucket": "bucket", "Key": "k"})
+    url = s3.generate_presigned_url("get_object", Params={"Bucket": "bucket", "Key": "secret"})
     assert urllib.request.urlopen(url).read() == b"v"
     signature = url.rpartition("Signature=")[2]
     assert signature
@@ -258,3 +242,15 @@ def test_secrets_are_in_no_span_log_or_setting(start_gateway, behind, collector)
     for secret in (SECRET, local, remote):
         assert secret not in agent.stderr
         assert secret.encode() not in config
+
+
+def test_a_malformed_traceparent_is_replaced(start_agent, tmp_path, trace_id):
+    parents = ["00-x", f"00-{trace_id}-{CLIENT}-01-more", f"00-{'0' * 32}-{CLIENT}-01"]
+    with open_collector() as collector:
+        agent = start_agent(home=tmp_path / "one", env=collector.env())
+        for parent in parents:
+            traced_client(agent, trace_id, parent).list_buckets()
+        agent.stop()
+        spans = [span for span in collector.spans() if span.kind == SERVER]
+    assert [span.parent for span in spans] == [""] * len(parents)
+    assert not {span.trace for span in spans} & {"0" * 32, trace_id}

@@ -59,7 +59,6 @@ from s3d.shared.config.values import Secret
 from s3d.shared.control import AgentStatus
 from s3d.shared.credentials import load_or_create_token
 from s3d.shared.local_keys import LocalKeys
-from s3d.shared.masking import mask
 from s3d.shared.paths import Places
 from s3d.shared.text import count, size
 
@@ -156,7 +155,7 @@ class Agent:
             closing.push_async_callback(self._process.admin.stop)
             await self._process.admin.start()
             closing.push_async_callback(self._process.export.stop)
-            await self._process.export.start(mask)
+            await self._process.export.start()
             while not self._stopping.is_set():
                 await self._run_session(announce)
 

@@ -1,4 +1,4 @@
-"""Lines of the agent's log in the form of the SDK, with secrets masked.
+"""Lines of the agent's log in the form of the SDK: masked as in the log itself, with their fields.
 
 What the exporters and their libraries log stays here: a collector that is away must not be told of
 it, again and again. https://opentelemetry.io/docs/specs/otel/logs/data-model/
@@ -7,7 +7,7 @@ it, again and again. https://opentelemetry.io/docs/specs/otel/logs/data-model/
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from opentelemetry._logs import LogRecord, SeverityNumber
@@ -18,17 +18,26 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from s3d.agent.app.otel.export_thread import RecordQueue
 from s3d.agent.app.otel.span_export import clean
+from s3d.shared.logs import LogEntry, entry_of
 
 NOT_EXPORTED = ("opentelemetry", "urllib3", "requests", "s3d.agent.app.otel")
 """Loggers, and those below them."""
-MAX_LENGTH = 8_192
-"""Characters of a line."""
 _SEVERITIES = (
     (logging.CRITICAL, SeverityNumber.FATAL),
     (logging.ERROR, SeverityNumber.ERROR),
     (logging.WARNING, SeverityNumber.WARN),
     (logging.INFO, SeverityNumber.INFO),
 )
+_ATTRIBUTES: Mapping[str, str] = {
+    "logger": "log.logger",
+    "traceback": "exception.stacktrace",
+    "request_id": "aws.request_id",
+    "write_request_id": "s3d.parent_request_id",
+    "operation": "rpc.method",
+    "bucket": "aws.s3.bucket",
+    "key": "aws.s3.key",
+}
+"""Fields of an entry -> attributes."""
 
 
 class Line(NamedTuple):
@@ -37,29 +46,19 @@ class Line(NamedTuple):
     at: int
     """Unix nanoseconds."""
     level: int
-    source: str
-    """The name of the logger."""
-    text: str
+    entry: LogEntry
 
 
 class LogExporter(logging.Handler):
     """Puts lines into the queue, from any thread."""
 
-    def __init__(self, queue: RecordQueue[Line], mask: Callable[[str], str]) -> None:
-        """mask: hides the secrets of a text."""
+    def __init__(self, queue: RecordQueue[Line]) -> None:
         super().__init__()
         self._queue = queue
-        self._mask = mask
 
     def emit(self, record: logging.LogRecord) -> None:
-        if record.name.startswith(NOT_EXPORTED):
-            return
-        text = record.getMessage()
-        if record.exc_info and record.exc_info[1] is not None:
-            text += f": {record.exc_info[1]!r}"
-        at = int(record.created * 1e9)
-        line = Line(at, record.levelno, record.name, self._mask(text)[:MAX_LENGTH])
-        self._queue.put(line)
+        if not record.name.startswith(NOT_EXPORTED):
+            self._queue.put(Line(int(record.created * 1e9), record.levelno, entry_of(record)))
 
 
 def sender(
@@ -75,12 +74,15 @@ def sender(
 
 
 def _record(line: Line) -> LogRecord:
+    entry = line.entry
     severity = next((s for level, s in _SEVERITIES if line.level >= level), SeverityNumber.DEBUG)
+    fields = {name: getattr(entry, field) for field, name in _ATTRIBUTES.items()}
     return LogRecord(
         timestamp=line.at,
         observed_timestamp=line.at,
+        trace_id=int(entry.trace_id, 16) if entry.trace_id else None,
         severity_number=severity,
         severity_text=logging.getLevelName(line.level),
-        body=line.text.encode("utf-8", "replace").decode(),
-        attributes={"log.logger": str(clean(line.source))},
+        body=entry.message,
+        attributes={name: str(clean(value)) for name, value in fields.items() if value},
     )

@@ -16,7 +16,6 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from s3d.agent.app.otel.environment import Environ, chosen, metric_interval, sampler
@@ -53,8 +52,8 @@ class TelemetryExport:
         """Whether anything is exported."""
         return self._opened is not None
 
-    async def start(self, mask: Callable[[str], str]) -> None:
-        """Start the threads. Never fails; see warnings. mask: applied to lines of the log."""
+    async def start(self) -> None:
+        """Start the threads. Never fails; see warnings."""
         signals, warnings = chosen(self._environ)
         self.warnings += warnings
         if signals:
@@ -62,7 +61,7 @@ class TelemetryExport:
                 from s3d.agent.app.otel.sdk_threads import open_threads
 
                 self._opened = open_threads(signals, self._environ)
-                self._connect(self._opened, mask)
+                self._connect(self._opened)
             except ImportError:
                 self.warnings.append(MISSING)
             except Exception as error:  # noqa: BLE001 - the SDK raises anything for bad variables
@@ -92,13 +91,13 @@ class TelemetryExport:
         for thread in self._opened.threads:
             await asyncio.to_thread(thread.end_stop, deadline)
 
-    def _connect(self, opened: Opened, mask: Callable[[str], str]) -> None:
+    def _connect(self, opened: Opened) -> None:
         from s3d.agent.app.otel.log_export import LogExporter
 
         if opened.spans is not None:
             self._tracer.install(opened.spans, sampler(self._environ))
         if opened.lines is not None:
-            self._handler = LogExporter(opened.lines, mask)
+            self._handler = LogExporter(opened.lines)
             logging.getLogger().addHandler(self._handler)
         for thread in opened.threads:
             thread.start()

@@ -120,6 +120,7 @@ class RequestHandler:
         address = self._reader.address_of(exchange.request)
         return log_fields(
             request_id=exchange.request_id,
+            trace_id="" if exchange.trace is None else exchange.trace.trace_id,
             operation=exchange.operation,
             bucket=address.bucket,
             key=address.key,

@@ -131,6 +131,8 @@ def log_completed(exchange: Exchange, logs: Iterable[RequestLogger]) -> None:
 def log_request(exchange: RecordedExchange) -> None:
     """Log an exchange that is over, at level debug."""
     fields = {"request_id": exchange.request_id, "operation": exchange.operation}
+    if exchange.trace is not None:
+        fields["trace_id"] = exchange.trace.trace_id
     if exchange.store_request is not None:
         fields |= {"bucket": exchange.store_request.bucket, "key": exchange.store_request.key}
     logger.debug(

@@ -72,6 +72,8 @@ def end_span(span: Span, exchange: Exchange) -> None:
     agent = request.by_name.get("user-agent")
     if agent:
         attributes["user_agent.original"] = agent
-    if status >= 500 or not status:
-        span.fail(str(status or "client_disconnected"))
+    if exchange.is_aborted:
+        span.fail("aborted")
+    elif status >= 500:
+        span.fail(str(status))
     span.end()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 from s3d.agent.core.context import background_context
 from s3d.agent.core.object_history import ObjectHistory
@@ -16,8 +17,27 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import RequestContext
 from s3d.agent.stores.write_queue.pending_write import Origin, PendingWrite
 from s3d.agent.stores.write_queue.pushed import HeldByFilter, Overtaken
+from s3d.shared.diagnostics import RequestFields
+from s3d.shared.logs import current_request
 
 NAME = "s3d.write_queue.push"
+
+
+class PushSubject(NamedTuple):
+    """A push, for the lines of the log that concern it."""
+
+    write: PendingWrite
+    context: RequestContext
+
+    def log_fields(self) -> RequestFields:
+        context = self.context
+        return RequestFields(
+            request_id=context.request_id,
+            write_request_id=context.parent,
+            trace_id="" if context.trace is None else context.trace.trace_id,
+            bucket=self.write.bucket,
+            key=self.write.key,
+        )
 
 
 class PushSpans:
@@ -30,7 +50,10 @@ class PushSpans:
 
     @contextmanager
     def push(self, write: PendingWrite, origin: Origin) -> Iterator[RequestContext]:
-        """The context of all requests of one push; its parent is the client's request."""
+        """The context of all requests of one push; its parent is the client's request.
+
+        From here on, the lines that this task logs name the push and that request.
+        """
         trace = origin.trace
         links = () if trace is None else (trace,)
         span = self._tracer.start(NAME, kind=SpanKind.CONSUMER, links=links)
@@ -39,6 +62,7 @@ class PushSpans:
         elif trace is not None and self._tracer.is_active:
             trace = trace._replace(is_sampled=False)
         context = background_context(origin.request_id, trace=trace)
+        current_request.set(PushSubject(write, context))
         if self._history is not None:
             self._note_begin(self._history, write, context)
         if span is None:

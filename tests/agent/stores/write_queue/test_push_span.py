@@ -1,3 +1,5 @@
+import logging
+
 import pytest
 
 from s3d.agent.core.object_history import ObjectHistory
@@ -8,6 +10,7 @@ from s3d.agent.stores.write_queue.pending_write import NO_ORIGIN, Kind, Origin, 
 from s3d.agent.stores.write_queue.push_plan import Resolution
 from s3d.agent.stores.write_queue.push_span import NAME, PushSpans
 from s3d.agent.stores.write_queue.pushed import HeldByFilter, Overtaken
+from s3d.shared.logs import entry_of, subject_fields
 
 CLIENT = TraceContext("a" * 32, "b" * 16, True, "v=1")
 ORIGIN = Origin("CLIENT", CLIENT.traceparent, CLIENT.state)
@@ -94,3 +97,14 @@ async def test_each_push_is_in_the_history_of_its_object(tracer, sink, tmp_path)
     (event,) = await history.of("b", "k")
     assert (event.event, event.data) == ("pushing", {"seq": 7, "attempt": 2})
     assert (event.request_id, event.trace_id) == (context.request_id, context.trace.trace_id)
+
+
+async def test_lines_that_a_push_logs_name_it_and_the_client_s_request(tracer):
+    with PushSpans(tracer).push(write(), ORIGIN) as context:
+        pass
+    record = logging.getLogger("s3d").makeRecord(
+        "s3d", logging.INFO, "", 0, "a push failed", (), None, extra=subject_fields(write())
+    )
+    entry = entry_of(record)
+    assert (entry.request_id, entry.write_request_id) == (context.request_id, "CLIENT")
+    assert (entry.trace_id, entry.bucket, entry.key) == (context.trace.trace_id, "b", "k")
