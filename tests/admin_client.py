@@ -6,6 +6,7 @@ import http.client
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from s3d.cli.client.unix_http import exchange
 from s3d.shared.control import decode
 from s3d.shared.diagnostics import Readiness
 from tests.agent_process import AgentProcess
@@ -28,6 +29,12 @@ def admin_url(agent: AgentProcess) -> str:
     admin = agent.client.status().admin
     assert admin is not None
     return admin.url
+
+
+def socket_page(agent: AgentProcess, path: str) -> Page:
+    """GET a page of the control socket."""
+    with exchange(agent.places.socket, ("GET", path), {"Host": "s3d"}, timeout=10) as answer:
+        return Page(answer.status, answer.read())
 
 
 def page(url: str, path: str, **headers: str) -> Page:

@@ -18,7 +18,7 @@ import pytest
 
 from s3d.agent.app.process import raise_file_limit
 from s3d.shared.diagnostics import NOT_READY, READY, ReadinessCheck
-from tests.admin_client import ANY_PORT, admin_url, page
+from tests.admin_client import ANY_PORT, admin_url, page, socket_page
 from tests.agent_process import AgentProcess, StartFailed
 from tests.scrape import parse
 
@@ -45,6 +45,12 @@ def test_the_lines_of_the_user_guide_work(start_agent):
 def test_it_is_off_by_default(agent):
     assert agent.client.status().admin is None
     assert not agent.places.admin_token_file.exists()
+
+
+def test_the_control_socket_always_has_the_three_pages(agent):
+    assert socket_page(agent, "/healthz").body == b"ok\n"
+    assert socket_page(agent, "/readyz").readiness.status == READY
+    assert parse(socket_page(agent, "/metrics").body.decode()).types
 
 
 def exposed(start_agent, **env: str) -> tuple[AgentProcess, str]:
@@ -96,10 +102,7 @@ def test_a_chosen_token_is_needed_on_loopback_too_and_shown_nowhere(start_agent)
     metrics = page(url, "/metrics", Authorization=f"Bearer {token}")
     assert metrics.status == 200
     assert not agent.places.admin_token_file.exists()
-    config = subprocess.run(
-        ["curl", "-s", "--unix-socket", agent.places.socket, "http://s3d/v1/config"],
-        capture_output=True, check=True,
-    ).stdout  # fmt: skip
+    config = socket_page(agent, "/v1/config").body
     assert agent.stop() == 0
     assert token.encode() not in metrics.body + config + agent.stderr.encode()
 
