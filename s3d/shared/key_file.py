@@ -113,7 +113,7 @@ def _parse(path: Path, text: str) -> list[AccessKey]:
         if type(version) is not int:
             raise ValueError(version)
         if version > VERSION:
-            raise refused(f"{path} was written by a newer version of s3d", "upgrade s3d")
+            raise refused(f"{path} was written by a newer s3d", "upgrade s3d")
         keys = [_key(row) for row in rows]
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise _invalid(path) from error

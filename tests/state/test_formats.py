@@ -17,6 +17,8 @@ from s3d.agent.transfers import persistence
 from s3d.shared.config.load import load_config
 from s3d.shared.config.schema import CacheConfig
 from s3d.shared.errors import UsageError
+from s3d.shared.key_changes import KeyRequest
+from s3d.shared.local_keys import LocalKeys
 from s3d.shared.paths import find_places
 
 TABLES = 1_000
@@ -48,6 +50,17 @@ async def test_the_store(places):
     open_embedded(places.store_dir).close()
     make_newer(places.store_dir / "index.sqlite")
     assert str(places.store_dir) in refused(lambda: open_embedded(places.store_dir)).detail
+
+
+@pytest.mark.rule("REST-3")
+def test_the_access_keys(places):
+    keys = LocalKeys(places, load_config(None, {}, {}))
+    keys.load()
+    newer = places.credentials_file.read_text().replace("version = 2", "version = 3")
+    places.credentials_file.write_text(newer)
+    assert str(places.credentials_file) in refused(keys.load).detail
+    assert refused(lambda: keys.create(KeyRequest("ci")))
+    assert places.credentials_file.read_text() == newer
 
 
 @pytest.mark.rule("REST-3")

@@ -54,6 +54,17 @@ class Authorization:
         if needs and _reads_object(request, needs[0]):
             self._hide_missing(needs[0], request, caller)
 
+    def check_deletes(self, request: S3Request[Any], caller: Principal) -> None:
+        """Raises S3Error AccessDenied when an anonymous caller can delete nothing in the bucket.
+
+        Without a policy, the list of the bucket decides about all of its keys alike.
+        """
+        access = self.bucket(request.bucket)
+        if not caller.is_anonymous or access is None or access.policy is not None:
+            return
+        if not self.decide(Need("s3:DeleteObject", request.bucket), request, caller).allowed:
+            raise S3Error("AccessDenied")
+
     def explain(self, need: Need, caller: Principal, *, prefix: str = "") -> Decision:
         """What would be decided about a request that needs this and has nothing else.
 

@@ -52,11 +52,20 @@ class AccessLayer(Layer):
     def authorize(self, request: S3Request[Any]) -> None:
         """Raises S3Error AccessDenied unless the caller may make the request.
 
-        A condition that looks into the document is decided by call().
+        A condition that looks into the document, and each key of DeleteObjects, is decided by call().
         """
-        if request.op.name in _DECIDED_BY_DOCUMENT:
-            return
-        self._check(request)
+        name, principal = request.op.name, request.context.principal
+        if principal is not None and name == "DeleteObjects":
+            self._authorization.check_deletes(request, principal)
+        elif name not in _DECIDED_BY_DOCUMENT or not self._has_conditions(request):
+            self._check(request)
+
+    def _has_conditions(self, request: S3Request[Any]) -> bool:
+        """Whether a policy decides, which can look at anything in the request."""
+        principal = request.context.principal
+        access = self._authorization.bucket(request.input.get("Bucket", ""))
+        is_of_session = principal is not None and bool(principal.session_policies)
+        return is_of_session or (access is not None and access.policy is not None)
 
     def _check(self, request: S3Request[Any]) -> None:
         principal = request.context.principal

@@ -54,11 +54,44 @@ async def test_an_unknown_operation_is_not_for_everyone(store):
 
 async def test_an_early_decision_waits_for_the_document(store):
     """A condition on the tags that a request sets cannot be decided without them."""
-    store.layer.authorize(store.request(ALT, "PutObjectTagging", **K))
+    tagging = store.request(ALT, "PutObjectTagging", **K)
+    with pytest.raises(S3Error, match="AccessDenied"):
+        store.layer.authorize(tagging)
+    policy = """{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Principal": "*",
+        "Action": "s3:PutObjectTagging", "Resource": "arn:aws:s3:::bucket/*",
+        "Condition": {"StringEquals": {"s3:RequestObjectTag/a": "b"}}}}"""
+    await store.call(MAIN, "PutBucketPolicy", Bucket="bucket", Policy=policy)
+    store.layer.authorize(tagging)
     assert await store.code(ALT, "PutObjectTagging", Tagging={"TagSet": []}, **K) == "AccessDenied"
     with pytest.raises(S3Error, match="AccessDenied"):
         store.layer.authorize(store.request(ALT, "PutBucketPolicy", Bucket="bucket"))
     store.layer.authorize(store.request(MAIN, "PutBucketPolicy", Bucket="bucket"))
+
+
+@pytest.mark.parametrize(
+    ("acl", "policy", "code"),
+    [
+        ("private", "", "AccessDenied"),
+        ("public-read", "", "AccessDenied"),
+        ("public-read-write", "", "ok"),
+        ("private", "s3:DeleteObject", "ok"),
+    ],
+)
+async def test_deletions_of_nobody_are_refused_as_a_whole_unless_something_is_granted(
+    store, acl, policy, code
+):
+    await store.call(MAIN, "PutBucketAcl", ACL=acl, Bucket="bucket")
+    if policy:
+        statement = f"""{{"Effect": "Allow", "Principal": "*", "Action": "{policy}",
+            "Resource": "arn:aws:s3:::bucket/only/this"}}"""
+        document = f'{{"Version": "2012-10-17", "Statement": {statement}}}'
+        await store.call(MAIN, "PutBucketPolicy", Bucket="bucket", Policy=document)
+    request = store.request(ANONYMOUS, "DeleteObjects", Bucket="bucket")
+    if code == "ok":
+        store.layer.authorize(request)
+        return
+    with pytest.raises(S3Error, match=code):
+        store.layer.authorize(request)
 
 
 async def test_anonymous_requests_are_decided_here(store):
