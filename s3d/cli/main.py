@@ -58,7 +58,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "migrate": ("migrate_command", "Copy the embedded store to the remote"),
     "env": ("access_commands", "Print the environment variables for S3 programs"),
     "key": ("key_commands", "Create, list, rotate and revoke access keys"),
-    "explain": ("explain_command", "Say whether a key may do something, and why"),
+    "explain": ("key_commands", "Say whether a key may do something, and why"),
     "config": ("config_commands", "Show and check the configuration"),
     "completion": ("access_commands", "Print a completion script for the shell"),
 }

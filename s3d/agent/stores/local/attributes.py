@@ -1,4 +1,4 @@
-"""GetObjectAttributes.
+"""GetObjectAttributes, and GetObjectTorrent, which S3 offers no longer.
 
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObjectAttributes.html
 """
@@ -26,7 +26,7 @@ _ATTRIBUTES = frozenset({"ETag", "Checksum", "ObjectParts", "StorageClass", "Obj
 
 
 class AttributeOps:
-    """Handler of GetObjectAttributes."""
+    """Handlers of what is known of an object beside its bytes."""
 
     def __init__(self, index: Index) -> None:
         self._index = index
@@ -38,6 +38,16 @@ class AttributeOps:
             raise S3Error("InvalidArgument", "Invalid attribute name specified.")
 
         return Completed(S3Response(self._index.read_inline(partial(_look, request.input))))
+
+    @operation("GetObjectTorrent")
+    def get_object_torrent(self, request: S3Request[Members]) -> Completed[Members]:
+        """No object has a torrent file, so the answer is that of a missing object."""
+
+        def look(reader: Reader) -> None:
+            find_version(reader, find_bucket(reader, request.bucket), request.key)
+
+        self._index.read_inline(look)
+        raise S3Error("NoSuchKey", Key=request.key)
 
 
 def _look(input: Mapping[str, Any], reader: Reader) -> Members:

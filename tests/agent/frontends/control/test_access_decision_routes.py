@@ -1,4 +1,4 @@
-"""The route asks what would decide; tests/cli/test_explain_command has the reasons themselves."""
+"""The route asks what would decide; tests/cli/test_explain has the reasons themselves."""
 
 from s3d.agent.core.access_keys import AccessKeys
 from s3d.agent.frontends.control.access_decision_routes import AccessDecisionRoutes

@@ -79,7 +79,7 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
 
 
 @pytest.fixture
-async def reopened(store: Store, tmp_path: Path) -> AsyncIterator[Callable[[], Awaitable[Store]]]:
+def reopened(store: Store, tmp_path: Path) -> Callable[[], Awaitable[Store]]:
     """Closes the store, and opens another one on its files."""
 
     async def reopen() -> Store:

@@ -44,3 +44,11 @@ async def test_a_plain_object_has_no_parts(s3, bucket):
     assert found["ObjectSize"] == 4
     assert "ObjectParts" not in found
     assert "Checksum" not in found
+
+
+async def test_no_object_has_a_torrent(s3, bucket):
+    """get object torrent."""
+    await s3.put(bucket, "k", b"data")
+    for key in ("k", "none"):
+        await s3.refused("NoSuchKey", "GetObjectTorrent", Bucket=bucket, Key=key)
+    await s3.refused("NoSuchBucket", "GetObjectTorrent", Bucket="none", Key="k")

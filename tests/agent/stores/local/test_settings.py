@@ -31,9 +31,8 @@ NOT_IMPLEMENTED = {
     "GetBucketMetadataTableConfiguration",
     "UpdateBucketMetadataInventoryTableConfiguration",
     "UpdateBucketMetadataJournalTableConfiguration",
-    # of directory buckets, archives, Lambda and BitTorrent, or a query language
+    # of directory buckets, archives and Lambda, or a query language
     "CreateSession",
-    "GetObjectTorrent",
     "ListDirectoryBuckets",
     "RenameObject",
     "RestoreObject",
