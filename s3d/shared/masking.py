@@ -35,6 +35,7 @@ _TRIGGERS = (
 _SENSITIVE_WORDS = frozenset(
     {
         "signature",
+        "x-amz-copy-source-server-side-encryption-customer-key",
         "x-amz-credential",
         "x-amz-security-token",
         "x-amz-server-side-encryption-customer-key",

@@ -171,8 +171,8 @@ def open_store(
         )
         store = Embedded(local, index, blobs, folder)
         for problem in keys.load() if keys is not None else ():
-            store.trouble.append(f"{problem}: objects that need it cannot be read; put it back")
-            logger.error("%s", store.trouble[-1])
+            store.trouble.append(problem)
+            logger.error("%s", problem)
     except BaseException:
         index.close()
         raise

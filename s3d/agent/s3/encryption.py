@@ -41,6 +41,11 @@ COPY_SOURCE = "CopySourceSSECustomer"
 """How the names of the three members of a customer key begin: of the object that the request reads
 or writes, and of the source of a copy."""
 
+_OF_KEY: Mapping[str, frozenset[str]] = {
+    prefix: frozenset({f"{prefix}Algorithm", f"{prefix}Key", f"{prefix}KeyMD5"})
+    for prefix in (TARGET, COPY_SOURCE)
+}
+
 MEMBERS = frozenset(
     {
         "BucketKeyEnabled",
@@ -204,7 +209,8 @@ def requested(input: Mapping[str, Any], default: BucketDefault) -> Requested | N
 
 def has_customer_key(input: Mapping[str, Any], prefix: str = TARGET) -> bool:
     """Whether the request has any of the three members of a customer key."""
-    return any(input.get(f"{prefix}{member}") for member in ("Algorithm", "Key", "KeyMD5"))
+    names = _OF_KEY[prefix]
+    return not names.isdisjoint(input) and any(input.get(name) for name in names)
 
 
 def customer_key(

@@ -28,6 +28,9 @@ logger = logging.getLogger(__name__)
 VERSION = 1
 _CHECK = b"s3d key ring"
 _CHECK_SIZE = 16
+_OTHERS = 0o077
+"""Permissions of everybody but the owner."""
+_REMEDY = ": objects that need it cannot be read; restore its file from a copy"
 
 
 class _File(msgspec.Struct, frozen=True):
@@ -82,7 +85,16 @@ class KeyRing:
             try:
                 self.add(_read(path))
             except (OSError, ValueError, msgspec.MsgspecError) as error:
-                self.problems.append(f"the key file {path} cannot be read: {error}")
+                self.problems.append(
+                    f"the key file {path} cannot be read: {error}; restore it from a copy"
+                )
+            else:
+                self._check_mode(path)
+
+    def _check_mode(self, path: Path) -> None:
+        mode = path.stat().st_mode
+        if mode & _OTHERS:
+            self.problems.append(f"other users can read the key file {path}: chmod 600 {path}")
 
     def add(self, key: RingKey) -> None:
         """Use a key of the folder."""
@@ -119,9 +131,9 @@ class KeyRing:
         for id, check in checks.items():
             key = self._by_id.get(id)
             if key is None:
-                wrong.append(f"key {id} is missing from the key ring {self.folder}")
+                wrong.append(f"key {id} is missing from the key ring {self.folder}{_REMEDY}")
             elif not hmac.compare_digest(key.check, check):
-                wrong.append(f"key {id} in the key ring {self.folder} is another key")
+                wrong.append(f"key {id} in the key ring {self.folder} is another key{_REMEDY}")
                 del self._by_id[id]
                 self._by_name = {name: k for name, k in self._by_name.items() if k.id != id}
         return wrong

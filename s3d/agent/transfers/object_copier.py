@@ -88,7 +88,7 @@ class ObjectCopier:
     async def _at_once(self, place: Members, headers: Members, head: Members) -> None:
         members = place | headers | {"ContentLength": head["ContentLength"]}
         md5 = _MD5.fullmatch(head["ETag"])
-        if md5:
+        if md5 and head.get("ServerSideEncryption") not in _NO_MD5:
             members["ContentMD5"] = base64.b64encode(bytes.fromhex(md5[1])).decode()
         if head.get("ChecksumType") != "COMPOSITE":
             names = (f"Checksum{algorithm}" for algorithm in _CHECKSUMS)

@@ -42,6 +42,15 @@ def test_only_the_owner_reads_the_keys(ring, tmp_path):
     assert repr(key.key) not in repr(key)
 
 
+def test_a_key_that_others_can_read_is_a_problem(ring, tmp_path):
+    key = ring.create("AES256")
+    path = tmp_path / "keyring" / f"{key.id}.json"
+    path.chmod(0o640)
+    again = ring_in(tmp_path)
+    assert again.problems == [f"other users can read the key file {path}: chmod 600 {path}"]
+    assert again.key(key.id).key == key.key
+
+
 def test_a_lost_key_is_named(ring, tmp_path):
     key = ring.create("AES256")
     (tmp_path / "keyring" / f"{key.id}.json").unlink()
@@ -77,7 +86,9 @@ def test_another_key_under_the_same_id_is_never_used(ring, tmp_path):
 )
 def test_a_file_that_is_no_key_is_a_problem_and_not_the_end(ring, tmp_path, content, reason):
     key = ring.create("AES256")
-    (tmp_path / "keyring" / "a.json").write_bytes(content)
+    path = tmp_path / "keyring" / "a.json"
+    path.write_bytes(content)
+    path.chmod(0o600)
     again = ring_in(tmp_path)
     (problem,) = again.problems
     assert "a.json" in problem
