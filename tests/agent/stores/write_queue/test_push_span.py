@@ -10,7 +10,7 @@ from s3d.agent.stores.write_queue.pending_write import NO_ORIGIN, Kind, Origin, 
 from s3d.agent.stores.write_queue.push_plan import Resolution
 from s3d.agent.stores.write_queue.push_span import NAME, PushSpans
 from s3d.agent.stores.write_queue.pushed import HeldByFilter, Overtaken
-from s3d.shared.logs import entry_of, subject_fields
+from s3d.shared.logs import current_request, entry_of, subject_fields
 
 CLIENT = TraceContext("a" * 32, "b" * 16, True, "v=1")
 ORIGIN = Origin("CLIENT", CLIENT.traceparent, CLIENT.state)
@@ -24,6 +24,13 @@ class Sink:
 
     def put(self, span: Span) -> None:
         self.spans.append(span)
+
+
+@pytest.fixture(autouse=True)
+def own_context():
+    """A push has a task of its own, and so has what it sets."""
+    yield
+    current_request.set(None)
 
 
 @pytest.fixture
