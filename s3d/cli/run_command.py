@@ -112,4 +112,4 @@ def _store(status: AgentStatus) -> Iterator[str]:
     if status.queue is not None:
         yield f"write queue: {status.queue.path}"
     if status.admin is not None:
-        yield f"metrics: {status.admin.url}/metrics"
+        yield f"metrics: {status.admin.metrics}"

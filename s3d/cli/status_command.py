@@ -104,8 +104,7 @@ def _agent(status: AgentStatus) -> Iterator[Row]:
     yield "endpoint", f"{status.endpoint} (auth: {status.auth})"
     yield "socket", status.socket
     if status.admin is not None:
-        token = f" (token: {status.admin.token_file})" if status.admin.token_file else ""
-        yield "metrics", f"{status.admin.url}/metrics{token}"
+        yield "metrics", status.admin.metrics
     if status.remote:
         yield from _remote(status.remote)
     if status.queue:

@@ -79,6 +79,11 @@ class AdminStatus(Struct, frozen=True):
     token_file: str = ""
     """The file with the generated token that /metrics needs; "": none is generated."""
 
+    @property
+    def metrics(self) -> str:
+        """For people: the URL of the metrics, and where its token is."""
+        return f"{self.url}/metrics" + (f" (token: {self.token_file})" if self.token_file else "")
+
 
 class AgentStatus(Struct, frozen=True):
     """GET /v1/status."""

@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from s3d.shared.control import (
+    AdminStatus,
     AgentStatus,
     Event,
     Hello,
@@ -56,3 +57,9 @@ def test_a_header_is_printable_ascii():
     assert text.isprintable()
     assert decode(text, ObjectInfo) == info
     assert json.loads(text)["key"] == info.key
+
+
+def test_people_see_where_the_metrics_and_their_token_are():
+    assert AdminStatus("http://127.0.0.1:1").metrics == "http://127.0.0.1:1/metrics"
+    exposed = AdminStatus("http://127.0.0.1:1", "/state/admin-token")
+    assert exposed.metrics == "http://127.0.0.1:1/metrics (token: /state/admin-token)"

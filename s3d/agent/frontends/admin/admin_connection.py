@@ -29,7 +29,7 @@ Respond = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 class AdminConnection(web.RequestHandler):
     """One connection."""
 
-    __slots__ = ("_received", "_server", "deadline", "is_serving")
+    __slots__ = ("_received", "deadline", "is_serving")
 
     def __init__(self, server: AdminConnections, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(
@@ -42,7 +42,6 @@ class AdminConnection(web.RequestHandler):
             lingering_time=0.0,
             auto_decompress=False,
         )
-        self._server = server
         self._received = 0
         self.deadline: asyncio.TimerHandle | None = None
         self.is_serving = False

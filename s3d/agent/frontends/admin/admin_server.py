@@ -42,11 +42,8 @@ _HEADERS = {
 _STOP_TIMEOUT = 1.0
 """Seconds that responses in hand get to be written."""
 
-
 MetricsPage = Callable[[str], tuple[bytes, str]]
 """Accept header -> the metrics and their content type."""
-
-
 Page = Callable[[web.BaseRequest, bool], web.Response]
 """(request, whether its caller is trusted) -> the response."""
 
