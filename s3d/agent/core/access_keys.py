@@ -74,7 +74,7 @@ class AccessKeys:
     def replace(self, keys: Sequence[AccessKey]) -> None:
         """Use these keys and no others, from the next request on. Their secrets are masked in the
         log from now on, also those of keys that are not used any more."""
-        hide(*(key.secret.reveal() for key in keys))
+        hide(*(key.secret.reveal() for key in keys if self._keys.get(key.access_key_id) != key))
         self.default = keys[0]
         self.owners.replace({key.owner for key in keys})
         self._sessions.clear()

@@ -7,7 +7,6 @@ import pytest
 
 from s3d.agent.app.key_manager import KeyManager
 from s3d.agent.core.access_keys import AccessKeys
-from s3d.agent.core.log_buffer import LogBuffer
 from s3d.agent.frontends.control.access_key_routes import AccessKeyRoutes
 from s3d.agent.frontends.control.control_server import ControlServer
 from s3d.shared.config.schema import Config
@@ -21,7 +20,7 @@ async def control(tmp_path):
     config = Config(local_dir=tmp_path)
     stored = LocalKeys(find_places(config, {}), config)
     keys = AccessKeys(stored.load())
-    manager = KeyManager(stored, keys, LogBuffer())
+    manager = KeyManager(stored, keys)
     server = ControlServer(AccessKeyRoutes(manager).routes(), grace=1.0)
     path = tmp_path / "run/agent.sock"
     await server.start(path)
