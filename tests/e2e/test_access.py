@@ -562,6 +562,20 @@ def test_the_owner_of_a_bucket_can_own_all_of_it(who: Principals) -> None:
     assert outcome(put, Bucket=public, OwnershipControls=enforced) == "ok"
 
 
+def test_enforced_ownership_takes_what_others_have_written(who: Principals) -> None:
+    bucket = who.bucket(ACL="public-read-write")
+    at = {"Bucket": bucket, "Key": "k"}
+    who.alt.put_object(Body=b"1", **at)
+    assert who.main.list_objects(Bucket=bucket)["Contents"][0]["Owner"]["ID"] == ALT_ID
+    assert outcome(who.main.get_object, **at) == "AccessDenied"
+    who.main.put_bucket_acl(Bucket=bucket, ACL="private")
+    enforced = {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
+    who.main.put_bucket_ownership_controls(Bucket=bucket, OwnershipControls=enforced)
+    assert who.main.list_objects(Bucket=bucket)["Contents"][0]["Owner"]["ID"] == MAIN_ID
+    assert outcome(who.main.get_object, **at) == "ok"
+    assert outcome(who.alt.get_object, **at) == "AccessDenied"
+
+
 @pytest.mark.parametrize(
     ("ownership", "owner"), [("BucketOwnerPreferred", MAIN_ID), ("ObjectWriter", ALT_ID)]
 )

@@ -121,7 +121,7 @@ class _Granted(NamedTuple):
 
 def _denial(need: Need, caller: Principal, bucket: BucketAccess, lookup: Lookup) -> Decision | None:
     policies = [(policy, "the policy of the session") for policy in _sessions(caller)]
-    if bucket.policy is not None:
+    if bucket.policy is not None and not _cannot_be_locked_out(need, caller, bucket):
         policies.append((bucket.policy, "the policy of the bucket"))
     for policy, name in policies:
         statement = deciding_statement(
@@ -134,6 +134,22 @@ def _denial(need: Need, caller: Principal, bucket: BucketAccess, lookup: Lookup)
         if statement is not None and statement.effect == DENY:
             return Decision(False, f"{name} denies it: {statement.name}", is_explicit=True)
     return None
+
+
+_OF_POLICIES = frozenset({"s3:DeleteBucketPolicy", "s3:GetBucketPolicy", "s3:PutBucketPolicy"})
+
+
+def _cannot_be_locked_out(need: Need, caller: Principal, bucket: BucketAccess) -> bool:
+    """The root user of the bucket's owner can always replace a policy that denies everything.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketPolicy.html
+    """
+    return (
+        need.action in _OF_POLICIES
+        and caller.owner == bucket.owner
+        and caller.arn.endswith(":root")
+        and not caller.session_policies
+    )
 
 
 def decide_by_key(need: Need, caller: Principal, lookup: Lookup) -> Decision:

@@ -218,3 +218,12 @@ def test_a_plain_bucket():
     assert bucket("public-read").is_plain
     assert not bucket(policy=policy()).is_plain
     assert not bucket(has_other_owners=True).is_plain
+
+
+@pytest.mark.parametrize(
+    "action", ["s3:GetBucketPolicy", "s3:PutBucketPolicy", "s3:DeleteBucketPolicy"]
+)
+def test_the_root_user_cannot_be_locked_out(action):
+    access = bucket(policy=policy("Deny"))
+    assert may(Need(action, "b"), access) == {"root"}
+    assert may(Need("s3:GetBucketAcl", "b"), access) == set()

@@ -27,7 +27,7 @@ from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.records import ObjectRow, PartRecord, UploadRecord
 from s3d.agent.stores.local.lookup import find_bucket, find_upload
 from s3d.agent.stores.local.object_description import moment, row
-from s3d.agent.stores.local.ownership import Ownership
+from s3d.agent.stores.local.ownership import Ownership, shows_owners
 
 MAX_KEYS = 1_000
 
@@ -115,7 +115,7 @@ def _page(
 ) -> tuple[Page[ObjectRow, None], Members]:
     """The page, and the members that both operations share. ownership: to show the owners."""
     record = find_bucket(reader, input["Bucket"])
-    bucket, whole = record.name, ownership is not None and record.has_other_owners
+    bucket, whole = record.name, ownership is not None and shows_owners(reader, record)
     prefix, delimiter = input.get("Prefix") or "", input.get("Delimiter") or ""
     query = Query(
         prefix.encode(),

@@ -59,11 +59,14 @@ class Ownership:
     def of_rows(self, bucket: BucketRecord) -> Callable[[ObjectRow], Members]:
         """Row of a listing -> its Owner element. A row without an owner, which is not a whole
         record, belongs to the owner of the bucket; so do delete markers."""
-        known = {bucket.owner: self.members(bucket.owner)}
+        own = self.members(bucket.owner)
+        if not bucket.has_other_owners:
+            return lambda row: own
+        known = {bucket.owner: own}
 
         def owner_of(row: ObjectRow) -> Members:
             if not isinstance(row, ObjectRecord) or row.delete_marker:
-                return known[bucket.owner]
+                return own
             if row.owner not in known:
                 known[row.owner] = self.members(row.owner)
             return known[row.owner]
@@ -154,6 +157,13 @@ class Ownership:
         if block_of(settings).block_public_acls and is_public_acl(acl):
             raise S3Error("AccessDenied")
         return acl
+
+
+def shows_owners(reader: Reader, bucket: BucketRecord) -> bool:
+    """Whether a listing has to read who owns each object: not where the bucket's owner owns all."""
+    if not bucket.has_other_owners:
+        return False
+    return ownership_of(reader.settings(bucket.name)) != ENFORCED
 
 
 def note_owner(tx: Transaction, bucket: BucketRecord, owner: str) -> None:

@@ -22,7 +22,7 @@ from s3d.agent.storage.transaction import Transaction
 from s3d.agent.stores.local.listings import encode_names, is_url_encoded, page_size
 from s3d.agent.stores.local.lookup import check_version_id, find_bucket, has_object_lock
 from s3d.agent.stores.local.object_description import moment, row
-from s3d.agent.stores.local.ownership import Ownership
+from s3d.agent.stores.local.ownership import Ownership, shows_owners
 from s3d.agent.stores.local.publish import ENABLED, SUSPENDED
 
 Version = tuple[ObjectRow, bool]
@@ -70,14 +70,13 @@ def _put_status(name: str, status: str, tx: Transaction) -> None:
 def _list(input: Mapping[str, Any], ownership: Ownership, reader: Reader) -> Members:
     found = find_bucket(reader, input["Bucket"])
     bucket, owner_of = found.name, ownership.of_rows(found)
+    whole = shows_owners(reader, found)
     prefix, delimiter = input.get("Prefix") or "", input.get("Delimiter") or ""
     limit = page_size(input.get("MaxKeys"), "max-keys")
     query = Query(prefix.encode(), delimiter.encode(), _place(reader, bucket, input), limit)
 
     def fetch(after: Place[int], limit: int) -> list[tuple[Place[int], Version]]:
-        versions = reader.version_page(
-            bucket, query.prefix, after, limit, whole=found.has_other_owners
-        )
+        versions = reader.version_page(bucket, query.prefix, after, limit, whole=whole)
         return [((version[0].key.encode(), version[0].seq), version) for version in versions]
 
     page = roll_up(fetch, query)

@@ -37,7 +37,8 @@ def test_a_staging_area_takes_every_grantee(index):
 
 
 def test_the_owners_of_a_listing():
-    owner_of = Ownership(Owners(["alt"])).of_rows(BucketRecord("b", 1.0, owner=ALT.owner))
+    bucket = BucketRecord("b", 1.0, owner=ALT.owner, has_other_owners=True)
+    owner_of = Ownership(Owners(["alt"])).of_rows(bucket)
     assert owner_of(ObjectRow("k"))["DisplayName"] == "alt"
     assert owner_of(ObjectRecord("k"))["DisplayName"] == "s3d"
     assert owner_of(ObjectRecord("k", delete_marker=True))["DisplayName"] == "alt"
