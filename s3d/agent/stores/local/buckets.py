@@ -17,9 +17,9 @@ from s3d.agent.s3.messages import Members, S3Request, S3Response
 from s3d.agent.storage.bucket_access import ACL, canonical_id, recorded_id
 from s3d.agent.storage.index import Index
 from s3d.agent.storage.reader import Reader
-from s3d.agent.storage.records import BucketRecord, Layout
+from s3d.agent.storage.records import BucketRecord
 from s3d.agent.storage.transaction import Transaction
-from s3d.agent.stores.local.lookup import find_bucket
+from s3d.agent.stores.local.lookup import find_bucket, release_upload
 from s3d.agent.stores.local.new_buckets import settings_of_new_bucket
 from s3d.agent.stores.local.object_description import moment
 from s3d.agent.stores.local.ownership import Ownership
@@ -154,9 +154,7 @@ def _delete(name: str, tx: Transaction) -> None:
     if not tx.is_empty(name):
         raise S3Error("BucketNotEmpty", BucketName=name)
     for upload in tx.upload_page(name, b"", (b"", ""), -1):
-        for part in tx.parts(upload.id):
-            tx.decref(Layout(part.extents))
-        tx.drop_upload(name, upload)
+        release_upload(name, upload, tx)
     tx.delete_bucket(name)
 
 

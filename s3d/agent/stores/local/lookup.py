@@ -15,6 +15,7 @@ from s3d.agent.storage.records import (
     NULL_VERSION,
     BucketRecord,
     Description,
+    Layout,
     ObjectRecord,
     Stored,
     UploadRecord,
@@ -68,6 +69,16 @@ def find_upload(reader: Reader, bucket: str, key: str, upload_id: str) -> Upload
     if upload is None:
         raise S3Error("NoSuchUpload", UploadId=upload_id)
     return upload
+
+
+def release_upload(bucket: str, upload: UploadRecord, tx: Transaction) -> bool:
+    """Remove an unfinished upload and its parts; False when it is gone already."""
+    if tx.upload(bucket, upload.key.encode(), upload.id) is None:
+        return False
+    for part in tx.parts(upload.id):
+        tx.decref(Layout(part.extents))
+    tx.drop_upload(bucket, upload)
+    return True
 
 
 def has_object_lock(reader: Reader, bucket: BucketRecord) -> bool:

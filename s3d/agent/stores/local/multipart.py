@@ -30,7 +30,14 @@ from s3d.agent.storage.records import (
 )
 from s3d.agent.storage.transaction import Transaction
 from s3d.agent.stores.local import complete
-from s3d.agent.stores.local.lookup import check_object_lock, condition_of, find_bucket, find_upload
+from s3d.agent.stores.local.expiration import Expiration
+from s3d.agent.stores.local.lookup import (
+    check_object_lock,
+    condition_of,
+    find_bucket,
+    find_upload,
+    release_upload,
+)
 from s3d.agent.stores.local.object_bodies import receive
 from s3d.agent.stores.local.object_description import (
     checksum_members,
@@ -111,6 +118,7 @@ class MultipartOps:
         parts: PartWriter,
         *,
         ownership: Ownership,
+        expiration: Expiration,
         clock: Callable[[], float],
     ) -> None:
         self._index = index
@@ -119,6 +127,7 @@ class MultipartOps:
         self._publisher = publisher
         self._parts = parts
         self._ownership = ownership
+        self._expiration = expiration
         self._clock = clock
 
     @operation("CreateMultipartUpload")
@@ -188,15 +197,14 @@ class MultipartOps:
     async def complete_multipart_upload(self, request: S3Request[Members]) -> S3Response[Members]:
         requested = complete.wanted_parts(request.input)
         output = await self._index.write(partial(self._publish, request, requested))
+        output |= self._expiration.members_of(request.bucket, request.key)
         return S3Response(output, headers=completion_headers(request.input))
 
     @operation("AbortMultipartUpload")
     async def abort_multipart_upload(self, request: S3Request[Members]) -> S3Response[Members]:
         def abort(tx: Transaction) -> None:
             upload = find_upload(tx, request.bucket, request.key, request.input["UploadId"])
-            for part in tx.parts(upload.id):
-                tx.decref(Layout(part.extents))
-            tx.drop_upload(request.bucket, upload)
+            release_upload(request.bucket, upload, tx)
 
         await self._index.write(abort, frees=True)
         return S3Response({})

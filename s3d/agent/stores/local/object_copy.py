@@ -40,6 +40,7 @@ from s3d.agent.stores.local.copy_source import (
     share,
     source_name,
 )
+from s3d.agent.stores.local.expiration import Expiration
 from s3d.agent.stores.local.lookup import (
     check_object_lock,
     condition_of,
@@ -92,6 +93,7 @@ class CopyOps:
         parts: PartWriter,
         *,
         ownership: Ownership,
+        expiration: Expiration,
     ) -> None:
         self._index = index
         self._blobs = blobs
@@ -99,6 +101,7 @@ class CopyOps:
         self._publisher = publisher
         self._parts = parts
         self._ownership = ownership
+        self._expiration = expiration
 
     @operation("CopyObject")
     async def copy_object(self, request: S3Request[Members]) -> S3Response[Members]:
@@ -120,6 +123,7 @@ class CopyOps:
         given = self._keys.described(given, chosen)
         copy = partial(self._copy, request, given, source, content)
         output = await self._index.write(copy, content.discard)
+        output |= self._expiration.members_of(request.bucket, request.key)
         return S3Response(output if chosen is None else output | chosen.response_members())
 
     @operation("UploadPartCopy")

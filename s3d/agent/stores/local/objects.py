@@ -26,6 +26,7 @@ from s3d.agent.storage.index import Index
 from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.records import BucketRecord, Description, ObjectRecord, Remembered, Stored
 from s3d.agent.storage.transaction import Transaction
+from s3d.agent.stores.local.expiration import Expiration
 from s3d.agent.stores.local.lookup import (
     check_object_lock,
     check_version_id,
@@ -83,13 +84,16 @@ class ObjectOps:
         blobs: Blobs,
         keys: ObjectKeys,
         publisher: Publisher,
+        *,
         ownership: Ownership,
+        expiration: Expiration,
     ) -> None:
         self._index = index
         self._blobs = blobs
         self._keys = keys
         self._publisher = publisher
         self._ownership = ownership
+        self._expiration = expiration
 
     @operation("PutObject")
     async def put_object(self, request: S3Request[Members]) -> S3Response[Members]:
@@ -112,13 +116,14 @@ class ObjectOps:
         )
         publish = partial(self._publish, request, record, received)
         output = await self._index.write(publish, received.draft.discard)
+        output |= self._expiration.members_of(request.bucket, request.key)
         return S3Response(output if chosen is None else output | chosen.response_members())
 
     @operation("GetObject")
     def get_object(self, request: S3Request[Members]) -> Completed[Members]:
         name = f"{request.bucket}/{request.key}"
         found, body = look_and_open(
-            self._index, self._blobs, self._keys, partial(_find, request.input), name
+            self._index, self._blobs, self._keys, partial(self._find, request.input), name
         )
         return Completed(
             S3Response(found.output, body, found.status, rendered_headers=found.rendered_headers)
@@ -126,7 +131,7 @@ class ObjectOps:
 
     @operation("HeadObject")
     def head_object(self, request: S3Request[Members]) -> Completed[Members]:
-        found = self._index.read_inline(partial(_find, request.input))
+        found = self._index.read_inline(partial(self._find, request.input))
         return Completed(
             S3Response(found.output, status=found.status, rendered_headers=found.rendered_headers)
         )
@@ -228,6 +233,48 @@ class ObjectOps:
             return _marker_members(removed)
         return {"VersionId": version_id}
 
+    def _find(self, input: Mapping[str, Any], reader: Reader) -> _ReadResponse:
+        """The common part of GetObject and HeadObject: everything but the bytes.
+
+        Nearly all requests for a hot object are the same, so that response is built once.
+        """
+        bucket = find_bucket(reader, input["Bucket"])
+        stored = find_version(reader, bucket, input["Key"], input.get("VersionId"))
+        if not isinstance(stored, Remembered) or not input.keys() <= _PLAIN:
+            return self._judge(input, bucket, stored)
+        shows_checksum = input.get("ChecksumMode") == "ENABLED"
+        plain: _Plain | None = stored.made.get(shows_checksum)
+        if plain is None or plain.bucket is not bucket:
+            plain = _Plain(bucket, self._judge(input, bucket, stored).output, {})
+            stored.made[shows_checksum] = plain
+        return _ReadResponse(
+            stored, plain.output, (0, stored.record.size), None, plain.rendered_headers
+        )
+
+    def _judge(
+        self, input: Mapping[str, Any], bucket: BucketRecord, stored: Stored
+    ) -> _ReadResponse:
+        """Apply the conditions, overrides and range of a request to the object."""
+        record = stored.record
+        customer_key = customer_key_of_read(input, record)
+        output = object_members(bucket, record)
+        if not input.get("VersionId"):
+            output |= self._expiration.members(bucket.name, record)
+        if customer_key is not None:
+            output |= customer_key.members()
+        unmodified = not_modified(input, output, record.modified)
+        if unmodified is not None:
+            return _ReadResponse(stored, unmodified, None, NOT_MODIFIED)
+        apply_response_overrides(input, output)
+        if record.description.tags:
+            output["TagCount"] = len(record.description.tags)
+        span = _span(input, stored, output)
+        checksums = checksum_members(record.checksum)
+        status = set_content_range(input, output, record.size, span, checksums)
+        return _ReadResponse(
+            stored, output, span or (0, record.size), status, customer_key=customer_key
+        )
+
 
 def _admit(request: S3Request[Members], description: Description, reader: Reader) -> BucketRecord:
     """The bucket, if the object may be put into it now. Raises S3Error."""
@@ -237,46 +284,6 @@ def _admit(request: S3Request[Members], description: Description, reader: Reader
     if "IfMatch" in input or "IfNoneMatch" in input:
         check_write(input, condition_of(reader.current(bucket.name, request.key.encode())))
     return bucket
-
-
-def _find(input: Mapping[str, Any], reader: Reader) -> _ReadResponse:
-    """The common part of GetObject and HeadObject: everything but the bytes.
-
-    Nearly all requests for a hot object are the same, so that response is built once.
-    """
-    bucket = find_bucket(reader, input["Bucket"])
-    stored = find_version(reader, bucket, input["Key"], input.get("VersionId"))
-    if not isinstance(stored, Remembered) or not input.keys() <= _PLAIN:
-        return _judge(input, bucket, stored)
-    shows_checksum = input.get("ChecksumMode") == "ENABLED"
-    plain: _Plain | None = stored.made.get(shows_checksum)
-    if plain is None or plain.bucket is not bucket:
-        plain = _Plain(bucket, _judge(input, bucket, stored).output, {})
-        stored.made[shows_checksum] = plain
-    return _ReadResponse(
-        stored, plain.output, (0, stored.record.size), None, plain.rendered_headers
-    )
-
-
-def _judge(input: Mapping[str, Any], bucket: BucketRecord, stored: Stored) -> _ReadResponse:
-    """Apply the conditions, overrides and range of a request to the object."""
-    record = stored.record
-    customer_key = customer_key_of_read(input, record)
-    output = object_members(bucket, record)
-    if customer_key is not None:
-        output |= customer_key.members()
-    unmodified = not_modified(input, output, record.modified)
-    if unmodified is not None:
-        return _ReadResponse(stored, unmodified, None, NOT_MODIFIED)
-    apply_response_overrides(input, output)
-    if record.description.tags:
-        output["TagCount"] = len(record.description.tags)
-    span = _span(input, stored, output)
-    checksums = checksum_members(record.checksum)
-    status = set_content_range(input, output, record.size, span, checksums)
-    return _ReadResponse(
-        stored, output, span or (0, record.size), status, customer_key=customer_key
-    )
 
 
 def _span(input: Mapping[str, Any], stored: Stored, output: Members) -> ByteRange | None:

@@ -17,6 +17,13 @@ from s3d.agent.s3.model import service
 MAX_CORS_RULES = 100
 MAX_LIFECYCLE_RULES = 1000
 MAX_LIFECYCLE_ID = 255
+SECONDS_A_DAY = 86_400
+_PERIODS = (
+    ("Expiration", "Days"),
+    ("NoncurrentVersionExpiration", "NoncurrentDays"),
+    ("AbortIncompleteMultipartUpload", "DaysAfterInitiation"),
+)
+"""Action of a rule -> its member that counts days."""
 CORS_METHODS = frozenset({"GET", "PUT", "POST", "DELETE", "HEAD"})
 
 ENCRYPTION_ALGORITHMS = frozenset({"AES256", "aws:kms", "aws:kms:dsse"})
@@ -101,6 +108,25 @@ def check_lifecycle(configuration: Mapping[str, Any]) -> None:
         if not LIFECYCLE_ACTIONS & rule.keys():
             message = "At least one action needs to be specified in a rule"
             raise S3Error("InvalidRequest", message)
+        _check_expiration(rule)
+
+
+def _check_expiration(rule: Mapping[str, Any]) -> None:
+    """Raise InvalidArgument for days that are not positive and for dates within a day.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_LifecycleExpiration.html
+    """
+    for action, member in _PERIODS:
+        days = (rule.get(action) or {}).get(member)
+        if days is not None and days <= 0:
+            message = f"'{member}' for {action} action must be a positive integer"
+            raise S3Error("InvalidArgument", message)
+    expiration = rule.get("Expiration") or {}
+    if len({"Date", "Days", "ExpiredObjectDeleteMarker"} & expiration.keys()) > 1:
+        raise S3Error("MalformedXML")
+    date = expiration.get("Date")
+    if date is not None and date.timestamp() % SECONDS_A_DAY:
+        raise S3Error("InvalidArgument", "'Date' must be at midnight GMT")
 
 
 def check_object_lock(configuration: Mapping[str, Any]) -> None:

@@ -39,6 +39,7 @@ from s3d.agent.stores.local.attributes import AttributeOps
 from s3d.agent.stores.local.bucket_encryption import BucketEncryptionOps
 from s3d.agent.stores.local.buckets import BucketOps
 from s3d.agent.stores.local.configurations import ConfigurationOps
+from s3d.agent.stores.local.expiration import Expiration
 from s3d.agent.stores.local.listings import ListOps, UploadOps
 from s3d.agent.stores.local.locks import LockOps
 from s3d.agent.stores.local.multipart import MultipartOps, PartWriter
@@ -83,13 +84,31 @@ class LocalStore(TerminalStore):
         publisher, parts = Publisher(clock, on_change), PartWriter(index, clock)
         ownership = Ownership(owners)
         keys = keys or ObjectKeys(index)
+        expiration = Expiration(index, publisher, clock)
         super().__init__(
             BucketOps(index, ownership, clock, new_buckets),
-            ObjectOps(index, blobs, keys, publisher, ownership),
+            ObjectOps(index, blobs, keys, publisher, ownership=ownership, expiration=expiration),
             AttributeOps(index),
             ListOps(index, ownership),
-            CopyOps(index, blobs, keys, publisher, parts, ownership=ownership),
-            MultipartOps(index, blobs, keys, publisher, parts, ownership=ownership, clock=clock),
+            CopyOps(
+                index,
+                blobs,
+                keys,
+                publisher,
+                parts,
+                ownership=ownership,
+                expiration=expiration,
+            ),
+            MultipartOps(
+                index,
+                blobs,
+                keys,
+                publisher,
+                parts,
+                ownership=ownership,
+                expiration=expiration,
+                clock=clock,
+            ),
             UploadOps(index, ownership),
             TagOps(index, publisher),
             VersionOps(index, ownership),
@@ -102,6 +121,8 @@ class LocalStore(TerminalStore):
         )
         self._index = index
         self._blobs = blobs
+        self.expiration = expiration
+        """Carries out lifecycle rules; whoever owns the store runs it."""
 
     async def sweep(self) -> Swept:
         """Remove or quarantine files that no object references; called once after the start.
