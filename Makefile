@@ -64,7 +64,7 @@ env: ## print the line that puts this checkout's s3d on the PATH
 	@echo 'export PATH="$(CURDIR)/$(BIN):$$PATH"'
 
 clean: ## remove what make made
-	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-botocore dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 help: ## this list
 	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z%-]+):.*## /\1\t/' | expand -t 14

@@ -101,6 +101,17 @@ def parse_copy_source(source: str) -> tuple[str, str, str | None]:
     return bucket, key, decode(query) or None
 
 
+def parse_rename_source(source: str, bucket: str) -> tuple[str, ...]:
+    """The keys that x-amz-rename-source may mean, the likelier one first.
+
+    It is "[/][bucket/]key", encoded. Raises S3Error InvalidURI.
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_RenameObject.html#API_RenameObject_RequestSyntax
+    """
+    key = decode(source).removeprefix("/")
+    within = key.removeprefix(f"{bucket}/")
+    return (key, within) if within and within != key else (key,)
+
+
 def check_bucket_name(name: str) -> None:
     """Raise S3Error InvalidBucketName unless a bucket may be created by this name.
 

@@ -1,7 +1,7 @@
 """Checksums of objects and parts: hashing, the client's checksum, composite checksums.
 
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html
-Pure; anycrc is imported for the first CRC.
+Pure; anycrc and xxhash are imported when they are first needed.
 """
 
 from __future__ import annotations
@@ -9,23 +9,40 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import importlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from enum import Enum, auto
 from functools import cache
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from s3d.agent.s3.errors import S3Error
 
+FULL_OBJECT = "FULL_OBJECT"
+COMPOSITE = "COMPOSITE"
 
-@dataclass(frozen=True, slots=True)
-class Algorithm:
+
+class Family(Enum):
+    """Which library computes an algorithm."""
+
+    CRC = auto()
+    """anycrc. The only ones that can be combined: a CRC is linear."""
+    DIGEST = auto()
+    """hashlib."""
+    XXHASH = auto()
+    """xxhash."""
+
+
+class Algorithm(NamedTuple):
     """A row of ALGORITHMS."""
 
     name: str
     size: int
     """Bytes of the digest."""
-    model: str | None
-    """anycrc's name of the polynomial; None: one of hashlib's."""
+    family: Family
+    implementation: str
+    """Its name in the library."""
+    kinds: tuple[str, ...]
+    """The kinds that a multipart object can have, the usual one first."""
 
     @property
     def member(self) -> str:
@@ -36,16 +53,29 @@ class Algorithm:
         return f"x-amz-checksum-{self.name.lower()}"
 
 
+_EITHER = (COMPOSITE, FULL_OBJECT)
 ALGORITHMS: Mapping[str, Algorithm] = {
-    "CRC32": Algorithm("CRC32", 4, "CRC32"),
-    "CRC32C": Algorithm("CRC32C", 4, "CRC32-ISCSI"),
-    "CRC64NVME": Algorithm("CRC64NVME", 8, "CRC64-NVME"),
-    "SHA1": Algorithm("SHA1", 20, None),
-    "SHA256": Algorithm("SHA256", 32, None),
+    row.name: row
+    for row in (
+        Algorithm("CRC32", 4, Family.CRC, "CRC32", _EITHER),
+        Algorithm("CRC32C", 4, Family.CRC, "CRC32-ISCSI", _EITHER),
+        Algorithm("CRC64NVME", 8, Family.CRC, "CRC64-NVME", (FULL_OBJECT,)),
+        Algorithm("SHA1", 20, Family.DIGEST, "sha1", (COMPOSITE,)),
+        Algorithm("SHA256", 32, Family.DIGEST, "sha256", (COMPOSITE,)),
+        Algorithm("SHA512", 64, Family.DIGEST, "sha512", (COMPOSITE,)),
+        Algorithm("MD5", 16, Family.DIGEST, "md5", (COMPOSITE,)),
+        Algorithm("XXHASH64", 8, Family.XXHASH, "xxh64", (COMPOSITE,)),
+        Algorithm("XXHASH3", 8, Family.XXHASH, "xxh3_64", (COMPOSITE,)),
+        Algorithm("XXHASH128", 16, Family.XXHASH, "xxh3_128", (COMPOSITE,)),
+    )
 }
-"""The checksums that an object can carry, by AWS's name."""
+"""The checksums that an object can carry, by AWS's name.
+
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_Checksum.html
+"""
 
 _BY_HEADER = {algorithm.header: algorithm.name for algorithm in ALGORITHMS.values()}
+_BY_MEMBER = {algorithm.member: algorithm for algorithm in ALGORITHMS.values()}
 
 
 class Hasher(Protocol):
@@ -60,11 +90,9 @@ class Hasher(Protocol):
 
 
 def hasher(algorithm: str) -> Hasher:
-    """A new Hasher for a name of ALGORITHMS, or MD5. Raises InvalidRequest for any other name."""
-    if algorithm == "MD5":
-        return _Digest("MD5")
+    """A new Hasher for a name of ALGORITHMS. Raises InvalidRequest for any other name."""
     row = _algorithm(algorithm)
-    return _Crc(row) if row.model else _Digest(row.name)
+    return _Crc(row) if row.family is Family.CRC else _Digest(row)
 
 
 def member_of(algorithm: str) -> str:
@@ -82,7 +110,8 @@ def expected(members: Mapping[str, Any], trailers: Mapping[str, str]) -> tuple[s
 
     Raises InvalidRequest for more than one, and for a value that is no digest of that algorithm.
     """
-    found = [(row, members[row.member]) for row in ALGORITHMS.values() if members.get(row.member)]
+    named = _BY_MEMBER.keys() & members.keys()
+    found = [(_BY_MEMBER[name], members[name]) for name in named if members[name]]
     found += [(ALGORITHMS[_BY_HEADER[n]], v) for n, v in trailers.items() if n in _BY_HEADER]
     if not found:
         return None
@@ -110,12 +139,12 @@ def full_object(algorithm: str, parts: Iterable[tuple[str, int]]) -> str:
     Raises InvalidRequest for algorithms that are no CRC.
     """
     row = _algorithm(algorithm)
-    if not row.model:
+    if row.family is not Family.CRC:
         raise S3Error(
             "InvalidRequest",
             f"The FULL_OBJECT checksum type cannot be used with the {row.name.lower()} checksum.",
         )
-    crc, whole = _model(row.model), 0
+    crc, whole = _model(row.implementation), 0
     for value, size in parts:
         whole = crc.combine(whole, int.from_bytes(_decode(row, value)), size)
     return _b64(whole.to_bytes(row.size))
@@ -128,12 +157,15 @@ def multipart_etag(md5s: Sequence[bytes]) -> str:
 
 
 class _Digest:
-    """One of hashlib's."""
+    """One of hashlib's or of xxhash's, whose digests are big-endian."""
 
     __slots__ = ("_hash", "digest", "update")
 
-    def __init__(self, name: str) -> None:
-        self._hash = hashlib.new(name, usedforsecurity=False)
+    def __init__(self, row: Algorithm) -> None:
+        if row.family is Family.DIGEST:
+            self._hash: Any = hashlib.new(row.implementation, usedforsecurity=False)
+        else:
+            self._hash = getattr(importlib.import_module("xxhash"), row.implementation)()
         self.update = self._hash.update
         self.digest = self._hash.digest
 
@@ -147,8 +179,7 @@ class _Crc:
     __slots__ = ("_calc", "_crc", "_size")
 
     def __init__(self, row: Algorithm) -> None:
-        assert row.model
-        self._calc = _model(row.model).calc
+        self._calc = _model(row.implementation).calc
         self._size = row.size
         self._crc = 0
 
@@ -178,11 +209,20 @@ def _algorithm(name: str) -> Algorithm:
     return row
 
 
-def _decode(row: Algorithm, value: str) -> bytes:
+def is_digest(row: Algorithm, value: str) -> bool:
+    """Whether base64 text has the size of a digest of this algorithm."""
+    return len(_bytes(value)) == row.size
+
+
+def _bytes(value: str) -> bytes:
     try:
-        digest = base64.b64decode(value, validate=True)
+        return base64.b64decode(value, validate=True)
     except (binascii.Error, ValueError):
-        digest = b""
+        return b""
+
+
+def _decode(row: Algorithm, value: str) -> bytes:
+    digest = _bytes(value)
     if len(digest) != row.size:
         raise S3Error("InvalidRequest", f"Value for {row.header} header is invalid.")
     return digest

@@ -41,6 +41,39 @@ def check_copy_source(input: Mapping[str, Any], etag: str, last_modified: float)
         raise S3Error("PreconditionFailed", Condition=f"x-amz-copy-source-{failed}")
 
 
+def check_rename_source(input: Mapping[str, Any], etag: str, last_modified: float) -> None:
+    """The SourceIf* of RenameObject. Raises PreconditionFailed.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_RenameObject.html
+    """
+    failed = _failed(input, "Source", etag, last_modified)
+    if failed is not None:
+        raise S3Error("PreconditionFailed", Condition=f"x-amz-rename-source-{failed}")
+
+
+def check_rename_destination(input: Mapping[str, Any], current: Current | None) -> None:
+    """The DestinationIf* of RenameObject. current: as for check_write.
+
+    Of no object only If-None-Match holds. Raises PreconditionFailed.
+    """
+    names = [name for name in _DESTINATION if input.get(name) is not None]
+    if current is not None:
+        failed = _failed(input, "Destination", current[0], current[1])
+    else:
+        failed = next((_DESTINATION[name] for name in names if name != _IF_ABSENT), None)
+    if failed is not None:
+        raise S3Error("PreconditionFailed", Condition=failed)
+
+
+_IF_ABSENT = "DestinationIfNoneMatch"
+_DESTINATION: Mapping[str, str] = {
+    "DestinationIfMatch": "If-Match",
+    _IF_ABSENT: "If-None-Match",
+    "DestinationIfModifiedSince": "If-Modified-Since",
+    "DestinationIfUnmodifiedSince": "If-Unmodified-Since",
+}
+
+
 def check_write(input: Mapping[str, Any], current: Current | None) -> None:
     """IfMatch and IfNoneMatch of PutObject, CopyObject and CompleteMultipartUpload.
 

@@ -239,6 +239,11 @@ ERRORS: dict[str, tuple[int, str]] = {
     ),
     "TooManyConfigurations": (400, "The bucket has as many configurations as are allowed."),
     # objects
+    "AnnotationLimitExceeded": (
+        400,
+        "The request would exceed the maximum number of annotations allowed per object.",
+    ),
+    "AnnotationNameTooLong": (400, "The annotation name exceeds 512 bytes."),
     "ConditionalRequestConflict": (
         409,
         "The conditional request cannot succeed due to a conflicting operation against this "
@@ -246,6 +251,7 @@ ERRORS: dict[str, tuple[int, str]] = {
     ),
     "EncryptionTypeMismatch": (400, "The encryption type is not that of the existing object."),
     "IdempotencyParameterMismatch": (400, "The client token was used with other parameters."),
+    "InvalidAnnotationName": (400, "The annotation name you provided is invalid."),
     "InvalidEncryptionAlgorithmError": (
         400,
         "The encryption request that you specified is not valid. Supported value: AES256.",
@@ -255,6 +261,7 @@ ERRORS: dict[str, tuple[int, str]] = {
         403,
         "The operation is not valid for the current state of the object.",
     ),
+    "InvalidPrefix": (400, "The annotation prefix you provided is invalid."),
     "InvalidRange": (416, "The requested range is not satisfiable"),
     "InvalidRetentionPeriod": (400, "The retention period is not valid."),
     "InvalidStorageClass": (400, "The storage class you specified is not valid"),
@@ -268,11 +275,13 @@ ERRORS: dict[str, tuple[int, str]] = {
     "MissingAttachment": (400, "A SOAP attachment was expected, but none was found."),
     "NoSuchKey": (404, "The specified key does not exist."),
     "NoSuchVersion": (404, "The specified version does not exist."),
+    "NoSuchAnnotation": (404, "The specified annotation does not exist on this object."),
     "NotModified": (304, "Not Modified"),
     "ObjectAlreadyInActiveTierError": (403, "The object is not in an archive tier."),
     "ObjectNotInActiveTierError": (403, "The source object is in an archive tier."),
     "PreconditionFailed": (412, "At least one of the pre-conditions you specified did not hold"),
     "RestoreAlreadyInProgress": (409, "Object restore is already in progress."),
+    "UnsupportedMediaType": (415, "The annotation payload is not valid UTF-8 encoded text."),
     # multipart uploads
     "InvalidPart": (
         400,

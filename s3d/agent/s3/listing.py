@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Generic, TypeVar
-from urllib.parse import quote_plus
+from urllib.parse import quote
 
 from s3d.agent.s3.errors import S3Error
 
@@ -110,11 +110,12 @@ def decode_token(token: str) -> bytes:
 
 
 def url_encode(name: str | bytes) -> str:
-    """A name as encoding-type=url gives it: form encoding in which `/` and `*` stay.
+    """A name as encoding-type=url gives it: percent-encoded UTF-8 in which `/` and `*` stay.
 
-    botocore decodes by unquote_plus, so a space may be `+` and a plus sign must be %2B.
+    A space is %20, which clients that decode forms and clients that decode URLs read alike.
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html#API_ListObjectsV2_ResponseElements
     """
-    return quote_plus(name, safe="/*")
+    return quote(name, safe="/*")
 
 
 # Entries fetched at once, since many of them may fall into one common prefix.

@@ -1,7 +1,8 @@
 """botocore's service-2.json compiled to operations.
 
 The file is read as data: importing botocore would cost the agent 0.2 s and megabytes. Nothing is
-read before the first call of operations() or service().
+read before the first call of operations() or service(). What the newest S3 API has beyond the
+installed file is data of ours, newest_api.json.
 """
 
 from __future__ import annotations
@@ -112,8 +113,49 @@ class Service(msgspec.Struct, frozen=True):
         return self.shapes[member.shape] if member else Shape("structure")
 
 
+class Additions(msgspec.Struct, frozen=True):
+    """What a newer S3 model has beyond another one. tests/agent/s3/newest_model.py writes it."""
+
+    botocore: str
+    """The version of botocore that has all this."""
+    operations: dict[str, OperationModel]
+    shapes: dict[str, Shape]
+    members: dict[str, dict[str, Member]]
+    """Shape of the older model -> the members that it lacks."""
+    enums: dict[str, tuple[str, ...]]
+    """Shape of the older model -> the values that it lacks."""
+
+
 @cache
 def service() -> Service:
+    """The S3 model: the installed botocore's, and what the newest API adds to it.
+
+    Raises FileNotFoundError when botocore or its model is missing.
+    """
+    return merged(installed(), additions())
+
+
+@cache
+def additions() -> Additions:
+    """newest_api.json."""
+    data = Path(__file__).with_name("newest_api.json").read_bytes()
+    return msgspec.json.decode(data, type=Additions)
+
+
+def merged(model: Service, more: Additions) -> Service:
+    """The model with what it lacks of the additions; what it has itself stays."""
+    shapes = more.shapes | model.shapes
+    for name, members in more.members.items():
+        known = shapes[name].members
+        new = {each: member for each, member in members.items() if each not in known}
+        shapes[name] = msgspec.structs.replace(shapes[name], members=known | new)
+    for name, values in more.enums.items():
+        enum = dict.fromkeys((*shapes[name].enum, *values))
+        shapes[name] = msgspec.structs.replace(shapes[name], enum=tuple(enum))
+    return Service(more.operations | model.operations, shapes)
+
+
+def installed() -> Service:
     """The installed botocore's S3 model. Raises FileNotFoundError when it is missing."""
     spec = find_spec("botocore")
     if spec is None or spec.origin is None:

@@ -41,10 +41,12 @@ ROOTS: dict[str, str] = {
     "ListBuckets": "ListAllMyBucketsResult",
     "ListDirectoryBuckets": "ListAllMyDirectoryBucketsResult",
     "ListMultipartUploads": "ListMultipartUploadsResult",
+    "ListObjectAnnotations": "ListObjectAnnotationsOutput",
     "ListObjectVersions": "ListVersionsResult",
     "ListObjects": "ListBucketResult",
     "ListObjectsV2": "ListBucketResult",
     "ListParts": "ListPartsResult",
+    "PutObjectAnnotation": "PutObjectAnnotationOutput",
     "UploadPartCopy": "CopyPartResult",
 }
 """Operation -> root element. Where the body is one member (the payload trait) and no row is here,
@@ -75,6 +77,7 @@ LIST_OPERATIONS = frozenset(
         "ListBuckets",
         "ListDirectoryBuckets",
         "ListMultipartUploads",
+        "ListObjectAnnotations",
         "ListObjectVersions",
         "ListObjects",
         "ListObjectsV2",
@@ -128,7 +131,7 @@ HEADER_ENUMS: dict[str, tuple[str, str]] = {
     "ChecksumAlgorithm": (
         "InvalidRequest",
         "Checksum algorithm provided is unsupported. Please try again with any of the valid types:"
-        " [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]",
+        " [CRC32, CRC32C, CRC64NVME, MD5, SHA1, SHA256, SHA512, XXHASH64, XXHASH3, XXHASH128]",
     ),
     "ChecksumType": ("InvalidRequest", "Value for x-amz-checksum-type header is invalid."),
     "EncodingType": ("InvalidArgument", "Invalid Encoding Method specified in Request"),
@@ -201,6 +204,13 @@ MALFORMED: dict[str, str] = {
     "PutObjectAcl": "MalformedACLError",
 }
 """Operation -> error for a broken body, where it is not MalformedXML."""
+
+UNSUPPORTED_MEMBERS: dict[str, str] = {
+    "ObjectLockEventHold": "x-amz-object-lock-event-hold",
+    "ObjectLockEventHoldDurationDays": "x-amz-object-lock-event-hold-duration-days",
+    "ObjectLockEventHoldDurationYears": "x-amz-object-lock-event-hold-duration-years",
+}
+"""Member -> header of what the model has and the embedded store cannot do: it refuses them."""
 
 MAX_METADATA_SIZE = 2048
 """Bytes of UTF-8 of the names and values of user metadata together.

@@ -14,8 +14,6 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.model import UNKNOWN, Operation, operations, required_words, service
 from s3d.agent.s3.model_overrides import OFF_THE_TABLE
 
-_MUTATING = frozenset({"PUT", "POST", "DELETE"})
-
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
@@ -44,8 +42,8 @@ def route(
 ) -> Operation:
     """The operation; UNKNOWN for a sub-resource that no operation of S3 has.
 
-    Unknown query words with a value are ignored, as AWS does. On PUT, POST and DELETE one without a
-    value is an unknown sub-resource: it must never become PutObject or DeleteBucket. headers: by
+    Unknown query words with a value are ignored, as AWS does. One without a value is an unknown
+    sub-resource, whose request must never become PutObject, DeleteBucket or GetObject. headers: by
     lower-case name. Raises S3Error: MethodNotAllowed; InvalidArgument for several sub-resources at
     once; PreconditionFailed for a POST to a bucket that is no form.
     """
@@ -89,15 +87,15 @@ def _is_unknown(method: str, scope: str, query: Mapping[str, str]) -> bool:
 
     Raises S3Error MethodNotAllowed for a sub-resource that other methods have.
     """
-    if method == "HEAD":
-        return False
     parameters, selectors = _vocabulary()
     for word, value in query.items():
         if (scope, word) in selectors:
+            if method == "HEAD":
+                continue
             raise S3Error("MethodNotAllowed", Method=method, ResourceType=word.upper())
         name = word.lower()
         known = name in parameters or name.startswith("x-amz-")
-        if method in _MUTATING and not value and not known:
+        if not value and not known:
             return True
     return False
 

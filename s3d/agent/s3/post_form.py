@@ -34,6 +34,8 @@ _HEADERS = {"acl": "x-amz-acl", **{name: name for name in CONTENT_HEADERS.values
 """Field -> header of PutObject; so are x-amz-* fields, under their own name."""
 _HEADER_NAME = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_SIGNED = frozenset({"policy", "signature", "x-amz-signature", "x-amz-credential"})
+"""Fields in which ${filename} stays: a replacement would make them fail."""
 _STATUSES = {"200": 200, "201": 201}
 _ESCAPE = re.compile(r"\\([\"\\])")
 
@@ -169,14 +171,19 @@ class FormReader:
             raise _no_file()
 
     def _begin_file(self) -> None:
-        """${filename} in the key becomes the user's name of the file, without its folders."""
+        """${filename} becomes the user's name of the file, without its folders, in every field
+        but those that were signed.
+
+        https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-post-example.html
+        """
         self.in_file = True
         if sum(len(name) + len(value) for name, value in self.fields.items()) > MAX_FIELDS:
             raise S3Error("MaxPostPreDataLengthExceededError")
         filename = self._disposition.get("filename", "").replace("\0", "")
         name = re.split(r"[/\\]", filename)[-1]
-        if "key" in self.fields:
-            self.fields["key"] = self.fields["key"].replace("${filename}", name)
+        for field, value in self.fields.items():
+            if field not in _SIGNED:
+                self.fields[field] = value.replace("${filename}", name)
 
 
 @dataclass(frozen=True, slots=True)

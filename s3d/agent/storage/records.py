@@ -61,7 +61,7 @@ class Checksum(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A checksum beyond the ETag."""
 
     algorithm: str
-    """CRC32, CRC32C, CRC64NVME, SHA1 or SHA256."""
+    """A name of checksums.ALGORITHMS."""
     value: str
     """Base64; of a composite one with -N behind it."""
     kind: str = "FULL_OBJECT"
@@ -136,6 +136,8 @@ class ObjectRecord(ObjectRow, frozen=True, array_like=True):
     layouts before 3."""
     encryption: Encryption | None = None
     """None: its bytes are not encrypted."""
+    annotations: int = 0
+    """How many annotations the version has (annotation_rows.py)."""
 
 
 class Stored(NamedTuple):

@@ -16,6 +16,7 @@ from urllib.parse import urlencode
 
 from s3d.agent.core.client import S3Client, payload
 from s3d.agent.core.store import ObjectStore
+from s3d.agent.s3.checksums import ALGORITHMS
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body, Members
 from s3d.agent.s3.object_headers import TRANSFERABLE
@@ -24,7 +25,6 @@ ABORT_PATIENCE = 5.0
 """Seconds that the remote has to abort an upload which will not be completed."""
 EXISTS = "ObjectAlreadyExists"
 """An error code of s3d: the target has another object with this key."""
-_CHECKSUMS = ("CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256")
 _MD5 = re.compile(r'"([0-9a-f]{32})"')
 _PARTS = re.compile(r'"[0-9a-f]{32}-(\d+)"')
 _NO_MD5 = ("aws:kms", "aws:kms:dsse")
@@ -91,7 +91,7 @@ class ObjectCopier:
         if md5 and head.get("ServerSideEncryption") not in _NO_MD5:
             members["ContentMD5"] = base64.b64encode(bytes.fromhex(md5[1])).decode()
         if head.get("ChecksumType") != "COMPOSITE":
-            names = (f"Checksum{algorithm}" for algorithm in _CHECKSUMS)
+            names = (f"Checksum{algorithm}" for algorithm in ALGORITHMS)
             members |= {name: head[name] for name in names if head.get(name)}
         try:
             body = await self._read(place)

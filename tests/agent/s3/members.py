@@ -1,4 +1,6 @@
-"""Hypothesis strategies for the members of an operation, made from the shapes of the model."""
+"""Hypothesis strategies for the members of an operation, from the shapes of the installed model.
+
+botocore is the oracle, and knows nothing of what newest_api.json adds."""
 
 from __future__ import annotations
 
@@ -9,9 +11,16 @@ from typing import Any
 from hypothesis import strategies as st
 
 from s3d.agent.s3 import model_overrides
-from s3d.agent.s3.model import Member, Shape, service
+from s3d.agent.s3.model import Member, Service, Shape, installed
 
 Values = st.SearchStrategy[Any]
+
+
+@cache
+def oracle() -> Service:
+    """The model of the installed botocore."""
+    return installed()
+
 
 NOT_ASKED = frozenset(
     {
@@ -59,7 +68,7 @@ SPECIAL: dict[str, Values] = {
 @cache
 def inputs(name: str) -> Values:
     """Inputs of the named operation that botocore sends as they are."""
-    shape = service().input_of(name)
+    shape = oracle().input_of(name)
     return structures(
         shape, (shape.payload or "",) if name in model_overrides.BODY_REQUIRED else ()
     )
@@ -68,7 +77,7 @@ def inputs(name: str) -> Values:
 @cache
 def outputs(name: str) -> Values:
     """Outputs of the named operation, without a streaming body."""
-    return structures(service().output_of(name))
+    return structures(oracle().output_of(name))
 
 
 def structures(shape: Shape, needed: tuple[str, ...] = ()) -> Values:
@@ -83,7 +92,7 @@ def structures(shape: Shape, needed: tuple[str, ...] = ()) -> Values:
 
 
 def _shape(member: Member) -> Shape:
-    return service().shapes[member.shape]
+    return oracle().shapes[member.shape]
 
 
 def _member(member: Member) -> Values:

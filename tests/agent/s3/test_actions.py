@@ -32,7 +32,9 @@ KNOWN = frozenset(
     PutMetricsConfiguration PutObject PutObjectAcl PutObjectLegalHold PutObjectRetention
     PutObjectTagging PutObjectVersionAcl PutObjectVersionTagging PutReplicationConfiguration
     RestoreObject UpdateBucketMetadataInventoryTableConfiguration
-    UpdateBucketMetadataJournalTableConfiguration
+    UpdateBucketMetadataJournalTableConfiguration UpdateObjectEncryption
+    UpdateBucketMetadataAnnotationTableConfiguration
+    DeleteObjectAnnotation GetObjectAnnotation ListObjectAnnotations PutObjectAnnotation
     """,
     )
 )

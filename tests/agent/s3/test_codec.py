@@ -30,7 +30,7 @@ from tests.agent.s3 import members
 
 ROUTED = sorted(
     name
-    for name in operations()
+    for name in members.oracle().operations
     if name not in model_overrides.OFF_THE_TABLE and not service().operations[name].deprecated
 )
 ADDED_BY_BOTOCORE = frozenset(

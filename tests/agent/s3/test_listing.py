@@ -235,7 +235,7 @@ def test_url_encoding_is_undone_by_the_decoder_of_botocore(name):
     ("name", "encoded"),
     [
         ("a/b.txt", "a/b.txt"),
-        ("a b", "a+b"),
+        ("a b", "a%20b"),
         ("a+b", "a%2Bb"),
         ("test_file(3).png", "test_file%283%29.png"),
         ("a*b", "a*b"),

@@ -1,4 +1,4 @@
-"""model: the operations of the installed botocore. An upgrade shows its diff in the list below."""
+"""model: the operations of botocore and of the newest API. An upgrade shows in the list."""
 
 from __future__ import annotations
 
@@ -35,9 +35,11 @@ NAMES = [
     "DeleteBucketTagging",
     "DeleteBucketWebsite",
     "DeleteObject",
+    "DeleteObjectAnnotation",
     "DeleteObjectTagging",
     "DeleteObjects",
     "DeletePublicAccessBlock",
+    "GetBucketAbac",
     "GetBucketAccelerateConfiguration",
     "GetBucketAcl",
     "GetBucketAnalyticsConfiguration",
@@ -64,6 +66,7 @@ NAMES = [
     "GetBucketWebsite",
     "GetObject",
     "GetObjectAcl",
+    "GetObjectAnnotation",
     "GetObjectAttributes",
     "GetObjectLegalHold",
     "GetObjectLockConfiguration",
@@ -80,10 +83,12 @@ NAMES = [
     "ListBuckets",
     "ListDirectoryBuckets",
     "ListMultipartUploads",
+    "ListObjectAnnotations",
     "ListObjectVersions",
     "ListObjects",
     "ListObjectsV2",
     "ListParts",
+    "PutBucketAbac",
     "PutBucketAccelerateConfiguration",
     "PutBucketAcl",
     "PutBucketAnalyticsConfiguration",
@@ -106,6 +111,7 @@ NAMES = [
     "PutBucketWebsite",
     "PutObject",
     "PutObjectAcl",
+    "PutObjectAnnotation",
     "PutObjectLegalHold",
     "PutObjectLockConfiguration",
     "PutObjectRetention",
@@ -114,15 +120,17 @@ NAMES = [
     "RenameObject",
     "RestoreObject",
     "SelectObjectContent",
+    "UpdateBucketMetadataAnnotationTableConfiguration",
     "UpdateBucketMetadataInventoryTableConfiguration",
     "UpdateBucketMetadataJournalTableConfiguration",
+    "UpdateObjectEncryption",
     "UploadPart",
     "UploadPartCopy",
     "WriteGetObjectResponse",
 ]
 
 
-def test_the_operations_of_the_installed_model_are_these() -> None:
+def test_the_operations_of_the_model_are_these() -> None:
     assert sorted(operations()) == NAMES
 
 
@@ -174,7 +182,7 @@ def test_reading_the_model_does_not_import_botocore() -> None:
 def test_a_missing_model_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(model, "find_spec", lambda _: None)
     with pytest.raises(FileNotFoundError, match="botocore is not installed"):
-        model.service.__wrapped__()
+        model.installed()
 
 
 def test_a_package_without_the_model_is_told(
@@ -185,7 +193,7 @@ def test_a_package_without_the_model_is_told(
 
     monkeypatch.setattr(model, "find_spec", lambda _: Spec)
     with pytest.raises(FileNotFoundError, match="no S3 model"):
-        model.service.__wrapped__()
+        model.installed()
 
 
 def test_a_model_that_is_not_compressed_is_read(
@@ -200,4 +208,4 @@ def test_a_model_that_is_not_compressed_is_read(
         origin = str(package / "__init__.py")
 
     monkeypatch.setattr(model, "find_spec", lambda _: Spec)
-    assert model.service.__wrapped__() == model.Service({}, {})
+    assert model.installed() == model.Service({}, {})

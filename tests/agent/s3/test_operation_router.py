@@ -66,7 +66,10 @@ def test_what_an_operation_requires_leads_to_it(name: str) -> None:
         ("GET", "b/k", {"partNumber": "2"}, (), "GetObject"),
         ("GET", "b/k", {"versionId": "v", "response-expires": ""}, (), "GetObject"),
         ("GET", "b/k", {"versionId": "v", "tagging": ""}, (), "GetObjectTagging"),
-        ("GET", "b/k", {"whatever": ""}, (), "GetObject"),
+        ("GET", "b/k", {"whatever": "1"}, (), "GetObject"),
+        ("GET", "b/k", {"annotation": "", "annotationName": "n"}, (), "GetObjectAnnotation"),
+        ("GET", "b/k", {"annotation": ""}, (), "ListObjectAnnotations"),
+        ("GET", "b", {"abac": ""}, (), "GetBucketAbac"),
         ("HEAD", "b/k", {"acl": ""}, (), "HeadObject"),
         ("HEAD", "b", {"location": ""}, (), "HeadBucket"),
         ("DELETE", "b/k", {"versionId": ""}, (), "DeleteObject"),
@@ -77,7 +80,8 @@ def test_routes(method: str, path: str, query: Query, headers: tuple[str, ...], 
     assert ask(method, path, query, *headers) == name
 
 
-@pytest.mark.parametrize("method", ["PUT", "POST", "DELETE"])
+@pytest.mark.finding("F13")
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "POST", "DELETE"])
 @pytest.mark.parametrize("path", ["b", "b/k"])
 def test_an_unknown_sub_resource_is_no_operation(method: str, path: str) -> None:
     bucket, _, key = path.partition("/")

@@ -14,14 +14,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from s3d.agent.s3 import model_overrides
-from s3d.agent.s3.model import operations
 from s3d.agent.s3.request import is_header_only, serialize_input
 from s3d.agent.s3.scalars import http_time
 from tests.agent.s3 import members
 
 HEADER_ONLY = sorted(
     name
-    for name in operations()
+    for name in members.oracle().operations
     if is_header_only(name) and name not in model_overrides.OFF_THE_TABLE
 )
 MODEL = ServiceModel(Loader().load_service_model("s3", "service-2"), "s3")

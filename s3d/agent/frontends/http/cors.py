@@ -92,22 +92,23 @@ def matching(
 
 
 def _grant_headers(rule: Rule, origin: str) -> ExtraHeaders:
-    found = [*_origin_headers(rule, origin)]
+    found = [*_origin_headers(rule, origin), _methods_header(rule)]
     if rule.get("ExposeHeaders"):
         found.append(("Access-Control-Expose-Headers", ", ".join(rule["ExposeHeaders"])))
     return tuple(found)
 
 
 def _preflight_headers(rule: Rule, origin: str, requested: Sequence[str]) -> ExtraHeaders:
-    found = [
-        *_origin_headers(rule, origin),
-        ("Access-Control-Allow-Methods", ", ".join(rule["AllowedMethods"])),
-    ]
+    found = [*_origin_headers(rule, origin), _methods_header(rule)]
     if requested:
         found.append(("Access-Control-Allow-Headers", ", ".join(requested)))
     if rule.get("MaxAgeSeconds") is not None:
         found.append(("Access-Control-Max-Age", str(rule["MaxAgeSeconds"])))
     return tuple(found)
+
+
+def _methods_header(rule: Rule) -> tuple[str, str]:
+    return "Access-Control-Allow-Methods", ", ".join(rule["AllowedMethods"])
 
 
 def _origin_headers(rule: Rule, origin: str) -> ExtraHeaders:

@@ -19,6 +19,7 @@ from s3d.agent.s3.messages import WireRequest
 from s3d.agent.s3.model import Operation
 from s3d.agent.s3.operation_router import route
 from s3d.agent.s3.principal import ANONYMOUS, Principal
+from s3d.agent.s3.request_headers import has_unknown, opaque
 from s3d.agent.s3.sigv4 import Verified
 
 STATE_CHANGING = frozenset({"PUT", "POST", "DELETE"})
@@ -111,6 +112,8 @@ class RequestReader:
         wire, address = head.wire, head.address
         verified, principal = self._identify(head)
         op = route(wire.method, address.bucket, address.key, head.query, head.headers)
+        if has_unknown(head.headers) or (head.query and has_unknown(map(str.lower, head.query))):
+            op = opaque(op)
         size = _payload_size(head.headers, op, verified)
         return AuthorizedRequest(head, op, verified, principal, size)
 

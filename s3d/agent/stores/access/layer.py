@@ -52,7 +52,7 @@ class AccessLayer(Layer):
     def authorize(self, request: S3Request[Any]) -> None:
         """Raises S3Error AccessDenied unless the caller may make the request.
 
-        A condition that looks into the document, and each key of DeleteObjects, is decided by call().
+        call() decides about conditions on the document, and about each key of DeleteObjects.
         """
         name, principal = request.op.name, request.context.principal
         if principal is not None and name == "DeleteObjects":

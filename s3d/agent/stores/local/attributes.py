@@ -1,4 +1,4 @@
-"""GetObjectAttributes, and GetObjectTorrent, which S3 offers no longer.
+"""GetObjectAttributes, and the answer to GetObjectTorrent.
 
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObjectAttributes.html
 """
@@ -26,7 +26,7 @@ _ATTRIBUTES = frozenset({"ETag", "Checksum", "ObjectParts", "StorageClass", "Obj
 
 
 class AttributeOps:
-    """Handlers of what is known of an object beside its bytes."""
+    """Handlers of GetObjectAttributes and GetObjectTorrent."""
 
     def __init__(self, index: Index) -> None:
         self._index = index
@@ -41,13 +41,14 @@ class AttributeOps:
 
     @operation("GetObjectTorrent")
     def get_object_torrent(self, request: S3Request[Members]) -> Completed[Members]:
-        """No object has a torrent file, so the answer is that of a missing object."""
+        """S3 has stopped to make torrents in 2022: no object has one.
 
-        def look(reader: Reader) -> None:
-            find_version(reader, find_bucket(reader, request.bucket), request.key)
-
-        self._index.read_inline(look)
-        raise S3Error("NoSuchKey", Key=request.key)
+        https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObjectTorrent.html
+        """
+        self._index.read_inline(
+            lambda reader: find_version(reader, find_bucket(reader, request.bucket), request.key)
+        )
+        raise S3Error("NoSuchKey", "The object has no torrent.", Key=request.key)
 
 
 def _look(input: Mapping[str, Any], reader: Reader) -> Members:
@@ -74,7 +75,7 @@ def _attributes(stored: Stored, input: Mapping[str, Any]) -> Members:
 
 
 def _parts(stored: Stored, input: Mapping[str, Any]) -> Members | None:
-    """Of multipart objects; the parts one by one only where they have checksums, as AWS does."""
+    """Of multipart objects: how many parts there are, and a page of them one by one."""
     parts, checksum = stored.layout.parts, stored.record.checksum
     if not parts:
         return None
@@ -82,18 +83,17 @@ def _parts(stored: Stored, input: Mapping[str, Any]) -> Members | None:
     marker = int(input.get("PartNumberMarker") or 0)
     found = [part for part in parts if part.number > marker]
     page = found[:limit]
-    output: Members = {
+    member = member_of(checksum.algorithm) if checksum else ""
+    return {
         "TotalPartsCount": len(parts),
         "PartNumberMarker": marker,
         "NextPartNumberMarker": page[-1].number if page else marker,
         "MaxParts": limit,
         "IsTruncated": len(found) > limit,
+        "Parts": [_part(part, member) for part in page],
     }
-    if checksum is not None:
-        member = member_of(checksum.algorithm)
-        output["Parts"] = [_part(part, member) for part in page]
-    return output
 
 
 def _part(part: PartSize, member: str) -> Members:
-    return {"PartNumber": part.number, "Size": part.size, member: part.checksum}
+    members: Members = {"PartNumber": part.number, "Size": part.size}
+    return {**members, member: part.checksum} if member else members

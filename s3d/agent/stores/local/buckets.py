@@ -52,6 +52,8 @@ class BucketOps:
         """
         input = request.input
         check_bucket_name(request.bucket)
+        if input.get("BucketNamespace", "global") != "global":
+            raise S3Error("NotImplemented", Header="x-amz-bucket-namespace")
         configuration = input.get("CreateBucketConfiguration") or {}
         region = configuration.get("LocationConstraint") or US_EAST_1
         lock = bool(input.get("ObjectLockEnabledForBucket"))

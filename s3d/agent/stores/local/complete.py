@@ -26,18 +26,6 @@ from s3d.agent.storage.records import (
 MIN_PART = 5 << 20
 """Bytes of every part but the last."""
 
-FULL_OBJECT = "FULL_OBJECT"
-COMPOSITE = "COMPOSITE"
-
-_KINDS = {
-    "CRC32": (COMPOSITE, FULL_OBJECT),
-    "CRC32C": (COMPOSITE, FULL_OBJECT),
-    "CRC64NVME": (FULL_OBJECT,),
-    "SHA1": (COMPOSITE,),
-    "SHA256": (COMPOSITE,),
-}
-"""Algorithm -> the kinds that a multipart object can have, the usual one first."""
-
 
 def checksum_of_upload(input: Mapping[str, Any]) -> tuple[str, str]:
     """The (algorithm, kind) that CreateMultipartUpload requests; ("", "") for none."""
@@ -48,9 +36,10 @@ def checksum_of_upload(input: Mapping[str, Any]) -> tuple[str, str]:
             message = "The x-amz-checksum-type header can only be used with the "
             raise S3Error("InvalidRequest", message + "x-amz-checksum-algorithm header.")
         return "", ""
-    kinds = _KINDS.get(algorithm)
-    if kinds is None:
+    row = checksums.ALGORITHMS.get(algorithm)
+    if row is None:
         raise S3Error("InvalidRequest", "Checksum algorithm provided is unsupported.")
+    kinds = row.kinds
     if kind and kind not in kinds:
         message = f"The {kind} checksum type cannot be used with the {algorithm.lower()} checksum "
         raise S3Error("InvalidRequest", f"{message}algorithm.")
@@ -58,19 +47,27 @@ def checksum_of_upload(input: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def wanted_parts(input: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The parts that CompleteMultipartUpload lists. Raises MalformedXML, InvalidPartOrder."""
+    """The parts that CompleteMultipartUpload lists; of a repeated number the last one counts.
+
+    A part that is sent twice may be listed twice: the client cannot know which of two overlapping
+    uploads of one part has won. Raises MalformedXML, InvalidPartOrder.
+    """
     parts = list((input.get("MultipartUpload") or {}).get("Parts") or ())
     if not parts or any(p.get("PartNumber") is None or not p.get("ETag") for p in parts):
         raise S3Error("MalformedXML")
-    if any(one["PartNumber"] >= other["PartNumber"] for one, other in pairwise(parts)):
+    if any(one["PartNumber"] > other["PartNumber"] for one, other in pairwise(parts)):
         raise S3Error("InvalidPartOrder")
-    return parts
+    return list({part["PartNumber"]: part for part in parts}.values())
 
 
 def choose(
     parts: Sequence[PartRecord], requested: Sequence[Mapping[str, Any]], upload: UploadRecord
 ) -> list[PartRecord]:
-    """The stored parts that the client lists. Raises InvalidPart, EntityTooSmall."""
+    """The stored parts that the client lists.
+
+    Raises InvalidPart, EntityTooSmall, and InvalidRequest for a part without its checksum, which a
+    composite checksum needs.
+    """
     known = {part.number: part for part in parts}
     chosen = []
     for one in requested:
@@ -82,6 +79,8 @@ def choose(
                 PartNumber=one["PartNumber"],
                 ETag=unquoted(one["ETag"]),
             )
+        if upload.checksum_kind == checksums.COMPOSITE:
+            _check_named(upload.checksum_algorithm, one)
         chosen.append(part)
     for part in chosen[:-1]:
         if part.size < MIN_PART:
@@ -116,17 +115,53 @@ def checksum_of_object(
         message = f"The upload was created using the {kind or 'default'} checksum mode. "
         raise S3Error("InvalidRequest", f"{message}The complete request must use the same.")
     if not algorithm:
+        algorithm, kind = _implied(input, chosen)
+    if not algorithm:
         return None
     known = [part.checksum.value for part in chosen if part.checksum is not None]
-    if kind == FULL_OBJECT:
+    if kind == checksums.FULL_OBJECT:
         value = checksums.full_object(algorithm, zip(known, [p.size for p in chosen], strict=True))
     else:
         value = checksums.composite(algorithm, [base64.b64decode(one) for one in known])
-    promised = input.get(checksums.member_of(algorithm))
-    if promised is not None and promised not in (value, value.partition("-")[0]):
-        message = f"The {algorithm} you specified did not match the calculated checksum."
-        raise S3Error("BadDigest", message)
+    _check_promised(input, algorithm, value)
     return Checksum(algorithm, value, kind)
+
+
+def _implied(input: Mapping[str, Any], chosen: Sequence[PartRecord]) -> tuple[str, str]:
+    """The (algorithm, kind) that the client promises for an upload created without; ("", "") if
+    it promises none.
+
+    Raises InvalidRequest for one that the parts do not have: it could not be checked.
+    """
+    for row in checksums.ALGORITHMS.values():
+        promised = input.get(row.member)
+        if promised is None:
+            continue
+        if any(part.checksum is None or part.checksum.algorithm != row.name for part in chosen):
+            raise S3Error(
+                "InvalidRequest",
+                f"The upload was created without the {row.name.lower()} checksum algorithm, and "
+                "not all of its parts have that checksum.",
+            )
+        return row.name, checksums.COMPOSITE if "-" in str(promised) else row.kinds[-1]
+    return "", ""
+
+
+def _check_promised(input: Mapping[str, Any], algorithm: str, value: str) -> None:
+    """Raise BadDigest unless what the client says of the whole object is true.
+
+    A composite checksum may come without the number of parts behind it.
+    """
+    for each in checksums.ALGORITHMS.values():
+        promised = input.get(each.member)
+        if promised is None:
+            continue
+        digest, dash, count = str(promised).partition("-")
+        if not checksums.is_digest(each, digest) or (dash and not count.isdecimal()):
+            raise S3Error("InvalidRequest", f"Value for {each.header} header is invalid.")
+        if each.name != algorithm or promised not in (value, value.partition("-")[0]):
+            message = f"The {each.name} you specified did not match the calculated checksum."
+            raise S3Error("BadDigest", message)
 
 
 def assemble(
@@ -151,6 +186,16 @@ def assemble(
     )
     extents = tuple(extent for part in chosen for extent in part.extents)
     return record, Layout(extents, parts=sizes)
+
+
+def _check_named(algorithm: str, one: Mapping[str, Any]) -> None:
+    if not one.get(checksums.member_of(algorithm)):
+        raise S3Error(
+            "InvalidRequest",
+            f"The upload was created using a {algorithm.lower()} checksum. The complete request "
+            "must include the checksum for each part. It was missing for part "
+            f"{one['PartNumber']} in the request.",
+        )
 
 
 def _differs(part: PartRecord, one: Mapping[str, Any]) -> bool:

@@ -93,12 +93,13 @@ def _list(input: Mapping[str, Any], ownership: Ownership, reader: Reader) -> Mem
     output["Marker"] = marker
     if page.truncated and output.get("Delimiter"):
         output["NextMarker"] = page.next[0].decode()
-    return _encoded(output, "Marker", "NextMarker")
+    # botocore decodes every name of this response but the prefix, so AWS does not encode that.
+    return _encoded(output, "Delimiter", "Marker", "NextMarker")
 
 
 def _list_v2(input: Mapping[str, Any], ownership: Ownership, reader: Reader) -> Members:
     token, start_after = input.get("ContinuationToken"), input.get("StartAfter")
-    after = (start_after or "").encode() if token is None else decode_token(token)
+    after = decode_token(token) if token else (start_after or "").encode()
     page, output = _page(reader, input, after, ownership if input.get("FetchOwner") else None)
     output["KeyCount"] = len(page)
     if token is not None:
@@ -107,7 +108,7 @@ def _list_v2(input: Mapping[str, Any], ownership: Ownership, reader: Reader) -> 
         output["StartAfter"] = start_after
     if page.truncated:
         output["NextContinuationToken"] = encode_token(page.next[0])
-    return _encoded(output, "StartAfter")
+    return _encoded(output, "Prefix", "Delimiter", "StartAfter")
 
 
 def _page(
@@ -153,7 +154,7 @@ def _page(
 def _encoded(output: Members, *names: str) -> Members:
     if "EncodingType" in output:
         rows = {"Contents": "Key", "CommonPrefixes": "Prefix"}
-        encode_names(output, ("Prefix", "Delimiter", *names), rows)
+        encode_names(output, names, rows)
     return output
 
 

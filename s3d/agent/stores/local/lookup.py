@@ -139,12 +139,21 @@ def update_metadata(
     change: Callable[[Description], Description],
 ) -> ObjectRecord:
     """Update the metadata of a version, by default the current one. Raises like find_version."""
-    record, layout = find_version(tx, bucket, key, version_id)
-    revised = Stored(replace(record, description=change(record.description)), layout)
-    current = tx.current(bucket.name, key.encode())
+    stored = find_version(tx, bucket, key, version_id)
+    record = stored.record
+    revised = replace(record, description=change(record.description))
+    put_revised(tx, bucket, stored, revised)
+    return revised
+
+
+def put_revised(
+    tx: Transaction, bucket: BucketRecord, stored: Stored, record: ObjectRecord
+) -> None:
+    """Write another record of the same version, current or not."""
+    current = tx.current(bucket.name, record.key.encode())
+    revised = Stored(record, stored.layout)
     if current is not None and current.record.seq == record.seq:
-        tx.put_current(bucket.name, revised, record)
+        tx.put_current(bucket.name, revised, stored.record)
     else:
-        tx.drop_version(bucket.name, record)
+        tx.drop_version(bucket.name, stored.record)
         tx.put_version(bucket.name, revised)
-    return revised.record

@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from s3d.agent.core.store import operation
 from s3d.agent.s3.address import check_key
+from s3d.agent.s3.checksums import COMPOSITE
 from s3d.agent.s3.conditions import check_write
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members, S3Request, S3Response
@@ -44,6 +45,7 @@ from s3d.agent.stores.local.object_description import (
     description_of,
     encryption,
     is_locked,
+    moment,
     storage_class,
     stored_members,
 )
@@ -179,6 +181,7 @@ class MultipartOps:
             self._blobs,
             request,
             algorithm=upload.checksum_algorithm,
+            must_be_sent=upload.checksum_kind == COMPOSITE,
             inline=0,
             key=key,
             part=number,
@@ -204,6 +207,9 @@ class MultipartOps:
     async def abort_multipart_upload(self, request: S3Request[Members]) -> S3Response[Members]:
         def abort(tx: Transaction) -> None:
             upload = find_upload(tx, request.bucket, request.key, request.input["UploadId"])
+            initiated = request.input.get("IfMatchInitiatedTime")
+            if initiated is not None and initiated != moment(upload.initiated):
+                raise S3Error("PreconditionFailed", Condition="x-amz-if-match-initiated-time")
             release_upload(request.bucket, upload, tx)
 
         await self._index.write(abort, frees=True)
@@ -264,5 +270,5 @@ def _answer(bucket: BucketRecord, record: ObjectRecord) -> Members:
         "Location": f"/{bucket.name}/{quote(record.key)}",
         "Bucket": bucket.name,
         "Key": record.key,
-        **stored_members(bucket, record),
+        **stored_members(record),
     }

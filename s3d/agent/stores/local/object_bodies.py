@@ -57,21 +57,24 @@ async def receive(
     request: S3Request[Members],
     *,
     algorithm: str = "",
+    must_be_sent: bool = False,
     inline: int = INLINE,
     key: WriteKey | None = None,
     part: int = 0,
 ) -> Received:
     """Read the body to its end. Raises BadDigest when it does not match a declared digest.
 
-    algorithm: a checksum to compute in any case. key: encrypts the bytes, for the part of this
-    number. An error leaves no files behind.
+    algorithm: a checksum to compute in any case; must_be_sent: only if the client sends it, too,
+    else InvalidRequest. key: encrypts the bytes, for the part of this number. An error leaves no
+    files behind.
     """
     input, body = request.input, request.body or BytesBody(b"")
     if (body.size or 0) > MAX_SIZE:
         raise S3Error("EntityTooLarge", ProposedSize=body.size or 0, MaxSizeAllowed=MAX_SIZE)
     promised_md5 = _promised_md5(input)
     promised = checksums.expected(input, {})
-    algorithm = _agreed(algorithm, promised[0] if promised else _announced(request))
+    offered = promised[0] if promised else _announced(request)
+    algorithm = _agreed(algorithm, offered, must_be_sent=must_be_sent)
     md5 = hashlib.md5(usedforsecurity=False)
     hasher = checksums.hasher(algorithm) if algorithm else None
     hashes = (md5, hasher) if hasher else (md5,)
@@ -115,22 +118,31 @@ def _promised_md5(input: Mapping[str, Any]) -> bytes | None:
 
 
 def _announced(request: S3Request[Members]) -> str:
-    """The algorithm of a checksum in the trailer, or of one that is requested by name."""
+    """The algorithm of a checksum in the trailer, or of one that is requested by name.
+
+    Raises InvalidRequest when a client announces a checksum and neither header nor trailer has it.
+    """
     if request.wire is not None:
-        for name, value in request.wire.headers:
-            if name == "x-amz-trailer":
-                for trailer in value.lower().split(","):
-                    if computed := checksums.algorithm_of(trailer.strip()):
-                        return computed
+        names = dict(request.wire.headers)
+        for trailer in names.get("x-amz-trailer", "").lower().split(","):
+            if computed := checksums.algorithm_of(trailer.strip()):
+                return computed
+        if "x-amz-sdk-checksum-algorithm" in names:
+            raise S3Error(
+                "InvalidRequest",
+                "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or "
+                "x-amz-trailer headers were found.",
+            )
     return str(request.input.get("ChecksumAlgorithm") or "").upper()
 
 
-def _agreed(promised: str, offered: str) -> str:
+def _agreed(promised: str, offered: str, *, must_be_sent: bool) -> str:
     """Parts of an upload must have the checksum algorithm that was declared at its creation."""
-    if promised and offered and promised != offered:
+    if promised and promised != offered and (offered or must_be_sent):
         message = f"expected checksum Type: {promised.lower()}, actual checksum Type: "
         raise S3Error(
-            "InvalidRequest", f"Checksum Type mismatch occurred, {message}{offered.lower()}"
+            "InvalidRequest",
+            f"Checksum Type mismatch occurred, {message}{offered.lower() or 'null'}",
         )
     return promised or offered
 

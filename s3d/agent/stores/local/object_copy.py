@@ -200,11 +200,18 @@ class CopyOps:
         )
         record = self._ownership.owned(tx, bucket, request, record)
         layout = content.enter(tx)
-        copied = self._publisher.put(tx, bucket, record, layout, context=request.context)
+        copied = self._publisher.put(
+            tx,
+            bucket,
+            record,
+            layout,
+            context=request.context,
+            annotated_as=_annotated_as(input, source),
+        )
         return {
             "CopyObjectResult": _result(copied),
             **source.members(),
-            **stored_members(bucket, copied, composed=True),
+            **stored_members(copied, composed=True),
         }
 
 
@@ -245,6 +252,12 @@ def _copied_description(
         headers |= {k: v for k, v in given.headers.items() if k in NOT_COPIED}
     tags = given.tags if input.get("TaggingDirective") == "REPLACE" else source.tags
     return Description(headers, metadata, tags)
+
+
+def _annotated_as(input: Mapping[str, Any], source: CopySource) -> tuple[str, ObjectRecord] | None:
+    """A copy has the annotations of its source unless the request excludes them."""
+    excluded = input.get("AnnotationDirective") == "EXCLUDE"
+    return None if excluded else (source.bucket.name, source.record)
 
 
 def _result(copied: ObjectRecord) -> Members:

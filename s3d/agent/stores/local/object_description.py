@@ -11,8 +11,10 @@ from s3d.agent.s3.checksums import member_of
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members
 from s3d.agent.s3.model import service
+from s3d.agent.s3.model_overrides import UNSUPPORTED_MEMBERS
 from s3d.agent.s3.object_headers import DESCRIPTION, ENCRYPTION, OBJECT_LOCK
 from s3d.agent.storage.records import (
+    NULL_VERSION,
     STANDARD,
     BucketRecord,
     Checksum,
@@ -79,8 +81,9 @@ def _strip_transfer_coding(headers: dict[str, Any]) -> None:
 
 
 def _check_headers(headers: Mapping[str, Any], input: Mapping[str, Any]) -> None:
-    if input.get("WriteOffsetBytes") is not None:
-        raise S3Error("NotImplemented", "Appending to an object is not implemented")
+    for name, header in UNSUPPORTED_MEMBERS.items():
+        if name in input:
+            raise S3Error("NotImplemented", Header=header)
     location = headers.get("WebsiteRedirectLocation")
     if location is not None and not location.startswith(("/", "http://", "https://")):
         message = "The website redirect location must have a prefix of http, https or /"
@@ -111,11 +114,15 @@ def object_members(bucket: BucketRecord, record: ObjectRecord) -> Members:
     return members
 
 
-def stored_members(
-    bucket: BucketRecord, record: ObjectRecord, *, composed: bool = False
-) -> Members:
-    """The members of responses to writes such as PutObject; composed: made of other objects."""
-    members = {**shown_version(bucket, record), **encryption(record.description)}
+def stored_members(record: ObjectRecord, *, composed: bool = False) -> Members:
+    """The members of responses to writes such as PutObject; composed: made of other objects.
+
+    Where versioning is suspended a write has the version id null, and AWS does not show it.
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html#API_PutObject_ResponseSyntax
+    """
+    members = encryption(record.description)
+    if record.version_id != NULL_VERSION:
+        members["VersionId"] = record.version_id
     if not composed:
         members["ETag"] = record.etag
         members |= checksum_members(record.checksum)

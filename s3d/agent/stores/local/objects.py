@@ -26,6 +26,7 @@ from s3d.agent.storage.index import Index
 from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.records import BucketRecord, Description, ObjectRecord, Remembered, Stored
 from s3d.agent.storage.transaction import Transaction
+from s3d.agent.stores.local.append import Appender
 from s3d.agent.stores.local.expiration import Expiration
 from s3d.agent.stores.local.lookup import (
     check_object_lock,
@@ -94,12 +95,17 @@ class ObjectOps:
         self._publisher = publisher
         self._ownership = ownership
         self._expiration = expiration
+        self._appender = Appender(index, blobs, keys, publisher)
 
     @operation("PutObject")
     async def put_object(self, request: S3Request[Members]) -> S3Response[Members]:
         input = request.input
         check_key(request.key)
         description, kept_in = description_of(input), storage_class(input)
+        if input.get("WriteOffsetBytes") is not None:
+            appended = await self._appender.append(request)
+            if appended is not None:
+                return appended
         # Before the body, so that a refusal costs no upload; again at the end, where it counts.
         self._index.read_inline(partial(self._admit, request, description))
         chosen = self._keys.requested(request)
@@ -179,7 +185,7 @@ class ObjectOps:
         stored = self._publisher.put(
             tx, bucket, record, received.enter(tx), context=request.context
         )
-        return stored_members(bucket, stored)
+        return stored_members(stored)
 
     def _delete_all(
         self, name: str, objects: Sequence[Mapping[str, Any]], may_bypass: bool, tx: Transaction
@@ -222,7 +228,9 @@ class ObjectOps:
         if not version_id:
             check_delete({**input, "Key": key}, condition_of(tx.current(bucket.name, key.encode())))
             marker = self._publisher.delete(tx, bucket, key)
-            return _marker_members(marker)
+            # "whether (true) or not (false) the current version of the object is a delete marker"
+            # https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObject.html
+            return _marker_members(marker) or {"DeleteMarker": False}
         check_version_id(version_id)
         stored = tx.version(bucket.name, key.encode(), version_id)
         if stored is None or not stored.record.delete_marker:

@@ -13,6 +13,11 @@ from msgspec.structs import replace
 
 from s3d.agent.s3.messages import NO_CONTEXT, RequestContext
 from s3d.agent.s3.object_lock import check_deletion, default_retention
+from s3d.agent.storage.annotation_rows import (
+    copy_annotations,
+    drop_annotations,
+    move_annotations,
+)
 from s3d.agent.storage.records import (
     EMPTY,
     NULL_VERSION,
@@ -62,21 +67,51 @@ class Publisher:
         layout: Layout,
         *,
         context: RequestContext = NO_CONTEXT,
+        annotated_as: tuple[str, ObjectRecord] | None = None,
     ) -> ObjectRecord:
         """Make a version the current one; its seq, version id and time are assigned here.
 
         The blobs of the layout must already be entered or referenced for it. context: see
-        Change.
+        Change. annotated_as: bucket and version of which it gets the annotations; None: none.
         """
         replaced = tx.current(bucket.name, record.key.encode())
         record = self._numbered(tx, bucket, record, replaced)
         if bucket.versioning == ENABLED:
             record = _with_default_retention(tx, bucket, record)
+        if annotated_as is not None:
+            record = replace(record, annotations=annotated_as[1].annotations)
+            copy_annotations(tx, annotated_as, (bucket.name, record))
         _retire(tx, bucket, record.key, replaced)
         stored = Stored(record, layout)
         tx.put_current(bucket.name, stored, replaced.record if replaced else None)
         self._tell(tx, Change(bucket.name, record.key, stored, context=context))
         return record
+
+    def rename(
+        self,
+        tx: Transaction,
+        bucket: BucketRecord,
+        stored: Stored,
+        key: str,
+        *,
+        context: RequestContext = NO_CONTEXT,
+    ) -> None:
+        """Give the current version of a key another key, in a bucket without versioning.
+
+        The time of its modification stays. context: see Change.
+        """
+        replaced = tx.current(bucket.name, key.encode())
+        record = replace(stored.record, key=key)
+        record = replace(
+            self._numbered(tx, bucket, record, replaced), modified=stored.record.modified
+        )
+        _retire(tx, bucket, key, replaced)
+        move_annotations(tx, bucket.name, stored.record, record)
+        tx.drop_current(bucket.name, stored.record)
+        renamed = Stored(record, stored.layout)
+        tx.put_current(bucket.name, renamed, replaced.record if replaced else None)
+        self._tell(tx, Change(bucket.name, stored.record.key, None))
+        self._tell(tx, Change(bucket.name, key, renamed, context=context))
 
     def delete(self, tx: Transaction, bucket: BucketRecord, key: str) -> ObjectRecord | None:
         """Without a version id: the delete marker, or None where a bucket has no versions."""
@@ -115,7 +150,7 @@ class Publisher:
             return None
         headers = doomed.record.description.headers
         check_deletion(headers, may_bypass=may_bypass, now=self._clock())
-        tx.decref(doomed.layout)
+        _release(tx, bucket, doomed)
         if current is None or doomed.record.seq != current.record.seq:
             tx.drop_version(bucket.name, doomed.record)
         else:
@@ -174,14 +209,20 @@ def _retire(tx: Transaction, bucket: BucketRecord, key: str, current: Stored | N
     is_null = current is not None and current.record.version_id == NULL_VERSION
     if current is not None:
         if is_null and bucket.versioning != ENABLED:
-            tx.decref(current.layout)
+            _release(tx, bucket, current)
         else:
             tx.put_version(bucket.name, current)
     if bucket.versioning == SUSPENDED and not is_null:
         former = tx.version(bucket.name, key.encode(), NULL_VERSION)
         if former is not None:
-            tx.decref(former.layout)
+            _release(tx, bucket, former)
             tx.drop_version(bucket.name, former.record)
+
+
+def _release(tx: Transaction, bucket: BucketRecord, stored: Stored) -> None:
+    """Drop what belongs to a version that is removed permanently, beside its own row."""
+    tx.decref(stored.layout)
+    drop_annotations(tx, bucket.name, stored.record)
 
 
 def _promote(tx: Transaction, bucket: BucketRecord, key: bytes) -> Stored | None:

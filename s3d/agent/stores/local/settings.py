@@ -70,6 +70,11 @@ def _is_versioned(reader: Reader, bucket: BucketRecord, configuration: Any) -> N
 
 SETTINGS: tuple[Setting, ...] = (
     Setting(
+        "PutBucketAbac",
+        "GetBucketAbac",
+        absent={"AbacStatus": {"Status": "Disabled"}},
+    ),
+    Setting(
         "PutBucketAccelerateConfiguration",
         "GetBucketAccelerateConfiguration",
         absent={},
@@ -167,6 +172,7 @@ ENFORCED: Mapping[str, str] = {
 decide about access: in stores/access."""
 
 STORED_ONLY: Mapping[str, str] = {
+    "abac": "attribute-based access control",
     "accelerate": "transfer acceleration",
     "analytics": "analytics configurations",
     "intelligent-tiering": "intelligent tiering",

@@ -35,6 +35,7 @@ from s3d.agent.storage.reader import highest_blob, known_blobs
 from s3d.agent.storage.stray_blobs import quarantine, sweep
 from s3d.agent.stores.local.access_settings import PolicyStatusOps
 from s3d.agent.stores.local.acls import AclOps
+from s3d.agent.stores.local.annotations import AnnotationOps
 from s3d.agent.stores.local.attributes import AttributeOps
 from s3d.agent.stores.local.bucket_encryption import BucketEncryptionOps
 from s3d.agent.stores.local.buckets import BucketOps
@@ -49,6 +50,7 @@ from s3d.agent.stores.local.object_keys import ObjectKeys
 from s3d.agent.stores.local.objects import ObjectOps
 from s3d.agent.stores.local.ownership import Ownership
 from s3d.agent.stores.local.publish import OnChange, Publisher
+from s3d.agent.stores.local.rename import RenameOps
 from s3d.agent.stores.local.settings import SettingOps
 from s3d.agent.stores.local.tagging import TagOps
 from s3d.agent.stores.local.versions import VersionOps
@@ -110,6 +112,8 @@ class LocalStore(TerminalStore):
                 clock=clock,
             ),
             UploadOps(index, ownership),
+            AnnotationOps(index, blobs, clock),
+            RenameOps(index, publisher),
             TagOps(index, publisher),
             VersionOps(index, ownership),
             SettingOps(index),

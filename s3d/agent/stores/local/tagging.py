@@ -72,7 +72,7 @@ def tag_set(tags: Iterable[tuple[str, str]]) -> list[dict[str, str]]:
 def _checked(tags: dict[str, str], limit: int) -> dict[str, str]:
     if len(tags) > limit:
         kind = "Object" if limit == OBJECT_TAGS else "Bucket"
-        raise S3Error("BadRequest", f"{kind} tags cannot be greater than {limit}")
+        raise S3Error("InvalidTag", f"{kind} tags cannot be greater than {limit}")
     for key, value in tags.items():
         if not 0 < len(key) <= _KEY_SIZE or not _ALLOWED.fullmatch(key):
             raise S3Error("InvalidTag", "The TagKey you have provided is invalid", TagKey=key)

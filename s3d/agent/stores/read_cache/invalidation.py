@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeGuard
 
 from s3d.agent.core.failures import Unreachable, may_have_happened
 from s3d.agent.core.store import ObjectStore
+from s3d.agent.s3.address import parse_rename_source
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body, Members, S3Request, S3Response
 from s3d.agent.stores.read_cache.last_listing import Change, date
@@ -51,7 +52,8 @@ def changed(request: S3Request[Any]) -> Iterator[tuple[str, str]]:
     elif request.key:
         yield bucket, request.key
         if name == "RenameObject":
-            yield bucket, str(request.input.get("RenameSource", "")).partition("/")[2]
+            for key in parse_rename_source(str(request.input.get("RenameSource", "")), bucket):
+                yield bucket, key
     elif name == "DeleteBucket" or not name.startswith(_OF_BUCKETS):
         yield bucket, ""
 

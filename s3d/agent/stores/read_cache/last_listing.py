@@ -195,10 +195,12 @@ def _paged(name: str, input: Mapping[str, Any], output: Members, last: bytes) ->
 
 
 def _encoded(output: Members) -> Members:
-    """Encode names as encoding-type=url demands, if the request has it."""
+    """Encode names as encoding-type=url demands, if the request has it. Only ListObjects has
+    markers, and there the prefix stays."""
     if output.get("EncodingType") != "url":
         return output
-    for member in ("Prefix", "Delimiter", "Marker", "NextMarker", "StartAfter"):
+    encoded = ("Delimiter", "Marker", "NextMarker", "StartAfter")
+    for member in encoded if "Marker" in output else ("Prefix", *encoded):
         if output.get(member):
             output[member] = url_encode(output[member])
     for row in output.get("Contents", ()):

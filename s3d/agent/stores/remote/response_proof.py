@@ -23,7 +23,7 @@ from enum import Enum, auto
 from functools import lru_cache
 
 from s3d.agent.s3.etag import opaque_tag
-from s3d.agent.s3.model import UNKNOWN, Operation
+from s3d.agent.s3.model import Operation
 from s3d.agent.s3.model_overrides import NAMESPACE
 from s3d.agent.stores.remote.error_mapping import error_elements
 
@@ -94,7 +94,7 @@ def is_documented(op: Operation, evidence: Evidence) -> bool:
         return bool(error_elements(evidence.document.lstrip()).get("Code"))
     if not succeeded:
         return False
-    if op is UNKNOWN:  # the model does not know its root, but S3's namespace is the same for all
+    if not op.name:  # the model does not know its root, but S3's namespace is the same for all
         return NAMESPACE.encode() in evidence.document[:MAX_PROLOG]
     return name == op.root_tag
 
@@ -184,7 +184,7 @@ def _is_plain_success(op: Operation, evidence: Evidence) -> bool:
     if op.name == "GetBucketPolicy":
         is_policy = evidence.document.lstrip()[:1] == b"{" and b'"Statement"' in evidence.document
         return evidence.status == 200 and is_policy
-    if op is UNKNOWN or op.root_tag is not None or op.streaming_output:
+    if not op.name or op.root_tag is not None or op.streaming_output:
         return False
     if op.name == "UploadPart" and not evidence.headers.get("etag"):
         return False

@@ -78,7 +78,7 @@ class ListOps:
         output["Marker"] = input.get("Marker") or ""
         if output["IsTruncated"] and input.get("Delimiter"):
             output["NextMarker"] = found[-1][0].decode()
-        return S3Response(_encoded(output, "Marker", "NextMarker"), headers=headers)
+        return S3Response(_encoded(output, "Delimiter", "Marker", "NextMarker"), headers=headers)
 
     async def _version_2(
         self, request: S3Request[Members], after: bytes | None
@@ -92,7 +92,7 @@ class ListOps:
                 output[name] = input[name]
         if output["IsTruncated"]:
             output["NextContinuationToken"] = _TOKEN + encode_token(found[-1][0])
-        return S3Response(_encoded(output, "StartAfter"), headers=headers)
+        return S3Response(_encoded(output, "Prefix", "Delimiter", "StartAfter"), headers=headers)
 
     async def _page(
         self, request: S3Request[Members], after: bytes | None, *, owner: bool
@@ -162,12 +162,12 @@ def _key_of(token: str) -> bytes | None:
 
 
 def _encoded(output: Members, *names: str) -> Members:
-    """Encode the names if encoding-type=url was requested."""
+    """Encode the names if encoding-type=url was requested. In ListObjects the prefix stays."""
     if output.get("EncodingType") != "url":
         return output
     coded: Members = {
         **output,
-        **{n: url_encode(output[n]) for n in ("Prefix", "Delimiter", *names) if output.get(n)},
+        **{name: url_encode(output[name]) for name in names if output.get(name)},
     }
     for member, name in (("Contents", "Key"), ("CommonPrefixes", "Prefix")):
         if member in output:

@@ -10,7 +10,7 @@ from typing import Any
 
 from s3d.agent.core.keyed_lock import KeyedLock
 from s3d.agent.core.store import Answer, ObjectStore
-from s3d.agent.s3.address import parse_copy_source
+from s3d.agent.s3.address import parse_copy_source, parse_rename_source
 from s3d.agent.s3.authority import is_conditional_write
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import S3Request, S3Response
@@ -109,7 +109,8 @@ def places_of(request: S3Request[Any]) -> list[Place]:
     if input.get("CopySource"):
         places.append(parse_copy_source(input["CopySource"])[:2])
     if input.get("RenameSource"):
-        places.append((request.bucket, str(input["RenameSource"]).lstrip("/")))
+        sources = parse_rename_source(str(input["RenameSource"]), request.bucket)
+        places += [(request.bucket, key) for key in sources]
     return places
 
 

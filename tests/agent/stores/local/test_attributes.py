@@ -13,9 +13,12 @@ async def whole(s3, bucket):
             UploadId=upload["UploadId"],
             PartNumber=number,
             Body=b"x" * size,
+            ChecksumAlgorithm="CRC32",
             **at,
         )
-        parts.append({"PartNumber": number, "ETag": part["ETag"]})
+        parts.append(
+            {"PartNumber": number, **{name: part[name] for name in ("ETag", "ChecksumCRC32")}}
+        )
     wanted = {"Parts": parts}
     await s3("CompleteMultipartUpload", UploadId=upload["UploadId"], MultipartUpload=wanted, **at)
     return at

@@ -69,11 +69,16 @@ def test_a_checksum_that_no_upload_can_have(input):
         ([{"PartNumber": 1}], "MalformedXML"),
         ([{"ETag": "e"}], "MalformedXML"),
         ([{"PartNumber": 2, "ETag": "e"}, {"PartNumber": 1, "ETag": "e"}], "InvalidPartOrder"),
-        ([{"PartNumber": 1, "ETag": "e"}, {"PartNumber": 1, "ETag": "e"}], "InvalidPartOrder"),
     ],
 )
 def test_a_list_that_is_none(parts, expected):
     assert code(wanted_parts, {"MultipartUpload": {"Parts": parts}}) == expected
+
+
+def test_of_a_repeated_number_the_last_one_counts():
+    """Clients list a part twice that they have sent twice at the same time."""
+    parts = [{"PartNumber": 1, "ETag": "a"}, {"PartNumber": 1, "ETag": "b"}]
+    assert wanted_parts({"MultipartUpload": {"Parts": parts}}) == parts[1:]
 
 
 def test_no_list_at_all_is_malformed():

@@ -322,8 +322,10 @@ async def test_the_end_of_an_upload_needs_the_key_when_parts_have_checksums(s3):
     place = {"Bucket": "bucket", "Key": "k"}
     made = await s3("CreateMultipartUpload", **place, ChecksumAlgorithm="CRC32", **customer())
     upload = place | {"UploadId": made["UploadId"]}
-    part = await s3("UploadPart", **upload, PartNumber=1, Body=b"x", **customer())
-    listed = {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
+    sent = {"PartNumber": 1, "Body": b"x", "ChecksumAlgorithm": "CRC32"}
+    part = await s3("UploadPart", **upload, **sent, **customer())
+    entry = {name: part[name] for name in ("ETag", "ChecksumCRC32")}
+    listed = {"Parts": [{"PartNumber": 1, **entry}]}
     end = upload | {"MultipartUpload": listed}
     await s3.refused("InvalidArgument", "CompleteMultipartUpload", **end)
     await s3.refused("InvalidRequest", "CompleteMultipartUpload", **end, **customer(KEY_B))

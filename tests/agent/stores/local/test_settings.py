@@ -29,15 +29,17 @@ NOT_IMPLEMENTED = {
     "DeleteBucketMetadataTableConfiguration",
     "GetBucketMetadataConfiguration",
     "GetBucketMetadataTableConfiguration",
+    "UpdateBucketMetadataAnnotationTableConfiguration",
     "UpdateBucketMetadataInventoryTableConfiguration",
     "UpdateBucketMetadataJournalTableConfiguration",
     # of directory buckets, archives and Lambda, or a query language
     "CreateSession",
     "ListDirectoryBuckets",
-    "RenameObject",
     "RestoreObject",
     "SelectObjectContent",
     "WriteGetObjectResponse",
+    # of the encryption at rest
+    "UpdateObjectEncryption",
 }
 
 

@@ -45,7 +45,7 @@ def test_as_many_tags_as_allowed(limit):
     assert len(parse_set(as_set(*pairs[:-1]), limit)) == limit
     with pytest.raises(S3Error) as refused:
         parse_set(as_set(*pairs), limit)
-    assert refused.value.code == "BadRequest"
+    assert refused.value.code == "InvalidTag"
 
 
 @pytest.mark.parametrize(

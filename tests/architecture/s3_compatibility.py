@@ -1,0 +1,220 @@
+"""Writes docs/s3-compatibility.md from the tables of the sources and from the tables below.
+
+    python -m tests.architecture.s3_compatibility
+
+test_s3_compatibility.py says when the document is outdated, and when an operation or a header is in
+no table.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator, Mapping
+
+from s3d.agent.core.store import handlers_of
+from s3d.agent.s3 import request_headers
+from s3d.agent.s3.checksums import ALGORITHMS
+from s3d.agent.s3.model import Operation, operations, service
+from s3d.agent.s3.model_overrides import OFF_THE_TABLE, UNSUPPORTED_MEMBERS
+from s3d.agent.stores.local.settings import STORED_ONLY
+from tests.architecture.source import ROOT
+
+DOCUMENT = ROOT / "docs" / "s3-compatibility.md"
+
+ENFORCED, KEPT, REFUSED, IGNORED = "enforced", "kept", "refused", "no effect"
+
+OPERATION_NOTES: Mapping[str, str] = {
+    "CreateSession": "of directory buckets",
+    "GetObjectTorrent": "404 NoSuchKey: S3 makes no torrents any more",
+    "ListDirectoryBuckets": "has the same address as ListBuckets",
+    "PutObject": "with `x-amz-write-offset-bytes` it appends, in buckets without versioning",
+    "RenameObject": "an extension: in buckets without versioning",
+    "RestoreObject": "there are no archives",
+    "SelectObjectContent": "closed to new customers of AWS",
+    "WriteGetObjectResponse": "of S3 Object Lambda; it has a host of its own",
+}
+"""What a reader may want to know of an operation."""
+
+HEADERS: Mapping[str, tuple[str, str]] = {
+    "x-amz-request-payer": (IGNORED, "nobody pays"),
+    "x-amz-mfa": (IGNORED, "MFA delete cannot be enabled"),
+    "x-amz-optional-object-attributes": (IGNORED, "no object is being restored"),
+    "x-amz-confirm-remove-self-bucket-access": (IGNORED, "a promise of the caller to itself"),
+    "x-amz-skip-destination-validation": (IGNORED, "no destination is validated"),
+    "x-amz-bucket-object-lock-token": (IGNORED, "was needed to enable object lock by AWS Support"),
+    **dict.fromkeys(UNSUPPORTED_MEMBERS.values(), (REFUSED, "holds of events are not implemented")),
+    "x-amz-bucket-namespace": (ENFORCED, "`global` only; others are refused"),
+    "x-amz-source-expected-bucket-owner": (IGNORED, "not compared yet"),
+    "x-amz-create-session-mode": (REFUSED, "with its operation"),
+    "x-amz-request-route": (REFUSED, "with its operation"),
+    "x-amz-request-token": (REFUSED, "with its operation"),
+}
+"""Request header of the model -> what the embedded store does with it, and why. The others are
+enforced: the handler of the operation reads the member (test_s3_compatibility.py looks for it)."""
+
+DIFFERENCES: tuple[tuple[str, str, str], ...] = (
+    (
+        "`If-Match: *`, or an ETag in `If-None-Match`, on PutObject, CopyObject and "
+        "CompleteMultipartUpload",
+        "404 or 412, as if it were a read",
+        "501 NotImplemented, as AWS: [If-Match takes an ETag, If-None-Match takes `*`]"
+        "(https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html)",
+    ),
+    (
+        "`partNumber` beyond the parts of an object",
+        "400 InvalidPart",
+        "416 InvalidPartNumber, as AWS",
+    ),
+    (
+        "user metadata beyond ASCII",
+        "the bytes of the request",
+        "an encoded word of RFC 2047, as [AWS documents]"
+        "(https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html)",
+    ),
+    (
+        "a checksum header that has not the form of its algorithm",
+        "BadDigest for some algorithms",
+        "InvalidRequest for all, as AWS",
+    ),
+    (
+        "a key with C1 control characters, percent-encoded as UTF-8",
+        "400",
+        "a valid key: [any UTF-8 up to 1,024 bytes]"
+        "(https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html)",
+    ),
+    (
+        "an anonymous or cross-site PUT, POST or DELETE of a web page",
+        "the bucket's ACL decides",
+        "the bucket's CORS rules must allow the page as well: the endpoint is on localhost, where "
+        "every page of the Web could otherwise reach it",
+    ),
+)
+"""Where a common suite and s3d differ: (what, the suite, s3d)."""
+
+
+def of_embedded(op: Operation) -> str:
+    """What the embedded store does with an operation."""
+    if op.name not in handled("local"):
+        return REFUSED
+    return KEPT if op.subresource in STORED_ONLY and op.subresource != "acl" else ENFORCED
+
+
+def of_gateway(op: Operation) -> str:
+    """Which layers answer an operation before a remote."""
+    if op.name in OFF_THE_TABLE:
+        return REFUSED
+    layers = [name for name in ("queue", "cache") if op.name in handled(_PACKAGES[name])]
+    return "passed on" + "".join(f", {name}" for name in layers)
+
+
+_PACKAGES = {"queue": "write_queue", "cache": "read_cache"}
+
+
+def handled(package: str) -> frozenset[str]:
+    """The operations that a class of s3d.agent.stores.PACKAGE has a handler for."""
+    return frozenset(name for each in _classes(package) for name in handlers_of(each))
+
+
+def _classes(package: str) -> Iterator[type]:
+    folder = ROOT / "s3d" / "agent" / "stores" / package
+    for file in sorted(folder.glob("*.py")):
+        if "@operation(" in file.read_text():
+            module = importlib.import_module(f"s3d.agent.stores.{package}.{file.stem}")
+            for value in vars(module).values():
+                if isinstance(value, type) and value.__module__ == module.__name__:
+                    yield value
+
+
+def request_members() -> dict[str, tuple[str, list[str]]]:
+    """x-amz-* header of a request -> (its member, the operations that have it)."""
+    found: dict[str, tuple[str, list[str]]] = {}
+    for name in sorted(operations()):
+        for member_name, member in service().input_of(name).members.items():
+            wire = (member.location_name or "").lower()
+            if member.location == "header" and wire.startswith("x-amz-"):
+                found.setdefault(wire, (member_name, []))[1].append(name)
+    return dict(sorted(found.items()))
+
+
+def document() -> str:
+    """The whole text."""
+    parts = [_INTRODUCTION, *_operations(), *_headers(), *_checksums(), *_differences()]
+    return "\n".join(parts) + "\n"
+
+
+def _operations() -> Iterator[str]:
+    yield "## Operations\n"
+    yield "| operation | embedded | as gateway | |"
+    yield "|---|---|---|---|"
+    for name, op in sorted(operations().items()):
+        note = OPERATION_NOTES.get(name, "")
+        if service().operations[name].deprecated:
+            note = "deprecated: the request is read as its successor"
+        yield f"| {name} | {of_embedded(op)} | {of_gateway(op)} | {note} |"
+    yield _UNKNOWN
+
+
+def _headers() -> Iterator[str]:
+    yield "## Request headers\n"
+    yield (
+        "Headers of HTTP (conditions, ranges, dates, digests, `Expect`) and the `x-amz-*` headers "
+        "of the model are enforced, except:\n"
+    )
+    yield "| header | embedded | |"
+    yield "|---|---|---|"
+    for header, (what, why) in sorted(HEADERS.items()):
+        yield f"| `{header}` | {what} | {why} |"
+    yield "\nThese belong to no operation, and ask for nothing that a store could omit:\n"
+    for header, source in request_headers.WITHOUT_PROMISE.items():
+        yield f"- `{header}` ([source]({source}))"
+    yield (
+        "\nEvery other `x-amz-*` header, and every other `x-amz-*` word of a query, is refused "
+        "with 501 NotImplemented: a store that\ndoes not know it cannot keep what it promises.\n"
+    )
+
+
+def _checksums() -> Iterator[str]:
+    yield "## Checksums\n"
+    yield "In headers and in trailers, of objects and of parts. A wrong value is 400 BadDigest.\n"
+    yield "| algorithm | header | kinds of a multipart object |"
+    yield "|---|---|---|"
+    for row in ALGORITHMS.values():
+        yield f"| {row.name} | `{row.header}` | {', '.join(row.kinds)} |"
+    yield ""
+
+
+def _differences() -> Iterator[str]:
+    yield "## Where common suites and AWS differ\n"
+    yield "| | the suite | s3d |"
+    yield "|---|---|---|"
+    for what, suite, ours in DIFFERENCES:
+        yield f"| {what} | {suite} | {ours} |"
+
+
+_INTRODUCTION = """\
+# S3 compatibility
+
+This document is made from the sources: `python -m tests.architecture.s3_compatibility` writes it,
+and `make test` says when it is outdated. The words of its tables:
+
+- **enforced**: s3d does what the S3 API reference says, in the embedded store.
+- **kept**: the embedded store keeps the setting and returns it, and it has no effect.
+- **no effect**: there is nothing that the embedded store could do about it.
+- **refused**: 501 NotImplemented.
+- **passed on**: as gateway, the request goes to the remote as it came. *queue* and *cache* say
+  which layers answer it as well.
+"""
+
+_UNKNOWN = """
+An unknown query word without a value is an unknown sub-resource, and refused with 501 on every
+method; one with a value is ignored, as by AWS. As gateway, both pass on to the remote, after the
+pending writes of the key, and are never answered from the queue or the cache.
+
+RenameObject and appends, which AWS has in directory buckets only, work in buckets without
+versioning. They are atomic. An appended object has an ETag like that of a multipart object; its
+checksum is combined where it is a CRC, and omitted otherwise.
+"""
+
+
+if __name__ == "__main__":
+    DOCUMENT.write_text(document())
