@@ -15,7 +15,7 @@ from urllib.request import Request, urlopen
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.agent_process import AgentProcess
+from tests.agent_process import AgentProcess, launch
 from tests.e2e.principals import (
     ALL_USERS,
     ALT_ACCOUNT,
@@ -659,3 +659,27 @@ def test_a_policy_is_returned_as_it_was_put(who: Principals) -> None:
     who.policy(bucket, allow("s3:GetObject", f"{bucket}/*"))
     text = who.main.get_bucket_policy(Bucket=bucket)["Policy"]
     assert json.loads(text)["Statement"][0]["Action"] == "s3:GetObject"
+
+
+def test_new_buckets_as_aws_makes_them(tmp_path: Any) -> None:
+    home = tmp_path / "home"
+    agent = launch(home, env={"S3D_NEW_BUCKETS": "aws-2026"})
+    try:
+        who = Principals(agent)
+        bucket = who.bucket()
+        at = {"Bucket": bucket, "Key": "k"}
+        assert outcome(who.main.put_object, Body=b"1", **at) == "ok"
+        unsupported = "AccessControlListNotSupported"
+        assert outcome(who.main.put_object_acl, ACL="public-read", **at) == unsupported
+        with pytest.raises(ClientError, match="AccessDenied"):
+            who.policy(bucket, allow("s3:GetObject", f"{bucket}/*"))
+        who.main.delete_public_access_block(Bucket=bucket)
+        who.policy(bucket, allow("s3:GetObject", f"{bucket}/*"))
+        assert outcome(who.anonymous.get_object, **at) == "ok"
+        customer = {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": "0" * 32}
+        assert outcome(who.main.put_object, **at, **customer) == "AccessDenied"
+        open_to_all = "InvalidBucketAclWithObjectOwnership"
+        create = who.main.create_bucket
+        assert outcome(create, Bucket="another-bucket", ACL="public-read") == open_to_all
+    finally:
+        agent.kill()
