@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import socket
 import subprocess
+import time
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -25,7 +27,8 @@ from tests.gateway.test_remotes import wait_until
 pytestmark = pytest.mark.torture
 
 DEPLOY = Path(__file__).parents[2] / "deploy" / "prometheus"
-OPENMETRICS = "application/openmetrics-text;version=1.0.0"
+NO_COLLECTOR = {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://127.0.0.1:9/v1/traces"}
+"""Requests are recorded, so latencies have exemplars, while the collector is away."""
 
 
 class Prometheus:
@@ -34,7 +37,7 @@ class Prometheus:
     def __init__(self, port: int) -> None:
         self._url = f"http://127.0.0.1:{port}"
 
-    def get(self, path: str, **query: str) -> Any:
+    def get(self, path: str, **query: str | float) -> Any:
         with urllib.request.urlopen(f"{self._url}{path}?{urlencode(query)}", timeout=10) as answer:
             return json.load(answer)["data"]
 
@@ -63,7 +66,7 @@ def scraped(
     program = shutil.which("prometheus")
     if program is None:
         pytest.skip("prometheus is not installed: apt-get install prometheus")
-    agent = start_agent("--bucket", "bucket", env={"S3D_ADMIN": "http://0.0.0.0:0"})
+    agent = start_agent("--bucket", "bucket", env={"S3D_ADMIN": "http://0.0.0.0:0", **NO_COLLECTOR})
     config = yaml.safe_load((DEPLOY / "prometheus.yml").read_text())
     config["global"] = {"scrape_interval": "500ms", "evaluation_interval": "500ms"}
     config["global"]["scrape_timeout"] = "500ms"
@@ -76,7 +79,8 @@ def scraped(
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     arguments = [f"--config.file={file}", f"--storage.tsdb.path={tmp_path / 'tsdb'}",
-                 f"--web.listen-address=127.0.0.1:{port}"]  # fmt: skip
+                 f"--web.listen-address=127.0.0.1:{port}",
+                 "--enable-feature=exemplar-storage"]  # fmt: skip
     with (tmp_path / "prometheus.log").open("wb") as log:
         process = subprocess.Popen([program, *arguments], stdout=log, stderr=log)
     try:
@@ -133,6 +137,22 @@ def test_each_expression_of_the_dashboard_and_of_the_rules_is_evaluated(scraped)
     rules = [rule for group in groups for rule in group["rules"]]
     assert len(rules) > 10
     assert {rule["name"]: rule.get("lastError") for rule in rules if rule["health"] == "err"} == {}
+
+
+def test_a_latency_names_the_trace_of_a_request(scraped):
+    agent, prometheus = scraped
+    load(agent)
+    now = time.time()
+    query = {"query": "s3d_http_request_duration_seconds_bucket", "start": now - 60}
+
+    def exemplars() -> list[dict[str, Any]]:
+        found = prometheus.get("/api/v1/query_exemplars", **query, end=time.time() + 60)
+        return [each for series in found for each in series["exemplars"]]
+
+    wait_until(exemplars)
+    for exemplar in exemplars():
+        assert re.fullmatch(r"[0-9a-f]{32}", exemplar["labels"]["trace_id"])
+        assert 0 <= float(exemplar["value"]) < 60
 
 
 def test_an_agent_that_was_killed_raises_the_alert(scraped):
