@@ -7,7 +7,9 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
+import sys
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
@@ -17,7 +19,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.agent_process import AgentProcess
+from tests.agent_process import AgentProcess, StartFailed
 
 Start = Callable[..., AgentProcess]
 FIELD = re.compile(r'"[^"]*"|\[[^\]]*\]|\S+')
@@ -182,6 +184,34 @@ def test_an_access_log_of_boto3_calls(start_agent: Start) -> None:
     assert read[10:13] == ["-", "2", "5"]
     assert (refused[10], refused[17]) == ("NoSuchVersion", "null")
     assert "Boto3/" in put[16]
+
+
+def test_why_an_agent_has_not_started_is_in_the_file(start_agent: Start, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(StartFailed):
+            start_agent(env={"S3D_ENDPOINT": f"http://127.0.0.1:{port}"})
+    lines = (tmp_path / "home/state/agent.log").read_text().splitlines()
+    record = json.loads(lines[-1])
+    assert record["level"] == "error"
+    assert record["message"].startswith("the agent ends: ")
+    assert str(port) in record["message"]
+    assert "traceback" not in record
+
+
+def test_a_key_that_was_created_while_it_runs_is_masked(start_agent: Start) -> None:
+    agent = start_agent(env={"S3D_ACCESS_LOG": "on"})
+    made = subprocess.run(
+        [sys.executable, "-m", "s3d", "key", "create", "second", "--json"],
+        env=agent.env, check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    secret = re.search(r'"secret[a-z_]*":"([^"]{40})"', made.stdout)
+    assert secret is not None, made.stdout
+    leaky = urllib.request.Request(agent.endpoint, headers={"User-Agent": f"leaky {secret[1]}"})
+    with pytest.raises(OSError, match="403"):
+        urllib.request.urlopen(leaky)
+    agent.stop()
+    assert "leaky ***" in (agent.home / "state/access.log").read_text()
 
 
 def test_a_hangup_reopens_the_files_of_a_daemon(start_agent: Start) -> None:
