@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from s3d.agent.core.log_limit import LimitedLogger
 from s3d.agent.s3.access_decision import WRITER, BucketAccess, ObjectAccess
 from s3d.agent.s3.acl import OWNER, private
 from s3d.agent.s3.errors import S3Error
@@ -15,6 +16,7 @@ from s3d.agent.s3.policy_document import Policy, parse_policy
 from s3d.agent.s3.public_access import NOTHING_BLOCKED, PublicAccessBlock
 from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.records import ObjectRecord
+from s3d.shared.logs import log_fields
 
 ACL = "acl"
 POLICY = "policy"
@@ -22,7 +24,7 @@ PUBLIC_ACCESS_BLOCK = "publicAccessBlock"
 OWNERSHIP = "ownershipControls"
 """Names of the settings: the query words of their operations."""
 
-logger = logging.getLogger(__name__)
+logger = LimitedLogger(logging.getLogger(__name__))
 
 
 def canonical_id(recorded: str) -> str:
@@ -84,9 +86,9 @@ def _policy(settings: Mapping[str, bytes], bucket: str) -> Policy | None:
         return parse_policy(stored["Policy"], bucket)
     except S3Error as error:
         logger.warning(
-            "the policy of a bucket has no effect bucket=%s reason=%s: put a valid one",
-            bucket,
+            "the policy of a bucket has no effect reason=%s: put a valid one",
             error.message,
+            extra=log_fields(bucket=bucket),
         )
         return None
 

@@ -20,10 +20,11 @@ from pathlib import Path
 
 import msgspec
 
+from s3d.agent.core.log_limit import LimitedLogger
 from s3d.agent.storage.encrypted_blocks import KEY, KeyUnavailable
 from s3d.shared.atomic_file import sync_folder, write_atomically
 
-logger = logging.getLogger(__name__)
+logger = LimitedLogger(logging.getLogger(__name__))
 
 VERSION = 1
 _CHECK = b"s3d key ring"

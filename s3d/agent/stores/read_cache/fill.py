@@ -341,7 +341,8 @@ class FillCoordinator:
         if not digest_check.is_doubtful:
             return False
         if self._md5_mismatches.get(entry.name) == digest_check.computed:
-            logger.info("the ETags of this bucket are not MD5 digests bucket=%s", entry.bucket)
+            fields = log_fields(bucket=entry.bucket)
+            logger.info("the ETags of this bucket are not MD5 digests", extra=fields)
             self._buckets_without_md5.add(entry.bucket)
             self._md5_mismatches.clear()
             return True

@@ -23,6 +23,7 @@ from typing import Any
 
 import msgspec
 
+from s3d.agent.core.log_limit import LimitedLogger
 from s3d.agent.core.store import Answer, ObjectStore, operation
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body, BytesBody, Members, S3Request, S3Response, WireResponse
@@ -40,8 +41,9 @@ from s3d.agent.stores.read_cache.revalidate import (
     RemoteOutage,
     is_outage,
 )
+from s3d.shared.logs import subject_fields
 
-logger = logging.getLogger(__name__)
+logger = LimitedLogger(logging.getLogger(__name__))
 
 STALE = "x-s3d-stale"
 """Header of stale responses, which could not be revalidated because the remote is unreachable:
@@ -191,7 +193,8 @@ class ListOps:
             exact = self._as_it_was(request)
             return exact or await self._joined_answer(request)
         except (S3Error, DAMAGE) as error:
-            logger.info("cannot read the last listing: %s bucket=%s", error, request.bucket)
+            fields = subject_fields(request)
+            logger.info("cannot read the last listing: %s", error, extra=fields)
             return None
 
     def _as_it_was(self, request: S3Request[Members]) -> S3Response[Any] | None:

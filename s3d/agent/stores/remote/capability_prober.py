@@ -181,7 +181,8 @@ class CapabilityProber(Layer):
                 self._due[bucket] = self._clock() + DAY
             elif kind is FailureClass.TRANSIENT:
                 self._due[bucket] = self._clock() + SOON
-            logger.info("cannot probe a bucket now: %s bucket=%s", error, bucket)
+            fields = log_fields(bucket=bucket)
+            logger.info("cannot probe a bucket now: %s", error, extra=fields)
             return
         self._states[bucket] = state
         self._due[bucket] = self._clock() + DAY
@@ -199,9 +200,9 @@ class CapabilityProber(Layer):
         found = evaluate(self._file.endpoint, bucket, seen, self._clock())
         if found.level != "A":
             logger.warning(
-                "the remote does not support safe conditional writes level=%s bucket=%s",
+                "the remote does not support safe conditional writes level=%s",
                 found.level,
-                bucket,
+                extra=log_fields(bucket=bucket),
             )
         self._results[found.versioning] = found
 

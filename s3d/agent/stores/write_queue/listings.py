@@ -31,6 +31,7 @@ from s3d.agent.stores.write_queue.listing_overlay import (
     UnorderedListing,
 )
 from s3d.agent.stores.write_queue.settle import Settler
+from s3d.shared.logs import log_fields
 
 logger = logging.getLogger(__name__)
 
@@ -139,7 +140,8 @@ class ListOps:
                 overlay = ListingOverlay(self._journal, self._inner, query)
                 return await overlay.page(after, token, size), overlay.headers
             except UnorderedListing:
-                logger.info("the remote does not list in key order bucket=%s", bucket)
+                fields = log_fields(bucket=bucket)
+                logger.info("the remote does not list in key order", extra=fields)
                 self._unordered.add(bucket)
         overlay = ListingOverlay(self._journal, self._inner, query, whole=True)
         return await overlay.page(after, token, size), overlay.headers

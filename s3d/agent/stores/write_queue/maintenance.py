@@ -16,6 +16,7 @@ from s3d.agent.stores.write_queue.multipart_push import abort_orphan
 from s3d.agent.stores.write_queue.pending_write import PendingState, PendingWrite, PushError
 from s3d.agent.stores.write_queue.remote_gate import probe
 from s3d.agent.stores.write_queue.retry_policy import FailureAction, action_for
+from s3d.shared.logs import log_fields
 
 logger = logging.getLogger(__name__)
 
@@ -101,9 +102,8 @@ class QueueMaintenance:
         """The bucket exists: retry the writes that were parked because it was missing."""
         parked = self._parked(bucket)
         if parked:
-            logger.info(
-                "a missing bucket has been created bucket=%s writes=%d", bucket, len(parked)
-            )
+            fields = log_fields(bucket=bucket)
+            logger.info("a missing bucket has been created writes=%d", len(parked), extra=fields)
         await self._journal.control.retry_writes(parked)
 
     def _parked(self, bucket: str) -> list[PendingWrite]:
