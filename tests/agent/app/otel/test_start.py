@@ -27,9 +27,11 @@ def test_traces_metrics_and_logs_reach_the_collector(start_agent, collector: Col
     s3.create_bucket(Bucket="bucket")
     with pytest.raises(s3.exceptions.NoSuchKey):
         s3.get_object(Bucket="bucket", Key="none")
+    agent.objects.create_bucket("other")
     agent.stop()
     names = [(span.name, span.kind) for span in collector.spans()]
     assert ("S3.CreateBucket", 2) in names
+    assert ("S3.CreateBucket", 1) in names  # of the command line
     assert ("s3d.store", 1) in names
     (refused,) = [span for span in collector.spans() if span.name == "S3.GetObject"]
     assert refused.attributes["http.response.status_code"] == 404
