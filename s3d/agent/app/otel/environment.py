@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import NamedTuple
+from urllib.parse import unquote
 
 from s3d.agent.s3.trace_context import TraceContext
 
@@ -72,6 +73,19 @@ def chosen(environ: Environ) -> Choice:
         else:
             signals.add(signal)
     return Choice(frozenset(signals), tuple(f"{text} exported" for text in warnings))
+
+
+def secrets_of(environ: Environ) -> list[str]:
+    """What must not be logged: values of headers, and passwords in the URLs of endpoints."""
+    secrets = []
+    for name, value in environ.items():
+        if name.startswith(_OTLP) and name.endswith("_HEADERS"):
+            for pair in value.split(","):
+                secret = pair.partition("=")[2].strip() or pair.strip()
+                secrets += [secret, unquote(secret)]
+        elif name.startswith(_OTLP) and name.endswith("_ENDPOINT"):
+            secrets.append(value.partition("://")[2].rpartition("@")[0].partition(":")[2])
+    return [secret for secret in secrets if secret]
 
 
 def sampler(environ: Environ) -> Sample:

@@ -18,9 +18,16 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from s3d.agent.app.otel.environment import Environ, chosen, metric_interval, sampler
+from s3d.agent.app.otel.environment import (
+    Environ,
+    chosen,
+    metric_interval,
+    sampler,
+    secrets_of,
+)
 from s3d.agent.core.spans import Tracer
 from s3d.agent.core.telemetry import Registry
+from s3d.shared.masking import hide
 
 if TYPE_CHECKING:
     from s3d.agent.app.otel.sdk_threads import Opened
@@ -54,6 +61,7 @@ class TelemetryExport:
 
     async def start(self) -> None:
         """Start the threads. Never fails; see warnings."""
+        hide(*secrets_of(self._environ))
         signals, warnings = chosen(self._environ)
         self.warnings += warnings
         if signals:
