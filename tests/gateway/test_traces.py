@@ -199,10 +199,13 @@ def test_without_the_setting_nothing_of_a_trace_goes_to_the_remote(
 def test_with_the_setting_a_forwarded_request_names_its_own_span(
     start_gateway, collector, trace_id
 ):
+    """And a traceparent that is malformed is replaced."""
     agent = start_gateway(S3D_TRACE_REMOTE="1", S3D_WRITE_QUEUE="off", S3D_READ_CACHE="off")
     s3 = traced_client(agent, trace_id)
     s3.put_object(Bucket="bucket", Key="forwarded", Body=b"v")
     s3.put_bucket_tagging(Bucket="bucket", Tagging={"TagSet": [{"Key": "a", "Value": "b"}]})
+    for parent in ("00-x", f"00-{trace_id}-{CLIENT}-01-more", f"00-{'0' * 32}-{CLIENT}-01"):
+        traced_client(agent, trace_id, parent).list_buckets()
     agent.stop()
     for name in ("S3.PutObject", "S3.PutBucketTagging"):
         arrived = at_remote(collector, name, trace=trace_id)
@@ -210,6 +213,9 @@ def test_with_the_setting_a_forwarded_request_names_its_own_span(
         came = one(spans, trace=trace_id, kind=SERVER, name=name)
         sent = one(spans, trace=trace_id, kind=HTTP_CLIENT, name=name)
         assert (came.parent, sent.parent, arrived.parent) == (CLIENT, came.id, sent.id)
+    listings = [span for span in spans if (span.kind, span.name) == (SERVER, "S3.ListBuckets")]
+    assert [span.parent for span in listings] == [""] * 3
+    assert not {span.trace for span in listings} & {"0" * 32, trace_id}
 
 
 def test_without_an_exporter_the_clients_own_context_goes_along(start_gateway, collector, trace_id):
@@ -304,15 +310,3 @@ def test_secrets_are_in_no_span_log_or_setting(start_gateway, behind, collector,
     for secret in (SECRET, local, remote):
         assert secret not in agent.stderr
         assert secret.encode() not in config
-
-
-def test_a_malformed_traceparent_is_replaced(start_agent, tmp_path, trace_id):
-    parents = ["00-x", f"00-{trace_id}-{CLIENT}-01-more", f"00-{'0' * 32}-{CLIENT}-01"]
-    with open_collector() as collector:
-        agent = start_agent(home=tmp_path / "one", env=collector.env())
-        for parent in parents:
-            traced_client(agent, trace_id, parent).list_buckets()
-        agent.stop()
-        spans = [span for span in collector.spans() if span.kind == SERVER]
-    assert [span.parent for span in spans] == [""] * len(parents)
-    assert not {span.trace for span in spans} & {"0" * 32, trace_id}
