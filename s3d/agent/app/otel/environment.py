@@ -75,6 +75,14 @@ def chosen(environ: Environ) -> Choice:
     return Choice(frozenset(signals), tuple(f"{text} exported" for text in warnings))
 
 
+def endpoint_of(environ: Environ, signal: Signal) -> str:
+    """Where a signal is exported to, for people: without a user's name, path and query."""
+    url = _of_signal(environ, signal, "ENDPOINT")[0]
+    scheme, mark, rest = url.partition("://")
+    authority = rest.partition("/")[0].partition("?")[0].rpartition("@")[2]
+    return f"{scheme}://{authority}" if mark else url.rpartition("@")[2]
+
+
 def secrets_of(environ: Environ) -> list[str]:
     """What must not be logged: values of headers, and passwords in the URLs of endpoints."""
     secrets = []
