@@ -162,8 +162,8 @@ class ObjectEvent(msgspec.Struct, frozen=True):
     at: float
     """Unix seconds."""
     event: str
-    """accepted, held, pushing, push failed, parked, verifying, pushed, conflict, replaced, cached
-    or evicted."""
+    """accepted, superseded (by a newer write), held, pushing, push failed, parked, verifying,
+    pushed, conflict, replaced (by the remote's version), discarded, cached or evicted."""
     request_id: str = ""
     """Of the request that did it: the client's, or one that s3d made itself."""
     trace_id: str = ""

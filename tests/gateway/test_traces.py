@@ -7,6 +7,7 @@ the request carried.
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import subprocess
 import sys
@@ -19,7 +20,7 @@ import pytest
 
 from s3d.cli.client.queue_client import QueueClient
 from tests.agent_process import AgentProcess, launch
-from tests.collector import Collector, SpanSeen, open_collector
+from tests.collector import Collector, SpanSeen, attributes_of, open_collector
 
 pytestmark = pytest.mark.slow
 
@@ -198,10 +199,13 @@ def test_without_the_setting_nothing_of_a_trace_goes_to_the_remote(
 def test_with_the_setting_a_forwarded_request_names_its_own_span(
     start_gateway, collector, trace_id
 ):
+    """And a traceparent that is malformed is replaced."""
     agent = start_gateway(S3D_TRACE_REMOTE="1", S3D_WRITE_QUEUE="off", S3D_READ_CACHE="off")
     s3 = traced_client(agent, trace_id)
     s3.put_object(Bucket="bucket", Key="forwarded", Body=b"v")
     s3.put_bucket_tagging(Bucket="bucket", Tagging={"TagSet": [{"Key": "a", "Value": "b"}]})
+    for parent in ("00-x", f"00-{trace_id}-{CLIENT}-01-more", f"00-{'0' * 32}-{CLIENT}-01"):
+        traced_client(agent, trace_id, parent).list_buckets()
     agent.stop()
     for name in ("S3.PutObject", "S3.PutBucketTagging"):
         arrived = at_remote(collector, name, trace=trace_id)
@@ -209,6 +213,9 @@ def test_with_the_setting_a_forwarded_request_names_its_own_span(
         came = one(spans, trace=trace_id, kind=SERVER, name=name)
         sent = one(spans, trace=trace_id, kind=HTTP_CLIENT, name=name)
         assert (came.parent, sent.parent, arrived.parent) == (CLIENT, came.id, sent.id)
+    listings = [span for span in spans if (span.kind, span.name) == (SERVER, "S3.ListBuckets")]
+    assert [span.parent for span in listings] == [""] * 3
+    assert not {span.trace for span in listings} & {"0" * 32, trace_id}
 
 
 def test_without_an_exporter_the_clients_own_context_goes_along(start_gateway, collector, trace_id):
@@ -216,6 +223,67 @@ def test_without_an_exporter_the_clients_own_context_goes_along(start_gateway, c
     traced_client(agent, trace_id).put_object(Bucket="bucket", Key="passed", Body=b"v")
     drain(agent)
     assert at_remote(collector, "S3.PutObject", trace=trace_id).parent == CLIENT
+
+
+CHANGING = ("s3d_process_", "s3d_control_", "s3d_loop_", "s3d_event_loop")
+"""Metrics that change while nobody does anything."""
+Series = dict[tuple[str, frozenset[tuple[str, str]]], float]
+
+
+def counts_of_text(agent: AgentProcess) -> Series:
+    """The counters and the counts of histograms of GET /metrics."""
+    with agent.client.send("GET", "/metrics") as answer:
+        text = answer.read().decode()
+    found: Series = {}
+    for name, labels, value in re.findall(
+        r"^(\w+(?:_total|_count))({.*})? (\S+)$", text, re.MULTILINE
+    ):
+        pairs = frozenset(re.findall(r'(\w+)="([^"]*)"', labels))
+        if not name.startswith(CHANGING):
+            found[name.removesuffix("_count"), pairs] = float(value)
+    return found
+
+
+def counts_of_otlp(metrics: dict[str, Any]) -> Series:
+    found: Series = {}
+    for name, metric in metrics.items():
+        kind = metric.WhichOneof("data")
+        if kind == "gauge" or name.startswith(CHANGING):
+            continue
+        for point in getattr(metric, kind).data_points:
+            value = point.count if kind == "histogram" else point.as_double
+            found[name, frozenset(attributes_of(point).items())] = value
+    return found
+
+
+def test_after_a_load_otlp_has_every_number_that_metrics_has(start_gateway, collector):
+    agent = start_gateway(OTEL_TRACES_EXPORTER="none", OTEL_LOGS_EXPORTER="none")
+    s3 = agent.s3()
+    for number in range(5):
+        s3.put_object(Bucket="bucket", Key=f"load/{number}", Body=b"v" * 100)
+    drain(agent)
+    for number in range(5):
+        s3.get_object(Bucket="bucket", Key=f"load/{number}")["Body"].read()
+    with pytest.raises(s3.exceptions.NoSuchKey):
+        s3.get_object(Bucket="bucket", Key="none")
+    s3.list_objects_v2(Bucket="bucket", Prefix="load/")
+    s3.delete_object(Bucket="bucket", Key="load/0")
+    drain(agent)
+    shown = counts_of_text(agent)
+    sent = counts_of_otlp(collector.next_metrics())
+    assert sent == shown
+    requests = {
+        (labels["operation"], labels["code"]): value
+        for (name, pairs), value in sent.items()
+        if name == "s3d_http_requests_total" and (labels := dict(pairs))
+    }
+    assert requests == {
+        ("PutObject", "200"): 5,
+        ("GetObject", "200"): 5,
+        ("GetObject", "404"): 1,
+        ("ListObjectsV2", "200"): 1,
+        ("DeleteObject", "204"): 1,
+    }
 
 
 def test_secrets_are_in_no_span_log_or_setting(start_gateway, behind, collector, trace_id):
@@ -242,15 +310,3 @@ def test_secrets_are_in_no_span_log_or_setting(start_gateway, behind, collector,
     for secret in (SECRET, local, remote):
         assert secret not in agent.stderr
         assert secret.encode() not in config
-
-
-def test_a_malformed_traceparent_is_replaced(start_agent, tmp_path, trace_id):
-    parents = ["00-x", f"00-{trace_id}-{CLIENT}-01-more", f"00-{'0' * 32}-{CLIENT}-01"]
-    with open_collector() as collector:
-        agent = start_agent(home=tmp_path / "one", env=collector.env())
-        for parent in parents:
-            traced_client(agent, trace_id, parent).list_buckets()
-        agent.stop()
-        spans = [span for span in collector.spans() if span.kind == SERVER]
-    assert [span.parent for span in spans] == [""] * len(parents)
-    assert not {span.trace for span in spans} & {"0" * 32, trace_id}

@@ -16,7 +16,14 @@ from s3d.agent.app.gateway_gauges import report_cache, report_queue, report_remo
 from s3d.agent.app.read_cache import open_cache
 from s3d.agent.app.remote_account import HeldUntilConfirmed, RemoteAccount
 from s3d.agent.app.remote_state import RemoteState, open_remote_state
-from s3d.agent.app.tracing import Reports, note_cached, open_history, span_of_cache, span_of_queue
+from s3d.agent.app.tracing import (
+    Reports,
+    note_cached,
+    open_history,
+    span_of_cache,
+    span_of_queue,
+    span_of_requests,
+)
 from s3d.agent.app.waiting_writes import WaitingWrites, has_pending
 from s3d.agent.app.write_queue import build_queue, lock_queue, open_queue_files
 from s3d.agent.core.client import S3Client
@@ -248,6 +255,7 @@ class _Layers:
         ]
         tracer = self.reports.tracer
         is_traced = tracer.is_active
+        rows += [span_of_requests(tracer)] if is_traced else []
         if self.queue_files is not None:
             rows += [span_of_queue(tracer, self.queue_files[0])] if is_traced else []
             rows.append(LayerRow("write_queue", self._write_queue))

@@ -34,7 +34,7 @@ from s3d.agent.core.owners import Owners
 from s3d.agent.core.spans import Tracer
 from s3d.agent.core.store import AccessControl, ObjectStore
 from s3d.agent.core.telemetry import Registry
-from s3d.agent.core.traced_layer import TracedLayer
+from s3d.agent.core.traced_layer import InternalRequests, TracedLayer
 from s3d.agent.s3.access_decision import Decision, decide_by_key
 from s3d.agent.s3.actions import Need
 from s3d.agent.s3.principal import Principal
@@ -154,7 +154,7 @@ async def build_stack(
         waiting = _waiting(config, places)
         store: ObjectStore = embedded.local
         if tracer is not None and tracer.is_active:
-            store = TracedLayer(store, "s3d.store", tracer)
+            store = InternalRequests(TracedLayer(store, "s3d.store", tracer), tracer)
         authorization = Authorization(embedded.index, owners)
         access = AccessLayer(store, authorization)
         top = ChangeEvents(access, events)

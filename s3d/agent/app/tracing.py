@@ -13,7 +13,7 @@ from s3d.agent.core.object_history import ObjectHistory
 from s3d.agent.core.spans import Tracer
 from s3d.agent.core.store import LayerRow, handlers_of
 from s3d.agent.core.telemetry import Registry
-from s3d.agent.core.traced_layer import DoesWork, TracedLayer
+from s3d.agent.core.traced_layer import DoesWork, InternalRequests, TracedLayer
 from s3d.agent.s3.messages import S3Request
 from s3d.agent.stores.read_cache.catalog import Catalog
 from s3d.agent.stores.read_cache.listings import ListOps
@@ -32,6 +32,11 @@ class Reports(NamedTuple):
 
 
 _CACHED_READS = frozenset((*handlers_of(ObjectReads), *handlers_of(ListOps)))
+
+
+def span_of_requests(tracer: Tracer) -> LayerRow:
+    """The row above all that has spans, for requests that no client has sent."""
+    return LayerRow("s3d.requests", partial(InternalRequests, tracer=tracer))
 
 
 def span_of_queue(tracer: Tracer, journal: Journal) -> LayerRow:

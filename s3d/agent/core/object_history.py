@@ -46,6 +46,8 @@ OF_EVENTS: Mapping[str, str] = {
     "queue.pushed": "pushed",
     "queue.conflict": "conflict",
     "queue.yielded": "replaced",
+    "queue.superseded": "superseded",
+    "queue.discarded": "discarded",
 }
 """Kinds of the event bus -> their names here."""
 _OWN_FIELDS = ("request", "trace")

@@ -1,6 +1,6 @@
-"""The span of a layer, recorded from outside, so that no layer has to.
+"""The spans of layers, and of requests of the agent itself: recorded from outside a store.
 
-Only `app` applies it, and only when spans are recorded: without an exporter it is not there.
+Only `app` applies them, and only when spans are recorded: without an exporter they are not there.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from s3d.agent.core.spans import Span, Tracer, Value
+from s3d.agent.core.spans import Span, SpanKind, Tracer, Value
 from s3d.agent.core.store import Answer, Completed, ObjectStore
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import S3Request, S3Response
@@ -43,17 +43,44 @@ class TracedLayer:
         if span is None:
             return self._inner.call(request)
         span.attributes["rpc.method"] = request.op.name
-        # Not request.replace(): the request is still the client's own, to be forwarded verbatim.
-        inner = replace(request, context=request.context.derive(trace=span.context))
-        try:
-            answer = self._inner.call(inner)
-        except S3Error as error:
-            _fail(span, error)
-            raise
-        if isinstance(answer, Completed):
-            span.end()
-            return answer
-        return _observed(span, answer)
+        return _call(self._inner, request, span)
+
+
+class InternalRequests:
+    """The outermost layer: a request that the agent makes itself, for its command line or a sync
+    folder, begins a trace as a client's request does."""
+
+    def __init__(self, inner: ObjectStore, tracer: Tracer) -> None:
+        self._inner = inner
+        self._tracer = tracer
+
+    def call(self, request: S3Request[Any]) -> Answer:
+        if request.wire is not None or request.context.trace is not None:
+            return self._inner.call(request)
+        span = self._tracer.start(f"S3.{request.op.name}", kind=SpanKind.INTERNAL)
+        if span is None:
+            return self._inner.call(request)
+        span.attributes["rpc.method"] = request.op.name
+        span.attributes["aws.request_id"] = request.context.request_id
+        for name, value in (("aws.s3.bucket", request.bucket), ("aws.s3.key", request.key)):
+            if value:
+                span.attributes[name] = value
+        return _call(self._inner, request, span)
+
+
+def _call(inner: ObjectStore, request: S3Request[Any], span: Span) -> Answer:
+    """Call a store as a part of the span, which ends with the answer."""
+    # Not request.replace(): the request is still the client's own, to be forwarded verbatim.
+    request = replace(request, context=request.context.derive(trace=span.context))
+    try:
+        answer = inner.call(request)
+    except S3Error as error:
+        _fail(span, error)
+        raise
+    if isinstance(answer, Completed):
+        span.end()
+        return answer
+    return _observed(span, answer)
 
 
 async def _observed(span: Span, answer: Answer) -> S3Response[Any]:

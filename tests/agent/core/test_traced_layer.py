@@ -5,7 +5,7 @@ import pytest
 from s3d.agent.core.context import internal_request
 from s3d.agent.core.spans import Span, Tracer
 from s3d.agent.core.store import Completed
-from s3d.agent.core.traced_layer import TracedLayer
+from s3d.agent.core.traced_layer import InternalRequests, TracedLayer
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import RequestContext, S3Response, WireRequest
 from s3d.agent.s3.trace_context import TraceContext
@@ -113,4 +113,33 @@ async def test_a_layer_without_work_has_no_span(sink):
     asked = request()
     await layer.call(asked)
     assert store.requests[0] is asked
+    assert sink.spans == []
+
+
+def internal(sink, answer=later):
+    tracer, store = Tracer(), Store(answer)
+    tracer.install(sink)
+    return InternalRequests(store, tracer), store
+
+
+async def test_a_request_of_the_agent_itself_begins_a_trace(sink):
+    layer, store = internal(sink)
+    members = {"Bucket": "b", "Key": "k"}
+    await layer.call(internal_request(RequestContext("R"), "PutObject", members))
+    (span,) = sink.spans
+    assert (span.name, span.parent_id) == ("S3.PutObject", "")
+    assert span.attributes == {
+        "rpc.method": "PutObject",
+        "aws.request_id": "R",
+        "aws.s3.bucket": "b",
+        "aws.s3.key": "k",
+    }
+    assert store.requests[0].context.trace == span.context
+
+
+async def test_a_request_of_a_client_has_its_span_already(sink):
+    layer, store = internal(sink)
+    for asked in (request(), request(None)):
+        await layer.call(asked)
+        assert store.requests[-1] is asked
     assert sink.spans == []

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import NamedTuple
+from urllib.parse import unquote
 
 from s3d.agent.s3.trace_context import TraceContext
 
@@ -72,6 +73,27 @@ def chosen(environ: Environ) -> Choice:
         else:
             signals.add(signal)
     return Choice(frozenset(signals), tuple(f"{text} exported" for text in warnings))
+
+
+def endpoint_of(environ: Environ, signal: Signal) -> str:
+    """Where a signal is exported to, for people: without a user's name, path and query."""
+    url = _of_signal(environ, signal, "ENDPOINT")[0]
+    scheme, mark, rest = url.partition("://")
+    authority = rest.partition("/")[0].partition("?")[0].rpartition("@")[2]
+    return f"{scheme}://{authority}" if mark else url.rpartition("@")[2]
+
+
+def secrets_of(environ: Environ) -> list[str]:
+    """What must not be logged: values of headers, and passwords in the URLs of endpoints."""
+    secrets = []
+    for name, value in environ.items():
+        if name.startswith(_OTLP) and name.endswith("_HEADERS"):
+            for pair in value.split(","):
+                secret = pair.partition("=")[2].strip() or pair.strip()
+                secrets += [secret, unquote(secret)]
+        elif name.startswith(_OTLP) and name.endswith("_ENDPOINT"):
+            secrets.append(value.partition("://")[2].rpartition("@")[0].partition(":")[2])
+    return [secret for secret in secrets if secret]
 
 
 def sampler(environ: Environ) -> Sample:

@@ -122,20 +122,33 @@ class ExportThread(Generic[R]):
         send: Callable[[list[R]], bool],
         *,
         shutdown: Callable[[], object],
+        endpoint: str = "",
         budget: Callable[[], CpuBudget] = CpuBudget,
     ) -> None:
-        """signal: for people. send: encodes and sends a batch; whether the collector has taken it.
-        shutdown: makes a send that waits for a retry return. budget: called in the thread."""
+        """signal, endpoint: for people. send: encodes and sends a batch; whether the collector has
+        taken it. shutdown: makes a send that waits for a retry return. budget: called in the
+        thread."""
         self.queue = queue
         self.failed = 0
         """Batches that the collector did not take."""
         self._signal = signal
+        self._endpoint = endpoint
         self._send = send
         self._shutdown = shutdown
         self._new_budget = budget
         self._stopping = threading.Event()
         self._is_failing = False
         self._thread = threading.Thread(target=self._run, name=f"otel {signal}", daemon=True)
+
+    @property
+    def trouble(self) -> str:
+        """Why nothing arrives, for people; "" when the last batch did."""
+        if not self._is_failing:
+            return ""
+        return (
+            f"{self._signal} are not exported, and are dropped: the OpenTelemetry collector at "
+            f"{self._endpoint} does not answer or refuses them; see OTEL_EXPORTER_OTLP_ENDPOINT"
+        )
 
     def start(self) -> None:
         self._thread.start()
@@ -180,7 +193,4 @@ class ExportThread(Generic[R]):
         if is_taken:
             logger.info("the OpenTelemetry collector takes %s again", self._signal)
         else:
-            logger.warning(
-                "the OpenTelemetry collector does not take %s; they are dropped until it does",
-                self._signal,
-            )
+            logger.warning("%s", self.trouble)

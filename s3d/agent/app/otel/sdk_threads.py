@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
 from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
@@ -19,13 +19,22 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from s3d import __version__
 from s3d.agent.app.otel import log_export, metric_export, span_export
-from s3d.agent.app.otel.environment import Batching, Environ, Signal, batching, metric_interval
+from s3d.agent.app.otel.environment import (
+    Batching,
+    Environ,
+    Signal,
+    batching,
+    endpoint_of,
+    metric_interval,
+)
 from s3d.agent.app.otel.export_thread import ExportThread, RecordQueue
 from s3d.agent.app.otel.log_export import Line
 from s3d.agent.app.otel.metric_export import Snapshot
 from s3d.agent.core.spans import Span
 
 NAME = "s3d"
+Exporter = OTLPSpanExporter | OTLPMetricExporter | OTLPLogExporter
+Send = Callable[[list[Any]], bool]
 
 
 class Opened(NamedTuple):
@@ -43,24 +52,24 @@ def open_threads(signals: Collection[Signal], environ: Environ) -> Opened:
     logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
     resource, scope = _resource(), InstrumentationScope(NAME, __version__)
     threads: list[ExportThread[Any]] = []
+
+    def add(signal: Signal, queue: RecordQueue[Any], exporter: Exporter, send: Send) -> None:
+        endpoint = endpoint_of(environ, signal)
+        shutdown = exporter.shutdown
+        threads.append(ExportThread(signal, queue, send, shutdown=shutdown, endpoint=endpoint))
+
     spans = snapshots = lines = None
     if Signal.TRACES in signals:
-        of_spans = OTLPSpanExporter()
-        spans = RecordQueue[Span](batching(environ, "BSP"))
-        send_spans = span_export.sender(of_spans, resource, scope)
-        threads.append(ExportThread(Signal.TRACES, spans, send_spans, shutdown=of_spans.shutdown))
+        of_spans, spans = OTLPSpanExporter(), RecordQueue[Span](batching(environ, "BSP"))
+        add(Signal.TRACES, spans, of_spans, span_export.sender(of_spans, resource, scope))
     if Signal.METRICS in signals:
-        of_metrics = OTLPMetricExporter()
-        snapshots = RecordQueue[Snapshot](Batching(1, 1, metric_interval(environ)))
-        send_metrics = metric_export.sender(of_metrics, resource, scope, time.time_ns())
-        threads.append(
-            ExportThread(Signal.METRICS, snapshots, send_metrics, shutdown=of_metrics.shutdown)
-        )
+        newest_only = Batching(1, 1, metric_interval(environ))
+        of_metrics, snapshots = OTLPMetricExporter(), RecordQueue[Snapshot](newest_only)
+        send = metric_export.sender(of_metrics, resource, scope, time.time_ns())
+        add(Signal.METRICS, snapshots, of_metrics, send)
     if Signal.LOGS in signals:
-        of_logs = OTLPLogExporter()
-        lines = RecordQueue[Line](batching(environ, "BLRP"))
-        send_lines = log_export.sender(of_logs, resource, scope)
-        threads.append(ExportThread(Signal.LOGS, lines, send_lines, shutdown=of_logs.shutdown))
+        of_logs, lines = OTLPLogExporter(), RecordQueue[Line](batching(environ, "BLRP"))
+        add(Signal.LOGS, lines, of_logs, log_export.sender(of_logs, resource, scope))
     return Opened(threads, spans, snapshots, lines)
 
 

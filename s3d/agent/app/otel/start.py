@@ -18,9 +18,16 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from s3d.agent.app.otel.environment import Environ, chosen, metric_interval, sampler
+from s3d.agent.app.otel.environment import (
+    Environ,
+    chosen,
+    metric_interval,
+    sampler,
+    secrets_of,
+)
 from s3d.agent.core.spans import Tracer
 from s3d.agent.core.telemetry import Registry
+from s3d.shared.masking import hide
 
 if TYPE_CHECKING:
     from s3d.agent.app.otel.sdk_threads import Opened
@@ -39,13 +46,18 @@ class TelemetryExport:
     """Exports what the variables ask for, from start() to stop(). Belongs to the loop."""
 
     def __init__(self, registry: Registry, tracer: Tracer, environ: Environ = os.environ) -> None:
-        self.warnings: list[str] = []
-        """For the user."""
+        self._warnings: list[str] = []
         self._registry = registry
         self._tracer = tracer
         self._environ = environ
         self._opened: Opened | None = None
         self._handler: logging.Handler | None = None
+
+    @property
+    def warnings(self) -> list[str]:
+        """For the user: of the start, and of what does not arrive at the moment."""
+        threads = [] if self._opened is None else self._opened.threads
+        return self._warnings + [thread.trouble for thread in threads if thread.trouble]
 
     @property
     def is_active(self) -> bool:
@@ -54,8 +66,9 @@ class TelemetryExport:
 
     async def start(self) -> None:
         """Start the threads. Never fails; see warnings."""
+        hide(*secrets_of(self._environ))
         signals, warnings = chosen(self._environ)
-        self.warnings += warnings
+        self._warnings += warnings
         if signals:
             try:
                 from s3d.agent.app.otel.sdk_threads import open_threads
@@ -63,10 +76,10 @@ class TelemetryExport:
                 self._opened = open_threads(signals, self._environ)
                 self._connect(self._opened)
             except ImportError:
-                self.warnings.append(MISSING)
+                self._warnings.append(MISSING)
             except Exception as error:  # noqa: BLE001 - the SDK raises anything for bad variables
-                self.warnings.append(_failure(error))
-        for text in self.warnings:
+                self._warnings.append(_failure(error))
+        for text in self._warnings:
             logger.warning("%s", text)
 
     async def run(self) -> None:

@@ -16,6 +16,8 @@ from s3d.agent.frontends.http.exchange import Exchange
 from s3d.agent.s3.messages import S3Request
 from s3d.agent.s3.trace_context import TRACEPARENT, parse_headers
 
+NO_METHOD = "_OTHER"
+"""Stands for the method of bytes that are no HTTP request, as the conventions say."""
 _AWS: Mapping[str, Value] = {"rpc.system": "aws-api", "rpc.service": "S3", "url.scheme": "http"}
 _OF_MEMBERS = (
     ("Bucket", "aws.s3.bucket"),
@@ -38,7 +40,7 @@ def begin_span(tracer: Tracer, exchange: Exchange) -> None:
     if not tracer.is_active:
         exchange.trace = parent
         return
-    span = exchange.span = tracer.start(exchange.method, parent)
+    span = exchange.span = tracer.start(exchange.method or NO_METHOD, parent)
     if span is not None:
         exchange.trace = span.context
     elif parent is not None:
@@ -62,7 +64,7 @@ def end_span(span: Span, exchange: Exchange) -> None:
     if operation:
         span.name = f"S3.{operation}"
         attributes["rpc.method"] = operation
-    attributes["http.request.method"] = exchange.method
+    attributes["http.request.method"] = exchange.method or NO_METHOD
     attributes["http.response.status_code"] = status
     attributes["http.request.body.size"] = exchange.received
     attributes["http.response.size"] = exchange.sent

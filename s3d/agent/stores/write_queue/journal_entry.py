@@ -189,6 +189,8 @@ class WriteRecorder:
         for etag, push in entered.unresolved:
             self._writes.unresolved.add((write.bucket, write.key), etag, push)
         self._writes.add(write, entered.replaced)
+        for seq in entered.replaced:
+            self._events.emit("queue.superseded", write.subject, seq=seq, by=write.seq)
         self._metrics.accepted(write)
         self.replace_held(write)
         self._events.emit(

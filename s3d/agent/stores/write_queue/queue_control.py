@@ -101,6 +101,7 @@ class QueueControl:
 
         with self._excluded_from_push(write):
             await self._index.write(drop, frees=True)
+        self._events.emit("queue.discarded", write.subject, seq=seq)
         return True
 
     async def set_priority(self, seq: int, priority: int) -> None:

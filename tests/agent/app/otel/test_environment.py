@@ -5,8 +5,10 @@ from s3d.agent.app.otel.environment import (
     Signal,
     batching,
     chosen,
+    endpoint_of,
     metric_interval,
     sampler,
+    secrets_of,
 )
 from s3d.agent.s3.trace_context import TraceContext
 
@@ -103,3 +105,27 @@ def test_the_numbers_and_their_defaults():
 @pytest.mark.parametrize("text", ["", "-1", "0", "x", "1e9", "9" * 30])
 def test_a_number_that_is_not_one_counts_as_the_default(text):
     assert batching({"OTEL_BSP_MAX_QUEUE_SIZE": text}, "BSP").queue == 2_048
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("http://127.0.0.1:4318", "http://127.0.0.1:4318"),
+        ("https://user:pass@host:4318/v1?key=x", "https://host:4318"),
+        ("user:pass@nonsense", "nonsense"),
+    ],
+)
+def test_an_endpoint_is_shown_without_its_secrets(url, shown):
+    assert endpoint_of({"OTEL_EXPORTER_OTLP_ENDPOINT": url}, Signal.LOGS) == shown
+
+
+def test_secrets_are_the_values_of_headers_and_the_passwords_of_urls():
+    environ = {
+        "OTEL_EXPORTER_OTLP_HEADERS": "authorization=Bearer%20abc, x-key = def ,malformed",
+        "OTEL_EXPORTER_OTLP_LOGS_HEADERS": "a=b=c",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "https://user:pass@word@host:4318/path",
+        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://127.0.0.1:4318",
+        "OTEL_SERVICE_NAME": "s3d",
+    }
+    secrets = secrets_of(environ)
+    assert set(secrets) == {"Bearer%20abc", "Bearer abc", "def", "malformed", "b=c", "pass@word"}

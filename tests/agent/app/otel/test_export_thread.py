@@ -46,7 +46,8 @@ def endpoint():
     endpoint.gate.set()
 
 
-def open_thread(endpoint, *, queue=8, batch=4, delay=0.01, **further):
+def open_thread(endpoint, *, queue=8, batch=4, delay=0.01, endpoint_shown="", **further):
+    further["endpoint"] = endpoint_shown
     records = RecordQueue[int](Batching(queue, batch, delay))
     thread = ExportThread("spans", records, endpoint.send, shutdown=lambda: None, **further)
     thread.start()
@@ -102,7 +103,7 @@ def test_a_stop_does_not_wait_longer_than_it_may(endpoint):
 
 def test_failures_are_logged_when_they_begin_and_when_they_end(endpoint, caplog):
     caplog.set_level("INFO")
-    records, thread = open_thread(endpoint, batch=1)
+    records, thread = open_thread(endpoint, batch=1, endpoint_shown="http://host")
     endpoint.answer = False
     for number in range(3):
         records.put(number)
@@ -112,10 +113,11 @@ def test_failures_are_logged_when_they_begin_and_when_they_end(endpoint, caplog)
     endpoint.until(4)
     stop(thread)
     messages = [record.message for record in caplog.records]
-    assert [text.split(" spans")[0] for text in messages] == [
-        "the OpenTelemetry collector does not take",
-        "the OpenTelemetry collector takes",
-    ]
+    assert len(messages) == 2
+    assert messages[0].startswith("spans are not exported, and are dropped")
+    assert "http://host" in messages[0]
+    assert messages[1] == "the OpenTelemetry collector takes spans again"
+    assert thread.trouble == ""
     assert thread.failed == 3
 
 

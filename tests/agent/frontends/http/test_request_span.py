@@ -123,3 +123,12 @@ async def test_a_request_that_is_not_recorded_is_marked_so(endpoint, store, trac
     await endpoint.ask("GET", "/bucket/k", traceparent=PARENT.traceparent)
     assert store.contexts[-1].trace == PARENT._replace(is_sampled=False)
     assert sink.spans == []
+
+
+async def test_bytes_that_are_no_request_have_a_span_too(endpoint, tracer, sink):
+    tracer.install(sink)
+    async with endpoint.wire() as wire:
+        await wire.ask(b"nonsense\r\n\r\n", "GET")
+    (span,) = sink.spans
+    assert (span.name, span.attributes["http.request.method"]) == ("_OTHER", "_OTHER")
+    assert span.attributes["http.response.status_code"] == 400
