@@ -9,15 +9,19 @@ from typing import Any
 import pytest
 
 from s3d.agent.app.embedded import open_embedded
+from s3d.agent.core.access_keys import principal_of
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.context import background_context, internal_request, with_timeout
 from s3d.agent.core.store import Answer, Layer
 from s3d.agent.s3.messages import BytesBody, RequestContext, S3Request
 from s3d.agent.stores.remote.capability_prober import CapabilityProber
 from s3d.agent.stores.remote.conditional_writes import ConditionalWrites
+from s3d.shared.access_key import AccessKey
+from s3d.shared.config.values import Secret
 from tests.contract.cached import cache_before
 
-PUT = RequestContext("ID0123456789ABCD", "access-key")
+CALLER = principal_of(AccessKey("access-key", Secret("secret")))
+PUT = RequestContext("ID0123456789ABCD", CALLER)
 
 
 class Recorder(Layer):
