@@ -647,6 +647,15 @@ def test_presigned_urls_and_forms(who: Principals) -> None:
         assert status_of(Request(f"{endpoint}/{name}", form, headers)) == code
 
 
+def test_logs_go_to_a_bucket_of_the_same_owner(who: Principals) -> None:
+    logged, foreign = who.bucket(who.alt), who.bucket()
+    mine = who.bucket(who.alt)
+    put = who.alt.put_bucket_logging
+    for target, code in ((foreign, "InvalidTargetBucketForLogging"), (mine, "ok")):
+        status = {"LoggingEnabled": {"TargetBucket": target, "TargetPrefix": "log/"}}
+        assert outcome(put, Bucket=logged, BucketLoggingStatus=status) == code
+
+
 def test_the_expected_owner(who: Principals) -> None:
     bucket = who.bucket()
     listing = who.main.list_objects
