@@ -168,14 +168,16 @@ class Authorization:
         self._hide_missing(need, request, caller)
 
     def _hide_missing(self, need: Need, request: S3Request[Any], caller: Principal) -> None:
-        """Raises AccessDenied for an object that is not there, unless the caller may list.
+        """Raises AccessDenied for an object that is not there, unless the caller may list its key,
+        as a key that is limited to a prefix may within it.
 
         https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
         """
         if self.bucket(need.bucket) is None or self._record(need) is not None:
             return
         action = "s3:ListBucketVersions" if need.version_id else "s3:ListBucket"
-        if not self.decide(Need(action, need.bucket), request, caller).allowed:
+        listing = request.replace(input={"Bucket": need.bucket, "Prefix": need.key})
+        if not self.decide(Need(action, need.bucket), listing, caller).allowed:
             raise S3Error("AccessDenied")
 
     def check_expected_owner(self, request: S3Request[Any]) -> None:
