@@ -14,7 +14,7 @@ from typing import Any
 
 from s3d.agent.core.context import internal_request
 from s3d.agent.core.owners import Owners
-from s3d.agent.s3.access_decision import OF_INITIATORS, BucketAccess, Decision, decide
+from s3d.agent.s3.access_decision import OF_INITIATORS, BucketAccess, Decision, decide, refusal
 from s3d.agent.s3.acl_evaluation import OF_OBJECTS
 from s3d.agent.s3.actions import Need, needs_of
 from s3d.agent.s3.address import parse_copy_source
@@ -49,8 +49,9 @@ class Authorization:
         self.check_expected_owner(request)
         needs = needs_of(request.op.name, request.op.scope, request.input)
         for need in needs:
-            if not self.decide(need, request, caller).allowed:
-                self._refuse(need, request, caller)
+            decision = self.decide(need, request, caller)
+            if not decision.allowed:
+                self._refuse(need, decision, request, caller)
         if needs and _reads_object(request, needs[0]):
             self._hide_missing(needs[0], request, caller)
 
@@ -157,14 +158,17 @@ class Authorization:
 
     # ------------------------------------------------------------ refusals
 
-    def _refuse(self, need: Need, request: S3Request[Any], caller: Principal) -> None:
+    def _refuse(
+        self, need: Need, decision: Decision, request: S3Request[Any], caller: Principal
+    ) -> None:
         """Raises AccessDenied, except where the caller may see that there is nothing."""
         access = self.bucket(need.bucket)
-        if access is None or need.action not in OF_OBJECTS or self._record(need) is not None:
+        if access is None:
             raise S3Error("AccessDenied")
+        is_known = need.action not in OF_OBJECTS or self._record(need) is not None
         # No object, so no list of grants that could allow it: whoever may list may know.
-        if self.decide(need, request, caller).is_explicit:
-            raise S3Error("AccessDenied")
+        if is_known or decision.is_explicit:
+            raise refusal(need, caller, decision, access.owner)
         self._hide_missing(need, request, caller)
 
     def _hide_missing(self, need: Need, request: S3Request[Any], caller: Principal) -> None:
