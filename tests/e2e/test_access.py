@@ -607,7 +607,8 @@ def test_keys_of_one_account(who: Principals) -> None:
     assert outcome(narrow.get_object, Bucket=bucket, Key="in/k") == "ok"
     assert outcome(narrow.put_object, Bucket=bucket, Key="in/new") == "ok"
     assert outcome(narrow.get_object, Bucket=bucket, Key="out/k") == "AccessDenied"
-    assert outcome(narrow.get_object, Bucket=bucket, Key="in/none") == "AccessDenied"
+    assert outcome(narrow.get_object, Bucket=bucket, Key="in/none") == "NoSuchKey"
+    assert outcome(narrow.get_object, Bucket=bucket, Key="out/none") == "AccessDenied"
     assert outcome(narrow.list_objects, Bucket=bucket, Prefix="in/") == "ok"
     assert outcome(narrow.list_objects, Bucket=bucket) == "AccessDenied"
     assert outcome(narrow.list_objects, Bucket=other) == "AccessDenied"
@@ -645,6 +646,15 @@ def test_presigned_urls_and_forms(who: Principals) -> None:
         )
         headers = {"content-type": "multipart/form-data; boundary=b"}
         assert status_of(Request(f"{endpoint}/{name}", form, headers)) == code
+
+
+def test_logs_go_to_a_bucket_of_the_same_owner(who: Principals) -> None:
+    logged, foreign = who.bucket(who.alt), who.bucket()
+    mine = who.bucket(who.alt)
+    put = who.alt.put_bucket_logging
+    for target, code in ((foreign, "InvalidTargetBucketForLogging"), (mine, "ok")):
+        status = {"LoggingEnabled": {"TargetBucket": target, "TargetPrefix": "log/"}}
+        assert outcome(put, Bucket=logged, BucketLoggingStatus=status) == code
 
 
 def test_the_expected_owner(who: Principals) -> None:

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from s3d.agent.s3.acl_evaluation import OF_BUCKETS, OF_OBJECTS, OF_OWN_OBJECTS, Acl, find_grant
 from s3d.agent.s3.actions import Need
+from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.key_scope import LISTINGS, scope_allows
 from s3d.agent.s3.policy_document import DENY, Policy, parse_policy
 from s3d.agent.s3.policy_evaluation import deciding_statement
@@ -69,6 +70,8 @@ class Decision(NamedTuple):
     reason: str
     is_explicit: bool = False
     """Denied by a statement."""
+    is_of_session: bool = False
+    """Made by the policy of the caller's session."""
 
 
 def decide(
@@ -86,7 +89,8 @@ def decide(
     keys of the request. initiator: canonical id of the account that began the upload, for actions
     of OF_INITIATORS.
     """
-    denied = _denial(need, caller, bucket, lookup)
+    identity = decide_by_key(need, caller, lookup)
+    denied = identity if identity.is_explicit else _denial(need, caller, bucket, lookup)
     if denied is not None:
         return denied
     protected = target if need.action in OF_OBJECTS and bucket.ownership != ENFORCED else None
@@ -94,7 +98,6 @@ def decide(
     is_own = owner == caller.owner and not caller.is_anonymous
     if need.action in OF_INITIATORS and initiator == caller.owner:
         is_own = True
-    identity = decide_by_key(need, caller, lookup)
     if identity.allowed and is_own:
         return identity
     granted = _grant(need, caller, bucket, protected, target, lookup)
@@ -120,20 +123,19 @@ class _Granted(NamedTuple):
 
 
 def _denial(need: Need, caller: Principal, bucket: BucketAccess, lookup: Lookup) -> Decision | None:
-    policies = [(policy, "the policy of the session") for policy in _sessions(caller)]
-    if bucket.policy is not None and not _cannot_be_locked_out(need, caller, bucket):
-        policies.append((bucket.policy, "the policy of the bucket"))
-    for policy, name in policies:
-        statement = deciding_statement(
-            policy,
-            identifiers=identifiers_of(caller),
-            action=need.action,
-            resource=need.resource,
-            lookup=lookup,
-        )
-        if statement is not None and statement.effect == DENY:
-            return Decision(False, f"{name} denies it: {statement.name}", is_explicit=True)
-    return None
+    if bucket.policy is None or _cannot_be_locked_out(need, caller, bucket):
+        return None
+    statement = deciding_statement(
+        bucket.policy,
+        identifiers=identifiers_of(caller),
+        action=need.action,
+        resource=need.resource,
+        lookup=lookup,
+    )
+    if statement is None or statement.effect != DENY:
+        return None
+    reason = f"the policy of the bucket denies it: {statement.name}"
+    return Decision(False, reason, is_explicit=True)
 
 
 _OF_POLICIES = frozenset({"s3:DeleteBucketPolicy", "s3:GetBucketPolicy", "s3:PutBucketPolicy"})
@@ -173,10 +175,11 @@ def decide_by_key(need: Need, caller: Principal, lookup: Lookup) -> Decision:
             lookup=lookup,
         )
         if statement is None:
-            return Decision(False, "the policy of the session does not allow it")
+            reason = "the policy of the session does not allow it"
+            return Decision(False, reason, is_of_session=True)
         if statement.effect == DENY:
             reason = f"the policy of the session denies it: {statement.name}"
-            return Decision(False, reason, is_explicit=True)
+            return Decision(False, reason, is_explicit=True, is_of_session=True)
     return Decision(True, f"the scope of the key {caller.access_key_id} includes it")
 
 
@@ -240,6 +243,26 @@ def _acl_grant(
         return None
     reason = f"the ACL of the {name} grants {grant.permission} to {grant.grantee}"
     return _Granted(Decision(True, reason), grant.is_to_group)
+
+
+def refusal(need: Need, caller: Principal, decision: Decision, owner: str) -> S3Error:
+    """The error for what a decision refuses. owner: canonical id of the bucket's owner.
+
+    Only a key of the same owner learns which action it lacks and why, as at AWS.
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/troubleshoot-403-errors.html
+    """
+    if caller.is_anonymous or caller.owner != owner:
+        return S3Error("AccessDenied")
+    kind = "session" if decision.is_of_session else "resource-based"
+    why = f"with an explicit deny in a {kind} policy"
+    if not decision.is_explicit:
+        kind = "session" if decision.is_of_session else "identity-based"
+        why = f"because no {kind} policy allows the {need.action} action"
+    return S3Error(
+        "AccessDenied",
+        f"User: {caller.arn} is not authorized to perform: {need.action} on resource: "
+        f'"{need.resource}" {why}',
+    )
 
 
 # ---------------------------------------------------------------- who the caller is

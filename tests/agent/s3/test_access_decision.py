@@ -13,6 +13,7 @@ from s3d.agent.s3.access_decision import (
     decide,
     decide_by_key,
     identifiers_of,
+    refusal,
 )
 from s3d.agent.s3.acl import private, requested
 from s3d.agent.s3.actions import Need
@@ -227,3 +228,23 @@ def test_the_root_user_cannot_be_locked_out(action):
     access = bucket(policy=policy("Deny"))
     assert may(Need(action, "b"), access) == {"root"}
     assert may(Need("s3:GetBucketAcl", "b"), access) == set()
+
+
+@pytest.mark.parametrize(
+    ("caller", "access", "words"),
+    [
+        (READER, bucket(), "because no identity-based policy allows the s3:PutObject action"),
+        (ROOT, bucket(policy=policy("Deny")), "with an explicit deny in a resource-based policy"),
+        (session("Allow"), bucket(), "because no session policy allows the s3:PutObject action"),
+        (session("Deny", "s3:*"), bucket(), "with an explicit deny in a session policy"),
+        (STRANGER, bucket(), "Access Denied"),
+        (ANONYMOUS, bucket(policy=policy("Deny")), "Access Denied"),
+    ],
+)
+def test_only_keys_of_the_owner_learn_why(caller, access, words):
+    decision = decide(WRITE, caller, access, None, lambda key: None)
+    error = refusal(WRITE, caller, decision, access.owner)
+    assert error.code == "AccessDenied"
+    assert error.message.endswith(words)
+    names_caller = f"User: {caller.arn} is not authorized to perform: s3:PutObject on resource: "
+    assert error.message.startswith(names_caller) is (words != "Access Denied")

@@ -9,13 +9,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from s3d.agent.core.context import internal_request
 from s3d.agent.core.owners import Owners
-from s3d.agent.s3.access_decision import OF_INITIATORS, BucketAccess, Decision, decide
-from s3d.agent.s3.acl_evaluation import OF_OBJECTS
+from s3d.agent.s3.access_decision import (
+    OF_INITIATORS,
+    BucketAccess,
+    Decision,
+    ObjectAccess,
+    decide,
+    refusal,
+)
+from s3d.agent.s3.acl_evaluation import OF_OBJECTS, OF_OWN_OBJECTS
 from s3d.agent.s3.actions import Need, needs_of
 from s3d.agent.s3.address import parse_copy_source
 from s3d.agent.s3.errors import S3Error
@@ -28,6 +35,8 @@ from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.records import ObjectRecord
 from s3d.agent.stores.access.condition_keys import ConditionKeys
 
+_OF_TARGETS = OF_OBJECTS.keys() | OF_OWN_OBJECTS
+"""Actions for which the owner and the list of the object count."""
 _OF_TAGS = frozenset({"s3:GetObjectTagging", "s3:GetObjectVersionTagging"})
 
 
@@ -49,8 +58,9 @@ class Authorization:
         self.check_expected_owner(request)
         needs = needs_of(request.op.name, request.op.scope, request.input)
         for need in needs:
-            if not self.decide(need, request, caller).allowed:
-                self._refuse(need, request, caller)
+            decision = self.decide(need, request, caller)
+            if not decision.allowed:
+                self._refuse(need, decision, request, caller)
         if needs and _reads_object(request, needs[0]):
             self._hide_missing(needs[0], request, caller)
 
@@ -84,54 +94,48 @@ class Authorization:
         access = self.bucket(need.bucket) if need.bucket else None
         if access is None or request.op.name == "CreateBucket":
             return _without_bucket(need, caller)
-        record = self._record(need) if need.key else None
-        has_tags = record is not None and bool(record.description.tags)
-        if need.action in _OF_TAGS and request.op.name == "CopyObject" and not has_tags:
+        if need.action in _OF_TAGS and request.op.name == "CopyObject" and not self._tags(need):
             return Decision(True, "the source has no tags")
-        if need.is_secondary:
-            return self._decide_secondary(need, request, caller, access, record)
-        return decide(
+        decision = decide(
             need,
             caller,
             access,
-            None if record is None else object_access(record),
-            self._keys(need, request, access, record),
+            self._target(need),
+            self._keys(need, request, access),
             initiator=self._initiator(need, request),
         )
+        return self._secondary(need, caller, access, decision) if need.is_secondary else decision
 
-    def _decide_secondary(
-        self,
-        need: Need,
-        request: S3Request[Any],
-        caller: Principal,
-        access: BucketAccess,
-        record: ObjectRecord | None,
+    def _secondary(
+        self, need: Need, caller: Principal, access: BucketAccess, decision: Decision
     ) -> Decision:
         """What goes along with a main action that is granted: see Need.is_secondary."""
-        keys = self._keys(need, request, access, record)
-        target = None if record is None else object_access(record)
-        decision = decide(need, caller, access, target, keys)
         if decision.allowed or decision.is_explicit or caller.owner == access.owner:
             return decision
         if caller.is_anonymous or scope_allows(caller, need.action, need.bucket, need.key):
             return Decision(True, "it goes along with the main action")
         return decision
 
-    def _keys(
-        self,
-        need: Need,
-        request: S3Request[Any],
-        access: BucketAccess,
-        record: ObjectRecord | None,
-    ) -> ConditionKeys:
+    def _keys(self, need: Need, request: S3Request[Any], access: BucketAccess) -> ConditionKeys:
         owner = self._owners.find(access.owner)
         return ConditionKeys(
             request,
             now=self._clock(),
             account="" if owner is None else owner.account_id,
-            tags=None if record is None else record.description.tags,
+            tags=lambda: self._tags(need),
             version_id=need.version_id,
         )
+
+    def _target(self, need: Need) -> ObjectAccess | None:
+        """The existing version, where its owner or its list decides."""
+        if need.action not in _OF_TARGETS:
+            return None
+        record = self._record(need)
+        return None if record is None else object_access(record)
+
+    def _tags(self, need: Need) -> Mapping[str, str]:
+        record = self._record(need) if need.key else None
+        return {} if record is None else record.description.tags
 
     def _record(self, need: Need) -> ObjectRecord | None:
         """The version that a need names, if it exists."""
@@ -157,25 +161,30 @@ class Authorization:
 
     # ------------------------------------------------------------ refusals
 
-    def _refuse(self, need: Need, request: S3Request[Any], caller: Principal) -> None:
+    def _refuse(
+        self, need: Need, decision: Decision, request: S3Request[Any], caller: Principal
+    ) -> None:
         """Raises AccessDenied, except where the caller may see that there is nothing."""
         access = self.bucket(need.bucket)
-        if access is None or need.action not in OF_OBJECTS or self._record(need) is not None:
+        if access is None:
             raise S3Error("AccessDenied")
+        is_known = need.action not in OF_OBJECTS or self._record(need) is not None
         # No object, so no list of grants that could allow it: whoever may list may know.
-        if self.decide(need, request, caller).is_explicit:
-            raise S3Error("AccessDenied")
+        if is_known or decision.is_explicit:
+            raise refusal(need, caller, decision, access.owner)
         self._hide_missing(need, request, caller)
 
     def _hide_missing(self, need: Need, request: S3Request[Any], caller: Principal) -> None:
-        """Raises AccessDenied for an object that is not there, unless the caller may list.
+        """Raises AccessDenied for an object that is not there, unless the caller may list its key,
+        as a key that is limited to a prefix may within it.
 
         https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
         """
         if self.bucket(need.bucket) is None or self._record(need) is not None:
             return
         action = "s3:ListBucketVersions" if need.version_id else "s3:ListBucket"
-        if not self.decide(Need(action, need.bucket), request, caller).allowed:
+        listing = request.replace(input={"Bucket": need.bucket, "Prefix": need.key})
+        if not self.decide(Need(action, need.bucket), listing, caller).allowed:
             raise S3Error("AccessDenied")
 
     def check_expected_owner(self, request: S3Request[Any]) -> None:

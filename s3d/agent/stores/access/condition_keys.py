@@ -55,11 +55,12 @@ class ConditionKeys:
         *,
         now: float,
         account: str,
-        tags: Mapping[str, str] | None = None,
+        tags: Callable[[], Mapping[str, str]] = dict,
         version_id: str = "",
     ) -> None:
-        """now: Unix seconds. account: id of the account that owns the bucket. tags: of the existing
-        object; None: there is none. version_id: that the action names."""
+        """now: Unix seconds. account: id of the account that owns the bucket. tags: finds those of
+        the existing object, and is called only for a condition on them. version_id: that the action
+        names."""
         self.request = request
         self.now = now
         self.account = account
@@ -77,7 +78,7 @@ class ConditionKeys:
         if read is not None:
             return read(self)
         if key.startswith(_EXISTING_TAG):
-            return _texts((self._tags or {}).get(key.removeprefix(_EXISTING_TAG)))
+            return _texts(self._tags().get(key.removeprefix(_EXISTING_TAG)))
         if key.startswith(_REQUEST_TAG):
             return _texts(_request_tags(self).get(key.removeprefix(_REQUEST_TAG)))
         return None

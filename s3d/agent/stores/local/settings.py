@@ -51,8 +51,14 @@ class Setting:
 
 def _logging_target_exists(reader: Reader, bucket: BucketRecord, status: Mapping[str, Any]) -> None:
     target = (status.get("LoggingEnabled") or {}).get("TargetBucket")
-    if target is not None and reader.bucket(target) is None:
+    if target is None:
+        return
+    found = reader.bucket(target)
+    if found is None:
         raise S3Error("InvalidTargetBucketForLogging", TargetBucket=target)
+    if found.owner != bucket.owner:
+        message = "The owner for the bucket to be logged and the target bucket must be the same."
+        raise S3Error("InvalidTargetBucketForLogging", message, TargetBucket=target)
 
 
 def _born_with_lock(record: BucketRecord) -> Members | None:

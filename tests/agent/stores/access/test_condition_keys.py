@@ -29,7 +29,7 @@ def keys(operation="PutObject", caller=ALT, wire=WIRE, tags=None, version_id="",
     context = RequestContext("ID", caller, client_address="192.0.2.1")
     request = S3Request(operations()[operation], members, None, wire, context)
     found = ConditionKeys(
-        request, now=NOW, account="111122223333", tags=tags, version_id=version_id
+        request, now=NOW, account="111122223333", tags=lambda: tags or {}, version_id=version_id
     )
     return lambda name: found(key_of(name))
 

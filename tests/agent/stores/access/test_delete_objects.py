@@ -1,3 +1,6 @@
+import asyncio
+from itertools import pairwise
+
 from s3d.agent.core.store import Completed
 from s3d.agent.s3.messages import BytesBody, S3Request, S3Response
 from s3d.agent.s3.model import operations
@@ -49,3 +52,22 @@ async def test_a_version_and_a_bypass_have_actions_of_their_own():
     actions = []
     await delete_permitted(Inner(), asked, lambda need: actions.append(need.action) or True)
     assert actions == ["s3:DeleteObjectVersion", "s3:BypassGovernanceRetention"]
+
+
+async def test_other_requests_get_their_turn_while_a_long_list_is_decided():
+    keys = [{"Key": f"k{number}"} for number in range(1_000)]
+    decided, seen = [], []
+
+    async def other():
+        while len(decided) < len(keys):
+            seen.append(len(decided))
+            await asyncio.sleep(0)
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(other())
+        group.create_task(
+            delete_permitted(Inner(), request(*keys), lambda need: not decided.append(need))
+        )
+    gaps = [after - before for before, after in pairwise(seen)]
+    assert len(decided) == 1_000
+    assert max(gaps) <= 64
