@@ -43,6 +43,8 @@ HEADERS: Mapping[str, tuple[str, str]] = {
     "x-amz-skip-destination-validation": (IGNORED, "no destination is validated"),
     "x-amz-bucket-object-lock-token": (IGNORED, "was needed to enable object lock by AWS Support"),
     **dict.fromkeys(UNSUPPORTED_MEMBERS.values(), (REFUSED, "holds of events are not implemented")),
+    "x-amz-server-side-encryption-context": (IGNORED, "its form is checked; keys have no policies"),
+    "x-amz-server-side-encryption-bucket-key-enabled": (KEPT, "there is no key service to spare"),
     "x-amz-bucket-namespace": (ENFORCED, "`global` only; others are refused"),
     "x-amz-source-expected-bucket-owner": (IGNORED, "not compared yet"),
     "x-amz-create-session-mode": (REFUSED, "with its operation"),
@@ -53,6 +55,22 @@ HEADERS: Mapping[str, tuple[str, str]] = {
 enforced: the handler of the operation reads the member (test_s3_compatibility.py looks for it)."""
 
 DIFFERENCES: tuple[tuple[str, str, str], ...] = (
+    (
+        "a read with another customer key than that of the object (SSE-C)",
+        "400",
+        "403 AccessDenied, as AWS; 400 without a key",
+    ),
+    (
+        "`x-amz-server-side-encryption: aws:kms` without a key id",
+        "an error",
+        "the key `alias/aws/s3`, as [AWS documents]"
+        "(https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html)",
+    ),
+    (
+        "an object for which neither request nor bucket asks for encryption",
+        "not encrypted, and no header",
+        "the same, unless `S3D_ENCRYPT=sse-s3` is set; AWS encrypts every object with SSE-S3",
+    ),
     (
         "`If-Match: *`, or an ETag in `If-None-Match`, on PutObject, CopyObject and "
         "CompleteMultipartUpload",

@@ -310,6 +310,41 @@ def test_a_bucket_policy_demands_an_encryption(
     s3.put_object(**place, **allowed)
 
 
+BLOCKED = "<BlockedEncryptionTypes><EncryptionType>{}</EncryptionType></BlockedEncryptionTypes>"
+
+
+@pytest.mark.parametrize("blocked", ["SSE-C", "NONE"])
+def test_a_bucket_blocks_customer_keys(agent: AgentProcess, bucket: str, blocked: str) -> None:
+    """The element is newer than this boto3, so its document is replaced."""
+    client, seen = agent.s3(request_checksum_calculation="when_required"), []
+    root = "ServerSideEncryptionConfiguration"
+    document = f"<{root}><Rule>{BLOCKED.format(blocked)}</Rule></{root}>".encode()
+
+    def replace_document(params: dict[str, Any], **_: Any) -> None:
+        params["body"] = document
+        for name in [name for name in params["headers"] if "checksum" in name.lower()]:
+            del params["headers"][name]
+        params["headers"]["Content-MD5"] = base64.b64encode(hashlib.md5(document).digest()).decode()
+
+    def read_document(http_response: Any, **_: Any) -> None:
+        seen.append(http_response.content.decode())
+
+    client.meta.events.register("before-call.s3.PutBucketEncryption", replace_document)
+    client.meta.events.register("after-call.s3.GetBucketEncryption", read_document)
+    place = {"Bucket": bucket, "Key": "k"}
+    client.put_object(**place, Body=b"old", **CUSTOMER)
+    rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+    client.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": [rule]})
+    client.get_bucket_encryption(Bucket=bucket)
+    assert f"<EncryptionType>{blocked}</EncryptionType>" in seen[0]
+    if blocked == "NONE":
+        client.put_object(**place, Body=b"new", **CUSTOMER)
+        return
+    assert status_of(client.put_object, **place, **CUSTOMER) == (403, "AccessDenied")
+    assert status_of(client.create_multipart_upload, **place, **CUSTOMER) == (403, "AccessDenied")
+    assert client.get_object(**place, **CUSTOMER)["Body"].read() == b"old"
+
+
 def test_the_setting_encrypts_every_object(tmp_path: Path) -> None:
     agent = launch(tmp_path / "home", env={"S3D_ENCRYPT": "sse-s3"})
     try:

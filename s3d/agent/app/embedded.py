@@ -21,7 +21,7 @@ from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.records import Layout, StoreTotals
 from s3d.agent.stores.local.new_buckets import OPEN
 from s3d.agent.stores.local.object_bodies import open_layout
-from s3d.agent.stores.local.object_keys import ObjectKeys
+from s3d.agent.stores.local.object_keys import ObjectKeys, load_ring
 from s3d.agent.stores.local.publish import OnChange
 from s3d.agent.stores.local.store import LocalStore
 from s3d.shared.control import StoreStatus
@@ -104,6 +104,10 @@ class Embedded:
         generation = self.index.generation
         return "" if generation is None else str(generation.doubt or "")
 
+    def key_problems(self) -> list[str]:
+        """What is wrong with the key ring as it is on the disk now. Raises OSError."""
+        return load_ring(self.index, KeyRing(self.folder / KEYS, time.time))
+
     def warnings(self) -> list[str]:
         """Warnings for the status."""
         damage = list(self.blobs.damage)
@@ -171,7 +175,7 @@ def open_store(
         )
         store = Embedded(local, index, blobs, folder)
         for problem in keys.load() if keys is not None else ():
-            store.trouble.append(problem)
+            store.trouble.append(f"{problem}: s3d check")
             logger.error("%s", problem)
     except BaseException:
         index.close()

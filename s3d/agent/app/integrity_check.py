@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from s3d.agent.app.damaged_state import damaged_state
-from s3d.agent.app.embedded import BLOBS, Embedded, open_index, open_store
+from s3d.agent.app.embedded import BLOBS, KEYS, Embedded, open_index, open_store
 from s3d.agent.app.process import only_one, private_folder
 from s3d.agent.app.stack import Stack
 from s3d.agent.storage.blobs import INLINE, Blobs
@@ -52,6 +52,7 @@ _INDEX = (
     "or recover the readable part: s3d check --repair"
 )
 _MEMORY = "s3d sync approve, or s3d check --repair while no agent runs; neither deletes anything"
+_KEYS = "put the files of the key ring back from a copy, beside those that are there"
 _ENDS = 1_000
 """A line is sent at least after so many rows, to show progress."""
 
@@ -134,6 +135,8 @@ class Checker:
         if store.doubt:
             remedy = "restore the whole folder from a copy if writes are missing"
             yield self._line(Damage(place, str(store.folder / INDEX), store.doubt, remedy=remedy))
+        for problem in store.key_problems():
+            yield self._line(Damage(place, str(store.folder / KEYS), problem, remedy=_KEYS))
         async for found in check.rows():
             self._files += 1
             self._size += found.size

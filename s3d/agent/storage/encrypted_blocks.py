@@ -95,9 +95,8 @@ class BlobEncryptor:
 
     def data_key(self) -> DataKey:
         """What the extent of the finished blob needs to be read."""
-        nonce = secrets.token_bytes(_NONCE)
-        wrapped = _aesgcm(self._wrapping_key).encrypt(nonce, self._key, self._id)
-        return DataKey(self._id, self._part, self._size, nonce + wrapped)
+        wrapped = _wrapped(self._wrapping_key, self._key, self._id)
+        return DataKey(self._id, self._part, self._size, wrapped)
 
     def _next(self, data: bytes | memoryview) -> bytes:
         block = self._blocks.encrypt(self._number, data, is_last=False)
@@ -109,14 +108,9 @@ class BlobDecryptor:
     """Decrypts blocks of one blob. Raises KeyUnavailable when the wrapping key is another one."""
 
     def __init__(self, wrapping_key: bytes, data_key: DataKey) -> None:
-        nonce, wrapped = data_key.wrapped[:_NONCE], data_key.wrapped[_NONCE:]
         from cryptography.exceptions import InvalidTag
 
-        try:
-            key = _aesgcm(wrapping_key).decrypt(nonce, wrapped, data_key.id)
-        except InvalidTag as error:
-            raise KeyUnavailable("it was encrypted with another key") from error
-        self._blocks = _Blocks(key, data_key.id, data_key.part)
+        self._blocks = _Blocks(_unwrapped(wrapping_key, data_key), data_key.id, data_key.part)
         self._invalid_tag = InvalidTag
         self._last = max(0, -(-data_key.size // BLOCK) - 1)
 
@@ -164,6 +158,28 @@ class _Blocks:
         """Nonce and associated data of a block."""
         nonce = number.to_bytes(_NONCE, "big")
         return nonce, self._name + nonce + bytes((is_last,))
+
+
+def rewrapped(data_key: DataKey, old: bytes, new: bytes) -> DataKey:
+    """The same data key, encrypted by another wrapping key. Raises KeyUnavailable."""
+    wrapped = _wrapped(new, _unwrapped(old, data_key), data_key.id)
+    return DataKey(data_key.id, data_key.part, data_key.size, wrapped)
+
+
+def _wrapped(wrapping_key: bytes, key: bytes, id: bytes) -> bytes:
+    # Random nonces are good for 2**32 data keys under one wrapping key (SP 800-38D, 8.3).
+    nonce = secrets.token_bytes(_NONCE)
+    return nonce + _aesgcm(wrapping_key).encrypt(nonce, key, id)
+
+
+def _unwrapped(wrapping_key: bytes, data_key: DataKey) -> bytes:
+    from cryptography.exceptions import InvalidTag
+
+    nonce, wrapped = data_key.wrapped[:_NONCE], data_key.wrapped[_NONCE:]
+    try:
+        return _aesgcm(wrapping_key).decrypt(nonce, wrapped, data_key.id)
+    except InvalidTag as error:
+        raise KeyUnavailable("it was encrypted with another key") from error
 
 
 def _aesgcm(key: bytes) -> AESGCM:

@@ -31,7 +31,7 @@ _CHECK = b"s3d key ring"
 _CHECK_SIZE = 16
 _OTHERS = 0o077
 """Permissions of everybody but the owner."""
-_REMEDY = ": objects that need it cannot be read; restore its file from a copy"
+_EFFECT = ": objects that need it cannot be read"
 
 
 class _File(msgspec.Struct, frozen=True):
@@ -86,9 +86,7 @@ class KeyRing:
             try:
                 self.add(_read(path))
             except (OSError, ValueError, msgspec.MsgspecError) as error:
-                self.problems.append(
-                    f"the key file {path} cannot be read: {error}; restore it from a copy"
-                )
+                self.problems.append(f"the key file {path} cannot be read: {error}")
             else:
                 self._check_mode(path)
 
@@ -132,9 +130,9 @@ class KeyRing:
         for id, check in checks.items():
             key = self._by_id.get(id)
             if key is None:
-                wrong.append(f"key {id} is missing from the key ring {self.folder}{_REMEDY}")
+                wrong.append(f"key {id} is missing from the key ring {self.folder}{_EFFECT}")
             elif not hmac.compare_digest(key.check, check):
-                wrong.append(f"key {id} in the key ring {self.folder} is another key{_REMEDY}")
+                wrong.append(f"key {id} in the key ring {self.folder} is another key{_EFFECT}")
                 del self._by_id[id]
                 self._by_name = {name: k for name, k in self._by_name.items() if k.id != id}
         return wrong

@@ -68,6 +68,26 @@ async def test_where_nothing_is_nothing_is_wrong_and_nothing_is_made(places):
     assert not places.store_dir.exists()
 
 
+@pytest.mark.parametrize("is_open", [True, False])
+async def test_a_key_that_is_lost(places, is_open):
+    """The bytes are verified all the same."""
+    store = open_embedded(places.store_dir, encrypt="sse-s3")
+    await put(store)
+    opened = Opened({places.store_dir: store}) if is_open else Opened()
+    if not is_open:
+        store.close()
+    damages, checked = await found_by(places, opened)
+    assert (damages, checked.files) == ([], 2)
+    (key,) = (places.store_dir / "keyring").iterdir()
+    key.unlink()
+    (damage,), checked = await found_by(places, opened)
+    assert "missing from the key ring" in damage.problem
+    assert damage.remedy
+    assert checked.files == 2
+    if is_open:
+        store.close()
+
+
 @pytest.mark.finding("S10")
 @pytest.mark.parametrize("is_open", [True, False])
 async def test_a_damaged_object_of_the_store(places, is_open):

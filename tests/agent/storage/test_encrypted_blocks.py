@@ -1,6 +1,8 @@
 """The blocks of encrypted blobs: every range comes back, and nothing that was moved or cut does."""
 
 import os
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given, settings
@@ -123,3 +125,8 @@ def test_another_wrapping_key_is_not_damage():
 def test_the_same_bytes_are_never_stored_alike():
     assert encrypt(DATA)[0][:BLOCK] != encrypt(DATA)[0][:BLOCK]
     assert WRAPPING_KEY not in DATA_KEY.wrapped
+
+
+def test_an_agent_that_encrypts_nothing_does_without_the_library():
+    code = "import sys, s3d.agent.app.embedded; sys.exit('cryptography' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

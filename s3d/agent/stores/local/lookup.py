@@ -147,11 +147,15 @@ def update_metadata(
 
 
 def put_revised(
-    tx: Transaction, bucket: BucketRecord, stored: Stored, record: ObjectRecord
+    tx: Transaction,
+    bucket: BucketRecord,
+    stored: Stored,
+    record: ObjectRecord,
+    layout: Layout | None = None,
 ) -> None:
-    """Write another record of the same version, current or not."""
+    """Write another record of the same version, current or not. layout: of the same blobs."""
     current = tx.current(bucket.name, record.key.encode())
-    revised = Stored(record, stored.layout)
+    revised = Stored(record, layout or stored.layout)
     if current is not None and current.record.seq == record.seq:
         tx.put_current(bucket.name, revised, stored.record)
     else:

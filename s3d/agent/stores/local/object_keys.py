@@ -88,10 +88,8 @@ class ObjectKeys:
         """Read the key ring, and say what is wrong with it. Raises OSError."""
         if self._ring is None:
             return []
-        self._ring.load()
-        stored = self._index.read_inline(lambda reader: reader.setting(_STORE, _KEY_CHECKS))
-        self._checks = {} if stored is None else _decode_checks(stored)
-        return [*self._ring.problems, *self._ring.missing(self._checks)]
+        self._checks = self._index.read_inline(_read_checks)
+        return load_ring(self._index, self._ring)
 
     def requested(self, request: S3Request[Members]) -> Requested | None:
         """The encryption of a PutObject, CopyObject or CreateMultipartUpload; None: none.
@@ -190,6 +188,12 @@ class ObjectKeys:
         return key
 
 
+def load_ring(index: Index, ring: KeyRing) -> list[str]:
+    """Read a key ring, and say what is wrong with it or missing from it. Raises OSError."""
+    ring.load()
+    return [*ring.problems, *ring.missing(index.read_inline(_read_checks))]
+
+
 def customer_key_of_read(
     input: Mapping[str, Any], record: ObjectRecord, prefix: str = sse.TARGET
 ) -> CustomerKey | None:
@@ -279,6 +283,11 @@ def _not_of_the_upload() -> S3Error:
         "The multipart upload initiate requested encryption. Subsequent part requests must include "
         "the appropriate encryption parameters.",
     )
+
+
+def _read_checks(reader: Reader) -> dict[str, bytes]:
+    stored = reader.setting(_STORE, _KEY_CHECKS)
+    return {} if stored is None else _decode_checks(stored)
 
 
 def _put_checks(checks: dict[str, bytes], tx: Transaction) -> None:

@@ -53,6 +53,7 @@ from s3d.agent.stores.local.publish import OnChange, Publisher
 from s3d.agent.stores.local.rename import RenameOps
 from s3d.agent.stores.local.settings import SettingOps
 from s3d.agent.stores.local.tagging import TagOps
+from s3d.agent.stores.local.update_encryption import UpdateEncryptionOps
 from s3d.agent.stores.local.versions import VersionOps
 
 
@@ -119,6 +120,7 @@ class LocalStore(TerminalStore):
             SettingOps(index),
             PolicyStatusOps(index),
             BucketEncryptionOps(index, keys.default),
+            UpdateEncryptionOps(index, keys, clock),
             ConfigurationOps(index),
             AclOps(index, ownership),
             LockOps(index, clock),

@@ -45,6 +45,9 @@ _OF_GET = {
 }
 """Members of UploadPartCopy -> of GetObject."""
 
+_SOURCE_IS_GONE = ("NoSuchKey", "SlowDown")
+"""Errors of the stage for the source of a copy that was pushed before, or while, it was read."""
+
 Deletion = Mapping[str, Any]
 """One of the Objects of DeleteObjects."""
 
@@ -204,7 +207,7 @@ class CopyOps:
         try:
             return await self._stage.write(request, self._size(request))
         except S3Error as error:
-            if error.code != "NoSuchKey" or self._is_staged(request):
+            if error.code not in _SOURCE_IS_GONE or self._is_staged(request):
                 raise
             return await self._settler.forward(request)  # the source was pushed meanwhile
 
@@ -215,7 +218,11 @@ class CopyOps:
         if not self._journal.has_upload(request.bucket, request.key, input["UploadId"]):
             return await self._settler.forward(request)
         if self._is_staged(request):
-            return await self._stage.write(request, self._size(request), files=0)
+            try:
+                return await self._stage.write(request, self._size(request), files=0)
+            except S3Error as error:
+                if error.code not in _SOURCE_IS_GONE or self._is_staged(request):
+                    raise  # otherwise it was pushed meanwhile
         source = await self._fetch(request)
         if source.body is None:
             return await self._put_part(request, BytesBody(b""))

@@ -1,5 +1,6 @@
 """Encrypted objects in the embedded store: what is on the disk, and who gets it back."""
 
+import asyncio
 import base64
 import hashlib
 import os
@@ -448,6 +449,23 @@ async def test_a_restart_reads_everything(s3, open_store):
     assert await s3.read("bucket", "small") == SMALL
     assert await s3.read("bucket", "large") == LARGE
     assert await s3.read("bucket", "own", **customer()) == LARGE
+
+
+async def test_a_key_is_made_once_for_all_forms_of_its_id(s3, tmp_path):
+    arn = "arn:aws:kms:us-east-1:000000000000:key/testkey-1"
+    async with asyncio.TaskGroup() as group:
+        for number, id in enumerate([arn, "testkey-1"] * 4):
+            group.create_task(s3.put("bucket", str(number), SMALL, **KMS, SSEKMSKeyId=id))
+    assert len(list((tmp_path / "keyring").iterdir())) == 1
+    for number in range(8):
+        assert await s3.read("bucket", str(number)) == SMALL
+
+
+async def test_a_key_that_cannot_be_stored_encrypts_nothing(s3, tmp_path):
+    (tmp_path / "keyring").write_text("no folder")
+    error = await s3.refused("SlowDown", "PutObject", Bucket="bucket", Key="k", **S3)
+    assert error.status == 503
+    assert await s3.keys("bucket") == []
 
 
 def with_ring(s3, tmp_path):

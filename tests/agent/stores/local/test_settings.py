@@ -38,8 +38,6 @@ NOT_IMPLEMENTED = {
     "RestoreObject",
     "SelectObjectContent",
     "WriteGetObjectResponse",
-    # of the encryption at rest
-    "UpdateObjectEncryption",
 }
 
 

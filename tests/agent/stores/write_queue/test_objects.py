@@ -230,6 +230,33 @@ async def test_a_part_is_made_of_a_pending_object(s3, bucket):
     assert part["CopyPartResult"]["ETag"]
 
 
+@pytest.mark.parametrize("operation", ["CopyObject", "UploadPartCopy"])
+async def test_a_source_that_is_pushed_before_it_is_copied_is_the_remotes(
+    s3, queue, there, bucket, monkeypatch, operation
+):
+    data = b"data" * 50_000
+    await s3.put(bucket, "from", data)
+    copy = of(bucket, "to", CopySource=f"{bucket}/from")
+    upload = await s3("CreateMultipartUpload", **of(bucket, "to"))
+    if operation == "UploadPartCopy":
+        copy |= {"UploadId": upload["UploadId"], "PartNumber": 1}
+    stage = queue.store._handlers[operation].__self__._stage
+    write = stage.write
+
+    async def overtaken(request, *arguments, **keywords):
+        await queue.pusher.push_now(bucket, "from", timeout=10)
+        return await write(request, *arguments, **keywords)
+
+    monkeypatch.setattr(stage, "write", overtaken)
+    done = await s3(operation, **copy)
+    monkeypatch.undo()
+    if operation == "UploadPartCopy":
+        parts = {"Parts": [{"PartNumber": 1, "ETag": done["CopyPartResult"]["ETag"]}]}
+        end = of(bucket, "to", UploadId=upload["UploadId"], MultipartUpload=parts)
+        await s3("CompleteMultipartUpload", **end)
+    assert await s3.read(bucket, "to") == data
+
+
 async def test_conditions_on_the_source_of_a_part_hold(s3, there, bucket):
     await there.put(bucket, "k", b"0123456789")
     made = await s3("CreateMultipartUpload", Bucket=bucket, Key="copy")
