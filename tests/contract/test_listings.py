@@ -172,7 +172,7 @@ async def test_a_continuation_token_counts_for_more_than_start_after(s3, filled)
     assert page["ContinuationToken"] == token
 
 
-@pytest.mark.parametrize("token", ["", "x", "no token!"])
+@pytest.mark.parametrize("token", ["x", "no token!"])
 async def test_a_token_that_is_none_is_refused(s3, filled, token):
     await s3.refused("InvalidArgument", "ListObjectsV2", Bucket=filled, ContinuationToken=token)
 

@@ -32,6 +32,7 @@ FAMILIES = [name for name in SETTINGS if "Id" in service().input_of(name).member
 SINGLE = [name for name in SETTINGS if name not in FAMILIES]
 
 ABSENT = {
+    "PutBucketAbac": {"AbacStatus": {"Status": "Disabled"}},
     "PutBucketAccelerateConfiguration": {},
     "PutBucketCors": "NoSuchCORSConfiguration",
     "PutBucketEncryption": "ServerSideEncryptionConfigurationNotFoundError",

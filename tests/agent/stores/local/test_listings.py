@@ -80,3 +80,9 @@ async def test_an_upload_is_found_by_bucket_key_and_id_together(s3, bucket):
     await s3("CreateBucket", Bucket="other")
     await s3.refused("NoSuchUpload", "ListParts", Bucket="other", Key="k", UploadId=id)
     assert "Parts" not in await s3("ListParts", Bucket=bucket, Key="k", UploadId=id)
+
+
+async def test_an_empty_continuation_token_is_the_first_page(s3, bucket):
+    await s3.put(bucket, "k")
+    page = await s3("ListObjectsV2", Bucket=bucket, ContinuationToken="")
+    assert (page.names("Contents", "Key"), page["ContinuationToken"]) == (["k"], "")
