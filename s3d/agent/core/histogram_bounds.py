@@ -17,6 +17,8 @@ class Bounds(NamedTuple):
     """Buckets that are counted for each exported one."""
     edges: tuple[float, ...]
     """The upper bounds of the counted buckets; every detail-th one is exported."""
+    texts: tuple[str, ...]
+    """The exported bounds and +Inf as text; OpenMetrics wants each to be written as a float."""
 
     def merge(self, counts: list[int]) -> tuple[int, ...]:
         """The counts of the exported buckets, the last one being that of +Inf."""
@@ -48,7 +50,7 @@ def bounds(exported: tuple[float, ...], detail: int = 1) -> Bounds:
         edges += [low + step * at for at in range(1, detail)]
         edges.append(high)
         low = high
-    return Bounds(exported, detail, tuple(edges))
+    return Bounds(exported, detail, tuple(edges), (*map(repr, exported), "+Inf"))
 
 
 REQUEST = bounds(tuple(128e-6 * 2**power for power in range(20)), detail=8)

@@ -88,11 +88,11 @@ def _samples(metric: Metric, point: Point, is_openmetrics: bool) -> Iterator[str
     assert metric.kind is Kind.HISTOGRAM
     assert metric.bounds is not None
     below = 0
-    for at, bound in enumerate((*metric.bounds.exported, math.inf)):
-        below += value.counts[at]
+    start = f"{metric.name}_bucket{{" + "".join(f"{pair}," for pair in pairs)
+    for at, (bound, count) in enumerate(zip(metric.bounds.texts, value.counts, strict=True)):
+        below += count
         exemplar = value.exemplars.get(at) if is_openmetrics else None
-        labels = _braces([*pairs, f'le="{_bound(bound)}"'])
-        yield f"{metric.name}_bucket{labels} {below}{_exemplar(exemplar)}"
+        yield f'{start}le="{bound}"}} {below}{_exemplar(exemplar)}'
     yield f"{metric.name}_sum{_braces(pairs)} {_number(value.sum)}"
     yield f"{metric.name}_count{_braces(pairs)} {below}"
 
@@ -125,8 +125,3 @@ def _number(value: float) -> str:
     if math.isnan(value):
         return "NaN"
     return str(int(value)) if value == int(value) else repr(float(value))
-
-
-def _bound(value: float) -> str:
-    """OpenMetrics wants a bound to be written as a float."""
-    return "+Inf" if math.isinf(value) else repr(value)
