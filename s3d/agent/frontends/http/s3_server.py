@@ -151,12 +151,12 @@ class S3Server:
 
     def serve(self, exchange: Exchange) -> Coroutine[Any, Any, None] | None:
         exchange.request_id = self._heads.request_id()
-        exchange.started = self._loop.time()
+        exchange.started = time.monotonic()  # uvloop's loop.time() counts milliseconds
         return self._handler.serve(exchange)
 
     def completed(self, exchange: Exchange) -> None:
         if self._is_counting:
-            self._counters.count(exchange, self._loop.time())
+            self._counters.count(exchange, time.monotonic())
         if self._request_logs:
             log_completed(exchange, self._request_logs)
         if exchange.span is not None:

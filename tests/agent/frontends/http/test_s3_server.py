@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import socket
 from collections.abc import AsyncIterator, Mapping
 
 import pytest
 
+from s3d.agent.core.metric_names import HTTP_DURATION
 from s3d.agent.core.store import TerminalStore, operation
+from s3d.agent.core.telemetry import Registry
 from s3d.agent.frontends.http.limits import Limits
 from s3d.agent.frontends.http.s3_server import S3Server
 from s3d.agent.s3.messages import NO_TRAILERS, BytesBody, S3Request, S3Response
@@ -216,3 +219,27 @@ async def test_localhost_is_both_loopback_addresses_when_the_machine_has_them() 
     finally:
         await server.stop(0)
     assert host == "localhost"
+
+
+def test_a_request_of_less_than_a_millisecond_has_its_own_time():
+    """The clock of uvloop's loop counts whole milliseconds."""
+    uvloop = pytest.importorskip("uvloop")
+    registry = Registry()
+
+    async def requests() -> None:
+        server = S3Server(TerminalStore(), keys=None, registry=registry)
+        _, port = await server.start("127.0.0.1", 0)
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for _ in range(20):
+            writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            head = await reader.readuntil(b"\r\n\r\n")
+            await reader.readexactly(int(re.search(rb"(?i)content-length: (\d+)", head)[1]))
+        writer.close()
+        await server.stop(1.0)
+
+    uvloop.run(requests())
+    (family,) = (each for each in registry.collect() if each.metric is HTTP_DURATION)
+    (durations,) = (point.value for point in family.points)
+    milliseconds = durations.sum * 1000
+    assert durations.observations == 20
+    assert abs(milliseconds - round(milliseconds)) > 1e-6
