@@ -21,10 +21,13 @@ def queue():
 
 @pytest.fixture
 def logger(queue):
-    handler, root = LogExporter(queue), logging.getLogger()
-    root.addHandler(handler)
-    yield logging.getLogger("s3d.agent.x")
-    root.removeHandler(handler)
+    """Its lines do not reach the root logger: pytest-xdist cannot send a captured surrogate."""
+    handler, logger = LogExporter(queue), logging.getLogger("s3d.agent.x")
+    logger.addHandler(handler)
+    logger.propagate = False
+    yield logger
+    logger.propagate = True
+    logger.removeHandler(handler)
 
 
 def sent(queue):
