@@ -33,6 +33,12 @@ def key_command() -> None:
     """Access keys for programs, users and tests, each with an owner and a scope of its own.
 
     The agent need not run; when it does, a change takes effect with the next request.
+
+    \b
+    Examples:
+      s3d key create ci --bucket builds/nightly/ --expires 30d
+      s3d key rotate default
+      s3d key revoke ci
     """
 
 
