@@ -17,6 +17,7 @@ from s3d.agent.s3.canonical import EMPTY_SHA256, PayloadKind
 from s3d.agent.s3.chunked import Decoder
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import NO_TRAILERS
+from s3d.agent.s3.principal import ANONYMOUS
 from s3d.agent.s3.sigv4 import Verified
 
 _BODILESS = ("GET", "HEAD")
@@ -129,6 +130,8 @@ def check_document(authorized: AuthorizedRequest, document: bytes) -> None:
         if hasher.b64() != value:
             raise S3Error("BadDigest", f"The {algorithm} you specified did not match")
     if authorized.op.name in DIGEST_REQUIRED and md5 is None and not promised:
+        if authorized.principal is ANONYMOUS:
+            raise S3Error("AccessDenied")  # nobody may learn first how to ask
         raise S3Error(
             "InvalidRequest",
             "Missing required header for this request: Content-MD5 OR x-amz-checksum-*",

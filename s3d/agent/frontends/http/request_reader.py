@@ -112,7 +112,9 @@ class RequestReader:
         wire, address = head.wire, head.address
         verified, principal = self._identify(head)
         op = route(wire.method, address.bucket, address.key, head.query, head.headers)
-        if has_unknown(head.headers) or (head.query and has_unknown(map(str.lower, head.query))):
+        if has_unknown(head.headers.keys()) or (
+            head.query and has_unknown({word.lower() for word in head.query})
+        ):
             op = opaque(op)
         size = _payload_size(head.headers, op, verified)
         return AuthorizedRequest(head, op, verified, principal, size)

@@ -92,8 +92,9 @@ async def test_a_complete_is_answered_again_after_the_push_and_over_restarts(
         s3 = Client(queue.store)
         at = {**AT, "ChecksumAlgorithm": "CRC32"}
         at = {**AT, "UploadId": (await s3("CreateMultipartUpload", **at))["UploadId"]}
-        part = await s3("UploadPart", PartNumber=1, Body=b"data", **at)
-        parts = {"MultipartUpload": {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}}
+        part = await s3("UploadPart", PartNumber=1, Body=b"data", ChecksumAlgorithm="CRC32", **at)
+        listed = {"PartNumber": 1, **{n: part[n] for n in ("ETag", "ChecksumCRC32")}}
+        parts = {"MultipartUpload": {"Parts": [listed]}}
         first = await s3("CompleteMultipartUpload", **at, **parts)
         assert "ChecksumCRC32" in first
         await queue.pusher.push_now(bucket, timeout=5)
@@ -165,7 +166,7 @@ async def test_what_the_pusher_has_begun_is_not_shown(s3, queue, there, bucket):
 async def test_names_are_encoded_when_asked_for(s3, bucket):
     await begin(s3, "a b")
     page = await s3("ListMultipartUploads", Bucket=bucket, EncodingType="url")
-    assert page.names("Uploads", "Key") == ["a+b"]
+    assert page.names("Uploads", "Key") == ["a%20b"]
 
 
 @pytest.mark.finding("Q5")

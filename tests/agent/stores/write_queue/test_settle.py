@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
+from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import S3Request, WireRequest
 from s3d.agent.s3.model import UNKNOWN, operations
+from s3d.agent.s3.request_headers import opaque
 from s3d.agent.stores.write_queue.journal_history import EtagAlias
 from s3d.agent.stores.write_queue.objects import requires_remote
 from s3d.agent.stores.write_queue.settle import places_of, with_remote_etags
@@ -101,3 +103,14 @@ def test_a_condition_on_the_source_of_a_copy_too() -> None:
 )
 def test_other_requests_stay_untouched(request_: S3Request[Any]) -> None:
     assert with_remote_etags(request_, alias_of) is request_
+
+
+@pytest.mark.finding("F13", "F14")
+@pytest.mark.parametrize("op", [UNKNOWN, opaque(operations()["GetObject"])])
+async def test_a_request_that_is_not_understood_is_never_answered_by_the_queue(
+    s3, there, queue, bucket, op
+):
+    await s3.put(bucket, "k", b"data")
+    with pytest.raises(S3Error, match="NotImplemented"):  # what the remote says to it
+        await queue.store.call(S3Request(op, {"Bucket": bucket, "Key": "k"}))
+    assert await there.read(bucket, "k") == b"data"
