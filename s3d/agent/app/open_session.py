@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
@@ -11,7 +11,6 @@ from typing import NamedTuple
 from s3d.agent.app.admin_address import AdminPages, scrape
 from s3d.agent.app.agent_session import AgentSession, ProcessContext
 from s3d.agent.app.frontends import ControlSocket, S3Endpoint
-from s3d.agent.app.integrity_check import Checker, opened_of
 from s3d.agent.app.process_metrics import CACHE, QUEUE, STORE, report_process
 from s3d.agent.app.readiness import session_readiness
 from s3d.agent.app.sampler import sampler_of
@@ -43,6 +42,7 @@ from s3d.agent.frontends.frontend import Frontend
 from s3d.agent.stores.read_cache.cache_status import cache_state
 from s3d.agent.transfers.user_transfers import UserTransfers
 from s3d.shared.config.schema import Config
+from s3d.shared.diagnostics import CheckLine
 from s3d.shared.paths import Places
 
 
@@ -189,7 +189,23 @@ def control_routes(
         SyncActionRoutes(session.folders),
         AccessKeyRoutes(session.process.key_manager),
         AccessDecisionRoutes(stack.explain, session.process.keys),
-        CheckRoutes(Checker(session.places, opened_of(stack))),
+        CheckRoutes(_CheckOfSession(session)),
         EventStream(session.events),
     )
     return [route for each in routes for route in each.routes()]
+
+
+class _CheckOfSession:
+    """Runs the integrity check over what the session has open."""
+
+    def __init__(self, session: AgentSession) -> None:
+        self._session = session
+
+    def run(self, *, repair: bool) -> AsyncGenerator[CheckLine, None]:
+        from s3d.agent.app.integrity_check import (
+            Checker,  # large, and most agents are never checked
+            opened_of,
+        )
+
+        session = self._session
+        return Checker(session.places, opened_of(session.stack)).run(repair=repair)

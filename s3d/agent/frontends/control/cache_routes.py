@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import msgspec
 from aiohttp import web
@@ -17,7 +18,6 @@ from s3d.agent.stores.read_cache.cache_status import (
     cache_status,
     entries_after,
 )
-from s3d.agent.stores.read_cache.layer import Cache
 from s3d.agent.stores.read_cache.prefetch import PinManager, PrefetchJob, prefetch_status
 from s3d.shared import control
 from s3d.shared.caching import (
@@ -32,6 +32,9 @@ from s3d.shared.caching import (
     Verified,
 )
 from s3d.shared.transfers import Count, Totals
+
+if TYPE_CHECKING:
+    from s3d.agent.stores.read_cache.layer import Cache
 
 VERIFY_PAGE = 64 << 20
 """Bytes after which one call of verify responds."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import msgspec
 from aiohttp import web
@@ -15,11 +17,13 @@ from aiohttp import web
 from s3d.agent.frontends.control.control_call import MAX_WAIT, Call, Route, answer
 from s3d.agent.frontends.control.problems import ControlError
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.stores.write_queue.admission import Limits
 from s3d.agent.stores.write_queue.queue_status import REJECT, WAIT, QueueParts, queue_status
 from s3d.shared import control
 from s3d.shared.config.values import parse_timetable
 from s3d.shared.transfers import Bandwidth, BandwidthStatus, Count, DrainRequest, QueueChanges
+
+if TYPE_CHECKING:
+    from s3d.agent.stores.write_queue.admission import Limits
 
 PROBE_EVERY = 1.0
 """Seconds between two attempts, during a drain, to reach a remote that is unreachable."""
@@ -154,5 +158,4 @@ def _changed(limits: Limits, changes: QueueChanges) -> Limits:
     for name, value in given.items():
         if value is not None and value <= 0:
             raise S3Error("InvalidArgument", f"{name} must be more than 0.")
-    old = {"max_size": limits.max_size, "max_files": limits.max_files, "max_age": limits.max_age}
-    return Limits(**(old | given), wait=FULL_WAIT if when_full == WAIT else 0.0)
+    return replace(limits, **given, wait=FULL_WAIT if when_full == WAIT else 0.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from aiohttp import web
 
@@ -22,7 +22,6 @@ from s3d.agent.frontends.control.queue_routes import require_queue
 from s3d.agent.frontends.control.transfer_routes import export_staged
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.stores.remote.identity import is_name_of
-from s3d.agent.stores.write_queue.move_writes import OpenQueue, Unmoved
 from s3d.agent.stores.write_queue.pending_write import PendingWrite
 from s3d.agent.stores.write_queue.queue_status import (
     QueueParts,
@@ -42,6 +41,9 @@ from s3d.shared.transfers import (
     TransferList,
     WaitingRemote,
 )
+
+if TYPE_CHECKING:
+    from s3d.agent.stores.write_queue.move_writes import OpenQueue, Unmoved
 
 PUSH_TIMEOUT = 4.0
 """Seconds for which adopt waits for a push to succeed or fail."""
@@ -78,7 +80,7 @@ class InUse(Protocol):
     def account(self) -> Account: ...
 
 
-Verb = Callable[[Call, OpenQueue, PendingWrite], Awaitable[web.StreamResponse]]
+Verb = Callable[[Call, "OpenQueue", PendingWrite], Awaitable[web.StreamResponse]]
 
 
 class RemoteRoutes:

@@ -8,11 +8,14 @@ from __future__ import annotations
 import heapq
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from s3d.agent.stores.read_cache.entry import UNCHECKED, Entry
-from s3d.agent.stores.read_cache.layer import Cache
-from s3d.agent.stores.read_cache.prefetch import PinManager
 from s3d.shared.caching import CacheEntry, CacheState, CacheStatus
+
+if TYPE_CHECKING:
+    from s3d.agent.stores.read_cache.layer import Cache
+    from s3d.agent.stores.read_cache.prefetch import PinManager
 
 
 @dataclass(frozen=True, slots=True)

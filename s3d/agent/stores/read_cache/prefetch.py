@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, suppress
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
@@ -18,13 +19,15 @@ from s3d.agent.core.jobs import JobEngine, JobPolicy
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.stores.read_cache.eligibility import PIN
 from s3d.agent.stores.read_cache.entry import UNCHECKED
-from s3d.agent.stores.read_cache.layer import Cache
 from s3d.agent.stores.read_cache.pins import SHORTEST, Pins, PinSchedule
 from s3d.agent.stores.read_cache.revalidate import is_outage
 from s3d.shared.caching import Pin, PinStatus, PrefetchRequest, PrefetchStatus
 from s3d.shared.control import ObjectInfo
 from s3d.shared.logs import log_fields
 from s3d.shared.transfers import Totals
+
+if TYPE_CHECKING:
+    from s3d.agent.stores.read_cache.layer import Cache
 
 logger = logging.getLogger(__name__)
 

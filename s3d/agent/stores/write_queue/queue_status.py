@@ -8,17 +8,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from s3d.agent.s3.messages import Body
 from s3d.agent.storage.records import Layout
-from s3d.agent.stores.write_queue.admission import Admission
-from s3d.agent.stores.write_queue.journal import Journal
 from s3d.agent.stores.write_queue.pending_write import Conflict, PendingState, PendingWrite
-from s3d.agent.stores.write_queue.pusher import Pusher
-from s3d.agent.stores.write_queue.remote_gate import PushThrottle
 from s3d.shared.transfers import QueueLimits, QueueStatus, Totals, Transfer, TransferError
+
+if TYPE_CHECKING:
+    from s3d.agent.stores.write_queue.admission import Admission
+    from s3d.agent.stores.write_queue.journal import Journal
+    from s3d.agent.stores.write_queue.pusher import Pusher
+    from s3d.agent.stores.write_queue.remote_gate import PushThrottle
 
 PUSH = "push"
 """The kind of a transfer that is a pending write."""
