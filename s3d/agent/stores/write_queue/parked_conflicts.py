@@ -103,12 +103,15 @@ class ParkedConflicts:
 
     async def discard(self, seq: int) -> bool:
         """Remove a conflict and its bytes."""
+        conflict = self._by_seq.get(seq)
 
         def remove(tx: Transaction) -> None:
             drop_conflict(tx, seq)
             tx.on_commit(partial(self._forget, seq))
 
         await self._index.write(remove)
+        if conflict is not None:
+            self._events.emit("queue.discarded", conflict.write.subject, seq=seq)
         return True
 
     async def force(self, seq: int, as_key: str | None = None) -> None:

@@ -397,7 +397,10 @@ async def test_a_conflict_survives_a_restart_and_can_be_discarded(tmp_path: Path
         assert stored is not None
         assert stored.record.etag == conflict.etag
         assert plan("put", "bbb", "k", stored)
-        assert await rig.journal.conflicts.discard(seq)
+        with rig.events.subscribe(["queue"]) as events:
+            assert await rig.journal.conflicts.discard(seq)
+            (event,) = await events.take()
+        assert (event.kind, event.subject) == ("queue.discarded", "bbb/k")
         assert rig.journal.conflicts.get(seq) is None
         assert rig.journal.used() == (0, 0)
 

@@ -146,3 +146,19 @@ async def test_what_is_parked_is_retried_in_one_commit(desk):
     )
     assert len(commits) == 1
     assert len(await desk.pushed()) == 20
+
+
+async def test_a_write_that_is_replaced_or_discarded_is_told(desk):
+    told = []
+    desk.events.taps.append(lambda event: told.append((event.kind, event.data.get("seq"))))
+    await desk.s3.put(ONE, "k", b"1")
+    first = desk.journal.pending.newest(ONE, "k").seq
+    await desk.s3.put(ONE, "k", b"2")
+    second = desk.journal.pending.newest(ONE, "k").seq
+    await desk.journal.control.discard(second)
+    assert told == [
+        ("queue.accepted", first),
+        ("queue.superseded", first),
+        ("queue.accepted", second),
+        ("queue.discarded", second),
+    ]
