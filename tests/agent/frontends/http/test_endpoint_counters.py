@@ -61,5 +61,5 @@ def test_the_latency_of_a_recorded_request_names_its_trace() -> None:
 def test_the_bucket_of_a_latency_is_that_of_its_bounds(seconds: float) -> None:
     registry = Registry()
     EndpointCounters(registry).count(exchange("GetObject", 200), seconds)
-    counts = registry.histogram(names.HTTP_DURATION, "GetObject").counts
+    counts = registry.bucket_counts(names.HTTP_DURATION)
     assert counts.index(1) == bisect_left(REQUEST.edges, seconds)
