@@ -89,7 +89,18 @@ class Histogram:
         self.counts[at] += 1
         self.sum += value
         if trace_id:
-            self.exemplars[at] = Exemplar(trace_id, value, time.time())
+            self.name_trace(at, value, trace_id)
+
+    def name_trace(self, at: int, value: float, trace_id: str) -> None:
+        """Remember the trace of an observation. at: its counted bucket."""
+        self.exemplars[at] = Exemplar(trace_id, value, time.time())
+
+    def merge(self, counts: list[int], total: float) -> None:
+        """Add many observations. counts: by the counted buckets. total: the sum of the values."""
+        for at, count in enumerate(counts):
+            if count:
+                self.counts[at] += count
+        self.sum += total
 
 
 class Distribution(NamedTuple):
@@ -133,6 +144,8 @@ class Registry:
         self._cells: dict[str, dict[Labels, Cell]] = {metric.name: {} for metric in TABLE}
         self._computed: dict[str, Computed] = {}
         self._user_values: dict[str, set[str]] = {label: set() for label in _NAMED_BY_USERS}
+        self.before_reading: list[Callable[[], None]] = []
+        """Called before cells are read, for an owner that gathers its counts in one place first."""
 
     def counter(self, metric: Metric, *labels: str) -> Counter:
         """The cell of a counter with these label values; the same one each time."""
@@ -154,16 +167,20 @@ class Registry:
         self._computed[metric.name] = read
 
     def drop_computed(self) -> None:
-        """A session ends: what it has computed must not be read any more."""
+        """A session ends: gather what it has counted, and call its functions no more."""
+        self._gather()
+        self.before_reading.clear()
         self._computed.clear()
 
     def collect(self) -> list[Family]:
         """All values, in the order of the table; a metric without a value is left out."""
+        self._gather()
         families = (Family(metric, self._points(metric)) for metric in TABLE)
         return [family for family in families if family.points]
 
     def values(self, metric: Metric) -> dict[Labels, float]:
         """The values of a counter or a gauge by label values; of a histogram, its counts."""
+        self._gather()
         return {
             point.labels: point.value.observations
             if isinstance(point.value, Distribution)
@@ -178,11 +195,16 @@ class Registry:
     def bucket_counts(self, metric: Metric) -> list[int]:
         """The counted buckets of a histogram, summed over all label values."""
         assert metric.bounds is not None, metric.name
+        self._gather()
         cells = self._cells[metric.name].values()
         columns = [cell.counts for cell in cells if isinstance(cell, Histogram)]
         return [sum(column) for column in zip(*columns, strict=True)] or (
             [0] * (len(metric.bounds.edges) + 1)
         )
+
+    def _gather(self) -> None:
+        for gather in self.before_reading:
+            gather()
 
     def _cell(self, metric: Metric, kind: Kind, labels: Labels, construct: Callable[[], C]) -> C:
         cells = self._cells[metric.name]

@@ -161,7 +161,10 @@ class IndexWriter:
                 wrote = wrote or tx.wrote
             if failed is None:
                 tx.settle(generation.next if wrote and generation is not None else 0)
-                self._commit()
+                started = perf_counter()
+                self._connection.execute("COMMIT")
+                if self._commits is not None:
+                    self._commits.observe(perf_counter() - started)
         except sqlite3.Error as error:
             failed = error
         if failed is None:
@@ -172,14 +175,6 @@ class IndexWriter:
             return True
         self._roll_back(tx, group, failed)
         return False
-
-    def _commit(self) -> None:
-        if self._commits is None:
-            self._connection.execute("COMMIT")
-            return
-        started = perf_counter()
-        self._connection.execute("COMMIT")
-        self._commits.observe(perf_counter() - started)
 
     def _roll_back(
         self, tx: Transaction, group: list[QueuedAction[Any]], failed: BaseException

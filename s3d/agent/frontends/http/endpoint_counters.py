@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from s3d.agent.core.histogram_bounds import REQUEST
 from s3d.agent.core.log_limit import LimitedLogger
 from s3d.agent.core.metric_names import (
     HTTP_DURATION,
@@ -12,7 +13,7 @@ from s3d.agent.core.metric_names import (
     HTTP_REQUESTS,
     HTTP_SENT,
 )
-from s3d.agent.core.telemetry import Counter, Histogram, Registry
+from s3d.agent.core.telemetry import Registry
 from s3d.agent.frontends.http.exchange import Exchange
 
 logger = logging.getLogger(__name__)
@@ -20,8 +21,29 @@ logger = logging.getLogger(__name__)
 ABORTED = "aborted"
 """The code of a request whose client has left, or whose response was cut off."""
 
-Series = tuple[Counter, Histogram, Counter, Counter]
-"""Requests, their duration, bytes of their bodies, bytes of the responses."""
+_DETAIL = REQUEST.detail
+_DETAIL_BITS = _DETAIL.bit_length()
+_UNITS = 1 / REQUEST.edges[0]
+"""Of the first bucket, in a second. The buckets double in width after every _DETAIL of them."""
+_LAST = len(REQUEST.edges)
+assert _DETAIL == 1 << 3
+
+
+class Series:
+    """What was counted since the registry was read, of one operation and outcome.
+
+    One object with everything: each further one would be fetched from memory for every request.
+    """
+
+    __slots__ = ("counts", "received", "seconds", "sent")
+
+    def __init__(self) -> None:
+        self.counts = [0] * (_LAST + 1)
+        """By the counted buckets of REQUEST."""
+        self.seconds = 0.0
+        self.received = 0
+        """Bytes of request bodies."""
+        self.sent = 0
 
 
 class EndpointCounters:
@@ -33,19 +55,39 @@ class EndpointCounters:
         """By operation and status; the status of an aborted request is 0."""
         self._malformed = registry.counter(HTTP_MALFORMED)
         self._malformed_log = LimitedLogger(logger, burst=1)
+        registry.before_reading.append(self._gather)
 
     def count(self, exchange: Exchange, now: float) -> None:
-        """Count an exchange that is over. now: by the loop's clock."""
+        """Count an exchange that is over. now: by time.monotonic()."""
         key = exchange.operation, 0 if exchange.is_aborted else exchange.status
         series = self._series.get(key)
         if series is None:
-            series = self._series[key] = self._open(*key)
-        requests, duration, received, sent = series
-        requests.value += 1
-        span = exchange.span
-        duration.observe(now - exchange.started, "" if span is None else span.context.trace_id)
-        received.value += exchange.received
-        sent.value += exchange.sent
+            series = self._series[key] = Series()
+        # As Histogram.observe() does, by arithmetic: a search would read all over the memory.
+        seconds = now - exchange.started
+        units = int(seconds * _UNITS)
+        if units >= _DETAIL:
+            shift = units.bit_length() - _DETAIL_BITS
+            units = min((shift << 3) + (units >> shift), _LAST)
+        series.counts[units] += 1
+        series.seconds += seconds
+        series.sent += exchange.sent
+        if exchange.received:
+            series.received += exchange.received
+        if exchange.span is not None:
+            duration = self._registry.histogram(HTTP_DURATION, exchange.operation)
+            duration.name_trace(units, seconds, exchange.span.context.trace_id)
+
+    def _gather(self) -> None:
+        """Hand over to the registry what was counted, and begin again."""
+        registry = self._registry
+        counted, self._series = self._series, {}
+        for (operation, status), series in counted.items():
+            code = str(status) if status else ABORTED
+            registry.counter(HTTP_REQUESTS, operation, code).add(sum(series.counts))
+            registry.histogram(HTTP_DURATION, operation).merge(series.counts, series.seconds)
+            registry.counter(HTTP_RECEIVED, operation).add(series.received)
+            registry.counter(HTTP_SENT, operation).add(series.sent)
 
     def count_malformed(self, error: Exception) -> None:
         """Log bytes that are no HTTP request, but not each time: a port scan sends many."""
@@ -73,12 +115,3 @@ class EndpointCounters:
             **by_operation,
             **errors,
         }
-
-    def _open(self, operation: str, status: int) -> Series:
-        registry = self._registry
-        return (
-            registry.counter(HTTP_REQUESTS, operation, str(status) if status else ABORTED),
-            registry.histogram(HTTP_DURATION, operation),
-            registry.counter(HTTP_RECEIVED, operation),
-            registry.counter(HTTP_SENT, operation),
-        )

@@ -77,7 +77,7 @@ class Exchange:
         self.request = request
         self.request_id = ""
         self.started = 0.0
-        """When its head was complete, by the loop's clock."""
+        """When its head was complete, by time.monotonic()."""
         self.operation = ""
         """For the counters and the access log."""
         self.extra_headers: ExtraHeaders = ()

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from s3d.agent.core import metric_names as names
+from s3d.agent.core.histogram_bounds import REQUEST
 from s3d.agent.core.telemetry import Registry
 from s3d.agent.frontends.http.endpoint_counters import EndpointCounters
 from s3d.agent.s3.trace_context import TraceContext
@@ -49,3 +53,13 @@ def test_the_latency_of_a_recorded_request_names_its_trace() -> None:
     EndpointCounters(registry).count(recorded, 0.25)
     exemplars = registry.histogram(names.HTTP_DURATION, "GetObject").exemplars
     assert [each.trace_id for each in exemplars.values()] == ["ab" * 16]
+
+
+@pytest.mark.parametrize(
+    "seconds", [0.0, 1e-6, 17e-6, 127e-6, 129e-6, 0.00123, 0.25, 66.0, 68.0, 1e5]
+)
+def test_the_bucket_of_a_latency_is_that_of_its_bounds(seconds: float) -> None:
+    registry = Registry()
+    EndpointCounters(registry).count(exchange("GetObject", 200), seconds)
+    counts = registry.bucket_counts(names.HTTP_DURATION)
+    assert counts.index(1) == bisect_left(REQUEST.edges, seconds)
