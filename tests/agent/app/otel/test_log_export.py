@@ -21,13 +21,10 @@ def queue():
 
 @pytest.fixture
 def logger(queue):
-    """Its lines do not reach the root logger: pytest-xdist cannot send a captured surrogate."""
-    handler, logger = LogExporter(queue), logging.getLogger("s3d.agent.x")
-    logger.addHandler(handler)
-    logger.propagate = False
-    yield logger
-    logger.propagate = True
-    logger.removeHandler(handler)
+    handler, root = LogExporter(queue), logging.getLogger()
+    root.addHandler(handler)
+    yield logging.getLogger("s3d.agent.x")
+    root.removeHandler(handler)
 
 
 def sent(queue):
@@ -54,8 +51,10 @@ def test_a_line_of_the_log(logger, queue):
     assert record.timestamp > 1_700_000_000 * 10**9
 
 
-def test_a_line_without_a_request(logger, queue):
-    logger.warning("seen key=%s", "k\udcff")
+def test_a_line_without_a_request(queue):
+    """The record goes to the handler alone: pytest-xdist cannot send a captured surrogate."""
+    args = ("s3d.agent.x", logging.WARNING, __file__, 1, "seen key=%s", ("k\udcff",), None)
+    LogExporter(queue).handle(logging.LogRecord(*args))
     (record,) = sent(queue)
     assert record.body.encode()
     assert record.attributes == {"log.logger": "s3d.agent.x"}
