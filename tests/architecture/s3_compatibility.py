@@ -46,7 +46,6 @@ HEADERS: Mapping[str, tuple[str, str]] = {
     "x-amz-server-side-encryption-context": (IGNORED, "its form is checked; keys have no policies"),
     "x-amz-server-side-encryption-bucket-key-enabled": (KEPT, "there is no key service to spare"),
     "x-amz-bucket-namespace": (ENFORCED, "`global` only; others are refused"),
-    "x-amz-source-expected-bucket-owner": (IGNORED, "not compared yet"),
     "x-amz-create-session-mode": (REFUSED, "with its operation"),
     "x-amz-request-route": (REFUSED, "with its operation"),
     "x-amz-request-token": (REFUSED, "with its operation"),

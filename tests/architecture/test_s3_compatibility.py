@@ -24,7 +24,12 @@ COMPOSED = ("Checksum", "CopySourceIf", "Grant", "SourceIf")
 """Beginnings of members whose names are composed where they are read."""
 ENCRYPTION = ("CopySourceSSECustomer", "SSECustomer")
 """Those of customer keys, with which the embedded store refuses or encrypts."""
-READERS = ("s3d.agent.s3", "s3d.agent.stores.local", "s3d.agent.frontends.http", "s3d.agent.access")
+READERS = (
+    "s3d.agent.s3",
+    "s3d.agent.stores.local",
+    "s3d.agent.frontends.http",
+    "s3d.agent.stores.access",
+)
 """Packages in which a member is read by its name."""
 SOURCES = "\n".join(file.read_text() for name, file in MODULES.items() if name.startswith(READERS))
 

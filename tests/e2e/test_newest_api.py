@@ -71,8 +71,8 @@ for algorithm, digest in digests.items():
     assert (head[member], head["ChecksumType"]) == (value, "FULL_OBJECT"), head
 
 for refused, members in (
-    ("update_object_encryption", {**at, "ObjectEncryption": {"SSEKMS": {"KMSKeyArn":
-        "arn:aws:kms:us-east-1:123456789012:key/12345678-1234-1234-1234-123456789012"}}}),
+    ("update_bucket_metadata_annotation_table_configuration", {"Bucket": bucket,
+        "AnnotationTableConfiguration": {"ConfigurationState": "DISABLED"}}),
     ("put_object", {**at, "Body": b"", "ObjectLockEventHold": "ON"}),
 ):
     try:

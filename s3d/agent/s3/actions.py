@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from s3d.agent.s3.acl import ACL_MEMBERS
 from s3d.agent.s3.action_names import SPELLING, levels_of
-from s3d.agent.s3.address import decode, parse_copy_source
+from s3d.agent.s3.address import parse_copy_source, parse_rename_source
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.key_scope import LISTINGS
 from s3d.agent.s3.model import operations
@@ -256,10 +256,10 @@ def _attributes(input: Mapping[str, Any], main: Need) -> Iterator[Need]:
 
 
 def _rename(input: Mapping[str, Any], main: Need) -> Iterator[Need]:
-    named = decode(str(input.get("RenameSource") or ""))  # KEY, or /BUCKET/KEY
-    source = named.removeprefix(f"/{main.bucket}/")
-    for action in ("s3:GetObject", "s3:DeleteObject"):
-        yield Need(action, main.bucket, source)
+    """Of each key that the source may mean: whichever exists is renamed."""
+    for source in parse_rename_source(str(input.get("RenameSource") or ""), main.bucket):
+        for action in ("s3:GetObject", "s3:DeleteObject"):
+            yield Need(action, main.bucket, source)
     yield Need("s3:PutObject", main.bucket, main.key)
 
 

@@ -107,9 +107,11 @@ def parse_rename_source(source: str, bucket: str) -> tuple[str, ...]:
     It is "[/][bucket/]key", encoded. Raises S3Error InvalidURI.
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_RenameObject.html#API_RenameObject_RequestSyntax
     """
-    key = decode(source).removeprefix("/")
-    within = key.removeprefix(f"{bucket}/")
-    return (key, within) if within and within != key else (key,)
+    named = decode(source)
+    within = named.removeprefix("/").removeprefix(f"{bucket}/")
+    if named.startswith("/") or not within or within == named:
+        return (within or named,)
+    return named, within
 
 
 def check_bucket_name(name: str) -> None:

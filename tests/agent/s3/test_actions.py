@@ -135,3 +135,13 @@ def test_each_key_of_a_deletion():
 def test_a_copy_source_that_is_none_is_refused():
     with pytest.raises(S3Error):
         needs_of("CopyObject", "object", {"Bucket": "b", "Key": "k", "CopySource": "nothing"})
+
+
+@pytest.mark.parametrize(
+    ("source", "keys"),
+    [("a", ["a"]), ("/a", ["a"]), ("/b/a", ["a"]), ("b/a", ["b/a", "a"]), ("%2Fa", ["a"])],
+)
+def test_a_rename_needs_every_key_that_its_source_may_mean(source, keys):
+    needs = needs_of("RenameObject", "object", {"Bucket": "b", "Key": "k", "RenameSource": source})
+    assert {need.key for need in needs if need.action == "s3:DeleteObject"} == set(keys)
+    assert [need.key for need in needs if need.action == "s3:PutObject"] == ["k"]

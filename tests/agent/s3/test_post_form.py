@@ -94,6 +94,16 @@ def test_the_form_of_urllib3_and_requests_is_read() -> None:
     assert (reader.fields, data) == ({"key": "ä/ü.txt"}, b"data")
 
 
+@pytest.mark.finding("F10")
+def test_the_name_of_the_file_is_put_into_every_field_but_what_is_signed() -> None:
+    """https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-post-example.html"""
+    placeholder = "${filename}"
+    names = ("key", "x-amz-meta-name", "success_action_redirect", "policy", "x-amz-signature")
+    reader, _ = read(form(dict.fromkeys(names, placeholder), name="f.txt"))
+    signed = ("policy", "x-amz-signature")
+    assert reader.fields == {n: placeholder if n in signed else "f.txt" for n in names}
+
+
 async def test_the_form_of_aiohttp_is_read() -> None:
     writer = aiohttp.FormData(quote_fields=False)
     writer.add_field("key", "ä/${filename}")

@@ -70,6 +70,7 @@ async def test_a_rule_grants_its_origins_and_methods(granting: RunningEndpoint) 
     assert answer.headers["access-control-allow-origin"] == PAGE
     assert answer.headers["access-control-allow-credentials"] == "true"
     assert answer.headers["access-control-expose-headers"] == "ETag"
+    assert "PUT" in answer.headers["access-control-allow-methods"]
     assert "Origin" in answer.headers["vary"]
 
 

@@ -1,7 +1,10 @@
+import base64
 import os
+from datetime import timedelta
 
 import pytest
 
+from s3d.agent.s3 import checksums
 from s3d.agent.s3.messages import StreamBody
 from s3d.agent.storage.reader import Reader, highest_blob
 from s3d.agent.storage.records import Extent, PartRecord
@@ -112,3 +115,38 @@ async def test_ten_thousand_parts_are_listed_in_one_commit(s3, at, index):
     middle = 5_000 * MIN_PART
     span = f"bytes={middle - 3}-{middle + 2}"
     assert await s3.read(at["Bucket"], "k", Range=span) == PART[-3:] + PART[:3]
+
+
+async def test_an_upload_is_aborted_only_if_it_began_at_the_time_that_is_named(s3, at):
+    (upload,) = (await s3("ListMultipartUploads", Bucket=at["Bucket"]))["Uploads"]
+    other = upload["Initiated"] + timedelta(seconds=1)
+    await s3.refused("PreconditionFailed", "AbortMultipartUpload", IfMatchInitiatedTime=other, **at)
+    await s3("AbortMultipartUpload", IfMatchInitiatedTime=upload["Initiated"], **at)
+    assert "Uploads" not in await s3("ListMultipartUploads", Bucket=at["Bucket"])
+
+
+@pytest.mark.finding("F14")
+@pytest.mark.parametrize("algorithm", ["SHA512", "MD5", "XXHASH64", "XXHASH3", "XXHASH128"])
+async def test_the_newest_checksums_of_parts_are_composed(s3, bucket, algorithm):
+    member = f"Checksum{algorithm}"
+    place = {"Bucket": bucket, "Key": "new"}
+    made = await s3("CreateMultipartUpload", ChecksumAlgorithm=algorithm, **place)
+    assert made["ChecksumType"] == "COMPOSITE"
+    upload, parts = place | {"UploadId": made["UploadId"]}, []
+    for number, data in ((1, PART), (2, b"tail")):
+        sent = await s3(
+            "UploadPart", PartNumber=number, Body=data, ChecksumAlgorithm=algorithm, **upload
+        )
+        parts.append({"PartNumber": number, "ETag": sent["ETag"], member: sent[member]})
+    digests = [base64.b64decode(each[member]) for each in parts]
+    whole = {"MultipartUpload": {"Parts": parts}, **upload}
+    wrong = {member: parts[0][member]}
+    await s3.refused("BadDigest", "CompleteMultipartUpload", **whole, **wrong)
+    done = await s3("CompleteMultipartUpload", **whole)
+    assert done[member] == checksums.composite(algorithm, digests)
+    attributes = ["Checksum", "ObjectParts"]
+    found = await s3("GetObjectAttributes", ObjectAttributes=attributes, **place)
+    assert found["Checksum"] == {member: done[member], "ChecksumType": "COMPOSITE"}
+    assert [each[member] for each in found["ObjectParts"]["Parts"]] == [e[member] for e in parts]
+    kind = {"ChecksumAlgorithm": algorithm, "ChecksumType": "FULL_OBJECT"}
+    await s3.refused("InvalidRequest", "CreateMultipartUpload", **kind, **place)
