@@ -102,6 +102,9 @@ def example(name: str, bucket: str) -> Any:
             value["CORSRules"][0]["AllowedMethods"] = ["GET", "PUT"]
         case "PutBucketEncryption":
             del value["Rules"][0]["ApplyServerSideEncryptionByDefault"]["KMSMasterKeyID"]
+        case "PutBucketLifecycleConfiguration":
+            expiration = value["Rules"][0]["Expiration"]
+            del expiration["Date"], expiration["ExpiredObjectDeleteMarker"]
         case "PutBucketLogging":
             value["LoggingEnabled"]["TargetBucket"] = bucket
         case "PutBucketPolicy":

@@ -6,7 +6,7 @@ import os
 import ssl
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -204,14 +204,13 @@ async def open_gateway(
         queue, cache = layers.queue, layers.cache
         # The one cycle: the pusher calls the remote, and is woken by the remote's answers.
         remote.health.on_answer = partial(_note_answer, queue, state.account)
-        access = KeyScopeLayer(constructed["change_events"])
         target = _target(constructed["loop_detection"], remote, queue)
         report_queue(registry, queue)
         report_cache(registry, cache)
         report_remote(registry, remote.health)
         return Gateway(
-            top=access,
-            access=access,
+            top=constructed["key_scope"],
+            access=layers.access,
             without_events=constructed["loop_detection"],
             remote=remote,
             queue=queue,
@@ -246,10 +245,13 @@ class _Layers:
     push_policy: UsePolicy
     cache: CacheParts | None = None
     queue: QueueParts | None = None
+    access: KeyScopeLayer = field(init=False)
+    """The top layer, once it is constructed."""
 
     def table(self) -> list[LayerRow]:
         """From the top down; the backend has the layers below. To add a layer, add its row."""
         rows = [
+            LayerRow("key_scope", self._key_scope),
             LayerRow("change_events", partial(ChangeEvents, events=self.reports.events)),
             LayerRow("loop_detection", self.remote.detect_loops),
         ]
@@ -263,6 +265,10 @@ class _Layers:
             rows += [span_of_cache(tracer)] if is_traced else []
             rows.append(LayerRow("read_cache", self._read_cache))
         return [*rows, LayerRow("observed_remote", self._observed_remote)]
+
+    def _key_scope(self, inner: ObjectStore) -> ObjectStore:
+        self.access = KeyScopeLayer(inner)
+        return self.access
 
     def _observed_remote(self, inner: ObjectStore) -> ObjectStore:
         return ObservedRemote(inner, self.states)
