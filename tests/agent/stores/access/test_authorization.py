@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -79,3 +80,19 @@ async def test_the_owner_that_a_request_expects(store, owner, code):
     copy = {"Bucket": "bucket", "Key": "copy", "CopySource": "bucket/k"}
     expected = {"ExpectedSourceBucketOwner": owner_named(owner).account_id}
     assert await store.code(MAIN, "CopyObject", **copy, **expected) == code
+
+
+@pytest.mark.parametrize(
+    ("action", "created", "listed"),
+    [
+        ("s3:GetObject", "AccessDenied", "AccessDenied"),
+        ("s3:CreateBucket", "ok", "AccessDenied"),
+        ("s3:ListAllMyBuckets", "AccessDenied", "ok"),
+    ],
+)
+async def test_the_policy_of_a_session_decides_without_a_bucket_too(store, action, created, listed):
+    """A session for one object makes no buckets and does not see their names."""
+    policy = f'{{"Statement": {{"Effect": "Allow", "Action": "{action}", "Resource": "*"}}}}'
+    session = replace(MAIN, session_policies=(policy,))
+    assert await store.code(session, "CreateBucket", Bucket="new-bucket") == created
+    assert await store.code(session, "ListBuckets") == listed
