@@ -188,4 +188,5 @@ def _principal_of_session(parent: Principal, credentials: Temporary, session: Se
         session_policies=session.policies,
         expires=min(ends),
         parent=parent.access_key_id,
+        parent_arn=parent.arn,
     )

@@ -127,7 +127,7 @@ def _denial(need: Need, caller: Principal, bucket: BucketAccess, lookup: Lookup)
         return None
     statement = deciding_statement(
         bucket.policy,
-        identifiers=identifiers_of(caller),
+        identifiers=_denied_names(caller),
         action=need.action,
         resource=need.resource,
         lookup=lookup,
@@ -209,7 +209,9 @@ def _policy_grant(
     is_inside = caller.owner == bucket.owner and not caller.is_anonymous
     if bucket.is_public and bucket.block.restrict_public_buckets and not is_inside:
         return None
-    for names, is_direct in ((_direct(caller), True), (identifiers_of(caller), False)):
+    # Any key may assume any role of its account, so a role has to pass on what it is granted.
+    direct = frozenset() if _is_role(caller) else _direct(caller)
+    for names, is_direct in ((direct, True), (identifiers_of(caller), False)):
         statement = deciding_statement(
             bucket.policy,
             identifiers=names,
@@ -276,6 +278,16 @@ def identifiers_of(caller: Principal) -> frozenset[str]:
     account = caller.account_id
     root = f"arn:aws:iam::{account}:root"
     return _direct(caller) | {root, account, caller.owner}
+
+
+def _denied_names(caller: Principal) -> frozenset[str]:
+    """A session is denied what its permanent key is denied, or a key could escape by AssumeRole."""
+    names = identifiers_of(caller)
+    return names | {caller.parent_arn} if caller.parent_arn else names
+
+
+def _is_role(caller: Principal) -> bool:
+    return ":assumed-role/" in caller.arn
 
 
 @lru_cache(1_024)

@@ -208,9 +208,9 @@ def _described(input: Mapping[str, Any], main: Need) -> Iterator[Need]:
     if input.get("Tagging"):
         yield _beside(main, "PutObjectTagging")
     if input.get("ObjectLockMode") or input.get("ObjectLockRetainUntilDate"):
-        yield _beside(main, "PutObjectRetention")
+        yield _locking(main, "PutObjectRetention")
     if input.get("ObjectLockLegalHoldStatus"):
-        yield _beside(main, "PutObjectLegalHold")
+        yield _locking(main, "PutObjectLegalHold")
 
 
 def _put(input: Mapping[str, Any], main: Need) -> Iterator[Need]:
@@ -261,6 +261,15 @@ def _rename(input: Mapping[str, Any], main: Need) -> Iterator[Need]:
         for action in ("s3:GetObject", "s3:DeleteObject"):
             yield Need(action, main.bucket, source)
     yield Need("s3:PutObject", main.bucket, main.key)
+
+
+def _locking(main: Need, action: str) -> Need:
+    """A lock keeps the owner of the bucket from deleting the object, so it is never granted along
+    with the permission to write.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html
+    """
+    return Need(f"s3:{action}", main.bucket, main.key)
 
 
 def _beside(main: Need, action: str) -> Need:

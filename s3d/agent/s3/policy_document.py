@@ -219,7 +219,15 @@ def _named(kinds: Iterable[tuple[str, Any]]) -> Iterable[str]:
                 raise _malformed("Invalid principal in policy")
             if kind == "CanonicalUser" and not _CANONICAL.fullmatch(value):
                 raise _malformed("Invalid principal in policy")
-            yield value.lower() if kind == "CanonicalUser" else value
+            yield _identifier(kind, value)
+
+
+def _identifier(kind: str, value: str) -> str:
+    """The name in the form of identifiers_of(). Services and identity providers make no requests
+    here, so their names are those of no caller, also where they look like one or are `*`."""
+    if kind == "AWS":
+        return value
+    return value.lower() if kind == "CanonicalUser" else f"{kind}:{value}"
 
 
 def _is_aws_principal(value: str) -> bool:

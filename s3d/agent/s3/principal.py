@@ -37,6 +37,8 @@ class Principal:
     """Unix seconds; the key was valid when the request began."""
     parent: str = ""
     """Access key id of the permanent key, for temporary credentials; "": this is one."""
+    parent_arn: str = ""
+    """ARN of the permanent key, for temporary credentials."""
     is_restricted: bool = field(init=False)
     """False: the owner's own rights decide alone. The one test that most requests need."""
 

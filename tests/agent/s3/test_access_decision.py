@@ -248,3 +248,31 @@ def test_only_keys_of_the_owner_learn_why(caller, access, words):
     assert error.message.endswith(words)
     names_caller = f"User: {caller.arn} is not authorized to perform: s3:PutObject on resource: "
     assert error.message.startswith(names_caller) is (words != "Access Denied")
+
+
+ADMIN = "arn:aws:iam::000000000000:role/admin"
+
+
+def role_session(parent, role="admin"):
+    """What AssumeRole gives the holder of a key."""
+    arn = f"arn:aws:sts::{parent.account_id}:assumed-role/{role}/session"
+    return replace(
+        parent, access_key_id="ASIA", arn=arn, parent=parent.access_key_id, parent_arn=parent.arn
+    )
+
+
+@pytest.mark.parametrize(("parent", "allowed"), [(ROOT, True), (READER, False), (NARROW, False)])
+def test_a_grant_to_a_role_does_not_widen_the_scope_of_the_key_that_assumes_it(parent, allowed):
+    """Every key may assume every role of its account."""
+    access = bucket(policy=policy(principal={"AWS": ADMIN}))
+    decision = decide(WRITE, role_session(parent), access, None, lambda key: None)
+    assert decision.allowed is allowed
+    public = bucket(policy=policy(principal="*"))
+    assert decide(WRITE, role_session(parent), public, None, lambda key: None).allowed
+
+
+def test_a_role_does_not_escape_what_its_key_is_denied():
+    access = bucket(policy=policy("Deny", {"AWS": READER.arn}))
+    for caller, allowed in ((READER, False), (role_session(READER), False), (ROOT, True)):
+        decision = decide(READ, caller, access, None, lambda key: None)
+        assert decision.allowed is allowed

@@ -180,3 +180,11 @@ def test_no_statement_raises_anything_else(statements, value):
         for condition in statement.conditions:
             assert condition.holds(lambda key: [value]) in (True, False)
             assert condition.holds(lambda key: None) in (True, False)
+
+
+@pytest.mark.parametrize("kind", ["Service", "Federated"])
+@pytest.mark.parametrize("name", ["*", "111122223333"])
+def test_a_service_is_not_everyone_and_no_account(kind, name):
+    (statement,) = parse_policy(document(changed(Principal={kind: name})), "photos").statements
+    assert statement.principals is not None
+    assert statement.principals.isdisjoint({"*", "111122223333"})

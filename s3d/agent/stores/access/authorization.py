@@ -20,6 +20,7 @@ from s3d.agent.s3.access_decision import (
     Decision,
     ObjectAccess,
     decide,
+    decide_by_key,
     refusal,
 )
 from s3d.agent.s3.acl_evaluation import OF_OBJECTS, OF_OWN_OBJECTS
@@ -93,7 +94,7 @@ class Authorization:
         """Whether the caller may do one thing that a request needs."""
         access = self.bucket(need.bucket) if need.bucket else None
         if access is None or request.op.name == "CreateBucket":
-            return _without_bucket(need, caller)
+            return self._without_bucket(need, request, caller)
         if need.action in _OF_TAGS and request.op.name == "CopyObject" and not self._tags(need):
             return Decision(True, "the source has no tags")
         decision = decide(
@@ -101,7 +102,7 @@ class Authorization:
             caller,
             access,
             self._target(need),
-            self._keys(need, request, access),
+            self._keys(need, request, access.owner),
             initiator=self._initiator(need, request),
         )
         return self._secondary(need, caller, access, decision) if need.is_secondary else decision
@@ -116,8 +117,17 @@ class Authorization:
             return Decision(True, "it goes along with the main action")
         return decision
 
-    def _keys(self, need: Need, request: S3Request[Any], access: BucketAccess) -> ConditionKeys:
-        owner = self._owners.find(access.owner)
+    def _without_bucket(self, need: Need, request: S3Request[Any], caller: Principal) -> Decision:
+        """A bucket that does not exist, or none: the caller's own key decides alone."""
+        if caller.is_anonymous:
+            # The answer to an operation on a missing bucket is NoSuchBucket, for everyone.
+            is_missing = bool(need.bucket) and need.action not in _OF_CREATION
+            return Decision(is_missing, "the request is not signed")
+        return decide_by_key(need, caller, self._keys(need, request, caller.owner))
+
+    def _keys(self, need: Need, request: S3Request[Any], owner_id: str) -> ConditionKeys:
+        """owner_id: canonical id of the owner of the bucket."""
+        owner = self._owners.find(owner_id)
         return ConditionKeys(
             request,
             now=self._clock(),
@@ -204,16 +214,6 @@ class Authorization:
                 owner = self._owners.find(access.owner)
                 if owner is None or owner.account_id != account:
                     raise S3Error("AccessDenied")
-
-
-def _without_bucket(need: Need, caller: Principal) -> Decision:
-    """A bucket that does not exist, or none: the scope of the key decides alone."""
-    if caller.is_anonymous:
-        # The answer to an operation on a missing bucket is NoSuchBucket, for everyone.
-        is_missing = bool(need.bucket) and need.action not in _OF_CREATION
-        return Decision(is_missing, "the request is not signed")
-    allowed = scope_allows(caller, need.action, need.bucket, need.key)
-    return Decision(allowed, f"by the scope of the key {caller.access_key_id}")
 
 
 def _reads_object(request: S3Request[Any], need: Need) -> bool:

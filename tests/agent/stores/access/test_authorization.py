@@ -1,7 +1,9 @@
 import json
+from dataclasses import replace
 
 import pytest
 
+from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.principal import ANONYMOUS
 from s3d.shared.access_key import owner_named
 from tests.agent.stores.access.conftest import ALT, MAIN, NARROW
@@ -79,3 +81,42 @@ async def test_the_owner_that_a_request_expects(store, owner, code):
     copy = {"Bucket": "bucket", "Key": "copy", "CopySource": "bucket/k"}
     expected = {"ExpectedSourceBucketOwner": owner_named(owner).account_id}
     assert await store.code(MAIN, "CopyObject", **copy, **expected) == code
+
+
+@pytest.mark.parametrize(
+    ("action", "created", "listed"),
+    [
+        ("s3:GetObject", "AccessDenied", "AccessDenied"),
+        ("s3:CreateBucket", "ok", "AccessDenied"),
+        ("s3:ListAllMyBuckets", "AccessDenied", "ok"),
+    ],
+)
+async def test_the_policy_of_a_session_decides_without_a_bucket_too(store, action, created, listed):
+    """A session for one object makes no buckets and does not see their names."""
+    policy = f'{{"Statement": {{"Effect": "Allow", "Action": "{action}", "Resource": "*"}}}}'
+    session = replace(MAIN, session_policies=(policy,))
+    assert await store.code(session, "CreateBucket", Bucket="new-bucket") == created
+    assert await store.code(session, "ListBuckets") == listed
+
+
+@pytest.mark.parametrize("caller", [ALT, ANONYMOUS])
+@pytest.mark.parametrize(
+    ("operation", "members", "action"),
+    [
+        ("PutObject", {"ObjectLockMode": "COMPLIANCE"}, "s3:PutObjectRetention"),
+        ("PutObject", {"ObjectLockLegalHoldStatus": "ON"}, "s3:PutObjectLegalHold"),
+        ("CreateMultipartUpload", {"ObjectLockLegalHoldStatus": "ON"}, "s3:PutObjectLegalHold"),
+        ("CopyObject", {"ObjectLockLegalHoldStatus": "ON"}, "s3:PutObjectLegalHold"),
+    ],
+)
+async def test_whoever_may_write_may_not_lock(store, caller, operation, members, action):
+    """The owner of the bucket could not delete what a stranger has locked."""
+    source = {"CopySource": "bucket/k"} if operation == "CopyObject" else {}
+    input = {"Bucket": "bucket", "Key": "new", **source, **members}
+    request = store.request(caller, operation, **input)
+    writing = ["s3:PutObject", "s3:GetObject"]
+    await policy(store, writing, "bucket/*")
+    with pytest.raises(S3Error, match="AccessDenied"):
+        store.layer.authorize(request)
+    await policy(store, [*writing, action], "bucket/*")
+    store.layer.authorize(request)
