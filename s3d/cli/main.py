@@ -59,6 +59,12 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "env": ("access_commands", "Print the environment variables for S3 programs"),
     "key": ("key_commands", "Create, list, rotate and revoke access keys"),
     "explain": ("key_commands", "Say whether a key may do something, and why"),
+    "reset": ("testing_commands", "Empty a store made for tests"),
+    "snapshot": ("testing_commands", "Save and restore the content of a store made for tests"),
+    "clock": ("testing_commands", "Show or move the clock of a store made for tests"),
+    "fault": ("fault_commands", "Let requests fail on demand, in a store made for tests"),
+    "requests": ("request_commands", "List the requests to a store made for tests"),
+    "wait": ("request_commands", "Wait for a request to a store made for tests"),
     "config": ("config_commands", "Show and check the configuration"),
     "completion": ("access_commands", "Print a completion script for the shell"),
 }

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from s3d.cli.client.queue_client import QueueClient
     from s3d.cli.client.remote_client import FormerRemoteClient, MigrationClient
     from s3d.cli.client.sync_client import SyncClient
+    from s3d.cli.client.testing_client import TestStoreClient
     from s3d.cli.client.transfer_client import TransferClient
     from s3d.shared.config.schema import Config
     from s3d.shared.paths import Places
@@ -48,6 +49,12 @@ class Session:
         from s3d.cli.client.access_key_client import AccessKeyClient
 
         return AccessKeyClient(self.client())
+
+    def testing(self) -> TestStoreClient:
+        """The running agent's store, if it was made for tests."""
+        from s3d.cli.client.testing_client import TestStoreClient
+
+        return TestStoreClient(self.client())
 
     def objects(self) -> ObjectClient:
         """The running agent's buckets and objects."""

@@ -115,10 +115,11 @@ def new_secret() -> Secret:
 
 
 def check_name(what: str, name: str) -> None:
-    """Raise UsageError unless a key or an owner may have this name. what: "key" or "owner"."""
+    """Raise UsageError unless a key or owner may have this name. what: "key", "owner" or
+    "snapshot", which has the same rules."""
     if not re.fullmatch(_NAME, name):
         raise UsageError(
-            f"bad name of {'an owner' if what == 'owner' else 'a key'}",
+            f"bad name of {'an' if what == 'owner' else 'a'} {what}",
             repr(name),
             "use 1 to 64 letters, digits and the characters + = , . @ _ -",
         )

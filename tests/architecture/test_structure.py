@@ -16,7 +16,6 @@ SMALL = {
     "s3d.agent.app.key_manager": "where a change of the keys meets the running agent",
     "s3d.agent.app.readiness": "it knows the session, which the admin address must not know",
     "s3d.agent.core.backoff": "one concept for the whole tree",
-    "s3d.agent.core.clock": "one concept for the whole tree",
     "s3d.agent.core.context": "one concept for the whole tree",
     "s3d.agent.core.failpoint": "one concept for the whole tree",
     "s3d.agent.core.keyed_lock": "one concept for the whole tree",
@@ -38,6 +37,7 @@ MOST_SMALL = 20
 
 BIG = {
     "s3d.agent.frontends.http.exchange.Exchange": "one request, flat for speed",
+    "s3d.agent.storage.transaction.Transaction": "the one place that changes rows",
     "s3d.agent.stores.read_cache.entry.Entry": "one row of the catalog, flat for speed",
     "s3d.agent.stores.read_cache.s3_fifo.Fifo": "one algorithm over parallel arrays",
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -130,12 +131,13 @@ def open_embedded(
     commits: Histogram | None = None,
     owners: Owners | None = None,
     new_buckets: str = OPEN,
+    clock: Callable[[], float] = time.time,
 ) -> Embedded:
     """Open the store in a folder, or create it. Raises S3dError, OSError for the disk's errors.
 
     encrypt: sse-s3 to encrypt every object; empty: those for which request or bucket ask for it.
     owners: the accounts that exist; None: only the default owner. new_buckets: the defaults of new
-    buckets, by local/new_buckets.py.
+    buckets, by local/new_buckets.py. clock: of the objects, in Unix seconds.
     """
     index = open_index(folder, ephemeral=ephemeral, commits=commits)
     ring = KeyRing(folder / KEYS, time.time, ephemeral=ephemeral)
@@ -146,6 +148,7 @@ def open_embedded(
         keys=ObjectKeys(index, ring, encrypt.upper()),
         owners=owners or Owners(),
         new_buckets=new_buckets,
+        clock=clock,
     )
 
 
@@ -158,6 +161,7 @@ def open_store(
     owners: Owners | None = None,
     new_buckets: str = OPEN,
     keys: ObjectKeys | None = None,
+    clock: Callable[[], float] = time.time,
 ) -> Embedded:
     """The store of an index. It closes the index when it is closed, and when opening fails.
 
@@ -168,6 +172,7 @@ def open_store(
         local = LocalStore(
             index,
             blobs,
+            clock=clock,
             on_change=on_change,
             keys=keys,
             owners=owners,

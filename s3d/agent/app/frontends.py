@@ -14,6 +14,7 @@ from s3d.agent.core.store import AccessControl, ObjectStore
 from s3d.agent.core.telemetry import Registry
 from s3d.agent.frontends.control.control_call import Route
 from s3d.agent.frontends.control.control_server import ControlServer
+from s3d.agent.frontends.http.request_record import Record
 from s3d.agent.frontends.http.s3_server import S3Server
 from s3d.agent.s3 import signing
 from s3d.agent.s3.credential import Signer
@@ -37,8 +38,10 @@ class S3Endpoint:
         tracer: Tracer,
         access: AccessControl | None = None,
         access_log: Callable[[bytes], None] | None = None,
+        record: Record | None = None,
     ) -> None:
-        """access: see S3Server. access_log: takes the lines of the access log, if there is one."""
+        """access, record: see S3Server. access_log: takes the lines of the access log, if there is
+        one."""
         self._config = config
         self._keys = keys
         self.server = S3Server(
@@ -51,6 +54,7 @@ class S3Endpoint:
             tracer=tracer,
             access_log=access_log,
             access=access,
+            record=record,
         )
         self.url = config.endpoint
         """With the real port, once it is started."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import ExitStack, aclosing, closing
+from contextlib import ExitStack, aclosing, closing, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,8 @@ from s3d.agent.storage.blobs import INLINE, Blobs
 from s3d.agent.storage.disk import LOST
 from s3d.agent.storage.index import DAMAGE, Index
 from s3d.agent.storage.salvage import salvage
-from s3d.agent.storage.store_check import NAME, SOURCES, Source, StoreCheck
+from s3d.agent.storage.snapshots import check_sources
+from s3d.agent.storage.store_check import NAME, Source, StoreCheck
 from s3d.agent.storage.tables import Tables
 from s3d.agent.stores.read_cache import catalog_rows
 from s3d.agent.stores.read_cache.cache_room import Limits
@@ -127,7 +128,11 @@ class Checker:
                 yield line
 
     async def _opened_store(self, place: str, store: Embedded, repair: bool) -> Lines:
-        sources = SOURCES if place == "store" else (*SOURCES, QUEUE)
+        sources = []
+        with suppress(DAMAGE):  # structure() says what it is
+            sources += await store.index.read_in_thread(check_sources)
+        if place != "store":
+            sources.append(QUEUE)
         check = StoreCheck(store.index, store.blobs, sources, repair=repair)
         if problem := await check.structure():
             yield self._line(Damage(place, str(store.folder / INDEX), problem, remedy=_INDEX))

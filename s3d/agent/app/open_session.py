@@ -35,6 +35,7 @@ from s3d.agent.frontends.control.remote_routes import RemoteRoutes
 from s3d.agent.frontends.control.status_routes import StatusRoutes, StatusSources
 from s3d.agent.frontends.control.sync_action_routes import SyncActionRoutes
 from s3d.agent.frontends.control.sync_folder_routes import SyncFolderRoutes
+from s3d.agent.frontends.control.testing_routes import StoreControlRoutes
 from s3d.agent.frontends.control.trace_routes import TraceRoutes
 from s3d.agent.frontends.control.transfer_routes import TransferRoutes
 from s3d.agent.frontends.control.user_transfer_routes import MigrationRoutes, UserTransferRoutes
@@ -77,14 +78,16 @@ async def open_session(
     transfers = UserTransfers(
         client, events, file, process.umask, waits_for_disk=makes_room, registry=registry
     )
+    controls = stack.controls
     endpoint = S3Endpoint(
-        stack.top,
+        stack.endpoint_top or stack.top,
         config,
         process.keys,
         registry,
         tracer=process.tracer,
         access=stack.access,
         access_log=process.log_files.access_log,
+        record=None if controls is None else controls.requests.add,
     )
     session = AgentSession(
         configured=config,
@@ -189,6 +192,7 @@ def control_routes(
         SyncActionRoutes(session.folders),
         AccessKeyRoutes(session.process.key_manager),
         AccessDecisionRoutes(stack.explain, session.process.keys),
+        StoreControlRoutes(stack.controls),
         CheckRoutes(_CheckOfSession(session)),
         EventStream(session.events),
     )

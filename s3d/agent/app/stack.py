@@ -21,7 +21,9 @@ ChangeEvents, AccessLayer (who may do what) and LocalStore only.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -29,6 +31,7 @@ import msgspec
 from s3d.agent.app.embedded import Embedded, open_embedded
 from s3d.agent.app.process import private_folder
 from s3d.agent.app.process_metrics import STORE, commit_histogram
+from s3d.agent.core.clock import MovableClock
 from s3d.agent.core.events import Events
 from s3d.agent.core.owners import Owners
 from s3d.agent.core.spans import Tracer
@@ -43,6 +46,9 @@ from s3d.agent.stores.access.authorization import Authorization
 from s3d.agent.stores.access.layer import AccessLayer
 from s3d.agent.stores.change_events import ChangeEvents
 from s3d.agent.stores.read_cache.cache_status import cache_status
+from s3d.agent.stores.testing.faults import FaultLayer
+from s3d.agent.stores.testing.store_controls import StoreControls
+from s3d.agent.stores.testing.store_mark import FoundMark, confirm, find_mark
 from s3d.agent.stores.write_queue.queue_status import queue_status
 from s3d.shared.caching import CacheStatus
 from s3d.shared.config.schema import Config
@@ -74,6 +80,11 @@ class Stack:
     """Pending writes for remotes that are not in use."""
     authorization: Authorization | None = None
     """What decides about access in front of the embedded store."""
+
+    controls: StoreControls | None = None
+    """What is possible in a store made for tests; None: it is no such store."""
+    endpoint_top: ObjectStore | None = None
+    """What the S3 endpoint calls when it is not the top: faults on demand are above that."""
 
     @property
     def without_events(self) -> ObjectStore:
@@ -117,7 +128,8 @@ class Stack:
     def warnings(self) -> list[str]:
         """Warnings for the status."""
         if self.embedded is not None:
-            return self.embedded.warnings()
+            controls = [] if self.controls is None else self.controls.warnings()
+            return [*self.embedded.warnings(), *controls]
         return [] if self.gateway is None else self.gateway.warnings
 
     async def close(self) -> None:
@@ -143,6 +155,8 @@ async def build_stack(
     registry = registry or Registry()
     if not config.remote:
         owners = owners or Owners()
+        marked = find_mark(places.store_dir, required=config.test)
+        clock = MovableClock()
         embedded = open_embedded(
             places.store_dir,
             ephemeral=config.ephemeral,
@@ -150,7 +164,13 @@ async def build_stack(
             commits=commit_histogram(registry, STORE),
             owners=owners,
             new_buckets=config.new_buckets,
+            clock=time.time if marked.mark is None else clock.now,
         )
+        try:
+            controls = await _open_controls(embedded, marked, clock, events, required=config.test)
+        except BaseException:
+            embedded.close()
+            raise
         waiting = _waiting(config, places)
         store: ObjectStore = embedded.local
         if tracer is not None and tracer.is_active:
@@ -158,13 +178,40 @@ async def build_stack(
         authorization = Authorization(embedded.index, owners)
         access = AccessLayer(store, authorization)
         top = ChangeEvents(access, events)
-        return Stack(top, access, embedded, None, waiting, authorization)
+        return Stack(
+            top,
+            access,
+            embedded,
+            None,
+            waiting,
+            authorization,
+            controls,
+            None if controls is None else FaultLayer(top, controls.faults),
+        )
     from s3d.agent.app.gateway import (
         open_gateway,  # the libraries of a client, which most starts spare
     )
 
     gateway = await open_gateway(config, places, events, registry, tracer=tracer)
     return Stack(gateway.top, gateway.access, None, gateway, gateway.waiting)
+
+
+async def _open_controls(
+    embedded: Embedded, marked: FoundMark, clock: MovableClock, events: Events, *, required: bool
+) -> StoreControls | None:
+    """What is possible in a store made for tests; None for another store. Raises UsageError."""
+    if marked.mark is not None:
+        marked = await confirm(embedded.index, embedded.folder, marked.mark, required=required)
+    if marked.problem:
+        embedded.trouble.append(marked.problem)
+    if marked.mark is None:
+        return None
+    return StoreControls(
+        embedded.index,
+        clock,
+        apply_lifecycle=embedded.local.expiration.apply,
+        on_replaced=partial(events.emit, "store.changed", operation="Restore"),
+    )
 
 
 def _waiting(config: Config, places: Places) -> WaitingWrites | None:

@@ -8,6 +8,8 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+LATEST = 253_370_764_800.0
+"""9999-01-01T00:00:00Z: there is a year left before the last date that datetime knows."""
 JUMP = 5.0
 """Seconds by which the clocks must have moved apart: more than a time service corrects at once."""
 
@@ -46,3 +48,23 @@ class Jumps:
 
     def _look(self) -> float:
         return self._clock.now() - self._clock.steady()
+
+
+class MovableClock:
+    """The clock of a store made for tests: the machine's, moved by an offset."""
+
+    def __init__(self, real: Callable[[], float] = time.time) -> None:
+        self._real = real
+        self.offset = 0.0
+        """Seconds by which it is ahead of the machine's clock; negative when it is behind."""
+
+    def now(self) -> float:
+        """Unix seconds."""
+        return self._real() + self.offset
+
+    def offset_for(self, moment: float) -> float:
+        """The offset with which it is this moment now. Raises ValueError for one that S3 has no
+        date for."""
+        if not 0 <= moment <= LATEST:
+            raise ValueError("the clock can be set to the years 1970 to 9998")
+        return moment - self._real()

@@ -45,6 +45,10 @@ class AccessControl(Protocol):
         """
 
 
+class ConnectionDropped(Exception):
+    """Raised by a store that wants a client to get no answer: the connection is to be reset."""
+
+
 class Completed(Generic[Out]):
     """A response that needs no waiting: awaitable, or read as .response without a coroutine.
 

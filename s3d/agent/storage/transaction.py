@@ -61,6 +61,12 @@ class Transaction(Reader):
         self._totals.clear()
         self._bucket_is_gone = False
 
+    def forget_buckets(self) -> None:
+        """Drop all cached records and totals: statements of the caller have replaced the rows."""
+        self._buckets.clear()
+        self._totals.clear()
+        self._bucket_is_gone = True
+
     def on_commit(self, follow: Callable[[], None]) -> None:
         """Call follow on the loop once this is durable, before the action's caller wakes up.
 

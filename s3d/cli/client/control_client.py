@@ -57,7 +57,11 @@ ERRORS: dict[str, type[S3dError]] = {
     control.NO_SUCH_TRANSFER: NotFoundError,
     control.NO_SUCH_FOLDER: NotFoundError,
     control.NO_SUCH_ACCESS_KEY: NotFoundError,
+    control.NO_SUCH_FAULT: NotFoundError,
+    control.NO_SUCH_SNAPSHOT: NotFoundError,
     control.NO_REMOTE: UsageError,
+    control.NO_TEST_STORE: UsageError,
+    control.BAD_USAGE: UsageError,
 }
 """Problem code -> the error that the command reports; S3dError for all other codes."""
 

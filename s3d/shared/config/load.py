@@ -56,6 +56,10 @@ def _cross_checks(config: Config, given: Mapping[str, Given]) -> list[Problem]:
     if config.ephemeral and config.remote and config.write_queue.enabled:
         message = "pending writes would be lost at the end: set S3D_WRITE_QUEUE=false too"
         problems.append(Problem("ephemeral", given["ephemeral"].origin, message))
+    for name in ("test", "seed"):
+        if config.remote and getattr(config, name):
+            message = "only for the embedded store: unset S3D_REMOTE"
+            problems.append(Problem(name, given[name].origin, message))
     return problems
 
 

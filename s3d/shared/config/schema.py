@@ -370,6 +370,21 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             sources=frozenset({FLAG}),
         ),
     ] = False
+    test: Annotated[
+        bool,
+        Rule(
+            "Make a store for tests, which can be reset: only in a new folder, or --ephemeral",
+            parse_bool,
+            sources=frozenset({ENV, FLAG}),
+        ),
+    ] = False
+    seed: Annotated[
+        Path | None,
+        Rule(
+            "Fill an empty store from a folder: its folders are buckets, their files objects",
+            parse_path,
+        ),
+    ] = None
     origin: Mapping[str, str] = {}
 
     @property

@@ -11,7 +11,13 @@ from typing import Any
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.log_limit import LimitedLogger
 from s3d.agent.core.spans import Tracer
-from s3d.agent.core.store import AccessControl, Answer, Completed, ObjectStore
+from s3d.agent.core.store import (
+    AccessControl,
+    Answer,
+    Completed,
+    ConnectionDropped,
+    ObjectStore,
+)
 from s3d.agent.frontends.http import cors
 from s3d.agent.frontends.http.body import (
     Upload,
@@ -105,6 +111,8 @@ class RequestHandler:
             self._refuse(exchange, error)
         except ClientGone:
             raise
+        except ConnectionDropped as error:
+            raise ClientGone from error
         except Exception:
             logger.exception(_FAILED, extra=self._fields(exchange))
             self._writer.refuse(exchange, S3Error("InternalError"))

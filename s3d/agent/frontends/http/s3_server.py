@@ -29,6 +29,7 @@ from s3d.agent.frontends.http.request_log import (
 )
 from s3d.agent.frontends.http.request_parser import error_of
 from s3d.agent.frontends.http.request_reader import Hosts, RequestReader
+from s3d.agent.frontends.http.request_record import Record, RequestRecorder
 from s3d.agent.frontends.http.request_span import end_span
 from s3d.agent.frontends.http.response_writer import ResponseHeadWriter, ResponseWriter
 from s3d.agent.frontends.http.sendfile import SendfilePool
@@ -58,12 +59,14 @@ class S3Server:
         registry: Registry | None = None,
         tracer: Tracer | None = None,
         access_log: Callable[[bytes], None] | None = None,
+        record: Record | None = None,
     ) -> None:
         """keys: of the clients; None: requests need no signature. hosts: names of the
         endpoint beside localhost. region: of the responses; requests for any region are accepted.
         access: what decides about access in the store, and so about anonymous requests too; None:
         those are refused.
         access_log: takes the lines of the access log, and never waits; None: there is none.
+        record: takes a record of each request; None: none are made.
         """
         self.limits = limits or Limits()
         tracer = tracer or Tracer()
@@ -77,6 +80,8 @@ class S3Server:
         admits = access is not None and access.admits_anonymous
         reader = RequestReader(keys, self._hosts, clock, admits_anonymous=admits)
         self._request_logs = request_logs(access_log, reader, clock)
+        if record is not None:
+            self._request_logs += (RequestRecorder(record, reader, clock).log,)
         """Called with each exchange that is over."""
         is_logged = bool(self._request_logs)
         writer = (RecordingWriter if is_logged else ResponseWriter)(self._heads, self._sendfile)

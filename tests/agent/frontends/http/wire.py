@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from s3d.agent.core.access_keys import AccessKeys
 from s3d.agent.core.store import AccessControl, ObjectStore
 from s3d.agent.frontends.http.limits import Limits
+from s3d.agent.frontends.http.request_record import Record
 from s3d.agent.frontends.http.s3_server import S3Server
 from s3d.agent.s3.credential import Signer
 from s3d.agent.s3.messages import WireRequest
@@ -163,6 +164,7 @@ async def opened(
     clock: Callable[[], float] = time.time,
     access: AccessControl | None = None,
     access_log: Callable[[bytes], None] | None = None,
+    record: Record | None = None,
 ) -> AsyncIterator[RunningEndpoint]:
     """An endpoint for a store, at a free port of loopback."""
     if auth and keys is None:
@@ -175,6 +177,7 @@ async def opened(
         clock=clock,
         access=access,
         access_log=access_log,
+        record=record,
     )
     address = await server.start("127.0.0.1", 0)
     try:
