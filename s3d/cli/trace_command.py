@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import click
 
 from s3d.cli.output import json_line
@@ -12,7 +10,7 @@ from s3d.cli.target import Names, Target, target_argument
 from s3d.shared.control import Scalar
 from s3d.shared.diagnostics import ObjectEvent
 from s3d.shared.errors import NotFoundError
-from s3d.shared.text import safe, size
+from s3d.shared.text import moment, safe, size
 
 _HIDDEN = ("seq", "operation", "size", "until")
 """Fields that the text shows in another way, or not at all."""
@@ -26,7 +24,7 @@ _HIDDEN = ("seq", "operation", "size", "until")
 def trace_command(session: Session, /, target: Target, *, as_json: bool) -> None:
     """Print what has happened to an object here: accepted, pushed, cached, evicted.
 
-    Each line has the time (UTC), the event, and the ids of the request and of its trace. Requests
+    Each line has the time, the event, and the ids of the request and of its trace. Requests
     that belong together name each other: the push of a write has the write number that the client's
     request got. The record survives a restart. It is bounded, so it does not go back forever.
 
@@ -46,8 +44,8 @@ def trace_command(session: Session, /, target: Target, *, as_json: bool) -> None
 
 
 def _row(event: ObjectEvent) -> str:
-    at = datetime.fromtimestamp(event.at, UTC).isoformat(" ", "milliseconds")
-    parts = [at.removesuffix("+00:00"), f"{event.event:11}", *_details(event)]
+    seconds, thousandths = divmod(round(event.at * 1000), 1000)
+    parts = [f"{moment(seconds)}.{thousandths:03}", f"{event.event:11}", *_details(event)]
     return "  ".join(parts).rstrip()
 
 
@@ -55,8 +53,9 @@ def _details(event: ObjectEvent) -> list[str]:
     data, details = event.data, []
     if "operation" in data:
         held = data.get("size")
-        staged = f" {size(held)} staged" if isinstance(held, int) and held else ""
-        details.append(f"{data['operation']}{staged}")
+        length = f" {size(held)}" if isinstance(held, int) and held else ""
+        staged = " staged" if length and event.event == "accepted" else ""
+        details.append(f"{data['operation']}{length}{staged}")
     if "seq" in data:
         details.append(f"write={data['seq']}")
     fields: dict[str, Scalar] = {

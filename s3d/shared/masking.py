@@ -43,6 +43,8 @@ _SENSITIVE_WORDS = frozenset(
     }
 )
 """Of the query of a URL."""
+_UNENCODED = " !$&'()*+,/:;=?@"
+"""What stays readable in a text that was encoded, with the space of a request line."""
 _SEPARATOR = re.compile(r"""["']?\s*[:=,]\s*["']?""")
 
 
@@ -69,15 +71,29 @@ def _masked(match: re.Match[str]) -> str:
     return match[0][: separator.end()] + MASK if separator else MASK
 
 
+def mask_encoded(text: str) -> str:
+    """Mask a text as mask() does, also where it is percent-encoded: a client that encodes a
+    presigned URL once too often sends the signature as a part of the key."""
+    if "%" not in text:
+        return mask(text)
+    plain = unquote(text, errors="surrogateescape")
+    masked = mask(plain)
+    return mask(text) if masked == plain else quote(masked, _UNENCODED, errors="surrogateescape")
+
+
 def mask_url(text: str) -> str:
     """Mask a URL or a request line as mask() does, and each sensitive word of its query, however a
     client has encoded the name of it."""
     path, mark, query = text.partition("?")
     query, space, version = query.partition(" ")
     words = "&".join(_masked_word(word) for word in query.split("&"))
-    return f"{mask(path)}{mark}{words}{space}{version}"
+    return f"{mask_encoded(path)}{mark}{words}{space}{version}"
 
 
 def _masked_word(word: str) -> str:
     name, mark, _ = word.partition("=")
-    return f"{name}={MASK}" if mark and unquote(name).lower() in _SENSITIVE_WORDS else mask(word)
+    return (
+        f"{name}={MASK}"
+        if mark and unquote(name).lower() in _SENSITIVE_WORDS
+        else mask_encoded(word)
+    )

@@ -2,7 +2,7 @@ from urllib.parse import quote
 
 import pytest
 
-from s3d.shared.masking import hide, mask
+from s3d.shared.masking import hide, mask, mask_encoded, mask_url
 
 LIVE = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 
@@ -52,3 +52,23 @@ def test_a_word_that_happens_to_be_a_short_secret_stays():
 def test_names_of_keys_stay_where_they_are_no_secret():
     text = "sse_customer_key_md5=abc SSECustomerKeyMD5: abc"
     assert mask(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "GET /b/k%3Fx%3D1%26X-Amz-Signature%3Dabcdef HTTP/1.1",
+        "GET /b/k%3fX-Amz-Signature=abcdef?tagging HTTP/1.1",
+        "GET /b?prefix=k%3FX-Amz-Signature%3Dabcdef&max-keys=1 HTTP/1.1",
+    ],
+)
+def test_a_signature_that_is_encoded_once_too_often_is_masked_in_a_url(text):
+    shown = mask_url(text)
+    assert "abcdef" not in shown
+    assert shown.startswith("GET /b")
+    assert shown.endswith(" HTTP/1.1")
+
+
+@pytest.mark.parametrize("text", ["/b/a%20b%C3%A9%ff%0a", "/b/%", "/b/k"])
+def test_an_encoded_text_without_secrets_stays_as_it_is(text):
+    assert mask_encoded(text) == text

@@ -68,7 +68,7 @@ class AccessRecord(NamedTuple):
 def format_record(record: AccessRecord) -> str:
     """The record as one line, without its end. It is ASCII."""
     is_encoded_once = record.operation.startswith(("BATCH.", "S3."))
-    key = quote(record.key, safe="/", errors="surrogateescape")
+    key = quote(mask(record.key), safe="/", errors="surrogateescape")
     is_request = record.request_line is not None
     return " ".join(
         (

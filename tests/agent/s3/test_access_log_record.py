@@ -121,6 +121,16 @@ def test_what_signs_a_url_is_masked(word):
     assert "versionId=1&" in line
 
 
+@pytest.mark.parametrize("operation", ["REST.GET.OBJECT", "BATCH.DELETE.OBJECT"])
+def test_what_signs_a_url_is_masked_in_a_key(operation):
+    """A client that encodes the question mark of a presigned URL sends the signature in the key."""
+    line = format_record(
+        PUT._replace(operation=operation, key="k?versionId=1&X-Amz-Signature=SECRET&x=y")
+    )
+    assert "SECRET" not in line
+    assert "versionId" in line
+
+
 @pytest.mark.parametrize(
     ("operation", "name"),
     [

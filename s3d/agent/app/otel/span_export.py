@@ -14,9 +14,14 @@ from opentelemetry.trace.status import Status, StatusCode
 
 from s3d.agent.core.spans import ERROR_TYPE, Span, SpanKind, Value
 from s3d.agent.s3.trace_context import TraceContext
+from s3d.shared.masking import mask_encoded
 
 MAX_LENGTH = 1_024
 """Characters of a value: those of the longest key."""
+_CHOSEN_BY_CLIENTS = frozenset(
+    {"url.path", "aws.s3.key", "aws.s3.copy_source", "user_agent.original"}
+)
+"""Attributes that may have the signature of a wrongly encoded URL in them."""
 _KINDS = {
     SpanKind.INTERNAL: SdkKind.INTERNAL,
     SpanKind.SERVER: SdkKind.SERVER,
@@ -51,7 +56,7 @@ def readable_span(span: Span, resource: Resource, scope: InstrumentationScope) -
         context=_context(context, is_remote=False),
         parent=parent,
         resource=resource,
-        attributes={name: clean(value) for name, value in span.attributes.items()},
+        attributes={name: _shown(name, value) for name, value in span.attributes.items()},
         links=[Link(_context(each, is_remote=True)) for each in span.links],
         kind=_KINDS[span.kind],
         status=_ERROR if ERROR_TYPE in span.attributes else _OK,
@@ -59,6 +64,12 @@ def readable_span(span: Span, resource: Resource, scope: InstrumentationScope) -
         end_time=span.ended,
         instrumentation_scope=scope,
     )
+
+
+def _shown(name: str, value: Value) -> Value:
+    if name in _CHOSEN_BY_CLIENTS and isinstance(value, str):
+        value = mask_encoded(value)
+    return clean(value)
 
 
 def clean(value: Value) -> Value:

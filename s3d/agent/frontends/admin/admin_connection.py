@@ -23,6 +23,16 @@ MAX_REQUEST = 16 << 10
 """Bytes that a client may send on a connection. Scrapers and probes send about 300."""
 _MAX_LINE = 8 << 10
 
+HEADERS = {
+    "Server": "s3d",
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+"""Of every response. None of them lets the page of another site read it (no CORS), or names the
+versions of Python and aiohttp, as aiohttp's own Server header does."""
+
 Respond = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
@@ -69,7 +79,7 @@ class AdminConnection(web.RequestHandler):
         """Answer a request that is no HTTP. Unlike aiohttp's own, the answer repeats no input, and
         a client cannot fill the log."""
         logger.debug("malformed request from %s: %s", request.remote, message)
-        response = web.Response(status=status, text="bad request\n")
+        response = web.Response(status=status, text="bad request\n", headers=HEADERS)
         response.force_close()
         return response
 

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from aiohttp import web
 
 from s3d.agent.frontends.admin.admin_access import AdminAccess, Caller
-from s3d.agent.frontends.admin.admin_connection import AdminConnections
+from s3d.agent.frontends.admin.admin_connection import HEADERS, AdminConnections
 from s3d.shared import control
 from s3d.shared.control import Problem
 from s3d.shared.diagnostics import READY, Readiness, ReadinessCheck, readiness_of
@@ -31,14 +31,6 @@ STOPPING = "the agent is stopping"
 OTHER_ACCOUNT = "the agent changes to the state of another account"
 """Why the agent is not ready without a session."""
 _METHODS = ("GET", "HEAD")
-_HEADERS = {
-    "Server": "s3d",
-    "Cache-Control": "no-store",
-    "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": "default-src 'none'",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
-"""Of every response. None of them lets the page of another site read it (no CORS)."""
 _STOP_TIMEOUT = 1.0
 """Seconds that responses in hand get to be written."""
 
@@ -145,9 +137,7 @@ def _health_page(request: web.BaseRequest, is_trusted: bool) -> web.Response:
 
 
 def _response(status: int, body: bytes, content_type: str) -> web.Response:
-    return web.Response(
-        status=status, body=body, headers={**_HEADERS, "Content-Type": content_type}
-    )
+    return web.Response(status=status, body=body, headers={**HEADERS, "Content-Type": content_type})
 
 
 def _problem(status: int, code: str, title: str, hint: str = "") -> web.Response:

@@ -188,6 +188,7 @@ def _main_record(exchange: RecordedExchange, head: RequestHead | None, now: floa
         key = requested.key
     version_id = "" if head is None else head.query.get("versionId", "")
     http = "HTTP/1.0" if exchange.is_http_1_0 else "HTTP/1.1"
+    line = f"{exchange.method} {exchange.request.target} {http}" if exchange.method else ""
     return AccessRecord(
         time=now - total,
         operation=_operation(exchange, head),
@@ -196,7 +197,7 @@ def _main_record(exchange: RecordedExchange, head: RequestHead | None, now: floa
         remote_ip=exchange.peer,
         requester="" if requested is None else _requester(requested.context.principal),
         key=key,
-        request_line=f"{exchange.method} {exchange.request.target} {http}",
+        request_line=line,
         status=exchange.status,
         error_code=exchange.error_code,
         bytes_sent=_body_size(exchange),

@@ -73,3 +73,20 @@ def test_hostile_text_does_not_keep_a_span_from_being_sent(text, sent):
     made = span()
     made.attributes["aws.s3.key"] = text
     assert attributes_of(encoded(made)) == {"aws.s3.key": sent}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("url.path", "/b/k%3FX-Amz-Signature=abcdef"),
+        ("url.path", "/b/k%3Fx%3D1%26X-Amz-Signature%3Dabcdef"),
+        ("aws.s3.key", "k?x=1&X-Amz-Signature=abcdef"),
+        ("user_agent.original", "tool (http://x/?Signature=abcdef)"),
+    ],
+)
+def test_the_signature_of_a_wrongly_encoded_url_is_masked(name, value):
+    made = span()
+    made.attributes[name] = value
+    shown = str(attributes_of(encoded(made))[name])
+    assert "abcdef" not in shown
+    assert "ignature" in shown

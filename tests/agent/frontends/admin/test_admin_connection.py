@@ -120,4 +120,6 @@ async def test_what_is_no_http_is_a_400_that_repeats_nothing(serve, data, caplog
     _, wire = await serve(hello)
     answer = answer_of(await wire.raw(data))
     assert (answer.status, answer.body) == (400, b"bad request\n")
+    assert answer.headers["server"] == "s3d"
+    assert answer.headers["x-content-type-options"] == "nosniff"
     assert caplog.records == []

@@ -147,7 +147,8 @@ async def test_what_is_no_request_breaks_no_record(logged: Logged) -> None:
     async with logged.endpoint.wire() as wire:
         wire.send(b"GARBAGE \x00\xff\r\n\r\n")
         await wire.answer()
-    logged.take()
+    (record,) = logged.take()
+    assert record[LINE : STATUS + 1] == ["-", "400"]
 
 
 async def test_a_line_at_debug_carries_the_request(
