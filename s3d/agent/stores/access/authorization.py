@@ -33,7 +33,7 @@ from s3d.agent.s3.principal import Principal
 from s3d.agent.storage.bucket_access import canonical_id, object_access, read_bucket_access
 from s3d.agent.storage.index import Index
 from s3d.agent.storage.reader import Reader
-from s3d.agent.storage.records import ObjectRecord
+from s3d.agent.storage.records import ObjectRecord, UploadRecord
 from s3d.agent.stores.access.condition_keys import ConditionKeys
 
 _OF_TARGETS = OF_OBJECTS.keys() | OF_OWN_OBJECTS
@@ -133,6 +133,7 @@ class Authorization:
             now=self._clock(),
             account="" if owner is None else owner.account_id,
             tags=lambda: self._tags(need),
+            begun=lambda: self._begun(need, request),
             version_id=need.version_id,
         )
 
@@ -161,13 +162,19 @@ class Authorization:
         return self._index.read_inline(look)
 
     def _initiator(self, need: Need, request: S3Request[Any]) -> str:
-        if need.action not in OF_INITIATORS:
-            return ""
+        upload = self._upload(need, request) if need.action in OF_INITIATORS else None
+        return "" if upload is None else canonical_id(upload.initiator)
+
+    def _begun(self, need: Need, request: S3Request[Any]) -> Mapping[str, Any]:
+        """What a part of an upload and its completion do not repeat, but a copied source lacks."""
+        upload = self._upload(need, request) if need.action == "s3:PutObject" else None
+        return {} if upload is None else upload.condition_members
+
+    def _upload(self, need: Need, request: S3Request[Any]) -> UploadRecord | None:
         upload_id = str(request.input.get("UploadId") or "")
-        upload = self._index.read_inline(
+        return self._index.read_inline(
             lambda reader: reader.upload(need.bucket, need.key.encode(), upload_id)
         )
-        return "" if upload is None else canonical_id(upload.initiator)
 
     # ------------------------------------------------------------ refusals
 

@@ -120,3 +120,26 @@ async def test_whoever_may_write_may_not_lock(store, caller, operation, members,
         store.layer.authorize(request)
     await policy(store, [*writing, action], "bucket/*")
     store.layer.authorize(request)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "members"),
+    [
+        ("s3:x-amz-acl", "bucket-owner-full-control", {"ACL": "bucket-owner-full-control"}),
+        ("s3:x-amz-storage-class", "GLACIER", {"StorageClass": "GLACIER"}),
+        ("s3:RequestObjectTag/a", "b", {"Tagging": "a=b"}),
+    ],
+)
+async def test_a_condition_on_a_new_object_holds_for_the_parts_of_its_upload(
+    store, key, value, members
+):
+    """Clients send these headers with CreateMultipartUpload only."""
+    await policy(store, "s3:PutObject", "bucket/*", Condition={"StringEquals": {key: value}})
+    begun = await store.call(ALT, "CreateMultipartUpload", **K, **members)
+    upload = {**K, "UploadId": begun.output["UploadId"]}
+    part = await store.call(ALT, "UploadPart", b"1", **upload, PartNumber=1)
+    parts = {"Parts": [{"PartNumber": 1, "ETag": part.output["ETag"]}]}
+    assert await store.code(ALT, "CompleteMultipartUpload", **upload, MultipartUpload=parts) == "ok"
+    other = await store.call(MAIN, "CreateMultipartUpload", **K)
+    upload = {**K, "UploadId": other.output["UploadId"]}
+    assert await store.code(ALT, "UploadPart", **upload, PartNumber=1) == "AccessDenied"
