@@ -16,6 +16,7 @@ from s3d.agent.core.context import internal_request
 from s3d.agent.core.owners import Owners
 from s3d.agent.s3.access_decision import (
     OF_INITIATORS,
+    OF_POLICIES,
     BucketAccess,
     Decision,
     ObjectAccess,
@@ -62,8 +63,19 @@ class Authorization:
             decision = self.decide(need, request, caller)
             if not decision.allowed:
                 self._refuse(need, decision, request, caller)
-        if needs and _reads_object(request, needs[0]):
-            self._hide_missing(needs[0], request, caller)
+            self._keep_policies(need, caller)
+        named = _read_objects(needs)
+        if named and all(self._record(need) is None for need in named):
+            self._hide_missing(named[0], request, caller)
+
+    def _keep_policies(self, need: Need, caller: Principal) -> None:
+        """Raises MethodNotAllowed for the policy of another account's bucket, whoever grants it.
+
+        https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketPolicy.html
+        """
+        access = self.bucket(need.bucket) if need.action in OF_POLICIES else None
+        if access is not None and access.owner != caller.owner:
+            raise S3Error("MethodNotAllowed")
 
     def check_deletes(self, request: S3Request[Any], caller: Principal) -> None:
         """Raises S3Error AccessDenied when an anonymous caller can delete nothing in the bucket.
@@ -223,9 +235,14 @@ class Authorization:
                     raise S3Error("AccessDenied")
 
 
-def _reads_object(request: S3Request[Any], need: Need) -> bool:
-    """Whether an operation answers 404 when its object does not exist."""
-    return bool(need.key) and need.action not in _MAKING
+def _read_objects(needs: list[Need]) -> list[Need]:
+    """Those of the needs whose objects must exist, or one of them, or the operation answers 404:
+    the object itself, or the source of a copy or of a rename."""
+    main = needs[0] if needs else Need("")
+    if main.action not in _MAKING:
+        return [main] if main.key else []
+    reads = ("s3:GetObject", "s3:GetObjectVersion")
+    return [need for need in needs if need.action in reads and not need.is_secondary]
 
 
 _OF_CREATION = frozenset({"s3:CreateBucket", "s3:PutBucketAcl"})
@@ -236,6 +253,7 @@ _MAKING = frozenset(
         "s3:DeleteObjectVersion",
         "s3:ListMultipartUploadParts",
         "s3:PutObject",
+        "s3:RenameObject",
     }
 )
 """Main actions on objects that need not exist."""

@@ -143,3 +143,40 @@ async def test_a_condition_on_a_new_object_holds_for_the_parts_of_its_upload(
     other = await store.call(MAIN, "CreateMultipartUpload", **K)
     upload = {**K, "UploadId": other.output["UploadId"]}
     assert await store.code(ALT, "UploadPart", **upload, PartNumber=1) == "AccessDenied"
+
+
+@pytest.mark.parametrize(
+    ("operation", "source"),
+    [
+        ("CopyObject", {"CopySource": "bucket/{}"}),
+        ("UploadPartCopy", {"CopySource": "bucket/{}", "UploadId": "none", "PartNumber": 1}),
+        ("RenameObject", {"RenameSource": "{}"}),
+        ("RenameObject", {"RenameSource": "bucket/{}"}),
+    ],
+)
+async def test_a_missing_source_is_hidden_from_whoever_may_not_list(store, operation, source):
+    """Without that, a copy would tell which keys exist."""
+    writing = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:RenameObject"]
+
+    def request(key):
+        named = {name: str(value).format(key) for name, value in source.items()}
+        return store.request(ALT, operation, Bucket="bucket", Key="new", **named)
+
+    await policy(store, writing, "bucket/*")
+    store.layer.authorize(request("k"))
+    with pytest.raises(S3Error, match="AccessDenied"):
+        store.layer.authorize(request("none"))
+    await policy(store, [*writing, "s3:ListBucket"], "bucket", "bucket/*")
+    store.layer.authorize(request("none"))
+
+
+@pytest.mark.parametrize("operation", ["GetBucketPolicy", "PutBucketPolicy", "DeleteBucketPolicy"])
+async def test_the_policy_of_a_bucket_is_for_its_own_account(store, operation):
+    """Whoever may put it could lock the owner out."""
+    members = {"Policy": "{}"} if operation == "PutBucketPolicy" else {}
+    assert await store.code(ALT, operation, Bucket="bucket", **members) == "AccessDenied"
+    await policy(store, "s3:*", "bucket", "bucket/*")
+    for caller in (ALT, ANONYMOUS):
+        code = await store.code(caller, operation, Bucket="bucket", **members)
+        assert code == "MethodNotAllowed"
+    assert await store.code(MAIN, "GetBucketPolicy", Bucket="bucket") == "ok"
