@@ -147,6 +147,7 @@ class Authorization:
             tags=lambda: self._tags(need),
             begun=lambda: self._begun(need, request),
             version_id=need.version_id,
+            if_match=need.if_match,
         )
 
     def _target(self, need: Need) -> ObjectAccess | None:

@@ -61,16 +61,18 @@ class ConditionKeys:
         tags: Callable[[], Mapping[str, str]] = dict,
         begun: Callable[[], Mapping[str, Any]] = dict,
         version_id: str = "",
+        if_match: str = "",
     ) -> None:
         """now: Unix seconds. account: id of the account that owns the bucket. tags: finds those of
         the existing object, and is called only for a condition on them. begun: finds the
-        CONDITION_MEMBERS that the upload was begun with. version_id: that the action names."""
+        CONDITION_MEMBERS that the upload was begun with. version_id, if_match: that the action
+        names."""
         self.request = request
         self.now = now
         self.account = account
         self._tags = tags
         self._begun = begun
-        self._version_id = version_id
+        self._named = {"s3:versionid": version_id, "s3:if-match": if_match}
 
     @cached_property
     def input(self) -> Mapping[str, Any]:
@@ -82,8 +84,8 @@ class ConditionKeys:
     def __call__(self, key: str) -> Values:
         """The values of a key, spelt as policy_patterns.key_of gives it; None: it has none."""
         member = _MEMBERS.get(key)
-        if key == "s3:versionid" and self._version_id:
-            return [self._version_id]
+        if self._named.get(key):
+            return [self._named[key]]
         if member is not None:
             return _texts(self.input.get(member))
         read = _READERS.get(key)

@@ -180,3 +180,33 @@ async def test_the_policy_of_a_bucket_is_for_its_own_account(store, operation):
         code = await store.code(caller, operation, Bucket="bucket", **members)
         assert code == "MethodNotAllowed"
     assert await store.code(MAIN, "GetBucketPolicy", Bucket="bucket") == "ok"
+
+
+async def test_whoever_may_not_read_learns_no_etag(store):
+    """AWS: a write or a deletion that names an ETag needs s3:GetObject too."""
+    etag = (await store.call(MAIN, "HeadObject", **K)).output["ETag"]
+    one = {"Bucket": "bucket", "Delete": {"Objects": [{"Key": "k", "ETag": etag}]}}
+    await policy(store, ["s3:PutObject", "s3:DeleteObject"], "bucket/*")
+    for guess in (etag, '"guess"'):
+        assert await store.code(ALT, "PutObject", IfMatch=guess, **K) == "AccessDenied"
+        assert await store.code(ALT, "DeleteObject", IfMatch=guess, **K) == "AccessDenied"
+        complete = store.request(
+            ALT, "CompleteMultipartUpload", IfMatch=guess, UploadId="none", **K
+        )
+        with pytest.raises(S3Error, match="AccessDenied"):
+            store.layer.authorize(complete)
+    errors = (await store.call(ALT, "DeleteObjects", **one)).output["Errors"]
+    assert [row["Code"] for row in errors] == ["AccessDenied"]
+    await policy(store, ["s3:GetObject", "s3:DeleteObject"], "bucket/*")
+    assert not (await store.call(ALT, "DeleteObjects", **one)).output.get("Errors")
+
+
+async def test_a_policy_demands_conditional_deletions(store):
+    """The second example of AWS, by each key of DeleteObjects."""
+    condition = {"Null": {"s3:if-match": "false"}}
+    await policy(store, "s3:DeleteObject", "bucket/*", Condition=condition)
+    assert await store.code(ALT, "DeleteObject", **K) == "AccessDenied"
+    objects = [{"Key": "k", "ETag": "*"}, {"Key": "other"}]
+    deleted = await store.call(ALT, "DeleteObjects", Bucket="bucket", Delete={"Objects": objects})
+    assert [row["Key"] for row in deleted.output["Deleted"]] == ["k"]
+    assert [row["Key"] for row in deleted.output["Errors"]] == ["other"]
