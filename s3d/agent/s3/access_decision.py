@@ -138,7 +138,8 @@ def _denial(need: Need, caller: Principal, bucket: BucketAccess, lookup: Lookup)
     return Decision(False, reason, is_explicit=True)
 
 
-_OF_POLICIES = frozenset({"s3:DeleteBucketPolicy", "s3:GetBucketPolicy", "s3:PutBucketPolicy"})
+OF_POLICIES = frozenset({"s3:DeleteBucketPolicy", "s3:GetBucketPolicy", "s3:PutBucketPolicy"})
+"""Actions that only the account of the bucket has, whatever its policy grants."""
 
 
 def _cannot_be_locked_out(need: Need, caller: Principal, bucket: BucketAccess) -> bool:
@@ -147,7 +148,7 @@ def _cannot_be_locked_out(need: Need, caller: Principal, bucket: BucketAccess) -
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketPolicy.html
     """
     return (
-        need.action in _OF_POLICIES
+        need.action in OF_POLICIES
         and caller.owner == bucket.owner
         and caller.arn.endswith(":root")
         and not caller.session_policies

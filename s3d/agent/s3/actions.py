@@ -35,6 +35,9 @@ class Need(NamedTuple):
     identity policy has to allow it, and no policy may deny it; but a bucket policy that allows the
     main action need not name it, as in AWS's examples for s3:x-amz-grant-full-control."""
 
+    if_match: str = ""
+    """The ETag that a deletion names; "": it names none."""
+
     @property
     def resource(self) -> str:
         """The ARN of the bucket or object; arn:aws:s3:::* without a bucket."""
@@ -180,13 +183,19 @@ def needs_of(operation: str, scope: str, input: Mapping[str, Any]) -> list[Need]
     return [main] if further is None else [main, *further(input, main)]
 
 
-def delete_needs(bucket: str, key: str, version_id: str, *, bypass: bool) -> list[Need]:
-    """What the deletion of one key or version needs. bypass: of a retention in governance mode."""
+def delete_needs(
+    bucket: str, key: str, version_id: str, *, bypass: bool, if_match: str = ""
+) -> list[Need]:
+    """What the deletion of one key or version needs.
+
+    bypass: of a retention in governance mode. if_match: the ETag that the object must have.
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-delete-enforce.html
+    """
     action = action_of("DeleteObject", "object", of_version=bool(version_id))
-    needs = [Need(action, bucket, key, version_id)]
+    needs = [Need(action, bucket, key, version_id, if_match=if_match)]
     if bypass:
         needs.append(Need("s3:BypassGovernanceRetention", bucket, key, version_id))
-    return needs
+    return [*needs, *_compared(if_match, bucket, key)]
 
 
 def source_needs(input: Mapping[str, Any]) -> list[Need]:
@@ -214,13 +223,21 @@ def _described(input: Mapping[str, Any], main: Need) -> Iterator[Need]:
 
 
 def _put(input: Mapping[str, Any], main: Need) -> Iterator[Need]:
-    """If-Match shows the writer whether the object has an ETag, so it needs to read the object.
+    yield from _complete(input, main)
+    yield from _described(input, main)
+
+
+def _complete(input: Mapping[str, Any], main: Need) -> Iterator[Need]:
+    yield from _compared(str(input.get("IfMatch") or ""), main.bucket, main.key)
+
+
+def _compared(etag: str, bucket: str, key: str) -> Iterator[Need]:
+    """If-Match shows whether the object has an ETag, so it needs to read the object.
 
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
     """
-    if input.get("IfMatch"):
-        yield Need("s3:GetObject", main.bucket, main.key, is_secondary=True)
-    yield from _described(input, main)
+    if etag and etag != "*":
+        yield Need("s3:GetObject", bucket, key)
 
 
 def _copy(input: Mapping[str, Any], main: Need) -> Iterator[Need]:
@@ -242,6 +259,11 @@ def _create_bucket(input: Mapping[str, Any], main: Need) -> Iterator[Need]:
         yield Need("s3:PutBucketOwnershipControls", main.bucket)
     if (input.get("CreateBucketConfiguration") or {}).get("Tags"):
         yield Need("s3:TagResource", main.bucket)
+
+
+def _delete(input: Mapping[str, Any], main: Need) -> Iterator[Need]:
+    yield from _bypass(input, main)
+    yield from _complete(input, main)
 
 
 def _bypass(input: Mapping[str, Any], main: Need) -> Iterator[Need]:
@@ -277,10 +299,11 @@ def _beside(main: Need, action: str) -> Need:
 
 
 _FURTHER: Mapping[str, Callable[[Mapping[str, Any], Need], Iterator[Need]]] = {
+    "CompleteMultipartUpload": _complete,
     "CopyObject": _copy,
     "CreateBucket": _create_bucket,
     "CreateMultipartUpload": _described,
-    "DeleteObject": _bypass,
+    "DeleteObject": _delete,
     "GetObjectAttributes": _attributes,
     "PutObject": _put,
     "PutObjectRetention": _bypass,

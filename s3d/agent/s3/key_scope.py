@@ -7,6 +7,8 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/amazon-s3-policy-keys.html
 
 from __future__ import annotations
 
+import re
+
 from s3d.agent.s3.principal import KeyScope, Principal
 
 LISTINGS = frozenset({"s3:ListBucket", "s3:ListBucketVersions", "s3:ListBucketMultipartUploads"})
@@ -15,6 +17,7 @@ LISTINGS = frozenset({"s3:ListBucket", "s3:ListBucketVersions", "s3:ListBucketMu
 _OF_EVERY_SCOPE = frozenset({"s3:GetBucketLocation"})
 """Actions on its bucket that a key with a prefix has: clients ask for the region first."""
 
+_SLASHES = re.compile("//+")
 _READS = ("s3:Get", "s3:List", "s3:Head", "s3:Describe")
 
 
@@ -41,12 +44,15 @@ def in_prefix(scope: KeyScope, key: str) -> bool:
     """Whether a key, or the prefix of a listing, begins with the prefix of the scope.
 
     S3 compares keys as text, so `team/../other` is below `team/` for AWS. A remote that keeps
-    objects as files may resolve the dots, so such a key is in the scope only if it stays there
-    either way.
+    objects as files may resolve the dots, and may do so after it has merged slashes, so such a key
+    is in the scope only if it stays there in each way.
     """
     if not key.startswith(scope.prefix):
         return False
-    return "." not in key or without_dots(key).startswith(scope.prefix)
+    if "." not in key:
+        return True
+    paths = (key, _SLASHES.sub("/", key)) if "//" in key else (key,)
+    return all(without_dots(path).startswith(scope.prefix) for path in paths)
 
 
 def without_dots(key: str) -> str:

@@ -167,6 +167,26 @@ S3_KEYS = frozenset(
 """https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html"""
 
 
+CONDITION_MEMBERS = frozenset(
+    {
+        "ACL",
+        "GrantFullControl",
+        "GrantRead",
+        "GrantReadACP",
+        "GrantWriteACP",
+        "ObjectLockLegalHoldStatus",
+        "ObjectLockMode",
+        "ObjectLockRetainUntilDate",
+        "SSEKMSKeyId",
+        "ServerSideEncryption",
+        "StorageClass",
+        "Tagging",
+        "WebsiteRedirectLocation",
+    }
+)
+"""Members of CreateMultipartUpload about the new object that condition keys are about."""
+
+
 def _check_key(key: str) -> None:
     name = key_of(key).partition("/")[0]
     if not _KEY.fullmatch(key) or (name.startswith("s3:") and name not in S3_KEYS):

@@ -188,6 +188,8 @@ class UploadRecord(msgspec.Struct, frozen=True, array_like=True):
     """Canonical id of the account that began the upload; "": the default owner's."""
     encryption: Encryption | None = None
     """Of all its parts."""
+    condition_members: dict[str, Any] = {}
+    """The CONDITION_MEMBERS of the request that began it."""
 
 
 class PartRecord(msgspec.Struct, frozen=True, array_like=True):

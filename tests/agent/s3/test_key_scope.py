@@ -71,6 +71,8 @@ def test_scope(who: Principal, action: str, bucket: str, key: str, is_allowed: b
         "team/..",
         "team/../team",
         "team//../../secret",
+        "team//../secret",
+        "team/a//..//../secret",
         "./team/k",
         "../team/k",
     ],

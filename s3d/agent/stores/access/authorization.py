@@ -16,6 +16,7 @@ from s3d.agent.core.context import internal_request
 from s3d.agent.core.owners import Owners
 from s3d.agent.s3.access_decision import (
     OF_INITIATORS,
+    OF_POLICIES,
     BucketAccess,
     Decision,
     ObjectAccess,
@@ -33,7 +34,7 @@ from s3d.agent.s3.principal import Principal
 from s3d.agent.storage.bucket_access import canonical_id, object_access, read_bucket_access
 from s3d.agent.storage.index import Index
 from s3d.agent.storage.reader import Reader
-from s3d.agent.storage.records import ObjectRecord
+from s3d.agent.storage.records import ObjectRecord, UploadRecord
 from s3d.agent.stores.access.condition_keys import ConditionKeys
 
 _OF_TARGETS = OF_OBJECTS.keys() | OF_OWN_OBJECTS
@@ -62,8 +63,19 @@ class Authorization:
             decision = self.decide(need, request, caller)
             if not decision.allowed:
                 self._refuse(need, decision, request, caller)
-        if needs and _reads_object(request, needs[0]):
-            self._hide_missing(needs[0], request, caller)
+            self._keep_policies(need, caller)
+        named = _read_objects(needs)
+        if named and all(self._record(need) is None for need in named):
+            self._hide_missing(named[0], request, caller)
+
+    def _keep_policies(self, need: Need, caller: Principal) -> None:
+        """Raises MethodNotAllowed for the policy of another account's bucket, whoever grants it.
+
+        https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketPolicy.html
+        """
+        access = self.bucket(need.bucket) if need.action in OF_POLICIES else None
+        if access is not None and access.owner != caller.owner:
+            raise S3Error("MethodNotAllowed")
 
     def check_deletes(self, request: S3Request[Any], caller: Principal) -> None:
         """Raises S3Error AccessDenied when an anonymous caller can delete nothing in the bucket.
@@ -133,7 +145,9 @@ class Authorization:
             now=self._clock(),
             account="" if owner is None else owner.account_id,
             tags=lambda: self._tags(need),
+            begun=lambda: self._begun(need, request),
             version_id=need.version_id,
+            if_match=need.if_match,
         )
 
     def _target(self, need: Need) -> ObjectAccess | None:
@@ -161,13 +175,19 @@ class Authorization:
         return self._index.read_inline(look)
 
     def _initiator(self, need: Need, request: S3Request[Any]) -> str:
-        if need.action not in OF_INITIATORS:
-            return ""
+        upload = self._upload(need, request) if need.action in OF_INITIATORS else None
+        return "" if upload is None else canonical_id(upload.initiator)
+
+    def _begun(self, need: Need, request: S3Request[Any]) -> Mapping[str, Any]:
+        """What a part of an upload and its completion do not repeat, but a copied source lacks."""
+        upload = self._upload(need, request) if need.action == "s3:PutObject" else None
+        return {} if upload is None else upload.condition_members
+
+    def _upload(self, need: Need, request: S3Request[Any]) -> UploadRecord | None:
         upload_id = str(request.input.get("UploadId") or "")
-        upload = self._index.read_inline(
+        return self._index.read_inline(
             lambda reader: reader.upload(need.bucket, need.key.encode(), upload_id)
         )
-        return "" if upload is None else canonical_id(upload.initiator)
 
     # ------------------------------------------------------------ refusals
 
@@ -216,9 +236,14 @@ class Authorization:
                     raise S3Error("AccessDenied")
 
 
-def _reads_object(request: S3Request[Any], need: Need) -> bool:
-    """Whether an operation answers 404 when its object does not exist."""
-    return bool(need.key) and need.action not in _MAKING
+def _read_objects(needs: list[Need]) -> list[Need]:
+    """Those of the needs whose objects must exist, or one of them, or the operation answers 404:
+    the object itself, or the source of a copy or of a rename."""
+    main = needs[0] if needs else Need("")
+    if main.action not in _MAKING:
+        return [main] if main.key else []
+    reads = ("s3:GetObject", "s3:GetObjectVersion")
+    return [need for need in needs if need.action in reads and not need.is_secondary]
 
 
 _OF_CREATION = frozenset({"s3:CreateBucket", "s3:PutBucketAcl"})
@@ -229,6 +254,7 @@ _MAKING = frozenset(
         "s3:DeleteObjectVersion",
         "s3:ListMultipartUploadParts",
         "s3:PutObject",
+        "s3:RenameObject",
     }
 )
 """Main actions on objects that need not exist."""

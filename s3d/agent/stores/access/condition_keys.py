@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -42,6 +43,8 @@ _MEMBERS: Mapping[str, str] = {
 """Condition key -> the input member that is its value."""
 
 _CREATING = frozenset({"CompleteMultipartUpload", "CopyObject", "PutObject"})
+_OF_UPLOADS = frozenset({"CompleteMultipartUpload", "UploadPart", "UploadPartCopy"})
+_SHA256, UNSIGNED = "x-amz-content-sha256", "UNSIGNED-PAYLOAD"
 _EXISTING_TAG = "s3:existingobjecttag/"
 _REQUEST_TAG = "s3:requestobjecttag/"
 
@@ -56,24 +59,35 @@ class ConditionKeys:
         now: float,
         account: str,
         tags: Callable[[], Mapping[str, str]] = dict,
+        begun: Callable[[], Mapping[str, Any]] = dict,
         version_id: str = "",
+        if_match: str = "",
     ) -> None:
         """now: Unix seconds. account: id of the account that owns the bucket. tags: finds those of
-        the existing object, and is called only for a condition on them. version_id: that the action
+        the existing object, and is called only for a condition on them. begun: finds the
+        CONDITION_MEMBERS that the upload was begun with. version_id, if_match: that the action
         names."""
         self.request = request
         self.now = now
         self.account = account
         self._tags = tags
-        self._version_id = version_id
+        self._begun = begun
+        self._named = {"s3:versionid": version_id, "s3:if-match": if_match}
+
+    @cached_property
+    def input(self) -> Mapping[str, Any]:
+        """The members of the request. What CreateMultipartUpload says about the new object holds
+        for the parts and the completion too, which do not repeat it."""
+        own = self.request.input
+        return {**self._begun(), **own} if self.request.op.name in _OF_UPLOADS else own
 
     def __call__(self, key: str) -> Values:
         """The values of a key, spelt as policy_patterns.key_of gives it; None: it has none."""
         member = _MEMBERS.get(key)
-        if key == "s3:versionid" and self._version_id:
-            return [self._version_id]
+        if self._named.get(key):
+            return [self._named[key]]
         if member is not None:
-            return _texts(self.request.input.get(member))
+            return _texts(self.input.get(member))
         read = _READERS.get(key)
         if read is not None:
             return read(self)
@@ -145,7 +159,11 @@ def _referer(view: ConditionKeys) -> Values:
 
 
 def _content_sha256(view: ConditionKeys) -> Values:
-    return _header(view, "x-amz-content-sha256")
+    """As it is signed: a presigned URL without a hash signs that it has none."""
+    query = _query(view)
+    if "x-amz-signature" not in query:
+        return _header(view, _SHA256)
+    return _texts(query.get("x-amz-content-sha256")) or _header(view, _SHA256) or [UNSIGNED]
 
 
 def _auth_type(view: ConditionKeys) -> Values:
@@ -161,14 +179,14 @@ def _signature_version(view: ConditionKeys) -> Values:
     if _caller(view).is_anonymous or view.request.wire is None:
         return None
     header = _header(view, "authorization") or [""]
-    if header[0].startswith("AWS4") or "X-Amz-Algorithm" in _query(view):
+    if header[0].startswith("AWS4") or "x-amz-algorithm" in _query(view):
         return ["AWS4-HMAC-SHA256"]
     return ["AWS"]
 
 
 def _signature_age(view: ConditionKeys) -> Values:
     """Milliseconds since a request was presigned."""
-    date = _query(view).get("X-Amz-Date")
+    date = _query(view).get("x-amz-date")
     if date is None:
         return None
     try:
@@ -185,8 +203,10 @@ def _header(view: ConditionKeys, name: str) -> Values:
 
 
 def _query(view: ConditionKeys) -> Mapping[str, str]:
+    """By the names in lower case: those of a presigned URL may be spelt in any case."""
     wire = view.request.wire
-    return parse_query(wire.raw_query) if wire is not None and wire.raw_query else {}
+    words = parse_query(wire.raw_query) if wire is not None and wire.raw_query else {}
+    return {name.lower(): value for name, value in words.items()}
 
 
 # ---------------------------------------------------------------- the operation
@@ -202,7 +222,7 @@ def _is_creation(view: ConditionKeys) -> Values:
 
 def _copy_source(view: ConditionKeys) -> Values:
     """With and without the slash in front, since clients send both, and decoded."""
-    source = view.request.input.get("CopySource")
+    source = view.input.get("CopySource")
     if not source:
         return None
     plain = decode(source).removeprefix("/")
@@ -210,7 +230,7 @@ def _copy_source(view: ConditionKeys) -> Values:
 
 
 def _location(view: ConditionKeys) -> Values:
-    configuration = view.request.input.get("CreateBucketConfiguration") or {}
+    configuration = view.input.get("CreateBucketConfiguration") or {}
     return _texts(configuration.get("LocationConstraint"))
 
 
@@ -219,13 +239,13 @@ def _request_tag_keys(view: ConditionKeys) -> Values:
 
 
 def _lock_mode(view: ConditionKeys) -> Values:
-    input = view.request.input
+    input = view.input
     mode = input.get("ObjectLockMode") or (input.get("Retention") or {}).get("Mode")
     return _texts(mode)
 
 
 def _legal_hold(view: ConditionKeys) -> Values:
-    input = view.request.input
+    input = view.input
     hold = input.get("ObjectLockLegalHoldStatus") or (input.get("LegalHold") or {}).get("Status")
     return _texts(hold)
 
@@ -242,7 +262,7 @@ def _retention_days(view: ConditionKeys) -> Values:
 
 
 def _until(view: ConditionKeys) -> datetime | None:
-    input = view.request.input
+    input = view.input
     until = input.get("ObjectLockRetainUntilDate")
     until = until or (input.get("Retention") or {}).get("RetainUntilDate")
     return until if isinstance(until, datetime) else None
@@ -250,7 +270,7 @@ def _until(view: ConditionKeys) -> datetime | None:
 
 def _request_tags(view: ConditionKeys) -> Mapping[str, str]:
     """The tags that a request sets; a request with tags that are none is refused later."""
-    header = view.request.input.get("Tagging")
+    header = view.input.get("Tagging")
     if isinstance(header, str):
         return dict(parse_qsl(header, keep_blank_values=True))
     tags = (header or {}).get("TagSet") or ()

@@ -40,7 +40,8 @@ async def delete_permitted(
         if number % _AT_ONCE == 0:
             await asyncio.sleep(0)
         key, version_id = str(one.get("Key") or ""), str(one.get("VersionId") or "")
-        needs = delete_needs(request.bucket, key, version_id, bypass=bypass)
+        etag = str(one.get("ETag") or "")
+        needs = delete_needs(request.bucket, key, version_id, bypass=bypass, if_match=etag)
         if all(map(is_permitted, needs)):
             permitted.append(one)
         else:

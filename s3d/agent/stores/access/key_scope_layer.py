@@ -73,7 +73,11 @@ class KeyScopeLayer(Layer):
 
     def _allows(self, principal: Principal, need: Need, request: S3Request[Any]) -> bool:
         keys = ConditionKeys(
-            request, now=self._clock(), account=principal.account_id, version_id=need.version_id
+            request,
+            now=self._clock(),
+            account=principal.account_id,
+            version_id=need.version_id,
+            if_match=need.if_match,
         )
         return decide_by_key(need, principal, keys).allowed
 

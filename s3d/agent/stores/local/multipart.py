@@ -18,6 +18,7 @@ from s3d.agent.s3.checksums import COMPOSITE
 from s3d.agent.s3.conditions import check_write
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members, S3Request, S3Response
+from s3d.agent.s3.policy_conditions import CONDITION_MEMBERS
 from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.index import Index
 from s3d.agent.storage.reader import Reader
@@ -151,6 +152,7 @@ class MultipartOps:
             checksum_algorithm=algorithm,
             checksum_kind=kind,
             encryption=None if key is None else key.encryption,
+            condition_members={name: input[name] for name in CONDITION_MEMBERS & input.keys()},
         )
 
         def create(tx: Transaction) -> None:

@@ -120,3 +120,93 @@ async def test_whoever_may_write_may_not_lock(store, caller, operation, members,
         store.layer.authorize(request)
     await policy(store, [*writing, action], "bucket/*")
     store.layer.authorize(request)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "members"),
+    [
+        ("s3:x-amz-acl", "bucket-owner-full-control", {"ACL": "bucket-owner-full-control"}),
+        ("s3:x-amz-storage-class", "GLACIER", {"StorageClass": "GLACIER"}),
+        ("s3:RequestObjectTag/a", "b", {"Tagging": "a=b"}),
+    ],
+)
+async def test_a_condition_on_a_new_object_holds_for_the_parts_of_its_upload(
+    store, key, value, members
+):
+    """Clients send these headers with CreateMultipartUpload only."""
+    await policy(store, "s3:PutObject", "bucket/*", Condition={"StringEquals": {key: value}})
+    begun = await store.call(ALT, "CreateMultipartUpload", **K, **members)
+    upload = {**K, "UploadId": begun.output["UploadId"]}
+    part = await store.call(ALT, "UploadPart", b"1", **upload, PartNumber=1)
+    parts = {"Parts": [{"PartNumber": 1, "ETag": part.output["ETag"]}]}
+    assert await store.code(ALT, "CompleteMultipartUpload", **upload, MultipartUpload=parts) == "ok"
+    other = await store.call(MAIN, "CreateMultipartUpload", **K)
+    upload = {**K, "UploadId": other.output["UploadId"]}
+    assert await store.code(ALT, "UploadPart", **upload, PartNumber=1) == "AccessDenied"
+
+
+@pytest.mark.parametrize(
+    ("operation", "source"),
+    [
+        ("CopyObject", {"CopySource": "bucket/{}"}),
+        ("UploadPartCopy", {"CopySource": "bucket/{}", "UploadId": "none", "PartNumber": 1}),
+        ("RenameObject", {"RenameSource": "{}"}),
+        ("RenameObject", {"RenameSource": "bucket/{}"}),
+    ],
+)
+async def test_a_missing_source_is_hidden_from_whoever_may_not_list(store, operation, source):
+    """Without that, a copy would tell which keys exist."""
+    writing = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:RenameObject"]
+
+    def request(key):
+        named = {name: str(value).format(key) for name, value in source.items()}
+        return store.request(ALT, operation, Bucket="bucket", Key="new", **named)
+
+    await policy(store, writing, "bucket/*")
+    store.layer.authorize(request("k"))
+    with pytest.raises(S3Error, match="AccessDenied"):
+        store.layer.authorize(request("none"))
+    await policy(store, [*writing, "s3:ListBucket"], "bucket", "bucket/*")
+    store.layer.authorize(request("none"))
+
+
+@pytest.mark.parametrize("operation", ["GetBucketPolicy", "PutBucketPolicy", "DeleteBucketPolicy"])
+async def test_the_policy_of_a_bucket_is_for_its_own_account(store, operation):
+    """Whoever may put it could lock the owner out."""
+    members = {"Policy": "{}"} if operation == "PutBucketPolicy" else {}
+    assert await store.code(ALT, operation, Bucket="bucket", **members) == "AccessDenied"
+    await policy(store, "s3:*", "bucket", "bucket/*")
+    for caller in (ALT, ANONYMOUS):
+        code = await store.code(caller, operation, Bucket="bucket", **members)
+        assert code == "MethodNotAllowed"
+    assert await store.code(MAIN, "GetBucketPolicy", Bucket="bucket") == "ok"
+
+
+async def test_whoever_may_not_read_learns_no_etag(store):
+    """AWS: a write or a deletion that names an ETag needs s3:GetObject too."""
+    etag = (await store.call(MAIN, "HeadObject", **K)).output["ETag"]
+    one = {"Bucket": "bucket", "Delete": {"Objects": [{"Key": "k", "ETag": etag}]}}
+    await policy(store, ["s3:PutObject", "s3:DeleteObject"], "bucket/*")
+    for guess in (etag, '"guess"'):
+        assert await store.code(ALT, "PutObject", IfMatch=guess, **K) == "AccessDenied"
+        assert await store.code(ALT, "DeleteObject", IfMatch=guess, **K) == "AccessDenied"
+        complete = store.request(
+            ALT, "CompleteMultipartUpload", IfMatch=guess, UploadId="none", **K
+        )
+        with pytest.raises(S3Error, match="AccessDenied"):
+            store.layer.authorize(complete)
+    errors = (await store.call(ALT, "DeleteObjects", **one)).output["Errors"]
+    assert [row["Code"] for row in errors] == ["AccessDenied"]
+    await policy(store, ["s3:GetObject", "s3:DeleteObject"], "bucket/*")
+    assert not (await store.call(ALT, "DeleteObjects", **one)).output.get("Errors")
+
+
+async def test_a_policy_demands_conditional_deletions(store):
+    """The second example of AWS, by each key of DeleteObjects."""
+    condition = {"Null": {"s3:if-match": "false"}}
+    await policy(store, "s3:DeleteObject", "bucket/*", Condition=condition)
+    assert await store.code(ALT, "DeleteObject", **K) == "AccessDenied"
+    objects = [{"Key": "k", "ETag": "*"}, {"Key": "other"}]
+    deleted = await store.call(ALT, "DeleteObjects", Bucket="bucket", Delete={"Objects": objects})
+    assert [row["Key"] for row in deleted.output["Deleted"]] == ["k"]
+    assert [row["Key"] for row in deleted.output["Errors"]] == ["other"]

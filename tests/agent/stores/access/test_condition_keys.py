@@ -136,3 +136,22 @@ def test_presigned_urls_and_forms():
 def test_the_keys_are_those_that_policies_may_name():
     names = {key for key in (*_MEMBERS, *_READERS) if key.startswith("s3:")}
     assert names <= S3_KEYS
+
+
+def test_a_presigned_url_signs_no_hash_unless_it_has_one():
+    """AWS's example that denies uploads of which the payload is not signed relies on it."""
+    query = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Signature=s"
+    presigned = WireRequest("PUT", "/b/k", query, ())
+    assert keys(wire=presigned)("s3:x-amz-content-sha256") == ["UNSIGNED-PAYLOAD"]
+    for wire in (
+        WireRequest("PUT", "/b/k", query, (("x-amz-content-sha256", "h"),)),
+        WireRequest("PUT", "/b/k", f"{query}&X-Amz-Content-Sha256=h", ()),
+    ):
+        assert keys(wire=wire)("s3:x-amz-content-sha256") == ["h"]
+
+
+def test_the_age_of_a_presigned_url_in_another_spelling():
+    query = "x-amz-algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=c&x-amz-date=20010909T014638Z"
+    presigned = keys(wire=WireRequest("GET", "/b/k", query, ()))
+    assert presigned("s3:signatureAge") == ["2000"]
+    assert presigned("s3:signatureversion") == ["AWS4-HMAC-SHA256"]
